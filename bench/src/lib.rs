@@ -1,0 +1,1 @@
+//! fio-style storage benchmark.

@@ -1,0 +1,1 @@
+//! Cluster services: metadata behind a small trait.

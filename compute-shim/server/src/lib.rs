@@ -1,0 +1,1 @@
+//! The compute process: PostgreSQL wire sessions over the engine and the volume driver.

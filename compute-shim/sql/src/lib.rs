@@ -1,0 +1,1 @@
+//! SQL: catalog, binding, planning, execution, sessions.

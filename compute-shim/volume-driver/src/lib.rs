@@ -1,0 +1,1 @@
+//! Carries the volume client's effects out with tokio.

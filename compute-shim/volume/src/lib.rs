@@ -1,0 +1,1 @@
+//! The sans-I/O volume client: LSN allocation, boxcars, quorums, reads, opening.

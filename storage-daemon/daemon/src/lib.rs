@@ -1,0 +1,1 @@
+//! The storage daemon: options, devices, one thread per shard set.

@@ -1,0 +1,1 @@
+//! Carries a shard machine's effects out with io_uring.

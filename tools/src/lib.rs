@@ -1,0 +1,1 @@
+//! The operator's binary: compute, hexalog local, sql, status.
