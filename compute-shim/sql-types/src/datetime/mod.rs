@@ -1,0 +1,56 @@
+//! Dates, timestamps and intervals: their values, limits and calendar.
+//!
+//! Owns [`Date`], [`Timestamp`], [`Timestamptz`], [`Interval`] and the proleptic Gregorian calendar on Julian days.
+//! `parse.rs` reads and `format.rs` prints them, `arithmetic.rs` adds and subtracts, `field.rs` extracts and
+//! truncates, `zone.rs` converts by time zone. Never asks what time it is.
+
+mod arithmetic;
+mod field;
+mod format;
+mod parse;
+mod zone;
+
+pub use zone::TimeZone;
+
+/// Microseconds of one second.
+pub const US_PER_SECOND: i64 = 1_000_000;
+/// Microseconds of one hour.
+pub const US_PER_HOUR: i64 = 3_600 * US_PER_SECOND;
+/// Microseconds of one day.
+pub const US_PER_DAY: i64 = 24 * US_PER_HOUR;
+/// Julian day of 2000-01-01, the epoch of all values here.
+pub const EPOCH_JULIAN: i32 = 2_451_545;
+/// Days from 1970-01-01 to 2000-01-01.
+pub const UNIX_EPOCH_DAYS: i32 = 10_957;
+
+/// Days since 2000-01-01; `i32::MIN` and `i32::MAX` are `-infinity` and `infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Date(pub i32);
+
+/// Microseconds since 2000-01-01 00:00 of no time zone; `i64::MIN` and `i64::MAX` are the infinities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+/// Microseconds since 2000-01-01 00:00 UTC; `i64::MIN` and `i64::MAX` are the infinities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Timestamptz(pub i64);
+
+/// A span of time in three parts that do not convert into each other by themselves. Equality here is of the parts;
+/// SQL's order and equality go by [`Interval::span`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Interval {
+    /// Microseconds.
+    pub us: i64,
+    /// Days.
+    pub days: i32,
+    /// Months.
+    pub months: i32,
+}
+
+impl Interval {
+    /// Microseconds with months of 30 days and days of 24 hours: what intervals compare by.
+    pub fn span(&self) -> i128 {
+        let days = i128::from(self.months) * 30 + i128::from(self.days);
+        days * i128::from(US_PER_DAY) + i128::from(self.us)
+    }
+}

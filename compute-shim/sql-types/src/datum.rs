@@ -1,0 +1,372 @@
+//! Values: the `Datum` enum, arrays and records, and the order, equality and hash of each type.
+//!
+//! Owns the in-memory form of every value. Never parses or prints (see `text`, `binary`) and never stores
+//! (see `row`, `key`). A `Datum` does not know its SQL type in full: `Text` serves `text`, `varchar`, `bpchar`,
+//! `name` and others, `Oid` serves `oid` and the `reg…` aliases; whoever holds a `Datum` holds its [`TypeId`] too.
+//! Read next: `numeric` and `datetime` for the values with arithmetic of their own.
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use crate::datetime::{Date, Interval, Timestamp, Timestamptz};
+use crate::numeric::Numeric;
+use crate::types::TypeId;
+
+/// A value or NULL. 24 bytes; a clone copies or counts a reference, it never copies text.
+#[derive(Clone, Debug, Default)]
+pub enum Datum {
+    /// SQL NULL, of any type.
+    #[default]
+    Null,
+    /// `boolean`.
+    Bool(bool),
+    /// `"char"`.
+    Char(u8),
+    /// `smallint`.
+    Int2(i16),
+    /// `integer`.
+    Int4(i32),
+    /// `bigint`.
+    Int8(i64),
+    /// `oid`, `xid`, `cid` and the `reg…` aliases.
+    Oid(u32),
+    /// `real`.
+    Float4(f32),
+    /// `double precision`.
+    Float8(f64),
+    /// `numeric`.
+    Numeric(Numeric),
+    /// `text`, `varchar`, `bpchar` (with its padding), `name`, `unknown`, `cstring`, `pg_node_tree`, `aclitem`.
+    Text(Arc<str>),
+    /// `bytea`.
+    Bytea(Arc<[u8]>),
+    /// `date`.
+    Date(Date),
+    /// `timestamp`.
+    Timestamp(Timestamp),
+    /// `timestamptz`.
+    Timestamptz(Timestamptz),
+    /// `interval`.
+    Interval(Interval),
+    /// `uuid`.
+    Uuid([u8; 16]),
+    /// Any array type, `int2vector` and `oidvector` included.
+    Array(Arc<Array>),
+    /// `record` and row types.
+    Record(Arc<Record>),
+}
+
+const _: () = assert!(size_of::<Datum>() <= 24);
+
+/// One dimension of an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dimension {
+    /// Number of elements, never negative.
+    pub length: i32,
+    /// First subscript, 1 unless chosen otherwise (0 in the vectors of the catalog).
+    pub lower: i32,
+}
+
+/// An array value. No dimensions means empty.
+#[derive(Clone, Debug)]
+pub struct Array {
+    /// Type of the elements.
+    pub element: TypeId,
+    /// At most 6 dimensions, outermost first.
+    pub dimensions: Vec<Dimension>,
+    /// All elements, last dimension fastest.
+    pub values: Vec<Datum>,
+}
+
+/// Most dimensions of an array.
+pub const ARRAY_DIMENSIONS_MAX: usize = 6;
+
+impl Array {
+    /// A one-dimensional array with subscripts from 1; empty input gives the array without dimensions.
+    pub fn from_values(element: TypeId, values: Vec<Datum>) -> Array {
+        Self::with_lower(element, values, 1)
+    }
+
+    /// A vector as in the catalog (`int2vector`, `oidvector`): subscripts from 0, one dimension even when empty.
+    pub fn vector(element: TypeId, values: Vec<Datum>) -> Array {
+        let length = i32::try_from(values.len()).expect("arrays are bounded by memory well below 2^31");
+        Array { element, dimensions: vec![Dimension { length, lower: 0 }], values }
+    }
+
+    /// A one-dimensional array with a chosen first subscript.
+    pub fn with_lower(element: TypeId, values: Vec<Datum>, lower: i32) -> Array {
+        let length = i32::try_from(values.len()).expect("arrays are bounded by memory well below 2^31");
+        let dimensions = if length == 0 { Vec::new() } else { vec![Dimension { length, lower }] };
+        Array { element, dimensions, values }
+    }
+
+    /// The elements in order (what `unnest` yields).
+    pub fn elements(&self) -> &[Datum] {
+        &self.values
+    }
+
+    /// The element at the given subscripts, one per dimension; `None` (SQL's NULL) outside the bounds or when the
+    /// number of subscripts differs.
+    pub fn get(&self, subscripts: &[i32]) -> Option<&Datum> {
+        if subscripts.is_empty() || subscripts.len() != self.dimensions.len() {
+            return None;
+        }
+        let mut at = 0usize;
+        for (&subscript, dimension) in subscripts.iter().zip(&self.dimensions) {
+            let offset = i64::from(subscript) - i64::from(dimension.lower);
+            if offset < 0 || offset >= i64::from(dimension.length) {
+                return None;
+            }
+            let length = usize::try_from(dimension.length).expect("lengths are not negative");
+            at = at * length + usize::try_from(offset).expect("checked above");
+        }
+        self.values.get(at)
+    }
+}
+
+/// A row value: the types and values of its columns.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Type of each column.
+    pub types: Vec<TypeId>,
+    /// Value of each column.
+    pub values: Vec<Datum>,
+}
+
+impl Datum {
+    /// A text value.
+    pub fn text(text: impl Into<Arc<str>>) -> Datum {
+        Datum::Text(text.into())
+    }
+
+    /// Whether it is NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Datum::Null)
+    }
+
+    /// The boolean, `None` for NULL. Panics on any other variant: the binder has checked types.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Datum::Null => None,
+            Datum::Bool(value) => Some(*value),
+            other => panic!("boolean expected, found {other:?}"),
+        }
+    }
+
+    /// The text of a text-like value, `None` for anything else.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Datum::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of an `int2`, `int4` or `int8`, `None` for anything else.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Datum::Int2(value) => Some(i64::from(*value)),
+            Datum::Int4(value) => Some(i64::from(*value)),
+            Datum::Int8(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The array of an array value, `None` for anything else.
+    pub fn as_array(&self) -> Option<&Array> {
+        match self {
+            Datum::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+}
+
+/// Total order of two floats as PostgreSQL has it: NaN equals itself and is above everything, -0 equals 0.
+pub fn compare_f64(left: f64, right: f64) -> Ordering {
+    match (left.is_nan(), right.is_nan()) {
+        (true, true) => Ordering::Equal,
+        (true, false) => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => left.partial_cmp(&right).expect("neither is NaN"),
+    }
+}
+
+/// The part of a `bpchar` value that takes part in comparisons: all but its trailing blanks.
+pub fn trim_bpchar(text: &str) -> &str {
+    text.trim_end_matches(' ')
+}
+
+/// Compares two values of the same type by its default btree order, text by code point (collation `C`).
+///
+/// NULL equals NULL and is above every value (`NULLS LAST`); operators are strict and never pass one. Panics when
+/// the variants differ: the binder has brought both sides to one type.
+pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
+    match (left, right) {
+        (Datum::Null, Datum::Null) => Ordering::Equal,
+        (Datum::Null, _) => Ordering::Greater,
+        (_, Datum::Null) => Ordering::Less,
+        (Datum::Bool(a), Datum::Bool(b)) => a.cmp(b),
+        (Datum::Char(a), Datum::Char(b)) => a.cmp(b),
+        (Datum::Int2(a), Datum::Int2(b)) => a.cmp(b),
+        (Datum::Int4(a), Datum::Int4(b)) => a.cmp(b),
+        (Datum::Int8(a), Datum::Int8(b)) => a.cmp(b),
+        (Datum::Oid(a), Datum::Oid(b)) => a.cmp(b),
+        (Datum::Float4(a), Datum::Float4(b)) => compare_f64(f64::from(*a), f64::from(*b)),
+        (Datum::Float8(a), Datum::Float8(b)) => compare_f64(*a, *b),
+        (Datum::Numeric(a), Datum::Numeric(b)) => a.cmp(b),
+        (Datum::Text(a), Datum::Text(b)) if id == TypeId::BPCHAR => trim_bpchar(a).cmp(trim_bpchar(b)),
+        (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Datum::Bytea(a), Datum::Bytea(b)) => a.cmp(b),
+        (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
+        (Datum::Timestamp(a), Datum::Timestamp(b)) => a.cmp(b),
+        (Datum::Timestamptz(a), Datum::Timestamptz(b)) => a.cmp(b),
+        (Datum::Interval(a), Datum::Interval(b)) => a.span().cmp(&b.span()),
+        (Datum::Uuid(a), Datum::Uuid(b)) => a.cmp(b),
+        (Datum::Array(a), Datum::Array(b)) => compare_arrays(id, a, b),
+        (Datum::Record(a), Datum::Record(b)) => compare_records(a, b),
+        _ => panic!("values of different types compared as {id:?}: {left:?} and {right:?}"),
+    }
+}
+
+/// `oidvector` compares lengths first; other arrays element by element, then by number of elements, of dimensions,
+/// lengths and lower bounds.
+fn compare_arrays(id: TypeId, left: &Array, right: &Array) -> Ordering {
+    if id == TypeId::OIDVECTOR && left.values.len() != right.values.len() {
+        return left.values.len().cmp(&right.values.len());
+    }
+    for (a, b) in left.values.iter().zip(&right.values) {
+        let order = compare(left.element, a, b);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    left.values
+        .len()
+        .cmp(&right.values.len())
+        .then_with(|| left.dimensions.len().cmp(&right.dimensions.len()))
+        .then_with(|| {
+            let lengths = |array: &Array| array.dimensions.iter().map(|d| d.length).collect::<Vec<_>>();
+            lengths(left).cmp(&lengths(right))
+        })
+        .then_with(|| {
+            let lowers = |array: &Array| array.dimensions.iter().map(|d| d.lower).collect::<Vec<_>>();
+            lowers(left).cmp(&lowers(right))
+        })
+}
+
+fn compare_records(left: &Record, right: &Record) -> Ordering {
+    for (at, (a, b)) in left.values.iter().zip(&right.values).enumerate() {
+        let order = compare(left.types[at], a, b);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+    left.values.len().cmp(&right.values.len())
+}
+
+/// Whether two values of the same type are equal by its `=` (NULL equal to NULL, as DISTINCT and GROUP BY want).
+pub fn equal(id: TypeId, left: &Datum, right: &Datum) -> bool {
+    compare(id, left, right) == Ordering::Equal
+}
+
+/// Feeds a value to a hasher so that values equal by [`equal`] feed the same bytes.
+pub fn hash<H: Hasher>(id: TypeId, value: &Datum, state: &mut H) {
+    match value {
+        Datum::Null => state.write_u8(0xff),
+        Datum::Bool(value) => value.hash(state),
+        Datum::Char(value) => value.hash(state),
+        Datum::Int2(value) => value.hash(state),
+        Datum::Int4(value) => value.hash(state),
+        Datum::Int8(value) => value.hash(state),
+        Datum::Oid(value) => value.hash(state),
+        Datum::Float4(value) => hash_f64(f64::from(*value), state),
+        Datum::Float8(value) => hash_f64(*value, state),
+        Datum::Numeric(value) => value.hash(state),
+        Datum::Text(value) if id == TypeId::BPCHAR => trim_bpchar(value).hash(state),
+        Datum::Text(value) => value.hash(state),
+        Datum::Bytea(value) => value.hash(state),
+        Datum::Date(value) => value.hash(state),
+        Datum::Timestamp(value) => value.hash(state),
+        Datum::Timestamptz(value) => value.hash(state),
+        Datum::Interval(value) => value.span().hash(state),
+        Datum::Uuid(value) => value.hash(state),
+        Datum::Array(array) => {
+            state.write_usize(array.values.len());
+            array.values.iter().for_each(|value| hash(array.element, value, state));
+        }
+        Datum::Record(record) => {
+            record.values.iter().zip(&record.types).for_each(|(value, &id)| hash(id, value, state));
+        }
+    }
+}
+
+fn hash_f64<H: Hasher>(value: f64, state: &mut H) {
+    let canonical = if value.is_nan() {
+        f64::NAN
+    } else if value == 0.0 {
+        0.0
+    } else {
+        value
+    };
+    state.write_u64(canonical.to_bits());
+}
+
+impl From<bool> for Datum {
+    fn from(value: bool) -> Datum {
+        Datum::Bool(value)
+    }
+}
+
+impl From<i16> for Datum {
+    fn from(value: i16) -> Datum {
+        Datum::Int2(value)
+    }
+}
+
+impl From<i32> for Datum {
+    fn from(value: i32) -> Datum {
+        Datum::Int4(value)
+    }
+}
+
+impl From<i64> for Datum {
+    fn from(value: i64) -> Datum {
+        Datum::Int8(value)
+    }
+}
+
+impl From<f32> for Datum {
+    fn from(value: f32) -> Datum {
+        Datum::Float4(value)
+    }
+}
+
+impl From<f64> for Datum {
+    fn from(value: f64) -> Datum {
+        Datum::Float8(value)
+    }
+}
+
+impl From<Numeric> for Datum {
+    fn from(value: Numeric) -> Datum {
+        Datum::Numeric(value)
+    }
+}
+
+impl From<&str> for Datum {
+    fn from(value: &str) -> Datum {
+        Datum::Text(value.into())
+    }
+}
+
+impl From<String> for Datum {
+    fn from(value: String) -> Datum {
+        Datum::Text(value.into())
+    }
+}
+
+impl From<Array> for Datum {
+    fn from(value: Array) -> Datum {
+        Datum::Array(Arc::new(value))
+    }
+}
