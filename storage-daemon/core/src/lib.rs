@@ -6,4 +6,5 @@
 extern crate alloc;
 
 pub mod effects;
+pub mod options;
 pub mod shard;

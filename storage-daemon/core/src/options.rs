@@ -1,0 +1,77 @@
+//! Sizes and bounds of a shard: everything that a driver must know to make one.
+
+use alloc::vec::Vec;
+use hexalog_protocol::{NodeId, ShardIndex};
+
+/// How a shard is laid out and bounded. Layout fields (`log_bytes`, `extents_bytes`, `extent_bytes`) are fixed
+/// when the device is formatted and checked against the superblock at every start.
+#[derive(Clone, Debug)]
+pub struct ShardOptions {
+    /// The daemon, as told in `Welcome` and `Status`.
+    pub node: NodeId,
+    /// Which shard of the daemon this is.
+    pub shard: ShardIndex,
+    /// Listener port of every shard of the daemon, by shard index.
+    pub shard_ports: Vec<u16>,
+    /// Size of the log region in bytes; a multiple of 4096.
+    pub log_bytes: u64,
+    /// How much of the log region, from its start, has been written with zeros so far. The core never
+    /// writes above it. Raised later by [`crate::shard::Shard::set_log_prepared_bytes`].
+    pub log_prepared_bytes: u64,
+    /// Size of the extents area in bytes; a multiple of `extent_bytes`.
+    pub extents_bytes: u64,
+    /// Unit of allocation in the extents area; a multiple of 8192.
+    pub extent_bytes: u64,
+    /// Bound of the records not yet coalesced, in bytes of memory.
+    pub pending_bytes_max: usize,
+    /// Largest append in bytes, header included; a multiple of 4096. What arrives beyond it while an append
+    /// is in flight is refused as `Busy`, so this also bounds the buffer.
+    pub append_bytes_max: usize,
+    /// A page image is written for a page once this many of its records wait.
+    pub chain_records_max: usize,
+    /// Log bytes after which an index checkpoint is taken.
+    pub checkpoint_log_bytes: u64,
+    /// Time after which a changed index is checkpointed even without `checkpoint_log_bytes`.
+    pub checkpoint_interval_us: u64,
+    /// A new checkpoint base after this many deltas.
+    pub checkpoint_deltas_max: u32,
+    /// How often a segment compares its SCL with a peer while it has no reason to believe it is complete.
+    pub gossip_interval_us: u64,
+    /// Batch bytes in one gossip answer, and so in flight for one segment.
+    pub gossip_bytes_max: u32,
+    /// Device reads in flight for page reads and gossip; beyond it requests are refused as `Busy`.
+    pub reads_in_flight_max: usize,
+    /// Random incarnation of the log, drawn by the driver at every start; never zero.
+    pub incarnation: u64,
+}
+
+impl ShardOptions {
+    /// Defaults for everything but identity and sizes.
+    pub fn new(
+        node: NodeId,
+        shard: ShardIndex,
+        log_bytes: u64,
+        extents_bytes: u64,
+        incarnation: u64,
+    ) -> ShardOptions {
+        ShardOptions {
+            node,
+            shard,
+            shard_ports: Vec::new(),
+            log_bytes,
+            log_prepared_bytes: log_bytes,
+            extents_bytes,
+            extent_bytes: 1 << 20,
+            pending_bytes_max: 64 << 20,
+            append_bytes_max: 2 << 20,
+            chain_records_max: 32,
+            checkpoint_log_bytes: (log_bytes / 8).max(64 << 10),
+            checkpoint_interval_us: 2_000_000,
+            checkpoint_deltas_max: 16,
+            gossip_interval_us: 100_000,
+            gossip_bytes_max: 512 << 10,
+            reads_in_flight_max: 256,
+            incarnation,
+        }
+    }
+}
