@@ -416,6 +416,9 @@ body! {
         scl: Lsn,
         /// Highest VDL heard.
         vdl_heard: Lsn,
+        /// Its last record <= `vdl_heard` that its SCL covers, or its base LSN: where the group's chain stands if
+        /// every record in `marks` turns out to be annulled. Equal to `scl` when `marks` is empty.
+        tail_heard: Lsn,
         /// Highest PGMRPL heard durably: a new writer does not go below it.
         gc_floor: Lsn,
         /// The epoch history it holds; of an epoch below the bump's.
@@ -426,7 +429,13 @@ body! {
 }
 
 body! {
-    /// Makes an epoch history durable in the named groups' segments.
+    /// Makes an epoch history durable in the named groups' segments. Answered by [`Done`] when durable.
+    ///
+    /// Replaces the history held if its last epoch is higher (an equal one is answered `Done` again; a lower one is
+    /// `StaleEpoch`). What its ranges cover is annulled and the SCL counted anew. The segment is `Open` iff the
+    /// history's writer is the one last bumped to, or is above it (a member that missed the bump is fenced by the
+    /// history alone). An opener may install an *older* epoch's history while `Opening`, to repair a member that missed
+    /// that opening; the segment then stays `Opening`.
     struct InstallHistory {
         /// The volume.
         volume: VolumeId,
