@@ -1,0 +1,303 @@
+//! The plain types of the engine's interface: ids, rows, outcomes, options.
+//!
+//! Owns no behaviour beyond packing a [`TxId`]. Read [`crate::Engine`] for the calls that use them.
+
+use hexalog_protocol::PageId;
+use std::fmt;
+
+/// Longest stored key: index key and primary key together. Leaves room for two keys and a high key on any
+/// page, so that every split finds a place.
+pub const KEY_BYTES_MAX: usize = 2_700;
+
+/// Longest stored row: header, key and body. Such a row and a longest high key fit one page together, and
+/// its undo record fits one undo page.
+pub const CELL_BYTES_MAX: usize = 5_200;
+
+/// A transaction's identity, which is also its undo address: stream (12 bits) and the offset of its header
+/// record in that stream (44 bits). Zero stands for "committed, visible to every snapshot".
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TxId(u64);
+
+impl TxId {
+    /// Written by no transaction still of interest: visible to all.
+    pub const FROZEN: TxId = TxId(0);
+    /// Bits of a stream offset.
+    pub const OFFSET_BITS: u32 = 44;
+
+    /// The transaction whose header record stands at `offset` of `stream`.
+    pub fn new(stream: u16, offset: u64) -> TxId {
+        assert!(stream < 1 << 12, "a stream number has 12 bits");
+        assert!(offset > 0 && offset < 1 << Self::OFFSET_BITS, "a stream offset has 44 bits");
+        TxId(u64::from(stream) << Self::OFFSET_BITS | offset)
+    }
+
+    /// From the seven bytes of a row header.
+    pub fn from_bits(bits: u64) -> TxId {
+        debug_assert!(bits < 1 << 56);
+        TxId(bits)
+    }
+
+    /// As the seven bytes of a row header.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The undo stream.
+    pub fn stream(self) -> u16 {
+        (self.0 >> Self::OFFSET_BITS) as u16
+    }
+
+    /// Where its header record stands in the stream.
+    pub fn offset(self) -> u64 {
+        self.0 & ((1 << Self::OFFSET_BITS) - 1)
+    }
+}
+
+impl fmt::Debug for TxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tx{}:{}", self.stream(), self.offset())
+    }
+}
+
+/// A tree, named by its root page, which is fixed for the tree's life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TreeId(pub PageId);
+
+/// A sequence, named by its page.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SequenceId(pub PageId);
+
+/// What a tree holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TreeKind {
+    /// The rows of a table, by primary key.
+    Clustered,
+    /// (key, primary key) entries of a secondary index.
+    Index,
+}
+
+/// A row to be written. The body is opaque to the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RowRef<'a> {
+    /// How many columns the body holds: lets ADD COLUMN leave old rows alone.
+    pub columns: u16,
+    /// The encoded columns. An update of the same length is logged as a byte difference.
+    pub body: &'a [u8],
+}
+
+/// Identity of one version of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct RowVersion {
+    pub(crate) tx_id: TxId,
+    pub(crate) undo: u64,
+}
+
+/// A row that was read. Reused from row to row, so that a scan allocates nothing in its steady state.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RowBuffer {
+    /// The row's key.
+    pub key: Vec<u8>,
+    /// How many columns the body holds.
+    pub columns: u16,
+    /// The encoded columns.
+    pub body: Vec<u8>,
+    /// Which version this is; handed back to `update` and `delete`.
+    pub version: RowVersion,
+}
+
+impl RowBuffer {
+    /// An empty one.
+    pub fn new() -> RowBuffer {
+        RowBuffer::default()
+    }
+
+    /// The row as it would be written.
+    pub fn row(&self) -> RowRef<'_> {
+        RowRef { columns: self.columns, body: &self.body }
+    }
+}
+
+/// A candidate that an index scan found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IndexEntry {
+    /// The index key, as it was given to `index_insert`.
+    pub key: Vec<u8>,
+    /// The primary key, as it was given to `index_insert`.
+    pub primary_key: Vec<u8>,
+}
+
+/// What became of an update or delete.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum WriteOutcome {
+    /// Written.
+    Done,
+    /// READ COMMITTED: the newest version is another one than the caller saw: re-read it with `get_newest`
+    /// and re-check. The row's place in the wait queue is kept until the statement writes the row or ends.
+    Changed,
+    /// The row has been deleted.
+    Gone,
+    /// The row has been moved to this key.
+    MovedTo(Box<[u8]>),
+    /// This very statement has written the row already: PostgreSQL skips it.
+    AlreadyWritten,
+}
+
+/// What `get_newest` found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NewestRow {
+    /// The newest version, committed or the transaction's own, is in the buffer.
+    Found,
+    /// Deleted, or never there.
+    Gone,
+    /// Deleted, and written anew under this key.
+    MovedTo(Box<[u8]>),
+}
+
+/// A transaction's isolation level. SERIALIZABLE answers 0A000 above the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Isolation {
+    /// A snapshot per statement.
+    ReadCommitted,
+    /// One snapshot per transaction; a conflict fails with 40001.
+    RepeatableRead,
+}
+
+/// Which way a cursor goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Backward,
+}
+
+/// Asks `index_insert` to refuse a key that a live row has.
+pub struct UniqueCheck<'a> {
+    /// The table that the index belongs to.
+    pub clustered: TreeId,
+    /// Computes the index key of a row (primary key, row) into the cleared buffer; leaves it empty if the row
+    /// has no entry in the index (a NULL key column).
+    pub index_key: &'a mut IndexKeyOf<'a>,
+}
+
+/// Computes the index key of a row.
+pub type IndexKeyOf<'a> = dyn FnMut(&[u8], RowRef<'_>, &mut Vec<u8>) + 'a;
+
+/// A sequence's fixed properties.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SequenceParams {
+    /// First value.
+    pub start: i64,
+    /// Step; not zero.
+    pub increment: i64,
+    /// Lowest value.
+    pub min: i64,
+    /// Highest value.
+    pub max: i64,
+    /// Begin again at the other bound instead of failing.
+    pub cycle: bool,
+}
+
+impl Default for SequenceParams {
+    fn default() -> SequenceParams {
+        SequenceParams { start: 1, increment: 1, min: 1, max: i64::MAX, cycle: false }
+    }
+}
+
+/// Where a sequence stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SequenceState {
+    /// The value last handed out, or the start value if none was.
+    pub last_value: i64,
+    /// Whether `last_value` was handed out.
+    pub is_called: bool,
+    /// The fixed properties.
+    pub params: SequenceParams,
+}
+
+/// PostgreSQL's eight table-level lock modes, weakest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "named as in PostgreSQL's documentation, chapter Explicit Locking")]
+pub enum RelationLockMode {
+    AccessShare = 0,
+    RowShare = 1,
+    RowExclusive = 2,
+    ShareUpdateExclusive = 3,
+    Share = 4,
+    ShareRowExclusive = 5,
+    Exclusive = 6,
+    AccessExclusive = 7,
+}
+
+/// How much one call of `background` may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Mini-transactions at most.
+    pub mini_transactions: u32,
+}
+
+impl Default for Budget {
+    /// About 200 us of work.
+    fn default() -> Budget {
+        Budget { mini_transactions: 64 }
+    }
+}
+
+/// The engine's fixed sizes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Page frames of the cache; at least [`Options::FRAMES_MIN`].
+    pub frames: u32,
+    /// Undo streams of a volume that `create` formats (an existing volume keeps its own): 2 to 4,096.
+    pub undo_streams: u16,
+    /// Snapshots at once: bounds the transactions in progress.
+    pub snapshots: u32,
+}
+
+impl Options {
+    /// An operation pins up to 16 pages, and half of the cache is left to those that wait for nothing.
+    pub const FRAMES_MIN: u32 = 32;
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { frames: 8_192, undo_streams: 256, snapshots: 4_096 }
+    }
+}
+
+/// Counters for the status page and metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "each name says what it counts")]
+pub struct EngineStats {
+    pub frames: u64,
+    pub frames_used: u64,
+    pub page_hits: u64,
+    pub page_fetches: u64,
+    pub evictions: u64,
+    pub commits: u64,
+    pub aborts: u64,
+    pub mini_transactions: u64,
+    pub redo_records: u64,
+    pub redo_bytes: u64,
+    pub splits: u64,
+    pub rows_undone: u64,
+    pub lock_waits: u64,
+    pub deadlocks: u64,
+    pub undo_streams_open: u64,
+    pub transactions_to_undo: u64,
+    pub purge_horizon: u64,
+}
+
+/// What `check_tree` counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TreeReport {
+    /// Pages of all levels.
+    pub pages: u64,
+    /// Levels.
+    pub height: u32,
+    /// Cells on leaves, delete marks included.
+    pub cells: u64,
+    /// Cells with a delete mark.
+    pub cells_marked: u64,
+}
