@@ -1,1 +1,28 @@
-//! SQL: catalog, binding, planning, execution, sessions.
+//! SQL with PostgreSQL's meaning: catalog, binding, planning, execution, sessions.
+//!
+//! Synchronous and without I/O, clocks or randomness: storage is the engine, whose `Need`s are handed on to the
+//! caller, and the world comes in through [`Environment`]. Never frames messages (the server does) and never touches a
+//! page (the engine does).
+//!
+//! Where to read on, in the order in which a statement meets the modules: [`session`] (protocol state,
+//! transactions, portals) → `parse` (text to a tree of our own; the only place that knows the parser crate) → `bind`
+//! (names and types resolved) → `plan` (routes chosen) → `execute` (pull machines over the engine). `catalog` holds
+//! the objects and their virtual tables; [`database`] what all sessions share.
+
+#![deny(clippy::unwrap_used)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod answer;
+pub mod database;
+pub mod environment;
+pub mod session;
+pub mod stop;
+
+pub use answer::{
+    ColumnDescription, CommandTag, Completion, CopyInFormat, Flow, PortalColumns, QueryProgress, Severity,
+    Sink, StatementDescription,
+};
+pub use database::{Database, DatabaseOptions};
+pub use environment::{CancelReason, Environment};
+pub use session::{Session, Startup};
+pub use stop::{Step, Stop};

@@ -1,0 +1,63 @@
+//! Why a call into this crate stopped: it waits for something, or it failed.
+//!
+//! Owns [`Stop`] and the translation of the engine's errors into PostgreSQL's. Never waits itself: the caller waits for
+//! the [`Need`] through `Engine::poll_need` and calls again with the same arguments.
+
+use hexalog_engine::{EngineError, Need};
+use hexalog_sql_types::{SqlError, SqlState};
+
+/// What every call that may touch storage returns: the answer, or why there is none yet or ever.
+pub type Step<T> = Result<T, Stop>;
+
+/// Why a call did not return its answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// Wait for this, then call again with the same arguments. What was done before stays done.
+    Need(Need),
+    /// The statement failed. The caller hands the error to [`crate::Session::fail`] and reports it.
+    Error(SqlError),
+}
+
+impl From<Need> for Stop {
+    fn from(need: Need) -> Stop {
+        Stop::Need(need)
+    }
+}
+
+impl From<SqlError> for Stop {
+    fn from(error: SqlError) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Stop {
+        Stop::Error(engine_error(&error))
+    }
+}
+
+impl From<hexalog_engine::Stop> for Stop {
+    fn from(stop: hexalog_engine::Stop) -> Stop {
+        match stop {
+            hexalog_engine::Stop::Need(need) => Stop::Need(need),
+            hexalog_engine::Stop::Fail(error) => error.into(),
+        }
+    }
+}
+
+/// The engine's error with PostgreSQL's state and, where it has one, its wording.
+pub(crate) fn engine_error(error: &EngineError) -> SqlError {
+    let state = error.sqlstate().as_bytes().first_chunk::<5>().expect("states have five characters");
+    let message = match error {
+        EngineError::Fenced => {
+            "terminating connection because another writer has opened the volume".to_owned()
+        }
+        EngineError::ReadOnly => "cannot execute the statement in a read-only transaction".to_owned(),
+        other => other.to_string(),
+    };
+    let error_out = SqlError::new(SqlState::new(state), message);
+    match error {
+        EngineError::Deadlock => error_out.with_hint("See server log for query details."),
+        _ => error_out,
+    }
+}
