@@ -40,6 +40,9 @@ pub const FORMAT: u32 = 1;
 /// Tries of a compare-and-swap against others before it gives up: each lost try means that another won.
 const CAS_TRIES: usize = 64;
 
+/// All volume names and the revision of their value.
+type Names = (Revision, BTreeMap<String, VolumeId>);
+
 /// Typed access to a metadata store.
 #[derive(Clone)]
 pub struct Catalog {
@@ -255,7 +258,7 @@ impl Catalog {
         Err(ChangeError::Store(MetadataError::Unavailable("volume names change too often".to_owned())))
     }
 
-    fn read_names(&self) -> Result<Option<(Revision, BTreeMap<String, VolumeId>)>, MetadataError> {
+    fn read_names(&self) -> Result<Option<Names>, MetadataError> {
         let Some((revision, texts)) = self.read::<BTreeMap<String, String>>("names")? else {
             return Ok(None);
         };

@@ -1,5 +1,7 @@
 //! The SQLite backend's errors about its file.
 
+#![allow(clippy::disallowed_methods)] // Not a core: tests make files.
+
 use hexalog_cluster::{MetadataError, SqliteMetadata};
 
 #[test]
