@@ -1,1 +1,22 @@
-//! The sans-I/O volume client: LSN allocation, boxcars, quorums, reads, opening.
+//! The sans-I/O volume client: LSN allocation, boxcars, fan-out, quorums, reads, opening.
+//!
+//! [`client::Client`] owns it all. Sessions call [`client::Client::reserve`] and [`client::Client::append`];
+//! a driver feeds it events and carries out [`effects`]. No clock, no randomness, no I/O, no threads, no
+//! `async`. Rules: the log and its boxcars in [`log`], VCL and VDL in [`durability`], one connection's cursor in
+//! [`link`], page reads in [`reads`], opening and fencing in [`opening`].
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod client;
+pub mod config;
+pub mod durability;
+pub mod effects;
+pub mod link;
+pub mod log;
+pub mod opening;
+pub mod reads;
+
+pub use client::Client;

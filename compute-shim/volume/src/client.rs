@@ -1,0 +1,476 @@
+//! The volume client: one machine that owns the log, the links, durability, reads and opening.
+//!
+//! Call order: [`Client::open`] (or [`Client::open_read_only`]), then [`Client::handle`] for every event; after each
+//! batch of events, and after sessions have appended, one [`Client::flush`]. [`Effect::Opened`] tells that sessions
+//! may come. Every frame a writer sends goes out in `flush`, so that one frame carries what gathered since.
+//!
+//! Invariants: nothing is appended before step 6 of opening; after [`Effect::Fenced`] nothing is sent; VDL only
+//! rises.
+
+mod answering;
+mod recovery;
+
+use crate::config::{LinkIndex, Routes, VolumeConfig};
+use crate::durability::Durability;
+use crate::effects::{Effect, Effects, Event, Now, ReadFailure};
+use crate::link::{Link, LinkState};
+use crate::log::{Log, LogFull};
+use crate::reads::Reads;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use hexalog_protocol::frame::PROTOCOL_VERSION;
+use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::{Hello, Message, ReadPage, Role, WriterHead};
+use hexalog_protocol::mtr::Mtr;
+use hexalog_protocol::{GroupId, Lsn, PageId};
+use recovery::Opening;
+
+/// A connection whose frame has gone unacknowledged for this long is closed and made anew: the shard may have been
+/// stopped, or the network lost it. A slow device answers within this.
+const FRAME_OVERDUE_US: u64 = 5_000_000;
+/// One read in this many goes to another member than the nearest, to learn how near that has become.
+const PROBE_EVERY: u64 = 64;
+/// At least this often the driver should tick while the client waits for anything.
+const TICK_US: u64 = 5_000;
+
+/// What the client is doing.
+enum Phase {
+    /// Fencing, recovering, repairing.
+    Opening(Opening),
+    /// The writer.
+    Writing,
+    /// Waiting for statuses of a read quorum of every group.
+    OpeningReadOnly,
+    /// Serves reads at a fixed read point.
+    ReadOnly,
+    /// Another writer has the volume.
+    Fenced,
+}
+
+/// A request that is not a read and not a write frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Request {
+    Hello,
+    Bump,
+    Join,
+    Status,
+    /// Repair of a group during opening.
+    Repair(recovery::RepairId),
+}
+
+/// What a caller of [`Client::status`] gets to see of a group.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupStatus {
+    /// The group.
+    pub group: GroupId,
+    /// SCL by slot, where known.
+    pub scls: Vec<Option<Lsn>>,
+    /// Members that can be written to now.
+    pub members_up: usize,
+    /// PGCL.
+    pub pgcl: Lsn,
+    /// The group's last record <= VDL.
+    pub tail: Lsn,
+}
+
+/// Counters since the start; names as in metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Mini-transactions appended.
+    pub mtrs: u64,
+    /// Redo records appended.
+    pub records: u64,
+    /// Bytes of operations appended.
+    pub operation_bytes: u64,
+    /// Write frames sent, all links.
+    pub frames_sent: u64,
+    /// Page reads asked for.
+    pub reads: u64,
+    /// Requests sent for them: more than `reads` where members were overdue or refused.
+    pub read_requests: u64,
+    /// Links lost.
+    pub disconnects: u64,
+}
+
+/// The volume client.
+pub struct Client {
+    config: VolumeConfig,
+    routes: Routes,
+    writer: WriterId,
+    phase: Phase,
+    links: Vec<Link>,
+    log: Log,
+    durability: Durability,
+    history: EpochHistory,
+    reads: Reads,
+    requests: BTreeMap<u64, (LinkIndex, Request)>,
+    next_request: u64,
+    /// PGMRPL never falls, and starts at what the members keep.
+    pgmrpl: Lsn,
+    /// Highest VDL that any member told a read-only opening.
+    reader_vdl: Lsn,
+    log_was_full: bool,
+    /// Last time at which a recovery read quorum of one group answered under our epoch.
+    quorum_contact_us: u64,
+    contact_us: Vec<u64>,
+    counters: Counters,
+}
+
+impl Client {
+    /// Begins to open the volume for writing. `writer` has been taken in metadata by compare-and-swap.
+    pub fn open(config: VolumeConfig, writer: WriterId) -> Client {
+        assert!(writer.epoch.0 > 0, "epoch 0 is before any writer");
+        let opening = Opening::new(&config);
+        Client::new(config, writer, Phase::Opening(opening))
+    }
+
+    /// Begins to open the volume for reading only, at the highest VDL that any member has heard. Needs a recovery
+    /// read quorum, fences nobody, infers nothing newer.
+    pub fn open_read_only(config: VolumeConfig) -> Client {
+        Client::new(config, WriterId::default(), Phase::OpeningReadOnly)
+    }
+
+    fn new(config: VolumeConfig, writer: WriterId, phase: Phase) -> Client {
+        let routes = Routes::new(&config);
+        let links = routes
+            .links()
+            .map(|link| {
+                let groups = routes.groups_of_link[link.0].iter();
+                let served =
+                    groups.map(|(group, slot)| (*group, *slot, config.groups[group.0 as usize].epoch));
+                Link::new(routes.addresses[link.0], served)
+            })
+            .collect::<Vec<_>>();
+        let tails = vec![Lsn::ZERO; config.groups.len()];
+        Client {
+            log: Log::new(config.geometry, config.lal, Lsn::ZERO, &tails),
+            durability: Durability::new(config.quorum, Lsn::ZERO, &tails),
+            contact_us: vec![0; links.len()],
+            routes,
+            writer,
+            phase,
+            links,
+            history: EpochHistory::new(),
+            reads: Reads::default(),
+            requests: BTreeMap::new(),
+            next_request: 1,
+            pgmrpl: Lsn::ZERO,
+            reader_vdl: Lsn::ZERO,
+            log_was_full: false,
+            quorum_contact_us: 0,
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Whether appends are taken.
+    pub fn is_writing(&self) -> bool {
+        matches!(self.phase, Phase::Writing)
+    }
+
+    /// Whether reads are served.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Writing | Phase::ReadOnly)
+    }
+
+    /// The volume, as metadata described it.
+    pub fn config(&self) -> &VolumeConfig {
+        &self.config
+    }
+
+    /// Volume durable LSN.
+    pub fn vdl(&self) -> Lsn {
+        self.durability.vdl()
+    }
+
+    /// Volume complete LSN.
+    pub fn vcl(&self) -> Lsn {
+        self.durability.vcl()
+    }
+
+    /// The last LSN given out.
+    pub fn allocated(&self) -> Lsn {
+        self.log.allocated()
+    }
+
+    /// All openings of the volume, the own one included once it is open.
+    pub fn history(&self) -> &EpochHistory {
+        &self.history
+    }
+
+    /// Counters since the start.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Last time at which a recovery read quorum of some group answered under the own epoch. A writer that has not
+    /// heard from one for long may have been fenced without knowing.
+    pub fn quorum_contact_us(&self) -> u64 {
+        self.quorum_contact_us
+    }
+
+    /// Reserves room for a mini-transaction below the LAL.
+    pub fn reserve(&mut self, records: u32, bytes: u32) -> Result<(), LogFull> {
+        let reserved = if self.is_writing() { self.log.reserve(records, bytes) } else { Err(LogFull) };
+        self.log_was_full |= reserved.is_err();
+        reserved
+    }
+
+    /// Gives a reservation back that was not used.
+    pub fn unreserve(&mut self, records: u32, bytes: u32) {
+        self.log.unreserve(records, bytes);
+    }
+
+    /// Appends a mini-transaction for which `reserved` records and bytes were reserved; returns its CPL.
+    pub fn append(&mut self, mtr: &mut Mtr, reserved: (u32, u32), publish: &mut dyn FnMut(Lsn, Lsn)) -> Lsn {
+        assert!(mtr.records().len() <= reserved.0 as usize, "no more is appended than was reserved");
+        self.log.unreserve(reserved.0, reserved.1);
+        self.counters.mtrs += 1;
+        self.counters.records += mtr.records().len() as u64;
+        self.counters.operation_bytes += mtr.operations().len() as u64;
+        self.log.append(mtr, publish)
+    }
+
+    /// Someone waits for `lsn`: what it rests on is sent with the next [`Client::flush`] that finds room.
+    pub fn want(&mut self, lsn: Lsn) {
+        if lsn > self.log.durable() && lsn <= self.log.allocated() {
+            self.log.want(lsn);
+        }
+    }
+
+    /// Asks for a page at a read point; answered by [`Effect::Page`].
+    pub fn read(&mut self, page: PageId, read_point: Lsn) {
+        let group = self.config.geometry.group_of(page);
+        assert!(group.0 < self.config.geometry.groups, "{page:?} lies in the volume");
+        // A tail at VDL covers every older read point too: it only asks for more than is needed.
+        let tail = self.durability.tail(group);
+        self.counters.reads += 1;
+        self.reads.start(page, group, read_point, tail);
+    }
+
+    /// Takes in one event.
+    pub fn handle(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
+        match event {
+            Event::Connected(link) => self.connected(link, effects),
+            Event::Closed(link) => self.closed(link, now),
+            Event::Frame(link, frame) => match Message::decode(&frame) {
+                Ok(message) => self.message(link, frame.request_id, message, now, effects),
+                Err(malformed) => {
+                    let address = self.links[link.0].address;
+                    effects.list.push(Effect::Log(format!("{address}: {malformed}; connection closed")));
+                    effects.list.push(Effect::Disconnect(link));
+                    self.closed(link, now);
+                }
+            },
+            Event::Tick => {}
+        }
+        self.invariants();
+    }
+
+    /// Sends what is due: connects, recovery steps, reads, write frames and notices.
+    pub fn flush(&mut self, now: Now, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Fenced) {
+            return;
+        }
+        self.connect_links(now, effects);
+        self.advance_opening(now, effects);
+        self.send_reads(now, effects);
+        if self.is_writing() {
+            self.send_frames(now, effects);
+        }
+        self.invariants();
+    }
+
+    /// When [`Client::flush`] has something to do without any event.
+    pub fn next_deadline_us(&self, now: Now) -> Option<u64> {
+        let head = self.head(now);
+        let links = self.links.iter().filter_map(|link| link.next_deadline_us(&head)).min();
+        let opening = (!self.is_open()).then_some(now.monotonic_us + TICK_US);
+        [links, opening, self.reads.next_deadline_us()].into_iter().flatten().min()
+    }
+
+    fn invariants(&self) {
+        assert!(self.durability.vdl() <= self.durability.vcl());
+        assert_eq!(self.durability.vdl(), self.log.durable());
+        assert!(self.pgmrpl <= self.durability.vdl() || !self.is_open());
+    }
+
+    fn send(&mut self, link: LinkIndex, request: Request, message: &Message<'_>, effects: &mut Effects) {
+        let id = self.next_request;
+        self.next_request += 1;
+        self.requests.insert(id, (link, request));
+        message.encode(id, effects.send(link));
+    }
+
+    fn connect_links(&mut self, now: Now, effects: &mut Effects) {
+        for index in self.routes.links() {
+            let link = &mut self.links[index.0];
+            if matches!(link.state, LinkState::Down { retry_at_us } if retry_at_us <= now.monotonic_us) {
+                link.state = LinkState::Connecting;
+                effects.list.push(Effect::Connect(index, link.address));
+            } else if link.is_overdue(now, FRAME_OVERDUE_US) {
+                effects.list.push(Effect::Disconnect(index));
+                self.closed(index, now);
+            }
+        }
+    }
+
+    fn connected(&mut self, link: LinkIndex, effects: &mut Effects) {
+        if self.links[link.0].state != LinkState::Connecting {
+            return;
+        }
+        self.links[link.0].state = LinkState::Greeting;
+        let hello = Hello {
+            version_low: PROTOCOL_VERSION,
+            version_high: PROTOCOL_VERSION,
+            role: Role::Compute,
+            identity: &[],
+        };
+        self.send(link, Request::Hello, &Message::Hello(hello), effects);
+    }
+
+    fn closed(&mut self, link: LinkIndex, now: Now) {
+        self.links[link.0].closed(now);
+        self.requests.retain(|_, (other, _)| *other != link);
+        self.reads.link_closed(link);
+        self.repair_link_closed(link);
+        self.counters.disconnects += 1;
+    }
+
+    fn head(&self, now: Now) -> WriterHead {
+        WriterHead {
+            volume: self.config.volume,
+            writer: self.writer,
+            vdl: self.durability.vdl(),
+            pgmrpl: self.pgmrpl,
+            wall_time_us: now.wall_us,
+            tails: Vec::new(),
+        }
+    }
+
+    fn send_frames(&mut self, now: Now, effects: &mut Effects) {
+        // Sealing before a frame can go would only make the batches small: the boxcar fills meanwhile. Room at a write
+        // quorum of links is enough; a slow or dead member holds nothing back.
+        let roomy = self.links.iter().filter(|link| link.has_room()).count();
+        if self.log.wants_sealing() && roomy >= usize::from(self.config.quorum.write).min(self.links.len()) {
+            self.log.seal_wanted();
+        }
+        let floor = self.reads.read_point_min().unwrap_or(Lsn::MAX).min(self.durability.vdl());
+        self.pgmrpl = self.pgmrpl.max(floor);
+        let head = self.head(now);
+        for index in self.routes.links() {
+            loop {
+                let id = self.next_request;
+                let out = effects.send(index);
+                let link = &mut self.links[index.0];
+                let (log, durability) = (&self.log, &self.durability);
+                if !link.fill_frame(log, durability, &head, id, now, &mut |message| message.encode(id, out)) {
+                    break;
+                }
+                self.next_request += 1;
+                self.counters.frames_sent += 1;
+            }
+        }
+        effects.sends.retain(|(_, bytes)| !bytes.is_empty());
+    }
+
+    fn send_reads(&mut self, now: Now, effects: &mut Effects) {
+        if !self.is_open() {
+            return;
+        }
+        for key in self.reads.due(now) {
+            let read = self.reads.get_mut(key).expect("due reads are under way");
+            let (page, group, read_point, tail) = (read.page, read.group, read.read_point, read.tail);
+            let tried = core::mem::take(&mut read.tried);
+            let target = self.choose_member(group, tail, &tried);
+            self.reads.get_mut(key).expect("still under way").tried = tried;
+            let Some(link) = target else {
+                self.reads.wait_and_retry(key, now);
+                continue;
+            };
+            let id = self.next_request;
+            self.next_request += 1;
+            self.counters.read_requests += 1;
+            let request = ReadPage {
+                volume: self.config.volume,
+                group,
+                page,
+                read_point,
+                group_tail: tail,
+                writer: self.writer,
+                membership_epoch: self.config.groups[group.0 as usize].epoch,
+                geometry_epoch: self.config.geometry_epoch,
+            };
+            Message::ReadPage(request).encode(id, effects.send(link));
+            self.reads.sent(key, id, link, self.links[link.0].read_latency_us, now);
+        }
+    }
+
+    /// The nearest member that is known complete and was not asked yet; failing that, any that is up: its SCL may
+    /// have moved unheard.
+    fn choose_member(&self, group: GroupId, tail: Lsn, tried: &[LinkIndex]) -> Option<LinkIndex> {
+        let links = &self.routes.links_of_group[group.0 as usize];
+        let up = links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| self.links[link.0].state == LinkState::Streaming && !tried.contains(link));
+        let complete = up.clone().filter(|(slot, _)| {
+            self.durability.scl(group, crate::config::Slot(*slot)).is_some_and(|scl| scl >= tail)
+        });
+        let nearest = complete.clone().min_by_key(|(_, link)| self.links[link.0].read_latency_us);
+        let probe = self.counters.read_requests % PROBE_EVERY == PROBE_EVERY - 1;
+        let other = probe.then(|| {
+            let turn = (self.counters.read_requests / PROBE_EVERY) as usize;
+            complete.clone().nth(turn % complete.clone().count().max(1))
+        });
+        other.flatten().or(nearest).or_else(|| up.clone().next()).map(|(_, link)| *link)
+    }
+
+    /// Another writer has the volume.
+    fn fence(&mut self, by: WriterId, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Fenced) {
+            return;
+        }
+        self.phase = Phase::Fenced;
+        effects.list.push(Effect::Fenced(by));
+        self.fail_reads(ReadFailure::Fenced, effects);
+        effects.list.extend(self.routes.links().map(Effect::Disconnect));
+    }
+
+    fn fail_reads(&mut self, failure: ReadFailure, effects: &mut Effects) {
+        for (page, read_point) in self.reads.take_all() {
+            effects.list.push(Effect::Page { page, read_point, image: Err(failure) });
+        }
+    }
+
+    /// How each group stands, for `status`.
+    pub fn status(&self) -> Vec<GroupStatus> {
+        (0..self.config.groups.len())
+            .map(|index| {
+                let group = GroupId(index as u32);
+                let links = &self.routes.links_of_group[index];
+                GroupStatus {
+                    group,
+                    scls: (0..links.len())
+                        .map(|slot| self.durability.scl(group, crate::config::Slot(slot)))
+                        .collect(),
+                    members_up: links.iter().filter(|link| self.links[link.0].is_up()).count(),
+                    pgcl: self.durability.pgcl(group),
+                    tail: self.durability.tail(group),
+                }
+            })
+            .collect()
+    }
+
+    /// Why writes wait, if they do: `write quorum lost: group G, 3/6`.
+    pub fn quorum_lost(&self) -> Option<String> {
+        let write = usize::from(self.config.quorum.write);
+        let lost = self.status().into_iter().find(|group| group.members_up < write)?;
+        let GroupId(group) = lost.group;
+        Some(format!("write quorum lost: group {group}, {}/{}", lost.members_up, self.config.quorum.members))
+    }
+}

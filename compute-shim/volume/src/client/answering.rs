@@ -1,0 +1,270 @@
+//! The client's answers to what arrives: greetings, acknowledgements, pages, refusals.
+
+use super::{Client, Phase, Request};
+use crate::config::LinkIndex;
+use crate::effects::{Effect, Effects, Now, ReadFailure};
+use crate::link::LinkState;
+use alloc::format;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::{
+    EpochBump, InstallHistory, Message, PageImage, Refusal, RefusalReason, SegmentState, Status, StatusQuery,
+    WriteAck,
+};
+use hexalog_protocol::{GroupId, Page};
+
+/// Weight of the newest sample in a smoothed latency: one eighth, as TCP does (RFC 6298).
+const LATENCY_SHIFT: u32 = 3;
+
+impl Client {
+    pub(super) fn message(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        message: Message<'_>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if matches!(self.phase, Phase::Fenced) {
+            return;
+        }
+        match message {
+            Message::Welcome(_) => self.welcomed(link, request_id, effects),
+            Message::Bumped(bumped) => self.bumped(link, request_id, bumped, now),
+            Message::Done(_) => self.done(link, request_id, now, effects),
+            Message::Status(status) => self.status_came(link, request_id, &status, now, effects),
+            Message::WriteAck(ack) => self.write_acknowledged(link, request_id, &ack, now, effects),
+            Message::PageImage(image) => self.page_came(link, request_id, &image, now, effects),
+            Message::GossipPush(push) => self.repair_pulled(link, request_id, &push, effects),
+            Message::Refusal(refusal) => self.refused(link, request_id, &refusal, now, effects),
+            other => {
+                let (address, kind) = (self.links[link.0].address, other.kind());
+                effects
+                    .list
+                    .push(Effect::Log(format!("{address}: message of kind {kind} is not for a compute")));
+            }
+        }
+    }
+
+    /// Takes the request that an answer belongs to; `None` for a late or made-up answer.
+    fn take_request(&mut self, link: LinkIndex, request_id: u64) -> Option<Request> {
+        let (asked, request) = self.requests.get(&request_id).copied()?;
+        if asked != link {
+            return None;
+        }
+        // A bump is answered once for each segment.
+        if request != Request::Bump {
+            self.requests.remove(&request_id);
+        }
+        Some(request)
+    }
+
+    fn welcomed(&mut self, link: LinkIndex, request_id: u64, effects: &mut Effects) {
+        if self.take_request(link, request_id) != Some(Request::Hello) {
+            return;
+        }
+        match &self.phase {
+            Phase::Opening(opening) if !opening.is_installing() => {
+                self.links[link.0].state = LinkState::Bumping;
+                let groups = self.links[link.0].groups().map(|(group, _)| group).collect();
+                let bump = EpochBump { volume: self.config.volume, writer: self.writer, groups };
+                self.send(link, Request::Bump, &Message::EpochBump(bump), effects);
+            }
+            Phase::Opening(_) | Phase::Writing => self.send_history(link, effects),
+            Phase::OpeningReadOnly | Phase::ReadOnly => self.send_status_query(link, effects),
+            Phase::Fenced => {}
+        }
+    }
+
+    /// The member is told the whole history; it fences every older writer and annuls what it must.
+    pub(super) fn send_history(&mut self, link: LinkIndex, effects: &mut Effects) {
+        self.links[link.0].state = LinkState::Joining;
+        let groups = self.links[link.0].groups().map(|(group, _)| group).collect();
+        let install = InstallHistory { volume: self.config.volume, groups, history: self.history.clone() };
+        self.send(link, Request::Join, &Message::InstallHistory(install), effects);
+    }
+
+    fn send_status_query(&mut self, link: LinkIndex, effects: &mut Effects) {
+        self.links[link.0].state = LinkState::Querying;
+        let query = StatusQuery { volume: self.config.volume };
+        self.send(link, Request::Status, &Message::StatusQuery(query), effects);
+    }
+
+    fn done(&mut self, link: LinkIndex, request_id: u64, now: Now, effects: &mut Effects) {
+        match self.take_request(link, request_id) {
+            Some(Request::Join) => self.send_status_query(link, effects),
+            Some(Request::Repair(id)) => self.repair_history_installed(id, now, effects),
+            _ => {}
+        }
+    }
+
+    fn status_came(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        status: &Status,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if self.take_request(link, request_id) != Some(Request::Status) {
+            return;
+        }
+        let is_writer = !matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
+        let volume = self.config.volume;
+        for segment in status.segments.iter().filter(|segment| segment.volume == volume) {
+            if is_writer && segment.writer != self.writer {
+                self.check_fenced(segment.writer, effects);
+                continue;
+            }
+            self.note_segment(link, segment.group, segment.scl, segment.vdl_heard, segment.state);
+        }
+        self.links[link.0].begin_streaming();
+        self.note_contact(link, now);
+        self.publish_vdl(effects);
+    }
+
+    fn write_acknowledged(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        ack: &WriteAck,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if ack.volume != self.config.volume {
+            return;
+        }
+        // A member under repair still counts under the epoch that it is being brought up in.
+        if let Some(Request::Repair(id)) = self.take_request(link, request_id) {
+            return self.repair_pushed(id, ack);
+        }
+        if ack.epoch != self.writer.epoch {
+            return;
+        }
+        self.links[link.0].acknowledged(request_id, now);
+        if !self.is_writing() {
+            return;
+        }
+        for (group, scl) in &ack.scls {
+            if let Some(slot) = self.routes.slot(link, *group) {
+                self.durability.set_scl(*group, slot, *scl);
+            }
+        }
+        self.note_contact(link, now);
+        self.publish_vdl(effects);
+    }
+
+    pub(super) fn publish_vdl(&mut self, effects: &mut Effects) {
+        if !self.is_writing() || !self.durability.advance(&mut self.log) {
+            return;
+        }
+        let vdl = self.durability.vdl();
+        // Several acknowledgements of one wake become one advance.
+        effects.list.retain(|effect| !matches!(effect, Effect::VdlAdvanced(_)));
+        effects.list.push(Effect::VdlAdvanced(vdl));
+        if core::mem::take(&mut self.log_was_full) {
+            effects.list.push(Effect::LogSpaceFreed);
+        }
+    }
+
+    /// A link answered under our epoch. When a recovery read quorum of a group has done so since the last time, no
+    /// other writer can have been open before the oldest of these answers.
+    fn note_contact(&mut self, link: LinkIndex, now: Now) {
+        self.contact_us[link.0] = now.monotonic_us;
+        let read = usize::from(self.config.quorum.read);
+        for links in &self.routes.links_of_group {
+            let mut times = [0; 8];
+            let count = links.len().min(times.len());
+            for (time, link) in times.iter_mut().zip(links) {
+                *time = self.contact_us[link.0];
+            }
+            times[..count].sort_unstable_by(|a, b| b.cmp(a));
+            self.quorum_contact_us = self.quorum_contact_us.max(times[read - 1]);
+        }
+    }
+
+    fn page_came(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        image: &PageImage<'_>,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let is_never_written = image.image.is_empty();
+        let page = Page::from_bytes(image.image).filter(|page| page.verify(self.config.volume, image.page));
+        if page.is_none() && !is_never_written {
+            let address = self.links[link.0].address;
+            effects
+                .list
+                .push(Effect::Log(format!("{address}: bad image of {}; asking another member", image.page)));
+            self.reads.refused(request_id);
+            return;
+        }
+        let Some((read, latency_us)) = self.reads.answered(request_id, now) else { return };
+        assert_eq!(read.page, image.page, "the answer is to this request");
+        let smoothed = &mut self.links[link.0].read_latency_us;
+        *smoothed = *smoothed - (*smoothed >> LATENCY_SHIFT) + (latency_us >> LATENCY_SHIFT);
+        let image = page.ok_or(ReadFailure::NeverWritten);
+        effects.list.push(Effect::Page { page: read.page, read_point: read.read_point, image });
+    }
+
+    fn refused(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        refusal: &Refusal,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        if refusal.reason == RefusalReason::StaleEpoch && self.check_fenced(refusal.writer, effects) {
+            return;
+        }
+        if self.reads.refused(request_id) {
+            return;
+        }
+        let address = self.links[link.0].address;
+        let text = format!("{address} refused: {:?} {}", refusal.reason, refusal.detail);
+        effects.list.push(Effect::Log(text));
+        if let Some(Request::Repair(id)) = self.take_request(link, request_id) {
+            return self.repair_failed(id);
+        }
+        if refusal.reason == RefusalReason::EpochBehind && !matches!(self.phase, Phase::Opening(_)) {
+            return self.send_history(link, effects);
+        }
+        // Whatever was refused, the link starts over: after a pause it is told the history and asked for its state.
+        effects.list.push(Effect::Disconnect(link));
+        self.closed(link, now);
+    }
+
+    /// True, and fenced, if `other` is a later claim to the volume than ours.
+    fn check_fenced(&mut self, other: WriterId, effects: &mut Effects) -> bool {
+        let is_reader = matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
+        let is_later = other.epoch > self.writer.epoch
+            || (other.epoch == self.writer.epoch && other.incarnation != self.writer.incarnation);
+        if is_later && !is_reader {
+            self.fence(other, effects);
+        }
+        is_later && !is_reader
+    }
+
+    fn note_segment(
+        &mut self,
+        link: LinkIndex,
+        group: GroupId,
+        scl: hexalog_protocol::Lsn,
+        vdl_heard: hexalog_protocol::Lsn,
+        state: SegmentState,
+    ) {
+        let Some(slot) = self.routes.slot(link, group) else { return };
+        if matches!(state, SegmentState::Damaged | SegmentState::NeedsHydration) {
+            self.durability.forget(group, slot);
+            return;
+        }
+        match self.phase {
+            Phase::OpeningReadOnly | Phase::ReadOnly => self.note_reader_status(group, slot, scl, vdl_heard),
+            _ => {
+                self.durability.set_scl(group, slot, scl);
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! The client's steps while it opens a volume: who is asked what, and when.
+//!
+//! [`crate::opening`] holds what is concluded from the answers. Repair brings what a group lacks to enough of its
+//! members: the opener pulls batches from a complete member and pushes them to one that is not.
+
+use super::{Client, Phase, Request};
+use crate::config::{LinkIndex, Slot};
+use crate::durability::Durability;
+use crate::effects::{Effect, Effects, Now};
+use crate::link::LinkState;
+use crate::log::Log;
+use crate::opening::{Answers, Recovered, is_undamaged, reach};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::message::{Bumped, GossipPull, GossipPush, InstallHistory, Message, WriteAck};
+use hexalog_protocol::{GroupId, Lsn};
+
+/// With a quorum of answers, wait this long for the rest: each one more may save a repair.
+const GRACE_US: u64 = 50_000;
+/// Batch bytes of one repair step: half a frame.
+const REPAIR_BYTES_MAX: u32 = 512 * 1024;
+/// A repair step without an answer for this long is tried with another source.
+const REPAIR_OVERDUE_US: u64 = 1_000_000;
+
+/// Names a repair: the group and the member that is brought up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct RepairId {
+    group: GroupId,
+    target: Slot,
+}
+
+/// One member being brought up to its group's tail.
+struct Repair {
+    /// How far it is.
+    reached: Lsn,
+    /// Whether it must be told the adopted history first.
+    needs_history: bool,
+    /// When the request under way was sent.
+    waiting_since_us: Option<u64>,
+    /// How many steps failed; the source changes with each.
+    failures: usize,
+}
+
+enum Step {
+    Bumping { sufficient_since_us: Option<u64> },
+    Repairing(Recovered, BTreeMap<RepairId, Repair>),
+    Installing(Recovered),
+}
+
+/// An opening under way.
+pub(super) struct Opening {
+    answers: Answers,
+    step: Step,
+}
+
+impl Opening {
+    pub(super) fn new(config: &crate::config::VolumeConfig) -> Opening {
+        Opening { answers: Answers::new(config), step: Step::Bumping { sufficient_since_us: None } }
+    }
+
+    /// Whether the new history is being made durable: members that come now get it at once.
+    pub(super) fn is_installing(&self) -> bool {
+        matches!(self.step, Step::Installing(_))
+    }
+}
+
+impl Client {
+    /// Why the volume is not open yet, for people.
+    pub fn opening_waits_for(&self) -> Option<alloc::string::String> {
+        let Phase::Opening(opening) = &self.phase else { return None };
+        let text = match (&opening.step, opening.answers.lacking(&self.config)) {
+            (Step::Bumping { .. }, Some((GroupId(group), count))) => {
+                format!("write quorum lost: group {group}, {count}/{}", self.config.quorum.members)
+            }
+            (Step::Bumping { .. }, None) => format!("recovery reads of {} groups", self.config.groups.len()),
+            (Step::Repairing(_, repairs), _) => format!("{} repairs", repairs.len()),
+            (Step::Installing(_), _) => "the epoch history to be durable".into(),
+        };
+        Some(text)
+    }
+
+    pub(super) fn bumped(&mut self, link: LinkIndex, request_id: u64, bumped: Bumped, _now: Now) {
+        if self.requests.get(&request_id) != Some(&(link, Request::Bump)) {
+            return;
+        }
+        let Some(slot) = self.routes.slot(link, bumped.group) else { return };
+        if let Phase::Opening(opening) = &mut self.phase {
+            opening.answers.put(&self.config, self.writer, slot, bumped);
+        }
+    }
+
+    pub(super) fn advance_opening(&mut self, now: Now, effects: &mut Effects) {
+        if matches!(self.phase, Phase::OpeningReadOnly) {
+            return self.advance_opening_read_only(effects);
+        }
+        // One step may complete the next one at once (an empty volume needs no repair).
+        for _ in 0..3 {
+            let Phase::Opening(opening) = &mut self.phase else { return };
+            match &mut opening.step {
+                Step::Bumping { sufficient_since_us } => {
+                    if !opening.answers.suffice(&self.config) {
+                        return;
+                    }
+                    let since = *sufficient_since_us.get_or_insert(now.monotonic_us);
+                    if !opening.answers.are_all_there() && now.monotonic_us < since + GRACE_US {
+                        return;
+                    }
+                    self.begin_repair(effects);
+                }
+                Step::Repairing(..) => {
+                    if !self.advance_repair(now, effects) {
+                        return;
+                    }
+                    self.begin_install(effects);
+                }
+                Step::Installing(_) => return self.finish_install(effects),
+            }
+        }
+    }
+
+    /// Step 3, and the plan of step 4.
+    fn begin_repair(&mut self, effects: &mut Effects) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        let recovered = opening.answers.recover();
+        let mut repairs = BTreeMap::new();
+        for (index, tail) in recovered.tails.iter().enumerate() {
+            let group = GroupId(index as u32);
+            for slot in (0..usize::from(self.config.quorum.members)).map(Slot) {
+                let Some(answer) = opening.answers.get(group, slot).filter(|answer| is_undamaged(answer))
+                else {
+                    continue;
+                };
+                let reached = reach(answer, &recovered.adopted, recovered.vdl);
+                if reached < *tail {
+                    let needs_history = answer.history != recovered.adopted;
+                    let repair = Repair { reached, needs_history, waiting_since_us: None, failures: 0 };
+                    repairs.insert(RepairId { group, target: slot }, repair);
+                }
+            }
+        }
+        let text = format!("recovered: VDL {}, {} members to repair", recovered.vdl, repairs.len());
+        effects.list.push(Effect::Log(text));
+        opening.step = Step::Repairing(recovered, repairs);
+    }
+
+    /// Members of a group that hold its whole tail.
+    fn complete_members(&self, group: GroupId) -> Vec<Slot> {
+        let Phase::Opening(Opening { answers, step: Step::Repairing(recovered, repairs) }) = &self.phase
+        else {
+            return Vec::new();
+        };
+        let slots = (0..usize::from(self.config.quorum.members)).map(Slot);
+        slots
+            .filter(|slot| answers.get(group, *slot).is_some_and(is_undamaged))
+            .filter(|slot| {
+                let repair = repairs.get(&RepairId { group, target: *slot });
+                repair.is_none_or(|repair| repair.reached >= recovered.tails[group.0 as usize])
+            })
+            .collect()
+    }
+
+    /// Goes on with every repair that is not waiting. True when every group has its write quorum.
+    fn advance_repair(&mut self, now: Now, effects: &mut Effects) -> bool {
+        let Phase::Opening(Opening { step: Step::Repairing(_, repairs), .. }) = &mut self.phase else {
+            return false;
+        };
+        for repair in repairs.values_mut() {
+            if repair.waiting_since_us.is_some_and(|since| now.monotonic_us > since + REPAIR_OVERDUE_US) {
+                repair.waiting_since_us = None;
+                repair.failures += 1;
+            }
+        }
+        let idle: Vec<RepairId> = repairs
+            .iter()
+            .filter(|(_, repair)| repair.waiting_since_us.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        let write = usize::from(self.config.quorum.write);
+        let groups = (0..self.config.groups.len()).map(|group| GroupId(group as u32));
+        let lacking: Vec<GroupId> =
+            groups.filter(|group| self.complete_members(*group).len() < write).collect();
+        for id in idle.into_iter().filter(|id| lacking.contains(&id.group)) {
+            self.repair_step(id, now, effects);
+        }
+        lacking.is_empty()
+    }
+
+    fn repair_mut(&mut self, id: RepairId) -> Option<(&Recovered, &mut Repair)> {
+        let Phase::Opening(Opening { step: Step::Repairing(recovered, repairs), .. }) = &mut self.phase
+        else {
+            return None;
+        };
+        Some((recovered, repairs.get_mut(&id)?))
+    }
+
+    /// Sends the next request of a repair: the adopted history to the target, or a pull to a source.
+    fn repair_step(&mut self, id: RepairId, now: Now, effects: &mut Effects) {
+        let target = self.routes.links_of_group[id.group.0 as usize][id.target.0];
+        let sources: Vec<LinkIndex> = self
+            .complete_members(id.group)
+            .into_iter()
+            .map(|slot| self.routes.links_of_group[id.group.0 as usize][slot.0])
+            .filter(|link| self.links[link.0].is_up())
+            .collect();
+        if !self.links[target.0].is_up() || sources.is_empty() {
+            return;
+        }
+        let (volume, writer) = (self.config.volume, self.writer);
+        let membership_epoch = self.config.groups[id.group.0 as usize].epoch;
+        let Some((recovered, repair)) = self.repair_mut(id) else { return };
+        if repair.reached >= recovered.tails[id.group.0 as usize] {
+            return;
+        }
+        repair.waiting_since_us = Some(now.monotonic_us);
+        if repair.needs_history {
+            let history: EpochHistory = recovered.adopted.clone();
+            let install = InstallHistory { volume, groups: vec![id.group], history };
+            return self.send(target, Request::Repair(id), &Message::InstallHistory(install), effects);
+        }
+        let source = sources[repair.failures % sources.len()];
+        let pull = GossipPull {
+            volume,
+            group: id.group,
+            writer,
+            membership_epoch,
+            after: repair.reached,
+            through: recovered.vdl,
+            bytes_max: REPAIR_BYTES_MAX,
+        };
+        self.send(source, Request::Repair(id), &Message::GossipPull(pull), effects);
+    }
+
+    pub(super) fn repair_history_installed(&mut self, id: RepairId, now: Now, effects: &mut Effects) {
+        let Some((_, repair)) = self.repair_mut(id) else { return };
+        repair.needs_history = false;
+        repair.waiting_since_us = None;
+        self.repair_step(id, now, effects);
+    }
+
+    /// A source sent batches: they go on to the member that lacks them, as they are.
+    pub(super) fn repair_pulled(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        push: &GossipPush<'_>,
+        effects: &mut Effects,
+    ) {
+        let Some((asked, Request::Repair(id))) = self.requests.remove(&request_id) else { return };
+        if asked != link || push.group != id.group || push.batches.is_empty() {
+            return self.repair_failed(id);
+        }
+        let target = self.routes.links_of_group[id.group.0 as usize][id.target.0];
+        if !self.links[target.0].is_up() {
+            return self.repair_failed(id);
+        }
+        self.send(target, Request::Repair(id), &Message::GossipPush(push.clone()), effects);
+    }
+
+    pub(super) fn repair_pushed(&mut self, id: RepairId, ack: &WriteAck) {
+        let Some((_, repair)) = self.repair_mut(id) else { return };
+        repair.waiting_since_us = None;
+        let scls = ack.scls.iter().filter(|(group, _)| *group == id.group);
+        let scl = scls.map(|(_, scl)| *scl).max().unwrap_or(Lsn::ZERO);
+        // A step without progress counts as failed: the next one asks another source.
+        repair.failures += usize::from(scl <= repair.reached);
+        repair.reached = repair.reached.max(scl);
+    }
+
+    pub(super) fn repair_failed(&mut self, id: RepairId) {
+        if let Some((_, repair)) = self.repair_mut(id) {
+            repair.waiting_since_us = None;
+            repair.failures += 1;
+        }
+    }
+
+    /// Requests that went to a closed link have no answer: the repairs that wait for one start their step again.
+    pub(super) fn repair_link_closed(&mut self, link: LinkIndex) {
+        let waiting: Vec<RepairId> = {
+            let Phase::Opening(Opening { step: Step::Repairing(_, repairs), .. }) = &self.phase else {
+                return;
+            };
+            let orphan = |id: &RepairId| {
+                !self
+                    .requests
+                    .values()
+                    .any(|(other, request)| *other != link && *request == Request::Repair(*id))
+            };
+            repairs
+                .iter()
+                .filter(|(id, repair)| repair.waiting_since_us.is_some() && orphan(id))
+                .map(|(id, _)| *id)
+                .collect()
+        };
+        waiting.into_iter().for_each(|id| self.repair_failed(id));
+    }
+
+    /// Step 5: the new history goes to every member that is there; the others get it when they come.
+    fn begin_install(&mut self, effects: &mut Effects) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        let Step::Repairing(recovered, _) = &opening.step else { return };
+        let recovered = recovered.clone();
+        self.history = recovered.new_history(self.writer, self.config.lal.records);
+        opening.step = Step::Installing(recovered);
+        for link in self.routes.links() {
+            if self.links[link.0].is_up() {
+                self.send_history(link, effects);
+            }
+        }
+    }
+
+    /// Step 6, once a write quorum of every group has the history: VCL = VDL = upper, and the log goes on.
+    fn finish_install(&mut self, effects: &mut Effects) {
+        let write = usize::from(self.config.quorum.write);
+        let streaming = |links: &Vec<LinkIndex>| {
+            links.iter().filter(|link| self.links[link.0].state == LinkState::Streaming).count()
+        };
+        if self.routes.links_of_group.iter().any(|links| streaming(links) < write) {
+            return;
+        }
+        let Phase::Opening(Opening { step: Step::Installing(recovered), .. }) = &self.phase else { return };
+        let upper = self.history.upper();
+        assert!(upper >= recovered.vdl.plus(self.config.lal.records));
+        let tails = recovered.tails.clone();
+        self.pgmrpl = recovered.gc_floor.min(upper);
+        let known =
+            core::mem::replace(&mut self.durability, Durability::new(self.config.quorum, upper, &tails));
+        for index in 0..self.config.groups.len() {
+            let group = GroupId(index as u32);
+            for slot in (0..usize::from(self.config.quorum.members)).map(Slot) {
+                if let Some(scl) = known.scl(group, slot) {
+                    self.durability.set_scl(group, slot, scl);
+                }
+            }
+        }
+        self.log = Log::new(self.config.geometry, self.config.lal, upper, &tails);
+        self.phase = Phase::Writing;
+        effects.list.push(Effect::Opened);
+        effects.list.push(Effect::VdlAdvanced(upper));
+    }
+
+    // ------------------------------------------------------------------ read-only opening
+
+    /// A member's state counts towards a read-only opening: the read point is the highest VDL any has heard.
+    pub(super) fn note_reader_status(&mut self, group: GroupId, slot: Slot, scl: Lsn, vdl_heard: Lsn) {
+        self.durability.set_scl(group, slot, scl);
+        if matches!(self.phase, Phase::OpeningReadOnly) {
+            self.reader_vdl = self.reader_vdl.max(vdl_heard);
+        }
+    }
+
+    fn advance_opening_read_only(&mut self, effects: &mut Effects) {
+        let read = usize::from(self.config.quorum.read);
+        let members = usize::from(self.config.quorum.members);
+        let mut tails = Vec::with_capacity(self.config.groups.len());
+        for index in 0..self.config.groups.len() {
+            let scls = (0..members).filter_map(|slot| self.durability.scl(GroupId(index as u32), Slot(slot)));
+            if scls.clone().count() < read {
+                return;
+            }
+            // Of any three members one has every record <= VDL: the highest SCL is the tail, unless it lies above the
+            // read point; then only a member that is complete at the read point itself may answer.
+            tails.push(scls.max().unwrap_or(Lsn::ZERO).min(self.reader_vdl));
+        }
+        let known = core::mem::replace(
+            &mut self.durability,
+            Durability::new(self.config.quorum, self.reader_vdl, &tails),
+        );
+        for index in 0..self.config.groups.len() {
+            for slot in (0..members).map(Slot) {
+                if let Some(scl) = known.scl(GroupId(index as u32), slot) {
+                    self.durability.set_scl(GroupId(index as u32), slot, scl);
+                }
+            }
+        }
+        self.log = Log::new(self.config.geometry, self.config.lal, self.reader_vdl, &tails);
+        self.phase = Phase::ReadOnly;
+        effects.list.push(Effect::Opened);
+        effects.list.push(Effect::VdlAdvanced(self.reader_vdl));
+    }
+}
