@@ -36,6 +36,20 @@ impl AlignedBuffer {
         &mut self.memory[self.start..self.start + self.length]
     }
 
+    /// Sets how many bytes from the start count; up to what the buffer was made with. Lets one buffer serve
+    /// transfers of any size.
+    pub fn set_len(&mut self, length: usize) {
+        assert!(length > 0, "an empty transfer is a bug");
+        assert!(length.is_multiple_of(BLOCK_BYTES), "transfers are whole blocks");
+        assert!(length <= self.capacity(), "a buffer never grows");
+        self.length = length;
+    }
+
+    /// The most that [`AlignedBuffer::set_len`] takes.
+    pub fn capacity(&self) -> usize {
+        self.memory.len() - BLOCK_BYTES
+    }
+
     /// How many bytes.
     pub fn len(&self) -> usize {
         self.length
