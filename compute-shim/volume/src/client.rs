@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Hello, Message, ReadPage, Role, WriterHead};
+use hexalog_protocol::message::{Hello, Message, ReadPage, Role, StatusQuery, WriterHead};
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 use recovery::Opening;
@@ -58,6 +58,8 @@ enum Request {
     Bump,
     Join,
     Status,
+    /// A status asked for only to learn whether the epoch still stands.
+    Contact,
     /// Repair of a group during opening.
     Repair(recovery::RepairId),
 }
@@ -117,6 +119,7 @@ pub struct Client {
     /// Last time at which a recovery read quorum of one group answered under our epoch.
     quorum_contact_us: u64,
     contact_us: Vec<u64>,
+    wants_contact: bool,
     counters: Counters,
 }
 
@@ -150,6 +153,7 @@ impl Client {
             log: Log::new(config.geometry, config.lal, Lsn::ZERO, &tails),
             durability: Durability::new(config.quorum, Lsn::ZERO, &tails),
             contact_us: vec![0; links.len()],
+            wants_contact: false,
             routes,
             writer,
             phase,
@@ -211,6 +215,12 @@ impl Client {
     /// heard from one for long may have been fenced without knowing.
     pub fn quorum_contact_us(&self) -> u64 {
         self.quorum_contact_us
+    }
+
+    /// Someone must know that no other writer was open before now: members are asked with the next
+    /// [`Client::flush`], and [`Effect::QuorumContact`] tells when enough have answered.
+    pub fn want_contact(&mut self) {
+        self.wants_contact = true;
     }
 
     /// Reserves room for a mini-transaction below the LAL.
@@ -279,6 +289,7 @@ impl Client {
         self.connect_links(now, effects);
         self.advance_opening(now, effects);
         self.send_reads(now, effects);
+        self.send_contact_queries(effects);
         if self.is_writing() {
             self.send_frames(now, effects);
         }
@@ -408,6 +419,21 @@ impl Client {
             Message::ReadPage(request).encode(id, effects.send(link));
             self.reads.sent(key, id, link, self.links[link.0].read_latency_us, now);
         }
+    }
+
+    fn send_contact_queries(&mut self, effects: &mut Effects) {
+        if !self.wants_contact || !self.is_writing() {
+            return;
+        }
+        for link in self.routes.links() {
+            let is_asked =
+                self.requests.values().any(|(asked, request)| *asked == link && *request == Request::Contact);
+            if self.links[link.0].state == LinkState::Streaming && !is_asked {
+                let query = StatusQuery { volume: self.config.volume };
+                self.send(link, Request::Contact, &Message::StatusQuery(query), effects);
+            }
+        }
+        self.wants_contact = false;
     }
 
     /// The nearest member that is known complete and was not asked yet; failing that, any that is up: its SCL may

@@ -59,6 +59,9 @@ pub enum Effect {
     Opened,
     /// Everything up to here is durable.
     VdlAdvanced(Lsn),
+    /// A recovery read quorum of some group has answered under the own epoch since
+    /// [`crate::client::Client::quorum_contact_us`] last stood.
+    QuorumContact,
     /// A `reserve` that was refused may succeed now.
     LogSpaceFreed,
     /// Another writer has the volume. Nothing will become durable any more; the process must stop writing.

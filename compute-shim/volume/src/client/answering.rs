@@ -105,7 +105,8 @@ impl Client {
         now: Now,
         effects: &mut Effects,
     ) {
-        if self.take_request(link, request_id) != Some(Request::Status) {
+        let request = self.take_request(link, request_id);
+        if !matches!(request, Some(Request::Status | Request::Contact)) {
             return;
         }
         let is_writer = !matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
@@ -117,8 +118,13 @@ impl Client {
             }
             self.note_segment(link, segment.group, segment.scl, segment.vdl_heard, segment.state);
         }
-        self.links[link.0].begin_streaming();
-        self.note_contact(link, now);
+        if matches!(self.phase, Phase::Fenced) {
+            return;
+        }
+        if request == Some(Request::Status) {
+            self.links[link.0].begin_streaming();
+        }
+        self.note_contact(link, now, effects);
         self.publish_vdl(effects);
     }
 
@@ -149,7 +155,7 @@ impl Client {
                 self.durability.set_scl(*group, slot, *scl);
             }
         }
-        self.note_contact(link, now);
+        self.note_contact(link, now, effects);
         self.publish_vdl(effects);
     }
 
@@ -168,7 +174,8 @@ impl Client {
 
     /// A link answered under our epoch. When a recovery read quorum of a group has done so since the last time, no
     /// other writer can have been open before the oldest of these answers.
-    fn note_contact(&mut self, link: LinkIndex, now: Now) {
+    fn note_contact(&mut self, link: LinkIndex, now: Now, effects: &mut Effects) {
+        let before = self.quorum_contact_us;
         self.contact_us[link.0] = now.monotonic_us;
         let read = usize::from(self.config.quorum.read);
         for links in &self.routes.links_of_group {
@@ -179,6 +186,10 @@ impl Client {
             }
             times[..count].sort_unstable_by(|a, b| b.cmp(a));
             self.quorum_contact_us = self.quorum_contact_us.max(times[read - 1]);
+        }
+        let is_told = effects.list.iter().any(|effect| matches!(effect, Effect::QuorumContact));
+        if self.quorum_contact_us > before && !is_told {
+            effects.list.push(Effect::QuorumContact);
         }
     }
 

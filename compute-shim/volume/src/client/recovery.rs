@@ -337,8 +337,8 @@ impl Client {
         }
         self.log = Log::new(self.config.geometry, self.config.lal, upper, &tails);
         self.phase = Phase::Writing;
-        effects.list.push(Effect::Opened);
         effects.list.push(Effect::VdlAdvanced(upper));
+        effects.list.push(Effect::Opened);
     }
 
     // ------------------------------------------------------------------ read-only opening
@@ -377,7 +377,7 @@ impl Client {
         }
         self.log = Log::new(self.config.geometry, self.config.lal, self.reader_vdl, &tails);
         self.phase = Phase::ReadOnly;
-        effects.list.push(Effect::Opened);
         effects.list.push(Effect::VdlAdvanced(self.reader_vdl));
+        effects.list.push(Effect::Opened);
     }
 }

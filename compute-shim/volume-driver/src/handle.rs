@@ -1,0 +1,177 @@
+//! What sessions and the server hold of an open volume.
+
+use hexalog_protocol::mtr::Mtr;
+use hexalog_protocol::{Lsn, PageId};
+use hexalog_volume::Client;
+use hexalog_volume::effects::Now;
+use hexalog_volume::log::LogFull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// Where the volume stands, for those who wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Fencing, recovering.
+    Opening,
+    /// Reads are served; a writer may append.
+    Open,
+    /// Another writer has it. Final.
+    Fenced,
+    /// The driver was told to stop. Final.
+    Closed,
+}
+
+pub(crate) struct Shared {
+    client: Mutex<Client>,
+    vdl: AtomicU64,
+    /// Wakes the driver's task.
+    waker: Mutex<Option<Waker>>,
+    pub(crate) state: watch::Sender<State>,
+    /// Monotonic time of the last contact with a recovery read quorum.
+    pub(crate) contact_us: watch::Sender<u64>,
+    started: Instant,
+}
+
+/// A volume, shared by all workers. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(pub(crate) Arc<Shared>);
+
+impl Handle {
+    /// Wraps a client that has begun to open. Nothing happens until [`crate::drive`] runs.
+    pub fn new(client: Client) -> Handle {
+        Handle(Arc::new(Shared {
+            vdl: AtomicU64::new(client.vdl().0),
+            client: Mutex::new(client),
+            waker: Mutex::new(None),
+            state: watch::Sender::new(State::Opening),
+            contact_us: watch::Sender::new(0),
+            started: Instant::now(),
+        }))
+    }
+
+    /// The client itself: for status and configuration. Hold the lock briefly.
+    pub fn client(&self) -> MutexGuard<'_, Client> {
+        // A panic under the lock is a broken invariant: nobody may go on with that state.
+        self.0.client.lock().expect("no invariant of the volume client was broken")
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { monotonic_us: self.0.started.elapsed().as_micros() as u64, wall_us: wall.as_micros() as u64 }
+    }
+
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut slot = self.0.waker.lock().expect("the lock is held for one assignment");
+        match &mut *slot {
+            Some(known) => known.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    /// Makes the driver take another turn, after what else is ready to run.
+    pub fn kick(&self) {
+        let waker = self.0.waker.lock().expect("the lock is held for one assignment").clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn set_vdl(&self, vdl: Lsn) {
+        let before = self.0.vdl.swap(vdl.0, Ordering::Release);
+        assert!(before <= vdl.0, "VDL never falls");
+    }
+
+    /// Volume durable LSN.
+    pub fn vdl(&self) -> Lsn {
+        Lsn(self.0.vdl.load(Ordering::Acquire))
+    }
+
+    /// See [`Client::reserve`].
+    pub fn reserve(&self, records: u32, bytes: u32) -> Result<(), LogFull> {
+        let reserved = self.client().reserve(records, bytes);
+        if reserved.is_err() {
+            // Half of the LAL is used: what fills it must go.
+            self.kick();
+        }
+        reserved
+    }
+
+    /// See [`Client::unreserve`].
+    pub fn unreserve(&self, records: u32, bytes: u32) {
+        self.client().unreserve(records, bytes);
+    }
+
+    /// See [`Client::append`].
+    pub fn append(&self, mtr: &mut Mtr, reserved: (u32, u32), publish: &mut dyn FnMut(Lsn, Lsn)) -> Lsn {
+        self.client().append(mtr, reserved, publish)
+    }
+
+    /// Someone waits for `lsn`: it is sent in the driver's next turn.
+    pub fn want(&self, lsn: Lsn) {
+        if lsn > self.vdl() {
+            self.client().want(lsn);
+            self.kick();
+        }
+    }
+
+    /// Asks for a page; the [`crate::Listener`] gets the answer.
+    pub fn read(&self, page: PageId, read_point: Lsn) {
+        self.client().read(page, read_point);
+        self.kick();
+    }
+
+    /// Where the volume stands.
+    pub fn state(&self) -> State {
+        *self.0.state.borrow()
+    }
+
+    /// Waits until the volume is open; returns what it is then: `Open`, or a final state.
+    pub async fn opened(&self) -> State {
+        let mut states = self.0.state.subscribe();
+        let state = states.wait_for(|state| *state != State::Opening).await;
+        state.map_or(State::Closed, |state| *state)
+    }
+
+    /// Waits until the volume is fenced or closed.
+    pub async fn ended(&self) -> State {
+        let mut states = self.0.state.subscribe();
+        let state = states.wait_for(|state| matches!(state, State::Fenced | State::Closed)).await;
+        state.map_or(State::Closed, |state| *state)
+    }
+
+    /// Waits until a recovery read quorum of some group is known to have stood by this writer's epoch no longer ago
+    /// than `stale_read_max`: what was committed by another writer before then cannot be missed. Returns at once
+    /// while writes flow.
+    pub async fn confirm_fresh(&self, stale_read_max: Duration) {
+        let limit = stale_read_max.as_micros() as u64;
+        if self.now().monotonic_us.saturating_sub(*self.0.contact_us.borrow()) <= limit {
+            return;
+        }
+        let mut contacts = self.0.contact_us.subscribe();
+        let asked_us = self.now().monotonic_us;
+        // Asked again every so often: members may have been away when they were asked first.
+        loop {
+            self.client().want_contact();
+            self.kick();
+            let contact = contacts.wait_for(|contact_us| contact_us + limit >= asked_us);
+            if tokio::time::timeout(stale_read_max, contact).await.is_ok() || self.state() != State::Open {
+                return;
+            }
+        }
+    }
+
+    /// Ends the driver. Nothing is waited for: whoever wants a commit durable waits for VDL first.
+    pub fn close(&self) {
+        self.0.state.send_if_modified(|state| {
+            let is_final = matches!(state, State::Fenced | State::Closed);
+            if !is_final {
+                *state = State::Closed;
+            }
+            !is_final
+        });
+        self.kick();
+    }
+}
