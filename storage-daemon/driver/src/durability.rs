@@ -1,0 +1,152 @@
+//! The choice between the two ways to make a log write durable.
+//!
+//! Both keep the same promise; which one is faster depends on the device. A write-back cache without FUA
+//! makes both flush the whole cache, and then the linked flush wins for costing no second thread. With FUA,
+//! RWF_DSYNC on a pre-written file needs no flush at all. So both are tried at start.
+
+use crate::areas::open_area;
+use crate::operation::{DeviceOperation, Operation, Part};
+use crate::ring::{Completion, Ring};
+use crate::transfer::{Step, Transfer};
+use hexalog_storage_core::effects::IoToken;
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use rustix::io::{ReadWriteFlags, pwritev2};
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How a log write is made durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DurabilityPath {
+    /// A WRITE request with an FSYNC(DATASYNC) request linked behind it.
+    LinkedFlush,
+    /// A thread that calls `pwritev2` with RWF_DSYNC.
+    DsyncThread,
+}
+
+/// What the probe measured.
+#[derive(Clone, Copy, Debug)]
+pub struct ProbeReport {
+    /// Median of a 4 KiB write with a linked flush.
+    pub linked_us: u64,
+    /// Median of a 4 KiB write with RWF_DSYNC.
+    pub dsync_us: u64,
+    /// The path chosen.
+    pub path: DurabilityPath,
+}
+
+/// Name of the file that the probe writes to and removes again.
+pub const PROBE_FILE: &str = "durability-probe";
+const PROBE_BYTES: usize = 1 << 20;
+/// Rounds of one write each way. Enough for a median on a noisy device.
+const ROUNDS_MAX: usize = 48;
+/// On a slow disk fewer rounds must do: six daemons that start on one machine probe one after the other.
+const PROBE_TIME_MAX: Duration = Duration::from_millis(100);
+
+/// Times both paths on a pre-written file in `directory`, in turns so that noise meets both alike.
+pub fn probe(directory: &Path, direct: bool) -> io::Result<ProbeReport> {
+    let path = directory.join(PROBE_FILE);
+    let mut file = File::create(&path)?;
+    file.write_all(&vec![0; PROBE_BYTES])?;
+    file.sync_all()?;
+    drop(file);
+    let measured = open_area(&path, direct).and_then(|file| measure(&file));
+    std::fs::remove_file(&path)?;
+    let (linked_us, dsync_us) = measured?;
+    Ok(ProbeReport { linked_us, dsync_us, path: choose(linked_us, dsync_us) })
+}
+
+/// The thread costs two hand-overs a write and a second core's time: it must be a quarter faster to pay.
+fn choose(linked_us: u64, dsync_us: u64) -> DurabilityPath {
+    if dsync_us * 4 < linked_us * 3 { DurabilityPath::DsyncThread } else { DurabilityPath::LinkedFlush }
+}
+
+fn measure(file: &File) -> io::Result<(u64, u64)> {
+    let mut ring = Ring::new().map_err(io::Error::other)?;
+    let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
+    let (mut linked, mut dsync) = (Vec::new(), Vec::new());
+    let begin = Instant::now();
+    while linked.len() < ROUNDS_MAX && (linked.is_empty() || begin.elapsed() < PROBE_TIME_MAX) {
+        let offset = (linked.len() * 2 * BLOCK_BYTES % PROBE_BYTES) as u64;
+        let at = Instant::now();
+        buffer = linked_write(&mut ring, file, offset, buffer)?;
+        linked.push(at.elapsed());
+        let at = Instant::now();
+        let parts = [IoSlice::new(buffer.bytes())];
+        pwritev2(file, &parts, offset + BLOCK_BYTES as u64, ReadWriteFlags::DSYNC)?;
+        dsync.push(at.elapsed());
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2].as_micros() as u64
+    };
+    Ok((median(&mut linked), median(&mut dsync)))
+}
+
+fn linked_write(
+    ring: &mut Ring,
+    file: &File,
+    offset: u64,
+    buffer: AlignedBuffer,
+) -> io::Result<AlignedBuffer> {
+    let transfer = Transfer::write(buffer.len(), true);
+    let key = ring.start(Operation::Device(DeviceOperation {
+        shard: 0,
+        token: IoToken(0),
+        file: file.as_raw_fd(),
+        offset,
+        buffer: Some(buffer),
+        is_read: false,
+        transfer,
+    }));
+    let mut completions = Vec::new();
+    loop {
+        ring.wait(Some(Duration::from_secs(1)), &mut completions)?;
+        for completion in completions.drain(..) {
+            let Completion::Ended { part, result, .. } = completion else { continue };
+            let (_, transfer) = ring.device(key).expect("the only operation is a device's");
+            let step = match part {
+                Part::Main => transfer.on_transferred(result),
+                Part::Flush => transfer.on_flushed(result),
+            };
+            match step {
+                Step::Wait => {}
+                Step::Again => ring.start_again(key),
+                Step::Failed(errno) => return Err(io::Error::from_raw_os_error(errno)),
+                Step::Done | Step::EndOfFile(_) => {
+                    let Operation::Device(operation) = ring.take(key) else {
+                        unreachable!("it was one above")
+                    };
+                    return Ok(operation.buffer.expect("a write gives its buffer back"));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_must_be_clearly_faster_to_be_chosen() {
+        for (linked, dsync, expected) in [
+            (200, 200, DurabilityPath::LinkedFlush),
+            (200, 160, DurabilityPath::LinkedFlush),
+            (200, 40, DurabilityPath::DsyncThread),
+            (0, 0, DurabilityPath::LinkedFlush),
+        ] {
+            assert_eq!(choose(linked, dsync), expected, "{linked} us against {dsync} us");
+        }
+    }
+
+    #[test]
+    fn the_probe_measures_both_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let report = probe(directory.path(), false).expect("probes");
+        assert!(report.linked_us > 0);
+        assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 0);
+    }
+}

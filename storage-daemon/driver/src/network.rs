@@ -1,0 +1,417 @@
+//! A shard's listener and connections: accepts, connects, receives, coalesced sends, closing.
+//!
+//! It moves bytes and bounds them; frames and their meaning are [`crate::shard_loop`]'s and the machine's.
+//! Whatever goes wrong on a connection costs that connection only. The machine hears of each lost connection
+//! once, as a `Closed` event, and of none that it has closed itself.
+
+use crate::connection::{Connection, Phase, prepare_socket};
+use crate::log_sink::LogSink;
+use crate::operation::{Operation, ShardSlot};
+use crate::receive_buffer::ReceiveBuffer;
+use crate::ring::{OperationKey, Ring, accepted_socket};
+use hexalog_storage_core::effects::ConnectionId;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use std::collections::BTreeMap;
+use std::mem;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+
+/// With more than this unsent, nothing more is received from a connection: a receiver that is slow stops its
+/// own requests.
+pub const UNSENT_BYTES_MAX: usize = 4 << 20;
+/// Receiving goes on below this; half, so that it does not flip with every send.
+const UNSENT_BYTES_RESUME: usize = UNSENT_BYTES_MAX / 2;
+/// Answers to requests already taken can still come when receiving has stopped; a connection that gathers more
+/// than this has stopped receiving altogether and is cut.
+pub const UNSENT_BYTES_CUT: usize = 32 << 20;
+/// More connections than compute processes, readers, peers and tools of one shard ever need; bounds memory.
+pub const CONNECTIONS_MAX: usize = 1024;
+/// Without descriptors or memory an accept would fail again at once.
+const ACCEPT_PAUSE_US: u64 = 100_000;
+/// How long a connection that the machine has closed may take to drain.
+const CLOSING_US_MAX: u64 = 5_000_000;
+/// Connections waiting to be accepted.
+pub(crate) const BACKLOG: i32 = 1024;
+
+/// What may be done with received bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Intake {
+    /// Take frames.
+    Open,
+    /// Too much is unsent: keep the bytes until it has gone out.
+    Full,
+    /// Nobody wants them any more.
+    Closed,
+}
+
+/// Sockets of one shard.
+pub(crate) struct Network {
+    shard: ShardSlot,
+    /// Kept until its accept has ended.
+    listener: Option<TcpListener>,
+    listening: bool,
+    accept: Option<OperationKey>,
+    accept_again_us: Option<u64>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    last_accepted: u64,
+    dirty: Vec<ConnectionId>,
+    lost: Vec<ConnectionId>,
+}
+
+impl Network {
+    pub(crate) fn new(shard: ShardSlot) -> Network {
+        Network {
+            shard,
+            listener: None,
+            listening: false,
+            accept: None,
+            accept_again_us: None,
+            connections: BTreeMap::new(),
+            last_accepted: 0,
+            dirty: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    /// Starts to accept connections.
+    pub(crate) fn listen(&mut self, ring: &mut Ring, listener: TcpListener) {
+        assert!(self.listener.is_none(), "one listener a shard");
+        self.listener = Some(listener);
+        self.listening = true;
+        self.accept(ring);
+    }
+
+    fn accept(&mut self, ring: &mut Ring) {
+        let Some(listener) = self.listener.as_ref().filter(|_| self.listening) else { return };
+        assert!(self.accept.is_none(), "one accept in flight");
+        self.accept_again_us = None;
+        let operation = Operation::Accept { shard: self.shard, listener: listener.as_raw_fd() };
+        self.accept = Some(ring.start(operation));
+    }
+
+    /// An accept ended. Tells the new connection, which receives already.
+    pub(crate) fn on_accepted(
+        &mut self,
+        ring: &mut Ring,
+        now_us: u64,
+        log: &mut LogSink,
+        result: i32,
+    ) -> Option<ConnectionId> {
+        self.accept = None;
+        if !self.listening {
+            self.listener = None;
+            if result >= 0 {
+                drop(accepted_socket(result));
+            }
+            return None;
+        }
+        if result < 0 {
+            match -result {
+                // The client was gone before it was accepted.
+                libc::ECONNABORTED | libc::EINTR | libc::EAGAIN | libc::EPROTO => self.accept(ring),
+                errno => {
+                    let error = std::io::Error::from_raw_os_error(errno);
+                    log.log(now_us, &format!("a connection cannot be accepted: {error}"));
+                    self.accept_again_us = Some(now_us + ACCEPT_PAUSE_US);
+                }
+            }
+            return None;
+        }
+        let socket = accepted_socket(result);
+        self.accept(ring);
+        if self.connections.len() >= CONNECTIONS_MAX {
+            log.log(now_us, &format!("a connection was refused: {CONNECTIONS_MAX} are open"));
+            return None;
+        }
+        // Fails only if the client is gone again.
+        prepare_socket(&socket).ok()?;
+        self.last_accepted += 1;
+        let id = ConnectionId(self.last_accepted);
+        self.connections.insert(id, Connection::new(socket, Phase::Open));
+        self.receive(ring, id, ReceiveBuffer::new());
+        Some(id)
+    }
+
+    /// Connects to a peer. A failure shows as a lost connection.
+    pub(crate) fn connect(&mut self, ring: &mut Ring, id: ConnectionId, address: SocketAddr) {
+        assert!(!self.connections.contains_key(&id), "connection ids are never reused");
+        let made = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP));
+        let socket = match made {
+            Ok(socket) => std::net::TcpStream::from(socket),
+            Err(_) => return self.lost.push(id),
+        };
+        if prepare_socket(&socket).is_err() {
+            return self.lost.push(id);
+        }
+        let descriptor = socket.as_raw_fd();
+        self.connections.insert(id, Connection::new(socket, Phase::Connecting));
+        let address = Box::new(SockAddr::from(address));
+        ring.start(Operation::Connect { shard: self.shard, connection: id, socket: descriptor, address });
+    }
+
+    /// A connect ended. True: it stands.
+    pub(crate) fn on_connected(&mut self, ring: &mut Ring, id: ConnectionId, result: i32) -> bool {
+        let connection = self.connections.get_mut(&id).expect("kept while its connect is in flight");
+        connection.connecting = false;
+        if connection.phase != Phase::Connecting {
+            self.remove_if_idle(id);
+            return false;
+        }
+        connection.phase = Phase::Open;
+        if result < 0 {
+            self.lose(id);
+            return false;
+        }
+        self.mark_dirty(id);
+        self.receive(ring, id, ReceiveBuffer::new());
+        true
+    }
+
+    /// Starts a receive into `buffer`, which has room.
+    pub(crate) fn receive(&mut self, ring: &mut Ring, id: ConnectionId, buffer: ReceiveBuffer) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        assert!(!connection.receiving, "one receive in flight");
+        connection.receiving = true;
+        let socket = connection.socket.as_raw_fd();
+        ring.start(Operation::Receive { shard: self.shard, connection: id, socket, buffer });
+    }
+
+    /// A receive ended. Gives the buffer back if there are bytes to look at.
+    pub(crate) fn on_received(
+        &mut self,
+        ring: &mut Ring,
+        id: ConnectionId,
+        mut buffer: ReceiveBuffer,
+        result: i32,
+    ) -> Option<ReceiveBuffer> {
+        let connection = self.connections.get_mut(&id).expect("kept while its receive is in flight");
+        connection.receiving = false;
+        let again = matches!(-result, libc::EINTR | libc::EAGAIN);
+        match connection.phase {
+            Phase::Open if result > 0 => {
+                buffer.filled(result as usize);
+                return Some(buffer);
+            }
+            Phase::Open if again => self.receive(ring, id, buffer),
+            Phase::Open => self.lose(id),
+            // Bytes that come while closing are nobody's; they are taken so that the end can be seen.
+            Phase::Closing { .. } if result > 0 || again => self.receive(ring, id, ReceiveBuffer::new()),
+            Phase::Closing { .. } => self.bury(id),
+            Phase::Connecting | Phase::Dead => self.remove_if_idle(id),
+        }
+        None
+    }
+
+    /// What may be done with bytes received on a connection.
+    pub(crate) fn intake(&self, id: ConnectionId) -> Intake {
+        match self.connections.get(&id) {
+            Some(connection) if connection.phase == Phase::Open => {
+                if connection.unsent() > UNSENT_BYTES_MAX {
+                    Intake::Full
+                } else {
+                    Intake::Open
+                }
+            }
+            _ => Intake::Closed,
+        }
+    }
+
+    /// Keeps received bytes until enough has been sent.
+    pub(crate) fn park(&mut self, id: ConnectionId, buffer: ReceiveBuffer) {
+        let connection = self.connections.get_mut(&id).expect("intake said that it is full");
+        assert!(connection.unsent() > UNSENT_BYTES_RESUME, "else nobody would take it up again");
+        connection.parked = Some(buffer);
+    }
+
+    /// Queues bytes; they leave at the end of the turn, or with the next send.
+    pub(crate) fn send(&mut self, now_us: u64, log: &mut LogSink, id: ConnectionId, bytes: Vec<u8>) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !matches!(connection.phase, Phase::Open | Phase::Connecting) {
+            return;
+        }
+        if connection.out.is_empty() {
+            connection.spare = mem::replace(&mut connection.out, bytes);
+        } else {
+            connection.out.extend_from_slice(&bytes);
+        }
+        if connection.unsent() > UNSENT_BYTES_CUT {
+            let peer = connection.peer_name(id);
+            log.log(now_us, &format!("{peer} does not receive: cut with {UNSENT_BYTES_CUT} bytes unsent"));
+            return self.lose(id);
+        }
+        self.mark_dirty(id);
+    }
+
+    fn mark_dirty(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(&id).expect("the caller holds it");
+        if !mem::replace(&mut connection.dirty, true) {
+            self.dirty.push(id);
+        }
+    }
+
+    /// Starts a send for each connection that has something to say and none in flight.
+    pub(crate) fn start_sends(&mut self, ring: &mut Ring) {
+        for id in mem::take(&mut self.dirty) {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            connection.dirty = false;
+            if connection.sending_bytes > 0 || connection.phase == Phase::Connecting {
+                continue;
+            }
+            if connection.out.is_empty() {
+                self.end_if_closing(ring, id);
+                continue;
+            }
+            let next = mem::take(&mut connection.spare);
+            let bytes = mem::replace(&mut connection.out, next);
+            connection.sending_bytes = bytes.len();
+            let socket = connection.socket.as_raw_fd();
+            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent: 0 });
+        }
+    }
+
+    /// A send ended. Gives back the parked receive buffer if receiving may go on.
+    pub(crate) fn on_sent(
+        &mut self,
+        ring: &mut Ring,
+        id: ConnectionId,
+        mut bytes: Vec<u8>,
+        mut sent: usize,
+        result: i32,
+    ) -> Option<ReceiveBuffer> {
+        let connection = self.connections.get_mut(&id).expect("kept while its send is in flight");
+        let again = matches!(-result, libc::EINTR | libc::EAGAIN);
+        sent += result.max(0) as usize;
+        assert!(sent <= bytes.len(), "the kernel took no more than it was given");
+        if connection.phase != Phase::Dead && sent < bytes.len() && (result > 0 || again) {
+            connection.sending_bytes = bytes.len() - sent;
+            let socket = connection.socket.as_raw_fd();
+            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent });
+            return None;
+        }
+        let all_sent = sent == bytes.len();
+        bytes.clear();
+        connection.sending_bytes = 0;
+        connection.spare = bytes;
+        match connection.phase {
+            Phase::Dead => {
+                self.remove_if_idle(id);
+                None
+            }
+            _ if !all_sent => {
+                self.lose(id);
+                None
+            }
+            _ => {
+                // Even with nothing more to send: `start_sends` ends a connection that is closing.
+                self.mark_dirty(id);
+                let connection = self.connections.get_mut(&id).expect("looked up above");
+                if connection.unsent() <= UNSENT_BYTES_RESUME { connection.parked.take() } else { None }
+            }
+        }
+    }
+
+    /// The machine closes a connection: what was sent goes out first.
+    pub(crate) fn close(&mut self, now_us: u64, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match connection.phase {
+            Phase::Connecting => {
+                connection.phase = Phase::Dead;
+                // Its connect ends by itself, in time.
+            }
+            Phase::Open => {
+                connection.parked = None;
+                connection.phase = Phase::Closing { deadline_us: now_us + CLOSING_US_MAX, end_sent: false };
+                self.mark_dirty(id);
+            }
+            Phase::Closing { .. } | Phase::Dead => {}
+        }
+    }
+
+    /// Everything of a closing connection has been sent: tells the peer, and waits for its end, so that the
+    /// last frame is not lost to a reset.
+    fn end_if_closing(&mut self, ring: &mut Ring, id: ConnectionId) {
+        let connection = self.connections.get_mut(&id).expect("the caller holds it");
+        let Phase::Closing { deadline_us, end_sent: false } = connection.phase else { return };
+        connection.phase = Phase::Closing { deadline_us, end_sent: true };
+        if connection.socket.shutdown(Shutdown::Write).is_err() {
+            self.bury(id);
+        } else if !connection.receiving {
+            self.receive(ring, id, ReceiveBuffer::new());
+        }
+    }
+
+    /// A connection broke, or breaks the protocol: the machine is told.
+    pub(crate) fn lose(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if matches!(connection.phase, Phase::Open | Phase::Connecting) {
+            self.lost.push(id);
+        }
+        self.bury(id);
+    }
+
+    /// Ends a connection's operations; it goes when they have.
+    fn bury(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(&id).expect("the caller holds it");
+        connection.phase = Phase::Dead;
+        connection.out = Vec::new();
+        connection.parked = None;
+        // An error means that it has ended already.
+        let _ = connection.socket.shutdown(Shutdown::Both);
+        self.remove_if_idle(id);
+    }
+
+    fn remove_if_idle(&mut self, id: ConnectionId) {
+        if self.connections.get(&id).is_some_and(|connection| connection.is_idle()) {
+            self.connections.remove(&id);
+        }
+    }
+
+    /// Connections that the machine must be told to have ended.
+    pub(crate) fn take_lost(&mut self) -> Vec<ConnectionId> {
+        mem::take(&mut self.lost)
+    }
+
+    /// Whose bytes were malformed, for a log line.
+    pub(crate) fn peer_name(&self, id: ConnectionId) -> String {
+        self.connections.get(&id).map(|connection| connection.peer_name(id)).unwrap_or_default()
+    }
+
+    /// Looks at deadlines: closing connections that do not end, an accept that was put off.
+    pub(crate) fn tick(&mut self, ring: &mut Ring, now_us: u64) {
+        if self.accept_again_us.is_some_and(|at| at <= now_us) {
+            self.accept(ring);
+        }
+        let overdue = |connection: &Connection| match connection.phase {
+            Phase::Closing { deadline_us, .. } => deadline_us <= now_us,
+            _ => false,
+        };
+        let late: Vec<_> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(id, _)| *id).collect();
+        late.into_iter().for_each(|id| self.bury(id));
+    }
+
+    /// Takes no more connections.
+    pub(crate) fn stop_listening(&mut self, ring: &mut Ring) {
+        self.listening = false;
+        self.accept_again_us = None;
+        if let Some(listener) = &self.listener {
+            // At once, not when the accept has been cancelled: who connects now must be refused.
+            let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+        }
+        match self.accept {
+            Some(accept) => ring.cancel(accept),
+            None => self.listener = None,
+        }
+    }
+
+    /// Whether everything queued has been sent.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.connections.values().all(|connection| connection.unsent() == 0)
+    }
+
+    /// Cuts every connection; the machine is told nothing.
+    pub(crate) fn abort(&mut self) {
+        let ids: Vec<_> = self.connections.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.bury(id));
+        self.lost.clear();
+    }
+}

@@ -1,0 +1,360 @@
+//! One io_uring and the operations in flight on it.
+//!
+//! Owns the submission and completion queues and the slab of operations. The rule that makes the rest of
+//! the driver safe code: memory named in a submission entry belongs to an operation in the slab, and an
+//! operation is handed out again only after all completions of its attempt have been reaped. A ring that is
+//! dropped with operations in flight leaks them, since the kernel may still write into their buffers.
+
+#![allow(unsafe_code)]
+
+use crate::operation::{Entries, Operation, Part, ShardSlot};
+use crate::transfer::Transfer;
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::time::Duration;
+use std::{fmt, io, mem};
+
+/// Entries of the submission queue. A full queue only means one more system call in that turn.
+const SUBMISSION_ENTRIES: u32 = 512;
+/// Entries of the completion queue: two for each of a thousand connections and all device operations.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+const USER_DATA_IGNORED: u64 = u64::MAX;
+const USER_DATA_MESSAGE: u64 = 1 << 62;
+const PART_FLUSH: u64 = 1;
+
+/// Names an operation in flight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OperationKey(usize);
+
+/// What the ring has to tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Completion {
+    /// A request of an operation ended.
+    Ended { key: OperationKey, part: Part, result: i32 },
+    /// Another thread sent a message; the number is the sender's choice.
+    Message(u32),
+}
+
+/// Why there is no ring.
+#[derive(Debug)]
+pub enum RingError {
+    /// The kernel has no io_uring (ENOSYS).
+    Missing,
+    /// `kernel.io_uring_disabled` forbids it; its value.
+    DisabledBySysctl(i32),
+    /// Creation is not permitted although the sysctl allows it: a seccomp filter, as container runtimes set.
+    Forbidden,
+    /// Locked memory is limited too low for the queues (kernels before 5.12 count them).
+    MemoryLock,
+    /// The kernel is too old: it lacks the named feature.
+    TooOld(&'static str),
+    /// Anything else.
+    Other(io::Error),
+}
+
+impl fmt::Display for RingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RingError::Missing => write!(f, "this kernel has no io_uring; Linux 5.11 or newer is needed"),
+            RingError::DisabledBySysctl(value) => {
+                write!(f, "io_uring is switched off: sysctl kernel.io_uring_disabled is {value}, must be 0")
+            }
+            RingError::Forbidden => write!(
+                f,
+                "io_uring is not permitted for this process: a seccomp filter forbids it (container runtimes \
+                 do by default; allow io_uring_setup, io_uring_enter and io_uring_register)"
+            ),
+            RingError::MemoryLock => {
+                write!(f, "no memory may be locked for io_uring; raise RLIMIT_MEMLOCK (ulimit -l) to 8 MiB")
+            }
+            RingError::TooOld(feature) => {
+                write!(f, "this kernel's io_uring lacks {feature}; Linux 5.11 or newer is needed")
+            }
+            RingError::Other(error) => write!(f, "io_uring cannot be set up: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RingError {}
+
+/// One operation and how many completions its attempt still has to give.
+struct InFlight {
+    operation: Operation,
+    awaited: u8,
+}
+
+/// An io_uring with its operations. Used by one thread alone.
+pub struct Ring {
+    uring: IoUring,
+    operations: Slab<InFlight>,
+    /// Completions reaped to make room while pushing; given out first by the next `wait`.
+    early: Vec<Completion>,
+}
+
+impl Ring {
+    /// Makes a ring for the calling thread, with the best flags that the kernel has.
+    pub fn new() -> Result<Ring, RingError> {
+        let uring = build(SUBMISSION_ENTRIES, COMPLETION_ENTRIES).map_err(RingError::classify)?;
+        if !uring.params().is_feature_ext_arg() {
+            return Err(RingError::TooOld("waiting with a timeout (EXT_ARG)"));
+        }
+        if !uring.params().is_feature_nodrop() {
+            return Err(RingError::TooOld("lossless completion (NODROP)"));
+        }
+        Ok(Ring { uring, operations: Slab::with_capacity(1024), early: Vec::new() })
+    }
+
+    /// The descriptor that other threads address messages to.
+    pub(crate) fn descriptor(&self) -> RawFd {
+        self.uring.as_raw_fd()
+    }
+
+    /// Operations not yet taken.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.operations.len()
+    }
+
+    /// Takes an operation in and queues its first attempt.
+    pub(crate) fn start(&mut self, operation: Operation) -> OperationKey {
+        let key = OperationKey(self.operations.insert(InFlight { operation, awaited: 0 }));
+        self.start_again(key);
+        key
+    }
+
+    /// Queues the next attempt of an operation whose completions have all been reaped.
+    pub(crate) fn start_again(&mut self, key: OperationKey) {
+        let in_flight = &mut self.operations[key.0];
+        assert!(in_flight.awaited == 0, "an attempt is still in flight");
+        let main = (key.0 as u64) << 1;
+        let entries = in_flight.operation.entries();
+        in_flight.awaited = if matches!(entries, Entries::WriteThenFlush(..)) { 2 } else { 1 };
+        match entries {
+            Entries::One(entry) => self.push(&[entry.user_data(main)]),
+            Entries::Flush(entry) => self.push(&[entry.user_data(main | PART_FLUSH)]),
+            Entries::WriteThenFlush(write, flush) => {
+                self.push(&[write.user_data(main), flush.user_data(main | PART_FLUSH)]);
+            }
+            Entries::WithTimeout(entry, timeout) => {
+                self.push(&[entry.user_data(main), timeout.user_data(USER_DATA_IGNORED)]);
+            }
+        }
+    }
+
+    /// Asks the kernel to end an operation early; its completion comes as usual.
+    pub(crate) fn cancel(&mut self, key: OperationKey) {
+        if self.operations.contains(key.0) {
+            let cancel = opcode::AsyncCancel::new((key.0 as u64) << 1).build();
+            self.push(&[cancel.user_data(USER_DATA_IGNORED)]);
+        }
+    }
+
+    /// The shard and the progress of a device operation; `None` if it is another kind.
+    pub(crate) fn device(&mut self, key: OperationKey) -> Option<(ShardSlot, &mut Transfer)> {
+        match &mut self.operations[key.0].operation {
+            // The transfer holds no memory that the kernel knows, so it may be touched at any time.
+            Operation::Device(device) => Some((device.shard, &mut device.transfer)),
+            _ => None,
+        }
+    }
+
+    /// Takes an operation out, all completions of its last attempt reaped.
+    pub(crate) fn take(&mut self, key: OperationKey) -> Operation {
+        assert!(self.operations[key.0].awaited == 0, "the kernel may be using its memory");
+        self.operations.remove(key.0).operation
+    }
+
+    /// Submits what is queued and gathers completions. With a timeout, waits that long for the first one;
+    /// without, returns at once.
+    pub(crate) fn wait(
+        &mut self,
+        timeout: Option<Duration>,
+        completions: &mut Vec<Completion>,
+    ) -> io::Result<()> {
+        completions.append(&mut self.early);
+        let ready = !completions.is_empty() || !self.uring.completion().is_empty();
+        let result = match timeout {
+            Some(timeout) if !ready => {
+                let timeout = Timespec::from(timeout);
+                self.uring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&timeout))
+            }
+            // Deferred completions show as the task-run flag, on which this enters the kernel with GETEVENTS.
+            _ if self.needs_enter() => self.uring.submit(),
+            _ => Ok(0),
+        };
+        self.reap(completions);
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                // The time is over; a signal came; the completion queue was full or memory short, and what
+                // was not submitted stays queued for the next call.
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn needs_enter(&mut self) -> bool {
+        let queue = self.uring.submission();
+        !queue.is_empty() || queue.taskrun() || queue.cq_overflow()
+    }
+
+    fn reap(&mut self, completions: &mut Vec<Completion>) {
+        let Ring { uring, operations, .. } = self;
+        for entry in uring.completion() {
+            let data = entry.user_data();
+            if data == USER_DATA_IGNORED {
+                continue;
+            }
+            if data & USER_DATA_MESSAGE != 0 {
+                completions.push(Completion::Message((data & u64::from(u32::MAX)) as u32));
+                continue;
+            }
+            let key = OperationKey((data >> 1) as usize);
+            let part = if data & PART_FLUSH == 0 { Part::Main } else { Part::Flush };
+            let awaited = &mut operations[key.0].awaited;
+            assert!(*awaited > 0, "a completion that nobody awaits");
+            *awaited -= 1;
+            completions.push(Completion::Ended { key, part, result: entry.result() });
+        }
+    }
+
+    /// Queues entries so that they are submitted together: a link must not be cut by a full queue.
+    fn push(&mut self, entries: &[squeue::Entry]) {
+        loop {
+            // SAFETY: pointers in the entries lead into an operation in `self.operations` (or to a static).
+            // It is not moved out while `awaited > 0` (`take` and `start_again` assert it), its heap
+            // memory does not move with the slab, and dropping the ring leaks it.
+            let pushed = unsafe { self.uring.submission().push_multiple(entries) };
+            if pushed.is_ok() {
+                return;
+            }
+            if self.uring.submit().is_err() {
+                // Completions fill the queue: take them out, they are given to the next `wait`.
+                let mut early = mem::take(&mut self.early);
+                self.reap(&mut early);
+                self.early = early;
+            }
+        }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // The kernel ends requests of a closed ring some time later; until then it may use their memory.
+        mem::forget(mem::take(&mut self.operations));
+    }
+}
+
+/// Sends messages to another thread's ring.
+pub struct RingMessenger {
+    uring: IoUring,
+}
+
+impl RingMessenger {
+    /// For the calling thread.
+    pub fn new() -> Result<RingMessenger, RingError> {
+        let uring = IoUring::new(8).map_err(RingError::classify)?;
+        let mut probe = io_uring::Probe::new();
+        uring.submitter().register_probe(&mut probe).map_err(RingError::classify)?;
+        if !probe.is_supported(opcode::MsgRingData::CODE) {
+            return Err(RingError::TooOld("messages between rings (MSG_RING)"));
+        }
+        Ok(RingMessenger { uring })
+    }
+
+    /// Lets the ring behind `descriptor` reap `Message(number)`.
+    pub(crate) fn send(&mut self, descriptor: RawFd, number: u32) -> io::Result<()> {
+        let data = USER_DATA_MESSAGE | u64::from(number);
+        let entry = opcode::MsgRingData::new(io_uring::types::Fd(descriptor), 0, data, None).build();
+        // SAFETY: the entry names no memory.
+        unsafe { self.uring.submission().push(&entry) }
+            .map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))?;
+        self.uring.submit_and_wait(1)?;
+        match self.uring.completion().next().map(|entry| entry.result()) {
+            Some(result) if result < 0 => Err(io::Error::from_raw_os_error(-result)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn build(submission_entries: u32, completion_entries: u32) -> io::Result<IoUring> {
+    // One thread, completions run when it asks: least overhead (Linux 6.1). Older kernels take fewer flags.
+    let mut error = None;
+    for level in 0..3 {
+        let mut builder = IoUring::builder();
+        builder.setup_cqsize(completion_entries).dontfork();
+        match level {
+            0 => {
+                builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
+            }
+            1 => {
+                builder.setup_coop_taskrun().setup_taskrun_flag().setup_submit_all();
+            }
+            _ => {}
+        }
+        match builder.build(submission_entries) {
+            Ok(uring) => return Ok(uring),
+            Err(refused) if refused.raw_os_error() == Some(libc::EINVAL) => error = Some(refused),
+            Err(other) => return Err(other),
+        }
+    }
+    Err(error.expect("three attempts without a ring end in an error"))
+}
+
+impl RingError {
+    fn classify(error: io::Error) -> RingError {
+        match error.raw_os_error() {
+            Some(libc::ENOSYS) => RingError::Missing,
+            Some(libc::ENOMEM) => RingError::MemoryLock,
+            Some(libc::EPERM) => match sysctl_disabled() {
+                Some(value) if value != 0 => RingError::DisabledBySysctl(value),
+                _ => RingError::Forbidden,
+            },
+            _ => RingError::Other(error),
+        }
+    }
+}
+
+/// The socket that an accept request returned as its result.
+pub(crate) fn accepted_socket(descriptor: RawFd) -> TcpStream {
+    assert!(descriptor >= 0, "a failed accept has no socket");
+    // SAFETY: the kernel made the descriptor for this completion alone, and a completion is reaped once.
+    unsafe { TcpStream::from_raw_fd(descriptor) }
+}
+
+fn sysctl_disabled() -> Option<i32> {
+    std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_the_kernel_get_their_own_names() {
+        let classify = |errno| RingError::classify(io::Error::from_raw_os_error(errno));
+        assert!(matches!(classify(libc::ENOSYS), RingError::Missing));
+        assert!(matches!(classify(libc::ENOMEM), RingError::MemoryLock));
+        assert!(matches!(classify(libc::EPERM), RingError::Forbidden | RingError::DisabledBySysctl(_)));
+        assert!(matches!(classify(libc::EMFILE), RingError::Other(_)));
+    }
+
+    #[test]
+    fn a_message_wakes_a_waiting_ring() {
+        let mut ring = Ring::new().expect("io_uring is there");
+        let descriptor = ring.descriptor();
+        let sender = std::thread::spawn(move || {
+            RingMessenger::new().expect("io_uring is there").send(descriptor, 7).expect("is delivered");
+        });
+        let mut completions = Vec::new();
+        while completions.is_empty() {
+            ring.wait(Some(Duration::from_secs(20)), &mut completions).expect("waits");
+        }
+        assert_eq!(completions, [Completion::Message(7)]);
+        sender.join().expect("no panic");
+    }
+}

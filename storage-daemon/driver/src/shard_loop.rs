@@ -1,0 +1,329 @@
+//! One shard on its thread: the machine, its effects, its device and its network.
+//!
+//! Every completion becomes an event of the machine; after every event the effects are carried out. What a
+//! turn of the loop does with a shard stands in [`crate::thread`].
+
+use crate::areas::AreaFiles;
+use crate::disk::Disk;
+use crate::durability::DurabilityPath;
+use crate::log_sink::LogSink;
+use crate::machine::Machine;
+use crate::network::{BACKLOG, Intake, Network};
+use crate::operation::{Operation, Part, ShardSlot};
+use crate::receive_buffer::ReceiveBuffer;
+use crate::ring::{OperationKey, Ring, RingError};
+use crate::thread::{Control, Notice};
+use hexalog_protocol::ShardIndex;
+use hexalog_storage_core::effects::{ConnectionId, Effect, Effects, Event, Now};
+use socket2::SockRef;
+use std::mem;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// With nothing to do, a machine's background work is asked for again this long after an event: often enough
+/// for coalescing, rare enough to cost nothing beside the events.
+const BACKGROUND_PAUSE_US: u64 = 1_000;
+/// Even if completions never stop coming, a slice runs this often: at 200 us each, a share of 4 %. A guess; a
+/// machine whose background never ran would fill up and stop its foreground.
+const BACKGROUND_STARVATION_US: u64 = 5_000;
+/// A tick comes at least this often.
+pub(crate) const TICK_US_MAX: u64 = 250_000;
+
+/// Makes a machine, on the thread that will run it.
+pub type MachineStart<M> = Box<dyn FnOnce(Now, &mut Effects) -> M + Send>;
+
+/// Everything needed to run a shard.
+pub struct ShardPlan<M> {
+    /// Which shard of the daemon.
+    pub index: ShardIndex,
+    /// Its open files.
+    pub files: AreaFiles,
+    /// How its log becomes durable.
+    pub durability: DurabilityPath,
+    /// Bound to its address; starts to listen when the machine is ready.
+    pub listener: TcpListener,
+    /// How far the log has been pre-written; raised by another thread.
+    pub log_prepared_bytes: Arc<AtomicU64>,
+    /// Makes its machine.
+    pub start: MachineStart<M>,
+}
+
+/// Where a shard stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The machine reads its device.
+    Starting,
+    /// Connections are accepted.
+    Running,
+    /// A clean stop has begun.
+    Stopping,
+    /// The machine has given up; nothing more is asked of it.
+    Halted,
+}
+
+/// One shard.
+pub(crate) struct ShardLoop<M> {
+    index: ShardIndex,
+    machine: M,
+    effects: Effects,
+    disk: Disk,
+    network: Network,
+    listener: Option<TcpListener>,
+    log: LogSink,
+    control: Control,
+    log_prepared_bytes: Arc<AtomicU64>,
+    log_prepared_told: u64,
+    phase: Phase,
+    background_due: bool,
+    background_at_us: u64,
+    tick_at_us: u64,
+}
+
+impl<M: Machine> ShardLoop<M> {
+    /// Makes the machine and carries out its first effects.
+    pub(crate) fn start(
+        slot: ShardSlot,
+        plan: ShardPlan<M>,
+        control: Control,
+        ring: &mut Ring,
+        now: Now,
+    ) -> Result<ShardLoop<M>, RingError> {
+        let disk = Disk::new(slot, plan.files, plan.durability, ring)?;
+        let log_prepared_told = plan.log_prepared_bytes.load(Ordering::Acquire);
+        let mut effects = Effects::default();
+        let machine = (plan.start)(now, &mut effects);
+        let mut shard = ShardLoop {
+            index: plan.index,
+            machine,
+            effects,
+            disk,
+            network: Network::new(slot),
+            listener: Some(plan.listener),
+            log: LogSink::new(control.log.clone()),
+            control,
+            log_prepared_bytes: plan.log_prepared_bytes,
+            log_prepared_told,
+            phase: Phase::Starting,
+            background_due: true,
+            background_at_us: now.monotonic_us,
+            tick_at_us: now.monotonic_us + TICK_US_MAX,
+        };
+        shard.carry_out(ring, now);
+        Ok(shard)
+    }
+
+    /// Gives the machine an event and carries out what it wants.
+    fn handle(&mut self, ring: &mut Ring, now: Now, event: Event<'_>) {
+        if self.phase == Phase::Halted {
+            return;
+        }
+        self.machine.handle(now, event, &mut self.effects);
+        self.background_due = true;
+        self.carry_out(ring, now);
+    }
+
+    /// Carries out and drains all effects.
+    fn carry_out(&mut self, ring: &mut Ring, now: Now) {
+        let mut list = mem::take(&mut self.effects.list);
+        for effect in list.drain(..) {
+            match effect {
+                Effect::Write { token, area, offset, buffer, flush } => {
+                    self.disk.write(ring, token, area, offset, buffer, flush);
+                }
+                Effect::Flush { token, area } => self.disk.flush(ring, token, area),
+                Effect::Read { token, area, offset, buffer } => {
+                    self.disk.read(ring, token, area, offset, buffer);
+                }
+                Effect::Connect(id, address) => self.network.connect(ring, id, address),
+                // What the same call sent on it goes out first: sends are queued below, so close after them.
+                Effect::Close(id) => self.effects.list.push(Effect::Close(id)),
+                Effect::Log(text) => self.log.log(now.monotonic_us, &text),
+                Effect::Halt { reason, reads_go_on } => self.halt(ring, now, reason, reads_go_on),
+            }
+        }
+        for (id, bytes) in self.effects.sends.drain(..) {
+            self.network.send(now.monotonic_us, &mut self.log, id, bytes);
+        }
+        for effect in self.effects.list.drain(..) {
+            let Effect::Close(id) = effect else { unreachable!("only these were put back") };
+            self.network.close(now.monotonic_us, id);
+        }
+        self.effects.list = list;
+    }
+
+    fn halt(&mut self, ring: &mut Ring, now: Now, reason: String, reads_go_on: bool) {
+        let rest = if reads_go_on { "writes are refused, reads go on" } else { "it is stopped" };
+        self.log.log(now.monotonic_us, &format!("shard {} cannot go on ({rest}): {reason}", self.index));
+        if !reads_go_on {
+            self.phase = Phase::Halted;
+            self.listener = None;
+            self.network.stop_listening(ring);
+            self.network.abort();
+        }
+        self.control.tell(Notice::Halted { shard: self.index, reason, reads_go_on });
+    }
+
+    /// A request of one of the shard's device operations ended.
+    pub(crate) fn on_device(
+        &mut self,
+        ring: &mut Ring,
+        now: Now,
+        key: OperationKey,
+        part: Part,
+        result: i32,
+    ) {
+        if let Some(event) = self.disk.on_completion(ring, key, part, result) {
+            self.handle(ring, now, event);
+        }
+    }
+
+    /// The log writer thread may have finished something.
+    pub(crate) fn on_writer(&mut self, ring: &mut Ring, now: Now) {
+        while let Some(event) = self.disk.writer_result() {
+            self.handle(ring, now, event);
+        }
+    }
+
+    /// One of the shard's network operations ended.
+    pub(crate) fn on_network(&mut self, ring: &mut Ring, now: Now, operation: Operation, result: i32) {
+        match operation {
+            Operation::Receive { connection, buffer, .. } => {
+                if let Some(buffer) = self.network.on_received(ring, connection, buffer, result) {
+                    self.take_frames(ring, now, connection, buffer);
+                }
+            }
+            Operation::Send { connection, bytes, sent, .. } => {
+                if let Some(buffer) = self.network.on_sent(ring, connection, bytes, sent, result) {
+                    self.take_frames(ring, now, connection, buffer);
+                }
+            }
+            Operation::Accept { .. } => {
+                let accepted = self.network.on_accepted(ring, now.monotonic_us, &mut self.log, result);
+                if let Some(connection) = accepted {
+                    self.handle(ring, now, Event::Accepted(connection));
+                }
+            }
+            Operation::Connect { connection, .. } => {
+                if self.network.on_connected(ring, connection, result) {
+                    self.handle(ring, now, Event::Connected(connection));
+                }
+            }
+            Operation::Wake { .. } | Operation::Device(_) => unreachable!("not of the network"),
+        }
+    }
+
+    /// Hands the machine every complete frame, then receives more.
+    fn take_frames(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, mut buffer: ReceiveBuffer) {
+        let malformed = loop {
+            match self.network.intake(id) {
+                Intake::Open => {}
+                Intake::Full => return self.network.park(id, buffer),
+                Intake::Closed => return,
+            }
+            match buffer.frame() {
+                Ok(Some(frame)) => {
+                    let frame_bytes = frame.frame_bytes;
+                    self.handle(ring, now, Event::Frame(id, frame));
+                    buffer.taken(frame_bytes);
+                }
+                Ok(None) => match buffer.make_room() {
+                    Ok(()) => return self.network.receive(ring, id, buffer),
+                    Err(malformed) => break malformed,
+                },
+                Err(malformed) => break malformed,
+            }
+        };
+        let peer = self.network.peer_name(id);
+        self.log.log(now.monotonic_us, &format!("{peer} is closed: {malformed}"));
+        self.network.lose(id);
+    }
+
+    /// End of a loop turn: what time, other threads and lost connections bring, then all sends.
+    pub(crate) fn turn(&mut self, ring: &mut Ring, now: Now) {
+        let prepared = self.log_prepared_bytes.load(Ordering::Acquire);
+        if prepared > self.log_prepared_told && self.phase != Phase::Halted {
+            self.log_prepared_told = prepared;
+            self.machine.set_log_prepared_bytes(prepared);
+        }
+        let deadline = self.machine.next_deadline_us().unwrap_or(u64::MAX).min(self.tick_at_us);
+        if deadline <= now.monotonic_us {
+            self.tick_at_us = now.monotonic_us + TICK_US_MAX;
+            self.on_writer(ring, now);
+            self.network.tick(ring, now.monotonic_us);
+            self.handle(ring, now, Event::Tick);
+        }
+        for id in self.network.take_lost() {
+            self.handle(ring, now, Event::Closed(id));
+        }
+        if self.phase == Phase::Starting && self.machine.is_ready() {
+            self.become_ready(ring, now);
+        }
+        self.network.start_sends(ring);
+    }
+
+    fn become_ready(&mut self, ring: &mut Ring, now: Now) {
+        self.phase = Phase::Running;
+        let listener = self.listener.take().expect("present until ready");
+        match SockRef::from(&listener).listen(BACKLOG) {
+            Ok(()) => {
+                self.network.listen(ring, listener);
+                self.control.tell(Notice::Ready { shard: self.index });
+            }
+            Err(error) => self.halt(ring, now, format!("cannot listen: {error}"), false),
+        }
+    }
+
+    /// Whether a slice of background work should run now.
+    pub(crate) fn wants_background(&self, now: Now, completions_empty: bool) -> bool {
+        if !self.background_due || self.phase != Phase::Running {
+            return false;
+        }
+        let at = self.background_at_us + if completions_empty { 0 } else { BACKGROUND_STARVATION_US };
+        at <= now.monotonic_us
+    }
+
+    /// Runs one slice of background work.
+    pub(crate) fn background(&mut self, ring: &mut Ring, now: Now) {
+        self.background_due = self.machine.background(now, &mut self.effects);
+        let pause = if self.background_due { 0 } else { BACKGROUND_PAUSE_US };
+        self.background_at_us = now.monotonic_us + pause;
+        self.carry_out(ring, now);
+        self.network.start_sends(ring);
+    }
+
+    /// When the shard wants to be looked at again if nothing happens.
+    pub(crate) fn wake_at_us(&self) -> u64 {
+        if self.phase == Phase::Halted {
+            return u64::MAX;
+        }
+        let background_due = self.background_due && self.phase == Phase::Running;
+        let background = if background_due { self.background_at_us } else { u64::MAX };
+        let deadline = self.machine.next_deadline_us().unwrap_or(u64::MAX);
+        background.min(deadline).min(self.tick_at_us)
+    }
+
+    /// Begins a clean stop: no more connections, the machine finishes what it has begun.
+    pub(crate) fn begin_stop(&mut self, ring: &mut Ring, now: Now) {
+        self.listener = None;
+        self.network.stop_listening(ring);
+        if self.phase == Phase::Halted {
+            return;
+        }
+        self.phase = Phase::Stopping;
+        self.machine.shutdown(now, &mut self.effects);
+        self.carry_out(ring, now);
+        self.network.start_sends(ring);
+    }
+
+    /// Whether a clean stop has come to its end: the machine is quiet and its answers have left.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.phase == Phase::Halted
+            || (self.machine.is_quiet() && self.disk.in_flight() == 0 && self.network.is_drained())
+    }
+
+    /// Cuts all connections at the end of a stop.
+    pub(crate) fn abort(&mut self) {
+        self.network.abort();
+    }
+}
