@@ -108,10 +108,13 @@ pub struct ListenerHandle(pub Arc<EngineListener>);
 impl Listener for ListenerHandle {
     fn page(&self, page: PageId, _read_point: Lsn, image: Result<Page, ReadFailure>) {
         if let Some(engine) = self.0.engine.get() {
-            engine.page_loaded(page, image.map_err(|failure| match failure {
-                ReadFailure::NeverWritten => FetchFailure::NeverWritten,
-                ReadFailure::Fenced => FetchFailure::Closed,
-            }));
+            engine.page_loaded(
+                page,
+                image.map_err(|failure| match failure {
+                    ReadFailure::NeverWritten => FetchFailure::NeverWritten,
+                    ReadFailure::Fenced => FetchFailure::Closed,
+                }),
+            );
         }
     }
 

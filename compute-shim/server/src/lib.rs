@@ -1,1 +1,24 @@
-//! The compute process: PostgreSQL wire sessions over the engine and the volume driver.
+//! The compute process: PostgreSQL wire sessions over the SQL layer, on a few single-threaded runtimes.
+//!
+//! Owns sockets, clocks, waiting and the life of a process; decides nothing about SQL, transactions or
+//! durability. The way of a message: [`listener`] accepts a connection and gives it to a worker for life →
+//! [`session`] reads a message ([`input`]), decodes it in place ([`wire`]), steps the SQL session, waits for
+//! what that needs ([`wait`], [`durability`]) → [`output`] takes rows as they come and is sent once per Sync.
+//! `compute` opens the volume and ties all of it together; read `docs/operations.md` for what an operator sees.
+#![allow(clippy::disallowed_methods)] // Not a core: this is where clocks and threads are.
+
+pub mod control;
+pub mod durability;
+pub mod engine_volume;
+pub mod input;
+pub mod listener;
+pub mod output;
+pub mod session;
+pub mod wait;
+pub mod wire;
+
+mod buffers;
+mod environment;
+
+pub use control::{ServerControl, StopState};
+pub use listener::{ServerOptions, serve};

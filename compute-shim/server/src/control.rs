@@ -1,0 +1,280 @@
+//! What reaches a session from outside: cancel, timeout, disconnect, the process's end.
+//!
+//! Owns the flags and the register of sessions. Nothing here stops a statement by force: the flags are read at
+//! yield points and while waiting, so a statement is never left half done.
+
+use hexalog_sql::CancelReason;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// How far the process is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum StopState {
+    /// Serving.
+    Running = 0,
+    /// Statements are cancelled, idle sessions closed; commits that were appended are still waited for.
+    Stopping = 1,
+    /// Nothing is waited for any more.
+    Aborting = 2,
+    /// Another writer has the volume: nothing that is not durable may be told to anyone.
+    Fenced = 3,
+}
+
+impl StopState {
+    fn from_u8(value: u8) -> StopState {
+        match value {
+            0 => StopState::Running,
+            1 => StopState::Stopping,
+            2 => StopState::Aborting,
+            _ => StopState::Fenced,
+        }
+    }
+}
+
+/// The register of sessions and the process's state; shared by all workers.
+pub struct ServerControl {
+    stop: AtomicU8,
+    started: Instant,
+    process_id_next: AtomicU64,
+    sessions: Mutex<HashMap<i32, Arc<SessionControl>>>,
+    watchers: Mutex<Vec<Waker>>,
+}
+
+impl ServerControl {
+    /// Running, without sessions.
+    pub fn new() -> Arc<ServerControl> {
+        Arc::new(ServerControl {
+            stop: AtomicU8::new(StopState::Running as u8),
+            started: Instant::now(),
+            process_id_next: AtomicU64::new(1),
+            sessions: Mutex::default(),
+            watchers: Mutex::default(),
+        })
+    }
+
+    /// The process's state.
+    pub fn stop_state(&self) -> StopState {
+        StopState::from_u8(self.stop.load(Ordering::Acquire))
+    }
+
+    /// Moves the state on (never back) and wakes every session to see it.
+    pub fn stop(&self, state: StopState) {
+        self.stop.fetch_max(state as u8, Ordering::AcqRel);
+        for session in self.sessions().values() {
+            session.wake();
+        }
+        lock(&self.watchers).drain(..).for_each(Waker::wake);
+    }
+
+    /// Resolves once the state is at least `state`.
+    pub async fn stopped(&self, state: StopState) {
+        std::future::poll_fn(|cx| {
+            let mut watchers = lock(&self.watchers);
+            if self.stop_state() >= state {
+                return std::task::Poll::Ready(());
+            }
+            if !watchers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                watchers.push(cx.waker().clone());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+
+    /// Sessions at this moment.
+    pub fn session_count(&self) -> usize {
+        self.sessions().len()
+    }
+
+    /// Registers a session. `None`: there are `count_max` already.
+    pub fn register(self: &Arc<Self>, secret: i32, count_max: usize) -> Option<Arc<SessionControl>> {
+        let mut sessions = self.sessions();
+        if sessions.len() >= count_max {
+            return None;
+        }
+        // 31 bits, never 0, and free: sessions are far fewer than ids.
+        let process_id = loop {
+            let id = (self.process_id_next.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u64)) as i32;
+            if id > 0 && !sessions.contains_key(&id) {
+                break id;
+            }
+        };
+        let session = Arc::new(SessionControl {
+            process_id,
+            secret,
+            cancel: AtomicBool::new(false),
+            disconnected: AtomicBool::new(false),
+            deadline_us: AtomicU64::new(0),
+            waker: Mutex::new(None),
+            server: Arc::clone(self),
+        });
+        sessions.insert(process_id, Arc::clone(&session));
+        Some(session)
+    }
+
+    /// Forgets a session that has ended.
+    pub fn unregister(&self, process_id: i32) {
+        self.sessions().remove(&process_id);
+        if self.stop_state() > StopState::Running {
+            lock(&self.watchers).drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Resolves once no session is left.
+    pub async fn drained(&self) {
+        std::future::poll_fn(|cx| {
+            let mut watchers = lock(&self.watchers);
+            if self.session_count() == 0 {
+                return std::task::Poll::Ready(());
+            }
+            watchers.push(cx.waker().clone());
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+
+    /// A CancelRequest. A wrong secret changes nothing and is not answered either.
+    pub fn cancel(&self, process_id: i32, secret: i32) {
+        let session = self.sessions().get(&process_id).cloned();
+        if let Some(session) = session.filter(|session| session.secret == secret) {
+            session.cancel.store(true, Ordering::Release);
+            session.wake();
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Arc<SessionControl>>> {
+        lock(&self.sessions)
+    }
+}
+
+/// A panic of another holder leaves these maps whole: every change is one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One session's flags, set from anywhere and read by the session.
+pub struct SessionControl {
+    /// As told in BackendKeyData; `pg_backend_pid()`.
+    pub process_id: i32,
+    /// As told in BackendKeyData.
+    pub secret: i32,
+    cancel: AtomicBool,
+    disconnected: AtomicBool,
+    /// Microseconds after the server's start; 0: none.
+    deadline_us: AtomicU64,
+    waker: Mutex<Option<Waker>>,
+    server: Arc<ServerControl>,
+}
+
+impl SessionControl {
+    /// The server's state.
+    pub fn stop_state(&self) -> StopState {
+        self.server.stop_state()
+    }
+
+    /// Why the running statement shall stop, if it shall.
+    pub fn cancelled(&self) -> Option<CancelReason> {
+        if self.stop_state() > StopState::Running || self.disconnected.load(Ordering::Acquire) {
+            return Some(CancelReason::Shutdown);
+        }
+        if self.cancel.load(Ordering::Acquire) {
+            return Some(CancelReason::Request);
+        }
+        let deadline_us = self.deadline_us.load(Ordering::Relaxed);
+        if deadline_us != 0 && self.elapsed_us() >= deadline_us {
+            return Some(CancelReason::StatementTimeout);
+        }
+        None
+    }
+
+    /// The client has gone.
+    pub fn set_disconnected(&self) {
+        self.disconnected.store(true, Ordering::Release);
+    }
+
+    /// Whether the client has gone.
+    pub fn is_disconnected(&self) -> bool {
+        self.disconnected.load(Ordering::Acquire)
+    }
+
+    /// Starts `statement_timeout`, unless it runs already. Zero: none.
+    pub fn start_timeout(&self, timeout_ms: u64) {
+        if timeout_ms > 0 && self.deadline_us.load(Ordering::Relaxed) == 0 {
+            let deadline_us = self.elapsed_us().saturating_add(timeout_ms.saturating_mul(1000));
+            self.deadline_us.store(deadline_us.max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Ends `statement_timeout`.
+    pub fn end_timeout(&self) {
+        self.deadline_us.store(0, Ordering::Relaxed);
+    }
+
+    /// A cancel request that came too late counts for nothing.
+    pub fn forget_cancel(&self) {
+        self.cancel.store(false, Ordering::Release);
+    }
+
+    /// When `statement_timeout` strikes.
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadline_us = self.deadline_us.load(Ordering::Relaxed);
+        (deadline_us != 0).then(|| self.server.started + Duration::from_micros(deadline_us))
+    }
+
+    /// `waker` is woken when a flag changes; one task waits for a session.
+    pub fn watch(&self, waker: &Waker) {
+        let mut slot = lock(&self.waker);
+        match slot.as_mut() {
+            Some(known) => known.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = lock(&self.waker).take() {
+            waker.wake();
+        }
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.server.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancel_needs_the_secret_and_the_order_of_reasons() {
+        let server = ServerControl::new();
+        let session = server.register(77, 10).expect("room");
+        server.cancel(session.process_id, 78);
+        assert_eq!(session.cancelled(), None);
+        server.cancel(session.process_id, 77);
+        assert_eq!(session.cancelled(), Some(CancelReason::Request));
+        session.forget_cancel();
+        assert_eq!(session.cancelled(), None);
+        session.start_timeout(1);
+        std::thread::sleep(Duration::from_millis(3));
+        assert_eq!(session.cancelled(), Some(CancelReason::StatementTimeout));
+        session.end_timeout();
+        server.stop(StopState::Stopping);
+        assert_eq!(session.cancelled(), Some(CancelReason::Shutdown));
+        server.stop(StopState::Running);
+        assert_eq!(server.stop_state(), StopState::Stopping, "never back");
+    }
+
+    #[test]
+    fn no_more_sessions_than_allowed() {
+        let server = ServerControl::new();
+        let first = server.register(1, 1).expect("room");
+        assert!(server.register(1, 1).is_none());
+        server.unregister(first.process_id);
+        assert!(server.register(1, 1).is_some());
+    }
+}

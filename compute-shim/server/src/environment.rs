@@ -1,0 +1,29 @@
+//! The world as a SQL session sees it: the clock, randomness and its own flags.
+
+use crate::control::SessionControl;
+use hexalog_sql::{CancelReason, Environment};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// Seconds from 1970 to 2000, where PostgreSQL's timestamps begin.
+const POSTGRES_EPOCH: Duration = Duration::from_secs(946_684_800);
+
+pub(crate) struct ServerEnvironment(pub Arc<SessionControl>);
+
+impl Environment for ServerEnvironment {
+    fn wall_clock_us(&self) -> i64 {
+        let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
+        match SystemTime::now().duration_since(epoch) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+        }
+    }
+
+    fn random_u64(&self) -> u64 {
+        crate::session::random_u64()
+    }
+
+    fn cancelled(&self) -> Option<CancelReason> {
+        self.0.cancelled()
+    }
+}

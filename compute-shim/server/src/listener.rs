@@ -1,0 +1,166 @@
+//! Accepting connections and the workers that serve them.
+//!
+//! Owns the runtimes: worker 0 is the caller's (the volume client runs on it too), the others are threads of
+//! their own. A connection is given to the worker with the fewest sessions and stays there for life.
+
+use crate::control::{ServerControl, StopState};
+use crate::durability::DurabilityQueue;
+use crate::session;
+use hexalog_sql::Database;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+/// How the server is run.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Single-threaded runtimes.
+    pub workers: usize,
+    /// Sessions at once; one more is told "sorry, too many clients already".
+    pub connections_max: usize,
+    /// How long a client may take from connecting to the end of its start-up packet. PostgreSQL's
+    /// `authentication_timeout` has the same default.
+    pub startup_timeout: Duration,
+    /// How long a stopping server waits for commits that were appended and for sessions to end.
+    pub stop_grace: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions {
+            workers: 1,
+            connections_max: 1_000,
+            startup_timeout: Duration::from_secs(60),
+            stop_grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the sessions of one worker share.
+pub(crate) struct Worker {
+    pub database: Arc<Database>,
+    pub control: Arc<ServerControl>,
+    pub durability: Arc<DurabilityQueue>,
+    pub options: ServerOptions,
+    pub sessions: AtomicUsize,
+}
+
+impl Worker {
+    fn new(database: &Arc<Database>, control: &Arc<ServerControl>, options: &ServerOptions) -> Arc<Worker> {
+        Arc::new(Worker {
+            database: Arc::clone(database),
+            control: Arc::clone(control),
+            durability: DurabilityQueue::new(Arc::clone(database.engine())),
+            options: options.clone(),
+            sessions: AtomicUsize::new(0),
+        })
+    }
+}
+
+/// A worker with the runtime that it runs on.
+struct Seat {
+    worker: Arc<Worker>,
+    handle: Handle,
+}
+
+/// Serves until `control` is told to stop, then until every session has ended or the grace period is over.
+/// Must be called on a current-thread runtime, which becomes worker 0.
+pub async fn serve(
+    listener: TcpListener,
+    database: Arc<Database>,
+    options: ServerOptions,
+    control: Arc<ServerControl>,
+) -> std::io::Result<()> {
+    assert!(options.workers > 0, "at least the caller's runtime");
+    let mut seats = Vec::with_capacity(options.workers);
+    let mut threads = Vec::new();
+    for index in 0..options.workers {
+        let worker = Worker::new(&database, &control, &options);
+        let handle = if index == 0 {
+            Handle::current()
+        } else {
+            let (handle, thread) = start_worker_thread(index, &control)?;
+            threads.push(thread);
+            handle
+        };
+        let durability = Arc::clone(&worker.durability);
+        handle.spawn(async move { durability.run().await });
+        seats.push(Seat { worker, handle });
+    }
+    accept_until_stopped(&listener, &seats, &control).await;
+    drop(listener);
+    let drained = tokio::time::timeout(options.stop_grace, control.drained()).await;
+    if drained.is_err() {
+        control.stop(StopState::Aborting);
+        // What is left has nothing to wait for any more; a second is plenty to say good-bye.
+        let _ = tokio::time::timeout(Duration::from_secs(1), control.drained()).await;
+    }
+    control.stop(StopState::Aborting);
+    for thread in threads {
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+    Ok(())
+}
+
+fn start_worker_thread(
+    index: usize,
+    control: &Arc<ServerControl>,
+) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let control = Arc::clone(control);
+    let (started_in, started) = mpsc::channel();
+    let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        let _ = started_in.send(());
+        runtime.block_on(async {
+            control.stopped(StopState::Aborting).await;
+            // Sessions see the state at their next poll; let them run to their end.
+            let _ = tokio::time::timeout(Duration::from_secs(1), control.drained()).await;
+        });
+    })?;
+    started.recv().map_err(|_| std::io::Error::other("a worker thread did not start"))?;
+    Ok((handle, thread))
+}
+
+async fn accept_until_stopped(listener: &TcpListener, seats: &[Seat], control: &ServerControl) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = control.stopped(StopState::Stopping) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => seat_session(stream, seats),
+            Err(error) => {
+                // Out of file descriptors, most likely: existing sessions go on, new ones wait in the backlog.
+                eprintln!("hexalog compute: cannot accept a connection: {error}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn seat_session(stream: TcpStream, seats: &[Seat]) {
+    let fewest = |seat: &&Seat| seat.worker.sessions.load(Ordering::Relaxed);
+    let seat = seats.iter().min_by_key(fewest).expect("there is always worker 0");
+    let worker = Arc::clone(&seat.worker);
+    worker.sessions.fetch_add(1, Ordering::Relaxed);
+    if std::ptr::eq(seat, &seats[0]) {
+        seat.handle.spawn(session::run(stream, worker));
+        return;
+    }
+    // The socket must be registered with the runtime that serves it.
+    match stream.into_std() {
+        Ok(stream) => {
+            seat.handle.spawn(async move {
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => session::run(stream, worker).await,
+                    Err(_) => session::forget(&worker),
+                }
+            });
+        }
+        Err(_) => session::forget(&worker),
+    }
+}

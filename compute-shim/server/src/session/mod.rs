@@ -1,0 +1,165 @@
+//! One connection: start-up, the loop over its messages, and its end.
+//!
+//! Owns the order of things on a connection. [`simple`], [`extended`] and [`copy`] handle the messages,
+//! [`transmit`] sends and fails statements, [`start`] does the start-up phase. A statement's work happens inside
+//! the SQL session's steps; this module only waits in between.
+
+mod copy;
+mod extended;
+mod simple;
+mod start;
+mod transmit;
+
+use crate::control::SessionControl;
+use crate::input::{Input, Interrupt, ReadEnd};
+use crate::listener::Worker;
+use crate::output::Output;
+use crate::wire::backend;
+use hexalog_sql::{Session, Stop};
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// The sending side of a connection and what it waits with; apart from [`Input`] and [`Session`], so that a
+/// handler can hold a message's body and step the session at the same time.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    output: Output,
+    control: Arc<SessionControl>,
+    worker: Arc<Worker>,
+}
+
+/// A connection after its start-up.
+pub(crate) struct Connection {
+    wire: Wire,
+    input: Input,
+    session: Session,
+    /// After an error in the extended protocol everything up to Sync is skipped.
+    is_skipping: bool,
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client said good-bye or has gone.
+    Closed,
+    /// The client is told why, and the connection is closed.
+    Fatal(SqlError),
+}
+
+/// Why a message could not be handled: an error of the statement, or the connection's end.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    Sql(SqlError),
+    End(End),
+}
+
+impl From<SqlError> for Failed {
+    fn from(error: SqlError) -> Failed {
+        Failed::Sql(error)
+    }
+}
+
+impl From<End> for Failed {
+    fn from(end: End) -> Failed {
+        Failed::End(end)
+    }
+}
+
+/// Serves a connection from its first byte to its end.
+pub(crate) async fn run(stream: TcpStream, worker: Arc<Worker>) {
+    // Small answers must not wait for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    if let Some(connection) = start::start(stream, &worker).await {
+        let process_id = connection.wire.control.process_id;
+        Box::pin(connection.serve()).await;
+        worker.control.unregister(process_id);
+    }
+    forget(&worker);
+}
+
+/// Takes a connection off its worker's count.
+pub(crate) fn forget(worker: &Worker) {
+    worker.sessions.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// 64 random bits from the operating system.
+pub(crate) fn random_u64() -> u64 {
+    getrandom::u64().expect("the kernel's random source works once the system has booted")
+}
+
+impl Connection {
+    async fn serve(mut self) {
+        let end = loop {
+            if let Err(end) = self.handle_next().await {
+                break end;
+            }
+        };
+        if let End::Fatal(error) = &end {
+            self.wire.say_good_bye(error).await;
+        }
+        let _ = self.wire.stream.shutdown().await;
+        self.close_session().await;
+    }
+
+    /// Rolls back what is open. Nobody is told any more, so nothing interrupts it but the process's end.
+    async fn close_session(&mut self) {
+        while let Err(Stop::Need(need)) = self.session.close() {
+            if !self.wire.waiting().need_uncancelled(&need).await {
+                return;
+            }
+        }
+    }
+
+    async fn handle_next(&mut self) -> Result<(), End> {
+        let message = self.input.message(&mut self.wire.stream, &self.wire.control, Interrupt::Stop).await;
+        let (kind, body) = message.map_err(read_end)?;
+        if self.is_skipping && !matches!(kind, b'S' | b'X') {
+            return Ok(());
+        }
+        match kind {
+            b'Q' => self.simple_query(body).await,
+            b'P' | b'B' | b'D' | b'E' | b'C' => self.extended(kind, body).await,
+            b'H' => self.wire.send(self.session.answer_lsn()).await,
+            b'S' => self.sync().await,
+            b'X' => Err(End::Closed),
+            // Left over from a COPY that failed on the server's side.
+            b'd' | b'c' | b'f' => Ok(()),
+            b'F' => self.refuse_function_call().await,
+            _ => Err(End::Fatal(SqlError::new(
+                SqlState::PROTOCOL_VIOLATION,
+                format!("invalid frontend message type {kind}"),
+            ))),
+        }
+    }
+
+    async fn refuse_function_call(&mut self) -> Result<(), End> {
+        let error = SqlError::unsupported("the FunctionCall message");
+        self.wire.fail(&mut self.session, &error).await?;
+        self.ready_for_query().await
+    }
+
+    /// Ends a cycle: changed settings, ReadyForQuery, one send. The next message is taken only after that, and
+    /// so only once VDL covers the session's own commit.
+    async fn ready_for_query(&mut self) -> Result<(), End> {
+        for (name, value) in self.session.take_changed_parameters() {
+            backend::parameter_status(self.wire.output.plain(), &name, &value);
+        }
+        self.wire.output.ready_for_query(self.session.transaction_status());
+        self.wire.control.end_timeout();
+        self.wire.send(self.session.answer_lsn()).await?;
+        self.wire.control.forget_cancel();
+        Ok(())
+    }
+}
+
+/// What a failed read means between statements.
+fn read_end(end: ReadEnd) -> End {
+    match end {
+        ReadEnd::Closed => End::Closed,
+        ReadEnd::Violation(violation) => End::Fatal(SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0)),
+        ReadEnd::Interrupted(reason) => End::Fatal(reason.error()),
+    }
+}

@@ -1,0 +1,151 @@
+//! Stepping the SQL session, sending what it produced, and failing statements.
+
+use super::{End, Failed, Wire};
+use crate::control::StopState;
+use crate::output::Output;
+use crate::wait::{GateBroken, Waiting};
+use crate::wire::backend;
+use hexalog_protocol::Lsn;
+use hexalog_sql::{Session, Step, Stop};
+use hexalog_sql_types::{SqlError, SqlState};
+
+impl Wire {
+    /// What this connection waits with.
+    pub(super) fn waiting(&self) -> Waiting<'_> {
+        Waiting {
+            engine: self.worker.database.engine(),
+            durability: &self.worker.durability,
+            control: &self.control,
+            stream: &self.stream,
+        }
+    }
+
+    /// Calls `step` until it is through, waiting for its needs.
+    pub(super) async fn drive<T>(
+        &mut self,
+        session: &mut Session,
+        mut step: impl FnMut(&mut Session, &mut Output) -> Step<T>,
+    ) -> Result<T, SqlError> {
+        loop {
+            match step(session, &mut self.output) {
+                Ok(done) => return Ok(done),
+                Err(Stop::Error(error)) => return Err(error),
+                Err(Stop::Need(need)) => {
+                    let lock_timeout_ms = session.lock_timeout_ms();
+                    let waited = self.waiting().need(&need, lock_timeout_ms).await;
+                    waited.map_err(|reason| reason.error())?;
+                }
+            }
+        }
+    }
+
+    /// Sends what has gathered, once VDL covers `answer_lsn` if any of it rests on that.
+    pub(super) async fn send(&mut self, answer_lsn: Lsn) -> Result<(), End> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        if self.output.is_gated() {
+            let gate = self.waiting().answer_gate(answer_lsn).await;
+            gate.map_err(gate_broken)?;
+        }
+        self.write_out().await
+    }
+
+    /// Writes the buffer to the socket; nearly always one system call.
+    pub(super) async fn write_out(&mut self) -> Result<(), End> {
+        let mut sent = 0;
+        while sent < self.output.bytes().len() {
+            match self.stream.try_write(&self.output.bytes()[sent..]) {
+                Ok(bytes) => sent += bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    self.wait_writable().await?;
+                }
+                Err(_) => return Err(End::Closed),
+            }
+        }
+        self.output.clear();
+        Ok(())
+    }
+
+    /// A client that does not read holds up its own session only; the process's end does not wait for it.
+    async fn wait_writable(&self) -> Result<(), End> {
+        std::future::poll_fn(|cx| {
+            self.control.watch(cx.waker());
+            if self.control.stop_state() > StopState::Running {
+                return std::task::Poll::Ready(Err(End::Closed));
+            }
+            self.stream.poll_write_ready(cx).map(|ready| ready.map_err(|_| End::Closed))
+        })
+        .await
+    }
+
+    /// A statement has failed: undoes it and tells the client. An error that ends the connection comes back as
+    /// its end.
+    pub(super) async fn fail(&mut self, session: &mut Session, error: &SqlError) -> Result<(), End> {
+        if error.sqlstate() == SqlState::ADMIN_SHUTDOWN {
+            return Err(if self.control.is_disconnected() { End::Closed } else { End::Fatal(error.clone()) });
+        }
+        self.control.end_timeout();
+        while let Err(stop) = session.fail(error) {
+            match stop {
+                Stop::Need(need) => {
+                    if !self.waiting().need_uncancelled(&need).await {
+                        return Err(End::Fatal(stopped(self.control.stop_state())));
+                    }
+                }
+                // Undoing failed (the volume was fenced, a page is damaged): no transaction state is left that
+                // could be described to the client.
+                Stop::Error(worse) => return Err(End::Fatal(worse)),
+            }
+        }
+        backend::error_response(self.output.gated(), "ERROR", error);
+        self.control.forget_cancel();
+        Ok(())
+    }
+
+    /// As [`Self::fail`], for whatever a handler returned.
+    pub(super) async fn settle(
+        &mut self,
+        session: &mut Session,
+        outcome: Result<(), Failed>,
+    ) -> Result<bool, End> {
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(Failed::Sql(error)) => self.fail(session, &error).await.map(|()| false),
+            Err(Failed::End(end)) => Err(end),
+        }
+    }
+
+    /// The last words on a connection. What waits for durability is dropped unsent: after a FATAL the client
+    /// knows that the outcome of its last transaction is open.
+    pub(super) async fn say_good_bye(&mut self, error: &SqlError) {
+        if self.output.is_gated() {
+            self.output.clear();
+        }
+        backend::error_response(self.output.plain(), "FATAL", error);
+        let bytes = self.output.bytes();
+        // One try: a client that has left its socket full is not waited for.
+        let _ = self.stream.try_write(bytes);
+        self.output.clear();
+    }
+}
+
+fn gate_broken(broken: GateBroken) -> End {
+    match broken {
+        GateBroken::Disconnected => End::Closed,
+        GateBroken::Stopped(state) => End::Fatal(stopped(state)),
+    }
+}
+
+/// What clients are told when the process ends under them.
+pub(super) fn stopped(state: StopState) -> SqlError {
+    match state {
+        StopState::Fenced => SqlError::new(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection because another writer has opened the volume",
+        )
+        .with_detail("This compute process has been fenced by storage and can never write again.")
+        .with_hint("Connect to the new writer; whether the last transaction committed can be seen there."),
+        _ => SqlError::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command"),
+    }
+}

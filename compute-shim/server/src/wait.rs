@@ -1,0 +1,176 @@
+//! Waiting for a need of the SQL layer, watching for cancel, timeout and disconnect meanwhile.
+
+use crate::control::{SessionControl, StopState};
+use crate::durability::DurabilityQueue;
+use hexalog_engine::{Engine, Need};
+use hexalog_protocol::Lsn;
+use hexalog_sql::CancelReason;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Why a wait for durability ended without it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GateBroken {
+    /// The client has gone; nobody is left to tell.
+    Disconnected,
+    /// The process gives up waiting.
+    Stopped(StopState),
+}
+
+/// What a session waits with.
+pub struct Waiting<'a> {
+    /// Answers needs.
+    pub engine: &'a Engine,
+    /// The worker's queue for durability.
+    pub durability: &'a DurabilityQueue,
+    /// The session's flags.
+    pub control: &'a SessionControl,
+    /// Watched for the client's going.
+    pub stream: &'a TcpStream,
+}
+
+impl Waiting<'_> {
+    /// Waits until `need` is met. An error: the statement shall be failed with that reason; the engine has been
+    /// told that nobody waits any more.
+    pub async fn need(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), CancelReason> {
+        let outcome = match need {
+            Need::Yield => {
+                tokio::task::yield_now().await;
+                self.control.cancelled().map_or(Ok(()), Err)
+            }
+            _ => self.need_or_reason(need, lock_timeout_ms).await,
+        };
+        if outcome.is_err() {
+            self.engine.cancel_need(need);
+        }
+        outcome
+    }
+
+    async fn need_or_reason(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), CancelReason> {
+        let (deadline, reason) = self.deadline(need, lock_timeout_ms);
+        let mut timer = pin!(deadline.map(sleep_until));
+        let mut watch = DisconnectWatch::new();
+        let mut queued = false;
+        poll_fn(|cx| {
+            self.control.watch(cx.waker());
+            if self.poll_met(cx, need, &mut queued).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(reason) = self.control.cancelled() {
+                return Poll::Ready(Err(reason));
+            }
+            if poll_timer(timer.as_mut(), cx).is_ready() {
+                return Poll::Ready(Err(reason));
+            }
+            if watch.poll_gone(self.stream, cx) {
+                self.control.set_disconnected();
+                return Poll::Ready(Err(CancelReason::Shutdown));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits for a need of work that must be finished (undoing a failed statement): no cancel, no timeout.
+    /// False: the process gives up.
+    pub async fn need_uncancelled(&self, need: &Need) -> bool {
+        if *need == Need::Yield {
+            tokio::task::yield_now().await;
+            return self.control.stop_state() < StopState::Aborting;
+        }
+        let mut queued = false;
+        poll_fn(|cx| {
+            self.control.watch(cx.waker());
+            if self.poll_met(cx, need, &mut queued).is_ready() {
+                return Poll::Ready(true);
+            }
+            if self.control.stop_state() >= StopState::Aborting {
+                return Poll::Ready(false);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Waits until what was produced may be told: VDL has reached `lsn`. Neither cancel nor timeout end this
+    /// wait: the commit stands in the log and nobody can take it back.
+    pub async fn answer_gate(&self, lsn: Lsn) -> Result<(), GateBroken> {
+        if self.durability.is_durable(lsn) {
+            return Ok(());
+        }
+        let mut watch = DisconnectWatch::new();
+        let mut queued = false;
+        poll_fn(|cx| {
+            self.control.watch(cx.waker());
+            if self.durability.poll_durable(cx, lsn, &mut queued).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let state = self.control.stop_state();
+            if state >= StopState::Aborting {
+                return Poll::Ready(Err(GateBroken::Stopped(state)));
+            }
+            if watch.poll_gone(self.stream, cx) {
+                self.control.set_disconnected();
+                return Poll::Ready(Err(GateBroken::Disconnected));
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn poll_met(&self, cx: &Context<'_>, need: &Need, queued: &mut bool) -> Poll<()> {
+        if let Need::Durable(lsn) = need {
+            return self.durability.poll_durable(cx, *lsn, queued);
+        }
+        if self.engine.poll_need(need, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// The nearer of `statement_timeout` and, for a lock, `lock_timeout`.
+    fn deadline(&self, need: &Need, lock_timeout_ms: u64) -> (Option<Instant>, CancelReason) {
+        let statement = self.control.deadline().map(Instant::from_std);
+        if lock_timeout_ms == 0 || !matches!(need, Need::Lock(_)) {
+            return (statement, CancelReason::StatementTimeout);
+        }
+        let lock = Instant::now() + Duration::from_millis(lock_timeout_ms);
+        match statement {
+            Some(statement) if statement <= lock => (Some(statement), CancelReason::StatementTimeout),
+            _ => (Some(lock), CancelReason::LockTimeout),
+        }
+    }
+}
+
+fn poll_timer(timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+    timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx))
+}
+
+/// Looks for the end of the client's stream without taking bytes from it. A client that has sent more
+/// meanwhile is not gone; its end is then seen when those bytes are read.
+struct DisconnectWatch {
+    is_watching: bool,
+}
+
+impl DisconnectWatch {
+    fn new() -> DisconnectWatch {
+        DisconnectWatch { is_watching: true }
+    }
+
+    fn poll_gone(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> bool {
+        if !self.is_watching {
+            return false;
+        }
+        let mut byte = [0];
+        match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0) | Err(_)) => true,
+            Poll::Ready(Ok(_)) => {
+                self.is_watching = false;
+                false
+            }
+        }
+    }
+}
