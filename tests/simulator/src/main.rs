@@ -1,0 +1,53 @@
+//! `simulator`: runs seeds and says which fail and how to run one again.
+
+use simulator::world::{Plan, World};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: simulator [--seed N] [--seeds K] [--trace]
+  --seed N    first seed (default 1)
+  --seeds K   how many (default 100)
+  --trace     print every event";
+
+fn main() -> ExitCode {
+    let (mut seed, mut seeds, mut is_traced) = (1u64, 100u64, false);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut number = || arguments.next().and_then(|text| text.parse().ok());
+        let is_known = match argument.as_str() {
+            "--seed" => number().map(|n| (seed, seeds) = (n, 1)).is_some(),
+            "--seeds" => number().map(|n| seeds = n).is_some(),
+            "--trace" => {
+                is_traced = true;
+                true
+            }
+            _ => false,
+        };
+        if !is_known {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    }
+    let mut failed = 0;
+    for seed in seed..seed + seeds {
+        let plan = Plan::draw(seed);
+        let shown = format!("{plan:?}");
+        match std::panic::catch_unwind(|| World::new(plan, is_traced).run()) {
+            Ok(outcome) => println!(
+                "seed {seed}: {} events, {} acknowledged, {} openings, {} faults, {} reads, hash {:016x}",
+                outcome.events,
+                outcome.acknowledged,
+                outcome.openings,
+                outcome.faults,
+                outcome.reads_checked,
+                outcome.trace_hash
+            ),
+            Err(_) => {
+                failed += 1;
+                println!(
+                    "seed {seed} FAILED: {shown}\n  again: cargo run --release -p simulator -- --seed {seed} --trace"
+                );
+            }
+        }
+    }
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
