@@ -9,6 +9,7 @@
 //! | `volume/ID` | [`VolumeRecord`], changed by compare-and-swap only |
 //! | `members/ID/GEOMETRY-PAGE-NONCE` | up to 256 [`GroupMembers`], immutable |
 //! | `node/N` | [`NodeRecord`] |
+//! | `compute/ID` | [`ComputeRecord`]: where the volume's last opener listens |
 //!
 //! A volume comes into being in the order member pages → volume value → name, so that whoever finds a name
 //! finds everything behind it; a creation that died half way leaves only unnamed keys behind.
@@ -22,6 +23,7 @@ use hexalog_protocol::{Incarnation, NodeId, VolumeEpoch, VolumeId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What tells clusters apart.
@@ -32,6 +34,16 @@ pub struct ClusterRecord {
     pub cluster: String,
     /// Format of the records in this store.
     pub format: u32,
+}
+
+/// Where a volume's last opener serves clients. For people and tools: it decides nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComputeRecord {
+    /// Epoch of the opening.
+    pub epoch: u64,
+    /// Where it listens.
+    pub listen: SocketAddr,
 }
 
 /// The format that this code writes and reads.
@@ -197,6 +209,28 @@ impl Catalog {
             }
         }
         Err(ChangeError::Store(MetadataError::Unavailable(format!("volume {id} is opened by too many"))))
+    }
+
+    /// Notes where the opener of `record`'s epoch listens, unless a later opener has done so.
+    pub fn put_compute(&self, record: &VolumeRecord, listen: SocketAddr) -> Result<(), MetadataError> {
+        let key = format!("compute/{}", record.volume);
+        let value = ComputeRecord { epoch: record.epoch.0, listen };
+        for _ in 0..CAS_TRIES {
+            let written = match self.read::<ComputeRecord>(&key)? {
+                None => self.store.create(&key, &encode(&value))?,
+                Some((_, later)) if later.epoch > value.epoch => return Ok(()),
+                Some((revision, _)) => self.store.compare_and_swap(&key, revision, &encode(&value))?,
+            };
+            if written.is_some() {
+                return Ok(());
+            }
+        }
+        Err(MetadataError::Unavailable(format!("{key} changes too often")))
+    }
+
+    /// Where the volume's last opener listens.
+    pub fn compute(&self, id: VolumeId) -> Result<Option<ComputeRecord>, MetadataError> {
+        Ok(self.read(&format!("compute/{id}"))?.map(|(_, record)| record))
     }
 
     /// Changes a volume's record on behalf of `writer`; refused once someone else has claimed the volume.

@@ -3,10 +3,11 @@
 //! Owns the flags and the register of sessions. Nothing here stops a statement by force: the flags are read at
 //! yield points and while waiting, so a statement is never left half done.
 
+use crate::status::StatusSource;
 use hexalog_sql::CancelReason;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ pub struct ServerControl {
     process_id_next: AtomicU64,
     sessions: Mutex<HashMap<i32, Arc<SessionControl>>>,
     watchers: Mutex<Vec<Waker>>,
+    status: OnceLock<StatusSource>,
 }
 
 impl ServerControl {
@@ -53,6 +55,7 @@ impl ServerControl {
             process_id_next: AtomicU64::new(1),
             sessions: Mutex::default(),
             watchers: Mutex::default(),
+            status: OnceLock::new(),
         })
     }
 
@@ -83,6 +86,17 @@ impl ServerControl {
             std::task::Poll::Pending
         })
         .await;
+    }
+
+    /// What `hexalog status` is answered with from now on.
+    pub(crate) fn set_status(&self, source: StatusSource) {
+        let was_unset = self.status.set(source).is_ok();
+        assert!(was_unset, "a process opens one volume");
+    }
+
+    /// The answer to `hexalog status`, once the volume is open.
+    pub(crate) fn status(&self) -> Option<String> {
+        self.status.get().map(|source| source.report().to_string())
     }
 
     /// Sessions at this moment.

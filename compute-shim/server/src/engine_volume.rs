@@ -12,7 +12,8 @@ use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{Lsn, Page, PageId, VolumeEpoch, VolumeId};
 use hexalog_volume::effects::ReadFailure;
 use hexalog_volume_driver::{Handle, Listener};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::oneshot;
 
 /// The engine's view of an open volume.
 pub struct EngineVolume {
@@ -87,12 +88,28 @@ impl Volume for EngineVolume {
 #[derive(Default)]
 pub struct EngineListener {
     engine: OnceLock<Arc<Engine>>,
+    /// Who waits for the first page before there is an engine.
+    probe: Mutex<Option<oneshot::Sender<Result<(), ReadFailure>>>>,
 }
 
 impl EngineListener {
     /// Without an engine yet: what comes before it is dropped, and nothing comes that an engine would need.
     pub fn new() -> Arc<EngineListener> {
         Arc::new(EngineListener::default())
+    }
+
+    /// Whether nothing was ever written to the volume: its first page has no record. To be asked once it is open
+    /// and before it has an engine. `None`: fenced or closed meanwhile.
+    pub async fn is_empty_volume(&self, handle: &Handle) -> Option<bool> {
+        assert!(self.engine.get().is_none(), "page answers go to the engine once there is one");
+        let (answer_in, answer) = oneshot::channel();
+        *self.probe.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer_in);
+        handle.read(PageId(0), handle.vdl());
+        match answer.await.ok()? {
+            Ok(()) => Some(false),
+            Err(ReadFailure::NeverWritten) => Some(true),
+            Err(ReadFailure::Fenced) => None,
+        }
     }
 
     /// Who is told from now on.

@@ -7,12 +7,13 @@ use crate::control::{ServerControl, StopState};
 use crate::durability::DurabilityQueue;
 use crate::session;
 use hexalog_sql::Database;
+use hexalog_volume_driver::Handle;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
+use tokio::runtime::Handle as RuntimeHandle;
 
 /// How the server is run.
 #[derive(Clone, Debug)]
@@ -26,6 +27,9 @@ pub struct ServerOptions {
     pub startup_timeout: Duration,
     /// How long a stopping server waits for commits that were appended and for sessions to end.
     pub stop_grace: Duration,
+    /// An answer that rests on data is sent only if storage has confirmed this writer within this time: how
+    /// stale a read of a writer can be that was paused and has been replaced (PROTOCOL.md section 2).
+    pub stale_read_max: Duration,
 }
 
 impl Default for ServerOptions {
@@ -35,6 +39,7 @@ impl Default for ServerOptions {
             connections_max: 1_000,
             startup_timeout: Duration::from_secs(60),
             stop_grace: Duration::from_secs(5),
+            stale_read_max: Duration::from_secs(1),
         }
     }
 }
@@ -45,16 +50,24 @@ pub(crate) struct Worker {
     pub control: Arc<ServerControl>,
     pub durability: Arc<DurabilityQueue>,
     pub options: ServerOptions,
+    /// Asked whether this writer still has the volume; none where there is nothing to be fenced from.
+    pub volume: Option<Handle>,
     pub sessions: AtomicUsize,
 }
 
 impl Worker {
-    fn new(database: &Arc<Database>, control: &Arc<ServerControl>, options: &ServerOptions) -> Arc<Worker> {
+    fn new(
+        database: &Arc<Database>,
+        control: &Arc<ServerControl>,
+        options: &ServerOptions,
+        volume: &Option<Handle>,
+    ) -> Arc<Worker> {
         Arc::new(Worker {
             database: Arc::clone(database),
             control: Arc::clone(control),
             durability: DurabilityQueue::new(Arc::clone(database.engine())),
             options: options.clone(),
+            volume: volume.clone(),
             sessions: AtomicUsize::new(0),
         })
     }
@@ -63,24 +76,26 @@ impl Worker {
 /// A worker with the runtime that it runs on.
 struct Seat {
     worker: Arc<Worker>,
-    handle: Handle,
+    handle: RuntimeHandle,
 }
 
 /// Serves until `control` is told to stop, then until every session has ended or the grace period is over.
-/// Must be called on a current-thread runtime, which becomes worker 0.
+/// Must be called on a current-thread runtime, which becomes worker 0. With a `volume`, answers that rest on
+/// data wait until storage has confirmed this writer within [`ServerOptions::stale_read_max`].
 pub async fn serve(
     listener: TcpListener,
     database: Arc<Database>,
     options: ServerOptions,
+    volume: Option<Handle>,
     control: Arc<ServerControl>,
 ) -> std::io::Result<()> {
     assert!(options.workers > 0, "at least the caller's runtime");
     let mut seats = Vec::with_capacity(options.workers);
     let mut threads = Vec::new();
     for index in 0..options.workers {
-        let worker = Worker::new(&database, &control, &options);
+        let worker = Worker::new(&database, &control, &options, &volume);
         let handle = if index == 0 {
-            Handle::current()
+            RuntimeHandle::current()
         } else {
             let (handle, thread) = start_worker_thread(index, &control)?;
             threads.push(thread);
@@ -108,7 +123,7 @@ pub async fn serve(
 fn start_worker_thread(
     index: usize,
     control: &Arc<ServerControl>,
-) -> std::io::Result<(Handle, JoinHandle<()>)> {
+) -> std::io::Result<(RuntimeHandle, JoinHandle<()>)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     let control = Arc::clone(control);

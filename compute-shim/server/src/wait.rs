@@ -103,11 +103,19 @@ impl Waiting<'_> {
         if self.durability.is_durable(lsn) {
             return Ok(());
         }
-        let mut watch = DisconnectWatch::new();
         let mut queued = false;
+        self.answer_or_broken(|cx| self.durability.poll_durable(cx, lsn, &mut queued)).await
+    }
+
+    /// Waits for `ready` unless the client goes or the process gives up. Neither cancel nor timeout end it.
+    pub async fn answer_or_broken(
+        &self,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> Result<(), GateBroken> {
+        let mut watch = DisconnectWatch::new();
         poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if self.durability.poll_durable(cx, lsn, &mut queued).is_ready() {
+            if ready(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             let state = self.control.stop_state();

@@ -1,6 +1,7 @@
 //! COPY FROM STDIN: the client streams data until it says that it is done or gives up.
 
 use super::{Connection, End, Failed};
+use crate::control::SessionControl;
 use crate::input::{Interrupt, ReadEnd};
 use crate::wire::{backend, frontend};
 use hexalog_sql::{CommandTag, Completion, CopyInFormat};
@@ -15,7 +16,7 @@ impl Connection {
         loop {
             let message =
                 self.input.message(&mut self.wire.stream, &self.wire.control, Interrupt::Statement).await;
-            let (kind, body) = message.map_err(copy_read_end)?;
+            let (kind, body) = message.map_err(|end| copy_read_end(end, &self.wire.control))?;
             match kind {
                 b'd' => self.copy_data(body).await?,
                 b'c' => return self.copy_done().await,
@@ -52,9 +53,9 @@ impl Connection {
     }
 }
 
-fn copy_read_end(end: ReadEnd) -> Failed {
+fn copy_read_end(end: ReadEnd, control: &SessionControl) -> Failed {
     match end {
         ReadEnd::Interrupted(reason) => Failed::Sql(reason.error()),
-        other => Failed::End(super::read_end(other)),
+        other => Failed::End(super::read_end(other, control)),
     }
 }

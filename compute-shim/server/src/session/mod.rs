@@ -115,7 +115,7 @@ impl Connection {
 
     async fn handle_next(&mut self) -> Result<(), End> {
         let message = self.input.message(&mut self.wire.stream, &self.wire.control, Interrupt::Stop).await;
-        let (kind, body) = message.map_err(read_end)?;
+        let (kind, body) = message.map_err(|end| read_end(end, &self.wire.control))?;
         if self.is_skipping && !matches!(kind, b'S' | b'X') {
             return Ok(());
         }
@@ -156,10 +156,10 @@ impl Connection {
 }
 
 /// What a failed read means between statements.
-fn read_end(end: ReadEnd) -> End {
+fn read_end(end: ReadEnd, control: &SessionControl) -> End {
     match end {
         ReadEnd::Closed => End::Closed,
         ReadEnd::Violation(violation) => End::Fatal(SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0)),
-        ReadEnd::Interrupted(reason) => End::Fatal(reason.error()),
+        ReadEnd::Interrupted(_) => End::Fatal(transmit::stopped(control.stop_state())),
     }
 }

@@ -95,6 +95,11 @@ async fn read_request(
                 worker.control.cancel(process_id, secret);
                 return Ok(None);
             }
+            StartupPacket::Status => {
+                let report = worker.control.status().unwrap_or_else(|| "{\"state\":\"opening\"}".to_owned());
+                let _ = stream.write_all(report.as_bytes()).await;
+                return Ok(None);
+            }
             StartupPacket::Startup { minor_version, parameters } => {
                 return request(minor_version, parameters).map(Some);
             }

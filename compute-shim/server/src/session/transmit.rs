@@ -8,6 +8,8 @@ use crate::wire::backend;
 use hexalog_protocol::Lsn;
 use hexalog_sql::{Session, Step, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
+use std::future::Future;
+use std::pin::pin;
 
 impl Wire {
     /// What this connection waits with.
@@ -47,8 +49,22 @@ impl Wire {
         if self.output.is_gated() {
             let gate = self.waiting().answer_gate(answer_lsn).await;
             gate.map_err(gate_broken)?;
+            self.confirm_writer().await?;
         }
         self.write_out().await
+    }
+
+    /// A process that was paused may have been replaced: what it has read may be stale then. While storage
+    /// answers, this costs two loads.
+    async fn confirm_writer(&self) -> Result<(), End> {
+        let Some(volume) = &self.worker.volume else { return Ok(()) };
+        let mut confirming = pin!(volume.confirm_fresh(self.worker.options.stale_read_max));
+        let waiting = self.waiting();
+        waiting.answer_or_broken(|cx| confirming.as_mut().poll(cx)).await.map_err(gate_broken)?;
+        match self.control.stop_state() {
+            StopState::Fenced => Err(End::Fatal(stopped(StopState::Fenced))),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the buffer to the socket; nearly always one system call.
@@ -71,7 +87,7 @@ impl Wire {
     async fn wait_writable(&self) -> Result<(), End> {
         std::future::poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if self.control.stop_state() > StopState::Running {
+            if self.control.stop_state() >= StopState::Aborting {
                 return std::task::Poll::Ready(Err(End::Closed));
             }
             self.stream.poll_write_ready(cx).map(|ready| ready.map_err(|_| End::Closed))
@@ -83,7 +99,11 @@ impl Wire {
     /// its end.
     pub(super) async fn fail(&mut self, session: &mut Session, error: &SqlError) -> Result<(), End> {
         if error.sqlstate() == SqlState::ADMIN_SHUTDOWN {
-            return Err(if self.control.is_disconnected() { End::Closed } else { End::Fatal(error.clone()) });
+            return Err(match self.control.stop_state() {
+                _ if self.control.is_disconnected() => End::Closed,
+                StopState::Running => End::Fatal(error.clone()),
+                state => End::Fatal(stopped(state)),
+            });
         }
         self.control.end_timeout();
         while let Err(stop) = session.fail(error) {

@@ -7,6 +7,9 @@ pub const PROTOCOL_3_0: i32 = 3 << 16;
 const SSL_REQUEST: i32 = 80_877_103;
 const GSSENC_REQUEST: i32 = 80_877_104;
 const CANCEL_REQUEST: i32 = 80_877_102;
+/// Not PostgreSQL's: asks for this process's state. From the same range of impossible protocol versions, above
+/// those that PostgreSQL has given out.
+pub const STATUS_REQUEST: i32 = 80_877_200;
 
 /// Longest start-up packet, as in PostgreSQL (`MAX_STARTUP_PACKET_LENGTH`).
 pub const STARTUP_BYTES_MAX: usize = 10_000;
@@ -23,6 +26,8 @@ pub enum StartupPacket {
         /// Proof of having seen it.
         secret: i32,
     },
+    /// `hexalog status` asks: answered with a JSON text, then the connection ends.
+    Status,
     /// A session begins.
     Startup {
         /// Minor version asked for: 0 is what this server speaks.
@@ -50,6 +55,7 @@ pub fn decode(packet: &[u8]) -> Result<StartupPacket, ProtocolViolation> {
     match code {
         SSL_REQUEST | GSSENC_REQUEST => Ok(StartupPacket::EncryptionRequest),
         CANCEL_REQUEST => Ok(StartupPacket::Cancel { process_id: fields.int32()?, secret: fields.int32()? }),
+        STATUS_REQUEST => Ok(StartupPacket::Status),
         _ if code >> 16 == PROTOCOL_3_0 >> 16 => {
             let minor_version = (code & 0xffff) as u16;
             Ok(StartupPacket::Startup { minor_version, parameters: decode_parameters(fields)? })

@@ -1,0 +1,291 @@
+//! The compute process from its start to its end: claim the volume, open it, load the catalog, serve.
+//!
+//! Owns the order of these steps and the reasons to end. The order matters: the port is bound before the volume
+//! is claimed, since a claim fences the writer before; and no client is answered before the volume is open.
+//! A fenced process ends with a reason of its own and never opens the volume again by itself.
+
+use crate::background;
+use crate::control::{ServerControl, StopState};
+use crate::engine_volume::{EngineListener, EngineVolume, ListenerHandle};
+use crate::listener::{ServerOptions, serve};
+use crate::status::StatusSource;
+use hexalog_cluster::catalog::{self, Catalog, ChangeError};
+use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
+use hexalog_engine::{Engine, Need};
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::quorum::QuorumModel;
+use hexalog_protocol::{Incarnation, PAGE_SIZE};
+use hexalog_sql::{Database, DatabaseOptions, Stop};
+use hexalog_volume::Client;
+use hexalog_volume::config::{Lal, VolumeConfig};
+use hexalog_volume_driver::{Handle, State, drive};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often a start that waits for storage says so.
+const OPENING_REPORT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What a compute process is told at its start.
+#[derive(Clone, Debug)]
+pub struct ComputeOptions {
+    /// The cluster's metadata file.
+    pub metadata: PathBuf,
+    /// Name of the volume to open.
+    pub volume: String,
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Memory for cached pages.
+    pub cache_bytes: u64,
+    /// Sessions and workers.
+    pub server: ServerOptions,
+}
+
+/// Why a compute process ended other than by being told to.
+#[derive(Debug)]
+pub enum ComputeError {
+    /// The port is taken.
+    AddressInUse(SocketAddr),
+    /// The address cannot be listened on.
+    Listen(SocketAddr, std::io::Error),
+    /// Metadata could not be read or written.
+    Metadata(MetadataError),
+    /// Metadata has no such volume.
+    UnknownVolume(String),
+    /// Another writer has the volume.
+    Fenced,
+    /// The volume's content cannot be used.
+    Volume(String),
+    /// Something that the operating system refused.
+    System(String),
+}
+
+impl fmt::Display for ComputeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ComputeError::AddressInUse(address) => write!(
+                f,
+                "{address} is in use by another process; stop that one, or choose another address with --listen"
+            ),
+            ComputeError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            ComputeError::Metadata(error) => error.fmt(f),
+            ComputeError::UnknownVolume(name) => write!(f, "metadata has no volume \"{name}\""),
+            ComputeError::Fenced => write!(
+                f,
+                "fenced: another compute process has opened the volume; this one can never write again and ends. \
+                 Start a new one only if that other writer is gone or unwanted"
+            ),
+            ComputeError::Volume(why) => write!(f, "the volume cannot be used: {why}"),
+            ComputeError::System(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ComputeError {}
+
+impl From<ChangeError> for ComputeError {
+    fn from(error: ChangeError) -> ComputeError {
+        match error {
+            ChangeError::Store(error) => ComputeError::Metadata(error),
+            ChangeError::UnknownVolume(name) => ComputeError::UnknownVolume(name),
+            ChangeError::Overtaken(_) => ComputeError::Fenced,
+            ChangeError::NameTaken(name) => ComputeError::Volume(format!("name {name} is taken")),
+        }
+    }
+}
+
+impl From<MetadataError> for ComputeError {
+    fn from(error: MetadataError) -> ComputeError {
+        ComputeError::Metadata(error)
+    }
+}
+
+/// Runs a compute process on the calling thread, which becomes worker 0, until it is told to stop by SIGTERM or
+/// SIGINT or cannot go on.
+pub fn run(options: &ComputeOptions) -> Result<(), ComputeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| ComputeError::System(format!("cannot start: {error}")))?;
+    runtime.block_on(serve_volume(options))
+}
+
+async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
+    let control = ServerControl::new();
+    stop_on_signals(&control)?;
+    let listener = bind(options.listen).await?;
+    let claimed = claim(options)?;
+    let opened = tokio::select! {
+        opened = open_volume(options, claimed) => opened?,
+        () = control.stopped(StopState::Stopping) => return Ok(()),
+    };
+    let OpenVolume { handle, database } = opened;
+    let engine = Arc::clone(database.engine());
+    let source = StatusSource::new(handle.clone(), Arc::clone(&engine), Arc::clone(&control));
+    control.set_status(source);
+    watch_for_fencing(&handle, &control);
+    tokio::spawn(background::run(engine, Arc::clone(&control)));
+    eprintln!("hexalog compute: ready on {}", options.listen);
+    let served =
+        serve(listener, database, options.server.clone(), Some(handle.clone()), Arc::clone(&control)).await;
+    let is_fenced = handle.state() == State::Fenced;
+    handle.close();
+    served.map_err(|error| ComputeError::System(format!("cannot serve: {error}")))?;
+    if is_fenced {
+        return Err(ComputeError::Fenced);
+    }
+    eprintln!("hexalog compute: stopped");
+    Ok(())
+}
+
+fn stop_on_signals(control: &Arc<ServerControl>) -> Result<(), ComputeError> {
+    let cannot = |error| ComputeError::System(format!("cannot handle signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let control = Arc::clone(control);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        eprintln!("hexalog compute: stopping");
+        control.stop(StopState::Stopping);
+    });
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ComputeError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => ComputeError::AddressInUse(address),
+        _ => ComputeError::Listen(address, error),
+    })
+}
+
+/// A volume that metadata has given to this process.
+struct Claimed {
+    config: VolumeConfig,
+    writer: WriterId,
+}
+
+fn claim(options: &ComputeOptions) -> Result<Claimed, ComputeError> {
+    let catalog = Catalog::new(Arc::new(SqliteMetadata::open(&options.metadata)?));
+    let id = catalog.volume_id(&options.volume)?;
+    let incarnation = Incarnation(crate::session::random_u64() | 1);
+    let record = catalog.claim_volume(id, incarnation)?;
+    eprintln!("hexalog compute: volume \"{}\", epoch {}", options.volume, record.epoch);
+    let config = volume_config(&catalog, &record)?;
+    catalog.put_compute(&record, options.listen)?;
+    Ok(Claimed { config, writer: record.writer() })
+}
+
+/// What the volume client must know, from metadata.
+pub fn volume_config(catalog: &Catalog, record: &VolumeRecord) -> Result<VolumeConfig, MetadataError> {
+    let nodes = catalog.nodes()?;
+    let members = catalog.members(record)?;
+    let groups = members.iter().map(|group| catalog::membership(group, &nodes)).collect::<Result<_, _>>()?;
+    Ok(VolumeConfig {
+        volume: record.volume,
+        geometry: record.geometry(),
+        geometry_epoch: record.geometry_epoch,
+        quorum: QuorumModel::FOUR_OF_SIX,
+        groups,
+        lal: Lal { records: record.lal_records, bytes: record.lal_bytes },
+    })
+}
+
+struct OpenVolume {
+    handle: Handle,
+    database: Arc<Database>,
+}
+
+async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenVolume, ComputeError> {
+    let started = Instant::now();
+    let Claimed { config, writer } = claimed;
+    let handle = Handle::new(Client::open(config, writer));
+    let listener = EngineListener::new();
+    tokio::spawn(drive(handle.clone(), ListenerHandle(Arc::clone(&listener))));
+    wait_until_open(&handle).await?;
+    let is_empty = listener.is_empty_volume(&handle).await.ok_or(ComputeError::Fenced)?;
+    let volume = Arc::new(EngineVolume::new(handle.clone(), writer));
+    let engine = Arc::new(Engine::new(volume, engine_options(options)));
+    listener.set_engine(Arc::clone(&engine));
+    if is_empty {
+        run_engine_step(&engine, || engine.create()).await?;
+    }
+    run_engine_step(&engine, || engine.open()).await?;
+    let database = Database::new(Arc::clone(&engine), DatabaseOptions::default());
+    run_sql_step(&engine, || database.bootstrap()).await?;
+    run_sql_step(&engine, || database.load()).await?;
+    let elapsed_ms = started.elapsed().as_millis();
+    eprintln!("hexalog compute: volume open at LSN {} after {elapsed_ms} ms", handle.vdl());
+    Ok(OpenVolume { handle, database })
+}
+
+fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {
+    let frames = u32::try_from(options.cache_bytes / PAGE_SIZE as u64).unwrap_or(u32::MAX);
+    hexalog_engine::Options {
+        frames: frames.max(hexalog_engine::Options::FRAMES_MIN),
+        ..hexalog_engine::Options::default()
+    }
+}
+
+/// Waits for fencing and recovery, saying from time to time what is missing.
+async fn wait_until_open(handle: &Handle) -> Result<(), ComputeError> {
+    loop {
+        match tokio::time::timeout(OPENING_REPORT_INTERVAL, handle.opened()).await {
+            Ok(State::Open) => return Ok(()),
+            Ok(State::Fenced) => return Err(ComputeError::Fenced),
+            Ok(State::Opening | State::Closed) => {
+                return Err(ComputeError::Volume("closed while opening".to_owned()));
+            }
+            Err(_) => {
+                let why = handle.client().quorum_lost();
+                let why = why.unwrap_or_else(|| "storage has not answered yet".to_owned());
+                eprintln!("hexalog compute: opening the volume waits: {why}");
+            }
+        }
+    }
+}
+
+async fn run_engine_step<T>(
+    engine: &Engine,
+    mut step: impl FnMut() -> hexalog_engine::Step<T>,
+) -> Result<T, ComputeError> {
+    run_sql_step(engine, || step().map_err(Stop::from)).await
+}
+
+async fn run_sql_step<T>(
+    engine: &Engine,
+    mut step: impl FnMut() -> hexalog_sql::Step<T>,
+) -> Result<T, ComputeError> {
+    loop {
+        match step() {
+            Ok(done) => return Ok(done),
+            Err(Stop::Error(error)) => return Err(ComputeError::Volume(error.to_string())),
+            Err(Stop::Need(Need::Yield)) => tokio::task::yield_now().await,
+            Err(Stop::Need(need)) => {
+                if let Need::Durable(lsn) = need {
+                    engine.volume().seal_through(lsn);
+                }
+                std::future::poll_fn(|cx| match engine.poll_need(&need, cx.waker()) {
+                    true => std::task::Poll::Ready(()),
+                    false => std::task::Poll::Pending,
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// A fenced volume ends the process: sessions are told, nothing more is written.
+fn watch_for_fencing(handle: &Handle, control: &Arc<ServerControl>) {
+    let (handle, control) = (handle.clone(), Arc::clone(control));
+    tokio::spawn(async move {
+        if handle.ended().await == State::Fenced {
+            eprintln!("hexalog compute: fenced: another writer has opened the volume");
+            control.stop(StopState::Fenced);
+        }
+    });
+}

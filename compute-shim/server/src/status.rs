@@ -1,0 +1,82 @@
+//! What a compute process tells of itself to `hexalog status`: a JSON text, asked for by a start-up packet.
+//!
+//! Numbers only, no SQL and no data; whoever can connect can ask.
+
+use crate::control::ServerControl;
+use hexalog_engine::Engine;
+use hexalog_volume_driver::{Handle, State};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Where the numbers come from.
+pub struct StatusSource {
+    handle: Handle,
+    engine: Arc<Engine>,
+    control: Arc<ServerControl>,
+}
+
+impl StatusSource {
+    pub(crate) fn new(handle: Handle, engine: Arc<Engine>, control: Arc<ServerControl>) -> StatusSource {
+        StatusSource { handle, engine, control }
+    }
+
+    /// The state of things now.
+    pub(crate) fn report(&self) -> Value {
+        let state = match self.handle.state() {
+            State::Opening => "opening",
+            State::Open => "open",
+            State::Fenced => "fenced",
+            State::Closed => "closed",
+        };
+        let client = self.handle.client();
+        let writer = client.history().writer();
+        let counters = client.counters();
+        let groups: Vec<Value> = client
+            .status()
+            .iter()
+            .map(|group| {
+                json!({
+                    "group": group.group.0,
+                    "members_up": group.members_up,
+                    "scl": group.scls.iter().map(|scl| scl.map(|lsn| lsn.0)).collect::<Vec<_>>(),
+                    "pgcl": group.pgcl.0,
+                    "tail": group.tail.0,
+                })
+            })
+            .collect();
+        let stats = self.engine.stats();
+        json!({
+            "state": state,
+            "volume": client.config().volume.to_string(),
+            "epoch": writer.epoch.0,
+            "incarnation": format!("{:016x}", writer.incarnation.0),
+            "vdl": client.vdl().0,
+            "vcl": client.vcl().0,
+            "allocated": client.allocated().0,
+            "quorum_lost": client.quorum_lost(),
+            "sessions": self.control.session_count(),
+            "groups": groups,
+            "counters": {
+                "mtrs": counters.mtrs,
+                "records": counters.records,
+                "operation_bytes": counters.operation_bytes,
+                "frames_sent": counters.frames_sent,
+                "reads": counters.reads,
+                "read_requests": counters.read_requests,
+                "disconnects": counters.disconnects,
+                "cache_frames": stats.frames,
+                "cache_frames_used": stats.frames_used,
+                "page_hits": stats.page_hits,
+                "page_fetches": stats.page_fetches,
+                "evictions": stats.evictions,
+                "commits": stats.commits,
+                "aborts": stats.aborts,
+                "splits": stats.splits,
+                "rows_undone": stats.rows_undone,
+                "lock_waits": stats.lock_waits,
+                "deadlocks": stats.deadlocks,
+                "transactions_to_undo": stats.transactions_to_undo,
+            },
+        })
+    }
+}
