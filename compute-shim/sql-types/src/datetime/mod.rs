@@ -1,14 +1,20 @@
 //! Dates, timestamps and intervals: their values, limits and calendar.
 //!
-//! Owns [`Date`], [`Timestamp`], [`Timestamptz`], [`Interval`] and the proleptic Gregorian calendar on Julian days.
-//! `parse.rs` reads and `format.rs` prints them, `arithmetic.rs` adds and subtracts, `field.rs` extracts and
-//! truncates, `zone.rs` converts by time zone. Never asks what time it is.
+//! Owns [`Date`], [`Timestamp`], [`Timestamptz`] and [`Interval`]. `calendar.rs` knows days and months, `zone.rs` time zones;
+//! `token.rs`, `parse.rs` and `interval.rs` read text, `format.rs` prints it; `arithmetic.rs` adds and subtracts, `field.rs`
+//! extracts and truncates. Never asks what time it is.
 
 mod arithmetic;
+mod calendar;
 mod field;
 mod format;
+mod interval;
 mod parse;
+mod token;
 mod zone;
+
+pub(crate) use field::Field;
+pub(crate) use zone::ZoneRef;
 
 pub use zone::TimeZone;
 

@@ -1,1 +1,516 @@
-//! In the making.
+//! Reading dates and timestamps with `DateStyle ISO, MDY`.
+//!
+//! Owns the meaning of the fields that `token.rs` finds (PostgreSQL 15, appendix B). Special words (`now`, `today`, …)
+//! take the transaction's time from the environment. Read next: `interval.rs` for spans.
+
+use super::calendar::{Civil, days_from_civil, days_in_month};
+use super::token::{Token, tokens};
+use super::zone::abbreviation_offset;
+use super::{Date, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef};
+use crate::env::EvalEnv;
+use crate::error::{Result, SqlError, SqlState};
+
+/// Why a text is no date or timestamp; the messages need the type and the whole text.
+enum Fault {
+    /// 22007.
+    Syntax,
+    /// 22008, a field beyond its range.
+    Field,
+    /// 22008, month or day beyond any range: the order of day and month may be another.
+    MonthDay,
+    /// 22009.
+    Zone,
+    /// Complete already.
+    Error(SqlError),
+}
+
+impl Fault {
+    fn into_error(self, type_name: &str, text: &str) -> SqlError {
+        let out_of_range = || {
+            let message = format!("date/time field value out of range: \"{text}\"");
+            SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+        };
+        match self {
+            Fault::Syntax => syntax_error(type_name, text),
+            Fault::Field => out_of_range(),
+            Fault::MonthDay => {
+                out_of_range().with_hint("Perhaps you need a different \"datestyle\" setting.")
+            }
+            Fault::Zone => SqlError::new(
+                SqlState::INVALID_TIME_ZONE_DISPLACEMENT,
+                format!("time zone displacement out of range: \"{text}\""),
+            ),
+            Fault::Error(error) => error,
+        }
+    }
+}
+
+/// 22007 `invalid input syntax for type <type>: "<text>"`.
+pub(super) fn syntax_error(type_name: &str, text: &str) -> SqlError {
+    let message = format!("invalid input syntax for type {type_name}: \"{text}\"");
+    SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
+}
+
+fn range_error(what: &str, text: &str) -> SqlError {
+    SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("{what} out of range: \"{text}\""))
+}
+
+/// What a text says, before a type is made of it.
+enum Reading {
+    /// An instant given by a word, in microseconds of local time.
+    Local(Timestamp),
+    /// An instant given by a word.
+    Instant(Timestamptz),
+    /// An infinity.
+    Infinite(bool),
+    /// Fields and perhaps a zone.
+    Fields(Civil, Option<ZoneRef>),
+}
+
+impl Date {
+    /// Reads the input of type `date`.
+    pub fn parse(env: &EvalEnv<'_>, text: &str) -> Result<Date> {
+        let reading = read(env, text).map_err(|fault| fault.into_error("date", text))?;
+        let days = match reading {
+            Reading::Infinite(true) => return Ok(Date::INFINITY),
+            Reading::Infinite(false) => return Ok(Date::NEGATIVE_INFINITY),
+            Reading::Local(local) => local.split().0,
+            Reading::Instant(instant) => to_local(env, instant, text)?.split().0,
+            Reading::Fields(civil, _) => days_from_civil(civil.year, civil.month, civil.day),
+        };
+        Date::from_days(days).ok_or_else(|| range_error("date", text))
+    }
+}
+
+impl Timestamp {
+    /// Reads the input of type `timestamp`; a zone in it is read and has no effect.
+    pub fn parse(env: &EvalEnv<'_>, text: &str) -> Result<Timestamp> {
+        let reading = read(env, text).map_err(|fault| fault.into_error("timestamp", text))?;
+        match reading {
+            Reading::Infinite(true) => Ok(Timestamp::INFINITY),
+            Reading::Infinite(false) => Ok(Timestamp::NEGATIVE_INFINITY),
+            Reading::Local(local) => Ok(local),
+            Reading::Instant(instant) => to_local(env, instant, text),
+            Reading::Fields(civil, _) => civil.timestamp().ok_or_else(|| range_error("timestamp", text)),
+        }
+    }
+}
+
+impl Timestamptz {
+    /// Reads the input of type `timestamptz`; without a zone in it, it is local time of the session.
+    pub fn parse(env: &EvalEnv<'_>, text: &str) -> Result<Timestamptz> {
+        let reading = read(env, text).map_err(|fault| fault.into_error("timestamp with time zone", text))?;
+        let instant = match reading {
+            Reading::Infinite(true) => return Ok(Timestamptz::INFINITY),
+            Reading::Infinite(false) => return Ok(Timestamptz::NEGATIVE_INFINITY),
+            Reading::Instant(instant) => return Ok(instant),
+            Reading::Local(local) => env.time_zone.to_utc(local),
+            Reading::Fields(civil, zone) => civil.timestamp().and_then(|local| match zone {
+                Some(zone) => zone.to_utc(local),
+                None => env.time_zone.to_utc(local),
+            }),
+        };
+        instant.ok_or_else(|| range_error("timestamp", text))
+    }
+}
+
+fn to_local(env: &EvalEnv<'_>, instant: Timestamptz, text: &str) -> Result<Timestamp> {
+    env.time_zone.to_local(instant).ok_or_else(|| range_error("timestamp", text))
+}
+
+/// The number of a month's name or its abbreviation.
+pub(super) fn month(word: &str) -> Option<i32> {
+    const NAMES: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    if word == "sept" {
+        return Some(9);
+    }
+    let at = NAMES.iter().position(|name| *name == word || &name[..3] == word)?;
+    i32::try_from(at + 1).ok()
+}
+
+fn is_day_name(word: &str) -> bool {
+    matches!(
+        word,
+        "sun"
+            | "sunday"
+            | "mon"
+            | "monday"
+            | "tue"
+            | "tues"
+            | "tuesday"
+            | "wed"
+            | "weds"
+            | "wednesday"
+            | "thu"
+            | "thur"
+            | "thurs"
+            | "thursday"
+            | "fri"
+            | "friday"
+            | "sat"
+            | "saturday"
+    )
+}
+
+/// The fields found so far.
+#[derive(Default)]
+struct Builder {
+    year: Option<(i32, usize)>,
+    month: Option<i32>,
+    day: Option<i32>,
+    time: Option<(i32, i32, i32, i32)>,
+    zone: Option<ZoneRef>,
+    before_christ: bool,
+    era: bool,
+    afternoon: Option<bool>,
+    iso_time: bool,
+    julian: bool,
+    day_of_year: Option<i32>,
+}
+
+fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
+    let tokens = tokens(text).ok_or(Fault::Syntax)?;
+    if let [Token::Word(word)] = tokens.as_slice()
+        && let Some(reading) = special(env, word)
+    {
+        return Ok(reading);
+    }
+    let mut builder = Builder::default();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Date(text) => builder.date(&text)?,
+            Token::Time(text) => builder.clock(&text)?,
+            Token::Signed(text) if builder.time.is_some() || builder.has_date() => builder.offset(&text)?,
+            Token::Signed(_) => return Err(Fault::Syntax),
+            Token::Number(text) => builder.number(&text)?,
+            Token::Word(word) if word == "j" => match tokens.next() {
+                Some(Token::Number(text)) => builder.julian_day(&text)?,
+                _ => return Err(Fault::Syntax),
+            },
+            Token::Word(word) => builder.word(&word)?,
+        }
+    }
+    builder.finish()
+}
+
+/// Words that stand for an instant by themselves.
+fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
+    let day = |offset: i64| {
+        let today = env.time_zone.to_local(env.transaction_timestamp)?.split().0;
+        Some(Reading::Local(Timestamp((today + offset) * US_PER_DAY)))
+    };
+    match word {
+        "infinity" | "+infinity" => Some(Reading::Infinite(true)),
+        "-infinity" => Some(Reading::Infinite(false)),
+        "epoch" => Some(Reading::Instant(Timestamptz(-i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY)))
+            .map(|instant| if env.time_zone.name() == "UTC" { instant } else { epoch_local(instant) }),
+        "now" => Some(Reading::Instant(env.transaction_timestamp)),
+        "today" => day(0),
+        "tomorrow" => day(1),
+        "yesterday" => day(-1),
+        _ => None,
+    }
+}
+
+/// `epoch` is 1970-01-01 00:00 UTC for `timestamptz` and the same digits for types without a zone; the latter case is told
+/// apart by fields with a zone, which only `timestamptz` heeds.
+fn epoch_local(_: Reading) -> Reading {
+    let civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, us: 0 };
+    Reading::Fields(civil, Some(ZoneRef::Fixed(0)))
+}
+
+/// Digits as a number, `None` beyond `i32`.
+fn integer(text: &str) -> Option<i32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// `.123` as microseconds, rounded; may be a whole second.
+pub(super) fn fraction_us(text: &str) -> Option<i32> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: f64 = format!("0.{text}").parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "between 0 and a million")]
+    Some((value * 1e6).round_ties_even() as i32)
+}
+
+impl Builder {
+    fn has_date(&self) -> bool {
+        self.year.is_some() || self.julian || self.month.is_some()
+    }
+
+    /// A date with separators: three parts, or a year and its day.
+    fn date(&mut self, text: &str) -> Result<(), Fault> {
+        if self.has_date() {
+            return Err(Fault::Syntax);
+        }
+        let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
+        let &[first, second, third] = parts.as_slice() else {
+            return Err(Fault::Syntax);
+        };
+        if parts.iter().any(|part| part.is_empty()) {
+            return Err(Fault::Syntax);
+        }
+        let numbers = [integer(first), integer(second), integer(third)];
+        if let Some(at) = parts.iter().position(|part| month(part).is_some()) {
+            self.month = month(parts[at]);
+            let others: Vec<&str> = (0..3).filter(|&part| part != at).map(|part| parts[part]).collect();
+            let (year, day) =
+                if others[0].len() > 2 { (others[0], others[1]) } else { (others[1], others[0]) };
+            self.set_year(year)?;
+            self.day = Some(integer(day).ok_or(Fault::Syntax)?);
+            return Ok(());
+        }
+        let [Some(a), Some(b), Some(c)] = numbers else {
+            return Err(if parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_digit())) {
+                Fault::Field
+            } else {
+                Fault::Syntax
+            });
+        };
+        if first.len() > 2 {
+            self.set_year(first)?;
+            (self.month, self.day) = (Some(b), Some(c));
+        } else {
+            self.set_year(third)?;
+            (self.month, self.day) = (Some(a), Some(b));
+        }
+        Ok(())
+    }
+
+    fn set_year(&mut self, text: &str) -> Result<(), Fault> {
+        let year = integer(text).ok_or(Fault::Syntax)?;
+        self.year = Some((year, text.len()));
+        Ok(())
+    }
+
+    /// `HH:MM[:SS[.ffffff]]`.
+    fn clock(&mut self, text: &str) -> Result<(), Fault> {
+        if self.time.is_some() {
+            return Err(Fault::Syntax);
+        }
+        let parts: Vec<&str> = text.split(':').collect();
+        let (hour, minute, second) = match *parts.as_slice() {
+            [hour, minute] => (hour, minute, "0"),
+            [hour, minute, second] => (hour, minute, second),
+            _ => return Err(Fault::Syntax),
+        };
+        let (second, fraction) = second.split_once('.').unwrap_or((second, ""));
+        let field = |text: &str| if text.is_empty() { None } else { integer(text) };
+        let (Some(hour), Some(minute), Some(second), Some(us)) =
+            (field(hour), field(minute), field(second), fraction_us(fraction))
+        else {
+            return Err(Fault::Syntax);
+        };
+        self.time = Some((hour, minute, second, us));
+        Ok(())
+    }
+
+    /// `+HH`, `+HHMM`, `+HH:MM[:SS]`.
+    fn offset(&mut self, text: &str) -> Result<(), Fault> {
+        if self.zone.is_some() {
+            return Err(Fault::Syntax);
+        }
+        let negative = text.starts_with('-');
+        let digits = &text[1..];
+        let parts: Vec<&str> = digits.split(':').collect();
+        let (hours, minutes, seconds) = match *parts.as_slice() {
+            [hours] if hours.len() > 2 => (&hours[..hours.len() - 2], &hours[hours.len() - 2..], "0"),
+            [hours] => (hours, "0", "0"),
+            [hours, minutes] => (hours, minutes, "0"),
+            [hours, minutes, seconds] => (hours, minutes, seconds),
+            _ => return Err(Fault::Syntax),
+        };
+        let (Some(hours), Some(minutes), Some(seconds)) =
+            (integer(hours), integer(minutes), integer(seconds))
+        else {
+            return Err(Fault::Syntax);
+        };
+        if hours > 15 || minutes > 59 || seconds > 59 {
+            return Err(Fault::Zone);
+        }
+        let total = hours * 3600 + minutes * 60 + seconds;
+        self.zone = Some(ZoneRef::Fixed(if negative { -total } else { total }));
+        Ok(())
+    }
+
+    /// Digits without separators: their meaning hangs on what is known and on their length.
+    fn number(&mut self, text: &str) -> Result<(), Fault> {
+        let (digits, fraction) = match text.split_once('.') {
+            Some((digits, fraction)) => (digits, Some(fraction)),
+            None => (text, None),
+        };
+        let value = |range: std::ops::Range<usize>| integer(&digits[range]).ok_or(Fault::Syntax);
+        let date_complete =
+            self.year.is_some() && (self.day.is_some() || self.day_of_year.is_some()) || self.julian;
+        if date_complete && self.time.is_none() && (self.iso_time || matches!(digits.len(), 4 | 6)) {
+            let (second, minute) = match digits.len() {
+                6 => (value(4..6)?, value(2..4)?),
+                4 if fraction.is_none() => (0, value(2..4)?),
+                2 if self.iso_time && fraction.is_none() => (0, 0),
+                _ => return Err(Fault::Syntax),
+            };
+            let us = fraction_us(fraction.unwrap_or("")).ok_or(Fault::Syntax)?;
+            self.time = Some((value(0..2)?, minute, second, us));
+            return Ok(());
+        }
+        if date_complete {
+            return Err(Fault::Syntax);
+        }
+        if let Some(day) = fraction {
+            // A year and its day: 1999.008
+            if digits.len() != 4 || day.len() != 3 || self.month.is_some() {
+                return Err(Fault::Syntax);
+            }
+            self.set_year(digits)?;
+            self.day_of_year = Some(integer(day).ok_or(Fault::Syntax)?);
+            return Ok(());
+        }
+        if self.month.is_none() {
+            return self.concatenated_date(digits);
+        }
+        // Beside a month's name: a long number or the second one is the year.
+        if digits.len() > 2 || self.day.is_some() {
+            if self.year.is_some() {
+                return Err(Fault::Syntax);
+            }
+            return self.set_year(digits);
+        }
+        self.day = Some(value(0..digits.len())?);
+        Ok(())
+    }
+
+    /// `YYYYMMDD`, `YYMMDD`, `YYYYDDD`; or the day before a month's name.
+    fn concatenated_date(&mut self, digits: &str) -> Result<(), Fault> {
+        let length = digits.len();
+        if self.has_date() || self.day.is_some() {
+            return Err(Fault::Syntax);
+        }
+        match length {
+            1 | 2 => self.day = Some(integer(digits).ok_or(Fault::Syntax)?),
+            7 => {
+                self.set_year(&digits[..4])?;
+                self.day_of_year = Some(integer(&digits[4..]).ok_or(Fault::Syntax)?);
+            }
+            6 | 8.. => {
+                self.set_year(&digits[..length - 4])?;
+                self.month = Some(integer(&digits[length - 4..length - 2]).ok_or(Fault::Syntax)?);
+                self.day = Some(integer(&digits[length - 2..]).ok_or(Fault::Syntax)?);
+            }
+            _ => return Err(Fault::Syntax),
+        }
+        Ok(())
+    }
+
+    fn julian_day(&mut self, digits: &str) -> Result<(), Fault> {
+        if self.has_date() {
+            return Err(Fault::Syntax);
+        }
+        let julian = integer(digits).ok_or(Fault::Syntax)?;
+        let days = i64::from(julian) - i64::from(super::EPOCH_JULIAN);
+        let (year, month, day) = super::calendar::civil_from_days(days);
+        (self.year, self.month, self.day, self.julian) = (Some((year, 4)), Some(month), Some(day), true);
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Fault> {
+        if let Some(number) = month(word) {
+            if self.month.is_some() {
+                return Err(Fault::Syntax);
+            }
+            self.month = Some(number);
+            return Ok(());
+        }
+        match word {
+            "am" | "pm" if self.time.is_some() => self.afternoon = Some(word == "pm"),
+            "ad" | "bc" if !self.era => (self.era, self.before_christ) = (true, word == "bc"),
+            "t" if self.has_date() && self.time.is_none() => self.iso_time = true,
+            "at" | "on" => {}
+            _ if is_day_name(word) => {}
+            _ if self.zone.is_none() => self.zone = Some(zone(word)?),
+            _ => return Err(Fault::Syntax),
+        }
+        Ok(())
+    }
+
+    /// Checks and completes the fields.
+    fn finish(self) -> Result<Reading, Fault> {
+        let Some((year, digits)) = self.year else {
+            return Err(Fault::Syntax);
+        };
+        let year = if self.julian { year } else { full_year(year, digits, self.before_christ)? };
+        let (month, day) = match (self.day_of_year, self.month, self.day) {
+            (Some(day_of_year), _, _) => {
+                let first = days_from_civil(year, 1, 1);
+                let (found, month, day) =
+                    super::calendar::civil_from_days(first + i64::from(day_of_year) - 1);
+                if found != year {
+                    return Err(Fault::Field);
+                }
+                (month, day)
+            }
+            (None, Some(month), Some(day)) => (month, day),
+            _ => return Err(Fault::Syntax),
+        };
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return Err(Fault::MonthDay);
+        }
+        if day > days_in_month(year, month) {
+            return Err(Fault::Field);
+        }
+        let (mut hour, minute, second, us) = self.time.unwrap_or_default();
+        if let Some(afternoon) = self.afternoon {
+            if hour > 12 {
+                return Err(Fault::Field);
+            }
+            hour = hour % 12 + if afternoon { 12 } else { 0 };
+        }
+        let whole_day = hour == 24 && minute == 0 && second == 0 && us == 0;
+        if minute > 59 || second > 60 || i64::from(us) > US_PER_SECOND || (hour > 23 && !whole_day) {
+            return Err(Fault::Field);
+        }
+        Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone))
+    }
+}
+
+/// A two-digit year is of 1970 to 2069; a year before Christ counts down from 0.
+fn full_year(year: i32, digits: usize, before_christ: bool) -> Result<i32, Fault> {
+    if before_christ {
+        return if year > 0 { Ok(1 - year) } else { Err(Fault::Field) };
+    }
+    match (digits, year) {
+        (0..=2, 0..70) => Ok(year + 2000),
+        (0..=2, 70..100) => Ok(year + 1900),
+        (_, 0) => Err(Fault::Field),
+        _ => Ok(year),
+    }
+}
+
+/// A zone's abbreviation or name; a single unknown word is bad syntax, a name with separators an unknown zone.
+fn zone(word: &str) -> Result<ZoneRef, Fault> {
+    if let Some(offset) = abbreviation_offset(word) {
+        return Ok(ZoneRef::Fixed(offset));
+    }
+    match ZoneRef::from_name(word) {
+        Ok(zone) => Ok(zone),
+        Err(error) if word.contains(['/', '_']) => Err(Fault::Error(error)),
+        Err(_) => Err(Fault::Syntax),
+    }
+}

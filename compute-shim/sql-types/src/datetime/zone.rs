@@ -1,7 +1,12 @@
 //! Time zones: names, offsets and local time, on the bundled IANA database of the crate `jiff`.
+//!
+//! Owns [`TimeZone`] and the conversions between local time and UTC with PostgreSQL's choices: a local time that was skipped
+//! counts as if before the change, one that came twice as its second coming. Read next: `calendar.rs`.
 
 use std::sync::OnceLock;
 
+use super::calendar::timestamp_in_range;
+use super::{Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND};
 use crate::error::{Result, SqlError};
 
 /// A session's time zone with the name under which it was set (`SHOW TimeZone`).
@@ -11,6 +16,97 @@ pub struct TimeZone {
     zone: jiff::tz::TimeZone,
 }
 
+/// Years whose local time the database knows; beyond them the rules repeat every 400 years, as the calendar does.
+const CYCLE_US: i64 = 146_097 * US_PER_DAY;
+/// Within a day of the database's last instant, 9999-12-30, in microseconds since 2000.
+const KNOWN_MAX_US: i64 = 7999 * 365 * US_PER_DAY;
+/// Likewise on the other side: about year -7999.
+const KNOWN_MIN_US: i64 = -9998 * 365 * US_PER_DAY;
+
+/// Fixed offsets by abbreviation, in seconds east of UTC: those of PostgreSQL's default set that are in daily use.
+const ABBREVIATIONS: &[(&str, i32)] = &[
+    ("acst", 34_200),
+    ("aedt", 39_600),
+    ("aest", 36_000),
+    ("akdt", -28_800),
+    ("akst", -32_400),
+    ("awst", 28_800),
+    ("bst", 3_600),
+    ("cdt", -18_000),
+    ("cest", 7_200),
+    ("cet", 3_600),
+    ("cst", -21_600),
+    ("edt", -14_400),
+    ("eest", 10_800),
+    ("eet", 7_200),
+    ("est", -18_000),
+    ("gmt", 0),
+    ("hst", -36_000),
+    ("ist", 7_200),
+    ("jst", 32_400),
+    ("kst", 32_400),
+    ("mdt", -21_600),
+    ("msk", 10_800),
+    ("mst", -25_200),
+    ("nzdt", 46_800),
+    ("nzst", 43_200),
+    ("pdt", -25_200),
+    ("pst", -28_800),
+    ("ut", 0),
+    ("utc", 0),
+    ("wet", 0),
+    ("z", 0),
+    ("zulu", 0),
+];
+
+/// Seconds east of UTC of a time zone abbreviation, in any case.
+pub(crate) fn abbreviation_offset(name: &str) -> Option<i32> {
+    let lower = name.to_ascii_lowercase();
+    let at = ABBREVIATIONS.binary_search_by_key(&lower.as_str(), |&(name, _)| name).ok()?;
+    Some(ABBREVIATIONS[at].1)
+}
+
+/// What may stand behind AT TIME ZONE or in a timestamp: a fixed offset or a zone with rules.
+#[derive(Clone, Debug)]
+pub(crate) enum ZoneRef {
+    /// Seconds east of UTC.
+    Fixed(i32),
+    /// A zone of the database.
+    Named(TimeZone),
+}
+
+impl ZoneRef {
+    /// An abbreviation or a zone name; 22023 `time zone "..." not recognized`.
+    pub(crate) fn from_name(name: &str) -> Result<ZoneRef> {
+        if let Some(offset) = abbreviation_offset(name) {
+            return Ok(ZoneRef::Fixed(offset));
+        }
+        TimeZone::find(name)
+            .map(ZoneRef::Named)
+            .ok_or_else(|| SqlError::invalid_parameter(format!("time zone \"{name}\" not recognized")))
+    }
+
+    /// UTC of a local time.
+    pub(crate) fn to_utc(&self, local: Timestamp) -> Option<Timestamptz> {
+        match self {
+            ZoneRef::Fixed(offset) => shift(local.0, -i64::from(*offset)).map(Timestamptz),
+            ZoneRef::Named(zone) => zone.to_utc(local),
+        }
+    }
+
+    /// Local time of a UTC time.
+    pub(crate) fn to_local(&self, utc: Timestamptz) -> Option<Timestamp> {
+        match self {
+            ZoneRef::Fixed(offset) => shift(utc.0, i64::from(*offset)).map(Timestamp),
+            ZoneRef::Named(zone) => zone.to_local(utc),
+        }
+    }
+}
+
+fn shift(us: i64, seconds: i64) -> Option<i64> {
+    timestamp_in_range(i128::from(us) + i128::from(seconds * US_PER_SECOND))
+}
+
 impl TimeZone {
     /// Coordinated universal time.
     pub fn utc() -> &'static TimeZone {
@@ -18,18 +114,158 @@ impl TimeZone {
         UTC.get_or_init(|| TimeZone { name: "UTC".to_owned(), zone: jiff::tz::TimeZone::UTC })
     }
 
-    /// Finds a zone as `SET TimeZone` takes it: an IANA name in any case, or a POSIX specification.
-    /// 22023 `invalid value for parameter "TimeZone": "..."` otherwise.
+    /// Finds a zone as `SET TimeZone` takes it: an IANA name in any case, a POSIX specification, or a number of hours
+    /// east of UTC. 22023 `invalid value for parameter "TimeZone": "..."` otherwise.
     pub fn from_name(name: &str) -> Result<TimeZone> {
-        let zone = jiff::tz::TimeZone::get(name).map_err(|_| {
+        if let Ok(hours) = name.parse::<f64>() {
+            return Self::from_hours(hours);
+        }
+        Self::find(name).ok_or_else(|| {
             SqlError::invalid_parameter(format!("invalid value for parameter \"TimeZone\": \"{name}\""))
-        })?;
-        let name = zone.iana_name().unwrap_or(name).to_owned();
-        Ok(TimeZone { name, zone })
+        })
+    }
+
+    fn find(name: &str) -> Option<TimeZone> {
+        if let Ok(zone) = jiff::tz::TimeZone::get(name) {
+            let name = zone.iana_name().unwrap_or(name).to_owned();
+            return Some(TimeZone { name, zone });
+        }
+        let zone = jiff::tz::TimeZone::posix(name).ok()?;
+        Some(TimeZone { name: name.to_ascii_uppercase(), zone })
+    }
+
+    /// A fixed number of hours, named as PostgreSQL names it: `<+05:30>-05:30`.
+    fn from_hours(hours: f64) -> Result<TimeZone> {
+        if hours.is_nan() || hours.abs() > 168.0 {
+            let message = format!("invalid value for parameter \"TimeZone\": \"{hours}\"");
+            return Err(SqlError::invalid_parameter(message));
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most a week of seconds, checked above")]
+        let seconds = (hours * 3600.0).round() as i32;
+        let offset = jiff::tz::Offset::from_seconds(seconds)
+            .map_err(|_| SqlError::unsupported(format!("a time zone {hours} hours from UTC")))?;
+        let digits = |seconds: i32| {
+            let sign = if seconds < 0 { '-' } else { '+' };
+            let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
+            if minutes == 0 { format!("{sign}{hours:02}") } else { format!("{sign}{hours:02}:{minutes:02}") }
+        };
+        let name = format!("<{}>{}", digits(seconds), digits(-seconds));
+        Ok(TimeZone { name, zone: jiff::tz::TimeZone::fixed(offset) })
     }
 
     /// The name as `SHOW TimeZone` prints it.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Seconds east of UTC at an instant.
+    pub fn offset_at(&self, utc: Timestamptz) -> i32 {
+        let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
+        let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
+        self.zone.to_offset(instant).seconds()
+    }
+
+    /// Seconds east of UTC for a local time.
+    pub fn offset_at_local(&self, local: Timestamp) -> i32 {
+        use jiff::tz::AmbiguousOffset;
+        let civil = Timestamp(into_known(local.0)).civil();
+        let small = |value: i32| i8::try_from(value).expect("fields of a date are small");
+        let year = i16::try_from(civil.year).expect("brought into the known range");
+        let datetime = jiff::civil::DateTime::new(
+            year,
+            small(civil.month),
+            small(civil.day),
+            small(civil.hour),
+            small(civil.minute),
+            small(civil.second),
+            civil.us * 1000,
+        )
+        .expect("fields come from a timestamp");
+        let offset = match self.zone.to_ambiguous_timestamp(datetime).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Gap { before, .. } => before,
+            AmbiguousOffset::Fold { after, .. } => after,
+        };
+        offset.seconds()
+    }
+
+    /// UTC of a local time; infinities stay. `None` outside the range of timestamps.
+    pub fn to_utc(&self, local: Timestamp) -> Option<Timestamptz> {
+        if !local.is_finite() {
+            return Some(Timestamptz(local.0));
+        }
+        shift(local.0, -i64::from(self.offset_at_local(local))).map(Timestamptz)
+    }
+
+    /// Local time of a UTC time; infinities stay. `None` outside the range of timestamps.
+    pub fn to_local(&self, utc: Timestamptz) -> Option<Timestamp> {
+        if !utc.is_finite() {
+            return Some(Timestamp(utc.0));
+        }
+        shift(utc.0, i64::from(self.offset_at(utc))).map(Timestamp)
+    }
+}
+
+/// Moves an instant by whole cycles of 400 years into the years that the database knows.
+fn into_known(us: i64) -> i64 {
+    if us > KNOWN_MAX_US {
+        us - cycles(us - KNOWN_MAX_US) * CYCLE_US
+    } else if us < KNOWN_MIN_US {
+        us + cycles(KNOWN_MIN_US - us) * CYCLE_US
+    } else {
+        us
+    }
+}
+
+/// Whole cycles that cover a distance.
+fn cycles(distance: i64) -> i64 {
+    assert!(distance > 0, "only distances beyond the known years are covered");
+    (distance - 1) / CYCLE_US + 1
+}
+
+impl Timestamptz {
+    /// `infinity`.
+    pub const INFINITY: Timestamptz = Timestamptz(i64::MAX);
+    /// `-infinity`.
+    pub const NEGATIVE_INFINITY: Timestamptz = Timestamptz(i64::MIN);
+
+    /// Whether it is neither infinity.
+    pub fn is_finite(self) -> bool {
+        self.0 != i64::MAX && self.0 != i64::MIN
+    }
+
+    /// From microseconds since 1970-01-01 UTC, as clocks count; held within the range of timestamps.
+    pub fn from_unix_us(us: i64) -> Timestamptz {
+        let shifted = i128::from(us) - i128::from(UNIX_EPOCH_DAYS) * i128::from(US_PER_DAY);
+        Timestamptz(timestamp_in_range(shifted).unwrap_or(super::calendar::TIMESTAMP_END - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn abbreviations_are_sorted() {
+        assert!(ABBREVIATIONS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(abbreviation_offset("EST"), Some(-18_000));
+        assert_eq!(abbreviation_offset("nowhere"), None);
+    }
+
+    #[test]
+    fn names() {
+        for (name, expected) in [
+            ("europe/berlin", "Europe/Berlin"),
+            ("utc", "UTC"),
+            ("-5", "<-05>+05"),
+            ("5.5", "<+05:30>-05:30"),
+        ] {
+            assert_eq!(TimeZone::from_name(name).expect(name).name(), expected);
+        }
+        let error = TimeZone::from_name("Nowhere/City").expect_err("no such zone");
+        assert_eq!(
+            error.to_string(),
+            "ERROR 22023: invalid value for parameter \"TimeZone\": \"Nowhere/City\""
+        );
     }
 }

@@ -1,1 +1,305 @@
-//! In the making.
+//! + - * / %, rounding and type modifiers of numbers, with the result scales that PostgreSQL chooses.
+//!
+//! Owns the exact operations. The digits are integers, so each result is exact until it is rounded, half away from
+//! zero, to its scale. Read next: `transcendental.rs` for the inexact ones.
+
+use num_bigint::{BigInt, Sign};
+
+use super::{Groups, INTEGER_DIGITS_MAX, Numeric, Repr, SCALE_MAX, power_of_ten};
+use crate::error::{Result, SqlError, SqlState};
+use crate::types::Typmod;
+
+/// A quotient shows at least this many significant digits.
+pub(super) const SIGNIFICANT_DIGITS_MIN: i32 = 16;
+/// Largest scale that a division or a transcendental function chooses by itself.
+pub(super) const DISPLAY_SCALE_MAX: i32 = 1_000;
+/// Largest scale that `round` and `trunc` accept, in either direction.
+pub(super) const RESULT_SCALE_MAX: i32 = 2_000;
+
+/// 22003 for a number that no numeric can hold.
+pub(super) fn overflow() -> SqlError {
+    SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "value overflows numeric format")
+}
+
+/// Brings digits from one scale to another, rounding half away from zero.
+pub(super) fn rescale(digits: BigInt, from: i32, to: i32) -> BigInt {
+    let distance = to.abs_diff(from);
+    if to >= from {
+        return digits * power_of_ten(distance);
+    }
+    divide_rounded(&digits, &power_of_ten(distance))
+}
+
+/// Integer division rounding half away from zero.
+fn divide_rounded(dividend: &BigInt, divisor: &BigInt) -> BigInt {
+    assert!(divisor.sign() != Sign::NoSign, "callers exclude zero");
+    let quotient = dividend / divisor;
+    let remainder = dividend - &quotient * divisor;
+    if remainder.magnitude() * 2u32 < *divisor.magnitude() {
+        return quotient;
+    }
+    let negative = (dividend.sign() == Sign::Minus) != (divisor.sign() == Sign::Minus);
+    if negative { quotient - 1 } else { quotient + 1 }
+}
+
+/// The number, or an overflow if it has too many digits on either side of the point.
+pub(super) fn checked(digits: impl Into<BigInt>, scale: i32) -> Result<Numeric> {
+    let digits: BigInt = digits.into();
+    let scale = u16::try_from(scale).ok().filter(|&scale| scale <= SCALE_MAX).ok_or_else(overflow)?;
+    // 10^n has more than 3.32 n bits: a cheap bound that spares almost every number the exact count.
+    let bits_max = (u64::from(INTEGER_DIGITS_MAX) + u64::from(scale)) * 3321 / 1000;
+    if digits.bits() > bits_max {
+        let count = digits.magnitude().to_string().len();
+        if count > INTEGER_DIGITS_MAX as usize + usize::from(scale) {
+            return Err(overflow());
+        }
+    }
+    Ok(Numeric::from_digits(digits, scale))
+}
+
+/// The sign of a special value as an `Ordering`-like factor.
+fn infinity(sign: i32) -> Numeric {
+    if sign < 0 { Numeric::NEGATIVE_INFINITY } else { Numeric::INFINITY }
+}
+
+impl Numeric {
+    /// Sum.
+    pub fn add(&self, other: &Numeric) -> Result<Numeric> {
+        if let (Repr::Small { scale: s1, digits: d1 }, Repr::Small { scale: s2, digits: d2 }) =
+            (&self.0, &other.0)
+            && s1 == s2
+            && let Some(digits) = d1.checked_add(*d2)
+        {
+            return Ok(Numeric(Repr::Small { scale: *s1, digits }));
+        }
+        if !self.is_finite() || !other.is_finite() {
+            return Ok(match (&self.0, &other.0) {
+                (Repr::NaN, _) | (_, Repr::NaN) => Numeric::NAN,
+                (Repr::Infinity, Repr::NegativeInfinity) | (Repr::NegativeInfinity, Repr::Infinity) => {
+                    Numeric::NAN
+                }
+                (Repr::Infinity | Repr::NegativeInfinity, _) => self.clone(),
+                _ => other.clone(),
+            });
+        }
+        let scale = self.scale().max(other.scale());
+        let aligned =
+            |number: &Numeric| rescale(number.digits(), i32::from(number.scale()), i32::from(scale));
+        checked(aligned(self) + aligned(other), i32::from(scale))
+    }
+
+    /// Difference.
+    pub fn subtract(&self, other: &Numeric) -> Result<Numeric> {
+        self.add(&other.negate())
+    }
+
+    /// The number with its sign turned.
+    pub fn negate(&self) -> Numeric {
+        match &self.0 {
+            Repr::Small { scale, digits } if *digits != i64::MIN => {
+                Numeric(Repr::Small { scale: *scale, digits: -digits })
+            }
+            Repr::Small { .. } | Repr::Big(_) => Numeric::from_digits(-self.digits(), self.scale()),
+            Repr::NaN => Numeric::NAN,
+            Repr::Infinity => Numeric::NEGATIVE_INFINITY,
+            Repr::NegativeInfinity => Numeric::INFINITY,
+        }
+    }
+
+    /// Absolute value.
+    pub fn abs(&self) -> Numeric {
+        if self.signum() < 0 { self.negate() } else { self.clone() }
+    }
+
+    /// Product; exact, so its scale is the sum of both.
+    pub fn multiply(&self, other: &Numeric) -> Result<Numeric> {
+        if !self.is_finite() || !other.is_finite() {
+            if self.is_nan() || other.is_nan() {
+                return Ok(Numeric::NAN);
+            }
+            return Ok(match self.signum() * other.signum() {
+                0 => Numeric::NAN,
+                sign => infinity(sign),
+            });
+        }
+        let scale = i32::from(self.scale()) + i32::from(other.scale());
+        if let (Repr::Small { digits: d1, .. }, Repr::Small { digits: d2, .. }) = (&self.0, &other.0)
+            && scale <= i32::from(SCALE_MAX)
+            && let Some(digits) = d1.checked_mul(*d2)
+        {
+            let scale = u16::try_from(scale).expect("bounded above");
+            return Ok(Numeric(Repr::Small { scale, digits }));
+        }
+        let product = self.digits() * other.digits();
+        let shown = scale.min(i32::from(SCALE_MAX));
+        checked(rescale(product, scale, shown), shown)
+    }
+
+    /// Quotient, at the scale of [`Numeric::division_scale`].
+    pub fn divide(&self, other: &Numeric) -> Result<Numeric> {
+        if self.is_nan() || other.is_nan() {
+            return Ok(Numeric::NAN);
+        }
+        if other.is_zero() {
+            return Err(SqlError::division_by_zero());
+        }
+        match (self.is_infinite(), other.is_infinite()) {
+            (true, true) => return Ok(Numeric::NAN),
+            (true, false) => return Ok(infinity(self.signum() * other.signum())),
+            (false, true) => return Ok(Numeric::ZERO),
+            (false, false) => {}
+        }
+        let scale = self.division_scale(other);
+        self.divide_at(other, scale)
+    }
+
+    /// Quotient of finite numbers rounded to a given scale; the divisor is not zero.
+    pub(super) fn divide_at(&self, other: &Numeric, scale: i32) -> Result<Numeric> {
+        assert!(!other.is_zero(), "callers exclude zero");
+        // self / other = (d1 / d2) * 10^(s2 - s1); wanted with `scale` decimals.
+        let shift = scale + i32::from(other.scale()) - i32::from(self.scale());
+        let (mut dividend, mut divisor) = (self.digits(), other.digits());
+        if shift >= 0 {
+            dividend *= power_of_ten(shift.unsigned_abs());
+        } else {
+            divisor *= power_of_ten(shift.unsigned_abs());
+        }
+        checked(divide_rounded(&dividend, &divisor), scale)
+    }
+
+    /// The scale that `/` gives its result: enough for 16 significant digits, and no less than either operand's.
+    pub(super) fn division_scale(&self, other: &Numeric) -> i32 {
+        let (left, right) = (Groups::of(self), Groups::of(other));
+        let first = |groups: &Groups| groups.digits.first().copied().unwrap_or(0);
+        let mut weight = left.weight - right.weight;
+        if first(&left) <= first(&right) {
+            weight -= 1;
+        }
+        let scale = SIGNIFICANT_DIGITS_MIN - weight * 4;
+        scale.max(i32::from(self.scale())).max(i32::from(other.scale())).clamp(0, DISPLAY_SCALE_MAX)
+    }
+
+    /// Remainder with the sign of the dividend.
+    pub fn modulo(&self, other: &Numeric) -> Result<Numeric> {
+        if self.is_nan() || other.is_nan() {
+            return Ok(Numeric::NAN);
+        }
+        if other.is_zero() {
+            return Err(SqlError::division_by_zero());
+        }
+        if self.is_infinite() {
+            return Ok(Numeric::NAN);
+        }
+        if other.is_infinite() {
+            return Ok(self.clone());
+        }
+        let scale = i32::from(self.scale().max(other.scale()));
+        let aligned = |number: &Numeric| rescale(number.digits(), i32::from(number.scale()), scale);
+        checked(aligned(self) % aligned(other), scale)
+    }
+
+    /// Quotient cut to an integer (`div`).
+    pub fn divide_truncated(&self, other: &Numeric) -> Result<Numeric> {
+        if !self.is_finite() || !other.is_finite() || other.is_zero() {
+            return self.divide(other);
+        }
+        let scale = i32::from(self.scale().max(other.scale()));
+        let aligned = |number: &Numeric| rescale(number.digits(), i32::from(number.scale()), scale);
+        checked(aligned(self) / aligned(other), 0)
+    }
+
+    /// Rounds to `places` decimals, half away from zero; negative places round before the point.
+    pub fn round(&self, places: i32) -> Result<Numeric> {
+        if !self.is_finite() {
+            return Ok(self.clone());
+        }
+        let places = places.clamp(-RESULT_SCALE_MAX, RESULT_SCALE_MAX);
+        let rounded = rescale(self.digits(), i32::from(self.scale()), places);
+        if places >= 0 { checked(rounded, places) } else { checked(rescale(rounded, places, 0), 0) }
+    }
+
+    /// Cuts to `places` decimals.
+    pub fn truncate(&self, places: i32) -> Result<Numeric> {
+        if !self.is_finite() {
+            return Ok(self.clone());
+        }
+        let places = places.clamp(-RESULT_SCALE_MAX, RESULT_SCALE_MAX);
+        let scale = i32::from(self.scale());
+        if places >= scale {
+            return checked(rescale(self.digits(), scale, places), places);
+        }
+        let cut = self.digits() / power_of_ten(scale.abs_diff(places));
+        if places >= 0 { checked(cut, places) } else { checked(rescale(cut, places, 0), 0) }
+    }
+
+    /// Smallest integer not below.
+    pub fn ceil(&self) -> Result<Numeric> {
+        let cut = self.truncate(0)?;
+        if cut < *self { cut.add(&Numeric::ONE) } else { Ok(cut) }
+    }
+
+    /// Largest integer not above.
+    pub fn floor(&self) -> Result<Numeric> {
+        let cut = self.truncate(0)?;
+        if cut > *self { cut.subtract(&Numeric::ONE) } else { Ok(cut) }
+    }
+
+    /// Applies `numeric(p, s)`: rounds to the scale and refuses (22003) what has too many digits before the point.
+    pub fn apply_typmod(&self, typmod: Typmod) -> Result<Numeric> {
+        let Some((precision, scale)) = typmod.numeric_precision_scale() else {
+            return Ok(self.clone());
+        };
+        let overflow = |detail: String| {
+            let error = SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
+            Err(error.with_detail(format!("A field with precision {precision}, scale {scale} {detail}")))
+        };
+        if self.is_nan() {
+            return Ok(Numeric::NAN);
+        }
+        if self.is_infinite() {
+            return overflow("cannot hold an infinite value.".to_owned());
+        }
+        let rounded = self.round(scale)?;
+        let integer_digits = precision - scale;
+        let limit = if integer_digits >= 0 {
+            Numeric::from_digits(power_of_ten(integer_digits.unsigned_abs()), 0)
+        } else {
+            let scale = u16::try_from(-integer_digits).expect("scales are at most 1000");
+            Numeric::from_digits(1, scale)
+        };
+        if rounded.abs() >= limit {
+            let bound = if integer_digits == 0 { "1".to_owned() } else { format!("10^{integer_digits}") };
+            return overflow(format!("must round to an absolute value less than {bound}."));
+        }
+        Ok(rounded)
+    }
+
+    /// The number without trailing zeros behind the point (`trim_scale`).
+    pub fn trim_scale(&self) -> Numeric {
+        if !self.is_finite() {
+            return self.clone();
+        }
+        let text = self.digits().magnitude().to_string();
+        let zeros = text.bytes().rev().take_while(|&digit| digit == b'0').count();
+        let removable =
+            if self.is_zero() { usize::from(self.scale()) } else { zeros.min(usize::from(self.scale())) };
+        let scale = self.scale() - u16::try_from(removable).expect("at most the scale");
+        let digits = self.digits() / power_of_ten(u32::from(self.scale() - scale));
+        Numeric::from_digits(digits, scale)
+    }
+
+    /// Greatest common divisor, at the larger scale of both.
+    pub fn gcd(&self, other: &Numeric) -> Result<Numeric> {
+        if self.is_nan() || other.is_nan() || self.is_infinite() || other.is_infinite() {
+            return Ok(Numeric::NAN);
+        }
+        let scale = i32::from(self.scale().max(other.scale()));
+        let aligned = |number: &Numeric| rescale(number.abs().digits(), i32::from(number.scale()), scale);
+        let (mut a, mut b) = (aligned(self), aligned(other));
+        while b.sign() != Sign::NoSign {
+            let remainder = &a % &b;
+            a = std::mem::replace(&mut b, remainder);
+        }
+        checked(a, scale)
+    }
+}

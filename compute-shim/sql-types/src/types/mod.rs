@@ -53,20 +53,15 @@ impl TypeId {
         )
     }
 
-    /// The element type of a true (variable-length) array type; vectors (`int2vector`, `oidvector`) and `name`
-    /// answer `None` although they can be subscripted.
+    /// The element type of an array type, the vectors `int2vector` and `oidvector` included; `None` for others.
     pub fn array_element(self) -> Option<TypeId> {
         let info = self.info()?;
-        (info.category == TypeCategory::Array && info.name.starts_with('_')).then_some(info.element)
+        (info.category == TypeCategory::Array && info.element != TypeId::NONE).then_some(info.element)
     }
 
-    /// What a subscript yields: as [`TypeId::array_element`], and for vectors as well.
-    pub fn subscript_element(self) -> Option<TypeId> {
-        match self {
-            TypeId::INT2VECTOR => Some(TypeId::INT2),
-            TypeId::OIDVECTOR => Some(TypeId::OID),
-            _ => self.array_element(),
-        }
+    /// Whether it is one of the catalog's vectors, which have a text form of their own.
+    pub fn is_vector(self) -> bool {
+        matches!(self, TypeId::INT2VECTOR | TypeId::OIDVECTOR)
     }
 
     /// The type of arrays of this type.
@@ -134,7 +129,7 @@ impl Typmod {
         if arguments.is_empty() {
             return Ok(Typmod::NONE);
         }
-        let id = id.array_element().unwrap_or(id);
+        let id = if id.is_vector() { id } else { id.array_element().unwrap_or(id) };
         match id {
             TypeId::VARCHAR => Self::char_length("varchar", arguments),
             TypeId::BPCHAR => Self::char_length("char", arguments),

@@ -80,7 +80,7 @@ const UNSUPPORTED: &[&str] = &[
 pub fn type_from_name(name: &str) -> Result<TypeId> {
     if let Some(element) = name.strip_suffix("[]") {
         let id = type_from_name(element.trim_end())?;
-        let id = id.array_element().unwrap_or(id);
+        let id = if id.is_vector() { id } else { id.array_element().unwrap_or(id) };
         return id.array_of().ok_or_else(|| undefined_type(name));
     }
     match name {

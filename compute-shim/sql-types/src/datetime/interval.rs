@@ -1,0 +1,303 @@
+//! Reading intervals: `1 year 2 mons -3 days 04:05:06.789`, `1-2`, `P1Y2M3DT4H5M6S`, `3 weeks ago`.
+//!
+//! Owns the input of type `interval` with `IntervalStyle postgres`. A fraction of a unit spills into the smaller ones.
+//! Read next: `format.rs` for the way back.
+
+use super::parse::{fraction_us, syntax_error};
+use super::token::{Token, tokens};
+use super::{Interval, US_PER_DAY, US_PER_HOUR, US_PER_SECOND};
+use crate::error::{Result, SqlError, SqlState};
+
+/// What went wrong; the message needs the whole text.
+enum Fault {
+    Syntax,
+    Range,
+}
+
+/// The units, each once in a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Unit {
+    Microsecond,
+    Millisecond,
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+    Decade,
+    Century,
+    Millennium,
+}
+
+fn unit(word: &str) -> Option<Unit> {
+    Some(match word {
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => {
+            Unit::Microsecond
+        }
+        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => {
+            Unit::Millisecond
+        }
+        "s" | "sec" | "secs" | "second" | "seconds" => Unit::Second,
+        "m" | "min" | "mins" | "minute" | "minutes" => Unit::Minute,
+        "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Hour,
+        "d" | "day" | "days" => Unit::Day,
+        "w" | "week" | "weeks" => Unit::Week,
+        "mon" | "mons" | "month" | "months" => Unit::Month,
+        "y" | "yr" | "yrs" | "year" | "years" => Unit::Year,
+        "dec" | "decs" | "decade" | "decades" => Unit::Decade,
+        "c" | "cent" | "century" | "centuries" => Unit::Century,
+        "mil" | "mils" | "millennium" | "millennia" => Unit::Millennium,
+        _ => return None,
+    })
+}
+
+/// A sign, whole digits and a fraction.
+#[derive(Clone)]
+struct Amount {
+    negative: bool,
+    whole: i64,
+    fraction: f64,
+}
+
+impl Amount {
+    fn parse(text: &str) -> Result<Amount, Fault> {
+        let negative = text.starts_with('-');
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let digits_only = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !digits_only(whole) || !digits_only(fraction) {
+            return Err(Fault::Syntax);
+        }
+        let whole = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Range)? };
+        let fraction = format!("0.{fraction}").parse().map_err(|_| Fault::Syntax)?;
+        Ok(Amount { negative, whole, fraction })
+    }
+
+    fn signed(&self) -> (i64, f64) {
+        if self.negative { (-self.whole, -self.fraction) } else { (self.whole, self.fraction) }
+    }
+}
+
+/// The sum so far.
+#[derive(Default)]
+struct Builder {
+    months: i64,
+    days: i64,
+    us: i64,
+    seen: Vec<Unit>,
+}
+
+impl Builder {
+    fn add_us(&mut self, count: i64, unit: i64) -> Result<(), Fault> {
+        let us = count.checked_mul(unit).and_then(|us| self.us.checked_add(us));
+        self.us = us.ok_or(Fault::Range)?;
+        Ok(())
+    }
+
+    /// A part of `unit` microseconds, rounded to one.
+    fn add_us_fraction(&mut self, fraction: f64, unit: i64) -> Result<(), Fault> {
+        #[expect(clippy::cast_possible_truncation, reason = "a fraction of a unit of at most a day")]
+        let us = (fraction * unit as f64).round_ties_even() as i64;
+        self.add_us(us, 1)
+    }
+
+    fn add_days(&mut self, count: i64, fraction: f64) -> Result<(), Fault> {
+        self.days = self.days.checked_add(count).ok_or(Fault::Range)?;
+        self.add_us_fraction(fraction, US_PER_DAY)
+    }
+
+    /// A part of a unit of `days` days: whole days and then microseconds.
+    fn add_days_fraction(&mut self, fraction: f64, days: f64) -> Result<(), Fault> {
+        let total = fraction * days;
+        #[expect(clippy::cast_possible_truncation, reason = "at most a month of days")]
+        let whole = total.trunc() as i64;
+        self.add_days(whole, total - total.trunc())
+    }
+
+    fn add_years(&mut self, count: i64, fraction: f64, years: i32) -> Result<(), Fault> {
+        let per_unit = f64::from(years) * 12.0;
+        #[expect(clippy::cast_possible_truncation, reason = "a fraction of at most 12,000 months")]
+        let part = (fraction * per_unit).round_ties_even() as i64;
+        let months = count.checked_mul(i64::from(years) * 12).and_then(|months| months.checked_add(part));
+        self.months = months.and_then(|months| self.months.checked_add(months)).ok_or(Fault::Range)?;
+        Ok(())
+    }
+
+    fn add(&mut self, amount: &Amount, unit: Unit) -> Result<(), Fault> {
+        if self.seen.contains(&unit) {
+            return Err(Fault::Syntax);
+        }
+        self.seen.push(unit);
+        let (whole, fraction) = amount.signed();
+        let time = |builder: &mut Builder, us: i64| {
+            builder.add_us(whole, us)?;
+            builder.add_us_fraction(fraction, us)
+        };
+        match unit {
+            Unit::Microsecond => time(self, 1),
+            Unit::Millisecond => time(self, 1_000),
+            Unit::Second => time(self, US_PER_SECOND),
+            Unit::Minute => time(self, 60 * US_PER_SECOND),
+            Unit::Hour => time(self, US_PER_HOUR),
+            Unit::Day => self.add_days(whole, fraction),
+            Unit::Week => {
+                self.add_days(whole.checked_mul(7).ok_or(Fault::Range)?, 0.0)?;
+                self.add_days_fraction(fraction, 7.0)
+            }
+            Unit::Month => {
+                self.months = self.months.checked_add(whole).ok_or(Fault::Range)?;
+                self.add_days_fraction(fraction, 30.0)
+            }
+            Unit::Year => self.add_years(whole, fraction, 1),
+            Unit::Decade => self.add_years(whole, fraction, 10),
+            Unit::Century => self.add_years(whole, fraction, 100),
+            Unit::Millennium => self.add_years(whole, fraction, 1000),
+        }
+    }
+
+    /// `H:MM[:SS[.f]]`, or `M:SS.f` where the second field has a fraction.
+    fn clock(&mut self, text: &str, negative: bool) -> Result<(), Fault> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let (hours, minutes, seconds) = match *parts.as_slice() {
+            [minutes, seconds] if seconds.contains('.') => ("0", minutes, seconds),
+            [hours, minutes] => (hours, minutes, "0"),
+            [hours, minutes, seconds] => (hours, minutes, seconds),
+            _ => return Err(Fault::Syntax),
+        };
+        let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+        let number = |text: &str| -> Result<i64, Fault> {
+            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(Fault::Syntax);
+            }
+            text.parse().map_err(|_| Fault::Range)
+        };
+        let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
+        let us = i64::from(fraction_us(fraction).ok_or(Fault::Syntax)?);
+        if minutes > 59
+            || seconds > 60
+            || [Unit::Hour, Unit::Minute, Unit::Second].iter().any(|u| self.seen.contains(u))
+        {
+            return Err(if minutes > 59 || seconds > 60 { Fault::Range } else { Fault::Syntax });
+        }
+        self.seen.extend([Unit::Hour, Unit::Minute, Unit::Second]);
+        let sign = if negative { -1 } else { 1 };
+        self.add_us(sign * hours, US_PER_HOUR)?;
+        self.add_us(sign * minutes, 60 * US_PER_SECOND)?;
+        self.add_us(sign * seconds, US_PER_SECOND)?;
+        self.add_us(sign * us, 1)
+    }
+
+    fn finish(self) -> Result<Interval, Fault> {
+        let months = i32::try_from(self.months).map_err(|_| Fault::Range)?;
+        let days = i32::try_from(self.days).map_err(|_| Fault::Range)?;
+        Ok(Interval { us: self.us, days, months })
+    }
+}
+
+impl Interval {
+    /// Reads the input of type `interval`.
+    pub fn parse(text: &str) -> Result<Interval> {
+        let result =
+            if text.trim_start().starts_with('P') { parse_iso(text.trim()) } else { parse_words(text) };
+        result.map_err(|fault| match fault {
+            Fault::Syntax => syntax_error("interval", text),
+            Fault::Range => {
+                let message = format!("interval field value out of range: \"{text}\"");
+                SqlError::new(SqlState::INTERVAL_FIELD_OVERFLOW, message)
+            }
+        })
+    }
+}
+
+fn parse_words(text: &str) -> Result<Interval, Fault> {
+    let mut tokens = tokens(text).ok_or(Fault::Syntax)?;
+    let ago = tokens.last() == Some(&Token::Word("ago".to_owned()));
+    if ago {
+        tokens.pop();
+    }
+    if tokens.is_empty() {
+        return Err(Fault::Syntax);
+    }
+    let mut builder = Builder::default();
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Time(text) => builder.clock(&text, false)?,
+            Token::Signed(text) if text.contains(':') => builder.clock(&text[1..], text.starts_with('-'))?,
+            Token::Date(text) => years_and_months(&mut builder, &text, false)?,
+            Token::Signed(text) if text[1..].contains('-') => {
+                years_and_months(&mut builder, &text[1..], text.starts_with('-'))?;
+            }
+            Token::Number(text) | Token::Signed(text) => {
+                let amount = Amount::parse(&text)?;
+                let unit = match tokens.peek() {
+                    Some(Token::Word(word)) => {
+                        let unit = unit(word).ok_or(Fault::Syntax)?;
+                        tokens.next();
+                        unit
+                    }
+                    // A bare number before a time counts days, otherwise seconds.
+                    Some(Token::Time(_)) => Unit::Day,
+                    Some(Token::Signed(text)) if text.contains(':') => Unit::Day,
+                    _ => Unit::Second,
+                };
+                builder.add(&amount, unit)?;
+            }
+            Token::Word(_) => return Err(Fault::Syntax),
+        }
+    }
+    let interval = builder.finish()?;
+    if !ago {
+        return Ok(interval);
+    }
+    Ok(Interval {
+        us: interval.us.checked_neg().ok_or(Fault::Range)?,
+        days: interval.days.checked_neg().ok_or(Fault::Range)?,
+        months: interval.months.checked_neg().ok_or(Fault::Range)?,
+    })
+}
+
+/// SQL's `1-2`: a year and two months.
+fn years_and_months(builder: &mut Builder, text: &str, negative: bool) -> Result<(), Fault> {
+    let (years, months) = text.split_once('-').ok_or(Fault::Syntax)?;
+    let years = Amount { negative, ..Amount::parse(years)? };
+    let months = Amount { negative, ..Amount::parse(months)? };
+    if months.whole > 11 {
+        return Err(Fault::Range);
+    }
+    builder.add(&years, Unit::Year)?;
+    builder.add(&months, Unit::Month)
+}
+
+/// ISO 8601 with designators: `P1Y2M3DT4H5M6S`.
+fn parse_iso(text: &str) -> Result<Interval, Fault> {
+    let mut builder = Builder::default();
+    let mut rest = &text[1..];
+    let mut time = false;
+    if rest.is_empty() {
+        return Err(Fault::Syntax);
+    }
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix('T') {
+            (time, rest) = (true, behind);
+            continue;
+        }
+        let end = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or(Fault::Syntax)?;
+        let amount = Amount::parse(&rest[..end])?;
+        let unit = match (rest.as_bytes()[end], time) {
+            (b'Y', false) => Unit::Year,
+            (b'M', false) => Unit::Month,
+            (b'W', false) => Unit::Week,
+            (b'D', false) => Unit::Day,
+            (b'H', true) => Unit::Hour,
+            (b'M', true) => Unit::Minute,
+            (b'S', true) => Unit::Second,
+            _ => return Err(Fault::Syntax),
+        };
+        builder.add(&amount, unit)?;
+        rest = &rest[end + 1..];
+    }
+    builder.finish()
+}

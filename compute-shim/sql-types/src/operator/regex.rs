@@ -1,0 +1,333 @@
+//! Regular expression operators: PostgreSQL's advanced regular expressions (ARE) on the crate `regex`.
+//!
+//! Owns the translation of the syntax and a small cache of compiled patterns per thread (a memo: it changes no result). What
+//! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `like.rs`.
+
+use std::cell::RefCell;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use regex::Regex;
+
+use crate::datum::Datum;
+use crate::env::EvalEnv;
+use crate::error::{Result, SqlError, SqlState};
+
+/// Compiled patterns kept per thread: as many as PostgreSQL keeps per session.
+const CACHE_PATTERNS_MAX: usize = 32;
+
+struct Cached {
+    pattern: String,
+    ignore_case: bool,
+    regex: Regex,
+}
+
+thread_local! {
+    static CACHE: RefCell<Vec<Cached>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The compiled form of an ARE. 2201B for a pattern that is none.
+pub(crate) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex> {
+    let hit = CACHE.with_borrow_mut(|cache| {
+        let at =
+            cache.iter().position(|entry| entry.ignore_case == ignore_case && entry.pattern == pattern)?;
+        // Most recently used first.
+        cache[..=at].rotate_right(1);
+        Some(cache[0].regex.clone())
+    });
+    if let Some(regex) = hit {
+        return Ok(regex);
+    }
+    let regex = build(pattern, ignore_case)?;
+    CACHE.with_borrow_mut(|cache| {
+        cache.truncate(CACHE_PATTERNS_MAX - 1);
+        cache.insert(0, Cached { pattern: pattern.to_owned(), ignore_case, regex: regex.clone() });
+    });
+    Ok(regex)
+}
+
+fn build(pattern: &str, ignore_case: bool) -> Result<Regex> {
+    let translated = translate(pattern, ignore_case)?;
+    Regex::new(&translated).map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
+        _ => invalid(reason(pattern)),
+    })
+}
+
+/// 2201B `invalid regular expression: <reason>`.
+fn invalid(reason: &str) -> SqlError {
+    let message = format!("invalid regular expression: {reason}");
+    SqlError::new(SqlState::INVALID_REGULAR_EXPRESSION, message)
+}
+
+/// PostgreSQL's words for the commonest mistakes.
+fn reason(pattern: &str) -> &'static str {
+    let (mut depth, mut escaped, mut bracket) = (0i32, false, false);
+    for character in pattern.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => bracket = true,
+            ']' => bracket = false,
+            '(' if !bracket => depth += 1,
+            ')' if !bracket => depth -= 1,
+            _ => {}
+        }
+    }
+    if bracket {
+        "brackets [] not balanced"
+    } else if depth != 0 {
+        "parentheses () not balanced"
+    } else if escaped {
+        "invalid escape \\ sequence"
+    } else {
+        "quantifier operand invalid"
+    }
+}
+
+/// Rewrites an ARE in the syntax of the crate.
+fn translate(pattern: &str, ignore_case: bool) -> Result<String> {
+    let (rest, literal) = match pattern.strip_prefix("***") {
+        Some(rest) if rest.starts_with('=') => (&rest[1..], true),
+        Some(rest) if rest.starts_with(':') => (&rest[1..], false),
+        Some(_) => return Err(invalid("invalid regular expression (starts with ***)")),
+        None => (pattern, false),
+    };
+    // A dot matches a newline, ^ and $ only the ends of the text.
+    let mut flags = if ignore_case { "(?si)" } else { "(?s)" }.to_owned();
+    if literal {
+        return Ok(flags + &regex::escape(rest));
+    }
+    let rest = match rest.strip_prefix("(?").and_then(|inner| inner.split_once(')')) {
+        Some((options, behind)) if !options.is_empty() && options.bytes().all(|b| b.is_ascii_lowercase()) => {
+            flags = options_flags(options, ignore_case)?;
+            behind
+        }
+        _ => rest,
+    };
+    let mut translator = Translator { rest: rest.chars().peekable(), out: flags };
+    translator.run()?;
+    Ok(translator.out)
+}
+
+/// Embedded options `(?i)` at the very beginning.
+fn options_flags(options: &str, ignore_case: bool) -> Result<String> {
+    let (mut case, mut newline, mut expanded) = (ignore_case, false, false);
+    for option in options.chars() {
+        match option {
+            'i' => case = true,
+            'c' => case = false,
+            'n' | 'm' => newline = true,
+            's' => newline = false,
+            'x' => expanded = true,
+            't' => expanded = false,
+            'e' => {}
+            _ => return Err(SqlError::unsupported(format!("regular expression option \"{option}\""))),
+        }
+    }
+    let mut flags = String::from("(?");
+    flags.push_str(if newline { "m" } else { "s" });
+    flags.push_str(if case { "i" } else { "" });
+    flags.push_str(if expanded { "x" } else { "" });
+    flags.push(')');
+    Ok(flags)
+}
+
+struct Translator<'a> {
+    rest: Peekable<Chars<'a>>,
+    out: String,
+}
+
+impl Translator<'_> {
+    fn run(&mut self) -> Result<()> {
+        while let Some(character) = self.rest.next() {
+            match character {
+                '\\' => self.escape()?,
+                '[' => self.bracket()?,
+                '(' if self.rest.peek() == Some(&'?') => self.group()?,
+                // Not the beginning of a bound: itself.
+                '{' if !self.rest.peek().is_some_and(char::is_ascii_digit) => self.out.push_str("\\{"),
+                '$' => self.out.push_str("\\z"),
+                other => self.out.push(other),
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&mut self) -> Result<()> {
+        self.rest.next();
+        match self.rest.next() {
+            Some(':') => self.out.push_str("(?:"),
+            Some('=' | '!' | '<') => return Err(SqlError::unsupported("lookaround in regular expressions")),
+            _ => return Err(invalid("quantifier operand invalid")),
+        }
+        Ok(())
+    }
+
+    /// A backslash outside brackets.
+    fn escape(&mut self) -> Result<()> {
+        let Some(character) = self.rest.next() else {
+            return Err(invalid("invalid escape \\ sequence"));
+        };
+        match character {
+            'd' | 'D' | 's' | 'S' | 'w' | 'W' | 't' | 'n' | 'r' | 'f' | 'v' | 'a' | 'A' => {
+                self.out.push('\\');
+                self.out.push(character);
+            }
+            'Z' => self.out.push_str("\\z"),
+            'm' => self.out.push_str("\\b{start}"),
+            'M' => self.out.push_str("\\b{end}"),
+            'y' => self.out.push_str("\\b"),
+            'Y' => self.out.push_str("\\B"),
+            'b' => self.out.push_str("\\x08"),
+            'B' => self.out.push_str("\\\\"),
+            'e' => self.out.push_str("\\x1B"),
+            'u' => self.hexadecimal(4)?,
+            'U' => self.hexadecimal(8)?,
+            'x' => self.hexadecimal(2)?,
+            '0' => self.out.push_str("\\x00"),
+            '1'..='9' => return Err(SqlError::unsupported("back reference in regular expressions")),
+            other if other.is_ascii_alphanumeric() => return Err(invalid("invalid escape \\ sequence")),
+            other => self.literal(other),
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, character: char) {
+        self.out.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
+    }
+
+    fn hexadecimal(&mut self, digits: usize) -> Result<()> {
+        let mut text = String::new();
+        while text.len() < digits && self.rest.peek().is_some_and(char::is_ascii_hexdigit) {
+            text.extend(self.rest.next());
+        }
+        if text.is_empty() {
+            return Err(invalid("invalid escape \\ sequence"));
+        }
+        self.out.push_str(&format!("\\x{{{text}}}"));
+        Ok(())
+    }
+
+    /// A bracket expression; the crate gives meaning to more characters inside than ARE does.
+    fn bracket(&mut self) -> Result<()> {
+        let rest: String = self.rest.clone().collect();
+        for (word, boundary) in [("[:<:]]", "\\b{start}"), ("[:>:]]", "\\b{end}")] {
+            if rest.starts_with(word) {
+                self.out.push_str(boundary);
+                (0..word.len()).for_each(|_| {
+                    self.rest.next();
+                });
+                return Ok(());
+            }
+        }
+        self.out.push('[');
+        if self.rest.next_if_eq(&'^').is_some() {
+            self.out.push('^');
+        }
+        // A closing bracket in the first place is itself.
+        if self.rest.next_if_eq(&']').is_some() {
+            self.out.push_str("\\]");
+        }
+        loop {
+            match self.rest.next() {
+                None => return Err(invalid("brackets [] not balanced")),
+                Some(']') => break,
+                Some('[') => self.bracket_class()?,
+                Some('\\') => self.escape()?,
+
+                Some(special @ ('&' | '~' | '^')) => {
+                    self.out.push('\\');
+                    self.out.push(special);
+                }
+                Some(other) => self.out.push(other),
+            }
+        }
+        self.out.push(']');
+        Ok(())
+    }
+
+    /// `[:class:]`, `[.x.]`, `[=x=]` inside brackets; a bracket by itself is itself.
+    fn bracket_class(&mut self) -> Result<()> {
+        match self.rest.peek() {
+            Some(':') => {
+                let rest: String = self.rest.clone().collect();
+                let Some(end) = rest.find(":]") else {
+                    return Err(invalid("brackets [] not balanced"));
+                };
+                self.out.push('[');
+                (0..rest[..end + 2].chars().count()).for_each(|_| self.out.extend(self.rest.next()));
+                Ok(())
+            }
+            Some('.' | '=') => Err(SqlError::unsupported("collating elements in regular expressions")),
+            _ => {
+                self.out.push_str("\\[");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn test(operands: &[Datum], ignore_case: bool) -> Result<bool> {
+    match operands {
+        [Datum::Text(text), Datum::Text(pattern)] => Ok(compile(pattern, ignore_case)?.is_match(text)),
+        _ => panic!("a pattern operator was given values of other types: {operands:?}"),
+    }
+}
+
+pub(super) fn matches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(operands, false).map(Datum::Bool)
+}
+
+pub(super) fn not_matches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(operands, false).map(|matched| Datum::Bool(!matched))
+}
+
+pub(super) fn imatches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(operands, true).map(Datum::Bool)
+}
+
+pub(super) fn not_imatches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(operands, true).map(|matched| Datum::Bool(!matched))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_postgresql() {
+        for (text, pattern, expected) in [
+            ("pg_class", "^(pg_class)$", true),
+            ("pg_classes", "^(pg_class)$", false),
+            ("abc\ndef", "c.d", true),
+            ("abc\ndef", "^def", false),
+            ("abc\n", "c$", false),
+            ("a{b", "a{b", true),
+            ("foo bar", "\\mbar\\M", true),
+            ("foobar", "\\mbar", false),
+            ("foo bar", "[[:<:]]bar", true),
+            ("a]b", "[]]", true),
+            ("a&b", "[&&]", true),
+            ("x-y", "[a-]", true),
+            ("7", "[[:digit:]]", true),
+            ("AbC", "(?i)abc", true),
+            ("a.c", "***=a.c", true),
+            ("abc", "***=a.c", false),
+            ("a\\b", "a\\\\b", true),
+            ("", "", true),
+            ("aaa", "^a{3}$", true),
+        ] {
+            let operands = [Datum::from(text), Datum::from(pattern)];
+            assert_eq!(test(&operands, false).expect(pattern), expected, "{text} ~ {pattern}");
+        }
+        for (pattern, expected) in [
+            ("(", "ERROR 2201B: invalid regular expression: parentheses () not balanced"),
+            ("[a", "ERROR 2201B: invalid regular expression: brackets [] not balanced"),
+            ("*a", "ERROR 2201B: invalid regular expression: quantifier operand invalid"),
+            ("(a)\\1", "ERROR 0A000: back reference in regular expressions is not supported"),
+        ] {
+            assert_eq!(compile(pattern, false).expect_err(pattern).to_string(), expected);
+        }
+    }
+}
