@@ -8,6 +8,7 @@ use crate::background;
 use crate::control::{ServerControl, StopState};
 use crate::engine_volume::{EngineListener, EngineVolume, ListenerHandle};
 use crate::listener::{ServerOptions, serve};
+use crate::read_only;
 use crate::status::StatusSource;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
 use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
@@ -117,11 +118,15 @@ async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
     stop_on_signals(&control)?;
     let listener = bind(options.listen).await?;
     let claimed = claim(options)?;
+    let mut reader = read_only::Reader::new(options, &claimed.config, &listener)?;
     let opened = tokio::select! {
-        opened = open_volume(options, claimed) => opened?,
+        opened = open_volume(options, claimed) => opened,
+        never = reader.serve_meanwhile() => match never {},
         () = control.stopped(StopState::Stopping) => return Ok(()),
     };
-    let OpenVolume { handle, database } = opened;
+    reader.stop().await;
+    let OpenVolume { handle, database } = opened?;
+    let listener = into_tokio(listener)?;
     let engine = Arc::clone(database.engine());
     let source = StatusSource::new(handle.clone(), Arc::clone(&engine), Arc::clone(&control));
     control.set_status(source);
@@ -156,11 +161,16 @@ fn stop_on_signals(control: &Arc<ServerControl>) -> Result<(), ComputeError> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ComputeError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+async fn bind(address: SocketAddr) -> Result<std::net::TcpListener, ComputeError> {
+    let bound = TcpListener::bind(address).await.and_then(TcpListener::into_std);
+    bound.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => ComputeError::AddressInUse(address),
         _ => ComputeError::Listen(address, error),
     })
+}
+
+pub(crate) fn into_tokio(listener: std::net::TcpListener) -> Result<TcpListener, ComputeError> {
+    TcpListener::from_std(listener).map_err(|error| ComputeError::System(format!("cannot listen: {error}")))
 }
 
 /// A volume that metadata has given to this process.
@@ -223,7 +233,7 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
     Ok(OpenVolume { handle, database })
 }
 
-fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {
+pub(crate) fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {
     let frames = u32::try_from(options.cache_bytes / PAGE_SIZE as u64).unwrap_or(u32::MAX);
     hexalog_engine::Options {
         frames: frames.max(hexalog_engine::Options::FRAMES_MIN),
@@ -249,14 +259,14 @@ async fn wait_until_open(handle: &Handle) -> Result<(), ComputeError> {
     }
 }
 
-async fn run_engine_step<T>(
+pub(crate) async fn run_engine_step<T>(
     engine: &Engine,
     mut step: impl FnMut() -> hexalog_engine::Step<T>,
 ) -> Result<T, ComputeError> {
     run_sql_step(engine, || step().map_err(Stop::from)).await
 }
 
-async fn run_sql_step<T>(
+pub(crate) async fn run_sql_step<T>(
     engine: &Engine,
     mut step: impl FnMut() -> hexalog_sql::Step<T>,
 ) -> Result<T, ComputeError> {

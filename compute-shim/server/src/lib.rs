@@ -22,6 +22,7 @@ pub mod wire;
 mod background;
 mod buffers;
 mod environment;
+mod read_only;
 
 pub use control::{ServerControl, StopState};
 pub use listener::{ServerOptions, serve};

@@ -30,6 +30,8 @@ pub struct ServerOptions {
     /// An answer that rests on data is sent only if storage has confirmed this writer within this time: how
     /// stale a read of a writer can be that was paused and has been replaced (PROTOCOL.md section 2).
     pub stale_read_max: Duration,
+    /// The volume is open for reading only: whatever needs room in the log fails with 25006.
+    pub is_read_only: bool,
 }
 
 impl Default for ServerOptions {
@@ -40,6 +42,7 @@ impl Default for ServerOptions {
             startup_timeout: Duration::from_secs(60),
             stop_grace: Duration::from_secs(5),
             stale_read_max: Duration::from_secs(1),
+            is_read_only: false,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::durability::DurabilityQueue;
 use hexalog_engine::{Engine, Need};
 use hexalog_protocol::Lsn;
 use hexalog_sql::CancelReason;
+use hexalog_sql_types::{SqlError, SqlState};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -32,18 +33,21 @@ pub struct Waiting<'a> {
     pub control: &'a SessionControl,
     /// Watched for the client's going.
     pub stream: &'a TcpStream,
+    /// There is no writer: room in the log will never come.
+    pub is_read_only: bool,
 }
 
 impl Waiting<'_> {
-    /// Waits until `need` is met. An error: the statement shall be failed with that reason; the engine has been
-    /// told that nobody waits any more.
-    pub async fn need(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), CancelReason> {
+    /// Waits until `need` is met. An error: the statement shall be failed with it; the engine has been told that
+    /// nobody waits any more.
+    pub async fn need(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), SqlError> {
         let outcome = match need {
             Need::Yield => {
                 tokio::task::yield_now().await;
-                self.control.cancelled().map_or(Ok(()), Err)
+                self.control.cancelled().map_or(Ok(()), |reason| Err(reason.error()))
             }
-            _ => self.need_or_reason(need, lock_timeout_ms).await,
+            Need::LogSpace { .. } if self.is_read_only => Err(no_writer()),
+            _ => self.need_or_reason(need, lock_timeout_ms).await.map_err(CancelReason::error),
         };
         if outcome.is_err() {
             self.engine.cancel_need(need);
@@ -150,6 +154,17 @@ impl Waiting<'_> {
             _ => (Some(lock), CancelReason::LockTimeout),
         }
     }
+}
+
+/// 25006, for a write while compute has no write quorum.
+fn no_writer() -> SqlError {
+    SqlError::new(
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        "cannot write: storage has no write quorum at the moment",
+    )
+    .with_hint(
+        "This server becomes the writer by itself once four of six storage daemons of every group are up.",
+    )
 }
 
 fn poll_timer(timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {

@@ -19,6 +19,7 @@ impl Wire {
             durability: &self.worker.durability,
             control: &self.control,
             stream: &self.stream,
+            is_read_only: self.worker.options.is_read_only,
         }
     }
 
@@ -34,8 +35,7 @@ impl Wire {
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(need)) => {
                     let lock_timeout_ms = session.lock_timeout_ms();
-                    let waited = self.waiting().need(&need, lock_timeout_ms).await;
-                    waited.map_err(|reason| reason.error())?;
+                    self.waiting().need(&need, lock_timeout_ms).await?;
                 }
             }
         }
