@@ -1,0 +1,54 @@
+//! `hexalog compute`: command line to compute process, its errors to exit codes.
+
+use crate::cli::{ComputeArgs, check_loopback};
+use crate::exit::{Code, Failure};
+use hexalog_cluster::MetadataError;
+use hexalog_server::ServerOptions;
+use hexalog_server::compute::{ComputeError, ComputeOptions};
+
+/// Runs until it is told to stop or is fenced.
+pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
+    check_loopback(arguments.listen, arguments.insecure_no_auth)?;
+    let workers = arguments.workers.unwrap_or_else(cores).max(1);
+    let options = ComputeOptions {
+        metadata: arguments.metadata.clone(),
+        volume: arguments.volume.clone(),
+        listen: arguments.listen,
+        cache_bytes: arguments.cache_bytes,
+        server: ServerOptions {
+            workers,
+            connections_max: arguments.max_connections,
+            ..ServerOptions::default()
+        },
+    };
+    match hexalog_server::compute::run(&options) {
+        Ok(()) => Ok(Code::Ok),
+        Err(error) => Err(Failure::new(code_of(&error), error.to_string())),
+    }
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn code_of(error: &ComputeError) -> Code {
+    match error {
+        ComputeError::AddressInUse(_) => Code::AddressInUse,
+        ComputeError::Listen(_, error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Code::PermissionDenied
+        }
+        ComputeError::Listen(..) | ComputeError::System(_) => Code::Failed,
+        ComputeError::Metadata(error) => metadata_code(error),
+        ComputeError::UnknownVolume(_) | ComputeError::Volume(_) => Code::Volume,
+        ComputeError::Fenced => Code::Fenced,
+    }
+}
+
+/// The exit code of a metadata error.
+pub fn metadata_code(error: &MetadataError) -> Code {
+    match error {
+        MetadataError::PermissionDenied(_) => Code::PermissionDenied,
+        _ => Code::Metadata,
+    }
+}
