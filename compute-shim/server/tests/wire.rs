@@ -1,0 +1,344 @@
+//! The session loop as raw messages see it.
+#![allow(clippy::disallowed_methods)] // Tests wait.
+
+mod fixture;
+
+use fixture::{
+    Client, TestServer, answer, bind, describe_portal, execute, field, message, parse, sync, text,
+};
+use hexalog_server::{ServerOptions, StopState};
+use std::io::{Read, Write};
+use std::time::Duration;
+
+/// Long enough to see that nothing comes.
+const SILENCE: Duration = Duration::from_millis(200);
+
+#[test]
+fn encryption_is_declined_and_the_session_announced() {
+    let server = TestServer::start();
+    let mut client = Client::connect(server.address);
+    for code in [80_877_104, 80_877_103] {
+        client.packet(code, b"");
+        let mut byte = [0];
+        client.stream.read_exact(&mut byte).expect("one byte");
+        assert_eq!(&byte, b"N");
+    }
+    client.startup(&[("user", "postgres"), ("application_name", "wire test")]);
+    let messages = client.until(b'Z');
+    assert_eq!(messages[0], (b'R', vec![0, 0, 0, 0]));
+    assert_eq!(answer(&messages).kinds, "RKZ");
+    let status = |name: &str| {
+        let found = messages.iter().find(|(kind, body)| *kind == b'S' && body.starts_with(&text(name)));
+        found.map(|(_, body)| String::from_utf8_lossy(&body[name.len() + 1..body.len() - 1]).into_owned())
+    };
+    for (name, value) in [
+        ("server_encoding", "UTF8"),
+        ("client_encoding", "UTF8"),
+        ("DateStyle", "ISO, MDY"),
+        ("integer_datetimes", "on"),
+        ("standard_conforming_strings", "on"),
+        ("application_name", "wire test"),
+    ] {
+        assert_eq!(status(name).as_deref(), Some(value), "{name}");
+    }
+    assert!(status("server_version").is_some_and(|version| version.starts_with("15.")), "drivers parse it");
+}
+
+#[test]
+fn who_may_not_come_in_is_told_why() {
+    let server = TestServer::start();
+    for (parameters, sqlstate) in [
+        (&[("user", "postgres"), ("database", "nowhere")][..], "3D000"),
+        (&[("user", "nobody"), ("database", "postgres")], "28000"),
+        (&[("database", "postgres")], "28000"),
+        (&[("user", "postgres"), ("replication", "true")], "0A000"),
+    ] {
+        let mut client = Client::connect(server.address);
+        client.startup(parameters);
+        let messages = client.until_end();
+        let (_, body) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
+        assert_eq!(field(body, b'C'), sqlstate, "{parameters:?}");
+        assert_eq!(field(body, b'S'), "FATAL");
+    }
+}
+
+#[test]
+fn one_query_many_statements() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    let done =
+        client.run("create table t (id int primary key); insert into t values (1), (2); select id from t");
+    assert_eq!((done.kinds.as_str(), done.rows), ("CCTDDCZ", vec!["1".to_owned(), "2".to_owned()]));
+    assert_eq!(client.run("").kinds, "IZ");
+    assert_eq!(client.run(" ; ").kinds, "IZ");
+    // The statements of one Query are one transaction: the second fails, the first is undone.
+    let failed = client.run("insert into t values (3); insert into t values (1)");
+    assert_eq!((failed.kinds.as_str(), failed.sqlstate.as_deref()), ("CEZ", Some("23505")));
+    assert_eq!(client.run("select count(*) from t").rows, ["2"]);
+    assert_eq!(client.run("begin").status, Some(b'T'));
+    assert_eq!(client.run("select * from missing").status, Some(b'E'));
+    assert_eq!(client.run("select 1").sqlstate.as_deref(), Some("25P02"));
+    assert_eq!(client.run("rollback").status, Some(b'I'));
+}
+
+#[test]
+fn the_extended_protocol_in_one_go() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key, word text)");
+    let all = [
+        parse("", "insert into t values ($1, $2)"),
+        bind("", &[Some("1"), Some("one")], 0),
+        execute(0),
+        bind("", &[Some("2"), None], 0),
+        execute(0),
+        parse("find", "select id, word from t where id = $1"),
+        bind("find", &[Some("1")], 0),
+        describe_portal(),
+        execute(0),
+        sync(),
+    ]
+    .concat();
+    client.send(&all);
+    let done = answer(&client.until(b'Z'));
+    assert_eq!((done.kinds.as_str(), done.rows), ("12C2C12TDCZ", vec!["1|one".to_owned()]));
+    // A named statement stays; its result in binary.
+    client.send(&[bind("find", &[Some("2")], 1), execute(0), sync()].concat());
+    let messages = client.until(b'Z');
+    let (_, row) = messages.iter().find(|(kind, _)| *kind == b'D').expect("a row");
+    assert_eq!(row, &[0, 2, 0, 0, 0, 4, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff]);
+    client.send(&[message(b'C', b"Sfind\0"), bind("find", &[Some("2")], 0), sync()].concat());
+    let gone = answer(&client.until(b'Z'));
+    assert_eq!((gone.kinds.as_str(), gone.sqlstate.as_deref()), ("3EZ", Some("26000")));
+}
+
+#[test]
+fn an_error_skips_to_sync_and_undoes_the_implicit_transaction() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key)");
+    let batch = [
+        parse("", "insert into t values (1)"),
+        bind("", &[], 0),
+        execute(0),
+        parse("", "insert into missing values (1)"),
+        bind("", &[], 0),
+        execute(0),
+        parse("", "insert into t values (2)"),
+        bind("", &[], 0),
+        execute(0),
+        sync(),
+        parse("", "select count(*) from t"),
+        bind("", &[], 0),
+        execute(0),
+        sync(),
+    ];
+    client.send(&batch.concat());
+    let first = answer(&client.until(b'Z'));
+    assert_eq!((first.kinds.as_str(), first.sqlstate.as_deref()), ("12CEZ", Some("42P01")));
+    let second = answer(&client.until(b'Z'));
+    assert_eq!((second.kinds.as_str(), second.rows), ("12DCZ", vec!["0".to_owned()]));
+}
+
+#[test]
+fn a_portal_is_read_in_parts() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key); insert into t values (1), (2), (3)");
+    client.send(
+        &[parse("", "select id from t order by id"), bind("", &[], 0), execute(2), execute(2), sync()]
+            .concat(),
+    );
+    let done = answer(&client.until(b'Z'));
+    assert_eq!(done.kinds, "12DDsDCZ");
+    assert_eq!(done.rows, ["1", "2", "3"]);
+}
+
+#[test]
+fn a_long_result_is_sent_in_pieces() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key, filler text)");
+    let filler = "x".repeat(500);
+    for start in 0..10 {
+        let rows: Vec<String> = (0..100).map(|id| format!("({}, '{filler}')", start * 100 + id)).collect();
+        assert_eq!(client.run(&format!("insert into t values {}", rows.join(","))).sqlstate, None);
+    }
+    let all = client.run("select * from t");
+    assert_eq!(all.rows.len(), 1000);
+    assert!(all.rows.iter().all(|row| row.len() > 500));
+}
+
+/// While nothing becomes durable, nothing that rests on a commit is told; the tags of an open block are.
+#[test]
+fn answers_wait_for_durability() {
+    let server = TestServer::start();
+    let (mut writer, mut reader) = (server.connect(), server.connect());
+    writer.run("create table t (id int primary key, v int); insert into t values (1, 0)");
+    server.volume.hold_vdl(true);
+    writer.run("begin");
+    writer.query("update t set v = 1 where id = 1");
+    assert_eq!(answer(&writer.until(b'Z')).kinds, "CZ");
+    writer.query("commit");
+    assert!(writer.is_silent_for(SILENCE), "the commit is not durable");
+    // The next writer of the row gets its lock at once, but must not be told before the commit that it rests on.
+    reader.query("update t set v = v + 1 where id = 1");
+    assert!(reader.is_silent_for(SILENCE));
+    server.volume.hold_vdl(false);
+    assert_eq!(answer(&writer.until(b'Z')).kinds, "CZ");
+    assert_eq!(answer(&reader.until(b'Z')).kinds, "CZ");
+    assert_eq!(reader.run("select v from t").rows, ["2"]);
+}
+
+/// Fenced with a commit in the air: the connection ends with FATAL, and nothing that looked like success came before.
+#[test]
+fn a_parked_commit_never_succeeds_once_fenced() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key)");
+    server.volume.hold_vdl(true);
+    client.query("insert into t values (1)");
+    assert!(client.is_silent_for(SILENCE));
+    server.control.stop(StopState::Fenced);
+    let messages = client.until_end();
+    assert_eq!(answer(&messages).kinds, "E");
+    assert_eq!(field(&messages[0].1, b'S'), "FATAL");
+    assert!(field(&messages[0].1, b'M').contains("another writer"), "{messages:?}");
+}
+
+#[test]
+fn a_waiting_statement_is_cancelled_by_key_only() {
+    let server = TestServer::start();
+    let (mut holder, mut waiter) = (server.connect(), server.connect());
+    holder.run("create table t (id int primary key, v int); insert into t values (1, 0)");
+    holder.run("begin; update t set v = 1 where id = 1");
+    waiter.query("update t set v = 2 where id = 1");
+    assert!(waiter.is_silent_for(SILENCE));
+    let (process_id, secret) = (waiter.process_id, waiter.secret);
+    let cancel = |secret: i32| {
+        let mut other = Client::connect(server.address);
+        other.packet(80_877_102, &[process_id.to_be_bytes(), secret.to_be_bytes()].concat());
+        assert_eq!(other.until_end(), []);
+    };
+    cancel(secret.wrapping_add(1));
+    assert!(waiter.is_silent_for(SILENCE), "a wrong secret changes nothing");
+    cancel(secret);
+    let cancelled = answer(&waiter.until(b'Z'));
+    assert_eq!((cancelled.sqlstate.as_deref(), cancelled.status), (Some("57014"), Some(b'I')));
+    waiter.run("set statement_timeout = 100");
+    assert_eq!(waiter.run("update t set v = 3 where id = 1").sqlstate.as_deref(), Some("57014"));
+    waiter.run("set statement_timeout = 0; set lock_timeout = 100");
+    assert_eq!(waiter.run("update t set v = 3 where id = 1").sqlstate.as_deref(), Some("55P03"));
+    holder.run("commit");
+    assert_eq!(waiter.run("update t set v = v + 10 where id = 1").kinds, "CZ");
+    assert_eq!(waiter.run("select v from t").rows, ["11"]);
+}
+
+/// A client that goes while its statement waits leaves nothing behind.
+#[test]
+fn a_vanished_client_holds_no_locks() {
+    let server = TestServer::start();
+    let (mut holder, mut gone) = (server.connect(), server.connect());
+    holder.run("create table t (id int primary key, v int); insert into t values (1, 0), (2, 0)");
+    holder.run("begin; update t set v = 1 where id = 1");
+    gone.run("begin; update t set v = 5 where id = 2");
+    gone.query("update t set v = 5 where id = 1");
+    assert!(gone.is_silent_for(SILENCE));
+    drop(gone);
+    // Row 2 is free without the holder's doing anything.
+    holder.run("set statement_timeout = 10000");
+    assert_eq!(holder.run("update t set v = 1 where id = 2").kinds, "CZ");
+    holder.run("commit");
+    assert_eq!(holder.run("select sum(v) from t").rows, ["2"]);
+}
+
+#[test]
+fn copy_in_good_and_bad() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key, word text)");
+    client.query("copy t from stdin");
+    assert_eq!(answer(&client.until(b'G')).kinds, "G");
+    // Lines may be cut anywhere.
+    for part in ["1\ton", "e\n2\t\\N\n3", "\tthree\n"] {
+        client.send(&message(b'd', part.as_bytes()));
+    }
+    client.send(&message(b'c', b""));
+    assert_eq!(answer(&client.until(b'Z')).kinds, "CZ");
+    assert_eq!(client.run("select * from t order by id").rows, ["1|one", "2|NULL", "3|three"]);
+    client.query("copy t from stdin");
+    client.until(b'G');
+    client.send(&message(b'f', &text("changed my mind")));
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    client.query("copy t from stdin");
+    client.until(b'G');
+    client.send(
+        &[message(b'd', b"4\tx\nnot a number\ty\n"), message(b'd', b"5\tz\n"), message(b'c', b"")].concat(),
+    );
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("22P02"));
+    assert_eq!(client.run("select count(*) from t").rows, ["3"], "what the server had not read is ignored");
+}
+
+#[test]
+fn too_many_clients() {
+    let server = TestServer::start_with(ServerOptions { connections_max: 2, ..ServerOptions::default() });
+    let (_first, second) = (server.connect(), server.connect());
+    let mut third = Client::connect(server.address);
+    third.startup(&[("user", "postgres")]);
+    let messages = third.until_end();
+    assert_eq!(field(&messages[0].1, b'C'), "53300");
+    assert_eq!(field(&messages[0].1, b'M'), "sorry, too many clients already");
+    drop(second);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while server.control.session_count() > 1 {
+        assert!(std::time::Instant::now() < deadline, "a closed session is forgotten");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.connect();
+}
+
+#[test]
+fn nonsense_ends_the_connection_with_a_reason() {
+    let server = TestServer::start();
+    for bytes in [&b"?\0\0\0\x04"[..], b"Q\0\0\0\x01", b"Q\x7f\xff\xff\xff"] {
+        let mut client = server.connect();
+        client.send(bytes);
+        let messages = client.until_end();
+        assert_eq!(field(&messages[0].1, b'C'), "08P01", "{bytes:?}");
+        assert_eq!(field(&messages[0].1, b'S'), "FATAL");
+    }
+    let mut client = Client::connect(server.address);
+    client.send(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(field(&client.until_end()[0].1, b'C'), "08P01");
+    // A message whose fields are cut short fails alone.
+    let mut client = server.connect();
+    client.send(&[message(b'B', b"x"), sync()].concat());
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("08P01"));
+    assert_eq!(client.run("select 1").rows, ["1"]);
+}
+
+#[test]
+fn a_silent_start_is_not_waited_for() {
+    let options = ServerOptions { startup_timeout: Duration::from_millis(200), ..ServerOptions::default() };
+    let server = TestServer::start_with(options);
+    let mut client = Client::connect(server.address);
+    client.stream.write_all(&[0, 0, 0]).expect("sends");
+    assert_eq!(client.until_end(), []);
+}
+
+#[test]
+fn stopping_tells_everyone_and_ends() {
+    let mut server = TestServer::start_with(ServerOptions { workers: 2, ..ServerOptions::default() });
+    let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
+    clients[0].run("create table t (id int primary key, v int); insert into t values (1, 0)");
+    clients[0].run("begin; update t set v = 1 where id = 1");
+    clients[1].query("update t set v = 2 where id = 1");
+    assert!(clients[1].is_silent_for(SILENCE));
+    server.control.stop(StopState::Stopping);
+    for client in &mut clients {
+        let messages = client.until_end();
+        assert_eq!(field(&messages[0].1, b'C'), "57P01");
+        assert_eq!(field(&messages[0].1, b'S'), "FATAL");
+    }
+    server.join();
+}

@@ -1,0 +1,86 @@
+//! Daemons and compute killed in the midst of pgbench: nothing that was acknowledged is lost, nothing stalls for good.
+#![allow(clippy::disallowed_methods)] // Files and sleeps are what a test of processes is made of.
+
+mod harness;
+
+use harness::bench;
+use harness::process::{start_limited, wait_until};
+use harness::{COMMAND_MAX, Cluster, timed};
+use std::process::Command;
+use std::time::Duration;
+
+/// One daemon, then the other of its zone, die under load: no transaction fails. They come back and catch up from
+/// their peers.
+#[test]
+fn a_zone_dies_under_load() {
+    let mut cluster = Cluster::start(&[]);
+    bench::initialize(&cluster, 1);
+    let arguments = ["node-1", "node-2"].map(|node| cluster.arguments_of(node));
+    let load = bench::start(&cluster, &["-c", "8", "-M", "prepared"], 12);
+    std::thread::sleep(Duration::from_secs(3));
+    cluster.kill("node-1");
+    std::thread::sleep(Duration::from_secs(3));
+    cluster.kill("node-2");
+    let committed = load.finish();
+    bench::check_sums(&cluster);
+    assert_eq!(bench::history_count(&cluster), committed);
+    cluster.start_by_hand("node-1", &arguments[0]);
+    cluster.start_by_hand("node-2", &arguments[1]);
+    cluster.wait_until_caught_up();
+    bench::run(&cluster, &["-c", "4"], 2);
+    bench::check_sums(&cluster);
+    cluster.stop();
+}
+
+/// With three of six dead writes wait and reads go on; with a fourth back, writes go on by themselves.
+#[test]
+fn writes_wait_without_a_quorum() {
+    let mut cluster = Cluster::start(&[]);
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let arguments = cluster.arguments_of("node-3");
+    for node in ["node-1", "node-2", "node-3"] {
+        cluster.kill(node);
+    }
+    let mut insert = Command::new("psql");
+    insert.args(["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", "-X", "-q"]);
+    let mut insert = start_limited(insert.args(["-c", "insert into t values (2)", "postgres"]));
+    wait_until(COMMAND_MAX, "status to name the lost quorum", || {
+        cluster.problems().iter().any(|problem| problem.starts_with("write quorum lost: group 0, 3/6"))
+    });
+    assert_eq!(cluster.sql("select id from t where id = 1"), "1", "reads go on");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(insert.is_running(), "the commit waits, it does not fail");
+    cluster.start_by_hand("node-3", &arguments);
+    let output = insert.wait(COMMAND_MAX);
+    assert!(output.is_success, "{output:?}");
+    assert_eq!(cluster.sql("select count(*) from t"), "2");
+    cluster.stop();
+}
+
+/// Compute dies under load and is started again: what was acknowledged is there, no half of anything is.
+#[test]
+fn compute_dies_under_load() {
+    const CLIENTS: u64 = 8;
+    let mut cluster = Cluster::start(&[]);
+    bench::initialize(&cluster, 1);
+    let arguments = cluster.arguments_of("compute");
+    let load = bench::start(&cluster, &["-c", &CLIENTS.to_string(), "-M", "prepared"], 60);
+    std::thread::sleep(Duration::from_secs(8));
+    cluster.kill("compute");
+    let acknowledged = load.finish_any();
+    assert!(acknowledged > 0);
+    cluster.start_by_hand("compute", &arguments);
+    let ((), took) =
+        timed(|| wait_until(COMMAND_MAX, "the first answer", || cluster.psql("select 1").is_ok()));
+    eprintln!("first answer {took:?} after the restart, {acknowledged} transactions before");
+    bench::check_sums(&cluster);
+    let found = bench::history_count(&cluster);
+    // A client that was waiting for its commit when compute died may find it done or not.
+    assert!(
+        (acknowledged..=acknowledged + CLIENTS).contains(&found),
+        "{found} found, {acknowledged} acknowledged"
+    );
+    bench::run(&cluster, &["-c", "4"], 2);
+    bench::check_sums(&cluster);
+    cluster.kill_by_hand("compute");
+}

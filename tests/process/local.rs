@@ -1,0 +1,140 @@
+//! `hexalog local` as a person meets it: start, use, stop, start again, and every way in which it can refuse.
+#![allow(clippy::disallowed_methods)] // Files and sleeps are what a test of processes is made of.
+
+mod harness;
+
+use harness::process::{children_of, run_limited, wait_until};
+use harness::{COMMAND_MAX, Cluster, HEXALOG, START_MAX, free_port, test_directory};
+use rustix::process::Signal;
+use std::net::TcpListener;
+use std::process::Command;
+
+#[test]
+fn data_is_found_again_after_a_stop_and_after_a_kill() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    cluster.sql("create table kept (id int primary key, word text)");
+    cluster.sql("insert into kept values (1, 'one'), (2, 'two')");
+    assert!(cluster.problems().is_empty(), "{:?}", cluster.problems());
+    cluster.stop();
+
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    assert_eq!(cluster.sql("select id, word from kept order by id"), "1|one\n2|two");
+    cluster.sql("insert into kept values (3, 'three')");
+    // The supervisor dies without a word: its children must follow, and the next start must find everything.
+    drop(cluster);
+
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    assert_eq!(cluster.sql("select count(*) from kept"), "3");
+    cluster.stop();
+}
+
+#[test]
+fn children_end_with_their_supervisor() {
+    let cluster = Cluster::start(&[]);
+    let children: Vec<i32> = ["node-1", "node-2", "node-3", "node-4", "node-5", "node-6", "compute"]
+        .iter()
+        .map(|name| cluster.pid_of(name))
+        .collect();
+    let supervisor = children_of(std::process::id() as i32)
+        .into_iter()
+        .find(|pid| children_of(*pid).contains(&children[0]))
+        .expect("the supervisor is our child");
+    harness::process::send(supervisor, Signal::KILL);
+    let is_gone = |pid: &i32| harness::process::arguments(*pid).is_empty();
+    wait_until(COMMAND_MAX, "all children to end", || children.iter().all(is_gone));
+}
+
+#[test]
+fn a_dead_child_is_reported_with_its_command() {
+    let mut cluster = Cluster::start(&[]);
+    let arguments = cluster.arguments_of("node-4");
+    cluster.kill("node-4");
+    cluster.wait_for_line(|line| line.contains("node-4") && line.contains("signal 9"));
+    cluster.wait_for_line(|line| line.contains("to start it again: ") && line.contains("--node 4"));
+    assert_eq!(cluster.sql("select 1"), "1");
+    cluster.start_by_hand("node-4", &arguments);
+    cluster.wait_until_caught_up();
+}
+
+#[test]
+fn with_restart_a_dead_child_comes_back() {
+    let mut cluster = Cluster::start(&["--restart"]);
+    cluster.sql("create table t (id int primary key)");
+    cluster.kill("node-2");
+    cluster.wait_for_line(|line| line.contains("node-2 started again"));
+    cluster.kill("compute");
+    cluster.wait_for_line(|line| line.contains("compute started again"));
+    wait_until(START_MAX, "compute to answer", || cluster.psql("select 1").is_ok());
+    cluster.sql("insert into t values (1)");
+    cluster.wait_until_caught_up();
+}
+
+/// Runs `hexalog` with arguments that must be refused; returns exit code and message.
+fn refused(arguments: &[&str]) -> (i32, String) {
+    let output = run_limited(Command::new(HEXALOG).args(arguments), COMMAND_MAX);
+    assert!(!output.is_success, "{output:?}");
+    (output.code.expect("an exit code"), output.stderr)
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let directory = test_directory();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    let address = taken.local_addr().expect("bound").to_string();
+    let data_dir = directory.path().join("data");
+    let (code, message) =
+        refused(&["local", "--data-dir", data_dir.to_str().expect("UTF-8"), "--listen", &address]);
+    assert_eq!(code, 10, "{message}");
+    assert!(message.contains(&address) && message.contains("in use"), "{message}");
+}
+
+#[test]
+fn a_directory_in_use_is_refused_and_so_is_a_foreign_one() {
+    let cluster = Cluster::start(&[]);
+    let listen = format!("127.0.0.1:{}", free_port());
+    let data_dir = cluster.data_dir.to_str().expect("UTF-8").to_owned();
+    let (code, message) = refused(&["local", "--data-dir", &data_dir, "--listen", &listen]);
+    assert_eq!(code, 11, "{message}");
+    assert!(message.contains("in use by another hexalog local"), "{message}");
+    assert_eq!(cluster.sql("select 1"), "1", "the cluster is not disturbed");
+
+    let directory = test_directory();
+    std::fs::write(directory.path().join("letter.txt"), "x").expect("file");
+    let foreign = directory.path().to_str().expect("UTF-8");
+    let (code, message) = refused(&["local", "--data-dir", foreign, "--listen", &listen]);
+    assert_eq!(code, 11, "{message}");
+    assert!(message.contains("other files"), "{message}");
+}
+
+#[test]
+fn an_open_address_is_refused() {
+    for command in ["local", "compute"] {
+        let (code, message) = refused(&[command, "--listen", "0.0.0.0:1"]);
+        assert_eq!(code, 13, "{message}");
+        assert!(message.contains("--insecure-no-auth"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_fixed_at_creation_is_not_changed_silently() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    Cluster::start_in(&data_dir, &["--groups", "2"]).stop();
+    let listen = format!("127.0.0.1:{}", free_port());
+    let data_dir = data_dir.to_str().expect("UTF-8");
+    let (code, message) = refused(&["local", "--data-dir", data_dir, "--listen", &listen, "--groups", "3"]);
+    assert_eq!(code, 2, "{message}");
+    assert!(message.contains("--groups 2"), "{message}");
+}
+
+#[test]
+fn compute_without_metadata_says_so() {
+    let directory = test_directory();
+    let metadata = directory.path().join("none.sqlite");
+    let (code, message) =
+        refused(&["compute", "--metadata", metadata.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"]);
+    assert_eq!(code, 14, "{message}");
+    assert!(message.contains("none.sqlite"), "{message}");
+}
