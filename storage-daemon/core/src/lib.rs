@@ -1,10 +1,31 @@
 //! The sans-I/O machines of a storage shard: segments, log, page versions, gossip.
 //!
-//! No clock, no randomness, no I/O, no threads: [`effects`] is the whole interface to the outside.
+//! No clock, no randomness, no I/O, no threads: [`effects`] is the whole interface to the outside. Read
+//! [`shard`] first. The foreground is one straight way: [`shard`] (frame) → `write` (checks, one copy) → `log`
+//! (one device write) → `apply` (what is durable becomes true, answers go out). Everything else runs in
+//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`.
 #![no_std]
+#![deny(missing_docs)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+mod apply;
+mod background;
+mod checkpoint;
+mod connections;
+mod control;
+mod counters;
 pub mod effects;
+mod gossip;
+mod log;
 pub mod options;
+mod pages;
+mod pending;
+mod recovery;
+mod retention;
+mod segment;
 pub mod shard;
+mod status;
+mod write;

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use hexalog_protocol::{NodeId, ShardIndex};
+use hexalog_storage_format::aligned::BLOCK_BYTES;
 
 /// How a shard is laid out and bounded. Layout fields (`log_bytes`, `extents_bytes`, `extent_bytes`) are fixed
 /// when the device is formatted and checked against the superblock at every start.
@@ -63,7 +64,7 @@ impl ShardOptions {
             extents_bytes,
             extent_bytes: 1 << 20,
             pending_bytes_max: 64 << 20,
-            append_bytes_max: 2 << 20,
+            append_bytes_max: append_bytes_max(log_bytes),
             chain_records_max: 32,
             checkpoint_log_bytes: (log_bytes / 8).max(64 << 10),
             checkpoint_interval_us: 2_000_000,
@@ -74,4 +75,25 @@ impl ShardOptions {
             incarnation,
         }
     }
+
+    /// Checks the sizes against each other.
+    ///
+    /// # Panics
+    /// If they do not fit together: the driver's defaults are wrong.
+    pub fn check(&self) {
+        let block = BLOCK_BYTES as u64;
+        assert!(self.log_bytes.is_multiple_of(block), "the log is whole blocks");
+        assert!(self.append_bytes_max.is_multiple_of(BLOCK_BYTES), "appends are whole blocks");
+        assert!(self.append_bytes_max as u64 <= self.log_bytes / 4, "the log holds several appends");
+        assert!(self.extent_bytes.is_multiple_of(2 * block), "an extent is whole pages");
+        assert!(self.extents_bytes.is_multiple_of(self.extent_bytes), "the area is whole extents");
+        assert!(self.extents_bytes / self.extent_bytes >= 8, "room for pages, checkpoints and reuse");
+        assert!(self.log_prepared_bytes <= self.log_bytes);
+    }
+}
+
+/// 2 MiB: two frames of each of several writers. Smaller in the small logs of tests.
+fn append_bytes_max(log_bytes: u64) -> usize {
+    let share = (log_bytes / 8).min(2 << 20) as usize;
+    (share / BLOCK_BYTES).max(1) * BLOCK_BYTES
 }

@@ -1,67 +1,374 @@
-//! One shard: a log region, its machine and its segments.
+//! One shard: a log region, its machine and its segments. Owns all state; every event comes in here.
+//!
+//! It decides nothing itself: frames go on to `write`, `control`, `pages`, `gossip` and `status`, completions to
+//! whoever asked for the operation.
 
-use crate::effects::{Effects, Event, Now};
+use crate::checkpoint::Checkpointer;
+use crate::connections::{Connections, NO_SEGMENT};
+use crate::counters::Counters;
+use crate::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, IoToken, Now};
+use crate::gossip::Links;
+use crate::log::{Heard, Log, ReplayPoint};
 use crate::options::ShardOptions;
-use hexalog_protocol::DeviceId;
+use crate::pages::build::Builds;
+use crate::pages::coalesce::Coalescer;
+use crate::pages::extents::Extents;
+use crate::pending::Pending;
+use crate::recovery::Recovery;
+use crate::segment::{Segment, SegmentKey};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use hexalog_protocol::frame::Frame;
+use hexalog_protocol::message::{Message, RefusalReason};
+use hexalog_protocol::{DeviceId, VolumeId};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
+
+/// Who asked for an I/O operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Io {
+    Append,
+    Recovery,
+    PageImage { build: u64 },
+    PageDelta { build: u64 },
+    CoalescedPages,
+    CheckpointPart,
+    CheckpointSuperblock,
+    GossipLog { answer: u64 },
+}
+
+/// What the shard as a whole may do.
+pub(crate) enum Phase {
+    Starting(Recovery),
+    Running,
+    /// The device failed: nothing is acknowledged any more; reads go on.
+    Failed,
+    /// A clean stop was asked for.
+    Stopping,
+    /// The start failed: nothing is known.
+    Dead,
+}
+
+/// What is known of a volume beyond its segments.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct VolumeView {
+    /// What the last staged "heard" entry says.
+    pub heard_staged: Option<Heard>,
+    /// Where the writer sends its frames from: SCLs that gossip moves are pushed there.
+    pub writer_connection: Option<ConnectionId>,
+}
 
 /// A shard machine.
 ///
 /// Call order: [`Shard::start`], then [`Shard::handle`] for every completion until [`Shard::is_ready`]; from
 /// then on connections and frames too, and [`Shard::background`] whenever nothing else is to do. At the end
 /// [`Shard::shutdown`], then completions until [`Shard::is_quiet`].
-#[derive(Debug)]
+///
+/// Invariant: what a segment says is durable. Changes become true in `apply` alone, from a flushed append or
+/// from the scan at a start; answers are released there too.
 pub struct Shard {
-    options: ShardOptions,
+    pub(crate) options: ShardOptions,
+    pub(crate) phase: Phase,
+    pub(crate) io: BTreeMap<IoToken, Io>,
+    tokens: u64,
+    /// The newest durable superblock.
+    pub(crate) superblock: Superblock,
+    pub(crate) log: Log,
+    /// Starts of the appends that a restart would scan, oldest first.
+    pub(crate) appends: VecDeque<ReplayPoint>,
+    pub(crate) pending: Pending,
+    pub(crate) segments: BTreeMap<SegmentKey, Segment>,
+    pub(crate) volumes: BTreeMap<VolumeId, VolumeView>,
+    pub(crate) connections: Connections,
+    pub(crate) extents: Extents,
+    pub(crate) builds: Builds,
+    pub(crate) coalescer: Coalescer,
+    pub(crate) checkpointer: Checkpointer,
+    pub(crate) links: Links,
+    pub(crate) counters: Counters,
+    /// When the last write frame came: background work that is not urgent waits for a pause.
+    pub(crate) last_write_us: u64,
 }
 
 impl Shard {
     /// The bytes that make a new device: both superblock slots, to be written and flushed at offset 0 of the
     /// superblock area. The log area must be readable over `log_bytes` (any content).
-    pub fn format(_device: DeviceId, _options: &ShardOptions) -> AlignedBuffer {
-        AlignedBuffer::zeroed(2 * BLOCK_BYTES)
+    pub fn format(device: DeviceId, options: &ShardOptions) -> AlignedBuffer {
+        options.check();
+        let mut area = AlignedBuffer::zeroed(SUPERBLOCK_AREA_BYTES);
+        for generation in [1, 2] {
+            let superblock = Superblock {
+                device,
+                generation,
+                log_bytes: options.log_bytes,
+                extents_bytes: options.extents_bytes,
+                extent_bytes: options.extent_bytes,
+                ..empty_superblock()
+            };
+            let start = superblock.offset() as usize;
+            superblock.encode(&mut area.bytes_mut()[start..start + BLOCK_BYTES]);
+        }
+        area
     }
 
     /// Starts from the device: reads superblocks, checkpoint and log, flushes, makes the new log incarnation
     /// durable. The driver feeds completions as usual; then [`Shard::is_ready`].
-    pub fn start(options: ShardOptions, _now: Now, _effects: &mut Effects) -> Shard {
-        Shard { options }
+    pub fn start(options: ShardOptions, _now: Now, effects: &mut Effects) -> Shard {
+        options.check();
+        assert!(options.incarnation != 0, "a start draws its incarnation");
+        let mut shard = Shard {
+            phase: Phase::Running,
+            io: BTreeMap::new(),
+            tokens: 0,
+            superblock: empty_superblock(),
+            log: Log::new(&options),
+            appends: VecDeque::new(),
+            pending: Pending::default(),
+            segments: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            connections: Connections::default(),
+            extents: Extents::new(options.extents_bytes, options.extent_bytes),
+            builds: Builds::default(),
+            coalescer: Coalescer::default(),
+            checkpointer: Checkpointer::default(),
+            links: Links::default(),
+            counters: Counters::default(),
+            last_write_us: 0,
+            options,
+        };
+        shard.phase = Phase::Starting(Recovery::begin());
+        shard.read(Io::Recovery, Area::Superblock, 0, AlignedBuffer::zeroed(SUPERBLOCK_AREA_BYTES), effects);
+        shard
     }
 
     /// Whether connections may be accepted.
     pub fn is_ready(&self) -> bool {
-        false
+        matches!(self.phase, Phase::Running | Phase::Failed)
     }
 
     /// Takes in one event.
-    pub fn handle(&mut self, _now: Now, _event: Event<'_>, _effects: &mut Effects) {}
-
-    /// One slice of background work: coalescing, gossip, checkpoint, collection. True: there is more to do now.
-    pub fn background(&mut self, _now: Now, _effects: &mut Effects) -> bool {
-        false
+    pub fn handle(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
+        match event {
+            Event::Accepted(connection) => self.connections.accepted(connection),
+            Event::Connected(connection) => self.on_link_up(now, connection, effects),
+            Event::Closed(connection) => {
+                self.forget_connection(connection);
+                self.on_link_down(now, connection);
+            }
+            Event::Frame(connection, frame) => self.on_frame(now, connection, &frame, effects),
+            Event::Written(token, result, buffer) => self.on_written(now, token, result, buffer, effects),
+            Event::Flushed(token, result) => {
+                if self.io.remove(&token).is_some() {
+                    self.on_recovery_flushed(result, effects);
+                }
+            }
+            Event::Read(token, result, buffer) => self.on_read(token, result, buffer, effects),
+            Event::Tick => {}
+        }
+        self.invariants();
     }
 
-    /// Monotonic time at which the shard wants [`Event::Tick`] (and a [`Shard::background`] slice).
-    pub fn next_deadline_us(&self) -> Option<u64> {
-        None
+    fn on_frame(&mut self, now: Now, connection: ConnectionId, frame: &Frame<'_>, effects: &mut Effects) {
+        if self.links.owns(connection) {
+            return self.on_peer_frame(now, connection, frame, effects);
+        }
+        if !self.connections.is_there(connection) || !self.is_ready() {
+            return;
+        }
+        let request_id = frame.request_id;
+        let message = match Message::decode(frame) {
+            Ok(message) => message,
+            Err(malformed) => {
+                let detail = format!("{malformed}");
+                self.refuse(connection, request_id, RefusalReason::Malformed, NO_SEGMENT, &detail, effects);
+                return self.close(connection, effects);
+            }
+        };
+        if let Message::Hello(hello) = &message {
+            return self.on_hello(connection, request_id, hello, effects);
+        }
+        if !self.connections.may_ask(connection, &message) {
+            let detail = "not for this role, or no hello came first";
+            self.refuse(connection, request_id, RefusalReason::NotAllowed, NO_SEGMENT, detail, effects);
+            return self.close(connection, effects);
+        }
+        match message {
+            Message::Write(write) => self.on_write(now, connection, request_id, &write, effects),
+            Message::ReadPage(read) => self.on_read_page(connection, request_id, read, effects),
+            Message::EpochBump(bump) => self.on_epoch_bump(connection, request_id, &bump, effects),
+            Message::InstallHistory(install) => {
+                self.on_install_history(connection, request_id, &install, effects);
+            }
+            Message::CreateSegment(create) => self.on_create_segment(connection, request_id, create, effects),
+            Message::SetMembership(set) => self.on_set_membership(connection, request_id, set, effects),
+            Message::FetchHistory(name) => self.on_fetch_history(connection, request_id, &name, effects),
+            Message::GossipPull(pull) => self.on_gossip_pull(connection, request_id, &pull, effects),
+            Message::GossipPush(push) => self.on_repair_push(connection, request_id, &push, effects),
+            Message::StatusQuery(query) => self.on_status_query(connection, request_id, &query, effects),
+            _ => unreachable!("may_ask lets requests through only"),
+        }
+    }
+
+    fn on_written(
+        &mut self,
+        now: Now,
+        token: IoToken,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let Some(io) = self.io.remove(&token) else { return };
+        match io {
+            Io::Append => self.on_append_written(token, result, buffer, effects),
+            Io::CoalescedPages => self.on_pages_written(result, effects),
+            Io::CheckpointPart => self.on_part_written(result, effects),
+            Io::CheckpointSuperblock => self.on_checkpoint_superblock_written(now, result, effects),
+            Io::Recovery => self.on_recovery_superblock_written(now, result, effects),
+            Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } => {
+                unreachable!("these are reads")
+            }
+        }
+    }
+
+    fn on_read(&mut self, token: IoToken, result: IoResult, buffer: AlignedBuffer, effects: &mut Effects) {
+        let Some(io) = self.io.remove(&token) else { return };
+        match io {
+            Io::Recovery => self.on_recovery_read(result, buffer, effects),
+            Io::PageImage { build } => self.on_image_read(build, result, buffer, effects),
+            Io::PageDelta { build } => self.on_delta_read(build, result, buffer, effects),
+            Io::GossipLog { answer } => self.on_gossip_log_read(answer, result, &buffer, effects),
+            Io::Append | Io::CoalescedPages | Io::CheckpointPart | Io::CheckpointSuperblock => {
+                unreachable!("these are writes")
+            }
+        }
+    }
+
+    /// Names a new I/O operation.
+    pub(crate) fn token(&mut self, io: Io) -> IoToken {
+        self.tokens += 1;
+        let token = IoToken(self.tokens);
+        self.io.insert(token, io);
+        token
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        io: Io,
+        area: Area,
+        offset: u64,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let token = self.token(io);
+        effects.list.push(Effect::Read { token, area, offset, buffer });
+    }
+
+    /// The append that was filled goes to the device, unless one is on its way.
+    pub(crate) fn submit_append(&mut self, effects: &mut Effects) {
+        if !matches!(self.phase, Phase::Running | Phase::Stopping) {
+            return;
+        }
+        let (tokens, io) = (&mut self.tokens, &mut self.io);
+        let token = || {
+            *tokens += 1;
+            io.insert(IoToken(*tokens), Io::Append);
+            IoToken(*tokens)
+        };
+        self.log.submit(token, effects);
+    }
+
+    /// A write or flush failed: what the device holds is unknown, so nothing is acknowledged any more.
+    pub(crate) fn fail(&mut self, what: &str, errno: i32, effects: &mut Effects) {
+        self.halt(format!("{what} failed with errno {errno}; no more writes until a restart"), true, effects);
+    }
+
+    /// The shard cannot go on.
+    pub(crate) fn halt(&mut self, reason: String, reads_go_on: bool, effects: &mut Effects) {
+        if !matches!(self.phase, Phase::Failed) {
+            self.phase = Phase::Failed;
+            effects.list.push(Effect::Halt { reason, reads_go_on });
+        }
     }
 
     /// More of the log region has been written with zeros: everything below `bytes`.
     pub fn set_log_prepared_bytes(&mut self, bytes: u64) {
-        assert!(bytes <= self.options.log_bytes, "the log region has an end");
-        self.options.log_prepared_bytes = self.options.log_prepared_bytes.max(bytes);
+        self.log.set_prepared_bytes(bytes);
     }
 
     /// Begins a clean stop: takes no more requests, finishes the append in flight and what waits for it.
-    pub fn shutdown(&mut self, _now: Now, _effects: &mut Effects) {}
+    pub fn shutdown(&mut self, _now: Now, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Running) {
+            self.phase = Phase::Stopping;
+        }
+        self.submit_append(effects);
+    }
 
     /// Whether nothing is in flight any more after [`Shard::shutdown`].
     pub fn is_quiet(&self) -> bool {
-        true
+        let writes =
+            |io: &&Io| !matches!(io, Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. });
+        let no_writes = self.io.values().filter(writes).count() == 0;
+        no_writes && (self.log.is_idle() || matches!(self.phase, Phase::Failed))
     }
 
     /// Counters and gauges by name, as in the `Status` answer.
-    pub fn counters(&self) -> alloc::vec::Vec<(&'static str, u64)> {
-        alloc::vec::Vec::new()
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.counters_and_gauges()
+    }
+
+    /// Cheap checks, after every event.
+    pub(crate) fn invariants(&self) {
+        if matches!(self.phase, Phase::Starting(_) | Phase::Dead) {
+            return;
+        }
+        self.log.invariants();
+        assert!(self.superblock.log_head == self.log.head(), "freed log is named by no durable superblock");
+        let oldest = self.pending.oldest_position().unwrap_or(u64::MAX);
+        assert!(oldest >= self.log.head(), "a record that is in no version is in the log");
+    }
+
+    /// All checks; costs time in proportion to everything held. For tests and the simulator.
+    pub fn invariants_full(&self) {
+        self.invariants();
+        self.segments.values().for_each(Segment::invariants_full);
+        if matches!(self.phase, Phase::Starting(_) | Phase::Dead) {
+            return;
+        }
+        let references = self.segments.values().flat_map(|segment| segment.pages.iter());
+        let mut live = self.checkpointer.live_parts();
+        for (_, entry) in references {
+            live.extend(entry.versions.images.iter().map(|image| image.address));
+            live.extend(entry.versions.delta.iter().map(|delta| delta.address));
+        }
+        self.extents.invariants_full(&live);
+    }
+}
+
+impl core::fmt::Debug for Shard {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shard")
+            .field("shard", &self.options.shard)
+            .field("log", &self.log)
+            .finish_non_exhaustive()
+    }
+}
+
+fn empty_superblock() -> Superblock {
+    Superblock {
+        device: DeviceId(0),
+        generation: 0,
+        log_bytes: 0,
+        extents_bytes: 0,
+        extent_bytes: 0,
+        log_head: 0,
+        replay_from: 0,
+        replay_sequence: 1,
+        replay_previous_crc: 0,
+        checkpoint_bytes: 0,
+        checkpoint: hexalog_storage_format::address::BlockAddress::NONE,
+        checkpoint_generation: 0,
+        spans: Vec::new(),
     }
 }

@@ -1,0 +1,256 @@
+//! What is durable becomes true: the entries of an append, in their order, and then the answers that waited.
+//!
+//! The same function takes the appends of this run when their write has ended, and those that a start scans: what a
+//! segment is after a restart is by construction what it was before.
+
+use crate::effects::{ConnectionId, Effects, IoResult, IoToken};
+use crate::log::{Answer, Durable, ReplayPoint};
+use crate::pages::PendingRecord;
+use crate::segment::batches::last_counting;
+use crate::segment::{Health, Segment, SegmentKey};
+use crate::shard::Shard;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hexalog_protocol::batch::Batch;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::{Bumped, Done, Message, WriteAck};
+use hexalog_protocol::{GroupId, Lsn, VolumeEpoch, VolumeId};
+use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::append::APPEND_HEADER_BYTES;
+use hexalog_storage_format::entry::{Entries, Entry};
+
+/// Where an entry lies in the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LogPlace {
+    pub position: u64,
+    pub end: u64,
+}
+
+/// SCLs that moved in one append, and on which connection that has been told.
+#[derive(Default)]
+pub(crate) struct Moved {
+    segments: BTreeSet<SegmentKey>,
+    told: BTreeSet<(ConnectionId, SegmentKey)>,
+}
+
+impl Shard {
+    /// The append in flight is on the device and flushed. The next one goes first, then this one takes effect.
+    pub(crate) fn on_append_written(
+        &mut self,
+        token: IoToken,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let (durable, start, written) = match self.log.finish(token, result, buffer) {
+            Ok(finished) => finished,
+            Err(errno) => return self.fail("writing the log", errno, effects),
+        };
+        self.submit_append(effects);
+        self.appends.push_back(start);
+        self.counters.appends += 1;
+        self.counters.append_bytes += written.end - written.position;
+
+        let place = LogPlace { position: written.position, end: written.end };
+        let entries =
+            &written.buffer.bytes()[APPEND_HEADER_BYTES..APPEND_HEADER_BYTES + written.entries_bytes];
+        let mut moved = Moved::default();
+        let mut answers = written.answers.into_iter().peekable();
+        let mut at_the_end = Vec::new();
+        for (index, entry) in Entries::new(entries).enumerate() {
+            let entry = entry.expect("what was staged decodes");
+            self.apply_entry(&entry, place, &mut moved);
+            // A bump's answer tells the state at exactly this place; the others are told the state at the end.
+            while let Some((_, answer)) = answers.next_if(|(at, _)| *at == index as u32) {
+                match answer {
+                    Answer::Bumped { .. } => self.release(&durable, answer, effects),
+                    _ => at_the_end.push(answer),
+                }
+            }
+        }
+        at_the_end.extend(answers.map(|(_, answer)| answer));
+        for answer in at_the_end {
+            if let Answer::WriteAck { connection, volume, groups, .. } = &answer {
+                moved.told.extend(groups.iter().map(|group| (*connection, (*volume, *group))));
+            }
+            self.release(&durable, answer, effects);
+        }
+        self.push_moved_scls(&durable, &moved, effects);
+        self.log.recycle(written.buffer);
+        self.submit_append(effects);
+    }
+
+    /// One entry takes effect.
+    pub(crate) fn apply_entry(&mut self, entry: &Entry<'_>, place: LogPlace, moved: &mut Moved) {
+        match entry {
+            Entry::Batch { volume, batch } => self.apply_batch((*volume, batch.group), batch, place, moved),
+            Entry::CreateSegment(create) => {
+                let key = (create.volume, create.group);
+                self.segments.entry(key).or_insert_with(|| Segment::create(create));
+            }
+            Entry::EpochBump { volume, group, writer } => {
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
+                    segment.bump(*writer);
+                }
+            }
+            Entry::InstallHistory { volume, group, history } => {
+                let key = (*volume, *group);
+                if let Some(segment) = self.segments.get_mut(&key) {
+                    segment.install_history(history.clone(), &mut self.pending);
+                    moved.segments.insert(key);
+                }
+            }
+            Entry::Membership { volume, group, membership } => {
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group))
+                    && membership.epoch >= segment.membership.epoch
+                {
+                    segment.set_membership(membership.clone());
+                }
+            }
+            Entry::Heard { volume, writer, vdl, pgmrpl, .. } => {
+                self.apply_heard(*volume, *writer, *vdl, *pgmrpl);
+            }
+            Entry::MemberBeyondRetention { volume, group, segment: member } => {
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
+                    segment.beyond_retention.insert(*member);
+                }
+            }
+            Entry::NeedsHydration { volume, group } => {
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
+                    segment.health = Health::NeedsHydration;
+                }
+            }
+        }
+    }
+
+    fn apply_heard(&mut self, volume: VolumeId, writer: WriterId, vdl: Lsn, pgmrpl: Lsn) {
+        let keys = (volume, GroupId(0))..=(volume, GroupId(u32::MAX));
+        for segment in self.segments.range_mut(keys).map(|(_, segment)| segment) {
+            if segment.bumped == writer {
+                segment.hear(vdl);
+                // From here on nothing below may be asked for: the floor is durable before anything is collected.
+                segment.gc_floor = segment.gc_floor.max(pgmrpl.min(vdl));
+            }
+        }
+    }
+
+    fn apply_batch(&mut self, key: SegmentKey, batch: &Batch<'_>, place: LogPlace, moved: &mut Moved) {
+        let Some(segment) = self.segments.get_mut(&key) else { return };
+        let Some(last) = last_counting(batch, &segment.history) else { return };
+        if segment.health != Health::Sound {
+            return;
+        }
+        let ring = self.log.ring_bytes();
+        segment.runs.add(batch.first, last, batch.backlink, place.position, place.end, ring);
+        let pages = &segment.pages;
+        let is_merged = |page, lsn| pages.is_merged(page, lsn);
+        let inserted = segment.batches.insert(
+            batch,
+            place.position,
+            &segment.history,
+            key,
+            &mut self.pending,
+            is_merged,
+        );
+        if let Some((stored, new)) = inserted {
+            self.counters.records += new.len() as u64;
+            for index in new {
+                let record = stored.records[index as usize];
+                let pending = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index };
+                let count = segment.pages.add(record.page, pending);
+                if count.is_multiple_of(self.options.chain_records_max) {
+                    self.coalescer.note_long_chain(key, record.page);
+                }
+            }
+        }
+        if segment.advance_scl() {
+            moved.segments.insert(key);
+        }
+    }
+
+    /// An answer goes out: the proof says that what it waited for is durable.
+    pub(crate) fn release(&mut self, _: &Durable, answer: Answer, effects: &mut Effects) {
+        match answer {
+            Answer::WriteAck { connection, request_id, volume, writer, groups } => {
+                if self.connections.is_there(connection) {
+                    let ack = self.write_ack(volume, writer, groups.into_iter());
+                    Message::WriteAck(ack).encode(request_id, effects.send(connection));
+                }
+            }
+            Answer::Done { connection, request_id } => {
+                if self.connections.is_there(connection) {
+                    Message::Done(Done {}).encode(request_id, effects.send(connection));
+                }
+            }
+            Answer::Bumped { connection, request_id, volume, group } => {
+                let Some(segment) = self.segments.get(&(volume, group)) else { return };
+                if self.connections.is_there(connection) {
+                    let answer = bumped_answer(segment);
+                    Message::Bumped(answer).encode(request_id, effects.send(connection));
+                }
+            }
+        }
+    }
+
+    /// SCLs of those of `groups` that are bound to `writer`: others are counted under another epoch.
+    fn write_ack(
+        &self,
+        volume: VolumeId,
+        writer: WriterId,
+        groups: impl Iterator<Item = GroupId>,
+    ) -> WriteAck {
+        let segments = groups.filter_map(|group| self.segments.get(&(volume, group)));
+        let bound: Vec<_> = segments.filter(|segment| segment.bumped == writer).collect();
+        WriteAck {
+            volume,
+            epoch: writer.epoch,
+            vdl_heard: bound.iter().map(|segment| segment.vdl_heard).max().unwrap_or(Lsn::ZERO),
+            scls: bound.iter().map(|segment| (segment.group, segment.scl)).collect(),
+        }
+    }
+
+    /// SCLs that moved without the writer's doing (gossip filled a gap) are pushed to it: it may be idle and wait
+    /// for exactly this one.
+    fn push_moved_scls(&mut self, _: &Durable, moved: &Moved, effects: &mut Effects) {
+        let mut pushes: BTreeMap<(ConnectionId, VolumeId, VolumeEpoch), Vec<SegmentKey>> = BTreeMap::new();
+        for key in &moved.segments {
+            let view = self.volumes.get(&key.0).copied().unwrap_or_default();
+            let Some(segment) = self.segments.get(key) else { continue };
+            if let Some(connection) = view.writer_connection
+                && !moved.told.contains(&(connection, *key))
+            {
+                pushes.entry((connection, key.0, segment.bumped.epoch)).or_default().push(*key);
+            }
+        }
+        for ((connection, volume, _), keys) in pushes {
+            let writer = self.segments[&keys[0]].bumped;
+            let ack = self.write_ack(volume, writer, keys.iter().map(|key| key.1));
+            Message::WriteAck(ack).encode(0, effects.send(connection));
+        }
+    }
+
+    /// Where a scan would have to begin now: the oldest append with a record in no version, or the log's end.
+    pub(crate) fn replay_point(&self) -> ReplayPoint {
+        let Some(position) = self.pending.oldest_position() else { return self.log.durable() };
+        let at = self.appends.binary_search_by_key(&position, |append| append.position);
+        self.appends[at.expect("appends from the oldest pending record on are listed")]
+    }
+}
+
+fn bumped_answer(segment: &Segment) -> Bumped {
+    Bumped {
+        volume: segment.volume,
+        group: segment.group,
+        segment: segment.id,
+        writer: segment.bumped,
+        membership_epoch: segment.membership.epoch,
+        state: segment.state(),
+        scl: segment.scl,
+        vdl_heard: segment.vdl_heard,
+        tail_heard: segment.tail_heard(),
+        gc_floor: segment.gc_floor,
+        history: segment.history.clone(),
+        marks: segment.marks(),
+    }
+}

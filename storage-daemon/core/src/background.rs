@@ -1,0 +1,36 @@
+//! Background work in slices, most urgent first; how much of it depends on what the foreground leaves.
+
+use crate::effects::{Effects, Now};
+use crate::shard::{Phase, Shard};
+
+/// The shard looks around at least this often while it has work that waits for time to pass.
+const LOOK_US: u64 = 20_000;
+
+impl Shard {
+    /// One slice of background work: coalescing, gossip, checkpoint, collection. True: there is more to do now.
+    pub fn background(&mut self, now: Now, effects: &mut Effects) -> bool {
+        if !matches!(self.phase, Phase::Running) {
+            return false;
+        }
+        // A frame that found the append buffer submitted with nothing in flight cannot be, but room may have come.
+        self.submit_append(effects);
+        self.retention_slice(now, effects);
+        self.gossip_slice(now, effects);
+        let more = self.checkpoint_slice(now, effects) | self.coalesce_slice(now, effects);
+        self.invariants();
+        more
+    }
+
+    /// Monotonic time at which the shard wants [`crate::effects::Event::Tick`] and a [`Shard::background`] slice.
+    pub fn next_deadline_us(&self) -> Option<u64> {
+        if !matches!(self.phase, Phase::Running) {
+            return None;
+        }
+        let gossip = self.links.next_due_us();
+        let has_work = self.pending.count() > 0
+            || self.replay_point().position > self.superblock.replay_from
+            || self.log.used_bytes() > self.log.ring_bytes() / 4;
+        let look = has_work.then_some(self.links.looked_us + LOOK_US);
+        [gossip, look].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,359 @@
+//! Writes the index checkpoint and the superblock: what a restart begins with, and what frees log and extents.
+//!
+//! The crash-safe order: page versions are written; then the checkpoint's parts, the last with a flush, which makes
+//! the versions durable too; then the superblock that names the last part, the new replay point and log head, in the
+//! other slot, flushed; only then is log overwritten and are extents reused. Until the superblock is durable a
+//! crash finds the old checkpoint, whose parts, versions and log are all still there.
+//!
+//! A checkpoint is fuzzy: pages go on changing while its parts are written, in slices. What a part says of a page may
+//! be newer than the replay point; the scan then meets records that are in a version already and passes over them.
+
+use crate::effects::{Area, Effect, Effects, IoResult, Now};
+use crate::log::ReplayPoint;
+use crate::segment::SegmentKey;
+use crate::shard::{Io, Phase, Shard};
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+use hexalog_protocol::{Lsn, PageId};
+use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use hexalog_storage_format::checkpoint::{
+    Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES, PageVersions, PartHeader,
+    page_item_bytes_max, part_bytes,
+};
+use hexalog_storage_format::superblock::Superblock;
+
+/// Bytes of items after which a part is closed: one slice of work.
+const PART_ITEMS_BYTES: usize = 32 << 10;
+/// Runs in one item.
+const RUNS_IN_ITEM: usize = 256;
+/// After a checkpoint that found no room.
+const RETRY_US: u64 = 1_000_000;
+/// Least time between two checkpoints that are not due by the amount of log.
+const INTERVAL_US_MIN: u64 = 100_000;
+
+/// A part of the durable chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    pub address: BlockAddress,
+    pub bytes: u32,
+}
+
+#[derive(Debug)]
+enum Step {
+    Fill,
+    PartInFlight { is_last: bool },
+    SuperblockInFlight(Superblock),
+}
+
+#[derive(Debug)]
+struct Running {
+    generation: u64,
+    is_base: bool,
+    replay: ReplayPoint,
+    step: Step,
+    /// Segments and runs, as they were when the checkpoint began.
+    items: VecDeque<Item>,
+    /// Pages still to be written: for a delta the changed ones.
+    pages: BTreeSet<(SegmentKey, PageId)>,
+    /// For a base: the page from which on all follow.
+    cursor: Option<(SegmentKey, PageId)>,
+    /// Pages and runs taken from the changed sets, to be put back if the checkpoint fails for want of room.
+    taken_pages: Vec<(SegmentKey, PageId)>,
+    taken_runs: Vec<(SegmentKey, Lsn)>,
+    parts: Vec<Part>,
+}
+
+/// The state of checkpointing: at most one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Checkpointer {
+    changed: BTreeSet<(SegmentKey, PageId)>,
+    running: Option<Running>,
+    /// The durable chain, oldest part first.
+    chain: Vec<Part>,
+    deltas: u32,
+    generation: u64,
+    last_us: u64,
+    retry_at_us: u64,
+}
+
+impl Checkpointer {
+    /// Versions of a page changed.
+    pub fn note_changed(&mut self, key: SegmentKey, page: PageId) {
+        self.changed.insert((key, page));
+    }
+
+    /// Goes on from the chain that a start has read.
+    pub fn restore(&mut self, chain: Vec<Part>, checkpoints: u32, generation: u64) {
+        self.chain = chain;
+        self.deltas = checkpoints.saturating_sub(1);
+        self.generation = generation;
+    }
+
+    /// Parts that must not be overwritten.
+    pub fn live_parts(&self) -> Vec<BlockAddress> {
+        let running = self.running.iter().flat_map(|running| running.parts.iter());
+        self.chain.iter().chain(running).map(|part| part.address).collect()
+    }
+}
+
+impl Shard {
+    /// Does one piece of a checkpoint, or begins one that is due; true if there is more to do now.
+    pub(crate) fn checkpoint_slice(&mut self, now: Now, effects: &mut Effects) -> bool {
+        match &self.checkpointer.running {
+            None if self.checkpoint_is_due(now) => self.begin_checkpoint(now),
+            None => return false,
+            Some(running) if !matches!(running.step, Step::Fill) => return false,
+            Some(_) => {}
+        }
+        self.write_part(now, effects);
+        false
+    }
+
+    fn checkpoint_is_due(&self, now: Now) -> bool {
+        let now_us = now.monotonic_us;
+        if now_us < self.checkpointer.retry_at_us {
+            return false;
+        }
+        let replay = self.replay_point().position;
+        let progress = replay - self.superblock.replay_from;
+        if progress >= self.options.checkpoint_log_bytes {
+            return true;
+        }
+        if now_us < self.checkpointer.last_us + INTERVAL_US_MIN {
+            return false;
+        }
+        let is_short = self.log.used_bytes() > self.log.ring_bytes() / 4;
+        if is_short && self.log_head_allowed(replay) > self.log.head() + self.log.ring_bytes() / 16 {
+            return true;
+        }
+        if self.extents.is_short() && self.extents.dead_count() > 0 {
+            return true;
+        }
+        let has_changed = progress > 0 || !self.checkpointer.changed.is_empty();
+        has_changed && now_us >= self.checkpointer.last_us + self.options.checkpoint_interval_us
+    }
+
+    fn begin_checkpoint(&mut self, now: Now) {
+        let replay = self.replay_point();
+        let checkpointer = &mut self.checkpointer;
+        checkpointer.last_us = now.monotonic_us;
+        checkpointer.generation += 1;
+        let is_base =
+            checkpointer.chain.is_empty() || checkpointer.deltas >= self.options.checkpoint_deltas_max;
+        let changed = core::mem::take(&mut checkpointer.changed);
+        let mut running = Running {
+            generation: checkpointer.generation,
+            is_base,
+            replay,
+            step: Step::Fill,
+            items: VecDeque::new(),
+            taken_pages: changed.iter().copied().collect(),
+            taken_runs: Vec::new(),
+            pages: if is_base { BTreeSet::new() } else { changed },
+            cursor: self.segments.first_key_value().filter(|_| is_base).map(|(key, _)| (*key, PageId(0))),
+            parts: Vec::new(),
+        };
+        for (key, segment) in &mut self.segments {
+            running.items.push_back(Item::Segment(segment.to_image()));
+            // What lies at or above the replay point is found by the scan.
+            let runs = segment.runs.take_for_checkpoint(is_base);
+            running.taken_runs.extend(runs.iter().map(|run| (*key, run.first)));
+            for some in runs.chunks(RUNS_IN_ITEM) {
+                running.items.push_back(Item::Runs(key.0, key.1, some.to_vec()));
+            }
+        }
+        self.extents.checkpoint_begins(running.generation);
+        self.checkpointer.running = Some(running);
+    }
+
+    /// Fills and writes the next part.
+    fn write_part(&mut self, now: Now, effects: &mut Effects) {
+        let mut running = self.checkpointer.running.take().expect("the caller found it");
+        let (items, is_last) = self.fill_part(&mut running);
+        let bytes = part_bytes(items.len());
+        let Some(offset) = self.extents.allocate_part(bytes as u64) else {
+            return self.abandon_checkpoint(running, now, effects);
+        };
+        let previous =
+            running.parts.last().or(if running.is_base { None } else { self.checkpointer.chain.last() });
+        let chain_before = if running.is_base { 0 } else { self.checkpointer.chain.len() };
+        let begins = running.is_base && running.parts.is_empty();
+        let header = PartHeader {
+            device: self.superblock.device,
+            offset,
+            generation: running.generation,
+            index: (chain_before + running.parts.len()) as u32,
+            flags: if begins { PART_BEGINS_CHAIN } else { 0 }
+                | if is_last { PART_ENDS_CHECKPOINT } else { 0 },
+            previous: previous.map_or(BlockAddress::NONE, |part| part.address),
+            previous_bytes: previous.map_or(0, |part| part.bytes),
+        };
+        let mut buffer = AlignedBuffer::zeroed(bytes);
+        header.encode(&items, buffer.bytes_mut());
+        running.parts.push(Part { address: BlockAddress::new(AREA_EXTENTS, offset), bytes: bytes as u32 });
+        running.step = Step::PartInFlight { is_last };
+        self.checkpointer.running = Some(running);
+        self.counters.checkpoint_bytes += bytes as u64;
+        let token = self.token(Io::CheckpointPart);
+        effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: is_last });
+    }
+
+    fn fill_part(&self, running: &mut Running) -> (Vec<u8>, bool) {
+        let limit = PART_ITEMS_BYTES.min(self.options.extent_bytes as usize - PART_HEADER_BYTES);
+        let mut items = Vec::new();
+        while items.len() < limit / 2 {
+            let item = match running.items.pop_front() {
+                Some(item) => item,
+                None => match self.next_pages(running, limit / 2) {
+                    Some(item) => item,
+                    None => return (items, true),
+                },
+            };
+            let mut bytes = Vec::new();
+            item.encode(&mut bytes);
+            if !items.is_empty() && items.len() + bytes.len() > limit {
+                running.items.push_front(item);
+                break;
+            }
+            items.extend_from_slice(&bytes);
+        }
+        (items, false)
+    }
+
+    /// The next pages of one segment, up to about `bytes_max` of them.
+    fn next_pages(&self, running: &mut Running, bytes_max: usize) -> Option<Item> {
+        if running.is_base {
+            return self.next_pages_of_base(running, bytes_max);
+        }
+        let (key, _) = *running.pages.first()?;
+        let mut pages: Vec<(PageId, PageVersions)> = Vec::new();
+        let mut bytes = 0;
+        while bytes < bytes_max && running.pages.first().is_some_and(|(next, _)| *next == key) {
+            let (_, page) = running.pages.pop_first().expect("just seen");
+            let entry = self.segments[&key].pages.get(page);
+            let versions = entry.map(|entry| entry.versions.clone()).unwrap_or_default();
+            bytes += page_item_bytes_max(&versions);
+            pages.push((page, versions));
+        }
+        Some(Item::Pages(key.0, key.1, pages))
+    }
+
+    fn next_pages_of_base(&self, running: &mut Running, bytes_max: usize) -> Option<Item> {
+        loop {
+            let (key, from) = running.cursor?;
+            let mut pages = Vec::new();
+            let mut bytes = 0;
+            let mut next = None;
+            for (page, entry) in self.segments[&key].pages.range_from(from) {
+                if bytes >= bytes_max {
+                    next = Some((key, page));
+                    break;
+                }
+                if entry.versions != PageVersions::default() {
+                    bytes += page_item_bytes_max(&entry.versions);
+                    pages.push((page, entry.versions.clone()));
+                }
+            }
+            let after = (core::ops::Bound::Excluded(key), core::ops::Bound::Unbounded);
+            running.cursor =
+                next.or_else(|| self.segments.range(after).next().map(|(key, _)| (*key, PageId(0))));
+            if !pages.is_empty() {
+                return Some(Item::Pages(key.0, key.1, pages));
+            }
+        }
+    }
+
+    /// No room for a part: nothing has changed durably; tried again later.
+    fn abandon_checkpoint(&mut self, running: Running, now: Now, effects: &mut Effects) {
+        for part in &running.parts {
+            self.extents.release(part.address);
+        }
+        self.checkpointer.changed.extend(running.taken_pages);
+        for (key, first) in running.taken_runs {
+            if let Some(segment) = self.segments.get_mut(&key) {
+                segment.runs.put_back(core::iter::once(first));
+            }
+        }
+        self.checkpointer.retry_at_us = now.monotonic_us + RETRY_US;
+        effects.list.push(Effect::Log(String::from("extents are full: no room for an index checkpoint")));
+    }
+
+    pub(crate) fn on_part_written(&mut self, result: IoResult, effects: &mut Effects) {
+        if let IoResult::Failed(errno) = result {
+            return self.fail("writing an index checkpoint", errno, effects);
+        }
+        let running = self.checkpointer.running.as_mut().expect("a part has its checkpoint");
+        let Step::PartInFlight { is_last } = running.step else { unreachable!("one part is in flight") };
+        running.step = Step::Fill;
+        if is_last && matches!(self.phase, Phase::Running) {
+            self.write_checkpoint_superblock(effects);
+        }
+    }
+
+    fn write_checkpoint_superblock(&mut self, effects: &mut Effects) {
+        let running = self.checkpointer.running.as_ref().expect("the caller found it");
+        let replay = running.replay;
+        let last = running.parts.last().copied().expect("a checkpoint has a part");
+        let mut spans = self.superblock.spans.clone();
+        let keep = spans.partition_point(|span| span.sequence <= replay.sequence).saturating_sub(1);
+        spans.drain(..keep);
+        let superblock = Superblock {
+            generation: self.superblock.generation + 1,
+            log_head: self.log_head_allowed(replay.position),
+            replay_from: replay.position,
+            replay_sequence: replay.sequence,
+            replay_previous_crc: replay.previous_crc,
+            checkpoint_bytes: last.bytes,
+            checkpoint: last.address,
+            checkpoint_generation: running.generation,
+            spans,
+            ..self.superblock.clone()
+        };
+        let offset = superblock.offset();
+        let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
+        superblock.encode(buffer.bytes_mut());
+        let running = self.checkpointer.running.as_mut().expect("seen above");
+        running.step = Step::SuperblockInFlight(superblock);
+        let token = self.token(Io::CheckpointSuperblock);
+        effects.list.push(Effect::Write { token, area: Area::Superblock, offset, buffer, flush: true });
+    }
+
+    /// The checkpoint is durable: what only the one before named is free now.
+    pub(crate) fn on_checkpoint_superblock_written(
+        &mut self,
+        now: Now,
+        result: IoResult,
+        effects: &mut Effects,
+    ) {
+        if let IoResult::Failed(errno) = result {
+            return self.fail("writing the superblock", errno, effects);
+        }
+        let running = self.checkpointer.running.take().expect("a superblock has its checkpoint");
+        let Step::SuperblockInFlight(superblock) = running.step else {
+            unreachable!("the superblock is the last step")
+        };
+        self.counters.checkpoints += 1;
+        self.counters.log_bytes_freed += superblock.log_head - self.superblock.log_head;
+        self.superblock = superblock;
+        self.log.free_to(self.superblock.log_head);
+        for segment in self.segments.values_mut() {
+            segment.runs.free_to(self.superblock.log_head);
+        }
+        while self.appends.front().is_some_and(|append| append.position < running.replay.position) {
+            self.appends.pop_front();
+        }
+        if running.is_base {
+            let old = core::mem::replace(&mut self.checkpointer.chain, running.parts);
+            self.checkpointer.deltas = 0;
+            old.iter().for_each(|part| self.extents.release(part.address));
+        } else {
+            self.checkpointer.chain.extend(running.parts);
+            self.checkpointer.deltas += 1;
+        }
+        self.extents.checkpoint_is_durable(running.generation);
+        self.checkpointer.last_us = now.monotonic_us;
+        self.submit_append(effects);
+    }
+}

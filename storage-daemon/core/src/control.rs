@@ -1,0 +1,177 @@
+//! Requests that change what a segment is: creation, bumps, histories, members. Each is a control record in the
+//! log; its answer waits for it.
+
+use crate::effects::{ConnectionId, Effects};
+use crate::log::{Answer, Space};
+use crate::segment::SegmentKey;
+use crate::segment::epochs::Acceptance;
+use crate::shard::{Phase, Shard};
+use alloc::vec::Vec;
+use hexalog_protocol::message::{
+    CreateSegment, EpochBump, History, InstallHistory, Message, RefusalReason, SegmentName, SetMembership,
+};
+use hexalog_storage_format::entry::Entry;
+
+impl Shard {
+    /// Stages a control record, if the shard takes any and there is room.
+    pub(crate) fn stage_control(&mut self, entry: &Entry<'_>) -> Result<(), RefusalReason> {
+        if !matches!(self.phase, Phase::Running) {
+            return Err(RefusalReason::DeviceFailed);
+        }
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        self.log.room_for(bytes.len(), Space::Control).map_err(|full| match full {
+            crate::log::Full::Buffer => RefusalReason::Busy,
+            crate::log::Full::Ring => RefusalReason::NoSpace,
+        })?;
+        self.log.filling().push_entry(entry);
+        Ok(())
+    }
+
+    pub(crate) fn on_create_segment(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        create: CreateSegment,
+        effects: &mut Effects,
+    ) {
+        let key = (create.volume, create.group);
+        let is_member = create.membership.members.iter().any(|member| member.segment == create.segment);
+        let result = match self.segments.get(&key) {
+            _ if create.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
+            Some(segment) if segment.id != create.segment => Err(RefusalReason::NotAllowed),
+            // A second record of the same creation changes nothing; its answer waits for the first's append too.
+            _ => self.stage_control(&Entry::CreateSegment(create)),
+        };
+        self.finish_control(connection, request_id, key, result, effects);
+    }
+
+    pub(crate) fn on_set_membership(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        set: SetMembership,
+        effects: &mut Effects,
+    ) {
+        let SetMembership { volume, group, membership } = set;
+        let result = match self.segments.get(&(volume, group)) {
+            None => Err(RefusalReason::UnknownSegment),
+            Some(segment) if membership.epoch < segment.membership.epoch => {
+                Err(RefusalReason::StaleMembership)
+            }
+            Some(segment) if !membership.members.iter().any(|member| member.segment == segment.id) => {
+                Err(RefusalReason::NotAllowed)
+            }
+            Some(_) => self.stage_control(&Entry::Membership { volume, group, membership }),
+        };
+        self.finish_control(connection, request_id, (volume, group), result, effects);
+    }
+
+    /// Each segment bumps and answers for itself. From the moment that the record is staged, nothing of an older
+    /// writer gets behind it.
+    pub(crate) fn on_epoch_bump(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        bump: &EpochBump,
+        effects: &mut Effects,
+    ) {
+        let (volume, writer) = (bump.volume, bump.writer);
+        for group in bump.groups.iter().copied() {
+            let key = (volume, group);
+            let accepted = match self.segments.get(&key) {
+                None => Err(RefusalReason::UnknownSegment),
+                Some(segment) => segment.check_bump(writer),
+            };
+            // A repeated bump is recorded again: the answer tells the state at its own place in the log.
+            let staged =
+                accepted.and_then(|_| self.stage_control(&Entry::EpochBump { volume, group, writer }));
+            if let Err(reason) = staged {
+                self.refuse(connection, request_id, reason, key, "epoch bump", effects);
+                continue;
+            }
+            let segment = self.segments.get_mut(&key).expect("just checked");
+            segment.promise(writer, Some(connection));
+            self.log.filling().push_answer(Answer::Bumped { connection, request_id, volume, group });
+        }
+        self.submit_append(effects);
+    }
+
+    pub(crate) fn on_install_history(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        install: &InstallHistory,
+        effects: &mut Effects,
+    ) {
+        let volume = install.volume;
+        let mut result = Ok(());
+        let mut refused = crate::connections::NO_SEGMENT;
+        for group in install.groups.iter().copied() {
+            let key = (volume, group);
+            let accepted = match self.segments.get(&key) {
+                None => Err(RefusalReason::UnknownSegment),
+                Some(segment) => segment.check_history(&install.history, Some(connection)),
+            };
+            let staged = accepted.and_then(|acceptance| match acceptance {
+                Acceptance::Repeated => Ok(()),
+                Acceptance::New => self.stage_history(key, install, Some(connection)),
+            });
+            if let Err(reason) = staged {
+                (result, refused) = (Err(reason), key);
+            }
+        }
+        if result.is_ok() {
+            refused = (volume, install.groups.first().copied().unwrap_or_default());
+        }
+        self.finish_control(connection, request_id, refused, result, effects);
+    }
+
+    /// Stages a history that was accepted; a later writer's fences like a bump.
+    pub(crate) fn stage_history(
+        &mut self,
+        key: SegmentKey,
+        install: &InstallHistory,
+        opener: Option<ConnectionId>,
+    ) -> Result<(), RefusalReason> {
+        let (volume, group) = key;
+        self.stage_control(&Entry::InstallHistory { volume, group, history: install.history.clone() })?;
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        let writer = install.history.writer();
+        if writer.epoch > segment.promised.epoch {
+            segment.promise(writer, opener);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_fetch_history(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        name: &SegmentName,
+        effects: &mut Effects,
+    ) {
+        let key = (name.volume, name.group);
+        let Some(segment) = self.segments.get(&key) else {
+            return self.refuse(connection, request_id, RefusalReason::UnknownSegment, key, "", effects);
+        };
+        let history = segment.history.clone();
+        let answer = History { volume: name.volume, group: name.group, history };
+        Message::History(answer).encode(request_id, effects.send(connection));
+    }
+
+    fn finish_control(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        key: SegmentKey,
+        result: Result<(), RefusalReason>,
+        effects: &mut Effects,
+    ) {
+        match result {
+            Ok(()) => self.answer_when_durable(Answer::Done { connection, request_id }, effects),
+            Err(reason) => self.refuse(connection, request_id, reason, key, "", effects),
+        }
+        self.submit_append(effects);
+    }
+}

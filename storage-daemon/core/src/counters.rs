@@ -1,0 +1,73 @@
+//! Named counters of a shard, as `Status` shows them.
+
+use alloc::vec::Vec;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// What a shard has done since it started. Only ever rise.
+        #[derive(Clone, Copy, Default, Debug)]
+        pub(crate) struct Counters { $($(#[$doc])* pub $name: u64),+ }
+
+        impl Counters {
+            /// By name, in the order of declaration.
+            pub fn list(&self) -> Vec<(&'static str, u64)> {
+                let mut list = Vec::new();
+                $(list.push((stringify!($name), self.$name));)+
+                list
+            }
+        }
+    };
+}
+
+counters! {
+    /// Log appends made durable.
+    appends,
+    /// Bytes of them, with padding.
+    append_bytes,
+    /// Batches taken into the log.
+    batches,
+    /// Batches that came again after they were durable.
+    batches_repeated,
+    /// Redo records that became durable.
+    records,
+    /// Page reads answered with an image or "never written".
+    reads,
+    /// Page reads that needed the device.
+    reads_from_device,
+    /// Requests refused, for any reason.
+    refusals,
+    /// Refusals of a fenced writer.
+    stale_epoch_refusals,
+    /// Refusals since the log, the memory for pending records or the extents are full.
+    no_space_refusals,
+    /// Refusals since a bounded queue was full.
+    busy_refusals,
+    /// Frames or messages that did not decode.
+    malformed_frames,
+    /// Blocks whose checksum, identity or address was wrong when read.
+    crc_errors,
+    /// Pages whose records did not fit together.
+    pages_quarantined,
+    /// Pulls sent to peers.
+    gossip_pulls,
+    /// Batches received from peers that were new here.
+    gossip_batches,
+    /// Pulls of peers answered.
+    gossip_answers,
+    /// Epoch histories installed from a peer.
+    histories_fetched,
+    /// Page images written by coalescing.
+    coalesced_pages,
+    /// Records merged into them.
+    coalesced_records,
+    /// Index checkpoints made durable.
+    checkpoints,
+    /// Bytes of checkpoint parts written.
+    checkpoint_bytes,
+    /// Log bytes freed.
+    log_bytes_freed,
+    /// Extents handed out again after all in them was dead.
+    extents_reused,
+    /// Members declared beyond log retention.
+    members_beyond_retention,
+}

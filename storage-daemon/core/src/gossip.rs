@@ -1,0 +1,80 @@
+//! Fills gaps from peers: who the peers of a segment are, what is known of them, when to ask.
+//!
+//! A segment that is sure to be complete asks nothing. One that is behind, or that no writer has told its group's tail,
+//! compares SCLs with its peers in turn (a missing tail shows no gap) and pulls what it lacks. [`links`] keeps the
+//! connections, [`pull`] asks and takes answers, [`serve`] answers.
+
+mod links;
+mod pull;
+mod serve;
+
+pub(crate) use links::Links;
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use hexalog_protocol::message::Membership;
+use hexalog_protocol::{Lsn, SegmentId};
+
+/// A peer of one segment, as far as it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub segment: SegmentId,
+    pub address: SocketAddr,
+    /// Its SCL in its last answer.
+    pub scl: Option<Lsn>,
+    pub answered_us: Option<u64>,
+    /// It told that its log no longer reaches down to what this segment lacks.
+    pub is_beyond: bool,
+}
+
+/// What a segment knows of its peers, and when it asks next.
+#[derive(Debug)]
+pub(crate) struct SegmentGossip {
+    peers: Vec<Peer>,
+    next_peer: usize,
+    /// Nothing before this time.
+    pub next_us: u64,
+    /// Answers in a row that brought nothing: the pause grows with them.
+    quiet_answers: u32,
+    /// SCL when the segment was last looked at: while it moves by itself, there is no need to ask.
+    seen_scl: Lsn,
+    seen_us: u64,
+}
+
+/// The pause between questions grows up to this many times the interval.
+const PAUSE_FACTOR_MAX: u32 = 50;
+
+impl SegmentGossip {
+    pub fn new(own: SegmentId, membership: &Membership) -> SegmentGossip {
+        let others = membership.members.iter().filter(|member| member.segment != own);
+        let peers = others
+            .map(|member| Peer {
+                segment: member.segment,
+                address: member.address,
+                scl: None,
+                answered_us: None,
+                is_beyond: false,
+            })
+            .collect();
+        SegmentGossip { peers, next_peer: 0, next_us: 0, quiet_answers: 0, seen_scl: Lsn::ZERO, seen_us: 0 }
+    }
+
+    pub fn peers(&self) -> impl Iterator<Item = &Peer> + '_ {
+        self.peers.iter()
+    }
+
+    /// Epochs or members changed: what was learnt of beyond and quiet no longer holds.
+    pub fn restart(&mut self) {
+        self.quiet_answers = 0;
+        self.next_us = 0;
+        self.peers.iter_mut().for_each(|peer| peer.is_beyond = false);
+    }
+
+    fn peer_mut(&mut self, segment: SegmentId) -> Option<&mut Peer> {
+        self.peers.iter_mut().find(|peer| peer.segment == segment)
+    }
+
+    fn pause_us(&self, interval_us: u64) -> u64 {
+        interval_us * u64::from((1 << self.quiet_answers.min(8)).min(PAUSE_FACTOR_MAX))
+    }
+}

@@ -1,0 +1,170 @@
+//! Connections to peer shards: one an address, shared by all segments, made again with growing pauses.
+
+use crate::effects::{ConnectionId, Effect, Effects, Now};
+use crate::segment::SegmentKey;
+use crate::shard::Shard;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use hexalog_protocol::SegmentId;
+use hexalog_protocol::frame::PROTOCOL_VERSION;
+use hexalog_protocol::message::{Hello, Message, Role};
+
+/// First connection number of the core's own.
+const OWN_CONNECTIONS: u64 = 1 << 63;
+const RETRY_US_MIN: u64 = 50_000;
+const RETRY_US_MAX: u64 = 2_000_000;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LinkState {
+    Down { retry_at_us: u64 },
+    Connecting,
+    Up { since_us: u64 },
+}
+
+#[derive(Debug)]
+struct Link {
+    state: LinkState,
+    connection: ConnectionId,
+    retry_us: u64,
+}
+
+/// What was asked on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PeerRequest {
+    pub key: SegmentKey,
+    pub segment: SegmentId,
+    pub address: SocketAddr,
+    pub asked_us: u64,
+}
+
+/// All links of the shard.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    by_address: BTreeMap<SocketAddr, Link>,
+    by_connection: BTreeMap<ConnectionId, SocketAddr>,
+    pub(super) requests: BTreeMap<u64, PeerRequest>,
+    pub(super) requests_numbered: u64,
+    connections_numbered: u64,
+    /// When the segments were last looked at.
+    pub looked_us: u64,
+    pub retention_looked_us: u64,
+    pub(super) due_us: Option<u64>,
+    pub(super) answers: BTreeMap<u64, super::serve::LogAnswer>,
+    pub(super) answers_numbered: u64,
+}
+
+impl Links {
+    /// Whether a connection is one that the core asked for.
+    pub fn owns(&self, connection: ConnectionId) -> bool {
+        connection.0 >= OWN_CONNECTIONS
+    }
+
+    pub fn started(&mut self, now: Now) {
+        self.due_us = Some(now.monotonic_us);
+    }
+
+    pub fn next_due_us(&self) -> Option<u64> {
+        self.due_us
+    }
+
+    fn state(&self, address: SocketAddr) -> Option<LinkState> {
+        self.by_address.get(&address).map(|link| link.state)
+    }
+
+    /// Whether the link has been up for at least `age_us`.
+    pub fn is_up_since(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
+        matches!(self.state(address), Some(LinkState::Up { since_us }) if now.monotonic_us >= since_us + age_us)
+    }
+
+    /// Whether the link came up less than `age_us` ago.
+    pub fn is_young(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
+        matches!(self.state(address), Some(LinkState::Up { since_us }) if now.monotonic_us < since_us + age_us)
+    }
+
+    /// Whether a connection was tried and is not there.
+    pub fn is_down(&self, address: SocketAddr) -> bool {
+        matches!(self.state(address), Some(LinkState::Down { .. } | LinkState::Connecting))
+    }
+
+    pub(super) fn connection(&self, address: SocketAddr) -> Option<ConnectionId> {
+        let link = self.by_address.get(&address)?;
+        matches!(link.state, LinkState::Up { .. }).then_some(link.connection)
+    }
+
+    pub(super) fn address_of(&self, connection: ConnectionId) -> Option<SocketAddr> {
+        self.by_connection.get(&connection).copied()
+    }
+
+    /// Asks for a connection that is wanted and not there, unless it is too early.
+    pub(super) fn want(&mut self, address: SocketAddr, now: Now, effects: &mut Effects) {
+        let link = self.by_address.entry(address).or_insert(Link {
+            state: LinkState::Down { retry_at_us: 0 },
+            connection: ConnectionId(0),
+            retry_us: RETRY_US_MIN,
+        });
+        if let LinkState::Down { retry_at_us } = link.state
+            && now.monotonic_us >= retry_at_us
+        {
+            let connection = ConnectionId(OWN_CONNECTIONS + self.connections_numbered);
+            self.connections_numbered += 1;
+            (link.state, link.connection) = (LinkState::Connecting, connection);
+            self.by_connection.insert(connection, address);
+            effects.list.push(Effect::Connect(connection, address));
+        }
+    }
+
+    fn down(&mut self, connection: ConnectionId, now: Now) {
+        let Some(address) = self.by_connection.remove(&connection) else { return };
+        let link = self.by_address.get_mut(&address).expect("a connection has its link");
+        link.state = LinkState::Down { retry_at_us: now.monotonic_us + link.retry_us };
+        link.retry_us = (link.retry_us * 2).min(RETRY_US_MAX);
+        self.requests.retain(|_, request| request.address != address);
+    }
+}
+
+impl Shard {
+    pub(crate) fn on_link_up(&mut self, now: Now, connection: ConnectionId, effects: &mut Effects) {
+        let Some(address) = self.links.address_of(connection) else { return };
+        let link = self.links.by_address.get_mut(&address).expect("a connection has its link");
+        link.state = LinkState::Up { since_us: now.monotonic_us };
+        link.retry_us = RETRY_US_MIN;
+        let hello = Hello {
+            version_low: PROTOCOL_VERSION,
+            version_high: PROTOCOL_VERSION,
+            role: Role::Peer,
+            identity: &[],
+        };
+        Message::Hello(hello).encode(0, effects.send(connection));
+        self.links.due_us = Some(now.monotonic_us);
+    }
+
+    pub(crate) fn on_link_down(&mut self, now: Now, connection: ConnectionId) {
+        if self.links.owns(connection) {
+            self.links.down(connection, now);
+        }
+    }
+
+    /// A peer that does not keep to the protocol is left alone for a while.
+    pub(super) fn drop_link(&mut self, now: Now, connection: ConnectionId, effects: &mut Effects) {
+        self.links.down(connection, now);
+        effects.list.push(Effect::Close(connection));
+    }
+
+    /// Addresses that no segment names any more are closed.
+    pub(super) fn drop_unneeded_links(&mut self, effects: &mut Effects) {
+        let needed: Vec<SocketAddr> = self
+            .segments
+            .values()
+            .flat_map(|segment| segment.gossip.peers().map(|peer| peer.address))
+            .collect();
+        let stale: Vec<SocketAddr> =
+            self.links.by_address.keys().filter(|address| !needed.contains(address)).copied().collect();
+        for address in stale {
+            let link = self.links.by_address.remove(&address).expect("just listed");
+            if self.links.by_connection.remove(&link.connection).is_some() {
+                effects.list.push(Effect::Close(link.connection));
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Asks peers and takes their answers.
+
+use super::links::PeerRequest;
+use crate::effects::{ConnectionId, Effects, Now};
+use crate::segment::{Health, SegmentKey};
+use crate::shard::Shard;
+use alloc::vec::Vec;
+use hexalog_protocol::Lsn;
+use hexalog_protocol::frame::Frame;
+use hexalog_protocol::message::{
+    GossipPull, GossipPush, History, InstallHistory, Message, Refusal, RefusalReason, SegmentName,
+};
+use hexalog_storage_format::entry::Entry;
+
+/// A question without an answer for this long is given up.
+const ANSWER_US_MAX: u64 = 2_000_000;
+/// Peers that must have said that their log no longer reaches down before a segment gives up on log: with a write
+/// quorum of 4 of 6 every record that it lacks was at four of the other five.
+const BEYOND_PEERS_MIN: usize = 3;
+
+impl Shard {
+    /// Looks at every segment: which one should ask whom.
+    pub(crate) fn gossip_slice(&mut self, now: Now, effects: &mut Effects) {
+        if self.links.due_us.is_some_and(|due| now.monotonic_us < due)
+            && now.monotonic_us < self.links.looked_us + self.options.gossip_interval_us / 4
+        {
+            return;
+        }
+        self.links.looked_us = now.monotonic_us;
+        self.links.requests.retain(|_, request| now.monotonic_us < request.asked_us + ANSWER_US_MAX);
+        self.drop_unneeded_links(effects);
+        let keys: Vec<SegmentKey> = self.segments.keys().copied().collect();
+        for key in keys {
+            self.gossip_of_segment(key, now, effects);
+        }
+        self.links.due_us = Some(now.monotonic_us + self.options.gossip_interval_us);
+    }
+
+    fn gossip_of_segment(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+        let wants_scls = self.wants_member_scls();
+        let interval_us = self.options.gossip_interval_us;
+        let segment = self.segments.get_mut(&key).expect("just listed");
+        if segment.health != Health::Sound || segment.promised.epoch.0 == 0 {
+            return;
+        }
+        let scl = segment.scl;
+        if segment.gossip.seen_scl != scl {
+            (segment.gossip.seen_scl, segment.gossip.seen_us) = (scl, now.monotonic_us);
+            segment.gossip.quiet_answers = 0;
+        }
+        // While the writer's frames move it, it needs no one; a step that comes a little late is no reason to ask.
+        let stands_still = now.monotonic_us >= segment.gossip.seen_us + interval_us;
+        let (is_unsure, is_behind) = (segment.is_unsure(), segment.is_behind());
+        if is_unsure || wants_scls {
+            let addresses: Vec<_> = segment.gossip.peers().map(|peer| peer.address).collect();
+            addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
+        }
+        if wants_scls {
+            self.ask_all_for_scls(key, now, effects);
+        }
+        let segment = self.segments.get_mut(&key).expect("still there");
+        if is_unsure && stands_still && now.monotonic_us >= segment.gossip.next_us {
+            let pause = if is_behind { interval_us } else { segment.gossip.pause_us(interval_us) };
+            segment.gossip.next_us = now.monotonic_us + pause;
+            self.ask_next_peer(key, now, effects);
+        }
+    }
+
+    /// Asks those members whose SCL, as far as it is known, keeps log from being freed.
+    fn ask_all_for_scls(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+        let segment = &self.segments[&key];
+        let lagging: Vec<_> = segment
+            .gossip
+            .peers()
+            .filter(|peer| peer.scl.is_none_or(|scl| scl < segment.scl))
+            .map(|peer| (peer.segment, peer.address))
+            .collect();
+        for (peer, address) in lagging {
+            self.pull(key, peer, address, now, effects);
+        }
+    }
+
+    fn ask_next_peer(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        let count = segment.gossip.peers.len();
+        for step in 0..count {
+            let index = (segment.gossip.next_peer + step) % count;
+            let peer = &segment.gossip.peers[index];
+            let (id, address) = (peer.segment, peer.address);
+            if self.links.connection(address).is_some() {
+                segment.gossip.next_peer = (index + 1) % count;
+                return self.pull(key, id, address, now, effects);
+            }
+        }
+    }
+
+    /// One question, unless one to the same peer for the same segment is unanswered.
+    fn pull(
+        &mut self,
+        key: SegmentKey,
+        peer: hexalog_protocol::SegmentId,
+        address: core::net::SocketAddr,
+        now: Now,
+        effects: &mut Effects,
+    ) {
+        let Some(connection) = self.links.connection(address) else { return };
+        let is_asked = |request: &PeerRequest| request.key == key && request.segment == peer;
+        if self.links.requests.values().any(is_asked) {
+            return;
+        }
+        let segment = &self.segments[&key];
+        let question = GossipPull {
+            volume: key.0,
+            group: key.1,
+            writer: segment.promised,
+            membership_epoch: segment.membership.epoch,
+            after: segment.scl,
+            through: Lsn::MAX,
+            bytes_max: self.options.gossip_bytes_max,
+        };
+        let request = PeerRequest { key, segment: peer, address, asked_us: now.monotonic_us };
+        let request_id = self.note_request(request);
+        self.counters.gossip_pulls += 1;
+        Message::GossipPull(question).encode(request_id, effects.send(connection));
+    }
+
+    fn note_request(&mut self, request: PeerRequest) -> u64 {
+        self.links.requests_numbered += 1;
+        let request_id = self.links.requests_numbered;
+        self.links.requests.insert(request_id, request);
+        request_id
+    }
+
+    /// A frame on a connection that this shard made.
+    pub(crate) fn on_peer_frame(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        frame: &Frame<'_>,
+        effects: &mut Effects,
+    ) {
+        let Some(address) = self.links.address_of(connection) else { return };
+        let Ok(message) = Message::decode(frame) else {
+            self.counters.malformed_frames += 1;
+            return self.drop_link(now, connection, effects);
+        };
+        if matches!(message, Message::Welcome(_)) {
+            return;
+        }
+        let Some(request) = self.links.requests.remove(&frame.request_id) else { return };
+        if request.address != address {
+            return self.drop_link(now, connection, effects);
+        }
+        match message {
+            Message::GossipPush(push) => self.on_gossip_answer(now, &request, &push, effects),
+            Message::History(history) => self.on_history_fetched(&request, history, effects),
+            Message::Refusal(refusal) => self.on_peer_refusal(now, connection, &request, &refusal, effects),
+            _ => self.drop_link(now, connection, effects),
+        }
+    }
+
+    fn on_gossip_answer(
+        &mut self,
+        now: Now,
+        request: &PeerRequest,
+        push: &GossipPush<'_>,
+        effects: &mut Effects,
+    ) {
+        let key = request.key;
+        if (push.volume, push.group) != key || !self.segments.contains_key(&key) {
+            return;
+        }
+        let staged = self.stage_push(key, push).unwrap_or(0);
+        self.counters.gossip_batches += staged;
+        let segment = self.segments.get_mut(&key).expect("just seen");
+        if segment.check_gossip(push.writer, push.membership_epoch).is_err() {
+            return;
+        }
+        let scl = segment.scl;
+        let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
+        let is_beyond = push.scl > scl && !brings_next && push.log_from > scl && staged == 0;
+        let runs_reach = segment.runs.oldest_lsn().is_none_or(|oldest| push.scl >= oldest);
+        let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
+        peer.scl = Some(push.scl);
+        peer.answered_us = Some(now.monotonic_us);
+        peer.is_beyond = is_beyond;
+        if runs_reach || push.scl >= scl {
+            // It lacks nothing that this log no longer has: it was cut off too early.
+            segment.beyond_retention.remove(&request.segment);
+        }
+        if staged > 0 {
+            segment.gossip.quiet_answers = 0;
+            segment.gossip.next_us = 0;
+            segment.gossip.seen_us = 0;
+        } else {
+            segment.gossip.quiet_answers += 1;
+        }
+        if is_beyond {
+            self.consider_hydration(key);
+        }
+        self.submit_append(effects);
+    }
+
+    /// A segment whose missing log no peer has any more says so, durably, and counts for nothing.
+    fn consider_hydration(&mut self, key: SegmentKey) {
+        let segment = &self.segments[&key];
+        let beyond = segment.gossip.peers().filter(|peer| peer.is_beyond).count();
+        let may_have_it = segment.gossip.peers().any(|peer| {
+            let is_reachable = self.links.connection(peer.address).is_some();
+            is_reachable && !peer.is_beyond && peer.scl.is_none_or(|scl| scl > segment.scl)
+        });
+        if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health == Health::Sound {
+            let (volume, group) = key;
+            // Without room it is found again at the next answer.
+            let _ = self.stage_control(&Entry::NeedsHydration { volume, group });
+        }
+    }
+
+    /// A peer of a later epoch refuses: this segment is behind, and asks for the history. That, and never a data
+    /// request, is how it learns of an epoch that it missed.
+    fn on_peer_refusal(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        request: &PeerRequest,
+        refusal: &Refusal,
+        effects: &mut Effects,
+    ) {
+        let Some(segment) = self.segments.get_mut(&request.key) else { return };
+        segment.gossip.quiet_answers += 1;
+        let is_behind = refusal.reason == RefusalReason::StaleEpoch
+            && refusal.writer.epoch > segment.history.writer().epoch;
+        if is_behind {
+            let request_id = self.note_request(PeerRequest { asked_us: now.monotonic_us, ..*request });
+            let name = SegmentName { volume: request.key.0, group: request.key.1 };
+            Message::FetchHistory(name).encode(request_id, effects.send(connection));
+        }
+    }
+
+    fn on_history_fetched(&mut self, request: &PeerRequest, history: History, effects: &mut Effects) {
+        let key = request.key;
+        let Some(segment) = self.segments.get(&key) else { return };
+        let is_newer = history.history.writer().epoch > segment.history.writer().epoch;
+        if (history.volume, history.group) != key || !is_newer {
+            return;
+        }
+        if segment.check_history(&history.history, None).is_err() {
+            return;
+        }
+        let install = InstallHistory { volume: key.0, groups: Vec::new(), history: history.history };
+        if self.stage_history(key, &install, None).is_ok() {
+            self.counters.histories_fetched += 1;
+        }
+        self.submit_append(effects);
+    }
+}

@@ -1,0 +1,206 @@
+//! Answers pulls: from memory what is held there, from the log the rest, one device read an answer.
+
+use crate::effects::{Area, ConnectionId, Effects, IoResult};
+use crate::segment::SegmentKey;
+use crate::shard::{Io, Shard};
+use alloc::vec::Vec;
+use hexalog_protocol::Lsn;
+use hexalog_protocol::batch::{BATCH_BYTES_MAX, Batch};
+use hexalog_protocol::message::{GossipPull, GossipPush, Message, RefusalReason};
+use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::append::AppendHeader;
+use hexalog_storage_format::checkpoint::LogRun;
+use hexalog_storage_format::entry::{Entries, Entry};
+
+/// Reads of the log for peers in flight; beyond it they are told to come again.
+const LOG_READS_MAX: usize = 4;
+
+/// A pull that waits for the log.
+#[derive(Debug)]
+pub(crate) struct LogAnswer {
+    connection: ConnectionId,
+    request_id: u64,
+    pull: GossipPull,
+    run: LogRun,
+}
+
+/// Where the batches for an answer are.
+enum Source {
+    Memory,
+    Log(LogRun),
+    Nowhere,
+}
+
+impl Shard {
+    pub(crate) fn on_gossip_pull(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        pull: &GossipPull,
+        effects: &mut Effects,
+    ) {
+        let key = (pull.volume, pull.group);
+        let allowed = match self.segments.get(&key) {
+            None => Err(RefusalReason::UnknownSegment),
+            Some(segment) => segment.check_gossip(pull.writer, pull.membership_epoch),
+        };
+        if let Err(reason) = allowed {
+            return self.refuse(connection, request_id, reason, key, "gossip", effects);
+        }
+        self.counters.gossip_answers += 1;
+        match self.source_above(key, pull.after) {
+            Source::Nowhere => self.answer_pull(connection, request_id, pull, &[], effects),
+            Source::Memory => {
+                let batches = self.batches_from_memory(key, pull);
+                self.answer_pull(connection, request_id, pull, &batches, effects);
+            }
+            Source::Log(run) => self.read_run(connection, request_id, pull, run, effects),
+        }
+    }
+
+    /// The next batch of the chain above `after` is in memory if it links to it; else the log's run is asked.
+    fn source_above(&self, key: SegmentKey, after: Lsn) -> Source {
+        let segment = &self.segments[&key];
+        let held = segment.batches.above(after).next();
+        let run = segment.runs.first_above(after);
+        match (held, run) {
+            (Some(held), _) if held.backlink <= after => Source::Memory,
+            (Some(held), Some(run)) if held.first() <= run.first => Source::Memory,
+            (_, Some(run)) => Source::Log(*run),
+            (Some(_), None) => Source::Memory,
+            (None, None) => Source::Nowhere,
+        }
+    }
+
+    fn batches_from_memory(&self, key: SegmentKey, pull: &GossipPull) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut last = None;
+        for batch in self.segments[&key].batches.above(pull.after) {
+            let follows = last.is_none_or(|last| batch.backlink == last);
+            let fits = bytes.is_empty() || bytes.len() + batch.bytes.len() <= answer_bytes_max(pull);
+            if batch.first() > pull.through || !follows || !fits {
+                break;
+            }
+            bytes.extend_from_slice(&batch.bytes);
+            last = Some(batch.last());
+        }
+        bytes
+    }
+
+    fn read_run(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        pull: &GossipPull,
+        run: LogRun,
+        effects: &mut Effects,
+    ) {
+        if self.links.answers.len() >= LOG_READS_MAX {
+            let key = (pull.volume, pull.group);
+            return self.refuse(connection, request_id, RefusalReason::Busy, key, "log reads", effects);
+        }
+        self.links.answers_numbered += 1;
+        let answer = self.links.answers_numbered;
+        let waiting = LogAnswer { connection, request_id, pull: pull.clone(), run };
+        self.links.answers.insert(answer, waiting);
+        let buffer = AlignedBuffer::zeroed((run.end - run.position) as usize);
+        let offset = run.position % self.log.ring_bytes();
+        self.read(Io::GossipLog { answer }, Area::Log, offset, buffer, effects);
+    }
+
+    pub(crate) fn on_gossip_log_read(
+        &mut self,
+        answer: u64,
+        result: IoResult,
+        buffer: &AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let answer = self.links.answers.remove(&answer).expect("a read has its answer");
+        let LogAnswer { connection, request_id, pull, run } = answer;
+        if !self.connections.is_there(connection) {
+            return;
+        }
+        let key = (pull.volume, pull.group);
+        // Epochs may have changed while the device read.
+        let allowed = match self.segments.get(&key) {
+            None => Err(RefusalReason::UnknownSegment),
+            Some(segment) => segment.check_gossip(pull.writer, pull.membership_epoch),
+        };
+        if let Err(reason) = allowed {
+            return self.refuse(connection, request_id, reason, key, "gossip", effects);
+        }
+        if result != IoResult::Done {
+            return self.refuse(connection, request_id, RefusalReason::Busy, key, "log read failed", effects);
+        }
+        let batches = self.batches_from_log(&pull, run, buffer.bytes());
+        self.answer_pull(connection, request_id, &pull, &batches, effects);
+    }
+
+    /// Takes the segment's batches out of a stretch of the log. If it was freed and written anew meanwhile, or a
+    /// block is damaged, there are fewer or none: the peer asks again, or another.
+    fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> Vec<u8> {
+        let key = (pull.volume, pull.group);
+        let mut found: Vec<Batch<'_>> = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let Ok((header, _)) = AppendHeader::decode(&bytes[at..]) else { break };
+            let is_here = header.position == run.position + at as u64
+                && header.device == self.superblock.device
+                && header.append_bytes > 0;
+            let Ok(entries) = header.entries(&bytes[at..]) else {
+                self.counters.crc_errors += 1;
+                break;
+            };
+            if !is_here {
+                break;
+            }
+            for entry in Entries::new(entries).flatten() {
+                if let Entry::Batch { volume, batch } = entry
+                    && (volume, batch.group) == key
+                    && batch.last > pull.after
+                    && batch.first <= pull.through
+                {
+                    found.push(batch);
+                }
+            }
+            at += header.append_bytes as usize;
+        }
+        // In the chain's order, whatever order they came in.
+        found.sort_by_key(|batch| batch.first);
+        found.dedup_by_key(|batch| batch.first);
+        let mut out = Vec::new();
+        for batch in found {
+            if !out.is_empty() && out.len() + batch.bytes.len() > answer_bytes_max(pull) {
+                break;
+            }
+            out.extend_from_slice(batch.bytes);
+        }
+        out
+    }
+
+    fn answer_pull(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        pull: &GossipPull,
+        batches: &[u8],
+        effects: &mut Effects,
+    ) {
+        let segment = &self.segments[&(pull.volume, pull.group)];
+        let push = GossipPush {
+            volume: pull.volume,
+            group: pull.group,
+            writer: segment.promised,
+            membership_epoch: segment.membership.epoch,
+            scl: segment.scl,
+            log_from: segment.runs.oldest_lsn().unwrap_or(segment.scl.plus(1)),
+            batches,
+        };
+        Message::GossipPush(push).encode(request_id, effects.send(connection));
+    }
+}
+
+/// What fits into a frame beside the answer's head, and one batch more than was asked for if that is the least.
+fn answer_bytes_max(pull: &GossipPull) -> usize {
+    (pull.bytes_max as usize).min(BATCH_BYTES_MAX)
+}

@@ -1,0 +1,175 @@
+//! Pages of a segment: versions on the device, and records that are in none yet.
+//!
+//! Owns the index and the rule of what a read point needs. Reading, building and writing are carried out by
+//! [`build`], [`serve`] and [`coalesce`]; space by [`extents`].
+
+pub(crate) mod build;
+pub(crate) mod coalesce;
+pub(crate) mod extents;
+pub(crate) mod serve;
+
+use crate::segment::batches::{Batches, StoredBatch};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hexalog_protocol::record::starts_with_format;
+use hexalog_protocol::{Lsn, PageId};
+use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions};
+
+/// A record of a page that is in no version: its place in a held batch.
+#[derive(Clone, Debug)]
+pub(crate) struct PendingRecord {
+    pub lsn: Lsn,
+    pub batch: Arc<StoredBatch>,
+    pub index: u32,
+}
+
+impl PendingRecord {
+    pub fn operations(&self) -> &[u8] {
+        self.batch.operations(self.index as usize)
+    }
+
+    pub fn page_backlink(&self) -> Lsn {
+        self.batch.records[self.index as usize].page_backlink
+    }
+}
+
+/// All of one page.
+#[derive(Debug, Default)]
+pub(crate) struct PageEntry {
+    pub versions: PageVersions,
+    /// Oldest first.
+    pub pending: Vec<PendingRecord>,
+    /// Its records do not fit together: never served, never coalesced.
+    pub is_quarantined: bool,
+    /// A new version is being made.
+    pub is_coalescing: bool,
+}
+
+impl PageEntry {
+    /// LSN up to which all records are in versions.
+    pub fn merged_to(&self) -> Lsn {
+        let image = self.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
+        self.versions.delta.map_or(image, |delta| image.max(delta.to))
+    }
+}
+
+/// What must be put together for a page at a read point.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    pub image: Option<ImageRef>,
+    pub delta: Option<DeltaRef>,
+    /// Applied in order, after the delta's records.
+    pub records: Vec<PendingRecord>,
+}
+
+/// Pages of one segment.
+#[derive(Debug)]
+pub(crate) struct PageTable {
+    pages: BTreeMap<PageId, PageEntry>,
+}
+
+impl PageTable {
+    pub fn new() -> PageTable {
+        PageTable { pages: BTreeMap::new() }
+    }
+
+    pub fn get(&self, page: PageId) -> Option<&PageEntry> {
+        self.pages.get(&page)
+    }
+
+    pub fn get_mut(&mut self, page: PageId) -> Option<&mut PageEntry> {
+        self.pages.get_mut(&page)
+    }
+
+    pub fn count(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// Pages from `from` on.
+    pub fn range_from(&self, from: PageId) -> impl Iterator<Item = (PageId, &PageEntry)> + '_ {
+        self.pages.range(from..).map(|(page, entry)| (*page, entry))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (PageId, &PageEntry)> + '_ {
+        self.range_from(PageId(0))
+    }
+
+    /// Whether a record is in a version already: a replay meets such.
+    pub fn is_merged(&self, page: PageId, lsn: Lsn) -> bool {
+        self.pages.get(&page).is_some_and(|entry| lsn <= entry.merged_to())
+    }
+
+    /// Versions from a checkpoint.
+    pub fn restore(&mut self, page: PageId, versions: PageVersions) {
+        if versions.images.is_empty() && versions.delta.is_none() {
+            self.pages.remove(&page);
+        } else {
+            self.pages.insert(page, PageEntry { versions, ..PageEntry::default() });
+        }
+    }
+
+    /// Adds a durable record; returns how many wait now.
+    pub fn add(&mut self, page: PageId, record: PendingRecord) -> usize {
+        let entry = self.pages.entry(page).or_default();
+        debug_assert!(record.lsn > entry.merged_to());
+        match entry.pending.last() {
+            Some(last) if last.lsn >= record.lsn => {
+                let at = entry.pending.partition_point(|other| other.lsn < record.lsn);
+                if entry.pending.get(at).is_some_and(|other| other.lsn == record.lsn) {
+                    entry.pending[at] = record;
+                } else {
+                    entry.pending.insert(at, record);
+                }
+            }
+            _ => entry.pending.push(record),
+        }
+        entry.pending.len()
+    }
+
+    /// A record is nobody's any more.
+    pub fn annul(&mut self, page: PageId, lsn: Lsn) {
+        let Some(entry) = self.pages.get_mut(&page) else { return };
+        entry.pending.retain(|record| record.lsn != lsn);
+        // What did not fit together may have been the annulled record.
+        entry.is_quarantined = false;
+        if entry.pending.is_empty() && entry.versions == PageVersions::default() {
+            self.pages.remove(&page);
+        }
+    }
+
+    /// What a page at a read point is made of: the newest image not above it, the delta if it reaches beyond the
+    /// image, and the records after. A record that formats the page needs nothing before it. `None`: never written.
+    pub fn recipe(&self, page: PageId, read_point: Lsn) -> Option<Recipe> {
+        let entry = self.pages.get(&page)?;
+        let images = &entry.versions.images;
+        let image = images[..images.partition_point(|image| image.lsn <= read_point)].last().copied();
+        let image_lsn = image.map_or(Lsn::ZERO, |image| image.lsn);
+        let delta = entry.versions.delta.filter(|delta| delta.to > image_lsn && delta.from < read_point);
+        let end = entry.pending.partition_point(|record| record.lsn <= read_point);
+        let start = entry.pending[..end].partition_point(|record| record.lsn <= image_lsn);
+        let records = &entry.pending[start..end];
+        let format = records.iter().rposition(|record| starts_with_format(record.operations()));
+        if let Some(at) = format {
+            return Some(Recipe { image: None, delta: None, records: records[at..].to_vec() });
+        }
+        if image.is_none() && delta.is_none() && records.is_empty() {
+            return None;
+        }
+        Some(Recipe { image, delta, records: records.to_vec() })
+    }
+
+    pub fn invariants_full(&self, batches: &Batches, scl: Lsn, gc_floor: Lsn) {
+        for entry in self.pages.values() {
+            assert!(entry.pending.is_sorted_by(|a, b| a.lsn < b.lsn));
+            assert!(entry.versions.images.is_sorted_by(|a, b| a.lsn < b.lsn));
+            let newest = entry.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
+            assert!(newest <= scl.min(gc_floor), "coalesced only what is complete and below the floor");
+            for record in &entry.pending {
+                assert!(record.lsn > entry.merged_to(), "a merged record is let go");
+                let first = record.batch.first();
+                assert!(batches.get(first).is_some(), "a pending record's batch is held");
+            }
+        }
+    }
+}

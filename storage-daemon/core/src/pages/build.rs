@@ -1,0 +1,210 @@
+//! Puts a page together: image and delta from the device, submitted together, then the records in memory.
+//!
+//! Used for serving and for coalescing alike. Every block read is checked: checksum against the index, identity,
+//! own address. What does not hold is counted and never used.
+
+use super::Recipe;
+use crate::effects::{Area, ConnectionId, Effects, IoResult};
+use crate::segment::SegmentKey;
+use crate::shard::{Io, Shard};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use hexalog_protocol::message::ReadPage;
+use hexalog_protocol::record::{ApplyError, apply};
+use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
+use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::delta::{self, DeltaIdentity};
+
+/// What a page is built for.
+#[derive(Clone, Debug)]
+pub(crate) enum Purpose {
+    Serve { connection: ConnectionId, request_id: u64, read: ReadPage },
+    Coalesce,
+}
+
+/// A page that waits for the device.
+#[derive(Debug)]
+pub(crate) struct Build {
+    pub purpose: Purpose,
+    pub key: SegmentKey,
+    pub page: PageId,
+    pub read_point: Lsn,
+    pub recipe: Recipe,
+    image: Option<Page>,
+    delta: Option<Vec<u8>>,
+    reads_left: u8,
+    has_failed: bool,
+}
+
+/// Why a page could not be put together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum BuildError {
+    /// A block is not what the index says.
+    Damaged,
+    /// The records do not fit together.
+    Unfit(ApplyError),
+}
+
+/// Pages that wait for the device.
+#[derive(Debug, Default)]
+pub(crate) struct Builds {
+    running: BTreeMap<u64, Build>,
+    numbered: u64,
+    spare: Vec<AlignedBuffer>,
+}
+
+/// Read buffers kept for the next reads.
+const SPARE_BUFFERS_MAX: usize = 64;
+
+impl Builds {
+    pub fn count(&self) -> usize {
+        self.running.len()
+    }
+
+    fn page_buffer(&mut self) -> AlignedBuffer {
+        self.spare.pop().unwrap_or_else(|| AlignedBuffer::zeroed(PAGE_SIZE))
+    }
+}
+
+impl Shard {
+    /// Begins a build; without anything on the device it ends at once.
+    pub(crate) fn begin_build(
+        &mut self,
+        purpose: Purpose,
+        key: SegmentKey,
+        page: PageId,
+        read_point: Lsn,
+        recipe: Recipe,
+        effects: &mut Effects,
+    ) {
+        let (image, delta) = (recipe.image, recipe.delta);
+        let reads_left = u8::from(image.is_some()) + u8::from(delta.is_some());
+        let build = Build {
+            purpose,
+            key,
+            page,
+            read_point,
+            recipe,
+            image: None,
+            delta: None,
+            reads_left,
+            has_failed: false,
+        };
+        if reads_left == 0 {
+            return self.finish_build(build, effects);
+        }
+        self.builds.numbered += 1;
+        let number = self.builds.numbered;
+        if let Some(image) = image {
+            let buffer = self.builds.page_buffer();
+            self.read(
+                Io::PageImage { build: number },
+                Area::Extents,
+                image.address.offset(),
+                buffer,
+                effects,
+            );
+        }
+        if let Some(delta) = delta {
+            let buffer = AlignedBuffer::zeroed(delta.bytes as usize);
+            self.read(
+                Io::PageDelta { build: number },
+                Area::Extents,
+                delta.address.offset(),
+                buffer,
+                effects,
+            );
+        }
+        self.builds.running.insert(number, build);
+    }
+
+    pub(crate) fn on_image_read(
+        &mut self,
+        number: u64,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let build = self.builds.running.get_mut(&number).expect("a read has its build");
+        build.image = Page::from_bytes(buffer.bytes());
+        if self.builds.spare.len() < SPARE_BUFFERS_MAX {
+            self.builds.spare.push(buffer);
+        }
+        self.build_read_ended(number, result, effects);
+    }
+
+    pub(crate) fn on_delta_read(
+        &mut self,
+        number: u64,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let build = self.builds.running.get_mut(&number).expect("a read has its build");
+        build.delta = Some(buffer.bytes().to_vec());
+        self.build_read_ended(number, result, effects);
+    }
+
+    fn build_read_ended(&mut self, number: u64, result: IoResult, effects: &mut Effects) {
+        let build = self.builds.running.get_mut(&number).expect("the caller found it");
+        build.has_failed |= result != IoResult::Done;
+        build.reads_left -= 1;
+        if build.reads_left == 0 {
+            let build = self.builds.running.remove(&number).expect("just seen");
+            self.finish_build(build, effects);
+        }
+    }
+
+    fn finish_build(&mut self, mut build: Build, effects: &mut Effects) {
+        let built = build.assemble(self.superblock.device);
+        match build.purpose.clone() {
+            Purpose::Serve { connection, request_id, read } => {
+                self.finish_serving(connection, request_id, read, &build, built, effects);
+            }
+            Purpose::Coalesce => self.finish_coalescing(&build, built, effects),
+        }
+    }
+}
+
+impl Build {
+    fn assemble(&mut self, device: DeviceId) -> Result<Page, BuildError> {
+        if self.has_failed {
+            return Err(BuildError::Damaged);
+        }
+        let volume = self.key.0;
+        let mut page = match self.recipe.image {
+            None => Page::new(volume, self.page),
+            Some(image) => {
+                let page = self.image.take().ok_or(BuildError::Damaged)?;
+                let is_it = page.crc() == image.crc
+                    && page.verify(volume, self.page)
+                    && page.is_at(device, image.address.0)
+                    && page.lsn() == image.lsn;
+                if !is_it {
+                    return Err(BuildError::Damaged);
+                }
+                page
+            }
+        };
+        if let Some(named) = self.recipe.delta {
+            let offset = named.address.offset();
+            let identity = DeltaIdentity { device, offset, volume, page: self.page, from: named.from };
+            let block = self.delta.as_deref().unwrap_or_default();
+            let records = delta::decode(block, &identity, named.crc).map_err(|_| BuildError::Damaged)?;
+            let base = page.lsn();
+            for record in records.iter().filter(|record| record.lsn > base && record.lsn <= self.read_point) {
+                apply(&mut page, record.lsn, record.page_backlink, record.operations)
+                    .map_err(BuildError::Unfit)?;
+            }
+        }
+        let base = page.lsn();
+        for record in self.recipe.records.iter().filter(|record| record.lsn > base) {
+            apply(&mut page, record.lsn, record.page_backlink(), record.operations())
+                .map_err(BuildError::Unfit)?;
+        }
+        // A page that only ever existed as zeros has no identity in its bytes yet.
+        page.set_identity(volume, self.page);
+        assert!(page.lsn() <= self.read_point, "nothing above the read point is in it");
+        Ok(page)
+    }
+}

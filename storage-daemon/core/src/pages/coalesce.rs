@@ -1,0 +1,219 @@
+//! Makes new page versions from records, oldest log first, long chains before that; many pages in one large write.
+//!
+//! Only records <= `Segment::coalesce_limit` are taken: complete, durable in the volume, and not above the durable
+//! floor, so that no read point in use lies between the new version and the records that it replaces. A record is
+//! let go in memory when its version is written; the log keeps it until a checkpoint names the version.
+
+use super::build::{Build, BuildError, Purpose};
+use crate::effects::{Area, Effect, Effects, IoResult, Now};
+use crate::segment::SegmentKey;
+use crate::shard::{Io, Shard};
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::format;
+use alloc::vec::Vec;
+use hexalog_protocol::{PAGE_SIZE, Page, PageId};
+use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
+use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::checkpoint::ImageRef;
+
+/// Pages of one round: half a MiB of images, a few hundred microseconds of work spread over their reads.
+const ROUND_PAGES_MAX: usize = 64;
+/// Held batches looked at for candidates in one slice.
+const BATCHES_LOOKED_AT_MAX: usize = 256;
+/// After a round that found nothing to do, wait this long.
+const REST_US: u64 = 20_000;
+/// No write frame for this long is a pause: everything pending is coalesced then.
+const PAUSE_US: u64 = 200_000;
+
+/// The state of coalescing: at most one round at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Coalescer {
+    long_chains: BTreeSet<(SegmentKey, PageId)>,
+    /// Pages of the round that wait for the device.
+    building: usize,
+    built: VecDeque<(SegmentKey, Page)>,
+    writing: Vec<(SegmentKey, PageId, ImageRef)>,
+    rest_until_us: u64,
+}
+
+impl Coalescer {
+    /// A page has many records.
+    pub fn note_long_chain(&mut self, key: SegmentKey, page: PageId) {
+        self.long_chains.insert((key, page));
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.building == 0 && self.built.is_empty() && self.writing.is_empty()
+    }
+}
+
+impl Shard {
+    /// Begins a round if one is due; true if it did.
+    pub(crate) fn coalesce_slice(&mut self, now: Now, effects: &mut Effects) -> bool {
+        let rests = now.monotonic_us < self.coalescer.rest_until_us && !self.is_coalescing_urgent();
+        if !self.coalescer.is_idle() || rests || !self.coalescing_is_due(now) {
+            return false;
+        }
+        let chosen = self.choose_pages();
+        if chosen.is_empty() {
+            self.coalescer.rest_until_us = now.monotonic_us + REST_US;
+            return false;
+        }
+        self.coalescer.building = chosen.len();
+        for (key, page) in chosen {
+            let segment = self.segments.get_mut(&key).expect("just chosen");
+            let limit = segment.coalesce_limit();
+            let recipe = segment.pages.recipe(page, limit).expect("it has records");
+            segment.pages.get_mut(page).expect("it has records").is_coalescing = true;
+            self.begin_build(Purpose::Coalesce, key, page, limit, recipe, effects);
+        }
+        true
+    }
+
+    fn is_coalescing_urgent(&self) -> bool {
+        let reaches_back = self.log.durable().position - self.replay_point().position;
+        self.pending.bytes() > self.options.pending_bytes_max / 2 || reaches_back > self.log.ring_bytes() / 4
+    }
+
+    fn coalescing_is_due(&self, now: Now) -> bool {
+        if self.pending.count() == 0 {
+            return false;
+        }
+        let reaches_back = self.log.durable().position - self.replay_point().position;
+        let is_paused = now.monotonic_us >= self.last_write_us + PAUSE_US;
+        let is_worthwhile = self.pending.bytes() > self.options.pending_bytes_max / 8
+            || reaches_back > self.options.checkpoint_log_bytes
+            || !self.coalescer.long_chains.is_empty();
+        is_paused || self.is_coalescing_urgent() || (is_worthwhile && !self.log.is_in_flight())
+    }
+
+    fn choose_pages(&mut self) -> Vec<(SegmentKey, PageId)> {
+        let mut chosen = BTreeSet::new();
+        while chosen.len() < ROUND_PAGES_MAX {
+            let Some((key, page)) = self.coalescer.long_chains.pop_first() else { break };
+            if self.is_candidate(key, page) {
+                chosen.insert((key, page));
+            }
+        }
+        for (key, first) in self.pending.oldest_first().take(BATCHES_LOOKED_AT_MAX) {
+            if chosen.len() >= ROUND_PAGES_MAX {
+                break;
+            }
+            let batch = self.segments[&key].batches.get(first).expect("the ledger names held batches");
+            for record in &batch.records {
+                if chosen.len() < ROUND_PAGES_MAX && self.is_candidate(key, record.page) {
+                    chosen.insert((key, record.page));
+                }
+            }
+        }
+        chosen.into_iter().collect()
+    }
+
+    fn is_candidate(&self, key: SegmentKey, page: PageId) -> bool {
+        let Some(segment) = self.segments.get(&key) else { return false };
+        let Some(entry) = segment.pages.get(page) else { return false };
+        let has_records = entry.pending.first().is_some_and(|record| record.lsn <= segment.coalesce_limit());
+        has_records && !entry.is_quarantined && !entry.is_coalescing
+    }
+
+    pub(crate) fn finish_coalescing(
+        &mut self,
+        build: &Build,
+        built: Result<Page, BuildError>,
+        effects: &mut Effects,
+    ) {
+        match built {
+            Ok(page) => self.coalescer.built.push_back((build.key, page)),
+            Err(BuildError::Damaged) => {
+                self.note_damaged_block(build, effects);
+                self.quarantine(build.key, build.page, effects, "its image on the device is damaged");
+                self.coalescing_ended(build.key, build.page);
+            }
+            Err(BuildError::Unfit(error)) => {
+                self.quarantine(build.key, build.page, effects, &format!("{error:?}"));
+                self.coalescing_ended(build.key, build.page);
+            }
+        }
+        self.coalescer.building -= 1;
+        if self.coalescer.building == 0 {
+            self.write_built_pages(effects);
+        }
+    }
+
+    fn coalescing_ended(&mut self, key: SegmentKey, page: PageId) {
+        let segment = self.segments.get_mut(&key).expect("segments stay");
+        if let Some(entry) = segment.pages.get_mut(page) {
+            entry.is_coalescing = false;
+        }
+    }
+
+    /// Writes as many built pages as the open extent takes in one piece. Not flushed here: the checkpoint that will
+    /// name them flushes first.
+    fn write_built_pages(&mut self, effects: &mut Effects) {
+        let count = self.coalescer.built.len() as u64;
+        if count == 0 || !matches!(self.phase, crate::shard::Phase::Running) {
+            return self.give_up_round();
+        }
+        let Some((offset, fitting)) = self.extents.allocate_pages(count, PAGE_SIZE as u64) else {
+            return self.give_up_round();
+        };
+        let mut buffer = AlignedBuffer::zeroed(fitting as usize * PAGE_SIZE);
+        assert!(self.coalescer.writing.is_empty());
+        for index in 0..fitting {
+            let (key, mut page) = self.coalescer.built.pop_front().expect("counted");
+            let address = BlockAddress::new(AREA_EXTENTS, offset + index * PAGE_SIZE as u64);
+            page.seal_for_device(self.superblock.device, address.0);
+            let start = index as usize * PAGE_SIZE;
+            buffer.bytes_mut()[start..start + PAGE_SIZE].copy_from_slice(page.bytes());
+            let image = ImageRef { lsn: page.lsn(), address, crc: page.crc() };
+            self.coalescer.writing.push((key, page.id(), image));
+        }
+        let token = self.token(Io::CoalescedPages);
+        effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: false });
+    }
+
+    /// Without space the records stay where they are; a checkpoint may make some.
+    fn give_up_round(&mut self) {
+        for (key, page) in core::mem::take(&mut self.coalescer.built) {
+            self.coalescing_ended(key, page.id());
+        }
+    }
+
+    pub(crate) fn on_pages_written(&mut self, result: IoResult, effects: &mut Effects) {
+        let writing = core::mem::take(&mut self.coalescer.writing);
+        if let IoResult::Failed(errno) = result {
+            return self.fail("writing page versions", errno, effects);
+        }
+        for (key, page, image) in writing {
+            self.coalescing_ended(key, page);
+            self.take_in_version(key, page, image);
+        }
+        self.write_built_pages(effects);
+    }
+
+    /// A new version stands on the device: the records in it are let go, and so are versions that no read point
+    /// needs any more: all below the newest one not above the floor.
+    fn take_in_version(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
+        let segment = self.segments.get_mut(&key).expect("segments stay");
+        let floor = segment.gc_floor;
+        let entry = segment.pages.get_mut(page).expect("a page with records stays");
+        assert!(image.lsn > entry.merged_to(), "a version is newer than the last");
+        assert!(image.lsn <= floor.min(segment.scl), "only what is complete and below the floor");
+        entry.versions.images.push(image);
+        let merged = entry.pending.partition_point(|record| record.lsn <= image.lsn);
+        for record in entry.pending.drain(..merged) {
+            segment.batches.merged(record.batch.first(), key, &mut self.pending);
+        }
+        let kept_from = entry.versions.images.partition_point(|image| image.lsn <= floor).saturating_sub(1);
+        for dead in entry.versions.images.drain(..kept_from) {
+            self.extents.release(dead.address);
+        }
+        let oldest = entry.versions.images[0].lsn;
+        if let Some(delta) = entry.versions.delta.take_if(|delta| delta.to <= oldest) {
+            self.extents.release(delta.address);
+        }
+        self.checkpointer.note_changed(key, page);
+        self.counters.coalesced_pages += 1;
+        self.counters.coalesced_records += merged as u64;
+    }
+}

@@ -1,0 +1,113 @@
+//! Answers `page @ read point`.
+
+use super::build::{Build, BuildError, Purpose};
+use crate::effects::{ConnectionId, Effect, Effects};
+use crate::segment::SegmentKey;
+use crate::shard::Shard;
+use alloc::format;
+use hexalog_protocol::message::{Message, PageImage, ReadPage, RefusalReason};
+use hexalog_protocol::{Page, PageId};
+
+impl Shard {
+    pub(crate) fn on_read_page(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        read: ReadPage,
+        effects: &mut Effects,
+    ) {
+        let key = (read.volume, read.group);
+        let allowed = match self.segments.get(&key) {
+            None => Err(RefusalReason::UnknownSegment),
+            Some(segment) if !segment.holds_page(read.page) => Err(RefusalReason::Malformed),
+            Some(segment) => segment.check_read(&read),
+        };
+        if let Err(reason) = allowed {
+            return self.refuse(connection, request_id, reason, key, "read", effects);
+        }
+        let pages = &self.segments[&key].pages;
+        if pages.get(read.page).is_some_and(|entry| entry.is_quarantined) {
+            let detail = format!("{:?}", read.page);
+            return self.refuse(connection, request_id, RefusalReason::Quarantined, key, &detail, effects);
+        }
+        let Some(recipe) = pages.recipe(read.page, read.read_point) else {
+            // Complete, and no record of it: it was never written.
+            self.counters.reads += 1;
+            let answer = PageImage { page: read.page, read_point: read.read_point, image: &[] };
+            return Message::PageImage(answer).encode(request_id, effects.send(connection));
+        };
+        if recipe.image.is_some() || recipe.delta.is_some() {
+            if self.builds.count() >= self.options.reads_in_flight_max {
+                return self.refuse(connection, request_id, RefusalReason::Busy, key, "reads", effects);
+            }
+            self.counters.reads_from_device += 1;
+        }
+        let (page, read_point) = (read.page, read.read_point);
+        let purpose = Purpose::Serve { connection, request_id, read };
+        self.begin_build(purpose, key, page, read_point, recipe, effects);
+    }
+
+    pub(crate) fn finish_serving(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        read: ReadPage,
+        build: &Build,
+        built: Result<Page, BuildError>,
+        effects: &mut Effects,
+    ) {
+        if !self.connections.is_there(connection) {
+            return;
+        }
+        match built {
+            Ok(mut page) => {
+                page.seal_for_wire();
+                self.counters.reads += 1;
+                let (page_id, read_point) = (read.page, read.read_point);
+                let answer = PageImage { page: page_id, read_point, image: page.bytes() };
+                Message::PageImage(answer).encode(request_id, effects.send(connection));
+            }
+            Err(BuildError::Damaged) if self.was_superseded(build) => {
+                // A newer version took its place while the read was on its way, and the extent was used again.
+                self.on_read_page(connection, request_id, read, effects);
+            }
+            Err(BuildError::Damaged) => {
+                self.note_damaged_block(build, effects);
+                let detail = format!("{:?}: a block is not what the index says", read.page);
+                self.refuse(connection, request_id, RefusalReason::Damaged, build.key, &detail, effects);
+            }
+            Err(BuildError::Unfit(error)) => {
+                self.quarantine(build.key, build.page, effects, &format!("{error:?}"));
+                let detail = format!("{:?}", read.page);
+                self.refuse(connection, request_id, RefusalReason::Quarantined, build.key, &detail, effects);
+            }
+        }
+    }
+
+    /// Whether the image that a build read is no longer the page's.
+    pub(crate) fn was_superseded(&self, build: &Build) -> bool {
+        let entry = self.segments.get(&build.key).and_then(|segment| segment.pages.get(build.page));
+        let Some(image) = build.recipe.image else { return false };
+        !entry.is_some_and(|entry| entry.versions.images.contains(&image))
+    }
+
+    pub(crate) fn note_damaged_block(&mut self, build: &Build, effects: &mut Effects) {
+        self.counters.crc_errors += 1;
+        let address = build.recipe.image.map(|image| image.address.offset());
+        let text = format!(
+            "block of {:?} of {} {:?} at extents offset {address:?} is damaged: not served",
+            build.page, build.key.0, build.key.1
+        );
+        effects.list.push(Effect::Log(text));
+    }
+
+    pub(crate) fn quarantine(&mut self, key: SegmentKey, page: PageId, effects: &mut Effects, why: &str) {
+        let segment = self.segments.get_mut(&key).expect("a build has its segment");
+        let Some(entry) = segment.pages.get_mut(page) else { return };
+        if !core::mem::replace(&mut entry.is_quarantined, true) {
+            self.counters.pages_quarantined += 1;
+            let text = format!("ALARM: {page:?} of {} {:?} is quarantined: {why}", key.0, key.1);
+            effects.list.push(Effect::Log(text));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What is not yet in page versions, over all segments of the shard: how much memory it takes and how far back
+//! in the log it reaches.
+
+use crate::segment::SegmentKey;
+use alloc::collections::BTreeSet;
+use hexalog_protocol::Lsn;
+
+/// The ledger of batches that are held in memory since a record of theirs is in no page version.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    bytes: usize,
+    /// By log position, so that the oldest is found first: it holds the log back.
+    batches: BTreeSet<(u64, SegmentKey, Lsn)>,
+}
+
+impl Pending {
+    pub fn add(&mut self, position: u64, segment: SegmentKey, first: Lsn, bytes: usize) {
+        let is_new = self.batches.insert((position, segment, first));
+        assert!(is_new, "a batch is held once");
+        self.bytes += bytes;
+    }
+
+    pub fn remove(&mut self, position: u64, segment: SegmentKey, first: Lsn, bytes: usize) {
+        let was_there = self.batches.remove(&(position, segment, first));
+        assert!(was_there, "a batch is let go once");
+        assert!(self.bytes >= bytes);
+        self.bytes -= bytes;
+    }
+
+    /// Bytes of memory that all held batches take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Batches held.
+    pub fn count(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Position of the oldest append with a record in no page version.
+    pub fn oldest_position(&self) -> Option<u64> {
+        self.batches.first().map(|(position, ..)| *position)
+    }
+
+    /// Held batches, oldest append first.
+    pub fn oldest_first(&self) -> impl Iterator<Item = (SegmentKey, Lsn)> + '_ {
+        self.batches.iter().map(|(_, segment, first)| (*segment, *first))
+    }
+}

@@ -1,0 +1,450 @@
+//! A start: superblock → checkpoint → log scan → flush → new log incarnation → ready.
+//!
+//! The scan takes an append only if run, sequence, position and the checksum of the append before it fit. The very
+//! last append may be torn and is dropped. If an append of the same run lies beyond a bad one, the log is damaged and
+//! the shard stops: with one append in flight at a time, what comes after was written when the bad one was whole.
+//! After the scan the log is flushed before any SCL is told: after a process was killed, the scan may read what the
+//! device has not kept. The new incarnation is durable before the first append.
+
+use crate::apply::{LogPlace, Moved};
+use crate::checkpoint::Part;
+use crate::effects::{Area, Effect, Effects, IoResult, Now};
+use crate::log::{Durable, ReplayPoint};
+use crate::segment::Segment;
+use crate::shard::{Io, Phase, Shard};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use hexalog_protocol::codec::{Malformed, Reader};
+use hexalog_storage_format::address::BlockAddress;
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use hexalog_storage_format::append::AppendHeader;
+use hexalog_storage_format::checkpoint::{Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PartHeader};
+use hexalog_storage_format::entry::Entries;
+use hexalog_storage_format::superblock::{LOG_SPANS_MAX, LogSpan, Superblock};
+
+/// Bytes of one read of the scan.
+const SCAN_BYTES: u64 = 1 << 20;
+
+/// How far a start has come.
+#[derive(Debug)]
+pub(crate) enum Recovery {
+    Superblock,
+    /// Parts read so far, newest first, and the one that is being read.
+    Chain {
+        parts: Vec<(PartHeader, Part, Vec<u8>)>,
+        reading: Part,
+    },
+    /// The append at `at` is looked for next; `end` is where the log ends if it is not there.
+    Scan {
+        end: ReplayPoint,
+        at: u64,
+    },
+    /// Blocks beyond the end are searched, up to `until`.
+    Beyond {
+        end: ReplayPoint,
+        at: u64,
+        until: u64,
+    },
+    Flush {
+        end: ReplayPoint,
+    },
+    Mark {
+        end: ReplayPoint,
+        superblock: Superblock,
+    },
+}
+
+/// What stands at a place where an append may be.
+enum Found {
+    Append(AppendHeader, u32),
+    /// Its length goes beyond what has been read.
+    Partly(u64),
+    Nothing,
+}
+
+impl Recovery {
+    pub fn begin() -> Recovery {
+        Recovery::Superblock
+    }
+}
+
+impl Shard {
+    fn go_on(&mut self, recovery: Recovery) {
+        self.phase = Phase::Starting(recovery);
+    }
+
+    /// The start cannot go on; nothing has been written.
+    fn give_up(&mut self, reason: String, effects: &mut Effects) {
+        self.phase = Phase::Dead;
+        effects.list.push(Effect::Halt { reason, reads_go_on: false });
+    }
+
+    pub(crate) fn on_recovery_read(
+        &mut self,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
+        let Phase::Starting(recovery) = core::mem::replace(&mut self.phase, Phase::Dead) else { return };
+        if let IoResult::Failed(errno) = result {
+            return self.give_up(format!("reading the device at start failed with errno {errno}"), effects);
+        }
+        match recovery {
+            Recovery::Superblock => self.take_superblock(buffer.bytes(), effects),
+            Recovery::Chain { parts, reading } => self.take_part(parts, reading, buffer.bytes(), effects),
+            Recovery::Scan { end, at } => self.scan(end, at, buffer.bytes(), effects),
+            Recovery::Beyond { end, at, until } => {
+                self.search_beyond(end, at, until, buffer.bytes(), effects)
+            }
+            Recovery::Flush { .. } | Recovery::Mark { .. } => unreachable!("nothing is read in these"),
+        }
+    }
+
+    fn take_superblock(&mut self, area: &[u8], effects: &mut Effects) {
+        let Some(superblock) = Superblock::newest(area) else {
+            let text = "no valid superblock: this is not a formatted device, or both slots are damaged";
+            return self.give_up(String::from(text), effects);
+        };
+        let ours = (self.options.log_bytes, self.options.extents_bytes, self.options.extent_bytes);
+        let its = (superblock.log_bytes, superblock.extents_bytes, superblock.extent_bytes);
+        if ours != its {
+            let text = format!(
+                "the device was formatted with log, extents and extent of {its:?} bytes, not {ours:?}"
+            );
+            return self.give_up(text, effects);
+        }
+        self.superblock = superblock;
+        if self.superblock.checkpoint_bytes == 0 {
+            return self.begin_scan(effects);
+        }
+        let reading = Part { address: self.superblock.checkpoint, bytes: self.superblock.checkpoint_bytes };
+        self.read_part(Vec::new(), reading, effects);
+    }
+
+    fn read_part(&mut self, parts: Vec<(PartHeader, Part, Vec<u8>)>, reading: Part, effects: &mut Effects) {
+        let bytes = u64::from(reading.bytes);
+        let is_inside = bytes > 0
+            && bytes.is_multiple_of(BLOCK_BYTES as u64)
+            && reading.address.offset() + bytes <= self.options.extents_bytes;
+        if !is_inside {
+            return self.give_up(String::from("the checkpoint names a part outside the device"), effects);
+        }
+        self.go_on(Recovery::Chain { parts, reading });
+        let buffer = AlignedBuffer::zeroed(reading.bytes as usize);
+        self.read(Io::Recovery, Area::Extents, reading.address.offset(), buffer, effects);
+    }
+
+    fn take_part(
+        &mut self,
+        mut parts: Vec<(PartHeader, Part, Vec<u8>)>,
+        reading: Part,
+        bytes: &[u8],
+        effects: &mut Effects,
+    ) {
+        let fits = |header: &PartHeader| {
+            let follows = match parts.last() {
+                None => header.generation == self.superblock.checkpoint_generation,
+                Some((later, ..)) => header.index + 1 == later.index && header.generation <= later.generation,
+            };
+            follows && header.device == self.superblock.device && header.offset == reading.address.offset()
+        };
+        let (header, items) = match PartHeader::decode(bytes) {
+            Ok((header, items)) if fits(&header) => (header, items),
+            _ => {
+                let text =
+                    format!("checkpoint part at extents offset {} is damaged", reading.address.offset());
+                return self.give_up(text, effects);
+            }
+        };
+        parts.push((header, reading, items.to_vec()));
+        if header.flags & PART_BEGINS_CHAIN == 0 {
+            let before = Part { address: header.previous, bytes: header.previous_bytes };
+            return self.read_part(parts, before, effects);
+        }
+        if let Err(malformed) = self.restore_checkpoint(&parts) {
+            return self.give_up(format!("the index checkpoint does not decode: {malformed}"), effects);
+        }
+        self.begin_scan(effects);
+    }
+
+    /// Takes the items of all parts, oldest first.
+    fn restore_checkpoint(&mut self, parts: &[(PartHeader, Part, Vec<u8>)]) -> Result<(), Malformed> {
+        let mut checkpoints = 0;
+        for (header, part, items) in parts.iter().rev() {
+            checkpoints += u32::from(header.flags & PART_ENDS_CHECKPOINT != 0);
+            if !self.extents.restore(part.address) {
+                return Err(Malformed { what: "part address" });
+            }
+            let mut reader = Reader::new(items);
+            while reader.remaining() > 0 {
+                self.restore_item(Item::decode(&mut reader)?)?;
+            }
+        }
+        let addresses: Vec<BlockAddress> = self
+            .segments
+            .values()
+            .flat_map(|segment| segment.pages.iter())
+            .flat_map(|(_, entry)| {
+                let images = entry.versions.images.iter().map(|image| image.address);
+                images.chain(entry.versions.delta.iter().map(|delta| delta.address)).collect::<Vec<_>>()
+            })
+            .collect();
+        for address in addresses {
+            if !self.extents.restore(address) {
+                return Err(Malformed { what: "version address" });
+            }
+        }
+        let generation = self.superblock.checkpoint_generation;
+        let chain = parts.iter().rev().map(|(_, part, _)| *part).collect();
+        self.checkpointer.restore(chain, checkpoints, generation);
+        self.extents.checkpoint_begins(generation);
+        Ok(())
+    }
+
+    fn restore_item(&mut self, item: Item) -> Result<(), Malformed> {
+        let unknown = Malformed { what: "item of an unknown segment" };
+        match item {
+            Item::Segment(image) => {
+                let key = (image.volume, image.group);
+                let mut segment = Segment::from_image(image);
+                if let Some(before) = self.segments.remove(&key) {
+                    segment.runs = before.runs;
+                    segment.pages = before.pages;
+                }
+                self.segments.insert(key, segment);
+            }
+            Item::Pages(volume, group, pages) => {
+                let segment = self.segments.get_mut(&(volume, group)).ok_or(unknown)?;
+                for (page, versions) in pages {
+                    segment.pages.restore(page, versions);
+                }
+            }
+            Item::Runs(volume, group, runs) => {
+                let (head, replay) = (self.superblock.log_head, self.superblock.replay_from);
+                let segment = self.segments.get_mut(&(volume, group)).ok_or(unknown)?;
+                // What was freed since is gone; what the scan will meet it finds itself.
+                for run in runs.into_iter().filter(|run| run.position >= head && run.position < replay) {
+                    segment.runs.restore(run);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_scan(&mut self, effects: &mut Effects) {
+        let end = ReplayPoint {
+            position: self.superblock.replay_from,
+            sequence: self.superblock.replay_sequence,
+            previous_crc: self.superblock.replay_previous_crc,
+        };
+        self.read_log(end, end.position, 0, effects);
+    }
+
+    /// Reads at least `bytes_min` of the log from `at`, as far as the ring goes in one piece.
+    fn read_log(&mut self, end: ReplayPoint, at: u64, bytes_min: u64, effects: &mut Effects) {
+        let ring = self.options.log_bytes;
+        let offset = at % ring;
+        let bytes = SCAN_BYTES.max(bytes_min).min(ring - offset);
+        self.go_on(Recovery::Scan { end, at });
+        self.read(Io::Recovery, Area::Log, offset, AlignedBuffer::zeroed(bytes as usize), effects);
+    }
+
+    /// Takes appends from a piece of the log that begins at `at`.
+    fn scan(&mut self, mut end: ReplayPoint, at: u64, bytes: &[u8], effects: &mut Effects) {
+        let ring = self.options.log_bytes;
+        let mut taken = 0;
+        // An append may stand at the ring's start instead of where the one before ended.
+        let mut at = at;
+        loop {
+            if taken == bytes.len() {
+                return self.read_log(end, at, 0, effects);
+            }
+            match self.append_at(&end, at, &bytes[taken..]) {
+                Found::Append(header, crc) => {
+                    if let Err(malformed) = self.replay_append(&header, at, &bytes[taken..]) {
+                        // Its checksum holds: written by a later version, or by a bug.
+                        let text = format!("log append {} does not decode: {malformed}", header.sequence);
+                        return self.give_up(text, effects);
+                    }
+                    taken += header.append_bytes as usize;
+                    at += u64::from(header.append_bytes);
+                    end = ReplayPoint { position: at, sequence: end.sequence + 1, previous_crc: crc };
+                }
+                Found::Partly(needed) if needed > bytes.len() as u64 && at % ring + needed <= ring => {
+                    return self.read_log(end, at, needed, effects);
+                }
+                Found::Partly(_) => return self.read_log(end, at, 0, effects),
+                Found::Nothing if at == end.position && self.may_wrap_at(at) => {
+                    let start_of_ring = at - at % ring + ring;
+                    return self.read_log(end, start_of_ring, 0, effects);
+                }
+                Found::Nothing => return self.begin_search_beyond(end, effects),
+            }
+        }
+    }
+
+    /// Whether an append that did not fit before the ring's end may have been put at its start.
+    fn may_wrap_at(&self, at: u64) -> bool {
+        let offset = at % self.options.log_bytes;
+        offset != 0 && offset + self.options.append_bytes_max as u64 > self.options.log_bytes
+    }
+
+    fn append_at(&self, end: &ReplayPoint, at: u64, bytes: &[u8]) -> Found {
+        let Ok((header, crc)) = AppendHeader::decode(bytes) else { return Found::Nothing };
+        let is_next = header.device == self.superblock.device
+            && header.position == at
+            && header.offset == at % self.options.log_bytes
+            && header.sequence == end.sequence
+            && header.previous_crc == end.previous_crc
+            && Some(header.incarnation) == self.incarnation_of(end.sequence);
+        if !is_next || header.offset + u64::from(header.append_bytes) > self.options.log_bytes {
+            return Found::Nothing;
+        }
+        if header.append_bytes as usize > bytes.len() {
+            return Found::Partly(u64::from(header.append_bytes));
+        }
+        match header.entries(bytes) {
+            Ok(_) => Found::Append(header, crc),
+            Err(_) => Found::Nothing,
+        }
+    }
+
+    /// The run that wrote this sequence, if any did.
+    fn incarnation_of(&self, sequence: u64) -> Option<u64> {
+        let spans = &self.superblock.spans;
+        let after = spans.partition_point(|span| span.sequence <= sequence);
+        spans[..after].last().map(|span| span.incarnation)
+    }
+
+    fn replay_append(&mut self, header: &AppendHeader, at: u64, bytes: &[u8]) -> Result<(), Malformed> {
+        let start =
+            ReplayPoint { position: at, sequence: header.sequence, previous_crc: header.previous_crc };
+        self.appends.push_back(start);
+        let place = LogPlace { position: at, end: at + u64::from(header.append_bytes) };
+        let mut moved = Moved::default();
+        for entry in Entries::new(header.entries(bytes)?) {
+            self.apply_entry(&entry?, place, &mut moved);
+        }
+        Ok(())
+    }
+
+    /// The log seems to end here: is there an append of the same run beyond?
+    fn begin_search_beyond(&mut self, end: ReplayPoint, effects: &mut Effects) {
+        let first_missing = self.superblock.spans.iter().find(|span| span.sequence > end.sequence);
+        if let Some(span) = first_missing {
+            let text = format!(
+                "log append {} is damaged: a later run began at append {}; repair this shard from its peers",
+                end.sequence, span.sequence
+            );
+            return self.give_up(text, effects);
+        }
+        let ring = self.options.log_bytes;
+        let room = self.superblock.log_head + ring - end.position;
+        // One bad append hides at most its own length, and the stretch skipped at the ring's end.
+        let window = (4 * self.options.append_bytes_max as u64).min(room);
+        let at = end.position + BLOCK_BYTES as u64;
+        self.go_on_beyond(end, at, end.position + window, effects);
+    }
+
+    fn go_on_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, effects: &mut Effects) {
+        if at >= until {
+            self.go_on(Recovery::Flush { end });
+            let token = self.token(Io::Recovery);
+            effects.list.push(Effect::Flush { token, area: Area::Log });
+            return;
+        }
+        let ring = self.options.log_bytes;
+        let bytes = SCAN_BYTES.min(until - at).min(ring - at % ring);
+        self.go_on(Recovery::Beyond { end, at, until });
+        self.read(Io::Recovery, Area::Log, at % ring, AlignedBuffer::zeroed(bytes as usize), effects);
+    }
+
+    fn search_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, bytes: &[u8], effects: &mut Effects) {
+        let expected = self.incarnation_of(end.sequence);
+        for (index, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
+            let position = at + (index * BLOCK_BYTES) as u64;
+            let Ok((header, _)) = AppendHeader::decode(block) else { continue };
+            let is_later = header.device == self.superblock.device
+                && header.position == position
+                && Some(header.incarnation) == expected
+                && header.sequence > end.sequence;
+            if is_later {
+                let text = format!(
+                    "log append {} at offset {} is damaged, append {} after it is intact: repair this shard from its peers",
+                    end.sequence,
+                    end.position % self.options.log_bytes,
+                    header.sequence
+                );
+                return self.give_up(text, effects);
+            }
+        }
+        self.go_on_beyond(end, at + bytes.len() as u64, until, effects);
+    }
+
+    /// What was scanned is on the device; now this run gets its place in the superblock.
+    pub(crate) fn on_recovery_flushed(&mut self, result: IoResult, effects: &mut Effects) {
+        let Phase::Starting(Recovery::Flush { end }) = core::mem::replace(&mut self.phase, Phase::Dead)
+        else {
+            return;
+        };
+        if let IoResult::Failed(errno) = result {
+            return self.give_up(format!("flushing the log at start failed with errno {errno}"), effects);
+        }
+        let mut superblock = self.superblock.clone();
+        superblock.generation += 1;
+        // A run that appended nothing leaves no trace.
+        while superblock.spans.last().is_some_and(|span| span.sequence >= end.sequence) {
+            superblock.spans.pop();
+        }
+        if superblock.spans.len() >= LOG_SPANS_MAX {
+            let text =
+                "too many starts without a checkpoint in between: look at why the daemon stops so early";
+            return self.give_up(String::from(text), effects);
+        }
+        let incarnation = self.options.incarnation;
+        superblock.spans.push(LogSpan { incarnation, position: end.position, sequence: end.sequence });
+        let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
+        superblock.encode(buffer.bytes_mut());
+        let offset = superblock.offset();
+        self.go_on(Recovery::Mark { end, superblock });
+        let token = self.token(Io::Recovery);
+        effects.list.push(Effect::Write { token, area: Area::Superblock, offset, buffer, flush: true });
+    }
+
+    pub(crate) fn on_recovery_superblock_written(
+        &mut self,
+        now: Now,
+        result: IoResult,
+        effects: &mut Effects,
+    ) {
+        let Phase::Starting(Recovery::Mark { end, superblock }) =
+            core::mem::replace(&mut self.phase, Phase::Dead)
+        else {
+            return;
+        };
+        if let IoResult::Failed(errno) = result {
+            return self
+                .give_up(format!("writing the superblock at start failed with errno {errno}"), effects);
+        }
+        self.superblock = superblock;
+        self.log.resume(self.superblock.device, self.superblock.log_head, end);
+        let proof = Durable::scanned_and_flushed();
+        self.become_ready(&proof, now, effects);
+    }
+
+    fn become_ready(&mut self, _: &Durable, now: Now, effects: &mut Effects) {
+        self.phase = Phase::Running;
+        self.links.started(now);
+        let scanned = self.appends.len();
+        let text = format!(
+            "{} segments, {} appends scanned from position {}, log goes on at {}",
+            self.segments.len(),
+            scanned,
+            self.superblock.replay_from,
+            self.log.durable().position
+        );
+        effects.list.push(Effect::Log(text));
+        self.invariants_full();
+    }
+}

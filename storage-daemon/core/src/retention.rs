@@ -1,0 +1,83 @@
+//! What log is kept for members that may still ask for it, and when that ends.
+//!
+//! Log is freed when its records are in versions that a durable checkpoint names and every member's SCL covers it, as
+//! learnt from gossip. A member that would make the log exceed its retention limit, half of the ring, is recorded
+//! durably as to be hydrated by pages, and holds nothing back any more.
+
+use crate::effects::{Effect, Effects, Now};
+use crate::segment::{Health, Segment};
+use crate::shard::Shard;
+use alloc::format;
+use alloc::vec::Vec;
+use hexalog_protocol::SegmentId;
+use hexalog_storage_format::entry::Entry;
+
+/// A peer that has been connected for this long and has not told its SCL counts as lagging.
+const SILENCE_US: u64 = 2_000_000;
+/// How often members are looked at while the log is above its limit.
+const LOOK_US: u64 = 100_000;
+
+impl Segment {
+    /// Log position below which no member will ask for anything, if any member still needs some.
+    fn position_needed_by_members(&self) -> Option<u64> {
+        if self.health != Health::Sound {
+            return None;
+        }
+        let members = self.gossip.peers().filter(|peer| !self.beyond_retention.contains(&peer.segment));
+        let covered = members.map(|peer| peer.scl.unwrap_or(self.base)).min()?;
+        self.runs.position_needed_above(covered)
+    }
+}
+
+impl Shard {
+    /// How far the log may be freed by a checkpoint with this replay point.
+    pub(crate) fn log_head_allowed(&self, replay_position: u64) -> u64 {
+        let needed = self.segments.values().filter_map(Segment::position_needed_by_members).min();
+        let allowed = needed.unwrap_or(u64::MAX).min(replay_position);
+        allowed.max(self.log.head())
+    }
+
+    /// Whether members' SCLs must be learnt so that log can be freed.
+    pub(crate) fn wants_member_scls(&self) -> bool {
+        self.log.used_bytes() > self.log.ring_bytes() / 8
+    }
+
+    /// Looks for members that hold back more than half of the log.
+    pub(crate) fn retention_slice(&mut self, now: Now, effects: &mut Effects) {
+        let limit = self.log.ring_bytes() / 2;
+        if self.log.used_bytes() <= limit || now.monotonic_us < self.links.retention_looked_us + LOOK_US {
+            return;
+        }
+        self.links.retention_looked_us = now.monotonic_us;
+        let oldest_allowed = self.log.durable().position.saturating_sub(limit);
+        let mut beyond: Vec<(crate::segment::SegmentKey, SegmentId)> = Vec::new();
+        for (key, segment) in &self.segments {
+            if segment.health != Health::Sound {
+                continue;
+            }
+            for peer in segment.gossip.peers() {
+                let covered = peer.scl.unwrap_or(segment.base);
+                let needed = segment.runs.position_needed_above(covered);
+                let lags = needed.is_some_and(|position| position < oldest_allowed);
+                let is_known = !self.links.is_up_since(peer.address, now, SILENCE_US)
+                    || peer.answered_us.is_some_and(|at| now.monotonic_us < at + SILENCE_US);
+                // A connection that stands has a moment to tell its SCL before it is judged.
+                let is_settled = is_known && !self.links.is_young(peer.address, now, SILENCE_US);
+                let is_new = !segment.beyond_retention.contains(&peer.segment);
+                if lags && is_new && (is_settled || self.links.is_down(peer.address)) {
+                    beyond.push((*key, peer.segment));
+                }
+            }
+        }
+        for ((volume, group), segment) in beyond {
+            if self.stage_control(&Entry::MemberBeyondRetention { volume, group, segment }).is_ok() {
+                self.counters.members_beyond_retention += 1;
+                let text = format!(
+                    "{segment:?} of {volume} {group:?} lags by more than half of the log: it must be hydrated by pages"
+                );
+                effects.list.push(Effect::Log(text));
+            }
+        }
+        self.submit_append(effects);
+    }
+}

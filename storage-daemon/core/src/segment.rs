@@ -1,0 +1,242 @@
+//! A segment: one replica of a protection group, as the shard holds it.
+//!
+//! Owns epochs, completeness, pending batches, page versions and where its log lies. It does no I/O and sends
+//! nothing; everything in it is durable, since changes come from [`crate::apply`] alone, after the append.
+//! The exceptions are named as such: `promised`, and what was heard from a writer in this run.
+
+pub(crate) mod batches;
+pub(crate) mod epochs;
+pub(crate) mod runs;
+
+use crate::effects::ConnectionId;
+use crate::gossip::SegmentGossip;
+use crate::pages::PageTable;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use batches::Batches;
+use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::{CreateSegment, LsnMarks, Membership, SegmentState};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, PageId, SegmentId, VolumeId};
+use hexalog_storage_format::checkpoint::SegmentImage;
+use runs::Runs;
+
+/// Names a segment on its shard.
+pub(crate) type SegmentKey = (VolumeId, GroupId);
+
+/// What a segment lost for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Health {
+    Sound,
+    Damaged,
+    NeedsHydration,
+}
+
+/// One segment.
+///
+/// Invariants: `promised >= bumped`; the history's writer is not above `bumped`; `gc_floor <= vdl_heard`; no
+/// image is above `min(scl, gc_floor)`.
+pub(crate) struct Segment {
+    pub volume: VolumeId,
+    pub group: GroupId,
+    pub id: SegmentId,
+    pub pages_per_group: u64,
+    pub geometry_epoch: GeometryEpoch,
+    /// Where the segment's log begins: complete up to here by definition.
+    pub base: Lsn,
+    pub membership: Membership,
+    pub history: EpochHistory,
+    /// The writer last bumped to, durably.
+    pub bumped: WriterId,
+    /// The writer last bumped to, staged: decides what is still taken. Not yet durable.
+    pub promised: WriterId,
+    /// Connection of the opener that `promised` came from: it alone may install a history below its own epoch.
+    pub opener: Option<ConnectionId>,
+    pub health: Health,
+    pub scl: Lsn,
+    pub vdl_heard: Lsn,
+    pub gc_floor: Lsn,
+    /// Last LSN of the group, as `promised` told in this run.
+    pub tail: Option<Lsn>,
+    pub batches: Batches,
+    pub runs: Runs,
+    pub pages: PageTable,
+    pub gossip: SegmentGossip,
+    /// Members whose missing log was freed.
+    pub beyond_retention: BTreeSet<SegmentId>,
+}
+
+impl Segment {
+    pub fn create(create: &CreateSegment) -> Segment {
+        Segment {
+            volume: create.volume,
+            group: create.group,
+            id: create.segment,
+            pages_per_group: create.pages_per_group,
+            geometry_epoch: create.geometry_epoch,
+            base: create.base_lsn,
+            membership: create.membership.clone(),
+            history: EpochHistory::new(),
+            bumped: WriterId::default(),
+            promised: WriterId::default(),
+            opener: None,
+            health: Health::Sound,
+            scl: create.base_lsn,
+            vdl_heard: Lsn::ZERO,
+            gc_floor: Lsn::ZERO,
+            tail: None,
+            batches: Batches::new(),
+            runs: Runs::new(),
+            pages: PageTable::new(),
+            gossip: SegmentGossip::new(create.segment, &create.membership),
+            beyond_retention: BTreeSet::new(),
+        }
+    }
+
+    /// The segment as a checkpoint knows it; pages and runs come separately.
+    pub fn from_image(image: SegmentImage) -> Segment {
+        let health = match image.state {
+            SegmentState::Damaged => Health::Damaged,
+            SegmentState::NeedsHydration => Health::NeedsHydration,
+            SegmentState::Opening | SegmentState::Open => Health::Sound,
+        };
+        Segment {
+            volume: image.volume,
+            group: image.group,
+            id: image.segment,
+            pages_per_group: image.pages_per_group,
+            geometry_epoch: image.geometry_epoch,
+            base: image.base,
+            gossip: SegmentGossip::new(image.segment, &image.membership),
+            membership: image.membership,
+            history: image.history,
+            bumped: image.bumped,
+            promised: image.bumped,
+            opener: None,
+            health,
+            scl: image.scl,
+            vdl_heard: image.vdl_heard,
+            gc_floor: image.gc_floor,
+            tail: None,
+            batches: Batches::new(),
+            runs: Runs::new(),
+            pages: PageTable::new(),
+            beyond_retention: image.beyond_retention.into_iter().collect(),
+        }
+    }
+
+    pub fn to_image(&self) -> SegmentImage {
+        SegmentImage {
+            volume: self.volume,
+            group: self.group,
+            segment: self.id,
+            state: self.state(),
+            pages_per_group: self.pages_per_group,
+            geometry_epoch: self.geometry_epoch,
+            base: self.base,
+            scl: self.scl,
+            vdl_heard: self.vdl_heard,
+            gc_floor: self.gc_floor,
+            bumped: self.bumped,
+            history: self.history.clone(),
+            membership: self.membership.clone(),
+            beyond_retention: self.beyond_retention.iter().copied().collect(),
+        }
+    }
+
+    /// The members changed, durably.
+    pub fn set_membership(&mut self, membership: Membership) {
+        assert!(membership.epoch >= self.membership.epoch);
+        self.gossip = SegmentGossip::new(self.id, &membership);
+        self.membership = membership;
+    }
+
+    pub fn key(&self) -> SegmentKey {
+        (self.volume, self.group)
+    }
+
+    pub fn state(&self) -> SegmentState {
+        match self.health {
+            Health::Damaged => SegmentState::Damaged,
+            Health::NeedsHydration => SegmentState::NeedsHydration,
+            Health::Sound if self.bumped == self.history.writer() => SegmentState::Open,
+            Health::Sound => SegmentState::Opening,
+        }
+    }
+
+    /// Whether the history of the writer that the segment takes data from is durable here.
+    pub fn is_open(&self) -> bool {
+        self.promised == self.history.writer() && self.promised.epoch.0 > 0
+    }
+
+    pub fn holds_page(&self, page: PageId) -> bool {
+        self.pages_per_group > 0 && page.0 / self.pages_per_group == u64::from(self.group.0)
+    }
+
+    /// It holds every record of its group up to here: the SCL, or the VDL of the moment when the writer's tail was
+    /// reached (an idle group's SCL is low).
+    pub fn complete_through(&self) -> Lsn {
+        match self.tail {
+            Some(tail) if self.scl >= tail => self.vdl_heard.max(self.scl),
+            _ => self.scl,
+        }
+    }
+
+    /// Whether it cannot be sure to have all that is durable: a gap, a tail not reached, or no tail told.
+    pub fn is_unsure(&self) -> bool {
+        self.complete_through() < self.vdl_heard || self.tail.is_none() || self.batches.has_above(self.scl)
+    }
+
+    /// Whether it is known to lack something.
+    pub fn is_behind(&self) -> bool {
+        self.tail.is_some_and(|tail| self.scl < tail) || self.batches.has_above(self.scl)
+    }
+
+    /// Records above this stay in the log and in memory: not complete, not durable in the volume, or still
+    /// needed to rebuild a read point.
+    pub fn coalesce_limit(&self) -> Lsn {
+        self.scl.min(self.vdl_heard).min(self.gc_floor)
+    }
+
+    /// Takes in what a writer told. `gc_floor` is not raised here but when it is durable.
+    pub fn hear(&mut self, vdl: Lsn) {
+        self.vdl_heard = self.vdl_heard.max(vdl);
+    }
+
+    /// Moves the SCL along the chain of group backlinks. True if it moved.
+    pub fn advance_scl(&mut self) -> bool {
+        let scl = self.batches.reach(self.scl, self.base);
+        assert!(scl >= self.scl, "the SCL falls only with a new history");
+        let has_moved = scl > self.scl;
+        self.scl = scl;
+        has_moved
+    }
+
+    /// Records in (VDL heard, SCL] with their CPL marks.
+    pub fn marks(&self) -> LsnMarks {
+        let marks: Vec<_> = self.batches.records_in(self.vdl_heard, self.scl).collect();
+        LsnMarks(marks)
+    }
+
+    /// Where the chain stands if every record in (VDL heard, SCL] is annulled.
+    pub fn tail_heard(&self) -> Lsn {
+        let first_above = self.batches.first_record_in(self.vdl_heard, self.scl);
+        first_above.map_or(self.scl, |record| record.group_backlink.max(self.base))
+    }
+
+    /// Cheap checks.
+    pub fn invariants(&self) {
+        assert!(self.promised.epoch >= self.bumped.epoch);
+        assert!(self.history.writer().epoch <= self.bumped.epoch);
+        assert!(self.scl >= self.base);
+    }
+
+    /// All checks, for tests and the simulator.
+    pub fn invariants_full(&self) {
+        self.invariants();
+        assert_eq!(self.batches.reach(self.scl, self.base), self.scl, "the SCL is as far as it can be");
+        self.batches.invariants_full(&self.history);
+        self.runs.invariants_full();
+        self.pages.invariants_full(&self.batches, self.scl, self.gc_floor);
+    }
+}

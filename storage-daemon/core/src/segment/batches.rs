@@ -1,0 +1,257 @@
+//! Batches of a segment that are held in memory: all with a record that is in no page version yet.
+//!
+//! From them the chain of group backlinks is followed (SCL), pages are built, gossip is answered. A batch comes
+//! in when it is durable, in whatever order, and goes when its last record is in a page version or annulled.
+
+use super::SegmentKey;
+use crate::pending::Pending;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hexalog_protocol::batch::Batch;
+use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::{Lsn, PageId};
+
+/// A record of a held batch; its operations stay where they are in the batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct StoredRecord {
+    pub lsn: Lsn,
+    pub page: PageId,
+    pub page_backlink: Lsn,
+    pub group_backlink: Lsn,
+    pub is_cpl: bool,
+    start: u32,
+    length: u32,
+}
+
+/// A batch as sealed, with its records that count. Annulment always takes the end of a batch: all of it was
+/// written by one writer, and a truncation range covers everything of that writer above the VDL found.
+#[derive(Debug)]
+pub(crate) struct StoredBatch {
+    pub bytes: Vec<u8>,
+    pub backlink: Lsn,
+    pub position: u64,
+    pub records: Vec<StoredRecord>,
+}
+
+impl StoredBatch {
+    fn new(batch: &Batch<'_>, position: u64, history: &EpochHistory) -> StoredBatch {
+        let origin = batch.bytes.as_ptr() as usize;
+        let records = batch.records().take_while(|record| !history.is_annulled(record.lsn)).map(|record| {
+            StoredRecord {
+                lsn: record.lsn,
+                page: record.page,
+                page_backlink: record.page_backlink,
+                group_backlink: record.group_backlink,
+                is_cpl: record.is_cpl,
+                start: (record.operations.as_ptr() as usize - origin) as u32,
+                length: record.operations.len() as u32,
+            }
+        });
+        let records = records.collect();
+        StoredBatch { bytes: batch.bytes.to_vec(), backlink: batch.backlink, position, records }
+    }
+
+    pub fn first(&self) -> Lsn {
+        self.records.first().expect("a stored batch has records that count").lsn
+    }
+
+    /// The last record that counts.
+    pub fn last(&self) -> Lsn {
+        self.records.last().expect("a stored batch has records that count").lsn
+    }
+
+    pub fn operations(&self, index: usize) -> &[u8] {
+        let record = &self.records[index];
+        &self.bytes[record.start as usize..(record.start + record.length) as usize]
+    }
+
+    fn memory_bytes(&self) -> usize {
+        // Map entries and page entries beside the vectors; an estimate on the high side.
+        self.bytes.len() + self.records.len() * (size_of::<StoredRecord>() + 32) + 160
+    }
+}
+
+struct Held {
+    batch: Arc<StoredBatch>,
+    unmerged: u32,
+}
+
+/// Held batches by first LSN. Their LSN ranges do not overlap: each is a stretch of the group's one chain.
+pub(crate) struct Batches {
+    held: BTreeMap<Lsn, Held>,
+}
+
+/// The last LSN of a batch that counts under a history; `None` if all of it is annulled.
+pub(crate) fn last_counting(batch: &Batch<'_>, history: &EpochHistory) -> Option<Lsn> {
+    if !history.is_annulled(batch.last) {
+        return Some(batch.last);
+    }
+    batch.records().take_while(|record| !history.is_annulled(record.lsn)).last().map(|record| record.lsn)
+}
+
+impl Batches {
+    pub fn new() -> Batches {
+        Batches { held: BTreeMap::new() }
+    }
+
+    pub fn get(&self, first: Lsn) -> Option<&Arc<StoredBatch>> {
+        self.held.get(&first).map(|held| &held.batch)
+    }
+
+    /// Whether the batch with this first LSN is held with records up to `last`.
+    pub fn holds(&self, first: Lsn, last: Lsn) -> bool {
+        self.held.get(&first).is_some_and(|held| held.batch.last() >= last)
+    }
+
+    /// Takes in a durable batch. `is_merged` says which of its records are in page versions already. Returns it with
+    /// the indexes of the records that are new to the page table.
+    pub fn insert(
+        &mut self,
+        batch: &Batch<'_>,
+        position: u64,
+        history: &EpochHistory,
+        segment: SegmentKey,
+        pending: &mut Pending,
+        is_merged: impl Fn(PageId, Lsn) -> bool,
+    ) -> Option<(Arc<StoredBatch>, Vec<u32>)> {
+        let stored = StoredBatch::new(batch, position, history);
+        if stored.records.is_empty() || self.holds(batch.first, stored.last()) {
+            return None;
+        }
+        let known_to = self.held.get(&batch.first).map_or(Lsn::ZERO, |held| held.batch.last());
+        let mut known_unmerged = 0;
+        let mut new = Vec::with_capacity(stored.records.len());
+        for (index, record) in stored.records.iter().enumerate() {
+            let is_merged = is_merged(record.page, record.lsn);
+            if record.lsn <= known_to {
+                known_unmerged += u32::from(!is_merged);
+            } else if !is_merged {
+                new.push(index as u32);
+            }
+        }
+        let unmerged = known_unmerged + new.len() as u32;
+        if unmerged == 0 {
+            return None;
+        }
+        if let Some(held) = self.held.remove(&batch.first) {
+            // Truncated by a history that has since been replaced: the longer form takes its place.
+            pending.remove(held.batch.position, segment, batch.first, held.batch.memory_bytes());
+        }
+        pending.add(position, segment, batch.first, stored.memory_bytes());
+        let batch_held = Arc::new(stored);
+        self.held.insert(batch.first, Held { batch: Arc::clone(&batch_held), unmerged });
+        Some((batch_held, new))
+    }
+
+    /// A record went into a page version.
+    pub fn merged(&mut self, first: Lsn, segment: SegmentKey, pending: &mut Pending) {
+        let held = self.held.get_mut(&first).expect("a pending record's batch is held");
+        held.unmerged -= 1;
+        if held.unmerged == 0 {
+            let held = self.held.remove(&first).expect("just seen");
+            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+        }
+    }
+
+    /// The end of the unbroken chain that begins at `scl`. From the segment's base the first record may link to
+    /// anything not above it: what the group held before is not this segment's.
+    pub fn reach(&self, scl: Lsn, base: Lsn) -> Lsn {
+        let mut scl = scl;
+        // The SCL may stand inside a batch whose end came back when a history was replaced.
+        if let Some((_, held)) = self.held.range(..=scl).next_back()
+            && held.batch.records.iter().any(|record| record.lsn == scl)
+        {
+            scl = held.batch.last();
+        }
+        while let Some((_, held)) = self.held.range(scl.plus(1)..).next() {
+            let links = held.batch.backlink == scl || (scl == base && held.batch.backlink <= base);
+            if !links {
+                break;
+            }
+            scl = held.batch.last();
+        }
+        scl
+    }
+
+    /// Whether a batch is held that the SCL has not reached: there is a gap below it.
+    pub fn has_above(&self, scl: Lsn) -> bool {
+        self.held.last_key_value().is_some_and(|(_, held)| held.batch.last() > scl)
+    }
+
+    /// LSN and CPL mark of records in (after, through].
+    pub fn records_in(&self, after: Lsn, through: Lsn) -> impl Iterator<Item = (Lsn, bool)> + '_ {
+        self.stored_in(after, through).map(|record| (record.lsn, record.is_cpl))
+    }
+
+    /// The first record in (after, through].
+    pub fn first_record_in(&self, after: Lsn, through: Lsn) -> Option<&StoredRecord> {
+        self.stored_in(after, through).next()
+    }
+
+    fn stored_in(&self, after: Lsn, through: Lsn) -> impl Iterator<Item = &StoredRecord> + '_ {
+        let start = self.held.range(..=after).next_back().map_or(after, |(first, _)| *first);
+        let batches = self.held.range(start..).take_while(move |(first, _)| **first <= through);
+        batches
+            .flat_map(|(_, held)| held.batch.records.iter())
+            .filter(move |record| record.lsn > after && record.lsn <= through)
+    }
+
+    /// Batches with a record above `after`, in LSN order.
+    pub fn above(&self, after: Lsn) -> impl Iterator<Item = &Arc<StoredBatch>> + '_ {
+        let start = self.held.range(..=after).next_back().map_or(after, |(first, _)| *first);
+        self.held.range(start..).map(|(_, held)| &held.batch).filter(move |batch| batch.last() > after)
+    }
+
+    /// Lets go of every record that `history` annuls; returns them.
+    pub fn annul(
+        &mut self,
+        history: &EpochHistory,
+        segment: SegmentKey,
+        pending: &mut Pending,
+    ) -> Vec<StoredRecord> {
+        let mut annulled = Vec::new();
+        let concerned: Vec<Lsn> = self
+            .held
+            .iter()
+            .filter(|(_, held)| history.is_annulled(held.batch.last()))
+            .map(|(first, _)| *first)
+            .collect();
+        for first in concerned {
+            let held = self.held.remove(&first).expect("just seen");
+            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            let counts = held.batch.records.partition_point(|record| !history.is_annulled(record.lsn));
+            annulled.extend_from_slice(&held.batch.records[counts..]);
+            // Annulled records lie above every VDL heard, so none of them is in a page version.
+            let annulled_count = (held.batch.records.len() - counts) as u32;
+            assert!(held.unmerged >= annulled_count, "what is coalesced is never annulled");
+            let unmerged = held.unmerged - annulled_count;
+            if unmerged > 0 {
+                let batch = StoredBatch {
+                    bytes: held.batch.bytes.clone(),
+                    backlink: held.batch.backlink,
+                    position: held.batch.position,
+                    records: held.batch.records[..counts].to_vec(),
+                };
+                pending.add(batch.position, segment, first, batch.memory_bytes());
+                self.held.insert(first, Held { batch: Arc::new(batch), unmerged });
+            }
+        }
+        annulled
+    }
+
+    /// Records held that are in no page version.
+    pub fn unmerged_count(&self) -> u64 {
+        self.held.values().map(|held| u64::from(held.unmerged)).sum()
+    }
+
+    pub fn invariants_full(&self, history: &EpochHistory) {
+        let mut last = Lsn::ZERO;
+        for (first, held) in &self.held {
+            assert!(*first > last, "batches do not overlap");
+            assert!(held.unmerged > 0);
+            last = held.batch.last();
+            assert!(!history.is_annulled(last), "annulled records are let go");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Where a segment's batches lie in the log: runs of LSNs → log positions, for gossip.
+//!
+//! A run is a stretch of the log that holds an unbroken part of the group's chain; several appends in a row make
+//! one run, so that the map stays small: reading one costs at most [`RUN_BYTES_MAX`].
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use hexalog_protocol::Lsn;
+use hexalog_storage_format::checkpoint::LogRun;
+
+/// A run grows no longer than this, but for one append that is longer: one gossip answer reads one run.
+pub(crate) const RUN_BYTES_MAX: u64 = 256 << 10;
+
+/// Runs of one segment by first LSN.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    by_first: BTreeMap<Lsn, LogRun>,
+    /// First LSN of the run that the last batch went into.
+    growing: Option<Lsn>,
+    /// Runs that the last checkpoint does not hold as they are.
+    changed: BTreeSet<Lsn>,
+}
+
+impl Runs {
+    pub fn new() -> Runs {
+        Runs { by_first: BTreeMap::new(), growing: None, changed: BTreeSet::new() }
+    }
+
+    /// A run from a checkpoint.
+    pub fn restore(&mut self, run: LogRun) {
+        self.by_first.insert(run.first, run);
+    }
+
+    /// Whether a stretch of the log holds the LSNs from `first` to `last`.
+    pub fn covers(&self, first: Lsn, last: Lsn) -> bool {
+        self.by_first.range(..=first).next_back().is_some_and(|(_, run)| run.last >= last)
+    }
+
+    /// A batch that counts from `first` to `last` became durable in the append at `position..end`.
+    pub fn add(&mut self, first: Lsn, last: Lsn, backlink: Lsn, position: u64, end: u64, ring_bytes: u64) {
+        assert!(position < end);
+        if self.covers(first, last) {
+            return;
+        }
+        let grown = self.growing.and_then(|growing| self.by_first.get_mut(&growing)).filter(|run| {
+            let same_lap = run.position / ring_bytes == position / ring_bytes;
+            run.last == backlink && end - run.position <= RUN_BYTES_MAX && same_lap
+        });
+        if let Some(run) = grown {
+            run.last = last;
+            run.end = end;
+            self.changed.insert(run.first);
+            return;
+        }
+        self.by_first.insert(first, LogRun { first, last, position, end });
+        self.growing = Some(first);
+        self.changed.insert(first);
+    }
+
+    /// The run that holds the first LSN above `after` that the log has.
+    pub fn first_above(&self, after: Lsn) -> Option<&LogRun> {
+        let before = self.by_first.range(..=after).next_back().map(|(_, run)| run);
+        before
+            .filter(|run| run.last > after)
+            .or_else(|| self.by_first.range(after.plus(1)..).next().map(|(_, run)| run))
+    }
+
+    /// Oldest LSN of the group that the log still has.
+    pub fn oldest_lsn(&self) -> Option<Lsn> {
+        self.by_first.first_key_value().map(|(first, _)| *first)
+    }
+
+    /// Lowest log position of a run with an LSN above `covered`: what a member with that SCL may still ask for.
+    pub fn position_needed_above(&self, covered: Lsn) -> Option<u64> {
+        let start = self.by_first.range(..=covered).next_back().map_or(covered, |(first, _)| *first);
+        self.by_first.range(start..).filter(|(_, run)| run.last > covered).map(|(_, run)| run.position).min()
+    }
+
+    /// The log before `position` was freed.
+    pub fn free_to(&mut self, position: u64) {
+        let changed = &mut self.changed;
+        self.by_first.retain(|first, run| {
+            let is_kept = run.position >= position;
+            if !is_kept {
+                changed.remove(first);
+            }
+            is_kept
+        });
+        if self.growing.is_some_and(|growing| !self.by_first.contains_key(&growing)) {
+            self.growing = None;
+        }
+    }
+
+    /// What the next checkpoint must hold: all, or what changed since the last.
+    pub fn take_for_checkpoint(&mut self, is_base: bool) -> Vec<LogRun> {
+        let changed = core::mem::take(&mut self.changed);
+        if is_base {
+            return self.by_first.values().copied().collect();
+        }
+        changed.iter().filter_map(|first| self.by_first.get(first).copied()).collect()
+    }
+
+    /// A checkpoint that had taken these did not become durable.
+    pub fn put_back(&mut self, runs: impl Iterator<Item = Lsn>) {
+        self.changed.extend(runs.filter(|first| self.by_first.contains_key(first)));
+    }
+
+    pub fn invariants_full(&self) {
+        for (first, run) in &self.by_first {
+            assert_eq!(*first, run.first);
+            assert!(run.first <= run.last);
+            assert!(run.position < run.end);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Status of the shard: its segments, counters and gauges.
+
+use crate::effects::{ConnectionId, Effects};
+use crate::segment::Segment;
+use crate::shard::Shard;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use hexalog_protocol::VolumeId;
+use hexalog_protocol::message::{Message, SegmentStatus, Status, StatusQuery};
+
+impl Shard {
+    pub(crate) fn on_status_query(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        query: &StatusQuery,
+        effects: &mut Effects,
+    ) {
+        let is_any = query.volume == VolumeId::default();
+        let segments = self.segments.values().filter(|segment| is_any || segment.volume == query.volume);
+        let counters = self.counters_and_gauges();
+        let status = Status {
+            node: self.options.node,
+            shard: self.options.shard,
+            segments: segments.map(segment_status).collect(),
+            counters: counters.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
+        };
+        Message::Status(status).encode(request_id, effects.send(connection));
+    }
+
+    pub(crate) fn counters_and_gauges(&self) -> Vec<(&'static str, u64)> {
+        let mut list = self.counters.list();
+        for (name, value) in &mut list {
+            if *name == "extents_reused" {
+                *value = self.extents.reused;
+            }
+        }
+        let replay_bytes = self.log.durable().position.saturating_sub(self.superblock.replay_from);
+        list.extend([
+            ("log_bytes_free", self.log.free_bytes()),
+            ("log_bytes_used", self.log.used_bytes()),
+            ("log_replay_bytes", replay_bytes),
+            ("pending_bytes", self.pending.bytes() as u64),
+            ("pending_batches", self.pending.count() as u64),
+            ("extents_free", self.extents.free_count() as u64),
+            ("extents_dead", self.extents.dead_count() as u64),
+            ("connections", self.connections.count() as u64),
+            ("reads_in_flight", self.builds.count() as u64),
+            ("segments", self.segments.len() as u64),
+        ]);
+        list
+    }
+}
+
+fn segment_status(segment: &Segment) -> SegmentStatus {
+    SegmentStatus {
+        volume: segment.volume,
+        group: segment.group,
+        segment: segment.id,
+        state: segment.state(),
+        writer: segment.bumped,
+        membership_epoch: segment.membership.epoch,
+        scl: segment.scl,
+        vdl_heard: segment.vdl_heard,
+        complete_through: segment.complete_through(),
+        gc_floor: segment.gc_floor,
+        pages: segment.pages.count() as u64,
+        records_pending: segment.batches.unmerged_count(),
+    }
+}

@@ -1,0 +1,191 @@
+//! The foreground: a writer's frame is checked and copied into the append that is being filled.
+//!
+//! Nothing becomes true here and nothing is answered but refusals: that is for [`crate::apply`], when the append is
+//! durable. An opener's repair takes the same way under the rules of gossip.
+
+use crate::effects::{ConnectionId, Effects, Now};
+use crate::log::{Answer, Full, Heard, Space};
+use crate::segment::batches::last_counting;
+use crate::segment::{Segment, SegmentKey};
+use crate::shard::{Phase, Shard};
+use alloc::vec::Vec;
+use hexalog_protocol::batch::Batch;
+use hexalog_protocol::message::{GossipPush, RefusalReason, Write, WriterHead};
+use hexalog_protocol::{GroupId, VolumeId};
+use hexalog_storage_format::entry::BATCH_OVERHEAD_BYTES;
+
+impl Shard {
+    /// A writer's frame: what it tells about its volume, then its batches. Acknowledged once all of it is durable.
+    pub(crate) fn on_write(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        request_id: u64,
+        write: &Write<'_>,
+        effects: &mut Effects,
+    ) {
+        self.last_write_us = now.monotonic_us;
+        let head = &write.head;
+        let volume = head.volume;
+        if !matches!(self.phase, Phase::Running) {
+            let reason = RefusalReason::DeviceFailed;
+            return self.refuse(connection, request_id, reason, (volume, GroupId(0)), "", effects);
+        }
+        let hears = self.hear(connection, head, now);
+        let mut groups: Vec<GroupId> = head.tails.iter().map(|(group, _)| *group).collect();
+        for entry in write.batches() {
+            let Ok((membership, batch)) = entry else {
+                let key = (volume, GroupId(0));
+                self.refuse(connection, request_id, RefusalReason::Malformed, key, "batch", effects);
+                return self.close(connection, effects);
+            };
+            let key = (volume, batch.group);
+            let admitted = match self.segments.get(&key) {
+                None => Err(RefusalReason::UnknownSegment),
+                Some(segment) => segment.check_write(head.writer, membership),
+            };
+            match admitted.and_then(|()| self.stage_batch(key, &batch, Space::Data)) {
+                Ok(()) if groups.contains(&batch.group) => {}
+                Ok(()) => groups.push(batch.group),
+                Err(reason) => self.refuse(connection, request_id, reason, key, "", effects),
+            }
+        }
+        if !hears && groups.is_empty() {
+            // Every segment of the volume here is bound to another writer, or there is none.
+            let key = self.segments_of(volume).next().map_or((volume, GroupId(0)), Segment::key);
+            let reason = match self.segments.get(&key) {
+                None => RefusalReason::UnknownSegment,
+                Some(segment) => {
+                    segment.check_writer(head.writer).err().unwrap_or(RefusalReason::EpochBehind)
+                }
+            };
+            return self.refuse(connection, request_id, reason, key, "", effects);
+        }
+        let answer = Answer::WriteAck { connection, request_id, volume, writer: head.writer, groups };
+        self.answer_when_durable(answer, effects);
+        self.submit_append(effects);
+    }
+
+    /// Takes in what a writer tells: VDL and tails in this run at once, VDL and floor durably with the append.
+    /// False if no segment of the volume is bound to this writer.
+    fn hear(&mut self, connection: ConnectionId, head: &WriterHead, now: Now) -> bool {
+        let mut hears = false;
+        let keys = (head.volume, GroupId(0))..=(head.volume, GroupId(u32::MAX));
+        for (key, segment) in self.segments.range_mut(keys) {
+            if head.writer != segment.promised || !segment.is_open() {
+                continue;
+            }
+            hears = true;
+            segment.hear(head.vdl);
+            if let Some((_, tail)) = head.tails.iter().find(|(group, _)| *group == key.1) {
+                segment.tail = Some(segment.tail.map_or(*tail, |known| known.max(*tail)));
+            }
+        }
+        if !hears {
+            return false;
+        }
+        let view = self.volumes.entry(head.volume).or_default();
+        view.writer_connection = Some(connection);
+        let staged = view.heard_staged.filter(|staged| staged.writer == head.writer);
+        let pgmrpl = head.pgmrpl.min(head.vdl);
+        let is_new = staged.is_none_or(|staged| head.vdl > staged.vdl || pgmrpl > staged.pgmrpl);
+        // Without room the writer's next frame tells it again: it is acknowledged only by what it got.
+        if is_new && self.log.room_for(0, Space::Control).is_ok() {
+            let heard = Heard {
+                writer: head.writer,
+                vdl: staged.map_or(head.vdl, |staged| staged.vdl.max(head.vdl)),
+                pgmrpl: staged.map_or(pgmrpl, |staged| staged.pgmrpl.max(pgmrpl)),
+                wall_time_us: if head.wall_time_us > 0 { head.wall_time_us } else { now.wall_us },
+            };
+            view.heard_staged = Some(heard);
+            self.log.filling().push_heard(head.volume, heard);
+        }
+        true
+    }
+
+    /// Copies a batch that its segment may take into the append. A batch that is durable already needs none.
+    pub(crate) fn stage_batch(
+        &mut self,
+        key: SegmentKey,
+        batch: &Batch<'_>,
+        space: Space,
+    ) -> Result<(), RefusalReason> {
+        let segment = &self.segments[&key];
+        let Some(last) = last_counting(batch, &segment.history) else { return Ok(()) };
+        if last <= segment.scl || segment.batches.holds(batch.first, last) {
+            self.counters.batches_repeated += 1;
+            return Ok(());
+        }
+        if !batch.records().all(|record| segment.holds_page(record.page)) {
+            return Err(RefusalReason::Malformed);
+        }
+        // Gap fillers may go beyond the bound: without them what is held above the gap could never be coalesced.
+        let is_next = batch.backlink <= segment.scl;
+        let bound = self.options.pending_bytes_max;
+        let bound = if is_next && space == Space::Control { bound * 2 } else { bound };
+        if self.pending.bytes() > bound {
+            return Err(RefusalReason::NoSpace);
+        }
+        match self.log.room_for(BATCH_OVERHEAD_BYTES + batch.bytes.len(), space) {
+            Ok(()) => {}
+            Err(Full::Buffer) => return Err(RefusalReason::Busy),
+            Err(Full::Ring) => return Err(RefusalReason::NoSpace),
+        }
+        self.log.filling().push_batch(key.0, batch.bytes);
+        self.counters.batches += 1;
+        Ok(())
+    }
+
+    /// Ties an answer to everything staged so far; if all of that is durable already, it goes out now.
+    pub(crate) fn answer_when_durable(&mut self, answer: Answer, effects: &mut Effects) {
+        if let Some(durable) = self.log.tie(answer) {
+            let (proof, answer) = durable;
+            self.release(&proof, answer, effects);
+        }
+    }
+
+    /// An opener brings a segment up to what it recovered.
+    pub(crate) fn on_repair_push(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        push: &GossipPush<'_>,
+        effects: &mut Effects,
+    ) {
+        let key = (push.volume, push.group);
+        if let Err(reason) = self.stage_push(key, push) {
+            return self.refuse(connection, request_id, reason, key, "", effects);
+        }
+        let groups = Vec::from([push.group]);
+        let (volume, writer) = (push.volume, push.writer);
+        let answer = Answer::WriteAck { connection, request_id, volume, writer, groups };
+        self.answer_when_durable(answer, effects);
+        self.submit_append(effects);
+    }
+
+    /// Stages the batches of a peer or an opener; the number of new ones.
+    pub(crate) fn stage_push(
+        &mut self,
+        key: SegmentKey,
+        push: &GossipPush<'_>,
+    ) -> Result<u64, RefusalReason> {
+        if !matches!(self.phase, Phase::Running) {
+            return Err(RefusalReason::DeviceFailed);
+        }
+        let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
+        segment.check_gossip(push.writer, push.membership_epoch)?;
+        let before = self.counters.batches;
+        for batch in push.iter() {
+            let batch = batch.map_err(|_| RefusalReason::Malformed)?;
+            if batch.group != push.group {
+                return Err(RefusalReason::Malformed);
+            }
+            self.stage_batch(key, &batch, Space::Control)?;
+        }
+        Ok(self.counters.batches - before)
+    }
+
+    pub(crate) fn segments_of(&self, volume: VolumeId) -> impl Iterator<Item = &Segment> + '_ {
+        self.segments.range((volume, GroupId(0))..=(volume, GroupId(u32::MAX))).map(|(_, segment)| segment)
+    }
+}
