@@ -111,6 +111,21 @@ pub(crate) fn timestamp_in_range(us: i128) -> Option<i64> {
     (TIMESTAMP_MIN..TIMESTAMP_END).contains(&us).then_some(us)
 }
 
+/// Whether values from outside lie within the range of their type.
+pub(crate) mod in_range {
+    use super::{Date, timestamp_in_range};
+
+    /// A date that is not an infinity.
+    pub(crate) fn date(date: Date) -> bool {
+        Date::from_days(i64::from(date.0)).is_some()
+    }
+
+    /// A timestamp that is not an infinity.
+    pub(crate) fn timestamp(us: i64) -> bool {
+        timestamp_in_range(i128::from(us)).is_some()
+    }
+}
+
 impl Timestamp {
     /// `infinity`.
     pub const INFINITY: Timestamp = Timestamp(i64::MAX);

@@ -13,6 +13,7 @@ mod parse;
 mod token;
 mod zone;
 
+pub(crate) use calendar::in_range;
 pub(crate) use field::Field;
 pub(crate) use zone::ZoneRef;
 

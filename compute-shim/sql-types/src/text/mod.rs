@@ -16,6 +16,7 @@ use crate::numeric::Numeric;
 use crate::types::{TypeId, Typmod};
 
 pub(crate) use number::{write_f32, write_f64, write_i64};
+pub use scalar::decode_utf8;
 pub(crate) use scalar::{truncate_name, write_bytea, write_char, write_uuid};
 
 /// Reads a value of type `id` from its text form and applies the modifier as an implicit cast would (`varchar(2)`

@@ -20,6 +20,31 @@ pub(super) fn check_text(text: &str) -> Result<()> {
     Ok(())
 }
 
+/// Text that came as bytes. 22021 for bytes that are not UTF-8, or hold a NUL; the message names them.
+pub fn decode_utf8(bytes: &[u8]) -> Result<&str> {
+    let invalid = |at: usize, length: usize| {
+        let end = bytes.len().min(at + length);
+        let shown: Vec<String> = bytes[at..end].iter().map(|byte| format!("0x{byte:02x}")).collect();
+        let message = format!("invalid byte sequence for encoding \"UTF8\": {}", shown.join(" "));
+        SqlError::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, message)
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        // As many bytes as the first one announces.
+        let length = match bytes[at] {
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf7 => 4,
+            _ => 1,
+        };
+        invalid(at, length)
+    })?;
+    match text.find('\0') {
+        Some(at) => Err(invalid(at, 1)),
+        None => Ok(text),
+    }
+}
+
 /// The longest beginning of whole characters that fits a `name`.
 pub(crate) fn truncate_name(text: &str) -> &str {
     if text.len() <= NAME_BYTES_MAX {
