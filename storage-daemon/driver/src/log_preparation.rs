@@ -21,8 +21,8 @@ pub fn prepared_bytes(file_bytes: u64, log_bytes: u64, piece_bytes: u64) -> u64 
 }
 
 /// Pre-writes `file` from `from` on, piece by piece, up to `to`; `prepared` is raised as pieces become
-/// durable. Ends early when `stop` is set. With `considerate`, it rests as long as each piece took, so that
-/// the foreground keeps at least half of the device.
+/// durable. Ends early when `stop` is set. With `considerate`, it rests three times as long as each piece took,
+/// so that the foreground keeps most of the device.
 pub fn prepare(
     file: &File,
     from: u64,
@@ -49,7 +49,7 @@ pub fn prepare(
         file.sync_data()?;
         prepared.store(at, Ordering::Release);
         if considerate && at < to {
-            std::thread::sleep(begin.elapsed());
+            std::thread::sleep(begin.elapsed() * 3);
         }
     }
     Ok(())

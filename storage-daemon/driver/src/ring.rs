@@ -343,6 +343,38 @@ mod tests {
         assert!(matches!(classify(libc::EMFILE), RingError::Other(_)));
     }
 
+    /// Forbids the calling thread io_uring_setup, as a container's seccomp profile does.
+    fn forbid_io_uring() {
+        let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+        let mut filter = [
+            // The first field of what a filter sees is the number of the system call.
+            instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+            instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_io_uring_setup as u32),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+            instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+        // SAFETY: plain integers.
+        let denied = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+        assert_eq!(denied, 0);
+        // SAFETY: the program and its instructions outlive the call, which copies them.
+        let filtered = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
+        assert_eq!(filtered, 0, "{}", io::Error::last_os_error());
+    }
+
+    #[test]
+    fn a_seccomp_filter_is_told_apart_from_a_kernel_without_io_uring() {
+        // A filter binds its thread only.
+        let refused = std::thread::spawn(|| {
+            forbid_io_uring();
+            Ring::new().map(drop)
+        });
+        match refused.join().expect("no panic") {
+            Err(RingError::Forbidden | RingError::DisabledBySysctl(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_message_wakes_a_waiting_ring() {
         let mut ring = Ring::new().expect("io_uring is there");

@@ -1,0 +1,131 @@
+//! The command line: every option with its default and the reason for it.
+
+use clap::{Parser, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Storage daemon of Hexalog: keeps the redo log of its segments and builds pages from it.
+///
+/// Runs until SIGTERM or SIGINT. A directory is formatted on its first start; sizes and the number of shards
+/// are fixed then, and later starts find them in DIR/hexalogd.json.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "hexalogd", version)]
+pub struct Options {
+    /// Directory of the device; made and formatted if it is missing or empty.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Number of this daemon in the metadata service.
+    #[arg(long, value_name = "N")]
+    pub node: u32,
+
+    /// Availability zone, for the log lines; placement goes by what metadata says.
+    #[arg(long, value_name = "NAME", default_value = "a")]
+    pub az: String,
+
+    /// Address of shard 0; shard I listens on PORT + I. Port 0 lets the system choose one for each shard.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7001")]
+    pub listen: SocketAddr,
+
+    /// Number of shards, fixed when the directory is formatted. One shard saturates about one core, so: as
+    /// many as the cores that the daemon is to have. [default: 1, which suits several daemons on one machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub shards: Option<u16>,
+
+    /// Most that the device may take of the file system, logs included, fixed when the directory is formatted.
+    /// Only the logs take their space at once, the rest as pages are written.
+    /// [default: 16GiB, room for a first database on any machine]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub device_bytes: Option<u64>,
+
+    /// Size of each shard's log, fixed when the directory is formatted. It bounds how long a member may be away
+    /// and still catch up from its peers' logs. [default: 256MiB, minutes of a busy pgbench]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub log_bytes: Option<u64>,
+
+    /// How an append is made durable. Both ways keep the same promise; a short probe at start finds the
+    /// faster one of this device.
+    #[arg(long, value_enum, default_value_t = Durability::Auto)]
+    pub durability: Durability,
+
+    /// Go through the page cache instead of past it (O_DIRECT). For file systems that cannot do O_DIRECT;
+    /// appends are flushed all the same, but memory is used twice and write errors may be seen late.
+    #[arg(long)]
+    pub buffered: bool,
+
+    /// Threads that run the shards; each has a ring of its own.
+    /// [default: one for each shard, at most as many as the daemon may use cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
+    /// Whether each shard thread keeps to one core. `auto` pins when there is more than one thread: a daemon with
+    /// a single one most often shares its machine with others, and those would all sit on the same core.
+    #[arg(long, value_enum, default_value_t = Pin::Auto)]
+    pub pin: Pin,
+
+    /// Listen beyond the loopback interface although there is no authentication between processes yet: whoever
+    /// reaches the port can read and fence every volume.
+    #[arg(long)]
+    pub insecure_no_auth: bool,
+
+    /// End when the process that started this one ends, however it ends.
+    #[arg(long)]
+    pub die_with_parent: bool,
+}
+
+/// How an append is made durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Durability {
+    /// The faster one, by a probe at start.
+    Auto,
+    /// A write with a linked flush, both by io_uring.
+    Fsync,
+    /// A thread that writes with RWF_DSYNC.
+    DsyncThread,
+}
+
+/// Whether shard threads keep to one core each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Pin {
+    /// If there is more than one.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// Parses a size: a number of bytes, or one with a binary unit (`KiB`, `MiB`, `GiB`, `TiB`).
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_| format!("{text:?} is not a size such as 64MiB"))?;
+    let shift = match &text[digits.len()..] {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        "TiB" => 40,
+        unit => return Err(format!("unit {unit:?} is not one of KiB, MiB, GiB, TiB")),
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| format!("{text:?} is more than 2^64 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_parse_with_binary_units_only() {
+        for (text, expected) in [
+            ("4096", Some(4096)),
+            ("64MiB", Some(64 << 20)),
+            ("16GiB", Some(16 << 30)),
+            ("64MB", None),
+            ("MiB", None),
+            ("-1", None),
+            ("99999999TiB", None),
+        ] {
+            assert_eq!(parse_bytes(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `hexalogd` from outside: a real process, real files, real signals.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+
+mod harness;
+
+use harness::*;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+#[test]
+fn it_starts_says_that_it_is_ready_and_stops_cleanly() {
+    for (signal, options) in [
+        ("TERM", &["--shards", "3"][..]),
+        ("INT", &["--durability", "dsync-thread", "--threads", "1", "--shards", "2", "--pin", "on"]),
+        ("TERM", &["--buffered", "--durability", "fsync"]),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        for start in ["first", "second"] {
+            let mut daemon = Daemon::start_with(&directory.path().join("new/dir"), options);
+            for address in daemon.ready() {
+                let mut writer = Writer::connect(address, 1);
+                if start == "first" {
+                    writer.create();
+                    writer.append();
+                    assert!(writer.await_ack());
+                }
+                assert_eq!(writer.status().expect("the segment is there").scl.0, 1, "{start} start");
+            }
+            daemon.signal(signal);
+            let (status, said) = daemon.wait();
+            assert_eq!(status.code(), Some(0), "{said}");
+            assert!(said.contains(&format!("SIG{signal}: stops")), "{said}");
+            assert!(said.ends_with("stopped"), "{said}");
+            assert_eq!(said.contains("formatted"), start == "first");
+        }
+    }
+}
+
+#[test]
+fn kill_9_loses_nothing_that_was_acknowledged() {
+    for durability in ["fsync", "dsync-thread"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut daemon = Daemon::start_with(directory.path(), &["--durability", durability]);
+        let mut writer = Writer::connect(daemon.ready()[0], 9);
+        writer.create();
+        // A window of 16 batches, so that the kill meets some in flight.
+        (0..16).for_each(|_| writer.append());
+        let begin = Instant::now();
+        while writer.acknowledged.0 < 2_000 && begin.elapsed() < HANG {
+            assert!(writer.await_ack());
+            writer.append();
+        }
+        daemon.kill();
+        while writer.await_ack() {}
+        let acknowledged = writer.acknowledged;
+        assert!(acknowledged.0 >= 2_000);
+        // At once, on the same directory: lock and port are retried.
+        let mut daemon = Daemon::start_with(directory.path(), &["--durability", durability]);
+        let mut reader = Writer::connect(daemon.ready()[0], 9);
+        let status = reader.status().expect("the segment is there");
+        assert!(
+            status.scl >= acknowledged,
+            "{durability}: {} acknowledged, {} kept",
+            acknowledged,
+            status.scl
+        );
+        assert!(status.scl <= writer.last);
+    }
+}
+
+#[test]
+fn a_killed_daemon_can_be_started_again_at_once_on_its_port() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
+    for _ in 0..5 {
+        let mut daemon = Daemon::start_with(directory.path(), &["--listen", &listen]);
+        let address = daemon.ready()[0];
+        assert_eq!(address.port(), port);
+        drop(Writer::connect(address, 1));
+        daemon.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Starts a daemon that cannot run, and checks its exit code and what it says.
+fn check_refusal(directory: &Path, options: &[&str], code: i32, text: &str) {
+    let (status, said) = Daemon::start_with(directory, options).wait();
+    assert_eq!(status.code(), Some(code), "{options:?}: {said}");
+    assert!(said.contains(text), "{options:?} should say {text:?}: {said}");
+}
+
+#[test]
+fn what_stands_in_the_way_is_told_with_a_code_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let formatted = directory.path().join("formatted");
+    let mut daemon = Daemon::start(&formatted);
+    let address = daemon.ready()[0].to_string();
+    let other = directory.path().join("other");
+    check_refusal(&other, &["--listen", &address], 10, "cannot listen on 127.0.0.1");
+    check_refusal(&formatted, &[], 11, "used by another daemon (process ");
+    assert!(!other.join("shard-0").exists(), "nothing is formatted for a daemon that cannot listen");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().0.code(), Some(0));
+
+    check_refusal(&formatted, &["--node", "2"], 30, "was formatted with --node 1, not 2");
+    check_refusal(&formatted, &["--shards", "2"], 30, "--shards 1, not 2");
+    check_refusal(&formatted, &["--log-bytes", "8MiB"], 30, "--log-bytes 4194304, not 8388608");
+    check_refusal(&other, &["--listen", "0.0.0.0:0"], 13, "--insecure-no-auth");
+    check_refusal(&other, &["--shards", "none"], 2, "--shards");
+    check_refusal(&other, &["--device-bytes", "4MiB"], 2, "too small");
+    check_refusal(&other, &["--log-bytes", "200TiB", "--device-bytes", "300TiB"], 34, "bytes free");
+
+    let foreign = directory.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("precious"), "data").unwrap();
+    check_refusal(&foreign, &[], 11, "holds precious");
+    let left: Vec<_> = std::fs::read_dir(&foreign).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["precious"], "nothing is written beside it");
+    check_refusal(&foreign.join("precious"), &[], 11, "is not a directory");
+
+    // A device whose geometry file was lost is not formatted over.
+    std::fs::remove_file(formatted.join("hexalogd.json")).unwrap();
+    check_refusal(&formatted, &[], 11, "holds shard-0");
+    std::fs::write(formatted.join("hexalogd.json"), "{}").unwrap();
+    check_refusal(&formatted, &[], 30, "cannot be understood");
+}
+
+#[test]
+fn a_formatting_cut_off_half_way_is_begun_again() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("formatting"), "").unwrap();
+    std::fs::create_dir(directory.path().join("shard-0")).unwrap();
+    std::fs::write(directory.path().join("shard-0/log"), vec![0xff; 5000]).unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    let mut writer = Writer::connect(daemon.ready()[0], 1);
+    writer.create();
+    writer.append();
+    assert!(writer.await_ack());
+    assert!(!directory.path().join("formatting").exists());
+}
+
+#[test]
+fn a_missing_permission_is_told() {
+    let directory = Path::new("/hexalogd-test-without-permission");
+    let mut refused = command(directory, &[]);
+    if std::fs::create_dir(directory).is_ok() {
+        // We are root: become nobody, who may not make it.
+        std::fs::remove_dir(directory).unwrap();
+        refused.uid(65534).gid(65534);
+    }
+    match Daemon::spawn(&mut refused) {
+        Ok(daemon) => {
+            let (status, said) = daemon.wait();
+            assert_eq!(status.code(), Some(12), "{said}");
+            assert!(said.contains("Permission denied"), "{said}");
+        }
+        Err(error) => eprintln!("skipped: the binary cannot be run as another user: {error}"),
+    }
+}
+
+/// A file system mounted for a test.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn new(kind: &str) -> Option<Mount> {
+        let directory = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount").args(["-t", kind, kind]).arg(directory.path()).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Mount(directory)),
+            _ => {
+                eprintln!("skipped: {kind} cannot be mounted without more rights");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn ramfs_has_no_direct_io_and_runs_buffered() {
+    let Some(mount) = Mount::new("ramfs") else { return };
+    let directory = mount.0.path().join("data");
+    check_refusal(&directory, &[], 31, "--buffered");
+    let mut daemon = Daemon::start_with(&directory, &["--buffered"]);
+    daemon.wait_for("warning");
+    let mut writer = Writer::connect(daemon.ready()[0], 1);
+    writer.create();
+    writer.append();
+    assert!(writer.await_ack());
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn tmpfs_is_warned_of_by_name() {
+    let Some(mount) = Mount::new("tmpfs") else { return };
+    let mut daemon = Daemon::start(&mount.0.path().join("data"));
+    assert!(daemon.wait_for("warning").contains("tmpfs"));
+    daemon.ready();
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn without_descriptors_the_connections_that_stand_are_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = command(directory.path(), &[]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 48; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    let mut daemon = Daemon::spawn(&mut limited).unwrap();
+    let address = daemon.ready()[0];
+    let mut writer = Writer::connect(address, 1);
+    writer.create();
+    let crowd: Vec<_> = (0..60).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    daemon.wait_for("cannot be accepted");
+    writer.append();
+    assert!(writer.await_ack());
+    drop(crowd);
+    let mut late = Writer::connect(address, 1);
+    assert_eq!(late.status().expect("the segment is there").scl.0, 1);
+}
+
+#[test]
+fn it_dies_with_its_parent_if_asked_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = command(directory.path(), &["--die-with-parent"]);
+    let mut parent = Command::new("sh");
+    parent.args(["-c", "\"$0\" \"$@\" & wait"]).arg(run.get_program()).args(run.get_args());
+    let mut parent = Daemon::spawn(&mut parent).unwrap();
+    parent.ready();
+    parent.signal("KILL");
+    parent.wait_until_silent();
+}
+
+#[test]
+fn a_stop_under_load_ends_in_time_and_keeps_what_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    let mut writer = Writer::connect(daemon.ready()[0], 5);
+    writer.create();
+    (0..64).for_each(|_| writer.append());
+    assert!(writer.await_ack());
+    daemon.signal("TERM");
+    let (status, said) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{said}");
+    while writer.await_ack() {}
+    let mut daemon = Daemon::start(directory.path());
+    let mut reader = Writer::connect(daemon.ready()[0], 5);
+    assert!(reader.status().expect("the segment is there").scl >= writer.acknowledged);
+}
