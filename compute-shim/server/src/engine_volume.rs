@@ -132,6 +132,12 @@ impl Listener for ListenerHandle {
                     ReadFailure::Fenced => FetchFailure::Closed,
                 }),
             );
+            return;
+        }
+        let probe = self.0.probe.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(probe) = probe {
+            // Whoever asked may have given up.
+            let _ = probe.send(image.map(|_| ()));
         }
     }
 
