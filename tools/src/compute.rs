@@ -9,6 +9,7 @@ use hexalog_server::compute::{ComputeError, ComputeOptions};
 /// Runs until it is told to stop or is fenced.
 pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
     check_loopback(arguments.listen, arguments.insecure_no_auth)?;
+    end_process_on_panic();
     let workers = arguments.workers.unwrap_or_else(cores).max(1);
     let options = ComputeOptions {
         metadata: arguments.metadata.clone(),
@@ -25,6 +26,16 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
         Ok(()) => Ok(Code::Ok),
         Err(error) => Err(Failure::new(code_of(&error), error.to_string())),
     }
+}
+
+/// A broken invariant in one session is one of all: they share the engine. Nothing is lost by ending at once, and
+/// going on could lose or show what it must not.
+fn end_process_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::exit(i32::from(Code::Bug as u8));
+    }));
 }
 
 /// Cores that this process may use.

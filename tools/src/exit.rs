@@ -33,6 +33,8 @@ pub enum Code {
     StatementFailed = 18,
     /// `hexalog status`: something is wrong with the cluster (a daemon is missing, a quorum is lost).
     Degraded = 19,
+    /// A thread panicked, which is a bug.
+    Bug = 37,
 }
 
 impl From<Code> for ExitCode {
