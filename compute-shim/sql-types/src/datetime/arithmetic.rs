@@ -207,6 +207,33 @@ impl Interval {
         Ok(Interval { us, days, months: self.months })
     }
 
+    /// Full months out of the days (`justify_days`).
+    pub fn justify_days(&self) -> Result<Interval> {
+        let overflow = || out_of_range("interval");
+        let mut months = self.months.checked_add(self.days / 30).ok_or_else(overflow)?;
+        let mut days = self.days % 30;
+        if months > 0 && days < 0 {
+            days += 30;
+            months -= 1;
+        } else if months < 0 && days > 0 {
+            days -= 30;
+            months += 1;
+        }
+        Ok(Interval { us: self.us, days, months })
+    }
+
+    /// Full days and months, all parts of one sign (`justify_interval`).
+    pub fn justify_interval(&self) -> Result<Interval> {
+        let overflow = || out_of_range("interval");
+        let span = self.span();
+        let (day, month) = (i128::from(US_PER_DAY), i128::from(US_PER_DAY) * 30);
+        Ok(Interval {
+            us: i64::try_from(span % day).expect("less than a day"),
+            days: i32::try_from(span % month / day).expect("less than a month"),
+            months: i32::try_from(span / month).map_err(|_| overflow())?,
+        })
+    }
+
     /// `interval * factor`.
     pub fn multiply(&self, factor: f64) -> Result<Interval> {
         self.scaled(|value| value * factor)

@@ -1,13 +1,25 @@
 //! Scalar functions: the table of `pg_proc` for functions that need no catalog, and their code.
 //!
-//! Owns [`Function`] and the table. Functions that ask the catalog or the session (`pg_get_indexdef`, `nextval`,
+//! Owns [`Function`]; `table.rs` holds the rows, the other files the code. Functions that ask the catalog or the session (`pg_get_indexdef`, `nextval`,
 //! `current_user`, `set_config` …) and set-returning ones belong to the `sql` crate, which keeps a table of its own and
 //! resolves both together through [`crate::resolve::Signature`]. COALESCE, NULLIF, GREATEST and LEAST are syntax and
 //! belong there as well.
 
+mod array;
+mod bytes;
+mod math;
+mod quote;
+mod string;
+mod table;
+mod temporal;
+
+pub use quote::{quote_identifier, quote_literal_text};
+pub(crate) use string::to_lower;
+
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::Result;
+use crate::numeric::Numeric;
 use crate::types::TypeId;
 
 /// The code of a function or operator.
@@ -59,17 +71,68 @@ impl Function {
     }
 }
 
-/// Every function, grouped by name.
+/// Every function, in order of name.
 pub fn functions() -> &'static [Function] {
-    &[]
+    table::FUNCTIONS
 }
 
 /// The functions of one name.
-pub fn by_name(name: &str) -> impl Iterator<Item = &'static Function> {
-    functions().iter().filter(move |function| function.name == name)
+pub fn by_name(name: &str) -> &'static [Function] {
+    let functions = functions();
+    let start = functions.partition_point(|function| function.name < name);
+    let count = functions[start..].partition_point(|function| function.name == name);
+    &functions[start..start + count]
 }
 
 /// A function by its oid.
 pub fn by_oid(oid: u32) -> Option<&'static Function> {
     functions().iter().find(|function| function.oid == oid)
+}
+
+// Arguments of declared types; another type here is a bug of the binder.
+
+fn str_at(args: &[Datum], at: usize) -> &str {
+    args[at].as_str().unwrap_or_else(|| panic!("argument {at} should be text: {args:?}"))
+}
+
+fn bytes_at(args: &[Datum], at: usize) -> &[u8] {
+    match &args[at] {
+        Datum::Bytea(bytes) => bytes,
+        _ => panic!("argument {at} should be bytea: {args:?}"),
+    }
+}
+
+fn i32_at(args: &[Datum], at: usize) -> i32 {
+    match args[at] {
+        Datum::Int4(value) => value,
+        _ => panic!("argument {at} should be an integer: {args:?}"),
+    }
+}
+
+fn f64_at(args: &[Datum], at: usize) -> f64 {
+    match args[at] {
+        Datum::Float8(value) => value,
+        _ => panic!("argument {at} should be double precision: {args:?}"),
+    }
+}
+
+fn numeric_at(args: &[Datum], at: usize) -> &Numeric {
+    match &args[at] {
+        Datum::Numeric(value) => value,
+        _ => panic!("argument {at} should be numeric: {args:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_sorted() {
+        for pair in functions().windows(2) {
+            assert!((pair[0].name, pair[0].oid) < (pair[1].name, pair[1].oid), "{pair:?}");
+        }
+        assert_eq!(by_name("length").len(), 3);
+        assert!(by_name("nope").is_empty());
+    }
 }

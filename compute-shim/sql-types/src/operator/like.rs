@@ -5,6 +5,7 @@
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
+use crate::function::to_lower;
 
 /// Whether the whole text matches. `\` escapes the character behind it; 22025 where it stands last.
 pub(crate) fn matches(text: &str, pattern: &str) -> Result<bool> {
@@ -84,12 +85,12 @@ pub(crate) fn not_like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
 
 pub(crate) fn ilike(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(&text.to_lowercase(), &pattern.to_lowercase()).map(Datum::Bool)
+    matches(&to_lower(text), &to_lower(pattern)).map(Datum::Bool)
 }
 
 pub(crate) fn not_ilike(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(&text.to_lowercase(), &pattern.to_lowercase()).map(|matched| Datum::Bool(!matched))
+    matches(&to_lower(text), &to_lower(pattern)).map(|matched| Datum::Bool(!matched))
 }
 
 /// Rewrites a pattern whose escape character is another (`LIKE … ESCAPE 'x'`); an empty escape switches escapes off.

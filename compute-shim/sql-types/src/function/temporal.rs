@@ -1,0 +1,215 @@
+//! Functions of dates, timestamps and intervals, and those that tell the time.
+//!
+//! Owns `extract`, `date_part`, `date_trunc`, `age`, `now` and their kin. Read next: `crate::datetime`.
+
+use super::{f64_at, i32_at, str_at};
+use crate::datetime::{
+    Date, Field, Interval, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef,
+    extract_date, in_range, unsupported_unit,
+};
+use crate::datum::Datum;
+use crate::env::EvalEnv;
+use crate::error::{Result, SqlError, SqlState};
+use crate::numeric::Numeric;
+use crate::types::TypeId;
+
+pub(super) fn now(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datum> {
+    Ok(Datum::Timestamptz(env.transaction_timestamp))
+}
+
+pub(super) fn statement_timestamp(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datum> {
+    Ok(Datum::Timestamptz(env.statement_timestamp))
+}
+
+pub(super) fn clock_timestamp(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datum> {
+    Ok(Datum::Timestamptz(env.host.clock()))
+}
+
+fn type_name(value: &Datum) -> String {
+    crate::operator::array::element_type(value).display_name()
+}
+
+/// A field of an infinity: infinite for those that grow without bound, NULL for those that come round.
+fn infinite_field(field: Field, positive: bool) -> Datum {
+    let grows = matches!(
+        field,
+        Field::Year
+            | Field::Decade
+            | Field::Century
+            | Field::Millennium
+            | Field::IsoYear
+            | Field::Julian
+            | Field::Epoch
+    );
+    if !grows {
+        return Datum::Null;
+    }
+    Datum::Numeric(if positive { Numeric::INFINITY } else { Numeric::NEGATIVE_INFINITY })
+}
+
+/// `extract(field FROM source)`.
+pub(super) fn extract(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let name = str_at(args, 0);
+    let source = &args[1];
+    let type_name = type_name(source);
+    let field = Field::parse(name, &type_name)?;
+    let infinite = match source {
+        Datum::Date(date) if !date.is_finite() => Some(date.0 > 0),
+        Datum::Timestamp(value) if !value.is_finite() => Some(value.0 > 0),
+        Datum::Timestamptz(value) if !value.is_finite() => Some(value.0 > 0),
+        _ => None,
+    };
+    // Whether the type has the field shows on any value of it.
+    let probe = match source {
+        Datum::Date(date) => extract_date(field, if infinite.is_some() { 0 } else { date.0 }),
+        Datum::Timestamp(value) => (if infinite.is_some() { Timestamp(0) } else { *value }).extract(field),
+        Datum::Timestamptz(value) => {
+            (if infinite.is_some() { Timestamptz(0) } else { *value }).extract(field, env.time_zone)
+        }
+        Datum::Interval(value) => value.extract(field),
+        other => panic!("extract was given {other:?}"),
+    };
+    let number = probe.ok_or_else(|| unsupported_unit(name, &type_name))?;
+    Ok(infinite.map_or(Datum::Numeric(number), |positive| infinite_field(field, positive)))
+}
+
+/// `date_part(field, source)`: as `extract`, in `double precision`; a date counts as its midnight.
+pub(super) fn date_part(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let source = match &args[1] {
+        Datum::Date(date) => Datum::Timestamp(date.to_timestamp()?),
+        other => other.clone(),
+    };
+    match extract(env, &[args[0].clone(), source])? {
+        Datum::Numeric(number) => number.to_f64().map(Datum::Float8),
+        other => Ok(other),
+    }
+}
+
+/// `date_trunc(field, source [, zone])`.
+pub(super) fn date_trunc(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let name = str_at(args, 0);
+    let type_name = type_name(&args[1]);
+    let field = Field::parse(name, &type_name)?;
+    let truncated = match &args[1] {
+        Datum::Timestamp(value) => value.truncate(field).map(Datum::Timestamp),
+        Datum::Timestamptz(value) if args.len() > 2 => match ZoneRef::from_name(str_at(args, 2))? {
+            ZoneRef::Named(zone) => value.truncate(field, &zone).map(Datum::Timestamptz),
+            fixed @ ZoneRef::Fixed(_) => {
+                let local = fixed.to_local(*value).and_then(|local| local.truncate(field));
+                local.and_then(|local| fixed.to_utc(local)).map(Datum::Timestamptz)
+            }
+        },
+        Datum::Timestamptz(value) => value.truncate(field, env.time_zone).map(Datum::Timestamptz),
+        Datum::Interval(value) => value.truncate(field).map(Datum::Interval),
+        other => panic!("date_trunc was given {other:?}"),
+    };
+    truncated.ok_or_else(|| {
+        let error = unsupported_unit(name, &type_name);
+        let week_of_interval = field == Field::Week && matches!(args[1], Datum::Interval(_));
+        if week_of_interval { error.with_detail("Months usually have fractional weeks.") } else { error }
+    })
+}
+
+/// `age(later, earlier)`, or `age(earlier)` up to midnight of the current day.
+pub(super) fn age(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let local = |value: &Datum| match value {
+        Datum::Timestamp(value) => Ok(*value),
+        Datum::Timestamptz(value) => env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range),
+        other => panic!("age was given {other:?}"),
+    };
+    if let [later, earlier] = args {
+        return local(later)?.age(local(earlier)?).map(Datum::Interval);
+    }
+    let today = local(&Datum::Timestamptz(env.transaction_timestamp))?;
+    let midnight = Timestamp(today.0.div_euclid(US_PER_DAY) * US_PER_DAY);
+    midnight.age(local(&args[0])?).map(Datum::Interval)
+}
+
+fn timestamp_out_of_range() -> SqlError {
+    SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp out of range")
+}
+
+/// `source AT TIME ZONE zone`, its arguments the other way round; the zone is a name or an interval.
+pub(super) fn timezone(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let zone = match &args[0] {
+        Datum::Text(name) => ZoneRef::from_name(name)?,
+        Datum::Interval(interval) if interval.months != 0 || interval.days != 0 => {
+            let text = crate::text::output_string(&EvalEnv::without_session(), TypeId::INTERVAL, &args[0]);
+            let message = format!("interval time zone \"{text}\" must not include months or days");
+            return Err(SqlError::invalid_parameter(message));
+        }
+        Datum::Interval(interval) => {
+            let seconds = i32::try_from(interval.us / US_PER_SECOND).map_err(|_| timestamp_out_of_range())?;
+            ZoneRef::Fixed(seconds)
+        }
+        other => panic!("timezone was given {other:?}"),
+    };
+    match &args[1] {
+        Datum::Timestamp(local) if !local.is_finite() => Ok(Datum::Timestamptz(Timestamptz(local.0))),
+        Datum::Timestamptz(utc) if !utc.is_finite() => Ok(Datum::Timestamp(Timestamp(utc.0))),
+        Datum::Timestamp(local) => {
+            zone.to_utc(*local).map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
+        }
+        Datum::Timestamptz(utc) => {
+            zone.to_local(*utc).map(Datum::Timestamp).ok_or_else(timestamp_out_of_range)
+        }
+        other => panic!("timezone was given {other:?}"),
+    }
+}
+
+pub(super) fn isfinite(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    Ok(Datum::Bool(match &args[0] {
+        Datum::Date(value) => value.is_finite(),
+        Datum::Timestamp(value) => value.is_finite(),
+        Datum::Timestamptz(value) => value.is_finite(),
+        Datum::Interval(_) => true,
+        other => panic!("isfinite was given {other:?}"),
+    }))
+}
+
+pub(super) fn make_date(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2)).map(Datum::Date)
+}
+
+/// Seconds since 1970 as an instant.
+pub(super) fn to_timestamp(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let seconds = f64_at(args, 0);
+    let out_of_range = || {
+        let message = format!("timestamp out of range: \"{seconds}\"");
+        SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+    };
+    if seconds.is_nan() {
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp cannot be NaN"));
+    }
+    if seconds.is_infinite() {
+        let infinity = if seconds > 0.0 { Timestamptz::INFINITY } else { Timestamptz::NEGATIVE_INFINITY };
+        return Ok(Datum::Timestamptz(infinity));
+    }
+    let since_2000 = seconds - f64::from(UNIX_EPOCH_DAYS) * 86_400.0;
+    let us = (since_2000 * 1e6).round_ties_even();
+    if us.abs() >= i64::MAX as f64 {
+        return Err(out_of_range());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "just checked to fit")]
+    let us = us as i64;
+    if in_range::timestamp(us) { Ok(Datum::Timestamptz(Timestamptz(us))) } else { Err(out_of_range()) }
+}
+
+fn interval_at(args: &[Datum]) -> Interval {
+    match args {
+        [Datum::Interval(interval)] => *interval,
+        _ => panic!("an interval was expected: {args:?}"),
+    }
+}
+
+pub(super) fn justify_hours(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    interval_at(args).justify_hours().map(Datum::Interval)
+}
+
+pub(super) fn justify_days(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    interval_at(args).justify_days().map(Datum::Interval)
+}
+
+pub(super) fn justify_interval(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    interval_at(args).justify_interval().map(Datum::Interval)
+}
