@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Bumped, Done, Message, WriteAck};
+use hexalog_protocol::message::{Bumped, Done, Message, RefusalReason, WriteAck};
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch, VolumeId};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::append::APPEND_HEADER_BYTES;
@@ -45,7 +45,10 @@ impl Shard {
     ) {
         let (durable, start, written) = match self.log.finish(token, result, buffer) {
             Ok(finished) => finished,
-            Err(errno) => return self.fail("writing the log", errno, effects),
+            Err((errno, unanswered)) => {
+                self.fail("writing the log", errno, effects);
+                return self.refuse_all(unanswered, effects);
+            }
         };
         self.submit_append(effects);
         self.appends.push_back(start);
@@ -79,6 +82,17 @@ impl Shard {
         self.push_moved_scls(&durable, &moved, effects);
         self.log.recycle(written.buffer);
         self.submit_append(effects);
+    }
+
+    /// What waited for an append that will never be durable is refused: no one waits for ever.
+    fn refuse_all(&mut self, unanswered: Vec<(u32, Answer)>, effects: &mut Effects) {
+        for (_, answer) in unanswered {
+            let (connection, request_id, key) = answer.asker();
+            if self.connections.is_there(connection) {
+                let key = key.unwrap_or(crate::connections::NO_SEGMENT);
+                self.refuse(connection, request_id, RefusalReason::DeviceFailed, key, "", effects);
+            }
+        }
     }
 
     /// One entry takes effect.
@@ -118,7 +132,7 @@ impl Shard {
             }
             Entry::NeedsHydration { volume, group } => {
                 if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
-                    segment.health = Health::NeedsHydration;
+                    segment.give_up_log(&mut self.pending);
                 }
             }
         }
@@ -166,6 +180,10 @@ impl Shard {
         }
         if segment.advance_scl() {
             moved.segments.insert(key);
+            if segment.gossip.scl_moved() {
+                segment.gossip.next_us = 0;
+                self.links.look_now();
+            }
         }
     }
 

@@ -9,8 +9,8 @@
 //! be newer than the replay point; the scan then meets records that are in a version already and passes over them.
 
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
-use crate::log::ReplayPoint;
-use crate::segment::SegmentKey;
+use crate::log::{ReplayPoint, Space};
+use crate::segment::{Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
@@ -62,6 +62,8 @@ struct Running {
     /// Pages and runs taken from the changed sets, to be put back if the checkpoint fails for want of room.
     taken_pages: Vec<(SegmentKey, PageId)>,
     taken_runs: Vec<(SegmentKey, Lsn)>,
+    /// Floors that become durable with it: needs no room in the log.
+    floors: Vec<(SegmentKey, Lsn)>,
     parts: Vec<Part>,
 }
 
@@ -128,6 +130,10 @@ impl Shard {
         if is_short && self.log_head_allowed(replay) > self.log.head() + self.log.ring_bytes() / 16 {
             return true;
         }
+        let is_floor_late = |segment: &Segment| segment.pgmrpl_heard > segment.gc_floor;
+        if self.log.room_for(0, Space::Data).is_err() && self.segments.values().any(is_floor_late) {
+            return true;
+        }
         if self.extents.is_short() && self.extents.dead_count() > 0 {
             return true;
         }
@@ -151,12 +157,15 @@ impl Shard {
             items: VecDeque::new(),
             taken_pages: changed.iter().copied().collect(),
             taken_runs: Vec::new(),
+            floors: Vec::new(),
             pages: if is_base { BTreeSet::new() } else { changed },
             cursor: self.segments.first_key_value().filter(|_| is_base).map(|(key, _)| (*key, PageId(0))),
             parts: Vec::new(),
         };
         for (key, segment) in &mut self.segments {
-            running.items.push_back(Item::Segment(segment.to_image()));
+            let image = segment.to_image();
+            running.floors.push((*key, image.gc_floor));
+            running.items.push_back(Item::Segment(image));
             // What lies at or above the replay point is found by the scan.
             let runs = segment.runs.take_for_checkpoint(is_base);
             running.taken_runs.extend(runs.iter().map(|run| (*key, run.first)));
@@ -351,6 +360,10 @@ impl Shard {
         } else {
             self.checkpointer.chain.extend(running.parts);
             self.checkpointer.deltas += 1;
+        }
+        for (key, floor) in running.floors {
+            let segment = self.segments.get_mut(&key).expect("segments stay");
+            segment.gc_floor = segment.gc_floor.max(floor);
         }
         self.extents.checkpoint_is_durable(running.generation);
         self.checkpointer.last_us = now.monotonic_us;

@@ -15,12 +15,17 @@ use hexalog_storage_format::entry::Entry;
 impl Shard {
     /// Stages a control record, if the shard takes any and there is room.
     pub(crate) fn stage_control(&mut self, entry: &Entry<'_>) -> Result<(), RefusalReason> {
+        self.stage_entry(entry, Space::Control)
+    }
+
+    /// As [`Shard::stage_control`], for what may take the last of the space.
+    pub(crate) fn stage_entry(&mut self, entry: &Entry<'_>, space: Space) -> Result<(), RefusalReason> {
         if !matches!(self.phase, Phase::Running) {
             return Err(RefusalReason::DeviceFailed);
         }
         let mut bytes = Vec::new();
         entry.encode(&mut bytes);
-        self.log.room_for(bytes.len(), Space::Control).map_err(|full| match full {
+        self.log.room_for(bytes.len(), space).map_err(|full| match full {
             crate::log::Full::Buffer => RefusalReason::Busy,
             crate::log::Full::Ring => RefusalReason::NoSpace,
         })?;

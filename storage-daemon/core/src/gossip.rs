@@ -39,6 +39,8 @@ pub(crate) struct SegmentGossip {
     /// SCL when the segment was last looked at: while it moves by itself, there is no need to ask.
     seen_scl: Lsn,
     seen_us: u64,
+    /// Batches of a peer wait for their append: when they have moved the SCL, the next question goes at once.
+    is_filling: bool,
 }
 
 /// The pause between questions grows up to this many times the interval.
@@ -56,7 +58,15 @@ impl SegmentGossip {
                 is_beyond: false,
             })
             .collect();
-        SegmentGossip { peers, next_peer: 0, next_us: 0, quiet_answers: 0, seen_scl: Lsn::ZERO, seen_us: 0 }
+        SegmentGossip {
+            peers,
+            next_peer: 0,
+            next_us: 0,
+            quiet_answers: 0,
+            seen_scl: Lsn::ZERO,
+            seen_us: 0,
+            is_filling: false,
+        }
     }
 
     pub fn peers(&self) -> impl Iterator<Item = &Peer> + '_ {
@@ -68,6 +78,11 @@ impl SegmentGossip {
         self.quiet_answers = 0;
         self.next_us = 0;
         self.peers.iter_mut().for_each(|peer| peer.is_beyond = false);
+    }
+
+    /// The SCL moved. True if that was a peer's doing: there may be more to get.
+    pub fn scl_moved(&mut self) -> bool {
+        core::mem::take(&mut self.is_filling)
     }
 
     fn peer_mut(&mut self, segment: SegmentId) -> Option<&mut Peer> {

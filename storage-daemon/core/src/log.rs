@@ -58,10 +58,14 @@ struct InFlight {
 /// Which entries may use the last of the space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Space {
-    /// Batches leave one largest append free, so that control records and floors can always be written.
+    /// A writer's batches leave one largest append free.
     Data,
-    /// Control records may take all.
+    /// Gap fillers leave half of that: without them what stands above the gap can never be coalesced.
+    Gossip,
+    /// Control records leave a quarter of it.
     Control,
+    /// What frees log may take all: else a full log stays full.
+    Freeing,
 }
 
 /// Why an entry cannot be staged now.
@@ -173,7 +177,9 @@ impl Log {
         }
         let reserve = match space {
             Space::Data => self.append_bytes_max as u64,
-            Space::Control => 0,
+            Space::Gossip => self.append_bytes_max as u64 / 2,
+            Space::Control => self.append_bytes_max as u64 / 4,
+            Space::Freeing => 0,
         };
         let append = append_bytes(entries) as u64;
         let fits = self.place(append).is_some_and(|position| {
@@ -255,18 +261,20 @@ impl Log {
         assert!(self.used_bytes() <= self.log_bytes, "an append never overwrites kept log");
     }
 
-    /// The write of the append in flight has ended. `Err` gives the errno: the log takes nothing more, since what
-    /// the device holds is unknown and a second try would not make it known.
+    /// The write of the append in flight has ended. `Err` gives the errno and all answers that now will never be
+    /// true: the log takes nothing more, since what the device holds is unknown and a second try would not tell.
     pub fn finish(
         &mut self,
         token: IoToken,
         result: IoResult,
         buffer: AlignedBuffer,
-    ) -> Result<(Durable, ReplayPoint, WrittenAppend), i32> {
+    ) -> Result<(Durable, ReplayPoint, WrittenAppend), (i32, Vec<(u32, Answer)>)> {
         let in_flight = self.in_flight.take().expect("a completion has its append");
         assert!(in_flight.token == token, "one append is in flight");
         if let IoResult::Failed(errno) = result {
-            return Err(errno);
+            let mut unanswered = in_flight.answers;
+            unanswered.append(&mut self.filling.take_answers());
+            return Err((errno, unanswered));
         }
         self.durable = in_flight.after;
         let written = WrittenAppend {

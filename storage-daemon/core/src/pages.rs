@@ -159,6 +159,11 @@ impl PageTable {
         Some(Recipe { image, delta, records: records.to_vec() })
     }
 
+    /// Lets go of every record that is in no version.
+    pub fn clear_pending(&mut self) {
+        self.pages.values_mut().for_each(|entry| entry.pending.clear());
+    }
+
     pub fn invariants_full(&self, batches: &Batches, scl: Lsn, gc_floor: Lsn) {
         for entry in self.pages.values() {
             assert!(entry.pending.is_sorted_by(|a, b| a.lsn < b.lsn));

@@ -181,6 +181,9 @@ impl Shard {
                 self.restore_item(Item::decode(&mut reader)?)?;
             }
         }
+        for segment in self.segments.values_mut() {
+            segment.runs.forget_annulled(&segment.history);
+        }
         let addresses: Vec<BlockAddress> = self
             .segments
             .values()

@@ -5,6 +5,8 @@
 //! durably as to be hydrated by pages, and holds nothing back any more.
 
 use crate::effects::{Effect, Effects, Now};
+use crate::gossip::Peer;
+use crate::log::Space;
 use crate::segment::{Health, Segment};
 use crate::shard::Shard;
 use alloc::format;
@@ -12,7 +14,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::SegmentId;
 use hexalog_storage_format::entry::Entry;
 
-/// A peer that has been connected for this long and has not told its SCL counts as lagging.
+/// A peer that has not told its SCL for this long, connected or not, counts as lagging.
 const SILENCE_US: u64 = 2_000_000;
 /// How often members are looked at while the log is above its limit.
 const LOOK_US: u64 = 100_000;
@@ -42,6 +44,14 @@ impl Shard {
         self.log.used_bytes() > self.log.ring_bytes() / 8
     }
 
+    /// Whether what is known of a peer is fresh, or it has had the time to tell and has not.
+    fn can_be_judged(&self, peer: &Peer, now: Now) -> bool {
+        let fresh_us = 4 * self.options.gossip_interval_us;
+        let is_fresh = peer.answered_us.is_some_and(|at| now.monotonic_us < at + fresh_us);
+        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + SILENCE_US);
+        is_fresh || (has_been_silent && self.links.is_unchanged_for(peer.address, now, SILENCE_US))
+    }
+
     /// Looks for members that hold back more than half of the log.
     pub(crate) fn retention_slice(&mut self, now: Now, effects: &mut Effects) {
         let limit = self.log.ring_bytes() / 2;
@@ -59,18 +69,15 @@ impl Shard {
                 let covered = peer.scl.unwrap_or(segment.base);
                 let needed = segment.runs.position_needed_above(covered);
                 let lags = needed.is_some_and(|position| position < oldest_allowed);
-                let is_known = !self.links.is_up_since(peer.address, now, SILENCE_US)
-                    || peer.answered_us.is_some_and(|at| now.monotonic_us < at + SILENCE_US);
-                // A connection that stands has a moment to tell its SCL before it is judged.
-                let is_settled = is_known && !self.links.is_young(peer.address, now, SILENCE_US);
                 let is_new = !segment.beyond_retention.contains(&peer.segment);
-                if lags && is_new && (is_settled || self.links.is_down(peer.address)) {
+                if lags && is_new && self.can_be_judged(peer, now) {
                     beyond.push((*key, peer.segment));
                 }
             }
         }
         for ((volume, group), segment) in beyond {
-            if self.stage_control(&Entry::MemberBeyondRetention { volume, group, segment }).is_ok() {
+            let entry = Entry::MemberBeyondRetention { volume, group, segment };
+            if self.stage_entry(&entry, Space::Freeing).is_ok() {
                 self.counters.members_beyond_retention += 1;
                 let text = format!(
                     "{segment:?} of {volume} {group:?} lags by more than half of the log: it must be hydrated by pages"

@@ -11,6 +11,7 @@ pub(crate) mod runs;
 use crate::effects::ConnectionId;
 use crate::gossip::SegmentGossip;
 use crate::pages::PageTable;
+use crate::pending::Pending;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use batches::Batches;
@@ -56,6 +57,9 @@ pub(crate) struct Segment {
     pub scl: Lsn,
     pub vdl_heard: Lsn,
     pub gc_floor: Lsn,
+    /// PGMRPL as heard in this run: becomes the floor with the next append that has room for it, or with the next
+    /// checkpoint.
+    pub pgmrpl_heard: Lsn,
     /// Last LSN of the group, as `promised` told in this run.
     pub tail: Option<Lsn>,
     pub batches: Batches,
@@ -84,6 +88,7 @@ impl Segment {
             scl: create.base_lsn,
             vdl_heard: Lsn::ZERO,
             gc_floor: Lsn::ZERO,
+            pgmrpl_heard: Lsn::ZERO,
             tail: None,
             batches: Batches::new(),
             runs: Runs::new(),
@@ -117,6 +122,7 @@ impl Segment {
             scl: image.scl,
             vdl_heard: image.vdl_heard,
             gc_floor: image.gc_floor,
+            pgmrpl_heard: image.gc_floor,
             tail: None,
             batches: Batches::new(),
             runs: Runs::new(),
@@ -125,6 +131,7 @@ impl Segment {
         }
     }
 
+    /// What a checkpoint holds of it. The floor in it is in force once the checkpoint is durable.
     pub fn to_image(&self) -> SegmentImage {
         SegmentImage {
             volume: self.volume,
@@ -136,12 +143,22 @@ impl Segment {
             base: self.base,
             scl: self.scl,
             vdl_heard: self.vdl_heard,
-            gc_floor: self.gc_floor,
+            gc_floor: self.gc_floor.max(self.pgmrpl_heard),
             bumped: self.bumped,
             history: self.history.clone(),
             membership: self.membership.clone(),
             beyond_retention: self.beyond_retention.iter().copied().collect(),
         }
+    }
+
+    /// No peer has the log that the segment lacks: what it holds will be replaced by pages, and must not hold back
+    /// log and memory until then.
+    pub fn give_up_log(&mut self, pending: &mut Pending) {
+        self.health = Health::NeedsHydration;
+        let key = self.key();
+        self.batches.clear(key, pending);
+        self.pages.clear_pending();
+        self.runs = Runs::new();
     }
 
     /// The members changed, durably.

@@ -77,6 +77,7 @@ impl Shard {
             }
             hears = true;
             segment.hear(head.vdl);
+            segment.pgmrpl_heard = segment.pgmrpl_heard.max(head.pgmrpl.min(head.vdl));
             if let Some((_, tail)) = head.tails.iter().find(|(group, _)| *group == key.1) {
                 segment.tail = Some(segment.tail.map_or(*tail, |known| known.max(*tail)));
             }
@@ -89,8 +90,8 @@ impl Shard {
         let staged = view.heard_staged.filter(|staged| staged.writer == head.writer);
         let pgmrpl = head.pgmrpl.min(head.vdl);
         let is_new = staged.is_none_or(|staged| head.vdl > staged.vdl || pgmrpl > staged.pgmrpl);
-        // Without room the writer's next frame tells it again: it is acknowledged only by what it got.
-        if is_new && self.log.room_for(0, Space::Control).is_ok() {
+        // Without room a later frame tells it again, and the floor becomes durable with the next checkpoint.
+        if is_new && self.log.room_for(0, Space::Data).is_ok() {
             let heard = Heard {
                 writer: head.writer,
                 vdl: staged.map_or(head.vdl, |staged| staged.vdl.max(head.vdl)),
@@ -119,11 +120,7 @@ impl Shard {
         if !batch.records().all(|record| segment.holds_page(record.page)) {
             return Err(RefusalReason::Malformed);
         }
-        // Gap fillers may go beyond the bound: without them what is held above the gap could never be coalesced.
-        let is_next = batch.backlink <= segment.scl;
-        let bound = self.options.pending_bytes_max;
-        let bound = if is_next && space == Space::Control { bound * 2 } else { bound };
-        if self.pending.bytes() > bound {
+        if !self.has_memory_for(segment, batch, space) {
             return Err(RefusalReason::NoSpace);
         }
         match self.log.room_for(BATCH_OVERHEAD_BYTES + batch.bytes.len(), space) {
@@ -134,6 +131,21 @@ impl Shard {
         self.log.filling().push_batch(key.0, batch.bytes);
         self.counters.batches += 1;
         Ok(())
+    }
+
+    /// Bounds what is held above a gap: it can be neither coalesced nor freed until the gap is filled, so it may
+    /// take half of the log and of the memory, and what fills the gap may go beyond the bound.
+    fn has_memory_for(&self, segment: &Segment, batch: &Batch<'_>, space: Space) -> bool {
+        let bound = self.options.pending_bytes_max;
+        if space == Space::Gossip {
+            // A peer sends what follows the SCL, in the chain's order.
+            return self.pending.bytes() <= bound * 2;
+        }
+        if batch.backlink > segment.scl && segment.batches.has_above(segment.scl) {
+            let half_of_log = self.log.ring_bytes() / 2;
+            return self.pending.bytes() <= bound / 2 && self.log.used_bytes() <= half_of_log;
+        }
+        self.pending.bytes() <= bound
     }
 
     /// Ties an answer to everything staged so far; if all of that is durable already, it goes out now.
@@ -163,26 +175,21 @@ impl Shard {
         self.submit_append(effects);
     }
 
-    /// Stages the batches of a peer or an opener; the number of new ones.
-    pub(crate) fn stage_push(
-        &mut self,
-        key: SegmentKey,
-        push: &GossipPush<'_>,
-    ) -> Result<u64, RefusalReason> {
+    /// Stages the batches of a peer or an opener.
+    pub(crate) fn stage_push(&mut self, key: SegmentKey, push: &GossipPush<'_>) -> Result<(), RefusalReason> {
         if !matches!(self.phase, Phase::Running) {
             return Err(RefusalReason::DeviceFailed);
         }
         let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
         segment.check_gossip(push.writer, push.membership_epoch)?;
-        let before = self.counters.batches;
         for batch in push.iter() {
             let batch = batch.map_err(|_| RefusalReason::Malformed)?;
             if batch.group != push.group {
                 return Err(RefusalReason::Malformed);
             }
-            self.stage_batch(key, &batch, Space::Control)?;
+            self.stage_batch(key, &batch, Space::Gossip)?;
         }
-        Ok(self.counters.batches - before)
+        Ok(())
     }
 
     pub(crate) fn segments_of(&self, volume: VolumeId) -> impl Iterator<Item = &Segment> + '_ {

@@ -19,7 +19,7 @@ const RETRY_US_MAX: u64 = 2_000_000;
 enum LinkState {
     Down { retry_at_us: u64 },
     Connecting,
-    Up { since_us: u64 },
+    Up,
 }
 
 #[derive(Debug)]
@@ -27,6 +27,8 @@ struct Link {
     state: LinkState,
     connection: ConnectionId,
     retry_us: u64,
+    /// When it last came up, went down, or was wanted first.
+    changed_us: u64,
 }
 
 /// What was asked on a link.
@@ -64,32 +66,23 @@ impl Links {
         self.due_us = Some(now.monotonic_us);
     }
 
+    /// Something has come that makes a question worthwhile.
+    pub fn look_now(&mut self) {
+        self.due_us = Some(0);
+    }
+
     pub fn next_due_us(&self) -> Option<u64> {
         self.due_us
     }
 
-    fn state(&self, address: SocketAddr) -> Option<LinkState> {
-        self.by_address.get(&address).map(|link| link.state)
-    }
-
-    /// Whether the link has been up for at least `age_us`.
-    pub fn is_up_since(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
-        matches!(self.state(address), Some(LinkState::Up { since_us }) if now.monotonic_us >= since_us + age_us)
-    }
-
-    /// Whether the link came up less than `age_us` ago.
-    pub fn is_young(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
-        matches!(self.state(address), Some(LinkState::Up { since_us }) if now.monotonic_us < since_us + age_us)
-    }
-
-    /// Whether a connection was tried and is not there.
-    pub fn is_down(&self, address: SocketAddr) -> bool {
-        matches!(self.state(address), Some(LinkState::Down { .. } | LinkState::Connecting))
+    /// Whether the link has been up, or has not been up, for at least `age_us`.
+    pub fn is_unchanged_for(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
+        self.by_address.get(&address).is_some_and(|link| now.monotonic_us >= link.changed_us + age_us)
     }
 
     pub(super) fn connection(&self, address: SocketAddr) -> Option<ConnectionId> {
         let link = self.by_address.get(&address)?;
-        matches!(link.state, LinkState::Up { .. }).then_some(link.connection)
+        matches!(link.state, LinkState::Up).then_some(link.connection)
     }
 
     pub(super) fn address_of(&self, connection: ConnectionId) -> Option<SocketAddr> {
@@ -102,6 +95,7 @@ impl Links {
             state: LinkState::Down { retry_at_us: 0 },
             connection: ConnectionId(0),
             retry_us: RETRY_US_MIN,
+            changed_us: now.monotonic_us,
         });
         if let LinkState::Down { retry_at_us } = link.state
             && now.monotonic_us >= retry_at_us
@@ -117,6 +111,9 @@ impl Links {
     fn down(&mut self, connection: ConnectionId, now: Now) {
         let Some(address) = self.by_connection.remove(&connection) else { return };
         let link = self.by_address.get_mut(&address).expect("a connection has its link");
+        if link.state == LinkState::Up {
+            link.changed_us = now.monotonic_us;
+        }
         link.state = LinkState::Down { retry_at_us: now.monotonic_us + link.retry_us };
         link.retry_us = (link.retry_us * 2).min(RETRY_US_MAX);
         self.requests.retain(|_, request| request.address != address);
@@ -127,7 +124,7 @@ impl Shard {
     pub(crate) fn on_link_up(&mut self, now: Now, connection: ConnectionId, effects: &mut Effects) {
         let Some(address) = self.links.address_of(connection) else { return };
         let link = self.links.by_address.get_mut(&address).expect("a connection has its link");
-        link.state = LinkState::Up { since_us: now.monotonic_us };
+        (link.state, link.changed_us) = (LinkState::Up, now.monotonic_us);
         link.retry_us = RETRY_US_MIN;
         let hello = Hello {
             version_low: PROTOCOL_VERSION,

@@ -45,12 +45,16 @@ impl Shard {
         }
         let scl = segment.scl;
         if segment.gossip.seen_scl != scl {
-            (segment.gossip.seen_scl, segment.gossip.seen_us) = (scl, now.monotonic_us);
+            let asks_on = segment.gossip.next_us == 0;
+            (segment.gossip.seen_scl, segment.gossip.seen_us) =
+                (scl, if asks_on { 0 } else { now.monotonic_us });
             segment.gossip.quiet_answers = 0;
         }
-        // While the writer's frames move it, it needs no one; a step that comes a little late is no reason to ask.
-        let stands_still = now.monotonic_us >= segment.gossip.seen_us + interval_us;
         let (is_unsure, is_behind) = (segment.is_unsure(), segment.is_behind());
+        // While the writer's frames move it, it needs no one; a step that comes a little late is no reason to ask. A
+        // gap that can be seen is one, almost at once: what stands above it holds log and memory.
+        let patience_us = if segment.batches.has_above(scl) { interval_us / 10 } else { interval_us };
+        let stands_still = now.monotonic_us >= segment.gossip.seen_us + patience_us;
         if is_unsure || wants_scls {
             let addresses: Vec<_> = segment.gossip.peers().map(|peer| peer.address).collect();
             addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
@@ -170,7 +174,10 @@ impl Shard {
         if (push.volume, push.group) != key || !self.segments.contains_key(&key) {
             return;
         }
-        let staged = self.stage_push(key, push).unwrap_or(0);
+        let before = self.counters.batches;
+        // Without room for all, what has been staged counts; the rest is asked for again.
+        let _ = self.stage_push(key, push);
+        let staged = self.counters.batches - before;
         self.counters.gossip_batches += staged;
         let segment = self.segments.get_mut(&key).expect("just seen");
         if segment.check_gossip(push.writer, push.membership_epoch).is_err() {
@@ -179,19 +186,17 @@ impl Shard {
         let scl = segment.scl;
         let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
         let is_beyond = push.scl > scl && !brings_next && push.log_from > scl && staged == 0;
-        let runs_reach = segment.runs.oldest_lsn().is_none_or(|oldest| push.scl >= oldest);
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);
         peer.answered_us = Some(now.monotonic_us);
         peer.is_beyond = is_beyond;
-        if runs_reach || push.scl >= scl {
-            // It lacks nothing that this log no longer has: it was cut off too early.
+        if push.scl >= scl {
+            // It has caught up after all, from others.
             segment.beyond_retention.remove(&request.segment);
         }
         if staged > 0 {
             segment.gossip.quiet_answers = 0;
-            segment.gossip.next_us = 0;
-            segment.gossip.seen_us = 0;
+            segment.gossip.is_filling = true;
         } else {
             segment.gossip.quiet_answers += 1;
         }

@@ -2,6 +2,7 @@
 
 use crate::effects::{Area, ConnectionId, Effects, IoResult};
 use crate::segment::SegmentKey;
+use crate::segment::batches::last_counting;
 use crate::shard::{Io, Shard};
 use alloc::vec::Vec;
 use hexalog_protocol::Lsn;
@@ -140,6 +141,7 @@ impl Shard {
     /// block is damaged, there are fewer or none: the peer asks again, or another.
     fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> Vec<u8> {
         let key = (pull.volume, pull.group);
+        let history = &self.segments[&key].history;
         let mut found: Vec<Batch<'_>> = Vec::new();
         let mut at = 0;
         while at < bytes.len() {
@@ -157,8 +159,8 @@ impl Shard {
             for entry in Entries::new(entries).flatten() {
                 if let Entry::Batch { volume, batch } = entry
                     && (volume, batch.group) == key
-                    && batch.last > pull.after
                     && batch.first <= pull.through
+                    && last_counting(&batch, history).is_some_and(|last| last > pull.after)
                 {
                     found.push(batch);
                 }

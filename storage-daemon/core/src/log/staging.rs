@@ -26,6 +26,21 @@ pub(crate) enum Answer {
     Done { connection: ConnectionId, request_id: u64 },
 }
 
+impl Answer {
+    /// Who waits, for which request, about which segment.
+    pub fn asker(&self) -> (ConnectionId, u64, Option<(VolumeId, GroupId)>) {
+        match self {
+            Answer::WriteAck { connection, request_id, volume, groups, .. } => {
+                (*connection, *request_id, groups.first().map(|group| (*volume, *group)))
+            }
+            Answer::Bumped { connection, request_id, volume, group } => {
+                (*connection, *request_id, Some((*volume, *group)))
+            }
+            Answer::Done { connection, request_id } => (*connection, *request_id, None),
+        }
+    }
+}
+
 /// What a writer told about its volume since the last append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Heard {
@@ -95,6 +110,11 @@ impl Append {
     pub fn push_answer(&mut self, answer: Answer) {
         assert!(!self.is_empty(), "an answer waits for something");
         self.answers.push((self.entries_count.saturating_sub(1), answer));
+    }
+
+    /// The append will never be written: whoever waits must be told.
+    pub(super) fn take_answers(&mut self) -> Vec<(u32, Answer)> {
+        core::mem::take(&mut self.answers)
     }
 
     fn copy_in(&mut self, bytes: &[u8]) {

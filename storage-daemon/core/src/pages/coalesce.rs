@@ -6,7 +6,7 @@
 
 use super::build::{Build, BuildError, Purpose};
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
-use crate::segment::SegmentKey;
+use crate::segment::{Health, SegmentKey};
 use crate::shard::{Io, Shard};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
@@ -186,7 +186,11 @@ impl Shard {
         }
         for (key, page, image) in writing {
             self.coalescing_ended(key, page);
-            self.take_in_version(key, page, image);
+            if self.segments[&key].health == Health::Sound {
+                self.take_in_version(key, page, image);
+            } else {
+                self.extents.release(image.address);
+            }
         }
         self.write_built_pages(effects);
     }

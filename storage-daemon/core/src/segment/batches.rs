@@ -240,6 +240,13 @@ impl Batches {
         annulled
     }
 
+    /// Lets go of everything.
+    pub fn clear(&mut self, segment: SegmentKey, pending: &mut Pending) {
+        for (first, held) in core::mem::take(&mut self.held) {
+            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+        }
+    }
+
     /// Records held that are in no page version.
     pub fn unmerged_count(&self) -> u64 {
         self.held.values().map(|held| u64::from(held.unmerged)).sum()

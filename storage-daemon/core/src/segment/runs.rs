@@ -3,13 +3,17 @@
 //! A run is a stretch of the log that holds an unbroken part of the group's chain; several appends in a row make
 //! one run, so that the map stays small: reading one costs at most [`RUN_BYTES_MAX`].
 
+use super::batches::StoredRecord;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use hexalog_protocol::Lsn;
+use hexalog_protocol::history::EpochHistory;
 use hexalog_storage_format::checkpoint::LogRun;
 
 /// A run grows no longer than this, but for one append that is longer: one gossip answer reads one run.
-pub(crate) const RUN_BYTES_MAX: u64 = 256 << 10;
+const RUN_BYTES_MAX: u64 = 256 << 10;
+/// Nor longer than this part of the ring: a run is kept whole while a member needs its end.
+const RUN_RING_SHARE: u64 = 64;
 
 /// Runs of one segment by first LSN.
 #[derive(Debug)]
@@ -44,7 +48,8 @@ impl Runs {
         }
         let grown = self.growing.and_then(|growing| self.by_first.get_mut(&growing)).filter(|run| {
             let same_lap = run.position / ring_bytes == position / ring_bytes;
-            run.last == backlink && end - run.position <= RUN_BYTES_MAX && same_lap
+            let is_short = end - run.position <= RUN_BYTES_MAX.min(ring_bytes / RUN_RING_SHARE);
+            run.last == backlink && is_short && same_lap
         });
         if let Some(run) = grown {
             run.last = last;
@@ -74,6 +79,31 @@ impl Runs {
     pub fn position_needed_above(&self, covered: Lsn) -> Option<u64> {
         let start = self.by_first.range(..=covered).next_back().map_or(covered, |(first, _)| *first);
         self.by_first.range(start..).filter(|(_, run)| run.last > covered).map(|(_, run)| run.position).min()
+    }
+
+    /// These records, in LSN order, are nobody's any more: runs end before the first of theirs. A peer that is sent
+    /// annulled batches only would ask for the same ones for ever.
+    pub fn annul(&mut self, annulled: &[StoredRecord]) {
+        for record in annulled {
+            let Some((_, run)) = self.by_first.range_mut(..=record.lsn).next_back() else { continue };
+            let first = run.first;
+            if run.last < record.lsn {
+                continue;
+            }
+            if first == record.lsn {
+                self.by_first.remove(&first);
+                self.changed.remove(&first);
+            } else {
+                run.last = record.group_backlink;
+                self.changed.insert(first);
+            }
+        }
+        self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
+    }
+
+    /// A checkpoint may hold runs that were annulled after it was written.
+    pub fn forget_annulled(&mut self, history: &EpochHistory) {
+        self.by_first.retain(|first, _| !history.is_annulled(*first));
     }
 
     /// The log before `position` was freed.

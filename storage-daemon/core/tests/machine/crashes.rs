@@ -1,1 +1,82 @@
-//! Tests.
+//! Kills and power losses: what was acknowledged is there afterwards. [`Writer::pump`] compares the SCLs that a
+//! member tells when it comes back with those that it acknowledged.
+
+use crate::world::{NODES, World, options};
+use crate::writer::{Writer, create_volume};
+
+/// At most two of six are away at a time.
+fn disturb(world: &mut World) {
+    let down: Vec<usize> = (0..NODES).filter(|node| !world.is_up(*node)).collect();
+    if !down.is_empty() && world.rng.percent(60) {
+        let node = down[world.rng.below(down.len() as u64) as usize];
+        return world.start(node);
+    }
+    if down.len() < 2 {
+        let node = world.rng.below(NODES as u64) as usize;
+        if world.is_up(node) {
+            if world.rng.percent(50) { world.kill(node) } else { world.power_loss(node) }
+        }
+    }
+}
+
+#[test]
+fn acknowledged_records_survive_kills_and_power_losses_of_members() {
+    for seed in 100..112 {
+        // A log that reaches back over the longest absence.
+        let mut world = World::with_options(seed, |node| {
+            let mut options = options(node);
+            options.log_bytes = 4 << 20;
+            options.log_prepared_bytes = options.log_bytes;
+            options
+        });
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        writer.loss_percent = 5;
+        for _ in 0..25 {
+            writer.write_many(&mut world, 15);
+            disturb(&mut world);
+        }
+        for node in 0..NODES {
+            if !world.is_up(node) {
+                world.start(node);
+            }
+        }
+        world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+        writer.converge(&mut world);
+        assert!(world.halts.is_empty(), "seed {seed}: {:?}", world.halts);
+        assert_eq!(
+            writer.check_all_pages(&mut world),
+            NODES * 32 * 3,
+            "seed {seed}: {:?}",
+            writer.refusals.last()
+        );
+        world.check_all();
+    }
+}
+
+#[test]
+fn a_power_loss_of_everything_loses_nothing_that_was_durable_in_the_volume() {
+    for seed in 200..212 {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        for epoch in 2..6 {
+            writer.loss_percent = 10;
+            writer.write_many(&mut world, 40);
+            // Some more that no one waits for.
+            for _ in 0..5 {
+                writer.write(&mut world);
+            }
+            writer.pump(&mut world);
+            world.run_us(200);
+            (0..NODES).for_each(|node| world.power_loss(node));
+            (0..NODES).for_each(|node| world.start(node));
+            world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+            // The opening asserts that the VDL which it finds is not below the one that was known.
+            writer = Writer::open(&mut world, epoch, 2, Some(&writer));
+        }
+        writer.converge(&mut world);
+        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "seed {seed}");
+        assert!(world.halts.is_empty(), "seed {seed}: {:?}", world.halts);
+    }
+}

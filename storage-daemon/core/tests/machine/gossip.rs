@@ -1,1 +1,82 @@
-//! Tests.
+//! Peers fill gaps, catch up members that were away, and fall silent.
+
+use crate::world::{NODES, World};
+use crate::writer::{Writer, create_volume};
+
+#[test]
+fn scls_converge_to_the_tails_although_batches_never_came() {
+    for seed in 10..16 {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        writer.loss_percent = 25;
+        writer.write_many(&mut world, 80);
+        writer.converge(&mut world);
+        let filled: u64 = (0..NODES).map(|node| world.counter(node, "gossip_batches")).sum();
+        assert!(filled > 0, "seed {seed}");
+        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "seed {seed}: {:?}", writer.refusals);
+    }
+}
+
+#[test]
+fn a_member_that_was_away_catches_up_from_peers_and_their_log() {
+    let mut world = World::new(20);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
+    world.kill(4);
+    writer.write_many(&mut world, 45);
+    writer.pgmrpl = writer.vdl;
+    writer.settle(&mut world);
+    // Everything is in versions by now: what the member lacks has to come out of the log.
+    world.run_us(3_000_000);
+    writer.pump(&mut world);
+    world.run_us(3_000_000);
+    world.start(4);
+    writer.converge(&mut world);
+    assert!(world.counter(4, "gossip_batches") > 30);
+    let (floor, vdl) = (writer.pgmrpl, writer.vdl);
+    assert!(floor <= vdl);
+    for page in 0..16 {
+        assert_eq!(writer.check_page(&mut world, 4, hexalog_protocol::PageId(page), vdl), Some(()));
+    }
+}
+
+#[test]
+fn when_all_is_quiet_no_one_asks() {
+    let mut world = World::new(21);
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.loss_percent = 20;
+    writer.write_many(&mut world, 50);
+    writer.converge(&mut world);
+    for _ in 0..5 {
+        writer.pump(&mut world);
+        world.run_us(100_000);
+    }
+    let pulls = |world: &World| (0..NODES).map(|node| world.counter(node, "gossip_pulls")).sum::<u64>();
+    let before = pulls(&world);
+    world.run_us(10_000_000);
+    assert_eq!(pulls(&world), before);
+}
+
+#[test]
+fn a_member_that_missed_an_opening_fetches_the_history_from_a_peer() {
+    let mut world = World::new(22);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 20);
+    writer.settle(&mut world);
+    world.kill(5);
+    let mut writer = Writer::open(&mut world, 2, 1, Some(&writer));
+    writer.write_many(&mut world, 20);
+    writer.settle(&mut world);
+    // No writer tells it: the connections of the writer are cut before it comes back.
+    (0..NODES).filter_map(|node| writer.wire(node)).for_each(|wire| world.disconnect(wire));
+    world.start(5);
+    world.run_until("fetched", |world| world.is_ready(5) && world.counter(5, "histories_fetched") > 0);
+    world.run_us(1_000_000);
+    assert!(world.counter(5, "gossip_batches") > 0);
+    world.check_all();
+}

@@ -1,1 +1,137 @@
-//! Tests.
+//! Log and extents are freed and used again; bounds hold.
+
+use crate::world::{NODES, World};
+use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use hexalog_protocol::GroupId;
+use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
+
+const LOG_BYTES: u64 = 512 << 10;
+
+fn write_until_log_wrapped(world: &mut World, writer: &mut Writer, node: usize, laps: u64) {
+    while world.counter(node, "append_bytes") < laps * LOG_BYTES {
+        writer.write_many(world, 20);
+        writer.pgmrpl = writer.vdl;
+        writer.model.forget_below(writer.pgmrpl);
+    }
+}
+
+#[test]
+fn the_log_wraps_ten_times_and_extents_are_used_again() {
+    let mut world = World::new(40);
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.loss_percent = 2;
+    write_until_log_wrapped(&mut world, &mut writer, 0, 10);
+    writer.converge(&mut world);
+    for node in 0..NODES {
+        assert!(world.counter(node, "log_bytes_freed") > 8 * LOG_BYTES, "node {node}");
+        assert!(world.counter(node, "extents_reused") > 0, "node {node}");
+        assert_eq!(world.counter(node, "members_beyond_retention"), 0, "node {node}");
+    }
+    assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+    world.check_all();
+    (0..NODES).for_each(|node| world.power_loss(node));
+    (0..NODES).for_each(|node| world.start(node));
+    world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+    writer.converge(&mut world);
+    assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+}
+
+#[test]
+fn power_losses_while_log_and_extents_are_being_reused() {
+    for seed in 500..506 {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        for _ in 0..12 {
+            writer.write_many(&mut world, 60);
+            writer.pgmrpl = writer.vdl;
+            writer.model.forget_below(writer.pgmrpl);
+            let node = world.rng.below(NODES as u64) as usize;
+            world.power_loss(node);
+            world.run_us(3_000);
+            world.start(node);
+            world.run_until("ready", |world| world.is_ready(node));
+        }
+        writer.converge(&mut world);
+        assert!(world.halts.is_empty(), "{:?}", world.halts);
+        assert_eq!(
+            writer.check_all_pages(&mut world),
+            NODES * 32 * 3,
+            "seed {seed}: {:?}",
+            writer.refusals.last()
+        );
+        world.check_all();
+    }
+}
+
+#[test]
+fn a_member_beyond_retention_needs_hydration_and_holds_nothing_back() {
+    let mut world = World::new(42);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
+    world.kill(3);
+    write_until_log_wrapped(&mut world, &mut writer, 0, 4);
+    for node in [0, 1, 2, 4, 5] {
+        assert_eq!(world.counter(node, "members_beyond_retention"), 1, "node {node}: {:#?}", world.logs);
+    }
+    writer.converge(&mut world);
+    world.start(3);
+    let status = |world: &mut World| {
+        let wire = world.connect(3)?;
+        let query = Message::StatusQuery(StatusQuery { volume: VOLUME });
+        match call(world, wire, 700, &query)? {
+            Answer::Status(status) => Some(status.segments[0].state),
+            _ => None,
+        }
+    };
+    for _ in 0..200 {
+        world.run_us(20_000);
+        if status(&mut world) == Some(SegmentState::NeedsHydration) {
+            break;
+        }
+    }
+    assert_eq!(status(&mut world), Some(SegmentState::NeedsHydration));
+    // It serves nothing and survives a restart as what it is; the others go on.
+    let vdl = writer.vdl;
+    assert_eq!(writer.check_page(&mut world, 3, hexalog_protocol::PageId(1), vdl), None);
+    assert_eq!(writer.refusals.last().map(|refusal| refusal.reason), Some(RefusalReason::Damaged));
+    world.power_loss(3);
+    world.start(3);
+    world.run_until("ready", |world| world.is_ready(3));
+    assert_eq!(status(&mut world), Some(SegmentState::NeedsHydration));
+    write_until_log_wrapped(&mut world, &mut writer, 0, 6);
+    writer.settle(&mut world);
+    assert!(writer.scl(3, GroupId(0)) < writer.vdl);
+}
+
+#[test]
+fn without_room_writes_are_refused_and_reading_goes_on() {
+    let mut world = World::new(43);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    // A read point that stays: nothing may be coalesced above it, so the log fills.
+    writer.write_many(&mut world, 5);
+    let mut writes = 0;
+    let limit = world.now_us + 60_000_000;
+    while !writer.refusals.iter().any(|refusal| refusal.reason == RefusalReason::NoSpace) {
+        writer.write(&mut world);
+        writer.pump(&mut world);
+        world.run_us(500);
+        writes += 1;
+        assert!(world.now_us < limit, "never full after {writes}");
+    }
+    let vdl = writer.vdl;
+    assert_eq!(writer.check_page(&mut world, 0, hexalog_protocol::PageId(1), vdl), Some(()));
+    // The read point moves on: space comes back, and so does everything that waited.
+    for _ in 0..400 {
+        writer.pgmrpl = writer.vdl;
+        writer.pump(&mut world);
+        world.run_us(5_000);
+    }
+    writer.converge(&mut world);
+    writer.model.forget_below(writer.pgmrpl);
+    assert_eq!(writer.check_all_pages(&mut world), NODES * 16 * 3, "{:?}", writer.refusals.last());
+}

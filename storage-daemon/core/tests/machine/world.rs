@@ -43,6 +43,8 @@ struct Node {
     tick_at_us: u64,
     accepted: u64,
     options: ShardOptions,
+    /// Writes to this area end with an error.
+    fails: Option<Area>,
 }
 
 /// One connection: its two ends and whether it stands.
@@ -106,7 +108,7 @@ impl World {
             let superblocks = Shard::format(DeviceId(0x1000 + node as u64), &options);
             let disk = Disk::new(superblocks.bytes(), options.log_bytes, options.extents_bytes);
             let operations = BTreeMap::new();
-            Node { shard: None, disk, life: 0, operations, tick_at_us: 0, accepted: 0, options }
+            Node { shard: None, disk, life: 0, operations, tick_at_us: 0, accepted: 0, options, fails: None }
         });
         let mut world = World {
             rng: Rng::new(seed),
@@ -151,6 +153,10 @@ impl World {
 
     pub fn disk(&mut self, node: usize) -> &mut Disk {
         &mut self.nodes[node].disk
+    }
+
+    pub fn set_failing(&mut self, node: usize, area: Option<Area>) {
+        self.nodes[node].fails = area;
     }
 
     pub fn start(&mut self, node: usize) {
@@ -388,6 +394,9 @@ impl World {
 
     fn finish_io(&mut self, node: usize, token: IoToken) {
         self.event(node, |at| match at.operations.remove(&token).expect("each ends once") {
+            Operation::Write { area, buffer, .. } if at.fails == Some(area) => {
+                Event::Written(token, IoResult::Failed(5), buffer)
+            }
             Operation::Write { area, offset, flush, buffer } => {
                 at.disk.write(area, offset, buffer.bytes());
                 if flush {

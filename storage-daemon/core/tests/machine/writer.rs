@@ -11,7 +11,7 @@ use hexalog_protocol::message::*;
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::record::{Operation, Record};
 use hexalog_protocol::{
-    GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, PageId, SegmentId, VolumeEpoch, VolumeId,
+    GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, PageId, VolumeEpoch, VolumeId,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -48,7 +48,8 @@ fn decode(bytes: &[u8]) -> (u64, Answer) {
 }
 
 struct Sealed {
-    first: Lsn,
+    /// Members that it is never sent to.
+    skipped: [bool; NODES],
     last: Lsn,
     group: GroupId,
     bytes: Vec<u8>,
@@ -218,7 +219,9 @@ impl Writer {
         history.push(EpochEntry { writer: id, vdl: vdl.max(history.upper()), upper: upper.max(vdl) });
         writer.history = history.clone();
         (writer.vdl, writer.last) = (history.upper(), history.upper());
-        writer.pgmrpl = bumps.answers.values().map(|bumped| bumped.gc_floor).max().unwrap_or(Lsn::ZERO);
+        // A floor never falls; the model has forgotten what lay below the last one.
+        let floor = bumps.answers.values().map(|bumped| bumped.gc_floor).max().unwrap_or(Lsn::ZERO);
+        writer.pgmrpl = floor.max(before.map_or(Lsn::ZERO, |before| before.pgmrpl));
         for (node, wire) in bumps.wires.iter().enumerate() {
             let Some(wire) = wire.filter(|wire| world.is_connected(*wire)) else { continue };
             writer.members[node].wire = Some(wire);
@@ -251,10 +254,18 @@ impl Writer {
         for segment in status.segments {
             if !matches!(segment.state, SegmentState::NeedsHydration | SegmentState::Damaged) {
                 assert_eq!(segment.state, SegmentState::Open);
-                member.scls.insert(segment.group, segment.scl);
+                let known = member.scls.insert(segment.group, segment.scl);
+                // The same epoch and history: what was acknowledged is still there, whatever happened to the node.
+                assert!(
+                    known <= Some(segment.scl),
+                    "node {node} acknowledged {known:?}, has {}",
+                    segment.scl
+                );
             }
         }
-        member.cursor = 0;
+        let vdl = self.vdl;
+        // Below VDL a member fills its gaps by gossip.
+        member.cursor = self.sealed.partition_point(|sealed| sealed.last <= vdl);
         member.in_flight.clear();
         member.told_vdl = Lsn::ZERO;
         true
@@ -302,9 +313,21 @@ impl Writer {
             self.chain.push_back((lsn, group, is_cpl));
         }
         for (group, mut builder) in builders {
-            let (first, last) = (builder.first(), builder.last());
-            self.sealed.push(Sealed { first, last, group, bytes: builder.seal() });
+            let last = builder.last();
+            let skipped = self.draw_losses(world);
+            self.sealed.push(Sealed { skipped, last, group, bytes: builder.seal() });
         }
+    }
+
+    /// With a chance up to one half, two members at most: the others fill the gap. Above that, ghosts.
+    fn draw_losses(&mut self, world: &mut World) -> [bool; NODES] {
+        let mut skipped = [false; NODES];
+        for _ in 0..NODES {
+            let node = world.rng.below(NODES as u64) as usize;
+            let may_skip = self.loss_percent > 50 || skipped.iter().filter(|skips| **skips).count() < 2;
+            skipped[node] |= may_skip && world.rng.percent(self.loss_percent);
+        }
+        skipped
     }
 
     /// Takes answers in, counts quorums, sends what is due. One turn of a client's loop.
@@ -342,7 +365,7 @@ impl Writer {
                     }
                 }
                 Answer::Refused(refusal) => {
-                    member.cursor = 0;
+                    member.cursor = self.sealed.partition_point(|sealed| sealed.last <= self.vdl);
                     self.refusals.push(refusal);
                 }
                 _ => {}
@@ -391,7 +414,7 @@ impl Writer {
                 let sealed = &self.sealed[member.cursor];
                 member.cursor += 1;
                 let has_it = member.scls.get(&sealed.group).is_some_and(|scl| *scl >= sealed.last);
-                if !has_it && !world.rng.percent(self.loss_percent) {
+                if !has_it && !sealed.skipped[node] {
                     Write::put_entry(&mut entries, MembershipEpoch(1), &sealed.bytes);
                 }
             }
@@ -494,7 +517,14 @@ impl Writer {
                 let expected = self.model.at(page, read_point);
                 let context = format!("{page:?} @ {read_point} at node {node}");
                 match expected {
-                    None => assert!(bytes.is_empty(), "{context}: was never written"),
+                    None => {
+                        let image = hexalog_protocol::Page::from_bytes(&bytes).map(|page| page.lsn());
+                        assert!(
+                            image.is_none(),
+                            "{context}: was never written, not {image:?}; {:?}",
+                            self.history
+                        )
+                    }
                     Some(expected) => {
                         let image = hexalog_protocol::Page::from_bytes(&bytes).expect(&context);
                         assert!(image.verify(VOLUME, page), "{context}");
@@ -535,12 +565,12 @@ impl Writer {
         while !self.all_complete(world) {
             world.run_us(1_000);
             self.pump(world);
-            assert!(
-                world.now_us < limit,
-                "SCLs do not reach the tails {:?}: {:?}",
-                self.tails,
-                self.scls(world)
-            );
+            if world.now_us >= limit {
+                let mut why = BTreeMap::new();
+                self.refusals.iter().for_each(|refusal| *why.entry(refusal.reason).or_insert(0) += 1);
+                let logs: Vec<_> = world.logs.iter().rev().take(10).collect();
+                panic!("SCLs do not reach {:?}: {:?}; {why:?} {logs:#?}", self.tails, self.scls(world));
+            }
         }
     }
 
@@ -644,16 +674,20 @@ fn repair(
                 log_from: Lsn::ZERO,
                 batches: &batches,
             };
-            let Some(Answer::Ack(ack)) = call(world, wire, request + 1, &Message::GossipPush(push)) else {
-                panic!("a repaired member answers")
+            let ack = match call(world, wire, request + 1, &Message::GossipPush(push)) {
+                Some(Answer::Ack(ack)) => ack,
+                other => panic!("a repaired member answers {other:?}"),
             };
             let scl = ack.scls.iter().find(|(other, _)| *other == group).expect("its group").1;
-            assert!(scl > reached, "a repair goes on");
+            let sent: Vec<_> = BatchIter::new(&batches)
+                .map(|b| b.expect("whole"))
+                .map(|b| (b.first, b.last, b.backlink))
+                .collect();
+            assert!(
+                scl > reached,
+                "{sent:?} a repair goes on: {scl} after {reached} to {tail}, vdl {vdl}; {bumped:?} {adopted:?}"
+            );
             reached = scl;
         }
     }
-}
-
-pub fn segment_of(node: usize, group: u32) -> SegmentId {
-    membership(group).members[node].segment
 }
