@@ -1,12 +1,15 @@
 //! Aggregates: the table and the transition state of each.
 //!
 //! Owns [`Aggregate`] and [`Accumulator`]. Grouping, DISTINCT, ORDER BY and FILTER belong to the executor, which feeds
-//! rows in the right order and number.
+//! rows in the right order and number. `number.rs` holds sums and spreads, `table.rs` the rows.
 
-use crate::datum::Datum;
-use crate::env::EvalEnv;
-use crate::error::{Result, SqlError};
+mod number;
+mod table;
+
+use crate::datum::{Array, Datum, Dimension, compare};
+use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
+use number::{Spread, Sum};
 
 /// One aggregate function.
 #[derive(Clone, Copy, Debug)]
@@ -61,44 +64,213 @@ pub enum AggregateKind {
     StddevPop,
 }
 
-/// Every aggregate.
+/// Every aggregate, in order of name.
 pub fn aggregates() -> &'static [Aggregate] {
-    &[]
+    table::AGGREGATES
 }
 
 /// The aggregates of one name.
-pub fn by_name(name: &str) -> impl Iterator<Item = &'static Aggregate> {
-    aggregates().iter().filter(move |aggregate| aggregate.name == name)
+pub fn by_name(name: &str) -> &'static [Aggregate] {
+    let aggregates = aggregates();
+    let start = aggregates.partition_point(|aggregate| aggregate.name < name);
+    let count = aggregates[start..].partition_point(|aggregate| aggregate.name == name);
+    &aggregates[start..start + count]
+}
+
+/// An aggregate by its oid.
+pub fn by_oid(oid: u32) -> Option<&'static Aggregate> {
+    aggregates().iter().find(|aggregate| aggregate.oid == oid)
 }
 
 /// The running state of one aggregate in one group.
 #[derive(Clone, Debug)]
 pub struct Accumulator {
     kind: AggregateKind,
+    /// Type of the first argument.
     argument: TypeId,
-    count: i64,
+    state: State,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// `count`.
+    Count(i64),
+    /// Sums and means.
+    Sum(Sum),
+    /// The spread of numbers.
+    Spread(Spread),
+    /// The one value kept: smallest, largest, all bits so far.
+    Value(Datum),
+    /// `string_agg` of text; `None` before the first value.
+    Text(Option<String>),
+    /// `string_agg` of bytes.
+    Bytes(Option<Vec<u8>>),
+    /// `array_agg`; `None` before the first row.
+    Values(Option<Vec<Datum>>),
 }
 
 impl Accumulator {
     /// The state before the first row. `arguments` are the actual types after coercion (empty for `count(*)`).
     pub fn new(aggregate: &Aggregate, arguments: &[TypeId]) -> Accumulator {
+        assert_eq!(arguments.len(), aggregate.arguments.len(), "the binder passes all arguments");
         let argument = arguments.first().copied().unwrap_or(TypeId::NONE);
-        Accumulator { kind: aggregate.kind, argument, count: 0 }
+        let state = match aggregate.kind {
+            AggregateKind::Count => State::Count(0),
+            AggregateKind::Sum | AggregateKind::Average => State::Sum(Sum::new(argument, aggregate.kind)),
+            AggregateKind::VarSamp
+            | AggregateKind::VarPop
+            | AggregateKind::StddevSamp
+            | AggregateKind::StddevPop => State::Spread(Spread::new(argument)),
+            AggregateKind::StringAgg if argument == TypeId::BYTEA => State::Bytes(None),
+            AggregateKind::StringAgg => State::Text(None),
+            AggregateKind::ArrayAgg => State::Values(None),
+            AggregateKind::Min
+            | AggregateKind::Max
+            | AggregateKind::BoolAnd
+            | AggregateKind::BoolOr
+            | AggregateKind::BitAnd
+            | AggregateKind::BitOr
+            | AggregateKind::BitXor => State::Value(Datum::Null),
+        };
+        Accumulator { kind: aggregate.kind, argument, state }
     }
 
-    /// Takes in one row's arguments.
-    pub fn add(&mut self, env: &EvalEnv<'_>, arguments: &[Datum]) -> Result<()> {
-        let _ = (env, arguments, self.argument);
-        self.count += 1;
+    /// Takes in one row's arguments. NULL counts for `count(*)` and `array_agg` alone. 22003 on overflow.
+    pub fn add(&mut self, arguments: &[Datum]) -> Result<()> {
+        if let State::Values(values) = &mut self.state {
+            values.get_or_insert_default().push(arguments[0].clone());
+            return Ok(());
+        }
+        if arguments.first().is_some_and(Datum::is_null) {
+            return Ok(());
+        }
+        match &mut self.state {
+            State::Count(count) => *count += 1,
+            State::Sum(sum) => sum.add(&arguments[0])?,
+            State::Spread(spread) => spread.add(&arguments[0])?,
+            State::Value(kept) => keep(self.kind, self.argument, kept, &arguments[0]),
+            State::Text(text) => append_text(text, arguments),
+            State::Bytes(bytes) => append_bytes(bytes, arguments),
+            State::Values(_) => unreachable!("taken in above"),
+        }
         Ok(())
     }
 
-    /// The result over all rows taken in so far.
-    pub fn finish(&self, env: &EvalEnv<'_>) -> Result<Datum> {
-        let _ = env;
-        match self.kind {
-            AggregateKind::Count => Ok(Datum::Int8(self.count)),
-            kind => Err(SqlError::unsupported(format!("aggregate {kind:?}"))),
+    /// The result over all rows taken in so far; more may follow.
+    pub fn finish(&self) -> Result<Datum> {
+        match &self.state {
+            State::Count(count) => Ok(Datum::Int8(*count)),
+            State::Sum(sum) => sum.finish(),
+            State::Spread(spread) => spread.finish(self.kind),
+            State::Value(value) => Ok(value.clone()),
+            State::Text(text) => Ok(text.as_ref().map_or(Datum::Null, |text| Datum::text(text.as_str()))),
+            State::Bytes(bytes) => {
+                Ok(bytes.as_ref().map_or(Datum::Null, |bytes| Datum::Bytea(bytes.as_slice().into())))
+            }
+            State::Values(None) => Ok(Datum::Null),
+            State::Values(Some(values)) if self.argument.array_element().is_some() => stack_arrays(values),
+            State::Values(Some(values)) => Ok(Array::from_values(self.argument, values.clone()).into()),
         }
     }
 }
+
+/// Puts a further value into the one that is kept.
+fn keep(kind: AggregateKind, id: TypeId, kept: &mut Datum, value: &Datum) {
+    if kept.is_null() {
+        *kept = value.clone();
+        return;
+    }
+    let order = || compare(id, value, kept);
+    let replace = match kind {
+        AggregateKind::Min => order().is_lt(),
+        AggregateKind::Max => order().is_gt(),
+        AggregateKind::BoolAnd => value.as_bool() == Some(false),
+        AggregateKind::BoolOr => value.as_bool() == Some(true),
+        _ => {
+            *kept = combine_bits(kind, kept, value);
+            false
+        }
+    };
+    if replace {
+        *kept = value.clone();
+    }
+}
+
+fn combine_bits(kind: AggregateKind, left: &Datum, right: &Datum) -> Datum {
+    let combine = |a: i64, b: i64| match kind {
+        AggregateKind::BitAnd => a & b,
+        AggregateKind::BitOr => a | b,
+        AggregateKind::BitXor => a ^ b,
+        other => panic!("{other:?} keeps no bits"),
+    };
+    // Sign extension makes the narrow results fit again.
+    match (left, right) {
+        (Datum::Int2(a), Datum::Int2(b)) => Datum::Int2(
+            i16::try_from(combine(i64::from(*a), i64::from(*b))).expect("as wide as its operands"),
+        ),
+        (Datum::Int4(a), Datum::Int4(b)) => Datum::Int4(
+            i32::try_from(combine(i64::from(*a), i64::from(*b))).expect("as wide as its operands"),
+        ),
+        (Datum::Int8(a), Datum::Int8(b)) => Datum::Int8(combine(*a, *b)),
+        _ => panic!("bits of {left:?} and {right:?}"),
+    }
+}
+
+/// The separator of the first value is not used; a NULL one is empty.
+fn append_text(text: &mut Option<String>, arguments: &[Datum]) {
+    let value = arguments[0].as_str().unwrap_or_else(|| panic!("string_agg was given {arguments:?}"));
+    match text {
+        None => *text = Some(value.to_owned()),
+        Some(text) => {
+            text.push_str(arguments[1].as_str().unwrap_or(""));
+            text.push_str(value);
+        }
+    }
+}
+
+fn append_bytes(bytes: &mut Option<Vec<u8>>, arguments: &[Datum]) {
+    let Datum::Bytea(value) = &arguments[0] else {
+        panic!("string_agg was given {arguments:?}");
+    };
+    match (bytes, &arguments[1]) {
+        (bytes @ None, _) => *bytes = Some(value.to_vec()),
+        (Some(bytes), Datum::Bytea(separator)) => {
+            bytes.extend_from_slice(separator);
+            bytes.extend_from_slice(value);
+        }
+        (Some(bytes), _) => bytes.extend_from_slice(value),
+    }
+}
+
+/// Arrays of one shape become the slices of an array with a further dimension.
+fn stack_arrays(arrays: &[Datum]) -> Result<Datum> {
+    let refuse = |state, message: &str| Err(SqlError::new(state, message));
+    let mut values = Vec::new();
+    let mut shape: Option<(TypeId, Vec<Dimension>)> = None;
+    for array in arrays {
+        let Some(array) = array.as_array() else {
+            return refuse(SqlState::NULL_VALUE_NOT_ALLOWED, "cannot accumulate null arrays");
+        };
+        if array.dimensions.is_empty() {
+            return refuse(SqlState::ARRAY_SUBSCRIPT_ERROR, "cannot accumulate empty arrays");
+        }
+        match &shape {
+            None => shape = Some((array.element, array.dimensions.clone())),
+            Some((_, dimensions)) if *dimensions != array.dimensions => {
+                return refuse(
+                    SqlState::ARRAY_SUBSCRIPT_ERROR,
+                    "cannot accumulate arrays of different dimensionality",
+                );
+            }
+            Some(_) => {}
+        }
+        values.extend(array.values.iter().cloned());
+    }
+    let (element, mut dimensions) = shape.expect("there is a first row");
+    let length = i32::try_from(arrays.len()).expect("arrays are bounded by memory");
+    dimensions.insert(0, Dimension { length, lower: 1 });
+    Ok(Array { element, dimensions, values }.into())
+}
+
+#[cfg(test)]
+mod tests;

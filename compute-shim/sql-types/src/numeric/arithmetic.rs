@@ -179,6 +179,30 @@ impl Numeric {
         scale.max(i32::from(self.scale())).max(i32::from(other.scale())).clamp(0, DISPLAY_SCALE_MAX)
     }
 
+    /// Variance (or its root) of `count` numbers with this sum and sum of squares; of a sample or the whole population.
+    pub(crate) fn spread(
+        count: i64,
+        sum: &Numeric,
+        squares: &Numeric,
+        sample: bool,
+        root: bool,
+    ) -> Result<Numeric> {
+        assert!(count > i64::from(sample), "callers answer NULL for too few values");
+        if !sum.is_finite() || !squares.is_finite() {
+            return Ok(Numeric::NAN);
+        }
+        let count = Numeric::from(count);
+        let numerator = count.multiply(squares)?.subtract(&sum.multiply(sum)?)?;
+        if numerator.signum() <= 0 {
+            return Ok(Numeric::ZERO);
+        }
+        let other = if sample { count.subtract(&Numeric::ONE)? } else { count.clone() };
+        let denominator = count.multiply(&other)?;
+        let scale = numerator.division_scale(&denominator);
+        let variance = numerator.divide_at(&denominator, scale)?;
+        if root { variance.sqrt_at(scale) } else { Ok(variance) }
+    }
+
     /// Remainder with the sign of the dividend.
     pub fn modulo(&self, other: &Numeric) -> Result<Numeric> {
         if self.is_nan() || other.is_nan() {

@@ -150,10 +150,16 @@ impl Numeric {
         }
         let weight = (Groups::of(self).weight + 1) * 2 - 1;
         let scale = display_scale(SIGNIFICANT_DIGITS_MIN - weight, i32::from(self.scale()));
+        self.sqrt_at(scale)
+    }
+
+    /// Square root of a finite number that is not negative, rounded to a given scale.
+    pub(super) fn sqrt_at(&self, scale: i32) -> Result<Numeric> {
+        assert!(self.is_finite() && self.signum() >= 0, "callers exclude others");
         // One place more than shown, so that rounding sees the next digit.
-        let places = scale + 1;
-        let root = fixed(self, 2 * places.max(i32::from(self.scale()))).sqrt();
-        checked(rescale(root, places.max(i32::from(self.scale())), scale), scale)
+        let places = (scale + 1).max(i32::from(self.scale()));
+        let root = fixed(self, 2 * places).sqrt();
+        checked(rescale(root, places, scale), scale)
     }
 
     /// e to this power.
