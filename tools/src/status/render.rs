@@ -72,7 +72,7 @@ fn daemons(out: &mut String, collected: &Collected) {
             address,
             if status.is_some() { "up" } else { "down" }.to_owned(),
             bytes("log_bytes_free"),
-            bytes("extents_bytes_free"),
+            counter(status, "extents_free").map_or_else(|| "-".to_owned(), |count| count.to_string()),
             status.map_or_else(|| "-".to_owned(), |status| status.segments.len().to_string()),
         ]);
     }
