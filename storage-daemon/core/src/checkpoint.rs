@@ -31,7 +31,7 @@ const RUNS_IN_ITEM: usize = 256;
 /// After a checkpoint that found no room.
 const RETRY_US: u64 = 1_000_000;
 /// Least time between two checkpoints that are not due by the amount of log.
-const INTERVAL_US_MIN: u64 = 100_000;
+const INTERVAL_US_MIN: u64 = 10_000;
 
 /// A part of the durable chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -36,7 +36,8 @@ pub struct ShardOptions {
     pub checkpoint_interval_us: u64,
     /// A new checkpoint base after this many deltas.
     pub checkpoint_deltas_max: u32,
-    /// How often a segment compares its SCL with a peer while it has no reason to believe it is complete.
+    /// How often a segment compares its SCL with a peer while it has no reason to believe it is complete. Other
+    /// times of gossip (reconnect, giving up on an answer or a silent peer) are multiples of it.
     pub gossip_interval_us: u64,
     /// Batch bytes in one gossip answer, and so in flight for one segment.
     pub gossip_bytes_max: u32,
@@ -74,6 +75,11 @@ impl ShardOptions {
             reads_in_flight_max: 256,
             incarnation,
         }
+    }
+
+    /// A peer that has not told its SCL, or not answered, for this long counts as silent: 2 s by default.
+    pub(crate) fn silence_us(&self) -> u64 {
+        20 * self.gossip_interval_us
     }
 
     /// Checks the sizes against each other.

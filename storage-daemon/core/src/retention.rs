@@ -14,11 +14,6 @@ use alloc::vec::Vec;
 use hexalog_protocol::SegmentId;
 use hexalog_storage_format::entry::Entry;
 
-/// A peer that has not told its SCL for this long, connected or not, counts as lagging.
-const SILENCE_US: u64 = 2_000_000;
-/// How often members are looked at while the log is above its limit.
-const LOOK_US: u64 = 100_000;
-
 impl Segment {
     /// Log position below which no member will ask for anything, if any member still needs some.
     fn position_needed_by_members(&self) -> Option<u64> {
@@ -46,16 +41,19 @@ impl Shard {
 
     /// Whether what is known of a peer is fresh, or it has had the time to tell and has not.
     fn can_be_judged(&self, peer: &Peer, now: Now) -> bool {
+        let silence_us = self.options.silence_us();
         let fresh_us = 4 * self.options.gossip_interval_us;
         let is_fresh = peer.answered_us.is_some_and(|at| now.monotonic_us < at + fresh_us);
-        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + SILENCE_US);
-        is_fresh || (has_been_silent && self.links.is_unchanged_for(peer.address, now, SILENCE_US))
+        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + silence_us);
+        is_fresh || (has_been_silent && self.links.is_unchanged_for(peer.address, now, silence_us))
     }
 
     /// Looks for members that hold back more than half of the log.
     pub(crate) fn retention_slice(&mut self, now: Now, effects: &mut Effects) {
         let limit = self.log.ring_bytes() / 2;
-        if self.log.used_bytes() <= limit || now.monotonic_us < self.links.retention_looked_us + LOOK_US {
+        if self.log.used_bytes() <= limit
+            || now.monotonic_us < self.links.retention_looked_us + self.options.gossip_interval_us / 5
+        {
             return;
         }
         self.links.retention_looked_us = now.monotonic_us;

@@ -12,8 +12,11 @@ use hexalog_protocol::message::{Hello, Message, Role};
 
 /// First connection number of the core's own.
 const OWN_CONNECTIONS: u64 = 1 << 63;
-const RETRY_US_MIN: u64 = 50_000;
-const RETRY_US_MAX: u64 = 2_000_000;
+/// Pause before a second try, in halves of the gossip interval: 50 ms by default. Doubles with every failure.
+const RETRY_INTERVALS_DIVISOR: u64 = 2;
+
+/// Up to 1.6 s by default: a peer that comes back is found within that.
+const RETRY_DOUBLINGS_MAX: u32 = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LinkState {
@@ -26,7 +29,7 @@ enum LinkState {
 struct Link {
     state: LinkState,
     connection: ConnectionId,
-    retry_us: u64,
+    failures: u32,
     /// When it last came up, went down, or was wanted first.
     changed_us: u64,
 }
@@ -94,7 +97,7 @@ impl Links {
         let link = self.by_address.entry(address).or_insert(Link {
             state: LinkState::Down { retry_at_us: 0 },
             connection: ConnectionId(0),
-            retry_us: RETRY_US_MIN,
+            failures: 0,
             changed_us: now.monotonic_us,
         });
         if let LinkState::Down { retry_at_us } = link.state
@@ -108,14 +111,15 @@ impl Links {
         }
     }
 
-    fn down(&mut self, connection: ConnectionId, now: Now) {
+    fn down(&mut self, connection: ConnectionId, now: Now, interval_us: u64) {
         let Some(address) = self.by_connection.remove(&connection) else { return };
         let link = self.by_address.get_mut(&address).expect("a connection has its link");
         if link.state == LinkState::Up {
             link.changed_us = now.monotonic_us;
         }
-        link.state = LinkState::Down { retry_at_us: now.monotonic_us + link.retry_us };
-        link.retry_us = (link.retry_us * 2).min(RETRY_US_MAX);
+        let pause_us = (interval_us / RETRY_INTERVALS_DIVISOR) << link.failures.min(RETRY_DOUBLINGS_MAX);
+        link.state = LinkState::Down { retry_at_us: now.monotonic_us + pause_us };
+        link.failures += 1;
         self.requests.retain(|_, request| request.address != address);
     }
 }
@@ -125,7 +129,7 @@ impl Shard {
         let Some(address) = self.links.address_of(connection) else { return };
         let link = self.links.by_address.get_mut(&address).expect("a connection has its link");
         (link.state, link.changed_us) = (LinkState::Up, now.monotonic_us);
-        link.retry_us = RETRY_US_MIN;
+        link.failures = 0;
         let hello = Hello {
             version_low: PROTOCOL_VERSION,
             version_high: PROTOCOL_VERSION,
@@ -138,13 +142,13 @@ impl Shard {
 
     pub(crate) fn on_link_down(&mut self, now: Now, connection: ConnectionId) {
         if self.links.owns(connection) {
-            self.links.down(connection, now);
+            self.links.down(connection, now, self.options.gossip_interval_us);
         }
     }
 
     /// A peer that does not keep to the protocol is left alone for a while.
     pub(super) fn drop_link(&mut self, now: Now, connection: ConnectionId, effects: &mut Effects) {
-        self.links.down(connection, now);
+        self.links.down(connection, now, self.options.gossip_interval_us);
         effects.list.push(Effect::Close(connection));
     }
 

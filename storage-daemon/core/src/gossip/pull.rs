@@ -12,8 +12,6 @@ use hexalog_protocol::message::{
 };
 use hexalog_storage_format::entry::Entry;
 
-/// A question without an answer for this long is given up.
-const ANSWER_US_MAX: u64 = 2_000_000;
 /// Peers that must have said that their log no longer reaches down before a segment gives up on log: with a write
 /// quorum of 4 of 6 every record that it lacks was at four of the other five.
 const BEYOND_PEERS_MIN: usize = 3;
@@ -27,7 +25,8 @@ impl Shard {
             return;
         }
         self.links.looked_us = now.monotonic_us;
-        self.links.requests.retain(|_, request| now.monotonic_us < request.asked_us + ANSWER_US_MAX);
+        let patience_us = self.options.silence_us();
+        self.links.requests.retain(|_, request| now.monotonic_us < request.asked_us + patience_us);
         self.drop_unneeded_links(effects);
         let keys: Vec<SegmentKey> = self.segments.keys().copied().collect();
         for key in keys {

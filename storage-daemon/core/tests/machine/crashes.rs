@@ -1,7 +1,8 @@
 //! Kills and power losses: what was acknowledged is there afterwards. [`Writer::pump`] compares the SCLs that a
 //! member tells when it comes back with those that it acknowledged.
 
-use crate::world::{NODES, World, options};
+use crate::rng::seeds;
+use crate::world::{NODES, World};
 use crate::writer::{Writer, create_volume};
 
 /// At most two of six are away at a time.
@@ -21,14 +22,8 @@ fn disturb(world: &mut World) {
 
 #[test]
 fn acknowledged_records_survive_kills_and_power_losses_of_members() {
-    for seed in 100..112 {
-        // A log that reaches back over the longest absence.
-        let mut world = World::with_options(seed, |node| {
-            let mut options = options(node);
-            options.log_bytes = 4 << 20;
-            options.log_prepared_bytes = options.log_bytes;
-            options
-        });
+    for seed in seeds(100, 12) {
+        let mut world = World::with_long_log(seed);
         create_volume(&mut world, 2);
         let mut writer = Writer::open(&mut world, 1, 2, None);
         writer.loss_percent = 5;
@@ -56,7 +51,7 @@ fn acknowledged_records_survive_kills_and_power_losses_of_members() {
 
 #[test]
 fn a_power_loss_of_everything_loses_nothing_that_was_durable_in_the_volume() {
-    for seed in 200..212 {
+    for seed in seeds(200, 12) {
         let mut world = World::new(seed);
         create_volume(&mut world, 2);
         let mut writer = Writer::open(&mut world, 1, 2, None);

@@ -1,6 +1,7 @@
 //! Log and extents are freed and used again; bounds hold.
 
-use crate::world::{NODES, World};
+use crate::rng::seeds;
+use crate::world::{NODES, World, options};
 use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
 use hexalog_protocol::GroupId;
 use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
@@ -39,7 +40,7 @@ fn the_log_wraps_ten_times_and_extents_are_used_again() {
 
 #[test]
 fn power_losses_while_log_and_extents_are_being_reused() {
-    for seed in 500..506 {
+    for seed in seeds(500, 6) {
         let mut world = World::new(seed);
         create_volume(&mut world, 2);
         let mut writer = Writer::open(&mut world, 1, 2, None);
@@ -67,13 +68,18 @@ fn power_losses_while_log_and_extents_are_being_reused() {
 
 #[test]
 fn a_member_beyond_retention_needs_hydration_and_holds_nothing_back() {
-    let mut world = World::new(42);
+    let mut world = World::with_options(42, |node| {
+        let mut options = options(node);
+        options.log_bytes = 4 * LOG_BYTES;
+        options.log_prepared_bytes = options.log_bytes;
+        options
+    });
     create_volume(&mut world, 1);
     let mut writer = Writer::open(&mut world, 1, 1, None);
     writer.write_many(&mut world, 10);
     writer.converge(&mut world);
     world.kill(3);
-    write_until_log_wrapped(&mut world, &mut writer, 0, 4);
+    write_until_log_wrapped(&mut world, &mut writer, 0, 8);
     for node in [0, 1, 2, 4, 5] {
         assert_eq!(world.counter(node, "members_beyond_retention"), 1, "node {node}: {:#?}", world.logs);
     }
@@ -102,7 +108,7 @@ fn a_member_beyond_retention_needs_hydration_and_holds_nothing_back() {
     world.start(3);
     world.run_until("ready", |world| world.is_ready(3));
     assert_eq!(status(&mut world), Some(SegmentState::NeedsHydration));
-    write_until_log_wrapped(&mut world, &mut writer, 0, 6);
+    write_until_log_wrapped(&mut world, &mut writer, 0, 12);
     writer.settle(&mut world);
     assert!(writer.scl(3, GroupId(0)) < writer.vdl);
 }

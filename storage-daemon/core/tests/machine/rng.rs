@@ -25,3 +25,9 @@ impl Rng {
         self.below(100) < chance
     }
 }
+
+/// Seeds from `first` on: `count`, or as many times that as `HEXALOG_SEEDS` says.
+pub fn seeds(first: u64, count: u64) -> std::ops::Range<u64> {
+    let times = std::env::var("HEXALOG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    first..first + count * times
+}

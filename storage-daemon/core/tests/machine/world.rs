@@ -102,6 +102,16 @@ impl World {
         World::with_options(seed, options)
     }
 
+    /// With a log that reaches back over the longest absence of a member.
+    pub fn with_long_log(seed: u64) -> World {
+        World::with_options(seed, |node| {
+            let mut options = options(node);
+            options.log_bytes = 4 << 20;
+            options.log_prepared_bytes = options.log_bytes;
+            options
+        })
+    }
+
     pub fn with_options(seed: u64, options: impl Fn(usize) -> ShardOptions) -> World {
         let nodes = (0..NODES).map(|node| {
             let options = options(node);
