@@ -29,6 +29,9 @@ const BACKGROUND_PAUSE_US: u64 = 1_000;
 const BACKGROUND_STARVATION_US: u64 = 5_000;
 /// A tick comes at least this often.
 pub(crate) const TICK_US_MAX: u64 = 250_000;
+/// And at most this often: a machine whose deadline stays in the past (it waits for something else) must not
+/// make the thread spin.
+const TICK_US_MIN: u64 = 1_000;
 
 /// Makes a machine, on the thread that will run it.
 pub type MachineStart<M> = Box<dyn FnOnce(Now, &mut Effects) -> M + Send>;
@@ -77,7 +80,9 @@ pub(crate) struct ShardLoop<M> {
     phase: Phase,
     background_due: bool,
     background_at_us: u64,
+    /// The latest time of the next tick, and the earliest.
     tick_at_us: u64,
+    tick_not_before_us: u64,
 }
 
 impl<M: Machine> ShardLoop<M> {
@@ -108,6 +113,7 @@ impl<M: Machine> ShardLoop<M> {
             background_due: true,
             background_at_us: now.monotonic_us,
             tick_at_us: now.monotonic_us + TICK_US_MAX,
+            tick_not_before_us: now.monotonic_us,
         };
         shard.carry_out(ring, now);
         Ok(shard)
@@ -246,9 +252,9 @@ impl<M: Machine> ShardLoop<M> {
             self.log_prepared_told = prepared;
             self.machine.set_log_prepared_bytes(prepared);
         }
-        let deadline = self.machine.next_deadline_us().unwrap_or(u64::MAX).min(self.tick_at_us);
-        if deadline <= now.monotonic_us {
+        if self.next_tick_us() <= now.monotonic_us {
             self.tick_at_us = now.monotonic_us + TICK_US_MAX;
+            self.tick_not_before_us = now.monotonic_us + TICK_US_MIN;
             self.on_writer(ring, now);
             self.network.tick(ring, now.monotonic_us);
             self.handle(ring, now, Event::Tick);
@@ -299,8 +305,12 @@ impl<M: Machine> ShardLoop<M> {
         }
         let background_due = self.background_due && self.phase == Phase::Running;
         let background = if background_due { self.background_at_us } else { u64::MAX };
+        background.min(self.next_tick_us())
+    }
+
+    fn next_tick_us(&self) -> u64 {
         let deadline = self.machine.next_deadline_us().unwrap_or(u64::MAX);
-        background.min(deadline).min(self.tick_at_us)
+        deadline.max(self.tick_not_before_us).min(self.tick_at_us)
     }
 
     /// Begins a clean stop: no more connections, the machine finishes what it has begun.

@@ -197,6 +197,21 @@ fn peers_connect_and_a_peer_that_is_not_there_is_told_as_closed() {
     assert!(there, "a connected peer does not keep a daemon from stopping");
 }
 
+/// A machine once named a deadline that stayed in the past for 5 ms of every 25; the thread spun for a fifth of
+/// its time.
+#[test]
+fn a_deadline_in_the_past_does_not_make_the_thread_spin() {
+    let fixture = Fixture::start(DurabilityPath::LinkedFlush);
+    let mut client = fixture.client();
+    let begin = std::time::Instant::now();
+    client.call(IMPATIENT, &[]);
+    std::thread::sleep(Duration::from_millis(200));
+    let ticks = client.call(TICKS, &[]);
+    let ticks = u64::from_le_bytes(ticks.try_into().expect("a number"));
+    let elapsed_ms = begin.elapsed().as_millis() as u64;
+    assert!((1..=elapsed_ms + 2).contains(&ticks), "{ticks} ticks in {elapsed_ms} ms");
+}
+
 #[test]
 fn a_log_region_grows_while_the_shard_runs() {
     let fixture = Fixture::start(DurabilityPath::LinkedFlush);

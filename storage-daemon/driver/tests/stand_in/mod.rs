@@ -34,6 +34,10 @@ pub const CLOSE: u16 = 6;
 pub const HALT: u16 = 7;
 pub const GREETING: u16 = 8;
 pub const BURST: u16 = 9;
+/// From now on the machine's deadline lies in the past.
+pub const IMPATIENT: u16 = 10;
+/// Answered with the number of ticks since then.
+pub const TICKS: u16 = 11;
 
 /// Answers by request id: to whom.
 type Waiting = (ConnectionId, u64);
@@ -45,6 +49,8 @@ pub struct StandIn {
     tokens: u64,
     is_ready: bool,
     stopping: bool,
+    impatient: bool,
+    ticks: u64,
     pub seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -125,6 +131,14 @@ impl StandIn {
             HALT => {
                 effects.list.push(Effect::Halt { reason: "told to".into(), reads_go_on: payload == [1] });
             }
+            IMPATIENT => {
+                (self.impatient, self.ticks) = (true, 0);
+                self.answer(effects, waiting, IMPATIENT, &[]);
+            }
+            TICKS => {
+                self.impatient = false;
+                self.answer(effects, waiting, TICKS, &self.ticks.to_le_bytes());
+            }
             GREETING => self.note(format!("greeting of {} bytes", payload.len())),
             _ => unreachable!("kind {kind}"),
         }
@@ -157,7 +171,7 @@ impl Machine for StandIn {
                 Some(waiting) => self.answer(effects, waiting, CONNECT, b"closed"),
                 None => self.note(format!("closed {}", id.0)),
             },
-            Event::Tick => {}
+            Event::Tick => self.ticks += 1,
         }
     }
 
@@ -166,7 +180,7 @@ impl Machine for StandIn {
     }
 
     fn next_deadline_us(&self) -> Option<u64> {
-        None
+        self.impatient.then_some(0)
     }
 
     fn is_ready(&self) -> bool {
