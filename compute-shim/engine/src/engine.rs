@@ -1,24 +1,99 @@
 //! The engine: one per opened volume, shared by all workers through `Arc`.
+//!
+//! Owns the parts and the driver's events; each operation lives in the file of its subject: `rows`, `cursor`,
+//! `index`, `transaction`, `rollback`, `purge`, `tree`, `sequence`, `opening`. Every call either changes nothing
+//! and returns a [`crate::Need`], or happens wholly: the caller waits and calls again with the same arguments. No lock and no
+//! latch is held when a call returns.
 
-use crate::cursor::Cursor;
-use crate::error::{Need, Step};
-use crate::transaction::Transaction;
-use crate::types::*;
+use crate::alloc::Allocator;
+use crate::cache::Cache;
+use crate::cache::pins::ParkedPins;
+use crate::hash::FixedMap;
+use crate::layout::super_page::SuperPage;
+use crate::locks::Locks;
+use crate::mini_transaction::Scratch;
+use crate::opening::OpeningProgress;
+use crate::purge::PurgeState;
+use crate::rollback::RollbackQueue;
+use crate::sequence::CachedSequence;
+use crate::snapshots::Snapshots;
+use crate::types::{EngineStats, Options, SequenceId, TreeId};
+use crate::undo::Streams;
 use crate::volume::{FetchFailure, Volume};
+use crate::waiting::Waiting;
 use hexalog_protocol::{Lsn, Page, PageId};
-use std::sync::Arc;
-use std::task::Waker;
+use parking_lot::{Mutex, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// The compute engine of one volume.
-pub struct Engine {
-    volume: Arc<dyn Volume>,
+/// Event counts; see [`EngineStats`].
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub mini_transactions: AtomicU64,
+    pub redo_records: AtomicU64,
+    pub redo_bytes: AtomicU64,
+    pub commits: AtomicU64,
+    pub aborts: AtomicU64,
+    pub splits: AtomicU64,
+    pub rows_undone: AtomicU64,
 }
 
-#[expect(unused_variables, reason = "bodies follow")]
+/// The compute engine of one volume. Call [`Engine::create`] or [`Engine::open`] first, then transactions.
+pub struct Engine {
+    pub(crate) volume: Arc<dyn Volume>,
+    pub(crate) options: Options,
+    pub(crate) cache: Cache,
+    pub(crate) parked: ParkedPins,
+    pub(crate) waiting: Waiting,
+    pub(crate) locks: Locks,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) allocator: Allocator,
+    pub(crate) scratch: Mutex<Vec<Scratch>>,
+    pub(crate) counters: Counters,
+    pub(crate) rollbacks: RollbackQueue,
+    pub(crate) purge: Mutex<PurgeState>,
+    pub(crate) sequences: Mutex<FixedMap<SequenceId, CachedSequence>>,
+    pub(crate) row_ids: RwLock<FixedMap<TreeId, AtomicU64>>,
+    pub(crate) opening: Mutex<OpeningProgress>,
+    /// Set when `create` or `open` has finished.
+    pub(crate) opened: OnceLock<Opened>,
+    next_handle: AtomicU64,
+    appended: AtomicU64,
+    fenced: AtomicBool,
+}
+
+/// What is known once the volume has been created or opened.
+pub(crate) struct Opened {
+    pub super_page: SuperPage,
+    pub streams: Streams,
+}
+
 impl Engine {
     /// An engine over a volume that has been opened for writing. Call `create` or `open` next.
     pub fn new(volume: Arc<dyn Volume>, options: Options) -> Engine {
-        Engine { volume }
+        assert!((2..=4096).contains(&options.undo_streams), "2 to 4,096 undo streams");
+        let cache = Cache::new(&options);
+        Engine {
+            parked: ParkedPins::new(cache.frame_count()),
+            cache,
+            waiting: Waiting::default(),
+            locks: Locks::default(),
+            snapshots: Snapshots::new(options.snapshots),
+            allocator: Allocator::new(volume.geometry().pages()),
+            scratch: Mutex::default(),
+            counters: Counters::default(),
+            rollbacks: RollbackQueue::default(),
+            purge: Mutex::default(),
+            sequences: Mutex::default(),
+            row_ids: RwLock::default(),
+            opening: Mutex::default(),
+            opened: OnceLock::new(),
+            next_handle: AtomicU64::new(1),
+            appended: AtomicU64::new(volume.vdl().0),
+            fenced: AtomicBool::new(false),
+            volume,
+            options,
+        }
     }
 
     /// The volume below.
@@ -26,217 +101,85 @@ impl Engine {
         &self.volume
     }
 
-    /// Formats an empty volume. Resumable: call again after the need.
-    pub fn create(&self) -> Step<()> {
-        unimplemented!()
+    pub(crate) fn opened(&self) -> &Opened {
+        self.opened.get().expect("create or open comes before any transaction")
     }
 
-    /// Reads the super page and the stream headers and finds losers; no redo is replayed. Resumable.
-    pub fn open(&self) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// True if the need is met; otherwise the waker is kept, and woken when it may be.
-    pub fn poll_need(&self, need: &Need, waker: &Waker) -> bool {
-        unimplemented!()
-    }
-
-    /// A statement gave up waiting (cancel, timeout, disconnect): leaves queues, drops pins.
-    pub fn cancel_need(&self, need: &Need) {
-        unimplemented!()
-    }
-
-    /// The answer to a `fetch`.
-    pub fn page_loaded(&self, page: PageId, image: Result<Page, FetchFailure>) {
-        unimplemented!()
-    }
-
-    /// VDL has risen.
-    pub fn vdl_advanced(&self, vdl: Lsn) {
-        unimplemented!()
-    }
-
-    /// `Volume::reserve` may succeed again.
-    pub fn log_space_freed(&self) {
-        unimplemented!()
-    }
-
-    /// Another writer has the volume: everything fails with `Fenced` from now on.
-    pub fn fenced(&self) {
-        unimplemented!()
-    }
-
-    /// One slice of loser and abort rollback and of purge. False: nothing is left to do.
-    pub fn background(&self, budget: Budget) -> Step<bool> {
-        unimplemented!()
-    }
-
-    /// Counters.
-    pub fn stats(&self) -> EngineStats {
-        unimplemented!()
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.opened().streams
     }
 
     /// The one clustered tree that `create` makes, for the catalog.
     pub fn catalog_tree(&self) -> TreeId {
-        unimplemented!()
+        TreeId(self.opened().super_page.catalog_root)
     }
 
-    /// Begins a transaction; it takes its snapshot at the first statement and an undo stream at its first
-    /// write.
-    pub fn begin(&self, isolation: Isolation, read_only: bool) -> Transaction {
-        unimplemented!()
+    pub(crate) fn new_handle(&self) -> u64 {
+        self.next_handle.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Takes the statement's snapshot (READ COMMITTED: a new one; REPEATABLE READ: at the first statement
-    /// only) and its command id.
-    pub fn begin_statement(&self, txn: &mut Transaction) -> Step<()> {
-        unimplemented!()
+    /// Highest LSN that this engine has appended.
+    pub(crate) fn appended(&self) -> Lsn {
+        Lsn(self.appended.load(Ordering::Acquire))
     }
 
-    /// Optional: the statement is over, so a READ COMMITTED transaction that now idles holds back no purge.
-    pub fn end_statement(&self, txn: &mut Transaction) {
-        unimplemented!()
+    pub(crate) fn note_appended(&self, lsn: Lsn) {
+        self.appended.fetch_max(lsn.0, Ordering::AcqRel);
     }
 
-    /// Appends the commit. Returns the LSN that VDL must reach before the client is told: the commit's own,
-    /// or `dep_lsn` if nothing was written.
-    pub fn commit(&self, txn: &mut Transaction) -> Step<Lsn> {
-        unimplemented!()
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
     }
 
-    /// Aborts: drops locks at once; small ones are undone at once, others in the background.
-    pub fn abort(&self, txn: &mut Transaction) -> Step<()> {
-        unimplemented!()
+    /// The answer to a `fetch`.
+    pub fn page_loaded(&self, page: PageId, image: Result<Page, FetchFailure>) {
+        self.cache.loaded(page, image);
+        self.waiting.wake_page(page);
+        self.waiting.wake_frames();
     }
 
-    /// Makes an empty tree, which lives if the transaction commits.
-    pub fn create_tree(&self, txn: &mut Transaction, kind: TreeKind) -> Step<TreeId> {
-        unimplemented!()
+    /// VDL has risen.
+    pub fn vdl_advanced(&self, vdl: Lsn) {
+        self.cache.note_progress();
+        self.waiting.wake_durable(vdl);
+        self.waiting.wake_frames();
     }
 
-    /// Drops a tree if the transaction commits; its pages are freed when no snapshot can need them.
-    pub fn drop_tree(&self, txn: &mut Transaction, tree: TreeId) -> Step<()> {
-        unimplemented!()
+    /// `Volume::reserve` may succeed again.
+    pub fn log_space_freed(&self) {
+        self.waiting.wake_log_space();
     }
 
-    /// The row with this key that the statement's snapshot sees.
-    pub fn get(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], out: &mut RowBuffer) -> Step<bool> {
-        unimplemented!()
+    /// Another writer has the volume: everything fails with `Fenced` from now on.
+    pub fn fenced(&self) {
+        self.fenced.store(true, Ordering::Release);
+        self.waiting.wake_all();
+        self.locks.wake_all();
     }
 
-    /// Inserts a row. Fails with `DuplicateKey` if a live row has the key; waits if its writer is in progress.
-    pub fn insert(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], row: RowRef<'_>) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// Replaces the version that the caller saw.
-    pub fn update(
-        &self,
-        txn: &mut Transaction,
-        tree: TreeId,
-        key: &[u8],
-        seen: RowVersion,
-        row: RowRef<'_>,
-    ) -> Step<WriteOutcome> {
-        unimplemented!()
-    }
-
-    /// Marks the version that the caller saw as deleted. `moved_to` is the row's new key if an update changed
-    /// it (the caller inserts the new row itself).
-    pub fn delete(
-        &self,
-        txn: &mut Transaction,
-        tree: TreeId,
-        key: &[u8],
-        seen: RowVersion,
-        moved_to: Option<&[u8]>,
-    ) -> Step<WriteOutcome> {
-        unimplemented!()
-    }
-
-    /// The newest committed (or own) version; waits for an in-progress writer.
-    pub fn get_newest(
-        &self,
-        txn: &mut Transaction,
-        tree: TreeId,
-        key: &[u8],
-        out: &mut RowBuffer,
-    ) -> Step<NewestRow> {
-        unimplemented!()
-    }
-
-    /// The next visible row in key order (or against it). False: the range is exhausted.
-    pub fn cursor_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut RowBuffer) -> Step<bool> {
-        unimplemented!()
-    }
-
-    /// A fresh hidden key for a table without a primary key. The row's key is the eight big-endian bytes of
-    /// it, nothing else.
-    pub fn allocate_row_id(&self, tree: TreeId) -> Step<u64> {
-        unimplemented!()
-    }
-
-    /// Inserts an index entry, or revives a marked one.
-    pub fn index_insert(
-        &self,
-        txn: &mut Transaction,
-        index: TreeId,
-        key: &[u8],
-        primary_key: &[u8],
-        unique: Option<UniqueCheck<'_>>,
-    ) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// Marks an index entry as deleted.
-    pub fn index_delete(
-        &self,
-        txn: &mut Transaction,
-        index: TreeId,
-        key: &[u8],
-        primary_key: &[u8],
-    ) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// The next candidate of an index scan, marked ones included: the caller fetches the clustered row
-    /// visible to it and recomputes the key; a differing key is no hit.
-    pub fn index_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut IndexEntry) -> Step<bool> {
-        unimplemented!()
-    }
-
-    /// Makes a sequence, which lives if the transaction commits.
-    pub fn create_sequence(&self, txn: &mut Transaction, params: SequenceParams) -> Step<SequenceId> {
-        unimplemented!()
-    }
-
-    /// The next value. Not transactional; logged every 32 values.
-    pub fn sequence_next(&self, id: SequenceId) -> Step<i64> {
-        unimplemented!()
-    }
-
-    /// Sets the last value; `is_called` false makes the next call return the value itself.
-    pub fn sequence_set(&self, id: SequenceId, value: i64, is_called: bool) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// Where the sequence stands.
-    pub fn sequence_current(&self, id: SequenceId) -> Step<SequenceState> {
-        unimplemented!()
-    }
-
-    /// Drops a sequence if the transaction commits.
-    pub fn drop_sequence(&self, txn: &mut Transaction, id: SequenceId) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// Locks a relation to the transaction's end.
-    pub fn lock_relation(&self, txn: &mut Transaction, relation: u32, mode: RelationLockMode) -> Step<()> {
-        unimplemented!()
-    }
-
-    /// Walks a whole tree and checks order, fences, links and reachability. For tests and `hexalog verify`.
-    pub fn check_tree(&self, tree: TreeId) -> Step<TreeReport> {
-        unimplemented!()
+    /// Counters.
+    pub fn stats(&self) -> EngineStats {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (lock_waits, deadlocks) = self.locks.counts();
+        let opened = self.opened.get();
+        EngineStats {
+            frames: self.cache.frame_count() as u64,
+            frames_used: self.cache.frames_used() as u64,
+            page_hits: load(&self.cache.hits),
+            page_fetches: load(&self.cache.fetches),
+            evictions: load(&self.cache.evictions),
+            commits: load(&self.counters.commits),
+            aborts: load(&self.counters.aborts),
+            mini_transactions: load(&self.counters.mini_transactions),
+            redo_records: load(&self.counters.redo_records),
+            redo_bytes: load(&self.counters.redo_bytes),
+            splits: load(&self.counters.splits),
+            rows_undone: load(&self.counters.rows_undone),
+            lock_waits,
+            deadlocks,
+            undo_streams_open: opened.map_or(0, |opened| opened.streams.open_count()),
+            transactions_to_undo: self.rollbacks.len() as u64,
+            purge_horizon: self.snapshots.horizon().0,
+        }
     }
 }

@@ -4,20 +4,44 @@
 //! writes nothing but redo. A core: no I/O, no clock, no randomness, no async. A call that cannot go on
 //! returns a [`Need`] with every latch released and is called again when that need is met.
 //!
-//! Start at [`Engine`] (the calls), then follow a row down: `rows` → `tree` → `mini_transaction` → [`volume`].
-//! Page layouts are written out in `docs/page-format.md`; transactions in `transaction`, `undo` and `locks`.
+//! Start at [`Engine`] (the calls), then follow a row down: `rows` → `write` → `tree` → `mini_transaction` →
+//! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in `transaction`,
+//! `undo`, `visibility`, `rollback`, `purge` and `locks`.
 
-pub mod cursor;
-pub mod engine;
-pub mod error;
+mod access;
+mod alloc;
+mod cache;
+mod cursor;
+mod engine;
+mod error;
+mod hash;
+mod index;
+mod layout;
+mod locks;
 pub mod memory_volume;
-pub mod transaction;
-pub mod types;
+mod mini_transaction;
+mod opening;
+mod purge;
+mod rollback;
+mod row_id;
+mod rows;
+mod sequence;
+mod snapshots;
+mod transaction;
+mod tree;
+mod trees;
+mod types;
+mod undo;
+mod visibility;
 pub mod volume;
+mod waiting;
+mod write;
 
 pub use cursor::Cursor;
 pub use engine::Engine;
 pub use error::{EngineError, Need, Step, Stop, WaitTicket};
+pub use mini_transaction::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
 pub use transaction::Transaction;
+pub use tree::check::TreeCheck;
 pub use types::*;
 pub use volume::{FetchFailure, LogFull, Reservation, ReservationLedger, Volume};

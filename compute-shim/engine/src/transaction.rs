@@ -1,15 +1,62 @@
-//! A transaction as its session holds it: plain data, `Send`, one `&mut` at a time.
+//! A transaction as its session holds it, and its begin, statements, commit and abort.
+//!
+//! Owns snapshot, command id, dependency LSN and how a commit is made: one write into the transaction's header, whose
+//! LSN is published before the record can reach a boxcar. Locks fall at the append; what a client is told waits for
+//! VDL above the engine. A transaction must be ended by `commit` or `abort`: it holds a snapshot slot, locks and
+//! an undo stream. Read [`crate::undo`] and [`crate::rollback`] next.
 
-use crate::types::Isolation;
-use hexalog_protocol::Lsn;
+use crate::access::Access;
+use crate::engine::Engine;
+use crate::error::{EngineError, Step};
+use crate::layout::undo_page::byte_of;
+use crate::layout::undo_record::HEADER_COMMIT_LSN;
+use crate::locks::Handle;
+use crate::mini_transaction::MiniTransaction;
+use crate::types::{Isolation, RelationLockMode, TxId};
+use crate::undo::Finished;
+use crate::undo::append::UndoPlace;
+use hexalog_protocol::{Lsn, PageId};
+use std::sync::atomic::Ordering;
 
-/// One transaction of one session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Active,
+    /// Committed by a fused write; `commit` has not been called yet.
+    Committed(Lsn),
+    /// `commit` or `abort` has been called.
+    Ended,
+}
+
+/// One transaction of one session. End it by [`Engine::commit`] or [`Engine::abort`].
 #[derive(Debug)]
 pub struct Transaction {
-    pub(crate) isolation: Isolation,
-    pub(crate) read_only: bool,
-    pub(crate) dep_lsn: Lsn,
+    pub(crate) handle: Handle,
+    isolation: Isolation,
+    read_only: bool,
+    pub(crate) state: State,
+    pub(crate) snapshot: Option<Lsn>,
+    snapshot_slot: Option<u32>,
+    /// Undo offset at the statement's start: own versions at or above it are this statement's own.
+    pub(crate) command_id: u64,
+    pub(crate) stream: Option<u16>,
+    pub(crate) tx_id: Option<TxId>,
+    /// Page of the header record.
+    pub(crate) header_page: PageId,
+    dep_lsn: Lsn,
     pub(crate) commit_with_next_write: bool,
+    /// Ticket of the pins that its pending operation keeps.
+    pub(crate) parked_pins: u64,
+    /// A lock was waited for, so there may be a turn to use or give back.
+    pub(crate) has_waited: bool,
+    /// A unique key held for the operation that is pending.
+    pub(crate) key_lock: Option<u64>,
+    /// Relations locked, with a bit for each mode.
+    pub(crate) relations: Vec<(u32, u8)>,
+    pub(crate) needs_purge: bool,
+    /// Records written, the header apart.
+    pub(crate) undo_records: u64,
+    /// Kept from row to row.
+    pub(crate) undo_buffer: Vec<u8>,
 }
 
 impl Transaction {
@@ -27,7 +74,7 @@ impl Transaction {
 
     /// Whether anything has been written.
     pub fn has_written(&self) -> bool {
-        false
+        self.tx_id.is_some()
     }
 
     /// The transaction's isolation level.
@@ -38,5 +85,235 @@ impl Transaction {
     /// Whether writes fail with 25006.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// The transaction's id, once it has written.
+    pub fn tx_id(&self) -> Option<TxId> {
+        self.tx_id
+    }
+
+    /// The LSN that the current statement reads at.
+    pub fn snapshot(&self) -> Option<Lsn> {
+        self.snapshot
+    }
+
+    pub(crate) fn read_point(&self) -> Lsn {
+        self.snapshot.expect("begin_statement comes before any row")
+    }
+
+    /// What it is told now rests on the commit at `lsn`.
+    pub(crate) fn depends_on(&mut self, lsn: Lsn, vdl: Lsn) {
+        if lsn > vdl {
+            self.dep_lsn = self.dep_lsn.max(lsn);
+        }
+    }
+
+    pub(crate) fn is_own(&self, tx_id: TxId) -> bool {
+        self.tx_id == Some(tx_id)
+    }
+
+    pub(crate) fn assert_active(&self) {
+        assert_eq!(self.state, State::Active, "the transaction has ended");
+    }
+}
+
+impl Engine {
+    /// Begins a transaction; it takes its snapshot at the first statement and an undo stream at its first
+    /// write.
+    pub fn begin(&self, isolation: Isolation, read_only: bool) -> Transaction {
+        Transaction {
+            handle: self.new_handle(),
+            isolation,
+            read_only,
+            state: State::Active,
+            snapshot: None,
+            snapshot_slot: None,
+            command_id: 0,
+            stream: None,
+            tx_id: None,
+            header_page: PageId(0),
+            dep_lsn: Lsn::ZERO,
+            commit_with_next_write: false,
+            parked_pins: 0,
+            has_waited: false,
+            key_lock: None,
+            relations: Vec::new(),
+            needs_purge: false,
+            undo_records: 0,
+            undo_buffer: Vec::new(),
+        }
+    }
+
+    /// Takes the statement's snapshot (READ COMMITTED: a new one; REPEATABLE READ: at the first statement
+    /// only) and its command id.
+    pub fn begin_statement(&self, txn: &mut Transaction) -> Step<()> {
+        txn.assert_active();
+        self.check_fenced()?;
+        self.give_back_turn(txn);
+        let slot = match txn.snapshot_slot {
+            Some(slot) => slot,
+            None => *txn.snapshot_slot.insert(self.snapshots.acquire()?),
+        };
+        if txn.snapshot.is_none() || txn.isolation == Isolation::ReadCommitted {
+            txn.snapshot = Some(self.snapshots.take(slot, &*self.volume));
+        }
+        txn.command_id = match (txn.tx_id, txn.stream) {
+            (Some(_), Some(stream)) => self.streams().stream(stream).lock().head,
+            _ => 0,
+        };
+        Ok(())
+    }
+
+    /// Optional: the statement is over, so a READ COMMITTED transaction that now idles holds back no purge.
+    pub fn end_statement(&self, txn: &mut Transaction) {
+        self.give_back_turn(txn);
+        if txn.isolation == Isolation::ReadCommitted
+            && let Some(slot) = txn.snapshot_slot
+        {
+            txn.snapshot = None;
+            self.snapshots.clear(slot);
+        }
+    }
+
+    pub(crate) fn give_back_turn(&self, txn: &mut Transaction) {
+        if std::mem::take(&mut txn.has_waited) {
+            self.locks.give_up_wait(txn.handle);
+        }
+        if let Some(hash) = txn.key_lock.take() {
+            self.locks.unlock_key(hash, txn.handle);
+        }
+    }
+
+    /// Appends the commit. Returns the LSN that VDL must reach before the client is told: the commit's own,
+    /// or `dep_lsn` if nothing was written.
+    pub fn commit(&self, txn: &mut Transaction) -> Step<Lsn> {
+        let lsn = match (txn.state, txn.tx_id) {
+            (State::Committed(lsn), _) => lsn,
+            (State::Active, None) => txn.dep_lsn,
+            (State::Active, Some(_)) => self.operate(txn, |access, txn| access.append_commit(txn))?,
+            (State::Ended, _) => panic!("a transaction ends once"),
+        };
+        self.release(txn);
+        Ok(lsn.max(txn.dep_lsn))
+    }
+
+    /// The transaction's fate is published, or it wrote nothing: locks, snapshot and an unused stream fall.
+    pub(crate) fn release(&self, txn: &mut Transaction) {
+        drop(self.parked.resume(&self.cache, std::mem::take(&mut txn.parked_pins)));
+        self.give_back_turn(txn);
+        let wrote = txn.tx_id.is_some();
+        if wrote || !txn.relations.is_empty() {
+            self.locks.finish(txn.handle, &txn.relations);
+            txn.relations.clear();
+        }
+        if let Some(stream) = txn.stream.take() {
+            let undoing = self.streams().stream(stream).lock().open.is_some();
+            if undoing {
+                self.locks.orphan_stream(stream);
+            } else if !self.streams().stream(stream).lock().is_retired() {
+                self.locks.release_stream(stream);
+            }
+        }
+        if let Some(slot) = txn.snapshot_slot.take() {
+            self.snapshots.release(slot);
+        }
+        txn.snapshot = None;
+        txn.state = State::Ended;
+    }
+
+    /// The commit at `lsn` is being appended: publishes it. Runs inside the append's critical section.
+    pub(crate) fn publish_commit(&self, tx_id: TxId, lsn: Lsn, needs_purge: bool) {
+        let mut state = self.streams().stream(tx_id.stream()).lock();
+        let end = state.head;
+        state.finish(Finished { offset: tx_id.offset(), end, lsn, aborted: false, needs_purge });
+    }
+
+    pub(crate) fn note_committed(&self, txn: &mut Transaction, lsn: Lsn) {
+        txn.state = State::Committed(lsn);
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Locks a relation to the transaction's end.
+    pub fn lock_relation(&self, txn: &mut Transaction, relation: u32, mode: RelationLockMode) -> Step<()> {
+        txn.assert_active();
+        self.check_fenced()?;
+        let bit = 1 << mode as u8;
+        let known = txn.relations.iter().position(|(locked, _)| *locked == relation);
+        if known.is_some_and(|at| txn.relations[at].1 & bit != 0) {
+            return Ok(());
+        }
+        self.locks.lock_relation(relation, txn.handle, mode).inspect_err(|_| txn.has_waited = true)?;
+        match known {
+            Some(at) => txn.relations[at].1 |= bit,
+            None => txn.relations.push((relation, bit)),
+        }
+        Ok(())
+    }
+
+    /// The first checks of every write, and its stream.
+    pub(crate) fn prepare_to_write(&self, txn: &mut Transaction) -> Step<()> {
+        txn.assert_active();
+        if txn.read_only {
+            return Err(EngineError::ReadOnly.into());
+        }
+        if txn.stream.is_none() {
+            let stream = self.locks.acquire_stream(txn.handle).inspect_err(|_| txn.has_waited = true)?;
+            txn.stream = Some(stream);
+        }
+        Ok(())
+    }
+}
+
+impl<'e> Access<'e> {
+    /// The commit of a transaction that has written: one write into its header.
+    fn append_commit(&mut self, txn: &mut Transaction) -> Step<Lsn> {
+        let tx_id = txn.tx_id.expect("a transaction that has written");
+        let engine = self.engine;
+        let page = self.exclusive(txn.header_page)?;
+        let mut mini = MiniTransaction::begin(engine)?;
+        let slot = mini.add(page);
+        mini.write_commit_lsn(slot, byte_of(tx_id.offset()) + HEADER_COMMIT_LSN);
+        let needs_purge = txn.needs_purge;
+        let lsn = mini.commit(&mut |_, last| engine.publish_commit(tx_id, last, needs_purge));
+        engine.note_committed(txn, lsn);
+        Ok(lsn)
+    }
+
+    /// Takes the commit into the mini-transaction of a write, if that was asked for.
+    pub fn fuse_commit(&self, mini: &mut MiniTransaction<'e>, txn: &Transaction, place: &UndoPlace) -> bool {
+        let header_page = if place.opens() { place.page() } else { txn.header_page };
+        // A header on another undo page is left to `commit`: latching it now would break the latch order.
+        let fused = txn.commit_with_next_write && header_page == place.page();
+        if fused {
+            mini.write_commit_lsn(place.slot(), place.commit_lsn_offset());
+        }
+        fused
+    }
+
+    /// Commits the mini-transaction of a write whose undo stands at `place`.
+    pub fn commit_write(
+        &mut self,
+        mini: MiniTransaction<'e>,
+        txn: &mut Transaction,
+        place: &UndoPlace,
+        fused: bool,
+    ) -> Lsn {
+        let engine = self.engine;
+        let (handle, needs_purge) = (txn.handle, txn.needs_purge);
+        let last = mini.commit(&mut |_, last| {
+            engine.publish_undo(place, handle);
+            if fused {
+                engine.publish_commit(place.tx_id, last, needs_purge);
+            }
+        });
+        if place.opens() {
+            txn.tx_id = Some(place.tx_id);
+            txn.header_page = place.page();
+        }
+        txn.undo_records += 1;
+        if fused {
+            engine.note_committed(txn, last);
+        }
+        last
     }
 }

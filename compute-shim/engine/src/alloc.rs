@@ -1,0 +1,120 @@
+//! Page allocation: bitmaps in the volume, a hint in memory.
+//!
+//! Owns which pages are in use. A bit is set in the mini-transaction that formats the page, and cleared only by
+//! purge, once no snapshot can need what the page held. The last pages of the volume are kept for rollback and purge, so
+//! that a full volume can still undo and free. Bitmap pages are formatted when the first page of their range is wanted.
+
+use crate::access::Access;
+use crate::error::{EngineError, Step};
+use crate::layout::bitmap_page;
+use crate::layout::super_page::{BITMAPS_FORMATTED, SUPER_PAGE, SuperPage};
+use crate::mini_transaction::{MiniTransaction, PageSlot};
+use hexalog_protocol::{PAGE_BODY_START, PageId};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Share of the volume that is kept for rollback, within these bounds: a rollback splits at most a few pages
+/// before purge frees others.
+const RESERVE_SHARE: u64 = 64;
+const RESERVE_MIN: u64 = 4;
+const RESERVE_MAX: u64 = 256;
+
+/// Where to look for a free page first.
+pub(crate) struct Allocator {
+    pages: u64,
+    /// No page below it is free, as far as is known. A hint: freeing lowers it, allocating raises it.
+    hint: AtomicU64,
+}
+
+impl Allocator {
+    pub fn new(pages: u64) -> Allocator {
+        Allocator { pages, hint: AtomicU64::new(0) }
+    }
+
+    /// First page that ordinary allocations do not get.
+    fn reserve_start(&self) -> u64 {
+        self.pages - (self.pages / RESERVE_SHARE).clamp(RESERVE_MIN, RESERVE_MAX)
+    }
+}
+
+impl<'e> Access<'e> {
+    /// Takes a free page: sets its bit in the mini-transaction. `from_reserve`: rollback may use the pages kept for
+    /// it.
+    pub fn allocate(&mut self, mini: &mut MiniTransaction<'e>, from_reserve: bool) -> Step<PageId> {
+        let allocator = &self.engine.allocator;
+        let end = if from_reserve { allocator.pages } else { allocator.reserve_start() };
+        // From the hint on, then once from the start: the hint is allowed to be wrong.
+        for from in [allocator.hint.load(Ordering::Relaxed), 0] {
+            if let Some(page) = self.allocate_between(mini, from, end)? {
+                allocator.hint.store(page.0, Ordering::Relaxed);
+                return Ok(page);
+            }
+        }
+        Err(EngineError::VolumeFull.into())
+    }
+
+    fn allocate_between(
+        &mut self,
+        mini: &mut MiniTransaction<'e>,
+        from: u64,
+        end: u64,
+    ) -> Step<Option<PageId>> {
+        let mut index = bitmap_page::index_of(PageId(from));
+        while from < end && bitmap_page::page_of(index).0 < end {
+            let slot = self.bitmap(mini, index)?;
+            let free = bitmap_page::first_free(mini.bytes(slot), index, PageId(from), PageId(end));
+            if let Some(page) = free {
+                self.set_bit(mini, slot, page, true);
+                return Ok(Some(page));
+            }
+            index += 1;
+        }
+        Ok(None)
+    }
+
+    /// Gives a page back: clears its bit in the mini-transaction.
+    pub fn free(&mut self, mini: &mut MiniTransaction<'e>, page: PageId) -> Step<()> {
+        let slot = self.bitmap(mini, bitmap_page::index_of(page))?;
+        self.set_bit(mini, slot, page, false);
+        Ok(())
+    }
+
+    /// The page's freeing has been committed.
+    pub fn note_freed(&self, page: PageId) {
+        self.engine.allocator.hint.fetch_min(page.0, Ordering::Relaxed);
+    }
+
+    fn set_bit(&self, mini: &mut MiniTransaction<'e>, slot: PageSlot, page: PageId, used: bool) {
+        let (offset, mask) = bitmap_page::bit_of(page);
+        let byte = mini.bytes(slot)[usize::from(offset)];
+        assert_eq!(byte & mask != 0, !used, "{page:?} changes hands once");
+        mini.write(slot, usize::from(offset), &[byte ^ mask]);
+    }
+
+    /// Takes a bitmap page into the mini-transaction, formatting it if it is the next that never was.
+    fn bitmap(&mut self, mini: &mut MiniTransaction<'e>, index: u64) -> Step<PageSlot> {
+        let page = bitmap_page::page_of(index);
+        if let Some(slot) = mini.find(page) {
+            return Ok(slot);
+        }
+        let decoded = match mini.find(SUPER_PAGE) {
+            Some(slot) => SuperPage::decode(mini.bytes(slot)),
+            None => SuperPage::decode(self.shared(SUPER_PAGE)?.bytes()),
+        };
+        let formatted = u64::from(decoded.expect("checked at opening").bitmaps_formatted);
+        if index < formatted {
+            return mini.latch(self, page);
+        }
+        self.format_bitmap(mini, index)
+    }
+
+    fn format_bitmap(&mut self, mini: &mut MiniTransaction<'e>, index: u64) -> Step<PageSlot> {
+        let page = bitmap_page::page_of(index);
+        let slot = mini.add_formatted(self.create(page)?);
+        mini.write(slot, PAGE_BODY_START, &bitmap_page::header(index));
+        self.set_bit(mini, slot, page, true);
+        let super_slot = mini.latch(self, SUPER_PAGE)?;
+        let formatted = u32::try_from(index + 1).expect("fewer than 2^32 bitmaps");
+        mini.write_difference(super_slot, usize::from(BITMAPS_FORMATTED), &formatted.to_le_bytes());
+        Ok(slot)
+    }
+}

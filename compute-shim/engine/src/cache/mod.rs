@@ -1,0 +1,395 @@
+//! The page cache: frames in one arena addressed by index, a map from page to frame, eviction.
+//!
+//! Owns which pages are resident. Invariants: a page leaves only unpinned and with its LSN <= VDL (brief,
+//! invariant 6); a frame is registered as loading before its fetch is sent; a page has at most one frame. Never
+//! writes a page anywhere. Frames hold images as they were handed over by the driver, so loading a page copies
+//! nothing. Lock order: a latch may be held while a map shard is locked, never the other way round (only
+//! `try_write` under a shard). Read [`pins`] next, then `access`.
+
+pub(crate) mod pins;
+
+use crate::error::{EngineError, Need, Stop};
+use crate::hash::FixedMap;
+use crate::types::Options;
+use crate::volume::{FetchFailure, Volume};
+use hexalog_protocol::{Lsn, Page, PageId};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Map shards: enough that a few workers rarely meet in one.
+const SHARDS: usize = 64;
+
+/// A frame's latch and what it covers.
+pub(crate) type SharedLatch<'e> = RwLockReadGuard<'e, Option<Page>>;
+/// A frame's exclusive latch.
+pub(crate) type ExclusiveLatch<'e> = RwLockWriteGuard<'e, Option<Page>>;
+
+struct Frame {
+    latch: RwLock<Option<Page>>,
+    /// The page it holds; meaningful while the map names the frame.
+    page: AtomicU64,
+    /// The page's LSN, readable without the latch.
+    lsn: AtomicU64,
+    pins: AtomicU32,
+    /// Touched since the clock hand came by.
+    touched: AtomicBool,
+    /// From this snapshot on, every newest version on the page is visible (a delete mark included).
+    /// `u64::MAX`: not known.
+    all_visible_from: AtomicU64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// An image at this read point or later is on its way; redo that comes for the page meanwhile would queue here.
+    Loading(Lsn),
+    Resident,
+    /// The fetch failed; told to the next who asks, who may ask again after.
+    Failed(FetchFailure),
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    frame: u32,
+    state: State,
+}
+
+/// Why a page is not at hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Miss {
+    Need(Need),
+    Failed(FetchFailure),
+}
+
+impl Miss {
+    pub fn into_stop(self, page: PageId) -> Stop {
+        match self {
+            Miss::Need(need) => Stop::Need(need),
+            Miss::Failed(FetchFailure::Closed) => Stop::Fail(EngineError::Fenced),
+            Miss::Failed(FetchFailure::NeverWritten) => {
+                Stop::Fail(EngineError::Corrupt { page, what: "a page in use was never written" })
+            }
+            Miss::Failed(FetchFailure::Corrupt) => {
+                Stop::Fail(EngineError::Corrupt { page, what: "no intact copy was found" })
+            }
+        }
+    }
+}
+
+/// All frames of one engine.
+pub(crate) struct Cache {
+    frames: Box<[Frame]>,
+    shards: Box<[Mutex<FixedMap<PageId, Entry>>]>,
+    free: Mutex<Vec<u32>>,
+    hand: AtomicU32,
+    /// Counts events after which a frame may be had that could not before.
+    progress: AtomicU64,
+    pub hits: AtomicU64,
+    pub fetches: AtomicU64,
+    pub evictions: AtomicU64,
+}
+
+impl Cache {
+    pub fn new(options: &Options) -> Cache {
+        let count = options.frames.max(Options::FRAMES_MIN);
+        let frames = (0..count).map(|_| Frame {
+            latch: RwLock::new(None),
+            page: AtomicU64::new(0),
+            lsn: AtomicU64::new(0),
+            pins: AtomicU32::new(0),
+            touched: AtomicBool::new(false),
+            all_visible_from: AtomicU64::new(u64::MAX),
+        });
+        Cache {
+            frames: frames.collect(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            free: Mutex::new((0..count).rev().collect()),
+            hand: AtomicU32::new(0),
+            progress: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            fetches: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+        }
+    }
+
+    fn shard(&self, page: PageId) -> &Mutex<FixedMap<PageId, Entry>> {
+        &self.shards[(page.0 as usize ^ (page.0 >> 7) as usize) % SHARDS]
+    }
+
+    fn frame(&self, frame: u32) -> &Frame {
+        &self.frames[frame as usize]
+    }
+
+    pub fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+
+    pub fn frames_used(&self) -> usize {
+        self.frames.len() - self.free.lock().len()
+    }
+
+    pub fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Acquire)
+    }
+
+    /// Something happened that may let a page be evicted.
+    pub fn note_progress(&self) {
+        self.progress.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Pins the page's frame. On a miss the fetch is on its way (its frame is pinned too if given back in
+    /// `loading`), or there is no frame for it.
+    pub fn pin(&self, volume: &dyn Volume, page: PageId, loading: &mut Option<u32>) -> Result<u32, Miss> {
+        {
+            let mut shard = self.shard(page).lock();
+            if let Some(entry) = shard.get(&page).copied() {
+                let frame = self.frame(entry.frame);
+                match entry.state {
+                    State::Resident => {
+                        frame.pins.fetch_add(1, Ordering::AcqRel);
+                        frame.touched.store(true, Ordering::Relaxed);
+                        self.hits.fetch_add(1, Ordering::Relaxed);
+                        return Ok(entry.frame);
+                    }
+                    State::Loading(_) => {
+                        frame.pins.fetch_add(1, Ordering::AcqRel);
+                        *loading = Some(entry.frame);
+                        return Err(Miss::Need(Need::Page { page, ticket: 0 }));
+                    }
+                    State::Failed(failure) => {
+                        shard.remove(&page);
+                        drop(shard);
+                        self.release(entry.frame);
+                        return Err(Miss::Failed(failure));
+                    }
+                }
+            }
+        }
+        let frame = self.register_loading(volume, page)?;
+        *loading = frame;
+        Err(Miss::Need(Need::Page { page, ticket: 0 }))
+    }
+
+    /// Makes a loading frame and sends the fetch. The frame is returned pinned, or `None` if another thread was
+    /// first.
+    fn register_loading(&self, volume: &dyn Volume, page: PageId) -> Result<Option<u32>, Miss> {
+        let index = self.take_frame(volume)?;
+        let read_point = {
+            let mut shard = self.shard(page).lock();
+            if shard.contains_key(&page) {
+                drop(shard);
+                self.release(index);
+                return Ok(None);
+            }
+            // Read after the frame is registered and under the shard's lock: the page's last version was evicted
+            // at or below an earlier VDL, so an image at this one holds it.
+            let read_point = volume.vdl();
+            let frame = self.frame(index);
+            frame.page.store(page.0, Ordering::Relaxed);
+            frame.lsn.store(u64::MAX, Ordering::Relaxed);
+            frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
+            frame.touched.store(true, Ordering::Relaxed);
+            frame.pins.fetch_add(1, Ordering::AcqRel);
+            shard.insert(page, Entry { frame: index, state: State::Loading(read_point) });
+            read_point
+        };
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        volume.fetch(page, read_point);
+        Ok(Some(index))
+    }
+
+    /// Starts a fetch that nobody waits for yet; does nothing if the page is there or no frame is free.
+    pub fn prefetch(&self, volume: &dyn Volume, page: PageId) {
+        let known = self.shard(page).lock().contains_key(&page);
+        if !known && let Ok(Some(frame)) = self.register_loading(volume, page) {
+            self.unpin(frame);
+        }
+    }
+
+    /// Whether a wait for the page is over: it is resident, failed, or not on its way at all.
+    pub fn is_settled(&self, page: PageId) -> bool {
+        let shard = self.shard(page).lock();
+        !shard.get(&page).is_some_and(|entry| matches!(entry.state, State::Loading(_)))
+    }
+
+    /// The answer to a fetch.
+    pub fn loaded(&self, page: PageId, image: Result<Page, FetchFailure>) {
+        let mut shard = self.shard(page).lock();
+        let Some(entry) = shard.get_mut(&page) else {
+            return;
+        };
+        let State::Loading(read_point) = entry.state else {
+            // The page was formatted anew while its old image was on its way.
+            return;
+        };
+        let frame = self.frame(entry.frame);
+        match image {
+            Ok(image) => {
+                assert!(image.id() == page, "the image of another page was delivered");
+                assert!(image.lsn() <= read_point.max(image.lsn()), "an image has an LSN");
+                frame.lsn.store(image.lsn().0, Ordering::Release);
+                let mut latch = frame.latch.try_write().expect("nobody latches a loading frame");
+                *latch = Some(image);
+                entry.state = State::Resident;
+            }
+            Err(failure) => entry.state = State::Failed(failure),
+        }
+        drop(shard);
+        self.note_progress();
+    }
+
+    /// A frame for a page about to be formatted: its latch, and the old image if there was one. The frame is
+    /// pinned.
+    pub fn create(&self, volume: &dyn Volume, page: PageId) -> Result<(u32, ExclusiveLatch<'_>), Miss> {
+        loop {
+            {
+                let mut shard = self.shard(page).lock();
+                if let Some(entry) = shard.get_mut(&page) {
+                    let index = entry.frame;
+                    self.frame(index).pins.fetch_add(1, Ordering::AcqRel);
+                    entry.state = State::Resident;
+                    drop(shard);
+                    return Ok((index, self.frame(index).latch.write()));
+                }
+            }
+            let index = self.take_frame(volume)?;
+            let frame = self.frame(index);
+            let latch = frame.latch.try_write().expect("a free frame is latched by nobody");
+            let mut shard = self.shard(page).lock();
+            if shard.contains_key(&page) {
+                drop(shard);
+                drop(latch);
+                self.release(index);
+                continue;
+            }
+            frame.page.store(page.0, Ordering::Relaxed);
+            frame.lsn.store(0, Ordering::Relaxed);
+            frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
+            frame.touched.store(true, Ordering::Relaxed);
+            frame.pins.fetch_add(1, Ordering::AcqRel);
+            shard.insert(page, Entry { frame: index, state: State::Resident });
+            return Ok((index, latch));
+        }
+    }
+
+    /// Undoes `create` of a page that had no image: nothing was logged for it.
+    pub fn forget_created(&self, page: PageId, frame: u32, mut latch: ExclusiveLatch<'_>) {
+        *latch = None;
+        let removed = self.shard(page).lock().remove(&page);
+        assert!(removed.is_some_and(|entry| entry.frame == frame), "the created page is in the map");
+        drop(latch);
+        self.release(frame);
+    }
+
+    fn release(&self, frame: u32) {
+        self.free.lock().push(frame);
+        self.note_progress();
+    }
+
+    pub fn unpin(&self, frame: u32) {
+        let before = self.frame(frame).pins.fetch_sub(1, Ordering::AcqRel);
+        assert!(before > 0, "unpinned as often as pinned");
+    }
+
+    /// `None` if the pin is stale or the image not there yet: pin again.
+    pub fn latch_shared(&self, frame: u32, page: PageId) -> Option<SharedLatch<'_>> {
+        let latch = self.frame(frame).latch.read();
+        self.holds(frame, page, latch.as_ref()).then_some(latch)
+    }
+
+    /// As [`Cache::latch_shared`], for a change.
+    pub fn latch_exclusive(&self, frame: u32, page: PageId) -> Option<ExclusiveLatch<'_>> {
+        let latch = self.frame(frame).latch.write();
+        self.holds(frame, page, latch.as_ref()).then_some(latch)
+    }
+
+    fn holds(&self, frame: u32, page: PageId, image: Option<&Page>) -> bool {
+        let registered = self.frame(frame).page.load(Ordering::Relaxed) == page.0;
+        match image {
+            Some(image) if registered => {
+                assert!(image.id() == page, "a resident frame holds its page's image");
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The page has changed: called with the exclusive latch held.
+    pub fn set_lsn(&self, frame: u32, lsn: Lsn) {
+        self.frame(frame).lsn.store(lsn.0, Ordering::Release);
+        self.frame(frame).all_visible_from.store(u64::MAX, Ordering::Release);
+    }
+
+    /// From which snapshot on every newest version of the page is visible.
+    pub fn all_visible_from(&self, frame: u32) -> Lsn {
+        Lsn(self.frame(frame).all_visible_from.load(Ordering::Acquire))
+    }
+
+    /// Notes that every newest version on the page has committed at or below `lsn`. Called with the page
+    /// latched.
+    pub fn set_all_visible_from(&self, frame: u32, lsn: Lsn) {
+        self.frame(frame).all_visible_from.store(lsn.0, Ordering::Release);
+    }
+
+    fn take_frame(&self, volume: &dyn Volume) -> Result<u32, Miss> {
+        let progress = self.progress();
+        if let Some(frame) = self.free.lock().pop() {
+            return Ok(frame);
+        }
+        self.evict(volume.vdl()).ok_or(Miss::Need(Need::Frame { progress }))
+    }
+
+    /// Clock sweep: one chance for a page touched since the hand came by, then the next.
+    fn evict(&self, vdl: Lsn) -> Option<u32> {
+        for _ in 0..2 * self.frames.len() {
+            let index = self.hand.fetch_add(1, Ordering::Relaxed) % self.frames.len() as u32;
+            let frame = self.frame(index);
+            if frame.pins.load(Ordering::Acquire) > 0 || frame.lsn.load(Ordering::Acquire) > vdl.0 {
+                continue;
+            }
+            if frame.touched.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            if self.evict_frame(index, vdl) {
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    fn evict_frame(&self, index: u32, vdl: Lsn) -> bool {
+        let frame = self.frame(index);
+        let page = PageId(frame.page.load(Ordering::Relaxed));
+        let mut shard = self.shard(page).lock();
+        let resident = shard.get(&page).is_some_and(|e| e.frame == index && e.state == State::Resident);
+        if !resident || frame.pins.load(Ordering::Acquire) > 0 {
+            return false;
+        }
+        let Some(mut latch) = frame.latch.try_write() else {
+            return false;
+        };
+        let Some(image) = latch.as_ref() else {
+            return false;
+        };
+        if image.lsn() > vdl {
+            return false;
+        }
+        assert!(image.id() == page, "a frame holds the page that it is registered for");
+        shard.remove(&page);
+        *latch = None;
+        self.evictions.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Every page in the cache with its image; for tests that compare it with storage.
+    pub fn for_each_resident(&self, mut visit: impl FnMut(PageId, &Page)) {
+        for shard in &self.shards {
+            let entries: Vec<(PageId, Entry)> = shard.lock().iter().map(|(p, e)| (*p, *e)).collect();
+            for (page, entry) in entries {
+                let latch = self.frame(entry.frame).latch.read();
+                if let Some(image) = latch.as_ref().filter(|image| image.id() == page) {
+                    visit(page, image);
+                }
+            }
+        }
+    }
+}

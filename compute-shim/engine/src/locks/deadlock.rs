@@ -1,0 +1,90 @@
+//! The deadlock search, run when a wait is entered.
+//!
+//! Owns the question whether a transaction that has just begun to wait can ever go on. A wait for a row, key or
+//! relation needs all that it waits for; a wait for an undo stream needs any one of the streams' holders. So this is not
+//! a search for a cycle but a fixed point: who waits for nothing goes on, and so does who waits for
+//! such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
+
+use super::{Handle, Table, WaitFor};
+use crate::hash::FixedMap;
+
+struct Node {
+    handle: Handle,
+    blockers: Vec<Handle>,
+    /// One of the blockers is enough.
+    any: bool,
+}
+
+impl Table {
+    /// Whether `handle` can never go on.
+    pub(super) fn is_deadlocked(&self, handle: Handle) -> bool {
+        let nodes = self.reachable(handle);
+        let mut goes_on: FixedMap<Handle, bool> =
+            nodes.iter().map(|node| (node.handle, node.blockers.is_empty())).collect();
+        loop {
+            let mut changed = false;
+            // Last found first: in a chain of waiters each is decided right after the one it waits for.
+            for node in nodes.iter().rev().filter(|node| !node.blockers.is_empty()) {
+                if goes_on[&node.handle] {
+                    continue;
+                }
+                let mut blockers = node.blockers.iter().map(|blocker| goes_on[blocker]);
+                let free = if node.any { blockers.any(|free| free) } else { blockers.all(|free| free) };
+                if free {
+                    goes_on.insert(node.handle, true);
+                    changed = true;
+                }
+            }
+            if goes_on[&handle] || !changed {
+                return !goes_on[&handle];
+            }
+        }
+    }
+
+    fn reachable(&self, handle: Handle) -> Vec<Node> {
+        let mut nodes = vec![self.node(handle)];
+        let mut known: FixedMap<Handle, ()> = FixedMap::default();
+        known.insert(handle, ());
+        let mut next = 0;
+        while next < nodes.len() {
+            for blocker in nodes[next].blockers.clone() {
+                if known.insert(blocker, ()).is_none() {
+                    nodes.push(self.node(blocker));
+                }
+            }
+            next += 1;
+        }
+        nodes
+    }
+
+    /// What a transaction waits for; no blockers if it runs.
+    fn node(&self, handle: Handle) -> Node {
+        let mut node = Node { handle, blockers: Vec::new(), any: false };
+        let Some(ticket) = self.wait_of.get(&handle) else {
+            return node;
+        };
+        let wait = &self.waits[ticket];
+        if wait.granted {
+            return node;
+        }
+        match wait.wait_for {
+            WaitFor::Queue(name) => {
+                let queue = &self.queues[&name];
+                let place = queue.waiters.iter().position(|waiter| waiter == ticket);
+                let place = place.expect("a waiter stands in its queue");
+                node.blockers.push(match place {
+                    0 => queue.owner,
+                    _ => self.handle_of(queue.waiters[place - 1]),
+                });
+            }
+            WaitFor::Relation { relation, .. } => {
+                self.relation_blockers(relation, *ticket, &mut node.blockers);
+            }
+            WaitFor::Stream => {
+                node.any = true;
+                node.blockers.extend(self.pool.holders.values());
+            }
+        }
+        node
+    }
+}

@@ -1,0 +1,192 @@
+//! Locks and who waits for them: rows, unique keys, relations and undo streams.
+//!
+//! Owns every wait that another transaction must end, in one table, because the deadlock search looks over all of
+//! them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, so an uncontended
+//! update finds an empty filter bucket and takes no lock of this table. Transactions are named by their in-memory
+//! handle, since one may wait before it has a TxId. Read [`queues`], [`relations`] and [`deadlock`] next.
+
+mod deadlock;
+pub(crate) mod queues;
+mod relations;
+mod stream_pool;
+
+use crate::error::WaitTicket;
+use crate::hash::FixedMap;
+use parking_lot::Mutex;
+use queues::{Queue, QueueName};
+use relations::RelationLock;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
+use stream_pool::StreamPool;
+
+/// A transaction's name within this process. Zero: a transaction of an earlier epoch.
+pub(crate) type Handle = u64;
+
+/// Buckets of the filter that spares uncontended writes the lock table.
+const FILTER_BUCKETS: usize = 1024;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum WaitFor {
+    Queue(QueueName),
+    Relation { relation: u32, mode: u8 },
+    Stream,
+}
+
+struct Wait {
+    handle: Handle,
+    wait_for: WaitFor,
+    granted: bool,
+    /// The undo stream that a granted stream wait got.
+    stream: Option<u16>,
+    waker: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Table {
+    ticket_last: u64,
+    waits: BTreeMap<u64, Wait>,
+    wait_of: FixedMap<Handle, u64>,
+    queues: FixedMap<QueueName, Queue>,
+    queues_of: FixedMap<Handle, Vec<QueueName>>,
+    relations: FixedMap<u32, RelationLock>,
+    pool: StreamPool,
+    lock_waits: u64,
+    deadlocks: u64,
+}
+
+/// The lock table.
+pub(crate) struct Locks {
+    table: Mutex<Table>,
+    /// How many row queues fall into each bucket.
+    filter: Box<[AtomicU32]>,
+}
+
+impl Default for Locks {
+    fn default() -> Locks {
+        Locks { table: Mutex::default(), filter: (0..FILTER_BUCKETS).map(|_| AtomicU32::new(0)).collect() }
+    }
+}
+
+impl Table {
+    /// Enters a wait for `handle`, which waits for nothing else.
+    fn add_wait(&mut self, handle: Handle, wait_for: WaitFor) -> u64 {
+        assert!(!self.wait_of.contains_key(&handle), "a transaction waits for one thing at a time");
+        self.ticket_last += 1;
+        self.lock_waits += 1;
+        let wait = Wait { handle, wait_for, granted: false, stream: None, waker: None };
+        self.waits.insert(self.ticket_last, wait);
+        self.wait_of.insert(handle, self.ticket_last);
+        self.ticket_last
+    }
+
+    fn remove_wait(&mut self, ticket: u64) -> Wait {
+        let wait = self.waits.remove(&ticket).expect("a wait is removed once");
+        let removed = self.wait_of.remove(&wait.handle);
+        assert_eq!(removed, Some(ticket), "a transaction's wait is the one it is known for");
+        wait
+    }
+
+    /// The wait's turn has come. The waker runs under the table's lock: wakers only schedule.
+    fn grant(&mut self, ticket: u64) {
+        let wait = self.waits.get_mut(&ticket).expect("granted while waiting");
+        assert!(!wait.granted, "granted once");
+        wait.granted = true;
+        if let Some(waker) = wait.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn handle_of(&self, ticket: u64) -> Handle {
+        self.waits[&ticket].handle
+    }
+}
+
+impl Locks {
+    fn bucket(&self, hash: u64) -> &AtomicU32 {
+        &self.filter[(hash >> 20) as usize % FILTER_BUCKETS]
+    }
+
+    /// True if the wait has been granted or given up; otherwise keeps the waker.
+    pub fn poll(&self, ticket: WaitTicket, waker: &Waker) -> bool {
+        let mut table = self.table.lock();
+        match table.waits.get_mut(&ticket.0) {
+            Some(wait) if !wait.granted => {
+                wait.waker = Some(waker.clone());
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The transaction gave up waiting.
+    pub fn cancel(&self, ticket: WaitTicket) {
+        let mut table = self.table.lock();
+        if table.waits.contains_key(&ticket.0) {
+            self.leave(&mut table, ticket.0);
+        }
+    }
+
+    /// Takes a wait out of its queue, granted or not.
+    fn leave(&self, table: &mut Table, ticket: u64) {
+        match table.waits[&ticket].wait_for {
+            WaitFor::Queue(name) => self.leave_queue(table, name, ticket),
+            WaitFor::Relation { relation, .. } => table.leave_relation_queue(relation, ticket),
+            WaitFor::Stream => table.leave_stream_queue(ticket),
+        }
+    }
+
+    /// The transaction has ended (its fate is published): its relation locks fall, its waiters get their turn, and
+    /// a wait of its own, or the place in a queue that it got by one, is given up.
+    pub fn finish(&self, handle: Handle, relations: &[(u32, u8)]) {
+        let mut table = self.table.lock();
+        if let Some(ticket) = table.wait_of.get(&handle).copied() {
+            self.leave(&mut table, ticket);
+        }
+        for name in table.queues_of.remove(&handle).unwrap_or_default() {
+            self.owner_finished(&mut table, name, handle);
+        }
+        for (relation, _) in relations {
+            table.release_relation(*relation, handle);
+        }
+        debug_assert!(table.invariants());
+    }
+
+    /// Everyone who waits polls again (the engine has been fenced).
+    pub fn wake_all(&self) {
+        let mut table = self.table.lock();
+        table.waits.values_mut().filter_map(|wait| wait.waker.take()).for_each(Waker::wake);
+    }
+
+    /// Waits ever, deadlocks ever.
+    pub fn counts(&self) -> (u64, u64) {
+        let table = self.table.lock();
+        (table.lock_waits, table.deadlocks)
+    }
+
+    fn filter_add(&self, name: QueueName) {
+        if let QueueName::Row(hash) = name {
+            self.bucket(hash).fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn filter_remove(&self, name: QueueName) {
+        if let QueueName::Row(hash) = name {
+            let before = self.bucket(hash).fetch_sub(1, Ordering::AcqRel);
+            assert!(before > 0, "a queue leaves the filter as often as it came");
+        }
+    }
+}
+
+impl Table {
+    fn invariants(&self) -> bool {
+        assert_eq!(self.waits.len(), self.wait_of.len(), "one wait a transaction");
+        for (name, queue) in &self.queues {
+            let is_key = matches!(name, QueueName::Key(_));
+            assert!(is_key || !queue.waiters.is_empty(), "a row queue exists for its waiters");
+            let granted = queue.waiters.iter().filter(|ticket| self.waits[ticket].granted).count();
+            assert!(granted <= 1, "one waiter has the turn");
+        }
+        true
+    }
+}

@@ -1,0 +1,95 @@
+//! Free undo streams, and who waits for one.
+//!
+//! Owns the last-in first-out list of free streams (so that the pages being written are as many as the writers) and
+//! the FIFO of waiters. A stream belongs to its transaction until that has committed or is wholly undone.
+
+use super::{Handle, Locks, Table, WaitFor};
+use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
+use crate::hash::FixedMap;
+use std::collections::VecDeque;
+
+#[derive(Default)]
+pub(super) struct StreamPool {
+    free: Vec<u16>,
+    pub holders: FixedMap<u16, Handle>,
+    waiters: VecDeque<u64>,
+}
+
+impl Table {
+    pub(super) fn leave_stream_queue(&mut self, ticket: u64) {
+        let wait = self.remove_wait(ticket);
+        self.pool.waiters.retain(|waiter| *waiter != ticket);
+        if let Some(stream) = wait.stream {
+            self.stream_is_free(stream);
+        }
+    }
+
+    fn stream_is_free(&mut self, stream: u16) {
+        match self.pool.waiters.pop_front() {
+            Some(ticket) => {
+                let wait = self.waits.get_mut(&ticket).expect("a queued wait exists");
+                wait.stream = Some(stream);
+                let handle = wait.handle;
+                self.pool.holders.insert(stream, handle);
+                self.grant(ticket);
+            }
+            None => {
+                self.pool.holders.remove(&stream);
+                self.pool.free.push(stream);
+            }
+        }
+    }
+}
+
+impl Locks {
+    /// Takes a free stream, or waits for one.
+    pub fn acquire_stream(&self, handle: Handle) -> Step<u16> {
+        let mut guard = self.table.lock();
+        let table = &mut *guard;
+        if let Some(ticket) = table.wait_of.get(&handle).copied()
+            && table.waits[&ticket].wait_for == WaitFor::Stream
+        {
+            let Some(stream) = table.waits[&ticket].stream else {
+                return Err(Need::Stream(WaitTicket(ticket)).into());
+            };
+            table.remove_wait(ticket);
+            return Ok(stream);
+        }
+        if let Some(stream) = table.pool.free.pop() {
+            table.pool.holders.insert(stream, handle);
+            return Ok(stream);
+        }
+        if let Some(ticket) = table.wait_of.get(&handle).copied() {
+            self.leave(table, ticket);
+        }
+        let ticket = table.add_wait(handle, WaitFor::Stream);
+        table.pool.waiters.push_back(ticket);
+        if table.is_deadlocked(handle) {
+            table.deadlocks += 1;
+            table.leave_stream_queue(ticket);
+            return Err(Stop::Fail(EngineError::Deadlock));
+        }
+        Err(Need::Stream(WaitTicket(ticket)).into())
+    }
+
+    /// The stream's transaction is over and undone or committed.
+    pub fn release_stream(&self, stream: u16) {
+        self.table.lock().stream_is_free(stream);
+    }
+
+    /// The transaction that held the stream has let go of it and it is being rolled back: nobody waits for that
+    /// transaction any more.
+    pub fn orphan_stream(&self, stream: u16) {
+        self.table.lock().pool.holders.insert(stream, 0);
+    }
+
+    /// The streams of a volume that has just been opened: the free ones, and those of losers.
+    pub fn set_streams(&self, free: Vec<u16>, losers: &[u16]) {
+        let mut table = self.table.lock();
+        assert!(table.pool.free.is_empty() && table.pool.holders.is_empty(), "set once, at opening");
+        table.pool.free = free;
+        for stream in losers {
+            table.pool.holders.insert(*stream, 0);
+        }
+    }
+}

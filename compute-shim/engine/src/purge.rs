@@ -1,0 +1,261 @@
+//! Purge: the tails of undo streams move past what no snapshot can need, and pages come free.
+//!
+//! Owns the order in which that is safe. A stream's tail passes a finished transaction only once its end lies at or below
+//! the purge horizon; a transaction that created or dropped trees is visited first, and the pages of what it left dead
+//! are freed, one child at a time from the leaves up, the root together with the mark that the record is done. Delete
+//! marks stay where they are. Everything here can stop after any mini-transaction and go on from what is durable.
+
+use crate::access::Access;
+use crate::engine::Engine;
+use crate::error::{EngineError, Step};
+use crate::layout::super_page::DirectoryEntry;
+use crate::layout::undo_page::{RECORDS_START, byte_of, logical_of, offset_of, records_from};
+use crate::layout::undo_record::{
+    KIND_FREED, RECORD_KIND, STATE_ABORTED, UndoRecord, header_outcome, is_header,
+};
+use crate::layout::{KIND, KIND_SEQUENCE, KIND_TREE};
+use crate::mini_transaction::MiniTransaction;
+use crate::types::{Budget, SequenceId, TreeId, TxId};
+use hexalog_protocol::{Lsn, PageId};
+
+/// Pages below its tail that a stream keeps for its own next ones.
+const SPARE_PAGES_KEPT: u64 = 2;
+
+/// A transaction whose records are being visited.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Visit {
+    tx_id: TxId,
+    aborted: bool,
+    position: u64,
+    /// Set when the last record has been seen: where the tail goes.
+    end: Option<u64>,
+    /// Roots and single pages to be freed, with their records' offsets.
+    dead: Vec<(PageId, u64)>,
+}
+
+/// How far purge has come.
+#[derive(Default)]
+pub(crate) struct PurgeState {
+    stream_next: u16,
+    visit: Option<Visit>,
+}
+
+impl Engine {
+    /// One slice of loser and abort rollback and of purge. False: nothing is left to do.
+    pub fn background(&self, budget: Budget) -> Step<bool> {
+        self.check_fenced()?;
+        let mut steps = budget.mini_transactions.max(1);
+        let mut worked = self.rollback_slice(&mut steps)?;
+        if steps == 0 {
+            return Ok(true);
+        }
+        let horizon = self.snapshots.raise_horizon(&*self.volume);
+        self.volume.set_purge_horizon(horizon);
+        // One purges at a time; whoever comes second has nothing to add.
+        let Some(mut state) = self.purge.try_lock() else {
+            return Ok(worked);
+        };
+        for _ in 0..self.streams().count() {
+            let stream = state.stream_next % self.streams().count();
+            while steps > 0 && self.operate_alone(|access| access.purge_step(&mut state, stream, horizon))? {
+                worked = true;
+                steps -= 1;
+            }
+            if steps == 0 {
+                return Ok(true);
+            }
+            state.stream_next = stream + 1;
+        }
+        Ok(worked)
+    }
+}
+
+impl<'e> Access<'e> {
+    /// One step of a stream's purge. False: nothing more can be done in it now.
+    fn purge_step(&mut self, state: &mut PurgeState, stream: u16, horizon: Lsn) -> Step<bool> {
+        if state.visit.as_ref().is_some_and(|visit| visit.tx_id.stream() == stream) {
+            return self.visit_step(state);
+        }
+        assert!(state.visit.is_none(), "a stream is left only when its visit is over");
+        if self.advance_known(stream, horizon) {
+            return Ok(true);
+        }
+        if let Some(visit) = self.find_visit(stream, horizon)? {
+            state.visit = Some(visit);
+            return Ok(true);
+        }
+        self.free_spare_page(stream)
+    }
+
+    /// Moves the tail past transactions that are known to need no visit.
+    fn advance_known(&mut self, stream: u16, horizon: Lsn) -> bool {
+        let mut state = self.engine.streams().stream(stream).lock();
+        let before = state.tail;
+        while let Some(front) = state.finished.front().copied() {
+            let passed = front.offset < state.tail;
+            let next = state.known_since <= state.tail && !front.needs_purge && front.lsn <= horizon;
+            if !passed && !next {
+                break;
+            }
+            state.tail = state.tail.max(front.end);
+            state.finished.pop_front();
+        }
+        state.tail > before
+    }
+
+    /// The first transaction at the tail, if it is finished, below the horizon, and must be visited.
+    fn find_visit(&mut self, stream: u16, horizon: Lsn) -> Step<Option<Visit>> {
+        let tail = {
+            let state = self.engine.streams().stream(stream).lock();
+            if !state.has_pages() || state.tail >= state.head {
+                return Ok(None);
+            }
+            if state.known_since <= state.tail && state.finished.front().is_none_or(|f| f.lsn > horizon) {
+                return Ok(None);
+            }
+            state.tail
+        };
+        let mut logical = logical_of(tail);
+        let mut byte = byte_of(tail).max(RECORDS_START);
+        let head = self.engine.streams().stream(stream).lock().head;
+        loop {
+            if offset_of(logical, byte) >= head {
+                return Ok(None);
+            }
+            let page = self.undo_page(stream, logical)?;
+            let Some((at, record)) = records_from(page.bytes(), byte).next() else {
+                logical += 1;
+                byte = RECORDS_START;
+                continue;
+            };
+            if !is_header(record) {
+                return Err(
+                    EngineError::Corrupt { page: page.id, what: "a tail within a transaction" }.into()
+                );
+            }
+            let (outcome, lsn) = header_outcome(record);
+            if lsn == Lsn::ZERO || lsn > horizon {
+                return Ok(None);
+            }
+            let tx_id = TxId::new(stream, offset_of(logical, at));
+            let aborted = outcome == STATE_ABORTED;
+            return Ok(Some(Visit { tx_id, aborted, position: tx_id.offset(), end: None, dead: Vec::new() }));
+        }
+    }
+
+    /// Reads one page of the visited transaction's records, or frees one page, or ends the visit.
+    fn visit_step(&mut self, state: &mut PurgeState) -> Step<bool> {
+        let visit = state.visit.as_mut().expect("a visit is under way");
+        let Some(end) = visit.end else {
+            self.visit_page(visit)?;
+            return Ok(true);
+        };
+        if let Some((page, record)) = visit.dead.last().copied() {
+            if self.free_dead(visit.tx_id.stream(), page, record)? {
+                visit.dead.pop();
+            }
+            return Ok(true);
+        }
+        let mut stream = self.engine.streams().stream(visit.tx_id.stream()).lock();
+        stream.tail = stream.tail.max(end);
+        drop(stream);
+        state.visit = None;
+        Ok(true)
+    }
+
+    fn visit_page(&mut self, visit: &mut Visit) -> Step<()> {
+        let stream = visit.tx_id.stream();
+        let logical = logical_of(visit.position);
+        let head = self.engine.streams().stream(stream).lock().head;
+        let page = self.undo_page(stream, logical)?;
+        for (byte, record) in records_from(page.bytes(), byte_of(visit.position).max(RECORDS_START)) {
+            let offset = offset_of(logical, byte);
+            if is_header(record) && offset != visit.tx_id.offset() {
+                visit.end = Some(offset);
+                return Ok(());
+            }
+            let what = "an undo record that does not decode";
+            let decoded =
+                UndoRecord::decode(record).map_err(|_| EngineError::Corrupt { page: page.id, what })?;
+            match decoded {
+                UndoRecord::Created { page } if visit.aborted => visit.dead.push((page, offset)),
+                UndoRecord::Dropped { page } if !visit.aborted => visit.dead.push((page, offset)),
+                _ => {}
+            }
+        }
+        let next = offset_of(logical + 1, RECORDS_START);
+        if next > head {
+            visit.end = Some(head);
+        } else {
+            visit.position = next;
+        }
+        Ok(())
+    }
+
+    /// Frees one page of a dead tree, or the single page of a dead sequence. True: all of it is free.
+    fn free_dead(&mut self, stream: u16, root: PageId, record: u64) -> Step<bool> {
+        let kind = self.shared(root)?.bytes()[KIND];
+        match kind {
+            KIND_TREE => {
+                if !self.free_last_of_tree(TreeId(root))? {
+                    return Ok(false);
+                }
+            }
+            KIND_SEQUENCE => drop(self.engine.sequences.lock().remove(&SequenceId(root))),
+            _ => {
+                return Err(
+                    EngineError::Corrupt { page: root, what: "a dropped page of no known kind" }.into()
+                );
+            }
+        }
+        let undo_page = self.undo_page_id(stream, logical_of(record))?;
+        let undo_page = self.exclusive(undo_page)?;
+        let mut mini = MiniTransaction::begin(self.engine)?;
+        let slot = mini.add(undo_page);
+        mini.write(slot, byte_of(record) + RECORD_KIND, &[KIND_FREED]);
+        self.free(&mut mini, root)?;
+        mini.commit(&mut |_, _| {});
+        self.note_freed(root);
+        self.engine.row_ids.write().remove(&TreeId(root));
+        Ok(true)
+    }
+
+    /// Gives one spare undo page of a stream back to the volume, if it has more than it should keep.
+    fn free_spare_page(&mut self, stream: u16) -> Step<bool> {
+        let engine = self.engine;
+        let unknown = {
+            let state = engine.streams().stream(stream).lock();
+            if !state.has_pages() || logical_of(state.tail) <= state.owned_from + SPARE_PAGES_KEPT {
+                return Ok(false);
+            }
+            (state.known_from() > state.owned_from).then_some(state.owned_from)
+        };
+        if let Some(logical) = unknown {
+            self.undo_page_id(stream, logical)?;
+        }
+        let (directory, at) = engine.opened().super_page.directory_place(stream);
+        let directory = self.exclusive(directory)?;
+        let mut mini = MiniTransaction::begin(engine)?;
+        let slot = mini.add(directory);
+        // Looked at again under the directory's latch, which the stream's writer takes before it uses a spare page.
+        let (page, entry) = {
+            let state = engine.streams().stream(stream).lock();
+            if state.spare_pages() <= SPARE_PAGES_KEPT {
+                return Ok(false);
+            }
+            let durable = DirectoryEntry::decode(mini.bytes(slot), at);
+            let entry = DirectoryEntry { tail: state.tail, owned_from: state.owned_from + 1, ..durable };
+            (state.lowest_known_page(), entry)
+        };
+        mini.write_difference(slot, usize::from(at), &entry.encode());
+        let horizon = engine.snapshots.horizon().0.to_le_bytes();
+        mini.write_difference(slot, usize::from(crate::layout::super_page::HORIZON), &horizon);
+        self.free(&mut mini, page)?;
+        mini.commit(&mut |_, _| {
+            let popped = engine.streams().stream(stream).lock().pop_lowest();
+            assert_eq!(popped, page, "the spare page that was freed");
+        });
+        self.note_freed(page);
+        Ok(true)
+    }
+}

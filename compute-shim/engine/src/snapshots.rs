@@ -1,0 +1,116 @@
+//! Snapshots in use, and the purge horizon below which none is.
+//!
+//! Owns one slot per transaction that holds a snapshot. Taking one: load VDL, publish it in the slot, then look
+//! whether the purge horizon has passed it meanwhile; if so, again. No global lock, no list of transactions
+//! in progress. The horizon never falls.
+
+use crate::error::EngineError;
+use crate::volume::Volume;
+use hexalog_protocol::Lsn;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// In a slot: taken, but no snapshot published. Snapshots themselves are stored plus two.
+const RESERVED: u64 = 1;
+const FREE: u64 = 0;
+
+pub(crate) struct Snapshots {
+    slots: Box<[AtomicU64]>,
+    hint: AtomicU32,
+    horizon: AtomicU64,
+}
+
+impl Snapshots {
+    pub fn new(count: u32) -> Snapshots {
+        Snapshots {
+            slots: (0..count.max(2)).map(|_| AtomicU64::new(FREE)).collect(),
+            hint: AtomicU32::new(0),
+            horizon: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a slot.
+    pub fn acquire(&self) -> Result<u32, EngineError> {
+        let count = self.slots.len() as u32;
+        let hint = self.hint.load(Ordering::Relaxed);
+        for step in 0..count {
+            let slot = (hint + step) % count;
+            let taken = self.slots[slot as usize].compare_exchange(
+                FREE,
+                RESERVED,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+            if taken.is_ok() {
+                self.hint.store((slot + 1) % count, Ordering::Relaxed);
+                return Ok(slot);
+            }
+        }
+        Err(EngineError::TooManySnapshots)
+    }
+
+    /// Publishes the current VDL in the slot and returns it.
+    pub fn take(&self, slot: u32, volume: &dyn Volume) -> Lsn {
+        loop {
+            let snapshot = volume.vdl();
+            let before = self.slots[slot as usize].swap(snapshot.0 + 2, Ordering::SeqCst);
+            assert_ne!(before, FREE, "the slot belongs to the transaction");
+            fence(Ordering::SeqCst);
+            if self.horizon.load(Ordering::SeqCst) <= snapshot.0 {
+                return snapshot;
+            }
+        }
+    }
+
+    /// The snapshot is over; the slot stays the transaction's.
+    pub fn clear(&self, slot: u32) {
+        self.slots[slot as usize].store(RESERVED, Ordering::Release);
+    }
+
+    /// Gives the slot back.
+    pub fn release(&self, slot: u32) {
+        let before = self.slots[slot as usize].swap(FREE, Ordering::AcqRel);
+        assert_ne!(before, FREE, "a slot is released once");
+        self.hint.store(slot, Ordering::Relaxed);
+    }
+
+    /// The horizon as last computed.
+    pub fn horizon(&self) -> Lsn {
+        Lsn(self.horizon.load(Ordering::Acquire))
+    }
+
+    /// Raises the horizon to the lowest snapshot in use, or VDL. A snapshot being taken meanwhile sees the new
+    /// horizon and starts again if it lies below.
+    pub fn raise_horizon(&self, volume: &dyn Volume) -> Lsn {
+        let target = self.lowest(volume.vdl());
+        self.horizon.fetch_max(target.0, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        // One who published before the store above is seen now; purge goes no further than it.
+        Lsn(self.horizon().0.min(self.lowest(target).0))
+    }
+
+    fn lowest(&self, from: Lsn) -> Lsn {
+        let published = self.slots.iter().map(|slot| slot.load(Ordering::SeqCst));
+        Lsn(published.filter(|value| *value > RESERVED).map(|value| value - 2).fold(from.0, u64::min))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_volume::MemoryVolume;
+    use hexalog_protocol::geometry::Geometry;
+
+    #[test]
+    fn the_horizon_stops_at_the_oldest_snapshot_and_never_falls() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 1 });
+        let snapshots = Snapshots::new(2);
+        let slot = snapshots.acquire().expect("a slot");
+        assert_eq!(snapshots.take(slot, &*volume), Lsn::ZERO);
+        assert_eq!(snapshots.raise_horizon(&*volume), Lsn::ZERO);
+        let other = snapshots.acquire().expect("a slot");
+        assert_eq!(snapshots.acquire(), Err(EngineError::TooManySnapshots));
+        snapshots.release(other);
+        snapshots.release(slot);
+        assert!(snapshots.acquire().is_ok());
+    }
+}

@@ -1,0 +1,226 @@
+//! Writing a version: the row's place made free of others, then row, undo and perhaps the commit in one
+//! mini-transaction.
+//!
+//! Owns the two phases of every row write. *Settle*: the leaf latched, nobody else in progress on the row, its turn
+//! come. *Write*: undo record planned and written, row changed, appended. A page without room is split
+//! and the operation begins again. Never decides whether the row may be written: [`crate::rows`] and
+//! [`crate::index`] do.
+
+use crate::access::{Access, ExclusivePage};
+use crate::error::{EngineError, Need, Step};
+use crate::hash::key_hash;
+use crate::layout::tree_page::{
+    LEAF_CELL_OVERHEAD, LeafCell, ROW_MOVED, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
+};
+use crate::layout::undo_page::byte_of;
+use crate::layout::undo_record::{UndoRecord, encode_change, encode_insert};
+use crate::locks::queues::Gate;
+use crate::mini_transaction::MiniTransaction;
+use crate::transaction::Transaction;
+use crate::tree::edit;
+use crate::types::{RowVersion, TreeId};
+use crate::undo::status::TxStatus;
+use hexalog_protocol::Lsn;
+
+/// Who wrote the newest version of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Occupant {
+    /// There is no row.
+    Nobody,
+    Own,
+    /// A committed transaction (zero: visible to all).
+    Committed(Lsn),
+}
+
+/// A row's place, latched, free of others.
+pub(crate) struct Spot<'e> {
+    leaf: ExclusivePage<'e>,
+    position: Result<usize, usize>,
+    pub occupant: Occupant,
+}
+
+impl Spot<'_> {
+    pub fn cell(&self) -> Option<LeafCell<'_>> {
+        self.position.ok().map(|index| TreePage(self.leaf.bytes()).leaf_cell(index))
+    }
+
+    pub fn header(&self) -> Option<RowHeader> {
+        self.cell().map(|cell| cell.header)
+    }
+}
+
+/// A version to be written. `body` `None` keeps the one that is there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewVersion<'a> {
+    pub flags: u8,
+    pub columns: u16,
+    pub body: Option<&'a [u8]>,
+    pub moved_to: Option<&'a [u8]>,
+}
+
+impl<'e> Access<'e> {
+    /// Latches the leaf of a key with the row's newest version committed, own or absent. Waits for a writer in
+    /// progress, and for those who wait already; undoes versions of losers and aborted transactions.
+    pub fn settled_spot(&mut self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Step<Spot<'e>> {
+        let hash = key_hash(tree, key);
+        loop {
+            let leaf = self.leaf_exclusive(tree, key)?;
+            let view = TreePage(leaf.bytes());
+            let position = view.search(key);
+            let version = position.ok().map(|index| view.leaf_cell(index).header.version);
+            let occupant = match version {
+                None => Occupant::Nobody,
+                Some(version) if txn.is_own(version.tx_id) => Occupant::Own,
+                Some(version) => match self.status(version.tx_id)? {
+                    TxStatus::Committed(lsn) => Occupant::Committed(lsn),
+                    TxStatus::InProgress(owner) => {
+                        drop(leaf);
+                        self.wait_for_row(txn, hash, Some((owner, version)))?;
+                        continue;
+                    }
+                    TxStatus::Undoing => {
+                        drop(leaf);
+                        self.undo_version(version)?;
+                        continue;
+                    }
+                    TxStatus::Aborted => {
+                        let what = "a version of a transaction that was wholly undone";
+                        return Err(EngineError::Corrupt { page: leaf.id, what }.into());
+                    }
+                },
+            };
+            let passes =
+                occupant == Occupant::Own || self.engine.locks.row_gate(hash, txn.handle) != Gate::Closed;
+            if passes {
+                return Ok(Spot { leaf, position, occupant });
+            }
+            drop(leaf);
+            self.wait_for_row(txn, hash, None)?;
+        }
+    }
+
+    /// Waits for the row's turn; returns if it need not. A unique key held is let go first, or its other waiters would
+    /// seem to wait in a circle with this one.
+    fn wait_for_row(
+        &mut self,
+        txn: &mut Transaction,
+        hash: u64,
+        owner: Option<(u64, RowVersion)>,
+    ) -> Step<()> {
+        let engine = self.engine;
+        let key_lock = txn.key_lock.take();
+        if let Some(key) = key_lock {
+            engine.locks.unlock_key(key, txn.handle);
+        }
+        let still_blocked = || owner.is_some_and(|(_, version)| engine.is_in_progress(version.tx_id));
+        txn.has_waited = true;
+        let need =
+            engine.locks.wait_for_row(hash, txn.handle, owner.map(|(handle, _)| handle), still_blocked)?;
+        match need {
+            Some(need) => Err(need.into()),
+            // The key was let go: what was found under it may have changed.
+            None if key_lock.is_some() => Err(Need::Yield.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The key that a deleted row moved to, if it did.
+    pub fn moved_to(&mut self, spot: &Spot<'_>) -> Step<Option<Box<[u8]>>> {
+        let Some(header) = spot.header().filter(|header| header.flags & ROW_MOVED != 0) else {
+            return Ok(None);
+        };
+        if spot.occupant == Occupant::Committed(Lsn::ZERO) {
+            // Deleted before every snapshot in use: nobody can have seen the row, its undo may be gone.
+            return Ok(None);
+        }
+        let mut record = Vec::new();
+        self.undo_record(header.version.tx_id.stream(), header.version.undo, &mut record)?;
+        match UndoRecord::decode(&record) {
+            Ok(UndoRecord::Change(change)) => Ok(change.moved_to.map(Box::from)),
+            _ => {
+                Err(EngineError::Corrupt { page: spot.leaf.id, what: "a moved row without its undo" }.into())
+            }
+        }
+    }
+
+    /// Writes a version at its place. False: the page was split for lack of room, begin again.
+    pub fn write_version(
+        &mut self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        key: &[u8],
+        spot: Spot<'e>,
+        new: &NewVersion<'_>,
+    ) -> Step<bool> {
+        let view = TreePage(spot.leaf.bytes());
+        let body_bytes = new.body.map_or(0, <[u8]>::len);
+        let (fits, split_at) = match spot.position {
+            Err(at) => {
+                let bytes = LEAF_CELL_OVERHEAD + key.len() + body_bytes + SLOT_BYTES;
+                (edit::room_for(view, bytes), Some(at))
+            }
+            Ok(index) => (new.body.is_none() || edit::room_to_replace(view, index, body_bytes), None),
+        };
+        if !fits {
+            self.split(tree, spot.leaf, split_at, key, false)?;
+            return Ok(false);
+        }
+        let mut record = std::mem::take(&mut txn.undo_buffer);
+        self.encode_undo(&mut record, tree, key, &spot, new);
+        let result = self.write_with_undo(txn, key, spot, new, &record);
+        txn.undo_buffer = record;
+        result?;
+        if txn.has_waited {
+            self.engine.locks.row_taken(key_hash(tree, key), txn.handle);
+        }
+        Ok(true)
+    }
+
+    fn encode_undo(
+        &self,
+        record: &mut Vec<u8>,
+        tree: TreeId,
+        key: &[u8],
+        spot: &Spot<'_>,
+        new: &NewVersion<'_>,
+    ) {
+        record.clear();
+        let Some(cell) = spot.cell() else {
+            encode_insert(record, tree.0, key);
+            return;
+        };
+        let mut previous = cell.header;
+        if spot.occupant == Occupant::Committed(Lsn::ZERO) {
+            previous.version = RowVersion::default();
+        }
+        encode_change(record, tree.0, key, &previous, new.moved_to, cell.body, new.body);
+    }
+
+    fn write_with_undo(
+        &mut self,
+        txn: &mut Transaction,
+        key: &[u8],
+        spot: Spot<'e>,
+        new: &NewVersion<'_>,
+        record: &[u8],
+    ) -> Step<()> {
+        let mut mini = MiniTransaction::begin(self.engine)?;
+        let leaf = mini.add(spot.leaf);
+        let place = self.prepare_undo(&mut mini, txn, record.len())?;
+        mini.write(place.slot(), byte_of(place.offset), record);
+        let version = RowVersion { tx_id: place.tx_id, undo: place.offset };
+        let header = RowHeader { flags: new.flags, columns: new.columns, version };
+        match spot.position {
+            Ok(index) => edit::replace_row(&mut mini, leaf, index, &header, new.body),
+            Err(index) => {
+                let body = new.body.expect("an inserted row has a body");
+                let mut cell = Vec::with_capacity(LEAF_CELL_OVERHEAD + key.len() + body.len());
+                encode_leaf_cell(&mut cell, key, &header, body);
+                edit::insert_cell(&mut mini, leaf, index, &cell);
+            }
+        }
+        let fused = self.fuse_commit(&mut mini, txn, &place);
+        self.commit_write(mini, txn, &place, fused);
+        Ok(())
+    }
+}

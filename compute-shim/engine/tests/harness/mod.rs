@@ -1,0 +1,196 @@
+//! What the engine's tests share: an engine over a volume in memory, driven to the end of every need.
+//!
+//! Owns no rule of the engine; each test file says what it checks.
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+use hexalog_engine::memory_volume::MemoryVolume;
+use hexalog_engine::*;
+use hexalog_protocol::geometry::Geometry;
+use std::ops::Bound;
+use std::sync::Arc;
+
+/// An engine and its volume.
+pub struct Node {
+    pub volume: Arc<MemoryVolume>,
+    pub engine: Arc<Engine>,
+    options: Options,
+}
+
+pub const SMALL: Options = Options { frames: 32, undo_streams: 8, snapshots: 64 };
+
+impl Node {
+    /// A fresh volume of 4,096 pages in groups of 64.
+    pub fn create(options: Options) -> Node {
+        Node::create_of(options, Geometry { pages_per_group: 64, groups: 64 })
+    }
+
+    pub fn create_of(options: Options, geometry: Geometry) -> Node {
+        let volume = MemoryVolume::new(geometry);
+        let engine = Arc::new(Engine::new(volume.clone(), options));
+        volume.run(&engine, || engine.create()).expect("creates");
+        let node = Node { volume, engine, options };
+        node.make_durable();
+        node
+    }
+
+    /// Loses what is beyond VDL and opens anew.
+    pub fn crash(self) -> Node {
+        let volume = self.volume.crash_and_reopen();
+        let engine = Arc::new(Engine::new(volume.clone(), self.options));
+        volume.run(&engine, || engine.open()).expect("opens");
+        Node { volume, engine, options: self.options }
+    }
+
+    pub fn make_durable(&self) {
+        let beyond = self.volume.beyond_vdl();
+        self.volume.advance_vdl(&self.engine, beyond);
+        assert_eq!(self.volume.beyond_vdl(), 0);
+    }
+
+    pub fn run<T>(&self, step: impl FnMut() -> Step<T>) -> Result<T, EngineError> {
+        self.volume.run(&self.engine, step)
+    }
+
+    pub fn begin(&self, isolation: Isolation) -> Transaction {
+        let mut txn = self.engine.begin(isolation, false);
+        self.statement(&mut txn);
+        txn
+    }
+
+    pub fn begin_rc(&self) -> Transaction {
+        self.begin(Isolation::ReadCommitted)
+    }
+
+    pub fn statement(&self, txn: &mut Transaction) {
+        self.run(|| self.engine.begin_statement(txn)).expect("begins a statement");
+    }
+
+    /// Commits and waits until it is durable.
+    pub fn commit(&self, mut txn: Transaction) {
+        let lsn = self.run(|| self.engine.commit(&mut txn)).expect("commits");
+        assert!(self.volume.satisfy(&self.engine, &Need::Durable(lsn)), "becomes durable");
+    }
+
+    pub fn abort(&self, mut txn: Transaction) {
+        self.run(|| self.engine.abort(&mut txn)).expect("aborts");
+    }
+
+    pub fn create_tree(&self) -> TreeId {
+        self.create_tree_of(TreeKind::Clustered)
+    }
+
+    pub fn create_tree_of(&self, kind: TreeKind) -> TreeId {
+        let mut txn = self.begin_rc();
+        let tree = self.run(|| self.engine.create_tree(&mut txn, kind)).expect("creates a tree");
+        self.commit(txn);
+        tree
+    }
+
+    pub fn insert(
+        &self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        key: &[u8],
+        body: &[u8],
+    ) -> Result<(), EngineError> {
+        self.run(|| self.engine.insert(txn, tree, key, RowRef { columns: 2, body }))
+    }
+
+    pub fn get(&self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Option<Vec<u8>> {
+        let mut row = RowBuffer::new();
+        let found = self.run(|| self.engine.get(txn, tree, key, &mut row)).expect("reads");
+        found.then_some(row.body)
+    }
+
+    /// Reads and replaces a row, re-reading as READ COMMITTED does. False: there is no such row.
+    pub fn update(
+        &self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        key: &[u8],
+        body: &[u8],
+    ) -> Result<bool, EngineError> {
+        let mut row = RowBuffer::new();
+        if !self.run(|| self.engine.get(txn, tree, key, &mut row))? {
+            return Ok(false);
+        }
+        loop {
+            let version = row.version;
+            let new = RowRef { columns: 2, body };
+            match self.run(|| self.engine.update(txn, tree, key, version, new))? {
+                WriteOutcome::Done => return Ok(true),
+                WriteOutcome::Changed => {
+                    let newest = self.run(|| self.engine.get_newest(txn, tree, key, &mut row))?;
+                    if newest != NewestRow::Found {
+                        return Ok(false);
+                    }
+                }
+                WriteOutcome::Gone => return Ok(false),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    pub fn delete(&self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Result<bool, EngineError> {
+        let mut row = RowBuffer::new();
+        if !self.run(|| self.engine.get(txn, tree, key, &mut row))? {
+            return Ok(false);
+        }
+        let outcome = self.run(|| self.engine.delete(txn, tree, key, row.version, None))?;
+        Ok(outcome == WriteOutcome::Done)
+    }
+
+    pub fn scan(&self, txn: &mut Transaction, tree: TreeId, direction: Direction) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.scan_between(txn, tree, Bound::Unbounded, Bound::Unbounded, direction)
+    }
+
+    pub fn scan_between(
+        &self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        direction: Direction,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut cursor = Cursor::new(tree, lower, upper, direction);
+        let mut row = RowBuffer::new();
+        let mut rows = Vec::new();
+        while self.run(|| self.engine.cursor_next(txn, &mut cursor, &mut row)).expect("scans") {
+            rows.push((row.key.clone(), row.body.clone()));
+        }
+        rows
+    }
+
+    pub fn check(&self, tree: TreeId) -> TreeReport {
+        let mut check = TreeCheck::new(tree);
+        self.run(|| self.engine.check_tree(&mut check)).expect("a sound tree")
+    }
+
+    /// Runs background work to its end.
+    pub fn settle(&self) {
+        while self.run(|| self.engine.background(Budget::default())).expect("background work") {
+            self.volume.pump(&self.engine);
+        }
+    }
+}
+
+/// A small generator for seeded tests (xorshift64*).
+#[derive(Clone)]
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}
