@@ -214,12 +214,17 @@ pub struct Fixture {
 impl Fixture {
     /// Starts it, with areas of 1 MiB, and waits until it is ready.
     pub fn start(durability: DurabilityPath) -> Fixture {
+        Fixture::start_with(durability, true)
+    }
+
+    /// As `start`, with or without O_DIRECT.
+    pub fn start_with(durability: DurabilityPath, direct: bool) -> Fixture {
         let directory = tempfile::tempdir().expect("a temporary directory");
         for (_, name) in AREA_FILES {
             std::fs::write(directory.path().join(name), vec![0; 1 << 20]).expect("writes");
         }
         // On a file system without O_DIRECT the driver's rules are the same.
-        let files = AreaFiles::open(directory.path(), true)
+        let files = AreaFiles::open(directory.path(), direct)
             .or_else(|_| AreaFiles::open(directory.path(), false))
             .expect("opens");
         let listener =
