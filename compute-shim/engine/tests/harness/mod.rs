@@ -166,10 +166,13 @@ impl Node {
         self.run(|| self.engine.check_tree(&mut check)).expect("a sound tree")
     }
 
-    /// Runs background work to its end.
+    /// Runs background work to its end, making all durable: purge waits for that.
     pub fn settle(&self) {
-        while self.run(|| self.engine.background(Budget::default())).expect("background work") {
-            self.volume.pump(&self.engine);
+        loop {
+            self.make_durable();
+            if !self.run(|| self.engine.background(Budget::default())).expect("background work") {
+                return;
+            }
         }
     }
 }

@@ -1,0 +1,382 @@
+//! Random transactions against a model of snapshot visibility, with crashes.
+//!
+//! The model keeps every committed version with its commit LSN; a transaction's reads must equal what its snapshot
+//! selects, its own writes laid over. After a crash every commit at or below VDL is there whole, no other in part. The
+//! cache has 32 frames, VDL is held back and let go at random, background work runs at random.
+
+mod harness;
+
+use harness::{Node, Random};
+use hexalog_engine::*;
+use hexalog_protocol::Lsn;
+use hexalog_protocol::geometry::Geometry;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+type Key = Vec<u8>;
+
+/// Committed versions of every key: (commit LSN, body or deleted).
+#[derive(Default)]
+struct Model {
+    versions: BTreeMap<Key, Vec<(Lsn, Option<Vec<u8>>)>>,
+}
+
+impl Model {
+    fn at(&self, key: &[u8], snapshot: Lsn) -> Option<&Vec<u8>> {
+        let versions = self.versions.get(key)?;
+        versions.iter().rev().find(|(lsn, _)| *lsn <= snapshot)?.1.as_ref()
+    }
+
+    fn commit(&mut self, lsn: Lsn, writes: &BTreeMap<Key, Option<Vec<u8>>>) {
+        for (key, body) in writes {
+            let versions = self.versions.entry(key.clone()).or_default();
+            assert!(versions.last().is_none_or(|(last, _)| *last < lsn), "commits of a row are in LSN order");
+            versions.push((lsn, body.clone()));
+        }
+    }
+
+    /// Drops what a crash at `vdl` loses.
+    fn truncate(&mut self, vdl: Lsn) {
+        for versions in self.versions.values_mut() {
+            versions.retain(|(lsn, _)| *lsn <= vdl);
+        }
+    }
+}
+
+struct Session {
+    txn: Transaction,
+    /// Own writes, all of earlier statements.
+    writes: BTreeMap<Key, Option<Vec<u8>>>,
+}
+
+impl Session {
+    fn sees(&self, model: &Model, key: &[u8]) -> Option<Vec<u8>> {
+        let snapshot = self.txn.snapshot().expect("in a statement");
+        self.writes.get(key).cloned().unwrap_or_else(|| model.at(key, snapshot).cloned())
+    }
+}
+
+struct World {
+    node: Option<Node>,
+    tree: TreeId,
+    model: Model,
+    sessions: Vec<Session>,
+    random: Random,
+    keys: usize,
+    commits: u64,
+}
+
+/// What a step of a session came to.
+enum Outcome<T> {
+    Done(T),
+    Failed(EngineError),
+    /// It waits for another session; the wait was given up.
+    Blocked,
+}
+
+impl World {
+    fn node(&self) -> &Node {
+        self.node.as_ref().expect("between crashes")
+    }
+
+    /// Drives a call; lets VDL rise by a little whenever a need asks for it.
+    fn drive<T>(node: &Node, mut step: impl FnMut(&Engine) -> Step<T>) -> Outcome<T> {
+        loop {
+            match step(&node.engine) {
+                Ok(answer) => return Outcome::Done(answer),
+                Err(Stop::Fail(error)) => return Outcome::Failed(error),
+                Err(Stop::Need(need @ (Need::Lock(_) | Need::Stream(_)))) => {
+                    if !node.engine.poll_need(&need, std::task::Waker::noop()) {
+                        node.engine.cancel_need(&need);
+                        return Outcome::Blocked;
+                    }
+                }
+                Err(Stop::Need(need)) => {
+                    while !node.volume.satisfy(&node.engine, &need) {
+                        node.volume.advance_vdl(&node.engine, 1);
+                    }
+                }
+            }
+        }
+    }
+
+    fn key(&mut self) -> Key {
+        let number = self.random.below(self.keys);
+        let mut key = vec![(number >> 8) as u8, number as u8];
+        // Some keys are long, so that inner pages split too.
+        key.resize(2 + if number.is_multiple_of(7) { 300 } else { number % 5 }, 9);
+        key
+    }
+
+    fn body(&mut self) -> Vec<u8> {
+        let length = match self.random.below(12) {
+            0 => self.random.below(2500),
+            1..6 => 24,
+            _ => self.random.below(120),
+        };
+        vec![self.random.next() as u8; length]
+    }
+
+    fn begin(&mut self) {
+        let isolation =
+            if self.random.below(2) == 0 { Isolation::ReadCommitted } else { Isolation::RepeatableRead };
+        let txn = self.node().engine.begin(isolation, false);
+        self.sessions.push(Session { txn, writes: BTreeMap::new() });
+    }
+
+    fn statement(&mut self, at: usize) {
+        let node = self.node.as_ref().expect("between crashes");
+        let begun = node.engine.begin_statement(&mut self.sessions[at].txn);
+        assert_eq!(begun, Ok(()), "slots are enough");
+        match self.random.below(10) {
+            0..3 => self.read(at),
+            3 => self.scan(at),
+            4..6 => self.insert(at),
+            _ => self.change(at),
+        }
+    }
+
+    fn read(&mut self, at: usize) {
+        let key = self.key();
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let mut row = RowBuffer::new();
+        let found = Self::drive(node, |engine| engine.get(&mut session.txn, self.tree, &key, &mut row));
+        let Outcome::Done(found) = found else { panic!("a read neither waits nor fails") };
+        assert_eq!(found.then_some(row.body), session.sees(&self.model, &key));
+    }
+
+    fn scan(&mut self, at: usize) {
+        let (a, b) = (self.key(), self.key());
+        let (low, high) = (a.clone().min(b.clone()), a.max(b));
+        let forward = self.random.below(2) == 0;
+        let direction = if forward { Direction::Forward } else { Direction::Backward };
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let mut cursor = Cursor::new(self.tree, Bound::Included(&low), Bound::Included(&high), direction);
+        let (mut row, mut rows) = (RowBuffer::new(), Vec::new());
+        loop {
+            let next =
+                Self::drive(node, |engine| engine.cursor_next(&mut session.txn, &mut cursor, &mut row));
+            let Outcome::Done(next) = next else { panic!("a scan neither waits nor fails") };
+            if !next {
+                break;
+            }
+            rows.push((row.key.clone(), row.body.clone()));
+        }
+        if !forward {
+            rows.reverse();
+        }
+        let keys: std::collections::BTreeSet<Key> =
+            self.model.versions.keys().chain(session.writes.keys()).cloned().collect();
+        let expected: Vec<(Key, Vec<u8>)> = keys
+            .range(low..=high)
+            .filter_map(|key| Some((key.clone(), session.sees(&self.model, key)?)))
+            .collect();
+        assert!(rows == expected, "a scan sees what its snapshot selects");
+    }
+
+    fn insert(&mut self, at: usize) {
+        let (key, body) = (self.key(), self.body());
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let row = RowRef { columns: 3, body: &body };
+        match Self::drive(node, |engine| engine.insert(&mut session.txn, self.tree, &key, row)) {
+            Outcome::Done(()) => {
+                session.writes.insert(key, Some(body));
+            }
+            Outcome::Failed(EngineError::DuplicateKey) => {
+                let newest = self.model.at(&key, Lsn::MAX).cloned();
+                let live = session.writes.get(&key).cloned().unwrap_or(newest);
+                assert!(live.is_some(), "a duplicate is a live row");
+                self.abort(at);
+            }
+            Outcome::Failed(error) => self.failed(at, error),
+            Outcome::Blocked => {}
+        }
+    }
+
+    fn change(&mut self, at: usize) {
+        let key = self.key();
+        let new = if self.random.below(4) == 0 { None } else { Some(self.body()) };
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let mut row = RowBuffer::new();
+        let found = Self::drive(node, |engine| engine.get(&mut session.txn, self.tree, &key, &mut row));
+        let Outcome::Done(true) = found else { return };
+        loop {
+            let version = row.version;
+            let outcome = Self::drive(node, |engine| match &new {
+                Some(body) => {
+                    let row = RowRef { columns: 3, body };
+                    engine.update(&mut session.txn, self.tree, &key, version, row)
+                }
+                None => engine.delete(&mut session.txn, self.tree, &key, version, None),
+            });
+            let newest = self.model.at(&key, Lsn::MAX);
+            let snapshot = session.txn.snapshot().expect("in a statement");
+            match outcome {
+                Outcome::Done(WriteOutcome::Done) => {
+                    assert!(session.writes.contains_key(&key) || newest == Some(&row.body));
+                    session.writes.insert(key, new);
+                    return;
+                }
+                Outcome::Done(WriteOutcome::Changed) => {
+                    assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                    let again = Self::drive(node, |engine| {
+                        engine.get_newest(&mut session.txn, self.tree, &key, &mut row)
+                    });
+                    match again {
+                        Outcome::Done(NewestRow::Found) => assert_eq!(newest, Some(&row.body)),
+                        Outcome::Done(_) | Outcome::Blocked => return,
+                        Outcome::Failed(error) => return self.failed(at, error),
+                    }
+                }
+                Outcome::Done(WriteOutcome::Gone) => {
+                    assert_eq!(newest, None);
+                    return;
+                }
+                Outcome::Done(other) => panic!("unexpected {other:?}"),
+                Outcome::Failed(EngineError::SerializationFailure) => {
+                    assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                    return self.abort(at);
+                }
+                Outcome::Failed(error) => return self.failed(at, error),
+                Outcome::Blocked => return,
+            }
+        }
+    }
+
+    fn failed(&mut self, at: usize, error: EngineError) {
+        assert!(matches!(error, EngineError::Deadlock), "unexpected {error:?}");
+        self.abort(at);
+    }
+
+    fn abort(&mut self, at: usize) {
+        let mut session = self.sessions.swap_remove(at);
+        assert_eq!(self.node().engine.abort(&mut session.txn), Ok(()));
+    }
+
+    fn commit(&mut self, at: usize) {
+        let mut session = self.sessions.swap_remove(at);
+        let node = self.node.as_ref().expect("between crashes");
+        let Outcome::Done(lsn) = Self::drive(node, |engine| engine.commit(&mut session.txn)) else {
+            panic!("a commit neither waits for locks nor fails")
+        };
+        self.commits += 1;
+        self.model.commit(lsn, &session.writes);
+        if self.random.below(3) == 0 {
+            // Acknowledged: it must be durable, and stay.
+            while !node.volume.satisfy(&node.engine, &Need::Durable(lsn)) {
+                node.volume.advance_vdl(&node.engine, 1);
+            }
+        }
+    }
+
+    fn crash(&mut self) {
+        use hexalog_engine::Volume;
+        let node = self.node.take().expect("between crashes");
+        let vdl = node.volume.vdl();
+        self.sessions.clear();
+        self.model.truncate(vdl);
+        let node = node.crash();
+        // Opening begins above a truncation range; what committed before keeps its LSN.
+        node.volume.hold_vdl(true);
+        self.node = Some(node);
+    }
+
+    fn step(&mut self) {
+        match self.random.below(100) {
+            0..8 if self.sessions.len() < 7 => self.begin(),
+            0..8 => {}
+            8..14 if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                self.commit(at);
+            }
+            14..17 if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                self.abort(at);
+            }
+            17..27 => {
+                let count = self.random.below(30);
+                self.node().volume.advance_vdl(&self.node().engine, count);
+            }
+            27..33 => {
+                let budget = Budget { mini_transactions: 1 + self.random.below(20) as u32 };
+                let node = self.node.as_ref().expect("between crashes");
+                if let Outcome::Failed(error) = Self::drive(node, |engine| engine.background(budget)) {
+                    panic!("background work: {error}");
+                }
+            }
+            33 if self.random.below(8) == 0 => self.crash(),
+            _ if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                self.statement(at);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
+    let options = Options { frames: 32, undo_streams: streams, snapshots: 64 };
+    let node = Node::create_of(options, Geometry { pages_per_group: 16, groups: 40 });
+    let tree = node.create_tree();
+    node.volume.set_lal(512, 4 << 20);
+    node.volume.hold_vdl(true);
+    let mut world = World {
+        node: Some(node),
+        tree,
+        model: Model::default(),
+        sessions: Vec::new(),
+        random: Random::new(seed),
+        keys,
+        commits: 0,
+    };
+    for step in 0..steps {
+        world.step();
+        if step % 500 == 0 {
+            world.node().volume.assert_cache_equals_log(&world.node().engine);
+        }
+    }
+    while !world.sessions.is_empty() {
+        world.abort(0);
+    }
+    let node = world.node();
+    node.settle();
+    assert_eq!(node.engine.stats().transactions_to_undo, 0);
+    node.check(tree);
+    let mut txn = node.begin_rc();
+    let rows = node.scan(&mut txn, tree, Direction::Forward);
+    let expected: Vec<_> = world
+        .model
+        .versions
+        .keys()
+        .filter_map(|key| Some((key.clone(), world.model.at(key, Lsn::MAX)?.clone())))
+        .collect();
+    assert!(rows == expected, "seed {seed}: the end is what committed");
+    node.commit(txn);
+    node.volume.assert_cache_equals_log(&node.engine);
+    assert!(world.commits > steps as u64 / 100, "seed {seed}: {} commits", world.commits);
+}
+
+#[test]
+fn random_transactions_see_what_the_model_says() {
+    for seed in 0..24 {
+        run(seed, 4_000, 8, 300);
+    }
+}
+
+#[test]
+fn few_streams_and_hot_rows() {
+    for seed in 100..116 {
+        run(seed, 3_000, 2 + (seed % 3) as u16, 12);
+    }
+}
+
+#[test]
+fn many_rows() {
+    for seed in 200..204 {
+        run(seed, 8_000, 8, 3_000);
+    }
+}

@@ -1,0 +1,379 @@
+//! Indexes, sequences, hidden keys, trees made and dropped, pages freed and a full volume.
+
+mod harness;
+
+use harness::{Node, SMALL};
+use hexalog_engine::*;
+use hexalog_protocol::geometry::Geometry;
+use std::ops::Bound;
+
+/// The tests' index key: the body up to its first `|`.
+fn index_key(body: &[u8]) -> &[u8] {
+    body.split(|byte| *byte == b'|').next().expect("split yields one piece")
+}
+
+struct Table {
+    node: Node,
+    rows: TreeId,
+    index: TreeId,
+}
+
+impl Table {
+    fn new() -> Table {
+        let node = Node::create(SMALL);
+        let (rows, index) = (node.create_tree(), node.create_tree_of(TreeKind::Index));
+        Table { node, rows, index }
+    }
+
+    fn index_insert(&self, txn: &mut Transaction, pk: &[u8], key: &[u8]) -> Step<()> {
+        let mut compute = |_: &[u8], row: RowRef<'_>, out: &mut Vec<u8>| {
+            out.extend_from_slice(index_key(row.body));
+        };
+        let unique = UniqueCheck { clustered: self.rows, index_key: &mut compute };
+        self.node.engine.index_insert(txn, self.index, key, pk, Some(unique))
+    }
+
+    fn insert(&self, txn: &mut Transaction, pk: &[u8], body: &[u8]) -> Result<(), EngineError> {
+        self.node.insert(txn, self.rows, pk, body)?;
+        self.node.run(|| self.index_insert(txn, pk, index_key(body)))
+    }
+
+    fn update(&self, txn: &mut Transaction, pk: &[u8], body: &[u8]) -> Result<(), EngineError> {
+        let old = self.node.get(txn, self.rows, pk).expect("the row is there");
+        assert_eq!(self.node.update(txn, self.rows, pk, body), Ok(true));
+        if index_key(&old) != index_key(body) {
+            let engine = &self.node.engine;
+            self.node.run(|| engine.index_delete(txn, self.index, index_key(&old), pk))?;
+            self.node.run(|| self.index_insert(txn, pk, index_key(body)))?;
+        }
+        Ok(())
+    }
+
+    fn delete(&self, txn: &mut Transaction, pk: &[u8]) {
+        let old = self.node.get(txn, self.rows, pk).expect("the row is there");
+        assert_eq!(self.node.delete(txn, self.rows, pk), Ok(true));
+        let engine = &self.node.engine;
+        self.node.run(|| engine.index_delete(txn, self.index, index_key(&old), pk)).expect("marks");
+    }
+
+    /// Rows found through the index as SQL does it: candidates, then the visible row, then the key again.
+    fn lookup(&self, txn: &mut Transaction, key: &[u8]) -> Vec<Vec<u8>> {
+        let upper = [key, &[0xff]].concat();
+        let mut cursor =
+            Cursor::new(self.index, Bound::Included(key), Bound::Excluded(&upper), Direction::Forward);
+        let (mut entry, mut found) = (IndexEntry::default(), Vec::new());
+        while self.node.run(|| self.node.engine.index_next(txn, &mut cursor, &mut entry)).expect("scans") {
+            let row = self.node.get(txn, self.rows, &entry.primary_key);
+            if entry.key == key && row.is_some_and(|row| index_key(&row) == key) {
+                found.push(entry.primary_key.clone());
+            }
+        }
+        found
+    }
+}
+
+#[test]
+fn an_index_hit_is_what_its_row_recomputes_to() {
+    let table = Table::new();
+    let mut txn = table.node.begin_rc();
+    table.insert(&mut txn, b"1", b"a|x").expect("inserts");
+    table.insert(&mut txn, b"2", b"b|x").expect("inserts");
+    table.node.commit(txn);
+    let mut old = table.node.begin(Isolation::RepeatableRead);
+    // a → b' → a: the mark goes and comes back with the key.
+    for body in [&b"c|y"[..], b"a|z"] {
+        let mut txn = table.node.begin_rc();
+        table.update(&mut txn, b"1", body).expect("updates");
+        table.node.commit(txn);
+        let mut new = table.node.begin_rc();
+        assert_eq!(table.lookup(&mut new, index_key(body)), [b"1"]);
+        table.node.commit(new);
+    }
+    let mut new = table.node.begin_rc();
+    assert!(table.lookup(&mut new, b"c").is_empty());
+    assert_eq!(table.lookup(&mut old, b"a"), [b"1"]);
+    table.delete(&mut new, b"1");
+    table.node.commit(new);
+    assert_eq!(table.lookup(&mut old, b"a"), [b"1"]);
+    table.node.commit(old);
+    let mut new = table.node.begin_rc();
+    assert!(table.lookup(&mut new, b"a").is_empty());
+    // Refused, as PostgreSQL does, while a live row has the key; not when it is gone.
+    assert_eq!(table.insert(&mut new, b"3", b"b|"), Err(EngineError::DuplicateKey));
+    table.node.abort(new);
+    let mut new = table.node.begin_rc();
+    table.insert(&mut new, b"3", b"a|").expect("the key is free");
+    table.node.statement(&mut new);
+    assert_eq!(table.insert(&mut new, b"4", b"a|"), Err(EngineError::DuplicateKey));
+    table.node.abort(new);
+    table.node.check(table.index);
+}
+
+#[test]
+fn a_unique_check_waits_for_a_writer_in_progress() {
+    for commits in [true, false] {
+        let table = Table::new();
+        let (mut first, mut second) = (table.node.begin_rc(), table.node.begin_rc());
+        table.insert(&mut first, b"1", b"k|").expect("inserts");
+        table.node.insert(&mut second, table.rows, b"2", b"k|").expect("another row");
+        let need = loop {
+            match table.index_insert(&mut second, b"2", b"k") {
+                Err(Stop::Need(need @ Need::Lock(_))) => break need,
+                Err(Stop::Need(need)) => assert!(table.node.volume.satisfy(&table.node.engine, &need)),
+                other => panic!("expected a wait, got {other:?}"),
+            }
+        };
+        assert!(!table.node.volume.satisfy(&table.node.engine, &need));
+        let expected = if commits { Err(EngineError::DuplicateKey) } else { Ok(()) };
+        if commits {
+            table.node.commit(first);
+        } else {
+            table.node.abort(first);
+        }
+        assert_eq!(table.node.run(|| table.index_insert(&mut second, b"2", b"k")), expected);
+        table.node.abort(second);
+    }
+}
+
+#[test]
+fn two_inserting_the_same_key_into_each_others_way_deadlock() {
+    let table = Table::new();
+    let (mut a, mut b) = (table.node.begin_rc(), table.node.begin_rc());
+    table.insert(&mut a, b"1", b"p|").expect("inserts");
+    table.insert(&mut b, b"2", b"q|").expect("inserts");
+    table.node.insert(&mut a, table.rows, b"3", b"q|").expect("inserts");
+    table.node.insert(&mut b, table.rows, b"4", b"p|").expect("inserts");
+    let mut waits = 0;
+    let mut failed = false;
+    while !failed {
+        for (txn, pk, key) in [(&mut a, b"3", b"q"), (&mut b, b"4", b"p")] {
+            match table.index_insert(txn, pk, key) {
+                Err(Stop::Need(Need::Lock(_))) => waits += 1,
+                Err(Stop::Need(need)) => assert!(table.node.volume.satisfy(&table.node.engine, &need)),
+                other => {
+                    assert_eq!(other, Err(Stop::Fail(EngineError::Deadlock)));
+                    failed = true;
+                    break;
+                }
+            }
+        }
+        assert!(waits < 20);
+    }
+    table.node.abort(b);
+    table.node.run(|| table.index_insert(&mut a, b"3", b"q")).expect("the key is free");
+    table.node.commit(a);
+}
+
+#[test]
+fn aborted_and_lost_index_changes_leave_exact_marks() {
+    let table = Table::new();
+    let mut txn = table.node.begin_rc();
+    for k in 0..20u8 {
+        table.insert(&mut txn, &[k], &[k, b'|']).expect("inserts");
+    }
+    table.node.commit(txn);
+    table.node.make_durable();
+    let change = |table: &Table| {
+        let mut txn = table.node.begin_rc();
+        for k in 0..10u8 {
+            table.node.statement(&mut txn);
+            table.update(&mut txn, &[k], &[k + 130, b'|']).expect("updates");
+        }
+        table.delete(&mut txn, &[15]);
+        txn
+    };
+    let txn = change(&table);
+    table.node.abort(txn);
+    table.node.settle();
+    let report = table.node.check(table.index);
+    assert_eq!((report.cells, report.cells_marked), (20, 0), "aborted: as if it had never been");
+    let txn = change(&table);
+    table.node.make_durable();
+    std::mem::forget(txn);
+    let Table { node, rows, index } = table;
+    let table = Table { node: node.crash(), rows, index };
+    // Somebody uses a loser's row and entries before the background does: both must come out right.
+    let mut txn = table.node.begin_rc();
+    table.update(&mut txn, &[3], &[133, b'|']).expect("updates");
+    table.node.commit(txn);
+    table.node.settle();
+    let report = table.node.check(table.index);
+    assert_eq!((report.cells, report.cells_marked), (21, 1));
+    let mut txn = table.node.begin_rc();
+    assert_eq!(table.lookup(&mut txn, &[133]), [[3]]);
+    assert_eq!(table.lookup(&mut txn, &[4]), [[4]]);
+    assert_eq!(table.lookup(&mut txn, &[15]), [[15]]);
+    table.node.commit(txn);
+}
+
+#[test]
+fn sequences_never_repeat_a_value_over_a_crash_and_follow_their_transaction() {
+    let node = Node::create(SMALL);
+    let mut txn = node.begin_rc();
+    let id = node.run(|| node.engine.create_sequence(&mut txn, SequenceParams::default())).expect("creates");
+    node.commit(txn);
+    let next = |node: &Node| node.run(|| node.engine.sequence_next(id)).expect("a value");
+    let records = node.engine.stats().redo_records;
+    assert_eq!((1..=40).map(|_| next(&node)).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
+    assert_eq!(node.engine.stats().redo_records - records, 2, "logged every 32 values");
+    node.make_durable();
+    let node = node.crash();
+    assert_eq!(next(&node), 65, "what the log covers may have been handed out");
+    node.run(|| node.engine.sequence_set(id, 7, true)).expect("sets");
+    assert_eq!(next(&node), 8);
+    node.run(|| node.engine.sequence_set(id, 7, false)).expect("sets");
+    assert_eq!(node.run(|| node.engine.sequence_current(id)).expect("state").last_value, 7);
+    assert_eq!(next(&node), 7);
+    let refused = node.run(|| node.engine.sequence_set(id, -1, true));
+    assert_eq!(refused, Err(EngineError::SequenceOutOfBounds));
+    let mut txn = node.begin_rc();
+    node.run(|| node.engine.drop_sequence(&mut txn, id)).expect("drops");
+    node.abort(txn);
+    node.settle();
+    assert_eq!(next(&node), 8, "an aborted drop drops nothing");
+}
+
+#[test]
+fn hidden_keys_go_on_above_every_row_after_a_crash() {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for expected in 1..=500u64 {
+        let id = node.run(|| node.engine.allocate_row_id(tree)).expect("an id");
+        assert_eq!(id, expected);
+        node.insert(&mut txn, tree, &id.to_be_bytes(), b"row").expect("inserts");
+    }
+    node.commit(txn);
+    let node = node.crash();
+    assert_eq!(node.run(|| node.engine.allocate_row_id(tree)), Ok(501));
+    // Rolled-back rows leave empty leaves at the right end: the search goes on to the left.
+    let mut txn = node.begin_rc();
+    for id in 502..=900u64 {
+        node.insert(&mut txn, tree, &id.to_be_bytes(), &[0; 100]).expect("inserts");
+    }
+    node.abort(txn);
+    node.settle();
+    node.make_durable();
+    let node = node.crash();
+    assert_eq!(node.run(|| node.engine.allocate_row_id(tree)), Ok(501));
+}
+
+#[test]
+fn dropped_and_never_committed_trees_give_all_their_pages_back() {
+    // 256 pages hold such a tree once, not twice: ten rounds show that nothing leaks.
+    for commits in [true, false] {
+        let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 16 });
+        for _ in 0..10 {
+            let mut txn = node.begin_rc();
+            let tree = node.run(|| node.engine.create_tree(&mut txn, TreeKind::Clustered)).expect("creates");
+            for k in 0..1200u32 {
+                let key = k.wrapping_mul(0x9e37_79b1).to_be_bytes();
+                node.insert(&mut txn, tree, &key, &[7; 700]).expect("inserts");
+            }
+            if commits {
+                node.commit(txn);
+                let mut txn = node.begin_rc();
+                node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+                node.commit(txn);
+            } else {
+                node.abort(txn);
+            }
+            node.settle();
+        }
+        node.volume.assert_cache_equals_log(&node.engine);
+    }
+}
+
+#[test]
+fn a_dropped_trees_pages_stay_while_a_snapshot_may_need_them() {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..300u16 {
+        node.insert(&mut txn, tree, &k.to_be_bytes(), &[1; 100]).expect("inserts");
+    }
+    node.commit(txn);
+    let mut old = node.begin(Isolation::RepeatableRead);
+    let mut txn = node.begin_rc();
+    node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+    node.commit(txn);
+    node.settle();
+    let other = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..300u16 {
+        node.insert(&mut txn, other, &k.to_be_bytes(), &[2; 100]).expect("inserts");
+    }
+    node.commit(txn);
+    assert_eq!(node.scan(&mut old, tree, Direction::Forward).len(), 300);
+    node.commit(old);
+    node.settle();
+    let mut txn = node.begin_rc();
+    let mut row = RowBuffer::new();
+    let gone = node.run(|| node.engine.get(&mut txn, tree, b"xx", &mut row));
+    assert!(matches!(gone, Ok(false) | Err(EngineError::Corrupt { .. })), "{gone:?}");
+    node.commit(txn);
+}
+
+#[test]
+fn dropping_survives_a_crash_at_any_point_of_freeing() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 16 });
+    let mut node = node;
+    for round in 0..6 {
+        let tree = node.create_tree();
+        let mut txn = node.begin_rc();
+        for k in 0..1000u16 {
+            node.insert(&mut txn, tree, &k.to_be_bytes(), &[1; 700]).expect("inserts");
+        }
+        node.commit(txn);
+        let mut txn = node.begin_rc();
+        node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+        node.commit(txn);
+        for crash in 0..4 {
+            for _ in 0..=round * 7 + crash {
+                node.run(|| node.engine.background(Budget { mini_transactions: 3 })).expect("works");
+            }
+            node.make_durable();
+            node = node.crash();
+        }
+        node.settle();
+    }
+    node.volume.assert_cache_equals_log(&node.engine);
+}
+
+#[test]
+fn a_full_volume_refuses_inserts_and_still_rolls_back_and_frees() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });
+    let tree = node.create_tree();
+    let mut kept = node.begin_rc();
+    for k in 0..20u8 {
+        node.insert(&mut kept, tree, &[k], &[1; 200]).expect("inserts");
+    }
+    node.commit(kept);
+    let mut txn = node.begin_rc();
+    let error = (0..60_000u32)
+        .find_map(|k| {
+            node.statement(&mut txn);
+            // Shrinks rows while others take their room: undoing it needs pages of its own.
+            if k < 20 {
+                assert_eq!(node.update(&mut txn, tree, &[k as u8], b"small"), Ok(true));
+            }
+            node.insert(&mut txn, tree, &(k | 1 << 24).to_be_bytes(), &[2; 500]).err()
+        })
+        .expect("the volume is finite");
+    assert_eq!(error, EngineError::VolumeFull);
+    assert_eq!(error.sqlstate(), "53100");
+    node.abort(txn);
+    node.settle();
+    assert_eq!(node.engine.stats().transactions_to_undo, 0);
+    let mut txn = node.begin_rc();
+    assert_eq!(node.scan(&mut txn, tree, Direction::Forward).len(), 20);
+    node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+    node.commit(txn);
+    node.settle();
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..300u16 {
+        node.insert(&mut txn, tree, &k.to_be_bytes(), &[3; 500]).expect("there is room again");
+    }
+    node.commit(txn);
+}
