@@ -233,7 +233,7 @@ impl Supervision {
     fn log_ready(&self, halted: usize) {
         let addresses: Vec<_> = self.addresses.iter().map(SocketAddr::to_string).collect();
         let but =
-            if halted > 0 { format!(", but for {halted} shards that cannot go on") } else { String::new() };
+            if halted > 0 { format!(", but for shards that cannot go on: {halted}") } else { String::new() };
         log::line(
             self.options.node,
             &format!("az {} ready on {}{but}", self.options.az, addresses.join(" ")),

@@ -133,6 +133,22 @@ fn what_stands_in_the_way_is_told_with_a_code_of_its_own() {
 }
 
 #[test]
+fn a_device_that_cannot_be_read_is_told_and_a_shard_beside_it_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start_with(directory.path(), &["--shards", "2"]);
+    daemon.ready();
+    daemon.kill();
+    std::fs::write(directory.path().join("shard-0/superblock"), vec![0; 8192]).unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    let line = daemon.wait_for(" ready on ");
+    assert!(line.contains("but for shards that cannot go on: 1"), "{line}");
+    daemon.signal("TERM");
+    assert_eq!(daemon.wait().0.code(), Some(0));
+    std::fs::write(directory.path().join("shard-1/superblock"), vec![0; 8192]).unwrap();
+    check_refusal(directory.path(), &[], 35, "superblock");
+}
+
+#[test]
 fn a_formatting_cut_off_half_way_is_begun_again() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("formatting"), "").unwrap();
