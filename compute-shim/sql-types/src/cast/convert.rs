@@ -101,7 +101,7 @@ pub(super) fn to_float4(_: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
 }
 
 /// A `real` from a `double precision`; 22003 where it becomes infinite or zero.
-pub(crate) fn narrow_float(value: f64) -> Result<f32> {
+fn narrow_float(value: f64) -> Result<f32> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "rounding is meant; over- and underflow are checked below"

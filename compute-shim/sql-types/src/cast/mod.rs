@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::text;
 use crate::types::{TypeCategory, TypeId, Typmod};
 
-pub(crate) use convert::{float_overflow, float_underflow, narrow_float};
+pub(crate) use convert::{float_overflow, float_underflow};
 
 /// How a conversion was asked for; each context allows all that the one before it allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,7 +175,8 @@ impl Coercion {
             }
             Path::Table(_) => {
                 let zoned = (self.source == TypeId::TIMESTAMPTZ) != (self.target == TypeId::TIMESTAMPTZ);
-                !zoned && !(self.source.is_text_like() && self.target == TypeId::REGCLASS)
+                let named = self.source.is_text_like() && self.target == TypeId::REGCLASS;
+                !zoned && !named
             }
         }
     }

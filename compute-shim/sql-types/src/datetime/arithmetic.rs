@@ -45,12 +45,18 @@ impl Date {
 
     /// A calendar day; 22008 `date field value out of range: Y-MM-DD` (`make_date`).
     pub fn from_civil(year: i32, month: i32, day: i32) -> Result<Date> {
+        // Years before 1 are reported as they count here: 0 for 1 BC.
+        let astronomical = if year < 0 && year != i32::MIN { year + 1 } else { year };
         let invalid = || {
-            let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
+            let message = format!("date field value out of range: {astronomical}-{month:02}-{day:02}");
             SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
         };
-        let astronomical = if year < 0 { year.checked_add(1).ok_or_else(invalid)? } else { year };
-        if year == 0 || !(1..=12).contains(&month) || day < 1 || day > days_in_month(astronomical, month) {
+        if year == 0
+            || year == i32::MIN
+            || !(1..=12).contains(&month)
+            || day < 1
+            || day > days_in_month(astronomical, month)
+        {
             return Err(invalid());
         }
         let out_of_range = || {
@@ -72,7 +78,7 @@ impl Timestamp {
     }
 
     /// `timestamp + interval`.
-    pub fn add(self, interval: &Interval) -> Result<Timestamp> {
+    pub fn add_interval(self, interval: &Interval) -> Result<Timestamp> {
         if !self.is_finite() {
             return Ok(self);
         }
@@ -154,7 +160,7 @@ fn age_fields(later: &Civil, earlier: &Civil, (later_us, earlier_us): (i64, i64)
 
 impl Timestamptz {
     /// `timestamptz + interval` in the session's zone.
-    pub fn add(self, interval: &Interval, zone: &TimeZone) -> Result<Timestamptz> {
+    pub fn add_interval(self, interval: &Interval, zone: &TimeZone) -> Result<Timestamptz> {
         if !self.is_finite() {
             return Ok(self);
         }

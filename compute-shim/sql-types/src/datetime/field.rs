@@ -69,10 +69,13 @@ impl Field {
 
     /// A field by name or 22023 `unit "x" not recognized for type t`.
     pub(crate) fn parse(name: &str, type_name: &str) -> Result<Field> {
-        Field::from_name(name).ok_or_else(|| {
-            SqlError::invalid_parameter(format!("unit \"{name}\" not recognized for type {type_name}"))
-        })
+        Field::from_name(name).ok_or_else(|| unrecognized_unit(name, type_name))
     }
+}
+
+/// 22023 `unit "x" not recognized for type t`.
+pub(crate) fn unrecognized_unit(name: &str, type_name: &str) -> SqlError {
+    SqlError::invalid_parameter(format!("unit \"{name}\" not recognized for type {type_name}"))
 }
 
 /// 0A000 `unit "x" not supported for type t`.
@@ -82,8 +85,13 @@ pub(crate) fn unsupported_unit(name: &str, type_name: &str) -> SqlError {
 }
 
 /// A value with six decimals from microseconds.
-fn seconds(us: i64) -> Numeric {
+fn seconds(us: impl Into<num_bigint::BigInt>) -> Numeric {
     Numeric::from_digits(us, 6)
+}
+
+/// Seconds since 1970; beyond the range of timestamps near its upper end.
+fn epoch(us: i64) -> Numeric {
+    seconds(i128::from(us) + i128::from(UNIX_EPOCH_DAYS) * i128::from(US_PER_DAY))
 }
 
 /// Years count 1 BC, 1 AD without a 0 in SQL's extract.
@@ -137,7 +145,7 @@ impl Timestamp {
     /// caller's).
     pub(crate) fn extract(self, field: Field) -> Option<Numeric> {
         match field {
-            Field::Epoch => self.0.checked_add(i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY).map(seconds),
+            Field::Epoch => Some(epoch(self.0)),
             _ => local_field(field, self),
         }
     }
@@ -177,7 +185,7 @@ impl Timestamptz {
     pub(crate) fn extract(self, field: Field, zone: &TimeZone) -> Option<Numeric> {
         let offset = i64::from(zone.offset_at(self));
         match field {
-            Field::Epoch => self.0.checked_add(i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY).map(seconds),
+            Field::Epoch => Some(epoch(self.0)),
             Field::Timezone => Some(Numeric::from(offset)),
             Field::TimezoneHour => Some(Numeric::from(offset / 3600)),
             Field::TimezoneMinute => Some(Numeric::from(offset / 60 % 60)),

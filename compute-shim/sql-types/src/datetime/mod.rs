@@ -14,7 +14,7 @@ mod token;
 mod zone;
 
 pub(crate) use calendar::in_range;
-pub(crate) use field::{Field, extract_date, unsupported_unit};
+pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
 pub(crate) use zone::ZoneRef;
 
 pub use zone::TimeZone;

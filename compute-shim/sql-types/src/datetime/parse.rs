@@ -258,7 +258,8 @@ impl Builder {
 
     /// A date with separators: three parts, or a year and its day.
     fn date(&mut self, text: &str) -> Result<(), Fault> {
-        if self.has_date() {
+        // PostgreSQL takes no date with separators behind a time.
+        if self.has_date() || self.time.is_some() {
             return Err(Fault::Syntax);
         }
         let parts: Vec<&str> = text.split(['-', '/', '.']).collect();

@@ -25,8 +25,6 @@ float_functions! {
     float_trunc |value| value.trunc();
     float_sign |value| if value > 0.0 { 1.0 } else if value < 0.0 { -1.0 } else { 0.0 };
     atan |value| value.atan();
-    degrees |value| value.to_degrees();
-    radians |value| value.to_radians();
 }
 
 /// A float result: infinite or zero only where the argument allows it.
@@ -38,6 +36,19 @@ fn checked(result: f64, infinite_allowed: bool, zero_allowed: bool) -> Result<Da
         return Err(float_underflow());
     }
     Ok(Datum::Float8(result))
+}
+
+/// Radians of one degree.
+const RADIANS_PER_DEGREE: f64 = std::f64::consts::PI / 180.0;
+
+pub(super) fn degrees(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let value = f64_at(args, 0);
+    checked(value / RADIANS_PER_DEGREE, value.is_infinite(), value == 0.0)
+}
+
+pub(super) fn radians(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let value = f64_at(args, 0);
+    checked(value * RADIANS_PER_DEGREE, value.is_infinite(), value == 0.0)
 }
 
 pub(super) fn float_exp(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
@@ -228,7 +239,7 @@ pub(super) fn int_lcm(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     if a == 0 || b == 0 {
         return datum(0);
     }
-    datum((a / gcd_u64(a, b)).checked_mul(b).unwrap_or(u64::MAX))
+    datum((a / gcd_u64(a, b)).saturating_mul(b))
 }
 
 /// Two's complement in hexadecimal.

@@ -12,6 +12,7 @@ mod quote;
 mod string;
 mod table;
 mod temporal;
+mod unsupported;
 
 pub use quote::{quote_identifier, quote_literal_text};
 pub(crate) use string::to_lower;
@@ -62,6 +63,17 @@ pub struct Function {
 }
 
 impl Function {
+    /// Whether the function takes the text form of a value of any type: its arguments then resolve to `text`.
+    pub fn prints_arguments(&self) -> bool {
+        // quote_literal(anyelement), quote_nullable(anyelement)
+        matches!(self.oid, 1285 | 1290)
+    }
+
+    /// Whether it stands in the table only to be refused with 0A000: it is in PostgreSQL and not here.
+    pub fn is_unsupported(&self) -> bool {
+        unsupported::OIDS.contains(&self.oid)
+    }
+
     /// Calls the function, with NULL handled as `strict` says.
     pub fn apply(&self, env: &EvalEnv<'_>, arguments: &[Datum]) -> Result<Datum> {
         if self.strict && arguments.iter().any(Datum::is_null) {
@@ -132,7 +144,7 @@ mod tests {
         for pair in functions().windows(2) {
             assert!((pair[0].name, pair[0].oid) < (pair[1].name, pair[1].oid), "{pair:?}");
         }
-        assert_eq!(by_name("length").len(), 3);
+        assert_eq!(by_name("length").len(), 4);
         assert!(by_name("nope").is_empty());
     }
 }

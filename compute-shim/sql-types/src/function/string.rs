@@ -149,7 +149,7 @@ pub(super) fn rtrim(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
 }
 
 /// The text cut to a length, and the padding that it lacks.
-fn padding<'a>(args: &'a [Datum]) -> Result<(&'a str, String)> {
+fn padding(args: &[Datum]) -> Result<(&str, String)> {
     let text = str_at(args, 0);
     let fill = if args.len() > 2 { str_at(args, 2) } else { " " };
     let length = usize::try_from(i32_at(args, 1)).unwrap_or(0);
@@ -279,6 +279,10 @@ pub(super) fn overlay(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     } else {
         i64::try_from(placed.chars().count()).expect("strings fit memory")
     };
+    let sum = i64::from(start) + length;
+    if i32::try_from(sum).is_err() {
+        return Err(SqlError::out_of_range("integer"));
+    }
     let before = usize::try_from(start - 1).expect("positive");
     let behind = usize::try_from((i64::from(start) - 1 + length).max(0)).expect("not negative");
     let (before, behind) = (offset_of(text, before), offset_of(text, behind));

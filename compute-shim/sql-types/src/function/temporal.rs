@@ -5,7 +5,7 @@
 use super::{f64_at, i32_at, str_at};
 use crate::datetime::{
     Date, Field, Interval, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef,
-    extract_date, in_range, unsupported_unit,
+    extract_date, in_range, unrecognized_unit, unsupported_unit,
 };
 use crate::datum::Datum;
 use crate::env::EvalEnv;
@@ -62,10 +62,12 @@ pub(super) fn extract(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     // Whether the type has the field shows on any value of it.
     let probe = match source {
         Datum::Date(date) => extract_date(field, if infinite.is_some() { 0 } else { date.0 }),
-        Datum::Timestamp(value) => (if infinite.is_some() { Timestamp(0) } else { *value }).extract(field),
-        Datum::Timestamptz(value) => {
-            (if infinite.is_some() { Timestamptz(0) } else { *value }).extract(field, env.time_zone)
+        // An infinity is asked as if it had a zone, whether it has one or not.
+        Datum::Timestamp(_) | Datum::Timestamptz(_) if infinite.is_some() => {
+            Timestamptz(0).extract(field, env.time_zone)
         }
+        Datum::Timestamp(value) => value.extract(field),
+        Datum::Timestamptz(value) => value.extract(field, env.time_zone),
         Datum::Interval(value) => value.extract(field),
         other => panic!("extract was given {other:?}"),
     };
@@ -79,31 +81,61 @@ pub(super) fn date_part(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         Datum::Date(date) => Datum::Timestamp(date.to_timestamp()?),
         other => other.clone(),
     };
+    if let Datum::Interval(interval) = &source
+        && Field::from_name(str_at(args, 0)) == Some(Field::Epoch)
+    {
+        return Ok(Datum::Float8(interval_seconds(interval)));
+    }
     match extract(env, &[args[0].clone(), source])? {
         Datum::Numeric(number) => number.to_f64().map(Datum::Float8),
         other => Ok(other),
     }
 }
 
+/// Seconds of an interval, summed up in floats in PostgreSQL's order: the last digit hangs on it.
+fn interval_seconds(interval: &Interval) -> f64 {
+    const DAY: f64 = 86_400.0;
+    let mut seconds = interval.us as f64 / 1e6;
+    seconds += 365.25 * DAY * f64::from(interval.months / 12);
+    seconds += 30.0 * DAY * f64::from(interval.months % 12);
+    seconds + DAY * f64::from(interval.days)
+}
+
 /// `date_trunc(field, source [, zone])`.
 pub(super) fn date_trunc(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let name = str_at(args, 0);
     let type_name = type_name(&args[1]);
+    let infinite = match &args[1] {
+        Datum::Timestamp(value) => !value.is_finite(),
+        Datum::Timestamptz(value) => !value.is_finite(),
+        _ => false,
+    };
+    if infinite {
+        return Ok(args[1].clone());
+    }
+    let zone = args.get(2).map(|_| ZoneRef::from_name(str_at(args, 2))).transpose()?;
     let field = Field::parse(name, &type_name)?;
     let truncated = match &args[1] {
         Datum::Timestamp(value) => value.truncate(field).map(Datum::Timestamp),
-        Datum::Timestamptz(value) if args.len() > 2 => match ZoneRef::from_name(str_at(args, 2))? {
-            ZoneRef::Named(zone) => value.truncate(field, &zone).map(Datum::Timestamptz),
-            fixed @ ZoneRef::Fixed(_) => {
+        Datum::Timestamptz(value) => match &zone {
+            None => value.truncate(field, env.time_zone).map(Datum::Timestamptz),
+            Some(ZoneRef::Named(zone)) => value.truncate(field, zone).map(Datum::Timestamptz),
+            Some(fixed @ ZoneRef::Fixed(_)) => {
                 let local = fixed.to_local(*value).and_then(|local| local.truncate(field));
                 local.and_then(|local| fixed.to_utc(local)).map(Datum::Timestamptz)
             }
         },
-        Datum::Timestamptz(value) => value.truncate(field, env.time_zone).map(Datum::Timestamptz),
         Datum::Interval(value) => value.truncate(field).map(Datum::Interval),
         other => panic!("date_trunc was given {other:?}"),
     };
     truncated.ok_or_else(|| {
+        // Fields that are no units of time are not recognized at all.
+        if matches!(
+            field,
+            Field::Epoch | Field::Dow | Field::IsoDow | Field::Doy | Field::IsoYear | Field::Julian
+        ) {
+            return unrecognized_unit(name, &type_name);
+        }
         let error = unsupported_unit(name, &type_name);
         let week_of_interval = field == Field::Week && matches!(args[1], Datum::Interval(_));
         if week_of_interval { error.with_detail("Months usually have fractional weeks.") } else { error }
@@ -131,6 +163,11 @@ fn timestamp_out_of_range() -> SqlError {
 
 /// `source AT TIME ZONE zone`, its arguments the other way round; the zone is a name or an interval.
 pub(super) fn timezone(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    match &args[1] {
+        Datum::Timestamp(local) if !local.is_finite() => return Ok(Datum::Timestamptz(Timestamptz(local.0))),
+        Datum::Timestamptz(utc) if !utc.is_finite() => return Ok(Datum::Timestamp(Timestamp(utc.0))),
+        _ => {}
+    }
     let zone = match &args[0] {
         Datum::Text(name) => ZoneRef::from_name(name)?,
         Datum::Interval(interval) if interval.months != 0 || interval.days != 0 => {
@@ -145,8 +182,6 @@ pub(super) fn timezone(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         other => panic!("timezone was given {other:?}"),
     };
     match &args[1] {
-        Datum::Timestamp(local) if !local.is_finite() => Ok(Datum::Timestamptz(Timestamptz(local.0))),
-        Datum::Timestamptz(utc) if !utc.is_finite() => Ok(Datum::Timestamp(Timestamp(utc.0))),
         Datum::Timestamp(local) => {
             zone.to_utc(*local).map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
         }
@@ -175,7 +210,9 @@ pub(super) fn make_date(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
 pub(super) fn to_timestamp(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let seconds = f64_at(args, 0);
     let out_of_range = || {
-        let message = format!("timestamp out of range: \"{seconds}\"");
+        let mut shown = Vec::new();
+        crate::text::write_f64(seconds, &mut shown);
+        let message = format!("timestamp out of range: \"{}\"", String::from_utf8_lossy(&shown));
         SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     };
     if seconds.is_nan() {

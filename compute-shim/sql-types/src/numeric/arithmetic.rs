@@ -13,8 +13,14 @@ use crate::types::Typmod;
 pub(super) const SIGNIFICANT_DIGITS_MIN: i32 = 16;
 /// Largest scale that a division or a transcendental function chooses by itself.
 pub(super) const DISPLAY_SCALE_MAX: i32 = 1_000;
-/// Largest scale that `round` and `trunc` accept, in either direction.
+/// Bound of the decimal weight that `exp` and `power` expect of their results.
 pub(super) const RESULT_SCALE_MAX: i32 = 2_000;
+
+/// `round` and `trunc` hold the number of places between what leaves no digit and what a numeric can show.
+fn clamp_places(places: i32) -> i32 {
+    let least = -i32::try_from(INTEGER_DIGITS_MAX).expect("a small constant") - 1;
+    places.clamp(least, i32::from(SCALE_MAX))
+}
 
 /// 22003 for a number that no numeric can hold.
 pub(super) fn overflow() -> SqlError {
@@ -135,7 +141,7 @@ impl Numeric {
         checked(rescale(product, scale, shown), shown)
     }
 
-    /// Quotient, at the scale of [`Numeric::division_scale`].
+    /// Quotient, with 16 significant digits and no fewer decimals than either operand.
     pub fn divide(&self, other: &Numeric) -> Result<Numeric> {
         if self.is_nan() || other.is_nan() {
             return Ok(Numeric::NAN);
@@ -237,7 +243,7 @@ impl Numeric {
         if !self.is_finite() {
             return Ok(self.clone());
         }
-        let places = places.clamp(-RESULT_SCALE_MAX, RESULT_SCALE_MAX);
+        let places = clamp_places(places);
         let rounded = rescale(self.digits(), i32::from(self.scale()), places);
         if places >= 0 { checked(rounded, places) } else { checked(rescale(rounded, places, 0), 0) }
     }
@@ -247,7 +253,7 @@ impl Numeric {
         if !self.is_finite() {
             return Ok(self.clone());
         }
-        let places = places.clamp(-RESULT_SCALE_MAX, RESULT_SCALE_MAX);
+        let places = clamp_places(places);
         let scale = i32::from(self.scale());
         if places >= scale {
             return checked(rescale(self.digits(), scale, places), places);

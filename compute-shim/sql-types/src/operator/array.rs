@@ -39,7 +39,6 @@ pub(crate) fn concat(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
 
 /// Both of one depth, or one of them a slice of the other's outermost dimension.
 fn concat_dimensions(left: &Array, right: &Array) -> Result<Vec<Dimension>> {
-    let lengths = |dimensions: &[Dimension]| dimensions.iter().map(|d| d.length).collect::<Vec<_>>();
     let (l, r) = (&left.dimensions, &right.dimensions);
     let grown = |dimension: Dimension, by: i32| -> Result<Dimension> {
         let length = dimension.length.checked_add(by).ok_or_else(|| {
@@ -49,9 +48,9 @@ fn concat_dimensions(left: &Array, right: &Array) -> Result<Vec<Dimension>> {
     };
     let differ = "Arrays with differing element dimensions are not compatible for concatenation.";
     let (mut dimensions, by, same) = match (l.len(), r.len()) {
-        (a, b) if a == b => (l.clone(), r[0].length, lengths(&l[1..]) == lengths(&r[1..])),
-        (a, b) if a == b + 1 => (l.clone(), 1, lengths(&l[1..]) == lengths(r)),
-        (a, b) if a + 1 == b => (r.clone(), 1, lengths(&r[1..]) == lengths(l)),
+        (a, b) if a == b => (l.clone(), r[0].length, l[1..] == r[1..]),
+        (a, b) if a == b + 1 => (l.clone(), 1, l[1..] == r[..]),
+        (a, b) if a + 1 == b => (r.clone(), 1, r[1..] == l[..]),
         (a, b) => {
             let detail = format!("Arrays of {a} and {b} dimensions are not compatible for concatenation.");
             return Err(incompatible(&detail));

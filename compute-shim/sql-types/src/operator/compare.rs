@@ -34,6 +34,8 @@ fn order(env: &EvalEnv<'_>, operands: &[Datum]) -> Ordering {
     match (left, right) {
         (Datum::Int4(a), Datum::Int4(b)) => a.cmp(b),
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        // xid = integer: the same bits.
+        (Datum::Oid(a), Datum::Int4(b)) => a.cmp(&b.cast_unsigned()),
         _ => {
             if let (Some(a), Some(b)) = (integer(left), integer(right)) {
                 return a.cmp(&b);

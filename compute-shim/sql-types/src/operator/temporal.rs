@@ -14,9 +14,9 @@ fn mismatch(operands: &[Datum]) -> ! {
 
 fn add_interval(env: &EvalEnv<'_>, value: &Datum, interval: &Interval) -> Result<Datum> {
     match value {
-        Datum::Date(date) => date.to_timestamp()?.add(interval).map(Datum::Timestamp),
-        Datum::Timestamp(value) => value.add(interval).map(Datum::Timestamp),
-        Datum::Timestamptz(value) => value.add(interval, env.time_zone).map(Datum::Timestamptz),
+        Datum::Date(date) => date.to_timestamp()?.add_interval(interval).map(Datum::Timestamp),
+        Datum::Timestamp(value) => value.add_interval(interval).map(Datum::Timestamp),
+        Datum::Timestamptz(value) => value.add_interval(interval, env.time_zone).map(Datum::Timestamptz),
         Datum::Interval(value) => value.add(interval).map(Datum::Interval),
         other => panic!("no interval can be added to {other:?}"),
     }

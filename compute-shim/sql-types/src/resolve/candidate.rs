@@ -4,6 +4,7 @@
 //! Read next: `mod.rs`, which gathers the candidates.
 
 use super::can_coerce;
+use super::polymorphic::is_consistent;
 use crate::cast::CastContext;
 use crate::types::{TypeCategory, TypeId};
 
@@ -26,6 +27,7 @@ pub(super) fn choose(candidates: &[Vec<TypeId>], actual: &[TypeId]) -> Choice {
     let accepts = |declared: &[TypeId]| {
         assert_eq!(declared.len(), actual.len(), "callers expand candidates to the call");
         declared.iter().zip(actual).all(|(&to, &from)| can_coerce(from, to, CastContext::Implicit))
+            && is_consistent(declared, actual)
     };
     let mut left: Vec<Entry<'_>> = candidates
         .iter()
@@ -119,8 +121,11 @@ fn by_known_type(left: &[Entry<'_>], actual: &[TypeId]) -> Choice {
     if known.any(|id| id != first) {
         return Choice::Many;
     }
-    let accepts =
-        |declared: &[TypeId]| declared.iter().all(|&to| can_coerce(first, to, CastContext::Implicit));
+    let assumed = vec![first; actual.len()];
+    let accepts = |declared: &[TypeId]| {
+        declared.iter().all(|&to| can_coerce(first, to, CastContext::Implicit))
+            && is_consistent(declared, &assumed)
+    };
     let mut fitting = left.iter().filter(|(_, declared)| accepts(declared));
     match (fitting.next(), fitting.next()) {
         (Some((at, _)), None) => Choice::One(*at),

@@ -27,6 +27,10 @@ pub trait Signature {
     fn defaults(&self) -> usize {
         0
     }
+    /// Whether polymorphic arguments are taken in their text form.
+    fn prints_arguments(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Signature> Signature for &S {
@@ -45,6 +49,10 @@ impl<S: Signature> Signature for &S {
     fn defaults(&self) -> usize {
         (*self).defaults()
     }
+
+    fn prints_arguments(&self) -> bool {
+        (*self).prints_arguments()
+    }
 }
 
 impl Signature for crate::function::Function {
@@ -62,6 +70,10 @@ impl Signature for crate::function::Function {
 
     fn defaults(&self) -> usize {
         self.defaults
+    }
+
+    fn prints_arguments(&self) -> bool {
+        crate::function::Function::prints_arguments(self)
     }
 }
 
@@ -266,6 +278,9 @@ fn resolved_call<S: Signature>(
     let any = signature.variadic() == Some(TypeId::ANY);
     let fixed = signature.arguments().len().saturating_sub(1);
     let mut arguments = concrete.arguments;
+    if signature.prints_arguments() {
+        arguments.fill(TypeId::TEXT);
+    }
     if expanded && any {
         arguments[fixed..].fill(TypeId::TEXT);
     }
@@ -287,7 +302,8 @@ pub fn function_not_found(name: &str, arguments: &[TypeId]) -> SqlError {
 }
 
 /// The common type of CASE, UNION, VALUES, COALESCE, GREATEST, IN lists and ARRAY; `context` is the word for the
-/// error (42804 `CASE types text and integer cannot be matched`). All unknown gives `text`.
+/// error (42804 `CASE types text and integer cannot be matched`). All unknown gives `text`. For CASE the type of ELSE comes
+/// first, as in PostgreSQL.
 ///
 /// 42846 `CASE could not convert type x to y` if one of them has no implicit way to the chosen type.
 pub fn common_type(context: &str, types: &[TypeId]) -> Result<TypeId> {
@@ -316,6 +332,11 @@ pub fn common_type(context: &str, types: &[TypeId]) -> Result<TypeId> {
     match types.iter().find(|&&id| !can_coerce(id, chosen, CastContext::Implicit)) {
         Some(stuck) => {
             let (from, to) = (stuck.display_name(), chosen.display_name());
+            let context = match context {
+                "CASE" if *stuck == types[0] => "CASE/ELSE",
+                "CASE" => "CASE/WHEN",
+                other => other,
+            };
             let message = format!("{context} could not convert type {from} to {to}");
             Err(SqlError::new(SqlState::CANNOT_COERCE, message))
         }

@@ -16,6 +16,11 @@ fn mismatch(message: impl Into<String>) -> SqlError {
     SqlError::new(SqlState::DATATYPE_MISMATCH, message)
 }
 
+/// Whether the actual types of polymorphic arguments agree with each other.
+pub(super) fn is_consistent(declared: &[TypeId], actual: &[TypeId]) -> bool {
+    simple_element(declared, actual).is_ok() && compatible_element(declared, actual).is_ok()
+}
+
 /// Replaces the pseudo-types of a declaration by what the actual types make of them.
 pub(super) fn resolve(declared: &[TypeId], actual: &[TypeId], result: TypeId) -> Result<Concrete> {
     assert_eq!(declared.len(), actual.len(), "callers expand candidates to the call");

@@ -1,10 +1,11 @@
 //! Text input and output of every type, byte for byte as PostgreSQL 15 with `DateStyle ISO, MDY`,
 //! `IntervalStyle postgres`, `bytea_output hex` and `extra_float_digits 1`.
 //!
-//! Owns the dispatch by type; `number.rs`, `scalar.rs` and `composite.rs` hold the formats, `numeric` and `datetime`
+//! Owns the dispatch by type; `number.rs`, `float.rs`, `scalar.rs` and `composite.rs` hold the formats, `numeric` and `datetime`
 //! their own. Never decides which conversion applies (see `cast`, `resolve`).
 
 mod composite;
+mod float;
 mod number;
 mod scalar;
 
@@ -15,7 +16,8 @@ use crate::error::{Result, SqlError};
 use crate::numeric::Numeric;
 use crate::types::{TypeId, Typmod};
 
-pub(crate) use number::{write_f32, write_f64, write_i64};
+pub(crate) use float::{write_f32, write_f64};
+pub(crate) use number::write_i64;
 pub use scalar::decode_utf8;
 pub(crate) use scalar::{truncate_name, write_bytea, write_char, write_uuid};
 

@@ -1,7 +1,6 @@
 //! Text form of integers, oids and floats.
 //!
-//! Owns their parsing with PostgreSQL's messages, and the choice between plain and exponent form of floats. Read next:
-//! `scalar.rs`.
+//! Owns their parsing with PostgreSQL's messages; `float.rs` prints floats. Read next: `scalar.rs`.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -156,64 +155,4 @@ pub(crate) fn write_i64(value: i64, out: &mut Vec<u8>) {
 /// Appends anything that prints itself.
 pub(super) fn write_display(value: &impl Display, out: &mut Vec<u8>) {
     write!(out, "{value}").expect("writing into memory cannot fail");
-}
-
-/// Appends a `double precision`: the shortest digits that read back as the same value.
-pub(crate) fn write_f64(value: f64, out: &mut Vec<u8>) {
-    write_float(
-        value.is_nan(),
-        value.is_infinite(),
-        value.is_sign_negative(),
-        &format!("{:e}", value.abs()),
-        15,
-        out,
-    );
-}
-
-/// Appends a `real`.
-pub(crate) fn write_f32(value: f32, out: &mut Vec<u8>) {
-    write_float(
-        value.is_nan(),
-        value.is_infinite(),
-        value.is_sign_negative(),
-        &format!("{:e}", value.abs()),
-        6,
-        out,
-    );
-}
-
-/// `shortest` is `d.ddde±x`. Exponents from -4 to `precision` - 1 print plainly, others as `d.ddde+XX`.
-fn write_float(nan: bool, infinite: bool, negative: bool, shortest: &str, precision: i32, out: &mut Vec<u8>) {
-    if nan {
-        return out.extend_from_slice(b"NaN");
-    }
-    if negative {
-        out.push(b'-');
-    }
-    if infinite {
-        return out.extend_from_slice(b"Infinity");
-    }
-    let (mantissa, exponent) = shortest.split_once('e').expect("the format has an exponent");
-    let exponent: i32 = exponent.parse().expect("the format's exponent is a small integer");
-    if !(-4..precision).contains(&exponent) {
-        out.extend_from_slice(mantissa.as_bytes());
-        let sign = if exponent < 0 { '-' } else { '+' };
-        write!(out, "e{sign}{:02}", exponent.abs()).expect("writing into memory cannot fail");
-        return;
-    }
-    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    if exponent < 0 {
-        out.extend_from_slice(b"0.");
-        out.resize(out.len() + exponent.unsigned_abs() as usize - 1, b'0');
-        return out.extend_from_slice(&digits);
-    }
-    let whole = exponent.unsigned_abs() as usize + 1;
-    if digits.len() <= whole {
-        out.extend_from_slice(&digits);
-        out.resize(out.len() + whole - digits.len(), b'0');
-    } else {
-        out.extend_from_slice(&digits[..whole]);
-        out.push(b'.');
-        out.extend_from_slice(&digits[whole..]);
-    }
 }
