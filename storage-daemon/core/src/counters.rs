@@ -11,9 +11,7 @@ macro_rules! counters {
         impl Counters {
             /// By name, in the order of declaration.
             pub fn list(&self) -> Vec<(&'static str, u64)> {
-                let mut list = Vec::new();
-                $(list.push((stringify!($name), self.$name));)+
-                list
+                alloc::vec![$((stringify!($name), self.$name)),+]
             }
         }
     };

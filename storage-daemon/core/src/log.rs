@@ -16,6 +16,9 @@ use hexalog_protocol::DeviceId;
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::append::{AppendHeader, append_bytes};
 
+/// What a finished append leaves: proof of durability, where it began, what was written.
+pub(crate) type Finished = (Durable, ReplayPoint, WrittenAppend);
+
 /// Proof that an append, and so all that waited for it, is on the device and flushed. Only [`Log::finish`] and
 /// the scan at a start make one.
 #[derive(Debug)]
@@ -268,7 +271,7 @@ impl Log {
         token: IoToken,
         result: IoResult,
         buffer: AlignedBuffer,
-    ) -> Result<(Durable, ReplayPoint, WrittenAppend), (i32, Vec<(u32, Answer)>)> {
+    ) -> Result<Finished, (i32, Vec<(u32, Answer)>)> {
         let in_flight = self.in_flight.take().expect("a completion has its append");
         assert!(in_flight.token == token, "one append is in flight");
         if let IoResult::Failed(errno) = result {
