@@ -5,6 +5,7 @@
 //! that a full volume can still undo and free. Bitmap pages are formatted when the first page of their range is wanted.
 
 use crate::access::Access;
+use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::bitmap_page;
 use crate::layout::super_page::{BITMAPS_FORMATTED, SUPER_PAGE, SuperPage};
@@ -33,6 +34,23 @@ impl Allocator {
     /// First page that ordinary allocations do not get.
     fn reserve_start(&self) -> u64 {
         self.pages - (self.pages / RESERVE_SHARE).clamp(RESERVE_MIN, RESERVE_MAX)
+    }
+}
+
+impl Engine {
+    /// Pages in use, by counting bits. For `hexalog verify` and tests: it wants every bitmap page in the cache at once.
+    pub fn pages_used(&self) -> Step<u64> {
+        self.operate_alone(|access| {
+            let formatted = {
+                let page = access.shared(SUPER_PAGE)?;
+                SuperPage::decode(page.bytes()).expect("checked at opening").bitmaps_formatted
+            };
+            let mut used = 0;
+            for index in 0..u64::from(formatted) {
+                used += bitmap_page::count_used(access.shared(bitmap_page::page_of(index))?.bytes());
+            }
+            Ok(used)
+        })
     }
 }
 

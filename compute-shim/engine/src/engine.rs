@@ -178,6 +178,7 @@ impl Engine {
             lock_waits,
             deadlocks,
             undo_streams_open: opened.map_or(0, |opened| opened.streams.open_count()),
+            undo_pages: opened.map_or(0, |opened| opened.streams.owned_pages()),
             transactions_to_undo: self.rollbacks.len() as u64,
             purge_horizon: self.snapshots.horizon().0,
         }

@@ -285,6 +285,7 @@ pub struct EngineStats {
     pub lock_waits: u64,
     pub deadlocks: u64,
     pub undo_streams_open: u64,
+    pub undo_pages: u64,
     pub transactions_to_undo: u64,
     pub purge_horizon: u64,
 }

@@ -26,7 +26,7 @@ impl Access<'_> {
             if self.is_visible(txn, header.version)? {
                 return Ok(!header.is_deleted());
             }
-            if !self.to_previous(txn, header, body)? {
+            if !self.step_back(txn, header, body)? {
                 return Ok(false);
             }
         }
@@ -43,7 +43,7 @@ impl Access<'_> {
     }
 
     /// Goes one version back. False: there is none, the row was inserted by this one.
-    fn to_previous(
+    fn step_back(
         &mut self,
         txn: &mut Transaction,
         header: &mut RowHeader,

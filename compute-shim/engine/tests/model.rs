@@ -357,6 +357,7 @@ fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
     assert!(rows == expected, "seed {seed}: the end is what committed");
     node.commit(txn);
     node.volume.assert_cache_equals_log(&node.engine);
+    node.drop_last_tree(tree);
     assert!(world.commits > steps as u64 / 100, "seed {seed}: {} commits", world.commits);
 }
 

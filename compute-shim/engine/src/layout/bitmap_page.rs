@@ -55,6 +55,11 @@ pub(crate) fn first_free(bytes: &Bytes, index: u64, from: PageId, end: PageId) -
     None
 }
 
+/// Bits set.
+pub(crate) fn count_used(bytes: &Bytes) -> u64 {
+    bytes[BITS_START..].iter().map(|byte| u64::from(byte.count_ones())).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,17 +113,16 @@ impl Locks {
         if let Some(ticket) = table.wait_of.get(&handle).copied() {
             return self.wait_again(table, name, handle, owner, ticket);
         }
-        if !table.queues.contains_key(&name) {
-            let Some(owner) = owner else {
-                return Ok(None);
-            };
-            table.queues.insert(name, Queue { owner, waiters: VecDeque::new() });
-            table.make_owner(name, owner);
-            self.filter_add(name);
-        } else if let Some(owner) = owner
-            && table.queues[&name].waiters.is_empty()
-        {
-            table.make_owner(name, owner);
+        let is_unowned = table.queues.get(&name).map(|queue| queue.waiters.is_empty());
+        match (is_unowned, owner) {
+            (None, None) => return Ok(None),
+            (None, Some(owner)) => {
+                table.queues.insert(name, Queue { owner, waiters: VecDeque::new() });
+                table.make_owner(name, owner);
+                self.filter_add(name);
+            }
+            (Some(true), Some(owner)) => table.make_owner(name, owner),
+            (Some(_), _) => {}
         }
         self.enqueue_or_leave(table, name, handle)
     }

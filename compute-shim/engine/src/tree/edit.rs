@@ -173,7 +173,7 @@ pub(crate) fn compact(mini: &mut MiniTransaction<'_>, page: PageSlot) {
         }
         (cells, view.slots())
     };
-    cells.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    cells.sort_unstable_by_key(|cell| std::cmp::Reverse(cell.0));
     let mut slot_array = vec![0; slots * SLOT_BYTES];
     let mut high_key = 0u16;
     let mut top = PAGE_SIZE;

@@ -128,6 +128,11 @@ impl StreamState {
         self.pages.pop_front().expect("the lowest page is known")
     }
 
+    /// Pages that belong to the stream.
+    pub fn owned_pages(&self) -> u64 {
+        if self.has_pages() { self.head_logical() + 1 - self.owned_from } else { 0 }
+    }
+
     /// How many whole pages below the tail could be used again, as far as the page map is known.
     pub fn spare_pages(&self) -> u64 {
         if !self.has_pages() || self.known_from() != self.owned_from {
@@ -179,6 +184,10 @@ impl Streams {
 
     pub fn stream(&self, stream: u16) -> &Mutex<StreamState> {
         &self.streams[usize::from(stream)]
+    }
+
+    pub fn owned_pages(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.lock().owned_pages()).sum()
     }
 
     pub fn open_count(&self) -> u64 {

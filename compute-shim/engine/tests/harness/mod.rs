@@ -166,6 +166,19 @@ impl Node {
         self.run(|| self.engine.check_tree(&mut check)).expect("a sound tree")
     }
 
+    /// Drops a tree and checks that every page but the fixed ones and the undo streams' is free again. No other tree may
+    /// be left.
+    pub fn drop_last_tree(&self, tree: TreeId) {
+        self.volume.hold_vdl(false);
+        let mut txn = self.begin_rc();
+        self.run(|| self.engine.drop_tree(&mut txn, tree)).expect("drops");
+        self.commit(txn);
+        self.settle();
+        // Super page, bitmap, directory page, catalog root.
+        let used = self.run(|| self.engine.pages_used()).expect("counts");
+        assert_eq!(used, 4 + self.engine.stats().undo_pages, "pages leaked or freed twice");
+    }
+
     /// Runs background work to its end, making all durable: purge waits for that.
     pub fn settle(&self) {
         loop {
