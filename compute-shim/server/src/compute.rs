@@ -12,7 +12,7 @@ use crate::read_only;
 use crate::status::StatusSource;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
 use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
-use hexalog_engine::{Engine, Need};
+use hexalog_engine::{Cursor, Direction, Engine, Isolation, Need, RowBuffer};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{Incarnation, PAGE_SIZE};
@@ -22,6 +22,7 @@ use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume_driver::{Handle, State, drive};
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -223,14 +224,30 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
     listener.set_engine(Arc::clone(&engine));
     if is_empty {
         run_engine_step(&engine, || engine.create()).await?;
+    } else {
+        run_engine_step(&engine, || engine.open()).await?;
     }
-    run_engine_step(&engine, || engine.open()).await?;
     let database = Database::new(Arc::clone(&engine), DatabaseOptions::default());
-    run_sql_step(&engine, || database.bootstrap()).await?;
+    if is_catalog_empty(&engine).await? {
+        run_sql_step(&engine, || database.bootstrap()).await?;
+    }
     run_sql_step(&engine, || database.load()).await?;
     let elapsed_ms = started.elapsed().as_millis();
     eprintln!("hexalog compute: volume open at LSN {} after {elapsed_ms} ms", handle.vdl());
     Ok(OpenVolume { handle, database })
+}
+
+/// Whether the first start died before the catalog's first rows were committed.
+async fn is_catalog_empty(engine: &Engine) -> Result<bool, ComputeError> {
+    let mut transaction = engine.begin(Isolation::ReadCommitted, true);
+    let mut row = RowBuffer::new();
+    run_engine_step(engine, || engine.begin_statement(&mut transaction)).await?;
+    let mut cursor =
+        Cursor::new(engine.catalog_tree(), Bound::Unbounded, Bound::Unbounded, Direction::Forward);
+    let is_found =
+        run_engine_step(engine, || engine.cursor_next(&mut transaction, &mut cursor, &mut row)).await?;
+    run_engine_step(engine, || engine.commit(&mut transaction)).await?;
+    Ok(!is_found)
 }
 
 pub(crate) fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {

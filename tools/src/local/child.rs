@@ -118,14 +118,14 @@ impl Child {
 
     /// The end of what it has printed since it was started.
     pub fn last_words(&self) -> String {
-        const BYTES_MAX: u64 = 4096;
+        const BYTES_MAX: u64 = 16_384;
         let read = || -> std::io::Result<String> {
             let mut log = File::open(&self.spec.log)?;
             let end = log.metadata()?.len();
             log.seek(SeekFrom::Start(self.log_start.max(end.saturating_sub(BYTES_MAX))))?;
             let mut bytes = Vec::new();
             log.read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+            Ok(without_backtrace(&String::from_utf8_lossy(&bytes)))
         };
         read().unwrap_or_default()
     }
@@ -138,6 +138,14 @@ impl Drop for Child {
             let _ = self.process.wait();
         }
     }
+}
+
+/// The last lines of an output; of a panic its message only, the rest is in the log file.
+fn without_backtrace(output: &str) -> String {
+    const LINES_MAX: usize = 20;
+    let is_backtrace = |line: &&str| line.trim() == "stack backtrace:";
+    let lines: Vec<&str> = output.lines().take_while(|line| !is_backtrace(line)).collect();
+    lines[lines.len().saturating_sub(LINES_MAX)..].join("\n").trim().to_owned()
 }
 
 /// How a process ended, in words.
