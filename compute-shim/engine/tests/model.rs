@@ -15,10 +15,13 @@ use std::ops::Bound;
 
 type Key = Vec<u8>;
 
+/// Versions of a row by commit LSN; `None` is a deletion.
+type Versions = Vec<(Lsn, Option<Vec<u8>>)>;
+
 /// Committed versions of every key: (commit LSN, body or deleted).
 #[derive(Default)]
 struct Model {
-    versions: BTreeMap<Key, Vec<(Lsn, Option<Vec<u8>>)>>,
+    versions: BTreeMap<Key, Versions>,
 }
 
 impl Model {

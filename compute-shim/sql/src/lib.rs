@@ -15,6 +15,9 @@
 pub mod answer;
 pub mod database;
 pub mod environment;
+#[expect(dead_code, reason = "the binder, which calls it, has not joined yet")]
+#[allow(clippy::collapsible_if, clippy::wrong_self_convention, clippy::large_enum_variant)]
+mod parse;
 pub mod session;
 pub mod stop;
 

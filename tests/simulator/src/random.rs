@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,11 +22,11 @@ impl Random {
     /// A number in `low..high`.
     pub fn range(&mut self, low: u64, high: u64) -> u64 {
         assert!(low < high, "an empty range has no number");
-        low + self.next() % (high - low)
+        low + self.bits() % (high - low)
     }
 
     /// True once in `n` on average.
     pub fn one_in(&mut self, n: u64) -> bool {
-        self.next().is_multiple_of(n)
+        self.bits().is_multiple_of(n)
     }
 }

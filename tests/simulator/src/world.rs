@@ -66,7 +66,7 @@ impl Plan {
             groups: random.range(1, 9) as u32,
             pages_per_group: 16,
             lal_records: random.range(16, 65),
-            log_bytes: 256 * 1024 << random.range(0, 3),
+            log_bytes: (256 * 1024) << random.range(0, 3),
             work_us: 3_000_000,
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
         }
@@ -364,7 +364,7 @@ impl World {
             return;
         }
         self.note(&format!("shard {shard} starts"));
-        let incarnation = self.random.next() | 1;
+        let incarnation = self.random.bits() | 1;
         let now = self.shard_now();
         let log_bytes = self.plan.log_bytes;
         let process = &mut self.processes[shard];
@@ -642,7 +642,7 @@ impl World {
             lal: Lal { records: self.plan.lal_records, bytes: 1 << 20 },
         };
         let writer =
-            WriterId { epoch: VolumeEpoch(self.epoch), incarnation: Incarnation(self.random.next()) };
+            WriterId { epoch: VolumeEpoch(self.epoch), incarnation: Incarnation(self.random.bits()) };
         self.note(&format!("writer {} opens", self.epoch));
         let run = self.epoch;
         let client = Client::open(config, writer);

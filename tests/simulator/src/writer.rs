@@ -73,7 +73,7 @@ impl Writer {
         }
         let length = random.range(1, 64) as usize;
         let offset = random.range(PAGE_BODY_START as u64, (PAGE_SIZE - length) as u64) as u16;
-        let bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+        let bytes: Vec<u8> = (0..length).map(|_| random.bits() as u8).collect();
         mtr.push(&Operation::Write { offset, bytes: &bytes });
         old.map_or_else(|| Page::new(volume, page), |(_, image)| image.clone())
     }

@@ -147,7 +147,7 @@ impl Segment {
         for record in &annulled {
             self.pages.annul(record.page, record.lsn);
         }
-        self.runs.annul(&annulled);
+        self.runs.annul(&self.history, &annulled);
         // All up to the SCL is an unbroken chain: what stood before its first annulled record is its end now.
         if let Some(first) = annulled.iter().filter(|record| record.lsn <= self.scl).min_by_key(|r| r.lsn) {
             self.scl = first.group_backlink.max(self.base);

@@ -81,23 +81,23 @@ impl Runs {
         self.by_first.range(start..).filter(|(_, run)| run.last > covered).map(|(_, run)| run.position).min()
     }
 
-    /// These records, in LSN order, are nobody's any more: runs end before the first of theirs. A peer that is sent
-    /// annulled batches only would ask for the same ones for ever.
-    pub fn annul(&mut self, annulled: &[StoredRecord]) {
-        for record in annulled {
-            let Some((_, run)) = self.by_first.range_mut(..=record.lsn).next_back() else { continue };
-            let first = run.first;
-            if run.last < record.lsn {
-                continue;
+    /// These records are nobody's any more: runs that end in one of them end before it. A peer that is sent annulled
+    /// batches only would ask for the same ones for ever.
+    ///
+    /// A run that ends in a record that counts holds no annulled one, whatever LSNs lie between: what a record that
+    /// counts links to counts.
+    pub fn annul(&mut self, history: &EpochHistory, annulled: &[StoredRecord]) {
+        let backlinks: BTreeMap<Lsn, Lsn> =
+            annulled.iter().map(|record| (record.lsn, record.group_backlink)).collect();
+        let changed = &mut self.changed;
+        self.by_first.retain(|first, run| {
+            while history.is_annulled(run.last) && run.last >= *first {
+                changed.insert(*first);
+                run.last = backlinks.get(&run.last).copied().unwrap_or(Lsn::ZERO);
             }
-            if first == record.lsn {
-                self.by_first.remove(&first);
-                self.changed.remove(&first);
-            } else {
-                run.last = record.group_backlink;
-                self.changed.insert(first);
-            }
-        }
+            run.last >= *first
+        });
+        self.changed.retain(|first| self.by_first.contains_key(first));
         self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
     }
 

@@ -177,6 +177,7 @@ impl World {
         at.life += 1;
         at.options.incarnation = incarnation;
         at.accepted = 0;
+        at.tick_at_us = 0;
         let mut effects = Effects::default();
         at.shard = Some(Shard::start(at.options.clone(), now, &mut effects));
         self.carry_out(node, effects);

@@ -62,6 +62,9 @@ struct Member {
     in_flight: BTreeSet<u64>,
     scls: BTreeMap<GroupId, Lsn>,
     told_vdl: Lsn,
+    /// Highest LSN allocated when tails were last told: a client that drops batches above VDL, as this one does
+    /// and a real one does not, must at least tell that there are some.
+    told_last: Lsn,
 }
 
 pub struct Writer {
@@ -267,7 +270,7 @@ impl Writer {
         // Below VDL a member fills its gaps by gossip.
         member.cursor = self.sealed.partition_point(|sealed| sealed.last <= vdl);
         member.in_flight.clear();
-        member.told_vdl = Lsn::ZERO;
+        (member.told_vdl, member.told_last) = (Lsn::ZERO, Lsn::ZERO);
         true
     }
 
@@ -418,9 +421,10 @@ impl Writer {
                     Write::put_entry(&mut entries, MembershipEpoch(1), &sealed.bytes);
                 }
             }
-            if entries.is_empty() && member.told_vdl >= self.vdl {
+            if entries.is_empty() && member.told_vdl >= self.vdl && member.told_last >= self.last {
                 return;
             }
+            member.told_last = self.last;
             member.told_vdl = self.vdl;
             self.requests += 1;
             member.in_flight.insert(self.requests);

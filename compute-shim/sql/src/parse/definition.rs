@@ -1,0 +1,555 @@
+//! CREATE and ALTER: the grammar of definitions.
+//!
+//! Owns tables, indexes, sequences and schemas as far as they are supported; every other object and every other
+//! clause is refused by name. Expressions and types inside are parsed by the parser crate. Read next: `catalog` for
+//! what a definition becomes.
+
+use super::statement::drop_behavior;
+use super::tree::{
+    AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable, IndexElement,
+    NamedConstraint, SequenceOption, Statement, StorageParameter, TableConstraint,
+};
+use super::{Reader, refuse};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::tokenizer::Token;
+
+/// CREATE …
+pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("create")?;
+    if reader.eat(&["table"]) {
+        return create_table(reader);
+    }
+    if reader.eat(&["unique", "index"]) {
+        return create_index(reader, true);
+    }
+    if reader.eat(&["index"]) {
+        return create_index(reader, false);
+    }
+    if reader.eat(&["schema"]) {
+        return create_schema(reader);
+    }
+    if reader.eat(&["sequence"]) {
+        return create_sequence(reader);
+    }
+    let Some(word) = reader.peek_word_nth(0) else { return Err(reader.unexpected()) };
+    let mut feature = format!("CREATE {}", word.to_uppercase());
+    if let Some(next) = reader.peek_word_nth(1) {
+        if ["or", "local", "global", "temp", "temporary", "unlogged", "materialized", "foreign"]
+            .contains(&word.to_ascii_lowercase().as_str())
+        {
+            feature = format!("{feature} {}", next.to_uppercase());
+        }
+    }
+    Err(refuse(feature))
+}
+
+fn create_schema(reader: &mut Reader<'_>) -> Result<Statement> {
+    let if_not_exists = reader.eat(&["if", "not", "exists"]);
+    if reader.peek_words(&["authorization"]) {
+        return Err(refuse("CREATE SCHEMA AUTHORIZATION"));
+    }
+    let name = reader.identifier()?;
+    if reader.eat(&["authorization"]) {
+        let _ = reader.identifier()?;
+    }
+    if !reader.at_end() {
+        return Err(refuse("CREATE SCHEMA with elements"));
+    }
+    Ok(Statement::CreateSchema { name, if_not_exists })
+}
+
+fn create_sequence(reader: &mut Reader<'_>) -> Result<Statement> {
+    let if_not_exists = reader.eat(&["if", "not", "exists"]);
+    let name = reader.name()?;
+    let small = match reader.eat(&["as"]) {
+        true => Some(reader.type_name()?),
+        false => None,
+    };
+    let options = sequence_options(reader)?;
+    Ok(Statement::CreateSequence { name, if_not_exists, options, small })
+}
+
+fn sequence_options(reader: &mut Reader<'_>) -> Result<Vec<SequenceOption>> {
+    let mut options = Vec::new();
+    loop {
+        let option = if reader.eat(&["increment"]) {
+            let _ = reader.eat(&["by"]);
+            SequenceOption::Increment(reader.integer()?)
+        } else if reader.eat(&["minvalue"]) {
+            SequenceOption::MinValue(Some(reader.integer()?))
+        } else if reader.eat(&["no", "minvalue"]) {
+            SequenceOption::MinValue(None)
+        } else if reader.eat(&["maxvalue"]) {
+            SequenceOption::MaxValue(Some(reader.integer()?))
+        } else if reader.eat(&["no", "maxvalue"]) {
+            SequenceOption::MaxValue(None)
+        } else if reader.eat(&["start"]) {
+            let _ = reader.eat(&["with"]);
+            SequenceOption::Start(reader.integer()?)
+        } else if reader.eat(&["restart"]) {
+            let _ = reader.eat(&["with"]);
+            match reader.parser.peek_token_ref().token {
+                Token::Number(..) | Token::Minus => SequenceOption::Restart(Some(reader.integer()?)),
+                _ => SequenceOption::Restart(None),
+            }
+        } else if reader.eat(&["cache"]) {
+            SequenceOption::Cache(reader.integer()?)
+        } else if reader.eat(&["cycle"]) {
+            SequenceOption::Cycle(true)
+        } else if reader.eat(&["no", "cycle"]) {
+            SequenceOption::Cycle(false)
+        } else if reader.peek_words(&["owned"]) {
+            if reader.eat(&["owned", "by", "none"]) {
+                continue;
+            }
+            return Err(refuse("OWNED BY"));
+        } else {
+            return Ok(options);
+        };
+        options.push(option);
+    }
+}
+
+fn create_table(reader: &mut Reader<'_>) -> Result<Statement> {
+    let if_not_exists = reader.eat(&["if", "not", "exists"]);
+    let name = reader.name()?;
+    if reader.peek_words(&["of"]) {
+        return Err(refuse("CREATE TABLE OF a type"));
+    }
+    if reader.peek_words(&["partition", "of"]) {
+        return Err(refuse("PARTITION OF"));
+    }
+    if reader.peek_words(&["as"]) || is_column_name_list(reader) {
+        return create_table_as(reader, name, if_not_exists);
+    }
+    let (columns, constraints) = table_elements(reader)?;
+    if reader.peek_words(&["inherits"]) {
+        return Err(refuse("INHERITS"));
+    }
+    if reader.peek_words(&["partition", "by"]) {
+        return Err(refuse("PARTITION BY"));
+    }
+    if reader.peek_words(&["using"]) {
+        return Err(refuse("a table access method"));
+    }
+    let parameters = storage_clause(reader)?;
+    if reader.peek_words(&["on", "commit"]) {
+        return Err(refuse("ON COMMIT"));
+    }
+    if reader.peek_words(&["tablespace"]) {
+        return Err(refuse("TABLESPACE"));
+    }
+    if reader.peek_words(&["as"]) {
+        return Err(refuse("CREATE TABLE AS with column definitions"));
+    }
+    Ok(Statement::CreateTable(CreateTable { name, if_not_exists, columns, constraints, parameters }))
+}
+
+/// `(a, b) AS`, as against column definitions: a name is followed by a comma or the closing parenthesis.
+fn is_column_name_list(reader: &Reader<'_>) -> bool {
+    let token = |nth| &reader.parser.peek_nth_token_ref(nth).token;
+    *token(0) == Token::LParen
+        && matches!(token(1), Token::Word(_))
+        && matches!(token(2), Token::Comma | Token::RParen)
+}
+
+fn create_table_as(
+    reader: &mut Reader<'_>,
+    name: super::tree::Name,
+    if_not_exists: bool,
+) -> Result<Statement> {
+    let columns = match reader.parser.peek_token_ref().token {
+        Token::LParen => reader.column_list()?,
+        _ => Vec::new(),
+    };
+    reader.expect("as")?;
+    if reader.peek_words(&["execute"]) {
+        return Err(refuse("CREATE TABLE AS EXECUTE"));
+    }
+    let query = reader.query()?;
+    let with_data = match reader.eat(&["with", "no", "data"]) {
+        true => false,
+        false => {
+            let _ = reader.eat(&["with", "data"]);
+            true
+        }
+    };
+    Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data })
+}
+
+type Elements = (Vec<ColumnDefinition>, Vec<NamedConstraint<TableConstraint>>);
+
+fn table_elements(reader: &mut Reader<'_>) -> Result<Elements> {
+    let (mut columns, mut constraints) = (Vec::new(), Vec::new());
+    reader.expect_token(&Token::LParen)?;
+    if reader.eat_token(&Token::RParen) {
+        return Ok((columns, constraints));
+    }
+    loop {
+        if reader.peek_words(&["like"]) {
+            return Err(refuse("CREATE TABLE LIKE"));
+        }
+        if begins_table_constraint(reader) {
+            constraints.push(table_constraint(reader)?);
+        } else {
+            columns.push(column_definition(reader)?);
+        }
+        if !reader.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    reader.expect_token(&Token::RParen)?;
+    Ok((columns, constraints))
+}
+
+fn begins_table_constraint(reader: &Reader<'_>) -> bool {
+    ["constraint", "primary", "unique", "check", "foreign", "exclude"]
+        .iter()
+        .any(|word| reader.peek_words(&[word]))
+}
+
+fn constraint_name(reader: &mut Reader<'_>) -> Result<Option<String>> {
+    match reader.eat(&["constraint"]) {
+        true => reader.identifier().map(Some),
+        false => Ok(None),
+    }
+}
+
+fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableConstraint>> {
+    let name = constraint_name(reader)?;
+    let constraint = if reader.eat(&["primary", "key"]) {
+        if reader.peek_words(&["using", "index"]) {
+            return Err(refuse("PRIMARY KEY USING INDEX"));
+        }
+        let columns = reader.column_list()?;
+        TableConstraint::PrimaryKey { columns, parameters: index_clauses(reader)? }
+    } else if reader.eat(&["unique"]) {
+        if reader.peek_words(&["using", "index"]) {
+            return Err(refuse("UNIQUE USING INDEX"));
+        }
+        nulls_distinct(reader)?;
+        let columns = reader.column_list()?;
+        TableConstraint::Unique { columns, parameters: index_clauses(reader)? }
+    } else if reader.eat(&["check"]) {
+        TableConstraint::Check(check(reader)?)
+    } else if reader.peek_words(&["foreign"]) {
+        return Err(refuse("FOREIGN KEY"));
+    } else if reader.peek_words(&["exclude"]) {
+        return Err(refuse("EXCLUDE"));
+    } else {
+        return Err(reader.unexpected());
+    };
+    characteristics(reader)?;
+    Ok(NamedConstraint { name, constraint })
+}
+
+fn nulls_distinct(reader: &mut Reader<'_>) -> Result<()> {
+    if reader.eat(&["nulls", "not", "distinct"]) {
+        return Err(refuse("NULLS NOT DISTINCT"));
+    }
+    let _ = reader.eat(&["nulls", "distinct"]);
+    Ok(())
+}
+
+fn check(reader: &mut Reader<'_>) -> Result<super::tree::Expr> {
+    reader.expect_token(&Token::LParen)?;
+    let expr = reader.expr()?;
+    reader.expect_token(&Token::RParen)?;
+    // Without inheritance NO INHERIT says nothing.
+    let _ = reader.eat(&["no", "inherit"]);
+    Ok(expr)
+}
+
+/// INCLUDE, WITH and TABLESPACE behind a key.
+fn index_clauses(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
+    if reader.peek_words(&["include"]) {
+        return Err(refuse("INCLUDE"));
+    }
+    let parameters = storage_clause(reader)?;
+    if reader.peek_words(&["using", "index", "tablespace"]) {
+        return Err(refuse("TABLESPACE"));
+    }
+    Ok(parameters)
+}
+
+fn characteristics(reader: &mut Reader<'_>) -> Result<()> {
+    if reader.peek_words(&["deferrable"]) || reader.peek_words(&["initially", "deferred"]) {
+        return Err(refuse("a deferrable constraint"));
+    }
+    if reader.peek_words(&["not", "valid"]) {
+        return Err(refuse("NOT VALID"));
+    }
+    let _ = reader.eat(&["not", "deferrable"]);
+    let _ = reader.eat(&["initially", "immediate"]);
+    Ok(())
+}
+
+fn storage_clause(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
+    match reader.eat(&["with"]) {
+        true => storage_parameters(reader),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// `(fillfactor=90, …)`.
+fn storage_parameters(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
+    let mut parameters = Vec::new();
+    reader.expect_token(&Token::LParen)?;
+    loop {
+        let name = reader.name()?.to_string();
+        let value = match reader.eat_token(&Token::Eq) {
+            true => Some(parameter_value(reader)?),
+            false => None,
+        };
+        parameters.push(StorageParameter { name, value });
+        if !reader.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    reader.expect_token(&Token::RParen)?;
+    Ok(parameters)
+}
+
+fn parameter_value(reader: &mut Reader<'_>) -> Result<String> {
+    match reader.parser.peek_token_ref().token.clone() {
+        Token::Number(digits, _) => {
+            reader.parser.next_token();
+            Ok(digits)
+        }
+        Token::Minus => reader.integer().map(|value| value.to_string()),
+        Token::SingleQuotedString(_) => reader.string(),
+        _ => reader.identifier(),
+    }
+}
+
+fn column_definition(reader: &mut Reader<'_>) -> Result<ColumnDefinition> {
+    let name = reader.identifier()?;
+    let type_name = reader.type_name()?;
+    let mut constraints = Vec::new();
+    while let Some(constraint) = column_constraint(reader)? {
+        constraints.push(constraint);
+    }
+    Ok(ColumnDefinition { name, type_name, constraints })
+}
+
+fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<ColumnConstraint>>> {
+    if reader.peek_words(&["collate"]) {
+        reader.expect("collate")?;
+        let collation = reader.name()?;
+        if !["default", "c", "posix", "ucs_basic", "C", "POSIX"].contains(&collation.last()) {
+            return Err(refuse(format!("collation {collation}")));
+        }
+        return column_constraint(reader);
+    }
+    for word in ["storage", "compression"] {
+        if reader.peek_words(&[word]) {
+            return Err(refuse(format!("{} of a column", word.to_uppercase())));
+        }
+    }
+    let name = constraint_name(reader)?;
+    let constraint = if reader.eat(&["not", "null"]) {
+        ColumnConstraint::NotNull
+    } else if reader.eat(&["null"]) {
+        ColumnConstraint::Null
+    } else if reader.eat(&["default"]) {
+        ColumnConstraint::Default(reader.restricted_expr()?)
+    } else if reader.eat(&["primary", "key"]) {
+        ColumnConstraint::PrimaryKey(index_clauses(reader)?)
+    } else if reader.eat(&["unique"]) {
+        nulls_distinct(reader)?;
+        ColumnConstraint::Unique(index_clauses(reader)?)
+    } else if reader.eat(&["check"]) {
+        ColumnConstraint::Check(check(reader)?)
+    } else if reader.eat(&["generated"]) {
+        generated(reader)?
+    } else if reader.peek_words(&["references"]) {
+        return Err(refuse("FOREIGN KEY"));
+    } else if name.is_some() {
+        return Err(reader.unexpected());
+    } else {
+        return Ok(None);
+    };
+    characteristics(reader)?;
+    Ok(Some(NamedConstraint { name, constraint }))
+}
+
+fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
+    let always = reader.eat(&["always"]);
+    if !always {
+        reader.expect("by")?;
+        reader.expect("default")?;
+    }
+    reader.expect("as")?;
+    if !reader.eat(&["identity"]) {
+        return Err(refuse("a generated column"));
+    }
+    let mut options = Vec::new();
+    if reader.eat_token(&Token::LParen) {
+        options = sequence_options(reader)?;
+        reader.expect_token(&Token::RParen)?;
+    }
+    Ok(ColumnConstraint::Identity { always, options })
+}
+
+fn create_index(reader: &mut Reader<'_>, unique: bool) -> Result<Statement> {
+    let concurrently = reader.eat(&["concurrently"]);
+    let if_not_exists = reader.eat(&["if", "not", "exists"]);
+    let name = match reader.peek_words(&["on"]) {
+        true => None,
+        false => Some(reader.identifier()?),
+    };
+    reader.expect("on")?;
+    let _ = reader.eat(&["only"]);
+    let table = reader.name()?;
+    if reader.eat(&["using"]) {
+        let method = reader.identifier()?;
+        if method != "btree" {
+            return Err(refuse(format!("index access method \"{method}\"")));
+        }
+    }
+    reader.expect_token(&Token::LParen)?;
+    let mut elements = vec![index_element(reader)?];
+    while reader.eat_token(&Token::Comma) {
+        elements.push(index_element(reader)?);
+    }
+    reader.expect_token(&Token::RParen)?;
+    if reader.peek_words(&["include"]) {
+        return Err(refuse("INCLUDE"));
+    }
+    nulls_distinct(reader)?;
+    let parameters = storage_clause(reader)?;
+    if reader.peek_words(&["tablespace"]) {
+        return Err(refuse("TABLESPACE"));
+    }
+    if reader.peek_words(&["where"]) {
+        return Err(refuse("a partial index"));
+    }
+    let index = CreateIndex { name, table, unique, concurrently, if_not_exists, elements, parameters };
+    Ok(Statement::CreateIndex(index))
+}
+
+fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
+    let is_call = reader.parser.peek_nth_token_ref(1).token == Token::LParen;
+    if is_call || reader.parser.peek_token_ref().token == Token::LParen {
+        return Err(refuse("an index on an expression"));
+    }
+    let column = reader.identifier()?;
+    if reader.peek_words(&["collate"]) {
+        return Err(refuse("COLLATE in an index"));
+    }
+    let descending = reader.eat(&["desc"]);
+    if !descending {
+        let _ = reader.eat(&["asc"]);
+    }
+    let nulls_first = if reader.eat(&["nulls", "first"]) {
+        Some(true)
+    } else if reader.eat(&["nulls", "last"]) {
+        Some(false)
+    } else {
+        None
+    };
+    match reader.parser.peek_token_ref().token {
+        Token::Comma | Token::RParen => Ok(IndexElement { column, descending, nulls_first }),
+        Token::Word(_) => Err(refuse("an operator class")),
+        _ => Err(reader.unexpected()),
+    }
+}
+
+/// ALTER …
+pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("alter")?;
+    if !reader.eat(&["table"]) {
+        let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
+        return Err(refuse(format!("ALTER {what}")));
+    }
+    let if_exists = reader.eat(&["if", "exists"]);
+    let _ = reader.eat(&["only"]);
+    let name = reader.name()?;
+    let _ = reader.eat_token(&Token::Mul);
+    let mut actions = vec![alter_action(reader)?];
+    while reader.eat_token(&Token::Comma) {
+        actions.push(alter_action(reader)?);
+    }
+    Ok(Statement::AlterTable { name, if_exists, actions })
+}
+
+fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
+    if reader.eat(&["add"]) {
+        if begins_table_constraint(reader) {
+            return table_constraint(reader).map(AlterTableAction::AddConstraint);
+        }
+        let _ = reader.eat(&["column"]);
+        let if_not_exists = reader.eat(&["if", "not", "exists"]);
+        return Ok(AlterTableAction::AddColumn { definition: column_definition(reader)?, if_not_exists });
+    }
+    if reader.eat(&["drop", "constraint"]) {
+        let if_exists = reader.eat(&["if", "exists"]);
+        let name = reader.identifier()?;
+        let _ = drop_behavior(reader);
+        return Ok(AlterTableAction::DropConstraint { name, if_exists });
+    }
+    if reader.eat(&["drop"]) {
+        let _ = reader.eat(&["column"]);
+        let if_exists = reader.eat(&["if", "exists"]);
+        let name = reader.identifier()?;
+        return Ok(AlterTableAction::DropColumn { name, if_exists, cascade: drop_behavior(reader) });
+    }
+    if reader.eat(&["rename"]) {
+        return rename(reader);
+    }
+    if reader.eat(&["alter"]) {
+        let _ = reader.eat(&["column"]);
+        return alter_column(reader);
+    }
+    if reader.eat(&["owner", "to"]) {
+        return Ok(AlterTableAction::OwnerTo(reader.identifier()?));
+    }
+    if reader.eat(&["set"]) {
+        if reader.parser.peek_token_ref().token == Token::LParen {
+            return Ok(AlterTableAction::SetParameters(storage_parameters(reader)?));
+        }
+        let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
+        return Err(refuse(format!("ALTER TABLE SET {what}")));
+    }
+    match reader.peek_word_nth(0) {
+        Some(word) => Err(refuse(format!("ALTER TABLE {}", word.to_uppercase()))),
+        None => Err(reader.unexpected()),
+    }
+}
+
+fn rename(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
+    if reader.eat(&["to"]) {
+        return Ok(AlterTableAction::RenameTable(reader.identifier()?));
+    }
+    if reader.peek_words(&["constraint"]) {
+        return Err(refuse("RENAME CONSTRAINT"));
+    }
+    let _ = reader.eat(&["column"]);
+    let from = reader.identifier()?;
+    reader.expect("to")?;
+    Ok(AlterTableAction::RenameColumn { from, to: reader.identifier()? })
+}
+
+fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
+    let column = reader.identifier()?;
+    if reader.eat(&["set", "default"]) {
+        return Ok(AlterTableAction::SetDefault { column, value: Some(reader.expr()?) });
+    }
+    if reader.eat(&["drop", "default"]) {
+        return Ok(AlterTableAction::SetDefault { column, value: None });
+    }
+    if reader.eat(&["set", "not", "null"]) {
+        return Ok(AlterTableAction::SetNotNull { column, not_null: true });
+    }
+    if reader.eat(&["drop", "not", "null"]) {
+        return Ok(AlterTableAction::SetNotNull { column, not_null: false });
+    }
+    if reader.peek_words(&["type"]) || reader.peek_words(&["set", "data", "type"]) {
+        return Err(refuse("ALTER COLUMN TYPE"));
+    }
+    match reader.at_end() {
+        true => Err(SqlError::syntax("syntax error at end of input")),
+        false => Err(refuse("this ALTER COLUMN action")),
+    }
+}

@@ -1,0 +1,551 @@
+//! Expressions: from the parser crate's tree into ours.
+//!
+//! Owns one conversion per variant, with PostgreSQL's binding strength where the crate's differs. SQL's special
+//! function forms (`substring(x from 1)`, `extract(…)`) become plain calls here, so that the binder sees one form.
+
+use super::tree::{AnyAllSource, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
+use super::{Lower, NESTING_MAX, at, refuse, refuse_if, refuse_some, too_deep, type_name};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
+
+fn boxed(expr: Expr) -> Box<Expr> {
+    Box::new(expr)
+}
+
+/// A call of a built-in function that the grammar itself names.
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
+    Expr::Function(Box::new(FunctionCall {
+        name,
+        arguments,
+        star: false,
+        distinct: false,
+        order_by: Vec::new(),
+        filter: None,
+        variadic: false,
+    }))
+}
+
+fn text(value: String) -> Expr {
+    Expr::Text { value, position: 0 }
+}
+
+impl Lower<'_> {
+    pub(super) fn expr(&mut self, expr: ast::Expr) -> Result<Expr> {
+        if self.depth >= NESTING_MAX {
+            // Dropping what may be a chain of a hundred thousand boxes would overflow the stack.
+            std::mem::forget(expr);
+            return Err(too_deep());
+        }
+        self.nested(|lower| lower.expr_variant(expr))
+    }
+
+    fn boxed(&mut self, expr: ast::Expr) -> Result<Box<Expr>> {
+        self.expr(expr).map(Box::new)
+    }
+
+    pub(super) fn exprs(&mut self, exprs: Vec<ast::Expr>) -> Result<Vec<Expr>> {
+        exprs.into_iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    fn optional(&mut self, expr: Option<Box<ast::Expr>>) -> Result<Option<Box<Expr>>> {
+        expr.map(|expr| self.boxed(*expr)).transpose()
+    }
+
+    fn expr_variant(&mut self, expr: ast::Expr) -> Result<Expr> {
+        use ast::Expr as E;
+        let is_bool = |lower: &mut Self, operand: ast::Expr, value, negated| {
+            Ok(Expr::IsBool { operand: lower.boxed(operand)?, value, negated })
+        };
+        match expr {
+            E::Identifier(ident) => {
+                let quoted = ident.quote_style.is_some();
+                if !quoted && ident.value.eq_ignore_ascii_case("default") {
+                    return Ok(Expr::Default);
+                }
+                let position = self.lines.position(ident.span.start);
+                Ok(Expr::Column(Name { parts: vec![self.ident(ident)], position }))
+            }
+            E::CompoundIdentifier(idents) => {
+                let position = idents.first().map_or(0, |ident| self.lines.position(ident.span.start));
+                let parts = idents.into_iter().map(|ident| self.ident(ident)).collect();
+                Ok(Expr::Column(Name { parts, position }))
+            }
+            E::CompoundFieldAccess { root, access_chain } => self.access(*root, access_chain),
+            E::IsTrue(operand) => is_bool(self, *operand, Some(true), false),
+            E::IsNotTrue(operand) => is_bool(self, *operand, Some(true), true),
+            E::IsFalse(operand) => is_bool(self, *operand, Some(false), false),
+            E::IsNotFalse(operand) => is_bool(self, *operand, Some(false), true),
+            E::IsUnknown(operand) => is_bool(self, *operand, None, false),
+            E::IsNotUnknown(operand) => is_bool(self, *operand, None, true),
+            E::IsNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: false }),
+            E::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: true }),
+            E::IsDistinctFrom(left, right) => self.is_distinct(*left, *right, false),
+            E::IsNotDistinctFrom(left, right) => self.is_distinct(*left, *right, true),
+            E::InList { expr, list, negated } => {
+                Ok(Expr::InList { operand: self.boxed(*expr)?, list: self.exprs(list)?, negated })
+            }
+            E::InSubquery { expr, subquery, negated } => Ok(Expr::InQuery {
+                operand: self.boxed(*expr)?,
+                query: Box::new(self.query(*subquery)?),
+                negated,
+            }),
+            E::Between { expr, negated, low, high } => Ok(Expr::Between {
+                operand: self.boxed(*expr)?,
+                low: self.boxed(*low)?,
+                high: self.boxed(*high)?,
+                negated,
+            }),
+            binary @ E::BinaryOp { .. } => self.binary(binary),
+            E::Like { negated, any: false, expr, pattern, escape_char } => {
+                self.like(*expr, *pattern, escape_char, LikeKind::Like, negated)
+            }
+            E::ILike { negated, any: false, expr, pattern, escape_char } => {
+                self.like(*expr, *pattern, escape_char, LikeKind::ILike, negated)
+            }
+            E::SimilarTo { negated, expr, pattern, escape_char } => {
+                self.like(*expr, *pattern, escape_char, LikeKind::Similar, negated)
+            }
+            E::AnyOp { left, compare_op, right, is_some: _ } => {
+                self.any_all(*left, compare_op, *right, false)
+            }
+            E::AllOp { left, compare_op, right } => self.any_all(*left, compare_op, *right, true),
+            E::UnaryOp { op, expr } => self.unary(op, *expr),
+            E::Cast {
+                kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
+                expr,
+                data_type,
+                format: None,
+            } => Ok(Expr::Cast { operand: self.boxed(*expr)?, target: type_name::lower(data_type)? }),
+            E::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: false }) => {
+                let operand = boxed(self.value(value)?);
+                Ok(Expr::Cast { operand, target: type_name::lower(data_type)? })
+            }
+            E::Interval(interval) => self.interval(interval),
+            E::AtTimeZone { timestamp, time_zone } => {
+                Ok(Expr::AtTimeZone { operand: self.boxed(*timestamp)?, zone: self.boxed(*time_zone)? })
+            }
+            E::Nested(inner) => self.expr(*inner),
+            E::Value(value) => self.value(value),
+            E::Function(function) => self.function_expr(function),
+            E::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
+                let operand = self.optional(operand)?;
+                let mut branches = Vec::with_capacity(conditions.len());
+                for ast::CaseWhen { condition, result } in conditions {
+                    branches.push((self.expr(condition)?, self.expr(result)?));
+                }
+                Ok(Expr::Case { operand, branches, otherwise: self.optional(else_result)? })
+            }
+            E::Exists { subquery, negated } => {
+                let exists = Expr::Exists(Box::new(self.query(*subquery)?));
+                Ok(if negated { Expr::Not(boxed(exists)) } else { exists })
+            }
+            E::Subquery(query) => Ok(Expr::Subquery(Box::new(self.query(*query)?))),
+            E::Tuple(items) => Ok(Expr::Row(self.exprs(items)?)),
+            E::Array(ast::Array { elem, named: _ }) => Ok(Expr::Array(self.exprs(elem)?)),
+            E::Collate { expr, collation } => {
+                let collation = self.object_name(collation)?;
+                Ok(Expr::Collate { operand: self.boxed(*expr)?, collation })
+            }
+            special => self.special_form(special),
+        }
+    }
+
+    /// SQL's function forms with keywords inside.
+    fn special_form(&mut self, expr: ast::Expr) -> Result<Expr> {
+        use ast::Expr as E;
+        match expr {
+            E::Extract { field, syntax: ast::ExtractSyntax::From, expr } => {
+                let field = text(field.to_string().trim_matches('\'').to_lowercase());
+                Ok(call("extract", vec![field, self.expr(*expr)?]))
+            }
+            E::Ceil { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) } => {
+                Ok(call("ceil", vec![self.expr(*expr)?]))
+            }
+            E::Floor { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) } => {
+                Ok(call("floor", vec![self.expr(*expr)?]))
+            }
+            E::Position { expr, r#in } => Ok(call("position", vec![self.expr(*r#in)?, self.expr(*expr)?])),
+            E::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
+                let mut arguments = vec![self.expr(*expr)?];
+                match (substring_from, substring_for) {
+                    (Some(from), Some(count)) => {
+                        arguments.push(self.expr(*from)?);
+                        arguments.push(self.expr(*count)?);
+                    }
+                    (Some(from), None) => arguments.push(self.expr(*from)?),
+                    (None, Some(count)) => {
+                        arguments.push(Expr::Number("1".to_owned()));
+                        arguments.push(self.expr(*count)?);
+                    }
+                    (None, None) => {}
+                }
+                Ok(call("substring", arguments))
+            }
+            E::Trim { trim_where, trim_what, expr, trim_characters: None } => {
+                let name = match trim_where {
+                    None | Some(ast::TrimWhereField::Both) => "btrim",
+                    Some(ast::TrimWhereField::Leading) => "ltrim",
+                    Some(ast::TrimWhereField::Trailing) => "rtrim",
+                };
+                let mut arguments = vec![self.expr(*expr)?];
+                if let Some(what) = trim_what {
+                    arguments.push(self.expr(*what)?);
+                }
+                Ok(call(name, arguments))
+            }
+            E::Trim { trim_where: None, trim_what: None, expr, trim_characters: Some(characters) } => {
+                let mut arguments = vec![self.expr(*expr)?];
+                arguments.extend(self.exprs(characters)?);
+                Ok(call("btrim", arguments))
+            }
+            E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let mut arguments =
+                    vec![self.expr(*expr)?, self.expr(*overlay_what)?, self.expr(*overlay_from)?];
+                if let Some(count) = overlay_for {
+                    arguments.push(self.expr(*count)?);
+                }
+                Ok(call("overlay", arguments))
+            }
+            other => Err(refuse(format!("the expression {}", summary(&other)))),
+        }
+    }
+
+    fn is_distinct(&mut self, left: ast::Expr, right: ast::Expr, negated: bool) -> Result<Expr> {
+        Ok(Expr::IsDistinct { left: self.boxed(left)?, right: self.boxed(right)?, negated })
+    }
+
+    fn like(
+        &mut self,
+        operand: ast::Expr,
+        pattern: ast::Expr,
+        escape: Option<Box<ast::Expr>>,
+        kind: LikeKind,
+        negated: bool,
+    ) -> Result<Expr> {
+        let operand = self.boxed(operand)?;
+        Ok(Expr::Like {
+            operand,
+            pattern: self.boxed(pattern)?,
+            escape: self.optional(escape)?,
+            kind,
+            negated,
+        })
+    }
+
+    fn any_all(&mut self, left: ast::Expr, op: BinaryOperator, right: ast::Expr, all: bool) -> Result<Expr> {
+        let left = self.boxed(left)?;
+        let op = operator_name(op)?;
+        let right = match self.expr(right)? {
+            Expr::Subquery(query) => AnyAllSource::Query(query),
+            array => AnyAllSource::Array(boxed(array)),
+        };
+        Ok(Expr::AnyAll { left, op, right, all })
+    }
+
+    /// A chain of infix operators, taken apart along its left side without recursion: generated statements have
+    /// thousands of ORs.
+    fn binary(&mut self, expr: ast::Expr) -> Result<Expr> {
+        let mut chain = Vec::new();
+        let mut first = expr;
+        while let ast::Expr::BinaryOp { left, op, right } = first {
+            chain.push((op, *right));
+            first = *left;
+        }
+        let deep =
+            chain.iter().filter(|(op, _)| !matches!(op, BinaryOperator::And | BinaryOperator::Or)).count();
+        if deep > NESTING_MAX {
+            return Err(too_deep());
+        }
+        let mut prefix = prefix_operator(&first);
+        let mut left = self.expr(first)?;
+        while let Some((op, right)) = chain.pop() {
+            if let (Some(symbol), BinaryOperator::Plus | BinaryOperator::Minus) = (prefix.take(), &op) {
+                // PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`.
+                return Err(refuse(format!("prefix operator {symbol} before + or - without parentheses")));
+            }
+            let right = self.expr(right)?;
+            left = match (op, left) {
+                (BinaryOperator::And, Expr::And(mut items)) => {
+                    items.push(right);
+                    Expr::And(items)
+                }
+                (BinaryOperator::And, left) => Expr::And(vec![left, right]),
+                (BinaryOperator::Or, Expr::Or(mut items)) => {
+                    items.push(right);
+                    Expr::Or(items)
+                }
+                (BinaryOperator::Or, left) => Expr::Or(vec![left, right]),
+                (op, left) => Expr::Binary { op: operator_name(op)?, left: boxed(left), right: boxed(right) },
+            };
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self, op: UnaryOperator, operand: ast::Expr) -> Result<Expr> {
+        match op {
+            UnaryOperator::Not => return Ok(Expr::Not(self.boxed(operand)?)),
+            UnaryOperator::Minus | UnaryOperator::Plus => {}
+            other => {
+                let symbol = other.to_string();
+                return Ok(Expr::Unary { op: OperatorName(symbol), operand: self.boxed(operand)? });
+            }
+        }
+        // PostgreSQL's sign binds tighter than ^, the parser crate's weaker: move it to the leftmost base.
+        if let ast::Expr::BinaryOp { left, op: power @ BinaryOperator::PGExp, right } = operand {
+            let left = self.nested(|lower| lower.unary(op, *left))?;
+            let right = self.boxed(*right)?;
+            return Ok(Expr::Binary { op: operator_name(power)?, left: boxed(left), right });
+        }
+        let symbol = op.to_string();
+        match self.expr(operand)? {
+            Expr::Number(digits) if symbol == "-" && !digits.starts_with('-') => {
+                Ok(Expr::Number(format!("-{digits}")))
+            }
+            operand => Ok(Expr::Unary { op: OperatorName(symbol), operand: boxed(operand) }),
+        }
+    }
+
+    fn access(&mut self, root: ast::Expr, chain: Vec<ast::AccessExpr>) -> Result<Expr> {
+        let operand = self.boxed(root)?;
+        let mut subscripts = Vec::new();
+        for access in chain {
+            match access {
+                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
+                    subscripts.push(self.expr(index)?)
+                }
+                ast::AccessExpr::Subscript(ast::Subscript::Slice { .. }) => {
+                    return Err(refuse("an array slice"));
+                }
+                ast::AccessExpr::Dot(_) => return Err(refuse("field selection from a composite value")),
+            }
+        }
+        Ok(Expr::Subscript { operand, subscripts })
+    }
+
+    fn interval(&mut self, interval: ast::Interval) -> Result<Expr> {
+        let ast::Interval {
+            value,
+            leading_field,
+            leading_precision,
+            last_field,
+            fractional_seconds_precision,
+        } = interval;
+        let plain =
+            leading_precision.is_none() && last_field.is_none() && fractional_seconds_precision.is_none();
+        refuse_if(!plain, "an interval literal with a precision or two fields")?;
+        let operand = match (self.expr(*value)?, leading_field) {
+            (value, None) => value,
+            (Expr::Text { value, position }, Some(field)) if value.trim().parse::<i64>().is_ok() => {
+                Expr::Text { value: format!("{value} {}", field.to_string().to_lowercase()), position }
+            }
+            (_, Some(_)) => return Err(refuse("an interval literal with a field")),
+        };
+        let target = super::tree::TypeName {
+            schema: None,
+            name: "interval".to_owned(),
+            modifiers: Vec::new(),
+            array: false,
+        };
+        Ok(Expr::Cast { operand: boxed(operand), target })
+    }
+
+    fn value(&mut self, value: ast::ValueWithSpan) -> Result<Expr> {
+        let ast::ValueWithSpan { value, span } = value;
+        let position = self.lines.position(span.start);
+        match value {
+            Value::Number(digits, false) if digits.contains('_') => Err(at(
+                SqlError::syntax(format!("trailing junk after numeric literal at or near \"{digits}\"")),
+                position,
+            )),
+            Value::Number(digits, false) => Ok(Expr::Number(digits)),
+            Value::SingleQuotedString(value)
+            | Value::EscapedStringLiteral(value)
+            | Value::UnicodeStringLiteral(value)
+            | Value::NationalStringLiteral(value) => self.text_value(value, position),
+            Value::DollarQuotedString(ast::DollarQuotedString { value, tag: _ }) => {
+                self.text_value(value, position)
+            }
+            Value::Boolean(value) => Ok(Expr::Bool(value)),
+            Value::Null => Ok(Expr::Null),
+            Value::Placeholder(name) => {
+                let number = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
+                match number {
+                    Some(number) if number > 0 => Ok(Expr::Parameter { number, position }),
+                    Some(_) => Err(at(
+                        SqlError::new(
+                            hexalog_sql_types::SqlState::UNDEFINED_PARAMETER,
+                            "there is no parameter $0",
+                        ),
+                        position,
+                    )),
+                    None => {
+                        Err(at(SqlError::syntax(format!("syntax error at or near \"{name}\"")), position))
+                    }
+                }
+            }
+            Value::SingleQuotedByteStringLiteral(_) | Value::HexStringLiteral(_) => {
+                Err(at(refuse("a bit string"), position))
+            }
+            other => Err(at(refuse(format!("the literal {other}")), position)),
+        }
+    }
+
+    fn text_value(&mut self, value: String, position: u32) -> Result<Expr> {
+        if value.contains('\0') {
+            let message = "invalid byte sequence for encoding \"UTF8\": 0x00";
+            return Err(SqlError::new(hexalog_sql_types::SqlState::CHARACTER_NOT_IN_REPERTOIRE, message));
+        }
+        Ok(Expr::Text { value, position })
+    }
+
+    fn function_expr(&mut self, function: ast::Function) -> Result<Expr> {
+        if matches!(function.args, ast::FunctionArguments::None) {
+            let name = self.object_name(function.name)?;
+            return Ok(Expr::Keyword { name: name.last().to_owned() });
+        }
+        if let ast::FunctionArguments::Subquery(_) = &function.args {
+            let ast::Function { name, args, .. } = function;
+            let name = self.object_name(name)?;
+            let ast::FunctionArguments::Subquery(query) = args else { unreachable!("matched above") };
+            return match name.last() {
+                "array" => Ok(Expr::ArrayQuery(Box::new(self.query(*query)?))),
+                other => Err(refuse(format!("a query as the argument list of {other}"))),
+            };
+        }
+        let call = self.function_call(function)?;
+        if call.name.parts.len() == 1 && call.name.last() == "row" {
+            return Ok(Expr::Row(call.arguments));
+        }
+        Ok(Expr::Function(Box::new(call)))
+    }
+
+    pub(super) fn function_call(&mut self, function: ast::Function) -> Result<FunctionCall> {
+        let ast::Function {
+            name,
+            uses_odbc_syntax,
+            parameters,
+            args,
+            within_group,
+            filter,
+            null_treatment,
+            over,
+        } = function;
+        refuse_if(uses_odbc_syntax, "ODBC function syntax")?;
+        refuse_if(!matches!(parameters, ast::FunctionArguments::None), "a parametric aggregate")?;
+        refuse_some(&within_group, "WITHIN GROUP")?;
+        refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
+        refuse_if(over.is_some(), "a window function")?;
+        let name = self.object_name(name)?;
+        let mut call = FunctionCall {
+            name,
+            arguments: Vec::new(),
+            star: false,
+            distinct: false,
+            order_by: Vec::new(),
+            filter: filter.map(|filter| self.expr(*filter)).transpose()?,
+            variadic: false,
+        };
+        if let ast::FunctionArguments::List(list) = args {
+            self.argument_list(list, &mut call)?;
+        }
+        Ok(call)
+    }
+
+    fn argument_list(&mut self, list: ast::FunctionArgumentList, call: &mut FunctionCall) -> Result<()> {
+        let ast::FunctionArgumentList { duplicate_treatment, args, clauses } = list;
+        call.distinct = matches!(duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
+        for clause in clauses {
+            match clause {
+                ast::FunctionArgumentClause::OrderBy(items) => call.order_by = self.order_items(items)?,
+                other => return Err(refuse(format!("{other} inside a function call"))),
+            }
+        }
+        for argument in args {
+            match self.function_argument(argument)? {
+                Some(argument) => call.arguments.push(argument),
+                None => call.star = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` is `*`.
+    pub(super) fn function_argument(&mut self, argument: ast::FunctionArg) -> Result<Option<Expr>> {
+        match argument {
+            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => self.expr(expr).map(Some),
+            ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Wildcard) => Ok(None),
+            ast::FunctionArg::Unnamed(other) => Err(refuse(format!("the argument {other}"))),
+            ast::FunctionArg::Named { .. } | ast::FunctionArg::ExprNamed { .. } => {
+                Err(refuse("a named argument"))
+            }
+        }
+    }
+
+    pub(super) fn order_items(&mut self, items: Vec<ast::OrderByExpr>) -> Result<Vec<OrderItem>> {
+        items.into_iter().map(|item| self.order_item(item)).collect()
+    }
+
+    fn order_item(&mut self, item: ast::OrderByExpr) -> Result<OrderItem> {
+        let ast::OrderByExpr { expr, options, with_fill } = item;
+        refuse_if(with_fill.is_some(), "WITH FILL")?;
+        let ast::OrderByOptions { sort, nulls_first } = options;
+        let descending = match sort {
+            None | Some(ast::OrderBySort::Asc) => false,
+            Some(ast::OrderBySort::Desc) => true,
+            Some(ast::OrderBySort::Using(_)) => return Err(refuse("ORDER BY … USING")),
+        };
+        Ok(OrderItem { expr: self.expr(expr)?, descending, nulls_first })
+    }
+}
+
+/// The symbol, if this is an operand behind a prefix operator other than a sign.
+fn prefix_operator(expr: &ast::Expr) -> Option<String> {
+    match expr {
+        ast::Expr::UnaryOp {
+            op: UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not, ..
+        } => None,
+        ast::Expr::UnaryOp { op, .. } => Some(op.to_string()),
+        _ => None,
+    }
+}
+
+/// The symbol of an infix operator as `pg_operator` has it.
+fn operator_name(op: BinaryOperator) -> Result<OperatorName> {
+    let symbol = match op {
+        BinaryOperator::NotEq => "<>".to_owned(),
+        BinaryOperator::PGLikeMatch => "~~".to_owned(),
+        BinaryOperator::PGILikeMatch => "~~*".to_owned(),
+        BinaryOperator::PGNotLikeMatch => "!~~".to_owned(),
+        BinaryOperator::PGNotILikeMatch => "!~~*".to_owned(),
+        BinaryOperator::BitwiseXor | BinaryOperator::PGBitwiseXor => "#".to_owned(),
+        BinaryOperator::PGCustomBinaryOperator(mut parts) => {
+            let symbol = parts.pop().unwrap_or_default();
+            if parts.iter().any(|schema| schema != "pg_catalog") {
+                return Err(refuse(format!("the operator {}.{symbol}", parts.join("."))));
+            }
+            if symbol == "!=" { "<>".to_owned() } else { symbol }
+        }
+        BinaryOperator::Xor
+        | BinaryOperator::DuckIntegerDivide
+        | BinaryOperator::MyIntegerDivide
+        | BinaryOperator::Match
+        | BinaryOperator::Regexp
+        | BinaryOperator::Glob
+        | BinaryOperator::Overlaps
+        | BinaryOperator::Spaceship
+        | BinaryOperator::Assignment => return Err(refuse(format!("the operator {op}"))),
+        other => other.to_string(),
+    };
+    Ok(OperatorName(symbol))
+}
+
+/// The beginning of an expression, for an error that names it.
+fn summary(expr: &ast::Expr) -> String {
+    let text = expr.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

@@ -1,0 +1,386 @@
+//! Text to syntax tree: the only module that knows the parser crate.
+//!
+//! Owns splitting a text into statements, error wording and positions. Expressions and queries are parsed by
+//! `sqlparser` and brought into the tree of `tree.rs` by `expression.rs` and `query.rs`, which take the crate's structs
+//! apart field by field so that a clause unknown to us is refused and never dropped. Statements other than queries and
+//! data changes have a small grammar of our own (`statement.rs`, `definition.rs`) over the crate's tokens, since the
+//! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
+
+mod definition;
+mod expression;
+mod query;
+mod statement;
+pub(crate) mod tree;
+mod type_name;
+
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use tree::{Expr, Statement};
+
+/// Deepest nesting of an expression or query. Each level costs a few stack frames in the binder and the evaluator; read
+/// off debug builds, where 2 MiB of stack (a worker thread's) hold about three times as much.
+pub(crate) const NESTING_MAX: usize = 400;
+
+/// Bytes of an identifier that count (`NAMEDATALEN` - 1).
+const NAME_BYTES_MAX: usize = 63;
+
+static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+
+/// All statements of a text, in order; empty ones are left out.
+pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
+    let lines = Lines::new(text);
+    let tokens = tokenize(text, &lines)?;
+    let mut statements = Vec::new();
+    for group in split(tokens) {
+        let mut reader = Reader::new(group, &lines);
+        let statement = statement::statement(&mut reader)?;
+        reader.expect_end()?;
+        statements.push(statement);
+    }
+    Ok(statements)
+}
+
+/// One expression, as stored for a default or a check constraint.
+pub(crate) fn expression(text: &str) -> Result<Expr> {
+    let lines = Lines::new(text);
+    let tokens = tokenize(text, &lines)?;
+    let mut reader = Reader::new(tokens, &lines);
+    let expr = reader.expr()?;
+    reader.expect_end()?;
+    Ok(expr)
+}
+
+/// A type's name, as in `regtype` input or a catalog function's argument.
+pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
+    let lines = Lines::new(text);
+    let tokens = tokenize(text, &lines)?;
+    let mut reader = Reader::new(tokens, &lines);
+    let name = reader.type_name()?;
+    reader.expect_end()?;
+    Ok(name)
+}
+
+fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
+    Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+        let position = lines.position(error.location);
+        let rest: String = text.chars().skip((position.max(1) - 1) as usize).collect();
+        let message =
+            if error.message.contains("Unterminated string") || error.message.contains("Unterminated") {
+                format!("unterminated quoted string at or near \"{rest}\"")
+            } else {
+                format!("syntax error at or near \"{rest}\"")
+            };
+        at(SqlError::syntax(message), position)
+    })
+}
+
+/// Cuts at semicolons, which stand nowhere but between statements.
+fn split(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
+    let mut groups = vec![Vec::new()];
+    for token in tokens {
+        match token.token {
+            Token::SemiColon => groups.push(Vec::new()),
+            Token::EOF => {}
+            _ => groups.last_mut().expect("never empty").push(token),
+        }
+    }
+    groups.retain(|group| group.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
+    groups
+}
+
+/// Adds a position if it is known.
+pub(crate) fn at(error: SqlError, position: u32) -> SqlError {
+    if position == 0 { error } else { error.with_position(position) }
+}
+
+/// Where each line begins, to turn the crate's line and column into PostgreSQL's character position.
+pub(crate) struct Lines {
+    starts: Vec<u32>,
+}
+
+impl Lines {
+    fn new(text: &str) -> Lines {
+        let mut starts = vec![0];
+        for (at, character) in text.chars().enumerate() {
+            if character == '\n' {
+                starts.push(u32::try_from(at).unwrap_or(u32::MAX - 1) + 1);
+            }
+        }
+        Lines { starts }
+    }
+
+    /// 1-based character position, 0 if there is no location.
+    fn position(&self, location: Location) -> u32 {
+        let Some(line) = usize::try_from(location.line).ok().and_then(|line| line.checked_sub(1)) else {
+            return 0;
+        };
+        match self.starts.get(line) {
+            Some(start) => start + u32::try_from(location.column).unwrap_or(0),
+            None => 0,
+        }
+    }
+}
+
+/// A statement's tokens with the crate's parser on them, and the few steps that every grammar here is made of.
+struct Reader<'a> {
+    parser: Parser<'a>,
+    lines: &'a Lines,
+}
+
+impl<'a> Reader<'a> {
+    fn new(tokens: Vec<TokenWithSpan>, lines: &'a Lines) -> Reader<'a> {
+        let parser =
+            Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
+        Reader { parser, lines }
+    }
+
+    /// The crate's error in PostgreSQL's words. The crate says where it stopped; what stands there is named.
+    fn failure(&self, error: ParserError) -> SqlError {
+        match error {
+            ParserError::RecursionLimitExceeded => too_deep(),
+            ParserError::TokenizerError(message) => SqlError::syntax(message),
+            ParserError::ParserError(message) => match message.rsplit_once(" at Line: ") {
+                Some((head, location)) => self.failure_at(head, location),
+                None if message.contains("found: EOF") => SqlError::syntax("syntax error at end of input"),
+                None => SqlError::syntax(format!("syntax error: {message}")),
+            },
+        }
+    }
+
+    fn failure_at(&self, head: &str, location: &str) -> SqlError {
+        let found = head.rsplit_once("found: ").map_or(head, |(_, found)| found);
+        let mut numbers = location.split(", Column: ").map(str::parse::<u64>);
+        let position = match (numbers.next(), numbers.next()) {
+            (Some(Ok(line)), Some(Ok(column))) => self.lines.position(Location { line, column }),
+            _ => 0,
+        };
+        if found == "EOF" {
+            return SqlError::syntax("syntax error at end of input");
+        }
+        at(SqlError::syntax(format!("syntax error at or near \"{found}\"")), position)
+    }
+
+    /// `syntax error at or near` the next token.
+    fn unexpected(&self) -> SqlError {
+        let token = self.parser.peek_token_ref();
+        if token.token == Token::EOF {
+            return SqlError::syntax("syntax error at end of input");
+        }
+        let message = format!("syntax error at or near \"{}\"", token.token);
+        at(SqlError::syntax(message), self.lines.position(token.span.start))
+    }
+
+    fn position(&self) -> u32 {
+        self.lines.position(self.parser.peek_token_ref().span.start)
+    }
+
+    fn expect_end(&self) -> Result<()> {
+        if self.at_end() { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn at_end(&self) -> bool {
+        self.parser.peek_token_ref().token == Token::EOF
+    }
+
+    fn peek_word_nth(&self, nth: usize) -> Option<&str> {
+        match &self.parser.peek_nth_token_ref(nth).token {
+            Token::Word(Word { value, quote_style: None, .. }) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether the next tokens are these unquoted words.
+    fn peek_words(&self, words: &[&str]) -> bool {
+        words
+            .iter()
+            .enumerate()
+            .all(|(nth, word)| self.peek_word_nth(nth).is_some_and(|next| next.eq_ignore_ascii_case(word)))
+    }
+
+    /// Takes these words if they come next.
+    fn eat(&mut self, words: &[&str]) -> bool {
+        let there = self.peek_words(words);
+        if there {
+            for _ in words {
+                self.parser.next_token();
+            }
+        }
+        there
+    }
+
+    fn expect(&mut self, word: &str) -> Result<()> {
+        if self.eat(&[word]) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    fn eat_token(&mut self, token: &Token) -> bool {
+        self.parser.consume_token(token)
+    }
+
+    fn expect_token(&mut self, token: &Token) -> Result<()> {
+        if self.eat_token(token) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// An identifier, folded; any word will do where the grammar leaves no doubt.
+    fn identifier(&mut self) -> Result<String> {
+        let name = match &self.parser.peek_token_ref().token {
+            Token::Word(Word { value, quote_style, .. }) => fold(value, quote_style.is_some()),
+            _ => return Err(self.unexpected()),
+        };
+        self.parser.next_token();
+        Ok(name)
+    }
+
+    fn name(&mut self) -> Result<tree::Name> {
+        let position = self.position();
+        let mut parts = vec![self.identifier()?];
+        while self.eat_token(&Token::Period) {
+            parts.push(self.identifier()?);
+        }
+        Ok(tree::Name { parts, position })
+    }
+
+    fn names(&mut self) -> Result<Vec<tree::Name>> {
+        let mut names = vec![self.name()?];
+        while self.eat_token(&Token::Comma) {
+            names.push(self.name()?);
+        }
+        Ok(names)
+    }
+
+    /// `(a, b, …)`.
+    fn column_list(&mut self) -> Result<Vec<String>> {
+        self.expect_token(&Token::LParen)?;
+        let mut columns = vec![self.identifier()?];
+        while self.eat_token(&Token::Comma) {
+            columns.push(self.identifier()?);
+        }
+        self.expect_token(&Token::RParen)?;
+        Ok(columns)
+    }
+
+    fn string(&mut self) -> Result<String> {
+        let value = match &self.parser.peek_token_ref().token {
+            Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value) => value.clone(),
+            _ => return Err(self.unexpected()),
+        };
+        self.parser.next_token();
+        Ok(value)
+    }
+
+    fn integer(&mut self) -> Result<i64> {
+        let negative = self.eat_token(&Token::Minus);
+        if !negative {
+            let _ = self.eat_token(&Token::Plus);
+        }
+        let Token::Number(digits, _) = &self.parser.peek_token_ref().token else {
+            return Err(self.unexpected());
+        };
+        let signed = if negative { format!("-{digits}") } else { digits.clone() };
+        let value = signed.parse().map_err(|_| self.unexpected())?;
+        self.parser.next_token();
+        Ok(value)
+    }
+
+    fn expr(&mut self) -> Result<Expr> {
+        let expr = self.parser.parse_expr().map_err(|error| self.failure(error))?;
+        self.lower().expr(expr)
+    }
+
+    /// An expression as DEFAULT takes it: without the operators that could be mistaken for a constraint behind it.
+    fn restricted_expr(&mut self) -> Result<Expr> {
+        /// Binds weaker than comparisons and tighter than IS, whose NOT NULL would be taken for the constraint.
+        const ABOVE_IS: u8 = 40;
+        let expr = self.parser.parse_subexpr(ABOVE_IS).map_err(|error| self.failure(error))?;
+        self.lower().expr(expr)
+    }
+
+    fn query(&mut self) -> Result<tree::Query> {
+        let query = self.parser.parse_query().map_err(|error| self.failure(error))?;
+        self.lower().query(*query)
+    }
+
+    fn type_name(&mut self) -> Result<tree::TypeName> {
+        let data_type = self.parser.parse_data_type().map_err(|error| self.failure(error))?;
+        type_name::lower(data_type)
+    }
+
+    fn lower(&self) -> Lower<'a> {
+        Lower { lines: self.lines, depth: 0 }
+    }
+}
+
+/// Takes the crate's tree apart. `depth` bounds recursion here and in everything that walks the tree later.
+struct Lower<'a> {
+    lines: &'a Lines,
+    depth: usize,
+}
+
+impl Lower<'_> {
+    fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= NESTING_MAX {
+            return Err(too_deep());
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn ident(&self, ident: sqlparser::ast::Ident) -> String {
+        fold(&ident.value, ident.quote_style.is_some())
+    }
+
+    fn object_name(&self, name: sqlparser::ast::ObjectName) -> Result<tree::Name> {
+        let mut parts = Vec::with_capacity(name.0.len());
+        let mut position = 0;
+        for part in name.0 {
+            match part {
+                sqlparser::ast::ObjectNamePart::Identifier(ident) => {
+                    if parts.is_empty() {
+                        position = self.lines.position(ident.span.start);
+                    }
+                    parts.push(self.ident(ident));
+                }
+                sqlparser::ast::ObjectNamePart::Function(_) => return Err(refuse("a function as a name")),
+            }
+        }
+        Ok(tree::Name { parts, position })
+    }
+}
+
+/// 54001, in PostgreSQL's words.
+fn too_deep() -> SqlError {
+    SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")
+        .with_hint(format!("An expression or query is nested more than {NESTING_MAX} levels deep."))
+}
+
+/// Folds an identifier as PostgreSQL does: lower case unless quoted, cut at 63 bytes.
+pub(crate) fn fold(name: &str, quoted: bool) -> String {
+    let mut folded = if quoted { name.replace("\"\"", "\"") } else { name.to_lowercase() };
+    if folded.len() > NAME_BYTES_MAX {
+        let mut end = NAME_BYTES_MAX;
+        while !folded.is_char_boundary(end) {
+            end -= 1;
+        }
+        folded.truncate(end);
+    }
+    folded
+}
+
+/// 0A000 naming the feature.
+pub(crate) fn refuse(feature: impl std::fmt::Display) -> SqlError {
+    SqlError::unsupported(feature)
+}
+
+/// 0A000 if a list that we have no use for holds something.
+fn refuse_some<T>(list: &[T], feature: &str) -> Result<()> {
+    if list.is_empty() { Ok(()) } else { Err(refuse(feature)) }
+}
+
+/// 0A000 if a clause that we have no use for is there.
+fn refuse_if(there: bool, feature: &str) -> Result<()> {
+    if there { Err(refuse(feature)) } else { Ok(()) }
+}

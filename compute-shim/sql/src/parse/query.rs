@@ -1,0 +1,661 @@
+//! Queries and data changes: from the parser crate's tree into ours.
+//!
+//! Every struct of the crate is taken apart with all its fields, so a clause that this file does not know stops the
+//! build, and one that it knows and we do not support is refused by name.
+
+use super::tree::{
+    Alias, Assignment, CommonTable, ConflictTarget, Delete, Distinct, Expr, FromItem, FunctionCall, Insert,
+    JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
+    Update,
+};
+use super::{Lower, refuse, refuse_if, refuse_some};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::ast;
+
+impl Lower<'_> {
+    pub(super) fn query(&mut self, query: ast::Query) -> Result<Query> {
+        self.nested(|lower| lower.query_fields(query))
+    }
+
+    fn query_fields(&mut self, query: ast::Query) -> Result<Query> {
+        let ast::Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        if let Some(lock) = locks.first() {
+            let strength = match lock.lock_type {
+                ast::LockType::Share => "SHARE",
+                ast::LockType::Update => "UPDATE",
+            };
+            return Err(refuse(format!("SELECT FOR {strength}")));
+        }
+        refuse_if(for_clause.is_some(), "FOR XML, JSON or BROWSE")?;
+        refuse_if(settings.is_some(), "SETTINGS")?;
+        refuse_if(format_clause.is_some(), "FORMAT")?;
+        refuse_some(&pipe_operators, "a pipe operator")?;
+        let with = with.map(|with| self.with(with)).transpose()?.unwrap_or_default();
+        let mut lowered =
+            Query { with, body: self.set_expr(*body)?, order_by: Vec::new(), limit: None, offset: None };
+        if let Some(ast::OrderBy { kind, interpolate }) = order_by {
+            refuse_if(interpolate.is_some(), "INTERPOLATE")?;
+            lowered.order_by = match kind {
+                ast::OrderByKind::Expressions(items) => self.order_items(items)?,
+                ast::OrderByKind::All(_) => return Err(refuse("ORDER BY ALL")),
+            };
+        }
+        match limit_clause {
+            None => {}
+            Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
+                refuse_some(&limit_by, "LIMIT … BY")?;
+                lowered.limit = limit.map(|limit| self.expr(limit)).transpose()?;
+                lowered.offset = offset.map(|ast::Offset { value, rows: _ }| self.expr(value)).transpose()?;
+            }
+            Some(ast::LimitClause::OffsetCommaLimit { .. }) => {
+                return Err(SqlError::syntax("LIMIT #,# syntax is not supported")
+                    .with_hint("Use separate LIMIT and OFFSET clauses."));
+            }
+        }
+        if let Some(ast::Fetch { with_ties, percent, quantity }) = fetch {
+            refuse_if(with_ties, "FETCH … WITH TIES")?;
+            refuse_if(percent, "FETCH … PERCENT")?;
+            refuse_if(lowered.limit.is_some(), "LIMIT together with FETCH")?;
+            lowered.limit = Some(match quantity {
+                Some(quantity) => self.expr(quantity)?,
+                None => Expr::Number("1".to_owned()),
+            });
+        }
+        Ok(lowered)
+    }
+
+    fn with(&mut self, with: ast::With) -> Result<Vec<CommonTable>> {
+        let ast::With { with_token: _, recursive, cte_tables } = with;
+        refuse_if(recursive, "WITH RECURSIVE")?;
+        let mut tables = Vec::with_capacity(cte_tables.len());
+        for ast::Cte { alias, query, from, materialized: _, closing_paren_token: _ } in cte_tables {
+            refuse_if(from.is_some(), "FROM behind a common table")?;
+            let Alias { name, columns } = self.alias(alias)?;
+            tables.push(CommonTable { name, columns, query: self.query(*query)? });
+        }
+        Ok(tables)
+    }
+
+    fn set_expr(&mut self, body: ast::SetExpr) -> Result<QueryBody> {
+        match body {
+            ast::SetExpr::Select(select) => Ok(QueryBody::Select(Box::new(self.select(*select)?))),
+            ast::SetExpr::Query(query) => Ok(QueryBody::Nested(Box::new(self.query(*query)?))),
+            ast::SetExpr::SetOperation { left, op, set_quantifier, right } => {
+                let op = match op {
+                    ast::SetOperator::Union => SetOperator::Union,
+                    ast::SetOperator::Intersect => SetOperator::Intersect,
+                    ast::SetOperator::Except => SetOperator::Except,
+                    ast::SetOperator::Minus => {
+                        return Err(SqlError::syntax("syntax error at or near \"MINUS\""));
+                    }
+                };
+                let all = match set_quantifier {
+                    ast::SetQuantifier::All => true,
+                    ast::SetQuantifier::Distinct | ast::SetQuantifier::None => false,
+                    _ => return Err(refuse("UNION BY NAME")),
+                };
+                let left = Box::new(self.bare_query(*left)?);
+                Ok(QueryBody::SetOperation { op, all, left, right: Box::new(self.bare_query(*right)?) })
+            }
+            ast::SetExpr::Values(values) => self.values(values),
+            ast::SetExpr::Table(table) => {
+                let ast::Table { table_name, schema_name } = *table;
+                let parts = schema_name.into_iter().chain(table_name).collect();
+                Ok(QueryBody::Select(Box::new(Select {
+                    distinct: Distinct::No,
+                    items: vec![SelectItem::Wildcard],
+                    from: vec![FromItem::Table { name: Name { parts, position: 0 }, alias: None }],
+                    filter: None,
+                    group_by: Vec::new(),
+                    having: None,
+                })))
+            }
+            ast::SetExpr::Insert(_)
+            | ast::SetExpr::Update(_)
+            | ast::SetExpr::Delete(_)
+            | ast::SetExpr::Merge(_) => Err(refuse("a data-modifying statement inside a query")),
+        }
+    }
+
+    fn bare_query(&mut self, body: ast::SetExpr) -> Result<Query> {
+        self.nested(|lower| {
+            let body = lower.set_expr(body)?;
+            Ok(Query { with: Vec::new(), body, order_by: Vec::new(), limit: None, offset: None })
+        })
+    }
+
+    fn values(&mut self, values: ast::Values) -> Result<QueryBody> {
+        let ast::Values { explicit_row, value_keyword, rows } = values;
+        refuse_if(explicit_row, "VALUES ROW(…)")?;
+        refuse_if(value_keyword, "VALUE without S")?;
+        let mut lowered = Vec::with_capacity(rows.len());
+        for row in rows {
+            lowered.push(self.exprs(row.content)?);
+        }
+        Ok(QueryBody::Values(lowered))
+    }
+
+    fn select(&mut self, select: ast::Select) -> Result<Select> {
+        let ast::Select {
+            select_token: _,
+            optimizer_hints: _,
+            distinct,
+            select_modifiers,
+            top,
+            top_before_distinct: _,
+            projection,
+            exclude,
+            into,
+            from,
+            lateral_views,
+            prewhere,
+            selection,
+            connect_by,
+            group_by,
+            cluster_by,
+            distribute_by,
+            sort_by,
+            having,
+            named_window,
+            qualify,
+            window_before_qualify: _,
+            value_table_mode,
+            flavor,
+        } = select;
+        refuse_if(select_modifiers.is_some(), "a SELECT modifier")?;
+        refuse_if(top.is_some(), "TOP")?;
+        refuse_if(exclude.is_some(), "EXCLUDE")?;
+        refuse_if(into.is_some(), "SELECT INTO")?;
+        refuse_some(&lateral_views, "LATERAL VIEW")?;
+        refuse_if(prewhere.is_some(), "PREWHERE")?;
+        refuse_some(&connect_by, "CONNECT BY")?;
+        refuse_some(&cluster_by, "CLUSTER BY")?;
+        refuse_some(&distribute_by, "DISTRIBUTE BY")?;
+        refuse_some(&sort_by, "SORT BY")?;
+        refuse_some(&named_window, "WINDOW")?;
+        refuse_if(qualify.is_some(), "QUALIFY")?;
+        refuse_if(value_table_mode.is_some(), "SELECT AS VALUE")?;
+        refuse_if(!matches!(flavor, ast::SelectFlavor::Standard), "FROM before SELECT")?;
+        let group_by = match group_by {
+            ast::GroupByExpr::Expressions(exprs, modifiers) => {
+                refuse_some(&modifiers, "GROUP BY WITH ROLLUP or CUBE")?;
+                let sets = |expr: &ast::Expr| {
+                    matches!(expr, ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_))
+                };
+                refuse_if(exprs.iter().any(sets), "GROUPING SETS, CUBE or ROLLUP")?;
+                self.exprs(exprs)?
+            }
+            ast::GroupByExpr::All(_) => return Err(refuse("GROUP BY ALL")),
+        };
+        let distinct = match distinct {
+            None | Some(ast::Distinct::All) => Distinct::No,
+            Some(ast::Distinct::Distinct) => Distinct::Yes,
+            Some(ast::Distinct::On(exprs)) => Distinct::On(self.exprs(exprs)?),
+        };
+        Ok(Select {
+            distinct,
+            items: self.select_items(projection)?,
+            from: self.from_list(from)?,
+            filter: selection.map(|filter| self.expr(filter)).transpose()?,
+            group_by,
+            having: having.map(|having| self.expr(having)).transpose()?,
+        })
+    }
+
+    fn select_items(&mut self, items: Vec<ast::SelectItem>) -> Result<Vec<SelectItem>> {
+        items.into_iter().map(|item| self.select_item(item)).collect()
+    }
+
+    fn select_item(&mut self, item: ast::SelectItem) -> Result<SelectItem> {
+        match item {
+            ast::SelectItem::UnnamedExpr(expr) => {
+                Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: None })
+            }
+            ast::SelectItem::ExprWithAlias { expr, alias } => {
+                Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: Some(self.ident(alias)) })
+            }
+            ast::SelectItem::ExprWithAliases { .. } => Err(refuse("several aliases of one column")),
+            ast::SelectItem::QualifiedWildcard(
+                ast::SelectItemQualifiedWildcardKind::ObjectName(name),
+                options,
+            ) => {
+                plain_wildcard(options)?;
+                Ok(SelectItem::QualifiedWildcard(self.object_name(name)?))
+            }
+            ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::Expr(_), _) => {
+                Err(refuse("expansion of a composite value"))
+            }
+            ast::SelectItem::Wildcard(options) => {
+                plain_wildcard(options)?;
+                Ok(SelectItem::Wildcard)
+            }
+        }
+    }
+
+    fn from_list(&mut self, from: Vec<ast::TableWithJoins>) -> Result<Vec<FromItem>> {
+        from.into_iter().map(|item| self.joined(item)).collect()
+    }
+
+    fn joined(&mut self, item: ast::TableWithJoins) -> Result<FromItem> {
+        let ast::TableWithJoins { relation, joins } = item;
+        let mut left = self.factor(relation)?;
+        for ast::Join { relation, global, join_operator } in joins {
+            refuse_if(global, "GLOBAL JOIN")?;
+            let right = self.factor(relation)?;
+            let (kind, condition) = self.join_operator(join_operator)?;
+            left = FromItem::Join { kind, left: Box::new(left), right: Box::new(right), condition };
+        }
+        Ok(left)
+    }
+
+    fn join_operator(&mut self, operator: ast::JoinOperator) -> Result<(JoinKind, JoinCondition)> {
+        use ast::JoinOperator as J;
+        let (kind, constraint) = match operator {
+            J::Join(constraint) | J::Inner(constraint) => (JoinKind::Inner, constraint),
+            J::Left(constraint) | J::LeftOuter(constraint) => (JoinKind::Left, constraint),
+            J::Right(constraint) | J::RightOuter(constraint) => (JoinKind::Right, constraint),
+            J::FullOuter(constraint) => (JoinKind::Full, constraint),
+            J::CrossJoin(ast::JoinConstraint::None) => return Ok((JoinKind::Inner, JoinCondition::None)),
+            _ => return Err(refuse("this kind of join")),
+        };
+        let condition = match constraint {
+            ast::JoinConstraint::On(expr) => JoinCondition::On(self.expr(expr)?),
+            ast::JoinConstraint::Using(columns) => {
+                let mut names = Vec::with_capacity(columns.len());
+                for column in columns {
+                    names.push(self.object_name(column)?.last().to_owned());
+                }
+                JoinCondition::Using(names)
+            }
+            ast::JoinConstraint::Natural => JoinCondition::Natural,
+            ast::JoinConstraint::None => return Err(SqlError::syntax("a join without ON or USING")),
+        };
+        Ok((kind, condition))
+    }
+
+    fn alias(&mut self, alias: ast::TableAlias) -> Result<Alias> {
+        let ast::TableAlias { explicit: _, name, columns, at } = alias;
+        refuse_if(at.is_some(), "AT behind an alias")?;
+        let mut names = Vec::with_capacity(columns.len());
+        for ast::TableAliasColumnDef { name, data_type } in columns {
+            refuse_if(data_type.is_some(), "a column definition list")?;
+            names.push(self.ident(name));
+        }
+        Ok(Alias { name: self.ident(name), columns: names })
+    }
+
+    fn optional_alias(&mut self, alias: Option<ast::TableAlias>) -> Result<Option<Alias>> {
+        alias.map(|alias| self.alias(alias)).transpose()
+    }
+
+    fn factor(&mut self, factor: ast::TableFactor) -> Result<FromItem> {
+        match factor {
+            table @ ast::TableFactor::Table { .. } => self.table_factor(table),
+            ast::TableFactor::Derived { lateral, subquery, alias, sample } => {
+                refuse_if(sample.is_some(), "TABLESAMPLE")?;
+                let query = Box::new(self.query(*subquery)?);
+                Ok(FromItem::Subquery { lateral, query, alias: self.optional_alias(alias)? })
+            }
+            ast::TableFactor::Function { lateral: _, name, args, with_ordinality, alias } => {
+                let name = self.object_name(name)?;
+                self.function_factor(name, args, with_ordinality, alias)
+            }
+            ast::TableFactor::TableFunction { expr: ast::Expr::Function(function), alias } => {
+                let call = self.function_call(function)?;
+                Ok(FromItem::Function { call, ordinality: false, alias: self.optional_alias(alias)? })
+            }
+            ast::TableFactor::UNNEST {
+                alias,
+                array_exprs,
+                with_offset,
+                with_offset_alias,
+                with_ordinality,
+            } => {
+                refuse_if(with_offset || with_offset_alias.is_some(), "UNNEST WITH OFFSET")?;
+                let call = plain_call(Name::single("unnest"), self.exprs(array_exprs)?);
+                Ok(FromItem::Function {
+                    call,
+                    ordinality: with_ordinality,
+                    alias: self.optional_alias(alias)?,
+                })
+            }
+            ast::TableFactor::NestedJoin { table_with_joins, alias } => {
+                let item = self.nested(|lower| lower.joined(*table_with_joins))?;
+                match self.optional_alias(alias)? {
+                    None => Ok(item),
+                    Some(alias) => Ok(FromItem::Nested { item: Box::new(item), alias }),
+                }
+            }
+            _ => Err(refuse("this item in FROM")),
+        }
+    }
+
+    fn table_factor(&mut self, factor: ast::TableFactor) -> Result<FromItem> {
+        let ast::TableFactor::Table {
+            name,
+            alias,
+            args,
+            with_hints,
+            version,
+            with_ordinality,
+            partitions,
+            json_path,
+            sample,
+            index_hints,
+        } = factor
+        else {
+            unreachable!("called for tables only");
+        };
+        refuse_some(&with_hints, "a table hint")?;
+        refuse_if(version.is_some(), "a table version")?;
+        refuse_some(&partitions, "PARTITION")?;
+        refuse_if(json_path.is_some(), "a JSON path behind a table")?;
+        refuse_if(sample.is_some(), "TABLESAMPLE")?;
+        refuse_some(&index_hints, "an index hint")?;
+        let name = self.object_name(name)?;
+        match args {
+            Some(ast::TableFunctionArgs { args, settings }) => {
+                refuse_if(settings.is_some(), "SETTINGS")?;
+                self.function_factor(name, args, with_ordinality, alias)
+            }
+            None => {
+                refuse_if(with_ordinality, "WITH ORDINALITY behind a table")?;
+                Ok(FromItem::Table { name, alias: self.optional_alias(alias)? })
+            }
+        }
+    }
+
+    fn function_factor(
+        &mut self,
+        name: Name,
+        args: Vec<ast::FunctionArg>,
+        ordinality: bool,
+        alias: Option<ast::TableAlias>,
+    ) -> Result<FromItem> {
+        let mut arguments = Vec::with_capacity(args.len());
+        for argument in args {
+            match self.function_argument(argument)? {
+                Some(argument) => arguments.push(argument),
+                None => return Err(SqlError::syntax("syntax error at or near \"*\"")),
+            }
+        }
+        let call = plain_call(name, arguments);
+        Ok(FromItem::Function { call, ordinality, alias: self.optional_alias(alias)? })
+    }
+
+    /// INSERT, UPDATE, DELETE and queries, with a WITH clause in front of any.
+    pub(super) fn data_statement(&mut self, statement: ast::Statement) -> Result<Statement> {
+        match statement {
+            ast::Statement::Query(query) => self.query_statement(*query),
+            ast::Statement::Insert(insert) => self.insert(insert).map(Statement::Insert),
+            ast::Statement::Update(update) => self.update(update).map(Statement::Update),
+            ast::Statement::Delete(delete) => self.delete(delete).map(Statement::Delete),
+            _ => Err(refuse("this statement")),
+        }
+    }
+
+    fn query_statement(&mut self, query: ast::Query) -> Result<Statement> {
+        let changes = matches!(
+            *query.body,
+            ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_)
+        );
+        if !changes {
+            return self.query(query).map(Statement::Query);
+        }
+        let ast::Query { with, body, .. } = query;
+        let with = with.map(|with| self.with(with)).transpose()?.unwrap_or_default();
+        let (ast::SetExpr::Insert(inner) | ast::SetExpr::Update(inner) | ast::SetExpr::Delete(inner)) = *body
+        else {
+            unreachable!("matched above");
+        };
+        let mut statement = self.data_statement(inner)?;
+        match &mut statement {
+            Statement::Insert(insert) => insert.with = with,
+            Statement::Update(update) => update.with = with,
+            Statement::Delete(delete) => delete.with = with,
+            _ => return Err(refuse("this statement behind WITH")),
+        }
+        Ok(statement)
+    }
+
+    fn insert(&mut self, insert: ast::Insert) -> Result<Insert> {
+        let ast::Insert {
+            insert_token: _,
+            optimizer_hints: _,
+            or,
+            ignore,
+            into,
+            table,
+            table_alias,
+            columns,
+            overwrite,
+            source,
+            assignments,
+            partitioned,
+            after_columns,
+            has_table_keyword,
+            on,
+            returning,
+            output,
+            replace_into,
+            priority,
+            insert_alias,
+            settings,
+            format_clause,
+            multi_table_insert_type,
+            multi_table_into_clauses,
+            multi_table_when_clauses,
+            multi_table_else_clause,
+        } = insert;
+        let foreign =
+            or.is_some() || ignore || overwrite || has_table_keyword || replace_into || priority.is_some();
+        refuse_if(foreign || !into, "this form of INSERT")?;
+        refuse_some(&assignments, "INSERT … SET")?;
+        refuse_if(partitioned.is_some() || !after_columns.is_empty(), "INSERT … PARTITION")?;
+        refuse_if(output.is_some(), "OUTPUT")?;
+        refuse_if(insert_alias.is_some(), "an alias behind VALUES")?;
+        refuse_if(settings.is_some() || format_clause.is_some(), "SETTINGS or FORMAT")?;
+        refuse_if(
+            multi_table_insert_type.is_some() || multi_table_else_clause.is_some(),
+            "a multi-table INSERT",
+        )?;
+        refuse_some(&multi_table_into_clauses, "a multi-table INSERT")?;
+        refuse_some(&multi_table_when_clauses, "a multi-table INSERT")?;
+        let ast::TableObject::TableName(table) = table else {
+            return Err(refuse("INSERT into something that is not a table"));
+        };
+        let mut names = Vec::with_capacity(columns.len());
+        for column in columns {
+            names.push(self.object_name(column)?);
+        }
+        Ok(Insert {
+            with: Vec::new(),
+            table: self.object_name(table)?,
+            alias: table_alias.map(|ast::TableAliasWithoutColumns { explicit: _, alias }| self.ident(alias)),
+            columns: names,
+            source: source.map(|source| self.query(*source)).transpose()?,
+            on_conflict: on.map(|on| self.on_insert(on)).transpose()?,
+            returning: self.select_items(returning.unwrap_or_default())?,
+        })
+    }
+
+    fn on_insert(&mut self, on: ast::OnInsert) -> Result<OnConflict> {
+        let ast::OnInsert::OnConflict(ast::OnConflict { conflict_target, action }) = on else {
+            return Err(refuse("ON DUPLICATE KEY UPDATE"));
+        };
+        let target = match conflict_target {
+            None => ConflictTarget::Any,
+            Some(ast::ConflictTarget::Columns(columns)) => {
+                ConflictTarget::Columns(columns.into_iter().map(|column| self.ident(column)).collect())
+            }
+            Some(ast::ConflictTarget::OnConstraint(name)) => {
+                ConflictTarget::Constraint(self.object_name(name)?.last().to_owned())
+            }
+        };
+        let update = match action {
+            ast::OnConflictAction::DoNothing => None,
+            ast::OnConflictAction::DoUpdate(ast::DoUpdate { assignments, selection }) => {
+                Some((self.assignments(assignments)?, selection.map(|filter| self.expr(filter)).transpose()?))
+            }
+        };
+        Ok(OnConflict { target, update })
+    }
+
+    fn assignments(&mut self, assignments: Vec<ast::Assignment>) -> Result<Vec<Assignment>> {
+        let mut lowered = Vec::with_capacity(assignments.len());
+        for ast::Assignment { target, value } in assignments {
+            match target {
+                ast::AssignmentTarget::ColumnName(column) => {
+                    let column = self.object_name(column)?;
+                    lowered.push(Assignment { column, value: self.expr(value)? });
+                }
+                ast::AssignmentTarget::Tuple(columns) => self.row_assignment(columns, value, &mut lowered)?,
+            }
+        }
+        Ok(lowered)
+    }
+
+    /// `SET (a, b) = (1, 2)` is two assignments.
+    fn row_assignment(
+        &mut self,
+        columns: Vec<ast::ObjectName>,
+        value: ast::Expr,
+        lowered: &mut Vec<Assignment>,
+    ) -> Result<()> {
+        let values = match self.expr(value)? {
+            Expr::Row(values) => values,
+            Expr::Subquery(_) => return Err(refuse("assignment of a query's row to several columns")),
+            single => vec![single],
+        };
+        if values.len() != columns.len() {
+            return Err(SqlError::syntax("number of columns does not match number of values"));
+        }
+        for (column, value) in columns.into_iter().zip(values) {
+            lowered.push(Assignment { column: self.object_name(column)?, value });
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, update: ast::Update) -> Result<Update> {
+        let ast::Update {
+            update_token: _,
+            optimizer_hints: _,
+            table,
+            assignments,
+            from,
+            selection,
+            returning,
+            output,
+            or,
+            order_by,
+            limit,
+        } = update;
+        refuse_if(output.is_some() || or.is_some(), "this form of UPDATE")?;
+        refuse_some(&order_by, "UPDATE … ORDER BY")?;
+        refuse_if(limit.is_some(), "UPDATE … LIMIT")?;
+        let (table, alias) = self.target(table)?;
+        let from = match from {
+            None => Vec::new(),
+            Some(ast::UpdateTableFromKind::AfterSet(from)) => self.from_list(from)?,
+            Some(ast::UpdateTableFromKind::BeforeSet(_)) => return Err(refuse("FROM before SET")),
+        };
+        Ok(Update {
+            with: Vec::new(),
+            table,
+            alias,
+            assignments: self.assignments(assignments)?,
+            from,
+            filter: selection.map(|filter| self.expr(filter)).transpose()?,
+            returning: self.select_items(returning.unwrap_or_default())?,
+        })
+    }
+
+    /// The table that UPDATE or DELETE names.
+    fn target(&mut self, table: ast::TableWithJoins) -> Result<(Name, Option<String>)> {
+        match self.joined(table)? {
+            FromItem::Table { name, alias: None } => Ok((name, None)),
+            FromItem::Table { name, alias: Some(Alias { name: alias, columns }) } if columns.is_empty() => {
+                Ok((name, Some(alias)))
+            }
+            _ => Err(refuse("a target that is not a plain table")),
+        }
+    }
+
+    fn delete(&mut self, delete: ast::Delete) -> Result<Delete> {
+        let ast::Delete {
+            delete_token: _,
+            optimizer_hints: _,
+            tables,
+            from,
+            using,
+            selection,
+            returning,
+            output,
+            order_by,
+            limit,
+        } = delete;
+        refuse_some(&tables, "a multi-table DELETE")?;
+        refuse_if(output.is_some(), "OUTPUT")?;
+        refuse_some(&order_by, "DELETE … ORDER BY")?;
+        refuse_if(limit.is_some(), "DELETE … LIMIT")?;
+        let ast::FromTable::WithFromKeyword(mut from) = from else {
+            return Err(SqlError::syntax("DELETE without FROM"));
+        };
+        let (Some(table), true) = (from.pop(), from.is_empty()) else {
+            return Err(refuse("a multi-table DELETE"));
+        };
+        let (table, alias) = self.target(table)?;
+        Ok(Delete {
+            with: Vec::new(),
+            table,
+            alias,
+            using: self.from_list(using.unwrap_or_default())?,
+            filter: selection.map(|filter| self.expr(filter)).transpose()?,
+            returning: self.select_items(returning.unwrap_or_default())?,
+        })
+    }
+}
+
+fn plain_call(name: Name, arguments: Vec<Expr>) -> FunctionCall {
+    FunctionCall {
+        name,
+        arguments,
+        star: false,
+        distinct: false,
+        order_by: Vec::new(),
+        filter: None,
+        variadic: false,
+    }
+}
+
+/// `*` with nothing behind it.
+fn plain_wildcard(options: ast::WildcardAdditionalOptions) -> Result<()> {
+    let ast::WildcardAdditionalOptions {
+        wildcard_token: _,
+        opt_ilike,
+        opt_exclude,
+        opt_except,
+        opt_replace,
+        opt_rename,
+        opt_alias,
+    } = options;
+    let plain = opt_ilike.is_none()
+        && opt_exclude.is_none()
+        && opt_except.is_none()
+        && opt_replace.is_none()
+        && opt_rename.is_none()
+        && opt_alias.is_none();
+    refuse_if(!plain, "a clause behind *")
+}

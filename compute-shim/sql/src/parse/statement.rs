@@ -1,0 +1,604 @@
+//! Statements: queries go to the parser crate, all others have their grammar here or in `definition.rs`.
+//!
+//! Owns transaction control, settings, prepared statements, COPY and upkeep. A statement that PostgreSQL has and we
+//! have not is refused by its name; anything else is a syntax error.
+
+use super::tree::{
+    Copy, CopyOptions, CopySource, ExplainOptions, IsolationLevel, ObjectKind, SettingValue, Statement,
+    TransactionCommand, TransactionModes,
+};
+use super::{Reader, refuse};
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::tokenizer::Token;
+
+/// First words of PostgreSQL's commands that answer 0A000.
+const UNSUPPORTED: &[&str] = &[
+    "call",
+    "checkpoint",
+    "close",
+    "comment",
+    "declare",
+    "do",
+    "fetch",
+    "grant",
+    "import",
+    "listen",
+    "load",
+    "merge",
+    "move",
+    "notify",
+    "reassign",
+    "refresh",
+    "release",
+    "revoke",
+    "savepoint",
+    "security",
+    "unlisten",
+];
+
+/// One statement.
+pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
+    if reader.parser.peek_token_ref().token == Token::LParen {
+        return data(reader);
+    }
+    let Some(word) = reader.peek_word_nth(0).map(str::to_ascii_lowercase) else {
+        return Err(reader.unexpected());
+    };
+    match word.as_str() {
+        "select" | "values" | "with" | "table" | "insert" | "update" | "delete" => data(reader),
+        "create" => super::definition::create(reader),
+        "alter" => super::definition::alter(reader),
+        "drop" => drop(reader),
+        "truncate" => truncate(reader),
+        "begin" | "start" | "commit" | "end" | "rollback" | "abort" => transaction(reader, &word),
+        "set" => set(reader),
+        "reset" => reset(reader),
+        "show" => show(reader),
+        "prepare" => prepare(reader),
+        "execute" => execute(reader),
+        "deallocate" => deallocate(reader),
+        "copy" => copy(reader),
+        "vacuum" | "analyze" | "analyse" | "cluster" | "reindex" => maintenance(reader, &word),
+        "explain" => explain(reader),
+        "discard" => discard(reader),
+        "lock" => lock(reader),
+        unsupported if UNSUPPORTED.contains(&unsupported) => Err(refuse(unsupported.to_uppercase())),
+        _ => Err(reader.unexpected()),
+    }
+}
+
+/// A run of this many tokens without comma or parenthesis is refused: the parser crate would build, and drop, a chain
+/// of boxes whose recursion a worker's stack does not hold.
+const RUN_TOKENS_MAX: usize = 10_000;
+
+fn data(reader: &mut Reader<'_>) -> Result<Statement> {
+    let mut run = 0usize;
+    for nth in 0.. {
+        match reader.parser.peek_nth_token_ref(nth).token {
+            Token::EOF => break,
+            Token::Comma | Token::LParen | Token::RParen => run = 0,
+            _ => run += 1,
+        }
+        if run > RUN_TOKENS_MAX {
+            return Err(super::too_deep());
+        }
+        // Counting token by token is quadratic in the reader's skipping of blanks, so long texts are only sampled at
+        // their beginning: multi-row INSERTs are long and flat.
+        if nth > 4 * RUN_TOKENS_MAX {
+            break;
+        }
+    }
+    let statement = reader.parser.parse_statement().map_err(|error| reader.failure(error))?;
+    reader.lower().data_statement(statement)
+}
+
+fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("drop")?;
+    let kind = if reader.eat(&["table"]) {
+        ObjectKind::Table
+    } else if reader.eat(&["index"]) {
+        let _ = reader.eat(&["concurrently"]);
+        ObjectKind::Index
+    } else if reader.eat(&["sequence"]) {
+        ObjectKind::Sequence
+    } else if reader.eat(&["schema"]) {
+        ObjectKind::Schema
+    } else if reader.eat(&["view"]) {
+        ObjectKind::View
+    } else {
+        let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
+        return Err(refuse(format!("DROP {what}")));
+    };
+    let if_exists = reader.eat(&["if", "exists"]);
+    let names = reader.names()?;
+    let cascade = drop_behavior(reader);
+    Ok(Statement::Drop { kind, names, if_exists, cascade })
+}
+
+/// CASCADE, or RESTRICT which is the default.
+pub(super) fn drop_behavior(reader: &mut Reader<'_>) -> bool {
+    let cascade = reader.eat(&["cascade"]);
+    if !cascade {
+        let _ = reader.eat(&["restrict"]);
+    }
+    cascade
+}
+
+fn truncate(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("truncate")?;
+    let _ = reader.eat(&["table"]);
+    let mut tables = Vec::new();
+    loop {
+        let _ = reader.eat(&["only"]);
+        tables.push(reader.name()?);
+        let _ = reader.eat_token(&Token::Mul);
+        if !reader.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    let restart_identity = reader.eat(&["restart", "identity"]);
+    if !restart_identity {
+        let _ = reader.eat(&["continue", "identity"]);
+    }
+    // Without foreign keys there is nothing that CASCADE could reach.
+    let _ = drop_behavior(reader);
+    Ok(Statement::Truncate { tables, restart_identity })
+}
+
+fn transaction(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
+    reader.expect(word)?;
+    let (command, verb) = match word {
+        "begin" => (TransactionCommand::Begin, "BEGIN"),
+        "start" => {
+            reader.expect("transaction")?;
+            (TransactionCommand::Start, "START TRANSACTION")
+        }
+        "commit" | "end" => (TransactionCommand::Commit, "COMMIT"),
+        _ => (TransactionCommand::Rollback, "ROLLBACK"),
+    };
+    if word != "start" && !reader.eat(&["work"]) {
+        let _ = reader.eat(&["transaction"]);
+    }
+    let mut modes = TransactionModes::default();
+    match command {
+        TransactionCommand::Begin | TransactionCommand::Start => modes = transaction_modes(reader)?,
+        TransactionCommand::Commit | TransactionCommand::Rollback => {
+            if reader.eat(&["and", "chain"]) {
+                return Err(refuse("AND CHAIN"));
+            }
+            let _ = reader.eat(&["and", "no", "chain"]);
+            if reader.eat(&["prepared"]) {
+                return Err(refuse(format!("{verb} PREPARED")));
+            }
+            if reader.eat(&["to"]) {
+                return Err(refuse("ROLLBACK TO SAVEPOINT"));
+            }
+        }
+    }
+    Ok(Statement::Transaction { command, modes, verb })
+}
+
+fn transaction_modes(reader: &mut Reader<'_>) -> Result<TransactionModes> {
+    let mut modes = TransactionModes::default();
+    while !reader.at_end() {
+        if reader.eat(&["isolation", "level"]) {
+            modes.isolation = Some(isolation_level(reader)?);
+        } else if reader.eat(&["read", "only"]) {
+            modes.read_only = Some(true);
+        } else if reader.eat(&["read", "write"]) {
+            modes.read_only = Some(false);
+        } else if reader.eat(&["deferrable"]) {
+            return Err(refuse("DEFERRABLE transactions"));
+        } else if !reader.eat(&["not", "deferrable"]) {
+            return Err(reader.unexpected());
+        }
+        let _ = reader.eat_token(&Token::Comma);
+    }
+    Ok(modes)
+}
+
+fn isolation_level(reader: &mut Reader<'_>) -> Result<IsolationLevel> {
+    if reader.eat(&["read", "committed"]) || reader.eat(&["read", "uncommitted"]) {
+        Ok(IsolationLevel::ReadCommitted)
+    } else if reader.eat(&["repeatable", "read"]) {
+        Ok(IsolationLevel::RepeatableRead)
+    } else if reader.eat(&["serializable"]) {
+        Err(refuse("isolation level SERIALIZABLE"))
+    } else {
+        Err(reader.unexpected())
+    }
+}
+
+fn set(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("set")?;
+    if reader.eat(&["session", "characteristics", "as", "transaction"]) {
+        return Ok(Statement::SetTransaction { modes: transaction_modes(reader)?, session: true });
+    }
+    if reader.eat(&["transaction"]) {
+        if reader.peek_words(&["snapshot"]) {
+            return Err(refuse("SET TRANSACTION SNAPSHOT"));
+        }
+        return Ok(Statement::SetTransaction { modes: transaction_modes(reader)?, session: false });
+    }
+    let local = reader.eat(&["local"]);
+    if !local {
+        let _ = reader.eat(&["session"]);
+    }
+    for (words, feature) in [
+        (&["authorization"][..], "SET SESSION AUTHORIZATION"),
+        (&["role"], "SET ROLE"),
+        (&["constraints"], "SET CONSTRAINTS"),
+    ] {
+        if reader.peek_words(words) {
+            return Err(refuse(feature));
+        }
+    }
+    if reader.eat(&["time", "zone"]) {
+        let value = time_zone(reader)?;
+        return Ok(Statement::Set { name: "timezone".to_owned(), value, local });
+    }
+    if reader.eat(&["names"]) {
+        let value = match reader.at_end() || reader.eat(&["default"]) {
+            true => SettingValue::Default,
+            false => SettingValue::Text(reader.string()?),
+        };
+        return Ok(Statement::Set { name: "client_encoding".to_owned(), value, local });
+    }
+    let name = reader.name()?.to_string();
+    if !reader.eat_token(&Token::Eq) {
+        reader.expect("to")?;
+    }
+    Ok(Statement::Set { name, value: setting_value(reader)?, local })
+}
+
+fn time_zone(reader: &mut Reader<'_>) -> Result<SettingValue> {
+    if reader.eat(&["local"]) || reader.eat(&["default"]) {
+        return Ok(SettingValue::Default);
+    }
+    if reader.peek_words(&["interval"]) {
+        return Err(refuse("SET TIME ZONE INTERVAL"));
+    }
+    setting_value(reader)
+}
+
+fn setting_value(reader: &mut Reader<'_>) -> Result<SettingValue> {
+    if reader.eat(&["default"]) {
+        return Ok(SettingValue::Default);
+    }
+    let mut values = vec![setting_word(reader)?];
+    while reader.eat_token(&Token::Comma) {
+        values.push(setting_word(reader)?);
+    }
+    Ok(SettingValue::Text(values.join(", ")))
+}
+
+fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
+    let sign = match reader.eat_token(&Token::Minus) {
+        true => "-",
+        false => {
+            let _ = reader.eat_token(&Token::Plus);
+            ""
+        }
+    };
+    match reader.parser.peek_token_ref().token.clone() {
+        Token::Number(digits, _) => {
+            reader.parser.next_token();
+            Ok(format!("{sign}{digits}"))
+        }
+        Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) if sign.is_empty() => reader.string(),
+        Token::Word(_) if sign.is_empty() => reader.identifier(),
+        _ => Err(reader.unexpected()),
+    }
+}
+
+/// The name behind SHOW and RESET, with the spellings of SQL.
+fn setting_name(reader: &mut Reader<'_>) -> Result<String> {
+    if reader.eat(&["time", "zone"]) {
+        return Ok("timezone".to_owned());
+    }
+    if reader.eat(&["transaction", "isolation", "level"]) {
+        return Ok("transaction_isolation".to_owned());
+    }
+    if reader.eat(&["session", "authorization"]) {
+        return Ok("session_authorization".to_owned());
+    }
+    Ok(reader.name()?.to_string())
+}
+
+fn reset(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("reset")?;
+    if reader.eat(&["all"]) {
+        return Ok(Statement::Reset { name: None });
+    }
+    Ok(Statement::Reset { name: Some(setting_name(reader)?) })
+}
+
+fn show(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("show")?;
+    let name = setting_name(reader)?;
+    Ok(Statement::Show { name })
+}
+
+fn prepare(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("prepare")?;
+    if reader.peek_words(&["transaction"]) {
+        return Err(refuse("PREPARE TRANSACTION"));
+    }
+    let name = reader.identifier()?;
+    let mut types = Vec::new();
+    if reader.eat_token(&Token::LParen) {
+        types.push(reader.type_name()?);
+        while reader.eat_token(&Token::Comma) {
+            types.push(reader.type_name()?);
+        }
+        reader.expect_token(&Token::RParen)?;
+    }
+    reader.expect("as")?;
+    let statement = Box::new(data(reader)?);
+    Ok(Statement::Prepare { name, types, statement })
+}
+
+fn execute(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("execute")?;
+    let name = reader.identifier()?;
+    let mut arguments = Vec::new();
+    if reader.eat_token(&Token::LParen) {
+        arguments.push(reader.expr()?);
+        while reader.eat_token(&Token::Comma) {
+            arguments.push(reader.expr()?);
+        }
+        reader.expect_token(&Token::RParen)?;
+    }
+    Ok(Statement::Execute { name, arguments })
+}
+
+fn deallocate(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("deallocate")?;
+    let _ = reader.eat(&["prepare"]);
+    if reader.eat(&["all"]) {
+        return Ok(Statement::Deallocate { name: None, verb: "DEALLOCATE ALL" });
+    }
+    Ok(Statement::Deallocate { name: Some(reader.identifier()?), verb: "DEALLOCATE" })
+}
+
+fn copy(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("copy")?;
+    let source = if reader.eat_token(&Token::LParen) {
+        let query = reader.query()?;
+        reader.expect_token(&Token::RParen)?;
+        CopySource::Query(query)
+    } else {
+        let name = reader.name()?;
+        let columns = match reader.parser.peek_token_ref().token {
+            Token::LParen => reader.column_list()?,
+            _ => Vec::new(),
+        };
+        CopySource::Table { name, columns }
+    };
+    let from = reader.eat(&["from"]);
+    if !from {
+        reader.expect("to")?;
+    }
+    let target = if from { "stdin" } else { "stdout" };
+    if !reader.eat(&[target]) {
+        return Err(refuse("COPY with a file or program on the server"));
+    }
+    let options = copy_options(reader)?;
+    if reader.peek_words(&["where"]) {
+        return Err(refuse("COPY … WHERE"));
+    }
+    Ok(Statement::Copy(Copy { source, from, options }))
+}
+
+fn copy_options(reader: &mut Reader<'_>) -> Result<CopyOptions> {
+    let mut options = CopyOptions { delimiter: b'\t', null: "\\N".to_owned(), freeze: false, header: false };
+    let _ = reader.eat(&["with"]);
+    let parenthesised = reader.eat_token(&Token::LParen);
+    while !reader.at_end() && !reader.peek_words(&["where"]) {
+        copy_option(reader, &mut options, parenthesised)?;
+        if parenthesised {
+            if reader.eat_token(&Token::RParen) {
+                break;
+            }
+            reader.expect_token(&Token::Comma)?;
+        }
+    }
+    let null = options.null.as_bytes();
+    if null.contains(&options.delimiter) {
+        let message = "COPY delimiter must not appear in the NULL specification";
+        return Err(SqlError::new(hexalog_sql_types::SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    if null.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        let message = "COPY null representation cannot use newline or carriage return";
+        return Err(SqlError::invalid_parameter(message));
+    }
+    Ok(options)
+}
+
+fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised: bool) -> Result<()> {
+    if reader.eat(&["delimiter"]) || reader.eat(&["delimiters"]) {
+        let _ = reader.eat(&["as"]);
+        options.delimiter = delimiter(&reader.string()?)?;
+    } else if reader.eat(&["null"]) {
+        let _ = reader.eat(&["as"]);
+        options.null = reader.string()?;
+    } else if reader.eat(&["freeze"]) {
+        options.freeze = !parenthesised || boolean_option(reader)?;
+    } else if reader.eat(&["header"]) {
+        options.header = !parenthesised || boolean_option(reader)?;
+    } else if parenthesised && reader.eat(&["format"]) {
+        let format = reader.identifier()?;
+        if format != "text" {
+            return Err(refuse(format!("COPY format \"{format}\"")));
+        }
+    } else if reader.eat(&["encoding"]) {
+        let encoding = reader.string()?.to_ascii_lowercase();
+        if encoding != "utf8" && encoding != "utf-8" {
+            return Err(refuse(format!("COPY encoding \"{encoding}\"")));
+        }
+    } else if reader.peek_words(&["csv"]) || reader.peek_words(&["binary"]) {
+        return Err(refuse(format!("COPY format {}", reader.identifier()?)));
+    } else {
+        let Some(option) = reader.peek_word_nth(0).map(str::to_lowercase) else {
+            return Err(reader.unexpected());
+        };
+        let known = ["quote", "escape", "force", "force_quote", "force_not_null", "force_null", "oids"];
+        return match known.contains(&option.as_str()) {
+            true => Err(refuse(format!("COPY option \"{option}\""))),
+            false => Err(reader.unexpected()),
+        };
+    }
+    Ok(())
+}
+
+fn delimiter(text: &str) -> Result<u8> {
+    let state = hexalog_sql_types::SqlState::FEATURE_NOT_SUPPORTED;
+    let &[byte] = text.as_bytes() else {
+        return Err(SqlError::new(state, "COPY delimiter must be a single one-byte character"));
+    };
+    match byte {
+        b'\n' | b'\r' => {
+            Err(SqlError::invalid_parameter("COPY delimiter cannot be newline or carriage return"))
+        }
+        b'\\' | b'.' | b'a'..=b'z' | b'0'..=b'9' => {
+            Err(SqlError::invalid_parameter(format!("COPY delimiter cannot be \"{text}\"")))
+        }
+        byte => Ok(byte),
+    }
+}
+
+/// An option in parentheses: a word or number for yes or no, or nothing, which means yes.
+fn boolean_option(reader: &mut Reader<'_>) -> Result<bool> {
+    if matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
+        return Ok(true);
+    }
+    let word = setting_word(reader)?;
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "on" | "1" => Ok(true),
+        "false" | "off" | "0" => Ok(false),
+        "match" => Err(refuse("COPY option HEADER MATCH")),
+        other => Err(SqlError::syntax(format!("\"{other}\" is not a Boolean value"))),
+    }
+}
+
+/// VACUUM, ANALYZE, CLUSTER and REINDEX: options are checked for shape, the tables must exist, and nothing is done:
+/// storage collects garbage by itself, and there are no statistics to gather yet.
+fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
+    reader.expect(word)?;
+    let verb = match word {
+        "vacuum" => "VACUUM",
+        "analyze" | "analyse" => "ANALYZE",
+        "cluster" => return Err(refuse("CLUSTER")),
+        _ => return Err(refuse("REINDEX")),
+    };
+    if reader.eat_token(&Token::LParen) {
+        loop {
+            let _ = reader.identifier()?;
+            if !matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
+                let _ = setting_word(reader)?;
+            }
+            if !reader.eat_token(&Token::Comma) {
+                break;
+            }
+        }
+        reader.expect_token(&Token::RParen)?;
+    }
+    for option in ["full", "freeze", "verbose", "analyze", "analyse"] {
+        let _ = reader.eat(&[option]);
+    }
+    let mut tables = Vec::new();
+    while !reader.at_end() {
+        tables.push(reader.name()?);
+        if reader.parser.peek_token_ref().token == Token::LParen {
+            let _ = reader.column_list()?;
+        }
+        if !reader.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    Ok(Statement::Maintenance { verb, tables, outside_transaction: word == "vacuum" })
+}
+
+fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("explain")?;
+    let mut options = ExplainOptions::default();
+    if reader.eat_token(&Token::LParen) {
+        loop {
+            let name = reader.identifier()?;
+            if name == "format" {
+                let format = setting_word(reader)?.to_ascii_lowercase();
+                if format != "text" {
+                    return Err(refuse(format!("EXPLAIN format {format}")));
+                }
+            } else {
+                let on = boolean_option(reader)?;
+                match name.as_str() {
+                    "analyze" => options.analyze = on,
+                    "costs" => options.costs_off = !on,
+                    "verbose" | "buffers" | "timing" | "summary" | "settings" | "wal" => {}
+                    other => {
+                        return Err(SqlError::syntax(format!("unrecognized EXPLAIN option \"{other}\"")));
+                    }
+                }
+            }
+            if !reader.eat_token(&Token::Comma) {
+                break;
+            }
+        }
+        reader.expect_token(&Token::RParen)?;
+    } else {
+        options.analyze = reader.eat(&["analyze"]);
+        let _ = reader.eat(&["verbose"]);
+    }
+    if options.analyze {
+        return Err(refuse("EXPLAIN ANALYZE"));
+    }
+    let statement = Box::new(data(reader)?);
+    Ok(Statement::Explain { statement, options })
+}
+
+fn discard(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("discard")?;
+    match reader.identifier()?.as_str() {
+        "all" => Ok(Statement::Discard { all: true }),
+        "plans" | "sequences" | "temp" | "temporary" => Ok(Statement::Discard { all: false }),
+        _ => Err(reader.unexpected()),
+    }
+}
+
+fn lock(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("lock")?;
+    let _ = reader.eat(&["table"]);
+    let _ = reader.eat(&["only"]);
+    let tables = reader.names()?;
+    let mut mode = RelationLockMode::AccessExclusive;
+    if reader.eat(&["in"]) {
+        mode = lock_mode(reader)?;
+        reader.expect("mode")?;
+    }
+    if reader.eat(&["nowait"]) {
+        return Err(refuse("LOCK … NOWAIT"));
+    }
+    Ok(Statement::Lock { tables, mode })
+}
+
+fn lock_mode(reader: &mut Reader<'_>) -> Result<RelationLockMode> {
+    use RelationLockMode as M;
+    for (words, mode) in [
+        (&["access", "share"][..], M::AccessShare),
+        (&["row", "share"], M::RowShare),
+        (&["row", "exclusive"], M::RowExclusive),
+        (&["share", "update", "exclusive"], M::ShareUpdateExclusive),
+        (&["share", "row", "exclusive"], M::ShareRowExclusive),
+        (&["share"], M::Share),
+        (&["exclusive"], M::Exclusive),
+        (&["access", "exclusive"], M::AccessExclusive),
+    ] {
+        if reader.eat(words) {
+            return Ok(mode);
+        }
+    }
+    Err(reader.unexpected())
+}

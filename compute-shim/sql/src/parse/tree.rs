@@ -1,0 +1,615 @@
+//! The syntax tree that the binder reads: PostgreSQL's statements as far as they are supported.
+//!
+//! Owns the tree's types. Whatever the parser crate can express and this tree cannot is refused while the tree is
+//! built (see `query.rs`, `expression.rs`), so no clause is ever dropped in silence. Identifiers are folded already.
+
+/// A possibly qualified name with the character position of its first part (1-based, 0 unknown).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub parts: Vec<String>,
+    pub position: u32,
+}
+
+impl Name {
+    pub(crate) fn single(name: &str) -> Name {
+        Name { parts: vec![name.to_owned()], position: 0 }
+    }
+
+    /// The last part.
+    pub(crate) fn last(&self) -> &str {
+        self.parts.last().expect("a name has at least one part")
+    }
+
+    /// The part before the last: the schema of a relation.
+    pub(crate) fn qualifier(&self) -> Option<&str> {
+        self.parts.len().checked_sub(2).map(|at| self.parts[at].as_str())
+    }
+}
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.parts.join("."))
+    }
+}
+
+/// A type as written: name, modifiers, array or not.
+#[derive(Clone, Debug)]
+pub(crate) struct TypeName {
+    /// `pg_catalog` or nothing; other schemas have no types.
+    pub schema: Option<String>,
+    /// Folded name as `type_from_name` takes it.
+    pub name: String,
+    pub modifiers: Vec<i64>,
+    pub array: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Expr {
+    Null,
+    Bool(bool),
+    Number(String),
+    /// A quoted literal of no type yet.
+    Text {
+        value: String,
+        position: u32,
+    },
+    Parameter {
+        number: usize,
+        position: u32,
+    },
+    Column(Name),
+    Default,
+    Function(Box<FunctionCall>),
+    /// A function that is written without parentheses, such as `CURRENT_USER`.
+    Keyword {
+        name: String,
+    },
+    Unary {
+        op: OperatorName,
+        operand: Box<Expr>,
+    },
+    Binary {
+        op: OperatorName,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    IsNull {
+        operand: Box<Expr>,
+        negated: bool,
+    },
+    /// IS [NOT] TRUE, FALSE, UNKNOWN; `None` is UNKNOWN.
+    IsBool {
+        operand: Box<Expr>,
+        value: Option<bool>,
+        negated: bool,
+    },
+    IsDistinct {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    InList {
+        operand: Box<Expr>,
+        list: Vec<Expr>,
+        negated: bool,
+    },
+    InQuery {
+        operand: Box<Expr>,
+        query: Box<Query>,
+        negated: bool,
+    },
+    Exists(Box<Query>),
+    Between {
+        operand: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+        negated: bool,
+    },
+    Like {
+        operand: Box<Expr>,
+        pattern: Box<Expr>,
+        escape: Option<Box<Expr>>,
+        kind: LikeKind,
+        negated: bool,
+    },
+    AnyAll {
+        left: Box<Expr>,
+        op: OperatorName,
+        right: AnyAllSource,
+        all: bool,
+    },
+    Cast {
+        operand: Box<Expr>,
+        target: TypeName,
+    },
+    AtTimeZone {
+        operand: Box<Expr>,
+        zone: Box<Expr>,
+    },
+    Case {
+        operand: Option<Box<Expr>>,
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    Subquery(Box<Query>),
+    Array(Vec<Expr>),
+    ArrayQuery(Box<Query>),
+    Row(Vec<Expr>),
+    Subscript {
+        operand: Box<Expr>,
+        subscripts: Vec<Expr>,
+    },
+    Collate {
+        operand: Box<Expr>,
+        collation: Name,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LikeKind {
+    Like,
+    ILike,
+    Similar,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AnyAllSource {
+    Array(Box<Expr>),
+    Query(Box<Query>),
+}
+
+/// An operator's symbol; `OPERATOR(pg_catalog.~)` keeps no schema, since only `pg_catalog` has operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OperatorName(pub String);
+
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionCall {
+    pub name: Name,
+    pub arguments: Vec<Expr>,
+    /// `f(*)`.
+    pub star: bool,
+    pub distinct: bool,
+    pub order_by: Vec<OrderItem>,
+    pub filter: Option<Expr>,
+    pub variadic: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    pub with: Vec<CommonTable>,
+    pub body: QueryBody,
+    pub order_by: Vec<OrderItem>,
+    pub limit: Option<Expr>,
+    pub offset: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CommonTable {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub query: Query,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum QueryBody {
+    Select(Box<Select>),
+    Values(Vec<Vec<Expr>>),
+    SetOperation { op: SetOperator, all: bool, left: Box<Query>, right: Box<Query> },
+    Nested(Box<Query>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetOperator {
+    Union,
+    Intersect,
+    Except,
+}
+
+impl SetOperator {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            SetOperator::Union => "UNION",
+            SetOperator::Intersect => "INTERSECT",
+            SetOperator::Except => "EXCEPT",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Select {
+    pub distinct: Distinct,
+    pub items: Vec<SelectItem>,
+    pub from: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub group_by: Vec<Expr>,
+    pub having: Option<Expr>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Distinct {
+    No,
+    Yes,
+    On(Vec<Expr>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum SelectItem {
+    Expr { expr: Expr, alias: Option<String> },
+    Wildcard,
+    QualifiedWildcard(Name),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct OrderItem {
+    pub expr: Expr,
+    pub descending: bool,
+    /// As written; the default depends on the direction.
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Alias {
+    pub name: String,
+    pub columns: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum FromItem {
+    Table {
+        name: Name,
+        alias: Option<Alias>,
+    },
+    Subquery {
+        lateral: bool,
+        query: Box<Query>,
+        alias: Option<Alias>,
+    },
+    Function {
+        call: FunctionCall,
+        ordinality: bool,
+        alias: Option<Alias>,
+    },
+    Join {
+        kind: JoinKind,
+        left: Box<FromItem>,
+        right: Box<FromItem>,
+        condition: JoinCondition,
+    },
+    /// A join in parentheses with an alias over both sides.
+    Nested {
+        item: Box<FromItem>,
+        alias: Alias,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinKind {
+    Inner,
+    Left,
+    Right,
+    Full,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum JoinCondition {
+    /// CROSS JOIN.
+    None,
+    On(Expr),
+    Using(Vec<String>),
+    Natural,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Insert {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub columns: Vec<Name>,
+    /// `None` is DEFAULT VALUES.
+    pub source: Option<Query>,
+    pub on_conflict: Option<OnConflict>,
+    pub returning: Vec<SelectItem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct OnConflict {
+    pub target: ConflictTarget,
+    /// `None` is DO NOTHING.
+    pub update: Option<(Vec<Assignment>, Option<Expr>)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ConflictTarget {
+    Any,
+    Columns(Vec<String>),
+    Constraint(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Assignment {
+    pub column: Name,
+    pub value: Expr,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub assignments: Vec<Assignment>,
+    pub from: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub returning: Vec<SelectItem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Delete {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub using: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub returning: Vec<SelectItem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnDefinition {
+    pub name: String,
+    pub type_name: TypeName,
+    pub constraints: Vec<NamedConstraint<ColumnConstraint>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NamedConstraint<T> {
+    pub name: Option<String>,
+    pub constraint: T,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ColumnConstraint {
+    Null,
+    NotNull,
+    Default(Expr),
+    PrimaryKey(Vec<StorageParameter>),
+    Unique(Vec<StorageParameter>),
+    Check(Expr),
+    Identity { always: bool, options: Vec<SequenceOption> },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum TableConstraint {
+    PrimaryKey { columns: Vec<String>, parameters: Vec<StorageParameter> },
+    Unique { columns: Vec<String>, parameters: Vec<StorageParameter> },
+    Check(Expr),
+}
+
+/// `fillfactor=90`; the value as text, `None` where only the name was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StorageParameter {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SequenceOption {
+    Increment(i64),
+    MinValue(Option<i64>),
+    MaxValue(Option<i64>),
+    Start(i64),
+    Restart(Option<i64>),
+    Cache(i64),
+    Cycle(bool),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateTable {
+    pub name: Name,
+    pub if_not_exists: bool,
+    pub columns: Vec<ColumnDefinition>,
+    pub constraints: Vec<NamedConstraint<TableConstraint>>,
+    pub parameters: Vec<StorageParameter>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct IndexElement {
+    pub column: String,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateIndex {
+    pub name: Option<String>,
+    pub table: Name,
+    pub unique: bool,
+    pub concurrently: bool,
+    pub if_not_exists: bool,
+    pub elements: Vec<IndexElement>,
+    pub parameters: Vec<StorageParameter>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AlterTableAction {
+    AddConstraint(NamedConstraint<TableConstraint>),
+    AddColumn { definition: ColumnDefinition, if_not_exists: bool },
+    DropColumn { name: String, if_exists: bool, cascade: bool },
+    DropConstraint { name: String, if_exists: bool },
+    RenameTable(String),
+    RenameColumn { from: String, to: String },
+    SetDefault { column: String, value: Option<Expr> },
+    SetNotNull { column: String, not_null: bool },
+    SetParameters(Vec<StorageParameter>),
+    OwnerTo(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    Table,
+    Index,
+    Sequence,
+    Schema,
+    View,
+}
+
+impl ObjectKind {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            ObjectKind::Table => "table",
+            ObjectKind::Index => "index",
+            ObjectKind::Sequence => "sequence",
+            ObjectKind::Schema => "schema",
+            ObjectKind::View => "view",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IsolationLevel {
+    ReadCommitted,
+    RepeatableRead,
+}
+
+/// What BEGIN, SET TRANSACTION and the like may say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TransactionModes {
+    pub isolation: Option<IsolationLevel>,
+    pub read_only: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionCommand {
+    Begin,
+    Start,
+    Commit,
+    Rollback,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Copy {
+    pub source: CopySource,
+    pub from: bool,
+    pub options: CopyOptions,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum CopySource {
+    Table { name: Name, columns: Vec<String> },
+    Query(Query),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopyOptions {
+    pub delimiter: u8,
+    pub null: String,
+    pub freeze: bool,
+    pub header: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum SettingValue {
+    Default,
+    /// The values as text, joined by `, ` where several were written.
+    Text(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Statement {
+    Query(Query),
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+    CreateTable(CreateTable),
+    CreateTableAs {
+        name: Name,
+        if_not_exists: bool,
+        columns: Vec<String>,
+        query: Query,
+        with_data: bool,
+    },
+    CreateIndex(CreateIndex),
+    CreateSchema {
+        name: String,
+        if_not_exists: bool,
+    },
+    CreateSequence {
+        name: Name,
+        if_not_exists: bool,
+        options: Vec<SequenceOption>,
+        small: Option<TypeName>,
+    },
+    AlterTable {
+        name: Name,
+        if_exists: bool,
+        actions: Vec<AlterTableAction>,
+    },
+    Drop {
+        kind: ObjectKind,
+        names: Vec<Name>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    Truncate {
+        tables: Vec<Name>,
+        restart_identity: bool,
+    },
+    Transaction {
+        command: TransactionCommand,
+        modes: TransactionModes,
+        verb: &'static str,
+    },
+    SetTransaction {
+        modes: TransactionModes,
+        session: bool,
+    },
+    Set {
+        name: String,
+        value: SettingValue,
+        local: bool,
+    },
+    Reset {
+        name: Option<String>,
+    },
+    Show {
+        name: String,
+    },
+    Prepare {
+        name: String,
+        types: Vec<TypeName>,
+        statement: Box<Statement>,
+    },
+    Execute {
+        name: String,
+        arguments: Vec<Expr>,
+    },
+    Deallocate {
+        name: Option<String>,
+        verb: &'static str,
+    },
+    Copy(Copy),
+    /// VACUUM, ANALYZE and other upkeep that this storage does by itself.
+    Maintenance {
+        verb: &'static str,
+        tables: Vec<Name>,
+        outside_transaction: bool,
+    },
+    Explain {
+        statement: Box<Statement>,
+        options: ExplainOptions,
+    },
+    Discard {
+        all: bool,
+    },
+    Lock {
+        tables: Vec<Name>,
+        mode: hexalog_engine::RelationLockMode,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ExplainOptions {
+    pub analyze: bool,
+    pub costs_off: bool,
+}

@@ -1,0 +1,158 @@
+//! Types as written in a statement.
+//!
+//! Owns the way from the parser crate's enum of every dialect's types to a name that `type_from_name` knows, with
+//! its modifiers and array brackets. Never decides whether the type exists.
+
+use super::tree::TypeName;
+use super::{fold, refuse};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectNamePart, TimezoneInfo,
+};
+
+/// A plain name.
+fn named(name: &str) -> TypeName {
+    TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false }
+}
+
+fn with(name: &str, modifiers: impl IntoIterator<Item = u64>) -> Result<TypeName> {
+    let mut type_name = named(name);
+    for modifier in modifiers {
+        type_name.modifiers.push(i64::try_from(modifier).map_err(|_| too_large())?);
+    }
+    Ok(type_name)
+}
+
+fn too_large() -> SqlError {
+    SqlError::invalid_parameter("invalid type modifier")
+}
+
+fn char_length(length: Option<CharacterLength>) -> Result<Option<u64>> {
+    match length {
+        None => Ok(None),
+        Some(CharacterLength::IntegerLength { length, unit: None }) => Ok(Some(length)),
+        Some(CharacterLength::IntegerLength { unit: Some(unit), .. }) => {
+            Err(refuse(format!("a character length in {unit}")))
+        }
+        Some(CharacterLength::Max) => Err(SqlError::syntax("syntax error at or near \"max\"")),
+    }
+}
+
+fn exact(name: &str, info: ExactNumberInfo) -> Result<TypeName> {
+    let mut type_name = named(name);
+    match info {
+        ExactNumberInfo::None => {}
+        ExactNumberInfo::Precision(precision) => {
+            type_name.modifiers.push(i64::try_from(precision).map_err(|_| too_large())?);
+        }
+        ExactNumberInfo::PrecisionAndScale(precision, scale) => {
+            type_name.modifiers.push(i64::try_from(precision).map_err(|_| too_large())?);
+            type_name.modifiers.push(scale);
+        }
+    }
+    Ok(type_name)
+}
+
+/// `float(n)` chooses a width by its bits.
+fn float(info: ExactNumberInfo) -> Result<TypeName> {
+    match info {
+        ExactNumberInfo::None => Ok(named("float8")),
+        ExactNumberInfo::Precision(0) => {
+            Err(SqlError::invalid_parameter("precision for type float must be at least 1 bit"))
+        }
+        ExactNumberInfo::Precision(1..=24) => Ok(named("float4")),
+        ExactNumberInfo::Precision(25..=53) => Ok(named("float8")),
+        ExactNumberInfo::Precision(_) => {
+            Err(SqlError::invalid_parameter("precision for type float must be less than 54 bits"))
+        }
+        ExactNumberInfo::PrecisionAndScale(..) => Err(SqlError::syntax("syntax error at or near \",\"")),
+    }
+}
+
+/// A width behind an integer type is another dialect's.
+fn no_width(name: &str, width: Option<u64>) -> Result<TypeName> {
+    match width {
+        None => Ok(named(name)),
+        Some(_) => Err(SqlError::syntax("syntax error at or near \"(\"")),
+    }
+}
+
+fn zoned(base: &str, precision: Option<u64>, zone: &TimezoneInfo) -> Result<TypeName> {
+    let name = match zone {
+        TimezoneInfo::None | TimezoneInfo::WithoutTimeZone => base.to_owned(),
+        TimezoneInfo::WithTimeZone | TimezoneInfo::Tz => format!("{base}tz"),
+    };
+    with(&name, precision)
+}
+
+/// Brings one type into the tree.
+pub(super) fn lower(data_type: DataType) -> Result<TypeName> {
+    match data_type {
+        DataType::Character(length) | DataType::Char(length) => {
+            with("bpchar", [char_length(length)?.unwrap_or(1)])
+        }
+        DataType::CharacterVarying(length) | DataType::CharVarying(length) | DataType::Varchar(length) => {
+            with("varchar", char_length(length)?)
+        }
+        DataType::Uuid => Ok(named("uuid")),
+        DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => exact("numeric", info),
+        DataType::Float(info) => float(info),
+        DataType::Int2(width) | DataType::SmallInt(width) => no_width("int2", width),
+        DataType::Int(width) | DataType::Int4(width) | DataType::Integer(width) => no_width("int4", width),
+        DataType::Int8(width) | DataType::BigInt(width) => no_width("int8", width),
+        DataType::Float4 | DataType::Real => Ok(named("float4")),
+        DataType::Float8 | DataType::DoublePrecision => Ok(named("float8")),
+        DataType::Bool | DataType::Boolean => Ok(named("bool")),
+        DataType::Date => Ok(named("date")),
+        DataType::Time(precision, zone) => zoned("time", precision, &zone),
+        DataType::Timestamp(precision, zone) => zoned("timestamp", precision, &zone),
+        DataType::Interval { fields: None, precision } => with("interval", precision),
+        DataType::Interval { fields: Some(_), .. } => Err(refuse("interval with a field list")),
+        DataType::JSON => Ok(named("json")),
+        DataType::JSONB => Ok(named("jsonb")),
+        DataType::Regclass => Ok(named("regclass")),
+        DataType::Text => Ok(named("text")),
+        DataType::Bytea => Ok(named("bytea")),
+        DataType::Bit(length) => with("bit", length),
+        DataType::BitVarying(length) | DataType::VarBit(length) => with("varbit", length),
+        DataType::TsVector => Ok(named("tsvector")),
+        DataType::TsQuery => Ok(named("tsquery")),
+        DataType::Trigger => Ok(named("trigger")),
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::Qualified(element, _),
+        ) => Ok(TypeName { array: true, ..lower(*element)? }),
+        DataType::Custom(name, modifiers) => custom(name, &modifiers),
+        other => Err(SqlError::undefined_object("type", &other.to_string().to_lowercase())),
+    }
+}
+
+fn custom(name: sqlparser::ast::ObjectName, modifiers: &[String]) -> Result<TypeName> {
+    let mut parts = Vec::new();
+    for part in name.0 {
+        match part {
+            ObjectNamePart::Identifier(ident) => {
+                let quoted = ident.quote_style.is_some();
+                let folded = fold(&ident.value, quoted);
+                // Only the parser knows whether "char" was quoted, and the two are different types.
+                parts.push(if quoted && folded == "char" { "\"char\"".to_owned() } else { folded });
+            }
+            ObjectNamePart::Function(_) => return Err(refuse("a function as a type")),
+        }
+    }
+    let mut type_name = named(&parts.pop().expect("a name has a part"));
+    type_name.schema = parts.pop();
+    if type_name.schema.is_some() && type_name.name == "char" {
+        type_name.name = "\"char\"".to_owned();
+    }
+    for modifier in modifiers {
+        let value = modifier.parse().map_err(|_| SqlError::invalid_parameter("invalid type modifier"))?;
+        type_name.modifiers.push(value);
+    }
+    match type_name.name.as_str() {
+        "char" if type_name.modifiers.is_empty() => type_name.modifiers.push(1),
+        "decimal" | "dec" => type_name.name = "numeric".to_owned(),
+        _ => {}
+    }
+    Ok(type_name)
+}
