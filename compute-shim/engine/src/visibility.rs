@@ -43,12 +43,7 @@ impl Access<'_> {
     }
 
     /// Goes one version back. False: there is none, the row was inserted by this one.
-    fn step_back(
-        &mut self,
-        txn: &mut Transaction,
-        header: &mut RowHeader,
-        body: &mut Vec<u8>,
-    ) -> Step<bool> {
+    fn step_back(&mut self, txn: &mut Transaction, header: &mut RowHeader, body: &mut Vec<u8>) -> Step<bool> {
         let mut record = std::mem::take(&mut txn.undo_buffer);
         let version = header.version;
         let found = self.undo_record(version.tx_id.stream(), version.undo, &mut record);

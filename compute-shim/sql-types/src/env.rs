@@ -73,3 +73,30 @@ impl EvalEnv<'static> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datum::Datum;
+    use crate::text;
+    use crate::types::Typmod;
+
+    #[test]
+    fn registry_values() {
+        let env = EvalEnv::without_session();
+        for (given, oid, printed) in [
+            ("int4", 23, "integer"),
+            ("23", 23, "integer"),
+            ("-", 0, "-"),
+            ("text[]", 1009, "text[]"),
+            ("9", 9, "9"),
+        ] {
+            let value = text::input(&env, TypeId::REGTYPE, Typmod::NONE, given).expect(given);
+            assert!(matches!(value, Datum::Oid(found) if found == oid), "{given}: {value:?}");
+            assert_eq!(text::output_string(&env, TypeId::REGTYPE, &value), printed);
+        }
+        let error =
+            text::input(&env, TypeId::REGCLASS, Typmod::NONE, "pg_class").expect_err("no catalog here");
+        assert_eq!(error.to_string(), "ERROR 0A000: looking up regclass values here is not supported");
+    }
+}

@@ -131,6 +131,13 @@ impl Builder {
         }
         self.seen.push(unit);
         let (whole, fraction) = amount.signed();
+        if unit == Unit::Second && fraction != 0.0 {
+            // A fraction of a second takes the place of the smaller units.
+            if self.seen.iter().any(|unit| matches!(unit, Unit::Millisecond | Unit::Microsecond)) {
+                return Err(Fault::Syntax);
+            }
+            self.seen.extend([Unit::Millisecond, Unit::Microsecond]);
+        }
         let time = |builder: &mut Builder, us: i64| {
             builder.add_us(whole, us)?;
             builder.add_us_fraction(fraction, us)

@@ -6,7 +6,7 @@
 use super::calendar::{Civil, days_from_civil, days_in_month};
 use super::token::{Token, tokens};
 use super::zone::abbreviation_offset;
-use super::{Date, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef};
+use super::{Date, Timestamp, Timestamptz, US_PER_DAY, US_PER_SECOND, ZoneRef};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 
@@ -216,21 +216,17 @@ fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
     match word {
         "infinity" | "+infinity" => Some(Reading::Infinite(true)),
         "-infinity" => Some(Reading::Infinite(false)),
-        "epoch" => Some(Reading::Instant(Timestamptz(-i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY)))
-            .map(|instant| if env.time_zone.name() == "UTC" { instant } else { epoch_local(instant) }),
+        // 1970-01-01 00:00 UTC for timestamptz and the same digits for the other types, which do not heed the zone.
+        "epoch" => {
+            let civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, us: 0 };
+            Some(Reading::Fields(civil, Some(ZoneRef::Fixed(0))))
+        }
         "now" => Some(Reading::Instant(env.transaction_timestamp)),
         "today" => day(0),
         "tomorrow" => day(1),
         "yesterday" => day(-1),
         _ => None,
     }
-}
-
-/// `epoch` is 1970-01-01 00:00 UTC for `timestamptz` and the same digits for types without a zone; the latter case is told
-/// apart by fields with a zone, which only `timestamptz` heeds.
-fn epoch_local(_: Reading) -> Reading {
-    let civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, us: 0 };
-    Reading::Fields(civil, Some(ZoneRef::Fixed(0)))
 }
 
 /// Digits as a number, `None` beyond `i32`.
@@ -320,6 +316,7 @@ impl Builder {
         else {
             return Err(Fault::Syntax);
         };
+        check_clock(hour, minute, second, us)?;
         self.time = Some((hour, minute, second, us));
         Ok(())
     }
@@ -389,7 +386,7 @@ impl Builder {
         }
         // Beside a month's name: a long number or the second one is the year.
         if digits.len() > 2 || self.day.is_some() {
-            if self.year.is_some() {
+            if self.year.is_some() || digits.len() > 5 {
                 return Err(Fault::Syntax);
             }
             return self.set_year(digits);
@@ -456,6 +453,9 @@ impl Builder {
         let Some((year, digits)) = self.year else {
             return Err(Fault::Syntax);
         };
+        if self.iso_time && self.time.is_none() {
+            return Err(Fault::Syntax);
+        }
         let year = if self.julian { year } else { full_year(year, digits, self.before_christ)? };
         let (month, day) = match (self.day_of_year, self.month, self.day) {
             (Some(day_of_year), _, _) => {
@@ -483,12 +483,18 @@ impl Builder {
             }
             hour = hour % 12 + if afternoon { 12 } else { 0 };
         }
-        let whole_day = hour == 24 && minute == 0 && second == 0 && us == 0;
-        if minute > 59 || second > 60 || i64::from(us) > US_PER_SECOND || (hour > 23 && !whole_day) {
-            return Err(Fault::Field);
-        }
+        check_clock(hour, minute, second, us)?;
         Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone))
     }
+}
+
+/// 24:00:00 is the next midnight and a second of 60 the next minute, but nothing lies beyond the day's end.
+fn check_clock(hour: i32, minute: i32, second: i32, us: i32) -> Result<(), Fault> {
+    if hour > 24 || minute > 59 || second > 60 {
+        return Err(Fault::Field);
+    }
+    let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+    if seconds * US_PER_SECOND + i64::from(us) > US_PER_DAY { Err(Fault::Field) } else { Ok(()) }
 }
 
 /// A two-digit year is of 1970 to 2069; a year before Christ counts down from 0.
@@ -511,7 +517,7 @@ fn zone(word: &str) -> Result<ZoneRef, Fault> {
     }
     match ZoneRef::from_name(word) {
         Ok(zone) => Ok(zone),
-        Err(error) if word.contains(['/', '_']) => Err(Fault::Error(error)),
+        Err(error) if word.contains(['/', '_', '-', '+']) => Err(Fault::Error(error)),
         Err(_) => Err(Fault::Syntax),
     }
 }

@@ -96,18 +96,23 @@ impl Scanner<'_> {
 
     /// A word; with separators behind it a zone's name, or a date that begins with a month's name.
     fn word(&mut self) -> Token {
-        let mut text = self.take(|byte| byte.is_ascii_lowercase()).to_owned();
+        let text = self.take(|byte| byte.is_ascii_lowercase()).to_owned();
         match self.peek() {
             Some(delimiter @ (b'-' | b'/' | b'.')) if super::parse::month(&text).is_some() => {
                 self.date(text, delimiter)
             }
-            Some(b'/' | b'_') => {
-                text += self
-                    .take(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+'));
-                Token::Word(text)
-            }
+            Some(b'/' | b'_') => self.zone_name(text),
+            // A POSIX zone such as UTC-5; but T alone begins a time.
+            Some(b'+' | b'-') if text != "t" => self.zone_name(text),
             _ => Token::Word(text),
         }
+    }
+
+    /// The rest of a zone's name.
+    fn zone_name(&mut self, mut text: String) -> Token {
+        text += self
+            .take(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+' | b':'));
+        Token::Word(text)
     }
 
     /// A signed number or offset, or a signed word (`-infinity`).

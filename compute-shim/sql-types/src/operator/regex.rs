@@ -50,6 +50,9 @@ fn build(pattern: &str, ignore_case: bool) -> Result<Regex> {
     let translated = translate(pattern, ignore_case)?;
     Regex::new(&translated).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
+        error if error.to_string().contains("invalid character class range") => {
+            invalid("invalid character range")
+        }
         _ => invalid(reason(pattern)),
     })
 }
@@ -105,7 +108,8 @@ fn translate(pattern: &str, ignore_case: bool) -> Result<String> {
         }
         _ => rest,
     };
-    let mut translator = Translator { rest: rest.chars().peekable(), out: flags };
+    let mut translator =
+        Translator { rest: rest.chars().peekable(), out: flags, previous: Previous::Nothing };
     translator.run()?;
     Ok(translator.out)
 }
@@ -133,25 +137,113 @@ fn options_flags(options: &str, ignore_case: bool) -> Result<String> {
     Ok(flags)
 }
 
+/// Names of character classes.
+const CLASSES: &[&str] = &[
+    "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
+    "xdigit", "word",
+];
+
+/// Largest count in a bound.
+const REPETITIONS_MAX: u32 = 255;
+
+/// What a quantifier would apply to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Previous {
+    /// The beginning, an anchor or an alternative's bar: nothing.
+    Nothing,
+    /// An atom.
+    Atom,
+    /// A quantifier, which may still be made non-greedy.
+    Quantifier,
+}
+
 struct Translator<'a> {
     rest: Peekable<Chars<'a>>,
     out: String,
+    previous: Previous,
 }
 
 impl Translator<'_> {
     fn run(&mut self) -> Result<()> {
         while let Some(character) = self.rest.next() {
+            let mut now = Previous::Atom;
             match character {
-                '\\' => self.escape()?,
+                '\\' => now = self.escape()?,
                 '[' => self.bracket()?,
-                '(' if self.rest.peek() == Some(&'?') => self.group()?,
+                '(' => {
+                    if self.rest.peek() == Some(&'?') {
+                        self.group()?;
+                    } else {
+                        self.out.push('(');
+                    }
+                    now = Previous::Nothing;
+                }
+                '*' | '+' | '?' => now = self.quantifier(character)?,
+                '{' if self.rest.peek().is_some_and(char::is_ascii_digit) => now = self.bound()?,
                 // Not the beginning of a bound: itself.
-                '{' if !self.rest.peek().is_some_and(char::is_ascii_digit) => self.out.push_str("\\{"),
-                '$' => self.out.push_str("\\z"),
+                '{' => self.out.push_str("\\{"),
+                '$' => {
+                    self.out.push_str("\\z");
+                    now = Previous::Nothing;
+                }
+                '^' | '|' => {
+                    self.out.push(character);
+                    now = Previous::Nothing;
+                }
                 other => self.out.push(other),
             }
+            self.previous = now;
         }
         Ok(())
+    }
+
+    fn quantifier(&mut self, character: char) -> Result<Previous> {
+        if self.previous != Previous::Atom {
+            return Err(invalid("quantifier operand invalid"));
+        }
+        self.out.push(character);
+        self.non_greedy();
+        Ok(Previous::Quantifier)
+    }
+
+    /// A question mark behind a quantifier belongs to it.
+    fn non_greedy(&mut self) {
+        if self.rest.next_if_eq(&'?').is_some() {
+            self.out.push('?');
+        }
+    }
+
+    /// `{m}`, `{m,}` or `{m,n}`, behind its opening brace.
+    fn bound(&mut self) -> Result<Previous> {
+        if self.previous != Previous::Atom {
+            return Err(invalid("quantifier operand invalid"));
+        }
+        let low = self.repetitions()?.ok_or_else(|| invalid("braces {} not balanced"))?;
+        let comma = self.rest.next_if_eq(&',').is_some();
+        let high = if comma { self.repetitions()? } else { Some(low) };
+        if self.rest.next() != Some('}') {
+            return Err(invalid("braces {} not balanced"));
+        }
+        match high {
+            Some(high) if high < low => return Err(invalid("invalid repetition count(s)")),
+            Some(high) => self.out.push_str(&format!("{{{low},{high}}}")),
+            None => self.out.push_str(&format!("{{{low},}}")),
+        }
+        self.non_greedy();
+        Ok(Previous::Quantifier)
+    }
+
+    fn repetitions(&mut self) -> Result<Option<u32>> {
+        let mut value = None;
+        while let Some(digit) = self.rest.peek().and_then(|c| c.to_digit(10)) {
+            self.rest.next();
+            let next = value.unwrap_or(0) * 10 + digit;
+            if next > REPETITIONS_MAX {
+                return Err(invalid("invalid repetition count(s)"));
+            }
+            value = Some(next);
+        }
+        Ok(value)
     }
 
     fn group(&mut self) -> Result<()> {
@@ -164,8 +256,8 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// A backslash outside brackets.
-    fn escape(&mut self) -> Result<()> {
+    /// A backslash and what it escapes.
+    fn escape(&mut self) -> Result<Previous> {
         let Some(character) = self.rest.next() else {
             return Err(invalid("invalid escape \\ sequence"));
         };
@@ -190,7 +282,8 @@ impl Translator<'_> {
             other if other.is_ascii_alphanumeric() => return Err(invalid("invalid escape \\ sequence")),
             other => self.literal(other),
         }
-        Ok(())
+        let constraint = matches!(character, 'A' | 'Z' | 'm' | 'M' | 'y' | 'Y');
+        Ok(if constraint { Previous::Nothing } else { Previous::Atom })
     }
 
     fn literal(&mut self, character: char) {
@@ -234,7 +327,9 @@ impl Translator<'_> {
                 None => return Err(invalid("brackets [] not balanced")),
                 Some(']') => break,
                 Some('[') => self.bracket_class()?,
-                Some('\\') => self.escape()?,
+                Some('\\') => {
+                    self.escape()?;
+                }
 
                 Some(special @ ('&' | '~' | '^')) => {
                     self.out.push('\\');
@@ -255,6 +350,9 @@ impl Translator<'_> {
                 let Some(end) = rest.find(":]") else {
                     return Err(invalid("brackets [] not balanced"));
                 };
+                if !CLASSES.contains(&&rest[1..end]) {
+                    return Err(invalid("invalid character class"));
+                }
                 self.out.push('[');
                 (0..rest[..end + 2].chars().count()).for_each(|_| self.out.extend(self.rest.next()));
                 Ok(())
