@@ -1,8 +1,9 @@
 //! One operation's way to pages: pins them, latches them, and remembers the pins for the retry.
 //!
-//! Owns nothing but the operation's pins. Latch order, which makes latches free of deadlock: tree pages from higher
-//! levels to lower and from left to right, then undo pages, then stream directory pages, then bitmap pages, then
-//! the super page; no latch is held across a call's return. Read [`crate::mini_transaction`] next.
+//! Owns nothing but the operation's pins. Latch order, which makes latches free of deadlock: tree pages from
+//! higher levels to lower and from left to right, then undo pages, then stream directory pages, then bitmap
+//! pages, then the super page; no latch is held across a call's return. Read [`crate::mini_transaction`]
+//! next.
 
 use crate::cache::pins::PinSet;
 use crate::cache::{ExclusiveLatch, Miss, SharedLatch};
@@ -120,8 +121,8 @@ impl<'e> Access<'e> {
 }
 
 impl Engine {
-    /// Runs one operation of a transaction: takes back the pins of its last try, and parks them if it must wait
-    /// for a page.
+    /// Runs one operation of a transaction: takes back the pins of its last try, and parks them if it must
+    /// wait for a page.
     pub(crate) fn operate<T>(
         &self,
         txn: &mut Transaction,

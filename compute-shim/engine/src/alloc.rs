@@ -1,8 +1,9 @@
 //! Page allocation: bitmaps in the volume, a hint in memory.
 //!
-//! Owns which pages are in use. A bit is set in the mini-transaction that formats the page, and cleared only by
-//! purge, once no snapshot can need what the page held. The last pages of the volume are kept for rollback and purge, so
-//! that a full volume can still undo and free. Bitmap pages are formatted when the first page of their range is wanted.
+//! Owns which pages are in use. A bit is set in the mini-transaction that formats the page, and cleared only
+//! by purge, once no snapshot can need what the page held. The last pages of the volume are kept for rollback
+//! and purge, so that a full volume can still undo and free. Bitmap pages are formatted when the first page
+//! of their range is wanted.
 
 use crate::access::Access;
 use crate::engine::Engine;
@@ -38,7 +39,8 @@ impl Allocator {
 }
 
 impl Engine {
-    /// Pages in use, by counting bits. For `hexalog verify` and tests: it wants every bitmap page in the cache at once.
+    /// Pages in use, by counting bits. For `hexalog verify` and tests: it wants every bitmap page in the
+    /// cache at once.
     pub fn pages_used(&self) -> Step<u64> {
         self.operate_alone(|access| {
             let formatted = {
@@ -55,8 +57,8 @@ impl Engine {
 }
 
 impl<'e> Access<'e> {
-    /// Takes a free page: sets its bit in the mini-transaction. `from_reserve`: rollback may use the pages kept for
-    /// it.
+    /// Takes a free page: sets its bit in the mini-transaction. `from_reserve`: rollback may use the pages
+    /// kept for it.
     pub fn allocate(&mut self, mini: &mut MiniTransaction<'e>, from_reserve: bool) -> Step<PageId> {
         let allocator = &self.engine.allocator;
         let end = if from_reserve { allocator.pages } else { allocator.reserve_start() };

@@ -1,9 +1,9 @@
 //! Range scans: a place in a tree that survives a [`crate::Need`] and page splits.
 //!
-//! Owns where a scan stands: the key it has come to, and as a shortcut the page that held it. Going forward follows right
-//! links; going backward descends anew for what lies below the page's lower bound, since pages have no left links. A
-//! page found again is valid whatever happened to it meanwhile: its lower bound never changes, and what a split moved away
-//! is to its right. Visibility is [`crate::visibility`]'s.
+//! Owns where a scan stands: the key it has come to, and as a shortcut the page that held it. Going forward
+//! follows right links; going backward descends anew for what lies below the page's lower bound, since pages
+//! have no left links. A page found again is valid whatever happened to it meanwhile: its lower bound never
+//! changes, and what a split moved away is to its right. Visibility is [`crate::visibility`]'s.
 
 use crate::access::{Access, SharedPage};
 use crate::engine::Engine;
@@ -128,7 +128,8 @@ impl Cursor {
 }
 
 impl<'e> Access<'e> {
-    /// The page and slot of the scan's next cell. `None`: the range is exhausted. Moves the cursor's page, not its position.
+    /// The page and slot of the scan's next cell. `None`: the range is exhausted. Moves the cursor's page,
+    /// not its position.
     fn cursor_find(&mut self, cursor: &mut Cursor) -> Step<Option<(SharedPage<'e>, usize)>> {
         while !cursor.finished {
             let page = self.cursor_page(cursor)?;
@@ -150,26 +151,38 @@ impl<'e> Access<'e> {
 
     /// Latches the page that holds what comes next, if anything on one page does.
     fn cursor_page(&mut self, cursor: &mut Cursor) -> Step<SharedPage<'e>> {
-        let Some(mut id) = cursor.page else {
-            let page = match (&cursor.position, cursor.direction) {
-                (Bound::Unbounded, Direction::Backward) => {
-                    self.leaf_shared(cursor.tree, Seek::Below(None), Some(&mut cursor.page_low))?
-                }
-                (Bound::Excluded(key), Direction::Backward) => {
-                    self.leaf_shared(cursor.tree, Seek::Below(Some(key)), Some(&mut cursor.page_low))?
-                }
-                (Bound::Included(key), Direction::Backward) => {
-                    self.leaf_shared(cursor.tree, Seek::At(key), Some(&mut cursor.page_low))?
-                }
-                _ => self.leaf_shared(cursor.tree, Seek::At(cursor.position_key()), None)?,
-            };
-            cursor.page = Some(page.id);
-            return Ok(page);
+        if let Some(id) = cursor.page {
+            if let Some(page) = self.cursor_page_from(cursor, id)? {
+                return Ok(page);
+            }
+            cursor.place = None;
+        }
+        let page = match (&cursor.position, cursor.direction) {
+            (Bound::Unbounded, Direction::Backward) => {
+                self.leaf_shared(cursor.tree, Seek::Below(None), Some(&mut cursor.page_low))?
+            }
+            (Bound::Excluded(key), Direction::Backward) => {
+                self.leaf_shared(cursor.tree, Seek::Below(Some(key)), Some(&mut cursor.page_low))?
+            }
+            (Bound::Included(key), Direction::Backward) => {
+                self.leaf_shared(cursor.tree, Seek::At(key), Some(&mut cursor.page_low))?
+            }
+            _ => self.leaf_shared(cursor.tree, Seek::At(cursor.position_key()), None)?,
         };
+        cursor.page = Some(page.id);
+        Ok(page)
+    }
+
+    /// Goes on from the page that the cursor remembers, to the right if a split has moved what comes next.
+    /// `None`: it is no leaf any more, a root that was pushed down.
+    fn cursor_page_from(&mut self, cursor: &mut Cursor, mut id: PageId) -> Step<Option<SharedPage<'e>>> {
         loop {
             let page = self.shared(id)?;
             let view = TreePage(page.bytes());
             check_tree_page(view, id, cursor.tree)?;
+            if !view.is_leaf() {
+                return Ok(None);
+            }
             let moves_right = match (view.high_key(), &cursor.position, cursor.direction) {
                 (None, _, _) => false,
                 (Some(high), _, Direction::Forward) => cursor.position_key() >= high,
@@ -179,7 +192,7 @@ impl<'e> Access<'e> {
             };
             if !moves_right {
                 cursor.page = Some(id);
-                return Ok(page);
+                return Ok(Some(page));
             }
             if cursor.direction == Direction::Backward {
                 cursor.page_low = view.high_key().expect("it has one").to_vec();
@@ -195,7 +208,8 @@ fn leave_page(cursor: &mut Cursor, page: TreePage<'_>) {
     match cursor.direction {
         Direction::Forward => match (page.high_key(), page.right()) {
             (Some(high), Some(right)) if !cursor.is_past_end(high) => {
-                // Everything below the high key is behind: so a split of the next page cannot send the scan back.
+                // Everything below the high key is behind: so a split of the next page cannot send the scan
+                // back.
                 cursor.position = Bound::Included(high.to_vec());
                 cursor.page = Some(right);
             }
@@ -252,7 +266,8 @@ impl Engine {
         })
     }
 
-    /// Whether every newest version on a latched leaf is visible at `snapshot`. `look`: find out if it is not known.
+    /// Whether every newest version on a latched leaf is visible at `snapshot`. `look`: find out if it is not
+    /// known.
     fn is_all_visible(&self, page: &SharedPage<'_>, snapshot: Lsn, look: bool) -> bool {
         let known = self.cache.all_visible_from(page.frame);
         if known != Lsn::MAX || !look {

@@ -1,9 +1,9 @@
 //! The engine: one per opened volume, shared by all workers through `Arc`.
 //!
 //! Owns the parts and the driver's events; each operation lives in the file of its subject: `rows`, `cursor`,
-//! `index`, `transaction`, `rollback`, `purge`, `tree`, `sequence`, `opening`. Every call either changes nothing
-//! and returns a [`crate::Need`], or happens wholly: the caller waits and calls again with the same arguments. No lock and no
-//! latch is held when a call returns.
+//! `index`, `transaction`, `rollback`, `purge`, `tree`, `sequence`, `opening`. Every call either changes
+//! nothing and returns a [`crate::Need`], or happens wholly: the caller waits and calls again with the same
+//! arguments. No lock and no latch is held when a call returns.
 
 use crate::alloc::Allocator;
 use crate::cache::Cache;

@@ -1,10 +1,11 @@
 //! Secondary indexes: entries (key, primary key) with a delete mark, and the unique check.
 //!
-//! Owns how entries follow their rows. An entry is a cell without body whose row header says who wrote it, so rollback
-//! is exact and idempotent as for rows; the header's column count is the length of the index key. A hit is valid iff the
-//! clustered version that the reader sees recomputes to the key, so marks are never needed to read rightly. The
-//! unique check holds the key's lock while it looks at every entry with the key: a live committed or own row
-//! with that key is a duplicate, one in progress is waited for, marks say nothing.
+//! Owns how entries follow their rows. An entry is a cell without body whose row header says who wrote it, so
+//! rollback is exact and idempotent as for rows; the header's column count is the length of the index key. A
+//! hit is valid iff the clustered version that the reader sees recomputes to the key, so marks are never
+//! needed to read rightly. The unique check holds the key's lock while it looks at every entry with the key:
+//! a live committed or own row with that key is a duplicate, one in progress is waited for, marks say
+//! nothing.
 
 use crate::access::Access;
 use crate::cursor::Cursor;
@@ -25,8 +26,8 @@ fn entry_key(key: &[u8], primary_key: &[u8]) -> Result<Vec<u8>, EngineError> {
 }
 
 impl Engine {
-    /// Inserts an index entry, or revives a marked one. With `unique`, fails with `DuplicateKey` if another live row has
-    /// the key. The row itself has been written before.
+    /// Inserts an index entry, or revives a marked one. With `unique`, fails with `DuplicateKey` if another
+    /// live row has the key. The row itself has been written before.
     pub fn index_insert(
         &self,
         txn: &mut Transaction,

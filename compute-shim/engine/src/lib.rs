@@ -5,8 +5,8 @@
 //! returns a [`Need`] with every latch released and is called again when that need is met.
 //!
 //! Start at [`Engine`] (the calls), then follow a row down: `rows` → `write` → `tree` → `mini_transaction` →
-//! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in `transaction`,
-//! `undo`, `visibility`, `rollback`, `purge` and `locks`.
+//! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in
+//! `transaction`, `undo`, `visibility`, `rollback`, `purge` and `locks`.
 
 mod access;
 mod alloc;

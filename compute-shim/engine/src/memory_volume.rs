@@ -1,10 +1,10 @@
 //! A volume in memory, for the tests of the engine and of the layers above it.
 //!
-//! Owns a log and the pages built from it by the one apply function, independently of the engine's cache. May hold back
-//! VDL or page images, let VDL rise by single mini-transactions, and crash: what was not durable is gone, whole
-//! mini-transactions at a time. Checks what storage would check: backlinks meet the page's last record, the
-//! reservation covers the append, a fetch never asks beyond VDL. Answers are given only in [`MemoryVolume::pump`], never from
-//! inside a call of the engine.
+//! Owns a log and the pages built from it by the one apply function, independently of the engine's cache. May
+//! hold back VDL or page images, let VDL rise by single mini-transactions, and crash: what was not durable is
+//! gone, whole mini-transactions at a time. Checks what storage would check: backlinks meet the page's last
+//! record, the reservation covers the append, a fetch never asks beyond VDL. Answers are given only in
+//! [`MemoryVolume::pump`], never from inside a call of the engine.
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step, Stop};
@@ -204,7 +204,8 @@ impl MemoryVolume {
         Some(end)
     }
 
-    /// Delivers what is outstanding (page images, VDL unless held back) to the engine. True if there was anything.
+    /// Delivers what is outstanding (page images, VDL unless held back) to the engine. True if there was
+    /// anything.
     pub fn pump(&self, engine: &Engine) -> bool {
         let (images, vdl) = {
             let mut log = self.log.lock();

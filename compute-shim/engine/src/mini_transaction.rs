@@ -1,9 +1,9 @@
 //! A mini-transaction: page changes made under exclusive latches that reach the log together.
 //!
-//! Owns the way from "these bytes change" to redo: an edit changes the latched page at once, keeps the bytes it
-//! overwrote and notes the operation. `commit` appends all records in one critical section of the volume, stamps the
-//! pages through the one apply function and unlatches. Dropped without commit, every byte is put back: so
-//! an operation may stop for a need anywhere before its commit and has changed nothing.
+//! Owns the way from "these bytes change" to redo: an edit changes the latched page at once, keeps the bytes
+//! it overwrote and notes the operation. `commit` appends all records in one critical section of the volume,
+//! stamps the pages through the one apply function and unlatches. Dropped without commit, every byte is put
+//! back: so an operation may stop for a need anywhere before its commit and has changed nothing.
 //! Never latches in an order of its own; see [`crate::access`].
 
 use crate::access::{Access, ExclusivePage};
@@ -17,8 +17,8 @@ use hexalog_protocol::record::{self, Operation};
 use hexalog_protocol::{Lsn, Page, PageId};
 use std::sync::atomic::Ordering;
 
-/// Most records that any mini-transaction of the engine has: a root split with a fresh bitmap page. LAL must be at
-/// least four times this.
+/// Most records that any mini-transaction of the engine has: a root split with a fresh bitmap page. LAL must
+/// be at least four times this.
 pub const MTR_RECORDS_MAX: u32 = 8;
 /// Most bytes of operations: a root split writes its content once more, twice over for safety.
 pub const MTR_BYTES_MAX: u32 = 24 * 1024;
@@ -173,8 +173,8 @@ impl<'e> MiniTransaction<'e> {
         self.note(slot, Kind::CommitLsn, offset as u16, 8);
     }
 
-    /// Appends all records, stamps the pages, unlatches. `publish` runs inside the volume's critical section with
-    /// the first and last LSN. Returns the last.
+    /// Appends all records, stamps the pages, unlatches. `publish` runs inside the volume's critical section
+    /// with the first and last LSN. Returns the last.
     pub fn commit(mut self, publish: &mut dyn FnMut(Lsn, Lsn)) -> Lsn {
         let reservation = self.reservation.take().expect("committed once");
         self.assemble();

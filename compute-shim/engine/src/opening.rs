@@ -1,9 +1,9 @@
 //! Making a fresh volume, and opening one that is there.
 //!
-//! Owns the first pages and what is read before the first transaction: super page, stream directory, and of each used
-//! stream its head page (and the page of its last header, if a transaction continues from there). No redo is
-//! replayed. A transaction found ACTIVE or ABORTING is a loser: it is queued for undo, and its rows can be used at once,
-//! since whoever meets one undoes it first. Progress survives a need.
+//! Owns the first pages and what is read before the first transaction: super page, stream directory, and of
+//! each used stream its head page (and the page of its last header, if a transaction continues from there).
+//! No redo is replayed. A transaction found ACTIVE or ABORTING is a loser: it is queued for undo, and its
+//! rows can be used at once, since whoever meets one undoes it first. Progress survives a need.
 
 use crate::access::Access;
 use crate::engine::{Engine, Opened};

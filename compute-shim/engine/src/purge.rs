@@ -1,9 +1,10 @@
 //! Purge: the tails of undo streams move past what no snapshot can need, and pages come free.
 //!
-//! Owns the order in which that is safe. A stream's tail passes a finished transaction only once its end lies at or below
-//! the purge horizon; a transaction that created or dropped trees is visited first, and the pages of what it left dead
-//! are freed, one child at a time from the leaves up, the root together with the mark that the record is done. Delete
-//! marks stay where they are. Everything here can stop after any mini-transaction and go on from what is durable.
+//! Owns the order in which that is safe. A stream's tail passes a finished transaction only once its end lies
+//! at or below the purge horizon; a transaction that created or dropped trees is visited first, and the pages
+//! of what it left dead are freed, one child at a time from the leaves up, the root together with the mark
+//! that the record is done. Delete marks stay where they are. Everything here can stop after any
+//! mini-transaction and go on from what is durable.
 
 use crate::access::Access;
 use crate::engine::Engine;
@@ -237,7 +238,8 @@ impl<'e> Access<'e> {
         let directory = self.exclusive(directory)?;
         let mut mini = MiniTransaction::begin(engine)?;
         let slot = mini.add(directory);
-        // Looked at again under the directory's latch, which the stream's writer takes before it uses a spare page.
+        // Looked at again under the directory's latch, which the stream's writer takes before it uses a spare
+        // page.
         let (page, entry) = {
             let state = engine.streams().stream(stream).lock();
             if state.spare_pages() <= SPARE_PAGES_KEPT {

@@ -1,10 +1,11 @@
 //! Abort, and undoing what an aborted or lost transaction wrote.
 //!
-//! Owns the queue of transactions to be undone. An undo record applies only if the row still carries its (TxId, undo
-//! offset), so it may be applied by anyone, in any order between rows, any number of times: the background goes through a
-//! transaction from its last record to its first, a writer who meets a version undoes that one at once. Each
-//! application is a mini-transaction of its own. When the last is done the header becomes ABORTED and the
-//! stream is free. After a crash the same work begins again from the end of the transaction's records.
+//! Owns the queue of transactions to be undone. An undo record applies only if the row still carries its
+//! (TxId, undo offset), so it may be applied by anyone, in any order between rows, any number of times: the
+//! background goes through a transaction from its last record to its first, a writer who meets a version
+//! undoes that one at once. Each application is a mini-transaction of its own. When the last is done the
+//! header becomes ABORTED and the stream is free. After a crash the same work begins again from the end of
+//! the transaction's records.
 
 use crate::access::Access;
 use crate::engine::Engine;

@@ -1,7 +1,7 @@
 //! Rows of clustered trees: get, insert, update, delete, newest version.
 //!
-//! Owns what each of these means when somebody else has written the row: wait for one in progress, undo one that was
-//! lost, re-check or fail on one that has committed. Each is one operation: one descent, at most one
+//! Owns what each of these means when somebody else has written the row: wait for one in progress, undo one
+//! that was lost, re-check or fail on one that has committed. Each is one operation: one descent, at most one
 //! mini-transaction of its own (splits and undone versions on the way are others, and change no row). Read
 //! [`crate::write`] for how a version is written, [`crate::visibility`] for how one is read.
 
@@ -62,7 +62,8 @@ impl Engine {
         })
     }
 
-    /// Inserts a row. Fails with `DuplicateKey` if a live row has the key; waits if its writer is in progress.
+    /// Inserts a row. Fails with `DuplicateKey` if a live row has the key; waits if its writer is in
+    /// progress.
     pub fn insert(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], row: RowRef<'_>) -> Step<()> {
         self.prepare_to_write(txn)?;
         check_size(key, row)?;
@@ -156,8 +157,8 @@ impl Engine {
             Occupant::Committed(lsn) => lsn,
         };
         txn.depends_on(lsn, self.volume.vdl());
-        // The newest version is the snapshot's own unless it committed after it; its identity alone may differ, when a
-        // rollback has put a version back that is visible to all by now.
+        // The newest version is the snapshot's own unless it committed after it; its identity alone may
+        // differ, when a rollback has put a version back that is visible to all by now.
         let is_seen = header.version == seen || lsn <= txn.read_point();
         if !is_seen && txn.isolation() == Isolation::RepeatableRead {
             return Err(EngineError::SerializationFailure.into());
@@ -173,8 +174,8 @@ impl Engine {
         Ok(access.moved_to(spot)?.map_or(WriteOutcome::Gone, WriteOutcome::MovedTo))
     }
 
-    /// The newest committed (or own) version; waits for an in-progress writer. The place in the row's wait queue is kept
-    /// until the row is written or the statement ends.
+    /// The newest committed (or own) version; waits for an in-progress writer. The place in the row's wait
+    /// queue is kept until the row is written or the statement ends.
     pub fn get_newest(
         &self,
         txn: &mut Transaction,

@@ -1,8 +1,8 @@
 //! Sequences: one page each, values handed out from memory, logged 32 ahead.
 //!
-//! Owns the rule that a value is handed out only once the log covers it, so a crash skips values and never repeats one.
-//! Not transactional, but for creation and drop. The last value before a bound is logged as it is, so
-//! nothing is skipped at the end.
+//! Owns the rule that a value is handed out only once the log covers it, so a crash skips values and never
+//! repeats one. Not transactional, but for creation and drop. The last value before a bound is logged as it
+//! is, so nothing is skipped at the end.
 
 use crate::access::Access;
 use crate::engine::Engine;

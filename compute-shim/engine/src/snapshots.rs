@@ -1,8 +1,8 @@
 //! Snapshots in use, and the purge horizon below which none is.
 //!
-//! Owns one slot per transaction that holds a snapshot. Taking one: load VDL, publish it in the slot, then look
-//! whether the purge horizon has passed it meanwhile; if so, again. No global lock, no list of transactions
-//! in progress. The horizon never falls.
+//! Owns one slot per transaction that holds a snapshot. Taking one: load VDL, publish it in the slot, then
+//! look whether the purge horizon has passed it meanwhile; if so, again. No global lock, no list of
+//! transactions in progress. The horizon never falls.
 
 use crate::error::EngineError;
 use crate::volume::Volume;
@@ -78,8 +78,8 @@ impl Snapshots {
         Lsn(self.horizon.load(Ordering::Acquire))
     }
 
-    /// Raises the horizon to the lowest snapshot in use, or VDL. A snapshot being taken meanwhile sees the new
-    /// horizon and starts again if it lies below.
+    /// Raises the horizon to the lowest snapshot in use, or VDL. A snapshot being taken meanwhile sees the
+    /// new horizon and starts again if it lies below.
     pub fn raise_horizon(&self, volume: &dyn Volume) -> Lsn {
         let target = self.lowest(volume.vdl());
         self.horizon.fetch_max(target.0, Ordering::SeqCst);

@@ -1,9 +1,9 @@
 //! A transaction as its session holds it, and its begin, statements, commit and abort.
 //!
-//! Owns snapshot, command id, dependency LSN and how a commit is made: one write into the transaction's header, whose
-//! LSN is published before the record can reach a boxcar. Locks fall at the append; what a client is told waits for
-//! VDL above the engine. A transaction must be ended by `commit` or `abort`: it holds a snapshot slot, locks and
-//! an undo stream. Read [`crate::undo`] and [`crate::rollback`] next.
+//! Owns snapshot, command id, dependency LSN and how a commit is made: one write into the transaction's
+//! header, whose LSN is published before the record can reach a boxcar. Locks fall at the append; what a
+//! client is told waits for VDL above the engine. A transaction must be ended by `commit` or `abort`: it
+//! holds a snapshot slot, locks and an undo stream. Read [`crate::undo`] and [`crate::rollback`] next.
 
 use crate::access::Access;
 use crate::engine::Engine;

@@ -1,7 +1,7 @@
 //! Making and dropping trees and sequences inside a transaction.
 //!
-//! Owns the undo records that tie their pages to the transaction's fate: what an aborted transaction created, and what a
-//! committed one dropped, is freed by [`crate::purge`] once no snapshot can need it.
+//! Owns the undo records that tie their pages to the transaction's fate: what an aborted transaction created,
+//! and what a committed one dropped, is freed by [`crate::purge`] once no snapshot can need it.
 
 use crate::access::Access;
 use crate::engine::Engine;

@@ -1,9 +1,9 @@
 //! Which version of a row a snapshot sees.
 //!
-//! Owns the rule of brief invariant 9: a version of transaction T is visible at snapshot S iff commit_lsn(T) <= S; an own
-//! version iff its undo offset lies below the statement's command id. A version that is not visible is turned into the
-//! one before it by its undo record. Readers step over versions of losers and aborted transactions the same
-//! way; only writers undo them.
+//! Owns the rule of brief invariant 9: a version of transaction T is visible at snapshot S iff commit_lsn(T)
+//! <= S; an own version iff its undo offset lies below the statement's command id. A version that is not
+//! visible is turned into the one before it by its undo record. Readers step over versions of losers and
+//! aborted transactions the same way; only writers undo them.
 
 use crate::access::Access;
 use crate::error::{EngineError, Step};
@@ -14,8 +14,8 @@ use crate::types::RowVersion;
 use crate::undo::status::TxStatus;
 
 impl Access<'_> {
-    /// Turns the newest version of a row (`header`, `body`) into the one that the transaction's statement sees. False:
-    /// it sees none.
+    /// Turns the newest version of a row (`header`, `body`) into the one that the transaction's statement
+    /// sees. False: it sees none.
     pub fn resolve(
         &mut self,
         txn: &mut Transaction,

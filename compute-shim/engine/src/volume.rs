@@ -2,7 +2,7 @@
 //!
 //! Owns the trait and the types that cross it, no implementation: `compute-shim/volume-driver` carries it out
 //! over six daemons, [`crate::memory_volume`] in memory for tests. Nothing here blocks. Read
-//! [`crate::mini_transaction`] next, the one caller of [`Volume::append`].
+//! `mini_transaction` next, the one caller of [`Volume::append`].
 
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::mtr::Mtr;

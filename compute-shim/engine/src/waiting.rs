@@ -1,8 +1,8 @@
 //! Who waits for what that is not a lock: pages, VDL, log space, frames.
 //!
-//! Owns the wakers of those waits; lock and stream waits are queues of their own in [`crate::locks`]. A waker may be
-//! woken without its need being met: the waiter polls again. Lost wake-ups are excluded by registering first and
-//! looking again after.
+//! Owns the wakers of those waits; lock and stream waits are queues of their own in [`crate::locks`]. A waker
+//! may be woken without its need being met: the waiter polls again. Lost wake-ups are excluded by registering
+//! first and looking again after.
 
 use crate::engine::Engine;
 use crate::error::Need;
@@ -81,8 +81,8 @@ impl Waiting {
 }
 
 impl Engine {
-    /// True if the need is met; otherwise the waker is kept, and woken when it may be. Waiting for durability, log
-    /// space or a frame also seals the boxcars that it depends on.
+    /// True if the need is met; otherwise the waker is kept, and woken when it may be. Waiting for
+    /// durability, log space or a frame also seals the boxcars that it depends on.
     pub fn poll_need(&self, need: &Need, waker: &Waker) -> bool {
         if self.is_fenced() {
             return true;

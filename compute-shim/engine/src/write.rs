@@ -1,9 +1,9 @@
 //! Writing a version: the row's place made free of others, then row, undo and perhaps the commit in one
 //! mini-transaction.
 //!
-//! Owns the two phases of every row write. *Settle*: the leaf latched, nobody else in progress on the row, its turn
-//! come. *Write*: undo record planned and written, row changed, appended. A page without room is split
-//! and the operation begins again. Never decides whether the row may be written: [`crate::rows`] and
+//! Owns the two phases of every row write. *Settle*: the leaf latched, nobody else in progress on the row,
+//! its turn come. *Write*: undo record planned and written, row changed, appended. A page without room is
+//! split and the operation begins again. Never decides whether the row may be written: [`crate::rows`] and
 //! [`crate::index`] do.
 
 use crate::access::{Access, ExclusivePage};
@@ -59,8 +59,8 @@ pub(crate) struct NewVersion<'a> {
 }
 
 impl<'e> Access<'e> {
-    /// Latches the leaf of a key with the row's newest version committed, own or absent. Waits for a writer in
-    /// progress, and for those who wait already; undoes versions of losers and aborted transactions.
+    /// Latches the leaf of a key with the row's newest version committed, own or absent. Waits for a writer
+    /// in progress, and for those who wait already; undoes versions of losers and aborted transactions.
     pub fn settled_spot(&mut self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Step<Spot<'e>> {
         let hash = key_hash(tree, key);
         loop {
@@ -99,8 +99,8 @@ impl<'e> Access<'e> {
         }
     }
 
-    /// Waits for the row's turn; returns if it need not. A unique key held is let go first, or its other waiters would
-    /// seem to wait in a circle with this one.
+    /// Waits for the row's turn; returns if it need not. A unique key held is let go first, or its other
+    /// waiters would seem to wait in a circle with this one.
     fn wait_for_row(
         &mut self,
         txn: &mut Transaction,

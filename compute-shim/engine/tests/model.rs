@@ -1,8 +1,9 @@
 //! Random transactions against a model of snapshot visibility, with crashes.
 //!
-//! The model keeps every committed version with its commit LSN; a transaction's reads must equal what its snapshot
-//! selects, its own writes laid over. After a crash every commit at or below VDL is there whole, no other in part. The
-//! cache has 32 frames, VDL is held back and let go at random, background work runs at random.
+//! The model keeps every committed version with its commit LSN; a transaction's reads must equal what its
+//! snapshot selects, its own writes laid over. After a crash every commit at or below VDL is there whole, no
+//! other in part. The cache has 32 frames, VDL is held back and let go at random, background work runs at
+//! random.
 
 mod harness;
 

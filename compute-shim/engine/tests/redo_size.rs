@@ -134,6 +134,7 @@ fn steady_updates_reuse_their_undo_pages() {
     }
     let later = bank.node.volume.take_redo_counts().pages;
     let fresh = later.difference(&pages).count();
-    // History grows by 400 rows of about 53 bytes: three or four leaves. Undo takes no page that it had not before.
+    // History grows by 400 rows of about 53 bytes: three or four leaves. Undo takes no page that it had not
+    // before.
     assert!(fresh <= 5, "{fresh} fresh pages");
 }

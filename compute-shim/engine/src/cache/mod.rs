@@ -1,10 +1,10 @@
 //! The page cache: frames in one arena addressed by index, a map from page to frame, eviction.
 //!
 //! Owns which pages are resident. Invariants: a page leaves only unpinned and with its LSN <= VDL (brief,
-//! invariant 6); a frame is registered as loading before its fetch is sent; a page has at most one frame. Never
-//! writes a page anywhere. Frames hold images as they were handed over by the driver, so loading a page copies
-//! nothing. Lock order: a latch may be held while a map shard is locked, never the other way round (only
-//! `try_write` under a shard). Read [`pins`] next, then `access`.
+//! invariant 6); a frame is registered as loading before its fetch is sent; a page has at most one frame.
+//! Never writes a page anywhere. Frames hold images as they were handed over by the driver, so loading a page
+//! copies nothing. Lock order: a latch may be held while a map shard is locked, never the other way round
+//! (only `try_write` under a shard). Read [`pins`] next, then `access`.
 
 pub(crate) mod pins;
 
@@ -40,7 +40,8 @@ struct Frame {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// An image at this read point or later is on its way; redo that comes for the page meanwhile would queue here.
+    /// An image at this read point or later is on its way; redo that comes for the page meanwhile would queue
+    /// here.
     Loading(Lsn),
     Resident,
     /// The fetch failed; told to the next who asks, who may ask again after.
@@ -169,8 +170,8 @@ impl Cache {
         Err(Miss::Need(Need::Page { page, ticket: 0 }))
     }
 
-    /// Makes a loading frame and sends the fetch. The frame is returned pinned, or `None` if another thread was
-    /// first.
+    /// Makes a loading frame and sends the fetch. The frame is returned pinned, or `None` if another thread
+    /// was first.
     fn register_loading(&self, volume: &dyn Volume, page: PageId) -> Result<Option<u32>, Miss> {
         let index = self.take_frame(volume)?;
         let read_point = {
@@ -180,8 +181,8 @@ impl Cache {
                 self.release(index);
                 return Ok(None);
             }
-            // Read after the frame is registered and under the shard's lock: the page's last version was evicted
-            // at or below an earlier VDL, so an image at this one holds it.
+            // Read after the frame is registered and under the shard's lock: the page's last version was
+            // evicted at or below an earlier VDL, so an image at this one holds it.
             let read_point = volume.vdl();
             let frame = self.frame(index);
             frame.page.store(page.0, Ordering::Relaxed);

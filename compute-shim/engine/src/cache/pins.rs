@@ -1,8 +1,8 @@
 //! Pins: what an operation keeps in the cache while it runs, and between its retries.
 //!
-//! Owns the bound of [`PINS_MAX`] pages an operation, and the admission rule: as many operations may keep pins
-//! across a wait as fill half of the cache; the others start again without. A pin keeps a page resident, it does not
-//! latch it.
+//! Owns the bound of [`PINS_MAX`] pages an operation, and the admission rule: as many operations may keep
+//! pins across a wait as fill half of the cache; the others start again without. A pin keeps a page resident,
+//! it does not latch it.
 
 use super::Cache;
 use hexalog_protocol::PageId;
@@ -76,7 +76,8 @@ impl ParkedPins {
         ParkedPins { parked: Mutex::new((0, Vec::new())), capacity: (frames / 2 / PINS_MAX).max(1) }
     }
 
-    /// Keeps the pins for the retry; ticket zero (and the pins are dropped) if too many operations keep theirs.
+    /// Keeps the pins for the retry; ticket zero (and the pins are dropped) if too many operations keep
+    /// theirs.
     pub fn park(&self, pins: &mut PinSet<'_>) -> u64 {
         let mut parked = self.parked.lock();
         if parked.1.len() >= self.capacity {

@@ -15,8 +15,8 @@
 //!
 //! Stream directory page: 96 kind 3, 97..104 zero, 104..112 HORIZON (the highest purge horizon under which
 //! anything named by this page was purged), 112..120 first stream, 120..128 zero, then from 128 on
-//! [`ENTRY_BYTES`] for each stream: head page 8 (0 = never used), tail offset 8, lowest logical page still owned 8,
-//! flags 8 (bit 0: retired).
+//! [`ENTRY_BYTES`] for each stream: head page 8 (0 = never used), tail offset 8, lowest logical page still
+//! owned 8, flags 8 (bit 0: retired).
 
 use super::{Bytes, KIND, KIND_DIRECTORY, KIND_SUPER, get_u16, get_u64};
 use hexalog_protocol::{PAGE_SIZE, PageId};

@@ -17,8 +17,8 @@
 //! | 136.. | slots: two bytes each, offset of a cell, in key order; cells grow down from 8192 |
 //!
 //! Leaf cell: key length 2, body length 2, key, row header 16, body. **Row header**: flags 1 (bit 0 delete
-//! mark, bit 1 the row moved to another key, bit 2 the body goes on in an overflow chain: never set yet), columns 2
-//! (in an index: length of the index key within the key), TxId 7, undo offset 6.
+//! mark, bit 1 the row moved to another key, bit 2 the body goes on in an overflow chain: never set yet),
+//! columns 2 (in an index: length of the index key within the key), TxId 7, undo offset 6.
 //! Inner cell: key length 2, child page 6, key; slot 0 counts as below every key, whatever key it has.
 //! High key: length 2, bytes. A page holds keys below its high key; others are to the right.
 

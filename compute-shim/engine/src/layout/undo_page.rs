@@ -1,8 +1,8 @@
 //! Undo pages: pieces of a stream's append-only byte space.
 //!
-//! A stream offset is `logical page * 8192 + byte in the page`; only bytes from [`RECORDS_START`] on are used, so
-//! no offset is zero. Records follow each other without gaps and never cross a page; a zero length (or the page's
-//! end) is the end of what was written.
+//! A stream offset is `logical page * 8192 + byte in the page`; only bytes from [`RECORDS_START`] on are
+//! used, so no offset is zero. Records follow each other without gaps and never cross a page; a zero length
+//! (or the page's end) is the end of what was written.
 //!
 //! | bytes | field |
 //! |---|---|

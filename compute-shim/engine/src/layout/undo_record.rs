@@ -13,12 +13,12 @@
 //! | 7..10 | HORIZON, explicit lock, SIREAD lock, overflow chain freed: reserved | |
 //!
 //! Flag 0x10 says that the previous version is visible to all. Previous body: flag 0x40 = same length, byte
-//! ranges (gap varint, length varint, bytes) that differ; flag 0x80 = the whole body (the rest); neither = the
-//! body did not change.
+//! ranges (gap varint, length varint, bytes) that differ; flag 0x80 = the whole body (the rest); neither =
+//! the body did not change.
 //!
-//! A header's state is 1 ACTIVE, 2 PREPARED (reserved), 3 ABORTING, 4 ABORTED. A commit LSN other than zero under
-//! ACTIVE or PREPARED is COMMITTED: so a commit writes eight bytes and nothing else. Under ABORTED it is the
-//! LSN at which the rollback was complete.
+//! A header's state is 1 ACTIVE, 2 PREPARED (reserved), 3 ABORTING, 4 ABORTED. A commit LSN other than zero
+//! under ACTIVE or PREPARED is COMMITTED: so a commit writes eight bytes and nothing else. Under ABORTED it
+//! is the LSN at which the rollback was complete.
 
 use super::tree_page::RowHeader;
 use super::{get_low, get_u64, low_bytes};

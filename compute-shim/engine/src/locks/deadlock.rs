@@ -1,9 +1,9 @@
 //! The deadlock search, run when a wait is entered.
 //!
-//! Owns the question whether a transaction that has just begun to wait can ever go on. A wait for a row, key or
-//! relation needs all that it waits for; a wait for an undo stream needs any one of the streams' holders. So this is not
-//! a search for a cycle but a fixed point: who waits for nothing goes on, and so does who waits for
-//! such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
+//! Owns the question whether a transaction that has just begun to wait can ever go on. A wait for a row, key
+//! or relation needs all that it waits for; a wait for an undo stream needs any one of the streams' holders.
+//! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
+//! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
 use super::{Handle, Table, WaitFor};
 use crate::hash::FixedMap;

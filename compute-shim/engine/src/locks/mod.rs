@@ -1,9 +1,10 @@
 //! Locks and who waits for them: rows, unique keys, relations and undo streams.
 //!
-//! Owns every wait that another transaction must end, in one table, because the deadlock search looks over all of
-//! them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, so an uncontended
-//! update finds an empty filter bucket and takes no lock of this table. Transactions are named by their in-memory
-//! handle, since one may wait before it has a TxId. Read [`queues`], [`relations`] and [`deadlock`] next.
+//! Owns every wait that another transaction must end, in one table, because the deadlock search looks over
+//! all of them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, so
+//! an uncontended update finds an empty filter bucket and takes no lock of this table. Transactions are named
+//! by their in-memory handle, since one may wait before it has a TxId. Read [`queues`], [`relations`] and
+//! [`deadlock`] next.
 
 mod deadlock;
 pub(crate) mod queues;
@@ -136,8 +137,8 @@ impl Locks {
         }
     }
 
-    /// The transaction has ended (its fate is published): its relation locks fall, its waiters get their turn, and
-    /// a wait of its own, or the place in a queue that it got by one, is given up.
+    /// The transaction has ended (its fate is published): its relation locks fall, its waiters get their
+    /// turn, and a wait of its own, or the place in a queue that it got by one, is given up.
     pub fn finish(&self, handle: Handle, relations: &[(u32, u8)]) {
         let mut table = self.table.lock();
         if let Some(ticket) = table.wait_of.get(&handle).copied() {

@@ -1,9 +1,10 @@
 //! FIFO queues for rows and unique keys.
 //!
-//! Owns the order in which waiters of one key get their turn. A queue has an owner, whom the first waiter waits for:
-//! the transaction in progress that wrote the row, or the holder of a unique key. When the owner ends, the turn is
-//! handed to the first waiter and nobody else may pass: newcomers queue behind it even though the row is free. The
-//! turn is kept until the waiter writes the row (it becomes the owner), or gives it back.
+//! Owns the order in which waiters of one key get their turn. A queue has an owner, whom the first waiter
+//! waits for: the transaction in progress that wrote the row, or the holder of a unique key. When the owner
+//! ends, the turn is handed to the first waiter and nobody else may pass: newcomers queue behind it even
+//! though the row is free. The turn is kept until the waiter writes the row (it becomes the owner), or gives
+//! it back.
 
 use super::{Handle, Locks, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
@@ -95,8 +96,8 @@ impl Locks {
     }
 
     /// Waits for the row's turn: behind `owner`, whose version is on the row (`None`: behind those who wait).
-    /// `still_blocked` is asked under the table's lock, after which the owner's end cannot be missed; `Ok(None)` says
-    /// that the row is free by now.
+    /// `still_blocked` is asked under the table's lock, after which the owner's end cannot be missed;
+    /// `Ok(None)` says that the row is free by now.
     pub fn wait_for_row(
         &self,
         hash: u64,
@@ -138,8 +139,8 @@ impl Locks {
         }
     }
 
-    /// The transaction has a wait already: it polls too early, or had its turn and found the row taken again, or
-    /// turned to another row.
+    /// The transaction has a wait already: it polls too early, or had its turn and found the row taken again,
+    /// or turned to another row.
     fn wait_again(
         &self,
         table: &mut Table,

@@ -1,7 +1,7 @@
 //! Relation locks: PostgreSQL's eight modes and conflict table, held to transaction end.
 //!
-//! Owns who holds which modes of a relation, and the FIFO queue of those who wait. One who already holds a mode of
-//! the relation passes the queue (as in PostgreSQL, or every upgrade behind a waiter would deadlock).
+//! Owns who holds which modes of a relation, and the FIFO queue of those who wait. One who already holds a
+//! mode of the relation passes the queue (as in PostgreSQL, or every upgrade behind a waiter would deadlock).
 
 use super::{Handle, Locks, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};

@@ -1,7 +1,8 @@
 //! Free undo streams, and who waits for one.
 //!
-//! Owns the last-in first-out list of free streams (so that the pages being written are as many as the writers) and
-//! the FIFO of waiters. A stream belongs to its transaction until that has committed or is wholly undone.
+//! Owns the last-in first-out list of free streams (so that the pages being written are as many as the
+//! writers) and the FIFO of waiters. A stream belongs to its transaction until that has committed or is
+//! wholly undone.
 
 use super::{Handle, Locks, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
@@ -77,8 +78,8 @@ impl Locks {
         self.table.lock().stream_is_free(stream);
     }
 
-    /// The transaction that held the stream has let go of it and it is being rolled back: nobody waits for that
-    /// transaction any more.
+    /// The transaction that held the stream has let go of it and it is being rolled back: nobody waits for
+    /// that transaction any more.
     pub fn orphan_stream(&self, stream: u16) {
         self.table.lock().pool.holders.insert(stream, 0);
     }

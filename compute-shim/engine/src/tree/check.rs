@@ -1,9 +1,9 @@
 //! Walks a whole tree and checks its structure.
 //!
-//! Owns the list of what must hold: keys ascend within and across pages, stay below the high key and not below the page's lower
-//! bound; a level's right links lead through all its pages; every child pointer of a parent leads to a page of that level's
-//! chain, in order; levels count down by one; slots, heap and garbage add up. For tests and `hexalog verify`: it asks
-//! for a tree that nobody writes to.
+//! Owns the list of what must hold: keys ascend within and across pages, stay below the high key and not
+//! below the page's lower bound; a level's right links lead through all its pages; every child pointer of a
+//! parent leads to a page of that level's chain, in order; levels count down by one; slots, heap and garbage
+//! add up. For tests and `hexalog verify`: it asks for a tree that nobody writes to.
 
 use super::descent::check_tree_page;
 use crate::access::Access;

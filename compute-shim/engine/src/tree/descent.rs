@@ -1,8 +1,8 @@
 //! Finding the page of a key, from the root down and to the right.
 //!
-//! Owns the rule for reading a tree while others split it: one latch at a time; a page whose high key is not above the
-//! key sends the search to its right sibling. A descent that is going to write finishes the splits it meets: having to
-//! move right under a parent means that the parent lacks a separator.
+//! Owns the rule for reading a tree while others split it: one latch at a time; a page whose high key is not
+//! above the key sends the search to its right sibling. A descent that is going to write finishes the splits
+//! it meets: having to move right under a parent means that the parent lacks a separator.
 
 use crate::access::{Access, ExclusivePage, SharedPage};
 use crate::error::{EngineError, Step};
@@ -119,7 +119,8 @@ impl<'e> Access<'e> {
         }
     }
 
-    /// Descends to a level and latches the page there for a change. Stops at the first separator found missing.
+    /// Descends to a level and latches the page there for a change. Stops at the first separator found
+    /// missing.
     pub fn descend_exclusive(
         &mut self,
         tree: TreeId,
@@ -152,7 +153,8 @@ impl<'e> Access<'e> {
                 (view.level(), next(view, seek, level, false))
             };
             match to {
-                // Only the root comes here: latch it for a change and look again, it may have been pushed down.
+                // Only the root comes here: latch it for a change and look again, it may have been pushed
+                // down.
                 Next::Here => {
                     let page = self.exclusive(id)?;
                     if TreePage(page.bytes()).level() == level {

@@ -1,7 +1,7 @@
 //! Changes to one tree page inside a mini-transaction: cells in, cells out, compaction.
 //!
-//! Owns slots, heap and garbage count of a page and how few bytes of redo they take. Never decides what to change, and
-//! never splits: a caller checks the room first with [`room_for`].
+//! Owns slots, heap and garbage count of a page and how few bytes of redo they take. Never decides what to
+//! change, and never splits: a caller checks the room first with [`room_for`].
 
 use crate::layout::tree_page::{
     CAPACITY, HIGH_KEY, LeafCell, RowHeader, SLOT_BYTES, SLOT_COUNT, SLOTS_START, TreePage, encode_high_key,
@@ -74,7 +74,8 @@ pub(crate) fn replace_bytes(cell: &LeafCell<'_>, body_bytes: usize) -> usize {
     }
 }
 
-/// Gives the row at slot `index` a new header and, unless `None`, a new body. The caller has checked the room.
+/// Gives the row at slot `index` a new header and, unless `None`, a new body. The caller has checked the
+/// room.
 pub(crate) fn replace_row(
     mini: &mut MiniTransaction<'_>,
     page: PageSlot,
@@ -129,8 +130,8 @@ pub(crate) fn room_to_replace(page: TreePage<'_>, index: usize, body_bytes: usiz
     needed == 0 || page.free() + cell.bytes() >= needed
 }
 
-/// Keeps the first `slots` cells, with a new high key and right sibling. The caller has checked that the high key
-/// fits.
+/// Keeps the first `slots` cells, with a new high key and right sibling. The caller has checked that the high
+/// key fits.
 pub(crate) fn truncate(
     mini: &mut MiniTransaction<'_>,
     page: PageSlot,

@@ -1,8 +1,9 @@
 //! Taking a dropped tree apart, page by page.
 //!
-//! Owns the order that survives a crash after any step: leaves before their parents, each child freed in the mini-
-//! transaction that clears its pointer in the parent, so that what is still reachable from the root is exactly what is
-//! still in use. Pages of a split whose separator was never inserted are found by their left sibling's link.
+//! Owns the order that survives a crash after any step: leaves before their parents, each child freed in the
+//! mini- transaction that clears its pointer in the parent, so that what is still reachable from the root is
+//! exactly what is still in use. Pages of a split whose separator was never inserted are found by their left
+//! sibling's link.
 
 use crate::access::Access;
 use crate::error::Step;

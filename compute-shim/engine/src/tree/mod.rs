@@ -1,9 +1,9 @@
 //! B-link trees: descent, page edits, splits, a structure checker.
 //!
-//! Owns the shape of trees, nothing of what rows mean. Every page has a high key and a right link; a page split is
-//! one mini-transaction, the separator in the parent a second one, made by whoever writes through the gap first.
-//! A tree's root page is fixed for life (a root split pushes its content down); pages are never merged, and freed only
-//! with their tree. Read [`descent`], then [`edit`] and [`split`].
+//! Owns the shape of trees, nothing of what rows mean. Every page has a high key and a right link; a page
+//! split is one mini-transaction, the separator in the parent a second one, made by whoever writes through
+//! the gap first. A tree's root page is fixed for life (a root split pushes its content down); pages are
+//! never merged, and freed only with their tree. Read [`descent`], then [`edit`] and [`split`].
 
 pub(crate) mod check;
 pub(crate) mod descent;

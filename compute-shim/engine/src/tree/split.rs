@@ -1,8 +1,9 @@
 //! Page splits: two mini-transactions, the second finished by whoever needs it.
 //!
-//! Owns the choice of the split point (ascending inserts leave the left page full), the push-down of a full root, and the
-//! insertion of separators. Crash-safe order: the new right page, the left page's high key and link and the allocation are
-//! one mini-transaction, after which every key is found by moving right; the separator in the parent is the second.
+//! Owns the choice of the split point (ascending inserts leave the left page full), the push-down of a full
+//! root, and the insertion of separators. Crash-safe order: the new right page, the left page's high key and
+//! link and the allocation are one mini-transaction, after which every key is found by moving right; the
+//! separator in the parent is the second.
 
 use super::descent::MissingSeparator;
 use super::edit::{self, room_for};
@@ -17,7 +18,8 @@ use crate::types::TreeId;
 use hexalog_protocol::{PAGE_BODY_START, PAGE_SIZE, PageId};
 use std::sync::atomic::Ordering;
 
-/// Where a page is cut: slots from `at` on go to the right page, and `separator` becomes the left one's high key.
+/// Where a page is cut: slots from `at` on go to the right page, and `separator` becomes the left one's high
+/// key.
 struct Cut {
     at: usize,
     separator: Vec<u8>,
@@ -37,8 +39,8 @@ fn separator_at(page: TreePage<'_>, at: usize, new_key: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Chooses the cut for a page that has no room for `new_key` at slot `position` (`None`: the key is there already and
-/// its row has grown).
+/// Chooses the cut for a page that has no room for `new_key` at slot `position` (`None`: the key is there
+/// already and its row has grown).
 fn choose_cut(page: TreePage<'_>, position: Option<usize>, new_key: &[u8]) -> Cut {
     let slots = page.slots();
     let sizes: Vec<usize> = (0..slots).map(|index| page.cell_bytes(index) + SLOT_BYTES).collect();
@@ -141,7 +143,8 @@ pub(crate) fn write_empty_root(mini: &mut MiniTransaction<'_>, page: PageSlot, f
 }
 
 impl<'e> Access<'e> {
-    /// Splits the page (latched) that has no room for `new_key` at slot `position`. The tree holds what it held.
+    /// Splits the page (latched) that has no room for `new_key` at slot `position`. The tree holds what it
+    /// held.
     pub fn split(
         &mut self,
         tree: TreeId,
@@ -206,8 +209,8 @@ impl<'e> Access<'e> {
         Ok(())
     }
 
-    /// Finishes a split: puts the separator into the parent, unless it is there. May use the pages kept for rollback:
-    /// the split that it completes has had its page.
+    /// Finishes a split: puts the separator into the parent, unless it is there. May use the pages kept for
+    /// rollback: the split that it completes has had its page.
     pub fn insert_separator(&mut self, tree: TreeId, missing: &MissingSeparator) -> Step<()> {
         loop {
             let parent = match self.descend_exclusive(tree, &missing.key, missing.level)? {

@@ -1,9 +1,10 @@
 //! Appending undo records inside a mini-transaction.
 //!
-//! Owns the head of a stream on its pages: the page a record goes to, the switch to a next page, the header record that
-//! rides on a transaction's first record. Only the stream's own transaction calls it, so the head stands still between
-//! planning and publishing. Steps: `prepare` latches and edits the undo page (which also names the offset that the
-//! row header must carry), the caller edits its row page, the mini-transaction commits, `publish` moves the head.
+//! Owns the head of a stream on its pages: the page a record goes to, the switch to a next page, the header
+//! record that rides on a transaction's first record. Only the stream's own transaction calls it, so the head
+//! stands still between planning and publishing. Steps: `prepare` latches and edits the undo page (which also
+//! names the offset that the row header must carry), the caller edits its row page, the mini-transaction
+//! commits, `publish` moves the head.
 
 use super::{OpenState, OpenTransaction};
 use crate::access::Access;
@@ -44,7 +45,8 @@ struct NewPage {
 }
 
 impl UndoPlace {
-    /// Where to leave room for the commit LSN, if the transaction's header is on a page of this mini-transaction.
+    /// Where to leave room for the commit LSN, if the transaction's header is on a page of this
+    /// mini-transaction.
     pub fn commit_lsn_offset(&self) -> usize {
         byte_of(self.tx_id.offset()) + HEADER_COMMIT_LSN
     }
@@ -63,8 +65,8 @@ impl UndoPlace {
 }
 
 impl<'e> Access<'e> {
-    /// Finds the place of a record of `bytes`, and takes its page into the mini-transaction, with the transaction's
-    /// header written if this is its first record.
+    /// Finds the place of a record of `bytes`, and takes its page into the mini-transaction, with the
+    /// transaction's header written if this is its first record.
     pub fn prepare_undo(
         &mut self,
         mini: &mut MiniTransaction<'e>,
@@ -103,8 +105,8 @@ impl<'e> Access<'e> {
         Ok(UndoPlace { stream, tx_id, offset, page, slot, opens, new_page, end })
     }
 
-    /// Formats the stream's next page: one of its own spare pages if there is one. The directory page's latch keeps
-    /// purge from giving that page away meanwhile.
+    /// Formats the stream's next page: one of its own spare pages if there is one. The directory page's latch
+    /// keeps purge from giving that page away meanwhile.
     fn new_undo_page(
         &mut self,
         mini: &mut MiniTransaction<'e>,
@@ -144,8 +146,8 @@ impl<'e> Access<'e> {
 }
 
 impl Engine {
-    /// The record is in the log: moves the stream's head, and opens the transaction if this was its first. Runs inside
-    /// the append's critical section, before anyone can see the record.
+    /// The record is in the log: moves the stream's head, and opens the transaction if this was its first.
+    /// Runs inside the append's critical section, before anyone can see the record.
     pub(crate) fn publish_undo(&self, place: &UndoPlace, handle: Handle) {
         let mut state = self.streams().stream(place.stream).lock();
         match place.new_page {

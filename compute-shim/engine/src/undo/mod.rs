@@ -1,10 +1,10 @@
-//! Undo streams in memory: where each one's head and tail are, which transaction is open in it, how the recent ones
-//! ended.
+//! Undo streams in memory: where each one's head and tail are, which transaction is open in it, how the
+//! recent ones ended.
 //!
-//! Owns the commit map (TxId → commit LSN) as a window per stream, and the map from logical undo pages to volume pages.
-//! Durable truth is in the stream directory and the undo pages; this is rebuilt from them at opening, page map and
-//! window lazily. A stream's state mutex is a leaf lock: nothing else is taken under it. Read [`append`] for
-//! writing, [`status`] for reading.
+//! Owns the commit map (TxId → commit LSN) as a window per stream, and the map from logical undo pages to
+//! volume pages. Durable truth is in the stream directory and the undo pages; this is rebuilt from them at
+//! opening, page map and window lazily. A stream's state mutex is a leaf lock: nothing else is taken under
+//! it. Read [`append`] for writing, [`status`] for reading.
 
 pub(crate) mod append;
 pub(crate) mod status;
@@ -16,8 +16,8 @@ use hexalog_protocol::{Lsn, PageId};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 
-/// Finished transactions remembered in each stream; older ones are looked up in their header. Guess: more than a
-/// stream finishes between two purges under load.
+/// Finished transactions remembered in each stream; older ones are looked up in their header. Guess: more
+/// than a stream finishes between two purges under load.
 const FINISHED_MAX: usize = 1024;
 
 /// Beyond this offset a stream takes no new transaction: 1 GiB below the end of its 44 bits.
@@ -68,8 +68,8 @@ pub(crate) struct StreamState {
     pages: VecDeque<PageId>,
     pub open: Option<OpenTransaction>,
     pub finished: VecDeque<Finished>,
-    /// Every transaction of the stream that began at or above this offset and is over stands in `finished`, unless
-    /// the tail has passed it.
+    /// Every transaction of the stream that began at or above this offset and is over stands in `finished`,
+    /// unless the tail has passed it.
     pub known_since: u64,
 }
 

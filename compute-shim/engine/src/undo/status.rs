@@ -1,8 +1,8 @@
 //! What became of a transaction, and the way to its undo records.
 //!
-//! Owns the look-up order for a commit LSN: below the stream's tail → visible to all; the transaction open in the
-//! stream; the window of recently finished ones; else the header record's page. Also the walk along undo pages when
-//! the page map of a stream is not known that far down.
+//! Owns the look-up order for a commit LSN: below the stream's tail → visible to all; the transaction open in
+//! the stream; the window of recently finished ones; else the header record's page. Also the walk along undo
+//! pages when the page map of a stream is not known that far down.
 
 use super::{Finished, OpenState};
 use crate::access::{Access, SharedPage};
@@ -51,7 +51,8 @@ impl Engine {
         })
     }
 
-    /// Whether the transaction may still commit. No page is read: an in-progress transaction is always in memory.
+    /// Whether the transaction may still commit. No page is read: an in-progress transaction is always in
+    /// memory.
     pub(crate) fn is_in_progress(&self, tx_id: TxId) -> bool {
         matches!(self.status_in_memory(tx_id), Some(TxStatus::InProgress(_)))
     }

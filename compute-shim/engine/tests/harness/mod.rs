@@ -166,8 +166,8 @@ impl Node {
         self.run(|| self.engine.check_tree(&mut check)).expect("a sound tree")
     }
 
-    /// Drops a tree and checks that every page but the fixed ones and the undo streams' is free again. No other tree may
-    /// be left.
+    /// Drops a tree and checks that every page but the fixed ones and the undo streams' is free again. No
+    /// other tree may be left.
     pub fn drop_last_tree(&self, tree: TreeId) {
         self.volume.hold_vdl(false);
         let mut txn = self.begin_rc();

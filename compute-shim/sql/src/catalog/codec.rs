@@ -1,0 +1,396 @@
+//! The stored form of catalog objects and the keys they are stored under.
+//!
+//! Owns a format that lives in the volume: the first byte of every object is its version, numbers are little-endian,
+//! texts and lists carry their length. Objects are cut into chunks that fit a row. Key: database oid, class, oid, chunk
+//! number, big-endian, so that one scan of a database's range reads everything in order.
+
+use super::object::{
+    Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema, Sequence,
+    Table,
+};
+use crate::parse::tree::StorageParameter;
+use hexalog_engine::{SequenceId, SequenceParams, TreeId};
+use hexalog_protocol::{Lsn, PageId};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::RowLayout;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
+use std::sync::Arc;
+
+/// Format of everything below.
+const VERSION: u8 = 1;
+
+/// Bytes of an object in one row, well below the engine's limit.
+pub(super) const CHUNK_BYTES: usize = 4_000;
+
+/// Class byte of name rows: (database, this byte, name space, name) → oid.
+const CLASS_NAME: u8 = 64;
+
+/// Class byte of the rows that sessions write to raise the LSN (see `store::Fence`).
+const CLASS_FENCE: u8 = 65;
+
+/// Key of a session's fence row.
+pub(super) fn fence_key(process_id: i32) -> Vec<u8> {
+    let mut key = vec![0, 0, 0, 0, CLASS_FENCE];
+    key.extend_from_slice(&process_id.to_be_bytes());
+    key
+}
+
+/// Key of one chunk of an object.
+pub(super) fn object_key(database: Oid, class: ObjectClass, oid: Oid, chunk: u16) -> Vec<u8> {
+    let mut key = Vec::with_capacity(11);
+    key.extend_from_slice(&database.to_be_bytes());
+    key.push(class as u8);
+    key.extend_from_slice(&oid.to_be_bytes());
+    key.extend_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// Key of a name, whose uniqueness the tree enforces.
+pub(super) fn name_key(database: Oid, name_space: Oid, name: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9 + name.len());
+    key.extend_from_slice(&database.to_be_bytes());
+    key.push(CLASS_NAME);
+    key.extend_from_slice(&name_space.to_be_bytes());
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// Takes a key apart; `None` for a row that is no object's.
+pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u16)>> {
+    let mut reader = Reader { bytes: key };
+    let database = u32::from_be_bytes(reader.array()?);
+    let [class] = reader.array()?;
+    if class == CLASS_NAME || class == CLASS_FENCE {
+        return Ok(None);
+    }
+    let class = match class {
+        1 => ObjectClass::Database,
+        2 => ObjectClass::Role,
+        3 => ObjectClass::Schema,
+        4 => ObjectClass::Table,
+        5 => ObjectClass::Sequence,
+        _ => return Err(damaged()),
+    };
+    let oid = u32::from_be_bytes(reader.array()?);
+    let chunk = u16::from_be_bytes(reader.array()?);
+    Ok(Some((database, class, oid, chunk)))
+}
+
+fn damaged() -> SqlError {
+    SqlError::new(SqlState::DATA_CORRUPTED, "a catalog object cannot be read")
+}
+
+/// An object's bytes.
+pub(super) fn encode(object: &Object) -> Vec<u8> {
+    let mut out = Writer { bytes: vec![VERSION] };
+    match object {
+        Object::Database(object) => {
+            let DatabaseObject { oid: _, name, owner } = &**object;
+            out.text(name);
+            out.u32(*owner);
+        }
+        Object::Role(object) => {
+            let Role { oid: _, name } = &**object;
+            out.text(name);
+        }
+        Object::Schema(object) => {
+            let Schema { oid: _, name, owner } = &**object;
+            out.text(name);
+            out.u32(*owner);
+        }
+        Object::Table(table) => out.table(table),
+        Object::Sequence(sequence) => out.sequence(sequence),
+    }
+    out.bytes
+}
+
+/// An object from its bytes.
+pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Object> {
+    let mut reader = Reader { bytes };
+    let [version] = reader.array()?;
+    if version != VERSION {
+        return Err(SqlError::new(SqlState::DATA_CORRUPTED, "the catalog was written by a newer program"));
+    }
+    let object = match class {
+        ObjectClass::Database => {
+            Object::Database(Arc::new(DatabaseObject { oid, name: reader.text()?, owner: reader.u32()? }))
+        }
+        ObjectClass::Role => Object::Role(Arc::new(Role { oid, name: reader.text()? })),
+        ObjectClass::Schema => {
+            Object::Schema(Arc::new(Schema { oid, name: reader.text()?, owner: reader.u32()? }))
+        }
+        ObjectClass::Table => Object::Table(Arc::new(reader.table(oid)?)),
+        ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
+    };
+    if reader.bytes.is_empty() { Ok(object) } else { Err(damaged()) }
+}
+
+struct Writer {
+    bytes: Vec<u8>,
+}
+
+impl Writer {
+    fn u8(&mut self, value: u8) {
+        self.bytes.push(value);
+    }
+
+    fn bool(&mut self, value: bool) {
+        self.u8(u8::from(value));
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn i64(&mut self, value: i64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).expect("lists of a catalog object are short"));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.blob(text.as_bytes());
+    }
+
+    fn blob(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn optional_text(&mut self, text: Option<&str>) {
+        self.bool(text.is_some());
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    fn parameters(&mut self, parameters: &[StorageParameter]) {
+        self.count(parameters.len());
+        for StorageParameter { name, value } in parameters {
+            self.text(name);
+            self.optional_text(value.as_deref());
+        }
+    }
+
+    fn column(&mut self, column: &Column) {
+        let Column { name, type_id, typmod, not_null, dropped, default, identity, missing } = column;
+        self.text(name);
+        self.u32(type_id.0);
+        self.u32(typmod.0.cast_unsigned());
+        self.bool(*not_null);
+        self.bool(*dropped);
+        self.optional_text(default.as_deref());
+        self.u8(match identity {
+            None => 0,
+            Some(Identity::Always) => 1,
+            Some(Identity::ByDefault) => 2,
+        });
+        self.bool(!missing.is_null());
+        if !missing.is_null() {
+            let mut value = Vec::new();
+            RowLayout::new(vec![*type_id]).encode_value(0, missing, &mut value);
+            self.blob(&value);
+        }
+    }
+
+    fn index(&mut self, index: &Index) {
+        let Index { oid, name, tree, columns, unique, constraint, parameters, valid_from: _, key: _ } = index;
+        self.u32(*oid);
+        self.text(name);
+        self.bool(tree.is_some());
+        if let Some(tree) = tree {
+            self.u64(tree.0.0);
+        }
+        self.count(columns.len());
+        for IndexColumn { column, descending, nulls_first } in columns {
+            self.count(*column);
+            self.bool(*descending);
+            self.bool(*nulls_first);
+        }
+        self.bool(*unique);
+        self.u32(*constraint);
+        self.parameters(parameters);
+    }
+
+    fn table(&mut self, table: &Table) {
+        let Table { oid: _, name, schema, owner, columns, tree, checks, indexes, parameters, layout: _ } = table;
+        self.text(name);
+        self.u32(*schema);
+        self.u32(*owner);
+        self.u64(tree.0.0);
+        self.count(columns.len());
+        columns.iter().for_each(|column| self.column(column));
+        self.count(checks.len());
+        for Check { oid, name, expression } in checks {
+            self.u32(*oid);
+            self.text(name);
+            self.text(expression);
+        }
+        self.count(indexes.len());
+        indexes.iter().for_each(|index| self.index(index));
+        self.parameters(parameters);
+    }
+
+    fn sequence(&mut self, sequence: &Sequence) {
+        let Sequence { oid: _, name, schema, owner, id, type_id, params, cache, owned_by } = sequence;
+        let SequenceParams { start, increment, min, max, cycle } = params;
+        self.text(name);
+        self.u32(*schema);
+        self.u32(*owner);
+        self.u64(id.0.0);
+        self.u32(type_id.0);
+        for value in [start, increment, min, max, cache] {
+            self.i64(*value);
+        }
+        self.bool(*cycle);
+        self.bool(owned_by.is_some());
+        if let Some((table, column)) = owned_by {
+            self.u32(*table);
+            self.count(*column);
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (head, rest) = self.bytes.split_first_chunk::<N>().ok_or_else(damaged)?;
+        self.bytes = rest;
+        Ok(*head)
+    }
+
+    fn u8(&mut self) -> Result<u8> {
+        Ok(u8::from_le_bytes(self.array()?))
+    }
+
+    fn bool(&mut self) -> Result<bool> {
+        match self.u8()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(damaged()),
+        }
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_le_bytes(self.array()?))
+    }
+
+    fn page(&mut self) -> Result<PageId> {
+        Ok(PageId(self.u64()?))
+    }
+
+    /// A length; never more than the bytes that are left, so that damage cannot ask for memory.
+    fn count(&mut self) -> Result<usize> {
+        let count = self.u32()? as usize;
+        if count <= self.bytes.len() { Ok(count) } else { Err(damaged()) }
+    }
+
+    /// A number that is not a length.
+    fn number(&mut self) -> Result<usize> {
+        Ok(self.u32()? as usize)
+    }
+
+    fn blob(&mut self) -> Result<&[u8]> {
+        let count = self.count()?;
+        let (head, rest) = self.bytes.split_at(count);
+        self.bytes = rest;
+        Ok(head)
+    }
+
+    fn text(&mut self) -> Result<String> {
+        String::from_utf8(self.blob()?.to_vec()).map_err(|_| damaged())
+    }
+
+    fn optional_text(&mut self) -> Result<Option<String>> {
+        Ok(if self.bool()? { Some(self.text()?) } else { None })
+    }
+
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let count = self.count()?;
+        (0..count).map(|_| item(self)).collect()
+    }
+
+    fn parameters(&mut self) -> Result<Vec<StorageParameter>> {
+        self.list(|reader| Ok(StorageParameter { name: reader.text()?, value: reader.optional_text()? }))
+    }
+
+    fn column(&mut self) -> Result<Column> {
+        let name = self.text()?;
+        let type_id = TypeId(self.u32()?);
+        let typmod = Typmod(self.u32()?.cast_signed());
+        let not_null = self.bool()?;
+        let dropped = self.bool()?;
+        let default = self.optional_text()?;
+        let identity = match self.u8()? {
+            0 => None,
+            1 => Some(Identity::Always),
+            2 => Some(Identity::ByDefault),
+            _ => return Err(damaged()),
+        };
+        let missing = match self.bool()? {
+            false => Datum::Null,
+            true => RowLayout::new(vec![type_id]).decode_value(0, self.blob()?)?,
+        };
+        Ok(Column { name, type_id, typmod, not_null, dropped, default, identity, missing })
+    }
+
+    fn index(&mut self, table: &[Column]) -> Result<Index> {
+        let oid = self.u32()?;
+        let name = self.text()?;
+        let tree = if self.bool()? { Some(TreeId(self.page()?)) } else { None };
+        let columns = self.list(|reader| {
+            let column = reader.number()?;
+            Ok(IndexColumn { column, descending: reader.bool()?, nulls_first: reader.bool()? })
+        })?;
+        if columns.iter().any(|column| column.column >= table.len()) {
+            return Err(damaged());
+        }
+        let (unique, constraint) = (self.bool()?, self.u32()?);
+        let key = Index::key_columns(&columns, table);
+        let parameters = self.parameters()?;
+        Ok(Index { oid, name, tree, columns, unique, constraint, parameters, valid_from: Lsn::ZERO, key })
+    }
+
+    fn table(&mut self, oid: Oid) -> Result<Table> {
+        let name = self.text()?;
+        let (schema, owner) = (self.u32()?, self.u32()?);
+        let tree = TreeId(self.page()?);
+        let columns = self.list(Reader::column)?;
+        let checks = self.list(|reader| {
+            Ok(Check { oid: reader.u32()?, name: reader.text()?, expression: reader.text()? })
+        })?;
+        let indexes = self.list(|reader| reader.index(&columns))?;
+        let parameters = self.parameters()?;
+        let layout = Table::layout_of(&columns);
+        Ok(Table { oid, name, schema, owner, columns, tree, checks, indexes, parameters, layout })
+    }
+
+    fn sequence(&mut self, oid: Oid) -> Result<Sequence> {
+        let name = self.text()?;
+        let (schema, owner) = (self.u32()?, self.u32()?);
+        let id = SequenceId(self.page()?);
+        let type_id = TypeId(self.u32()?);
+        let [start, increment, min, max, cache] =
+            [self.i64()?, self.i64()?, self.i64()?, self.i64()?, self.i64()?];
+        let params = SequenceParams { start, increment, min, max, cycle: self.bool()? };
+        let owned_by = if self.bool()? { Some((self.u32()?, self.number()?)) } else { None };
+        Ok(Sequence { oid, name, schema, owner, id, type_id, params, cache, owned_by })
+    }
+}

@@ -1,0 +1,281 @@
+//! The catalog: what objects exist, as one immutable snapshot per version.
+//!
+//! Owns [`Catalog`] (the snapshot), look-up by name, and the way from one version to the next by a list of changes.
+//! A snapshot is shared by all sessions; a transaction with uncommitted definitions holds a view of its own made of the
+//! same parts. `object.rs` holds the objects, `codec.rs` their stored form, `store.rs` reads and writes them,
+//! `system` shows them as tables. Never parses statements (see `definition`).
+
+mod codec;
+pub(crate) mod object;
+pub(crate) mod overlay;
+pub(crate) mod store;
+pub(crate) mod system;
+
+use object::{
+    DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Index, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
+    Role, Schema, Sequence, Table,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One object's change: its new state, or nothing if it was dropped.
+pub(crate) type Changes = BTreeMap<(ObjectClass, Oid), Option<Object>>;
+
+/// What a relation's name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Relation {
+    Table(Arc<Table>),
+    /// An index, by its position in its table.
+    Index(Arc<Table>, usize),
+    Sequence(Arc<Sequence>),
+    /// A table of the system's own, made of what the catalog says.
+    System(&'static system::SystemTable),
+}
+
+impl Relation {
+    pub(crate) fn oid(&self) -> Oid {
+        match self {
+            Relation::Table(table) => table.oid,
+            Relation::Index(table, at) => table.indexes[*at].oid,
+            Relation::Sequence(sequence) => sequence.oid,
+            Relation::System(table) => table.oid,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Relation::Table(table) => &table.name,
+            Relation::Index(table, at) => &table.indexes[*at].name,
+            Relation::Sequence(sequence) => &sequence.name,
+            Relation::System(table) => table.name,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> Oid {
+        match self {
+            Relation::Table(table) | Relation::Index(table, _) => table.schema,
+            Relation::Sequence(sequence) => sequence.schema,
+            Relation::System(table) => table.schema,
+        }
+    }
+}
+
+/// What a name row or an oid leads to.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Table(Oid),
+    Index(Oid, usize),
+    Sequence(Oid),
+}
+
+/// One version of the catalog.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    /// Rises with every change; private views share the version they were made from, marked by `is_private`.
+    pub version: u64,
+    /// Holds uncommitted definitions of one transaction.
+    pub is_private: bool,
+    databases: BTreeMap<Oid, Arc<DatabaseObject>>,
+    roles: BTreeMap<Oid, Arc<Role>>,
+    schemas: BTreeMap<Oid, Arc<Schema>>,
+    tables: BTreeMap<Oid, Arc<Table>>,
+    sequences: BTreeMap<Oid, Arc<Sequence>>,
+    /// Schema → name → what bears it. Derived.
+    names: BTreeMap<Oid, BTreeMap<String, Target>>,
+    /// Index oid → its table and place. Derived.
+    index_oids: BTreeMap<Oid, (Oid, usize)>,
+}
+
+impl Catalog {
+    /// A catalog of the system's own schemas.
+    pub(crate) fn empty() -> Catalog {
+        let system_schema = |oid, name: &str| (oid, Arc::new(Schema { oid, name: name.to_owned(), owner: ROLE_OID }));
+        Catalog {
+            version: 0,
+            is_private: false,
+            databases: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            schemas: BTreeMap::from([
+                system_schema(PG_CATALOG_OID, "pg_catalog"),
+                system_schema(INFORMATION_SCHEMA_OID, "information_schema"),
+            ]),
+            tables: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            names: BTreeMap::new(),
+            index_oids: BTreeMap::new(),
+        }
+    }
+
+    /// The next version.
+    pub(crate) fn with_changes(&self, changes: &Changes, version: u64, is_private: bool) -> Catalog {
+        let mut next = Catalog {
+            version,
+            is_private,
+            databases: self.databases.clone(),
+            roles: self.roles.clone(),
+            schemas: self.schemas.clone(),
+            tables: self.tables.clone(),
+            sequences: self.sequences.clone(),
+            names: BTreeMap::new(),
+            index_oids: BTreeMap::new(),
+        };
+        for (&(class, oid), change) in changes {
+            match change {
+                Some(object) => next.put(object),
+                None => next.remove(class, oid),
+            }
+        }
+        next.derive_names();
+        next
+    }
+
+    fn put(&mut self, object: &Object) {
+        match object {
+            Object::Database(object) => drop(self.databases.insert(object.oid, object.clone())),
+            Object::Role(object) => drop(self.roles.insert(object.oid, object.clone())),
+            Object::Schema(object) => drop(self.schemas.insert(object.oid, object.clone())),
+            Object::Table(object) => drop(self.tables.insert(object.oid, object.clone())),
+            Object::Sequence(object) => drop(self.sequences.insert(object.oid, object.clone())),
+        }
+    }
+
+    fn remove(&mut self, class: ObjectClass, oid: Oid) {
+        match class {
+            ObjectClass::Database => drop(self.databases.remove(&oid)),
+            ObjectClass::Role => drop(self.roles.remove(&oid)),
+            ObjectClass::Schema => drop(self.schemas.remove(&oid)),
+            ObjectClass::Table => drop(self.tables.remove(&oid)),
+            ObjectClass::Sequence => drop(self.sequences.remove(&oid)),
+        }
+    }
+
+    fn derive_names(&mut self) {
+        let mut add = |schema: Oid, name: &str, target: Target| {
+            let names = self.names.entry(schema).or_default();
+            names.insert(name.to_owned(), target);
+        };
+        for table in self.tables.values() {
+            add(table.schema, &table.name, Target::Table(table.oid));
+            for (at, index) in table.indexes.iter().enumerate() {
+                add(table.schema, &index.name, Target::Index(table.oid, at));
+                self.index_oids.insert(index.oid, (table.oid, at));
+            }
+        }
+        for sequence in self.sequences.values() {
+            add(sequence.schema, &sequence.name, Target::Sequence(sequence.oid));
+        }
+    }
+
+    pub(crate) fn databases(&self) -> impl Iterator<Item = &Arc<DatabaseObject>> {
+        self.databases.values()
+    }
+
+    pub(crate) fn database_by_name(&self, name: &str) -> Option<&Arc<DatabaseObject>> {
+        self.databases.values().find(|database| database.name == name)
+    }
+
+    pub(crate) fn database_name(&self) -> &str {
+        self.databases.get(&DATABASE_OID).map_or("postgres", |database| &database.name)
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles.values()
+    }
+
+    pub(crate) fn role(&self, oid: Oid) -> Option<&Arc<Role>> {
+        self.roles.get(&oid)
+    }
+
+    pub(crate) fn role_by_name(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.values().find(|role| role.name == name)
+    }
+
+    pub(crate) fn schemas(&self) -> impl Iterator<Item = &Arc<Schema>> {
+        self.schemas.values()
+    }
+
+    pub(crate) fn schema(&self, oid: Oid) -> Option<&Arc<Schema>> {
+        self.schemas.get(&oid)
+    }
+
+    pub(crate) fn schema_by_name(&self, name: &str) -> Option<&Arc<Schema>> {
+        self.schemas.values().find(|schema| schema.name == name)
+    }
+
+    pub(crate) fn schema_name(&self, oid: Oid) -> &str {
+        self.schemas.get(&oid).map_or("", |schema| &schema.name)
+    }
+
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+
+    pub(crate) fn table(&self, oid: Oid) -> Option<&Arc<Table>> {
+        self.tables.get(&oid)
+    }
+
+    pub(crate) fn sequences(&self) -> impl Iterator<Item = &Arc<Sequence>> {
+        self.sequences.values()
+    }
+
+    pub(crate) fn sequence(&self, oid: Oid) -> Option<&Arc<Sequence>> {
+        self.sequences.get(&oid)
+    }
+
+    /// The index with this oid.
+    pub(crate) fn index(&self, oid: Oid) -> Option<(&Arc<Table>, &Index)> {
+        let (table, at) = self.index_oids.get(&oid)?;
+        let table = self.tables.get(table)?;
+        Some((table, &table.indexes[*at]))
+    }
+
+    /// The relation with this oid.
+    pub(crate) fn relation(&self, oid: Oid) -> Option<Relation> {
+        if let Some(table) = self.tables.get(&oid) {
+            return Some(Relation::Table(table.clone()));
+        }
+        if let Some(&(table, at)) = self.index_oids.get(&oid) {
+            return Some(Relation::Index(self.tables[&table].clone(), at));
+        }
+        if let Some(sequence) = self.sequences.get(&oid) {
+            return Some(Relation::Sequence(sequence.clone()));
+        }
+        system::by_oid(oid).map(Relation::System)
+    }
+
+    /// The relation with this name in one schema.
+    pub(crate) fn relation_in(&self, schema: Oid, name: &str) -> Option<Relation> {
+        if let Some(table) = system::by_name(schema, name) {
+            return Some(Relation::System(table));
+        }
+        match *self.names.get(&schema)?.get(name)? {
+            Target::Table(oid) => Some(Relation::Table(self.tables[&oid].clone())),
+            Target::Index(oid, at) => Some(Relation::Index(self.tables[&oid].clone(), at)),
+            Target::Sequence(oid) => Some(Relation::Sequence(self.sequences[&oid].clone())),
+        }
+    }
+
+    /// The relation that a name means along a search path.
+    pub(crate) fn relation_on_path(&self, path: &[Oid], name: &str) -> Option<Relation> {
+        path.iter().find_map(|&schema| self.relation_in(schema, name))
+    }
+
+    /// Whether a name without a schema leads to this relation.
+    pub(crate) fn is_visible(&self, path: &[Oid], relation: &Relation) -> bool {
+        self.relation_on_path(path, relation.name()).is_some_and(|found| found.oid() == relation.oid())
+    }
+
+    /// All relations of users, in order of oid within each kind.
+    pub(crate) fn highest_oid(&self) -> Oid {
+        let tables = self.tables.values().flat_map(|table| {
+            let inner = table.indexes.iter().flat_map(|index| [index.oid, index.constraint]);
+            inner.chain(table.checks.iter().map(|check| check.oid)).chain([table.oid])
+        });
+        tables
+            .chain(self.sequences.keys().copied())
+            .chain(self.schemas.keys().copied())
+            .max()
+            .unwrap_or(object::FIRST_USER_OID)
+            .max(object::FIRST_USER_OID)
+    }
+}

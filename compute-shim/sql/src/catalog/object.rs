@@ -1,0 +1,237 @@
+//! The objects of the catalog: databases, roles, schemas, tables with their columns, constraints and indexes,
+//! sequences.
+//!
+//! Owns their shapes and what follows from one object alone. A table's indexes and constraints are part of the table's
+//! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
+//! storage.
+
+use crate::parse::tree::StorageParameter;
+use hexalog_engine::{SequenceId, SequenceParams, TreeId};
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::key::KeyColumn;
+use hexalog_sql_types::row::RowLayout;
+use hexalog_sql_types::{Datum, TypeId, Typmod};
+use std::sync::Arc;
+
+/// A cluster-wide or database-wide object's number, as PostgreSQL's `oid`.
+pub(crate) type Oid = u32;
+
+/// First oid of objects that users make, as in PostgreSQL.
+pub(crate) const FIRST_USER_OID: Oid = 16_384;
+/// `postgres`, the one database.
+pub(crate) const DATABASE_OID: Oid = 5;
+/// `postgres`, the one role.
+pub(crate) const ROLE_OID: Oid = 10;
+/// Schema `pg_catalog`.
+pub(crate) const PG_CATALOG_OID: Oid = 11;
+/// Schema `public`.
+pub(crate) const PUBLIC_OID: Oid = 2_200;
+/// Schema `information_schema`.
+pub(crate) const INFORMATION_SCHEMA_OID: Oid = 13_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DatabaseObject {
+    pub oid: Oid,
+    pub name: String,
+    pub owner: Oid,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub oid: Oid,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Schema {
+    pub oid: Oid,
+    pub name: String,
+    pub owner: Oid,
+}
+
+/// GENERATED … AS IDENTITY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Always,
+    ByDefault,
+}
+
+/// A column of a table, in storage order; `attnum` is its index + 1. A dropped column keeps its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub name: String,
+    pub type_id: TypeId,
+    pub typmod: Typmod,
+    pub not_null: bool,
+    pub dropped: bool,
+    /// SQL text of the default, all names qualified.
+    pub default: Option<String>,
+    pub identity: Option<Identity>,
+    /// The value of rows that were stored before the column was added.
+    pub missing: Datum,
+}
+
+/// A CHECK constraint; `expression` is SQL text over the table's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Check {
+    pub oid: Oid,
+    pub name: String,
+    pub expression: String,
+}
+
+/// One column of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexColumn {
+    /// Index into the table's columns.
+    pub column: usize,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+/// An index. The primary key's is the clustered tree itself, when the table was made or rebuilt with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Index {
+    pub oid: Oid,
+    pub name: String,
+    /// The tree of a secondary index; `None` for the primary key.
+    pub tree: Option<TreeId>,
+    pub columns: Vec<IndexColumn>,
+    pub unique: bool,
+    /// Oid of the constraint that it backs, 0 if it was made by CREATE INDEX.
+    pub constraint: Oid,
+    pub parameters: Vec<StorageParameter>,
+    /// Snapshots below this may need row versions that the index has no entry for. [`Lsn::MAX`] until the
+    /// transaction that built the index has committed.
+    pub valid_from: Lsn,
+    /// Derived from `columns`.
+    pub key: Arc<[KeyColumn]>,
+}
+
+impl Index {
+    pub(crate) fn is_primary(&self) -> bool {
+        self.tree.is_none()
+    }
+
+    /// How keys of these columns are ordered.
+    pub(crate) fn key_columns(columns: &[IndexColumn], table: &[Column]) -> Arc<[KeyColumn]> {
+        let key = |column: &IndexColumn| KeyColumn {
+            id: table[column.column].type_id,
+            descending: column.descending,
+            nulls_first: column.nulls_first,
+        };
+        columns.iter().map(key).collect()
+    }
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub oid: Oid,
+    pub name: String,
+    pub schema: Oid,
+    pub owner: Oid,
+    pub columns: Vec<Column>,
+    /// The clustered tree that holds the rows.
+    pub tree: TreeId,
+    pub checks: Vec<Check>,
+    /// The primary key first, if there is one; then the others in order of creation.
+    pub indexes: Vec<Index>,
+    pub parameters: Vec<StorageParameter>,
+    /// Derived from `columns`.
+    pub layout: Arc<RowLayout>,
+}
+
+impl Table {
+    /// Where rows' columns stand.
+    pub(crate) fn layout_of(columns: &[Column]) -> Arc<RowLayout> {
+        Arc::new(RowLayout::new(columns.iter().map(|column| column.type_id).collect()))
+    }
+
+    /// The primary key, if the rows are ordered by one. Without it rows have a hidden row id as key.
+    pub(crate) fn primary_key(&self) -> Option<&Index> {
+        self.indexes.first().filter(|index| index.is_primary())
+    }
+
+    /// All indexes with a tree of their own.
+    pub(crate) fn secondary_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.indexes.iter().filter(|index| !index.is_primary())
+    }
+
+    /// Index of a live column by name.
+    pub(crate) fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| !column.dropped && column.name == name)
+    }
+}
+
+/// A sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    pub oid: Oid,
+    pub name: String,
+    pub schema: Oid,
+    pub owner: Oid,
+    pub id: SequenceId,
+    pub type_id: TypeId,
+    pub params: SequenceParams,
+    pub cache: i64,
+    /// The table's oid and the column's index: SERIAL and identity sequences fall with them.
+    pub owned_by: Option<(Oid, usize)>,
+}
+
+/// Anything that the catalog stores under an oid.
+#[derive(Clone, Debug)]
+pub(crate) enum Object {
+    Database(Arc<DatabaseObject>),
+    Role(Arc<Role>),
+    Schema(Arc<Schema>),
+    Table(Arc<Table>),
+    Sequence(Arc<Sequence>),
+}
+
+/// Which map of the catalog an object lives in; also a byte of its stored key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum ObjectClass {
+    Database = 1,
+    Role = 2,
+    Schema = 3,
+    Table = 4,
+    Sequence = 5,
+}
+
+impl Object {
+    pub(crate) fn class(&self) -> ObjectClass {
+        match self {
+            Object::Database(_) => ObjectClass::Database,
+            Object::Role(_) => ObjectClass::Role,
+            Object::Schema(_) => ObjectClass::Schema,
+            Object::Table(_) => ObjectClass::Table,
+            Object::Sequence(_) => ObjectClass::Sequence,
+        }
+    }
+
+    pub(crate) fn oid(&self) -> Oid {
+        match self {
+            Object::Database(object) => object.oid,
+            Object::Role(object) => object.oid,
+            Object::Schema(object) => object.oid,
+            Object::Table(object) => object.oid,
+            Object::Sequence(object) => object.oid,
+        }
+    }
+
+    /// Names that no other object of their name space may bear: (name space, name, oid). Schemas share the name space
+    /// 0, relations that of their schema.
+    pub(crate) fn names(&self) -> Vec<(Oid, String, Oid)> {
+        match self {
+            Object::Database(_) | Object::Role(_) => Vec::new(),
+            Object::Schema(schema) => vec![(0, schema.name.clone(), schema.oid)],
+            Object::Table(table) => {
+                let mut names = vec![(table.schema, table.name.clone(), table.oid)];
+                names.extend(table.indexes.iter().map(|index| (table.schema, index.name.clone(), index.oid)));
+                names
+            }
+            Object::Sequence(sequence) => vec![(sequence.schema, sequence.name.clone(), sequence.oid)],
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Definitions that a transaction has made and not yet committed.
+//!
+//! Owns [`Overlay`]: the changes, and the private view of the catalog that they give on top of what others have
+//! published meanwhile. Relation locks keep two transactions from changing one object; the names in the stored
+//! catalog keep them from making two of one name.
+
+use super::object::{Object, ObjectClass, Oid};
+use super::{Catalog, Changes};
+use std::sync::Arc;
+
+/// A transaction's own changes to the catalog.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    changes: Changes,
+    /// The published version that `view` was made from.
+    base: Arc<Catalog>,
+    view: Arc<Catalog>,
+}
+
+impl Overlay {
+    pub(crate) fn new(base: Arc<Catalog>) -> Overlay {
+        Overlay { changes: Changes::new(), view: base.clone(), base }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// The catalog as this transaction sees it.
+    pub(crate) fn view(&mut self, published: &Arc<Catalog>) -> Arc<Catalog> {
+        if self.base.version != published.version {
+            self.base = published.clone();
+            self.refresh();
+        }
+        self.view.clone()
+    }
+
+    /// Takes a statement's changes in.
+    pub(crate) fn add(&mut self, changes: Changes) {
+        self.changes.extend(changes);
+        self.refresh();
+    }
+
+    fn refresh(&mut self) {
+        self.view = match self.changes.is_empty() {
+            true => self.base.clone(),
+            false => Arc::new(self.base.with_changes(&self.changes, self.base.version, true)),
+        };
+    }
+}
+
+/// The changes of one statement, collected before anything is written.
+#[derive(Debug, Default)]
+pub(crate) struct ChangeSet {
+    changes: Changes,
+}
+
+impl ChangeSet {
+    pub(crate) fn put(&mut self, object: Object) {
+        self.changes.insert((object.class(), object.oid()), Some(object));
+    }
+
+    pub(crate) fn remove(&mut self, class: ObjectClass, oid: Oid) {
+        self.changes.insert((class, oid), None);
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    pub(crate) fn into_changes(self) -> Changes {
+        self.changes
+    }
+}

@@ -1,0 +1,325 @@
+//! The evaluator.
+//!
+//! An evaluation may stop for a need, in a subquery or a sequence; the operator then calls again with the same row.
+//! What has an effect or has run already (subqueries, `nextval`) keeps its result in the statement's state until
+//! the operator goes on to another row ([`super::Evaluation`]), so nothing with effects runs twice. Everything else
+//! is free of effects and may be computed anew.
+
+use super::{Expr, Kind, Subplan, SubplanForm};
+use crate::execute::Context;
+use crate::stop::Step;
+use hexalog_sql_types::datum::{compare, equal};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::operator::Operator;
+use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// The value of an expression over a row.
+pub(crate) fn evaluate(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
+    match &expr.kind {
+        Kind::Constant(value) => Ok(value.clone()),
+        Kind::Column(index) => Ok(row[*index].clone()),
+        Kind::Parameter(index) => Ok(context.parameters[*index].clone()),
+        Kind::Slot(slot) => Ok(context.state.slots[*slot].clone()),
+        Kind::Operator { operator, operands } => match &**operands {
+            [operand] => {
+                let operand = evaluate(operand, row, context)?;
+                Ok(operator.apply(&context.env, &[operand])?)
+            }
+            [left, right] => {
+                let left = evaluate(left, row, context)?;
+                let right = evaluate(right, row, context)?;
+                Ok(operator.apply(&context.env, &[left, right])?)
+            }
+            _ => unreachable!("operators have one or two operands"),
+        },
+        Kind::Function { function, arguments } => {
+            let arguments = evaluate_all(arguments, row, context)?;
+            Ok(function.apply(&context.env, &arguments)?)
+        }
+        Kind::Host { function, arguments, memo } => {
+            if let Some(value) = memo.and_then(|memo| context.state.memos[memo].clone()) {
+                return Ok(value);
+            }
+            let arguments = evaluate_all(arguments, row, context)?;
+            let value = match function.strict && arguments.iter().any(Datum::is_null) {
+                true => Datum::Null,
+                false => (function.call)(context, &arguments)?,
+            };
+            if let Some(memo) = memo {
+                context.state.memos[*memo] = Some(value.clone());
+            }
+            Ok(value)
+        }
+        Kind::Coerce { coercion, operand, .. } => {
+            let value = evaluate(operand, row, context)?;
+            Ok(coercion.apply(&context.env, value)?)
+        }
+        Kind::And(items) => logical(items, row, context, false),
+        Kind::Or(items) => logical(items, row, context, true),
+        Kind::Not(operand) => Ok(match evaluate(operand, row, context)?.as_bool() {
+            Some(value) => Datum::Bool(!value),
+            None => Datum::Null,
+        }),
+        Kind::IsNull { operand, negated } => {
+            let value = evaluate(operand, row, context)?;
+            Ok(Datum::Bool(is_null(&value, *negated)))
+        }
+        Kind::IsBool { operand, value, negated } => {
+            let is = evaluate(operand, row, context)?.as_bool() == *value;
+            Ok(Datum::Bool(is != *negated))
+        }
+        Kind::IsDistinct { sides, negated } => {
+            let left = evaluate(&sides[0], row, context)?;
+            let right = evaluate(&sides[1], row, context)?;
+            let distinct = !equal(sides[0].type_id, &left, &right);
+            Ok(Datum::Bool(distinct != *negated))
+        }
+        Kind::Subplan(subplan) => evaluate_subplan(subplan, row, context),
+        _ => evaluate_compound(expr, row, context),
+    }
+}
+
+/// The kinds that are rare on hot paths.
+fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
+    match &expr.kind {
+        Kind::Case { operand, branches, otherwise } => {
+            if let Some(operand) = operand {
+                let value = evaluate(operand, row, context)?;
+                context.state.case_values.push(value);
+            }
+            let depth = context.state.case_values.len();
+            let result = evaluate_branches(branches, otherwise, row, context);
+            if operand.is_some() {
+                context.state.case_values.truncate(depth - 1);
+            }
+            result
+        }
+        Kind::CaseValue => Ok(context.state.case_values.last().expect("inside CASE").clone()),
+        Kind::Coalesce(items) => {
+            for item in items {
+                let value = evaluate(item, row, context)?;
+                if !value.is_null() {
+                    return Ok(value);
+                }
+            }
+            Ok(Datum::Null)
+        }
+        Kind::Extreme { items, greatest } => {
+            let wanted = if *greatest { Ordering::Greater } else { Ordering::Less };
+            let mut best = Datum::Null;
+            for item in items {
+                let value = evaluate(item, row, context)?;
+                if !value.is_null() && (best.is_null() || compare(expr.type_id, &value, &best) == wanted) {
+                    best = value;
+                }
+            }
+            Ok(best)
+        }
+        Kind::NullIf { operator, first, comparison } => {
+            let value = evaluate(first, row, context)?;
+            let left = evaluate(&comparison[0], row, context)?;
+            let right = evaluate(&comparison[1], row, context)?;
+            let same = operator.apply(&context.env, &[left, right])?.as_bool() == Some(true);
+            Ok(if same { Datum::Null } else { value })
+        }
+        Kind::AnyAll { operator, left, array, all } => {
+            let left = evaluate(left, row, context)?;
+            let array = evaluate(array, row, context)?;
+            let Datum::Array(array) = array else { return Ok(Datum::Null) };
+            Ok(any_all(&context.env, operator, &left, array.elements(), *all)?)
+        }
+        Kind::Array { element, items, nested } => {
+            let values = evaluate_all(items, row, context)?;
+            Ok(if *nested { nest(*element, values)? } else { Array::from_values(*element, values).into() })
+        }
+        Kind::Subscript { operand, subscripts } => {
+            let value = evaluate(operand, row, context)?;
+            let mut numbers = Vec::with_capacity(subscripts.len());
+            for subscript in subscripts {
+                match evaluate(subscript, row, context)? {
+                    Datum::Int4(number) => numbers.push(number),
+                    _ => return Ok(Datum::Null),
+                }
+            }
+            Ok(value.as_array().and_then(|array| array.get(&numbers)).cloned().unwrap_or_default())
+        }
+        Kind::Row(items) => {
+            let values = evaluate_all(items, row, context)?;
+            let types = items.iter().map(|item| item.type_id).collect();
+            Ok(Datum::Record(Arc::new(Record { types, values })))
+        }
+        other => unreachable!("{other:?} is replaced before execution"),
+    }
+}
+
+/// Whether a condition holds: NULL does not.
+pub(crate) fn is_true(condition: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<bool> {
+    Ok(evaluate(condition, row, context)?.as_bool() == Some(true))
+}
+
+fn evaluate_all(exprs: &[Expr], row: &[Datum], context: &mut Context<'_>) -> Step<Vec<Datum>> {
+    let mut values = Vec::with_capacity(exprs.len());
+    for expr in exprs {
+        values.push(evaluate(expr, row, context)?);
+    }
+    Ok(values)
+}
+
+/// AND (`decisive` false) and OR (`decisive` true) in three-valued logic.
+fn logical(items: &[Expr], row: &[Datum], context: &mut Context<'_>, decisive: bool) -> Step<Datum> {
+    let mut unknown = false;
+    for item in items {
+        match evaluate(item, row, context)?.as_bool() {
+            Some(value) if value == decisive => return Ok(Datum::Bool(decisive)),
+            Some(_) => {}
+            None => unknown = true,
+        }
+    }
+    Ok(if unknown { Datum::Null } else { Datum::Bool(!decisive) })
+}
+
+/// A row value IS NULL if all its fields are, and IS NOT NULL if none is.
+fn is_null(value: &Datum, negated: bool) -> bool {
+    match value {
+        Datum::Record(record) if negated => record.values.iter().all(|field| !field.is_null()),
+        Datum::Record(record) => record.values.iter().all(Datum::is_null),
+        value => value.is_null() != negated,
+    }
+}
+
+fn evaluate_branches(
+    branches: &[(Expr, Expr)],
+    otherwise: &Expr,
+    row: &[Datum],
+    context: &mut Context<'_>,
+) -> Step<Datum> {
+    for (condition, result) in branches {
+        if is_true(condition, row, context)? {
+            return evaluate(result, row, context);
+        }
+    }
+    evaluate(otherwise, row, context)
+}
+
+/// `left operator ANY|ALL (values)`, with NULL where an unknown comparison could have decided.
+fn any_all(
+    env: &EvalEnv<'_>,
+    operator: &Operator,
+    left: &Datum,
+    values: &[Datum],
+    all: bool,
+) -> Result<Datum> {
+    let mut unknown = false;
+    for value in values {
+        match operator.apply(env, &[left.clone(), value.clone()])?.as_bool() {
+            Some(holds) if holds != all => return Ok(Datum::Bool(!all)),
+            Some(_) => {}
+            None => unknown = true,
+        }
+    }
+    Ok(if unknown { Datum::Null } else { Datum::Bool(all) })
+}
+
+/// An array of arrays as one array of a further dimension.
+fn nest(element: TypeId, values: Vec<Datum>) -> Result<Datum> {
+    let mut dimensions: Option<Vec<Dimension>> = None;
+    let mut elements = Vec::new();
+    let count = i32::try_from(values.len()).map_err(|_| too_many_elements())?;
+    for value in values {
+        let Datum::Array(inner) = value else { return Err(unequal_dimensions()) };
+        if dimensions.get_or_insert_with(|| inner.dimensions.clone()) != &inner.dimensions {
+            return Err(unequal_dimensions());
+        }
+        elements.extend(inner.values.iter().cloned());
+    }
+    let inner = dimensions.unwrap_or_default();
+    if elements.is_empty() {
+        return Ok(Array::from_values(element, Vec::new()).into());
+    }
+    let mut all = vec![Dimension { length: count, lower: 1 }];
+    all.extend(inner);
+    Ok(Array { element, dimensions: all, values: elements }.into())
+}
+
+fn unequal_dimensions() -> SqlError {
+    let message = "multidimensional arrays must have array expressions with matching dimensions";
+    SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message)
+}
+
+fn too_many_elements() -> SqlError {
+    SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed")
+}
+
+/// Runs a subquery for the current row, or answers with what it gave already.
+fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
+    if !context.state.subplans[subplan.id].is_done() {
+        if !context.state.subplans[subplan.id].is_running() {
+            for (slot, source) in &subplan.correlation {
+                let value = evaluate(source, row, context)?;
+                context.state.slots[*slot] = value;
+            }
+            context.start_subplan(subplan.id);
+        }
+        let limit = match subplan.form {
+            SubplanForm::Exists => 1,
+            SubplanForm::Scalar => 2,
+            SubplanForm::Array(_) | SubplanForm::AnyAll { .. } => usize::MAX,
+        };
+        context.run_subplan(subplan.id, limit)?;
+    }
+    match &subplan.form {
+        SubplanForm::Scalar => match context.state.subplans[subplan.id].values() {
+            [] => Ok(Datum::Null),
+            [value] => Ok(value.clone()),
+            _ => Err(SqlError::new(
+                SqlState::CARDINALITY_VIOLATION,
+                "more than one row returned by a subquery used as an expression",
+            )
+            .into()),
+        },
+        SubplanForm::Exists => Ok(Datum::Bool(!context.state.subplans[subplan.id].values().is_empty())),
+        SubplanForm::Array(element) => {
+            Ok(Array::from_values(*element, context.state.subplans[subplan.id].values().to_vec()).into())
+        }
+        SubplanForm::AnyAll { operator, left, right, all } => {
+            let left = evaluate(left, row, context)?;
+            if let Some(answer) = context.state.subplans[subplan.id].probe(operator, &left, right, *all) {
+                return Ok(answer);
+            }
+            let values = context.state.subplans[subplan.id].values().to_vec();
+            let mut compared = Vec::with_capacity(values.len());
+            for value in values {
+                compared.push(evaluate(right, &[value], context)?);
+            }
+            Ok(any_all(&context.env, operator, &left, &compared, *all)?)
+        }
+    }
+}
+
+/// The value of an expression without columns, parameters or anything of the session, as folding wants it: `None` if
+/// it is not such an expression.
+pub(crate) fn evaluate_constant(expr: &Expr, env: &EvalEnv<'_>) -> Option<Result<Datum>> {
+    let constants = |exprs: &[Expr]| -> Option<Vec<Datum>> {
+        exprs.iter().map(|expr| expr.as_constant().cloned()).collect()
+    };
+    match &expr.kind {
+        Kind::Constant(value) => Some(Ok(value.clone())),
+        Kind::Operator { operator, operands } if !operator.stable => {
+            Some(operator.apply(env, &constants(operands)?))
+        }
+        Kind::Function { function, arguments }
+            if function.volatility == hexalog_sql_types::function::Volatility::Immutable =>
+        {
+            Some(function.apply(env, &constants(arguments)?))
+        }
+        Kind::Coerce { coercion, operand, .. } if coercion.is_immutable() => {
+            Some(coercion.apply(env, operand.as_constant()?.clone()))
+        }
+        Kind::Array { element, items, nested: false } => {
+            Some(Ok(Array::from_values(*element, constants(items)?).into()))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,144 @@
+//! Typed expressions: what the binder makes and the executor evaluates.
+//!
+//! Owns the tree. `evaluate.rs` is the one evaluator (folding, filters, CHECK, DEFAULT, RETURNING), `walk.rs` visits
+//! and rewrites, `deparse.rs` prints SQL. A `Column` is an index into the row of the operator that the expression
+//! belongs to; values of outer queries come through numbered slots of the statement. Never resolves names (see
+//! `bind`).
+
+mod deparse;
+mod evaluate;
+mod walk;
+
+pub(crate) use deparse::deparse;
+pub(crate) use evaluate::{evaluate, evaluate_constant, is_true};
+pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
+
+use crate::function::HostFunction;
+use hexalog_sql_types::cast::Coercion;
+use hexalog_sql_types::function::Function;
+use hexalog_sql_types::operator::Operator;
+use hexalog_sql_types::{Datum, TypeId, Typmod};
+
+/// A typed expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub kind: Kind,
+    pub type_id: TypeId,
+    pub typmod: Typmod,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Constant(Datum),
+    /// A column of the operator's row.
+    Column(usize),
+    /// `$n`, from 0.
+    Parameter(usize),
+    /// A value that an operator further out has set.
+    Slot(usize),
+    Operator { operator: &'static Operator, operands: Box<[Expr]> },
+    Function { function: &'static Function, arguments: Box<[Expr]> },
+    /// A function that asks the catalog or the session. One with effects keeps its result in a memo, so that an
+    /// evaluation that is repeated after a wait does not repeat the effect.
+    Host { function: &'static HostFunction, arguments: Box<[Expr]>, memo: Option<usize> },
+    /// `is_written`: the cast stood in the statement, so it is shown again.
+    Coerce { coercion: Box<Coercion>, operand: Box<Expr>, is_written: bool },
+    And(Box<[Expr]>),
+    Or(Box<[Expr]>),
+    Not(Box<Expr>),
+    IsNull { operand: Box<Expr>, negated: bool },
+    /// IS TRUE, IS FALSE, IS UNKNOWN (`None`).
+    IsBool { operand: Box<Expr>, value: Option<bool>, negated: bool },
+    IsDistinct { sides: Box<[Expr; 2]>, negated: bool },
+    /// With an operand, conditions refer to its value as `CaseValue`.
+    Case { operand: Option<Box<Expr>>, branches: Box<[(Expr, Expr)]>, otherwise: Box<Expr> },
+    CaseValue,
+    Coalesce(Box<[Expr]>),
+    /// GREATEST or LEAST.
+    Extreme { items: Box<[Expr]>, greatest: bool },
+    /// NULLIF: the first operand unless the operator says that both are equal.
+    NullIf { operator: &'static Operator, first: Box<Expr>, comparison: Box<[Expr; 2]> },
+    /// `left operator ANY (array)` or ALL.
+    AnyAll { operator: &'static Operator, left: Box<Expr>, array: Box<Expr>, all: bool },
+    /// ARRAY[…]; `nested` elements are arrays of one dimension less.
+    Array { element: TypeId, items: Box<[Expr]>, nested: bool },
+    Subscript { operand: Box<Expr>, subscripts: Box<[Expr]> },
+    Row(Box<[Expr]>),
+    Subplan(Box<Subplan>),
+    /// While a query is bound: the n-th aggregate of its level.
+    Aggregate(usize),
+    /// While a query is bound: the n-th set-returning function of its select list.
+    SetReturning(usize),
+}
+
+/// A subquery inside an expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Subplan {
+    /// Its number in the statement.
+    pub id: usize,
+    pub form: SubplanForm,
+    /// Slots to set from the current row before it runs.
+    pub correlation: Vec<(usize, Expr)>,
+}
+
+/// What is made of a subquery's rows.
+#[derive(Clone, Debug)]
+pub(crate) enum SubplanForm {
+    /// The one value, NULL if there is no row.
+    Scalar,
+    Exists,
+    /// ARRAY(SELECT …) of this element type.
+    Array(TypeId),
+    /// `left operator ANY (SELECT …)` or ALL; the row's value is compared after `right`, which sees it as column 0.
+    AnyAll { operator: &'static Operator, left: Expr, right: Expr, all: bool },
+}
+
+impl Expr {
+    pub(crate) fn new(kind: Kind, type_id: TypeId) -> Expr {
+        Expr { kind, type_id, typmod: Typmod::NONE }
+    }
+
+    pub(crate) fn with_typmod(self, typmod: Typmod) -> Expr {
+        Expr { typmod, ..self }
+    }
+
+    pub(crate) fn constant(value: Datum, type_id: TypeId) -> Expr {
+        Expr::new(Kind::Constant(value), type_id)
+    }
+
+    pub(crate) fn null(type_id: TypeId) -> Expr {
+        Expr::constant(Datum::Null, type_id)
+    }
+
+    pub(crate) fn bool(value: bool) -> Expr {
+        Expr::constant(Datum::Bool(value), TypeId::BOOL)
+    }
+
+    pub(crate) fn column(index: usize, type_id: TypeId, typmod: Typmod) -> Expr {
+        Expr { kind: Kind::Column(index), type_id, typmod }
+    }
+
+    /// The conjunction of several conditions; none is true.
+    pub(crate) fn and(mut conditions: Vec<Expr>) -> Option<Expr> {
+        match conditions.len() {
+            0 => None,
+            1 => conditions.pop(),
+            _ => Some(Expr::new(Kind::And(conditions.into()), TypeId::BOOL)),
+        }
+    }
+
+    /// The parts of a conjunction.
+    pub(crate) fn conjuncts(self) -> Vec<Expr> {
+        match self.kind {
+            Kind::And(items) => items.into_vec().into_iter().flat_map(Expr::conjuncts).collect(),
+            _ => vec![self],
+        }
+    }
+
+    pub(crate) fn as_constant(&self) -> Option<&Datum> {
+        match &self.kind {
+            Kind::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+}
