@@ -63,6 +63,10 @@ pub struct LocalArgs {
     /// [default: 16GiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub device_bytes: Option<u64>,
+    /// Size of each shard's log; fixed when the cluster is made. It bounds how long a daemon may be away and still
+    /// catch up from its peers' logs. [default: the daemon's, 256MiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub log_bytes: Option<u64>,
     /// How far the writer may run ahead of the durable log, in records: more than ten seconds of small
     /// transactions, and what recovery may have to annul. Fixed when the cluster is made. [default: 65536]
     #[arg(long, value_name = "N")]

@@ -32,6 +32,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How often a start that waits for storage says so.
 const OPENING_REPORT_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How often a writer makes sure that it still is one.
+const CONTACT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What a compute process is told at its start.
 #[derive(Clone, Debug)]
 pub struct ComputeOptions {
@@ -309,6 +312,14 @@ pub(crate) async fn run_sql_step<T>(
 /// A fenced volume ends the process: sessions are told, nothing more is written.
 fn watch_for_fencing(handle: &Handle, control: &Arc<ServerControl>) {
     let (handle, control) = (handle.clone(), Arc::clone(control));
+    let asking = handle.clone();
+    tokio::spawn(async move {
+        // An idle writer hears nothing from storage: it asks, so that one that was replaced ends by itself.
+        while asking.state() == State::Open {
+            tokio::time::sleep(CONTACT_INTERVAL).await;
+            asking.confirm_fresh(CONTACT_INTERVAL / 2).await;
+        }
+    });
     tokio::spawn(async move {
         if handle.ended().await == State::Fenced {
             eprintln!("hexalog compute: fenced: another writer has opened the volume");

@@ -199,12 +199,13 @@ impl Segment {
         }
     }
 
-    /// Whether it cannot be sure to have all that is durable: a gap, a tail not reached, or no tail told.
+    /// Whether it cannot be sure to have all that was written: it is behind, or no tail was told.
     pub fn is_unsure(&self) -> bool {
-        self.complete_through() < self.vdl_heard || self.tail.is_none() || self.batches.has_above(self.scl)
+        self.is_behind() || self.tail.is_none() || self.complete_through() < self.vdl_heard
     }
 
-    /// Whether it is known to lack something.
+    /// Whether it is known to lack something: the tail is not reached (be it above the VDL heard: the VDL may wait
+    /// for just this member), or there is a gap.
     pub fn is_behind(&self) -> bool {
         self.tail.is_some_and(|tail| self.scl < tail) || self.batches.has_above(self.scl)
     }

@@ -137,6 +137,9 @@ impl Cluster<'_> {
         if !is_formatted(&directory) {
             let bytes = self.arguments.device_bytes.unwrap_or(DEVICE_BYTES);
             arguments.extend(words([("--device-bytes", bytes.to_string().into())]));
+            if let Some(bytes) = self.arguments.log_bytes {
+                arguments.extend(words([("--log-bytes", bytes.to_string().into())]));
+            }
         }
         if self.arguments.buffered {
             arguments.push("--buffered".into());

@@ -1,0 +1,113 @@
+//! Opening the volume on real processes: with members missing, after a kill, and against another opener.
+#![allow(clippy::disallowed_methods)] // Files and sleeps are what a test of processes is made of.
+
+mod harness;
+
+use harness::process::wait_until;
+use harness::{COMMAND_MAX, Cluster, free_port};
+use hexalog::sql::Connection;
+use rustix::process::Signal;
+use std::time::Duration;
+
+/// Whether a session can be had on a port.
+fn answers(port: u16) -> bool {
+    let address = ([127, 0, 0, 1], port).into();
+    Connection::connect(address, "postgres", "postgres", Some(Duration::from_millis(500))).is_ok()
+}
+
+/// The writer's epoch as compute tells it, once it is open for writing.
+fn writing_epoch(cluster: &Cluster) -> Option<u64> {
+    let status = cluster.status();
+    let report = &status["compute"]["report"];
+    let is_open = report["state"] == "open";
+    report["epoch"].as_u64().filter(|epoch| is_open && Some(*epoch) == status["epoch_metadata"].as_u64())
+}
+
+#[test]
+fn status_of_a_healthy_cluster() {
+    let cluster = Cluster::start(&[]);
+    assert!(answers(cluster.port));
+    let status = cluster.status();
+    assert_eq!(status["problems"].as_array().map(Vec::len), Some(0), "{status}");
+    assert_eq!(status["daemons"].as_array().map(Vec::len), Some(6));
+    let zones: Vec<_> =
+        status["daemons"].as_array().expect("six").iter().map(|daemon| &daemon["az"]).collect();
+    assert_eq!(zones, ["a", "a", "b", "b", "c", "c"]);
+    assert_eq!(status["groups"].as_array().map(Vec::len), Some(8));
+    assert!(status["groups"].as_array().expect("eight").iter().all(|group| group["members_up"] == 6));
+    assert_eq!(writing_epoch(&cluster), Some(1));
+    cluster.stop();
+}
+
+/// Compute is killed and started again; then again with a whole zone gone.
+#[test]
+fn compute_opens_again_and_without_a_zone() {
+    let mut cluster = Cluster::start(&[]);
+    let arguments = cluster.arguments_of("compute");
+    cluster.kill("compute");
+    cluster.start_by_hand("compute", &arguments);
+    wait_until(COMMAND_MAX, "compute to open again", || writing_epoch(&cluster) == Some(2));
+    assert!(answers(cluster.port));
+    cluster.kill_by_hand("compute");
+    cluster.kill("node-5");
+    cluster.kill("node-6");
+    cluster.start_by_hand("compute", &arguments);
+    wait_until(COMMAND_MAX, "compute to open without a zone", || writing_epoch(&cluster) == Some(3));
+    assert!(answers(cluster.port));
+    let problems = cluster.problems();
+    assert!(problems.iter().any(|problem| problem.contains("daemon 5 (az c)")), "{problems:?}");
+    assert!(!problems.iter().any(|problem| problem.contains("quorum lost")), "{problems:?}");
+}
+
+/// With three of six gone the volume cannot be opened for writing; it is, by itself, once a fourth is back.
+#[test]
+fn an_opening_waits_for_its_quorum() {
+    let mut cluster = Cluster::start(&[]);
+    let (compute, node) = (cluster.arguments_of("compute"), cluster.arguments_of("node-3"));
+    cluster.kill("compute");
+    for node in ["node-1", "node-2", "node-3"] {
+        cluster.kill(node);
+    }
+    cluster.start_by_hand("compute", &compute);
+    wait_until(COMMAND_MAX, "status to name the lost quorum", || {
+        cluster.problems().iter().any(|problem| problem == "write quorum lost: group 0, 3/6")
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(writing_epoch(&cluster), None, "three members do not make a writer");
+    cluster.start_by_hand("node-3", &node);
+    wait_until(COMMAND_MAX, "the writer to open", || writing_epoch(&cluster) == Some(2));
+    wait_until(COMMAND_MAX, "a session", || answers(cluster.port));
+}
+
+/// A compute that was paused while another opened the volume is fenced by storage: it ends with a code of its own
+/// and is not started again.
+#[test]
+fn a_paused_compute_is_fenced_by_its_successor() {
+    let mut cluster = Cluster::start(&["--restart"]);
+    let mut arguments = cluster.arguments_of("compute");
+    cluster.signal("compute", Signal::STOP);
+    let port = free_port();
+    let listen = arguments.iter().position(|word| word == "--listen").expect("an option of compute");
+    arguments[listen + 1] = format!("127.0.0.1:{port}");
+    cluster.start_by_hand("new compute", &arguments);
+    wait_until(COMMAND_MAX, "the successor to open", || writing_epoch(&cluster) == Some(2));
+    cluster.signal("compute", Signal::CONT);
+    cluster.wait_for_line(|line| line.contains("compute") && line.contains("exit code 16"));
+    cluster.wait_for_line(|line| line.contains("not started again by itself"));
+    assert!(answers(port), "the successor is not disturbed");
+    assert_eq!(writing_epoch(&cluster), Some(2));
+}
+
+/// Daemons that were killed come back with what they had and count again.
+#[test]
+fn killed_daemons_come_back() {
+    let mut cluster = Cluster::start(&[]);
+    for node in ["node-1", "node-4"] {
+        let arguments = cluster.arguments_of(node);
+        cluster.kill(node);
+        cluster.start_by_hand(node, &arguments);
+    }
+    cluster.wait_until_caught_up();
+    wait_until(COMMAND_MAX, "all to be well", || cluster.problems().is_empty());
+    assert_eq!(writing_epoch(&cluster), Some(1), "compute has not noticed more than reconnects");
+}
