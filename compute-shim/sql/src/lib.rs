@@ -13,11 +13,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod answer;
+mod bind;
+mod catalog;
 pub mod database;
+mod definition;
 pub mod environment;
-#[expect(dead_code, reason = "the binder, which calls it, has not joined yet")]
-#[allow(clippy::collapsible_if, clippy::wrong_self_convention, clippy::large_enum_variant)]
+mod execute;
+mod expression;
+mod function;
 mod parse;
+mod plan;
 pub mod session;
 pub mod stop;
 

@@ -8,6 +8,7 @@
 mod codec;
 pub(crate) mod object;
 pub(crate) mod overlay;
+pub(crate) mod registry;
 pub(crate) mod store;
 pub(crate) mod system;
 

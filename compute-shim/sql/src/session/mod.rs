@@ -3,6 +3,12 @@
 //! Owns [`Session`], the whole interface to the server. The server frames and encodes; a session decides what is
 //! answered. Calls that return [`Step`] may return a need: wait, then call again with the same arguments.
 
+mod settings;
+mod view;
+
+pub(crate) use settings::Settings;
+pub(crate) use view::{SessionHost, SessionView};
+
 use crate::answer::{Completion, PortalColumns, QueryProgress, Sink, StatementDescription};
 use crate::database::Database;
 use crate::environment::Environment;

@@ -1,0 +1,261 @@
+//! What every operator of a running statement is given, and the statement's state between calls.
+//!
+//! Owns [`Context`] (made anew for each call) and [`State`] (kept by the portal while the statement waits). No global
+//! state: snapshot and command live in the engine's transaction, settings and names in the session's view.
+
+use super::{Operator, Row, build};
+use crate::database::Database;
+use crate::environment::Environment;
+use crate::expression::Expr;
+use crate::plan::Plan;
+use crate::session::SessionView;
+use crate::stop::Step;
+use hexalog_engine::{Engine, Need, RowVersion, Transaction};
+use hexalog_sql_types::datum::{equal, hash};
+use hexalog_sql_types::operator::Operator as SqlOperator;
+use hexalog_sql_types::{Datum, EvalEnv, TypeId};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+
+/// Rows after which a statement lets others run (`ENGINE.md` section 2).
+const ROWS_PER_YIELD: u32 = 1_000;
+
+/// The surroundings of one call.
+pub(crate) struct Context<'a> {
+    pub engine: &'a Engine,
+    pub database: &'a Database,
+    pub transaction: &'a mut Transaction,
+    pub env: EvalEnv<'a>,
+    pub view: &'a SessionView,
+    pub environment: &'a dyn Environment,
+    pub effects: &'a mut Effects,
+    pub parameters: &'a [Datum],
+    pub plan: &'a Plan,
+    pub state: &'a mut State,
+    /// The statement's last write may commit the transaction with it.
+    pub may_fuse: bool,
+}
+
+/// What statements do to the session besides storage.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// `currval` of each sequence, and which was last.
+    pub sequence_values: BTreeMap<u32, i64>,
+    pub last_sequence: Option<u32>,
+    /// `set_config` calls to be carried out: name, value, whether for this transaction only.
+    pub settings: Vec<(String, String, bool)>,
+}
+
+/// A statement's state between calls.
+#[derive(Default)]
+pub(crate) struct State {
+    pub slots: Vec<Datum>,
+    pub memos: Vec<Option<Datum>>,
+    pub case_values: Vec<Datum>,
+    pub subplans: Vec<SubplanState>,
+    pub common: Vec<CommonState>,
+    /// Key and version of rows that a scan has handed up for change.
+    pub identities: Vec<(Box<[u8]>, RowVersion)>,
+    /// Rows changed.
+    pub affected: u64,
+    /// The transaction has been committed by the statement's last write.
+    pub is_fused: bool,
+    rows_since_yield: u32,
+}
+
+impl State {
+    pub(crate) fn new(plan: &Plan) -> State {
+        State {
+            slots: vec![Datum::Null; plan.slots],
+            memos: vec![None; plan.memos],
+            subplans: plan
+                .subplans
+                .iter()
+                .map(|subplan| SubplanState { is_correlated: subplan.is_correlated, ..SubplanState::default() })
+                .collect(),
+            common: plan.common.iter().map(|_| CommonState::default()).collect(),
+            ..State::default()
+        }
+    }
+}
+
+/// The rows of a common table, as far as anyone has asked for them.
+#[derive(Default)]
+pub(crate) struct CommonState {
+    operator: Option<Box<dyn Operator>>,
+    rows: Vec<Row>,
+    is_complete: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum SubplanPhase {
+    #[default]
+    Idle,
+    Running,
+    Done,
+}
+
+type FixedHasher = BuildHasherDefault<DefaultHasher>;
+
+/// A subquery inside an expression: its operator and the first column of its rows.
+#[derive(Default)]
+pub(crate) struct SubplanState {
+    is_correlated: bool,
+    phase: SubplanPhase,
+    operator: Option<Box<dyn Operator>>,
+    values: Vec<Datum>,
+    /// For IN over many values: hash of a value → places in `values`.
+    lookup: Option<HashMap<u64, Vec<usize>, FixedHasher>>,
+}
+
+/// Values above which IN (SELECT …) builds a hash table.
+const PROBE_VALUES_MIN: usize = 16;
+
+impl SubplanState {
+    pub(crate) fn is_done(&self) -> bool {
+        self.phase == SubplanPhase::Done
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.phase == SubplanPhase::Running
+    }
+
+    pub(crate) fn values(&self) -> &[Datum] {
+        &self.values
+    }
+
+    /// A new row has come: what depends on the row must be computed anew.
+    pub(crate) fn forget(&mut self) {
+        if self.is_correlated {
+            self.phase = SubplanPhase::Idle;
+        }
+    }
+
+    /// Starts anew with all that belongs to it.
+    fn reset(&mut self) {
+        self.phase = SubplanPhase::Idle;
+    }
+
+    /// `left = ANY` by hash, where both sides hold one type and the compared value is the row's own.
+    pub(crate) fn probe(&mut self, operator: &SqlOperator, left: &Datum, right: &Expr, all: bool) -> Option<Datum> {
+        let plain = matches!(right.kind, crate::expression::Kind::Column(0));
+        let hashable = operator.name == "=" && operator.left == Some(operator.right);
+        if all || !plain || !hashable || self.values.len() < PROBE_VALUES_MIN {
+            return None;
+        }
+        if left.is_null() {
+            return Some(Datum::Null);
+        }
+        let type_id = operator.right;
+        let values = &self.values;
+        let lookup = self.lookup.get_or_insert_with(|| {
+            let mut lookup: HashMap<u64, Vec<usize>, FixedHasher> = HashMap::default();
+            for (at, value) in values.iter().enumerate() {
+                lookup.entry(hash_of(type_id, value)).or_default().push(at);
+            }
+            lookup
+        });
+        let found = lookup
+            .get(&hash_of(type_id, left))
+            .is_some_and(|places| places.iter().any(|&at| equal(type_id, left, &values[at])));
+        if found {
+            return Some(Datum::Bool(true));
+        }
+        let unknown = lookup.get(&hash_of(type_id, &Datum::Null)).is_some_and(|places| {
+            places.iter().any(|&at| values[at].is_null())
+        });
+        Some(if unknown { Datum::Null } else { Datum::Bool(false) })
+    }
+}
+
+/// Hash of a value so that equal values hash alike.
+pub(super) fn hash_of(type_id: TypeId, value: &Datum) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash(type_id, value, &mut hasher);
+    hasher.finish()
+}
+
+impl Context<'_> {
+    /// Called once per row at the leaves: lets others run from time to time and notices cancellation.
+    pub(crate) fn count_row(&mut self) -> Step<()> {
+        self.state.rows_since_yield += 1;
+        if self.state.rows_since_yield < ROWS_PER_YIELD {
+            return Ok(());
+        }
+        self.state.rows_since_yield = 0;
+        match self.environment.cancelled() {
+            Some(reason) => Err(reason.error().into()),
+            None => Err(Need::Yield.into()),
+        }
+    }
+
+    /// Makes a subquery ready to run with the slots as they are.
+    pub(crate) fn start_subplan(&mut self, id: usize) {
+        let plan = self.plan;
+        let subplan = &plan.subplans[id];
+        for &inner in &subplan.inner_subplans {
+            self.state.subplans[inner].reset();
+        }
+        for &inner in &subplan.inner_common {
+            self.state.common[inner] = CommonState::default();
+        }
+        match self.state.subplans[id].operator.take() {
+            Some(mut operator) => {
+                operator.rewind(self);
+                self.state.subplans[id].operator = Some(operator);
+            }
+            None => self.state.subplans[id].operator = Some(build(&subplan.node)),
+        }
+        let state = &mut self.state.subplans[id];
+        state.values.clear();
+        state.lookup = None;
+        state.phase = SubplanPhase::Running;
+    }
+
+    /// Runs a subquery until it has ended or given `limit` rows.
+    pub(crate) fn run_subplan(&mut self, id: usize, limit: usize) -> Step<()> {
+        let mut operator = self.state.subplans[id].operator.take().expect("started before");
+        let mut row = Row::new();
+        let result = loop {
+            if self.state.subplans[id].values.len() >= limit {
+                break Ok(());
+            }
+            match operator.next(self, &mut row) {
+                Ok(true) => {
+                    let value = row.first().cloned().unwrap_or(Datum::Bool(true));
+                    self.state.subplans[id].values.push(value);
+                }
+                Ok(false) => break Ok(()),
+                Err(stop) => break Err(stop),
+            }
+        };
+        let state = &mut self.state.subplans[id];
+        state.operator = Some(operator);
+        if result.is_ok() {
+            state.phase = SubplanPhase::Done;
+        }
+        result
+    }
+
+    /// Row `at` of a common table; false if it has no so many.
+    pub(crate) fn common_row(&mut self, id: usize, at: usize, row: &mut Row) -> Step<bool> {
+        let plan = self.plan;
+        while at >= self.state.common[id].rows.len() && !self.state.common[id].is_complete {
+            let mut operator =
+                self.state.common[id].operator.take().unwrap_or_else(|| build(&plan.common[id]));
+            let result = operator.next(self, row);
+            self.state.common[id].operator = Some(operator);
+            match result? {
+                true => self.state.common[id].rows.push(row.clone()),
+                false => self.state.common[id].is_complete = true,
+            }
+        }
+        match self.state.common[id].rows.get(at) {
+            Some(found) => {
+                row.clone_from(found);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! INSERT: rows from below, checked, written, returned; ON CONFLICT.
+//!
+//! ON CONFLICT first looks for a row in the way through each arbiter index, newest version and all, waiting for its
+//! writer if that is in progress; then inserts. A row that slips in between raises 40001 when only a secondary index
+//! notices it after the row itself was written (a primary key notices before).
+
+use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
+use super::{Context, Operator, Row, RowWriter, index_key};
+use crate::catalog::object::{Index, Table};
+use crate::expression::{evaluate, is_true};
+use crate::plan::{Conflict, ConflictUpdate, Node};
+use crate::stop::Step;
+use hexalog_engine::{Cursor, Direction, IndexEntry, NewestRow, RowBuffer};
+use hexalog_sql_types::key::prefix_end;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::ops::Bound;
+use std::sync::Arc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Pull,
+    Check,
+    /// Looks for a conflict in the n-th arbiter.
+    Probe(usize),
+    Write,
+    /// DO UPDATE of the row found.
+    Update,
+    Return,
+}
+
+/// The INSERT operator.
+pub(super) struct Insert {
+    plan: Arc<Node>,
+    source: Box<dyn Operator>,
+    phase: Phase,
+    row: Row,
+    writer: RowWriter,
+    probe: Probe,
+    update: Option<super::modify::RowUpdate>,
+    single: bool,
+}
+
+/// The look for a row that is in the way.
+#[derive(Default)]
+struct Probe {
+    key: Vec<u8>,
+    cursor: Option<Cursor>,
+    entry: IndexEntry,
+    has_entry: bool,
+    stored: RowBuffer,
+}
+
+impl Insert {
+    pub(super) fn new(plan: Arc<Node>, source: Box<dyn Operator>) -> Insert {
+        let Node::Insert { table, source: below, conflict, returning, checks } = &*plan else {
+            unreachable!("built for INSERT");
+        };
+        let one_row = match &**below {
+            Node::Project { input, .. } => match &**input {
+                Node::Nothing => true,
+                Node::Values { rows, .. } => rows.len() == 1,
+                _ => false,
+            },
+            Node::Values { rows, .. } => rows.len() == 1,
+            _ => false,
+        };
+        let single = one_row
+            && conflict.is_none()
+            && returning.is_none()
+            && checks.is_empty()
+            && table.secondary_indexes().next().is_none();
+        let phase = Phase::Pull;
+        let writer = RowWriter::new();
+        Insert { plan, source, phase, row: Row::new(), writer, probe: Probe::default(), update: None, single }
+    }
+}
+
+impl Operator for Insert {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let plan = self.plan.clone();
+        let Node::Insert { table, checks, conflict, returning, .. } = &*plan else {
+            unreachable!("built for INSERT");
+        };
+        loop {
+            match self.phase {
+                Phase::Pull => {
+                    if context.state.is_fused || !self.source.next(context, &mut self.row)? {
+                        return Ok(false);
+                    }
+                    check_not_null(table, &self.row, context)?;
+                    checks.iter().for_each(|check| check.predicate.evaluation.begin_row(context.state));
+                    self.phase = Phase::Check;
+                }
+                Phase::Check => {
+                    for check in checks {
+                        if evaluate(&check.predicate.expr, &self.row, context)?.as_bool() == Some(false) {
+                            return Err(check_violation(table, &check.name, &self.row, context).into());
+                        }
+                    }
+                    self.phase = if conflict.is_some() { Phase::Probe(0) } else { Phase::Write };
+                }
+                Phase::Probe(nth) => self.probe(table, conflict.as_ref().expect("set above"), nth, context)?,
+                Phase::Write => self.write(table, conflict.as_ref(), context)?,
+                Phase::Update => {
+                    let update = self.update.as_mut().expect("set by the probe");
+                    if let Some(new) = update.step(context, &plan)? {
+                        self.row = new;
+                        self.update = None;
+                        self.finish_row(returning.is_some(), context, &plan);
+                    } else {
+                        self.update = None;
+                        self.phase = Phase::Pull;
+                    }
+                }
+                Phase::Return => {
+                    let returning = returning.as_ref().expect("set by finish_row");
+                    row.clear();
+                    for item in &returning.items {
+                        row.push(evaluate(item, &self.row, context)?);
+                    }
+                    self.phase = Phase::Pull;
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        unreachable!("changes run once");
+    }
+}
+
+impl Insert {
+    fn finish_row(&mut self, has_returning: bool, context: &mut Context<'_>, plan: &Node) {
+        context.state.affected += 1;
+        self.phase = if has_returning { Phase::Return } else { Phase::Pull };
+        if let Node::Insert { returning: Some(returning), .. } = plan {
+            returning.evaluation.begin_row(context.state);
+        }
+    }
+
+    fn write(&mut self, table: &Table, conflict: Option<&Conflict>, context: &mut Context<'_>) -> Step<()> {
+        let fuse = context.may_fuse && self.single;
+        let outcome = self.writer.insert(context.engine, context.transaction, table, &self.row, fuse)?;
+        match outcome {
+            Inserted::Done => {
+                context.state.is_fused = fuse;
+                let plan = self.plan.clone();
+                let has_returning = matches!(&*plan, Node::Insert { returning: Some(_), .. });
+                self.finish_row(has_returning, context, &plan);
+                Ok(())
+            }
+            Inserted::Conflict(at) => {
+                let index = &table.indexes[at];
+                let arbiter = conflict.is_some_and(|conflict| {
+                    conflict.arbiters.is_empty() || conflict.arbiters.contains(&at)
+                });
+                if arbiter && index.is_primary() {
+                    self.phase = Phase::Probe(0);
+                    return Ok(());
+                }
+                if arbiter {
+                    let message = "could not serialize access due to concurrent insert";
+                    return Err(SqlError::new(SqlState::SERIALIZATION_FAILURE, message).into());
+                }
+                let schema = context.view.catalog().schema_name(table.schema);
+                Err(duplicate_key(table, schema, index, &self.row, &context.env).into())
+            }
+        }
+    }
+
+    /// Looks for a live row with the arbiter's key; goes on to the next arbiter, to the write, or to the update.
+    fn probe(&mut self, table: &Arc<Table>, conflict: &Conflict, nth: usize, context: &mut Context<'_>) -> Step<()> {
+        let arbiters: Vec<&Index> = match conflict.arbiters.is_empty() {
+            true => table.indexes.iter().filter(|index| index.unique).collect(),
+            false => conflict.arbiters.iter().map(|&at| &table.indexes[at]).collect(),
+        };
+        let Some(index) = arbiters.get(nth) else {
+            self.phase = Phase::Write;
+            return Ok(());
+        };
+        if !self.find(table, index, context)? {
+            self.probe.cursor = None;
+            self.phase = Phase::Probe(nth + 1);
+            return Ok(());
+        }
+        self.probe.cursor = None;
+        match &conflict.update {
+            None => self.phase = Phase::Pull,
+            Some(update) => {
+                let stored = std::mem::take(&mut self.probe.stored);
+                self.update = Some(self.begin_update(table, update, stored, context)?);
+                self.phase = Phase::Update;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_update(
+        &mut self,
+        table: &Arc<Table>,
+        update: &ConflictUpdate,
+        stored: RowBuffer,
+        context: &mut Context<'_>,
+    ) -> Step<super::modify::RowUpdate> {
+        let columns: Vec<usize> = (0..table.columns.len()).collect();
+        let mut both = Row::new();
+        super::decode_row(table, &stored, &columns, &mut both)?;
+        both.extend(self.row.iter().cloned());
+        update.values.evaluation.begin_row(context.state);
+        if let Some(filter) = &update.filter {
+            filter.evaluation.begin_row(context.state);
+        }
+        Ok(super::modify::RowUpdate::of_conflict(table.clone(), both, stored))
+    }
+
+    /// Whether a live row has the new row's key in an index; the row is then in `probe.stored`.
+    fn find(&mut self, table: &Table, index: &Index, context: &mut Context<'_>) -> Step<bool> {
+        let probe = &mut self.probe;
+        if probe.cursor.is_none() {
+            probe.key.clear();
+            if index_key(index, &self.row, &mut probe.key)? {
+                return Ok(false);
+            }
+        }
+        let Some(tree) = index.tree else {
+            let found =
+                context.engine.get_newest(context.transaction, table.tree, &probe.key, &mut probe.stored)?;
+            probe.stored.key.clone_from(&probe.key);
+            return Ok(found == NewestRow::Found);
+        };
+        let upper = prefix_end(&probe.key);
+        let cursor = probe.cursor.get_or_insert_with(|| {
+            Cursor::new(tree, Bound::Included(&probe.key), Bound::Excluded(&upper), Direction::Forward)
+        });
+        loop {
+            if !probe.has_entry {
+                if !context.engine.index_next(context.transaction, cursor, &mut probe.entry)? {
+                    return Ok(false);
+                }
+                probe.has_entry = true;
+            }
+            let key = &probe.entry.primary_key;
+            let found = context.engine.get_newest(context.transaction, table.tree, key, &mut probe.stored)?;
+            probe.has_entry = false;
+            if found != NewestRow::Found {
+                continue;
+            }
+            probe.stored.key.clone_from(key);
+            let columns: Vec<usize> = index.columns.iter().map(|column| column.column).collect();
+            let (mut row, mut current) = (Row::new(), Vec::new());
+            super::decode_row(table, &probe.stored, &columns, &mut row)?;
+            index_key(index, &row, &mut current)?;
+            if current == probe.key {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// DO UPDATE's condition over existing and proposed row.
+pub(super) fn passes(update: &ConflictUpdate, both: &[Datum], context: &mut Context<'_>) -> Step<bool> {
+    match &update.filter {
+        Some(filter) => is_true(&filter.expr, both, context),
+        None => Ok(true),
+    }
+}

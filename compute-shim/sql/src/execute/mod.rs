@@ -1,0 +1,75 @@
+//! Execution: pull machines over the engine.
+//!
+//! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
+//! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
+//! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
+//! `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them. Never chooses a plan.
+
+mod aggregate;
+mod context;
+mod insert;
+mod join;
+mod key_range;
+mod modify;
+mod relation;
+mod row_writer;
+mod scan;
+mod sort;
+
+pub(crate) use context::{Context, Effects, State};
+pub(crate) use row_writer::{RowWriter, index_key, primary_key};
+pub(crate) use scan::decode_row;
+
+use crate::plan::Node;
+use crate::stop::Step;
+use hexalog_sql_types::Datum;
+use std::sync::Arc;
+
+/// The values of one row.
+pub(crate) type Row = Vec<Datum>;
+
+/// A pull machine.
+pub(crate) trait Operator: Send {
+    /// Puts the next row into `row`, or answers false at the end. After a need it is called again with any row buffer.
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool>;
+
+    /// Starts anew; values in slots may have changed.
+    fn rewind(&mut self, context: &mut Context<'_>);
+
+    /// Starts anew with the same values in all slots, so that kept rows are still right.
+    fn repeat(&mut self, context: &mut Context<'_>) {
+        self.rewind(context);
+    }
+}
+
+/// The operator of a node, with those below it.
+pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
+    let plan = node.clone();
+    match &**node {
+        Node::Nothing => Box::new(relation::Nothing::default()),
+        Node::Values { .. } => Box::new(relation::Values::new(plan)),
+        Node::Scan(_) => Box::new(scan::TableScan::new(plan)),
+        Node::System { .. } => Box::new(relation::SystemScan::new(plan)),
+        Node::Function { .. } => Box::new(relation::FunctionScan::new(plan)),
+        Node::Filter { input, .. } => Box::new(relation::Filter::new(plan.clone(), build(input))),
+        Node::Project { input, .. } => Box::new(relation::Project::new(plan.clone(), build(input))),
+        Node::ProjectSet { input, .. } => Box::new(relation::ProjectSet::new(plan.clone(), build(input))),
+        Node::NestedLoop { left, right, .. } => Box::new(join::NestedLoop::new(plan.clone(), build(left), build(right))),
+        Node::HashJoin { left, right, .. } => Box::new(join::HashJoin::new(plan.clone(), build(left), build(right))),
+        Node::Materialize { input } => Box::new(relation::Materialize::new(build(input))),
+        Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), build(input))),
+        Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), build(input))),
+        Node::Distinct { input, .. } => Box::new(sort::Distinct::new(plan.clone(), build(input))),
+        Node::Limit { input, .. } => Box::new(relation::Limit::new(plan.clone(), build(input))),
+        Node::Append { inputs } => Box::new(relation::Append::new(inputs.iter().map(build).collect())),
+        Node::SetOperation { left, right, .. } => {
+            Box::new(sort::SetOperation::new(plan.clone(), build(left), build(right)))
+        }
+        Node::Common { id, .. } => Box::new(relation::CommonScan::new(*id)),
+        Node::Insert { source, .. } => Box::new(insert::Insert::new(plan.clone(), build(source))),
+        Node::Update { input, .. } | Node::Delete { input, .. } => {
+            Box::new(modify::Modify::new(plan.clone(), build(input)))
+        }
+        Node::Join { .. } => unreachable!("the planner has replaced logical joins"),
+    }
+}

@@ -1,0 +1,414 @@
+//! UPDATE and DELETE: rows from below are replaced or marked as deleted, one operation at a time.
+//!
+//! Owns [`RowUpdate`], the resumable steps for one row. Under READ COMMITTED a row that another transaction has changed
+//! since the snapshot is read in its newest version, put into the joined row in place of the old one, and checked
+//! against the whole condition again; other relations stay as they were (PostgreSQL's EvalPlanQual). A changed primary
+//! key is a delete that names the new key, and an insert.
+
+use super::row_writer::{check_not_null, check_violation, duplicate_key, insert_entry};
+use super::{Context, Operator, Row, decode_row, index_key, primary_key};
+use crate::catalog::object::{Index, Table};
+use crate::expression::{evaluate, is_true};
+use crate::plan::{Exprs, Node, Predicate, RowCheck};
+use crate::stop::Step;
+use hexalog_engine::{EngineError, NewestRow, RowBuffer, RowRef, RowVersion, WriteOutcome};
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::sync::Arc;
+
+/// The operator of UPDATE and DELETE.
+pub(super) struct Modify {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    /// The scan of the target stands directly below, so identities need not be kept.
+    is_streaming: bool,
+    row: Row,
+    current: Option<RowUpdate>,
+    is_returning: bool,
+    single: bool,
+}
+
+fn target(plan: &Node) -> (&Arc<Table>, &Arc<Node>, Option<&Exprs>) {
+    match plan {
+        Node::Update { table, input, returning, .. } | Node::Delete { table, input, returning, .. } => {
+            (table, input, returning.as_ref())
+        }
+        _ => unreachable!("built for UPDATE and DELETE"),
+    }
+}
+
+impl Modify {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Modify {
+        let (_, below, returning) = target(&plan);
+        let (mut is_streaming, mut single) = (false, false);
+        if let Node::Scan(scan) = &**below {
+            is_streaming = true;
+            single = returning.is_none()
+                && scan.access.as_ref().is_some_and(|access| {
+                    let index = &scan.table.indexes[access.index];
+                    index.is_primary() && access.is_point(index)
+                });
+        }
+        Modify { plan, input, is_streaming, row: Row::new(), current: None, is_returning: false, single }
+    }
+}
+
+impl Operator for Modify {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let plan = self.plan.clone();
+        let (table, _, returning) = target(&plan);
+        loop {
+            if self.is_returning {
+                let returning = returning.expect("set below");
+                row.clear();
+                for item in &returning.items {
+                    row.push(evaluate(item, &self.row, context)?);
+                }
+                self.is_returning = false;
+                return Ok(true);
+            }
+            if self.current.is_none() {
+                if context.state.is_fused || !self.input.next(context, &mut self.row)? {
+                    return Ok(false);
+                }
+                self.current = Some(RowUpdate::of_row(table.clone(), &self.row, context, self.single));
+                if self.is_streaming {
+                    context.state.identities.clear();
+                }
+                self.begin_row(context);
+            }
+            let current = self.current.as_mut().expect("set above");
+            let result = current.step(context, &plan)?;
+            let finished = self.current.take().expect("set above");
+            let Some(new) = result else { continue };
+            context.state.affected += 1;
+            if let Some(returning) = returning {
+                // A deleted row is returned as it was, an updated one as it is.
+                self.row = finished.joined;
+                self.row[..new.len()].clone_from_slice(&new);
+                returning.evaluation.begin_row(context.state);
+                self.is_returning = true;
+            }
+        }
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        unreachable!("changes run once");
+    }
+}
+
+impl Modify {
+    fn begin_row(&self, context: &mut Context<'_>) {
+        begin_row(&self.plan, context);
+    }
+}
+
+fn begin_row(plan: &Node, context: &mut Context<'_>) {
+    let recheck = match plan {
+        Node::Update { values, checks, recheck, .. } => {
+            values.evaluation.begin_row(context.state);
+            checks.iter().for_each(|check| check.predicate.evaluation.begin_row(context.state));
+            recheck
+        }
+        Node::Delete { recheck, .. } => recheck,
+        _ => return,
+    };
+    if let Some(recheck) = recheck {
+        recheck.evaluation.begin_row(context.state);
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The new values are computed and checked.
+    Compute,
+    /// The clustered row is written.
+    Write,
+    /// The row has moved: it is inserted under its new key.
+    Insert,
+    /// The newest version is fetched, and the condition checked again.
+    Reread,
+    Recheck,
+    /// The old entry of the n-th index is marked.
+    OldEntry(usize),
+    NewEntry(usize),
+}
+
+/// One row's way through UPDATE or DELETE.
+pub(super) struct RowUpdate {
+    table: Arc<Table>,
+    phase: Phase,
+    /// The row from below: the target's columns, and whatever else was joined.
+    joined: Row,
+    key: Vec<u8>,
+    version: RowVersion,
+    new: Row,
+    new_key: Vec<u8>,
+    body: Vec<u8>,
+    stored: RowBuffer,
+    /// The statement changes one row at most.
+    single: bool,
+    is_conflict: bool,
+    entry: Vec<u8>,
+}
+
+impl RowUpdate {
+    fn of_row(table: Arc<Table>, joined: &Row, context: &Context<'_>, single: bool) -> RowUpdate {
+        let Datum::Int8(number) = joined[table.columns.len()] else {
+            unreachable!("the column behind the table's own is the identity");
+        };
+        let number = usize::try_from(number).expect("identities count from zero");
+        let (key, version) = &context.state.identities[number];
+        RowUpdate::new(table, joined.clone(), key.to_vec(), *version, single, false)
+    }
+
+    /// DO UPDATE: `joined` is the existing row followed by the proposed one.
+    pub(super) fn of_conflict(table: Arc<Table>, joined: Row, stored: RowBuffer) -> RowUpdate {
+        let RowBuffer { key, version, .. } = stored;
+        RowUpdate::new(table, joined, key, version, false, true)
+    }
+
+    fn new(
+        table: Arc<Table>,
+        joined: Row,
+        key: Vec<u8>,
+        version: RowVersion,
+        single: bool,
+        is_conflict: bool,
+    ) -> RowUpdate {
+        RowUpdate {
+            table,
+            phase: Phase::Compute,
+            joined,
+            key,
+            version,
+            new: Row::new(),
+            new_key: Vec::new(),
+            body: Vec::new(),
+            stored: RowBuffer::new(),
+            single,
+            is_conflict,
+            entry: Vec::new(),
+        }
+    }
+
+    fn old(&self) -> &[Datum] {
+        &self.joined[..self.table.columns.len()]
+    }
+
+    /// Goes on; `Some(row)` once the row was changed (a deleted row as it was), `None` if it was left alone.
+    pub(super) fn step(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<Option<Row>> {
+        let is_delete = matches!(plan, Node::Delete { .. });
+        loop {
+            match self.phase {
+                Phase::Compute => {
+                    if !self.compute(context, plan)? {
+                        return Ok(None);
+                    }
+                    self.phase = Phase::Write;
+                }
+                Phase::Write => match self.write(context, is_delete)? {
+                    WriteOutcome::Done if is_delete => self.phase = Phase::OldEntry(0),
+                    WriteOutcome::Done if self.new_key != self.key => self.phase = Phase::Insert,
+                    WriteOutcome::Done => self.phase = Phase::OldEntry(0),
+                    WriteOutcome::AlreadyWritten if self.is_conflict => {
+                        let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
+                        let error = SqlError::new(SqlState::CARDINALITY_VIOLATION, message).with_hint(
+                            "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+                        );
+                        return Err(error.into());
+                    }
+                    WriteOutcome::AlreadyWritten | WriteOutcome::Gone => return Ok(None),
+                    WriteOutcome::Changed => self.phase = Phase::Reread,
+                    WriteOutcome::MovedTo(key) => {
+                        self.key = key.into_vec();
+                        self.phase = Phase::Reread;
+                    }
+                },
+                Phase::Insert => {
+                    self.insert_moved(context)?;
+                    self.phase = Phase::OldEntry(0);
+                }
+                Phase::Reread => {
+                    if !self.reread(context, plan)? {
+                        return Ok(None);
+                    }
+                }
+                Phase::Recheck => {
+                    if !self.recheck(context, plan)? {
+                        return Ok(None);
+                    }
+                    self.phase = Phase::Compute;
+                }
+                Phase::OldEntry(at) => {
+                    if at == self.table.indexes.len() {
+                        return Ok(Some(if is_delete { self.old().to_vec() } else { std::mem::take(&mut self.new) }));
+                    }
+                    self.phase = match self.old_entry(context, at, is_delete)? {
+                        true => Phase::NewEntry(at),
+                        false => Phase::OldEntry(at + 1),
+                    };
+                }
+                Phase::NewEntry(at) => {
+                    self.new_entry(context, at)?;
+                    self.phase = Phase::OldEntry(at + 1);
+                }
+            }
+        }
+    }
+
+    /// Computes and checks the new row; false if DO UPDATE's condition does not hold.
+    fn compute(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
+        let (columns, values, checks): (&[usize], &Exprs, &[RowCheck]) = match plan {
+            Node::Delete { .. } => return Ok(true),
+            Node::Update { columns, values, checks, .. } => (columns, values, checks),
+            Node::Insert { conflict, checks, .. } => {
+                let update = conflict.as_ref().and_then(|conflict| conflict.update.as_ref());
+                let update = update.expect("a conflict update has one");
+                if !super::insert::passes(update, &self.joined, context)? {
+                    return Ok(false);
+                }
+                (&update.columns, &update.values, checks)
+            }
+            _ => unreachable!("built for changes"),
+        };
+        self.new.clear();
+        self.new.extend_from_slice(&self.joined[..self.table.columns.len()]);
+        for (&column, value) in columns.iter().zip(&values.items) {
+            self.new[column] = evaluate(value, &self.joined, context)?;
+        }
+        check_not_null(&self.table, &self.new, context)?;
+        for check in checks {
+            if evaluate(&check.predicate.expr, &self.new, context)?.as_bool() == Some(false) {
+                return Err(check_violation(&self.table, &check.name, &self.new, context).into());
+            }
+        }
+        self.new_key.clear();
+        if !primary_key(&self.table, &self.new, &mut self.new_key)? {
+            self.new_key.extend_from_slice(&self.key);
+        }
+        self.body.clear();
+        self.table.layout.encode(&self.new, &[], &mut self.body)?;
+        Ok(true)
+    }
+
+    fn write(&mut self, context: &mut Context<'_>, is_delete: bool) -> Step<WriteOutcome> {
+        let fuse = context.may_fuse && self.single && self.touches_one_tree(is_delete)?;
+        if fuse {
+            context.transaction.set_commit_with_next_write(true);
+        }
+        let tree = self.table.tree;
+        let outcome = if is_delete {
+            context.engine.delete(context.transaction, tree, &self.key, self.version, None)?
+        } else if self.new_key == self.key {
+            let row = RowRef { columns: self.table.layout.column_count(), body: &self.body };
+            context.engine.update(context.transaction, tree, &self.key, self.version, row)?
+        } else {
+            let moved_to = Some(self.new_key.as_slice());
+            context.engine.delete(context.transaction, tree, &self.key, self.version, moved_to)?
+        };
+        if fuse {
+            context.state.is_fused = outcome == WriteOutcome::Done;
+            if outcome != WriteOutcome::Done {
+                context.transaction.set_commit_with_next_write(false);
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the clustered write is the only one.
+    fn touches_one_tree(&mut self, is_delete: bool) -> Step<bool> {
+        if is_delete {
+            return Ok(self.table.secondary_indexes().next().is_none());
+        }
+        if self.new_key != self.key {
+            return Ok(false);
+        }
+        let table = self.table.clone();
+        for index in table.secondary_indexes() {
+            if self.entry_changes(index)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn entry_changes(&mut self, index: &Index) -> Step<bool> {
+        let mut new_entry = Vec::new();
+        self.entry.clear();
+        index_key(index, &self.joined, &mut self.entry)?;
+        index_key(index, &self.new, &mut new_entry)?;
+        Ok(self.entry != new_entry || self.new_key != self.key)
+    }
+
+    fn insert_moved(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let row = RowRef { columns: self.table.layout.column_count(), body: &self.body };
+        match context.engine.insert(context.transaction, self.table.tree, &self.new_key, row) {
+            Ok(()) => Ok(()),
+            Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
+                let schema = context.view.catalog().schema_name(self.table.schema);
+                Err(duplicate_key(&self.table, schema, &self.table.indexes[0], &self.new, &context.env).into())
+            }
+            Err(stop) => Err(stop.into()),
+        }
+    }
+
+    /// Fetches the newest version and puts it into the joined row; false if the row is gone.
+    fn reread(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
+        let tree = self.table.tree;
+        match context.engine.get_newest(context.transaction, tree, &self.key, &mut self.stored)? {
+            NewestRow::Gone => Ok(false),
+            NewestRow::MovedTo(key) => {
+                self.key = key.into_vec();
+                Ok(true)
+            }
+            NewestRow::Found => {
+                self.version = self.stored.version;
+                let columns: Vec<usize> = (0..self.table.columns.len()).collect();
+                let mut newest = Row::new();
+                decode_row(&self.table, &self.stored, &columns, &mut newest)?;
+                self.joined[..newest.len()].clone_from_slice(&newest);
+                begin_row(plan, context);
+                self.phase = Phase::Recheck;
+                Ok(true)
+            }
+        }
+    }
+
+    fn recheck(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
+        let recheck: Option<&Predicate> = match plan {
+            Node::Update { recheck, .. } | Node::Delete { recheck, .. } => recheck.as_ref(),
+            _ => None,
+        };
+        match recheck {
+            Some(recheck) => is_true(&recheck.expr, &self.joined, context),
+            None => Ok(true),
+        }
+    }
+
+    /// Marks the old entry of an index if it falls; true if a new one is to be inserted.
+    fn old_entry(&mut self, context: &mut Context<'_>, at: usize, is_delete: bool) -> Step<bool> {
+        let table = self.table.clone();
+        let index = &table.indexes[at];
+        let Some(tree) = index.tree else { return Ok(false) };
+        if !is_delete && !self.entry_changes(index)? {
+            return Ok(false);
+        }
+        self.entry.clear();
+        index_key(index, &self.joined, &mut self.entry)?;
+        context.engine.index_delete(context.transaction, tree, &self.entry, &self.key)?;
+        Ok(!is_delete)
+    }
+
+    fn new_entry(&mut self, context: &mut Context<'_>, at: usize) -> Step<()> {
+        let table = self.table.clone();
+        let index = &table.indexes[at];
+        self.entry.clear();
+        let has_null = index_key(index, &self.new, &mut self.entry)?;
+        let (engine, key) = (context.engine, &self.new_key);
+        if insert_entry(engine, context.transaction, &table, index, &self.entry, has_null, key)? {
+            return Ok(());
+        }
+        let schema = context.view.catalog().schema_name(table.schema);
+        Err(duplicate_key(&table, schema, index, &self.new, &context.env).into())
+    }
+}

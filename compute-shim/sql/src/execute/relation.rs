@@ -1,0 +1,477 @@
+//! The operators that make, filter and pass on rows.
+//!
+//! Owns values, system tables, set-returning functions, filter, projection, limit, append, kept rows and common
+//! tables. Joins, sorting and aggregation have files of their own.
+
+use super::{Context, Operator, Row};
+use crate::expression::{evaluate, is_true};
+use crate::plan::Node;
+use crate::stop::Step;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::sync::Arc;
+
+/// One row without columns.
+#[derive(Default)]
+pub(super) struct Nothing {
+    is_done: bool,
+}
+
+impl Operator for Nothing {
+    fn next(&mut self, _: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        row.clear();
+        Ok(!std::mem::replace(&mut self.is_done, true))
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        self.is_done = false;
+    }
+}
+
+/// The rows of VALUES.
+pub(super) struct Values {
+    plan: Arc<Node>,
+    at: usize,
+    is_begun: bool,
+}
+
+impl Values {
+    pub(super) fn new(plan: Arc<Node>) -> Values {
+        Values { plan, at: 0, is_begun: false }
+    }
+}
+
+impl Operator for Values {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::Values { rows, .. } = &*self.plan else { unreachable!("built for VALUES") };
+        let Some(exprs) = rows.get(self.at) else { return Ok(false) };
+        if !self.is_begun {
+            context.count_row()?;
+            exprs.evaluation.begin_row(context.state);
+            self.is_begun = true;
+        }
+        row.clear();
+        for expr in &exprs.items {
+            row.push(evaluate(expr, &[], context)?);
+        }
+        self.is_begun = false;
+        self.at += 1;
+        Ok(true)
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        self.at = 0;
+        self.is_begun = false;
+    }
+}
+
+/// A system table: its rows are made once and kept.
+pub(super) struct SystemScan {
+    plan: Arc<Node>,
+    rows: Option<Vec<Row>>,
+    at: usize,
+    is_begun: bool,
+}
+
+impl SystemScan {
+    pub(super) fn new(plan: Arc<Node>) -> SystemScan {
+        SystemScan { plan, rows: None, at: 0, is_begun: false }
+    }
+}
+
+impl Operator for SystemScan {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::System { table, filter, .. } = &*self.plan else { unreachable!("built for system tables") };
+        if self.rows.is_none() {
+            self.rows = Some((table.rows)(context.view));
+        }
+        let rows = self.rows.as_ref().expect("set above");
+        while let Some(candidate) = rows.get(self.at) {
+            if !self.is_begun {
+                context.count_row()?;
+                if let Some(filter) = filter {
+                    filter.evaluation.begin_row(context.state);
+                }
+                self.is_begun = true;
+            }
+            let passes = match filter {
+                Some(filter) => is_true(&filter.expr, candidate, context)?,
+                None => true,
+            };
+            self.is_begun = false;
+            self.at += 1;
+            if passes {
+                row.clone_from(candidate);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        self.at = 0;
+        self.is_begun = false;
+    }
+}
+
+/// A set-returning function in FROM.
+pub(super) struct FunctionScan {
+    plan: Arc<Node>,
+    rows: Option<Vec<Row>>,
+    at: usize,
+    is_begun: bool,
+}
+
+impl FunctionScan {
+    pub(super) fn new(plan: Arc<Node>) -> FunctionScan {
+        FunctionScan { plan, rows: None, at: 0, is_begun: false }
+    }
+}
+
+impl Operator for FunctionScan {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::Function { function, arguments, ordinality, .. } = &*self.plan else {
+            unreachable!("built for functions");
+        };
+        if self.rows.is_none() {
+            if !self.is_begun {
+                arguments.evaluation.begin_row(context.state);
+                self.is_begun = true;
+            }
+            let mut values = Vec::with_capacity(arguments.items.len());
+            for argument in &arguments.items {
+                values.push(evaluate(argument, &[], context)?);
+            }
+            let strict = function.strict && values.iter().any(Datum::is_null);
+            self.rows = Some(if strict { Vec::new() } else { (function.call)(context, &values)? });
+            self.at = 0;
+        }
+        context.count_row()?;
+        let rows = self.rows.as_ref().expect("set above");
+        let Some(found) = rows.get(self.at) else { return Ok(false) };
+        row.clone_from(found);
+        self.at += 1;
+        if *ordinality {
+            row.push(Datum::Int8(i64::try_from(self.at).expect("rows fit memory")));
+        }
+        Ok(true)
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        self.rows = None;
+        self.is_begun = false;
+    }
+}
+
+/// Rows for which a condition holds.
+pub(super) struct Filter {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    row: Row,
+    is_begun: bool,
+}
+
+impl Filter {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Filter {
+        Filter { plan, input, row: Row::new(), is_begun: false }
+    }
+}
+
+impl Operator for Filter {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::Filter { predicate, .. } = &*self.plan else { unreachable!("built for filters") };
+        loop {
+            if !self.is_begun {
+                if !self.input.next(context, &mut self.row)? {
+                    return Ok(false);
+                }
+                predicate.evaluation.begin_row(context.state);
+                self.is_begun = true;
+            }
+            let passes = is_true(&predicate.expr, &self.row, context)?;
+            self.is_begun = false;
+            if passes {
+                std::mem::swap(row, &mut self.row);
+                return Ok(true);
+            }
+        }
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.is_begun = false;
+        self.input.rewind(context);
+    }
+}
+
+/// Expressions over each row.
+pub(super) struct Project {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    row: Row,
+    is_begun: bool,
+}
+
+impl Project {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Project {
+        Project { plan, input, row: Row::new(), is_begun: false }
+    }
+}
+
+impl Operator for Project {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::Project { exprs, .. } = &*self.plan else { unreachable!("built for projections") };
+        if !self.is_begun {
+            if !self.input.next(context, &mut self.row)? {
+                return Ok(false);
+            }
+            exprs.evaluation.begin_row(context.state);
+            self.is_begun = true;
+        }
+        row.clear();
+        for expr in &exprs.items {
+            row.push(evaluate(expr, &self.row, context)?);
+        }
+        self.is_begun = false;
+        Ok(true)
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.is_begun = false;
+        self.input.rewind(context);
+    }
+}
+
+/// Set-returning functions of a select list: each input row gives as many rows as the longest of them.
+pub(super) struct ProjectSet {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    row: Row,
+    sets: Vec<Vec<Row>>,
+    at: usize,
+    is_begun: bool,
+}
+
+impl ProjectSet {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> ProjectSet {
+        ProjectSet { plan, input, row: Row::new(), sets: Vec::new(), at: 0, is_begun: false }
+    }
+
+    fn compute(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let Node::ProjectSet { functions, .. } = &*self.plan else { unreachable!("built for sets") };
+        while self.sets.len() < functions.len() {
+            let (function, arguments, _) = &functions[self.sets.len()];
+            let mut values = Vec::with_capacity(arguments.items.len());
+            for argument in &arguments.items {
+                values.push(evaluate(argument, &self.row, context)?);
+            }
+            let strict = function.strict && values.iter().any(Datum::is_null);
+            self.sets.push(if strict { Vec::new() } else { (function.call)(context, &values)? });
+        }
+        Ok(())
+    }
+}
+
+impl Operator for ProjectSet {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        loop {
+            if !self.is_begun {
+                if !self.input.next(context, &mut self.row)? {
+                    return Ok(false);
+                }
+                let Node::ProjectSet { functions, .. } = &*self.plan else { unreachable!("built for sets") };
+                functions.iter().for_each(|(_, arguments, _)| arguments.evaluation.begin_row(context.state));
+                self.sets.clear();
+                self.at = 0;
+                self.is_begun = true;
+            }
+            self.compute(context)?;
+            let longest = self.sets.iter().map(Vec::len).max().unwrap_or(0);
+            if self.at >= longest {
+                self.is_begun = false;
+                continue;
+            }
+            context.count_row()?;
+            row.clone_from(&self.row);
+            for set in &self.sets {
+                let value = set.get(self.at).and_then(|found| found.first()).cloned();
+                row.push(value.unwrap_or_default());
+            }
+            self.at += 1;
+            return Ok(true);
+        }
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.is_begun = false;
+        self.input.rewind(context);
+    }
+}
+
+/// Keeps the input's rows for the next run.
+pub(super) struct Materialize {
+    input: Box<dyn Operator>,
+    rows: Vec<Row>,
+    is_complete: bool,
+    at: usize,
+}
+
+impl Materialize {
+    pub(super) fn new(input: Box<dyn Operator>) -> Materialize {
+        Materialize { input, rows: Vec::new(), is_complete: false, at: 0 }
+    }
+}
+
+impl Operator for Materialize {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        if self.at == self.rows.len() {
+            if self.is_complete {
+                return Ok(false);
+            }
+            if !self.input.next(context, row)? {
+                self.is_complete = true;
+                return Ok(false);
+            }
+            self.rows.push(row.clone());
+            self.at += 1;
+            return Ok(true);
+        }
+        context.count_row()?;
+        row.clone_from(&self.rows[self.at]);
+        self.at += 1;
+        Ok(true)
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.input.rewind(context);
+        self.rows.clear();
+        self.is_complete = false;
+        self.at = 0;
+    }
+
+    fn repeat(&mut self, _: &mut Context<'_>) {
+        self.at = 0;
+    }
+}
+
+/// LIMIT and OFFSET.
+pub(super) struct Limit {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    /// What is left of both; `None` before the first row.
+    bounds: Option<(u64, Option<u64>)>,
+}
+
+impl Limit {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Limit {
+        Limit { plan, input, bounds: None }
+    }
+}
+
+fn row_count(value: Datum, state: SqlState, word: &str) -> Result<Option<u64>, SqlError> {
+    match value {
+        Datum::Null => Ok(None),
+        Datum::Int8(count) => match u64::try_from(count) {
+            Ok(count) => Ok(Some(count)),
+            Err(_) => Err(SqlError::new(state, format!("{word} must not be negative"))),
+        },
+        other => unreachable!("the binder made it bigint, not {other:?}"),
+    }
+}
+
+impl Operator for Limit {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let Node::Limit { limit, offset, .. } = &*self.plan else { unreachable!("built for LIMIT") };
+        if self.bounds.is_none() {
+            let offset = match offset {
+                Some(offset) => {
+                    let value = evaluate(offset, &[], context)?;
+                    row_count(value, SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE, "OFFSET")?
+                }
+                None => None,
+            };
+            let limit = match limit {
+                Some(limit) => {
+                    let value = evaluate(limit, &[], context)?;
+                    row_count(value, SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE, "LIMIT")?
+                }
+                None => None,
+            };
+            self.bounds = Some((offset.unwrap_or(0), limit));
+        }
+        let (skip, left) = self.bounds.as_mut().expect("set above");
+        if *left == Some(0) {
+            return Ok(false);
+        }
+        while *skip > 0 {
+            if !self.input.next(context, row)? {
+                return Ok(false);
+            }
+            *skip -= 1;
+        }
+        if !self.input.next(context, row)? {
+            return Ok(false);
+        }
+        if let Some(left) = left {
+            *left -= 1;
+        }
+        Ok(true)
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.bounds = None;
+        self.input.rewind(context);
+    }
+}
+
+/// UNION ALL.
+pub(super) struct Append {
+    inputs: Vec<Box<dyn Operator>>,
+    at: usize,
+}
+
+impl Append {
+    pub(super) fn new(inputs: Vec<Box<dyn Operator>>) -> Append {
+        Append { inputs, at: 0 }
+    }
+}
+
+impl Operator for Append {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        while let Some(input) = self.inputs.get_mut(self.at) {
+            if input.next(context, row)? {
+                return Ok(true);
+            }
+            self.at += 1;
+        }
+        Ok(false)
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.at = 0;
+        self.inputs.iter_mut().for_each(|input| input.rewind(context));
+    }
+}
+
+/// A reference to a common table.
+pub(super) struct CommonScan {
+    id: usize,
+    at: usize,
+}
+
+impl CommonScan {
+    pub(super) fn new(id: usize) -> CommonScan {
+        CommonScan { id, at: 0 }
+    }
+}
+
+impl Operator for CommonScan {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        context.count_row()?;
+        let found = context.common_row(self.id, self.at, row)?;
+        self.at += usize::from(found);
+        Ok(found)
+    }
+
+    fn rewind(&mut self, _: &mut Context<'_>) {
+        self.at = 0;
+    }
+}

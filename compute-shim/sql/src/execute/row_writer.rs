@@ -1,0 +1,226 @@
+//! Writing one row with all its index entries.
+//!
+//! Owns [`RowWriter`], the resumable steps behind INSERT, COPY, and index builds, and the keys of rows. The clustered
+//! row goes first; each secondary entry follows as an operation of its own. A duplicate is reported with the
+//! constraint's name and the key's values.
+
+use super::Context;
+use crate::catalog::object::{Index, Table};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{Engine, EngineError, RowRef, Transaction, UniqueCheck};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::key::encode;
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, text};
+
+/// Appends an index's key of a row; answers whether one of its columns is NULL.
+pub(crate) fn index_key(index: &Index, row: &[Datum], out: &mut Vec<u8>) -> Result<bool> {
+    let mut has_null = false;
+    for (column, key) in index.columns.iter().zip(index.key.iter()) {
+        let value = &row[column.column];
+        has_null |= value.is_null();
+        encode(std::slice::from_ref(key), std::slice::from_ref(value), out)?;
+    }
+    Ok(has_null)
+}
+
+/// Appends a row's key in the clustered tree, if the table has a primary key.
+pub(crate) fn primary_key(table: &Table, row: &[Datum], out: &mut Vec<u8>) -> Result<bool> {
+    match table.primary_key() {
+        Some(index) => index_key(index, row, out).map(|_| true),
+        None => Ok(false),
+    }
+}
+
+/// 23505 as PostgreSQL words it.
+pub(super) fn duplicate_key(table: &Table, schema: &str, index: &Index, row: &[Datum], env: &EvalEnv<'_>) -> SqlError {
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for column in &index.columns {
+        let definition = &table.columns[column.column];
+        names.push(hexalog_sql_types::function::quote_identifier(&definition.name));
+        values.push(match &row[column.column] {
+            Datum::Null => "null".to_owned(),
+            value => text::output_string(env, definition.type_id, value),
+        });
+    }
+    let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
+    SqlError::new(SqlState::UNIQUE_VIOLATION, message)
+        .with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values.join(", ")))
+        .with_table(schema, &table.name)
+        .with_constraint(&index.name)
+}
+
+/// Inserts an index entry for a row, checking uniqueness where the index asks for it. `Ok(false)`: a live row has
+/// the key.
+pub(super) fn insert_entry(
+    engine: &Engine,
+    transaction: &mut Transaction,
+    table: &Table,
+    index: &Index,
+    key: &[u8],
+    has_null: bool,
+    row_key: &[u8],
+) -> Step<bool> {
+    let tree = index.tree.expect("secondary indexes have trees");
+    let mut values: Vec<Datum> = Vec::new();
+    let mut recompute = |_: &[u8], stored: RowRef<'_>, out: &mut Vec<u8>| {
+        values.clear();
+        values.resize(table.columns.len(), Datum::Null);
+        for column in &index.columns {
+            let value = table.layout.get(stored.body, stored.columns, column.column);
+            values[column.column] = match value.expect("a stored row of this table") {
+                Some(value) => value,
+                None => table.columns[column.column].missing.clone(),
+            };
+        }
+        let has_null = index_key(index, &values, out).expect("its key was made when it was stored");
+        if has_null {
+            out.clear();
+        }
+    };
+    let unique = (index.unique && !has_null)
+        .then_some(UniqueCheck { clustered: table.tree, index_key: &mut recompute });
+    match engine.index_insert(transaction, tree, key, row_key, unique) {
+        Ok(()) => Ok(true),
+        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => Ok(false),
+        Err(stop) => Err(stop.into()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Key,
+    Clustered,
+    /// The n-th index of the table.
+    Entry(usize),
+}
+
+/// Inserts rows one at a time; survives needs in the middle of a row.
+pub(crate) struct RowWriter {
+    phase: Phase,
+    key: Vec<u8>,
+    body: Vec<u8>,
+    entry: Vec<u8>,
+}
+
+/// What became of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    Done,
+    /// A live row has the key of this index of the table.
+    Conflict(usize),
+}
+
+impl RowWriter {
+    pub(crate) fn new() -> RowWriter {
+        RowWriter { phase: Phase::Key, key: Vec::new(), body: Vec::new(), entry: Vec::new() }
+    }
+
+    /// The key of the row just written.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Inserts a row; after a need call again with the same row. `fuse`: the transaction commits with the clustered
+    /// write, which is its last.
+    pub(crate) fn insert(
+        &mut self,
+        engine: &Engine,
+        transaction: &mut Transaction,
+        table: &Table,
+        row: &[Datum],
+        fuse: bool,
+    ) -> Step<Inserted> {
+        loop {
+            match self.phase {
+                Phase::Key => {
+                    self.key.clear();
+                    if !primary_key(table, row, &mut self.key)? {
+                        let id = engine.allocate_row_id(table.tree)?;
+                        self.key.extend_from_slice(&id.to_be_bytes());
+                    }
+                    self.body.clear();
+                    table.layout.encode(row, &[], &mut self.body)?;
+                    self.phase = Phase::Clustered;
+                }
+                Phase::Clustered => {
+                    if fuse {
+                        transaction.set_commit_with_next_write(true);
+                    }
+                    let stored = RowRef { columns: table.layout.column_count(), body: &self.body };
+                    match engine.insert(transaction, table.tree, &self.key, stored) {
+                        Ok(()) => self.phase = Phase::Entry(0),
+                        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
+                            transaction.set_commit_with_next_write(false);
+                            self.phase = Phase::Key;
+                            return Ok(Inserted::Conflict(0));
+                        }
+                        Err(stop) => return Err(stop.into()),
+                    }
+                }
+                Phase::Entry(at) => {
+                    let Some(index) = table.indexes.get(at) else {
+                        self.phase = Phase::Key;
+                        return Ok(Inserted::Done);
+                    };
+                    if !index.is_primary() {
+                        self.entry.clear();
+                        let has_null = index_key(index, row, &mut self.entry)?;
+                        let fresh =
+                            insert_entry(engine, transaction, table, index, &self.entry, has_null, &self.key)?;
+                        if !fresh {
+                            self.phase = Phase::Key;
+                            return Ok(Inserted::Conflict(at));
+                        }
+                    }
+                    self.phase = Phase::Entry(at + 1);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a row may be stored at all: NOT NULL, with PostgreSQL's words.
+pub(super) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>) -> Result<(), Stop> {
+    for (column, value) in table.columns.iter().zip(row) {
+        if column.not_null && !column.dropped && value.is_null() {
+            let message = format!(
+                "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                column.name, table.name
+            );
+            let error = SqlError::new(SqlState::NOT_NULL_VIOLATION, message)
+                .with_detail(format!("Failing row contains ({}).", row_text(table, row, &context.env)))
+                .with_table(context.view.catalog().schema_name(table.schema), &table.name)
+                .with_column(&column.name);
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// 23514 as PostgreSQL words it.
+pub(super) fn check_violation(table: &Table, name: &str, row: &[Datum], context: &Context<'_>) -> SqlError {
+    let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", table.name);
+    SqlError::new(SqlState::CHECK_VIOLATION, message)
+        .with_detail(format!("Failing row contains ({}).", row_text(table, row, &context.env)))
+        .with_table(context.view.catalog().schema_name(table.schema), &table.name)
+        .with_constraint(name)
+}
+
+/// Characters of a value that an error shows.
+const SHOWN_CHARS_MAX: usize = 64;
+
+fn row_text(table: &Table, row: &[Datum], env: &EvalEnv<'_>) -> String {
+    let mut values = Vec::new();
+    for (column, value) in table.columns.iter().zip(row).filter(|(column, _)| !column.dropped) {
+        let mut form = match value {
+            Datum::Null => "null".to_owned(),
+            value => text::output_string(env, column.type_id, value),
+        };
+        if let Some((end, _)) = form.char_indices().nth(SHOWN_CHARS_MAX) {
+            form.truncate(end);
+            form.push_str("...");
+        }
+        values.push(form);
+    }
+    values.join(", ")
+}

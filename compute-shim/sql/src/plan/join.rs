@@ -1,0 +1,283 @@
+//! How two sides are joined, and in which order scans are read.
+//!
+//! Owns the last pass before execution: logical joins become index look-ups per left row, hash joins, or loops over a
+//! kept right side. Joins keep the order in which they were written. Row estimates are rough guesses for lack of
+//! statistics; they decide speed, never results.
+
+use super::{JoinType, Node, PlanOptions, Predicate, access, pushdown};
+use crate::expression::{Expr, Kind, columns_used, shift_columns};
+use hexalog_sql_types::TypeId;
+use std::sync::Arc;
+
+fn owned(node: Arc<Node>) -> Node {
+    Arc::unwrap_or_clone(node)
+}
+
+/// Guess of a node's rows.
+fn estimate(node: &Node) -> u64 {
+    match node {
+        Node::Nothing => 1,
+        Node::Values { rows, .. } => rows.len() as u64,
+        Node::Scan(scan) => match &scan.access {
+            Some(access) if access.is_point(&scan.table.indexes[access.index]) => 1,
+            Some(access) if !access.equal.is_empty() => 10,
+            Some(access) if access.any.is_some() => 10,
+            Some(_) => 200,
+            None if scan.filter.is_some() => 2_000,
+            None => 20_000,
+        },
+        Node::System { filter, .. } => if filter.is_some() { 10 } else { 200 },
+        Node::Function { .. } => 100,
+        Node::Filter { input, .. } => (estimate(input) / 5).max(1),
+        Node::Limit { input, limit, .. } => match limit.as_ref().and_then(Expr::as_constant).and_then(|limit| limit.as_i64()) {
+            Some(limit) => estimate(input).min(limit.unsigned_abs()),
+            None => estimate(input),
+        },
+        Node::Aggregate { input, keys, .. } => if keys.items.is_empty() { 1 } else { (estimate(input) / 10).max(1) },
+        Node::Project { input, .. }
+        | Node::Materialize { input }
+        | Node::Sort { input, .. }
+        | Node::Distinct { input, .. }
+        | Node::ProjectSet { input, .. } => estimate(input),
+        Node::Join { left, right, .. } | Node::NestedLoop { left, right, .. } | Node::HashJoin { left, right, .. } => {
+            estimate(left).max(estimate(right))
+        }
+        Node::Append { inputs } => inputs.iter().map(|input| estimate(input)).sum(),
+        Node::SetOperation { left, .. } => estimate(left),
+        Node::Common { .. } => 100,
+        Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => 1,
+    }
+}
+
+/// Left rows above which a hash join beats a look-up per row; a guess.
+const LOOKUP_ROWS_MAX: u64 = 2_000;
+
+/// Turns logical joins into executable ones and chooses scans' access.
+pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Node {
+    let mut into = |input: Arc<Node>| Arc::new(choose(owned(input), slots, options));
+    match node {
+        Node::Scan(scan) => Node::Scan(access::choose(scan, options)),
+        Node::Join { join, left, right, correlation, conditions } => {
+            let left = owned(into(left));
+            choose_join(join, left, owned(right), correlation, conditions, slots, options)
+        }
+        Node::Filter { input, predicate } => Node::Filter { input: into(input), predicate },
+        Node::Project { input, exprs } => Node::Project { input: into(input), exprs },
+        Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
+        Node::Materialize { input } => Node::Materialize { input: into(input) },
+        Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
+        Node::Sort { input, keys } => {
+            let input = into(input);
+            match sorted_already(&input, &keys) {
+                Some(ordered) => ordered,
+                None => Node::Sort { input, keys },
+            }
+        }
+        Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
+        Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
+        Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(into).collect() },
+        Node::SetOperation { op, all, left, right, types } => {
+            let left = into(left);
+            Node::SetOperation { op, all, left, right: into(right), types }
+        }
+        Node::Insert { table, source, checks, conflict, returning } => {
+            Node::Insert { table, source: into(source), checks, conflict, returning }
+        }
+        Node::Update { table, input, columns, values, recheck, checks, returning } => {
+            Node::Update { table, input: into(input), columns, values, recheck, checks, returning }
+        }
+        Node::Delete { table, input, recheck, returning } => {
+            Node::Delete { table, input: into(input), recheck, returning }
+        }
+        leaf => leaf,
+    }
+}
+
+fn choose_join(
+    join: JoinType,
+    left: Node,
+    right: Node,
+    correlation: Vec<(usize, Expr)>,
+    conditions: Vec<Expr>,
+    slots: &mut usize,
+    options: PlanOptions,
+) -> Node {
+    let boundary = left.width();
+    if !correlation.is_empty() {
+        let right = Arc::new(choose(right, slots, options));
+        let condition = Predicate::all(conditions);
+        return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
+    }
+    let right = match right {
+        Node::Scan(scan) if join != JoinType::Full && estimate(&left) <= LOOKUP_ROWS_MAX => {
+            let mut slots_wanted = *slots;
+            let mut correlation = Vec::new();
+            let mut inner: Vec<Expr> =
+                scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+            let own = access::worth(&scan, &inner, options);
+            let (mut looked_up, mut kept) = (Vec::new(), Vec::new());
+            for condition in conditions.iter().cloned() {
+                match parameterise(&condition, boundary, &mut slots_wanted, &mut correlation) {
+                    Some(condition) => looked_up.push(condition),
+                    None => kept.push(condition),
+                }
+            }
+            inner.extend(looked_up);
+            if access::worth(&scan, &inner, options) > own.max(99) {
+                *slots = slots_wanted;
+                let mut scan = scan;
+                scan.filter = Predicate::all(inner);
+                let right = Arc::new(Node::Scan(access::choose(scan, options)));
+                let condition = Predicate::all(kept);
+                return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
+            }
+            Node::Scan(scan)
+        }
+        other => other,
+    };
+    let right = choose(right, slots, options);
+    hash_or_loop(join, left, right, conditions)
+}
+
+/// An equality between a column of the right side and an expression over the left one, with the left values in slots.
+fn parameterise(
+    condition: &Expr,
+    boundary: usize,
+    slots: &mut usize,
+    correlation: &mut Vec<(usize, Expr)>,
+) -> Option<Expr> {
+    let Kind::Operator { operator, operands } = &condition.kind else { return None };
+    if operator.name != "=" || pushdown::is_volatile(condition) {
+        return None;
+    }
+    let [a, b] = &**operands else { return None };
+    let is_right = |expr: &Expr| matches!(expr.kind, Kind::Column(column) if column >= boundary);
+    let is_left = |expr: &Expr| {
+        let used = columns_used(expr);
+        !used.is_empty() && used.iter().all(|&column| column < boundary)
+    };
+    let plain = |expr: &Expr| {
+        let mut plain = true;
+        crate::expression::for_each(expr, &mut |expr| {
+            plain &= !matches!(expr.kind, Kind::Subplan(_));
+            plain
+        });
+        plain
+    };
+    let (outer, right_first) = match (is_right(a), is_right(b)) {
+        (true, false) if is_left(b) && plain(b) => (b, true),
+        (false, true) if is_left(a) && plain(a) => (a, false),
+        _ => return None,
+    };
+    let slot = *slots;
+    *slots += 1;
+    correlation.push((slot, outer.clone()));
+    let outer = Expr { kind: Kind::Slot(slot), type_id: outer.type_id, typmod: outer.typmod };
+    let mut inner = if right_first { a.clone() } else { b.clone() };
+    shift_columns(&mut inner, -isize::try_from(boundary).expect("rows are narrow"));
+    let operands = if right_first { [inner, outer] } else { [outer, inner] };
+    Some(Expr::new(Kind::Operator { operator, operands: operands.into() }, TypeId::BOOL))
+}
+
+/// Equalities between the sides make a hash join; without any the right side is kept and looped over.
+fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) -> Node {
+    let boundary = left.width();
+    let (mut left_keys, mut right_keys, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+    for condition in conditions {
+        match hash_key(&condition, boundary) {
+            Some((left, right)) => {
+                left_keys.push(left);
+                right_keys.push(right);
+            }
+            None => rest.push(condition),
+        }
+    }
+    let condition = Predicate::all(rest);
+    let left = Arc::new(left);
+    if left_keys.is_empty() {
+        let right = match right {
+            kept @ (Node::System { .. } | Node::Values { .. } | Node::Materialize { .. }) => Arc::new(kept),
+            other => Arc::new(Node::Materialize { input: Arc::new(other) }),
+        };
+        return Node::NestedLoop { join, left, right, correlation: Vec::new(), condition };
+    }
+    let (left_keys, right_keys) = (pushdown::exprs(left_keys), pushdown::exprs(right_keys));
+    Node::HashJoin { join, left, right: Arc::new(right), left_keys, right_keys, condition }
+}
+
+/// `left = right` of one type, each side over its own columns.
+fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
+    let Kind::Operator { operator, operands } = &condition.kind else { return None };
+    let [a, b] = &**operands else { return None };
+    if operator.name != "=" || pushdown::is_volatile(condition) || !is_hashable(a, b) {
+        return None;
+    }
+    let side = |expr: &Expr| {
+        let used = columns_used(expr);
+        let left = !used.is_empty() && used.iter().all(|&column| column < boundary);
+        let right = !used.is_empty() && used.iter().all(|&column| column >= boundary);
+        (left, right)
+    };
+    let (left, mut right) = match (side(a), side(b)) {
+        ((true, _), (_, true)) => (a.clone(), b.clone()),
+        ((_, true), (true, _)) => (b.clone(), a.clone()),
+        _ => return None,
+    };
+    shift_columns(&mut right, -isize::try_from(boundary).expect("rows are narrow"));
+    Some((left, right))
+}
+
+/// Both sides hold the same kind of value, so that equal values hash alike.
+fn is_hashable(a: &Expr, b: &Expr) -> bool {
+    let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
+    a.type_id == b.type_id
+        || (text(a.type_id) && text(b.type_id))
+        || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
+}
+
+/// The input without its sort, if the rows come in that order anyway (perhaps read backwards).
+fn sorted_already(input: &Arc<Node>, keys: &[super::SortKey]) -> Option<Node> {
+    match &**input {
+        Node::Project { input: below, exprs } => {
+            let mut below_keys = Vec::with_capacity(keys.len());
+            for key in keys {
+                let Kind::Column(column) = exprs.items[key.column].kind else { return None };
+                below_keys.push(super::SortKey { column, ..*key });
+            }
+            let input = Arc::new(sorted_already(below, &below_keys)?);
+            Some(Node::Project { input, exprs: exprs.clone() })
+        }
+        Node::Filter { input: below, predicate } => {
+            let input = Arc::new(sorted_already(below, keys)?);
+            Some(Node::Filter { input, predicate: predicate.clone() })
+        }
+        Node::Scan(scan) => {
+            let (index, fixed) = match &scan.access {
+                Some(access) if access.any.is_some() => return None,
+                Some(access) => (&scan.table.indexes[access.index], access.equal.len()),
+                None => (scan.table.primary_key()?, 0),
+            };
+            let order = &index.columns[fixed..];
+            if keys.len() > order.len() {
+                return None;
+            }
+            let forward = keys.iter().zip(order).all(|(key, column)| {
+                key.column == column.column
+                    && key.descending == column.descending
+                    && key.nulls_first == column.nulls_first
+            });
+            let backward = keys.iter().zip(order).all(|(key, column)| {
+                key.column == column.column
+                    && key.descending != column.descending
+                    && key.nulls_first != column.nulls_first
+            });
+            if !forward && !backward {
+                return None;
+            }
+            let mut scan = scan.clone();
+            scan.backward = backward;
+            Some(Node::Scan(scan))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,256 @@
+//! Plans: trees of nodes that the executor turns into operators.
+//!
+//! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
+//! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
+//! is read, `join.rs` how two sides are joined, `explain.rs` prints. Every node says what its rows are made of; a
+//! column is an index into the row of the node below. Never touches storage (see `execute`).
+
+mod access;
+mod explain;
+mod join;
+mod pushdown;
+
+pub(crate) use access::{IndexAccess, KeyValue};
+pub(crate) use explain::explain;
+
+use crate::answer::ColumnDescription;
+use crate::catalog::object::{Oid, Table};
+use crate::catalog::system::SystemTable;
+use crate::expression::{Evaluation, Expr};
+use crate::function::TableFunction;
+use crate::parse::tree::SetOperator;
+use hexalog_engine::RelationLockMode;
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::TypeId;
+use hexalog_sql_types::aggregate::Aggregate as AggregateFunction;
+use std::sync::Arc;
+
+/// A statement that reads or changes rows, ready to run any number of times.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub root: Arc<Node>,
+    /// Subqueries inside expressions, by number.
+    pub subplans: Vec<SubplanNode>,
+    /// Common tables, by number.
+    pub common: Vec<Arc<Node>>,
+    /// Numbers of value slots and memos that an execution needs.
+    pub slots: usize,
+    pub memos: usize,
+    /// The result's columns, `None` for a change without RETURNING.
+    pub columns: Option<Arc<[ColumnDescription]>>,
+    pub command: Command,
+    pub parameters: Arc<[TypeId]>,
+    /// Relations that it needs, with the lock for each.
+    pub relations: Vec<(Oid, RelationLockMode)>,
+    /// Indexes that it reads hold no entry for versions that older snapshots need.
+    pub snapshot_min: Lsn,
+    /// What the names in it meant.
+    pub catalog_version: u64,
+    /// Counts the changes of settings that a plan hangs on (search path, time zone).
+    pub settings_version: u64,
+}
+
+/// A subquery inside an expression.
+#[derive(Clone, Debug)]
+pub(crate) struct SubplanNode {
+    pub node: Arc<Node>,
+    /// Whether it reads slots that are set outside of it.
+    pub is_correlated: bool,
+    /// Subqueries and common tables inside, which start anew when it does.
+    pub inner_subplans: Vec<usize>,
+    pub inner_common: Vec<usize>,
+}
+
+/// What the statement is, for its tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Select,
+    Insert,
+    Update,
+    Delete,
+}
+
+/// A condition with what must be forgotten between rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Predicate {
+    pub expr: Expr,
+    pub evaluation: Evaluation,
+}
+
+impl Predicate {
+    pub(crate) fn new(expr: Expr) -> Predicate {
+        Predicate { evaluation: Evaluation::of([&expr]), expr }
+    }
+
+    /// The conjunction of conditions, `None` if there are none.
+    pub(crate) fn all(conditions: Vec<Expr>) -> Option<Predicate> {
+        Expr::and(conditions).map(Predicate::new)
+    }
+}
+
+/// Expressions that are evaluated over one row together.
+#[derive(Clone, Debug)]
+pub(crate) struct Exprs {
+    pub items: Vec<Expr>,
+    pub evaluation: Evaluation,
+}
+
+impl Exprs {
+    pub(crate) fn new(items: Vec<Expr>) -> Exprs {
+        Exprs { evaluation: Evaluation::of(&items), items }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JoinType {
+    Inner,
+    Left,
+    Full,
+    /// Left rows that have a match, once each, without the right columns.
+    Semi,
+    /// Left rows that have none.
+    Anti,
+}
+
+/// A sort key over a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SortKey {
+    pub column: usize,
+    pub type_id: TypeId,
+    pub descending: bool,
+    pub nulls_first: bool,
+}
+
+/// An aggregate call of an [`Node::Aggregate`].
+#[derive(Clone, Debug)]
+pub(crate) struct AggregateCall {
+    pub function: &'static AggregateFunction,
+    pub arguments: Vec<Expr>,
+    /// Keys over `arguments` followed by further expressions that only order.
+    pub order_by: Vec<SortKey>,
+    pub order_exprs: Vec<Expr>,
+    pub distinct: bool,
+    pub filter: Option<Expr>,
+}
+
+/// A read of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub table: Arc<Table>,
+    /// The alias, for EXPLAIN.
+    pub name: String,
+    /// `None`: the whole clustered tree in key order.
+    pub access: Option<IndexAccess>,
+    /// Against the key order.
+    pub backward: bool,
+    pub filter: Option<Predicate>,
+    /// Columns that someone above or the filter reads; others stay NULL in the row. Ascending.
+    pub columns: Vec<usize>,
+    /// Whether a further column holds the row's identity, for UPDATE and DELETE.
+    pub with_identity: bool,
+}
+
+/// ON CONFLICT.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflict {
+    /// Positions in the table's indexes of those whose conflict counts; empty means all unique ones.
+    pub arbiters: Vec<usize>,
+    /// `None` is DO NOTHING. Expressions are over the existing row followed by the row to be inserted.
+    pub update: Option<ConflictUpdate>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ConflictUpdate {
+    pub columns: Vec<usize>,
+    pub values: Exprs,
+    pub filter: Option<Predicate>,
+}
+
+/// A named condition that rows must not fail.
+#[derive(Clone, Debug)]
+pub(crate) struct RowCheck {
+    pub name: String,
+    pub predicate: Predicate,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    /// One row without columns.
+    Nothing,
+    Values { rows: Vec<Exprs>, width: usize },
+    Scan(Scan),
+    System { table: &'static SystemTable, name: String, filter: Option<Predicate> },
+    /// A set-returning function in FROM; with ordinality a last column counts.
+    Function { function: &'static TableFunction, arguments: Exprs, result: TypeId, ordinality: bool, width: usize },
+    Filter { input: Arc<Node>, predicate: Predicate },
+    Project { input: Arc<Node>, exprs: Exprs },
+    /// Set-returning functions of a select list: their columns are appended to the input's.
+    ProjectSet { input: Arc<Node>, functions: Vec<(&'static TableFunction, Exprs, TypeId)> },
+    /// A join as the binder makes it; `join.rs` turns it into one of the two below.
+    Join { join: JoinType, left: Arc<Node>, right: Arc<Node>, correlation: Vec<(usize, Expr)>, conditions: Vec<Expr> },
+    /// The right side is run anew for each left row, after the slots were set.
+    NestedLoop { join: JoinType, left: Arc<Node>, right: Arc<Node>, correlation: Vec<(usize, Expr)>, condition: Option<Predicate> },
+    HashJoin { join: JoinType, left: Arc<Node>, right: Arc<Node>, left_keys: Exprs, right_keys: Exprs, condition: Option<Predicate> },
+    /// Keeps the rows for the next run.
+    Materialize { input: Arc<Node> },
+    /// Output: keys, then aggregates.
+    Aggregate { input: Arc<Node>, keys: Exprs, calls: Vec<AggregateCall> },
+    Sort { input: Arc<Node>, keys: Vec<SortKey> },
+    /// One row of each group of equal columns (all columns if `None`), the first that comes.
+    Distinct { input: Arc<Node>, columns: Option<Vec<usize>>, types: Vec<TypeId> },
+    Limit { input: Arc<Node>, limit: Option<Expr>, offset: Option<Expr> },
+    Append { inputs: Vec<Arc<Node>> },
+    SetOperation { op: SetOperator, all: bool, left: Arc<Node>, right: Arc<Node>, types: Vec<TypeId> },
+    Common { id: usize, name: String, width: usize },
+    Insert { table: Arc<Table>, source: Arc<Node>, checks: Vec<RowCheck>, conflict: Option<Conflict>, returning: Option<Exprs> },
+    /// The input's row: the table's columns, the row's identity, whatever else was joined.
+    Update { table: Arc<Table>, input: Arc<Node>, columns: Vec<usize>, values: Exprs, recheck: Option<Predicate>, checks: Vec<RowCheck>, returning: Option<Exprs> },
+    Delete { table: Arc<Table>, input: Arc<Node>, recheck: Option<Predicate>, returning: Option<Exprs> },
+}
+
+impl Node {
+    /// Number of columns of its rows.
+    pub(crate) fn width(&self) -> usize {
+        match self {
+            Node::Nothing => 0,
+            Node::Values { width, .. } | Node::Function { width, .. } | Node::Common { width, .. } => *width,
+            Node::Scan(scan) => scan.table.columns.len() + usize::from(scan.with_identity),
+            Node::System { table, .. } => table.columns.len(),
+            Node::Filter { input, .. }
+            | Node::Materialize { input }
+            | Node::Sort { input, .. }
+            | Node::Distinct { input, .. }
+            | Node::Limit { input, .. } => input.width(),
+            Node::Project { exprs, .. } => exprs.items.len(),
+            Node::ProjectSet { input, functions } => input.width() + functions.len(),
+            Node::Join { join, left, right, .. }
+            | Node::NestedLoop { join, left, right, .. }
+            | Node::HashJoin { join, left, right, .. } => match join {
+                JoinType::Semi | JoinType::Anti => left.width(),
+                JoinType::Inner | JoinType::Left | JoinType::Full => left.width() + right.width(),
+            },
+            Node::Aggregate { keys, calls, .. } => keys.items.len() + calls.len(),
+            Node::Append { inputs } => inputs.first().map_or(0, |input| input.width()),
+            Node::SetOperation { left, .. } => left.width(),
+            Node::Insert { returning, .. } | Node::Update { returning, .. } | Node::Delete { returning, .. } => {
+                returning.as_ref().map_or(0, |returning| returning.items.len())
+            }
+        }
+    }
+}
+
+/// What planning may choose from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlanOptions {
+    /// Index scans and index joins; off, every table is read whole (tests compare both).
+    pub direct_routes: bool,
+    /// Indexes whose `valid_from` is above this are not used: the transaction's snapshot is older.
+    pub snapshot: Lsn,
+}
+
+/// Brings a bound tree into its executable form.
+pub(crate) fn optimise(node: Node, slots: &mut usize, options: PlanOptions) -> Arc<Node> {
+    let node = pushdown::push(node, Vec::new());
+    let node = join::choose(node, slots, options);
+    Arc::new(pushdown::prune(node))
+}

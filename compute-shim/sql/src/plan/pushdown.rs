@@ -1,0 +1,298 @@
+//! Conditions move down to the rows they speak of; columns that nobody reads are not decoded.
+//!
+//! Owns two passes. [`push`] takes conjuncts from WHERE and ON and hangs each on the lowest node that has all its
+//! columns, if it is free of side effects and the join lets it pass. [`prune`] tells each scan which columns are read.
+//! Neither changes a result.
+
+use super::{Exprs, JoinType, Node, Predicate, Scan};
+use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, shift_columns};
+use hexalog_sql_types::function::Volatility;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn owned(node: Arc<Node>) -> Node {
+    Arc::unwrap_or_clone(node)
+}
+
+/// Whether evaluating an expression more or less often would be seen.
+pub(super) fn is_volatile(expr: &Expr) -> bool {
+    let mut volatile = false;
+    for_each(expr, &mut |expr| {
+        volatile |= match &expr.kind {
+            Kind::Function { function, .. } => function.volatility == Volatility::Volatile,
+            Kind::Host { memo, .. } => memo.is_some(),
+            _ => false,
+        };
+        !volatile
+    });
+    volatile
+}
+
+fn has_subplan(expr: &Expr) -> bool {
+    let mut found = false;
+    for_each(expr, &mut |expr| {
+        found |= matches!(expr.kind, Kind::Subplan(_));
+        !found
+    });
+    found
+}
+
+fn filtered(node: Node, conditions: Vec<Expr>) -> Node {
+    match Predicate::all(conditions) {
+        Some(predicate) => Node::Filter { input: Arc::new(node), predicate },
+        None => node,
+    }
+}
+
+/// Pushes conditions over a node's row into the node.
+pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
+    match node {
+        Node::Filter { input, predicate } => {
+            let mut all = predicate.expr.conjuncts();
+            all.extend(conditions);
+            push(owned(input), all)
+        }
+        Node::Scan(mut scan) => {
+            let mut all = scan.filter.take().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+            all.extend(conditions);
+            scan.filter = Predicate::all(all);
+            Node::Scan(scan)
+        }
+        Node::System { table, name, filter } => {
+            let mut all = filter.map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+            all.extend(conditions);
+            Node::System { table, name, filter: Predicate::all(all) }
+        }
+        Node::Join { join, left, right, correlation, conditions: on } => {
+            push_join(join, owned(left), owned(right), correlation, on, conditions)
+        }
+        Node::Project { input, exprs } => {
+            let (mut below, mut above) = (Vec::new(), Vec::new());
+            for condition in conditions {
+                match substitute(&condition, &exprs.items) {
+                    Some(condition) => below.push(condition),
+                    None => above.push(condition),
+                }
+            }
+            let input = Arc::new(push(owned(input), below));
+            filtered(Node::Project { input, exprs }, above)
+        }
+        Node::Append { inputs } => {
+            let movable = conditions.iter().all(|condition| !is_volatile(condition) && !has_subplan(condition));
+            let (below, above) = if movable { (conditions, Vec::new()) } else { (Vec::new(), conditions) };
+            let inputs = inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
+            filtered(Node::Append { inputs }, above)
+        }
+        other => filtered(descend(other), conditions),
+    }
+}
+
+/// A condition over a projection's output as one over its input, if that changes nothing.
+fn substitute(condition: &Expr, exprs: &[Expr]) -> Option<Expr> {
+    if is_volatile(condition) {
+        return None;
+    }
+    for column in columns_used(condition) {
+        let source = &exprs[column];
+        if is_volatile(source) || has_subplan(source) {
+            return None;
+        }
+    }
+    let mut condition = condition.clone();
+    rewrite(&mut condition, &mut |expr| match expr.kind {
+        Kind::Column(index) => {
+            let mut source = exprs[index].clone();
+            source.type_id = expr.type_id;
+            Some(source)
+        }
+        _ => None,
+    });
+    Some(condition)
+}
+
+fn push_join(
+    join: JoinType,
+    left: Node,
+    right: Node,
+    correlation: Vec<(usize, Expr)>,
+    mut on: Vec<Expr>,
+    conditions: Vec<Expr>,
+) -> Node {
+    let boundary = left.width();
+    let (mut to_left, mut to_right, mut above, mut kept) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    if join == JoinType::Inner {
+        on.extend(conditions);
+    } else {
+        for condition in conditions {
+            let used = columns_used(&condition);
+            let is_left = used.iter().all(|&column| column < boundary) && !is_volatile(&condition);
+            match join {
+                JoinType::Left | JoinType::Semi | JoinType::Anti if is_left => to_left.push(condition),
+                _ => above.push(condition),
+            }
+        }
+    }
+    for condition in on {
+        let used = columns_used(&condition);
+        let only_left = !used.is_empty() && used.iter().all(|&column| column < boundary);
+        let only_right = !used.is_empty() && used.iter().all(|&column| column >= boundary);
+        let movable = !is_volatile(&condition);
+        if movable && only_left && join == JoinType::Inner {
+            to_left.push(condition);
+        } else if movable && only_right && join != JoinType::Full {
+            let mut condition = condition;
+            shift_columns(&mut condition, -isize::try_from(boundary).expect("rows are narrow"));
+            to_right.push(condition);
+        } else {
+            kept.push(condition);
+        }
+    }
+    let left = Arc::new(push(left, to_left));
+    let right = Arc::new(push(right, to_right));
+    filtered(Node::Join { join, left, right, correlation, conditions: kept }, above)
+}
+
+/// Goes on below a node that lets no condition pass.
+fn descend(node: Node) -> Node {
+    let into = |input: Arc<Node>| Arc::new(push(owned(input), Vec::new()));
+    match node {
+        Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
+        Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
+        Node::Sort { input, keys } => Node::Sort { input: into(input), keys },
+        Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
+        Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
+        Node::Materialize { input } => Node::Materialize { input: into(input) },
+        Node::SetOperation { op, all, left, right, types } => {
+            Node::SetOperation { op, all, left: into(left), right: into(right), types }
+        }
+        Node::Insert { table, source, checks, conflict, returning } => {
+            Node::Insert { table, source: into(source), checks, conflict, returning }
+        }
+        Node::Update { table, input, columns, values, recheck, checks, returning } => {
+            Node::Update { table, input: into(input), columns, values, recheck, checks, returning }
+        }
+        Node::Delete { table, input, recheck, returning } => {
+            Node::Delete { table, input: into(input), recheck, returning }
+        }
+        leaf => leaf,
+    }
+}
+
+/// Tells each scan which of its columns are read.
+pub(super) fn prune(node: Node) -> Node {
+    let width = node.width();
+    prune_node(node, &(0..width).collect())
+}
+
+type Needed = BTreeSet<usize>;
+
+fn add(needed: &mut Needed, expr: &Expr) {
+    needed.extend(columns_used(expr));
+}
+
+fn prune_arc(node: Arc<Node>, needed: &Needed) -> Arc<Node> {
+    Arc::new(prune_node(owned(node), needed))
+}
+
+fn all_columns(node: &Node) -> Needed {
+    (0..node.width()).collect()
+}
+
+fn prune_node(node: Node, needed: &Needed) -> Node {
+    match node {
+        Node::Scan(scan) => Node::Scan(prune_scan(scan, needed)),
+        Node::Filter { input, predicate } => {
+            let mut below = needed.clone();
+            add(&mut below, &predicate.expr);
+            Node::Filter { input: prune_arc(input, &below), predicate }
+        }
+        Node::Project { input, exprs } => {
+            let mut below = Needed::new();
+            exprs.items.iter().for_each(|expr| add(&mut below, expr));
+            Node::Project { input: prune_arc(input, &below), exprs }
+        }
+        Node::ProjectSet { input, functions } => {
+            let width = input.width();
+            let mut below: Needed = needed.iter().copied().filter(|&column| column < width).collect();
+            functions.iter().flat_map(|(_, arguments, _)| &arguments.items).for_each(|expr| add(&mut below, expr));
+            Node::ProjectSet { input: prune_arc(input, &below), functions }
+        }
+        Node::NestedLoop { join, left, right, correlation, condition } => {
+            let (mut to_left, to_right) = split(needed, left.width(), condition.iter().map(|item| &item.expr));
+            correlation.iter().for_each(|(_, source)| add(&mut to_left, source));
+            let (left, right) = (prune_arc(left, &to_left), prune_arc(right, &to_right));
+            Node::NestedLoop { join, left, right, correlation, condition }
+        }
+        Node::HashJoin { join, left, right, left_keys, right_keys, condition } => {
+            let (mut to_left, mut to_right) =
+                split(needed, left.width(), condition.iter().map(|item| &item.expr));
+            left_keys.items.iter().for_each(|key| add(&mut to_left, key));
+            right_keys.items.iter().for_each(|key| add(&mut to_right, key));
+            let (left, right) = (prune_arc(left, &to_left), prune_arc(right, &to_right));
+            Node::HashJoin { join, left, right, left_keys, right_keys, condition }
+        }
+        Node::Aggregate { input, keys, calls } => {
+            let mut below = Needed::new();
+            keys.items.iter().for_each(|key| add(&mut below, key));
+            for call in &calls {
+                call.arguments.iter().chain(&call.order_exprs).chain(&call.filter).for_each(|expr| add(&mut below, expr));
+            }
+            Node::Aggregate { input: prune_arc(input, &below), keys, calls }
+        }
+        Node::Sort { input, keys } => {
+            let mut below = needed.clone();
+            below.extend(keys.iter().map(|key| key.column));
+            Node::Sort { input: prune_arc(input, &below), keys }
+        }
+        Node::Limit { input, limit, offset } => Node::Limit { input: prune_arc(input, needed), limit, offset },
+        Node::Materialize { input } => Node::Materialize { input: prune_arc(input, needed) },
+        other => prune_whole(other),
+    }
+}
+
+/// Nodes whose inputs are needed whole.
+fn prune_whole(node: Node) -> Node {
+    let whole = |input: Arc<Node>| {
+        let needed = all_columns(&input);
+        prune_arc(input, &needed)
+    };
+    match node {
+        Node::Distinct { input, columns, types } => Node::Distinct { input: whole(input), columns, types },
+        Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(whole).collect() },
+        Node::SetOperation { op, all, left, right, types } => {
+            Node::SetOperation { op, all, left: whole(left), right: whole(right), types }
+        }
+        Node::Insert { table, source, checks, conflict, returning } => {
+            Node::Insert { table, source: whole(source), checks, conflict, returning }
+        }
+        Node::Update { table, input, columns, values, recheck, checks, returning } => {
+            Node::Update { table, input: whole(input), columns, values, recheck, checks, returning }
+        }
+        Node::Delete { table, input, recheck, returning } => {
+            Node::Delete { table, input: whole(input), recheck, returning }
+        }
+        leaf => leaf,
+    }
+}
+
+fn split<'a>(needed: &Needed, boundary: usize, conditions: impl Iterator<Item = &'a Expr>) -> (Needed, Needed) {
+    let mut all = needed.clone();
+    conditions.for_each(|condition| add(&mut all, condition));
+    let right = all.split_off(&boundary).into_iter().map(|column| column - boundary).collect();
+    (all, right)
+}
+
+fn prune_scan(mut scan: Scan, needed: &Needed) -> Scan {
+    let mut columns = needed.clone();
+    if let Some(filter) = &scan.filter {
+        add(&mut columns, &filter.expr);
+    }
+    let width = scan.table.columns.len();
+    scan.columns = columns.into_iter().filter(|&column| column < width).collect();
+    scan
+}
+
+/// Expressions as one list, for [`Exprs`] of hash keys.
+pub(super) fn exprs(items: Vec<Expr>) -> Exprs {
+    Exprs::new(items)
+}
