@@ -118,8 +118,9 @@ impl Engine {
         self.next_handle.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Highest LSN that this engine has appended.
-    pub(crate) fn appended(&self) -> Lsn {
+    /// Highest LSN that this engine has appended. One who has just got a lock waits until it is durable before
+    /// [`Engine::begin_statement_at_newest`], and then sees all that the lock's earlier holders have committed.
+    pub fn appended(&self) -> Lsn {
         Lsn(self.appended.load(Ordering::Acquire))
     }
 

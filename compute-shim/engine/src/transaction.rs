@@ -35,6 +35,8 @@ pub struct Transaction {
     read_only: bool,
     pub(crate) state: State,
     pub(crate) snapshot: Option<Lsn>,
+    /// REPEATABLE READ: its own snapshot, while one statement reads at a newer one.
+    snapshot_kept: Option<Lsn>,
     snapshot_slot: Option<u32>,
     /// Undo offset at the statement's start: own versions at or above it are this statement's own.
     pub(crate) command_id: u64,
@@ -87,6 +89,11 @@ impl Transaction {
         self.read_only
     }
 
+    /// SET TRANSACTION READ ONLY or READ WRITE in the midst of it.
+    pub fn set_read_only(&mut self, read_only: bool) {
+        self.read_only = read_only;
+    }
+
     /// The transaction's id, once it has written.
     pub fn tx_id(&self) -> Option<TxId> {
         self.tx_id
@@ -127,6 +134,7 @@ impl Engine {
             read_only,
             state: State::Active,
             snapshot: None,
+            snapshot_kept: None,
             snapshot_slot: None,
             command_id: 0,
             stream: None,
@@ -154,6 +162,9 @@ impl Engine {
             Some(slot) => slot,
             None => *txn.snapshot_slot.insert(self.snapshots.acquire()?),
         };
+        if let Some(kept) = txn.snapshot_kept.take() {
+            txn.snapshot = Some(kept);
+        }
         if txn.snapshot.is_none() || txn.isolation == Isolation::ReadCommitted {
             txn.snapshot = Some(self.snapshots.take(slot, &*self.volume));
         }
@@ -161,6 +172,18 @@ impl Engine {
             (Some(_), Some(stream)) => self.streams().stream(stream).lock().head,
             _ => 0,
         };
+        Ok(())
+    }
+
+    /// As [`Engine::begin_statement`], but a REPEATABLE READ transaction too reads at the newest snapshot until
+    /// its next statement: what builds an index or checks a constraint must see every row. Its slot keeps the
+    /// older snapshot, so purge leaves what both need.
+    pub fn begin_statement_at_newest(&self, txn: &mut Transaction) -> Step<()> {
+        self.begin_statement(txn)?;
+        if txn.isolation == Isolation::RepeatableRead {
+            txn.snapshot_kept = txn.snapshot;
+            txn.snapshot = txn.snapshot.max(Some(self.volume.vdl()));
+        }
         Ok(())
     }
 
@@ -187,12 +210,19 @@ impl Engine {
     /// Appends the commit. Returns the LSN that VDL must reach before the client is told: the commit's own,
     /// or `dep_lsn` if nothing was written.
     pub fn commit(&self, txn: &mut Transaction) -> Step<Lsn> {
+        self.commit_then(txn, |_| {})
+    }
+
+    /// As [`Engine::commit`]; `then` runs with the commit's LSN after the append and before the locks fall, so
+    /// that whoever gets one of them finds what it did. It is not run when the answer is a need.
+    pub fn commit_then(&self, txn: &mut Transaction, then: impl FnOnce(Lsn)) -> Step<Lsn> {
         let lsn = match (txn.state, txn.tx_id) {
             (State::Committed(lsn), _) => lsn,
             (State::Active, None) => txn.dep_lsn,
             (State::Active, Some(_)) => self.operate(txn, |access, txn| access.append_commit(txn))?,
             (State::Ended, _) => panic!("a transaction ends once"),
         };
+        then(lsn);
         self.release(txn);
         Ok(lsn.max(txn.dep_lsn))
     }
