@@ -96,6 +96,8 @@ pub struct Counters {
     pub read_requests: u64,
     /// Links lost.
     pub disconnects: u64,
+    /// Pauses that members without room for a batch were given.
+    pub refused_for_room: u64,
 }
 
 /// The volume client.
@@ -299,7 +301,7 @@ impl Client {
     /// When [`Client::flush`] has something to do without any event.
     pub fn next_deadline_us(&self, now: Now) -> Option<u64> {
         let head = self.head(now);
-        let links = self.links.iter().filter_map(|link| link.next_deadline_us(&head)).min();
+        let links = self.links.iter().filter_map(|link| link.next_deadline_us(&head, now)).min();
         let opening = (!self.is_open()).then_some(now.monotonic_us + TICK_US);
         [links, opening, self.reads.next_deadline_us()].into_iter().flatten().min()
     }
@@ -366,7 +368,7 @@ impl Client {
     fn send_frames(&mut self, now: Now, effects: &mut Effects) {
         // Sealing before a frame can go would only make the batches small: the boxcar fills meanwhile. Room at a write
         // quorum of links is enough; a slow or dead member holds nothing back.
-        let roomy = self.links.iter().filter(|link| link.has_room()).count();
+        let roomy = self.links.iter().filter(|link| link.has_room(now)).count();
         if self.log.wants_sealing() && roomy >= usize::from(self.config.quorum.write).min(self.links.len()) {
             self.log.seal_wanted();
         }

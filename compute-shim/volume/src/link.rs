@@ -30,6 +30,10 @@ const NOTICE_AFTER_US: u64 = 20_000;
 /// First wait before a connection is tried again; doubles up to the second.
 const RETRY_US_MIN: u64 = 20_000;
 const RETRY_US_MAX: u64 = 500_000;
+/// A member that refused batches for want of room is sent nothing for this long, then all that is not durable again;
+/// doubles while it goes on refusing. The first is a few of its background slices, the last caps what is sent in vain.
+const REFUSED_PAUSE_US_MIN: u64 = 5_000;
+const REFUSED_PAUSE_US_MAX: u64 = 20_000;
 
 /// Where a link is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +63,8 @@ struct FrameInFlight {
     pgmrpl: Lsn,
     tails: Vec<(GroupId, Lsn)>,
     sent_at_us: u64,
+    /// Some of it was refused for want of room.
+    is_refused: bool,
 }
 
 /// One group's member on this link.
@@ -67,6 +73,8 @@ struct Served {
     slot: Slot,
     membership_epoch: MembershipEpoch,
     tail_acknowledged: Lsn,
+    /// The member said that its state is lost: it takes no batches, and the link's other groups must not suffer.
+    is_lost: bool,
 }
 
 /// A connection to one shard.
@@ -82,6 +90,9 @@ pub struct Link {
     pgmrpl_acknowledged: Lsn,
     last_frame_us: u64,
     retry_us: u64,
+    /// Nothing is sent before this time.
+    paused_until_us: u64,
+    refused_pause_us: u64,
     /// Smoothed time from a read's request to its answer.
     pub read_latency_us: u64,
 }
@@ -95,6 +106,7 @@ impl Link {
                 slot,
                 membership_epoch,
                 tail_acknowledged: Lsn::ZERO,
+                is_lost: false,
             })
             .collect();
         Link {
@@ -107,6 +119,8 @@ impl Link {
             pgmrpl_acknowledged: Lsn::ZERO,
             last_frame_us: 0,
             retry_us: RETRY_US_MIN,
+            paused_until_us: 0,
+            refused_pause_us: REFUSED_PAUSE_US_MIN,
             read_latency_us: 0,
         }
     }
@@ -122,8 +136,48 @@ impl Link {
     }
 
     /// Whether a write frame can go now.
-    pub fn has_room(&self) -> bool {
-        self.state == LinkState::Streaming && self.in_flight.len() < FRAMES_IN_FLIGHT_MAX
+    pub fn has_room(&self, now: Now) -> bool {
+        self.state == LinkState::Streaming
+            && self.in_flight.len() < FRAMES_IN_FLIGHT_MAX
+            && now.monotonic_us >= self.paused_until_us
+    }
+
+    /// Whether a write frame with this request id is unacknowledged.
+    pub fn is_in_flight(&self, request_id: u64) -> bool {
+        self.in_flight.iter().any(|frame| frame.request_id == request_id)
+    }
+
+    /// The member had no room for a batch of this frame. After a pause all that is not durable is sent again: what
+    /// the member has by then costs it nothing, and what left the ring meanwhile it gets from its peers. True if that
+    /// begins a pause.
+    pub fn refused_for_room(&mut self, request_id: u64, now: Now) -> bool {
+        for frame in self.in_flight.iter_mut().filter(|frame| frame.request_id == request_id) {
+            frame.is_refused = true;
+        }
+        self.cursor = 0;
+        let begins = now.monotonic_us >= self.paused_until_us;
+        if begins {
+            self.paused_until_us = now.monotonic_us + self.refused_pause_us;
+            self.refused_pause_us = (self.refused_pause_us * 2).min(REFUSED_PAUSE_US_MAX);
+        }
+        begins
+    }
+
+    /// Whether the group's member here has lost its state, as it last told.
+    pub fn is_lost(&self, group: GroupId) -> bool {
+        self.served.iter().any(|served| served.group == group && served.is_lost)
+    }
+
+    /// The group's member told whether its state is lost.
+    pub fn set_lost(&mut self, group: GroupId, is_lost: bool) {
+        for served in self.served.iter_mut().filter(|served| served.group == group) {
+            if served.is_lost && !is_lost {
+                // It is told where the group stands, and gets from its peers what it missed.
+                self.vdl_acknowledged = Lsn::ZERO;
+                served.tail_acknowledged = Lsn::ZERO;
+            }
+            served.is_lost = is_lost;
+        }
     }
 
     /// The connection is gone: what was in flight is forgotten and sent again from the ring.
@@ -138,6 +192,8 @@ impl Link {
         self.state = LinkState::Streaming;
         self.retry_us = RETRY_US_MIN;
         self.cursor = 0;
+        self.paused_until_us = 0;
+        self.refused_pause_us = REFUSED_PAUSE_US_MIN;
         self.in_flight.clear();
         self.vdl_acknowledged = Lsn::ZERO;
         self.pgmrpl_acknowledged = Lsn::ZERO;
@@ -150,6 +206,9 @@ impl Link {
         let frame = self.in_flight.remove(at).expect("position found it");
         self.vdl_acknowledged = self.vdl_acknowledged.max(frame.vdl);
         self.pgmrpl_acknowledged = self.pgmrpl_acknowledged.max(frame.pgmrpl);
+        if !frame.is_refused {
+            self.refused_pause_us = REFUSED_PAUSE_US_MIN;
+        }
         for (group, tail) in frame.tails {
             if let Some(served) = self.served.iter_mut().find(|served| served.group == group) {
                 served.tail_acknowledged = served.tail_acknowledged.max(tail);
@@ -181,13 +240,14 @@ impl Link {
         now: Now,
         out: &mut dyn FnMut(&Message<'_>),
     ) -> bool {
-        if !self.has_room() {
+        if !self.has_room(now) {
             return false;
         }
         let mut entries = Vec::new();
         let mut cursor = self.cursor;
         for (position, sealed) in log.sealed_from(self.cursor) {
-            if let Some(served) = self.served.iter().find(|served| served.group == sealed.group) {
+            let takes = |served: &&Served| served.group == sealed.group && !served.is_lost;
+            if let Some(served) = self.served.iter().find(takes) {
                 let bytes = sealed.bytes.len() + Write::ENTRY_OVERHEAD_BYTES;
                 if !entries.is_empty() && entries.len() + bytes > FRAME_BATCH_BYTES_MAX {
                     break;
@@ -214,6 +274,7 @@ impl Link {
             pgmrpl: head.pgmrpl,
             tails,
             sent_at_us: now.monotonic_us,
+            is_refused: false,
         });
         self.last_frame_us = now.monotonic_us;
         assert!(self.in_flight.len() <= FRAMES_IN_FLIGHT_MAX);
@@ -222,9 +283,10 @@ impl Link {
     }
 
     /// When [`Link::fill_frame`] or a reconnect may have something to do without any event.
-    pub fn next_deadline_us(&self, head: &WriterHead) -> Option<u64> {
+    pub fn next_deadline_us(&self, head: &WriterHead, now: Now) -> Option<u64> {
         match self.state {
             LinkState::Down { retry_at_us } => Some(retry_at_us),
+            LinkState::Streaming if self.paused_until_us > now.monotonic_us => Some(self.paused_until_us),
             LinkState::Streaming
                 if self.in_flight.is_empty()
                     && (head.vdl > self.vdl_acknowledged || head.pgmrpl > self.pgmrpl_acknowledged) =>

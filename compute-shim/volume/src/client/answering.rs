@@ -150,7 +150,7 @@ impl Client {
         if !self.is_writing() {
             return;
         }
-        for (group, scl) in &ack.scls {
+        for (group, scl) in ack.scls.iter().filter(|(group, _)| !self.links[link.0].is_lost(*group)) {
             if let Some(slot) = self.routes.slot(link, *group) {
                 self.durability.set_scl(*group, slot, *scl);
             }
@@ -233,6 +233,12 @@ impl Client {
         if self.reads.refused(request_id) {
             return;
         }
+        // A member that loses its state tells so unasked.
+        let is_told = request_id == 0 && refusal.reason == RefusalReason::Damaged;
+        let is_of_frame = is_told || self.links[link.0].is_in_flight(request_id);
+        if is_of_frame && self.batch_refused(link, request_id, refusal, now) {
+            return;
+        }
         let address = self.links[link.0].address;
         let text = format!("{address} refused: {:?} {}", refusal.reason, refusal.detail);
         effects.list.push(Effect::Log(text));
@@ -245,6 +251,31 @@ impl Client {
         // Whatever was refused, the link starts over: after a pause it is told the history and asked for its state.
         effects.list.push(Effect::Disconnect(link));
         self.closed(link, now);
+    }
+
+    /// One batch of a write frame was refused. The frame is acknowledged all the same, for what else was in it. False
+    /// if the reason is not the batch's but the connection's.
+    fn batch_refused(&mut self, link: LinkIndex, request_id: u64, refusal: &Refusal, now: Now) -> bool {
+        match refusal.reason {
+            RefusalReason::NoSpace | RefusalReason::Busy => {
+                let begins_pause = self.links[link.0].refused_for_room(request_id, now);
+                self.counters.refused_for_room += u64::from(begins_pause);
+                true
+            }
+            RefusalReason::Damaged => {
+                self.member_lost(link, refusal.group);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A member said that its state is lost: it counts for nothing and is sent nothing.
+    fn member_lost(&mut self, link: LinkIndex, group: GroupId) {
+        if let Some(slot) = self.routes.slot(link, group) {
+            self.links[link.0].set_lost(group, true);
+            self.durability.forget(group, slot);
+        }
     }
 
     /// True, and fenced, if `other` is a later claim to the volume than ours.
@@ -268,9 +299,9 @@ impl Client {
     ) {
         let Some(slot) = self.routes.slot(link, group) else { return };
         if matches!(state, SegmentState::Damaged | SegmentState::NeedsHydration) {
-            self.durability.forget(group, slot);
-            return;
+            return self.member_lost(link, group);
         }
+        self.links[link.0].set_lost(group, false);
         match self.phase {
             Phase::OpeningReadOnly | Phase::ReadOnly => self.note_reader_status(group, slot, scl, vdl_heard),
             _ => {
