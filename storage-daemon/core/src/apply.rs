@@ -32,6 +32,14 @@ pub(crate) struct LogPlace {
 pub(crate) struct Moved {
     segments: BTreeSet<SegmentKey>,
     told: BTreeSet<(ConnectionId, SegmentKey)>,
+    /// Segments that gave up their log in it.
+    lost: BTreeSet<SegmentKey>,
+}
+
+impl Moved {
+    pub fn add_lost(&mut self, key: SegmentKey) {
+        self.lost.insert(key);
+    }
 }
 
 impl Shard {
@@ -80,6 +88,7 @@ impl Shard {
             self.release(&durable, answer, effects);
         }
         self.push_moved_scls(&durable, &moved, effects);
+        self.push_lost(&moved, effects);
         self.log.recycle(written.buffer);
         self.submit_append(effects);
     }
@@ -133,6 +142,7 @@ impl Shard {
             Entry::NeedsHydration { volume, group } => {
                 if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
                     segment.give_up_log(&mut self.pending);
+                    moved.lost.insert((*volume, *group));
                 }
             }
         }
@@ -211,7 +221,8 @@ impl Shard {
         }
     }
 
-    /// SCLs of those of `groups` that are bound to `writer`: others are counted under another epoch.
+    /// SCLs of those of `groups` that are bound to `writer` and sound: others are counted under another epoch, or for
+    /// nothing.
     fn write_ack(
         &self,
         volume: VolumeId,
@@ -219,7 +230,8 @@ impl Shard {
         groups: impl Iterator<Item = GroupId>,
     ) -> WriteAck {
         let segments = groups.filter_map(|group| self.segments.get(&(volume, group)));
-        let bound: Vec<_> = segments.filter(|segment| segment.bumped == writer).collect();
+        let counts = |segment: &&Segment| segment.bumped == writer && segment.health == Health::Sound;
+        let bound: Vec<_> = segments.filter(counts).collect();
         WriteAck {
             volume,
             epoch: writer.epoch,
@@ -245,6 +257,17 @@ impl Shard {
             let writer = self.segments[&keys[0]].bumped;
             let ack = self.write_ack(volume, writer, keys.iter().map(|key| key.1));
             Message::WriteAck(ack).encode(0, effects.send(connection));
+        }
+    }
+
+    /// An idle writer must know too that a member counts for nothing now.
+    pub(crate) fn push_lost(&mut self, moved: &Moved, effects: &mut Effects) {
+        for key in &moved.lost {
+            let view = self.volumes.get(&key.0).copied().unwrap_or_default();
+            if let Some(connection) = view.writer_connection {
+                let detail = "to be hydrated by pages";
+                self.refuse(connection, 0, RefusalReason::Damaged, *key, detail, effects);
+            }
         }
     }
 

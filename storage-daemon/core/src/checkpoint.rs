@@ -8,11 +8,12 @@
 //! A checkpoint is fuzzy: pages go on changing while its parts are written, in slices. What a part says of a page may
 //! be newer than the replay point; the scan then meets records that are in a version already and passes over them.
 
+use crate::apply::Moved;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{ReplayPoint, Space};
-use crate::segment::{Segment, SegmentKey};
+use crate::segment::{Decided, Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use hexalog_protocol::{Lsn, PageId};
@@ -62,8 +63,8 @@ struct Running {
     /// Pages and runs taken from the changed sets, to be put back if the checkpoint fails for want of room.
     taken_pages: Vec<(SegmentKey, PageId)>,
     taken_runs: Vec<(SegmentKey, Lsn)>,
-    /// Floors that become durable with it: needs no room in the log.
-    floors: Vec<(SegmentKey, Lsn)>,
+    /// Floors and decisions that become durable with it: needs no room in the log.
+    floors: BTreeMap<SegmentKey, (Lsn, Decided)>,
     parts: Vec<Part>,
 }
 
@@ -127,7 +128,12 @@ impl Shard {
             return false;
         }
         let is_short = self.log.used_bytes() > self.log.ring_bytes() / 4;
-        if is_short && self.log_head_allowed(replay) > self.log.head() + self.log.ring_bytes() / 16 {
+        let allowed =
+            |shard: &Shard| shard.log_head_allowed(replay, |key| Some(&shard.segments[key].decided));
+        if is_short && allowed(self) > self.log.head() + self.log.ring_bytes() / 16 {
+            return true;
+        }
+        if self.segments.values().any(|segment| !segment.decided.is_empty()) {
             return true;
         }
         let is_floor_late = |segment: &Segment| segment.pgmrpl_heard > segment.gc_floor;
@@ -157,14 +163,14 @@ impl Shard {
             items: VecDeque::new(),
             taken_pages: changed.iter().copied().collect(),
             taken_runs: Vec::new(),
-            floors: Vec::new(),
+            floors: BTreeMap::new(),
             pages: if is_base { BTreeSet::new() } else { changed },
             cursor: self.segments.first_key_value().filter(|_| is_base).map(|(key, _)| (*key, PageId(0))),
             parts: Vec::new(),
         };
         for (key, segment) in &mut self.segments {
             let image = segment.to_image();
-            running.floors.push((*key, image.gc_floor));
+            running.floors.insert(*key, (image.gc_floor, segment.decided.clone()));
             running.items.push_back(Item::Segment(image));
             // What lies at or above the replay point is found by the scan.
             let runs = segment.runs.take_for_checkpoint(is_base);
@@ -310,7 +316,8 @@ impl Shard {
         spans.drain(..keep);
         let superblock = Superblock {
             generation: self.superblock.generation + 1,
-            log_head: self.log_head_allowed(replay.position),
+            log_head: self
+                .log_head_allowed(replay.position, |key| running.floors.get(key).map(|(_, decided)| decided)),
             replay_from: replay.position,
             replay_sequence: replay.sequence,
             replay_previous_crc: replay.previous_crc,
@@ -361,10 +368,18 @@ impl Shard {
             self.checkpointer.chain.extend(running.parts);
             self.checkpointer.deltas += 1;
         }
-        for (key, floor) in running.floors {
+        let mut moved = Moved::default();
+        for (key, (floor, decided)) in running.floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
+            segment.decided.beyond_retention.retain(|member| !decided.beyond_retention.contains(member));
+            segment.beyond_retention.extend(decided.beyond_retention);
+            if decided.gives_up_log {
+                segment.give_up_log(&mut self.pending);
+                moved.add_lost(key);
+            }
         }
+        self.push_lost(&moved, effects);
         self.extents.checkpoint_is_durable(running.generation);
         self.checkpointer.last_us = now.monotonic_us;
         self.submit_append(effects);

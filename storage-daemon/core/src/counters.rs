@@ -68,4 +68,6 @@ counters! {
     extents_reused,
     /// Members declared beyond log retention.
     members_beyond_retention,
+    /// Times that a full log or memory let go of what stood above a gap, to have room for what fills it.
+    gaps_dropped,
 }

@@ -23,6 +23,10 @@ pub(crate) struct Peer {
     /// Its SCL in its last answer.
     pub scl: Option<Lsn>,
     pub answered_us: Option<u64>,
+    /// Where the own log ended when that answer was asked for: the peer was given the time to have all before it.
+    pub asked_position: u64,
+    /// It refused as damaged or to be hydrated: it will be given pages, never log, and has none to give.
+    pub is_lost: bool,
     /// It told that its log no longer reaches down to what this segment lacks.
     pub is_beyond: bool,
 }
@@ -55,6 +59,8 @@ impl SegmentGossip {
                 address: member.address,
                 scl: None,
                 answered_us: None,
+                asked_position: 0,
+                is_lost: false,
                 is_beyond: false,
             })
             .collect();
@@ -77,7 +83,9 @@ impl SegmentGossip {
     pub fn restart(&mut self) {
         self.quiet_answers = 0;
         self.next_us = 0;
-        self.peers.iter_mut().for_each(|peer| peer.is_beyond = false);
+        for peer in &mut self.peers {
+            (peer.is_beyond, peer.is_lost) = (false, false);
+        }
     }
 
     /// The SCL moved. True if that was a peer's doing: there may be more to get.

@@ -7,7 +7,7 @@
 use crate::effects::{Effect, Effects, Now};
 use crate::gossip::Peer;
 use crate::log::Space;
-use crate::segment::{Health, Segment};
+use crate::segment::{Decided, Health, Segment, SegmentKey};
 use crate::shard::Shard;
 use alloc::format;
 use alloc::vec::Vec;
@@ -15,21 +15,34 @@ use hexalog_protocol::SegmentId;
 use hexalog_storage_format::entry::Entry;
 
 impl Segment {
-    /// Log position below which no member will ask for anything, if any member still needs some.
-    fn position_needed_by_members(&self) -> Option<u64> {
+    /// Log position below which no member will ask for anything, if any member still needs some. `decided`: what
+    /// becomes durable together with the freeing.
+    fn position_needed_by_members(&self, decided: Option<&Decided>) -> Option<u64> {
         if self.health != Health::Sound {
             return None;
         }
-        let members = self.gossip.peers().filter(|peer| !self.beyond_retention.contains(&peer.segment));
+        let is_left = |peer: &&Peer| {
+            peer.is_lost
+                || self.beyond_retention.contains(&peer.segment)
+                || decided.is_some_and(|decided| decided.beyond_retention.contains(&peer.segment))
+        };
+        let members = self.gossip.peers().filter(|peer| !is_left(peer));
         let covered = members.map(|peer| peer.scl.unwrap_or(self.base)).min()?;
         self.runs.position_needed_above(covered)
     }
 }
 
 impl Shard {
-    /// How far the log may be freed by a checkpoint with this replay point.
-    pub(crate) fn log_head_allowed(&self, replay_position: u64) -> u64 {
-        let needed = self.segments.values().filter_map(Segment::position_needed_by_members).min();
+    /// How far the log may be freed by a checkpoint with this replay point, which holds what `decided` says of a
+    /// segment.
+    pub(crate) fn log_head_allowed<'a>(
+        &self,
+        replay_position: u64,
+        decided: impl Fn(&SegmentKey) -> Option<&'a Decided>,
+    ) -> u64 {
+        let segments = self.segments.iter();
+        let needed =
+            segments.filter_map(|(key, segment)| segment.position_needed_by_members(decided(key))).min();
         let allowed = needed.unwrap_or(u64::MAX).min(replay_position);
         allowed.max(self.log.head())
     }
@@ -39,13 +52,15 @@ impl Shard {
         self.log.used_bytes() > self.log.ring_bytes() / 8
     }
 
-    /// Whether what is known of a peer is fresh, or it has had the time to tell and has not.
-    fn can_be_judged(&self, peer: &Peer, now: Now) -> bool {
+    /// Whether a member lags by more than `limit` bytes of log. It is measured against the log as it was when the
+    /// member was asked: what was written since says how old the answer is, not how far behind the member. One that
+    /// has had the time to answer and has not is measured against the log as it is.
+    fn lags(&self, peer: &Peer, needed_position: u64, limit: u64, now: Now) -> bool {
         let silence_us = self.options.silence_us();
-        let fresh_us = 4 * self.options.gossip_interval_us;
-        let is_fresh = peer.answered_us.is_some_and(|at| now.monotonic_us < at + fresh_us);
-        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + silence_us);
-        is_fresh || (has_been_silent && self.links.is_unchanged_for(peer.address, now, silence_us))
+        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + silence_us)
+            && self.links.is_unchanged_for(peer.address, now, silence_us);
+        let end = if has_been_silent { self.log.durable().position } else { peer.asked_position };
+        needed_position + limit < end
     }
 
     /// Looks for members that hold back more than half of the log.
@@ -57,8 +72,7 @@ impl Shard {
             return;
         }
         self.links.retention_looked_us = now.monotonic_us;
-        let oldest_allowed = self.log.durable().position.saturating_sub(limit);
-        let mut beyond: Vec<(crate::segment::SegmentKey, SegmentId)> = Vec::new();
+        let mut beyond: Vec<(SegmentKey, SegmentId)> = Vec::new();
         for (key, segment) in &self.segments {
             if segment.health != Health::Sound {
                 continue;
@@ -66,22 +80,26 @@ impl Shard {
             for peer in segment.gossip.peers() {
                 let covered = peer.scl.unwrap_or(segment.base);
                 let needed = segment.runs.position_needed_above(covered);
-                let lags = needed.is_some_and(|position| position < oldest_allowed);
-                let is_new = !segment.beyond_retention.contains(&peer.segment);
-                if lags && is_new && self.can_be_judged(peer, now) {
+                let lags = needed.is_some_and(|position| self.lags(peer, position, limit, now));
+                let is_new = !peer.is_lost
+                    && !segment.beyond_retention.contains(&peer.segment)
+                    && !segment.decided.beyond_retention.contains(&peer.segment);
+                if lags && is_new {
                     beyond.push((*key, peer.segment));
                 }
             }
         }
         for ((volume, group), segment) in beyond {
             let entry = Entry::MemberBeyondRetention { volume, group, segment };
-            if self.stage_entry(&entry, Space::Freeing).is_ok() {
-                self.counters.members_beyond_retention += 1;
-                let text = format!(
-                    "{segment:?} of {volume} {group:?} lags by more than half of the log: it must be hydrated by pages"
-                );
-                effects.list.push(Effect::Log(text));
+            if self.stage_entry(&entry, Space::Freeing).is_err() {
+                let decided = &mut self.segments.get_mut(&(volume, group)).expect("just listed").decided;
+                decided.beyond_retention.insert(segment);
             }
+            self.counters.members_beyond_retention += 1;
+            let text = format!(
+                "{segment:?} of {volume} {group:?} lags by more than half of the log: it must be hydrated by pages"
+            );
+            effects.list.push(Effect::Log(text));
         }
         self.submit_append(effects);
     }

@@ -68,6 +68,23 @@ pub(crate) struct Segment {
     pub gossip: SegmentGossip,
     /// Members whose missing log was freed.
     pub beyond_retention: BTreeSet<SegmentId>,
+    /// What was decided and not yet written: becomes true with the next checkpoint.
+    pub decided: Decided,
+}
+
+/// Decisions that free log. A full log has no room for them, so a checkpoint makes them durable.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Decided {
+    /// Members that are left behind.
+    pub beyond_retention: BTreeSet<SegmentId>,
+    /// The segment itself must be hydrated by pages.
+    pub gives_up_log: bool,
+}
+
+impl Decided {
+    pub fn is_empty(&self) -> bool {
+        self.beyond_retention.is_empty() && !self.gives_up_log
+    }
 }
 
 impl Segment {
@@ -95,6 +112,7 @@ impl Segment {
             pages: PageTable::new(),
             gossip: SegmentGossip::new(create.segment, &create.membership),
             beyond_retention: BTreeSet::new(),
+            decided: Decided::default(),
         }
     }
 
@@ -128,16 +146,17 @@ impl Segment {
             runs: Runs::new(),
             pages: PageTable::new(),
             beyond_retention: image.beyond_retention.into_iter().collect(),
+            decided: Decided::default(),
         }
     }
 
-    /// What a checkpoint holds of it. The floor in it is in force once the checkpoint is durable.
+    /// What a checkpoint holds of it. The floor and the decisions in it are in force once the checkpoint is durable.
     pub fn to_image(&self) -> SegmentImage {
         SegmentImage {
             volume: self.volume,
             group: self.group,
             segment: self.id,
-            state: self.state(),
+            state: if self.decided.gives_up_log { SegmentState::NeedsHydration } else { self.state() },
             pages_per_group: self.pages_per_group,
             geometry_epoch: self.geometry_epoch,
             base: self.base,
@@ -147,7 +166,7 @@ impl Segment {
             bumped: self.bumped,
             history: self.history.clone(),
             membership: self.membership.clone(),
-            beyond_retention: self.beyond_retention.iter().copied().collect(),
+            beyond_retention: self.beyond_retention.union(&self.decided.beyond_retention).copied().collect(),
         }
     }
 
@@ -155,10 +174,23 @@ impl Segment {
     /// log and memory until then.
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
+        self.decided = Decided::default();
         let key = self.key();
         self.batches.clear(key, pending);
         self.pages.clear_pending();
         self.runs = Runs::new();
+    }
+
+    /// Lets go of what stands above a gap. It was never counted: the SCL does not reach it, nor does any answer to a
+    /// writer or an opener. Without it a log that is full of it has room for what fills the gap; after that it comes
+    /// again from a peer. Returns whether there was anything.
+    pub fn drop_above_gap(&mut self, pending: &mut Pending) -> bool {
+        let dropped = self.batches.drop_above(self.scl, self.key(), pending);
+        for record in &dropped {
+            self.pages.annul(record.page, record.lsn);
+        }
+        self.runs.drop_above(self.scl);
+        !dropped.is_empty()
     }
 
     /// The members changed, durably.

@@ -41,6 +41,8 @@ pub(crate) struct PeerRequest {
     pub segment: SegmentId,
     pub address: SocketAddr,
     pub asked_us: u64,
+    /// Where the own log ended then.
+    pub asked_position: u64,
 }
 
 /// All links of the shard.

@@ -2,6 +2,7 @@
 
 use super::links::PeerRequest;
 use crate::effects::{ConnectionId, Effects, Now};
+use crate::log::Space;
 use crate::segment::{Health, SegmentKey};
 use crate::shard::Shard;
 use alloc::vec::Vec;
@@ -121,7 +122,8 @@ impl Shard {
             through: Lsn::MAX,
             bytes_max: self.options.gossip_bytes_max,
         };
-        let request = PeerRequest { key, segment: peer, address, asked_us: now.monotonic_us };
+        let asked_position = self.log.durable().position;
+        let request = PeerRequest { key, segment: peer, address, asked_us: now.monotonic_us, asked_position };
         let request_id = self.note_request(request);
         self.counters.gossip_pulls += 1;
         Message::GossipPull(question).encode(request_id, effects.send(connection));
@@ -175,12 +177,15 @@ impl Shard {
         }
         let before = self.counters.batches;
         // Without room for all, what has been staged counts; the rest is asked for again.
-        let _ = self.stage_push(key, push);
+        let is_full = self.stage_push(key, push) == Err(RefusalReason::NoSpace);
         let staged = self.counters.batches - before;
         self.counters.gossip_batches += staged;
         let segment = self.segments.get_mut(&key).expect("just seen");
         if segment.check_gossip(push.writer, push.membership_epoch).is_err() {
             return;
+        }
+        if is_full && segment.drop_above_gap(&mut self.pending) {
+            self.counters.gaps_dropped += 1;
         }
         let scl = segment.scl;
         let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
@@ -188,7 +193,8 @@ impl Shard {
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);
         peer.answered_us = Some(now.monotonic_us);
-        peer.is_beyond = is_beyond;
+        peer.asked_position = request.asked_position;
+        (peer.is_beyond, peer.is_lost) = (is_beyond, false);
         if push.scl >= scl {
             // It has caught up after all, from others.
             segment.beyond_retention.remove(&request.segment);
@@ -200,23 +206,28 @@ impl Shard {
             segment.gossip.quiet_answers += 1;
         }
         if is_beyond {
-            self.consider_hydration(key);
+            self.consider_hydration(now, key);
         }
         self.submit_append(effects);
     }
 
     /// A segment whose missing log no peer has any more says so, durably, and counts for nothing.
-    fn consider_hydration(&mut self, key: SegmentKey) {
+    fn consider_hydration(&mut self, now: Now, key: SegmentKey) {
         let segment = &self.segments[&key];
+        let silence_us = self.options.silence_us();
         let beyond = segment.gossip.peers().filter(|peer| peer.is_beyond).count();
+        // One that is away for a moment may come back with what is missing.
         let may_have_it = segment.gossip.peers().any(|peer| {
-            let is_reachable = self.links.connection(peer.address).is_some();
-            is_reachable && !peer.is_beyond && peer.scl.is_none_or(|scl| scl > segment.scl)
+            let is_reachable = self.links.connection(peer.address).is_some()
+                || !self.links.is_unchanged_for(peer.address, now, silence_us);
+            let has_told = peer.is_beyond || peer.is_lost;
+            is_reachable && !has_told && peer.scl.is_none_or(|scl| scl > segment.scl)
         });
         if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health == Health::Sound {
             let (volume, group) = key;
-            // Without room it is found again at the next answer.
-            let _ = self.stage_control(&Entry::NeedsHydration { volume, group });
+            if self.stage_entry(&Entry::NeedsHydration { volume, group }, Space::Freeing).is_err() {
+                self.segments.get_mut(&key).expect("just seen").decided.gives_up_log = true;
+            }
         }
     }
 
@@ -232,6 +243,11 @@ impl Shard {
     ) {
         let Some(segment) = self.segments.get_mut(&request.key) else { return };
         segment.gossip.quiet_answers += 1;
+        if refusal.reason == RefusalReason::Damaged
+            && let Some(peer) = segment.gossip.peer_mut(request.segment)
+        {
+            peer.is_lost = true;
+        }
         let is_behind = refusal.reason == RefusalReason::StaleEpoch
             && refusal.writer.epoch > segment.history.writer().epoch;
         if is_behind {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::Lsn;
 use hexalog_protocol::batch::{BATCH_BYTES_MAX, Batch};
 use hexalog_protocol::message::{GossipPull, GossipPush, Message, RefusalReason};
-use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
 use hexalog_storage_format::checkpoint::LogRun;
 use hexalog_storage_format::entry::{Entries, Entry};
@@ -100,6 +100,14 @@ impl Shard {
             let key = (pull.volume, pull.group);
             return self.refuse(connection, request_id, RefusalReason::Busy, key, "log reads", effects);
         }
+        // What follows the run in the log comes with the same read, up to what an answer may hold: runs of a small ring
+        // are short, and one a round trip would never catch up with a writer.
+        let ring = self.log.ring_bytes();
+        let ring_end = run.position - run.position % ring + ring;
+        let wanted_end =
+            run.position + answer_bytes_max(pull) as u64 / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
+        let end = wanted_end.min(self.log.durable().position).min(ring_end).max(run.end);
+        let run = LogRun { end, ..run };
         self.links.answers_numbered += 1;
         let answer = self.links.answers_numbered;
         let waiting = LogAnswer { connection, request_id, pull: pull.clone(), run };
@@ -167,15 +175,19 @@ impl Shard {
             }
             at += header.append_bytes as usize;
         }
-        // In the chain's order, whatever order they came in.
+        // In the chain's order, whatever order they came in, as far as it is unbroken.
         found.sort_by_key(|batch| batch.first);
         found.dedup_by_key(|batch| batch.first);
         let mut out = Vec::new();
+        let mut last = None;
         for batch in found {
-            if !out.is_empty() && out.len() + batch.bytes.len() > answer_bytes_max(pull) {
+            let follows = last.is_none_or(|last| batch.backlink == last);
+            let fits = out.is_empty() || out.len() + batch.bytes.len() <= answer_bytes_max(pull);
+            if !follows || !fits {
                 break;
             }
             out.extend_from_slice(batch.bytes);
+            last = last_counting(&batch, history);
         }
         out
     }

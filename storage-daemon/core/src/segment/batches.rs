@@ -240,6 +240,21 @@ impl Batches {
         annulled
     }
 
+    /// Lets go of all batches above `scl`; returns their records.
+    pub fn drop_above(&mut self, scl: Lsn, segment: SegmentKey, pending: &mut Pending) -> Vec<StoredRecord> {
+        let mut dropped = Vec::new();
+        for (first, held) in self.held.split_off(&scl.plus(1)) {
+            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            assert_eq!(
+                held.unmerged as usize,
+                held.batch.records.len(),
+                "nothing above the SCL is in a version"
+            );
+            dropped.extend_from_slice(&held.batch.records);
+        }
+        dropped
+    }
+
     /// Lets go of everything.
     pub fn clear(&mut self, segment: SegmentKey, pending: &mut Pending) {
         for (first, held) in core::mem::take(&mut self.held) {

@@ -101,6 +101,20 @@ impl Runs {
         self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
     }
 
+    /// What stands above `scl` was let go and comes again: the log's old copies count for nothing.
+    pub fn drop_above(&mut self, scl: Lsn) {
+        let changed = &mut self.changed;
+        self.by_first.retain(|first, run| {
+            if *first <= scl && run.last > scl {
+                run.last = scl;
+                changed.insert(*first);
+            }
+            *first <= scl
+        });
+        self.changed.retain(|first| self.by_first.contains_key(first));
+        self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
+    }
+
     /// A checkpoint may hold runs that were annulled after it was written.
     pub fn forget_annulled(&mut self, history: &EpochHistory) {
         self.by_first.retain(|first, _| !history.is_annulled(*first));
