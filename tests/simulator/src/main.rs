@@ -3,8 +3,9 @@
 use simulator::world::{Plan, World};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: simulator [--seed N] [--seeds K] [--trace]
-  --seed N    first seed (default 1)
+const USAGE: &str = "usage: simulator [--seed N | --first N --seeds K] [--trace]
+  --seed N    this seed alone
+  --first N   first of several seeds (default 1)
   --seeds K   how many (default 100)
   --trace     print every event";
 
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         let mut number = || arguments.next().and_then(|text| text.parse().ok());
         let is_known = match argument.as_str() {
             "--seed" => number().map(|n| (seed, seeds) = (n, 1)).is_some(),
+            "--first" => number().map(|n| seed = n).is_some(),
             "--seeds" => number().map(|n| seeds = n).is_some(),
             "--trace" => {
                 is_traced = true;

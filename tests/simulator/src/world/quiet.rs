@@ -1,0 +1,140 @@
+//! What must hold when the faults have stopped and time has passed.
+//!
+//! Every commit is answered, every read too, every member has its group's tail and says so, no one talks any more, and
+//! every page is what the model says. One member is excepted: the one whose missing log its peers had to free, and which
+//! says `NeedsHydration`. It must then count for nothing, a write quorum of its group must be sound, and the logs must
+//! have been too short for it.
+
+use super::{Happening, SHARDS, VOLUME, World};
+use hexalog_protocol::GroupId;
+use hexalog_protocol::frame::read_frame;
+use hexalog_protocol::message::{Hello, Message, Role, SegmentState, SegmentStatus, Status, StatusQuery};
+use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
+use hexalog_storage_core::shard::Shard;
+
+/// Time for everything to be acknowledged and caught up.
+const SETTLE_US: u64 = 10_000_000;
+/// After that no one may say anything for so long.
+const SILENCE_US: u64 = 1_000_000;
+
+impl World {
+    /// Faults have stopped.
+    pub(super) fn settle(&mut self) {
+        self.note("faults stop");
+        self.cut_off = [false; 3];
+        self.run_until(self.now_us + SETTLE_US);
+        let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
+        if self.is_trace_printed {
+            statuses.iter().for_each(|status| println!("{status:#?}"));
+        }
+        let writer = self.writers.last().expect("a writer was started");
+        assert!(writer.is_open, "the last writer has opened: {:?}", writer.client.opening_waits_for());
+        assert_eq!(writer.client.vdl(), writer.client.allocated(), "every commit is answered after quiet");
+        assert_eq!(writer.reads, [], "every read is answered after quiet");
+        (0..self.plan.groups).for_each(|group| self.check_caught_up(GroupId(group), &statuses));
+        let delivered = self.outcome.delivered;
+        self.run_until(self.now_us + SILENCE_US);
+        if self.outcome.hydrations_needed == 0 {
+            assert_eq!(self.outcome.delivered, delivered, "traffic stops after quiet");
+        }
+        for process in &self.processes {
+            process.shard.as_ref().expect("all shards run").invariants_full();
+        }
+    }
+
+    fn check_caught_up(&mut self, group: GroupId, statuses: &[Status]) {
+        let client = &self.writers.last().expect("a writer was started").client;
+        let seen = &client.status()[group.0 as usize];
+        let mut lost = 0;
+        for (slot, status) in statuses.iter().enumerate() {
+            let segment = segment_of(status, group);
+            if segment.state == SegmentState::NeedsHydration {
+                lost += 1;
+                assert_eq!(seen.scls[slot], None, "member {slot} of {group:?} counts for nothing");
+                continue;
+            }
+            assert_eq!(segment.state, SegmentState::Open, "member {slot} of {group:?}");
+            assert_eq!(segment.scl, seen.tail, "member {slot} of {group:?} has caught up");
+            assert_eq!(seen.scls[slot], Some(seen.tail), "member {slot} of {group:?} has told its SCL");
+            assert_eq!(
+                segment.complete_through,
+                client.vdl(),
+                "member {slot} of {group:?} knows it is complete"
+            );
+        }
+        self.outcome.hydrations_needed += lost;
+        assert!(lost <= 2, "{lost} members of {group:?} were left behind: no write quorum is left");
+        if lost > 0 {
+            assert!(self.outcome.faults > 0, "without a fault no member of {group:?} is left behind");
+            let longest = statuses.iter().map(|status| counter(status, "append_bytes")).max().unwrap_or(0);
+            assert!(
+                longest + self.bytes_before_restarts > self.plan.log_bytes / 2,
+                "a member of {group:?} was left behind, and no log ever had to be freed for want of room"
+            );
+        }
+    }
+
+    /// Asks a shard for its status over a connection that ends with the answer.
+    fn ask_status(&mut self, shard: usize) -> Status {
+        let now = self.shard_now();
+        let process = &mut self.processes[shard];
+        let id = ConnectionId(process.next_connection);
+        process.next_connection += 1;
+        let machine = process.shard.as_mut().filter(|shard| shard.is_ready()).expect("all shards run");
+        let mut effects = Effects::default();
+        machine.handle(now, Event::Accepted(id), &mut effects);
+        let mut bytes = Vec::new();
+        let hello = Hello { version_low: 1, version_high: 1, role: Role::Tool, identity: &[] };
+        Message::Hello(hello).encode(1, &mut bytes);
+        Message::StatusQuery(StatusQuery { volume: VOLUME }).encode(2, &mut bytes);
+        let mut rest = &bytes[..];
+        while let Some(frame) = read_frame(rest).expect("own frames are valid") {
+            rest = &rest[frame.frame_bytes..];
+            machine.handle(now, Event::Frame(id, frame), &mut effects);
+        }
+        machine.handle(now, Event::Closed(id), &mut effects);
+        let answer = std::mem::take(effects.send(id));
+        effects.sends.retain(|(other, _)| *other != id);
+        self.carry_out_shard(shard, effects);
+        last_status(&answer)
+    }
+
+    /// Reads every page that was ever written from the last writer.
+    pub(super) fn check_all_pages(&mut self) {
+        let pages: Vec<_> = self.model.pages().collect();
+        let writer = self.writers.last_mut().expect("a writer was started");
+        let read_point = writer.client.vdl();
+        for page in pages {
+            writer.reads.push((page, read_point));
+            writer.client.read(page, read_point);
+        }
+        let run = writer.run;
+        self.at(0, Happening::WriterTurn { run });
+        self.run_until(self.now_us + 2_000_000);
+        assert_eq!(self.writers.last().expect("a writer").reads, [], "every page was read");
+    }
+
+    /// Bytes that a shard has appended in this run.
+    pub(super) fn append_bytes(shard: &Shard) -> u64 {
+        shard.counters().iter().find(|(name, _)| *name == "append_bytes").map_or(0, |(_, value)| *value)
+    }
+}
+
+fn segment_of(status: &Status, group: GroupId) -> &SegmentStatus {
+    status.segments.iter().find(|segment| segment.group == group).expect("every shard has every group")
+}
+
+fn counter(status: &Status, name: &str) -> u64 {
+    status.counters.iter().find(|(other, _)| other == name).map_or(0, |(_, value)| *value)
+}
+
+fn last_status(mut bytes: &[u8]) -> Status {
+    let mut found = None;
+    while let Some(frame) = read_frame(bytes).expect("shards send valid frames") {
+        if let Message::Status(status) = Message::decode(&frame).expect("shards send valid messages") {
+            found = Some(status);
+        }
+        bytes = &bytes[frame.frame_bytes..];
+    }
+    found.expect("a status is answered at once")
+}

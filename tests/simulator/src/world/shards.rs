@@ -1,0 +1,206 @@
+//! The six shards: started, fed with completions and background slices, stopped at any moment.
+
+use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
+use crate::network::End;
+use hexalog_protocol::message::{CreateSegment, Hello, Message, Role};
+use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
+use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, Now as ShardNow};
+use hexalog_storage_core::options::ShardOptions;
+use hexalog_storage_core::shard::Shard;
+use hexalog_volume::config::LinkIndex;
+
+impl World {
+    pub(super) fn is_running(&self, shard: usize, run: u64) -> bool {
+        self.processes[shard].run == run && self.processes[shard].shard.is_some()
+    }
+
+    pub(super) fn shard_now(&self) -> ShardNow {
+        ShardNow { monotonic_us: self.now_us, wall_us: WALL_START_US + self.now_us }
+    }
+
+    pub(super) fn start_shard(&mut self, shard: usize) {
+        if self.processes[shard].shard.is_some() {
+            return;
+        }
+        self.note(&format!("shard {shard} starts"));
+        let incarnation = self.random.bits() | 1;
+        let now = self.shard_now();
+        let log_bytes = self.plan.log_bytes;
+        let process = &mut self.processes[shard];
+        let mut options =
+            ShardOptions::new(NodeId(shard as u32), ShardIndex(0), log_bytes, 8 << 20, incarnation);
+        options.shard_ports = vec![7000];
+        options.extent_bytes = 64 << 10;
+        options.pending_bytes_max = 64 << 10;
+        options.append_bytes_max = (log_bytes / 8) as usize;
+        options.checkpoint_log_bytes = log_bytes / 8;
+        options.checkpoint_interval_us = 100_000;
+        options.checkpoint_deltas_max = 4;
+        options.gossip_interval_us = 20_000;
+        options.gossip_bytes_max = 16 << 10;
+        if !process.is_formatted {
+            process.is_formatted = true;
+            let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);
+            process.disk.write(Area::Superblock, 0, bytes.bytes());
+            process.disk.flush(Area::Superblock);
+        }
+        process.run += 1;
+        process.next_connection = 1;
+        process.tick_at_us = u64::MAX;
+        let mut effects = Effects::default();
+        process.shard = Some(Shard::start(options, now, &mut effects));
+        self.carry_out_shard(shard, effects);
+        if self.outcome.openings == 0 && self.writers.is_empty() {
+            self.at(1_000, Happening::SegmentsAreMade { shard });
+        }
+    }
+
+    /// Makes the volume's segments, as the control plane does at creation, over a connection of its own that
+    /// nobody answers to.
+    pub(super) fn create_segments(&mut self, shard: usize) {
+        if !self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready) {
+            return self.at(1_000, Happening::SegmentsAreMade { shard });
+        }
+        let mut bytes = Vec::new();
+        let hello = Hello { version_low: 1, version_high: 1, role: Role::Tool, identity: &[] };
+        Message::Hello(hello).encode(1, &mut bytes);
+        for group in 0..self.plan.groups {
+            let create = CreateSegment {
+                volume: VOLUME,
+                group: GroupId(group),
+                segment: SegmentId(u64::from(group) * SHARDS as u64 + shard as u64 + 1),
+                pages_per_group: self.plan.pages_per_group,
+                geometry_epoch: GeometryEpoch(1),
+                base_lsn: Lsn::ZERO,
+                membership: membership(GroupId(group)),
+            };
+            Message::CreateSegment(create).encode(2 + u64::from(group), &mut bytes);
+        }
+        let run = self.processes[shard].run;
+        let id = ConnectionId(self.processes[shard].next_connection);
+        self.processes[shard].next_connection += 1;
+        let tool = End::Writer { run: 0, link: LinkIndex(shard) };
+        let connection = self.network.connect(tool, End::Shard { shard, run, id });
+        self.tell_shard(shard, Event::Accepted(id));
+        self.at(50, Happening::Deliver { connection, to: 1, bytes });
+    }
+
+    pub(super) fn tell_shard(&mut self, shard: usize, event: Event<'_>) {
+        let now = self.shard_now();
+        let mut effects = Effects::default();
+        let Some(machine) = &mut self.processes[shard].shard else { return };
+        machine.handle(now, event, &mut effects);
+        self.carry_out_shard(shard, effects);
+        // As the driver does: a slice soon after any event, unless completions keep coming.
+        let in_us = if self.random.one_in(20) { 5_000 } else { self.random.range(1, 1_000) };
+        self.schedule_tick(shard, in_us);
+    }
+
+    pub(super) fn shard_tick(&mut self, shard: usize, run: u64) {
+        if !self.is_running(shard, run) || self.processes[shard].tick_at_us > self.now_us {
+            return;
+        }
+        self.processes[shard].tick_at_us = u64::MAX;
+        let now = self.shard_now();
+        let mut effects = Effects::default();
+        let machine = self.processes[shard].shard.as_mut().expect("it runs");
+        machine.handle(now, Event::Tick, &mut effects);
+        let has_more = machine.is_ready() && machine.background(now, &mut effects);
+        self.carry_out_shard(shard, effects);
+        self.schedule_tick(shard, if has_more { 100 } else { 5_000 });
+    }
+
+    pub(super) fn schedule_tick(&mut self, shard: usize, in_us: u64) {
+        let due = self.now_us + in_us;
+        let process = &mut self.processes[shard];
+        let wanted = process.shard.as_ref().and_then(Shard::next_deadline_us).unwrap_or(u64::MAX);
+        let due = due.min(wanted.max(self.now_us + 1));
+        if due < process.tick_at_us {
+            process.tick_at_us = due;
+            let run = process.run;
+            self.at(due - self.now_us, Happening::ShardTick { shard, run });
+        }
+    }
+
+    pub(super) fn carry_out_shard(&mut self, shard: usize, effects: Effects) {
+        let run = self.processes[shard].run;
+        for (id, bytes) in effects.sends {
+            self.send(End::Shard { shard, run, id }, bytes);
+        }
+        for effect in effects.list {
+            match effect {
+                Effect::Connect(id, address) => {
+                    let in_us = self.random.range(50, 500);
+                    self.at(
+                        in_us,
+                        Happening::ConnectArrives { from: End::Shard { shard, run, id }, address },
+                    );
+                }
+                Effect::Close(id) => {
+                    if let Some((connection, _)) = self.network.find(End::Shard { shard, run, id }) {
+                        self.at(0, Happening::Break { connection });
+                    }
+                }
+                Effect::Write { token, area, offset, buffer, flush } => {
+                    let in_us = self.random.range(50, if flush { 600 } else { 200 });
+                    self.at(in_us, Happening::WriteEnds { shard, run, token, area, offset, buffer, flush });
+                }
+                Effect::Flush { token, area } => {
+                    let in_us = self.random.range(50, 500);
+                    self.at(in_us, Happening::FlushEnds { shard, run, token, area });
+                }
+                Effect::Read { token, area, offset, buffer } => {
+                    let in_us = self.random.range(20, 200);
+                    self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
+                }
+                Effect::Halt { reason, .. } => panic!("shard {shard} halts: {reason}"),
+                Effect::Log(text) => self.note(&format!("shard {shard}: {text}")),
+            }
+        }
+        self.schedule_tick(shard, 5_000);
+    }
+
+    /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.
+    pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool) {
+        let Some(stopped) = self.processes[shard].shard.take() else { return };
+        self.bytes_before_restarts += World::append_bytes(&stopped);
+        self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
+        let run = self.processes[shard].run;
+        self.processes[shard].run += 1;
+        let in_flight: Vec<u64> = self
+            .happenings
+            .iter()
+            .filter(|(_, happening)| {
+                matches!(happening, Happening::WriteEnds { shard: s, run: r, .. } if (*s, *r) == (shard, run))
+            })
+            .map(|(sequence, _)| *sequence)
+            .collect();
+        for sequence in in_flight {
+            let Some(Happening::WriteEnds { area, offset, buffer, .. }) = self.happenings.get(&sequence)
+            else {
+                continue;
+            };
+            self.processes[shard].disk.tear(*area, *offset, buffer.bytes(), &mut self.random);
+        }
+        if is_power_cut {
+            self.processes[shard].disk.power_cut(&mut self.random);
+        }
+        let broken: Vec<usize> = self
+            .network
+            .connections
+            .iter()
+            .enumerate()
+            .filter(|(_, connection)| connection.is_open)
+            .filter(|(_, connection)| {
+                connection.ends.iter().any(|end| matches!(end, End::Shard { shard: s, .. } if *s == shard))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        for connection in broken {
+            let in_us = self.random.range(10, 1_000);
+            self.at(in_us, Happening::Break { connection });
+        }
+        let in_us = self.random.range(1_000, 300_000);
+        self.at(in_us, Happening::ShardStarts { shard });
+    }
+}

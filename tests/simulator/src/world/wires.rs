@@ -1,0 +1,121 @@
+//! Connections between the processes: who is reached, when a message arrives, what breaks.
+
+use super::{Happening, SHARDS, World, address};
+use crate::network::End;
+use hexalog_protocol::frame::read_frame;
+use hexalog_protocol::message::Message;
+use hexalog_storage_core::effects::{ConnectionId, Event};
+use hexalog_storage_core::shard::Shard;
+use hexalog_volume::effects as volume;
+use std::net::SocketAddr;
+
+impl World {
+    pub(super) fn is_cut_off(&self, end: End) -> bool {
+        matches!(end, End::Shard { shard, .. } if self.cut_off[shard / 2])
+    }
+
+    pub(super) fn send(&mut self, from: End, bytes: Vec<u8>) {
+        let Some((connection, side)) = self.network.find(from) else { return };
+        let delay = if self.random.one_in(50) {
+            self.random.range(1_000, 30_000)
+        } else {
+            self.random.range(20, 300)
+        };
+        let to = 1 - side;
+        let busy = &mut self.network.connections[connection].busy_until_us[to];
+        let arrives = (self.now_us + delay).max(*busy + 1);
+        *busy = arrives;
+        self.at(arrives - self.now_us, Happening::Deliver { connection, to, bytes });
+    }
+
+    pub(super) fn connect_arrives(&mut self, from: End, target: SocketAddr) {
+        let shard = (0..SHARDS).find(|shard| address(*shard) == target).expect("addresses are shards'");
+        let is_up = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
+        if !is_up || self.cut_off[shard / 2] || self.is_cut_off(from) {
+            return self.tell_closed(from);
+        }
+        let run = self.processes[shard].run;
+        let id = ConnectionId(self.processes[shard].next_connection);
+        self.processes[shard].next_connection += 1;
+        self.network.connect(from, End::Shard { shard, run, id });
+        self.tell_shard(shard, Event::Accepted(id));
+        match from {
+            End::Shard { shard, run, id } if self.is_running(shard, run) => {
+                self.tell_shard(shard, Event::Connected(id));
+            }
+            End::Shard { .. } => {}
+            End::Writer { run, link } => self.tell_writer(run, volume::Event::Connected(link)),
+        }
+    }
+
+    pub(super) fn break_connection(&mut self, connection: usize) {
+        let connection = &mut self.network.connections[connection];
+        if !connection.is_open {
+            return;
+        }
+        connection.is_open = false;
+        let ends = connection.ends;
+        ends.into_iter().for_each(|end| self.tell_closed(end));
+    }
+
+    pub(super) fn tell_closed(&mut self, end: End) {
+        match end {
+            End::Shard { shard, run, id } => {
+                if self.is_running(shard, run) {
+                    self.tell_shard(shard, Event::Closed(id));
+                }
+            }
+            End::Writer { run, link } => self.tell_writer(run, volume::Event::Closed(link)),
+        }
+    }
+
+    pub(super) fn deliver(&mut self, connection: usize, to: usize, bytes: &[u8]) {
+        if !self.network.connections[connection].is_open {
+            return;
+        }
+        let end = self.network.connections[connection].ends[to];
+        let other = self.network.connections[connection].ends[1 - to];
+        if self.is_cut_off(end) || self.is_cut_off(other) {
+            // Lost on the way: TCP gives the connection up.
+            return self.break_connection(connection);
+        }
+        let mut rest = bytes;
+        while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
+            rest = &rest[frame.frame_bytes..];
+            self.outcome.delivered += 1;
+            self.note(&format!("{other:?} -> {end:?} kind {} request {}", frame.kind, frame.request_id));
+            if self.is_trace_printed {
+                self.print_message(&frame);
+            }
+            match end {
+                End::Shard { shard, run, id } if self.is_running(shard, run) => {
+                    self.tell_shard(shard, Event::Frame(id, frame));
+                }
+                End::Shard { .. } => {}
+                End::Writer { run, link } => self.tell_writer(run, volume::Event::Frame(link, frame)),
+            }
+        }
+        assert!(rest.is_empty(), "processes send whole frames");
+    }
+
+    /// What a frame says, for whoever follows a trace; batches by what they hold.
+    pub(super) fn print_message(&self, frame: &hexalog_protocol::frame::Frame<'_>) {
+        let ranges = |batch: hexalog_protocol::batch::Batch<'_>| {
+            format!("{:?}:{}->{}..{}", batch.group, batch.backlink.0, batch.first.0, batch.last.0)
+        };
+        let text = match Message::decode(frame).expect("processes send valid messages") {
+            Message::Write(write) => {
+                let batches: Vec<_> = write.batches().flatten().map(|(_, batch)| ranges(batch)).collect();
+                format!("Write {:?} {batches:?}", write.head)
+            }
+            Message::GossipPush(push) => {
+                let batches: Vec<_> = push.iter().flatten().map(ranges).collect();
+                format!("Push {:?} scl {} log from {} {batches:?}", push.group, push.scl.0, push.log_from.0)
+            }
+            Message::PageImage(image) => format!("PageImage {:?} @ {:?}", image.page, image.read_point),
+            Message::Status(_) => return,
+            other => format!("{other:?}"),
+        };
+        println!("                 {text}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The writers: one or, after a pause or a failover, several that believe they write.
+
+use super::{Happening, VOLUME, WALL_START_US, World, membership};
+use crate::network::End;
+use crate::writer::Writer;
+use hexalog_protocol::geometry::Geometry;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::quorum::QuorumModel;
+use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch};
+use hexalog_volume::Client;
+use hexalog_volume::config::{Lal, VolumeConfig};
+use hexalog_volume::effects as volume;
+
+impl World {
+    pub(super) fn start_writer(&mut self) {
+        self.epoch += 1;
+        let config = VolumeConfig {
+            volume: VOLUME,
+            geometry: Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups },
+            geometry_epoch: GeometryEpoch(1),
+            quorum: QuorumModel::FOUR_OF_SIX,
+            groups: (0..self.plan.groups).map(|group| membership(GroupId(group))).collect(),
+            lal: Lal { records: self.plan.lal_records, bytes: 1 << 20 },
+        };
+        let writer =
+            WriterId { epoch: VolumeEpoch(self.epoch), incarnation: Incarnation(self.random.bits()) };
+        self.note(&format!("writer {} opens", self.epoch));
+        let run = self.epoch;
+        let client = Client::open(config, writer);
+        self.writers.push(Writer { client, run, is_open: false, is_paused: false, reads: Vec::new() });
+        self.at(0, Happening::WriterTurn { run });
+    }
+
+    pub(super) fn writer_index(&self, run: u64) -> Option<usize> {
+        self.writers.iter().position(|writer| writer.run == run && !writer.is_paused)
+    }
+
+    pub(super) fn volume_now(&self) -> volume::Now {
+        volume::Now { monotonic_us: self.now_us, wall_us: WALL_START_US + self.now_us }
+    }
+
+    pub(super) fn tell_writer(&mut self, run: u64, event: volume::Event<'_>) {
+        let Some(index) = self.writer_index(run) else { return };
+        let now = self.volume_now();
+        let mut effects = volume::Effects::default();
+        self.writers[index].client.handle(now, event, &mut effects);
+        self.carry_out_writer(run, effects);
+        // The flush comes in a turn of its own, after whatever else arrives at this moment.
+        self.at(1, Happening::WriterTurn { run });
+    }
+
+    pub(super) fn writer_turn(&mut self, run: u64) {
+        let Some(index) = self.writer_index(run) else { return };
+        let now = self.volume_now();
+        let mut effects = volume::Effects::default();
+        self.writers[index].client.flush(now, &mut effects);
+        let deadline = self.writers[index].client.next_deadline_us(now);
+        self.carry_out_writer(run, effects);
+        if let Some(at) = deadline {
+            let in_us = at.saturating_sub(self.now_us).max(1_000);
+            self.at(in_us, Happening::WriterTurn { run });
+        }
+    }
+
+    pub(super) fn carry_out_writer(&mut self, run: u64, effects: volume::Effects) {
+        for (link, bytes) in effects.sends {
+            self.send(End::Writer { run, link }, bytes);
+        }
+        for effect in effects.list {
+            let Some(index) = self.writer_index(run) else { return };
+            match effect {
+                volume::Effect::Connect(link, address) => {
+                    let in_us = self.random.range(50, 500);
+                    self.at(in_us, Happening::ConnectArrives { from: End::Writer { run, link }, address });
+                }
+                volume::Effect::Disconnect(link) => {
+                    if let Some((connection, _)) = self.network.find(End::Writer { run, link }) {
+                        let ends = self.network.connections[connection].ends;
+                        self.network.connections[connection].is_open = false;
+                        let others = ends.into_iter().filter(|end| *end != End::Writer { run, link });
+                        others.for_each(|end| self.tell_closed(end));
+                    }
+                }
+                volume::Effect::Page { page, read_point, image } => {
+                    self.outcome.reads_checked += 1;
+                    self.writers[index].read_answered(&self.model, page, read_point, &image);
+                }
+                volume::Effect::Opened => self.writer_opened(index),
+                volume::Effect::VdlAdvanced(vdl) => self.vdl_advanced(index, vdl),
+                volume::Effect::Fenced(by) => {
+                    self.note(&format!("writer {run} is fenced by {by:?}"));
+                    self.writers.remove(index);
+                    if self.writers.is_empty() {
+                        self.at(1_000, Happening::WriterStarts);
+                    }
+                }
+                volume::Effect::LogSpaceFreed | volume::Effect::QuorumContact => {}
+                volume::Effect::Log(text) => self.note(&format!("writer {run}: {text}")),
+            }
+        }
+    }
+
+    pub(super) fn writer_opened(&mut self, index: usize) {
+        let run = self.writers[index].run;
+        let history = self.writers[index].client.history().clone();
+        let entry = *history.last().expect("an opened volume has a history");
+        self.note(&format!("writer {run} is open: VDL {:?}, upper {:?}", entry.vdl, entry.upper));
+        self.outcome.openings += 1;
+        self.model.recovered(history.floor(entry.vdl));
+        self.model.acknowledged = self.model.acknowledged.max(history.floor(entry.vdl));
+        self.writers[index].is_open = true;
+        self.at(0, Happening::WriterWorks { run });
+    }
+
+    pub(super) fn vdl_advanced(&mut self, index: usize, vdl: Lsn) {
+        let history = self.writers[index].client.history();
+        if self.writers[index].is_open {
+            // An old writer may hear of an acknowledgement late, but what it calls durable then must have been found by
+            // whoever opened since.
+            for newer in self.writers[index + 1..].iter().filter(|writer| writer.is_open) {
+                assert!(
+                    !newer.client.history().is_annulled(history.floor(vdl)),
+                    "an old writer made {vdl:?} durable, which a new one has annulled"
+                );
+            }
+            self.model.acknowledged = self.model.acknowledged.max(history.floor(vdl));
+        }
+        let run = self.writers[index].run;
+        self.note(&format!("writer {run}: VDL {vdl:?}"));
+    }
+
+    pub(super) fn writer_works(&mut self, run: u64) {
+        let Some(index) = self.writer_index(run) else { return };
+        if self.now_us >= self.faults_stop_us {
+            let client = &mut self.writers[index].client;
+            client.want(client.allocated());
+            self.at(1, Happening::WriterTurn { run });
+            return;
+        }
+        let is_latest = index + 1 == self.writers.len();
+        let pages = self.plan.pages_per_group * u64::from(self.plan.groups);
+        // Only the latest writer's changes go into the model; an older one that was paused finds out when it sends.
+        if is_latest && self.writers[index].is_open {
+            for _ in 0..self.random.range(1, 4) {
+                self.writers[index].append(&mut self.model, pages, &mut self.random);
+            }
+            if self.random.one_in(4) {
+                self.writers[index].read(pages, &mut self.random);
+            }
+        }
+        self.at(1, Happening::WriterTurn { run });
+        let in_us = self.random.range(100, 3_000);
+        self.at(in_us, Happening::WriterWorks { run });
+    }
+}
