@@ -1,6 +1,32 @@
 //! The system's own tables: `pg_catalog` and `information_schema`, made of what the catalog says.
 //!
-//! Owns [`SystemTable`] and the list of them. Rows are made anew for each scan from the session's view.
+//! Owns [`SystemTable`] and look-up among them. Rows are made anew for each scan from the session's view. `list.rs` names
+//! them all, `columns_….rs` hold their columns (PostgreSQL 15's own names, order and types), `facts.rs` what PostgreSQL
+//! says of built-in types, and the other files the rows of one subject each. System columns (`ctid`, `xmin`, …) have no
+//! rows in `pg_attribute`.
+
+mod cluster;
+mod columns_catalogs;
+mod columns_information_schema;
+mod columns_views;
+mod constraint;
+mod facts;
+mod information_schema;
+mod list;
+mod relation;
+mod routine;
+mod sql_text;
+mod types;
+mod value;
+mod view;
+
+pub(crate) use cluster::ENCODING_UTF8;
+pub(crate) use constraint::{Constraint, constraint};
+pub(crate) use facts::{COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, routine_by_name, routine_name};
+pub(crate) use routine::{Routine, routines};
+pub(crate) use sql_text::{
+    check_definition, expression_text, index_definition, key_definition, without_parentheses,
+};
 
 use super::object::Oid;
 use crate::execute::Row;
@@ -26,11 +52,29 @@ pub(crate) struct SystemTable {
 pub(crate) struct SystemColumn {
     pub name: &'static str,
     pub type_id: TypeId,
+    pub not_null: bool,
 }
 
-/// Every system table.
+/// Columns, as the files `columns_….rs` spell them: `[TYPE]` is NOT NULL, `(1)` a type by its number.
+macro_rules! columns {
+    ($($name:ident $type:tt),*) => {
+        &[$($crate::catalog::system::SystemColumn {
+            name: stringify!($name),
+            type_id: columns!(@type $type),
+            not_null: columns!(@not_null $type),
+        }),*]
+    };
+    (@type [$type:tt]) => { columns!(@type $type) };
+    (@type ($oid:literal)) => { ::hexalog_sql_types::TypeId($oid) };
+    (@type $type:ident) => { ::hexalog_sql_types::TypeId::$type };
+    (@not_null [$type:tt]) => { true };
+    (@not_null $type:tt) => { false };
+}
+use columns;
+
+/// Every system table, in order of schema and name.
 pub(crate) fn tables() -> &'static [SystemTable] {
-    &[]
+    list::TABLES
 }
 
 pub(crate) fn by_oid(oid: Oid) -> Option<&'static SystemTable> {
@@ -38,5 +82,12 @@ pub(crate) fn by_oid(oid: Oid) -> Option<&'static SystemTable> {
 }
 
 pub(crate) fn by_name(schema: Oid, name: &str) -> Option<&'static SystemTable> {
-    tables().iter().find(|table| table.schema == schema && table.name == name)
+    let tables = tables();
+    let at = tables.binary_search_by(|table| (table.schema, table.name).cmp(&(schema, name))).ok()?;
+    Some(&tables[at])
+}
+
+/// The rows of a table that holds objects which this product does not have (triggers, foreign tables, …).
+fn none(_: &SessionView) -> Vec<Row> {
+    Vec::new()
 }

@@ -1,0 +1,139 @@
+//! What belongs to the cluster and the session rather than to a schema: databases, roles, tablespaces, schemas, settings.
+
+use super::relation::GLOBAL_TABLESPACE_OID;
+use super::value::{FALSE, NULL, TRUE, oid, text, text_array};
+use crate::catalog::object::{Oid, ROLE_OID, Role};
+use crate::execute::Row;
+use crate::session::SessionView;
+use hexalog_sql_types::Datum;
+use std::sync::Arc;
+
+/// Tablespace `pg_default`.
+pub(super) const DEFAULT_TABLESPACE_OID: Oid = 1663;
+/// `UTF8`, the one encoding.
+pub(crate) const ENCODING_UTF8: i32 = 6;
+
+/// A setting's value as SHOW prints it.
+fn setting(view: &SessionView, name: &str) -> Datum {
+    view.settings.show(name).map_or(NULL, |(_, value)| text(value))
+}
+
+pub(super) fn pg_database(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for database in view.catalog().databases() {
+        rows.push(vec![
+            oid(database.oid),
+            text(&database.name),
+            oid(database.owner),
+            Datum::Int4(ENCODING_UTF8),
+            Datum::Char(b'c'),
+            FALSE,
+            TRUE,
+            Datum::Int4(-1),
+            oid(0),
+            oid(0),
+            oid(DEFAULT_TABLESPACE_OID),
+            setting(view, "lc_collate"),
+            setting(view, "lc_ctype"),
+            NULL,
+            NULL,
+            NULL,
+        ]);
+    }
+    rows
+}
+
+/// There is one kind of role: a superuser that may do all there is. Replication by slots does not exist here, but the
+/// attribute says what the role would be allowed.
+pub(super) fn pg_roles(view: &SessionView) -> Vec<Row> {
+    let row = |role: &Arc<Role>| {
+        let mut row = vec![text(&role.name)];
+        row.extend(std::iter::repeat_n(TRUE, 6));
+        row.extend([Datum::Int4(-1), text("********"), NULL, TRUE, NULL, oid(role.oid)]);
+        row
+    };
+    view.catalog().roles().map(row).collect()
+}
+
+/// Passwords do not exist yet.
+pub(super) fn pg_authid(view: &SessionView) -> Vec<Row> {
+    let row = |role: &Arc<Role>| {
+        let mut row = vec![oid(role.oid), text(&role.name)];
+        row.extend(std::iter::repeat_n(TRUE, 7));
+        row.extend([Datum::Int4(-1), NULL, NULL]);
+        row
+    };
+    view.catalog().roles().map(row).collect()
+}
+
+fn user_row(role: &Role, password: Datum) -> Row {
+    let mut row = vec![text(&role.name), oid(role.oid)];
+    row.extend(std::iter::repeat_n(TRUE, 4));
+    row.extend([password, NULL, NULL]);
+    row
+}
+
+pub(super) fn pg_user(view: &SessionView) -> Vec<Row> {
+    view.catalog().roles().map(|role| user_row(role, text("********"))).collect()
+}
+
+pub(super) fn pg_shadow(view: &SessionView) -> Vec<Row> {
+    view.catalog().roles().map(|role| user_row(role, NULL)).collect()
+}
+
+/// The two names that clients expect; there is one place for all pages.
+pub(super) fn pg_tablespace(_: &SessionView) -> Vec<Row> {
+    let row = |number, name| vec![oid(number), text(name), oid(ROLE_OID), NULL, NULL];
+    vec![row(DEFAULT_TABLESPACE_OID, "pg_default"), row(GLOBAL_TABLESPACE_OID, "pg_global")]
+}
+
+pub(super) fn pg_namespace(view: &SessionView) -> Vec<Row> {
+    let schemas = view.catalog().schemas();
+    schemas.map(|schema| vec![oid(schema.oid), text(&schema.name), oid(schema.owner), NULL]).collect()
+}
+
+pub(super) fn pg_settings(view: &SessionView) -> Vec<Row> {
+    let optional = |value: Option<String>| value.map_or(NULL, text);
+    let mut rows = Vec::new();
+    for row in view.settings.rows() {
+        let values = row.enumvals.map(|values| text_array(values.into_iter().map(str::to_owned)));
+        rows.push(vec![
+            text(row.name),
+            text(row.setting),
+            row.unit.map_or(NULL, text),
+            text(row.category),
+            text(row.short_desc),
+            NULL,
+            text(row.context),
+            text(row.vartype),
+            text(row.source),
+            optional(row.min_val),
+            optional(row.max_val),
+            values.unwrap_or(NULL),
+            text(row.boot_val),
+            text(row.reset_val),
+            NULL,
+            NULL,
+            FALSE,
+        ]);
+    }
+    rows
+}
+
+/// The own session alone: a view knows no others. What it does not know of itself (address, times, text of the
+/// statement) is NULL.
+pub(super) fn pg_stat_activity(view: &SessionView) -> Vec<Row> {
+    let database = view.catalog().database_by_name(&view.database);
+    let mut row = vec![
+        database.map_or(NULL, |database| oid(database.oid)),
+        text(&view.database),
+        Datum::Int4(view.process_id),
+        NULL,
+        oid(view.user_oid),
+        text(&view.user),
+        setting(view, "application_name"),
+    ];
+    row.extend(std::iter::repeat_n(NULL, 9));
+    row.extend([text("active"), NULL, NULL, NULL, NULL, text("client backend")]);
+    vec![row]
+}

@@ -1,0 +1,228 @@
+//! Columns of the views of `pg_catalog`.
+//!
+//! Names, order and types are those of PostgreSQL 15; they were read off a running one. Brackets mark
+//! NOT NULL, parentheses the number of a type that this product does not have (the column holds nothing but NULL).
+//! Owns no rows.
+
+use super::{SystemColumn, columns};
+
+/// `pg_catalog.pg_available_extension_versions`, oid 12085.
+#[rustfmt::skip]
+pub(super) static PG_AVAILABLE_EXTENSION_VERSIONS: &[SystemColumn] = columns! {
+    name NAME, version TEXT, installed BOOL, superuser BOOL, trusted BOOL, relocatable BOOL,
+    schema NAME, requires NAME_ARRAY, comment TEXT
+};
+
+/// `pg_catalog.pg_available_extensions`, oid 12081.
+#[rustfmt::skip]
+pub(super) static PG_AVAILABLE_EXTENSIONS: &[SystemColumn] = columns! {
+    name NAME, default_version TEXT, installed_version TEXT, comment TEXT
+};
+
+/// `pg_catalog.pg_group`, oid 12010.
+#[rustfmt::skip]
+pub(super) static PG_GROUP: &[SystemColumn] = columns! {
+    groname NAME, grosysid OID, grolist OID_ARRAY
+};
+
+/// `pg_catalog.pg_indexes`, oid 12043.
+#[rustfmt::skip]
+pub(super) static PG_INDEXES: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, indexname NAME, tablespace NAME, indexdef TEXT
+};
+
+/// `pg_catalog.pg_locks`, oid 12073.
+#[rustfmt::skip]
+pub(super) static PG_LOCKS: &[SystemColumn] = columns! {
+    locktype TEXT, database OID, relation OID, page INT4, tuple INT2, virtualxid TEXT,
+    transactionid XID, classid OID, objid OID, objsubid INT2, virtualtransaction TEXT, pid INT4,
+    mode TEXT, granted BOOL, fastpath BOOL, waitstart TIMESTAMPTZ
+};
+
+/// `pg_catalog.pg_matviews`, oid 12038.
+#[rustfmt::skip]
+pub(super) static PG_MATVIEWS: &[SystemColumn] = columns! {
+    schemaname NAME, matviewname NAME, matviewowner NAME, tablespace NAME, hasindexes BOOL,
+    ispopulated BOOL, definition TEXT
+};
+
+/// `pg_catalog.pg_policies`, oid 12018.
+#[rustfmt::skip]
+pub(super) static PG_POLICIES: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, policyname NAME, permissive TEXT, roles NAME_ARRAY, cmd TEXT,
+    qual TEXT, with_check TEXT
+};
+
+/// `pg_catalog.pg_prepared_xacts`, oid 12090.
+#[rustfmt::skip]
+pub(super) static PG_PREPARED_XACTS: &[SystemColumn] = columns! {
+    transaction XID, gid TEXT, prepared TIMESTAMPTZ, owner NAME, database NAME
+};
+
+/// `pg_catalog.pg_publication_tables`, oid 12068.
+#[rustfmt::skip]
+pub(super) static PG_PUBLICATION_TABLES: &[SystemColumn] = columns! {
+    pubname NAME, schemaname NAME, tablename NAME, attnames NAME_ARRAY, rowfilter TEXT
+};
+
+/// `pg_catalog.pg_replication_slots`, oid 12257.
+#[rustfmt::skip]
+pub(super) static PG_REPLICATION_SLOTS: &[SystemColumn] = columns! {
+    slot_name NAME, plugin NAME, slot_type TEXT, datoid OID, database NAME, temporary BOOL,
+    active BOOL, active_pid INT4, xmin XID, catalog_xmin XID, restart_lsn (3220),
+    confirmed_flush_lsn (3220), wal_status TEXT, safe_wal_size INT8, two_phase BOOL
+};
+
+/// `pg_catalog.pg_roles`, oid 12000.
+#[rustfmt::skip]
+pub(super) static PG_ROLES: &[SystemColumn] = columns! {
+    rolname NAME, rolsuper BOOL, rolinherit BOOL, rolcreaterole BOOL, rolcreatedb BOOL,
+    rolcanlogin BOOL, rolreplication BOOL, rolconnlimit INT4, rolpassword TEXT,
+    rolvaliduntil TIMESTAMPTZ, rolbypassrls BOOL, rolconfig TEXT_ARRAY, oid OID
+};
+
+/// `pg_catalog.pg_rules`, oid 12023.
+#[rustfmt::skip]
+pub(super) static PG_RULES: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, rulename NAME, definition TEXT
+};
+
+/// `pg_catalog.pg_seclabels`, oid 12099.
+#[rustfmt::skip]
+pub(super) static PG_SECLABELS: &[SystemColumn] = columns! {
+    objoid OID, classoid OID, objsubid INT4, objtype TEXT, objnamespace OID, objname TEXT,
+    provider TEXT, label TEXT
+};
+
+/// `pg_catalog.pg_sequences`, oid 12048.
+#[rustfmt::skip]
+pub(super) static PG_SEQUENCES: &[SystemColumn] = columns! {
+    schemaname NAME, sequencename NAME, sequenceowner NAME, data_type REGTYPE, start_value INT8,
+    min_value INT8, max_value INT8, increment_by INT8, cycle BOOL, cache_size INT8, last_value INT8
+};
+
+/// `pg_catalog.pg_settings`, oid 12104.
+#[rustfmt::skip]
+pub(super) static PG_SETTINGS: &[SystemColumn] = columns! {
+    name TEXT, setting TEXT, unit TEXT, category TEXT, short_desc TEXT, extra_desc TEXT, context TEXT,
+    vartype TEXT, source TEXT, min_val TEXT, max_val TEXT, enumvals TEXT_ARRAY, boot_val TEXT,
+    reset_val TEXT, sourcefile TEXT, sourceline INT4, pending_restart BOOL
+};
+
+/// `pg_catalog.pg_shadow`, oid 12005.
+#[rustfmt::skip]
+pub(super) static PG_SHADOW: &[SystemColumn] = columns! {
+    usename NAME, usesysid OID, usecreatedb BOOL, usesuper BOOL, userepl BOOL, usebypassrls BOOL,
+    passwd TEXT, valuntil TIMESTAMPTZ, useconfig TEXT_ARRAY
+};
+
+/// `pg_catalog.pg_stat_activity`, oid 12222.
+#[rustfmt::skip]
+pub(super) static PG_STAT_ACTIVITY: &[SystemColumn] = columns! {
+    datid OID, datname NAME, pid INT4, leader_pid INT4, usesysid OID, usename NAME,
+    application_name TEXT, client_addr (869), client_hostname TEXT, client_port INT4,
+    backend_start TIMESTAMPTZ, xact_start TIMESTAMPTZ, query_start TIMESTAMPTZ,
+    state_change TIMESTAMPTZ, wait_event_type TEXT, wait_event TEXT, state TEXT, backend_xid XID,
+    backend_xmin XID, query_id INT8, query TEXT, backend_type TEXT
+};
+
+/// `pg_catalog.pg_stat_all_indexes`, oid 12183.
+#[rustfmt::skip]
+pub(super) static PG_STAT_ALL_INDEXES: &[SystemColumn] = columns! {
+    relid OID, indexrelid OID, schemaname NAME, relname NAME, indexrelname NAME, idx_scan INT8,
+    idx_tup_read INT8, idx_tup_fetch INT8
+};
+
+/// `pg_catalog.pg_stat_all_tables`, oid 12142.
+#[rustfmt::skip]
+pub(super) static PG_STAT_ALL_TABLES: &[SystemColumn] = columns! {
+    relid OID, schemaname NAME, relname NAME, seq_scan INT8, seq_tup_read INT8, idx_scan INT8,
+    idx_tup_fetch INT8, n_tup_ins INT8, n_tup_upd INT8, n_tup_del INT8, n_tup_hot_upd INT8,
+    n_live_tup INT8, n_dead_tup INT8, n_mod_since_analyze INT8, n_ins_since_vacuum INT8,
+    last_vacuum TIMESTAMPTZ, last_autovacuum TIMESTAMPTZ, last_analyze TIMESTAMPTZ,
+    last_autoanalyze TIMESTAMPTZ, vacuum_count INT8, autovacuum_count INT8, analyze_count INT8,
+    autoanalyze_count INT8
+};
+
+/// `pg_catalog.pg_stat_replication`, oid 12227.
+#[rustfmt::skip]
+pub(super) static PG_STAT_REPLICATION: &[SystemColumn] = columns! {
+    pid INT4, usesysid OID, usename NAME, application_name TEXT, client_addr (869),
+    client_hostname TEXT, client_port INT4, backend_start TIMESTAMPTZ, backend_xmin XID, state TEXT,
+    sent_lsn (3220), write_lsn (3220), flush_lsn (3220), replay_lsn (3220), write_lag INTERVAL,
+    flush_lag INTERVAL, replay_lag INTERVAL, sync_priority INT4, sync_state TEXT,
+    reply_time TIMESTAMPTZ
+};
+
+/// `pg_catalog.pg_stat_user_indexes`, oid 12192.
+#[rustfmt::skip]
+pub(super) static PG_STAT_USER_INDEXES: &[SystemColumn] = columns! {
+    relid OID, indexrelid OID, schemaname NAME, relname NAME, indexrelname NAME, idx_scan INT8,
+    idx_tup_read INT8, idx_tup_fetch INT8
+};
+
+/// `pg_catalog.pg_stat_user_tables`, oid 12161.
+#[rustfmt::skip]
+pub(super) static PG_STAT_USER_TABLES: &[SystemColumn] = columns! {
+    relid OID, schemaname NAME, relname NAME, seq_scan INT8, seq_tup_read INT8, idx_scan INT8,
+    idx_tup_fetch INT8, n_tup_ins INT8, n_tup_upd INT8, n_tup_del INT8, n_tup_hot_upd INT8,
+    n_live_tup INT8, n_dead_tup INT8, n_mod_since_analyze INT8, n_ins_since_vacuum INT8,
+    last_vacuum TIMESTAMPTZ, last_autovacuum TIMESTAMPTZ, last_analyze TIMESTAMPTZ,
+    last_autoanalyze TIMESTAMPTZ, vacuum_count INT8, autovacuum_count INT8, analyze_count INT8,
+    autoanalyze_count INT8
+};
+
+/// `pg_catalog.pg_stats`, oid 12053.
+#[rustfmt::skip]
+pub(super) static PG_STATS: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, attname NAME, inherited BOOL, null_frac FLOAT4, avg_width INT4,
+    n_distinct FLOAT4, most_common_vals ANYARRAY, most_common_freqs FLOAT4_ARRAY,
+    histogram_bounds ANYARRAY, correlation FLOAT4, most_common_elems ANYARRAY,
+    most_common_elem_freqs FLOAT4_ARRAY, elem_count_histogram FLOAT4_ARRAY
+};
+
+/// `pg_catalog.pg_stats_ext`, oid 12058.
+#[rustfmt::skip]
+pub(super) static PG_STATS_EXT: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, statistics_schemaname NAME, statistics_name NAME,
+    statistics_owner NAME, attnames NAME_ARRAY, exprs TEXT_ARRAY, kinds CHAR_ARRAY, inherited BOOL,
+    n_distinct (3361), dependencies (3402), most_common_vals TEXT_ARRAY,
+    most_common_val_nulls BOOL_ARRAY, most_common_freqs FLOAT8_ARRAY,
+    most_common_base_freqs FLOAT8_ARRAY
+};
+
+/// `pg_catalog.pg_stats_ext_exprs`, oid 12063.
+#[rustfmt::skip]
+pub(super) static PG_STATS_EXT_EXPRS: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, statistics_schemaname NAME, statistics_name NAME,
+    statistics_owner NAME, expr TEXT, inherited BOOL, null_frac FLOAT4, avg_width INT4,
+    n_distinct FLOAT4, most_common_vals ANYARRAY, most_common_freqs FLOAT4_ARRAY,
+    histogram_bounds ANYARRAY, correlation FLOAT4, most_common_elems ANYARRAY,
+    most_common_elem_freqs FLOAT4_ARRAY, elem_count_histogram FLOAT4_ARRAY
+};
+
+/// `pg_catalog.pg_tables`, oid 12033.
+#[rustfmt::skip]
+pub(super) static PG_TABLES: &[SystemColumn] = columns! {
+    schemaname NAME, tablename NAME, tableowner NAME, tablespace NAME, hasindexes BOOL, hasrules BOOL,
+    hastriggers BOOL, rowsecurity BOOL
+};
+
+/// `pg_catalog.pg_user`, oid 12014.
+#[rustfmt::skip]
+pub(super) static PG_USER: &[SystemColumn] = columns! {
+    usename NAME, usesysid OID, usecreatedb BOOL, usesuper BOOL, userepl BOOL, usebypassrls BOOL,
+    passwd TEXT, valuntil TIMESTAMPTZ, useconfig TEXT_ARRAY
+};
+
+/// `pg_catalog.pg_user_mappings`, oid 12327.
+#[rustfmt::skip]
+pub(super) static PG_USER_MAPPINGS: &[SystemColumn] = columns! {
+    umid OID, srvid OID, srvname NAME, umuser OID, usename NAME, umoptions TEXT_ARRAY
+};
+
+/// `pg_catalog.pg_views`, oid 12028.
+#[rustfmt::skip]
+pub(super) static PG_VIEWS: &[SystemColumn] = columns! {
+    schemaname NAME, viewname NAME, viewowner NAME, definition TEXT
+};

@@ -1,0 +1,210 @@
+//! Indexes and constraints, as `pg_index`, `pg_constraint` and `pg_indexes` show them. Their SQL text: `sql_text.rs`.
+
+use super::facts::{collation_of, operator_class_of};
+use super::sql_text::index_definition;
+use super::value::{FALSE, NULL, TRUE, int2, int2_array, int2_vector, int4, oid, oid_vector, text};
+use crate::catalog::object::{Check, Index, IndexColumn, Oid, Table};
+use crate::execute::Row;
+use crate::session::SessionView;
+use hexalog_sql_types::Datum;
+use std::sync::Arc;
+
+/// Bits of `indoption`.
+const OPTION_DESCENDING: i16 = 1;
+const OPTION_NULLS_FIRST: i16 = 2;
+
+/// A column's `attnum`.
+fn number(column: usize) -> i16 {
+    i16::try_from(column + 1).expect("column numbers are below 1,601")
+}
+
+fn option(column: &IndexColumn) -> i16 {
+    let descending = if column.descending { OPTION_DESCENDING } else { 0 };
+    descending | if column.nulls_first { OPTION_NULLS_FIRST } else { 0 }
+}
+
+pub(super) fn pg_index(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in view.catalog().tables() {
+        rows.extend(table.indexes.iter().map(|index| pg_index_row(table, index)));
+    }
+    rows
+}
+
+fn pg_index_row(table: &Table, index: &Index) -> Row {
+    let columns = &index.columns;
+    let type_of = |column: &IndexColumn| table.columns[column.column].type_id;
+    let mut row = vec![
+        oid(index.oid),
+        oid(table.oid),
+        int2(columns.len()),
+        int2(columns.len()),
+        Datum::Bool(index.unique),
+        FALSE,
+        Datum::Bool(index.is_primary()),
+    ];
+    row.extend([FALSE, TRUE, FALSE, TRUE, FALSE, TRUE, TRUE, FALSE]);
+    row.extend([
+        int2_vector(columns.iter().map(|column| number(column.column))),
+        oid_vector(columns.iter().map(|column| collation_of(type_of(column)))),
+        oid_vector(columns.iter().map(|column| operator_class_of(type_of(column)))),
+        int2_vector(columns.iter().map(option)),
+        NULL,
+        NULL,
+    ]);
+    row
+}
+
+pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in view.catalog().tables() {
+        for index in table.indexes.iter().filter(|index| index.constraint != 0) {
+            let kind = if index.is_primary() { b'p' } else { b'u' };
+            let columns: Vec<i16> = index.columns.iter().map(|column| number(column.column)).collect();
+            rows.push(pg_constraint_row(
+                table,
+                index.constraint,
+                &index.name,
+                kind,
+                index.oid,
+                columns,
+                NULL,
+            ));
+        }
+        for check in &table.checks {
+            let columns = columns_named(&check.expression, table);
+            let columns = columns.into_iter().map(number).collect();
+            rows.push(pg_constraint_row(
+                table,
+                check.oid,
+                &check.name,
+                b'c',
+                0,
+                columns,
+                text(&check.expression),
+            ));
+        }
+    }
+    rows
+}
+
+fn pg_constraint_row(
+    table: &Table,
+    constraint: Oid,
+    name: &str,
+    kind: u8,
+    index: Oid,
+    columns: Vec<i16>,
+    expression: Datum,
+) -> Row {
+    let blank = Datum::Char(b' ');
+    let mut row = vec![
+        oid(constraint),
+        text(name),
+        oid(table.schema),
+        Datum::Char(kind),
+        FALSE,
+        FALSE,
+        TRUE,
+        oid(table.oid),
+        oid(0),
+        oid(index),
+        oid(0),
+        oid(0),
+        blank.clone(),
+        blank.clone(),
+        blank,
+        TRUE,
+        int4(0),
+        Datum::Bool(kind != b'c'),
+        int2_array(columns),
+    ];
+    row.extend(std::iter::repeat_n(NULL, 6));
+    row.push(expression);
+    row
+}
+
+/// The columns that the text of an expression names, in order of first appearance. Stored texts are fully written out:
+/// a bare word that is a column's name and neither a function, a type nor a qualifier is that column.
+pub(super) fn columns_named(expression: &str, table: &Table) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut rest = expression;
+    let mut behind_cast = false;
+    while let Some(first) = rest.chars().next() {
+        let (word, next) = match first {
+            '\'' => (None, behind_quote(&rest[1..], '\'').1),
+            '"' => {
+                let (word, next) = behind_quote(&rest[1..], '"');
+                (Some(word), next)
+            }
+            c if c.is_alphabetic() || c == '_' => {
+                let end =
+                    rest.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').unwrap_or(rest.len());
+                (Some(rest[..end].to_owned()), &rest[end..])
+            }
+            c => (None, &rest[c.len_utf8()..]),
+        };
+        let is_column = !behind_cast && !next.starts_with('(') && !next.starts_with('.');
+        if let Some(at) = word.as_ref().filter(|_| is_column).and_then(|word| table.column_index(word))
+            && !found.contains(&at)
+        {
+            found.push(at);
+        }
+        behind_cast = matches!(first, ':' | '.') || (behind_cast && first == ' ');
+        rest = next;
+    }
+    found
+}
+
+/// What stands before the closing quote (two quotes stand for one), and the rest behind it.
+fn behind_quote(text: &str, quote: char) -> (String, &str) {
+    let mut inner = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(quote) {
+        inner.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        match rest.strip_prefix(quote) {
+            Some(behind) => {
+                inner.push(quote);
+                rest = behind;
+            }
+            None => return (inner, rest),
+        }
+    }
+    (inner, "")
+}
+
+/// A constraint, found by its oid.
+pub(crate) enum Constraint {
+    Key(Arc<Table>, usize),
+    Check(Arc<Table>, usize),
+}
+
+pub(crate) fn constraint(view: &SessionView, wanted: Oid) -> Option<Constraint> {
+    if wanted == 0 {
+        return None;
+    }
+    view.catalog().tables().find_map(|table| {
+        let key = table.indexes.iter().position(|index| index.constraint == wanted);
+        let check = |check: &Check| check.oid == wanted;
+        key.map(|at| Constraint::Key(table.clone(), at))
+            .or_else(|| Some(Constraint::Check(table.clone(), table.checks.iter().position(check)?)))
+    })
+}
+
+pub(super) fn pg_indexes(view: &SessionView) -> Vec<Row> {
+    let catalog = view.catalog();
+    let mut rows = Vec::new();
+    for table in catalog.tables() {
+        for index in &table.indexes {
+            rows.push(vec![
+                text(catalog.schema_name(table.schema)),
+                text(&table.name),
+                text(&index.name),
+                NULL,
+                text(index_definition(view, table, index, false)),
+            ]);
+        }
+    }
+    rows
+}

@@ -1,0 +1,359 @@
+//! Relations and their columns, as `pg_class`, `pg_attribute`, `pg_attrdef`, `pg_sequence` and `pg_depend` show them.
+//!
+//! What PostgreSQL stores and this product does not (numbers of pages and rows, transaction ids, toast tables, row types)
+//! is shown with the value that PostgreSQL gives to "not known" or "none".
+
+use super::facts::collation_of;
+use super::routine::{METHOD_BTREE, METHOD_HEAP};
+use super::types::storage_of;
+use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
+use super::{SystemTable, tables};
+use crate::catalog::object::{Column, Identity, Index, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table};
+use crate::execute::Row;
+use crate::parse::tree::StorageParameter;
+use crate::session::SessionView;
+use hexalog_sql_types::{Array, Datum, TypeId, Typmod};
+
+/// Oid of `pg_class`, which other catalogs refer to.
+pub(super) const PG_CLASS_OID: Oid = 1259;
+/// Oid of `pg_constraint`.
+const PG_CONSTRAINT_OID: Oid = 2606;
+/// Oid of tablespace `pg_global`, which tables of the whole cluster are in.
+pub(super) const GLOBAL_TABLESPACE_OID: Oid = 1664;
+
+/// Catalogs of the whole cluster (`relisshared`).
+const SHARED: &[&str] = &[
+    "pg_auth_members",
+    "pg_authid",
+    "pg_database",
+    "pg_db_role_setting",
+    "pg_parameter_acl",
+    "pg_replication_origin",
+    "pg_shdepend",
+    "pg_shdescription",
+    "pg_shseclabel",
+    "pg_subscription",
+    "pg_tablespace",
+];
+
+/// The three columns that every sequence has.
+const SEQUENCE_COLUMNS: &[(&str, TypeId)] =
+    &[("last_value", TypeId::INT8), ("log_cnt", TypeId::INT8), ("is_called", TypeId::BOOL)];
+
+/// The parts of a `pg_class` row that differ between relations.
+struct Class<'a> {
+    oid: Oid,
+    name: &'a str,
+    schema: Oid,
+    owner: Oid,
+    method: Oid,
+    kind: u8,
+    columns: usize,
+    checks: usize,
+    has_index: bool,
+    is_shared: bool,
+    has_rules: bool,
+    replica_identity: u8,
+    parameters: &'a [StorageParameter],
+}
+
+/// `reloptions`.
+pub(super) fn options(parameters: &[StorageParameter]) -> Datum {
+    if parameters.is_empty() {
+        return NULL;
+    }
+    let option = |parameter: &StorageParameter| {
+        format!("{}={}", parameter.name, parameter.value.as_deref().unwrap_or("true"))
+    };
+    text_array(parameters.iter().map(option))
+}
+
+impl Class<'_> {
+    fn row(&self) -> Row {
+        let mut row = vec![
+            oid(self.oid),
+            text(self.name),
+            oid(self.schema),
+            oid(0),
+            oid(0),
+            oid(self.owner),
+            oid(self.method),
+            oid(if self.kind == b'v' { 0 } else { self.oid }),
+            oid(if self.is_shared { GLOBAL_TABLESPACE_OID } else { 0 }),
+            int4(0),
+            Datum::Float4(-1.0),
+            int4(0),
+            oid(0),
+            Datum::Bool(self.has_index),
+            Datum::Bool(self.is_shared),
+            Datum::Char(b'p'),
+            Datum::Char(self.kind),
+            int2(self.columns),
+            int2(self.checks),
+            Datum::Bool(self.has_rules),
+        ];
+        row.extend([FALSE, FALSE, FALSE, FALSE, TRUE, Datum::Char(self.replica_identity), FALSE]);
+        row.extend([oid(0), oid(0), oid(0), NULL, options(self.parameters), NULL]);
+        row
+    }
+
+    fn of_table(table: &Table) -> Class<'_> {
+        Class {
+            oid: table.oid,
+            name: &table.name,
+            schema: table.schema,
+            owner: table.owner,
+            method: METHOD_HEAP,
+            kind: b'r',
+            columns: table.columns.len(),
+            checks: table.checks.len(),
+            has_index: !table.indexes.is_empty(),
+            is_shared: false,
+            has_rules: false,
+            replica_identity: b'd',
+            parameters: &table.parameters,
+        }
+    }
+
+    fn of_index<'a>(table: &Table, index: &'a Index) -> Class<'a> {
+        Class {
+            oid: index.oid,
+            name: &index.name,
+            schema: table.schema,
+            owner: table.owner,
+            method: METHOD_BTREE,
+            kind: b'i',
+            columns: index.columns.len(),
+            checks: 0,
+            has_index: false,
+            is_shared: false,
+            has_rules: false,
+            replica_identity: b'n',
+            parameters: &index.parameters,
+        }
+    }
+
+    fn of_sequence(sequence: &Sequence) -> Class<'_> {
+        Class {
+            oid: sequence.oid,
+            name: &sequence.name,
+            schema: sequence.schema,
+            owner: sequence.owner,
+            method: 0,
+            kind: b'S',
+            columns: SEQUENCE_COLUMNS.len(),
+            checks: 0,
+            has_index: false,
+            is_shared: false,
+            has_rules: false,
+            replica_identity: b'n',
+            parameters: &[],
+        }
+    }
+
+    fn of_system(table: &SystemTable) -> Class<'_> {
+        Class {
+            oid: table.oid,
+            name: table.name,
+            schema: table.schema,
+            owner: ROLE_OID,
+            method: if table.is_view { 0 } else { METHOD_HEAP },
+            kind: if table.is_view { b'v' } else { b'r' },
+            columns: table.columns.len(),
+            checks: 0,
+            has_index: false,
+            is_shared: table.schema == PG_CATALOG_OID && SHARED.contains(&table.name),
+            has_rules: false,
+            replica_identity: b'n',
+            parameters: &[],
+        }
+    }
+}
+
+pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
+    let catalog = view.catalog();
+    let mut rows: Vec<Row> = tables().iter().map(|table| Class::of_system(table).row()).collect();
+    for table in catalog.tables() {
+        rows.push(Class::of_table(table).row());
+        rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row()));
+    }
+    rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row()));
+    rows
+}
+
+/// The parts of a `pg_attribute` row that differ between columns.
+struct Attribute<'a> {
+    relation: Oid,
+    /// Position, from 0.
+    at: usize,
+    name: &'a str,
+    /// [`TypeId::NONE`] for a dropped column.
+    type_id: TypeId,
+    typmod: Typmod,
+    not_null: bool,
+    has_default: bool,
+    identity: Option<Identity>,
+    is_dropped: bool,
+    missing: &'a Datum,
+}
+
+impl<'a> Attribute<'a> {
+    fn plain(relation: Oid, at: usize, name: &'a str, type_id: TypeId) -> Attribute<'a> {
+        Attribute {
+            relation,
+            at,
+            name,
+            type_id,
+            typmod: Typmod::NONE,
+            not_null: false,
+            has_default: false,
+            identity: None,
+            is_dropped: false,
+            missing: &Datum::Null,
+        }
+    }
+
+    fn row(&self) -> Row {
+        let info = self.type_id.info();
+        let dimensions = usize::from(self.type_id.array_element().is_some() && !self.type_id.is_vector());
+        let identity = match self.identity {
+            Some(Identity::Always) => Datum::Char(b'a'),
+            Some(Identity::ByDefault) => Datum::Char(b'd'),
+            None => NO_CHAR,
+        };
+        let missing = match self.missing {
+            Datum::Null => NULL,
+            value => Array::from_values(self.type_id, vec![value.clone()]).into(),
+        };
+        vec![
+            oid(self.relation),
+            text(self.name),
+            oid(self.type_id.0),
+            Datum::Int4(-1),
+            Datum::Int2(info.map_or(-1, |info| info.len)),
+            int2(self.at + 1),
+            int4(dimensions),
+            Datum::Int4(-1),
+            Datum::Int4(self.typmod.0),
+            Datum::Bool(info.is_some_and(|info| info.by_value)),
+            Datum::Char(info.map_or(b'i', |info| info.align)),
+            storage_of(self.type_id),
+            NO_CHAR,
+            Datum::Bool(self.not_null),
+            Datum::Bool(self.has_default),
+            Datum::Bool(!missing.is_null()),
+            identity,
+            NO_CHAR,
+            Datum::Bool(self.is_dropped),
+            TRUE,
+            int4(0),
+            oid(collation_of(self.type_id)),
+            NULL,
+            NULL,
+            NULL,
+            missing,
+        ]
+    }
+}
+
+fn column_row(table: &Table, at: usize, column: &Column) -> Row {
+    if column.dropped {
+        let name = format!("........pg.dropped.{}........", at + 1);
+        return Attribute { is_dropped: true, ..Attribute::plain(table.oid, at, &name, TypeId::NONE) }.row();
+    }
+    Attribute {
+        typmod: column.typmod,
+        not_null: column.not_null,
+        has_default: column.default.is_some(),
+        identity: column.identity,
+        missing: &column.missing,
+        ..Attribute::plain(table.oid, at, &column.name, column.type_id)
+    }
+    .row()
+}
+
+pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
+    let catalog = view.catalog();
+    let mut rows = Vec::new();
+    for table in tables() {
+        for (at, column) in table.columns.iter().enumerate() {
+            let attribute = Attribute::plain(table.oid, at, column.name, column.type_id);
+            rows.push(Attribute { not_null: column.not_null, ..attribute }.row());
+        }
+    }
+    for table in catalog.tables() {
+        rows.extend(table.columns.iter().enumerate().map(|(at, column)| column_row(table, at, column)));
+        for index in &table.indexes {
+            for (at, key) in index.columns.iter().enumerate() {
+                let column = &table.columns[key.column];
+                let attribute = Attribute::plain(index.oid, at, &column.name, column.type_id);
+                rows.push(Attribute { typmod: column.typmod, ..attribute }.row());
+            }
+        }
+    }
+    for sequence in catalog.sequences() {
+        for (at, &(name, type_id)) in SEQUENCE_COLUMNS.iter().enumerate() {
+            let attribute = Attribute::plain(sequence.oid, at, name, type_id);
+            rows.push(Attribute { not_null: true, ..attribute }.row());
+        }
+    }
+    rows
+}
+
+/// Defaults have no oids of their own here: they are numbered from 1. `adbin` is their SQL text.
+pub(super) fn pg_attrdef(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in view.catalog().tables() {
+        for (at, column) in table.columns.iter().enumerate() {
+            let Some(default) = &column.default else { continue };
+            let number = u32::try_from(rows.len() + 1).expect("defaults are far below 2^32");
+            rows.push(vec![oid(number), oid(table.oid), int2(at + 1), text(default)]);
+        }
+    }
+    rows
+}
+
+pub(super) fn pg_sequence(view: &SessionView) -> Vec<Row> {
+    let row = |sequence: &std::sync::Arc<Sequence>| {
+        let params = &sequence.params;
+        vec![
+            oid(sequence.oid),
+            oid(sequence.type_id.0),
+            Datum::Int8(params.start),
+            Datum::Int8(params.increment),
+            Datum::Int8(params.max),
+            Datum::Int8(params.min),
+            Datum::Int8(sequence.cache),
+            Datum::Bool(params.cycle),
+        ]
+    };
+    view.catalog().sequences().map(row).collect()
+}
+
+/// The dependencies that clients ask for: sequences on the columns that own them, indexes on their constraints.
+pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
+    let catalog = view.catalog();
+    let row = |object: Oid, class: Oid, referenced: Oid, column: usize, kind: u8| {
+        vec![
+            oid(PG_CLASS_OID),
+            oid(object),
+            int4(0),
+            oid(class),
+            oid(referenced),
+            int4(column),
+            Datum::Char(kind),
+        ]
+    };
+    let mut rows = Vec::new();
+    for table in catalog.tables() {
+        let backing = table.indexes.iter().filter(|index| index.constraint != 0);
+        rows.extend(backing.map(|index| row(index.oid, PG_CONSTRAINT_OID, index.constraint, 0, b'i')));
+    }
+    for sequence in catalog.sequences() {
+        let Some((owner, column)) = sequence.owned_by else { continue };
+        let identity = catalog.table(owner).and_then(|table| table.columns.get(column)?.identity);
+        let kind = if identity.is_some() { b'i' } else { b'a' };
+        rows.push(row(sequence.oid, PG_CLASS_OID, owner, column + 1, kind));
+    }
+    rows
+}

@@ -1,0 +1,170 @@
+//! The SQL text of indexes, constraints and expressions, as the `pg_get_…` functions give it.
+//!
+//! The catalog stores expressions with all names qualified; here they are bound and printed anew, so that names are
+//! qualified only where this session's search path makes it necessary.
+
+use crate::bind::{self, BindContext};
+use crate::catalog::object::{Check, Index, IndexColumn, Table};
+use crate::catalog::{Relation, registry};
+use crate::expression::deparse;
+use crate::parse;
+use crate::parse::tree::StorageParameter;
+use crate::plan::PlanOptions;
+use crate::session::SessionView;
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::datetime::Timestamptz;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
+use hexalog_sql_types::{EvalEnv, Host, TypeId};
+use std::sync::Arc;
+
+/// A column of an index as CREATE INDEX has it.
+fn index_column(table: &Table, column: &IndexColumn) -> String {
+    let name = quote_identifier(&table.columns[column.column].name);
+    let order = match (column.descending, column.nulls_first) {
+        (false, false) => "",
+        (false, true) => " NULLS FIRST",
+        (true, true) => " DESC",
+        (true, false) => " DESC NULLS LAST",
+    };
+    format!("{name}{order}")
+}
+
+/// ` WITH (fillfactor='90')`, or nothing.
+fn with_parameters(parameters: &[StorageParameter]) -> String {
+    if parameters.is_empty() {
+        return String::new();
+    }
+    let item = |parameter: &StorageParameter| {
+        let value = parameter.value.as_deref().unwrap_or("true");
+        let plain = quote_identifier(value) == value;
+        let value = if plain { value.to_owned() } else { quote_literal_text(value) };
+        format!("{}={value}", quote_identifier(&parameter.name))
+    };
+    let items: Vec<String> = parameters.iter().map(item).collect();
+    format!(" WITH ({})", items.join(", "))
+}
+
+/// `pg_get_indexdef`: the whole statement. Pretty: the table is qualified only where it has to be.
+pub(crate) fn index_definition(
+    view: &SessionView,
+    table: &Arc<Table>,
+    index: &Index,
+    pretty: bool,
+) -> String {
+    let relation = Relation::Table(table.clone());
+    let on = match pretty {
+        true => registry::relation_name(view, &relation),
+        false => registry::qualified_name(view, &relation),
+    };
+    let columns: Vec<String> = index.columns.iter().map(|column| index_column(table, column)).collect();
+    format!(
+        "CREATE {}INDEX {} ON {on} USING btree ({}){}",
+        if index.unique { "UNIQUE " } else { "" },
+        quote_identifier(&index.name),
+        columns.join(", "),
+        with_parameters(&index.parameters),
+    )
+}
+
+/// `PRIMARY KEY (a, b)` or `UNIQUE (a)`.
+pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
+    let kind = if index.is_primary() { "PRIMARY KEY" } else { "UNIQUE" };
+    let name = |column: &IndexColumn| quote_identifier(&table.columns[column.column].name);
+    let columns: Vec<String> = index.columns.iter().map(name).collect();
+    format!("{kind} ({})", columns.join(", "))
+}
+
+/// `CHECK (…)`. Pretty: without the outermost of the parentheses that every operator has.
+pub(crate) fn check_definition(view: &SessionView, table: &Table, check: &Check, pretty: bool) -> String {
+    let text = expression_text(view, Some(table), &check.expression);
+    match pretty {
+        true => format!("CHECK ({})", without_parentheses(&text)),
+        false => format!("CHECK ({text})"),
+    }
+}
+
+/// A stored expression as this session would write it. What cannot be bound any more is shown as it is stored.
+pub(crate) fn expression_text(view: &SessionView, table: Option<&Table>, stored: &str) -> String {
+    reprinted(view, table, stored).unwrap_or_else(|_| stored.to_owned())
+}
+
+fn reprinted(view: &SessionView, table: Option<&Table>, stored: &str) -> Result<String> {
+    let host = NamesOnly { view };
+    let env = EvalEnv {
+        transaction_timestamp: Timestamptz(0),
+        statement_timestamp: Timestamptz(0),
+        time_zone: view.time_zone(),
+        host: &host,
+    };
+    let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };
+    let tree = parse::expression(stored)?;
+    let bound = bind::table_expression(BindContext { view, env: &env, options }, table, &tree, None)?;
+    let columns: Vec<&str> =
+        table.map_or_else(Vec::new, |table| table.columns.iter().map(|column| &*column.name).collect());
+    Ok(deparse(&bound, &columns, &env))
+}
+
+/// The text without a pair of parentheses around all of it.
+pub(crate) fn without_parentheses(text: &str) -> &str {
+    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
+    let mut depth = 0i32;
+    let mut quote = None;
+    for c in inner.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            _ => {}
+        }
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner
+}
+
+/// What printing needs of a session: names. Stored expressions are not evaluated here, so the clock stands and there is
+/// no randomness.
+struct NamesOnly<'a> {
+    view: &'a SessionView,
+}
+
+impl Host for NamesOnly<'_> {
+    fn clock(&self) -> Timestamptz {
+        Timestamptz(0)
+    }
+
+    fn random_u64(&self) -> u64 {
+        0
+    }
+
+    fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {
+        registry::registry_name(self.view, id, oid)
+    }
+
+    fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
+        registry::registry_oid(self.view, id, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_parentheses_around_everything_fall() {
+        for (text, expected) in [
+            ("(a > 0)", "a > 0"),
+            ("(a > 0) AND (b > 0)", "(a > 0) AND (b > 0)"),
+            ("((a > 0) AND (b > 0))", "(a > 0) AND (b > 0)"),
+            ("(a = ')'::text)", "a = ')'::text"),
+            ("f(a)", "f(a)"),
+            ("", ""),
+        ] {
+            assert_eq!(without_parentheses(text), expected);
+        }
+    }
+}
