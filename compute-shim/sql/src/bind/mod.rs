@@ -1,11 +1,41 @@
 //! Binding: names and types resolved, a statement's tree turned into a plan.
-use crate::catalog::object::Table;
+//!
+//! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
+//! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs` expressions,
+//! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
+//! `group.rs` and `query.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns.
+//! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
+
+mod call;
+mod coerce;
+mod compare;
+mod expression;
+mod from;
+mod group;
+mod insert;
+mod join;
+mod modify;
+mod name;
+mod query;
+mod scope;
+mod select;
+mod subquery;
+
+use crate::answer::ColumnDescription;
+use crate::catalog::object::{Oid, Table};
 use crate::expression::Expr;
 use crate::parse::tree;
-use crate::plan::{Plan, PlanOptions};
+use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
 use crate::session::SessionView;
+use hexalog_engine::RelationLockMode;
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{EvalEnv, SqlError, TypeId, Typmod};
+use hexalog_sql_types::types::{format_type, type_from_name};
+use hexalog_sql_types::{EvalEnv, SqlError, SqlState, TypeId, Typmod};
+use scope::{CommonTable, Frame, Place, SelectFrame};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What binding is given.
 #[derive(Clone, Copy)]
@@ -17,31 +47,235 @@ pub(crate) struct BindContext<'a> {
 
 /// The plan of SELECT, VALUES, INSERT, UPDATE or DELETE. `parameters`: declared types of `$1`, …, UNKNOWN or missing
 /// where the statement decides; the plan's `parameters` say what each came to.
-pub(crate) fn plan(context: BindContext<'_>, statement: &tree::Statement, parameters: &[TypeId]) -> Result<Plan> {
-    let _ = (context, statement, parameters);
-    Err(SqlError::unsupported("everything"))
+pub(crate) fn plan(
+    context: BindContext<'_>,
+    statement: &tree::Statement,
+    parameters: &[TypeId],
+) -> Result<Plan> {
+    let mut binder = Binder::new(context, parameters);
+    let (command, bound) = match statement {
+        tree::Statement::Query(query) => (Command::Select, binder.query(query, &query::Wanted::default())?),
+        tree::Statement::Insert(insert) => (Command::Insert, binder.insert(insert)?),
+        tree::Statement::Update(update) => (Command::Update, binder.update(update)?),
+        tree::Statement::Delete(delete) => (Command::Delete, binder.delete(delete)?),
+        _ => return Err(SqlError::internal("only queries and changes have plans")),
+    };
+    binder.finish(command, bound)
 }
 
 /// An expression over one table's columns (DEFAULT without columns, CHECK with them), brought to a type by assignment
-/// if one is given. Subqueries, aggregates and parameters are refused.
+/// if one is given. Subqueries, aggregates and parameters are refused. Constants in it are not computed, so that its
+/// text can be shown as it was written.
 pub(crate) fn table_expression(
     context: BindContext<'_>,
     table: Option<&Table>,
     expr: &tree::Expr,
     target: Option<(TypeId, Typmod)>,
 ) -> Result<Expr> {
-    let _ = (context, table, expr, target);
-    Err(SqlError::unsupported("everything"))
+    let mut binder = Binder::new(context, &[]);
+    binder.folds = false;
+    binder.table_expression(table, expr, target)
 }
 
-/// An expression without columns, evaluated for EXECUTE's arguments and COPY: over parameters only.
+/// An expression without columns as a plan of one row and one column, for EXECUTE's arguments.
 pub(crate) fn scalar_plan(context: BindContext<'_>, expr: &tree::Expr, target: TypeId) -> Result<Plan> {
-    let _ = (context, expr, target);
-    Err(SqlError::unsupported("everything"))
+    let mut binder = Binder::new(context, &[]);
+    binder.push_select(Place::Execute);
+    let bound = binder.expr(expr)?;
+    let source = bound.type_id;
+    let Some(bound) = binder.coerce(bound, target, Typmod::NONE, CastContext::Assignment)? else {
+        let (actual, wanted) = (source.display_name(), target.display_name());
+        let message = format!("parameter of type {actual} cannot be coerced to the expected type {wanted}");
+        return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            .with_hint("You will need to rewrite or cast the expression."));
+    };
+    binder.pop_select();
+    let columns = vec![OutputColumn {
+        name: "?column?".to_owned(),
+        type_id: target,
+        typmod: Typmod::NONE,
+        origin: (0, 0),
+    }];
+    let node = Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(vec![bound]) };
+    binder.finish(Command::Select, Bound { node, columns })
 }
 
 /// The type that a written type name means.
 pub(crate) fn type_of(name: &tree::TypeName) -> Result<(TypeId, Typmod)> {
-    let _ = name;
-    Err(SqlError::unsupported("everything"))
+    let full = if name.array { format!("{}[]", name.name) } else { name.name.clone() };
+    let known_schema = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
+    if !known_schema {
+        let schema = name.schema.as_deref().unwrap_or_default();
+        let message = format!("type \"{schema}.{}\" does not exist", name.name);
+        return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+    }
+    let id = type_from_name(&full)?;
+    let element = if name.array { id.array_element().unwrap_or(id) } else { id };
+    Ok((id, Typmod::from_arguments(element, &name.modifiers)?))
+}
+
+/// A column of a query's result.
+#[derive(Clone, Debug)]
+struct OutputColumn {
+    name: String,
+    type_id: TypeId,
+    typmod: Typmod,
+    /// Table oid and column number that it comes from unchanged, or zeros.
+    origin: (Oid, i16),
+}
+
+/// A bound query or change.
+struct Bound {
+    node: Node,
+    columns: Vec<OutputColumn>,
+}
+
+/// The state of binding one statement.
+struct Binder<'a> {
+    context: BindContext<'a>,
+    /// Types of `$1`, …; UNKNOWN until a use decides.
+    parameters: Vec<TypeId>,
+    /// The queries around the place that is being bound, outermost first.
+    frames: Vec<Frame>,
+    /// Common tables in sight, innermost last.
+    common_names: Vec<CommonTable>,
+    common: Vec<Option<Node>>,
+    subplans: Vec<Option<SubplanNode>>,
+    slots: usize,
+    memos: usize,
+    relations: BTreeMap<Oid, RelationLockMode>,
+    /// Where untyped literals stand, by the address of their text, so that a literal that its type refuses is shown.
+    literals: BTreeMap<usize, u32>,
+    /// Whether operations on constants are computed at once.
+    folds: bool,
+}
+
+impl<'a> Binder<'a> {
+    fn new(context: BindContext<'a>, parameters: &[TypeId]) -> Binder<'a> {
+        let parameters = parameters.iter().map(|&id| if id == TypeId::NONE { TypeId::UNKNOWN } else { id });
+        Binder {
+            context,
+            parameters: parameters.collect(),
+            frames: Vec::new(),
+            common_names: Vec::new(),
+            common: Vec::new(),
+            subplans: Vec::new(),
+            slots: 0,
+            memos: 0,
+            relations: BTreeMap::new(),
+            literals: BTreeMap::new(),
+            folds: true,
+        }
+    }
+
+    /// Notes that a table is needed, with the strongest lock that any use of it asks for.
+    fn lock(&mut self, table: Oid, mode: RelationLockMode) {
+        let entry = self.relations.entry(table).or_insert(mode);
+        *entry = (*entry).max(mode);
+    }
+
+    fn table_expression(
+        &mut self,
+        table: Option<&Table>,
+        expr: &tree::Expr,
+        target: Option<(TypeId, Typmod)>,
+    ) -> Result<Expr> {
+        let place = if table.is_some() { Place::Check } else { Place::Default };
+        let mut frame = SelectFrame::new(place);
+        if let Some(table) = table {
+            frame.visible.push(scope::Names::of_table(table, &table.name, 0));
+        }
+        self.frames.push(Frame::Select(frame));
+        let bound = self.expr(expr)?;
+        let bound = match target {
+            None => self.condition(bound, "CHECK")?,
+            Some((type_id, typmod)) => {
+                let source = bound.type_id;
+                let coerced = self.coerce(bound, type_id, typmod, CastContext::Assignment)?;
+                coerced.ok_or_else(|| {
+                    let (wanted, actual) = (format_type(type_id, None), source.display_name());
+                    let message =
+                        format!("column is of type {wanted} but default expression is of type {actual}");
+                    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                        .with_hint("You will need to rewrite or cast the expression.")
+                })?
+            }
+        };
+        self.frames.pop();
+        Ok(bound)
+    }
+
+    /// Optimises all parts and puts them together.
+    fn finish(mut self, command: Command, bound: Bound) -> Result<Plan> {
+        if let Some(number) = self.parameters.iter().position(|&id| id == TypeId::UNKNOWN) {
+            let message = format!("could not determine data type of parameter ${}", number + 1);
+            return Err(SqlError::new(SqlState::INDETERMINATE_DATATYPE, message));
+        }
+        let options = self.context.options;
+        let mut slots = self.slots;
+        let root = optimise(bound.node, &mut slots, options);
+        let mut snapshot_min = snapshot_min(&root);
+        let mut subplans = Vec::with_capacity(self.subplans.len());
+        for subplan in self.subplans.drain(..) {
+            let subplan = subplan.expect("a subquery is complete before its statement is");
+            let node = optimise(Arc::unwrap_or_clone(subplan.node), &mut slots, options);
+            snapshot_min = snapshot_min.max(self::snapshot_min(&node));
+            subplans.push(SubplanNode { node, ..subplan });
+        }
+        let mut common = Vec::with_capacity(self.common.len());
+        for node in self.common.drain(..) {
+            let node = optimise(
+                node.expect("a common table is complete before its statement is"),
+                &mut slots,
+                options,
+            );
+            snapshot_min = snapshot_min.max(self::snapshot_min(&node));
+            common.push(node);
+        }
+        let has_rows = command == Command::Select || !bound.columns.is_empty();
+        let catalog = self.context.view.catalog();
+        Ok(Plan {
+            root,
+            subplans,
+            common,
+            slots,
+            memos: self.memos,
+            columns: has_rows.then(|| bound.columns.iter().map(describe).collect()),
+            command,
+            parameters: self.parameters.into(),
+            relations: self.relations.into_iter().collect(),
+            snapshot_min,
+            catalog_version: catalog.version,
+            settings_version: self.context.view.settings.version(),
+        })
+    }
+}
+
+fn describe(column: &OutputColumn) -> ColumnDescription {
+    let (table_oid, column_number) = column.origin;
+    ColumnDescription {
+        name: column.name.as_str().into(),
+        table_oid,
+        column_number,
+        type_id: column.type_id,
+        type_size: column.type_id.info().map_or(-1, |info| info.len),
+        typmod: column.typmod,
+    }
+}
+
+/// The oldest snapshot that the chosen indexes serve.
+fn snapshot_min(node: &Node) -> Lsn {
+    let mut lowest = Lsn::ZERO;
+    node.for_each(&mut |node| {
+        if let Node::Scan(scan) = node
+            && let Some(access) = &scan.access
+        {
+            let valid_from = scan.table.indexes[access.index].valid_from;
+            // An index of this very transaction is chosen only by plans that die with it.
+            if valid_from != Lsn::MAX {
+                lowest = lowest.max(valid_from);
+            }
+        }
+    });
+    lowest
 }

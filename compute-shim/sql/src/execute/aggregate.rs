@@ -44,7 +44,8 @@ pub(super) struct Aggregate {
 impl Aggregate {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Aggregate {
         let Node::Aggregate { keys, calls, .. } = &*plan else { unreachable!("built for aggregates") };
-        let inner = calls.iter().flat_map(|call| call.arguments.iter().chain(&call.order_exprs).chain(&call.filter));
+        let inner =
+            calls.iter().flat_map(|call| call.arguments.iter().chain(&call.order_exprs).chain(&call.filter));
         let evaluation = Evaluation::of(keys.items.iter().chain(inner));
         Aggregate {
             plan,

@@ -71,7 +71,10 @@ impl State {
             subplans: plan
                 .subplans
                 .iter()
-                .map(|subplan| SubplanState { is_correlated: subplan.is_correlated, ..SubplanState::default() })
+                .map(|subplan| SubplanState {
+                    is_correlated: subplan.is_correlated,
+                    ..SubplanState::default()
+                })
                 .collect(),
             common: plan.common.iter().map(|_| CommonState::default()).collect(),
             ..State::default()
@@ -137,7 +140,13 @@ impl SubplanState {
     }
 
     /// `left = ANY` by hash, where both sides hold one type and the compared value is the row's own.
-    pub(crate) fn probe(&mut self, operator: &SqlOperator, left: &Datum, right: &Expr, all: bool) -> Option<Datum> {
+    pub(crate) fn probe(
+        &mut self,
+        operator: &SqlOperator,
+        left: &Datum,
+        right: &Expr,
+        all: bool,
+    ) -> Option<Datum> {
         let plain = matches!(right.kind, crate::expression::Kind::Column(0));
         let hashable = operator.name == "=" && operator.left == Some(operator.right);
         if all || !plain || !hashable || self.values.len() < PROBE_VALUES_MIN {
@@ -161,9 +170,9 @@ impl SubplanState {
         if found {
             return Some(Datum::Bool(true));
         }
-        let unknown = lookup.get(&hash_of(type_id, &Datum::Null)).is_some_and(|places| {
-            places.iter().any(|&at| values[at].is_null())
-        });
+        let unknown = lookup
+            .get(&hash_of(type_id, &Datum::Null))
+            .is_some_and(|places| places.iter().any(|&at| values[at].is_null()));
         Some(if unknown { Datum::Null } else { Datum::Bool(false) })
     }
 }

@@ -99,7 +99,9 @@ impl Operator for Insert {
                     }
                     self.phase = if conflict.is_some() { Phase::Probe(0) } else { Phase::Write };
                 }
-                Phase::Probe(nth) => self.probe(table, conflict.as_ref().expect("set above"), nth, context)?,
+                Phase::Probe(nth) => {
+                    self.probe(table, conflict.as_ref().expect("set above"), nth, context)?
+                }
                 Phase::Write => self.write(table, conflict.as_ref(), context)?,
                 Phase::Update => {
                     let update = self.update.as_mut().expect("set by the probe");
@@ -152,9 +154,8 @@ impl Insert {
             }
             Inserted::Conflict(at) => {
                 let index = &table.indexes[at];
-                let arbiter = conflict.is_some_and(|conflict| {
-                    conflict.arbiters.is_empty() || conflict.arbiters.contains(&at)
-                });
+                let arbiter = conflict
+                    .is_some_and(|conflict| conflict.arbiters.is_empty() || conflict.arbiters.contains(&at));
                 if arbiter && index.is_primary() {
                     self.phase = Phase::Probe(0);
                     return Ok(());
@@ -170,7 +171,13 @@ impl Insert {
     }
 
     /// Looks for a live row with the arbiter's key; goes on to the next arbiter, to the write, or to the update.
-    fn probe(&mut self, table: &Arc<Table>, conflict: &Conflict, nth: usize, context: &mut Context<'_>) -> Step<()> {
+    fn probe(
+        &mut self,
+        table: &Arc<Table>,
+        conflict: &Conflict,
+        nth: usize,
+        context: &mut Context<'_>,
+    ) -> Step<()> {
         let arbiters: Vec<&Index> = match conflict.arbiters.is_empty() {
             true => table.indexes.iter().filter(|index| index.unique).collect(),
             false => conflict.arbiters.iter().map(|&at| &table.indexes[at]).collect(),

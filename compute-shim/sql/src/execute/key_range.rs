@@ -114,7 +114,12 @@ fn is_empty(lower: &Bound<Vec<u8>>, upper: &Bound<Vec<u8>>) -> bool {
 
 type Edge = Option<Bound<Vec<u8>>>;
 
-fn first_key(bound: Option<&(KeyValue, bool)>, column: KeyColumn, prefix: &[u8], context: &mut Context<'_>) -> Step<Edge> {
+fn first_key(
+    bound: Option<&(KeyValue, bool)>,
+    column: KeyColumn,
+    prefix: &[u8],
+    context: &mut Context<'_>,
+) -> Step<Edge> {
     let mut key = prefix.to_vec();
     let Some((value, inclusive)) = bound else {
         key.push(TAG_VALUE);
@@ -134,7 +139,12 @@ fn first_key(bound: Option<&(KeyValue, bool)>, column: KeyColumn, prefix: &[u8],
     }
 }
 
-fn last_key(bound: Option<&(KeyValue, bool)>, column: KeyColumn, prefix: &[u8], context: &mut Context<'_>) -> Step<Edge> {
+fn last_key(
+    bound: Option<&(KeyValue, bool)>,
+    column: KeyColumn,
+    prefix: &[u8],
+    context: &mut Context<'_>,
+) -> Step<Edge> {
     let mut key = prefix.to_vec();
     let Some((value, inclusive)) = bound else {
         key.push(TAG_ABOVE_VALUES);

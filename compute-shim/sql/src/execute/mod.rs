@@ -54,8 +54,12 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::Filter { input, .. } => Box::new(relation::Filter::new(plan.clone(), build(input))),
         Node::Project { input, .. } => Box::new(relation::Project::new(plan.clone(), build(input))),
         Node::ProjectSet { input, .. } => Box::new(relation::ProjectSet::new(plan.clone(), build(input))),
-        Node::NestedLoop { left, right, .. } => Box::new(join::NestedLoop::new(plan.clone(), build(left), build(right))),
-        Node::HashJoin { left, right, .. } => Box::new(join::HashJoin::new(plan.clone(), build(left), build(right))),
+        Node::NestedLoop { left, right, .. } => {
+            Box::new(join::NestedLoop::new(plan.clone(), build(left), build(right)))
+        }
+        Node::HashJoin { left, right, .. } => {
+            Box::new(join::HashJoin::new(plan.clone(), build(left), build(right)))
+        }
         Node::Materialize { input } => Box::new(relation::Materialize::new(build(input))),
         Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), build(input))),
         Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), build(input))),

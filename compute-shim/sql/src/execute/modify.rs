@@ -241,7 +241,11 @@ impl RowUpdate {
                 }
                 Phase::OldEntry(at) => {
                     if at == self.table.indexes.len() {
-                        return Ok(Some(if is_delete { self.old().to_vec() } else { std::mem::take(&mut self.new) }));
+                        return Ok(Some(if is_delete {
+                            self.old().to_vec()
+                        } else {
+                            std::mem::take(&mut self.new)
+                        }));
                     }
                     self.phase = match self.old_entry(context, at, is_delete)? {
                         true => Phase::NewEntry(at),
@@ -346,7 +350,8 @@ impl RowUpdate {
             Ok(()) => Ok(()),
             Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
                 let schema = context.view.catalog().schema_name(self.table.schema);
-                Err(duplicate_key(&self.table, schema, &self.table.indexes[0], &self.new, &context.env).into())
+                Err(duplicate_key(&self.table, schema, &self.table.indexes[0], &self.new, &context.env)
+                    .into())
             }
             Err(stop) => Err(stop.into()),
         }

@@ -32,7 +32,13 @@ pub(crate) fn primary_key(table: &Table, row: &[Datum], out: &mut Vec<u8>) -> Re
 }
 
 /// 23505 as PostgreSQL words it.
-pub(super) fn duplicate_key(table: &Table, schema: &str, index: &Index, row: &[Datum], env: &EvalEnv<'_>) -> SqlError {
+pub(super) fn duplicate_key(
+    table: &Table,
+    schema: &str,
+    index: &Index,
+    row: &[Datum],
+    env: &EvalEnv<'_>,
+) -> SqlError {
     let (mut names, mut values) = (Vec::new(), Vec::new());
     for column in &index.columns {
         let definition = &table.columns[column.column];
@@ -165,8 +171,15 @@ impl RowWriter {
                     if !index.is_primary() {
                         self.entry.clear();
                         let has_null = index_key(index, row, &mut self.entry)?;
-                        let fresh =
-                            insert_entry(engine, transaction, table, index, &self.entry, has_null, &self.key)?;
+                        let fresh = insert_entry(
+                            engine,
+                            transaction,
+                            table,
+                            index,
+                            &self.entry,
+                            has_null,
+                            &self.key,
+                        )?;
                         if !fresh {
                             self.phase = Phase::Key;
                             return Ok(Inserted::Conflict(at));

@@ -114,7 +114,9 @@ impl TableScan {
                 Some(KeyRange::Point(key)) => {
                     let found =
                         context.engine.get(context.transaction, scan.table.tree, key, &mut self.stored)?;
-                    let Some(KeyRange::Point(key)) = self.ranges.pop_front() else { unreachable!("seen above") };
+                    let Some(KeyRange::Point(key)) = self.ranges.pop_front() else {
+                        unreachable!("seen above")
+                    };
                     if found {
                         self.stored.key = key;
                         self.phase = Phase::Filter;
@@ -124,7 +126,8 @@ impl TableScan {
                 Some(KeyRange::Between(lower, upper)) => {
                     let tree = index.unwrap_or(scan.table.tree);
                     let direction = if scan.backward { Direction::Backward } else { Direction::Forward };
-                    let (lower, upper) = (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+                    let (lower, upper) =
+                        (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
                     self.cursor = Some(Cursor::new(tree, lower, upper, direction));
                     self.ranges.pop_front();
                 }

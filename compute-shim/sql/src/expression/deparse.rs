@@ -63,7 +63,8 @@ impl Printer<'_> {
                     Kind::Column(_) | Kind::Constant(_) if *is_written => format!("({})", self.expr(operand)),
                     _ => self.expr(operand),
                 };
-                let visible = *is_written || coercion.target().category() == hexalog_sql_types::types::TypeCategory::String;
+                let visible = *is_written
+                    || coercion.target().category() == hexalog_sql_types::types::TypeCategory::String;
                 match visible {
                     true => format!("{operand}::{}", format_type(expr.type_id, Some(expr.typmod))),
                     false => operand,
@@ -109,7 +110,9 @@ impl Printer<'_> {
                 }
                 for (condition, result) in branches {
                     let condition = match (&condition.kind, operand.is_some()) {
-                        (Kind::Operator { operands, .. }, true) if operands.len() == 2 => self.expr(&operands[1]),
+                        (Kind::Operator { operands, .. }, true) if operands.len() == 2 => {
+                            self.expr(&operands[1])
+                        }
                         _ => self.expr(condition),
                     };
                     out.push_str(&format!(" WHEN {condition} THEN {}", self.expr(result)));
@@ -131,7 +134,8 @@ impl Printer<'_> {
             }
             Kind::Array { items, .. } => format!("ARRAY[{}]", self.list(items)),
             Kind::Subscript { operand, subscripts } => {
-                let subscripts: String = subscripts.iter().map(|item| format!("[{}]", self.expr(item))).collect();
+                let subscripts: String =
+                    subscripts.iter().map(|item| format!("[{}]", self.expr(item))).collect();
                 format!("({}){subscripts}", self.expr(operand))
             }
             Kind::Row(items) => format!("ROW({})", self.list(items)),

@@ -36,33 +36,80 @@ pub(crate) enum Kind {
     Parameter(usize),
     /// A value that an operator further out has set.
     Slot(usize),
-    Operator { operator: &'static Operator, operands: Box<[Expr]> },
-    Function { function: &'static Function, arguments: Box<[Expr]> },
+    Operator {
+        operator: &'static Operator,
+        operands: Box<[Expr]>,
+    },
+    Function {
+        function: &'static Function,
+        arguments: Box<[Expr]>,
+    },
     /// A function that asks the catalog or the session. One with effects keeps its result in a memo, so that an
     /// evaluation that is repeated after a wait does not repeat the effect.
-    Host { function: &'static HostFunction, arguments: Box<[Expr]>, memo: Option<usize> },
+    Host {
+        function: &'static HostFunction,
+        arguments: Box<[Expr]>,
+        memo: Option<usize>,
+    },
     /// `is_written`: the cast stood in the statement, so it is shown again.
-    Coerce { coercion: Box<Coercion>, operand: Box<Expr>, is_written: bool },
+    Coerce {
+        coercion: Box<Coercion>,
+        operand: Box<Expr>,
+        is_written: bool,
+    },
     And(Box<[Expr]>),
     Or(Box<[Expr]>),
     Not(Box<Expr>),
-    IsNull { operand: Box<Expr>, negated: bool },
+    IsNull {
+        operand: Box<Expr>,
+        negated: bool,
+    },
     /// IS TRUE, IS FALSE, IS UNKNOWN (`None`).
-    IsBool { operand: Box<Expr>, value: Option<bool>, negated: bool },
-    IsDistinct { sides: Box<[Expr; 2]>, negated: bool },
+    IsBool {
+        operand: Box<Expr>,
+        value: Option<bool>,
+        negated: bool,
+    },
+    IsDistinct {
+        sides: Box<[Expr; 2]>,
+        negated: bool,
+    },
     /// With an operand, conditions refer to its value as `CaseValue`.
-    Case { operand: Option<Box<Expr>>, branches: Box<[(Expr, Expr)]>, otherwise: Box<Expr> },
+    Case {
+        operand: Option<Box<Expr>>,
+        branches: Box<[(Expr, Expr)]>,
+        otherwise: Box<Expr>,
+    },
     CaseValue,
     Coalesce(Box<[Expr]>),
     /// GREATEST or LEAST.
-    Extreme { items: Box<[Expr]>, greatest: bool },
+    Extreme {
+        items: Box<[Expr]>,
+        greatest: bool,
+    },
     /// NULLIF: the first operand unless the operator says that both are equal.
-    NullIf { operator: &'static Operator, first: Box<Expr>, comparison: Box<[Expr; 2]> },
+    NullIf {
+        operator: &'static Operator,
+        first: Box<Expr>,
+        comparison: Box<[Expr; 2]>,
+    },
     /// `left operator ANY (array)` or ALL.
-    AnyAll { operator: &'static Operator, left: Box<Expr>, array: Box<Expr>, all: bool },
+    AnyAll {
+        operator: &'static Operator,
+        left: Box<Expr>,
+        array: Box<Expr>,
+        all: bool,
+    },
     /// ARRAY[…]; `nested` elements are arrays of one dimension less.
-    Array { element: TypeId, items: Box<[Expr]>, nested: bool },
-    Subscript { operand: Box<Expr>, subscripts: Box<[Expr]> },
+    Array {
+        element: TypeId,
+        items: Box<[Expr]>,
+        nested: bool,
+    },
+    Subscript {
+        operand: Box<Expr>,
+        subscripts: Box<[Expr]>,
+    },
     Row(Box<[Expr]>),
     Subplan(Box<Subplan>),
     /// While a query is bound: the n-th aggregate of its level.
@@ -90,7 +137,12 @@ pub(crate) enum SubplanForm {
     /// ARRAY(SELECT …) of this element type.
     Array(TypeId),
     /// `left operator ANY (SELECT …)` or ALL; the row's value is compared after `right`, which sees it as column 0.
-    AnyAll { operator: &'static Operator, left: Expr, right: Expr, all: bool },
+    AnyAll {
+        operator: &'static Operator,
+        left: Expr,
+        right: Expr,
+        all: bool,
+    },
 }
 
 impl Expr {

@@ -169,17 +169,15 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         }
         (Kind::IsNull { negated: a, .. }, Kind::IsNull { negated: b, .. })
         | (Kind::IsDistinct { negated: a, .. }, Kind::IsDistinct { negated: b, .. }) => a == b,
-        (
-            Kind::IsBool { value: a, negated: x, .. },
-            Kind::IsBool { value: b, negated: y, .. },
-        ) => a == b && x == y,
+        (Kind::IsBool { value: a, negated: x, .. }, Kind::IsBool { value: b, negated: y, .. }) => {
+            a == b && x == y
+        }
         (Kind::Case { operand: a, .. }, Kind::Case { operand: b, .. }) => a.is_some() == b.is_some(),
         (Kind::Extreme { greatest: a, .. }, Kind::Extreme { greatest: b, .. }) => a == b,
         (Kind::NullIf { operator: a, .. }, Kind::NullIf { operator: b, .. }) => a.oid == b.oid,
-        (
-            Kind::AnyAll { operator: a, all: x, .. },
-            Kind::AnyAll { operator: b, all: y, .. },
-        ) => a.oid == b.oid && x == y,
+        (Kind::AnyAll { operator: a, all: x, .. }, Kind::AnyAll { operator: b, all: y, .. }) => {
+            a.oid == b.oid && x == y
+        }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
         (Kind::And(_), Kind::And(_))
         | (Kind::Or(_), Kind::Or(_))

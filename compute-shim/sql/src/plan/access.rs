@@ -112,7 +112,8 @@ fn any_of<'a>(condition: &'a Expr, table: &crate::catalog::object::Table) -> Opt
     let Kind::Column(column) = left.kind else { return None };
     let column_type = table.columns.get(column)?.type_id;
     let element = array.type_id.array_element()?;
-    (operator.name == "=" && is_known(array) && is_compatible(column_type, element)).then_some((column, array))
+    (operator.name == "=" && is_known(array) && is_compatible(column_type, element))
+        .then_some((column, array))
 }
 
 /// An access with its worth and the conditions that it takes over.
@@ -124,14 +125,15 @@ struct Candidate {
 
 fn candidate(scan: &Scan, at: usize, conditions: &[Expr]) -> Option<Candidate> {
     let index = &scan.table.indexes[at];
-    let bounds: Vec<Option<Bound<'_>>> = conditions.iter().map(|condition| bound(condition, &scan.table)).collect();
+    let bounds: Vec<Option<Bound<'_>>> =
+        conditions.iter().map(|condition| bound(condition, &scan.table)).collect();
     let mut access = IndexAccess { index: at, equal: Vec::new(), any: None, lower: None, upper: None };
     let mut used = Vec::new();
     for column in &index.columns {
         let equal = bounds.iter().position(|bound| {
-            bound.as_ref().is_some_and(|bound| {
-                bound.column == column.column && bound.comparison == Comparison::Equal
-            })
+            bound
+                .as_ref()
+                .is_some_and(|bound| bound.column == column.column && bound.comparison == Comparison::Equal)
         });
         match equal {
             Some(condition) => {

@@ -26,22 +26,36 @@ fn estimate(node: &Node) -> u64 {
             None if scan.filter.is_some() => 2_000,
             None => 20_000,
         },
-        Node::System { filter, .. } => if filter.is_some() { 10 } else { 200 },
+        Node::System { filter, .. } => {
+            if filter.is_some() {
+                10
+            } else {
+                200
+            }
+        }
         Node::Function { .. } => 100,
         Node::Filter { input, .. } => (estimate(input) / 5).max(1),
-        Node::Limit { input, limit, .. } => match limit.as_ref().and_then(Expr::as_constant).and_then(|limit| limit.as_i64()) {
-            Some(limit) => estimate(input).min(limit.unsigned_abs()),
-            None => estimate(input),
-        },
-        Node::Aggregate { input, keys, .. } => if keys.items.is_empty() { 1 } else { (estimate(input) / 10).max(1) },
+        Node::Limit { input, limit, .. } => {
+            match limit.as_ref().and_then(Expr::as_constant).and_then(|limit| limit.as_i64()) {
+                Some(limit) => estimate(input).min(limit.unsigned_abs()),
+                None => estimate(input),
+            }
+        }
+        Node::Aggregate { input, keys, .. } => {
+            if keys.items.is_empty() {
+                1
+            } else {
+                (estimate(input) / 10).max(1)
+            }
+        }
         Node::Project { input, .. }
         | Node::Materialize { input }
         | Node::Sort { input, .. }
         | Node::Distinct { input, .. }
         | Node::ProjectSet { input, .. } => estimate(input),
-        Node::Join { left, right, .. } | Node::NestedLoop { left, right, .. } | Node::HashJoin { left, right, .. } => {
-            estimate(left).max(estimate(right))
-        }
+        Node::Join { left, right, .. }
+        | Node::NestedLoop { left, right, .. }
+        | Node::HashJoin { left, right, .. } => estimate(left).max(estimate(right)),
         Node::Append { inputs } => inputs.iter().map(|input| estimate(input)).sum(),
         Node::SetOperation { left, .. } => estimate(left),
         Node::Common { .. } => 100,

@@ -177,35 +177,124 @@ pub(crate) struct RowCheck {
 pub(crate) enum Node {
     /// One row without columns.
     Nothing,
-    Values { rows: Vec<Exprs>, width: usize },
+    Values {
+        rows: Vec<Exprs>,
+        width: usize,
+    },
     Scan(Scan),
-    System { table: &'static SystemTable, name: String, filter: Option<Predicate> },
+    System {
+        table: &'static SystemTable,
+        name: String,
+        filter: Option<Predicate>,
+    },
     /// A set-returning function in FROM; with ordinality a last column counts.
-    Function { function: &'static TableFunction, arguments: Exprs, result: TypeId, ordinality: bool, width: usize },
-    Filter { input: Arc<Node>, predicate: Predicate },
-    Project { input: Arc<Node>, exprs: Exprs },
+    Function {
+        function: &'static TableFunction,
+        arguments: Exprs,
+        result: TypeId,
+        ordinality: bool,
+        width: usize,
+    },
+    Filter {
+        input: Arc<Node>,
+        predicate: Predicate,
+    },
+    Project {
+        input: Arc<Node>,
+        exprs: Exprs,
+    },
     /// Set-returning functions of a select list: their columns are appended to the input's.
-    ProjectSet { input: Arc<Node>, functions: Vec<(&'static TableFunction, Exprs, TypeId)> },
+    ProjectSet {
+        input: Arc<Node>,
+        functions: Vec<(&'static TableFunction, Exprs, TypeId)>,
+    },
     /// A join as the binder makes it; `join.rs` turns it into one of the two below.
-    Join { join: JoinType, left: Arc<Node>, right: Arc<Node>, correlation: Vec<(usize, Expr)>, conditions: Vec<Expr> },
+    Join {
+        join: JoinType,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        correlation: Vec<(usize, Expr)>,
+        conditions: Vec<Expr>,
+    },
     /// The right side is run anew for each left row, after the slots were set.
-    NestedLoop { join: JoinType, left: Arc<Node>, right: Arc<Node>, correlation: Vec<(usize, Expr)>, condition: Option<Predicate> },
-    HashJoin { join: JoinType, left: Arc<Node>, right: Arc<Node>, left_keys: Exprs, right_keys: Exprs, condition: Option<Predicate> },
+    NestedLoop {
+        join: JoinType,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        correlation: Vec<(usize, Expr)>,
+        condition: Option<Predicate>,
+    },
+    HashJoin {
+        join: JoinType,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        left_keys: Exprs,
+        right_keys: Exprs,
+        condition: Option<Predicate>,
+    },
     /// Keeps the rows for the next run.
-    Materialize { input: Arc<Node> },
+    Materialize {
+        input: Arc<Node>,
+    },
     /// Output: keys, then aggregates.
-    Aggregate { input: Arc<Node>, keys: Exprs, calls: Vec<AggregateCall> },
-    Sort { input: Arc<Node>, keys: Vec<SortKey> },
+    Aggregate {
+        input: Arc<Node>,
+        keys: Exprs,
+        calls: Vec<AggregateCall>,
+    },
+    Sort {
+        input: Arc<Node>,
+        keys: Vec<SortKey>,
+    },
     /// One row of each group of equal columns (all columns if `None`), the first that comes.
-    Distinct { input: Arc<Node>, columns: Option<Vec<usize>>, types: Vec<TypeId> },
-    Limit { input: Arc<Node>, limit: Option<Expr>, offset: Option<Expr> },
-    Append { inputs: Vec<Arc<Node>> },
-    SetOperation { op: SetOperator, all: bool, left: Arc<Node>, right: Arc<Node>, types: Vec<TypeId> },
-    Common { id: usize, name: String, width: usize },
-    Insert { table: Arc<Table>, source: Arc<Node>, checks: Vec<RowCheck>, conflict: Option<Conflict>, returning: Option<Exprs> },
+    Distinct {
+        input: Arc<Node>,
+        columns: Option<Vec<usize>>,
+        types: Vec<TypeId>,
+    },
+    Limit {
+        input: Arc<Node>,
+        limit: Option<Expr>,
+        offset: Option<Expr>,
+    },
+    Append {
+        inputs: Vec<Arc<Node>>,
+    },
+    SetOperation {
+        op: SetOperator,
+        all: bool,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        types: Vec<TypeId>,
+    },
+    Common {
+        id: usize,
+        name: String,
+        width: usize,
+    },
+    Insert {
+        table: Arc<Table>,
+        source: Arc<Node>,
+        checks: Vec<RowCheck>,
+        conflict: Option<Conflict>,
+        returning: Option<Exprs>,
+    },
     /// The input's row: the table's columns, the row's identity, whatever else was joined.
-    Update { table: Arc<Table>, input: Arc<Node>, columns: Vec<usize>, values: Exprs, recheck: Option<Predicate>, checks: Vec<RowCheck>, returning: Option<Exprs> },
-    Delete { table: Arc<Table>, input: Arc<Node>, recheck: Option<Predicate>, returning: Option<Exprs> },
+    Update {
+        table: Arc<Table>,
+        input: Arc<Node>,
+        columns: Vec<usize>,
+        values: Exprs,
+        recheck: Option<Predicate>,
+        checks: Vec<RowCheck>,
+        returning: Option<Exprs>,
+    },
+    Delete {
+        table: Arc<Table>,
+        input: Arc<Node>,
+        recheck: Option<Predicate>,
+        returning: Option<Exprs>,
+    },
 }
 
 impl Node {
@@ -232,9 +321,49 @@ impl Node {
             Node::Aggregate { keys, calls, .. } => keys.items.len() + calls.len(),
             Node::Append { inputs } => inputs.first().map_or(0, |input| input.width()),
             Node::SetOperation { left, .. } => left.width(),
-            Node::Insert { returning, .. } | Node::Update { returning, .. } | Node::Delete { returning, .. } => {
+            Node::Insert { returning, .. }
+            | Node::Update { returning, .. }
+            | Node::Delete { returning, .. } => {
                 returning.as_ref().map_or(0, |returning| returning.items.len())
             }
+        }
+    }
+}
+
+impl Node {
+    /// The nodes directly below.
+    pub(crate) fn inputs(&self) -> Vec<&Arc<Node>> {
+        match self {
+            Node::Nothing
+            | Node::Values { .. }
+            | Node::Scan(_)
+            | Node::System { .. }
+            | Node::Function { .. }
+            | Node::Common { .. } => Vec::new(),
+            Node::Filter { input, .. }
+            | Node::Project { input, .. }
+            | Node::ProjectSet { input, .. }
+            | Node::Materialize { input }
+            | Node::Aggregate { input, .. }
+            | Node::Sort { input, .. }
+            | Node::Distinct { input, .. }
+            | Node::Limit { input, .. }
+            | Node::Update { input, .. }
+            | Node::Delete { input, .. } => vec![input],
+            Node::Insert { source, .. } => vec![source],
+            Node::Join { left, right, .. }
+            | Node::NestedLoop { left, right, .. }
+            | Node::HashJoin { left, right, .. }
+            | Node::SetOperation { left, right, .. } => vec![left, right],
+            Node::Append { inputs } => inputs.iter().collect(),
+        }
+    }
+
+    /// Visits a node and all below it.
+    pub(crate) fn for_each<'n>(&'n self, visit: &mut impl FnMut(&'n Node)) {
+        visit(self);
+        for input in self.inputs() {
+            input.for_each(visit);
         }
     }
 }

@@ -78,9 +78,11 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
             filtered(Node::Project { input, exprs }, above)
         }
         Node::Append { inputs } => {
-            let movable = conditions.iter().all(|condition| !is_volatile(condition) && !has_subplan(condition));
+            let movable =
+                conditions.iter().all(|condition| !is_volatile(condition) && !has_subplan(condition));
             let (below, above) = if movable { (conditions, Vec::new()) } else { (Vec::new(), conditions) };
-            let inputs = inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
+            let inputs =
+                inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
             filtered(Node::Append { inputs }, above)
         }
         other => filtered(descend(other), conditions),
@@ -214,11 +216,15 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
         Node::ProjectSet { input, functions } => {
             let width = input.width();
             let mut below: Needed = needed.iter().copied().filter(|&column| column < width).collect();
-            functions.iter().flat_map(|(_, arguments, _)| &arguments.items).for_each(|expr| add(&mut below, expr));
+            functions
+                .iter()
+                .flat_map(|(_, arguments, _)| &arguments.items)
+                .for_each(|expr| add(&mut below, expr));
             Node::ProjectSet { input: prune_arc(input, &below), functions }
         }
         Node::NestedLoop { join, left, right, correlation, condition } => {
-            let (mut to_left, to_right) = split(needed, left.width(), condition.iter().map(|item| &item.expr));
+            let (mut to_left, to_right) =
+                split(needed, left.width(), condition.iter().map(|item| &item.expr));
             correlation.iter().for_each(|(_, source)| add(&mut to_left, source));
             let (left, right) = (prune_arc(left, &to_left), prune_arc(right, &to_right));
             Node::NestedLoop { join, left, right, correlation, condition }
@@ -235,7 +241,11 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
             let mut below = Needed::new();
             keys.items.iter().for_each(|key| add(&mut below, key));
             for call in &calls {
-                call.arguments.iter().chain(&call.order_exprs).chain(&call.filter).for_each(|expr| add(&mut below, expr));
+                call.arguments
+                    .iter()
+                    .chain(&call.order_exprs)
+                    .chain(&call.filter)
+                    .for_each(|expr| add(&mut below, expr));
             }
             Node::Aggregate { input: prune_arc(input, &below), keys, calls }
         }
@@ -244,7 +254,9 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
             below.extend(keys.iter().map(|key| key.column));
             Node::Sort { input: prune_arc(input, &below), keys }
         }
-        Node::Limit { input, limit, offset } => Node::Limit { input: prune_arc(input, needed), limit, offset },
+        Node::Limit { input, limit, offset } => {
+            Node::Limit { input: prune_arc(input, needed), limit, offset }
+        }
         Node::Materialize { input } => Node::Materialize { input: prune_arc(input, needed) },
         other => prune_whole(other),
     }
@@ -275,7 +287,11 @@ fn prune_whole(node: Node) -> Node {
     }
 }
 
-fn split<'a>(needed: &Needed, boundary: usize, conditions: impl Iterator<Item = &'a Expr>) -> (Needed, Needed) {
+fn split<'a>(
+    needed: &Needed,
+    boundary: usize,
+    conditions: impl Iterator<Item = &'a Expr>,
+) -> (Needed, Needed) {
     let mut all = needed.clone();
     conditions.for_each(|condition| add(&mut all, condition));
     let right = all.split_off(&boundary).into_iter().map(|column| column - boundary).collect();

@@ -1,0 +1,452 @@
+//! Function calls: scalar functions, aggregates, set-returning functions, and the forms that only look like calls.
+//!
+//! Owns the choice among everything that bears a name. The tables are those of `sql-types` (pure functions,
+//! aggregates) and of [`crate::function`].
+
+use super::{Binder, type_of};
+use crate::expression::{Expr, Kind, same};
+use crate::function::{HostFunction, TableFunction, host_by_name, table_by_name};
+use crate::parse::at;
+use crate::parse::tree::{self, FunctionCall};
+use crate::plan::{AggregateCall, SortKey};
+use hexalog_sql_types::aggregate::Aggregate;
+use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::{Function, Volatility};
+use hexalog_sql_types::resolve::{self, ResolvedCall, Signature};
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod, aggregate, function};
+
+/// A call of a set-returning function in a select list.
+#[derive(Clone, Debug)]
+pub(super) struct SetCall {
+    pub function: &'static TableFunction,
+    pub arguments: Vec<Expr>,
+    pub result: TypeId,
+}
+
+/// Anything that can be called.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Callable {
+    Pure(&'static Function),
+    Host(&'static HostFunction),
+    Aggregate(&'static Aggregate),
+    Table(&'static TableFunction),
+}
+
+impl Signature for Callable {
+    fn arguments(&self) -> &[TypeId] {
+        match self {
+            Callable::Pure(function) => function.arguments,
+            Callable::Host(function) => function.arguments,
+            Callable::Aggregate(function) => function.arguments,
+            Callable::Table(function) => function.arguments,
+        }
+    }
+
+    fn result(&self) -> TypeId {
+        match self {
+            Callable::Pure(function) => function.result,
+            Callable::Host(function) => function.result,
+            Callable::Aggregate(function) => function.result,
+            Callable::Table(function) => function.result,
+        }
+    }
+
+    fn variadic(&self) -> Option<TypeId> {
+        match self {
+            Callable::Pure(function) => function.variadic,
+            Callable::Host(function) => function.variadic,
+            Callable::Aggregate(_) => None,
+            Callable::Table(function) => function.variadic,
+        }
+    }
+
+    fn defaults(&self) -> usize {
+        match self {
+            Callable::Pure(function) => function.defaults,
+            Callable::Host(function) => function.defaults,
+            Callable::Aggregate(_) => 0,
+            Callable::Table(function) => function.defaults,
+        }
+    }
+
+    fn prints_arguments(&self) -> bool {
+        matches!(self, Callable::Pure(function) if function.prints_arguments())
+    }
+}
+
+/// Everything of one name.
+fn callables(name: &str) -> Vec<Callable> {
+    let mut all: Vec<Callable> = function::by_name(name).iter().map(Callable::Pure).collect();
+    all.extend(host_by_name(name).into_iter().map(Callable::Host));
+    all.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
+    all.extend(table_by_name(name).into_iter().map(Callable::Table));
+    all
+}
+
+impl Binder<'_> {
+    /// A call as written.
+    pub(super) fn call(&mut self, call: &FunctionCall) -> Result<Expr> {
+        let name = call.name.last();
+        if call.name.parts.len() == 1
+            && let Some(special) = self.special_form(name, call)?
+        {
+            return Ok(special);
+        }
+        self.check_schema(call)?;
+        let candidates = callables(name);
+        let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
+        if call.star && !has_aggregate {
+            let message = format!("{name}(*) specified, but {name} is not an aggregate function");
+            return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), call.name.position));
+        }
+        if has_aggregate {
+            return self.aggregate_call(call, &candidates);
+        }
+        if let Some(what) = aggregate_clause(call) {
+            let message = format!("{what} specified, but {name} is not an aggregate function");
+            return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), call.name.position));
+        }
+        let arguments = self.exprs(&call.arguments)?;
+        self.resolve_call(name, &candidates, arguments, call.variadic, call.name.position)
+    }
+
+    /// A call that the grammar itself makes.
+    pub(super) fn call_by_name(&mut self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
+        self.resolve_call(name, &callables(name), arguments, false, 0)
+    }
+
+    fn check_schema(&self, call: &FunctionCall) -> Result<()> {
+        match call.name.qualifier() {
+            None | Some("pg_catalog") => Ok(()),
+            Some(schema) => {
+                let exists = self.context.view.catalog().schema_by_name(schema).is_some();
+                let error = if exists {
+                    let message = format!("function {}() does not exist", call.name);
+                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+                } else {
+                    let message = format!("schema \"{schema}\" does not exist");
+                    SqlError::new(SqlState::INVALID_SCHEMA_NAME, message)
+                };
+                Err(at(error, call.name.position))
+            }
+        }
+    }
+
+    fn resolve_call(
+        &mut self,
+        name: &str,
+        candidates: &[Callable],
+        arguments: Vec<Expr>,
+        variadic: bool,
+        position: u32,
+    ) -> Result<Expr> {
+        let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
+        let resolved = match resolve::function(name, candidates, &types, variadic) {
+            Ok(resolved) => resolved,
+            Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
+                return match self.cast_call(name, &arguments[0])? {
+                    Some(cast) => Ok(cast),
+                    None => Err(at(error, position)),
+                };
+            }
+            Err(error) => return Err(at(error, position)),
+        };
+        let arguments = self.call_arguments(&resolved, arguments)?;
+        let kind = match candidates[resolved.candidate] {
+            Callable::Pure(function) => {
+                if function.is_unsupported() {
+                    return Err(at(SqlError::unsupported(format!("function {name}")), position));
+                }
+                Kind::Function { function, arguments: arguments.into() }
+            }
+            Callable::Host(function) => {
+                let memo = function.is_once.then(|| {
+                    self.memos += 1;
+                    self.memos - 1
+                });
+                Kind::Host { function, arguments: arguments.into(), memo }
+            }
+            Callable::Table(function) => {
+                return self.set_call(SetCall { function, arguments, result: resolved.result }, position);
+            }
+            Callable::Aggregate(_) => unreachable!("aggregates are called by aggregate_call"),
+        };
+        Ok(self.fold(Expr::new(kind, resolved.result)))
+    }
+
+    /// `t(x)`, where t is a type: a cast.
+    fn cast_call(&mut self, name: &str, argument: &Expr) -> Result<Option<Expr>> {
+        let written =
+            tree::TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false };
+        match type_of(&written) {
+            Ok((target, _)) => {
+                self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Brings arguments to the types that resolution chose.
+    pub(super) fn call_arguments(
+        &mut self,
+        resolved: &ResolvedCall,
+        arguments: Vec<Expr>,
+    ) -> Result<Vec<Expr>> {
+        let mut coerced = Vec::with_capacity(arguments.len());
+        for (argument, &target) in arguments.into_iter().zip(&resolved.arguments) {
+            coerced.push(self.coerce_implicit(argument, target)?);
+        }
+        let Some(from) = resolved.gather_from else { return Ok(coerced) };
+        let gathered = coerced.split_off(from);
+        let element = resolved.arguments[from];
+        coerced.push(self.array_from(gathered, element)?);
+        Ok(coerced)
+    }
+
+    fn set_call(&mut self, call: SetCall, position: u32) -> Result<Expr> {
+        let place = self.place();
+        let frame = self.select_frame();
+        if !place.takes_sets() || frame.is_in_aggregate {
+            let message = format!("set-returning functions are not allowed in {}", place.words());
+            return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), position));
+        }
+        if !call.function.columns.is_empty() {
+            let what = format!("{} with its several columns in a select list", call.function.name);
+            return Err(at(SqlError::unsupported(what), position));
+        }
+        let result = call.result;
+        frame.sets.push(call);
+        Ok(Expr::new(Kind::SetReturning(frame.sets.len() - 1), result))
+    }
+
+    /// A set-returning function in FROM, if the name is one; otherwise the scalar expression.
+    pub(super) fn call_in_from(&mut self, call: &FunctionCall) -> Result<FromCall> {
+        self.check_schema(call)?;
+        let name = call.name.last();
+        let tables: Vec<Callable> = table_by_name(name).into_iter().map(Callable::Table).collect();
+        if tables.is_empty() {
+            return self.call(call).map(FromCall::Scalar);
+        }
+        let arguments = self.exprs(&call.arguments)?;
+        let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
+        let resolved = resolve::function(name, &tables, &types, call.variadic)
+            .map_err(|error| at(error, call.name.position))?;
+        let arguments = self.call_arguments(&resolved, arguments)?;
+        let Callable::Table(function) = tables[resolved.candidate] else {
+            unreachable!("only such were offered")
+        };
+        Ok(FromCall::Set(SetCall { function, arguments, result: resolved.result }))
+    }
+
+    fn aggregate_call(&mut self, call: &FunctionCall, candidates: &[Callable]) -> Result<Expr> {
+        let (name, position) = (call.name.last(), call.name.position);
+        let place = self.place();
+        let frame = self.select_frame();
+        if frame.is_in_aggregate {
+            let message = "aggregate function calls cannot be nested";
+            return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
+        }
+        if !place.takes_aggregates() {
+            let message = format!("aggregate functions are not allowed in {}", place.words());
+            return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
+        }
+        frame.is_in_aggregate = true;
+        let bound = self.aggregate_parts(call, candidates);
+        self.select_frame().is_in_aggregate = false;
+        let (call, result) = bound?;
+        if reads_only_outside(&call) {
+            let what = format!("the aggregate {name} over columns of an outer query alone");
+            return Err(at(SqlError::unsupported(what), position));
+        }
+        let frame = self.select_frame();
+        let known = frame.aggregates.iter().position(|known| is_same(known, &call));
+        let number = known.unwrap_or_else(|| {
+            frame.aggregates.push(call);
+            frame.aggregates.len() - 1
+        });
+        Ok(Expr::new(Kind::Aggregate(number), result))
+    }
+
+    fn aggregate_parts(
+        &mut self,
+        call: &FunctionCall,
+        candidates: &[Callable],
+    ) -> Result<(AggregateCall, TypeId)> {
+        let (name, position) = (call.name.last(), call.name.position);
+        let arguments = self.exprs(&call.arguments)?;
+        if arguments.is_empty() && !call.star {
+            let message = format!("{name}(*) must be used to call a parameterless aggregate function");
+            let is_count = candidates.iter().any(|candidate| candidate.arguments().is_empty());
+            if is_count {
+                return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), position));
+            }
+        }
+        let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
+        let resolved = resolve::function(name, candidates, &types, call.variadic)
+            .map_err(|error| at(error, position))?;
+        let Callable::Aggregate(function) = candidates[resolved.candidate] else {
+            return Err(SqlError::internal("a function shares its name with an aggregate"));
+        };
+        let arguments = self.call_arguments(&resolved, arguments)?;
+        let filter = match &call.filter {
+            Some(filter) => {
+                let filter = self.expr(filter)?;
+                Some(self.condition(filter, "FILTER")?)
+            }
+            None => None,
+        };
+        let (mut order_by, mut order_exprs) = (Vec::new(), Vec::new());
+        for item in &call.order_by {
+            let expr = self.expr(&item.expr)?;
+            let expr = self.known(expr)?;
+            let type_id = expr.type_id;
+            let known = arguments.iter().chain(&order_exprs).position(|known| same(known, &expr));
+            if call.distinct && known.is_none_or(|at| at >= arguments.len()) {
+                let message =
+                    "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            }
+            let column = known.unwrap_or_else(|| {
+                order_exprs.push(expr);
+                arguments.len() + order_exprs.len() - 1
+            });
+            let nulls_first = item.nulls_first.unwrap_or(item.descending);
+            order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
+        }
+        if call.distinct {
+            for argument in &arguments {
+                self.check_sortable(argument.type_id)?;
+            }
+        }
+        let call =
+            AggregateCall { function, arguments, order_by, order_exprs, distinct: call.distinct, filter };
+        Ok((call, resolved.result))
+    }
+
+    /// 42883 for a type without an order.
+    pub(super) fn check_sortable(&self, type_id: TypeId) -> Result<()> {
+        if type_id == TypeId::RECORD {
+            return Err(SqlError::unsupported("ordering or grouping by a row"));
+        }
+        match self.comparison("<", type_id, type_id) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let name = type_id.display_name();
+                let message = format!("could not identify an ordering operator for type {name}");
+                Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+                    .with_hint("Use an explicit ordering operator or modify the query."))
+            }
+        }
+    }
+
+    /// COALESCE and its kin, which are syntax.
+    fn special_form(&mut self, name: &str, call: &FunctionCall) -> Result<Option<Expr>> {
+        let words = match name {
+            "coalesce" => "COALESCE",
+            "greatest" => "GREATEST",
+            "least" => "LEAST",
+            "nullif" => "NULLIF",
+            "grouping" => return Err(SqlError::unsupported("GROUPING")),
+            _ => return Ok(None),
+        };
+        let plain =
+            aggregate_clause(call).is_none() && !call.star && !call.variadic && !call.arguments.is_empty();
+        if !plain {
+            return Err(at(
+                SqlError::syntax(format!("syntax error at or near \"{name}\"")),
+                call.name.position,
+            ));
+        }
+        let items = self.exprs(&call.arguments)?;
+        if words == "NULLIF" {
+            return self.null_if(items, call.name.position).map(Some);
+        }
+        let (items, type_id) = self.unify(words, items)?;
+        let typmod = Self::common_typmod(&items);
+        let items: Box<[Expr]> = items.into();
+        let kind = match words {
+            "COALESCE" => Kind::Coalesce(items),
+            _ => {
+                self.check_sortable(type_id)?;
+                Kind::Extreme { items, greatest: words == "GREATEST" }
+            }
+        };
+        Ok(Some(Expr { kind, type_id, typmod }))
+    }
+
+    fn null_if(&mut self, mut items: Vec<Expr>, position: u32) -> Result<Expr> {
+        let (Some(right), Some(left), true) = (items.pop(), items.pop(), items.is_empty()) else {
+            return Err(at(SqlError::syntax("syntax error at or near \"nullif\""), position));
+        };
+        let (operator, resolved) = self.comparison("=", left.type_id, right.type_id)?;
+        let first = match left.type_id {
+            TypeId::UNKNOWN => self.coerce_implicit(left.clone(), resolved.left.expect("two operands"))?,
+            _ => left.clone(),
+        };
+        let (left, right) = self.operands(&resolved, Some(first.clone()), right)?;
+        let comparison = Box::new([left.expect("two operands"), right]);
+        let (type_id, typmod) = (first.type_id, first.typmod);
+        Ok(Expr { kind: Kind::NullIf { operator, first: Box::new(first), comparison }, type_id, typmod })
+    }
+}
+
+/// What a function in FROM is.
+pub(super) enum FromCall {
+    Set(SetCall),
+    Scalar(Expr),
+}
+
+/// The clause that only aggregates take, if the call has one.
+fn aggregate_clause(call: &FunctionCall) -> Option<&'static str> {
+    if call.distinct {
+        Some("DISTINCT")
+    } else if !call.order_by.is_empty() {
+        Some("ORDER BY")
+    } else if call.filter.is_some() {
+        Some("FILTER")
+    } else {
+        None
+    }
+}
+
+fn parts(call: &AggregateCall) -> impl Iterator<Item = &Expr> {
+    call.arguments.iter().chain(&call.order_exprs).chain(&call.filter)
+}
+
+/// Such an aggregate belongs to the outer query.
+fn reads_only_outside(call: &AggregateCall) -> bool {
+    let (mut own, mut outer) = (false, false);
+    for part in parts(call) {
+        crate::expression::for_each(part, &mut |expr| {
+            own |= matches!(expr.kind, Kind::Column(_));
+            outer |= matches!(expr.kind, Kind::Slot(_));
+            true
+        });
+    }
+    outer && !own
+}
+
+fn is_same(a: &AggregateCall, b: &AggregateCall) -> bool {
+    let volatile = parts(a).any(has_volatile);
+    a.function.oid == b.function.oid
+        && a.distinct == b.distinct
+        && a.order_by == b.order_by
+        && a.filter.is_some() == b.filter.is_some()
+        && parts(a).count() == parts(b).count()
+        && !volatile
+        && parts(a).zip(parts(b)).all(|(a, b)| same(a, b))
+}
+
+fn has_volatile(expr: &Expr) -> bool {
+    let mut found = false;
+    crate::expression::for_each(expr, &mut |expr| {
+        found |= match &expr.kind {
+            Kind::Function { function, .. } => function.volatility == Volatility::Volatile,
+            Kind::Host { memo, .. } => memo.is_some(),
+            _ => false,
+        };
+        !found
+    });
+    found
+}

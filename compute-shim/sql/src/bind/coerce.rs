@@ -1,0 +1,217 @@
+//! Conversions, untyped literals, parameters, and operations on constants.
+//!
+//! Owns the way of an expression to a wanted type. An untyped literal is read by its type's input function at once; an
+//! undecided parameter takes the type that its first use asks for.
+
+use super::Binder;
+use crate::expression::{Expr, Kind, evaluate_constant};
+use crate::parse::at;
+use hexalog_sql_types::cast::{CastContext, coercion};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::operator::Operator;
+use hexalog_sql_types::resolve::{self, ResolvedOperator};
+use hexalog_sql_types::types::TypeCategory;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
+
+impl Binder<'_> {
+    /// Brings an expression to a type; `None` if there is no way in this context.
+    pub(super) fn coerce(
+        &mut self,
+        expr: Expr,
+        target: TypeId,
+        typmod: Typmod,
+        context: CastContext,
+    ) -> Result<Option<Expr>> {
+        self.coerce_as(expr, target, typmod, context, false)
+    }
+
+    pub(super) fn coerce_as(
+        &mut self,
+        expr: Expr,
+        target: TypeId,
+        typmod: Typmod,
+        context: CastContext,
+        is_written: bool,
+    ) -> Result<Option<Expr>> {
+        let expr = self.decided(expr);
+        if expr.type_id == target && (typmod == Typmod::NONE || typmod == expr.typmod) {
+            return Ok(Some(expr));
+        }
+        if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
+            let decided = self.decide_parameter(*number, target)?;
+            return self.coerce_as(decided, target, typmod, context, is_written);
+        }
+        if let (TypeId::RECORD, Kind::Row(_)) = (expr.type_id, &expr.kind)
+            && target.category() != TypeCategory::String
+        {
+            return Ok(None);
+        }
+        let Some(coercion) = coercion(expr.type_id, target, typmod, context) else { return Ok(None) };
+        if expr.type_id == TypeId::UNKNOWN
+            && let Kind::Constant(value) = &expr.kind
+        {
+            let read = coercion.apply(self.context.env, value.clone());
+            let value = read.map_err(|error| self.at_literal(error, value))?;
+            return Ok(Some(Expr::constant(value, target).with_typmod(typmod)));
+        }
+        if coercion.is_identity() && !(is_written && !self.folds) {
+            // Only the type's name changes.
+            return Ok(Some(Expr { kind: expr.kind, type_id: target, typmod }));
+        }
+        let kind = Kind::Coerce { coercion: Box::new(coercion), operand: Box::new(expr), is_written };
+        Ok(Some(self.fold(Expr { kind, type_id: target, typmod })))
+    }
+
+    /// A conversion that resolution has promised.
+    pub(super) fn coerce_implicit(&mut self, expr: Expr, target: TypeId) -> Result<Expr> {
+        let source = expr.type_id;
+        if let Some(expr) = self.coerce(expr.clone(), target, Typmod::NONE, CastContext::Implicit)? {
+            return Ok(expr);
+        }
+        let expr = self.coerce(expr, target, Typmod::NONE, CastContext::Explicit)?;
+        expr.ok_or_else(|| resolve::cannot_cast(source, target))
+    }
+
+    /// An expression whose parameter has been decided since it was bound.
+    fn decided(&self, mut expr: Expr) -> Expr {
+        if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
+            expr.type_id = self.parameters[*number];
+        }
+        expr
+    }
+
+    fn decide_parameter(&mut self, number: usize, target: TypeId) -> Result<Expr> {
+        // A parameter compared with an array's element and the like: pseudo-types decide nothing.
+        let target = if target.is_pseudo() { TypeId::TEXT } else { target };
+        let current = self.parameters[number];
+        if current == TypeId::UNKNOWN {
+            self.parameters[number] = target;
+        } else if current != target {
+            let message = format!("inconsistent types deduced for parameter ${}", number + 1);
+            let detail = format!("{} versus {}", current.display_name(), target.display_name());
+            return Err(SqlError::new(SqlState::AMBIGUOUS_PARAMETER, message).with_detail(detail));
+        }
+        Ok(Expr::new(Kind::Parameter(number), target))
+    }
+
+    /// `$n`.
+    pub(super) fn parameter(&mut self, number: usize) -> Result<Expr> {
+        /// As many as Bind's 16-bit count can carry.
+        const PARAMETERS_MAX: usize = 65_535;
+        let refused = matches!(self.place(), super::Place::Default | super::Place::Check);
+        if number > PARAMETERS_MAX || refused {
+            let message = format!("there is no parameter ${number}");
+            return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
+        }
+        if self.parameters.len() < number {
+            self.parameters.resize(number, TypeId::UNKNOWN);
+        }
+        Ok(Expr::new(Kind::Parameter(number - 1), self.parameters[number - 1]))
+    }
+
+    /// A quoted literal, of no type yet.
+    pub(super) fn literal(&mut self, text: &str, position: u32) -> Expr {
+        let value = Datum::text(text);
+        if let (Datum::Text(shared), true) = (&value, position > 0) {
+            self.literals.insert(shared.as_ptr().addr(), position);
+        }
+        Expr::constant(value, TypeId::UNKNOWN)
+    }
+
+    fn at_literal(&self, error: SqlError, value: &Datum) -> SqlError {
+        let Datum::Text(shared) = value else { return error };
+        at(error, self.literals.get(&shared.as_ptr().addr()).copied().unwrap_or(0))
+    }
+
+    /// Untyped literals and parameters that nothing has decided are text.
+    pub(super) fn known(&mut self, expr: Expr) -> Result<Expr> {
+        let expr = self.decided(expr);
+        match expr.type_id {
+            TypeId::UNKNOWN => self.coerce_implicit(expr, TypeId::TEXT),
+            _ => Ok(expr),
+        }
+    }
+
+    /// A condition: boolean, in PostgreSQL's words if it is not.
+    pub(super) fn condition(&mut self, expr: Expr, what: &str) -> Result<Expr> {
+        let source = expr.type_id;
+        let coerced = self.coerce(expr, TypeId::BOOL, Typmod::NONE, CastContext::Implicit)?;
+        coerced.ok_or_else(|| {
+            let message =
+                format!("argument of {what} must be type boolean, not type {}", source.display_name());
+            SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+        })
+    }
+
+    /// Several expressions brought to their common type.
+    pub(super) fn unify(&mut self, what: &str, exprs: Vec<Expr>) -> Result<(Vec<Expr>, TypeId)> {
+        let exprs: Vec<Expr> = exprs.into_iter().map(|expr| self.decided(expr)).collect();
+        let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
+        let common = resolve::common_type(what, &types)?;
+        let exprs: Result<Vec<Expr>> =
+            exprs.into_iter().map(|expr| self.coerce_implicit(expr, common)).collect();
+        Ok((exprs?, common))
+    }
+
+    /// The modifier that all expressions share, if they do.
+    pub(super) fn common_typmod(exprs: &[Expr]) -> Typmod {
+        let first = exprs.first().map_or(Typmod::NONE, |expr| expr.typmod);
+        if exprs.iter().all(|expr| expr.typmod == first) { first } else { Typmod::NONE }
+    }
+
+    /// An operator's call, resolved by the operands' types.
+    pub(super) fn operator(&mut self, name: &str, left: Option<Expr>, right: Expr) -> Result<Expr> {
+        let left = left.map(|left| self.decided(left));
+        let right = self.decided(right);
+        let resolved = resolve::operator(name, left.as_ref().map(|left| left.type_id), right.type_id)?;
+        self.apply_operator(&resolved, left, right)
+    }
+
+    /// Coerces the operands of a resolved operator.
+    pub(super) fn operands(
+        &mut self,
+        resolved: &ResolvedOperator,
+        left: Option<Expr>,
+        right: Expr,
+    ) -> Result<(Option<Expr>, Expr)> {
+        let left = match (left, resolved.left) {
+            (Some(left), Some(target)) => Some(self.coerce_implicit(left, target)?),
+            _ => None,
+        };
+        Ok((left, self.coerce_implicit(right, resolved.right)?))
+    }
+
+    pub(super) fn apply_operator(
+        &mut self,
+        resolved: &ResolvedOperator,
+        left: Option<Expr>,
+        right: Expr,
+    ) -> Result<Expr> {
+        let (left, right) = self.operands(resolved, left, right)?;
+        let operands: Box<[Expr]> = left.into_iter().chain([right]).collect();
+        let kind = Kind::Operator { operator: resolved.operator, operands };
+        Ok(self.fold(Expr::new(kind, resolved.result)))
+    }
+
+    /// The boolean operator of this name over two types.
+    pub(super) fn comparison(
+        &self,
+        name: &str,
+        left: TypeId,
+        right: TypeId,
+    ) -> Result<(&'static Operator, ResolvedOperator)> {
+        let resolved = resolve::operator(name, Some(left), right)?;
+        Ok((resolved.operator, resolved))
+    }
+
+    /// Computes an operation on constants. One that fails is left to fail when it is reached.
+    pub(super) fn fold(&self, expr: Expr) -> Expr {
+        if !self.folds {
+            return expr;
+        }
+        match evaluate_constant(&expr, self.context.env) {
+            Some(Ok(value)) => Expr::constant(value, expr.type_id).with_typmod(expr.typmod),
+            Some(Err(_)) | None => expr,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Comparisons beyond a plain operator: rows, IN, BETWEEN, LIKE, ANY and ALL, IS DISTINCT FROM.
+
+use super::Binder;
+use crate::expression::{Expr, Kind, columns_used, for_each};
+use crate::parse::tree::{self, AnyAllSource, LikeKind};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::resolve;
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
+
+fn boolean(kind: Kind) -> Expr {
+    Expr::new(kind, TypeId::BOOL)
+}
+
+fn negated_if(expr: Expr, negated: bool) -> Expr {
+    if negated { boolean(Kind::Not(Box::new(expr))) } else { expr }
+}
+
+impl Binder<'_> {
+    pub(super) fn binary(&mut self, op: &str, left: &tree::Expr, right: &tree::Expr) -> Result<Expr> {
+        if let (tree::Expr::Row(left), tree::Expr::Row(right)) = (left, right) {
+            let (left, right) = (self.exprs(left)?, self.exprs(right)?);
+            return self.compare_rows(op, left, right);
+        }
+        if let (tree::Expr::Row(_), tree::Expr::Subquery(_)) = (left, right) {
+            return Err(SqlError::unsupported("comparison of a row with a subquery"));
+        }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        self.operator(op, Some(left), right)
+    }
+
+    /// Comparison of two rows, column by column.
+    fn compare_rows(&mut self, op: &str, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
+        if left.len() != right.len() {
+            return Err(SqlError::syntax("unequal number of entries in row expressions"));
+        }
+        if left.is_empty() {
+            return Err(SqlError::unsupported("comparison of rows of zero length"));
+        }
+        match op {
+            "=" | "<>" => {
+                let mut parts = Vec::with_capacity(left.len());
+                for (left, right) in left.into_iter().zip(right) {
+                    parts.push(self.operator(op, Some(left), right)?);
+                }
+                if parts.len() == 1 {
+                    return Ok(parts.remove(0));
+                }
+                Ok(boolean(if op == "=" { Kind::And(parts.into()) } else { Kind::Or(parts.into()) }))
+            }
+            "<" | "<=" | ">" | ">=" => self.order_rows(op, left, right),
+            other => {
+                let message =
+                    format!("could not determine interpretation of row comparison operator {other}");
+                Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                    .with_hint("Row comparison operators must be associated with btree operator families."))
+            }
+        }
+    }
+
+    /// `(a, b) < (c, d)` is `a < c OR (a = c AND b < d)`.
+    fn order_rows(&mut self, op: &str, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
+        let strict = &op[..1];
+        let mut result: Option<Expr> = None;
+        for (left, right) in left.into_iter().zip(right).rev() {
+            result = Some(match result {
+                None => self.operator(op, Some(left), right)?,
+                Some(rest) => {
+                    let before = self.operator(strict, Some(left.clone()), right.clone())?;
+                    let equal = self.operator("=", Some(left), right)?;
+                    let tie = boolean(Kind::And(Box::new([equal, rest])));
+                    boolean(Kind::Or(Box::new([before, tie])))
+                }
+            });
+        }
+        Ok(result.expect("rows are not empty"))
+    }
+
+    pub(super) fn is_distinct(&mut self, left: Expr, right: Expr, negated: bool) -> Result<Expr> {
+        if left.type_id == TypeId::RECORD || right.type_id == TypeId::RECORD {
+            return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
+        }
+        let (left, right) =
+            if resolve::common_type("IS DISTINCT FROM", &[left.type_id, right.type_id]).is_ok() {
+                let (mut sides, _) = self.unify("IS DISTINCT FROM", vec![left, right])?;
+                let right = sides.pop().expect("two sides");
+                (sides.pop().expect("two sides"), right)
+            } else {
+                (left, right)
+            };
+        // PostgreSQL refuses what has no equality.
+        let (_, resolved) = self.comparison("=", left.type_id, right.type_id)?;
+        let (left, right) = self.operands(&resolved, Some(left), right)?;
+        let sides = Box::new([left.expect("both operands"), right]);
+        if sides[0].type_id != sides[1].type_id {
+            return Err(SqlError::unsupported("IS DISTINCT FROM over two types without a common one"));
+        }
+        Ok(boolean(Kind::IsDistinct { sides, negated }))
+    }
+
+    pub(super) fn between(
+        &mut self,
+        operand: &tree::Expr,
+        low: &tree::Expr,
+        high: &tree::Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        // The operand stands in both comparisons, as in PostgreSQL.
+        let above = self.binary(">=", operand, low)?;
+        let below = self.binary("<=", operand, high)?;
+        Ok(negated_if(boolean(Kind::And(Box::new([above, below]))), negated))
+    }
+
+    pub(super) fn like(
+        &mut self,
+        operand: &tree::Expr,
+        pattern: &tree::Expr,
+        escape: Option<&tree::Expr>,
+        kind: LikeKind,
+        negated: bool,
+    ) -> Result<Expr> {
+        let operand = self.expr(operand)?;
+        let mut pattern = self.expr(pattern)?;
+        if let Some(escape) = escape {
+            let escape = self.expr(escape)?;
+            pattern = self.call_by_name("like_escape", vec![pattern, escape])?;
+        }
+        let op = match (kind, negated) {
+            (LikeKind::Like, false) => "~~",
+            (LikeKind::Like, true) => "!~~",
+            (LikeKind::ILike, false) => "~~*",
+            (LikeKind::ILike, true) => "!~~*",
+            (LikeKind::Similar, _) => return Err(SqlError::unsupported("SIMILAR TO")),
+        };
+        self.operator(op, Some(operand), pattern)
+    }
+
+    pub(super) fn in_list(
+        &mut self,
+        operand: &tree::Expr,
+        list: &[tree::Expr],
+        negated: bool,
+    ) -> Result<Expr> {
+        let op = if negated { "<>" } else { "=" };
+        let is_row = matches!(operand, tree::Expr::Row(_));
+        let has_rows = list.iter().any(|item| matches!(item, tree::Expr::Row(_)));
+        if list.len() > 1 && !is_row && !has_rows {
+            let left = self.expr(operand)?;
+            let items = self.exprs(list)?;
+            let is_plain = items.iter().all(|item| columns_used(item).is_empty() && !has_subplan(item));
+            let mut types: Vec<TypeId> = items.iter().map(|item| item.type_id).collect();
+            types.insert(0, left.type_id);
+            if is_plain && left.type_id != TypeId::RECORD {
+                // Untyped items take the operand's type; a common type of both sides keeps numbers exact.
+                if let Ok(common) = resolve::common_type("IN", &types)
+                    && common.array_of().is_some()
+                {
+                    return self.in_array(left, items, common, op);
+                }
+            }
+        }
+        let mut parts = Vec::with_capacity(list.len());
+        for item in list {
+            parts.push(self.binary(op, operand, item)?);
+        }
+        if parts.len() == 1 {
+            return Ok(parts.remove(0));
+        }
+        Ok(boolean(if negated { Kind::And(parts.into()) } else { Kind::Or(parts.into()) }))
+    }
+
+    /// `left = ANY (ARRAY[…])`, or `<> ALL`.
+    fn in_array(&mut self, left: Expr, items: Vec<Expr>, common: TypeId, op: &str) -> Result<Expr> {
+        let left = self.known_as(left, common)?;
+        let (operator, resolved) = self.comparison(op, left.type_id, common)?;
+        let left = self.coerce_implicit(left, resolved.left.expect("a comparison has two operands"))?;
+        let mut elements = Vec::with_capacity(items.len());
+        for item in items {
+            let item = self.coerce_implicit(item, common)?;
+            elements.push(self.coerce_implicit(item, resolved.right)?);
+        }
+        let array = Box::new(self.array_from(elements, resolved.right)?);
+        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" }))
+    }
+
+    /// An untyped operand takes the type that the others have.
+    fn known_as(&mut self, expr: Expr, common: TypeId) -> Result<Expr> {
+        if expr.type_id == TypeId::UNKNOWN { self.coerce_implicit(expr, common) } else { Ok(expr) }
+    }
+
+    /// `left op ANY (…)` or ALL.
+    pub(super) fn any_all(
+        &mut self,
+        left: &tree::Expr,
+        op: &str,
+        right: &AnyAllSource,
+        all: bool,
+    ) -> Result<Expr> {
+        let array = match right {
+            AnyAllSource::Query(query) => return self.any_all_query(left, op, query, all),
+            AnyAllSource::Array(array) => array,
+        };
+        let left = self.expr(left)?;
+        let mut array = self.expr(array)?;
+        if array.type_id == TypeId::UNKNOWN {
+            // The array is of the left side's type.
+            let element = if left.type_id == TypeId::UNKNOWN { TypeId::TEXT } else { left.type_id };
+            let target = element.array_of().ok_or_else(|| {
+                SqlError::new(SqlState::WRONG_OBJECT_TYPE, "op ANY/ALL (array) requires array on right side")
+            })?;
+            array = self.coerce_implicit(array, target)?;
+        }
+        let Some(element) = array.type_id.array_element() else {
+            let message = "op ANY/ALL (array) requires array on right side";
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        };
+        let (operator, resolved) = self.comparison(op, left.type_id, element)?;
+        if resolved.result != TypeId::BOOL {
+            let message = "op ANY/ALL (array) requires operator to yield boolean";
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        let left = self.coerce_implicit(left, resolved.left.expect("an infix operator has two operands"))?;
+        if resolved.right != element {
+            let target = resolved.right.array_of().ok_or_else(|| {
+                SqlError::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!("could not find array type for data type {}", resolved.right.display_name()),
+                )
+            })?;
+            array = self.coerce_implicit(array, target)?;
+        }
+        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array: Box::new(array), all }))
+    }
+}
+
+fn has_subplan(expr: &Expr) -> bool {
+    let mut found = false;
+    for_each(expr, &mut |expr| {
+        found |= matches!(expr.kind, Kind::Subplan(_));
+        !found
+    });
+    found
+}

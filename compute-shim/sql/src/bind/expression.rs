@@ -1,0 +1,291 @@
+//! Expressions: one method per kind of syntax.
+//!
+//! Owns the dispatch and the kinds that are no calls and no comparisons. Every method hands back an expression whose
+//! types are final, but for untyped literals and parameters, which their surroundings decide.
+
+use super::{Binder, type_of};
+use crate::expression::{Expr, Kind};
+use crate::parse::tree;
+use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::resolve;
+use hexalog_sql_types::types::TypeCategory;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, text};
+
+impl Binder<'_> {
+    pub(super) fn expr(&mut self, expr: &tree::Expr) -> Result<Expr> {
+        use tree::Expr as E;
+        match expr {
+            E::Null => Ok(Expr::null(TypeId::UNKNOWN)),
+            E::Bool(value) => Ok(Expr::bool(*value)),
+            E::Number(digits) => self.number(digits),
+            E::Text { value, position } => Ok(self.literal(value, *position)),
+            E::Parameter { number, .. } => self.parameter(*number),
+            E::Column(name) => self.column(name),
+            E::Default => Err(SqlError::syntax("DEFAULT is not allowed in this context")),
+            E::Function(call) => self.call(call),
+            E::Keyword { name } => self.keyword(name),
+            E::Unary { op, operand } => {
+                let operand = self.expr(operand)?;
+                self.operator(&op.0, None, operand)
+            }
+            E::Binary { op, left, right } => self.binary(&op.0, left, right),
+            E::And(items) => self.logical(items, "AND"),
+            E::Or(items) => self.logical(items, "OR"),
+            E::Not(operand) => {
+                let operand = self.expr(operand)?;
+                let operand = self.condition(operand, "NOT")?;
+                Ok(Expr::new(Kind::Not(Box::new(operand)), TypeId::BOOL))
+            }
+            E::IsNull { .. } | E::IsBool { .. } | E::IsDistinct { .. } => self.test(expr),
+            E::InList { operand, list, negated } => self.in_list(operand, list, *negated),
+            E::InQuery { operand, query, negated } => self.in_query(operand, query, *negated),
+            E::Between { operand, low, high, negated } => self.between(operand, low, high, *negated),
+            E::Like { operand, pattern, escape, kind, negated } => {
+                self.like(operand, pattern, escape.as_deref(), *kind, *negated)
+            }
+            E::AnyAll { left, op, right, all } => self.any_all(left, &op.0, right, *all),
+            E::Exists(query) => self.exists(query),
+            E::Subquery(query) => self.scalar_subquery(query),
+            E::ArrayQuery(query) => self.array_subquery(query),
+            _ => self.compound(expr),
+        }
+    }
+
+    pub(super) fn exprs(&mut self, exprs: &[tree::Expr]) -> Result<Vec<Expr>> {
+        exprs.iter().map(|expr| self.expr(expr)).collect()
+    }
+
+    fn compound(&mut self, expr: &tree::Expr) -> Result<Expr> {
+        use tree::Expr as E;
+        match expr {
+            E::Cast { operand, target } => self.cast(operand, target),
+            E::AtTimeZone { operand, zone } => {
+                let (value, zone) = (self.expr(operand)?, self.expr(zone)?);
+                self.call_by_name("timezone", vec![zone, value])
+            }
+            E::Case { operand, branches, otherwise } => {
+                self.case(operand.as_deref(), branches, otherwise.as_deref())
+            }
+            E::Array(items) => self.array(items),
+            E::Row(items) => {
+                let items = self.exprs(items)?;
+                let items: Result<Vec<Expr>> = items.into_iter().map(|item| self.known(item)).collect();
+                Ok(Expr::new(Kind::Row(items?.into()), TypeId::RECORD))
+            }
+            E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
+            E::Collate { operand, collation } => {
+                let operand = self.expr(operand)?;
+                self.collate(operand, collation)
+            }
+            other => unreachable!("{other:?} is dispatched before"),
+        }
+    }
+
+    fn number(&self, digits: &str) -> Result<Expr> {
+        if let Ok(value) = digits.parse::<i32>() {
+            return Ok(Expr::constant(Datum::Int4(value), TypeId::INT4));
+        }
+        if let Ok(value) = digits.parse::<i64>() {
+            return Ok(Expr::constant(Datum::Int8(value), TypeId::INT8));
+        }
+        let value = text::input(self.context.env, TypeId::NUMERIC, Typmod::NONE, digits)?;
+        Ok(Expr::constant(value, TypeId::NUMERIC))
+    }
+
+    /// Functions without parentheses.
+    fn keyword(&mut self, name: &str) -> Result<Expr> {
+        let now = |binder: &mut Self, target: TypeId| {
+            let now = binder.call_by_name("now", Vec::new())?;
+            binder.coerce_implicit(now, target)
+        };
+        match name {
+            "current_timestamp" => now(self, TypeId::TIMESTAMPTZ),
+            "localtimestamp" => now(self, TypeId::TIMESTAMP),
+            "current_date" => now(self, TypeId::DATE),
+            "current_time" | "localtime" => Err(SqlError::unsupported(format!("{name} (the type time)"))),
+            "user" | "current_role" => self.call_by_name("current_user", Vec::new()),
+            "current_catalog" => self.call_by_name("current_database", Vec::new()),
+            other => self.call_by_name(other, Vec::new()),
+        }
+    }
+
+    fn logical(&mut self, items: &[tree::Expr], word: &str) -> Result<Expr> {
+        let mut bound = Vec::with_capacity(items.len());
+        for item in items {
+            let item = self.expr(item)?;
+            bound.push(self.condition(item, word)?);
+        }
+        let kind = if word == "AND" { Kind::And(bound.into()) } else { Kind::Or(bound.into()) };
+        Ok(Expr::new(kind, TypeId::BOOL))
+    }
+
+    /// IS NULL, IS TRUE and their kin.
+    fn test(&mut self, expr: &tree::Expr) -> Result<Expr> {
+        use tree::Expr as E;
+        let kind = match expr {
+            E::IsNull { operand, negated } => {
+                let operand = self.expr(operand)?;
+                let operand = self.known(operand)?;
+                Kind::IsNull { operand: Box::new(operand), negated: *negated }
+            }
+            E::IsBool { operand, value, negated } => {
+                let word = match (value, negated) {
+                    (Some(true), false) => "IS TRUE",
+                    (Some(true), true) => "IS NOT TRUE",
+                    (Some(false), false) => "IS FALSE",
+                    (Some(false), true) => "IS NOT FALSE",
+                    (None, false) => "IS UNKNOWN",
+                    (None, true) => "IS NOT UNKNOWN",
+                };
+                let operand = self.expr(operand)?;
+                let operand = self.condition(operand, word)?;
+                Kind::IsBool { operand: Box::new(operand), value: *value, negated: *negated }
+            }
+            E::IsDistinct { left, right, negated } => {
+                let (left, right) = (self.expr(left)?, self.expr(right)?);
+                return self.is_distinct(left, right, *negated);
+            }
+            other => unreachable!("{other:?} is dispatched before"),
+        };
+        Ok(Expr::new(kind, TypeId::BOOL))
+    }
+
+    fn cast(&mut self, operand: &tree::Expr, target: &tree::TypeName) -> Result<Expr> {
+        let (type_id, typmod) = type_of(target)?;
+        if type_id.is_pseudo() && !matches!(type_id, TypeId::RECORD | TypeId::CSTRING) {
+            let operand = self.expr(operand)?;
+            return Err(resolve::cannot_cast(operand.type_id, type_id));
+        }
+        // ARRAY[] and ARRAY['a', …] take their element type from the cast around them.
+        if let (tree::Expr::Array(items), Some(element)) = (operand, type_id.array_element())
+            && !type_id.is_vector()
+        {
+            return self.array_of(items, element, type_id);
+        }
+        let operand = self.expr(operand)?;
+        let source = operand.type_id;
+        let cast = self.coerce_as(operand, type_id, typmod, CastContext::Explicit, true)?;
+        cast.ok_or_else(|| resolve::cannot_cast(source, type_id))
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&tree::Expr>,
+        branches: &[(tree::Expr, tree::Expr)],
+        otherwise: Option<&tree::Expr>,
+    ) -> Result<Expr> {
+        let operand = match operand {
+            Some(operand) => {
+                let operand = self.expr(operand)?;
+                Some(self.known(operand)?)
+            }
+            None => None,
+        };
+        let (mut conditions, mut results) = (Vec::new(), Vec::new());
+        // PostgreSQL lets ELSE speak first when the result's type is chosen.
+        results.push(match otherwise {
+            Some(otherwise) => self.expr(otherwise)?,
+            None => Expr::null(TypeId::UNKNOWN),
+        });
+        for (condition, result) in branches {
+            let condition = self.expr(condition)?;
+            conditions.push(match &operand {
+                Some(operand) => {
+                    let value = Expr::new(Kind::CaseValue, operand.type_id).with_typmod(operand.typmod);
+                    self.operator("=", Some(value), condition)?
+                }
+                None => self.condition(condition, "CASE/WHEN")?,
+            });
+            results.push(self.expr(result)?);
+        }
+        let (mut results, type_id) = self.unify("CASE", results)?;
+        let typmod = Self::common_typmod(&results);
+        let otherwise = Box::new(results.remove(0));
+        let branches = conditions.into_iter().zip(results).collect();
+        let kind = Kind::Case { operand: operand.map(Box::new), branches, otherwise };
+        Ok(Expr { kind, type_id, typmod })
+    }
+
+    /// ARRAY[…].
+    fn array(&mut self, items: &[tree::Expr]) -> Result<Expr> {
+        if items.is_empty() {
+            let message = "cannot determine type of empty array";
+            return Err(SqlError::new(SqlState::INDETERMINATE_DATATYPE, message)
+                .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
+        }
+        let items = self.exprs(items)?;
+        let (items, common) = self.unify("ARRAY", items)?;
+        if let Some(element) = common.array_element() {
+            let kind = Kind::Array { element, items: items.into(), nested: true };
+            return Ok(self.fold(Expr::new(kind, common)));
+        }
+        self.array_from(items, common)
+    }
+
+    /// An array of values of one type.
+    pub(super) fn array_from(&mut self, items: Vec<Expr>, element: TypeId) -> Result<Expr> {
+        let array = element.array_of().ok_or_else(|| {
+            let message = format!("could not find array type for data type {}", element.display_name());
+            SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+        })?;
+        let kind = Kind::Array { element, items: items.into(), nested: false };
+        Ok(self.fold(Expr::new(kind, array)))
+    }
+
+    fn array_of(&mut self, items: &[tree::Expr], element: TypeId, array: TypeId) -> Result<Expr> {
+        let nested = items.iter().any(|item| matches!(item, tree::Expr::Array(_)));
+        let mut bound = Vec::with_capacity(items.len());
+        for item in items {
+            bound.push(match item {
+                tree::Expr::Array(inner) => self.array_of(inner, element, array)?,
+                item => {
+                    let item = self.expr(item)?;
+                    let source = item.type_id;
+                    let target = if nested || source == array { array } else { element };
+                    let item = self.coerce(item, target, Typmod::NONE, CastContext::Explicit)?;
+                    item.ok_or_else(|| resolve::cannot_cast(source, target))?
+                }
+            });
+        }
+        let nested = bound.iter().any(|item| item.type_id == array);
+        Ok(self.fold(Expr::new(Kind::Array { element, items: bound.into(), nested }, array)))
+    }
+
+    fn subscript(&mut self, operand: &tree::Expr, subscripts: &[tree::Expr]) -> Result<Expr> {
+        let operand = self.expr(operand)?;
+        let Some(element) = operand.type_id.array_element() else {
+            let type_name = operand.type_id.display_name();
+            let message =
+                format!("cannot subscript type {type_name} because it does not support subscripting");
+            return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+        };
+        let mut bound = Vec::with_capacity(subscripts.len());
+        for subscript in subscripts {
+            let subscript = self.expr(subscript)?;
+            let coerced = self.coerce(subscript, TypeId::INT4, Typmod::NONE, CastContext::Assignment)?;
+            bound.push(coerced.ok_or_else(|| {
+                SqlError::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer")
+            })?);
+        }
+        let kind = Kind::Subscript { operand: Box::new(operand), subscripts: bound.into() };
+        Ok(Expr::new(kind, element))
+    }
+
+    /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.
+    fn collate(&mut self, operand: Expr, collation: &tree::Name) -> Result<Expr> {
+        const KNOWN: [&str; 4] = ["default", "C", "POSIX", "ucs_basic"];
+        let operand = self.known(operand)?;
+        let in_catalog = collation.qualifier().is_none_or(|schema| schema == "pg_catalog");
+        if !in_catalog || !KNOWN.contains(&collation.last()) {
+            let message = format!("collation \"{}\" for encoding \"UTF8\" does not exist", collation.last());
+            return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+        }
+        let element = operand.type_id.array_element().unwrap_or(operand.type_id);
+        if element.category() != TypeCategory::String {
+            let message = format!("collations are not supported by type {}", operand.type_id.display_name());
+            return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+        }
+        Ok(operand)
+    }
+}

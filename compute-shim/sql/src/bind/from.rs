@@ -1,0 +1,311 @@
+//! What a query reads: tables, subqueries, functions, common tables.
+//!
+//! Owns the items of FROM other than joins (see `join.rs`). Each becomes a node and the names that it lends; columns are
+//! numbered over the whole FROM list from left to right, which is the order of the joined row.
+
+use super::call::FromCall;
+use super::query::Wanted;
+use super::scope::{Boundary, CommonTable, Names, Place};
+use super::{Binder, Bound, OutputColumn};
+use crate::catalog::Relation;
+use crate::catalog::object::Table;
+use crate::catalog::system::SystemTable;
+use crate::expression::Expr;
+use crate::parse::at;
+use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
+use crate::plan::{Exprs, JoinType, Node, Scan};
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+use std::sync::Arc;
+
+/// One bound item of FROM.
+pub(super) struct FromBound {
+    pub node: Node,
+    pub names: Names,
+    pub width: usize,
+}
+
+/// A whole table, with no more than names.
+pub(super) fn scan(table: &Arc<Table>, name: &str, with_identity: bool) -> Node {
+    Node::Scan(Scan {
+        table: table.clone(),
+        name: name.to_owned(),
+        access: None,
+        backward: false,
+        filter: None,
+        columns: (0..table.columns.len()).collect(),
+        with_identity,
+    })
+}
+
+impl Binder<'_> {
+    /// The FROM list, joined from left to right; its names stay in the innermost frame. `start`: the node and width of
+    /// what stands before it (the target of UPDATE or DELETE).
+    pub(super) fn from_list(
+        &mut self,
+        items: &[FromItem],
+        start: Option<(Node, usize)>,
+    ) -> Result<(Node, usize)> {
+        let mut joined = start;
+        for item in items {
+            let offset = joined.as_ref().map_or(0, |(_, width)| *width);
+            let right = self.from_item(item, offset)?;
+            self.check_aliases(&right.names)?;
+            self.select_frame().visible.push(right.names);
+            joined = Some(match joined {
+                None => (right.node, right.width),
+                Some((left, _)) => {
+                    let node = self.join(JoinType::Inner, left, right.node, 0, offset, Vec::new());
+                    (node, offset + right.width)
+                }
+            });
+        }
+        Ok(joined.unwrap_or((Node::Nothing, 0)))
+    }
+
+    /// 42712 for a name that stands twice.
+    pub(super) fn check_aliases(&mut self, names: &Names) -> Result<()> {
+        let frame = self.select_frame();
+        let visible = &frame.visible[frame.first_visible..];
+        for table in &names.tables {
+            let same = |other: &super::scope::TableNames| {
+                other.alias == table.alias && (other.schema.is_none() || other.schema == table.schema)
+            };
+            if visible.iter().flat_map(|names| &names.tables).any(same) {
+                let message = format!("table name \"{}\" specified more than once", table.alias);
+                return Err(SqlError::new(SqlState::DUPLICATE_ALIAS, message));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn from_item(&mut self, item: &FromItem, offset: usize) -> Result<FromBound> {
+        match item {
+            FromItem::Table { name, alias } => self.from_table(name, alias.as_ref(), offset),
+            FromItem::Subquery { lateral, query, alias } => {
+                self.from_subquery(*lateral, query, alias.as_ref(), offset)
+            }
+            FromItem::Function { call, ordinality, alias } => {
+                self.from_function(call, *ordinality, alias.as_ref(), offset)
+            }
+            FromItem::Join { kind, left, right, condition } => {
+                self.from_join(*kind, left, right, condition, offset)
+            }
+            FromItem::Nested { item, alias } => {
+                let bound = self.from_item(item, offset)?;
+                let columns = bound.names.columns.iter().map(|column| column.name.clone()).collect();
+                let columns = renamed(columns, alias)?;
+                let mut names = bound.names;
+                for (column, name) in names.columns.iter_mut().zip(columns) {
+                    column.name = name;
+                }
+                let table = super::scope::TableNames {
+                    alias: alias.name.clone(),
+                    schema: None,
+                    oid: 0,
+                    columns: names.columns.clone(),
+                };
+                names.tables = vec![table];
+                Ok(FromBound { names, ..bound })
+            }
+        }
+    }
+
+    fn from_table(&mut self, name: &Name, alias: Option<&Alias>, offset: usize) -> Result<FromBound> {
+        if let ([only], Some(bound)) = (name.parts.as_slice(), self.from_common(name.last(), alias, offset)?)
+        {
+            debug_assert_eq!(only, name.last());
+            return Ok(bound);
+        }
+        match self.relation(name)? {
+            Relation::Table(table) => {
+                self.lock(table.oid, RelationLockMode::AccessShare);
+                let shown = alias.map_or(table.name.as_str(), |alias| alias.name.as_str());
+                let mut names = Names::of_table(&table, shown, offset);
+                self.name_relation(&mut names, alias, table.schema)?;
+                Ok(FromBound { node: scan(&table, shown, false), names, width: table.columns.len() })
+            }
+            Relation::System(table) => {
+                let shown = alias.map_or(table.name, |alias| alias.name.as_str());
+                let mut names = Names::of_columns(shown, system_columns(table), offset);
+                names.tables[0].oid = table.oid;
+                self.name_relation(&mut names, alias, table.schema)?;
+                let node = Node::System { table, name: shown.to_owned(), filter: None };
+                Ok(FromBound { node, names, width: table.columns.len() })
+            }
+            Relation::Index(table, index) => {
+                let message = format!("cannot open relation \"{}\"", table.indexes[index].name);
+                let error = SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                    .with_detail("This operation is not supported for indexes.");
+                Err(at(error, name.position))
+            }
+            Relation::Sequence(_) => Err(SqlError::unsupported("reading a sequence as a table")),
+        }
+    }
+
+    /// Alias and schema of a relation's names.
+    fn name_relation(&self, names: &mut Names, alias: Option<&Alias>, schema: u32) -> Result<()> {
+        match alias {
+            None => names.tables[0].schema = Some(self.context.view.catalog().schema_name(schema).to_owned()),
+            Some(alias) => rename(names, alias)?,
+        }
+        Ok(())
+    }
+
+    /// The relation that a name means; 42P01 if there is none.
+    pub(super) fn relation(&self, name: &Name) -> Result<Relation> {
+        let catalog = self.context.view.catalog();
+        let found = match name.parts.as_slice() {
+            [relation] => catalog.relation_on_path(self.context.view.search_path(), relation),
+            [database, schema, _] if database != catalog.database_name() => {
+                let message = format!("cross-database references are not implemented: \"{name}\"");
+                let _ = schema;
+                return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), name.position));
+            }
+            [.., schema, relation] => match catalog.schema_by_name(schema) {
+                Some(schema) => catalog.relation_in(schema.oid, relation),
+                None => None,
+            },
+            [] => None,
+        };
+        found.ok_or_else(|| {
+            let message = format!("relation \"{name}\" does not exist");
+            at(SqlError::new(SqlState::UNDEFINED_TABLE, message), name.position)
+        })
+    }
+
+    fn from_common(&mut self, name: &str, alias: Option<&Alias>, offset: usize) -> Result<Option<FromBound>> {
+        let Some(CommonTable { id, columns, .. }) =
+            self.common_names.iter().rev().find(|common| common.name == name)
+        else {
+            return Ok(None);
+        };
+        let (id, columns) = (*id, columns.clone());
+        let shown = alias.map_or(name, |alias| alias.name.as_str());
+        let width = columns.len();
+        let mut names = Names::of_columns(shown, columns, offset);
+        if let Some(alias) = alias {
+            rename(&mut names, alias)?;
+        }
+        let node = Node::Common { id, name: shown.to_owned(), width };
+        Ok(Some(FromBound { node, names, width }))
+    }
+
+    fn from_subquery(
+        &mut self,
+        lateral: bool,
+        query: &Query,
+        alias: Option<&Alias>,
+        offset: usize,
+    ) -> Result<FromBound> {
+        let Some(alias) = alias else {
+            return Err(SqlError::syntax("subquery in FROM must have an alias")
+                .with_hint("For example, FROM (SELECT ...) [AS] foo."));
+        };
+        let boundary = if lateral { Boundary::Lateral } else { Boundary::Derived };
+        let (bound, crossing) = self.across(boundary, |binder| binder.query(query, &Wanted::default()))?;
+        self.select_frame().lateral.extend(crossing.correlation);
+        let Bound { node, columns } = bound;
+        let width = columns.len();
+        let mut names = Names::of_columns(&alias.name, columns, offset);
+        rename(&mut names, alias)?;
+        Ok(FromBound { node, names, width })
+    }
+
+    fn from_function(
+        &mut self,
+        call: &FunctionCall,
+        ordinality: bool,
+        alias: Option<&Alias>,
+        offset: usize,
+    ) -> Result<FromBound> {
+        let (bound, crossing) = self.across(Boundary::Lateral, |binder| {
+            binder.push_select(Place::From);
+            let bound = binder.call_in_from(call)?;
+            binder.pop_select();
+            Ok(bound)
+        })?;
+        self.select_frame().lateral.extend(crossing.correlation);
+        let function_name = call.name.last();
+        let shown = alias.map_or(function_name, |alias| alias.name.as_str());
+        let column = |name: &str, type_id| OutputColumn {
+            name: name.to_owned(),
+            type_id,
+            typmod: Typmod::NONE,
+            origin: (0, 0),
+        };
+        let (mut columns, node) = match bound {
+            FromCall::Scalar(expr) => {
+                let columns = vec![column(shown, expr.type_id)];
+                let mut exprs = vec![expr];
+                if ordinality {
+                    exprs.push(Expr::constant(hexalog_sql_types::Datum::Int8(1), TypeId::INT8));
+                }
+                (columns, Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(exprs) })
+            }
+            FromCall::Set(set) => {
+                let columns: Vec<OutputColumn> = match set.function.columns {
+                    // The one column is named like the function, or by the alias.
+                    [] => vec![column(shown, set.result)],
+                    several => several.iter().map(|(name, type_id)| column(name, *type_id)).collect(),
+                };
+                let width = columns.len() + usize::from(ordinality);
+                let arguments = Exprs::new(set.arguments);
+                let node = Node::Function {
+                    function: set.function,
+                    arguments,
+                    result: set.result,
+                    ordinality,
+                    width,
+                };
+                (columns, node)
+            }
+        };
+        if ordinality {
+            columns.push(column("ordinality", TypeId::INT8));
+        }
+        let width = columns.len();
+        let mut names = Names::of_columns(shown, columns, offset);
+        if let Some(alias) = alias {
+            rename(&mut names, alias)?;
+        }
+        Ok(FromBound { node, names, width })
+    }
+}
+
+fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputColumn> {
+    table.columns.iter().enumerate().map(|(at, column)| OutputColumn {
+        name: column.name.to_owned(),
+        type_id: column.type_id,
+        typmod: Typmod::NONE,
+        origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
+    })
+}
+
+/// Column names with those of an alias in front.
+fn renamed(mut columns: Vec<String>, alias: &Alias) -> Result<Vec<String>> {
+    if alias.columns.len() > columns.len() {
+        let message = format!(
+            "table \"{}\" has {} columns available but {} columns specified",
+            alias.name,
+            columns.len(),
+            alias.columns.len()
+        );
+        return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+    }
+    columns[..alias.columns.len()].clone_from_slice(&alias.columns);
+    Ok(columns)
+}
+
+/// Gives a relation's names those of its alias.
+fn rename(names: &mut Names, alias: &Alias) -> Result<()> {
+    let columns = names.columns.iter().map(|column| column.name.clone()).collect();
+    let columns = renamed(columns, alias)?;
+    for (at, name) in columns.into_iter().enumerate() {
+        names.columns[at].name.clone_from(&name);
+        names.tables[0].columns[at].name = name;
+    }
+    names.tables[0].alias.clone_from(&alias.name);
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! Aggregation: from expressions over the rows of FROM to expressions over groups.
+//!
+//! Owns the check that a grouped query reads only what a group has (its keys, its aggregates, and columns that its keys
+//! determine through a primary key), and the rewriting of expressions to the rows that the aggregate node gives.
+
+use super::Binder;
+use super::scope::{Names, SelectFrame};
+use crate::expression::{Expr, Kind, for_each, rewrite, same};
+use crate::plan::{Exprs, Node};
+use hexalog_sql_types::cast::is_binary_coercible;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+
+/// Whether an expression is a group's key; a mere relabelling of its type does not matter.
+fn is_key(key: &Expr, expr: &Expr) -> bool {
+    if let (Kind::Column(a), Kind::Column(b)) = (&key.kind, &expr.kind) {
+        return a == b;
+    }
+    if same(key, expr) {
+        return true;
+    }
+    key.type_id != expr.type_id && is_binary_coercible(key.type_id, expr.type_id) && {
+        let mut relabelled = expr.clone();
+        relabelled.type_id = key.type_id;
+        relabelled.typmod = key.typmod;
+        same(key, &relabelled)
+    }
+}
+
+impl Binder<'_> {
+    /// Puts an aggregate node over `input` and rewrites `exprs` to its rows.
+    pub(super) fn aggregate(
+        &self,
+        frame: &mut SelectFrame,
+        input: Node,
+        mut keys: Vec<Expr>,
+        exprs: &mut [&mut Expr],
+    ) -> Result<Node> {
+        let mut sets = std::mem::take(&mut frame.sets);
+        for expr in exprs.iter().map(|expr| &**expr).chain(sets.iter().flat_map(|set| &set.arguments)) {
+            self.add_determined(&frame.visible, expr, &mut keys)?;
+        }
+        let replace = |expr: &mut Expr| {
+            rewrite(expr, &mut |expr| {
+                if let Kind::Aggregate(number) = expr.kind {
+                    return Some(Expr::column(keys.len() + number, expr.type_id, expr.typmod));
+                }
+                let at = keys.iter().position(|key| is_key(key, expr))?;
+                Some(Expr::column(at, expr.type_id, expr.typmod))
+            });
+        };
+        exprs.iter_mut().for_each(|expr| replace(expr));
+        sets.iter_mut().flat_map(|set| &mut set.arguments).for_each(replace);
+        frame.sets = sets;
+        let calls = std::mem::take(&mut frame.aggregates);
+        Ok(Node::Aggregate { input: Arc::new(input), keys: Exprs::new(keys), calls })
+    }
+
+    /// Adds the columns of an expression that the keys determine; 42803 for others.
+    fn add_determined(&self, visible: &[Names], expr: &Expr, keys: &mut Vec<Expr>) -> Result<()> {
+        let mut missing: Vec<Expr> = Vec::new();
+        for_each(expr, &mut |expr| {
+            if keys.iter().any(|key| is_key(key, expr)) {
+                return false;
+            }
+            if matches!(expr.kind, Kind::Column(_)) {
+                missing.push(expr.clone());
+            }
+            true
+        });
+        for column in missing {
+            if keys.iter().any(|key| is_key(key, &column)) {
+                continue;
+            }
+            if !self.is_determined(visible, &column, keys) {
+                return Err(ungrouped(visible, &column));
+            }
+            keys.push(column);
+        }
+        Ok(())
+    }
+
+    /// Whether the keys hold the whole primary key of the column's table.
+    fn is_determined(&self, visible: &[Names], column: &Expr, keys: &[Expr]) -> bool {
+        let tables = visible.iter().flat_map(|names| &names.tables);
+        tables.filter(|table| table.oid != 0).any(|names| {
+            let has_column = names.columns.iter().any(|named| is_key(&named.expr, column));
+            let table = self.context.view.catalog().table(names.oid);
+            let Some(primary) = table.and_then(|table| table.primary_key()).filter(|_| has_column) else {
+                return false;
+            };
+            primary.columns.iter().all(|part| {
+                let number = i16::try_from(part.column + 1).expect("tables have at most 1,600 columns");
+                let named = names.columns.iter().find(|named| named.origin == (names.oid, number));
+                named.is_some_and(|named| keys.iter().any(|key| is_key(key, &named.expr)))
+            })
+        })
+    }
+}
+
+fn ungrouped(visible: &[Names], column: &Expr) -> SqlError {
+    let tables = visible.iter().flat_map(|names| &names.tables);
+    let name = tables
+        .flat_map(|table| table.columns.iter().map(move |named| (table, named)))
+        .find(|(_, named)| is_key(&named.expr, column))
+        .map_or_else(|| "?column?".to_owned(), |(table, named)| format!("{}.{}", table.alias, named.name));
+    let message =
+        format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+    SqlError::new(SqlState::GROUPING_ERROR, message)
+}

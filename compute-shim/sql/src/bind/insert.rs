@@ -1,0 +1,322 @@
+//! INSERT: values brought to the table's columns, defaults, ON CONFLICT, RETURNING.
+//!
+//! The source node gives whole rows in storage order: what the statement does not name takes its default, dropped
+//! columns are NULL.
+
+use super::modify::Target;
+use super::query::Wanted;
+use super::scope::{Frame, Names, Place, SelectFrame};
+use super::{Binder, Bound};
+use crate::catalog::object::{Column, Identity, Index, Table};
+use crate::expression::{Expr, Kind};
+use crate::function::host_by_name;
+use crate::parse;
+use crate::parse::tree::{self, ConflictTarget, Insert, Name, OnConflict, QueryBody};
+use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck};
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, resolve};
+use std::sync::Arc;
+
+/// The defaults of a table's columns, parsed once for a statement of many rows.
+struct Defaults<'t> {
+    table: &'t Table,
+    parsed: Vec<Option<tree::Expr>>,
+}
+
+impl Binder<'_> {
+    pub(super) fn insert(&mut self, insert: &Insert) -> Result<Bound> {
+        let outer = self.common_names.len();
+        self.common_tables(&insert.with)?;
+        let table = self.target_table(&insert.table, "insert into")?;
+        self.lock(table.oid, RelationLockMode::RowExclusive);
+        let columns = self.insert_columns(&table, &insert.columns)?;
+        let mut defaults = Defaults { table: &table, parsed: vec![None; table.columns.len()] };
+        let source = self.insert_source(insert, &columns, &mut defaults)?;
+        let shown = insert.alias.as_deref().unwrap_or(&table.name);
+        let checks = self.row_checks(&table)?;
+        let conflict = match &insert.on_conflict {
+            Some(on_conflict) => Some(self.conflict(on_conflict, &table, shown, &mut defaults)?),
+            None => None,
+        };
+        let target = Target { table: table.clone(), shown: shown.to_owned(), others: Vec::new() };
+        let (returning, output) = self.returning(&insert.returning, &target)?;
+        self.common_names.truncate(outer);
+        let node = Node::Insert { table, source: Arc::new(source), checks, conflict, returning };
+        Ok(Bound { node, columns: output })
+    }
+
+    /// The columns that values are given for, in their order.
+    fn insert_columns(&self, table: &Table, names: &[Name]) -> Result<Vec<usize>> {
+        if names.is_empty() {
+            let live = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
+            return Ok(live.map(|(at, _)| at).collect());
+        }
+        let mut columns = Vec::with_capacity(names.len());
+        for name in names {
+            let column = self.target_column(table, name)?;
+            if columns.contains(&column) {
+                let message = format!("column \"{}\" specified more than once", name.last());
+                return Err(parse::at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), name.position));
+            }
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    fn insert_source(
+        &mut self,
+        insert: &Insert,
+        columns: &[usize],
+        defaults: &mut Defaults<'_>,
+    ) -> Result<Node> {
+        let named = !insert.columns.is_empty();
+        match &insert.source {
+            None => {
+                let row = self.whole_row(Vec::new(), defaults)?;
+                Ok(Node::Values { width: row.len(), rows: vec![Exprs::new(row)] })
+            }
+            Some(query) => match &query.body {
+                QueryBody::Values(rows)
+                    if query.order_by.is_empty()
+                        && query.limit.is_none()
+                        && query.offset.is_none()
+                        && query.with.is_empty() =>
+                {
+                    self.insert_values(rows, columns, named, defaults)
+                }
+                _ => self.insert_query(query, columns, named, defaults),
+            },
+        }
+    }
+
+    fn insert_values(
+        &mut self,
+        rows: &[Vec<tree::Expr>],
+        columns: &[usize],
+        named: bool,
+        defaults: &mut Defaults<'_>,
+    ) -> Result<Node> {
+        let width = rows.first().map_or(0, Vec::len);
+        let mut bound = Vec::with_capacity(rows.len());
+        for row in rows {
+            if row.len() != width {
+                return Err(SqlError::syntax("VALUES lists must all be the same length"));
+            }
+            check_count(width, columns.len(), named)?;
+            let mut given = Vec::with_capacity(width);
+            for (expr, &column) in row.iter().zip(columns) {
+                let value = match expr {
+                    tree::Expr::Default => self.default_value(column, defaults)?,
+                    expr => {
+                        self.push_select(Place::InsertValues);
+                        let value = self.expr(expr)?;
+                        self.pop_select();
+                        check_identity(&defaults.table.columns[column])?;
+                        self.assign(value, &defaults.table.columns[column])?
+                    }
+                };
+                given.push((column, value));
+            }
+            bound.push(Exprs::new(self.whole_row(given, defaults)?));
+        }
+        Ok(Node::Values { rows: bound, width: defaults.table.columns.len() })
+    }
+
+    fn insert_query(
+        &mut self,
+        query: &tree::Query,
+        columns: &[usize],
+        named: bool,
+        defaults: &mut Defaults<'_>,
+    ) -> Result<Node> {
+        let table = defaults.table;
+        let targets =
+            columns.iter().map(|&column| (table.columns[column].type_id, table.columns[column].typmod));
+        let wanted = Wanted { targets: targets.collect(), keeps_unknown: false };
+        let bound = self.query(query, &wanted)?;
+        check_count(bound.columns.len(), columns.len(), named)?;
+        let mut given = Vec::with_capacity(columns.len());
+        for (at, (output, &column)) in bound.columns.iter().zip(columns).enumerate() {
+            check_identity(&table.columns[column])?;
+            let value = Expr::column(at, output.type_id, output.typmod);
+            given.push((column, self.assign(value, &table.columns[column])?));
+        }
+        let exprs = Exprs::new(self.whole_row(given, defaults)?);
+        Ok(Node::Project { input: Arc::new(bound.node), exprs })
+    }
+
+    /// A row in storage order: what is given, and defaults.
+    fn whole_row(&mut self, given: Vec<(usize, Expr)>, defaults: &mut Defaults<'_>) -> Result<Vec<Expr>> {
+        let mut row: Vec<Option<Expr>> = vec![None; defaults.table.columns.len()];
+        for (column, value) in given {
+            row[column] = Some(value);
+        }
+        let mut whole = Vec::with_capacity(row.len());
+        for (column, value) in row.into_iter().enumerate() {
+            whole.push(match value {
+                Some(value) => value,
+                None => self.default_value(column, defaults)?,
+            });
+        }
+        Ok(whole)
+    }
+
+    /// The default of a column, bound anew, so that each row has its own `nextval`.
+    fn default_value(&mut self, column: usize, defaults: &mut Defaults<'_>) -> Result<Expr> {
+        let table = defaults.table;
+        let definition = &table.columns[column];
+        if definition.dropped {
+            return Ok(Expr::null(definition.type_id));
+        }
+        if definition.identity.is_some() {
+            return self.identity_value(table, column);
+        }
+        let Some(text) = &definition.default else { return Ok(Expr::null(definition.type_id)) };
+        if defaults.parsed[column].is_none() {
+            defaults.parsed[column] = Some(parse::expression(text)?);
+        }
+        let parsed = defaults.parsed[column].clone().expect("set above");
+        self.frames.push(Frame::Select(SelectFrame::new(Place::Default)));
+        let value = self.expr(&parsed)?;
+        self.frames.pop();
+        self.assign(value, definition)
+    }
+
+    /// The next value of an identity column's sequence.
+    fn identity_value(&mut self, table: &Table, column: usize) -> Result<Expr> {
+        let catalog = self.context.view.catalog();
+        let sequence = catalog.sequences().find(|sequence| sequence.owned_by == Some((table.oid, column)));
+        let Some(sequence) = sequence else {
+            let message = format!("no owned sequence found for column \"{}\"", table.columns[column].name);
+            return Err(SqlError::internal(message));
+        };
+        let functions = host_by_name("nextval");
+        let function = functions.first().copied().ok_or_else(|| SqlError::internal("nextval is missing"))?;
+        let argument = Expr::constant(Datum::Oid(sequence.oid), TypeId::REGCLASS);
+        let memo = Some(self.memos);
+        self.memos += 1;
+        let next = Expr::new(Kind::Host { function, arguments: Box::new([argument]), memo }, TypeId::INT8);
+        self.assign(next, &table.columns[column])
+    }
+
+    /// Brings a value to a column's type.
+    pub(super) fn assign(&mut self, value: Expr, column: &Column) -> Result<Expr> {
+        let source = value.type_id;
+        let assigned = self.coerce(value, column.type_id, column.typmod, CastContext::Assignment)?;
+        assigned.ok_or_else(|| resolve::cannot_assign(&column.name, column.type_id, source))
+    }
+
+    /// The CHECK constraints of a table, over its row.
+    pub(super) fn row_checks(&mut self, table: &Table) -> Result<Vec<RowCheck>> {
+        let mut checks = Vec::with_capacity(table.checks.len());
+        for check in &table.checks {
+            let parsed = parse::expression(&check.expression)?;
+            let predicate = Predicate::new(self.table_expression(Some(table), &parsed, None)?);
+            checks.push(RowCheck { name: check.name.clone(), predicate });
+        }
+        Ok(checks)
+    }
+
+    fn conflict(
+        &mut self,
+        on_conflict: &OnConflict,
+        table: &Arc<Table>,
+        shown: &str,
+        defaults: &mut Defaults<'_>,
+    ) -> Result<Conflict> {
+        let arbiters = arbiters(&on_conflict.target, table)?;
+        let Some((assignments, filter)) = &on_conflict.update else {
+            return Ok(Conflict { arbiters, update: None });
+        };
+        if arbiters.is_empty() {
+            let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+            return Err(SqlError::syntax(message).with_hint("For example, ON CONFLICT (column_name)."));
+        }
+        let mut frame = SelectFrame::new(Place::UpdateSet);
+        frame.visible.push(Names::of_table(table, shown, 0));
+        let mut excluded = Names::of_table(table, "excluded", table.columns.len());
+        // Only with its name in front.
+        excluded.columns.clear();
+        frame.visible.push(excluded);
+        self.frames.push(Frame::Select(frame));
+        let (columns, values) =
+            self.assignments(assignments, table, |binder, column| binder.default_value(column, defaults))?;
+        self.set_place(Place::Where);
+        let filter = self.optional_condition(filter.as_ref(), "WHERE")?;
+        self.pop_select();
+        let update =
+            ConflictUpdate { columns, values: Exprs::new(values), filter: filter.map(Predicate::new) };
+        Ok(Conflict { arbiters, update: Some(update) })
+    }
+
+    /// The default of a column, for `SET column = DEFAULT`.
+    pub(super) fn column_default(&mut self, table: &Table, column: usize) -> Result<Expr> {
+        let mut defaults = Defaults { table, parsed: vec![None; table.columns.len()] };
+        self.default_value(column, &mut defaults)
+    }
+}
+
+fn check_count(given: usize, columns: usize, named: bool) -> Result<()> {
+    if given > columns {
+        return Err(SqlError::syntax("INSERT has more expressions than target columns"));
+    }
+    if given < columns && named {
+        return Err(SqlError::syntax("INSERT has more target columns than expressions"));
+    }
+    Ok(())
+}
+
+fn check_identity(column: &Column) -> Result<()> {
+    if column.identity != Some(Identity::Always) {
+        return Ok(());
+    }
+    let message = format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name);
+    Err(SqlError::new(SqlState::GENERATED_ALWAYS, message)
+        .with_detail(format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name))
+        .with_hint("Use OVERRIDING SYSTEM VALUE to override."))
+}
+
+/// The unique indexes that a conflict target names; none for no target.
+fn arbiters(target: &ConflictTarget, table: &Table) -> Result<Vec<usize>> {
+    match target {
+        ConflictTarget::Any => Ok(Vec::new()),
+        ConflictTarget::Columns(names) => {
+            let mut wanted = Vec::with_capacity(names.len());
+            for name in names {
+                let column = table.column_index(name).ok_or_else(|| {
+                    let message = format!("column \"{name}\" does not exist");
+                    SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+                })?;
+                if !wanted.contains(&column) {
+                    wanted.push(column);
+                }
+            }
+            let fits = |index: &Index| {
+                index.unique
+                    && index.columns.len() == wanted.len()
+                    && index.columns.iter().all(|part| wanted.contains(&part.column))
+            };
+            let found = table.indexes.iter().enumerate().filter(|(_, index)| fits(index));
+            let found: Vec<usize> = found.map(|(at, _)| at).collect();
+            if found.is_empty() {
+                let message =
+                    "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            }
+            Ok(found)
+        }
+        ConflictTarget::Constraint(name) => {
+            let found = table.indexes.iter().position(|index| index.constraint != 0 && index.name == *name);
+            match found {
+                Some(at) => Ok(vec![at]),
+                None => {
+                    let message =
+                        format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+                    Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
+                }
+            }
+        }
+    }
+}

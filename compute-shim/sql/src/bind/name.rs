@@ -1,0 +1,58 @@
+//! The name of a result column without an alias, as PostgreSQL derives it (`FigureColname`).
+
+use super::type_of;
+use crate::parse::tree::{Expr, Query, QueryBody, SelectItem};
+
+/// How much a name says: a type's name or `case` gives way to a better one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Strength {
+    Weak,
+    Strong,
+}
+
+/// The name that a select item gets.
+pub(super) fn column_name(expr: &Expr) -> String {
+    figure(expr).map_or_else(|| "?column?".to_owned(), |(name, _)| name)
+}
+
+fn figure(expr: &Expr) -> Option<(String, Strength)> {
+    let strong = |name: &str| Some((name.to_owned(), Strength::Strong));
+    match expr {
+        Expr::Column(name) => strong(name.last()),
+        Expr::Function(call) => strong(call.name.last()),
+        Expr::Keyword { name } => strong(if name == "user" { "user" } else { name }),
+        Expr::Cast { operand, target } => match figure(operand) {
+            Some((name, Strength::Strong)) => Some((name, Strength::Strong)),
+            _ => {
+                let id = type_of(target).ok()?.0;
+                let id = if target.array { id.array_element().unwrap_or(id) } else { id };
+                Some((id.info()?.name.to_owned(), Strength::Weak))
+            }
+        },
+        Expr::Case { otherwise, .. } => match otherwise.as_deref().and_then(figure) {
+            Some((name, Strength::Strong)) => Some((name, Strength::Strong)),
+            _ => Some(("case".to_owned(), Strength::Weak)),
+        },
+        Expr::Array(_) | Expr::ArrayQuery(_) => strong("array"),
+        Expr::Row(_) => strong("row"),
+        Expr::Exists(_) => strong("exists"),
+        Expr::AtTimeZone { .. } => strong("timezone"),
+        Expr::Collate { operand, .. } | Expr::Subscript { operand, .. } => figure(operand),
+        Expr::Subquery(query) => first_name(query),
+        _ => None,
+    }
+}
+
+/// A scalar subquery is named like its column.
+fn first_name(query: &Query) -> Option<(String, Strength)> {
+    match &query.body {
+        QueryBody::Select(select) => match select.items.first()? {
+            SelectItem::Expr { alias: Some(alias), .. } => Some((alias.clone(), Strength::Strong)),
+            SelectItem::Expr { expr, alias: None } => figure(expr).map(|(name, _)| (name, Strength::Strong)),
+            _ => None,
+        },
+        QueryBody::Nested(query) => first_name(query),
+        QueryBody::SetOperation { left, .. } => first_name(left),
+        QueryBody::Values(_) => Some(("column1".to_owned(), Strength::Strong)),
+    }
+}

@@ -1,0 +1,177 @@
+//! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
+
+use super::scope::{Boundary, CommonTable, Place};
+use super::{Binder, Bound, OutputColumn};
+use crate::expression::Expr;
+use crate::parse::tree::{self, Query, QueryBody, SetOperator};
+use crate::plan::{Exprs, Node};
+use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::resolve;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+use std::sync::Arc;
+
+/// What is made of untyped columns of a query.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wanted {
+    /// Types that the columns are going to be stored as.
+    pub targets: Vec<(TypeId, Typmod)>,
+    /// Untyped columns stay so: a set operation decides.
+    pub keeps_unknown: bool,
+}
+
+impl Binder<'_> {
+    pub(super) fn query(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
+        let outer = self.common_names.len();
+        self.common_tables(&query.with)?;
+        let bound = self.query_body(query, wanted);
+        self.common_names.truncate(outer);
+        bound
+    }
+
+    fn query_body(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
+        match &query.body {
+            QueryBody::Select(select) => self.select(select, query, wanted),
+            QueryBody::Values(rows) => {
+                let bound = self.values(rows, wanted)?;
+                self.ordered(bound, query, false)
+            }
+            QueryBody::SetOperation { op, all, left, right } => {
+                let bound = self.set_operation(*op, *all, left, right, wanted)?;
+                self.ordered(bound, query, true)
+            }
+            QueryBody::Nested(inner) => {
+                let bound = self.query(inner, wanted)?;
+                self.ordered(bound, query, false)
+            }
+        }
+    }
+
+    /// The tables of WITH come into sight one after the other.
+    pub(super) fn common_tables(&mut self, with: &[tree::CommonTable]) -> Result<()> {
+        for tree::CommonTable { name, columns, query } in with {
+            let outer = self.common_names.len();
+            let (bound, _) =
+                self.across(Boundary::Common, |binder| binder.query(query, &Wanted::default()))?;
+            self.common_names.truncate(outer);
+            let Bound { node, columns: mut output } = bound;
+            if columns.len() > output.len() {
+                let (there, named) = (output.len(), columns.len());
+                let message = format!(
+                    "WITH query \"{name}\" has {there} columns available but {named} columns specified"
+                );
+                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            }
+            for (column, name) in output.iter_mut().zip(columns) {
+                column.name.clone_from(name);
+            }
+            let id = self.common.len();
+            self.common.push(Some(node));
+            self.common_names.push(CommonTable { name: name.clone(), id, columns: output });
+        }
+        for (at, tree::CommonTable { name, .. }) in with.iter().enumerate() {
+            if with[..at].iter().any(|other| other.name == *name) {
+                let message = format!("WITH query name \"{name}\" specified more than once");
+                return Err(SqlError::new(SqlState::DUPLICATE_ALIAS, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn values(&mut self, rows: &[Vec<tree::Expr>], wanted: &Wanted) -> Result<Bound> {
+        self.push_select(Place::Values);
+        let width = rows.first().map_or(0, Vec::len);
+        let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
+        for row in rows {
+            if row.len() != width {
+                return Err(SqlError::syntax("VALUES lists must all be the same length"));
+            }
+            for (at, expr) in row.iter().enumerate() {
+                columns[at].push(self.expr(expr)?);
+            }
+        }
+        let mut output = Vec::with_capacity(width);
+        for (at, column) in columns.iter_mut().enumerate() {
+            let exprs = std::mem::take(column);
+            let untyped = exprs.iter().all(|expr| expr.type_id == TypeId::UNKNOWN);
+            let (exprs, type_id) = match wanted.targets.get(at) {
+                Some(&(target, _)) if untyped => (self.all_to(exprs, target)?, target),
+                _ if untyped && wanted.keeps_unknown => (exprs, TypeId::UNKNOWN),
+                _ => self.unify("VALUES", exprs)?,
+            };
+            let typmod = Self::common_typmod(&exprs);
+            *column = exprs;
+            output.push(OutputColumn { name: format!("column{}", at + 1), type_id, typmod, origin: (0, 0) });
+        }
+        self.pop_select();
+        let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+        let rows = (0..rows.len()).map(|_| {
+            let row =
+                columns.iter_mut().map(|column| column.next().expect("columns are as long as rows are many"));
+            Exprs::new(row.collect())
+        });
+        Ok(Bound { node: Node::Values { rows: rows.collect(), width }, columns: output })
+    }
+
+    fn all_to(&mut self, exprs: Vec<Expr>, target: TypeId) -> Result<Vec<Expr>> {
+        exprs.into_iter().map(|expr| self.coerce_implicit(expr, target)).collect()
+    }
+
+    fn set_operation(
+        &mut self,
+        op: SetOperator,
+        all: bool,
+        left: &Query,
+        right: &Query,
+        wanted: &Wanted,
+    ) -> Result<Bound> {
+        let inner = Wanted { targets: wanted.targets.clone(), keeps_unknown: true };
+        let left = self.query(left, &inner)?;
+        let right = self.query(right, &inner)?;
+        let word = op.word();
+        if left.columns.len() != right.columns.len() {
+            let message = format!("each {word} query must have the same number of columns");
+            return Err(SqlError::syntax(message));
+        }
+        let mut columns = Vec::with_capacity(left.columns.len());
+        for (l, r) in left.columns.iter().zip(&right.columns) {
+            let keeps = wanted.keeps_unknown && l.type_id == TypeId::UNKNOWN && r.type_id == TypeId::UNKNOWN;
+            let type_id = match keeps {
+                true => TypeId::UNKNOWN,
+                false => resolve::common_type(word, &[l.type_id, r.type_id])?,
+            };
+            if !(op == SetOperator::Union && all) && type_id != TypeId::UNKNOWN {
+                self.check_sortable(type_id)?;
+            }
+            let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
+            columns.push(OutputColumn { name: l.name.clone(), type_id, typmod, origin: (0, 0) });
+        }
+        let left = Arc::new(self.converted(left, &columns)?);
+        let right = Arc::new(self.converted(right, &columns)?);
+        let types: Vec<TypeId> = columns.iter().map(|column| column.type_id).collect();
+        let node = match (op, all) {
+            (SetOperator::Union, true) => Node::Append { inputs: vec![left, right] },
+            (SetOperator::Union, false) => {
+                let input = Arc::new(Node::Append { inputs: vec![left, right] });
+                Node::Distinct { input, columns: None, types }
+            }
+            _ => Node::SetOperation { op, all, left, right, types },
+        };
+        Ok(Bound { node, columns })
+    }
+
+    /// A query's rows with the columns' types changed.
+    pub(super) fn converted(&mut self, bound: Bound, columns: &[OutputColumn]) -> Result<Node> {
+        let same = bound.columns.iter().zip(columns).all(|(from, to)| from.type_id == to.type_id);
+        if same {
+            return Ok(bound.node);
+        }
+        let mut exprs = Vec::with_capacity(columns.len());
+        for (at, (from, to)) in bound.columns.iter().zip(columns).enumerate() {
+            let expr = Expr::column(at, from.type_id, from.typmod);
+            let coerced = self.coerce(expr, to.type_id, Typmod::NONE, CastContext::Implicit)?;
+            exprs.push(coerced.ok_or_else(|| resolve::cannot_cast(from.type_id, to.type_id))?);
+        }
+        Ok(Node::Project { input: Arc::new(bound.node), exprs: Exprs::new(exprs) })
+    }
+}

@@ -1,0 +1,432 @@
+//! What names mean at a place: the queries around it, the relations each has in FROM, and how values cross.
+//!
+//! Owns the stack of [`Frame`]s and look-up in it. A column of the innermost query is a column of its row; one of a
+//! query further out becomes a slot, which the boundary just inside that query sets from the outer row: the subquery
+//! expression, or the join that a LATERAL item stands on. Never builds nodes.
+
+use super::{Binder, OutputColumn};
+use crate::catalog::object::{Oid, Table};
+use crate::expression::{Expr, Kind, same};
+use crate::parse::at;
+use crate::parse::tree::Name;
+use crate::plan::AggregateCall;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
+
+/// Where in a statement an expression stands: decides what it may contain, and PostgreSQL's words if it may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Select,
+    From,
+    JoinOn,
+    Where,
+    GroupBy,
+    Having,
+    OrderBy,
+    DistinctOn,
+    Limit,
+    Offset,
+    Values,
+    InsertValues,
+    UpdateSet,
+    Returning,
+    Filter,
+    Default,
+    Check,
+    Execute,
+}
+
+impl Place {
+    /// Whether aggregates may stand here.
+    pub(super) fn takes_aggregates(self) -> bool {
+        matches!(self, Place::Select | Place::Having | Place::OrderBy | Place::DistinctOn)
+    }
+
+    /// Whether set-returning functions may stand here.
+    pub(super) fn takes_sets(self) -> bool {
+        matches!(self, Place::Select | Place::OrderBy | Place::DistinctOn | Place::GroupBy)
+    }
+
+    /// The place in the words of "aggregate functions are not allowed in …".
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Place::Select => "SELECT",
+            Place::From => "functions in FROM",
+            Place::JoinOn => "JOIN conditions",
+            Place::Where => "WHERE",
+            Place::GroupBy => "GROUP BY",
+            Place::Having => "HAVING",
+            Place::OrderBy => "ORDER BY",
+            Place::DistinctOn => "DISTINCT ON",
+            Place::Limit => "LIMIT",
+            Place::Offset => "OFFSET",
+            Place::Values | Place::InsertValues => "VALUES",
+            Place::UpdateSet => "UPDATE",
+            Place::Returning => "RETURNING",
+            Place::Filter => "FILTER",
+            Place::Default => "DEFAULT expressions",
+            Place::Check => "check constraints",
+            Place::Execute => "EXECUTE parameters",
+        }
+    }
+
+    /// Why a subquery may not stand here, if it may not.
+    pub(super) fn refuses_subquery(self) -> Option<&'static str> {
+        match self {
+            Place::Default => Some("cannot use subquery in DEFAULT expression"),
+            Place::Check => Some("cannot use subquery in check constraint"),
+            Place::Execute => Some("cannot use subquery in EXECUTE parameter"),
+            _ => None,
+        }
+    }
+}
+
+/// A column that can be named.
+#[derive(Clone, Debug)]
+pub(super) struct NamedColumn {
+    pub name: String,
+    /// Its value over the row of the whole FROM list.
+    pub expr: Expr,
+    pub origin: (Oid, i16),
+}
+
+/// A relation that qualified names refer to.
+#[derive(Clone, Debug)]
+pub(super) struct TableNames {
+    pub alias: String,
+    /// The schema, if the relation stands under its own name.
+    pub schema: Option<String>,
+    pub oid: Oid,
+    pub columns: Vec<NamedColumn>,
+}
+
+/// What one FROM item lets one name: relations, and the columns in the order of `*`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    pub tables: Vec<TableNames>,
+    pub columns: Vec<NamedColumn>,
+}
+
+impl Names {
+    /// Columns of one relation that stand side by side from `offset` on.
+    pub(super) fn of_columns(
+        alias: &str,
+        columns: impl IntoIterator<Item = OutputColumn>,
+        offset: usize,
+    ) -> Names {
+        let columns = columns.into_iter().enumerate().map(|(at, column)| NamedColumn {
+            expr: Expr::column(offset + at, column.type_id, column.typmod),
+            name: column.name,
+            origin: column.origin,
+        });
+        let columns: Vec<NamedColumn> = columns.collect();
+        let table = TableNames { alias: alias.to_owned(), schema: None, oid: 0, columns: columns.clone() };
+        Names { tables: vec![table], columns }
+    }
+
+    /// The live columns of a table whose row begins at `offset`.
+    pub(super) fn of_table(table: &Table, alias: &str, offset: usize) -> Names {
+        let columns = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
+        let columns = columns.map(|(at, column)| NamedColumn {
+            name: column.name.clone(),
+            expr: Expr::column(offset + at, column.type_id, column.typmod),
+            origin: (table.oid, i16::try_from(at + 1).expect("tables have at most 1,600 columns")),
+        });
+        let columns: Vec<NamedColumn> = columns.collect();
+        let names =
+            TableNames { alias: alias.to_owned(), schema: None, oid: table.oid, columns: columns.clone() };
+        Names { tables: vec![names], columns }
+    }
+
+    fn find(&self, name: &str) -> impl Iterator<Item = &NamedColumn> {
+        self.columns.iter().filter(move |column| column.name == name)
+    }
+}
+
+/// A query whose expressions are being bound.
+pub(super) struct SelectFrame {
+    pub place: Place,
+    /// What FROM has so far.
+    pub visible: Vec<Names>,
+    /// Items before this one are out of sight, as siblings are in ON.
+    pub first_visible: usize,
+    /// Slots that LATERAL items inside the current FROM item need, with their source over the whole row.
+    pub lateral: Vec<(usize, Expr)>,
+    pub aggregates: Vec<AggregateCall>,
+    pub is_in_aggregate: bool,
+    pub sets: Vec<super::call::SetCall>,
+}
+
+impl SelectFrame {
+    pub(super) fn new(place: Place) -> SelectFrame {
+        SelectFrame {
+            place,
+            visible: Vec::new(),
+            first_visible: 0,
+            lateral: Vec::new(),
+            aggregates: Vec::new(),
+            is_in_aggregate: false,
+            sets: Vec::new(),
+        }
+    }
+}
+
+/// What lies between a query and the one around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Boundary {
+    /// A subquery in an expression.
+    Subplan,
+    /// An item of FROM that sees the items before it.
+    Lateral,
+    /// An item of FROM that sees nothing of its siblings.
+    Derived,
+    /// The query of a common table.
+    Common,
+}
+
+pub(super) struct Crossing {
+    pub boundary: Boundary,
+    /// Slots to be set from the row outside.
+    pub correlation: Vec<(usize, Expr)>,
+    /// Whether anything inside reads a slot that is set outside.
+    pub is_correlated: bool,
+}
+
+pub(super) enum Frame {
+    Select(SelectFrame),
+    Crossing(Crossing),
+}
+
+/// A common table in sight.
+pub(super) struct CommonTable {
+    pub name: String,
+    pub id: usize,
+    pub columns: Vec<OutputColumn>,
+}
+
+impl Binder<'_> {
+    pub(super) fn push_select(&mut self, place: Place) {
+        self.frames.push(Frame::Select(SelectFrame::new(place)));
+    }
+
+    pub(super) fn pop_select(&mut self) -> SelectFrame {
+        match self.frames.pop() {
+            Some(Frame::Select(frame)) => frame,
+            _ => unreachable!("frames are popped in the order in which they were pushed"),
+        }
+    }
+
+    /// The innermost query.
+    pub(super) fn select_frame(&mut self) -> &mut SelectFrame {
+        match self.frames.last_mut() {
+            Some(Frame::Select(frame)) => frame,
+            _ => unreachable!("expressions are bound inside a query"),
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        match self.frames.last() {
+            Some(Frame::Select(frame)) => frame.place,
+            _ => unreachable!("expressions are bound inside a query"),
+        }
+    }
+
+    /// Binds something inside a boundary; returns it with what crosses.
+    pub(super) fn across<T>(
+        &mut self,
+        boundary: Boundary,
+        inner: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<(T, Crossing)> {
+        let crossing = Crossing { boundary, correlation: Vec::new(), is_correlated: false };
+        self.frames.push(Frame::Crossing(crossing));
+        let common_count = self.common_names.len();
+        let result = inner(self)?;
+        self.common_names.truncate(common_count);
+        match self.frames.pop() {
+            Some(Frame::Crossing(crossing)) => Ok((result, crossing)),
+            _ => unreachable!("frames are popped in the order in which they were pushed"),
+        }
+    }
+
+    /// The meaning of a column's name.
+    pub(super) fn column(&mut self, name: &Name) -> Result<Expr> {
+        match self.look_up(name)? {
+            Some((frame, expr)) => self.bring_in(frame, expr, name),
+            None => Err(self.not_found(name)),
+        }
+    }
+
+    /// Finds a name in the frames, innermost first.
+    fn look_up(&self, name: &Name) -> Result<Option<(usize, Expr)>> {
+        let mut is_hidden = false;
+        for (at, frame) in self.frames.iter().enumerate().rev() {
+            match frame {
+                Frame::Crossing(crossing) => {
+                    is_hidden |= matches!(crossing.boundary, Boundary::Derived | Boundary::Common);
+                }
+                Frame::Select(_) if std::mem::take(&mut is_hidden) => {}
+                Frame::Select(frame) => {
+                    if let Some(expr) = look_up_in(frame, name)? {
+                        return Ok(Some((at, expr)));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes the value of a query at `frame` available at the innermost place.
+    fn bring_in(&mut self, frame: usize, expr: Expr, name: &Name) -> Result<Expr> {
+        let crossed = self.frames[frame + 1..].iter().any(|frame| matches!(frame, Frame::Crossing(_)));
+        if !crossed {
+            return Ok(expr);
+        }
+        let mut owner: Option<Boundary> = None;
+        let mut slot = None;
+        for at in frame + 1..self.frames.len() {
+            let Frame::Crossing(crossing) = &mut self.frames[at] else { continue };
+            crossing.is_correlated = true;
+            match owner {
+                Some(Boundary::Lateral) if crossing.boundary == Boundary::Common => {
+                    let what = "a common table inside LATERAL that refers to the outside";
+                    return Err(at_name(SqlError::unsupported(what), name));
+                }
+                Some(_) => continue,
+                None => owner = Some(crossing.boundary),
+            }
+            let known = crossing.correlation.iter().find(|(_, source)| same(source, &expr));
+            slot = Some(known.map_or(self.slots, |(slot, _)| *slot));
+            if slot == Some(self.slots) {
+                self.slots += 1;
+                crossing.correlation.push((self.slots - 1, expr.clone()));
+            }
+        }
+        let slot = slot.expect("a boundary was crossed");
+        Ok(Expr { kind: Kind::Slot(slot), type_id: expr.type_id, typmod: expr.typmod })
+    }
+
+    fn not_found(&self, name: &Name) -> SqlError {
+        const SYSTEM: [&str; 5] = ["ctid", "xmin", "xmax", "cmin", "cmax"];
+        let last = name.last();
+        let error = match name.qualifier() {
+            _ if SYSTEM.contains(&last) => SqlError::unsupported(format!("the system column {last}")),
+            None if self.place() == Place::Default => SqlError::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot use column reference in DEFAULT expression",
+            ),
+            None => SqlError::new(SqlState::UNDEFINED_COLUMN, format!("column \"{last}\" does not exist")),
+            Some(table) => match self.find_hidden(table) {
+                Some(true) => {
+                    let message = format!("column {table}.{last} does not exist");
+                    SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+                }
+                Some(false) => {
+                    let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+                    SqlError::new(SqlState::UNDEFINED_TABLE, message).with_hint(format!(
+                        "There is an entry for table \"{table}\", but it cannot be referenced from this part of the query."
+                    ))
+                }
+                None => {
+                    let message = format!("missing FROM-clause entry for table \"{table}\"");
+                    SqlError::new(SqlState::UNDEFINED_TABLE, message)
+                }
+            },
+        };
+        at_name(error, name)
+    }
+
+    /// Whether a relation of this name is in sight (true) or there but out of sight (false).
+    fn find_hidden(&self, table: &str) -> Option<bool> {
+        let mut is_hidden = false;
+        let mut found = None;
+        for frame in self.frames.iter().rev() {
+            match frame {
+                Frame::Crossing(crossing) => {
+                    is_hidden |= matches!(crossing.boundary, Boundary::Derived | Boundary::Common);
+                }
+                Frame::Select(frame) => {
+                    let is_hidden = std::mem::take(&mut is_hidden);
+                    for (at, names) in frame.visible.iter().enumerate() {
+                        if names.tables.iter().any(|names| names.alias == table) {
+                            let in_sight = !is_hidden && at >= frame.first_visible;
+                            found = Some(found.unwrap_or(false) || in_sight);
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn at_name(error: SqlError, name: &Name) -> SqlError {
+    at(error, name.position)
+}
+
+fn ambiguous(column: &str, name: &Name) -> SqlError {
+    let message = format!("column reference \"{column}\" is ambiguous");
+    at_name(SqlError::new(SqlState::AMBIGUOUS_COLUMN, message), name)
+}
+
+/// A name in one query's FROM.
+fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Expr>> {
+    let visible = &frame.visible[frame.first_visible.min(frame.visible.len())..];
+    match name.parts.as_slice() {
+        [column] => {
+            let mut found = visible.iter().flat_map(|names| names.find(column));
+            if let Some(first) = found.next() {
+                return match found.next() {
+                    Some(_) => Err(ambiguous(column, name)),
+                    None => Ok(Some(first.expr.clone())),
+                };
+            }
+            Ok(whole_row(visible, column).or_else(|| table_oid(visible, column)))
+        }
+        [.., _] => {
+            let Some(table) = find_table(visible, &name.parts[..name.parts.len() - 1]) else {
+                return Ok(None);
+            };
+            let column = name.last();
+            let mut found = table.columns.iter().filter(|candidate| candidate.name == column);
+            match (found.next(), found.next()) {
+                (Some(_), Some(_)) => Err(ambiguous(column, name)),
+                (Some(first), None) => Ok(Some(first.expr.clone())),
+                (None, _) if column == "tableoid" && table.oid != 0 => Ok(Some(oid_constant(table.oid))),
+                (None, _) => Ok(None),
+            }
+        }
+        [] => unreachable!("a name has at least one part"),
+    }
+}
+
+/// The relation that a qualifier means: its alias, or schema and name of one without an alias.
+pub(super) fn find_table<'n>(visible: &'n [Names], qualifier: &[String]) -> Option<&'n TableNames> {
+    let mut tables = visible.iter().flat_map(|names| &names.tables);
+    match qualifier {
+        [alias] => tables.find(|table| table.alias == *alias),
+        [.., schema, table] => {
+            tables.find(|names| names.alias == *table && names.schema.as_deref() == Some(schema.as_str()))
+        }
+        [] => None,
+    }
+}
+
+/// The name of a relation as a value: its whole row.
+fn whole_row(visible: &[Names], name: &str) -> Option<Expr> {
+    let table = visible.iter().flat_map(|names| &names.tables).find(|table| table.alias == name)?;
+    // A function's one column bears the relation's name, and was found before.
+    let items = table.columns.iter().map(|column| column.expr.clone()).collect();
+    Some(Expr::new(Kind::Row(items), TypeId::RECORD))
+}
+
+fn table_oid(visible: &[Names], column: &str) -> Option<Expr> {
+    let mut tables = visible.iter().flat_map(|names| &names.tables).filter(|table| table.oid != 0);
+    match (column, tables.next(), tables.next()) {
+        ("tableoid", Some(table), None) => Some(oid_constant(table.oid)),
+        _ => None,
+    }
+}
+
+fn oid_constant(oid: Oid) -> Expr {
+    Expr::constant(Datum::Oid(oid), TypeId::OID)
+}

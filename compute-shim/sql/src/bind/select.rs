@@ -1,0 +1,514 @@
+//! SELECT: its list, conditions, grouping, DISTINCT and ORDER BY.
+//!
+//! Clauses are bound in PostgreSQL's order (FROM, list, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT), which
+//! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
+
+use super::name::column_name;
+use super::query::Wanted;
+use super::scope::{Place, SelectFrame, find_table};
+use super::{Binder, Bound, OutputColumn};
+use crate::expression::{Expr, Kind, for_each, rewrite, same};
+use crate::parse::at;
+use crate::parse::tree::{self, Distinct, OrderItem, Query, Select, SelectItem};
+use crate::plan::{Exprs, Node, Predicate, SortKey};
+use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+use std::sync::Arc;
+
+/// One column of a select list.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub name: String,
+    pub expr: Expr,
+    pub origin: (u32, i16),
+}
+
+/// What a sort key or DISTINCT ON expression stands for.
+enum Target {
+    /// A column of the select list.
+    Output(usize),
+    /// An expression of its own.
+    Hidden(Expr),
+}
+
+/// A sort key before its place in the row is known.
+pub(super) struct Ordering {
+    target: Target,
+    descending: bool,
+    nulls_first: bool,
+}
+
+/// Everything of a SELECT, bound.
+struct Parts {
+    node: Node,
+    items: Vec<Item>,
+    filter: Option<Expr>,
+    having: Option<Expr>,
+    order: Vec<Ordering>,
+    group: Vec<Expr>,
+    distinct_on: Option<Vec<Target>>,
+    is_distinct: bool,
+}
+
+impl Binder<'_> {
+    pub(super) fn select(&mut self, select: &Select, query: &Query, wanted: &Wanted) -> Result<Bound> {
+        self.push_select(Place::Select);
+        let parts = self.select_parts(select, &query.order_by, wanted)?;
+        let (limit, offset) = self.limits(query)?;
+        let frame = self.pop_select();
+        let (node, items) = self.stack(parts, frame, limit, offset)?;
+        let columns = items.into_iter().map(output).collect();
+        Ok(Bound { node, columns })
+    }
+
+    fn select_parts(&mut self, select: &Select, order_by: &[OrderItem], wanted: &Wanted) -> Result<Parts> {
+        self.set_place(Place::From);
+        let (node, _) = self.from_list(&select.from, None)?;
+        self.set_place(Place::Select);
+        let items = self.items(&select.items, wanted)?;
+        self.set_place(Place::Where);
+        let filter = self.optional_condition(select.filter.as_ref(), "WHERE")?;
+        self.set_place(Place::Having);
+        let having = self.optional_condition(select.having.as_ref(), "HAVING")?;
+        self.set_place(Place::OrderBy);
+        let order = self.ordering(order_by, &items)?;
+        self.set_place(Place::GroupBy);
+        let mut group = Vec::with_capacity(select.group_by.len());
+        for expr in &select.group_by {
+            group.push(self.group_key(expr, &items)?);
+        }
+        self.set_place(Place::DistinctOn);
+        let distinct_on = match &select.distinct {
+            Distinct::On(exprs) => Some(self.distinct_on(exprs, &items, &order)?),
+            Distinct::No | Distinct::Yes => None,
+        };
+        let is_distinct = matches!(select.distinct, Distinct::Yes);
+        if is_distinct {
+            for item in &items {
+                self.check_sortable(item.expr.type_id)?;
+            }
+            if order.iter().any(|key| matches!(key.target, Target::Hidden(_))) {
+                let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
+                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            }
+        }
+        Ok(Parts { node, items, filter, having, order, group, distinct_on, is_distinct })
+    }
+
+    pub(super) fn set_place(&mut self, place: Place) {
+        self.select_frame().place = place;
+    }
+
+    pub(super) fn optional_condition(
+        &mut self,
+        expr: Option<&tree::Expr>,
+        what: &str,
+    ) -> Result<Option<Expr>> {
+        match expr {
+            None => Ok(None),
+            Some(expr) => {
+                let expr = self.expr(expr)?;
+                self.condition(expr, what).map(Some)
+            }
+        }
+    }
+
+    /// The columns of a select list or of RETURNING, `*` spread out.
+    pub(super) fn items(&mut self, items: &[SelectItem], wanted: &Wanted) -> Result<Vec<Item>> {
+        let mut bound: Vec<Item> = Vec::new();
+        for item in items {
+            match item {
+                SelectItem::Expr { expr, alias } => {
+                    let name = alias.clone().unwrap_or_else(|| column_name(expr));
+                    let origin = self.origin(expr);
+                    let expr = self.expr(expr)?;
+                    let expr = self.wanted(expr, wanted, bound.len())?;
+                    bound.push(Item { name, expr, origin });
+                }
+                SelectItem::Wildcard => {
+                    let frame = self.select_frame();
+                    if frame.visible.is_empty() {
+                        return Err(SqlError::syntax("SELECT * with no tables specified is not valid"));
+                    }
+                    let columns = frame.visible.iter().flat_map(|names| &names.columns);
+                    bound.extend(columns.map(|column| Item {
+                        name: column.name.clone(),
+                        expr: column.expr.clone(),
+                        origin: column.origin,
+                    }));
+                }
+                SelectItem::QualifiedWildcard(name) => {
+                    let frame = self.select_frame();
+                    let Some(table) = find_table(&frame.visible, &name.parts) else {
+                        let message = format!("missing FROM-clause entry for table \"{}\"", name.last());
+                        return Err(at(SqlError::new(SqlState::UNDEFINED_TABLE, message), name.position));
+                    };
+                    bound.extend(table.columns.iter().map(|column| Item {
+                        name: column.name.clone(),
+                        expr: column.expr.clone(),
+                        origin: column.origin,
+                    }));
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// An untyped item takes the type that is wanted of it, or becomes text.
+    fn wanted(&mut self, expr: Expr, wanted: &Wanted, number: usize) -> Result<Expr> {
+        if expr.type_id != TypeId::UNKNOWN {
+            return Ok(expr);
+        }
+        match wanted.targets.get(number) {
+            Some(&(target, typmod)) => {
+                let coerced = self.coerce(expr.clone(), target, typmod, CastContext::Assignment)?;
+                Ok(coerced.unwrap_or(expr))
+            }
+            None if wanted.keeps_unknown => Ok(expr),
+            None => self.known(expr),
+        }
+    }
+
+    /// The table and column that an item is, unchanged.
+    fn origin(&mut self, expr: &tree::Expr) -> (u32, i16) {
+        let tree::Expr::Column(name) = expr else { return (0, 0) };
+        let frame = self.select_frame();
+        let column = match name.parts.as_slice() {
+            [column] => {
+                frame.visible.iter().flat_map(|names| &names.columns).find(|named| named.name == *column)
+            }
+            [.., column] => find_table(&frame.visible, &name.parts[..name.parts.len() - 1])
+                .and_then(|table| table.columns.iter().find(|named| named.name == *column)),
+            [] => None,
+        };
+        column.map_or((0, 0), |column| column.origin)
+    }
+
+    /// ORDER BY over a select list.
+    pub(super) fn ordering(&mut self, order_by: &[OrderItem], items: &[Item]) -> Result<Vec<Ordering>> {
+        let mut order = Vec::with_capacity(order_by.len());
+        for OrderItem { expr, descending, nulls_first } in order_by {
+            let target = self.target(expr, items, "ORDER BY")?;
+            let type_id = match &target {
+                Target::Output(at) => items[*at].expr.type_id,
+                Target::Hidden(expr) => expr.type_id,
+            };
+            self.check_sortable(type_id)?;
+            let nulls_first = nulls_first.unwrap_or(*descending);
+            order.push(Ordering { target, descending: *descending, nulls_first });
+        }
+        Ok(order)
+    }
+
+    /// A name or position of the select list, or an expression.
+    fn target(&mut self, expr: &tree::Expr, items: &[Item], clause: &str) -> Result<Target> {
+        if let tree::Expr::Column(name) = expr
+            && let [name] = name.parts.as_slice()
+            && let Some(at) = by_name(items, name, clause)?
+        {
+            return Ok(Target::Output(at));
+        }
+        if let Some(at) = by_position(items, expr, clause)? {
+            return Ok(Target::Output(at));
+        }
+        let expr = self.expr(expr)?;
+        let expr = self.known(expr)?;
+        match items.iter().position(|item| same(&item.expr, &expr)) {
+            Some(at) => Ok(Target::Output(at)),
+            None => Ok(Target::Hidden(expr)),
+        }
+    }
+
+    fn distinct_on(
+        &mut self,
+        exprs: &[tree::Expr],
+        items: &[Item],
+        order: &[Ordering],
+    ) -> Result<Vec<Target>> {
+        let mut targets = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            targets.push(self.target(expr, items, "SELECT DISTINCT ON")?);
+        }
+        let is_among = |key: &Ordering| {
+            targets.iter().any(|target| match (target, &key.target) {
+                (Target::Output(a), Target::Output(b)) => a == b,
+                (Target::Hidden(a), Target::Hidden(b)) => same(a, b),
+                _ => false,
+            })
+        };
+        if !order.iter().take(targets.len()).all(is_among) {
+            let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
+            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+        }
+        Ok(targets)
+    }
+
+    /// A key of GROUP BY: a column of FROM goes before a name of the select list.
+    fn group_key(&mut self, expr: &tree::Expr, items: &[Item]) -> Result<Expr> {
+        let by_position = by_position(items, expr, "GROUP BY")?;
+        let key = match (expr, by_position) {
+            (_, Some(at)) => items[at].expr.clone(),
+            (tree::Expr::Column(name), None) if name.parts.len() == 1 => match self.column(name) {
+                Ok(column) => column,
+                Err(error) if error.sqlstate() == SqlState::UNDEFINED_COLUMN => {
+                    match by_name(items, name.last(), "GROUP BY")? {
+                        Some(at) => items[at].expr.clone(),
+                        None => return Err(error),
+                    }
+                }
+                Err(error) => return Err(error),
+            },
+            _ => self.expr(expr)?,
+        };
+        let key = self.known(key)?;
+        let mut has_aggregate = false;
+        let mut has_set = false;
+        for_each(&key, &mut |expr| {
+            has_aggregate |= matches!(expr.kind, Kind::Aggregate(_));
+            has_set |= matches!(expr.kind, Kind::SetReturning(_));
+            true
+        });
+        if has_aggregate {
+            let message = "aggregate functions are not allowed in GROUP BY";
+            return Err(SqlError::new(SqlState::GROUPING_ERROR, message));
+        }
+        if has_set {
+            return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
+        }
+        self.check_sortable(key.type_id)?;
+        Ok(key)
+    }
+
+    /// LIMIT and OFFSET, which see no columns.
+    pub(super) fn limits(&mut self, query: &Query) -> Result<(Option<Expr>, Option<Expr>)> {
+        let limit = self.row_count(query.limit.as_ref(), Place::Limit)?;
+        let offset = self.row_count(query.offset.as_ref(), Place::Offset)?;
+        Ok((limit, offset))
+    }
+
+    fn row_count(&mut self, expr: Option<&tree::Expr>, place: Place) -> Result<Option<Expr>> {
+        let Some(expr) = expr else { return Ok(None) };
+        // LIMIT ALL is parsed as no limit; LIMIT NULL means the same.
+        self.push_select(place);
+        let bound = self.expr(expr);
+        self.pop_select();
+        let word = place.words();
+        let bound = bound.map_err(|error| match error.sqlstate() {
+            SqlState::UNDEFINED_COLUMN => {
+                let message = format!("argument of {word} must not contain variables");
+                SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+            }
+            _ => error,
+        })?;
+        let source = bound.type_id;
+        let count = self.coerce(bound, TypeId::INT8, Typmod::NONE, CastContext::Assignment)?;
+        let count = count.ok_or_else(|| {
+            let message =
+                format!("argument of {word} must be type bigint, not type {}", source.display_name());
+            SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+        })?;
+        Ok(Some(count))
+    }
+
+    /// Stacks the nodes of a bound SELECT.
+    fn stack(
+        &mut self,
+        parts: Parts,
+        mut frame: SelectFrame,
+        limit: Option<Expr>,
+        offset: Option<Expr>,
+    ) -> Result<(Node, Vec<Item>)> {
+        let Parts { mut node, mut items, filter, mut having, mut order, group, mut distinct_on, is_distinct } =
+            parts;
+        if let Some(filter) = filter {
+            node = filtered(node, filter);
+        }
+        let is_grouped = !group.is_empty() || having.is_some() || !frame.aggregates.is_empty();
+        if is_grouped {
+            let mut exprs: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.expr).collect();
+            exprs.extend(having.iter_mut());
+            exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
+            exprs.extend(distinct_on.iter_mut().flatten().filter_map(hidden));
+            node = self.aggregate(&mut frame, node, group, &mut exprs)?;
+        }
+        if let Some(having) = having {
+            node = filtered(node, having);
+        }
+        if !frame.sets.is_empty() {
+            node = spread_sets(node, &mut frame, &mut items, &mut order, distinct_on.as_mut());
+        }
+        let visible_count = items.len();
+        let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
+        let keys: Vec<SortKey> = order.into_iter().map(|key| sort_key(key, &mut exprs)).collect();
+        let on: Option<Vec<usize>> = distinct_on
+            .map(|targets| targets.into_iter().map(|target| place_of(target, &mut exprs)).collect());
+        let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
+        let has_hidden = exprs.len() > visible_count;
+        node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
+        if is_distinct {
+            node = Node::Distinct { input: Arc::new(node), columns: None, types: types.clone() };
+        }
+        if !keys.is_empty() {
+            node = Node::Sort { input: Arc::new(node), keys };
+        }
+        if let Some(on) = on {
+            let key_types = on.iter().map(|&column| types[column]).collect();
+            node = Node::Distinct { input: Arc::new(node), columns: Some(on), types: key_types };
+        }
+        node = limited(node, limit, offset);
+        if has_hidden {
+            let exprs = items.iter().enumerate();
+            let exprs =
+                exprs.map(|(at, item)| Expr::column(at, item.expr.type_id, item.expr.typmod)).collect();
+            node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
+        }
+        Ok((node, items))
+    }
+
+    /// ORDER BY and LIMIT over rows that are no SELECT's own: keys are columns of the result.
+    pub(super) fn ordered(&mut self, bound: Bound, query: &Query, is_set_operation: bool) -> Result<Bound> {
+        if query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none() {
+            return Ok(bound);
+        }
+        let Bound { node, columns } = bound;
+        self.push_select(Place::OrderBy);
+        let names = super::scope::Names::of_columns("*VALUES*", columns.iter().cloned(), 0);
+        let items: Vec<Item> = names
+            .columns
+            .iter()
+            .map(|column| Item {
+                name: column.name.clone(),
+                expr: column.expr.clone(),
+                origin: column.origin,
+            })
+            .collect();
+        self.select_frame().visible.push(names);
+        let order = self.ordering(&query.order_by, &items)?;
+        if is_set_operation && order.iter().any(|key| matches!(key.target, Target::Hidden(_))) {
+            let message = "invalid UNION/INTERSECT/EXCEPT ORDER BY clause";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_detail("Only result column names can be used, not expressions or functions.")
+                .with_hint(
+                    "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
+                ));
+        }
+        let (limit, offset) = self.limits(query)?;
+        self.pop_select();
+        let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
+        let keys: Vec<SortKey> = order.into_iter().map(|key| sort_key(key, &mut exprs)).collect();
+        let has_hidden = exprs.len() > items.len();
+        let mut node = node;
+        if has_hidden {
+            node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
+        }
+        if !keys.is_empty() {
+            node = Node::Sort { input: Arc::new(node), keys };
+        }
+        node = limited(node, limit, offset);
+        if has_hidden {
+            let exprs = items.iter().map(|item| item.expr.clone()).collect();
+            node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
+        }
+        Ok(Bound { node, columns })
+    }
+}
+
+pub(super) fn output(item: Item) -> OutputColumn {
+    OutputColumn {
+        name: item.name,
+        type_id: item.expr.type_id,
+        typmod: item.expr.typmod,
+        origin: item.origin,
+    }
+}
+
+pub(super) fn filtered(node: Node, condition: Expr) -> Node {
+    Node::Filter { input: Arc::new(node), predicate: Predicate::new(condition) }
+}
+
+fn limited(node: Node, limit: Option<Expr>, offset: Option<Expr>) -> Node {
+    if limit.is_none() && offset.is_none() {
+        return node;
+    }
+    Node::Limit { input: Arc::new(node), limit, offset }
+}
+
+fn hidden(target: &mut Target) -> Option<&mut Expr> {
+    match target {
+        Target::Output(_) => None,
+        Target::Hidden(expr) => Some(expr),
+    }
+}
+
+/// Where a target stands in the projected row; a hidden one is appended.
+fn place_of(target: Target, exprs: &mut Vec<Expr>) -> usize {
+    match target {
+        Target::Output(at) => at,
+        Target::Hidden(expr) => exprs.iter().position(|known| same(known, &expr)).unwrap_or_else(|| {
+            exprs.push(expr);
+            exprs.len() - 1
+        }),
+    }
+}
+
+fn sort_key(key: Ordering, exprs: &mut Vec<Expr>) -> SortKey {
+    let column = place_of(key.target, exprs);
+    let type_id = exprs[column].type_id;
+    SortKey { column, type_id, descending: key.descending, nulls_first: key.nulls_first }
+}
+
+/// A ProjectSet node under the projection; calls become its columns.
+fn spread_sets(
+    node: Node,
+    frame: &mut SelectFrame,
+    items: &mut [Item],
+    order: &mut [Ordering],
+    distinct_on: Option<&mut Vec<Target>>,
+) -> Node {
+    let width = node.width();
+    let mut exprs: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.expr).collect();
+    exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
+    exprs.extend(distinct_on.into_iter().flatten().filter_map(hidden));
+    for expr in exprs {
+        rewrite(expr, &mut |expr| match expr.kind {
+            Kind::SetReturning(number) => Some(Expr::column(width + number, expr.type_id, expr.typmod)),
+            _ => None,
+        });
+    }
+    let functions = std::mem::take(&mut frame.sets);
+    let functions =
+        functions.into_iter().map(|set| (set.function, Exprs::new(set.arguments), set.result)).collect();
+    Node::ProjectSet { input: Arc::new(node), functions }
+}
+
+/// The column of a select list with this name; 42702 if two different ones have it.
+fn by_name(items: &[Item], name: &str, clause: &str) -> Result<Option<usize>> {
+    let mut found = items.iter().enumerate().filter(|(_, item)| item.name == name);
+    let Some((first, item)) = found.next() else { return Ok(None) };
+    if found.any(|(_, other)| !same(&item.expr, &other.expr)) {
+        let message = format!("{clause} \"{name}\" is ambiguous");
+        return Err(SqlError::new(SqlState::AMBIGUOUS_COLUMN, message));
+    }
+    Ok(Some(first))
+}
+
+/// The column of a select list that a number means.
+fn by_position(items: &[Item], expr: &tree::Expr, clause: &str) -> Result<Option<usize>> {
+    let number = match expr {
+        tree::Expr::Number(digits) => digits.parse::<i32>().ok(),
+        tree::Expr::Text { .. } | tree::Expr::Null | tree::Expr::Bool(_) => None,
+        _ => return Ok(None),
+    };
+    let Some(number) = number else {
+        return Err(SqlError::syntax(format!("non-integer constant in {clause}")));
+    };
+    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    match at.filter(|&at| at < items.len()) {
+        Some(at) => Ok(Some(at)),
+        None => {
+            let message = format!("{clause} position {number} is not in select list");
+            Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message))
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Queries inside expressions: scalar, EXISTS, IN and ANY, ARRAY.
+//!
+//! A subquery becomes a subplan of the statement; what it reads of the rows around it goes through slots, which its
+//! expression sets before it runs.
+
+use super::query::Wanted;
+use super::scope::Boundary;
+use super::{Binder, Bound};
+use crate::expression::{Expr, Kind, Subplan, SubplanForm};
+use crate::parse::tree::{self, Query};
+use crate::plan::SubplanNode;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use std::sync::Arc;
+
+/// A bound subquery before it is known what becomes of its rows.
+struct Sub {
+    id: usize,
+    correlation: Vec<(usize, Expr)>,
+    columns: Vec<super::OutputColumn>,
+}
+
+impl Binder<'_> {
+    fn subplan(&mut self, query: &Query) -> Result<Sub> {
+        if let Some(message) = self.place().refuses_subquery() {
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let id = self.subplans.len();
+        self.subplans.push(None);
+        let first_common = self.common.len();
+        let (bound, crossing) =
+            self.across(Boundary::Subplan, |binder| binder.query(query, &Wanted::default()))?;
+        let Bound { node, columns } = bound;
+        self.subplans[id] = Some(SubplanNode {
+            node: Arc::new(node),
+            is_correlated: crossing.is_correlated,
+            inner_subplans: (id + 1..self.subplans.len()).collect(),
+            inner_common: (first_common..self.common.len()).collect(),
+        });
+        Ok(Sub { id, correlation: crossing.correlation, columns })
+    }
+
+    fn subplan_expr(&self, sub: Sub, form: SubplanForm, type_id: TypeId) -> Expr {
+        let subplan = Subplan { id: sub.id, form, correlation: sub.correlation };
+        Expr::new(Kind::Subplan(Box::new(subplan)), type_id)
+    }
+
+    pub(super) fn exists(&mut self, query: &Query) -> Result<Expr> {
+        let sub = self.subplan(query)?;
+        Ok(self.subplan_expr(sub, SubplanForm::Exists, TypeId::BOOL))
+    }
+
+    pub(super) fn scalar_subquery(&mut self, query: &Query) -> Result<Expr> {
+        let sub = self.subplan(query)?;
+        let column = one_column(&sub, "subquery must return only one column")?;
+        let expr = self.subplan_expr(sub, SubplanForm::Scalar, column.type_id);
+        Ok(expr.with_typmod(column.typmod))
+    }
+
+    pub(super) fn array_subquery(&mut self, query: &Query) -> Result<Expr> {
+        let sub = self.subplan(query)?;
+        let element = one_column(&sub, "subquery must return only one column")?.type_id;
+        if element.array_element().is_some() {
+            return Err(SqlError::unsupported("ARRAY over a subquery of arrays"));
+        }
+        let array = element.array_of().ok_or_else(|| {
+            let message = format!("could not find array type for data type {}", element.display_name());
+            SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+        })?;
+        Ok(self.subplan_expr(sub, SubplanForm::Array(element), array))
+    }
+
+    pub(super) fn in_query(&mut self, operand: &tree::Expr, query: &Query, negated: bool) -> Result<Expr> {
+        // NOT IN is NOT (… = ANY …), which can look values up by hash.
+        let is_in = self.any_all_query(operand, "=", query, false)?;
+        Ok(if negated { Expr::new(Kind::Not(Box::new(is_in)), TypeId::BOOL) } else { is_in })
+    }
+
+    pub(super) fn any_all_query(
+        &mut self,
+        left: &tree::Expr,
+        op: &str,
+        query: &Query,
+        all: bool,
+    ) -> Result<Expr> {
+        if let tree::Expr::Row(items) = left
+            && items.len() != 1
+        {
+            return Err(SqlError::unsupported("comparison of a row with the rows of a subquery"));
+        }
+        let left = match left {
+            tree::Expr::Row(items) => self.expr(&items[0])?,
+            left => self.expr(left)?,
+        };
+        let sub = self.subplan(query)?;
+        let column = match sub.columns.as_slice() {
+            [column] => column.clone(),
+            [] => return Err(SqlError::syntax("subquery has too few columns")),
+            _ => return Err(SqlError::syntax("subquery has too many columns")),
+        };
+        let (operator, resolved) = self.comparison(op, left.type_id, column.type_id)?;
+        let right = Expr::column(0, column.type_id, column.typmod);
+        let (left, right) = self.operands(&resolved, Some(left), right)?;
+        let left = left.expect("two operands");
+        Ok(self.subplan_expr(sub, SubplanForm::AnyAll { operator, left, right, all }, TypeId::BOOL))
+    }
+}
+
+fn one_column(sub: &Sub, message: &str) -> Result<super::OutputColumn> {
+    match sub.columns.as_slice() {
+        [column] => Ok(column.clone()),
+        _ => Err(SqlError::syntax(message)),
+    }
+}
