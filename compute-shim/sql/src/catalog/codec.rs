@@ -5,8 +5,8 @@
 //! number, big-endian, so that one scan of a database's range reads everything in order.
 
 use super::object::{
-    Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema, Sequence,
-    Table,
+    Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema,
+    Sequence, Table,
 };
 use crate::parse::tree::StorageParameter;
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
@@ -24,16 +24,6 @@ pub(super) const CHUNK_BYTES: usize = 4_000;
 
 /// Class byte of name rows: (database, this byte, name space, name) → oid.
 const CLASS_NAME: u8 = 64;
-
-/// Class byte of the rows that sessions write to raise the LSN (see `store::Fence`).
-const CLASS_FENCE: u8 = 65;
-
-/// Key of a session's fence row.
-pub(super) fn fence_key(process_id: i32) -> Vec<u8> {
-    let mut key = vec![0, 0, 0, 0, CLASS_FENCE];
-    key.extend_from_slice(&process_id.to_be_bytes());
-    key
-}
 
 /// Key of one chunk of an object.
 pub(super) fn object_key(database: Oid, class: ObjectClass, oid: Oid, chunk: u16) -> Vec<u8> {
@@ -60,7 +50,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
     let mut reader = Reader { bytes: key };
     let database = u32::from_be_bytes(reader.array()?);
     let [class] = reader.array()?;
-    if class == CLASS_NAME || class == CLASS_FENCE {
+    if class == CLASS_NAME {
         return Ok(None);
     }
     let class = match class {
@@ -200,7 +190,18 @@ impl Writer {
     }
 
     fn index(&mut self, index: &Index) {
-        let Index { oid, name, tree, columns, unique, constraint, parameters, valid_from: _, key: _ } = index;
+        let Index {
+            oid,
+            name,
+            tree,
+            columns,
+            unique,
+            constraint,
+            parameters,
+            valid_from: _,
+            built_at: _,
+            key: _,
+        } = index;
         self.u32(*oid);
         self.text(name);
         self.bool(tree.is_some());
@@ -219,7 +220,8 @@ impl Writer {
     }
 
     fn table(&mut self, table: &Table) {
-        let Table { oid: _, name, schema, owner, columns, tree, checks, indexes, parameters, layout: _ } = table;
+        let Table { oid: _, name, schema, owner, columns, tree, checks, indexes, parameters, layout: _ } =
+            table;
         self.text(name);
         self.u32(*schema);
         self.u32(*owner);
@@ -365,7 +367,8 @@ impl Reader<'_> {
         let (unique, constraint) = (self.bool()?, self.u32()?);
         let key = Index::key_columns(&columns, table);
         let parameters = self.parameters()?;
-        Ok(Index { oid, name, tree, columns, unique, constraint, parameters, valid_from: Lsn::ZERO, key })
+        let (valid_from, built_at) = (Lsn::ZERO, Lsn::ZERO);
+        Ok(Index { oid, name, tree, columns, unique, constraint, parameters, valid_from, built_at, key })
     }
 
     fn table(&mut self, oid: Oid) -> Result<Table> {

@@ -103,6 +103,9 @@ pub(crate) struct Index {
     /// Snapshots below this may need row versions that the index has no entry for. [`Lsn::MAX`] until the
     /// transaction that built the index has committed.
     pub valid_from: Lsn,
+    /// The snapshot that it was built at, while that is uncommitted: its own transaction may use the index from there
+    /// on (others not: they may need versions that this transaction has replaced before). Zero otherwise. Not stored.
+    pub built_at: Lsn,
     /// Derived from `columns`.
     pub key: Arc<[KeyColumn]>,
 }

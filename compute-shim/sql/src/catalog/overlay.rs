@@ -6,6 +6,7 @@
 
 use super::object::{Object, ObjectClass, Oid};
 use super::{Catalog, Changes};
+use hexalog_protocol::Lsn;
 use std::sync::Arc;
 
 /// A transaction's own changes to the catalog.
@@ -48,9 +49,43 @@ impl Overlay {
     fn refresh(&mut self) {
         self.view = match self.changes.is_empty() {
             true => self.base.clone(),
-            false => Arc::new(self.base.with_changes(&self.changes, self.base.version, true)),
+            false => {
+                let changes = usable_by_own(&self.changes);
+                Arc::new(self.base.with_changes(&changes, self.base.version, true))
+            }
         };
     }
+}
+
+/// The changes as their own transaction sees them: it may use an index that it has built from the snapshot on that it
+/// was built at. In the changes themselves such an index stays unusable, until the commit's LSN is put in.
+fn usable_by_own(changes: &Changes) -> Changes {
+    let mut changes = changes.clone();
+    for change in changes.values_mut() {
+        if let Some(Object::Table(table)) = change
+            && table.indexes.iter().any(|index| index.valid_from == Lsn::MAX)
+        {
+            for index in &mut Arc::make_mut(table).indexes {
+                if index.valid_from == Lsn::MAX {
+                    index.valid_from = index.built_at;
+                }
+            }
+        }
+    }
+    changes
+}
+
+/// The reverse, for a table that was drafted from a transaction's own view.
+fn unusable_by_others(object: Object) -> Object {
+    let Object::Table(mut table) = object else { return object };
+    let is_own =
+        |index: &super::object::Index| index.built_at != Lsn::ZERO && index.valid_from == index.built_at;
+    if table.indexes.iter().any(is_own) {
+        for index in Arc::make_mut(&mut table).indexes.iter_mut().filter(|index| is_own(index)) {
+            index.valid_from = Lsn::MAX;
+        }
+    }
+    Object::Table(table)
 }
 
 /// The changes of one statement, collected before anything is written.
@@ -61,7 +96,7 @@ pub(crate) struct ChangeSet {
 
 impl ChangeSet {
     pub(crate) fn put(&mut self, object: Object) {
-        self.changes.insert((object.class(), object.oid()), Some(object));
+        self.changes.insert((object.class(), object.oid()), Some(unusable_by_others(object)));
     }
 
     pub(crate) fn remove(&mut self, class: ObjectClass, oid: Oid) {

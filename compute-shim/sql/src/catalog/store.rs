@@ -8,7 +8,8 @@ use super::object::{DATABASE_OID, Object, ObjectClass, Oid};
 use super::{Catalog, Changes};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{
-    Cursor, Direction, Engine, EngineError, Isolation, NewestRow, RowBuffer, RowRef, Transaction, WriteOutcome,
+    Cursor, Direction, Engine, EngineError, Isolation, NewestRow, RowBuffer, RowRef, Transaction,
+    WriteOutcome,
 };
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::VecDeque;
@@ -77,10 +78,20 @@ fn finish(current: &mut Option<(ObjectClass, Oid)>, bytes: &mut Vec<u8>, objects
 
 /// One row to be written.
 enum Operation {
-    Put { key: Vec<u8>, body: Vec<u8> },
-    Delete { key: Vec<u8> },
+    Put {
+        key: Vec<u8>,
+        body: Vec<u8>,
+    },
+    Delete {
+        key: Vec<u8>,
+    },
     /// A name that must be free; the text is for the error.
-    AddName { key: Vec<u8>, body: Vec<u8>, name: String, is_schema: bool },
+    AddName {
+        key: Vec<u8>,
+        body: Vec<u8>,
+        name: String,
+        is_schema: bool,
+    },
 }
 
 /// Writes one statement's changes within its transaction. Call [`Write::step`] until it answers.
@@ -135,7 +146,9 @@ impl Write {
             match operation {
                 Operation::AddName { key, body, name, is_schema } => {
                     let row = RowRef { columns: 1, body };
-                    engine.insert(transaction, tree, key, row).map_err(|stop| taken(stop, name, *is_schema))?;
+                    engine
+                        .insert(transaction, tree, key, row)
+                        .map_err(|stop| taken(stop, name, *is_schema))?;
                 }
                 Operation::Put { key, body } => {
                     let row = RowRef { columns: 1, body };
@@ -146,7 +159,9 @@ impl Write {
                                 continue;
                             }
                         }
-                        NewestRow::Gone | NewestRow::MovedTo(_) => engine.insert(transaction, tree, key, row)?,
+                        NewestRow::Gone | NewestRow::MovedTo(_) => {
+                            engine.insert(transaction, tree, key, row)?
+                        }
                     }
                 }
                 Operation::Delete { key } => {
@@ -188,52 +203,6 @@ fn taken(stop: hexalog_engine::Stop, name: &str, is_schema: bool) -> Stop {
             SqlError::new(SqlState::DUPLICATE_TABLE, message).into()
         }
         other => other.into(),
-    }
-}
-
-/// Makes everything that was committed before this call visible to the next snapshot: commits a small row of the
-/// session's own, whose LSN is above theirs, and waits until it is durable. Statements that must see all rows whatever
-/// their snapshot (index builds, rewrites, constraint checks) run it once they hold the table's lock.
-pub(crate) struct Fence {
-    transaction: Transaction,
-    begun: bool,
-    written: bool,
-    row: RowBuffer,
-}
-
-impl Fence {
-    pub(crate) fn new(engine: &Engine) -> Fence {
-        let transaction = engine.begin(Isolation::ReadCommitted, false);
-        Fence { transaction, begun: false, written: false, row: RowBuffer::new() }
-    }
-
-    /// Answers with the LSN that the caller waits for.
-    pub(crate) fn step(&mut self, engine: &Engine, process_id: i32) -> Step<hexalog_protocol::Lsn> {
-        if !self.begun {
-            engine.begin_statement(&mut self.transaction)?;
-            self.begun = true;
-        }
-        let tree = engine.catalog_tree();
-        let key = codec::fence_key(process_id);
-        while !self.written {
-            let row = RowRef { columns: 1, body: &[0] };
-            self.written = match engine.get_newest(&mut self.transaction, tree, &key, &mut self.row)? {
-                NewestRow::Found => {
-                    let version = self.row.version;
-                    engine.update(&mut self.transaction, tree, &key, version, row)? == WriteOutcome::Done
-                }
-                NewestRow::Gone | NewestRow::MovedTo(_) => {
-                    engine.insert(&mut self.transaction, tree, &key, row)?;
-                    true
-                }
-            };
-        }
-        Ok(engine.commit(&mut self.transaction)?)
-    }
-
-    /// Ends the small transaction if the statement gives up in the middle.
-    pub(crate) fn abort(&mut self, engine: &Engine) -> Step<()> {
-        Ok(engine.abort(&mut self.transaction)?)
     }
 }
 

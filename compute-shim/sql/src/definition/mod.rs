@@ -3,17 +3,46 @@
 //! Owns [`Definition`], one such statement from its syntax tree to the change of the catalog. It locks, makes and drops
 //! trees, writes the catalog's rows in the caller's transaction, and hands back what changed: the session keeps that
 //! in its overlay and publishes it at commit. Never commits.
+//!
+//! Every statement goes the same way: lock what it names (`lookup.rs`), look it up in the newest catalog, draft the new
+//! objects (`column.rs`, `constraint.rs`, `names.rs`, `parameters.rs`), make trees and fill them (`build.rs`,
+//! `rewrite.rs`), store the objects. `replay.rs` says how that is resumed.
+
+mod alter_action;
+mod alter_table;
+mod build;
+mod column;
+mod constraint;
+mod create_index;
+mod create_table;
+mod create_table_as;
+mod drop;
+mod expression;
+mod lookup;
+mod names;
+mod parameters;
+mod replay;
+mod rewrite;
+mod schema;
+mod sequence;
+mod truncate;
+mod validate;
 
 use crate::answer::{CommandTag, Severity};
-use crate::catalog::Changes;
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::store::Write;
+use crate::catalog::{Catalog, Changes};
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::Effects;
-use crate::parse::tree::Statement;
+use crate::parse::tree::{ObjectKind, Statement};
 use crate::session::SessionView;
 use crate::stop::Step;
-use hexalog_engine::{Engine, Transaction};
-use hexalog_sql_types::{EvalEnv, SqlError};
+use hexalog_engine::{Engine, Need, Transaction};
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::{EvalEnv, SqlError, SqlState};
+use replay::Replay;
+use std::sync::Arc;
 
 /// The surroundings of one call.
 pub(crate) struct DefinitionContext<'a> {
@@ -23,10 +52,31 @@ pub(crate) struct DefinitionContext<'a> {
     pub env: EvalEnv<'a>,
     /// The catalog in it holds this transaction's earlier definitions.
     pub view: &'a SessionView,
+    /// This transaction's earlier definitions.
+    pub changes: &'a Changes,
     pub environment: &'a dyn Environment,
     pub effects: &'a mut Effects,
     /// To be sent to the client.
     pub notices: &'a mut Vec<(Severity, SqlError)>,
+}
+
+impl DefinitionContext<'_> {
+    /// The catalog as it stands now: what others have published since the statement began, and this transaction's own
+    /// definitions on top. Asked once a lock is held.
+    fn newest(&self) -> Arc<Catalog> {
+        let published = self.database.published().catalog;
+        if self.changes.is_empty() {
+            return published;
+        }
+        if published.version == self.view.catalog().version {
+            return self.view.catalog_arc().clone();
+        }
+        Arc::new(published.with_changes(self.changes, published.version, true))
+    }
+
+    fn notice(&mut self, state: SqlState, message: String) {
+        self.notices.push((Severity::Notice, SqlError::new(state, message)));
+    }
 }
 
 /// What a definition comes to.
@@ -36,34 +86,154 @@ pub(crate) struct Defined {
     pub changes: Changes,
 }
 
+impl Defined {
+    fn plain(verb: &'static str, changes: Changes) -> Defined {
+        Defined { tag: CommandTag::plain(verb), changes }
+    }
+
+    /// Nothing was to be done.
+    fn nothing(verb: &'static str) -> Defined {
+        Defined::plain(verb, Changes::new())
+    }
+}
+
 /// One statement under way.
 pub(crate) struct Definition {
     statement: Statement,
+    replay: Replay,
 }
 
 impl Definition {
     /// Whether a statement is one of these.
     pub(crate) fn handles(statement: &Statement) -> bool {
-        matches!(
-            statement,
-            Statement::CreateTable(_)
-                | Statement::CreateTableAs { .. }
-                | Statement::CreateIndex(_)
-                | Statement::CreateSchema { .. }
-                | Statement::CreateSequence { .. }
-                | Statement::AlterTable { .. }
-                | Statement::Drop { .. }
-                | Statement::Truncate { .. }
-        )
+        verb(statement).is_some()
     }
 
     pub(crate) fn new(statement: Statement) -> Definition {
-        Definition { statement }
+        Definition { statement, replay: Replay::default() }
     }
 
     /// Goes on; call again after a need.
     pub(crate) fn step(&mut self, context: &mut DefinitionContext<'_>) -> Step<Defined> {
-        let _ = (&self.statement, context);
-        Err(SqlError::unsupported("this definition").into())
+        let Definition { statement, replay } = self;
+        if context.transaction.is_read_only() {
+            let verb = verb(statement).unwrap_or("this statement");
+            let message = format!("cannot execute {verb} in a read-only transaction");
+            return Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message).into());
+        }
+        replay.rewind();
+        match statement {
+            Statement::CreateTable(create) => create_table::run(replay, context, create),
+            Statement::CreateTableAs { name, if_not_exists, columns, query, with_data } => {
+                let create = create_table_as::CreateTableAs {
+                    name,
+                    if_not_exists: *if_not_exists,
+                    columns,
+                    query,
+                    with_data: *with_data,
+                };
+                create_table_as::run(replay, context, &create)
+            }
+            Statement::CreateIndex(create) => create_index::run(replay, context, create),
+            Statement::CreateSchema { name, if_not_exists } => {
+                schema::create(replay, context, name, *if_not_exists)
+            }
+            Statement::CreateSequence { name, if_not_exists, options, small } => {
+                sequence::create(replay, context, name, *if_not_exists, options, small.as_ref())
+            }
+            Statement::AlterTable { name, if_exists, actions } => {
+                alter_table::run(replay, context, name, *if_exists, actions)
+            }
+            Statement::Drop { kind: ObjectKind::Schema, names, if_exists, cascade } => {
+                drop::schemas(replay, context, names, *if_exists, *cascade)
+            }
+            Statement::Drop { kind, names, if_exists, cascade } => {
+                drop::relations(replay, context, *kind, names, *if_exists, *cascade)
+            }
+            Statement::Truncate { tables, restart_identity } => {
+                truncate::run(replay, context, tables, *restart_identity)
+            }
+            _ => unreachable!("asked by `handles`"),
+        }
+    }
+}
+
+/// The statement's name in messages and tags; `None` for statements that are no definitions.
+fn verb(statement: &Statement) -> Option<&'static str> {
+    Some(match statement {
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::CreateTableAs { .. } => "CREATE TABLE AS",
+        Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        Statement::CreateSequence { .. } => "CREATE SEQUENCE",
+        Statement::AlterTable { .. } => "ALTER TABLE",
+        Statement::Drop { kind, .. } => drop_verb(*kind),
+        Statement::Truncate { .. } => "TRUNCATE TABLE",
+        _ => return None,
+    })
+}
+
+fn drop_verb(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Table => "DROP TABLE",
+        ObjectKind::Index => "DROP INDEX",
+        ObjectKind::Sequence => "DROP SEQUENCE",
+        ObjectKind::Schema => "DROP SCHEMA",
+        ObjectKind::View => "DROP VIEW",
+    }
+}
+
+/// Stores a statement's changes; the last step of each. `before` is the catalog that they were drafted from.
+fn store(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    before: &Catalog,
+    changes: ChangeSet,
+) -> Step<Changes> {
+    let changes = changes.into_changes();
+    replay.drive(
+        context,
+        |_| Ok(Write::new(before, &changes)),
+        |write, context| write.step(context.engine, context.transaction),
+    )?;
+    Ok(changes)
+}
+
+/// From here on the statement reads every row that is there, whatever the transaction's isolation: it waits until what
+/// earlier holders of its locks have committed is durable, and takes the newest snapshot, which it answers with. Its own
+/// earlier changes are seen too.
+fn see_every_row(replay: &mut Replay, context: &mut DefinitionContext<'_>) -> Step<Lsn> {
+    let lsn = replay.once(context, |context| Ok(context.engine.appended()))?;
+    replay.once(context, |context| match context.engine.volume().vdl() < lsn {
+        true => Err(Need::Durable(lsn).into()),
+        false => Ok(()),
+    })?;
+    replay.once(context, |context| {
+        context.engine.begin_statement_at_newest(context.transaction)?;
+        Ok(context.transaction.snapshot().expect("a statement has begun"))
+    })
+}
+
+/// Rows between two looks at the world outside, as in the executor.
+const ROWS_PER_YIELD: u32 = 1_000;
+
+/// Lets others run from time to time while many rows are worked on, and notices cancellation.
+#[derive(Debug, Default)]
+struct Pace {
+    rows: u32,
+}
+
+impl Pace {
+    /// Called before each row, when nothing of it has been done.
+    fn row(&mut self, context: &DefinitionContext<'_>) -> Step<()> {
+        self.rows += 1;
+        if self.rows < ROWS_PER_YIELD {
+            return Ok(());
+        }
+        self.rows = 0;
+        match context.environment.cancelled() {
+            Some(reason) => Err(reason.error().into()),
+            None => Err(Need::Yield.into()),
+        }
     }
 }

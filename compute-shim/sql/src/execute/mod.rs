@@ -17,7 +17,7 @@ mod scan;
 mod sort;
 
 pub(crate) use context::{Context, Effects, State};
-pub(crate) use row_writer::{RowWriter, index_key, primary_key};
+pub(crate) use row_writer::{RowWriter, index_key, insert_entry, primary_key};
 pub(crate) use scan::decode_row;
 
 use crate::plan::Node;

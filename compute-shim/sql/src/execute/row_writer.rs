@@ -57,7 +57,7 @@ pub(super) fn duplicate_key(
 
 /// Inserts an index entry for a row, checking uniqueness where the index asks for it. `Ok(false)`: a live row has
 /// the key.
-pub(super) fn insert_entry(
+pub(crate) fn insert_entry(
     engine: &Engine,
     transaction: &mut Transaction,
     table: &Table,

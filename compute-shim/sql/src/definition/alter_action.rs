@@ -1,0 +1,485 @@
+//! The single actions of ALTER TABLE, drafted: what the table shall be, and what storage has to do for it.
+//!
+//! Nothing here touches storage or takes a lock; the table is locked already.
+
+use super::column::{self, Columns, Target};
+use super::constraint::{self, CheckClause, KeyClause};
+use super::drop::{notice_cascade, shown, still_needed, uses_of};
+use super::names::Names;
+use super::parameters::{self, Of};
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, expression, lookup, sequence, store};
+use crate::catalog::object::{Index, Object, Oid, Sequence, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::{Catalog, Relation};
+use crate::expression::{Expr, columns_used};
+use crate::parse::tree::{self, AlterTableAction, ColumnDefinition};
+use crate::stop::Step;
+use hexalog_engine::TreeId;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+
+/// PostgreSQL's name of an action.
+pub(super) fn word(action: &AlterTableAction) -> &'static str {
+    use AlterTableAction as A;
+    match action {
+        A::AddConstraint(_) => "ADD CONSTRAINT",
+        A::AddColumn { .. } => "ADD COLUMN",
+        A::DropColumn { .. } => "DROP COLUMN",
+        A::DropConstraint { .. } => "DROP CONSTRAINT",
+        A::RenameTable(_) | A::RenameColumn { .. } => "RENAME",
+        A::SetDefault { .. } => "ALTER COLUMN ... SET DEFAULT",
+        A::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
+        A::SetNotNull { not_null: false, .. } => "ALTER COLUMN ... DROP NOT NULL",
+        A::SetParameters(_) => "SET",
+        A::OwnerTo(_) => "OWNER TO",
+    }
+}
+
+pub(super) fn is_rename(action: &AlterTableAction) -> bool {
+    matches!(action, AlterTableAction::RenameTable(_) | AlterTableAction::RenameColumn { .. })
+}
+
+/// When an action's turn comes, whatever the order that they were written in.
+fn pass(action: &AlterTableAction) -> u8 {
+    use AlterTableAction as A;
+    match action {
+        A::DropColumn { .. }
+        | A::DropConstraint { .. }
+        | A::SetDefault { value: None, .. }
+        | A::SetNotNull { not_null: false, .. } => 0,
+        A::AddColumn { .. } => 1,
+        A::SetNotNull { not_null: true, .. } => 2,
+        A::AddConstraint(_) | A::SetDefault { value: Some(_), .. } => 3,
+        A::RenameTable(_) | A::RenameColumn { .. } | A::SetParameters(_) | A::OwnerTo(_) => 4,
+    }
+}
+
+/// The table as it shall be, and the way there.
+#[derive(Clone)]
+pub(super) struct Draft {
+    pub before: Arc<Catalog>,
+    pub old: Arc<Table>,
+    /// Trees that are still to be made are marked.
+    pub table: Table,
+    pub added_sequences: Vec<Sequence>,
+    pub changed_sequences: Vec<Sequence>,
+    pub fallen_sequences: Vec<Arc<Sequence>>,
+    /// Other tables that lose a default, and their numbers, to be locked.
+    pub other_tables: Vec<Table>,
+    pub changed_tables: Vec<Oid>,
+    pub dropped_trees: Vec<TreeId>,
+    /// Added columns with their defaults.
+    pub added: Vec<(usize, Option<Expr>)>,
+    /// What existing rows must comply with.
+    pub new_not_null: Vec<usize>,
+    pub new_checks: Vec<String>,
+    /// Indexes to be built, the primary key apart.
+    pub new_indexes: Vec<Oid>,
+}
+
+impl Draft {
+    pub(super) fn of(
+        context: &mut DefinitionContext<'_>,
+        old: Arc<Table>,
+        actions: &[AlterTableAction],
+    ) -> Result<Draft> {
+        let before = context.newest();
+        let mut draft = Draft {
+            before: before.clone(),
+            table: Table::clone(&old),
+            old,
+            added_sequences: Vec::new(),
+            changed_sequences: Vec::new(),
+            fallen_sequences: Vec::new(),
+            other_tables: Vec::new(),
+            changed_tables: Vec::new(),
+            dropped_trees: Vec::new(),
+            added: Vec::new(),
+            new_not_null: Vec::new(),
+            new_checks: Vec::new(),
+            new_indexes: Vec::new(),
+        };
+        let mut names = Names::new(&before, draft.table.schema);
+        let (mut keys, mut checks) = (Vec::new(), Vec::new());
+        let mut ordered: Vec<&AlterTableAction> = actions.iter().collect();
+        ordered.sort_by_key(|action| pass(action));
+        for action in ordered {
+            draft.act(context, &mut names, action, &mut keys, &mut checks)?;
+        }
+        draft.table.layout = Table::layout_of(&draft.table.columns);
+        let new_checks = constraint::add_checks(context, &mut draft.table, &mut names, &checks)?;
+        draft.new_checks.extend(new_checks);
+        draft.add_keys(context, &mut names, &keys)?;
+        Ok(draft)
+    }
+
+    fn act(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        names: &mut Names<'_>,
+        action: &AlterTableAction,
+        keys: &mut Vec<KeyClause>,
+        checks: &mut Vec<CheckClause>,
+    ) -> Result<()> {
+        use AlterTableAction as A;
+        match action {
+            A::AddConstraint(constraint) => {
+                constraint::sort(constraint, keys, checks);
+                Ok(())
+            }
+            A::AddColumn { definition, if_not_exists } => {
+                let added = self.add_column(context, names, definition, *if_not_exists)?;
+                if let Some(Columns { keys: more_keys, checks: more_checks, .. }) = added {
+                    keys.extend(more_keys);
+                    checks.extend(more_checks);
+                }
+                Ok(())
+            }
+            A::DropColumn { name, if_exists, cascade } => {
+                self.drop_column(context, name, *if_exists, *cascade)
+            }
+            A::DropConstraint { name, if_exists } => self.drop_constraint(context, name, *if_exists),
+            A::RenameTable(name) => self.rename_table(name),
+            A::RenameColumn { from, to } => self.rename_column(context, from, to),
+            A::SetDefault { column, value } => self.set_default(context, column, value.as_ref()),
+            A::SetNotNull { column, not_null } => self.set_not_null(column, *not_null),
+            A::SetParameters(written) => {
+                let new = parameters::checked(Of::Table, written)?;
+                self.table.parameters = parameters::merged(&self.table.parameters, new);
+                Ok(())
+            }
+            A::OwnerTo(role) => self.set_owner(context, role),
+        }
+    }
+
+    fn no_column(&self, name: &str) -> SqlError {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", self.table.name);
+        SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+    }
+
+    fn column(&self, name: &str) -> Result<usize> {
+        self.table.column_index(name).ok_or_else(|| self.no_column(name))
+    }
+
+    fn column_exists(&self, name: &str) -> SqlError {
+        let message = format!("column \"{name}\" of relation \"{}\" already exists", self.table.name);
+        SqlError::new(SqlState::DUPLICATE_COLUMN, message)
+    }
+
+    fn add_column(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        names: &mut Names<'_>,
+        definition: &ColumnDefinition,
+        if_not_exists: bool,
+    ) -> Result<Option<Columns>> {
+        if self.table.column_index(&definition.name).is_some() {
+            let error = self.column_exists(&definition.name);
+            if !if_not_exists {
+                return Err(error);
+            }
+            let message = format!("{}, skipping", error.message());
+            context.notice(SqlState::DUPLICATE_COLUMN, message);
+            return Ok(None);
+        }
+        let number = self.table.columns.len();
+        column::check_count(number + 1)?;
+        let target = Target {
+            catalog: &self.before,
+            schema: self.table.schema,
+            table: self.table.oid,
+            table_name: &self.table.name,
+        };
+        let mut columns = Columns::default();
+        columns.add(context, &target, names, number, definition)?;
+        let new = columns.columns.pop().expect("one was added");
+        let default = columns.defaults.pop().expect("one for each column");
+        if new.not_null {
+            self.new_not_null.push(number);
+        }
+        self.added_sequences.append(&mut columns.sequences);
+        self.table.columns.push(new);
+        self.added.push((number, default));
+        Ok(Some(columns))
+    }
+
+    /// The primary key is part of the copy; the others are built over the rows.
+    fn add_keys(
+        &mut self,
+        context: &DefinitionContext<'_>,
+        names: &mut Names<'_>,
+        keys: &[KeyClause],
+    ) -> Result<()> {
+        let nullable = |table: &Table| -> Vec<usize> {
+            (0..table.columns.len()).filter(|&at| !table.columns[at].not_null).collect()
+        };
+        let before = nullable(&self.table);
+        let new = constraint::add_keys(context, &mut self.table, names, keys)?;
+        let after = nullable(&self.table);
+        self.new_not_null.extend(before.into_iter().filter(|column| !after.contains(column)));
+        let built =
+            self.table.indexes.iter().filter(|index| new.contains(&index.name) && !index.is_primary());
+        self.new_indexes.extend(built.map(|index| index.oid));
+        Ok(())
+    }
+
+    fn remove_indexes(&mut self, falls: impl Fn(&Index) -> bool) {
+        let (fallen, kept) =
+            std::mem::take(&mut self.table.indexes).into_iter().partition(|index| falls(index));
+        self.table.indexes = kept;
+        let fallen: Vec<Index> = fallen;
+        self.dropped_trees.extend(fallen.iter().filter_map(|index| index.tree));
+    }
+
+    fn drop_column(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<()> {
+        if column::is_system_column(name) {
+            let message = format!("cannot drop system column \"{name}\"");
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let Some(at) = self.table.column_index(name) else {
+            let error = self.no_column(name);
+            if !if_exists {
+                return Err(error);
+            }
+            let message = format!("{}, skipping", error.message());
+            context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            return Ok(());
+        };
+        self.drop_owned_sequences(context, name, at, cascade)?;
+        let mut kept = Vec::with_capacity(self.table.checks.len());
+        for check in std::mem::take(&mut self.table.checks) {
+            let bound = expression::stored_check(context, &self.old, &check.expression)?;
+            if !columns_used(&bound).contains(&at) {
+                kept.push(check);
+            }
+        }
+        self.table.checks = kept;
+        self.remove_indexes(|index| index.columns.iter().any(|column| column.column == at));
+        let dropped = &mut self.table.columns[at];
+        dropped.name = format!("........pg.dropped.{}........", at + 1);
+        dropped.dropped = true;
+        dropped.not_null = false;
+        dropped.default = None;
+        dropped.identity = None;
+        Ok(())
+    }
+
+    fn drop_owned_sequences(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        name: &str,
+        at: usize,
+        cascade: bool,
+    ) -> Result<()> {
+        let oid = self.table.oid;
+        let owned: Vec<Arc<Sequence>> = self
+            .before
+            .sequences()
+            .filter(|sequence| sequence.owned_by == Some((oid, at)))
+            .cloned()
+            .collect();
+        let before = self.before.clone();
+        let uses = uses_of(context, &before, &owned, |table, column| table == oid && column == at);
+        if !uses.is_empty() && !cascade {
+            let table = shown(context, &before, &Relation::Table(self.old.clone()));
+            let details: Vec<String> = uses
+                .iter()
+                .map(|item| format!("{} depends on {}", item.description, item.sequence))
+                .collect();
+            let column = quote_identifier(name);
+            let what = format!("column {column} of table {table} because other objects depend on it");
+            return Err(still_needed(&what, &details));
+        }
+        let objects: Vec<String> = uses.iter().map(|item| item.description.clone()).collect();
+        notice_cascade(context, &objects);
+        for item in uses {
+            if item.table == oid {
+                self.table.columns[item.column].default = None;
+                continue;
+            }
+            self.changed_tables.push(item.table);
+            let known = self.other_tables.iter().position(|other| other.oid == item.table);
+            let at = known.unwrap_or_else(|| {
+                let stored = before.table(item.table).expect("found in this catalog");
+                self.other_tables.push(Table::clone(stored));
+                self.other_tables.len() - 1
+            });
+            self.other_tables[at].columns[item.column].default = None;
+        }
+        self.fallen_sequences.extend(owned);
+        Ok(())
+    }
+
+    fn drop_constraint(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        name: &str,
+        if_exists: bool,
+    ) -> Result<()> {
+        let checks = self.table.checks.len();
+        self.table.checks.retain(|check| check.name != name);
+        let indexes = self.table.indexes.len();
+        self.remove_indexes(|index| index.constraint != 0 && index.name == name);
+        if self.table.checks.len() < checks || self.table.indexes.len() < indexes {
+            return Ok(());
+        }
+        let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", self.table.name);
+        if !if_exists {
+            return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+        }
+        context.notice(SqlState::SUCCESSFUL_COMPLETION, format!("{message}, skipping"));
+        Ok(())
+    }
+
+    fn rename_table(&mut self, name: &str) -> Result<()> {
+        if self.before.relation_in(self.table.schema, name).is_some() {
+            return Err(lookup::name_taken(name));
+        }
+        name.clone_into(&mut self.table.name);
+        Ok(())
+    }
+
+    /// Checks are printed anew, with the new name in them.
+    fn rename_column(&mut self, context: &DefinitionContext<'_>, from: &str, to: &str) -> Result<()> {
+        let Some(at) = self.table.column_index(from) else {
+            let message = format!("column \"{from}\" does not exist");
+            return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
+        };
+        if self.table.column_index(to).is_some() {
+            return Err(self.column_exists(to));
+        }
+        if column::is_system_column(to) {
+            let message = format!("column name \"{to}\" conflicts with a system column name");
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        to.clone_into(&mut self.table.columns[at].name);
+        let columns: Vec<&str> = self.table.columns.iter().map(|column| column.name.as_str()).collect();
+        for check in &mut self.table.checks {
+            let bound = expression::stored_check(context, &self.old, &check.expression)?;
+            check.expression = expression::stored_text(context, &bound, &columns);
+        }
+        Ok(())
+    }
+
+    fn is_identity(&self, name: &str) -> SqlError {
+        let message = format!("column \"{name}\" of relation \"{}\" is an identity column", self.table.name);
+        SqlError::syntax(message)
+    }
+
+    fn set_default(
+        &mut self,
+        context: &DefinitionContext<'_>,
+        name: &str,
+        value: Option<&tree::Expr>,
+    ) -> Result<()> {
+        let at = self.column(name)?;
+        if self.table.columns[at].identity.is_some() {
+            let error = self.is_identity(name);
+            return Err(match value {
+                Some(_) => error,
+                None => error.with_hint("Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead."),
+            });
+        }
+        let column = &mut self.table.columns[at];
+        column.default = match value {
+            None => None,
+            Some(expr) => expression::default_value(context, name, (column.type_id, column.typmod), expr)?
+                .map(|bound| expression::stored_text(context, &bound, &[])),
+        };
+        Ok(())
+    }
+
+    fn set_not_null(&mut self, name: &str, not_null: bool) -> Result<()> {
+        let at = self.column(name)?;
+        if not_null {
+            if !self.table.columns[at].not_null {
+                self.new_not_null.push(at);
+            }
+        } else {
+            if self.table.columns[at].identity.is_some() {
+                return Err(self.is_identity(name));
+            }
+            let in_key = |index: &Index| index.columns.iter().any(|column| column.column == at);
+            if self.table.primary_key().is_some_and(in_key) {
+                let message = format!("column \"{name}\" is in a primary key");
+                return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
+            }
+        }
+        self.table.columns[at].not_null = not_null;
+        Ok(())
+    }
+
+    fn set_owner(&mut self, context: &DefinitionContext<'_>, role: &str) -> Result<()> {
+        let oid = match role {
+            "current_user" | "session_user" | "current_role" => context.view.user_oid,
+            role => {
+                let found = self.before.role_by_name(role);
+                found.ok_or_else(|| SqlError::undefined_object("role", role))?.oid
+            }
+        };
+        self.table.owner = oid;
+        let table = self.table.oid;
+        let owned = self
+            .before
+            .sequences()
+            .filter(|sequence| sequence.owned_by.is_some_and(|(owner, _)| owner == table));
+        self.changed_sequences
+            .extend(owned.map(|sequence| Sequence { owner: oid, ..Sequence::clone(sequence) }));
+        Ok(())
+    }
+}
+
+/// ALTER TABLE … RENAME TO of an index or a sequence, which PostgreSQL allows. Defaults that draw from the sequence
+/// follow its name.
+pub(super) fn rename_other(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    relation: &Relation,
+    name: &str,
+) -> Step<Defined> {
+    let before = replay.once(context, |context| {
+        let before = context.newest();
+        match before.relation_in(relation.schema(), name) {
+            Some(_) => Err(lookup::name_taken(name).into()),
+            None => Ok(before),
+        }
+    })?;
+    let mut changes = ChangeSet::default();
+    match relation {
+        Relation::Index(table, at) => {
+            let mut table = Table::clone(table);
+            name.clone_into(&mut table.indexes[*at].name);
+            changes.put(Object::Table(Arc::new(table)));
+        }
+        Relation::Sequence(sequence) => {
+            let renamed = Sequence { name: name.to_owned(), ..Sequence::clone(sequence) };
+            let (from, to) = (sequence::literal(&before, sequence), sequence::literal(&before, &renamed));
+            let draws = |table: &Table| {
+                table
+                    .columns
+                    .iter()
+                    .any(|column| column.default.as_ref().is_some_and(|text| text.contains(&from)))
+            };
+            for table in before.tables().filter(|table| draws(table)) {
+                lookup::lock(replay, context, table.oid, hexalog_engine::RelationLockMode::AccessExclusive)?;
+                let mut table = Table::clone(table);
+                for column in &mut table.columns {
+                    column.default = column.default.take().map(|text| text.replace(&from, &to));
+                }
+                changes.put(Object::Table(Arc::new(table)));
+            }
+            changes.put(Object::Sequence(Arc::new(renamed)));
+        }
+        Relation::Table(_) | Relation::System(_) => unreachable!("asked for indexes and sequences only"),
+    }
+    Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
+}

@@ -1,0 +1,209 @@
+//! ALTER TABLE: all actions are drafted first, in PostgreSQL's order of passes, then carried out in one go.
+//!
+//! Owns [`Draft`], the table as it shall be with a list of what has to happen to storage for it: sequences made and
+//! dropped, missing values computed, rows copied or checked, indexes built. `alter_action.rs` holds the single actions.
+
+use super::alter_action::{Draft, is_rename};
+use super::create_index::build_all;
+use super::create_table::make_trees;
+use super::expression::{Evaluator, is_volatile};
+use super::lookup::{self, Found};
+use super::replay::Replay;
+use super::rewrite::{Rewrite, Source};
+use super::truncate::{drop_trees, take_trees};
+use super::validate::{Rules, Validation};
+use super::{Defined, DefinitionContext, alter_action, see_every_row, sequence, store};
+use crate::catalog::Relation;
+use crate::catalog::object::{Object, ObjectClass, Oid, Sequence, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::parse::tree::{AlterTableAction, Name};
+use crate::stop::Step;
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::sync::Arc;
+
+/// SET of storage parameters alone lets readers and writers go on.
+fn lock_mode(actions: &[AlterTableAction]) -> RelationLockMode {
+    match actions.iter().all(|action| matches!(action, AlterTableAction::SetParameters(_))) {
+        true => RelationLockMode::ShareUpdateExclusive,
+        false => RelationLockMode::AccessExclusive,
+    }
+}
+
+/// 42809 for a relation that the action does not fit.
+fn wrong_kind(relation: &Relation, action: &AlterTableAction) -> SqlError {
+    let kinds = match relation {
+        Relation::Index(..) => "indexes",
+        Relation::Sequence(_) => "sequences",
+        Relation::System(table) if table.is_view => "views",
+        Relation::System(table) => return lookup::is_system(table.name),
+        Relation::Table(_) => unreachable!("tables fit every action"),
+    };
+    let message = format!(
+        "ALTER action {} cannot be performed on relation \"{}\"",
+        alter_action::word(action),
+        relation.name()
+    );
+    SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+        .with_detail(format!("This operation is not supported for {kinds}."))
+}
+
+/// ALTER TABLE [IF EXISTS].
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    if_exists: bool,
+    actions: &[AlterTableAction],
+) -> Step<Defined> {
+    let table = match lookup::locked(replay, context, name, lock_mode(actions))? {
+        Found::Relation(Relation::Table(table)) => table,
+        Found::Relation(relation) => match actions {
+            [AlterTableAction::RenameTable(new)] if !matches!(relation, Relation::System(_)) => {
+                return alter_action::rename_other(replay, context, &relation, new);
+            }
+            _ => return Err(wrong_kind(&relation, &actions[0]).into()),
+        },
+        Found::Nothing | Found::NoSchema(_) if if_exists => {
+            replay.once(context, |context| {
+                let message = format!("relation \"{}\" does not exist, skipping", name.last());
+                context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                Ok(())
+            })?;
+            return Ok(Defined::nothing("ALTER TABLE"));
+        }
+        Found::Nothing => return Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
+    };
+    assert!(actions.len() == 1 || !actions.iter().any(is_rename), "the parser lets a rename stand alone");
+    let draft = replay.once(context, |context| Ok(Draft::of(context, table, actions)?))?;
+    let (before, changes) = (draft.before.clone(), carry_out(replay, context, draft)?);
+    Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
+}
+
+/// Does to storage what the draft asks for.
+fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Draft) -> Step<ChangeSet> {
+    let Draft { before: _, old, mut table, added_sequences, fallen_sequences, mut dropped_trees, .. } =
+        draft.clone();
+    let mut changes = ChangeSet::default();
+    for &oid in &draft.changed_tables {
+        lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
+    }
+    let sequences = sequence::make(replay, context, &added_sequences)?;
+    let rekeys = primary_oid(&old) != primary_oid(&table);
+    let computes = !sequences.is_empty()
+        || draft.added.iter().any(|(_, default)| default.as_ref().is_some_and(is_volatile));
+    if rekeys || computes {
+        let old_trees = rewrite(replay, context, &draft, &mut table, &sequences, !rekeys)?;
+        dropped_trees.extend(old_trees);
+    } else {
+        check_and_build(replay, context, &draft, &mut table)?;
+    }
+    drop_trees(replay, context, dropped_trees)?;
+    for sequence in fallen_sequences {
+        let id = sequence.id;
+        replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+        changes.remove(ObjectClass::Sequence, sequence.oid);
+    }
+    for sequence in sequences.into_iter().chain(draft.changed_sequences) {
+        changes.put(Object::Sequence(Arc::new(sequence)));
+    }
+    for other in draft.other_tables {
+        changes.put(Object::Table(Arc::new(other)));
+    }
+    table.layout = Table::layout_of(&table.columns);
+    changes.put(Object::Table(Arc::new(table)));
+    Ok(changes)
+}
+
+fn primary_oid(table: &Table) -> Option<Oid> {
+    table.primary_key().map(|index| index.oid)
+}
+
+/// The old rows stay: missing values are computed once, rows are read only where a new rule asks for it.
+fn check_and_build(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    draft: &Draft,
+    table: &mut Table,
+) -> Step<()> {
+    for (column, default) in &draft.added {
+        let Some(default) = default else { continue };
+        let value = replay.drive(
+            context,
+            |_| Ok(Evaluator::new(default.clone())),
+            |evaluator, context| evaluator.value(&[], context),
+        )?;
+        table.columns[*column].missing = value;
+    }
+    let filled = |column: &usize| {
+        let is_added = draft.added.iter().any(|(added, _)| added == column);
+        is_added && !table.columns[*column].missing.is_null()
+    };
+    let not_null: Vec<usize> = draft.new_not_null.iter().copied().filter(|column| !filled(column)).collect();
+    if !not_null.is_empty() || !draft.new_checks.is_empty() {
+        see_every_row(replay, context)?;
+        let table = &*table;
+        replay.drive(
+            context,
+            |context| {
+                let rules = Rules::new(context, table, &not_null, &draft.new_checks)?;
+                Ok(Validation::new(table, rules))
+            },
+            |validation, context| validation.run(context, table),
+        )?;
+    }
+    make_trees(replay, context, table)?;
+    build_all(replay, context, table, &draft.new_indexes)
+}
+
+/// Copies the rows into new trees; answers with the old ones.
+fn rewrite(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    draft: &Draft,
+    table: &mut Table,
+    sequences: &[Sequence],
+    keeps_keys: bool,
+) -> Step<Vec<hexalog_engine::TreeId>> {
+    take_trees(table);
+    make_trees(replay, context, table)?;
+    see_every_row(replay, context)?;
+    {
+        let (table, old) = (&*table, draft.old.tree);
+        replay.drive(
+            context,
+            |context| {
+                let rules = Rules::new(context, table, &draft.new_not_null, &draft.new_checks)?;
+                let computed = sources(draft, sequences);
+                Ok(Rewrite::new(old, table, computed, rules, keeps_keys))
+            },
+            |rewrite, context| rewrite.run(context, table),
+        )?;
+    }
+    // Every row is stored in full now.
+    table.columns.iter_mut().for_each(|column| column.missing = Datum::Null);
+    let indexes: Vec<Oid> = table.secondary_indexes().map(|index| index.oid).collect();
+    build_all(replay, context, table, &indexes)?;
+    for index in &mut table.indexes {
+        // No version in the new tree is older than this transaction.
+        (index.valid_from, index.built_at) = (hexalog_protocol::Lsn::ZERO, hexalog_protocol::Lsn::ZERO);
+    }
+    let old = std::iter::once(draft.old.tree);
+    let kept = |tree: &hexalog_engine::TreeId| !draft.dropped_trees.contains(tree);
+    Ok(old.chain(draft.old.indexes.iter().filter_map(|index| index.tree)).filter(kept).collect())
+}
+
+/// Where each added column's values come from.
+fn sources(draft: &Draft, sequences: &[Sequence]) -> Vec<(usize, Source)> {
+    let mut sources = Vec::new();
+    for (column, default) in &draft.added {
+        let owner = Some((draft.table.oid, *column));
+        if let Some(sequence) = sequences.iter().find(|sequence| sequence.owned_by == owner) {
+            sources.push((*column, Source::Sequence(sequence.id)));
+        } else if let Some(default) = default {
+            sources.push((*column, Source::Default(Box::new(Evaluator::new(default.clone())))));
+        }
+    }
+    sources
+}

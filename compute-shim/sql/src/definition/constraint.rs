@@ -1,0 +1,228 @@
+//! Keys and checks of a table: from what was written to the catalog's objects.
+//!
+//! Owns their names, their order (the primary key first), the merging of equal keys, and what PostgreSQL refuses of
+//! them. Whether existing rows comply is `validate.rs`'s and `build.rs`'s.
+
+use super::names::{Names, joined_columns};
+use super::parameters::{self, Of};
+use super::{DefinitionContext, expression, lookup};
+use crate::catalog::object::{Check, Column, Index, IndexColumn, Table};
+use crate::expression::columns_used;
+use crate::parse::tree::{self, StorageParameter, TableConstraint};
+use hexalog_engine::TreeId;
+use hexalog_protocol::{Lsn, PageId};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::key;
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
+
+/// Most columns of an index (`INDEX_MAX_KEYS`).
+const INDEX_COLUMNS_MAX: usize = 32;
+
+/// Stands for a tree that is still to be made. Page 0 is the volume's own, so no tree has this number.
+pub(super) const TREE_TO_BE_MADE: TreeId = TreeId(PageId(0));
+
+/// PRIMARY KEY or UNIQUE as written.
+#[derive(Clone, Debug)]
+pub(super) struct KeyClause {
+    pub name: Option<String>,
+    pub columns: Vec<String>,
+    pub primary: bool,
+    pub parameters: Vec<StorageParameter>,
+}
+
+/// CHECK as written.
+#[derive(Clone, Debug)]
+pub(super) struct CheckClause {
+    pub name: Option<String>,
+    pub expr: tree::Expr,
+}
+
+/// Sorts a table constraint to its kind.
+pub(super) fn sort(
+    constraint: &tree::NamedConstraint<TableConstraint>,
+    keys: &mut Vec<KeyClause>,
+    checks: &mut Vec<CheckClause>,
+) {
+    let tree::NamedConstraint { name, constraint } = constraint;
+    let name = name.clone();
+    match constraint {
+        TableConstraint::PrimaryKey { columns, parameters }
+        | TableConstraint::Unique { columns, parameters } => {
+            let primary = matches!(constraint, TableConstraint::PrimaryKey { .. });
+            keys.push(KeyClause { name, columns: columns.clone(), primary, parameters: parameters.clone() });
+        }
+        TableConstraint::Check(expr) => checks.push(CheckClause { name, expr: expr.clone() }),
+    }
+}
+
+/// 42704 for types that no index orders, 0A000 for those that this storage has no keys for.
+pub(super) fn check_indexable(type_id: TypeId) -> Result<()> {
+    if key::is_supported(type_id) {
+        return Ok(());
+    }
+    let unordered = [TypeId::XID, TypeId::CID, TypeId::ACLITEM, TypeId::PG_NODE_TREE];
+    if unordered.contains(&type_id) {
+        let name = type_id.display_name();
+        let message = format!("data type {name} has no default operator class for access method \"btree\"");
+        return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message).with_hint(
+            "You must specify an operator class for the index or define a default operator class for the data type.",
+        ));
+    }
+    Err(SqlError::unsupported(format!("an index on type {}", type_id.display_name())))
+}
+
+pub(super) fn check_column_count(count: usize) -> Result<()> {
+    if count <= INDEX_COLUMNS_MAX {
+        return Ok(());
+    }
+    let message = format!("cannot use more than {INDEX_COLUMNS_MAX} columns in an index");
+    Err(SqlError::new(SqlState::TOO_MANY_COLUMNS, message))
+}
+
+/// The columns of a key.
+fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn>> {
+    let mut key: Vec<IndexColumn> = Vec::with_capacity(clause.columns.len());
+    for name in &clause.columns {
+        let found = columns.iter().position(|column| !column.dropped && column.name == *name);
+        let Some(column) = found else {
+            let message = format!("column \"{name}\" named in key does not exist");
+            return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
+        };
+        if key.iter().any(|other| other.column == column) {
+            let kind = if clause.primary { "primary key" } else { "unique" };
+            let message = format!("column \"{name}\" appears twice in {kind} constraint");
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        key.push(IndexColumn { column, descending: false, nulls_first: false });
+    }
+    Ok(key)
+}
+
+/// 42P16.
+fn several_primary_keys(table: &str) -> SqlError {
+    let message = format!("multiple primary keys for table \"{table}\" are not allowed");
+    SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message)
+}
+
+/// 42710.
+fn constraint_taken(name: &str, table: &str) -> SqlError {
+    let message = format!("constraint \"{name}\" for relation \"{table}\" already exists");
+    SqlError::new(SqlState::DUPLICATE_OBJECT, message)
+}
+
+/// Adds keys to a table: the primary key goes to the front and makes its columns NOT NULL, equal keys of one statement
+/// become one. Answers with the names of the indexes that are new.
+pub(super) fn add_keys(
+    context: &DefinitionContext<'_>,
+    table: &mut Table,
+    names: &mut Names<'_>,
+    clauses: &[KeyClause],
+) -> Result<Vec<String>> {
+    let primaries = clauses.iter().filter(|clause| clause.primary).count();
+    if primaries + usize::from(table.primary_key().is_some()) > 1 {
+        return Err(several_primary_keys(&table.name));
+    }
+    let mut merged: Vec<(KeyClause, Vec<IndexColumn>)> = Vec::new();
+    let by_rank = clauses.iter().filter(|clause| clause.primary);
+    for clause in by_rank.chain(clauses.iter().filter(|clause| !clause.primary)) {
+        let columns = key_columns(clause, &table.columns)?;
+        match merged.iter_mut().find(|(_, other)| *other == columns) {
+            Some((earlier, _)) if earlier.name.is_none() => earlier.name.clone_from(&clause.name),
+            Some(_) => {}
+            None => merged.push((clause.clone(), columns)),
+        }
+    }
+    let mut new = Vec::new();
+    for (clause, columns) in merged {
+        check_column_count(columns.len())?;
+        for column in &columns {
+            check_indexable(table.columns[column.column].type_id)?;
+        }
+        let name = key_name(table, names, &clause)?;
+        let parameters = parameters::checked(Of::Index, &clause.parameters)?;
+        new.push(name.clone());
+        let index = Index {
+            oid: context.database.allocate_oid()?,
+            name,
+            tree: (!clause.primary).then_some(TREE_TO_BE_MADE),
+            key: Index::key_columns(&columns, &table.columns),
+            columns,
+            unique: true,
+            constraint: context.database.allocate_oid()?,
+            parameters,
+            valid_from: Lsn::ZERO,
+            built_at: Lsn::ZERO,
+        };
+        if clause.primary {
+            for column in &index.columns {
+                table.columns[column.column].not_null = true;
+            }
+            table.indexes.insert(0, index);
+        } else {
+            table.indexes.push(index);
+        }
+    }
+    Ok(new)
+}
+
+fn key_name(table: &Table, names: &mut Names<'_>, clause: &KeyClause) -> Result<String> {
+    let Some(name) = &clause.name else {
+        return Ok(if clause.primary {
+            names.choose_key(&table.name, None, "pkey")
+        } else {
+            let columns = joined_columns(clause.columns.iter().map(String::as_str));
+            names.choose_key(&table.name, Some(&columns), "key")
+        });
+    };
+    if names.is_relation(name) {
+        return Err(lookup::name_taken(name));
+    }
+    if has_constraint(table, name) {
+        return Err(constraint_taken(name, &table.name));
+    }
+    names.take_relation(name);
+    names.take_constraint(name);
+    Ok(name.clone())
+}
+
+fn has_constraint(table: &Table, name: &str) -> bool {
+    table.checks.iter().any(|check| check.name == name)
+        || table.indexes.iter().any(|index| index.constraint != 0 && index.name == name)
+}
+
+/// Adds checks to a table whose columns are complete. Answers with the names of the new ones.
+pub(super) fn add_checks(
+    context: &DefinitionContext<'_>,
+    table: &mut Table,
+    names: &mut Names<'_>,
+    clauses: &[CheckClause],
+) -> Result<Vec<String>> {
+    let mut new: Vec<String> = Vec::new();
+    for clause in clauses {
+        let bound = expression::check(context, table, &clause.expr)?;
+        let name = match &clause.name {
+            Some(name) if new.contains(name) => {
+                let message = format!("check constraint \"{name}\" already exists");
+                return Err(SqlError::new(SqlState::DUPLICATE_OBJECT, message));
+            }
+            Some(name) if has_constraint(table, name) => return Err(constraint_taken(name, &table.name)),
+            Some(name) => {
+                names.take_constraint(name);
+                name.clone()
+            }
+            None => {
+                let used = columns_used(&bound);
+                let column = match &*used {
+                    [only] => Some(table.columns[*only].name.as_str()),
+                    _ => None,
+                };
+                names.choose_constraint(&table.name, column, "check")
+            }
+        };
+        let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+        let expression = expression::stored_text(context, &bound, &columns);
+        table.checks.push(Check { oid: context.database.allocate_oid()?, name: name.clone(), expression });
+        new.push(name);
+    }
+    Ok(new)
+}

@@ -1,0 +1,164 @@
+//! CREATE INDEX.
+
+use super::build::IndexBuild;
+use super::constraint::{self, TREE_TO_BE_MADE};
+use super::create_table::make_trees;
+use super::lookup::Found;
+use super::names::{Names, joined_columns};
+use super::parameters::{self, Of};
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, lookup, see_every_row, store};
+use crate::catalog::object::{Index, IndexColumn, Object, Oid, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::{Catalog, Relation};
+use crate::parse::tree::{CreateIndex, Name};
+use crate::stop::Step;
+use hexalog_engine::RelationLockMode;
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+
+fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<Arc<Table>> {
+    let refuse = |kinds: &str| {
+        let message = format!("cannot create index on relation \"{}\"", name.last());
+        SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            .with_detail(format!("This operation is not supported for {kinds}."))
+    };
+    // Writers wait: rows that come while the index is built would be missed. CONCURRENTLY, which PostgreSQL does in
+    // three passes beside the writers, gives the same index here under the stronger lock.
+    match lookup::locked(replay, context, name, RelationLockMode::Share)? {
+        Found::Relation(Relation::Table(table)) => Ok(table),
+        Found::Relation(Relation::Index(table, at)) => {
+            let message = format!("\"{}\" is an index", table.indexes[at].name);
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into())
+        }
+        Found::Relation(Relation::Sequence(_)) => Err(refuse("sequences").into()),
+        Found::Relation(Relation::System(table)) if table.is_view => Err(refuse("views").into()),
+        Found::Relation(Relation::System(table)) => Err(lookup::is_system(table.name).into()),
+        Found::Nothing => Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => Err(lookup::no_schema(&schema).into()),
+    }
+}
+
+/// The names of an index's columns, each once: PostgreSQL numbers those that come again.
+fn column_names(columns: &[&str]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(columns.len());
+    for column in columns {
+        let mut name = (*column).to_owned();
+        let mut number = 0;
+        while names.contains(&name) {
+            number += 1;
+            name = format!("{column}{number}");
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// The new index, without a tree; `None` if there is one of its name already and that is no error.
+fn draft(
+    context: &mut DefinitionContext<'_>,
+    before: &Catalog,
+    table: &Table,
+    create: &CreateIndex,
+) -> Result<Option<Index>> {
+    constraint::check_column_count(create.elements.len())?;
+    if let Some(name) = &create.name
+        && !lookup::is_free(context, before, table.schema, name, create.if_not_exists)?
+    {
+        return Ok(None);
+    }
+    let mut columns = Vec::with_capacity(create.elements.len());
+    for element in &create.elements {
+        let Some(column) = table.column_index(&element.column) else {
+            let message = format!("column \"{}\" does not exist", element.column);
+            return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
+        };
+        constraint::check_indexable(table.columns[column].type_id)?;
+        let descending = element.descending;
+        columns.push(IndexColumn {
+            column,
+            descending,
+            nulls_first: element.nulls_first.unwrap_or(descending),
+        });
+    }
+    let name = match &create.name {
+        Some(name) => name.clone(),
+        None => {
+            let written: Vec<&str> = create.elements.iter().map(|element| element.column.as_str()).collect();
+            let joined = joined_columns(column_names(&written).iter().map(String::as_str));
+            Names::new(before, table.schema).choose_relation(&table.name, Some(&joined), "idx")
+        }
+    };
+    Ok(Some(Index {
+        oid: context.database.allocate_oid()?,
+        name,
+        tree: Some(TREE_TO_BE_MADE),
+        key: Index::key_columns(&columns, &table.columns),
+        columns,
+        unique: create.unique,
+        constraint: 0,
+        parameters: parameters::checked(Of::Index, &create.parameters)?,
+        valid_from: Lsn::MAX,
+        built_at: Lsn::ZERO,
+    }))
+}
+
+/// Fills indexes of a table whose trees are empty, and notes the snapshot they are complete from.
+pub(super) fn build_all(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    table: &mut Table,
+    indexes: &[Oid],
+) -> Step<()> {
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let built_at = see_every_row(replay, context)?;
+    for &oid in indexes {
+        let at = table.indexes.iter().position(|index| index.oid == oid).expect("an index of the table");
+        let index = &table.indexes[at];
+        replay.drive(
+            context,
+            |_| Ok(IndexBuild::new(table, index)),
+            |build, context| build.run(context, table, index),
+        )?;
+        table.indexes[at].valid_from = Lsn::MAX;
+        table.indexes[at].built_at = built_at;
+    }
+    Ok(())
+}
+
+/// CREATE [UNIQUE] INDEX [CONCURRENTLY] [IF NOT EXISTS].
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    create: &CreateIndex,
+) -> Step<Defined> {
+    let table = table(replay, context, &create.table)?;
+    let drafted = replay.once(context, |context| {
+        let before = context.newest();
+        let index = draft(context, &before, &table, create)?;
+        Ok(index.map(|index| (before, index)))
+    })?;
+    let Some((before, index)) = drafted else { return Ok(Defined::nothing("CREATE INDEX")) };
+    let mut table = Table::clone(&table);
+    let oid = index.oid;
+    table.indexes.push(index);
+    make_trees(replay, context, &mut table)?;
+    build_all(replay, context, &mut table, &[oid])?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(Arc::new(table)));
+    Ok(Defined::plain("CREATE INDEX", store(replay, context, &before, changes)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_columns_are_numbered() {
+        assert_eq!(column_names(&["b", "b", "a", "b"]), ["b", "b1", "a", "b2"]);
+    }
+}

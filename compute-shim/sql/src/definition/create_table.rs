@@ -1,0 +1,101 @@
+//! CREATE TABLE.
+
+use super::column::{self, Columns, Target};
+use super::constraint::{self, TREE_TO_BE_MADE};
+use super::names::Names;
+use super::parameters::{self, Of};
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, lookup, sequence, store};
+use crate::catalog::Catalog;
+use crate::catalog::object::{Object, Oid, Sequence, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::parse::tree::CreateTable;
+use crate::stop::Step;
+use hexalog_engine::TreeKind;
+use hexalog_sql_types::error::Result;
+use std::sync::Arc;
+
+/// A table without trees, its sequences without pages, and the catalog that they were drafted from.
+#[derive(Clone)]
+struct Draft {
+    before: Arc<Catalog>,
+    table: Table,
+    sequences: Vec<Sequence>,
+}
+
+fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable) -> Result<Option<Draft>> {
+    let before = context.newest();
+    let name = create.name.last();
+    if create.if_not_exists && !lookup::is_free(context, &before, schema, name, true)? {
+        return Ok(None);
+    }
+    let mut names = Names::new(&before, schema);
+    names.take_relation(name);
+    let oid = context.database.allocate_oid()?;
+    let target = Target { catalog: &before, schema, table: oid, table_name: name };
+    column::check_count(create.columns.len())?;
+    let mut columns = Columns::default();
+    for (number, definition) in create.columns.iter().enumerate() {
+        columns.add(context, &target, &mut names, number, definition)?;
+    }
+    column::check_distinct(columns.columns.iter().map(|column| column.name.as_str()))?;
+    let Columns { columns, defaults: _, sequences, mut keys, mut checks } = columns;
+    create.constraints.iter().for_each(|item| constraint::sort(item, &mut keys, &mut checks));
+    lookup::is_free(context, &before, schema, name, false)?;
+    let mut table = Table {
+        oid,
+        name: name.to_owned(),
+        schema,
+        owner: context.view.user_oid,
+        layout: Table::layout_of(&columns),
+        columns,
+        tree: TREE_TO_BE_MADE,
+        checks: Vec::new(),
+        indexes: Vec::new(),
+        parameters: parameters::checked(Of::Table, &create.parameters)?,
+    };
+    constraint::add_checks(context, &mut table, &mut names, &checks)?;
+    constraint::add_keys(context, &mut table, &mut names, &keys)?;
+    Ok(Some(Draft { before, table, sequences }))
+}
+
+/// Makes a table's tree and those of its indexes that have none yet.
+pub(super) fn make_trees(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    table: &mut Table,
+) -> Step<()> {
+    if table.tree == TREE_TO_BE_MADE {
+        table.tree = replay.once(context, |context| {
+            Ok(context.engine.create_tree(context.transaction, TreeKind::Clustered)?)
+        })?;
+    }
+    for index in table.indexes.iter_mut().filter(|index| index.tree == Some(TREE_TO_BE_MADE)) {
+        let tree = replay.once(context, |context| {
+            Ok(context.engine.create_tree(context.transaction, TreeKind::Index)?)
+        })?;
+        index.tree = Some(tree);
+    }
+    Ok(())
+}
+
+/// CREATE TABLE [IF NOT EXISTS].
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    create: &CreateTable,
+) -> Step<Defined> {
+    let schema = lookup::creation_schema(replay, context, &create.name)?;
+    let drafted = replay.once(context, |context| Ok(draft(context, schema, create)?))?;
+    let Some(Draft { before, mut table, sequences }) = drafted else {
+        return Ok(Defined::nothing("CREATE TABLE"));
+    };
+    let sequences = sequence::make(replay, context, &sequences)?;
+    make_trees(replay, context, &mut table)?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(Arc::new(table)));
+    for sequence in sequences {
+        changes.put(Object::Sequence(Arc::new(sequence)));
+    }
+    Ok(Defined::plain("CREATE TABLE", store(replay, context, &before, changes)?))
+}

@@ -1,0 +1,179 @@
+//! CREATE TABLE AS: a table of a query's columns, filled with its rows.
+
+use super::constraint::TREE_TO_BE_MADE;
+use super::create_table::make_trees;
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, column, expression, lookup, store};
+use crate::answer::CommandTag;
+use crate::bind::{self, BindContext};
+use crate::catalog::Catalog;
+use crate::catalog::object::{Column, Object, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::execute::{Operator, Row, RowWriter, State, build};
+use crate::parse::tree::{Name, Query, Statement};
+use crate::plan::{Plan, PlanOptions};
+use crate::stop::Step;
+use hexalog_engine::Need;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use std::sync::Arc;
+
+/// The statement's parts.
+pub(super) struct CreateTableAs<'a> {
+    pub name: &'a Name,
+    pub if_not_exists: bool,
+    pub columns: &'a [String],
+    pub query: &'a Query,
+    pub with_data: bool,
+}
+
+fn plan(context: &DefinitionContext<'_>, query: &Query) -> Result<Arc<Plan>> {
+    let direct_routes = context.database.options().direct_routes;
+    let snapshot = context.transaction.snapshot().unwrap_or_default();
+    let options = PlanOptions { direct_routes, snapshot };
+    let bind = BindContext { view: context.view, env: &context.env, options };
+    let statement = Statement::Query(query.clone());
+    let plan = bind::plan(bind, &statement, &[])?;
+    if !plan.parameters.is_empty() {
+        return Err(SqlError::unsupported("a parameter in CREATE TABLE AS"));
+    }
+    Ok(Arc::new(plan))
+}
+
+fn columns(plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
+    let described = plan.columns.as_deref().unwrap_or_default();
+    if names.len() > described.len() {
+        return Err(SqlError::syntax("too many column names were specified"));
+    }
+    column::check_count(described.len())?;
+    let mut columns = Vec::with_capacity(described.len());
+    for (at, described) in described.iter().enumerate() {
+        let name = names.get(at).map_or(&*described.name, String::as_str);
+        let type_id = if described.type_id == TypeId::UNKNOWN { TypeId::TEXT } else { described.type_id };
+        column::check_column(name, type_id)?;
+        columns.push(column::plain(name, type_id, described.typmod));
+    }
+    column::check_distinct(columns.iter().map(|column| column.name.as_str()))?;
+    Ok(columns)
+}
+
+/// Runs the query and writes what it gives.
+struct Fill {
+    plan: Arc<Plan>,
+    state: State,
+    operator: Box<dyn Operator>,
+    row: Row,
+    has_row: bool,
+    writer: RowWriter,
+    rows: u64,
+}
+
+impl Fill {
+    fn new(plan: Arc<Plan>) -> Fill {
+        let (state, operator) = (State::new(&plan), build(&plan.root));
+        Fill { plan, state, operator, row: Row::new(), has_row: false, writer: RowWriter::new(), rows: 0 }
+    }
+
+    fn run(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<u64> {
+        loop {
+            if !self.has_row {
+                let mut executor = expression::executor(context, &self.plan, &mut self.state);
+                if !self.operator.next(&mut executor, &mut self.row)? {
+                    return Ok(self.rows);
+                }
+                self.has_row = true;
+            }
+            self.writer.insert(context.engine, context.transaction, table, &self.row, false)?;
+            self.has_row = false;
+            self.rows += 1;
+        }
+    }
+}
+
+/// Locks what the query reads. The plan must still mean the same then; if not, the statement fails with 40001 rather
+/// than read what is gone.
+fn lock_sources(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: &Plan) -> Step<()> {
+    for &(oid, mode) in &plan.relations {
+        lookup::lock(replay, context, oid, mode)?;
+    }
+    replay.once(context, |context| {
+        let newest = context.newest();
+        let planned = context.view.catalog();
+        for (oid, _) in &plan.relations {
+            let same = match (planned.table(*oid), newest.table(*oid)) {
+                (Some(planned), Some(newest)) => {
+                    Arc::ptr_eq(planned, newest) || context.changes.keys().any(|key| key.1 == *oid)
+                }
+                (planned, newest) => planned.is_none() && newest.is_none(),
+            };
+            if !same {
+                let message = "could not serialize access due to concurrent definition";
+                return Err(SqlError::new(SqlState::SERIALIZATION_FAILURE, message).into());
+            }
+        }
+        Ok(())
+    })
+}
+
+#[derive(Clone)]
+struct Draft {
+    before: Arc<Catalog>,
+    table: Table,
+    plan: Arc<Plan>,
+}
+
+/// CREATE TABLE [IF NOT EXISTS] … AS … [WITH NO DATA].
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    create: &CreateTableAs<'_>,
+) -> Step<Defined> {
+    let schema = lookup::creation_schema(replay, context, create.name)?;
+    let name = create.name.last();
+    let drafted = replay.once(context, |context| {
+        let before = context.newest();
+        if !lookup::is_free(context, &before, schema, name, create.if_not_exists)? {
+            return Ok(None);
+        }
+        let plan = plan(context, create.query)?;
+        let columns = columns(&plan, create.columns)?;
+        let table = Table {
+            oid: context.database.allocate_oid()?,
+            name: name.to_owned(),
+            schema,
+            owner: context.view.user_oid,
+            layout: Table::layout_of(&columns),
+            columns,
+            tree: TREE_TO_BE_MADE,
+            checks: Vec::new(),
+            indexes: Vec::new(),
+            parameters: Vec::new(),
+        };
+        Ok(Some(Draft { before, table, plan }))
+    })?;
+    let Some(Draft { before, mut table, plan }) = drafted else {
+        return Ok(Defined::nothing("CREATE TABLE AS"));
+    };
+    lock_sources(replay, context, &plan)?;
+    make_trees(replay, context, &mut table)?;
+    let mut tag = CommandTag::plain("CREATE TABLE AS");
+    if create.with_data {
+        see_definitions(replay, context, &plan)?;
+        let fill = |fill: &mut Fill, context: &mut DefinitionContext<'_>| fill.run(context, &table);
+        let rows = replay.drive(context, |_| Ok(Fill::new(plan)), fill)?;
+        tag = CommandTag::counted("SELECT", rows);
+    }
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(Arc::new(table)));
+    Ok(Defined { tag, changes: store(replay, context, &before, changes)? })
+}
+
+/// The query reads at a snapshot taken after its locks, at or above what its plan needs.
+fn see_definitions(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: &Plan) -> Step<()> {
+    let lsn = plan.snapshot_min.max(context.database.published().commit_lsn);
+    let lsn = replay.once(context, |_| Ok(lsn))?;
+    replay.once(context, |context| match context.engine.volume().vdl() < lsn {
+        true => Err(Need::Durable(lsn).into()),
+        false => Ok(context.engine.begin_statement(context.transaction)?),
+    })
+}

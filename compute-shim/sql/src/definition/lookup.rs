@@ -1,0 +1,203 @@
+//! Names to objects, under their locks.
+//!
+//! Owns the order that makes it safe: lock what the name means, then look again; if it has come to mean something else
+//! meanwhile, lock that. Only then is the catalog believed. Also where new objects go.
+
+use super::DefinitionContext;
+use super::replay::Replay;
+use crate::catalog::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID, Table};
+use crate::catalog::{Catalog, Relation};
+use crate::parse::at;
+use crate::parse::tree::{Name, ObjectKind};
+use crate::session::SessionView;
+use crate::stop::Step;
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+
+/// What a name leads to.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Relation(Relation),
+    Nothing,
+    /// Its schema does not exist.
+    NoSchema(String),
+}
+
+/// `schema "x" does not exist`.
+pub(super) fn no_schema(name: &str) -> SqlError {
+    SqlError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
+}
+
+/// `relation "x" does not exist`.
+pub(super) fn no_relation(name: &Name) -> SqlError {
+    at(SqlError::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")), name.position)
+}
+
+/// 42809 `"x" is not a table`.
+pub(super) fn not_a(kind: &str, name: &str) -> SqlError {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    SqlError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not {article} {kind}"))
+}
+
+/// 42501 for the system's own tables.
+pub(super) fn is_system(name: &str) -> SqlError {
+    let message = format!("permission denied: \"{name}\" is a system catalog");
+    SqlError::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+}
+
+pub(super) fn kind_of(relation: &Relation) -> ObjectKind {
+    match relation {
+        Relation::Table(_) => ObjectKind::Table,
+        Relation::Index(..) => ObjectKind::Index,
+        Relation::Sequence(_) => ObjectKind::Sequence,
+        Relation::System(table) if table.is_view => ObjectKind::View,
+        Relation::System(_) => ObjectKind::Table,
+    }
+}
+
+/// Refuses names of other databases and of too many parts.
+fn check_parts(view: &SessionView, name: &Name) -> Result<()> {
+    match &*name.parts {
+        [_] | [_, _] => Ok(()),
+        [database, _, _] if *database == view.database => Ok(()),
+        [_, _, _] => {
+            let message = format!("cross-database references are not implemented: \"{name}\"");
+            Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+        }
+        _ => {
+            let message = format!("improper qualified name (too many dotted names): {name}");
+            Err(SqlError::syntax(message))
+        }
+    }
+}
+
+/// What a name means in one catalog.
+pub(super) fn find(catalog: &Catalog, view: &SessionView, name: &Name) -> Result<Found> {
+    check_parts(view, name)?;
+    let relation = match name.qualifier() {
+        Some(schema) => match catalog.schema_by_name(schema) {
+            Some(schema) => catalog.relation_in(schema.oid, name.last()),
+            None => return Ok(Found::NoSchema(schema.to_owned())),
+        },
+        None => catalog.relation_on_path(view.search_path(), name.last()),
+    };
+    Ok(relation.map_or(Found::Nothing, Found::Relation))
+}
+
+/// The number that a relation is locked by: an index's table stands for it, since their object is one.
+fn lock_number(relation: &Relation) -> Option<Oid> {
+    match relation {
+        Relation::Table(table) | Relation::Index(table, _) => Some(table.oid),
+        Relation::Sequence(sequence) => Some(sequence.oid),
+        Relation::System(_) => None,
+    }
+}
+
+/// Locks what a name means, and answers with it as it is once the lock is held.
+pub(super) fn locked(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    mode: RelationLockMode,
+) -> Step<Found> {
+    replay.once(context, |context| {
+        let mut held = None;
+        loop {
+            let found = find(&context.newest(), context.view, name)?;
+            let wanted = match &found {
+                Found::Relation(relation) => lock_number(relation),
+                Found::Nothing | Found::NoSchema(_) => None,
+            };
+            let Some(oid) = wanted.filter(|_| wanted != held) else { return Ok(found) };
+            context.engine.lock_relation(context.transaction, oid, mode)?;
+            held = wanted;
+        }
+    })
+}
+
+/// Locks the table that a name means; errors as they are for statements about tables.
+pub(super) fn locked_table(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    mode: RelationLockMode,
+) -> Step<Arc<Table>> {
+    match locked(replay, context, name, mode)? {
+        Found::Relation(Relation::Table(table)) => Ok(table),
+        Found::Relation(Relation::System(table)) => Err(is_system(table.name).into()),
+        Found::Relation(_) => Err(not_a("table", name.last()).into()),
+        Found::Nothing => Err(no_relation(name).into()),
+        Found::NoSchema(schema) => Err(at(no_schema(&schema), name.position).into()),
+    }
+}
+
+/// Locks any object by its number.
+pub(super) fn lock(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    oid: Oid,
+    mode: RelationLockMode,
+) -> Step<()> {
+    replay.once(context, |context| Ok(context.engine.lock_relation(context.transaction, oid, mode)?))
+}
+
+/// The schema that a new relation goes to, locked against being dropped.
+pub(super) fn creation_schema(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+) -> Step<Oid> {
+    replay.once(context, |context| {
+        check_parts(context.view, name)?;
+        let schema = match name.qualifier() {
+            Some("pg_temp") => return Err(SqlError::unsupported("a temporary table").into()),
+            Some(schema) => {
+                let found = context.newest().schema_by_name(schema).map(|schema| schema.oid);
+                found.ok_or_else(|| at(no_schema(schema), name.position))?
+            }
+            None => context.view.creation_schema().ok_or_else(|| {
+                let message = "no schema has been selected to create in";
+                at(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message), name.position)
+            })?,
+        };
+        if schema == PG_CATALOG_OID {
+            let message = format!("permission denied to create \"pg_catalog.{}\"", name.last());
+            return Err(SqlError::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+                .with_detail("System catalog modifications are currently disallowed.")
+                .into());
+        }
+        if schema == INFORMATION_SCHEMA_OID {
+            return Err(SqlError::unsupported("an object of users in information_schema").into());
+        }
+        context.engine.lock_relation(context.transaction, schema, RelationLockMode::AccessShare)?;
+        if context.newest().schema(schema).is_none() {
+            return Err(no_schema(name.qualifier().unwrap_or_default()).into());
+        }
+        Ok(schema)
+    })
+}
+
+/// Whether a new relation's name is free. Taken: 42P07, or with IF NOT EXISTS a notice and false.
+pub(super) fn is_free(
+    context: &mut DefinitionContext<'_>,
+    catalog: &Catalog,
+    schema: Oid,
+    name: &str,
+    if_not_exists: bool,
+) -> Result<bool> {
+    if catalog.relation_in(schema, name).is_none() {
+        return Ok(true);
+    }
+    if if_not_exists {
+        context.notice(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists, skipping"));
+        return Ok(false);
+    }
+    Err(name_taken(name))
+}
+
+/// 42P07.
+pub(super) fn name_taken(name: &str) -> SqlError {
+    SqlError::new(SqlState::DUPLICATE_TABLE, format!("relation \"{name}\" already exists"))
+}

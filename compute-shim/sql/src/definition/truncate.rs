@@ -1,0 +1,80 @@
+//! TRUNCATE: new empty trees take the place of the old ones, which fall with the commit.
+
+use super::constraint::TREE_TO_BE_MADE;
+use super::create_table::make_trees;
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, lookup, sequence, store};
+use crate::catalog::object::{Object, Sequence, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::parse::tree::Name;
+use crate::stop::Step;
+use hexalog_engine::{RelationLockMode, TreeId};
+use hexalog_protocol::Lsn;
+use std::sync::Arc;
+
+/// Marks all trees of a table as to be made, and answers with the old ones.
+pub(super) fn take_trees(table: &mut Table) -> Vec<TreeId> {
+    let mut old = vec![std::mem::replace(&mut table.tree, TREE_TO_BE_MADE)];
+    for index in &mut table.indexes {
+        if let Some(tree) = &mut index.tree {
+            old.push(std::mem::replace(tree, TREE_TO_BE_MADE));
+        }
+        // The new tree holds no version that any other transaction could need.
+        index.valid_from = Lsn::ZERO;
+        index.built_at = Lsn::ZERO;
+    }
+    old
+}
+
+/// Drops trees with the transaction's commit.
+pub(super) fn drop_trees(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    trees: impl IntoIterator<Item = TreeId>,
+) -> Step<()> {
+    for tree in trees {
+        assert_ne!(tree, TREE_TO_BE_MADE, "only trees that were made are dropped");
+        replay.once(context, |context| Ok(context.engine.drop_tree(context.transaction, tree)?))?;
+    }
+    Ok(())
+}
+
+/// TRUNCATE of several tables.
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    names: &[Name],
+    restart_identity: bool,
+) -> Step<Defined> {
+    let mut tables: Vec<Arc<Table>> = Vec::with_capacity(names.len());
+    for name in names {
+        let table = lookup::locked_table(replay, context, name, RelationLockMode::AccessExclusive)?;
+        if tables.iter().all(|other| other.oid != table.oid) {
+            tables.push(table);
+        }
+    }
+    let before = replay.once(context, |context| Ok(context.newest()))?;
+    let mut changes = ChangeSet::default();
+    for table in &tables {
+        let mut table = Table::clone(table);
+        let old = take_trees(&mut table);
+        make_trees(replay, context, &mut table)?;
+        drop_trees(replay, context, old)?;
+        if restart_identity {
+            // A new page takes the old one's place, so that a rollback leaves the sequence where it stood.
+            let owned =
+                |sequence: &&Arc<Sequence>| sequence.owned_by.is_some_and(|(owner, _)| owner == table.oid);
+            let owned: Vec<Sequence> =
+                before.sequences().filter(owned).map(|sequence| Sequence::clone(sequence)).collect();
+            for sequence in sequence::make(replay, context, &owned)? {
+                changes.put(Object::Sequence(Arc::new(sequence)));
+            }
+            for Sequence { id, .. } in owned {
+                replay
+                    .once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
+            }
+        }
+        changes.put(Object::Table(Arc::new(table)));
+    }
+    Ok(Defined::plain("TRUNCATE TABLE", store(replay, context, &before, changes)?))
+}
