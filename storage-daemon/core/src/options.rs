@@ -36,6 +36,9 @@ pub struct ShardOptions {
     pub checkpoint_interval_us: u64,
     /// A new checkpoint base after this many deltas.
     pub checkpoint_deltas_max: u32,
+    /// Bytes of items after which a part of a checkpoint is closed: one slice of work. Between two parts pages go on
+    /// changing.
+    pub checkpoint_part_bytes: usize,
     /// How often a segment compares its SCL with a peer while it has no reason to believe it is complete. Other
     /// times of gossip (reconnect, giving up on an answer or a silent peer) are multiples of it.
     pub gossip_interval_us: u64,
@@ -70,6 +73,7 @@ impl ShardOptions {
             checkpoint_log_bytes: (log_bytes / 8).max(64 << 10),
             checkpoint_interval_us: 2_000_000,
             checkpoint_deltas_max: 16,
+            checkpoint_part_bytes: 32 << 10,
             gossip_interval_us: 100_000,
             gossip_bytes_max: 512 << 10,
             reads_in_flight_max: 256,

@@ -100,6 +100,11 @@ impl PageTable {
         self.pages.get(&page).is_some_and(|entry| lsn <= entry.merged_to())
     }
 
+    /// The highest LSN that is in a version.
+    pub fn merged_to(&self) -> Lsn {
+        self.pages.values().map(PageEntry::merged_to).max().unwrap_or(Lsn::ZERO)
+    }
+
     /// Versions from a checkpoint.
     pub fn restore(&mut self, page: PageId, versions: PageVersions) {
         if versions.images.is_empty() && versions.delta.is_none() {

@@ -183,6 +183,9 @@ impl Shard {
         }
         for segment in self.segments.values_mut() {
             segment.runs.forget_annulled(&segment.history);
+            // A version in a later part may hold records above the SCL of the segment's own item, which was written
+            // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
+            segment.scl = segment.scl.max(segment.pages.merged_to());
         }
         let addresses: Vec<BlockAddress> = self
             .segments

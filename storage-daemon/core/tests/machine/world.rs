@@ -78,6 +78,8 @@ pub fn options(node: usize) -> ShardOptions {
     options.checkpoint_log_bytes = 32 << 10;
     options.checkpoint_interval_us = 200_000;
     options.checkpoint_deltas_max = 4;
+    // A few pages each: pages go on changing between the parts of one checkpoint.
+    options.checkpoint_part_bytes = 512;
     options.gossip_interval_us = 10_000;
     options.gossip_bytes_max = 16 << 10;
     options
