@@ -6,11 +6,12 @@
 //! crash finds the old checkpoint, whose parts, versions and log are all still there.
 //!
 //! A checkpoint is fuzzy: pages go on changing while its parts are written, in slices. What a part says of a page may
-//! be newer than the replay point; the scan then meets records that are in a version already and passes over them.
+//! be newer than the replay point; the scan then meets records that are in a version already and passes over them. The
+//! SCL that a start begins with is therefore not below the newest version.
 
 use crate::apply::Moved;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
-use crate::log::{ReplayPoint, Space};
+use crate::log::{Answer, ReplayPoint, Space};
 use crate::segment::{Decided, Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,8 +26,6 @@ use hexalog_storage_format::checkpoint::{
 };
 use hexalog_storage_format::superblock::Superblock;
 
-/// Bytes of items after which a part is closed: one slice of work.
-const PART_ITEMS_BYTES: usize = 32 << 10;
 /// Runs in one item.
 const RUNS_IN_ITEM: usize = 256;
 /// After a checkpoint that found no room.
@@ -65,6 +64,8 @@ struct Running {
     taken_runs: Vec<(SegmentKey, Lsn)>,
     /// Floors and decisions that become durable with it: needs no room in the log.
     floors: BTreeMap<SegmentKey, (Lsn, Decided)>,
+    /// What is told then.
+    answers: Vec<Answer>,
     parts: Vec<Part>,
 }
 
@@ -79,12 +80,20 @@ pub(crate) struct Checkpointer {
     generation: u64,
     last_us: u64,
     retry_at_us: u64,
+    /// What the next checkpoint that begins makes true.
+    answers: Vec<Answer>,
 }
 
 impl Checkpointer {
     /// Versions of a page changed.
     pub fn note_changed(&mut self, key: SegmentKey, page: PageId) {
         self.changed.insert((key, page));
+    }
+
+    /// `answer` waits for a decision that the next checkpoint to begin makes durable. At most one for each request that
+    /// found no room, and a link asks one at a time.
+    pub fn answer_when_durable(&mut self, answer: Answer) {
+        self.answers.push(answer);
     }
 
     /// Goes on from the chain that a start has read.
@@ -164,6 +173,7 @@ impl Shard {
             taken_pages: changed.iter().copied().collect(),
             taken_runs: Vec::new(),
             floors: BTreeMap::new(),
+            answers: core::mem::take(&mut checkpointer.answers),
             pages: if is_base { BTreeSet::new() } else { changed },
             cursor: self.segments.first_key_value().filter(|_| is_base).map(|(key, _)| (*key, PageId(0))),
             parts: Vec::new(),
@@ -216,7 +226,8 @@ impl Shard {
     }
 
     fn fill_part(&self, running: &mut Running) -> (Vec<u8>, bool) {
-        let limit = PART_ITEMS_BYTES.min(self.options.extent_bytes as usize - PART_HEADER_BYTES);
+        let limit =
+            self.options.checkpoint_part_bytes.min(self.options.extent_bytes as usize - PART_HEADER_BYTES);
         let mut items = Vec::new();
         while items.len() < limit / 2 {
             let item = match running.items.pop_front() {
@@ -286,6 +297,7 @@ impl Shard {
             self.extents.release(part.address);
         }
         self.checkpointer.changed.extend(running.taken_pages);
+        self.checkpointer.answers.splice(..0, running.answers);
         for (key, first) in running.taken_runs {
             if let Some(segment) = self.segments.get_mut(&key) {
                 segment.runs.put_back(core::iter::once(first));
@@ -368,20 +380,35 @@ impl Shard {
             self.checkpointer.chain.extend(running.parts);
             self.checkpointer.deltas += 1;
         }
+        self.extents.checkpoint_is_durable(running.generation);
+        self.checkpointer.last_us = now.monotonic_us;
+        self.take_decisions(running.floors, effects);
+        for answer in running.answers {
+            // What was staged before the decision must be durable too: an opener is told of it.
+            self.answer_when_durable(answer, effects);
+        }
+        self.submit_append(effects);
+    }
+
+    /// Floors and decisions that a checkpoint holds are in force.
+    fn take_decisions(&mut self, floors: BTreeMap<SegmentKey, (Lsn, Decided)>, effects: &mut Effects) {
         let mut moved = Moved::default();
-        for (key, (floor, decided)) in running.floors {
+        for (key, (floor, decided)) in floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
-            segment.decided.beyond_retention.retain(|member| !decided.beyond_retention.contains(member));
+            segment.decided.forget(&decided);
             segment.beyond_retention.extend(decided.beyond_retention);
+            if let Some(writer) = decided.bump {
+                segment.bump(writer);
+            }
+            if let Some(history) = decided.history {
+                segment.install_history(history, &mut self.pending);
+            }
             if decided.gives_up_log {
                 segment.give_up_log(&mut self.pending);
                 moved.add_lost(key);
             }
         }
         self.push_lost(&moved, effects);
-        self.extents.checkpoint_is_durable(running.generation);
-        self.checkpointer.last_us = now.monotonic_us;
-        self.submit_append(effects);
     }
 }

@@ -12,7 +12,26 @@ use hexalog_protocol::message::{
 };
 use hexalog_storage_format::entry::Entry;
 
+/// What makes a control record durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Staged {
+    /// The append that is being filled.
+    Log,
+    /// The next checkpoint: the log has no room.
+    Checkpoint,
+}
+
 impl Shard {
+    /// Stages a record of epochs; without room in the log the caller leaves it to the next checkpoint. A log may be full
+    /// of what no one but a new writer can let go of: an opening must never wait for room.
+    fn stage_or_decide(&mut self, entry: &Entry<'_>) -> Result<Staged, RefusalReason> {
+        match self.stage_control(entry) {
+            Ok(()) => Ok(Staged::Log),
+            Err(RefusalReason::NoSpace) => Ok(Staged::Checkpoint),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Stages a control record, if the shard takes any and there is room.
     pub(crate) fn stage_control(&mut self, entry: &Entry<'_>) -> Result<(), RefusalReason> {
         self.stage_entry(entry, Space::Control)
@@ -46,7 +65,7 @@ impl Shard {
             _ if create.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
             Some(segment) if segment.id != create.segment => Err(RefusalReason::NotAllowed),
             // A second record of the same creation changes nothing; its answer waits for the first's append too.
-            _ => self.stage_control(&Entry::CreateSegment(create)),
+            _ => self.stage_control(&Entry::CreateSegment(create)).map(|()| Staged::Log),
         };
         self.finish_control(connection, request_id, key, result, effects);
     }
@@ -67,7 +86,9 @@ impl Shard {
             Some(segment) if !membership.members.iter().any(|member| member.segment == segment.id) => {
                 Err(RefusalReason::NotAllowed)
             }
-            Some(_) => self.stage_control(&Entry::Membership { volume, group, membership }),
+            Some(_) => {
+                self.stage_control(&Entry::Membership { volume, group, membership }).map(|()| Staged::Log)
+            }
         };
         self.finish_control(connection, request_id, (volume, group), result, effects);
     }
@@ -90,14 +111,24 @@ impl Shard {
             };
             // A repeated bump is recorded again: the answer tells the state at its own place in the log.
             let staged =
-                accepted.and_then(|_| self.stage_control(&Entry::EpochBump { volume, group, writer }));
-            if let Err(reason) = staged {
-                self.refuse(connection, request_id, reason, key, "epoch bump", effects);
-                continue;
-            }
+                accepted.and_then(|_| self.stage_or_decide(&Entry::EpochBump { volume, group, writer }));
+            let staged = match staged {
+                Ok(staged) => staged,
+                Err(reason) => {
+                    self.refuse(connection, request_id, reason, key, "epoch bump", effects);
+                    continue;
+                }
+            };
             let segment = self.segments.get_mut(&key).expect("just checked");
             segment.promise(writer, Some(connection));
-            self.log.filling().push_answer(Answer::Bumped { connection, request_id, volume, group });
+            let answer = Answer::Bumped { connection, request_id, volume, group };
+            match staged {
+                Staged::Log => self.log.filling().push_answer(answer),
+                Staged::Checkpoint => {
+                    segment.decided.bump = Some(writer);
+                    self.checkpointer.answer_when_durable(answer);
+                }
+            }
         }
         self.submit_append(effects);
     }
@@ -110,7 +141,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let volume = install.volume;
-        let mut result = Ok(());
+        let mut result = Ok(Staged::Log);
         let mut refused = crate::connections::NO_SEGMENT;
         for group in install.groups.iter().copied() {
             let key = (volume, group);
@@ -119,11 +150,13 @@ impl Shard {
                 Some(segment) => segment.check_history(&install.history, Some(connection)),
             };
             let staged = accepted.and_then(|acceptance| match acceptance {
-                Acceptance::Repeated => Ok(()),
+                Acceptance::Repeated => Ok(Staged::Log),
                 Acceptance::New => self.stage_history(key, install, Some(connection)),
             });
-            if let Err(reason) = staged {
-                (result, refused) = (Err(reason), key);
+            match staged {
+                Ok(Staged::Log) => {}
+                Ok(Staged::Checkpoint) => result = result.and(Ok(Staged::Checkpoint)),
+                Err(reason) => (result, refused) = (Err(reason), key),
             }
         }
         if result.is_ok() {
@@ -138,15 +171,19 @@ impl Shard {
         key: SegmentKey,
         install: &InstallHistory,
         opener: Option<ConnectionId>,
-    ) -> Result<(), RefusalReason> {
+    ) -> Result<Staged, RefusalReason> {
         let (volume, group) = key;
-        self.stage_control(&Entry::InstallHistory { volume, group, history: install.history.clone() })?;
+        let history = install.history.clone();
+        let staged = self.stage_or_decide(&Entry::InstallHistory { volume, group, history })?;
         let segment = self.segments.get_mut(&key).expect("the caller found it");
+        if staged == Staged::Checkpoint {
+            segment.decided.history = Some(install.history.clone());
+        }
         let writer = install.history.writer();
         if writer.epoch > segment.promised.epoch {
             segment.promise(writer, opener);
         }
-        Ok(())
+        Ok(staged)
     }
 
     pub(crate) fn on_fetch_history(
@@ -170,11 +207,14 @@ impl Shard {
         connection: ConnectionId,
         request_id: u64,
         key: SegmentKey,
-        result: Result<(), RefusalReason>,
+        result: Result<Staged, RefusalReason>,
         effects: &mut Effects,
     ) {
         match result {
-            Ok(()) => self.answer_when_durable(Answer::Done { connection, request_id }, effects),
+            Ok(Staged::Checkpoint) => {
+                self.checkpointer.answer_when_durable(Answer::Done { connection, request_id });
+            }
+            Ok(Staged::Log) => self.answer_when_durable(Answer::Done { connection, request_id }, effects),
             Err(reason) => self.refuse(connection, request_id, reason, key, "", effects),
         }
         self.submit_append(effects);

@@ -72,18 +72,30 @@ pub(crate) struct Segment {
     pub decided: Decided,
 }
 
-/// Decisions that free log. A full log has no room for them, so a checkpoint makes them durable.
+/// Decisions that a full log has no room for, though it cannot be freed without them: a checkpoint makes them durable.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Decided {
     /// Members that are left behind.
     pub beyond_retention: BTreeSet<SegmentId>,
     /// The segment itself must be hydrated by pages.
     pub gives_up_log: bool,
+    /// A writer that the segment is bound to from then on.
+    pub bump: Option<WriterId>,
+    /// A history that replaces its own.
+    pub history: Option<EpochHistory>,
 }
 
 impl Decided {
     pub fn is_empty(&self) -> bool {
-        self.beyond_retention.is_empty() && !self.gives_up_log
+        *self == Decided::default()
+    }
+
+    /// What a checkpoint has made durable is decided no more; what was decided since stays.
+    pub fn forget(&mut self, durable: &Decided) {
+        self.beyond_retention.retain(|member| !durable.beyond_retention.contains(member));
+        self.gives_up_log &= !durable.gives_up_log;
+        self.bump.take_if(|bump| Some(*bump) == durable.bump);
+        self.history.take_if(|history| Some(&*history) == durable.history.as_ref());
     }
 }
 
@@ -152,6 +164,10 @@ impl Segment {
 
     /// What a checkpoint holds of it. The floor and the decisions in it are in force once the checkpoint is durable.
     pub fn to_image(&self) -> SegmentImage {
+        let decided = self.decided.history.as_ref();
+        let history = decided.filter(|decided| decided.writer().epoch > self.history.writer().epoch);
+        let history = history.unwrap_or(&self.history);
+        let bumps = [self.bumped, self.decided.bump.unwrap_or_default(), history.writer()];
         SegmentImage {
             volume: self.volume,
             group: self.group,
@@ -160,11 +176,11 @@ impl Segment {
             pages_per_group: self.pages_per_group,
             geometry_epoch: self.geometry_epoch,
             base: self.base,
-            scl: self.scl,
+            scl: decided.map_or(self.scl, |_| self.batches.scl_under(history, self.scl, self.base)),
             vdl_heard: self.vdl_heard,
             gc_floor: self.gc_floor.max(self.pgmrpl_heard),
-            bumped: self.bumped,
-            history: self.history.clone(),
+            bumped: bumps.into_iter().max_by_key(|bump| bump.epoch).expect("three of them"),
+            history: history.clone(),
             membership: self.membership.clone(),
             beyond_retention: self.beyond_retention.union(&self.decided.beyond_retention).copied().collect(),
         }

@@ -240,6 +240,14 @@ impl Batches {
         annulled
     }
 
+    /// What the SCL falls to under a history: all up to it is an unbroken chain, so what stood before its first annulled
+    /// record is its end then.
+    pub fn scl_under(&self, history: &EpochHistory, scl: Lsn, base: Lsn) -> Lsn {
+        let records = self.held.values().flat_map(|held| held.batch.records.iter());
+        let mut annulled = records.filter(|record| record.lsn <= scl && history.is_annulled(record.lsn));
+        annulled.next().map_or(scl, |first| first.group_backlink.max(base))
+    }
+
     /// Lets go of all batches above `scl`; returns their records.
     pub fn drop_above(&mut self, scl: Lsn, segment: SegmentKey, pending: &mut Pending) -> Vec<StoredRecord> {
         let mut dropped = Vec::new();

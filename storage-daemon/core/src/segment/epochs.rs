@@ -143,15 +143,12 @@ impl Segment {
         self.history = history;
         self.bump(self.history.writer());
         let key = self.key();
+        self.scl = self.batches.scl_under(&self.history, self.scl, self.base);
         let annulled = self.batches.annul(&self.history, key, pending);
         for record in &annulled {
             self.pages.annul(record.page, record.lsn);
         }
         self.runs.annul(&self.history, &annulled);
-        // All up to the SCL is an unbroken chain: what stood before its first annulled record is its end now.
-        if let Some(first) = annulled.iter().filter(|record| record.lsn <= self.scl).min_by_key(|r| r.lsn) {
-            self.scl = first.group_backlink.max(self.base);
-        }
         self.advance_scl();
         self.gossip.restart();
     }

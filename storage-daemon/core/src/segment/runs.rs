@@ -115,9 +115,13 @@ impl Runs {
         self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
     }
 
-    /// A checkpoint may hold runs that were annulled after it was written.
+    /// A checkpoint may hold runs that were annulled after it was written, or with it. A run that ends in an annulled
+    /// record has none that counts between the VDL of that range and the record.
     pub fn forget_annulled(&mut self, history: &EpochHistory) {
-        self.by_first.retain(|first, _| !history.is_annulled(*first));
+        self.by_first.retain(|first, run| {
+            run.last = history.floor(run.last);
+            run.last >= *first
+        });
     }
 
     /// The log before `position` was freed.
