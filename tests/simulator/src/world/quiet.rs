@@ -16,6 +16,10 @@ use hexalog_storage_core::shard::Shard;
 const SETTLE_US: u64 = 10_000_000;
 /// After that no one may say anything for so long.
 const SILENCE_US: u64 = 1_000_000;
+/// Half of such a log holds about 90 ms of this workload: a member that only ever suffers the network's delays, of up
+/// to 30 ms, finds in it what it missed. Half of the shortest log holds 45 ms, less than a delayed frame, a delayed
+/// question and a delayed answer in a row take.
+const CALM_LOG_BYTES_MIN: u64 = 512 << 10;
 
 impl World {
     /// Faults have stopped.
@@ -65,7 +69,10 @@ impl World {
         self.outcome.hydrations_needed += lost;
         assert!(lost <= 2, "{lost} members of {group:?} were left behind: no write quorum is left");
         if lost > 0 {
-            assert!(self.outcome.faults > 0, "without a fault no member of {group:?} is left behind");
+            assert!(
+                self.outcome.faults > 0 || self.plan.log_bytes < CALM_LOG_BYTES_MIN,
+                "without a fault no member of {group:?} is left behind"
+            );
             let longest = statuses.iter().map(|status| counter(status, "append_bytes")).max().unwrap_or(0);
             assert!(
                 longest + self.bytes_before_restarts > self.plan.log_bytes / 2,

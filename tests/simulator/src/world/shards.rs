@@ -36,6 +36,8 @@ impl World {
         options.checkpoint_log_bytes = log_bytes / 8;
         options.checkpoint_interval_us = 100_000;
         options.checkpoint_deltas_max = 4;
+        // A few pages each: what changes between two parts of one checkpoint must not be lost.
+        options.checkpoint_part_bytes = 1 << 10;
         options.gossip_interval_us = 20_000;
         options.gossip_bytes_max = 16 << 10;
         if !process.is_formatted {
