@@ -1,8 +1,21 @@
 //! Functions that ask the catalog, the session or a sequence, and set-returning ones.
 //!
 //! Owns two tables, [`HostFunction`] and [`TableFunction`], which the binder resolves together with the pure functions
-//! of `sql-types` through [`Signature`]. Their code gets the statement's [`Context`]; it may stop for a need. Read
-//! next: the file of a function's subject.
+//! of `sql-types` through [`Signature`]. Their code gets the statement's [`Context`]; it may stop for a need. Each file
+//! holds the rows and the code of one subject; `refused.rs` names what PostgreSQL has and this product has not.
+
+mod definition;
+mod information;
+mod keyword;
+mod privilege;
+mod refused;
+mod role;
+mod sequence;
+mod series;
+mod session;
+mod size;
+mod table;
+mod visibility;
 
 use crate::execute::{Context, Row};
 use crate::stop::Step;
@@ -13,7 +26,7 @@ use hexalog_sql_types::{Datum, TypeId};
 /// A function of one value that needs more than its arguments.
 #[derive(Debug)]
 pub(crate) struct HostFunction {
-    /// `pg_proc.oid`, PostgreSQL's own number.
+    /// `pg_proc.oid`, PostgreSQL's own number; 0 for what is grammar there and no function (`current_role`, …).
     pub oid: u32,
     pub name: &'static str,
     pub arguments: &'static [TypeId],
@@ -31,6 +44,47 @@ pub(crate) struct HostFunction {
 }
 
 pub(crate) type HostCall = fn(&mut Context<'_>, &[Datum]) -> Step<Datum>;
+
+/// A strict, stable function without effects; the methods below say what is different.
+const fn host(
+    oid: u32,
+    name: &'static str,
+    arguments: &'static [TypeId],
+    result: TypeId,
+    call: HostCall,
+) -> HostFunction {
+    HostFunction {
+        oid,
+        name,
+        arguments,
+        result,
+        variadic: None,
+        defaults: 0,
+        strict: true,
+        volatility: Volatility::Stable,
+        is_once: false,
+        call,
+    }
+}
+
+impl HostFunction {
+    const fn volatile(self) -> HostFunction {
+        HostFunction { volatility: Volatility::Volatile, ..self }
+    }
+
+    const fn immutable(self) -> HostFunction {
+        HostFunction { volatility: Volatility::Immutable, ..self }
+    }
+
+    /// Has effects, or may stop for a need.
+    const fn once(self) -> HostFunction {
+        HostFunction { volatility: Volatility::Volatile, is_once: true, ..self }
+    }
+
+    const fn called_on_null(self) -> HostFunction {
+        HostFunction { strict: false, ..self }
+    }
+}
 
 /// A set-returning function.
 #[derive(Debug)]
@@ -51,6 +105,38 @@ pub(crate) struct TableFunction {
 }
 
 pub(crate) type TableCall = fn(&mut Context<'_>, &[Datum]) -> Step<Vec<Row>>;
+
+/// A strict function whose rows have one column.
+const fn set_of(
+    oid: u32,
+    name: &'static str,
+    arguments: &'static [TypeId],
+    result: TypeId,
+    call: TableCall,
+) -> TableFunction {
+    TableFunction {
+        oid,
+        name,
+        arguments,
+        result,
+        columns: &[],
+        variadic: None,
+        defaults: 0,
+        strict: true,
+        call,
+    }
+}
+
+/// A strict function whose rows have several columns.
+const fn table_of(
+    oid: u32,
+    name: &'static str,
+    arguments: &'static [TypeId],
+    columns: &'static [(&'static str, TypeId)],
+    call: TableCall,
+) -> TableFunction {
+    TableFunction { columns, ..set_of(oid, name, arguments, TypeId::RECORD, call) }
+}
 
 impl Signature for HostFunction {
     fn arguments(&self) -> &[TypeId] {
@@ -88,24 +174,78 @@ impl Signature for TableFunction {
     }
 }
 
+static HOST_FUNCTIONS: &[&[HostFunction]] = &[
+    definition::FUNCTIONS,
+    information::FUNCTIONS,
+    privilege::FUNCTIONS,
+    privilege::COLUMN_FUNCTIONS,
+    refused::FUNCTIONS,
+    role::FUNCTIONS,
+    sequence::FUNCTIONS,
+    session::FUNCTIONS,
+    size::FUNCTIONS,
+    visibility::FUNCTIONS,
+];
+
+static TABLE_FUNCTIONS: &[&[TableFunction]] =
+    &[refused::TABLE_FUNCTIONS, sequence::TABLE_FUNCTIONS, series::FUNCTIONS, table::FUNCTIONS];
+
 /// The host functions of a name.
 pub(crate) fn host_by_name(name: &str) -> Vec<&'static HostFunction> {
-    let _ = name;
-    Vec::new()
+    HOST_FUNCTIONS.iter().copied().flatten().filter(|function| function.name == name).collect()
 }
 
 /// The set-returning functions of a name.
 pub(crate) fn table_by_name(name: &str) -> Vec<&'static TableFunction> {
-    let _ = name;
-    Vec::new()
+    TABLE_FUNCTIONS.iter().copied().flatten().filter(|function| function.name == name).collect()
 }
 
-/// Every host function, for `pg_proc`.
+/// Every host function that can be called, for `pg_proc`.
 pub(crate) fn host_functions() -> impl Iterator<Item = &'static HostFunction> {
-    std::iter::empty()
+    let is_listed = |function: &&HostFunction| function.oid != 0 && !refused::refuses(function.oid);
+    HOST_FUNCTIONS.iter().copied().flatten().filter(is_listed)
 }
 
-/// Every set-returning function, for `pg_proc`.
+/// Every set-returning function that can be called, for `pg_proc`.
 pub(crate) fn table_functions() -> impl Iterator<Item = &'static TableFunction> {
-    std::iter::empty()
+    TABLE_FUNCTIONS.iter().copied().flatten().filter(|function| !refused::refuses(function.oid))
+}
+
+// Arguments of declared types, none of them NULL where the function is strict; anything else is a bug of the binder.
+
+fn text_at(arguments: &[Datum], at: usize) -> &str {
+    arguments[at].as_str().unwrap_or_else(|| panic!("argument {at} should be text: {arguments:?}"))
+}
+
+fn oid_at(arguments: &[Datum], at: usize) -> u32 {
+    match arguments[at] {
+        Datum::Oid(value) => value,
+        _ => panic!("argument {at} should be an oid: {arguments:?}"),
+    }
+}
+
+fn integer_at(arguments: &[Datum], at: usize) -> i64 {
+    arguments[at].as_i64().unwrap_or_else(|| panic!("argument {at} should be an integer: {arguments:?}"))
+}
+
+fn bool_at(arguments: &[Datum], at: usize) -> bool {
+    arguments[at].as_bool().unwrap_or_else(|| panic!("argument {at} should be a boolean: {arguments:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hexalog_sql_types::function;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn numbers_are_unique() {
+        let mut seen = BTreeSet::new();
+        let hosts = HOST_FUNCTIONS.iter().copied().flatten().map(|function| (function.oid, function.name));
+        let tables = TABLE_FUNCTIONS.iter().copied().flatten().map(|function| (function.oid, function.name));
+        for (oid, name) in hosts.chain(tables).filter(|(oid, _)| *oid != 0) {
+            assert!(seen.insert(oid), "{oid} {name}");
+            assert!(function::by_oid(oid).is_none(), "{oid} {name} is in sql-types as well");
+        }
+    }
 }

@@ -16,6 +16,8 @@ mod list;
 mod relation;
 mod routine;
 mod sql_text;
+#[cfg(test)]
+mod tests;
 mod types;
 mod value;
 mod view;

@@ -1,0 +1,88 @@
+//! Functions that PostgreSQL has and this product has not: a call resolves as it would there and is refused by name, so
+//! that it is neither called unknown nor answered wrongly.
+
+use super::{HostFunction, TableFunction, host, set_of};
+use crate::execute::{Context, Row};
+use crate::stop::Step;
+use hexalog_sql_types::{Datum, SqlError, TypeId};
+
+const INT8: TypeId = TypeId::INT8;
+const INT4: TypeId = TypeId::INT4;
+const TEXT: TypeId = TypeId::TEXT;
+const BOOL: TypeId = TypeId::BOOL;
+const TIMESTAMPTZ: TypeId = TypeId::TIMESTAMPTZ;
+
+/// Rows of functions whose code is the refusal.
+macro_rules! refused {
+    ($($oid:literal $name:literal ($($argument:expr),*) $result:ident $(with $defaults:literal default)?;)*) => {
+        const REFUSED: &[u32] = &[$($oid,)* 2765, 2766];
+
+        pub(super) static FUNCTIONS: &[HostFunction] = &[$(
+            HostFunction {
+                defaults: 0 $(+ $defaults)?,
+                ..host($oid, $name, &[$($argument),*], TypeId::$result, |_, _| refuse($name)).volatile().called_on_null()
+            },
+        )*];
+    };
+}
+
+refused! {
+    2880 "pg_advisory_lock" (INT8) VOID;
+    2886 "pg_advisory_lock" (INT4, INT4) VOID;
+    2881 "pg_advisory_lock_shared" (INT8) VOID;
+    2887 "pg_advisory_lock_shared" (INT4, INT4) VOID;
+    2884 "pg_advisory_unlock" (INT8) BOOL;
+    2890 "pg_advisory_unlock" (INT4, INT4) BOOL;
+    2892 "pg_advisory_unlock_all" () VOID;
+    2885 "pg_advisory_unlock_shared" (INT8) BOOL;
+    2891 "pg_advisory_unlock_shared" (INT4, INT4) BOOL;
+    3089 "pg_advisory_xact_lock" (INT8) VOID;
+    3093 "pg_advisory_xact_lock" (INT4, INT4) VOID;
+    3090 "pg_advisory_xact_lock_shared" (INT8) VOID;
+    3094 "pg_advisory_xact_lock_shared" (INT4, INT4) VOID;
+    2882 "pg_try_advisory_lock" (INT8) BOOL;
+    2888 "pg_try_advisory_lock" (INT4, INT4) BOOL;
+    2883 "pg_try_advisory_lock_shared" (INT8) BOOL;
+    2889 "pg_try_advisory_lock_shared" (INT4, INT4) BOOL;
+    3091 "pg_try_advisory_xact_lock" (INT8) BOOL;
+    3095 "pg_try_advisory_xact_lock" (INT4, INT4) BOOL;
+    3092 "pg_try_advisory_xact_lock_shared" (INT8) BOOL;
+    3096 "pg_try_advisory_xact_lock_shared" (INT4, INT4) BOOL;
+    2561 "pg_blocking_pids" (INT4) INT4_ARRAY;
+    2171 "pg_cancel_backend" (INT4) BOOL;
+    2096 "pg_terminate_backend" (INT4, INT8) BOOL with 1 default;
+    2560 "pg_postmaster_start_time" () TIMESTAMPTZ;
+    2034 "pg_conf_load_time" () TIMESTAMPTZ;
+    2621 "pg_reload_conf" () BOOL;
+    3036 "pg_notify" (TEXT, TEXT) VOID;
+    3809 "pg_export_snapshot" () TEXT;
+    2626 "pg_sleep" (TypeId::FLOAT8) VOID;
+    3935 "pg_sleep_for" (TypeId::INTERVAL) VOID;
+    3936 "pg_sleep_until" (TIMESTAMPTZ) VOID;
+    2943 "txid_current" () INT8;
+    3348 "txid_current_if_assigned" () INT8;
+    3360 "txid_status" (INT8) TEXT;
+    3334 "pg_size_bytes" (TEXT) INT8;
+    2999 "pg_relation_filenode" (TypeId::REGCLASS) OID;
+    1640 "pg_get_viewdef" (TEXT) TEXT;
+    2505 "pg_get_viewdef" (TEXT, BOOL) TEXT;
+    3537 "pg_describe_object" (TypeId::OID, TypeId::OID, INT4) TEXT;
+}
+
+pub(super) static TABLE_FUNCTIONS: &[TableFunction] = &[
+    set_of(2765, "regexp_split_to_table", &[TEXT, TEXT], TEXT, regexp_split_to_table),
+    set_of(2766, "regexp_split_to_table", &[TEXT, TEXT, TEXT], TEXT, regexp_split_to_table),
+];
+
+/// Whether a function stands in a table only to be refused.
+pub(super) fn refuses(oid: u32) -> bool {
+    REFUSED.contains(&oid)
+}
+
+fn refuse(name: &str) -> Step<Datum> {
+    Err(SqlError::unsupported(format!("function {name}")).into())
+}
+
+fn regexp_split_to_table(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {
+    Err(SqlError::unsupported("function regexp_split_to_table").into())
+}
