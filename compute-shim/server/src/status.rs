@@ -45,6 +45,7 @@ impl StatusSource {
             })
             .collect();
         let stats = self.engine.stats();
+        let traffic = self.handle.traffic();
         json!({
             "state": state,
             "volume": client.config().volume.to_string(),
@@ -61,6 +62,10 @@ impl StatusSource {
                 "records": counters.records,
                 "operation_bytes": counters.operation_bytes,
                 "frames_sent": counters.frames_sent,
+                "sends": traffic.sends,
+                "bytes_sent": traffic.bytes_sent,
+                "receives": traffic.receives,
+                "bytes_received": traffic.bytes_received,
                 "reads": counters.reads,
                 "read_requests": counters.read_requests,
                 "disconnects": counters.disconnects,

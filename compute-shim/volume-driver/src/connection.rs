@@ -1,5 +1,6 @@
 //! One TCP connection to a shard: bytes in and out without waiting.
 
+use crate::traffic::Counters;
 use hexalog_protocol::codec::Malformed;
 use hexalog_protocol::frame::{Frame, frame_length, read_frame};
 use std::io::{Error, ErrorKind};
@@ -66,10 +67,17 @@ impl Connection {
     }
 
     /// Sends what it can. Pending while there is more and the socket is full.
-    pub(crate) fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    pub(crate) fn poll_send(
+        &mut self,
+        context: &mut Context<'_>,
+        traffic: &Counters,
+    ) -> Poll<std::io::Result<()>> {
         while self.sent < self.unsent.len() {
             match self.stream.try_write(&self.unsent[self.sent..]) {
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    traffic.sent(count);
+                    self.sent += count;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     ready!(self.stream.poll_write_ready(context))?;
                 }

@@ -117,7 +117,10 @@ impl<L: Listener> Driver<L> {
             },
             Socket::Connected(connection) => match connection.poll_receive(context) {
                 Poll::Pending => return false,
-                Poll::Ready(Ok(_)) => return self.feed_frames(link),
+                Poll::Ready(Ok(bytes)) => {
+                    self.handle.0.traffic.received(bytes);
+                    return self.feed_frames(link);
+                }
                 Poll::Ready(Err(_)) => self.closed(link),
             },
         };
@@ -198,7 +201,7 @@ impl<L: Listener> Driver<L> {
     fn send_all(&mut self, context: &mut Context<'_>) {
         for link in 0..self.sockets.len() {
             let Socket::Connected(connection) = &mut self.sockets[link] else { continue };
-            if let Poll::Ready(Err(_)) = connection.poll_send(context) {
+            if let Poll::Ready(Err(_)) = connection.poll_send(context, &self.handle.0.traffic) {
                 let event = self.closed(LinkIndex(link));
                 let now = self.handle.now();
                 self.handle.client().handle(now, event, &mut self.effects);

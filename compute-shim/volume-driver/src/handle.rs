@@ -1,5 +1,6 @@
 //! What sessions and the server hold of an open volume.
 
+use crate::traffic::{Counters, Traffic};
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_volume::Client;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) state: watch::Sender<State>,
     /// Monotonic time of the last contact with a recovery read quorum.
     pub(crate) contact_us: watch::Sender<u64>,
+    pub(crate) traffic: Counters,
     started: Instant,
 }
 
@@ -48,6 +50,7 @@ impl Handle {
             waker: Mutex::new(None),
             state: watch::Sender::new(State::Opening),
             contact_us: watch::Sender::new(0),
+            traffic: Counters::default(),
             started: Instant::now(),
         }))
     }
@@ -121,6 +124,11 @@ impl Handle {
     pub fn read(&self, page: PageId, read_point: Lsn) {
         self.client().read(page, read_point);
         self.kick();
+    }
+
+    /// What went over the sockets since the start.
+    pub fn traffic(&self) -> Traffic {
+        self.0.traffic.snapshot()
     }
 
     /// Where the volume stands.

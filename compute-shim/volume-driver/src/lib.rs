@@ -15,7 +15,9 @@
 mod connection;
 mod drive;
 mod handle;
+mod traffic;
 
 pub use drive::{End, Listener, drive};
 pub use handle::{Handle, State};
 pub use hexalog_volume as volume;
+pub use traffic::Traffic;
