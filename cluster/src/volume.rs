@@ -1,6 +1,7 @@
 //! A volume as metadata knows it: the one value that is fenced, and the immutable pages of its member lists.
 
 use crate::encoding;
+use crate::node::NodeRecord;
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::{
     GeometryEpoch, GroupId, Incarnation, MembershipEpoch, NodeId, SegmentId, ShardIndex, VolumeEpoch,
@@ -81,4 +82,21 @@ pub struct GroupMembers {
     pub membership_epoch: MembershipEpoch,
     /// In slot order.
     pub members: Vec<MemberRecord>,
+}
+
+impl GroupMembers {
+    /// A new group with one member on each of `nodes`; groups go round the shards. `segment_id` draws a random id.
+    pub fn on_nodes(
+        group: GroupId,
+        nodes: &[NodeRecord],
+        mut segment_id: impl FnMut() -> u64,
+    ) -> GroupMembers {
+        let member = |node: &NodeRecord| MemberRecord {
+            segment: SegmentId(segment_id() | 1),
+            node: node.node,
+            shard: ShardIndex((group.0 % u32::from(node.shards)) as u16),
+        };
+        let members = nodes.iter().map(member).collect();
+        GroupMembers { group, membership_epoch: MembershipEpoch(1), members }
+    }
 }

@@ -10,11 +10,10 @@ use crate::exit::{Code, Failure};
 use crate::local::VOLUME;
 use crate::storage_client::ShardConnection;
 use hexalog_cluster::catalog::{Catalog, ChangeError, membership};
-use hexalog_cluster::{GroupMembers, MemberRecord, MetadataError, NodeRecord, SqliteMetadata, VolumeRecord};
+use hexalog_cluster::{GroupMembers, MetadataError, NodeRecord, SqliteMetadata, VolumeRecord};
 use hexalog_protocol::message::CreateSegment;
 use hexalog_protocol::{
-    GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, PAGE_SIZE, SegmentId, ShardIndex,
-    VolumeEpoch, VolumeId,
+    GeometryEpoch, GroupId, Incarnation, Lsn, NodeId, PAGE_SIZE, ShardIndex, VolumeEpoch, VolumeId,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -120,7 +119,7 @@ pub fn ensure_volume(
     }
     let record = new_volume(arguments)?;
     let groups: Vec<GroupMembers> =
-        (0..record.groups).map(|group| new_group(GroupId(group), nodes)).collect();
+        (0..record.groups).map(|group| GroupMembers::on_nodes(GroupId(group), nodes, random_u64)).collect();
     create_segments(&record, &groups, nodes)?;
     catalog.create_volume(VOLUME, record, &groups, random_u64()).map_err(change_failure)
 }
@@ -149,16 +148,6 @@ fn new_volume(arguments: &LocalArgs) -> Result<VolumeRecord, Failure> {
         lal_bytes: arguments.lal_bytes.unwrap_or(LAL_BYTES),
         member_pages: Vec::new(),
     })
-}
-
-/// One member on each daemon; groups go round the shards.
-fn new_group(group: GroupId, nodes: &[NodeRecord]) -> GroupMembers {
-    let member = |node: &NodeRecord| MemberRecord {
-        segment: SegmentId(random_u64() | 1),
-        node: node.node,
-        shard: ShardIndex((group.0 % u32::from(node.shards)) as u16),
-    };
-    GroupMembers { group, membership_epoch: MembershipEpoch(1), members: nodes.iter().map(member).collect() }
 }
 
 /// Makes every segment on its shard. The six daemons work at the same time.
