@@ -18,6 +18,16 @@ impl CpuTime {
         parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
+    /// What several processes have used together; `None` if none is named or one is not there.
+    pub fn of_all(pids: &[u32]) -> Option<CpuTime> {
+        let times = pids.iter().map(|pid| CpuTime::of(*pid)).collect::<Option<Vec<_>>>()?;
+        let add = |a: CpuTime, b: CpuTime| CpuTime {
+            user_us: a.user_us + b.user_us,
+            system_us: a.system_us + b.system_us,
+        };
+        times.into_iter().reduce(add)
+    }
+
     /// What was used since `earlier`.
     pub fn since(self, earlier: CpuTime) -> CpuTime {
         CpuTime {

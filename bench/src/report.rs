@@ -1,7 +1,6 @@
 //! The report, laid out like fio's.
 
 use crate::cpu::CpuTime;
-use crate::options::{Options, ReadWrite};
 use hdrhistogram::Histogram;
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,17 +8,25 @@ use std::time::Duration;
 /// What a run measured, ramp time left out.
 #[derive(Debug)]
 pub struct Run {
+    /// What was measured with which options: the first line.
+    pub title: String,
+    /// The load's name.
+    pub load: &'static str,
+    /// What is counted and timed: `record`, `commit`, `read`.
+    pub unit: &'static str,
+    /// Payload of one of them.
+    pub bytes_each: u64,
     /// How long.
     pub elapsed: Duration,
-    /// Latency of each record in nanoseconds, from its send to its durable acknowledgement.
+    /// Latency of each in nanoseconds, from its send to its durable acknowledgement or answer.
     pub latencies_ns: Histogram<u64>,
-    /// Frames sent again since the shard had no room for them.
-    pub frames_refused: u64,
-    /// CPU time of the daemon, if it was asked for.
+    /// CPU time of the daemons, if it is known.
     pub server_cpu: Option<CpuTime>,
     /// CPU time of this process.
     pub own_cpu: CpuTime,
-    /// What the target counted in the meantime, by name.
+    /// Further lines of this target.
+    pub lines: Vec<String>,
+    /// What the daemons counted in the meantime, by name, summed over all of them.
     pub counters: Vec<(String, u64)>,
 }
 
@@ -27,25 +34,22 @@ pub struct Run {
 const PERCENTILES: [f64; 8] = [1.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9, 99.99];
 
 /// The whole report.
-pub fn text(options: &Options, run: &Run) -> String {
+pub fn text(run: &Run) -> String {
     let mut out = String::new();
-    write_report(&mut out, options, run).expect("writing to a string does not fail");
+    write_report(&mut out, run).expect("writing to a string does not fail");
     out
 }
 
-fn write_report(out: &mut String, options: &Options, run: &Run) -> std::fmt::Result {
-    let Options { bs, numjobs, iodepth, address, .. } = options;
-    let rw = match options.rw {
-        ReadWrite::Append => "append",
-    };
-    let records = run.latencies_ns.len();
+fn write_report(out: &mut String, run: &Run) -> std::fmt::Result {
+    let count = run.latencies_ns.len();
     let seconds = run.elapsed.as_secs_f64();
-    let rate = records as f64 / seconds;
-    let bytes = records * u64::from(*bs);
-    writeln!(out, "{rw}: target=node {address}, bs={bs}B, numjobs={numjobs}, iodepth={iodepth}, durable")?;
+    let rate = count as f64 / seconds;
+    let bytes = count * run.bytes_each;
+    writeln!(out, "{}", run.title)?;
     writeln!(
         out,
-        "  {rw}: IOPS={}, BW={:.1}MiB/s ({:.1}MB/s)({:.0}MiB/{}msec)",
+        "  {}: IOPS={}, BW={:.1}MiB/s ({:.1}MB/s)({:.0}MiB/{}msec)",
+        run.load,
         short(rate),
         bytes as f64 / seconds / f64::from(1 << 20),
         bytes as f64 / seconds / 1e6,
@@ -70,29 +74,22 @@ fn write_report(out: &mut String, options: &Options, run: &Run) -> std::fmt::Res
         });
         writeln!(out, "     | {}", cells.collect::<Vec<_>>().join(", "))?;
     }
-    if run.frames_refused > 0 {
-        writeln!(out, "    frames refused for want of room and sent again: {}", run.frames_refused)?;
-    }
-    write_cpu(out, run, records, seconds)?;
+    run.lines.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    write_cpu(out, run, count, seconds)?;
     let counters = run.counters.iter().map(|(name, value)| format!("{name}={value}"));
-    writeln!(out, "  shard: {}", counters.collect::<Vec<_>>().join(", "))
+    writeln!(out, "  storage: {}", counters.collect::<Vec<_>>().join(", "))
 }
 
-fn write_cpu(out: &mut String, run: &Run, records: u64, seconds: f64) -> std::fmt::Result {
-    let each = |us: u64| us as f64 / records.max(1) as f64;
-    let share = |cpu: CpuTime| cpu.total_us() as f64 / seconds / 1e4;
-    if let Some(server) = run.server_cpu {
-        writeln!(
-            out,
-            "  cpu: server {:.2} us/record (usr {:.2}, sys {:.2}), {:.0}%; bench {:.0}%",
-            each(server.total_us()),
-            each(server.user_us),
-            each(server.system_us),
-            share(server),
-            share(run.own_cpu),
-        )
-    } else {
-        writeln!(out, "  cpu: bench {:.0}%", share(run.own_cpu))
+fn write_cpu(out: &mut String, run: &Run, count: u64, seconds: f64) -> std::fmt::Result {
+    let each = |cpu: CpuTime| {
+        let each = |us: u64| us as f64 / count.max(1) as f64;
+        let share = cpu.total_us() as f64 / seconds / 1e4;
+        let (total, user, system) = (each(cpu.total_us()), each(cpu.user_us), each(cpu.system_us));
+        format!("{total:.2} us/{} (usr {user:.2}, sys {system:.2}), {share:.0}%", run.unit)
+    };
+    match run.server_cpu {
+        Some(server) => writeln!(out, "  cpu: server {}; bench {}", each(server), each(run.own_cpu)),
+        None => writeln!(out, "  cpu: bench {}", each(run.own_cpu)),
     }
 }
 
@@ -109,7 +106,6 @@ fn short(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
 
     #[test]
     fn rates_are_shortened_like_fio_does() {
@@ -122,26 +118,30 @@ mod tests {
 
     #[test]
     fn the_report_names_rate_bandwidth_and_percentiles() {
-        let options = Options::try_parse_from(["hexalog-bench"]).expect("defaults parse");
         let mut latencies_ns = Histogram::new(3).expect("three digits");
         for us in 1..=1000u64 {
             latencies_ns.record(us * 1000).expect("in range");
         }
         let run = Run {
+            title: "append: target=node".to_owned(),
+            load: "append",
+            unit: "record",
+            bytes_each: 256,
             elapsed: Duration::from_secs(2),
             latencies_ns,
-            frames_refused: 0,
             server_cpu: Some(CpuTime { user_us: 1000, system_us: 3000 }),
             own_cpu: CpuTime::default(),
+            lines: vec!["sent: 3".to_owned()],
             counters: vec![("appends".to_owned(), 10)],
         };
-        let text = text(&options, &run);
+        let text = text(&run);
         for part in [
             "IOPS=500",
             "50.00th=[   500]",
             "95.00th=[   950]",
             "99.00th=[   990]",
             "server 4.00 us/record",
+            "\n  sent: 3\n",
             "appends=10",
         ] {
             assert!(text.contains(part), "{part} is missing:\n{text}");

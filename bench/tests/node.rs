@@ -80,7 +80,7 @@ fn it_appends_to_a_real_shard_and_reports_what_the_shard_counted() {
             counted("records")
         );
         assert!(counted("appends") > 0 && counted("append_bytes") >= measured * 256);
-        let text = report::text(&options, &run);
+        let text = report::text(&run);
         assert!(text.contains("IOPS=") && text.contains("99.00th="), "{text}");
     }
     stop.stop();

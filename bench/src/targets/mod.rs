@@ -2,3 +2,4 @@
 //! [`crate::report::Run`].
 
 pub mod node;
+pub mod volume;

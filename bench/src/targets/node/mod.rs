@@ -9,6 +9,7 @@ pub mod setup;
 use crate::cpu::CpuTime;
 use crate::options::Options;
 use crate::report::Run;
+use crate::shard::{Probe, difference};
 use hdrhistogram::Histogram;
 use job::Job;
 use rustix::event::{Timespec, epoll};
@@ -28,7 +29,7 @@ pub fn run(options: &Options) -> Result<Run, String> {
     for _ in 0..options.numjobs {
         connections.push(Connection::open(options)?);
     }
-    let mut probe = setup::Probe::connect(options.address)?;
+    let mut probe = Probe::connect(options.address)?;
     let mut load = Load::new(connections).map_err(|error| format!("cannot watch sockets: {error}"))?;
     load.run_for(Duration::from_secs(options.ramp_time.into()))?;
     load.latencies_ns.reset();
@@ -41,16 +42,29 @@ pub fn run(options: &Options) -> Result<Run, String> {
     if load.latencies_ns.is_empty() {
         return Err("nothing was acknowledged".to_owned());
     }
-    let counters = setup::difference(&before.counters, &after.counters);
+    let counters = difference(&before.counters, &after.counters);
     let server_cpu = after.server_cpu.zip(before.server_cpu).map(|(after, before)| after.since(before));
+    let lines = match load.frames_refused {
+        0 => Vec::new(),
+        refused => vec![format!("frames refused for want of room and sent again: {refused}")],
+    };
     Ok(Run {
+        title: title(options),
+        load: "append",
+        unit: "record",
+        bytes_each: options.bs.into(),
         elapsed,
         latencies_ns: load.latencies_ns,
-        frames_refused: load.frames_refused,
         server_cpu,
         own_cpu: after.own_cpu.since(before.own_cpu),
+        lines,
         counters,
     })
+}
+
+fn title(options: &Options) -> String {
+    let Options { bs, numjobs, iodepth, address, .. } = options;
+    format!("append: target=node {address}, bs={bs}B, numjobs={numjobs}, iodepth={iodepth}, durable")
 }
 
 /// What counts up in the background of a run.
@@ -61,10 +75,10 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn take(options: &Options, probe: &mut setup::Probe) -> Result<Snapshot, String> {
+    fn take(options: &Options, probe: &mut Probe) -> Result<Snapshot, String> {
         Ok(Snapshot {
             counters: probe.counters()?,
-            server_cpu: options.server_pid.and_then(CpuTime::of),
+            server_cpu: CpuTime::of_all(&options.server_pid),
             own_cpu: CpuTime::of(std::process::id()).unwrap_or_default(),
         })
     }
