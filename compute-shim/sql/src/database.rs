@@ -1,10 +1,24 @@
 //! What all sessions of one compute process share: the engine and the catalog as it was last published.
 //!
-//! Owns [`Database`]. Never runs a statement (see `session`).
+//! Owns [`Database`]: the one published version of the catalog with the LSN of the commit that made it, the numbers
+//! given to new objects, and the way from a transaction's definitions to the next version. A version is published
+//! between its commit's append and the fall of the transaction's relation locks, so whoever gets such a lock finds the
+//! version that it protected; it may be shown to clients only once VDL covers its LSN. Never runs a statement (see
+//! `session`).
 
+use crate::catalog::object::{
+    DATABASE_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, Table,
+};
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::store::{Loader, Write};
+use crate::catalog::{Catalog, Changes};
 use crate::stop::Step;
-use hexalog_engine::Engine;
+use hexalog_engine::{Engine, Isolation, Need, Transaction};
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::{SqlError, SqlState};
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Choices of a process that hold for all its sessions.
 #[derive(Clone, Debug)]
@@ -20,26 +34,100 @@ impl Default for DatabaseOptions {
     }
 }
 
+/// One version of the catalog and the commit that made it.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub catalog: Arc<Catalog>,
+    /// What rests on this version may be told once VDL covers it.
+    pub commit_lsn: Lsn,
+}
+
+/// The first start's and every start's reading, under way.
+#[derive(Default)]
+enum Startup {
+    #[default]
+    Idle,
+    /// Boxed, since it outlives its few calls by the life of the process.
+    Bootstrap(Box<Bootstrap>),
+    /// The first rows are in the log.
+    Written(Lsn),
+    Load(Box<Loader>),
+}
+
+struct Bootstrap {
+    transaction: Transaction,
+    write: Write,
+}
+
 /// The SQL side of one compute process.
 pub struct Database {
     engine: Arc<Engine>,
     options: DatabaseOptions,
+    published: RwLock<Published>,
+    /// Version of `published`, to be asked without its lock.
+    version: AtomicU64,
+    /// Held over a defining commit's append and publication, so that versions follow each other as their LSNs do.
+    publishing: Mutex<()>,
+    /// The next number for an object.
+    next_oid: AtomicU32,
+    startup: Mutex<Startup>,
 }
 
 impl Database {
     /// Over an engine that has been created or opened; [`Database::load`] comes next.
     pub fn new(engine: Arc<Engine>, options: DatabaseOptions) -> Arc<Database> {
-        Arc::new(Database { engine, options })
+        let catalog = Arc::new(Catalog::empty());
+        Arc::new(Database {
+            engine,
+            options,
+            version: AtomicU64::new(catalog.version),
+            next_oid: AtomicU32::new(catalog.highest_oid() + 1),
+            published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
+            publishing: Mutex::new(()),
+            startup: Mutex::default(),
+        })
     }
 
     /// First start on a created volume: writes database `postgres`, role `postgres` and schema `public` in one
-    /// transaction. Resumable: call again after the need.
+    /// transaction, and waits until they are durable. Resumable: call again after the need.
     pub fn bootstrap(&self) -> Step<()> {
-        Ok(())
+        let mut startup = self.startup.lock();
+        loop {
+            match &mut *startup {
+                Startup::Idle => {
+                    let write = Write::new(&Catalog::empty(), &first_objects());
+                    let transaction = self.engine.begin(Isolation::ReadCommitted, false);
+                    *startup = Startup::Bootstrap(Box::new(Bootstrap { transaction, write }));
+                }
+                Startup::Bootstrap(bootstrap) => {
+                    bootstrap.write.step(&self.engine, &mut bootstrap.transaction)?;
+                    let lsn = self.engine.commit(&mut bootstrap.transaction)?;
+                    *startup = Startup::Written(lsn);
+                }
+                Startup::Written(lsn) => {
+                    if self.engine.volume().vdl() < *lsn {
+                        return Err(Need::Durable(*lsn).into());
+                    }
+                    *startup = Startup::Idle;
+                    return Ok(());
+                }
+                Startup::Load(_) => unreachable!("an empty volume is bootstrapped before it is loaded"),
+            }
+        }
     }
 
     /// Every start: reads the catalog into memory. Resumable: call again after the need.
     pub fn load(&self) -> Step<()> {
+        let mut startup = self.startup.lock();
+        if let Startup::Idle = *startup {
+            *startup = Startup::Load(Box::new(Loader::new(&self.engine)));
+        }
+        let Startup::Load(loader) = &mut *startup else { unreachable!("bootstrap has come to its end") };
+        let catalog = loader.step(&self.engine)?;
+        *startup = Startup::Idle;
+        self.next_oid.store(catalog.highest_oid() + 1, Ordering::Relaxed);
+        self.version.store(catalog.version, Ordering::Release);
+        *self.published.write() = Published { catalog: Arc::new(catalog), commit_lsn: Lsn::ZERO };
         Ok(())
     }
 
@@ -52,4 +140,68 @@ impl Database {
     pub fn options(&self) -> &DatabaseOptions {
         &self.options
     }
+
+    /// The catalog as last published.
+    pub(crate) fn published(&self) -> Published {
+        self.published.read().clone()
+    }
+
+    /// The number of the version last published: cheap to ask before every statement.
+    pub(crate) fn catalog_version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// A number that no object has or had while this process runs.
+    pub(crate) fn allocate_oid(&self) -> Result<Oid, SqlError> {
+        let next = |oid: Oid| oid.checked_add(1);
+        self.next_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| {
+            SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "the volume has used up its object numbers")
+        })
+    }
+
+    /// Commits a transaction with definitions and publishes them before its locks fall. Resumable.
+    pub(crate) fn commit_definitions(&self, transaction: &mut Transaction, changes: &Changes) -> Step<Lsn> {
+        assert!(!changes.is_empty(), "an ordinary commit publishes nothing");
+        let _in_order = self.publishing.lock();
+        Ok(self.engine.commit_then(transaction, |commit_lsn| self.publish(changes, commit_lsn))?)
+    }
+
+    /// Swaps the next version in: the changes on top of whatever is current.
+    fn publish(&self, changes: &Changes, commit_lsn: Lsn) {
+        let mut published = self.published.write();
+        assert!(published.commit_lsn < commit_lsn, "versions follow each other as their commits do");
+        let changes = stamped(changes, commit_lsn);
+        let version = published.catalog.version + 1;
+        let catalog = Arc::new(published.catalog.with_changes(&changes, version, false));
+        *published = Published { catalog, commit_lsn };
+        self.version.store(version, Ordering::Release);
+    }
+}
+
+/// The changes with the commit's LSN in indexes that it brought: older snapshots must not use them.
+fn stamped(changes: &Changes, commit_lsn: Lsn) -> Changes {
+    let mut changes = changes.clone();
+    for change in changes.values_mut() {
+        if let Some(Object::Table(table)) = change
+            && table.indexes.iter().any(|index| index.valid_from == Lsn::MAX)
+        {
+            let table: &mut Table = Arc::make_mut(table);
+            for index in table.indexes.iter_mut().filter(|index| index.valid_from == Lsn::MAX) {
+                index.valid_from = commit_lsn;
+            }
+        }
+    }
+    changes
+}
+
+/// What a new cluster holds.
+fn first_objects() -> Changes {
+    let mut first = ChangeSet::default();
+    let role = Role { oid: ROLE_OID, name: "postgres".to_owned() };
+    first.put(Object::Role(Arc::new(role)));
+    let database = DatabaseObject { oid: DATABASE_OID, name: "postgres".to_owned(), owner: ROLE_OID };
+    first.put(Object::Database(Arc::new(database)));
+    let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: ROLE_OID };
+    first.put(Object::Schema(Arc::new(schema)));
+    first.into_changes()
 }

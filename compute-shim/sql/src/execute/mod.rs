@@ -17,7 +17,9 @@ mod scan;
 mod sort;
 
 pub(crate) use context::{Context, Effects, State};
-pub(crate) use row_writer::{RowWriter, index_key, insert_entry, primary_key};
+pub(crate) use row_writer::{
+    Inserted, RowWriter, check_not_null, check_violation, duplicate_key, index_key, insert_entry, primary_key,
+};
 pub(crate) use scan::decode_row;
 
 use crate::plan::Node;

@@ -32,7 +32,7 @@ pub(crate) fn primary_key(table: &Table, row: &[Datum], out: &mut Vec<u8>) -> Re
 }
 
 /// 23505 as PostgreSQL words it.
-pub(super) fn duplicate_key(
+pub(crate) fn duplicate_key(
     table: &Table,
     schema: &str,
     index: &Index,
@@ -193,7 +193,7 @@ impl RowWriter {
 }
 
 /// Whether a row may be stored at all: NOT NULL, with PostgreSQL's words.
-pub(super) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>) -> Result<(), Stop> {
+pub(crate) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>) -> Result<(), Stop> {
     for (column, value) in table.columns.iter().zip(row) {
         if column.not_null && !column.dropped && value.is_null() {
             let message = format!(
@@ -211,7 +211,7 @@ pub(super) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>
 }
 
 /// 23514 as PostgreSQL words it.
-pub(super) fn check_violation(table: &Table, name: &str, row: &[Datum], context: &Context<'_>) -> SqlError {
+pub(crate) fn check_violation(table: &Table, name: &str, row: &[Datum], context: &Context<'_>) -> SqlError {
     let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", table.name);
     SqlError::new(SqlState::CHECK_VIOLATION, message)
         .with_detail(format!("Failing row contains ({}).", row_text(table, row, &context.env)))

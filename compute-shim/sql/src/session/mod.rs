@@ -2,20 +2,41 @@
 //!
 //! Owns [`Session`], the whole interface to the server. The server frames and encodes; a session decides what is
 //! answered. Calls that return [`Step`] may return a need: wait, then call again with the same arguments.
+//!
+//! `transaction.rs` holds what every statement runs in; `statement.rs` statements and their plans, `portal.rs`
+//! portals, `query.rs` the Query message; `run.rs` leads from a statement to the machine that runs it.
 
+mod command;
+mod copy_in;
+mod copy_out;
+mod copy_text;
+mod plan_run;
+mod portal;
+mod query;
+mod run;
 mod settings;
+mod statement;
+mod transaction;
 mod view;
 
-pub(crate) use settings::Settings;
+pub(crate) use settings::{SERVER_VERSION, SERVER_VERSION_NUM, SettingRow, Settings};
 pub(crate) use view::{SessionHost, SessionView};
 
-use crate::answer::{Completion, PortalColumns, QueryProgress, Sink, StatementDescription};
+use crate::answer::{
+    CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
+};
 use crate::database::Database;
 use crate::environment::Environment;
-use crate::stop::{Step, Stop};
+use crate::stop::Step;
+use copy_in::CopyIn;
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::{SqlError, TypeId};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, Typmod, binary, text};
+use portal::{Portal, Portals};
+use query::{Query, commit_implicit};
+use run::{Call, Execution};
+use statement::{Prepared, Statements};
 use std::sync::Arc;
+use transaction::{Scope, Status};
 
 /// What the start-up packet said.
 #[derive(Clone, Debug)]
@@ -32,8 +53,22 @@ pub struct Startup {
 
 /// One connection.
 pub struct Session {
-    database: Arc<Database>,
-    environment: Box<dyn Environment>,
+    scope: Scope,
+    statements: Statements,
+    portals: Portals,
+    query: Option<Query>,
+    copy: Option<Copying>,
+    /// The next message is Sync.
+    is_sync_next: bool,
+    reports: Vec<(String, String)>,
+}
+
+/// COPY FROM STDIN, awaiting data or ending.
+struct Copying {
+    copy: Box<CopyIn>,
+    /// Of a Query message, whose last statement it is.
+    is_last: bool,
+    tag: Option<CommandTag>,
 }
 
 impl Session {
@@ -43,39 +78,87 @@ impl Session {
         startup: Startup,
         environment: Box<dyn Environment>,
     ) -> Result<Session, SqlError> {
-        let _ = startup;
-        Ok(Session { database, environment })
+        let catalog = database.published().catalog;
+        let Startup { user, database: name, parameters, process_id } = startup;
+        if catalog.role_by_name(&user).is_none() {
+            let message = format!("role \"{user}\" does not exist");
+            return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
+        }
+        if catalog.database_by_name(&name).is_none() {
+            let message = format!("database \"{name}\" does not exist");
+            return Err(SqlError::new(SqlState::INVALID_CATALOG_NAME, message));
+        }
+        let mut settings = Settings::new(&user, database.options().direct_routes);
+        for (name, value) in &parameters {
+            settings.set_at_start(name, value)?;
+        }
+        let reports = settings.take_changed();
+        let view = SessionView::new(&user, &name, process_id, settings, catalog);
+        Ok(Session {
+            scope: Scope::new(database, environment, view),
+            statements: Statements::new(),
+            portals: Portals::default(),
+            query: None,
+            copy: None,
+            is_sync_next: false,
+            reports,
+        })
     }
 
     /// The ParameterStatus reports of the start-up.
     pub fn parameter_status(&self) -> Vec<(String, String)> {
-        Vec::new()
+        self.reports.clone()
     }
 
     /// Reportable settings that have changed since the last call: to be sent as ParameterStatus.
     pub fn take_changed_parameters(&mut self) -> Vec<(String, String)> {
-        Vec::new()
+        self.scope.view.settings.take_changed()
     }
 
     /// `I` idle, `T` in a transaction block, `E` in a failed one.
     pub fn transaction_status(&self) -> u8 {
-        b'I'
+        match self.scope.status() {
+            Status::Idle | Status::Started | Status::Implicit => b'I',
+            Status::Block => b'T',
+            Status::Failed => b'E',
+        }
     }
 
     /// `statement_timeout` in milliseconds, 0 for none.
     pub fn statement_timeout_ms(&self) -> u64 {
-        0
+        self.scope.view.settings.statement_timeout_ms()
     }
 
     /// `lock_timeout` in milliseconds, 0 for none. It bounds one wait for [`hexalog_engine::Need::Lock`].
     pub fn lock_timeout_ms(&self) -> u64 {
-        0
+        self.scope.view.settings.lock_timeout_ms()
+    }
+
+    /// `idle_in_transaction_session_timeout` in milliseconds, 0 for none. Whoever waits for the next message of a
+    /// session with an open block ends the connection after it (25P03).
+    pub fn idle_in_transaction_timeout_ms(&self) -> u64 {
+        self.scope.view.settings.idle_in_transaction_timeout_ms()
     }
 
     /// Parse: touches no storage.
     pub fn parse(&mut self, name: &str, text: &str, parameter_types: &[TypeId]) -> Result<(), SqlError> {
-        let _ = (name, text, parameter_types, &self.database, &self.environment);
-        Err(SqlError::unsupported("everything"))
+        self.scope.arrive();
+        if name.is_empty() {
+            self.statements.remove_unnamed();
+        }
+        self.scope.refresh();
+        let prepared = self.statements.parse_one(&self.scope, text, parameter_types)?;
+        self.check_takes(&prepared)?;
+        self.statements.check_free(name)?;
+        if prepared.is_data() {
+            prepared.plan(&self.scope, true)?;
+        }
+        self.statements.add(name, prepared)
+    }
+
+    /// 25P02 unless a failed block takes the statement.
+    fn check_takes(&self, prepared: &Prepared) -> Result<(), SqlError> {
+        if prepared.ends_transaction() { Ok(()) } else { self.scope.check_not_failed() }
     }
 
     /// Bind: touches no storage.
@@ -87,91 +170,247 @@ impl Session {
         parameters: &[Option<&[u8]>],
         result_formats: &[i16],
     ) -> Result<(), SqlError> {
-        let _ = (portal, statement, parameter_formats, parameters, result_formats);
-        Err(SqlError::unsupported("everything"))
+        self.scope.arrive();
+        let prepared = self.statements.get(statement)?.clone();
+        let execution = if prepared.is_data() {
+            self.scope.refresh();
+            self.check_takes(&prepared)?;
+            let plan = prepared.plan(&self.scope, true)?;
+            check_parameter_count(statement, parameters.len(), plan.parameters.len())?;
+            let host = self.scope.host();
+            let env = self.scope.env(&host);
+            let values = parameter_values(&env, &plan.parameters, parameter_formats, parameters)?;
+            Execution::with_plan(prepared, plan, values)
+        } else {
+            check_parameter_count(statement, parameters.len(), 0)?;
+            self.check_takes(&prepared)?;
+            Execution::new(prepared)
+        };
+        if portal.is_empty() {
+            self.portals.remove("");
+        }
+        self.portals.check_free(portal)?;
+        self.check_result_formats(&execution, result_formats)?;
+        self.portals.put(portal, Portal { execution, formats: result_formats.into(), has_begun: false });
+        Ok(())
+    }
+
+    fn check_result_formats(&self, execution: &Execution, formats: &[i16]) -> Result<(), SqlError> {
+        if formats.len() <= 1 {
+            return Ok(());
+        }
+        let columns = execution.columns(&self.scope, &self.statements)?;
+        let count = columns.map_or(0, |columns| columns.len());
+        if formats.len() == count {
+            return Ok(());
+        }
+        let message =
+            format!("bind message has {} result formats but query has {count} columns", formats.len());
+        Err(SqlError::new(SqlState::PROTOCOL_VIOLATION, message))
     }
 
     /// Describe of a statement.
     pub fn describe_statement(&mut self, name: &str) -> Result<StatementDescription, SqlError> {
-        let _ = name;
-        Err(SqlError::unsupported("everything"))
+        let prepared = self.statements.get(name)?.clone();
+        self.scope.refresh();
+        if prepared.is_data() {
+            self.check_takes(&prepared)?;
+            let plan = prepared.plan(&self.scope, true)?;
+            let (parameters, columns) = (plan.parameters.to_vec(), plan.columns.clone());
+            return Ok(StatementDescription { parameters, columns });
+        }
+        let columns = Execution::new(prepared).columns(&self.scope, &self.statements)?;
+        Ok(StatementDescription { parameters: Vec::new(), columns })
     }
 
     /// Describe of a portal; `None` is NoData.
     pub fn describe_portal(&mut self, name: &str) -> Result<Option<PortalColumns>, SqlError> {
-        let _ = name;
-        Err(SqlError::unsupported("everything"))
+        let portal = self.portals.get(name)?;
+        self.check_takes(&portal.execution.prepared)?;
+        let columns = portal.execution.columns(&self.scope, &self.statements)?;
+        Ok(columns.map(|columns| PortalColumns { columns, formats: portal.formats.clone() }))
     }
 
     /// Close of a statement; an unknown name is no error.
     pub fn close_statement(&mut self, name: &str) {
-        let _ = name;
+        self.statements.remove(name);
     }
 
     /// Close of a portal; an unknown name is no error.
     pub fn close_portal(&mut self, name: &str) {
-        let _ = name;
+        self.portals.remove(name);
     }
 
     /// A hint before [`Session::execute`]: the next message is Sync, so a statement may commit with its last write.
-    pub fn sync_follows(&mut self) {}
+    pub fn sync_follows(&mut self) {
+        self.is_sync_next = true;
+    }
 
     /// Starts or continues a portal; a row limit of 0 means all rows. Rows given to the sink before a need or a pause
     /// stay given.
     pub fn execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
-        let _ = (portal, row_limit, sink);
-        Err(Stop::Error(SqlError::unsupported("everything")))
+        let mut running = self.portals.take(portal)?;
+        let result = self.execute_portal(&mut running, row_limit, sink);
+        if self.scope.take_ended() {
+            self.portals.clear();
+        } else {
+            self.portals.put(portal, running);
+        }
+        self.scope.flush_notices(sink);
+        if result.is_ok() {
+            self.is_sync_next = false;
+        }
+        result
+    }
+
+    fn execute_portal(&mut self, portal: &mut Portal, limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
+        if !portal.has_begun {
+            self.scope.arrive();
+            self.check_takes(&portal.execution.prepared)?;
+            self.portals.hold(&mut self.scope)?;
+            self.scope.begin_implicit(Status::Started);
+            portal.has_begun = true;
+        }
+        let mut call = Call { sink, formats: &portal.formats, limit, may_fuse: self.is_sync_next };
+        let completion = portal.execution.step(&mut self.scope, &mut self.statements, &mut call)?;
+        if let Completion::CopyIn(_) = completion {
+            self.copy = Some(Copying { copy: portal.execution.take_copy(), is_last: false, tag: None });
+        }
+        Ok(completion)
     }
 
     /// Sync: ends the implicit transaction, if there is one.
     pub fn sync(&mut self) -> Step<()> {
+        self.is_sync_next = false;
+        commit_implicit(&mut self.scope)?;
+        if self.scope.take_ended() {
+            self.portals.clear();
+        }
         Ok(())
     }
 
     /// A simple Query message: splits and parses the whole text, as PostgreSQL does, before anything runs.
     pub fn query_start(&mut self, text: &str) -> Result<(), SqlError> {
-        let _ = text;
-        Err(SqlError::unsupported("everything"))
+        self.scope.arrive();
+        self.statements.remove_unnamed();
+        self.portals.remove("");
+        let statements = self.statements.parse_all(text)?;
+        self.query = Some(Query::new(statements, &self.scope));
+        Ok(())
     }
 
     /// Runs the Query message on.
     pub fn query_step(&mut self, sink: &mut dyn Sink) -> Step<QueryProgress> {
-        let _ = sink;
-        Ok(QueryProgress::Finished)
+        let query = self.query.as_mut().expect("query_start comes first");
+        let portals = &mut self.portals;
+        let result = query.step(&mut self.scope, &mut self.statements, sink, |scope| portals.hold(scope));
+        if self.scope.take_ended() {
+            self.portals.clear();
+        }
+        self.scope.flush_notices(sink);
+        match result {
+            Ok(QueryProgress::Statement(Completion::CopyIn(_))) => {
+                let mut execution = query.take_execution().expect("it has just answered");
+                let is_last = query.is_last();
+                self.copy = Some(Copying { copy: execution.take_copy(), is_last, tag: None });
+            }
+            Ok(QueryProgress::Finished) => self.query = None,
+            _ => {}
+        }
+        result
     }
 
     /// Data of COPY FROM STDIN; returns how many bytes were taken (the rest is to be given again).
     pub fn copy_data(&mut self, bytes: &[u8]) -> Step<usize> {
-        Ok(bytes.len())
+        let copying = self.copy.as_mut().expect("a COPY was announced");
+        copying.copy.data(&mut self.scope, bytes)
     }
 
     /// CopyDone.
     pub fn copy_done(&mut self) -> Step<Completion> {
-        Err(Stop::Error(SqlError::unsupported("everything")))
+        let copying = self.copy.as_mut().expect("a COPY was announced");
+        let tag = match copying.tag {
+            Some(tag) => tag,
+            None => *copying.tag.insert(copying.copy.done(&mut self.scope)?),
+        };
+        if copying.is_last {
+            commit_implicit(&mut self.scope)?;
+        }
+        self.copy = None;
+        if self.scope.take_ended() {
+            self.portals.clear();
+        }
+        Ok(Completion::Tag(tag))
     }
 
     /// CopyFail: the error that the statement fails with.
     pub fn copy_fail(&mut self, message: &str) -> SqlError {
-        SqlError::new(
-            hexalog_sql_types::SqlState::QUERY_CANCELED,
-            format!("COPY from stdin failed: {message}"),
-        )
+        let error = SqlError::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {message}"));
+        match &self.copy {
+            Some(copying) => copying.copy.at_line(error),
+            None => error,
+        }
     }
 
     /// A statement failed or was cancelled: an open block becomes aborted (`E`), an implicit transaction is rolled
     /// back.
     pub fn fail(&mut self, error: &SqlError) -> Step<()> {
         let _ = error;
+        self.query = None;
+        self.copy = None;
+        self.is_sync_next = false;
+        self.portals.clear();
+        self.scope.fail()?;
+        self.scope.take_ended();
         Ok(())
     }
 
     /// Nothing produced so far may be told to the client before VDL covers this; [`Lsn`] zero: tell at once.
     pub fn answer_lsn(&self) -> Lsn {
-        Lsn(0)
+        self.scope.answer_lsn()
     }
 
     /// The connection has ended: rolls back what is open.
     pub fn close(&mut self) -> Step<()> {
-        Ok(())
+        self.query = None;
+        self.copy = None;
+        self.portals.clear();
+        self.scope.abort()
     }
+}
+
+/// 08P01 as PostgreSQL words it.
+fn check_parameter_count(statement: &str, given: usize, wanted: usize) -> Result<(), SqlError> {
+    if given == wanted {
+        return Ok(());
+    }
+    let message = format!(
+        "bind message supplies {given} parameters, but prepared statement \"{statement}\" requires {wanted}"
+    );
+    Err(SqlError::new(SqlState::PROTOCOL_VIOLATION, message))
+}
+
+/// The values of Bind.
+fn parameter_values(
+    env: &EvalEnv<'_>,
+    types: &[TypeId],
+    formats: &[i16],
+    values: &[Option<&[u8]>],
+) -> Result<Vec<Datum>, SqlError> {
+    let value = |(at, (&id, value)): (usize, (&TypeId, &Option<&[u8]>))| match value {
+        None => Ok(Datum::Null),
+        Some(bytes) if format_of(formats, at) == 0 => {
+            text::input(env, id, Typmod::NONE, text::decode_utf8(bytes)?)
+        }
+        Some(bytes) => binary::receive(id, Typmod::NONE, bytes).map_err(|error| {
+            // PostgreSQL names the parameter where it finds bytes left over.
+            let is_length = error.fields().sqlstate == SqlState::INVALID_BINARY_REPRESENTATION;
+            if !is_length {
+                return error;
+            }
+            let message = format!("incorrect binary data format in bind parameter {}", at + 1);
+            SqlError::new(SqlState::INVALID_BINARY_REPRESENTATION, message)
+        }),
+    };
+    types.iter().zip(values).enumerate().map(value).collect()
 }

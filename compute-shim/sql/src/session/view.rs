@@ -1,14 +1,16 @@
 //! What a running statement may know of its session: names, settings, the catalog as its transaction sees it.
 //!
-//! Owns [`SessionView`], fixed while a statement runs, and [`SessionHost`], which answers expressions' questions.
+//! Owns [`SessionView`], fixed while a statement runs, and [`SessionHost`], which answers expressions' questions. The
+//! session brings the view up to date between the steps of a statement, never inside one.
 
 use super::settings::Settings;
-use crate::catalog::object::{Oid, PG_CATALOG_OID};
-use crate::catalog::{Catalog, registry};
+use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID};
+use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::Environment;
+use crate::parse::tree::Name;
 use hexalog_sql_types::datetime::{TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{EvalEnv, Host, TypeId};
+use hexalog_sql_types::{EvalEnv, Host, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// The session as statements see it.
@@ -24,6 +26,28 @@ pub(crate) struct SessionView {
 }
 
 impl SessionView {
+    /// The view of a session of this user over a version of the catalog.
+    pub(crate) fn new(
+        user: &str,
+        database: &str,
+        process_id: i32,
+        settings: Settings,
+        catalog: Arc<Catalog>,
+    ) -> SessionView {
+        let user_oid = catalog.role_by_name(user).map_or(ROLE_OID, |role| role.oid);
+        let mut view = SessionView {
+            user: user.to_owned(),
+            user_oid,
+            database: database.to_owned(),
+            process_id,
+            settings,
+            catalog,
+            search_path: Vec::new(),
+        };
+        view.find_search_path();
+        view
+    }
+
     /// The catalog as the current transaction sees it.
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -32,6 +56,29 @@ impl SessionView {
     /// The same, to keep.
     pub(crate) fn catalog_arc(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// Another version is seen from now on.
+    pub(super) fn set_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.catalog = catalog;
+        self.find_search_path();
+    }
+
+    /// `search_path` or the catalog has changed: the schemas that it names are found anew.
+    pub(super) fn find_search_path(&mut self) {
+        let mut path = Vec::new();
+        for name in self.settings.search_path() {
+            let name = if name == "$user" { &self.user } else { name };
+            if let Some(schema) = self.catalog.schema_by_name(name)
+                && !path.contains(&schema.oid)
+            {
+                path.push(schema.oid);
+            }
+        }
+        if !path.contains(&PG_CATALOG_OID) {
+            path.insert(0, PG_CATALOG_OID);
+        }
+        self.search_path = path;
     }
 
     /// The schemas of the search path that exist, `pg_catalog` included.
@@ -46,6 +93,30 @@ impl SessionView {
 
     pub(crate) fn time_zone(&self) -> &TimeZone {
         self.settings.time_zone()
+    }
+
+    /// The relation that a written name means; 42P01, or 3F000 for a schema that is not there.
+    pub(crate) fn find_relation(&self, name: &Name) -> Result<Relation> {
+        if let [database, _, _] = name.parts.as_slice()
+            && *database != self.database
+        {
+            let message = format!("cross-database references are not implemented: \"{name}\"");
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let found = match name.qualifier() {
+            Some(schema) => {
+                let schema = self.catalog.schema_by_name(schema).ok_or_else(|| {
+                    let message = format!("schema \"{schema}\" does not exist");
+                    SqlError::new(SqlState::INVALID_SCHEMA_NAME, message)
+                })?;
+                self.catalog.relation_in(schema.oid, name.last())
+            }
+            None => self.catalog.relation_on_path(&self.search_path, name.last()),
+        };
+        found.ok_or_else(|| {
+            let message = format!("relation \"{name}\" does not exist");
+            SqlError::new(SqlState::UNDEFINED_TABLE, message)
+        })
     }
 }
 

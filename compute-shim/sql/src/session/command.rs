@@ -1,0 +1,316 @@
+//! Statements that neither read nor change rows: transactions, settings, prepared statements, upkeep, EXPLAIN.
+//!
+//! Owns [`Command`], one of them under way, and the columns that some of them answer with.
+
+use super::settings::Settings;
+use super::statement::{Columns, Prepared, Statements};
+use super::transaction::{Scope, Status};
+use crate::answer::{ColumnDescription, CommandTag, Severity};
+use crate::bind;
+use crate::catalog::Relation;
+use crate::execute::Row;
+use crate::parse::tree::{Name, SettingValue, Statement, TransactionCommand, TransactionModes, TypeName};
+use crate::plan::explain;
+use crate::stop::Step;
+use hexalog_engine::{Isolation, RelationLockMode};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
+use std::sync::Arc;
+
+/// What a command came to.
+pub(super) enum Answer {
+    Tag(CommandTag),
+    /// Rows of the command's columns.
+    Rows {
+        columns: Arc<[ColumnDescription]>,
+        rows: Vec<Row>,
+        tag: CommandTag,
+    },
+}
+
+fn tag(verb: &'static str) -> Step<Answer> {
+    Ok(Answer::Tag(CommandTag::plain(verb)))
+}
+
+fn text_column(name: &str) -> ColumnDescription {
+    ColumnDescription {
+        name: name.into(),
+        table_oid: 0,
+        column_number: 0,
+        type_id: TypeId::TEXT,
+        type_size: -1,
+        typmod: Typmod::NONE,
+    }
+}
+
+/// The columns of a statement without a plan.
+pub(super) fn columns(scope: &Scope, statements: &Statements, statement: &Statement) -> Result<Columns> {
+    Ok(match statement {
+        Statement::Show { name } if is_all(name) => {
+            Some(["name", "setting", "description"].map(text_column).into())
+        }
+        Statement::Show { name } => Some([text_column(&scope.view.settings.show(name)?.0)].into()),
+        Statement::Explain { .. } => Some([text_column("QUERY PLAN")].into()),
+        Statement::Execute { name, .. } => {
+            let prepared = statements.get(name)?;
+            if prepared.is_data() { prepared.plan(scope, true)?.columns.clone() } else { None }
+        }
+        _ => None,
+    })
+}
+
+fn is_all(name: &str) -> bool {
+    name.eq_ignore_ascii_case("all")
+}
+
+/// Runs a command; call again after a need.
+pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &Statement) -> Step<Answer> {
+    match statement {
+        Statement::Transaction { command, modes, verb } => transaction(scope, *command, *modes, verb),
+        Statement::SetTransaction { modes, session } => set_transaction(scope, *modes, *session),
+        Statement::Set { name, value, local } => set(scope, name, value, *local),
+        Statement::Reset { name } => reset(scope, name.as_deref()),
+        Statement::Show { name } => show(scope, name),
+        Statement::Prepare { name, types, statement } => prepare(scope, statements, name, types, statement),
+        Statement::Deallocate { name, verb } => deallocate(statements, name.as_deref(), verb),
+        Statement::Maintenance { verb, tables, outside_transaction } => {
+            maintenance(scope, verb, tables, *outside_transaction)
+        }
+        Statement::Explain { statement, options: _ } => explain_plan(scope, statement),
+        Statement::Discard { all } => discard(scope, statements, *all),
+        Statement::Lock { tables, mode } => lock(scope, tables, *mode),
+        _ => unreachable!("other statements have machines of their own"),
+    }
+}
+
+fn transaction(
+    scope: &mut Scope,
+    command: TransactionCommand,
+    modes: TransactionModes,
+    verb: &'static str,
+) -> Step<Answer> {
+    match command {
+        TransactionCommand::Begin | TransactionCommand::Start => {
+            scope.begin_block(modes)?;
+            tag(verb)
+        }
+        TransactionCommand::Commit if scope.status() == Status::Failed => {
+            scope.abort()?;
+            tag("ROLLBACK")
+        }
+        TransactionCommand::Commit | TransactionCommand::Rollback => {
+            let is_block = matches!(scope.status(), Status::Block | Status::Failed);
+            match command {
+                TransactionCommand::Commit => scope.commit()?,
+                _ => scope.abort()?,
+            }
+            if !is_block {
+                let message = "there is no transaction in progress";
+                let warning = SqlError::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+                scope.notices.push((Severity::Warning, warning));
+            }
+            tag(verb)
+        }
+    }
+}
+
+fn set_transaction(scope: &mut Scope, modes: TransactionModes, session: bool) -> Step<Answer> {
+    if session {
+        let settings = &mut scope.view.settings;
+        if let Some(level) = modes.isolation {
+            let name = match level {
+                crate::parse::tree::IsolationLevel::ReadCommitted => "read committed",
+                crate::parse::tree::IsolationLevel::RepeatableRead => "repeatable read",
+            };
+            settings.set("default_transaction_isolation", Some(name), false)?;
+        }
+        if let Some(read_only) = modes.read_only {
+            let value = if read_only { "on" } else { "off" };
+            settings.set("default_transaction_read_only", Some(value), false)?;
+        }
+        return tag("SET");
+    }
+    if !scope.is_in_block() {
+        scope.notices.push((Severity::Warning, Scope::no_block("SET TRANSACTION")));
+    }
+    scope.set_modes(modes)?;
+    tag("SET")
+}
+
+fn set(scope: &mut Scope, name: &str, value: &SettingValue, local: bool) -> Step<Answer> {
+    if local && !scope.is_in_block() {
+        scope.notices.push((Severity::Warning, Scope::no_block("SET LOCAL")));
+    }
+    let value = match value {
+        SettingValue::Default => None,
+        SettingValue::Text(text) => Some(text.as_str()),
+    };
+    if set_mode(scope, name, value)? {
+        return tag("SET");
+    }
+    let settings = &mut scope.view.settings;
+    match value {
+        Some(list) if Settings::is_name_list(name) => {
+            let names: Vec<String> = list.split(", ").map(str::to_owned).collect();
+            settings.set_names(name, &names, local)?;
+        }
+        value => settings.set(name, value, local)?,
+    }
+    tag("SET")
+}
+
+/// SET of what is a mode of the transaction; false if the name is another one.
+fn set_mode(scope: &mut Scope, name: &str, value: Option<&str>) -> Result<bool> {
+    let lower = name.to_ascii_lowercase();
+    let default = |scope: &Scope, name: &str| scope.view.settings.get(name).to_owned();
+    match lower.as_str() {
+        "transaction_isolation" => {
+            let level = value.map_or_else(|| default(scope, "default_transaction_isolation"), str::to_owned);
+            // The default's own check knows the values and those that are not implemented.
+            let level =
+                scope.view.settings.check("default_transaction_isolation", &level).map_err(|mut error| {
+                    let message =
+                        error.message().replace("default_transaction_isolation", "transaction_isolation");
+                    error.fields_mut().message = message;
+                    error
+                })?;
+            match level.as_str() {
+                "repeatable read" => scope.set_isolation(Isolation::RepeatableRead, "repeatable read")?,
+                "read uncommitted" => scope.set_isolation(Isolation::ReadCommitted, "read uncommitted")?,
+                _ => scope.set_isolation(Isolation::ReadCommitted, "read committed")?,
+            }
+        }
+        "transaction_read_only" | "transaction_deferrable" => {
+            let value = value.map_or_else(|| default(scope, &format!("default_{lower}")), str::to_owned);
+            let on = Settings::boolean(&lower, &value)?;
+            match lower.as_str() {
+                "transaction_read_only" => scope.set_read_only(on)?,
+                _ => scope.set_deferrable(on),
+            }
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn reset(scope: &mut Scope, name: Option<&str>) -> Step<Answer> {
+    match name {
+        None => scope.view.settings.reset_all(),
+        Some(name) => {
+            if !set_mode(scope, name, None)? {
+                scope.view.settings.set(name, None, false)?;
+            }
+        }
+    }
+    tag("RESET")
+}
+
+fn show(scope: &Scope, name: &str) -> Step<Answer> {
+    let rows = if is_all(name) {
+        let all = scope.view.settings.show_all().into_iter();
+        all.map(|(name, value, text)| vec![Datum::text(name), Datum::text(value), Datum::text(text)])
+            .collect()
+    } else {
+        vec![vec![Datum::text(scope.view.settings.show(name)?.1)]]
+    };
+    let statement = Statement::Show { name: name.to_owned() };
+    let columns = columns(scope, &Statements::new(), &statement)?.expect("SHOW has columns");
+    Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("SHOW") })
+}
+
+fn prepare(
+    scope: &mut Scope,
+    statements: &mut Statements,
+    name: &str,
+    types: &[TypeName],
+    statement: &Statement,
+) -> Step<Answer> {
+    statements.check_free(name)?;
+    scope.refresh_durable()?;
+    let mut declared = Vec::with_capacity(types.len());
+    for written in types {
+        declared.push(bind::type_of(written)?.0);
+    }
+    let prepared = Prepared::new(Some(statement.clone()), &declared);
+    prepared.plan(scope, true)?;
+    statements.add(name, Arc::new(prepared))?;
+    tag("PREPARE")
+}
+
+fn deallocate(statements: &mut Statements, name: Option<&str>, verb: &'static str) -> Step<Answer> {
+    match name {
+        None => statements.clear(),
+        Some(name) => {
+            statements.get(name)?;
+            statements.remove(name);
+        }
+    }
+    tag(verb)
+}
+
+fn maintenance(scope: &mut Scope, verb: &'static str, tables: &[Name], outside: bool) -> Step<Answer> {
+    if outside {
+        scope.check_outside_block(verb)?;
+    }
+    scope.refresh_durable()?;
+    for name in tables {
+        match scope.view.find_relation(name)? {
+            Relation::Table(_) | Relation::System(_) => {}
+            Relation::Index(..) | Relation::Sequence(_) => {
+                let work = if verb == "ANALYZE" { "analyze" } else { "vacuum" };
+                let message = format!(
+                    "skipping \"{}\" --- cannot {work} non-tables or special system tables",
+                    name.last()
+                );
+                scope.notices.push((Severity::Warning, SqlError::new(SqlState::WARNING, message)));
+            }
+        }
+    }
+    tag(verb)
+}
+
+fn explain_plan(scope: &mut Scope, statement: &Statement) -> Step<Answer> {
+    scope.refresh_durable()?;
+    let plan = scope.with_binding(|context| bind::plan(context, statement, &[]))?;
+    let host = scope.host();
+    let rows = explain(&plan, &scope.env(&host)).into_iter().map(|line| vec![Datum::text(line)]).collect();
+    let columns = [text_column("QUERY PLAN")].into();
+    Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("EXPLAIN") })
+}
+
+fn discard(scope: &mut Scope, statements: &mut Statements, all: bool) -> Step<Answer> {
+    if !all {
+        return Err(SqlError::unsupported("DISCARD of anything but ALL").into());
+    }
+    scope.check_outside_block("DISCARD ALL")?;
+    statements.clear();
+    scope.view.settings.reset_all();
+    scope.effects.sequence_values.clear();
+    scope.effects.last_sequence = None;
+    tag("DISCARD ALL")
+}
+
+/// LOCK TABLE. Names are looked up again if the catalog has changed while a lock was waited for.
+fn lock(scope: &mut Scope, tables: &[Name], mode: RelationLockMode) -> Step<Answer> {
+    if !scope.is_in_block() {
+        return Err(Scope::no_block("LOCK TABLE").into());
+    }
+    loop {
+        scope.refresh_durable()?;
+        for name in tables {
+            match scope.view.find_relation(name)? {
+                Relation::Table(table) => scope.lock_relation(table.oid, mode)?,
+                // Made anew for every statement: there is nothing that could change under a reader.
+                Relation::System(_) => {}
+                Relation::Index(..) | Relation::Sequence(_) => {
+                    let message = format!("\"{}\" is not a table or view", name.last());
+                    return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into());
+                }
+            }
+        }
+        if scope.is_current() {
+            scope.fence_snapshot();
+            return tag("LOCK TABLE");
+        }
+    }
+}

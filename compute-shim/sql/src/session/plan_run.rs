@@ -1,0 +1,308 @@
+//! Running a plan: locks, snapshot, rows, and the statement's end.
+//!
+//! Owns [`PlanRun`], one execution of a statement that reads or changes rows. Relation locks come first; if the catalog
+//! has changed while one was waited for, the plan is made anew. Rows go to a [`RowTarget`]; an execution may stop
+//! between any two of them. Read next: `execute`.
+
+use super::statement::Prepared;
+use super::transaction::{Parts, Scope};
+use super::view::SessionHost;
+use crate::answer::{ColumnDescription, Flow, Sink};
+use crate::execute::{Context, Operator, Row, State, build};
+use crate::plan::{Command, Plan};
+use crate::stop::{Step, Stop};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Where rows go.
+pub(super) trait RowTarget {
+    /// The first call of an execution that gives rows.
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>);
+
+    fn row(
+        &mut self,
+        env: &EvalEnv<'_>,
+        row: &[Datum],
+        columns: &Arc<[ColumnDescription]>,
+    ) -> Result<Flow, SqlError>;
+}
+
+/// Rows for the client, in the formats that it asked for.
+pub(super) struct SinkTarget<'a> {
+    pub sink: &'a mut dyn Sink,
+    pub formats: &'a [i16],
+}
+
+impl RowTarget for SinkTarget<'_> {
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) {
+        self.sink.row_description(columns, self.formats);
+    }
+
+    fn row(
+        &mut self,
+        env: &EvalEnv<'_>,
+        row: &[Datum],
+        columns: &Arc<[ColumnDescription]>,
+    ) -> Result<Flow, SqlError> {
+        self.sink.row(env, row, columns, self.formats)
+    }
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// Through, with this many rows given in this call or, for a change without RETURNING, changed.
+    Done(u64),
+    /// The row limit was reached.
+    Suspended,
+    /// The target asked for a pause.
+    Paused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Lock,
+    Begin,
+    Rows,
+    End,
+    Done,
+}
+
+/// Rows computed ahead of their being asked for, and the error that came instead of more.
+#[derive(Default)]
+struct Ahead {
+    rows: VecDeque<Row>,
+    error: Option<SqlError>,
+    is_complete: bool,
+}
+
+/// One execution of a plan.
+pub(super) struct PlanRun {
+    prepared: Arc<Prepared>,
+    plan: Arc<Plan>,
+    parameters: Vec<Datum>,
+    /// The client knows the columns.
+    is_fixed: bool,
+    phase: Phase,
+    state: State,
+    operator: Option<Box<dyn Operator>>,
+    row: Row,
+    ahead: Option<Ahead>,
+    is_described: bool,
+    /// Rows given since the last time that the client asked.
+    given: u64,
+}
+
+impl PlanRun {
+    pub(super) fn new(
+        prepared: Arc<Prepared>,
+        plan: Arc<Plan>,
+        parameters: Vec<Datum>,
+        is_fixed: bool,
+    ) -> PlanRun {
+        PlanRun {
+            prepared,
+            plan,
+            parameters,
+            is_fixed,
+            phase: Phase::Lock,
+            state: State::default(),
+            operator: None,
+            row: Row::new(),
+            ahead: None,
+            is_described: false,
+            given: 0,
+        }
+    }
+
+    pub(super) fn columns(&self) -> Option<&Arc<[ColumnDescription]>> {
+        self.plan.columns.as_ref()
+    }
+
+    pub(super) fn command(&self) -> Command {
+        self.plan.command
+    }
+
+    /// Begun and not through: another statement's snapshot must not be put under it.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.phase == Phase::Rows && !self.ahead.as_ref().is_some_and(|ahead| ahead.is_complete)
+    }
+
+    /// Goes on. A limit of 0 means all rows.
+    pub(super) fn step(
+        &mut self,
+        scope: &mut Scope,
+        target: &mut dyn RowTarget,
+        limit: u32,
+        may_fuse: bool,
+    ) -> Step<Ran> {
+        loop {
+            match self.phase {
+                Phase::Lock => {
+                    self.lock(scope)?;
+                    self.phase = Phase::Begin;
+                }
+                Phase::Begin => {
+                    scope.begin_statement()?;
+                    self.state = State::new(&self.plan);
+                    self.operator = Some(build(&self.plan.root));
+                    self.phase = Phase::Rows;
+                }
+                Phase::Rows => match self.rows(scope, target, limit, may_fuse)? {
+                    Ran::Done(_) => self.phase = Phase::End,
+                    other => return Ok(other),
+                },
+                Phase::End => {
+                    self.end(scope)?;
+                    self.phase = Phase::Done;
+                    return Ok(Ran::Done(self.count()));
+                }
+                Phase::Done => {
+                    // A client may ask again after the last row: there are none.
+                    self.given = 0;
+                    return Ok(Ran::Done(0));
+                }
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        if self.plan.command == Command::Select { self.given } else { self.state.affected }
+    }
+
+    /// Gets a plan for the catalog as it is and the locks that the plan needs.
+    fn lock(&mut self, scope: &mut Scope) -> Step<()> {
+        loop {
+            scope.refresh_durable()?;
+            self.plan = self.prepared.plan(scope, self.is_fixed)?;
+            match self.plan.command {
+                Command::Select => {}
+                Command::Insert => scope.check_may_write("INSERT")?,
+                Command::Update => scope.check_may_write("UPDATE")?,
+                Command::Delete => scope.check_may_write("DELETE")?,
+            }
+            for &(relation, mode) in &self.plan.relations {
+                scope.lock_relation(relation, mode)?;
+            }
+            if scope.is_current() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn rows(
+        &mut self,
+        scope: &mut Scope,
+        target: &mut dyn RowTarget,
+        limit: u32,
+        may_fuse: bool,
+    ) -> Step<Ran> {
+        let columns = self.plan.columns.clone();
+        if let Some(columns) = &columns
+            && !std::mem::replace(&mut self.is_described, true)
+        {
+            target.begin(columns);
+        }
+        // A change runs to its end, whether or not its rows are asked for.
+        if limit > 0 && self.plan.command != Command::Select {
+            self.run_ahead(scope)?;
+        }
+        let limit = if limit == 0 { u64::MAX } else { u64::from(limit) };
+        loop {
+            if self.given >= limit {
+                self.given = 0;
+                return Ok(Ran::Suspended);
+            }
+            if !self.next(scope, may_fuse)? {
+                return Ok(Ran::Done(0));
+            }
+            let columns = columns.as_ref().expect("an execution without columns gives no rows");
+            let host = scope.host();
+            let flow = target.row(&scope.env(&host), &self.row, columns)?;
+            self.given += 1;
+            if flow == Flow::Pause {
+                return Ok(Ran::Paused);
+            }
+        }
+    }
+
+    /// Puts the next row into `row`.
+    fn next(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<bool> {
+        match &mut self.ahead {
+            None => self.pull(scope, may_fuse),
+            Some(ahead) => {
+                if let Some(row) = ahead.rows.pop_front() {
+                    self.row = row;
+                    return Ok(true);
+                }
+                match ahead.error.take() {
+                    Some(error) => Err(error.into()),
+                    None => Ok(false),
+                }
+            }
+        }
+    }
+
+    fn pull(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<bool> {
+        let mut operator = self.operator.take().expect("built when the statement began");
+        let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
+            scope.parts();
+        let host = SessionHost { view, environment };
+        let mut context = Context {
+            engine: database.engine(),
+            database,
+            transaction,
+            env: host.env(transaction_us, statement_us),
+            view,
+            environment,
+            effects,
+            parameters: &self.parameters,
+            plan: &self.plan,
+            state: &mut self.state,
+            may_fuse,
+        };
+        let result = operator.next(&mut context, &mut self.row);
+        self.operator = Some(operator);
+        result
+    }
+
+    /// Computes all rows that are left and keeps them: another statement is about to take a snapshot of its own, and
+    /// a transaction has one at a time. An error is kept for the call that would have met it.
+    pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
+        match self.run_ahead(scope) {
+            Err(Stop::Error(error)) => {
+                let ahead = self.ahead.as_mut().expect("made before it ran");
+                ahead.error = Some(error);
+                ahead.is_complete = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn run_ahead(&mut self, scope: &mut Scope) -> Step<()> {
+        let mut ahead = self.ahead.take().unwrap_or_default();
+        let mut result = Ok(());
+        while !ahead.is_complete {
+            match self.pull(scope, false) {
+                Ok(true) => ahead.rows.push_back(std::mem::take(&mut self.row)),
+                Ok(false) => ahead.is_complete = true,
+                Err(stop) => {
+                    result = Err(stop);
+                    break;
+                }
+            }
+        }
+        self.ahead = Some(ahead);
+        result
+    }
+
+    fn end(&mut self, scope: &mut Scope) -> Step<()> {
+        self.operator = None;
+        if self.state.is_fused {
+            return scope.commit();
+        }
+        Ok(scope.end_statement()?)
+    }
+}

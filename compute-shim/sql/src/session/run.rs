@@ -1,0 +1,350 @@
+//! One statement under way, of whatever kind.
+//!
+//! Owns [`Execution`], which portals and Query messages step until it has an answer. Rows and changes run in
+//! `plan_run.rs`, commands in `command.rs`, COPY in `copy_in.rs` and `copy_out.rs`, definitions in `definition`.
+
+use super::command::{self, Answer};
+use super::copy_in::CopyIn;
+use super::copy_out::CopyOut;
+use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
+use super::statement::{Columns, Prepared, Statements};
+use super::transaction::{Parts, Scope};
+use super::view::SessionHost;
+use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
+use crate::bind;
+use crate::definition::{Definition, DefinitionContext};
+use crate::execute::{Context, Operator, Row, State, build};
+use crate::parse::tree::{Expr, ObjectKind, Statement};
+use crate::plan::{Command, Plan};
+use crate::stop::Step;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What the caller of a step wants.
+pub(super) struct Call<'a> {
+    pub sink: &'a mut dyn Sink,
+    pub formats: &'a [i16],
+    /// 0: all rows.
+    pub limit: u32,
+    /// The statement is alone in its transaction.
+    pub may_fuse: bool,
+}
+
+enum Machine {
+    /// Not begun.
+    New,
+    Plan(Box<PlanRun>),
+    Arguments(Box<Arguments>),
+    Command,
+    Answer(Rows),
+    Define {
+        definition: Box<Definition>,
+        has_begun: bool,
+    },
+    CopyIn(Box<CopyIn>),
+    CopyOut(Box<CopyOut>),
+    Done,
+}
+
+/// Rows that a command has answered with, and how many were given.
+struct Rows {
+    columns: Arc<[ColumnDescription]>,
+    rows: VecDeque<Row>,
+    tag: CommandTag,
+    is_described: bool,
+    given: u32,
+}
+
+/// EXECUTE: the arguments are computed one after the other.
+struct Arguments {
+    name: String,
+    prepared: Arc<Prepared>,
+    plans: Vec<Plan>,
+    values: Vec<Datum>,
+    current: Option<(State, Box<dyn Operator>)>,
+}
+
+/// A statement under way.
+pub(super) struct Execution {
+    pub prepared: Arc<Prepared>,
+    machine: Machine,
+}
+
+impl Execution {
+    /// Of a Query message: without parameters, planned when it begins.
+    pub(super) fn new(prepared: Arc<Prepared>) -> Execution {
+        Execution { prepared, machine: Machine::New }
+    }
+
+    /// Of a portal whose plan the client may have been told of.
+    pub(super) fn with_plan(prepared: Arc<Prepared>, plan: Arc<Plan>, parameters: Vec<Datum>) -> Execution {
+        let run = PlanRun::new(prepared.clone(), plan, parameters, true);
+        Execution { prepared, machine: Machine::Plan(Box::new(run)) }
+    }
+
+    /// The columns of its rows.
+    pub(super) fn columns(&self, scope: &Scope, statements: &Statements) -> Result<Columns> {
+        match (&self.machine, &self.prepared.statement) {
+            (Machine::Plan(run), _) => Ok(run.columns().cloned()),
+            (Machine::Answer(rows), _) => Ok(Some(rows.columns.clone())),
+            (_, Some(statement)) => command::columns(scope, statements, statement),
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// Computes what is left, if it was suspended.
+    pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
+        match &mut self.machine {
+            Machine::Plan(run) if run.is_under_way() => run.hold(scope),
+            _ => Ok(()),
+        }
+    }
+
+    /// The COPY FROM STDIN that [`Completion::CopyIn`] announced.
+    pub(super) fn take_copy(&mut self) -> Box<CopyIn> {
+        match std::mem::replace(&mut self.machine, Machine::Done) {
+            Machine::CopyIn(copy) => copy,
+            _ => unreachable!("a COPY was announced"),
+        }
+    }
+
+    /// Goes on until there is an answer.
+    pub(super) fn step(
+        &mut self,
+        scope: &mut Scope,
+        statements: &mut Statements,
+        call: &mut Call<'_>,
+    ) -> Step<Completion> {
+        loop {
+            let Some(statement) = &self.prepared.statement else { return Ok(Completion::EmptyQuery) };
+            match &mut self.machine {
+                Machine::New => self.machine = begin(scope, statements, &self.prepared, statement)?,
+                Machine::Plan(run) => return step_plan(run, scope, call),
+                Machine::Arguments(arguments) => {
+                    let run = arguments.step(scope)?;
+                    self.machine = Machine::Plan(Box::new(run));
+                }
+                Machine::Command => match command::step(scope, statements, statement)? {
+                    Answer::Tag(tag) => return Ok(self.finish(tag)),
+                    Answer::Rows { columns, rows, tag } => {
+                        let (is_described, given) = (false, 0);
+                        self.machine =
+                            Machine::Answer(Rows { columns, rows: rows.into(), tag, is_described, given });
+                    }
+                },
+                Machine::Answer(rows) => return rows.step(scope, call),
+                Machine::Define { definition, has_begun } => {
+                    let tag = define(scope, definition, has_begun, statement)?;
+                    return Ok(self.finish(tag));
+                }
+                Machine::CopyIn(copy) => return Ok(Completion::CopyIn(copy.begin(scope)?)),
+                Machine::CopyOut(copy) => match copy.step(scope, call.sink)? {
+                    Some(tag) => return Ok(self.finish(tag)),
+                    None => return Ok(Completion::Paused),
+                },
+                Machine::Done => {
+                    let message = "portal cannot be run";
+                    return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, tag: CommandTag) -> Completion {
+        self.machine = Machine::Done;
+        Completion::Tag(tag)
+    }
+}
+
+/// The machine of a statement that has not begun.
+fn begin(
+    scope: &mut Scope,
+    statements: &Statements,
+    prepared: &Arc<Prepared>,
+    statement: &Statement,
+) -> Step<Machine> {
+    Ok(match statement {
+        _ if prepared.is_data() => {
+            scope.refresh_durable()?;
+            let plan = prepared.plan(scope, false)?;
+            Machine::Plan(Box::new(PlanRun::new(prepared.clone(), plan, Vec::new(), false)))
+        }
+        Statement::Execute { name, arguments } => {
+            scope.refresh_durable()?;
+            Machine::Arguments(Box::new(Arguments::new(scope, statements, name, arguments)?))
+        }
+        Statement::Copy(copy) if copy.from => Machine::CopyIn(Box::new(CopyIn::new(copy.clone()))),
+        Statement::Copy(copy) => Machine::CopyOut(Box::new(CopyOut::new(copy.clone()))),
+        statement if Definition::handles(statement) => {
+            Machine::Define { definition: Box::new(Definition::new(statement.clone())), has_begun: false }
+        }
+        _ => Machine::Command,
+    })
+}
+
+fn step_plan(run: &mut PlanRun, scope: &mut Scope, call: &mut Call<'_>) -> Step<Completion> {
+    let may_fuse = call.may_fuse && scope.may_fuse() && run.command() != Command::Select;
+    let mut target = SinkTarget { sink: call.sink, formats: call.formats };
+    let target: &mut dyn RowTarget = &mut target;
+    Ok(match run.step(scope, target, call.limit, may_fuse)? {
+        Ran::Suspended => Completion::Suspended,
+        Ran::Paused => Completion::Paused,
+        Ran::Done(rows) => Completion::Tag(match run.command() {
+            Command::Select => CommandTag::counted("SELECT", rows),
+            Command::Insert => CommandTag::counted("INSERT 0", rows),
+            Command::Update => CommandTag::counted("UPDATE", rows),
+            Command::Delete => CommandTag::counted("DELETE", rows),
+        }),
+    })
+}
+
+impl Rows {
+    fn step(&mut self, scope: &Scope, call: &mut Call<'_>) -> Step<Completion> {
+        if !std::mem::replace(&mut self.is_described, true) {
+            call.sink.row_description(&self.columns, call.formats);
+        }
+        let host = scope.host();
+        let env = scope.env(&host);
+        while let Some(row) = self.rows.pop_front() {
+            let flow = call.sink.row(&env, &row, &self.columns, call.formats)?;
+            self.given += 1;
+            if call.limit > 0 && self.given >= call.limit {
+                self.given = 0;
+                return Ok(Completion::Suspended);
+            }
+            if flow == Flow::Pause {
+                return Ok(Completion::Paused);
+            }
+        }
+        Ok(Completion::Tag(self.tag))
+    }
+}
+
+impl Arguments {
+    fn new(scope: &Scope, statements: &Statements, name: &str, arguments: &[Expr]) -> Result<Arguments> {
+        let prepared = statements.get(name)?.clone();
+        let types = prepared.plan(scope, true)?.parameters.clone();
+        if types.len() != arguments.len() {
+            let message = format!("wrong number of parameters for prepared statement \"{name}\"");
+            let detail = format!("Expected {} parameters but got {}.", types.len(), arguments.len());
+            return Err(SqlError::syntax(message).with_detail(detail));
+        }
+        let plans = arguments
+            .iter()
+            .zip(types.iter())
+            .map(|(argument, &id)| scope.with_binding(|context| bind::scalar_plan(context, argument, id)));
+        let plans = plans.collect::<Result<Vec<Plan>>>()?;
+        Ok(Arguments { name: name.to_owned(), prepared, plans, values: Vec::new(), current: None })
+    }
+
+    fn step(&mut self, scope: &mut Scope) -> Step<PlanRun> {
+        while let Some(plan) = self.plans.get(self.values.len()) {
+            let (state, operator) = self.current.get_or_insert_with(|| (State::new(plan), build(&plan.root)));
+            let mut row = Row::new();
+            let found = pull(scope, plan, &[], state, &mut **operator, &mut row)?;
+            assert!(found, "an argument of {} is one row", self.name);
+            self.current = None;
+            self.values.push(row.pop().expect("of one column"));
+        }
+        let plan = self.prepared.plan(scope, true)?;
+        let values = std::mem::take(&mut self.values);
+        Ok(PlanRun::new(self.prepared.clone(), plan, values, true))
+    }
+}
+
+/// One step of an operator outside of a statement with relations.
+pub(super) fn pull(
+    scope: &mut Scope,
+    plan: &Plan,
+    parameters: &[Datum],
+    state: &mut State,
+    operator: &mut dyn Operator,
+    row: &mut Row,
+) -> Step<bool> {
+    let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
+        scope.parts();
+    let host = SessionHost { view, environment };
+    let mut context = Context {
+        engine: database.engine(),
+        database,
+        transaction,
+        env: host.env(transaction_us, statement_us),
+        view,
+        environment,
+        effects,
+        parameters,
+        plan,
+        state,
+        may_fuse: false,
+    };
+    operator.next(&mut context, row)
+}
+
+fn define(
+    scope: &mut Scope,
+    definition: &mut Definition,
+    has_begun: &mut bool,
+    statement: &Statement,
+) -> Step<CommandTag> {
+    if !*has_begun {
+        scope.refresh_durable()?;
+        scope.check_may_write(definition_words(statement))?;
+        if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
+            scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
+        }
+        scope.begin_statement()?;
+        *has_begun = true;
+    }
+    // A lock that it waited for may have brought a new version.
+    scope.refresh_durable()?;
+    let Parts {
+        database,
+        transaction,
+        view,
+        changes,
+        environment,
+        effects,
+        notices,
+        transaction_us,
+        statement_us,
+    } = scope.parts();
+    let host = SessionHost { view, environment };
+    let mut context = DefinitionContext {
+        engine: database.engine(),
+        database,
+        transaction,
+        env: host.env(transaction_us, statement_us),
+        view,
+        changes,
+        environment,
+        effects,
+        notices,
+    };
+    let defined = definition.step(&mut context)?;
+    scope.add_changes(defined.changes);
+    scope.end_statement()?;
+    Ok(defined.tag)
+}
+
+/// The words that PostgreSQL has for a definition.
+fn definition_words(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::CreateTableAs { .. } => "CREATE TABLE AS",
+        Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        Statement::CreateSequence { .. } => "CREATE SEQUENCE",
+        Statement::AlterTable { .. } => "ALTER TABLE",
+        Statement::Truncate { .. } => "TRUNCATE TABLE",
+        Statement::Drop { kind, .. } => match kind {
+            ObjectKind::Table => "DROP TABLE",
+            ObjectKind::Index => "DROP INDEX",
+            ObjectKind::Sequence => "DROP SEQUENCE",
+            ObjectKind::Schema => "DROP SCHEMA",
+            ObjectKind::View => "DROP VIEW",
+        },
+        _ => unreachable!("not a definition"),
+    }
+}

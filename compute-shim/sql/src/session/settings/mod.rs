@@ -1,0 +1,499 @@
+//! Settings (`SET`, `SHOW`, `RESET`): their names, defaults, checks, and values of one session.
+//!
+//! Owns [`Settings`]: what differs from the defaults, what the current transaction has changed, and the few values that
+//! are asked for so often that they are kept in their own types. `table.rs` lists the settings, `definition.rs` reads
+//! and shows values, `special.rs` those with a grammar. The modes of the current transaction look like settings; the
+//! session sets them here when they change.
+
+mod definition;
+mod special;
+mod table;
+
+pub(crate) use table::{SERVER_VERSION, SERVER_VERSION_NUM};
+
+use definition::{Context, Definition, Kind};
+use hexalog_sql_types::datetime::TimeZone;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use table::SECTIONS;
+
+/// A row of `pg_settings`.
+#[derive(Clone, Debug)]
+pub(crate) struct SettingRow {
+    pub name: String,
+    pub setting: String,
+    pub unit: Option<&'static str>,
+    pub category: &'static str,
+    pub short_desc: &'static str,
+    pub context: &'static str,
+    pub vartype: &'static str,
+    /// `default`, `client` (start-up packet) or `session`.
+    pub source: &'static str,
+    pub min_val: Option<String>,
+    pub max_val: Option<String>,
+    pub enumvals: Option<Vec<&'static str>>,
+    pub boot_val: &'static str,
+    pub reset_val: String,
+}
+
+/// What the current transaction has done to a setting. `None` inside stands for the reset value.
+#[derive(Clone, Debug)]
+struct Undo {
+    /// Restored at abort.
+    before: Option<String>,
+    /// Set at commit, if SET without LOCAL was among it; else `before` comes back.
+    kept: Option<Option<String>>,
+}
+
+/// The modes of the current transaction, which SHOW knows as settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TransactionShown {
+    pub isolation: &'static str,
+    pub read_only: bool,
+    pub deferrable: bool,
+}
+
+/// The current values of a session's settings.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    user: String,
+    /// Values that differ from the reset value, by canonical name.
+    current: BTreeMap<String, String>,
+    /// Reset values that differ from the default: those of the start-up packet.
+    reset: BTreeMap<String, String>,
+    undo: BTreeMap<String, Undo>,
+    transaction: TransactionShown,
+    /// What the client was told last, for settings that are reported; empty before the first report.
+    reported: BTreeMap<&'static str, String>,
+    is_report_due: bool,
+    version: u64,
+    time_zone: Arc<TimeZone>,
+    search_path: Vec<String>,
+    statement_timeout_ms: u64,
+    lock_timeout_ms: u64,
+    idle_in_transaction_timeout_ms: u64,
+    direct_routes: bool,
+}
+
+/// Settings that plans hang on.
+const PLANNED: &[&str] = &["search_path", "TimeZone", "hexalog.direct_routes"];
+
+/// Found by name in any case.
+fn definition(name: &str) -> Option<&'static Definition> {
+    let settings = SECTIONS.iter().flat_map(|section| section.settings);
+    settings.into_iter().find(|setting| setting.name.eq_ignore_ascii_case(name))
+}
+
+/// The names that belong to the session and its transaction and stand in no table.
+const OWN: &[&str] = &[
+    "is_superuser",
+    "session_authorization",
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_deferrable",
+];
+
+/// A setting that anyone may make up: two or more identifiers with dots between them.
+fn is_custom(name: &str) -> bool {
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'))
+    };
+    name.contains('.') && name.split('.').all(is_part)
+}
+
+fn on_off(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+impl Settings {
+    /// The defaults. `direct_routes`: the process's choice, the default of `hexalog.direct_routes`.
+    pub(crate) fn new(user: &str, direct_routes: bool) -> Settings {
+        let mut settings = Settings {
+            user: user.to_owned(),
+            current: BTreeMap::new(),
+            reset: BTreeMap::new(),
+            undo: BTreeMap::new(),
+            transaction: TransactionShown {
+                isolation: "read committed",
+                read_only: false,
+                deferrable: false,
+            },
+            reported: BTreeMap::new(),
+            is_report_due: true,
+            version: 0,
+            time_zone: Arc::new(TimeZone::utc().clone()),
+            search_path: Vec::new(),
+            statement_timeout_ms: 0,
+            lock_timeout_ms: 0,
+            idle_in_transaction_timeout_ms: 0,
+            direct_routes: true,
+        };
+        if !direct_routes {
+            settings.reset.insert("hexalog.direct_routes".to_owned(), "off".to_owned());
+        }
+        for name in ["search_path", "TimeZone", "hexalog.direct_routes"] {
+            settings.derive(name);
+        }
+        settings
+    }
+
+    /// A value of the start-up packet, which becomes the reset value.
+    pub(crate) fn set_at_start(&mut self, name: &str, value: &str) -> Result<()> {
+        let (name, value) = self.checked(name, value)?;
+        self.reset.insert(name.clone(), value);
+        self.derive(&name);
+        Ok(())
+    }
+
+    /// SET; `None` is DEFAULT. Takes part in the current transaction.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>, local: bool) -> Result<()> {
+        if name.eq_ignore_ascii_case("session_authorization") && value.is_none_or(|value| value == self.user)
+        {
+            // Becoming whom one is already: nothing happens.
+            return Ok(());
+        }
+        let (name, value) = match value {
+            Some(value) => {
+                let (name, value) = self.checked(name, value)?;
+                (name, Some(value))
+            }
+            None => (self.changeable(name)?, None),
+        };
+        let before = self.current.get(&name).cloned();
+        let undo = self.undo.entry(name.clone()).or_insert(Undo { before, kept: None });
+        if !local {
+            undo.kept = Some(value.clone());
+        }
+        self.apply(&name, value);
+        Ok(())
+    }
+
+    /// SET of a list: each value is one name, whatever it looks like.
+    pub(crate) fn set_names(&mut self, name: &str, names: &[String], local: bool) -> Result<()> {
+        self.set(name, Some(&special::join_names(names)), local)
+    }
+
+    /// A Boolean as settings take it.
+    pub(crate) fn boolean(name: &str, value: &str) -> Result<bool> {
+        definition::parse_bool(value).ok_or_else(|| {
+            SqlError::invalid_parameter(format!("parameter \"{name}\" requires a Boolean value"))
+        })
+    }
+
+    /// Whether a setting's value is a list of names.
+    pub(crate) fn is_name_list(name: &str) -> bool {
+        ["search_path", "temp_tablespaces"].iter().any(|list| list.eq_ignore_ascii_case(name))
+    }
+
+    /// RESET ALL: everything that a session may set, but the transaction's modes.
+    pub(crate) fn reset_all(&mut self) {
+        let names: Vec<String> = self.current.keys().cloned().collect();
+        for name in names {
+            let before = self.current.get(&name).cloned();
+            self.undo.entry(name.clone()).or_insert(Undo { before, kept: None }).kept = Some(None);
+            self.apply(&name, None);
+        }
+    }
+
+    /// The value that SET would keep, as SHOW would print it: what `set_config` answers.
+    pub(crate) fn check(&self, name: &str, value: &str) -> Result<String> {
+        let (name, value) = self.checked(name, value)?;
+        Ok(definition(&name).map_or_else(|| value.clone(), |definition| definition.show(&value)))
+    }
+
+    /// Canonical name and value as SHOW prints it; 42704 if there is no such setting.
+    pub(crate) fn show(&self, name: &str) -> Result<(String, String)> {
+        if let Some(definition) = definition(name) {
+            return Ok((definition.name.to_owned(), definition.show(self.value(definition))));
+        }
+        let lower = name.to_ascii_lowercase();
+        let value = match lower.as_str() {
+            "is_superuser" => "on",
+            "session_authorization" => &self.user,
+            "transaction_isolation" => self.transaction.isolation,
+            "transaction_read_only" => on_off(self.transaction.read_only),
+            "transaction_deferrable" => on_off(self.transaction.deferrable),
+            _ => {
+                let custom = self.current.get(&lower).or_else(|| self.reset.get(&lower));
+                custom.ok_or_else(|| special::unrecognized(name))?
+            }
+        };
+        Ok((lower.clone(), value.to_owned()))
+    }
+
+    /// SHOW ALL: name, value, description.
+    pub(crate) fn show_all(&self) -> Vec<(String, String, &'static str)> {
+        let shown = |definition: &Definition, setting: &str| definition.show(setting);
+        let mut rows: Vec<_> = self
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let value =
+                    definition(&row.name).map_or(row.setting.clone(), |found| shown(found, &row.setting));
+                (row.name, value, row.short_desc)
+            })
+            .collect();
+        rows.sort_by_key(|(name, ..)| name.to_ascii_lowercase());
+        rows
+    }
+
+    /// The rows of `pg_settings`.
+    pub(crate) fn rows(&self) -> Vec<SettingRow> {
+        let mut rows = Vec::new();
+        for section in SECTIONS {
+            rows.extend(section.settings.iter().map(|definition| self.row(section.category, definition)));
+        }
+        for name in ["transaction_isolation", "transaction_read_only", "transaction_deferrable"] {
+            rows.push(self.transaction_row(name));
+        }
+        let custom = |name: &&String| definition(name).is_none();
+        let mut names: Vec<&String> = self.current.keys().chain(self.reset.keys()).filter(custom).collect();
+        names.sort_unstable();
+        names.dedup();
+        rows.extend(names.into_iter().map(|name| self.custom_row(name)));
+        rows.sort_by_key(|row| row.name.to_ascii_lowercase());
+        rows
+    }
+
+    fn row(&self, category: &'static str, definition: &'static Definition) -> SettingRow {
+        let (unit, min_val, max_val, enumvals) = match definition.kind {
+            Kind::Integer(min, max, unit) => {
+                (unit.name(), Some(min.to_string()), Some(max.to_string()), None)
+            }
+            Kind::Real(min, max, unit) => (unit.name(), Some(min.to_string()), Some(format!("{max}")), None),
+            Kind::Enum(values, _) => (None, None, None, Some(values.to_vec())),
+            Kind::Bool | Kind::Text(_) => (None, None, None, None),
+        };
+        let source = if self.current.contains_key(definition.name) {
+            "session"
+        } else if self.reset.contains_key(definition.name) {
+            "client"
+        } else {
+            "default"
+        };
+        SettingRow {
+            name: definition.name.to_owned(),
+            setting: self.value(definition).to_owned(),
+            unit,
+            category,
+            short_desc: definition.description,
+            context: definition.context.word(),
+            vartype: definition.type_word(),
+            source,
+            min_val,
+            max_val,
+            enumvals,
+            boot_val: definition.boot,
+            reset_val: self.reset.get(definition.name).map_or(definition.boot, String::as_str).to_owned(),
+        }
+    }
+
+    fn transaction_row(&self, name: &str) -> SettingRow {
+        let (boot_val, vartype, short_desc) = match name {
+            "transaction_isolation" => {
+                ("read committed", "enum", "Sets the current transaction's isolation level.")
+            }
+            "transaction_read_only" => ("off", "bool", "Sets the current transaction's read-only status."),
+            _ => {
+                let text = "Whether to defer a read-only serializable transaction until it can be executed with no \
+                            possible serialization failures.";
+                ("off", "bool", text)
+            }
+        };
+        let setting = self.show(name).map_or_else(|_| String::new(), |(_, value)| value);
+        let levels = vec!["serializable", "repeatable read", "read committed", "read uncommitted"];
+        SettingRow {
+            name: name.to_owned(),
+            reset_val: boot_val.to_owned(),
+            setting,
+            unit: None,
+            category: "Client Connection Defaults / Statement Behavior",
+            short_desc,
+            context: Context::User.word(),
+            vartype,
+            source: "override",
+            min_val: None,
+            max_val: None,
+            enumvals: (vartype == "enum").then_some(levels),
+            boot_val,
+        }
+    }
+
+    fn custom_row(&self, name: &str) -> SettingRow {
+        let reset = self.reset.get(name).cloned();
+        let setting = self.current.get(name).or(reset.as_ref()).cloned().unwrap_or_default();
+        SettingRow {
+            name: name.to_owned(),
+            setting,
+            unit: None,
+            category: "Customized Options",
+            short_desc: "",
+            context: Context::User.word(),
+            vartype: "string",
+            source: if self.current.contains_key(name) { "session" } else { "client" },
+            min_val: None,
+            max_val: None,
+            enumvals: None,
+            boot_val: "",
+            reset_val: reset.unwrap_or_default(),
+        }
+    }
+
+    /// The transaction has committed: values of SET LOCAL go back.
+    pub(crate) fn commit(&mut self) {
+        for (name, undo) in std::mem::take(&mut self.undo) {
+            self.apply(&name, undo.kept.unwrap_or(undo.before));
+        }
+    }
+
+    /// The transaction has been rolled back: all its changes go back.
+    pub(crate) fn abort(&mut self) {
+        for (name, undo) in std::mem::take(&mut self.undo) {
+            self.apply(&name, undo.before);
+        }
+    }
+
+    /// What SHOW says of the current transaction.
+    pub(crate) fn set_transaction(&mut self, shown: TransactionShown) {
+        self.transaction = shown;
+    }
+
+    /// Reported settings that the client does not know yet.
+    pub(crate) fn take_changed(&mut self) -> Vec<(String, String)> {
+        if !std::mem::take(&mut self.is_report_due) {
+            return Vec::new();
+        }
+        let mut changed = Vec::new();
+        for (name, value) in self.report() {
+            if self.reported.get(name) != Some(&value) {
+                self.reported.insert(name, value.clone());
+                changed.push((name.to_owned(), value));
+            }
+        }
+        changed
+    }
+
+    fn report(&self) -> Vec<(&'static str, String)> {
+        let settings =
+            SECTIONS.iter().flat_map(|section| section.settings).filter(|setting| setting.is_reported);
+        let mut report: Vec<_> =
+            settings.map(|setting| (setting.name, setting.show(self.value(setting)))).collect();
+        report.push(("is_superuser", "on".to_owned()));
+        report.push(("session_authorization", self.user.clone()));
+        report.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+        report
+    }
+
+    /// Counts the changes that plans hang on.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The session's `TimeZone`.
+    pub(crate) fn time_zone(&self) -> &TimeZone {
+        &self.time_zone
+    }
+
+    /// The names of `search_path` as written, `$user` among them.
+    pub(crate) fn search_path(&self) -> &[String] {
+        &self.search_path
+    }
+
+    pub(crate) fn statement_timeout_ms(&self) -> u64 {
+        self.statement_timeout_ms
+    }
+
+    pub(crate) fn lock_timeout_ms(&self) -> u64 {
+        self.lock_timeout_ms
+    }
+
+    pub(crate) fn idle_in_transaction_timeout_ms(&self) -> u64 {
+        self.idle_in_transaction_timeout_ms
+    }
+
+    /// Whether plans may use indexes.
+    pub(crate) fn direct_routes(&self) -> bool {
+        self.direct_routes
+    }
+
+    /// The kept value of a setting of the table; the name as the table writes it.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.value(definition(name).expect("a setting of the table"))
+    }
+
+    pub(crate) fn is_on(&self, name: &str) -> bool {
+        self.get(name) == "on"
+    }
+
+    fn value<'a>(&'a self, definition: &'static Definition) -> &'a str {
+        let found = self.current.get(definition.name).or_else(|| self.reset.get(definition.name));
+        found.map_or(definition.boot, String::as_str)
+    }
+
+    /// The canonical name of a setting that a session may change.
+    fn changeable(&self, name: &str) -> Result<String> {
+        if let Some(definition) = definition(name) {
+            definition.check_changeable()?;
+            return Ok(definition.name.to_owned());
+        }
+        let lower = name.to_ascii_lowercase();
+        if OWN.contains(&lower.as_str()) {
+            let message = format!("parameter \"{lower}\" cannot be changed");
+            return Err(SqlError::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, message));
+        }
+        if is_custom(&lower) && !lower.starts_with("hexalog.") {
+            return Ok(lower);
+        }
+        Err(special::unrecognized(name))
+    }
+
+    fn checked(&self, name: &str, value: &str) -> Result<(String, String)> {
+        let name = self.changeable(name)?;
+        let value = match definition(&name) {
+            Some(definition) => definition.normalise(value)?,
+            None => value.to_owned(),
+        };
+        Ok((name, value))
+    }
+
+    /// Gives a setting a value; `None` is the reset value.
+    fn apply(&mut self, name: &str, value: Option<String>) {
+        match value {
+            Some(value) => drop(self.current.insert(name.to_owned(), value)),
+            None => {
+                self.current.remove(name);
+                if definition(name).is_none() {
+                    // As in PostgreSQL a made-up setting is known for good once it was set.
+                    self.reset.entry(name.to_owned()).or_default();
+                }
+            }
+        }
+        self.derive(name);
+    }
+
+    /// A value has changed: what is made of it follows.
+    fn derive(&mut self, name: &str) {
+        self.is_report_due = true;
+        if PLANNED.contains(&name) {
+            self.version += 1;
+        }
+        let number = |settings: &Settings| settings.get(name).parse().unwrap_or(0);
+        match name {
+            "TimeZone" => {
+                let zone = TimeZone::from_name(self.get(name));
+                self.time_zone = Arc::new(zone.unwrap_or_else(|_| TimeZone::utc().clone()));
+            }
+            "search_path" => {
+                self.search_path = special::split_names(self.get(name)).expect("checked before it was kept");
+            }
+            "statement_timeout" => self.statement_timeout_ms = number(self),
+            "lock_timeout" => self.lock_timeout_ms = number(self),
+            "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout_ms = number(self),
+            "hexalog.direct_routes" => self.direct_routes = self.is_on(name),
+            _ => {}
+        }
+    }
+}

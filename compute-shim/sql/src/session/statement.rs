@@ -1,0 +1,248 @@
+//! Prepared statements: parsed once, planned when needed, kept by name or by text.
+//!
+//! Owns [`Prepared`] and the maps that hold them. A plan is good while the names in it mean the same
+//! ([`Meaning`]); after that it is made anew from the tree. A statement whose columns were described must not change
+//! them. Never runs anything.
+
+use super::transaction::{Meaning, Scope};
+use crate::answer::ColumnDescription;
+use crate::bind;
+use crate::parse;
+use crate::parse::tree::Statement;
+use crate::plan::Plan;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// The columns of a statement's rows; `None` if it gives no rows.
+pub(super) type Columns = Option<Arc<[ColumnDescription]>>;
+
+/// A parsed statement with its plan.
+pub(super) struct Prepared {
+    /// `None`: the text was empty.
+    pub statement: Option<Statement>,
+    declared: Vec<TypeId>,
+    plan: Mutex<Planned>,
+}
+
+#[derive(Default)]
+struct Planned {
+    kept: Option<(Arc<Plan>, Meaning)>,
+    /// What the statement was first described as.
+    described: Option<(Arc<[TypeId]>, Columns)>,
+}
+
+impl Prepared {
+    pub(super) fn new(statement: Option<Statement>, declared: &[TypeId]) -> Prepared {
+        Prepared { statement, declared: declared.to_vec(), plan: Mutex::default() }
+    }
+
+    /// Whether it reads or changes rows, so that it has a plan.
+    pub(super) fn is_data(&self) -> bool {
+        let data = |statement: &Statement| {
+            matches!(
+                statement,
+                Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_)
+            )
+        };
+        self.statement.as_ref().is_some_and(data)
+    }
+
+    /// Whether a failed block takes it.
+    pub(super) fn ends_transaction(&self) -> bool {
+        use crate::parse::tree::TransactionCommand::{Commit, Rollback};
+        matches!(&self.statement, Some(Statement::Transaction { command: Commit | Rollback, .. }))
+    }
+
+    /// Whether what it was described as still holds, by the names in it.
+    fn is_current(&self, scope: &Scope) -> bool {
+        let planned = self.plan.lock();
+        planned.described.is_none()
+            || planned.kept.as_ref().is_some_and(|(_, meant)| *meant == scope.meaning())
+    }
+
+    /// The plan for the view as it is now. `is_fixed`: the columns must be those that the client was told.
+    pub(super) fn plan(&self, scope: &Scope, is_fixed: bool) -> Result<Arc<Plan>> {
+        let meaning = scope.meaning();
+        let options = scope.plan_options();
+        let mut planned = self.plan.lock();
+        if let Some((plan, meant)) = &planned.kept
+            && *meant == meaning
+            && plan.snapshot_min <= options.snapshot
+        {
+            return Ok(plan.clone());
+        }
+        let statement = self.statement.as_ref().expect("only data statements are planned");
+        let types = planned.described.as_ref().map_or(&self.declared[..], |(types, _)| types);
+        let plan = Arc::new(scope.with_binding(|context| bind::plan(context, statement, types))?);
+        match &planned.described {
+            Some((_, columns)) if is_fixed && !is_same_shape(columns, &plan.columns) => {
+                let message = "cached plan must not change result type";
+                return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+            Some(_) => {}
+            None => planned.described = Some((plan.parameters.clone(), plan.columns.clone())),
+        }
+        planned.kept = scope.is_plan_lasting(options).then(|| (plan.clone(), meaning));
+        Ok(plan)
+    }
+}
+
+/// Names may change (a column was renamed), types may not.
+fn is_same_shape(before: &Columns, after: &Columns) -> bool {
+    let shape = |columns: &Columns| -> Option<Vec<(TypeId, Typmod)>> {
+        let columns = columns.as_ref()?;
+        Some(columns.iter().map(|column| (column.type_id, column.typmod)).collect())
+    };
+    let names = |columns: &Columns| -> Option<Vec<Arc<str>>> {
+        let columns = columns.as_ref()?;
+        Some(columns.iter().map(|column| column.name.clone()).collect())
+    };
+    shape(before) == shape(after) && names(before) == names(after)
+}
+
+/// Slots of the cache by text. A client that sends texts again sends few different ones.
+const TEXTS: usize = 64;
+/// Longer texts are not kept: their parsing is the smaller part of their cost.
+const TEXT_BYTES_MAX: usize = 4_096;
+
+struct CachedText {
+    hash: u64,
+    text: Box<str>,
+    types: Box<[TypeId]>,
+    prepared: Arc<Prepared>,
+}
+
+/// Statements by text, each text in the one slot that its hash names. A text is kept when it is seen the second time
+/// in a row, so that texts which come once push nothing out.
+struct TextCache {
+    slots: Vec<Option<CachedText>>,
+    seen: Vec<u64>,
+}
+
+impl TextCache {
+    fn new() -> TextCache {
+        TextCache { slots: (0..TEXTS).map(|_| None).collect(), seen: vec![0; TEXTS] }
+    }
+
+    fn hash(text: &str, types: &[TypeId]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        types.iter().for_each(|id| id.0.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    fn slot(hash: u64) -> usize {
+        usize::try_from(hash % TEXTS as u64).expect("below the number of slots")
+    }
+
+    fn get(&self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
+        let cached = self.slots[Self::slot(hash)].as_ref()?;
+        let found = cached.hash == hash && *cached.text == *text && *cached.types == *types;
+        found.then(|| cached.prepared.clone())
+    }
+
+    fn put(&mut self, hash: u64, text: &str, types: &[TypeId], prepared: &Arc<Prepared>) {
+        let slot = Self::slot(hash);
+        if std::mem::replace(&mut self.seen[slot], hash) != hash || text.len() > TEXT_BYTES_MAX {
+            return;
+        }
+        let prepared = prepared.clone();
+        self.slots[slot] = Some(CachedText { hash, text: text.into(), types: types.into(), prepared });
+    }
+}
+
+/// The statements of a session.
+pub(super) struct Statements {
+    named: BTreeMap<String, Arc<Prepared>>,
+    /// Under the empty name, which Parse may use again and again.
+    unnamed: Option<Arc<Prepared>>,
+    texts: TextCache,
+}
+
+impl Statements {
+    pub(super) fn new() -> Statements {
+        Statements { named: BTreeMap::new(), unnamed: None, texts: TextCache::new() }
+    }
+
+    /// The statement of a text that holds one at most, for Parse. A known one is taken only while its names mean what
+    /// they did: statements of one text that were described differently must not share their description.
+    pub(super) fn parse_one(&mut self, scope: &Scope, text: &str, types: &[TypeId]) -> Result<Arc<Prepared>> {
+        let hash = TextCache::hash(text, types);
+        if let Some(prepared) = self.texts.get(hash, text, types)
+            && prepared.is_current(scope)
+        {
+            return Ok(prepared);
+        }
+        let mut statements = parse::statements(text)?;
+        if statements.len() > 1 {
+            return Err(SqlError::syntax("cannot insert multiple commands into a prepared statement"));
+        }
+        let prepared = Arc::new(Prepared::new(statements.pop(), types));
+        self.texts.put(hash, text, types, &prepared);
+        Ok(prepared)
+    }
+
+    /// All statements of a text, for a Query message.
+    pub(super) fn parse_all(&mut self, text: &str) -> Result<Vec<Arc<Prepared>>> {
+        let hash = TextCache::hash(text, &[]);
+        if let Some(prepared) = self.texts.get(hash, text, &[]) {
+            return Ok(if prepared.statement.is_some() { vec![prepared] } else { Vec::new() });
+        }
+        let statements = parse::statements(text)?;
+        let all: Vec<_> =
+            statements.into_iter().map(|statement| Arc::new(Prepared::new(Some(statement), &[]))).collect();
+        if let [only] = all.as_slice() {
+            self.texts.put(hash, text, &[], only);
+        }
+        Ok(all)
+    }
+
+    /// Keeps a statement under a name; 42P05 if it is taken.
+    pub(super) fn add(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
+        self.check_free(name)?;
+        match name {
+            "" => self.unnamed = Some(prepared),
+            name => drop(self.named.insert(name.to_owned(), prepared)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_free(&self, name: &str) -> Result<()> {
+        if name.is_empty() || !self.named.contains_key(name) {
+            return Ok(());
+        }
+        let message = format!("prepared statement \"{name}\" already exists");
+        Err(SqlError::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<&Arc<Prepared>> {
+        let found = if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) };
+        found.ok_or_else(|| {
+            let message = match name {
+                "" => "unnamed prepared statement does not exist".to_owned(),
+                name => format!("prepared statement \"{name}\" does not exist"),
+            };
+            SqlError::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+        })
+    }
+
+    /// Forgets a statement; false if there is none.
+    pub(super) fn remove(&mut self, name: &str) -> bool {
+        if name.is_empty() { self.unnamed.take().is_some() } else { self.named.remove(name).is_some() }
+    }
+
+    /// Forgets the unnamed one: a new Parse has begun, or a Query message.
+    pub(super) fn remove_unnamed(&mut self) {
+        self.unnamed = None;
+    }
+
+    /// DEALLOCATE ALL.
+    pub(super) fn clear(&mut self) {
+        self.named.clear();
+        self.unnamed = None;
+    }
+}

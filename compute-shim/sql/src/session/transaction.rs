@@ -1,0 +1,551 @@
+//! A session's transaction: how it begins and ends, and what its statements see.
+//!
+//! Owns [`Scope`], the surroundings that every statement of the session runs in: view, engine transaction, private
+//! definitions, time stamps, notices, and the LSN that answers wait for. A statement that fails inside a block dooms
+//! the whole transaction, since there are no savepoints: it is rolled back at once and the block stays in state `E`.
+
+use super::settings::TransactionShown;
+use super::view::{SessionHost, SessionView};
+use crate::answer::{Severity, Sink};
+use crate::bind::BindContext;
+use crate::catalog::Changes;
+use crate::catalog::object::Oid;
+use crate::catalog::overlay::Overlay;
+use crate::database::Database;
+use crate::environment::Environment;
+use crate::execute::Effects;
+use crate::parse::tree::{IsolationLevel, TransactionModes};
+use crate::plan::PlanOptions;
+use crate::stop::Step;
+use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{EvalEnv, SqlError, SqlState};
+use std::sync::Arc;
+
+/// Where the session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Idle,
+    /// A transaction for one statement, or for the statements up to Sync.
+    Started,
+    /// A transaction for the statements of one Query message.
+    Implicit,
+    /// Between BEGIN and COMMIT.
+    Block,
+    /// The same after an error: nothing but the block's end is taken.
+    Failed,
+}
+
+/// The modes of the current transaction.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    isolation: Isolation,
+    /// `read uncommitted` is shown as it was asked for.
+    isolation_name: &'static str,
+    read_only: bool,
+    deferrable: bool,
+}
+
+/// What the names in a plan meant: a plan is good for another execution while this is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meaning {
+    catalog_version: u64,
+    /// Distinguishes views with uncommitted definitions, which share their base's version.
+    private: Option<u64>,
+    settings_version: u64,
+}
+
+/// The surroundings of a session's statements.
+pub(super) struct Scope {
+    pub database: Arc<Database>,
+    pub environment: Box<dyn Environment>,
+    pub view: SessionView,
+    pub effects: Effects,
+    pub notices: Vec<(Severity, SqlError)>,
+    status: Status,
+    modes: Modes,
+    transaction: Option<Transaction>,
+    /// The transaction's own definitions.
+    overlay: Option<Overlay>,
+    /// What the transaction has defined while it has defined nothing.
+    no_changes: Changes,
+    /// A statement has taken a snapshot, so the isolation level is fixed.
+    has_queried: bool,
+    /// A relation lock was waited for: the next snapshot must hold what its owner committed.
+    has_waited: bool,
+    fence: Option<Lsn>,
+    /// The published version that the view rests on, and the commit that made it.
+    base_version: u64,
+    catalog_lsn: Lsn,
+    private_views: u64,
+    path_version: u64,
+    transaction_us: i64,
+    statement_us: i64,
+    /// Highest LSN that something said or to be said rests on, the open transaction's apart.
+    told_lsn: Lsn,
+    /// A transaction has ended since the session last looked: its portals are gone.
+    has_ended: bool,
+}
+
+impl Scope {
+    pub(super) fn new(
+        database: Arc<Database>,
+        environment: Box<dyn Environment>,
+        view: SessionView,
+    ) -> Scope {
+        let modes = Modes {
+            isolation: Isolation::ReadCommitted,
+            isolation_name: "read committed",
+            read_only: false,
+            deferrable: false,
+        };
+        Scope {
+            base_version: view.catalog().version,
+            path_version: view.settings.version(),
+            database,
+            environment,
+            view,
+            effects: Effects::default(),
+            notices: Vec::new(),
+            status: Status::Idle,
+            modes,
+            transaction: None,
+            overlay: None,
+            no_changes: Changes::new(),
+            has_queried: false,
+            has_waited: false,
+            fence: None,
+            catalog_lsn: Lsn::ZERO,
+            private_views: 0,
+            transaction_us: 0,
+            statement_us: 0,
+            told_lsn: Lsn::ZERO,
+            has_ended: false,
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether a transaction block, explicit or of several statements, is open.
+    pub(super) fn is_in_block(&self) -> bool {
+        !matches!(self.status, Status::Idle | Status::Started)
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.database.engine()
+    }
+
+    /// A message has come: its statements' time stamp.
+    pub(super) fn arrive(&mut self) {
+        self.statement_us = self.environment.wall_clock_us();
+        if self.status == Status::Idle {
+            self.transaction_us = self.statement_us;
+        }
+    }
+
+    /// 25P02 in a failed block.
+    pub(super) fn check_not_failed(&self) -> Result<()> {
+        if self.status != Status::Failed {
+            return Ok(());
+        }
+        let message = "current transaction is aborted, commands ignored until end of transaction block";
+        Err(SqlError::new(SqlState::IN_FAILED_SQL_TRANSACTION, message))
+    }
+
+    /// Begins the transaction of a statement that stands in no block.
+    pub(super) fn begin_implicit(&mut self, status: Status) {
+        assert!(matches!(status, Status::Started | Status::Implicit), "blocks begin by BEGIN");
+        if self.status == Status::Idle {
+            self.begin_transaction();
+            self.status = status;
+        }
+    }
+
+    fn begin_transaction(&mut self) {
+        assert!(self.transaction.is_none(), "one transaction at a time");
+        self.transaction_us = self.statement_us;
+        let settings = &self.view.settings;
+        let level = settings.get("default_transaction_isolation").to_owned();
+        self.modes.read_only = settings.is_on("default_transaction_read_only");
+        self.modes.deferrable = settings.is_on("default_transaction_deferrable");
+        (self.modes.isolation, self.modes.isolation_name) = match level.as_str() {
+            "repeatable read" => (Isolation::RepeatableRead, "repeatable read"),
+            "read uncommitted" => (Isolation::ReadCommitted, "read uncommitted"),
+            _ => (Isolation::ReadCommitted, "read committed"),
+        };
+        self.show_modes();
+    }
+
+    fn show_modes(&mut self) {
+        let Modes { isolation_name: isolation, read_only, deferrable, .. } = self.modes;
+        self.view.settings.set_transaction(TransactionShown { isolation, read_only, deferrable });
+    }
+
+    /// BEGIN.
+    pub(super) fn begin_block(&mut self, modes: TransactionModes) -> Result<()> {
+        match self.status {
+            Status::Idle => self.begin_transaction(),
+            Status::Started | Status::Implicit => {}
+            Status::Block => {
+                let message = "there is already a transaction in progress";
+                self.notices
+                    .push((Severity::Warning, SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message)));
+            }
+            Status::Failed => return self.check_not_failed(),
+        }
+        self.status = Status::Block;
+        self.set_modes(modes)
+    }
+
+    /// SET TRANSACTION, and the modes of BEGIN.
+    pub(super) fn set_modes(&mut self, modes: TransactionModes) -> Result<()> {
+        if let Some(level) = modes.isolation {
+            let (isolation, name) = match level {
+                IsolationLevel::ReadCommitted => (Isolation::ReadCommitted, "read committed"),
+                IsolationLevel::RepeatableRead => (Isolation::RepeatableRead, "repeatable read"),
+            };
+            self.set_isolation(isolation, name)?;
+        }
+        if let Some(read_only) = modes.read_only {
+            self.set_read_only(read_only)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_isolation(&mut self, isolation: Isolation, name: &'static str) -> Result<()> {
+        if self.has_queried && name != self.modes.isolation_name {
+            let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
+        (self.modes.isolation, self.modes.isolation_name) = (isolation, name);
+        self.show_modes();
+        Ok(())
+    }
+
+    pub(super) fn set_read_only(&mut self, read_only: bool) -> Result<()> {
+        if !read_only && self.modes.read_only && self.has_queried {
+            let message = "transaction read-write mode must be set before any query";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
+        self.modes.read_only = read_only;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.set_read_only(read_only);
+        }
+        self.show_modes();
+        Ok(())
+    }
+
+    pub(super) fn set_deferrable(&mut self, deferrable: bool) {
+        self.modes.deferrable = deferrable;
+        self.show_modes();
+    }
+
+    /// 25006 for a statement that would write in a read-only transaction.
+    pub(super) fn check_may_write(&self, statement: &str) -> Result<()> {
+        if !self.modes.read_only {
+            return Ok(());
+        }
+        let message = format!("cannot execute {statement} in a read-only transaction");
+        Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message))
+    }
+
+    /// 25001 for a statement that wants a transaction to itself.
+    pub(super) fn check_outside_block(&self, statement: &str) -> Result<()> {
+        if !self.is_in_block() {
+            return Ok(());
+        }
+        let message = format!("{statement} cannot run inside a transaction block");
+        Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message))
+    }
+
+    /// 25P01 as an error or a warning for what has no effect outside a block.
+    pub(super) fn no_block(statement: &str) -> SqlError {
+        let message = format!("{statement} can only be used in transaction blocks");
+        SqlError::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message)
+    }
+
+    /// Sees what has been published since, and what settings have changed in the search path.
+    pub(super) fn refresh(&mut self) {
+        if self.database.catalog_version() != self.base_version {
+            let published = self.database.published();
+            self.base_version = published.catalog.version;
+            self.catalog_lsn = published.commit_lsn;
+            let catalog = match &mut self.overlay {
+                Some(overlay) => overlay.view(&published.catalog),
+                None => published.catalog,
+            };
+            self.see(catalog);
+        }
+        if self.view.settings.version() != self.path_version {
+            self.path_version = self.view.settings.version();
+            self.view.find_search_path();
+        }
+    }
+
+    fn see(&mut self, catalog: Arc<crate::catalog::Catalog>) {
+        self.private_views += 1;
+        self.view.set_catalog(catalog);
+    }
+
+    /// As [`Scope::refresh`]; waits until the version is durable. What committed with it is then in every snapshot
+    /// taken from now on, and all indexes that it has serve them.
+    pub(super) fn refresh_durable(&mut self) -> Step<()> {
+        self.refresh();
+        if self.engine().volume().vdl() < self.catalog_lsn {
+            return Err(Need::Durable(self.catalog_lsn).into());
+        }
+        Ok(())
+    }
+
+    /// Whether the view is still the newest.
+    pub(super) fn is_current(&self) -> bool {
+        self.database.catalog_version() == self.base_version
+    }
+
+    pub(super) fn meaning(&self) -> Meaning {
+        let catalog = self.view.catalog();
+        Meaning {
+            catalog_version: catalog.version,
+            private: catalog.is_private.then_some(self.private_views),
+            settings_version: self.view.settings.version(),
+        }
+    }
+
+    /// What planning may choose from now.
+    pub(super) fn plan_options(&self) -> PlanOptions {
+        let fixed = self.transaction.as_ref().filter(|it| it.isolation() == Isolation::RepeatableRead);
+        let snapshot = fixed.and_then(Transaction::snapshot);
+        let newest = self.engine().volume().vdl().max(self.catalog_lsn);
+        PlanOptions {
+            direct_routes: self.view.settings.direct_routes(),
+            snapshot: snapshot.unwrap_or(newest),
+        }
+    }
+
+    /// Whether a plan made now may serve later executions: not if it had to do without newer indexes.
+    pub(super) fn is_plan_lasting(&self, options: PlanOptions) -> bool {
+        options.snapshot >= self.catalog_lsn
+    }
+
+    pub(super) fn host(&self) -> SessionHost<'_> {
+        SessionHost { view: &self.view, environment: &*self.environment }
+    }
+
+    pub(super) fn env<'a>(&self, host: &'a SessionHost<'a>) -> EvalEnv<'a> {
+        host.env(self.transaction_us, self.statement_us)
+    }
+
+    /// Runs something that binds.
+    pub(super) fn with_binding<T>(&self, bind: impl FnOnce(BindContext<'_>) -> Result<T>) -> Result<T> {
+        let host = self.host();
+        let env = self.env(&host);
+        bind(BindContext { view: &self.view, env: &env, options: self.plan_options() })
+    }
+
+    /// Takes a relation lock.
+    pub(super) fn lock_relation(&mut self, relation: Oid, mode: RelationLockMode) -> Step<()> {
+        let (engine, transaction) = self.engine_and_transaction();
+        match engine.lock_relation(transaction, relation, mode) {
+            Err(hexalog_engine::Stop::Need(need)) => {
+                self.has_waited = true;
+                Err(need.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// The next snapshot shall hold all that is appended now: a lock was won from someone who has just committed.
+    pub(super) fn fence_snapshot(&mut self) {
+        self.has_waited = true;
+    }
+
+    /// Begins a statement: takes its snapshot and its command number.
+    pub(super) fn begin_statement(&mut self) -> Step<()> {
+        if std::mem::take(&mut self.has_waited) {
+            self.fence = Some(self.engine().appended());
+        }
+        if let Some(lsn) = self.fence {
+            if self.engine().volume().vdl() < lsn {
+                return Err(Need::Durable(lsn).into());
+            }
+            self.fence = None;
+        }
+        let (engine, transaction) = self.engine_and_transaction();
+        engine.begin_statement(transaction)?;
+        self.has_queried = true;
+        Ok(())
+    }
+
+    /// The statement is over.
+    pub(super) fn end_statement(&mut self) -> Result<()> {
+        if let Some(transaction) = &mut self.transaction {
+            self.database.engine().end_statement(transaction);
+        }
+        for (name, value, local) in std::mem::take(&mut self.effects.settings) {
+            self.view.settings.set(&name, Some(&value), local)?;
+        }
+        Ok(())
+    }
+
+    /// The engine's transaction, begun if it was not yet.
+    pub(super) fn engine_and_transaction(&mut self) -> (&Engine, &mut Transaction) {
+        assert!(!matches!(self.status, Status::Idle | Status::Failed), "statements run in a transaction");
+        let engine = self.database.engine();
+        let Modes { isolation, read_only, .. } = self.modes;
+        let transaction = self.transaction.get_or_insert_with(|| engine.begin(isolation, read_only));
+        (engine, transaction)
+    }
+
+    /// The parts that a running statement borrows, apart from each other.
+    pub(super) fn parts(&mut self) -> Parts<'_> {
+        self.engine_and_transaction();
+        let transaction = self.transaction.as_mut().expect("begun above");
+        Parts {
+            database: &self.database,
+            transaction,
+            view: &self.view,
+            changes: self.overlay.as_ref().map_or(&self.no_changes, Overlay::changes),
+            environment: &*self.environment,
+            effects: &mut self.effects,
+            notices: &mut self.notices,
+            transaction_us: self.transaction_us,
+            statement_us: self.statement_us,
+        }
+    }
+
+    /// Whether the statement may commit with its last write: nothing else hangs on this transaction's commit.
+    pub(super) fn may_fuse(&self) -> bool {
+        self.status == Status::Started
+            && self.overlay.is_none()
+            && self.transaction.as_ref().is_none_or(|transaction| !transaction.has_written())
+    }
+
+    /// Takes a statement's definitions in.
+    pub(super) fn add_changes(&mut self, changes: Changes) {
+        if changes.is_empty() {
+            return;
+        }
+        let published = self.database.published();
+        let overlay = self.overlay.get_or_insert_with(|| Overlay::new(published.catalog.clone()));
+        overlay.add(changes);
+        let catalog = overlay.view(&published.catalog);
+        self.base_version = published.catalog.version;
+        self.catalog_lsn = published.commit_lsn;
+        self.see(catalog);
+    }
+
+    /// The tables that this transaction has defined or changed.
+    pub(super) fn own_changes(&self) -> Option<&Changes> {
+        self.overlay.as_ref().map(Overlay::changes)
+    }
+
+    /// Commits what is open, if anything is.
+    pub(super) fn commit(&mut self) -> Step<()> {
+        if self.status == Status::Idle {
+            return Ok(());
+        }
+        assert!(self.status != Status::Failed, "a failed block is rolled back");
+        if let Some(transaction) = &mut self.transaction {
+            let overlay = self.overlay.as_ref().filter(|overlay| !overlay.is_empty());
+            let lsn = match overlay {
+                Some(overlay) => self.database.commit_definitions(transaction, overlay.changes())?,
+                None => self.database.engine().commit(transaction)?,
+            };
+            self.told_lsn = self.told_lsn.max(lsn);
+        }
+        self.view.settings.commit();
+        self.end();
+        Ok(())
+    }
+
+    /// Rolls back what is open, if anything is. `into`: the state after it.
+    fn roll_back(&mut self, into: Status) -> Step<()> {
+        if let Some(transaction) = &mut self.transaction {
+            self.told_lsn = self.told_lsn.max(transaction.dep_lsn());
+            self.database.engine().abort(transaction)?;
+        }
+        self.view.settings.abort();
+        self.end();
+        self.status = into;
+        Ok(())
+    }
+
+    /// ROLLBACK.
+    pub(super) fn abort(&mut self) -> Step<()> {
+        self.roll_back(Status::Idle)
+    }
+
+    /// A statement has failed.
+    pub(super) fn fail(&mut self) -> Step<()> {
+        self.effects.settings.clear();
+        match self.status {
+            Status::Idle | Status::Failed => Ok(()),
+            Status::Started | Status::Implicit => self.roll_back(Status::Idle),
+            Status::Block => self.roll_back(Status::Failed),
+        }
+    }
+
+    fn end(&mut self) {
+        self.transaction = None;
+        self.status = Status::Idle;
+        (self.has_queried, self.has_waited, self.has_ended) = (false, false, true);
+        self.fence = None;
+        if self.overlay.take().is_some() {
+            let published = self.database.published();
+            self.base_version = published.catalog.version;
+            self.catalog_lsn = published.commit_lsn;
+            self.see(published.catalog);
+        }
+    }
+
+    /// Whether a transaction has ended since the last call.
+    pub(super) fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.has_ended)
+    }
+
+    /// What answers wait for.
+    pub(super) fn answer_lsn(&self) -> Lsn {
+        let dependency = self.transaction.as_ref().map_or(Lsn::ZERO, Transaction::dep_lsn);
+        self.told_lsn.max(dependency).max(self.catalog_lsn)
+    }
+
+    /// Hands notices on, as far as `client_min_messages` lets them.
+    pub(super) fn flush_notices(&mut self, sink: &mut dyn Sink) {
+        if self.notices.is_empty() {
+            return;
+        }
+        let quiet = match self.view.settings.get("client_min_messages") {
+            "error" => 2,
+            "warning" => 1,
+            _ => 0,
+        };
+        for (severity, notice) in self.notices.drain(..) {
+            // INFO is always sent, as in PostgreSQL.
+            let passes = match severity {
+                Severity::Info => true,
+                Severity::Notice => quiet < 1,
+                Severity::Warning => quiet < 2,
+            };
+            if passes {
+                sink.notice(severity, &notice);
+            }
+        }
+    }
+}
+
+/// See [`Scope::parts`].
+pub(super) struct Parts<'a> {
+    pub database: &'a Database,
+    pub transaction: &'a mut Transaction,
+    pub view: &'a SessionView,
+    /// The transaction's definitions.
+    pub changes: &'a Changes,
+    pub environment: &'a dyn Environment,
+    pub effects: &'a mut Effects,
+    pub notices: &'a mut Vec<(Severity, SqlError)>,
+    pub transaction_us: i64,
+    pub statement_us: i64,
+}
