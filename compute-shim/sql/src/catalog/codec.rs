@@ -2,7 +2,8 @@
 //!
 //! Owns a format that lives in the volume: the first byte of every object is its version, numbers are little-endian,
 //! texts and lists carry their length. Objects are cut into chunks that fit a row. Key: database oid, class, oid, chunk
-//! number, big-endian, so that one scan of a database's range reads everything in order.
+//! number, big-endian, so that one scan of a database's range reads everything in order. Byte by byte:
+//! `docs/catalog-format.md`.
 
 use super::object::{
     Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema,
@@ -12,7 +13,7 @@ use crate::parse::tree::StorageParameter;
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::row::RowLayout;
+use hexalog_sql_types::row::{COLUMNS_MAX, RowLayout};
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
@@ -63,10 +64,10 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
     };
     let oid = u32::from_be_bytes(reader.array()?);
     let chunk = u16::from_be_bytes(reader.array()?);
-    Ok(Some((database, class, oid, chunk)))
+    if reader.bytes.is_empty() { Ok(Some((database, class, oid, chunk))) } else { Err(damaged()) }
 }
 
-fn damaged() -> SqlError {
+pub(super) fn damaged() -> SqlError {
     SqlError::new(SqlState::DATA_CORRUPTED, "a catalog object cannot be read")
 }
 
@@ -376,10 +377,17 @@ impl Reader<'_> {
         let (schema, owner) = (self.u32()?, self.u32()?);
         let tree = TreeId(self.page()?);
         let columns = self.list(Reader::column)?;
+        if columns.len() > COLUMNS_MAX {
+            return Err(damaged());
+        }
         let checks = self.list(|reader| {
             Ok(Check { oid: reader.u32()?, name: reader.text()?, expression: reader.text()? })
         })?;
         let indexes = self.list(|reader| reader.index(&columns))?;
+        // The rows' own tree has one order at most.
+        if indexes.iter().skip(1).any(Index::is_primary) {
+            return Err(damaged());
+        }
         let parameters = self.parameters()?;
         let layout = Table::layout_of(&columns);
         Ok(Table { oid, name, schema, owner, columns, tree, checks, indexes, parameters, layout })
@@ -397,3 +405,6 @@ impl Reader<'_> {
         Ok(Sequence { oid, name, schema, owner, id, type_id, params, cache, owned_by })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,7 +266,7 @@ impl Catalog {
         self.relation_on_path(path, relation.name()).is_some_and(|found| found.oid() == relation.oid())
     }
 
-    /// All relations of users, in order of oid within each kind.
+    /// The highest number given to anything of users; below [`object::FIRST_USER_OID`] there is nothing of theirs.
     pub(crate) fn highest_oid(&self) -> Oid {
         let tables = self.tables.values().flat_map(|table| {
             let inner = table.indexes.iter().flat_map(|index| [index.oid, index.constraint]);

@@ -28,8 +28,9 @@ pub(crate) struct Loader {
     transaction: Transaction,
     cursor: Option<Cursor>,
     row: RowBuffer,
-    /// The object whose chunks are being gathered.
+    /// The object whose chunks are being gathered, and how many there are.
     current: Option<(ObjectClass, Oid)>,
+    chunks: u16,
     bytes: Vec<u8>,
     objects: Changes,
 }
@@ -41,6 +42,7 @@ impl Loader {
             cursor: None,
             row: RowBuffer::new(),
             current: None,
+            chunks: 0,
             bytes: Vec::new(),
             objects: Changes::new(),
         }
@@ -55,11 +57,16 @@ impl Loader {
         }
         let cursor = self.cursor.as_mut().expect("set above");
         while engine.cursor_next(&mut self.transaction, cursor, &mut self.row)? {
-            let Some((_, class, oid, _)) = codec::decode_key(&self.row.key)? else { continue };
+            let Some((_, class, oid, chunk)) = codec::decode_key(&self.row.key)? else { continue };
             if self.current != Some((class, oid)) {
                 finish(&mut self.current, &mut self.bytes, &mut self.objects)?;
                 self.current = Some((class, oid));
+                self.chunks = 0;
             }
+            if chunk != self.chunks {
+                return Err(codec::damaged().into());
+            }
+            self.chunks = self.chunks.checked_add(1).ok_or_else(codec::damaged)?;
             self.bytes.extend_from_slice(&self.row.body);
         }
         finish(&mut self.current, &mut self.bytes, &mut self.objects)?;
@@ -218,3 +225,6 @@ impl Catalog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
