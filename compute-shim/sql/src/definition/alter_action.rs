@@ -139,9 +139,9 @@ impl Draft {
                 Ok(())
             }
             A::DropColumn { name, if_exists, cascade } => {
-                self.drop_column(context, name, *if_exists, *cascade)
+                self.drop_column(context, names, name, *if_exists, *cascade)
             }
-            A::DropConstraint { name, if_exists } => self.drop_constraint(context, name, *if_exists),
+            A::DropConstraint { name, if_exists } => self.drop_constraint(context, names, name, *if_exists),
             A::RenameTable(name) => self.rename_table(name),
             A::RenameColumn { from, to } => self.rename_column(context, from, to),
             A::SetDefault { column, value } => self.set_default(context, column, value.as_ref()),
@@ -226,17 +226,19 @@ impl Draft {
         Ok(())
     }
 
-    fn remove_indexes(&mut self, falls: impl Fn(&Index) -> bool) {
+    fn remove_indexes(&mut self, names: &mut Names<'_>, falls: impl Fn(&Index) -> bool) {
         let (fallen, kept) =
             std::mem::take(&mut self.table.indexes).into_iter().partition(|index| falls(index));
         self.table.indexes = kept;
         let fallen: Vec<Index> = fallen;
+        fallen.iter().for_each(|index| names.free(&index.name));
         self.dropped_trees.extend(fallen.iter().filter_map(|index| index.tree));
     }
 
     fn drop_column(
         &mut self,
         context: &mut DefinitionContext<'_>,
+        names: &mut Names<'_>,
         name: &str,
         if_exists: bool,
         cascade: bool,
@@ -258,12 +260,13 @@ impl Draft {
         let mut kept = Vec::with_capacity(self.table.checks.len());
         for check in std::mem::take(&mut self.table.checks) {
             let bound = expression::stored_check(context, &self.old, &check.expression)?;
-            if !columns_used(&bound).contains(&at) {
-                kept.push(check);
+            match columns_used(&bound).contains(&at) {
+                true => names.free(&check.name),
+                false => kept.push(check),
             }
         }
         self.table.checks = kept;
-        self.remove_indexes(|index| index.columns.iter().any(|column| column.column == at));
+        self.remove_indexes(names, |index| index.columns.iter().any(|column| column.column == at));
         let dropped = &mut self.table.columns[at];
         dropped.name = format!("........pg.dropped.{}........", at + 1);
         dropped.dropped = true;
@@ -322,14 +325,16 @@ impl Draft {
     fn drop_constraint(
         &mut self,
         context: &mut DefinitionContext<'_>,
+        names: &mut Names<'_>,
         name: &str,
         if_exists: bool,
     ) -> Result<()> {
         let checks = self.table.checks.len();
         self.table.checks.retain(|check| check.name != name);
         let indexes = self.table.indexes.len();
-        self.remove_indexes(|index| index.constraint != 0 && index.name == name);
+        self.remove_indexes(names, |index| index.constraint != 0 && index.name == name);
         if self.table.checks.len() < checks || self.table.indexes.len() < indexes {
+            names.free(name);
             return Ok(());
         }
         let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", self.table.name);
@@ -390,11 +395,15 @@ impl Draft {
             });
         }
         let column = &mut self.table.columns[at];
-        column.default = match value {
-            None => None,
-            Some(expr) => expression::default_value(context, name, (column.type_id, column.typmod), expr)?
-                .map(|bound| expression::stored_text(context, &bound, &[])),
-        };
+        column.default = None;
+        let Some(expr) = value else { return Ok(()) };
+        let target = (column.type_id, column.typmod);
+        let bound = expression::default_value(context, name, target, expr).map_err(|mut error| {
+            // PostgreSQL has lost the statement's text when it comes here.
+            error.fields_mut().position = None;
+            error
+        })?;
+        column.default = bound.map(|bound| expression::stored_text(context, &bound, &[]));
         Ok(())
     }
 

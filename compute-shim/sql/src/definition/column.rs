@@ -12,6 +12,7 @@ use crate::bind;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Column, Identity, Oid, Sequence};
 use crate::expression::Expr;
+use crate::parse::at;
 use crate::parse::tree::{self, ColumnConstraint, ColumnDefinition};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::row::COLUMNS_MAX;
@@ -126,11 +127,11 @@ impl Columns {
         number: usize,
         definition: &ColumnDefinition,
     ) -> Result<()> {
-        let ColumnDefinition { name, type_name, constraints } = definition;
-        let serial = serial(type_name)?;
+        let ColumnDefinition { name, type_name, type_position, constraints } = definition;
+        let serial = serial(type_name).map_err(|error| at(error, *type_position))?;
         let (type_id, typmod) = match serial {
             Some(integer) => (integer, Typmod::NONE),
-            None => bind::type_of(type_name)?,
+            None => bind::type_of(type_name).map_err(|error| at(error, *type_position))?,
         };
         check_column(name, type_id)?;
         let clauses = self.clauses(target.table_name, name, constraints)?;
@@ -154,15 +155,8 @@ impl Columns {
                 let message = "identity column type must be smallint, integer, or bigint";
                 return Err(SqlError::invalid_parameter(message));
             }
-            if clauses.not_null == Some(false) {
-                return Err(conflicting_null(name, target.table_name));
-            }
-            if clauses.default.is_some() || column.default.is_some() {
-                let message = format!(
-                    "both default and identity specified for column \"{name}\" of table \"{}\"",
-                    target.table_name
-                );
-                return Err(SqlError::syntax(message));
+            if column.default.is_some() {
+                return Err(both_default_and_identity(name, target.table_name));
             }
             let settings = sequence::settings(type_id, options)?;
             self.add_sequence(context, target, names, (number, name), settings)?;
@@ -200,27 +194,32 @@ impl Columns {
         constraints: &'a [tree::NamedConstraint<ColumnConstraint>],
     ) -> Result<Clauses<'a>> {
         let mut clauses = Clauses::default();
-        for tree::NamedConstraint { name, constraint } in constraints {
+        for tree::NamedConstraint { name, constraint, position } in constraints {
+            let position = *position;
             match constraint {
                 ColumnConstraint::Null | ColumnConstraint::NotNull => {
                     let not_null = matches!(constraint, ColumnConstraint::NotNull);
-                    if clauses.not_null.is_some_and(|before| before != not_null) {
-                        return Err(conflicting_null(column, table));
+                    let other = clauses.not_null.is_some_and(|before| before != not_null);
+                    if other || (!not_null && clauses.identity.is_some()) {
+                        return Err(at(conflicting_null(column, table), position));
                     }
                     clauses.not_null = Some(not_null);
                 }
                 ColumnConstraint::Default(expr) => {
                     if clauses.default.replace(expr).is_some() {
-                        return Err(twice("default values", column, table));
+                        return Err(at(twice("default values", column, table), position));
                     }
                 }
                 ColumnConstraint::Identity { always, options } => {
                     let identity = if *always { Identity::Always } else { Identity::ByDefault };
+                    if clauses.not_null == Some(false) {
+                        return Err(at(conflicting_null(column, table), position));
+                    }
                     if clauses.identity.replace((identity, options)).is_some() {
                         let message = format!(
                             "multiple identity specifications for column \"{column}\" of table \"{table}\""
                         );
-                        return Err(SqlError::syntax(message));
+                        return Err(at(SqlError::syntax(message), position));
                     }
                 }
                 ColumnConstraint::PrimaryKey(parameters) | ColumnConstraint::Unique(parameters) => {
@@ -229,15 +228,24 @@ impl Columns {
                         columns: vec![column.to_owned()],
                         primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
                         parameters: parameters.clone(),
+                        position,
                     });
                 }
                 ColumnConstraint::Check(expr) => {
                     self.checks.push(CheckClause { name: name.clone(), expr: expr.clone() });
                 }
             }
+            if clauses.default.is_some() && clauses.identity.is_some() {
+                return Err(at(both_default_and_identity(column, table), position));
+            }
         }
         Ok(clauses)
     }
+}
+
+fn both_default_and_identity(column: &str, table: &str) -> SqlError {
+    let message = format!("both default and identity specified for column \"{column}\" of table \"{table}\"");
+    SqlError::syntax(message)
 }
 
 fn conflicting_null(column: &str, table: &str) -> SqlError {

@@ -8,6 +8,7 @@ use super::parameters::{self, Of};
 use super::{DefinitionContext, expression, lookup};
 use crate::catalog::object::{Check, Column, Index, IndexColumn, Table};
 use crate::expression::columns_used;
+use crate::parse::at;
 use crate::parse::tree::{self, StorageParameter, TableConstraint};
 use hexalog_engine::TreeId;
 use hexalog_protocol::{Lsn, PageId};
@@ -28,6 +29,8 @@ pub(super) struct KeyClause {
     pub columns: Vec<String>,
     pub primary: bool,
     pub parameters: Vec<StorageParameter>,
+    /// Where it stands in the statement.
+    pub position: u32,
 }
 
 /// CHECK as written.
@@ -43,13 +46,19 @@ pub(super) fn sort(
     keys: &mut Vec<KeyClause>,
     checks: &mut Vec<CheckClause>,
 ) {
-    let tree::NamedConstraint { name, constraint } = constraint;
-    let name = name.clone();
+    let tree::NamedConstraint { name, constraint, position } = constraint;
+    let (name, position) = (name.clone(), *position);
     match constraint {
         TableConstraint::PrimaryKey { columns, parameters }
         | TableConstraint::Unique { columns, parameters } => {
             let primary = matches!(constraint, TableConstraint::PrimaryKey { .. });
-            keys.push(KeyClause { name, columns: columns.clone(), primary, parameters: parameters.clone() });
+            keys.push(KeyClause {
+                name,
+                columns: columns.clone(),
+                primary,
+                parameters: parameters.clone(),
+                position,
+            });
         }
         TableConstraint::Check(expr) => checks.push(CheckClause { name, expr: expr.clone() }),
     }
@@ -57,9 +66,6 @@ pub(super) fn sort(
 
 /// 42704 for types that no index orders, 0A000 for those that this storage has no keys for.
 pub(super) fn check_indexable(type_id: TypeId) -> Result<()> {
-    if key::is_supported(type_id) {
-        return Ok(());
-    }
     let unordered = [TypeId::XID, TypeId::CID, TypeId::ACLITEM, TypeId::PG_NODE_TREE];
     if unordered.contains(&type_id) {
         let name = type_id.display_name();
@@ -68,7 +74,10 @@ pub(super) fn check_indexable(type_id: TypeId) -> Result<()> {
             "You must specify an operator class for the index or define a default operator class for the data type.",
         ));
     }
-    Err(SqlError::unsupported(format!("an index on type {}", type_id.display_name())))
+    match key::is_supported(type_id) {
+        true => Ok(()),
+        false => Err(SqlError::unsupported(format!("an index on type {}", type_id.display_name()))),
+    }
 }
 
 pub(super) fn check_column_count(count: usize) -> Result<()> {
@@ -86,12 +95,12 @@ fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn
         let found = columns.iter().position(|column| !column.dropped && column.name == *name);
         let Some(column) = found else {
             let message = format!("column \"{name}\" named in key does not exist");
-            return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
+            return Err(at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), clause.position));
         };
         if key.iter().any(|other| other.column == column) {
             let kind = if clause.primary { "primary key" } else { "unique" };
             let message = format!("column \"{name}\" appears twice in {kind} constraint");
-            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+            return Err(at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), clause.position));
         }
         key.push(IndexColumn { column, descending: false, nulls_first: false });
     }
@@ -118,9 +127,12 @@ pub(super) fn add_keys(
     names: &mut Names<'_>,
     clauses: &[KeyClause],
 ) -> Result<Vec<String>> {
-    let primaries = clauses.iter().filter(|clause| clause.primary).count();
-    if primaries + usize::from(table.primary_key().is_some()) > 1 {
+    let mut primaries = clauses.iter().filter(|clause| clause.primary);
+    if table.primary_key().is_some() && primaries.next().is_some() {
         return Err(several_primary_keys(&table.name));
+    }
+    if let Some(second) = primaries.nth(1) {
+        return Err(at(several_primary_keys(&table.name), second.position));
     }
     let mut merged: Vec<(KeyClause, Vec<IndexColumn>)> = Vec::new();
     let by_rank = clauses.iter().filter(|clause| clause.primary);

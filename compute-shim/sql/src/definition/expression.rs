@@ -71,14 +71,11 @@ pub(super) fn default_value(
     Ok(Some(bound).filter(|bound| bound.as_constant().is_none_or(|value| !value.is_null())))
 }
 
-/// The binder knows no column name and says `expression`; PostgreSQL names both.
+/// The binder knows no column name; PostgreSQL names it.
 fn name_default(mut error: SqlError, column: &str) -> SqlError {
     let fields = error.fields_mut();
-    if let Some(rest) = fields.message.strip_prefix("expression is of type ")
-        && let Some((found, wanted)) = rest.split_once(" but ")
-    {
-        fields.message =
-            format!("column \"{column}\" is of type {wanted} but default expression is of type {found}");
+    if let Some(rest) = fields.message.strip_prefix("column is of type ") {
+        fields.message = format!("column \"{column}\" is of type {rest}");
     }
     error
 }

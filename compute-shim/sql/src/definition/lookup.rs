@@ -32,7 +32,7 @@ pub(super) fn no_schema(name: &str) -> SqlError {
 
 /// `relation "x" does not exist`.
 pub(super) fn no_relation(name: &Name) -> SqlError {
-    at(SqlError::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")), name.position)
+    SqlError::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
 }
 
 /// 42809 `"x" is not a table`.
@@ -126,10 +126,10 @@ pub(super) fn locked_table(
 ) -> Step<Arc<Table>> {
     match locked(replay, context, name, mode)? {
         Found::Relation(Relation::Table(table)) => Ok(table),
-        Found::Relation(Relation::System(table)) => Err(is_system(table.name).into()),
+        Found::Relation(Relation::System(table)) if !table.is_view => Err(is_system(table.name).into()),
         Found::Relation(_) => Err(not_a("table", name.last()).into()),
         Found::Nothing => Err(no_relation(name).into()),
-        Found::NoSchema(schema) => Err(at(no_schema(&schema), name.position).into()),
+        Found::NoSchema(schema) => Err(no_schema(&schema).into()),
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn creation_schema(
     name: &Name,
 ) -> Step<Oid> {
     replay.once(context, |context| {
-        check_parts(context.view, name)?;
+        check_parts(context.view, name).map_err(|error| at(error, name.position))?;
         let schema = match name.qualifier() {
             Some("pg_temp") => return Err(SqlError::unsupported("a temporary table").into()),
             Some(schema) => {

@@ -59,16 +59,20 @@ pub(super) struct Names<'a> {
     schema: Oid,
     relations: BTreeSet<String>,
     constraints: BTreeSet<String>,
+    /// Names of stored indexes and constraints that fall in this statement.
+    freed: BTreeSet<String>,
 }
 
 impl Names<'_> {
     pub(super) fn new(catalog: &Catalog, schema: Oid) -> Names<'_> {
-        Names { catalog, schema, relations: BTreeSet::new(), constraints: BTreeSet::new() }
+        let (relations, constraints, freed) = Default::default();
+        Names { catalog, schema, relations, constraints, freed }
     }
 
     /// Whether a relation has the name.
     pub(super) fn is_relation(&self, name: &str) -> bool {
-        self.relations.contains(name) || self.catalog.relation_in(self.schema, name).is_some()
+        let stored = || !self.freed.contains(name) && self.catalog.relation_in(self.schema, name).is_some();
+        self.relations.contains(name) || stored()
     }
 
     fn is_constraint(&self, name: &str) -> bool {
@@ -78,7 +82,12 @@ impl Names<'_> {
                     || table.indexes.iter().any(|index| index.constraint != 0 && index.name == name)
             })
         };
-        self.constraints.contains(name) || stored()
+        self.constraints.contains(name) || (!self.freed.contains(name) && stored())
+    }
+
+    /// Notes that a stored index or constraint of this name falls.
+    pub(super) fn free(&mut self, name: &str) {
+        self.freed.insert(name.to_owned());
     }
 
     /// Notes a relation of this statement.

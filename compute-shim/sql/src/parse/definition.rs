@@ -50,8 +50,8 @@ fn create_schema(reader: &mut Reader<'_>) -> Result<Statement> {
         return Err(refuse("CREATE SCHEMA AUTHORIZATION"));
     }
     let name = reader.identifier()?;
-    if reader.eat(&["authorization"]) {
-        let _ = reader.identifier()?;
+    if reader.peek_words(&["authorization"]) {
+        return Err(refuse("CREATE SCHEMA AUTHORIZATION"));
     }
     if !reader.at_end() {
         return Err(refuse("CREATE SCHEMA with elements"));
@@ -217,6 +217,7 @@ fn constraint_name(reader: &mut Reader<'_>) -> Result<Option<String>> {
 }
 
 fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableConstraint>> {
+    let position = reader.position();
     let name = constraint_name(reader)?;
     let constraint = if reader.eat(&["primary", "key"]) {
         if reader.peek_words(&["using", "index"]) {
@@ -241,7 +242,7 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
         return Err(reader.unexpected());
     };
     characteristics(reader)?;
-    Ok(NamedConstraint { name, constraint })
+    Ok(NamedConstraint { name, constraint, position })
 }
 
 fn nulls_distinct(reader: &mut Reader<'_>) -> Result<()> {
@@ -325,12 +326,13 @@ fn parameter_value(reader: &mut Reader<'_>) -> Result<String> {
 
 fn column_definition(reader: &mut Reader<'_>) -> Result<ColumnDefinition> {
     let name = reader.identifier()?;
+    let type_position = reader.position();
     let type_name = reader.type_name()?;
     let mut constraints = Vec::new();
     while let Some(constraint) = column_constraint(reader)? {
         constraints.push(constraint);
     }
-    Ok(ColumnDefinition { name, type_name, constraints })
+    Ok(ColumnDefinition { name, type_name, type_position, constraints })
 }
 
 fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<ColumnConstraint>>> {
@@ -347,6 +349,7 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
             return Err(refuse(format!("{} of a column", word.to_uppercase())));
         }
     }
+    let position = reader.position();
     let name = constraint_name(reader)?;
     let constraint = if reader.eat(&["not", "null"]) {
         ColumnConstraint::NotNull
@@ -371,7 +374,7 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
         return Ok(None);
     };
     characteristics(reader)?;
-    Ok(Some(NamedConstraint { name, constraint }))
+    Ok(Some(NamedConstraint { name, constraint, position }))
 }
 
 fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
@@ -396,6 +399,8 @@ fn create_index(reader: &mut Reader<'_>, unique: bool) -> Result<Statement> {
     let concurrently = reader.eat(&["concurrently"]);
     let if_not_exists = reader.eat(&["if", "not", "exists"]);
     let name = match reader.peek_words(&["on"]) {
+        // IF NOT EXISTS asks for a name.
+        true if if_not_exists => return Err(reader.unexpected()),
         true => None,
         false => Some(reader.identifier()?),
     };
@@ -468,7 +473,14 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     let name = reader.name()?;
     let _ = reader.eat_token(&Token::Mul);
     let mut actions = vec![alter_action(reader)?];
-    while reader.eat_token(&Token::Comma) {
+    let is_rename = |action: &AlterTableAction| {
+        matches!(action, AlterTableAction::RenameTable(_) | AlterTableAction::RenameColumn { .. })
+    };
+    // A rename stands alone.
+    while !is_rename(&actions[0]) && reader.eat_token(&Token::Comma) {
+        if reader.peek_words(&["rename"]) {
+            return Err(reader.unexpected());
+        }
         actions.push(alter_action(reader)?);
     }
     Ok(Statement::AlterTable { name, if_exists, actions })

@@ -359,6 +359,7 @@ pub(crate) struct Delete {
 pub(crate) struct ColumnDefinition {
     pub name: String,
     pub type_name: TypeName,
+    pub type_position: u32,
     pub constraints: Vec<NamedConstraint<ColumnConstraint>>,
 }
 
@@ -366,6 +367,8 @@ pub(crate) struct ColumnDefinition {
 pub(crate) struct NamedConstraint<T> {
     pub name: Option<String>,
     pub constraint: T,
+    /// Where it begins, its name included.
+    pub position: u32,
 }
 
 #[derive(Clone, Debug)]
