@@ -1,28 +1,296 @@
-//! Sessions without tables: settings, transactions, the protocol's states.
+//! Sessions: transaction blocks, Query messages of several statements, prepared statements and portals.
 
 mod harness;
 
 use harness::Cluster;
+use hexalog_sql_types::TypeId;
+
+const ABORTED: &str = "25P02 current transaction is aborted, commands ignored until end of transaction block";
 
 #[test]
-fn the_least_that_a_session_does() {
+fn blocks_begin_and_end_as_in_postgresql() {
     let cluster = Cluster::new();
     let mut client = cluster.connect();
-    assert_eq!(client.value("SHOW server_encoding").as_deref(), Some("UTF8"));
-    assert_eq!(client.tag("SET statement_timeout = '5s'"), "SET");
-    assert_eq!(client.value("SHOW statement_timeout").as_deref(), Some("5s"));
+    client.query("CREATE TABLE t (a int PRIMARY KEY)");
     assert_eq!(client.tag("BEGIN"), "BEGIN");
+    assert_eq!(client.tag("START TRANSACTION"), "START TRANSACTION");
+    assert_eq!(client.take_notices(), ["WARNING 25001: there is already a transaction in progress"]);
+    client.query("INSERT INTO t VALUES (1)");
     assert_eq!(client.status(), 'T');
+    assert_eq!(client.error("SELECT 1/0"), "22012 division by zero");
+    assert_eq!(client.status(), 'E');
+    assert_eq!(client.error("SELECT 1"), ABORTED);
+    assert_eq!(client.error("BEGIN"), ABORTED);
+    assert!(client.error("SELEC 1").starts_with("42601"), "syntax comes first");
+    assert_eq!(client.tag("COMMIT"), "ROLLBACK");
+    assert_eq!(client.status(), 'I');
+    assert_eq!(client.lines("SELECT count(*) FROM t"), ["0"]);
     assert_eq!(client.tag("COMMIT"), "COMMIT");
-    assert_eq!(client.tag(""), "");
-    assert_eq!(client.lines("SELECT 1 AS a, 'x' AS b, NULL"), ["1|x|∅"]);
+    assert_eq!(client.tag("END"), "COMMIT");
+    assert_eq!(client.tag("ABORT"), "ROLLBACK");
+    let warning = "WARNING 25P01: there is no transaction in progress";
+    assert_eq!(client.take_notices(), [warning, warning, warning]);
+    client.query("BEGIN; INSERT INTO t VALUES (2)");
+    client.query("ROLLBACK");
+    client.query("BEGIN; INSERT INTO t VALUES (3); COMMIT");
+    assert_eq!(client.lines("SELECT a FROM t"), ["3"]);
 }
 
 #[test]
-fn a_table_from_end_to_end() {
+fn statements_of_one_text_share_a_transaction() {
     let cluster = Cluster::new();
     let mut client = cluster.connect();
-    assert_eq!(client.tag("CREATE TABLE t (a int PRIMARY KEY, b text)"), "CREATE TABLE");
-    assert_eq!(client.tag("INSERT INTO t VALUES (1, 'x'), (2, 'y')"), "INSERT 0 2");
-    assert_eq!(client.lines("SELECT * FROM t ORDER BY a"), ["1|x", "2|y"]);
+    client.query("CREATE TABLE t (a int PRIMARY KEY)");
+    assert_eq!(client.error("INSERT INTO t VALUES (1); SELECT 1/0"), "22012 division by zero");
+    assert_eq!(client.lines("SELECT count(*) FROM t"), ["0"]);
+    // A syntax error anywhere: nothing runs.
+    assert!(client.error("INSERT INTO t VALUES (1); SELEC").starts_with("42601"));
+    assert_eq!(client.lines("SELECT count(*) FROM t"), ["0"]);
+    // COMMIT in the middle keeps what came before it.
+    assert_eq!(
+        client.error("INSERT INTO t VALUES (1); COMMIT; INSERT INTO t VALUES (2); SELECT 1/0"),
+        "22012 division by zero"
+    );
+    assert_eq!(client.take_notices(), ["WARNING 25P01: there is no transaction in progress"]);
+    assert_eq!(client.lines("SELECT a FROM t"), ["1"]);
+    // BEGIN in the middle takes what came before into its block.
+    client.query("INSERT INTO t VALUES (3); BEGIN; INSERT INTO t VALUES (4)");
+    assert_eq!(client.status(), 'T');
+    client.query("ROLLBACK");
+    assert_eq!(client.lines("SELECT a FROM t"), ["1"]);
+    let answers =
+        client.try_query("SELECT 1; ; INSERT INTO t VALUES (5); SELECT a FROM t ORDER BY 1").expect("runs");
+    let tags: Vec<&str> = answers.iter().map(|answer| answer.tag.as_str()).collect();
+    assert_eq!(tags, ["SELECT 1", "INSERT 0 1", "SELECT 2"]);
+    assert_eq!(client.try_query(" ;; ").expect("runs")[0].tag, "");
+    assert_eq!(client.error("SELECT 1; VACUUM"), "25001 VACUUM cannot run inside a transaction block");
+    assert_eq!(client.tag("VACUUM t"), "VACUUM");
+    assert_eq!(client.tag("ANALYZE"), "ANALYZE");
+    assert_eq!(client.error("VACUUM nosuch"), "42P01 relation \"nosuch\" does not exist");
+}
+
+#[test]
+fn transaction_modes() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY)");
+    for (text, words) in [
+        ("INSERT INTO t VALUES (1)", "INSERT"),
+        ("UPDATE t SET a = 1", "UPDATE"),
+        ("DELETE FROM t", "DELETE"),
+        ("CREATE TABLE u (a int)", "CREATE TABLE"),
+        ("DROP TABLE t", "DROP TABLE"),
+        ("TRUNCATE t", "TRUNCATE TABLE"),
+        ("CREATE INDEX ON t (a)", "CREATE INDEX"),
+        ("COPY t FROM STDIN", "COPY FROM"),
+    ] {
+        let expected = format!("25006 cannot execute {words} in a read-only transaction");
+        assert_eq!(client.error(&format!("BEGIN READ ONLY; {text}")), expected);
+        assert_eq!(client.tag("ROLLBACK"), "ROLLBACK");
+    }
+    assert_eq!(
+        client.value("BEGIN ISOLATION LEVEL REPEATABLE READ; SHOW transaction_isolation").as_deref(),
+        Some("repeatable read")
+    );
+    client.query("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT * FROM t");
+    let late = "25001 SET TRANSACTION ISOLATION LEVEL must be called before any query";
+    assert_eq!(client.error("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"), late);
+    client.query("ROLLBACK; BEGIN; SET TRANSACTION READ ONLY; SELECT * FROM t");
+    assert_eq!(client.value("SHOW transaction_read_only").as_deref(), Some("on"));
+    assert_eq!(
+        client.error("SET TRANSACTION READ WRITE"),
+        "25001 transaction read-write mode must be set before any query"
+    );
+    client.query("ROLLBACK; SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY");
+    assert_eq!(
+        client.error("INSERT INTO t VALUES (1)"),
+        "25006 cannot execute INSERT in a read-only transaction"
+    );
+    client.query("SET default_transaction_read_only = off");
+    client.query("INSERT INTO t VALUES (1)");
+    client.take_notices();
+    client.query("SET TRANSACTION READ ONLY");
+    assert_eq!(
+        client.take_notices(),
+        ["WARNING 25P01: SET TRANSACTION can only be used in transaction blocks"]
+    );
+    for text in ["SAVEPOINT a", "BEGIN ISOLATION LEVEL SERIALIZABLE", "PREPARE TRANSACTION 'x'", "RELEASE a"]
+    {
+        assert!(client.error(text).starts_with("0A000"), "{text}");
+    }
+    assert_eq!(client.error("LOCK TABLE t"), "25P01 LOCK TABLE can only be used in transaction blocks");
+}
+
+#[test]
+fn prepared_statements_of_sql() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b text); INSERT INTO t VALUES (1, 'x'), (2, 'y')");
+    assert_eq!(client.tag("PREPARE p (int) AS SELECT b FROM t WHERE a = $1"), "PREPARE");
+    assert_eq!(client.lines("EXECUTE p (1 + 1)"), ["y"]);
+    assert_eq!(client.error("PREPARE p AS SELECT 1"), "42P05 prepared statement \"p\" already exists");
+    let error = client.sql_error("EXECUTE p");
+    assert_eq!(error.fields().message, "wrong number of parameters for prepared statement \"p\"");
+    assert_eq!(error.fields().detail.as_deref(), Some("Expected 1 parameters but got 0."));
+    assert_eq!(client.error("EXECUTE q"), "26000 prepared statement \"q\" does not exist");
+    client.query("PREPARE i AS INSERT INTO t VALUES ($1, $2)");
+    assert_eq!(client.tag("EXECUTE i (3, 'z')"), "INSERT 0 1");
+    assert_eq!(client.lines("EXECUTE p ('3')"), ["z"]);
+    assert_eq!(client.tag("DEALLOCATE p"), "DEALLOCATE");
+    assert_eq!(client.error("DEALLOCATE p"), "26000 prepared statement \"p\" does not exist");
+    client.query("PREPARE s AS SELECT * FROM t");
+    client.query("ALTER TABLE t ADD COLUMN c int");
+    assert_eq!(client.error("EXECUTE s"), "0A000 cached plan must not change result type");
+    assert_eq!(client.tag("DEALLOCATE ALL"), "DEALLOCATE ALL");
+    assert_eq!(client.error("EXECUTE s"), "26000 prepared statement \"s\" does not exist");
+    assert_eq!(client.query("EXPLAIN SELECT 1").names, ["QUERY PLAN"]);
+}
+
+#[test]
+fn extended_protocol() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b text)");
+    let insert = client.extended("INSERT INTO t VALUES ($1, $2)", &[Some("1"), Some("x")]).expect("inserts");
+    assert_eq!(insert.tag, "INSERT 0 1");
+    let answer = client.extended("SELECT a, b FROM t WHERE a = $1", &[Some("1")]).expect("selects");
+    assert_eq!((answer.lines(), answer.tag.as_str()), (vec!["1|x".to_owned()], "SELECT 1"));
+    assert_eq!(answer.types, [TypeId::INT4, TypeId::TEXT]);
+    let update = client.extended("UPDATE t SET b = $2 WHERE a = $1", &[Some("1"), None]).expect("updates");
+    assert_eq!(update.tag, "UPDATE 1");
+    assert_eq!(client.lines("SELECT * FROM t"), ["1|∅"]);
+    assert_eq!(client.extended("", &[]).expect("empty").tag, "");
+    assert_eq!(client.extended("SHOW work_mem", &[]).expect("shows").lines(), ["4MB"]);
+    for (text, parameters, expected) in [
+        (
+            "SELECT 1; SELECT 2",
+            &[][..],
+            "ERROR 42601: cannot insert multiple commands into a prepared statement",
+        ),
+        (
+            "SELECT $1::int",
+            &[],
+            "ERROR 08P01: bind message supplies 0 parameters, but prepared statement \"\" requires 1",
+        ),
+        ("SELECT $1::int", &[Some("x")], "ERROR 22P02: invalid input syntax for type integer: \"x\""),
+        ("SELECT * FROM nosuch", &[], "ERROR 42P01: relation \"nosuch\" does not exist"),
+        (
+            "INSERT INTO t VALUES (1, '')",
+            &[],
+            "ERROR 23505: duplicate key value violates unique constraint \"t_pkey\"",
+        ),
+    ] {
+        assert_eq!(client.extended(text, parameters).expect_err(text).to_string(), expected);
+        assert_eq!(client.status(), 'I');
+    }
+}
+
+#[test]
+fn names_of_statements_and_portals() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    let session = &mut client.session;
+    session.parse("s", "SELECT $1 + 1, $2::text", &[TypeId::INT8]).expect("parses");
+    let described = session.describe_statement("s").expect("describes");
+    assert_eq!(described.parameters, [TypeId::INT8, TypeId::TEXT]);
+    assert_eq!(described.columns.expect("columns").len(), 2);
+    let error = session.parse("s", "SELECT 1", &[]).expect_err("taken");
+    assert_eq!(error.to_string(), "ERROR 42P05: prepared statement \"s\" already exists");
+    let error = session.bind("", "r", &[], &[], &[]).expect_err("unknown");
+    assert_eq!(error.to_string(), "ERROR 26000: prepared statement \"r\" does not exist");
+    let error = session.describe_statement("").expect_err("unknown");
+    assert_eq!(error.to_string(), "ERROR 26000: unnamed prepared statement does not exist");
+    let error = session.describe_portal("x").expect_err("unknown");
+    assert_eq!(error.to_string(), "ERROR 34000: portal \"x\" does not exist");
+    let eight = 41_i64.to_be_bytes();
+    session.bind("p", "s", &[1, 0], &[Some(&eight), Some(b"text")], &[1]).expect("binds");
+    let error = session.bind("p", "s", &[1, 0], &[Some(&eight), None], &[]).expect_err("taken");
+    assert_eq!(error.to_string(), "ERROR 42P03: cursor \"p\" already exists");
+    let error = session.bind("q", "s", &[1], &[Some(&[0, 1]), None], &[]).expect_err("short");
+    assert_eq!(error.fields().sqlstate.as_str(), "08P01");
+    let error = session.bind("q", "s", &[], &[Some(b"1"), None], &[0, 0, 0]).expect_err("three formats");
+    assert_eq!(error.to_string(), "ERROR 08P01: bind message has 3 result formats but query has 2 columns");
+    let columns = session.describe_portal("p").expect("describes").expect("columns");
+    assert_eq!((columns.format(0), columns.columns[0].type_id), (1, TypeId::INT8));
+    assert_eq!(client.execute("p", 0).expect("runs").lines(), ["000000000000002a|74657874"]);
+    client.sync();
+    assert!(client.execute("p", 0).is_err(), "portals end with their transaction");
+    client.session.close_statement("s");
+    client.session.close_statement("s");
+    assert!(client.session.describe_statement("s").is_err());
+}
+
+#[test]
+fn portals_are_suspended_and_keep_their_snapshot() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1), (2), (3), (4), (5)");
+    client.query("BEGIN");
+    client.session.parse("s", "SELECT a FROM t ORDER BY a", &[]).expect("parses");
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds");
+    let first = client.execute("p", 2).expect("runs");
+    assert_eq!((first.lines().join(" "), first.tag.as_str()), ("1 2".to_owned(), "suspended"));
+    client.sync();
+    // What other statements do meanwhile is not seen by the portal.
+    assert_eq!(client.extended("DELETE FROM t WHERE a > 3", &[]).expect("deletes").tag, "DELETE 2");
+    client.query("INSERT INTO t VALUES (9)");
+    let second = client.execute("p", 2).expect("runs");
+    assert_eq!((second.lines().join(" "), second.tag.as_str()), ("3 4".to_owned(), "suspended"));
+    let rest = client.execute("p", 2).expect("runs");
+    assert_eq!((rest.lines().join(" "), rest.tag.as_str()), ("5".to_owned(), "SELECT 1"));
+    assert_eq!(client.execute("p", 2).expect("runs").tag, "SELECT 0");
+    client.query("COMMIT");
+    assert!(client.execute("p", 0).is_err());
+    client.fail(&hexalog_sql_types::SqlError::internal("as the server does"));
+    assert_eq!(client.lines("SELECT a FROM t ORDER BY a"), ["1", "2", "3", "9"]);
+    // A change with RETURNING runs to its end, however few rows are asked for.
+    client.session.parse("", "DELETE FROM t RETURNING a", &[]).expect("parses");
+    client.session.bind("", "", &[], &[], &[]).expect("binds");
+    assert_eq!(client.execute("", 1).expect("runs").tag, "suspended");
+    client.sync();
+    assert_eq!(client.lines("SELECT count(*) FROM t"), ["0"]);
+}
+
+#[test]
+fn a_failed_block_refuses_messages_but_its_end() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.session.parse("c", "COMMIT", &[]).expect("parses");
+    client.session.parse("s", "SELECT 1", &[]).expect("parses");
+    client.query("BEGIN");
+    client.error("SELECT 1/0");
+    let refused = |result: Result<(), hexalog_sql_types::SqlError>| {
+        assert_eq!(result.expect_err("refused").fields().sqlstate.as_str(), "25P02");
+    };
+    refused(client.session.parse("", "SELECT 1", &[]));
+    refused(client.session.bind("", "s", &[], &[], &[]));
+    client.session.bind("", "c", &[], &[], &[]).expect("binds");
+    assert_eq!(client.execute("", 0).expect("runs").tag, "ROLLBACK");
+    client.sync();
+    assert_eq!(client.status(), 'I');
+}
+
+#[test]
+fn time_stands_still_in_a_transaction() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("BEGIN");
+    let first = client.value("SELECT now()");
+    assert_eq!(client.value("SELECT now()"), first);
+    assert_eq!(client.value("SELECT now() < statement_timestamp()").as_deref(), Some("t"));
+    client.query("COMMIT");
+    assert_ne!(client.value("SELECT now()"), first);
+    assert_eq!(client.value("SELECT now() = statement_timestamp()").as_deref(), Some("t"));
+}
+
+#[test]
+fn rows_are_paused_and_work_is_cancelled() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.pause_after_rows(true);
+    assert_eq!(client.query("SELECT * FROM generate_series(1, 5)").rows.len(), 5);
+    client.pause_after_rows(false);
+    cluster.world.is_cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+    let error = client.error("SELECT count(*) FROM generate_series(1, 10000)");
+    assert_eq!(error, "57014 canceling statement due to user request");
 }

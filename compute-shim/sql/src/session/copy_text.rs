@@ -82,7 +82,12 @@ impl Lines {
                         self.kept.extend_from_slice(&rest[..end]);
                         *at += end;
                     }
-                    (newline, scan) => return Ok(self.take_kept(newline, &scan)),
+                    (newline, scan) => {
+                        if let Scan::Marker { .. } = scan {
+                            *at = piece.len();
+                        }
+                        return Ok(self.take_kept(newline, &scan));
+                    }
                 }
                 continue;
             }
@@ -307,9 +312,7 @@ pub(super) fn escape(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
                 continue;
             }
         };
-        out.push(b'\\');
-        // A delimiter that has a letter of its own is written as itself, as PostgreSQL does.
-        out.push(if byte == delimiter { byte } else { letter });
+        out.extend_from_slice(&[b'\\', letter]);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) use view::{SessionHost, SessionView};
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
 };
-use crate::database::Database;
+use crate::database::{Database, Published};
 use crate::environment::Environment;
 use crate::stop::Step;
 use copy_in::CopyIn;
@@ -78,7 +78,7 @@ impl Session {
         startup: Startup,
         environment: Box<dyn Environment>,
     ) -> Result<Session, SqlError> {
-        let catalog = database.published().catalog;
+        let Published { catalog, commit_lsn } = database.published();
         let Startup { user, database: name, parameters, process_id } = startup;
         if catalog.role_by_name(&user).is_none() {
             let message = format!("role \"{user}\" does not exist");
@@ -95,7 +95,7 @@ impl Session {
         let reports = settings.take_changed();
         let view = SessionView::new(&user, &name, process_id, settings, catalog);
         Ok(Session {
-            scope: Scope::new(database, environment, view),
+            scope: Scope::new(database, environment, view, commit_lsn),
             statements: Statements::new(),
             portals: Portals::default(),
             query: None,

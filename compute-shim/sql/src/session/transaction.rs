@@ -89,10 +89,12 @@ pub(super) struct Scope {
 }
 
 impl Scope {
+    /// `catalog_lsn`: the commit that made the version which `view` was made from.
     pub(super) fn new(
         database: Arc<Database>,
         environment: Box<dyn Environment>,
         view: SessionView,
+        catalog_lsn: Lsn,
     ) -> Scope {
         let modes = Modes {
             isolation: Isolation::ReadCommitted,
@@ -116,7 +118,7 @@ impl Scope {
             has_queried: false,
             has_waited: false,
             fence: None,
-            catalog_lsn: Lsn::ZERO,
+            catalog_lsn,
             private_views: 0,
             transaction_us: 0,
             statement_us: 0,

@@ -69,4 +69,5 @@ SELECT a FROM t WHERE EXISTS (SELECT 1 FROM t u WHERE u.a = t.a AND u.b = x.b);
 SELECT U&'d\0061t\+000061', E'a\tb\\c\'d\x41\u0042', 'it''s', $$dollar 'quoted'$$, $tag$a $$ b$tag$;
 SELECT 'abc'
   'def';
-SELECT /* a comment /* nested */ */ 1; -- tail
+SELECT /* a comment /* nested */ */ 1 -- tail
+;

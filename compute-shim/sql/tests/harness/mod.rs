@@ -443,3 +443,30 @@ impl Drop for Client<'_> {
         }
     }
 }
+
+/// A sink that keeps nothing.
+pub struct Silent;
+
+impl Sink for Silent {
+    fn row_description(&mut self, _: &Arc<[ColumnDescription]>, _: &[i16]) {}
+
+    fn row(
+        &mut self,
+        _: &EvalEnv<'_>,
+        _: &[Datum],
+        _: &[ColumnDescription],
+        _: &[i16],
+    ) -> Result<Flow, SqlError> {
+        Ok(Flow::Continue)
+    }
+
+    fn notice(&mut self, _: Severity, _: &SqlError) {}
+
+    fn copy_out_start(&mut self, _: u16) {}
+
+    fn copy_out_line(&mut self, _: &[u8]) -> Flow {
+        Flow::Continue
+    }
+
+    fn copy_out_end(&mut self) {}
+}

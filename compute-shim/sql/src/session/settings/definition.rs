@@ -260,6 +260,9 @@ impl Definition {
     /// A number with or without a unit, in the setting's own.
     fn number(&self, text: &str, unit: Unit) -> Result<f64> {
         let trimmed = text.trim();
+        if let Some(number) = hexadecimal(trimmed) {
+            return Ok(number);
+        }
         let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+');
         let end = trimmed.find(|c| !is_number(c)).unwrap_or(trimmed.len());
         // An exponent belongs to the number if digits follow it.
@@ -270,12 +273,9 @@ impl Definition {
             _ => end,
         };
         let (digits, suffix) = trimmed.split_at(end);
-        let number: f64 = match digits.parse() {
-            Ok(number) => number,
-            Err(_) => hexadecimal(trimmed).ok_or_else(|| invalid_value(self.name, text))?,
-        };
-        let suffix = if digits.is_empty() { "" } else { suffix.trim_start() };
-        if suffix.is_empty() || hexadecimal(trimmed).is_some() {
+        let number: f64 = digits.parse().map_err(|_| invalid_value(self.name, text))?;
+        let suffix = suffix.trim_start();
+        if suffix.is_empty() {
             return Ok(number);
         }
         let Some((family, size)) = unit.family() else { return Err(invalid_value(self.name, text)) };

@@ -1,0 +1,126 @@
+-- COPY in and out.
+CREATE TABLE t (id int PRIMARY KEY, a text, n numeric(5,2) DEFAULT 1.5, d date);
+COPY t FROM STDIN;
+1	one	1.25	2024-01-01
+2	\N	\N	\N
+3	tab\tnew\nback\\slash	3	2024-01-03
+\.
+SELECT * FROM t ORDER BY id;
+COPY t (id, a) FROM STDIN;
+4	four
+5	
+\.
+SELECT * FROM t WHERE id IN (4, 5) ORDER BY id;
+COPY t (a, id) FROM STDIN WITH (DELIMITER ',', NULL 'nil');
+six,6
+nil,7
+\.
+SELECT a, id FROM t WHERE id > 5 ORDER BY id;
+COPY t FROM STDIN;
+8	missing
+\.
+COPY t FROM STDIN;
+8	x	1	2024-01-01	extra
+\.
+COPY t FROM STDIN;
+x	x	1	2024-01-01
+\.
+COPY t FROM STDIN;
+9	x	1234567	2024-01-01
+\.
+COPY t FROM STDIN;
+10	ok	1	2024-01-01
+1	dup	1	2024-01-01
+\.
+SELECT count(*) FROM t WHERE id = 10;
+COPY t FROM STDIN;
+\N	x	1	2024-01-01
+\.
+COPY t FROM STDIN;
+11	\x41\101\q	1	2024-02-30
+\.
+COPY t (id, a) FROM STDIN;
+11	\x41\101\q\b\f\v\r
+\.
+SELECT id, a FROM t WHERE id = 11;
+COPY t TO STDOUT;
+COPY t (a, id) TO STDOUT;
+COPY t TO STDOUT WITH (DELIMITER '|', NULL '');
+COPY t TO STDOUT DELIMITER ',' NULL 'null';
+COPY (SELECT id, a FROM t WHERE id < 3 ORDER BY id DESC) TO STDOUT;
+COPY (SELECT 1 AS a, NULL, 'x' || E'\n' || 'y', ARRAY[1,2], true, 1.50) TO STDOUT;
+COPY (VALUES (1), (2)) TO STDOUT;
+COPY (SELECT 1/0) TO STDOUT;
+COPY (SELECT nope) TO STDOUT;
+COPY nope TO STDOUT;
+COPY nope FROM STDIN;
+\.
+COPY t (nope) FROM STDIN;
+\.
+COPY t (id, id) FROM STDIN;
+\.
+COPY t (id) TO STDOUT WITH (HEADER);
+COPY t TO STDOUT WITH (DELIMITER 'ab');
+COPY t TO STDOUT WITH (NULL E'a\nb');
+COPY t TO STDOUT WITH (FORMAT nope);
+COPY t TO STDOUT WITH (NOPE);
+CREATE TABLE e (a int);
+COPY e FROM STDIN;
+\.
+SELECT count(*) FROM e;
+COPY e TO STDOUT;
+BEGIN;
+COPY e FROM STDIN;
+1
+2
+\.
+SELECT count(*) FROM e;
+ROLLBACK;
+SELECT count(*) FROM e;
+BEGIN;
+TRUNCATE e;
+COPY e FROM STDIN WITH (FREEZE);
+5
+6
+\.
+COMMIT;
+SELECT a FROM e ORDER BY a;
+COPY e FROM STDIN;
+ 7 
+\.
+COPY e FROM STDIN;
+8	
+\.
+COPY e FROM STDIN;
+
+\.
+CREATE TABLE k (id serial, v text NOT NULL CHECK (v <> ''), w text DEFAULT 'dw', CONSTRAINT len CHECK (length(v) < 5));
+COPY k (v) FROM STDIN;
+abc
+xyz
+\.
+SELECT * FROM k ORDER BY id;
+COPY k (v) FROM STDIN;
+ok
+toolong
+\.
+COPY k (v) FROM STDIN;
+\N
+\.
+COPY k (v, w) FROM STDIN;
+
+\.
+BEGIN READ ONLY;
+COPY k (v) FROM STDIN;
+\.
+ROLLBACK;
+SELECT count(*) FROM k;
+COPY t FROM STDIN WITH (HEADER);
+id	a	n	d
+20	twenty	2	2024-01-20
+\.
+SELECT * FROM t WHERE id = 20;
+COPY e FROM STDIN; SELECT max(a) FROM e;
+30
+\.
+COPY (INSERT INTO e VALUES (1) RETURNING a) TO STDOUT;
