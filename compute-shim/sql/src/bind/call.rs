@@ -152,7 +152,17 @@ impl Binder<'_> {
             }
             Err(error) => return Err(at(error, position)),
         };
-        let arguments = self.call_arguments(&resolved, arguments)?;
+        let takes_any = |function: &HostFunction| function.arguments.contains(&TypeId::ANY);
+        let arguments = match candidates[resolved.candidate] {
+            // Its code needs to know the types: it gets all arguments as one row, as they were written.
+            Callable::Host(function) if takes_any(function) && !variadic => {
+                vec![Expr::new(Kind::Row(arguments.into()), TypeId::RECORD)]
+            }
+            Callable::Host(function) if takes_any(function) => {
+                return Err(at(SqlError::unsupported(format!("function {name} with VARIADIC")), position));
+            }
+            _ => self.call_arguments(&resolved, arguments)?,
+        };
         let kind = match candidates[resolved.candidate] {
             Callable::Pure(function) => {
                 if function.is_unsupported() {

@@ -4,13 +4,13 @@ use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
 use crate::catalog::Relation;
 use crate::catalog::system::{
     Constraint, Routine, check_definition, constraint, expression_text, index_definition, key_definition,
-    routine_name, routines, without_parentheses,
+    routines, without_parentheses,
 };
 use crate::execute::Context;
 use crate::stop::Step;
-use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::function::{Volatility, quote_identifier};
 use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{Datum, SqlError, TypeId};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 
 const OID: &[TypeId] = &[TypeId::OID];
 const OID_BOOL: &[TypeId] = &[TypeId::OID, TypeId::BOOL];
@@ -54,11 +54,14 @@ fn is_pretty(arguments: &[Datum], at: usize) -> bool {
     arguments.len() > at && bool_at(arguments, at)
 }
 
-/// A `pg_node_tree` is the expression's stored text here.
+/// A `pg_node_tree` is the expression's stored text here; that of no table is shown as it is.
 fn expression(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let view = context.view;
-    let table = view.catalog().table(oid_at(arguments, 1)).map(|table| &**table);
-    let text = expression_text(view, table, text_at(arguments, 0));
+    let stored = text_at(arguments, 0);
+    let text = match view.catalog().table(oid_at(arguments, 1)) {
+        Some(table) => expression_text(view, table, stored),
+        None => stored.to_owned(),
+    };
     Ok(Datum::text(if is_pretty(arguments, 2) { without_parentheses(&text) } else { &text }))
 }
 
@@ -104,13 +107,22 @@ fn inputs(routine: &Routine) -> Vec<String> {
     routine.arguments.iter().enumerate().map(input).collect()
 }
 
-fn function_arguments(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let Some(routine) = routine(arguments) else { return Ok(Datum::Null) };
-    let mut all = inputs(&routine);
+/// Inputs, then the columns of a result that has several.
+fn parameters(routine: &Routine) -> String {
+    let mut all = inputs(routine);
     let output =
         |(name, id): &(&str, TypeId)| format!("OUT {} {}", quote_identifier(name), format_type(*id, None));
     all.extend(routine.columns.iter().map(output));
-    Ok(Datum::from(all.join(", ")))
+    all.join(", ")
+}
+
+fn result(routine: &Routine) -> String {
+    let set = if routine.returns_set { "SETOF " } else { "" };
+    format!("{set}{}", format_type(routine.result, None))
+}
+
+fn function_arguments(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    Ok(routine(arguments).map_or(Datum::Null, |routine| Datum::from(parameters(&routine))))
 }
 
 fn function_identity_arguments(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
@@ -118,18 +130,28 @@ fn function_identity_arguments(_: &mut Context<'_>, arguments: &[Datum]) -> Step
 }
 
 fn function_result(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    Ok(routine(arguments).map_or(Datum::Null, |routine| {
-        let set = if routine.returns_set { "SETOF " } else { "" };
-        Datum::from(format!("{set}{}", format_type(routine.result, None)))
-    }))
+    Ok(routine(arguments).map_or(Datum::Null, |routine| Datum::from(result(&routine))))
 }
 
-/// Functions are code of the server: there is no text that would make them.
+/// As `pg_proc` shows the function: of language `internal`, with its own name as source.
 fn function(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    match routine(arguments).map(|routine| routine.name).or_else(|| routine_name(oid_at(arguments, 0))) {
-        Some(name) => {
-            Err(SqlError::unsupported(format!("the definition of built-in function {name}")).into())
-        }
-        None => Ok(Datum::Null),
+    let Some(routine) = routine(arguments) else { return Ok(Datum::Null) };
+    if routine.is_aggregate {
+        let message = format!("\"{}\" is an aggregate function", routine.name);
+        return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into());
     }
+    let volatility = match routine.volatility {
+        Volatility::Immutable => " IMMUTABLE",
+        Volatility::Stable => " STABLE",
+        Volatility::Volatile => "",
+    };
+    let strict = if routine.is_strict { " STRICT" } else { "" };
+    Ok(Datum::from(format!(
+        "CREATE OR REPLACE FUNCTION pg_catalog.{}({})\n RETURNS {}\n LANGUAGE internal\n{volatility} PARALLEL \
+         SAFE{strict}\nAS $function${}$function$\n",
+        quote_identifier(routine.name),
+        parameters(&routine),
+        result(&routine),
+        routine.name,
+    )))
 }

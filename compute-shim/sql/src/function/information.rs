@@ -15,6 +15,7 @@ const REGCLASS_INT2_BOOL: &[TypeId] = &[TypeId::REGCLASS, TypeId::INT2, TypeId::
 
 pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(1081, "format_type", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, type_text).called_on_null(),
+    host(1619, "pg_typeof", &[TypeId::ANY], TypeId::REGTYPE, type_of).called_on_null(),
     host(3495, "to_regclass", TEXT, TypeId::REGCLASS, |context, arguments| {
         find(context, TypeId::REGCLASS, arguments)
     }),
@@ -53,6 +54,13 @@ fn type_text(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
         _ => None,
     };
     Ok(Datum::from(format_type(TypeId(oid), typmod)))
+}
+
+fn type_of(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    match arguments {
+        [Datum::Record(record)] => Ok(Datum::Oid(record.types[0].0)),
+        _ => unreachable!("arguments of any type come as one record"),
+    }
 }
 
 /// `to_reg…`: what the name stands for, NULL if nothing. A text that is no name at all is an error here too.

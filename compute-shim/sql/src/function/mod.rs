@@ -6,6 +6,7 @@
 
 mod definition;
 mod information;
+mod json;
 mod keyword;
 mod privilege;
 mod refused;
@@ -29,6 +30,8 @@ pub(crate) struct HostFunction {
     /// `pg_proc.oid`, PostgreSQL's own number; 0 for what is grammar there and no function (`current_role`, …).
     pub oid: u32,
     pub name: &'static str,
+    /// With an argument of type `"any"` among them, the code gets all arguments as one record, which holds their types;
+    /// an untyped literal is of type `unknown` there.
     pub arguments: &'static [TypeId],
     pub result: TypeId,
     /// Element type of a trailing variadic argument.
@@ -177,6 +180,7 @@ impl Signature for TableFunction {
 static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     definition::FUNCTIONS,
     information::FUNCTIONS,
+    json::FUNCTIONS,
     privilege::FUNCTIONS,
     privilege::COLUMN_FUNCTIONS,
     refused::FUNCTIONS,

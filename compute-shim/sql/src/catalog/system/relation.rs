@@ -21,6 +21,10 @@ const PG_CONSTRAINT_OID: Oid = 2606;
 /// Oid of tablespace `pg_global`, which tables of the whole cluster are in.
 pub(super) const GLOBAL_TABLESPACE_OID: Oid = 1664;
 
+/// The collations `default` and `C`.
+const DEFAULT_COLLATION_OID: Oid = 100;
+const C_COLLATION_OID: Oid = 950;
+
 /// Catalogs of the whole cluster (`relisshared`).
 const SHARED: &[&str] = &[
     "pg_auth_members",
@@ -195,6 +199,7 @@ struct Attribute<'a> {
     identity: Option<Identity>,
     is_dropped: bool,
     missing: &'a Datum,
+    collation: Oid,
 }
 
 impl<'a> Attribute<'a> {
@@ -210,6 +215,7 @@ impl<'a> Attribute<'a> {
             identity: None,
             is_dropped: false,
             missing: &Datum::Null,
+            collation: collation_of(type_id),
         }
     }
 
@@ -247,7 +253,7 @@ impl<'a> Attribute<'a> {
             Datum::Bool(self.is_dropped),
             TRUE,
             int4(0),
-            oid(collation_of(self.type_id)),
+            oid(self.collation),
             NULL,
             NULL,
             NULL,
@@ -278,7 +284,10 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
     for table in tables() {
         for (at, column) in table.columns.iter().enumerate() {
             let attribute = Attribute::plain(table.oid, at, column.name, column.type_id);
-            rows.push(Attribute { not_null: column.not_null, ..attribute }.row());
+            // Text in catalogs is of collation C; in views it is what the query makes of it.
+            let is_catalog = !table.is_view && attribute.collation == DEFAULT_COLLATION_OID;
+            let collation = if is_catalog { C_COLLATION_OID } else { attribute.collation };
+            rows.push(Attribute { not_null: column.not_null, collation, ..attribute }.row());
         }
     }
     for table in catalog.tables() {

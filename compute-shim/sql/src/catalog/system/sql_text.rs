@@ -77,19 +77,20 @@ pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
 
 /// `CHECK (…)`. Pretty: without the outermost of the parentheses that every operator has.
 pub(crate) fn check_definition(view: &SessionView, table: &Table, check: &Check, pretty: bool) -> String {
-    let text = expression_text(view, Some(table), &check.expression);
+    let text = expression_text(view, table, &check.expression);
     match pretty {
         true => format!("CHECK ({})", without_parentheses(&text)),
         false => format!("CHECK ({text})"),
     }
 }
 
-/// A stored expression as this session would write it. What cannot be bound any more is shown as it is stored.
-pub(crate) fn expression_text(view: &SessionView, table: Option<&Table>, stored: &str) -> String {
+/// A stored expression of a table (a column's default or a check) as this session would write it. What cannot be bound
+/// any more is shown as it is stored.
+pub(crate) fn expression_text(view: &SessionView, table: &Table, stored: &str) -> String {
     reprinted(view, table, stored).unwrap_or_else(|_| stored.to_owned())
 }
 
-fn reprinted(view: &SessionView, table: Option<&Table>, stored: &str) -> Result<String> {
+fn reprinted(view: &SessionView, table: &Table, stored: &str) -> Result<String> {
     let host = NamesOnly { view };
     let env = EvalEnv {
         transaction_timestamp: Timestamptz(0),
@@ -98,10 +99,17 @@ fn reprinted(view: &SessionView, table: Option<&Table>, stored: &str) -> Result<
         host: &host,
     };
     let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };
+    let context = BindContext { view, env: &env, options };
     let tree = parse::expression(stored)?;
-    let bound = bind::table_expression(BindContext { view, env: &env, options }, table, &tree, None)?;
-    let columns: Vec<&str> =
-        table.map_or_else(Vec::new, |table| table.columns.iter().map(|column| &*column.name).collect());
+    let defaulted = table.columns.iter().find(|column| column.default.as_deref() == Some(stored));
+    let bound = match defaulted {
+        Some(column) => {
+            let target = Some((column.type_id, column.typmod));
+            bind::table_expression(context, None, &tree, target)?
+        }
+        None => bind::table_expression(context, Some(table), &tree, None)?,
+    };
+    let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     Ok(deparse(&bound, &columns, &env))
 }
 
