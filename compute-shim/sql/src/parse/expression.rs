@@ -308,6 +308,21 @@ impl Lower<'_> {
     }
 
     fn access(&mut self, root: ast::Expr, chain: Vec<ast::AccessExpr>) -> Result<Expr> {
+        let mut chain = chain.into_iter().peekable();
+        // The parser sees `t.a[1]` as t, then .a, then [1]; without parentheses around it, `t.a` is a column.
+        let root = match root {
+            ast::Expr::Identifier(first) => {
+                let mut parts = vec![first];
+                let is_part = |access: &ast::AccessExpr| {
+                    matches!(access, ast::AccessExpr::Dot(ast::Expr::Identifier(_)))
+                };
+                while let Some(ast::AccessExpr::Dot(ast::Expr::Identifier(part))) = chain.next_if(is_part) {
+                    parts.push(part);
+                }
+                ast::Expr::CompoundIdentifier(parts)
+            }
+            root => root,
+        };
         let operand = self.boxed(root)?;
         let mut subscripts = Vec::new();
         for access in chain {
