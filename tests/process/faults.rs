@@ -12,7 +12,6 @@ use std::time::Duration;
 /// One daemon, then the other of its zone, die under load: no transaction fails. They come back and catch up from
 /// their peers.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_zone_dies_under_load() {
     let mut cluster = Cluster::start(&[]);
     bench::initialize(&cluster, 1);
@@ -35,7 +34,6 @@ fn a_zone_dies_under_load() {
 
 /// With three of six dead writes wait and reads go on; with a fourth back, writes go on by themselves.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn writes_wait_without_a_quorum() {
     let mut cluster = Cluster::start(&[]);
     cluster.sql("create table t (id int primary key); insert into t values (1)");
@@ -61,7 +59,6 @@ fn writes_wait_without_a_quorum() {
 
 /// Compute dies under load and is started again: what was acknowledged is there, no half of anything is.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn compute_dies_under_load() {
     const CLIENTS: u64 = 8;
     let mut cluster = Cluster::start(&[]);

@@ -11,7 +11,6 @@ use std::process::Command;
 /// A compute is paused, another opens the volume, the first goes on: it can commit nothing, tells its clients why
 /// and ends with a code of its own.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_paused_writer_finds_itself_fenced() {
     let mut cluster = Cluster::start(&[]);
     cluster.sql("create table t (id int primary key, v int); insert into t values (1, 0)");

@@ -10,7 +10,6 @@ use std::net::TcpListener;
 use std::process::Command;
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn data_is_found_again_after_a_stop_and_after_a_kill() {
     let directory = test_directory();
     let data_dir = directory.path().join("data");
@@ -48,7 +47,6 @@ fn children_end_with_their_supervisor() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_dead_child_is_reported_with_its_command() {
     let mut cluster = Cluster::start(&[]);
     let arguments = cluster.arguments_of("node-4");
@@ -61,7 +59,6 @@ fn a_dead_child_is_reported_with_its_command() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn with_restart_a_dead_child_comes_back() {
     let mut cluster = Cluster::start(&["--restart"]);
     cluster.sql("create table t (id int primary key)");
@@ -94,7 +91,6 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_directory_in_use_is_refused_and_so_is_a_foreign_one() {
     let cluster = Cluster::start(&[]);
     let listen = format!("127.0.0.1:{}", free_port());

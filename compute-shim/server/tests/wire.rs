@@ -14,7 +14,6 @@ use std::time::Duration;
 const SILENCE: Duration = Duration::from_millis(200);
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn encryption_is_declined_and_the_session_announced() {
     let server = TestServer::start();
     let mut client = Client::connect(server.address);
@@ -46,7 +45,6 @@ fn encryption_is_declined_and_the_session_announced() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn who_may_not_come_in_is_told_why() {
     let server = TestServer::start();
     for (parameters, sqlstate) in [
@@ -65,7 +63,6 @@ fn who_may_not_come_in_is_told_why() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn one_query_many_statements() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -85,7 +82,6 @@ fn one_query_many_statements() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn the_extended_protocol_in_one_go() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -117,7 +113,6 @@ fn the_extended_protocol_in_one_go() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn an_error_skips_to_sync_and_undoes_the_implicit_transaction() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -146,7 +141,6 @@ fn an_error_skips_to_sync_and_undoes_the_implicit_transaction() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_portal_is_read_in_parts() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -161,7 +155,6 @@ fn a_portal_is_read_in_parts() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_long_result_is_sent_in_pieces() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -178,7 +171,6 @@ fn a_long_result_is_sent_in_pieces() {
 
 /// While nothing becomes durable, nothing that rests on a commit is told; the tags of an open block are.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn answers_wait_for_durability() {
     let server = TestServer::start();
     let (mut writer, mut reader) = (server.connect(), server.connect());
@@ -200,7 +192,6 @@ fn answers_wait_for_durability() {
 
 /// Fenced with a commit in the air: the connection ends with FATAL, and nothing that looked like success came before.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_parked_commit_never_succeeds_once_fenced() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -216,7 +207,6 @@ fn a_parked_commit_never_succeeds_once_fenced() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_waiting_statement_is_cancelled_by_key_only() {
     let server = TestServer::start();
     let (mut holder, mut waiter) = (server.connect(), server.connect());
@@ -246,7 +236,6 @@ fn a_waiting_statement_is_cancelled_by_key_only() {
 
 /// A client that goes while its statement waits leaves nothing behind.
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_vanished_client_holds_no_locks() {
     let server = TestServer::start();
     let (mut holder, mut gone) = (server.connect(), server.connect());
@@ -264,7 +253,6 @@ fn a_vanished_client_holds_no_locks() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn copy_in_good_and_bad() {
     let server = TestServer::start();
     let mut client = server.connect();
@@ -292,7 +280,6 @@ fn copy_in_good_and_bad() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn too_many_clients() {
     let server = TestServer::start_with(ServerOptions { connections_max: 2, ..ServerOptions::default() });
     let (_first, second) = (server.connect(), server.connect());
@@ -311,7 +298,6 @@ fn too_many_clients() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn nonsense_ends_the_connection_with_a_reason() {
     let server = TestServer::start();
     for bytes in [&b"?\0\0\0\x04"[..], b"Q\0\0\0\x01", b"Q\x7f\xff\xff\xff"] {
@@ -332,7 +318,6 @@ fn nonsense_ends_the_connection_with_a_reason() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn a_silent_start_is_not_waited_for() {
     let options = ServerOptions { startup_timeout: Duration::from_millis(200), ..ServerOptions::default() };
     let server = TestServer::start_with(options);
@@ -342,7 +327,6 @@ fn a_silent_start_is_not_waited_for() {
 }
 
 #[test]
-#[ignore = "needs SQL execution, which has not joined yet"]
 fn stopping_tells_everyone_and_ends() {
     let mut server = TestServer::start_with(ServerOptions { workers: 2, ..ServerOptions::default() });
     let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
@@ -353,7 +337,7 @@ fn stopping_tells_everyone_and_ends() {
     server.control.stop(StopState::Stopping);
     for client in &mut clients {
         let messages = client.until_end();
-        assert_eq!(field(&messages[0].1, b'C'), "57P01");
+        assert_eq!(field(&messages[0].1, b'C'), "57P01", "{messages:?}");
         assert_eq!(field(&messages[0].1, b'S'), "FATAL");
     }
     server.join();
