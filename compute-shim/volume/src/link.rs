@@ -72,7 +72,9 @@ struct Served {
     group: GroupId,
     slot: Slot,
     membership_epoch: MembershipEpoch,
-    tail_acknowledged: Lsn,
+    /// The last tail that the member knows; `None` until it was told one: of a group without records too, else the
+    /// member would never be sure that it has all of nothing, and ask its peers for ever.
+    tail_acknowledged: Option<Lsn>,
     /// The member said that its state is lost: it takes no batches, and the link's other groups must not suffer.
     is_lost: bool,
 }
@@ -105,7 +107,7 @@ impl Link {
                 group,
                 slot,
                 membership_epoch,
-                tail_acknowledged: Lsn::ZERO,
+                tail_acknowledged: None,
                 is_lost: false,
             })
             .collect();
@@ -174,7 +176,7 @@ impl Link {
             if served.is_lost && !is_lost {
                 // It is told where the group stands, and gets from its peers what it missed.
                 self.vdl_acknowledged = Lsn::ZERO;
-                served.tail_acknowledged = Lsn::ZERO;
+                served.tail_acknowledged = None;
             }
             served.is_lost = is_lost;
         }
@@ -197,7 +199,7 @@ impl Link {
         self.in_flight.clear();
         self.vdl_acknowledged = Lsn::ZERO;
         self.pgmrpl_acknowledged = Lsn::ZERO;
-        self.served.iter_mut().for_each(|served| served.tail_acknowledged = Lsn::ZERO);
+        self.served.iter_mut().for_each(|served| served.tail_acknowledged = None);
     }
 
     /// A write frame was acknowledged. Returns how long it took.
@@ -211,7 +213,7 @@ impl Link {
         }
         for (group, tail) in frame.tails {
             if let Some(served) = self.served.iter_mut().find(|served| served.group == group) {
-                served.tail_acknowledged = served.tail_acknowledged.max(tail);
+                served.tail_acknowledged = served.tail_acknowledged.max(Some(tail));
             }
         }
         Some(now.monotonic_us.saturating_sub(frame.sent_at_us))
@@ -263,9 +265,8 @@ impl Link {
         let tails: Vec<(GroupId, Lsn)> = self
             .served
             .iter()
-            .map(|served| (served.group, durability.tail(served.group), served.tail_acknowledged))
-            .filter(|(_, tail, acknowledged)| tail > acknowledged)
-            .map(|(group, tail, _)| (group, tail))
+            .filter(|served| served.tail_acknowledged.is_none_or(|told| durability.tail(served.group) > told))
+            .map(|served| (served.group, durability.tail(served.group)))
             .collect();
         let head = WriterHead { tails: tails.clone(), ..head.clone() };
         self.in_flight.push_back(FrameInFlight {

@@ -44,6 +44,14 @@ struct Repair {
     failures: usize,
 }
 
+/// What a member lacks of its group's tail, if it can be brought up to it.
+fn plan_repair(answer: &Bumped, recovered: &Recovered) -> Option<Repair> {
+    let reached = reach(answer, &recovered.adopted, recovered.vdl);
+    let lacks = is_undamaged(answer) && reached < recovered.tails[answer.group.0 as usize];
+    let needs_history = answer.history != recovered.adopted;
+    lacks.then_some(Repair { reached, needs_history, waiting_since_us: None, failures: 0 })
+}
+
 enum Step {
     Bumping { sufficient_since_us: Option<u64> },
     Repairing(Recovered, BTreeMap<RepairId, Repair>),
@@ -87,8 +95,25 @@ impl Client {
             return;
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
-        if let Phase::Opening(opening) = &mut self.phase {
-            opening.answers.put(&self.config, self.writer, slot, bumped);
+        let Phase::Opening(Opening { answers, step }) = &mut self.phase else { return };
+        match step {
+            Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
+            Step::Repairing(recovered, repairs) => {
+                // What was recovered rests on a quorum and stands. A member that comes late is one more that may hold
+                // it, once it is known to; one with a history that was not adopted gets the new one and its peers' log.
+                let is_known = answers.get(bumped.group, slot).is_some_and(is_undamaged);
+                let is_older = bumped.history.writer().epoch <= recovered.adopted.writer().epoch;
+                if is_undamaged(&bumped) && (is_known || !is_older) {
+                    return;
+                }
+                let id = RepairId { group: bumped.group, target: slot };
+                if let Some(repair) = plan_repair(&bumped, recovered) {
+                    repairs.insert(id, repair);
+                }
+                answers.put(&self.config, self.writer, slot, bumped);
+            }
+            // It gets the new history like all others; it may even have it from a peer already.
+            Step::Installing(_) => {}
         }
     }
 
@@ -126,17 +151,10 @@ impl Client {
         let Phase::Opening(opening) = &mut self.phase else { return };
         let recovered = opening.answers.recover();
         let mut repairs = BTreeMap::new();
-        for (index, tail) in recovered.tails.iter().enumerate() {
-            let group = GroupId(index as u32);
+        for group in (0..recovered.tails.len()).map(|group| GroupId(group as u32)) {
             for slot in (0..usize::from(self.config.quorum.members)).map(Slot) {
-                let Some(answer) = opening.answers.get(group, slot).filter(|answer| is_undamaged(answer))
-                else {
-                    continue;
-                };
-                let reached = reach(answer, &recovered.adopted, recovered.vdl);
-                if reached < *tail {
-                    let needs_history = answer.history != recovered.adopted;
-                    let repair = Repair { reached, needs_history, waiting_since_us: None, failures: 0 };
+                let answer = opening.answers.get(group, slot);
+                if let Some(repair) = answer.and_then(|answer| plan_repair(answer, &recovered)) {
                     repairs.insert(RepairId { group, target: slot }, repair);
                 }
             }
