@@ -36,12 +36,6 @@ pub(crate) struct Moved {
     lost: BTreeSet<SegmentKey>,
 }
 
-impl Moved {
-    pub fn add_lost(&mut self, key: SegmentKey) {
-        self.lost.insert(key);
-    }
-}
-
 impl Shard {
     /// The append in flight is on the device and flushed. The next one goes first, then this one takes effect.
     pub(crate) fn on_append_written(
@@ -88,7 +82,7 @@ impl Shard {
             self.release(&durable, answer, effects);
         }
         self.push_moved_scls(&durable, &moved, effects);
-        self.push_lost(&moved, effects);
+        self.push_lost(&moved.lost, effects);
         self.log.recycle(written.buffer);
         self.submit_append(effects);
     }
@@ -261,8 +255,8 @@ impl Shard {
     }
 
     /// An idle writer must know too that a member counts for nothing now.
-    pub(crate) fn push_lost(&mut self, moved: &Moved, effects: &mut Effects) {
-        for key in &moved.lost {
+    pub(crate) fn push_lost(&mut self, lost: &BTreeSet<SegmentKey>, effects: &mut Effects) {
+        for key in lost {
             let view = self.volumes.get(&key.0).copied().unwrap_or_default();
             if let Some(connection) = view.writer_connection {
                 let detail = "to be hydrated by pages";

@@ -9,7 +9,6 @@
 //! be newer than the replay point; the scan then meets records that are in a version already and passes over them. The
 //! SCL that a start begins with is therefore not below the newest version.
 
-use crate::apply::Moved;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Answer, ReplayPoint, Space};
 use crate::segment::{Decided, Segment, SegmentKey};
@@ -392,7 +391,7 @@ impl Shard {
 
     /// Floors and decisions that a checkpoint holds are in force.
     fn take_decisions(&mut self, floors: BTreeMap<SegmentKey, (Lsn, Decided)>, effects: &mut Effects) {
-        let mut moved = Moved::default();
+        let mut lost = BTreeSet::new();
         for (key, (floor, decided)) in floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
@@ -406,9 +405,9 @@ impl Shard {
             }
             if decided.gives_up_log {
                 segment.give_up_log(&mut self.pending);
-                moved.add_lost(key);
+                lost.insert(key);
             }
         }
-        self.push_lost(&moved, effects);
+        self.push_lost(&lost, effects);
     }
 }

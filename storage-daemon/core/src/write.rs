@@ -6,8 +6,9 @@
 use crate::effects::{ConnectionId, Effects, Now};
 use crate::log::{Answer, Full, Heard, Space};
 use crate::segment::batches::last_counting;
-use crate::segment::{Segment, SegmentKey};
+use crate::segment::{Health, Segment, SegmentKey};
 use crate::shard::{Phase, Shard};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::message::{GossipPush, RefusalReason, Write, WriterHead};
@@ -31,7 +32,7 @@ impl Shard {
             let reason = RefusalReason::DeviceFailed;
             return self.refuse(connection, request_id, reason, (volume, GroupId(0)), "", effects);
         }
-        let hears = self.hear(connection, head, now);
+        let hears = self.hear(connection, head, now, effects);
         let mut groups: Vec<GroupId> = head.tails.iter().map(|(group, _)| *group).collect();
         for entry in write.batches() {
             let Ok((membership, batch)) = entry else {
@@ -68,7 +69,7 @@ impl Shard {
 
     /// Takes in what a writer tells: VDL and tails in this run at once, VDL and floor durably with the append.
     /// False if no segment of the volume is bound to this writer.
-    fn hear(&mut self, connection: ConnectionId, head: &WriterHead, now: Now) -> bool {
+    fn hear(&mut self, connection: ConnectionId, head: &WriterHead, now: Now, effects: &mut Effects) -> bool {
         let mut hears = false;
         let keys = (head.volume, GroupId(0))..=(head.volume, GroupId(u32::MAX));
         for (key, segment) in self.segments.range_mut(keys) {
@@ -86,7 +87,13 @@ impl Shard {
             return false;
         }
         let view = self.volumes.entry(head.volume).or_default();
-        view.writer_connection = Some(connection);
+        if view.writer_connection.replace(connection) != Some(connection) {
+            // What was lost between the state that it asked for and now, it has not been told.
+            let lost = self.segments_of(head.volume).filter(|segment| segment.health != Health::Sound);
+            let lost: BTreeSet<SegmentKey> = lost.map(Segment::key).collect();
+            self.push_lost(&lost, effects);
+        }
+        let view = self.volumes.entry(head.volume).or_default();
         let staged = view.heard_staged.filter(|staged| staged.writer == head.writer);
         let pgmrpl = head.pgmrpl.min(head.vdl);
         let is_new = staged.is_none_or(|staged| head.vdl > staged.vdl || pgmrpl > staged.pgmrpl);
