@@ -1,8 +1,9 @@
 //! The world: virtual time, the order of events, the processes and what befalls them.
 //!
 //! Faults and their budget: any shard may be killed or lose power at any event and comes back; any connection may
-//! break; a whole availability zone may be cut off; the writer may die, or be paused and come back believing that
-//! it still writes, while another opens. Devices keep what was flushed, so nothing acknowledged may ever be lost,
+//! break; a whole availability zone may be cut off, or single shards from the writers alone; the writer may die, at any
+//! step of its opening too, or be paused and come back believing that it still writes, while one or several others
+//! open. Devices keep what was flushed, so nothing acknowledged may ever be lost,
 //! whatever the number of crashes; progress is owed only when the faults have stopped.
 
 mod faults;
@@ -36,14 +37,20 @@ const WALL_START_US: u64 = 1_700_000_000_000_000;
 pub struct Plan {
     /// Decides everything.
     pub seed: u64,
-    /// Protection groups, most of them idle.
+    /// Protection groups.
     pub groups: u32,
+    /// How many of them, from the first, are written to: the others are idle.
+    pub active_groups: u32,
     /// Small, so that groups are many and chains long.
     pub pages_per_group: u64,
     /// LSN allocation limit.
     pub lal_records: u64,
     /// Log region of a shard; small, so that it wraps.
     pub log_bytes: u64,
+    /// Bound of the records that a shard holds in memory; small, so that it throttles.
+    pub pending_bytes: usize,
+    /// Time between a shard's checkpoints, if log does not call for one.
+    pub checkpoint_interval_us: u64,
     /// Virtual time of work with faults.
     pub work_us: u64,
     /// Mean time between faults; none if zero.
@@ -54,12 +61,16 @@ impl Plan {
     /// Draws a plan.
     pub fn draw(seed: u64) -> Plan {
         let mut random = Random::new(seed ^ 0x5eed);
+        let groups = if random.one_in(4) { random.range(9, 41) } else { random.range(1, 9) } as u32;
         Plan {
             seed,
-            groups: random.range(1, 9) as u32,
+            groups,
+            active_groups: random.range(1, 9).min(u64::from(groups)) as u32,
             pages_per_group: 16,
-            lal_records: random.range(16, 65),
+            lal_records: random.range(8, 65),
             log_bytes: (256 * 1024) << random.range(0, 3),
+            pending_bytes: (16 * 1024) << random.range(0, 3),
+            checkpoint_interval_us: [10_000, 100_000][random.range(0, 2) as usize],
             work_us: 3_000_000,
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
         }
@@ -141,7 +152,14 @@ enum Happening {
         run: u64,
     },
     WriterStarts,
+    WritersDie,
+    WriterResumes {
+        run: u64,
+    },
     Fault,
+    WritersReach {
+        shard: usize,
+    },
     Heal {
         az: usize,
     },
@@ -170,6 +188,8 @@ pub struct World {
     epoch: u64,
     model: Model,
     cut_off: [bool; 3],
+    /// Shards that no writer reaches, while their peers do.
+    hidden: [bool; SHARDS],
     faults_stop_us: u64,
     is_trace_printed: bool,
     /// Log bytes that all shards appended in runs that have ended.
@@ -214,6 +234,7 @@ impl World {
             epoch: 0,
             model: Model::default(),
             cut_off: [false; 3],
+            hidden: [false; SHARDS],
             faults_stop_us: 1_000_000 + plan.work_us,
             is_trace_printed,
             outcome: Outcome {
@@ -313,6 +334,12 @@ impl World {
             Happening::WriterTurn { run } => self.writer_turn(run),
             Happening::WriterWorks { run } => self.writer_works(run),
             Happening::WriterStarts => self.start_writer(),
+            Happening::WritersDie => self.kill_writers(),
+            Happening::WriterResumes { run } => self.resume_writer(run),
+            Happening::WritersReach { shard } => {
+                self.note(&format!("writers reach shard {shard} again"));
+                self.hidden[shard] = false;
+            }
             Happening::Fault => self.make_fault(),
             Happening::Heal { az } => {
                 self.note(&format!("az {az} is reached again"));

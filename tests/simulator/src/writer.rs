@@ -6,10 +6,22 @@ use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::record::{Operation, apply};
 use hexalog_protocol::{Lsn, PAGE_BODY_START, PAGE_SIZE, Page, PageId};
 use hexalog_volume::Client;
+use hexalog_volume::config::LinkIndex;
 use hexalog_volume::effects::ReadFailure;
+use std::collections::VecDeque;
 
 /// Bytes reserved for a mini-transaction: more than five pages' operations take.
 const MTR_BYTES: u32 = 5 * 256;
+
+/// Something that came while the process was paused.
+pub enum Kept {
+    /// A connection stands.
+    Connected(LinkIndex),
+    /// One ended.
+    Closed(LinkIndex),
+    /// Frames arrived.
+    Bytes(LinkIndex, Vec<u8>),
+}
 
 /// One run of a writer.
 pub struct Writer {
@@ -23,12 +35,15 @@ pub struct Writer {
     pub is_paused: bool,
     /// Reads under way, as (page, read point).
     pub reads: Vec<(PageId, Lsn)>,
+    /// What came while it was paused.
+    pub kept: VecDeque<Kept>,
 }
 
 impl Writer {
     /// Appends one random mini-transaction, if LAL allows; sometimes waits for it as a commit does.
     pub fn append(&mut self, model: &mut Model, pages: u64, random: &mut Random) {
-        let count = random.range(1, 5) as u32;
+        let largest = self.client.config().lal.mtr_records_max().min(4);
+        let count = random.range(1, largest + 1) as u32;
         if self.client.reserve(count, MTR_BYTES).is_err() {
             return;
         }

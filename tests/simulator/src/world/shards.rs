@@ -26,20 +26,20 @@ impl World {
         let incarnation = self.random.bits() | 1;
         let now = self.shard_now();
         let log_bytes = self.plan.log_bytes;
-        let process = &mut self.processes[shard];
         let mut options =
             ShardOptions::new(NodeId(shard as u32), ShardIndex(0), log_bytes, 8 << 20, incarnation);
         options.shard_ports = vec![7000];
         options.extent_bytes = 64 << 10;
-        options.pending_bytes_max = 64 << 10;
+        options.pending_bytes_max = self.plan.pending_bytes;
         options.append_bytes_max = (log_bytes / 8) as usize;
         options.checkpoint_log_bytes = log_bytes / 8;
-        options.checkpoint_interval_us = 100_000;
+        options.checkpoint_interval_us = self.plan.checkpoint_interval_us;
         options.checkpoint_deltas_max = 4;
         // A few pages each: what changes between two parts of one checkpoint must not be lost.
         options.checkpoint_part_bytes = 1 << 10;
         options.gossip_interval_us = 20_000;
         options.gossip_bytes_max = 16 << 10;
+        let process = &mut self.processes[shard];
         if !process.is_formatted {
             process.is_formatted = true;
             let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);

@@ -2,6 +2,7 @@
 
 use super::{Happening, SHARDS, World, address};
 use crate::network::End;
+use crate::writer::Kept;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::Message;
 use hexalog_storage_core::effects::{ConnectionId, Event};
@@ -12,6 +13,12 @@ use std::net::SocketAddr;
 impl World {
     pub(super) fn is_cut_off(&self, end: End) -> bool {
         matches!(end, End::Shard { shard, .. } if self.cut_off[shard / 2])
+    }
+
+    /// Whether nothing passes between the two.
+    fn is_apart(&self, one: End, other: End) -> bool {
+        let is_hidden = |writer: End, shard: End| matches!((writer, shard), (End::Writer { run: 1.., .. }, End::Shard { shard, .. }) if self.hidden[shard]);
+        self.is_cut_off(one) || self.is_cut_off(other) || is_hidden(one, other) || is_hidden(other, one)
     }
 
     pub(super) fn send(&mut self, from: End, bytes: Vec<u8>) {
@@ -31,11 +38,11 @@ impl World {
     pub(super) fn connect_arrives(&mut self, from: End, target: SocketAddr) {
         let shard = (0..SHARDS).find(|shard| address(*shard) == target).expect("addresses are shards'");
         let is_up = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
-        if !is_up || self.cut_off[shard / 2] || self.is_cut_off(from) {
-            return self.tell_closed(from);
-        }
         let run = self.processes[shard].run;
         let id = ConnectionId(self.processes[shard].next_connection);
+        if !is_up || self.is_apart(from, End::Shard { shard, run, id }) {
+            return self.tell_closed(from);
+        }
         self.processes[shard].next_connection += 1;
         self.network.connect(from, End::Shard { shard, run, id });
         self.tell_shard(shard, Event::Accepted(id));
@@ -75,10 +82,20 @@ impl World {
         }
         let end = self.network.connections[connection].ends[to];
         let other = self.network.connections[connection].ends[1 - to];
-        if self.is_cut_off(end) || self.is_cut_off(other) {
+        if self.is_apart(end, other) {
             // Lost on the way: TCP gives the connection up.
             return self.break_connection(connection);
         }
+        if let End::Writer { run, link } = end
+            && self.keep_for_paused(run, Kept::Bytes(link, bytes.to_vec()))
+        {
+            return;
+        }
+        self.deliver_to(end, other, bytes);
+    }
+
+    /// Hands a process the frames of a message.
+    pub(super) fn deliver_to(&mut self, end: End, other: End, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
             rest = &rest[frame.frame_bytes..];

@@ -2,7 +2,7 @@
 
 use super::{Happening, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
-use crate::writer::Writer;
+use crate::writer::{Kept, Writer};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
@@ -10,6 +10,7 @@ use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch};
 use hexalog_volume::Client;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume::effects as volume;
+use std::collections::VecDeque;
 
 impl World {
     pub(super) fn start_writer(&mut self) {
@@ -27,7 +28,14 @@ impl World {
         self.note(&format!("writer {} opens", self.epoch));
         let run = self.epoch;
         let client = Client::open(config, writer);
-        self.writers.push(Writer { client, run, is_open: false, is_paused: false, reads: Vec::new() });
+        self.writers.push(Writer {
+            client,
+            run,
+            is_open: false,
+            is_paused: false,
+            reads: Vec::new(),
+            kept: VecDeque::new(),
+        });
         self.at(0, Happening::WriterTurn { run });
     }
 
@@ -40,6 +48,14 @@ impl World {
     }
 
     pub(super) fn tell_writer(&mut self, run: u64, event: volume::Event<'_>) {
+        let kept = match &event {
+            volume::Event::Connected(link) => Some(Kept::Connected(*link)),
+            volume::Event::Closed(link) => Some(Kept::Closed(*link)),
+            volume::Event::Frame(..) | volume::Event::Tick => None,
+        };
+        if kept.is_some_and(|kept| self.keep_for_paused(run, kept)) {
+            return;
+        }
         let Some(index) = self.writer_index(run) else { return };
         let now = self.volume_now();
         let mut effects = volume::Effects::default();
@@ -47,6 +63,36 @@ impl World {
         self.carry_out_writer(run, effects);
         // The flush comes in a turn of its own, after whatever else arrives at this moment.
         self.at(1, Happening::WriterTurn { run });
+    }
+
+    /// What comes for a paused process waits in its sockets. True if it is paused.
+    pub(super) fn keep_for_paused(&mut self, run: u64, kept: Kept) -> bool {
+        let Some(writer) = self.writers.iter_mut().find(|writer| writer.run == run && writer.is_paused)
+        else {
+            return false;
+        };
+        writer.kept.push_back(kept);
+        true
+    }
+
+    /// A paused process goes on where it was, and finds what came meanwhile.
+    pub(super) fn resume_writer(&mut self, run: u64) {
+        let Some(writer) = self.writers.iter_mut().find(|writer| writer.run == run) else { return };
+        writer.is_paused = false;
+        let kept = std::mem::take(&mut writer.kept);
+        self.note(&format!("writer {run} goes on"));
+        for kept in kept {
+            match kept {
+                Kept::Connected(link) => self.tell_writer(run, volume::Event::Connected(link)),
+                Kept::Closed(link) => self.tell_writer(run, volume::Event::Closed(link)),
+                Kept::Bytes(link, bytes) => {
+                    let end = End::Writer { run, link };
+                    self.deliver_to(end, end, &bytes);
+                }
+            }
+        }
+        self.at(1, Happening::WriterTurn { run });
+        self.at(1, Happening::WriterWorks { run });
     }
 
     pub(super) fn writer_turn(&mut self, run: u64) {
@@ -138,7 +184,7 @@ impl World {
             return;
         }
         let is_latest = index + 1 == self.writers.len();
-        let pages = self.plan.pages_per_group * u64::from(self.plan.groups);
+        let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
         // Only the latest writer's changes go into the model; an older one that was paused finds out when it sends.
         if is_latest && self.writers[index].is_open {
             for _ in 0..self.random.range(1, 4) {
