@@ -5,7 +5,8 @@ use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    Bumped, Done, InstallHistory, LsnMarks, Member, Membership, Message, SegmentState, Welcome, WriteAck,
+    Bumped, Done, GossipPush, InstallHistory, LsnMarks, Member, Membership, Message, SegmentState,
+    SegmentStatus, Status, Welcome, WriteAck,
 };
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{
@@ -141,6 +142,95 @@ impl Opener {
     }
 }
 
+impl Opener {
+    /// Pulls that member 0 was sent.
+    fn pulls(&self) -> Vec<u64> {
+        self.sent[0].iter().filter(|(kind, _)| *kind == 15).map(|(_, request)| *request).collect()
+    }
+
+    /// Member 0 answers a pull with record 11: who it is pushed to, and the request.
+    fn pull_answered(&mut self, pull: u64) -> (usize, u64) {
+        let batch = sealed_batch();
+        let push = GossipPush {
+            volume: VOLUME,
+            group: GroupId(0),
+            writer: OPENER,
+            membership_epoch: MembershipEpoch(1),
+            scl: Lsn(11),
+            log_from: Lsn(11),
+            batches: &batch,
+        };
+        self.answer(0, pull, &Message::GossipPush(push));
+        let is_push = |sent: &Sent| sent.0 == 16;
+        let target = (1..6).find(|link| self.sent[*link].iter().any(is_push)).expect("it is pushed on");
+        (target, self.request(target, 16))
+    }
+
+    /// A repaired member has record 11 now.
+    fn pushed(&mut self, target: usize, request_id: u64) {
+        let scls = vec![(GroupId(0), Lsn(11))];
+        let ack = WriteAck { volume: VOLUME, epoch: OPENER.epoch, vdl_heard: Lsn(10), scls };
+        self.answer(target, request_id, &Message::WriteAck(ack));
+    }
+
+    /// A member has the history and tells its state.
+    fn joined(&mut self, link: usize, scl: u64) {
+        let join = self.request(link, 12);
+        self.answer(link, join, &Message::Done(Done {}));
+        let query = self.request(link, 18);
+        let segment = SegmentStatus {
+            volume: VOLUME,
+            group: GroupId(0),
+            segment: SegmentId(link as u64),
+            state: SegmentState::Open,
+            writer: OPENER,
+            membership_epoch: MembershipEpoch(1),
+            scl: Lsn(scl),
+            vdl_heard: Lsn(10),
+            complete_through: Lsn(scl),
+            gc_floor: Lsn(0),
+            pages: 1,
+            records_pending: 0,
+        };
+        let status = Status {
+            node: NodeId(link as u32),
+            shard: ShardIndex(0),
+            segments: vec![segment],
+            counters: Vec::new(),
+        };
+        self.answer(link, query, &Message::Status(status));
+        self.flush();
+    }
+}
+
+/// Simulator seed 55: the last repair ended when the volume was open already. Its acknowledgement was taken for the
+/// repair's alone, nothing told that SCL again, and an idle writer never knew that the member had caught up (B9).
+#[test]
+fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate().take(5) {
+        opener.bumped(link, *bump, if link < 2 { &[11] } else { &[] }, &before);
+    }
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    // Pulls go to member 0 or 1 in turn: both are answered the same way here.
+    let pulls = opener.pulls();
+    assert_eq!(pulls.len(), 3);
+    let pushes: Vec<(usize, u64)> = pulls.into_iter().map(|pull| opener.pull_answered(pull)).collect();
+    opener.pushed(pushes[0].0, pushes[0].1);
+    opener.pushed(pushes[1].0, pushes[1].1);
+    opener.flush();
+    for link in 0..5 {
+        opener.joined(link, if link == pushes[2].0 { 10 } else { 11 });
+    }
+    assert!(opener.client.is_writing());
+    opener.pushed(pushes[2].0, pushes[2].1);
+    assert_eq!(opener.client.status()[0].scls[..5], [Some(Lsn(11)); 5]);
+}
+
 fn history_of(epoch: u64) -> EpochHistory {
     let mut history = EpochHistory::new();
     let writer = WriterId { epoch: VolumeEpoch(epoch), incarnation: Incarnation(epoch) };
@@ -167,19 +257,8 @@ fn a_member_that_answers_after_the_repairs_were_planned_counts_for_nothing_in_th
     // Two more answer now; they lack the record too. Then one repair ends well.
     opener.bumped(4, bumps[4], &[], &before);
     opener.bumped(5, bumps[5], &[], &before);
-    let pulls: Vec<u64> =
-        opener.sent[0].iter().filter(|(kind, _)| *kind == 15).map(|(_, request)| *request).collect();
+    let pulls = opener.pulls();
     assert_eq!(pulls.len(), 3, "members 1 to 3 are repaired from member 0");
-    let batch = sealed_batch();
-    let push = hexalog_protocol::message::GossipPush {
-        volume: VOLUME,
-        group: GroupId(0),
-        writer: OPENER,
-        membership_epoch: MembershipEpoch(1),
-        scl: Lsn(11),
-        log_from: Lsn(11),
-        batches: &batch,
-    };
     for (done, pull) in pulls.into_iter().enumerate() {
         opener.flush();
         assert!(
@@ -187,17 +266,8 @@ fn a_member_that_answers_after_the_repairs_were_planned_counts_for_nothing_in_th
             "{done} repairs done: the record stands at {} members",
             done + 1
         );
-        opener.answer(0, pull, &Message::GossipPush(push.clone()));
-        let target =
-            (1..4).find(|link| opener.sent[*link].iter().any(|(kind, _)| *kind == 16)).expect("pushed");
-        let pushed = opener.request(target, 16);
-        let ack = WriteAck {
-            volume: VOLUME,
-            epoch: OPENER.epoch,
-            vdl_heard: Lsn(10),
-            scls: vec![(GroupId(0), Lsn(11))],
-        };
-        opener.answer(target, pushed, &Message::WriteAck(ack));
+        let (target, pushed) = opener.pull_answered(pull);
+        opener.pushed(target, pushed);
     }
     opener.flush();
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER), "four have it: truncate");

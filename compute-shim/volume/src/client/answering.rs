@@ -139,9 +139,10 @@ impl Client {
         if ack.volume != self.config.volume {
             return;
         }
-        // A member under repair still counts under the epoch that it is being brought up in.
+        // A member under repair still counts under the epoch that it is being brought up in. A repair that ends after the
+        // opening is an acknowledgement like any other, and tells an SCL that nothing else will tell.
         if let Some(Request::Repair(id)) = self.take_request(link, request_id) {
-            return self.repair_pushed(id, ack);
+            self.repair_pushed(id, ack);
         }
         if ack.epoch != self.writer.epoch {
             return;
