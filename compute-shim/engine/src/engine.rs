@@ -139,6 +139,11 @@ impl Engine {
         self.waiting.wake_frames();
     }
 
+    /// Lets every page that may leave the cache do so (invariant 6); for tests of what runs on cold pages.
+    pub fn evict_pages(&self) {
+        self.cache.evict_all(self.volume.vdl());
+    }
+
     /// VDL has risen.
     pub fn vdl_advanced(&self, vdl: Lsn) {
         self.cache.note_progress();

@@ -26,11 +26,16 @@ pub struct DatabaseOptions {
     /// Whether plans may take the direct routes (point get, point update, index scans). Tests turn it off to
     /// compare both routes.
     pub direct_routes: bool,
+    /// Rows after which a statement lets others run. Tests let it wait after every row.
+    pub rows_per_yield: u32,
 }
+
+/// `ENGINE.md` section 2: a thousand rows, about half a millisecond.
+const ROWS_PER_YIELD: u32 = 1_000;
 
 impl Default for DatabaseOptions {
     fn default() -> DatabaseOptions {
-        DatabaseOptions { direct_routes: true }
+        DatabaseOptions { direct_routes: true, rows_per_yield: ROWS_PER_YIELD }
     }
 }
 

@@ -17,9 +17,6 @@ use hexalog_sql_types::{Datum, EvalEnv, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 
-/// Rows after which a statement lets others run (`ENGINE.md` section 2).
-const ROWS_PER_YIELD: u32 = 1_000;
-
 /// The surroundings of one call.
 pub(crate) struct Context<'a> {
     pub engine: &'a Engine,
@@ -188,9 +185,10 @@ impl Context<'_> {
     /// Called once per row at the leaves: lets others run from time to time and notices cancellation.
     pub(crate) fn count_row(&mut self) -> Step<()> {
         self.state.rows_since_yield += 1;
-        if self.state.rows_since_yield < ROWS_PER_YIELD {
+        if self.state.rows_since_yield <= self.database.options().rows_per_yield {
             return Ok(());
         }
+        // The call that follows is this row's again.
         self.state.rows_since_yield = 0;
         match self.environment.cancelled() {
             Some(reason) => Err(reason.error().into()),

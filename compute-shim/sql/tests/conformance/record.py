@@ -175,7 +175,9 @@ class Recorder:
     def report(self, word, found):
         severity = "" if word == "error" else found["V"] + " "
         self.lines.append(f"{word}: {severity}{found['C']} {escaped(found['M'])}")
-        for key, label in (("D", "detail"), ("H", "hint"), ("P", "position")):
+        labels = {"D": "detail", "H": "hint", "P": "position", "W": "context", "s": "schema", "t": "table",
+                  "c": "column", "n": "constraint", "d": "type"}
+        for key, label in labels.items():
             if key in found:
                 self.lines.append(f"  {label}: {escaped(found[key])}")
 
