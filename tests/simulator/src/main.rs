@@ -1,16 +1,18 @@
 //! `simulator`: runs seeds and says which fail and how to run one again.
 
-use simulator::world::{Plan, World};
+use simulator::plan::{KEPT, Plan};
+use simulator::world::World;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: simulator [--seed N | --first N --seeds K] [--trace]
+const USAGE: &str = "usage: simulator [--seed N | --first N --seeds K | --kept] [--trace]
   --seed N    this seed alone
   --first N   first of several seeds (default 1)
   --seeds K   how many (default 100)
+  --kept      every seed that failed once, under the plan that it failed under
   --trace     print every event";
 
 fn main() -> ExitCode {
-    let (mut seed, mut seeds, mut is_traced) = (1u64, 100u64, false);
+    let (mut seed, mut seeds, mut is_traced, mut is_kept) = (1u64, 100u64, false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse().ok());
@@ -18,6 +20,10 @@ fn main() -> ExitCode {
             "--seed" => number().map(|n| (seed, seeds) = (n, 1)).is_some(),
             "--first" => number().map(|n| seed = n).is_some(),
             "--seeds" => number().map(|n| seeds = n).is_some(),
+            "--kept" => {
+                is_kept = true;
+                true
+            }
             "--trace" => {
                 is_traced = true;
                 true
@@ -30,8 +36,10 @@ fn main() -> ExitCode {
         }
     }
     let mut failed = 0;
-    for seed in seed..seed + seeds {
-        let plan = Plan::draw(seed);
+    let drawn = || (seed..seed + seeds).map(Plan::draw).collect();
+    let plans: Vec<Plan> = if is_kept { KEPT.lines().filter_map(Plan::kept).collect() } else { drawn() };
+    for plan in plans {
+        let seed = plan.seed;
         let shown = format!("{plan:?}");
         match std::panic::catch_unwind(|| World::new(plan, is_traced).run()) {
             Ok(outcome) => println!(

@@ -15,6 +15,7 @@ mod writers;
 use crate::disk::Disk;
 use crate::model::Model;
 use crate::network::{End, Network};
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::writer::Writer;
 use hexalog_protocol::message::{Member, Membership};
@@ -31,51 +32,6 @@ const SHARDS: usize = 6;
 const VOLUME: VolumeId = VolumeId([7; 16]);
 /// Wall clock at the start of the world; decides nothing.
 const WALL_START_US: u64 = 1_700_000_000_000_000;
-
-/// What a run does; drawn from the seed.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// Decides everything.
-    pub seed: u64,
-    /// Protection groups.
-    pub groups: u32,
-    /// How many of them, from the first, are written to: the others are idle.
-    pub active_groups: u32,
-    /// Small, so that groups are many and chains long.
-    pub pages_per_group: u64,
-    /// LSN allocation limit.
-    pub lal_records: u64,
-    /// Log region of a shard; small, so that it wraps.
-    pub log_bytes: u64,
-    /// Bound of the records that a shard holds in memory; small, so that it throttles.
-    pub pending_bytes: usize,
-    /// Time between a shard's checkpoints, if log does not call for one.
-    pub checkpoint_interval_us: u64,
-    /// Virtual time of work with faults.
-    pub work_us: u64,
-    /// Mean time between faults; none if zero.
-    pub fault_every_us: u64,
-}
-
-impl Plan {
-    /// Draws a plan.
-    pub fn draw(seed: u64) -> Plan {
-        let mut random = Random::new(seed ^ 0x5eed);
-        let groups = if random.one_in(4) { random.range(9, 41) } else { random.range(1, 9) } as u32;
-        Plan {
-            seed,
-            groups,
-            active_groups: random.range(1, 9).min(u64::from(groups)) as u32,
-            pages_per_group: 16,
-            lal_records: random.range(8, 65),
-            log_bytes: (256 * 1024) << random.range(0, 3),
-            pending_bytes: (16 * 1024) << random.range(0, 3),
-            checkpoint_interval_us: [10_000, 100_000][random.range(0, 2) as usize],
-            work_us: 3_000_000,
-            fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
-        }
-    }
-}
 
 /// What a run came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
