@@ -140,6 +140,12 @@ fn encodings_styles_zones_and_paths() {
             ("SET TIME ZONE DEFAULT; SHOW timezone", "UTC"),
             ("SHOW search_path", "\"$user\", public"),
             ("SET search_path TO a, \"B c\", \"$user\"; SHOW search_path", "a, \"B c\", \"$user\""),
+            ("SET search_path = 'a, b'; SHOW search_path", "\"a, b\""),
+            ("SET work_mem = 1, 2", "22023 SET work_mem takes only one argument"),
+            ("SET datestyle TO iso, mdy; SHOW datestyle", "ISO, MDY"),
+            ("DISCARD PLANS", "DISCARD PLANS"),
+            ("DISCARD SEQUENCES", "DISCARD SEQUENCES"),
+            ("DISCARD TEMPORARY", "DISCARD TEMP"),
             ("SET search_path = ''; SHOW search_path", "\"\""),
             ("SET search_path TO DEFAULT; SHOW search_path", "\"$user\", public"),
             (

@@ -4,7 +4,7 @@
 //! have not is refused by its name; anything else is a syntax error.
 
 use super::tree::{
-    Copy, CopyOptions, CopySource, ExplainOptions, IsolationLevel, ObjectKind, SettingValue, Statement,
+    Copy, CopyOptions, CopySource, DiscardTarget, ExplainOptions, IsolationLevel, ObjectKind, SettingValue, Statement,
     TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
@@ -242,7 +242,7 @@ fn set(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["names"]) {
         let value = match reader.at_end() || reader.eat(&["default"]) {
             true => SettingValue::Default,
-            false => SettingValue::Text(reader.string()?),
+            false => SettingValue::Values(vec![reader.string()?]),
         };
         return Ok(Statement::Set { name: "client_encoding".to_owned(), value, local });
     }
@@ -271,7 +271,7 @@ fn setting_value(reader: &mut Reader<'_>) -> Result<SettingValue> {
     while reader.eat_token(&Token::Comma) {
         values.push(setting_word(reader)?);
     }
-    Ok(SettingValue::Text(values.join(", ")))
+    Ok(SettingValue::Values(values))
 }
 
 fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
@@ -561,11 +561,18 @@ fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
 
 fn discard(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("discard")?;
-    match reader.identifier()?.as_str() {
-        "all" => Ok(Statement::Discard { all: true }),
-        "plans" | "sequences" | "temp" | "temporary" => Ok(Statement::Discard { all: false }),
-        _ => Err(reader.unexpected()),
-    }
+    let target = if reader.eat(&["all"]) {
+        DiscardTarget::All
+    } else if reader.eat(&["plans"]) {
+        DiscardTarget::Plans
+    } else if reader.eat(&["sequences"]) {
+        DiscardTarget::Sequences
+    } else if reader.eat(&["temp"]) || reader.eat(&["temporary"]) {
+        DiscardTarget::Temporary
+    } else {
+        return Err(reader.unexpected());
+    };
+    Ok(Statement::Discard { target })
 }
 
 fn lock(reader: &mut Reader<'_>) -> Result<Statement> {

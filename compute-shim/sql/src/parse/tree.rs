@@ -511,11 +511,19 @@ pub(crate) struct CopyOptions {
     pub header: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiscardTarget {
+    All,
+    Plans,
+    Sequences,
+    Temporary,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum SettingValue {
     Default,
-    /// The values as text, joined by `, ` where several were written.
-    Text(String),
+    /// The values as text, in their order; at least one.
+    Values(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -603,7 +611,7 @@ pub(crate) enum Statement {
         options: ExplainOptions,
     },
     Discard {
-        all: bool,
+        target: DiscardTarget,
     },
     Lock {
         tables: Vec<Name>,

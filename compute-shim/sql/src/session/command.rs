@@ -9,7 +9,9 @@ use crate::answer::{ColumnDescription, CommandTag, Severity};
 use crate::bind;
 use crate::catalog::Relation;
 use crate::execute::Row;
-use crate::parse::tree::{Name, SettingValue, Statement, TransactionCommand, TransactionModes, TypeName};
+use crate::parse::tree::{
+    DiscardTarget, Name, SettingValue, Statement, TransactionCommand, TransactionModes, TypeName,
+};
 use crate::plan::explain;
 use crate::stop::Step;
 use hexalog_engine::{Isolation, RelationLockMode};
@@ -77,7 +79,7 @@ pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &S
             maintenance(scope, verb, tables, *outside_transaction)
         }
         Statement::Explain { statement, options: _ } => explain_plan(scope, statement),
-        Statement::Discard { all } => discard(scope, statements, *all),
+        Statement::Discard { target } => discard(scope, statements, *target),
         Statement::Lock { tables, mode } => lock(scope, tables, *mode),
         _ => unreachable!("other statements have machines of their own"),
     }
@@ -143,18 +145,18 @@ fn set(scope: &mut Scope, name: &str, value: &SettingValue, local: bool) -> Step
     }
     let value = match value {
         SettingValue::Default => None,
-        SettingValue::Text(text) => Some(text.as_str()),
-    };
-    if set_mode(scope, name, value)? {
-        return tag("SET");
-    }
-    let settings = &mut scope.view.settings;
-    match value {
-        Some(list) if Settings::is_name_list(name) => {
-            let names: Vec<String> = list.split(", ").map(str::to_owned).collect();
-            settings.set_names(name, &names, local)?;
+        SettingValue::Values(values) if Settings::is_name_list(name) => {
+            scope.view.settings.set_names(name, values, local)?;
+            return tag("SET");
         }
-        value => settings.set(name, value, local)?,
+        SettingValue::Values(values) if values.len() > 1 && !Settings::is_list(name) => {
+            let message = format!("SET {name} takes only one argument");
+            return Err(SqlError::invalid_parameter(message).into());
+        }
+        SettingValue::Values(values) => Some(values.join(", ")),
+    };
+    if !set_mode(scope, name, value.as_deref())? {
+        scope.view.settings.set(name, value.as_deref(), local)?;
     }
     tag("SET")
 }
@@ -278,16 +280,28 @@ fn explain_plan(scope: &mut Scope, statement: &Statement) -> Step<Answer> {
     Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("EXPLAIN") })
 }
 
-fn discard(scope: &mut Scope, statements: &mut Statements, all: bool) -> Step<Answer> {
-    if !all {
-        return Err(SqlError::unsupported("DISCARD of anything but ALL").into());
+fn discard(scope: &mut Scope, statements: &mut Statements, target: DiscardTarget) -> Step<Answer> {
+    match target {
+        // Plans are made anew by themselves when they no longer fit, and there are no temporary tables.
+        DiscardTarget::Plans => tag("DISCARD PLANS"),
+        DiscardTarget::Temporary => tag("DISCARD TEMP"),
+        DiscardTarget::Sequences => {
+            forget_sequences(scope);
+            tag("DISCARD SEQUENCES")
+        }
+        DiscardTarget::All => {
+            scope.check_outside_block("DISCARD ALL")?;
+            statements.clear();
+            scope.view.settings.reset_all();
+            forget_sequences(scope);
+            tag("DISCARD ALL")
+        }
     }
-    scope.check_outside_block("DISCARD ALL")?;
-    statements.clear();
-    scope.view.settings.reset_all();
+}
+
+fn forget_sequences(scope: &mut Scope) {
     scope.effects.sequence_values.clear();
     scope.effects.last_sequence = None;
-    tag("DISCARD ALL")
 }
 
 /// LOCK TABLE. Names are looked up again if the catalog has changed while a lock was waited for.

@@ -19,8 +19,8 @@ mod statement;
 mod transaction;
 mod view;
 
-pub(crate) use settings::{SERVER_VERSION, SERVER_VERSION_NUM, SettingRow, Settings};
-pub(crate) use view::{SessionHost, SessionView};
+pub(crate) use settings::{SERVER_VERSION, Settings};
+pub(crate) use view::SessionView;
 
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,

@@ -38,13 +38,10 @@ impl Context {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     None,
-    Bytes,
     Kilobytes,
     /// 8 KiB each.
     Blocks,
     Milliseconds,
-    Seconds,
-    Minutes,
 }
 
 /// Sizes of memory units in bytes, of time units in microseconds; largest first.
@@ -64,12 +61,9 @@ impl Unit {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Unit::None => None,
-            Unit::Bytes => Some("B"),
             Unit::Kilobytes => Some("kB"),
             Unit::Blocks => Some("8kB"),
             Unit::Milliseconds => Some("ms"),
-            Unit::Seconds => Some("s"),
-            Unit::Minutes => Some("min"),
         }
     }
 
@@ -77,18 +71,15 @@ impl Unit {
     fn family(self) -> Option<(&'static [(&'static str, i64)], i64)> {
         match self {
             Unit::None => None,
-            Unit::Bytes => Some((MEMORY, 1)),
             Unit::Kilobytes => Some((MEMORY, 1 << 10)),
             Unit::Blocks => Some((MEMORY, 8 << 10)),
             Unit::Milliseconds => Some((TIME, 1_000)),
-            Unit::Seconds => Some((TIME, 1_000_000)),
-            Unit::Minutes => Some((TIME, 60_000_000)),
         }
     }
 
     fn hint(self) -> &'static str {
         match self {
-            Unit::Bytes | Unit::Kilobytes | Unit::Blocks => {
+            Unit::Kilobytes | Unit::Blocks => {
                 "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\"."
             }
             _ => "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".",

@@ -9,7 +9,7 @@ mod definition;
 mod special;
 mod table;
 
-pub(crate) use table::{SERVER_VERSION, SERVER_VERSION_NUM};
+pub(crate) use table::SERVER_VERSION;
 
 use definition::{Context, Definition, Kind};
 use hexalog_sql_types::datetime::TimeZone;
@@ -174,6 +174,11 @@ impl Settings {
     /// SET of a list: each value is one name, whatever it looks like.
     pub(crate) fn set_names(&mut self, name: &str, names: &[String], local: bool) -> Result<()> {
         self.set(name, Some(&special::join_names(names)), local)
+    }
+
+    /// Whether a setting takes several words that are no names.
+    pub(crate) fn is_list(name: &str) -> bool {
+        name.eq_ignore_ascii_case("DateStyle")
     }
 
     /// A Boolean as settings take it.

@@ -12,7 +12,7 @@ use super::special;
 /// What clients are told of the version; drivers choose their queries by it. The one place that has it.
 pub(crate) const SERVER_VERSION: &str = "15.14";
 /// The same as a number.
-pub(crate) const SERVER_VERSION_NUM: &str = "150014";
+const SERVER_VERSION_NUM: &str = "150014";
 
 /// Spellings that settings take which were booleans once.
 const ON_OFF: &[(&str, &str)] =
