@@ -3,7 +3,7 @@
 //! Owns the two directions between names and [`TypeId`]. Never parses a whole type expression: the binder takes
 //! precision arguments and array brackets apart itself. Read next: `mod.rs` for modifiers.
 
-use super::{TypeCategory, TypeId, Typmod, type_info, undefined_type};
+use super::{TypeId, Typmod, type_info, undefined_type};
 use crate::error::{Result, SqlError};
 
 /// SQL spellings that differ from `pg_type.typname`.
@@ -109,7 +109,7 @@ pub fn format_type(id: TypeId, typmod: Option<Typmod>) -> String {
     let Some(info) = type_info(id) else {
         return "???".to_owned();
     };
-    if info.category == TypeCategory::Array && info.name.starts_with('_') {
+    if info.element != TypeId::NONE && info.name.starts_with('_') {
         return format!("{}[]", format_type(info.element, typmod));
     }
     let packed = typmod.filter(|typmod| typmod.0 >= 0);
@@ -190,6 +190,8 @@ mod tests {
             (TypeId::VARCHAR_ARRAY, Some(Typmod(14)), "character varying(10)[]"),
             (TypeId::CHAR, None, "\"char\""),
             (TypeId::INT2VECTOR, None, "int2vector"),
+            (TypeId::RECORD_ARRAY, None, "record[]"),
+            (TypeId::NAME, None, "name"),
             (TypeId(0), None, "-"),
             (TypeId(9), None, "???"),
         ] {

@@ -6,7 +6,7 @@
 
 use super::Relation;
 use super::object::Oid;
-use super::system::{Routine, routine_by_name, routine_name, routines};
+use super::system::{Routine, foreign_type_name, routine_by_name, routine_name, routines};
 use crate::session::SessionView;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::quote_identifier;
@@ -18,7 +18,10 @@ pub(crate) fn registry_name(view: &SessionView, id: TypeId, oid: u32) -> Option<
     let catalog = view.catalog();
     match id {
         TypeId::REGCLASS => catalog.relation(oid).map(|relation| relation_name(view, &relation)),
-        TypeId::REGTYPE => TypeId(oid).info().map(|_| format_type(TypeId(oid), None)),
+        TypeId::REGTYPE => {
+            let known = TypeId(oid).info().map(|_| format_type(TypeId(oid), None));
+            known.or_else(|| foreign_type_name(oid).map(str::to_owned))
+        }
         TypeId::REGPROC => procedure_name(oid),
         TypeId::REGPROCEDURE => match routines().find(|routine| routine.oid == oid) {
             Some(routine) => Some(signature(&routine)),
@@ -34,7 +37,7 @@ pub(crate) fn registry_name(view: &SessionView, id: TypeId, oid: u32) -> Option<
 pub(crate) fn registry_oid(view: &SessionView, id: TypeId, name: &str) -> Result<u32> {
     match id {
         TypeId::REGCLASS => relation_by_name(view, name).map(|relation| relation.oid()),
-        TypeId::REGTYPE => type_by_name(name),
+        TypeId::REGTYPE => type_by_name(view, name),
         TypeId::REGPROC => procedure_by_name(view, name),
         TypeId::REGPROCEDURE => procedure_by_signature(view, name),
         TypeId::REGNAMESPACE => schema_by_name(view, &single_name(name)?),
@@ -95,8 +98,11 @@ pub(crate) fn role_by_name(view: &SessionView, name: &str) -> Result<Oid> {
     found.ok_or_else(|| SqlError::undefined_object("role", name))
 }
 
-fn type_by_name(text: &str) -> Result<Oid> {
+fn type_by_name(view: &SessionView, text: &str) -> Result<Oid> {
     let name = crate::parse::type_name(text)?;
+    if let Some(schema) = &name.schema {
+        schema_by_name(view, schema)?;
+    }
     crate::bind::type_of(&name).map(|(id, _)| id.0)
 }
 
@@ -157,7 +163,7 @@ fn procedure_by_signature(view: &SessionView, text: &str) -> Result<Oid> {
     let mut arguments = Vec::new();
     if !inner.trim().is_empty() {
         for argument in inner.split(',') {
-            arguments.push(TypeId(type_by_name(argument.trim())?));
+            arguments.push(TypeId(type_by_name(view, argument.trim())?));
         }
     }
     let name = procedure_part(view, &text[..open])?;

@@ -2,6 +2,7 @@
 
 use super::{HostFunction, host, integer_at, oid_at, text_at};
 use crate::catalog::object::FIRST_USER_OID;
+use crate::catalog::system::foreign_type_name;
 use crate::catalog::{Relation, registry};
 use crate::execute::Context;
 use crate::stop::Step;
@@ -53,7 +54,10 @@ fn type_text(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
         Datum::Int4(typmod) => Some(Typmod(typmod)),
         _ => None,
     };
-    Ok(Datum::from(format_type(TypeId(oid), typmod)))
+    Ok(match foreign_type_name(oid) {
+        Some(name) => Datum::text(name),
+        None => Datum::from(format_type(TypeId(oid), typmod)),
+    })
 }
 
 fn type_of(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {

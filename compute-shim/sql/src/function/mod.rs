@@ -27,7 +27,7 @@ use hexalog_sql_types::{Datum, TypeId};
 /// A function of one value that needs more than its arguments.
 #[derive(Debug)]
 pub(crate) struct HostFunction {
-    /// `pg_proc.oid`, PostgreSQL's own number; 0 for what is grammar there and no function (`current_role`, …).
+    /// `pg_proc.oid`, PostgreSQL's own number.
     pub oid: u32,
     pub name: &'static str,
     /// With an argument of type `"any"` among them, the code gets all arguments as one record, which holds their types;
@@ -103,13 +103,14 @@ pub(crate) struct TableFunction {
     pub defaults: usize,
     /// A NULL argument gives no rows without a call.
     pub strict: bool,
+    pub volatility: Volatility,
     /// All rows. `call` may stop for a need only before it has done anything.
     pub call: TableCall,
 }
 
 pub(crate) type TableCall = fn(&mut Context<'_>, &[Datum]) -> Step<Vec<Row>>;
 
-/// A strict function whose rows have one column.
+/// A strict, immutable function whose rows have one column.
 const fn set_of(
     oid: u32,
     name: &'static str,
@@ -126,11 +127,18 @@ const fn set_of(
         variadic: None,
         defaults: 0,
         strict: true,
+        volatility: Volatility::Immutable,
         call,
     }
 }
 
-/// A strict function whose rows have several columns.
+impl TableFunction {
+    const fn stable(self) -> TableFunction {
+        TableFunction { volatility: Volatility::Stable, ..self }
+    }
+}
+
+/// A strict, stable function whose rows have several columns.
 const fn table_of(
     oid: u32,
     name: &'static str,
@@ -138,7 +146,7 @@ const fn table_of(
     columns: &'static [(&'static str, TypeId)],
     call: TableCall,
 ) -> TableFunction {
-    TableFunction { columns, ..set_of(oid, name, arguments, TypeId::RECORD, call) }
+    TableFunction { columns, ..set_of(oid, name, arguments, TypeId::RECORD, call).stable() }
 }
 
 impl Signature for HostFunction {
@@ -206,8 +214,7 @@ pub(crate) fn table_by_name(name: &str) -> Vec<&'static TableFunction> {
 
 /// Every host function that can be called, for `pg_proc`.
 pub(crate) fn host_functions() -> impl Iterator<Item = &'static HostFunction> {
-    let is_listed = |function: &&HostFunction| function.oid != 0 && !refused::refuses(function.oid);
-    HOST_FUNCTIONS.iter().copied().flatten().filter(is_listed)
+    HOST_FUNCTIONS.iter().copied().flatten().filter(|function| !refused::refuses(function.oid))
 }
 
 /// Every set-returning function that can be called, for `pg_proc`.
@@ -247,7 +254,7 @@ mod tests {
         let mut seen = BTreeSet::new();
         let hosts = HOST_FUNCTIONS.iter().copied().flatten().map(|function| (function.oid, function.name));
         let tables = TABLE_FUNCTIONS.iter().copied().flatten().map(|function| (function.oid, function.name));
-        for (oid, name) in hosts.chain(tables).filter(|(oid, _)| *oid != 0) {
+        for (oid, name) in hosts.chain(tables) {
             assert!(seen.insert(oid), "{oid} {name}");
             assert!(function::by_oid(oid).is_none(), "{oid} {name} is in sql-types as well");
         }

@@ -25,7 +25,7 @@ pub(super) static FUNCTIONS: &[TableFunction] = &[
     set_of(3259, "generate_series", &[NUMERIC, NUMERIC, NUMERIC], NUMERIC, numerics),
     set_of(3260, "generate_series", &[NUMERIC, NUMERIC], NUMERIC, numerics),
     set_of(938, "generate_series", &[TIMESTAMP, TIMESTAMP, INTERVAL], TIMESTAMP, timestamps),
-    set_of(939, "generate_series", &[TIMESTAMPTZ, TIMESTAMPTZ, INTERVAL], TIMESTAMPTZ, timestamptzs),
+    set_of(939, "generate_series", &[TIMESTAMPTZ, TIMESTAMPTZ, INTERVAL], TIMESTAMPTZ, timestamptzs).stable(),
     set_of(1191, "generate_subscripts", &[TypeId::ANYARRAY, INT4, TypeId::BOOL], INT4, subscripts),
     set_of(1192, "generate_subscripts", &[TypeId::ANYARRAY, INT4], INT4, subscripts),
     set_of(2331, "unnest", &[TypeId::ANYARRAY], TypeId::ANYELEMENT, unnest),

@@ -10,13 +10,10 @@ use hexalog_sql_types::{Array, Datum, SqlError, SqlState, TypeId};
 
 pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(861, "current_database", &[], TypeId::NAME, current_database),
-    host(0, "current_catalog", &[], TypeId::NAME, current_database),
     host(1402, "current_schema", &[], TypeId::NAME, current_schema),
     host(1403, "current_schemas", &[TypeId::BOOL], TypeId::NAME_ARRAY, current_schemas),
     host(745, "current_user", &[], TypeId::NAME, current_user),
     host(746, "session_user", &[], TypeId::NAME, current_user),
-    host(0, "current_role", &[], TypeId::NAME, current_user),
-    host(0, "user", &[], TypeId::NAME, current_user),
     host(89, "version", &[], TypeId::TEXT, version),
     host(2026, "pg_backend_pid", &[], TypeId::INT4, backend_pid),
     host(2077, "current_setting", &[TypeId::TEXT], TypeId::TEXT, current_setting),

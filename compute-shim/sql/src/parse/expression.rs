@@ -64,6 +64,12 @@ impl Lower<'_> {
                 if !quoted && ident.value.eq_ignore_ascii_case("default") {
                     return Ok(Expr::Default);
                 }
+                // Of the key words that stand for a call, the two that the parser crate takes for names.
+                for word in ["current_role", "current_schema"] {
+                    if !quoted && ident.value.eq_ignore_ascii_case(word) {
+                        return Ok(Expr::Keyword { name: word.to_owned() });
+                    }
+                }
                 let position = self.lines.position(ident.span.start);
                 Ok(Expr::Column(Name { parts: vec![self.ident(ident)], position }))
             }

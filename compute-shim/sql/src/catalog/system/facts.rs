@@ -116,6 +116,20 @@ pub(super) fn collation_of(id: TypeId) -> Oid {
     type_facts(id).map_or(0, |facts| facts.collation)
 }
 
+/// The names of types that columns of system tables have and this product has not.
+pub(crate) fn foreign_type_name(oid: Oid) -> Option<&'static str> {
+    Some(match oid {
+        114 => "json",
+        869 => "inet",
+        3220 => "pg_lsn",
+        3361 => "pg_ndistinct",
+        3402 => "pg_dependencies",
+        5017 => "pg_mcv_list",
+        10_028 => "pg_statistic[]",
+        _ => return None,
+    })
+}
+
 /// An operator class of the `btree` method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OperatorClass {

@@ -24,7 +24,9 @@ mod view;
 
 pub(crate) use cluster::ENCODING_UTF8;
 pub(crate) use constraint::{Constraint, constraint};
-pub(crate) use facts::{COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, routine_by_name, routine_name};
+pub(crate) use facts::{
+    COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, routine_by_name, routine_name,
+};
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{
     check_definition, expression_text, index_definition, key_definition, without_parentheses,

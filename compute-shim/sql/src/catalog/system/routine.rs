@@ -77,7 +77,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         variadic: function.variadic,
         defaults: function.defaults,
         is_strict: function.strict,
-        volatility: Volatility::Stable,
+        volatility: function.volatility,
         returns_set: true,
         is_aggregate: false,
     });
