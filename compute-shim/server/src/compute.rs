@@ -124,12 +124,12 @@ async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
     let claimed = claim(options)?;
     let mut reader = read_only::Reader::new(options, &claimed.config, &listener)?;
     let opened = tokio::select! {
-        opened = open_volume(options, claimed) => opened,
+        opened = open_volume(options, claimed) => opened.map(Some),
         never = reader.serve_meanwhile() => match never {},
-        () = control.stopped(StopState::Stopping) => return Ok(()),
+        () = control.stopped(StopState::Stopping) => Ok(None),
     };
     reader.stop().await;
-    let OpenVolume { handle, database } = opened?;
+    let Some(OpenVolume { handle, database }) = opened? else { return Ok(()) };
     let listener = into_tokio(listener)?;
     let engine = Arc::clone(database.engine());
     let source = StatusSource::new(handle.clone(), Arc::clone(&engine), Arc::clone(&control));

@@ -19,8 +19,47 @@ pub struct DurabilityQueue {
 #[derive(Default)]
 struct State {
     /// By LSN, lowest first; nearly always appended at the back, since later commits have higher LSNs.
-    waits: VecDeque<(Lsn, Waker)>,
+    waits: VecDeque<Wait>,
+    number_next: u64,
     runner: Option<Waker>,
+}
+
+struct Wait {
+    lsn: Lsn,
+    /// Tells places apart.
+    number: u64,
+    waker: Waker,
+}
+
+/// One session's place in the queue. Dropped before its LSN is reached it is given up: while nothing becomes durable,
+/// clients that come, wait and go leave nothing behind.
+pub struct Place<'a> {
+    queue: &'a DurabilityQueue,
+    taken: Option<(Lsn, u64)>,
+}
+
+impl Place<'_> {
+    /// Ready once VDL has reached `lsn`. The first call seals the boxcars up to it and takes the place.
+    pub fn poll_durable(&mut self, cx: &Context<'_>, lsn: Lsn) -> Poll<()> {
+        if self.queue.is_durable(lsn) {
+            return Poll::Ready(());
+        }
+        if self.taken.is_none() {
+            self.taken = Some((lsn, self.queue.take_place(cx, lsn)));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // One that VDL has reached is taken out by the runner, which costs no search.
+        if let Some((lsn, number)) = self.taken
+            && !self.queue.is_durable(lsn)
+        {
+            self.queue.leave_place(number);
+        }
+    }
 }
 
 impl DurabilityQueue {
@@ -34,26 +73,29 @@ impl DurabilityQueue {
         self.engine.volume().vdl() >= lsn
     }
 
-    /// Ready once VDL has reached `lsn`. The first call (`queued` false) seals the boxcars up to it and takes
-    /// a place in the queue.
-    pub fn poll_durable(&self, cx: &Context<'_>, lsn: Lsn, queued: &mut bool) -> Poll<()> {
-        if self.is_durable(lsn) {
-            return Poll::Ready(());
+    /// A place in the queue, not taken yet.
+    pub fn place(&self) -> Place<'_> {
+        Place { queue: self, taken: None }
+    }
+
+    fn take_place(&self, cx: &Context<'_>, lsn: Lsn) -> u64 {
+        self.engine.volume().seal_through(lsn);
+        let mut state = self.state();
+        state.number_next += 1;
+        let number = state.number_next;
+        let at = state.waits.iter().rposition(|wait| wait.lsn <= lsn).map_or(0, |index| index + 1);
+        state.waits.insert(at, Wait { lsn, number, waker: cx.waker().clone() });
+        // The runner waits for the lowest only.
+        if at == 0
+            && let Some(runner) = state.runner.take()
+        {
+            runner.wake();
         }
-        if !*queued {
-            *queued = true;
-            self.engine.volume().seal_through(lsn);
-            let mut state = self.state();
-            let at = state.waits.iter().rposition(|(other, _)| *other <= lsn).map_or(0, |index| index + 1);
-            state.waits.insert(at, (lsn, cx.waker().clone()));
-            // The runner waits for the lowest only.
-            if at == 0
-                && let Some(runner) = state.runner.take()
-            {
-                runner.wake();
-            }
-        }
-        Poll::Pending
+        number
+    }
+
+    fn leave_place(&self, number: u64) {
+        self.state().waits.retain(|wait| wait.number != number);
     }
 
     /// Wakes whoever VDL has reached; runs on the worker for as long as it lives.
@@ -65,13 +107,12 @@ impl DurabilityQueue {
         loop {
             let vdl = self.engine.volume().vdl();
             let mut state = self.state();
-            while state.waits.front().is_some_and(|(lsn, _)| *lsn <= vdl) {
-                let (_, waker) = state.waits.pop_front().expect("looked at");
-                waker.wake();
+            while state.waits.front().is_some_and(|wait| wait.lsn <= vdl) {
+                state.waits.pop_front().expect("looked at").waker.wake();
             }
             state.runner = Some(cx.waker().clone());
-            let Some((lowest, _)) = state.waits.front() else { return Poll::Pending };
-            let need = Need::Durable(*lowest);
+            let Some(lowest) = state.waits.front() else { return Poll::Pending };
+            let need = Need::Durable(lowest.lsn);
             drop(state);
             if !self.engine.poll_need(&need, cx.waker()) || self.engine.volume().vdl() < lowest_of(&need) {
                 return Poll::Pending;

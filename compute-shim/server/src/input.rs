@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -23,13 +24,18 @@ pub enum ReadEnd {
     Violation(ProtocolViolation),
     /// Stop reading for this reason.
     Interrupted(CancelReason),
+    /// The client has been silent for too long.
+    TooLate,
 }
 
 /// What may interrupt a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Interrupt {
-    /// Only the process's end: the session is between statements.
-    Stop,
+    /// Only the process's end, and a deadline: the session is between statements.
+    Stop {
+        /// When the wait is over.
+        deadline: Option<Instant>,
+    },
     /// Cancel and timeout too: a statement is waiting for data.
     Statement,
 }
@@ -76,14 +82,36 @@ impl Input {
                 }
             }
             self.end = self.start;
-            poll_fn(|cx| {
-                control.watch(cx.waker());
-                if let Some(reason) = interrupted(control, interrupt) {
-                    return Poll::Ready(Err(ReadEnd::Interrupted(reason)));
-                }
-                self.poll_fill(stream, cx)
-            })
-            .await?;
+            self.fill(stream, control, interrupt).await?;
+        }
+    }
+
+    /// Waits for bytes. A timer is only made where one can strike: most waits of most sessions have none.
+    async fn fill(
+        &mut self,
+        stream: &mut TcpStream,
+        control: &SessionControl,
+        interrupt: Interrupt,
+    ) -> Result<(), ReadEnd> {
+        let deadline = match interrupt {
+            Interrupt::Stop { deadline } => deadline,
+            Interrupt::Statement => control.deadline(),
+        };
+        let filled = poll_fn(|cx| {
+            control.watch(cx.waker());
+            if let Some(reason) = interrupted(control, interrupt) {
+                return Poll::Ready(Err(ReadEnd::Interrupted(reason)));
+            }
+            self.poll_fill(stream, cx)
+        });
+        let Some(deadline) = deadline else { return filled.await };
+        // Boxed, since every idle session would carry the room for it.
+        match Box::pin(tokio::time::timeout_at(deadline.into(), filled)).await {
+            Ok(filled) => filled,
+            Err(_) if interrupt == Interrupt::Statement => {
+                Err(ReadEnd::Interrupted(CancelReason::StatementTimeout))
+            }
+            Err(_) => Err(ReadEnd::TooLate),
         }
     }
 
@@ -135,6 +163,8 @@ impl Input {
 fn interrupted(control: &SessionControl, interrupt: Interrupt) -> Option<CancelReason> {
     match interrupt {
         Interrupt::Statement => control.cancelled(),
-        Interrupt::Stop => (control.stop_state() > StopState::Running).then_some(CancelReason::Shutdown),
+        Interrupt::Stop { .. } => {
+            (control.stop_state() > StopState::Running).then_some(CancelReason::Shutdown)
+        }
     }
 }

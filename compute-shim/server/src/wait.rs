@@ -1,7 +1,7 @@
 //! Waiting for a need of the SQL layer, watching for cancel, timeout and disconnect meanwhile.
 
 use crate::control::{SessionControl, StopState};
-use crate::durability::DurabilityQueue;
+use crate::durability::{DurabilityQueue, Place};
 use hexalog_engine::{Engine, Need};
 use hexalog_protocol::Lsn;
 use hexalog_sql::CancelReason;
@@ -21,6 +21,8 @@ pub enum GateBroken {
     Disconnected,
     /// The process gives up waiting.
     Stopped(StopState),
+    /// The client or a timeout gave up waiting for storage to confirm this writer.
+    Cancelled(CancelReason),
 }
 
 /// What a session waits with.
@@ -44,11 +46,17 @@ impl Waiting<'_> {
         let outcome = match need {
             Need::Yield => {
                 tokio::task::yield_now().await;
-                self.control.cancelled().map_or(Ok(()), |reason| Err(reason.error()))
+                Ok(())
             }
             Need::LogSpace { .. } if self.is_read_only => Err(no_writer()),
             _ => self.need_or_reason(need, lock_timeout_ms).await.map_err(CancelReason::error),
         };
+        // Also when both came at once: a statement does not go on after its cancel, nor while the process ends. A need
+        // is asked for before anything is appended, so nothing is undone by this that could stand.
+        let outcome = outcome.and_then(|()| match self.control.cancelled() {
+            Some(reason) => Err(reason.error()),
+            None => Ok(()),
+        });
         if outcome.is_err() {
             self.engine.cancel_need(need);
         }
@@ -59,10 +67,10 @@ impl Waiting<'_> {
         let (deadline, reason) = self.deadline(need, lock_timeout_ms);
         let mut timer = pin!(deadline.map(sleep_until));
         let mut watch = DisconnectWatch::new();
-        let mut queued = false;
+        let mut place = self.durability.place();
         poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if self.poll_met(cx, need, &mut queued).is_ready() {
+            if self.poll_met(cx, need, &mut place).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             if let Some(reason) = self.control.cancelled() {
@@ -87,10 +95,10 @@ impl Waiting<'_> {
             tokio::task::yield_now().await;
             return self.control.stop_state() < StopState::Aborting;
         }
-        let mut queued = false;
+        let mut place = self.durability.place();
         poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if self.poll_met(cx, need, &mut queued).is_ready() {
+            if self.poll_met(cx, need, &mut place).is_ready() {
                 return Poll::Ready(true);
             }
             if self.control.stop_state() >= StopState::Aborting {
@@ -107,20 +115,39 @@ impl Waiting<'_> {
         if self.durability.is_durable(lsn) {
             return Ok(());
         }
-        let mut queued = false;
-        self.answer_or_broken(|cx| self.durability.poll_durable(cx, lsn, &mut queued)).await
+        let mut place = self.durability.place();
+        self.answer_or_broken(|cx| place.poll_durable(cx, lsn).map(Ok)).await
     }
 
-    /// Waits for `ready` unless the client goes or the process gives up. Neither cancel nor timeout end it.
-    pub async fn answer_or_broken(
+    /// Waits until storage has confirmed this writer. Cancel and timeout end this wait: nothing in the log hangs on it.
+    pub async fn confirmation(&self, confirming: impl Future<Output = ()>) -> Result<(), GateBroken> {
+        let mut confirming = pin!(confirming);
+        let mut timer = pin!(self.control.deadline().map(Instant::from_std).map(sleep_until));
+        self.answer_or_broken(|cx| {
+            if confirming.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            // Polled for its wake; what it means is asked of the flags.
+            let _ = poll_timer(timer.as_mut(), cx);
+            match self.control.cancelled() {
+                // The process's own end gives it the time that it gives to commits.
+                None | Some(CancelReason::Shutdown) => Poll::Pending,
+                Some(reason) => Poll::Ready(Err(GateBroken::Cancelled(reason))),
+            }
+        })
+        .await
+    }
+
+    /// Waits for `ready` unless the client goes or the process gives up.
+    async fn answer_or_broken(
         &self,
-        mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>,
+        mut ready: impl FnMut(&mut Context<'_>) -> Poll<Result<(), GateBroken>>,
     ) -> Result<(), GateBroken> {
         let mut watch = DisconnectWatch::new();
         poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if ready(cx).is_ready() {
-                return Poll::Ready(Ok(()));
+            if let Poll::Ready(outcome) = ready(cx) {
+                return Poll::Ready(outcome);
             }
             let state = self.control.stop_state();
             if state >= StopState::Aborting {
@@ -135,9 +162,9 @@ impl Waiting<'_> {
         .await
     }
 
-    fn poll_met(&self, cx: &Context<'_>, need: &Need, queued: &mut bool) -> Poll<()> {
+    fn poll_met(&self, cx: &Context<'_>, need: &Need, place: &mut Place<'_>) -> Poll<()> {
         if let Need::Durable(lsn) = need {
-            return self.durability.poll_durable(cx, *lsn, queued);
+            return place.poll_durable(cx, *lsn);
         }
         if self.engine.poll_need(need, cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -234,6 +234,75 @@ fn a_waiting_statement_is_cancelled_by_key_only() {
     assert_eq!(waiter.run("select v from t").rows, ["11"]);
 }
 
+/// A client that leaves a transaction open is ended, its locks fall; one that is between transactions may be idle.
+#[test]
+fn idle_in_a_transaction_for_too_long() {
+    let server = TestServer::start();
+    let (mut idle, mut other) = (server.connect(), server.connect());
+    other.run("create table t (id int primary key, v int); insert into t values (1, 0)");
+    idle.run("set idle_in_transaction_session_timeout = 300");
+    assert!(idle.is_silent_for(2 * Duration::from_millis(300)), "there is no transaction");
+    idle.run("begin; update t set v = 1 where id = 1");
+    let messages = idle.until_end();
+    assert_eq!(field(&messages[0].1, b'C'), "25P03");
+    assert_eq!(field(&messages[0].1, b'S'), "FATAL");
+    assert_eq!(other.run("update t set v = v + 5 where id = 1").kinds, "CZ");
+    assert_eq!(other.run("select v from t").rows, ["5"], "the transaction was rolled back");
+}
+
+/// statement_timeout strikes while COPY waits for its client too.
+#[test]
+fn a_copy_that_stalls_is_timed_out() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key); set statement_timeout = 200");
+    client.query("copy t from stdin");
+    client.until(b'G');
+    client.send(&message(b'd', b"1\n"));
+    let done = answer(&client.until(b'Z'));
+    assert_eq!((done.sqlstate.as_deref(), done.status), (Some("57014"), Some(b'I')));
+    client.send(&[message(b'd', b"2\n"), message(b'c', b"")].concat());
+    assert_eq!(client.run("select count(*) from t").rows, ["0"]);
+}
+
+/// A cancel request that comes while nothing runs does not hit the next statement.
+#[test]
+fn a_late_cancel_counts_for_nothing() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    for _ in 0..3 {
+        let mut other = Client::connect(server.address);
+        let key = [client.process_id.to_be_bytes(), client.secret.to_be_bytes()].concat();
+        other.packet(80_877_102, &key);
+        assert_eq!(other.until_end(), []);
+        assert_eq!(client.run("select 1").rows, ["1"]);
+    }
+}
+
+/// While nothing becomes durable, clients that come, write and go leave no place in any queue, and the commits that
+/// they appended are there once it does.
+#[test]
+fn waiting_for_durability_ends_with_its_client() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("create table t (id int primary key)");
+    server.volume.hold_vdl(true);
+    for id in 0..5 {
+        let mut other = server.connect();
+        other.query(&format!("insert into t values ({id})"));
+        assert!(other.is_silent_for(Duration::from_millis(50)));
+    }
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while server.control.session_count() > 1 {
+        assert!(std::time::Instant::now() < deadline, "sessions whose client has gone end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.volume.hold_vdl(false);
+    // Nobody waits for the five any more; a commit behind them carries them along.
+    client.run("insert into t values (5)");
+    assert_eq!(client.run("select count(*) from t").rows, ["6"]);
+}
+
 /// A client that goes while its statement waits leaves nothing behind.
 #[test]
 fn a_vanished_client_holds_no_locks() {

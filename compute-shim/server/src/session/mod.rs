@@ -19,8 +19,12 @@ use hexalog_sql::{Session, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+/// PostgreSQL's `idle_in_transaction_session_timeout`.
+const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: SqlState = SqlState::new(b"25P03");
 
 /// The sending side of a connection and what it waits with; apart from [`Input`] and [`Session`], so that a
 /// handler can hold a message's body and step the session at the same time.
@@ -38,6 +42,8 @@ pub(crate) struct Connection {
     session: Session,
     /// After an error in the extended protocol everything up to Sync is skipped.
     is_skipping: bool,
+    /// The client was told ReadyForQuery and has sent nothing since.
+    is_idle: bool,
 }
 
 /// How a connection ends.
@@ -72,6 +78,8 @@ impl From<End> for Failed {
 pub(crate) async fn run(stream: TcpStream, worker: Arc<Worker>) {
     // Small answers must not wait for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
+    // A client whose machine has vanished is noticed in the end, as PostgreSQL's default has it: its locks fall.
+    let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
     if let Some(connection) = start::start(stream, &worker).await {
         let process_id = connection.wire.control.process_id;
         Box::pin(connection.serve()).await;
@@ -114,8 +122,13 @@ impl Connection {
     }
 
     async fn handle_next(&mut self) -> Result<(), End> {
-        let message = self.input.message(&mut self.wire.stream, &self.wire.control, Interrupt::Stop).await;
+        let interrupt = Interrupt::Stop { deadline: self.idle_deadline() };
+        let message = self.input.message(&mut self.wire.stream, &self.wire.control, interrupt).await;
         let (kind, body) = message.map_err(|end| read_end(end, &self.wire.control))?;
+        if std::mem::take(&mut self.is_idle) {
+            // One that came while nothing ran was for a statement that had ended.
+            self.wire.control.forget_cancel();
+        }
         if self.is_skipping && !matches!(kind, b'S' | b'X') {
             return Ok(());
         }
@@ -135,6 +148,14 @@ impl Connection {
         }
     }
 
+    /// When the connection of an idle client with an open transaction is ended, by
+    /// `idle_in_transaction_session_timeout`.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let timeout_ms = self.session.idle_in_transaction_timeout_ms();
+        let is_bounded = self.is_idle && timeout_ms > 0 && self.session.transaction_status() != b'I';
+        is_bounded.then(|| Instant::now() + Duration::from_millis(timeout_ms))
+    }
+
     async fn refuse_function_call(&mut self) -> Result<(), End> {
         let error = SqlError::unsupported("the FunctionCall message");
         self.wire.fail(&mut self.session, &error).await?;
@@ -148,9 +169,10 @@ impl Connection {
             backend::parameter_status(self.wire.output.plain(), &name, &value);
         }
         self.wire.output.ready_for_query(self.session.transaction_status());
-        self.wire.control.end_timeout();
         self.wire.send(self.session.answer_lsn()).await?;
+        self.wire.control.end_timeout();
         self.wire.control.forget_cancel();
+        self.is_idle = true;
         Ok(())
     }
 }
@@ -161,5 +183,9 @@ fn read_end(end: ReadEnd, control: &SessionControl) -> End {
         ReadEnd::Closed => End::Closed,
         ReadEnd::Violation(violation) => End::Fatal(SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0)),
         ReadEnd::Interrupted(_) => End::Fatal(transmit::stopped(control.stop_state())),
+        ReadEnd::TooLate => End::Fatal(SqlError::new(
+            IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+            "terminating connection due to idle-in-transaction timeout",
+        )),
     }
 }

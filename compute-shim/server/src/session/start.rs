@@ -51,7 +51,7 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     match open_session(request, &control, worker) {
         Ok((session, output)) => {
             let wire = Wire { stream, output, control, worker: Arc::clone(worker) };
-            let mut connection = Connection { wire, input, session, is_skipping: false };
+            let mut connection = Connection { wire, input, session, is_skipping: false, is_idle: true };
             if connection.wire.write_out().await.is_ok() {
                 return Some(connection);
             }
@@ -83,7 +83,7 @@ async fn read_request(
         let packet = match input.startup_packet(stream).await {
             Ok(packet) => startup::decode(input.body(packet)),
             Err(ReadEnd::Violation(violation)) => Err(violation),
-            Err(ReadEnd::Closed | ReadEnd::Interrupted(_)) => return Ok(None),
+            Err(ReadEnd::Closed | ReadEnd::Interrupted(_) | ReadEnd::TooLate) => return Ok(None),
         };
         match packet.map_err(|ProtocolViolation(what)| SqlError::new(SqlState::PROTOCOL_VIOLATION, what))? {
             StartupPacket::EncryptionRequest => {

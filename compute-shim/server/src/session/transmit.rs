@@ -8,8 +8,6 @@ use crate::wire::backend;
 use hexalog_protocol::Lsn;
 use hexalog_sql::{Session, Step, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
-use std::future::Future;
-use std::pin::pin;
 
 impl Wire {
     /// What this connection waits with.
@@ -58,9 +56,8 @@ impl Wire {
     /// answers, this costs two loads.
     async fn confirm_writer(&self) -> Result<(), End> {
         let Some(volume) = &self.worker.volume else { return Ok(()) };
-        let mut confirming = pin!(volume.confirm_fresh(self.worker.options.stale_read_max));
-        let waiting = self.waiting();
-        waiting.answer_or_broken(|cx| confirming.as_mut().poll(cx)).await.map_err(gate_broken)?;
+        let confirming = volume.confirm_fresh(self.worker.options.stale_read_max);
+        self.waiting().confirmation(confirming).await.map_err(gate_broken)?;
         match self.control.stop_state() {
             StopState::Fenced => Err(End::Fatal(stopped(StopState::Fenced))),
             _ => Ok(()),
@@ -154,6 +151,12 @@ fn gate_broken(broken: GateBroken) -> End {
     match broken {
         GateBroken::Disconnected => End::Closed,
         GateBroken::Stopped(state) => End::Fatal(stopped(state)),
+        GateBroken::Cancelled(reason) => End::Fatal(
+            reason
+                .error()
+                .with_detail("Storage does not confirm that this server still is the writer: what was read cannot be told.")
+                .with_hint("What committed before is not undone. See whether three storage daemons of a group are up."),
+        ),
     }
 }
 
