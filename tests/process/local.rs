@@ -46,6 +46,28 @@ fn children_end_with_their_supervisor() {
     wait_until(COMMAND_MAX, "all children to end", || children.iter().all(is_gone));
 }
 
+/// A child that hangs holds up the stop; a second Ctrl-C kills what is left, and the next start finds the data.
+#[test]
+fn a_second_interrupt_kills() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    let mut cluster = Cluster::start_in(&data_dir, &[]);
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    let compute = cluster.pid_of("compute");
+    cluster.signal("compute", Signal::STOP);
+    cluster.interrupt();
+    cluster.wait_for_line(|line| line.contains("stopping"));
+    assert!(!harness::process::arguments(compute).is_empty(), "it cannot stop");
+    cluster.interrupt();
+    cluster.wait_for_line(|line| line.contains("killing"));
+    assert!(cluster.wait_end().success());
+    let is_gone = || harness::process::arguments(compute).is_empty();
+    wait_until(COMMAND_MAX, "the child to be gone", is_gone);
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    assert_eq!(cluster.sql("select count(*) from t"), "1");
+    cluster.stop();
+}
+
 #[test]
 fn a_dead_child_is_reported_with_its_command() {
     let mut cluster = Cluster::start(&[]);

@@ -154,9 +154,19 @@ impl Cluster {
         wait_until(COMMAND_MAX, "all segments to catch up", is_caught_up);
     }
 
+    /// What Ctrl-C does.
+    pub fn interrupt(&self) {
+        process::send(self.supervisor.pid(), rustix::process::Signal::INT);
+    }
+
+    /// Waits for the supervisor's end.
+    pub fn wait_end(&mut self) -> std::process::ExitStatus {
+        self.supervisor.wait_end(COMMAND_MAX)
+    }
+
     /// Stops the cluster as Ctrl-C does and checks that it went well.
     pub fn stop(mut self) {
-        process::send(self.supervisor.pid(), rustix::process::Signal::INT);
+        self.interrupt();
         let status = self.supervisor.wait_end(COMMAND_MAX);
         assert!(status.success(), "{status}\n{}\n{}", self.supervisor.output(), logs(&self.data_dir));
     }

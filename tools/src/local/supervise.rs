@@ -12,6 +12,7 @@ use crate::storage_client::ShardConnection;
 use hexalog_cluster::NodeRecord;
 use hexalog_protocol::ShardIndex;
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -41,9 +42,16 @@ pub async fn run(arguments: &LocalArgs, data_dir: &DataDir) -> Result<Code, Fail
         () = stop.received() => Ok(()),
     };
     if outcome.is_ok() {
-        say("stopping");
+        say("stopping; once more to kill what has not stopped");
     }
-    cluster.stop().await;
+    let is_impatient = tokio::select! {
+        () = cluster.stop() => false,
+        () = stop.received() => true,
+    };
+    if is_impatient {
+        say("killing");
+        cluster.kill();
+    }
     if outcome.is_ok() {
         say("stopped; the data is kept");
     }
@@ -109,7 +117,8 @@ impl Cluster<'_> {
             "ready after {:.1} s; Ctrl-C stops the cluster. Connect with:",
             started.elapsed().as_secs_f64()
         ));
-        println!("psql -h {} -p {} -U postgres postgres", listen.ip(), listen.port());
+        let psql = format!("psql -h {} -p {} -U postgres postgres", listen.ip(), listen.port());
+        let _ = writeln!(std::io::stdout(), "{psql}");
         self.watch().await
     }
 
@@ -242,6 +251,13 @@ impl Cluster<'_> {
     }
 }
 
+impl Cluster<'_> {
+    /// Nothing is lost by it: what was acknowledged is on the devices, and the rest is recovered.
+    fn kill(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.child = None);
+    }
+}
+
 impl Slot {
     fn look(&mut self, restart: bool) {
         if let Some(child) = self.child.as_mut()
@@ -256,7 +272,10 @@ impl Slot {
                     say(&format!("{} started again as process {}", self.spec.name, child.id()));
                     self.child = Some(child);
                 }
-                Err(failure) => say(&failure.message),
+                Err(failure) => {
+                    say(&failure.message);
+                    self.restart_later();
+                }
             }
         }
     }
@@ -276,11 +295,15 @@ impl Slot {
             if child.started.elapsed() >= RESTART_FORGIVEN {
                 self.restart_pause = RESTART_PAUSE_MIN;
             }
-            self.restart_at = Some(Instant::now() + self.restart_pause);
-            self.restart_pause = (self.restart_pause * 2).min(RESTART_PAUSE_MAX);
+            self.restart_later();
             return;
         }
         say(&format!("to start it again: {}", self.spec.command_line()));
+    }
+
+    fn restart_later(&mut self) {
+        self.restart_at = Some(Instant::now() + self.restart_pause);
+        self.restart_pause = (self.restart_pause * 2).min(RESTART_PAUSE_MAX);
     }
 }
 
@@ -306,6 +329,7 @@ fn words<const N: usize>(pairs: [(&str, OsString); N]) -> Vec<OsString> {
     pairs.into_iter().flat_map(|(option, value)| [OsString::from(option), value]).collect()
 }
 
+/// Nobody may be listening any more (`hexalog local | head`): that must not end the cluster.
 fn say(text: &str) {
-    println!("hexalog local: {text}");
+    let _ = writeln!(std::io::stdout(), "hexalog local: {text}");
 }
