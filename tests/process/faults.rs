@@ -57,6 +57,59 @@ fn writes_wait_without_a_quorum() {
     cluster.stop();
 }
 
+/// Without a quorum a statement that finds the log full has appended nothing that it could not undo: it honours
+/// statement_timeout and cancel. What was appended before is neither lost nor told to have failed.
+#[test]
+fn a_full_log_without_a_quorum_honours_timeouts() {
+    let mut cluster = Cluster::start(&["--lal-records", "2048"]);
+    cluster.sql("create table t (id int primary key); insert into t values (0)");
+    let arguments = cluster.arguments_of("node-3");
+    for node in ["node-1", "node-2", "node-3"] {
+        cluster.kill(node);
+    }
+    let rows: Vec<String> = (1..5000).map(|id| format!("({id})")).collect();
+    let insert = format!("insert into t values {}", rows.join(","));
+    let error = cluster.psql(&format!("set statement_timeout = 2000; {insert}")).expect_err("no room");
+    assert!(error.contains("57014") && error.contains("statement timeout"), "{error}");
+    let mut waiter = Command::new("psql");
+    waiter.args(["-h", "127.0.0.1", "-p", &cluster.port.to_string(), "-U", "postgres", "-X"]);
+    let mut waiter = start_limited(waiter.args(["-v", "VERBOSITY=verbose", "-c", &insert, "postgres"]));
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(waiter.is_running(), "it waits for room");
+    waiter.interrupt();
+    let output = waiter.wait(COMMAND_MAX);
+    assert!(output.stderr.contains("57014") && output.stderr.contains("user request"), "{output:?}");
+    assert_eq!(cluster.sql("select count(*) from t"), "1", "reads go on");
+    cluster.start_by_hand("node-3", &arguments);
+    wait_until(COMMAND_MAX, "writes to go on", || cluster.psql(&insert).is_ok());
+    assert_eq!(cluster.sql("select count(*) from t"), "5000");
+    cluster.stop();
+}
+
+/// A compute that is started without a write quorum serves reads, refuses writes with 25006, and becomes the writer by
+/// itself when a fourth member returns.
+#[test]
+fn a_compute_without_a_quorum_serves_reads() {
+    let mut cluster = Cluster::start(&[]);
+    cluster.sql("create table t (id int primary key); insert into t values (1)");
+    // Members hear of the last commit's durability with a notice.
+    std::thread::sleep(Duration::from_millis(500));
+    let (compute, node) = (cluster.arguments_of("compute"), cluster.arguments_of("node-3"));
+    cluster.kill("compute");
+    for node in ["node-1", "node-2", "node-3"] {
+        cluster.kill(node);
+    }
+    cluster.start_by_hand("compute", &compute);
+    wait_until(COMMAND_MAX, "reads to be served", || cluster.psql("select 1").is_ok());
+    assert_eq!(cluster.sql("select id from t where id = 1"), "1");
+    let error = cluster.psql("insert into t values (2)").expect_err("there is no writer");
+    assert!(error.contains("25006"), "{error}");
+    cluster.start_by_hand("node-3", &node);
+    wait_until(COMMAND_MAX, "the writer to open", || cluster.psql("insert into t values (2)").is_ok());
+    assert_eq!(cluster.sql("select count(*) from t"), "2");
+    cluster.kill_by_hand("compute");
+}
+
 /// Compute dies under load and is started again: what was acknowledged is there, no half of anything is.
 #[test]
 fn compute_dies_under_load() {
