@@ -1,6 +1,6 @@
 //! The command line of `hexalog`.
 
-use crate::exit::{Code, Failure};
+use crate::exit::{self, Code, Failure};
 use crate::sizes::parse_bytes;
 use crate::{compute, local, sql, status};
 use clap::{Args, Parser, Subcommand};
@@ -16,7 +16,7 @@ pub const LISTEN: &str = "127.0.0.1:5433";
 
 /// Hexalog: a PostgreSQL-compatible database whose log is the database.
 #[derive(Parser, Debug)]
-#[command(name = "hexalog", version, propagate_version = true)]
+#[command(name = "hexalog", version, propagate_version = true, after_help = exit::help_local())]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -28,8 +28,10 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a whole cluster on this machine: metadata, six storage daemons in three zones, one compute.
+    #[command(after_help = exit::help_local())]
     Local(LocalArgs),
     /// Run a compute process: opens a volume and serves PostgreSQL clients.
+    #[command(after_help = exit::help(exit::OF_COMPUTE))]
     Compute(ComputeArgs),
     /// Run a storage daemon; the same as calling this binary under the name hexalogd.
     Daemon {
@@ -38,8 +40,10 @@ enum Command {
         arguments: Vec<OsString>,
     },
     /// A small SQL client for machines without psql.
+    #[command(after_help = exit::help(exit::OF_SQL))]
     Sql(SqlArgs),
     /// Show daemons, groups, log positions and counters of a cluster.
+    #[command(after_help = exit::help(exit::OF_STATUS))]
     Status(StatusArgs),
 }
 
