@@ -2,7 +2,7 @@
 
 use crate::rng::seeds;
 use crate::world::{NODES, World, options};
-use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
 use hexalog_protocol::GroupId;
 use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
 
@@ -140,4 +140,45 @@ fn without_room_writes_are_refused_and_reading_goes_on() {
     writer.converge(&mut world);
     writer.model.forget_below(writer.pgmrpl);
     assert_eq!(writer.check_all_pages(&mut world), NODES * 16 * 3, "{:?}", writer.refusals.last());
+}
+
+/// Simulator seed 110: with the log full of what only a new writer lets go of, the bumps and histories of writers that
+/// died while they opened used up what was kept free for them, and no opening could ever succeed.
+#[test]
+fn openings_never_wait_for_room_in_the_log() {
+    let mut world = World::new(45);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 5);
+    while !writer.refusals.iter().any(|refusal| refusal.reason == RefusalReason::NoSpace) {
+        writer.write(&mut world);
+        writer.pump(&mut world);
+        world.run_us(500);
+    }
+    writer.settle(&mut world);
+    // Each bump is an append of its own: more of them than there is room kept free.
+    for epoch in 2..30 {
+        let bumps = bump(&mut world, writer_id(epoch), 1);
+        // A checkpoint may take longer than an opener is patient here; a write quorum is there in time.
+        assert_eq!(bumps.refused, 0, "epoch {epoch}");
+        assert!(bumps.answers.len() >= 4, "epoch {epoch}: {} answers", bumps.answers.len());
+        bumps.answers.values().for_each(|bumped| assert_eq!(bumped.writer, writer_id(epoch)));
+    }
+    // What was promised with a checkpoint is kept, and nothing that was acknowledged is lost.
+    (0..NODES).for_each(|node| world.power_loss(node));
+    (0..NODES).for_each(|node| world.start(node));
+    world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+    let late = bump(&mut world, writer_id(28), 1);
+    assert_eq!((late.answers.len(), late.refused), (0, NODES), "epoch 29 was promised");
+    let mut writer = Writer::open(&mut world, 30, 1, Some(&writer));
+    for _ in 0..100 {
+        writer.pgmrpl = writer.vdl;
+        writer.pump(&mut world);
+        world.run_us(5_000);
+    }
+    writer.model.forget_below(writer.pgmrpl);
+    writer.write_many(&mut world, 20);
+    writer.converge(&mut world);
+    assert_eq!(writer.check_all_pages(&mut world), NODES * 16 * 3, "{:?}", writer.refusals.last());
+    world.check_all();
 }
