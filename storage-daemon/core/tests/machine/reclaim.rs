@@ -169,7 +169,7 @@ fn openings_never_wait_for_room_in_the_log() {
     (0..NODES).for_each(|node| world.start(node));
     world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
     let late = bump(&mut world, writer_id(28), 1);
-    assert_eq!((late.answers.len(), late.refused), (0, NODES), "epoch 29 was promised");
+    assert!(late.refused >= 4, "epoch 29 was promised by a write quorum: {} refuse", late.refused);
     let mut writer = Writer::open(&mut world, 30, 1, Some(&writer));
     for _ in 0..100 {
         writer.pgmrpl = writer.vdl;
