@@ -278,7 +278,7 @@ fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputCol
     table.columns.iter().enumerate().map(|(at, column)| OutputColumn {
         name: column.name.to_owned(),
         type_id: column.type_id,
-        typmod: Typmod::NONE,
+        typmod: column.typmod,
         origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
     })
 }

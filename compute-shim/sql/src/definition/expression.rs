@@ -56,7 +56,11 @@ fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContext<'a> {
 pub(super) fn stored_text(context: &DefinitionContext<'_>, expr: &Expr, columns: &[&str]) -> String {
     let host = QualifyingHost { inner: context.env.host, catalog: context.view.catalog() };
     let env = EvalEnv { host: &host, ..context.env };
-    deparse(expr, columns, &env)
+    match &expr.kind {
+        // A literal takes the column's length on when it is read; that was not written and is not shown.
+        Kind::Constant(_) => deparse(&expr.clone().with_typmod(Typmod::NONE), columns, &env),
+        _ => deparse(expr, columns, &env),
+    }
 }
 
 /// A DEFAULT clause for a column; `None` for a plain NULL, which says nothing.

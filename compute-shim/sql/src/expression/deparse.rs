@@ -1,80 +1,126 @@
 //! Expressions as SQL text, as `pg_get_expr` shows defaults and constraints.
 //!
-//! Owns PostgreSQL's layout of them: every operator in parentheses, casts as `::`. What is printed can be parsed and
-//! bound again with the same meaning; the catalog stores it.
+//! Owns PostgreSQL's two layouts of them (`ruleutils.c`): the plain one, with every operator in parentheses, which can be
+//! parsed and bound again with the same meaning and is what the catalog stores; and the pretty one, with only the
+//! parentheses that a reader needs.
 
 use super::{Expr, Kind};
 use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
 use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{Datum, EvalEnv, TypeId, text};
+use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
 /// The text of an expression over a table whose column names are given.
 pub(crate) fn deparse(expr: &Expr, columns: &[&str], env: &EvalEnv<'_>) -> String {
-    let printer = Printer { columns, env };
-    printer.expr(expr)
+    print(expr, columns, env, false)
 }
+
+/// The same for readers.
+pub(crate) fn deparse_pretty(expr: &Expr, columns: &[&str], env: &EvalEnv<'_>) -> String {
+    print(expr, columns, env, true)
+}
+
+fn print(expr: &Expr, columns: &[&str], env: &EvalEnv<'_>, pretty: bool) -> String {
+    let mut printer = Printer { columns, env, pretty, out: String::new(), indent: 0 };
+    printer.expr(expr, false);
+    printer.out
+}
+
+/// By how much the parts of a CASE are indented.
+const CASE_INDENT: usize = 4;
 
 struct Printer<'a> {
     columns: &'a [&'a str],
     env: &'a EvalEnv<'a>,
+    pretty: bool,
+    out: String,
+    indent: usize,
 }
 
 impl Printer<'_> {
-    fn list(&self, items: &[Expr]) -> String {
-        items.iter().map(|item| self.expr(item)).collect::<Vec<_>>().join(", ")
+    fn push(&mut self, text: &str) {
+        self.out.push_str(text);
     }
 
-    fn joined(&self, items: &[Expr], word: &str) -> String {
-        let items: Vec<String> = items.iter().map(|item| self.expr(item)).collect();
-        format!("({})", items.join(word))
+    /// A parenthesis that the plain layout has around every operator.
+    fn plain(&mut self, parenthesis: &str) {
+        if !self.pretty {
+            self.push(parenthesis);
+        }
     }
 
-    fn constant(&self, value: &Datum, expr: &Expr) -> String {
+    /// A part of another expression, in parentheses where the pretty layout needs them.
+    fn operand(&mut self, expr: &Expr, show_implicit: bool, parent: &Expr) {
+        let needs_parentheses = self.pretty && !is_simple(expr, parent);
+        if needs_parentheses {
+            self.push("(");
+        }
+        self.expr(expr, show_implicit);
+        if needs_parentheses {
+            self.push(")");
+        }
+    }
+
+    fn list(&mut self, items: &[Expr]) {
+        for (at, item) in items.iter().enumerate() {
+            self.push(if at > 0 { ", " } else { "" });
+            self.expr(item, true);
+        }
+    }
+
+    fn joined(&mut self, items: &[Expr], word: &str, parent: &Expr) {
+        self.plain("(");
+        for (at, item) in items.iter().enumerate() {
+            self.push(if at > 0 { word } else { "" });
+            self.operand(item, false, parent);
+        }
+        self.plain(")");
+    }
+
+    fn constant(&mut self, value: &Datum, expr: &Expr) {
         let type_name = format_type(expr.type_id, Some(expr.typmod));
         if value.is_null() {
-            return format!("NULL::{type_name}");
+            return self.push(&format!("NULL::{type_name}"));
         }
         let form = text::output_string(self.env, expr.type_id, value);
-        match expr.type_id {
+        let shown = match expr.type_id {
             TypeId::BOOL => if form == "t" { "true" } else { "false" }.to_owned(),
             TypeId::INT4 if form.starts_with('-') => format!("'{form}'::integer"),
             TypeId::INT4 => form,
             TypeId::NUMERIC if form.starts_with(|c: char| c.is_ascii_digit()) && form.contains('.') => form,
             TypeId::UNKNOWN => quote_literal_text(&form),
             _ => format!("{}::{type_name}", quote_literal_text(&form)),
-        }
+        };
+        self.push(&shown);
     }
 
-    fn expr(&self, expr: &Expr) -> String {
+    /// `show_implicit`: whether a conversion that nobody wrote is shown, as it is everywhere but at the top.
+    fn expr(&mut self, expr: &Expr, show_implicit: bool) {
         match &expr.kind {
             Kind::Constant(value) => self.constant(value, expr),
-            Kind::Column(index) => quote_identifier(self.columns.get(*index).copied().unwrap_or("?")),
-            Kind::Parameter(index) => format!("${}", index + 1),
-            Kind::Slot(slot) => format!("$slot{slot}"),
-            Kind::Operator { operator, operands } => match &**operands {
-                [operand] => format!("({} {})", operator.name, self.expr(operand)),
-                [left, right] => format!("({} {} {})", self.expr(left), operator.name, self.expr(right)),
-                _ => String::new(),
-            },
-            Kind::Function { function, arguments } => self.call(function.name, arguments),
-            Kind::Host { function, arguments, .. } => self.call(function.name, arguments),
-            Kind::Coerce { coercion, operand, is_written } => {
-                let operand = match &operand.kind {
-                    Kind::Column(_) | Kind::Constant(_) if *is_written => format!("({})", self.expr(operand)),
-                    _ => self.expr(operand),
-                };
-                let visible = *is_written
-                    || coercion.target().category() == hexalog_sql_types::types::TypeCategory::String;
-                match visible {
-                    true => format!("{operand}::{}", format_type(expr.type_id, Some(expr.typmod))),
-                    false => operand,
-                }
+            Kind::Column(index) => {
+                let name = quote_identifier(self.columns.get(*index).copied().unwrap_or("?"));
+                self.push(&name);
             }
-            Kind::And(items) => self.joined(items, " AND "),
-            Kind::Or(items) => self.joined(items, " OR "),
-            Kind::Not(operand) => format!("(NOT {})", self.expr(operand)),
+            Kind::Parameter(index) => self.push(&format!("${}", index + 1)),
+            Kind::Slot(slot) => self.push(&format!("$slot{slot}")),
+            Kind::Operator { operator, operands } => self.operator(operator.name, operands, expr),
+            Kind::Function { function, arguments } => self.call(function.name, arguments, expr),
+            Kind::Host { function, arguments, .. } => self.call(function.name, arguments, expr),
+            Kind::Coerce { operand, is_written, .. } if *is_written || show_implicit => {
+                self.conversion(operand, expr);
+            }
+            Kind::Coerce { operand, .. } => self.operand(operand, false, expr),
+            Kind::And(items) => self.joined(items, " AND ", expr),
+            Kind::Or(items) => self.joined(items, " OR ", expr),
+            Kind::Not(operand) => {
+                self.plain("(");
+                self.push("NOT ");
+                self.operand(operand, false, expr);
+                self.plain(")");
+            }
             Kind::IsNull { operand, negated } => {
-                format!("({} IS {}NULL)", self.expr(operand), if *negated { "NOT " } else { "" })
+                let test = if *negated { " IS NOT NULL" } else { " IS NULL" };
+                self.test(operand, test, expr);
             }
             Kind::IsBool { operand, value, negated } => {
                 let word = match value {
@@ -82,65 +128,212 @@ impl Printer<'_> {
                     Some(false) => "FALSE",
                     None => "UNKNOWN",
                 };
-                format!("({} IS {}{word})", self.expr(operand), if *negated { "NOT " } else { "" })
+                let test = format!(" IS {}{word}", if *negated { "NOT " } else { "" });
+                self.test(operand, &test, expr);
             }
             Kind::IsDistinct { sides, negated } => {
                 let words = if *negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" };
-                format!("({} {words} {})", self.expr(&sides[0]), self.expr(&sides[1]))
+                self.operator(words, &sides[..], expr);
             }
             _ => self.compound(expr),
         }
     }
 
-    fn call(&self, name: &str, arguments: &[Expr]) -> String {
+    fn operator(&mut self, name: &str, operands: &[Expr], expr: &Expr) {
+        self.plain("(");
+        if let [left, _] = operands {
+            self.operand(left, true, expr);
+            self.push(" ");
+        }
+        self.push(name);
+        self.push(" ");
+        self.operand(operands.last().expect("operators have operands"), true, expr);
+        self.plain(")");
+    }
+
+    fn test(&mut self, operand: &Expr, test: &str, expr: &Expr) {
+        self.plain("(");
+        self.operand(operand, true, expr);
+        self.push(test);
+        self.plain(")");
+    }
+
+    fn conversion(&mut self, operand: &Expr, expr: &Expr) {
+        let is_own_constant = operand.type_id == expr.type_id
+            && operand.typmod == Typmod::NONE
+            && operand.as_constant().is_some();
+        match operand.as_constant() {
+            // A literal of the very type: only the modifier is to be added.
+            Some(value) if is_own_constant && !value.is_null() => {
+                let form = text::output_string(self.env, operand.type_id, value);
+                self.push(&quote_literal_text(&form));
+            }
+            _ => {
+                self.plain("(");
+                self.operand(operand, false, expr);
+                self.plain(")");
+            }
+        }
+        self.push("::");
+        self.push(&format_type(expr.type_id, Some(expr.typmod)));
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Expr], expr: &Expr) {
         match (name, arguments) {
-            ("timezone", [zone, value]) => format!("({} AT TIME ZONE {})", self.expr(value), self.expr(zone)),
-            ("now", []) => "now()".to_owned(),
-            ("current_user" | "session_user" | "current_role", []) => name.to_uppercase(),
-            _ => format!("{}({})", quote_identifier(name), self.list(arguments)),
+            ("timezone", [zone, value]) => {
+                self.push("(");
+                self.operand(value, false, expr);
+                self.push(" AT TIME ZONE ");
+                self.operand(zone, false, expr);
+                self.push(")");
+            }
+            ("current_user" | "session_user" | "current_role", []) => self.push(&name.to_uppercase()),
+            _ => self.listed(&quote_identifier(name), "(", arguments, ")"),
         }
     }
 
-    fn compound(&self, expr: &Expr) -> String {
+    fn listed(&mut self, name: &str, open: &str, items: &[Expr], close: &str) {
+        self.push(name);
+        self.push(open);
+        self.list(items);
+        self.push(close);
+    }
+
+    fn compound(&mut self, expr: &Expr) {
         match &expr.kind {
-            Kind::Case { operand, branches, otherwise } => {
-                let mut out = "CASE".to_owned();
-                if let Some(operand) = operand {
-                    out.push_str(&format!(" {}", self.expr(operand)));
-                }
-                for (condition, result) in branches {
-                    let condition = match (&condition.kind, operand.is_some()) {
-                        (Kind::Operator { operands, .. }, true) if operands.len() == 2 => {
-                            self.expr(&operands[1])
-                        }
-                        _ => self.expr(condition),
-                    };
-                    out.push_str(&format!(" WHEN {condition} THEN {}", self.expr(result)));
-                }
-                out.push_str(&format!(" ELSE {} END", self.expr(otherwise)));
-                out
-            }
-            Kind::CaseValue => "CASE_VALUE".to_owned(),
-            Kind::Coalesce(items) => format!("COALESCE({})", self.list(items)),
+            Kind::Case { operand, branches, otherwise } => self.case(operand.as_deref(), branches, otherwise),
+            Kind::CaseValue => self.push("CASE_VALUE"),
+            Kind::Coalesce(items) => self.listed("COALESCE", "(", items, ")"),
             Kind::Extreme { items, greatest } => {
-                format!("{}({})", if *greatest { "GREATEST" } else { "LEAST" }, self.list(items))
+                self.listed(if *greatest { "GREATEST" } else { "LEAST" }, "(", items, ")");
             }
             Kind::NullIf { first, comparison, .. } => {
-                format!("NULLIF({}, {})", self.expr(first), self.expr(&comparison[1]))
+                self.push("NULLIF(");
+                self.expr(first, true);
+                self.push(", ");
+                self.expr(&comparison[1], true);
+                self.push(")");
             }
             Kind::AnyAll { operator, left, array, all } => {
-                let word = if *all { "ALL" } else { "ANY" };
-                format!("({} {} {word} ({}))", self.expr(left), operator.name, self.expr(array))
+                self.plain("(");
+                self.operand(left, true, expr);
+                self.push(&format!(" {} {} (", operator.name, if *all { "ALL" } else { "ANY" }));
+                self.operand(array, true, expr);
+                self.push(")");
+                self.plain(")");
             }
-            Kind::Array { items, .. } => format!("ARRAY[{}]", self.list(items)),
+            Kind::Array { items, .. } => self.listed("ARRAY", "[", items, "]"),
             Kind::Subscript { operand, subscripts } => {
-                let subscripts: String =
-                    subscripts.iter().map(|item| format!("[{}]", self.expr(item))).collect();
-                format!("({}){subscripts}", self.expr(operand))
+                let is_column = matches!(operand.kind, Kind::Column(_));
+                self.push(if is_column { "" } else { "(" });
+                self.expr(operand, true);
+                self.push(if is_column { "" } else { ")" });
+                for subscript in subscripts {
+                    self.push("[");
+                    self.expr(subscript, false);
+                    self.push("]");
+                }
             }
-            Kind::Row(items) => format!("ROW({})", self.list(items)),
-            Kind::Subplan(_) => "(SubPlan)".to_owned(),
-            _ => "?".to_owned(),
+            Kind::Row(items) => self.listed("ROW", "(", items, ")"),
+            Kind::Subplan(_) => self.push("(SubPlan)"),
+            _ => self.push("?"),
         }
     }
+
+    /// A word at the beginning of a line.
+    fn line(&mut self, word: &str) {
+        let kept = self.out.trim_end_matches(' ').len();
+        self.out.truncate(kept);
+        self.push("\n");
+        self.push(&" ".repeat(self.indent));
+        self.push(word);
+    }
+
+    fn case(&mut self, operand: Option<&Expr>, branches: &[(Expr, Expr)], otherwise: &Expr) {
+        self.line("CASE");
+        self.indent += CASE_INDENT;
+        if let Some(operand) = operand {
+            self.push(" ");
+            self.expr(operand, true);
+        }
+        for (condition, result) in branches {
+            self.line("WHEN ");
+            match &condition.kind {
+                // The operand compared with a value: only the value was written.
+                Kind::Operator { operands, .. } if operand.is_some() && operands.len() == 2 => {
+                    self.expr(&operands[1], false);
+                }
+                _ => self.expr(condition, false),
+            }
+            self.push(" THEN ");
+            self.expr(result, true);
+        }
+        self.line("ELSE ");
+        self.expr(otherwise, true);
+        self.indent -= CASE_INDENT;
+        self.line("END");
+    }
+}
+
+/// The operator of one character between two operands.
+fn short_operator(expr: &Expr) -> Option<u8> {
+    match &expr.kind {
+        Kind::Operator { operator, operands } if operands.len() == 2 => match operator.name.as_bytes() {
+            [symbol] => Some(*symbol),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether parts are separated by more than an operator: commas, key words, brackets.
+fn delimits(parent: &Expr) -> bool {
+    matches!(
+        parent.kind,
+        Kind::And(_)
+            | Kind::Or(_)
+            | Kind::Not(_)
+            | Kind::Subscript { .. }
+            | Kind::Array { .. }
+            | Kind::Row(_)
+            | Kind::Coalesce(_)
+            | Kind::Extreme { .. }
+            | Kind::NullIf { .. }
+            | Kind::Case { .. }
+    )
+}
+
+/// Whether a part needs no parentheses within its parent: `isSimpleNode` of `ruleutils.c`.
+fn is_simple(expr: &Expr, parent: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Operator { .. } if matches!(parent.kind, Kind::Operator { .. }) => {
+            arithmetic_is_simple(expr, parent)
+        }
+        Kind::Operator { .. } | Kind::IsNull { .. } | Kind::IsBool { .. } | Kind::IsDistinct { .. } => {
+            delimits(parent)
+        }
+        Kind::And(_) | Kind::Not(_) if matches!(parent.kind, Kind::And(_) | Kind::Or(_)) => true,
+        Kind::Or(_) if matches!(parent.kind, Kind::Or(_)) => true,
+        Kind::And(_) | Kind::Or(_) | Kind::Not(_) => {
+            delimits(parent) && !matches!(parent.kind, Kind::And(_) | Kind::Or(_) | Kind::Not(_))
+        }
+        Kind::Coerce { operand, .. } => is_simple(operand, expr),
+        Kind::AnyAll { .. } => false,
+        _ => true,
+    }
+}
+
+/// `a * b + c` and `a + b - c` can do without.
+fn arithmetic_is_simple(expr: &Expr, parent: &Expr) -> bool {
+    let is_low = |symbol: u8| b"+-".contains(&symbol);
+    let is_high = |symbol: u8| b"*/%".contains(&symbol);
+    let (Some(inner), Some(outer)) = (short_operator(expr), short_operator(parent)) else { return false };
+    if !(is_low(inner) || is_high(inner)) || !(is_low(outer) || is_high(outer)) {
+        return false;
+    }
+    if is_high(inner) != is_high(outer) {
+        return is_high(inner);
+    }
+    // Of one rank: the left one needs none.
+    matches!(&parent.kind, Kind::Operator { operands, .. } if std::ptr::eq(&operands[0], expr))
 }

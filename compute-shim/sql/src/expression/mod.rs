@@ -9,7 +9,7 @@ mod deparse;
 mod evaluate;
 mod walk;
 
-pub(crate) use deparse::deparse;
+pub(crate) use deparse::{deparse, deparse_pretty};
 pub(crate) use evaluate::{evaluate, evaluate_constant, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 

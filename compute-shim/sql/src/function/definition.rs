@@ -4,7 +4,7 @@ use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
 use crate::catalog::Relation;
 use crate::catalog::system::{
     Constraint, Routine, check_definition, constraint, expression_text, index_definition, key_definition,
-    routines, without_parentheses,
+    routines,
 };
 use crate::execute::Context;
 use crate::stop::Step;
@@ -58,11 +58,10 @@ fn is_pretty(arguments: &[Datum], at: usize) -> bool {
 fn expression(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let view = context.view;
     let stored = text_at(arguments, 0);
-    let text = match view.catalog().table(oid_at(arguments, 1)) {
-        Some(table) => expression_text(view, table, stored),
+    Ok(Datum::from(match view.catalog().table(oid_at(arguments, 1)) {
+        Some(table) => expression_text(view, table, stored, is_pretty(arguments, 2)),
         None => stored.to_owned(),
-    };
-    Ok(Datum::text(if is_pretty(arguments, 2) { without_parentheses(&text) } else { &text }))
+    }))
 }
 
 /// The whole statement, or with a column's number that column alone.

@@ -1,7 +1,8 @@
 //! Columns of the views of `information_schema`, with the base types of its domains.
 //!
 //! Names, order and types are those of PostgreSQL 15; they were read off a running one. Brackets mark
-//! NOT NULL, parentheses the number of a type that this product does not have (the column holds nothing but NULL).
+//! NOT NULL, parentheses the number of a type that this product does not have (the column holds nothing but NULL),
+//! braces a type with its modifier.
 //! Owns no rows.
 
 use super::{SystemColumn, columns};
@@ -16,17 +17,17 @@ pub(super) static CHECK_CONSTRAINTS: &[SystemColumn] = columns! {
 #[rustfmt::skip]
 pub(super) static COLUMNS: &[SystemColumn] = columns! {
     table_catalog NAME, table_schema NAME, table_name NAME, column_name NAME, ordinal_position INT4,
-    column_default VARCHAR, is_nullable VARCHAR, data_type VARCHAR, character_maximum_length INT4,
+    column_default VARCHAR, is_nullable {VARCHAR 7}, data_type VARCHAR, character_maximum_length INT4,
     character_octet_length INT4, numeric_precision INT4, numeric_precision_radix INT4,
     numeric_scale INT4, datetime_precision INT4, interval_type VARCHAR, interval_precision INT4,
     character_set_catalog NAME, character_set_schema NAME, character_set_name NAME,
     collation_catalog NAME, collation_schema NAME, collation_name NAME, domain_catalog NAME,
     domain_schema NAME, domain_name NAME, udt_catalog NAME, udt_schema NAME, udt_name NAME,
     scope_catalog NAME, scope_schema NAME, scope_name NAME, maximum_cardinality INT4,
-    dtd_identifier NAME, is_self_referencing VARCHAR, is_identity VARCHAR,
+    dtd_identifier NAME, is_self_referencing {VARCHAR 7}, is_identity {VARCHAR 7},
     identity_generation VARCHAR, identity_start VARCHAR, identity_increment VARCHAR,
-    identity_maximum VARCHAR, identity_minimum VARCHAR, identity_cycle VARCHAR, is_generated VARCHAR,
-    generation_expression VARCHAR, is_updatable VARCHAR
+    identity_maximum VARCHAR, identity_minimum VARCHAR, identity_cycle {VARCHAR 7},
+    is_generated VARCHAR, generation_expression VARCHAR, is_updatable {VARCHAR 7}
 };
 
 /// `information_schema.constraint_column_usage`, oid 13300.
@@ -87,7 +88,7 @@ pub(super) static REFERENTIAL_CONSTRAINTS: &[SystemColumn] = columns! {
 #[rustfmt::skip]
 pub(super) static ROLE_TABLE_GRANTS: &[SystemColumn] = columns! {
     grantor NAME, grantee NAME, table_catalog NAME, table_schema NAME, table_name NAME,
-    privilege_type VARCHAR, is_grantable VARCHAR, with_hierarchy VARCHAR
+    privilege_type VARCHAR, is_grantable {VARCHAR 7}, with_hierarchy {VARCHAR 7}
 };
 
 /// `information_schema.schemata`, oid 13382.
@@ -102,22 +103,22 @@ pub(super) static SCHEMATA: &[SystemColumn] = columns! {
 pub(super) static SEQUENCES: &[SystemColumn] = columns! {
     sequence_catalog NAME, sequence_schema NAME, sequence_name NAME, data_type VARCHAR,
     numeric_precision INT4, numeric_precision_radix INT4, numeric_scale INT4, start_value VARCHAR,
-    minimum_value VARCHAR, maximum_value VARCHAR, increment VARCHAR, cycle_option VARCHAR
+    minimum_value VARCHAR, maximum_value VARCHAR, increment VARCHAR, cycle_option {VARCHAR 7}
 };
 
 /// `information_schema.table_constraints`, oid 13411.
 #[rustfmt::skip]
 pub(super) static TABLE_CONSTRAINTS: &[SystemColumn] = columns! {
     constraint_catalog NAME, constraint_schema NAME, constraint_name NAME, table_catalog NAME,
-    table_schema NAME, table_name NAME, constraint_type VARCHAR, is_deferrable VARCHAR,
-    initially_deferred VARCHAR, enforced VARCHAR, nulls_distinct VARCHAR
+    table_schema NAME, table_name NAME, constraint_type VARCHAR, is_deferrable {VARCHAR 7},
+    initially_deferred {VARCHAR 7}, enforced {VARCHAR 7}, nulls_distinct {VARCHAR 7}
 };
 
 /// `information_schema.table_privileges`, oid 13416.
 #[rustfmt::skip]
 pub(super) static TABLE_PRIVILEGES: &[SystemColumn] = columns! {
     grantor NAME, grantee NAME, table_catalog NAME, table_schema NAME, table_name NAME,
-    privilege_type VARCHAR, is_grantable VARCHAR, with_hierarchy VARCHAR
+    privilege_type VARCHAR, is_grantable {VARCHAR 7}, with_hierarchy {VARCHAR 7}
 };
 
 /// `information_schema.tables`, oid 13425.
@@ -125,8 +126,8 @@ pub(super) static TABLE_PRIVILEGES: &[SystemColumn] = columns! {
 pub(super) static TABLES: &[SystemColumn] = columns! {
     table_catalog NAME, table_schema NAME, table_name NAME, table_type VARCHAR,
     self_referencing_column_name NAME, reference_generation VARCHAR, user_defined_type_catalog NAME,
-    user_defined_type_schema NAME, user_defined_type_name NAME, is_insertable_into VARCHAR,
-    is_typed VARCHAR, commit_action VARCHAR
+    user_defined_type_schema NAME, user_defined_type_name NAME, is_insertable_into {VARCHAR 7},
+    is_typed {VARCHAR 7}, commit_action VARCHAR
 };
 
 /// `information_schema.triggers`, oid 13440.
@@ -136,7 +137,7 @@ pub(super) static TRIGGERS: &[SystemColumn] = columns! {
     event_object_catalog NAME, event_object_schema NAME, event_object_table NAME, action_order INT4,
     action_condition VARCHAR, action_statement VARCHAR, action_orientation VARCHAR,
     action_timing VARCHAR, action_reference_old_table NAME, action_reference_new_table NAME,
-    action_reference_old_row NAME, action_reference_new_row NAME, created TIMESTAMPTZ
+    action_reference_old_row NAME, action_reference_new_row NAME, created {TIMESTAMPTZ 2}
 };
 
 /// `information_schema.view_column_usage`, oid 13468.
@@ -157,6 +158,7 @@ pub(super) static VIEW_TABLE_USAGE: &[SystemColumn] = columns! {
 #[rustfmt::skip]
 pub(super) static VIEWS: &[SystemColumn] = columns! {
     table_catalog NAME, table_schema NAME, table_name NAME, view_definition VARCHAR,
-    check_option VARCHAR, is_updatable VARCHAR, is_insertable_into VARCHAR,
-    is_trigger_updatable VARCHAR, is_trigger_deletable VARCHAR, is_trigger_insertable_into VARCHAR
+    check_option VARCHAR, is_updatable {VARCHAR 7}, is_insertable_into {VARCHAR 7},
+    is_trigger_updatable {VARCHAR 7}, is_trigger_deletable {VARCHAR 7},
+    is_trigger_insertable_into {VARCHAR 7}
 };

@@ -1,7 +1,8 @@
 //! Columns of the views of `pg_catalog`.
 //!
 //! Names, order and types are those of PostgreSQL 15; they were read off a running one. Brackets mark
-//! NOT NULL, parentheses the number of a type that this product does not have (the column holds nothing but NULL).
+//! NOT NULL, parentheses the number of a type that this product does not have (the column holds nothing but NULL),
+//! braces a type with its modifier.
 //! Owns no rows.
 
 use super::{SystemColumn, columns};

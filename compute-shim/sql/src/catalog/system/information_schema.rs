@@ -237,7 +237,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 table: &table.name,
                 name: &column.name,
                 at,
-                default: default.map_or(NULL, |default| text(expression_text(view, table, default))),
+                default: default.map_or(NULL, |default| text(expression_text(view, table, default, false))),
                 not_null: column.not_null,
                 type_id: column.type_id,
                 typmod: column.typmod,
@@ -280,7 +280,7 @@ pub(super) fn check_constraints(view: &SessionView) -> Vec<Row> {
             rows.push(row);
         };
         for Check { name, expression, .. } in &table.checks {
-            add(name, format!("({})", expression_text(view, table, expression)));
+            add(name, format!("({})", expression_text(view, table, expression, false)));
         }
         not_null(table).for_each(|(name, column)| add(&name, format!("{} IS NOT NULL", column.name)));
     }

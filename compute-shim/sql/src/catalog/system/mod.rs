@@ -28,14 +28,12 @@ pub(crate) use facts::{
     COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, routine_by_name, routine_name,
 };
 pub(crate) use routine::{Routine, routines};
-pub(crate) use sql_text::{
-    check_definition, expression_text, index_definition, key_definition, without_parentheses,
-};
+pub(crate) use sql_text::{check_definition, expression_text, index_definition, key_definition};
 
 use super::object::Oid;
 use crate::execute::Row;
 use crate::session::SessionView;
-use hexalog_sql_types::TypeId;
+use hexalog_sql_types::{TypeId, Typmod};
 
 /// A table without storage.
 #[derive(Debug)]
@@ -56,19 +54,25 @@ pub(crate) struct SystemTable {
 pub(crate) struct SystemColumn {
     pub name: &'static str,
     pub type_id: TypeId,
+    pub typmod: Typmod,
     pub not_null: bool,
 }
 
-/// Columns, as the files `columns_….rs` spell them: `[TYPE]` is NOT NULL, `(1)` a type by its number.
+/// Columns, as the files `columns_….rs` spell them: `[TYPE]` is NOT NULL, `(1)` a type by its number, `{TYPE 1}` one
+/// with a modifier.
 macro_rules! columns {
     ($($name:ident $type:tt),*) => {
         &[$($crate::catalog::system::SystemColumn {
             name: stringify!($name),
             type_id: columns!(@type $type),
+            typmod: ::hexalog_sql_types::Typmod(columns!(@typmod $type)),
             not_null: columns!(@not_null $type),
         }),*]
     };
     (@type [$type:tt]) => { columns!(@type $type) };
+    (@type {$type:ident $typmod:literal}) => { ::hexalog_sql_types::TypeId::$type };
+    (@typmod {$type:ident $typmod:literal}) => { $typmod };
+    (@typmod $type:tt) => { -1 };
     (@type ($oid:literal)) => { ::hexalog_sql_types::TypeId($oid) };
     (@type $type:ident) => { ::hexalog_sql_types::TypeId::$type };
     (@not_null [$type:tt]) => { true };

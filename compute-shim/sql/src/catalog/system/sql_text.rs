@@ -6,7 +6,7 @@
 use crate::bind::{self, BindContext};
 use crate::catalog::object::{Check, Index, IndexColumn, Table};
 use crate::catalog::{Relation, registry};
-use crate::expression::deparse;
+use crate::expression::{deparse, deparse_pretty};
 use crate::parse;
 use crate::parse::tree::StorageParameter;
 use crate::plan::PlanOptions;
@@ -75,22 +75,18 @@ pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
     format!("{kind} ({})", columns.join(", "))
 }
 
-/// `CHECK (…)`. Pretty: without the outermost of the parentheses that every operator has.
+/// `CHECK (…)`. Pretty: with no more parentheses than needed.
 pub(crate) fn check_definition(view: &SessionView, table: &Table, check: &Check, pretty: bool) -> String {
-    let text = expression_text(view, table, &check.expression);
-    match pretty {
-        true => format!("CHECK ({})", without_parentheses(&text)),
-        false => format!("CHECK ({text})"),
-    }
+    format!("CHECK ({})", expression_text(view, table, &check.expression, pretty))
 }
 
 /// A stored expression of a table (a column's default or a check) as this session would write it. What cannot be bound
 /// any more is shown as it is stored.
-pub(crate) fn expression_text(view: &SessionView, table: &Table, stored: &str) -> String {
-    reprinted(view, table, stored).unwrap_or_else(|_| stored.to_owned())
+pub(crate) fn expression_text(view: &SessionView, table: &Table, stored: &str, pretty: bool) -> String {
+    reprinted(view, table, stored, pretty).unwrap_or_else(|_| stored.to_owned())
 }
 
-fn reprinted(view: &SessionView, table: &Table, stored: &str) -> Result<String> {
+fn reprinted(view: &SessionView, table: &Table, stored: &str, pretty: bool) -> Result<String> {
     let host = NamesOnly { view };
     let env = EvalEnv {
         transaction_timestamp: Timestamptz(0),
@@ -110,28 +106,10 @@ fn reprinted(view: &SessionView, table: &Table, stored: &str) -> Result<String> 
         None => bind::table_expression(context, Some(table), &tree, None)?,
     };
     let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
-    Ok(deparse(&bound, &columns, &env))
-}
-
-/// The text without a pair of parentheses around all of it.
-pub(crate) fn without_parentheses(text: &str) -> &str {
-    let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) else { return text };
-    let mut depth = 0i32;
-    let mut quote = None;
-    for c in inner.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => depth -= 1,
-            _ => {}
-        }
-        if depth < 0 {
-            return text;
-        }
-    }
-    inner
+    Ok(match pretty {
+        true => deparse_pretty(&bound, &columns, &env),
+        false => deparse(&bound, &columns, &env),
+    })
 }
 
 /// What printing needs of a session: names. Stored expressions are not evaluated here, so the clock stands and there is
@@ -155,24 +133,5 @@ impl Host for NamesOnly<'_> {
 
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
         registry::registry_oid(self.view, id, name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_parentheses_around_everything_fall() {
-        for (text, expected) in [
-            ("(a > 0)", "a > 0"),
-            ("(a > 0) AND (b > 0)", "(a > 0) AND (b > 0)"),
-            ("((a > 0) AND (b > 0))", "(a > 0) AND (b > 0)"),
-            ("(a = ')'::text)", "a = ')'::text"),
-            ("f(a)", "f(a)"),
-            ("", ""),
-        ] {
-            assert_eq!(without_parentheses(text), expected);
-        }
     }
 }
