@@ -150,14 +150,21 @@ impl Handle {
         state.map_or(State::Closed, |state| *state)
     }
 
+    /// Whether a recovery read quorum of some group has stood by this writer's epoch within `stale_read_max`. Costs two
+    /// loads and a look at the clock.
+    pub fn is_fresh(&self, stale_read_max: Duration) -> bool {
+        let silence_us = self.now().monotonic_us.saturating_sub(*self.0.contact_us.borrow());
+        silence_us <= stale_read_max.as_micros() as u64
+    }
+
     /// Waits until a recovery read quorum of some group is known to have stood by this writer's epoch no longer ago
     /// than `stale_read_max`: what was committed by another writer before then cannot be missed. Returns at once
     /// while writes flow.
     pub async fn confirm_fresh(&self, stale_read_max: Duration) {
-        let limit = stale_read_max.as_micros() as u64;
-        if self.now().monotonic_us.saturating_sub(*self.0.contact_us.borrow()) <= limit {
+        if self.is_fresh(stale_read_max) {
             return;
         }
+        let limit = stale_read_max.as_micros() as u64;
         let mut contacts = self.0.contact_us.subscribe();
         let asked_us = self.now().monotonic_us;
         // Asked again every so often: members may have been away when they were asked first.

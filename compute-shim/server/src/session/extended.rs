@@ -114,7 +114,7 @@ impl Connection {
         };
         let tag = match completion {
             Completion::Tag(tag) => tag,
-            Completion::CopyIn(format) => self.copy_in(format).await?,
+            Completion::CopyIn(format) => Box::pin(self.copy_in(format)).await?,
             Completion::Suspended => {
                 backend::portal_suspended(self.wire.output.plain());
                 return Ok(());

@@ -80,7 +80,7 @@ pub(crate) async fn run(stream: TcpStream, worker: Arc<Worker>) {
     let _ = stream.set_nodelay(true);
     // A client whose machine has vanished is noticed in the end, as PostgreSQL's default has it: its locks fall.
     let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
-    if let Some(connection) = start::start(stream, &worker).await {
+    if let Some(connection) = Box::pin(start::start(stream, &worker)).await {
         let process_id = connection.wire.control.process_id;
         Box::pin(connection.serve()).await;
         worker.control.unregister(process_id);
@@ -99,7 +99,7 @@ pub(crate) fn random_u64() -> u64 {
 }
 
 impl Connection {
-    async fn serve(mut self) {
+    async fn serve(mut self: Box<Self>) {
         let end = loop {
             if let Err(end) = self.handle_next().await {
                 break end;
@@ -187,5 +187,24 @@ fn read_end(end: ReadEnd, control: &SessionControl) -> End {
             IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             "terminating connection due to idle-in-transaction timeout",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_bytes<F, T>(_: impl FnOnce(T) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// An idle connection is one task and one boxed future; its buffers are in the worker's pool. ENGINE.md wants
+    /// at most 4 KiB of user memory for it.
+    #[test]
+    fn an_idle_connection_is_small() {
+        let serve = future_bytes(Connection::serve);
+        let task = future_bytes(|(stream, worker)| run(stream, worker));
+        let connection = size_of::<Connection>();
+        assert!(serve + task + connection <= 4096, "{serve} + {task} + {connection} bytes");
     }
 }

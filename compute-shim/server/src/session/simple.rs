@@ -46,7 +46,7 @@ impl Connection {
             }
             Completion::Paused => Ok(self.wire.send(self.session.answer_lsn()).await?),
             Completion::CopyIn(format) => {
-                let tag = self.copy_in(format).await?;
+                let tag = Box::pin(self.copy_in(format)).await?;
                 self.wire.output.command_complete(&tag, self.session.transaction_status() == b'T');
                 Ok(())
             }

@@ -29,7 +29,7 @@ struct Request {
 }
 
 /// Brings a connection up. `None`: it has ended already.
-pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option<Connection> {
+pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option<Box<Connection>> {
     let mut input = Input::default();
     let reading = read_request(&mut stream, &mut input, worker);
     let request = match tokio::time::timeout(worker.options.startup_timeout, reading).await {
@@ -51,7 +51,7 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     match open_session(request, &control, worker) {
         Ok((session, output)) => {
             let wire = Wire { stream, output, control, worker: Arc::clone(worker) };
-            let mut connection = Connection { wire, input, session, is_skipping: false, is_idle: true };
+            let mut connection = Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
             if connection.wire.write_out().await.is_ok() {
                 return Some(connection);
             }
@@ -65,7 +65,7 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     None
 }
 
-async fn refuse(mut stream: TcpStream, error: &SqlError) -> Option<Connection> {
+async fn refuse(mut stream: TcpStream, error: &SqlError) -> Option<Box<Connection>> {
     let mut bytes = Vec::new();
     backend::error_response(&mut bytes, "FATAL", error);
     let _ = stream.write_all(&bytes).await;

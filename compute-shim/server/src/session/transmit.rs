@@ -33,7 +33,8 @@ impl Wire {
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(need)) => {
                     let lock_timeout_ms = session.lock_timeout_ms();
-                    self.waiting().need(&need, lock_timeout_ms).await?;
+                    // Boxed, here and below: what waits now and then must not weigh on every idle connection.
+                    Box::pin(self.waiting().need(&need, lock_timeout_ms)).await?;
                 }
             }
         }
@@ -45,8 +46,9 @@ impl Wire {
             return Ok(());
         }
         if self.output.is_gated() {
-            let gate = self.waiting().answer_gate(answer_lsn).await;
-            gate.map_err(gate_broken)?;
+            if !self.worker.durability.is_durable(answer_lsn) {
+                Box::pin(self.waiting().answer_gate(answer_lsn)).await.map_err(gate_broken)?;
+            }
             self.confirm_writer().await?;
         }
         self.write_out().await
@@ -56,8 +58,11 @@ impl Wire {
     /// answers, this costs two loads.
     async fn confirm_writer(&self) -> Result<(), End> {
         let Some(volume) = &self.worker.volume else { return Ok(()) };
-        let confirming = volume.confirm_fresh(self.worker.options.stale_read_max);
-        self.waiting().confirmation(confirming).await.map_err(gate_broken)?;
+        let stale_read_max = self.worker.options.stale_read_max;
+        if !volume.is_fresh(stale_read_max) {
+            let confirming = volume.confirm_fresh(stale_read_max);
+            Box::pin(self.waiting().confirmation(confirming)).await.map_err(gate_broken)?;
+        }
         match self.control.stop_state() {
             StopState::Fenced => Err(End::Fatal(stopped(StopState::Fenced))),
             _ => Ok(()),
