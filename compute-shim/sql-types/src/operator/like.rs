@@ -25,6 +25,8 @@ pub(crate) fn matches(text: &str, pattern: &str) -> Result<bool> {
                 p += 1;
                 true
             }
+            // The end of the text comes first: what stands behind it in the pattern is not looked at.
+            Some(b'\\') if t == text.len() => false,
             Some(b'\\') => {
                 let Some(literal) = pattern.get(p + 1) else {
                     let message = "LIKE pattern must not end with escape character";

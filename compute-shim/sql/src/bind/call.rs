@@ -4,7 +4,7 @@
 //! aggregates) and of [`crate::function`].
 
 use super::{Binder, type_of};
-use crate::expression::{Expr, Kind, same};
+use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{HostFunction, TableFunction, host_by_name, table_by_name};
 use crate::parse::at;
 use crate::parse::tree::{self, FunctionCall};
@@ -116,14 +116,19 @@ impl Binder<'_> {
         self.resolve_call(name, &callables(name), arguments, false, 0)
     }
 
-    fn check_schema(&self, call: &FunctionCall) -> Result<()> {
+    fn check_schema(&mut self, call: &FunctionCall) -> Result<()> {
         match call.name.qualifier() {
             None | Some("pg_catalog") => Ok(()),
             Some(schema) => {
                 let exists = self.context.view.catalog().schema_by_name(schema).is_some();
                 let error = if exists {
-                    let message = format!("function {}() does not exist", call.name);
-                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+                    let arguments = self.exprs(&call.arguments)?;
+                    let types: Vec<String> =
+                        arguments.iter().map(|argument| argument.type_id.display_name()).collect();
+                    let message = format!("function {}({}) does not exist", call.name, types.join(", "));
+                    SqlError::new(SqlState::UNDEFINED_FUNCTION, message).with_hint(
+                        "No function matches the given name and argument types. You might need to add explicit type casts.",
+                    )
                 } else {
                     let message = format!("schema \"{schema}\" does not exist");
                     SqlError::new(SqlState::INVALID_SCHEMA_NAME, message)
@@ -226,6 +231,16 @@ impl Binder<'_> {
             return Err(at(SqlError::unsupported(what), position));
         }
         let result = call.result;
+        let mut is_nested = false;
+        for argument in &call.arguments {
+            for_each(argument, &mut |expr| {
+                is_nested |= matches!(expr.kind, Kind::SetReturning(_));
+                true
+            });
+        }
+        if is_nested {
+            return Err(at(SqlError::unsupported("nesting of set-returning functions"), position));
+        }
         frame.sets.push(call);
         Ok(Expr::new(Kind::SetReturning(frame.sets.len() - 1), result))
     }
@@ -390,12 +405,10 @@ impl Binder<'_> {
             return Err(at(SqlError::syntax("syntax error at or near \"nullif\""), position));
         };
         let (operator, resolved) = self.comparison("=", left.type_id, right.type_id)?;
-        let first = match left.type_id {
-            TypeId::UNKNOWN => self.coerce_implicit(left.clone(), resolved.left.expect("two operands"))?,
-            _ => left.clone(),
-        };
-        let (left, right) = self.operands(&resolved, Some(first.clone()), right)?;
-        let comparison = Box::new([left.expect("two operands"), right]);
+        // The result has the type that the comparison sees.
+        let (first, right) = self.operands(&resolved, Some(left), right)?;
+        let first = first.expect("two operands");
+        let comparison = Box::new([first.clone(), right]);
         let (type_id, typmod) = (first.type_id, first.typmod);
         Ok(Expr { kind: Kind::NullIf { operator, first: Box::new(first), comparison }, type_id, typmod })
     }

@@ -46,13 +46,14 @@ impl Binder<'_> {
         {
             return Ok(None);
         }
-        let Some(coercion) = coercion(expr.type_id, target, typmod, context) else { return Ok(None) };
-        if expr.type_id == TypeId::UNKNOWN
-            && let Kind::Constant(value) = &expr.kind
-        {
+        // A literal is read as of any length, and then brought to the wanted one as a value is.
+        let is_literal = expr.type_id == TypeId::UNKNOWN && matches!(expr.kind, Kind::Constant(_));
+        let first = if is_literal { Typmod::NONE } else { typmod };
+        let Some(coercion) = coercion(expr.type_id, target, first, context) else { return Ok(None) };
+        if let (true, Kind::Constant(value)) = (is_literal, &expr.kind) {
             let read = coercion.apply(self.context.env, value.clone());
             let value = read.map_err(|error| self.at_literal(error, value))?;
-            return Ok(Some(Expr::constant(value, target).with_typmod(typmod)));
+            return self.coerce_as(Expr::constant(value, target), target, typmod, context, is_written);
         }
         if coercion.is_identity() && !(is_written && !self.folds) {
             // Only the type's name changes.

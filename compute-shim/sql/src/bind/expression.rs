@@ -126,7 +126,11 @@ impl Binder<'_> {
         let kind = match expr {
             E::IsNull { operand, negated } => {
                 let operand = self.expr(operand)?;
-                let operand = self.known(operand)?;
+                // It says nothing of a parameter's type, and a literal needs none.
+                let operand = match operand.kind {
+                    Kind::Parameter(_) => operand,
+                    _ => self.known(operand)?,
+                };
                 Kind::IsNull { operand: Box::new(operand), negated: *negated }
             }
             E::IsBool { operand, value, negated } => {
@@ -268,8 +272,9 @@ impl Binder<'_> {
                 SqlError::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer")
             })?);
         }
+        let typmod = operand.typmod;
         let kind = Kind::Subscript { operand: Box::new(operand), subscripts: bound.into() };
-        Ok(Expr::new(kind, element))
+        Ok(Expr::new(kind, element).with_typmod(typmod))
     }
 
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.

@@ -236,10 +236,8 @@ impl Binder<'_> {
         }
         let mut frame = SelectFrame::new(Place::UpdateSet);
         frame.visible.push(Names::of_table(table, shown, 0));
-        let mut excluded = Names::of_table(table, "excluded", table.columns.len());
-        // Only with its name in front.
-        excluded.columns.clear();
-        frame.visible.push(excluded);
+        // Without a name in front a column is ambiguous, as in PostgreSQL.
+        frame.visible.push(Names::of_table(table, "excluded", table.columns.len()));
         self.frames.push(Frame::Select(frame));
         let (columns, values) =
             self.assignments(assignments, table, |binder, column| binder.default_value(column, defaults))?;

@@ -62,8 +62,14 @@ impl Binder<'_> {
         let right = self.from_item(right, offset + left.width)?;
         self.select_frame().visible.truncate(base);
         if matches!(kind, JoinKind::Right | JoinKind::Full) && !self.select_frame().lateral.is_empty() {
-            let message = "invalid reference to FROM-clause entry: the combining JOIN type must be INNER or LEFT for a LATERAL reference";
-            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            let (_, source) = &self.select_frame().lateral[0];
+            let used = columns_used(source);
+            let reads = |named: &NamedColumn| columns_used(&named.expr).iter().any(|at| used.contains(at));
+            let table = left.names.tables.iter().find(|table| table.columns.iter().any(reads));
+            let table = table.map_or("", |table| table.alias.as_str());
+            let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+                .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."));
         }
         self.select_frame().lateral.extend(outer_lateral);
         let middle = offset + left.width;

@@ -77,15 +77,21 @@ pub(crate) fn table_expression(
     binder.table_expression(table, expr, target)
 }
 
-/// An expression without columns as a plan of one row and one column, for EXECUTE's arguments.
-pub(crate) fn scalar_plan(context: BindContext<'_>, expr: &tree::Expr, target: TypeId) -> Result<Plan> {
+/// An expression without columns as a plan of one row and one column, for EXECUTE's argument of this number (from 1).
+pub(crate) fn scalar_plan(
+    context: BindContext<'_>,
+    number: usize,
+    expr: &tree::Expr,
+    target: TypeId,
+) -> Result<Plan> {
     let mut binder = Binder::new(context, &[]);
     binder.push_select(Place::Execute);
     let bound = binder.expr(expr)?;
     let source = bound.type_id;
     let Some(bound) = binder.coerce(bound, target, Typmod::NONE, CastContext::Assignment)? else {
         let (actual, wanted) = (source.display_name(), target.display_name());
-        let message = format!("parameter of type {actual} cannot be coerced to the expected type {wanted}");
+        let message =
+            format!("parameter ${number} of type {actual} cannot be coerced to the expected type {wanted}");
         return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message)
             .with_hint("You will need to rewrite or cast the expression."));
     };

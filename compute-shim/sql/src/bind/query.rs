@@ -2,7 +2,7 @@
 
 use super::scope::{Boundary, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::Expr;
+use crate::expression::{Expr, Kind};
 use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::{Exprs, Node};
 use hexalog_sql_types::cast::CastContext;
@@ -161,7 +161,18 @@ impl Binder<'_> {
     }
 
     /// A query's rows with the columns' types changed.
-    pub(super) fn converted(&mut self, bound: Bound, columns: &[OutputColumn]) -> Result<Node> {
+    pub(super) fn converted(&mut self, mut bound: Bound, columns: &[OutputColumn]) -> Result<Node> {
+        // Untyped literals and parameters become of the type where they stand.
+        if let Node::Project { exprs, .. } = &mut bound.node {
+            for (at, (from, to)) in bound.columns.iter_mut().zip(columns).enumerate() {
+                let item = &exprs.items[at];
+                let untyped = item.type_id == TypeId::UNKNOWN && to.type_id != TypeId::UNKNOWN;
+                if untyped && matches!(item.kind, Kind::Constant(_) | Kind::Parameter(_)) {
+                    exprs.items[at] = self.coerce_implicit(item.clone(), to.type_id)?;
+                    from.type_id = to.type_id;
+                }
+            }
+        }
         let same = bound.columns.iter().zip(columns).all(|(from, to)| from.type_id == to.type_id);
         if same {
             return Ok(bound.node);

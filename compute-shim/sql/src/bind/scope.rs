@@ -250,6 +250,12 @@ impl Binder<'_> {
 
     /// The meaning of a column's name.
     pub(super) fn column(&mut self, name: &Name) -> Result<Expr> {
+        /// Database, schema, table, column.
+        const PARTS_MAX: usize = 4;
+        if name.parts.len() > PARTS_MAX {
+            let message = format!("improper qualified name (too many dotted names): {name}");
+            return Err(at_name(SqlError::syntax(message), name));
+        }
         match self.look_up(name)? {
             Some((frame, expr)) => self.bring_in(frame, expr, name),
             None => Err(self.not_found(name)),
@@ -261,9 +267,8 @@ impl Binder<'_> {
         let mut is_hidden = false;
         for (at, frame) in self.frames.iter().enumerate().rev() {
             match frame {
-                Frame::Crossing(crossing) => {
-                    is_hidden |= matches!(crossing.boundary, Boundary::Derived | Boundary::Common);
-                }
+                // A common table is bound before the query that it belongs to has a frame.
+                Frame::Crossing(crossing) => is_hidden |= crossing.boundary == Boundary::Derived,
                 Frame::Select(_) if std::mem::take(&mut is_hidden) => {}
                 Frame::Select(frame) => {
                     if let Some(expr) = look_up_in(frame, name)? {
@@ -342,7 +347,7 @@ impl Binder<'_> {
         for frame in self.frames.iter().rev() {
             match frame {
                 Frame::Crossing(crossing) => {
-                    is_hidden |= matches!(crossing.boundary, Boundary::Derived | Boundary::Common);
+                    is_hidden |= crossing.boundary == Boundary::Derived;
                 }
                 Frame::Select(frame) => {
                     let is_hidden = std::mem::take(&mut is_hidden);

@@ -7,7 +7,7 @@ use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Kind, for_each, rewrite, same};
+use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, same};
 use crate::parse::at;
 use crate::parse::tree::{self, Distinct, OrderItem, Query, Select, SelectItem};
 use crate::plan::{Exprs, Node, Predicate, SortKey};
@@ -290,17 +290,15 @@ impl Binder<'_> {
     fn row_count(&mut self, expr: Option<&tree::Expr>, place: Place) -> Result<Option<Expr>> {
         let Some(expr) = expr else { return Ok(None) };
         // LIMIT ALL is parsed as no limit; LIMIT NULL means the same.
-        self.push_select(place);
+        let outer = std::mem::replace(&mut self.select_frame().place, place);
         let bound = self.expr(expr);
-        self.pop_select();
-        let word = place.words();
-        let bound = bound.map_err(|error| match error.sqlstate() {
-            SqlState::UNDEFINED_COLUMN => {
-                let message = format!("argument of {word} must not contain variables");
-                SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
-            }
-            _ => error,
-        })?;
+        self.set_place(outer);
+        let (word, bound) = (place.words(), bound?);
+        // Columns of queries further out are slots; subqueries may read them, but not this query's own.
+        if !columns_used(&bound).is_empty() {
+            let message = format!("argument of {word} must not contain variables");
+            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+        }
         let source = bound.type_id;
         let count = self.coerce(bound, TypeId::INT8, Typmod::NONE, CastContext::Assignment)?;
         let count = count.ok_or_else(|| {

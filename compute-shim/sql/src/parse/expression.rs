@@ -173,7 +173,7 @@ impl Lower<'_> {
                 Ok(call("floor", vec![self.expr(*expr)?]))
             }
             E::Position { expr, r#in } => Ok(call("position", vec![self.expr(*r#in)?, self.expr(*expr)?])),
-            E::Substring { expr, substring_from, substring_for, special: _, shorthand: _ } => {
+            E::Substring { expr, substring_from, substring_for, special: _, shorthand } => {
                 let mut arguments = vec![self.expr(*expr)?];
                 match (substring_from, substring_for) {
                     (Some(from), Some(count)) => {
@@ -187,7 +187,7 @@ impl Lower<'_> {
                     }
                     (None, None) => {}
                 }
-                Ok(call("substring", arguments))
+                Ok(call(if shorthand { "substr" } else { "substring" }, arguments))
             }
             E::Trim { trim_where, trim_what, expr, trim_characters: None } => {
                 let name = match trim_where {
@@ -306,9 +306,11 @@ impl Lower<'_> {
         }
         let symbol = op.to_string();
         match self.expr(operand)? {
-            Expr::Number(digits) if symbol == "-" && !digits.starts_with('-') => {
-                Ok(Expr::Number(format!("-{digits}")))
-            }
+            // A sign before a signed constant takes it away: `-(-2147483648)` is a bigint.
+            Expr::Number(digits) if symbol == "-" => Ok(Expr::Number(match digits.strip_prefix('-') {
+                Some(digits) => digits.to_owned(),
+                None => format!("-{digits}"),
+            })),
             operand => Ok(Expr::Unary { op: OperatorName(symbol), operand: boxed(operand) }),
         }
     }

@@ -9,6 +9,7 @@
 mod definition;
 mod expression;
 mod query;
+mod respell;
 mod statement;
 pub(crate) mod tree;
 mod type_name;
@@ -35,7 +36,7 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let tokens = tokenize(text, &lines)?;
     let mut statements = Vec::new();
     for group in split(tokens) {
-        let mut reader = Reader::new(group, &lines);
+        let mut reader = Reader::new(respell::respelled(group, &lines)?, &lines);
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
         statements.push(statement);
@@ -64,7 +65,7 @@ pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
 }
 
 fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
-    Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
         let position = lines.position(error.location);
         let rest: String = text.chars().skip((position.max(1) - 1) as usize).collect();
         let message =
@@ -74,7 +75,38 @@ fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
                 format!("syntax error at or near \"{rest}\"")
             };
         at(SqlError::syntax(message), position)
-    })
+    })?;
+    continued(tokens, lines)
+}
+
+/// Puts together literals that a line break parts, as SQL has it. On one line the second one is an error, which the
+/// parser crate would take for an alias.
+fn continued(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
+    let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // Where the last token stands that is no blank.
+    let mut last: Option<usize> = None;
+    for token in tokens {
+        if matches!(token.token, Token::Whitespace(_)) {
+            joined.push(token);
+            continue;
+        }
+        if let (Some(at_last), Token::SingleQuotedString(rest)) = (last, &token.token)
+            && let TokenWithSpan {
+                token: Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value),
+                span,
+            } = &mut joined[at_last]
+        {
+            if span.end.line == token.span.start.line {
+                let message = format!("syntax error at or near \"'{rest}'\"");
+                return Err(at(SqlError::syntax(message), lines.position(token.span.start)));
+            }
+            value.push_str(rest);
+            continue;
+        }
+        last = Some(joined.len());
+        joined.push(token);
+    }
+    Ok(joined)
 }
 
 /// Cuts at semicolons, which stand nowhere but between statements.
@@ -384,3 +416,6 @@ fn refuse_some<T>(list: &[T], feature: &str) -> Result<()> {
 fn refuse_if(there: bool, feature: &str) -> Result<()> {
     if there { Err(refuse(feature)) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

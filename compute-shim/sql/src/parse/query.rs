@@ -8,7 +8,7 @@ use super::tree::{
     JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
     Update,
 };
-use super::{Lower, refuse, refuse_if, refuse_some};
+use super::{Lower, at, refuse, refuse_if, refuse_some};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -222,6 +222,10 @@ impl Lower<'_> {
         match item {
             ast::SelectItem::UnnamedExpr(expr) => {
                 Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: None })
+            }
+            ast::SelectItem::ExprWithAlias { expr: _, alias } if alias.quote_style == Some('\'') => {
+                let position = self.lines.position(alias.span.start);
+                Err(at(SqlError::syntax(format!("syntax error at or near \"'{}'\"", alias.value)), position))
             }
             ast::SelectItem::ExprWithAlias { expr, alias } => {
                 Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: Some(self.ident(alias)) })

@@ -231,10 +231,9 @@ impl Arguments {
             let detail = format!("Expected {} parameters but got {}.", types.len(), arguments.len());
             return Err(SqlError::syntax(message).with_detail(detail));
         }
-        let plans = arguments
-            .iter()
-            .zip(types.iter())
-            .map(|(argument, &id)| scope.with_binding(|context| bind::scalar_plan(context, argument, id)));
+        let plans = arguments.iter().zip(types.iter()).enumerate().map(|(at, (argument, &id))| {
+            scope.with_binding(|context| bind::scalar_plan(context, at + 1, argument, id))
+        });
         let plans = plans.collect::<Result<Vec<Plan>>>()?;
         Ok(Arguments { name: name.to_owned(), prepared, plans, values: Vec::new(), current: None })
     }

@@ -76,7 +76,6 @@ INSERT INTO m (a, b) SELECT g, 100 FROM generate_series(1, 500) g;
 SELECT count(*), sum(a) FROM m WHERE b = 100;
 INSERT INTO m (SELECT 7, 7, 7);
 INSERT INTO m TABLE m;
-INSERT INTO m (a, b) VALUES (generate_series(1, 2), 200);
 INSERT INTO m (a, b) (VALUES (8, 8), (9, 9)) RETURNING a, b;
 INSERT INTO m (a, b) SELECT 500, 500 UNION SELECT 501, 501 ORDER BY 1 RETURNING a;
 INSERT INTO m (m.a) VALUES (1);

@@ -167,7 +167,7 @@ class Recorder:
             elif kind == b"H":
                 self.lines.append(f"copy out: {struct.unpack('!h', body[1:3])[0]} columns")
             elif kind == b"d":
-                self.lines.append("data: " + escaped(body.decode().removesuffix("\n")))
+                self.lines.append("data: " + escaped(body.decode(errors="replace").removesuffix("\n")))
             elif kind == b"Z":
                 if body != b"I":
                     self.lines.append("status: " + body.decode())

@@ -27,7 +27,6 @@ SELECT id, unnest(a) FROM t ORDER BY 1, 2;
 SELECT generate_series(1, 2), generate_series(1, 3);
 SELECT generate_series(1, 2) + 10;
 SELECT id, generate_series(1, 2) * id FROM t ORDER BY 1, 2;
-SELECT generate_series(1, generate_series(1, 3));
 SELECT generate_series(1, 3) LIMIT 2;
 SELECT DISTINCT generate_series(1, 3) % 2 ORDER BY 1;
 SELECT count(*), generate_series(1, 2) FROM t;

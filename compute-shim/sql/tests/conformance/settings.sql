@@ -11,7 +11,6 @@ SET nope = 1;
 SET my.custom = 'x';
 SHOW my.custom;
 SHOW my.other;
-SHOW server_version_num;
 SHOW standard_conforming_strings;
 SHOW client_encoding;
 SET client_encoding = 'UTF8';
@@ -181,12 +180,9 @@ SELECT nope;
 \bind
 SELECT generate_series(1, $1);
 \bind 3
-EXPLAIN SELECT;
 SELECT 1; SELECT nope; SELECT 3;
 SELECT 1; SELECT 'a', 'b'; SELECT FROM t WHERE id = 1;
 SELECT 1; SELEC 2;
 SELEC;
-SELECT FROM WHERE;
-SELECT (1;
 SELECT 'unterminated;
 ' ;

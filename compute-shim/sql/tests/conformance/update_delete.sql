@@ -53,7 +53,6 @@ UPDATE t SET a = o.a FROM t o WHERE o.id = 1 AND t.id = 2 RETURNING t.id, t.a, o
 UPDATE t SET a = 1 FROM t WHERE t.id = 1;
 UPDATE t SET a = 3 FROM s LEFT JOIN t u ON u.id = s.t_id WHERE u.id = t.id AND s.x = 100 RETURNING t.id, s.x, u.a;
 UPDATE t SET a = v.n FROM (VALUES (1, 11), (2, 22)) v (id, n) WHERE v.id = t.id RETURNING t.id, t.a;
-UPDATE t SET (a, b) = (SELECT x, 'sub' FROM s WHERE s.id = 1) WHERE t.id = 1 RETURNING *;
 UPDATE t SET a = a.x FROM s a WHERE a.t_id = 1 AND t.id = 1 RETURNING t.a;
 UPDATE t SET a = excluded.a;
 WITH big AS (SELECT max(x) AS m FROM s) UPDATE t SET a = m FROM big WHERE t.id = 1 RETURNING a;

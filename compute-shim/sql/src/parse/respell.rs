@@ -1,0 +1,134 @@
+//! Spellings of queries and changes that PostgreSQL has and the parser crate has not.
+//!
+//! Owns a pass over a statement's tokens: a spelling with a plain equivalent is put into that, one without is refused
+//! by name, so that it is neither a syntax error nor taken for something else. Definitions and commands, which have a
+//! grammar of their own, are left alone.
+
+use super::{Lines, at, refuse};
+use hexalog_sql_types::error::Result;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+/// First words of statements that the parser crate reads.
+const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
+
+pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
+    if !first.is_some_and(|token| FIRST_WORDS.iter().any(|first| is_word(&token.token, first))) {
+        return Ok(tokens);
+    }
+    let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
+    let mut pass = Pass { out: Vec::with_capacity(tokens.len()), depth: 0, is_in_set: false };
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match &token.token {
+            Token::Whitespace(_) => {
+                pass.out.push(token);
+                continue;
+            }
+            Token::LParen | Token::LBracket => pass.depth += 1,
+            Token::RParen | Token::RBracket => pass.depth = pass.depth.saturating_sub(1),
+            Token::Word(Word { quote_style: None, .. }) => {}
+            _ => {
+                pass.out.push(token);
+                continue;
+            }
+        }
+        if is_update && pass.depth == 0 {
+            pass.is_in_set = (pass.is_in_set || is_word(&token.token, "set"))
+                && !["from", "where", "returning"].iter().any(|word| is_word(&token.token, word));
+        }
+        let position = lines.position(token.span.start);
+        pass.take(token).map_err(|error| at(error, position))?;
+    }
+    Ok(pass.out)
+}
+
+struct Pass {
+    out: Vec<TokenWithSpan>,
+    /// Of parentheses and brackets.
+    depth: usize,
+    /// Between SET and what follows the assignments of an UPDATE.
+    is_in_set: bool,
+}
+
+impl Pass {
+    /// The last tokens that are no blanks, latest first.
+    fn before(&self, nth: usize) -> Option<&Token> {
+        let tokens = self.out.iter().rev().map(|token| &token.token);
+        tokens.filter(|token| !matches!(token, Token::Whitespace(_))).nth(nth)
+    }
+
+    fn follows(&self, words: &[&str]) -> bool {
+        self.before(0).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    }
+
+    fn take(&mut self, token: TokenWithSpan) -> Result<()> {
+        // A column's label may be any word.
+        if self.follows(&["as"]) || self.before(0) == Some(&Token::Period) {
+            self.out.push(token);
+            return Ok(());
+        }
+        // No table has children, so ONLY says nothing before a table's name. It is a reserved word.
+        if is_word(&token.token, "only") && !self.follows(&["row", "rows", "read"]) {
+            return Ok(());
+        }
+        // TABLE is reserved too: it can only be the command.
+        if is_word(&token.token, "table") && !self.follows(&["truncate", "lock"]) {
+            let spelled = [keyword("SELECT", Keyword::SELECT), Token::Mul, keyword("FROM", Keyword::FROM)];
+            for new in spelled {
+                self.out.push(TokenWithSpan { token: new, span: token.span });
+            }
+            return Ok(());
+        }
+        if self.follows(&["between"]) {
+            if is_word(&token.token, "symmetric") {
+                return Err(refuse("BETWEEN SYMMETRIC"));
+            }
+            if is_word(&token.token, "asymmetric") {
+                return Ok(());
+            }
+        }
+        if is_word(&token.token, "from")
+            && self.follows(&["leading", "trailing", "both"])
+            && self.before(1) == Some(&Token::LParen)
+        {
+            // TRIM(LEADING FROM x) takes blanks away.
+            let blank = Token::SingleQuotedString(" ".to_owned());
+            self.out.push(TokenWithSpan { token: blank, span: token.span });
+        }
+        if is_word(&token.token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind_using() {
+            return Err(refuse("an alias of the columns of USING"));
+        }
+        if token.token == Token::LBracket && self.is_in_set && self.depth == 1 {
+            let is_target = match self.before(1) {
+                Some(Token::Comma) => true,
+                Some(before) => is_word(before, "set"),
+                None => false,
+            };
+            if is_target
+                && matches!(self.before(0), Some(Token::Word(word)) if word.keyword != Keyword::ARRAY)
+            {
+                return Err(refuse("assignment to an element of an array"));
+            }
+        }
+        self.out.push(token);
+        Ok(())
+    }
+
+    /// Whether the parenthesis just closed held a list of columns behind USING.
+    fn is_behind_using(&self) -> bool {
+        let tokens = self.out.iter().rev().map(|token| &token.token);
+        let mut tokens = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).skip(1);
+        let opening = tokens.find(|token| !matches!(token, Token::Word(_) | Token::Comma));
+        opening == Some(&Token::LParen) && tokens.next().is_some_and(|token| is_word(token, "using"))
+    }
+}
+
+fn is_word(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
+}
+
+fn keyword(value: &str, keyword: Keyword) -> Token {
+    Token::Word(Word { value: value.to_owned(), quote_style: None, keyword })
+}
