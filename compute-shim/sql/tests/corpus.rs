@@ -330,4 +330,6 @@ recordings! {
     psycopg3 cluster_with_schema();
     sqlalchemy cluster_with_schema();
     pgjdbc cluster_with_schema();
+    asyncpg cluster_with_schema();
+    django cluster_with_schema();
 }

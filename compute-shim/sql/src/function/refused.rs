@@ -33,7 +33,6 @@ refused! {
     2887 "pg_advisory_lock_shared" (INT4, INT4) VOID;
     2884 "pg_advisory_unlock" (INT8) BOOL;
     2890 "pg_advisory_unlock" (INT4, INT4) BOOL;
-    2892 "pg_advisory_unlock_all" () VOID;
     2885 "pg_advisory_unlock_shared" (INT8) BOOL;
     2891 "pg_advisory_unlock_shared" (INT4, INT4) BOOL;
     3089 "pg_advisory_xact_lock" (INT8) VOID;
