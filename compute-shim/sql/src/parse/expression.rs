@@ -9,6 +9,11 @@ use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(op, B::Eq | B::NotEq | B::Lt | B::Gt | B::LtEq | B::GtEq)
+}
+
 fn boxed(expr: Expr) -> Box<Expr> {
     Box::new(expr)
 }
@@ -263,6 +268,11 @@ impl Lower<'_> {
             chain.iter().filter(|(op, _)| !matches!(op, BinaryOperator::And | BinaryOperator::Or)).count();
         if deep > NESTING_MAX {
             return Err(too_deep());
+        }
+        // PostgreSQL's comparisons do not associate; parentheses would have made one of them a value.
+        let unparenthesised = chain.windows(2).find(|pair| pair.iter().all(|(op, _)| is_comparison(op)));
+        if let Some([(outer, _), _]) = unparenthesised {
+            return Err(SqlError::syntax(format!("syntax error at or near \"{outer}\"")));
         }
         let mut prefix = prefix_operator(&first);
         let mut left = self.expr(first)?;

@@ -89,6 +89,41 @@ impl Pass {
                 return Ok(());
             }
         }
+        if self.follows(&["for"]) && ["no", "key"].iter().any(|word| is_word(&token.token, word)) {
+            return Err(refuse("SELECT FOR NO KEY UPDATE or KEY SHARE"));
+        }
+        if is_word(&token.token, "from") && self.follows(&["rows"]) {
+            return Err(refuse("ROWS FROM"));
+        }
+        if is_word(&token.token, "variadic") {
+            return Err(refuse("VARIADIC"));
+        }
+        if is_word(&token.token, "where")
+            && self.before(0) == Some(&Token::RParen)
+            && self.is_behind("conflict")
+        {
+            return Err(refuse("ON CONFLICT with an index predicate"));
+        }
+        if token.token == Token::LParen
+            && self.before(0) == Some(&Token::LParen)
+            && self.before_is(1, "conflict")
+        {
+            return Err(refuse("ON CONFLICT with an expression"));
+        }
+        if token.token == Token::LParen
+            && matches!(self.before(0), Some(Token::Word(_)))
+            && self.before(1) == Some(&Token::LParen)
+            && self.before_is(2, "conflict")
+        {
+            return Err(refuse("ON CONFLICT with an expression"));
+        }
+        // INSERT INTO t OVERRIDING …, INSERT INTO t (a) OVERRIDING …
+        if is_word(&token.token, "overriding")
+            && self.depth == 0
+            && (self.before(0) == Some(&Token::RParen) || self.before_is(1, "into"))
+        {
+            return Err(refuse("OVERRIDING"));
+        }
         if is_word(&token.token, "from")
             && self.follows(&["leading", "trailing", "both"])
             && self.before(1) == Some(&Token::LParen)
@@ -97,7 +132,7 @@ impl Pass {
             let blank = Token::SingleQuotedString(" ".to_owned());
             self.out.push(TokenWithSpan { token: blank, span: token.span });
         }
-        if is_word(&token.token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind_using() {
+        if is_word(&token.token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind("using") {
             return Err(refuse("an alias of the columns of USING"));
         }
         if token.token == Token::LBracket && self.is_in_set && self.depth == 1 {
@@ -116,12 +151,16 @@ impl Pass {
         Ok(())
     }
 
-    /// Whether the parenthesis just closed held a list of columns behind USING.
-    fn is_behind_using(&self) -> bool {
+    fn before_is(&self, nth: usize, word: &str) -> bool {
+        self.before(nth).is_some_and(|token| is_word(token, word))
+    }
+
+    /// Whether the parenthesis just closed held a list of columns behind this word.
+    fn is_behind(&self, word: &str) -> bool {
         let tokens = self.out.iter().rev().map(|token| &token.token);
         let mut tokens = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).skip(1);
         let opening = tokens.find(|token| !matches!(token, Token::Word(_) | Token::Comma));
-        opening == Some(&Token::LParen) && tokens.next().is_some_and(|token| is_word(token, "using"))
+        opening == Some(&Token::LParen) && tokens.next().is_some_and(|token| is_word(token, word))
     }
 }
 
