@@ -243,6 +243,19 @@ fn portals_are_suspended_and_keep_their_snapshot() {
     assert!(client.execute("p", 0).is_err());
     client.fail(&hexalog_sql_types::SqlError::internal("as the server does"));
     assert_eq!(client.lines("SELECT a FROM t ORDER BY a"), ["1", "2", "3", "9"]);
+    // COMMIT and the like leave what is suspended alone; a change runs once.
+    client.query("BEGIN");
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds");
+    assert_eq!(client.execute("p", 1).expect("runs").tag, "suspended");
+    client.query("SHOW work_mem");
+    assert_eq!(client.execute("p", 1).expect("runs").lines(), ["2"]);
+    client.session.parse("", "UPDATE t SET a = a", &[]).expect("parses");
+    client.session.bind("u", "", &[], &[], &[]).expect("binds");
+    assert_eq!(client.execute("u", 0).expect("runs").tag, "UPDATE 4");
+    let error = client.execute("u", 0).expect_err("runs once");
+    assert_eq!(error.to_string(), "ERROR 55000: portal \"u\" cannot be run");
+    client.fail(&error);
+    client.query("ROLLBACK");
     // A change with RETURNING runs to its end, however few rows are asked for.
     client.session.parse("", "DELETE FROM t RETURNING a", &[]).expect("parses");
     client.session.bind("", "", &[], &[], &[]).expect("binds");

@@ -250,6 +250,10 @@ impl Session {
     /// stay given.
     pub fn execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
         let mut running = self.portals.take(portal)?;
+        if running.execution.is_over() {
+            let message = format!("portal \"{portal}\" cannot be run");
+            return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
+        }
         let result = self.execute_portal(&mut running, row_limit, sink);
         if self.scope.take_ended() {
             self.portals.clear();
@@ -267,7 +271,9 @@ impl Session {
         if !portal.has_begun {
             self.scope.arrive();
             self.check_takes(&portal.execution.prepared)?;
-            self.portals.hold(&mut self.scope)?;
+            if portal.execution.prepared.takes_snapshot() {
+                self.portals.hold(&mut self.scope)?;
+            }
             self.scope.begin_implicit(Status::Started);
             portal.has_begun = true;
         }

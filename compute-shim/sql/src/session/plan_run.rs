@@ -124,6 +124,11 @@ impl PlanRun {
         self.plan.command
     }
 
+    /// A change that has been made: it cannot be run again.
+    pub(super) fn is_over(&self) -> bool {
+        self.phase == Phase::Done && self.plan.command != Command::Select
+    }
+
     /// Begun and not through: another statement's snapshot must not be put under it.
     pub(super) fn is_under_way(&self) -> bool {
         self.phase == Phase::Rows && !self.ahead.as_ref().is_some_and(|ahead| ahead.is_complete)

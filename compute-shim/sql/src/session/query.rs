@@ -51,7 +51,7 @@ impl Query {
         scope: &mut Scope,
         statements: &mut Statements,
         sink: &mut dyn Sink,
-        mut before: impl FnMut(&mut Scope) -> Step<()>,
+        mut before_snapshot: impl FnMut(&mut Scope) -> Step<()>,
     ) -> Step<QueryProgress> {
         if std::mem::take(&mut self.is_empty) {
             return Ok(QueryProgress::Statement(Completion::EmptyQuery));
@@ -73,7 +73,9 @@ impl Query {
                         if !prepared.ends_transaction() {
                             scope.check_not_failed()?;
                         }
-                        before(scope)?;
+                        if prepared.takes_snapshot() {
+                            before_snapshot(scope)?;
+                        }
                         scope.begin_implicit(self.status);
                         let prepared = self.statements.pop_front().expect("looked at above");
                         self.execution.insert(Execution::new(prepared))

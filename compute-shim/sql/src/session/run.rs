@@ -18,7 +18,7 @@ use crate::parse::tree::{Expr, ObjectKind, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState};
+use hexalog_sql_types::{Datum, SqlError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -94,6 +94,15 @@ impl Execution {
         }
     }
 
+    /// Whether it has had its effect and cannot be run again; rows may be asked for again, and there are none.
+    pub(super) fn is_over(&self) -> bool {
+        match &self.machine {
+            Machine::Done => true,
+            Machine::Plan(run) => run.is_over(),
+            _ => false,
+        }
+    }
+
     /// Computes what is left, if it was suspended.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
         match &mut self.machine {
@@ -144,10 +153,7 @@ impl Execution {
                     Some(tag) => return Ok(self.finish(tag)),
                     None => return Ok(Completion::Paused),
                 },
-                Machine::Done => {
-                    let message = "portal cannot be run";
-                    return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
-                }
+                Machine::Done => unreachable!("nobody steps what is over"),
             }
         }
     }

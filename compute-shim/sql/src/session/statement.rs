@@ -7,6 +7,7 @@
 use super::transaction::{Meaning, Scope};
 use crate::answer::ColumnDescription;
 use crate::bind;
+use crate::definition::Definition;
 use crate::parse;
 use crate::parse::tree::Statement;
 use crate::plan::Plan;
@@ -49,6 +50,15 @@ impl Prepared {
             )
         };
         self.statement.as_ref().is_some_and(data)
+    }
+
+    /// Whether it takes a snapshot of its own when it runs.
+    pub(super) fn takes_snapshot(&self) -> bool {
+        let takes = |statement: &Statement| {
+            matches!(statement, Statement::Execute { .. } | Statement::Copy(_))
+                || Definition::handles(statement)
+        };
+        self.is_data() || self.statement.as_ref().is_some_and(takes)
     }
 
     /// Whether a failed block takes it.
