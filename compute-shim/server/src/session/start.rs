@@ -51,7 +51,8 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     match open_session(request, &control, worker) {
         Ok((session, output)) => {
             let wire = Wire { stream, output, control, worker: Arc::clone(worker) };
-            let mut connection = Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
+            let mut connection =
+                Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
             if connection.wire.write_out().await.is_ok() {
                 return Some(connection);
             }
