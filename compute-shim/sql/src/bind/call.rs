@@ -3,7 +3,7 @@
 //! Owns the choice among everything that bears a name. The tables are those of `sql-types` (pure functions,
 //! aggregates) and of [`crate::function`].
 
-use super::{Binder, type_of};
+use super::{Binder, known_function, type_of};
 use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{HostFunction, TableFunction, host_by_name, table_by_name};
 use crate::parse::at;
@@ -23,6 +23,8 @@ pub(super) struct SetCall {
     pub arguments: Vec<Expr>,
     pub result: TypeId,
 }
+
+const MOVE_SETS: &str = "You might be able to move the set-returning function into a LATERAL FROM item.";
 
 /// Anything that can be called.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,11 @@ impl Binder<'_> {
         self.check_schema(call)?;
         let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
+        let written =
+            tree::TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false };
+        if candidates.is_empty() && known_function::is_known(name) && type_of(&written).is_err() {
+            return Err(at(SqlError::unsupported(format!("function {name}")), call.name.position));
+        }
         if call.star && !has_aggregate {
             let message = format!("{name}(*) specified, but {name} is not an aggregate function");
             return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), call.name.position));
@@ -166,7 +173,11 @@ impl Binder<'_> {
             Callable::Host(function) if takes_any(function) => {
                 return Err(at(SqlError::unsupported(format!("function {name} with VARIADIC")), position));
             }
-            _ => self.call_arguments(&resolved, arguments)?,
+            callable => {
+                let any = callable.variadic() == Some(TypeId::ANY);
+                let prints_from = any.then(|| callable.arguments().len() - 1);
+                self.call_arguments(&resolved, arguments, prints_from)?
+            }
         };
         let kind = match candidates[resolved.candidate] {
             Callable::Pure(function) => {
@@ -202,14 +213,20 @@ impl Binder<'_> {
         }
     }
 
-    /// Brings arguments to the types that resolution chose.
+    /// Brings arguments to the types that resolution chose. From `prints_from` on they are `VARIADIC "any"`: values in the
+    /// form in which they are shown.
     pub(super) fn call_arguments(
         &mut self,
         resolved: &ResolvedCall,
         arguments: Vec<Expr>,
+        prints_from: Option<usize>,
     ) -> Result<Vec<Expr>> {
         let mut coerced = Vec::with_capacity(arguments.len());
-        for (argument, &target) in arguments.into_iter().zip(&resolved.arguments) {
+        for (at, (mut argument, &target)) in arguments.into_iter().zip(&resolved.arguments).enumerate() {
+            if prints_from.is_some_and(|first| at >= first) && argument.type_id == TypeId::BPCHAR {
+                // Printed, not converted: the blanks stay.
+                argument.type_id = TypeId::TEXT;
+            }
             coerced.push(self.coerce_implicit(argument, target)?);
         }
         let Some(from) = resolved.gather_from else { return Ok(coerced) };
@@ -222,7 +239,12 @@ impl Binder<'_> {
     fn set_call(&mut self, call: SetCall, position: u32) -> Result<Expr> {
         let place = self.place();
         let frame = self.select_frame();
-        if !place.takes_sets() || frame.is_in_aggregate {
+        if frame.is_in_aggregate {
+            let message = "aggregate function calls cannot contain set-returning function calls";
+            let error = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(MOVE_SETS);
+            return Err(at(error, position));
+        }
+        if !place.takes_sets() {
             let message = format!("set-returning functions are not allowed in {}", place.words());
             return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), position));
         }
@@ -245,6 +267,16 @@ impl Binder<'_> {
         Ok(Expr::new(Kind::SetReturning(frame.sets.len() - 1), result))
     }
 
+    /// Refuses set-returning functions that were bound since there were `count`: a branch that is not taken would still
+    /// have to give their rows.
+    pub(super) fn refuse_sets(&mut self, count: usize, words: &str) -> Result<()> {
+        if self.select_frame().sets.len() == count {
+            return Ok(());
+        }
+        let message = format!("set-returning functions are not allowed in {words}");
+        Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(MOVE_SETS))
+    }
+
     /// A set-returning function in FROM, if the name is one; otherwise the scalar expression.
     pub(super) fn call_in_from(&mut self, call: &FunctionCall) -> Result<FromCall> {
         self.check_schema(call)?;
@@ -257,7 +289,7 @@ impl Binder<'_> {
         let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
         let resolved = resolve::function(name, &tables, &types, call.variadic)
             .map_err(|error| at(error, call.name.position))?;
-        let arguments = self.call_arguments(&resolved, arguments)?;
+        let arguments = self.call_arguments(&resolved, arguments, None)?;
         let Callable::Table(function) = tables[resolved.candidate] else {
             unreachable!("only such were offered")
         };
@@ -313,7 +345,7 @@ impl Binder<'_> {
         let Callable::Aggregate(function) = candidates[resolved.candidate] else {
             return Err(SqlError::internal("a function shares its name with an aggregate"));
         };
-        let arguments = self.call_arguments(&resolved, arguments)?;
+        let arguments = self.call_arguments(&resolved, arguments, None)?;
         let filter = match &call.filter {
             Some(filter) => {
                 let filter = self.expr(filter)?;
@@ -383,7 +415,11 @@ impl Binder<'_> {
                 call.name.position,
             ));
         }
+        let sets = self.select_frame().sets.len();
         let items = self.exprs(&call.arguments)?;
+        if words == "COALESCE" {
+            self.refuse_sets(sets, words)?;
+        }
         if words == "NULLIF" {
             return self.null_if(items, call.name.position).map(Some);
         }

@@ -179,6 +179,7 @@ impl Binder<'_> {
         branches: &[(tree::Expr, tree::Expr)],
         otherwise: Option<&tree::Expr>,
     ) -> Result<Expr> {
+        let sets = self.select_frame().sets.len();
         let operand = match operand {
             Some(operand) => {
                 let operand = self.expr(operand)?;
@@ -203,6 +204,7 @@ impl Binder<'_> {
             });
             results.push(self.expr(result)?);
         }
+        self.refuse_sets(sets, "CASE")?;
         let (mut results, type_id) = self.unify("CASE", results)?;
         let typmod = Self::common_typmod(&results);
         let otherwise = Box::new(results.remove(0));

@@ -59,22 +59,29 @@ impl Binder<'_> {
 
     /// Adds the columns of an expression that the keys determine; 42803 for others.
     fn add_determined(&self, visible: &[Names], expr: &Expr, keys: &mut Vec<Expr>) -> Result<()> {
-        let mut missing: Vec<Expr> = Vec::new();
+        // With each column whether a subquery reads it.
+        let mut missing: Vec<(Expr, bool)> = Vec::new();
         for_each(expr, &mut |expr| {
             if keys.iter().any(|key| is_key(key, expr)) {
                 return false;
             }
-            if matches!(expr.kind, Kind::Column(_)) {
-                missing.push(expr.clone());
+            match &expr.kind {
+                Kind::Column(_) => missing.push((expr.clone(), false)),
+                Kind::Subplan(subplan) => {
+                    let sources = subplan.correlation.iter().map(|(_, source)| source);
+                    let columns = sources.filter(|source| matches!(source.kind, Kind::Column(_)));
+                    missing.extend(columns.map(|column| (column.clone(), true)));
+                }
+                _ => {}
             }
             true
         });
-        for column in missing {
+        for (column, is_inside) in missing {
             if keys.iter().any(|key| is_key(key, &column)) {
                 continue;
             }
             if !self.is_determined(visible, &column, keys) {
-                return Err(ungrouped(visible, &column));
+                return Err(ungrouped(visible, &column, is_inside));
             }
             keys.push(column);
         }
@@ -99,13 +106,19 @@ impl Binder<'_> {
     }
 }
 
-fn ungrouped(visible: &[Names], column: &Expr) -> SqlError {
+fn ungrouped(visible: &[Names], column: &Expr, is_in_subquery: bool) -> SqlError {
     let tables = visible.iter().flat_map(|names| &names.tables);
     let name = tables
         .flat_map(|table| table.columns.iter().map(move |named| (table, named)))
         .find(|(_, named)| is_key(&named.expr, column))
         .map_or_else(|| "?column?".to_owned(), |(table, named)| format!("{}.{}", table.alias, named.name));
-    let message =
-        format!("column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function");
+    let message = match is_in_subquery {
+        true => format!("subquery uses ungrouped column \"{name}\" from outer query"),
+        false => {
+            format!(
+                "column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"
+            )
+        }
+    };
     SqlError::new(SqlState::GROUPING_ERROR, message)
 }

@@ -134,7 +134,7 @@ impl Binder<'_> {
             let definition = &table.columns[column];
             if columns.contains(&column) {
                 let message = format!("multiple assignments to same column \"{}\"", definition.name);
-                return Err(at(SqlError::syntax(message), name.position));
+                return Err(SqlError::syntax(message));
             }
             let value = match value {
                 tree::Expr::Default => default(self, column)?,

@@ -135,12 +135,8 @@ impl Binder<'_> {
         }
         let mut columns = Vec::with_capacity(left.columns.len());
         for (l, r) in left.columns.iter().zip(&right.columns) {
-            let keeps = wanted.keeps_unknown && l.type_id == TypeId::UNKNOWN && r.type_id == TypeId::UNKNOWN;
-            let type_id = match keeps {
-                true => TypeId::UNKNOWN,
-                false => resolve::common_type(word, &[l.type_id, r.type_id])?,
-            };
-            if !(op == SetOperator::Union && all) && type_id != TypeId::UNKNOWN {
+            let type_id = resolve::common_type(word, &[l.type_id, r.type_id])?;
+            if !(op == SetOperator::Union && all) {
                 self.check_sortable(type_id)?;
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };

@@ -319,11 +319,14 @@ impl Binder<'_> {
                 SqlState::FEATURE_NOT_SUPPORTED,
                 "cannot use column reference in DEFAULT expression",
             ),
-            None => SqlError::new(SqlState::UNDEFINED_COLUMN, format!("column \"{last}\" does not exist")),
+            None => {
+                let message = format!("column \"{last}\" does not exist");
+                self.with_near_columns(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name)
+            }
             Some(table) => match self.find_hidden(table) {
                 Some(true) => {
                     let message = format!("column {table}.{last} does not exist");
-                    SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+                    self.with_near_columns(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name)
                 }
                 Some(false) => {
                     let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
@@ -331,10 +334,17 @@ impl Binder<'_> {
                         "There is an entry for table \"{table}\", but it cannot be referenced from this part of the query."
                     ))
                 }
-                None => {
-                    let message = format!("missing FROM-clause entry for table \"{table}\"");
-                    SqlError::new(SqlState::UNDEFINED_TABLE, message)
-                }
+                None => match self.alias_of(table) {
+                    Some(alias) => {
+                        let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+                        SqlError::new(SqlState::UNDEFINED_TABLE, message)
+                            .with_hint(format!("Perhaps you meant to reference the table alias \"{alias}\"."))
+                    }
+                    None => {
+                        let message = format!("missing FROM-clause entry for table \"{table}\"");
+                        SqlError::new(SqlState::UNDEFINED_TABLE, message)
+                    }
+                },
             },
         };
         at_name(error, name)

@@ -81,6 +81,10 @@ impl Pass {
             }
             return Ok(());
         }
+        if token.token == Token::LParen && self.follows(&["interval"]) {
+            // The parser crate drops the precision of `interval(3) '…'`.
+            return Err(refuse("interval with a precision"));
+        }
         if self.follows(&["between"]) {
             if is_word(&token.token, "symmetric") {
                 return Err(refuse("BETWEEN SYMMETRIC"));

@@ -55,8 +55,6 @@ SELECT EXISTS (SELECT * FROM generate_series(1, 0));
 SELECT id IN (SELECT generate_series(2, 3)) FROM t ORDER BY id;
 SELECT current_schemas(true), current_schemas(false);
 SELECT * FROM string_to_table('a,b', ',');
-SELECT regexp_split_to_table('a b c', ' ');
-SELECT * FROM ROWS FROM (generate_series(1, 2), generate_series(1, 3));
 SELECT generate_series(1, 2) UNION SELECT 5 ORDER BY 1;
 SELECT generate_series(1, 1000000) LIMIT 1;
 SELECT count(*) FROM (SELECT generate_series(1, 2000)) s;
