@@ -196,9 +196,10 @@ impl CopyIn {
         let env = scope.env(&host);
         let line = self.line.as_ref().expect("set by the caller");
         let bytes = self.lines.bytes(line, piece);
-        if let Err(error) = text::decode_utf8(bytes) {
-            return Err(self.at_line(error).into());
-        }
+        let line_text = match text::decode_utf8(bytes) {
+            Ok(line_text) => line_text,
+            Err(error) => return Err(self.at_line(error).into()),
+        };
         split_fields(bytes, self.copy.options.delimiter, line.has_escape, &mut self.fields);
         let target = self.target.as_ref().expect("begun");
         if self.fields.len() > target.columns.len() {
@@ -214,9 +215,10 @@ impl CopyIn {
                 let error = SqlError::new(SqlState::BAD_COPY_FILE_FORMAT, message);
                 return Err(self.in_line(error, piece).into());
             };
-            let bytes = &bytes[field.clone()];
+            // Delimiters are ASCII, so fields begin and end between characters.
+            let field = &line_text[field.clone()];
             let options = &self.copy.options;
-            match field_value(&env, &target.table, column, bytes, line.has_escape, options, &mut self.value) {
+            match field_value(&env, &target.table, column, field, line.has_escape, options, &mut self.value) {
                 Ok(value) => self.row[column] = value,
                 Err(FieldError::Encoding(error)) => return Err(self.in_line(error, piece).into()),
                 Err(FieldError::Value(error)) => {
@@ -320,33 +322,25 @@ fn field_value(
     env: &EvalEnv<'_>,
     table: &Table,
     column: usize,
-    field: &[u8],
+    field: &str,
     has_escape: bool,
     options: &CopyOptions,
     scratch: &mut Vec<u8>,
 ) -> Result<Datum, FieldError> {
-    if field == options.null.as_bytes() {
+    if field == options.null {
         return Ok(Datum::Null);
     }
     let definition = &table.columns[column];
-    let input = |bytes: &[u8], scratch: &mut Vec<u8>| {
-        let value = text::decode_utf8(bytes).map_err(FieldError::Encoding)?;
-        text::input(env, definition.type_id, definition.typmod, value).map_err(|error| {
-            scratch.clear();
-            scratch.extend_from_slice(value.as_bytes());
-            FieldError::Value(error)
-        })
-    };
-    if !has_escape {
-        return input(field, scratch);
+    if has_escape {
+        unescape(field.as_bytes(), scratch);
+        let value = text::decode_utf8(scratch).map_err(FieldError::Encoding)?;
+        return text::input(env, definition.type_id, definition.typmod, value).map_err(FieldError::Value);
     }
-    unescape(field, scratch);
-    let unescaped = std::mem::take(scratch);
-    let value = input(&unescaped, scratch);
-    if value.is_ok() {
-        *scratch = unescaped;
-    }
-    value
+    text::input(env, definition.type_id, definition.typmod, field).map_err(|error| {
+        scratch.clear();
+        scratch.extend_from_slice(field.as_bytes());
+        FieldError::Value(error)
+    })
 }
 
 /// Text as an error shows it: cut when it is long.
