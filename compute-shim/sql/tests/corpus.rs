@@ -324,6 +324,7 @@ macro_rules! recordings {
 
 recordings! {
     psql cluster_with_schema();
+    psql_completion cluster_with_schema();
     pgbench Cluster::new();
     sysbench Cluster::new();
     psycopg2 cluster_with_schema();
