@@ -47,3 +47,36 @@ fn a_paused_writer_finds_itself_fenced() {
     cluster.wait_for_line(|line| line.contains("not started again by itself"));
     assert_eq!(psql(new_port, "select v from t where id = 1").expect("answers"), "2");
 }
+
+/// A session whose pages are all in the cache of a writer that was paused and replaced: its next read either fails or
+/// is answered by nobody; the value of before is never told again.
+#[test]
+fn a_paused_writer_tells_nothing_stale() {
+    let mut cluster = Cluster::start(&[]);
+    cluster.sql("create table t (id int primary key, v text); insert into t values (1, 'before')");
+    let script = cluster.data_dir.join("late.sql");
+    let read = "select v from t where id = 1;";
+    std::fs::write(&script, format!("{read}\n\\! sleep 6\n\\echo late\n{read}\n")).expect("script");
+    let mut late = Command::new("psql");
+    let old = cluster.port.to_string();
+    late.args(["-h", "127.0.0.1", "-p", &old, "-U", "postgres", "-X", "-A", "-t", "-f"]).arg(&script);
+    let late = start_limited(late.arg("postgres"));
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    cluster.signal("compute", Signal::STOP);
+
+    let mut arguments = cluster.arguments_of("compute");
+    let new_port = free_port();
+    let listen = arguments.iter().position(|word| word == "--listen").expect("an option of compute");
+    arguments[listen + 1] = format!("127.0.0.1:{new_port}");
+    cluster.start_by_hand("new compute", &arguments);
+    let update = "update t set v = 'after' where id = 1";
+    wait_until(COMMAND_MAX, "the new writer to write", || psql(new_port, update).is_ok());
+    // By now the session has sent its second read to the paused process.
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    cluster.signal("compute", Signal::CONT);
+    let output = late.wait(COMMAND_MAX);
+    let (first, second) = output.stdout.split_once("late").expect("the script went on");
+    assert_eq!(first.trim(), "before", "{output:?}");
+    assert_eq!(second.trim(), "", "{output:?}");
+    assert!(output.stderr.contains("another writer has opened the volume"), "{output:?}");
+}

@@ -132,8 +132,11 @@ fn a_directory_in_use_is_refused_and_so_is_a_foreign_one() {
 
 #[test]
 fn an_open_address_is_refused() {
-    for command in ["local", "compute"] {
-        let (code, message) = refused(&[command, "--listen", "0.0.0.0:1"]);
+    let directory = test_directory();
+    let device = directory.path().join("device");
+    let daemon = ["daemon", "--node", "1", "--data-dir", device.to_str().expect("UTF-8")];
+    for command in [&["local"][..], &["compute"], &daemon] {
+        let (code, message) = refused(&[command, &["--listen", "0.0.0.0:1"]].concat());
         assert_eq!(code, 13, "{message}");
         assert!(message.contains("--insecure-no-auth"), "{message}");
     }
