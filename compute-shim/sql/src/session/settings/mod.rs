@@ -89,6 +89,7 @@ fn definition(name: &str) -> Option<&'static Definition> {
 /// The names that belong to the session and its transaction and stand in no table.
 const OWN: &[&str] = &[
     "is_superuser",
+    "role",
     "session_authorization",
     "transaction_isolation",
     "transaction_read_only",
@@ -217,6 +218,7 @@ impl Settings {
         let lower = name.to_ascii_lowercase();
         let value = match lower.as_str() {
             "is_superuser" => "on",
+            "role" => "none",
             "session_authorization" => &self.user,
             "transaction_isolation" => self.transaction.isolation,
             "transaction_read_only" => on_off(self.transaction.read_only),
