@@ -68,16 +68,24 @@ fn a_second_interrupt_kills() {
     cluster.stop();
 }
 
+/// The command that is printed is run as it stands, by a shell.
 #[test]
 fn a_dead_child_is_reported_with_its_command() {
     let mut cluster = Cluster::start(&[]);
-    let arguments = cluster.arguments_of("node-4");
-    cluster.kill("node-4");
-    cluster.wait_for_line(|line| line.contains("node-4") && line.contains("signal 9"));
-    cluster.wait_for_line(|line| line.contains("to start it again: ") && line.contains("--node 4"));
-    assert_eq!(cluster.sql("select 1"), "1");
-    cluster.start_by_hand("node-4", &arguments);
+    for child in ["node-4", "compute"] {
+        cluster.kill(child);
+        cluster.wait_for_line(|line| line.contains(child) && line.contains("signal 9"));
+        let mark = if child == "compute" { " compute --metadata " } else { "--node 4 " };
+        let is_it = |line: &str| line.contains("to start it again: ") && line.contains(mark);
+        cluster.wait_for_line(is_it);
+        let output = cluster.output();
+        let line = output.lines().find(|line| is_it(line)).expect("it was waited for");
+        let command = line.split_once("to start it again: ").expect("it was waited for").1;
+        cluster.run_by_hand(child, command);
+    }
     cluster.wait_until_caught_up();
+    wait_until(COMMAND_MAX, "compute to answer", || cluster.psql("select 1").is_ok());
+    cluster.kill_by_hand("compute");
 }
 
 #[test]

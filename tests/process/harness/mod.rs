@@ -108,6 +108,13 @@ impl Cluster {
         self.by_hand.last_mut().expect("just pushed")
     }
 
+    /// Runs a command line by a shell, beside the supervisor.
+    pub fn run_by_hand(&mut self, name: &str, command_line: &str) {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("exec {command_line}"));
+        self.by_hand.push(Process::start(name, command));
+    }
+
     /// Ends a process that was started by hand.
     pub fn kill_by_hand(&mut self, name: &str) {
         self.by_hand.retain(|process| process.name() != name);
