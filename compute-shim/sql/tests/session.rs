@@ -284,6 +284,39 @@ fn a_failed_block_refuses_messages_but_its_end() {
 }
 
 #[test]
+fn plans_follow_what_they_rest_on() {
+    let cluster = Cluster::new();
+    let (mut client, mut other) = (cluster.connect(), cluster.connect());
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 2)");
+    client.query(
+        "CREATE SCHEMA s; CREATE TABLE s.t (a int PRIMARY KEY, b text); INSERT INTO s.t VALUES (1, 'two')",
+    );
+    // The same texts again and again: kept by text, made anew when names come to mean something else.
+    for round in 0..4 {
+        for (path, expected) in [("public", "2"), ("s", "two")] {
+            client.query(&format!("SET search_path = {path}"));
+            assert_eq!(client.lines("SELECT b FROM t WHERE a = 1"), [expected], "round {round}");
+            let found = client.extended("SELECT b FROM t WHERE a = $1", &[Some("1")]).expect("runs");
+            assert_eq!(found.lines(), [expected], "round {round}");
+        }
+    }
+    client.query("SET search_path = public; PREPARE p AS SELECT b FROM t WHERE b = 2");
+    assert_eq!(client.lines("EXECUTE p"), ["2"]);
+    other.query("CREATE INDEX t_b ON t (b)");
+    assert_eq!(client.lines("EXECUTE p"), ["2"]);
+    other.query("ALTER TABLE t RENAME TO gone");
+    assert_eq!(client.error("EXECUTE p"), "42P01 relation \"t\" does not exist");
+    other.query("ALTER TABLE gone RENAME TO t; UPDATE t SET b = 3");
+    assert_eq!(client.lines("EXECUTE p"), Vec::<String>::new());
+    let plan = "EXPLAIN SELECT b FROM t WHERE a = 1";
+    assert_eq!(client.lines(plan)[0], "Index Scan using t_pkey on t");
+    client.query("SET hexalog.direct_routes = off");
+    assert_eq!(client.lines(plan)[0], "Seq Scan on t");
+    client.query("RESET hexalog.direct_routes");
+    assert_eq!(client.lines(plan)[0], "Index Scan using t_pkey on t");
+}
+
+#[test]
 fn time_stands_still_in_a_transaction() {
     let cluster = Cluster::new();
     let mut client = cluster.connect();
