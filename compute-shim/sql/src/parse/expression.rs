@@ -37,6 +37,7 @@ fn text(value: String) -> Expr {
 }
 
 impl Lower<'_> {
+    #[recursive::recursive]
     pub(super) fn expr(&mut self, expr: ast::Expr) -> Result<Expr> {
         if self.depth >= NESTING_MAX {
             // Dropping what may be a chain of a hundred thousand boxes would overflow the stack.

@@ -36,6 +36,7 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let tokens = tokenize(text, &lines)?;
     let mut statements = Vec::new();
     for group in split(tokens) {
+        check_runs(&group)?;
         let mut reader = Reader::new(respell::respelled(group, &lines)?, &lines);
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
@@ -48,6 +49,7 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
 pub(crate) fn expression(text: &str) -> Result<Expr> {
     let lines = Lines::new(text);
     let tokens = tokenize(text, &lines)?;
+    check_runs(&tokens)?;
     let mut reader = Reader::new(tokens, &lines);
     let expr = reader.expr()?;
     reader.expect_end()?;
@@ -121,6 +123,29 @@ fn split(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
     }
     groups.retain(|group| group.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
     groups
+}
+
+/// A run of this many tokens is refused.
+const RUN_TOKENS_MAX: usize = 10_000;
+
+/// Refuses long runs: tokens of one level of parentheses without a comma between them. The parser crate makes a chain of
+/// boxes of a long expression, and dropping it takes more stack than a worker has.
+fn check_runs(tokens: &[TokenWithSpan]) -> Result<()> {
+    // The run of the current level, and those of the levels around it.
+    let (mut run, mut outer) = (0usize, Vec::new());
+    for token in tokens {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::Comma => run = 0,
+            Token::LParen | Token::LBracket => outer.push(std::mem::take(&mut run) + 1),
+            Token::RParen | Token::RBracket => run = outer.pop().unwrap_or(run),
+            _ => run += 1,
+        }
+        if run > RUN_TOKENS_MAX {
+            return Err(too_deep());
+        }
+    }
+    Ok(())
 }
 
 /// Adds a position if it is known.

@@ -14,6 +14,7 @@ use hexalog_sql_types::error::Result;
 use sqlparser::ast;
 
 impl Lower<'_> {
+    #[recursive::recursive]
     pub(super) fn query(&mut self, query: ast::Query) -> Result<Query> {
         self.nested(|lower| lower.query_fields(query))
     }
@@ -88,6 +89,7 @@ impl Lower<'_> {
         Ok(tables)
     }
 
+    #[recursive::recursive]
     fn set_expr(&mut self, body: ast::SetExpr) -> Result<QueryBody> {
         match body {
             ast::SetExpr::Select(select) => Ok(QueryBody::Select(Box::new(self.select(*select)?))),

@@ -4,8 +4,8 @@
 //! have not is refused by its name; anything else is a syntax error.
 
 use super::tree::{
-    Copy, CopyOptions, CopySource, DiscardTarget, ExplainOptions, IsolationLevel, ObjectKind, SettingValue, Statement,
-    TransactionCommand, TransactionModes,
+    Copy, CopyOptions, CopySource, DiscardTarget, ExplainOptions, IsolationLevel, ObjectKind, SettingValue,
+    Statement, TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -69,27 +69,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
     }
 }
 
-/// A run of this many tokens without comma or parenthesis is refused: the parser crate would build, and drop, a chain
-/// of boxes whose recursion a worker's stack does not hold.
-const RUN_TOKENS_MAX: usize = 10_000;
-
 fn data(reader: &mut Reader<'_>) -> Result<Statement> {
-    let mut run = 0usize;
-    for nth in 0.. {
-        match reader.parser.peek_nth_token_ref(nth).token {
-            Token::EOF => break,
-            Token::Comma | Token::LParen | Token::RParen => run = 0,
-            _ => run += 1,
-        }
-        if run > RUN_TOKENS_MAX {
-            return Err(super::too_deep());
-        }
-        // Counting token by token is quadratic in the reader's skipping of blanks, so long texts are only sampled at
-        // their beginning: multi-row INSERTs are long and flat.
-        if nth > 4 * RUN_TOKENS_MAX {
-            break;
-        }
-    }
     let statement = reader.parser.parse_statement().map_err(|error| reader.failure(error))?;
     reader.lower().data_statement(statement)
 }

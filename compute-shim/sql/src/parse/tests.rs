@@ -319,8 +319,15 @@ fn nothing_nests_without_end() {
         deep("a = ANY (", ")"),
         format!("SELECT 1{}", " + 1".repeat(20_000)),
     ] {
-        assert!(outcome(&text).starts_with("54001 stack depth limit exceeded"), "{:.40}", text);
+        // Some of the crate's grammar takes its own limit for a syntax error.
+        let outcome = outcome(&text);
+        let refused = outcome.starts_with("54001 stack depth limit exceeded") || outcome.starts_with("42601 ");
+        assert!(refused, "{text:.40}: {outcome}");
     }
+    let chain = format!("SELECT 1{}", " + f(1, 2)".repeat(6_000));
+    assert!(outcome(&chain).starts_with("54001 "), "commas inside of parentheses part nothing outside");
+    let rows = format!("INSERT INTO t VALUES {}", vec!["(1, 'a', f(2, 3))"; 20_000].join(", "));
+    assert_eq!(outcome(&rows), "Insert", "many rows are long and flat too");
     let flat = format!("SELECT {}", vec!["a = 1"; 2_000].join(" OR "));
     assert_eq!(outcome(&flat), "Query", "generated conditions are long and flat");
 }
