@@ -215,7 +215,12 @@ struct Player<'a> {
     way: Way,
     sink: Lines,
     needs: u64,
+    /// Where the running statement counts as one that does not end.
+    needs_max: u64,
 }
+
+/// More than any statement of the scripts needs.
+const NEEDS_MAX: u64 = 200_000;
 
 impl Player<'_> {
     /// Meets needs until a step answers; on the cold way pages go while it waits.
@@ -226,6 +231,7 @@ impl Player<'_> {
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(need)) => {
                     self.needs += 1;
+                    assert!(self.needs < self.needs_max, "waits without end, now for {need:?}");
                     // An operation needs several pages at once, so not every wait may take them all away.
                     if self.way == Way::ColdPages && (need == Need::Yield || self.needs.is_multiple_of(5)) {
                         self.cluster.engine.evict_pages();
@@ -303,6 +309,7 @@ impl Player<'_> {
         if self.way == Way::ColdPages {
             self.cluster.engine.evict_pages();
         }
+        self.needs_max = self.needs + NEEDS_MAX;
         let session = &mut client.session;
         let result = match &step.action {
             Action::Query { data } => self.query(session, &step.text, data),
@@ -421,7 +428,7 @@ fn play(name: &str, way: Way, exceptions: &BTreeMap<Key, Exception>) -> Outcome 
     let cluster = cluster(way);
     let mut clients = BTreeMap::<String, Client<'_>>::new();
     let sink = Lines { is_pausing: way == Way::ColdPages, ..Lines::default() };
-    let mut player = Player { cluster: &cluster, way, sink, needs: 0 };
+    let mut player = Player { cluster: &cluster, way, sink, needs: 0, needs_max: 0 };
     let (mut session, mut is_unsupported) = ("a".to_owned(), false);
     let mut outcome = Outcome::default();
     for step in steps(&script) {

@@ -465,8 +465,10 @@ impl CommonScan {
 
 impl Operator for CommonScan {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        context.count_row()?;
+        // The row is there before it is counted: counted first, it would let others run each time that the query below
+        // did, and never come to an end.
         let found = context.common_row(self.id, self.at, row)?;
+        context.count_row()?;
         self.at += usize::from(found);
         Ok(found)
     }
