@@ -179,7 +179,7 @@ impl Session {
             check_parameter_count(statement, parameters.len(), plan.parameters.len())?;
             let host = self.scope.host();
             let env = self.scope.env(&host);
-            let values = parameter_values(&env, &plan.parameters, parameter_formats, parameters)?;
+            let values = parameter_values(&env, portal, &plan.parameters, parameter_formats, parameters)?;
             Execution::with_plan(prepared, plan, values)
         } else {
             check_parameter_count(statement, parameters.len(), 0)?;
@@ -399,6 +399,7 @@ fn check_parameter_count(statement: &str, given: usize, wanted: usize) -> Result
 /// The values of Bind.
 fn parameter_values(
     env: &EvalEnv<'_>,
+    portal: &str,
     types: &[TypeId],
     formats: &[i16],
     values: &[Option<&[u8]>],
@@ -406,7 +407,16 @@ fn parameter_values(
     let value = |(at, (&id, value)): (usize, (&TypeId, &Option<&[u8]>))| match value {
         None => Ok(Datum::Null),
         Some(bytes) if format_of(formats, at) == 0 => {
-            text::input(env, id, Typmod::NONE, text::decode_utf8(bytes)?)
+            let value = text::decode_utf8(bytes).and_then(|text| text::input(env, id, Typmod::NONE, text));
+            value.map_err(|error| {
+                // PostgreSQL shows as much of the value as `log_parameter_max_length_on_error` lets it: nothing.
+                let place = if portal.is_empty() {
+                    "unnamed portal".to_owned()
+                } else {
+                    format!("portal \"{portal}\"")
+                };
+                error.with_context(format!("{place} parameter ${} = '...'", at + 1))
+            })
         }
         Some(bytes) => binary::receive(id, Typmod::NONE, bytes).map_err(|error| {
             // PostgreSQL names the parameter where it finds bytes left over.
