@@ -273,4 +273,6 @@ fn keys_that_are_too_long_are_refused() {
     a.query("INSERT INTO t VALUES (repeat('x', 2800))");
     assert!(a.error("CREATE INDEX ON t (a)").starts_with("54000 "));
     assert_eq!(a.lines("SELECT length(a) FROM t"), ["2800"]);
+    let error = a.error("ALTER TABLE t ADD COLUMN b text DEFAULT repeat('y', 40000)");
+    assert!(error.starts_with("54000 "), "{error}");
 }

@@ -103,10 +103,6 @@ impl ChangeSet {
         self.changes.insert((class, oid), None);
     }
 
-    pub(crate) fn changes(&self) -> &Changes {
-        &self.changes
-    }
-
     pub(crate) fn into_changes(self) -> Changes {
         self.changes
     }

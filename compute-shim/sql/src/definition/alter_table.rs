@@ -19,7 +19,9 @@ use crate::catalog::overlay::ChangeSet;
 use crate::parse::tree::{AlterTableAction, Name};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
-use hexalog_sql_types::{Datum, SqlError, SqlState};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::RowLayout;
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// SET of storage parameters alone lets readers and writers go on.
@@ -134,6 +136,7 @@ fn check_and_build(
             |_| Ok(Evaluator::new(default.clone())),
             |evaluator, context| evaluator.value(&[], context),
         )?;
+        check_missing(table.columns[*column].type_id, &value)?;
         table.columns[*column].missing = value;
     }
     let filled = |column: &usize| {
@@ -155,6 +158,11 @@ fn check_and_build(
     }
     make_trees(replay, context, table)?;
     build_all(replay, context, table, &draft.new_indexes)
+}
+
+/// 54000 for a missing value that no row could hold: the next change of a row would have to store it.
+fn check_missing(type_id: TypeId, value: &Datum) -> Result<()> {
+    RowLayout::new(vec![type_id]).encode(std::slice::from_ref(value), &[], &mut Vec::new())
 }
 
 /// Copies the rows into new trees; answers with the old ones.

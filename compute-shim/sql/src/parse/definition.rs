@@ -34,12 +34,11 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     }
     let Some(word) = reader.peek_word_nth(0) else { return Err(reader.unexpected()) };
     let mut feature = format!("CREATE {}", word.to_uppercase());
-    if let Some(next) = reader.peek_word_nth(1) {
-        if ["or", "local", "global", "temp", "temporary", "unlogged", "materialized", "foreign"]
-            .contains(&word.to_ascii_lowercase().as_str())
-        {
-            feature = format!("{feature} {}", next.to_uppercase());
-        }
+    let prefixes = ["or", "local", "global", "temp", "temporary", "unlogged", "materialized", "foreign"];
+    if let Some(next) = reader.peek_word_nth(1)
+        && prefixes.contains(&word.to_ascii_lowercase().as_str())
+    {
+        feature = format!("{feature} {}", next.to_uppercase());
     }
     Err(refuse(feature))
 }

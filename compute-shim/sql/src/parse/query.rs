@@ -209,7 +209,7 @@ impl Lower<'_> {
         Ok(Select {
             distinct,
             items: self.select_items(projection)?,
-            from: self.from_list(from)?,
+            from: self.item_list(from)?,
             filter: selection.map(|filter| self.expr(filter)).transpose()?,
             group_by,
             having: having.map(|having| self.expr(having)).transpose()?,
@@ -250,7 +250,7 @@ impl Lower<'_> {
         }
     }
 
-    fn from_list(&mut self, from: Vec<ast::TableWithJoins>) -> Result<Vec<FromItem>> {
+    fn item_list(&mut self, from: Vec<ast::TableWithJoins>) -> Result<Vec<FromItem>> {
         from.into_iter().map(|item| self.joined(item)).collect()
     }
 
@@ -420,7 +420,29 @@ impl Lower<'_> {
         if !changes {
             return self.query(query).map(Statement::Query);
         }
-        let ast::Query { with, body, .. } = query;
+        let ast::Query {
+            with,
+            body,
+            order_by,
+            limit_clause,
+            fetch,
+            locks,
+            for_clause,
+            settings,
+            format_clause,
+            pipe_operators,
+        } = query;
+        let has_more = order_by.is_some()
+            || limit_clause.is_some()
+            || fetch.is_some()
+            || !locks.is_empty()
+            || for_clause.is_some()
+            || settings.is_some()
+            || format_clause.is_some()
+            || !pipe_operators.is_empty();
+        if has_more {
+            return Err(SqlError::syntax("a change of rows takes no ORDER BY, LIMIT or FOR"));
+        }
         let with = with.map(|with| self.with(with)).transpose()?.unwrap_or_default();
         let (ast::SetExpr::Insert(inner) | ast::SetExpr::Update(inner) | ast::SetExpr::Delete(inner)) = *body
         else {
@@ -574,7 +596,7 @@ impl Lower<'_> {
         let (table, alias) = self.target(table)?;
         let from = match from {
             None => Vec::new(),
-            Some(ast::UpdateTableFromKind::AfterSet(from)) => self.from_list(from)?,
+            Some(ast::UpdateTableFromKind::AfterSet(from)) => self.item_list(from)?,
             Some(ast::UpdateTableFromKind::BeforeSet(_)) => return Err(refuse("FROM before SET")),
         };
         Ok(Update {
@@ -627,7 +649,7 @@ impl Lower<'_> {
             with: Vec::new(),
             table,
             alias,
-            using: self.from_list(using.unwrap_or_default())?,
+            using: self.item_list(using.unwrap_or_default())?,
             filter: selection.map(|filter| self.expr(filter)).transpose()?,
             returning: self.select_items(returning.unwrap_or_default())?,
         })

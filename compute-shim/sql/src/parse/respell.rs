@@ -19,8 +19,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec
     }
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
     let mut pass = Pass { out: Vec::with_capacity(tokens.len()), depth: 0, is_in_set: false };
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         match &token.token {
             Token::Whitespace(_) => {
                 pass.out.push(token);

@@ -398,6 +398,7 @@ fn copy_options(reader: &mut Reader<'_>) -> Result<CopyOptions> {
 }
 
 fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised: bool) -> Result<()> {
+    let position = reader.position();
     if reader.eat(&["delimiter"]) || reader.eat(&["delimiters"]) {
         let _ = reader.eat(&["as"]);
         options.delimiter = delimiter(&reader.string()?)?;
@@ -410,6 +411,10 @@ fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised
         options.header = !parenthesised || boolean_option(reader)?;
     } else if parenthesised && reader.eat(&["format"]) {
         let format = reader.identifier()?;
+        if !["text", "csv", "binary"].contains(&format.as_str()) {
+            let message = format!("COPY format \"{format}\" not recognized");
+            return Err(super::at(SqlError::invalid_parameter(message), position));
+        }
         if format != "text" {
             return Err(refuse(format!("COPY format \"{format}\"")));
         }
@@ -427,6 +432,10 @@ fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised
         let known = ["quote", "escape", "force", "force_quote", "force_not_null", "force_null", "oids"];
         return match known.contains(&option.as_str()) {
             true => Err(refuse(format!("COPY option \"{option}\""))),
+            false if parenthesised => {
+                let message = format!("option \"{option}\" not recognized");
+                Err(super::at(SqlError::syntax(message), position))
+            }
             false => Err(reader.unexpected()),
         };
     }

@@ -526,6 +526,7 @@ pub(crate) enum SettingValue {
     Values(Vec<String>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Query(Query),

@@ -101,7 +101,7 @@ fn view() -> SessionView {
         owned_by: Some((TABLE, 0)),
     };
     changes.put(Object::Sequence(Arc::new(sequence)));
-    let catalog = Catalog::empty().with_changes(changes.changes(), 1, false);
+    let catalog = Catalog::empty().with_changes(&changes.into_changes(), 1, false);
     SessionView::new("postgres", "postgres", 7, Settings::new("postgres", true), Arc::new(catalog))
 }
 
