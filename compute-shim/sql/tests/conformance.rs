@@ -19,7 +19,7 @@ use hexalog_sql::{
     ColumnDescription, Completion, DatabaseOptions, Flow, QueryProgress, Session, Severity, Sink, Step, Stop,
 };
 use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError, text};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, Typmod, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -287,7 +287,7 @@ impl Player<'_> {
     ) -> Result<(), SqlError> {
         session.parse("", text.trim_end().trim_end_matches(';'), &[])?;
         let described = session.describe_statement("")?;
-        let types = described.parameters.iter().map(|&id| format_type(id, None));
+        let types = described.parameters.iter().map(|&id| format_type(id, Some(Typmod::NONE)));
         self.sink.lines.push(format!("parameters: {}", types.collect::<Vec<_>>().join(", ")));
         if let Some(columns) = &described.columns {
             self.sink.columns(columns);

@@ -47,7 +47,7 @@ impl Binder<'_> {
                     .replace("insert into", "change")
                     .replace("update", "change")
                     .replace("delete from", "change");
-                SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
             }
         };
         Err(at(error, name.position))
