@@ -157,13 +157,15 @@ impl Shard {
             let is_here = header.position == run.position + at as u64
                 && header.device == self.superblock.device
                 && header.append_bytes > 0;
+            // The stretch was chosen by its length: its last append may be cut, which is no damage.
+            let is_whole = bytes.len() - at >= header.append_bytes as usize;
+            if !is_here || !is_whole {
+                break;
+            }
             let Ok(entries) = header.entries(&bytes[at..]) else {
                 self.counters.crc_errors += 1;
                 break;
             };
-            if !is_here {
-                break;
-            }
             for entry in Entries::new(entries).flatten() {
                 if let Entry::Batch { volume, batch } = entry
                     && (volume, batch.group) == key
