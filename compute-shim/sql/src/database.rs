@@ -183,14 +183,17 @@ impl Database {
     }
 }
 
-/// The changes with the commit's LSN in indexes that it brought: older snapshots must not use them.
+/// The changes with the commit's LSN in indexes and rows that it brought: older snapshots must not use them.
 fn stamped(changes: &Changes, commit_lsn: Lsn) -> Changes {
     let mut changes = changes.clone();
     for change in changes.values_mut() {
         if let Some(Object::Table(table)) = change
-            && table.indexes.iter().any(|index| index.valid_from == Lsn::MAX)
+            && (table.rows_from == Lsn::MAX || table.indexes.iter().any(|index| index.valid_from == Lsn::MAX))
         {
             let table: &mut Table = Arc::make_mut(table);
+            if table.rows_from == Lsn::MAX {
+                table.rows_from = commit_lsn;
+            }
             for index in table.indexes.iter_mut().filter(|index| index.valid_from == Lsn::MAX) {
                 index.valid_from = commit_lsn;
             }

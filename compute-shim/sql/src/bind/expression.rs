@@ -5,6 +5,7 @@
 
 use super::{Binder, type_of};
 use crate::expression::{Expr, Kind};
+use crate::parse::at;
 use crate::parse::tree;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
@@ -13,6 +14,8 @@ use hexalog_sql_types::types::TypeCategory;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, text};
 
 impl Binder<'_> {
+    /// Grows the stack as needed: the parser allows more levels than a worker's stack holds frames of this.
+    #[recursive::recursive]
     pub(super) fn expr(&mut self, expr: &tree::Expr) -> Result<Expr> {
         use tree::Expr as E;
         match expr {
@@ -20,7 +23,9 @@ impl Binder<'_> {
             E::Bool(value) => Ok(Expr::bool(*value)),
             E::Number(digits) => self.number(digits),
             E::Text { value, position } => Ok(self.literal(value, *position)),
-            E::Parameter { number, .. } => self.parameter(*number),
+            E::Parameter { number, position } => {
+                self.parameter(*number).map_err(|error| at(error, *position))
+            }
             E::Column(name) => self.column(name),
             E::Default => Err(SqlError::syntax("DEFAULT is not allowed in this context")),
             E::Function(call) => self.call(call),

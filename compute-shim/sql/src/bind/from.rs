@@ -252,13 +252,7 @@ impl Binder<'_> {
                 };
                 let width = columns.len() + usize::from(ordinality);
                 let arguments = Exprs::new(set.arguments);
-                let node = Node::Function {
-                    function: set.function,
-                    arguments,
-                    result: set.result,
-                    ordinality,
-                    width,
-                };
+                let node = Node::Function { function: set.function, arguments, ordinality, width };
                 (columns, node)
             }
         };

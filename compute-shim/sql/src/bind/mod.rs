@@ -241,7 +241,6 @@ impl<'a> Binder<'a> {
             common.push(node);
         }
         let has_rows = command == Command::Select || !bound.columns.is_empty();
-        let catalog = self.context.view.catalog();
         Ok(Plan {
             root,
             subplans,
@@ -253,8 +252,6 @@ impl<'a> Binder<'a> {
             parameters: self.parameters.into(),
             relations: self.relations.into_iter().collect(),
             snapshot_min,
-            catalog_version: catalog.version,
-            settings_version: self.context.view.settings.version(),
         })
     }
 }

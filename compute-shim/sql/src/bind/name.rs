@@ -48,7 +48,8 @@ fn first_name(query: &Query) -> Option<(String, Strength)> {
     match &query.body {
         QueryBody::Select(select) => match select.items.first()? {
             SelectItem::Expr { alias: Some(alias), .. } => Some((alias.clone(), Strength::Strong)),
-            SelectItem::Expr { expr, alias: None } => figure(expr).map(|(name, _)| (name, Strength::Strong)),
+            // Even no name is the subquery's own: neither a cast nor CASE gives it another.
+            SelectItem::Expr { expr, alias: None } => Some((column_name(expr), Strength::Strong)),
             _ => None,
         },
         QueryBody::Nested(query) => first_name(query),

@@ -21,6 +21,7 @@ pub(super) struct Wanted {
 }
 
 impl Binder<'_> {
+    #[recursive::recursive]
     pub(super) fn query(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&query.with)?;

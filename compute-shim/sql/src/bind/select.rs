@@ -54,7 +54,10 @@ struct Parts {
 impl Binder<'_> {
     pub(super) fn select(&mut self, select: &Select, query: &Query, wanted: &Wanted) -> Result<Bound> {
         self.push_select(Place::Select);
-        let parts = self.select_parts(select, &query.order_by, wanted)?;
+        // What is compared has a type, whatever a set operation around could still make of it.
+        let keeps_unknown = wanted.keeps_unknown && matches!(select.distinct, Distinct::No);
+        let wanted = Wanted { keeps_unknown, targets: wanted.targets.clone() };
+        let parts = self.select_parts(select, &query.order_by, &wanted)?;
         let (limit, offset) = self.limits(query)?;
         let frame = self.pop_select();
         let (node, items) = self.stack(parts, frame, limit, offset)?;

@@ -221,8 +221,19 @@ impl Writer {
     }
 
     fn table(&mut self, table: &Table) {
-        let Table { oid: _, name, schema, owner, columns, tree, checks, indexes, parameters, layout: _ } =
-            table;
+        let Table {
+            oid: _,
+            name,
+            schema,
+            owner,
+            columns,
+            tree,
+            checks,
+            indexes,
+            parameters,
+            rows_from: _,
+            layout: _,
+        } = table;
         self.text(name);
         self.u32(*schema);
         self.u32(*owner);
@@ -390,7 +401,8 @@ impl Reader<'_> {
         }
         let parameters = self.parameters()?;
         let layout = Table::layout_of(&columns);
-        Ok(Table { oid, name, schema, owner, columns, tree, checks, indexes, parameters, layout })
+        let rows_from = Lsn::ZERO;
+        Ok(Table { oid, name, schema, owner, columns, tree, checks, indexes, parameters, rows_from, layout })
     }
 
     fn sequence(&mut self, oid: Oid) -> Result<Sequence> {

@@ -13,7 +13,7 @@ pub(crate) mod store;
 pub(crate) mod system;
 
 use object::{
-    DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Index, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
+    DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
     Role, Schema, Sequence, Table,
 };
 use std::collections::BTreeMap;
@@ -90,7 +90,8 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// A catalog of the system's own schemas.
     pub(crate) fn empty() -> Catalog {
-        let system_schema = |oid, name: &str| (oid, Arc::new(Schema { oid, name: name.to_owned(), owner: ROLE_OID }));
+        let system_schema =
+            |oid, name: &str| (oid, Arc::new(Schema { oid, name: name.to_owned(), owner: ROLE_OID }));
         Catalog {
             version: 0,
             is_private: false,
@@ -221,13 +222,6 @@ impl Catalog {
 
     pub(crate) fn sequence(&self, oid: Oid) -> Option<&Arc<Sequence>> {
         self.sequences.get(&oid)
-    }
-
-    /// The index with this oid.
-    pub(crate) fn index(&self, oid: Oid) -> Option<(&Arc<Table>, &Index)> {
-        let (table, at) = self.index_oids.get(&oid)?;
-        let table = self.tables.get(table)?;
-        Some((table, &table.indexes[*at]))
     }
 
     /// The relation with this oid.

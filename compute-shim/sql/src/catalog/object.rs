@@ -140,6 +140,9 @@ pub(crate) struct Table {
     /// The primary key first, if there is one; then the others in order of creation.
     pub indexes: Vec<Index>,
     pub parameters: Vec<StorageParameter>,
+    /// Snapshots below this saw the rows in another tree: a rewrite has moved them. [`Lsn::MAX`] until the rewriting
+    /// transaction has committed. Not stored: no snapshot outlives the process.
+    pub rows_from: Lsn,
     /// Derived from `columns`.
     pub layout: Arc<RowLayout>,
 }

@@ -197,6 +197,8 @@ fn rewrite(
         // No version in the new tree is older than this transaction.
         (index.valid_from, index.built_at) = (hexalog_protocol::Lsn::ZERO, hexalog_protocol::Lsn::ZERO);
     }
+    // Older snapshots cannot see the rows there: they are told so.
+    table.rows_from = hexalog_protocol::Lsn::MAX;
     let old = std::iter::once(draft.old.tree);
     let kept = |tree: &hexalog_engine::TreeId| !draft.dropped_trees.contains(tree);
     Ok(old.chain(draft.old.indexes.iter().filter_map(|index| index.tree)).filter(kept).collect())

@@ -47,6 +47,7 @@ fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable)
         name: name.to_owned(),
         schema,
         owner: context.view.user_oid,
+        rows_from: hexalog_protocol::Lsn::ZERO,
         layout: Table::layout_of(&columns),
         columns,
         tree: TREE_TO_BE_MADE,

@@ -142,6 +142,7 @@ pub(super) fn run(
             name: name.to_owned(),
             schema,
             owner: context.view.user_oid,
+            rows_from: hexalog_protocol::Lsn::ZERO,
             layout: Table::layout_of(&columns),
             columns,
             tree: TREE_TO_BE_MADE,

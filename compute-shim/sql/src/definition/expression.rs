@@ -129,8 +129,6 @@ fn empty_plan(memos: usize) -> Plan {
         parameters: Arc::from([]),
         relations: Vec::new(),
         snapshot_min: Lsn::ZERO,
-        catalog_version: 0,
-        settings_version: 0,
     }
 }
 

@@ -135,10 +135,6 @@ impl Operator for NestedLoop {
                                 pad_right(row, &self.left_row, width);
                                 return Ok(true);
                             }
-                            JoinType::Anti if unmatched => {
-                                std::mem::swap(row, &mut self.left_row);
-                                return Ok(true);
-                            }
                             _ => continue,
                         }
                     }
@@ -164,18 +160,8 @@ impl Operator for NestedLoop {
                         continue;
                     }
                     self.left_matched = true;
-                    match join {
-                        JoinType::Inner | JoinType::Left | JoinType::Full => {
-                            std::mem::swap(row, &mut self.joined);
-                            return Ok(true);
-                        }
-                        JoinType::Semi => {
-                            self.phase = Phase::Left;
-                            row.clone_from(&self.left_row);
-                            return Ok(true);
-                        }
-                        JoinType::Anti => self.phase = Phase::Left,
-                    }
+                    std::mem::swap(row, &mut self.joined);
+                    return Ok(true);
                 }
                 Phase::Unmatched => {
                     if !self.right.next(context, &mut self.right_row)? {
@@ -335,10 +321,6 @@ impl Operator for HashJoin {
                                 pad_right(row, &self.left_row, width);
                                 return Ok(true);
                             }
-                            JoinType::Anti if !self.left_matched => {
-                                std::mem::swap(row, &mut self.left_row);
-                                return Ok(true);
-                            }
                             _ => continue,
                         }
                     };
@@ -362,18 +344,8 @@ impl Operator for HashJoin {
                     }
                     self.left_matched = true;
                     self.matched[candidate] = true;
-                    match join {
-                        JoinType::Inner | JoinType::Left | JoinType::Full => {
-                            std::mem::swap(row, &mut self.joined);
-                            return Ok(true);
-                        }
-                        JoinType::Semi => {
-                            self.phase = Phase::Left;
-                            row.clone_from(&self.left_row);
-                            return Ok(true);
-                        }
-                        JoinType::Anti => self.phase = Phase::Left,
-                    }
+                    std::mem::swap(row, &mut self.joined);
+                    return Ok(true);
                 }
                 Phase::Unmatched => {
                     let Some(matched) = self.matched.get(self.at) else {

@@ -121,11 +121,6 @@ impl RowWriter {
         RowWriter { phase: Phase::Key, key: Vec::new(), body: Vec::new(), entry: Vec::new() }
     }
 
-    /// The key of the row just written.
-    pub(crate) fn key(&self) -> &[u8] {
-        &self.key
-    }
-
     /// Inserts a row; after a need call again with the same row. `fuse`: the transaction commits with the clustered
     /// write, which is its last.
     pub(crate) fn insert(

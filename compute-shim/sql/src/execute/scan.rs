@@ -10,8 +10,8 @@ use crate::expression::is_true;
 use crate::plan::{Node, Scan};
 use crate::stop::Step;
 use hexalog_engine::{Cursor, Direction, IndexEntry, RowBuffer};
-use hexalog_sql_types::Datum;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -54,6 +54,19 @@ pub(crate) fn decode_row(table: &Table, stored: &RowBuffer, columns: &[usize], r
     Ok(())
 }
 
+/// 40001 for a REPEATABLE READ transaction whose snapshot is older than a rewrite of the table: its rows are no longer
+/// where that snapshot would see them, and an empty table would be a wrong answer.
+fn check_rows(table: &Table, context: &Context<'_>) -> Result<()> {
+    let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
+    // The rewriting transaction itself sees its own rows.
+    if table.rows_from == hexalog_protocol::Lsn::MAX || table.rows_from <= snapshot {
+        return Ok(());
+    }
+    let message = "could not serialize access due to a concurrent rewrite of the table";
+    Err(SqlError::new(SqlState::SERIALIZATION_FAILURE, message)
+        .with_table(context.view.catalog().schema_name(table.schema), &table.name))
+}
+
 impl TableScan {
     pub(super) fn new(plan: Arc<Node>) -> TableScan {
         TableScan {
@@ -77,6 +90,7 @@ impl TableScan {
 
     fn start(&mut self, context: &mut Context<'_>) -> Step<()> {
         let scan = self.scan();
+        check_rows(&scan.table, context)?;
         let found = match &scan.access {
             Some(access) => ranges(&scan.table, access, context)?,
             None => vec![KeyRange::Between(Bound::Unbounded, Bound::Unbounded)],

@@ -81,7 +81,8 @@ pub(crate) fn evaluate(expr: &Expr, row: &[Datum], context: &mut Context<'_>) ->
     }
 }
 
-/// The kinds that are rare on hot paths.
+/// The kinds that are rare on hot paths; CASE has the largest frames.
+#[recursive::recursive]
 fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
     match &expr.kind {
         Kind::Case { operand, branches, otherwise } => {

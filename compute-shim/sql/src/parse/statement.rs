@@ -4,8 +4,8 @@
 //! have not is refused by its name; anything else is a syntax error.
 
 use super::tree::{
-    Copy, CopyOptions, CopySource, DiscardTarget, ExplainOptions, IsolationLevel, ObjectKind, SettingValue,
-    Statement, TransactionCommand, TransactionModes,
+    Copy, CopyOptions, CopySource, DiscardTarget, IsolationLevel, ObjectKind, SettingValue, Statement,
+    TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -512,7 +512,10 @@ fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
 
 fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("explain")?;
-    let mut options = ExplainOptions::default();
+    let refuse_on = |name: &str, on: bool| match on {
+        true => Err(refuse(format!("EXPLAIN {}", name.to_uppercase()))),
+        false => Ok(()),
+    };
     if reader.eat_token(&Token::LParen) {
         loop {
             let name = reader.identifier()?;
@@ -524,9 +527,11 @@ fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
             } else {
                 let on = boolean_option(reader)?;
                 match name.as_str() {
-                    "analyze" => options.analyze = on,
-                    "costs" => options.costs_off = !on,
-                    "verbose" | "buffers" | "timing" | "summary" | "settings" | "wal" => {}
+                    // Costs are not shown either way: there are no statistics to take them from.
+                    "costs" => {}
+                    "analyze" | "verbose" | "buffers" | "timing" | "summary" | "settings" | "wal" => {
+                        refuse_on(&name, on)?;
+                    }
                     other => {
                         return Err(SqlError::syntax(format!("unrecognized EXPLAIN option \"{other}\"")));
                     }
@@ -538,14 +543,12 @@ fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
         }
         reader.expect_token(&Token::RParen)?;
     } else {
-        options.analyze = reader.eat(&["analyze"]);
-        let _ = reader.eat(&["verbose"]);
+        for name in ["analyze", "verbose"] {
+            let on = reader.eat(&[name]);
+            refuse_on(name, on)?;
+        }
     }
-    if options.analyze {
-        return Err(refuse("EXPLAIN ANALYZE"));
-    }
-    let statement = Box::new(data(reader)?);
-    Ok(Statement::Explain { statement, options })
+    Ok(Statement::Explain { statement: Box::new(data(reader)?) })
 }
 
 fn discard(reader: &mut Reader<'_>) -> Result<Statement> {

@@ -167,7 +167,7 @@ fn statements_of_every_kind() {
             "Copy, Copy",
         ),
         ("VACUUM (VERBOSE, ANALYZE) t (a); ANALYZE", "Maintenance, Maintenance"),
-        ("EXPLAIN (COSTS OFF) SELECT 1; EXPLAIN VERBOSE UPDATE t SET a = 1", "Explain, Explain"),
+        ("EXPLAIN (COSTS OFF) SELECT 1; EXPLAIN UPDATE t SET a = 1", "Explain, Explain"),
         ("DISCARD ALL", "Discard"),
         ("LOCK TABLE a, b IN ACCESS SHARE MODE", "Lock"),
     ]);

@@ -609,7 +609,6 @@ pub(crate) enum Statement {
     },
     Explain {
         statement: Box<Statement>,
-        options: ExplainOptions,
     },
     Discard {
         target: DiscardTarget,
@@ -618,10 +617,4 @@ pub(crate) enum Statement {
         tables: Vec<Name>,
         mode: hexalog_engine::RelationLockMode,
     },
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ExplainOptions {
-    pub analyze: bool,
-    pub costs_off: bool,
 }

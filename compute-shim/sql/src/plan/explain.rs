@@ -75,8 +75,6 @@ fn join_title(kind: &str, join: JoinType) -> String {
         JoinType::Inner => return kind.to_owned(),
         JoinType::Left => "Left",
         JoinType::Full => "Full",
-        JoinType::Semi => "Semi",
-        JoinType::Anti => "Anti",
     };
     match kind.strip_suffix(" Join") {
         Some(kind) => format!("{kind} {word} Join"),

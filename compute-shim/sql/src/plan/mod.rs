@@ -44,10 +44,6 @@ pub(crate) struct Plan {
     pub relations: Vec<(Oid, RelationLockMode)>,
     /// Indexes that it reads hold no entry for versions that older snapshots need.
     pub snapshot_min: Lsn,
-    /// What the names in it meant.
-    pub catalog_version: u64,
-    /// Counts the changes of settings that a plan hangs on (search path, time zone).
-    pub settings_version: u64,
 }
 
 /// A subquery inside an expression.
@@ -106,10 +102,6 @@ pub(crate) enum JoinType {
     Inner,
     Left,
     Full,
-    /// Left rows that have a match, once each, without the right columns.
-    Semi,
-    /// Left rows that have none.
-    Anti,
 }
 
 /// A sort key over a row.
@@ -191,7 +183,6 @@ pub(crate) enum Node {
     Function {
         function: &'static TableFunction,
         arguments: Exprs,
-        result: TypeId,
         ordinality: bool,
         width: usize,
     },
@@ -312,12 +303,9 @@ impl Node {
             | Node::Limit { input, .. } => input.width(),
             Node::Project { exprs, .. } => exprs.items.len(),
             Node::ProjectSet { input, functions } => input.width() + functions.len(),
-            Node::Join { join, left, right, .. }
-            | Node::NestedLoop { join, left, right, .. }
-            | Node::HashJoin { join, left, right, .. } => match join {
-                JoinType::Semi | JoinType::Anti => left.width(),
-                JoinType::Inner | JoinType::Left | JoinType::Full => left.width() + right.width(),
-            },
+            Node::Join { left, right, .. }
+            | Node::NestedLoop { left, right, .. }
+            | Node::HashJoin { left, right, .. } => left.width() + right.width(),
             Node::Aggregate { keys, calls, .. } => keys.items.len() + calls.len(),
             Node::Append { inputs } => inputs.first().map_or(0, |input| input.width()),
             Node::SetOperation { left, .. } => left.width(),

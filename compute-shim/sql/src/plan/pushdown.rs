@@ -129,7 +129,7 @@ fn push_join(
             let used = columns_used(&condition);
             let is_left = used.iter().all(|&column| column < boundary) && !is_volatile(&condition);
             match join {
-                JoinType::Left | JoinType::Semi | JoinType::Anti if is_left => to_left.push(condition),
+                JoinType::Left if is_left => to_left.push(condition),
                 _ => above.push(condition),
             }
         }

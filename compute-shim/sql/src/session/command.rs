@@ -78,7 +78,7 @@ pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &S
         Statement::Maintenance { verb, tables, outside_transaction } => {
             maintenance(scope, verb, tables, *outside_transaction)
         }
-        Statement::Explain { statement, options: _ } => explain_plan(scope, statement),
+        Statement::Explain { statement } => explain_plan(scope, statement),
         Statement::Discard { target } => discard(scope, statements, *target),
         Statement::Lock { tables, mode } => lock(scope, tables, *mode),
         _ => unreachable!("other statements have machines of their own"),

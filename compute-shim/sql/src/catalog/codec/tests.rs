@@ -59,6 +59,7 @@ fn table() -> Table {
         name: "t".to_owned(),
         schema: 2_200,
         owner: 10,
+        rows_from: hexalog_protocol::Lsn::ZERO,
         layout: Table::layout_of(&columns),
         columns,
         tree: TreeId(PageId(300)),

@@ -90,6 +90,7 @@ fn table(oid: Oid, name: &str, columns: usize) -> Table {
         name: name.to_owned(),
         schema: PUBLIC_OID,
         owner: 10,
+        rows_from: hexalog_protocol::Lsn::ZERO,
         layout: Table::layout_of(&columns),
         columns,
         tree: TreeId(PageId(99)),

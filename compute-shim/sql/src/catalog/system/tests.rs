@@ -76,6 +76,7 @@ fn table() -> Table {
             index(INDEX, "Thing Index", Some(tree(10)), vec![descending(2), ascending(3)], &columns),
         ],
         parameters: Vec::new(),
+        rows_from: hexalog_protocol::Lsn::ZERO,
         layout: Table::layout_of(&columns),
         columns,
     }
