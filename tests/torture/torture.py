@@ -1,0 +1,258 @@
+#!/usr/bin/python3
+"""Load and faults against real processes; see README.md. Ends with 0 only if nothing at all was wrong."""
+
+import argparse
+import glob
+import itertools
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+
+import psycopg2
+
+import invariants
+import workloads
+from cluster import Cluster, ClusterError, wait_until
+from faults import Faults
+
+VARIANTS = {
+    "plain": ["--log-bytes", "64MiB", "--cache-bytes", "128MiB"],
+    # The log wraps several times a phase. Not smaller: a member that lags by half of the log must be hydrated by pages.
+    "small-log": ["--log-bytes", "32MiB", "--cache-bytes", "128MiB"],
+    # Nearly every statement reads a page from storage.
+    "small-cache": ["--log-bytes", "64MiB", "--cache-bytes", "2MiB"],
+    "small-both": ["--log-bytes", "32MiB", "--cache-bytes", "2MiB", "--lal-records", "4096"],
+}
+# How many clients of each kind.
+CLIENTS = [(workloads.Inserts, 2), (workloads.Bank, 2), (workloads.ListAppend, 2), (workloads.Unique, 2),
+           (workloads.Counters, 1), (workloads.Indexes, 1), (workloads.Definition, 1)]
+# A statement that has not returned after this long, while nothing is wrong, hangs.
+HANG_S = 60.0
+CAUGHT_UP_MAX_S = 90.0
+
+
+class Run:
+    def __init__(self, options):
+        self.options = options
+        self.directory = os.path.join(options.work_dir, f"torture-{options.variant}-{options.seed}")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        self.log = open(os.path.join(self.directory, "torture.log"), "a", buffering=1)
+        self.started = time.monotonic()
+        self.random = random.Random(options.seed)
+        ports = itertools.count(options.port + 1)
+        self.ports = (port for port in ports if is_free(port))
+        self.data_dir = os.path.join(self.directory, "data")
+        settings = VARIANTS[options.variant] + options.option
+        self.cluster = Cluster(os.path.abspath(options.binary), self.data_dir, options.port, settings, options.restart, self.note)
+        self.shared = workloads.Shared(self.cluster, self.note)
+        self.faults = Faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
+        self.clients, self.running, self.log_positions = [], [], {}
+        self.is_over = threading.Event()
+
+    def note(self, text):
+        line = f"{time.monotonic() - self.started:8.2f} ({time.monotonic():.3f}) {text}"
+        print(line, flush=True)
+        self.log.write(line + "\n")
+
+    def run(self):
+        self.note(f"seed {self.options.seed}, variant {self.options.variant}, restart {self.options.restart}, data in {self.data_dir}")
+        try:
+            self.cluster.start()
+            self.set_up()
+            threading.Thread(target=self.watch, daemon=True).start()
+            for phase in range(1, self.options.phases + 1):
+                self.phase(phase)
+                if self.shared.violations and not self.options.go_on:
+                    break
+            self.cold_check()
+            code = self.cluster.stop()
+            if code != 0:
+                self.shared.violation("stop", f"hexalog local ended with {code} after SIGTERM")
+        except Exception:
+            self.shared.violation("run", traceback.format_exc()[-2500:])
+        finally:
+            self.is_over.set()
+            self.cluster.kill_everything()
+            self.check_logs()
+            self.save()
+        self.note(f"{len(self.shared.violations)} violations; " + json.dumps(self.totals()))
+        return 1 if self.shared.violations else 0
+
+    def set_up(self):
+        connection = self.cluster.connect()
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for kind in workloads.ALL:
+            for statement in kind.setup:
+                cursor.execute(statement)
+        connection.close()
+        workloads.ListAppend.reset()
+
+    # -- a phase -----------------------------------------------------------------------------------------------
+
+    def phase(self, phase):
+        self.note(f"phase {phase}: load")
+        self.shared.is_stopping.clear()
+        workloads.Unique.reset()
+        self.numbers = itertools.count(phase * 100 + 1)
+        self.running = [self.client(kind) for kind, count in CLIENTS for _ in range(count)]
+        self.clients += self.running
+        for client in self.running:
+            client.start()
+        deadline = time.monotonic() + self.options.seconds
+        only = self.options.fault
+        while time.monotonic() < deadline:
+            time.sleep(self.random.uniform(0.5, 5))
+            if only:
+                self.faults.run(getattr(self.faults, self.random.choice(only)))
+            elif not self.options.no_faults:
+                self.faults.next()
+            if self.shared.violations and not self.options.go_on:
+                break
+        self.quiesce(phase)
+
+    def client(self, kind):
+        return kind(self.shared, next(self.numbers), self.options.seed)
+
+    def add_clients(self, seconds):
+        """A few more for a while: those that are there may hang on a compute that is paused."""
+        extra = [self.client(kind) for kind in (workloads.ListAppend, workloads.ListAppend, workloads.Bank, workloads.Counters)]
+        for client in extra:
+            client.until = time.monotonic() + seconds
+            client.start()
+        self.clients += extra
+        self.running = self.running + extra
+
+    def quiesce(self, phase):
+        self.cluster.mark_healthy()
+        self.shared.is_stopping.set()
+        deadline = time.monotonic() + HANG_S + 15
+        for client in self.running:
+            client.join(max(0.1, deadline - time.monotonic()))
+            if client.is_alive():
+                self.shared.violation("hang", f"{client.name} does not end: {client.statement}")
+                client.unhang()
+        self.note(f"phase {phase}: quiet; " + json.dumps(self.totals(self.running)))
+        self.check_caught_up()
+        started = time.monotonic()
+        invariants.check_content(self.cluster, self.shared, self.clients)
+        self.check_logs()
+        self.note(f"phase {phase}: checked in {time.monotonic() - started:.1f} s")
+
+    def check_caught_up(self):
+        started, document = time.monotonic(), {}
+
+        def is_caught_up():
+            nonlocal document
+            _, document = self.cluster.status()
+            return invariants.is_caught_up(document)
+
+        try:
+            wait_until("all members to catch up", is_caught_up, CAUGHT_UP_MAX_S, 0.5)
+            self.note(f"caught up after {time.monotonic() - started:.1f} s")
+        except ClusterError as error:
+            lags = {(group["group"], member["node"]): (member.get("lag"), member.get("state"))
+                    for group in document["groups"] for member in group.get("members", []) if member.get("lag")}
+            self.shared.violation("catch-up", f"{error}; problems {document.get('problems')}; lags {lags}")
+            self.dump("catch-up", document)
+        invariants.check_counters_of_daemons(self.shared, document, self.options.allow_counter)
+        counters = document.get("compute", {}).get("report", {}).get("counters", {})
+        self.note("compute: " + json.dumps({name: counters.get(name) for name in ("evictions", "page_fetches", "page_hits", "deadlocks", "splits")}))
+
+    def cold_check(self):
+        """Everything again, with an empty cache and two daemons less, so that other members serve the pages."""
+        names = list(self.random.choice(self.cluster.ZONES))
+        self.note(f"cold check without {', '.join(names)}")
+        self.cluster.kill(self.faults.compute())
+        for name in names:
+            self.cluster.kill(name)
+        self.faults.return_compute()
+        invariants.check_content(self.cluster, self.shared, self.clients)
+        for name in names:
+            self.cluster.bring_back(name)
+        self.check_caught_up()
+
+    # -- watching ----------------------------------------------------------------------------------------------
+
+    def watch(self):
+        """Looks for statements that do not return although nothing is wrong."""
+        while not self.is_over.wait(1.0):
+            healthy = self.cluster.healthy_since
+            if healthy is None:
+                continue
+            now = time.monotonic()
+            for client in self.running:
+                since = client.busy_since
+                if since is not None and now - max(since, healthy) > HANG_S and not client.is_hung:
+                    client.is_hung = True
+                    self.shared.violation("hang", f"{client.name}: {now - since:.0f} s in {client.statement}")
+                    self.dump("hang", self.cluster.status()[1])
+                    client.unhang()
+
+    def dump(self, what, document):
+        path = os.path.join(self.directory, f"{what}-{time.monotonic():.0f}.json")
+        with open(path, "w") as file:
+            json.dump(document, file, indent=1)
+        self.note(f"status is in {path}")
+
+    def check_logs(self):
+        paths = glob.glob(os.path.join(self.data_dir, "logs", "*")) + [self.data_dir + ".local.log"]
+        invariants.check_logs(self.shared, paths, self.log_positions)
+
+    def totals(self, clients=None):
+        totals = {}
+        for client in self.clients if clients is None else clients:
+            kind = totals.setdefault(client.kind, dict.fromkeys(client.counts, 0))
+            for name, count in client.counts.items():
+                kind[name] += count
+            kind["latency_max_s"] = round(max(kind.get("latency_max_s", 0), client.latency_max), 1)
+        return totals
+
+    def save(self):
+        """The history of the lists, for a look by hand."""
+        if not self.shared.violations:
+            return
+        history = [dict(transaction, session=None, there=None) for client in self.clients
+                   if isinstance(client, workloads.ListAppend) for transaction in client.history]
+        with open(os.path.join(self.directory, "lists.json"), "w") as file:
+            json.dump(history, file)
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default="target/release/hexalog")
+    parser.add_argument("--work-dir", default="/tmp")
+    parser.add_argument("--port", type=int, default=6200, help="this one and those above it are used")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--variant", choices=sorted(VARIANTS), default="plain")
+    parser.add_argument("--restart", action="store_true", help="let the supervisor start what died")
+    parser.add_argument("--phases", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=60, help="load in each phase")
+    parser.add_argument("--fault", action="append", help="only this fault (a method of Faults); may be repeated")
+    parser.add_argument("--no-faults", action="store_true")
+    parser.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
+    parser.add_argument("--allow-counter", action="append", default=[], help="this counter of daemons need not be 0")
+    parser.add_argument("--option", action="append", default=[], help="one more word for hexalog local")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.exit(Run(parser.parse_args()).run())
+
+
+if __name__ == "__main__":
+    main()
