@@ -158,7 +158,7 @@ impl Access<'_> {
             .into()
     }
 
-    /// Undoes one version if it is still in place. The transaction is aborted or lost.
+    /// Undoes one version if it is still in place. The transaction is aborted or lost, or takes its own insert back.
     pub fn undo_version(&mut self, version: RowVersion) -> Step<()> {
         let mut record = Vec::new();
         self.undo_record(version.tx_id.stream(), version.undo, &mut record)?;

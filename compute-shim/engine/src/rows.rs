@@ -186,8 +186,10 @@ impl Engine {
         txn.assert_active();
         self.operate(txn, |access, txn| {
             let spot = access.settled_spot(txn, tree, key)?;
+            out.committed_at = Lsn::ZERO;
             if let Occupant::Committed(lsn) = spot.occupant {
                 txn.depends_on(lsn, self.volume.vdl());
+                out.committed_at = lsn;
             }
             let Some(cell) = spot.cell() else {
                 return Ok(NewestRow::Gone);
@@ -202,6 +204,26 @@ impl Engine {
             out.columns = cell.header.columns;
             out.version = cell.header.version;
             Ok(NewestRow::Found)
+        })
+    }
+
+    /// Takes back a row that the running statement has inserted: a rival was found after the insert. Does nothing if
+    /// that is done. The undo record stays, and finds nothing to undo any more.
+    pub fn retract(&self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Step<()> {
+        self.prepare_to_write(txn)?;
+        self.operate(txn, |access, txn| {
+            let version = {
+                let page = access.leaf_shared(tree, Seek::At(key), None)?;
+                let view = TreePage(page.bytes());
+                let Ok(index) = view.search(key) else {
+                    return Ok(());
+                };
+                view.leaf_cell(index).header.version
+            };
+            if !txn.is_own(version.tx_id) || version.undo < txn.command_id {
+                return Ok(());
+            }
+            access.undo_version(version)
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns no behaviour beyond packing a [`TxId`]. Read [`crate::Engine`] for the calls that use them.
 
-use hexalog_protocol::PageId;
+use hexalog_protocol::{Lsn, PageId};
 use std::fmt;
 
 /// Longest stored key: index key and primary key together. Leaves room for two keys and a high key on any
@@ -103,6 +103,8 @@ pub struct RowBuffer {
     pub body: Vec<u8>,
     /// Which version this is; handed back to `update` and `delete`.
     pub version: RowVersion,
+    /// Commit LSN of the version that `get_newest` found; zero: the transaction's own, or visible to all.
+    pub committed_at: Lsn,
 }
 
 impl RowBuffer {

@@ -433,3 +433,40 @@ fn a_read_only_transaction_refuses_to_write_and_a_fenced_engine_everything() {
     assert_eq!(node.engine.commit(&mut txn), Err(Stop::Fail(EngineError::Fenced)));
     node.abort(txn);
 }
+
+/// An insert that found a rival afterwards is taken back: nobody sees it, the key is free, and neither commit nor abort
+/// stumble over its undo record.
+#[test]
+fn a_statement_takes_its_insert_back() {
+    for commits in [true, false] {
+        let (node, tree) = seeded(2);
+        let mut txn = node.begin_rc();
+        assert_eq!(node.delete(&mut txn, tree, &[1]), Ok(true));
+        node.run(|| node.engine.begin_statement(&mut txn)).expect("a new command");
+        node.insert(&mut txn, tree, &[7], b"fresh").expect("inserts");
+        node.insert(&mut txn, tree, &[1], b"over a mark").expect("inserts");
+        for key in [[7], [1], [7]] {
+            node.run(|| node.engine.retract(&mut txn, tree, &key)).expect("takes back, or has");
+        }
+        // A row of somebody else, and one of an earlier command, stay.
+        node.run(|| node.engine.retract(&mut txn, tree, &[0])).expect("does nothing");
+        node.run(|| node.engine.begin_statement(&mut txn)).expect("a new command");
+        let mut row = RowBuffer::new();
+        for (key, there) in [([0], true), ([1], false), ([7], false)] {
+            let found = node.run(|| node.engine.get(&mut txn, tree, &key, &mut row)).expect("reads");
+            assert_eq!(found, there, "{key:?}");
+        }
+        node.insert(&mut txn, tree, &[7], b"again").expect("the key is free");
+        if commits {
+            node.commit(txn);
+        } else {
+            node.run(|| node.engine.abort(&mut txn)).expect("aborts");
+        }
+        let mut reader = node.begin_rc();
+        for (key, there) in [([0], true), ([1], !commits), ([7], commits)] {
+            let found = node.run(|| node.engine.get(&mut reader, tree, &key, &mut row)).expect("reads");
+            assert_eq!(found, there, "{key:?}, commits: {commits}");
+        }
+        node.commit(reader);
+    }
+}

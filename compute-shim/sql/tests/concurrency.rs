@@ -39,6 +39,29 @@ fn an_update_waits_and_sees_the_newest_row() {
 }
 
 #[test]
+fn on_conflict_waits_for_a_rival_and_never_writes_over_what_its_snapshot_does_not_see() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE TABLE t (k serial PRIMARY KEY, name text UNIQUE, n int DEFAULT 1)");
+    let upsert = "INSERT INTO t (name) VALUES ('x') ON CONFLICT (name) DO UPDATE SET n = t.n + 1 RETURNING n";
+    a.query("BEGIN");
+    assert_eq!(a.lines(upsert), ["1"]);
+    let mut waiting = b.start(upsert);
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    a.query("COMMIT");
+    assert_eq!(rows(b.go_on(&mut waiting)), ["2"]);
+    b.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM t");
+    a.query("INSERT INTO t (name) VALUES ('y')");
+    for action in ["DO NOTHING", "DO UPDATE SET n = 0"] {
+        let upsert = format!("INSERT INTO t (name) VALUES ('y') ON CONFLICT (name) {action}");
+        assert_eq!(b.error(&upsert), "40001 could not serialize access due to concurrent update");
+        b.query("ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM t");
+        a.query("DELETE FROM t WHERE name = 'y'; INSERT INTO t (name) VALUES ('y')");
+    }
+    assert_eq!(b.lines(upsert), ["3"], "a row that the snapshot sees");
+}
+
+#[test]
 fn a_deadlock_fails_one() {
     let cluster = Cluster::new();
     let (mut a, mut b) = (cluster.connect(), cluster.connect());

@@ -1,8 +1,9 @@
 //! INSERT: rows from below, checked, written, returned; ON CONFLICT.
 //!
 //! ON CONFLICT first looks for a row in the way through each arbiter index, newest version and all, waiting for its
-//! writer if that is in progress; then inserts. A row that slips in between raises 40001 when only a secondary index
-//! notices it after the row itself was written (a primary key notices before).
+//! writer if that is in progress; then inserts. When a row has slipped in between and a secondary index notices it after
+//! the row itself was written, the row is taken back and the look begins again, as PostgreSQL's speculative insertion
+//! does. Under REPEATABLE READ a row in the way that the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
 use super::{Context, Operator, Row, RowWriter, index_key};
@@ -10,9 +11,9 @@ use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
 use crate::stop::Step;
-use hexalog_engine::{Cursor, Direction, IndexEntry, NewestRow, RowBuffer};
+use hexalog_engine::{Cursor, Direction, IndexEntry, Isolation, NewestRow, RowBuffer};
 use hexalog_sql_types::key::prefix_end;
-use hexalog_sql_types::{Datum, SqlError, SqlState};
+use hexalog_sql_types::Datum;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ enum Phase {
     /// Looks for a conflict in the n-th arbiter.
     Probe(usize),
     Write,
+    /// The n-th index has refused the row that was written: it is taken back.
+    Retract(usize),
     /// DO UPDATE of the row found.
     Update,
     Return,
@@ -103,6 +106,10 @@ impl Operator for Insert {
                     self.probe(table, conflict.as_ref().expect("set above"), nth, context)?
                 }
                 Phase::Write => self.write(table, conflict.as_ref(), context)?,
+                Phase::Retract(at) => {
+                    self.writer.retract(context.engine, context.transaction, table, &self.row, at)?;
+                    self.phase = Phase::Probe(0);
+                }
                 Phase::Update => {
                     let update = self.update.as_mut().expect("set by the probe");
                     if let Some(new) = update.step(context, &plan)? {
@@ -156,13 +163,9 @@ impl Insert {
                 let index = &table.indexes[at];
                 let arbiter = conflict
                     .is_some_and(|conflict| conflict.arbiters.is_empty() || conflict.arbiters.contains(&at));
-                if arbiter && index.is_primary() {
-                    self.phase = Phase::Probe(0);
-                    return Ok(());
-                }
                 if arbiter {
-                    let message = "could not serialize access due to concurrent insert";
-                    return Err(SqlError::new(SqlState::SERIALIZATION_FAILURE, message).into());
+                    self.phase = if index.is_primary() { Phase::Probe(0) } else { Phase::Retract(at) };
+                    return Ok(());
                 }
                 let schema = context.view.catalog().schema_name(table.schema);
                 Err(duplicate_key(table, schema, index, &self.row, &context.env).into())
@@ -192,6 +195,11 @@ impl Insert {
             return Ok(());
         }
         self.probe.cursor = None;
+        let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
+        let is_unseen = self.probe.stored.committed_at > snapshot;
+        if is_unseen && context.transaction.isolation() == Isolation::RepeatableRead {
+            return Err(hexalog_engine::EngineError::SerializationFailure.into());
+        }
         match &conflict.update {
             None => self.phase = Phase::Pull,
             Some(update) => {

@@ -187,6 +187,26 @@ impl RowWriter {
     }
 }
 
+impl RowWriter {
+    /// Takes back the row that [`RowWriter::insert`] has written before index `at` refused it. May be repeated.
+    pub(crate) fn retract(
+        &mut self,
+        engine: &Engine,
+        transaction: &mut Transaction,
+        table: &Table,
+        row: &[Datum],
+        at: usize,
+    ) -> Step<()> {
+        for index in &table.indexes[..at] {
+            let Some(tree) = index.tree else { continue };
+            self.entry.clear();
+            index_key(index, row, &mut self.entry)?;
+            engine.index_delete(transaction, tree, &self.entry, &self.key)?;
+        }
+        Ok(engine.retract(transaction, table.tree, &self.key)?)
+    }
+}
+
 /// Whether a row may be stored at all: NOT NULL, with PostgreSQL's words.
 pub(crate) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>) -> Result<(), Stop> {
     for (column, value) in table.columns.iter().zip(row) {
