@@ -204,14 +204,15 @@ impl PlanRun {
         may_fuse: bool,
     ) -> Step<Ran> {
         let columns = self.plan.columns.clone();
+        // A change runs to its end before any of its rows is shown, whether or not they are asked for: it may fail at the
+        // last one, and has then given none.
+        if self.plan.command != Command::Select && (limit > 0 || columns.is_some()) {
+            self.run_ahead(scope, may_fuse && limit == 0)?;
+        }
         if let Some(columns) = &columns
             && !std::mem::replace(&mut self.is_described, true)
         {
             target.begin(columns);
-        }
-        // A change runs to its end, whether or not its rows are asked for.
-        if limit > 0 && self.plan.command != Command::Select {
-            self.run_ahead(scope)?;
         }
         let limit = if limit == 0 { u64::MAX } else { u64::from(limit) };
         loop {
@@ -275,7 +276,7 @@ impl PlanRun {
     /// Computes all rows that are left and keeps them: another statement is about to take a snapshot of its own, and
     /// a transaction has one at a time. An error is kept for the call that would have met it.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
-        match self.run_ahead(scope) {
+        match self.run_ahead(scope, false) {
             Err(Stop::Error(error)) => {
                 let ahead = self.ahead.as_mut().expect("made before it ran");
                 ahead.error = Some(error);
@@ -286,11 +287,11 @@ impl PlanRun {
         }
     }
 
-    fn run_ahead(&mut self, scope: &mut Scope) -> Step<()> {
+    fn run_ahead(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<()> {
         let mut ahead = self.ahead.take().unwrap_or_default();
         let mut result = Ok(());
         while !ahead.is_complete {
-            match self.pull(scope, false) {
+            match self.pull(scope, may_fuse) {
                 Ok(true) => ahead.rows.push_back(std::mem::take(&mut self.row)),
                 Ok(false) => ahead.is_complete = true,
                 Err(stop) => {

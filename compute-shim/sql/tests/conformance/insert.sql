@@ -94,3 +94,11 @@ INSERT INTO w (d) VALUES (now()) RETURNING d IS NOT NULL;
 INSERT INTO w (ts) VALUES (date '2024-01-05') RETURNING ts;
 INSERT INTO w (o) VALUES (-1) RETURNING o;
 INSERT INTO w (l) VALUES ('9223372036854775808');
+-- A change that fails has given none of its rows.
+CREATE TABLE late (a int PRIMARY KEY, b int CHECK (b < 3));
+INSERT INTO late VALUES (1, 1), (2, 2), (3, 3) RETURNING a;
+INSERT INTO late SELECT g, g FROM generate_series(1, 5) g RETURNING a, b;
+INSERT INTO late VALUES (1, 1), (2, 2) RETURNING a;
+UPDATE late SET b = b + 1 RETURNING a, b;
+DELETE FROM late WHERE 1 / (2 - a) > 0 RETURNING a;
+SELECT * FROM late ORDER BY a;
