@@ -254,8 +254,12 @@ impl Client {
         }
     }
 
-    /// Asks for a page at a read point; answered by [`Effect::Page`].
+    /// Asks for a page at a read point, or at PGMRPL if that is above it; answered by [`Effect::Page`], which tells the
+    /// read point used. Who takes the VDL for a read point and then asks is not known here in between: a frame of
+    /// another thread's turn may have told members that nothing below a newer VDL is read any more, and a read below
+    /// their floor would be refused by all of them for good and hold PGMRPL back for as long.
     pub fn read(&mut self, page: PageId, read_point: Lsn) {
+        let read_point = read_point.max(self.pgmrpl);
         let group = self.config.geometry.group_of(page);
         assert!(group.0 < self.config.geometry.groups, "{page:?} lies in the volume");
         // A tail at VDL covers every older read point too: it only asks for more than is needed.

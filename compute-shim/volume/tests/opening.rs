@@ -31,6 +31,10 @@ struct Opener {
     sent: Vec<Vec<Sent>>,
     /// Histories that were sent anywhere.
     histories: Vec<EpochHistory>,
+    /// Read points of the reads that were sent anywhere.
+    read_points: Vec<Lsn>,
+    /// Highest PGMRPL that any frame told.
+    pgmrpl_told: Lsn,
 }
 
 impl Opener {
@@ -51,7 +55,14 @@ impl Opener {
             lal: Lal { records: 16, bytes: 1 << 20 },
         };
         let client = Client::open(config, OPENER);
-        let mut opener = Opener { client, now_us: 1, sent: vec![Vec::new(); 6], histories: Vec::new() };
+        let mut opener = Opener {
+            client,
+            now_us: 1,
+            sent: vec![Vec::new(); 6],
+            histories: Vec::new(),
+            read_points: Vec::new(),
+            pgmrpl_told: Lsn::ZERO,
+        };
         opener.flush();
         opener
     }
@@ -65,8 +76,13 @@ impl Opener {
             let mut rest = &bytes[..];
             while let Some(frame) = read_frame(rest).expect("valid") {
                 rest = &rest[frame.frame_bytes..];
-                if let Ok(Message::InstallHistory(install)) = Message::decode(&frame) {
-                    self.histories.push(install.history);
+                match Message::decode(&frame) {
+                    Ok(Message::InstallHistory(install)) => self.histories.push(install.history),
+                    Ok(Message::ReadPage(read)) => self.read_points.push(read.read_point),
+                    Ok(Message::Write(write)) => {
+                        self.pgmrpl_told = self.pgmrpl_told.max(write.head.pgmrpl);
+                    }
+                    _ => {}
                 }
                 self.sent[link.0].push((frame.kind, frame.request_id));
             }
@@ -229,6 +245,31 @@ fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
     assert!(opener.client.is_writing());
     opener.pushed(pushes[2].0, pushes[2].1);
     assert_eq!(opener.client.status()[0].scls[..5], [Some(Lsn(11)); 5]);
+}
+
+/// Found by tests/torture with four workers. A worker took the VDL for a read point; before its read was registered,
+/// the driver's turn told members a PGMRPL above it. All of them refused the read for good; as the oldest one under way
+/// it held PGMRPL, nothing was coalesced any more, all six logs filled, and every write waited until compute was killed.
+#[test]
+fn a_read_below_what_members_were_told_is_read_at_pgmrpl() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    for link in 0..6 {
+        opener.joined(link, 10);
+    }
+    assert!(opener.client.is_writing());
+    let vdl = opener.client.vdl();
+    opener.now_us += 60_000;
+    opener.flush();
+    assert_eq!(opener.pgmrpl_told, vdl, "members may collect what is below");
+    opener.client.read(hexalog_protocol::PageId(1), Lsn(vdl.0 - 1));
+    opener.flush();
+    assert_eq!(opener.read_points, [vdl]);
 }
 
 fn history_of(epoch: u64) -> EpochHistory {
