@@ -55,7 +55,7 @@ impl Binder<'_> {
             let value = read.map_err(|error| self.at_literal(error, value))?;
             return self.coerce_as(Expr::constant(value, target), target, typmod, context, is_written);
         }
-        if coercion.is_identity() && !(is_written && !self.folds) {
+        if coercion.is_identity() && (self.folds || !is_written) {
             // Only the type's name changes.
             return Ok(Some(Expr { kind: expr.kind, type_id: target, typmod }));
         }

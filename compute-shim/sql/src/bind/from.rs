@@ -3,6 +3,8 @@
 //! Owns the items of FROM other than joins (see `join.rs`). Each becomes a node and the names that it lends; columns are
 //! numbered over the whole FROM list from left to right, which is the order of the joined row.
 
+#![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
+
 use super::call::FromCall;
 use super::query::Wanted;
 use super::scope::{Boundary, CommonTable, Names, Place};

@@ -3,6 +3,8 @@
 //! RIGHT is LEFT with its sides changed and the columns put back in order. Slots that LATERAL items on the right side
 //! need are set by the first join whose left side has their source.
 
+#![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
+
 use super::Binder;
 use super::from::FromBound;
 use super::scope::{NamedColumn, Names, Place};
