@@ -138,3 +138,7 @@ SELECT count(DISTINCT t) FROM t;
 SELECT id FROM t ORDER BY t;
 SELECT id FROM t WHERE (id, n) = ANY (SELECT 1, 10);
 SELECT ~1 + 1;
+SELECT substring('foobar' FROM 'o(.)b');
+SELECT width_bucket(5, 0, 10, 5);
+SELECT regexp_replace('abc', 'b', 'x');
+SELECT regexp_match('foobar', '(o+)(b)');
