@@ -48,4 +48,11 @@ fn what_was_acknowledged_can_be_read_and_the_counts_add_up() {
 
     let other = options(&["--groups=2", "--pages=50"]);
     assert!(run_on(&other, &cluster).unwrap_err().contains("--groups=3"));
+
+    // A volume that a compute has opened is not touched: opening it would fence that one.
+    let id = cluster.catalog.volume_id("bench").unwrap();
+    let (_, record) = cluster.catalog.volume(id).unwrap().unwrap();
+    cluster.catalog.put_compute(&record, "127.0.0.1:5433".parse().unwrap()).unwrap();
+    assert!(run_on(&reads, &cluster).unwrap_err().contains("holds a database"));
+    assert_eq!(cluster.catalog.volume(id).unwrap().unwrap().1.epoch, record.epoch);
 }

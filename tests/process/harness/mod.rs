@@ -148,6 +148,11 @@ impl Cluster {
         problems.iter().map(|problem| problem.as_str().expect("text").to_owned()).collect()
     }
 
+    /// Waits until `status` names no problem: on a busy machine a process may miss the second that it has to answer.
+    pub fn wait_until_well(&self) {
+        wait_until(COMMAND_MAX, "status to name no problem", || self.problems().is_empty());
+    }
+
     /// Waits until no daemon is missing and no segment lags.
     pub fn wait_until_caught_up(&self) {
         let is_caught_up = || {
