@@ -317,7 +317,7 @@ def is_caught_up(document):
     return True
 
 
-COUNTERS_ZERO = ["crc_errors", "malformed_frames", "pages_quarantined", "no_space_refusals"]
+COUNTERS_ZERO = ["crc_errors", "malformed_frames", "pages_quarantined"]
 
 
 def check_counters_of_daemons(shared, document, allowed):

@@ -10,6 +10,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ CLIENTS = [(workloads.Inserts, 2), (workloads.Bank, 2), (workloads.ListAppend, 2
 # A statement that has not returned after this long, while nothing is wrong, hangs.
 HANG_S = 60.0
 CAUGHT_UP_MAX_S = 90.0
+LOG_FULL_MAX_S = 8.0
 
 
 class Run:
@@ -56,6 +58,7 @@ class Run:
         self.faults = Faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
         self.clients, self.running, self.log_positions = [], [], {}
         self.is_over = threading.Event()
+        self.log_full_since = None
 
     def note(self, text):
         line = f"{time.monotonic() - self.started:8.2f} ({time.monotonic():.3f}) {text}"
@@ -68,6 +71,7 @@ class Run:
             self.cluster.start()
             self.set_up()
             threading.Thread(target=self.watch, daemon=True).start()
+            threading.Thread(target=self.sample, daemon=True).start()
             for phase in range(1, self.options.phases + 1):
                 self.phase(phase)
                 if self.shared.violations and not self.options.go_on:
@@ -83,6 +87,9 @@ class Run:
             self.cluster.kill_everything()
             self.check_logs()
             self.save()
+            if not self.shared.violations and not self.options.keep:
+                for node in glob.glob(os.path.join(self.data_dir, "node-*")):
+                    shutil.rmtree(node)
         self.note(f"{len(self.shared.violations)} violations; " + json.dumps(self.totals()))
         return 1 if self.shared.violations else 0
 
@@ -197,6 +204,33 @@ class Run:
                     self.dump("hang", self.cluster.status()[1])
                     client.unhang()
 
+    SAMPLED = ["log_bytes_used", "pending_bytes", "no_space_refusals", "busy_refusals", "crc_errors", "members_beyond_retention"]
+
+    def sample(self):
+        """Keeps what daemons count, every two seconds, for a look by hand."""
+        with open(os.path.join(self.directory, "samples.jsonl"), "w", buffering=1) as file:
+            while not self.is_over.wait(2.0):
+                try:
+                    document = self.cluster.status()[1]
+                except subprocess.TimeoutExpired:
+                    continue
+                daemons = [[daemon["node"], daemon["shard"]] + [daemon.get("counters", {}).get(name) for name in self.SAMPLED]
+                           for daemon in document.get("daemons", []) if daemon.get("answers")]
+                self.judge_logs(document)
+                groups = [[group["group"]] + [member.get("scl") for member in group["members"]] for group in document["groups"] if group.get("scl_max")]
+                file.write(json.dumps({"at": time.monotonic(), "daemons": daemons, "groups": groups}) + "\n")
+
+    def judge_logs(self, document):
+        """Log that is not freed for long ends in writes that wait."""
+        bytes_free = [daemon["counters"]["log_bytes_free"] / (daemon["counters"]["log_bytes_free"] + daemon["counters"]["log_bytes_used"])
+                      for daemon in document.get("daemons", []) if daemon.get("answers") and daemon["counters"].get("log_bytes_used")]
+        is_full = sum(1 for free in bytes_free if free < 0.1) > 2
+        self.log_full_since = (self.log_full_since or time.monotonic()) if is_full else None
+        if self.log_full_since and time.monotonic() - self.log_full_since > LOG_FULL_MAX_S:
+            self.log_full_since = None
+            self.shared.violation("log-full", f"three or more logs are full for {LOG_FULL_MAX_S:.0f} s")
+            self.dump("log-full", document)
+
     def dump(self, what, document):
         path = os.path.join(self.directory, f"{what}-{time.monotonic():.0f}.json")
         with open(path, "w") as file:
@@ -248,6 +282,7 @@ def main():
     parser.add_argument("--fault", action="append", help="only this fault (a method of Faults); may be repeated")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--go-on", action="store_true", help="do not stop at the first violation")
+    parser.add_argument("--keep", action="store_true", help="keep devices of a run without violations: gigabytes")
     parser.add_argument("--allow-counter", action="append", default=[], help="this counter of daemons need not be 0")
     parser.add_argument("--option", action="append", default=[], help="one more word for hexalog local")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -20,6 +20,8 @@ RC, RR = "READ COMMITTED", "REPEATABLE READ"
 # What any statement may be told while processes die: the connection's end, a read-only compute, serialization.
 LOST = {None, "57P01", "57P02", "57P03", "08006", "08003", "08000", "08001", "25006"}
 RETRY = {"40001", "40P01"}
+# A statement that takes this long while nothing is wrong is noted; it is a violation after `torture.HANG_S`.
+SLOW_S = 4.0
 
 
 class Lost(Exception):
@@ -71,7 +73,11 @@ class Client(threading.Thread):
             self.tag = cursor.statusmessage
             return cursor.fetchall() if fetch else cursor.rowcount
         finally:
-            self.latency_max = max(self.latency_max, time.monotonic() - self.busy_since)
+            now = time.monotonic()
+            self.latency_max = max(self.latency_max, now - self.busy_since)
+            healthy = self.shared.cluster.healthy_since
+            if healthy is not None and now - max(healthy, self.busy_since) > SLOW_S:
+                self.shared.note(f"slow: {self.name} began {self.busy_since:.3f}, took {now - self.busy_since:.1f} s: {self.statement}")
             self.busy_since = None
 
     def run_sql(self, statement, arguments=None, fetch=False):
