@@ -108,4 +108,4 @@ check_tpcb() {
 }
 
 # Number behind a label in a file.
-number_after() { sed -n "s/^$1\([0-9.]*\).*/\1/p" "$2" | head -1; }
+number_after() { sed -n "/^$1/{s/^$1\([0-9.]*\).*/\1/p;q}" "$2"; }

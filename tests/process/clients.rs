@@ -123,6 +123,13 @@ fn our_own_client() {
     let output = run(&["-A", "-c", "select * from missing"]);
     assert_eq!(output.code, Some(18), "{output:?}");
     assert!(output.stderr.contains("missing"), "{output:?}");
+    // Nobody reads what it prints, as behind `| head`.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = Command::new(HEXALOG);
+    command.args(["sql", "--connect", &connect, "-c", "select 1"]).stdout(writer);
+    let output = command.output().expect("runs");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     cluster.stop();
 }
 

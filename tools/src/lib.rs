@@ -9,6 +9,7 @@ pub mod cli;
 pub mod compute;
 pub mod exit;
 pub mod local;
+pub mod output;
 pub mod sizes;
 pub mod sql;
 pub mod status;

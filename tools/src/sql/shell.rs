@@ -5,7 +5,8 @@ use super::split::Splitter;
 use super::table;
 use crate::cli::SqlArgs;
 use crate::exit::{Code, Failure};
-use std::io::{BufRead, IsTerminal, Write};
+use crate::output::print;
+use std::io::{BufRead, IsTerminal};
 
 /// Rows of a result that are gathered for one aligned table; a longer result is printed in several tables' worth of
 /// rows under the widths of the first.
@@ -83,21 +84,21 @@ impl Shell {
 
     /// A person types. Errors are printed and the session goes on.
     fn run_lines(&mut self, database: &str) -> Result<bool, ClientError> {
-        println!("{HELP}");
+        print(format!("{HELP}\n"));
         let mut input = std::io::stdin().lock();
         let mut splitter = Splitter::default();
         loop {
             self.print_prompt(database, splitter.is_inside());
             let mut line = String::new();
             if input.read_line(&mut line)? == 0 {
-                println!();
+                print("\n");
                 return Ok(true);
             }
             match line.trim() {
                 "\\q" => return Ok(true),
-                "\\?" | "help" if !splitter.is_inside() => println!("{HELP}"),
+                "\\?" | "help" if !splitter.is_inside() => print(format!("{HELP}\n")),
                 command if command.starts_with('\\') && !splitter.is_inside() => {
-                    println!("{command} is not a command of this client. {HELP}");
+                    print(format!("{command} is not a command of this client. {HELP}\n"));
                 }
                 _ => {
                     splitter.push(&line);
@@ -118,8 +119,7 @@ impl Shell {
             _ => "",
         };
         let sign = if is_inside { '-' } else { '=' };
-        print!("{database}{sign}{state}> ");
-        let _ = std::io::stdout().flush();
+        print(format!("{database}{sign}{state}> "));
     }
 
     /// Runs one query and prints what it brings. False: it failed.
@@ -144,7 +144,7 @@ impl Shell {
                 }
                 Event::Complete(tag) => {
                     if columns.is_empty() && rows.is_empty() {
-                        println!("{tag}");
+                        print(format!("{tag}\n"));
                     } else {
                         self.print_rows(&columns, &rows);
                     }
@@ -165,7 +165,7 @@ impl Shell {
                     }
                     self.connection.copy_done()?;
                 }
-                Event::CopyOut(line) => std::io::stdout().write_all(&line)?,
+                Event::CopyOut(line) => print(line),
                 Event::Ready => return Ok(is_good),
             }
         }
@@ -173,9 +173,9 @@ impl Shell {
 
     fn print_rows(&self, columns: &[Column], rows: &[Vec<Option<String>>]) {
         if self.is_plain {
-            print!("{}", table::plain(rows));
+            print(table::plain(rows));
         } else {
-            println!("{}", table::aligned(columns, rows));
+            print(table::aligned(columns, rows) + "\n");
         }
     }
 }

@@ -9,15 +9,16 @@ mod report;
 
 use crate::cli::StatusArgs;
 use crate::exit::{Code, Failure};
+use crate::output::print;
 
 /// Runs `hexalog status`. The exit code tells whether something is wrong.
 pub fn run(arguments: &StatusArgs) -> Result<Code, Failure> {
     let collected = collect::collect(&arguments.metadata, &arguments.volume)?;
     let report = report::build(&collected);
     if arguments.json {
-        println!("{}", render::json(&report, &collected));
+        print(format!("{}\n", render::json(&report, &collected)));
     } else {
-        print!("{}", render::text(&report, &collected));
+        print(render::text(&report, &collected));
     }
     Ok(if report.problems.is_empty() { Code::Ok } else { Code::Degraded })
 }
