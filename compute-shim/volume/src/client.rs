@@ -59,7 +59,10 @@ enum Request {
     Join,
     Status,
     /// A status asked for only to learn whether the epoch still stands.
-    Contact,
+    Contact {
+        /// When: an answer speaks for this moment, however late it is read.
+        asked_us: u64,
+    },
     /// Repair of a group during opening.
     Repair(recovery::RepairId),
 }
@@ -295,7 +298,7 @@ impl Client {
         self.connect_links(now, effects);
         self.advance_opening(now, effects);
         self.send_reads(now, effects);
-        self.send_contact_queries(effects);
+        self.send_contact_queries(now, effects);
         if self.is_writing() {
             self.send_frames(now, effects);
         }
@@ -427,16 +430,18 @@ impl Client {
         }
     }
 
-    fn send_contact_queries(&mut self, effects: &mut Effects) {
+    fn send_contact_queries(&mut self, now: Now, effects: &mut Effects) {
         if !self.wants_contact || !self.is_writing() {
             return;
         }
         for link in self.routes.links() {
+            let is_contact = |request: &Request| matches!(request, Request::Contact { .. });
             let is_asked =
-                self.requests.values().any(|(asked, request)| *asked == link && *request == Request::Contact);
+                self.requests.values().any(|(asked, request)| *asked == link && is_contact(request));
             if self.links[link.0].state == LinkState::Streaming && !is_asked {
                 let query = StatusQuery { volume: self.config.volume };
-                self.send(link, Request::Contact, &Message::StatusQuery(query), effects);
+                let request = Request::Contact { asked_us: now.monotonic_us };
+                self.send(link, request, &Message::StatusQuery(query), effects);
             }
         }
         self.wants_contact = false;

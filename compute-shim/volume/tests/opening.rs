@@ -247,6 +247,39 @@ fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
     assert_eq!(opener.client.status()[0].scls[..5], [Some(Lsn(11)); 5]);
 }
 
+/// A paused process found acknowledgements of an hour ago in its sockets, took them for fresh contact, and answered reads
+/// from its cache for another second although another writer had taken over: a contact is as old as its question.
+#[test]
+fn a_contact_is_as_old_as_its_question() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    for link in 0..6 {
+        opener.joined(link, 10);
+    }
+    opener.now_us += 60_000;
+    let asked_us = opener.now_us;
+    opener.client.want_contact();
+    opener.flush();
+    opener.now_us += 3_600_000_000;
+    for link in 0..3 {
+        assert!(opener.client.quorum_contact_us() < asked_us, "three make a recovery read quorum");
+        let query = opener.request(link, 18);
+        let status = Status {
+            node: NodeId(link as u32),
+            shard: ShardIndex(0),
+            segments: Vec::new(),
+            counters: Vec::new(),
+        };
+        opener.answer(link, query, &Message::Status(status));
+    }
+    assert_eq!(opener.client.quorum_contact_us(), asked_us);
+}
+
 /// Found by tests/torture with four workers. A worker took the VDL for a read point; before its read was registered,
 /// the driver's turn told members a PGMRPL above it. All of them refused the read for good; as the oldest one under way
 /// it held PGMRPL, nothing was coalesced any more, all six logs filled, and every write waited until compute was killed.

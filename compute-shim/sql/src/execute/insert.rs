@@ -12,8 +12,8 @@ use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
 use crate::stop::Step;
 use hexalog_engine::{Cursor, Direction, IndexEntry, Isolation, NewestRow, RowBuffer};
-use hexalog_sql_types::key::prefix_end;
 use hexalog_sql_types::Datum;
+use hexalog_sql_types::key::prefix_end;
 use std::ops::Bound;
 use std::sync::Arc;
 

@@ -31,7 +31,7 @@ impl Client {
             Message::Welcome(_) => self.welcomed(link, request_id, effects),
             Message::Bumped(bumped) => self.bumped(link, request_id, bumped, now),
             Message::Done(_) => self.done(link, request_id, now, effects),
-            Message::Status(status) => self.status_came(link, request_id, &status, now, effects),
+            Message::Status(status) => self.status_came(link, request_id, &status, effects),
             Message::WriteAck(ack) => self.write_acknowledged(link, request_id, &ack, now, effects),
             Message::PageImage(image) => self.page_came(link, request_id, &image, now, effects),
             Message::GossipPush(push) => self.repair_pulled(link, request_id, &push, effects),
@@ -97,16 +97,9 @@ impl Client {
         }
     }
 
-    fn status_came(
-        &mut self,
-        link: LinkIndex,
-        request_id: u64,
-        status: &Status,
-        now: Now,
-        effects: &mut Effects,
-    ) {
+    fn status_came(&mut self, link: LinkIndex, request_id: u64, status: &Status, effects: &mut Effects) {
         let request = self.take_request(link, request_id);
-        if !matches!(request, Some(Request::Status | Request::Contact)) {
+        if !matches!(request, Some(Request::Status | Request::Contact { .. })) {
             return;
         }
         let is_writer = !matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
@@ -124,7 +117,9 @@ impl Client {
         if request == Some(Request::Status) {
             self.links[link.0].begin_streaming();
         }
-        self.note_contact(link, now, effects);
+        if let Some(Request::Contact { asked_us }) = request {
+            self.note_contact(link, asked_us, effects);
+        }
         self.publish_vdl(effects);
     }
 
@@ -147,7 +142,7 @@ impl Client {
         if ack.epoch != self.writer.epoch {
             return;
         }
-        self.links[link.0].acknowledged(request_id, now);
+        let took_us = self.links[link.0].acknowledged(request_id, now);
         if !self.is_writing() {
             return;
         }
@@ -156,7 +151,10 @@ impl Client {
                 self.durability.set_scl(*group, slot, *scl);
             }
         }
-        self.note_contact(link, now, effects);
+        // What nobody asked for (a member whose gossip has advanced) says nothing of when it was sent.
+        if let Some(took_us) = took_us {
+            self.note_contact(link, now.monotonic_us.saturating_sub(took_us), effects);
+        }
         self.publish_vdl(effects);
     }
 
@@ -173,11 +171,12 @@ impl Client {
         }
     }
 
-    /// A link answered under our epoch. When a recovery read quorum of a group has done so since the last time, no
-    /// other writer can have been open before the oldest of these answers.
-    fn note_contact(&mut self, link: LinkIndex, now: Now, effects: &mut Effects) {
+    /// A link answered under our epoch what it was asked at `asked_us`. When a recovery read quorum of a group has done
+    /// so since the last time, no other writer can have been open before the oldest of these questions. The question's time
+    /// counts and not the answer's: a process that was paused finds old answers in its sockets.
+    fn note_contact(&mut self, link: LinkIndex, asked_us: u64, effects: &mut Effects) {
         let before = self.quorum_contact_us;
-        self.contact_us[link.0] = now.monotonic_us;
+        self.contact_us[link.0] = self.contact_us[link.0].max(asked_us);
         let read = usize::from(self.config.quorum.read);
         for links in &self.routes.links_of_group {
             let mut times = [0; 8];
