@@ -35,6 +35,14 @@ def _processes():
         yield int(entry), int(fields[1]), fields[0]
 
 
+def _has_threads(pid):
+    """A process whose first thread is dead may have others, which hold its sockets."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def _arguments(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -119,6 +127,7 @@ class Cluster:
             self.signal_pid(pid, signal.SIGKILL)
         self.local.kill()
         self.local.wait(10)
+        wait_until("all to die", lambda: not any(map(_has_threads, pids)), 20, 0.01)
         self._reap()
         for process in self.by_hand.values():
             process.wait(10)
@@ -172,7 +181,7 @@ class Cluster:
         if pid is None:
             return
         self.signal_pid(pid, signal.SIGKILL)
-        wait_until(f"{name} to die", lambda: self.pid(name) != pid, 20, 0.01)
+        wait_until(f"{name} to die", lambda: self.pid(name) != pid and not _has_threads(pid), 20, 0.01)
 
     def start_by_hand(self, name, arguments=None):
         """Starts it with its command line, unless it runs."""
@@ -220,7 +229,12 @@ class Cluster:
             connection.close()
 
     def wait_for_compute(self, port=None, seconds=START_MAX_S):
-        wait_until(f"compute on port {port or self.port} to write", lambda: self.can_write(port), seconds)
+        def can_write():
+            if self.local.poll() is not None:
+                raise ClusterError(f"hexalog local ended with {self.local.returncode}; see its log")
+            return self.can_write(port)
+
+        wait_until(f"compute on port {port or self.port} to write", can_write, seconds)
 
     def takeover(self, name, port):
         """Starts another compute on the same volume; clients are sent there once it writes."""

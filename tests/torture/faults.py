@@ -3,7 +3,7 @@
 import signal
 import time
 
-from cluster import EXIT_FENCED, wait_until
+from cluster import ClusterError, EXIT_FENCED, wait_until
 
 
 class Faults:
@@ -170,7 +170,7 @@ class Faults:
             self.cluster.signal_pid(pid, signal.SIGCONT)
         try:
             wait_until(f"{old} to end as fenced", lambda: self.cluster.pid(old) != pid, 30)
-        except Exception as error:
+        except ClusterError as error:
             self.shared.violation("fencing", f"{old} (process {pid}) goes on: {error}")
             self.cluster.signal_pid(pid, signal.SIGKILL)
         for ended, code in self.cluster.exits:
@@ -199,7 +199,14 @@ class Faults:
             self.cluster.arguments[name] = words
             self.cluster.start_by_hand(name, words)
             self.pause(0, 0.05)
-        wait_until("one of two computes to be left", lambda: sum(map(self.cluster.is_up, names)) <= 1, 30)
+        try:
+            wait_until("one of two computes to be left", lambda: sum(map(self.cluster.is_up, names)) <= 1, 20)
+        except ClusterError as error:
+            self.shared.violation("fencing", f"{names}: {error}")
+            writers = [name for name in names if self.cluster.can_write(ports[name])]
+            for name in names:
+                if name not in writers[:1]:
+                    self.cluster.kill(name)
         left = [name for name in names if self.cluster.is_up(name)]
         if not left:
             self.shared.violation("fencing", f"none of {names} is left: {self.cluster.exits[-2:]}")
