@@ -221,7 +221,27 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
     let listener = EngineListener::new();
     tokio::spawn(drive(handle.clone(), ListenerHandle(Arc::clone(&listener))));
     wait_until_open(&handle).await?;
-    let is_empty = listener.is_empty_volume(&handle).await.ok_or(ComputeError::Fenced)?;
+    // A page that is asked for after the fence is answered by nobody, and an engine that is made after it is not told.
+    let database = tokio::select! {
+        database = open_database(options, &handle, &listener, writer) => database?,
+        state = handle.ended() => return Err(match state {
+            State::Fenced => ComputeError::Fenced,
+            _ => ComputeError::Volume("it was closed while it was opened".to_owned()),
+        }),
+    };
+    let elapsed_ms = started.elapsed().as_millis();
+    eprintln!("hexalog compute: volume open at LSN {} after {elapsed_ms} ms", handle.vdl());
+    Ok(OpenVolume { handle, database })
+}
+
+/// The engine and the SQL layer over a volume that is open.
+async fn open_database(
+    options: &ComputeOptions,
+    handle: &Handle,
+    listener: &Arc<EngineListener>,
+    writer: WriterId,
+) -> Result<Arc<Database>, ComputeError> {
+    let is_empty = listener.is_empty_volume(handle).await.ok_or(ComputeError::Fenced)?;
     let volume = Arc::new(EngineVolume::new(handle.clone(), writer));
     let engine = Arc::new(Engine::new(volume, engine_options(options)));
     listener.set_engine(Arc::clone(&engine));
@@ -235,9 +255,7 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
         run_sql_step(&engine, || database.bootstrap()).await?;
     }
     run_sql_step(&engine, || database.load()).await?;
-    let elapsed_ms = started.elapsed().as_millis();
-    eprintln!("hexalog compute: volume open at LSN {} after {elapsed_ms} ms", handle.vdl());
-    Ok(OpenVolume { handle, database })
+    Ok(database)
 }
 
 /// Whether the first start died before the catalog's first rows were committed.
