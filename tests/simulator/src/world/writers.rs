@@ -152,7 +152,17 @@ impl World {
         let entry = *history.last().expect("an opened volume has a history");
         self.note(&format!("writer {run} is open: VDL {:?}, upper {:?}", entry.vdl, entry.upper));
         self.outcome.openings += 1;
-        self.model.recovered(history.floor(entry.vdl));
+        if let Some(newer) = self.writers[index + 1..].iter().find(|writer| writer.is_open) {
+            // Its last answers came late, from members that the newer one could do without. Commits of the newer one are
+            // none that it had to find, and no write quorum is left for it; what it found the newer one must have found too.
+            assert!(
+                !newer.client.history().is_annulled(history.floor(entry.vdl)),
+                "an overtaken writer recovered {:?}, which the newer one has annulled",
+                entry.vdl
+            );
+        } else {
+            self.model.recovered(history.floor(entry.vdl));
+        }
         self.model.acknowledged = self.model.acknowledged.max(history.floor(entry.vdl));
         self.writers[index].is_open = true;
         self.at(0, Happening::WriterWorks { run });
