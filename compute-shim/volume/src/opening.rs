@@ -96,6 +96,23 @@ impl Answers {
         self.answers[group.0 as usize][slot.0].as_ref()
     }
 
+    /// A member told that its state is lost: its answer counts as that of a damaged one from now on. False if it did
+    /// already, or never answered.
+    pub fn lose(&mut self, group: GroupId, slot: Slot) -> bool {
+        let answer = self.answers[group.0 as usize][slot.0].as_mut().filter(|answer| is_undamaged(answer));
+        answer.map(|answer| answer.state = SegmentState::Damaged).is_some()
+    }
+
+    /// Members of a group that have answered.
+    pub fn count(&self, group: GroupId) -> usize {
+        self.answers[group.0 as usize].iter().flatten().count()
+    }
+
+    /// Those of them that may be believed.
+    pub fn sound_count(&self, group: GroupId) -> usize {
+        self.answers[group.0 as usize].iter().flatten().filter(|answer| is_undamaged(answer)).count()
+    }
+
     fn undamaged(&self) -> impl Iterator<Item = &Bumped> {
         self.answers.iter().flatten().flatten().filter(|answer| is_undamaged(answer))
     }

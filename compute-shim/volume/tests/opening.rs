@@ -5,8 +5,8 @@ use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    Bumped, Done, GossipPush, InstallHistory, LsnMarks, Member, Membership, Message, SegmentState,
-    SegmentStatus, Status, Welcome, WriteAck,
+    Bumped, Done, GossipPush, InstallHistory, LsnMarks, Member, Membership, Message, Refusal, RefusalReason,
+    SegmentState, SegmentStatus, Status, Welcome, WriteAck,
 };
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{
@@ -180,6 +180,19 @@ impl Opener {
         let is_push = |sent: &Sent| sent.0 == 16;
         let target = (1..6).find(|link| self.sent[*link].iter().any(is_push)).expect("it is pushed on");
         (target, self.request(target, 16))
+    }
+
+    fn refused(&mut self, link: usize, request_id: u64, reason: RefusalReason) {
+        let refusal = Refusal {
+            reason,
+            volume: VOLUME,
+            group: GroupId(0),
+            writer: OPENER,
+            membership_epoch: MembershipEpoch(1),
+            geometry_epoch: GeometryEpoch(1),
+            detail: String::new(),
+        };
+        self.answer(link, request_id, &Message::Refusal(refusal));
     }
 
     /// A repaired member has record 11 now.
@@ -365,6 +378,75 @@ fn a_member_that_answers_late_and_has_all_counts() {
     opener.flush();
     assert!(opener.histories.is_empty(), "three have the record");
     opener.bumped(5, bumps[5], &[11], &before);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// Simulator seed 2053: three members and one to be hydrated answered, the fifth took its repair only to lose its state,
+/// and said `Damaged` to every further step; the last had the history of an opener that died, and was passed over since
+/// that was not the one adopted. The opening stayed at "1 repairs" for ever.
+#[test]
+fn a_late_member_with_a_newer_history_has_it_adopted() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate().take(3) {
+        opener.bumped(link, *bump, &[11], &before);
+    }
+    opener.bumped(3, bumps[3], &[], &before);
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    let pulls = opener.pulls();
+    let (target, push) = opener.pull_answered(pulls[0]);
+    assert_eq!(target, 3);
+    opener.refused(target, push, RefusalReason::Damaged);
+    opener.flush();
+    let waits = opener.client.opening_waits_for().expect("it opens");
+    assert!(waits.contains("group 0, 4/6") || waits.contains("3 of 6 members are sound"), "{waits}");
+    assert!(opener.histories.is_empty(), "the record stands at three members");
+    // Another opener found VDL 11 and died when member 5 alone had its history.
+    let mut newer = before.clone();
+    let other = WriterId { epoch: VolumeEpoch(8), incarnation: Incarnation(8) };
+    newer.push(hexalog_protocol::history::EpochEntry { writer: other, vdl: Lsn(11), upper: Lsn(27) });
+    opener.bumped(5, bumps[5], &[11], &newer);
+    opener.now_us += 60_000;
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    let history = opener.histories.last().expect("four have the record: truncate");
+    let epochs: Vec<u64> = history.entries().iter().map(|entry| entry.writer.epoch.0).collect();
+    assert_eq!(epochs, [1, 8, OPENER.epoch.0]);
+}
+
+/// With fewer than a write quorum that can be brought up the opening waits, says why, and asks those that were lost again:
+/// a member that has been hydrated meanwhile counts.
+#[test]
+fn an_opening_waits_for_a_lost_member_until_it_is_hydrated() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..4).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate().take(3) {
+        opener.bumped(link, *bump, &[11], &before);
+    }
+    opener.bumped_as(SegmentState::NeedsHydration, 3, bumps[3], &[], &before);
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    let waits = opener.client.opening_waits_for().expect("it opens");
+    assert!(waits.contains("3 of 6 members are sound, 4 are needed; 1 must be hydrated, 2 did"), "{waits}");
+    opener.now_us += 500_000;
+    opener.flush();
+    let again = opener.request(3, 10);
+    opener.bumped_as(SegmentState::NeedsHydration, 3, again, &[], &before);
+    opener.now_us += 100_000;
+    opener.flush();
+    assert!(!opener.sent[3].iter().any(|(kind, _)| *kind == 10), "not more often than twice a second");
+    opener.now_us += 500_000;
+    opener.flush();
+    let again = opener.request(3, 10);
+    assert!(opener.histories.is_empty());
+    opener.bumped(3, again, &[11], &before);
     opener.flush();
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
 }

@@ -65,14 +65,18 @@ impl Client {
         match &self.phase {
             Phase::Opening(opening) if !opening.is_installing() => {
                 self.links[link.0].state = LinkState::Bumping;
-                let groups = self.links[link.0].groups().map(|(group, _)| group).collect();
-                let bump = EpochBump { volume: self.config.volume, writer: self.writer, groups };
-                self.send(link, Request::Bump, &Message::EpochBump(bump), effects);
+                self.send_bump(link, effects);
             }
             Phase::Opening(_) | Phase::Writing => self.send_history(link, effects),
             Phase::OpeningReadOnly | Phase::ReadOnly => self.send_status_query(link, effects),
             Phase::Fenced => {}
         }
+    }
+
+    pub(super) fn send_bump(&mut self, link: LinkIndex, effects: &mut Effects) {
+        let groups = self.links[link.0].groups().map(|(group, _)| group).collect();
+        let bump = EpochBump { volume: self.config.volume, writer: self.writer, groups };
+        self.send(link, Request::Bump, &Message::EpochBump(bump), effects);
     }
 
     /// The member is told the whole history; it fences every older writer and annuls what it must.
@@ -243,7 +247,12 @@ impl Client {
         let text = format!("{address} refused: {:?} {}", refusal.reason, refusal.detail);
         effects.list.push(Effect::Log(text));
         if let Some(Request::Repair(id)) = self.take_request(link, request_id) {
-            return self.repair_failed(id);
+            self.repair_failed(id);
+            if refusal.reason == RefusalReason::Damaged {
+                // The member that was to be brought up, or the one it was to be brought up from.
+                self.member_lost(link, refusal.group);
+            }
+            return;
         }
         if refusal.reason == RefusalReason::EpochBehind && !matches!(self.phase, Phase::Opening(_)) {
             return self.send_history(link, effects);
@@ -275,6 +284,7 @@ impl Client {
         if let Some(slot) = self.routes.slot(link, group) {
             self.links[link.0].set_lost(group, true);
             self.durability.forget(group, slot);
+            self.opening_member_lost(group, slot);
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! [`crate::opening`] holds what is concluded from the answers. Repair brings what a group lacks to enough of its
 //! members: the opener pulls batches from a complete member and pushes them to one that is not.
+//!
+//! Until the new history goes out, nothing that was concluded binds anyone: an answer that changes the ground (a member
+//! tells that its state is lost, or comes late with a history newer than the one adopted) takes the opening back to step
+//! 2 with all answers that stand.
 
 use super::{Client, Phase, Request};
 use crate::config::{LinkIndex, Slot};
@@ -10,12 +14,13 @@ use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use crate::log::Log;
 use crate::opening::{Answers, Recovered, is_undamaged, reach};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Bumped, GossipPull, GossipPush, InstallHistory, Message, WriteAck};
+use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
 
 /// With a quorum of answers, wait this long for the rest: each one more may save a repair.
@@ -24,6 +29,8 @@ const GRACE_US: u64 = 50_000;
 const REPAIR_BYTES_MAX: u32 = 512 * 1024;
 /// A repair step without an answer for this long is tried with another source.
 const REPAIR_OVERDUE_US: u64 = 1_000_000;
+/// A group that is short of members to repair asks those whose state was lost this often whether they have been hydrated.
+const ASK_AGAIN_US: u64 = 500_000;
 
 /// Names a repair: the group and the member that is brought up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -62,11 +69,14 @@ enum Step {
 pub(super) struct Opening {
     answers: Answers,
     step: Step,
+    /// When members whose state was lost were last asked again; at first, when the opening began.
+    asked_again_us: Option<u64>,
 }
 
 impl Opening {
     pub(super) fn new(config: &crate::config::VolumeConfig) -> Opening {
-        Opening { answers: Answers::new(config), step: Step::Bumping { sufficient_since_us: None } }
+        let step = Step::Bumping { sufficient_since_us: None };
+        Opening { answers: Answers::new(config), step, asked_again_us: None }
     }
 
     /// Whether the new history is being made durable: members that come now get it at once.
@@ -83,8 +93,14 @@ impl Client {
             (Step::Bumping { .. }, Some((GroupId(group), count))) => {
                 format!("write quorum lost: group {group}, {count}/{}", self.config.quorum.members)
             }
-            (Step::Bumping { .. }, None) => format!("recovery reads of {} groups", self.config.groups.len()),
-            (Step::Repairing(_, repairs), _) => format!("{} repairs", repairs.len()),
+            (Step::Bumping { .. }, None) => match self.group_short_of_members(&opening.answers) {
+                Some(text) => text,
+                None => format!("recovery reads of {} groups", self.config.groups.len()),
+            },
+            (Step::Repairing(_, repairs), _) => match self.group_short_of_members(&opening.answers) {
+                Some(text) => format!("{} repairs; {text}", repairs.len()),
+                None => format!("{} repairs", repairs.len()),
+            },
             (Step::Installing(_), _) => "the epoch history to be durable".into(),
         };
         Some(text)
@@ -95,22 +111,27 @@ impl Client {
             return;
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
-        let Phase::Opening(Opening { answers, step }) = &mut self.phase else { return };
+        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
         match step {
             Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
             Step::Repairing(recovered, repairs) => {
-                // What was recovered rests on a quorum and stands. A member that comes late is one more that may hold
-                // it, once it is known to; one with a history that was not adopted gets the new one and its peers' log.
-                let is_known = answers.get(bumped.group, slot).is_some_and(is_undamaged);
-                let is_older = bumped.history.writer().epoch <= recovered.adopted.writer().epoch;
-                if is_undamaged(&bumped) && (is_known || !is_older) {
+                if answers.get(bumped.group, slot).is_some_and(is_undamaged) && is_undamaged(&bumped) {
                     return;
                 }
+                // What was recovered rests on a quorum and stands. A member that comes late is one more that may hold
+                // it, once it is known to. One with a history newer than the adopted one cannot be told the older:
+                // that it may be counted, its own is adopted.
                 let id = RepairId { group: bumped.group, target: slot };
-                if let Some(repair) = plan_repair(&bumped, recovered) {
+                let is_newer = bumped.history.writer().epoch > recovered.adopted.writer().epoch;
+                let must_recover_again = is_undamaged(&bumped) && is_newer;
+                repairs.remove(&id);
+                if let Some(repair) = plan_repair(&bumped, recovered).filter(|_| !must_recover_again) {
                     repairs.insert(id, repair);
                 }
                 answers.put(&self.config, self.writer, slot, bumped);
+                if must_recover_again {
+                    *step = Step::Bumping { sufficient_since_us: None };
+                }
             }
             // It gets the new history like all others; it may even have it from a peer already.
             Step::Installing(_) => {}
@@ -121,6 +142,7 @@ impl Client {
         if matches!(self.phase, Phase::OpeningReadOnly) {
             return self.advance_opening_read_only(effects);
         }
+        self.ask_lost_members_again(now, effects);
         // One step may complete the next one at once (an empty volume needs no repair).
         for _ in 0..3 {
             let Phase::Opening(opening) = &mut self.phase else { return };
@@ -146,6 +168,61 @@ impl Client {
         }
     }
 
+    /// A member told that its state is lost: until it answers the bump anew it counts for nothing. What was recovered
+    /// rested on it, perhaps.
+    pub(super) fn opening_member_lost(&mut self, group: GroupId, slot: Slot) {
+        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
+        if answers.lose(group, slot) && matches!(step, Step::Repairing(..)) {
+            *step = Step::Bumping { sufficient_since_us: None };
+        }
+    }
+
+    /// The first group of which too few members are there and sound for a write quorum, for people.
+    fn group_short_of_members(&self, answers: &Answers) -> Option<alloc::string::String> {
+        let QuorumModel { members, write, .. } = self.config.quorum;
+        let groups = (0..self.config.groups.len()).map(|group| GroupId(group as u32));
+        groups.into_iter().find_map(|group| {
+            let (answered, sound) = (answers.count(group), answers.sound_count(group));
+            let (lost, silent) = (answered - sound, usize::from(members) - answered);
+            let GroupId(number) = group;
+            (sound < usize::from(write)).then(|| {
+                format!(
+                    "group {number}: {sound} of {members} members are sound, {write} are needed; {lost} must be hydrated, {silent} did not answer"
+                )
+            })
+        })
+    }
+
+    /// Members whose state was lost may have been hydrated meanwhile. While a group cannot do without them they are
+    /// bumped again: a repeated bump is answered with the state of the moment.
+    fn ask_lost_members_again(&mut self, now: Now, effects: &mut Effects) {
+        let write = usize::from(self.config.quorum.write);
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        let asked_us = *opening.asked_again_us.get_or_insert(now.monotonic_us);
+        if now.monotonic_us < asked_us + ASK_AGAIN_US {
+            return;
+        }
+        let answers = &opening.answers;
+        let mut asked: BTreeSet<LinkIndex> = BTreeSet::new();
+        for (group, links) in self.routes.links_of_group.iter().enumerate() {
+            let group = GroupId(group as u32);
+            let is_lost = |slot: usize| answers.get(group, Slot(slot)).is_some_and(|it| !is_undamaged(it));
+            if answers.sound_count(group) < write {
+                let lost = links.iter().enumerate().filter(|(slot, _)| is_lost(*slot));
+                asked.extend(lost.map(|(_, link)| *link).filter(|link| self.links[link.0].is_up()));
+            }
+        }
+        if asked.is_empty() {
+            return;
+        }
+        opening.asked_again_us = Some(now.monotonic_us);
+        for link in asked {
+            // The newer answer tells all that the older one would have.
+            self.requests.retain(|_, request| *request != (link, Request::Bump));
+            self.send_bump(link, effects);
+        }
+    }
+
     /// Step 3, and the plan of step 4.
     fn begin_repair(&mut self, effects: &mut Effects) {
         let Phase::Opening(opening) = &mut self.phase else { return };
@@ -166,7 +243,7 @@ impl Client {
 
     /// Members of a group that hold its whole tail.
     fn complete_members(&self, group: GroupId) -> Vec<Slot> {
-        let Phase::Opening(Opening { answers, step: Step::Repairing(recovered, repairs) }) = &self.phase
+        let Phase::Opening(Opening { answers, step: Step::Repairing(recovered, repairs), .. }) = &self.phase
         else {
             return Vec::new();
         };
