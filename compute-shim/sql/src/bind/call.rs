@@ -7,7 +7,7 @@ use super::{Binder, known_function, type_of};
 use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{HostFunction, TableFunction, host_by_name, table_by_name};
 use crate::parse::at;
-use crate::parse::tree::{self, FunctionCall};
+use crate::parse::tree::{self, FunctionCall, Name};
 use crate::plan::{AggregateCall, SortKey};
 use hexalog_sql_types::aggregate::Aggregate;
 use hexalog_sql_types::cast::CastContext;
@@ -22,6 +22,7 @@ pub(super) struct SetCall {
     pub function: &'static TableFunction,
     pub arguments: Vec<Expr>,
     pub result: TypeId,
+    pub position: u32,
 }
 
 const MOVE_SETS: &str = "You might be able to move the set-returning function into a LATERAL FROM item.";
@@ -98,12 +99,19 @@ impl Binder<'_> {
         self.check_schema(call)?;
         let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
-        let written =
-            tree::TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false };
+        let written = tree::TypeName {
+            schema: None,
+            name: name.to_owned(),
+            modifiers: Vec::new(),
+            array: false,
+            position: 0,
+        };
         if candidates.is_empty() && known_function::is_known(name) && type_of(&written).is_err() {
             return Err(at(SqlError::unsupported(format!("function {name}")), call.name.position));
         }
         if call.star && !has_aggregate {
+            resolve::function(&call.name.to_string(), &candidates, &[], false)
+                .map_err(|error| at(error, call.name.position))?;
             let message = format!("{name}(*) specified, but {name} is not an aggregate function");
             return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), call.name.position));
         }
@@ -115,12 +123,13 @@ impl Binder<'_> {
             return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), call.name.position));
         }
         let arguments = self.exprs(&call.arguments)?;
-        self.resolve_call(name, &candidates, arguments, call.variadic, call.name.position)
+        self.resolve_call(&call.name, &candidates, arguments, call.variadic)
     }
 
     /// A call that the grammar itself makes.
     pub(super) fn call_by_name(&mut self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
-        self.resolve_call(name, &callables(name), arguments, false, 0)
+        let written = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
+        self.resolve_call(&written, &callables(name), arguments, false)
     }
 
     fn check_schema(&mut self, call: &FunctionCall) -> Result<()> {
@@ -147,14 +156,14 @@ impl Binder<'_> {
 
     fn resolve_call(
         &mut self,
-        name: &str,
+        written: &Name,
         candidates: &[Callable],
         arguments: Vec<Expr>,
         variadic: bool,
-        position: u32,
     ) -> Result<Expr> {
+        let (name, position) = (written.last(), written.position);
         let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
-        let resolved = match resolve::function(name, candidates, &types, variadic) {
+        let resolved = match resolve::function(&written.to_string(), candidates, &types, variadic) {
             Ok(resolved) => resolved,
             Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
                 return match self.cast_call(name, &arguments[0])? {
@@ -194,7 +203,8 @@ impl Binder<'_> {
                 Kind::Host { function, arguments: arguments.into(), memo }
             }
             Callable::Table(function) => {
-                return self.set_call(SetCall { function, arguments, result: resolved.result }, position);
+                let call = SetCall { function, arguments, result: resolved.result, position };
+                return self.set_call(call);
             }
             Callable::Aggregate(_) => unreachable!("aggregates are called by aggregate_call"),
         };
@@ -203,8 +213,13 @@ impl Binder<'_> {
 
     /// `t(x)`, where t is a type: a cast.
     fn cast_call(&mut self, name: &str, argument: &Expr) -> Result<Option<Expr>> {
-        let written =
-            tree::TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false };
+        let written = tree::TypeName {
+            schema: None,
+            name: name.to_owned(),
+            modifiers: Vec::new(),
+            array: false,
+            position: 0,
+        };
         match type_of(&written) {
             Ok((target, _)) => {
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
@@ -236,7 +251,8 @@ impl Binder<'_> {
         Ok(coerced)
     }
 
-    fn set_call(&mut self, call: SetCall, position: u32) -> Result<Expr> {
+    fn set_call(&mut self, call: SetCall) -> Result<Expr> {
+        let position = call.position;
         let place = self.place();
         let frame = self.select_frame();
         if frame.is_in_aggregate {
@@ -270,11 +286,10 @@ impl Binder<'_> {
     /// Refuses set-returning functions that were bound since there were `count`: a branch that is not taken would still
     /// have to give their rows.
     pub(super) fn refuse_sets(&mut self, count: usize, words: &str) -> Result<()> {
-        if self.select_frame().sets.len() == count {
-            return Ok(());
-        }
+        let Some(set) = self.select_frame().sets.get(count) else { return Ok(()) };
         let message = format!("set-returning functions are not allowed in {words}");
-        Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(MOVE_SETS))
+        let error = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(MOVE_SETS);
+        Err(at(error, set.position))
     }
 
     /// A set-returning function in FROM, if the name is one; otherwise the scalar expression.
@@ -287,13 +302,14 @@ impl Binder<'_> {
         }
         let arguments = self.exprs(&call.arguments)?;
         let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
-        let resolved = resolve::function(name, &tables, &types, call.variadic)
+        let resolved = resolve::function(&call.name.to_string(), &tables, &types, call.variadic)
             .map_err(|error| at(error, call.name.position))?;
         let arguments = self.call_arguments(&resolved, arguments, None)?;
         let Callable::Table(function) = tables[resolved.candidate] else {
             unreachable!("only such were offered")
         };
-        Ok(FromCall::Set(SetCall { function, arguments, result: resolved.result }))
+        let (result, position) = (resolved.result, call.name.position);
+        Ok(FromCall::Set(SetCall { function, arguments, result, position }))
     }
 
     fn aggregate_call(&mut self, call: &FunctionCall, candidates: &[Callable]) -> Result<Expr> {
@@ -340,17 +356,14 @@ impl Binder<'_> {
             }
         }
         let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
-        let resolved = resolve::function(name, candidates, &types, call.variadic)
+        let resolved = resolve::function(&call.name.to_string(), candidates, &types, call.variadic)
             .map_err(|error| at(error, position))?;
         let Callable::Aggregate(function) = candidates[resolved.candidate] else {
             return Err(SqlError::internal("a function shares its name with an aggregate"));
         };
         let arguments = self.call_arguments(&resolved, arguments, None)?;
         let filter = match &call.filter {
-            Some(filter) => {
-                let filter = self.expr(filter)?;
-                Some(self.condition(filter, "FILTER")?)
-            }
+            Some(filter) => Some(self.condition_of(filter, "FILTER")?),
             None => None,
         };
         let (mut order_by, mut order_exprs) = (Vec::new(), Vec::new());
@@ -433,7 +446,7 @@ impl Binder<'_> {
                 Kind::Extreme { items, greatest: words == "GREATEST" }
             }
         };
-        Ok(Some(Expr { kind, type_id, typmod }))
+        Ok(Some(Expr::new(kind, type_id).with_typmod(typmod)))
     }
 
     fn null_if(&mut self, mut items: Vec<Expr>, position: u32) -> Result<Expr> {
@@ -446,7 +459,8 @@ impl Binder<'_> {
         let first = first.expect("two operands");
         let comparison = Box::new([first.clone(), right]);
         let (type_id, typmod) = (first.type_id, first.typmod);
-        Ok(Expr { kind: Kind::NullIf { operator, first: Box::new(first), comparison }, type_id, typmod })
+        let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
+        Ok(Expr::new(kind, type_id).with_typmod(typmod))
     }
 }
 

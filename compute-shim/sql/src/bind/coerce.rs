@@ -5,7 +5,7 @@
 
 use super::Binder;
 use crate::expression::{Expr, Kind, evaluate_constant};
-use crate::parse::at;
+use crate::parse::{at, tree};
 use hexalog_sql_types::cast::{CastContext, coercion};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::operator::Operator;
@@ -38,7 +38,7 @@ impl Binder<'_> {
             return Ok(Some(expr));
         }
         if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
-            let decided = self.decide_parameter(*number, target)?;
+            let decided = self.decide_parameter(*number, target)?.at(expr.position);
             return self.coerce_as(decided, target, typmod, context, is_written);
         }
         if let (TypeId::RECORD, Kind::Row(_)) = (expr.type_id, &expr.kind)
@@ -53,24 +53,26 @@ impl Binder<'_> {
         if let (true, Kind::Constant(value)) = (is_literal, &expr.kind) {
             let read = coercion.apply(self.context.env, value.clone());
             let value = read.map_err(|error| self.at_literal(error, value))?;
-            return self.coerce_as(Expr::constant(value, target), target, typmod, context, is_written);
+            let read = Expr::constant(value, target).at(expr.position);
+            return self.coerce_as(read, target, typmod, context, is_written);
         }
         if coercion.is_identity() && (self.folds || !is_written) {
             // Only the type's name changes.
-            return Ok(Some(Expr { kind: expr.kind, type_id: target, typmod }));
+            return Ok(Some(Expr { type_id: target, typmod, ..expr }));
         }
+        let position = expr.position;
         let kind = Kind::Coerce { coercion: Box::new(coercion), operand: Box::new(expr), is_written };
-        Ok(Some(self.fold(Expr { kind, type_id: target, typmod })))
+        Ok(Some(self.fold(Expr { kind, type_id: target, typmod, position })))
     }
 
     /// A conversion that resolution has promised.
     pub(super) fn coerce_implicit(&mut self, expr: Expr, target: TypeId) -> Result<Expr> {
-        let source = expr.type_id;
+        let (source, position) = (expr.type_id, expr.position);
         if let Some(expr) = self.coerce(expr.clone(), target, Typmod::NONE, CastContext::Implicit)? {
             return Ok(expr);
         }
         let expr = self.coerce(expr, target, Typmod::NONE, CastContext::Explicit)?;
-        expr.ok_or_else(|| resolve::cannot_cast(source, target))
+        expr.ok_or_else(|| at(resolve::cannot_cast(source, target), position))
     }
 
     /// An expression whose parameter has been decided since it was bound.
@@ -133,14 +135,19 @@ impl Binder<'_> {
         }
     }
 
+    pub(super) fn condition_of(&mut self, expr: &tree::Expr, what: &str) -> Result<Expr> {
+        let expr = self.expr(expr)?;
+        self.condition(expr, what)
+    }
+
     /// A condition: boolean, in PostgreSQL's words if it is not.
     pub(super) fn condition(&mut self, expr: Expr, what: &str) -> Result<Expr> {
-        let source = expr.type_id;
+        let (source, position) = (expr.type_id, expr.position);
         let coerced = self.coerce(expr, TypeId::BOOL, Typmod::NONE, CastContext::Implicit)?;
         coerced.ok_or_else(|| {
             let message =
                 format!("argument of {what} must be type boolean, not type {}", source.display_name());
-            SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), position)
         })
     }
 
@@ -148,7 +155,12 @@ impl Binder<'_> {
     pub(super) fn unify(&mut self, what: &str, exprs: Vec<Expr>) -> Result<(Vec<Expr>, TypeId)> {
         let exprs: Vec<Expr> = exprs.into_iter().map(|expr| self.decided(expr)).collect();
         let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
-        let common = resolve::common_type(what, &types)?;
+        let common = resolve::common_type(what, &types).map_err(|error| {
+            // It is said of the first one that does not fit those before it.
+            let fits = |count: &usize| resolve::common_type(what, &types[..*count]).is_ok();
+            let stuck = (1..types.len()).take_while(fits).last().unwrap_or(0);
+            at(error, exprs.get(stuck).map_or(0, |expr| expr.position))
+        })?;
         let exprs: Result<Vec<Expr>> =
             exprs.into_iter().map(|expr| self.coerce_implicit(expr, common)).collect();
         Ok((exprs?, common))
@@ -211,7 +223,7 @@ impl Binder<'_> {
             return expr;
         }
         match evaluate_constant(&expr, self.context.env) {
-            Some(Ok(value)) => Expr::constant(value, expr.type_id).with_typmod(expr.typmod),
+            Some(Ok(value)) => Expr::constant(value, expr.type_id).with_typmod(expr.typmod).at(expr.position),
             Some(Err(_)) | None => expr,
         }
     }

@@ -11,17 +11,13 @@ fn boolean(kind: Kind) -> Expr {
     Expr::new(kind, TypeId::BOOL)
 }
 
-fn negated_if(expr: Expr, negated: bool) -> Expr {
-    if negated { boolean(Kind::Not(Box::new(expr))) } else { expr }
-}
-
 impl Binder<'_> {
     pub(super) fn binary(&mut self, op: &str, left: &tree::Expr, right: &tree::Expr) -> Result<Expr> {
-        if let (tree::Expr::Row(left), tree::Expr::Row(right)) = (left, right) {
+        if let (tree::Expr::Row { items: left, .. }, tree::Expr::Row { items: right, .. }) = (left, right) {
             let (left, right) = (self.exprs(left)?, self.exprs(right)?);
             return self.compare_rows(op, left, right);
         }
-        if let (tree::Expr::Row(_), tree::Expr::Subquery(_)) = (left, right) {
+        if let (tree::Expr::Row { .. }, tree::Expr::Subquery { .. }) = (left, right) {
             return Err(SqlError::unsupported("comparison of a row with a subquery"));
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
@@ -105,9 +101,9 @@ impl Binder<'_> {
         negated: bool,
     ) -> Result<Expr> {
         // The operand stands in both comparisons, as in PostgreSQL.
-        let above = self.binary(">=", operand, low)?;
-        let below = self.binary("<=", operand, high)?;
-        Ok(negated_if(boolean(Kind::And(Box::new([above, below]))), negated))
+        let (from_low, from_high) = if negated { ("<", ">") } else { (">=", "<=") };
+        let sides = Box::new([self.binary(from_low, operand, low)?, self.binary(from_high, operand, high)?]);
+        Ok(boolean(if negated { Kind::Or(sides) } else { Kind::And(sides) }))
     }
 
     pub(super) fn like(
@@ -141,8 +137,8 @@ impl Binder<'_> {
         negated: bool,
     ) -> Result<Expr> {
         let op = if negated { "<>" } else { "=" };
-        let is_row = matches!(operand, tree::Expr::Row(_));
-        let has_rows = list.iter().any(|item| matches!(item, tree::Expr::Row(_)));
+        let is_row = matches!(operand, tree::Expr::Row { .. });
+        let has_rows = list.iter().any(|item| matches!(item, tree::Expr::Row { .. }));
         if list.len() > 1 && !is_row && !has_rows {
             let left = self.expr(operand)?;
             let items = self.exprs(list)?;

@@ -17,42 +17,51 @@ impl Binder<'_> {
     /// Grows the stack as needed: the parser allows more levels than a worker's stack holds frames of this.
     #[recursive::recursive]
     pub(super) fn expr(&mut self, expr: &tree::Expr) -> Result<Expr> {
+        match self.expr_variant(expr) {
+            Ok(bound) if bound.position == 0 => Ok(bound.at(expr.start())),
+            Ok(bound) => Ok(bound),
+            // What is closest to the fault says where it is.
+            Err(error) if error.fields().position.is_none() => Err(at(error, expr.anchor())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn expr_variant(&mut self, expr: &tree::Expr) -> Result<Expr> {
         use tree::Expr as E;
         match expr {
-            E::Null => Ok(Expr::null(TypeId::UNKNOWN)),
-            E::Bool(value) => Ok(Expr::bool(*value)),
-            E::Number(digits) => self.number(digits),
+            E::Null { .. } => Ok(Expr::null(TypeId::UNKNOWN)),
+            E::Bool { value, .. } => Ok(Expr::bool(*value)),
+            E::Number { digits, .. } => self.number(digits),
             E::Text { value, position } => Ok(self.literal(value, *position)),
             E::Parameter { number, position } => {
                 self.parameter(*number).map_err(|error| at(error, *position))
             }
             E::Column(name) => self.column(name),
-            E::Default => Err(SqlError::syntax("DEFAULT is not allowed in this context")),
+            E::Default { .. } => Err(SqlError::syntax("DEFAULT is not allowed in this context")),
             E::Function(call) => self.call(call),
-            E::Keyword { name } => self.keyword(name),
+            E::Keyword { name, .. } => self.keyword(name),
             E::Unary { op, operand } => {
                 let operand = self.expr(operand)?;
-                self.operator(&op.0, None, operand)
+                self.operator(&op.symbol, None, operand)
             }
-            E::Binary { op, left, right } => self.binary(&op.0, left, right),
+            E::Binary { op, left, right } => self.binary(&op.symbol, left, right),
             E::And(items) => self.logical(items, "AND"),
             E::Or(items) => self.logical(items, "OR"),
             E::Not(operand) => {
-                let operand = self.expr(operand)?;
-                let operand = self.condition(operand, "NOT")?;
+                let operand = self.condition_of(operand, "NOT")?;
                 Ok(Expr::new(Kind::Not(Box::new(operand)), TypeId::BOOL))
             }
             E::IsNull { .. } | E::IsBool { .. } | E::IsDistinct { .. } => self.test(expr),
-            E::InList { operand, list, negated } => self.in_list(operand, list, *negated),
-            E::InQuery { operand, query, negated } => self.in_query(operand, query, *negated),
-            E::Between { operand, low, high, negated } => self.between(operand, low, high, *negated),
-            E::Like { operand, pattern, escape, kind, negated } => {
+            E::InList { operand, list, negated, .. } => self.in_list(operand, list, *negated),
+            E::InQuery { operand, query, negated, .. } => self.in_query(operand, query, *negated),
+            E::Between { operand, low, high, negated, .. } => self.between(operand, low, high, *negated),
+            E::Like { operand, pattern, escape, kind, negated, .. } => {
                 self.like(operand, pattern, escape.as_deref(), *kind, *negated)
             }
-            E::AnyAll { left, op, right, all } => self.any_all(left, &op.0, right, *all),
+            E::AnyAll { left, op, right, all } => self.any_all(left, &op.symbol, right, *all),
             E::Exists(query) => self.exists(query),
-            E::Subquery(query) => self.scalar_subquery(query),
-            E::ArrayQuery(query) => self.array_subquery(query),
+            E::Subquery { query, .. } => self.scalar_subquery(query),
+            E::ArrayQuery { query, .. } => self.array_subquery(query),
             _ => self.compound(expr),
         }
     }
@@ -64,22 +73,22 @@ impl Binder<'_> {
     fn compound(&mut self, expr: &tree::Expr) -> Result<Expr> {
         use tree::Expr as E;
         match expr {
-            E::Cast { operand, target } => self.cast(operand, target),
-            E::AtTimeZone { operand, zone } => {
+            E::Cast { operand, target, .. } => self.cast(operand, target),
+            E::AtTimeZone { operand, zone, .. } => {
                 let (value, zone) = (self.expr(operand)?, self.expr(zone)?);
                 self.call_by_name("timezone", vec![zone, value])
             }
-            E::Case { operand, branches, otherwise } => {
+            E::Case { operand, branches, otherwise, .. } => {
                 self.case(operand.as_deref(), branches, otherwise.as_deref())
             }
-            E::Array(items) => self.array(items),
-            E::Row(items) => {
+            E::Array { items, .. } => self.array(items),
+            E::Row { items, .. } => {
                 let items = self.exprs(items)?;
                 let items: Result<Vec<Expr>> = items.into_iter().map(|item| self.known(item)).collect();
                 Ok(Expr::new(Kind::Row(items?.into()), TypeId::RECORD))
             }
             E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
-            E::Collate { operand, collation } => {
+            E::Collate { operand, collation, .. } => {
                 let operand = self.expr(operand)?;
                 self.collate(operand, collation)
             }
@@ -118,8 +127,7 @@ impl Binder<'_> {
     fn logical(&mut self, items: &[tree::Expr], word: &str) -> Result<Expr> {
         let mut bound = Vec::with_capacity(items.len());
         for item in items {
-            let item = self.expr(item)?;
-            bound.push(self.condition(item, word)?);
+            bound.push(self.condition_of(item, word)?);
         }
         let kind = if word == "AND" { Kind::And(bound.into()) } else { Kind::Or(bound.into()) };
         Ok(Expr::new(kind, TypeId::BOOL))
@@ -147,11 +155,10 @@ impl Binder<'_> {
                     (None, false) => "IS UNKNOWN",
                     (None, true) => "IS NOT UNKNOWN",
                 };
-                let operand = self.expr(operand)?;
-                let operand = self.condition(operand, word)?;
+                let operand = self.condition_of(operand, word)?;
                 Kind::IsBool { operand: Box::new(operand), value: *value, negated: *negated }
             }
-            E::IsDistinct { left, right, negated } => {
+            E::IsDistinct { left, right, negated, .. } => {
                 let (left, right) = (self.expr(left)?, self.expr(right)?);
                 return self.is_distinct(left, right, *negated);
             }
@@ -161,13 +168,13 @@ impl Binder<'_> {
     }
 
     fn cast(&mut self, operand: &tree::Expr, target: &tree::TypeName) -> Result<Expr> {
-        let (type_id, typmod) = type_of(target)?;
+        let (type_id, typmod) = self.type_in_sight(target)?;
         if type_id.is_pseudo() && !matches!(type_id, TypeId::RECORD | TypeId::CSTRING) {
             let operand = self.expr(operand)?;
             return Err(resolve::cannot_cast(operand.type_id, type_id));
         }
         // ARRAY[] and ARRAY['a', …] take their element type from the cast around them.
-        if let (tree::Expr::Array(items), Some(element)) = (operand, type_id.array_element())
+        if let (tree::Expr::Array { items, .. }, Some(element)) = (operand, type_id.array_element())
             && !type_id.is_vector()
         {
             return self.array_of(items, element, type_id);
@@ -178,10 +185,24 @@ impl Binder<'_> {
         cast.ok_or_else(|| resolve::cannot_cast(source, type_id))
     }
 
+    /// The type that is written, or what there is none of.
+    fn type_in_sight(&self, target: &tree::TypeName) -> Result<(TypeId, Typmod)> {
+        let catalog = self.context.view.catalog();
+        let missing = target.schema.as_deref().filter(|schema| catalog.schema_by_name(schema).is_none());
+        let found = match missing {
+            Some(schema) if schema != "pg_catalog" => {
+                let message = format!("schema \"{schema}\" does not exist");
+                Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message))
+            }
+            _ => type_of(target),
+        };
+        found.map_err(|error| at(error, target.position))
+    }
+
     fn case(
         &mut self,
         operand: Option<&tree::Expr>,
-        branches: &[(tree::Expr, tree::Expr)],
+        branches: &[tree::CaseBranch],
         otherwise: Option<&tree::Expr>,
     ) -> Result<Expr> {
         let sets = self.select_frame().sets.len();
@@ -198,12 +219,12 @@ impl Binder<'_> {
             Some(otherwise) => self.expr(otherwise)?,
             None => Expr::null(TypeId::UNKNOWN),
         });
-        for (condition, result) in branches {
+        for tree::CaseBranch { condition, result, position } in branches {
             let condition = self.expr(condition)?;
             conditions.push(match &operand {
                 Some(operand) => {
                     let value = Expr::new(Kind::CaseValue, operand.type_id).with_typmod(operand.typmod);
-                    self.operator("=", Some(value), condition)?
+                    self.operator("=", Some(value), condition).map_err(|error| at(error, *position))?
                 }
                 None => self.condition(condition, "CASE/WHEN")?,
             });
@@ -215,7 +236,7 @@ impl Binder<'_> {
         let otherwise = Box::new(results.remove(0));
         let branches = conditions.into_iter().zip(results).collect();
         let kind = Kind::Case { operand: operand.map(Box::new), branches, otherwise };
-        Ok(Expr { kind, type_id, typmod })
+        Ok(Expr::new(kind, type_id).with_typmod(typmod))
     }
 
     /// ARRAY[…].
@@ -245,11 +266,11 @@ impl Binder<'_> {
     }
 
     fn array_of(&mut self, items: &[tree::Expr], element: TypeId, array: TypeId) -> Result<Expr> {
-        let nested = items.iter().any(|item| matches!(item, tree::Expr::Array(_)));
+        let nested = items.iter().any(|item| matches!(item, tree::Expr::Array { .. }));
         let mut bound = Vec::with_capacity(items.len());
         for item in items {
             bound.push(match item {
-                tree::Expr::Array(inner) => self.array_of(inner, element, array)?,
+                tree::Expr::Array { items: inner, .. } => self.array_of(inner, element, array)?,
                 item => {
                     let item = self.expr(item)?;
                     let source = item.type_id;
@@ -269,14 +290,16 @@ impl Binder<'_> {
             let type_name = operand.type_id.display_name();
             let message =
                 format!("cannot subscript type {type_name} because it does not support subscripting");
-            return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+            return Err(at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), operand.position));
         };
         let mut bound = Vec::with_capacity(subscripts.len());
         for subscript in subscripts {
+            let position = subscript.start();
             let subscript = self.expr(subscript)?;
             let coerced = self.coerce(subscript, TypeId::INT4, Typmod::NONE, CastContext::Assignment)?;
             bound.push(coerced.ok_or_else(|| {
-                SqlError::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer")
+                let message = "array subscript must have type integer";
+                at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), position)
             })?);
         }
         let typmod = operand.typmod;

@@ -85,8 +85,9 @@ impl Binder<'_> {
     pub(super) fn from_item(&mut self, item: &FromItem, offset: usize) -> Result<FromBound> {
         match item {
             FromItem::Table { name, alias } => self.from_table(name, alias.as_ref(), offset),
-            FromItem::Subquery { lateral, query, alias } => {
-                self.from_subquery(*lateral, query, alias.as_ref(), offset)
+            FromItem::Subquery { lateral, query, alias, position } => {
+                let bound = self.from_subquery(*lateral, query, alias.as_ref(), offset);
+                bound.map_err(|error| if alias.is_none() { at(error, *position) } else { error })
             }
             FromItem::Function { call, ordinality, alias } => {
                 self.from_function(call, *ordinality, alias.as_ref(), offset)
@@ -236,6 +237,7 @@ impl Binder<'_> {
             type_id,
             typmod: Typmod::NONE,
             origin: (0, 0),
+            position: 0,
         };
         let (mut columns, node) = match bound {
             FromCall::Scalar(expr) => {
@@ -276,6 +278,7 @@ fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputCol
         type_id: column.type_id,
         typmod: column.typmod,
         origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
+        position: 0,
     })
 }
 

@@ -6,6 +6,7 @@
 use super::Binder;
 use super::scope::{Names, SelectFrame};
 use crate::expression::{Expr, Kind, for_each, rewrite, same};
+use crate::parse::at;
 use crate::plan::{Exprs, Node};
 use hexalog_sql_types::cast::is_binary_coercible;
 use hexalog_sql_types::error::Result;
@@ -81,7 +82,7 @@ impl Binder<'_> {
                 continue;
             }
             if !self.is_determined(visible, &column, keys) {
-                return Err(ungrouped(visible, &column, is_inside));
+                return Err(at(ungrouped(visible, &column, is_inside), column.position));
             }
             keys.push(column);
         }

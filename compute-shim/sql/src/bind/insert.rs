@@ -71,7 +71,6 @@ impl Binder<'_> {
         columns: &[usize],
         defaults: &mut Defaults<'_>,
     ) -> Result<Node> {
-        let named = !insert.columns.is_empty();
         match &insert.source {
             None => {
                 let row = self.whole_row(Vec::new(), defaults)?;
@@ -84,9 +83,9 @@ impl Binder<'_> {
                         && query.offset.is_none()
                         && query.with.is_empty() =>
                 {
-                    self.insert_values(rows, columns, named, defaults)
+                    self.insert_values(rows, columns, &insert.columns, defaults)
                 }
-                _ => self.insert_query(query, columns, named, defaults),
+                _ => self.insert_query(query, columns, &insert.columns, defaults),
             },
         }
     }
@@ -95,20 +94,22 @@ impl Binder<'_> {
         &mut self,
         rows: &[Vec<tree::Expr>],
         columns: &[usize],
-        named: bool,
+        names: &[Name],
         defaults: &mut Defaults<'_>,
     ) -> Result<Node> {
         let width = rows.first().map_or(0, Vec::len);
         let mut bound = Vec::with_capacity(rows.len());
         for row in rows {
             if row.len() != width {
-                return Err(SqlError::syntax("VALUES lists must all be the same length"));
+                let position = row.first().map_or(0, tree::Expr::start);
+                let error = SqlError::syntax("VALUES lists must all be the same length");
+                return Err(parse::at(error, position));
             }
-            check_count(width, columns.len(), named)?;
+            check_count(width, columns.len(), names, |at| row[at].start())?;
             let mut given = Vec::with_capacity(width);
             for (expr, &column) in row.iter().zip(columns) {
                 let value = match expr {
-                    tree::Expr::Default => self.default_value(column, defaults)?,
+                    tree::Expr::Default { .. } => self.default_value(column, defaults)?,
                     expr => {
                         self.push_select(Place::InsertValues);
                         let value = self.expr(expr)?;
@@ -128,7 +129,7 @@ impl Binder<'_> {
         &mut self,
         query: &tree::Query,
         columns: &[usize],
-        named: bool,
+        names: &[Name],
         defaults: &mut Defaults<'_>,
     ) -> Result<Node> {
         let table = defaults.table;
@@ -136,11 +137,11 @@ impl Binder<'_> {
             columns.iter().map(|&column| (table.columns[column].type_id, table.columns[column].typmod));
         let wanted = Wanted { targets: targets.collect(), keeps_unknown: false };
         let bound = self.query(query, &wanted)?;
-        check_count(bound.columns.len(), columns.len(), named)?;
+        check_count(bound.columns.len(), columns.len(), names, |at| bound.columns[at].position)?;
         let mut given = Vec::with_capacity(columns.len());
         for (at, (output, &column)) in bound.columns.iter().zip(columns).enumerate() {
             check_identity(&table.columns[column])?;
-            let value = Expr::column(at, output.type_id, output.typmod);
+            let value = Expr::column(at, output.type_id, output.typmod).at(output.position);
             given.push((column, self.assign(value, &table.columns[column])?));
         }
         let exprs = Exprs::new(self.whole_row(given, defaults)?);
@@ -203,9 +204,10 @@ impl Binder<'_> {
 
     /// Brings a value to a column's type.
     pub(super) fn assign(&mut self, value: Expr, column: &Column) -> Result<Expr> {
-        let source = value.type_id;
+        let (source, position) = (value.type_id, value.position);
         let assigned = self.coerce(value, column.type_id, column.typmod, CastContext::Assignment)?;
-        assigned.ok_or_else(|| resolve::cannot_assign(&column.name, column.type_id, source))
+        assigned
+            .ok_or_else(|| parse::at(resolve::cannot_assign(&column.name, column.type_id, source), position))
     }
 
     /// The CHECK constraints of a table, over its row.
@@ -232,7 +234,8 @@ impl Binder<'_> {
         };
         if arbiters.is_empty() {
             let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
-            return Err(SqlError::syntax(message).with_hint("For example, ON CONFLICT (column_name)."));
+            let error = SqlError::syntax(message).with_hint("For example, ON CONFLICT (column_name).");
+            return Err(parse::at(error, on_conflict.position));
         }
         let mut frame = SelectFrame::new(Place::UpdateSet);
         frame.visible.push(Names::of_table(table, shown, 0));
@@ -256,14 +259,24 @@ impl Binder<'_> {
     }
 }
 
-fn check_count(given: usize, columns: usize, named: bool) -> Result<()> {
+/// Whether as many values are given as columns; without names the last ones may be left out.
+fn check_count(
+    given: usize,
+    columns: usize,
+    names: &[Name],
+    position_of: impl Fn(usize) -> u32,
+) -> Result<()> {
     if given > columns {
-        return Err(SqlError::syntax("INSERT has more expressions than target columns"));
+        let error = SqlError::syntax("INSERT has more expressions than target columns");
+        return Err(parse::at(error, position_of(columns)));
     }
-    if given < columns && named {
-        return Err(SqlError::syntax("INSERT has more target columns than expressions"));
+    match names.get(given) {
+        Some(name) => {
+            let error = SqlError::syntax("INSERT has more target columns than expressions");
+            Err(parse::at(error, name.position))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_identity(column: &Column) -> Result<()> {
@@ -283,9 +296,9 @@ fn arbiters(target: &ConflictTarget, table: &Table) -> Result<Vec<usize>> {
         ConflictTarget::Columns(names) => {
             let mut wanted = Vec::with_capacity(names.len());
             for name in names {
-                let column = table.column_index(name).ok_or_else(|| {
+                let column = table.column_index(name.last()).ok_or_else(|| {
                     let message = format!("column \"{name}\" does not exist");
-                    SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+                    parse::at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name.position)
                 })?;
                 if !wanted.contains(&column) {
                     wanted.push(column);

@@ -9,6 +9,7 @@ use super::Binder;
 use super::from::FromBound;
 use super::scope::{NamedColumn, Names, Place};
 use crate::expression::{Expr, Kind, columns_used, rewrite, shift_columns};
+use crate::parse::at;
 use crate::parse::tree::{FromItem, JoinCondition, JoinKind};
 use crate::plan::{Exprs, JoinType, Node};
 use hexalog_sql_types::error::Result;
@@ -70,8 +71,9 @@ impl Binder<'_> {
             let table = left.names.tables.iter().find(|table| table.columns.iter().any(reads));
             let table = table.map_or("", |table| table.alias.as_str());
             let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
-            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
-                .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference."));
+            let error = SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+                .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.");
+            return Err(at(error, source.position));
         }
         self.select_frame().lateral.extend(outer_lateral);
         let middle = offset + left.width;
@@ -124,7 +126,7 @@ impl Binder<'_> {
         frame.first_visible = base;
         frame.place = Place::JoinOn;
         frame.visible.push(names);
-        let bound = self.expr(expr).and_then(|bound| self.condition(bound, "JOIN/ON"));
+        let bound = self.condition_of(expr, "JOIN/ON");
         let frame = self.select_frame();
         frame.visible.truncate(base);
         frame.first_visible = first_visible;
@@ -153,7 +155,7 @@ impl Binder<'_> {
                 JoinKind::Right => (right_side, r.origin),
                 JoinKind::Full => {
                     let kind = Kind::Coalesce(Box::new([left_side, right_side]));
-                    (Expr { kind, type_id, typmod }, (0, 0))
+                    (Expr::new(kind, type_id).with_typmod(typmod), (0, 0))
                 }
             };
             merged.push(NamedColumn { name: column.clone(), expr, origin });

@@ -26,7 +26,7 @@ mod suggestion;
 use crate::answer::ColumnDescription;
 use crate::catalog::object::{Oid, Table};
 use crate::expression::Expr;
-use crate::parse::tree;
+use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
 use crate::session::SessionView;
 use hexalog_engine::RelationLockMode;
@@ -94,8 +94,9 @@ pub(crate) fn scalar_plan(
         let (actual, wanted) = (source.display_name(), target.display_name());
         let message =
             format!("parameter ${number} of type {actual} cannot be coerced to the expected type {wanted}");
-        return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message)
-            .with_hint("You will need to rewrite or cast the expression."));
+        let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            .with_hint("You will need to rewrite or cast the expression.");
+        return Err(at(error, expr.start()));
     };
     binder.pop_select();
     let columns = vec![OutputColumn {
@@ -103,6 +104,7 @@ pub(crate) fn scalar_plan(
         type_id: target,
         typmod: Typmod::NONE,
         origin: (0, 0),
+        position: 0,
     }];
     let node = Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(vec![bound]) };
     binder.finish(Command::Select, Bound { node, columns })
@@ -117,7 +119,10 @@ pub(crate) fn type_of(name: &tree::TypeName) -> Result<(TypeId, Typmod)> {
         let message = format!("type \"{schema}.{}\" does not exist", name.name);
         return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
     }
-    let id = type_from_name(&full)?;
+    let id = type_from_name(&full).map_err(|error| match error.sqlstate() {
+        SqlState::UNDEFINED_OBJECT if name.array => SqlError::undefined_object("type", &full),
+        _ => error,
+    })?;
     let element = if name.array { id.array_element().unwrap_or(id) } else { id };
     Ok((id, Typmod::from_arguments(element, &name.modifiers)?))
 }
@@ -130,6 +135,8 @@ struct OutputColumn {
     typmod: Typmod,
     /// Table oid and column number that it comes from unchanged, or zeros.
     origin: (Oid, i16),
+    /// Where its expression stands, for errors; 0 if unknown.
+    position: u32,
 }
 
 /// A bound query or change.

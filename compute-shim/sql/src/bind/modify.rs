@@ -137,7 +137,7 @@ impl Binder<'_> {
                 return Err(SqlError::syntax(message));
             }
             let value = match value {
-                tree::Expr::Default => default(self, column)?,
+                tree::Expr::Default { .. } => default(self, column)?,
                 value => {
                     if definition.identity == Some(Identity::Always) {
                         let message =

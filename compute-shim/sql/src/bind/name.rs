@@ -20,8 +20,8 @@ fn figure(expr: &Expr) -> Option<(String, Strength)> {
     match expr {
         Expr::Column(name) => strong(name.last()),
         Expr::Function(call) => strong(call.name.last()),
-        Expr::Keyword { name } => strong(if name == "user" { "user" } else { name }),
-        Expr::Cast { operand, target } => match figure(operand) {
+        Expr::Keyword { name, .. } => strong(if name == "user" { "user" } else { name }),
+        Expr::Cast { operand, target, .. } => match figure(operand) {
             Some((name, Strength::Strong)) => Some((name, Strength::Strong)),
             _ => {
                 let id = type_of(target).ok()?.0;
@@ -33,12 +33,12 @@ fn figure(expr: &Expr) -> Option<(String, Strength)> {
             Some((name, Strength::Strong)) => Some((name, Strength::Strong)),
             _ => Some(("case".to_owned(), Strength::Weak)),
         },
-        Expr::Array(_) | Expr::ArrayQuery(_) => strong("array"),
-        Expr::Row(_) => strong("row"),
+        Expr::Array { .. } | Expr::ArrayQuery { .. } => strong("array"),
+        Expr::Row { .. } => strong("row"),
         Expr::Exists(_) => strong("exists"),
         Expr::AtTimeZone { .. } => strong("timezone"),
         Expr::Collate { operand, .. } | Expr::Subscript { operand, .. } => figure(operand),
-        Expr::Subquery(query) => first_name(query),
+        Expr::Subquery { query, .. } => first_name(query),
         _ => None,
     }
 }

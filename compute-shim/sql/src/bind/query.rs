@@ -3,6 +3,7 @@
 use super::scope::{Boundary, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
 use crate::expression::{Expr, Kind};
+use crate::parse::at;
 use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::{Exprs, Node};
 use hexalog_sql_types::cast::CastContext;
@@ -50,7 +51,7 @@ impl Binder<'_> {
 
     /// The tables of WITH come into sight one after the other.
     pub(super) fn common_tables(&mut self, with: &[tree::CommonTable]) -> Result<()> {
-        for tree::CommonTable { name, columns, query } in with {
+        for tree::CommonTable { name, position, columns, query } in with {
             let outer = self.common_names.len();
             let (bound, _) =
                 self.across(Boundary::Common, |binder| binder.query(query, &Wanted::default()))?;
@@ -61,7 +62,7 @@ impl Binder<'_> {
                 let message = format!(
                     "WITH query \"{name}\" has {there} columns available but {named} columns specified"
                 );
-                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+                return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), *position));
             }
             for (column, name) in output.iter_mut().zip(columns) {
                 column.name.clone_from(name);
@@ -70,10 +71,10 @@ impl Binder<'_> {
             self.common.push(Some(node));
             self.common_names.push(CommonTable { name: name.clone(), id, columns: output });
         }
-        for (at, tree::CommonTable { name, .. }) in with.iter().enumerate() {
-            if with[..at].iter().any(|other| other.name == *name) {
+        for (number, tree::CommonTable { name, position, .. }) in with.iter().enumerate() {
+            if with[..number].iter().any(|other| other.name == *name) {
                 let message = format!("WITH query name \"{name}\" specified more than once");
-                return Err(SqlError::new(SqlState::DUPLICATE_ALIAS, message));
+                return Err(at(SqlError::new(SqlState::DUPLICATE_ALIAS, message), *position));
             }
         }
         Ok(())
@@ -85,7 +86,8 @@ impl Binder<'_> {
         let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
         for row in rows {
             if row.len() != width {
-                return Err(SqlError::syntax("VALUES lists must all be the same length"));
+                let position = row.first().map_or(0, tree::Expr::start);
+                return Err(at(SqlError::syntax("VALUES lists must all be the same length"), position));
             }
             for (at, expr) in row.iter().enumerate() {
                 columns[at].push(self.expr(expr)?);
@@ -102,7 +104,9 @@ impl Binder<'_> {
             };
             let typmod = Self::common_typmod(&exprs);
             *column = exprs;
-            output.push(OutputColumn { name: format!("column{}", at + 1), type_id, typmod, origin: (0, 0) });
+            let (name, position) =
+                (format!("column{}", at + 1), column.first().map_or(0, |expr| expr.position));
+            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
         }
         self.pop_select();
         let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
@@ -132,16 +136,19 @@ impl Binder<'_> {
         let word = op.word();
         if left.columns.len() != right.columns.len() {
             let message = format!("each {word} query must have the same number of columns");
-            return Err(SqlError::syntax(message));
+            let position = right.columns.first().map_or(0, |column| column.position);
+            return Err(at(SqlError::syntax(message), position));
         }
         let mut columns = Vec::with_capacity(left.columns.len());
         for (l, r) in left.columns.iter().zip(&right.columns) {
-            let type_id = resolve::common_type(word, &[l.type_id, r.type_id])?;
+            let type_id =
+                resolve::common_type(word, &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
             if !(op == SetOperator::Union && all) {
                 self.check_sortable(type_id)?;
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
-            columns.push(OutputColumn { name: l.name.clone(), type_id, typmod, origin: (0, 0) });
+            let (name, position) = (l.name.clone(), l.position);
+            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
         }
         let left = Arc::new(self.converted(left, &columns)?);
         let right = Arc::new(self.converted(right, &columns)?);

@@ -301,11 +301,11 @@ impl Binder<'_> {
             slot = Some(known.map_or(self.slots, |(slot, _)| *slot));
             if slot == Some(self.slots) {
                 self.slots += 1;
-                crossing.correlation.push((self.slots - 1, expr.clone()));
+                crossing.correlation.push((self.slots - 1, expr.clone().at(name.position)));
             }
         }
         let slot = slot.expect("a boundary was crossed");
-        Ok(Expr { kind: Kind::Slot(slot), type_id: expr.type_id, typmod: expr.typmod })
+        Ok(Expr::new(Kind::Slot(slot), expr.type_id).with_typmod(expr.typmod))
     }
 
     fn not_found(&self, name: &Name) -> SqlError {

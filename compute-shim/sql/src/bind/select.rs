@@ -91,9 +91,13 @@ impl Binder<'_> {
             for item in &items {
                 self.check_sortable(item.expr.type_id)?;
             }
-            if order.iter().any(|key| matches!(key.target, Target::Hidden(_))) {
+            let hidden = order.iter().find_map(|key| match &key.target {
+                Target::Hidden(expr) => Some(expr.position),
+                Target::Output(_) => None,
+            });
+            if let Some(position) = hidden {
                 let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
-                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+                return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), position));
             }
         }
         Ok(Parts { node, items, filter, having, order, group, distinct_on, is_distinct })
@@ -110,10 +114,7 @@ impl Binder<'_> {
     ) -> Result<Option<Expr>> {
         match expr {
             None => Ok(None),
-            Some(expr) => {
-                let expr = self.expr(expr)?;
-                self.condition(expr, what).map(Some)
-            }
+            Some(expr) => self.condition_of(expr, what).map(Some),
         }
     }
 
@@ -129,15 +130,17 @@ impl Binder<'_> {
                     let expr = self.wanted(expr, wanted, bound.len())?;
                     bound.push(Item { name, expr, origin });
                 }
-                SelectItem::Wildcard => {
+                SelectItem::Wildcard { position } => {
+                    let position = *position;
                     let frame = self.select_frame();
                     if frame.visible.is_empty() {
-                        return Err(SqlError::syntax("SELECT * with no tables specified is not valid"));
+                        let message = "SELECT * with no tables specified is not valid";
+                        return Err(at(SqlError::syntax(message), position));
                     }
                     let columns = frame.visible.iter().flat_map(|names| &names.columns);
                     bound.extend(columns.map(|column| Item {
                         name: column.name.clone(),
-                        expr: column.expr.clone(),
+                        expr: column.expr.clone().at(position),
                         origin: column.origin,
                     }));
                 }
@@ -149,7 +152,7 @@ impl Binder<'_> {
                     };
                     bound.extend(table.columns.iter().map(|column| Item {
                         name: column.name.clone(),
-                        expr: column.expr.clone(),
+                        expr: column.expr.clone().at(name.position),
                         origin: column.origin,
                     }));
                 }
@@ -208,12 +211,12 @@ impl Binder<'_> {
     fn target(&mut self, expr: &tree::Expr, items: &[Item], clause: &str) -> Result<Target> {
         if let tree::Expr::Column(name) = expr
             && let [name] = name.parts.as_slice()
-            && let Some(at) = by_name(items, name, clause)?
+            && let Some(number) = by_name(items, name, clause).map_err(|error| at(error, expr.start()))?
         {
-            return Ok(Target::Output(at));
+            return Ok(Target::Output(number));
         }
-        if let Some(at) = by_position(items, expr, clause)? {
-            return Ok(Target::Output(at));
+        if let Some(number) = by_position(items, expr, clause)? {
+            return Ok(Target::Output(number));
         }
         let expr = self.expr(expr)?;
         let expr = self.known(expr)?;
@@ -242,7 +245,8 @@ impl Binder<'_> {
         };
         if !order.iter().take(targets.len()).all(is_among) {
             let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
-            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            let position = exprs.first().map_or(0, tree::Expr::start);
+            return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), position));
         }
         Ok(targets)
     }
@@ -297,18 +301,25 @@ impl Binder<'_> {
         let bound = self.expr(expr);
         self.set_place(outer);
         let (word, bound) = (place.words(), bound?);
-        // Columns of queries further out are slots; subqueries may read them, but not this query's own.
-        if !columns_used(&bound).is_empty() {
-            let message = format!("argument of {word} must not contain variables");
-            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
-        }
-        let source = bound.type_id;
+        let (source, position) = (bound.type_id, bound.position);
         let count = self.coerce(bound, TypeId::INT8, Typmod::NONE, CastContext::Assignment)?;
         let count = count.ok_or_else(|| {
             let message =
                 format!("argument of {word} must be type bigint, not type {}", source.display_name());
-            SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), position)
         })?;
+        // Columns of queries further out are slots; subqueries may read them, but not this query's own.
+        if !columns_used(&count).is_empty() {
+            let message = format!("argument of {word} must not contain variables");
+            let mut variable = 0;
+            for_each(&count, &mut |expr| {
+                if variable == 0 && matches!(expr.kind, Kind::Column(_)) {
+                    variable = expr.position;
+                }
+                true
+            });
+            return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), variable));
+        }
         Ok(Some(count))
     }
 
@@ -386,13 +397,18 @@ impl Binder<'_> {
             .collect();
         self.select_frame().visible.push(names);
         let order = self.ordering(&query.order_by, &items)?;
-        if is_set_operation && order.iter().any(|key| matches!(key.target, Target::Hidden(_))) {
+        let hidden = order.iter().find_map(|key| match &key.target {
+            Target::Hidden(expr) => Some(expr.position),
+            Target::Output(_) => None,
+        });
+        if let (true, Some(position)) = (is_set_operation, hidden) {
             let message = "invalid UNION/INTERSECT/EXCEPT ORDER BY clause";
-            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+            let error = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
                 .with_detail("Only result column names can be used, not expressions or functions.")
                 .with_hint(
                     "Add the expression/function to every SELECT, or move the UNION into a FROM clause.",
-                ));
+                );
+            return Err(at(error, position));
         }
         let (limit, offset) = self.limits(query)?;
         self.pop_select();
@@ -421,6 +437,7 @@ pub(super) fn output(item: Item) -> OutputColumn {
         type_id: item.expr.type_id,
         typmod: item.expr.typmod,
         origin: item.origin,
+        position: item.expr.position,
     }
 }
 
@@ -497,19 +514,19 @@ fn by_name(items: &[Item], name: &str, clause: &str) -> Result<Option<usize>> {
 /// The column of a select list that a number means.
 fn by_position(items: &[Item], expr: &tree::Expr, clause: &str) -> Result<Option<usize>> {
     let number = match expr {
-        tree::Expr::Number(digits) => digits.parse::<i32>().ok(),
-        tree::Expr::Text { .. } | tree::Expr::Null | tree::Expr::Bool(_) => None,
+        tree::Expr::Number { digits, .. } => digits.parse::<i32>().ok(),
+        tree::Expr::Text { .. } | tree::Expr::Null { .. } | tree::Expr::Bool { .. } => None,
         _ => return Ok(None),
     };
     let Some(number) = number else {
-        return Err(SqlError::syntax(format!("non-integer constant in {clause}")));
+        return Err(at(SqlError::syntax(format!("non-integer constant in {clause}")), expr.anchor()));
     };
-    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    match at.filter(|&at| at < items.len()) {
-        Some(at) => Ok(Some(at)),
+    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    match index.filter(|&index| index < items.len()) {
+        Some(index) => Ok(Some(index)),
         None => {
             let message = format!("{clause} position {number} is not in select list");
-            Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message))
+            Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), expr.anchor()))
         }
     }
 }

@@ -83,13 +83,13 @@ impl Binder<'_> {
         query: &Query,
         all: bool,
     ) -> Result<Expr> {
-        if let tree::Expr::Row(items) = left
+        if let tree::Expr::Row { items, .. } = left
             && items.len() != 1
         {
             return Err(SqlError::unsupported("comparison of a row with the rows of a subquery"));
         }
         let left = match left {
-            tree::Expr::Row(items) => self.expr(&items[0])?,
+            tree::Expr::Row { items, .. } => self.expr(&items[0])?,
             left => self.expr(left)?,
         };
         let sub = self.subplan(query)?;

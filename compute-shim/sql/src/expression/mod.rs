@@ -25,6 +25,8 @@ pub(crate) struct Expr {
     pub kind: Kind,
     pub type_id: TypeId,
     pub typmod: Typmod,
+    /// Where it begins in the statement, for errors; 0 if it does not stand there.
+    pub position: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -147,11 +149,15 @@ pub(crate) enum SubplanForm {
 
 impl Expr {
     pub(crate) fn new(kind: Kind, type_id: TypeId) -> Expr {
-        Expr { kind, type_id, typmod: Typmod::NONE }
+        Expr { kind, type_id, typmod: Typmod::NONE, position: 0 }
     }
 
     pub(crate) fn with_typmod(self, typmod: Typmod) -> Expr {
         Expr { typmod, ..self }
+    }
+
+    pub(crate) fn at(self, position: u32) -> Expr {
+        Expr { position, ..self }
     }
 
     pub(crate) fn constant(value: Datum, type_id: TypeId) -> Expr {
@@ -167,7 +173,7 @@ impl Expr {
     }
 
     pub(crate) fn column(index: usize, type_id: TypeId, typmod: Typmod) -> Expr {
-        Expr { kind: Kind::Column(index), type_id, typmod }
+        Expr { kind: Kind::Column(index), type_id, typmod, position: 0 }
     }
 
     /// The conjunction of several conditions; none is true.

@@ -7,7 +7,6 @@
 mod definition;
 mod information;
 mod json;
-mod keyword;
 mod privilege;
 mod refused;
 mod role;

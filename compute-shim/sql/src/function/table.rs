@@ -1,8 +1,8 @@
 //! Set-returning functions that take values apart or list what there is.
 
-use super::keyword::KEYWORDS;
 use super::{TableFunction, set_of, table_of};
 use crate::execute::{Context, Row};
+use crate::parse::keyword::KEYWORDS;
 use crate::stop::Step;
 use hexalog_sql_types::{Datum, SqlError, TypeId, function};
 

@@ -319,7 +319,7 @@ fn parameter_value(reader: &mut Reader<'_>) -> Result<String> {
         }
         Token::Minus => reader.integer().map(|value| value.to_string()),
         Token::SingleQuotedString(_) => reader.string(),
-        _ => reader.identifier(),
+        _ => reader.word(),
     }
 }
 
@@ -514,7 +514,7 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
         return alter_column(reader);
     }
     if reader.eat(&["owner", "to"]) {
-        return Ok(AlterTableAction::OwnerTo(reader.identifier()?));
+        return Ok(AlterTableAction::OwnerTo(reader.word()?));
     }
     if reader.eat(&["set"]) {
         if reader.parser.peek_token_ref().token == Token::LParen {

@@ -3,11 +3,14 @@
 //! Owns one conversion per variant, with PostgreSQL's binding strength where the crate's differs. SQL's special
 //! function forms (`substring(x from 1)`, `extract(…)`) become plain calls here, so that the binder sees one form.
 
-use super::tree::{AnyAllSource, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
-use super::{Lower, NESTING_MAX, at, refuse, refuse_if, refuse_some, too_deep, type_name};
+use super::keyword;
+use super::place::{is_operator, is_word};
+use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
+use super::{Lower, NESTING_MAX, at, refuse, refuse_if, refuse_some, too_deep};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
+use sqlparser::tokenizer::Token;
 
 fn is_comparison(op: &BinaryOperator) -> bool {
     use BinaryOperator as B;
@@ -61,30 +64,125 @@ impl Lower<'_> {
 
     fn expr_variant(&mut self, expr: ast::Expr) -> Result<Expr> {
         use ast::Expr as E;
+        match expr {
+            E::Identifier(ident) => self.identifier_expr(ident),
+            E::CompoundIdentifier(idents) => {
+                let position = idents.first().map_or(0, |ident| self.lines.position(ident.span.start));
+                Ok(Expr::Column(Name { parts: self.qualified(idents)?, position }))
+            }
+            E::CompoundFieldAccess { root, access_chain } => self.access(*root, access_chain),
+            binary @ E::BinaryOp { .. } => self.binary(binary),
+            E::UnaryOp { op, expr } => self.unary(op, *expr),
+            E::Interval(interval) => self.interval(interval),
+            E::Nested(inner) => self.expr(*inner),
+            E::Value(value) => self.value(value),
+            E::Function(function) => self.function_expr(function),
+            E::Case { case_token, end_token: _, operand, conditions, else_result } => {
+                let position = self.lines.position(case_token.0.span.start);
+                let operand = self.optional(operand)?;
+                let mut branches = Vec::with_capacity(conditions.len());
+                for ast::CaseWhen { condition, result } in conditions {
+                    let (condition, result) = (self.expr(condition)?, self.expr(result)?);
+                    let position = self.take_before(condition.start(), |token| is_word(token, "when"));
+                    branches.push(CaseBranch { condition, result, position });
+                }
+                Ok(Expr::Case { operand, branches, otherwise: self.optional(else_result)?, position })
+            }
+            E::Exists { subquery, negated } => {
+                let exists = Expr::Exists(Box::new(self.query(*subquery)?));
+                Ok(if negated { Expr::Not(boxed(exists)) } else { exists })
+            }
+            E::Subquery(query) => {
+                let position = self.parenthesis_before(self.query_start(&query));
+                Ok(Expr::Subquery { query: Box::new(self.query(*query)?), position })
+            }
+            E::Tuple(items) => {
+                let items = self.exprs(items)?;
+                let position = self.parenthesis_before(items.first().map_or(0, Expr::start));
+                Ok(Expr::Row { items, position })
+            }
+            E::Array(ast::Array { elem, named: _ }) => {
+                let items = self.exprs(elem)?;
+                let start = items.first().map_or(0, Expr::start);
+                let position = match start {
+                    0 => self.take_empty_array(),
+                    start => self.take_before(start, |token| is_word(token, "array")),
+                };
+                Ok(Expr::Array { items, position })
+            }
+            cast @ (E::Cast { .. } | E::TypedString(_)) => self.cast(cast),
+            E::Collate { expr, collation } => {
+                let collation = self.object_name(collation)?;
+                let operand = self.boxed(*expr)?;
+                let position = self.take_after(operand.start(), |token| is_word(token, "collate"));
+                Ok(Expr::Collate { operand, collation, position })
+            }
+            E::AtTimeZone { timestamp, time_zone } => {
+                let (operand, zone) = (self.boxed(*timestamp)?, self.boxed(*time_zone)?);
+                let position = self.take_after(operand.start(), |token| is_word(token, "at"));
+                Ok(Expr::AtTimeZone { operand, zone, position })
+            }
+            other => self.test(other),
+        }
+    }
+
+    fn identifier_expr(&mut self, ident: ast::Ident) -> Result<Expr> {
+        let position = self.lines.position(ident.span.start);
+        if ident.quote_style.is_none() {
+            if ident.value.eq_ignore_ascii_case("default") {
+                return Ok(Expr::Default { position });
+            }
+            // Of the key words that stand for a call, the two that the parser crate takes for names.
+            for word in ["current_role", "current_schema"] {
+                if ident.value.eq_ignore_ascii_case(word) {
+                    return Ok(Expr::Keyword { name: word.to_owned(), position });
+                }
+            }
+        }
+        if ident.quote_style.is_none() && keyword::starts_call(&ident.value.to_lowercase()) {
+            // It is the call's parenthesis that is missing.
+            return Err(self.unexpected_behind(position));
+        }
+        Ok(Expr::Column(Name { parts: vec![self.column_id(ident)?], position }))
+    }
+
+    /// The parts of a qualified name: behind a point any word will do.
+    fn qualified(&self, idents: Vec<ast::Ident>) -> Result<Vec<String>> {
+        let mut parts = Vec::with_capacity(idents.len());
+        for ident in idents {
+            parts.push(if parts.is_empty() { self.column_id(ident)? } else { self.ident(ident) });
+        }
+        Ok(parts)
+    }
+
+    fn cast(&mut self, expr: ast::Expr) -> Result<Expr> {
+        use ast::Expr as E;
+        match expr {
+            E::Cast { kind: ast::CastKind::Cast, expr, data_type, format: None } => {
+                let operand = self.boxed(*expr)?;
+                let position = self.take_before(operand.start(), |token| is_word(token, "cast"));
+                Ok(Expr::Cast { operand, target: self.type_name(data_type)?, position })
+            }
+            E::Cast { kind: ast::CastKind::DoubleColon, expr, data_type, format: None } => {
+                let operand = self.boxed(*expr)?;
+                let position = self.take_after(operand.start(), |token| *token == Token::DoubleColon);
+                Ok(Expr::Cast { operand, target: self.type_name(data_type)?, position })
+            }
+            E::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: false }) => {
+                let operand = boxed(self.value(value)?);
+                Ok(Expr::Cast { operand, target: self.type_name(data_type)?, position: 0 })
+            }
+            other => Err(refuse(format!("the expression {}", summary(&other)))),
+        }
+    }
+
+    /// IS, IN, BETWEEN, LIKE and comparisons with ANY or ALL.
+    fn test(&mut self, expr: ast::Expr) -> Result<Expr> {
+        use ast::Expr as E;
         let is_bool = |lower: &mut Self, operand: ast::Expr, value, negated| {
             Ok(Expr::IsBool { operand: lower.boxed(operand)?, value, negated })
         };
         match expr {
-            E::Identifier(ident) => {
-                let quoted = ident.quote_style.is_some();
-                if !quoted && ident.value.eq_ignore_ascii_case("default") {
-                    return Ok(Expr::Default);
-                }
-                // Of the key words that stand for a call, the two that the parser crate takes for names.
-                for word in ["current_role", "current_schema"] {
-                    if !quoted && ident.value.eq_ignore_ascii_case(word) {
-                        return Ok(Expr::Keyword { name: word.to_owned() });
-                    }
-                }
-                let position = self.lines.position(ident.span.start);
-                Ok(Expr::Column(Name { parts: vec![self.ident(ident)], position }))
-            }
-            E::CompoundIdentifier(idents) => {
-                let position = idents.first().map_or(0, |ident| self.lines.position(ident.span.start));
-                let parts = idents.into_iter().map(|ident| self.ident(ident)).collect();
-                Ok(Expr::Column(Name { parts, position }))
-            }
-            E::CompoundFieldAccess { root, access_chain } => self.access(*root, access_chain),
             E::IsTrue(operand) => is_bool(self, *operand, Some(true), false),
             E::IsNotTrue(operand) => is_bool(self, *operand, Some(true), true),
             E::IsFalse(operand) => is_bool(self, *operand, Some(false), false),
@@ -96,20 +194,21 @@ impl Lower<'_> {
             E::IsDistinctFrom(left, right) => self.is_distinct(*left, *right, false),
             E::IsNotDistinctFrom(left, right) => self.is_distinct(*left, *right, true),
             E::InList { expr, list, negated } => {
-                Ok(Expr::InList { operand: self.boxed(*expr)?, list: self.exprs(list)?, negated })
+                let (operand, list) = (self.boxed(*expr)?, self.exprs(list)?);
+                let position = self.take_word_after(operand.start(), "in", negated);
+                Ok(Expr::InList { operand, list, negated, position })
             }
-            E::InSubquery { expr, subquery, negated } => Ok(Expr::InQuery {
-                operand: self.boxed(*expr)?,
-                query: Box::new(self.query(*subquery)?),
-                negated,
-            }),
-            E::Between { expr, negated, low, high } => Ok(Expr::Between {
-                operand: self.boxed(*expr)?,
-                low: self.boxed(*low)?,
-                high: self.boxed(*high)?,
-                negated,
-            }),
-            binary @ E::BinaryOp { .. } => self.binary(binary),
+            E::InSubquery { expr, subquery, negated } => {
+                let (operand, query) = (self.boxed(*expr)?, Box::new(self.query(*subquery)?));
+                let position = self.take_word_after(operand.start(), "in", negated);
+                Ok(Expr::InQuery { operand, query, negated, position })
+            }
+            E::Between { expr, negated, low, high } => {
+                let operand = self.boxed(*expr)?;
+                let (low, high) = (self.boxed(*low)?, self.boxed(*high)?);
+                let position = self.take_word_after(operand.start(), "between", negated);
+                Ok(Expr::Between { operand, low, high, negated, position })
+            }
             E::Like { negated, any: false, expr, pattern, escape_char } => {
                 self.like(*expr, *pattern, escape_char, LikeKind::Like, negated)
             }
@@ -123,44 +222,22 @@ impl Lower<'_> {
                 self.any_all(*left, compare_op, *right, false)
             }
             E::AllOp { left, compare_op, right } => self.any_all(*left, compare_op, *right, true),
-            E::UnaryOp { op, expr } => self.unary(op, *expr),
-            E::Cast {
-                kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
-                expr,
-                data_type,
-                format: None,
-            } => Ok(Expr::Cast { operand: self.boxed(*expr)?, target: type_name::lower(data_type)? }),
-            E::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: false }) => {
-                let operand = boxed(self.value(value)?);
-                Ok(Expr::Cast { operand, target: type_name::lower(data_type)? })
+            special => self.special_form(special).map(|form| self.placed(form)),
+        }
+    }
+
+    /// Finds the word that a form begins with.
+    fn placed(&mut self, form: Expr) -> Expr {
+        const WORDS: [&str; 8] =
+            ["ceil", "ceiling", "extract", "floor", "overlay", "position", "substring", "trim"];
+        let start = form.start();
+        match form {
+            Expr::Function(mut call) => {
+                call.name.position =
+                    self.take_before(start, |token| WORDS.iter().any(|word| is_word(token, word)));
+                Expr::Function(call)
             }
-            E::Interval(interval) => self.interval(interval),
-            E::AtTimeZone { timestamp, time_zone } => {
-                Ok(Expr::AtTimeZone { operand: self.boxed(*timestamp)?, zone: self.boxed(*time_zone)? })
-            }
-            E::Nested(inner) => self.expr(*inner),
-            E::Value(value) => self.value(value),
-            E::Function(function) => self.function_expr(function),
-            E::Case { case_token: _, end_token: _, operand, conditions, else_result } => {
-                let operand = self.optional(operand)?;
-                let mut branches = Vec::with_capacity(conditions.len());
-                for ast::CaseWhen { condition, result } in conditions {
-                    branches.push((self.expr(condition)?, self.expr(result)?));
-                }
-                Ok(Expr::Case { operand, branches, otherwise: self.optional(else_result)? })
-            }
-            E::Exists { subquery, negated } => {
-                let exists = Expr::Exists(Box::new(self.query(*subquery)?));
-                Ok(if negated { Expr::Not(boxed(exists)) } else { exists })
-            }
-            E::Subquery(query) => Ok(Expr::Subquery(Box::new(self.query(*query)?))),
-            E::Tuple(items) => Ok(Expr::Row(self.exprs(items)?)),
-            E::Array(ast::Array { elem, named: _ }) => Ok(Expr::Array(self.exprs(elem)?)),
-            E::Collate { expr, collation } => {
-                let collation = self.object_name(collation)?;
-                Ok(Expr::Collate { operand: self.boxed(*expr)?, collation })
-            }
-            special => self.special_form(special),
+            other => other,
         }
     }
 
@@ -188,7 +265,7 @@ impl Lower<'_> {
                     }
                     (Some(from), None) => arguments.push(self.expr(*from)?),
                     (None, Some(count)) => {
-                        arguments.push(Expr::Number("1".to_owned()));
+                        arguments.push(Expr::Number { digits: "1".to_owned(), position: 0 });
                         arguments.push(self.expr(*count)?);
                     }
                     (None, None) => {}
@@ -225,7 +302,9 @@ impl Lower<'_> {
     }
 
     fn is_distinct(&mut self, left: ast::Expr, right: ast::Expr, negated: bool) -> Result<Expr> {
-        Ok(Expr::IsDistinct { left: self.boxed(left)?, right: self.boxed(right)?, negated })
+        let (left, right) = (self.boxed(left)?, self.boxed(right)?);
+        let position = self.take_after(left.start(), |token| is_word(token, "is"));
+        Ok(Expr::IsDistinct { left, right, negated, position })
     }
 
     fn like(
@@ -236,21 +315,22 @@ impl Lower<'_> {
         kind: LikeKind,
         negated: bool,
     ) -> Result<Expr> {
-        let operand = self.boxed(operand)?;
-        Ok(Expr::Like {
-            operand,
-            pattern: self.boxed(pattern)?,
-            escape: self.optional(escape)?,
-            kind,
-            negated,
-        })
+        let (operand, pattern) = (self.boxed(operand)?, self.boxed(pattern)?);
+        let escape = self.optional(escape)?;
+        let word = match kind {
+            LikeKind::Like => "like",
+            LikeKind::ILike => "ilike",
+            LikeKind::Similar => "similar",
+        };
+        let position = self.take_word_after(operand.start(), word, negated);
+        Ok(Expr::Like { operand, pattern, escape, kind, negated, position })
     }
 
     fn any_all(&mut self, left: ast::Expr, op: BinaryOperator, right: ast::Expr, all: bool) -> Result<Expr> {
         let left = self.boxed(left)?;
-        let op = operator_name(op)?;
+        let op = self.infix(op, left.start())?;
         let right = match self.expr(right)? {
-            Expr::Subquery(query) => AnyAllSource::Query(query),
+            Expr::Subquery { query, .. } => AnyAllSource::Query(query),
             array => AnyAllSource::Array(boxed(array)),
         };
         Ok(Expr::AnyAll { left, op, right, all })
@@ -265,22 +345,26 @@ impl Lower<'_> {
             chain.push((op, *right));
             first = *left;
         }
+        if let Some(symbol) = misread_operator(&chain, &first) {
+            return Err(refuse(format!("OPERATOR({symbol}) beside another operator without parentheses")));
+        }
         let deep =
             chain.iter().filter(|(op, _)| !matches!(op, BinaryOperator::And | BinaryOperator::Or)).count();
         if deep > NESTING_MAX {
             return Err(too_deep());
         }
         // PostgreSQL's comparisons do not associate; parentheses would have made one of them a value.
-        let unparenthesised = chain.windows(2).find(|pair| pair.iter().all(|(op, _)| is_comparison(op)));
-        if let Some([(outer, _), _]) = unparenthesised {
-            return Err(SqlError::syntax(format!("syntax error at or near \"{outer}\"")));
-        }
+        let unassociated = chain.windows(2).rposition(|pair| pair.iter().all(|(op, _)| is_comparison(op)));
         let mut prefix = prefix_operator(&first);
         let mut left = self.expr(first)?;
         while let Some((op, right)) = chain.pop() {
             if let (Some(symbol), BinaryOperator::Plus | BinaryOperator::Minus) = (prefix.take(), &op) {
                 // PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`.
                 return Err(refuse(format!("prefix operator {symbol} before + or - without parentheses")));
+            }
+            if unassociated == Some(chain.len()) {
+                let position = self.infix(op.clone(), left.start())?.position;
+                return Err(at(SqlError::syntax(format!("syntax error at or near \"{op}\"")), position));
             }
             let right = self.expr(right)?;
             left = match (op, left) {
@@ -294,7 +378,10 @@ impl Lower<'_> {
                     Expr::Or(items)
                 }
                 (BinaryOperator::Or, left) => Expr::Or(vec![left, right]),
-                (op, left) => Expr::Binary { op: operator_name(op)?, left: boxed(left), right: boxed(right) },
+                (op, left) => {
+                    let op = self.infix(op, left.start())?;
+                    Expr::Binary { op, left: boxed(left), right: boxed(right) }
+                }
             };
         }
         Ok(left)
@@ -305,24 +392,69 @@ impl Lower<'_> {
             UnaryOperator::Not => return Ok(Expr::Not(self.boxed(operand)?)),
             UnaryOperator::Minus | UnaryOperator::Plus => {}
             other => {
-                let symbol = other.to_string();
-                return Ok(Expr::Unary { op: OperatorName(symbol), operand: self.boxed(operand)? });
+                let operand = self.boxed(operand)?;
+                let op = self.prefix(other, operand.start());
+                return Ok(Expr::Unary { op, operand });
             }
         }
         // PostgreSQL's sign binds tighter than ^, the parser crate's weaker: move it to the leftmost base.
         if let ast::Expr::BinaryOp { left, op: power @ BinaryOperator::PGExp, right } = operand {
             let left = self.nested(|lower| lower.unary(op, *left))?;
             let right = self.boxed(*right)?;
-            return Ok(Expr::Binary { op: operator_name(power)?, left: boxed(left), right });
+            let op = self.infix(power, left.start())?;
+            return Ok(Expr::Binary { op, left: boxed(left), right });
         }
-        let symbol = op.to_string();
-        match self.expr(operand)? {
+        let operand = self.expr(operand)?;
+        let op = self.prefix(op, operand.start());
+        match operand {
             // A sign before a signed constant takes it away: `-(-2147483648)` is a bigint.
-            Expr::Number(digits) if symbol == "-" => Ok(Expr::Number(match digits.strip_prefix('-') {
-                Some(digits) => digits.to_owned(),
-                None => format!("-{digits}"),
-            })),
-            operand => Ok(Expr::Unary { op: OperatorName(symbol), operand: boxed(operand) }),
+            Expr::Number { digits, .. } if op.symbol == "-" => {
+                let digits = match digits.strip_prefix('-') {
+                    Some(digits) => digits.to_owned(),
+                    None => format!("-{digits}"),
+                };
+                Ok(Expr::Number { digits, position: op.position })
+            }
+            operand => Ok(Expr::Unary { op, operand: boxed(operand) }),
+        }
+    }
+
+    /// An infix operator whose left operand begins at `start`.
+    fn infix(&mut self, op: BinaryOperator, start: u32) -> Result<OperatorName> {
+        let position = match &op {
+            BinaryOperator::PGCustomBinaryOperator(_) => {
+                self.take_after(start, |token| is_word(token, "operator"))
+            }
+            op => {
+                let spelled = op.to_string();
+                self.take_after(start, |token| is_operator(token, &spelled))
+            }
+        };
+        Ok(OperatorName { symbol: operator_symbol(op)?, position })
+    }
+
+    /// A prefix operator whose operand begins at `start`.
+    fn prefix(&mut self, op: UnaryOperator, start: u32) -> OperatorName {
+        let symbol = op.to_string();
+        let position = self.take_before(start, |token| is_operator(token, &symbol));
+        OperatorName { symbol, position }
+    }
+
+    /// Where a query begins, as far as the crate tells.
+    pub(super) fn query_start(&self, query: &ast::Query) -> u32 {
+        if let Some(with) = &query.with {
+            return self.lines.position(with.with_token.0.span.start);
+        }
+        let mut body = &*query.body;
+        loop {
+            body = match body {
+                ast::SetExpr::Select(select) => {
+                    return self.lines.position(select.select_token.0.span.start);
+                }
+                ast::SetExpr::SetOperation { left, .. } => left,
+                ast::SetExpr::Query(query) => &query.body,
+                _ => return 0,
+            };
         }
     }
 
@@ -381,8 +513,9 @@ impl Lower<'_> {
             name: "interval".to_owned(),
             modifiers: Vec::new(),
             array: false,
+            position: 0,
         };
-        Ok(Expr::Cast { operand: boxed(operand), target })
+        Ok(Expr::Cast { operand: boxed(operand), target, position: 0 })
     }
 
     fn value(&mut self, value: ast::ValueWithSpan) -> Result<Expr> {
@@ -393,7 +526,7 @@ impl Lower<'_> {
                 SqlError::syntax(format!("trailing junk after numeric literal at or near \"{digits}\"")),
                 position,
             )),
-            Value::Number(digits, false) => Ok(Expr::Number(digits)),
+            Value::Number(digits, false) => Ok(Expr::Number { digits, position }),
             Value::SingleQuotedString(value)
             | Value::EscapedStringLiteral(value)
             | Value::UnicodeStringLiteral(value)
@@ -401,8 +534,8 @@ impl Lower<'_> {
             Value::DollarQuotedString(ast::DollarQuotedString { value, tag: _ }) => {
                 self.text_value(value, position)
             }
-            Value::Boolean(value) => Ok(Expr::Bool(value)),
-            Value::Null => Ok(Expr::Null),
+            Value::Boolean(value) => Ok(Expr::Bool { value, position }),
+            Value::Null => Ok(Expr::Null { position }),
             Value::Placeholder(name) => {
                 let number = name.strip_prefix('$').and_then(|digits| digits.parse().ok());
                 match number {
@@ -436,21 +569,23 @@ impl Lower<'_> {
 
     fn function_expr(&mut self, function: ast::Function) -> Result<Expr> {
         if matches!(function.args, ast::FunctionArguments::None) {
-            let name = self.object_name(function.name)?;
-            return Ok(Expr::Keyword { name: name.last().to_owned() });
+            let name = self.function_name(function.name)?;
+            return Ok(Expr::Keyword { name: name.last().to_owned(), position: name.position });
         }
         if let ast::FunctionArguments::Subquery(_) = &function.args {
             let ast::Function { name, args, .. } = function;
-            let name = self.object_name(name)?;
+            let name = self.function_name(name)?;
             let ast::FunctionArguments::Subquery(query) = args else { unreachable!("matched above") };
             return match name.last() {
-                "array" => Ok(Expr::ArrayQuery(Box::new(self.query(*query)?))),
+                "array" => {
+                    Ok(Expr::ArrayQuery { query: Box::new(self.query(*query)?), position: name.position })
+                }
                 other => Err(refuse(format!("a query as the argument list of {other}"))),
             };
         }
         let call = self.function_call(function)?;
         if call.name.parts.len() == 1 && call.name.last() == "row" {
-            return Ok(Expr::Row(call.arguments));
+            return Ok(Expr::Row { items: call.arguments, position: call.name.position });
         }
         Ok(Expr::Function(Box::new(call)))
     }
@@ -471,7 +606,7 @@ impl Lower<'_> {
         refuse_some(&within_group, "WITHIN GROUP")?;
         refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
         refuse_if(over.is_some(), "a window function")?;
-        let name = self.object_name(name)?;
+        let name = self.function_name(name)?;
         let mut call = FunctionCall {
             name,
             arguments: Vec::new(),
@@ -545,9 +680,42 @@ fn prefix_operator(expr: &ast::Expr) -> Option<String> {
     }
 }
 
+/// The symbol of an `OPERATOR(…)` that the parser crate, which has it bind weaker than other operators, may have given the
+/// wrong operand.
+fn misread_operator(chain: &[(BinaryOperator, ast::Expr)], first: &ast::Expr) -> Option<String> {
+    let written = |op: &BinaryOperator| match op {
+        BinaryOperator::PGCustomBinaryOperator(parts) => Some(parts.join(".")),
+        _ => None,
+    };
+    let is_weak = |expr: &ast::Expr| {
+        use ast::Expr as E;
+        matches!(
+            expr,
+            E::Like { .. } | E::ILike { .. } | E::SimilarTo { .. } | E::Between { .. } | E::InList { .. }
+        )
+    };
+    for (at, (op, right)) in chain.iter().enumerate() {
+        let Some(symbol) = written(op) else { continue };
+        let is_left_weak = chain.get(at + 1).map_or(is_weak(first), |(_, left)| is_weak(left));
+        let takes_more = match right {
+            ast::Expr::BinaryOp { op, .. } => !is_arithmetic(op),
+            right => is_weak(right),
+        };
+        if is_left_weak || takes_more {
+            return Some(symbol);
+        }
+    }
+    None
+}
+
+fn is_arithmetic(op: &BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo | B::PGExp)
+}
+
 /// The symbol of an infix operator as `pg_operator` has it.
-fn operator_name(op: BinaryOperator) -> Result<OperatorName> {
-    let symbol = match op {
+fn operator_symbol(op: BinaryOperator) -> Result<String> {
+    Ok(match op {
         BinaryOperator::NotEq => "<>".to_owned(),
         BinaryOperator::PGLikeMatch => "~~".to_owned(),
         BinaryOperator::PGILikeMatch => "~~*".to_owned(),
@@ -571,8 +739,7 @@ fn operator_name(op: BinaryOperator) -> Result<OperatorName> {
         | BinaryOperator::Spaceship
         | BinaryOperator::Assignment => return Err(refuse(format!("the operator {op}"))),
         other => other.to_string(),
-    };
-    Ok(OperatorName(symbol))
+    })
 }
 
 /// The beginning of an expression, for an error that names it.

@@ -8,6 +8,8 @@
 
 mod definition;
 mod expression;
+pub(crate) mod keyword;
+mod place;
 mod query;
 mod respell;
 mod statement;
@@ -19,6 +21,7 @@ use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
+use std::collections::BTreeSet;
 use tree::{Expr, Statement};
 
 /// Deepest nesting of an expression or query. Each level costs a few stack frames in the binder and the evaluator; read
@@ -184,14 +187,16 @@ impl Lines {
 /// A statement's tokens with the crate's parser on them, and the few steps that every grammar here is made of.
 struct Reader<'a> {
     parser: Parser<'a>,
+    token_count: usize,
     lines: &'a Lines,
 }
 
 impl<'a> Reader<'a> {
     fn new(tokens: Vec<TokenWithSpan>, lines: &'a Lines) -> Reader<'a> {
+        let token_count = tokens.len();
         let parser =
             Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
-        Reader { parser, lines }
+        Reader { parser, token_count, lines }
     }
 
     /// The crate's error in PostgreSQL's words. The crate says where it stopped; what stands there is named.
@@ -280,8 +285,16 @@ impl<'a> Reader<'a> {
         if self.eat_token(token) { Ok(()) } else { Err(self.unexpected()) }
     }
 
-    /// An identifier, folded; any word will do where the grammar leaves no doubt.
+    /// The name of something, folded: no word that PostgreSQL reserves.
     fn identifier(&mut self) -> Result<String> {
+        match self.peek_word_nth(0) {
+            Some(word) if !keyword::can_name(&word.to_lowercase()) => Err(self.unexpected()),
+            _ => self.word(),
+        }
+    }
+
+    /// Any word, folded: a label, or an option that the grammar does not know by name.
+    fn word(&mut self) -> Result<String> {
         let name = match &self.parser.peek_token_ref().token {
             Token::Word(Word { value, quote_style, .. }) => fold(value, quote_style.is_some()),
             _ => return Err(self.unexpected()),
@@ -294,7 +307,7 @@ impl<'a> Reader<'a> {
         let position = self.position();
         let mut parts = vec![self.identifier()?];
         while self.eat_token(&Token::Period) {
-            parts.push(self.identifier()?);
+            parts.push(self.word()?);
         }
         Ok(tree::Name { parts, position })
     }
@@ -360,18 +373,37 @@ impl<'a> Reader<'a> {
     }
 
     fn type_name(&mut self) -> Result<tree::TypeName> {
+        let start = self.position();
         let data_type = self.parser.parse_data_type().map_err(|error| self.failure(error))?;
-        type_name::lower(data_type)
+        let mut lower = self.lower();
+        lower.type_name(data_type).map_err(|error| match error.fields().message.as_str() {
+            // A width that the type does not take.
+            "syntax error at or near \"(\"" => {
+                at(error, lower.take_after(start, |token| *token == Token::LParen))
+            }
+            _ => error,
+        })
     }
 
-    fn lower(&self) -> Lower<'a> {
-        Lower { lines: self.lines, depth: 0 }
+    fn lower(&self) -> Lower<'_> {
+        Lower {
+            lines: self.lines,
+            parser: &self.parser,
+            token_count: self.token_count,
+            taken: BTreeSet::new(),
+            depth: 0,
+        }
     }
 }
 
 /// Takes the crate's tree apart. `depth` bounds recursion here and in everything that walks the tree later.
 struct Lower<'a> {
     lines: &'a Lines,
+    /// For its tokens: see `place.rs`.
+    parser: &'a Parser<'a>,
+    token_count: usize,
+    /// Tokens whose operators have been found.
+    taken: BTreeSet<usize>,
     depth: usize,
 }
 
@@ -390,7 +422,39 @@ impl Lower<'_> {
         fold(&ident.value, ident.quote_style.is_some())
     }
 
+    /// The name of a column, a table or the like: no word that PostgreSQL reserves.
+    fn column_id(&self, ident: sqlparser::ast::Ident) -> Result<String> {
+        self.allowed(ident, keyword::can_name)
+    }
+
+    fn allowed(&self, ident: sqlparser::ast::Ident, is_allowed: fn(&str) -> bool) -> Result<String> {
+        let (position, quoted) = (self.lines.position(ident.span.start), ident.quote_style.is_some());
+        let name = fold(&ident.value, quoted);
+        if quoted || is_allowed(&name) {
+            return Ok(name);
+        }
+        Err(at(SqlError::syntax(format!("syntax error at or near \"{}\"", ident.value)), position))
+    }
+
+    /// The alias of a select item: any word behind AS, most words without it.
+    fn label(&self, ident: sqlparser::ast::Ident) -> Result<String> {
+        let before = self.token_before(self.lines.position(ident.span.start));
+        if before.is_some_and(|token| place::is_word(token, "as")) {
+            return Ok(self.ident(ident));
+        }
+        self.allowed(ident, keyword::can_label)
+    }
+
     fn object_name(&self, name: sqlparser::ast::ObjectName) -> Result<tree::Name> {
+        self.name_of(name, keyword::can_name)
+    }
+
+    fn function_name(&self, name: sqlparser::ast::ObjectName) -> Result<tree::Name> {
+        self.name_of(name, keyword::can_call)
+    }
+
+    /// A qualified name; behind a point any word will do.
+    fn name_of(&self, name: sqlparser::ast::ObjectName, is_allowed: fn(&str) -> bool) -> Result<tree::Name> {
         let mut parts = Vec::with_capacity(name.0.len());
         let mut position = 0;
         for part in name.0 {
@@ -398,8 +462,10 @@ impl Lower<'_> {
                 sqlparser::ast::ObjectNamePart::Identifier(ident) => {
                     if parts.is_empty() {
                         position = self.lines.position(ident.span.start);
+                        parts.push(self.allowed(ident, is_allowed)?);
+                    } else {
+                        parts.push(self.ident(ident));
                     }
-                    parts.push(self.ident(ident));
                 }
                 sqlparser::ast::ObjectNamePart::Function(_) => return Err(refuse("a function as a name")),
             }

@@ -3,6 +3,7 @@
 //! Every struct of the crate is taken apart with all its fields, so a clause that this file does not know stops the
 //! build, and one that it knows and we do not support is refused by name.
 
+use super::place::is_word;
 use super::tree::{
     Alias, Assignment, CommonTable, ConflictTarget, Delete, Distinct, Expr, FromItem, FunctionCall, Insert,
     JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
@@ -71,7 +72,7 @@ impl Lower<'_> {
             refuse_if(lowered.limit.is_some(), "LIMIT together with FETCH")?;
             lowered.limit = Some(match quantity {
                 Some(quantity) => self.expr(quantity)?,
-                None => Expr::Number("1".to_owned()),
+                None => Expr::Number { digits: "1".to_owned(), position: 0 },
             });
         }
         Ok(lowered)
@@ -83,8 +84,9 @@ impl Lower<'_> {
         let mut tables = Vec::with_capacity(cte_tables.len());
         for ast::Cte { alias, query, from, materialized: _, closing_paren_token: _ } in cte_tables {
             refuse_if(from.is_some(), "FROM behind a common table")?;
+            let position = self.lines.position(alias.name.span.start);
             let Alias { name, columns } = self.alias(alias)?;
-            tables.push(CommonTable { name, columns, query: self.query(*query)? });
+            tables.push(CommonTable { name, position, columns, query: self.query(*query)? });
         }
         Ok(tables)
     }
@@ -117,7 +119,7 @@ impl Lower<'_> {
                 let parts = schema_name.into_iter().chain(table_name).collect();
                 Ok(QueryBody::Select(Box::new(Select {
                     distinct: Distinct::No,
-                    items: vec![SelectItem::Wildcard],
+                    items: vec![SelectItem::Wildcard { position: 0 }],
                     from: vec![FromItem::Table { name: Name { parts, position: 0 }, alias: None }],
                     filter: None,
                     group_by: Vec::new(),
@@ -230,7 +232,8 @@ impl Lower<'_> {
                 Err(at(SqlError::syntax(format!("syntax error at or near \"'{}'\"", alias.value)), position))
             }
             ast::SelectItem::ExprWithAlias { expr, alias } => {
-                Ok(SelectItem::Expr { expr: self.expr(expr)?, alias: Some(self.ident(alias)) })
+                let alias = Some(self.label(alias)?);
+                Ok(SelectItem::Expr { expr: self.expr(expr)?, alias })
             }
             ast::SelectItem::ExprWithAliases { .. } => Err(refuse("several aliases of one column")),
             ast::SelectItem::QualifiedWildcard(
@@ -244,8 +247,9 @@ impl Lower<'_> {
                 Err(refuse("expansion of a composite value"))
             }
             ast::SelectItem::Wildcard(options) => {
+                let position = self.lines.position(options.wildcard_token.0.span.start);
                 plain_wildcard(options)?;
-                Ok(SelectItem::Wildcard)
+                Ok(SelectItem::Wildcard { position })
             }
         }
     }
@@ -297,9 +301,9 @@ impl Lower<'_> {
         let mut names = Vec::with_capacity(columns.len());
         for ast::TableAliasColumnDef { name, data_type } in columns {
             refuse_if(data_type.is_some(), "a column definition list")?;
-            names.push(self.ident(name));
+            names.push(self.column_id(name)?);
         }
-        Ok(Alias { name: self.ident(name), columns: names })
+        Ok(Alias { name: self.column_id(name)?, columns: names })
     }
 
     fn optional_alias(&mut self, alias: Option<ast::TableAlias>) -> Result<Option<Alias>> {
@@ -311,11 +315,12 @@ impl Lower<'_> {
             table @ ast::TableFactor::Table { .. } => self.table_factor(table),
             ast::TableFactor::Derived { lateral, subquery, alias, sample } => {
                 refuse_if(sample.is_some(), "TABLESAMPLE")?;
+                let position = self.parenthesis_before(self.query_start(&subquery));
                 let query = Box::new(self.query(*subquery)?);
-                Ok(FromItem::Subquery { lateral, query, alias: self.optional_alias(alias)? })
+                Ok(FromItem::Subquery { lateral, query, alias: self.optional_alias(alias)?, position })
             }
             ast::TableFactor::Function { lateral: _, name, args, with_ordinality, alias } => {
-                let name = self.object_name(name)?;
+                let name = self.function_name(name)?;
                 self.function_factor(name, args, with_ordinality, alias)
             }
             ast::TableFactor::TableFunction { expr: ast::Expr::Function(function), alias } => {
@@ -370,14 +375,15 @@ impl Lower<'_> {
         refuse_if(json_path.is_some(), "a JSON path behind a table")?;
         refuse_if(sample.is_some(), "TABLESAMPLE")?;
         refuse_some(&index_hints, "an index hint")?;
-        let name = self.object_name(name)?;
         match args {
             Some(ast::TableFunctionArgs { args, settings }) => {
                 refuse_if(settings.is_some(), "SETTINGS")?;
+                let name = self.function_name(name)?;
                 self.function_factor(name, args, with_ordinality, alias)
             }
             None => {
                 refuse_if(with_ordinality, "WITH ORDINALITY behind a table")?;
+                let name = self.object_name(name)?;
                 Ok(FromItem::Table { name, alias: self.optional_alias(alias)? })
             }
         }
@@ -508,25 +514,37 @@ impl Lower<'_> {
         for column in columns {
             names.push(self.object_name(column)?);
         }
+        let table = self.object_name(table)?;
+        let start = table.position;
         Ok(Insert {
             with: Vec::new(),
-            table: self.object_name(table)?,
-            alias: table_alias.map(|ast::TableAliasWithoutColumns { explicit: _, alias }| self.ident(alias)),
+            table,
+            alias: table_alias
+                .map(|ast::TableAliasWithoutColumns { explicit: _, alias }| self.column_id(alias))
+                .transpose()?,
             columns: names,
             source: source.map(|source| self.query(*source)).transpose()?,
-            on_conflict: on.map(|on| self.on_insert(on)).transpose()?,
+            on_conflict: on.map(|on| self.on_insert(on, start)).transpose()?,
             returning: self.select_items(returning.unwrap_or_default())?,
         })
     }
 
-    fn on_insert(&mut self, on: ast::OnInsert) -> Result<OnConflict> {
+    /// `start`: somewhere in front of it.
+    fn on_insert(&mut self, on: ast::OnInsert, start: u32) -> Result<OnConflict> {
+        let conflict = self.take_after(start, |token| is_word(token, "conflict"));
+        let position = self.word_before(conflict, "on");
         let ast::OnInsert::OnConflict(ast::OnConflict { conflict_target, action }) = on else {
             return Err(refuse("ON DUPLICATE KEY UPDATE"));
         };
         let target = match conflict_target {
             None => ConflictTarget::Any,
             Some(ast::ConflictTarget::Columns(columns)) => {
-                ConflictTarget::Columns(columns.into_iter().map(|column| self.ident(column)).collect())
+                // PostgreSQL's errors about one of them point at the list.
+                let column = |ident: ast::Ident| {
+                    let position = self.parenthesis_before(self.lines.position(ident.span.start));
+                    Name { parts: vec![self.ident(ident)], position }
+                };
+                ConflictTarget::Columns(columns.into_iter().map(column).collect())
             }
             Some(ast::ConflictTarget::OnConstraint(name)) => {
                 ConflictTarget::Constraint(self.object_name(name)?.last().to_owned())
@@ -538,7 +556,7 @@ impl Lower<'_> {
                 Some((self.assignments(assignments)?, selection.map(|filter| self.expr(filter)).transpose()?))
             }
         };
-        Ok(OnConflict { target, update })
+        Ok(OnConflict { position, target, update })
     }
 
     fn assignments(&mut self, assignments: Vec<ast::Assignment>) -> Result<Vec<Assignment>> {
@@ -563,8 +581,8 @@ impl Lower<'_> {
         lowered: &mut Vec<Assignment>,
     ) -> Result<()> {
         let values = match self.expr(value)? {
-            Expr::Row(values) => values,
-            Expr::Subquery(_) => return Err(refuse("assignment of a query's row to several columns")),
+            Expr::Row { items, .. } => items,
+            Expr::Subquery { .. } => return Err(refuse("assignment of a query's row to several columns")),
             single => vec![single],
         };
         if values.len() != columns.len() {

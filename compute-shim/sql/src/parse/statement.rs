@@ -268,7 +268,7 @@ fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
             Ok(format!("{sign}{digits}"))
         }
         Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) if sign.is_empty() => reader.string(),
-        Token::Word(_) if sign.is_empty() => reader.identifier(),
+        Token::Word(_) if sign.is_empty() => reader.word(),
         _ => Err(reader.unexpected()),
     }
 }
@@ -283,6 +283,9 @@ fn setting_name(reader: &mut Reader<'_>) -> Result<String> {
     }
     if reader.eat(&["session", "authorization"]) {
         return Ok("session_authorization".to_owned());
+    }
+    if reader.eat(&["all"]) {
+        return Ok("all".to_owned());
     }
     Ok(reader.name()?.to_string())
 }
@@ -410,7 +413,7 @@ fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised
     } else if reader.eat(&["header"]) {
         options.header = !parenthesised || boolean_option(reader)?;
     } else if parenthesised && reader.eat(&["format"]) {
-        let format = reader.identifier()?;
+        let format = reader.word()?;
         if !["text", "csv", "binary"].contains(&format.as_str()) {
             let message = format!("COPY format \"{format}\" not recognized");
             return Err(super::at(SqlError::invalid_parameter(message), position));
@@ -424,7 +427,7 @@ fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised
             return Err(refuse(format!("COPY encoding \"{encoding}\"")));
         }
     } else if reader.peek_words(&["csv"]) || reader.peek_words(&["binary"]) {
-        return Err(refuse(format!("COPY format {}", reader.identifier()?)));
+        return Err(refuse(format!("COPY format {}", reader.word()?)));
     } else {
         let Some(option) = reader.peek_word_nth(0).map(str::to_lowercase) else {
             return Err(reader.unexpected());
@@ -484,7 +487,7 @@ fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
     };
     if reader.eat_token(&Token::LParen) {
         loop {
-            let _ = reader.identifier()?;
+            let _ = reader.word()?;
             if !matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
                 let _ = setting_word(reader)?;
             }
@@ -518,7 +521,7 @@ fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
     };
     if reader.eat_token(&Token::LParen) {
         loop {
-            let name = reader.identifier()?;
+            let name = reader.word()?;
             if name == "format" {
                 let format = setting_word(reader)?.to_ascii_lowercase();
                 if format != "text" {

@@ -41,13 +41,25 @@ pub(crate) struct TypeName {
     pub name: String,
     pub modifiers: Vec<i64>,
     pub array: bool,
+    /// Where the name begins; 0 if unknown, as for types that are words of the grammar.
+    pub position: u32,
 }
 
+/// An expression. `position` is where PostgreSQL's errors about it point (its operator, `::`, the first word of a form),
+/// 1-based, 0 if unknown; see [`Expr::anchor`] and [`Expr::start`].
 #[derive(Clone, Debug)]
 pub(crate) enum Expr {
-    Null,
-    Bool(bool),
-    Number(String),
+    Null {
+        position: u32,
+    },
+    Bool {
+        value: bool,
+        position: u32,
+    },
+    Number {
+        digits: String,
+        position: u32,
+    },
     /// A quoted literal of no type yet.
     Text {
         value: String,
@@ -58,11 +70,14 @@ pub(crate) enum Expr {
         position: u32,
     },
     Column(Name),
-    Default,
+    Default {
+        position: u32,
+    },
     Function(Box<FunctionCall>),
     /// A function that is written without parentheses, such as `CURRENT_USER`.
     Keyword {
         name: String,
+        position: u32,
     },
     Unary {
         op: OperatorName,
@@ -90,16 +105,19 @@ pub(crate) enum Expr {
         left: Box<Expr>,
         right: Box<Expr>,
         negated: bool,
+        position: u32,
     },
     InList {
         operand: Box<Expr>,
         list: Vec<Expr>,
         negated: bool,
+        position: u32,
     },
     InQuery {
         operand: Box<Expr>,
         query: Box<Query>,
         negated: bool,
+        position: u32,
     },
     Exists(Box<Query>),
     Between {
@@ -107,6 +125,7 @@ pub(crate) enum Expr {
         low: Box<Expr>,
         high: Box<Expr>,
         negated: bool,
+        position: u32,
     },
     Like {
         operand: Box<Expr>,
@@ -114,6 +133,7 @@ pub(crate) enum Expr {
         escape: Option<Box<Expr>>,
         kind: LikeKind,
         negated: bool,
+        position: u32,
     },
     AnyAll {
         left: Box<Expr>,
@@ -124,20 +144,35 @@ pub(crate) enum Expr {
     Cast {
         operand: Box<Expr>,
         target: TypeName,
+        position: u32,
     },
     AtTimeZone {
         operand: Box<Expr>,
         zone: Box<Expr>,
+        position: u32,
     },
     Case {
         operand: Option<Box<Expr>>,
-        branches: Vec<(Expr, Expr)>,
+        branches: Vec<CaseBranch>,
         otherwise: Option<Box<Expr>>,
+        position: u32,
     },
-    Subquery(Box<Query>),
-    Array(Vec<Expr>),
-    ArrayQuery(Box<Query>),
-    Row(Vec<Expr>),
+    Subquery {
+        query: Box<Query>,
+        position: u32,
+    },
+    Array {
+        items: Vec<Expr>,
+        position: u32,
+    },
+    ArrayQuery {
+        query: Box<Query>,
+        position: u32,
+    },
+    Row {
+        items: Vec<Expr>,
+        position: u32,
+    },
     Subscript {
         operand: Box<Expr>,
         subscripts: Vec<Expr>,
@@ -145,7 +180,102 @@ pub(crate) enum Expr {
     Collate {
         operand: Box<Expr>,
         collation: Name,
+        position: u32,
     },
+}
+
+impl Expr {
+    /// Where an error about this very expression points.
+    pub(crate) fn anchor(&self) -> u32 {
+        match self {
+            Expr::Null { position }
+            | Expr::Bool { position, .. }
+            | Expr::Number { position, .. }
+            | Expr::Text { position, .. }
+            | Expr::Parameter { position, .. }
+            | Expr::Default { position }
+            | Expr::Keyword { position, .. }
+            | Expr::IsDistinct { position, .. }
+            | Expr::InList { position, .. }
+            | Expr::InQuery { position, .. }
+            | Expr::Between { position, .. }
+            | Expr::Like { position, .. }
+            | Expr::Cast { position, .. }
+            | Expr::Case { position, .. }
+            | Expr::Subquery { position, .. }
+            | Expr::Array { position, .. }
+            | Expr::ArrayQuery { position, .. }
+            | Expr::Row { position, .. }
+            | Expr::AtTimeZone { position, .. }
+            | Expr::Collate { position, .. } => *position,
+            Expr::Column(name) => name.position,
+            Expr::Function(call) => call.name.position,
+            Expr::Unary { op, .. } | Expr::Binary { op, .. } | Expr::AnyAll { op, .. } => op.position,
+            Expr::And(_)
+            | Expr::Or(_)
+            | Expr::Not(_)
+            | Expr::IsNull { .. }
+            | Expr::IsBool { .. }
+            | Expr::Exists(_)
+            | Expr::Subscript { .. } => 0,
+        }
+    }
+
+    /// Where it begins, as PostgreSQL's `exprLocation` has it: parentheses do not count.
+    pub(crate) fn start(&self) -> u32 {
+        let mut expr = self;
+        // Chains of operators lean to the left.
+        loop {
+            expr = match expr {
+                Expr::Binary { left: operand, .. }
+                | Expr::IsDistinct { left: operand, .. }
+                | Expr::AnyAll { left: operand, .. }
+                | Expr::InList { operand, .. }
+                | Expr::InQuery { operand, .. }
+                | Expr::Between { operand, .. }
+                | Expr::Like { operand, .. }
+                | Expr::IsNull { operand, .. }
+                | Expr::IsBool { operand, .. }
+                | Expr::AtTimeZone { operand, .. }
+                | Expr::Subscript { operand, .. }
+                | Expr::Collate { operand, .. } => operand,
+                Expr::Cast { operand, position, .. } => {
+                    let start = operand.start();
+                    return if start == 0 || *position == 0 {
+                        start.max(*position)
+                    } else {
+                        start.min(*position)
+                    };
+                }
+                Expr::And(items) | Expr::Or(items) => match items.first() {
+                    Some(first) => first,
+                    None => return 0,
+                },
+                Expr::Function(call) if call.name.position == 0 => {
+                    return call
+                        .arguments
+                        .iter()
+                        .map(Expr::start)
+                        .filter(|&start| start > 0)
+                        .min()
+                        .unwrap_or(0);
+                }
+                Expr::Row { items, position: 0 } => match items.first() {
+                    Some(first) => first,
+                    None => return 0,
+                },
+                other => return other.anchor(),
+            };
+        }
+    }
+}
+
+/// WHEN … THEN …
+#[derive(Clone, Debug)]
+pub(crate) struct CaseBranch {
+    pub condition: Expr,
+    pub result: Expr,
+    pub position: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +293,10 @@ pub(crate) enum AnyAllSource {
 
 /// An operator's symbol; `OPERATOR(pg_catalog.~)` keeps no schema, since only `pg_catalog` has operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OperatorName(pub String);
+pub(crate) struct OperatorName {
+    pub symbol: String,
+    pub position: u32,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct FunctionCall {
@@ -189,6 +322,7 @@ pub(crate) struct Query {
 #[derive(Clone, Debug)]
 pub(crate) struct CommonTable {
     pub name: String,
+    pub position: u32,
     pub columns: Vec<String>,
     pub query: Query,
 }
@@ -238,7 +372,7 @@ pub(crate) enum Distinct {
 #[derive(Clone, Debug)]
 pub(crate) enum SelectItem {
     Expr { expr: Expr, alias: Option<String> },
-    Wildcard,
+    Wildcard { position: u32 },
     QualifiedWildcard(Name),
 }
 
@@ -266,6 +400,8 @@ pub(crate) enum FromItem {
         lateral: bool,
         query: Box<Query>,
         alias: Option<Alias>,
+        /// Of the opening parenthesis.
+        position: u32,
     },
     Function {
         call: FunctionCall,
@@ -316,6 +452,7 @@ pub(crate) struct Insert {
 
 #[derive(Clone, Debug)]
 pub(crate) struct OnConflict {
+    pub position: u32,
     pub target: ConflictTarget,
     /// `None` is DO NOTHING.
     pub update: Option<(Vec<Assignment>, Option<Expr>)>,
@@ -324,7 +461,7 @@ pub(crate) struct OnConflict {
 #[derive(Clone, Debug)]
 pub(crate) enum ConflictTarget {
     Any,
-    Columns(Vec<String>),
+    Columns(Vec<Name>),
     Constraint(String),
 }
 
@@ -497,6 +634,7 @@ pub(crate) struct Copy {
     pub options: CopyOptions,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum CopySource {
     Table { name: Name, columns: Vec<String> },

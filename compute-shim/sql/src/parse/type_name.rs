@@ -3,8 +3,9 @@
 //! Owns the way from the parser crate's enum of every dialect's types to a name that `type_from_name` knows, with
 //! its modifiers and array brackets. Never decides whether the type exists.
 
+use super::keyword::is_reserved;
 use super::tree::TypeName;
-use super::{fold, refuse};
+use super::{Lower, at, fold, refuse};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast::{
@@ -13,7 +14,7 @@ use sqlparser::ast::{
 
 /// A plain name.
 fn named(name: &str) -> TypeName {
-    TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false }
+    TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false, position: 0 }
 }
 
 fn with(name: &str, modifiers: impl IntoIterator<Item = u64>) -> Result<TypeName> {
@@ -86,8 +87,36 @@ fn zoned(base: &str, precision: Option<u64>, zone: &TimezoneInfo) -> Result<Type
     with(&name, precision)
 }
 
-/// Brings one type into the tree.
-pub(super) fn lower(data_type: DataType) -> Result<TypeName> {
+impl Lower<'_> {
+    /// Brings one type into the tree.
+    pub(super) fn type_name(&self, data_type: DataType) -> Result<TypeName> {
+        let mut inner = &data_type;
+        while let DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::Qualified(element, _),
+        ) = inner
+        {
+            inner = element;
+        }
+        let first = match inner {
+            DataType::Custom(name, _) => name.0.first(),
+            _ => None,
+        };
+        let position = match first {
+            Some(ObjectNamePart::Identifier(ident)) => {
+                let position = self.lines.position(ident.span.start);
+                if ident.quote_style.is_none() && is_reserved(&ident.value.to_lowercase()) {
+                    let message = format!("syntax error at or near \"{}\"", ident.value);
+                    return Err(at(SqlError::syntax(message), position));
+                }
+                position
+            }
+            _ => 0,
+        };
+        Ok(TypeName { position, ..lower(data_type)? })
+    }
+}
+
+fn lower(data_type: DataType) -> Result<TypeName> {
     match data_type {
         DataType::Character(length) | DataType::Char(length) => {
             with("bpchar", [char_length(length)?.unwrap_or(1)])

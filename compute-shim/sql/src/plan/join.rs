@@ -186,7 +186,7 @@ fn parameterise(
     let slot = *slots;
     *slots += 1;
     correlation.push((slot, outer.clone()));
-    let outer = Expr { kind: Kind::Slot(slot), type_id: outer.type_id, typmod: outer.typmod };
+    let outer = Expr::new(Kind::Slot(slot), outer.type_id).with_typmod(outer.typmod);
     let mut inner = if right_first { a.clone() } else { b.clone() };
     shift_columns(&mut inner, -isize::try_from(boundary).expect("rows are narrow"));
     let operands = if right_first { [inner, outer] } else { [outer, inner] };

@@ -1,11 +1,65 @@
 //! PostgreSQL 15's key words, as `pg_get_keywords` lists them.
 //!
-//! Clients ask for them to know which names they must quote for a PostgreSQL server. Owns no grammar: what this product's
-//! parser reserves is the parser's.
+//! Owns what a word may name: the parser crate has another idea of what is reserved. Clients ask for the list too, to
+//! know which names they must quote.
+
+/// What a word may be besides a key word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keyword {
+    /// `U`nreserved, `C`olumn name, `T`ype or function name, `R`eserved.
+    pub category: u8,
+    pub is_bare_label: bool,
+}
+
+/// A folded word, if it is a key word.
+pub(crate) fn keyword(word: &str) -> Option<Keyword> {
+    let at = KEYWORDS.binary_search_by(|(known, _, _)| (*known).cmp(word)).ok()?;
+    let (_, category, is_bare_label) = KEYWORDS[at];
+    Some(Keyword { category, is_bare_label })
+}
+
+/// Whether an unquoted word can name a column, a table or the like (`ColId` of PostgreSQL's grammar).
+pub(super) fn can_name(word: &str) -> bool {
+    keyword(word).is_none_or(|keyword| matches!(keyword.category, b'U' | b'C'))
+}
+
+/// Whether an unquoted word can be a column's label without AS in front (`BareColLabel`).
+pub(super) fn can_label(word: &str) -> bool {
+    keyword(word).is_none_or(|keyword| keyword.is_bare_label)
+}
+
+/// Whether an unquoted word in an expression can only be a function's name.
+pub(super) fn starts_call(word: &str) -> bool {
+    keyword(word).is_some_and(|keyword| keyword.category == b'T')
+}
+
+/// Whether an unquoted word is reserved for good.
+pub(super) fn is_reserved(word: &str) -> bool {
+    keyword(word).is_some_and(|keyword| keyword.category == b'R')
+}
+
+/// Whether an unquoted word can name a function: reserved ones cannot, but for those whose calls are syntax.
+pub(super) fn can_call(word: &str) -> bool {
+    const SYNTAX: [&str; 12] = [
+        "array",
+        "current_catalog",
+        "current_date",
+        "current_role",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "localtime",
+        "localtimestamp",
+        "session_user",
+        "some",
+        "user",
+    ];
+    keyword(word).is_none_or(|keyword| keyword.category != b'R' || SYNTAX.contains(&word))
+}
 
 /// Word, category (`U`nreserved, `C`olumn name, `T`ype or function name, `R`eserved), whether it can be a bare label.
 #[rustfmt::skip]
-pub(super) static KEYWORDS: &[(&str, u8, bool)] = &[
+pub(crate) static KEYWORDS: &[(&str, u8, bool)] = &[
     ("abort", b'U', true), ("absolute", b'U', true), ("access", b'U', true), ("action", b'U', true),
     ("add", b'U', true), ("admin", b'U', true), ("after", b'U', true), ("aggregate", b'U', true),
     ("all", b'R', true), ("also", b'U', true), ("alter", b'U', true), ("always", b'U', true),
@@ -126,3 +180,16 @@ pub(super) static KEYWORDS: &[(&str, u8, bool)] = &[
     ("xmlserialize", b'C', true), ("xmltable", b'C', true), ("year", b'U', false), ("yes", b'U', true),
     ("zone", b'U', true),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_in_order() {
+        assert!(KEYWORDS.is_sorted_by(|a, b| a.0 < b.0));
+        assert_eq!(keyword("select"), Some(Keyword { category: b'R', is_bare_label: true }));
+        assert!(can_name("abort") && can_name("between") && can_name("nothing_of_that"));
+        assert!(!can_name("left") && !can_name("from"));
+    }
+}
