@@ -1,7 +1,7 @@
 //! Comparisons beyond a plain operator: rows, IN, BETWEEN, LIKE, ANY and ALL, IS DISTINCT FROM.
 
 use super::Binder;
-use crate::expression::{Expr, Kind, columns_used, for_each};
+use crate::expression::{Expr, Kind, Quantifier, columns_used, for_each};
 use crate::parse::tree::{self, AnyAllSource, LikeKind};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::resolve;
@@ -17,15 +17,15 @@ impl Binder<'_> {
             let (left, right) = (self.exprs(left)?, self.exprs(right)?);
             return self.compare_rows(op, left, right);
         }
-        if let (tree::Expr::Row { .. }, tree::Expr::Subquery { .. }) = (left, right) {
-            return Err(SqlError::unsupported("comparison of a row with a subquery"));
+        if let (tree::Expr::Row { items, .. }, tree::Expr::Subquery { query, .. }) = (left, right) {
+            return self.row_subquery(items, op, query, Quantifier::One);
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
         self.operator(op, Some(left), right)
     }
 
     /// Comparison of two rows, column by column.
-    fn compare_rows(&mut self, op: &str, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
+    pub(super) fn compare_rows(&mut self, op: &str, left: Vec<Expr>, right: Vec<Expr>) -> Result<Expr> {
         if left.len() != right.len() {
             return Err(SqlError::syntax("unequal number of entries in row expressions"));
         }

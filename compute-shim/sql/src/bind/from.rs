@@ -10,15 +10,16 @@ use super::query::Wanted;
 use super::scope::{Boundary, CommonTable, Names, Place};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::Relation;
-use crate::catalog::object::Table;
+use crate::catalog::object::{Sequence, Table};
 use crate::catalog::system::SystemTable;
 use crate::expression::Expr;
+use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
 use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
-use crate::plan::{Exprs, JoinType, Node, Scan};
+use crate::plan::{CallInFrom, CallSource, Exprs, JoinType, Node, Predicate, Scan};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// One bound item of FROM.
@@ -89,8 +90,8 @@ impl Binder<'_> {
                 let bound = self.from_subquery(*lateral, query, alias.as_ref(), offset);
                 bound.map_err(|error| if alias.is_none() { at(error, *position) } else { error })
             }
-            FromItem::Function { call, ordinality, alias } => {
-                self.from_function(call, *ordinality, alias.as_ref(), offset)
+            FromItem::Functions { calls, ordinality, alias } => {
+                self.from_functions(calls, *ordinality, alias.as_ref(), offset)
             }
             FromItem::Join { kind, left, right, condition } => {
                 self.from_join(*kind, left, right, condition, offset)
@@ -143,7 +144,7 @@ impl Binder<'_> {
                     .with_detail("This operation is not supported for indexes.");
                 Err(at(error, name.position))
             }
-            Relation::Sequence(_) => Err(SqlError::unsupported("reading a sequence as a table")),
+            Relation::Sequence(sequence) => self.from_sequence(&sequence, alias, offset),
         }
     }
 
@@ -216,59 +217,84 @@ impl Binder<'_> {
         Ok(FromBound { node, names, width })
     }
 
-    fn from_function(
+    fn from_functions(
         &mut self,
-        call: &FunctionCall,
+        calls: &[FunctionCall],
         ordinality: bool,
         alias: Option<&Alias>,
         offset: usize,
     ) -> Result<FromBound> {
         let (bound, crossing) = self.across(Boundary::Lateral, |binder| {
             binder.push_select(Place::From);
-            let bound = binder.call_in_from(call)?;
+            let bound: Result<Vec<FromCall>> = calls.iter().map(|call| binder.call_in_from(call)).collect();
             binder.pop_select();
-            Ok(bound)
+            bound
         })?;
         self.select_frame().lateral.extend(crossing.correlation);
-        let function_name = call.name.last();
-        let shown = alias.map_or(function_name, |alias| alias.name.as_str());
-        let column = |name: &str, type_id| OutputColumn {
-            name: name.to_owned(),
-            type_id,
-            typmod: Typmod::NONE,
-            origin: (0, 0),
-            position: 0,
-        };
-        let (mut columns, node) = match bound {
-            FromCall::Scalar(expr) => {
-                let columns = vec![column(shown, expr.type_id)];
-                let mut exprs = vec![expr];
-                if ordinality {
-                    exprs.push(Expr::constant(hexalog_sql_types::Datum::Int8(1), TypeId::INT8));
-                }
-                (columns, Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(exprs) })
-            }
-            FromCall::Set(set) => {
-                let columns: Vec<OutputColumn> = match set.function.columns {
-                    // The one column is named like the function, or by the alias.
-                    [] => vec![column(shown, set.result)],
-                    several => several.iter().map(|(name, type_id)| column(name, *type_id)).collect(),
-                };
-                let width = columns.len() + usize::from(ordinality);
-                let arguments = Exprs::new(set.arguments);
-                let node = Node::Function { function: set.function, arguments, ordinality, width };
-                (columns, node)
-            }
-        };
+        let first_name = calls.first().map_or("", |call| call.name.last());
+        let shown = alias.map_or(first_name, |alias| alias.name.as_str());
+        let (mut columns, mut sources) = (Vec::new(), Vec::new());
+        for (call, bound) in calls.iter().zip(bound) {
+            // A function's one column is named like it, or by the alias if it stands alone.
+            let name = if calls.len() == 1 { shown } else { call.name.last() };
+            let (source, result) = call_source(bound, name);
+            sources.push(CallInFrom { source, width: result.len() });
+            columns.extend(result);
+        }
         if ordinality {
-            columns.push(column("ordinality", TypeId::INT8));
+            columns.push(call_column("ordinality", TypeId::INT8));
         }
         let width = columns.len();
         let mut names = Names::of_columns(shown, columns, offset);
         if let Some(alias) = alias {
             rename(&mut names, alias)?;
         }
-        Ok(FromBound { node, names, width })
+        Ok(FromBound { node: Node::Functions { calls: sources, ordinality, width }, names, width })
+    }
+
+    /// The one row of a sequence.
+    fn from_sequence(
+        &mut self,
+        sequence: &Sequence,
+        alias: Option<&Alias>,
+        offset: usize,
+    ) -> Result<FromBound> {
+        self.lock(sequence.oid, RelationLockMode::AccessShare);
+        let shown = alias.map_or(sequence.name.as_str(), |alias| alias.name.as_str());
+        let columns = SEQUENCE_ROW.columns.iter().enumerate().map(|(at, (name, type_id))| OutputColumn {
+            origin: (sequence.oid, i16::try_from(at + 1).expect("a sequence has three columns")),
+            ..call_column(name, *type_id)
+        });
+        let mut names = Names::of_columns(shown, columns, offset);
+        names.tables[0].oid = sequence.oid;
+        self.name_relation(&mut names, alias, sequence.schema)?;
+        let width = SEQUENCE_ROW.columns.len();
+        let argument = Expr::constant(Datum::Oid(sequence.oid), TypeId::OID);
+        let source = CallSource::Set { function: &SEQUENCE_ROW, arguments: Exprs::new(vec![argument]) };
+        let calls = vec![CallInFrom { source, width }];
+        Ok(FromBound { node: Node::Functions { calls, ordinality: false, width }, names, width })
+    }
+}
+
+fn call_column(name: &str, type_id: TypeId) -> OutputColumn {
+    OutputColumn { name: name.to_owned(), type_id, typmod: Typmod::NONE, origin: (0, 0), position: 0 }
+}
+
+/// A bound function in FROM with the columns of its rows; `name` is for one that has but one.
+fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
+    match call {
+        FromCall::Scalar(expr) => {
+            let columns = vec![call_column(name, expr.type_id)];
+            (CallSource::Value(Predicate::new(expr)), columns)
+        }
+        FromCall::Set(set) => {
+            let columns = match set.function.columns {
+                [] => vec![call_column(name, set.result)],
+                several => several.iter().map(|(name, type_id)| call_column(name, *type_id)).collect(),
+            };
+            let arguments = Exprs::new(set.arguments);
+            (CallSource::Set { function: set.function, arguments }, columns)
+        }
     }
 }
 

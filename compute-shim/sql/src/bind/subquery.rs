@@ -6,9 +6,9 @@
 use super::query::Wanted;
 use super::scope::Boundary;
 use super::{Binder, Bound};
-use crate::expression::{Expr, Kind, Subplan, SubplanForm};
+use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::parse::tree::{self, Query};
-use crate::plan::SubplanNode;
+use crate::plan::{Exprs, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
 use std::sync::Arc;
@@ -86,7 +86,8 @@ impl Binder<'_> {
         if let tree::Expr::Row { items, .. } = left
             && items.len() != 1
         {
-            return Err(SqlError::unsupported("comparison of a row with the rows of a subquery"));
+            let quantifier = if all { Quantifier::All } else { Quantifier::Any };
+            return self.row_subquery(items, op, query, quantifier);
         }
         let left = match left {
             tree::Expr::Row { items, .. } => self.expr(&items[0])?,
@@ -103,6 +104,52 @@ impl Binder<'_> {
         let (left, right) = self.operands(&resolved, Some(left), right)?;
         let left = left.expect("two operands");
         Ok(self.subplan_expr(sub, SubplanForm::AnyAll { operator, left, right, all }, TypeId::BOOL))
+    }
+}
+
+impl Binder<'_> {
+    /// A row compared with a query's rows.
+    pub(super) fn row_subquery(
+        &mut self,
+        left: &[tree::Expr],
+        op: &str,
+        query: &Query,
+        quantifier: Quantifier,
+    ) -> Result<Expr> {
+        let left = self.exprs(left)?;
+        let sub = self.subplan(query)?;
+        if sub.columns.len() != left.len() {
+            let word = if sub.columns.len() > left.len() { "many" } else { "few" };
+            return Err(SqlError::syntax(format!("subquery has too {word} columns")));
+        }
+        let columns: Vec<Expr> = sub
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| Expr::column(at, column.type_id, column.typmod))
+            .collect();
+        // The left values are brought to the types that they are compared as, and then stand behind the query's.
+        let (mut values, mut names) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
+        for (at, (value, column)) in left.into_iter().zip(&columns).enumerate() {
+            let (_, resolved) = self.comparison(op, value.type_id, column.type_id)?;
+            let (value, _) = self.operands(&resolved, Some(value), column.clone())?;
+            let value = value.expect("two operands");
+            names.push(Expr::column(columns.len() + at, value.type_id, value.typmod));
+            values.push(value);
+        }
+        let comparison = self.compare_rows(op, names, columns.clone())?;
+        self.make_records(&sub, columns);
+        let left = values.into();
+        let form = SubplanForm::Rows { left, comparison, quantifier };
+        Ok(self.subplan_expr(sub, form, TypeId::BOOL))
+    }
+
+    /// Makes a record of each row: of a subquery's rows only the first column is kept.
+    fn make_records(&mut self, sub: &Sub, columns: Vec<Expr>) {
+        let subplan = self.subplans[sub.id].as_mut().expect("bound before");
+        let record = Expr::new(Kind::Row(columns.into()), TypeId::RECORD);
+        subplan.node =
+            Arc::new(Node::Project { input: subplan.node.clone(), exprs: Exprs::new(vec![record]) });
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::Values { .. } => Box::new(relation::Values::new(plan)),
         Node::Scan(_) => Box::new(scan::TableScan::new(plan)),
         Node::System { .. } => Box::new(relation::SystemScan::new(plan)),
-        Node::Function { .. } => Box::new(relation::FunctionScan::new(plan)),
+        Node::Functions { .. } => Box::new(relation::FunctionScan::new(plan)),
         Node::Filter { input, .. } => Box::new(relation::Filter::new(plan.clone(), build(input))),
         Node::Project { input, .. } => Box::new(relation::Project::new(plan.clone(), build(input))),
         Node::ProjectSet { input, .. } => Box::new(relation::ProjectSet::new(plan.clone(), build(input))),

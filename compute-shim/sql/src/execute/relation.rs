@@ -5,7 +5,7 @@
 
 use super::{Context, Operator, Row};
 use crate::expression::{evaluate, is_true};
-use crate::plan::Node;
+use crate::plan::{CallInFrom, CallSource, Node};
 use crate::stop::Step;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
@@ -113,42 +113,66 @@ impl Operator for SystemScan {
     }
 }
 
-/// A set-returning function in FROM.
+/// Functions in FROM, side by side.
 pub(super) struct FunctionScan {
     plan: Arc<Node>,
-    rows: Option<Vec<Row>>,
+    /// The rows of each function, as far as they have been asked.
+    sets: Vec<Vec<Row>>,
     at: usize,
     is_begun: bool,
 }
 
 impl FunctionScan {
     pub(super) fn new(plan: Arc<Node>) -> FunctionScan {
-        FunctionScan { plan, rows: None, at: 0, is_begun: false }
+        FunctionScan { plan, sets: Vec::new(), at: 0, is_begun: false }
+    }
+
+    /// Asks the next function for its rows.
+    fn call(&mut self, call: &CallInFrom, context: &mut Context<'_>) -> Step<()> {
+        let begins = !std::mem::replace(&mut self.is_begun, true);
+        let rows = match &call.source {
+            CallSource::Set { function, arguments } => {
+                if begins {
+                    arguments.evaluation.begin_row(context.state);
+                }
+                let mut values = Vec::with_capacity(arguments.items.len());
+                for argument in &arguments.items {
+                    values.push(evaluate(argument, &[], context)?);
+                }
+                let strict = function.strict && values.iter().any(Datum::is_null);
+                if strict { Vec::new() } else { (function.call)(context, &values)? }
+            }
+            CallSource::Value(value) => {
+                if begins {
+                    value.evaluation.begin_row(context.state);
+                }
+                vec![vec![evaluate(&value.expr, &[], context)?]]
+            }
+        };
+        self.is_begun = false;
+        self.sets.push(rows);
+        Ok(())
     }
 }
 
 impl Operator for FunctionScan {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        let Node::Function { function, arguments, ordinality, .. } = &*self.plan else {
-            unreachable!("built for functions");
-        };
-        if self.rows.is_none() {
-            if !self.is_begun {
-                arguments.evaluation.begin_row(context.state);
-                self.is_begun = true;
-            }
-            let mut values = Vec::with_capacity(arguments.items.len());
-            for argument in &arguments.items {
-                values.push(evaluate(argument, &[], context)?);
-            }
-            let strict = function.strict && values.iter().any(Datum::is_null);
-            self.rows = Some(if strict { Vec::new() } else { (function.call)(context, &values)? });
-            self.at = 0;
+        let plan = self.plan.clone();
+        let Node::Functions { calls, ordinality, .. } = &*plan else { unreachable!("built for functions") };
+        while self.sets.len() < calls.len() {
+            self.call(&calls[self.sets.len()], context)?;
         }
         context.count_row()?;
-        let rows = self.rows.as_ref().expect("set above");
-        let Some(found) = rows.get(self.at) else { return Ok(false) };
-        row.clone_from(found);
+        row.clear();
+        if self.sets.iter().all(|set| self.at >= set.len()) {
+            return Ok(false);
+        }
+        for (set, call) in self.sets.iter().zip(calls) {
+            match set.get(self.at) {
+                Some(found) => row.extend_from_slice(found),
+                None => row.resize(row.len() + call.width, Datum::Null),
+            }
+        }
         self.at += 1;
         if *ordinality {
             row.push(Datum::Int8(i64::try_from(self.at).expect("rows fit memory")));
@@ -157,7 +181,8 @@ impl Operator for FunctionScan {
     }
 
     fn rewind(&mut self, _: &mut Context<'_>) {
-        self.rows = None;
+        self.sets.clear();
+        self.at = 0;
         self.is_begun = false;
     }
 }

@@ -5,7 +5,7 @@
 //! the operator goes on to another row ([`super::Evaluation`]), so nothing with effects runs twice. Everything else
 //! is free of effects and may be computed anew.
 
-use super::{Expr, Kind, Subplan, SubplanForm};
+use super::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::execute::Context;
 use crate::stop::Step;
 use hexalog_sql_types::datum::{compare, equal};
@@ -265,8 +265,8 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         }
         let limit = match subplan.form {
             SubplanForm::Exists => 1,
-            SubplanForm::Scalar => 2,
-            SubplanForm::Array(_) | SubplanForm::AnyAll { .. } => usize::MAX,
+            SubplanForm::Scalar | SubplanForm::Rows { quantifier: Quantifier::One, .. } => 2,
+            SubplanForm::Array(_) | SubplanForm::AnyAll { .. } | SubplanForm::Rows { .. } => usize::MAX,
         };
         context.run_subplan(subplan.id, limit)?;
     }
@@ -274,11 +274,7 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         SubplanForm::Scalar => match context.state.subplans[subplan.id].values() {
             [] => Ok(Datum::Null),
             [value] => Ok(value.clone()),
-            _ => Err(SqlError::new(
-                SqlState::CARDINALITY_VIOLATION,
-                "more than one row returned by a subquery used as an expression",
-            )
-            .into()),
+            _ => Err(several_rows().into()),
         },
         SubplanForm::Exists => Ok(Datum::Bool(!context.state.subplans[subplan.id].values().is_empty())),
         SubplanForm::Array(element) => {
@@ -296,7 +292,43 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
             }
             Ok(any_all(&context.env, operator, &left, &compared, *all)?)
         }
+        SubplanForm::Rows { left, comparison, quantifier } => {
+            let left = evaluate_all(left, row, context)?;
+            let rows = context.state.subplans[subplan.id].values().to_vec();
+            compare_rows(&left, comparison, *quantifier, &rows, context)
+        }
     }
+}
+
+fn several_rows() -> SqlError {
+    let message = "more than one row returned by a subquery used as an expression";
+    SqlError::new(SqlState::CARDINALITY_VIOLATION, message)
+}
+
+/// Compares a row with the rows of a query, in three-valued logic.
+fn compare_rows(
+    left: &[Datum],
+    comparison: &Expr,
+    quantifier: Quantifier,
+    rows: &[Datum],
+    context: &mut Context<'_>,
+) -> Step<Datum> {
+    if quantifier == Quantifier::One && rows.len() > 1 {
+        return Err(several_rows().into());
+    }
+    let decisive = quantifier == Quantifier::Any;
+    let mut unknown = quantifier == Quantifier::One && rows.is_empty();
+    for row in rows {
+        let Datum::Record(record) = row else { unreachable!("the query's rows are made records") };
+        let mut both = record.values.clone();
+        both.extend_from_slice(left);
+        match evaluate(comparison, &both, context)?.as_bool() {
+            Some(holds) if holds == decisive => return Ok(Datum::Bool(decisive)),
+            Some(_) => {}
+            None => unknown = true,
+        }
+    }
+    Ok(if unknown { Datum::Null } else { Datum::Bool(!decisive) })
 }
 
 /// The value of an expression without columns, parameters or anything of the session, as folding wants it: `None` if

@@ -145,6 +145,21 @@ pub(crate) enum SubplanForm {
         right: Expr,
         all: bool,
     },
+    /// A row compared with the query's rows. `comparison` sees the query's columns and then the values of `left`.
+    Rows {
+        left: Box<[Expr]>,
+        comparison: Expr,
+        quantifier: Quantifier,
+    },
+}
+
+/// How many of a query's rows a comparison must hold for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantifier {
+    Any,
+    All,
+    /// The query gives one row; none makes it NULL.
+    One,
 }
 
 impl Expr {

@@ -43,8 +43,10 @@ impl Expr {
             }
             Kind::Subplan(subplan) => {
                 let mut children: Vec<&Expr> = subplan.correlation.iter().map(|(_, source)| source).collect();
-                if let SubplanForm::AnyAll { left, .. } = &subplan.form {
-                    children.push(left);
+                match &subplan.form {
+                    SubplanForm::AnyAll { left, .. } => children.push(left),
+                    SubplanForm::Rows { left, .. } => children.extend(left),
+                    SubplanForm::Scalar | SubplanForm::Exists | SubplanForm::Array(_) => {}
                 }
                 children
             }
@@ -91,8 +93,10 @@ impl Expr {
             Kind::Subplan(subplan) => {
                 let mut children: Vec<&mut Expr> =
                     subplan.correlation.iter_mut().map(|(_, source)| source).collect();
-                if let SubplanForm::AnyAll { left, .. } = &mut subplan.form {
-                    children.push(left);
+                match &mut subplan.form {
+                    SubplanForm::AnyAll { left, .. } => children.push(left),
+                    SubplanForm::Rows { left, .. } => children.extend(left),
+                    SubplanForm::Scalar | SubplanForm::Exists | SubplanForm::Array(_) => {}
                 }
                 children
             }

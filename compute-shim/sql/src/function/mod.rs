@@ -17,6 +17,8 @@ mod size;
 mod table;
 mod visibility;
 
+pub(crate) use sequence::SEQUENCE_ROW;
+
 use crate::execute::{Context, Row};
 use crate::stop::Step;
 use hexalog_sql_types::function::Volatility;

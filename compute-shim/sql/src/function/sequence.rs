@@ -42,6 +42,22 @@ pub(super) static TABLE_FUNCTIONS: &[TableFunction] = &[table_of(
     parameters,
 )];
 
+/// What a sequence holds when it is read as a table. It has no name to be called by.
+pub(crate) static SEQUENCE_ROW: TableFunction = table_of(
+    0,
+    "",
+    &[TypeId::OID],
+    &[("last_value", TypeId::INT8), ("log_cnt", TypeId::INT8), ("is_called", TypeId::BOOL)],
+    state_row,
+);
+
+/// `log_cnt` tells how many values PostgreSQL's log has ahead; here nothing of that kind is counted.
+fn state_row(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
+    let sequence = sequence(context, oid_at(arguments, 0))?;
+    let state = context.engine.sequence_current(sequence.id)?;
+    Ok(vec![vec![Datum::Int8(state.last_value), Datum::Int8(0), Datum::Bool(state.is_called)]])
+}
+
 /// The sequence with this oid; 42809 for another relation, XX000 for none, as PostgreSQL has it.
 fn sequence(context: &Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
     match context.view.catalog().relation(oid) {

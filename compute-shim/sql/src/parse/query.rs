@@ -324,8 +324,8 @@ impl Lower<'_> {
                 self.function_factor(name, args, with_ordinality, alias)
             }
             ast::TableFactor::TableFunction { expr: ast::Expr::Function(function), alias } => {
-                let call = self.function_call(function)?;
-                Ok(FromItem::Function { call, ordinality: false, alias: self.optional_alias(alias)? })
+                let calls = side_by_side(self.function_call(function)?);
+                Ok(FromItem::Functions { calls, ordinality: false, alias: self.optional_alias(alias)? })
             }
             ast::TableFactor::UNNEST {
                 alias,
@@ -335,9 +335,12 @@ impl Lower<'_> {
                 with_ordinality,
             } => {
                 refuse_if(with_offset || with_offset_alias.is_some(), "UNNEST WITH OFFSET")?;
-                let call = plain_call(Name::single("unnest"), self.exprs(array_exprs)?);
-                Ok(FromItem::Function {
-                    call,
+                let arguments = self.exprs(array_exprs)?;
+                let start = arguments.first().map_or(0, Expr::start);
+                let position = self.take_before(start, |token| is_word(token, "unnest"));
+                let name = Name { position, ..Name::single("unnest") };
+                Ok(FromItem::Functions {
+                    calls: side_by_side(plain_call(name, arguments)),
                     ordinality: with_ordinality,
                     alias: self.optional_alias(alias)?,
                 })
@@ -403,8 +406,20 @@ impl Lower<'_> {
                 None => return Err(SqlError::syntax("syntax error at or near \"*\"")),
             }
         }
-        let call = plain_call(name, arguments);
-        Ok(FromItem::Function { call, ordinality, alias: self.optional_alias(alias)? })
+        let is_rows_from = name.parts == [ROWS_FROM];
+        let alias = self.optional_alias(alias)?;
+        if !is_rows_from {
+            let calls = side_by_side(plain_call(name, arguments));
+            return Ok(FromItem::Functions { calls, ordinality, alias });
+        }
+        let mut calls = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            match argument {
+                Expr::Function(call) => calls.extend(side_by_side(*call)),
+                _ => return Err(refuse("something that is no function call in ROWS FROM")),
+            }
+        }
+        Ok(FromItem::Functions { calls, ordinality, alias })
     }
 
     /// INSERT, UPDATE, DELETE and queries, with a WITH clause in front of any.
@@ -672,6 +687,22 @@ impl Lower<'_> {
             returning: self.select_items(returning.unwrap_or_default())?,
         })
     }
+}
+
+/// The name that a call in FROM has if it stands for ROWS FROM; no one can write it.
+pub(super) const ROWS_FROM: &str = "ROWS\0FROM";
+
+/// In FROM, `unnest` of several arrays is one `unnest` for each.
+fn side_by_side(call: FunctionCall) -> Vec<FunctionCall> {
+    let is_unnest = call.name.last() == "unnest"
+        && call.name.qualifier().is_none_or(|schema| schema == "pg_catalog")
+        && call.arguments.len() > 1
+        && !call.variadic;
+    if !is_unnest {
+        return vec![call];
+    }
+    let FunctionCall { name, arguments, .. } = call;
+    arguments.into_iter().map(|argument| plain_call(name.clone(), vec![argument])).collect()
 }
 
 fn plain_call(name: Name, arguments: Vec<Expr>) -> FunctionCall {

@@ -4,6 +4,7 @@
 //! by name, so that it is neither a syntax error nor taken for something else. Definitions and commands, which have a
 //! grammar of their own, are left alone.
 
+use super::query::ROWS_FROM;
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
 use sqlparser::keywords::Keyword;
@@ -96,7 +97,7 @@ impl Pass {
             return Err(refuse("SELECT FOR NO KEY UPDATE or KEY SHARE"));
         }
         if is_word(&token.token, "from") && self.follows(&["rows"]) {
-            return Err(refuse("ROWS FROM"));
+            return self.rows_from(&token);
         }
         if is_word(&token.token, "variadic") {
             return Err(refuse("VARIADIC"));
@@ -151,6 +152,17 @@ impl Pass {
             }
         }
         self.out.push(token);
+        Ok(())
+    }
+
+    /// `ROWS FROM (…)` becomes a call.
+    fn rows_from(&mut self, from: &TokenWithSpan) -> Result<()> {
+        while self.out.last().is_some_and(|token| matches!(token.token, Token::Whitespace(_))) {
+            self.out.pop();
+        }
+        self.out.pop();
+        let name = Word { value: ROWS_FROM.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
+        self.out.push(TokenWithSpan { token: Token::Word(name), span: from.span });
         Ok(())
     }
 

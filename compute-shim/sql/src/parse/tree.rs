@@ -403,8 +403,9 @@ pub(crate) enum FromItem {
         /// Of the opening parenthesis.
         position: u32,
     },
-    Function {
-        call: FunctionCall,
+    /// A function, or several side by side (ROWS FROM, `unnest` of several arrays).
+    Functions {
+        calls: Vec<FunctionCall>,
         ordinality: bool,
         alias: Option<Alias>,
     },

@@ -2,7 +2,7 @@
 //!
 //! Owns the names of nodes and the lines below them. No costs are shown: there are no statistics to take them from.
 
-use super::{IndexAccess, JoinType, Node, Plan, Predicate, Scan, SortKey};
+use super::{CallInFrom, CallSource, IndexAccess, JoinType, Node, Plan, Predicate, Scan, SortKey};
 use crate::expression::{Expr, deparse};
 use crate::parse::tree::SetOperator;
 use hexalog_sql_types::EvalEnv;
@@ -88,7 +88,12 @@ fn title(node: &Node) -> String {
         Node::Values { .. } => "Values Scan".to_owned(),
         Node::Scan(scan) => scan_title(scan),
         Node::System { table, name, .. } => format!("Seq Scan on {}", relation(table.name, name)),
-        Node::Function { function, .. } => format!("Function Scan on {}", function.name),
+        Node::Functions { calls, .. } => match calls.as_slice() {
+            [CallInFrom { source: CallSource::Set { function, .. }, .. }] => {
+                format!("Function Scan on {}", function.name)
+            }
+            _ => "Function Scan".to_owned(),
+        },
         Node::Filter { .. } => "Filter".to_owned(),
         Node::ProjectSet { .. } => "ProjectSet".to_owned(),
         Node::Join { .. } => "Join".to_owned(),

@@ -33,7 +33,7 @@ fn estimate(node: &Node) -> u64 {
                 200
             }
         }
-        Node::Function { .. } => 100,
+        Node::Functions { .. } => 100,
         Node::Filter { input, .. } => (estimate(input) / 5).max(1),
         Node::Limit { input, limit, .. } => {
             match limit.as_ref().and_then(Expr::as_constant).and_then(|limit| limit.as_i64()) {

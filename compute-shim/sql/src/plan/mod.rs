@@ -165,6 +165,23 @@ pub(crate) struct RowCheck {
     pub predicate: Predicate,
 }
 
+/// One function in FROM.
+#[derive(Clone, Debug)]
+pub(crate) struct CallInFrom {
+    pub source: CallSource,
+    pub width: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum CallSource {
+    Set {
+        function: &'static TableFunction,
+        arguments: Exprs,
+    },
+    /// A function of one value: one row of one column.
+    Value(Predicate),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
     /// One row without columns.
@@ -179,10 +196,9 @@ pub(crate) enum Node {
         name: String,
         filter: Option<Predicate>,
     },
-    /// A set-returning function in FROM; with ordinality a last column counts.
-    Function {
-        function: &'static TableFunction,
-        arguments: Exprs,
+    /// Functions in FROM, side by side: as many rows as the longest gives. With ordinality a last column counts.
+    Functions {
+        calls: Vec<CallInFrom>,
         ordinality: bool,
         width: usize,
     },
@@ -293,7 +309,7 @@ impl Node {
     pub(crate) fn width(&self) -> usize {
         match self {
             Node::Nothing => 0,
-            Node::Values { width, .. } | Node::Function { width, .. } | Node::Common { width, .. } => *width,
+            Node::Values { width, .. } | Node::Functions { width, .. } | Node::Common { width, .. } => *width,
             Node::Scan(scan) => scan.table.columns.len() + usize::from(scan.with_identity),
             Node::System { table, .. } => table.columns.len(),
             Node::Filter { input, .. }
@@ -326,7 +342,7 @@ impl Node {
             | Node::Values { .. }
             | Node::Scan(_)
             | Node::System { .. }
-            | Node::Function { .. }
+            | Node::Functions { .. }
             | Node::Common { .. } => Vec::new(),
             Node::Filter { input, .. }
             | Node::Project { input, .. }
