@@ -57,6 +57,8 @@ enum Request {
     Hello,
     Bump,
     Join,
+    /// Told who the members are and where.
+    Members,
     Status,
     /// A status asked for only to learn whether the epoch still stands.
     Contact {

@@ -232,6 +232,31 @@ impl Opener {
     }
 }
 
+/// Each member is told where its peers are; one that has no room to note it is no reason to begin anew with it.
+#[test]
+fn members_are_told_who_they_are_with_every_connection() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..4).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    for link in 0..4 {
+        opener.joined(link, 10);
+        let members = opener.request(link, 17);
+        if link == 0 {
+            opener.refused(link, members, RefusalReason::NoSpace);
+        } else {
+            opener.answer(link, members, &Message::Done(Done {}));
+        }
+    }
+    assert!(opener.client.is_writing());
+    assert_eq!(opener.client.status()[0].members_up, 4);
+}
+
 /// Simulator seed 55: the last repair ended when the volume was open already. Its acknowledgement was taken for the
 /// repair's alone, nothing told that SCL again, and an idle writer never knew that the member had caught up (B9).
 #[test]

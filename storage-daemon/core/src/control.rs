@@ -86,6 +86,8 @@ impl Shard {
             Some(segment) if !membership.members.iter().any(|member| member.segment == segment.id) => {
                 Err(RefusalReason::NotAllowed)
             }
+            // Told with every connection of a writer; only what is new costs an append.
+            Some(segment) if membership == segment.membership => Ok(Staged::Log),
             Some(_) => {
                 self.stage_control(&Entry::Membership { volume, group, membership }).map(|()| Staged::Log)
             }

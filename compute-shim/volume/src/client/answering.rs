@@ -5,10 +5,11 @@ use crate::config::LinkIndex;
 use crate::effects::{Effect, Effects, Now, ReadFailure};
 use crate::link::LinkState;
 use alloc::format;
+use alloc::vec::Vec;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    EpochBump, InstallHistory, Message, PageImage, Refusal, RefusalReason, SegmentState, Status, StatusQuery,
-    WriteAck,
+    EpochBump, InstallHistory, Message, PageImage, Refusal, RefusalReason, SegmentState, SetMembership,
+    Status, StatusQuery, WriteAck,
 };
 use hexalog_protocol::{GroupId, Page};
 
@@ -87,6 +88,17 @@ impl Client {
         self.send(link, Request::Join, &Message::InstallHistory(install), effects);
     }
 
+    /// Members find their peers by what they were told last, and keep it: one that was away while another moved to a new
+    /// address would never gossip with that one again. So each link tells it once; a member that knows it does nothing.
+    fn send_members(&mut self, link: LinkIndex, effects: &mut Effects) {
+        let groups: Vec<GroupId> = self.links[link.0].groups().map(|(group, _)| group).collect();
+        for group in groups {
+            let membership = self.config.groups[group.0 as usize].clone();
+            let set = SetMembership { volume: self.config.volume, group, membership };
+            self.send(link, Request::Members, &Message::SetMembership(set), effects);
+        }
+    }
+
     fn send_status_query(&mut self, link: LinkIndex, effects: &mut Effects) {
         self.links[link.0].state = LinkState::Querying;
         let query = StatusQuery { volume: self.config.volume };
@@ -95,7 +107,10 @@ impl Client {
 
     fn done(&mut self, link: LinkIndex, request_id: u64, now: Now, effects: &mut Effects) {
         match self.take_request(link, request_id) {
-            Some(Request::Join) => self.send_status_query(link, effects),
+            Some(Request::Join) => {
+                self.send_members(link, effects);
+                self.send_status_query(link, effects);
+            }
             Some(Request::Repair(id)) => self.repair_history_installed(id, now, effects),
             _ => {}
         }
@@ -246,13 +261,18 @@ impl Client {
         let address = self.links[link.0].address;
         let text = format!("{address} refused: {:?} {}", refusal.reason, refusal.detail);
         effects.list.push(Effect::Log(text));
-        if let Some(Request::Repair(id)) = self.take_request(link, request_id) {
-            self.repair_failed(id);
-            if refusal.reason == RefusalReason::Damaged {
-                // The member that was to be brought up, or the one it was to be brought up from.
-                self.member_lost(link, refusal.group);
+        match self.take_request(link, request_id) {
+            Some(Request::Repair(id)) => {
+                self.repair_failed(id);
+                if refusal.reason == RefusalReason::Damaged {
+                    // The member that was to be brought up, or the one it was to be brought up from.
+                    self.member_lost(link, refusal.group);
+                }
+                return;
             }
-            return;
+            // It keeps what it knew; the next connection tells it again.
+            Some(Request::Members) => return,
+            _ => {}
         }
         if refusal.reason == RefusalReason::EpochBehind && !matches!(self.phase, Phase::Opening(_)) {
             return self.send_history(link, effects);

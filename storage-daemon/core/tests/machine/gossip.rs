@@ -1,8 +1,10 @@
 //! Peers fill gaps, catch up members that were away, and fall silent.
 
 use crate::rng::seeds;
-use crate::world::{NODES, World};
-use crate::writer::{Writer, create_volume};
+use crate::world::{NODES, World, membership};
+use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use hexalog_protocol::GroupId;
+use hexalog_protocol::message::{Membership, Message, SetMembership};
 
 #[test]
 fn scls_converge_to_the_tails_although_batches_never_came() {
@@ -111,4 +113,40 @@ fn a_member_that_missed_an_opening_fetches_the_history_from_a_peer() {
     world.run_us(1_000_000);
     assert!(world.counter(5, "gossip_batches") > 0);
     world.check_all();
+}
+
+/// Six daemons moved to other addresses; metadata and the writer knew, but nobody told the members, who kept asking the old ones
+/// for ever: none that lacked a batch got it again.
+#[test]
+fn members_find_peers_that_moved_once_they_are_told() {
+    let mut world = World::new(24);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 5);
+    writer.converge(&mut world);
+    let mut nowhere = membership(0);
+    nowhere.members.iter_mut().for_each(|member| member.address.set_port(member.address.port() + 1000));
+    tell_members(&mut world, &nowhere, true);
+    world.kill(4);
+    writer.write_many(&mut world, 20);
+    writer.settle(&mut world);
+    world.start(4);
+    world.run_us(5_000_000);
+    assert_eq!(world.counter(4, "gossip_batches"), 0, "there is nobody at the old addresses");
+    tell_members(&mut world, &membership(0), true);
+    writer.converge(&mut world);
+    assert!(world.counter(4, "gossip_batches") > 0);
+    // Told again with every connection; what is known is not logged again.
+    tell_members(&mut world, &membership(0), false);
+}
+
+fn tell_members(world: &mut World, membership: &Membership, is_new: bool) {
+    for node in 0..NODES {
+        let wire = world.connect(node).expect("up");
+        let appends = world.counter(node, "appends");
+        let set = SetMembership { volume: VOLUME, group: GroupId(0), membership: membership.clone() };
+        assert!(matches!(call(world, wire, 1, &Message::SetMembership(set)), Some(Answer::Done)));
+        assert_eq!(world.counter(node, "appends") > appends, is_new, "node {node}");
+        world.disconnect(wire);
+    }
 }

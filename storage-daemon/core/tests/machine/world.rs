@@ -326,14 +326,14 @@ impl World {
         }
         for effect in effects.list {
             let (token, operation) = match effect {
-                Effect::Connect(connection, address) => {
-                    let target = usize::from(match address {
-                        SocketAddr::V4(v4) => v4.ip().octets()[3] - 1,
-                        SocketAddr::V6(_) => unreachable!("the tests use IPv4"),
-                    });
+                Effect::Connect(connection, wanted) => {
                     assert!(connection.0 >= OWN_CONNECTIONS);
                     let delay = 50 + self.rng.below(200);
-                    self.schedule(delay, Happening::Connected { node, life, connection, target });
+                    let happening = match (0..NODES).find(|other| address(*other) == wanted) {
+                        Some(target) => Happening::Connected { node, life, connection, target },
+                        None => Happening::Closed { side: Side::Node(node, connection), life },
+                    };
+                    self.schedule(delay, happening);
                     continue;
                 }
                 Effect::Close(connection) => {
