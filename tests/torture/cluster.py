@@ -74,6 +74,7 @@ class Cluster:
     def __init__(self, binary, data_dir, port, options, is_restarting, note):
         self.binary, self.data_dir, self.port_first = binary, data_dir, port
         self.port = port
+        self.host_of_port = {}  # where a compute listens, if not on the loopback interface
         self.options, self.is_restarting, self.note = options, is_restarting, note
         self.local = None
         self.by_hand = {}  # name -> Popen, the newest of that name
@@ -132,6 +133,13 @@ class Cluster:
         for process in self.by_hand.values():
             process.wait(10)
         self.by_hand.clear()
+
+    def remove(self):
+        """Takes away what is not in the data directory: nothing here."""
+
+    def has_ended(self):
+        """The exit code of what ended although the whole rests on it."""
+        return self.local.poll()
 
     # -- one process -------------------------------------------------------------------------------------------
 
@@ -207,7 +215,7 @@ class Cluster:
 
     def connect(self, port=None, timeout=5):
         return psycopg2.connect(
-            host="127.0.0.1", port=port or self.port, user="postgres", dbname="postgres", connect_timeout=timeout,
+            host=self.host_of_port.get(port or self.port, "127.0.0.1"), port=port or self.port, user="postgres", dbname="postgres", connect_timeout=timeout,
             application_name="torture",
         )
 
@@ -230,20 +238,24 @@ class Cluster:
 
     def wait_for_compute(self, port=None, seconds=START_MAX_S):
         def can_write():
-            if self.local.poll() is not None:
-                raise ClusterError(f"hexalog local ended with {self.local.returncode}; see its log")
+            if self.has_ended() is not None:
+                raise ClusterError(f"hexalog local ended with {self.has_ended()}; see its log")
             return self.can_write(port)
 
         wait_until(f"compute on port {port or self.port} to write", can_write, seconds)
 
     def takeover(self, name, port):
         """Starts another compute on the same volume; clients are sent there once it writes."""
-        words = list(self.arguments["compute"])
-        words[words.index("--listen") + 1] = f"127.0.0.1:{port}"
-        self.arguments[name] = words
-        self.start_by_hand(name, words)
+        self.arguments[name] = self.compute_words(name, port)
+        self.start_by_hand(name)
         self.wait_for_compute(port)
         self.port = port
+
+    def compute_words(self, name, port):
+        """The command of another compute on the same volume."""
+        words = list(self.arguments["compute"])
+        words[words.index("--listen") + 1] = f"127.0.0.1:{port}"
+        return words
 
     # -- faults and status -------------------------------------------------------------------------------------
 

@@ -194,10 +194,8 @@ class Faults:
             if is_killed:
                 self.cluster.kill(old)
         for name in names:
-            words = list(self.cluster.arguments["compute"])
-            words[words.index("--listen") + 1] = f"127.0.0.1:{ports[name]}"
-            self.cluster.arguments[name] = words
-            self.cluster.start_by_hand(name, words)
+            self.cluster.arguments[name] = self.cluster.compute_words(name, ports[name])
+            self.cluster.start_by_hand(name)
             self.pause(0, 0.05)
         try:
             wait_until("one of two computes to be left", lambda: sum(map(self.cluster.is_up, names)) <= 1, 20)

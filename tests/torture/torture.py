@@ -22,6 +22,8 @@ import invariants
 import workloads
 from cluster import Cluster, ClusterError, wait_until
 from faults import Faults
+from namespaces import NamespaceCluster
+from network_faults import NetworkFaults
 
 VARIANTS = {
     "plain": ["--log-bytes", "64MiB", "--cache-bytes", "128MiB"],
@@ -53,9 +55,10 @@ class Run:
         self.ports = (port for port in ports if is_free(port))
         self.data_dir = os.path.join(self.directory, "data")
         settings = VARIANTS[options.variant] + options.option
-        self.cluster = Cluster(os.path.abspath(options.binary), self.data_dir, options.port, settings, options.restart, self.note)
+        kind, faults = (NamespaceCluster, NetworkFaults) if options.network else (Cluster, Faults)
+        self.cluster = kind(os.path.abspath(options.binary), self.data_dir, options.port, settings, options.restart, self.note)
         self.shared = workloads.Shared(self.cluster, self.note)
-        self.faults = Faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
+        self.faults = faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
         self.clients, self.running, self.log_positions = [], [], {}
         self.is_over = threading.Event()
         self.log_full_since = None
@@ -85,6 +88,7 @@ class Run:
         finally:
             self.is_over.set()
             self.cluster.kill_everything()
+            self.cluster.remove()
             self.check_logs()
             self.save()
             if not self.shared.violations and not self.options.keep:
@@ -277,6 +281,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="plain")
     parser.add_argument("--restart", action="store_true", help="let the supervisor start what died")
+    parser.add_argument("--network", action="store_true", help="each process in a network namespace, and faults of the network too; as root")
     parser.add_argument("--phases", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="load in each phase")
     parser.add_argument("--fault", action="append", help="only this fault (a method of Faults); may be repeated")
