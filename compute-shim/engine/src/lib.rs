@@ -6,7 +6,7 @@
 //!
 //! Start at [`Engine`] (the calls), then follow a row down: `rows` → `write` → `tree` → `mini_transaction` →
 //! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in
-//! `transaction`, `undo`, `visibility`, `rollback`, `purge` and `locks`.
+//! `transaction`, `savepoint`, `undo`, `visibility`, `rollback`, `purge` and `locks`.
 
 mod access;
 mod alloc;
@@ -25,6 +25,7 @@ mod purge;
 mod rollback;
 mod row_id;
 mod rows;
+mod savepoint;
 mod sequence;
 mod snapshots;
 mod transaction;
@@ -41,6 +42,7 @@ pub use cursor::Cursor;
 pub use engine::Engine;
 pub use error::{EngineError, Need, Step, Stop, WaitTicket};
 pub use mini_transaction::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
+pub use savepoint::Savepoint;
 pub use transaction::Transaction;
 pub use tree::check::TreeCheck;
 pub use types::*;

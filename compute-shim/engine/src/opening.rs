@@ -201,6 +201,7 @@ impl<'e> Access<'e> {
                     header_page: last.page,
                     handle: NO_HANDLE,
                     state: OpenState::Undoing,
+                    rollbacks: 0,
                 });
                 Ok(Some(RollbackJob { tx_id, position: head }))
             }

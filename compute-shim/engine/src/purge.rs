@@ -179,8 +179,12 @@ impl<'e> Access<'e> {
             let decoded =
                 UndoRecord::decode(record).map_err(|_| EngineError::Corrupt { page: page.id, what })?;
             match decoded {
-                UndoRecord::Created { page } if visit.aborted => visit.dead.push((page, offset)),
-                UndoRecord::Dropped { page } if !visit.aborted => visit.dead.push((page, offset)),
+                UndoRecord::Created { page, taken_back } if visit.aborted || taken_back => {
+                    visit.dead.push((page, offset));
+                }
+                UndoRecord::Dropped { page, taken_back: false } if !visit.aborted => {
+                    visit.dead.push((page, offset));
+                }
                 _ => {}
             }
         }

@@ -125,26 +125,8 @@ impl Engine {
 impl Access<'_> {
     /// Undoes the last record below the job's position. True: the transaction is wholly undone.
     pub fn rollback_step(&mut self, job: &mut RollbackJob) -> Step<bool> {
-        let start = job.tx_id.offset();
-        assert!(job.position > start, "the header is the last to be reached");
-        let mut logical = logical_of(job.position - 1);
-        if byte_of(job.position - 1) < RECORDS_START {
-            // The page's first record is undone: go on at the end of the page before.
-            logical -= 1;
-            job.position = offset_of(logical + 1, 0);
-        }
-        let first = if logical == logical_of(start) { byte_of(start) } else { RECORDS_START };
-        let last = {
-            let page = self.undo_page(job.tx_id.stream(), logical)?;
-            let below = records_from(page.bytes(), first)
-                .take_while(|(byte, _)| offset_of(logical, *byte) < job.position)
-                .last();
-            below.map(|(byte, _)| offset_of(logical, byte))
-        };
-        let Some(offset) = last else {
-            return Err(self.broken_stream());
-        };
-        if offset == start {
+        let offset = self.record_below(job.tx_id, job.position)?;
+        if offset == job.tx_id.offset() {
             self.finish_abort(job.tx_id)?;
             return Ok(true);
         }
@@ -153,12 +135,31 @@ impl Access<'_> {
         Ok(false)
     }
 
+    /// Where the transaction's last record below `position` stands: at last its header.
+    pub fn record_below(&mut self, tx_id: TxId, mut position: u64) -> Step<u64> {
+        let start = tx_id.offset();
+        assert!(position > start, "the header is the last to be reached");
+        let mut logical = logical_of(position - 1);
+        if byte_of(position - 1) < RECORDS_START {
+            // The page's first record is undone: go on at the end of the page before.
+            logical -= 1;
+            position = offset_of(logical + 1, 0);
+        }
+        let first = if logical == logical_of(start) { byte_of(start) } else { RECORDS_START };
+        let page = self.undo_page(tx_id.stream(), logical)?;
+        let below = records_from(page.bytes(), first)
+            .take_while(|(byte, _)| offset_of(logical, *byte) < position)
+            .last();
+        below.map(|(byte, _)| offset_of(logical, byte)).ok_or_else(|| self.broken_stream())
+    }
+
     fn broken_stream(&self) -> Stop {
         EngineError::Corrupt { page: PageId(0), what: "an undo page without the transaction's records" }
             .into()
     }
 
-    /// Undoes one version if it is still in place. The transaction is aborted or lost, or takes its own insert back.
+    /// Undoes one version if it is still in place. The transaction is aborted or lost, or takes its own
+    /// changes back.
     pub fn undo_version(&mut self, version: RowVersion) -> Step<()> {
         let mut record = Vec::new();
         self.undo_record(version.tx_id.stream(), version.undo, &mut record)?;

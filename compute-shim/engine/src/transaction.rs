@@ -52,11 +52,13 @@ pub struct Transaction {
     pub(crate) has_waited: bool,
     /// A unique key held for the operation that is pending.
     pub(crate) key_lock: Option<u64>,
-    /// Relations locked, with a bit for each mode.
+    /// Relation locks in the order they were taken: relation, the bit of one mode.
     pub(crate) relations: Vec<(u32, u8)>,
     pub(crate) needs_purge: bool,
     /// Records written, the header apart.
     pub(crate) undo_records: u64,
+    /// How far down [`Engine::rollback_to`] has come, while it is under way.
+    pub(crate) rollback_position: Option<u64>,
     /// Kept from row to row.
     pub(crate) undo_buffer: Vec<u8>,
 }
@@ -87,6 +89,12 @@ impl Transaction {
     /// Whether writes fail with 25006.
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// SET TRANSACTION ISOLATION LEVEL, before the first statement.
+    pub fn set_isolation(&mut self, isolation: Isolation) {
+        assert!(self.snapshot.is_none() || isolation == self.isolation, "set before the first snapshot");
+        self.isolation = isolation;
     }
 
     /// SET TRANSACTION READ ONLY or READ WRITE in the midst of it.
@@ -148,6 +156,7 @@ impl Engine {
             relations: Vec::new(),
             needs_purge: false,
             undo_records: 0,
+            rollback_position: None,
             undo_buffer: Vec::new(),
         }
     }
@@ -156,6 +165,7 @@ impl Engine {
     /// only) and its command id.
     pub fn begin_statement(&self, txn: &mut Transaction) -> Step<()> {
         txn.assert_active();
+        assert!(txn.rollback_position.is_none(), "a rollback to a savepoint comes to its end first");
         self.check_fenced()?;
         self.give_back_turn(txn);
         let slot = match txn.snapshot_slot {
@@ -168,10 +178,7 @@ impl Engine {
         if txn.snapshot.is_none() || txn.isolation == Isolation::ReadCommitted {
             txn.snapshot = Some(self.snapshots.take(slot, &*self.volume));
         }
-        txn.command_id = match (txn.tx_id, txn.stream) {
-            (Some(_), Some(stream)) => self.streams().stream(stream).lock().head,
-            _ => 0,
-        };
+        txn.command_id = self.undo_head(txn);
         Ok(())
     }
 
@@ -267,15 +274,10 @@ impl Engine {
     pub fn lock_relation(&self, txn: &mut Transaction, relation: u32, mode: RelationLockMode) -> Step<()> {
         txn.assert_active();
         self.check_fenced()?;
-        let bit = 1 << mode as u8;
-        let known = txn.relations.iter().position(|(locked, _)| *locked == relation);
-        if known.is_some_and(|at| txn.relations[at].1 & bit != 0) {
-            return Ok(());
-        }
-        self.locks.lock_relation(relation, txn.handle, mode).inspect_err(|_| txn.has_waited = true)?;
-        match known {
-            Some(at) => txn.relations[at].1 |= bit,
-            None => txn.relations.push((relation, bit)),
+        let lock = (relation, 1 << mode as u8);
+        if !txn.relations.contains(&lock) {
+            self.locks.lock_relation(relation, txn.handle, mode).inspect_err(|_| txn.has_waited = true)?;
+            txn.relations.push(lock);
         }
         Ok(())
     }

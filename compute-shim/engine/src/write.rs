@@ -18,8 +18,8 @@ use crate::locks::queues::Gate;
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
 use crate::tree::edit;
-use crate::types::{RowVersion, TreeId};
-use crate::undo::status::TxStatus;
+use crate::types::{RowVersion, TreeId, TxId};
+use crate::undo::status::{Owner, TxStatus};
 use hexalog_protocol::Lsn;
 
 /// Who wrote the newest version of a row.
@@ -75,7 +75,7 @@ impl<'e> Access<'e> {
                     TxStatus::Committed(lsn) => Occupant::Committed(lsn),
                     TxStatus::InProgress(owner) => {
                         drop(leaf);
-                        self.wait_for_row(txn, hash, Some((owner, version)))?;
+                        self.wait_for_row(txn, hash, Some((owner, version.tx_id)))?;
                         continue;
                     }
                     TxStatus::Undoing => {
@@ -101,21 +101,16 @@ impl<'e> Access<'e> {
 
     /// Waits for the row's turn; returns if it need not. A unique key held is let go first, or its other
     /// waiters would seem to wait in a circle with this one.
-    fn wait_for_row(
-        &mut self,
-        txn: &mut Transaction,
-        hash: u64,
-        owner: Option<(u64, RowVersion)>,
-    ) -> Step<()> {
+    fn wait_for_row(&mut self, txn: &mut Transaction, hash: u64, owner: Option<(Owner, TxId)>) -> Step<()> {
         let engine = self.engine;
         let key_lock = txn.key_lock.take();
         if let Some(key) = key_lock {
             engine.locks.unlock_key(key, txn.handle);
         }
-        let still_blocked = || owner.is_some_and(|(_, version)| engine.is_in_progress(version.tx_id));
+        let still_blocked = || owner.is_some_and(|(owner, tx_id)| engine.is_still_in_progress(tx_id, owner));
         txn.has_waited = true;
-        let need =
-            engine.locks.wait_for_row(hash, txn.handle, owner.map(|(handle, _)| handle), still_blocked)?;
+        let blocker = owner.map(|(owner, _)| owner.handle);
+        let need = engine.locks.wait_for_row(hash, txn.handle, blocker, still_blocked)?;
         match need {
             Some(need) => Err(need.into()),
             // The key was let go: what was found under it may have changed.

@@ -2,7 +2,7 @@
 //!
 //! The model keeps every committed version with its commit LSN; a transaction's reads must equal what its
 //! snapshot selects, its own writes laid over. After a crash every commit at or below VDL is there whole, no
-//! other in part. The cache has 32 frames, VDL is held back and let go at random, background work runs at
+//! other in part. Transactions go back to savepoints, and what they wrote since must be gone. The cache has 32 frames, VDL is held back and let go at random, background work runs at
 //! random.
 
 mod harness;
@@ -19,6 +19,9 @@ type Key = Vec<u8>;
 /// Versions of a row by commit LSN; `None` is a deletion.
 type Versions = Vec<(Lsn, Option<Vec<u8>>)>;
 
+/// A transaction's own writes; `None` is a deletion.
+type Writes = BTreeMap<Key, Option<Vec<u8>>>;
+
 /// Committed versions of every key: (commit LSN, body or deleted).
 #[derive(Default)]
 struct Model {
@@ -31,7 +34,7 @@ impl Model {
         versions.iter().rev().find(|(lsn, _)| *lsn <= snapshot)?.1.as_ref()
     }
 
-    fn commit(&mut self, lsn: Lsn, writes: &BTreeMap<Key, Option<Vec<u8>>>) {
+    fn commit(&mut self, lsn: Lsn, writes: &Writes) {
         for (key, body) in writes {
             let versions = self.versions.entry(key.clone()).or_default();
             assert!(versions.last().is_none_or(|(last, _)| *last < lsn), "commits of a row are in LSN order");
@@ -50,7 +53,9 @@ impl Model {
 struct Session {
     txn: Transaction,
     /// Own writes, all of earlier statements.
-    writes: BTreeMap<Key, Option<Vec<u8>>>,
+    writes: Writes,
+    /// Savepoints, with the writes that each leaves standing.
+    savepoints: Vec<(Savepoint, Writes)>,
 }
 
 impl Session {
@@ -125,7 +130,7 @@ impl World {
         let isolation =
             if self.random.below(2) == 0 { Isolation::ReadCommitted } else { Isolation::RepeatableRead };
         let txn = self.node().engine.begin(isolation, false);
-        self.sessions.push(Session { txn, writes: BTreeMap::new() });
+        self.sessions.push(Session { txn, writes: Writes::new(), savepoints: Vec::new() });
     }
 
     fn statement(&mut self, at: usize) {
@@ -253,7 +258,29 @@ impl World {
 
     fn failed(&mut self, at: usize, error: EngineError) {
         assert!(matches!(error, EngineError::Deadlock), "unexpected {error:?}");
-        self.abort(at);
+        if self.sessions[at].savepoints.is_empty() { self.abort(at) } else { self.roll_back_to(at) }
+    }
+
+    fn savepoint(&mut self, at: usize) {
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let savepoint = node.engine.savepoint(&session.txn);
+        session.savepoints.push((savepoint, session.writes.clone()));
+    }
+
+    /// Back to a random savepoint, which stays, or out of it.
+    fn roll_back_to(&mut self, at: usize) {
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let keep = self.random.below(session.savepoints.len());
+        session.savepoints.truncate(keep + 1);
+        let (savepoint, writes) = session.savepoints.last_mut().expect("kept");
+        let done = Self::drive(node, |engine| engine.rollback_to(&mut session.txn, savepoint));
+        let Outcome::Done(()) = done else { panic!("a rollback neither waits for locks nor fails") };
+        session.writes.clone_from(writes);
+        if self.random.below(2) == 0 {
+            session.savepoints.pop();
+        }
     }
 
     fn abort(&mut self, at: usize) {
@@ -313,6 +340,16 @@ impl World {
                 }
             }
             33 if self.random.below(8) == 0 => self.crash(),
+            34..38 if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                self.savepoint(at);
+            }
+            38..41 if !self.sessions.is_empty() => {
+                let at = self.random.below(self.sessions.len());
+                if !self.sessions[at].savepoints.is_empty() {
+                    self.roll_back_to(at);
+                }
+            }
             _ if !self.sessions.is_empty() => {
                 let at = self.random.below(self.sessions.len());
                 self.statement(at);

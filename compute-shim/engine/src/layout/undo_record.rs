@@ -16,6 +16,9 @@
 //! ranges (gap varint, length varint, bytes) that differ; flag 0x80 = the whole body (the rest); neither =
 //! the body did not change.
 //!
+//! Flag 0x10 of kinds 4 and 5: the record was undone by ROLLBACK TO SAVEPOINT, so the page is dead (kind 4) or lives
+//! (kind 5) whatever becomes of the transaction.
+//!
 //! A header's state is 1 ACTIVE, 2 PREPARED (reserved), 3 ABORTING, 4 ABORTED. A commit LSN other than zero
 //! under ACTIVE or PREPARED is COMMITTED: so a commit writes eight bytes and nothing else. Under ABORTED it
 //! is the LSN at which the rollback was complete.
@@ -36,6 +39,8 @@ pub(crate) const KIND_FREED: u8 = 6;
 /// Offset of the kind byte in a record.
 pub(crate) const RECORD_KIND: usize = 2;
 const KIND_MASK: u8 = 0x0f;
+/// Of kinds 4 and 5.
+const FLAG_TAKEN_BACK: u8 = 0x10;
 const FLAG_PREVIOUS_FROZEN: u8 = 0x10;
 const FLAG_MOVED: u8 = 0x20;
 const FLAG_BODY_RANGES: u8 = 0x40;
@@ -60,8 +65,8 @@ pub(crate) enum UndoRecord<'a> {
     Transaction { state: u8, commit_lsn: Lsn, epoch: VolumeEpoch },
     Insert { tree: PageId, key: &'a [u8] },
     Change(Change<'a>),
-    Created { page: PageId },
-    Dropped { page: PageId },
+    Created { page: PageId, taken_back: bool },
+    Dropped { page: PageId, taken_back: bool },
     Freed,
 }
 
@@ -237,8 +242,14 @@ impl<'a> UndoRecord<'a> {
                 Ok(UndoRecord::Insert { tree, key: reader.rest() })
             }
             KIND_CHANGE => Change::decode(&mut reader, kind).map(UndoRecord::Change),
-            KIND_CREATED => Ok(UndoRecord::Created { page: PageId(reader.varint("created page")?) }),
-            KIND_DROPPED => Ok(UndoRecord::Dropped { page: PageId(reader.varint("dropped page")?) }),
+            KIND_CREATED => {
+                let taken_back = kind & FLAG_TAKEN_BACK != 0;
+                Ok(UndoRecord::Created { page: PageId(reader.varint("created page")?), taken_back })
+            }
+            KIND_DROPPED => {
+                let taken_back = kind & FLAG_TAKEN_BACK != 0;
+                Ok(UndoRecord::Dropped { page: PageId(reader.varint("dropped page")?), taken_back })
+            }
             KIND_FREED => Ok(UndoRecord::Freed),
             _ => Err(Malformed { what: "undo kind" }),
         }
@@ -273,6 +284,13 @@ impl<'a> Change<'a> {
         };
         Ok(Change { tree, key, previous: RowHeader { flags, columns, version }, moved_to, body })
     }
+}
+
+/// The kind byte of a record that ROLLBACK TO must mark as taken back; `None`: it needs no mark, or has it.
+pub(crate) fn taken_back(record: &[u8]) -> Option<u8> {
+    let kind = record[RECORD_KIND];
+    let marks = matches!(kind & KIND_MASK, KIND_CREATED | KIND_DROPPED) && kind & FLAG_TAKEN_BACK == 0;
+    marks.then_some(kind | FLAG_TAKEN_BACK)
 }
 
 /// Commit LSN and state of a header record, without decoding the rest.

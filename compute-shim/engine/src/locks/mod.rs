@@ -153,6 +153,20 @@ impl Locks {
         debug_assert!(table.invariants());
     }
 
+    /// The transaction has gone back to a savepoint (rows and count are published): the relation locks that it took
+    /// since fall, and the first waiter of each of its rows looks whether the row is free.
+    pub fn release_since_savepoint(&self, handle: Handle, relations: &[(u32, u8)]) {
+        let mut table = self.table.lock();
+        assert!(!table.wait_of.contains_key(&handle), "one who goes back waits for nothing");
+        for name in table.queues_of.remove(&handle).unwrap_or_default() {
+            self.owner_finished(&mut table, name, handle);
+        }
+        for (relation, mode) in relations {
+            table.release_relation_mode(*relation, handle, *mode);
+        }
+        debug_assert!(table.invariants());
+    }
+
     /// Everyone who waits polls again (the engine has been fenced).
     pub fn wake_all(&self) {
         let mut table = self.table.lock();

@@ -63,6 +63,18 @@ impl Table {
         self.grant_relation_waiters(relation);
     }
 
+    /// One mode falls, `mode` being its bit.
+    pub(super) fn release_relation_mode(&mut self, relation: u32, handle: Handle, mode: u8) {
+        let Some(lock) = self.relations.get_mut(&relation) else {
+            return;
+        };
+        if let Some(holder) = lock.granted.iter_mut().find(|(holder, _)| *holder == handle) {
+            holder.1 &= !mode;
+        }
+        lock.granted.retain(|(_, modes)| *modes != 0);
+        self.grant_relation_waiters(relation);
+    }
+
     /// Grants every waiter that nothing before it forbids.
     fn grant_relation_waiters(&mut self, relation: u32) {
         let Some(mut lock) = self.relations.remove(&relation) else {

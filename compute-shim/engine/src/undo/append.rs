@@ -170,6 +170,7 @@ impl Engine {
                 header_page: place.page,
                 handle,
                 state: OpenState::InProgress,
+                rollbacks: 0,
             });
         }
     }

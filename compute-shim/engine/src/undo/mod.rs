@@ -40,6 +40,8 @@ pub(crate) struct OpenTransaction {
     pub header_page: PageId,
     pub handle: Handle,
     pub state: OpenState,
+    /// How often it has gone back to a savepoint: a version of it that was seen before the last time may be gone.
+    pub rollbacks: u64,
 }
 
 /// A transaction that is over.

@@ -14,12 +14,20 @@ use crate::locks::Handle;
 use crate::types::TxId;
 use hexalog_protocol::{Lsn, PageId};
 
+/// A transaction in progress, as whoever waits for one of its rows knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Owner {
+    pub handle: Handle,
+    /// [`super::OpenTransaction::rollbacks`] when the row was looked at.
+    rollbacks: u64,
+}
+
 /// What became of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TxStatus {
     /// Committed; zero: visible to every snapshot.
     Committed(Lsn),
-    InProgress(Handle),
+    InProgress(Owner),
     /// Aborted or lost, its versions partly still in place.
     Undoing,
     /// Aborted, none of its versions in place any more.
@@ -39,7 +47,9 @@ impl Engine {
         }
         if let Some(open) = stream.open.filter(|open| open.offset == offset) {
             return Some(match open.state {
-                OpenState::InProgress => TxStatus::InProgress(open.handle),
+                OpenState::InProgress => {
+                    TxStatus::InProgress(Owner { handle: open.handle, rollbacks: open.rollbacks })
+                }
                 OpenState::Undoing => TxStatus::Undoing,
             });
         }
@@ -51,10 +61,10 @@ impl Engine {
         })
     }
 
-    /// Whether the transaction may still commit. No page is read: an in-progress transaction is always in
-    /// memory.
-    pub(crate) fn is_in_progress(&self, tx_id: TxId) -> bool {
-        matches!(self.status_in_memory(tx_id), Some(TxStatus::InProgress(_)))
+    /// Whether a version of the transaction, seen when `owner` was what was known of it, may still commit. No page is
+    /// read: an in-progress transaction is always in memory.
+    pub(crate) fn is_still_in_progress(&self, tx_id: TxId, owner: Owner) -> bool {
+        self.status_in_memory(tx_id) == Some(TxStatus::InProgress(owner))
     }
 }
 
