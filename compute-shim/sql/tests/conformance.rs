@@ -16,7 +16,8 @@ mod harness;
 use harness::{Client, Cluster};
 use hexalog_engine::Need;
 use hexalog_sql::{
-    ColumnDescription, Completion, DatabaseOptions, Flow, QueryProgress, Session, Severity, Sink, Step, Stop,
+    CancelReason, ColumnDescription, Completion, DatabaseOptions, Flow, QueryProgress, Session, Severity,
+    Sink, Step, Stop,
 };
 use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, Typmod, text};
@@ -37,6 +38,10 @@ enum Action {
     Bind {
         values: Vec<Option<String>>,
     },
+    /// Begins a statement that must wait for a lock.
+    Start,
+    /// Goes on with it.
+    Finish,
 }
 
 struct Message {
@@ -61,6 +66,11 @@ fn steps(script: &str) -> Vec<Message> {
             steps.push(Message { line: start, text: String::new(), action });
         } else if line.starts_with("\\unsupported") {
             steps.push(Message { line: start, text: String::new(), action: Action::Unsupported });
+        } else if line == "\\waits" {
+            steps.pop();
+            steps.push(Message { line: start, text: statement.clone(), action: Action::Start });
+        } else if line == "\\finish" {
+            steps.push(Message { line: start, text: statement.clone(), action: Action::Finish });
         } else if let Some(rest) = line.strip_prefix("\\bind") {
             let rest = rest.trim();
             let split = rest.split('|').map(str::trim);
@@ -215,6 +225,11 @@ struct Player<'a> {
     way: Way,
     sink: Lines,
     needs: u64,
+    lock_timeout_ms: u64,
+    /// The statement waits for a lock, as it should.
+    waits: bool,
+    /// What statements that wait have answered so far, by session.
+    waiting: BTreeMap<String, Vec<String>>,
     /// Where the running statement counts as one that does not end.
     needs_max: u64,
 }
@@ -236,15 +251,33 @@ impl Player<'_> {
                     if self.way == Way::ColdPages && (need == Need::Yield || self.needs.is_multiple_of(5)) {
                         self.cluster.engine.evict_pages();
                     }
-                    assert!(self.cluster.meet(&need), "cannot meet {need:?}");
+                    if !self.cluster.meet(&need) {
+                        assert!(matches!(need, Need::Lock(_)), "cannot meet {need:?}");
+                        return Err(self.wait_for_lock(&need));
+                    }
                 }
             }
         }
     }
 
+    /// Only another session can end this wait: `lock_timeout` passes, or the script says when.
+    fn wait_for_lock(&mut self, need: &Need) -> SqlError {
+        let error = CancelReason::LockTimeout.error();
+        if self.lock_timeout_ms > 0 {
+            self.cluster.engine.cancel_need(need);
+        } else {
+            self.waits = true;
+        }
+        error
+    }
+
     fn query(&mut self, session: &mut Session, text: &str, data: &[u8]) -> Result<(), SqlError> {
         session.query_start(text)?;
         self.sink.is_described = false;
+        self.go_on(session, data)
+    }
+
+    fn go_on(&mut self, session: &mut Session, data: &[u8]) -> Result<(), SqlError> {
         let mut data = Some(data);
         loop {
             match self.run(|sink| session.query_step(sink))? {
@@ -305,17 +338,27 @@ impl Player<'_> {
     }
 
     /// The lines of one step's answer.
-    fn answer(&mut self, client: &mut Client<'_>, step: &Message) -> Vec<String> {
+    fn answer(&mut self, name: &str, client: &mut Client<'_>, step: &Message) -> Vec<String> {
         if self.way == Way::ColdPages {
             self.cluster.engine.evict_pages();
         }
         self.needs_max = self.needs + NEEDS_MAX;
         let session = &mut client.session;
+        self.lock_timeout_ms = session.lock_timeout_ms();
         let result = match &step.action {
             Action::Query { data } => self.query(session, &step.text, data),
             Action::Bind { values } => self.extended(session, &step.text, values),
+            Action::Start => self.query(session, &step.text, &[]),
+            Action::Finish => {
+                self.sink.lines = self.waiting.remove(name).expect("a statement waits in this session");
+                self.go_on(session, &[])
+            }
             Action::Session(_) | Action::Unsupported => unreachable!("not for the server"),
         };
+        if std::mem::take(&mut self.waits) {
+            self.waiting.insert(name.to_owned(), std::mem::take(&mut self.sink.lines));
+            return vec!["waits".to_owned()];
+        }
         if let Err(error) = result {
             self.run(|_| session.fail(&error)).expect("rolls back");
             self.sink.report("error: ", &error);
@@ -436,20 +479,29 @@ fn play(name: &str, way: Way, exceptions: &BTreeMap<Key, Exception>) -> Outcome 
     let cluster = cluster(way);
     let mut clients = BTreeMap::<String, Client<'_>>::new();
     let sink = Lines { is_pausing: way == Way::ColdPages, ..Lines::default() };
-    let mut player = Player { cluster: &cluster, way, sink, needs: 0, needs_max: 0 };
+    let mut player = Player {
+        cluster: &cluster,
+        way,
+        sink,
+        needs: 0,
+        lock_timeout_ms: 0,
+        waits: false,
+        waiting: BTreeMap::new(),
+        needs_max: 0,
+    };
     let (mut session, mut is_unsupported) = ("a".to_owned(), false);
     let mut outcome = Outcome::default();
     for step in steps(&script) {
         match &step.action {
             Action::Session(name) => session.clone_from(name),
             Action::Unsupported => is_unsupported = true,
-            Action::Query { .. } | Action::Bind { .. } => {
+            Action::Query { .. } | Action::Bind { .. } | Action::Start | Action::Finish => {
                 outcome.messages += 1;
                 let client = clients.entry(session.clone()).or_insert_with(|| {
                     cluster.connect_with(&[("application_name", "conformance")]).expect("connects")
                 });
                 // A panic is shown with its statement; the sessions are of no use after it.
-                let answer = catch_unwind(AssertUnwindSafe(|| player.answer(client, &step)));
+                let answer = catch_unwind(AssertUnwindSafe(|| player.answer(&session, client, &step)));
                 let Ok(answer) = answer else {
                     outcome.differences.push(shown(name, &step, &[], &["panic".to_owned()]));
                     std::mem::forget(clients);

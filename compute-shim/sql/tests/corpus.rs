@@ -333,4 +333,7 @@ recordings! {
     pgjdbc cluster_with_schema();
     asyncpg cluster_with_schema();
     django cluster_with_schema();
+    django_nested cluster_with_schema();
+    psycopg3_nested cluster_with_schema();
+    sqlalchemy_nested cluster_with_schema();
 }

@@ -3,7 +3,8 @@
 mod harness;
 
 use harness::Cluster;
-use hexalog_sql_types::TypeId;
+use hexalog_sql::{CancelReason, CommandTag, Completion};
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
 
 const ABORTED: &str = "25P02 current transaction is aborted, commands ignored until end of transaction block";
 
@@ -114,8 +115,7 @@ fn transaction_modes() {
         client.take_notices(),
         ["WARNING 25P01: SET TRANSACTION can only be used in transaction blocks"]
     );
-    for text in ["SAVEPOINT a", "BEGIN ISOLATION LEVEL SERIALIZABLE", "PREPARE TRANSACTION 'x'", "RELEASE a"]
-    {
+    for text in ["BEGIN ISOLATION LEVEL SERIALIZABLE", "PREPARE TRANSACTION 'x'"] {
         assert!(client.error(text).starts_with("0A000"), "{text}");
     }
     assert_eq!(client.error("LOCK TABLE t"), "25P01 LOCK TABLE can only be used in transaction blocks");
@@ -339,4 +339,72 @@ fn rows_are_paused_and_work_is_cancelled() {
     cluster.world.is_cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
     let error = client.error("SELECT count(*) FROM generate_series(1, 10000)");
     assert_eq!(error, "57014 canceling statement due to user request");
+}
+
+/// Executes a portal with a row limit.
+fn fetch(client: &mut harness::Client<'_>, portal: &str, limit: u32) -> Result<Completion, SqlError> {
+    let cluster = client.cluster;
+    cluster.run(|| client.session.execute(portal, limit, &mut harness::Silent))
+}
+
+#[test]
+fn portals_live_as_long_as_the_savepoint_that_they_were_opened_after() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)");
+    client.query("BEGIN");
+    let open = |client: &mut harness::Client<'_>, name: &str, text: &str| {
+        client.session.parse("", text, &[]).expect("parses");
+        client.session.bind(name, "", &[], &[], &[]).expect("binds");
+        assert_eq!(fetch(client, name, 2), Ok(Completion::Suspended));
+    };
+    open(&mut client, "before", "SELECT * FROM t");
+    open(&mut client, "breaks", "SELECT 10 / (3 - a) FROM t");
+    client.query("SAVEPOINT s");
+    client.query("DELETE FROM t");
+    open(&mut client, "since", "SELECT generate_series(1, 10)");
+    assert_eq!(
+        fetch(&mut client, "before", 2),
+        Ok(Completion::Suspended),
+        "with the snapshot that it was opened at"
+    );
+    let error = fetch(&mut client, "breaks", 1).expect_err("divides by zero");
+    assert_eq!(error.sqlstate(), SqlState::DIVISION_BY_ZERO);
+    cluster.run(|| client.session.fail(&error)).expect("rolls back");
+    assert_eq!(client.status(), 'E');
+    let error = fetch(&mut client, "before", 1).expect_err("the block has failed");
+    assert_eq!(error.sqlstate(), SqlState::IN_FAILED_SQL_TRANSACTION);
+    cluster.run(|| client.session.fail(&error)).expect("rolls back");
+    client.query("ROLLBACK TO s");
+    assert_eq!(client.status(), 'T');
+    assert_eq!(fetch(&mut client, "before", 0), Ok(Completion::Tag(CommandTag::counted("SELECT", 6))));
+    for (portal, expected) in [
+        ("since", "ERROR 34000: portal \"since\" does not exist"),
+        ("breaks", "ERROR 55000: portal \"breaks\" cannot be run"),
+    ] {
+        let error = fetch(&mut client, portal, 1).expect_err("cannot be run");
+        assert_eq!(error.to_string(), expected);
+        cluster.run(|| client.session.fail(&error)).expect("rolls back");
+        client.query("ROLLBACK TO s");
+    }
+    client.query("COMMIT");
+    assert_eq!(client.lines("SELECT count(*) FROM t"), ["10"]);
+}
+
+#[test]
+fn a_rollback_to_a_savepoint_that_was_given_up_can_be_asked_for_again() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client
+        .query("CREATE TABLE t (a int PRIMARY KEY, b int); BEGIN; INSERT INTO t VALUES (0, 0); SAVEPOINT s");
+    client.query("INSERT INTO t SELECT a, 0 FROM generate_series(1, 1000) a");
+    client.session.query_start("ROLLBACK TO s").expect("parses");
+    assert!(client.session.query_step(&mut harness::Silent).is_err(), "not through in one step");
+    let error = CancelReason::Request.error();
+    cluster.run(|| client.session.fail(&error)).expect("rolls back");
+    assert_eq!(client.status(), 'E');
+    client.query("ROLLBACK TO s");
+    assert_eq!(client.status(), 'T');
+    client.query("COMMIT");
+    assert_eq!(client.lines("SELECT * FROM t"), ["0|0"]);
 }

@@ -4,8 +4,8 @@
 //! have not is refused by its name; anything else is a syntax error.
 
 use super::tree::{
-    Copy, CopyOptions, CopySource, DiscardTarget, IsolationLevel, ObjectKind, SettingValue, Statement,
-    TransactionCommand, TransactionModes,
+    Copy, CopyOptions, CopySource, DiscardTarget, IsolationLevel, ObjectKind, SavepointCommand, SettingValue,
+    Statement, TransactionCommand, TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -31,9 +31,7 @@ const UNSUPPORTED: &[&str] = &[
     "notify",
     "reassign",
     "refresh",
-    "release",
     "revoke",
-    "savepoint",
     "security",
     "unlisten",
 ];
@@ -53,6 +51,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
         "drop" => drop(reader),
         "truncate" => truncate(reader),
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" => transaction(reader, &word),
+        "savepoint" | "release" => savepoint(reader, &word),
         "set" => set(reader),
         "reset" => reset(reader),
         "show" => show(reader),
@@ -152,12 +151,28 @@ fn transaction(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
             if reader.eat(&["prepared"]) {
                 return Err(refuse(format!("{verb} PREPARED")));
             }
-            if reader.eat(&["to"]) {
-                return Err(refuse("ROLLBACK TO SAVEPOINT"));
+            if word == "rollback" && reader.eat(&["to"]) {
+                return savepoint_named(reader, SavepointCommand::RollBackTo);
             }
         }
     }
     Ok(Statement::Transaction { command, modes, verb })
+}
+
+fn savepoint(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
+    reader.expect(word)?;
+    if word == "release" {
+        return savepoint_named(reader, SavepointCommand::Release);
+    }
+    Ok(Statement::Savepoint { command: SavepointCommand::Set, name: reader.identifier()? })
+}
+
+/// The name behind RELEASE and ROLLBACK TO, and the word SAVEPOINT in front of it, which may be a name itself.
+fn savepoint_named(reader: &mut Reader<'_>, command: SavepointCommand) -> Result<Statement> {
+    if reader.eat(&["savepoint"]) && reader.at_end() {
+        return Ok(Statement::Savepoint { command, name: "savepoint".to_owned() });
+    }
+    Ok(Statement::Savepoint { command, name: reader.identifier()? })
 }
 
 fn transaction_modes(reader: &mut Reader<'_>) -> Result<TransactionModes> {

@@ -628,6 +628,13 @@ pub(crate) enum TransactionCommand {
     Rollback,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SavepointCommand {
+    Set,
+    Release,
+    RollBackTo,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Copy {
     pub source: CopySource,
@@ -710,6 +717,10 @@ pub(crate) enum Statement {
         command: TransactionCommand,
         modes: TransactionModes,
         verb: &'static str,
+    },
+    Savepoint {
+        command: SavepointCommand,
+        name: String,
     },
     SetTransaction {
         modes: TransactionModes,

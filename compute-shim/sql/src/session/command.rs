@@ -10,7 +10,8 @@ use crate::bind;
 use crate::catalog::Relation;
 use crate::execute::Row;
 use crate::parse::tree::{
-    DiscardTarget, Name, SettingValue, Statement, TransactionCommand, TransactionModes, TypeName,
+    DiscardTarget, Name, SavepointCommand, SettingValue, Statement, TransactionCommand, TransactionModes,
+    TypeName,
 };
 use crate::plan::explain;
 use crate::stop::Step;
@@ -69,6 +70,7 @@ fn is_all(name: &str) -> bool {
 pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &Statement) -> Step<Answer> {
     match statement {
         Statement::Transaction { command, modes, verb } => transaction(scope, *command, *modes, verb),
+        Statement::Savepoint { command, name } => savepoint(scope, *command, name),
         Statement::SetTransaction { modes, session } => set_transaction(scope, *modes, *session),
         Statement::Set { name, value, local } => set(scope, name, value, *local),
         Statement::Reset { name } => reset(scope, name.as_deref()),
@@ -112,6 +114,23 @@ fn transaction(
                 scope.notices.push((Severity::Warning, warning));
             }
             tag(verb)
+        }
+    }
+}
+
+fn savepoint(scope: &mut Scope, command: SavepointCommand, name: &str) -> Step<Answer> {
+    match command {
+        SavepointCommand::Set => {
+            scope.set_savepoint(name)?;
+            tag("SAVEPOINT")
+        }
+        SavepointCommand::Release => {
+            scope.release_savepoint(name)?;
+            tag("RELEASE")
+        }
+        SavepointCommand::RollBackTo => {
+            scope.roll_back_to_savepoint(name)?;
+            tag("ROLLBACK")
         }
     }
 }
@@ -187,7 +206,7 @@ fn set_mode(scope: &mut Scope, name: &str, value: Option<&str>) -> Result<bool> 
             let on = Settings::boolean(&lower, &value)?;
             match lower.as_str() {
                 "transaction_read_only" => scope.set_read_only(on)?,
-                _ => scope.set_deferrable(on),
+                _ => scope.set_deferrable(on)?,
             }
         }
         _ => return Ok(false),

@@ -14,6 +14,7 @@ mod plan_run;
 mod portal;
 mod query;
 mod run;
+mod savepoint;
 mod settings;
 mod statement;
 mod transaction;
@@ -191,7 +192,16 @@ impl Session {
         }
         self.portals.check_free(portal)?;
         self.check_result_formats(&execution, result_formats)?;
-        self.portals.put(portal, Portal { execution, formats: result_formats.into(), has_begun: false });
+        self.portals.put(
+            portal,
+            Portal {
+                execution,
+                formats: result_formats.into(),
+                has_begun: false,
+                is_running: false,
+                serial: self.scope.savepoints.serial(),
+            },
+        );
         Ok(())
     }
 
@@ -255,11 +265,8 @@ impl Session {
             return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
         }
         let result = self.execute_portal(&mut running, row_limit, sink);
-        if self.scope.take_ended() {
-            self.portals.clear();
-        } else {
-            self.portals.put(portal, running);
-        }
+        self.portals.put(portal, running);
+        self.drop_portals();
         self.scope.flush_notices(sink);
         if result.is_ok() {
             self.is_sync_next = false;
@@ -267,10 +274,19 @@ impl Session {
         result
     }
 
+    /// Portals end with their transaction, or with the part of it that ROLLBACK TO has undone.
+    fn drop_portals(&mut self) {
+        if self.scope.take_ended() {
+            self.portals.clear();
+        } else if let Some(serial) = self.scope.take_gone_back() {
+            self.portals.remove_since(serial);
+        }
+    }
+
     fn execute_portal(&mut self, portal: &mut Portal, limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
+        self.check_takes(&portal.execution.prepared)?;
         if !portal.has_begun {
             self.scope.arrive();
-            self.check_takes(&portal.execution.prepared)?;
             if portal.execution.prepared.takes_snapshot() {
                 self.portals.hold(&mut self.scope)?;
             }
@@ -278,7 +294,9 @@ impl Session {
             portal.has_begun = true;
         }
         let mut call = Call { sink, formats: &portal.formats, limit, may_fuse: self.is_sync_next };
+        portal.is_running = true;
         let completion = portal.execution.step(&mut self.scope, &mut self.statements, &mut call)?;
+        portal.is_running = false;
         if let Completion::CopyIn(_) = completion {
             self.copy = Some(Copying { copy: portal.execution.take_copy(), is_last: false, tag: None });
         }
@@ -289,9 +307,7 @@ impl Session {
     pub fn sync(&mut self) -> Step<()> {
         self.is_sync_next = false;
         commit_implicit(&mut self.scope)?;
-        if self.scope.take_ended() {
-            self.portals.clear();
-        }
+        self.drop_portals();
         Ok(())
     }
 
@@ -310,12 +326,11 @@ impl Session {
         let query = self.query.as_mut().expect("query_start comes first");
         let portals = &mut self.portals;
         let result = query.step(&mut self.scope, &mut self.statements, sink, |scope| portals.hold(scope));
-        if self.scope.take_ended() {
-            self.portals.clear();
-        }
+        self.drop_portals();
         self.scope.flush_notices(sink);
         match result {
             Ok(QueryProgress::Statement(Completion::CopyIn(_))) => {
+                let query = self.query.as_mut().expect("it has just answered");
                 let mut execution = query.take_execution().expect("it has just answered");
                 let is_last = query.is_last();
                 self.copy = Some(Copying { copy: execution.take_copy(), is_last, tag: None });
@@ -343,9 +358,7 @@ impl Session {
             commit_implicit(&mut self.scope)?;
         }
         self.copy = None;
-        if self.scope.take_ended() {
-            self.portals.clear();
-        }
+        self.drop_portals();
         Ok(Completion::Tag(tag))
     }
 
@@ -358,16 +371,20 @@ impl Session {
         }
     }
 
-    /// A statement failed or was cancelled: an open block becomes aborted (`E`), an implicit transaction is rolled
-    /// back.
+    /// A statement failed or was cancelled: an open block becomes aborted (`E`), what it did since its newest savepoint is
+    /// undone; an implicit transaction is rolled back.
     pub fn fail(&mut self, error: &SqlError) -> Step<()> {
         let _ = error;
         self.query = None;
         self.copy = None;
         self.is_sync_next = false;
-        self.portals.clear();
+        if self.scope.savepoints.is_empty() {
+            self.portals.clear();
+        } else {
+            self.portals.break_off();
+        }
         self.scope.fail()?;
-        self.scope.take_ended();
+        self.drop_portals();
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Portals: statements with their parameters, ready to run or under way.
 //!
-//! Owns [`Portals`]. They end with their transaction.
+//! Owns [`Portals`]. They end with their transaction, or with the savepoint that they were opened after.
 
 use super::run::Execution;
 use super::transaction::Scope;
@@ -16,6 +16,10 @@ pub(super) struct Portal {
     pub formats: Arc<[i16]>,
     /// Execute has been called.
     pub has_begun: bool,
+    /// A call of Execute has not answered yet.
+    pub is_running: bool,
+    /// Of the newest savepoint when it was opened.
+    pub serial: u64,
 }
 
 /// The portals of a session. The unnamed one is replaced by every Bind.
@@ -58,6 +62,19 @@ impl Portals {
             "" => self.unnamed = None,
             name => drop(self.named.remove(name)),
         }
+    }
+
+    /// A portal whose statement has failed, or was given up, cannot be run again.
+    pub(super) fn break_off(&mut self) {
+        for portal in self.unnamed.iter_mut().chain(self.named.values_mut()).filter(|it| it.is_running) {
+            portal.execution.break_off();
+        }
+    }
+
+    /// Those opened since the savepoint of this serial was set are gone.
+    pub(super) fn remove_since(&mut self, serial: u64) {
+        self.unnamed.take_if(|portal| portal.serial >= serial);
+        self.named.retain(|_, portal| portal.serial < serial);
     }
 
     pub(super) fn clear(&mut self) {

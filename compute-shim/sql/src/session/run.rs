@@ -103,6 +103,11 @@ impl Execution {
         }
     }
 
+    /// It has failed, or was given up.
+    pub(super) fn break_off(&mut self) {
+        self.machine = Machine::Done;
+    }
+
     /// Computes what is left, if it was suspended.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
         match &mut self.machine {

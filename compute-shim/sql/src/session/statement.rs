@@ -61,10 +61,17 @@ impl Prepared {
         self.is_data() || self.statement.as_ref().is_some_and(takes)
     }
 
-    /// Whether a failed block takes it.
+    /// Whether a failed block takes it: it ends the block, or what has failed in it.
     pub(super) fn ends_transaction(&self) -> bool {
+        use crate::parse::tree::SavepointCommand::RollBackTo;
         use crate::parse::tree::TransactionCommand::{Commit, Rollback};
-        matches!(&self.statement, Some(Statement::Transaction { command: Commit | Rollback, .. }))
+        matches!(
+            &self.statement,
+            Some(
+                Statement::Transaction { command: Commit | Rollback, .. }
+                    | Statement::Savepoint { command: RollBackTo, .. }
+            )
+        )
     }
 
     /// Whether what it was described as still holds, by the names in it.

@@ -1,9 +1,11 @@
 //! A session's transaction: how it begins and ends, and what its statements see.
 //!
 //! Owns [`Scope`], the surroundings that every statement of the session runs in: view, engine transaction, private
-//! definitions, time stamps, notices, and the LSN that answers wait for. A statement that fails inside a block dooms
-//! the whole transaction, since there are no savepoints: it is rolled back at once and the block stays in state `E`.
+//! definitions, time stamps, notices, and the LSN that answers wait for. A statement that fails inside a block takes
+//! what came since the newest savepoint with it (`savepoint.rs`), without one the whole transaction: that is undone at
+//! once and the block stays in state `E`.
 
+use super::savepoint::Savepoints;
 use super::settings::TransactionShown;
 use super::view::{SessionHost, SessionView};
 use crate::answer::{Severity, Sink};
@@ -33,7 +35,7 @@ pub(super) enum Status {
     Implicit,
     /// Between BEGIN and COMMIT.
     Block,
-    /// The same after an error: nothing but the block's end is taken.
+    /// The same after an error: nothing but the block's end or ROLLBACK TO is taken.
     Failed,
 }
 
@@ -65,9 +67,12 @@ pub(super) struct Scope {
     pub notices: Vec<(Severity, SqlError)>,
     status: Status,
     modes: Modes,
-    transaction: Option<Transaction>,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) savepoints: Savepoints,
     /// The transaction's own definitions.
     overlay: Option<Overlay>,
+    /// Counts the statements that defined something, to tell whether a savepoint's definitions are still these.
+    definitions: u64,
     /// What the transaction has defined while it has defined nothing.
     no_changes: Changes,
     /// A statement has taken a snapshot, so the isolation level is fixed.
@@ -113,7 +118,9 @@ impl Scope {
             status: Status::Idle,
             modes,
             transaction: None,
+            savepoints: Savepoints::default(),
             overlay: None,
+            definitions: 0,
             no_changes: Changes::new(),
             has_queried: false,
             has_waited: false,
@@ -222,27 +229,52 @@ impl Scope {
             let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
             return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
         }
+        if name != self.modes.isolation_name && !self.savepoints.is_empty() {
+            let message = "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
         (self.modes.isolation, self.modes.isolation_name) = (isolation, name);
+        if let Some(transaction) = &mut self.transaction {
+            transaction.set_isolation(isolation);
+        }
         self.show_modes();
         Ok(())
     }
 
     pub(super) fn set_read_only(&mut self, read_only: bool) -> Result<()> {
+        if !read_only && self.modes.read_only && !self.savepoints.is_empty() {
+            let message = "cannot set transaction read-write mode inside a read-only transaction";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
         if !read_only && self.modes.read_only && self.has_queried {
             let message = "transaction read-write mode must be set before any query";
             return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
         }
+        self.restore_read_only(read_only);
+        Ok(())
+    }
+
+    /// Without a check: also for what a savepoint remembers.
+    pub(super) fn restore_read_only(&mut self, read_only: bool) {
         self.modes.read_only = read_only;
         if let Some(transaction) = &mut self.transaction {
             transaction.set_read_only(read_only);
         }
         self.show_modes();
-        Ok(())
     }
 
-    pub(super) fn set_deferrable(&mut self, deferrable: bool) {
+    pub(super) fn is_read_only(&self) -> bool {
+        self.modes.read_only
+    }
+
+    pub(super) fn set_deferrable(&mut self, deferrable: bool) -> Result<()> {
+        if !self.savepoints.is_empty() {
+            let message = "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
         self.modes.deferrable = deferrable;
         self.show_modes();
+        Ok(())
     }
 
     /// 25006 for a statement that would write in a read-only transaction.
@@ -433,10 +465,35 @@ impl Scope {
         let published = self.database.published();
         let overlay = self.overlay.get_or_insert_with(|| Overlay::new(published.catalog.clone()));
         overlay.add(changes);
+        self.definitions += 1;
         let catalog = overlay.view(&published.catalog);
         self.base_version = published.catalog.version;
         self.catalog_lsn = published.commit_lsn;
         self.see(catalog);
+    }
+
+    /// Counts what this transaction has defined so far.
+    pub(super) fn definitions(&self) -> u64 {
+        self.definitions
+    }
+
+    /// The definitions are these again.
+    pub(super) fn restore_definitions(&mut self, changes: Option<Changes>, definitions: u64) {
+        self.overlay = None;
+        if let Some(changes) = changes {
+            self.add_changes(changes);
+        }
+        if self.overlay.is_none() {
+            self.see_published();
+        }
+        self.definitions = definitions;
+    }
+
+    fn see_published(&mut self) {
+        let published = self.database.published();
+        self.base_version = published.catalog.version;
+        self.catalog_lsn = published.commit_lsn;
+        self.see(published.catalog);
     }
 
     /// The tables that this transaction has defined or changed.
@@ -484,10 +541,20 @@ impl Scope {
     pub(super) fn fail(&mut self) -> Step<()> {
         self.effects.settings.clear();
         match self.status {
-            Status::Idle | Status::Failed => Ok(()),
             Status::Started | Status::Implicit => self.roll_back(Status::Idle),
+            Status::Block | Status::Failed if !self.savepoints.is_empty() => {
+                self.status = Status::Failed;
+                self.return_to_newest_savepoint()
+            }
+            Status::Idle | Status::Failed => Ok(()),
             Status::Block => self.roll_back(Status::Failed),
         }
+    }
+
+    /// The block fails, or lives again.
+    pub(super) fn set_block_status(&mut self, status: Status) {
+        assert!(matches!(self.status, Status::Block | Status::Failed), "a block is open");
+        self.status = status;
     }
 
     fn end(&mut self) {
@@ -495,11 +562,10 @@ impl Scope {
         self.status = Status::Idle;
         (self.has_queried, self.has_waited, self.has_ended) = (false, false, true);
         self.fence = None;
+        self.savepoints.clear();
+        self.definitions = 0;
         if self.overlay.take().is_some() {
-            let published = self.database.published();
-            self.base_version = published.catalog.version;
-            self.catalog_lsn = published.commit_lsn;
-            self.see(published.catalog);
+            self.see_published();
         }
     }
 

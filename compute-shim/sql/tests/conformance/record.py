@@ -13,6 +13,8 @@ A script's grammar, line by line:
   \\session NAME      the statements that follow go through the session of this name (the first one is `a`)
   \\bind V | V ...    directly behind a statement: run it (again) by the extended protocol with these parameters in
                      text form, `\\N` for NULL; a lone \\bind has no parameters
+  \\waits             directly behind a statement: it must wait for a lock of another session; go on with that one
+  \\finish            the answer of the statement that waits in this session
   \\unsupported       from here to the end of the file PostgreSQL's answer is recorded, ours must be SQLSTATE 0A000
   anything else      part of a statement, which ends with the line that ends with `;`. All of it, even if it holds
                      several statements, is one Query message. COPY ... FROM STDIN is followed by its data and `\\.`
@@ -24,6 +26,7 @@ import re
 import socket
 import struct
 import sys
+import time
 
 
 class Connection:
@@ -104,6 +107,14 @@ def escaped(value):
             .replace("|", "\\|"))
 
 
+# Places of rows and numbers of processes, which no two servers share: such a field is left out.
+OF_ONE_RUN = re.compile(r"tuple \(\d+,\d+\)|^Process \d+ waits")
+
+
+def quoted(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
 class Recorder:
     """Runs one script and keeps the lines of its answers."""
 
@@ -178,12 +189,24 @@ class Recorder:
         labels = {"D": "detail", "H": "hint", "P": "position", "W": "context", "s": "schema", "t": "table",
                   "c": "column", "n": "constraint", "d": "type"}
         for key, label in labels.items():
-            if key in found:
+            if key in found and not OF_ONE_RUN.search(found[key]):
                 self.lines.append(f"  {label}: {escaped(found[key])}")
 
     def query(self, session, text, data):
         session.send(b"Q", text.encode() + b"\0")
         self.answer(session, data)
+
+    def start(self, session, text):
+        """Sends a statement and waits until it waits for a lock."""
+        session.send(b"Q", text.encode() + b"\0")
+        waiting = ("SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = "
+                   f"'{self.database}' AND query = {quoted(text)}")
+        for _ in range(500):
+            if self.admin.rows(waiting):
+                self.lines.append("waits")
+                return
+            time.sleep(0.01)
+        sys.exit(f"does not wait: {text}")
 
     def bind(self, session, text, values):
         encoded = b""
@@ -214,6 +237,11 @@ def steps(text):
             found.append((start, "session", line.split()[1], []))
         elif line.startswith("\\unsupported"):
             found.append((start, "unsupported", "", []))
+        elif line.startswith("\\waits"):
+            found.pop()
+            found.append((start, "waits", previous, []))
+        elif line.startswith("\\finish"):
+            found.append((start, "finish", "", []))
         elif line.startswith("\\bind"):
             rest = line[len("\\bind"):].strip()
             values = [value.strip() for value in rest.split("|")] if rest else []
@@ -249,6 +277,10 @@ def record(options, path):
         recorder.lines.append(f"@ {line}")
         if kind == "bind":
             recorder.bind(recorder.session(name), text, data)
+        elif kind == "waits":
+            recorder.start(recorder.session(name), text)
+        elif kind == "finish":
+            recorder.answer(recorder.session(name), [])
         else:
             recorder.query(recorder.session(name), text, data)
     path.with_suffix(".out").write_text("\n".join(recorder.lines) + "\n")

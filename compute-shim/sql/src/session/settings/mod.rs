@@ -47,6 +47,13 @@ struct Undo {
     kept: Option<Option<String>>,
 }
 
+/// The settings at a savepoint.
+#[derive(Clone, Debug)]
+pub(crate) struct SettingsMark {
+    current: BTreeMap<String, String>,
+    undo: BTreeMap<String, Undo>,
+}
+
 /// The modes of the current transaction, which SHOW knows as settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TransactionShown {
@@ -361,6 +368,22 @@ impl Settings {
         for (name, undo) in std::mem::take(&mut self.undo) {
             self.apply(&name, undo.before);
         }
+    }
+
+    /// The settings as they are, for a savepoint.
+    pub(crate) fn mark(&self) -> SettingsMark {
+        SettingsMark { current: self.current.clone(), undo: self.undo.clone() }
+    }
+
+    /// The settings are what they were at the savepoint.
+    pub(crate) fn roll_back_to(&mut self, mark: &SettingsMark) {
+        let changed = |name: &&String| self.current.get(*name) != mark.current.get(*name);
+        let names: Vec<String> =
+            self.current.keys().chain(mark.current.keys()).filter(changed).cloned().collect();
+        for name in names {
+            self.apply(&name, mark.current.get(&name).cloned());
+        }
+        self.undo.clone_from(&mark.undo);
     }
 
     /// What SHOW says of the current transaction.
