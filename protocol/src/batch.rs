@@ -165,6 +165,10 @@ impl<'a> Batch<'a> {
             return Err(malformed("batch CRC"));
         }
         let mut batch = Batch { group, first, last: first, backlink, count, bytes };
+        // A first record elsewhere would be one that the header, by which batches are found, does not name.
+        if bytes[BATCH_HEADER_BYTES] != 0 {
+            return Err(malformed("batch first LSN"));
+        }
         let mut records = batch.records();
         for _ in 0..count {
             batch.last = records.decode_next()?.lsn;
@@ -278,6 +282,19 @@ mod tests {
             39, 0xfa, 0xd0, 0xca, 0x08, 39, 3, 1,
         ];
         assert_eq!(bytes, expected);
+    }
+
+    /// Fuzzing found that a batch whose first record lies above the LSN in its header was taken: gossip and the index of
+    /// runs go by the header, and would have looked for the record where it is not.
+    #[test]
+    fn a_header_that_does_not_name_its_first_record_is_refused() {
+        let (_, mut bytes) = sample();
+        assert_eq!(bytes[BATCH_HEADER_BYTES], 0);
+        bytes[BATCH_HEADER_BYTES] = 1;
+        let crc = checksum(&bytes);
+        bytes[28..32].copy_from_slice(&crc.to_le_bytes());
+        let refused = Batch::read(&mut Reader::new(&bytes));
+        assert_eq!(refused, Err(Malformed { what: "batch first LSN" }));
     }
 
     #[test]

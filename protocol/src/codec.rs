@@ -76,7 +76,8 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    /// A LEB128 varint of at most ten bytes.
+    /// A LEB128 varint of at most ten bytes. A number has one encoding, the shortest: what is decoded and encoded
+    /// again has the bytes, and so the checksum, that it had.
     pub fn varint(&mut self, what: &'static str) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -87,7 +88,8 @@ impl<'a> Reader<'a> {
             }
             value |= bits << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                let is_shortest = byte != 0 || shift == 0;
+                return if is_shortest { Ok(value) } else { Err(Malformed { what }) };
             }
         }
         Err(Malformed { what })
@@ -172,7 +174,9 @@ mod tests {
             bytes.put_zigzag(value);
             assert_eq!(Reader::new(&bytes).zigzag("v"), Ok(value));
         }
-        assert!(Reader::new(&[0xff; 10]).varint("v").is_err());
+        for overlong in [&[0xff; 10][..], &[0x80, 0], &[0xff, 0x80, 0], &[0x81, 0x80, 0x80, 0]] {
+            assert!(Reader::new(overlong).varint("v").is_err(), "{overlong:x?}");
+        }
         assert!(Reader::new(&[0x80; 3]).varint("v").is_err());
     }
 

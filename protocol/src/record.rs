@@ -144,10 +144,11 @@ fn range(reader: &mut Reader<'_>) -> Result<(u16, u16), Malformed> {
 
 fn checked_range(offset: u64, length: u64) -> Result<(u16, u16), Malformed> {
     let malformed = Malformed { what: "operation range" };
-    if offset < PAGE_BODY_START as u64 || length > PAGE_SIZE as u64 {
+    if offset < PAGE_BODY_START as u64 || offset > PAGE_SIZE as u64 {
         return Err(malformed);
     }
-    if offset + length > PAGE_SIZE as u64 {
+    // Not `offset + length`: both come from outside, and the sum of two that are too large can look small.
+    if length > PAGE_SIZE as u64 - offset {
         return Err(malformed);
     }
     Ok((offset as u16, length as u16))
@@ -271,6 +272,20 @@ mod tests {
         );
         let format = encoded(&[Operation::Format]);
         assert_eq!(apply(&mut page, Lsn(12), Lsn(10), &format), Ok(()));
+    }
+
+    /// Fuzzing found that an offset near 2^64 passed: the sum with the length wrapped around, the offset was cut to 16
+    /// bits, and the daemon that applied the record panicked.
+    #[test]
+    fn an_offset_near_the_end_of_all_numbers_is_refused() {
+        for length in [11u64, 200] {
+            let mut bytes = Vec::from([TAG_FILL]);
+            bytes.put_varint(u64::MAX - 10);
+            bytes.put_varint(length);
+            bytes.put_u8(0);
+            let refused = apply(&mut Page::zeroed(), Lsn(1), Lsn::ZERO, &bytes);
+            assert_eq!(refused, Err(ApplyError::Malformed(Malformed { what: "operation range" })));
+        }
     }
 
     #[test]

@@ -32,6 +32,13 @@ impl BlockAddress {
         BlockAddress(u64::from(area) << OFFSET_BITS | offset)
     }
 
+    /// The address that bytes name; `None` unless it is that of a block in `area`.
+    pub fn checked(raw: u64, area: u8) -> Option<BlockAddress> {
+        let address = BlockAddress(raw);
+        let is_aligned = address.offset().is_multiple_of(BLOCK_BYTES as u64);
+        (address.area() == area && is_aligned).then_some(address)
+    }
+
     /// Which area.
     pub fn area(self) -> u8 {
         (self.0 >> OFFSET_BITS) as u8
@@ -58,6 +65,9 @@ mod tests {
             let address = BlockAddress::new(area, offset);
             assert_eq!((address.area(), address.offset()), (area, offset));
             assert!(!address.is_none());
+            assert_eq!(BlockAddress::checked(address.0, area), Some(address));
+            assert_eq!(BlockAddress::checked(address.0 + 1, area), None, "no block begins there");
+            assert_eq!(BlockAddress::checked(address.0, area + 1), None, "another area");
         }
     }
 }

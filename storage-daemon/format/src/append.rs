@@ -106,7 +106,8 @@ impl AppendHeader {
             return Err(malformed("append header CRC"));
         }
         let device = DeviceId(reader.u64("device")?);
-        let own = BlockAddress(reader.u64("own address")?);
+        let own =
+            BlockAddress::checked(reader.u64("own address")?, AREA_LOG).ok_or(malformed("append place"))?;
         let incarnation = reader.u64("incarnation")?;
         let sequence = reader.u64("sequence")?;
         let position = reader.u64("position")?;
@@ -117,7 +118,7 @@ impl AppendHeader {
         reader.bytes(32, "append key")?;
         let entries_crc = reader.u32("entries CRC")?;
         let fits = (entries_bytes as usize).checked_add(APPEND_HEADER_BYTES);
-        if own.area() != AREA_LOG || !(append_bytes as usize).is_multiple_of(BLOCK_BYTES) {
+        if !(append_bytes as usize).is_multiple_of(BLOCK_BYTES) {
             return Err(malformed("append place"));
         }
         if fits.is_none_or(|needed| needed > append_bytes as usize) {

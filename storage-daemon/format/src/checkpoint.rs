@@ -119,7 +119,8 @@ impl PartHeader {
             return Err(malformed("part header CRC"));
         }
         let device = DeviceId(reader.u64("device")?);
-        let own = BlockAddress(reader.u64("own address")?);
+        let own =
+            BlockAddress::checked(reader.u64("own address")?, AREA_EXTENTS).ok_or(malformed("part place"))?;
         let generation = reader.u64("generation")?;
         let index = reader.u32("part index")?;
         let flags = reader.u32("part flags")?;
@@ -128,7 +129,7 @@ impl PartHeader {
         let items_bytes = reader.u32("items length")? as usize;
         let items_crc = reader.u32("items CRC")?;
         let items = part[PART_HEADER_BYTES..].get(..items_bytes).ok_or(malformed("items length"))?;
-        if crc32c::crc32c(items) != items_crc || own.area() != AREA_EXTENTS {
+        if crc32c::crc32c(items) != items_crc {
             return Err(malformed("items CRC"));
         }
         let offset = own.offset();
@@ -395,9 +396,7 @@ fn decode_versions(reader: &mut Reader<'_>) -> Result<PageVersions, Malformed> {
 }
 
 fn extents_address(reader: &mut Reader<'_>, what: &'static str) -> Result<BlockAddress, Malformed> {
-    let address = BlockAddress(reader.u64(what)?);
-    let aligned = address.offset().is_multiple_of(BLOCK_BYTES as u64);
-    if address.area() == AREA_EXTENTS && aligned { Ok(address) } else { Err(Malformed { what }) }
+    BlockAddress::checked(reader.u64(what)?, AREA_EXTENTS).ok_or(Malformed { what })
 }
 
 fn decode_run(reader: &mut Reader<'_>) -> Result<LogRun, Malformed> {

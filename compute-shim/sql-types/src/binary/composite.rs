@@ -140,7 +140,12 @@ pub(super) fn read_array(id: TypeId, element: TypeId, reader: &mut Reader<'_>) -
         return Err(super::insufficient());
     }
     let values = (0..total).map(|_| read_element(element, reader)).collect::<Result<Vec<_>>>()?;
-    if values.is_empty() && !id.is_vector() {
+    if id.is_vector() {
+        let is_plain = matches!(dimensions[..], [Dimension { lower: 0, .. }]);
+        if !is_plain || values.iter().any(Datum::is_null) {
+            return Err(malformed(format!("invalid {} data", id.display_name())));
+        }
+    } else if values.is_empty() {
         dimensions.clear();
     }
     Ok(Datum::Array(Arc::new(Array { element, dimensions, values })))

@@ -72,6 +72,17 @@ fn errors() {
             "000000010000000000000019",
             "ERROR 42804: binary data has array element type 25 (text) instead of expected 23 (integer)",
         ),
+        // Fuzzing found vectors with NULL in them, which nothing could print.
+        (
+            TypeId::INT2VECTOR,
+            "0000000100000001000000150000000100000000ffffffff",
+            "ERROR 22P03: invalid int2vector data",
+        ),
+        (
+            TypeId::OIDVECTOR,
+            "00000001000000000000001a0000000000000001",
+            "ERROR 22P03: invalid oidvector data",
+        ),
     ] {
         let error = receive(id, Typmod::NONE, &hex(bytes)).expect_err(bytes);
         assert_eq!(error.to_string(), expected);

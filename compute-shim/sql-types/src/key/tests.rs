@@ -147,3 +147,19 @@ proptest! {
         let _ = encoded_len(&[KeyColumn::descending(id)], &bytes);
     }
 }
+
+/// Fuzzing found a key whose array had fewer values than its dimensions say; printing it panicked.
+#[test]
+fn an_array_with_other_dimensions_than_values_is_damaged() {
+    let columns = [KeyColumn::ascending(TypeId::INT4_ARRAY)];
+    let array = crate::datum::Array::from_values(TypeId::INT4, vec![Datum::Int4(1), Datum::Int4(2)]);
+    let mut bytes = Vec::new();
+    encode(&columns, &[array.into()], &mut bytes).expect("supported");
+    assert!(decode(&columns, &bytes).is_ok());
+    // The length of its one dimension stands before the lower bound.
+    let at = bytes.len() - 8;
+    assert_eq!(bytes[at..at + 4], [0, 0, 0, 2]);
+    bytes[at + 3] = 3;
+    let error = decode(&columns, &bytes).expect_err("damaged");
+    assert_eq!(error.sqlstate(), crate::SqlState::DATA_CORRUPTED);
+}

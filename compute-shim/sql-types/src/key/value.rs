@@ -318,6 +318,13 @@ fn read_array(id: TypeId, reader: &mut Reader<'_>) -> Option<Array> {
     }
     let lengths = (0..count).map(|_| reader.array().map(i32::from_be_bytes)).collect::<Option<Vec<_>>>()?;
     let lowers = (0..count).map(|_| reader.signed_i32()).collect::<Option<Vec<_>>>()?;
+    let mut total = usize::from(count > 0);
+    for &length in &lengths {
+        total = total.checked_mul(usize::try_from(length).ok()?)?;
+    }
+    if total != values.len() || (id.is_vector() && values.iter().any(Datum::is_null)) {
+        return None;
+    }
     let dimensions =
         lengths.iter().zip(&lowers).map(|(&length, &lower)| Dimension { length, lower }).collect();
     Some(Array { element, dimensions, values })

@@ -135,7 +135,7 @@ pub(super) fn read(id: TypeId, bytes: &[u8]) -> Option<Datum> {
         TypeId::NUMERIC => read_numeric(bytes).map(Datum::Numeric),
         TypeId::RECORD => read_record(bytes).map(|record| Datum::Record(Arc::new(record))),
         _ if id.is_text_like() => Some(Datum::text(std::str::from_utf8(bytes).ok()?)),
-        _ if id.array_element().is_some() => read_array(bytes).map(|array| Datum::Array(Arc::new(array))),
+        _ if id.array_element().is_some() => read_array(id, bytes).map(|array| Datum::Array(Arc::new(array))),
         _ => None,
     }
 }
@@ -208,8 +208,19 @@ fn take_element(id: TypeId, bytes: &mut &[u8]) -> Option<Datum> {
     read(id, value)
 }
 
-fn read_array(mut bytes: &[u8]) -> Option<Array> {
+/// Whether an array of `expected` may name `found` as its elements' type: types that share a form are cast into each
+/// other without a change of the value.
+fn holds(expected: TypeId, found: TypeId) -> bool {
+    expected == found
+        || (expected.is_text_like() && found.is_text_like())
+        || (expected.is_oid_like() && found.is_oid_like())
+}
+
+fn read_array(id: TypeId, mut bytes: &[u8]) -> Option<Array> {
     let element = TypeId(take_u32(&mut bytes)?);
+    if !holds(id.array_element()?, element) {
+        return None;
+    }
     let (&count, mut bytes) = bytes.split_first()?;
     if usize::from(count) > ARRAY_DIMENSIONS_MAX {
         return None;
@@ -227,7 +238,9 @@ fn read_array(mut bytes: &[u8]) -> Option<Array> {
         return None;
     }
     let values = (0..total).map(|_| take_element(element, &mut bytes)).collect::<Option<Vec<_>>>()?;
-    bytes.is_empty().then_some(Array { element, dimensions, values })
+    // Nothing that takes a vector expects NULL in it.
+    let is_sound = bytes.is_empty() && !(id.is_vector() && values.iter().any(Datum::is_null));
+    is_sound.then_some(Array { element, dimensions, values })
 }
 
 fn read_record(bytes: &[u8]) -> Option<Record> {
