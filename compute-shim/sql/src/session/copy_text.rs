@@ -18,7 +18,7 @@ enum Newline {
 
 /// Where a line lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// In the kept bytes, or else in the piece given.
     is_kept: bool,
     bytes: Range<usize>,
@@ -36,7 +36,7 @@ enum Scan {
 }
 
 /// Cuts input into lines.
-pub(super) struct Lines {
+pub struct Lines {
     newline: Newline,
     /// The beginning of a line whose end has not come, from `kept_from` on.
     kept: Vec<u8>,
@@ -49,17 +49,22 @@ fn bad_format(message: &str) -> SqlError {
 }
 
 impl Lines {
-    pub(super) fn new() -> Lines {
+    /// None of the input has come.
+    #[expect(
+        clippy::new_without_default,
+        reason = "a cutter that has met no line ends is no default of anything"
+    )]
+    pub fn new() -> Lines {
         Lines { newline: Newline::Unknown, kept: Vec::new(), kept_from: 0, has_ended: false }
     }
 
     /// The bytes of a line that [`Lines::next`] found in this piece.
-    pub(super) fn bytes<'a>(&'a self, line: &Line, piece: &'a [u8]) -> &'a [u8] {
+    pub fn bytes<'a>(&'a self, line: &Line, piece: &'a [u8]) -> &'a [u8] {
         if line.is_kept { &self.kept[line.bytes.clone()] } else { &piece[line.bytes.clone()] }
     }
 
     /// The next line of `piece` from `at` on, which moves behind it. `None`: the piece is used up.
-    pub(super) fn next(&mut self, piece: &[u8], at: &mut usize) -> Result<Option<Line>> {
+    pub fn next(&mut self, piece: &[u8], at: &mut usize) -> Result<Option<Line>> {
         if self.kept_from > 0 {
             self.kept.drain(..self.kept_from);
             self.kept_from = 0;
@@ -119,7 +124,7 @@ impl Lines {
     }
 
     /// What is left when the input has ended.
-    pub(super) fn last(&mut self) -> Result<Option<Line>> {
+    pub fn last(&mut self) -> Result<Option<Line>> {
         if self.kept_from > 0 {
             self.kept.drain(..self.kept_from);
             self.kept_from = 0;
@@ -223,7 +228,7 @@ fn marker_end(after: &[u8], newline: Newline, is_final: bool) -> Result<bool> {
 }
 
 /// Where a line's fields lie, delimiters that are escaped apart.
-pub(super) fn split_fields(line: &[u8], delimiter: u8, has_escape: bool, fields: &mut Vec<Range<usize>>) {
+pub fn split_fields(line: &[u8], delimiter: u8, has_escape: bool, fields: &mut Vec<Range<usize>>) {
     fields.clear();
     let (mut start, mut at) = (0, 0);
     while at < line.len() {
@@ -241,7 +246,7 @@ pub(super) fn split_fields(line: &[u8], delimiter: u8, has_escape: bool, fields:
 }
 
 /// A field with its escapes replaced.
-pub(super) fn unescape(field: &[u8], out: &mut Vec<u8>) {
+pub fn unescape(field: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let mut rest = field;
     while let Some((&byte, after)) = rest.split_first() {
@@ -296,7 +301,7 @@ fn hexadecimal(rest: &mut &[u8]) -> Option<u8> {
 }
 
 /// Appends a value's text with what would be mistaken escaped.
-pub(super) fn escape(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
+pub fn escape(text: &[u8], delimiter: u8, out: &mut Vec<u8>) {
     for &byte in text {
         let letter = match byte {
             8 => b'b',

@@ -9,7 +9,7 @@
 mod command;
 mod copy_in;
 mod copy_out;
-mod copy_text;
+pub mod copy_text;
 mod plan_run;
 mod portal;
 mod query;
