@@ -22,11 +22,12 @@ import sys
 import tempfile
 
 import load
-from recording import Images, Recording
+from recording import Images, Recording, copy_sparse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 EXIT_SKIPPED = 77
+OWN_MOUNTS = "HEXALOG_POWER_LOSS_OWN_MOUNTS"
 DEVICE_BYTES = 2 << 30
 FLUSH_MS = 10
 # Small, so that the log is gone round and index checkpoints are written within seconds.
@@ -115,10 +116,12 @@ def judge_images(arguments, directory, binary):
     recording = Recording(f"{directory}/log.img")
     attempted = [count + 1 for count in list(acknowledged(recording.marks()))[-1][1]]
     images = Images(recording, f"{directory}/base.img", DEVICE_BYTES)
-    image, bad = f"{directory}/crash.img", 0
+    bad = 0
     totals = {"kept": 0, "torn": 0, "lost": 0}
     for number, (cut, acked) in enumerate(cuts(recording, arguments.images, random.Random(arguments.seed))):
         seed = arguments.seed * 1_000_000 + number
+        # A new file for each: whatever still holds an old one cannot write into it.
+        image = f"{directory}/image-{number}"
         writes = images.cut(cut, seed, image)
         for name in totals:
             totals[name] += writes[name]
@@ -129,14 +132,15 @@ def judge_images(arguments, directory, binary):
             print(f"VIOLATION image {number}, cut {cut} of {len(recording.entries)}, {json.dumps(writes)}: {verdict}", flush=True)
             if not arguments.control:
                 keep(image, f"{arguments.keep}/image-{arguments.seed}-{number}")
+        os.remove(image)
     print(f"{arguments.images} images, {bad} bad; of the writes in caches {totals['kept']} kept, {totals['torn']} torn, {totals['lost']} lost")
     return bad
 
 
 def keep(image, target):
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    for suffix in ("", ".log"):
-        shutil.copyfile(image + suffix, target + suffix)
+    copy_sparse(image, target)
+    shutil.copyfile(image + ".log", target + ".log")
     print(f"kept as {target}: mount -o loop,nouuid, then hexalog local --data-dir MOUNTPOINT/data", flush=True)
 
 
@@ -176,6 +180,11 @@ def run(arguments):
         raise Skipped("loop mounts need root")
     if subprocess.run(["losetup", "--find"], capture_output=True).returncode != 0:
         raise Skipped("there is no free loop device")
+    if os.environ.get(OWN_MOUNTS) is None:
+        # In a mount namespace of its own: a process elsewhere that makes one (`ip netns exec` does) copies every mount that it
+        # sees, and a file system that is mounted there too goes on writing after it was unmounted here.
+        os.environ[OWN_MOUNTS] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, "-B", *sys.argv])
     with tempfile.TemporaryDirectory(prefix="hexalog-power-loss-") as directory:
         binary = build_control(directory) if arguments.control else os.path.abspath(arguments.binary)
         record(directory, binary, arguments.seconds)

@@ -151,9 +151,10 @@ impl Shard {
         };
         let (header, items) = match PartHeader::decode(bytes) {
             Ok((header, items)) if fits(&header) => (header, items),
-            _ => {
-                let text =
-                    format!("checkpoint part at extents offset {} is damaged", reading.address.offset());
+            other => {
+                let why = other.map_or_else(|malformed| malformed.what, |_| "it is another part");
+                let at = reading.address.offset();
+                let text = format!("checkpoint part at extents offset {at} is damaged: {why}");
                 return self.give_up(text, effects);
             }
         };
