@@ -5,7 +5,9 @@
 
 use super::{Binder, known_function, type_of};
 use crate::expression::{Expr, Kind, for_each, same};
-use crate::function::{HostFunction, TableFunction, host_by_name, table_by_name};
+use crate::function::{
+    HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
+};
 use crate::parse::at;
 use crate::parse::tree::{self, FunctionCall, Name};
 use crate::plan::{AggregateCall, SortKey};
@@ -25,7 +27,8 @@ pub(super) struct SetCall {
     pub position: u32,
 }
 
-const MOVE_SETS: &str = "You might be able to move the set-returning function into a LATERAL FROM item.";
+pub(super) const MOVE_SETS: &str =
+    "You might be able to move the set-returning function into a LATERAL FROM item.";
 
 /// Anything that can be called.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +37,7 @@ pub(super) enum Callable {
     Host(&'static HostFunction),
     Aggregate(&'static Aggregate),
     Table(&'static TableFunction),
+    Window(&'static WindowRoutine),
 }
 
 impl Signature for Callable {
@@ -43,6 +47,7 @@ impl Signature for Callable {
             Callable::Host(function) => function.arguments,
             Callable::Aggregate(function) => function.arguments,
             Callable::Table(function) => function.arguments,
+            Callable::Window(function) => function.arguments,
         }
     }
 
@@ -52,6 +57,7 @@ impl Signature for Callable {
             Callable::Host(function) => function.result,
             Callable::Aggregate(function) => function.result,
             Callable::Table(function) => function.result,
+            Callable::Window(function) => function.result,
         }
     }
 
@@ -59,7 +65,7 @@ impl Signature for Callable {
         match self {
             Callable::Pure(function) => function.variadic,
             Callable::Host(function) => function.variadic,
-            Callable::Aggregate(_) => None,
+            Callable::Aggregate(_) | Callable::Window(_) => None,
             Callable::Table(function) => function.variadic,
         }
     }
@@ -68,7 +74,7 @@ impl Signature for Callable {
         match self {
             Callable::Pure(function) => function.defaults,
             Callable::Host(function) => function.defaults,
-            Callable::Aggregate(_) => 0,
+            Callable::Aggregate(_) | Callable::Window(_) => 0,
             Callable::Table(function) => function.defaults,
         }
     }
@@ -79,7 +85,7 @@ impl Signature for Callable {
 }
 
 /// Everything of one name.
-fn callables(name: &str) -> Vec<Callable> {
+pub(super) fn callables(name: &str) -> Vec<Callable> {
     let mut all: Vec<Callable> = function::by_name(name).iter().map(Callable::Pure).collect();
     all.extend(host_by_name(name).into_iter().map(Callable::Host));
     all.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
@@ -96,7 +102,15 @@ impl Binder<'_> {
         {
             return Ok(special);
         }
+        if let Some(over) = &call.over {
+            return self.window_call(call, over);
+        }
         self.check_schema(call)?;
+        if let Some(function) = window_by_name(name).first() {
+            let message = format!("window function {} requires an OVER clause", function.name);
+            let error = SqlError::new(SqlState::WRONG_OBJECT_TYPE, message);
+            return Err(at(error, call.name.position));
+        }
         let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
         let written = tree::TypeName {
@@ -132,7 +146,7 @@ impl Binder<'_> {
         self.resolve_call(&written, &callables(name), arguments, false)
     }
 
-    fn check_schema(&mut self, call: &FunctionCall) -> Result<()> {
+    pub(super) fn check_schema(&mut self, call: &FunctionCall) -> Result<()> {
         match call.name.qualifier() {
             None | Some("pg_catalog") => Ok(()),
             Some(schema) => {
@@ -206,7 +220,9 @@ impl Binder<'_> {
                 let call = SetCall { function, arguments, result: resolved.result, position };
                 return self.set_call(call);
             }
-            Callable::Aggregate(_) => unreachable!("aggregates are called by aggregate_call"),
+            Callable::Aggregate(_) | Callable::Window(_) => {
+                unreachable!("these are called by aggregate_call and window_call")
+            }
         };
         Ok(self.fold(Expr::new(kind, resolved.result)))
     }
@@ -296,6 +312,10 @@ impl Binder<'_> {
     pub(super) fn call_in_from(&mut self, call: &FunctionCall) -> Result<FromCall> {
         self.check_schema(call)?;
         let name = call.name.last();
+        if call.over.is_some() {
+            let message = "window functions are not allowed in functions in FROM";
+            return Err(at(SqlError::new(SqlState::WINDOWING_ERROR, message), call.name.position));
+        }
         let tables: Vec<Callable> = table_by_name(name).into_iter().map(Callable::Table).collect();
         if tables.is_empty() {
             return self.call(call).map(FromCall::Scalar);
@@ -420,8 +440,11 @@ impl Binder<'_> {
             "grouping" => return Err(SqlError::unsupported("GROUPING")),
             _ => return Ok(None),
         };
-        let plain =
-            aggregate_clause(call).is_none() && !call.star && !call.variadic && !call.arguments.is_empty();
+        let plain = aggregate_clause(call).is_none()
+            && call.over.is_none()
+            && !call.star
+            && !call.variadic
+            && !call.arguments.is_empty();
         if !plain {
             return Err(at(
                 SqlError::syntax(format!("syntax error at or near \"{name}\"")),

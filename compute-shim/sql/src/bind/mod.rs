@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs` and `query.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs` and `query.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -22,6 +22,7 @@ mod scope;
 mod select;
 mod subquery;
 mod suggestion;
+mod window;
 
 use crate::answer::ColumnDescription;
 use crate::catalog::object::{Oid, Table};

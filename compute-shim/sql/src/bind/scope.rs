@@ -8,10 +8,11 @@ use super::{Binder, OutputColumn};
 use crate::catalog::object::{Oid, Table};
 use crate::expression::{Expr, Kind, same};
 use crate::parse::at;
-use crate::parse::tree::Name;
+use crate::parse::tree::{Name, NamedWindow};
 use crate::plan::AggregateCall;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
+use std::sync::Arc;
 
 /// Where in a statement an expression stands: decides what it may contain, and PostgreSQL's words if it may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub(super) enum Place {
     Having,
     OrderBy,
     DistinctOn,
+    /// PARTITION BY and ORDER BY of a window.
+    Window,
+    /// A bound of a window's frame.
+    WindowFrame,
     Limit,
     Offset,
     Values,
@@ -38,7 +43,12 @@ pub(super) enum Place {
 impl Place {
     /// Whether aggregates may stand here.
     pub(super) fn takes_aggregates(self) -> bool {
-        matches!(self, Place::Select | Place::Having | Place::OrderBy | Place::DistinctOn)
+        matches!(self, Place::Select | Place::Having | Place::OrderBy | Place::DistinctOn | Place::Window)
+    }
+
+    /// Whether window functions may stand here.
+    pub(super) fn takes_windows(self) -> bool {
+        matches!(self, Place::Select | Place::OrderBy | Place::DistinctOn)
     }
 
     /// Whether set-returning functions may stand here.
@@ -57,6 +67,7 @@ impl Place {
             Place::Having => "HAVING",
             Place::OrderBy => "ORDER BY",
             Place::DistinctOn => "DISTINCT ON",
+            Place::Window | Place::WindowFrame => "window definitions",
             Place::Limit => "LIMIT",
             Place::Offset => "OFFSET",
             Place::Values | Place::InsertValues => "VALUES",
@@ -153,6 +164,11 @@ pub(super) struct SelectFrame {
     pub aggregates: Vec<AggregateCall>,
     pub is_in_aggregate: bool,
     pub sets: Vec<super::call::SetCall>,
+    /// The WINDOW clause.
+    pub named_windows: Arc<[NamedWindow]>,
+    pub windows: Vec<super::window::Window>,
+    pub window_count: usize,
+    pub is_in_window: bool,
 }
 
 impl SelectFrame {
@@ -165,6 +181,10 @@ impl SelectFrame {
             aggregates: Vec::new(),
             is_in_aggregate: false,
             sets: Vec::new(),
+            named_windows: Arc::default(),
+            windows: Vec::new(),
+            window_count: 0,
+            is_in_window: false,
         }
     }
 }

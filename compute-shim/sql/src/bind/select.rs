@@ -6,6 +6,7 @@
 use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
+use super::window::{Window, stack_windows};
 use super::{Binder, Bound, OutputColumn};
 use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, same};
 use crate::parse::at;
@@ -69,6 +70,7 @@ impl Binder<'_> {
         self.set_place(Place::From);
         let (node, _) = self.from_list(&select.from, None)?;
         self.set_place(Place::Select);
+        self.select_frame().named_windows = select.windows.as_slice().into();
         let items = self.items(&select.items, wanted)?;
         self.set_place(Place::Where);
         let filter = self.optional_condition(select.filter.as_ref(), "WHERE")?;
@@ -86,6 +88,7 @@ impl Binder<'_> {
             Distinct::On(exprs) => Some(self.distinct_on(exprs, &items, &order)?),
             Distinct::No | Distinct::Yes => None,
         };
+        self.check_named_windows()?;
         let is_distinct = matches!(select.distinct, Distinct::Yes);
         if is_distinct {
             for item in &items {
@@ -270,15 +273,21 @@ impl Binder<'_> {
         };
         let key = self.known(key)?;
         let mut has_aggregate = false;
+        let mut has_window = false;
         let mut has_set = false;
         for_each(&key, &mut |expr| {
             has_aggregate |= matches!(expr.kind, Kind::Aggregate(_));
+            has_window |= matches!(expr.kind, Kind::Window(_));
             has_set |= matches!(expr.kind, Kind::SetReturning(_));
             true
         });
         if has_aggregate {
             let message = "aggregate functions are not allowed in GROUP BY";
             return Err(SqlError::new(SqlState::GROUPING_ERROR, message));
+        }
+        if has_window {
+            let message = "window functions are not allowed in GROUP BY";
+            return Err(SqlError::new(SqlState::WINDOWING_ERROR, message));
         }
         if has_set {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
@@ -342,10 +351,22 @@ impl Binder<'_> {
             exprs.extend(having.iter_mut());
             exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
             exprs.extend(distinct_on.iter_mut().flatten().filter_map(hidden));
+            let mut windows = std::mem::take(&mut frame.windows);
+            exprs.extend(windows.iter_mut().flat_map(Window::exprs_mut));
             node = self.aggregate(&mut frame, node, group, &mut exprs)?;
+            frame.windows = windows;
         }
         if let Some(having) = having {
             node = filtered(node, having);
+        }
+        if !frame.windows.is_empty() {
+            let mut sets = std::mem::take(&mut frame.sets);
+            let mut exprs: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.expr).collect();
+            exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
+            exprs.extend(distinct_on.iter_mut().flatten().filter_map(hidden));
+            exprs.extend(sets.iter_mut().flat_map(|set| &mut set.arguments));
+            node = stack_windows(node, &mut frame, exprs);
+            frame.sets = sets;
         }
         if !frame.sets.is_empty() {
             node = spread_sets(node, &mut frame, &mut items, &mut order, distinct_on.as_mut());

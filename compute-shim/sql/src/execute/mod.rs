@@ -3,7 +3,7 @@
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
-//! `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them. Never chooses a plan.
+//! `window.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -15,6 +15,8 @@ mod relation;
 mod row_writer;
 mod scan;
 mod sort;
+mod window;
+mod window_frame;
 
 pub(crate) use context::{Context, Effects, State};
 pub(crate) use row_writer::{
@@ -64,6 +66,7 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         }
         Node::Materialize { input } => Box::new(relation::Materialize::new(build(input))),
         Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), build(input))),
+        Node::Window { input, .. } => Box::new(window::Window::new(plan.clone(), build(input))),
         Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), build(input))),
         Node::Distinct { input, .. } => Box::new(sort::Distinct::new(plan.clone(), build(input))),
         Node::Limit { input, .. } => Box::new(relation::Limit::new(plan.clone(), build(input))),

@@ -116,6 +116,8 @@ pub(crate) enum Kind {
     Subplan(Box<Subplan>),
     /// While a query is bound: the n-th aggregate of its level.
     Aggregate(usize),
+    /// While a query is bound: the n-th call of a window function of its level.
+    Window(usize),
     /// While a query is bound: the n-th set-returning function of its select list.
     SetReturning(usize),
 }

@@ -15,6 +15,7 @@ impl Expr {
             | Kind::Slot(_)
             | Kind::CaseValue
             | Kind::Aggregate(_)
+            | Kind::Window(_)
             | Kind::SetReturning(_) => Vec::new(),
             Kind::Operator { operands: items, .. }
             | Kind::Function { arguments: items, .. }
@@ -61,6 +62,7 @@ impl Expr {
             | Kind::Slot(_)
             | Kind::CaseValue
             | Kind::Aggregate(_)
+            | Kind::Window(_)
             | Kind::SetReturning(_) => Vec::new(),
             Kind::Operator { operands: items, .. }
             | Kind::Function { arguments: items, .. }
@@ -160,7 +162,7 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         (Kind::Column(a), Kind::Column(b)) => a == b,
         (Kind::Parameter(a), Kind::Parameter(b)) => a == b,
         (Kind::Slot(a), Kind::Slot(b)) => a == b,
-        (Kind::Aggregate(a), Kind::Aggregate(b)) => a == b,
+        (Kind::Aggregate(a), Kind::Aggregate(b)) | (Kind::Window(a), Kind::Window(b)) => a == b,
         (Kind::Operator { operator: a, .. }, Kind::Operator { operator: b, .. }) => a.oid == b.oid,
         (Kind::Function { function: a, .. }, Kind::Function { function: b, .. }) => {
             a.oid == b.oid && a.volatility != hexalog_sql_types::function::Volatility::Volatile

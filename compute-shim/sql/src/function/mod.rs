@@ -16,8 +16,10 @@ mod session;
 mod size;
 mod table;
 mod visibility;
+mod window;
 
 pub(crate) use sequence::SEQUENCE_ROW;
+pub(crate) use window::{WindowKind, WindowRoutine, window_by_name, window_functions};
 
 use crate::execute::{Context, Row};
 use crate::stop::Step;

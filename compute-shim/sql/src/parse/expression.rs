@@ -32,6 +32,7 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
         order_by: Vec::new(),
         filter: None,
         variadic: false,
+        over: None,
     }))
 }
 
@@ -605,7 +606,6 @@ impl Lower<'_> {
         refuse_if(!matches!(parameters, ast::FunctionArguments::None), "a parametric aggregate")?;
         refuse_some(&within_group, "WITHIN GROUP")?;
         refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
-        refuse_if(over.is_some(), "a window function")?;
         let name = self.function_name(name)?;
         let mut call = FunctionCall {
             name,
@@ -615,9 +615,14 @@ impl Lower<'_> {
             order_by: Vec::new(),
             filter: filter.map(|filter| self.expr(*filter)).transpose()?,
             variadic: false,
+            over: None,
         };
         if let ast::FunctionArguments::List(list) = args {
             self.argument_list(list, &mut call)?;
+        }
+        // Behind the arguments, as it stands: positions are found in this order.
+        if let Some(over) = over {
+            call.over = Some(self.over(over, call.name.position)?);
         }
         Ok(call)
     }

@@ -15,6 +15,7 @@ mod respell;
 mod statement;
 pub(crate) mod tree;
 mod type_name;
+mod window;
 
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};

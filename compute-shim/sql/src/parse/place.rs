@@ -111,6 +111,16 @@ impl Lower<'_> {
         }
     }
 
+    /// Where the token behind the one at a position begins.
+    pub(super) fn behind(&self, position: u32) -> u32 {
+        if position == 0 {
+            return 0;
+        }
+        let behind = (self.index_at(position) + 1..self.token_count)
+            .find(|&index| !matches!(self.parser.token_at(index).token, Token::Whitespace(_)));
+        behind.map_or(0, |index| self.position_of(index))
+    }
+
     /// The parenthesis that opens in front of a position.
     pub(super) fn parenthesis_before(&self, position: u32) -> u32 {
         if position == 0 {

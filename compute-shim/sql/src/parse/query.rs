@@ -124,6 +124,7 @@ impl Lower<'_> {
                     filter: None,
                     group_by: Vec::new(),
                     having: None,
+                    windows: Vec::new(),
                 })))
             }
             ast::SetExpr::Insert(_)
@@ -188,7 +189,6 @@ impl Lower<'_> {
         refuse_some(&cluster_by, "CLUSTER BY")?;
         refuse_some(&distribute_by, "DISTRIBUTE BY")?;
         refuse_some(&sort_by, "SORT BY")?;
-        refuse_some(&named_window, "WINDOW")?;
         refuse_if(qualify.is_some(), "QUALIFY")?;
         refuse_if(value_table_mode.is_some(), "SELECT AS VALUE")?;
         refuse_if(!matches!(flavor, ast::SelectFlavor::Standard), "FROM before SELECT")?;
@@ -215,6 +215,7 @@ impl Lower<'_> {
             filter: selection.map(|filter| self.expr(filter)).transpose()?,
             group_by,
             having: having.map(|having| self.expr(having)).transpose()?,
+            windows: self.named_windows(named_window)?,
         })
     }
 
@@ -714,6 +715,7 @@ fn plain_call(name: Name, arguments: Vec<Expr>) -> FunctionCall {
         order_by: Vec::new(),
         filter: None,
         variadic: false,
+        over: None,
     }
 }
 

@@ -248,7 +248,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("SELECT 1 INTO t", "SELECT INTO"),
         ("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "WITH RECURSIVE"),
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "GROUPING SETS, CUBE or ROLLUP"),
-        ("SELECT a FROM t WINDOW w AS (PARTITION BY a)", "WINDOW"),
         ("SELECT * FROM t TABLESAMPLE system (10)", "TABLESAMPLE"),
         ("SELECT a FROM t FETCH FIRST 1 ROW WITH TIES", "FETCH … WITH TIES"),
         (

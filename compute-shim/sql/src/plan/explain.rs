@@ -102,6 +102,7 @@ fn title(node: &Node) -> String {
         Node::Materialize { .. } => "Materialize".to_owned(),
         Node::Aggregate { keys, .. } if keys.items.is_empty() => "Aggregate".to_owned(),
         Node::Aggregate { .. } => "HashAggregate".to_owned(),
+        Node::Window { .. } => "WindowAgg".to_owned(),
         Node::Sort { .. } => "Sort".to_owned(),
         Node::Distinct { .. } => "HashAggregate".to_owned(),
         Node::Limit { .. } => "Limit".to_owned(),

@@ -52,6 +52,7 @@ fn estimate(node: &Node) -> u64 {
         | Node::Materialize { input }
         | Node::Sort { input, .. }
         | Node::Distinct { input, .. }
+        | Node::Window { input, .. }
         | Node::ProjectSet { input, .. } => estimate(input),
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }
@@ -80,6 +81,9 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
         Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
         Node::Materialize { input } => Node::Materialize { input: into(input) },
         Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
+        Node::Window { input, partition, order, calls } => {
+            Node::Window { input: into(input), partition, order, calls }
+        }
         Node::Sort { input, keys } => {
             let input = into(input);
             match sorted_already(&input, &keys) {

@@ -9,9 +9,13 @@ mod access;
 mod explain;
 mod join;
 mod pushdown;
+mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use explain::explain;
+pub(crate) use window::{
+    FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
+};
 
 use crate::answer::ColumnDescription;
 use crate::catalog::object::{Oid, Table};
@@ -249,6 +253,13 @@ pub(crate) enum Node {
         keys: Exprs,
         calls: Vec<AggregateCall>,
     },
+    /// The input's rows, in the order of the window, with a column for each call.
+    Window {
+        input: Arc<Node>,
+        partition: Vec<Expr>,
+        order: Vec<WindowKey>,
+        calls: Vec<WindowCall>,
+    },
     Sort {
         input: Arc<Node>,
         keys: Vec<SortKey>,
@@ -323,6 +334,7 @@ impl Node {
             | Node::NestedLoop { left, right, .. }
             | Node::HashJoin { left, right, .. } => left.width() + right.width(),
             Node::Aggregate { keys, calls, .. } => keys.items.len() + calls.len(),
+            Node::Window { input, calls, .. } => input.width() + calls.len(),
             Node::Append { inputs } => inputs.first().map_or(0, |input| input.width()),
             Node::SetOperation { left, .. } => left.width(),
             Node::Insert { returning, .. }
@@ -349,6 +361,7 @@ impl Node {
             | Node::ProjectSet { input, .. }
             | Node::Materialize { input }
             | Node::Aggregate { input, .. }
+            | Node::Window { input, .. }
             | Node::Sort { input, .. }
             | Node::Distinct { input, .. }
             | Node::Limit { input, .. }

@@ -4,7 +4,7 @@
 //! columns, if it is free of side effects and the join lets it pass. [`prune`] tells each scan which columns are read.
 //! Neither changes a result.
 
-use super::{Exprs, JoinType, Node, Predicate, Scan};
+use super::{Exprs, JoinType, Node, Predicate, Scan, WindowCall};
 use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, shift_columns};
 use hexalog_sql_types::function::Volatility;
 use std::collections::BTreeSet;
@@ -160,6 +160,9 @@ fn descend(node: Node) -> Node {
     match node {
         Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
         Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
+        Node::Window { input, partition, order, calls } => {
+            Node::Window { input: into(input), partition, order, calls }
+        }
         Node::Sort { input, keys } => Node::Sort { input: into(input), keys },
         Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
         Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
@@ -248,6 +251,13 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
                     .for_each(|expr| add(&mut below, expr));
             }
             Node::Aggregate { input: prune_arc(input, &below), keys, calls }
+        }
+        Node::Window { input, partition, order, calls } => {
+            let width = input.width();
+            let mut below: Needed = needed.iter().copied().filter(|&column| column < width).collect();
+            let keys = partition.iter().chain(order.iter().map(|key| &key.expr));
+            keys.chain(calls.iter().flat_map(WindowCall::row_exprs)).for_each(|expr| add(&mut below, expr));
+            Node::Window { input: prune_arc(input, &below), partition, order, calls }
         }
         Node::Sort { input, keys } => {
             let mut below = needed.clone();

@@ -157,6 +157,7 @@ fn table_query(scope: &Scope, name: &Name, columns: &[String]) -> Result<Query> 
         filter: None,
         group_by: Vec::new(),
         having: None,
+        windows: Vec::new(),
     };
     Ok(Query {
         with: Vec::new(),

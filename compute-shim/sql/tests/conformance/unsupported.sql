@@ -3,11 +3,6 @@ CREATE TABLE t (id int PRIMARY KEY, n int, x float8, s text, a int[], d date, ts
 INSERT INTO t VALUES (1, 10, 1.5, 'one', '{1,2,3}', '2024-01-01', '2024-01-01'), (2, 20, 2.5, 'two', '{}', NULL, NULL);
 CREATE SEQUENCE q;
 \unsupported
-SELECT n, sum(n) OVER (PARTITION BY s) FROM t;
-SELECT row_number() OVER (ORDER BY id) FROM t;
-SELECT sum(sum(n)) OVER () FROM t;
-SELECT rank() OVER w FROM t WINDOW w AS (ORDER BY n);
-SELECT lag(n) OVER (ORDER BY id), lead(n) OVER (ORDER BY id) FROM t;
 SELECT s, sum(n) FROM t GROUP BY ROLLUP (s);
 SELECT s, sum(n) FROM t GROUP BY CUBE (s);
 SELECT s, sum(n), grouping(s) FROM t GROUP BY GROUPING SETS ((s), ());

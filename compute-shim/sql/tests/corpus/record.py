@@ -25,7 +25,7 @@ ANY = [r"c\.oid = '1259'\s*(;|AND c\.oid = i)", r"version\(\)", r"(?i)SHOW serve
 ANY_FROM = ("proc|operator|cast|conversion|language|am|extension|event_trigger|settings|tablespace|collation|type|opfamily|opclass|"
             "database|roles|namespace")
 # Statements that need what is refused here.
-REFUSED = [r"row_number\(\) OVER", r"_pg_expandarray", r"CLOSE ALL"]
+REFUSED = [r"_pg_expandarray", r"CLOSE ALL"]
 
 
 def mode_of(text, rows):

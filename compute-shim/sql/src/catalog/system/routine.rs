@@ -8,7 +8,7 @@ use super::facts::{OPERATOR_CLASSES, OPERATOR_FAMILIES};
 use super::value::{FALSE, NULL, int2, oid, oid_vector, text};
 use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID};
 use crate::execute::Row;
-use crate::function::{host_functions, table_functions};
+use crate::function::{host_functions, table_functions, window_functions};
 use crate::session::SessionView;
 use hexalog_sql_types::cast::{self, CastContext};
 use hexalog_sql_types::function::{self, Volatility};
@@ -37,6 +37,7 @@ pub(crate) struct Routine {
     pub volatility: Volatility,
     pub returns_set: bool,
     pub is_aggregate: bool,
+    pub is_window: bool,
 }
 
 /// Every routine.
@@ -54,6 +55,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
             volatility: function.volatility,
             returns_set: false,
             is_aggregate: false,
+            is_window: false,
         });
     let hosts = host_functions().map(|function| Routine {
         oid: function.oid,
@@ -67,6 +69,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         volatility: function.volatility,
         returns_set: false,
         is_aggregate: false,
+        is_window: false,
     });
     let tables = table_functions().map(|function| Routine {
         oid: function.oid,
@@ -80,6 +83,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         volatility: function.volatility,
         returns_set: true,
         is_aggregate: false,
+        is_window: false,
     });
     let aggregates = aggregate::aggregates().iter().map(|aggregate| Routine {
         oid: aggregate.oid,
@@ -93,8 +97,23 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         volatility: Volatility::Immutable,
         returns_set: false,
         is_aggregate: true,
+        is_window: false,
     });
-    functions.chain(hosts).chain(tables).chain(aggregates)
+    let windows = window_functions().map(|function| Routine {
+        oid: function.oid,
+        name: function.name,
+        arguments: function.arguments,
+        result: function.result,
+        columns: &[],
+        variadic: None,
+        defaults: 0,
+        is_strict: !function.arguments.contains(&TypeId::ANYCOMPATIBLE),
+        volatility: Volatility::Immutable,
+        returns_set: false,
+        is_aggregate: false,
+        is_window: true,
+    });
+    functions.chain(hosts).chain(tables).chain(aggregates).chain(windows)
 }
 
 /// `proallargtypes`, `proargmodes` and `proargnames` of a function with several result columns, NULL for others.
@@ -126,6 +145,11 @@ fn pg_proc_row(routine: &Routine) -> Row {
         Volatility::Stable => b's',
         Volatility::Volatile => b'v',
     };
+    let kind = match (routine.is_aggregate, routine.is_window) {
+        (true, _) => b'a',
+        (_, true) => b'w',
+        _ => b'f',
+    };
     let source = if routine.is_aggregate { "aggregate_dummy" } else { routine.name };
     vec![
         oid(routine.oid),
@@ -137,7 +161,7 @@ fn pg_proc_row(routine: &Routine) -> Row {
         Datum::Float4(if routine.returns_set { 1000.0 } else { 0.0 }),
         oid(routine.variadic.map_or(0, |id| id.0)),
         oid(0),
-        Datum::Char(if routine.is_aggregate { b'a' } else { b'f' }),
+        Datum::Char(kind),
         FALSE,
         FALSE,
         Datum::Bool(routine.is_strict),
