@@ -111,3 +111,40 @@ fn killed_daemons_come_back() {
     cluster.wait_until_well();
     assert_eq!(writing_epoch(&cluster), Some(1), "compute has not noticed more than reconnects");
 }
+
+/// Compute is killed while a transaction writes long values. Nothing of it is there afterwards, and no page is lost: what
+/// is written each time takes more than half of the volume.
+#[test]
+fn long_values_of_a_killed_compute_are_gone_and_their_pages_free() {
+    let mut cluster = Cluster::start(&["--restart", "--device-bytes", "96MiB", "--groups", "2"]);
+    cluster.sql(
+        "create table src as select string_agg(md5(i::text), '') as v from generate_series(1, 32768) i; \
+         create table t (id int primary key, v text)",
+    );
+    let digest = cluster.sql("select md5(v) from src");
+    let insert = "insert into t select i, v from src, generate_series(1, 28) i";
+    for is_under_way in [false, true] {
+        let begin = format!("begin; {insert}");
+        let address = ([127, 0, 0, 1], cluster.port).into();
+        let mut writer =
+            Connection::connect(address, "postgres", "postgres", Some(COMMAND_MAX)).expect("connects");
+        if is_under_way {
+            writer.send_query(&begin).expect("sends");
+            std::thread::sleep(Duration::from_millis(400));
+        } else {
+            writer.query(&begin).expect("an answer").expect("inserts");
+        }
+        cluster.kill("compute");
+        cluster.wait_for_line(|line| line.contains("compute started again"));
+        drop(writer);
+        wait_until(COMMAND_MAX, "compute to answer", || cluster.psql("select 1").is_ok());
+        assert_eq!(cluster.sql("select count(*) from t"), "0");
+    }
+    // Undo and purge go on beside the sessions.
+    wait_until(COMMAND_MAX, "the pages to be free again", || cluster.psql(insert).is_ok());
+    assert_eq!(
+        cluster.sql("select count(*), count(distinct md5(v)), min(md5(v)) from t"),
+        format!("28|1|{digest}")
+    );
+    cluster.stop();
+}

@@ -253,8 +253,7 @@ impl Engine {
                 cursor.consume(place, &out.key);
                 if visible {
                     cursor.skipped = 0;
-                    out.columns = header.columns;
-                    out.version = header.version;
+                    access.take_stored(cursor.tree, &header, out)?;
                     return Ok(true);
                 }
                 cursor.skipped += 1;

@@ -15,7 +15,7 @@ use crate::hash::key_hash;
 use crate::layout::tree_page::ROW_DELETED;
 use crate::rows::check_key;
 use crate::transaction::Transaction;
-use crate::types::{Direction, IndexEntry, RowRef, TreeId, UniqueCheck};
+use crate::types::{Direction, IndexEntry, TreeId, UniqueCheck, ValueWanted};
 use crate::write::{NewVersion, Occupant};
 use std::ops::Bound;
 
@@ -97,7 +97,7 @@ impl Access<'_> {
                 return Ok(());
             }
             let body: Option<&[u8]> = if spot.header().is_none() { Some(b"") } else { None };
-            let new = NewVersion { flags, columns, body, moved_to: None };
+            let new = NewVersion { flags, columns, body, chains: &[], moved_to: None };
             if self.write_version(txn, index, stored, spot, &new)? {
                 return Ok(());
             }
@@ -126,17 +126,41 @@ impl Access<'_> {
             let Some(cell) = spot.cell().filter(|cell| !cell.header.is_deleted()) else {
                 continue;
             };
-            computed.clear();
-            let row = RowRef { columns: cell.header.columns, body: cell.body };
-            (unique.index_key)(&entry.primary_key, row, &mut computed);
+            let (header, occupant) = (cell.header, spot.occupant);
+            txn.rival.body.clear();
+            txn.rival.body.extend_from_slice(cell.body);
+            drop(spot);
+            self.take_stored(unique.clustered, &header, &mut txn.rival)?;
+            self.rival_key(txn, unique, &mut computed)?;
             if computed != key {
                 continue;
             }
-            if let Occupant::Committed(lsn) = spot.occupant {
+            if let Occupant::Committed(lsn) = occupant {
                 txn.depends_on(lsn, self.engine.volume.vdl());
             }
             return Err(EngineError::DuplicateKey.into());
         }
+        txn.rival.forget_values();
         Ok(())
+    }
+
+    /// The index key of the row that is looked at. Values outside of it that the key is made of are read first; a key is
+    /// bounded, so they are short.
+    fn rival_key(
+        &mut self,
+        txn: &mut Transaction,
+        unique: &mut UniqueCheck<'_>,
+        computed: &mut Vec<u8>,
+    ) -> Step<()> {
+        loop {
+            computed.clear();
+            match (unique.index_key)(&txn.rival, computed) {
+                Ok(()) => return Ok(()),
+                Err(ValueWanted(chain)) => {
+                    self.read_whole_chain(txn.rival.value_reader(chain))?;
+                    assert!(txn.rival.value(chain).is_some(), "a value that was read is there");
+                }
+            }
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Owns the order in which that is safe. A stream's tail passes a finished transaction only once its end lies
 //! at or below the purge horizon; a transaction that created or dropped trees is visited first, and the pages
-//! of what it left dead are freed, one child at a time from the leaves up, the root together with the mark
-//! that the record is done. Delete marks stay where they are. Everything here can stop after any
+//! of what it left dead are freed: a tree one child at a time from the leaves up, an overflow chain from its end; the
+//! root goes together with the mark that the record is done. Delete marks stay where they are. Everything here can stop after any
 //! mini-transaction and go on from what is durable.
 
 use crate::access::Access;
@@ -14,7 +14,7 @@ use crate::layout::undo_page::{RECORDS_START, byte_of, logical_of, offset_of, re
 use crate::layout::undo_record::{
     KIND_FREED, RECORD_KIND, STATE_ABORTED, UndoRecord, header_outcome, is_header,
 };
-use crate::layout::{KIND, KIND_SEQUENCE, KIND_TREE};
+use crate::layout::{KIND, KIND_OVERFLOW, KIND_SEQUENCE, KIND_TREE};
 use crate::mini_transaction::MiniTransaction;
 use crate::types::{Budget, SequenceId, TreeId, TxId};
 use hexalog_protocol::{Lsn, PageId};
@@ -30,8 +30,18 @@ struct Visit {
     position: u64,
     /// Set when the last record has been seen: where the tail goes.
     end: Option<u64>,
-    /// Roots and single pages to be freed, with their records' offsets.
-    dead: Vec<(PageId, u64)>,
+    /// Those of one page of records at most.
+    dead: Vec<Dead>,
+}
+
+/// A root or single page to be freed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Dead {
+    root: PageId,
+    /// Offset of the record that says so.
+    record: u64,
+    /// It was dropped, so a tree's rows may be anyone's. Else it was created in vain.
+    is_dropped: bool,
 }
 
 /// How far purge has come.
@@ -64,6 +74,10 @@ impl Engine {
             }
             if steps == 0 {
                 return Ok(true);
+            }
+            if state.visit.is_some() {
+                // It waits for a rollback; the stream is not left before.
+                return Ok(worked);
             }
             state.stream_next = stream + 1;
         }
@@ -147,16 +161,19 @@ impl<'e> Access<'e> {
     /// Reads one page of the visited transaction's records, or frees one page, or ends the visit.
     fn visit_step(&mut self, state: &mut PurgeState) -> Step<bool> {
         let visit = state.visit.as_mut().expect("a visit is under way");
-        let Some(end) = visit.end else {
-            self.visit_page(visit)?;
-            return Ok(true);
-        };
-        if let Some((page, record)) = visit.dead.last().copied() {
-            if self.free_dead(visit.tx_id.stream(), page, record)? {
+        if let Some(dead) = visit.dead.last().copied() {
+            let Some(is_free) = self.free_dead(visit.tx_id.stream(), dead)? else {
+                return Ok(false);
+            };
+            if is_free {
                 visit.dead.pop();
             }
             return Ok(true);
         }
+        let Some(end) = visit.end else {
+            self.visit_page(visit)?;
+            return Ok(true);
+        };
         let mut stream = self.engine.streams().stream(visit.tx_id.stream()).lock();
         stream.tail = stream.tail.max(end);
         drop(stream);
@@ -179,11 +196,11 @@ impl<'e> Access<'e> {
             let decoded =
                 UndoRecord::decode(record).map_err(|_| EngineError::Corrupt { page: page.id, what })?;
             match decoded {
-                UndoRecord::Created { page, taken_back } if visit.aborted || taken_back => {
-                    visit.dead.push((page, offset));
+                UndoRecord::Created { page: root, taken_back } if visit.aborted || taken_back => {
+                    visit.dead.push(Dead { root, record: offset, is_dropped: false });
                 }
-                UndoRecord::Dropped { page, taken_back: false } if !visit.aborted => {
-                    visit.dead.push((page, offset));
+                UndoRecord::Dropped { page: root, taken_back: false } if !visit.aborted => {
+                    visit.dead.push(Dead { root, record: offset, is_dropped: true });
                 }
                 _ => {}
             }
@@ -197,13 +214,24 @@ impl<'e> Access<'e> {
         Ok(())
     }
 
-    /// Frees one page of a dead tree, or the single page of a dead sequence. True: all of it is free.
-    fn free_dead(&mut self, stream: u16, root: PageId, record: u64) -> Step<bool> {
+    /// Frees a piece of a dead tree or chain, or the single page of a dead sequence. True: all of it is free. `None`: a
+    /// transaction that is still being undone may have rows in the tree; later.
+    fn free_dead(&mut self, stream: u16, dead: Dead) -> Step<Option<bool>> {
+        let Dead { root, record, is_dropped } = dead;
         let kind = self.shared(root)?.bytes()[KIND];
         match kind {
             KIND_TREE => {
-                if !self.free_last_of_tree(TreeId(root))? {
-                    return Ok(false);
+                if is_dropped && self.engine.streams().is_undoing() {
+                    return Ok(None);
+                }
+                // What was created in vain holds rows of its creator alone, and their chains have records of their own.
+                if !self.free_last_of_tree(TreeId(root), is_dropped)? {
+                    return Ok(Some(false));
+                }
+            }
+            KIND_OVERFLOW => {
+                if !self.free_behind_root(root)? {
+                    return Ok(Some(false));
                 }
             }
             KIND_SEQUENCE => drop(self.engine.sequences.lock().remove(&SequenceId(root))),
@@ -222,7 +250,7 @@ impl<'e> Access<'e> {
         mini.commit(&mut |_, _| {});
         self.note_freed(root);
         self.engine.row_ids.write().remove(&TreeId(root));
-        Ok(true)
+        Ok(Some(true))
     }
 
     /// Gives one spare undo page of a stream back to the volume, if it has more than it should keep.

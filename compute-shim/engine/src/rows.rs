@@ -5,13 +5,18 @@
 //! mini-transaction of its own (splits and undone versions on the way are others, and change no row). Read
 //! [`crate::write`] for how a version is written, [`crate::visibility`] for how one is read.
 
+use crate::access::Access;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
-use crate::layout::tree_page::{LEAF_CELL_OVERHEAD, ROW_DELETED, ROW_MOVED, TreePage};
+use crate::layout::chain_list;
+use crate::layout::tree_page::{
+    LEAF_CELL_OVERHEAD, ROW_DELETED, ROW_MOVED, ROW_OVERFLOW, RowHeader, TreePage,
+};
 use crate::transaction::Transaction;
 use crate::tree::descent::Seek;
 use crate::types::{
-    CELL_BYTES_MAX, Isolation, KEY_BYTES_MAX, NewestRow, RowBuffer, RowRef, RowVersion, TreeId, WriteOutcome,
+    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, NewestRow, RowBuffer, RowRef, RowVersion, TreeId,
+    WriteOutcome,
 };
 use crate::write::{NewVersion, Occupant, Spot};
 use hexalog_protocol::Lsn;
@@ -19,8 +24,27 @@ use hexalog_protocol::Lsn;
 /// Refuses what no page could hold.
 fn check_size(key: &[u8], row: RowRef<'_>) -> Result<(), EngineError> {
     check_key(key.len())?;
-    let bytes = LEAF_CELL_OVERHEAD + key.len() + row.body.len();
-    if bytes > CELL_BYTES_MAX { Err(EngineError::RowTooLarge { bytes }) } else { Ok(()) }
+    let bytes = cell_bytes(key.len(), row.body.len(), row.chains.len());
+    let fits = bytes <= CELL_BYTES_MAX && row.chains.len() <= CHAINS_MAX;
+    if fits { Ok(()) } else { Err(EngineError::RowTooLarge { bytes }) }
+}
+
+/// Bytes that a row takes in its leaf: what is held against [`CELL_BYTES_MAX`].
+pub fn cell_bytes(key_bytes: usize, body_bytes: usize, chains: usize) -> usize {
+    LEAF_CELL_OVERHEAD + key_bytes + body_bytes + chain_list::encoded_bytes(chains)
+}
+
+/// Calls `write` with the version that a row makes. Its stored body is built in `buffer` if it lists chains.
+fn with_version<T>(row: RowRef<'_>, buffer: &mut Vec<u8>, write: impl FnOnce(NewVersion<'_>) -> T) -> T {
+    if row.chains.is_empty() {
+        let body = Some(row.body);
+        return write(NewVersion { flags: 0, columns: row.columns, body, chains: &[], moved_to: None });
+    }
+    buffer.clear();
+    buffer.extend_from_slice(row.body);
+    chain_list::encode(buffer, row.chains);
+    let (body, chains) = (Some(buffer.as_slice()), row.chains);
+    write(NewVersion { flags: ROW_OVERFLOW, columns: row.columns, body, chains, moved_to: None })
 }
 
 pub(crate) fn check_key(bytes: usize) -> Result<(), EngineError> {
@@ -55,8 +79,7 @@ impl Engine {
             if found {
                 out.key.clear();
                 out.key.extend_from_slice(key);
-                out.columns = header.columns;
-                out.version = header.version;
+                access.take_stored(tree, &header, out)?;
             }
             Ok(found)
         })
@@ -67,6 +90,19 @@ impl Engine {
     pub fn insert(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], row: RowRef<'_>) -> Step<()> {
         self.prepare_to_write(txn)?;
         check_size(key, row)?;
+        let mut buffer = std::mem::take(&mut txn.body_buffer);
+        let result = with_version(row, &mut buffer, |new| self.insert_version(txn, tree, key, &new));
+        txn.body_buffer = buffer;
+        result
+    }
+
+    fn insert_version(
+        &self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        key: &[u8],
+        new: &NewVersion<'_>,
+    ) -> Step<()> {
         self.operate(txn, |access, txn| {
             loop {
                 let spot = access.settled_spot(txn, tree, key)?;
@@ -76,8 +112,7 @@ impl Engine {
                 if spot.header().is_some_and(|header| !header.is_deleted()) {
                     return Err(EngineError::DuplicateKey.into());
                 }
-                let new = NewVersion { flags: 0, columns: row.columns, body: Some(row.body), moved_to: None };
-                if access.write_version(txn, tree, key, spot, &new)? {
+                if access.write_version(txn, tree, key, spot, new)? {
                     return Ok(());
                 }
             }
@@ -94,8 +129,10 @@ impl Engine {
         row: RowRef<'_>,
     ) -> Step<WriteOutcome> {
         check_size(key, row)?;
-        let new = NewVersion { flags: 0, columns: row.columns, body: Some(row.body), moved_to: None };
-        self.overwrite(txn, tree, key, seen, new)
+        let mut buffer = std::mem::take(&mut txn.body_buffer);
+        let result = with_version(row, &mut buffer, |new| self.overwrite(txn, tree, key, seen, new));
+        txn.body_buffer = buffer;
+        result
     }
 
     /// Marks the version that the caller saw as deleted. `moved_to` is the row's new key if an update changed
@@ -113,7 +150,9 @@ impl Engine {
             check_key(moved_to.len())?;
         }
         let flags = ROW_DELETED | if moved_to.is_some() { ROW_MOVED } else { 0 };
-        self.overwrite(txn, tree, key, seen, NewVersion { flags, columns: 0, body: None, moved_to })
+        // The mark lists no chain: those of the row fall with this version.
+        let new = NewVersion { flags, columns: 0, body: None, chains: &[], moved_to };
+        self.overwrite(txn, tree, key, seen, new)
     }
 
     fn overwrite(
@@ -201,8 +240,8 @@ impl Engine {
             out.key.extend_from_slice(key);
             out.body.clear();
             out.body.extend_from_slice(cell.body);
-            out.columns = cell.header.columns;
-            out.version = cell.header.version;
+            let header = cell.header;
+            access.take_stored(tree, &header, out)?;
             Ok(NewestRow::Found)
         })
     }
@@ -225,5 +264,18 @@ impl Engine {
             }
             access.undo_version(version)
         })
+    }
+}
+
+impl Access<'_> {
+    /// The row buffer's body is the stored one of a version that was found: parts it into what the caller sees.
+    pub fn take_stored(
+        &self,
+        tree: TreeId,
+        header: &RowHeader,
+        out: &mut RowBuffer,
+    ) -> Result<(), EngineError> {
+        let what = "a row whose list of chains does not fit it";
+        out.take_stored(header).ok_or(EngineError::Corrupt { page: tree.0, what })
     }
 }

@@ -12,7 +12,7 @@ use crate::layout::undo_page::byte_of;
 use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::mini_transaction::MiniTransaction;
-use crate::types::{Isolation, RelationLockMode, TxId};
+use crate::types::{Isolation, RelationLockMode, RowBuffer, TxId};
 use crate::undo::Finished;
 use crate::undo::append::UndoPlace;
 use hexalog_protocol::{Lsn, PageId};
@@ -61,6 +61,10 @@ pub struct Transaction {
     pub(crate) rollback_position: Option<u64>,
     /// Kept from row to row.
     pub(crate) undo_buffer: Vec<u8>,
+    /// Stored body of a row that lists chains, while it is written.
+    pub(crate) body_buffer: Vec<u8>,
+    /// A row that a unique check looks at, kept over the needs for its values.
+    pub(crate) rival: RowBuffer,
 }
 
 impl Transaction {
@@ -158,6 +162,8 @@ impl Engine {
             undo_records: 0,
             rollback_position: None,
             undo_buffer: Vec::new(),
+            body_buffer: Vec::new(),
+            rival: RowBuffer::new(),
         }
     }
 

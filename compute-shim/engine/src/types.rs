@@ -2,6 +2,9 @@
 //!
 //! Owns no behaviour beyond packing a [`TxId`]. Read [`crate::Engine`] for the calls that use them.
 
+use crate::layout::chain_list;
+use crate::layout::tree_page::{ROW_OVERFLOW, RowHeader};
+use crate::overflow::ChainReader;
 use hexalog_protocol::{Lsn, PageId};
 use std::fmt;
 
@@ -12,6 +15,13 @@ pub const KEY_BYTES_MAX: usize = 2_700;
 /// Longest stored row: header, key and body. Such a row and a longest high key fit one page together, and
 /// its undo record fits one undo page.
 pub const CELL_BYTES_MAX: usize = 5_200;
+
+/// Chains that one row may list: with that many, an update's undo record and the records of the chains that it drops
+/// still fit one undo page.
+pub const CHAINS_MAX: usize = 255;
+
+/// Longest value of a chain. No message of a client is longer, so nothing but a function's result could be.
+pub const VALUE_BYTES_MAX: usize = 256 << 20;
 
 /// A transaction's identity, which is also its undo address: stream (12 bits) and the offset of its header
 /// record in that stream (44 bits). Zero stands for "committed, visible to every snapshot".
@@ -76,6 +86,15 @@ pub enum TreeKind {
     Index,
 }
 
+/// A value kept outside of its row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Chain {
+    /// The chain's first page.
+    pub(crate) root: PageId,
+    /// Bytes of the value.
+    pub bytes: u32,
+}
+
 /// A row to be written. The body is opaque to the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RowRef<'a> {
@@ -83,6 +102,16 @@ pub struct RowRef<'a> {
     pub columns: u16,
     /// The encoded columns. An update of the same length is logged as a byte difference.
     pub body: &'a [u8],
+    /// The chains that the row owns, at most [`CHAINS_MAX`]: each one is fresh from [`crate::Engine::write_chain`], or
+    /// listed by the version that is replaced. The body may name them by their place in this list.
+    pub chains: &'a [Chain],
+}
+
+impl<'a> RowRef<'a> {
+    /// A row without chains.
+    pub fn new(columns: u16, body: &'a [u8]) -> RowRef<'a> {
+        RowRef { columns, body, chains: &[] }
+    }
 }
 
 /// Identity of one version of a row.
@@ -101,6 +130,10 @@ pub struct RowBuffer {
     pub columns: u16,
     /// The encoded columns.
     pub body: Vec<u8>,
+    /// The chains that the row owns.
+    pub chains: Vec<Chain>,
+    /// Values of chains that were asked for, whole or in part. Those of chains that the next row has too are kept.
+    values: Vec<ChainReader>,
     /// Which version this is; handed back to `update` and `delete`.
     pub version: RowVersion,
     /// Commit LSN of the version that `get_newest` found; zero: the transaction's own, or visible to all.
@@ -115,7 +148,48 @@ impl RowBuffer {
 
     /// The row as it would be written.
     pub fn row(&self) -> RowRef<'_> {
-        RowRef { columns: self.columns, body: &self.body }
+        RowRef { columns: self.columns, body: &self.body, chains: &self.chains }
+    }
+
+    /// The reader of one of the row's chains, to be driven by [`crate::Engine::read_chain`].
+    pub fn value_reader(&mut self, chain: usize) -> &mut ChainReader {
+        let chain = self.chains[chain];
+        let at = match self.values.iter().position(|reader| reader.chain() == chain) {
+            Some(at) => at,
+            None => {
+                self.values.push(ChainReader::new(chain));
+                self.values.len() - 1
+            }
+        };
+        &mut self.values[at]
+    }
+
+    /// The value of one of the row's chains, if it has been read whole.
+    pub fn value(&self, chain: usize) -> Option<&[u8]> {
+        let chain = *self.chains.get(chain)?;
+        self.values.iter().find(|reader| reader.chain() == chain)?.value()
+    }
+
+    /// Lets go of the values that were read.
+    pub fn forget_values(&mut self) {
+        self.values.clear();
+    }
+
+    /// `body` holds a version's stored body: cuts its list of chains off. `None`: it has a damaged one.
+    #[must_use]
+    pub(crate) fn take_stored(&mut self, header: &RowHeader) -> Option<()> {
+        self.chains.clear();
+        if header.flags & ROW_OVERFLOW != 0 {
+            self.chains.extend(chain_list::decode(&self.body)?);
+            self.body.truncate(chain_list::start(&self.body)?);
+        }
+        if !self.values.is_empty() {
+            let chains = &self.chains;
+            self.values.retain(|reader| chains.contains(&reader.chain()));
+        }
+        self.columns = header.columns;
+        self.version = header.version;
+        Some(())
     }
 }
 
@@ -177,13 +251,17 @@ pub enum Direction {
 pub struct UniqueCheck<'a> {
     /// The table that the index belongs to.
     pub clustered: TreeId,
-    /// Computes the index key of a row (primary key, row) into the cleared buffer; leaves it empty if the row
+    /// Computes the index key of a row into the cleared buffer; leaves it empty if the row
     /// has no entry in the index (a NULL key column).
     pub index_key: &'a mut IndexKeyOf<'a>,
 }
 
-/// Computes the index key of a row.
-pub type IndexKeyOf<'a> = dyn FnMut(&[u8], RowRef<'_>, &mut Vec<u8>) + 'a;
+/// The place of a chain whose value is wanted in its row's list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ValueWanted(pub usize);
+
+/// Computes the index key of a row, or names a chain whose value must be read before.
+pub type IndexKeyOf<'a> = dyn FnMut(&RowBuffer, &mut Vec<u8>) -> Result<(), ValueWanted> + 'a;
 
 /// A sequence's fixed properties.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -303,4 +381,19 @@ pub struct TreeReport {
     pub cells: u64,
     /// Cells with a delete mark.
     pub cells_marked: u64,
+}
+
+/// What `check_pages` counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PageReport {
+    /// Pages in use.
+    pub used: u64,
+    /// Of trees.
+    pub tree: u64,
+    /// Of overflow chains.
+    pub overflow: u64,
+    /// Of undo streams.
+    pub undo: u64,
+    /// Overflow chains.
+    pub chains: u64,
 }

@@ -9,16 +9,17 @@
 use crate::access::{Access, ExclusivePage};
 use crate::error::{EngineError, Need, Step};
 use crate::hash::key_hash;
+use crate::layout::chain_list;
 use crate::layout::tree_page::{
-    LEAF_CELL_OVERHEAD, LeafCell, ROW_MOVED, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
+    LEAF_CELL_OVERHEAD, LeafCell, ROW_MOVED, ROW_OVERFLOW, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
 };
 use crate::layout::undo_page::byte_of;
-use crate::layout::undo_record::{UndoRecord, encode_change, encode_insert};
+use crate::layout::undo_record::{UndoRecord, encode_change, encode_dropped, encode_insert};
 use crate::locks::queues::Gate;
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
 use crate::tree::edit;
-use crate::types::{RowVersion, TreeId, TxId};
+use crate::types::{Chain, RowVersion, TreeId, TxId};
 use crate::undo::status::{Owner, TxStatus};
 use hexalog_protocol::Lsn;
 
@@ -49,12 +50,14 @@ impl Spot<'_> {
     }
 }
 
-/// A version to be written. `body` `None` keeps the one that is there.
+/// A version to be written. `body` `None` keeps the bytes that are there; the new flags say whether they list chains.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewVersion<'a> {
     pub flags: u8,
     pub columns: u16,
     pub body: Option<&'a [u8]>,
+    /// The chains that the body lists.
+    pub chains: &'a [Chain],
     pub moved_to: Option<&'a [u8]>,
 }
 
@@ -162,9 +165,13 @@ impl<'e> Access<'e> {
         }
         let mut record = std::mem::take(&mut txn.undo_buffer);
         self.encode_undo(&mut record, tree, key, &spot, new);
+        let records = 1 + self.encode_dropped_chains(&mut record, tree, &spot, new)?;
+        txn.needs_purge |= records > 1;
         let result = self.write_with_undo(txn, key, spot, new, &record);
         txn.undo_buffer = record;
         result?;
+        // The first is counted as it is committed.
+        txn.undo_records += records - 1;
         if txn.has_waited {
             self.engine.locks.row_taken(key_hash(tree, key), txn.handle);
         }
@@ -189,6 +196,28 @@ impl<'e> Access<'e> {
             previous.version = RowVersion::default();
         }
         encode_change(record, tree.0, key, &previous, new.moved_to, cell.body, new.body);
+    }
+
+    /// Appends a record for each chain that the version found lists and the new one does not; answers how many.
+    fn encode_dropped_chains(
+        &self,
+        record: &mut Vec<u8>,
+        tree: TreeId,
+        spot: &Spot<'_>,
+        new: &NewVersion<'_>,
+    ) -> Step<u64> {
+        let Some(cell) = spot.cell().filter(|cell| cell.header.flags & ROW_OVERFLOW != 0) else {
+            return Ok(0);
+        };
+        assert!(!cell.header.is_deleted(), "a delete mark lists no chains");
+        let what = "a row whose list of chains does not fit it";
+        let chains = chain_list::decode(cell.body).ok_or(EngineError::Corrupt { page: tree.0, what })?;
+        let mut dropped = 0;
+        for chain in chains.filter(|chain| !new.chains.contains(chain)) {
+            encode_dropped(record, chain.root);
+            dropped += 1;
+        }
+        Ok(dropped)
     }
 
     fn write_with_undo(

@@ -26,8 +26,9 @@ impl Table {
     }
 
     fn index_insert(&self, txn: &mut Transaction, pk: &[u8], key: &[u8]) -> Step<()> {
-        let mut compute = |_: &[u8], row: RowRef<'_>, out: &mut Vec<u8>| {
-            out.extend_from_slice(index_key(row.body));
+        let mut compute = |row: &RowBuffer, out: &mut Vec<u8>| {
+            out.extend_from_slice(index_key(&row.body));
+            Ok(())
         };
         let unique = UniqueCheck { clustered: self.rows, index_key: &mut compute };
         self.node.engine.index_insert(txn, self.index, key, pk, Some(unique))
@@ -356,7 +357,7 @@ fn a_crash_between_a_split_and_its_separator_loses_no_key_and_no_page() {
         for k in 0..150u16 {
             let key = [k.wrapping_mul(40_503).to_be_bytes().to_vec(), vec![5; 400]].concat();
             txn.set_commit_with_next_write(true);
-            let row = RowRef { columns: 1, body: &[1; 200] };
+            let row = RowRef::new(1, &[1; 200]);
             node.run(|| node.engine.insert(&mut txn, tree, &key, row)).expect("inserts");
             node.run(|| node.engine.commit(&mut txn)).expect("appends");
             txn = node.begin_rc();
@@ -389,7 +390,7 @@ fn a_tree_with_unfinished_splits_is_freed_whole() {
         let mut txn = node.begin_rc();
         for k in 0..60u16 {
             let key = k.wrapping_mul(40_503).to_be_bytes();
-            let row = RowRef { columns: 1, body: &[1; 700] };
+            let row = RowRef::new(1, &[1; 700]);
             node.run(|| node.engine.insert(&mut txn, tree, &key, row)).expect("inserts");
         }
         node.volume.advance_vdl(&node.engine, stop);

@@ -158,14 +158,14 @@ fn waiters_get_the_rows_that_are_free_again_and_no_others() {
         let mut waiter = node.begin_rc();
         let mut seen = RowBuffer::new();
         assert!(node.run(|| node.engine.get(&mut waiter, tree, &[key], &mut seen)).expect("reads"));
-        let new = RowRef { columns: 2, body: b"waiter" };
+        let new = RowRef::new(2, b"waiter");
         let need = lock_of(&node, || node.engine.update(&mut waiter, tree, &[key], seen.version, new));
         let woken = Arc::new(Woken::default());
         assert!(!node.engine.poll_need(&need, &Waker::from(woken.clone())));
         waiters.push((waiter, seen.version, woken));
     }
     node.run(|| node.engine.rollback_to(&mut txn, &mut savepoint)).expect("rolls back");
-    let new = RowRef { columns: 2, body: b"waiter" };
+    let new = RowRef::new(2, b"waiter");
     let (mut second, version, woken) = waiters.pop().expect("two");
     assert_eq!(woken.0.load(Ordering::SeqCst), 1);
     let outcome = node.run(|| node.engine.update(&mut second, tree, &[1], version, new));

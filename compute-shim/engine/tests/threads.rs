@@ -48,7 +48,7 @@ fn add(
         // Now and then the row changes its length too.
         body.resize(8 + (balance(&row).unsigned_abs() as usize * 7) % 90, 3);
         let version = row.version;
-        let new = RowRef { columns: 2, body: &body };
+        let new = RowRef::new(2, &body);
         match drive(node, |engine| engine.update(txn, tree, &key, version, new))? {
             WriteOutcome::Done => return Ok(()),
             WriteOutcome::Changed => {
@@ -69,7 +69,8 @@ fn transfer(node: &Node, tree: TreeId, history: TreeId, random: &mut Random) -> 
         add(node, &mut txn, tree, to.to_be_bytes(), amount)?;
         let id = drive(node, |engine| engine.allocate_row_id(history))?;
         drive(node, |engine| engine.begin_statement(&mut txn))?;
-        let row = RowRef { columns: 1, body: &amount.to_le_bytes() };
+        let body = amount.to_le_bytes();
+        let row = RowRef::new(1, &body);
         drive(node, |engine| engine.insert(&mut txn, history, &id.to_be_bytes(), row))
     })();
     match result {

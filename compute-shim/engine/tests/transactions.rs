@@ -96,8 +96,7 @@ fn a_commit_beyond_vdl_is_not_in_a_new_snapshot_and_gates_what_rests_on_it() {
     assert_eq!(node.update(&mut reader, tree, &[0], b"latest"), Ok(true));
     assert_eq!(reader.dep_lsn(), lsn);
     let mut inserter = node.begin_rc();
-    let need =
-        lock_of(&node, || node.engine.insert(&mut inserter, tree, &[0], RowRef { columns: 1, body: b"x" }));
+    let need = lock_of(&node, || node.engine.insert(&mut inserter, tree, &[0], RowRef::new(1, b"x")));
     node.engine.cancel_need(&need);
     let last = node.run(|| node.engine.commit(&mut reader)).expect("appends");
     assert_eq!(node.insert(&mut inserter, tree, &[0], b"x"), Err(EngineError::DuplicateKey));
@@ -122,7 +121,7 @@ fn read_committed_rechecks_and_repeatable_read_fails() {
     let moved = node.run(|| node.engine.delete(&mut other, tree, &[2], seen[2], Some(b"there")));
     assert_eq!(moved, Ok(WriteOutcome::Done));
     node.commit(other);
-    let row = RowRef { columns: 1, body: b"mine" };
+    let row = RowRef::new(1, b"mine");
     let expected = [
         WriteOutcome::Changed,
         WriteOutcome::Gone,
@@ -158,7 +157,7 @@ fn waiters_of_a_row_get_it_in_the_order_they_came() {
     let mut waiters: Vec<Transaction> = (0..3).map(|_| node.begin_rc()).collect();
     let seen: Vec<RowVersion> = waiters.iter_mut().map(|w| version_of(&node, w, tree, &[0])).collect();
     let woken: Vec<Arc<Woken>> = (0..3).map(|_| Arc::new(Woken(AtomicU32::new(0)))).collect();
-    let row = RowRef { columns: 1, body: b"00000002" };
+    let row = RowRef::new(1, b"00000002");
     let mut needs = Vec::new();
     for (at, waiter) in waiters.iter_mut().enumerate() {
         let need = lock_of(&node, || node.engine.update(waiter, tree, &[0], seen[at], row));
@@ -282,7 +281,7 @@ fn a_transaction_without_a_free_stream_waits_for_one() {
     let (mut a, mut b, mut c) = (node.begin_rc(), node.begin_rc(), node.begin_rc());
     node.insert(&mut a, tree, b"a", b"").expect("inserts");
     node.insert(&mut b, tree, b"b", b"").expect("inserts");
-    let row = RowRef { columns: 0, body: b"" };
+    let row = RowRef::new(0, b"");
     let need = lock_of(&node, || node.engine.insert(&mut c, tree, b"c", row));
     assert!(matches!(need, Need::Stream(_)));
     // Both owners waiting for the third would leave nobody to end: the second of those waits fails.

@@ -272,13 +272,15 @@ impl Cache {
         }
     }
 
-    /// Undoes `create` of a page that had no image: nothing was logged for it.
+    /// Undoes `create` of a page that had no image: nothing was logged for it. No progress: one who needs two frames and
+    /// found one would take its own giving back for a reason to try again, without end. Others hear of it when the
+    /// operation is over.
     pub fn forget_created(&self, page: PageId, frame: u32, mut latch: ExclusiveLatch<'_>) {
         *latch = None;
         let removed = self.shard(page).lock().remove(&page);
         assert!(removed.is_some_and(|entry| entry.frame == frame), "the created page is in the map");
         drop(latch);
-        self.release(frame);
+        self.free.lock().push(frame);
     }
 
     fn release(&self, frame: u32) {

@@ -5,6 +5,8 @@
 //! that change with every row stand in 96..128, where a redo offset takes one byte. Read [`tree_page`] next.
 
 pub(crate) mod bitmap_page;
+pub(crate) mod chain_list;
+pub(crate) mod overflow_page;
 pub(crate) mod sequence_page;
 pub(crate) mod super_page;
 pub(crate) mod tree_page;
@@ -26,8 +28,6 @@ pub(crate) const KIND_DIRECTORY: u8 = 3;
 pub(crate) const KIND_UNDO: u8 = 4;
 pub(crate) const KIND_TREE: u8 = 5;
 pub(crate) const KIND_SEQUENCE: u8 = 6;
-/// Overflow chains of large values: the code is taken, nothing writes it.
-#[expect(dead_code, reason = "a format code that must not be given to anything else")]
 pub(crate) const KIND_OVERFLOW: u8 = 7;
 
 /// Two bytes, little-endian.

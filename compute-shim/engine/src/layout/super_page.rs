@@ -22,7 +22,7 @@ use super::{Bytes, KIND, KIND_DIRECTORY, KIND_SUPER, get_u16, get_u64};
 use hexalog_protocol::{PAGE_SIZE, PageId};
 
 pub(crate) const SUPER_PAGE: PageId = PageId(0);
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 pub(crate) const BITMAPS_FORMATTED: u16 = 108;
 
 const ENTRIES_START: usize = 128;

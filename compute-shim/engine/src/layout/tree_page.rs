@@ -17,7 +17,8 @@
 //! | 136.. | slots: two bytes each, offset of a cell, in key order; cells grow down from 8192 |
 //!
 //! Leaf cell: key length 2, body length 2, key, row header 16, body. **Row header**: flags 1 (bit 0 delete
-//! mark, bit 1 the row moved to another key, bit 2 the body goes on in an overflow chain: never set yet),
+//! mark, bit 1 the row moved to another key, bit 2 the body ends with a list of the overflow chains that the row owns,
+//! [`super::chain_list`]),
 //! columns 2 (in an index: length of the index key within the key), TxId 7, undo offset 6.
 //! Inner cell: key length 2, child page 6, key; slot 0 counts as below every key, whatever key it has.
 //! High key: length 2, bytes. A page holds keys below its high key; others are to the right.
@@ -39,6 +40,7 @@ pub(crate) const FLAG_ROOT: u8 = 2;
 
 pub(crate) const ROW_DELETED: u8 = 1;
 pub(crate) const ROW_MOVED: u8 = 2;
+pub(crate) const ROW_OVERFLOW: u8 = 4;
 
 pub(crate) const ROW_HEADER_BYTES: usize = 16;
 pub(crate) const LEAF_CELL_OVERHEAD: usize = 4 + ROW_HEADER_BYTES;

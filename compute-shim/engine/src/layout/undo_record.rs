@@ -7,10 +7,10 @@
 //! | 1 | transaction header | state 1, commit LSN 8, volume epoch varint |
 //! | 2 | row or index entry inserted where none was | tree varint, key (the rest) |
 //! | 3 | row or index entry changed | tree varint, key length varint, key, previous flags 1, previous columns varint, unless flag 0x10: previous TxId 7 and (previous undo offset - previous TxId's offset) varint, if flag 0x20: length varint and the key the row moved to, then the previous body |
-//! | 4 | tree or sequence created | page varint |
-//! | 5 | tree or sequence dropped | page varint |
+//! | 4 | tree, sequence or overflow chain created | page varint |
+//! | 5 | tree, sequence or overflow chain dropped | page varint |
 //! | 6 | what a record of kind 4 or 5 becomes once purge has freed the pages | as before |
-//! | 7..10 | HORIZON, explicit lock, SIREAD lock, overflow chain freed: reserved | |
+//! | 7..9 | HORIZON, explicit lock, SIREAD lock: reserved | |
 //!
 //! Flag 0x10 says that the previous version is visible to all. Previous body: flag 0x40 = same length, byte
 //! ranges (gap varint, length varint, bytes) that differ; flag 0x80 = the whole body (the rest); neither =

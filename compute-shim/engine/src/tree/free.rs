@@ -32,18 +32,20 @@ fn first_child(page: TreePage<'_>) -> Option<FirstChild> {
 }
 
 impl Access<'_> {
-    /// Frees one page or chain of pages below the root. True: only the root itself is left.
-    pub fn free_last_of_tree(&mut self, tree: TreeId) -> Step<bool> {
+    /// Frees one page or chain of pages below the root. True: only the root itself is left. `with_chains`: the overflow
+    /// chains of the rows on a leaf go before it.
+    pub fn free_last_of_tree(&mut self, tree: TreeId, with_chains: bool) -> Step<bool> {
         let mut parent = tree.0;
         loop {
             let child = {
                 let page = self.shared(parent)?;
                 let view = TreePage(page.bytes());
                 check_tree_page(view, parent, tree)?;
-                if view.is_leaf() {
-                    return Ok(true);
-                }
-                first_child(view)
+                if view.is_leaf() { None } else { Some(first_child(view)) }
+            };
+            let Some(child) = child else {
+                assert_eq!(parent, tree.0, "a leaf is reached through its parent's pointer");
+                return if with_chains { self.free_chains_of_leaf(parent) } else { Ok(true) };
             };
             let Some(child) = child else {
                 assert_eq!(parent, tree.0, "an empty inner page is freed with its parent's pointer");
@@ -53,6 +55,13 @@ impl Access<'_> {
             match self.chain_of_child(tree, &child, &mut chain)? {
                 Some(inner) => parent = inner,
                 None => {
+                    for page in chain.iter().filter(|_| with_chains) {
+                        if TreePage(self.shared(*page)?.bytes()).is_leaf()
+                            && !self.free_chains_of_leaf(*page)?
+                        {
+                            return Ok(false);
+                        }
+                    }
                     self.free_chain(parent, child.slot, &chain)?;
                     return Ok(false);
                 }

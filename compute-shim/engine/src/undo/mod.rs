@@ -192,6 +192,12 @@ impl Streams {
         self.streams.iter().map(|stream| stream.lock().owned_pages()).sum()
     }
 
+    /// Whether a transaction is being undone.
+    pub fn is_undoing(&self) -> bool {
+        let undoing = |open: OpenTransaction| open.state == OpenState::Undoing;
+        self.streams.iter().any(|stream| stream.lock().open.is_some_and(undoing))
+    }
+
     pub fn open_count(&self) -> u64 {
         self.streams.iter().filter(|stream| stream.lock().open.is_some()).count() as u64
     }

@@ -10,6 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 /// An engine and its volume.
+#[derive(Clone)]
 pub struct Node {
     pub volume: Arc<MemoryVolume>,
     pub engine: Arc<Engine>,
@@ -93,7 +94,7 @@ impl Node {
         key: &[u8],
         body: &[u8],
     ) -> Result<(), EngineError> {
-        self.run(|| self.engine.insert(txn, tree, key, RowRef { columns: 2, body }))
+        self.run(|| self.engine.insert(txn, tree, key, RowRef::new(2, body)))
     }
 
     pub fn get(&self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Option<Vec<u8>> {
@@ -116,7 +117,7 @@ impl Node {
         }
         loop {
             let version = row.version;
-            let new = RowRef { columns: 2, body };
+            let new = RowRef::new(2, body);
             match self.run(|| self.engine.update(txn, tree, key, version, new))? {
                 WriteOutcome::Done => return Ok(true),
                 WriteOutcome::Changed => {
@@ -164,6 +165,12 @@ impl Node {
     pub fn check(&self, tree: TreeId) -> TreeReport {
         let mut check = TreeCheck::new(tree);
         self.run(|| self.engine.check_tree(&mut check)).expect("a sound tree")
+    }
+
+    /// Counts every page of the volume; purge must be through.
+    pub fn check_pages(&self, trees: &[TreeId]) -> PageReport {
+        let mut check = PageCheck::new(trees, &[]);
+        self.run(|| self.engine.check_pages(&mut check)).expect("every page is reachable once or free")
     }
 
     /// Drops a tree and checks that every page but the fixed ones and the undo streams' is free again. No

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | ceil(n / 8) | null bitmap: bit `i % 8` of byte `i / 8` is 1 if column i is NULL; unused bits 0 |
 //! | sum of widths | the fixed-width columns among the n, in column order, without padding; NULL holds zeros |
-//! | 2 x v | for each of the v variable-width columns, in column order: its end, counted from the first byte behind this table, in the low 15 bits; bit 15 set if the field is a reference to overflow |
+//! | 2 x v | for each of the v variable-width columns, in column order: its end, counted from the first byte behind this table, in the low 15 bits; bit 15 set if the value is in an overflow chain: the field is then its place in the row's list, one byte |
 //! | rest | the variable-width fields, back to back; NULL is empty |
 //!
 //! Why so: a column is found without reading those before it; a change of fixed-width columns (NULL included) changes
@@ -117,6 +117,27 @@ impl RowLayout {
     /// Whether a column has the same width in every row, so that changing it keeps the body's length.
     pub fn is_fixed_width(&self, column: usize) -> bool {
         matches!(self.slots[column], Slot::Fixed { .. })
+    }
+
+    /// Bytes of a body beside its variable-width fields: null bitmap, fixed-width columns, table of ends.
+    pub fn fixed_bytes(&self) -> usize {
+        let columns = self.types.len();
+        columns.div_ceil(8) + self.fixed_len[columns] as usize + usize::from(self.variable_count[columns]) * 2
+    }
+
+    /// Bytes of a variable-width value's field.
+    pub fn field_bytes(&self, column: usize, value: &Datum) -> usize {
+        assert!(!self.is_fixed_width(column), "a fixed width is known");
+        match value {
+            Datum::Null => 0,
+            Datum::Text(text) => text.len(),
+            Datum::Bytea(bytes) => bytes.len(),
+            other => {
+                let mut bytes = Vec::new();
+                value::write_variable(other, &mut bytes);
+                bytes.len()
+            }
+        }
     }
 
     /// Appends the body of a row holding all columns. `overflow[i]`, where given, replaces column i's value by a

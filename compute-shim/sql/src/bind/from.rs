@@ -38,6 +38,8 @@ pub(super) fn scan(table: &Arc<Table>, name: &str, with_identity: bool) -> Node 
         backward: false,
         filter: None,
         columns: (0..table.columns.len()).collect(),
+        filter_columns: Vec::new(),
+        long_columns: (0..table.columns.len()).collect(),
         with_identity,
     })
 }

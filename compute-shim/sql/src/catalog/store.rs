@@ -152,13 +152,13 @@ impl Write {
         while let Some(operation) = self.operations.front() {
             match operation {
                 Operation::AddName { key, body, name, is_schema } => {
-                    let row = RowRef { columns: 1, body };
+                    let row = RowRef::new(1, body);
                     engine
                         .insert(transaction, tree, key, row)
                         .map_err(|stop| taken(stop, name, *is_schema))?;
                 }
                 Operation::Put { key, body } => {
-                    let row = RowRef { columns: 1, body };
+                    let row = RowRef::new(1, body);
                     match engine.get_newest(transaction, tree, key, &mut self.row)? {
                         NewestRow::Found => {
                             let outcome = engine.update(transaction, tree, key, self.row.version, row)?;

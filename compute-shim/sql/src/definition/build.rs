@@ -23,13 +23,15 @@ const BATCH_BYTES_MAX: usize = 32 << 20;
 pub(super) struct RowScan {
     cursor: Cursor,
     stored: RowBuffer,
+    /// The row at hand has not been handed out yet: its values are being read.
+    has_row: bool,
     pace: Pace,
 }
 
 impl RowScan {
     pub(super) fn new(tree: TreeId) -> RowScan {
         let cursor = Cursor::new(tree, Bound::Unbounded, Bound::Unbounded, Direction::Forward);
-        RowScan { cursor, stored: RowBuffer::new(), pace: Pace::default() }
+        RowScan { cursor, stored: RowBuffer::new(), has_row: false, pace: Pace::default() }
     }
 
     /// Decodes columns of the next row; false at the end. `table` may have columns more than the rows were stored with.
@@ -40,11 +42,16 @@ impl RowScan {
         columns: &[usize],
         row: &mut Row,
     ) -> Step<bool> {
-        self.pace.row(context)?;
-        if !context.engine.cursor_next(context.transaction, &mut self.cursor, &mut self.stored)? {
-            return Ok(false);
+        let (engine, stored) = (context.engine, &mut self.stored);
+        if !self.has_row {
+            self.pace.row(context)?;
+            if !engine.cursor_next(context.transaction, &mut self.cursor, stored)? {
+                return Ok(false);
+            }
+            self.has_row = true;
         }
-        decode_row(table, &self.stored, columns, row)?;
+        decode_row(engine, context.transaction, table, stored, columns, row)?;
+        self.has_row = false;
         Ok(true)
     }
 

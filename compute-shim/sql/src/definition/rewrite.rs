@@ -10,9 +10,9 @@ use super::build::{RowScan, not_unique};
 use super::expression::Evaluator;
 use super::validate::Rules;
 use crate::catalog::object::Table;
-use crate::execute::{Row, primary_key};
+use crate::execute::{Row, RowEncoder, check_key_bytes, primary_key};
 use crate::stop::Step;
-use hexalog_engine::{EngineError, RowRef, SequenceId, TreeId};
+use hexalog_engine::{EngineError, SequenceId, TreeId};
 use hexalog_sql_types::{Datum, TypeId};
 
 /// Where the values of a new column come from.
@@ -29,6 +29,7 @@ enum Phase {
     Compute(usize),
     Judge,
     Key,
+    Encode,
     Write,
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Rewrite {
     phase: Phase,
     row: Row,
     key: Vec<u8>,
-    body: Vec<u8>,
+    encoder: RowEncoder,
 }
 
 impl Rewrite {
@@ -64,7 +65,7 @@ impl Rewrite {
             phase: Phase::Read,
             row: Row::new(),
             key: Vec::new(),
-            body: Vec::new(),
+            encoder: RowEncoder::new(),
         }
     }
 
@@ -102,14 +103,23 @@ impl Rewrite {
                         let id = context.engine.allocate_row_id(table.tree)?;
                         self.key.extend_from_slice(&id.to_be_bytes());
                     }
-                    self.body.clear();
-                    table.layout.encode(&self.row, &[], &mut self.body)?;
+                    if let Some(index) = table.primary_key() {
+                        check_key_bytes(index, self.key.len())?;
+                    }
+                    self.phase = Phase::Encode;
+                }
+                Phase::Encode => {
+                    let (engine, key_bytes) = (context.engine, self.key.len());
+                    self.encoder.encode(engine, context.transaction, table, &self.row, key_bytes, &[])?;
                     self.phase = Phase::Write;
                 }
                 Phase::Write => {
-                    let stored = RowRef { columns: table.layout.column_count(), body: &self.body };
+                    let stored = self.encoder.row(table);
                     match context.engine.insert(context.transaction, table.tree, &self.key, stored) {
-                        Ok(()) => self.phase = Phase::Read,
+                        Ok(()) => {
+                            self.encoder.taken();
+                            self.phase = Phase::Read;
+                        }
                         Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
                             let index = table.primary_key().expect("row ids are never given twice");
                             return Err(not_unique(context, table, index, &self.key).into());

@@ -10,7 +10,7 @@ use crate::expression::Expr;
 use crate::plan::Plan;
 use crate::session::SessionView;
 use crate::stop::Step;
-use hexalog_engine::{Engine, Need, RowVersion, Transaction};
+use hexalog_engine::{Chain, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
 use hexalog_sql_types::operator::Operator as SqlOperator;
 use hexalog_sql_types::{Datum, EvalEnv, TypeId};
@@ -43,6 +43,14 @@ pub(crate) struct Effects {
     pub settings: Vec<(String, String, bool)>,
 }
 
+/// Which version of which row a scan has handed up.
+pub(crate) struct Identity {
+    pub key: Box<[u8]>,
+    pub version: RowVersion,
+    /// Columns whose values lie in chains, read or not.
+    pub long: Vec<(usize, Chain)>,
+}
+
 /// A statement's state between calls.
 #[derive(Default)]
 pub(crate) struct State {
@@ -51,8 +59,8 @@ pub(crate) struct State {
     pub case_values: Vec<Datum>,
     pub subplans: Vec<SubplanState>,
     pub common: Vec<CommonState>,
-    /// Key and version of rows that a scan has handed up for change.
-    pub identities: Vec<(Box<[u8]>, RowVersion)>,
+    /// Rows that a scan has handed up for change.
+    pub identities: Vec<Identity>,
     /// Rows changed.
     pub affected: u64,
     /// The transaction has been committed by the statement's last write.

@@ -87,7 +87,11 @@ impl Operator for Insert {
         loop {
             match self.phase {
                 Phase::Pull => {
-                    if context.state.is_fused || !self.source.next(context, &mut self.row)? {
+                    if context.state.is_fused {
+                        return Ok(false);
+                    }
+                    self.writer.discard(context.engine, context.transaction)?;
+                    if !self.source.next(context, &mut self.row)? {
                         return Ok(false);
                     }
                     check_not_null(table, &self.row, context)?;
@@ -203,8 +207,7 @@ impl Insert {
         match &conflict.update {
             None => self.phase = Phase::Pull,
             Some(update) => {
-                let stored = std::mem::take(&mut self.probe.stored);
-                self.update = Some(self.begin_update(table, update, stored, context)?);
+                self.update = Some(self.begin_update(table, update, context)?);
                 self.phase = Phase::Update;
             }
         }
@@ -215,18 +218,19 @@ impl Insert {
         &mut self,
         table: &Arc<Table>,
         update: &ConflictUpdate,
-        stored: RowBuffer,
         context: &mut Context<'_>,
     ) -> Step<super::modify::RowUpdate> {
         let columns: Vec<usize> = (0..table.columns.len()).collect();
         let mut both = Row::new();
-        super::decode_row(table, &stored, &columns, &mut both)?;
+        let stored = &mut self.probe.stored;
+        super::decode_row(context.engine, context.transaction, table, stored, &columns, &mut both)?;
+        let stored = std::mem::take(&mut self.probe.stored);
         both.extend(self.row.iter().cloned());
         update.values.evaluation.begin_row(context.state);
         if let Some(filter) = &update.filter {
             filter.evaluation.begin_row(context.state);
         }
-        Ok(super::modify::RowUpdate::of_conflict(table.clone(), both, stored))
+        super::modify::RowUpdate::of_conflict(table.clone(), both, stored)
     }
 
     /// Whether a live row has the new row's key in an index; the row is then in `probe.stored`.
@@ -257,14 +261,16 @@ impl Insert {
             }
             let key = &probe.entry.primary_key;
             let found = context.engine.get_newest(context.transaction, table.tree, key, &mut probe.stored)?;
-            probe.has_entry = false;
             if found != NewestRow::Found {
+                probe.has_entry = false;
                 continue;
             }
             probe.stored.key.clone_from(key);
             let columns: Vec<usize> = index.columns.iter().map(|column| column.column).collect();
             let (mut row, mut current) = (Row::new(), Vec::new());
-            super::decode_row(table, &probe.stored, &columns, &mut row)?;
+            let stored = &mut probe.stored;
+            super::decode_row(context.engine, context.transaction, table, stored, &columns, &mut row)?;
+            probe.has_entry = false;
             index_key(index, &row, &mut current)?;
             if current == probe.key {
                 return Ok(true);

@@ -3,7 +3,8 @@
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
-//! `window.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them. Never chooses a plan.
+//! `window.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them, `stored_row.rs`
+//! encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -15,14 +16,16 @@ mod relation;
 mod row_writer;
 mod scan;
 mod sort;
+mod stored_row;
 mod window;
 mod window_frame;
 
 pub(crate) use context::{Context, Effects, State};
 pub(crate) use row_writer::{
-    Inserted, RowWriter, check_not_null, check_violation, duplicate_key, index_key, insert_entry, primary_key,
+    Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, duplicate_key, index_key,
+    insert_entry, primary_key,
 };
-pub(crate) use scan::decode_row;
+pub(crate) use stored_row::{RowEncoder, decode_row};
 
 use crate::plan::Node;
 use crate::stop::Step;

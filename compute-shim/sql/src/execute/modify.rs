@@ -5,13 +5,15 @@
 //! against the whole condition again; other relations stay as they were (PostgreSQL's EvalPlanQual). A changed primary
 //! key is a delete that names the new key, and an insert.
 
+use super::context::Identity;
 use super::row_writer::{check_not_null, check_violation, duplicate_key, insert_entry};
-use super::{Context, Operator, Row, decode_row, index_key, primary_key};
+use super::stored_row::long_columns;
+use super::{Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, index_key, primary_key};
 use crate::catalog::object::{Index, Table};
-use crate::expression::{evaluate, is_true};
+use crate::expression::{Kind, evaluate, is_true};
 use crate::plan::{Exprs, Node, Predicate, RowCheck};
-use crate::stop::Step;
-use hexalog_engine::{EngineError, NewestRow, RowBuffer, RowRef, RowVersion, WriteOutcome};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{Chain, ChainReader, EngineError, NewestRow, RowBuffer, RowVersion, WriteOutcome};
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
@@ -121,8 +123,12 @@ fn begin_row(plan: &Node, context: &mut Context<'_>) {
 enum Phase {
     /// The new values are computed and checked.
     Compute,
+    /// Long values are written.
+    Encode,
     /// The clustered row is written.
     Write,
+    /// It was not: what was written of long values is given back.
+    Discard,
     /// The row has moved: it is inserted under its new key.
     Insert,
     /// The newest version is fetched, and the condition checked again.
@@ -143,7 +149,14 @@ pub(super) struct RowUpdate {
     version: RowVersion,
     new: Row,
     new_key: Vec<u8>,
-    body: Vec<u8>,
+    encoder: RowEncoder,
+    /// Columns whose old values lie in chains. Those that were not read stand as NULL in the joined row.
+    long: Vec<(usize, Chain)>,
+    readers: Vec<ChainReader>,
+    /// Those of them that the new row keeps.
+    kept: Vec<(usize, Chain)>,
+    /// What writing came to, if not to a row.
+    outcome: Option<WriteOutcome>,
     stored: RowBuffer,
     /// The statement changes one row at most.
     single: bool,
@@ -157,14 +170,16 @@ impl RowUpdate {
             unreachable!("the column behind the table's own is the identity");
         };
         let number = usize::try_from(number).expect("identities count from zero");
-        let (key, version) = &context.state.identities[number];
-        RowUpdate::new(table, joined.clone(), key.to_vec(), *version, single, false)
+        let Identity { key, version, long } = &context.state.identities[number];
+        RowUpdate::new(table, joined.clone(), key.to_vec(), *version, long.clone(), single)
     }
 
     /// DO UPDATE: `joined` is the existing row followed by the proposed one.
-    pub(super) fn of_conflict(table: Arc<Table>, joined: Row, stored: RowBuffer) -> RowUpdate {
+    pub(super) fn of_conflict(table: Arc<Table>, joined: Row, stored: RowBuffer) -> Step<RowUpdate> {
+        let long = long_columns(&table, &stored)?;
         let RowBuffer { key, version, .. } = stored;
-        RowUpdate::new(table, joined, key, version, false, true)
+        let update = RowUpdate::new(table, joined, key, version, long, false);
+        Ok(RowUpdate { is_conflict: true, ..update })
     }
 
     fn new(
@@ -172,8 +187,8 @@ impl RowUpdate {
         joined: Row,
         key: Vec<u8>,
         version: RowVersion,
+        long: Vec<(usize, Chain)>,
         single: bool,
-        is_conflict: bool,
     ) -> RowUpdate {
         RowUpdate {
             table,
@@ -183,10 +198,14 @@ impl RowUpdate {
             version,
             new: Row::new(),
             new_key: Vec::new(),
-            body: Vec::new(),
+            encoder: RowEncoder::new(),
+            long,
+            readers: Vec::new(),
+            kept: Vec::new(),
+            outcome: None,
             stored: RowBuffer::new(),
             single,
-            is_conflict,
+            is_conflict: false,
             entry: Vec::new(),
         }
     }
@@ -204,28 +223,41 @@ impl RowUpdate {
                     if !self.compute(context, plan)? {
                         return Ok(None);
                     }
+                    self.phase = if is_delete { Phase::Write } else { Phase::Encode };
+                }
+                Phase::Encode => {
+                    let (engine, key_bytes) = (context.engine, self.new_key.len());
+                    self.encoder.encode(
+                        engine,
+                        context.transaction,
+                        &self.table,
+                        &self.new,
+                        key_bytes,
+                        &self.kept,
+                    )?;
                     self.phase = Phase::Write;
                 }
                 Phase::Write => match self.write(context, is_delete)? {
                     WriteOutcome::Done if is_delete => self.phase = Phase::OldEntry(0),
                     WriteOutcome::Done if self.new_key != self.key => self.phase = Phase::Insert,
-                    WriteOutcome::Done => self.phase = Phase::OldEntry(0),
-                    WriteOutcome::AlreadyWritten if self.is_conflict => {
-                        let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
-                        let error = SqlError::new(SqlState::CARDINALITY_VIOLATION, message).with_hint(
-                            "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
-                        );
-                        return Err(error.into());
+                    WriteOutcome::Done => {
+                        self.encoder.taken();
+                        self.phase = Phase::OldEntry(0);
                     }
-                    WriteOutcome::AlreadyWritten | WriteOutcome::Gone => return Ok(None),
-                    WriteOutcome::Changed => self.phase = Phase::Reread,
-                    WriteOutcome::MovedTo(key) => {
-                        self.key = key.into_vec();
-                        self.phase = Phase::Reread;
+                    other => {
+                        self.outcome = Some(other);
+                        self.phase = Phase::Discard;
                     }
                 },
+                Phase::Discard => {
+                    self.encoder.discard(context.engine, context.transaction)?;
+                    if !self.not_written()? {
+                        return Ok(None);
+                    }
+                }
                 Phase::Insert => {
                     self.insert_moved(context)?;
+                    self.encoder.taken();
                     self.phase = Phase::OldEntry(0);
                 }
                 Phase::Reread => {
@@ -260,6 +292,25 @@ impl RowUpdate {
         }
     }
 
+    /// Somebody else was there, or this statement before: true if the row is to be read again.
+    fn not_written(&mut self) -> Step<bool> {
+        match self.outcome.take().expect("set as the write failed") {
+            WriteOutcome::Done => unreachable!("a row that was written is not discarded"),
+            WriteOutcome::AlreadyWritten if self.is_conflict => {
+                let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
+                let error = SqlError::new(SqlState::CARDINALITY_VIOLATION, message).with_hint(
+                    "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+                );
+                return Err(error.into());
+            }
+            WriteOutcome::AlreadyWritten | WriteOutcome::Gone => return Ok(false),
+            WriteOutcome::Changed => {}
+            WriteOutcome::MovedTo(key) => self.key = key.into_vec(),
+        }
+        self.phase = Phase::Reread;
+        Ok(true)
+    }
+
     /// Computes and checks the new row; false if DO UPDATE's condition does not hold.
     fn compute(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
         let (columns, values, checks): (&[usize], &Exprs, &[RowCheck]) = match plan {
@@ -275,11 +326,40 @@ impl RowUpdate {
             }
             _ => unreachable!("built for changes"),
         };
-        self.new.clear();
-        self.new.extend_from_slice(&self.joined[..self.table.columns.len()]);
-        for (&column, value) in columns.iter().zip(&values.items) {
-            self.new[column] = evaluate(value, &self.joined, context)?;
+        loop {
+            self.new.clear();
+            self.new.extend_from_slice(&self.joined[..self.table.columns.len()]);
+            self.kept.clone_from(&self.long);
+            for (&column, value) in columns.iter().zip(&values.items) {
+                if matches!(value.kind, Kind::Column(own) if own == column) {
+                    continue;
+                }
+                self.new[column] = evaluate(value, &self.joined, context)?;
+                self.kept.retain(|(kept, _)| *kept != column);
+            }
+            // A value that is kept unread is not NULL, and nobody asks for more of it.
+            for (column, _) in &self.kept {
+                if self.new[*column].is_null() {
+                    self.new[*column] = Datum::text("");
+                }
+            }
+            let is_unread = self.kept.iter().any(|(column, _)| self.joined[*column].is_null());
+            match self.judge(context, checks) {
+                // An error shows the whole row, and a row that moves takes its values along.
+                Err(Stop::Error(_)) if is_unread => self.read_kept(context)?,
+                Ok(()) if is_unread && self.new_key != self.key => self.read_kept(context)?,
+                Ok(()) => break,
+                Err(stop) => return Err(stop),
+            }
         }
+        if self.new_key != self.key {
+            self.kept.clear();
+        }
+        Ok(true)
+    }
+
+    /// Checks the new row and computes its key.
+    fn judge(&mut self, context: &mut Context<'_>, checks: &[RowCheck]) -> Step<()> {
         check_not_null(&self.table, &self.new, context)?;
         for check in checks {
             if evaluate(&check.predicate.expr, &self.new, context)?.as_bool() == Some(false) {
@@ -289,10 +369,28 @@ impl RowUpdate {
         self.new_key.clear();
         if !primary_key(&self.table, &self.new, &mut self.new_key)? {
             self.new_key.extend_from_slice(&self.key);
+        } else if let Some(index) = self.table.primary_key() {
+            check_key_bytes(index, self.new_key.len())?;
         }
-        self.body.clear();
-        self.table.layout.encode(&self.new, &[], &mut self.body)?;
-        Ok(true)
+        Ok(())
+    }
+
+    /// Reads the values that are kept and not read yet into the joined row.
+    fn read_kept(&mut self, context: &mut Context<'_>) -> Step<()> {
+        for (column, chain) in &self.kept {
+            if !self.joined[*column].is_null() {
+                continue;
+            }
+            if !self.readers.iter().any(|reader| reader.chain() == *chain) {
+                self.readers.push(ChainReader::new(*chain));
+            }
+            let reader =
+                self.readers.iter_mut().find(|reader| reader.chain() == *chain).expect("pushed above");
+            let bytes = context.engine.read_chain(context.transaction, reader)?;
+            self.joined[*column] = self.table.layout.decode_value(*column, bytes)?;
+        }
+        self.readers.clear();
+        Ok(())
     }
 
     fn write(&mut self, context: &mut Context<'_>, is_delete: bool) -> Step<WriteOutcome> {
@@ -304,7 +402,7 @@ impl RowUpdate {
         let outcome = if is_delete {
             context.engine.delete(context.transaction, tree, &self.key, self.version, None)?
         } else if self.new_key == self.key {
-            let row = RowRef { columns: self.table.layout.column_count(), body: &self.body };
+            let row = self.encoder.row(&self.table);
             context.engine.update(context.transaction, tree, &self.key, self.version, row)?
         } else {
             let moved_to = Some(self.new_key.as_slice());
@@ -345,7 +443,7 @@ impl RowUpdate {
     }
 
     fn insert_moved(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let row = RowRef { columns: self.table.layout.column_count(), body: &self.body };
+        let row = self.encoder.row(&self.table);
         match context.engine.insert(context.transaction, self.table.tree, &self.new_key, row) {
             Ok(()) => Ok(()),
             Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
@@ -367,10 +465,12 @@ impl RowUpdate {
                 Ok(true)
             }
             NewestRow::Found => {
-                self.version = self.stored.version;
                 let columns: Vec<usize> = (0..self.table.columns.len()).collect();
                 let mut newest = Row::new();
-                decode_row(&self.table, &self.stored, &columns, &mut newest)?;
+                let Context { engine, transaction, .. } = context;
+                decode_row(engine, transaction, &self.table, &mut self.stored, &columns, &mut newest)?;
+                self.version = self.stored.version;
+                self.long = long_columns(&self.table, &self.stored)?;
                 self.joined[..newest.len()].clone_from_slice(&newest);
                 begin_row(plan, context);
                 self.phase = Phase::Recheck;

@@ -4,10 +4,11 @@
 //! row goes first; each secondary entry follows as an operation of its own. A duplicate is reported with the
 //! constraint's name and the key's values.
 
-use super::Context;
+use super::stored_row::column_in_memory;
+use super::{Context, RowEncoder};
 use crate::catalog::object::{Index, Table};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{Engine, EngineError, RowRef, Transaction, UniqueCheck};
+use hexalog_engine::{Engine, EngineError, KEY_BYTES_MAX, RowBuffer, Transaction, UniqueCheck, ValueWanted};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::key::encode;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, text};
@@ -68,20 +69,19 @@ pub(crate) fn insert_entry(
 ) -> Step<bool> {
     let tree = index.tree.expect("secondary indexes have trees");
     let mut values: Vec<Datum> = Vec::new();
-    let mut recompute = |_: &[u8], stored: RowRef<'_>, out: &mut Vec<u8>| {
+    check_key_bytes(index, key.len() + row_key.len())?;
+    let mut recompute = |stored: &RowBuffer, out: &mut Vec<u8>| {
         values.clear();
         values.resize(table.columns.len(), Datum::Null);
         for column in &index.columns {
-            let value = table.layout.get(stored.body, stored.columns, column.column);
-            values[column.column] = match value.expect("a stored row of this table") {
-                Some(value) => value,
-                None => table.columns[column.column].missing.clone(),
-            };
+            let value = column_in_memory(table, stored, column.column);
+            values[column.column] = value.expect("a stored row of this table").map_err(ValueWanted)?;
         }
         let has_null = index_key(index, &values, out).expect("its key was made when it was stored");
         if has_null {
             out.clear();
         }
+        Ok(())
     };
     let unique = (index.unique && !has_null)
         .then_some(UniqueCheck { clustered: table.tree, index_key: &mut recompute });
@@ -92,9 +92,30 @@ pub(crate) fn insert_entry(
     }
 }
 
+/// Above it PostgreSQL has other words: no index of any kind holds it.
+const INDEX_TUPLE_BYTES_MAX: usize = 8_191;
+
+/// 54000 as PostgreSQL words it, for a key (with the row's own, as an entry stores both) that no page could order.
+pub(crate) fn check_key_bytes(index: &Index, bytes: usize) -> Result<()> {
+    if bytes <= KEY_BYTES_MAX {
+        return Ok(());
+    }
+    let name = &index.name;
+    if bytes > INDEX_TUPLE_BYTES_MAX {
+        let message = format!("index row requires {bytes} bytes, maximum size is {INDEX_TUPLE_BYTES_MAX}");
+        return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    let message = format!("index row size {bytes} exceeds maximum {KEY_BYTES_MAX} for index \"{name}\"");
+    Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message).with_hint(
+        "Values larger than 1/3 of a buffer page cannot be indexed.\nConsider a function index of an MD5 hash of the value, \
+         or use full text indexing.",
+    ))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Key,
+    Encode,
     Clustered,
     /// The n-th index of the table.
     Entry(usize),
@@ -104,7 +125,7 @@ enum Phase {
 pub(crate) struct RowWriter {
     phase: Phase,
     key: Vec<u8>,
-    body: Vec<u8>,
+    encoder: RowEncoder,
     entry: Vec<u8>,
 }
 
@@ -118,7 +139,7 @@ pub(crate) enum Inserted {
 
 impl RowWriter {
     pub(crate) fn new() -> RowWriter {
-        RowWriter { phase: Phase::Key, key: Vec::new(), body: Vec::new(), entry: Vec::new() }
+        RowWriter { phase: Phase::Key, key: Vec::new(), encoder: RowEncoder::new(), entry: Vec::new() }
     }
 
     /// Inserts a row; after a need call again with the same row. `fuse`: the transaction commits with the clustered
@@ -134,21 +155,26 @@ impl RowWriter {
         loop {
             match self.phase {
                 Phase::Key => {
+                    self.discard(engine, transaction)?;
                     self.key.clear();
                     if !primary_key(table, row, &mut self.key)? {
                         let id = engine.allocate_row_id(table.tree)?;
                         self.key.extend_from_slice(&id.to_be_bytes());
                     }
-                    self.body.clear();
-                    table.layout.encode(row, &[], &mut self.body)?;
+                    if let Some(index) = table.primary_key() {
+                        check_key_bytes(index, self.key.len())?;
+                    }
+                    self.phase = Phase::Encode;
+                }
+                Phase::Encode => {
+                    self.encoder.encode(engine, transaction, table, row, self.key.len(), &[])?;
                     self.phase = Phase::Clustered;
                 }
                 Phase::Clustered => {
                     if fuse {
                         transaction.set_commit_with_next_write(true);
                     }
-                    let stored = RowRef { columns: table.layout.column_count(), body: &self.body };
-                    match engine.insert(transaction, table.tree, &self.key, stored) {
+                    match engine.insert(transaction, table.tree, &self.key, self.encoder.row(table)) {
                         Ok(()) => self.phase = Phase::Entry(0),
                         Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
                             transaction.set_commit_with_next_write(false);
@@ -160,6 +186,7 @@ impl RowWriter {
                 }
                 Phase::Entry(at) => {
                     let Some(index) = table.indexes.get(at) else {
+                        self.encoder.taken();
                         self.phase = Phase::Key;
                         return Ok(Inserted::Done);
                     };
@@ -188,6 +215,11 @@ impl RowWriter {
 }
 
 impl RowWriter {
+    /// Gives back what a row that was refused has left in overflow. May be called at any time between rows.
+    pub(crate) fn discard(&mut self, engine: &Engine, transaction: &mut Transaction) -> Step<()> {
+        self.encoder.discard(engine, transaction)
+    }
+
     /// Takes back the row that [`RowWriter::insert`] has written before index `at` refused it. May be repeated.
     pub(crate) fn retract(
         &mut self,

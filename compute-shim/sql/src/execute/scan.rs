@@ -3,7 +3,9 @@
 //! An index entry is only a candidate: the row version visible to the statement must have the entry's key, else it is no
 //! hit (`ENGINE.md` section 1). Read next: `key_range.rs` for the ranges.
 
+use super::context::Identity;
 use super::key_range::{KeyRange, ranges};
+use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
 use super::{Context, Operator, Row, index_key};
 use crate::catalog::object::Table;
 use crate::expression::is_true;
@@ -25,8 +27,12 @@ enum Phase {
     Advance,
     /// An index entry waits for its row.
     Fetch,
-    /// The row is decoded; the filter is being evaluated.
+    /// The row is there; what the filter needs is decoded.
+    Decode,
+    /// The filter is being evaluated.
     Filter,
+    /// Values in overflow that are wanted of a row that passes are read.
+    Long,
 }
 
 /// The scan operator.
@@ -39,19 +45,6 @@ pub(super) struct TableScan {
     stored: RowBuffer,
     row: Row,
     key_scratch: Vec<u8>,
-}
-
-/// Decodes the wanted columns of a stored row into `row`, which gets one value per column of the table.
-pub(crate) fn decode_row(table: &Table, stored: &RowBuffer, columns: &[usize], row: &mut Row) -> Result<()> {
-    row.clear();
-    row.resize(table.columns.len(), Datum::Null);
-    for &column in columns {
-        row[column] = match table.layout.get(&stored.body, stored.columns, column)? {
-            Some(value) => value,
-            None => table.columns[column].missing.clone(),
-        };
-    }
-    Ok(())
 }
 
 /// 40001 for a REPEATABLE READ transaction whose snapshot is older than a rewrite of the table: its rows are no longer
@@ -118,7 +111,7 @@ impl TableScan {
                     None => context.engine.cursor_next(context.transaction, cursor, &mut self.stored)?,
                 };
                 if found {
-                    self.phase = if index.is_some() { Phase::Fetch } else { Phase::Filter };
+                    self.phase = if index.is_some() { Phase::Fetch } else { Phase::Decode };
                     return Ok(true);
                 }
                 self.cursor = None;
@@ -133,7 +126,7 @@ impl TableScan {
                     };
                     if found {
                         self.stored.key = key;
-                        self.phase = Phase::Filter;
+                        self.phase = Phase::Decode;
                         return Ok(true);
                     }
                 }
@@ -162,7 +155,8 @@ impl TableScan {
         }
         self.stored.key.clone_from(key);
         let columns: Vec<usize> = index.columns.iter().map(|column| column.column).collect();
-        decode_row(table, &self.stored, &columns, &mut self.row)?;
+        let Context { engine, transaction, .. } = context;
+        decode_row(engine, transaction, table, &mut self.stored, &columns, &mut self.row)?;
         self.key_scratch.clear();
         index_key(index, &self.row, &mut self.key_scratch)?;
         Ok(self.key_scratch == self.entry.key)
@@ -178,17 +172,17 @@ impl Operator for TableScan {
                     if !self.advance(context)? {
                         return Ok(false);
                     }
-                    if self.phase == Phase::Filter {
-                        self.begin_filter(context)?;
-                    }
                 }
                 Phase::Fetch => {
                     let hit = self.fetch(context)?;
                     self.phase = Phase::Advance;
                     if hit {
-                        self.phase = Phase::Filter;
-                        self.begin_filter(context)?;
+                        self.phase = Phase::Decode;
                     }
+                }
+                Phase::Decode => {
+                    self.begin_filter(context)?;
+                    self.phase = Phase::Filter;
                 }
                 Phase::Filter => {
                     let plan = self.plan.clone();
@@ -199,13 +193,11 @@ impl Operator for TableScan {
                         self.phase = Phase::Advance;
                         continue;
                     }
+                    self.phase = Phase::Long;
+                }
+                Phase::Long => {
+                    self.finish_row(context)?;
                     self.phase = Phase::Advance;
-                    if scan.with_identity {
-                        let number = i64::try_from(context.state.identities.len()).expect("rows fit memory");
-                        let key = self.stored.key.as_slice().into();
-                        context.state.identities.push((key, self.stored.version));
-                        self.row.push(Datum::Int8(number));
-                    }
                     std::mem::swap(row, &mut self.row);
                     return Ok(true);
                 }
@@ -220,11 +212,35 @@ impl Operator for TableScan {
 }
 
 impl TableScan {
-    fn begin_filter(&mut self, context: &mut Context<'_>) -> Result<()> {
-        let Node::Scan(scan) = &*self.plan else { unreachable!("built for scans") };
-        decode_row(&scan.table, &self.stored, &scan.columns, &mut self.row)?;
+    /// Decodes the row, values in overflow only where the filter reads them.
+    fn begin_filter(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let plan = self.plan.clone();
+        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
+        let Context { engine, transaction, .. } = context;
+        let (stored, row) = (&mut self.stored, &mut self.row);
+        let in_filter = |column| scan.filter_columns.contains(&column);
+        decode_row_where(engine, transaction, &scan.table, stored, &scan.columns, in_filter, row)?;
         if let Some(filter) = &scan.filter {
             filter.evaluation.begin_row(context.state);
+        }
+        Ok(())
+    }
+
+    /// The row has passed: reads what is wanted beside the filter's columns, and notes the row if it is to be changed.
+    fn finish_row(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let plan = self.plan.clone();
+        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
+        let stored = &mut self.stored;
+        if !stored.chains.is_empty() {
+            let Context { engine, transaction, .. } = context;
+            decode_long(engine, transaction, &scan.table, stored, &scan.long_columns, &mut self.row)?;
+        }
+        if scan.with_identity {
+            let number = i64::try_from(context.state.identities.len()).expect("rows fit memory");
+            let (key, version) = (stored.key.as_slice().into(), stored.version);
+            let long = long_columns(&scan.table, stored)?;
+            context.state.identities.push(Identity { key, version, long });
+            self.row.push(Datum::Int8(number));
         }
         Ok(())
     }

@@ -142,6 +142,11 @@ pub(crate) struct Scan {
     pub filter: Option<Predicate>,
     /// Columns that someone above or the filter reads; others stay NULL in the row. Ascending.
     pub columns: Vec<usize>,
+    /// Those of them that the filter reads.
+    pub filter_columns: Vec<usize>,
+    /// Those that are read from overflow once a row has passed the filter. A row to be changed needs only what is computed
+    /// from: what stays as it is stays where it is.
+    pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
 }

@@ -5,6 +5,7 @@
 //! Neither changes a result.
 
 use super::{Exprs, JoinType, Node, Predicate, Scan, WindowCall};
+use crate::catalog::object::Table;
 use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, shift_columns};
 use hexalog_sql_types::function::Volatility;
 use std::collections::BTreeSet;
@@ -288,10 +289,25 @@ fn prune_whole(node: Node) -> Node {
             Node::Insert { table, source: whole(source), checks, conflict, returning }
         }
         Node::Update { table, input, columns, values, recheck, checks, returning } => {
-            Node::Update { table, input: whole(input), columns, values, recheck, checks, returning }
+            // What is set to itself stays where it is.
+            let sets = columns.iter().zip(&values.items);
+            let sets = sets.filter(|(own, value)| !matches!(value.kind, Kind::Column(read) if read == **own));
+            let exprs = sets
+                .map(|(_, value)| value)
+                .chain(recheck.iter().map(|recheck| &recheck.expr))
+                .chain(checks.iter().map(|check| &check.predicate.expr))
+                .chain(returning.iter().flat_map(|returning| &returning.items));
+            let needed = needed_by_change(&table, exprs);
+            let input = prune_arc(input, &needed);
+            Node::Update { table, input, columns, values, recheck, checks, returning }
         }
         Node::Delete { table, input, recheck, returning } => {
-            Node::Delete { table, input: whole(input), recheck, returning }
+            let exprs = recheck
+                .iter()
+                .map(|recheck| &recheck.expr)
+                .chain(returning.iter().flat_map(|returning| &returning.items));
+            let needed = needed_by_change(&table, exprs);
+            Node::Delete { input: prune_arc(input, &needed), table, recheck, returning }
         }
         leaf => leaf,
     }
@@ -309,13 +325,27 @@ fn split<'a>(
 }
 
 fn prune_scan(mut scan: Scan, needed: &Needed) -> Scan {
-    let mut columns = needed.clone();
-    if let Some(filter) = &scan.filter {
-        add(&mut columns, &filter.expr);
-    }
     let width = scan.table.columns.len();
-    scan.columns = columns.into_iter().filter(|&column| column < width).collect();
+    let mut in_filter = Needed::new();
+    if let Some(filter) = &scan.filter {
+        add(&mut in_filter, &filter.expr);
+    }
+    scan.long_columns = needed.iter().copied().filter(|&column| column < width).collect();
+    scan.filter_columns = in_filter.into_iter().filter(|&column| column < width).collect();
+    if !scan.with_identity {
+        let columns: Needed = scan.long_columns.iter().chain(&scan.filter_columns).copied().collect();
+        scan.columns = columns.into_iter().collect();
+    }
     scan
+}
+
+/// What a change reads of its input: the row's identity, the columns of its indexes, and those of its expressions. Of
+/// the target's other columns the scan gives what stands in the row.
+fn needed_by_change<'a>(table: &Table, exprs: impl Iterator<Item = &'a Expr>) -> Needed {
+    let mut needed = Needed::from([table.columns.len()]);
+    needed.extend(table.indexes.iter().flat_map(|index| index.columns.iter().map(|column| column.column)));
+    exprs.for_each(|expr| add(&mut needed, expr));
+    needed
 }
 
 /// Expressions as one list, for [`Exprs`] of hash keys.

@@ -200,7 +200,7 @@ fn damaged_rows_stop_the_load() {
     ] {
         let node = Node::create();
         let mut transaction = node.begin();
-        let row = RowRef { columns: 1, body };
+        let row = RowRef::new(1, body);
         let tree = node.engine.catalog_tree();
         node.run(|| Ok(node.engine.begin_statement(&mut transaction)?)).expect("begins");
         node.run(|| Ok(node.engine.insert(&mut transaction, tree, &key, row)?)).expect("inserts");
