@@ -79,10 +79,11 @@ impl Disk {
         }
     }
 
-    /// A write was in flight when the process died: some of its sectors land, not flushed.
+    /// A write was in flight when the process died: all, none or some of its sectors land, not flushed.
     pub fn tear(&mut self, area: Area, offset: u64, bytes: &[u8], random: &mut Random) {
+        let odds = random.range(0, 3);
         for (index, sector) in bytes.chunks_exact(SECTOR_BYTES).enumerate() {
-            if random.one_in(2) {
+            if odds == 0 || (odds == 1 && random.one_in(2)) {
                 self.write(area, offset + (index * SECTOR_BYTES) as u64, sector);
             }
         }

@@ -3,12 +3,15 @@
 //! Faults and their budget: any shard may be killed or lose power at any event and comes back; any connection may
 //! break; a whole availability zone may be cut off, or single shards from the writers alone; the writer may die, at any
 //! step of its opening too, or be paused and come back believing that it still writes, while one or several others
-//! open. Devices keep what was flushed, so nothing acknowledged may ever be lost,
+//! open; metadata may give an epoch out twice. A device may fail a write or a flush, after which its daemon
+//! ends. Devices keep what was flushed, so nothing acknowledged may ever be lost,
 //! whatever the number of crashes; progress is owed only when the faults have stopped.
 
+mod devices;
 mod faults;
 mod quiet;
 mod shards;
+mod stranded;
 mod wires;
 mod writers;
 
@@ -119,6 +122,17 @@ enum Happening {
     Heal {
         az: usize,
     },
+    /// The next step of a fault that has several.
+    Stranded(stranded::Step),
+    /// The machines of some shards go off.
+    PowerIsCut {
+        shards: [bool; SHARDS],
+    },
+    /// A shard whose device failed is ended by its daemon.
+    FailedShardEnds {
+        shard: usize,
+        run: u64,
+    },
 }
 
 struct Process {
@@ -142,10 +156,16 @@ pub struct World {
     network: Network,
     writers: Vec<Writer>,
     epoch: u64,
+    /// Writers that were started.
+    writer_runs: u64,
     model: Model,
     cut_off: [bool; 3],
     /// Shards that no writer reaches, while their peers do.
     hidden: [bool; SHARDS],
+    /// Shards that no peer reaches, while writers do.
+    aloof: [bool; SHARDS],
+    /// Shards of which the next write or flush fails.
+    device_fails: [bool; SHARDS],
     faults_stop_us: u64,
     is_trace_printed: bool,
     /// Log bytes that all shards appended in runs that have ended.
@@ -188,9 +208,12 @@ impl World {
             network: Network::default(),
             writers: Vec::new(),
             epoch: 0,
+            writer_runs: 0,
             model: Model::default(),
             cut_off: [false; 3],
             hidden: [false; SHARDS],
+            aloof: [false; SHARDS],
+            device_fails: [false; SHARDS],
             faults_stop_us: 1_000_000 + plan.work_us,
             is_trace_printed,
             outcome: Outcome {
@@ -264,6 +287,9 @@ impl World {
                 if !self.is_running(shard, run) {
                     return;
                 }
+                if std::mem::take(&mut self.device_fails[shard]) {
+                    return self.fail_write(shard, token, area, offset, buffer);
+                }
                 let disk = &mut self.processes[shard].disk;
                 disk.write(area, offset, buffer.bytes());
                 if flush {
@@ -273,7 +299,9 @@ impl World {
                 self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
             }
             Happening::FlushEnds { shard, run, token, area } => {
-                if self.is_running(shard, run) {
+                if self.is_running(shard, run) && std::mem::take(&mut self.device_fails[shard]) {
+                    self.fail_flush(shard, token);
+                } else if self.is_running(shard, run) {
                     self.processes[shard].disk.flush(area);
                     self.tell_shard(shard, Event::Flushed(token, IoResult::Done));
                 }
@@ -301,6 +329,9 @@ impl World {
                 self.note(&format!("az {az} is reached again"));
                 self.cut_off[az] = false;
             }
+            Happening::PowerIsCut { shards } => self.cut_power(shards),
+            Happening::Stranded(step) => self.stranded_step(step),
+            Happening::FailedShardEnds { shard, run } => self.failed_shard_ends(shard, run),
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum Kept {
 pub struct Writer {
     /// The production code.
     pub client: Client,
-    /// Which writer of the world this is, counted from 1; also its volume epoch.
+    /// Which writer of the world this is, counted from 1.
     pub run: u64,
     /// Whether the client has opened the volume.
     pub is_open: bool,

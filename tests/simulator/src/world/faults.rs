@@ -10,7 +10,7 @@ impl World {
             return;
         }
         self.outcome.faults += 1;
-        match self.random.range(0, 13) {
+        match self.random.range(0, 16) {
             0..=2 => {
                 let shard = self.random.range(0, SHARDS as u64) as usize;
                 self.stop_shard(shard, false);
@@ -38,6 +38,9 @@ impl World {
             }
             8 => self.pause_writer(),
             9..=10 => self.hide_shards(),
+            11..=12 => self.strand_records(),
+            13 => self.fail_device(),
+            14 => self.kill_then_cut_power(),
             _ => self.replace_writer(),
         }
         let in_us = self.random.range(1, 2 * self.plan.fault_every_us);

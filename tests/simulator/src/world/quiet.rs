@@ -27,6 +27,8 @@ impl World {
         self.note("faults stop");
         self.cut_off = [false; 3];
         self.hidden = [false; SHARDS];
+        self.aloof = [false; SHARDS];
+        self.device_fails = [false; SHARDS];
         self.run_until(self.now_us + SETTLE_US);
         let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
         if self.is_trace_printed {

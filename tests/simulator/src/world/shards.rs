@@ -155,7 +155,7 @@ impl World {
                     let in_us = self.random.range(20, 200);
                     self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
                 }
-                Effect::Halt { reason, .. } => panic!("shard {shard} halts: {reason}"),
+                Effect::Halt { reason, reads_go_on } => self.shard_halts(shard, &reason, reads_go_on),
                 Effect::Log(text) => self.note(&format!("shard {shard}: {text}")),
             }
         }

@@ -18,7 +18,13 @@ impl World {
     /// Whether nothing passes between the two.
     fn is_apart(&self, one: End, other: End) -> bool {
         let is_hidden = |writer: End, shard: End| matches!((writer, shard), (End::Writer { run: 1.., .. }, End::Shard { shard, .. }) if self.hidden[shard]);
-        self.is_cut_off(one) || self.is_cut_off(other) || is_hidden(one, other) || is_hidden(other, one)
+        let is_aloof = |one: End, other: End| matches!((one, other), (End::Shard { shard, .. }, End::Shard { .. }) if self.aloof[shard]);
+        is_aloof(one, other)
+            || is_aloof(other, one)
+            || self.is_cut_off(one)
+            || self.is_cut_off(other)
+            || is_hidden(one, other)
+            || is_hidden(other, one)
     }
 
     pub(super) fn send(&mut self, from: End, bytes: Vec<u8>) {

@@ -1,0 +1,73 @@
+//! Devices that fail a write or a flush: the shard must stop acknowledging, and is started anew.
+
+use super::{Happening, SHARDS, World};
+use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
+use hexalog_storage_format::aligned::AlignedBuffer;
+
+/// An input or output error.
+const EIO: i32 = 5;
+
+impl World {
+    /// The next write or flush of a shard fails.
+    pub(super) fn fail_device(&mut self) {
+        let shard = self.random.range(0, SHARDS as u64) as usize;
+        self.device_fails[shard] = true;
+    }
+
+    /// Some of it may have reached the device all the same.
+    pub(super) fn fail_write(
+        &mut self,
+        shard: usize,
+        token: IoToken,
+        area: Area,
+        offset: u64,
+        buffer: AlignedBuffer,
+    ) {
+        self.note(&format!("a write of shard {shard} to {area:?} at {offset} fails"));
+        self.processes[shard].disk.tear(area, offset, buffer.bytes(), &mut self.random);
+        self.tell_shard(shard, Event::Written(token, IoResult::Failed(EIO), buffer));
+    }
+
+    /// What it was to make durable may be lost from now on, although it can be read.
+    pub(super) fn fail_flush(&mut self, shard: usize, token: IoToken) {
+        self.note(&format!("a flush of shard {shard} fails"));
+        self.tell_shard(shard, Event::Flushed(token, IoResult::Failed(EIO)));
+    }
+
+    /// Processes die with writes in flight, come back at once and say what they found in the log, and then the machines
+    /// lose power: what the device had not kept when it was scanned must not have been told.
+    pub(super) fn kill_then_cut_power(&mut self) {
+        let spared = self.random.range(0, 2 * SHARDS as u64) as usize;
+        let shards = std::array::from_fn(|shard| shard != spared);
+        for shard in (0..SHARDS).filter(|shard| *shard != spared) {
+            self.stop_shard(shard, false);
+            let in_us = self.random.range(500, 3_000);
+            self.at(in_us, Happening::ShardStarts { shard });
+        }
+        let in_us = self.random.range(2_000, 80_000);
+        self.at(in_us, Happening::PowerIsCut { shards });
+    }
+
+    pub(super) fn cut_power(&mut self, shards: [bool; SHARDS]) {
+        if self.now_us < self.faults_stop_us {
+            (0..SHARDS).filter(|shard| shards[*shard]).for_each(|shard| self.stop_shard(shard, true));
+        }
+    }
+
+    /// A shard says that it cannot go on: it may do so for a device that failed, and for nothing else.
+    pub(super) fn shard_halts(&mut self, shard: usize, reason: &str, reads_go_on: bool) {
+        assert!(reason.contains(&format!("errno {EIO}")), "shard {shard} halts: {reason}");
+        self.note(&format!("shard {shard} halts: {reason}; reads go on: {reads_go_on}"));
+        let run = self.processes[shard].run;
+        let in_us = self.random.range(1, 100_000);
+        self.at(in_us, Happening::FailedShardEnds { shard, run });
+    }
+
+    pub(super) fn failed_shard_ends(&mut self, shard: usize, run: u64) {
+        if self.is_running(shard, run) {
+            // What a failed flush left behind is gone at the latest when the machine is turned off.
+            let is_power_cut = self.random.one_in(2);
+            self.stop_shard(shard, is_power_cut);
+        }
+    }
+}
