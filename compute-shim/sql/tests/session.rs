@@ -408,3 +408,15 @@ fn a_rollback_to_a_savepoint_that_was_given_up_can_be_asked_for_again() {
     client.query("COMMIT");
     assert_eq!(client.lines("SELECT * FROM t"), ["0|0"]);
 }
+
+#[test]
+fn a_recursion_without_end_is_stopped() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    // Half a megabyte a row, shared in memory but counted each time.
+    let recursion = "WITH RECURSIVE t (s) AS (SELECT repeat('x', 500000) UNION ALL SELECT s FROM t) ";
+    let text = format!("{recursion} SELECT count(*) FROM t");
+    assert_eq!(client.error(&text), "53200 out of memory");
+    let text = format!("{recursion} SELECT length(s) FROM t LIMIT 2");
+    assert_eq!(client.lines(&text), ["500000", "500000"], "what is not asked for is not computed");
+}

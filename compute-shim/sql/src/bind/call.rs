@@ -353,6 +353,9 @@ impl Binder<'_> {
             return Err(at(SqlError::unsupported(what), position));
         }
         let frame = self.select_frame();
+        if frame.aggregate_position == 0 {
+            frame.aggregate_position = position;
+        }
         let known = frame.aggregates.iter().position(|known| is_same(known, &call));
         let number = known.unwrap_or_else(|| {
             frame.aggregates.push(call);

@@ -119,9 +119,9 @@ impl Binder<'_> {
     }
 
     fn from_table(&mut self, name: &Name, alias: Option<&Alias>, offset: usize) -> Result<FromBound> {
-        if let ([only], Some(bound)) = (name.parts.as_slice(), self.from_common(name.last(), alias, offset)?)
+        if name.parts.len() == 1
+            && let Some(bound) = self.from_common(name, alias, offset)?
         {
-            debug_assert_eq!(only, name.last());
             return Ok(bound);
         }
         match self.relation(name)? {
@@ -177,24 +177,42 @@ impl Binder<'_> {
         };
         found.ok_or_else(|| {
             let message = format!("relation \"{name}\" does not exist");
-            at(SqlError::new(SqlState::UNDEFINED_TABLE, message), name.position)
+            let mut error = SqlError::new(SqlState::UNDEFINED_TABLE, message);
+            if name.parts.len() == 1 && self.common_ahead.iter().any(|ahead| ahead == name.last()) {
+                error = error
+                    .with_detail(format!(
+                        "There is a WITH item named \"{name}\", but it cannot be referenced from this part of the query."
+                    ))
+                    .with_hint(
+                        "Use WITH RECURSIVE, or re-order the WITH items to remove forward references.",
+                    );
+            }
+            at(error, name.position)
         })
     }
 
-    fn from_common(&mut self, name: &str, alias: Option<&Alias>, offset: usize) -> Result<Option<FromBound>> {
-        let Some(CommonTable { id, columns, .. }) =
-            self.common_names.iter().rev().find(|common| common.name == name)
-        else {
+    fn from_common(
+        &mut self,
+        name: &Name,
+        alias: Option<&Alias>,
+        offset: usize,
+    ) -> Result<Option<FromBound>> {
+        let Some(found) = self.common_names.iter().rposition(|common| common.name == name.last()) else {
             return Ok(None);
         };
-        let (id, columns) = (*id, columns.clone());
-        let shown = alias.map_or(name, |alias| alias.name.as_str());
+        let is_working = self.recursive_reference(found, name.position)?;
+        let CommonTable { id, columns, .. } = self.common_names[found].clone();
+        let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
         let width = columns.len();
         let mut names = Names::of_columns(shown, columns, offset);
         if let Some(alias) = alias {
             rename(&mut names, alias)?;
         }
-        let node = Node::Common { id, name: shown.to_owned(), width };
+        let name = shown.to_owned();
+        let node = match is_working {
+            true => Node::Working { id, name, width },
+            false => Node::Common { id, name, width },
+        };
         Ok(Some(FromBound { node, names, width }))
     }
 

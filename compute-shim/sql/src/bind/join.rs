@@ -59,10 +59,14 @@ impl Binder<'_> {
         offset: usize,
     ) -> Result<FromBound> {
         let base = self.select_frame().visible.len();
+        let enclosing = self.enclosing;
+        self.enclosing.outer_join |= matches!(kind, JoinKind::Right | JoinKind::Full);
         let left = self.from_item(left, offset)?;
+        self.enclosing.outer_join = enclosing.outer_join || matches!(kind, JoinKind::Left | JoinKind::Full);
         self.select_frame().visible.push(left.names.clone());
         let outer_lateral = std::mem::take(&mut self.select_frame().lateral);
         let right = self.from_item(right, offset + left.width)?;
+        self.enclosing = enclosing;
         self.select_frame().visible.truncate(base);
         if matches!(kind, JoinKind::Right | JoinKind::Full) && !self.select_frame().lateral.is_empty() {
             let (_, source) = &self.select_frame().lateral[0];

@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs`, `window.rs` and `query.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs` `query.rs` and `recursive.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -18,6 +18,7 @@ mod known_function;
 mod modify;
 mod name;
 mod query;
+mod recursive;
 mod scope;
 mod select;
 mod subquery;
@@ -156,6 +157,10 @@ struct Binder<'a> {
     /// Common tables in sight, innermost last.
     common_names: Vec<CommonTable>,
     common: Vec<Option<Node>>,
+    /// Names of common tables that are not in sight yet, for a hint.
+    common_ahead: Vec<String>,
+    /// What is around the place that is being bound, inside a recursive term.
+    enclosing: scope::Enclosing,
     subplans: Vec<Option<SubplanNode>>,
     slots: usize,
     memos: usize,
@@ -175,6 +180,8 @@ impl<'a> Binder<'a> {
             frames: Vec::new(),
             common_names: Vec::new(),
             common: Vec::new(),
+            common_ahead: Vec::new(),
+            enclosing: scope::Enclosing::default(),
             subplans: Vec::new(),
             slots: 0,
             memos: 0,

@@ -1,6 +1,6 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
-use super::scope::{Boundary, CommonTable, Place};
+use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
 use crate::expression::{Expr, Kind};
 use crate::parse::at;
@@ -51,10 +51,22 @@ impl Binder<'_> {
 
     /// The tables of WITH come into sight one after the other.
     pub(super) fn common_tables(&mut self, with: &[tree::CommonTable]) -> Result<()> {
-        for tree::CommonTable { name, position, columns, query } in with {
+        for (number, table) in with.iter().enumerate() {
+            let tree::CommonTable { name, position, recursive, columns, query } = table;
             let outer = self.common_names.len();
-            let (bound, _) =
-                self.across(Boundary::Common, |binder| binder.query(query, &Wanted::default()))?;
+            let (bound, id) = if *recursive {
+                for later in &with[number + 1..] {
+                    self.push_unfinished(&later.name, CommonState::Ahead);
+                }
+                self.recursive_table(table)?
+            } else {
+                let ahead = self.common_ahead.len();
+                self.common_ahead.extend(with[number..].iter().map(|later| later.name.clone()));
+                let (bound, _) =
+                    self.across(Boundary::Common, |binder| binder.query(query, &Wanted::default()))?;
+                self.common_ahead.truncate(ahead);
+                (bound, None)
+            };
             self.common_names.truncate(outer);
             let Bound { node, columns: mut output } = bound;
             if columns.len() > output.len() {
@@ -67,9 +79,13 @@ impl Binder<'_> {
             for (column, name) in output.iter_mut().zip(columns) {
                 column.name.clone_from(name);
             }
-            let id = self.common.len();
-            self.common.push(Some(node));
-            self.common_names.push(CommonTable { name: name.clone(), id, columns: output });
+            let id = id.unwrap_or_else(|| {
+                self.common.push(None);
+                self.common.len() - 1
+            });
+            self.common[id] = Some(node);
+            let state = CommonState::Complete;
+            self.common_names.push(CommonTable { name: name.clone(), id, columns: output, state });
         }
         for (number, tree::CommonTable { name, position, .. }) in with.iter().enumerate() {
             if with[..number].iter().any(|other| other.name == *name) {
@@ -131,8 +147,13 @@ impl Binder<'_> {
         wanted: &Wanted,
     ) -> Result<Bound> {
         let inner = Wanted { targets: wanted.targets.clone(), keeps_unknown: true };
+        let enclosing = self.enclosing;
+        self.enclosing.intersect |= op == SetOperator::Intersect && all;
+        self.enclosing.except |= op == SetOperator::Except && all;
         let left = self.query(left, &inner)?;
+        self.enclosing.except |= op == SetOperator::Except;
         let right = self.query(right, &inner)?;
+        self.enclosing = enclosing;
         let word = op.word();
         if left.columns.len() != right.columns.len() {
             let message = format!("each {word} query must have the same number of columns");

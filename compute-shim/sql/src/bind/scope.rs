@@ -169,6 +169,10 @@ pub(super) struct SelectFrame {
     pub windows: Vec<super::window::Window>,
     pub window_count: usize,
     pub is_in_window: bool,
+    /// It reads the common table that it is the recursive term of.
+    pub is_recursive: bool,
+    /// Where the first aggregate stands.
+    pub aggregate_position: u32,
 }
 
 impl SelectFrame {
@@ -185,6 +189,8 @@ impl SelectFrame {
             windows: Vec::new(),
             window_count: 0,
             is_in_window: false,
+            is_recursive: false,
+            aggregate_position: 0,
         }
     }
 }
@@ -216,10 +222,36 @@ pub(super) enum Frame {
 }
 
 /// A common table in sight.
+#[derive(Clone)]
 pub(super) struct CommonTable {
     pub name: String,
     pub id: usize,
     pub columns: Vec<OutputColumn>,
+    pub state: CommonState,
+}
+
+/// How far the binding of a common table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CommonState {
+    Complete,
+    /// It comes later in the same WITH RECURSIVE.
+    Ahead,
+    /// Its own query is being bound, which is no UNION or not at the right place of one.
+    NotUnion,
+    /// The non-recursive term of its query is being bound.
+    Base,
+    /// The recursive term is being bound, and has referred to it that often.
+    Step {
+        uses: usize,
+    },
+}
+
+/// What a recursive reference stands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Enclosing {
+    pub outer_join: bool,
+    pub except: bool,
+    pub intersect: bool,
 }
 
 impl Binder<'_> {

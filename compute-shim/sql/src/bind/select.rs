@@ -61,6 +61,11 @@ impl Binder<'_> {
         let parts = self.select_parts(select, &query.order_by, &wanted)?;
         let (limit, offset) = self.limits(query)?;
         let frame = self.pop_select();
+        if frame.is_recursive && !frame.aggregates.is_empty() {
+            let message = "aggregate functions are not allowed in a recursive query's recursive term";
+            let error = SqlError::new(SqlState::INVALID_RECURSION, message);
+            return Err(at(error, frame.aggregate_position));
+        }
         let (node, items) = self.stack(parts, frame, limit, offset)?;
         let columns = items.into_iter().map(output).collect();
         Ok(Bound { node, columns })

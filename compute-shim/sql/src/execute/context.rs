@@ -93,6 +93,8 @@ pub(crate) struct CommonState {
     operator: Option<Box<dyn Operator>>,
     rows: Vec<Row>,
     is_complete: bool,
+    /// Of a recursive one: the rows of the round before.
+    pub working: Vec<Row>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
-//! `window.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them, `stored_row.rs`
-//! encodes and decodes them. Never chooses a plan.
+//! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them,
+//! `stored_row.rs` encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -12,6 +12,7 @@ mod insert;
 mod join;
 mod key_range;
 mod modify;
+mod recursive;
 mod relation;
 mod row_writer;
 mod scan;
@@ -77,6 +78,10 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::SetOperation { left, right, .. } => {
             Box::new(sort::SetOperation::new(plan.clone(), build(left), build(right)))
         }
+        Node::Recursive { base, step, .. } => {
+            Box::new(recursive::Recursive::new(plan.clone(), build(base), build(step)))
+        }
+        Node::Working { id, .. } => Box::new(recursive::WorkingScan::new(*id)),
         Node::Common { id, .. } => Box::new(relation::CommonScan::new(*id)),
         Node::Insert { source, .. } => Box::new(insert::Insert::new(plan.clone(), build(source))),
         Node::Update { input, .. } | Node::Delete { input, .. } => {

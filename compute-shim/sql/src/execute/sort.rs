@@ -74,14 +74,14 @@ impl Operator for Sort {
 
 /// A set of rows with a count for each.
 #[derive(Default)]
-struct RowSet {
+pub(super) struct RowSet {
     rows: Vec<(Row, u64)>,
     lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl RowSet {
     /// The count of rows equal to this one, which is entered with 0 if it is new.
-    fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> &mut u64 {
+    pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> &mut u64 {
         let mut hash = 0u64;
         for (value, &type_id) in row.iter().zip(types) {
             hash = hash.rotate_left(5) ^ hash_of(type_id, value);

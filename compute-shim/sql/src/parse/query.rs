@@ -80,13 +80,12 @@ impl Lower<'_> {
 
     fn with(&mut self, with: ast::With) -> Result<Vec<CommonTable>> {
         let ast::With { with_token: _, recursive, cte_tables } = with;
-        refuse_if(recursive, "WITH RECURSIVE")?;
         let mut tables = Vec::with_capacity(cte_tables.len());
         for ast::Cte { alias, query, from, materialized: _, closing_paren_token: _ } in cte_tables {
             refuse_if(from.is_some(), "FROM behind a common table")?;
             let position = self.lines.position(alias.name.span.start);
             let Alias { name, columns } = self.alias(alias)?;
-            tables.push(CommonTable { name, position, columns, query: self.query(*query)? });
+            tables.push(CommonTable { name, position, recursive, columns, query: self.query(*query)? });
         }
         Ok(tables)
     }

@@ -19,6 +19,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec
     if !first.is_some_and(|token| FIRST_WORDS.iter().any(|first| is_word(&token.token, first))) {
         return Ok(tokens);
     }
+    refuse_search_and_cycle(&tokens, lines)?;
     let tokens = respell_exclusions(tokens);
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
@@ -45,6 +46,33 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec
         pass.take(token).map_err(|error| at(error, position))?;
     }
     Ok(pass.out)
+}
+
+/// The parser crate has no words for SEARCH and CYCLE behind a common table.
+fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()> {
+    let mut plain = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    if !plain.clone().any(|token| is_word(&token.token, "recursive")) {
+        return Ok(());
+    }
+    while let Some(token) = plain.next() {
+        if token.token != Token::RParen {
+            continue;
+        }
+        let mut next = plain.clone();
+        let (Some(word), Some(second), Some(third)) = (next.next(), next.next(), next.next()) else { break };
+        let is_search = is_word(&word.token, "search")
+            && ["breadth", "depth"].iter().any(|kind| is_word(&second.token, kind))
+            && is_word(&third.token, "first");
+        let is_cycle = is_word(&word.token, "cycle")
+            && matches!(second.token, Token::Word(_))
+            && (third.token == Token::Comma || is_word(&third.token, "set"));
+        if is_search || is_cycle {
+            let what = if is_search { "SEARCH" } else { "CYCLE" };
+            let position = lines.position(word.span.start);
+            return Err(at(refuse(format!("{what} in WITH RECURSIVE")), position));
+        }
+    }
+    Ok(())
 }
 
 struct Pass {

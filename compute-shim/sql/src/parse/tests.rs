@@ -246,7 +246,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("SELECT a FROM t FOR UPDATE", "SELECT FOR UPDATE"),
         ("SELECT * FROM t FOR SHARE", "SELECT FOR SHARE"),
         ("SELECT 1 INTO t", "SELECT INTO"),
-        ("WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "WITH RECURSIVE"),
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "GROUPING SETS, CUBE or ROLLUP"),
         ("SELECT * FROM t TABLESAMPLE system (10)", "TABLESAMPLE"),
         ("SELECT a FROM t FETCH FIRST 1 ROW WITH TIES", "FETCH … WITH TIES"),

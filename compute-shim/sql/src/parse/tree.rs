@@ -383,6 +383,8 @@ pub(crate) struct Query {
 pub(crate) struct CommonTable {
     pub name: String,
     pub position: u32,
+    /// Of WITH RECURSIVE: it may refer to itself.
+    pub recursive: bool,
     pub columns: Vec<String>,
     pub query: Query,
 }

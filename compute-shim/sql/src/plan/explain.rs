@@ -111,6 +111,8 @@ fn title(node: &Node) -> String {
             let word = if *op == SetOperator::Except { "Except" } else { "Intersect" };
             format!("HashSetOp {word}{}", if *all { " All" } else { "" })
         }
+        Node::Recursive { .. } => "Recursive Union".to_owned(),
+        Node::Working { name, .. } => format!("WorkTable Scan on {name}"),
         Node::Common { name, .. } => format!("CTE Scan on {name}"),
         Node::Insert { table, .. } => format!("Insert on {}", table.name),
         Node::Update { table, .. } => format!("Update on {}", table.name),

@@ -59,7 +59,7 @@ fn estimate(node: &Node) -> u64 {
         | Node::HashJoin { left, right, .. } => estimate(left).max(estimate(right)),
         Node::Append { inputs } => inputs.iter().map(|input| estimate(input)).sum(),
         Node::SetOperation { left, .. } => estimate(left),
-        Node::Common { .. } => 100,
+        Node::Common { .. } | Node::Recursive { .. } | Node::Working { .. } => 100,
         Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => 1,
     }
 }
@@ -97,6 +97,10 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
         Node::SetOperation { op, all, left, right, types } => {
             let left = into(left);
             Node::SetOperation { op, all, left, right: into(right), types }
+        }
+        Node::Recursive { id, base, step, types, distinct } => {
+            let base = into(base);
+            Node::Recursive { id, base, step: into(step), types, distinct }
         }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: into(source), checks, conflict, returning }

@@ -295,6 +295,21 @@ pub(crate) enum Node {
         name: String,
         width: usize,
     },
+    /// The rows of a recursive common table: those of `base`, and those that `step` makes of the rows of the round
+    /// before, until a round has none. `distinct`: rows that were there before do not count.
+    Recursive {
+        id: usize,
+        base: Arc<Node>,
+        step: Arc<Node>,
+        types: Vec<TypeId>,
+        distinct: bool,
+    },
+    /// The rows of the round before, inside a recursive common table.
+    Working {
+        id: usize,
+        name: String,
+        width: usize,
+    },
     Insert {
         table: Arc<Table>,
         source: Arc<Node>,
@@ -325,7 +340,9 @@ impl Node {
     pub(crate) fn width(&self) -> usize {
         match self {
             Node::Nothing => 0,
-            Node::Values { width, .. } | Node::Functions { width, .. } | Node::Common { width, .. } => *width,
+            Node::Values { width, .. } | Node::Functions { width, .. } => *width,
+            Node::Common { width, .. } | Node::Working { width, .. } => *width,
+            Node::Recursive { base, .. } => base.width(),
             Node::Scan(scan) => scan.table.columns.len() + usize::from(scan.with_identity),
             Node::System { table, .. } => table.columns.len(),
             Node::Filter { input, .. }
@@ -360,7 +377,9 @@ impl Node {
             | Node::Scan(_)
             | Node::System { .. }
             | Node::Functions { .. }
-            | Node::Common { .. } => Vec::new(),
+            | Node::Common { .. }
+            | Node::Working { .. } => Vec::new(),
+            Node::Recursive { base, step, .. } => vec![base, step],
             Node::Filter { input, .. }
             | Node::Project { input, .. }
             | Node::ProjectSet { input, .. }

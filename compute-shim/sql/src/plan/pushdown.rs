@@ -171,6 +171,9 @@ fn descend(node: Node) -> Node {
         Node::SetOperation { op, all, left, right, types } => {
             Node::SetOperation { op, all, left: into(left), right: into(right), types }
         }
+        Node::Recursive { id, base, step, types, distinct } => {
+            Node::Recursive { id, base: into(base), step: into(step), types, distinct }
+        }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: into(source), checks, conflict, returning }
         }
@@ -284,6 +287,9 @@ fn prune_whole(node: Node) -> Node {
         Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(whole).collect() },
         Node::SetOperation { op, all, left, right, types } => {
             Node::SetOperation { op, all, left: whole(left), right: whole(right), types }
+        }
+        Node::Recursive { id, base, step, types, distinct } => {
+            Node::Recursive { id, base: whole(base), step: whole(step), types, distinct }
         }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: whole(source), checks, conflict, returning }
