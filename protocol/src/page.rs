@@ -69,6 +69,17 @@ impl Page {
         Some(Page(Box::new(Aligned(*bytes))))
     }
 
+    /// The volume and page that an image in `bytes` says it is; `None` if they do not begin with a page image. Nothing else
+    /// of it is checked.
+    pub fn identity_in(bytes: &[u8]) -> Option<(VolumeId, PageId)> {
+        let header = bytes.first_chunk::<PAGE_BODY_START>()?;
+        if header[..4] != PAGE_FORMAT.to_le_bytes() {
+            return None;
+        }
+        let volume = VolumeId(*header[OFFSET_VOLUME..].first_chunk()?);
+        Some((volume, PageId(u64::from_le_bytes(*header[OFFSET_PAGE..].first_chunk()?))))
+    }
+
     /// The whole image.
     pub fn bytes(&self) -> &[u8; PAGE_SIZE] {
         &self.0.0

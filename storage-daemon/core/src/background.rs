@@ -17,6 +17,7 @@ impl Shard {
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
         let more = self.checkpoint_slice(now, effects) | self.coalesce_slice(now, effects);
+        self.collect_slice(now, effects);
         self.invariants();
         more
     }
@@ -29,7 +30,8 @@ impl Shard {
         let gossip = self.links.next_due_us();
         let has_work = self.pending.count() > 0
             || self.replay_point().position > self.superblock.replay_from
-            || self.log.used_bytes() > self.log.ring_bytes() / 4;
+            || self.log.used_bytes() > self.log.ring_bytes() / 4
+            || self.collector.is_running();
         let look = has_work.then_some(self.links.looked_us + LOOK_US);
         [gossip, look].into_iter().flatten().min()
     }

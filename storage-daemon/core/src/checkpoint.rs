@@ -11,6 +11,7 @@
 
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Answer, ReplayPoint, Space};
+use crate::pages::extents::{Fill, Room};
 use crate::segment::{Decided, Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -75,6 +76,8 @@ pub(crate) struct Checkpointer {
     running: Option<Running>,
     /// The durable chain, oldest part first.
     chain: Vec<Part>,
+    /// Bytes of the chain's base; 0 after a start, which does not count them.
+    base_bytes: u64,
     deltas: u32,
     generation: u64,
     last_us: u64,
@@ -102,10 +105,16 @@ impl Checkpointer {
         self.generation = generation;
     }
 
-    /// Parts that must not be overwritten.
-    pub fn live_parts(&self) -> Vec<BlockAddress> {
+    /// Whether the chain's deltas take as much as its base, so that a new base frees the most of it.
+    fn chain_has_doubled(&self) -> bool {
+        let bytes: u64 = self.chain.iter().map(|part| u64::from(part.bytes)).sum();
+        bytes >= 2 * self.base_bytes
+    }
+
+    /// Parts that must not be overwritten, with their sizes.
+    pub fn live_parts(&self) -> Vec<(BlockAddress, u64)> {
         let running = self.running.iter().flat_map(|running| running.parts.iter());
-        self.chain.iter().chain(running).map(|part| part.address).collect()
+        self.chain.iter().chain(running).map(|part| (part.address, u64::from(part.bytes))).collect()
     }
 }
 
@@ -148,7 +157,12 @@ impl Shard {
         if self.log.room_for(0, Space::Data).is_err() && self.segments.values().any(is_floor_late) {
             return true;
         }
-        if self.extents.is_short() && self.extents.dead_count() > 0 {
+        let frees_extents = match self.extents.room() {
+            Room::Exhausted => self.extents.dead_count() > 0,
+            Room::Short => self.extents.room_soon() < Room::Short,
+            Room::Low | Room::Ample => false,
+        };
+        if frees_extents {
             return true;
         }
         let has_changed = progress > 0 || !self.checkpointer.changed.is_empty();
@@ -157,11 +171,13 @@ impl Shard {
 
     fn begin_checkpoint(&mut self, now: Now) {
         let replay = self.replay_point();
+        let is_short = self.extents.room() >= Room::Short;
         let checkpointer = &mut self.checkpointer;
         checkpointer.last_us = now.monotonic_us;
         checkpointer.generation += 1;
-        let is_base =
-            checkpointer.chain.is_empty() || checkpointer.deltas >= self.options.checkpoint_deltas_max;
+        let is_base = checkpointer.deltas >= self.options.checkpoint_deltas_max
+            || checkpointer.chain.is_empty()
+            || (is_short && checkpointer.chain_has_doubled());
         let changed = core::mem::take(&mut checkpointer.changed);
         let mut running = Running {
             generation: checkpointer.generation,
@@ -197,7 +213,7 @@ impl Shard {
         let mut running = self.checkpointer.running.take().expect("the caller found it");
         let (items, is_last) = self.fill_part(&mut running);
         let bytes = part_bytes(items.len());
-        let Some(offset) = self.extents.allocate_part(bytes as u64) else {
+        let Some((offset, _)) = self.extents.allocate(Fill::Parts, 1, bytes as u64) else {
             return self.abandon_checkpoint(running, now, effects);
         };
         let previous =
@@ -293,7 +309,7 @@ impl Shard {
     /// No room for a part: nothing has changed durably; tried again later.
     fn abandon_checkpoint(&mut self, running: Running, now: Now, effects: &mut Effects) {
         for part in &running.parts {
-            self.extents.release(part.address);
+            self.extents.release(part.address, u64::from(part.bytes));
         }
         self.checkpointer.changed.extend(running.taken_pages);
         self.checkpointer.answers.splice(..0, running.answers);
@@ -372,9 +388,10 @@ impl Shard {
             self.appends.pop_front();
         }
         if running.is_base {
+            self.checkpointer.base_bytes = running.parts.iter().map(|part| u64::from(part.bytes)).sum();
             let old = core::mem::replace(&mut self.checkpointer.chain, running.parts);
             self.checkpointer.deltas = 0;
-            old.iter().for_each(|part| self.extents.release(part.address));
+            old.iter().for_each(|part| self.extents.release(part.address, u64::from(part.bytes)));
         } else {
             self.checkpointer.chain.extend(running.parts);
             self.checkpointer.deltas += 1;

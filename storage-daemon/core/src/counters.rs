@@ -28,6 +28,8 @@ counters! {
     batches_repeated,
     /// Redo records that became durable.
     records,
+    /// Bytes of batches taken into the log: the redo that all other bytes written are compared with.
+    redo_bytes,
     /// Page reads answered with an image or "never written".
     reads,
     /// Page reads that needed the device.
@@ -56,8 +58,14 @@ counters! {
     histories_fetched,
     /// Page images written by coalescing.
     coalesced_pages,
+    /// Bytes written for them.
+    coalesced_bytes,
     /// Records merged into them.
     coalesced_records,
+    /// Extents that collection has been through.
+    extents_collected,
+    /// Bytes of page versions that collection has copied.
+    collected_bytes,
     /// Index checkpoints made durable.
     checkpoints,
     /// Bytes of checkpoint parts written.

@@ -1,10 +1,11 @@
 //! Pages of a segment: versions on the device, and records that are in none yet.
 //!
 //! Owns the index and the rule of what a read point needs. Reading, building and writing are carried out by
-//! [`build`], [`serve`] and [`coalesce`]; space by [`extents`].
+//! [`build`], [`serve`] and [`coalesce`]; space by [`extents`] and [`collect`].
 
 pub(crate) mod build;
 pub(crate) mod coalesce;
+pub(crate) mod collect;
 pub(crate) mod extents;
 pub(crate) mod serve;
 

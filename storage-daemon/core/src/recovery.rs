@@ -10,13 +10,14 @@ use crate::apply::{LogPlace, Moved};
 use crate::checkpoint::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Durable, ReplayPoint};
+use crate::pages::extents::Fill;
 use crate::segment::Segment;
 use crate::shard::{Io, Phase, Shard};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::codec::{Malformed, Reader};
-use hexalog_storage_format::address::BlockAddress;
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
 use hexalog_storage_format::checkpoint::{Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PartHeader};
@@ -174,7 +175,7 @@ impl Shard {
         let mut checkpoints = 0;
         for (header, part, items) in parts.iter().rev() {
             checkpoints += u32::from(header.flags & PART_ENDS_CHECKPOINT != 0);
-            if !self.extents.restore(part.address) {
+            if !self.extents.restore(part.address, u64::from(part.bytes), Fill::Parts) {
                 return Err(Malformed { what: "part address" });
             }
             let mut reader = Reader::new(items);
@@ -188,18 +189,14 @@ impl Shard {
             // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
             segment.scl = segment.scl.max(segment.pages.merged_to());
         }
-        let addresses: Vec<BlockAddress> = self
-            .segments
-            .values()
-            .flat_map(|segment| segment.pages.iter())
-            .flat_map(|(_, entry)| {
-                let images = entry.versions.images.iter().map(|image| image.address);
-                images.chain(entry.versions.delta.iter().map(|delta| delta.address)).collect::<Vec<_>>()
-            })
-            .collect();
-        for address in addresses {
-            if !self.extents.restore(address) {
-                return Err(Malformed { what: "version address" });
+        let versions = self.segments.values().flat_map(|segment| segment.pages.iter());
+        for versions in versions.map(|(_, entry)| &entry.versions) {
+            let images = versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64));
+            let delta = versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes)));
+            for (address, bytes) in images.chain(delta) {
+                if !self.extents.restore(address, bytes, Fill::Fresh) {
+                    return Err(Malformed { what: "version address" });
+                }
             }
         }
         let generation = self.superblock.checkpoint_generation;

@@ -12,6 +12,7 @@ use crate::log::{Heard, Log, ReplayPoint};
 use crate::options::ShardOptions;
 use crate::pages::build::Builds;
 use crate::pages::coalesce::Coalescer;
+use crate::pages::collect::Collector;
 use crate::pages::extents::Extents;
 use crate::pending::Pending;
 use crate::recovery::Recovery;
@@ -22,7 +23,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::{Message, RefusalReason};
-use hexalog_protocol::{DeviceId, VolumeId};
+use hexalog_protocol::{DeviceId, PAGE_SIZE, VolumeId};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
 
@@ -34,6 +35,8 @@ pub(crate) enum Io {
     PageImage { build: u64 },
     PageDelta { build: u64 },
     CoalescedPages,
+    CollectedPiece,
+    CollectedCopies,
     CheckpointPart,
     CheckpointSuperblock,
     GossipLog { answer: u64 },
@@ -85,6 +88,7 @@ pub struct Shard {
     pub(crate) extents: Extents,
     pub(crate) builds: Builds,
     pub(crate) coalescer: Coalescer,
+    pub(crate) collector: Collector,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) links: Links,
     pub(crate) counters: Counters,
@@ -132,6 +136,7 @@ impl Shard {
             extents: Extents::new(options.extents_bytes, options.extent_bytes),
             builds: Builds::default(),
             coalescer: Coalescer::default(),
+            collector: Collector::default(),
             checkpointer: Checkpointer::default(),
             links: Links::default(),
             counters: Counters::default(),
@@ -223,10 +228,11 @@ impl Shard {
         match io {
             Io::Append => self.on_append_written(token, result, buffer, effects),
             Io::CoalescedPages => self.on_pages_written(result, effects),
+            Io::CollectedCopies => self.on_copies_written(result, effects),
             Io::CheckpointPart => self.on_part_written(result, effects),
             Io::CheckpointSuperblock => self.on_checkpoint_superblock_written(now, result, effects),
             Io::Recovery => self.on_recovery_superblock_written(now, result, effects),
-            Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } => {
+            Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } | Io::CollectedPiece => {
                 unreachable!("these are reads")
             }
         }
@@ -238,10 +244,13 @@ impl Shard {
             Io::Recovery => self.on_recovery_read(result, buffer, effects),
             Io::PageImage { build } => self.on_image_read(build, result, buffer, effects),
             Io::PageDelta { build } => self.on_delta_read(build, result, buffer, effects),
+            Io::CollectedPiece => self.on_piece_read(result, buffer, effects),
             Io::GossipLog { answer } => self.on_gossip_log_read(answer, result, &buffer, effects),
-            Io::Append | Io::CoalescedPages | Io::CheckpointPart | Io::CheckpointSuperblock => {
-                unreachable!("these are writes")
-            }
+            Io::Append
+            | Io::CoalescedPages
+            | Io::CollectedCopies
+            | Io::CheckpointPart
+            | Io::CheckpointSuperblock => unreachable!("these are writes"),
         }
     }
 
@@ -307,8 +316,13 @@ impl Shard {
 
     /// Whether nothing is in flight any more after [`Shard::shutdown`].
     pub fn is_quiet(&self) -> bool {
-        let writes =
-            |io: &&Io| !matches!(io, Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. });
+        let writes = |io: &&Io| {
+            let is_read = matches!(
+                io,
+                Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } | Io::CollectedPiece
+            );
+            !is_read
+        };
         let no_writes = self.io.values().filter(writes).count() == 0;
         no_writes && (self.log.is_idle() || matches!(self.phase, Phase::Failed))
     }
@@ -336,11 +350,10 @@ impl Shard {
         if matches!(self.phase, Phase::Starting(_) | Phase::Dead) {
             return;
         }
-        let references = self.segments.values().flat_map(|segment| segment.pages.iter());
         let mut live = self.checkpointer.live_parts();
-        for (_, entry) in references {
-            live.extend(entry.versions.images.iter().map(|image| image.address));
-            live.extend(entry.versions.delta.iter().map(|delta| delta.address));
+        for (_, entry) in self.segments.values().flat_map(|segment| segment.pages.iter()) {
+            live.extend(entry.versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64)));
+            live.extend(entry.versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes))));
         }
         self.extents.invariants_full(&live);
     }

@@ -44,11 +44,24 @@ impl Shard {
             ("pending_batches", self.pending.count() as u64),
             ("extents_free", self.extents.free_count() as u64),
             ("extents_dead", self.extents.dead_count() as u64),
+            ("extents_live_bytes", self.extents.live_bytes()),
+            ("extents_dead_bytes", self.extents.dead_bytes()),
+            ("write_amplification_percent", self.write_amplification_percent()),
             ("connections", self.connections.count() as u64),
             ("reads_in_flight", self.builds.count() as u64),
             ("segments", self.segments.len() as u64),
         ]);
         list
+    }
+
+    /// Bytes written to the device since the start in percent of the redo that came; 0 as long as none has.
+    fn write_amplification_percent(&self) -> u64 {
+        let counters = &self.counters;
+        let written = counters.append_bytes
+            + counters.coalesced_bytes
+            + counters.collected_bytes
+            + counters.checkpoint_bytes;
+        written.saturating_mul(100).checked_div(counters.redo_bytes).unwrap_or(0)
     }
 }
 

@@ -137,6 +137,7 @@ impl Shard {
         }
         self.log.filling().push_batch(key.0, batch.bytes);
         self.counters.batches += 1;
+        self.counters.redo_bytes += batch.bytes.len() as u64;
         Ok(())
     }
 

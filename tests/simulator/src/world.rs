@@ -9,6 +9,7 @@
 
 mod devices;
 mod faults;
+mod members;
 mod quiet;
 mod shards;
 mod stranded;
@@ -51,6 +52,10 @@ pub struct Outcome {
     pub faults: u64,
     /// Reads answered and compared with the model.
     pub reads_checked: u64,
+    /// Reads of single members compared with the model.
+    pub member_reads_checked: u64,
+    /// Extents that collections have emptied.
+    pub extents_collected: u64,
     /// Frames delivered.
     pub delivered: u64,
     /// Members that were left behind by the logs of their peers.
@@ -116,6 +121,7 @@ enum Happening {
         run: u64,
     },
     Fault,
+    MemberIsChecked,
     WritersReach {
         shard: usize,
     },
@@ -152,6 +158,8 @@ pub struct World {
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: BTreeMap<u64, Happening>,
     random: Random,
+    /// For what is looked at and changes nothing.
+    checks: Random,
     processes: Vec<Process>,
     network: Network,
     writers: Vec<Writer>,
@@ -191,7 +199,7 @@ impl World {
     /// A world in which nothing has happened.
     pub fn new(plan: Plan, is_trace_printed: bool) -> World {
         let process = || Process {
-            disk: Disk::new(2 * 4096, plan.log_bytes as usize, 8 << 20),
+            disk: Disk::new(2 * 4096, plan.log_bytes as usize, plan.extents_bytes as usize),
             shard: None,
             run: 0,
             next_connection: 1,
@@ -204,6 +212,7 @@ impl World {
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
             random: Random::new(plan.seed),
+            checks: Random::new(plan.seed ^ 0xc4ec),
             processes: (0..SHARDS).map(|_| process()).collect(),
             network: Network::default(),
             writers: Vec::new(),
@@ -223,6 +232,8 @@ impl World {
                 openings: 0,
                 faults: 0,
                 reads_checked: 0,
+                member_reads_checked: 0,
+                extents_collected: 0,
                 delivered: 0,
                 hydrations_needed: 0,
             },
@@ -237,12 +248,14 @@ impl World {
             self.at(0, Happening::ShardStarts { shard });
         }
         self.at(20_000, Happening::WriterStarts);
+        self.at(30_000, Happening::MemberIsChecked);
         if self.plan.fault_every_us > 0 {
             self.at(self.plan.fault_every_us, Happening::Fault);
         }
         self.run_until(self.faults_stop_us);
         self.settle();
         self.check_all_pages();
+        self.check_all_members();
         self.outcome.acknowledged = self.model.acknowledged;
         self.outcome
     }
@@ -325,6 +338,7 @@ impl World {
                 self.hidden[shard] = false;
             }
             Happening::Fault => self.make_fault(),
+            Happening::MemberIsChecked => self.check_a_member(),
             Happening::Heal { az } => {
                 self.note(&format!("az {az} is reached again"));
                 self.cut_off[az] = false;

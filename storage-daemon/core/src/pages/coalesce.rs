@@ -5,13 +5,14 @@
 //! let go in memory when its version is written; the log keeps it until a checkpoint names the version.
 
 use super::build::{Build, BuildError, Purpose};
+use super::extents::Fill;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::segment::{Health, SegmentKey};
 use crate::shard::{Io, Shard};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
-use hexalog_protocol::{PAGE_SIZE, Page, PageId};
+use hexalog_protocol::{DeviceId, PAGE_SIZE, Page, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::checkpoint::ImageRef;
@@ -32,14 +33,45 @@ pub(crate) struct Coalescer {
     /// Pages of the round that wait for the device.
     building: usize,
     built: VecDeque<(SegmentKey, Page)>,
-    writing: Vec<(SegmentKey, PageId, ImageRef)>,
+    writing: Vec<Placed>,
     rest_until_us: u64,
+}
+
+/// A version that is being written, and where.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub key: SegmentKey,
+    pub page: PageId,
+    pub image: ImageRef,
+}
+
+impl Placed {
+    /// Seals an image for its place and copies it there: block `index` of a write that begins at `offset`.
+    pub fn new(
+        key: SegmentKey,
+        mut page: Page,
+        device: DeviceId,
+        offset: u64,
+        (index, block): (usize, &mut [u8]),
+    ) -> Placed {
+        assert_eq!(block.len(), PAGE_SIZE);
+        let address = BlockAddress::new(AREA_EXTENTS, offset + (index * PAGE_SIZE) as u64);
+        page.seal_for_device(device, address.0);
+        block.copy_from_slice(page.bytes());
+        let image = ImageRef { lsn: page.lsn(), address, crc: page.crc() };
+        Placed { key, page: page.id(), image }
+    }
 }
 
 impl Coalescer {
     /// A page has many records.
     pub fn note_long_chain(&mut self, key: SegmentKey, page: PageId) {
         self.long_chains.insert((key, page));
+    }
+
+    /// Versions that are being written: live, and named by nothing yet.
+    pub fn writing(&self) -> impl Iterator<Item = &Placed> + '_ {
+        self.writing.iter()
     }
 
     pub fn is_idle(&self) -> bool {
@@ -124,6 +156,11 @@ impl Shard {
     ) {
         match built {
             Ok(page) => self.coalescer.built.push_back((build.key, page)),
+            // Its image was copied to another place while the read was on its way, and the extent was used again: the page
+            // comes up in a later round.
+            Err(BuildError::Damaged) if self.was_superseded(build) => {
+                self.coalescing_ended(build.key, build.page);
+            }
             Err(BuildError::Damaged) => {
                 self.note_damaged_block(build, effects);
                 self.quarantine(build.key, build.page, effects, "its image on the device is damaged");
@@ -154,19 +191,15 @@ impl Shard {
         if count == 0 || !matches!(self.phase, crate::shard::Phase::Running) {
             return self.give_up_round();
         }
-        let Some((offset, fitting)) = self.extents.allocate_pages(count, PAGE_SIZE as u64) else {
+        let Some((offset, fitting)) = self.extents.allocate(Fill::Fresh, count, PAGE_SIZE as u64) else {
             return self.give_up_round();
         };
         let mut buffer = AlignedBuffer::zeroed(fitting as usize * PAGE_SIZE);
         assert!(self.coalescer.writing.is_empty());
-        for index in 0..fitting {
-            let (key, mut page) = self.coalescer.built.pop_front().expect("counted");
-            let address = BlockAddress::new(AREA_EXTENTS, offset + index * PAGE_SIZE as u64);
-            page.seal_for_device(self.superblock.device, address.0);
-            let start = index as usize * PAGE_SIZE;
-            buffer.bytes_mut()[start..start + PAGE_SIZE].copy_from_slice(page.bytes());
-            let image = ImageRef { lsn: page.lsn(), address, crc: page.crc() };
-            self.coalescer.writing.push((key, page.id(), image));
+        for block in buffer.bytes_mut().chunks_exact_mut(PAGE_SIZE).enumerate() {
+            let (key, page) = self.coalescer.built.pop_front().expect("counted");
+            let placed = Placed::new(key, page, self.superblock.device, offset, block);
+            self.coalescer.writing.push(placed);
         }
         let token = self.token(Io::CoalescedPages);
         effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: false });
@@ -184,12 +217,13 @@ impl Shard {
         if let IoResult::Failed(errno) = result {
             return self.fail("writing page versions", errno, effects);
         }
-        for (key, page, image) in writing {
+        self.counters.coalesced_bytes += (writing.len() * PAGE_SIZE) as u64;
+        for Placed { key, page, image } in writing {
             self.coalescing_ended(key, page);
             if self.segments[&key].health == Health::Sound {
                 self.take_in_version(key, page, image);
             } else {
-                self.extents.release(image.address);
+                self.extents.release(image.address, PAGE_SIZE as u64);
             }
         }
         self.write_built_pages(effects);
@@ -210,11 +244,11 @@ impl Shard {
         }
         let kept_from = entry.versions.images.partition_point(|image| image.lsn <= floor).saturating_sub(1);
         for dead in entry.versions.images.drain(..kept_from) {
-            self.extents.release(dead.address);
+            self.extents.release(dead.address, PAGE_SIZE as u64);
         }
         let oldest = entry.versions.images[0].lsn;
         if let Some(delta) = entry.versions.delta.take_if(|delta| delta.to <= oldest) {
-            self.extents.release(delta.address);
+            self.extents.release(delta.address, u64::from(delta.bytes));
         }
         self.checkpointer.note_changed(key, page);
         self.counters.coalesced_pages += 1;

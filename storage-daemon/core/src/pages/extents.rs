@@ -2,35 +2,73 @@
 //! in them is dead.
 //!
 //! An extent whose last block died is not free yet: the durable checkpoint may still name that block. It becomes
-//! free when a checkpoint that began after the death is durable. Partly dead extents are not copied together.
+//! free when a checkpoint that began after the death is durable. Extents that are partly dead are emptied by
+//! [`super::collect`], which copies what lives in them together; this file says which one pays best.
+//!
+//! What was just coalesced and what has survived a collection is written to different extents: the first dies soon and
+//! all at once, the second hardly ever, and side by side they would be copied again and again.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 
-/// Extents that only checkpoints may take: without a checkpoint nothing ever becomes free again.
-fn reserve(count: u32) -> usize {
-    (count as usize / 16).max(3)
+/// What an extent is filled with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fill {
+    /// Parts of checkpoints: die together when a new base is durable, never copied.
+    Parts,
+    /// Versions that coalescing made.
+    Fresh,
+    /// Versions that collection copied.
+    Moved,
 }
 
-/// The open extent of one kind of block.
+const FILLS: usize = 3;
+
+/// The open extent of one kind.
 #[derive(Clone, Copy, Debug)]
 struct Open {
     extent: u32,
     used_bytes: u64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    live_bytes: u64,
+    /// What is in it; what a free one held last.
+    fill: Fill,
+    /// Value of [`Extents::clock`] when it was opened; 0 for one from before the start.
+    opened_at: u64,
+    /// A collection could not empty it: something in it is damaged. Not tried again in this run.
+    is_left: bool,
+}
+
+/// How much room is left.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Room {
+    /// Nothing is to be done.
+    Ample,
+    /// Collection is worth its while.
+    Low,
+    /// Coalescing will soon have no room: collection and checkpoints come first.
+    Short,
+    /// Coalescing has none.
+    Exhausted,
+}
+
 /// All extents of the shard.
 #[derive(Debug)]
 pub(crate) struct Extents {
     extent_bytes: u64,
-    /// Live blocks by extent.
-    live: Vec<u32>,
+    extents: Vec<Extent>,
+    /// Sum over all extents.
+    live_bytes: u64,
     free: BTreeSet<u32>,
     /// Extents in which nothing is live, with the generation of the checkpoint that frees them.
     dead: Vec<(u32, u64)>,
-    pages: Option<Open>,
-    parts: Option<Open>,
+    open: [Option<Open>; FILLS],
+    /// Counts the extents opened: the age of an extent is measured in what was written since.
+    clock: u64,
     /// The next checkpoint that begins: one that is under way may name what dies now.
     next_generation: u64,
     pub reused: u64,
@@ -40,13 +78,15 @@ impl Extents {
     /// All free.
     pub fn new(area_bytes: u64, extent_bytes: u64) -> Extents {
         let count = u32::try_from(area_bytes / extent_bytes).expect("extents are counted in u32");
+        let empty = Extent { live_bytes: 0, fill: Fill::Fresh, opened_at: 0, is_left: false };
         Extents {
             extent_bytes,
-            live: alloc::vec![0; count as usize],
+            extents: alloc::vec![empty; count as usize],
+            live_bytes: 0,
             free: (0..count).collect(),
             dead: Vec::new(),
-            pages: None,
-            parts: None,
+            open: [None; FILLS],
+            clock: 0,
             next_generation: 1,
             reused: 0,
         }
@@ -54,74 +94,134 @@ impl Extents {
 
     /// A block that the durable checkpoint names, or is part of. Refused if it lies outside.
     #[must_use]
-    pub fn restore(&mut self, address: BlockAddress) -> bool {
-        let extent = self.extent_of(address);
-        let Some(live) = self.live.get_mut(extent as usize) else { return false };
-        *live += 1;
-        self.free.remove(&extent);
+    pub fn restore(&mut self, address: BlockAddress, bytes: u64, fill: Fill) -> bool {
+        let number = self.extent_of(address);
+        let Some(extent) = self.extents.get_mut(number as usize) else { return false };
+        extent.live_bytes += bytes;
+        extent.fill = fill;
+        self.live_bytes += bytes;
+        self.free.remove(&number);
         true
     }
 
-    fn extent_of(&self, address: BlockAddress) -> u32 {
+    /// Number of the extent that an address lies in; beyond all if it lies outside.
+    pub fn extent_of(&self, address: BlockAddress) -> u32 {
         u32::try_from(address.offset() / self.extent_bytes).unwrap_or(u32::MAX)
     }
 
-    /// Room for up to `count` pages of `bytes` in one piece: offset, and how many fit.
-    pub fn allocate_pages(&mut self, count: u64, bytes: u64) -> Option<(u64, u64)> {
-        assert!(count > 0);
-        let open = match self.pages.take() {
-            Some(open) => open,
-            None if self.free.len() > reserve(self.live.len() as u32) => self.open_extent()?,
-            None => return None,
-        };
-        let fitting = ((self.extent_bytes - open.used_bytes) / bytes).min(count);
-        assert!(fitting > 0, "a full extent is closed at once");
-        self.live[open.extent as usize] += fitting as u32;
-        let offset = u64::from(open.extent) * self.extent_bytes + open.used_bytes;
-        let used_bytes = open.used_bytes + fitting * bytes;
-        let is_full = used_bytes + bytes > self.extent_bytes;
-        self.pages = (!is_full).then_some(Open { extent: open.extent, used_bytes });
-        Some((offset, fitting))
+    /// Where an extent begins.
+    pub fn offset_of(&self, extent: u32) -> u64 {
+        u64::from(extent) * self.extent_bytes
     }
 
-    /// Room for one checkpoint part.
-    pub fn allocate_part(&mut self, bytes: u64) -> Option<u64> {
-        assert!(bytes <= self.extent_bytes, "a part fits into an extent");
-        if let Some(open) = self.parts
+    /// Extents that only checkpoints may take: without a checkpoint nothing ever becomes free again.
+    fn kept_for_parts(&self) -> usize {
+        (self.extents.len() / 16).max(3)
+    }
+
+    /// Free extents that one of this kind must leave. Collection has some of its own: with none it could not copy what
+    /// lives in an extent away, and a full device would stay full.
+    fn kept_free(&self, fill: Fill) -> usize {
+        match fill {
+            Fill::Parts => 0,
+            Fill::Moved => self.kept_for_parts(),
+            Fill::Fresh => self.kept_for_parts() + (self.extents.len() / 64).max(2),
+        }
+    }
+
+    /// Room for up to `count` blocks of `bytes` in one piece: offset, and how many fit.
+    pub fn allocate(&mut self, fill: Fill, count: u64, bytes: u64) -> Option<(u64, u64)> {
+        assert!(count > 0);
+        assert!(bytes > 0 && bytes <= self.extent_bytes, "a block fits into an extent");
+        let place = fill as usize;
+        if let Some(open) = self.open[place]
             && open.used_bytes + bytes > self.extent_bytes
         {
-            self.parts = None;
+            self.open[place] = None;
             self.bury_if_dead(open.extent);
         }
-        let open = match self.parts.take() {
+        let open = match self.open[place].take() {
             Some(open) => open,
-            None => self.open_extent()?,
+            None => self.open_extent(fill)?,
         };
-        self.live[open.extent as usize] += 1;
-        self.parts = Some(Open { extent: open.extent, used_bytes: open.used_bytes + bytes });
-        Some(u64::from(open.extent) * self.extent_bytes + open.used_bytes)
+        let fitting = ((self.extent_bytes - open.used_bytes) / bytes).min(count);
+        assert!(fitting > 0, "a full extent was closed");
+        self.extents[open.extent as usize].live_bytes += fitting * bytes;
+        self.live_bytes += fitting * bytes;
+        self.open[place] = Some(Open { extent: open.extent, used_bytes: open.used_bytes + fitting * bytes });
+        Some((self.offset_of(open.extent) + open.used_bytes, fitting))
     }
 
-    fn open_extent(&mut self) -> Option<Open> {
-        let extent = self.free.pop_first()?;
-        assert_eq!(self.live[extent as usize], 0, "a free extent holds nothing");
-        Some(Open { extent, used_bytes: 0 })
+    fn open_extent(&mut self, fill: Fill) -> Option<Open> {
+        if self.free.len() <= self.kept_free(fill) {
+            return None;
+        }
+        let number = self.free.pop_first()?;
+        self.clock += 1;
+        let extent = &mut self.extents[number as usize];
+        assert_eq!(extent.live_bytes, 0, "a free extent holds nothing");
+        *extent = Extent { live_bytes: 0, fill, opened_at: self.clock, is_left: false };
+        Some(Open { extent: number, used_bytes: 0 })
     }
 
     /// A block is dead.
-    pub fn release(&mut self, address: BlockAddress) {
-        let extent = self.extent_of(address);
-        let live = &mut self.live[extent as usize];
-        assert!(*live > 0, "a block dies once");
-        *live -= 1;
-        self.bury_if_dead(extent);
+    pub fn release(&mut self, address: BlockAddress, bytes: u64) {
+        let number = self.extent_of(address);
+        let live_bytes = &mut self.extents[number as usize].live_bytes;
+        assert!(*live_bytes >= bytes, "a block dies once");
+        *live_bytes -= bytes;
+        self.live_bytes -= bytes;
+        self.bury_if_dead(number);
     }
 
-    fn bury_if_dead(&mut self, extent: u32) {
-        let is_open = [self.pages, self.parts].iter().flatten().any(|open| open.extent == extent);
-        if self.live[extent as usize] == 0 && !is_open {
-            self.dead.push((extent, self.next_generation));
+    fn bury_if_dead(&mut self, number: u32) {
+        if self.extents[number as usize].live_bytes == 0 && !self.is_open(number) {
+            self.dead.push((number, self.next_generation));
         }
+    }
+
+    fn is_open(&self, number: u32) -> bool {
+        self.open.iter().flatten().any(|open| open.extent == number)
+    }
+
+    /// The extent whose collection pays best: what it frees, weighed by how long it has stayed as it is, over what must
+    /// be read and written for it (the cost-benefit rule of Rosenblum and Ousterhout, "The Design and Implementation of a
+    /// Log-Structured File System", 1991, section 3.5). `None` if none frees enough to be worth it.
+    pub fn victim(&self, is_excluded: impl Fn(u32) -> bool) -> Option<u32> {
+        // When there is time, only what is dead by a quarter; when room is short, whatever frees anything.
+        let dead_bytes_min = self.extent_bytes / if self.room() >= Room::Short { 32 } else { 4 };
+        let mut best: Option<(u128, u32)> = None;
+        for (number, extent) in self.extents.iter().enumerate() {
+            let number = number as u32;
+            let dead_bytes = self.extent_bytes - extent.live_bytes;
+            let may_be = extent.live_bytes > 0
+                && extent.fill != Fill::Parts
+                && !extent.is_left
+                && dead_bytes >= dead_bytes_min.max(1)
+                && !self.is_open(number)
+                && !is_excluded(number);
+            if !may_be {
+                continue;
+            }
+            let age = self.clock - extent.opened_at + 1;
+            // Scaled, since extents of one age must still differ by what they free.
+            let benefit = u128::from(dead_bytes) * u128::from(age) * 1024;
+            let score = benefit / u128::from(self.extent_bytes + extent.live_bytes);
+            if best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, number));
+            }
+        }
+        best.map(|(_, number)| number)
+    }
+
+    /// Bytes that live in an extent.
+    pub fn live_bytes_in(&self, number: u32) -> u64 {
+        self.extents[number as usize].live_bytes
+    }
+
+    /// A collection could not empty it.
+    pub fn leave(&mut self, number: u32) {
+        self.extents[number as usize].is_left = true;
     }
 
     /// A checkpoint of this generation begins: what dies from now on may still be named by it.
@@ -136,9 +236,9 @@ impl Extents {
         self.dead = dead;
         let free: Vec<(u32, u64)> = free;
         self.reused += free.len() as u64;
-        for (extent, _) in free {
-            assert_eq!(self.live[extent as usize], 0);
-            self.free.insert(extent);
+        for (number, _) in free {
+            assert_eq!(self.extents[number as usize].live_bytes, 0);
+            self.free.insert(number);
         }
     }
 
@@ -151,23 +251,132 @@ impl Extents {
         self.dead.len()
     }
 
-    /// Whether coalescing will soon have no room.
-    pub fn is_short(&self) -> bool {
-        self.free.len() <= reserve(self.live.len() as u32) + 1
+    /// Bytes of blocks that something names.
+    pub fn live_bytes(&self) -> u64 {
+        self.live_bytes
     }
 
-    pub fn invariants_full(&self, named: &[BlockAddress]) {
-        let mut counted = alloc::vec![0u32; self.live.len()];
-        for address in named {
+    /// Bytes in extents that are neither free nor live: dead blocks, and what is not yet filled.
+    pub fn dead_bytes(&self) -> u64 {
+        (self.extents.len() - self.free.len()) as u64 * self.extent_bytes - self.live_bytes
+    }
+
+    /// How much room coalescing has now.
+    pub fn room(&self) -> Room {
+        self.room_with(self.free.len())
+    }
+
+    /// How much it has once the next checkpoint is durable.
+    pub fn room_soon(&self) -> Room {
+        self.room_with(self.free.len() + self.dead.len())
+    }
+
+    fn room_with(&self, free: usize) -> Room {
+        let count = self.extents.len();
+        let left = free.saturating_sub(self.kept_free(Fill::Fresh));
+        if left == 0 {
+            Room::Exhausted
+        } else if left <= (count / 32).max(1) {
+            Room::Short
+        } else if left <= (count / 8).max(3) {
+            Room::Low
+        } else {
+            Room::Ample
+        }
+    }
+
+    /// Checks against all blocks that are named, with their sizes.
+    pub fn invariants_full(&self, named: &[(BlockAddress, u64)]) {
+        let mut counted = alloc::vec![0u64; self.extents.len()];
+        for (address, bytes) in named {
             assert_eq!(address.area(), AREA_EXTENTS);
-            counted[self.extent_of(*address) as usize] += 1;
+            counted[self.extent_of(*address) as usize] += bytes;
         }
-        for (extent, live) in self.live.iter().enumerate() {
+        for (number, extent) in self.extents.iter().enumerate() {
             // Blocks that are being written are live before anything names them.
-            assert!(counted[extent] <= *live, "extent {extent}: a named block counts as dead");
+            assert!(counted[number] <= extent.live_bytes, "extent {number}: a named block counts as dead");
         }
-        for extent in &self.free {
-            assert_eq!(self.live[*extent as usize], 0);
+        assert_eq!(self.live_bytes, self.extents.iter().map(|extent| extent.live_bytes).sum::<u64>());
+        for number in &self.free {
+            assert_eq!(self.extents[*number as usize].live_bytes, 0);
         }
+        for (number, _) in &self.dead {
+            assert!(!self.free.contains(number), "what waits for a checkpoint is not free");
+            assert!(!self.is_open(*number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXTENT: u64 = 64 << 10;
+    const BLOCK: u64 = 8 << 10;
+
+    fn fill_one(extents: &mut Extents, fill: Fill) -> u32 {
+        let (offset, fitting) = extents.allocate(fill, EXTENT / BLOCK, BLOCK).expect("room");
+        assert_eq!(fitting, EXTENT / BLOCK);
+        extents.extent_of(BlockAddress::new(AREA_EXTENTS, offset))
+    }
+
+    fn release(extents: &mut Extents, extent: u32, blocks: u64) {
+        let offset = extents.offset_of(extent);
+        for block in 0..blocks {
+            extents.release(BlockAddress::new(AREA_EXTENTS, offset + block * BLOCK), BLOCK);
+        }
+    }
+
+    #[test]
+    fn each_kind_leaves_what_frees_space_its_room() {
+        let mut extents = Extents::new(32 * EXTENT, EXTENT);
+        let mut taken = [0; 3];
+        for (place, fill) in [Fill::Fresh, Fill::Moved, Fill::Parts].into_iter().enumerate() {
+            while extents.allocate(fill, EXTENT / BLOCK, BLOCK).is_some() {
+                taken[place] += 1;
+            }
+        }
+        assert_eq!(taken, [27, 2, 3], "of 32: collection has two of its own, checkpoints three");
+        assert_eq!(extents.room(), Room::Exhausted);
+    }
+
+    #[test]
+    fn a_dead_extent_is_free_only_when_a_later_checkpoint_is_durable() {
+        let mut extents = Extents::new(32 * EXTENT, EXTENT);
+        let (first, second) = (fill_one(&mut extents, Fill::Fresh), fill_one(&mut extents, Fill::Fresh));
+        fill_one(&mut extents, Fill::Fresh);
+        release(&mut extents, first, EXTENT / BLOCK);
+        extents.checkpoint_begins(1);
+        // The checkpoint that is under way may name it.
+        release(&mut extents, second, EXTENT / BLOCK);
+        assert_eq!((extents.free_count(), extents.dead_count()), (29, 2));
+        extents.checkpoint_is_durable(1);
+        assert_eq!((extents.free_count(), extents.dead_count()), (30, 1));
+        extents.checkpoint_begins(2);
+        extents.checkpoint_is_durable(2);
+        assert_eq!((extents.free_count(), extents.dead_count()), (31, 0));
+    }
+
+    #[test]
+    fn the_victim_is_what_frees_most_for_its_cost_and_old_ones_first() {
+        let mut extents = Extents::new(64 * EXTENT, EXTENT);
+        let made: Vec<u32> = (0..6).map(|_| fill_one(&mut extents, Fill::Fresh)).collect();
+        assert_eq!(extents.victim(|_| false), None, "nothing is dead");
+        release(&mut extents, made[1], 1);
+        assert_eq!(extents.victim(|_| false), None, "too little is dead while there is room");
+        release(&mut extents, made[3], 4);
+        release(&mut extents, made[2], 4);
+        assert_eq!(extents.victim(|_| false), Some(made[2]), "as dead, but older");
+        release(&mut extents, made[4], 7);
+        assert_eq!(extents.victim(|_| false), Some(made[4]), "younger, but all but empty");
+        assert_eq!(extents.victim(|extent| extent == made[4]), Some(made[2]));
+        extents.leave(made[2]);
+        assert_eq!(extents.victim(|extent| extent == made[4]), Some(made[3]));
+        // Parts of checkpoints are never copied, nor is what is still being filled.
+        let part = fill_one(&mut extents, Fill::Parts);
+        let open = fill_one(&mut extents, Fill::Moved);
+        release(&mut extents, part, 7);
+        release(&mut extents, open, 7);
+        assert_eq!(extents.victim(|extent| made.contains(&extent)), None);
     }
 }

@@ -16,3 +16,4 @@ mod epochs;
 mod foreground;
 mod gossip;
 mod reclaim;
+mod space;

@@ -10,7 +10,6 @@ use hexalog_protocol::GroupId;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Hello, Message, Role, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
-use hexalog_storage_core::shard::Shard;
 
 /// Time for everything to be acknowledged and caught up.
 const SETTLE_US: u64 = 10_000_000;
@@ -47,6 +46,8 @@ impl World {
         for process in &self.processes {
             process.shard.as_ref().expect("all shards run").invariants_full();
         }
+        let collected = statuses.iter().map(|status| counter(status, "extents_collected"));
+        self.outcome.extents_collected += collected.sum::<u64>();
     }
 
     fn check_caught_up(&mut self, group: GroupId, statuses: &[Status]) {
@@ -85,7 +86,7 @@ impl World {
     }
 
     /// Asks a shard for its status over a connection that ends with the answer.
-    fn ask_status(&mut self, shard: usize) -> Status {
+    pub(super) fn ask_status(&mut self, shard: usize) -> Status {
         let now = self.shard_now();
         let process = &mut self.processes[shard];
         let id = ConnectionId(process.next_connection);
@@ -122,11 +123,6 @@ impl World {
         self.at(0, Happening::WriterTurn { run });
         self.run_until(self.now_us + 2_000_000);
         assert_eq!(self.writers.last().expect("a writer").reads, [], "every page was read");
-    }
-
-    /// Bytes that a shard has appended in this run.
-    pub(super) fn append_bytes(shard: &Shard) -> u64 {
-        shard.counters().iter().find(|(name, _)| *name == "append_bytes").map_or(0, |(_, value)| *value)
     }
 }
 

@@ -2,12 +2,17 @@
 
 use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
+use crate::plan::EXTENT_BYTES;
 use hexalog_protocol::message::{CreateSegment, Hello, Message, Role};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
 use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, Now as ShardNow};
 use hexalog_storage_core::options::ShardOptions;
 use hexalog_storage_core::shard::Shard;
 use hexalog_volume::config::LinkIndex;
+
+fn counter(shard: &Shard, name: &str) -> u64 {
+    shard.counters().iter().find(|(other, _)| *other == name).map_or(0, |(_, value)| *value)
+}
 
 impl World {
     pub(super) fn is_running(&self, shard: usize, run: u64) -> bool {
@@ -26,10 +31,11 @@ impl World {
         let incarnation = self.random.bits() | 1;
         let now = self.shard_now();
         let log_bytes = self.plan.log_bytes;
+        let extents_bytes = self.plan.extents_bytes;
         let mut options =
-            ShardOptions::new(NodeId(shard as u32), ShardIndex(0), log_bytes, 8 << 20, incarnation);
+            ShardOptions::new(NodeId(shard as u32), ShardIndex(0), log_bytes, extents_bytes, incarnation);
         options.shard_ports = vec![7000];
-        options.extent_bytes = 64 << 10;
+        options.extent_bytes = EXTENT_BYTES;
         options.pending_bytes_max = self.plan.pending_bytes;
         options.append_bytes_max = (log_bytes / 8) as usize;
         options.checkpoint_log_bytes = log_bytes / 8;
@@ -165,7 +171,8 @@ impl World {
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.
     pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool) {
         let Some(stopped) = self.processes[shard].shard.take() else { return };
-        self.bytes_before_restarts += World::append_bytes(&stopped);
+        self.bytes_before_restarts += counter(&stopped, "append_bytes");
+        self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
         let run = self.processes[shard].run;
         self.processes[shard].run += 1;

@@ -1,0 +1,128 @@
+//! Members asked one by one, behind the writers' backs: whatever read point a member says that it can serve must give
+//! what the model says, from its own device alone.
+//!
+//! The readings are done in one moment and draw from a random stream of their own, so that they change nothing of what
+//! else happens.
+
+use super::{Happening, SHARDS, VOLUME, World};
+use hexalog_protocol::frame::read_frame;
+use hexalog_protocol::geometry::Geometry;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::{Hello, Message, ReadPage, RefusalReason, Role, SegmentState};
+use hexalog_protocol::{GeometryEpoch, Lsn, MembershipEpoch, Page, PageId};
+use hexalog_storage_core::effects::{ConnectionId, Effect, Effects, Event, IoResult};
+use hexalog_storage_core::shard::Shard;
+
+/// Mean time between two readings while there is work.
+const EVERY_US: u64 = 4_000;
+
+impl World {
+    /// A page of one member, at a read point somewhere between its floor and what it has heard.
+    pub(super) fn check_a_member(&mut self) {
+        let shard = self.checks.range(0, SHARDS as u64) as usize;
+        let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
+        let page = PageId(self.checks.range(0, pages));
+        let draw = self.checks.bits();
+        if self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready) {
+            self.check_member_page(shard, page, draw);
+        }
+        if self.now_us < self.faults_stop_us {
+            let in_us = self.checks.range(1, 2 * EVERY_US);
+            self.at(in_us, Happening::MemberIsChecked);
+        }
+    }
+
+    /// Every page of every member, at its floor and at the VDL.
+    pub(super) fn check_all_members(&mut self) {
+        for shard in 0..SHARDS {
+            for page in self.model.pages().collect::<Vec<_>>() {
+                self.check_member_page(shard, page, 0);
+                self.check_member_page(shard, page, u64::MAX);
+            }
+        }
+    }
+
+    /// `draw` chooses the read point: 0 is the floor, the highest number what the member has heard.
+    fn check_member_page(&mut self, shard: usize, page: PageId, draw: u64) {
+        let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };
+        let group = geometry.group_of(page);
+        let status = self.ask_status(shard);
+        let Some(segment) = status.segments.iter().find(|segment| segment.group == group) else { return };
+        // What no writer was told may still be annulled.
+        let high = segment.vdl_heard.min(self.model.acknowledged).min(segment.complete_through);
+        if segment.state != SegmentState::Open || high < segment.gc_floor {
+            return;
+        }
+        let stretch = high.since(segment.gc_floor);
+        let above_floor = ((u128::from(stretch) * u128::from(draw)) / u128::from(u64::MAX)) as u64;
+        let read_point = segment.gc_floor.plus(above_floor);
+        let read = ReadPage {
+            volume: VOLUME,
+            group,
+            page,
+            read_point,
+            group_tail: Lsn(u64::MAX),
+            writer: WriterId::default(),
+            membership_epoch: MembershipEpoch(1),
+            geometry_epoch: GeometryEpoch(1),
+        };
+        let Some(image) = self.ask_page(shard, read) else { return };
+        self.outcome.member_reads_checked += 1;
+        let context = format!("{page:?} @ {read_point:?} of shard {shard}, floor {:?}", segment.gc_floor);
+        match self.model.at(page, read_point) {
+            None => assert!(image.is_empty(), "{context} was never written"),
+            Some((lsn, truth)) => {
+                let image = Page::from_bytes(&image);
+                let image = image.unwrap_or_else(|| panic!("{context} is lost: written at {lsn:?}"));
+                assert!(image.verify(VOLUME, page), "{context}");
+                assert_eq!(image.lsn(), *lsn, "{context}");
+                assert_eq!(image.content_hash(), truth.content_hash(), "{context}");
+            }
+        }
+    }
+
+    /// The answer to one read, its device reads carried out at once. `None` if the member has too much to do.
+    fn ask_page(&mut self, shard: usize, read: ReadPage) -> Option<Vec<u8>> {
+        let now = self.shard_now();
+        let process = &mut self.processes[shard];
+        let id = ConnectionId(process.next_connection);
+        process.next_connection += 1;
+        let machine = process.shard.as_mut().expect("it runs");
+        let mut effects = Effects::default();
+        machine.handle(now, Event::Accepted(id), &mut effects);
+        let mut bytes = Vec::new();
+        let hello = Hello { version_low: 1, version_high: 1, role: Role::Tool, identity: &[] };
+        Message::Hello(hello).encode(1, &mut bytes);
+        Message::ReadPage(read).encode(2, &mut bytes);
+        let mut rest = &bytes[..];
+        while let Some(frame) = read_frame(rest).expect("own frames are valid") {
+            rest = &rest[frame.frame_bytes..];
+            machine.handle(now, Event::Frame(id, frame), &mut effects);
+        }
+        while let Some(at) = effects.list.iter().position(|effect| matches!(effect, Effect::Read { .. })) {
+            let Effect::Read { token, area, offset, mut buffer } = effects.list.remove(at) else { break };
+            process.disk.read(area, offset, buffer.bytes_mut());
+            machine.handle(now, Event::Read(token, IoResult::Done, buffer), &mut effects);
+        }
+        machine.handle(now, Event::Closed(id), &mut effects);
+        let answer = std::mem::take(effects.send(id));
+        effects.sends.retain(|(other, _)| *other != id);
+        self.carry_out_shard(shard, effects);
+        last_image(&answer)
+    }
+}
+
+fn last_image(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut found = None;
+    while let Some(frame) = read_frame(bytes).expect("shards send valid frames") {
+        match Message::decode(&frame).expect("shards send valid messages") {
+            Message::PageImage(answer) => found = Some(answer.image.to_vec()),
+            Message::Refusal(refusal) => {
+                assert_eq!(refusal.reason, RefusalReason::Busy, "{}", refusal.detail);
+            }
+            _ => {}
+        }
+        bytes = &bytes[frame.frame_bytes..];
+    }
+    found
+}
