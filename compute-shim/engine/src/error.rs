@@ -85,6 +85,8 @@ pub enum EngineError {
     Deadlock,
     /// 53100: no page is free.
     VolumeFull,
+    /// 53100: the storage daemons are all but full, and what is written would take space.
+    StorageFull,
     /// 54000: key (index key and primary key together) above [`crate::KEY_BYTES_MAX`].
     KeyTooLong {
         /// The key's length.
@@ -125,7 +127,7 @@ impl EngineError {
             EngineError::DuplicateKey => "23505",
             EngineError::SerializationFailure => "40001",
             EngineError::Deadlock => "40P01",
-            EngineError::VolumeFull => "53100",
+            EngineError::VolumeFull | EngineError::StorageFull => "53100",
             EngineError::KeyTooLong { .. } | EngineError::RowTooLarge { .. } => "54000",
             EngineError::Fenced => "57P01",
             EngineError::ReadOnly => "25006",
@@ -148,6 +150,7 @@ impl fmt::Display for EngineError {
             }
             EngineError::Deadlock => write!(f, "deadlock detected"),
             EngineError::VolumeFull => write!(f, "the volume is full"),
+            EngineError::StorageFull => write!(f, "could not write to storage: No space left on device"),
             EngineError::KeyTooLong { bytes } => {
                 write!(f, "key of {bytes} bytes exceeds the maximum of {}", crate::KEY_BYTES_MAX)
             }

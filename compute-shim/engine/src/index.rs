@@ -36,7 +36,7 @@ impl Engine {
         primary_key: &[u8],
         unique: Option<UniqueCheck<'_>>,
     ) -> Step<()> {
-        self.prepare_to_write(txn)?;
+        self.prepare_to_grow(txn)?;
         let stored = entry_key(key, primary_key)?;
         let checks = unique.is_some();
         let result = self.operate(txn, |access, txn| {

@@ -16,7 +16,7 @@ use hexalog_protocol::{Lsn, Page, PageId, VolumeEpoch, VolumeId};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 const VOLUME: VolumeId = VolumeId([7; 16]);
@@ -98,6 +98,7 @@ pub struct MemoryVolume {
     geometry: Geometry,
     epoch: VolumeEpoch,
     vdl: AtomicU64,
+    is_full: AtomicBool,
     reserved: Arc<Reserved>,
     log: Mutex<Log>,
     redo: Mutex<RedoCounts>,
@@ -117,6 +118,11 @@ pub struct RedoCounts {
 }
 
 impl MemoryVolume {
+    /// Storage is said to be full, or no more.
+    pub fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Release);
+    }
+
     /// An empty volume of `geometry` with room for 65,536 records beyond VDL.
     pub fn new(geometry: Geometry) -> Arc<MemoryVolume> {
         MemoryVolume::opened(geometry, VolumeEpoch(1), Lsn::ZERO, BTreeMap::new(), (LAL_RECORDS, LAL_BYTES))
@@ -147,6 +153,7 @@ impl MemoryVolume {
             geometry,
             epoch,
             vdl: AtomicU64::new(vdl.0),
+            is_full: AtomicBool::new(false),
             reserved: Arc::default(),
             log: Mutex::new(log),
             redo: Mutex::default(),
@@ -366,6 +373,10 @@ impl Volume for MemoryVolume {
         log.ends.push_back((last, bytes));
         log.bytes_beyond_vdl += bytes;
         last
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Acquire)
     }
 
     fn seal_through(&self, lsn: Lsn) {

@@ -88,7 +88,7 @@ impl Engine {
     /// Inserts a row. Fails with `DuplicateKey` if a live row has the key; waits if its writer is in
     /// progress.
     pub fn insert(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], row: RowRef<'_>) -> Step<()> {
-        self.prepare_to_write(txn)?;
+        self.prepare_to_grow(txn)?;
         check_size(key, row)?;
         let mut buffer = std::mem::take(&mut txn.body_buffer);
         let result = with_version(row, &mut buffer, |new| self.insert_version(txn, tree, key, &new));
@@ -163,7 +163,11 @@ impl Engine {
         seen: RowVersion,
         mut new: NewVersion<'_>,
     ) -> Step<WriteOutcome> {
-        self.prepare_to_write(txn)?;
+        if new.flags & ROW_DELETED != 0 && new.moved_to.is_none() {
+            self.prepare_to_write(txn)?;
+        } else {
+            self.prepare_to_grow(txn)?;
+        }
         self.operate(txn, |access, txn| {
             loop {
                 let spot = access.settled_spot(txn, tree, key)?;

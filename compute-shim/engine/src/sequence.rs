@@ -59,7 +59,7 @@ impl Engine {
     /// Makes a sequence, which lives if the transaction commits.
     pub fn create_sequence(&self, txn: &mut Transaction, params: SequenceParams) -> Step<SequenceId> {
         assert_valid(&params);
-        self.prepare_to_write(txn)?;
+        self.prepare_to_grow(txn)?;
         let state = SequenceState { last_value: params.start, is_called: false, params };
         self.operate(txn, |access, txn| {
             let page = access.create_page(txn, |mini, slot, _| {

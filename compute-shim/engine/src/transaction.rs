@@ -55,6 +55,8 @@ pub struct Transaction {
     /// Relation locks in the order they were taken: relation, the bit of one mode.
     pub(crate) relations: Vec<(u32, u8)>,
     pub(crate) needs_purge: bool,
+    /// The statement frees more than it takes: it may write although storage is full.
+    frees_space: bool,
     /// Records written, the header apart.
     pub(crate) undo_records: u64,
     /// How far down [`Engine::rollback_to`] has come, while it is under way.
@@ -78,6 +80,11 @@ impl Transaction {
     /// then one mini-transaction. `commit` must still be called, and returns the commit's LSN.
     pub fn set_commit_with_next_write(&mut self, on: bool) {
         self.commit_with_next_write = on;
+    }
+
+    /// The statement that has begun frees space (DROP, TRUNCATE): it may write although storage is full.
+    pub fn set_frees_space(&mut self) {
+        self.frees_space = true;
     }
 
     /// Whether anything has been written.
@@ -159,6 +166,7 @@ impl Engine {
             key_lock: None,
             relations: Vec::new(),
             needs_purge: false,
+            frees_space: false,
             undo_records: 0,
             rollback_position: None,
             undo_buffer: Vec::new(),
@@ -185,6 +193,7 @@ impl Engine {
             txn.snapshot = Some(self.snapshots.take(slot, &*self.volume));
         }
         txn.command_id = self.undo_head(txn);
+        txn.frees_space = false;
         Ok(())
     }
 
@@ -286,6 +295,15 @@ impl Engine {
             txn.relations.push(lock);
         }
         Ok(())
+    }
+
+    /// As [`Engine::prepare_to_write`], for what takes space: refused while storage is full. Deletes are not, nor what ends
+    /// or undoes a transaction: storage keeps room for them.
+    pub(crate) fn prepare_to_grow(&self, txn: &mut Transaction) -> Step<()> {
+        if self.volume.is_full() && !txn.frees_space {
+            return Err(EngineError::StorageFull.into());
+        }
+        self.prepare_to_write(txn)
     }
 
     /// The first checks of every write, and its stream.

@@ -18,7 +18,7 @@ use hexalog_protocol::PageId;
 impl Engine {
     /// Makes an empty tree, which lives if the transaction commits.
     pub fn create_tree(&self, txn: &mut Transaction, kind: TreeKind) -> Step<TreeId> {
-        self.prepare_to_write(txn)?;
+        self.prepare_to_grow(txn)?;
         let flags = if kind == TreeKind::Index { FLAG_INDEX } else { 0 };
         self.operate(txn, |access, txn| {
             let page = access.create_page(txn, |mini, slot, page| {

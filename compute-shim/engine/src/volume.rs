@@ -107,6 +107,9 @@ pub trait Volume: Send + Sync {
     /// Someone waits for `lsn`: every boxcar that holds a record at or below it is sealed and sent.
     fn seal_through(&self, lsn: Lsn);
 
+    /// Whether storage is so full that only what frees space should be written. One atomic load.
+    fn is_full(&self) -> bool;
+
     /// Asks for the image of `page` at `read_point`; the answer comes through
     /// [`crate::Engine::page_loaded`], exactly once per call.
     fn fetch(&self, page: PageId, read_point: Lsn);

@@ -399,6 +399,50 @@ fn a_tree_with_unfinished_splits_is_freed_whole() {
     }
 }
 
+/// Storage that is full still takes what undoes, deletes and drops.
+#[test]
+fn full_storage_refuses_rows_and_takes_what_frees() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });
+    let tree = node.create_tree();
+    let mut kept = node.begin_rc();
+    for k in 0..4u8 {
+        node.insert(&mut kept, tree, &[k], &[1; 200]).expect("inserts");
+    }
+    node.commit(kept);
+    let mut under_way = node.begin_rc();
+    node.insert(&mut under_way, tree, &[9], b"to be undone").expect("inserts");
+    node.volume.set_full(true);
+    for write in [
+        |node: &Node, txn: &mut Transaction, tree| node.insert(txn, tree, &[8], b"new"),
+        |node: &Node, txn: &mut Transaction, tree| node.update(txn, tree, &[1], b"changed").map(|_| ()),
+    ] {
+        node.statement(&mut under_way);
+        let error = write(&node, &mut under_way, tree).expect_err("storage is full");
+        assert_eq!((error.clone(), error.sqlstate()), (EngineError::StorageFull, "53100"));
+    }
+    node.abort(under_way);
+    node.settle();
+    assert_eq!(node.engine.stats().transactions_to_undo, 0);
+    let mut txn = node.begin_rc();
+    node.statement(&mut txn);
+    assert_eq!(node.delete(&mut txn, tree, &[0]), Ok(true));
+    node.statement(&mut txn);
+    assert_eq!(node.scan(&mut txn, tree, Direction::Forward).len(), 3);
+    node.commit(txn);
+    // A statement that frees may write rows too: TRUNCATE puts an empty tree in a full one's place.
+    let mut txn = node.begin_rc();
+    node.statement(&mut txn);
+    txn.set_frees_space();
+    node.insert(&mut txn, tree, &[7], b"catalog").expect("it frees more");
+    node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+    node.commit(txn);
+    node.volume.set_full(false);
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    node.insert(&mut txn, tree, &[1], b"room again").expect("inserts");
+    node.commit(txn);
+}
+
 #[test]
 fn a_full_volume_refuses_inserts_and_still_rolls_back_and_frees() {
     let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });

@@ -74,6 +74,10 @@ impl Volume for EngineVolume {
         self.handle.want(lsn);
     }
 
+    fn is_full(&self) -> bool {
+        self.handle.is_full()
+    }
+
     fn fetch(&self, page: PageId, read_point: Lsn) {
         self.handle.read(page, read_point);
     }

@@ -14,6 +14,9 @@ use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// How long a statement waits for room in the log while storage is full: what frees space has had time to do it.
+const FULL_WAIT: Duration = Duration::from_secs(5);
+
 /// Why a wait for durability ended without it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GateBroken {
@@ -49,6 +52,7 @@ impl Waiting<'_> {
                 Ok(())
             }
             Need::LogSpace { .. } if self.is_read_only => Err(no_writer()),
+            Need::LogSpace { .. } => self.log_space(need).await,
             _ => self.need_or_reason(need, lock_timeout_ms).await.map_err(CancelReason::error),
         };
         // Also when both came at once: a statement does not go on after its cancel, nor while the process ends. A need
@@ -61,6 +65,17 @@ impl Waiting<'_> {
             self.engine.cancel_need(need);
         }
         outcome
+    }
+
+    /// While storage is full, room in the log may never come: the statement is told so rather than kept waiting.
+    async fn log_space(&self, need: &Need) -> Result<(), SqlError> {
+        loop {
+            match tokio::time::timeout(FULL_WAIT, self.need_or_reason(need, 0)).await {
+                Ok(met) => return met.map_err(CancelReason::error),
+                Err(_elapsed) if self.engine.volume().is_full() => return Err(storage_full()),
+                Err(_elapsed) => {}
+            }
+        }
     }
 
     async fn need_or_reason(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), CancelReason> {
@@ -181,6 +196,12 @@ impl Waiting<'_> {
             _ => (Some(lock), CancelReason::LockTimeout),
         }
     }
+}
+
+/// 53100, for a write that found no room in the log of full storage.
+fn storage_full() -> SqlError {
+    SqlError::new(SqlState::DISK_FULL, "could not write to storage: No space left on device")
+        .with_hint("Reads and ROLLBACK still work. Give the storage daemons larger devices.")
 }
 
 /// 25006, for a write while compute has no write quorum.

@@ -58,6 +58,9 @@ pub(crate) fn engine_error(error: &EngineError) -> SqlError {
     let error_out = SqlError::new(SqlState::new(state), message);
     match error {
         EngineError::Deadlock => error_out.with_hint("See server log for query details."),
+        EngineError::StorageFull => error_out.with_hint(
+            "Reads, ROLLBACK, DELETE, DROP and TRUNCATE still work. Make room, or give the storage daemons larger devices.",
+        ),
         _ => error_out,
     }
 }

@@ -187,6 +187,7 @@ impl<L: Listener> Driver<L> {
                     self.handle.0.contact_us.send_replace(contact_us);
                 }
                 Effect::LogSpaceFreed => self.listener.log_space_freed(),
+                Effect::RoomChanged(room) => self.handle.set_room(room),
                 Effect::Fenced(by) => {
                     self.handle.0.state.send_replace(State::Fenced);
                     self.listener.fenced(by);

@@ -1,12 +1,13 @@
 //! What sessions and the server hold of an open volume.
 
 use crate::traffic::{Counters, Traffic};
+use hexalog_protocol::message::Room;
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_volume::Client;
 use hexalog_volume::effects::Now;
 use hexalog_volume::log::LogFull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,6 +29,7 @@ pub enum State {
 pub(crate) struct Shared {
     client: Mutex<Client>,
     vdl: AtomicU64,
+    is_full: AtomicBool,
     /// Wakes the driver's task.
     waker: Mutex<Option<Waker>>,
     pub(crate) state: watch::Sender<State>,
@@ -46,6 +48,7 @@ impl Handle {
     pub fn new(client: Client) -> Handle {
         Handle(Arc::new(Shared {
             vdl: AtomicU64::new(client.vdl().0),
+            is_full: AtomicBool::new(false),
             client: Mutex::new(client),
             waker: Mutex::new(None),
             state: watch::Sender::new(State::Opening),
@@ -85,6 +88,15 @@ impl Handle {
     pub(crate) fn set_vdl(&self, vdl: Lsn) {
         let before = self.0.vdl.swap(vdl.0, Ordering::Release);
         assert!(before <= vdl.0, "VDL never falls");
+    }
+
+    pub(crate) fn set_room(&self, room: Room) {
+        self.0.is_full.store(room == Room::Full, Ordering::Release);
+    }
+
+    /// Whether storage is so full that only what frees space should be written. One atomic load.
+    pub fn is_full(&self) -> bool {
+        self.0.is_full.load(Ordering::Acquire)
     }
 
     /// Volume durable LSN.

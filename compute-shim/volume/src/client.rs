@@ -9,6 +9,7 @@
 
 mod answering;
 mod recovery;
+mod room;
 
 use crate::config::{LinkIndex, Routes, VolumeConfig};
 use crate::durability::Durability;
@@ -24,7 +25,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Hello, Message, ReadPage, Role, StatusQuery, WriterHead};
+use hexalog_protocol::message::{Hello, Message, ReadPage, Role, Room, StatusQuery, WriterHead};
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 use recovery::Opening;
@@ -123,6 +124,7 @@ pub struct Client {
     /// Highest VDL that any member told a read-only opening.
     reader_vdl: Lsn,
     log_was_full: bool,
+    room: Room,
     /// Last time at which a recovery read quorum of one group answered under our epoch.
     quorum_contact_us: u64,
     contact_us: Vec<u64>,
@@ -172,6 +174,7 @@ impl Client {
             pgmrpl: Lsn::ZERO,
             reader_vdl: Lsn::ZERO,
             log_was_full: false,
+            room: Room::Ample,
             quorum_contact_us: 0,
             counters: Counters::default(),
             config,
@@ -232,7 +235,9 @@ impl Client {
 
     /// Reserves room for a mini-transaction below the LAL.
     pub fn reserve(&mut self, records: u32, bytes: u32) -> Result<(), LogFull> {
-        let reserved = if self.is_writing() { self.log.reserve(records, bytes) } else { Err(LogFull) };
+        let is_short = self.room >= Room::Short;
+        let reserved =
+            if self.is_writing() { self.log.reserve(records, bytes, is_short) } else { Err(LogFull) };
         self.log_was_full |= reserved.is_err();
         reserved
     }
@@ -289,6 +294,7 @@ impl Client {
             },
             Event::Tick => {}
         }
+        self.update_room(effects);
         self.invariants();
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::Room;
 use hexalog_protocol::{Lsn, Page, PageId};
 
 /// Time as the driver sees it, passed into every call.
@@ -64,6 +65,8 @@ pub enum Effect {
     QuorumContact,
     /// A `reserve` that was refused may succeed now.
     LogSpaceFreed,
+    /// Storage has more or less room than before; [`crate::client::Client::room`].
+    RoomChanged(Room),
     /// Another writer has the volume. Nothing will become durable any more; the process must stop writing.
     Fenced(WriterId),
     /// Something for the process's log.

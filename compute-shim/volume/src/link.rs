@@ -15,7 +15,7 @@ use crate::log::Log;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use hexalog_protocol::message::{Message, Write, WriterHead};
+use hexalog_protocol::message::{Message, Room, Write, WriterHead};
 use hexalog_protocol::{GroupId, Lsn, MembershipEpoch};
 
 use crate::config::Slot;
@@ -95,6 +95,8 @@ pub struct Link {
     /// Nothing is sent before this time.
     paused_until_us: u64,
     refused_pause_us: u64,
+    /// What the member last told of its room, on this connection.
+    pub room: Room,
     /// Smoothed time from a read's request to its answer.
     pub read_latency_us: u64,
 }
@@ -123,6 +125,7 @@ impl Link {
             retry_us: RETRY_US_MIN,
             paused_until_us: 0,
             refused_pause_us: REFUSED_PAUSE_US_MIN,
+            room: Room::Ample,
             read_latency_us: 0,
         }
     }
@@ -186,6 +189,7 @@ impl Link {
     pub fn closed(&mut self, now: Now) {
         self.state = LinkState::Down { retry_at_us: now.monotonic_us + self.retry_us };
         self.retry_us = (self.retry_us * 2).min(RETRY_US_MAX);
+        self.room = Room::Ample;
         self.in_flight.clear();
     }
 

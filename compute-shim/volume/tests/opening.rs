@@ -6,7 +6,7 @@ use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
     Bumped, Done, GossipPush, InstallHistory, LsnMarks, Member, Membership, Message, Refusal, RefusalReason,
-    SegmentState, SegmentStatus, Status, Welcome, WriteAck,
+    Room, SegmentState, SegmentStatus, Status, Welcome, WriteAck,
 };
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{
@@ -198,7 +198,8 @@ impl Opener {
     /// A repaired member has record 11 now.
     fn pushed(&mut self, target: usize, request_id: u64) {
         let scls = vec![(GroupId(0), Lsn(11))];
-        let ack = WriteAck { volume: VOLUME, epoch: OPENER.epoch, vdl_heard: Lsn(10), scls };
+        let ack =
+            WriteAck { volume: VOLUME, epoch: OPENER.epoch, vdl_heard: Lsn(10), room: Room::Ample, scls };
         self.answer(target, request_id, &Message::WriteAck(ack));
     }
 
@@ -321,6 +322,49 @@ fn a_contact_is_as_old_as_its_question() {
 /// Found by tests/torture with four workers. A worker took the VDL for a read point; before its read was registered,
 /// the driver's turn told members a PGMRPL above it. All of them refused the read for good; as the oldest one under way
 /// it held PGMRPL, nothing was coalesced any more, all six logs filled, and every write waited until compute was killed.
+/// Three of six that are full, or full and away, are more than a write quorum can do without.
+#[test]
+fn three_members_without_room_stop_new_rows_until_one_has_some() {
+    let mut opener = Opener::new();
+    let before = history_of(1);
+    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    for link in 0..6 {
+        opener.joined(link, 10);
+    }
+    let tell = |opener: &mut Opener, link: usize, room: Room| {
+        let ack =
+            WriteAck { volume: VOLUME, epoch: OPENER.epoch, vdl_heard: Lsn(10), room, scls: Vec::new() };
+        opener.answer(link, 0, &Message::WriteAck(ack));
+        opener.client.room()
+    };
+    for (link, room, expected) in [
+        (0, Room::Full, Room::Ample),
+        (1, Room::Full, Room::Ample),
+        (2, Room::Short, Room::Short),
+        (2, Room::Full, Room::Full),
+        (1, Room::Ample, Room::Ample),
+        (5, Room::Full, Room::Full),
+    ] {
+        assert_eq!(tell(&mut opener, link, room), expected, "member {link} has {room:?} room");
+    }
+    // Short of room, the writer is held to a quarter of its LAL.
+    let quarter = opener.client.config().lal.records as u32 / 4;
+    assert!(opener.client.reserve(quarter, 100).is_ok());
+    assert!(opener.client.reserve(1, 100).is_err());
+    // One that is away has none either; what it said before counts no more.
+    tell(&mut opener, 5, Room::Ample);
+    let mut effects = Effects::default();
+    opener.client.handle(opener.now(), Event::Closed(LinkIndex(4)), &mut effects);
+    assert_eq!(opener.client.room(), Room::Full);
+    opener.client.handle(opener.now(), Event::Closed(LinkIndex(0)), &mut effects);
+    opener.client.handle(opener.now(), Event::Closed(LinkIndex(2)), &mut effects);
+    assert_eq!(opener.client.room(), Room::Ample, "a quorum that is lost is another matter");
+}
+
 #[test]
 fn a_read_below_what_members_were_told_is_read_at_pgmrpl() {
     let mut opener = Opener::new();

@@ -98,6 +98,19 @@ body! {
 }
 
 codes! {
+    /// How much room a shard has for redo and what becomes of it. Told early: at `Full` it still takes what was under way and
+    /// what frees space.
+    enum Room {
+        /// Enough.
+        Ample = 1,
+        /// A writer should go slowly.
+        Short = 2,
+        /// A writer should admit nothing but what frees space.
+        Full = 3,
+    }
+}
+
+codes! {
     /// Why a request was refused, and so what the sender should do next.
     enum RefusalReason {
         /// The request's writer is older than the segment's: the sender is fenced and must stop.
@@ -300,7 +313,9 @@ body! {
         epoch: VolumeEpoch,
         /// Highest VDL that this shard has heard for the volume.
         vdl_heard: Lsn,
-        /// Group and SCL of each segment that moved.
+        /// How much room the shard has.
+        room: Room,
+        /// Group and SCL of each segment that moved; none if only the room changed.
         scls: Vec<(GroupId, Lsn)>,
     }
 }

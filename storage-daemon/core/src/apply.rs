@@ -217,7 +217,7 @@ impl Shard {
 
     /// SCLs of those of `groups` that are bound to `writer` and sound: others are counted under another epoch, or for
     /// nothing.
-    fn write_ack(
+    pub(crate) fn write_ack(
         &self,
         volume: VolumeId,
         writer: WriterId,
@@ -230,6 +230,7 @@ impl Shard {
             volume,
             epoch: writer.epoch,
             vdl_heard: bound.iter().map(|segment| segment.vdl_heard).max().unwrap_or(Lsn::ZERO),
+            room: self.room_told.room,
             scls: bound.iter().map(|segment| (segment.group, segment.scl)).collect(),
         }
     }

@@ -18,6 +18,7 @@ impl Shard {
         self.gossip_slice(now, effects);
         let more = self.checkpoint_slice(now, effects) | self.coalesce_slice(now, effects);
         self.collect_slice(now, effects);
+        self.room_slice(now, effects);
         self.invariants();
         more
     }

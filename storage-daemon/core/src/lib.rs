@@ -3,7 +3,7 @@
 //! No clock, no randomness, no I/O, no threads: [`effects`] is the whole interface to the outside. Read
 //! [`shard`] first. The foreground is one straight way: [`shard`] (frame) → `write` (checks, one copy) → `log`
 //! (one device write) → `apply` (what is durable becomes true, answers go out). Everything else runs in
-//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`.
+//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `room`.
 #![no_std]
 #![deny(missing_docs)]
 
@@ -25,6 +25,7 @@ mod pages;
 mod pending;
 mod recovery;
 mod retention;
+mod room;
 mod segment;
 pub mod shard;
 mod status;

@@ -16,6 +16,7 @@ use crate::pages::collect::Collector;
 use crate::pages::extents::Extents;
 use crate::pending::Pending;
 use crate::recovery::Recovery;
+use crate::room::RoomTold;
 use crate::segment::{Segment, SegmentKey};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
@@ -89,6 +90,7 @@ pub struct Shard {
     pub(crate) builds: Builds,
     pub(crate) coalescer: Coalescer,
     pub(crate) collector: Collector,
+    pub(crate) room_told: RoomTold,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) links: Links,
     pub(crate) counters: Counters,
@@ -137,6 +139,7 @@ impl Shard {
             builds: Builds::default(),
             coalescer: Coalescer::default(),
             collector: Collector::default(),
+            room_told: RoomTold::default(),
             checkpointer: Checkpointer::default(),
             links: Links::default(),
             counters: Counters::default(),

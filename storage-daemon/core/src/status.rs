@@ -47,6 +47,7 @@ impl Shard {
             ("extents_live_bytes", self.extents.live_bytes()),
             ("extents_dead_bytes", self.extents.dead_bytes()),
             ("write_amplification_percent", self.write_amplification_percent()),
+            ("room", self.room_told.room as u64),
             ("connections", self.connections.count() as u64),
             ("reads_in_flight", self.builds.count() as u64),
             ("segments", self.segments.len() as u64),

@@ -67,6 +67,10 @@ impl Plan {
             let live = u64::from(active_groups) * PAGES_PER_GROUP * PAGE_SIZE as u64 / EXTENT_BYTES;
             let extents = live + u64::from(groups) / 2 + 11 + random.range(0, 12);
             plan.extents_bytes = extents * EXTENT_BYTES;
+            if random.one_in(3) {
+                // Not even that: the writer is told to stop before it is too late.
+                plan.extents_bytes = (live / 2 + u64::from(groups) / 2 + 11) * EXTENT_BYTES;
+            }
         }
         plan
     }

@@ -2,6 +2,7 @@
 
 use crate::model::Model;
 use crate::random::Random;
+use hexalog_protocol::message::Room;
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::record::{Operation, apply};
 use hexalog_protocol::{Lsn, PAGE_BODY_START, PAGE_SIZE, Page, PageId};
@@ -42,6 +43,10 @@ pub struct Writer {
 impl Writer {
     /// Appends one random mini-transaction, if LAL allows; sometimes waits for it as a commit does.
     pub fn append(&mut self, model: &mut Model, pages: u64, random: &mut Random) {
+        // As compute does with new rows.
+        if self.client.room() == Room::Full {
+            return;
+        }
         let largest = self.client.config().lal.mtr_records_max().min(4);
         let count = random.range(1, largest + 1) as u32;
         if self.client.reserve(count, MTR_BYTES).is_err() {

@@ -103,6 +103,19 @@ fn problems(collected: &Collected, report: &Report) -> Vec<String> {
             ));
         }
     }
+    for shard in &collected.shards {
+        let room = shard.status.as_ref().ok().and_then(|status| {
+            status.counters.iter().find(|(name, _)| name == "room").map(|(_, value)| *value)
+        });
+        // As `Room` counts; see docs/operations.md, "Space".
+        let what = match room {
+            None | Some(0) => continue,
+            Some(1) => "is short of room",
+            Some(_) => "is full",
+        };
+        let node = &shard.node;
+        problems.push(format!("daemon {} (az {}) shard {} {what}", node.node, node.az, shard.shard));
+    }
     let quorum = QuorumModel::FOUR_OF_SIX;
     for group in &report.groups {
         if group.members_up < usize::from(quorum.write) {

@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use clap::Parser;
     use hexalog_protocol::VolumeEpoch;
-    use hexalog_protocol::message::{Refusal, WriteAck};
+    use hexalog_protocol::message::{Refusal, Room, WriteAck};
 
     fn job(args: &[&str]) -> Job {
         let options = Options::try_parse_from([&["hexalog-bench"], args].concat()).expect("parses");
@@ -224,7 +224,13 @@ mod tests {
     fn ack(scl: u64) -> Vec<u8> {
         let mut out = Vec::new();
         let scls = vec![(GROUP, Lsn(scl))];
-        let ack = WriteAck { volume: Default::default(), epoch: VolumeEpoch(1), vdl_heard: Lsn(0), scls };
+        let ack = WriteAck {
+            volume: Default::default(),
+            epoch: VolumeEpoch(1),
+            vdl_heard: Lsn(0),
+            room: Room::Ample,
+            scls,
+        };
         Message::WriteAck(ack).encode(0, &mut out);
         out
     }

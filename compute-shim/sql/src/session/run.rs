@@ -305,6 +305,9 @@ fn define(
             scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
         }
         scope.begin_statement()?;
+        if matches!(statement, Statement::Drop { .. } | Statement::Truncate { .. }) {
+            scope.parts().transaction.set_frees_space();
+        }
         *has_begun = true;
     }
     // A lock that it waited for may have brought a new version.

@@ -162,6 +162,7 @@ impl Client {
             return;
         }
         let took_us = self.links[link.0].acknowledged(request_id, now);
+        self.links[link.0].room = ack.room;
         if !self.is_writing() {
             return;
         }

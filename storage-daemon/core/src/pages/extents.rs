@@ -256,6 +256,12 @@ impl Extents {
         self.live_bytes
     }
 
+    /// Bytes that can live at most: of all extents but those that are kept free and those that are being filled.
+    pub fn usable_bytes(&self) -> u64 {
+        let kept = self.kept_free(Fill::Fresh) + FILLS;
+        self.extents.len().saturating_sub(kept) as u64 * self.extent_bytes
+    }
+
     /// Bytes in extents that are neither free nor live: dead blocks, and what is not yet filled.
     pub fn dead_bytes(&self) -> u64 {
         (self.extents.len() - self.free.len()) as u64 * self.extent_bytes - self.live_bytes

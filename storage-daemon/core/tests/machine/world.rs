@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use crate::rng::Rng;
-use hexalog_protocol::frame::read_frame;
+use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::message::{Hello, Member, Membership, Message, Role};
 use hexalog_protocol::{DeviceId, MembershipEpoch, NodeId, SegmentId, ShardIndex};
 use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, IoToken, Now};
@@ -249,7 +249,12 @@ impl World {
             busy_until_us: [0; 2],
         });
         self.inbox.insert(wire, VecDeque::new());
-        let hello = Hello { version_low: 1, version_high: 1, role: Role::Compute, identity: &[] };
+        let hello = Hello {
+            version_low: PROTOCOL_VERSION,
+            version_high: PROTOCOL_VERSION,
+            role: Role::Compute,
+            identity: &[],
+        };
         self.send(wire, 0, &Message::Hello(hello));
         Some(wire)
     }

@@ -7,7 +7,7 @@
 
 use super::{Happening, SHARDS, VOLUME, World};
 use hexalog_protocol::GroupId;
-use hexalog_protocol::frame::read_frame;
+use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::message::{Hello, Message, Role, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
 
@@ -95,7 +95,12 @@ impl World {
         let mut effects = Effects::default();
         machine.handle(now, Event::Accepted(id), &mut effects);
         let mut bytes = Vec::new();
-        let hello = Hello { version_low: 1, version_high: 1, role: Role::Tool, identity: &[] };
+        let hello = Hello {
+            version_low: PROTOCOL_VERSION,
+            version_high: PROTOCOL_VERSION,
+            role: Role::Tool,
+            identity: &[],
+        };
         Message::Hello(hello).encode(1, &mut bytes);
         Message::StatusQuery(StatusQuery { volume: VOLUME }).encode(2, &mut bytes);
         let mut rest = &bytes[..];

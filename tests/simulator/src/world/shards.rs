@@ -3,6 +3,7 @@
 use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
 use crate::plan::EXTENT_BYTES;
+use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::message::{CreateSegment, Hello, Message, Role};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
 use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, Now as ShardNow};
@@ -70,7 +71,12 @@ impl World {
             return self.at(1_000, Happening::SegmentsAreMade { shard });
         }
         let mut bytes = Vec::new();
-        let hello = Hello { version_low: 1, version_high: 1, role: Role::Tool, identity: &[] };
+        let hello = Hello {
+            version_low: PROTOCOL_VERSION,
+            version_high: PROTOCOL_VERSION,
+            role: Role::Tool,
+            identity: &[],
+        };
         Message::Hello(hello).encode(1, &mut bytes);
         for group in 0..self.plan.groups {
             let create = CreateSegment {

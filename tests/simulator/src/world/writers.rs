@@ -143,7 +143,9 @@ impl World {
                         self.at(1_000, Happening::WriterStarts);
                     }
                 }
-                volume::Effect::LogSpaceFreed | volume::Effect::QuorumContact => {}
+                volume::Effect::LogSpaceFreed
+                | volume::Effect::QuorumContact
+                | volume::Effect::RoomChanged(_) => {}
                 volume::Effect::Log(text) => self.note(&format!("writer {run}: {text}")),
             }
         }
