@@ -167,7 +167,8 @@ fn handshake() -> Vec<(&'static str, Message<'static>)> {
 
 fn foreground<'a>(entries: &'a [u8], page: &'a Page) -> Vec<(&'static str, Message<'a>)> {
     let scls = vec![(GROUP, Lsn(140)), (GroupId(4), Lsn(90))];
-    let ack = WriteAck { volume: VOLUME, epoch: VolumeEpoch(2), vdl_heard: Lsn(139), scls };
+    let ack =
+        WriteAck { volume: VOLUME, epoch: VolumeEpoch(2), vdl_heard: Lsn(139), room: Room::Short, scls };
     let read = ReadPage {
         volume: VOLUME,
         group: GROUP,
