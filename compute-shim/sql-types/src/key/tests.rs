@@ -163,3 +163,25 @@ fn an_array_with_other_dimensions_than_values_is_damaged() {
     let error = decode(&columns, &bytes).expect_err("damaged");
     assert_eq!(error.sqlstate(), crate::SqlState::DATA_CORRUPTED);
 }
+
+/// Fuzzing found that the key of an interval whose days and months together exceed what months can hold was written and
+/// then called damaged.
+#[test]
+fn the_longest_intervals_come_back() {
+    let columns = [KeyColumn::ascending(TypeId::INTERVAL)];
+    for sign in [1, -1] {
+        for (us, days, months) in [
+            (0, 0x5400_0000, 0x7f00_0000),
+            (i64::MAX, i32::MAX, i32::MAX),
+            (0, i32::MAX, 0),
+            (i64::MAX, 0, i32::MAX),
+        ] {
+            let interval = Interval { us: us * i64::from(sign), days: days * sign, months: months * sign };
+            let mut bytes = Vec::new();
+            encode(&columns, &[Datum::Interval(interval)], &mut bytes).expect("supported");
+            let values = decode(&columns, &bytes).expect("its own key");
+            let [Datum::Interval(back)] = values[..] else { panic!("{values:?}") };
+            assert_eq!(back.span(), interval.span(), "{interval:?}");
+        }
+    }
+}

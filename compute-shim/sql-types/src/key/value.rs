@@ -247,11 +247,13 @@ pub(super) fn read(id: TypeId, reader: &mut Reader<'_>) -> Option<Datum> {
 fn read_interval(reader: &mut Reader<'_>) -> Option<Interval> {
     let span = (u128::from_be_bytes(reader.array()?) ^ 1 << 127).cast_signed();
     let day = i128::from(US_PER_DAY);
-    // Days beyond i32 come as months of 30 of them.
-    let days = span / day;
-    let months = i32::try_from(days / 30).ok()?;
-    let (days, us) = (i32::try_from(days % 30).ok()?, i64::try_from(span % day).ok()?);
-    Some(Interval { us, days, months })
+    // Most of it comes as months of 30 days; each field takes what the one before has no room for.
+    let within = |value: i128| value.clamp(i128::from(i32::MIN), i128::from(i32::MAX));
+    let months = within(span / day / 30);
+    let rest = span - months * 30 * day;
+    let days = within(rest / day);
+    let us = i64::try_from(rest - days * day).ok()?;
+    Some(Interval { us, days: i32::try_from(days).ok()?, months: i32::try_from(months).ok()? })
 }
 
 fn read_numeric(reader: &mut Reader<'_>) -> Option<Numeric> {
