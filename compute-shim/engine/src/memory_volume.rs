@@ -192,6 +192,14 @@ impl MemoryVolume {
         }
     }
 
+    /// Every page as of VDL.
+    pub fn images(&self) -> Vec<Page> {
+        let vdl = self.vdl();
+        let mut log = self.log.lock();
+        let images = log.pages.iter_mut().filter_map(|(id, page)| page.at(*id, vdl));
+        images.collect()
+    }
+
     /// Mini-transactions beyond VDL.
     pub fn beyond_vdl(&self) -> usize {
         self.log.lock().ends.len()

@@ -10,6 +10,7 @@ pub(crate) mod pins;
 
 use crate::error::{EngineError, Need, Stop};
 use crate::hash::FixedMap;
+use crate::layout;
 use crate::types::Options;
 use crate::volume::{FetchFailure, Volume};
 use hexalog_protocol::{Lsn, Page, PageId};
@@ -70,7 +71,7 @@ impl Miss {
                 Stop::Fail(EngineError::Corrupt { page, what: "a page in use was never written" })
             }
             Miss::Failed(FetchFailure::Corrupt) => {
-                Stop::Fail(EngineError::Corrupt { page, what: "no intact copy was found" })
+                Stop::Fail(EngineError::Corrupt { page, what: "no sound copy was found" })
             }
         }
     }
@@ -224,6 +225,9 @@ impl Cache {
         };
         let frame = self.frame(entry.frame);
         match image {
+            Ok(image) if layout::check::check(image.bytes()).is_err() => {
+                entry.state = State::Failed(FetchFailure::Corrupt);
+            }
             Ok(image) => {
                 assert!(image.id() == page, "the image of another page was delivered");
                 assert!(image.lsn() <= read_point.max(image.lsn()), "an image has an LSN");

@@ -70,8 +70,12 @@ impl SuperPage {
     /// Directory page and byte offset of a stream's entry.
     pub fn directory_place(&self, stream: u16) -> (PageId, u16) {
         let page = self.directory_first.0 + u64::from(stream / ENTRIES_PER_PAGE);
-        let offset = ENTRIES_START + usize::from(stream % ENTRIES_PER_PAGE) * ENTRY_BYTES;
-        (PageId(page), offset as u16)
+        (PageId(page), SuperPage::entry_offset(stream % ENTRIES_PER_PAGE))
+    }
+
+    /// Byte offset of an entry in its directory page.
+    pub fn entry_offset(place: u16) -> u16 {
+        (ENTRIES_START + usize::from(place) * ENTRY_BYTES) as u16
     }
 }
 

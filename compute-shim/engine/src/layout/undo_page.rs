@@ -21,6 +21,8 @@ use hexalog_protocol::{PAGE_SIZE, PageId};
 
 /// First byte of the records.
 pub(crate) const RECORDS_START: usize = 136;
+/// Length and kind.
+pub(crate) const UNDO_RECORD_BYTES_MIN: usize = 3;
 const PAGE_SHIFT: u32 = 13;
 const _: () = assert!(1 << PAGE_SHIFT == PAGE_SIZE);
 
@@ -75,12 +77,12 @@ impl UndoHeader {
 
 /// The record that begins at `byte`, its length included; `None` at the end of what was written.
 pub(crate) fn record_at(bytes: &Bytes, byte: usize) -> Option<&[u8]> {
-    assert!(byte >= RECORDS_START, "records begin behind the header");
-    if byte + 2 > PAGE_SIZE {
+    // A reference may come from a damaged row: it leads to no record then, or to bytes that are taken for one.
+    if byte < RECORDS_START || byte + 2 > PAGE_SIZE {
         return None;
     }
     let length = usize::from(get_u16(bytes, byte));
-    (length != 0).then(|| bytes.get(byte..byte + length).expect("a record ends within its page"))
+    (length >= UNDO_RECORD_BYTES_MIN).then(|| bytes.get(byte..byte + length)).flatten()
 }
 
 /// Iterates over (byte, record) from `byte` on.

@@ -101,12 +101,14 @@ impl PreviousBody<'_> {
                 let mut reader = Reader::new(encoded);
                 let mut at = 0usize;
                 while reader.remaining() > 0 {
-                    at += reader.varint("undo range gap")? as usize;
+                    let gap = reader.varint("undo range gap")? as usize;
                     let length = reader.varint("undo range length")? as usize;
                     let old = reader.bytes(length, "undo range bytes")?;
-                    let place = body.get_mut(at..at + length).ok_or(Malformed { what: "undo range" })?;
+                    let start = at.checked_add(gap).filter(|start| *start <= body.len());
+                    let start = start.ok_or(Malformed { what: "undo range" })?;
+                    let place = body[start..].get_mut(..length).ok_or(Malformed { what: "undo range" })?;
                     place.copy_from_slice(old);
-                    at += length;
+                    at = start + length;
                 }
             }
         }
@@ -268,7 +270,10 @@ impl<'a> Change<'a> {
             RowVersion::default()
         } else {
             let tx_id = TxId::from_bits(get_low::<7>(reader.bytes(7, "undo TxId")?, 0));
-            RowVersion { tx_id, undo: tx_id.offset() + reader.varint("undo offset")? }
+            let undo = tx_id.offset().checked_add(reader.varint("undo offset")?);
+            // A row header has six bytes for it.
+            let undo = undo.filter(|undo| *undo < 1 << 48).ok_or(Malformed { what: "undo offset" })?;
+            RowVersion { tx_id, undo }
         };
         let moved_to = if kind & FLAG_MOVED != 0 {
             let length = reader.varint("undo moved-to length")? as usize;

@@ -6,12 +6,10 @@
 
 use crate::access::{Access, ExclusivePage, SharedPage};
 use crate::error::{EngineError, Step};
+use crate::layout::check::LEVELS_MAX;
 use crate::layout::tree_page::TreePage;
 use crate::types::TreeId;
 use hexalog_protocol::PageId;
-
-/// Higher than any tree: fan-out is at least two, pages are fewer than 2^48.
-const LEVELS_MAX: u8 = 48;
 
 /// What a descent looks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

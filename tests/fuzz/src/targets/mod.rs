@@ -2,12 +2,13 @@
 //!
 //! [`wire`] frames and messages between compute and storage, [`redo`] batches, records and their application, [`device`]
 //! what a storage daemon reads from its device, [`postgres`] a client's messages, [`values`] values in binary, text and
-//! stored form.
+//! stored form, [`volume`] pages as compute gets them from storage.
 
 pub mod device;
 pub mod postgres;
 pub mod redo;
 pub mod values;
+pub mod volume;
 pub mod wire;
 
 use crate::target::Target;
@@ -29,6 +30,7 @@ pub static TARGETS: &[Target] = &[
     values::TEXT,
     values::ROW,
     values::KEY,
+    volume::PAGES,
 ];
 
 /// Four bytes of an input as a little-endian number.
