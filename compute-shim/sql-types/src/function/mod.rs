@@ -9,12 +9,14 @@ mod array;
 mod bytes;
 mod math;
 mod quote;
+mod regexp;
 mod string;
 mod table;
 mod temporal;
 mod unsupported;
 
 pub use quote::{quote_identifier, quote_literal_text};
+pub use regexp::{regexp_matches, regexp_split_to_table};
 pub(crate) use string::to_lower;
 
 use crate::datum::Datum;

@@ -16,6 +16,20 @@ use crate::error::{Result, SqlError, SqlState};
 /// Compiled patterns kept per thread: as many as PostgreSQL keeps per session.
 const CACHE_PATTERNS_MAX: usize = 32;
 
+/// What flags and embedded options say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub ignore_case: bool,
+    /// A dot and a negated bracket match no newline.
+    pub breaks_lines: bool,
+    /// `^` and `$` match at the ends of lines.
+    pub anchors_lines: bool,
+    /// Blanks and comments in the pattern do not count.
+    pub expanded: bool,
+    /// The pattern is a text.
+    pub literal: bool,
+}
+
 struct Cached {
     pattern: String,
     ignore_case: bool,
@@ -47,14 +61,32 @@ pub(crate) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex> {
 }
 
 fn build(pattern: &str, ignore_case: bool) -> Result<Regex> {
-    let translated = translate(pattern, ignore_case)?;
-    Regex::new(&translated).map_err(|error| match error {
+    build_translated(pattern, &translate(pattern, Options { ignore_case, ..Options::default() })?.text)
+}
+
+/// The compiled form of what a pattern was translated to.
+pub(crate) fn build_translated(pattern: &str, translated: &str) -> Result<Regex> {
+    Regex::new(translated).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
         error if error.to_string().contains("invalid character class range") => {
             invalid("invalid character range")
         }
         _ => invalid(reason(pattern)),
     })
+}
+
+/// A pattern in the syntax of the crate, and what decides which of several matches ARE takes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Translation {
+    pub text: String,
+    pub captures: usize,
+    /// The first quantifier wants as little as can be.
+    pub is_shortest: bool,
+    pub has_non_greedy: bool,
+    pub has_alternation: bool,
+    pub has_repeated_group: bool,
+    /// Why the crate's groups may differ from those of ARE, if they may.
+    pub unsure_groups: Option<&'static str>,
 }
 
 /// 2201B `invalid regular expression: <reason>`.
@@ -89,52 +121,151 @@ fn reason(pattern: &str) -> &'static str {
 }
 
 /// Rewrites an ARE in the syntax of the crate.
-fn translate(pattern: &str, ignore_case: bool) -> Result<String> {
+pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translation> {
     let (rest, literal) = match pattern.strip_prefix("***") {
         Some(rest) if rest.starts_with('=') => (&rest[1..], true),
         Some(rest) if rest.starts_with(':') => (&rest[1..], false),
         Some(_) => return Err(invalid("invalid regular expression (starts with ***)")),
         None => (pattern, false),
     };
-    // A dot matches a newline, ^ and $ only the ends of the text.
-    let mut flags = if ignore_case { "(?si)" } else { "(?s)" }.to_owned();
-    if literal {
-        return Ok(flags + &regex::escape(rest));
+    if literal || options.literal {
+        let options = Options { expanded: false, ..options };
+        let text = options.flags() + &regex::escape(rest);
+        return Ok(Translation { text, ..Translation::default() });
     }
     let rest = match rest.strip_prefix("(?").and_then(|inner| inner.split_once(')')) {
-        Some((options, behind)) if !options.is_empty() && options.bytes().all(|b| b.is_ascii_lowercase()) => {
-            flags = options_flags(options, ignore_case)?;
+        Some((embedded, behind))
+            if !embedded.is_empty() && embedded.bytes().all(|b| b.is_ascii_lowercase()) =>
+        {
+            options.embedded(embedded)?;
             behind
         }
         _ => rest,
     };
-    let mut translator =
-        Translator { rest: rest.chars().peekable(), out: flags, previous: Previous::Nothing };
+    let mut translator = Translator {
+        rest: rest.chars().peekable(),
+        out: options.flags(),
+        previous: Previous::Nothing,
+        options,
+        facts: Translation::default(),
+        groups: vec![Group::default()],
+        is_first_quantifier: true,
+        closed: None,
+    };
     translator.run()?;
-    Ok(translator.out)
+    let outermost = translator.groups.pop().unwrap_or_default();
+    translator.leave(&outermost);
+    Ok(Translation { text: translator.out, ..translator.facts })
 }
 
-/// Embedded options `(?i)` at the very beginning.
-fn options_flags(options: &str, ignore_case: bool) -> Result<String> {
-    let (mut case, mut newline, mut expanded) = (ignore_case, false, false);
-    for option in options.chars() {
-        match option {
-            'i' => case = true,
-            'c' => case = false,
-            'n' | 'm' => newline = true,
-            's' => newline = false,
-            'x' => expanded = true,
-            't' => expanded = false,
-            'e' => {}
-            _ => return Err(SqlError::unsupported(format!("regular expression option \"{option}\""))),
+/// A level of parentheses while it is read.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    captures: bool,
+    greedy: bool,
+    non_greedy: bool,
+    /// The alternatives so far: the text of each that is plain, and how it begins.
+    alternatives: Vec<Alternative>,
+    current: Alternative,
+}
+
+#[derive(Clone, Debug)]
+struct Alternative {
+    plain: Option<String>,
+    first: Option<char>,
+    is_empty: bool,
+}
+
+impl Default for Alternative {
+    fn default() -> Alternative {
+        Alternative { plain: Some(String::new()), first: None, is_empty: true }
+    }
+}
+
+impl Alternative {
+    fn push(&mut self, literal: Option<char>) {
+        if self.is_empty {
+            self.first = literal;
+            self.is_empty = false;
+        }
+        match (literal, &mut self.plain) {
+            (Some(literal), Some(plain)) => plain.push(literal),
+            _ => self.plain = None,
         }
     }
-    let mut flags = String::from("(?");
-    flags.push_str(if newline { "m" } else { "s" });
-    flags.push_str(if case { "i" } else { "" });
-    flags.push_str(if expanded { "x" } else { "" });
-    flags.push(')');
-    Ok(flags)
+
+    /// A quantifier makes the last atom one that may be missing.
+    fn quantify(&mut self) {
+        if self.plain.as_ref().is_some_and(|plain| plain.chars().count() <= 1) {
+            self.first = None;
+        }
+        self.plain = None;
+    }
+}
+
+impl Group {
+    /// Whether no two alternatives can match texts of which one begins with the other.
+    fn is_decided(&self) -> bool {
+        let all: Vec<&Alternative> = self.alternatives.iter().chain([&self.current]).collect();
+        let fold = |c: char| c.to_lowercase().next().unwrap_or(c);
+        all.iter().enumerate().all(|(at, a)| {
+            all[..at].iter().all(|b| {
+                let begin_apart = matches!((a.first, b.first), (Some(x), Some(y)) if fold(x) != fold(y));
+                let plain_apart = match (&a.plain, &b.plain) {
+                    (Some(x), Some(y)) => {
+                        let (x, y) = (x.to_lowercase(), y.to_lowercase());
+                        !x.starts_with(&y) && !y.starts_with(&x)
+                    }
+                    _ => false,
+                };
+                begin_apart || plain_apart
+            })
+        })
+    }
+}
+
+impl Options {
+    /// The crate's flags. `$` is written out, since it has no flag of its own.
+    fn flags(self) -> String {
+        let mut flags = String::from("(?");
+        flags.push_str(if self.breaks_lines { "" } else { "s" });
+        flags.push_str(if self.anchors_lines { "m" } else { "" });
+        flags.push_str(if self.ignore_case { "i" } else { "" });
+        flags.push_str(if self.expanded { "x" } else { "" });
+        match flags.len() {
+            2 => String::new(),
+            _ => flags + ")",
+        }
+    }
+}
+
+impl Options {
+    /// Embedded options `(?i)` at the very beginning.
+    fn embedded(&mut self, options: &str) -> Result<()> {
+        for option in options.chars() {
+            if !self.set(option) {
+                return Err(SqlError::unsupported(format!("regular expression option \"{option}\"")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets one option that flags and embedded options share; false if it is none.
+    pub(crate) fn set(&mut self, option: char) -> bool {
+        match option {
+            'i' => self.ignore_case = true,
+            'c' => self.ignore_case = false,
+            'n' | 'm' => (self.breaks_lines, self.anchors_lines) = (true, true),
+            's' => (self.breaks_lines, self.anchors_lines) = (false, false),
+            'p' => (self.breaks_lines, self.anchors_lines) = (true, false),
+            'w' => (self.breaks_lines, self.anchors_lines) = (false, true),
+            'x' => self.expanded = true,
+            't' => self.expanded = false,
+            'e' => {}
+            _ => return false,
+        }
+        true
+    }
 }
 
 /// Names of character classes.
@@ -161,12 +292,72 @@ struct Translator<'a> {
     rest: Peekable<Chars<'a>>,
     out: String,
     previous: Previous,
+    options: Options,
+    facts: Translation,
+    /// The parentheses that are open, the whole pattern first.
+    groups: Vec<Group>,
+    is_first_quantifier: bool,
+    /// The group whose closing parenthesis was just read.
+    closed: Option<Group>,
 }
 
 impl Translator<'_> {
+    fn group_now(&mut self) -> &mut Group {
+        self.groups.last_mut().expect("the pattern itself is a group")
+    }
+
+    /// Notes what a group that ends says of the whole.
+    fn leave(&mut self, group: &Group) {
+        if !group.alternatives.is_empty() && !group.is_decided() {
+            self.facts.unsure_groups = Some("alternatives of which one may begin as another does");
+        }
+    }
+
+    /// A closing parenthesis.
+    fn close(&mut self) {
+        if self.groups.len() < 2 {
+            return;
+        }
+        let group = self.groups.pop().expect("counted above");
+        self.leave(&group);
+        if group.greedy && group.non_greedy {
+            self.facts.unsure_groups = Some("greedy and non-greedy quantifiers in one group");
+        }
+        let outer = self.group_now();
+        outer.greedy |= group.greedy;
+        outer.non_greedy |= group.non_greedy;
+        outer.captures |= group.captures;
+        outer.current.push(None);
+        self.closed = Some(group);
+    }
+
+    /// Notes a quantifier; `{m}` has no preference.
+    fn quantified(&mut self, is_greedy: bool, is_variable: bool) {
+        if let Some(group) = self.closed.take() {
+            self.facts.has_repeated_group = true;
+            if group.captures && (group.greedy || group.non_greedy || !group.alternatives.is_empty()) {
+                self.facts.unsure_groups = Some("a repeated group of variable length");
+            }
+        }
+        let group = self.group_now();
+        group.current.quantify();
+        if is_variable {
+            group.greedy |= is_greedy;
+            group.non_greedy |= !is_greedy;
+            self.facts.has_non_greedy |= !is_greedy;
+            if std::mem::take(&mut self.is_first_quantifier) {
+                self.facts.is_shortest = !is_greedy;
+            }
+        }
+    }
+
     fn run(&mut self) -> Result<()> {
         while let Some(character) = self.rest.next() {
+            if !matches!(character, '*' | '+' | '?' | '{') {
+                self.closed = None;
+            }
             let mut now = Previous::Atom;
+            self.note(character);
             match character {
                 '\\' => now = self.escape()?,
                 '[' => self.bracket()?,
@@ -175,6 +366,8 @@ impl Translator<'_> {
                         self.group()?;
                     } else {
                         self.out.push('(');
+                        self.facts.captures += 1;
+                        self.groups.push(Group { captures: true, ..Group::default() });
                     }
                     now = Previous::Nothing;
                 }
@@ -182,8 +375,12 @@ impl Translator<'_> {
                 '{' if self.rest.peek().is_some_and(char::is_ascii_digit) => now = self.bound()?,
                 // Not the beginning of a bound: itself.
                 '{' => self.out.push_str("\\{"),
+                ')' => {
+                    self.out.push(')');
+                    self.close();
+                }
                 '$' => {
-                    self.out.push_str("\\z");
+                    self.out.push_str(if self.options.anchors_lines { "$" } else { "\\z" });
                     now = Previous::Nothing;
                 }
                 '^' | '|' => {
@@ -197,20 +394,39 @@ impl Translator<'_> {
         Ok(())
     }
 
+    /// Notes what an alternative goes on with.
+    fn note(&mut self, character: char) {
+        match character {
+            '*' | '+' | '?' | '{' | '(' | ')' | '^' | '$' => {}
+            '|' => {
+                self.facts.has_alternation = true;
+                let group = self.group_now();
+                let alternative = std::mem::take(&mut group.current);
+                group.alternatives.push(alternative);
+            }
+            '.' | '[' | '\\' => self.group_now().current.push(None),
+            ' ' | '\t' | '\n' | '#' if self.options.expanded => {}
+            literal => self.group_now().current.push(Some(literal)),
+        }
+    }
+
     fn quantifier(&mut self, character: char) -> Result<Previous> {
         if self.previous != Previous::Atom {
             return Err(invalid("quantifier operand invalid"));
         }
         self.out.push(character);
-        self.non_greedy();
+        let is_greedy = self.is_greedy();
+        self.quantified(is_greedy, true);
         Ok(Previous::Quantifier)
     }
 
     /// A question mark behind a quantifier belongs to it.
-    fn non_greedy(&mut self) {
-        if self.rest.next_if_eq(&'?').is_some() {
+    fn is_greedy(&mut self) -> bool {
+        let is_greedy = self.rest.next_if_eq(&'?').is_none();
+        if !is_greedy {
             self.out.push('?');
         }
+        is_greedy
     }
 
     /// `{m}`, `{m,}` or `{m,n}`, behind its opening brace.
@@ -229,7 +445,8 @@ impl Translator<'_> {
             Some(high) => self.out.push_str(&format!("{{{low},{high}}}")),
             None => self.out.push_str(&format!("{{{low},}}")),
         }
-        self.non_greedy();
+        let is_greedy = self.is_greedy();
+        self.quantified(is_greedy, high != Some(low));
         Ok(Previous::Quantifier)
     }
 
@@ -249,7 +466,10 @@ impl Translator<'_> {
     fn group(&mut self) -> Result<()> {
         self.rest.next();
         match self.rest.next() {
-            Some(':') => self.out.push_str("(?:"),
+            Some(':') => {
+                self.out.push_str("(?:");
+                self.groups.push(Group::default());
+            }
             Some('=' | '!' | '<') => return Err(SqlError::unsupported("lookaround in regular expressions")),
             _ => return Err(invalid("quantifier operand invalid")),
         }
@@ -317,6 +537,9 @@ impl Translator<'_> {
         self.out.push('[');
         if self.rest.next_if_eq(&'^').is_some() {
             self.out.push('^');
+            if self.options.breaks_lines {
+                self.out.push_str("\\n");
+            }
         }
         // A closing bracket in the first place is itself.
         if self.rest.next_if_eq(&']').is_some() {

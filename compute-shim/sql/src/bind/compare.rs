@@ -116,6 +116,14 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let operand = self.expr(operand)?;
         let mut pattern = self.expr(pattern)?;
+        if kind == LikeKind::Similar {
+            let mut arguments = vec![pattern];
+            if let Some(escape) = escape {
+                arguments.push(self.expr(escape)?);
+            }
+            let pattern = self.call_by_name("similar_to_escape", arguments)?;
+            return self.operator(if negated { "!~" } else { "~" }, Some(operand), pattern);
+        }
         if let Some(escape) = escape {
             let escape = self.expr(escape)?;
             pattern = self.call_by_name("like_escape", vec![pattern, escape])?;
@@ -125,7 +133,7 @@ impl Binder<'_> {
             (LikeKind::Like, true) => "!~~",
             (LikeKind::ILike, false) => "~~*",
             (LikeKind::ILike, true) => "!~~*",
-            (LikeKind::Similar, _) => return Err(SqlError::unsupported("SIMILAR TO")),
+            (LikeKind::Similar, _) => unreachable!("dealt with above"),
         };
         self.operator(op, Some(operand), pattern)
     }

@@ -7,6 +7,7 @@
 mod definition;
 mod information;
 mod json;
+mod pattern;
 mod privilege;
 mod refused;
 mod role;
@@ -203,7 +204,7 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
 ];
 
 static TABLE_FUNCTIONS: &[&[TableFunction]] =
-    &[refused::TABLE_FUNCTIONS, sequence::TABLE_FUNCTIONS, series::FUNCTIONS, table::FUNCTIONS];
+    &[pattern::TABLE_FUNCTIONS, sequence::TABLE_FUNCTIONS, series::FUNCTIONS, table::FUNCTIONS];
 
 /// The host functions of a name.
 pub(crate) fn host_by_name(name: &str) -> Vec<&'static HostFunction> {

@@ -1,8 +1,7 @@
 //! Functions that PostgreSQL has and this product has not: a call resolves as it would there and is refused by name, so
 //! that it is neither called unknown nor answered wrongly.
 
-use super::{HostFunction, TableFunction, host, set_of};
-use crate::execute::{Context, Row};
+use super::{HostFunction, host};
 use crate::stop::Step;
 use hexalog_sql_types::{Datum, SqlError, TypeId};
 
@@ -15,7 +14,7 @@ const TIMESTAMPTZ: TypeId = TypeId::TIMESTAMPTZ;
 /// Rows of functions whose code is the refusal.
 macro_rules! refused {
     ($($oid:literal $name:literal ($($argument:expr),*) $result:ident $(with $defaults:literal default)?;)*) => {
-        const REFUSED: &[u32] = &[$($oid,)* 2765, 2766];
+        const REFUSED: &[u32] = &[$($oid,)*];
 
         pub(super) static FUNCTIONS: &[HostFunction] = &[$(
             HostFunction {
@@ -68,11 +67,6 @@ refused! {
     3537 "pg_describe_object" (TypeId::OID, TypeId::OID, INT4) TEXT;
 }
 
-pub(super) static TABLE_FUNCTIONS: &[TableFunction] = &[
-    set_of(2765, "regexp_split_to_table", &[TEXT, TEXT], TEXT, regexp_split_to_table),
-    set_of(2766, "regexp_split_to_table", &[TEXT, TEXT, TEXT], TEXT, regexp_split_to_table),
-];
-
 /// Whether a function stands in a table only to be refused.
 pub(super) fn refuses(oid: u32) -> bool {
     REFUSED.contains(&oid)
@@ -80,8 +74,4 @@ pub(super) fn refuses(oid: u32) -> bool {
 
 fn refuse(name: &str) -> Step<Datum> {
     Err(SqlError::unsupported(format!("function {name}")).into())
-}
-
-fn regexp_split_to_table(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {
-    Err(SqlError::unsupported("function regexp_split_to_table").into())
 }

@@ -20,6 +20,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec
         return Ok(tokens);
     }
     refuse_search_and_cycle(&tokens, lines)?;
+    refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(tokens);
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
@@ -71,6 +72,29 @@ fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()
             let position = lines.position(word.span.start);
             return Err(at(refuse(format!("{what} in WITH RECURSIVE")), position));
         }
+    }
+    Ok(())
+}
+
+/// `substring(x SIMILAR y ESCAPE z)`; elsewhere SIMILAR is followed by TO.
+fn refuse_similar_substring(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()> {
+    let plain = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let mut depths: Vec<bool> = Vec::new();
+    let mut previous: Option<&TokenWithSpan> = None;
+    for token in plain {
+        if let Some(before) = previous {
+            match token.token {
+                Token::LParen => depths.push(is_word(&before.token, "substring")),
+                Token::RParen => drop(depths.pop()),
+                _ => {}
+            }
+            let is_similar = is_word(&before.token, "similar") && !is_word(&token.token, "to");
+            if is_similar && depths.last() == Some(&true) {
+                let position = lines.position(before.span.start);
+                return Err(at(refuse("substring with SIMILAR"), position));
+            }
+        }
+        previous = Some(token);
     }
     Ok(())
 }
