@@ -172,6 +172,8 @@ pub struct World {
     hidden: [bool; SHARDS],
     /// Shards that no peer reaches, while writers do.
     aloof: [bool; SHARDS],
+    /// While set, only some shards get a new epoch history from an opener.
+    installs_reach: Option<stranded::HalfInstall>,
     /// Shards of which the next write or flush fails.
     device_fails: [bool; SHARDS],
     faults_stop_us: u64,
@@ -222,6 +224,7 @@ impl World {
             cut_off: [false; 3],
             hidden: [false; SHARDS],
             aloof: [false; SHARDS],
+            installs_reach: None,
             device_fails: [false; SHARDS],
             faults_stop_us: 1_000_000 + plan.work_us,
             is_trace_printed,

@@ -2,6 +2,7 @@
 
 use super::{Happening, SHARDS, World};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
+use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::aligned::AlignedBuffer;
 
 /// An input or output error.
@@ -61,6 +62,15 @@ impl World {
         let run = self.processes[shard].run;
         let in_us = self.random.range(1, 100_000);
         self.at(in_us, Happening::FailedShardEnds { shard, run });
+    }
+
+    /// No device of this world alters what it was given: a block that is not what the index says, or a page whose records
+    /// do not fit, is the shard's own doing, though peers may hide it by serving the page.
+    pub(super) fn check_nothing_is_damaged(&self, shard: usize, machine: &Shard) {
+        for (name, count) in machine.counters() {
+            let tells_damage = matches!(name, "crc_errors" | "pages_quarantined");
+            assert!(!tells_damage || count == 0, "shard {shard} has {count} {name}");
+        }
     }
 
     pub(super) fn failed_shard_ends(&mut self, shard: usize, run: u64) {

@@ -10,7 +10,7 @@ impl World {
             return;
         }
         self.outcome.faults += 1;
-        match self.random.range(0, 16) {
+        match self.random.range(0, 17) {
             0..=2 => {
                 let shard = self.random.range(0, SHARDS as u64) as usize;
                 self.stop_shard(shard, false);
@@ -41,6 +41,7 @@ impl World {
             11..=12 => self.strand_records(),
             13 => self.fail_device(),
             14 => self.kill_then_cut_power(),
+            15 => self.halve_an_install(),
             _ => self.replace_writer(),
         }
         let in_us = self.random.range(1, 2 * self.plan.fault_every_us);

@@ -27,6 +27,7 @@ impl World {
         self.cut_off = [false; 3];
         self.hidden = [false; SHARDS];
         self.aloof = [false; SHARDS];
+        self.installs_reach = None;
         self.device_fails = [false; SHARDS];
         self.run_until(self.now_us + SETTLE_US);
         let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
@@ -43,8 +44,10 @@ impl World {
         if self.outcome.hydrations_needed == 0 {
             assert_eq!(self.outcome.delivered, delivered, "traffic stops after quiet");
         }
-        for process in &self.processes {
-            process.shard.as_ref().expect("all shards run").invariants_full();
+        for (shard, process) in self.processes.iter().enumerate() {
+            let machine = process.shard.as_ref().expect("all shards run");
+            machine.invariants_full();
+            self.check_nothing_is_damaged(shard, machine);
         }
         let collected = statuses.iter().map(|status| counter(status, "extents_collected"));
         self.outcome.extents_collected += collected.sum::<u64>();

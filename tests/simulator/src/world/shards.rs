@@ -177,6 +177,7 @@ impl World {
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.
     pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool) {
         let Some(stopped) = self.processes[shard].shard.take() else { return };
+        self.check_nothing_is_damaged(shard, &stopped);
         self.bytes_before_restarts += counter(&stopped, "append_bytes");
         self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));

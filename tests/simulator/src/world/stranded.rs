@@ -4,8 +4,14 @@
 //! For a while a writer reaches one to three shards only, and these none of their peers, so that gossip spreads nothing.
 //! The writer dies, and the next one reaches all. Mostly the few vanish as soon as that one may have opened, and it dies
 //! too: what it recovered must be there without them.
+//!
+//! Or an opener dies whose history few members have, and the next one opens without them: theirs must not come back.
 
 use super::{Happening, SHARDS, World};
+use crate::network::End;
+
+/// Kind of the message that brings an epoch history.
+const INSTALL_HISTORY: u16 = 12;
 
 /// What comes next.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +20,19 @@ pub(super) enum Step {
     WriterDies { holders: [bool; SHARDS] },
     /// So does that one, and the holders are out of reach.
     HoldersVanish { holders: [bool; SHARDS] },
+    /// An opener dies whose history only the holders have; the next one does not reach them.
+    OpenerDies { holders: [bool; SHARDS] },
+    /// That one dies too, and all is reached again.
+    Return,
     /// All is reached again.
     End,
+}
+
+/// An epoch history that only some shards will get.
+pub(super) struct HalfInstall {
+    holders: [bool; SHARDS],
+    /// One was lost already: the opener is about to die.
+    is_opener_dying: bool,
 }
 
 impl World {
@@ -52,11 +69,54 @@ impl World {
                 let in_us = self.random.range(60_000, 300_000);
                 self.at(in_us, Happening::Stranded(Step::End));
             }
-            Step::End => {
-                self.hidden = [false; SHARDS];
-                self.aloof = [false; SHARDS];
+            Step::OpenerDies { holders } => {
+                self.installs_reach = None;
+                (self.hidden, self.aloof) = (holders, holders);
+                self.replace_writer_at_once();
+                let in_us = self.random.range(60_000, 250_000);
+                self.at(in_us, Happening::Stranded(Step::Return));
             }
+            Step::Return => {
+                self.replace_writer_at_once();
+                self.reach_all();
+            }
+            Step::End => self.reach_all(),
         }
+    }
+
+    /// The next opener's history gets to one to three shards only, and then that opener dies.
+    pub(super) fn halve_an_install(&mut self) {
+        let mut holders = [false; SHARDS];
+        for _ in 0..self.random.range(1, 4) {
+            holders[self.random.range(0, SHARDS as u64) as usize] = true;
+        }
+        self.note(&format!("only shards {holders:?} will get the next history"));
+        self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });
+        self.replace_writer_at_once();
+    }
+
+    /// Whether a message to a shard is a history that does not arrive: its connection breaks.
+    pub(super) fn is_install_lost(&mut self, to: End, kind: u16) -> bool {
+        let (Some(half), End::Shard { shard, .. }) = (&mut self.installs_reach, to) else { return false };
+        let holders = half.holders;
+        if kind != INSTALL_HISTORY || holders[shard] {
+            return false;
+        }
+        let is_first = !std::mem::replace(&mut half.is_opener_dying, true);
+        if let Some((connection, _)) = self.network.find(to) {
+            self.at(0, Happening::Break { connection });
+        }
+        if is_first {
+            let in_us = self.random.range(500, 3_000);
+            self.at(in_us, Happening::Stranded(Step::OpenerDies { holders }));
+        }
+        true
+    }
+
+    fn reach_all(&mut self) {
+        self.hidden = [false; SHARDS];
+        self.aloof = [false; SHARDS];
+        self.installs_reach = None;
     }
 
     fn replace_writer_at_once(&mut self) {

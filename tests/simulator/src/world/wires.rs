@@ -105,6 +105,9 @@ impl World {
         let mut rest = bytes;
         while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
             rest = &rest[frame.frame_bytes..];
+            if self.is_install_lost(end, frame.kind) {
+                return;
+            }
             self.outcome.delivered += 1;
             self.note(&format!("{other:?} -> {end:?} kind {} request {}", frame.kind, frame.request_id));
             if self.is_trace_printed {
