@@ -81,6 +81,10 @@ pub enum EngineError {
     DuplicateKey,
     /// 40001: under REPEATABLE READ the row was changed by a transaction that committed after the snapshot.
     SerializationFailure,
+    /// 55P03: another transaction is in the way of a lock that was not to be waited for.
+    LockNotAvailable,
+    /// 53200: the lock table is full.
+    TooManyRowLocks,
     /// 40P01: this wait would close a cycle of waits.
     Deadlock,
     /// 53100: no page is free.
@@ -126,6 +130,8 @@ impl EngineError {
         match self {
             EngineError::DuplicateKey => "23505",
             EngineError::SerializationFailure => "40001",
+            EngineError::LockNotAvailable => "55P03",
+            EngineError::TooManyRowLocks => "53200",
             EngineError::Deadlock => "40P01",
             EngineError::VolumeFull | EngineError::StorageFull => "53100",
             EngineError::KeyTooLong { .. } | EngineError::RowTooLarge { .. } => "54000",
@@ -148,6 +154,8 @@ impl fmt::Display for EngineError {
             EngineError::SerializationFailure => {
                 write!(f, "could not serialize access due to concurrent update")
             }
+            EngineError::LockNotAvailable => write!(f, "could not obtain lock on row"),
+            EngineError::TooManyRowLocks => write!(f, "too many row locks at once"),
             EngineError::Deadlock => write!(f, "deadlock detected"),
             EngineError::VolumeFull => write!(f, "the volume is full"),
             EngineError::StorageFull => write!(f, "could not write to storage: No space left on device"),

@@ -15,7 +15,7 @@ use crate::hash::key_hash;
 use crate::layout::tree_page::ROW_DELETED;
 use crate::rows::check_key;
 use crate::transaction::Transaction;
-use crate::types::{Direction, IndexEntry, TreeId, UniqueCheck, ValueWanted};
+use crate::types::{Direction, IndexEntry, RowLockMode, TreeId, UniqueCheck, ValueWanted};
 use crate::write::{NewVersion, Occupant};
 use std::ops::Bound;
 
@@ -88,7 +88,7 @@ impl Access<'_> {
         let columns = u16::try_from(key_bytes).expect("keys are bounded");
         let flags = if deleted { ROW_DELETED } else { 0 };
         loop {
-            let spot = self.settled_spot(txn, index, stored)?;
+            let spot = self.settled_spot(txn, index, stored, Some(RowLockMode::Update))?;
             if let Occupant::Committed(lsn) = spot.occupant {
                 txn.depends_on(lsn, self.engine.volume.vdl());
             }
@@ -122,7 +122,7 @@ impl Access<'_> {
             if entry.key != key || entry.primary_key == primary_key {
                 continue;
             }
-            let spot = self.settled_spot(txn, unique.clustered, &entry.primary_key)?;
+            let spot = self.settled_spot(txn, unique.clustered, &entry.primary_key, None)?;
             let Some(cell) = spot.cell().filter(|cell| !cell.header.is_deleted()) else {
                 continue;
             };

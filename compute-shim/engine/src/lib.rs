@@ -27,6 +27,7 @@ mod page_check;
 mod purge;
 mod rollback;
 mod row_id;
+mod row_lock;
 mod rows;
 mod savepoint;
 mod sequence;

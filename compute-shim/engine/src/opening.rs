@@ -18,7 +18,7 @@ use crate::layout::undo_page::{
 use crate::layout::undo_record::{
     STATE_ABORTED, STATE_ABORTING, STATE_ACTIVE, STATE_PREPARED, header_outcome, is_header,
 };
-use crate::locks::Handle;
+use crate::locks::NO_HANDLE;
 use crate::mini_transaction::MiniTransaction;
 use crate::rollback::RollbackJob;
 use crate::tree::split::write_empty_root;
@@ -30,8 +30,6 @@ use hexalog_protocol::{Lsn, PAGE_BODY_START, PageId};
 const DIRECTORY_FIRST: PageId = PageId(2);
 /// Directory pages formatted in one mini-transaction.
 const DIRECTORY_CHUNK: u16 = 6;
-/// Transactions of an earlier epoch have no handle; nobody waits for them.
-const NO_HANDLE: Handle = 0;
 /// Head pages fetched ahead of the stream being looked at, if the cache has room for them.
 const PREFETCHED: u16 = 16;
 

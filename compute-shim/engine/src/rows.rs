@@ -8,15 +8,17 @@
 use crate::access::Access;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
+use crate::hash::key_hash;
 use crate::layout::chain_list;
 use crate::layout::tree_page::{
     LEAF_CELL_OVERHEAD, ROW_DELETED, ROW_MOVED, ROW_OVERFLOW, RowHeader, TreePage,
 };
+use crate::locks::queues::Gate;
 use crate::transaction::Transaction;
 use crate::tree::descent::Seek;
 use crate::types::{
-    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, NewestRow, RowBuffer, RowRef, RowVersion, TreeId,
-    WriteOutcome,
+    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, NewestRow, RowBuffer, RowLockMode, RowRef,
+    RowVersion, TreeId, WriteOutcome,
 };
 use crate::write::{NewVersion, Occupant, Spot};
 use hexalog_protocol::Lsn;
@@ -52,7 +54,7 @@ pub(crate) fn check_key(bytes: usize) -> Result<(), EngineError> {
 }
 
 /// What an update or delete may do with the row it found.
-enum Claim {
+pub(crate) enum Claim {
     /// Overwrite it.
     Write,
     /// Answer this.
@@ -105,12 +107,20 @@ impl Engine {
     ) -> Step<()> {
         self.operate(txn, |access, txn| {
             loop {
-                let spot = access.settled_spot(txn, tree, key)?;
+                // That the key is taken is known whoever has locked its row.
+                let spot = access.settled_spot(txn, tree, key, None)?;
                 if let Occupant::Committed(lsn) = spot.occupant {
                     txn.depends_on(lsn, self.volume.vdl());
                 }
                 if spot.header().is_some_and(|header| !header.is_deleted()) {
                     return Err(EngineError::DuplicateKey.into());
+                }
+                let (hash, mode) = (key_hash(tree, key), Some(RowLockMode::Update));
+                let is_own = spot.occupant == Occupant::Own;
+                if self.locks.row_gate(hash, txn.handle, mode, is_own) == Gate::Closed {
+                    drop(spot);
+                    access.wait_for_row(txn, hash, mode, None)?;
+                    continue;
                 }
                 if access.write_version(txn, tree, key, spot, new)? {
                     return Ok(());
@@ -163,14 +173,16 @@ impl Engine {
         seen: RowVersion,
         mut new: NewVersion<'_>,
     ) -> Step<WriteOutcome> {
-        if new.flags & ROW_DELETED != 0 && new.moved_to.is_none() {
+        let is_deletion = new.flags & ROW_DELETED != 0;
+        if is_deletion && new.moved_to.is_none() {
             self.prepare_to_write(txn)?;
         } else {
             self.prepare_to_grow(txn)?;
         }
+        let mode = if is_deletion { RowLockMode::Update } else { RowLockMode::NoKeyUpdate };
         self.operate(txn, |access, txn| {
             loop {
-                let spot = access.settled_spot(txn, tree, key)?;
+                let spot = access.settled_spot(txn, tree, key, Some(mode))?;
                 match self.claim(txn, &spot, seen)? {
                     Claim::Write => {}
                     Claim::Answer(WriteOutcome::Gone) => return self.gone(access, &spot),
@@ -187,7 +199,7 @@ impl Engine {
     }
 
     /// Whether the row found is the one that the caller saw.
-    fn claim(&self, txn: &mut Transaction, spot: &Spot<'_>, seen: RowVersion) -> Step<Claim> {
+    pub(crate) fn claim(&self, txn: &mut Transaction, spot: &Spot<'_>, seen: RowVersion) -> Step<Claim> {
         let Some(header) = spot.header() else {
             return Ok(Claim::Answer(WriteOutcome::Gone));
         };
@@ -213,7 +225,7 @@ impl Engine {
         })
     }
 
-    fn gone(&self, access: &mut crate::access::Access<'_>, spot: &Spot<'_>) -> Step<WriteOutcome> {
+    pub(crate) fn gone(&self, access: &mut crate::access::Access<'_>, spot: &Spot<'_>) -> Step<WriteOutcome> {
         Ok(access.moved_to(spot)?.map_or(WriteOutcome::Gone, WriteOutcome::MovedTo))
     }
 
@@ -228,7 +240,7 @@ impl Engine {
     ) -> Step<NewestRow> {
         txn.assert_active();
         self.operate(txn, |access, txn| {
-            let spot = access.settled_spot(txn, tree, key)?;
+            let spot = access.settled_spot(txn, tree, key, None)?;
             out.committed_at = Lsn::ZERO;
             if let Occupant::Committed(lsn) = spot.occupant {
                 txn.depends_on(lsn, self.volume.vdl());

@@ -1,6 +1,6 @@
 //! Savepoints: a place in a transaction that it can go back to.
 //!
-//! Owns [`Savepoint`] (an undo offset and the length of the lock list) and the way back: the transaction's undo is
+//! Owns [`Savepoint`] (an undo offset and the lengths of the lock lists) and the way back: the transaction's undo is
 //! applied from its end down to that offset, each record by the same rule as in an abort, and the locks taken since
 //! fall. There are no subtransactions: the undone records stay in the stream, and whoever comes by them again (a later
 //! abort, or the rollback of a loser after a crash) finds rows that no longer carry their undo offset. Names and
@@ -25,6 +25,8 @@ pub struct Savepoint {
     undo: u64,
     /// Relation locks held when it was set.
     relations: usize,
+    /// Row locks held then.
+    row_locks: usize,
 }
 
 impl Engine {
@@ -32,7 +34,11 @@ impl Engine {
     pub fn savepoint(&self, txn: &Transaction) -> Savepoint {
         txn.assert_active();
         assert!(txn.rollback_position.is_none(), "a rollback to a savepoint comes to its end first");
-        Savepoint { undo: self.undo_head(txn), relations: txn.relations.len() }
+        Savepoint {
+            undo: self.undo_head(txn),
+            relations: txn.relations.len(),
+            row_locks: txn.row_locks.len(),
+        }
     }
 
     /// Goes back: undoes what was written since the savepoint and releases the locks taken since. Between its needs
@@ -69,8 +75,11 @@ impl Engine {
         txn.rollback_position = None;
         // All above the savepoint is undone: no need to look at it again from here.
         savepoint.undo = head;
-        self.locks.release_since_savepoint(txn.handle, &txn.relations[savepoint.relations..]);
+        let (relations, row_locks) =
+            (&txn.relations[savepoint.relations..], &txn.row_locks[savepoint.row_locks..]);
+        self.locks.release_since_savepoint(txn.handle, relations, row_locks);
         txn.relations.truncate(savepoint.relations);
+        txn.row_locks.truncate(savepoint.row_locks);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::layout::undo_page::byte_of;
 use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::mini_transaction::MiniTransaction;
-use crate::types::{Isolation, RelationLockMode, RowBuffer, TxId};
+use crate::types::{Isolation, RelationLockMode, RowBuffer, RowLockMode, TxId};
 use crate::undo::Finished;
 use crate::undo::append::UndoPlace;
 use hexalog_protocol::{Lsn, PageId};
@@ -54,6 +54,8 @@ pub struct Transaction {
     pub(crate) key_lock: Option<u64>,
     /// Relation locks in the order they were taken: relation, the bit of one mode.
     pub(crate) relations: Vec<(u32, u8)>,
+    /// Row locks in the order they were taken: the row's hash, and the mode that was held before.
+    pub(crate) row_locks: Vec<(u64, Option<RowLockMode>)>,
     pub(crate) needs_purge: bool,
     /// The statement frees more than it takes: it may write although storage is full.
     frees_space: bool,
@@ -165,6 +167,7 @@ impl Engine {
             has_waited: false,
             key_lock: None,
             relations: Vec::new(),
+            row_locks: Vec::new(),
             needs_purge: false,
             frees_space: false,
             undo_records: 0,
@@ -254,9 +257,10 @@ impl Engine {
         drop(self.parked.resume(&self.cache, std::mem::take(&mut txn.parked_pins)));
         self.give_back_turn(txn);
         let wrote = txn.tx_id.is_some();
-        if wrote || !txn.relations.is_empty() {
-            self.locks.finish(txn.handle, &txn.relations);
+        if wrote || !txn.relations.is_empty() || !txn.row_locks.is_empty() {
+            self.locks.finish(txn.handle, &txn.relations, &txn.row_locks);
             txn.relations.clear();
+            txn.row_locks.clear();
         }
         if let Some(stream) = txn.stream.take() {
             let undoing = self.streams().stream(stream).lock().open.is_some();

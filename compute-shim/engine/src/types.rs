@@ -310,6 +310,55 @@ pub enum RelationLockMode {
     AccessExclusive = 7,
 }
 
+/// PostgreSQL's four row lock modes, weakest first. An UPDATE that keeps the keys locks as `NoKeyUpdate` does, a DELETE
+/// or an UPDATE of a key as `Update`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(missing_docs, reason = "named as in PostgreSQL's documentation, chapter Explicit Locking")]
+pub enum RowLockMode {
+    KeyShare,
+    Share,
+    NoKeyUpdate,
+    Update,
+}
+
+impl RowLockMode {
+    /// Whether two transactions may hold these modes of one row (PostgreSQL documentation, table 13.3).
+    pub fn conflicts_with(self, other: RowLockMode) -> bool {
+        let (weaker, stronger) = (self.min(other), self.max(other));
+        match weaker {
+            RowLockMode::KeyShare => stronger == RowLockMode::Update,
+            RowLockMode::Share => stronger >= RowLockMode::NoKeyUpdate,
+            RowLockMode::NoKeyUpdate | RowLockMode::Update => true,
+        }
+    }
+}
+
+/// What `lock_row` does when another transaction is in the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LockWait {
+    /// Waits for it.
+    Wait,
+    /// Fails with `LockNotAvailable`.
+    Fail,
+    /// Answers `Skipped`.
+    Skip,
+}
+
+/// What became of a row that was to be locked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RowLockOutcome {
+    /// Locked, and still what the caller saw.
+    Locked,
+    /// READ COMMITTED: locked in a newer version, which is in the buffer.
+    LockedNewest,
+    /// The row has been deleted, or this very statement has written it; nothing is locked.
+    Gone,
+    /// The row has been moved to this key; nothing is locked.
+    MovedTo(Box<[u8]>),
+    /// Another transaction is in the way, and `Skip` was asked for.
+    Skipped,
+}
+
 /// How much one call of `background` may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {

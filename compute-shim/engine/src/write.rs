@@ -19,7 +19,7 @@ use crate::locks::queues::Gate;
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
 use crate::tree::edit;
-use crate::types::{Chain, RowVersion, TreeId, TxId};
+use crate::types::{Chain, RowLockMode, RowVersion, TreeId, TxId};
 use crate::undo::status::{Owner, TxStatus};
 use hexalog_protocol::Lsn;
 
@@ -35,7 +35,7 @@ pub(crate) enum Occupant {
 
 /// A row's place, latched, free of others.
 pub(crate) struct Spot<'e> {
-    leaf: ExclusivePage<'e>,
+    pub leaf: ExclusivePage<'e>,
     position: Result<usize, usize>,
     pub occupant: Occupant,
 }
@@ -63,8 +63,15 @@ pub(crate) struct NewVersion<'a> {
 
 impl<'e> Access<'e> {
     /// Latches the leaf of a key with the row's newest version committed, own or absent. Waits for a writer
-    /// in progress, and for those who wait already; undoes versions of losers and aborted transactions.
-    pub fn settled_spot(&mut self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Step<Spot<'e>> {
+    /// in progress, for explicit locks that conflict with `mode` (`None`: the row is only looked at), and for those who
+    /// wait already; undoes versions of losers and aborted transactions.
+    pub fn settled_spot(
+        &mut self,
+        txn: &mut Transaction,
+        tree: TreeId,
+        key: &[u8],
+        mode: Option<RowLockMode>,
+    ) -> Step<Spot<'e>> {
         let hash = key_hash(tree, key);
         loop {
             let leaf = self.leaf_exclusive(tree, key)?;
@@ -78,7 +85,7 @@ impl<'e> Access<'e> {
                     TxStatus::Committed(lsn) => Occupant::Committed(lsn),
                     TxStatus::InProgress(owner) => {
                         drop(leaf);
-                        self.wait_for_row(txn, hash, Some((owner, version.tx_id)))?;
+                        self.wait_for_row(txn, hash, mode, Some((owner, version.tx_id)))?;
                         continue;
                     }
                     TxStatus::Undoing => {
@@ -92,19 +99,24 @@ impl<'e> Access<'e> {
                     }
                 },
             };
-            let passes =
-                occupant == Occupant::Own || self.engine.locks.row_gate(hash, txn.handle) != Gate::Closed;
-            if passes {
+            let is_own = occupant == Occupant::Own;
+            if self.engine.locks.row_gate(hash, txn.handle, mode, is_own) == Gate::Open {
                 return Ok(Spot { leaf, position, occupant });
             }
             drop(leaf);
-            self.wait_for_row(txn, hash, None)?;
+            self.wait_for_row(txn, hash, mode, None)?;
         }
     }
 
     /// Waits for the row's turn; returns if it need not. A unique key held is let go first, or its other
     /// waiters would seem to wait in a circle with this one.
-    fn wait_for_row(&mut self, txn: &mut Transaction, hash: u64, owner: Option<(Owner, TxId)>) -> Step<()> {
+    pub fn wait_for_row(
+        &mut self,
+        txn: &mut Transaction,
+        hash: u64,
+        mode: Option<RowLockMode>,
+        owner: Option<(Owner, TxId)>,
+    ) -> Step<()> {
         let engine = self.engine;
         let key_lock = txn.key_lock.take();
         if let Some(key) = key_lock {
@@ -113,7 +125,7 @@ impl<'e> Access<'e> {
         let still_blocked = || owner.is_some_and(|(owner, tx_id)| engine.is_still_in_progress(tx_id, owner));
         txn.has_waited = true;
         let blocker = owner.map(|(owner, _)| owner.handle);
-        let need = engine.locks.wait_for_row(hash, txn.handle, blocker, still_blocked)?;
+        let need = engine.locks.wait_for_row(hash, txn.handle, mode, blocker, still_blocked)?;
         match need {
             Some(need) => Err(need.into()),
             // The key was let go: what was found under it may have changed.

@@ -186,6 +186,7 @@ impl World {
         match self.random.below(10) {
             0..3 => self.read(at),
             3 => self.scan(at),
+            4 if self.random.below(2) == 0 => self.lock(at),
             4..6 => self.insert(at),
             _ => self.change(at),
         }
@@ -255,6 +256,45 @@ impl World {
             }
             Outcome::Failed(error) => self.failed(at, error),
             Outcome::Blocked => Self::give_back(node, &mut session.txn, &chains),
+        }
+    }
+
+    /// SELECT FOR UPDATE and its weaker kin: nobody else may have written what is locked.
+    fn lock(&mut self, at: usize) {
+        let key = self.key();
+        let modes =
+            [RowLockMode::KeyShare, RowLockMode::Share, RowLockMode::NoKeyUpdate, RowLockMode::Update];
+        let mode = modes[self.random.below(4)];
+        let wait = [LockWait::Wait, LockWait::Fail, LockWait::Skip][self.random.below(3)];
+        let node = self.node.as_ref().expect("between crashes");
+        let session = &mut self.sessions[at];
+        let mut row = RowBuffer::new();
+        let found = Self::drive(node, |engine| engine.get(&mut session.txn, self.tree, &key, &mut row));
+        let Outcome::Done(true) = found else { return };
+        let old = Self::load(node, &mut session.txn, &mut row);
+        let (version, mut newest) = (row.version, RowBuffer::new());
+        let outcome = Self::drive(node, |engine| {
+            engine.lock_row(&mut session.txn, self.tree, &key, version, mode, wait, &mut newest)
+        });
+        let committed = self.model.at(&key, Lsn::MAX);
+        let is_own = session.writes.contains_key(&key);
+        let snapshot = session.txn.snapshot().expect("in a statement");
+        match outcome {
+            Outcome::Done(RowLockOutcome::Locked) => assert!(is_own || committed == Some(&old)),
+            Outcome::Done(RowLockOutcome::LockedNewest) => {
+                assert_eq!(committed, Some(&Self::load(node, &mut session.txn, &mut newest)));
+                assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+            }
+            Outcome::Done(RowLockOutcome::Gone) => assert_eq!(committed, None),
+            Outcome::Done(RowLockOutcome::Skipped) => assert_eq!(wait, LockWait::Skip),
+            Outcome::Done(RowLockOutcome::MovedTo(_)) => panic!("no row moves"),
+            Outcome::Failed(EngineError::LockNotAvailable) => assert_eq!(wait, LockWait::Fail),
+            Outcome::Failed(EngineError::SerializationFailure) => {
+                assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                self.abort(at);
+            }
+            Outcome::Failed(error) => self.failed(at, error),
+            Outcome::Blocked => {}
         }
     }
 

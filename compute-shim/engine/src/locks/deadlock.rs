@@ -5,7 +5,7 @@
 //! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
 //! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
-use super::{Handle, Table, WaitFor};
+use super::{Handle, NO_HANDLE, Table, WaitFor};
 use crate::hash::FixedMap;
 
 struct Node {
@@ -72,10 +72,14 @@ impl Table {
                 let queue = &self.queues[&name];
                 let place = queue.waiters.iter().position(|waiter| waiter == ticket);
                 let place = place.expect("a waiter stands in its queue");
-                node.blockers.push(match place {
-                    0 => queue.owner,
-                    _ => self.handle_of(queue.waiters[place - 1]),
-                });
+                match place {
+                    0 => {
+                        // The row's own writer may wait too, for one who shares its key.
+                        let owner = Some(queue.owner).filter(|owner| *owner != NO_HANDLE && *owner != handle);
+                        node.blockers.extend(owner.into_iter().chain(queue.conflicting(handle, wait.mode)));
+                    }
+                    _ => node.blockers.push(self.handle_of(queue.waiters[place - 1])),
+                }
             }
             WaitFor::Relation { relation, .. } => {
                 self.relation_blockers(relation, *ticket, &mut node.blockers);

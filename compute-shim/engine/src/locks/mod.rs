@@ -1,18 +1,21 @@
 //! Locks and who waits for them: rows, unique keys, relations and undo streams.
 //!
 //! Owns every wait that another transaction must end, in one table, because the deadlock search looks over
-//! all of them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, so
-//! an uncontended update finds an empty filter bucket and takes no lock of this table. Transactions are named
-//! by their in-memory handle, since one may wait before it has a TxId. Read [`queues`], [`relations`] and
+//! all of them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, beside the
+//! explicit locks of SELECT FOR UPDATE or SHARE, so an uncontended update finds an empty filter bucket and takes no
+//! lock of this table. Transactions are named
+//! by their in-memory handle, since one may wait before it has a TxId. Read [`queues`], [`holders`], [`relations`] and
 //! [`deadlock`] next.
 
 mod deadlock;
+mod holders;
 pub(crate) mod queues;
 mod relations;
 mod stream_pool;
 
 use crate::error::WaitTicket;
 use crate::hash::FixedMap;
+use crate::types::RowLockMode;
 use parking_lot::Mutex;
 use queues::{Queue, QueueName};
 use relations::RelationLock;
@@ -23,6 +26,9 @@ use stream_pool::StreamPool;
 
 /// A transaction's name within this process. Zero: a transaction of an earlier epoch.
 pub(crate) type Handle = u64;
+
+/// Nobody: transactions of an earlier epoch have no handle, and nobody waits for them.
+pub(crate) const NO_HANDLE: Handle = 0;
 
 /// Buckets of the filter that spares uncontended writes the lock table.
 const FILTER_BUCKETS: usize = 1024;
@@ -37,6 +43,8 @@ enum WaitFor {
 struct Wait {
     handle: Handle,
     wait_for: WaitFor,
+    /// Of a row: which explicit locks it must wait for (`None`: no one's).
+    mode: Option<RowLockMode>,
     granted: bool,
     /// The undo stream that a granted stream wait got.
     stream: Option<u16>,
@@ -52,6 +60,8 @@ struct Table {
     queues_of: FixedMap<Handle, Vec<QueueName>>,
     relations: FixedMap<u32, RelationLock>,
     pool: StreamPool,
+    /// Explicit row locks.
+    row_locks: usize,
     lock_waits: u64,
     deadlocks: u64,
 }
@@ -75,7 +85,7 @@ impl Table {
         assert!(!self.wait_of.contains_key(&handle), "a transaction waits for one thing at a time");
         self.ticket_last += 1;
         self.lock_waits += 1;
-        let wait = Wait { handle, wait_for, granted: false, stream: None, waker: None };
+        let wait = Wait { handle, wait_for, mode: None, granted: false, stream: None, waker: None };
         self.waits.insert(self.ticket_last, wait);
         self.wait_of.insert(handle, self.ticket_last);
         self.ticket_last
@@ -139,7 +149,7 @@ impl Locks {
 
     /// The transaction has ended (its fate is published): its relation locks fall, its waiters get their
     /// turn, and a wait of its own, or the place in a queue that it got by one, is given up.
-    pub fn finish(&self, handle: Handle, relations: &[(u32, u8)]) {
+    pub fn finish(&self, handle: Handle, relations: &[(u32, u8)], row_locks: &[(u64, Option<RowLockMode>)]) {
         let mut table = self.table.lock();
         if let Some(ticket) = table.wait_of.get(&handle).copied() {
             self.leave(&mut table, ticket);
@@ -147,19 +157,30 @@ impl Locks {
         for name in table.queues_of.remove(&handle).unwrap_or_default() {
             self.owner_finished(&mut table, name, handle);
         }
+        for (hash, _) in row_locks {
+            self.restore_row_lock(&mut table, *hash, handle, None);
+        }
         for (relation, _) in relations {
             table.release_relation(*relation, handle);
         }
         debug_assert!(table.invariants());
     }
 
-    /// The transaction has gone back to a savepoint (rows and count are published): the relation locks that it took
-    /// since fall, and the first waiter of each of its rows looks whether the row is free.
-    pub fn release_since_savepoint(&self, handle: Handle, relations: &[(u32, u8)]) {
+    /// The transaction has gone back to a savepoint (rows and count are published): the locks that it took since fall,
+    /// and the first waiter of each of its rows looks whether the row is free.
+    pub fn release_since_savepoint(
+        &self,
+        handle: Handle,
+        relations: &[(u32, u8)],
+        row_locks: &[(u64, Option<RowLockMode>)],
+    ) {
         let mut table = self.table.lock();
         assert!(!table.wait_of.contains_key(&handle), "one who goes back waits for nothing");
         for name in table.queues_of.remove(&handle).unwrap_or_default() {
             self.owner_finished(&mut table, name, handle);
+        }
+        for (hash, before) in row_locks.iter().rev() {
+            self.restore_row_lock(&mut table, *hash, handle, *before);
         }
         for (relation, mode) in relations {
             table.release_relation_mode(*relation, handle, *mode);
@@ -198,7 +219,8 @@ impl Table {
         assert_eq!(self.waits.len(), self.wait_of.len(), "one wait a transaction");
         for (name, queue) in &self.queues {
             let is_key = matches!(name, QueueName::Key(_));
-            assert!(is_key || !queue.waiters.is_empty(), "a row queue exists for its waiters");
+            let is_used = !queue.waiters.is_empty() || !queue.holders.is_empty();
+            assert!(is_key || is_used, "a row queue exists for its waiters and holders");
             let granted = queue.waiters.iter().filter(|ticket| self.waits[ticket].granted).count();
             assert!(granted <= 1, "one waiter has the turn");
         }

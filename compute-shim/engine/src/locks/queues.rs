@@ -1,37 +1,42 @@
 //! FIFO queues for rows and unique keys.
 //!
-//! Owns the order in which waiters of one key get their turn. A queue has an owner, whom the first waiter
-//! waits for: the transaction in progress that wrote the row, or the holder of a unique key. When the owner
-//! ends, the turn is handed to the first waiter and nobody else may pass: newcomers queue behind it even
-//! though the row is free. The turn is kept until the waiter writes the row (it becomes the owner), or gives
-//! it back.
+//! Owns the order in which waiters of one key get their turn. A queue has an owner, whom the first waiter waits for:
+//! the transaction in progress that wrote the row, or the holder of a unique key. The first waiter of a row waits for
+//! holders of explicit locks that conflict with its mode as well ([`super::holders`]). When none of these is left, the
+//! turn is handed to the first waiter and nobody else may pass: newcomers queue behind it even though the row is free.
+//! The turn is kept until the waiter writes or locks the row, or gives it back. One who holds a lock of the row
+//! already passes the waiters, or every stronger lock would end in a deadlock with them; so does one who shares.
 
-use super::{Handle, Locks, Table, WaitFor};
+use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
+use crate::types::RowLockMode;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 /// What a queue is for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum QueueName {
-    /// Waiters for the row with this key hash.
+    /// Waiters for the row with this key hash, and holders of explicit locks.
     Row(u64),
     /// An exclusively held unique key, by the hash of (index, key).
     Key(u64),
 }
 
 pub(super) struct Queue {
+    /// [`NO_HANDLE`]: nobody, as far as this table knows.
     pub owner: Handle,
+    pub holders: Vec<(Handle, RowLockMode)>,
     pub waiters: VecDeque<u64>,
 }
 
-/// Whether a write may go on to look at its row.
+fn conflict(turn: RowLockMode, mode: Option<RowLockMode>) -> bool {
+    mode.is_some_and(|mode| turn.conflicts_with(mode))
+}
+
+/// Whether a write or lock may go on with its row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Gate {
-    /// Nobody waits for the row, or the caller owns the queue.
     Open,
-    /// The caller has its turn.
-    Turn,
     /// Others are first.
     Closed,
 }
@@ -49,21 +54,54 @@ impl Table {
         }
     }
 
-    /// Hands the turn to the first waiter.
-    fn hand_over(&mut self, name: QueueName) {
-        if let Some(front) = self.front(name)
-            && !self.waits[&front].granted
-        {
-            let handle = self.handle_of(front);
-            self.queues.get_mut(&name).expect("the queue exists").owner = handle;
+    /// Hands the turn to the first waiter, if nothing is in its way any more.
+    pub(super) fn try_grant_front(&mut self, name: QueueName) {
+        let Some(front) = self.front(name) else {
+            return;
+        };
+        let (wait, queue) = (&self.waits[&front], &self.queues[&name]);
+        let is_owner_gone = queue.owner == NO_HANDLE || queue.owner == wait.handle;
+        let is_free = is_owner_gone && queue.conflicting(wait.handle, wait.mode).next().is_none();
+        if is_free && !wait.granted {
             self.grant(front);
         }
     }
 
+    /// Whether `handle` may go on with the row. `is_own`: the row's newest version is its own.
+    fn gate(&self, name: QueueName, handle: Handle, mode: Option<RowLockMode>, is_own: bool) -> Gate {
+        let Some(queue) = self.queues.get(&name) else {
+            return Gate::Open;
+        };
+        if queue.conflicting(handle, mode).next().is_some() {
+            return Gate::Closed;
+        }
+        // One who only looks passes: it changes nothing for those who wait.
+        if mode.is_none() || is_own || queue.owner == handle || queue.mode_of(handle).is_some() {
+            return Gate::Open;
+        }
+        match queue.waiters.front().map(|ticket| &self.waits[ticket]) {
+            None => Gate::Open,
+            Some(wait) if wait.granted && wait.handle == handle => Gate::Open,
+            // As in PostgreSQL one who shares does not stand behind those who wait for others that share, but a turn
+            // that was given is not taken away.
+            Some(wait) if mode <= Some(RowLockMode::Share) => {
+                let is_in_the_way = wait.granted && wait.mode.is_none_or(|turn| conflict(turn, mode));
+                if is_in_the_way { Gate::Closed } else { Gate::Open }
+            }
+            Some(_) => Gate::Closed,
+        }
+    }
+
     /// Enters `handle` in the queue and looks for a deadlock.
-    fn enqueue(&mut self, name: QueueName, handle: Handle) -> Step<WaitTicket> {
+    fn enqueue(&mut self, name: QueueName, handle: Handle, mode: Option<RowLockMode>) -> Step<WaitTicket> {
         let ticket = self.add_wait(handle, WaitFor::Queue(name));
-        self.queues.get_mut(&name).expect("the queue exists").waiters.push_back(ticket);
+        self.waits.get_mut(&ticket).expect("added above").mode = mode;
+        let has_turn = self.front(name).is_some_and(|front| self.waits[&front].granted);
+        let queue = self.queues.get_mut(&name).expect("the queue exists");
+        match queue.mode_of(handle) {
+            Some(_) => queue.waiters.insert(usize::from(has_turn), ticket),
+            None => queue.waiters.push_back(ticket),
+        }
         self.refuse_deadlock(handle, ticket)
     }
 
@@ -77,59 +115,55 @@ impl Table {
 }
 
 impl Locks {
-    /// Whether `handle` may go on to write the row. One relaxed load if nobody waits for a row of the bucket.
-    pub fn row_gate(&self, hash: u64, handle: Handle) -> Gate {
+    /// Whether `handle` may go on with the row. One load if nobody waits for, or holds, a row of the bucket.
+    pub fn row_gate(&self, hash: u64, handle: Handle, mode: Option<RowLockMode>, is_own: bool) -> Gate {
         if self.bucket(hash).load(Ordering::Acquire) == 0 {
             return Gate::Open;
         }
-        let table = self.table.lock();
-        let Some(queue) = table.queues.get(&QueueName::Row(hash)) else {
-            return Gate::Open;
-        };
-        let front = queue.waiters.front().map(|ticket| &table.waits[ticket]);
-        match front {
-            Some(wait) if wait.granted && wait.handle == handle => Gate::Turn,
-            Some(wait) if wait.granted => Gate::Closed,
-            _ if queue.owner == handle => Gate::Open,
-            _ => Gate::Closed,
-        }
+        self.table.lock().gate(QueueName::Row(hash), handle, mode, is_own)
     }
 
-    /// Waits for the row's turn: behind `owner`, whose version is on the row (`None`: behind those who wait).
+    /// Waits for the row's turn: behind `owner`, whose version is on the row (`None`: behind those who wait or hold).
     /// `still_blocked` is asked under the table's lock, after which the owner's end cannot be missed;
     /// `Ok(None)` says that the row is free by now.
     pub fn wait_for_row(
         &self,
         hash: u64,
         handle: Handle,
+        mode: Option<RowLockMode>,
         owner: Option<Handle>,
         still_blocked: impl FnOnce() -> bool,
     ) -> Step<Option<Need>> {
         let name = QueueName::Row(hash);
         let mut guard = self.table.lock();
         let table = &mut *guard;
-        if owner.is_some() && !still_blocked() {
+        let is_blocked = match owner {
+            Some(_) => still_blocked(),
+            None => table.gate(name, handle, mode, false) == Gate::Closed,
+        };
+        if !is_blocked {
             return Ok(None);
         }
         if let Some(ticket) = table.wait_of.get(&handle).copied() {
             return self.wait_again(table, name, handle, owner, ticket);
         }
-        let is_unowned = table.queues.get(&name).map(|queue| queue.waiters.is_empty());
-        match (is_unowned, owner) {
-            (None, None) => return Ok(None),
-            (None, Some(owner)) => {
-                table.queues.insert(name, Queue { owner, waiters: VecDeque::new() });
+        if let Some(owner) = owner {
+            self.add_queue(table, name, owner);
+            if table.queues[&name].waiters.is_empty() {
                 table.make_owner(name, owner);
-                self.filter_add(name);
             }
-            (Some(true), Some(owner)) => table.make_owner(name, owner),
-            (Some(_), _) => {}
         }
-        self.enqueue_or_leave(table, name, handle)
+        self.enqueue_or_leave(table, name, handle, mode)
     }
 
-    fn enqueue_or_leave(&self, table: &mut Table, name: QueueName, handle: Handle) -> Step<Option<Need>> {
-        match table.enqueue(name, handle) {
+    fn enqueue_or_leave(
+        &self,
+        table: &mut Table,
+        name: QueueName,
+        handle: Handle,
+        mode: Option<RowLockMode>,
+    ) -> Step<Option<Need>> {
+        match table.enqueue(name, handle, mode) {
             Ok(ticket) => Ok(Some(Need::Lock(ticket))),
             Err(stop) => {
                 let ticket = table.wait_of[&handle];
@@ -154,11 +188,11 @@ impl Locks {
             self.leave(table, ticket);
             return Ok(None);
         }
-        if wait.granted
-            && let Some(owner) = owner
-        {
+        if wait.granted {
             wait.granted = false;
-            table.make_owner(name, owner);
+            if let Some(owner) = owner {
+                table.make_owner(name, owner);
+            }
             if let Err(stop) = table.refuse_deadlock(handle, ticket) {
                 self.leave(table, ticket);
                 return Err(stop);
@@ -181,12 +215,10 @@ impl Locks {
         let queue = table.queues.get_mut(&name).expect("a turn is of a queue");
         let front = queue.waiters.pop_front();
         assert_eq!(front, Some(ticket), "the one with the turn stands first");
-        if queue.waiters.is_empty() {
-            table.queues.remove(&name);
-            self.filter_remove(name);
-        } else {
+        if !queue.waiters.is_empty() {
             table.make_owner(name, handle);
         }
+        self.remove_if_idle(&mut table, name);
     }
 
     /// Gives back a turn that was not used, or a wait that is over.
@@ -217,7 +249,7 @@ impl Locks {
         }
         match table.queues.get(&name).map(|queue| queue.owner) {
             None => {
-                table.queues.insert(name, Queue { owner: handle, waiters: VecDeque::new() });
+                self.add_queue(table, name, handle);
                 table.make_owner(name, handle);
                 Ok(())
             }
@@ -226,7 +258,7 @@ impl Locks {
                 if let Some(ticket) = table.wait_of.get(&handle).copied() {
                     self.leave(table, ticket);
                 }
-                match self.enqueue_or_leave(table, name, handle)? {
+                match self.enqueue_or_leave(table, name, handle, None)? {
                     Some(need) => Err(need.into()),
                     None => Ok(()),
                 }
@@ -248,37 +280,20 @@ impl Locks {
 
     /// The queue's owner has ended or let go.
     pub(super) fn owner_finished(&self, table: &mut Table, name: QueueName, handle: Handle) {
-        let Some(queue) = table.queues.get(&name) else {
+        let Some(queue) = table.queues.get_mut(&name).filter(|queue| queue.owner == handle) else {
             return;
         };
-        if queue.owner != handle {
-            return;
-        }
-        if queue.waiters.is_empty() {
-            table.queues.remove(&name);
-            self.filter_remove(name);
-        } else {
-            table.hand_over(name);
-        }
+        queue.owner = NO_HANDLE;
+        table.try_grant_front(name);
+        self.remove_if_idle(table, name);
     }
 
     /// Takes a waiter out of the queue, passing its turn on.
     pub(super) fn leave_queue(&self, table: &mut Table, name: QueueName, ticket: u64) {
-        let wait = table.remove_wait(ticket);
+        table.remove_wait(ticket);
         let queue = table.queues.get_mut(&name).expect("a waiter's queue exists");
         queue.waiters.retain(|waiter| *waiter != ticket);
-        let empty = queue.waiters.is_empty();
-        let is_key = matches!(name, QueueName::Key(_));
-        if wait.granted {
-            if empty {
-                table.queues.remove(&name);
-                self.filter_remove(name);
-            } else {
-                table.hand_over(name);
-            }
-        } else if empty && !is_key {
-            table.queues.remove(&name);
-            self.filter_remove(name);
-        }
+        table.try_grant_front(name);
+        self.remove_if_idle(table, name);
     }
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
 
 use super::call::FromCall;
+use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
 use super::scope::{Boundary, CommonTable, Names, Place};
 use super::{Binder, Bound, OutputColumn};
@@ -128,12 +129,15 @@ impl Binder<'_> {
             Relation::Table(table) => {
                 self.lock(table.oid, RelationLockMode::AccessShare);
                 let shown = alias.map_or(table.name.as_str(), |alias| alias.name.as_str());
+                let with_identity = self.lock_table(&table, shown, offset);
                 let mut names = Names::of_table(&table, shown, offset);
                 self.name_relation(&mut names, alias, table.schema)?;
-                Ok(FromBound { node: scan(&table, shown, false), names, width: table.columns.len() })
+                let width = table.columns.len() + usize::from(with_identity);
+                Ok(FromBound { node: scan(&table, shown, with_identity), names, width })
             }
             Relation::System(table) => {
                 let shown = alias.map_or(table.name, |alias| alias.name.as_str());
+                self.lock_name(shown, Lockable::Not(SYSTEM));
                 let mut names = Names::of_columns(shown, system_columns(table), offset);
                 names.tables[0].oid = table.oid;
                 self.name_relation(&mut names, alias, table.schema)?;
@@ -203,6 +207,7 @@ impl Binder<'_> {
         let is_working = self.recursive_reference(found, name.position)?;
         let CommonTable { id, columns, .. } = self.common_names[found].clone();
         let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
+        self.lock_name(shown, Lockable::Not("cannot be applied to a WITH query"));
         let width = columns.len();
         let mut names = Names::of_columns(shown, columns, offset);
         if let Some(alias) = alias {
@@ -228,6 +233,8 @@ impl Binder<'_> {
                 .with_hint("For example, FROM (SELECT ...) [AS] foo."));
         };
         let boundary = if lateral { Boundary::Lateral } else { Boundary::Derived };
+        let locked = self.lock_subquery(query, &alias.name);
+        let query = locked.as_ref().unwrap_or(query);
         let (bound, crossing) = self.across(boundary, |binder| binder.query(query, &Wanted::default()))?;
         self.select_frame().lateral.extend(crossing.correlation);
         let Bound { node, columns } = bound;
@@ -253,6 +260,7 @@ impl Binder<'_> {
         self.select_frame().lateral.extend(crossing.correlation);
         let first_name = calls.first().map_or("", |call| call.name.last());
         let shown = alias.map_or(first_name, |alias| alias.name.as_str());
+        self.lock_name(shown, Lockable::Not("cannot be applied to a function"));
         let (mut columns, mut sources) = (Vec::new(), Vec::new());
         for (call, bound) in calls.iter().zip(bound) {
             // A function's one column is named like it, or by the alias if it stands alone.

@@ -179,7 +179,7 @@ impl Binder<'_> {
             defaults.parsed[column] = Some(parse::expression(text)?);
         }
         let parsed = defaults.parsed[column].clone().expect("set above");
-        self.frames.push(Frame::Select(SelectFrame::new(Place::Default)));
+        self.frames.push(Frame::Select(Box::new(SelectFrame::new(Place::Default))));
         let value = self.expr(&parsed)?;
         self.frames.pop();
         self.assign(value, definition)
@@ -241,7 +241,7 @@ impl Binder<'_> {
         frame.visible.push(Names::of_table(table, shown, 0));
         // Without a name in front a column is ambiguous, as in PostgreSQL.
         frame.visible.push(Names::of_table(table, "excluded", table.columns.len()));
-        self.frames.push(Frame::Select(frame));
+        self.frames.push(Frame::Select(Box::new(frame)));
         let (columns, values) =
             self.assignments(assignments, table, |binder, column| binder.default_value(column, defaults))?;
         self.set_place(Place::Where);

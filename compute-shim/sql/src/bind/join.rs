@@ -61,13 +61,22 @@ impl Binder<'_> {
         let base = self.select_frame().visible.len();
         let enclosing = self.enclosing;
         self.enclosing.outer_join |= matches!(kind, JoinKind::Right | JoinKind::Full);
+        let locked_before = self.select_frame().locking.reached();
         let left = self.from_item(left, offset)?;
+        let locked_left = self.select_frame().locking.reached();
         self.enclosing.outer_join = enclosing.outer_join || matches!(kind, JoinKind::Left | JoinKind::Full);
         self.select_frame().visible.push(left.names.clone());
         let outer_lateral = std::mem::take(&mut self.select_frame().lateral);
         let right = self.from_item(right, offset + left.width)?;
         self.enclosing = enclosing;
         self.select_frame().visible.truncate(base);
+        let locked_right = self.select_frame().locking.reached();
+        if matches!(kind, JoinKind::Left | JoinKind::Full) {
+            self.select_frame().locking.nullable(locked_left, locked_right)?;
+        }
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            self.select_frame().locking.nullable(locked_before, locked_left)?;
+        }
         if matches!(kind, JoinKind::Right | JoinKind::Full) && !self.select_frame().lateral.is_empty() {
             let (_, source) = &self.select_frame().lateral[0];
             let used = columns_used(source);
@@ -101,6 +110,9 @@ impl Binder<'_> {
                 self.using(kind, left.names, right.names, &shared)?
             }
         };
+        if kind == JoinKind::Inner {
+            self.select_frame().locking.join_conditions(&conditions);
+        }
         let node = match kind {
             JoinKind::Inner => self.join(JoinType::Inner, left.node, right.node, offset, middle, conditions),
             JoinKind::Left => self.join(JoinType::Left, left.node, right.node, offset, middle, conditions),

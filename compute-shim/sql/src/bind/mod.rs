@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs`, `window.rs` `query.rs` and `recursive.rs` queries, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -15,6 +15,7 @@ mod group;
 mod insert;
 mod join;
 mod known_function;
+mod lock;
 mod modify;
 mod name;
 mod query;
@@ -31,7 +32,7 @@ use crate::expression::Expr;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
 use crate::session::SessionView;
-use hexalog_engine::RelationLockMode;
+use hexalog_engine::{RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
@@ -165,6 +166,8 @@ struct Binder<'a> {
     slots: usize,
     memos: usize,
     relations: BTreeMap<Oid, RelationLockMode>,
+    /// The first row lock that is asked for.
+    row_lock: Option<RowLockMode>,
     /// Where untyped literals stand, by the address of their text, so that a literal that its type refuses is shown.
     literals: BTreeMap<usize, u32>,
     /// Whether operations on constants are computed at once.
@@ -186,6 +189,7 @@ impl<'a> Binder<'a> {
             slots: 0,
             memos: 0,
             relations: BTreeMap::new(),
+            row_lock: None,
             literals: BTreeMap::new(),
             folds: true,
         }
@@ -208,7 +212,7 @@ impl<'a> Binder<'a> {
         if let Some(table) = table {
             frame.visible.push(scope::Names::of_table(table, &table.name, 0));
         }
-        self.frames.push(Frame::Select(frame));
+        self.frames.push(Frame::Select(Box::new(frame)));
         let bound = self.expr(expr)?;
         let bound = match target {
             None => self.condition(bound, "CHECK")?,
@@ -266,6 +270,7 @@ impl<'a> Binder<'a> {
             command,
             parameters: self.parameters.into(),
             relations: self.relations.into_iter().collect(),
+            row_lock: self.row_lock,
             snapshot_min,
         })
     }

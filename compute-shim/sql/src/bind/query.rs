@@ -1,5 +1,6 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
+use super::lock::check_no_locks;
 use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
 use crate::expression::{Expr, Kind};
@@ -35,15 +36,20 @@ impl Binder<'_> {
         match &query.body {
             QueryBody::Select(select) => self.select(select, query, wanted),
             QueryBody::Values(rows) => {
+                check_no_locks(query, "cannot be applied to VALUES")?;
                 let bound = self.values(rows, wanted)?;
                 self.ordered(bound, query, false)
             }
             QueryBody::SetOperation { op, all, left, right } => {
+                check_no_locks(query, "is not allowed with UNION/INTERSECT/EXCEPT")?;
                 let bound = self.set_operation(*op, *all, left, right, wanted)?;
                 self.ordered(bound, query, true)
             }
             QueryBody::Nested(inner) => {
-                let bound = self.query(inner, wanted)?;
+                // Of both clauses the inner one is PostgreSQL's own; ours has one SELECT below.
+                let mut inner = inner.clone();
+                inner.locks.extend(query.locks.iter().cloned());
+                let bound = self.query(&inner, wanted)?;
                 self.ordered(bound, query, false)
             }
         }

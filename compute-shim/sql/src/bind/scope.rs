@@ -173,6 +173,7 @@ pub(super) struct SelectFrame {
     pub is_recursive: bool,
     /// Where the first aggregate stands.
     pub aggregate_position: u32,
+    pub locking: super::lock::Locking,
 }
 
 impl SelectFrame {
@@ -191,6 +192,7 @@ impl SelectFrame {
             is_in_window: false,
             is_recursive: false,
             aggregate_position: 0,
+            locking: super::lock::Locking::default(),
         }
     }
 }
@@ -217,7 +219,7 @@ pub(super) struct Crossing {
 }
 
 pub(super) enum Frame {
-    Select(SelectFrame),
+    Select(Box<SelectFrame>),
     Crossing(Crossing),
 }
 
@@ -256,12 +258,12 @@ pub(super) struct Enclosing {
 
 impl Binder<'_> {
     pub(super) fn push_select(&mut self, place: Place) {
-        self.frames.push(Frame::Select(SelectFrame::new(place)));
+        self.frames.push(Frame::Select(Box::new(SelectFrame::new(place))));
     }
 
     pub(super) fn pop_select(&mut self) -> SelectFrame {
         match self.frames.pop() {
-            Some(Frame::Select(frame)) => frame,
+            Some(Frame::Select(frame)) => *frame,
             _ => unreachable!("frames are popped in the order in which they were pushed"),
         }
     }

@@ -3,6 +3,7 @@
 //! Clauses are bound in PostgreSQL's order (FROM, list, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT), which
 //! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
 
+use super::lock::{Locking, whole_row};
 use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
@@ -55,11 +56,13 @@ struct Parts {
 impl Binder<'_> {
     pub(super) fn select(&mut self, select: &Select, query: &Query, wanted: &Wanted) -> Result<Bound> {
         self.push_select(Place::Select);
+        self.select_frame().locking = Locking::new(&query.locks);
         // What is compared has a type, whatever a set operation around could still make of it.
         let keeps_unknown = wanted.keeps_unknown && matches!(select.distinct, Distinct::No);
         let wanted = Wanted { keeps_unknown, targets: wanted.targets.clone() };
         let parts = self.select_parts(select, &query.order_by, &wanted)?;
         let (limit, offset) = self.limits(query)?;
+        self.check_locking(select, query)?;
         let frame = self.pop_select();
         if frame.is_recursive && !frame.aggregates.is_empty() {
             let message = "aggregate functions are not allowed in a recursive query's recursive term";
@@ -347,6 +350,8 @@ impl Binder<'_> {
     ) -> Result<(Node, Vec<Item>)> {
         let Parts { mut node, mut items, filter, mut having, mut order, group, mut distinct_on, is_distinct } =
             parts;
+        let (width, is_locked) = (node.width(), !frame.locking.rows.is_empty());
+        let recheck = filter.clone().filter(|_| is_locked);
         if let Some(filter) = filter {
             node = filtered(node, filter);
         }
@@ -382,6 +387,7 @@ impl Binder<'_> {
         let on: Option<Vec<usize>> = distinct_on
             .map(|targets| targets.into_iter().map(|target| place_of(target, &mut exprs)).collect());
         let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
+        let locked = is_locked.then(|| whole_row(&mut frame, &mut exprs, recheck, width));
         let has_hidden = exprs.len() > visible_count;
         node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
         if is_distinct {
@@ -393,6 +399,9 @@ impl Binder<'_> {
         if let Some(on) = on {
             let key_types = on.iter().map(|&column| types[column]).collect();
             node = Node::Distinct { input: Arc::new(node), columns: Some(on), types: key_types };
+        }
+        if let Some(locked) = locked {
+            node = locked.above(node);
         }
         node = limited(node, limit, offset);
         if has_hidden {

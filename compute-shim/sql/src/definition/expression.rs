@@ -128,6 +128,7 @@ fn empty_plan(memos: usize) -> Plan {
         command: Command::Select,
         parameters: Arc::from([]),
         relations: Vec::new(),
+        row_lock: None,
         snapshot_min: Lsn::ZERO,
     }
 }

@@ -3,14 +3,15 @@
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
-//! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `modify.rs`, `insert.rs` and `row_writer.rs` change them,
-//! `stored_row.rs` encodes and decodes them. Never chooses a plan.
+//! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
+//! `row_writer.rs` change them, `stored_row.rs` encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
 mod insert;
 mod join;
 mod key_range;
+mod lock_rows;
 mod modify;
 mod recursive;
 mod relation;
@@ -74,6 +75,7 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), build(input))),
         Node::Distinct { input, .. } => Box::new(sort::Distinct::new(plan.clone(), build(input))),
         Node::Limit { input, .. } => Box::new(relation::Limit::new(plan.clone(), build(input))),
+        Node::LockRows { input, .. } => Box::new(lock_rows::LockRows::new(plan.clone(), build(input))),
         Node::Append { inputs } => Box::new(relation::Append::new(inputs.iter().map(build).collect())),
         Node::SetOperation { left, right, .. } => {
             Box::new(sort::SetOperation::new(plan.clone(), build(left), build(right)))

@@ -13,7 +13,9 @@ use crate::catalog::object::{Index, Table};
 use crate::expression::{Kind, evaluate, is_true};
 use crate::plan::{Exprs, Node, Predicate, RowCheck};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{Chain, ChainReader, EngineError, NewestRow, RowBuffer, RowVersion, WriteOutcome};
+use hexalog_engine::{
+    Chain, ChainReader, EngineError, LockWait, NewestRow, RowBuffer, RowLockMode, RowVersion, WriteOutcome,
+};
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
@@ -393,7 +395,26 @@ impl RowUpdate {
         Ok(())
     }
 
+    /// An update of a unique key that is not the primary one locks the row as a delete does: others may hold FOR KEY
+    /// SHARE, which a plain update passes.
+    fn lock_keys(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let table = self.table.clone();
+        for index in table.secondary_indexes().filter(|index| index.unique) {
+            if self.entry_changes(index)? {
+                let (engine, mode, wait) = (context.engine, RowLockMode::Update, LockWait::Wait);
+                let transaction = &mut *context.transaction;
+                let (tree, key, version) = (table.tree, &self.key, self.version);
+                engine.lock_row(transaction, tree, key, version, mode, wait, &mut self.stored)?;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     fn write(&mut self, context: &mut Context<'_>, is_delete: bool) -> Step<WriteOutcome> {
+        if !is_delete && self.new_key == self.key {
+            self.lock_keys(context)?;
+        }
         let fuse = context.may_fuse && self.single && self.touches_one_tree(is_delete)?;
         if fuse {
             context.transaction.set_commit_with_next_write(true);

@@ -9,6 +9,7 @@
 mod definition;
 mod expression;
 pub(crate) mod keyword;
+mod locking;
 mod place;
 mod query;
 mod respell;
@@ -16,6 +17,8 @@ mod statement;
 pub(crate) mod tree;
 mod type_name;
 mod window;
+
+pub(crate) use locking::lock_words;
 
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -41,7 +44,7 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for group in split(tokens) {
         check_runs(&group)?;
-        let mut reader = Reader::new(respell::respelled(group, &lines)?, &lines);
+        let mut reader = Reader::new(respell::respelled(locking::respell_locks(group), &lines)?, &lines);
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
         statements.push(statement);

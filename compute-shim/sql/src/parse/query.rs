@@ -33,20 +33,19 @@ impl Lower<'_> {
             format_clause,
             pipe_operators,
         } = query;
-        if let Some(lock) = locks.first() {
-            let strength = match lock.lock_type {
-                ast::LockType::Share => "SHARE",
-                ast::LockType::Update => "UPDATE",
-            };
-            return Err(refuse(format!("SELECT FOR {strength}")));
-        }
         refuse_if(for_clause.is_some(), "FOR XML, JSON or BROWSE")?;
         refuse_if(settings.is_some(), "SETTINGS")?;
         refuse_if(format_clause.is_some(), "FORMAT")?;
         refuse_some(&pipe_operators, "a pipe operator")?;
         let with = with.map(|with| self.with(with)).transpose()?.unwrap_or_default();
-        let mut lowered =
-            Query { with, body: self.set_expr(*body)?, order_by: Vec::new(), limit: None, offset: None };
+        let mut lowered = Query {
+            with,
+            body: self.set_expr(*body)?,
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
+            locks: self.locks(locks)?,
+        };
         if let Some(ast::OrderBy { kind, interpolate }) = order_by {
             refuse_if(interpolate.is_some(), "INTERPOLATE")?;
             lowered.order_by = match kind {
@@ -136,7 +135,8 @@ impl Lower<'_> {
     fn bare_query(&mut self, body: ast::SetExpr) -> Result<Query> {
         self.nested(|lower| {
             let body = lower.set_expr(body)?;
-            Ok(Query { with: Vec::new(), body, order_by: Vec::new(), limit: None, offset: None })
+            let (with, order_by, locks) = (Vec::new(), Vec::new(), Vec::new());
+            Ok(Query { with, body, order_by, limit: None, offset: None, locks })
         })
     }
 

@@ -148,9 +148,6 @@ impl Pass {
                 return Ok(());
             }
         }
-        if self.follows(&["for"]) && ["no", "key"].iter().any(|word| is_word(&token.token, word)) {
-            return Err(refuse("SELECT FOR NO KEY UPDATE or KEY SHARE"));
-        }
         if is_word(&token.token, "from") && self.follows(&["rows"]) {
             return self.rows_from(&token);
         }

@@ -243,8 +243,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("COPY t FROM STDIN CSV", "COPY format csv"),
         ("COPY t FROM STDIN WITH (FORCE_NULL (a))", "COPY option \"force_null\""),
         ("COPY t FROM STDIN WHERE a > 1", "COPY … WHERE"),
-        ("SELECT a FROM t FOR UPDATE", "SELECT FOR UPDATE"),
-        ("SELECT * FROM t FOR SHARE", "SELECT FOR SHARE"),
         ("SELECT 1 INTO t", "SELECT INTO"),
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "GROUPING SETS, CUBE or ROLLUP"),
         ("SELECT * FROM t TABLESAMPLE system (10)", "TABLESAMPLE"),

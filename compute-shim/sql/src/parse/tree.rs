@@ -377,6 +377,17 @@ pub(crate) struct Query {
     pub order_by: Vec<OrderItem>,
     pub limit: Option<Expr>,
     pub offset: Option<Expr>,
+    pub locks: Vec<LockClause>,
+}
+
+/// FOR UPDATE, NO KEY UPDATE, SHARE or KEY SHARE.
+#[derive(Clone, Debug)]
+pub(crate) struct LockClause {
+    pub mode: hexalog_engine::RowLockMode,
+    /// OF; `None`: all tables.
+    pub table: Option<String>,
+    pub wait: hexalog_engine::LockWait,
+    pub position: u32,
 }
 
 #[derive(Clone, Debug)]

@@ -43,6 +43,7 @@ fn column_names(node: &Node) -> Vec<String> {
         | Node::Materialize { input }
         | Node::Sort { input, .. }
         | Node::Distinct { input, .. }
+        | Node::LockRows { input, .. }
         | Node::Limit { input, .. } => column_names(input),
         Node::NestedLoop { left, right, .. } | Node::HashJoin { left, right, .. } => {
             let mut names = column_names(left);
@@ -106,6 +107,7 @@ fn title(node: &Node) -> String {
         Node::Sort { .. } => "Sort".to_owned(),
         Node::Distinct { .. } => "HashAggregate".to_owned(),
         Node::Limit { .. } => "Limit".to_owned(),
+        Node::LockRows { .. } => "LockRows".to_owned(),
         Node::Append { .. } => "Append".to_owned(),
         Node::SetOperation { op, all, .. } => {
             let word = if *op == SetOperator::Except { "Except" } else { "Intersect" };

@@ -53,6 +53,7 @@ fn estimate(node: &Node) -> u64 {
         | Node::Sort { input, .. }
         | Node::Distinct { input, .. }
         | Node::Window { input, .. }
+        | Node::LockRows { input, .. }
         | Node::ProjectSet { input, .. } => estimate(input),
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }
@@ -93,6 +94,9 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
         }
         Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
         Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
+        Node::LockRows { input, rows, items, recheck } => {
+            Node::LockRows { input: into(input), rows, items, recheck }
+        }
         Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(into).collect() },
         Node::SetOperation { op, all, left, right, types } => {
             let left = into(left);

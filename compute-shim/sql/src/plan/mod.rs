@@ -23,7 +23,7 @@ use crate::catalog::system::SystemTable;
 use crate::expression::{Evaluation, Expr};
 use crate::function::TableFunction;
 use crate::parse::tree::SetOperator;
-use hexalog_engine::RelationLockMode;
+use hexalog_engine::{LockWait, RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::TypeId;
 use hexalog_sql_types::aggregate::Aggregate as AggregateFunction;
@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub parameters: Arc<[TypeId]>,
     /// Relations that it needs, with the lock for each.
     pub relations: Vec<(Oid, RelationLockMode)>,
+    /// The first of its row locks, for the words of an error.
+    pub row_lock: Option<RowLockMode>,
     /// Indexes that it reads hold no entry for versions that older snapshots need.
     pub snapshot_min: Lsn,
 }
@@ -149,6 +151,18 @@ pub(crate) struct Scan {
     pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
+}
+
+/// The rows of one table that a query locks.
+#[derive(Clone, Debug)]
+pub(crate) struct RowLock {
+    pub table: Arc<Table>,
+    /// Where its columns begin in the row of FROM; the row's identity stands behind them.
+    pub start: usize,
+    /// Those of its columns that the query reads.
+    pub columns: Vec<usize>,
+    pub mode: RowLockMode,
+    pub wait: LockWait,
 }
 
 /// ON CONFLICT.
@@ -280,6 +294,14 @@ pub(crate) enum Node {
         limit: Option<Expr>,
         offset: Option<Expr>,
     },
+    /// Locks the rows that it passes on. The input's row: the items, then the row of FROM that they are made from.
+    LockRows {
+        input: Arc<Node>,
+        rows: Vec<RowLock>,
+        items: Exprs,
+        /// What a row that has changed must pass again, over the row of FROM.
+        recheck: Option<Predicate>,
+    },
     Append {
         inputs: Vec<Arc<Node>>,
     },
@@ -349,6 +371,7 @@ impl Node {
             | Node::Materialize { input }
             | Node::Sort { input, .. }
             | Node::Distinct { input, .. }
+            | Node::LockRows { input, .. }
             | Node::Limit { input, .. } => input.width(),
             Node::Project { exprs, .. } => exprs.items.len(),
             Node::ProjectSet { input, functions } => input.width() + functions.len(),
@@ -389,6 +412,7 @@ impl Node {
             | Node::Sort { input, .. }
             | Node::Distinct { input, .. }
             | Node::Limit { input, .. }
+            | Node::LockRows { input, .. }
             | Node::Update { input, .. }
             | Node::Delete { input, .. } => vec![input],
             Node::Insert { source, .. } => vec![source],

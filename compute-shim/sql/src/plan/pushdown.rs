@@ -174,6 +174,9 @@ fn descend(node: Node) -> Node {
         Node::Recursive { id, base, step, types, distinct } => {
             Node::Recursive { id, base: into(base), step: into(step), types, distinct }
         }
+        Node::LockRows { input, rows, items, recheck } => {
+            Node::LockRows { input: into(input), rows, items, recheck }
+        }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: into(source), checks, conflict, returning }
         }
@@ -290,6 +293,9 @@ fn prune_whole(node: Node) -> Node {
         }
         Node::Recursive { id, base, step, types, distinct } => {
             Node::Recursive { id, base: whole(base), step: whole(step), types, distinct }
+        }
+        Node::LockRows { input, rows, items, recheck } => {
+            Node::LockRows { input: whole(input), rows, items, recheck }
         }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: whole(source), checks, conflict, returning }

@@ -165,5 +165,6 @@ fn table_query(scope: &Scope, name: &Name, columns: &[String]) -> Result<Query> 
         order_by: Vec::new(),
         limit: None,
         offset: None,
+        locks: Vec::new(),
     })
 }

@@ -9,6 +9,7 @@ use super::transaction::{Parts, Scope};
 use super::view::SessionHost;
 use crate::answer::{ColumnDescription, Flow, Sink};
 use crate::execute::{Context, Operator, Row, State, build};
+use crate::parse::lock_words;
 use crate::plan::{Command, Plan};
 use crate::stop::{Step, Stop};
 use hexalog_sql_types::{Datum, EvalEnv, SqlError};
@@ -182,7 +183,11 @@ impl PlanRun {
             scope.refresh_durable()?;
             self.plan = self.prepared.plan(scope, self.is_fixed)?;
             match self.plan.command {
-                Command::Select => {}
+                Command::Select => {
+                    if let Some(mode) = self.plan.row_lock {
+                        scope.check_may_write(&format!("SELECT {}", lock_words(mode)))?;
+                    }
+                }
                 Command::Insert => scope.check_may_write("INSERT")?,
                 Command::Update => scope.check_may_write("UPDATE")?,
                 Command::Delete => scope.check_may_write("DELETE")?,

@@ -1,0 +1,224 @@
+//! Explicit row locks: which modes meet, who waits, what ends a wait, and what is locked.
+
+mod harness;
+
+use harness::{Node, SMALL};
+use hexalog_engine::RowLockMode::{KeyShare, NoKeyUpdate, Share, Update};
+use hexalog_engine::*;
+use std::task::Waker;
+
+fn seeded(rows: u8) -> (Node, TreeId) {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..rows {
+        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
+    }
+    node.commit(txn);
+    (node, tree)
+}
+
+fn seen(node: &Node, txn: &mut Transaction, tree: TreeId, key: u8) -> RowVersion {
+    let mut row = RowBuffer::new();
+    assert!(node.run(|| node.engine.get(txn, tree, &[key], &mut row)).expect("reads"));
+    row.version
+}
+
+/// Locks a row as it is seen; `None`: it waits.
+fn lock(
+    node: &Node,
+    txn: &mut Transaction,
+    tree: TreeId,
+    key: u8,
+    mode: RowLockMode,
+    wait: LockWait,
+) -> Option<Result<RowLockOutcome, EngineError>> {
+    let version = seen(node, txn, tree, key);
+    let mut row = RowBuffer::new();
+    loop {
+        match node.engine.lock_row(txn, tree, &[key], version, mode, wait, &mut row) {
+            Ok(outcome) => return Some(Ok(outcome)),
+            Err(Stop::Fail(error)) => return Some(Err(error)),
+            Err(Stop::Need(need @ Need::Lock(_))) => {
+                if !node.engine.poll_need(&need, Waker::noop()) {
+                    return None;
+                }
+            }
+            Err(Stop::Need(need)) => assert!(node.volume.satisfy(&node.engine, &need)),
+        }
+    }
+}
+
+const LOCKED: Option<Result<RowLockOutcome, EngineError>> = Some(Ok(RowLockOutcome::Locked));
+
+#[test]
+fn modes_meet_as_postgresql_says() {
+    // PostgreSQL documentation, table 13.3.
+    let conflicts = |a: RowLockMode, b: RowLockMode| match (a, b) {
+        (Update, _) | (_, Update) => true,
+        (KeyShare, _) | (_, KeyShare) => false,
+        (Share, Share) => false,
+        _ => true,
+    };
+    for held in [KeyShare, Share, NoKeyUpdate, Update] {
+        for wanted in [KeyShare, Share, NoKeyUpdate, Update] {
+            let (node, tree) = seeded(1);
+            let (mut a, mut b) = (node.begin_rc(), node.begin_rc());
+            assert_eq!(lock(&node, &mut a, tree, 0, held, LockWait::Wait), LOCKED);
+            let expected = conflicts(held, wanted);
+            assert_eq!(held.conflicts_with(wanted), expected);
+            let outcome = lock(&node, &mut b, tree, 0, wanted, LockWait::Fail);
+            match expected {
+                true => assert_eq!(outcome, Some(Err(EngineError::LockNotAvailable)), "{held:?} {wanted:?}"),
+                false => assert_eq!(outcome, LOCKED, "{held:?} {wanted:?}"),
+            }
+            node.abort(a);
+            assert_eq!(lock(&node, &mut b, tree, 0, Update, LockWait::Fail), LOCKED);
+            node.abort(b);
+        }
+    }
+}
+
+#[test]
+fn writers_wait_for_locks_and_locks_for_writers() {
+    for (held, update_waits, delete_waits) in
+        [(KeyShare, false, true), (Share, true, true), (NoKeyUpdate, true, true), (Update, true, true)]
+    {
+        let (node, tree) = seeded(2);
+        let (mut locker, mut updater, mut deleter) = (node.begin_rc(), node.begin_rc(), node.begin_rc());
+        assert_eq!(lock(&node, &mut locker, tree, 0, held, LockWait::Wait), LOCKED);
+        assert_eq!(lock(&node, &mut locker, tree, 1, held, LockWait::Wait), LOCKED);
+        let version = seen(&node, &mut updater, tree, 0);
+        let new = RowRef { columns: 2, body: b"changed", chains: &[] };
+        let outcome = node.engine.update(&mut updater, tree, &[0], version, new);
+        assert_eq!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), update_waits, "{held:?}");
+        let version = seen(&node, &mut deleter, tree, 1);
+        let outcome = node.engine.delete(&mut deleter, tree, &[1], version, None);
+        assert_eq!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), delete_waits, "{held:?}");
+        node.abort(locker);
+        let version = seen(&node, &mut updater, tree, 0);
+        let outcome = node.run(|| node.engine.update(&mut updater, tree, &[0], version, new));
+        assert!(matches!(outcome, Ok(WriteOutcome::Done | WriteOutcome::AlreadyWritten)), "{outcome:?}");
+        let outcome = node.run(|| node.engine.delete(&mut deleter, tree, &[1], version, None));
+        assert_eq!(outcome, Ok(WriteOutcome::Done));
+        // The other way round: a row that is being changed, or deleted.
+        let mut late = node.begin_rc();
+        for mode in [KeyShare, Share, NoKeyUpdate, Update] {
+            let passes = mode == KeyShare;
+            let outcome = lock(&node, &mut late, tree, 0, mode, LockWait::Skip);
+            let expected = if passes { RowLockOutcome::Locked } else { RowLockOutcome::Skipped };
+            assert_eq!(outcome, Some(Ok(expected)), "{mode:?}");
+            let outcome = lock(&node, &mut late, tree, 1, mode, LockWait::Skip);
+            assert_eq!(outcome, Some(Ok(RowLockOutcome::Skipped)), "{mode:?}");
+        }
+        // Its key is shared now, so it cannot be deleted by the one who has changed it.
+        node.statement(&mut updater);
+        let version = seen(&node, &mut updater, tree, 0);
+        let outcome = node.engine.delete(&mut updater, tree, &[0], version, None);
+        assert!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), "{outcome:?}");
+        node.abort(late);
+        let outcome = node.run(|| node.engine.delete(&mut updater, tree, &[0], version, None));
+        assert_eq!(outcome, Ok(WriteOutcome::Done));
+        node.commit(updater);
+        node.commit(deleter);
+    }
+}
+
+#[test]
+fn the_newest_version_is_locked_or_repeatable_read_fails() {
+    let (node, tree) = seeded(3);
+    let (mut rc, mut rr) = (node.begin_rc(), node.begin(Isolation::RepeatableRead));
+    let versions: Vec<RowVersion> = (0..3).map(|key| seen(&node, &mut rc, tree, key)).collect();
+    seen(&node, &mut rr, tree, 0);
+    let mut writer = node.begin_rc();
+    assert_eq!(node.update(&mut writer, tree, &[0], b"newest"), Ok(true));
+    assert_eq!(node.delete(&mut writer, tree, &[1]), Ok(true));
+    let version = seen(&node, &mut writer, tree, 2);
+    let moved = node.run(|| node.engine.delete(&mut writer, tree, &[2], version, Some(&[7])));
+    assert_eq!(moved, Ok(WriteOutcome::Done));
+    node.commit(writer);
+    let mut row = RowBuffer::new();
+    let mut outcome = |txn: &mut Transaction, key: u8| {
+        let version = versions[usize::from(key)];
+        let wait = LockWait::Wait;
+        let done = node.run(|| node.engine.lock_row(txn, tree, &[key], version, Update, wait, &mut row));
+        (done, row.body.clone())
+    };
+    assert_eq!(outcome(&mut rr, 0).0, Err(EngineError::SerializationFailure));
+    assert_eq!(outcome(&mut rc, 0), (Ok(RowLockOutcome::LockedNewest), b"newest".to_vec()));
+    assert_eq!(outcome(&mut rc, 1).0, Ok(RowLockOutcome::Gone));
+    assert_eq!(outcome(&mut rc, 2).0, Ok(RowLockOutcome::MovedTo([7].into())));
+    node.abort(rc);
+    node.abort(rr);
+}
+
+#[test]
+fn a_stronger_lock_passes_waiters_and_two_of_them_deadlock() {
+    let (node, tree) = seeded(1);
+    let (mut a, mut b, mut c) = (node.begin_rc(), node.begin_rc(), node.begin_rc());
+    assert_eq!(lock(&node, &mut a, tree, 0, Share, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut c, tree, 0, Update, LockWait::Wait), None, "waits for the share");
+    assert_eq!(lock(&node, &mut a, tree, 0, Update, LockWait::Wait), LOCKED, "passes who waits for it");
+    node.abort(a);
+    assert_eq!(lock(&node, &mut c, tree, 0, Update, LockWait::Wait), LOCKED);
+    node.abort(c);
+    let (mut a, mut c) = (node.begin_rc(), node.begin_rc());
+    assert_eq!(lock(&node, &mut a, tree, 0, Share, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut b, tree, 0, Share, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut c, tree, 0, NoKeyUpdate, LockWait::Wait), None);
+    assert_eq!(lock(&node, &mut a, tree, 0, Update, LockWait::Wait), None, "waits for the other share");
+    let outcome = lock(&node, &mut b, tree, 0, Update, LockWait::Wait);
+    assert_eq!(outcome, Some(Err(EngineError::Deadlock)));
+    node.abort(b);
+    assert_eq!(lock(&node, &mut a, tree, 0, Update, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut c, tree, 0, NoKeyUpdate, LockWait::Wait), None);
+    node.abort(a);
+    assert_eq!(lock(&node, &mut c, tree, 0, NoKeyUpdate, LockWait::Wait), LOCKED);
+    node.abort(c);
+}
+
+#[test]
+fn several_shares_get_their_turn_together() {
+    let (node, tree) = seeded(1);
+    let (mut a, mut b, mut c) = (node.begin_rc(), node.begin_rc(), node.begin_rc());
+    assert_eq!(node.update(&mut a, tree, &[0], b"a"), Ok(true));
+    assert_eq!(lock(&node, &mut b, tree, 0, Share, LockWait::Wait), None);
+    assert_eq!(lock(&node, &mut c, tree, 0, Share, LockWait::Wait), None);
+    node.abort(a);
+    assert_eq!(lock(&node, &mut b, tree, 0, Share, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut c, tree, 0, Share, LockWait::Wait), LOCKED);
+    node.abort(b);
+    node.abort(c);
+}
+
+#[test]
+fn locks_taken_since_a_savepoint_fall_or_are_what_they_were() {
+    let (node, tree) = seeded(2);
+    let (mut a, mut b) = (node.begin_rc(), node.begin_rc());
+    assert_eq!(lock(&node, &mut a, tree, 0, Share, LockWait::Wait), LOCKED);
+    let mut savepoint = node.engine.savepoint(&a);
+    assert_eq!(lock(&node, &mut a, tree, 0, Update, LockWait::Wait), LOCKED);
+    assert_eq!(lock(&node, &mut a, tree, 1, Update, LockWait::Wait), LOCKED);
+    let skipped = Some(Ok(RowLockOutcome::Skipped));
+    assert_eq!(lock(&node, &mut b, tree, 0, Share, LockWait::Skip), skipped);
+    node.run(|| node.engine.rollback_to(&mut a, &mut savepoint)).expect("rolls back");
+    assert_eq!(lock(&node, &mut b, tree, 0, Share, LockWait::Skip), LOCKED);
+    assert_eq!(lock(&node, &mut b, tree, 0, Update, LockWait::Skip), skipped);
+    assert_eq!(lock(&node, &mut b, tree, 1, Update, LockWait::Skip), LOCKED);
+    node.statement(&mut a);
+    node.abort(a);
+    assert_eq!(lock(&node, &mut b, tree, 0, Update, LockWait::Skip), LOCKED);
+    node.abort(b);
+}
+
+#[test]
+fn a_unique_check_does_not_wait_for_locks() {
+    let (node, tree) = seeded(1);
+    let (mut a, mut b) = (node.begin_rc(), node.begin_rc());
+    assert_eq!(lock(&node, &mut a, tree, 0, Update, LockWait::Wait), LOCKED);
+    let mut row = RowBuffer::new();
+    let newest = node.run(|| node.engine.get_newest(&mut b, tree, &[0], &mut row));
+    assert_eq!(newest, Ok(NewestRow::Found));
+    node.abort(a);
+    node.abort(b);
+}

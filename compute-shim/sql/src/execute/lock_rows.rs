@@ -1,0 +1,203 @@
+//! Row locks of SELECT FOR UPDATE and its weaker kin.
+//!
+//! Owns the operator that locks the rows it passes on. Under READ COMMITTED a row that another transaction has changed
+//! since the snapshot is locked in its newest version, put into the joined row, checked against the whole condition
+//! again, and its select list is computed anew; other tables' rows stay as they were (PostgreSQL's EvalPlanQual). The
+//! order of rows is not looked at again, as in PostgreSQL.
+
+use super::{Context, Operator, Row, decode_row};
+use crate::expression::{evaluate, is_true};
+use crate::plan::{Node, RowLock};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{EngineError, RowBuffer, RowLockOutcome, RowVersion};
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+use std::sync::Arc;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The next row is wanted.
+    Input,
+    /// The row of this table is to be locked.
+    Lock(usize),
+    /// It has been locked in a newer version, which is to be read.
+    Decode(usize),
+    Locked(usize),
+    /// A row has changed: the condition is checked again.
+    Recheck,
+    /// Then the select list is computed.
+    Compute,
+}
+
+/// A row being locked.
+#[derive(Default)]
+struct Target {
+    key: Vec<u8>,
+    version: RowVersion,
+}
+
+/// The operator.
+pub(super) struct LockRows {
+    plan: Arc<Node>,
+    input: Box<dyn Operator>,
+    /// One table, read row by row: no identity is needed once its row has been taken.
+    is_streaming: bool,
+    phase: Phase,
+    row: Row,
+    target: Target,
+    has_changed: bool,
+    stored: RowBuffer,
+    /// The select list, as far as it is computed.
+    computed: Row,
+}
+
+/// Whether rows come one by one, each with the identities given last.
+fn is_streaming(node: &Node) -> bool {
+    match node {
+        Node::Scan(_) => true,
+        Node::Project { input, .. } | Node::Filter { input, .. } => is_streaming(input),
+        _ => false,
+    }
+}
+
+impl LockRows {
+    pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> LockRows {
+        let Node::LockRows { input: below, .. } = &*plan else { unreachable!("built for locks") };
+        LockRows {
+            is_streaming: is_streaming(below),
+            plan,
+            input,
+            phase: Phase::Input,
+            row: Row::new(),
+            target: Target::default(),
+            has_changed: false,
+            stored: RowBuffer::new(),
+            computed: Row::new(),
+        }
+    }
+
+    /// Takes the key and version of the n-th table's row. False: all tables' rows are locked.
+    fn turn_to(&mut self, at: usize, rows: &[RowLock], first: usize, context: &mut Context<'_>) -> bool {
+        let Some(lock) = rows.get(at) else { return false };
+        let Datum::Int8(number) = self.row[first + lock.start + lock.table.columns.len()] else {
+            unreachable!("the column behind the table's own is the identity");
+        };
+        let number = usize::try_from(number).expect("identities count from zero");
+        let identity = &context.state.identities[number];
+        self.target = Target { key: identity.key.to_vec(), version: identity.version };
+        self.phase = Phase::Lock(at);
+        true
+    }
+
+    /// Locks one row, and says what comes next.
+    fn lock(&mut self, at: usize, lock: &RowLock, context: &mut Context<'_>) -> Step<Phase> {
+        loop {
+            let Target { key, version } = &self.target;
+            let tree = lock.table.tree;
+            let locked = context.engine.lock_row(
+                context.transaction,
+                tree,
+                key,
+                *version,
+                lock.mode,
+                lock.wait,
+                &mut self.stored,
+            );
+            match locked.map_err(|stop| not_available(stop, &lock.table.name))? {
+                RowLockOutcome::Locked => return Ok(Phase::Locked(at)),
+                RowLockOutcome::LockedNewest => return Ok(Phase::Decode(at)),
+                RowLockOutcome::Gone | RowLockOutcome::Skipped => return Ok(Phase::Input),
+                RowLockOutcome::MovedTo(key) => {
+                    self.target = Target { key: key.into_vec(), version: RowVersion::default() };
+                }
+            }
+        }
+    }
+
+    /// Puts the newest version into the joined row.
+    fn decode(&mut self, lock: &RowLock, first: usize, context: &mut Context<'_>) -> Step<()> {
+        let mut newest = Row::new();
+        let Context { engine, transaction, .. } = context;
+        decode_row(engine, transaction, &lock.table, &mut self.stored, &lock.columns, &mut newest)?;
+        let start = first + lock.start;
+        self.row[start..start + newest.len()].clone_from_slice(&newest);
+        self.has_changed = true;
+        Ok(())
+    }
+}
+
+/// 55P03 names the relation.
+fn not_available(stop: hexalog_engine::Stop, table: &str) -> Stop {
+    match stop {
+        hexalog_engine::Stop::Fail(EngineError::LockNotAvailable) => {
+            let message = format!("could not obtain lock on row in relation \"{table}\"");
+            SqlError::new(SqlState::LOCK_NOT_AVAILABLE, message).into()
+        }
+        other => other.into(),
+    }
+}
+
+impl Operator for LockRows {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let plan = self.plan.clone();
+        let Node::LockRows { rows, items, recheck, .. } = &*plan else { unreachable!("built for locks") };
+        let first = items.items.len();
+        loop {
+            match self.phase {
+                Phase::Input => {
+                    if !self.input.next(context, &mut self.row)? {
+                        return Ok(false);
+                    }
+                    self.has_changed = false;
+                    let is_any = self.turn_to(0, rows, first, context);
+                    assert!(is_any, "a locking node locks something");
+                    if self.is_streaming {
+                        context.state.identities.clear();
+                    }
+                }
+                Phase::Lock(at) => self.phase = self.lock(at, &rows[at], context)?,
+                Phase::Decode(at) => {
+                    self.decode(&rows[at], first, context)?;
+                    self.phase = Phase::Locked(at);
+                }
+                Phase::Locked(at) => {
+                    if self.turn_to(at + 1, rows, first, context) {
+                        continue;
+                    }
+                    self.phase = Phase::Input;
+                    if !self.has_changed {
+                        std::mem::swap(row, &mut self.row);
+                        return Ok(true);
+                    }
+                    self.phase = Phase::Recheck;
+                    if let Some(recheck) = recheck {
+                        recheck.evaluation.begin_row(context.state);
+                    }
+                }
+                Phase::Recheck => {
+                    let passes = match recheck {
+                        Some(recheck) => is_true(&recheck.expr, &self.row[first..], context)?,
+                        None => true,
+                    };
+                    self.phase = if passes { Phase::Compute } else { Phase::Input };
+                    items.evaluation.begin_row(context.state);
+                    self.computed.clear();
+                }
+                Phase::Compute => {
+                    while let Some(item) = items.items.get(self.computed.len()) {
+                        let value = evaluate(item, &self.row[first..], context)?;
+                        self.computed.push(value);
+                    }
+                    self.row[..first].clone_from_slice(&self.computed);
+                    self.phase = Phase::Input;
+                    std::mem::swap(row, &mut self.row);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.phase = Phase::Input;
+        self.input.rewind(context);
+    }
+}
