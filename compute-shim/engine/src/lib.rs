@@ -52,6 +52,7 @@ pub use page_check::PageCheck;
 pub use rows::cell_bytes;
 pub use savepoint::Savepoint;
 pub use transaction::Transaction;
+pub use tree::build::{Built, TreeBuilder};
 pub use tree::check::TreeCheck;
 pub use types::*;
 pub use volume::{FetchFailure, LogFull, Reservation, ReservationLedger, Volume};

@@ -24,7 +24,7 @@ use crate::write::{NewVersion, Occupant, Spot};
 use hexalog_protocol::Lsn;
 
 /// Refuses what no page could hold.
-fn check_size(key: &[u8], row: RowRef<'_>) -> Result<(), EngineError> {
+pub(crate) fn check_size(key: &[u8], row: RowRef<'_>) -> Result<(), EngineError> {
     check_key(key.len())?;
     let bytes = cell_bytes(key.len(), row.body.len(), row.chains.len());
     let fits = bytes <= CELL_BYTES_MAX && row.chains.len() <= CHAINS_MAX;

@@ -62,7 +62,7 @@ impl Engine {
         self.prepare_to_grow(txn)?;
         let state = SequenceState { last_value: params.start, is_called: false, params };
         self.operate(txn, |access, txn| {
-            let page = access.create_page(txn, |mini, slot, _| {
+            let (page, _) = access.create_page(txn, |mini, slot, _| {
                 mini.write(slot, usize::from(START), &sequence_page::encode(&state));
             })?;
             self.sequences.lock().remove(&SequenceId(page));

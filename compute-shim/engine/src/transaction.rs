@@ -12,7 +12,7 @@ use crate::layout::undo_page::byte_of;
 use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::mini_transaction::MiniTransaction;
-use crate::types::{Isolation, RelationLockMode, RowBuffer, RowLockMode, TxId};
+use crate::types::{Isolation, RelationLockMode, RowBuffer, RowLockMode, TreeId, TxId};
 use crate::undo::Finished;
 use crate::undo::append::UndoPlace;
 use hexalog_protocol::{Lsn, PageId};
@@ -59,6 +59,8 @@ pub struct Transaction {
     pub(crate) needs_purge: bool,
     /// The statement frees more than it takes: it may write although storage is full.
     frees_space: bool,
+    /// Trees that it has made, with the offset of the undo record that says so.
+    pub(crate) trees_created: Vec<(TreeId, u64)>,
     /// Records written, the header apart.
     pub(crate) undo_records: u64,
     /// How far down [`Engine::rollback_to`] has come, while it is under way.
@@ -170,6 +172,7 @@ impl Engine {
             row_locks: Vec::new(),
             needs_purge: false,
             frees_space: false,
+            trees_created: Vec::new(),
             undo_records: 0,
             rollback_position: None,
             undo_buffer: Vec::new(),

@@ -21,9 +21,10 @@ impl Engine {
         self.prepare_to_grow(txn)?;
         let flags = if kind == TreeKind::Index { FLAG_INDEX } else { 0 };
         self.operate(txn, |access, txn| {
-            let page = access.create_page(txn, |mini, slot, page| {
+            let (page, created) = access.create_page(txn, |mini, slot, page| {
                 write_empty_root(mini, slot, flags, TreeId(page));
             })?;
+            txn.trees_created.push((TreeId(page), created));
             Ok(TreeId(page))
         })
     }
@@ -36,12 +37,13 @@ impl Engine {
 }
 
 impl<'e> Access<'e> {
-    /// Allocates a page that lives if the transaction commits; `fill` writes it.
+    /// Allocates a page that lives if the transaction commits; `fill` writes it. Answers the page, and where its undo record
+    /// stands.
     pub fn create_page(
         &mut self,
         txn: &mut Transaction,
         fill: impl FnOnce(&mut MiniTransaction<'e>, PageSlot, PageId),
-    ) -> Step<PageId> {
+    ) -> Step<(PageId, u64)> {
         let mut mini = MiniTransaction::begin(self.engine)?;
         // The record's length depends on the page's number: plan for the longest, then write what it is.
         let mut record = Vec::new();
@@ -60,7 +62,7 @@ impl<'e> Access<'e> {
         txn.needs_purge = true;
         let fused = self.fuse_commit(&mut mini, txn, &place);
         self.commit_write(mini, txn, &place, fused);
-        Ok(page)
+        Ok((page, place.offset))
     }
 
     /// Notes that a page, or the tree below it, is dead if the transaction commits.

@@ -48,7 +48,8 @@ impl Access<'_> {
         let version = header.version;
         let found = self.undo_record(version.tx_id.stream(), version.undo, &mut record);
         let result = found.and_then(|()| match UndoRecord::decode(&record) {
-            Ok(UndoRecord::Insert { .. }) => Ok(false),
+            // A row that was built into its tree has the tree's own record.
+            Ok(UndoRecord::Insert { .. } | UndoRecord::Created { .. }) => Ok(false),
             Ok(UndoRecord::Change(change)) => {
                 let restored = change.body.restore(body);
                 *header = change.previous;

@@ -162,3 +162,115 @@ fn what_no_page_could_hold_is_refused() {
     assert_eq!(error.sqlstate(), "54000");
     node.abort(txn);
 }
+
+#[test]
+fn a_tree_built_bottom_up_is_like_any_other() {
+    // Cells of 86 bytes with their slots: 93 and a high key fit a page. Rows, bytes of each, pages at most.
+    for (rows, body, pages) in [
+        (0u32, 0, 1),
+        (1, 60, 1),
+        (93, 60, 1),
+        (94, 60, 3),
+        (186, 60, 3),
+        (187, 60, 4),
+        (3_000, 60, 34),
+        (300, 1_900, 76),
+        (40, 5_100, 41),
+    ] {
+        let node = Node::create(SMALL);
+        let mut txn = node.begin_rc();
+        let tree =
+            node.run(|| node.engine.create_tree(&mut txn, TreeKind::Clustered)).expect("creates a tree");
+        let mut builder = node.engine.begin_build(&txn, tree, TreeKind::Clustered);
+        let before = node.engine.stats().mini_transactions;
+        for key in (0..rows).map(|key| (key * 2).to_be_bytes()) {
+            let row = vec![key[3]; body];
+            let built =
+                node.run(|| node.engine.build_row(&mut txn, &mut builder, &key, RowRef::new(2, &row)));
+            assert_eq!(built, Ok(Built::Added));
+        }
+        node.run(|| node.engine.finish_build(&mut txn, &mut builder)).expect("finishes");
+        let report = node.check(tree);
+        assert_eq!(report.cells, u64::from(rows));
+        // A leaf, its separator: two mini-transactions a page.
+        assert!(node.engine.stats().mini_transactions - before <= 2 * report.pages);
+        assert_eq!(report.pages, pages, "{rows} rows of {body} bytes");
+        // Ordinary writes go on in it, and see what is there.
+        node.statement(&mut txn);
+        let mut model: BTreeMap<Vec<u8>, Vec<u8>> =
+            (0..rows).map(|key| ((key * 2).to_be_bytes().to_vec(), vec![(key * 2) as u8; body])).collect();
+        for key in (0..rows.min(100)).map(|key| (key * 3).to_be_bytes()) {
+            let outcome = node.insert(&mut txn, tree, &key, &[9; 30]);
+            let expected = if model.contains_key(&key[..]) { Err(EngineError::DuplicateKey) } else { Ok(()) };
+            assert_eq!(outcome, expected);
+            model.entry(key.to_vec()).or_insert(vec![9; 30]);
+        }
+        // One who began before sees nothing of it, one who begins after sees it all.
+        let mut earlier = node.begin(Isolation::RepeatableRead);
+        node.commit(txn);
+        assert!(node.scan(&mut earlier, tree, Direction::Forward).is_empty());
+        node.commit(earlier);
+        let mut later = node.begin_rc();
+        let expected: Vec<_> = model.clone().into_iter().collect();
+        assert!(node.scan(&mut later, tree, Direction::Forward) == expected);
+        if rows > 0 {
+            assert_eq!(node.update(&mut later, tree, &0u32.to_be_bytes(), b"new"), Ok(true));
+        }
+        node.abort(later);
+        let node = node.crash();
+        let mut later = node.begin_rc();
+        let backward: Vec<_> = model.into_iter().rev().collect();
+        assert!(node.scan(&mut later, tree, Direction::Backward) == backward);
+        node.commit(later);
+        node.volume.assert_cache_equals_log(&node.engine);
+        node.drop_last_tree(tree);
+    }
+}
+
+#[test]
+fn a_build_that_comes_to_nothing_leaves_no_page() {
+    // The log ends after each record in turn: the leaves written so far are found and freed.
+    for durable in (0..400).step_by(7) {
+        // Nothing may leave the cache.
+        let node = Node::create(Options { frames: 512, ..SMALL });
+        node.volume.hold_vdl(true);
+        let mut txn = node.begin_rc();
+        let engine = &node.engine;
+        let tree = node.run(|| engine.create_tree(&mut txn, TreeKind::Index)).expect("creates a tree");
+        let mut builder = engine.begin_build(&txn, tree, TreeKind::Index);
+        for key in 0..9_000u32 {
+            let step = || engine.build_entry(&mut txn, &mut builder, &key.to_be_bytes(), b"row");
+            if node.run(step).is_err() {
+                panic!("entries are in order");
+            }
+        }
+        node.volume.advance_vdl(engine, durable);
+        let node = node.crash();
+        node.volume.hold_vdl(false);
+        node.settle();
+        node.check_pages(&[]);
+    }
+}
+
+#[test]
+fn what_is_out_of_order_is_told_and_can_be_inserted() {
+    let node = Node::create(SMALL);
+    let mut txn = node.begin_rc();
+    let engine = &node.engine;
+    let tree = node.run(|| engine.create_tree(&mut txn, TreeKind::Clustered)).expect("creates a tree");
+    let mut builder = engine.begin_build(&txn, tree, TreeKind::Clustered);
+    let row = RowRef::new(2, b"row");
+    for key in 10..200u8 {
+        assert_eq!(node.run(|| engine.build_row(&mut txn, &mut builder, &[key], row)), Ok(Built::Added));
+    }
+    let again = node.run(|| engine.build_row(&mut txn, &mut builder, &[199], row));
+    assert_eq!(again, Err(EngineError::DuplicateKey));
+    let late = node.run(|| engine.build_row(&mut txn, &mut builder, &[5], row));
+    assert_eq!(late, Ok(Built::OutOfOrder));
+    node.run(|| engine.finish_build(&mut txn, &mut builder)).expect("finishes");
+    assert_eq!(node.insert(&mut txn, tree, &[5], b"late"), Ok(()));
+    assert_eq!(node.insert(&mut txn, tree, &[50], b"late"), Err(EngineError::DuplicateKey));
+    assert_eq!(node.check(tree).cells, 191);
+    node.commit(txn);
+    node.drop_last_tree(tree);
+}

@@ -28,14 +28,23 @@ pub struct DatabaseOptions {
     pub direct_routes: bool,
     /// Rows after which a statement lets others run. Tests let it wait after every row.
     pub rows_per_yield: u32,
+    /// Bytes of keys that an index or a rewritten table has sorted at once; with more, rows are read more than once.
+    pub sort_bytes_max: usize,
 }
 
 /// `ENGINE.md` section 2: a thousand rows, about half a millisecond.
 const ROWS_PER_YIELD: u32 = 1_000;
 
+/// A guess: a million entries of short keys take a third of it.
+const SORT_BYTES_MAX: usize = 64 << 20;
+
 impl Default for DatabaseOptions {
     fn default() -> DatabaseOptions {
-        DatabaseOptions { direct_routes: true, rows_per_yield: ROWS_PER_YIELD }
+        DatabaseOptions {
+            direct_routes: true,
+            rows_per_yield: ROWS_PER_YIELD,
+            sort_bytes_max: SORT_BYTES_MAX,
+        }
     }
 }
 

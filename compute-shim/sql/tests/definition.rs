@@ -6,6 +6,7 @@ mod harness;
 
 use harness::{Client, Cluster, Progress};
 use hexalog_engine::Budget;
+use hexalog_sql::DatabaseOptions;
 use std::sync::atomic::Ordering;
 
 /// Begins a statement that must wait for a lock.
@@ -293,4 +294,43 @@ fn keys_that_are_too_long_are_refused() {
     assert_eq!(a.lines("SELECT length(a) FROM t"), ["2800"]);
     let error = a.error("ALTER TABLE t ADD COLUMN b text DEFAULT repeat('y', 40000)");
     assert!(error.starts_with("54000 "), "{error}");
+}
+
+/// Keys scattered, rising and falling; memory for all of them, for some, for next to none.
+#[test]
+fn indexes_and_rewritten_tables_are_sorted_whatever_fits_memory() {
+    for sort_bytes_max in [64 << 20, 20_000, 700] {
+        let options = DatabaseOptions { sort_bytes_max, ..DatabaseOptions::default() };
+        let cluster = Cluster::with_options(options);
+        let mut a = cluster.connect();
+        a.query("CREATE TABLE t (k int, v text, n int)");
+        a.query("INSERT INTO t SELECT g * 7919 % 1009, md5(g::text), g % 50 FROM generate_series(1, 1008) g");
+        a.query("CREATE UNIQUE INDEX t_v ON t (v DESC)");
+        a.query("CREATE INDEX t_n ON t (n, k)");
+        let rows = "SELECT k, v, n FROM t ORDER BY k";
+        let before = a.lines(rows);
+        a.query("ALTER TABLE t ADD PRIMARY KEY (k)");
+        assert_eq!(a.lines(rows), before);
+        assert_eq!(a.lines("SELECT count(*), min(k), max(k) FROM t WHERE n = 7"), ["21|30|966"]);
+        assert_eq!(a.lines("SELECT k FROM t WHERE v = md5('500') AND n = 0"), ["184"]);
+        assert!(a.error("INSERT INTO t VALUES (2000, md5('7'), 1)").starts_with("23505 "));
+        assert!(a.error("INSERT INTO t VALUES (184, 'new', 1)").starts_with("23505 "));
+        a.query("INSERT INTO t VALUES (0, 'zero', 7), (2000, 'two', 7); DELETE FROM t WHERE k = 500");
+        assert_eq!(a.lines("SELECT count(*), min(k), max(k) FROM t WHERE n = 7"), ["23|0|2000"]);
+        let error = a.error("CREATE UNIQUE INDEX ON t (n)");
+        assert_eq!(error, "23505 could not create unique index \"t_n_idx\"");
+        a.query("ALTER TABLE t DROP CONSTRAINT t_pkey");
+        a.query("UPDATE t SET k = 5 WHERE k IN (7, 900)");
+        let error = a.error("ALTER TABLE t ADD PRIMARY KEY (k)");
+        assert_eq!(error, "23505 could not create unique index \"t_pkey\"");
+        // What is NULL is told first, wherever it stands.
+        a.query("ALTER TABLE t ALTER COLUMN k DROP NOT NULL; UPDATE t SET k = NULL WHERE k = 1000");
+        let error = a.error("ALTER TABLE t ADD PRIMARY KEY (k)");
+        assert!(error.starts_with("23502 "), "{error}");
+        a.query("CREATE UNIQUE INDEX ON t (k, v)");
+        assert_eq!(a.lines("SELECT count(*), count(k), count(DISTINCT k) FROM t"), ["1009|1008|1006"]);
+        drop(a);
+        let cluster = cluster.crash();
+        assert_eq!(cluster.connect().lines("SELECT count(*) FROM t WHERE n = 7"), ["23"]);
+    }
 }

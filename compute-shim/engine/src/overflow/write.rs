@@ -76,7 +76,7 @@ impl Engine {
     pub fn write_chain(&self, txn: &mut Transaction, writer: &mut ChainWriter, value: &[u8]) -> Step<Chain> {
         assert!((1..=VALUE_BYTES_MAX).contains(&value.len()), "the caller bounds values");
         assert!(!txn.commit_with_next_write, "a chain is never a transaction's last write");
-        self.prepare_to_write(txn)?;
+        self.prepare_to_grow(txn)?;
         for _ in 0..PAGES_PER_CALL {
             writer.fill(value);
             if let Some(root) = writer.root
@@ -118,7 +118,7 @@ impl Access<'_> {
     ) -> Step<()> {
         let is_whole = writer.taken == value_bytes && writer.pending().len() <= DATA_BYTES;
         let data = if is_whole { writer.next_page() } else { &[] };
-        let root = self.create_page(txn, |mini, slot, root| {
+        let (root, _) = self.create_page(txn, |mini, slot, root| {
             let header = OverflowHeader {
                 is_directory: !is_whole,
                 is_root: true,

@@ -44,6 +44,7 @@ impl Seek<'_> {
 }
 
 /// A separator that a parent lacks.
+#[derive(Debug)]
 pub(crate) struct MissingSeparator {
     /// Level of the parent.
     pub level: u8,

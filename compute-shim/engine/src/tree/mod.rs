@@ -5,6 +5,7 @@
 //! the gap first. A tree's root page is fixed for life (a root split pushes its content down); pages are
 //! never merged, and freed only with their tree. Read [`descent`], then [`edit`] and [`split`].
 
+pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod descent;
 pub(crate) mod edit;

@@ -71,7 +71,7 @@ fn choose_cut(page: TreePage<'_>, position: Option<usize>, new_key: &[u8]) -> Cu
 }
 
 /// Builds the bytes of a tree page from the slots `from..to` of another.
-struct PageImage {
+pub(super) struct PageImage {
     header_and_slots: Vec<u8>,
     heap: Vec<u8>,
 }
@@ -96,7 +96,7 @@ fn build_page(
     build_from_cells(&cells, page.level(), page.flags() & !FLAG_ROOT, high_key, right, tree)
 }
 
-fn build_from_cells(
+pub(super) fn build_from_cells(
     cells: &[Vec<u8>],
     level: u8,
     flags: u8,
@@ -129,7 +129,7 @@ fn build_from_cells(
     PageImage { header_and_slots, heap }
 }
 
-fn write_image(mini: &mut MiniTransaction<'_>, page: PageSlot, image: &PageImage) {
+pub(super) fn write_image(mini: &mut MiniTransaction<'_>, page: PageSlot, image: &PageImage) {
     mini.write(page, PAGE_BODY_START, &image.header_and_slots);
     if !image.heap.is_empty() {
         mini.write(page, PAGE_SIZE - image.heap.len(), &image.heap);

@@ -184,7 +184,7 @@ fn rewrite(
             |context| {
                 let rules = Rules::new(context, table, &draft.new_not_null, &draft.new_checks)?;
                 let computed = sources(draft, sequences);
-                Ok(Rewrite::new(old, table, computed, rules, keeps_keys))
+                Ok(Rewrite::new(context, old, table, computed, rules, keeps_keys))
             },
             |rewrite, context| rewrite.run(context, table),
         )?;

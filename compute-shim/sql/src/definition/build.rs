@@ -1,23 +1,18 @@
 //! Filling an index from the rows that are there.
 //!
-//! Owns [`RowScan`], which reads a table under a definition's locks, and [`IndexBuild`]. Entries are sorted before they
-//! are written, so that pages fill up one after the other, in batches of bounded size; a batch behind the first leaves
-//! the look for duplicates to the engine.
+//! Owns [`RowScan`], which reads a table under a definition's locks, and [`IndexBuild`]. Entries are sorted (`sorter.rs`)
+//! and given to the engine's builder in order, which writes each page once; equal keys are noticed side by side.
 
+use super::sorter::EntrySorter;
 use super::{DefinitionContext, Pace};
 use crate::catalog::object::{Index, Table};
-use crate::execute::{Row, decode_row, index_key, insert_entry};
+use crate::execute::{Row, check_key_bytes, decode_row, index_key};
 use crate::stop::Step;
-use hexalog_engine::{Cursor, Direction, RowBuffer, TreeId};
+use hexalog_engine::{Built, Cursor, Direction, RowBuffer, TreeBuilder, TreeId, TreeKind};
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::key;
 use hexalog_sql_types::{SqlError, SqlState, text};
-use std::collections::BTreeSet;
 use std::ops::Bound;
-
-/// Bytes of keys that are sorted at once. A guess: a million entries of short keys fit, with what the tree that sorts
-/// them adds.
-const BATCH_BYTES_MAX: usize = 32 << 20;
 
 /// All rows of a table in order of their keys.
 pub(super) struct RowScan {
@@ -86,18 +81,13 @@ pub(super) fn not_unique(
     error.with_detail(format!("Key ({})=({}) is duplicated.", names.join(", "), shown.join(", ")))
 }
 
-/// An entry to be written: index key and row key, one behind the other. Sorted as the engine stores them.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    bytes: Box<[u8]>,
-    key_bytes: usize,
-    has_null: bool,
-}
-
-impl Entry {
-    fn key(&self) -> &[u8] {
-        &self.bytes[..self.key_bytes]
-    }
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Rows are read into the sorter.
+    Read,
+    /// The n-th entry of the pass is next.
+    Write(usize),
+    Finish,
 }
 
 /// Builds one index of a table. The statement reads every row (`see_every_row`), and nobody else writes.
@@ -105,28 +95,27 @@ pub(super) struct IndexBuild {
     scan: RowScan,
     row: Row,
     columns: Vec<usize>,
-    entries: BTreeSet<Entry>,
-    bytes: usize,
-    is_read: bool,
-    is_writing: bool,
-    batches_written: u32,
-    /// The last key of the batch, to notice the next equal one.
-    written: Option<Box<[u8]>>,
+    sorter: EntrySorter,
+    builder: TreeBuilder,
+    phase: Phase,
+    /// The last key written, to notice the next equal one.
+    written: Option<Vec<u8>>,
+    key: Vec<u8>,
     pace: Pace,
 }
 
 impl IndexBuild {
-    pub(super) fn new(table: &Table, index: &Index) -> IndexBuild {
+    pub(super) fn new(context: &DefinitionContext<'_>, table: &Table, index: &Index) -> IndexBuild {
+        let tree = index.tree.expect("secondary indexes have trees");
         IndexBuild {
             scan: RowScan::new(table.tree),
             row: Row::new(),
             columns: index.columns.iter().map(|column| column.column).collect(),
-            entries: BTreeSet::new(),
-            bytes: 0,
-            is_read: false,
-            is_writing: false,
-            batches_written: 0,
+            sorter: EntrySorter::new(context.database.options().sort_bytes_max),
+            builder: context.engine.begin_build(context.transaction, tree, TreeKind::Index),
+            phase: Phase::Read,
             written: None,
+            key: Vec::new(),
             pace: Pace::default(),
         }
     }
@@ -139,55 +128,62 @@ impl IndexBuild {
         index: &Index,
     ) -> Step<()> {
         loop {
-            if self.is_writing {
-                self.write(context, table, index)?;
-                self.is_writing = false;
-                self.batches_written += 1;
-                self.written = None;
-                self.bytes = 0;
+            match self.phase {
+                Phase::Read => {
+                    self.read(context, table, index)?;
+                    self.phase = Phase::Write(0);
+                }
+                Phase::Write(at) => {
+                    if self.write(context, table, index, at)? {
+                        self.phase = Phase::Write(at + 1);
+                    } else if self.sorter.begin_pass() {
+                        self.scan = RowScan::new(table.tree);
+                        self.phase = Phase::Read;
+                    } else {
+                        self.phase = Phase::Finish;
+                    }
+                }
+                Phase::Finish => {
+                    return Ok(context.engine.finish_build(context.transaction, &mut self.builder)?);
+                }
             }
-            if self.is_read {
-                return Ok(());
-            }
-            self.read(context, table, index)?;
-            self.is_writing = true;
         }
     }
 
-    /// Fills a batch.
+    /// One pass over the rows.
     fn read(&mut self, context: &mut DefinitionContext<'_>, table: &Table, index: &Index) -> Step<()> {
-        while self.bytes < BATCH_BYTES_MAX {
-            if !self.scan.next(context, table, &self.columns, &mut self.row)? {
-                self.is_read = true;
-                return Ok(());
-            }
-            let mut bytes = Vec::new();
-            let has_null = index_key(index, &self.row, &mut bytes)?;
-            let key_bytes = bytes.len();
-            bytes.extend_from_slice(self.scan.key());
-            self.bytes += bytes.len();
-            self.entries.insert(Entry { bytes: bytes.into(), key_bytes, has_null });
+        while self.scan.next(context, table, &self.columns, &mut self.row)? {
+            self.key.clear();
+            let has_null = index_key(index, &self.row, &mut self.key)?;
+            check_key_bytes(index, self.key.len() + self.scan.key().len())?;
+            self.sorter.push(&self.key, self.scan.key(), has_null);
         }
+        self.sorter.end_pass();
         Ok(())
     }
 
-    /// Writes a batch out.
-    fn write(&mut self, context: &mut DefinitionContext<'_>, table: &Table, index: &Index) -> Step<()> {
-        while let Some(entry) = self.entries.first() {
-            self.pace.row(context)?;
-            let (key, row_key) = entry.bytes.split_at(entry.key_bytes);
-            if index.unique && !entry.has_null && self.written.as_deref() == Some(key) {
-                return Err(not_unique(context, table, index, key).into());
-            }
-            // Earlier batches are in the tree, where the engine looks for an equal key.
-            let skips_check = self.batches_written == 0 || entry.has_null;
-            let (engine, transaction) = (context.engine, &mut *context.transaction);
-            if !insert_entry(engine, transaction, table, index, key, skips_check, row_key)? {
-                return Err(not_unique(context, table, index, key).into());
-            }
-            let entry = self.entries.pop_first().expect("seen above");
-            self.written = index.unique.then(|| entry.key().into());
+    /// Writes an entry; false if the pass has no more.
+    fn write(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        table: &Table,
+        index: &Index,
+        at: usize,
+    ) -> Step<bool> {
+        let Some(entry) = self.sorter.entry(at) else { return Ok(false) };
+        self.pace.row(context)?;
+        // The first column that differs may be the row's: equal keys stand side by side.
+        if index.unique && !entry.has_null && self.written.as_deref() == Some(entry.key) {
+            return Err(not_unique(context, table, index, entry.key).into());
         }
-        Ok(())
+        let (engine, transaction) = (context.engine, &mut *context.transaction);
+        let built = engine.build_entry(transaction, &mut self.builder, entry.key, entry.row_key)?;
+        assert_eq!(built, Built::Added, "entries were sorted");
+        if index.unique {
+            let written = self.written.get_or_insert_default();
+            written.clear();
+            written.extend_from_slice(entry.key);
+        }
+        Ok(true)
     }
 }

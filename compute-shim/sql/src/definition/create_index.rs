@@ -121,7 +121,7 @@ pub(super) fn build_all(
         let index = &table.indexes[at];
         replay.drive(
             context,
-            |_| Ok(IndexBuild::new(table, index)),
+            |context| Ok(IndexBuild::new(context, table, index)),
             |build, context| build.run(context, table, index),
         )?;
         table.indexes[at].valid_from = Lsn::MAX;

@@ -25,6 +25,7 @@ mod replay;
 mod rewrite;
 mod schema;
 mod sequence;
+mod sorter;
 mod truncate;
 mod validate;
 

@@ -1,18 +1,21 @@
 //! Copying a table's rows into a new tree: under another key, or with computed columns.
 //!
-//! Owns [`Rewrite`]. Rows are read in the old tree's order and inserted one by one, so memory does not grow with the
-//! table, and a table that was loaded in the order of its new key is written page by page. Everything is part of the
+//! Owns [`Rewrite`]. Rows are given to the engine's builder in the order of their new keys, so that each page is written
+//! once. Rows that stand in that order already are read as they stand, which a first look at a new primary key finds out;
+//! else the keys are sorted (`sorter.rs`) and the rows fetched by them. Where keys are computed with the row, a key out
+//! of order ends the building, and the rest is inserted row by row. Everything is part of the
 //! caller's transaction: the old tree is dropped with its commit, the new one with its rollback. As in PostgreSQL,
 //! transactions with an older snapshot see no rows in the new tree.
 
-use super::DefinitionContext;
 use super::build::{RowScan, not_unique};
 use super::expression::Evaluator;
+use super::sorter::EntrySorter;
 use super::validate::Rules;
+use super::{DefinitionContext, Pace};
 use crate::catalog::object::Table;
-use crate::execute::{Row, RowEncoder, check_key_bytes, primary_key};
-use crate::stop::Step;
-use hexalog_engine::{EngineError, SequenceId, TreeId};
+use crate::execute::{Row, RowEncoder, check_key_bytes, decode_row, primary_key};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{Built, EngineError, RowBuffer, SequenceId, TreeBuilder, TreeId, TreeKind};
 use hexalog_sql_types::{Datum, TypeId};
 
 /// Where the values of a new column come from.
@@ -24,6 +27,8 @@ pub(super) enum Source {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// A first look at keys and rules.
+    Survey,
     Read,
     /// The n-th computed column is next.
     Compute(usize),
@@ -31,17 +36,32 @@ enum Phase {
     Key,
     Encode,
     Write,
+    Finish,
 }
 
 /// A copy under way.
 pub(super) struct Rewrite {
+    old: TreeId,
     scan: RowScan,
+    /// New keys with old ones, and the entry that is next; `None`: rows are read as they stand.
+    sorter: Option<EntrySorter>,
+    entry: usize,
+    /// Keys came in ascending order in the survey so far.
+    is_ascending: bool,
+    survey_columns: Vec<usize>,
+    /// A row fetched by an entry.
+    stored: RowBuffer,
+    /// `None`: rows are inserted one by one.
+    builder: Option<TreeBuilder>,
     /// All columns of the new table.
     columns: Vec<usize>,
     computed: Vec<(usize, Source)>,
     rules: Rules,
     keeps_keys: bool,
     phase: Phase,
+    /// The survey's row has not been judged yet.
+    has_row: bool,
+    pace: Pace,
     row: Row,
     key: Vec<u8>,
     encoder: RowEncoder,
@@ -50,19 +70,34 @@ pub(super) struct Rewrite {
 impl Rewrite {
     /// `keeps_keys`: the new tree has the old one's keys.
     pub(super) fn new(
+        context: &DefinitionContext<'_>,
         old: TreeId,
         new: &Table,
         computed: Vec<(usize, Source)>,
         rules: Rules,
         keeps_keys: bool,
     ) -> Rewrite {
+        let mut survey_columns = rules.columns().to_vec();
+        let primary_key = new.primary_key();
+        survey_columns
+            .extend(primary_key.iter().flat_map(|index| &index.columns).map(|column| column.column));
+        let is_surveyed = primary_key.is_some() && !keeps_keys && computed.is_empty();
         Rewrite {
+            old,
             scan: RowScan::new(old),
+            sorter: is_surveyed.then(|| EntrySorter::new(context.database.options().sort_bytes_max)),
+            entry: 0,
+            is_ascending: true,
+            survey_columns,
+            stored: RowBuffer::new(),
+            builder: Some(context.engine.begin_build(context.transaction, new.tree, TreeKind::Clustered)),
             columns: (0..new.columns.len()).filter(|&at| !new.columns[at].dropped).collect(),
             computed,
             rules,
             keeps_keys,
-            phase: Phase::Read,
+            phase: if is_surveyed { Phase::Survey } else { Phase::Read },
+            has_row: false,
+            pace: Pace::default(),
             row: Row::new(),
             key: Vec::new(),
             encoder: RowEncoder::new(),
@@ -72,11 +107,22 @@ impl Rewrite {
     pub(super) fn run(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<()> {
         loop {
             match self.phase {
+                Phase::Survey => {
+                    self.survey(context, table)?;
+                    self.phase = Phase::Read;
+                }
                 Phase::Read => {
-                    if !self.scan.next(context, table, &self.columns, &mut self.row)? {
-                        return Ok(());
+                    self.phase = match self.next_row(context, table)? {
+                        Next::Row => Phase::Compute(0),
+                        Next::Pass => Phase::Survey,
+                        Next::End => Phase::Finish,
+                    };
+                }
+                Phase::Finish => {
+                    if let Some(builder) = &mut self.builder {
+                        context.engine.finish_build(context.transaction, builder)?;
                     }
-                    self.phase = Phase::Compute(0);
+                    return Ok(());
                 }
                 Phase::Compute(at) => match self.computed.get_mut(at) {
                     None => self.phase = Phase::Judge,
@@ -114,22 +160,95 @@ impl Rewrite {
                     self.phase = Phase::Write;
                 }
                 Phase::Write => {
-                    let stored = self.encoder.row(table);
-                    match context.engine.insert(context.transaction, table.tree, &self.key, stored) {
-                        Ok(()) => {
-                            self.encoder.taken();
-                            self.phase = Phase::Read;
-                        }
-                        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
-                            let index = table.primary_key().expect("row ids are never given twice");
-                            return Err(not_unique(context, table, index, &self.key).into());
-                        }
-                        Err(stop) => return Err(stop.into()),
-                    }
+                    self.write(context, table)?;
+                    self.encoder.taken();
+                    self.entry += 1;
+                    self.phase = Phase::Read;
                 }
             }
         }
     }
+
+    /// Looks at all rows: are they what they should be, and in which order are they to be written?
+    fn survey(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<()> {
+        let sorter = self.sorter.as_mut().expect("made for the survey");
+        let index = table.primary_key().expect("surveyed for it");
+        loop {
+            if !self.has_row {
+                if !self.scan.next(context, table, &self.survey_columns, &mut self.row)? {
+                    break;
+                }
+                self.has_row = true;
+            }
+            self.rules.judge(context, table, &self.row)?;
+            let mut key = Vec::new();
+            primary_key(table, &self.row, &mut key)?;
+            check_key_bytes(index, key.len())?;
+            self.is_ascending &= self.key <= key;
+            sorter.push(&key, self.scan.key(), false);
+            self.key = key;
+            self.has_row = false;
+        }
+        self.scan = RowScan::new(self.old);
+        self.entry = 0;
+        if self.is_ascending {
+            self.sorter = None;
+        } else {
+            sorter.end_pass();
+        }
+        Ok(())
+    }
+
+    fn next_row(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<Next> {
+        let Some(sorter) = &mut self.sorter else {
+            let found = self.scan.next(context, table, &self.columns, &mut self.row)?;
+            return Ok(if found { Next::Row } else { Next::End });
+        };
+        let Some(entry) = sorter.entry(self.entry) else {
+            self.key.clear();
+            return Ok(if sorter.begin_pass() { Next::Pass } else { Next::End });
+        };
+        self.pace.row(context)?;
+        let (engine, stored) = (context.engine, &mut self.stored);
+        let found = engine.get(context.transaction, self.old, entry.row_key, stored)?;
+        assert!(found, "the survey saw it, and nobody else writes");
+        decode_row(engine, context.transaction, table, stored, &self.columns, &mut self.row)?;
+        Ok(Next::Row)
+    }
+
+    fn write(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<()> {
+        let (engine, row) = (context.engine, self.encoder.row(table));
+        if let Some(builder) = &mut self.builder {
+            match engine.build_row(context.transaction, builder, &self.key, row) {
+                Ok(Built::Added) => return Ok(()),
+                Ok(Built::OutOfOrder) => {
+                    engine.finish_build(context.transaction, builder)?;
+                    self.builder = None;
+                }
+                Err(stop) => return Err(self.refused(context, table, stop)),
+            }
+        }
+        let inserted = engine.insert(context.transaction, table.tree, &self.key, row);
+        inserted.map_err(|stop| self.refused(context, table, stop))
+    }
+
+    fn refused(&self, context: &DefinitionContext<'_>, table: &Table, stop: hexalog_engine::Stop) -> Stop {
+        match stop {
+            hexalog_engine::Stop::Fail(EngineError::DuplicateKey) => {
+                let index = table.primary_key().expect("row ids are never given twice");
+                not_unique(context, table, index, &self.key).into()
+            }
+            stop => stop.into(),
+        }
+    }
+}
+
+/// What comes next.
+enum Next {
+    Row,
+    /// Nothing of this pass; the keys are to be looked at again.
+    Pass,
+    End,
 }
 
 /// A sequence's value as its column holds it; the sequence's bounds are those of the type.

@@ -39,6 +39,11 @@ impl Rules {
         Ok(Rules { not_null: not_null.to_vec(), checks: evaluators, columns })
     }
 
+    /// The columns that rows are judged by.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
     /// 23502 or 23514 if the row does not comply.
     pub(super) fn judge(
         &mut self,

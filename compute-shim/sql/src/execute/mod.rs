@@ -25,7 +25,7 @@ mod window_frame;
 pub(crate) use context::{Context, Effects, State};
 pub(crate) use row_writer::{
     Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, duplicate_key, index_key,
-    insert_entry, primary_key,
+    primary_key,
 };
 pub(crate) use stored_row::{RowEncoder, decode_row};
 
