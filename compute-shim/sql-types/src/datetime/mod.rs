@@ -13,7 +13,7 @@ mod parse;
 mod token;
 mod zone;
 
-pub(crate) use calendar::in_range;
+pub(crate) use calendar::{day_of_week, days_from_civil, in_range, iso_week};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
 pub(crate) use zone::ZoneRef;
 

@@ -13,6 +13,7 @@ mod regexp;
 mod string;
 mod table;
 mod temporal;
+mod to_char;
 mod unsupported;
 
 pub use quote::{quote_identifier, quote_literal_text};

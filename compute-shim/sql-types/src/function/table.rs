@@ -1,10 +1,10 @@
 //! The table of scalar functions on built-in types.
 //!
 //! Owns the facts (`pg_proc` of PostgreSQL 15, for the functions of this crate) and which code serves each. Read next:
-//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `math.rs`, `temporal.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
+//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `math.rs`, `temporal.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
 
 use super::Volatility::{Immutable, Stable, Volatile};
-use super::{Function, array, bytes, math, quote, regexp, string, temporal, unsupported};
+use super::{Function, array, bytes, math, quote, regexp, string, temporal, to_char, unsupported};
 use crate::operator::{arithmetic, array as array_operator, like};
 use crate::types::TypeId;
 
@@ -78,8 +78,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 2463, name: "cosh", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::cosh },
     Function { oid: 1607, name: "cot", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::cot },
     Function { oid: 2738, name: "cotd", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::cotd },
-    Function { oid: 6177, name: "date_bin", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMP, TypeId::TIMESTAMP], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::date_bin },
-    Function { oid: 6178, name: "date_bin", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::date_bin },
+    Function { oid: 6177, name: "date_bin", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMP, TypeId::TIMESTAMP], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_bin },
+    Function { oid: 6178, name: "date_bin", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_bin },
     Function { oid: 1171, name: "date_part", arguments: &[TypeId::TEXT, TypeId::TIMESTAMPTZ], result: TypeId::FLOAT8, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 1172, name: "date_part", arguments: &[TypeId::TEXT, TypeId::INTERVAL], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 1384, name: "date_part", arguments: &[TypeId::TEXT, TypeId::DATE], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
@@ -143,10 +143,10 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 881, name: "ltrim", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: string::ltrim },
     Function { oid: 6195, name: "ltrim", arguments: &[TypeId::BYTEA, TypeId::BYTEA], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::ltrim },
     Function { oid: 3846, name: "make_date", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4], result: TypeId::DATE, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::make_date },
-    Function { oid: 3464, name: "make_interval", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::INTERVAL, strict: true, volatility: Immutable, variadic: None, defaults: 7, call: unsupported::make_interval },
-    Function { oid: 3461, name: "make_timestamp", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::make_timestamp },
-    Function { oid: 3462, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::make_timestamptz },
-    Function { oid: 3463, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8, TypeId::TEXT], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::make_timestamptz },
+    Function { oid: 3464, name: "make_interval", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::INTERVAL, strict: true, volatility: Immutable, variadic: None, defaults: 7, call: temporal::make_interval },
+    Function { oid: 3461, name: "make_timestamp", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::make_timestamp },
+    Function { oid: 3462, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::make_timestamptz },
+    Function { oid: 3463, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8, TypeId::TEXT], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::make_timestamptz },
     Function { oid: 2311, name: "md5", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::md5_text },
     Function { oid: 2321, name: "md5", arguments: &[TypeId::BYTEA], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::md5_bytes },
     Function { oid: 5042, name: "min_scale", arguments: &[TypeId::NUMERIC], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::numeric_min_scale },
@@ -262,14 +262,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 1845, name: "to_ascii", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::to_ascii },
     Function { oid: 1846, name: "to_ascii", arguments: &[TypeId::TEXT, TypeId::INT4], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::to_ascii },
     Function { oid: 1847, name: "to_ascii", arguments: &[TypeId::TEXT, TypeId::NAME], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::to_ascii },
-    Function { oid: 1768, name: "to_char", arguments: &[TypeId::INTERVAL, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
-    Function { oid: 1770, name: "to_char", arguments: &[TypeId::TIMESTAMPTZ, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
+    Function { oid: 1768, name: "to_char", arguments: &[TypeId::INTERVAL, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: to_char::to_char },
+    Function { oid: 1770, name: "to_char", arguments: &[TypeId::TIMESTAMPTZ, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: to_char::to_char },
     Function { oid: 1772, name: "to_char", arguments: &[TypeId::NUMERIC, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
     Function { oid: 1773, name: "to_char", arguments: &[TypeId::INT4, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
     Function { oid: 1774, name: "to_char", arguments: &[TypeId::INT8, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
     Function { oid: 1775, name: "to_char", arguments: &[TypeId::FLOAT4, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
     Function { oid: 1776, name: "to_char", arguments: &[TypeId::FLOAT8, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
-    Function { oid: 2049, name: "to_char", arguments: &[TypeId::TIMESTAMP, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_char },
+    Function { oid: 2049, name: "to_char", arguments: &[TypeId::TIMESTAMP, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Stable, variadic: None, defaults: 0, call: to_char::to_char },
     Function { oid: 1780, name: "to_date", arguments: &[TypeId::TEXT, TypeId::TEXT], result: TypeId::DATE, strict: true, volatility: Stable, variadic: None, defaults: 0, call: unsupported::to_date },
     Function { oid: 2089, name: "to_hex", arguments: &[TypeId::INT4], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::to_hex },
     Function { oid: 2090, name: "to_hex", arguments: &[TypeId::INT8], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::to_hex },

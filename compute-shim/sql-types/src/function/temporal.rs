@@ -206,6 +206,106 @@ pub(super) fn make_date(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2)).map(Datum::Date)
 }
 
+/// `make_timestamp(year, month, day, hour, minute, seconds)`; seconds of 60 are the next minute's 0.
+fn timestamp_of(args: &[Datum]) -> Result<Timestamp> {
+    let date = Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2))?;
+    let (hour, minute, seconds) = (i32_at(args, 3), i32_at(args, 4), f64_at(args, 5));
+    let us = (seconds * 1e6).round_ties_even();
+    let is_time = (0..=24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0.0..=6e7).contains(&us)
+        && (hour < 24 || (minute == 0 && us == 0.0));
+    if !is_time {
+        let mut shown = format!("{hour}:{minute:02}:");
+        if seconds < 10.0 {
+            shown.push('0');
+        }
+        let mut digits = Vec::new();
+        crate::text::write_f64(seconds, &mut digits);
+        shown.push_str(&String::from_utf8_lossy(&digits));
+        let message = format!("time field value out of range: {shown}");
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "at most a minute, checked above")]
+    let us = us as i64 + (i64::from(hour) * 60 + i64::from(minute)) * 60 * US_PER_SECOND;
+    let midnight = date.to_timestamp()?;
+    let sum = midnight.0.checked_add(us).filter(|&sum| in_range::timestamp(sum));
+    sum.map(Timestamp).ok_or_else(timestamp_out_of_range)
+}
+
+pub(super) fn make_timestamp(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    timestamp_of(args).map(Datum::Timestamp)
+}
+
+/// `make_timestamptz(year, …, seconds [, zone])`.
+pub(super) fn make_timestamptz(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let local = timestamp_of(args)?;
+    let utc = match args.get(6) {
+        None => env.time_zone.to_utc(local),
+        Some(_) if str_at(args, 6).starts_with(['+', '-']) => {
+            return Err(SqlError::unsupported("a numeric time zone in make_timestamptz"));
+        }
+        Some(_) => ZoneRef::from_name(str_at(args, 6))?.to_utc(local),
+    };
+    utc.map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
+}
+
+/// `make_interval(years, months, weeks, days, hours, minutes, seconds)`, all of which may be left out.
+pub(super) fn make_interval(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let integer = |at: usize| if at < args.len() { i64::from(i32_at(args, at)) } else { 0 };
+    let seconds = if args.len() > 6 { f64_at(args, 6) } else { 0.0 };
+    let out_of_range = || SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range");
+    if !seconds.is_finite() {
+        return Err(out_of_range());
+    }
+    let us = (seconds * 1e6).round_ties_even();
+    if us.abs() >= i64::MAX as f64 {
+        return Err(out_of_range());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
+    let us =
+        i128::from(us as i64) + i128::from(integer(4) * 3600 + integer(5) * 60) * i128::from(US_PER_SECOND);
+    let small = |value: i64| i32::try_from(value).map_err(|_| out_of_range());
+    Ok(Datum::Interval(Interval {
+        months: small(integer(0) * 12 + integer(1))?,
+        days: small(integer(2) * 7 + integer(3))?,
+        us: i64::try_from(us).map_err(|_| out_of_range())?,
+    }))
+}
+
+/// `date_bin(stride, source, origin)`: the beginning of the bin of this width that the source falls in.
+pub(super) fn date_bin(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let Datum::Interval(stride) = &args[0] else { panic!("date_bin was given {args:?}") };
+    let of = |value: &Datum| match value {
+        Datum::Timestamp(value) => value.0,
+        Datum::Timestamptz(value) => value.0,
+        other => panic!("date_bin was given {other:?}"),
+    };
+    let (source, origin) = (of(&args[1]), of(&args[2]));
+    if !Timestamp(source).is_finite() {
+        return Ok(args[1].clone());
+    }
+    if !Timestamp(origin).is_finite() {
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "origin out of range"));
+    }
+    if stride.months != 0 {
+        let message = "timestamps cannot be binned into intervals containing months or years";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    let width = i128::from(stride.days) * i128::from(US_PER_DAY) + i128::from(stride.us);
+    if width <= 0 {
+        let message = "stride must be greater than zero";
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    }
+    let bins = (i128::from(source) - i128::from(origin)).div_euclid(width);
+    let begin = i64::try_from(i128::from(origin) + bins * width);
+    let begin = begin.ok().filter(|&us| in_range::timestamp(us)).ok_or_else(timestamp_out_of_range)?;
+    Ok(match args[1] {
+        Datum::Timestamp(_) => Datum::Timestamp(Timestamp(begin)),
+        _ => Datum::Timestamptz(Timestamptz(begin)),
+    })
+}
+
 /// Seconds since 1970 as an instant.
 pub(super) fn to_timestamp(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let seconds = f64_at(args, 0);
