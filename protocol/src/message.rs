@@ -90,4 +90,8 @@ messages! {
     18 StatusQuery(StatusQuery),
     /// Answer to `StatusQuery`.
     19 Status(Status),
+    /// Asks a peer for pages: what the asker lacks is in no peer's log any more.
+    20 HydratePull(HydratePull),
+    /// Answer to `HydratePull`.
+    21 HydratePages(HydratePages<'a>),
 }

@@ -32,6 +32,43 @@ fn a_zone_dies_under_load() {
     cluster.stop();
 }
 
+/// A daemon is away until its peers have freed the log that it lacks. It comes back under load, fetches every page of the
+/// groups concerned from a peer, and is as good as any other: with two more daemons dead the volume needs it.
+#[test]
+fn a_daemon_beyond_its_peers_logs_fetches_pages() {
+    let mut cluster = Cluster::start(&["--log-bytes", "2MiB"]);
+    let arguments = cluster.arguments_of("node-1");
+    cluster.sql("create table t (id int primary key, value text, version int not null)");
+    cluster.kill("node-1");
+    // Some 5 MB of redo, in steps that a log of that size takes.
+    for step in 0..10 {
+        let rows = format!("generate_series({}, {})", step * 1000, step * 1000 + 999);
+        cluster.sql(&format!("insert into t select id, repeat('x', 400), 0 from {rows} id"));
+    }
+    cluster.start_by_hand("node-1", &arguments);
+    let is_hydrated = |cluster: &Cluster| {
+        let status = cluster.status();
+        let daemons = status["daemons"].as_array().expect("a list");
+        let counters = &daemons.iter().find(|daemon| daemon["node"] == 1).expect("listed")["counters"];
+        counters["segments_hydrated"].as_u64() > Some(0) && counters["hydration_pages"].as_u64() > Some(100)
+    };
+    let mut version = 0;
+    wait_until(COMMAND_MAX, "its pages to be fetched", || {
+        version += 1;
+        cluster.sql(&format!("update t set version = {version} where id % 100 = 7"));
+        is_hydrated(&cluster)
+    });
+    cluster.wait_until_caught_up();
+    cluster.kill("node-3");
+    cluster.kill("node-5");
+    cluster.sql("update t set value = 'y' where id % 100 = 8");
+    let expected = format!("10000|100|100|{version}");
+    let found = "select count(*), count(*) filter (where value = 'y'), \
+        count(*) filter (where version > 0), max(version) from t";
+    assert_eq!(cluster.sql(found), expected);
+    cluster.stop();
+}
+
 /// With three of six dead writes wait and reads go on; with a fourth back, writes go on by themselves.
 #[test]
 fn writes_wait_without_a_quorum() {

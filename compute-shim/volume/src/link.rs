@@ -177,7 +177,8 @@ impl Link {
     pub fn set_lost(&mut self, group: GroupId, is_lost: bool) {
         for served in self.served.iter_mut().filter(|served| served.group == group) {
             if served.is_lost && !is_lost {
-                // It is told where the group stands, and gets from its peers what it missed.
+                // It is told where the group stands, and sent again what is not durable; the rest it gets from its peers.
+                self.cursor = 0;
                 self.vdl_acknowledged = Lsn::ZERO;
                 served.tail_acknowledged = None;
             }

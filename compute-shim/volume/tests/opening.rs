@@ -221,10 +221,13 @@ impl Opener {
             gc_floor: Lsn(0),
             pages: 1,
             records_pending: 0,
+            hydration_pages_done: 0,
+            hydration_pages_total: 0,
         };
         let status = Status {
             node: NodeId(link as u32),
             shard: ShardIndex(0),
+            failure: String::new(),
             segments: vec![segment],
             counters: Vec::new(),
         };
@@ -311,6 +314,7 @@ fn a_contact_is_as_old_as_its_question() {
         let status = Status {
             node: NodeId(link as u32),
             shard: ShardIndex(0),
+            failure: String::new(),
             segments: Vec::new(),
             counters: Vec::new(),
         };

@@ -547,6 +547,60 @@ impl<'a> Iterator for BatchIter<'a> {
 }
 
 body! {
+    /// Asks a peer for the next pages of a hydration session. The source keeps what the session has been sent, so that
+    /// turns come one after the other; a session that was interrupted is begun anew.
+    struct HydratePull {
+        /// The volume.
+        volume: VolumeId,
+        /// The group.
+        group: GroupId,
+        /// The asker's epoch; must match exactly.
+        writer: WriterId,
+        /// Membership that the asker knows.
+        membership_epoch: MembershipEpoch,
+        /// The segment that is hydrated.
+        asker: SegmentId,
+        /// The session, as the source named it in its first answer; 0 begins one.
+        session: u64,
+        /// Answers of the session that the asker has.
+        turn: u32,
+        /// No more pages than this in the answer.
+        pages_max: u32,
+    }
+}
+
+body! {
+    /// Pages of a group, each at read point `base`. First come all pages once, then, in later turns, those that have
+    /// changed since they were sent.
+    struct HydratePages<'a> {
+        /// The volume.
+        volume: VolumeId,
+        /// The group.
+        group: GroupId,
+        /// The source's epoch; must match exactly.
+        writer: WriterId,
+        /// Membership that the source knows.
+        membership_epoch: MembershipEpoch,
+        /// The session.
+        session: u64,
+        /// Which answer of the session this is, from 0.
+        turn: u32,
+        /// The read point: the group's last record that the source has and that is not above its VDL heard.
+        base: Lsn,
+        /// The VDL that the source has heard; not below `base`.
+        vdl_heard: Lsn,
+        /// Every page has been sent once; what follows are changes.
+        is_whole: bool,
+        /// With this answer the asker has every page as it is at `base`.
+        is_final: bool,
+        /// Pages that the source holds.
+        pages_total: u64,
+        /// Images sealed for the wire, one after the other.
+        images: &'a [u8],
+    }
+}
+
+body! {
     /// Tells a segment who its peers are. Refused if the epoch is below the segment's.
     struct SetMembership {
         /// The volume.
@@ -593,6 +647,10 @@ body! {
         pages: u64,
         /// Records not yet coalesced.
         records_pending: u64,
+        /// While it is being hydrated: pages that it has got.
+        hydration_pages_done: u64,
+        /// While it is being hydrated: pages that its source holds; 0 while there is no source.
+        hydration_pages_total: u64,
     }
 }
 
@@ -603,6 +661,8 @@ body! {
         node: NodeId,
         /// The shard.
         shard: ShardIndex,
+        /// Why the shard takes no writes until the daemon has been restarted, for people; empty while it does.
+        failure: String,
         /// The shard's segments.
         segments: Vec<SegmentStatus>,
         /// Counters and gauges of the shard by name (`log_bytes_free`, `appends`, ...); names end in their

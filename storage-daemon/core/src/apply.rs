@@ -133,8 +133,11 @@ impl Shard {
                     segment.beyond_retention.insert(*member);
                 }
             }
-            Entry::NeedsHydration { volume, group } => {
-                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
+            Entry::NeedsHydration { volume, group, scl } => {
+                // A replay may meet one that has been hydrated since.
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group))
+                    && segment.base <= *scl
+                {
                     segment.give_up_log(&mut self.pending);
                     moved.lost.insert((*volume, *group));
                 }
@@ -156,7 +159,8 @@ impl Shard {
     fn apply_batch(&mut self, key: SegmentKey, batch: &Batch<'_>, place: LogPlace, moved: &mut Moved) {
         let Some(segment) = self.segments.get_mut(&key) else { return };
         let Some(last) = last_counting(batch, &segment.history) else { return };
-        if segment.health != Health::Sound {
+        // A replay meets what a segment had before it was hydrated.
+        if segment.health != Health::Sound || last <= segment.base {
             return;
         }
         let ring = self.log.ring_bytes();
@@ -176,6 +180,9 @@ impl Shard {
             for index in new {
                 let record = stored.records[index as usize];
                 let pending = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index };
+                if let Some(session) = &mut segment.session {
+                    session.note_record(record.page, record.lsn);
+                }
                 let count = segment.pages.add(record.page, pending);
                 if count.is_multiple_of(self.options.chain_records_max) {
                     self.coalescer.note_long_chain(key, record.page);
@@ -238,14 +245,23 @@ impl Shard {
     /// SCLs that moved without the writer's doing (gossip filled a gap) are pushed to it: it may be idle and wait
     /// for exactly this one.
     fn push_moved_scls(&mut self, _: &Durable, moved: &Moved, effects: &mut Effects) {
+        self.push_scls(moved.segments.iter().copied(), &moved.told, effects);
+    }
+
+    pub(crate) fn push_scls(
+        &mut self,
+        segments: impl Iterator<Item = SegmentKey>,
+        told: &BTreeSet<(ConnectionId, SegmentKey)>,
+        effects: &mut Effects,
+    ) {
         let mut pushes: BTreeMap<(ConnectionId, VolumeId, VolumeEpoch), Vec<SegmentKey>> = BTreeMap::new();
-        for key in &moved.segments {
+        for key in segments {
             let view = self.volumes.get(&key.0).copied().unwrap_or_default();
-            let Some(segment) = self.segments.get(key) else { continue };
+            let Some(segment) = self.segments.get(&key) else { continue };
             if let Some(connection) = view.writer_connection
-                && !moved.told.contains(&(connection, *key))
+                && !told.contains(&(connection, key))
             {
-                pushes.entry((connection, key.0, segment.bumped.epoch)).or_default().push(*key);
+                pushes.entry((connection, key.0, segment.bumped.epoch)).or_default().push(key);
             }
         }
         for ((connection, volume, _), keys) in pushes {

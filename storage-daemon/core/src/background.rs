@@ -7,7 +7,7 @@ use crate::shard::{Phase, Shard};
 const LOOK_US: u64 = 20_000;
 
 impl Shard {
-    /// One slice of background work: coalescing, gossip, checkpoint, collection. True: there is more to do now.
+    /// One slice of background work: gossip, hydration, checkpoint, coalescing. True: there is more to do now.
     pub fn background(&mut self, now: Now, effects: &mut Effects) -> bool {
         if !matches!(self.phase, Phase::Running) {
             return false;
@@ -16,7 +16,9 @@ impl Shard {
         self.submit_append(effects);
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
-        let more = self.checkpoint_slice(now, effects) | self.coalesce_slice(now, effects);
+        let more = self.hydrate_slice(now, effects)
+            | self.checkpoint_slice(now, effects)
+            | self.coalesce_slice(now, effects);
         self.collect_slice(now, effects);
         self.room_slice(now, effects);
         self.invariants();
@@ -34,6 +36,6 @@ impl Shard {
             || self.log.used_bytes() > self.log.ring_bytes() / 4
             || self.collector.is_running();
         let look = has_work.then_some(self.links.looked_us + LOOK_US);
-        [gossip, look].into_iter().flatten().min()
+        [gossip, look, self.hydrate_due_us()].into_iter().flatten().min()
     }
 }

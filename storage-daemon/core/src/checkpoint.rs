@@ -408,7 +408,7 @@ impl Shard {
 
     /// Floors and decisions that a checkpoint holds are in force.
     fn take_decisions(&mut self, floors: BTreeMap<SegmentKey, (Lsn, Decided)>, effects: &mut Effects) {
-        let mut lost = BTreeSet::new();
+        let (mut lost, mut hydrated) = (BTreeSet::new(), Vec::new());
         for (key, (floor, decided)) in floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
@@ -424,7 +424,17 @@ impl Shard {
                 segment.give_up_log(&mut self.pending);
                 lost.insert(key);
             }
+            if let Some(end) = decided.hydrated {
+                segment.complete_hydration(end);
+                hydrated.push(key);
+            }
         }
         self.push_lost(&lost, effects);
+        if !hydrated.is_empty() {
+            self.counters.segments_hydrated += hydrated.len() as u64;
+            self.links.look_now();
+            // Its writer counts it again from here on.
+            self.push_scls(hydrated.into_iter(), &BTreeSet::new(), effects);
+        }
     }
 }

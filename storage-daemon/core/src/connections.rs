@@ -42,6 +42,7 @@ impl Connections {
             }
             Message::Write(_) | Message::EpochBump(_) | Message::InstallHistory(_) => *role == Role::Compute,
             Message::GossipPush(_) => *role == Role::Compute,
+            Message::HydratePull(_) => *role == Role::Peer,
             _ => false,
         }
     }

@@ -78,6 +78,16 @@ counters! {
     extents_reused,
     /// Members declared beyond log retention.
     members_beyond_retention,
+    /// Decisions that a segment here must be hydrated: no peer has the log that it lacks.
+    hydrations_decided,
+    /// Page images fetched from a peer for a segment that needed hydration.
+    hydration_pages,
+    /// Page images sent to such peers.
+    hydration_pages_sent,
+    /// Hydrations that began anew after some pages had come.
+    hydrations_interrupted,
+    /// Segments that were hydrated.
+    segments_hydrated,
     /// Times that a full log or memory let go of what stood above a gap, to have room for what fills it.
     gaps_dropped,
 }

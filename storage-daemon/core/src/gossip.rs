@@ -8,7 +8,7 @@ mod links;
 mod pull;
 mod serve;
 
-pub(crate) use links::Links;
+pub(crate) use links::{Links, PeerRequest};
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -29,6 +29,8 @@ pub(crate) struct Peer {
     pub is_lost: bool,
     /// It told that its log no longer reaches down to what this segment lacks.
     pub is_beyond: bool,
+    /// When this segment sent it its last pages. Until they are durable there, it goes on to refuse as lost.
+    hydrated_us: Option<u64>,
 }
 
 /// What a segment knows of its peers, and when it asks next.
@@ -62,6 +64,7 @@ impl SegmentGossip {
                 asked_position: 0,
                 is_lost: false,
                 is_beyond: false,
+                hydrated_us: None,
             })
             .collect();
         SegmentGossip {
@@ -86,6 +89,20 @@ impl SegmentGossip {
         for peer in &mut self.peers {
             (peer.is_beyond, peer.is_lost) = (false, false);
         }
+    }
+
+    /// A peer was sent every page as it is at `base`: log is kept for it from there on.
+    pub fn member_hydrated(&mut self, segment: SegmentId, base: Lsn, log_position: u64, now_us: u64) {
+        let peer = self.peer_mut(segment).expect("pages are sent to members");
+        (peer.scl, peer.asked_position) = (Some(base), log_position);
+        (peer.is_lost, peer.is_beyond) = (false, false);
+        (peer.hydrated_us, peer.answered_us) = (Some(now_us), Some(now_us));
+    }
+
+    /// A peer refused since its state is lost.
+    fn note_lost(&mut self, segment: SegmentId, now_us: u64, patience_us: u64) {
+        let Some(peer) = self.peer_mut(segment) else { return };
+        peer.is_lost = peer.hydrated_us.is_none_or(|at| now_us >= at + patience_us);
     }
 
     /// The SCL moved. True if that was a peer's doing: there may be more to get.

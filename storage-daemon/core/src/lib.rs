@@ -3,7 +3,8 @@
 //! No clock, no randomness, no I/O, no threads: [`effects`] is the whole interface to the outside. Read
 //! [`shard`] first. The foreground is one straight way: [`shard`] (frame) → `write` (checks, one copy) → `log`
 //! (one device write) → `apply` (what is durable becomes true, answers go out). Everything else runs in
-//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `room`.
+//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `hydration`,
+//! `room`.
 #![no_std]
 #![deny(missing_docs)]
 
@@ -19,6 +20,7 @@ mod control;
 mod counters;
 pub mod effects;
 mod gossip;
+mod hydration;
 mod log;
 pub mod options;
 mod pages;

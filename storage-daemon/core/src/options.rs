@@ -1,7 +1,8 @@
 //! Sizes and bounds of a shard: everything that a driver must know to make one.
 
 use alloc::vec::Vec;
-use hexalog_protocol::{NodeId, ShardIndex};
+use hexalog_protocol::frame::FRAME_BYTES_MAX;
+use hexalog_protocol::{NodeId, PAGE_SIZE, ShardIndex};
 use hexalog_storage_format::aligned::BLOCK_BYTES;
 
 /// How a shard is laid out and bounded. Layout fields (`log_bytes`, `extents_bytes`, `extent_bytes`) are fixed
@@ -44,6 +45,8 @@ pub struct ShardOptions {
     pub gossip_interval_us: u64,
     /// Batch bytes in one gossip answer, and so in flight for one segment.
     pub gossip_bytes_max: u32,
+    /// Page images in one answer to a peer that is hydrated; at most what a frame holds.
+    pub hydration_pages_max: u32,
     /// Device reads in flight for page reads and gossip; beyond it requests are refused as `Busy`.
     pub reads_in_flight_max: usize,
     /// Random incarnation of the log, drawn by the driver at every start; never zero.
@@ -76,6 +79,7 @@ impl ShardOptions {
             checkpoint_part_bytes: 32 << 10,
             gossip_interval_us: 100_000,
             gossip_bytes_max: 512 << 10,
+            hydration_pages_max: HYDRATION_PAGES_MAX,
             reads_in_flight_max: 256,
             incarnation,
         }
@@ -99,8 +103,13 @@ impl ShardOptions {
         assert!(self.extents_bytes.is_multiple_of(self.extent_bytes), "the area is whole extents");
         assert!(self.extents_bytes / self.extent_bytes >= 8, "room for pages, checkpoints and reuse");
         assert!(self.log_prepared_bytes <= self.log_bytes);
+        assert!((1..=HYDRATION_PAGES_MAX).contains(&self.hydration_pages_max), "an answer fits into a frame");
     }
 }
+
+/// Most page images that a frame holds beside an answer's head, with room to spare.
+const HYDRATION_PAGES_MAX: u32 = 120;
+const _: () = assert!(HYDRATION_PAGES_MAX as usize * PAGE_SIZE + 4096 < FRAME_BYTES_MAX);
 
 /// 2 MiB: two frames of each of several writers. Smaller in the small logs of tests.
 fn append_bytes_max(log_bytes: u64) -> usize {

@@ -170,12 +170,12 @@ impl PageTable {
         self.pages.values_mut().for_each(|entry| entry.pending.clear());
     }
 
-    pub fn invariants_full(&self, batches: &Batches, scl: Lsn, gc_floor: Lsn) {
+    pub fn invariants_full(&self, batches: &Batches, complete: Lsn) {
         for entry in self.pages.values() {
             assert!(entry.pending.is_sorted_by(|a, b| a.lsn < b.lsn));
             assert!(entry.versions.images.is_sorted_by(|a, b| a.lsn < b.lsn));
             let newest = entry.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
-            assert!(newest <= scl.min(gc_floor), "coalesced only what is complete and below the floor");
+            assert!(newest <= complete, "coalesced only what is complete and below the floor");
             for record in &entry.pending {
                 assert!(record.lsn > entry.merged_to(), "a merged record is let go");
                 let first = record.batch.first();

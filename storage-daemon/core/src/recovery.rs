@@ -11,7 +11,7 @@ use crate::checkpoint::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Durable, ReplayPoint};
 use crate::pages::extents::Fill;
-use crate::segment::Segment;
+use crate::segment::{Health, Segment};
 use crate::shard::{Io, Phase, Shard};
 use alloc::format;
 use alloc::string::String;
@@ -185,6 +185,11 @@ impl Shard {
         }
         for segment in self.segments.values_mut() {
             segment.runs.forget_annulled(&segment.history);
+            segment.runs.forget_through(segment.base);
+            if segment.health != Health::Sound {
+                // It may have some of the pages that it is being hydrated with; they say nothing of the others.
+                continue;
+            }
             // A version in a later part may hold records above the SCL of the segment's own item, which was written
             // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
             segment.scl = segment.scl.max(segment.pages.merged_to());

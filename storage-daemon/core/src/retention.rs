@@ -11,7 +11,7 @@ use crate::segment::{Decided, Health, Segment, SegmentKey};
 use crate::shard::Shard;
 use alloc::format;
 use alloc::vec::Vec;
-use hexalog_protocol::SegmentId;
+use hexalog_protocol::{Lsn, SegmentId};
 use hexalog_storage_format::entry::Entry;
 
 impl Segment {
@@ -29,6 +29,15 @@ impl Segment {
         let members = self.gossip.peers().filter(|peer| !is_left(peer));
         let covered = members.map(|peer| peer.scl.unwrap_or(self.base)).min()?;
         self.runs.position_needed_above(covered)
+    }
+
+    /// Whether the log still has all that a member with this SCL lacks, and not more than `slack` bytes of it before
+    /// `end`: half of what it was left behind for, or it would be left behind and taken back in turn.
+    pub(crate) fn has_log_for(&self, scl: Lsn, end: u64, slack: u64) -> bool {
+        let is_unbroken =
+            self.runs.oldest_lsn().is_none_or(|oldest| oldest <= scl.plus(1)) || scl >= self.scl;
+        let needed = self.runs.position_needed_above(scl);
+        is_unbroken && needed.is_none_or(|position| position + slack >= end)
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod runs;
 
 use crate::effects::ConnectionId;
 use crate::gossip::SegmentGossip;
+use crate::hydration::{Hydrated, Session};
 use crate::pages::PageTable;
 use crate::pending::Pending;
 use alloc::collections::BTreeSet;
@@ -70,6 +71,8 @@ pub(crate) struct Segment {
     pub beyond_retention: BTreeSet<SegmentId>,
     /// What was decided and not yet written: becomes true with the next checkpoint.
     pub decided: Decided,
+    /// A peer that gets its pages from here.
+    pub session: Option<Session>,
 }
 
 /// Decisions that a full log has no room for, though it cannot be freed without them: a checkpoint makes them durable.
@@ -83,6 +86,8 @@ pub(crate) struct Decided {
     pub bump: Option<WriterId>,
     /// A history that replaces its own.
     pub history: Option<EpochHistory>,
+    /// All pages have been fetched: the segment is sound again.
+    pub hydrated: Option<Hydrated>,
 }
 
 impl Decided {
@@ -96,6 +101,7 @@ impl Decided {
         self.gives_up_log &= !durable.gives_up_log;
         self.bump.take_if(|bump| Some(*bump) == durable.bump);
         self.history.take_if(|history| Some(&*history) == durable.history.as_ref());
+        self.hydrated.take_if(|hydrated| Some(*hydrated) == durable.hydrated);
     }
 }
 
@@ -125,6 +131,7 @@ impl Segment {
             gossip: SegmentGossip::new(create.segment, &create.membership),
             beyond_retention: BTreeSet::new(),
             decided: Decided::default(),
+            session: None,
         }
     }
 
@@ -159,6 +166,7 @@ impl Segment {
             pages: PageTable::new(),
             beyond_retention: image.beyond_retention.into_iter().collect(),
             decided: Decided::default(),
+            session: None,
         }
     }
 
@@ -168,17 +176,25 @@ impl Segment {
         let history = decided.filter(|decided| decided.writer().epoch > self.history.writer().epoch);
         let history = history.unwrap_or(&self.history);
         let bumps = [self.bumped, self.decided.bump.unwrap_or_default(), history.writer()];
+        let scl = decided.map_or(self.scl, |_| self.batches.scl_under(history, self.scl, self.base));
+        let hydrated = self.decided.hydrated;
+        let base = hydrated.map_or(Lsn::ZERO, |hydrated| hydrated.base);
+        let state = match self.state() {
+            _ if self.decided.gives_up_log => SegmentState::NeedsHydration,
+            _ if hydrated.is_some() => SegmentState::Opening,
+            state => state,
+        };
         SegmentImage {
             volume: self.volume,
             group: self.group,
             segment: self.id,
-            state: if self.decided.gives_up_log { SegmentState::NeedsHydration } else { self.state() },
+            state,
             pages_per_group: self.pages_per_group,
             geometry_epoch: self.geometry_epoch,
-            base: self.base,
-            scl: decided.map_or(self.scl, |_| self.batches.scl_under(history, self.scl, self.base)),
-            vdl_heard: self.vdl_heard,
-            gc_floor: self.gc_floor.max(self.pgmrpl_heard),
+            base: self.base.max(base),
+            scl: scl.max(base),
+            vdl_heard: hydrated.map_or(self.vdl_heard, |hydrated| hydrated.vdl_heard.max(self.vdl_heard)),
+            gc_floor: self.gc_floor.max(self.pgmrpl_heard).max(base),
             bumped: bumps.into_iter().max_by_key(|bump| bump.epoch).expect("three of them"),
             history: history.clone(),
             membership: self.membership.clone(),
@@ -191,6 +207,7 @@ impl Segment {
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
         self.decided = Decided::default();
+        self.session = None;
         let key = self.key();
         self.batches.clear(key, pending);
         self.pages.clear_pending();
@@ -303,6 +320,9 @@ impl Segment {
         assert_eq!(self.batches.reach(self.scl, self.base), self.scl, "the SCL is as far as it can be");
         self.batches.invariants_full(&self.history);
         self.runs.invariants_full();
-        self.pages.invariants_full(&self.batches, self.scl, self.gc_floor);
+        // While it is being hydrated it has newer pages already.
+        let complete =
+            if self.health == Health::NeedsHydration { Lsn::MAX } else { self.scl.min(self.gc_floor) };
+        self.pages.invariants_full(&self.batches, complete);
     }
 }

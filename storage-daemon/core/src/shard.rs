@@ -8,6 +8,7 @@ use crate::connections::{Connections, NO_SEGMENT};
 use crate::counters::Counters;
 use crate::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, IoToken, Now};
 use crate::gossip::Links;
+use crate::hydration::{Fetches, PagesAnswers};
 use crate::log::{Heard, Log, ReplayPoint};
 use crate::options::ShardOptions;
 use crate::pages::build::Builds;
@@ -38,6 +39,7 @@ pub(crate) enum Io {
     CoalescedPages,
     CollectedPiece,
     CollectedCopies,
+    HydratedPages,
     CheckpointPart,
     CheckpointSuperblock,
     GossipLog { answer: u64 },
@@ -93,7 +95,11 @@ pub struct Shard {
     pub(crate) room_told: RoomTold,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) links: Links,
+    pub(crate) fetches: Fetches,
+    pub(crate) pages_answers: PagesAnswers,
     pub(crate) counters: Counters,
+    /// Why it takes no writes any more, for people.
+    pub(crate) failure: String,
     /// When the last write frame came: background work that is not urgent waits for a pause.
     pub(crate) last_write_us: u64,
 }
@@ -142,7 +148,10 @@ impl Shard {
             room_told: RoomTold::default(),
             checkpointer: Checkpointer::default(),
             links: Links::default(),
+            fetches: Fetches::default(),
+            pages_answers: PagesAnswers::default(),
             counters: Counters::default(),
+            failure: String::new(),
             last_write_us: 0,
             options,
         };
@@ -214,6 +223,7 @@ impl Shard {
             Message::FetchHistory(name) => self.on_fetch_history(connection, request_id, &name, effects),
             Message::GossipPull(pull) => self.on_gossip_pull(connection, request_id, &pull, effects),
             Message::GossipPush(push) => self.on_repair_push(connection, request_id, &push, effects),
+            Message::HydratePull(pull) => self.on_hydrate_pull(now, connection, request_id, &pull, effects),
             Message::StatusQuery(query) => self.on_status_query(connection, request_id, &query, effects),
             _ => unreachable!("may_ask lets requests through only"),
         }
@@ -232,6 +242,7 @@ impl Shard {
             Io::Append => self.on_append_written(token, result, buffer, effects),
             Io::CoalescedPages => self.on_pages_written(result, effects),
             Io::CollectedCopies => self.on_copies_written(result, effects),
+            Io::HydratedPages => self.on_hydrated_written(now, result, effects),
             Io::CheckpointPart => self.on_part_written(result, effects),
             Io::CheckpointSuperblock => self.on_checkpoint_superblock_written(now, result, effects),
             Io::Recovery => self.on_recovery_superblock_written(now, result, effects),
@@ -252,6 +263,7 @@ impl Shard {
             Io::Append
             | Io::CoalescedPages
             | Io::CollectedCopies
+            | Io::HydratedPages
             | Io::CheckpointPart
             | Io::CheckpointSuperblock => unreachable!("these are writes"),
         }
@@ -300,6 +312,7 @@ impl Shard {
     pub(crate) fn halt(&mut self, reason: String, reads_go_on: bool, effects: &mut Effects) {
         if !matches!(self.phase, Phase::Failed) {
             self.phase = Phase::Failed;
+            self.failure.clone_from(&reason);
             effects.list.push(Effect::Halt { reason, reads_go_on });
         }
     }

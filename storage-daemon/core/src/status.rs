@@ -22,7 +22,8 @@ impl Shard {
         let status = Status {
             node: self.options.node,
             shard: self.options.shard,
-            segments: segments.map(segment_status).collect(),
+            failure: self.failure.clone(),
+            segments: segments.map(|segment| self.segment_status(segment)).collect(),
             counters: counters.into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
         };
         Message::Status(status).encode(request_id, effects.send(connection));
@@ -66,19 +67,24 @@ impl Shard {
     }
 }
 
-fn segment_status(segment: &Segment) -> SegmentStatus {
-    SegmentStatus {
-        volume: segment.volume,
-        group: segment.group,
-        segment: segment.id,
-        state: segment.state(),
-        writer: segment.bumped,
-        membership_epoch: segment.membership.epoch,
-        scl: segment.scl,
-        vdl_heard: segment.vdl_heard,
-        complete_through: segment.complete_through(),
-        gc_floor: segment.gc_floor,
-        pages: segment.pages.count() as u64,
-        records_pending: segment.batches.unmerged_count(),
+impl Shard {
+    fn segment_status(&self, segment: &Segment) -> SegmentStatus {
+        let (done, total) = self.fetches.progress(segment.key());
+        SegmentStatus {
+            volume: segment.volume,
+            group: segment.group,
+            segment: segment.id,
+            state: segment.state(),
+            writer: segment.bumped,
+            membership_epoch: segment.membership.epoch,
+            scl: segment.scl,
+            vdl_heard: segment.vdl_heard,
+            complete_through: segment.complete_through(),
+            gc_floor: segment.gc_floor,
+            pages: segment.pages.count() as u64,
+            records_pending: segment.batches.unmerged_count(),
+            hydration_pages_done: done,
+            hydration_pages_total: total,
+        }
     }
 }

@@ -11,10 +11,11 @@
 //! | 5 | membership | volume 16, group 4, membership |
 //! | 6 | heard | volume 16, epoch 8, incarnation 8, VDL 8, PGMRPL 8, wall time 8 |
 //! | 7 | member beyond retention | volume 16, group 4, segment 8 |
-//! | 8 | needs hydration | volume 16, group 4 |
+//! | 8 | needs hydration | volume 16, group 4, SCL 8 |
 //!
 //! "Heard" is what makes VDL and the collection floor durable: one an append and volume, when they moved.
-//! "Member beyond retention" names a peer whose missing log was freed; "needs hydration" the segment itself.
+//! "Member beyond retention" names a peer whose missing log was freed; "needs hydration" the segment itself. It says
+//! nothing of a segment whose base LSN is above its SCL: that one has been hydrated since.
 
 use crate::membership;
 use alloc::vec::Vec;
@@ -108,6 +109,8 @@ pub enum Entry<'a> {
         volume: VolumeId,
         /// The group.
         group: GroupId,
+        /// How far it had come.
+        scl: Lsn,
     },
 }
 
@@ -166,8 +169,9 @@ impl Entry<'_> {
                 out.put_u64(segment.0);
                 MEMBER_BEYOND_RETENTION
             }
-            Entry::NeedsHydration { volume, group } => {
+            Entry::NeedsHydration { volume, group, scl } => {
                 put_name(out, *volume, *group);
+                out.put_u64(scl.0);
                 NEEDS_HYDRATION
             }
         }
@@ -262,7 +266,7 @@ fn decode_body<'a>(kind: u8, body: &mut Reader<'a>) -> Result<Entry<'a>, Malform
             let segment = SegmentId(body.u64("segment")?);
             Ok(Entry::MemberBeyondRetention { volume, group, segment })
         }
-        NEEDS_HYDRATION => Ok(Entry::NeedsHydration { volume, group }),
+        NEEDS_HYDRATION => Ok(Entry::NeedsHydration { volume, group, scl: Lsn(body.u64("SCL")?) }),
         _ => Err(Malformed { what: "entry kind" }),
     }
 }
@@ -342,7 +346,7 @@ mod tests {
             Entry::Membership { volume, group, membership: membership() },
             Entry::Heard { volume, writer: writer(), vdl: Lsn(4), pgmrpl: Lsn(3), wall_time_us: 77 },
             Entry::MemberBeyondRetention { volume, group, segment: SegmentId(8) },
-            Entry::NeedsHydration { volume, group },
+            Entry::NeedsHydration { volume, group, scl: Lsn(9) },
         ]
     }
 

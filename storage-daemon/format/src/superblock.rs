@@ -4,7 +4,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0..8 | magic "HXSUPER1" |
-//! | 8..12 | format version (1) |
+//! | 8..12 | format version (2) |
 //! | 12..16 | flags (0) |
 //! | 16..24 | device id |
 //! | 24..32 | own address |
@@ -45,7 +45,7 @@ pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SPANS_AT: usize = 152;
 const SPAN_BYTES: usize = 24;
 const CRC_AT: usize = BLOCK_BYTES - 4;
@@ -263,11 +263,11 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_version_1() {
+    fn golden_bytes_version_2() {
         let mut block = vec![0; BLOCK_BYTES];
         sample().encode(&mut block);
         let expected: &[u8] = &[
-            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 1, 0, 0, 0, 0, 0, 0,
+            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 2, 0, 0, 0, 0, 0, 0,
             0, // magic, version, flags
             0xcd, 0xab, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 1, // device, own address
             7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, // generation, log bytes

@@ -46,7 +46,10 @@ impl Cluster {
         let mut command = Command::new(HEXALOG);
         command.args(["local", "--data-dir"]).arg(data_dir).args(["--listen", &format!("127.0.0.1:{port}")]);
         // Small, so that a test's disk and memory hold several clusters.
-        command.args(["--cache-bytes", "64MiB", "--log-bytes", "32MiB"]).args(options);
+        command.args(["--cache-bytes", "64MiB"]).args(options);
+        if !options.contains(&"--log-bytes") {
+            command.args(["--log-bytes", "32MiB"]);
+        }
         let mut supervisor = Process::start("hexalog local", command);
         if let Err(why) = supervisor.wait_for_line(START_MAX, |line| line.starts_with("psql ")) {
             panic!("the cluster did not start: {why}\n{}", logs(data_dir));

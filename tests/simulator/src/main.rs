@@ -43,11 +43,12 @@ fn main() -> ExitCode {
         let shown = format!("{plan:?}");
         match std::panic::catch_unwind(|| World::new(plan, is_traced).run()) {
             Ok(outcome) => println!(
-                "seed {seed}: {} events, {} acknowledged, {} openings, {} faults, {} reads, {} of members, {} extents collected, hash {:016x}",
+                "seed {seed}: {} events, {} acknowledged, {} openings, {} faults, {} hydrated, {} reads, {} of members, {} extents collected, hash {:016x}",
                 outcome.events,
                 outcome.acknowledged,
                 outcome.openings,
                 outcome.faults,
+                outcome.hydrated,
                 outcome.reads_checked,
                 outcome.member_reads_checked,
                 outcome.extents_collected,

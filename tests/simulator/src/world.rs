@@ -11,6 +11,7 @@ mod devices;
 mod faults;
 mod members;
 mod quiet;
+mod restarts;
 mod shards;
 mod stranded;
 mod wires;
@@ -58,8 +59,8 @@ pub struct Outcome {
     pub extents_collected: u64,
     /// Frames delivered.
     pub delivered: u64,
-    /// Members that were left behind by the logs of their peers.
-    pub hydrations_needed: u64,
+    /// Members that were left behind by the logs of their peers, and got all pages from one of them.
+    pub hydrated: u64,
 }
 
 enum Happening {
@@ -148,6 +149,8 @@ struct Process {
     next_connection: u64,
     tick_at_us: u64,
     is_formatted: bool,
+    /// What the shard's segments were when it was last stopped, until that has been checked.
+    before_stop: Option<restarts::BeforeStop>,
 }
 
 /// The world of one run.
@@ -207,6 +210,7 @@ impl World {
             next_connection: 1,
             tick_at_us: u64::MAX,
             is_formatted: false,
+            before_stop: None,
         };
         World {
             now_us: 1_000_000,
@@ -238,7 +242,7 @@ impl World {
                 member_reads_checked: 0,
                 extents_collected: 0,
                 delivered: 0,
-                hydrations_needed: 0,
+                hydrated: 0,
             },
             bytes_before_restarts: 0,
             plan,

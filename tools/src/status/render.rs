@@ -3,7 +3,7 @@
 use super::collect::Collected;
 use super::report::{GroupReport, Report};
 use hexalog_protocol::Lsn;
-use hexalog_protocol::message::{SegmentState, Status};
+use hexalog_protocol::message::{SegmentState, SegmentStatus, Status};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -70,7 +70,12 @@ fn daemons(out: &mut String, collected: &Collected) {
             shard.node.az.clone(),
             shard.shard.to_string(),
             address,
-            if status.is_some() { "up" } else { "down" }.to_owned(),
+            match status {
+                Some(status) if status.failure.is_empty() => "up",
+                Some(_) => "failed",
+                None => "down",
+            }
+            .to_owned(),
             bytes("log_bytes_free"),
             counter(status, "extents_free").map_or_else(|| "-".to_owned(), |count| count.to_string()),
             status.map_or_else(|| "-".to_owned(), |status| status.segments.len().to_string()),
@@ -95,7 +100,7 @@ fn groups(out: &mut String, report: &Report) {
             rows.push([
                 if first { group.group.to_string() } else { String::new() },
                 member.node.to_string(),
-                segment.map_or("no answer", |segment| state_name(segment.state)).to_owned(),
+                segment.map_or_else(|| "no answer".to_owned(), state),
                 segment.map_or_else(dash, |segment| segment.writer.epoch.to_string()),
                 segment.map_or_else(dash, |segment| segment.scl.to_string()),
                 member.lag.map_or_else(dash, |lag| lag.to_string()),
@@ -112,6 +117,16 @@ fn compute_counters(out: &mut String, collected: &Collected) {
     let Some(counters) = answer["counters"].as_object() else { return };
     let each: Vec<String> = counters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let _ = writeln!(out, "\ncompute counters: {}", each.join(", "));
+}
+
+/// A segment's state for people: how far it is, if it is being hydrated.
+fn state(segment: &SegmentStatus) -> String {
+    match (segment.state, segment.hydration_pages_total) {
+        (SegmentState::NeedsHydration, 1..) => {
+            format!("hydrating {}/{}", segment.hydration_pages_done, segment.hydration_pages_total)
+        }
+        (state, _) => state_name(state).to_owned(),
+    }
 }
 
 fn state_name(state: SegmentState) -> &'static str {
@@ -171,6 +186,7 @@ fn json_shard(shard: &super::collect::ShardAnswer) -> Value {
             let counters: Map<String, Value> =
                 status.counters.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             value["counters"] = Value::Object(counters);
+            value["failure"] = json!(status.failure);
         }
         Err(why) => value["error"] = json!(why),
     }
@@ -197,6 +213,8 @@ fn json_group(group: &GroupReport) -> Value {
                 "gc_floor": lsn(segment.gc_floor),
                 "pages": segment.pages,
                 "records_pending": segment.records_pending,
+                "hydration_pages_done": segment.hydration_pages_done,
+                "hydration_pages_total": segment.hydration_pages_total,
             }),
         })
         .collect();

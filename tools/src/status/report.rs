@@ -92,6 +92,14 @@ fn counts(segment: &SegmentStatus) -> bool {
     matches!(segment.state, SegmentState::Open | SegmentState::Opening)
 }
 
+/// How far a segment is that was left behind by its peers' logs.
+fn hydration(segment: &SegmentStatus) -> String {
+    match (segment.hydration_pages_done, segment.hydration_pages_total) {
+        (_, 0) => "needs hydration".to_owned(),
+        (done, total) => format!("is being hydrated, {done} of {total} pages"),
+    }
+}
+
 fn problems(collected: &Collected, report: &Report) -> Vec<String> {
     let mut problems = Vec::new();
     for shard in &collected.shards {
@@ -100,6 +108,17 @@ fn problems(collected: &Collected, report: &Report) -> Vec<String> {
             problems.push(format!(
                 "daemon {} (az {}) shard {} does not answer: {why}",
                 node.node, node.az, shard.shard
+            ));
+        }
+    }
+    for shard in &collected.shards {
+        if let Ok(status) = &shard.status
+            && !status.failure.is_empty()
+        {
+            let node = &shard.node;
+            problems.push(format!(
+                "daemon {} (az {}) shard {} has failed: {}",
+                node.node, node.az, shard.shard, status.failure
             ));
         }
     }
@@ -125,8 +144,8 @@ fn problems(collected: &Collected, report: &Report) -> Vec<String> {
         for member in &group.members {
             let Some(segment) = &member.segment else { continue };
             let what = match segment.state {
-                SegmentState::Damaged => "is damaged",
-                SegmentState::NeedsHydration => "needs hydration",
+                SegmentState::Damaged => "is damaged".to_owned(),
+                SegmentState::NeedsHydration => hydration(segment),
                 SegmentState::Open | SegmentState::Opening => continue,
             };
             problems.push(format!("group {}: the segment on daemon {} {what}", group.group, member.node));

@@ -166,7 +166,9 @@ impl Client {
         if !self.is_writing() {
             return;
         }
-        for (group, scl) in ack.scls.iter().filter(|(group, _)| !self.links[link.0].is_lost(*group)) {
+        for (group, scl) in &ack.scls {
+            // A member whose state is lost is in no acknowledgement: this one has been hydrated since it told.
+            self.links[link.0].set_lost(*group, false);
             if let Some(slot) = self.routes.slot(link, *group) {
                 self.durability.set_scl(*group, slot, *scl);
             }

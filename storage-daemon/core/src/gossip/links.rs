@@ -80,12 +80,17 @@ impl Links {
         self.due_us
     }
 
+    /// Whether a request is unanswered, and its link stands.
+    pub fn is_asked(&self, request_id: u64) -> bool {
+        self.requests.contains_key(&request_id)
+    }
+
     /// Whether the link has been up, or has not been up, for at least `age_us`.
     pub fn is_unchanged_for(&self, address: SocketAddr, now: Now, age_us: u64) -> bool {
         self.by_address.get(&address).is_some_and(|link| now.monotonic_us >= link.changed_us + age_us)
     }
 
-    pub(super) fn connection(&self, address: SocketAddr) -> Option<ConnectionId> {
+    pub fn connection(&self, address: SocketAddr) -> Option<ConnectionId> {
         let link = self.by_address.get(&address)?;
         matches!(link.state, LinkState::Up).then_some(link.connection)
     }
@@ -95,7 +100,7 @@ impl Links {
     }
 
     /// Asks for a connection that is wanted and not there, unless it is too early.
-    pub(super) fn want(&mut self, address: SocketAddr, now: Now, effects: &mut Effects) {
+    pub fn want(&mut self, address: SocketAddr, now: Now, effects: &mut Effects) {
         let link = self.by_address.entry(address).or_insert(Link {
             state: LinkState::Down { retry_at_us: 0 },
             connection: ConnectionId(0),

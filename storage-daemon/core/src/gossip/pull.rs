@@ -129,7 +129,7 @@ impl Shard {
         Message::GossipPull(question).encode(request_id, effects.send(connection));
     }
 
-    fn note_request(&mut self, request: PeerRequest) -> u64 {
+    pub(crate) fn note_request(&mut self, request: PeerRequest) -> u64 {
         self.links.requests_numbered += 1;
         let request_id = self.links.requests_numbered;
         self.links.requests.insert(request_id, request);
@@ -159,7 +159,17 @@ impl Shard {
         match message {
             Message::GossipPush(push) => self.on_gossip_answer(now, &request, &push, effects),
             Message::History(history) => self.on_history_fetched(&request, history, effects),
-            Message::Refusal(refusal) => self.on_peer_refusal(now, connection, &request, &refusal, effects),
+            Message::HydratePages(pages) if self.fetches.waits_for(frame.request_id) => {
+                if !self.on_pages(now, &request, &pages, effects) {
+                    self.drop_link(now, connection, effects);
+                }
+            }
+            Message::Refusal(refusal) => {
+                self.on_peer_refusal(now, connection, &request, &refusal, effects);
+                if self.fetches.waits_for(frame.request_id) {
+                    self.on_pages_refused(now, refusal.reason, effects);
+                }
+            }
             _ => self.drop_link(now, connection, effects),
         }
     }
@@ -195,8 +205,8 @@ impl Shard {
         peer.answered_us = Some(now.monotonic_us);
         peer.asked_position = request.asked_position;
         (peer.is_beyond, peer.is_lost) = (is_beyond, false);
-        if push.scl >= scl {
-            // It has caught up after all, from others.
+        if segment.has_log_for(push.scl, request.asked_position, self.log.ring_bytes() / 4) {
+            // It has been hydrated, or has caught up after all, from others.
             segment.beyond_retention.remove(&request.segment);
         }
         if staged > 0 {
@@ -225,7 +235,9 @@ impl Shard {
         });
         if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health == Health::Sound {
             let (volume, group) = key;
-            if self.stage_entry(&Entry::NeedsHydration { volume, group }, Space::Freeing).is_err() {
+            let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
+            self.counters.hydrations_decided += 1;
+            if self.stage_entry(&entry, Space::Freeing).is_err() {
                 self.segments.get_mut(&key).expect("just seen").decided.gives_up_log = true;
             }
         }
@@ -241,12 +253,11 @@ impl Shard {
         refusal: &Refusal,
         effects: &mut Effects,
     ) {
+        let patience_us = self.options.silence_us();
         let Some(segment) = self.segments.get_mut(&request.key) else { return };
         segment.gossip.quiet_answers += 1;
-        if refusal.reason == RefusalReason::Damaged
-            && let Some(peer) = segment.gossip.peer_mut(request.segment)
-        {
-            peer.is_lost = true;
+        if refusal.reason == RefusalReason::Damaged {
+            segment.gossip.note_lost(request.segment, now.monotonic_us, patience_us);
         }
         let is_behind = refusal.reason == RefusalReason::StaleEpoch
             && refusal.writer.epoch > segment.history.writer().epoch;

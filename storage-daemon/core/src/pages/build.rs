@@ -18,8 +18,17 @@ use hexalog_storage_format::delta::{self, DeltaIdentity};
 /// What a page is built for.
 #[derive(Clone, Debug)]
 pub(crate) enum Purpose {
-    Serve { connection: ConnectionId, request_id: u64, read: ReadPage },
+    Serve {
+        connection: ConnectionId,
+        request_id: u64,
+        read: ReadPage,
+    },
     Coalesce,
+    /// For a peer that is hydrated: page `index` of an answer.
+    Hydrate {
+        answer: u64,
+        index: usize,
+    },
 }
 
 /// A page that waits for the device.
@@ -162,6 +171,9 @@ impl Shard {
                 self.finish_serving(connection, request_id, read, &build, built, effects);
             }
             Purpose::Coalesce => self.finish_coalescing(&build, built, effects),
+            Purpose::Hydrate { answer, index } => {
+                self.finish_hydrating((answer, index), &build, built, effects);
+            }
         }
     }
 }

@@ -84,7 +84,8 @@ impl Shard {
         }
         // A version that is being written is live and not yet named by the index.
         let is_written_to = |extent| {
-            self.coalescer.writing().any(|placed| self.extents.extent_of(placed.image.address) == extent)
+            let mut placed = self.coalescer.writing().chain(self.fetches.writing());
+            placed.any(|placed| self.extents.extent_of(placed.image.address) == extent)
         };
         let Some(extent) = self.extents.victim(is_written_to) else {
             self.collector.rest_until_us = now.monotonic_us + LOOK_US;

@@ -124,6 +124,11 @@ impl Runs {
         });
     }
 
+    /// What lies at or below the base of a hydrated segment is from before: the chain has a hole after it.
+    pub fn forget_through(&mut self, base: Lsn) {
+        self.by_first.retain(|_, run| run.last > base);
+    }
+
     /// The log before `position` was freed.
     pub fn free_to(&mut self, position: u64) {
         let changed = &mut self.changed;

@@ -15,5 +15,6 @@ mod damage;
 mod epochs;
 mod foreground;
 mod gossip;
+mod hydration;
 mod reclaim;
 mod space;

@@ -1,14 +1,13 @@
 //! Log and extents are freed and used again; bounds hold.
 
 use crate::rng::seeds;
-use crate::world::{NODES, World, options};
-use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
-use hexalog_protocol::GroupId;
-use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
+use crate::world::{NODES, World};
+use crate::writer::{Writer, bump, create_volume, writer_id};
+use hexalog_protocol::message::RefusalReason;
 
 const LOG_BYTES: u64 = 512 << 10;
 
-fn write_until_log_wrapped(world: &mut World, writer: &mut Writer, node: usize, laps: u64) {
+pub fn write_until_log_wrapped(world: &mut World, writer: &mut Writer, node: usize, laps: u64) {
     while world.counter(node, "append_bytes") < laps * LOG_BYTES {
         writer.write_many(world, 20);
         writer.pgmrpl = writer.vdl;
@@ -64,53 +63,6 @@ fn power_losses_while_log_and_extents_are_being_reused() {
         );
         world.check_all();
     }
-}
-
-#[test]
-fn a_member_beyond_retention_needs_hydration_and_holds_nothing_back() {
-    let mut world = World::with_options(42, |node| {
-        let mut options = options(node);
-        options.log_bytes = 4 * LOG_BYTES;
-        options.log_prepared_bytes = options.log_bytes;
-        options
-    });
-    create_volume(&mut world, 1);
-    let mut writer = Writer::open(&mut world, 1, 1, None);
-    writer.write_many(&mut world, 10);
-    writer.converge(&mut world);
-    world.kill(3);
-    write_until_log_wrapped(&mut world, &mut writer, 0, 8);
-    for node in [0, 1, 2, 4, 5] {
-        assert_eq!(world.counter(node, "members_beyond_retention"), 1, "node {node}: {:#?}", world.logs);
-    }
-    writer.converge(&mut world);
-    world.start(3);
-    let status = |world: &mut World| {
-        let wire = world.connect(3)?;
-        let query = Message::StatusQuery(StatusQuery { volume: VOLUME });
-        match call(world, wire, 700, &query)? {
-            Answer::Status(status) => Some(status.segments[0].state),
-            _ => None,
-        }
-    };
-    for _ in 0..200 {
-        world.run_us(20_000);
-        if status(&mut world) == Some(SegmentState::NeedsHydration) {
-            break;
-        }
-    }
-    assert_eq!(status(&mut world), Some(SegmentState::NeedsHydration));
-    // It serves nothing and survives a restart as what it is; the others go on.
-    let vdl = writer.vdl;
-    assert_eq!(writer.check_page(&mut world, 3, hexalog_protocol::PageId(1), vdl), None);
-    assert_eq!(writer.refusals.last().map(|refusal| refusal.reason), Some(RefusalReason::Damaged));
-    world.power_loss(3);
-    world.start(3);
-    world.run_until("ready", |world| world.is_ready(3));
-    assert_eq!(status(&mut world), Some(SegmentState::NeedsHydration));
-    write_until_log_wrapped(&mut world, &mut writer, 0, 12);
-    writer.settle(&mut world);
-    assert!(writer.scl(3, GroupId(0)) < writer.vdl);
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub fn options(node: usize) -> ShardOptions {
     options.checkpoint_part_bytes = 512;
     options.gossip_interval_us = 10_000;
     options.gossip_bytes_max = 16 << 10;
+    // A group takes several turns, and pages change between them.
+    options.hydration_pages_max = 5;
     options
 }
 

@@ -163,7 +163,7 @@ fn append_seeds() -> Vec<(&'static str, Vec<u8>)> {
         Entry::Membership { volume, group, membership: membership() },
         heard.clone(),
         Entry::MemberBeyondRetention { volume, group, segment: SegmentId(8) },
-        Entry::NeedsHydration { volume, group },
+        Entry::NeedsHydration { volume, group, scl: Lsn(9) },
     ];
     vec![("control", append(&control)), ("batches", append(&[Entry::Batch { volume, batch }, heard]))]
 }

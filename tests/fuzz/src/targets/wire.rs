@@ -226,6 +226,30 @@ fn control(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         through: Lsn::MAX,
         bytes_max: 65536,
     };
+    let hydrate = HydratePull {
+        volume,
+        group,
+        writer,
+        membership_epoch,
+        asker: SegmentId(6),
+        session: 77,
+        turn: 2,
+        pages_max: 16,
+    };
+    let pages = HydratePages {
+        volume,
+        group,
+        writer,
+        membership_epoch,
+        session: 77,
+        turn: 2,
+        base: Lsn(140),
+        vdl_heard: Lsn(141),
+        is_whole: true,
+        is_final: false,
+        pages_total: 9,
+        images: &[7; 64],
+    };
     vec![
         ("create-segment", Message::CreateSegment(create)),
         ("epoch-bump", Message::EpochBump(EpochBump { volume, writer, groups: vec![group, GroupId(4)] })),
@@ -238,6 +262,8 @@ fn control(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         ("history", Message::History(History { volume, group, history: history() })),
         ("gossip-pull", Message::GossipPull(pull)),
         ("gossip-push", Message::GossipPush(push)),
+        ("hydrate-pull", Message::HydratePull(hydrate)),
+        ("hydrate-pages", Message::HydratePages(pages)),
         ("set-membership", Message::SetMembership(SetMembership { volume, group, membership: membership() })),
         ("status-query", Message::StatusQuery(StatusQuery { volume })),
     ]
@@ -257,8 +283,11 @@ fn status() -> Vec<(&'static str, Message<'static>)> {
         gc_floor: Lsn(120),
         pages: 12,
         records_pending: 3,
+        hydration_pages_done: 0,
+        hydration_pages_total: 0,
     };
     let counters = vec![(String::from("appends"), 9), (String::from("log_bytes_free"), 1 << 40)];
-    let status = Status { node: NodeId(3), shard: ShardIndex(1), segments: vec![segment], counters };
+    let failure = String::from("writing the log failed");
+    let status = Status { node: NodeId(3), shard: ShardIndex(1), failure, segments: vec![segment], counters };
     vec![("status", Message::Status(status))]
 }

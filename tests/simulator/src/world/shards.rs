@@ -46,6 +46,8 @@ impl World {
         options.checkpoint_part_bytes = 1 << 10;
         options.gossip_interval_us = 20_000;
         options.gossip_bytes_max = 16 << 10;
+        // A group takes several turns, and pages change between them.
+        options.hydration_pages_max = 5;
         let process = &mut self.processes[shard];
         if !process.is_formatted {
             process.is_formatted = true;
@@ -117,6 +119,7 @@ impl World {
         self.processes[shard].tick_at_us = u64::MAX;
         let now = self.shard_now();
         let mut effects = Effects::default();
+        self.check_after_start(shard);
         let machine = self.processes[shard].shard.as_mut().expect("it runs");
         machine.handle(now, Event::Tick, &mut effects);
         let has_more = machine.is_ready() && machine.background(now, &mut effects);
@@ -176,8 +179,10 @@ impl World {
 
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.
     pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool) {
+        self.note_before_stop(shard);
         let Some(stopped) = self.processes[shard].shard.take() else { return };
         self.check_nothing_is_damaged(shard, &stopped);
+        self.outcome.hydrated += counter(&stopped, "segments_hydrated");
         self.bytes_before_restarts += counter(&stopped, "append_bytes");
         self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));

@@ -1,0 +1,151 @@
+//! A member that was away for longer than its peers keep log gets every page from one of them.
+
+use crate::reclaim::write_until_log_wrapped;
+use crate::rng::seeds;
+use crate::world::{NODES, World};
+use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use hexalog_protocol::message::{Message, RefusalReason, SegmentState, SegmentStatus, StatusQuery};
+use hexalog_protocol::{GroupId, Lsn, PageId};
+
+const AWAY: usize = 3;
+
+/// Node 3 is down, and its peers have freed the log that it lacks.
+fn left_behind(seed: u64, groups: u32) -> (World, Writer) {
+    let mut world = World::new(seed);
+    create_volume(&mut world, groups);
+    let mut writer = Writer::open(&mut world, 1, groups, None);
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
+    world.kill(AWAY);
+    write_until_log_wrapped(&mut world, &mut writer, 0, 3);
+    for node in (0..NODES).filter(|node| *node != AWAY) {
+        assert!(world.counter(node, "members_beyond_retention") > 0, "node {node}: {:#?}", world.logs);
+    }
+    (world, writer)
+}
+
+fn segment(world: &mut World, node: usize) -> Option<SegmentStatus> {
+    let wire = world.connect(node)?;
+    let query = Message::StatusQuery(StatusQuery { volume: VOLUME });
+    let answer = call(world, wire, 700, &query)?;
+    world.disconnect(wire);
+    let Answer::Status(status) = answer else { panic!("{answer:?}") };
+    status.segments.into_iter().next()
+}
+
+fn run_until_lost(world: &mut World) {
+    world.start(AWAY);
+    world.run_until("it gives up", |world| {
+        world.is_ready(AWAY) && world.counter(AWAY, "hydrations_decided") > 0
+    });
+}
+
+#[test]
+fn a_member_beyond_retention_is_hydrated_from_a_peer() {
+    for seed in seeds(42, 2) {
+        let (mut world, mut writer) = left_behind(seed, 2);
+        // Its peers go on and keep no log for it.
+        writer.converge(&mut world);
+        run_until_lost(&mut world);
+        writer.converge(&mut world);
+        assert_eq!(world.counter(AWAY, "segments_hydrated"), 2);
+        assert!(world.counter(AWAY, "hydration_pages") >= 32);
+        writer.pgmrpl = writer.vdl;
+        writer.model.forget_below(writer.pgmrpl);
+        writer.write_many(&mut world, 20);
+        writer.converge(&mut world);
+        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+        // What it is it stays: the log has the record that says that it was lost.
+        for _ in 0..3 {
+            world.power_loss(AWAY);
+            world.start(AWAY);
+            world.run_until("ready", |world| world.is_ready(AWAY));
+            assert_eq!(segment(&mut world, AWAY).map(|segment| segment.state), Some(SegmentState::Open));
+            writer.write_many(&mut world, 5);
+        }
+        writer.converge(&mut world);
+        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+        world.check_all();
+    }
+}
+
+/// The source goes on writing, so that pages change while they are copied; every process dies now and then.
+#[test]
+fn an_interrupted_hydration_begins_anew_and_never_counts_by_half() {
+    let mut interrupted = 0;
+    for seed in seeds(600, 5) {
+        let (mut world, mut writer) = left_behind(seed, 1);
+        run_until_lost(&mut world);
+        let hydrated = |world: &World| world.is_ready(AWAY) && world.counter(AWAY, "segments_hydrated") > 0;
+        let mut steps = 0;
+        while !hydrated(&world) && steps < 60 {
+            steps += 1;
+            for _ in 0..4 {
+                writer.write(&mut world);
+                writer.pump(&mut world);
+                let pause_us = world.rng.below(700);
+                world.run_us(pause_us);
+            }
+            // Its peers go on to collect: nothing is kept at the read point of an earlier answer.
+            writer.raise_pgmrpl(&mut world);
+            if world.rng.percent(40) && steps < 40 && !hydrated(&world) {
+                let victim =
+                    if world.rng.percent(50) { AWAY } else { world.rng.below(NODES as u64) as usize };
+                interrupted += usize::from(victim == AWAY);
+                world.power_loss(victim);
+                world.start(victim);
+                world.run_until("ready", |world| world.is_ready(victim));
+            }
+            let state = segment(&mut world, AWAY).map(|segment| segment.state);
+            let vdl = writer.vdl;
+            if state == Some(SegmentState::NeedsHydration) {
+                assert_eq!(writer.check_page(&mut world, AWAY, PageId(1), vdl), None);
+                assert_eq!(writer.refusals.last().map(|it| it.reason), Some(RefusalReason::Damaged));
+            }
+        }
+        writer.converge(&mut world);
+        writer.pgmrpl = writer.vdl;
+        writer.model.forget_below(writer.pgmrpl);
+        writer.write_many(&mut world, 5);
+        writer.converge(&mut world);
+        assert_eq!(
+            writer.check_all_pages(&mut world),
+            NODES * 16 * 3,
+            "seed {seed}: {:?}",
+            writer.refusals.last()
+        );
+        world.check_all();
+    }
+    assert!(interrupted > 5, "the test interrupts: {interrupted}");
+}
+
+/// What is above the VDL may be annulled by the next opening; in a page it could not be taken back.
+#[test]
+fn no_page_above_the_vdl_is_taken() {
+    let (mut world, mut writer) = left_behind(44, 1);
+    writer.converge(&mut world);
+    let told = writer.vdl;
+    // All others have these records; that they are durable nobody is told.
+    for _ in 0..8 {
+        writer.write(&mut world);
+    }
+    writer.pump(&mut world);
+    world.run_us(100_000);
+    run_until_lost(&mut world);
+    world.run_until("hydrated", |world| world.counter(AWAY, "segments_hydrated") == 1);
+    world.run_us(20);
+    let hydrated = segment(&mut world, AWAY).expect("it is up");
+    let other = segment(&mut world, 0).expect("it is up");
+    assert!(other.scl > told, "there was something above: {} and {told}", other.scl);
+    assert!(hydrated.gc_floor <= told, "pages at {}, the VDL told is {told}", hydrated.gc_floor);
+    assert!(hydrated.gc_floor > Lsn::ZERO);
+    // The last writer's records were at a write quorum, so the next one finds them at the hydrated member too.
+    let mut next = Writer::open(&mut world, 2, 1, Some(&writer));
+    next.converge(&mut world);
+    assert!(next.scl(AWAY, GroupId(0)) > told);
+    next.pgmrpl = next.vdl;
+    next.model.forget_below(next.pgmrpl);
+    next.pump(&mut world);
+    next.converge(&mut world);
+    assert_eq!(next.check_all_pages(&mut world), NODES * 16 * 3, "{:?}", next.refusals.last());
+}
