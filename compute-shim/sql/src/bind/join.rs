@@ -77,16 +77,8 @@ impl Binder<'_> {
         if matches!(kind, JoinKind::Right | JoinKind::Full) {
             self.select_frame().locking.nullable(locked_before, locked_left)?;
         }
-        if matches!(kind, JoinKind::Right | JoinKind::Full) && !self.select_frame().lateral.is_empty() {
-            let (_, source) = &self.select_frame().lateral[0];
-            let used = columns_used(source);
-            let reads = |named: &NamedColumn| columns_used(&named.expr).iter().any(|at| used.contains(at));
-            let table = left.names.tables.iter().find(|table| table.columns.iter().any(reads));
-            let table = table.map_or("", |table| table.alias.as_str());
-            let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
-            let error = SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
-                .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.");
-            return Err(at(error, source.position));
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            self.refuse_lateral(&left.names)?;
         }
         self.select_frame().lateral.extend(outer_lateral);
         let middle = offset + left.width;
@@ -120,6 +112,19 @@ impl Binder<'_> {
             JoinKind::Right => right_join(left.node, right.node, offset, middle, width, conditions, &names),
         };
         Ok(FromBound { node, names, width })
+    }
+
+    /// 42P10 if the right side reads the left one where the join makes that impossible.
+    fn refuse_lateral(&mut self, left: &Names) -> Result<()> {
+        let Some((_, source)) = self.select_frame().lateral.first() else { return Ok(()) };
+        let used = columns_used(source);
+        let reads = |named: &NamedColumn| columns_used(&named.expr).iter().any(|at| used.contains(at));
+        let table = left.tables.iter().find(|table| table.columns.iter().any(reads));
+        let table = table.map_or("", |table| table.alias.as_str());
+        let message = format!("invalid reference to FROM-clause entry for table \"{table}\"");
+        let error = SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+            .with_detail("The combining JOIN type must be INNER or LEFT for a LATERAL reference.");
+        Err(at(error, source.position))
     }
 
     fn check_join_aliases(&self, names: &Names) -> Result<()> {

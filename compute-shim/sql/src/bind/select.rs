@@ -370,13 +370,7 @@ impl Binder<'_> {
             node = filtered(node, having);
         }
         if !frame.windows.is_empty() {
-            let mut sets = std::mem::take(&mut frame.sets);
-            let mut exprs: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.expr).collect();
-            exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
-            exprs.extend(distinct_on.iter_mut().flatten().filter_map(hidden));
-            exprs.extend(sets.iter_mut().flat_map(|set| &mut set.arguments));
-            node = stack_windows(node, &mut frame, exprs);
-            frame.sets = sets;
+            node = over_windows(node, &mut frame, &mut items, &mut order, distinct_on.as_mut());
         }
         if !frame.sets.is_empty() {
             node = spread_sets(node, &mut frame, &mut items, &mut order, distinct_on.as_mut());
@@ -509,6 +503,24 @@ fn sort_key(key: Ordering, exprs: &mut Vec<Expr>) -> SortKey {
     let column = place_of(key.target, exprs);
     let type_id = exprs[column].type_id;
     SortKey { column, type_id, descending: key.descending, nulls_first: key.nulls_first }
+}
+
+/// Nodes of windows under the projection; calls become their columns.
+fn over_windows(
+    node: Node,
+    frame: &mut SelectFrame,
+    items: &mut [Item],
+    order: &mut [Ordering],
+    distinct_on: Option<&mut Vec<Target>>,
+) -> Node {
+    let mut sets = std::mem::take(&mut frame.sets);
+    let mut exprs: Vec<&mut Expr> = items.iter_mut().map(|item| &mut item.expr).collect();
+    exprs.extend(order.iter_mut().filter_map(|key| hidden(&mut key.target)));
+    exprs.extend(distinct_on.into_iter().flatten().filter_map(hidden));
+    exprs.extend(sets.iter_mut().flat_map(|set| &mut set.arguments));
+    let node = stack_windows(node, frame, exprs);
+    frame.sets = sets;
+    node
 }
 
 /// A ProjectSet node under the projection; calls become its columns.

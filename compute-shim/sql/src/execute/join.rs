@@ -5,7 +5,7 @@
 
 use super::context::hash_of;
 use super::{Context, Operator, Row};
-use crate::expression::{evaluate, is_true};
+use crate::expression::{Expr, evaluate, is_true};
 use crate::plan::{JoinType, Node};
 use crate::stop::Step;
 use hexalog_sql_types::Datum;
@@ -72,6 +72,35 @@ impl NestedLoop {
     }
 }
 
+impl NestedLoop {
+    /// No left row is left: FULL goes on with the right rows that have not matched.
+    fn end_left(&mut self, join: JoinType, context: &mut Context<'_>) {
+        self.phase = if join == JoinType::Full { Phase::Unmatched } else { Phase::Done };
+        self.right_at = 0;
+        match self.right_state {
+            RightState::Fresh => {}
+            RightState::Used => self.right.repeat(context),
+            RightState::Stale => self.right.rewind(context),
+        }
+    }
+
+    /// Sets the slots that the right side reads, and starts it.
+    fn correlate(&mut self, correlation: &[(usize, Expr)], context: &mut Context<'_>) -> Step<()> {
+        for (slot, source) in correlation {
+            let value = evaluate(source, &self.left_row, context)?;
+            context.state.slots[*slot] = value;
+        }
+        match std::mem::replace(&mut self.right_state, RightState::Used) {
+            RightState::Fresh => {}
+            RightState::Used if correlation.is_empty() => self.right.repeat(context),
+            RightState::Used | RightState::Stale => self.right.rewind(context),
+        }
+        self.right_at = 0;
+        self.phase = Phase::Right;
+        Ok(())
+    }
+}
+
 fn concatenate(out: &mut Row, left: &[Datum], right: &[Datum]) {
     out.clear();
     out.extend_from_slice(left);
@@ -101,31 +130,13 @@ impl Operator for NestedLoop {
             match self.phase {
                 Phase::Left => {
                     if !self.left.next(context, &mut self.left_row)? {
-                        self.phase = if *join == JoinType::Full { Phase::Unmatched } else { Phase::Done };
-                        self.right_at = 0;
-                        match self.right_state {
-                            RightState::Fresh => {}
-                            RightState::Used => self.right.repeat(context),
-                            RightState::Stale => self.right.rewind(context),
-                        }
+                        self.end_left(*join, context);
                         continue;
                     }
                     self.left_matched = false;
                     self.phase = Phase::Correlate;
                 }
-                Phase::Correlate => {
-                    for (slot, source) in correlation {
-                        let value = evaluate(source, &self.left_row, context)?;
-                        context.state.slots[*slot] = value;
-                    }
-                    match std::mem::replace(&mut self.right_state, RightState::Used) {
-                        RightState::Fresh => {}
-                        RightState::Used if correlation.is_empty() => self.right.repeat(context),
-                        RightState::Used | RightState::Stale => self.right.rewind(context),
-                    }
-                    self.right_at = 0;
-                    self.phase = Phase::Right;
-                }
+                Phase::Correlate => self.correlate(correlation, context)?,
                 Phase::Right => {
                     if !self.right.next(context, &mut self.right_row)? {
                         self.phase = Phase::Left;
@@ -260,6 +271,37 @@ impl HashJoin {
         self.is_built = true;
         Ok(())
     }
+
+    /// The right rows whose keys equal the left row's.
+    fn find_candidates(&mut self, left_keys: &[Expr], context: &mut Context<'_>) -> Step<()> {
+        self.left_key.clear();
+        for item in left_keys {
+            self.left_key.push(evaluate(item, &self.left_row, context)?);
+        }
+        let types = left_keys.iter().map(|item| item.type_id);
+        let bucket = hash_key(types, &self.left_key).and_then(|hash| self.buckets.get(&hash));
+        self.candidates.clear();
+        for &candidate in bucket.into_iter().flatten() {
+            let mut same = left_keys.iter().zip(&self.left_key).zip(&self.keys[candidate]);
+            if same.all(|((item, left), right)| equal(item.type_id, left, right)) {
+                self.candidates.push(candidate);
+            }
+        }
+        self.at = 0;
+        self.left_matched = false;
+        self.phase = Phase::Right;
+        Ok(())
+    }
+
+    /// The next right row that has matched nothing.
+    fn next_unmatched(&mut self, width: usize, row: &mut Row) -> bool {
+        let found = (self.at..self.matched.len()).find(|&at| !self.matched[at]);
+        self.at = found.map_or(self.matched.len(), |at| at + 1);
+        if let Some(at) = found {
+            pad_left(row, &self.rows[at], width);
+        }
+        found.is_some()
+    }
 }
 
 /// `None` if a part is NULL, which equals nothing.
@@ -295,24 +337,7 @@ impl Operator for HashJoin {
                     left_keys.evaluation.begin_row(context.state);
                     self.phase = Phase::Correlate;
                 }
-                Phase::Correlate => {
-                    self.left_key.clear();
-                    for item in &left_keys.items {
-                        self.left_key.push(evaluate(item, &self.left_row, context)?);
-                    }
-                    let types = left_keys.items.iter().map(|item| item.type_id);
-                    let bucket = hash_key(types, &self.left_key).and_then(|hash| self.buckets.get(&hash));
-                    self.candidates.clear();
-                    for &candidate in bucket.into_iter().flatten() {
-                        let same = left_keys.items.iter().zip(&self.left_key).zip(&self.keys[candidate]);
-                        if same.into_iter().all(|((item, left), right)| equal(item.type_id, left, right)) {
-                            self.candidates.push(candidate);
-                        }
-                    }
-                    self.at = 0;
-                    self.left_matched = false;
-                    self.phase = Phase::Right;
-                }
+                Phase::Correlate => self.find_candidates(&left_keys.items, context)?,
                 Phase::Right => {
                     let Some(&candidate) = self.candidates.get(self.at) else {
                         self.phase = Phase::Left;
@@ -348,15 +373,10 @@ impl Operator for HashJoin {
                     return Ok(true);
                 }
                 Phase::Unmatched => {
-                    let Some(matched) = self.matched.get(self.at) else {
-                        self.phase = Phase::Done;
-                        continue;
-                    };
-                    self.at += 1;
-                    if !matched {
-                        pad_left(row, &self.rows[self.at - 1], width);
+                    if self.next_unmatched(width, row) {
                         return Ok(true);
                     }
+                    self.phase = Phase::Done;
                 }
                 Phase::Done => return Ok(false),
             }

@@ -124,9 +124,22 @@ impl Pass {
             self.out.push(token);
             return Ok(());
         }
+        if let Some(feature) =
+            self.refused_in_query(&token.token).or_else(|| self.refused_in_change(&token.token))
+        {
+            return Err(refuse(feature));
+        }
+        if !self.replaced(&token) {
+            self.out.push(token);
+        }
+        Ok(())
+    }
+
+    /// Puts what a token means in its place; false if it stays.
+    fn replaced(&mut self, token: &TokenWithSpan) -> bool {
         // No table has children, so ONLY says nothing before a table's name. It is a reserved word.
         if is_word(&token.token, "only") && !self.follows(&["row", "rows", "read"]) {
-            return Ok(());
+            return true;
         }
         // TABLE is reserved too: it can only be the command.
         if is_word(&token.token, "table") && !self.follows(&["truncate", "lock"]) {
@@ -134,51 +147,14 @@ impl Pass {
             for new in spelled {
                 self.out.push(TokenWithSpan { token: new, span: token.span });
             }
-            return Ok(());
+            return true;
         }
-        if token.token == Token::LParen && self.follows(&["interval"]) {
-            // The parser crate drops the precision of `interval(3) '…'`.
-            return Err(refuse("interval with a precision"));
-        }
-        if self.follows(&["between"]) {
-            if is_word(&token.token, "symmetric") {
-                return Err(refuse("BETWEEN SYMMETRIC"));
-            }
-            if is_word(&token.token, "asymmetric") {
-                return Ok(());
-            }
+        if is_word(&token.token, "asymmetric") && self.follows(&["between"]) {
+            return true;
         }
         if is_word(&token.token, "from") && self.follows(&["rows"]) {
-            return self.rows_from(&token);
-        }
-        if is_word(&token.token, "variadic") {
-            return Err(refuse("VARIADIC"));
-        }
-        if is_word(&token.token, "where")
-            && self.before(0) == Some(&Token::RParen)
-            && self.is_behind("conflict")
-        {
-            return Err(refuse("ON CONFLICT with an index predicate"));
-        }
-        if token.token == Token::LParen
-            && self.before(0) == Some(&Token::LParen)
-            && self.before_is(1, "conflict")
-        {
-            return Err(refuse("ON CONFLICT with an expression"));
-        }
-        if token.token == Token::LParen
-            && matches!(self.before(0), Some(Token::Word(_)))
-            && self.before(1) == Some(&Token::LParen)
-            && self.before_is(2, "conflict")
-        {
-            return Err(refuse("ON CONFLICT with an expression"));
-        }
-        // INSERT INTO t OVERRIDING …, INSERT INTO t (a) OVERRIDING …
-        if is_word(&token.token, "overriding")
-            && self.depth == 0
-            && (self.before(0) == Some(&Token::RParen) || self.before_is(1, "into"))
-        {
-            return Err(refuse("OVERRIDING"));
+            self.rows_from(token);
+            return true;
         }
         if is_word(&token.token, "from")
             && self.follows(&["leading", "trailing", "both"])
@@ -188,10 +164,49 @@ impl Pass {
             let blank = Token::SingleQuotedString(" ".to_owned());
             self.out.push(TokenWithSpan { token: blank, span: token.span });
         }
-        if is_word(&token.token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind("using") {
-            return Err(refuse("an alias of the columns of USING"));
+        false
+    }
+
+    /// The feature that a token of a query or an expression begins, if we have not got it.
+    fn refused_in_query(&self, token: &Token) -> Option<&'static str> {
+        if *token == Token::LParen && self.follows(&["interval"]) {
+            // The parser crate drops the precision of `interval(3) '…'`.
+            return Some("interval with a precision");
         }
-        if token.token == Token::LBracket && self.is_in_set && self.depth == 1 {
+        if is_word(token, "symmetric") && self.follows(&["between"]) {
+            return Some("BETWEEN SYMMETRIC");
+        }
+        if is_word(token, "variadic") {
+            return Some("VARIADIC");
+        }
+        if is_word(token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind("using") {
+            return Some("an alias of the columns of USING");
+        }
+        None
+    }
+
+    /// The same for changes of rows.
+    fn refused_in_change(&self, token: &Token) -> Option<&'static str> {
+        if is_word(token, "where") && self.before(0) == Some(&Token::RParen) && self.is_behind("conflict") {
+            return Some("ON CONFLICT with an index predicate");
+        }
+        if *token == Token::LParen {
+            let in_target = self.before(0) == Some(&Token::LParen) && self.before_is(1, "conflict");
+            let in_call = matches!(self.before(0), Some(Token::Word(_)))
+                && self.before(1) == Some(&Token::LParen)
+                && self.before_is(2, "conflict");
+            if in_target || in_call {
+                return Some("ON CONFLICT with an expression");
+            }
+        }
+        // INSERT INTO t OVERRIDING …, INSERT INTO t (a) OVERRIDING …
+        if is_word(token, "overriding")
+            && self.depth == 0
+            && (self.before(0) == Some(&Token::RParen) || self.before_is(1, "into"))
+        {
+            return Some("OVERRIDING");
+        }
+        if *token == Token::LBracket && self.is_in_set && self.depth == 1 {
             let is_target = match self.before(1) {
                 Some(Token::Comma) => true,
                 Some(before) => is_word(before, "set"),
@@ -200,22 +215,20 @@ impl Pass {
             if is_target
                 && matches!(self.before(0), Some(Token::Word(word)) if word.keyword != Keyword::ARRAY)
             {
-                return Err(refuse("assignment to an element of an array"));
+                return Some("assignment to an element of an array");
             }
         }
-        self.out.push(token);
-        Ok(())
+        None
     }
 
     /// `ROWS FROM (…)` becomes a call.
-    fn rows_from(&mut self, from: &TokenWithSpan) -> Result<()> {
+    fn rows_from(&mut self, from: &TokenWithSpan) {
         while self.out.last().is_some_and(|token| matches!(token.token, Token::Whitespace(_))) {
             self.out.pop();
         }
         self.out.pop();
         let name = Word { value: ROWS_FROM.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
         self.out.push(TokenWithSpan { token: Token::Word(name), span: from.span });
-        Ok(())
     }
 
     fn before_is(&self, nth: usize, word: &str) -> bool {

@@ -99,7 +99,11 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         is_aggregate: true,
         is_window: false,
     });
-    let windows = window_functions().map(|function| Routine {
+    functions.chain(hosts).chain(tables).chain(aggregates).chain(window_routines())
+}
+
+fn window_routines() -> impl Iterator<Item = Routine> {
+    window_functions().map(|function| Routine {
         oid: function.oid,
         name: function.name,
         arguments: function.arguments,
@@ -112,8 +116,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         returns_set: false,
         is_aggregate: false,
         is_window: true,
-    });
-    functions.chain(hosts).chain(tables).chain(aggregates).chain(windows)
+    })
 }
 
 /// `proallargtypes`, `proargmodes` and `proargnames` of a function with several result columns, NULL for others.
