@@ -226,3 +226,29 @@ fn a_single_write_commits_with_itself() {
     assert_eq!((counts(&cluster).0 - before.0, counts(&cluster).1 - before.1), (1, 3));
     assert_eq!(a.lines("SELECT * FROM t"), ["5|3"]);
 }
+
+/// `nextval` found the sequence, waited for its lock, and drew from a page that its dropper had given back.
+#[test]
+fn a_sequence_that_was_dropped_while_its_lock_was_waited_for_gives_no_value() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE SEQUENCE q; CREATE SEQUENCE r");
+    for call in ["nextval('q')", "setval('q', 5)"] {
+        a.query("BEGIN; DROP SEQUENCE q; CREATE SEQUENCE q");
+        let mut waiting = b.start(&format!("SELECT {call}"));
+        assert!(matches!(b.go_on(&mut waiting), Progress::Waits), "{call}");
+        a.query("COMMIT");
+        assert!(error(b.go_on(&mut waiting)).starts_with("XX000 could not open relation with OID"), "{call}");
+    }
+    // Rolled back: it is there still.
+    a.query("BEGIN; DROP SEQUENCE q");
+    let mut waiting = b.start("SELECT nextval('q')");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    a.query("ROLLBACK; DROP SEQUENCE r");
+    assert_eq!(rows(b.go_on(&mut waiting)), ["1"]);
+    // A transaction's own, while others define things.
+    a.query("BEGIN; CREATE SEQUENCE own");
+    b.query("CREATE TABLE other (x int)");
+    assert_eq!(a.lines("SELECT nextval('own')"), ["1"]);
+    a.query("ROLLBACK");
+}

@@ -196,7 +196,7 @@ fn open_session(
     backend::authentication_ok(out);
     let startup = Startup { process_id: control.process_id, ..request.startup };
     let environment = Box::new(ServerEnvironment(Arc::clone(control)));
-    let session = Session::new(Arc::clone(&worker.database), startup, environment)?;
+    let mut session = Session::new(Arc::clone(&worker.database), startup, environment)?;
     for (name, value) in session.parameter_status() {
         backend::parameter_status(out, &name, &value);
     }

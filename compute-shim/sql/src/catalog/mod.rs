@@ -16,7 +16,7 @@ use object::{
     DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
     Role, Schema, Sequence, Table,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One object's change: its new state, or nothing if it was dropped.
@@ -76,6 +76,8 @@ pub(crate) struct Catalog {
     pub version: u64,
     /// Holds uncommitted definitions of one transaction.
     pub is_private: bool,
+    /// The objects that these define, in a private view.
+    own: BTreeSet<Oid>,
     databases: BTreeMap<Oid, Arc<DatabaseObject>>,
     roles: BTreeMap<Oid, Arc<Role>>,
     schemas: BTreeMap<Oid, Arc<Schema>>,
@@ -95,6 +97,7 @@ impl Catalog {
         Catalog {
             version: 0,
             is_private: false,
+            own: BTreeSet::new(),
             databases: BTreeMap::new(),
             roles: BTreeMap::new(),
             schemas: BTreeMap::from([
@@ -113,6 +116,7 @@ impl Catalog {
         let mut next = Catalog {
             version,
             is_private,
+            own: if is_private { changes.keys().map(|(_, oid)| *oid).collect() } else { BTreeSet::new() },
             databases: self.databases.clone(),
             roles: self.roles.clone(),
             schemas: self.schemas.clone(),
@@ -129,6 +133,11 @@ impl Catalog {
         }
         next.derive_names();
         next
+    }
+
+    /// Whether the object is as this view's own transaction has defined it.
+    pub(crate) fn is_own(&self, oid: Oid) -> bool {
+        self.own.contains(&oid)
     }
 
     fn put(&mut self, object: &Object) {

@@ -6,9 +6,10 @@
 use super::{HostFunction, TableFunction, bool_at, host, integer_at, oid_at, table_of, text_at};
 use crate::catalog::object::{Sequence, Table};
 use crate::catalog::{Relation, registry};
+use crate::database::Published;
 use crate::execute::{Context, Row};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{EngineError, RelationLockMode};
+use hexalog_engine::{EngineError, Need, RelationLockMode};
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
@@ -79,14 +80,27 @@ fn check_writable(context: &Context<'_>, function: &str) -> Step<()> {
     Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message).into())
 }
 
-fn lock(context: &mut Context<'_>, oid: u32) -> Step<()> {
-    Ok(context.engine.lock_relation(context.transaction, oid, RelationLockMode::RowExclusive)?)
+/// Locks a sequence, and then looks again what it is: the statement's view may be older than the end of whoever had the
+/// lock before, who may have dropped it.
+fn lock(context: &mut Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
+    let seen = sequence(context, oid)?;
+    context.engine.lock_relation(context.transaction, oid, RelationLockMode::RowExclusive)?;
+    let view = context.view.catalog();
+    if context.database.catalog_version() == view.version || view.is_own(oid) {
+        return Ok(seen);
+    }
+    let Published { catalog, commit_lsn } = context.database.published();
+    if context.engine.volume().vdl() < commit_lsn {
+        return Err(Need::Durable(commit_lsn).into());
+    }
+    let missing = || SqlError::internal(format!("could not open relation with OID {oid}"));
+    Ok(catalog.sequence(oid).cloned().ok_or_else(missing)?)
 }
 
 fn nextval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let sequence = sequence(context, oid_at(arguments, 0))?;
+    let oid = sequence(context, oid_at(arguments, 0))?.oid;
     check_writable(context, "nextval")?;
-    lock(context, sequence.oid)?;
+    let sequence = lock(context, oid)?;
     let value = context.engine.sequence_next(sequence.id).map_err(|stop| exhausted(stop, &sequence))?;
     context.effects.sequence_values.insert(sequence.oid, value);
     context.effects.last_sequence = Some(sequence.oid);
@@ -129,11 +143,11 @@ fn lastval(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
 }
 
 fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let sequence = sequence(context, oid_at(arguments, 0))?;
+    let oid = sequence(context, oid_at(arguments, 0))?.oid;
     let value = integer_at(arguments, 1);
     let is_called = arguments.len() < 3 || bool_at(arguments, 2);
     check_writable(context, "setval")?;
-    lock(context, sequence.oid)?;
+    let sequence = lock(context, oid)?;
     let params = &sequence.params;
     if !(params.min..=params.max).contains(&value) {
         let message = format!(

@@ -106,9 +106,9 @@ impl Session {
         })
     }
 
-    /// The ParameterStatus reports of the start-up.
-    pub fn parameter_status(&self) -> Vec<(String, String)> {
-        self.reports.clone()
+    /// The ParameterStatus reports of the start-up, once.
+    pub fn parameter_status(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.reports)
     }
 
     /// Reportable settings that have changed since the last call: to be sent as ParameterStatus.

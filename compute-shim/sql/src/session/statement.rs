@@ -134,17 +134,17 @@ struct CachedText {
 }
 
 /// Statements by text, each text in the one slot that its hash names. A text is kept when it is seen the second time
-/// in a row, so that texts which come once push nothing out.
+/// in a row, so that texts which come once push nothing out. Both lists grow as they are used: most of a server's
+/// sessions are idle, and few send more than a handful of texts.
+#[derive(Default)]
 struct TextCache {
-    slots: Vec<Option<CachedText>>,
-    seen: Vec<u64>,
+    /// At most one of each slot.
+    texts: Vec<CachedText>,
+    /// The upper half of the hash that each slot has seen last.
+    seen: Vec<u32>,
 }
 
 impl TextCache {
-    fn new() -> TextCache {
-        TextCache { slots: (0..TEXTS).map(|_| None).collect(), seen: vec![0; TEXTS] }
-    }
-
     fn hash(text: &str, types: &[TypeId]) -> u64 {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
@@ -157,18 +157,26 @@ impl TextCache {
     }
 
     fn get(&self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
-        let cached = self.slots[Self::slot(hash)].as_ref()?;
-        let found = cached.hash == hash && *cached.text == *text && *cached.types == *types;
+        let cached = self.texts.iter().find(|cached| cached.hash == hash)?;
+        let found = *cached.text == *text && *cached.types == *types;
         found.then(|| cached.prepared.clone())
     }
 
     fn put(&mut self, hash: u64, text: &str, types: &[TypeId], prepared: &Arc<Prepared>) {
         let slot = Self::slot(hash);
-        if std::mem::replace(&mut self.seen[slot], hash) != hash || text.len() > TEXT_BYTES_MAX {
+        if self.seen.is_empty() {
+            self.seen.resize(TEXTS, 0);
+        }
+        let tag = u32::try_from(hash >> 32).expect("half of 64 bits");
+        if std::mem::replace(&mut self.seen[slot], tag) != tag || text.len() > TEXT_BYTES_MAX {
             return;
         }
         let prepared = prepared.clone();
-        self.slots[slot] = Some(CachedText { hash, text: text.into(), types: types.into(), prepared });
+        let new = CachedText { hash, text: text.into(), types: types.into(), prepared };
+        match self.texts.iter_mut().find(|cached| Self::slot(cached.hash) == slot) {
+            Some(cached) => *cached = new,
+            None => self.texts.push(new),
+        }
     }
 }
 
@@ -182,7 +190,7 @@ pub(super) struct Statements {
 
 impl Statements {
     pub(super) fn new() -> Statements {
-        Statements { named: BTreeMap::new(), unnamed: None, texts: TextCache::new() }
+        Statements { named: BTreeMap::new(), unnamed: None, texts: TextCache::default() }
     }
 
     /// The statement of a text that holds one at most, for Parse. A known one is taken only while its names mean what
