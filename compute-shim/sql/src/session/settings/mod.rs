@@ -16,6 +16,7 @@ use hexalog_sql_types::datetime::TimeZone;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use table::SECTIONS;
 
@@ -72,8 +73,9 @@ pub(crate) struct Settings {
     reset: BTreeMap<String, String>,
     undo: BTreeMap<String, Undo>,
     transaction: TransactionShown,
-    /// What the client was told last, for settings that are reported; empty before the first report.
-    reported: BTreeMap<&'static str, String>,
+    /// Hashes of what the client was told last, for each setting that is reported in their order; empty before the first
+    /// report. The values themselves would be a third of an idle session.
+    reported: Vec<u64>,
     is_report_due: bool,
     version: u64,
     time_zone: Arc<TimeZone>,
@@ -129,7 +131,7 @@ impl Settings {
                 read_only: false,
                 deferrable: false,
             },
-            reported: BTreeMap::new(),
+            reported: Vec::new(),
             is_report_due: true,
             version: 0,
             time_zone: Arc::new(TimeZone::utc().clone()),
@@ -397,12 +399,16 @@ impl Settings {
             return Vec::new();
         }
         let mut changed = Vec::new();
-        for (name, value) in self.report() {
-            if self.reported.get(name) != Some(&value) {
-                self.reported.insert(name, value.clone());
+        let mut reported = Vec::with_capacity(self.reported.len());
+        for (at, (name, value)) in self.report().into_iter().enumerate() {
+            let mut hasher = DefaultHasher::new();
+            value.hash(&mut hasher);
+            reported.push(hasher.finish());
+            if self.reported.get(at) != reported.last() {
                 changed.push((name.to_owned(), value));
             }
         }
+        self.reported = reported;
         changed
     }
 
