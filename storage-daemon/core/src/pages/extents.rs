@@ -188,8 +188,9 @@ impl Extents {
     /// be read and written for it (the cost-benefit rule of Rosenblum and Ousterhout, "The Design and Implementation of a
     /// Log-Structured File System", 1991, section 3.5). `None` if none frees enough to be worth it.
     pub fn victim(&self, is_excluded: impl Fn(u32) -> bool) -> Option<u32> {
-        // When there is time, only what is dead by a quarter; when room is short, whatever frees anything.
-        let dead_bytes_min = self.extent_bytes / if self.room() >= Room::Short { 32 } else { 4 };
+        // When there is time, only what is dead by a quarter, old ones first; when room is short, whatever frees most now.
+        let is_short = self.room() >= Room::Short;
+        let dead_bytes_min = self.extent_bytes / if is_short { 32 } else { 4 };
         let mut best: Option<(u128, u32)> = None;
         for (number, extent) in self.extents.iter().enumerate() {
             let number = number as u32;
@@ -203,7 +204,7 @@ impl Extents {
             if !may_be {
                 continue;
             }
-            let age = self.clock - extent.opened_at + 1;
+            let age = if is_short { 1 } else { self.clock - extent.opened_at + 1 };
             // Scaled, since extents of one age must still differ by what they free.
             let benefit = u128::from(dead_bytes) * u128::from(age) * 1024;
             let score = benefit / u128::from(self.extent_bytes + extent.live_bytes);
