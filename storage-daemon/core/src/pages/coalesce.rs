@@ -86,7 +86,8 @@ impl Shard {
         if !self.coalescer.is_idle() || rests || !self.coalescing_is_due(now) {
             return false;
         }
-        let chosen = self.choose_pages();
+        let takes_oldest = self.oldest_are_due(now);
+        let chosen = self.choose_pages(takes_oldest);
         if chosen.is_empty() {
             self.coalescer.rest_until_us = now.monotonic_us + REST_US;
             return false;
@@ -111,15 +112,24 @@ impl Shard {
         if self.pending.count() == 0 {
             return false;
         }
-        let reaches_back = self.log.durable().position - self.replay_point().position;
         let is_paused = now.monotonic_us >= self.last_write_us + PAUSE_US;
-        let is_worthwhile = self.pending.bytes() > self.options.pending_bytes_max / 8
-            || reaches_back > self.options.checkpoint_log_bytes
-            || !self.coalescer.long_chains.is_empty();
+        let is_worthwhile = self.oldest_are_due(now) || !self.coalescer.long_chains.is_empty();
         is_paused || self.is_coalescing_urgent() || (is_worthwhile && !self.log.is_in_flight())
     }
 
-    fn choose_pages(&mut self) -> Vec<(SegmentKey, PageId)> {
+    /// Whether the oldest records are to become versions, whatever their pages' chains. Until then they gather: an image
+    /// costs the same for one record as for thirty.
+    fn oldest_are_due(&self, now: Now) -> bool {
+        let reaches_back = self.log.durable().position - self.replay_point().position;
+        now.monotonic_us >= self.last_write_us + PAUSE_US
+            || self.is_coalescing_urgent()
+            || self.pending.bytes() > self.options.pending_bytes_max / 4
+            || reaches_back > self.options.checkpoint_log_bytes
+    }
+
+    /// Pages with long chains, and the oldest records' pages if those are due: a round for a few hot pages takes no cold
+    /// ones along.
+    fn choose_pages(&mut self, takes_oldest: bool) -> Vec<(SegmentKey, PageId)> {
         let mut chosen = BTreeSet::new();
         while chosen.len() < ROUND_PAGES_MAX {
             let Some((key, page)) = self.coalescer.long_chains.pop_first() else { break };
@@ -127,7 +137,8 @@ impl Shard {
                 chosen.insert((key, page));
             }
         }
-        for (key, first) in self.pending.oldest_first().take(BATCHES_LOOKED_AT_MAX) {
+        let looked_at_max = if takes_oldest { BATCHES_LOOKED_AT_MAX } else { 0 };
+        for (key, first) in self.pending.oldest_first().take(looked_at_max) {
             if chosen.len() >= ROUND_PAGES_MAX {
                 break;
             }
