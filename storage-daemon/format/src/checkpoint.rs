@@ -2,7 +2,7 @@
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 0..8 | magic "HXCHKPT1" |
+//! | 0..8 | magic "HXCHKPT2" |
 //! | 8..16 | device id |
 //! | 16..24 | own address |
 //! | 24..32 | checkpoint generation |
@@ -27,11 +27,12 @@
 //! | kind | item | fields |
 //! |---|---|---|
 //! | 1 | segment | volume 16, group 4, segment 8, state 1, pages per group 8, geometry epoch 8, base LSN 8, SCL 8, VDL heard 8, floor 8, bumped writer 16, history, membership, varint count and segment ids of members beyond retention |
-//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, varint image count, images (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address 8, bytes 4, CRC 4) |
+//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, varint image count, images (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its bytes 4, CRC of the block 4) |
 //! | 3 | runs | volume 16, group 4, varint count, for each: first LSN 8, last LSN 8, log position 8, end position 8 |
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
 use crate::aligned::BLOCK_BYTES;
+use crate::delta::DELTA_BYTES_MAX;
 use crate::entry::{get_name, get_writer, put_name, put_writer};
 use crate::membership;
 use alloc::vec::Vec;
@@ -48,7 +49,7 @@ pub const PART_BEGINS_CHAIN: u32 = 1;
 /// The checkpoint is whole with this part.
 pub const PART_ENDS_CHECKPOINT: u32 = 2;
 
-const MAGIC: [u8; 8] = *b"HXCHKPT1";
+const MAGIC: [u8; 8] = *b"HXCHKPT2";
 const HEADER_CRC_AT: usize = 124;
 const SEGMENT: u8 = 1;
 const PAGES: u8 = 2;
@@ -148,18 +149,18 @@ pub struct ImageRef {
     pub crc: u32,
 }
 
-/// A delta block on the device.
+/// A page's delta on the device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeltaRef {
     /// Version that its first record applies to.
     pub from: Lsn,
     /// LSN of its last record.
     pub to: Lsn,
-    /// Where it stands.
+    /// The block that it stands in, with those of other pages.
     pub address: BlockAddress,
-    /// Length in bytes: whole blocks.
+    /// Bytes that it takes in the block.
     pub bytes: u32,
-    /// Its checksum.
+    /// Checksum of the block.
     pub crc: u32,
 }
 
@@ -387,7 +388,7 @@ fn decode_versions(reader: &mut Reader<'_>) -> Result<PageVersions, Malformed> {
         _ => return Err(Malformed { what: "delta flag" }),
     };
     let lengths = delta.is_none_or(|delta| {
-        delta.bytes > 0 && (delta.bytes as usize).is_multiple_of(BLOCK_BYTES) && delta.from < delta.to
+        delta.bytes > 0 && delta.bytes as usize <= DELTA_BYTES_MAX && delta.from < delta.to
     });
     if !lengths {
         return Err(Malformed { what: "delta length" });
@@ -424,7 +425,7 @@ mod tests {
         let group = GroupId(1);
         let address = BlockAddress::new(AREA_EXTENTS, 8192);
         let image = ImageRef { lsn: Lsn(10), address, crc: 77 };
-        let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 4096, crc: 5 };
+        let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 300, crc: 5 };
         vec![
             Item::Segment(SegmentImage {
                 volume,
@@ -493,7 +494,7 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_version_1() {
+    fn golden_bytes_version_2() {
         let mut bytes = vec![];
         items()[1].encode(&mut bytes);
         let mut expected = vec![2];
@@ -504,7 +505,7 @@ mod tests {
         expected.extend([0, 11, 1]);
         expected.extend(image);
         expected.extend([1, 10, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0]);
-        expected.extend([0, 0x20, 0, 0, 0, 0, 0, 3, 0, 0x10, 0, 0, 5, 0, 0, 0]);
+        expected.extend([0, 0x20, 0, 0, 0, 0, 0, 3, 44, 1, 0, 0, 5, 0, 0, 0]);
         expected.extend([70, 0, 0]);
         assert_eq!(bytes, expected);
     }

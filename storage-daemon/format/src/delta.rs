@@ -1,25 +1,30 @@
-//! A delta block: records of one page, packed, that an image does not hold yet or that lie between images.
+//! A delta block: records of many pages of one volume that their images do not hold yet, packed into one block.
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 0..4 | format "HXD", version 1 |
+//! | 0..4 | format "HXD", version 2 |
 //! | 4..6 | flags (0) |
 //! | 6..8 | key id (0 = clear) |
 //! | 8..16 | device id |
 //! | 16..24 | own address |
 //! | 24..40 | volume id |
-//! | 40..48 | page id |
-//! | 48..56 | LSN of the last record |
+//! | 40..48 | all ones: not of one page |
+//! | 48..56 | LSN of the newest record |
 //! | 56..68 | nonce |
 //! | 68..84 | authentication tag |
 //! | 84..88 | CRC32C of the block without these four bytes |
-//! | 88..96 | LSN that the first record links to: where the delta begins |
-//! | 96..100 | bytes of records |
-//! | 100..104 | number of records |
-//! | 104.. | records: varint LSN distance to the one before (the first: to the beginning), varint page backlink as distance below the LSN (0 = none), varint operations length, operations |
+//! | 88..90 | bytes of deltas |
+//! | 90..92 | number of deltas |
+//! | 92..96 | spare (0) |
+//! | 96.. | deltas, pages rising; then zeros |
 //!
-//! The first 88 bytes are those of a page image, so that a scrubber reads either alike. A page read costs one
-//! device round trip: the image and at most one delta, submitted together.
+//! A delta, of one page: varint page distance to the delta before (the first: to page 0), varint LSN where it begins, varint
+//! number of records, records. A record: varint LSN distance to the one before (the first: to the beginning), varint page
+//! backlink as distance below the LSN (0 = none), varint operations length, operations.
+//!
+//! The first 88 bytes are those of a page image, so that a scrubber reads either alike. One page's delta of a record or two
+//! is a hundred bytes: a block for each would cost as much as half an image. A page has at most one delta, which never
+//! crosses a block, so a read costs one device round trip: the image and one block, submitted together.
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
 use crate::aligned::BLOCK_BYTES;
@@ -28,11 +33,16 @@ use hexalog_protocol::codec::{Malformed, Put, Reader};
 use hexalog_protocol::{DeviceId, Lsn, PageId, VolumeId};
 
 /// First four bytes of a delta block.
-pub const DELTA_FORMAT: u32 = u32::from_le_bytes(*b"HXD\x01");
-/// Bytes before the records.
-pub const DELTA_HEADER_BYTES: usize = 104;
+pub const DELTA_FORMAT: u32 = u32::from_le_bytes(*b"HXD\x02");
+/// Bytes before the deltas.
+pub const DELTA_HEADER_BYTES: usize = 96;
+/// Most bytes of deltas in one block.
+pub const DELTA_BYTES_MAX: usize = BLOCK_BYTES - DELTA_HEADER_BYTES;
 const CRC_AT: usize = 84;
+const NO_PAGE: u64 = u64::MAX;
+const DELTA_BYTES_MIN: usize = 6;
 const RECORD_BYTES_MIN: usize = 3;
+const _: () = assert!(DELTA_BYTES_MAX <= u16::MAX as usize);
 
 /// One record of a delta.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,71 +55,163 @@ pub struct DeltaRecord<'a> {
     pub operations: &'a [u8],
 }
 
-/// Whose delta it is and where it stands.
+/// The records of one page.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PageDelta<'a> {
+    /// The page.
+    pub page: PageId,
+    /// The page version that the first record applies to.
+    pub from: Lsn,
+    /// Oldest first; at least one.
+    pub records: Vec<DeltaRecord<'a>>,
+}
+
+/// Whose block it is and where it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DeltaIdentity {
+pub struct BlockIdentity {
     /// The device.
     pub device: DeviceId,
     /// Byte offset in the extents area.
     pub offset: u64,
     /// The volume.
     pub volume: VolumeId,
-    /// The page.
-    pub page: PageId,
-    /// The page version that the first record applies to.
-    pub from: Lsn,
 }
 
-/// Packs records, oldest first, into whole blocks.
-pub fn encode(identity: &DeltaIdentity, records: &[DeltaRecord<'_>]) -> Vec<u8> {
-    let last = records.last().expect("a delta holds records").lsn;
-    let mut body = Vec::new();
-    let mut before = identity.from;
-    for record in records {
-        assert!(record.lsn > before, "records rise");
-        let below = match record.page_backlink {
-            Lsn::ZERO => 0,
-            backlink => record.lsn.since(backlink),
-        };
-        body.put_varint(record.lsn.since(before));
-        body.put_varint(below);
-        body.put_varint(record.operations.len() as u64);
-        body.put_bytes(record.operations);
-        before = record.lsn;
+/// A block that is being filled with deltas of pages in rising order.
+#[derive(Debug)]
+pub struct BlockBuilder {
+    volume: VolumeId,
+    deltas: Vec<u8>,
+    count: u16,
+    page_last: Option<PageId>,
+    newest: Lsn,
+}
+
+impl BlockBuilder {
+    /// An empty block of a volume.
+    pub fn new(volume: VolumeId) -> BlockBuilder {
+        BlockBuilder { volume, deltas: Vec::new(), count: 0, page_last: None, newest: Lsn::ZERO }
     }
-    let mut out = Vec::new();
-    out.put_u32(DELTA_FORMAT);
-    out.put_u32(0);
-    out.put_u64(identity.device.0);
-    out.put_u64(BlockAddress::new(AREA_EXTENTS, identity.offset).0);
-    out.put_bytes(&identity.volume.0);
-    out.put_u64(identity.page.0);
-    out.put_u64(last.0);
-    out.put_bytes(&[0; 32]); // nonce, tag, and the CRC to come
-    out.put_u64(identity.from.0);
-    out.put_u32(body.len() as u32);
-    out.put_u32(records.len() as u32);
-    assert_eq!(out.len(), DELTA_HEADER_BYTES);
-    out.put_bytes(&body);
-    out.resize(out.len().next_multiple_of(BLOCK_BYTES), 0);
-    let crc = checksum(&out);
-    out[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
-    out
+
+    /// Adds a page's delta; returns its bytes, or `None` if the block has no room for it.
+    ///
+    /// # Panics
+    /// If it has no records, they do not rise, or its page is not above the last.
+    pub fn push(&mut self, page: PageId, from: Lsn, records: &[DeltaRecord<'_>]) -> Option<u32> {
+        assert!(self.page_last.is_none_or(|last| last < page), "pages rise");
+        let newest = records.last().expect("a delta holds records").lsn;
+        let start = self.deltas.len();
+        self.deltas.put_varint(page.0 - self.page_last.map_or(0, |last| last.0));
+        self.deltas.put_varint(from.0);
+        self.deltas.put_varint(records.len() as u64);
+        let mut before = from;
+        for record in records {
+            assert!(record.lsn > before, "records rise");
+            let below = match record.page_backlink {
+                Lsn::ZERO => 0,
+                backlink => record.lsn.since(backlink),
+            };
+            self.deltas.put_varint(record.lsn.since(before));
+            self.deltas.put_varint(below);
+            self.deltas.put_varint(record.operations.len() as u64);
+            self.deltas.put_bytes(record.operations);
+            before = record.lsn;
+        }
+        if self.deltas.len() > DELTA_BYTES_MAX {
+            self.deltas.truncate(start);
+            return None;
+        }
+        self.count += 1;
+        self.page_last = Some(page);
+        self.newest = self.newest.max(newest);
+        Some((self.deltas.len() - start) as u32)
+    }
+
+    /// Whether it holds nothing yet.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Writes the block for its place; returns its checksum.
+    ///
+    /// # Panics
+    /// If it holds no delta, or `block` is not one block.
+    pub fn seal(&self, device: DeviceId, offset: u64, block: &mut [u8]) -> u32 {
+        assert!(!self.is_empty(), "an empty block is not written");
+        assert_eq!(block.len(), BLOCK_BYTES);
+        let mut out = Vec::with_capacity(BLOCK_BYTES);
+        out.put_u32(DELTA_FORMAT);
+        out.put_u32(0); // flags, key id
+        out.put_u64(device.0);
+        out.put_u64(BlockAddress::new(AREA_EXTENTS, offset).0);
+        out.put_bytes(&self.volume.0);
+        out.put_u64(NO_PAGE);
+        out.put_u64(self.newest.0);
+        out.put_bytes(&[0; 32]); // nonce, tag, and the CRC to come
+        out.put_u16(self.deltas.len() as u16);
+        out.put_u16(self.count);
+        out.put_u32(0);
+        assert_eq!(out.len(), DELTA_HEADER_BYTES);
+        out.put_bytes(&self.deltas);
+        out.resize(BLOCK_BYTES, 0);
+        let crc = checksum(&out);
+        out[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        block.copy_from_slice(&out);
+        crc
+    }
 }
 
-/// The checksum that a delta block carries and its index entry repeats.
+/// The checksum that a delta block carries and the index entries of its deltas repeat.
+///
+/// # Panics
+/// If `block` is shorter than a block.
 pub fn checksum(block: &[u8]) -> u32 {
+    assert!(block.len() >= BLOCK_BYTES);
     crc32c::crc32c_append(crc32c::crc32c(&block[..CRC_AT]), &block[CRC_AT + 4..])
 }
 
-/// Checks a block that was read for `identity` and unpacks its records.
+/// Checks a block that was read for `identity` and unpacks its deltas.
 pub fn decode<'a>(
     block: &'a [u8],
-    identity: &DeltaIdentity,
+    identity: &BlockIdentity,
     crc: u32,
-) -> Result<Vec<DeltaRecord<'a>>, Malformed> {
+) -> Result<Vec<PageDelta<'a>>, Malformed> {
+    let (mut body, count, newest_told) = open(block, identity, crc)?;
+    let mut deltas = Vec::with_capacity(count);
+    let (mut page_last, mut newest) = (None, Lsn::ZERO);
+    for _ in 0..count {
+        let delta = decode_delta(&mut body, page_last)?;
+        page_last = Some(delta.page);
+        newest = newest.max(delta.records.last().map_or(Lsn::ZERO, |record| record.lsn));
+        deltas.push(delta);
+    }
+    body.finish("delta trailing bytes")?;
+    if newest != newest_told || deltas.is_empty() {
+        return Err(Malformed { what: "delta LSN" });
+    }
+    Ok(deltas)
+}
+
+/// The delta of one page in a block that was read for `identity`, as the index names it.
+pub fn find<'a>(
+    block: &'a [u8],
+    identity: &BlockIdentity,
+    crc: u32,
+    page: PageId,
+    from: Lsn,
+) -> Result<PageDelta<'a>, Malformed> {
+    let found = decode(block, identity, crc)?.into_iter().find(|delta| delta.page == page);
+    found.filter(|delta| delta.from == from).ok_or(Malformed { what: "delta of the page" })
+}
+
+/// Checks all but the deltas; returns them with their number and the newest LSN that the header tells.
+fn open<'a>(
+    block: &'a [u8],
+    identity: &BlockIdentity,
+    crc: u32,
+) -> Result<(Reader<'a>, usize, Lsn), Malformed> {
     let malformed = |what| Malformed { what };
-    if block.len() < BLOCK_BYTES || checksum(block) != crc {
+    if block.len() != BLOCK_BYTES || checksum(block) != crc {
         return Err(malformed("delta CRC"));
     }
     let mut reader = Reader::new(block);
@@ -119,33 +221,47 @@ pub fn decode<'a>(
     let device = DeviceId(reader.u64("delta device")?);
     let own = BlockAddress(reader.u64("delta address")?);
     let volume = VolumeId(reader.array("delta volume")?);
-    let page = PageId(reader.u64("delta page")?);
-    let last = Lsn(reader.u64("delta LSN")?);
+    let page = reader.u64("delta page")?;
+    let newest = Lsn(reader.u64("delta LSN")?);
     reader.bytes(28, "delta key")?;
     let carried = reader.u32("delta CRC")?;
-    let from = Lsn(reader.u64("delta start")?);
-    let found = DeltaIdentity { device, offset: own.offset(), volume, page, from };
-    if found != *identity || own.area() != AREA_EXTENTS || carried != crc {
+    let found = BlockIdentity { device, offset: own.offset(), volume };
+    if found != *identity || own.area() != AREA_EXTENTS || carried != crc || page != NO_PAGE {
         return Err(malformed("delta identity"));
     }
-    let bytes = reader.u32("delta records length")? as usize;
-    let count = reader.u32("delta record count")? as usize;
-    let mut body = Reader::new(reader.bytes(bytes, "delta records")?);
-    if count.checked_mul(RECORD_BYTES_MIN).is_none_or(|least| least > bytes) {
+    let bytes = usize::from(reader.u16("delta length")?);
+    let count = usize::from(reader.u16("delta count")?);
+    reader.u32("delta spare")?;
+    let body = Reader::new(reader.bytes(bytes, "deltas")?);
+    if count * DELTA_BYTES_MIN > bytes {
+        return Err(malformed("delta count"));
+    }
+    Ok((body, count, newest))
+}
+
+fn decode_delta<'a>(body: &mut Reader<'a>, page_last: Option<PageId>) -> Result<PageDelta<'a>, Malformed> {
+    let malformed = |what| Malformed { what };
+    let distance = body.varint("delta page")?;
+    let page = match page_last {
+        None => distance,
+        Some(last) if distance > 0 => last.0.checked_add(distance).ok_or(malformed("delta page"))?,
+        Some(_) => return Err(malformed("delta page")),
+    };
+    let from = Lsn(body.varint("delta start")?);
+    let count = body.varint("delta record count")?;
+    let fits =
+        count.checked_mul(RECORD_BYTES_MIN as u64).is_some_and(|least| least <= body.remaining() as u64);
+    if count == 0 || !fits {
         return Err(malformed("delta record count"));
     }
-    let mut records = Vec::with_capacity(count);
+    let mut records = Vec::with_capacity(count as usize);
     let mut before = from;
     for _ in 0..count {
-        let record = decode_record(&mut body, before)?;
+        let record = decode_record(body, before)?;
         before = record.lsn;
         records.push(record);
     }
-    body.finish("delta trailing bytes")?;
-    if before != last || records.is_empty() {
-        return Err(malformed("delta LSN"));
-    }
-    Ok(records)
+    Ok(PageDelta { page: PageId(page), from, records })
 }
 
 fn decode_record<'a>(body: &mut Reader<'a>, before: Lsn) -> Result<DeltaRecord<'a>, Malformed> {
@@ -167,33 +283,79 @@ mod tests {
     use super::*;
     use std::vec;
 
-    const IDENTITY: DeltaIdentity = DeltaIdentity {
-        device: DeviceId(3),
-        offset: 8192,
-        volume: VolumeId([1; 16]),
-        page: PageId(44),
-        from: Lsn(10),
-    };
+    const IDENTITY: BlockIdentity =
+        BlockIdentity { device: DeviceId(3), offset: 8192, volume: VolumeId([1; 16]) };
+
+    fn deltas() -> Vec<PageDelta<'static>> {
+        vec![
+            PageDelta {
+                page: PageId(44),
+                from: Lsn(10),
+                records: vec![
+                    DeltaRecord { lsn: Lsn(12), page_backlink: Lsn(10), operations: &[1] },
+                    DeltaRecord { lsn: Lsn(500), page_backlink: Lsn(12), operations: &[4, 96, 2, 9] },
+                ],
+            },
+            PageDelta {
+                page: PageId(47),
+                from: Lsn::ZERO,
+                records: vec![DeltaRecord { lsn: Lsn(40), page_backlink: Lsn::ZERO, operations: &[1] }],
+            },
+        ]
+    }
+
+    fn block() -> (Vec<u8>, u32) {
+        let mut builder = BlockBuilder::new(IDENTITY.volume);
+        let sizes: Vec<u32> = deltas()
+            .iter()
+            .map(|delta| builder.push(delta.page, delta.from, &delta.records).expect("room"))
+            .collect();
+        assert_eq!(sizes, [16, 7]);
+        let mut block = vec![0xff; BLOCK_BYTES];
+        let crc = builder.seal(IDENTITY.device, IDENTITY.offset, &mut block);
+        (block, crc)
+    }
 
     #[test]
     fn golden_bytes_round_trip_and_damage() {
-        let records = vec![
-            DeltaRecord { lsn: Lsn(12), page_backlink: Lsn(10), operations: &[1] },
-            DeltaRecord { lsn: Lsn(500), page_backlink: Lsn(12), operations: &[4, 96, 2, 9] },
-        ];
-        let block = encode(&IDENTITY, &records);
-        assert_eq!(block.len(), BLOCK_BYTES);
-        let crc = checksum(&block);
-        assert_eq!(block[..4], *b"HXD\x01");
-        assert_eq!(block[88..104], [10, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 2, 0, 0, 0]);
-        assert_eq!(block[104..117], [2, 2, 1, 1, 0xe8, 3, 0xe8, 3, 4, 4, 96, 2, 9]);
-        assert_eq!(decode(&block, &IDENTITY, crc), Ok(records));
+        let (block, crc) = block();
+        assert_eq!(block[..4], *b"HXD\x02");
+        assert_eq!(block[40..56], [255, 255, 255, 255, 255, 255, 255, 255, 0xf4, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(block[88..96], [23, 0, 2, 0, 0, 0, 0, 0]);
+        assert_eq!(block[96..112], [44, 10, 2, 2, 2, 1, 1, 0xe8, 3, 0xe8, 3, 4, 4, 96, 2, 9]);
+        assert_eq!(block[112..120], [3, 0, 1, 40, 0, 1, 1, 0]);
+        assert_eq!(decode(&block, &IDENTITY, crc), Ok(deltas()));
         for bit in (0..block.len() * 8).step_by(37) {
             let mut bad = block.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&bad, &IDENTITY, crc).is_err(), "bit {bit}");
         }
-        let elsewhere = DeltaIdentity { offset: 4096, ..IDENTITY };
+        let elsewhere = BlockIdentity { offset: 4096, ..IDENTITY };
         assert!(decode(&block, &elsewhere, crc).is_err(), "a misdirected block");
+    }
+
+    #[test]
+    fn one_page_is_found_by_its_number_and_beginning() {
+        let (block, crc) = block();
+        let all = deltas();
+        assert_eq!(find(&block, &IDENTITY, crc, PageId(47), Lsn::ZERO).as_ref(), Ok(&all[1]));
+        assert!(find(&block, &IDENTITY, crc, PageId(45), Lsn::ZERO).is_err());
+        assert!(find(&block, &IDENTITY, crc, PageId(44), Lsn(11)).is_err(), "another delta of the page");
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_the_block_as_it_was() {
+        let mut builder = BlockBuilder::new(IDENTITY.volume);
+        let operations = [7; 2000];
+        let record = |lsn| DeltaRecord { lsn: Lsn(lsn), page_backlink: Lsn::ZERO, operations: &operations };
+        assert_eq!(builder.push(PageId(1), Lsn(1), &[record(2)]), Some(2007));
+        assert_eq!(builder.push(PageId(2), Lsn(1), &[record(3)]), None);
+        let small = DeltaRecord { operations: &[1], ..record(4) };
+        assert_eq!(builder.push(PageId(3), Lsn(1), &[small]), Some(7));
+        let mut block = vec![0; BLOCK_BYTES];
+        let crc = builder.seal(IDENTITY.device, IDENTITY.offset, &mut block);
+        let pages: Vec<u64> =
+            decode(&block, &IDENTITY, crc).expect("decodes").iter().map(|delta| delta.page.0).collect();
+        assert_eq!(pages, [1, 3]);
     }
 }

@@ -12,8 +12,8 @@ use alloc::vec::Vec;
 use hexalog_protocol::message::ReadPage;
 use hexalog_protocol::record::{ApplyError, apply};
 use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
-use hexalog_storage_format::aligned::AlignedBuffer;
-use hexalog_storage_format::delta::{self, DeltaIdentity};
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use hexalog_storage_format::delta::{self, BlockIdentity};
 
 /// What a page is built for.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl Shard {
             );
         }
         if let Some(delta) = delta {
-            let buffer = AlignedBuffer::zeroed(delta.bytes as usize);
+            let buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
             self.read(
                 Io::PageDelta { build: number },
                 Area::Extents,
@@ -200,9 +200,10 @@ impl Build {
         };
         if let Some(named) = self.recipe.delta {
             let offset = named.address.offset();
-            let identity = DeltaIdentity { device, offset, volume, page: self.page, from: named.from };
+            let identity = BlockIdentity { device, offset, volume };
             let block = self.delta.as_deref().unwrap_or_default();
-            let records = delta::decode(block, &identity, named.crc).map_err(|_| BuildError::Damaged)?;
+            let found = delta::find(block, &identity, named.crc, self.page, named.from);
+            let records = found.map_err(|_| BuildError::Damaged)?.records;
             let base = page.lsn();
             for record in records.iter().filter(|record| record.lsn > base && record.lsn <= self.read_point) {
                 apply(&mut page, record.lsn, record.page_backlink, record.operations)

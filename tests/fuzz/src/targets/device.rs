@@ -18,7 +18,7 @@ use hexalog_storage_format::checkpoint::{
     DeltaRef, ImageRef, Item, LogRun, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES,
     PageVersions, PartHeader, SegmentImage, part_bytes,
 };
-use hexalog_storage_format::delta::{self, DeltaIdentity, DeltaRecord};
+use hexalog_storage_format::delta::{self, BlockBuilder, BlockIdentity, DeltaRecord};
 use hexalog_storage_format::entry::{Entries, Entry};
 use hexalog_storage_format::superblock::{LogSpan, Superblock};
 
@@ -51,7 +51,7 @@ pub const CHECKPOINT: Target = Target {
     allocated_bytes_max: |bytes| 64 * bytes + 8 * BLOCK_BYTES,
 };
 
-/// A delta block, read for the page that its header names.
+/// A delta block.
 pub const DELTA: Target = Target {
     name: "delta",
     seeds: delta_seeds,
@@ -249,7 +249,7 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let (volume, group) = (VOLUME, GROUP);
     let address = BlockAddress::new(AREA_EXTENTS, 8192);
     let image = ImageRef { lsn: Lsn(10), address, crc: 77 };
-    let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 4096, crc: 5 };
+    let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 300, crc: 5 };
     let segment = SegmentImage {
         volume,
         group,
@@ -323,14 +323,19 @@ fn check_checkpoint(input: &[u8]) -> &'static str {
     TAKEN
 }
 
+const DELTA_BLOCK: BlockIdentity = BlockIdentity { device: DEVICE, offset: 8192, volume: VOLUME };
+
 fn delta_seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let identity =
-        DeltaIdentity { device: DEVICE, offset: 8192, volume: VOLUME, page: PAGE_ID, from: Lsn(10) };
     let records = [
         DeltaRecord { lsn: Lsn(12), page_backlink: Lsn(10), operations: &[1] },
         DeltaRecord { lsn: Lsn(500), page_backlink: Lsn(12), operations: &[4, 96, 2, 9] },
     ];
-    vec![("delta", delta::encode(&identity, &records))]
+    let mut builder = BlockBuilder::new(VOLUME);
+    builder.push(PAGE_ID, Lsn(10), &records).expect("room for one");
+    builder.push(PageId(PAGE_ID.0 + 3), Lsn(11), &records[..1]).expect("room for two");
+    let mut block = vec![0; BLOCK_BYTES];
+    builder.seal(DEVICE, DELTA_BLOCK.offset, &mut block);
+    vec![("delta", block)]
 }
 
 fn mend_delta(input: &mut [u8]) {
@@ -343,22 +348,22 @@ fn mend_delta(input: &mut [u8]) {
 fn check_delta(input: &[u8]) -> &'static str {
     // The index entry says the same as the block: what is past that check is to be reached.
     let Some(crc) = u32_at(input, 84) else { return "short" };
-    let Some(from) = input.get(88..).and_then(|bytes| bytes.first_chunk()) else { return "short" };
-    let identity = DeltaIdentity {
-        device: DEVICE,
-        offset: 8192,
-        volume: VOLUME,
-        page: PAGE_ID,
-        from: Lsn(u64::from_le_bytes(*from)),
-    };
-    let records = match delta::decode(input, &identity, crc) {
-        Ok(records) => records,
+    let deltas = match delta::decode(input, &DELTA_BLOCK, crc) {
+        Ok(deltas) => deltas,
         Err(malformed) => return malformed.what,
     };
-    let block = delta::encode(&identity, &records);
-    assert_eq!(delta::decode(&block, &identity, delta::checksum(&block)).as_deref(), Ok(&records[..]));
-    let packed_bytes = 104 + u32_at(input, 96).expect("decoded") as usize;
-    assert!(block[96..packed_bytes] == input[96..packed_bytes], "one record has one encoding");
+    let mut builder = BlockBuilder::new(VOLUME);
+    for delta in &deltas {
+        let found = delta::find(input, &DELTA_BLOCK, crc, delta.page, delta.from);
+        assert_eq!(found.as_ref(), Ok(delta));
+        builder.push(delta.page, delta.from, &delta.records).expect("it had room");
+    }
+    let mut block = vec![0; BLOCK_BYTES];
+    let sealed_crc = builder.seal(DEVICE, DELTA_BLOCK.offset, &mut block);
+    assert_eq!(delta::decode(&block, &DELTA_BLOCK, sealed_crc), Ok(deltas));
+    let end = delta::DELTA_HEADER_BYTES + usize::from(u16::from_le_bytes([input[88], input[89]]));
+    assert!(block[88..92] == input[88..92], "as many bytes and deltas");
+    assert!(block[96..end] == input[96..end], "one delta has one encoding");
     TAKEN
 }
 
