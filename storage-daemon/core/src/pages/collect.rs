@@ -40,6 +40,8 @@ pub(crate) struct Collector {
 #[derive(Debug)]
 struct Collecting {
     extent: u32,
+    /// Which filling of the extent is emptied: it may die by itself, be freed and filled anew while a piece waits for room.
+    opened_at: u64,
     /// Up to here its blocks have been looked at.
     looked_at_bytes: u64,
     has_io_in_flight: bool,
@@ -95,6 +97,7 @@ impl Shard {
         };
         self.collector.running = Some(Collecting {
             extent,
+            opened_at: self.extents.opened_at(extent),
             looked_at_bytes: 0,
             has_io_in_flight: false,
             live: VecDeque::new(),
@@ -107,8 +110,9 @@ impl Shard {
         let extent_bytes = self.options.extent_bytes;
         let collecting = self.collector.running.as_mut().expect("the caller has one");
         // What is left may have died since.
-        let is_empty = self.extents.live_bytes_in(collecting.extent) == 0;
-        if is_empty || collecting.looked_at_bytes == extent_bytes {
+        let is_over = self.extents.live_bytes_in(collecting.extent) == 0
+            || self.extents.opened_at(collecting.extent) != collecting.opened_at;
+        if is_over || collecting.looked_at_bytes == extent_bytes {
             return self.end_collection(effects);
         }
         collecting.has_io_in_flight = true;
@@ -207,6 +211,9 @@ impl Shard {
         let collecting = self.collector.running.take().expect("the caller has one");
         assert!(collecting.live.is_empty() && collecting.writing.is_empty());
         self.counters.extents_collected += 1;
+        if self.extents.opened_at(collecting.extent) != collecting.opened_at {
+            return;
+        }
         let left_bytes = self.extents.live_bytes_in(collecting.extent);
         if left_bytes > 0 {
             self.extents.leave(collecting.extent);

@@ -220,6 +220,11 @@ impl Extents {
         self.extents[number as usize].live_bytes
     }
 
+    /// When it was last begun to be filled: another value, and it was free in between.
+    pub fn opened_at(&self, number: u32) -> u64 {
+        self.extents[number as usize].opened_at
+    }
+
     /// A collection could not empty it.
     pub fn leave(&mut self, number: u32) {
         self.extents[number as usize].is_left = true;
