@@ -31,8 +31,8 @@ enum Scan {
     Line { end: usize, next: usize, has_escape: bool },
     /// `\.`: data before it on the line, if any, is the last line.
     Marker { end: usize, has_escape: bool },
-    /// The piece ends first.
-    More,
+    /// The piece ends first; so much of it need not be looked at again.
+    More(Seen),
 }
 
 /// Cuts input into lines.
@@ -41,7 +41,17 @@ pub struct Lines {
     /// The beginning of a line whose end has not come, from `kept_from` on.
     kept: Vec<u8>,
     kept_from: usize,
+    /// Of the kept bytes so many are known to hold no line end. A long line comes in thousands of pieces: to look at all of
+    /// it for each would take hours.
+    seen: Seen,
     has_ended: bool,
+}
+
+/// How far a line has been looked at, and whether a backslash was met.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    bytes: usize,
+    has_escape: bool,
 }
 
 fn bad_format(message: &str) -> SqlError {
@@ -55,7 +65,13 @@ impl Lines {
         reason = "a cutter that has met no line ends is no default of anything"
     )]
     pub fn new() -> Lines {
-        Lines { newline: Newline::Unknown, kept: Vec::new(), kept_from: 0, has_ended: false }
+        Lines {
+            newline: Newline::Unknown,
+            kept: Vec::new(),
+            kept_from: 0,
+            seen: Seen::default(),
+            has_ended: false,
+        }
     }
 
     /// The bytes of a line that [`Lines::next`] found in this piece.
@@ -65,19 +81,17 @@ impl Lines {
 
     /// The next line of `piece` from `at` on, which moves behind it. `None`: the piece is used up.
     pub fn next(&mut self, piece: &[u8], at: &mut usize) -> Result<Option<Line>> {
-        if self.kept_from > 0 {
-            self.kept.drain(..self.kept_from);
-            self.kept_from = 0;
-        }
+        self.forget_taken();
         loop {
             if self.has_ended {
                 *at = piece.len();
                 return Ok(None);
             }
             if !self.kept.is_empty() {
-                match self.scan(&self.kept, false)? {
-                    (newline, Scan::More) => {
+                match self.scan(&self.kept, self.seen, false)? {
+                    (newline, Scan::More(seen)) => {
                         self.newline = newline;
+                        self.seen = seen;
                         if *at == piece.len() {
                             return Ok(None);
                         }
@@ -100,11 +114,12 @@ impl Lines {
             if rest.is_empty() {
                 return Ok(None);
             }
-            let (newline, scan) = self.scan(rest, false)?;
+            let (newline, scan) = self.scan(rest, Seen::default(), false)?;
             self.newline = newline;
             match scan {
-                Scan::More => {
+                Scan::More(seen) => {
                     self.kept.extend_from_slice(rest);
+                    self.seen = seen;
                     *at = piece.len();
                     return Ok(None);
                 }
@@ -125,27 +140,32 @@ impl Lines {
 
     /// What is left when the input has ended.
     pub fn last(&mut self) -> Result<Option<Line>> {
-        if self.kept_from > 0 {
-            self.kept.drain(..self.kept_from);
-            self.kept_from = 0;
-        }
+        self.forget_taken();
         if self.has_ended || self.kept.is_empty() {
             return Ok(None);
         }
-        let (newline, scan) = self.scan(&self.kept, true)?;
-        if let Scan::More = scan {
+        let (newline, scan) = self.scan(&self.kept, self.seen, true)?;
+        if let Scan::More(seen) = scan {
             let bytes = 0..self.kept.len();
             self.kept_from = bytes.end;
-            let has_escape = self.kept.contains(&b'\\');
+            let has_escape = seen.has_escape || self.kept[seen.bytes..].contains(&b'\\');
             return Ok(Some(Line { is_kept: true, bytes, has_escape }));
         }
         Ok(self.take_kept(newline, &scan))
     }
 
+    fn forget_taken(&mut self) {
+        if self.kept_from > 0 {
+            self.kept.drain(..self.kept_from);
+            self.kept_from = 0;
+            self.seen = Seen::default();
+        }
+    }
+
     fn take_kept(&mut self, newline: Newline, scan: &Scan) -> Option<Line> {
         self.newline = newline;
         match *scan {
-            Scan::More => unreachable!("handled by the callers"),
+            Scan::More(_) => unreachable!("handled by the callers"),
             Scan::Marker { end, has_escape } => {
                 self.has_ended = true;
                 self.kept_from = self.kept.len();
@@ -158,18 +178,20 @@ impl Lines {
         }
     }
 
-    /// Finds the end of the line that begins with `bytes`. `is_final`: nothing comes behind them.
-    fn scan(&self, bytes: &[u8], is_final: bool) -> Result<(Newline, Scan)> {
-        let (mut at, mut has_escape) = (0, false);
+    /// Finds the end of the line that begins with `bytes`, of which so much has been seen. `is_final`: nothing comes
+    /// behind them.
+    fn scan(&self, bytes: &[u8], seen: Seen, is_final: bool) -> Result<(Newline, Scan)> {
+        let Seen { bytes: mut at, mut has_escape } = seen;
         while let Some(skip) = bytes[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r' | b'\\')) {
             at += skip;
+            let more = Scan::More(Seen { bytes: at, has_escape });
             match bytes[at] {
                 b'\\' => match bytes.get(at + 1) {
-                    None => return Ok((self.newline, Scan::More)),
+                    None => return Ok((self.newline, more)),
                     Some(b'.') => {
                         return match marker_end(&bytes[at + 2..], self.newline, is_final)? {
                             true => Ok((self.newline, Scan::Marker { end: at, has_escape })),
-                            false => Ok((self.newline, Scan::More)),
+                            false => Ok((self.newline, more)),
                         };
                     }
                     Some(_) => {
@@ -184,19 +206,14 @@ impl Lines {
                     }
                     return Ok((Newline::Lf, Scan::Line { end: at, next: at + 1, has_escape }));
                 }
-                _ => return self.carriage_return(bytes, at, has_escape, is_final),
+                _ => return self.carriage_return(bytes, Seen { bytes: at, has_escape }, is_final),
             }
         }
-        Ok((self.newline, Scan::More))
+        Ok((self.newline, Scan::More(Seen { bytes: bytes.len(), has_escape })))
     }
 
-    fn carriage_return(
-        &self,
-        bytes: &[u8],
-        at: usize,
-        has_escape: bool,
-        is_final: bool,
-    ) -> Result<(Newline, Scan)> {
+    fn carriage_return(&self, bytes: &[u8], here: Seen, is_final: bool) -> Result<(Newline, Scan)> {
+        let Seen { bytes: at, has_escape } = here;
         let literal = || {
             let hint = "Use \"\\r\" to represent carriage return.";
             Err(bad_format("literal carriage return found in data").with_hint(hint))
@@ -205,7 +222,7 @@ impl Lines {
         match (self.newline, bytes.get(at + 1)) {
             (Newline::Lf, _) => literal(),
             (Newline::Cr, _) => Ok((Newline::Cr, line(at + 1))),
-            (_, None) if !is_final => Ok((self.newline, Scan::More)),
+            (_, None) if !is_final => Ok((self.newline, Scan::More(here))),
             (_, Some(b'\n')) => Ok((Newline::CrLf, line(at + 2))),
             (Newline::Unknown, _) => Ok((Newline::Cr, line(at + 1))),
             (Newline::CrLf, _) => literal(),
@@ -332,7 +349,9 @@ mod tests {
         for piece in text.chunks(size) {
             let mut at = 0;
             while let Some(line) = lines.next(piece, &mut at)? {
-                found.push(lines.bytes(&line, piece).to_vec());
+                let bytes = lines.bytes(&line, piece).to_vec();
+                assert_eq!(line.has_escape, bytes.contains(&b'\\'), "whichever piece it came in");
+                found.push(bytes);
             }
             assert_eq!(at, piece.len());
         }
