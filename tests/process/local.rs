@@ -138,6 +138,30 @@ fn a_directory_in_use_is_refused_and_so_is_a_foreign_one() {
     assert!(message.contains("other files"), "{message}");
 }
 
+/// The sizes used to be found wanting when six daemons had been formatted.
+#[test]
+fn sizes_that_do_not_fit_are_refused_before_anything_is_made() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    let path = data_dir.to_str().expect("utf-8");
+    for (options, offender, mend) in [
+        (["--device-bytes", "1GiB", "--groups", "128"], "--groups 128", "--groups 64 or fewer"),
+        (
+            ["--device-bytes", "1GiB", "--log-bytes", "1GiB"],
+            "--device-bytes 1073741824",
+            "a smaller --log-bytes",
+        ),
+        (["--device-bytes", "16GiB", "--shards", "65"], "--shards", "between 1 and 64"),
+    ] {
+        let mut arguments = vec!["local", "--data-dir", path];
+        arguments.extend(options);
+        let (code, message) = refused(&arguments);
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains(offender) && message.contains(mend), "{message}");
+        assert!(!data_dir.exists(), "{options:?}");
+    }
+}
+
 #[test]
 fn an_open_address_is_refused() {
     let directory = test_directory();

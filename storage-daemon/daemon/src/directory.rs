@@ -57,25 +57,51 @@ pub struct Geometry {
     pub devices: Vec<String>,
 }
 
+/// Sizes of a new device that fit together.
+pub struct Sizes {
+    /// Shards.
+    pub shards: u16,
+    /// Most that the device may take.
+    pub device_bytes: u64,
+    /// Log of each shard.
+    pub log_bytes: u64,
+    /// Extents of each shard.
+    pub extents: u64,
+}
+
+/// Checks what was asked for, and what was left to defaults, against each other. Whoever starts several daemons does so
+/// before the first one makes its directory.
+pub fn check_sizes(
+    shards: Option<u16>,
+    device_bytes: Option<u64>,
+    log_bytes: Option<u64>,
+) -> Result<Sizes, Failure> {
+    let shards = shards.unwrap_or(SHARDS_DEFAULT);
+    let device_bytes = device_bytes.unwrap_or(DEVICE_BYTES_DEFAULT);
+    let log_bytes = log_bytes.unwrap_or(LOG_BYTES_DEFAULT);
+    if log_bytes < LOG_BYTES_MIN || !log_bytes.is_multiple_of(4096) {
+        let message = format!("--log-bytes {log_bytes} is not a multiple of 4096 of at least 1 MiB");
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let extents = (device_bytes / u64::from(shards)).saturating_sub(log_bytes) / EXTENT_BYTES;
+    if extents < EXTENTS_MIN {
+        let each = log_bytes + EXTENTS_MIN * EXTENT_BYTES;
+        let message = format!(
+            "--device-bytes {device_bytes} is too small for {shards} shards: each takes {log_bytes} bytes of log \
+             and at least {} bytes for pages; give --device-bytes {} or more, or a smaller --log-bytes",
+            EXTENTS_MIN * EXTENT_BYTES,
+            each * u64::from(shards)
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    Ok(Sizes { shards, device_bytes, log_bytes, extents })
+}
+
 impl Geometry {
     /// For a new directory.
     pub fn new(options: &Options) -> Result<Geometry, Failure> {
-        let shards = options.shards.unwrap_or(SHARDS_DEFAULT);
-        let device_bytes = options.device_bytes.unwrap_or(DEVICE_BYTES_DEFAULT);
-        let log_bytes = options.log_bytes.unwrap_or(LOG_BYTES_DEFAULT);
-        if log_bytes < LOG_BYTES_MIN || !log_bytes.is_multiple_of(4096) {
-            let message = format!("--log-bytes {log_bytes} is not a multiple of 4096 of at least 1 MiB");
-            return Err(Failure::new(Code::Usage, message));
-        }
-        let extents = (device_bytes / u64::from(shards)).saturating_sub(log_bytes) / EXTENT_BYTES;
-        if extents < EXTENTS_MIN {
-            let message = format!(
-                "--device-bytes {device_bytes} is too small for {shards} shards: each takes {log_bytes} bytes of log \
-                 and at least {} bytes for pages",
-                EXTENTS_MIN * EXTENT_BYTES
-            );
-            return Err(Failure::new(Code::Usage, message));
-        }
+        let Sizes { shards, device_bytes, log_bytes, extents } =
+            check_sizes(options.shards, options.device_bytes, options.log_bytes)?;
         let draw = || getrandom::u64().map(|id| format!("{id:016x}"));
         let devices: Result<Vec<_>, _> = (0..shards).map(|_| draw()).collect();
         Ok(Geometry {

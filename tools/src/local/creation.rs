@@ -58,6 +58,35 @@ fn change_failure(error: ChangeError) -> Failure {
     }
 }
 
+/// Least pages of a group.
+const PAGES_PER_GROUP_MIN: u64 = 1024;
+
+/// Checks the sizes of a cluster that is to be made against each other, before anything of it is there.
+pub fn check_sizes(arguments: &LocalArgs) -> Result<(), Failure> {
+    let (shards, groups) = (arguments.shards.unwrap_or(SHARDS), arguments.groups.unwrap_or(GROUPS));
+    if shards == 0 || shards > 64 {
+        return Err(Failure::new(Code::Usage, "--shards must be between 1 and 64"));
+    }
+    if groups == 0 {
+        return Err(Failure::new(Code::Usage, "--groups must be at least 1"));
+    }
+    let device_bytes = arguments.device_bytes.unwrap_or(DEVICE_BYTES);
+    let group_bytes = 2 * PAGES_PER_GROUP_MIN * PAGE_SIZE as u64;
+    let groups_max = device_bytes / group_bytes;
+    if u64::from(groups) > groups_max {
+        let message = format!(
+            "--device-bytes {device_bytes} is too small for --groups {groups}: each takes at least {group_bytes} bytes \
+             of it; give --device-bytes {} or more, or --groups {} or fewer",
+            u64::from(groups) * group_bytes,
+            groups_max.max(1)
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    hexalogd::directory::check_sizes(Some(shards), Some(device_bytes), arguments.log_bytes)
+        .map(|_| ())
+        .map_err(|failure| Failure::new(Code::Usage, failure.message))
+}
+
 /// Finds out early, and in plain words, that a port is taken.
 pub fn check_port_is_free(address: SocketAddr) -> Result<(), Failure> {
     match TcpListener::bind(address) {
@@ -83,10 +112,8 @@ pub fn ensure_nodes(catalog: &Catalog, arguments: &LocalArgs) -> Result<Vec<Node
         check_fixed("--shards", arguments.shards.map(u64::from), u64::from(known[0].shards))?;
         return Ok(known);
     }
+    check_sizes(arguments)?;
     let shards = arguments.shards.unwrap_or(SHARDS);
-    if shards == 0 || shards > 64 {
-        return Err(Failure::new(Code::Usage, "--shards must be between 1 and 64"));
-    }
     let first_port = free_ports(NODES * shards)?;
     for index in 0..NODES {
         let node = NodeRecord {
@@ -117,27 +144,23 @@ pub fn ensure_volume(
         check_fixed("--lal-bytes", arguments.lal_bytes, record.lal_bytes)?;
         return Ok(record);
     }
-    let record = new_volume(arguments)?;
+    check_sizes(arguments)?;
+    let record = new_volume(arguments);
     let groups: Vec<GroupMembers> =
         (0..record.groups).map(|group| GroupMembers::on_nodes(GroupId(group), nodes, random_u64)).collect();
     create_segments(&record, &groups, nodes)?;
     catalog.create_volume(VOLUME, record, &groups, random_u64()).map_err(change_failure)
 }
 
-fn new_volume(arguments: &LocalArgs) -> Result<VolumeRecord, Failure> {
+fn new_volume(arguments: &LocalArgs) -> VolumeRecord {
     let groups = arguments.groups.unwrap_or(GROUPS);
     let device_bytes = arguments.device_bytes.unwrap_or(DEVICE_BYTES);
-    if groups == 0 {
-        return Err(Failure::new(Code::Usage, "--groups must be at least 1"));
-    }
     let pages_per_group = device_bytes / 2 / PAGE_SIZE as u64 / u64::from(groups);
-    if pages_per_group < 1024 {
-        return Err(Failure::new(Code::Usage, "--device-bytes is too small for that many groups"));
-    }
+    assert!(pages_per_group >= PAGES_PER_GROUP_MIN, "the sizes were checked");
     let mut id = [0; 16];
     id[..8].copy_from_slice(&random_u64().to_be_bytes());
     id[8..].copy_from_slice(&random_u64().to_be_bytes());
-    Ok(VolumeRecord {
+    VolumeRecord {
         volume: VolumeId(id),
         epoch: VolumeEpoch(0),
         incarnation: Incarnation(0),
@@ -147,7 +170,7 @@ fn new_volume(arguments: &LocalArgs) -> Result<VolumeRecord, Failure> {
         lal_records: arguments.lal_records.unwrap_or(LAL_RECORDS),
         lal_bytes: arguments.lal_bytes.unwrap_or(LAL_BYTES),
         member_pages: Vec::new(),
-    })
+    }
 }
 
 /// Makes every segment on its shard. The six daemons work at the same time.

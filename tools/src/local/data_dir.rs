@@ -14,6 +14,9 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// The metadata service's file.
+const METADATA: &str = "metadata.sqlite";
+
 /// How long a start waits for a lock that a dying process may still hold: after `kill -9` the kernel takes a
 /// moment to take io_uring's files away.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -56,7 +59,12 @@ impl DataDir {
 
     /// The metadata file.
     pub fn metadata(&self) -> PathBuf {
-        self.path.join("metadata.sqlite")
+        self.path.join(METADATA)
+    }
+
+    /// Whether a cluster was made in this directory, as far as can be seen without touching it.
+    pub fn has_metadata(path: &Path) -> bool {
+        path.join(METADATA).exists()
     }
 
     /// The device of a daemon.

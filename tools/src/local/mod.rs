@@ -19,6 +19,9 @@ pub const VOLUME: &str = "main";
 /// Runs the cluster until it is told to stop.
 pub fn run(arguments: &LocalArgs) -> Result<Code, Failure> {
     check_loopback(arguments.listen, arguments.insecure_no_auth)?;
+    if !DataDir::has_metadata(&arguments.data_dir) {
+        creation::check_sizes(arguments)?;
+    }
     let data_dir = DataDir::lock(&arguments.data_dir)?;
     creation::check_port_is_free(arguments.listen)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
