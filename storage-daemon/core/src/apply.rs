@@ -3,13 +3,14 @@
 //! The same function takes the appends of this run when their write has ended, and those that a start scans: what a
 //! segment is after a restart is by construction what it was before.
 
-use crate::effects::{ConnectionId, Effects, IoResult, IoToken};
+use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken};
 use crate::log::{Answer, Durable, ReplayPoint};
 use crate::pages::PendingRecord;
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
 use crate::shard::Shard;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
@@ -82,7 +83,7 @@ impl Shard {
             self.release(&durable, answer, effects);
         }
         self.push_moved_scls(&durable, &moved, effects);
-        self.push_lost(&moved.lost, effects);
+        self.note_lost(&moved.lost, effects);
         self.log.recycle(written.buffer);
         self.submit_append(effects);
     }
@@ -269,6 +270,18 @@ impl Shard {
             let ack = self.write_ack(volume, writer, keys.iter().map(|key| key.1));
             Message::WriteAck(ack).encode(0, effects.send(connection));
         }
+    }
+
+    /// Segments have given up their log: the operator is told once, and their writers.
+    pub(crate) fn note_lost(&mut self, lost: &BTreeSet<SegmentKey>, effects: &mut Effects) {
+        for (volume, group) in lost {
+            let scl = self.segments[&(*volume, *group)].scl;
+            let text = format!(
+                "{volume} {group:?} needs hydration: no peer has the log after LSN {scl}; its pages are fetched from one"
+            );
+            effects.list.push(Effect::Log(text));
+        }
+        self.push_lost(lost, effects);
     }
 
     /// An idle writer must know too that a member counts for nothing now.

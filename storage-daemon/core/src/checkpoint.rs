@@ -429,7 +429,7 @@ impl Shard {
                 hydrated.push(key);
             }
         }
-        self.push_lost(&lost, effects);
+        self.note_lost(&lost, effects);
         if !hydrated.is_empty() {
             self.counters.segments_hydrated += hydrated.len() as u64;
             self.links.look_now();

@@ -14,6 +14,10 @@ use alloc::vec::Vec;
 use hexalog_protocol::{Lsn, SegmentId};
 use hexalog_storage_format::entry::Entry;
 
+/// A member whose link comes and goes may be silent for this many times what one is given whose link does not: 10 s by
+/// default.
+const SILENCES_MAX: u64 = 5;
+
 impl Segment {
     /// Log position below which no member will ask for anything, if any member still needs some. `decided`: what
     /// becomes durable together with the freeing.
@@ -63,11 +67,16 @@ impl Shard {
 
     /// Whether a member lags by more than `limit` bytes of log. It is measured against the log as it was when the
     /// member was asked: what was written since says how old the answer is, not how far behind the member. One that
-    /// has had the time to answer and has not is measured against the log as it is.
+    /// has had the time to answer and has not is measured against the log as it is: at once if its link has not changed
+    /// for that time, and after a few times as long whatever its link did, since one that comes and goes would hold the
+    /// log for ever.
     fn lags(&self, peer: &Peer, needed_position: u64, limit: u64, now: Now) -> bool {
         let silence_us = self.options.silence_us();
-        let has_been_silent = peer.answered_us.is_none_or(|at| now.monotonic_us >= at + silence_us)
+        let silent_since_us = peer.answered_us.unwrap_or(self.links.started_us);
+        let silent_us = now.monotonic_us.saturating_sub(silent_since_us);
+        let has_been_silent = peer.answered_us.is_none_or(|_| silent_us >= silence_us)
             && self.links.is_unchanged_for(peer.address, now, silence_us);
+        let has_been_silent = has_been_silent || silent_us >= SILENCES_MAX * silence_us;
         let end = if has_been_silent { self.log.durable().position } else { peer.asked_position };
         needed_position + limit < end
     }

@@ -53,6 +53,8 @@ pub(crate) struct Links {
     pub(super) requests: BTreeMap<u64, PeerRequest>,
     pub(super) requests_numbered: u64,
     connections_numbered: u64,
+    /// When this run began.
+    pub started_us: u64,
     /// When the segments were last looked at.
     pub looked_us: u64,
     pub retention_looked_us: u64,
@@ -68,6 +70,7 @@ impl Links {
     }
 
     pub fn started(&mut self, now: Now) {
+        self.started_us = now.monotonic_us;
         self.due_us = Some(now.monotonic_us);
     }
 
