@@ -126,13 +126,21 @@ impl Shard {
         let mut collecting = self.collector.running.take().expect("a piece has its collection");
         collecting.has_io_in_flight = false;
         assert!(collecting.live.is_empty(), "one piece at a time");
+        if let IoResult::Failed(errno) = result {
+            // It says nothing of what stands there; whoever asks for one of its pages finds out.
+            self.extents.leave(collecting.extent);
+            let text = format!(
+                "reading the extent at extents offset {} failed with errno {errno}: it is not collected in this run",
+                self.extents.offset_of(collecting.extent)
+            );
+            effects.list.push(Effect::Log(text));
+            return;
+        }
         let from = self.extents.offset_of(collecting.extent) + collecting.looked_at_bytes;
         collecting.looked_at_bytes += buffer.len() as u64;
-        if result == IoResult::Done {
-            for (index, block) in buffer.bytes().chunks_exact(PAGE_SIZE).enumerate() {
-                let address = BlockAddress::new(AREA_EXTENTS, from + (index * PAGE_SIZE) as u64);
-                collecting.live.extend(self.live_image(block, address));
-            }
+        for (index, block) in buffer.bytes().chunks_exact(PAGE_SIZE).enumerate() {
+            let address = BlockAddress::new(AREA_EXTENTS, from + (index * PAGE_SIZE) as u64);
+            collecting.live.extend(self.live_image(block, address));
         }
         self.collector.running = Some(collecting);
         self.write_piece(effects);
