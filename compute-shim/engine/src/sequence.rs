@@ -1,7 +1,8 @@
 //! Sequences: one page each, values handed out from memory, logged 32 ahead.
 //!
-//! Owns the rule that a value is handed out only once the log covers it, so a crash skips values and never
-//! repeats one. Not transactional, but for creation and drop. The last value before a bound is logged as it
+//! Owns the rule that a value is handed out only once the log covers it, and told only once that is durable (it goes into
+//! the transaction's `dep_lsn`), so a crash skips values and never repeats one. Not transactional, but for creation and
+//! drop. The last value before a bound is logged as it
 //! is, so nothing is skipped at the end.
 
 use crate::access::Access;
@@ -11,6 +12,7 @@ use crate::layout::sequence_page::{self, START};
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
 use crate::types::{SequenceId, SequenceParams, SequenceState};
+use hexalog_protocol::Lsn;
 
 /// Values that one redo record covers, as in PostgreSQL.
 const LOGGED_AHEAD: u32 = 32;
@@ -21,6 +23,8 @@ pub(crate) struct CachedSequence {
     state: SequenceState,
     /// Values that the log covers beyond `state`.
     covered: u32,
+    /// The record that covers them: what was handed out rests on it.
+    logged_at: Lsn,
 }
 
 /// The state after the next value. `None`: the bound is reached and the sequence does not cycle.
@@ -70,8 +74,8 @@ impl Engine {
         })
     }
 
-    /// The next value. Not transactional; logged every 32 values.
-    pub fn sequence_next(&self, id: SequenceId) -> Step<i64> {
+    /// The next value. Not transactional; logged every 32 values. What `txn` is told rests on that record.
+    pub fn sequence_next(&self, txn: &mut Transaction, id: SequenceId) -> Step<i64> {
         self.check_fenced()?;
         let mut sequences = self.sequences.lock();
         if let Some(cached) = sequences.get_mut(&id)
@@ -79,6 +83,7 @@ impl Engine {
         {
             cached.state = advance(cached.state).expect("the log covers only values that exist");
             cached.covered -= 1;
+            txn.depends_on(cached.logged_at, self.volume.vdl());
             return Ok(cached.state.last_value);
         }
         self.operate_alone(|access| {
@@ -88,15 +93,22 @@ impl Engine {
                 None => access.logged_sequence(id)?,
             };
             let (far, covered) = furthest(state).ok_or(EngineError::SequenceExhausted)?;
-            access.log_sequence(id, far)?;
+            let logged_at = access.log_sequence(id, far)?;
+            txn.depends_on(logged_at, self.volume.vdl());
             let state = advance(state).expect("at least one value is covered");
-            sequences.insert(id, CachedSequence { state, covered: covered - 1 });
+            sequences.insert(id, CachedSequence { state, covered: covered - 1, logged_at });
             Ok(state.last_value)
         })
     }
 
     /// Sets the last value; `is_called` false makes the next call return the value itself.
-    pub fn sequence_set(&self, id: SequenceId, value: i64, is_called: bool) -> Step<()> {
+    pub fn sequence_set(
+        &self,
+        txn: &mut Transaction,
+        id: SequenceId,
+        value: i64,
+        is_called: bool,
+    ) -> Step<()> {
         let mut sequences = self.sequences.lock();
         self.operate_alone(|access| {
             let params = access.logged_sequence(id)?.params;
@@ -104,8 +116,9 @@ impl Engine {
                 return Err(EngineError::SequenceOutOfBounds.into());
             }
             let state = SequenceState { last_value: value, is_called, params };
-            access.log_sequence(id, state)?;
-            sequences.insert(id, CachedSequence { state, covered: 0 });
+            let logged_at = access.log_sequence(id, state)?;
+            txn.depends_on(logged_at, self.volume.vdl());
+            sequences.insert(id, CachedSequence { state, covered: 0, logged_at });
             Ok(())
         })
     }
@@ -133,17 +146,17 @@ impl Access<'_> {
             .ok_or_else(|| EngineError::Corrupt { page: id.0, what: "not a sequence" }.into())
     }
 
-    fn log_sequence(&mut self, id: SequenceId, state: SequenceState) -> Step<()> {
+    /// Logs a state; returns the LSN of the record that has it.
+    fn log_sequence(&mut self, id: SequenceId, state: SequenceState) -> Step<Lsn> {
         let page = self.exclusive(id.0)?;
         let bytes = sequence_page::encode(&state);
         if page.bytes()[usize::from(START)..][..bytes.len()] == bytes {
-            return Ok(());
+            return Ok(page.latch.as_ref().expect("a latched frame is resident").lsn());
         }
         let mut mini = MiniTransaction::begin(self.engine)?;
         let slot = mini.add(page);
         mini.write_difference(slot, usize::from(START), &bytes);
-        mini.commit(&mut |_, _| {});
-        Ok(())
+        Ok(mini.commit(&mut |_, _| {}))
     }
 }
 

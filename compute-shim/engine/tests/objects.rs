@@ -213,25 +213,57 @@ fn sequences_never_repeat_a_value_over_a_crash_and_follow_their_transaction() {
     let mut txn = node.begin_rc();
     let id = node.run(|| node.engine.create_sequence(&mut txn, SequenceParams::default())).expect("creates");
     node.commit(txn);
-    let next = |node: &Node| node.run(|| node.engine.sequence_next(id)).expect("a value");
+    let next = |node: &Node| {
+        let mut txn = node.begin_rc();
+        let value = node.run(|| node.engine.sequence_next(&mut txn, id)).expect("a value");
+        node.abort(txn);
+        value
+    };
+    let set = |node: &Node, value, is_called| {
+        let mut txn = node.begin_rc();
+        let set = node.run(|| node.engine.sequence_set(&mut txn, id, value, is_called));
+        node.abort(txn);
+        set
+    };
     let records = node.engine.stats().redo_records;
     assert_eq!((1..=40).map(|_| next(&node)).collect::<Vec<_>>(), (1..=40).collect::<Vec<_>>());
     assert_eq!(node.engine.stats().redo_records - records, 2, "logged every 32 values");
     node.make_durable();
     let node = node.crash();
     assert_eq!(next(&node), 65, "what the log covers may have been handed out");
-    node.run(|| node.engine.sequence_set(id, 7, true)).expect("sets");
+    set(&node, 7, true).expect("sets");
     assert_eq!(next(&node), 8);
-    node.run(|| node.engine.sequence_set(id, 7, false)).expect("sets");
+    set(&node, 7, false).expect("sets");
     assert_eq!(node.run(|| node.engine.sequence_current(id)).expect("state").last_value, 7);
     assert_eq!(next(&node), 7);
-    let refused = node.run(|| node.engine.sequence_set(id, -1, true));
-    assert_eq!(refused, Err(EngineError::SequenceOutOfBounds));
+    assert_eq!(set(&node, -1, true), Err(EngineError::SequenceOutOfBounds));
     let mut txn = node.begin_rc();
     node.run(|| node.engine.drop_sequence(&mut txn, id)).expect("drops");
     node.abort(txn);
     node.settle();
     assert_eq!(next(&node), 8, "an aborted drop drops nothing");
+}
+
+/// A client was told a number whose record was not durable; the writer that came after a crash gave it out again.
+#[test]
+fn what_is_told_of_a_sequence_rests_on_the_record_that_covers_it() {
+    let node = Node::create(SMALL);
+    let mut txn = node.begin_rc();
+    let id = node.run(|| node.engine.create_sequence(&mut txn, SequenceParams::default())).expect("creates");
+    node.commit(txn);
+    node.make_durable();
+    node.volume.hold_vdl(true);
+    let (mut first, mut second) = (node.begin_rc(), node.begin_rc());
+    for txn in [&mut first, &mut second] {
+        node.run(|| node.engine.sequence_next(txn, id)).expect("a value");
+        assert_eq!(txn.dep_lsn(), node.engine.appended(), "the second value rests on the same record");
+    }
+    node.volume.hold_vdl(false);
+    node.make_durable();
+    let mut third = node.begin_rc();
+    node.run(|| node.engine.sequence_set(&mut third, id, 90, true)).expect("sets");
+    assert_eq!(third.dep_lsn(), node.engine.appended());
+    [first, second, third].into_iter().for_each(|txn| node.abort(txn));
 }
 
 #[test]

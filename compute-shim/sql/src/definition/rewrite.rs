@@ -130,7 +130,7 @@ impl Rewrite {
                         self.row[*column] = match source {
                             Source::Default(evaluator) => evaluator.value(&[], context)?,
                             Source::Sequence(id) => {
-                                let value = context.engine.sequence_next(*id)?;
+                                let value = context.engine.sequence_next(context.transaction, *id)?;
                                 integer(table.columns[*column].type_id, value)
                             }
                         };

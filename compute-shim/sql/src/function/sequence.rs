@@ -101,7 +101,10 @@ fn nextval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let oid = sequence(context, oid_at(arguments, 0))?.oid;
     check_writable(context, "nextval")?;
     let sequence = lock(context, oid)?;
-    let value = context.engine.sequence_next(sequence.id).map_err(|stop| exhausted(stop, &sequence))?;
+    let value = context
+        .engine
+        .sequence_next(context.transaction, sequence.id)
+        .map_err(|stop| exhausted(stop, &sequence))?;
     context.effects.sequence_values.insert(sequence.oid, value);
     context.effects.last_sequence = Some(sequence.oid);
     Ok(Datum::Int8(value))
@@ -156,7 +159,7 @@ fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
         );
         return Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).into());
     }
-    context.engine.sequence_set(sequence.id, value, is_called)?;
+    context.engine.sequence_set(context.transaction, sequence.id, value, is_called)?;
     if is_called {
         context.effects.sequence_values.insert(sequence.oid, value);
     }
