@@ -123,10 +123,14 @@ impl Access<'_> {
                 continue;
             }
             let spot = self.settled_spot(txn, unique.clustered, &entry.primary_key, None)?;
+            // Also of a row that gave the key up, or is deleted: that it did is what the new entry rests on.
+            if let Occupant::Committed(lsn) = spot.occupant {
+                txn.depends_on(lsn, self.engine.volume.vdl());
+            }
             let Some(cell) = spot.cell().filter(|cell| !cell.header.is_deleted()) else {
                 continue;
             };
-            let (header, occupant) = (cell.header, spot.occupant);
+            let header = cell.header;
             txn.rival.body.clear();
             txn.rival.body.extend_from_slice(cell.body);
             drop(spot);
@@ -134,9 +138,6 @@ impl Access<'_> {
             self.rival_key(txn, unique, &mut computed)?;
             if computed != key {
                 continue;
-            }
-            if let Occupant::Committed(lsn) = occupant {
-                txn.depends_on(lsn, self.engine.volume.vdl());
             }
             return Err(EngineError::DuplicateKey.into());
         }

@@ -196,7 +196,10 @@ impl Engine {
             txn.snapshot = Some(kept);
         }
         if txn.snapshot.is_none() || txn.isolation == Isolation::ReadCommitted {
-            txn.snapshot = Some(self.snapshots.take(slot, &*self.volume));
+            // What the transaction's writes rest on is seen by its next statement, though it may not be durable yet: no
+            // row and no unique key may seem to be there twice. Nothing above `dep_lsn` is seen, so the gate of the
+            // answers covers it; the slot publishes VDL, which only keeps more.
+            txn.snapshot = Some(self.snapshots.take(slot, &*self.volume).max(txn.dep_lsn));
         }
         txn.command_id = self.undo_head(txn);
         txn.frees_space = false;

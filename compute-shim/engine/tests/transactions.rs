@@ -469,3 +469,33 @@ fn a_statement_takes_its_insert_back() {
         node.commit(reader);
     }
 }
+
+/// A transaction took a unique key that another had given up and committed, not yet durable. Its next statement read at
+/// VDL, below that commit, and saw the key twice.
+#[test]
+fn a_statement_sees_what_its_transaction_has_written_over() {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let mut first = node.begin_rc();
+    for key in [b"a", b"b"] {
+        node.insert(&mut first, tree, key, b"old").expect("inserts");
+    }
+    node.commit(first);
+    node.make_durable();
+    node.volume.hold_vdl(true);
+    let mut second = node.begin_rc();
+    for key in [b"a", b"b"] {
+        assert_eq!(node.update(&mut second, tree, key, b"new"), Ok(true));
+    }
+    let committed = node.run(|| node.engine.commit(&mut second)).expect("commits");
+    let mut third = node.begin_rc();
+    assert_eq!(node.get(&mut third, tree, b"b"), Some(b"old".to_vec()), "nothing beyond VDL is read");
+    assert_eq!(node.update(&mut third, tree, b"a", b"newer"), Ok(true));
+    assert_eq!(third.dep_lsn(), committed);
+    node.statement(&mut third);
+    assert_eq!(node.get(&mut third, tree, b"b"), Some(b"new".to_vec()), "the same commit, as a whole");
+    assert_eq!(third.dep_lsn(), committed, "it is told when that is durable");
+    node.volume.hold_vdl(false);
+    node.make_durable();
+    node.abort(third);
+}
