@@ -13,7 +13,7 @@ use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes};
 use crate::stop::Step;
-use hexalog_engine::{Engine, Isolation, Need, Transaction};
+use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
@@ -155,6 +155,17 @@ impl Database {
         &self.options
     }
 
+    /// Where all objects of the catalog as last published have their data.
+    pub fn storage(&self) -> Storage {
+        let catalog = self.published().catalog;
+        let indexes = |table: &Table| table.indexes.iter().filter_map(|index| index.tree).collect::<Vec<_>>();
+        let trees_of = |table: &Arc<Table>| [vec![table.tree], indexes(table)].concat();
+        Storage {
+            trees: catalog.tables().flat_map(trees_of).collect(),
+            sequences: catalog.sequences().map(|sequence| sequence.id).collect(),
+        }
+    }
+
     /// The catalog as last published.
     pub(crate) fn published(&self) -> Published {
         self.published.read().clone()
@@ -209,6 +220,15 @@ fn stamped(changes: &Changes, commit_lsn: Lsn) -> Changes {
         }
     }
     changes
+}
+
+/// Where the objects of the catalog have their data: what a structure check walks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Storage {
+    /// The trees of all tables and secondary indexes; the catalog's own is the engine's to name.
+    pub trees: Vec<TreeId>,
+    /// The pages of all sequences.
+    pub sequences: Vec<SequenceId>,
 }
 
 /// What a new cluster holds.

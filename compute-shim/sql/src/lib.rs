@@ -30,7 +30,7 @@ pub use answer::{
     ColumnDescription, CommandTag, Completion, CopyInFormat, Flow, PortalColumns, QueryProgress, Severity,
     Sink, StatementDescription,
 };
-pub use database::{Database, DatabaseOptions};
+pub use database::{Database, DatabaseOptions, Storage};
 pub use environment::{CancelReason, Environment};
 pub use session::{Session, Startup};
 pub use stop::{Step, Stop};

@@ -1,15 +1,23 @@
-//! Deterministic simulator: the production cores in a seeded virtual world of clock, network and disks.
+//! Deterministic simulator: the whole database in a seeded virtual world of clock, network and disks.
 //!
-//! Six storage shards and a writer run exactly the code that the daemons and compute run; the simulator links cores,
-//! never drivers. [`world`] owns time and the order of events; [`disk`] and [`network`] stand for the devices and
-//! state in their heads which faults they make; [`writer`] is the volume client with a workload; [`model`] is what
-//! the truth is checked against; [`plan`] what a seed makes of it. One seed fixes everything: two runs of it print the
-//! same hash.
+//! Six storage shards and compute processes run exactly the code that daemons and compute run: volume client, engine, SQL
+//! sessions. The simulator links cores, never drivers. [`world`] owns time and the order of events; [`disk`] and
+//! [`network`] stand for the devices and state in their heads which faults they make; [`writer`] and [`compute`] are
+//! processes; [`workload`] is what clients do and [`history`] what they were told; [`model`] and [`checkers`] are what
+//! the truth is; [`plan`] what a seed makes of it. [`report`], [`minimise`] and [`svg`] are for looking at what failed. One seed fixes everything: two runs of it print the same hash.
 
+pub mod checkers;
+pub mod compute;
 pub mod disk;
+pub mod history;
+pub mod minimise;
 pub mod model;
 pub mod network;
 pub mod plan;
 pub mod random;
+pub mod report;
+pub mod svg;
+pub mod trace;
+pub mod workload;
 pub mod world;
 pub mod writer;

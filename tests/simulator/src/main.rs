@@ -1,66 +1,156 @@
-//! `simulator`: runs seeds and says which fail and how to run one again.
+//! `simulator`: runs seeds; says which fail, which checker said so, and how to run one again.
 
-use simulator::plan::{KEPT, Plan};
-use simulator::world::World;
+use simulator::minimise::minimise;
+use simulator::plan::{KEPT, Plan, Profile};
+use simulator::report::{Failure, run_plan};
+use simulator::svg;
+use simulator::trace::Trace;
 use std::process::ExitCode;
+use std::time::Instant;
 
-const USAGE: &str = "usage: simulator [--seed N | --first N --seeds K | --kept] [--trace]
-  --seed N    this seed alone
-  --first N   first of several seeds (default 1)
-  --seeds K   how many (default 100)
-  --kept      every seed that failed once, under the plan that it failed under
-  --trace     print every event";
+const USAGE: &str =
+    "usage: simulator [--seed N | --first N --seeds K | --minutes M | --kept | --plan LINE] [options]
+  --seed N       this seed alone
+  --first N      first of several seeds (default 1)
+  --seeds K      how many (default 100)
+  --minutes M    as many as this time allows, from the first
+  --kept         every seed that failed once, under the plan that it failed under
+  --plan LINE    one plan, as a failure prints it
+options
+  --profile P    volume or sql (default: the seed draws it)
+  --trace        print every event
+  --minimise     shorten the fault plan of what fails
+  --svg FILE     draw the end of the first failure as a space-time diagram";
 
-fn main() -> ExitCode {
-    let (mut seed, mut seeds, mut is_traced, mut is_kept) = (1u64, 100u64, false, false);
-    let mut arguments = std::env::args().skip(1);
+#[derive(Default)]
+struct Options {
+    seed: Option<u64>,
+    first: u64,
+    seeds: u64,
+    minutes: Option<u64>,
+    is_kept: bool,
+    plan: Option<Plan>,
+    profile: Option<Profile>,
+    is_traced: bool,
+    is_minimised: bool,
+    svg: Option<String>,
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
+    let mut options = Options { first: 1, seeds: 100, ..Options::default() };
     while let Some(argument) = arguments.next() {
-        let mut number = || arguments.next().and_then(|text| text.parse().ok());
-        let is_known = match argument.as_str() {
-            "--seed" => number().map(|n| (seed, seeds) = (n, 1)).is_some(),
-            "--first" => number().map(|n| seed = n).is_some(),
-            "--seeds" => number().map(|n| seeds = n).is_some(),
-            "--kept" => {
-                is_kept = true;
-                true
-            }
-            "--trace" => {
-                is_traced = true;
-                true
-            }
-            _ => false,
+        let mut value = || arguments.next();
+        match argument.as_str() {
+            "--seed" => options.seed = Some(value()?.parse().ok()?),
+            "--first" => options.first = value()?.parse().ok()?,
+            "--seeds" => options.seeds = value()?.parse().ok()?,
+            "--minutes" => options.minutes = Some(value()?.parse().ok()?),
+            "--kept" => options.is_kept = true,
+            "--plan" => options.plan = Some(Plan::parse(&value()?)?),
+            "--profile" => options.profile = Some(Profile::parse(&value()?)?),
+            "--trace" => options.is_traced = true,
+            "--minimise" => options.is_minimised = true,
+            "--svg" => options.svg = Some(value()?),
+            _ => return None,
+        }
+    }
+    Some(options)
+}
+
+impl Options {
+    /// The plans to be run, without an end if time is their bound.
+    fn plans(&self) -> Box<dyn Iterator<Item = Plan>> {
+        let profile = self.profile;
+        if let Some(plan) = &self.plan {
+            return Box::new([plan.clone()].into_iter());
+        }
+        if self.is_kept {
+            return Box::new(KEPT.lines().filter_map(Plan::parse));
+        }
+        let seeds = match (self.seed, self.minutes) {
+            (Some(seed), _) => seed..seed + 1,
+            (None, Some(_)) => self.first..u64::MAX,
+            (None, None) => self.first..self.first + self.seeds,
         };
-        if !is_known {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
+        Box::new(seeds.map(move |seed| Plan::draw(seed, profile)))
+    }
+}
+
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    failed: u64,
+    events: u64,
+    virtual_us: u64,
+    committed: u64,
+}
+
+/// Says what failed, why and how to see it again.
+fn report(plan: &Plan, failure: &Failure) {
+    let name = if plan.only_faults.is_some() { "shortened" } else { "FAILED" };
+    println!("seed {} {name}: {}", plan.seed, failure.what);
+    println!("  checker: {}", failure.place);
+    println!("  again: cargo run --release -p simulator -- --plan '{plan}' --trace");
+}
+
+fn look_closer(options: &Options, plan: &Plan) {
+    let plan = if options.is_minimised { minimise(plan) } else { plan.clone() };
+    // The same run again, this time with its end kept.
+    let (outcome, trace) = run_plan(&plan, Trace::kept());
+    let Err(failure) = outcome else {
+        return println!("  it does not fail when it is run again: a simulator that is not deterministic");
+    };
+    println!("last events:");
+    trace.last_events().iter().for_each(|event| println!("  {event}"));
+    report(&plan, &failure);
+    if let Some(file) = &options.svg {
+        match std::fs::File::create(file).and_then(|mut out| svg::draw(&trace, &failure.what, &mut out)) {
+            Ok(()) => println!("  drawn: {file}"),
+            Err(error) => println!("  {file} cannot be written: {error}"),
         }
     }
-    let mut failed = 0;
-    let drawn = || (seed..seed + seeds).map(Plan::draw).collect();
-    let plans: Vec<Plan> = if is_kept { KEPT.lines().filter_map(Plan::kept).collect() } else { drawn() };
-    for plan in plans {
-        let seed = plan.seed;
-        let shown = format!("{plan:?}");
-        match std::panic::catch_unwind(|| World::new(plan, is_traced).run()) {
-            Ok(outcome) => println!(
-                "seed {seed}: {} events, {} acknowledged, {} openings, {} faults, {} hydrated, {} reads, {} of members, {} extents collected, hash {:016x}",
-                outcome.events,
-                outcome.acknowledged,
-                outcome.openings,
-                outcome.faults,
-                outcome.hydrated,
-                outcome.reads_checked,
-                outcome.member_reads_checked,
-                outcome.extents_collected,
-                outcome.trace_hash
-            ),
-            Err(_) => {
-                failed += 1;
-                println!(
-                    "seed {seed} FAILED: {shown}\n  again: cargo run --release -p simulator -- --seed {seed} --trace"
-                );
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long it all took, and when to stop; no run sees it")]
+fn main() -> ExitCode {
+    let Some(options) = parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let started = Instant::now();
+    let is_over = || options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= minutes * 60);
+    let mut totals = Totals::default();
+    for plan in options.plans() {
+        if is_over() {
+            break;
+        }
+        let trace = if options.is_traced { Trace::printed() } else { Trace::hashed() };
+        totals.runs += 1;
+        match run_plan(&plan, trace).0 {
+            Ok(outcome) => {
+                totals.events += outcome.events;
+                totals.virtual_us += outcome.virtual_us;
+                totals.committed += outcome.committed;
+                println!("seed {}: {outcome}", plan.seed);
+            }
+            Err(failure) => {
+                totals.failed += 1;
+                report(&plan, &failure);
+                if !options.is_traced && totals.failed == 1 {
+                    look_closer(&options, &plan);
+                }
             }
         }
     }
-    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "{} runs, {} failed; {:.1} s, {:.1} virtual hours an hour, {:.0} events/s, {} transactions committed",
+        totals.runs,
+        totals.failed,
+        seconds,
+        totals.virtual_us as f64 / 1e6 / seconds,
+        totals.events as f64 / seconds,
+        totals.committed
+    );
+    if totals.failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

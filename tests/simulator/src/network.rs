@@ -1,14 +1,15 @@
 //! Connections between processes.
 //!
 //! Faults it makes: any delay of any message; connections that break with messages under way; hosts that cannot be
-//! reached for a while. Within one connection order is kept, as TCP keeps it; nothing is altered (the frame checksum
-//! is tested by itself).
+//! reached for a while, or in one direction. Within one connection order is kept, as TCP keeps it, and what a connection
+//! holds back arrives later or breaks it; nothing is altered (the frame checksum is tested by itself).
 
 use hexalog_storage_core::effects::ConnectionId;
 use hexalog_volume::config::LinkIndex;
+use std::collections::BTreeMap;
 
 /// One end of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum End {
     /// A shard, by index and by how often it had been started.
     Shard {
@@ -44,21 +45,46 @@ pub struct Connection {
 pub struct Network {
     /// Connections.
     pub connections: Vec<Connection>,
+    /// The newest open connection of each end.
+    by_end: BTreeMap<End, usize>,
 }
 
 impl Network {
     /// Adds a connection; returns its index.
     pub fn connect(&mut self, from: End, to: End) -> usize {
+        let index = self.connections.len();
         self.connections.push(Connection { ends: [from, to], is_open: true, busy_until_us: [0; 2] });
-        self.connections.len() - 1
+        self.by_end.insert(from, index);
+        self.by_end.insert(to, index);
+        index
+    }
+
+    /// Ends a connection; returns its ends if it stood.
+    pub fn close(&mut self, index: usize) -> Option<[End; 2]> {
+        let connection = &mut self.connections[index];
+        if !std::mem::take(&mut connection.is_open) {
+            return None;
+        }
+        for end in connection.ends {
+            if self.by_end.get(&end) == Some(&index) {
+                self.by_end.remove(&end);
+            }
+        }
+        Some(connection.ends)
     }
 
     /// The open connection that has this end, and which end it is.
     pub fn find(&self, end: End) -> Option<(usize, usize)> {
-        let open = self.connections.iter().enumerate().rev().filter(|(_, connection)| connection.is_open);
-        open.filter_map(|(index, connection)| {
-            connection.ends.iter().position(|other| *other == end).map(|side| (index, side))
-        })
-        .next()
+        let index = *self.by_end.get(&end)?;
+        let side = self.connections[index].ends.iter().position(|other| *other == end);
+        Some((index, side.expect("an end belongs to its connection")))
+    }
+
+    /// All that stand, oldest first.
+    pub fn open(&self) -> Vec<usize> {
+        let mut open: Vec<usize> = self.by_end.values().copied().collect();
+        open.sort_unstable();
+        open.dedup();
+        open
     }
 }

@@ -1,7 +1,16 @@
-//! What a run does: sizes and faults, drawn from the seed. Corners come from sizes.
+//! What a run does: sizes, workload and faults, drawn from the seed. Corners come from sizes.
+//!
+//! A plan is one line of `name=value` words, so that a run can be kept and repeated whatever later versions draw. Faults
+//! are numbered; each draws what it does from the seed and its own number, so that a plan with some of them left out
+//! makes the others as before.
 
+use crate::compute::ComputeSizes;
 use crate::random::Random;
+use crate::workload::Mix;
+use hexalog_engine::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
 use hexalog_protocol::PAGE_SIZE;
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// Small, so that groups are many and chains long.
 const PAGES_PER_GROUP: u64 = 16;
@@ -9,59 +18,117 @@ const PAGES_PER_GROUP: u64 = 16;
 pub const EXTENT_BYTES: u64 = 64 << 10;
 /// Extents of a device on which space is no matter.
 const EXTENTS_AMPLE: u64 = 128;
-/// Virtual time of work: some thousand mini-transactions.
-const WORK_US: u64 = 3_000_000;
+/// As [`EXTENTS_AMPLE`], for what an engine writes.
+const EXTENTS_AMPLE_SQL: u64 = 512;
+/// Virtual time of work.
+pub const WORK_US: u64 = 3_000_000;
+/// An engine needs room for four of its largest mini-transactions, in records and in bytes.
+pub const LAL_RECORDS_MIN: u64 = 4 * MTR_RECORDS_MAX as u64;
+/// As [`LAL_RECORDS_MIN`].
+pub const LAL_BYTES_MIN: u64 = 4 * MTR_BYTES_MAX as u64;
 
 /// Every seed that failed once, with its plan and what it was.
 pub const KEPT: &str = include_str!("../../seeds/simulator.txt");
 
+/// How much of the database runs above the volume client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Profile {
+    /// Nothing: random mini-transactions and page reads.
+    Volume,
+    /// Engine and SQL sessions.
+    Sql,
+}
+
+impl Profile {
+    /// By its name.
+    pub fn parse(name: &str) -> Option<Profile> {
+        match name {
+            "volume" => Some(Profile::Volume),
+            "sql" => Some(Profile::Sql),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Profile::Volume => "volume",
+            Profile::Sql => "sql",
+        }
+    }
+}
+
 /// What a run does; drawn from the seed.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     /// Decides everything.
     pub seed: u64,
+    /// What runs above the volume client.
+    pub profile: Profile,
     /// Protection groups.
     pub groups: u32,
-    /// How many of them, from the first, are written to: the others are idle.
+    /// How many of them, from the first, are written to: the others are idle. The engine chooses for itself.
     pub active_groups: u32,
     /// Small, so that groups are many and chains long.
     pub pages_per_group: u64,
     /// LSN allocation limit.
     pub lal_records: u64,
+    /// As `lal_records`.
+    pub lal_bytes: u64,
     /// Log region of a shard; small, so that it wraps.
     pub log_bytes: u64,
+    /// Extents area of a shard: ample, or hardly more than the pages take, so that it must be collected all the time.
+    pub extents_bytes: u64,
     /// Bound of the records that a shard holds in memory; small, so that it throttles.
     pub pending_bytes: usize,
     /// Time between a shard's checkpoints, if log does not call for one.
     pub checkpoint_interval_us: u64,
-    /// Extents area of a shard: ample, or hardly more than the pages take, so that it must be collected all the time.
-    pub extents_bytes: u64,
     /// Virtual time of work with faults.
     pub work_us: u64,
     /// Mean time between faults; none if zero.
     pub fault_every_us: u64,
+    /// Which kinds of faults there are, a bit each.
+    pub fault_kinds: u64,
+    /// The faults to be made, by number; `None`: all.
+    pub only_faults: Option<BTreeSet<u64>>,
+    /// Sizes of compute processes.
+    pub compute: ComputeSizes,
+    /// What clients do.
+    pub mix: Mix,
 }
 
 impl Plan {
-    /// Draws a plan.
-    pub fn draw(seed: u64) -> Plan {
+    /// Draws a plan, of this profile or of one that the seed chooses.
+    pub fn draw(seed: u64, profile: Option<Profile>) -> Plan {
         let mut random = Random::new(seed ^ 0x5eed);
+        let drawn = if random.one_in(2) { Profile::Sql } else { Profile::Volume };
+        let profile = profile.unwrap_or(drawn);
+        let is_sql = profile == Profile::Sql;
         let groups = if random.one_in(4) { random.range(9, 41) } else { random.range(1, 9) } as u32;
+        let lal_records = if is_sql { random.range(LAL_RECORDS_MIN, 257) } else { random.range(8, 65) };
         let active_groups = random.range(1, 9).min(u64::from(groups)) as u32;
+        let extents = if is_sql { EXTENTS_AMPLE_SQL } else { EXTENTS_AMPLE };
         let mut plan = Plan {
             seed,
-            groups,
+            profile,
+            // An engine gets 512 pages at least.
+            groups: if is_sql { groups + 32 } else { groups },
             active_groups,
             pages_per_group: PAGES_PER_GROUP,
-            extents_bytes: EXTENTS_AMPLE * EXTENT_BYTES,
-            lal_records: random.range(8, 65),
-            log_bytes: (256 * 1024) << random.range(0, 3),
-            pending_bytes: (16 * 1024) << random.range(0, 3),
+            lal_records,
+            lal_bytes: if is_sql { LAL_BYTES_MIN << random.range(0, 4) } else { 1 << 20 },
+            log_bytes: (if is_sql { 1 << 20 } else { 256 << 10 }) << random.range(0, 3),
+            extents_bytes: extents * EXTENT_BYTES,
+            pending_bytes: (if is_sql { 64 << 10 } else { 16 << 10 }) << random.range(0, 3),
             checkpoint_interval_us: [10_000, 100_000][random.range(0, 2) as usize],
             work_us: WORK_US,
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
+            fault_kinds: if random.one_in(3) { u64::MAX } else { random.bits() | random.bits() },
+            only_faults: None,
+            compute: Plan::draw_compute(&mut random),
+            mix: Mix::draw(&mut random),
         };
-        if random.one_in(2) {
+        // Full storage refuses rows, which the SQL workload does not expect yet.
+        if !is_sql && random.one_in(2) {
             // What the pages take, what checkpoints take (some blocks for each group in each) and collection keeps for
             // itself, and a little.
             let live = u64::from(active_groups) * PAGES_PER_GROUP * PAGE_SIZE as u64 / EXTENT_BYTES;
@@ -75,44 +142,135 @@ impl Plan {
         plan
     }
 
-    /// A line of `tests/seeds/simulator.txt`; `None` for one that is empty or a comment.
+    fn draw_compute(random: &mut Random) -> ComputeSizes {
+        ComputeSizes {
+            frames: random.range(32, 65) as u32,
+            undo_streams: random.range(2, 9) as u16,
+            sessions: random.range(2, 9) as usize,
+            rows_per_yield: [1, 3, 1_000][random.range(0, 3) as usize],
+            slice: random.range(1, 17) as u32,
+            stale_read_max_us: [20_000, 200_000][random.range(0, 2) as usize],
+        }
+    }
+
+    /// A line as [`Plan`] is shown; `None` for one that is empty or a comment. What it does not name is drawn.
     ///
     /// # Panics
-    /// If the line is not as the file's head says.
-    pub fn kept(line: &str) -> Option<Plan> {
-        let numbers = line.split('#').next().unwrap_or_default();
-        let numbers: Vec<u64> =
-            numbers.split_whitespace().map(|number| number.parse().expect("numbers")).collect();
-        if numbers.is_empty() {
+    /// If the line is no plan.
+    pub fn parse(line: &str) -> Option<Plan> {
+        let words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let words: Vec<(&str, &str)> =
+            words.map(|word| word.split_once('=').unwrap_or_else(|| panic!("name=value: {word}"))).collect();
+        if words.is_empty() {
             return None;
         }
-        let [
-            seed,
-            groups,
-            active,
-            lal_records,
-            log_bytes,
-            pending,
-            checkpoint_interval_us,
-            fault_every_us,
-            ..,
-        ] = numbers[..]
-        else {
-            panic!("eight numbers or nine: {line}");
-        };
-        assert!(numbers.len() <= 9, "eight numbers or nine: {line}");
-        Some(Plan {
-            seed,
-            groups: groups as u32,
-            active_groups: active as u32,
-            pages_per_group: PAGES_PER_GROUP,
-            lal_records,
-            log_bytes,
-            pending_bytes: pending as usize,
-            checkpoint_interval_us,
-            extents_bytes: numbers.get(8).copied().unwrap_or(EXTENTS_AMPLE) * EXTENT_BYTES,
-            work_us: WORK_US,
-            fault_every_us,
-        })
+        let number = |value: &str| value.parse::<u64>().unwrap_or_else(|_| panic!("a number: {value}"));
+        let of = |wanted| words.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let seed = number(of("seed").unwrap_or_else(|| panic!("a seed: {line}")));
+        let profile = of("profile").map(|name| Profile::parse(name).unwrap_or_else(|| panic!("{name}")));
+        let mut plan = Plan::draw(seed, profile);
+        for (name, value) in words {
+            plan.set(name, value, number);
+        }
+        Some(plan)
+    }
+
+    fn set(&mut self, name: &str, value: &str, number: impl Fn(&str) -> u64) {
+        match name {
+            "seed" | "profile" => {}
+            "groups" => self.groups = number(value) as u32,
+            "active" => self.active_groups = number(value) as u32,
+            "lal" => self.lal_records = number(value),
+            "lal_bytes" => self.lal_bytes = number(value),
+            "log" => self.log_bytes = number(value),
+            "extents" => self.extents_bytes = number(value),
+            "pending" => self.pending_bytes = number(value) as usize,
+            "checkpoint_us" => self.checkpoint_interval_us = number(value),
+            "work_us" => self.work_us = number(value),
+            "fault_us" => self.fault_every_us = number(value),
+            "kinds" => self.fault_kinds = number(value),
+            "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
+            "compute" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us] = values[..]
+                else {
+                    panic!("six sizes of compute: {value}");
+                };
+                self.compute = ComputeSizes {
+                    frames: frames as u32,
+                    undo_streams: undo_streams as u16,
+                    sessions: sessions as usize,
+                    rows_per_yield: rows_per_yield as u32,
+                    slice: slice as u32,
+                    stale_read_max_us,
+                };
+            }
+            "mix" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [lists, bank, tags, sequence, scratch] = values[..] else {
+                    panic!("five weights: {value}");
+                };
+                self.mix = Mix { lists, bank, tags, sequence, scratch };
+            }
+            _ => panic!("a plan has no {name}"),
+        }
+    }
+
+    /// When each fault comes, by number.
+    pub fn fault_times(&self) -> Vec<u64> {
+        let mut times = Vec::new();
+        if self.fault_every_us == 0 {
+            return times;
+        }
+        let mut random = Random::new(self.seed ^ 0xfa17);
+        let mut at = self.fault_every_us;
+        while at < self.work_us {
+            times.push(at);
+            at += random.range(1, 2 * self.fault_every_us);
+        }
+        times
+    }
+
+    /// Whether a fault is made.
+    pub fn has_fault(&self, number: u64) -> bool {
+        self.only_faults.as_ref().is_none_or(|only| only.contains(&number))
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed={} profile={} groups={} active={} lal={} lal_bytes={} log={} extents={} pending={} checkpoint_us={} \
+             work_us={} fault_us={} kinds={}",
+            self.seed,
+            self.profile.name(),
+            self.groups,
+            self.active_groups,
+            self.lal_records,
+            self.lal_bytes,
+            self.log_bytes,
+            self.extents_bytes,
+            self.pending_bytes,
+            self.checkpoint_interval_us,
+            self.work_us,
+            self.fault_every_us,
+            self.fault_kinds,
+        )?;
+        if self.profile == Profile::Sql {
+            let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us } =
+                self.compute;
+            let Mix { lists, bank, tags, sequence, scratch } = self.mix;
+            write!(
+                f,
+                " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us} \
+                 mix={lists},{bank},{tags},{sequence},{scratch}"
+            )?;
+        }
+        if let Some(only) = &self.only_faults {
+            let numbers: Vec<String> = only.iter().map(u64::to_string).collect();
+            write!(f, " only={}", numbers.join(","))?;
+        }
+        Ok(())
     }
 }

@@ -10,6 +10,11 @@ impl Random {
         Random(seed)
     }
 
+    /// Another generator, seeded by this one.
+    pub fn fork(&mut self) -> Random {
+        Random(self.bits())
+    }
+
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

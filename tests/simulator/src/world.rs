@@ -1,12 +1,15 @@
 //! The world: virtual time, the order of events, the processes and what befalls them.
 //!
-//! Faults and their budget: any shard may be killed or lose power at any event and comes back; any connection may
-//! break; a whole availability zone may be cut off, or single shards from the writers alone; the writer may die, at any
-//! step of its opening too, or be paused and come back believing that it still writes, while one or several others
-//! open; metadata may give an epoch out twice. A device may fail a write or a flush, after which its daemon
-//! ends. Devices keep what was flushed, so nothing acknowledged may ever be lost,
-//! whatever the number of crashes; progress is owed only when the faults have stopped.
+//! Faults and their budget. Any shard may be killed or lose power at any event, all of them at once too, and comes back
+//! with what its device kept; any may stand still, be unreachable in one or both directions, or have a device that takes
+//! a hundred times as long or answers only after a third of a second, or that fails a write or a flush, after which its
+//! daemon ends. Any connection may break; a whole availability zone may be cut off, or single shards from the writers or
+//! from their peers alone. The compute process may die at any event, at any step of its opening too, or be paused and
+//! come back believing that it still writes, while one or several others open; metadata may give an epoch out twice. Wall
+//! clocks jump. Devices keep what was flushed and give back what was written, so nothing acknowledged may ever be lost,
+//! whatever the number of faults; progress is owed only when the faults have stopped.
 
+mod computes;
 mod devices;
 mod faults;
 mod members;
@@ -17,11 +20,16 @@ mod stranded;
 mod wires;
 mod writers;
 
+use crate::checkers;
+use crate::compute::TaskId;
 use crate::disk::Disk;
+use crate::history::History;
 use crate::model::Model;
 use crate::network::{End, Network};
 use crate::plan::Plan;
 use crate::random::Random;
+use crate::trace::Trace;
+use crate::workload::Workload;
 use crate::writer::Writer;
 use hexalog_protocol::message::{Member, Membership};
 use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, NodeId, SegmentId, VolumeId};
@@ -30,6 +38,7 @@ use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::aligned::AlignedBuffer;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt;
 use std::net::SocketAddr;
 
 /// Daemons, one shard each, two in each availability zone.
@@ -61,6 +70,26 @@ pub struct Outcome {
     pub delivered: u64,
     /// Members that were left behind by the logs of their peers, and got all pages from one of them.
     pub hydrated: u64,
+    /// Transactions told committed.
+    pub committed: u64,
+    /// Transactions whose end no client was told.
+    pub unknown: u64,
+    /// Virtual time at the end.
+    pub virtual_us: u64,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Outcome { events, acknowledged, openings, faults, reads_checked, committed, unknown, .. } = self;
+        let Outcome { member_reads_checked, extents_collected, trace_hash, .. } = self;
+        write!(
+            f,
+            "{events} events, {} acknowledged, {openings} openings, {faults} faults, {reads_checked} reads, \
+             {member_reads_checked} of members, {extents_collected} extents collected, {committed} transactions, \
+             {unknown} unknown, hash {trace_hash:016x}",
+            acknowledged.0
+        )
+    }
 }
 
 enum Happening {
@@ -121,8 +150,14 @@ enum Happening {
     WriterResumes {
         run: u64,
     },
-    Fault,
     MemberIsChecked,
+    TaskRuns {
+        run: u64,
+        task: TaskId,
+    },
+    Fault {
+        number: u64,
+    },
     WritersReach {
         shard: usize,
     },
@@ -153,6 +188,20 @@ struct Process {
     before_stop: Option<restarts::BeforeStop>,
 }
 
+/// What holds for a shard for a while.
+#[derive(Clone, Copy, Default)]
+struct Conditions {
+    /// The process stands still.
+    paused_until_us: u64,
+    /// What it sends arrives later.
+    mute_until_us: u64,
+    /// What is sent to it arrives later.
+    deaf_until_us: u64,
+    disk_slow_until_us: u64,
+    disk_factor: u64,
+    wall_offset_us: i64,
+}
+
 /// The world of one run.
 pub struct World {
     plan: Plan,
@@ -179,8 +228,12 @@ pub struct World {
     installs_reach: Option<stranded::HalfInstall>,
     /// Shards of which the next write or flush fails.
     device_fails: [bool; SHARDS],
+    conditions: [Conditions; SHARDS],
+    compute_wall_offset_us: i64,
+    workload: Workload,
+    history: History,
     faults_stop_us: u64,
-    is_trace_printed: bool,
+    trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
     bytes_before_restarts: u64,
     outcome: Outcome,
@@ -202,7 +255,7 @@ fn membership(group: GroupId) -> Membership {
 
 impl World {
     /// A world in which nothing has happened.
-    pub fn new(plan: Plan, is_trace_printed: bool) -> World {
+    pub fn new(plan: Plan, trace: Trace) -> World {
         let process = || Process {
             disk: Disk::new(2 * 4096, plan.log_bytes as usize, plan.extents_bytes as usize),
             shard: None,
@@ -224,16 +277,20 @@ impl World {
             writers: Vec::new(),
             epoch: 0,
             writer_runs: 0,
-            model: Model::default(),
+            model: Model::new(VOLUME),
             cut_off: [false; 3],
             hidden: [false; SHARDS],
             aloof: [false; SHARDS],
             installs_reach: None,
             device_fails: [false; SHARDS],
+            conditions: [Conditions::default(); SHARDS],
+            compute_wall_offset_us: 0,
+            workload: Workload::new(plan.mix),
+            history: History::default(),
             faults_stop_us: 1_000_000 + plan.work_us,
-            is_trace_printed,
+            trace,
             outcome: Outcome {
-                trace_hash: 0xcbf2_9ce4_8422_2325,
+                trace_hash: 0,
                 events: 0,
                 acknowledged: Lsn::ZERO,
                 openings: 0,
@@ -243,28 +300,43 @@ impl World {
                 extents_collected: 0,
                 delivered: 0,
                 hydrated: 0,
+                committed: 0,
+                unknown: 0,
+                virtual_us: 0,
             },
             bytes_before_restarts: 0,
             plan,
         }
     }
 
-    /// Runs to the end and checks: work with faults, then quiet, then every commit answered and every page read.
-    pub fn run(mut self) -> Outcome {
+    /// Runs to the end and checks: work with faults, then quiet, then every commit answered and every page read, then what
+    /// clients were told.
+    pub fn run(&mut self) -> Outcome {
         for shard in 0..SHARDS {
             self.at(0, Happening::ShardStarts { shard });
         }
         self.at(20_000, Happening::WriterStarts);
         self.at(30_000, Happening::MemberIsChecked);
-        if self.plan.fault_every_us > 0 {
-            self.at(self.plan.fault_every_us, Happening::Fault);
+        for (number, at) in self.plan.fault_times().into_iter().enumerate() {
+            self.at(at, Happening::Fault { number: number as u64 });
         }
         self.run_until(self.faults_stop_us);
         self.settle();
+        self.check_compute();
         self.check_all_pages();
         self.check_all_members();
+        checkers::check_history(&self.history, self.plan.compute.stale_read_max_us);
         self.outcome.acknowledged = self.model.acknowledged;
-        self.outcome
+        self.outcome.committed = self.history.count(crate::history::Outcome::Ok) as u64;
+        self.outcome.unknown = self.history.count(crate::history::Outcome::Unknown) as u64;
+        self.outcome.trace_hash = self.trace.hash();
+        self.outcome.virtual_us = self.now_us;
+        self.outcome.clone()
+    }
+
+    /// The trace of what happened.
+    pub fn into_trace(self) -> Trace {
+        self.trace
     }
 
     fn at(&mut self, in_us: u64, happening: Happening) {
@@ -288,17 +360,17 @@ impl World {
     }
 
     fn note(&mut self, text: &str) {
-        for byte in text.bytes().chain(self.now_us.to_le_bytes()) {
-            self.outcome.trace_hash =
-                (self.outcome.trace_hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        if self.is_trace_printed {
-            println!("{:>10} us  {text}", self.now_us);
-        }
+        self.trace.note(self.now_us, text);
     }
 
     fn happen(&mut self, happening: Happening) {
         self.outcome.events += 1;
+        if let Some(shard) = self.shard_of(&happening)
+            && self.conditions[shard].paused_until_us > self.now_us
+        {
+            let in_us = self.conditions[shard].paused_until_us - self.now_us;
+            return self.at(in_us, happening);
+        }
         match happening {
             Happening::Deliver { connection, to, bytes } => self.deliver(connection, to, &bytes),
             Happening::ConnectArrives { from, address } => self.connect_arrives(from, address),
@@ -344,7 +416,8 @@ impl World {
                 self.note(&format!("writers reach shard {shard} again"));
                 self.hidden[shard] = false;
             }
-            Happening::Fault => self.make_fault(),
+            Happening::TaskRuns { run, task } => self.run_task(run, task),
+            Happening::Fault { number } => self.make_fault(number),
             Happening::MemberIsChecked => self.check_a_member(),
             Happening::Heal { az } => {
                 self.note(&format!("az {az} is reached again"));
@@ -353,6 +426,23 @@ impl World {
             Happening::PowerIsCut { shards } => self.cut_power(shards),
             Happening::Stranded(step) => self.stranded_step(step),
             Happening::FailedShardEnds { shard, run } => self.failed_shard_ends(shard, run),
+        }
+    }
+
+    /// The shard whose process must run for this to happen.
+    fn shard_of(&self, happening: &Happening) -> Option<usize> {
+        match happening {
+            Happening::WriteEnds { shard, .. }
+            | Happening::FlushEnds { shard, .. }
+            | Happening::ReadEnds { shard, .. }
+            | Happening::ShardTick { shard, .. } => Some(*shard),
+            Happening::Deliver { connection, to, .. } => {
+                match self.network.connections[*connection].ends[*to] {
+                    End::Shard { shard, .. } => Some(shard),
+                    End::Writer { .. } => None,
+                }
+            }
+            _ => None,
         }
     }
 }

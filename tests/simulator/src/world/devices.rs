@@ -1,6 +1,7 @@
 //! Devices that fail a write or a flush: the shard must stop acknowledging, and is started anew.
 
 use super::{Happening, SHARDS, World};
+use crate::random::Random;
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::aligned::AlignedBuffer;
@@ -9,12 +10,6 @@ use hexalog_storage_format::aligned::AlignedBuffer;
 const EIO: i32 = 5;
 
 impl World {
-    /// The next write or flush of a shard fails.
-    pub(super) fn fail_device(&mut self) {
-        let shard = self.random.range(0, SHARDS as u64) as usize;
-        self.device_fails[shard] = true;
-    }
-
     /// Some of it may have reached the device all the same.
     pub(super) fn fail_write(
         &mut self,
@@ -37,21 +32,24 @@ impl World {
 
     /// Processes die with writes in flight, come back at once and say what they found in the log, and then the machines
     /// lose power: what the device had not kept when it was scanned must not have been told.
-    pub(super) fn kill_then_cut_power(&mut self) {
-        let spared = self.random.range(0, 2 * SHARDS as u64) as usize;
+    pub(super) fn kill_then_cut_power(&mut self, chance: &mut Random) {
+        let spared = chance.range(0, 2 * SHARDS as u64) as usize;
         let shards = std::array::from_fn(|shard| shard != spared);
         for shard in (0..SHARDS).filter(|shard| *shard != spared) {
-            self.stop_shard(shard, false);
-            let in_us = self.random.range(500, 3_000);
+            self.stop_shard(shard, false, chance);
+            let in_us = chance.range(500, 3_000);
             self.at(in_us, Happening::ShardStarts { shard });
         }
-        let in_us = self.random.range(2_000, 80_000);
+        let in_us = chance.range(2_000, 80_000);
         self.at(in_us, Happening::PowerIsCut { shards });
     }
 
     pub(super) fn cut_power(&mut self, shards: [bool; SHARDS]) {
         if self.now_us < self.faults_stop_us {
-            (0..SHARDS).filter(|shard| shards[*shard]).for_each(|shard| self.stop_shard(shard, true));
+            let mut chance = self.random.fork();
+            for shard in (0..SHARDS).filter(|shard| shards[*shard]) {
+                self.stop_shard(shard, true, &mut chance);
+            }
         }
     }
 
@@ -77,7 +75,8 @@ impl World {
         if self.is_running(shard, run) {
             // What a failed flush left behind is gone at the latest when the machine is turned off.
             let is_power_cut = self.random.one_in(2);
-            self.stop_shard(shard, is_power_cut);
+            let mut chance = self.random.fork();
+            self.stop_shard(shard, is_power_cut, &mut chance);
         }
     }
 }

@@ -71,11 +71,12 @@ impl World {
         let context = format!("{page:?} @ {read_point:?} of shard {shard}, floor {:?}", segment.gc_floor);
         match self.model.at(page, read_point) {
             None => assert!(image.is_empty(), "{context} was never written"),
-            Some((lsn, truth)) => {
+            Some(truth) => {
+                let lsn = truth.lsn();
                 let image = Page::from_bytes(&image);
                 let image = image.unwrap_or_else(|| panic!("{context} is lost: written at {lsn:?}"));
                 assert!(image.verify(VOLUME, page), "{context}");
-                assert_eq!(image.lsn(), *lsn, "{context}");
+                assert_eq!(image.lsn(), lsn, "{context}");
                 assert_eq!(image.content_hash(), truth.content_hash(), "{context}");
             }
         }
@@ -83,7 +84,7 @@ impl World {
 
     /// The answer to one read, its device reads carried out at once. `None` if the member has too much to do.
     fn ask_page(&mut self, shard: usize, read: ReadPage) -> Option<Vec<u8>> {
-        let now = self.shard_now();
+        let now = self.shard_now(shard);
         let process = &mut self.processes[shard];
         let id = ConnectionId(process.next_connection);
         process.next_connection += 1;

@@ -66,7 +66,7 @@ impl World {
     }
 
     fn ask_history(&mut self, shard: usize, group: GroupId) -> EpochHistory {
-        let now = self.shard_now();
+        let now = self.shard_now(shard);
         let process = &mut self.processes[shard];
         let id = ConnectionId(process.next_connection);
         process.next_connection += 1;

@@ -3,6 +3,7 @@
 use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
 use crate::plan::EXTENT_BYTES;
+use crate::random::Random;
 use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::message::{CreateSegment, Hello, Message, Role};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
@@ -20,8 +21,10 @@ impl World {
         self.processes[shard].run == run && self.processes[shard].shard.is_some()
     }
 
-    pub(super) fn shard_now(&self) -> ShardNow {
-        ShardNow { monotonic_us: self.now_us, wall_us: WALL_START_US + self.now_us }
+    pub(super) fn shard_now(&self, shard: usize) -> ShardNow {
+        let wall_us =
+            (WALL_START_US + self.now_us).saturating_add_signed(self.conditions[shard].wall_offset_us);
+        ShardNow { monotonic_us: self.now_us, wall_us }
     }
 
     pub(super) fn start_shard(&mut self, shard: usize) {
@@ -30,7 +33,7 @@ impl World {
         }
         self.note(&format!("shard {shard} starts"));
         let incarnation = self.random.bits() | 1;
-        let now = self.shard_now();
+        let now = self.shard_now(shard);
         let log_bytes = self.plan.log_bytes;
         let extents_bytes = self.plan.extents_bytes;
         let mut options =
@@ -61,7 +64,7 @@ impl World {
         let mut effects = Effects::default();
         process.shard = Some(Shard::start(options, now, &mut effects));
         self.carry_out_shard(shard, effects);
-        if self.outcome.openings == 0 && self.writers.is_empty() {
+        if self.processes[shard].run == 1 {
             self.at(1_000, Happening::SegmentsAreMade { shard });
         }
     }
@@ -102,7 +105,7 @@ impl World {
     }
 
     pub(super) fn tell_shard(&mut self, shard: usize, event: Event<'_>) {
-        let now = self.shard_now();
+        let now = self.shard_now(shard);
         let mut effects = Effects::default();
         let Some(machine) = &mut self.processes[shard].shard else { return };
         machine.handle(now, event, &mut effects);
@@ -117,7 +120,7 @@ impl World {
             return;
         }
         self.processes[shard].tick_at_us = u64::MAX;
-        let now = self.shard_now();
+        let now = self.shard_now(shard);
         let mut effects = Effects::default();
         self.check_after_start(shard);
         let machine = self.processes[shard].shard.as_mut().expect("it runs");
@@ -159,15 +162,16 @@ impl World {
                     }
                 }
                 Effect::Write { token, area, offset, buffer, flush } => {
-                    let in_us = self.random.range(50, if flush { 600 } else { 200 });
+                    let in_us =
+                        self.random.range(50, if flush { 600 } else { 200 }) + self.disk_delay_us(shard);
                     self.at(in_us, Happening::WriteEnds { shard, run, token, area, offset, buffer, flush });
                 }
                 Effect::Flush { token, area } => {
-                    let in_us = self.random.range(50, 500);
+                    let in_us = self.random.range(50, 500) + self.disk_delay_us(shard);
                     self.at(in_us, Happening::FlushEnds { shard, run, token, area });
                 }
                 Effect::Read { token, area, offset, buffer } => {
-                    let in_us = self.random.range(20, 200);
+                    let in_us = self.random.range(20, 200) + self.disk_delay_us(shard);
                     self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
                 }
                 Effect::Halt { reason, reads_go_on } => self.shard_halts(shard, &reason, reads_go_on),
@@ -177,8 +181,15 @@ impl World {
         self.schedule_tick(shard, 5_000);
     }
 
+    /// What a slow device takes longer; a stuck one answers when its time is over.
+    fn disk_delay_us(&mut self, shard: usize) -> u64 {
+        let conditions = self.conditions[shard];
+        let left_us = conditions.disk_slow_until_us.saturating_sub(self.now_us);
+        if left_us == 0 { 0 } else { (self.random.range(20, 300) * conditions.disk_factor).min(left_us) }
+    }
+
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.
-    pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool) {
+    pub(super) fn stop_shard(&mut self, shard: usize, is_power_cut: bool, chance: &mut Random) {
         self.note_before_stop(shard);
         let Some(stopped) = self.processes[shard].shard.take() else { return };
         self.check_nothing_is_damaged(shard, &stopped);
@@ -188,6 +199,7 @@ impl World {
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
         let run = self.processes[shard].run;
         self.processes[shard].run += 1;
+        self.conditions[shard].paused_until_us = 0;
         let in_flight: Vec<u64> = self
             .happenings
             .iter()
@@ -206,22 +218,14 @@ impl World {
         if is_power_cut {
             self.processes[shard].disk.power_cut(&mut self.random);
         }
-        let broken: Vec<usize> = self
-            .network
-            .connections
-            .iter()
-            .enumerate()
-            .filter(|(_, connection)| connection.is_open)
-            .filter(|(_, connection)| {
-                connection.ends.iter().any(|end| matches!(end, End::Shard { shard: s, .. } if *s == shard))
-            })
-            .map(|(index, _)| index)
-            .collect();
+        let is_of = |end: &End| matches!(end, End::Shard { shard: s, .. } if *s == shard);
+        let mut broken = self.network.open();
+        broken.retain(|connection| self.network.connections[*connection].ends.iter().any(is_of));
         for connection in broken {
             let in_us = self.random.range(10, 1_000);
             self.at(in_us, Happening::Break { connection });
         }
-        let in_us = self.random.range(1_000, 300_000);
+        let in_us = chance.range(1_000, 300_000);
         self.at(in_us, Happening::ShardStarts { shard });
     }
 }

@@ -9,6 +9,7 @@
 
 use super::{Happening, SHARDS, World};
 use crate::network::End;
+use crate::random::Random;
 
 /// Kind of the message that brings an epoch history.
 const INSTALL_HISTORY: u16 = 12;
@@ -36,15 +37,15 @@ pub(super) struct HalfInstall {
 }
 
 impl World {
-    pub(super) fn strand_records(&mut self) {
+    pub(super) fn strand_records(&mut self, chance: &mut Random) {
         let mut holders = [false; SHARDS];
-        for _ in 0..self.random.range(1, 4) {
-            holders[self.random.range(0, SHARDS as u64) as usize] = true;
+        for _ in 0..chance.range(1, 4) {
+            holders[chance.range(0, SHARDS as u64) as usize] = true;
         }
         self.note(&format!("only shards {holders:?} are reached by writers, and not by peers"));
         self.aloof = holders;
         self.hidden = holders.map(|holds| !holds);
-        let in_us = self.random.range(5_000, 60_000);
+        let in_us = chance.range(5_000, 60_000);
         self.at(in_us, Happening::Stranded(Step::WriterDies { holders }));
     }
 
@@ -85,10 +86,10 @@ impl World {
     }
 
     /// The next opener's history gets to one to three shards only, and then that opener dies.
-    pub(super) fn halve_an_install(&mut self) {
+    pub(super) fn halve_an_install(&mut self, chance: &mut Random) {
         let mut holders = [false; SHARDS];
-        for _ in 0..self.random.range(1, 4) {
-            holders[self.random.range(0, SHARDS as u64) as usize] = true;
+        for _ in 0..chance.range(1, 4) {
+            holders[chance.range(0, SHARDS as u64) as usize] = true;
         }
         self.note(&format!("only shards {holders:?} will get the next history"));
         self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });

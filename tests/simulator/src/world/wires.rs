@@ -4,7 +4,6 @@ use super::{Happening, SHARDS, World, address};
 use crate::network::End;
 use crate::writer::Kept;
 use hexalog_protocol::frame::read_frame;
-use hexalog_protocol::message::Message;
 use hexalog_storage_core::effects::{ConnectionId, Event};
 use hexalog_storage_core::shard::Shard;
 use hexalog_volume::effects as volume;
@@ -35,10 +34,26 @@ impl World {
             self.random.range(20, 300)
         };
         let to = 1 - side;
+        let ends = self.network.connections[connection].ends;
+        let held_us = self.held_until_us(ends[side], ends[to]);
         let busy = &mut self.network.connections[connection].busy_until_us[to];
-        let arrives = (self.now_us + delay).max(*busy + 1);
+        let arrives = (self.now_us + delay).max(held_us + delay).max(*busy + 1);
         *busy = arrives;
         self.at(arrives - self.now_us, Happening::Deliver { connection, to, bytes });
+    }
+
+    /// Until when nothing goes this way.
+    fn held_until_us(&self, from: End, to: End) -> u64 {
+        let mute_us = match from {
+            End::Shard { shard, .. } => self.conditions[shard].mute_until_us,
+            End::Writer { .. } => 0,
+        };
+        let deaf_us = match to {
+            End::Shard { shard, .. } => self.conditions[shard].deaf_until_us,
+            End::Writer { .. } => 0,
+        };
+        let held_us = mute_us.max(deaf_us);
+        if held_us > self.now_us { held_us } else { 0 }
     }
 
     pub(super) fn connect_arrives(&mut self, from: End, target: SocketAddr) {
@@ -62,12 +77,7 @@ impl World {
     }
 
     pub(super) fn break_connection(&mut self, connection: usize) {
-        let connection = &mut self.network.connections[connection];
-        if !connection.is_open {
-            return;
-        }
-        connection.is_open = false;
-        let ends = connection.ends;
+        let Some(ends) = self.network.close(connection) else { return };
         ends.into_iter().for_each(|end| self.tell_closed(end));
     }
 
@@ -109,10 +119,7 @@ impl World {
                 return;
             }
             self.outcome.delivered += 1;
-            self.note(&format!("{other:?} -> {end:?} kind {} request {}", frame.kind, frame.request_id));
-            if self.is_trace_printed {
-                self.print_message(&frame);
-            }
+            self.trace.delivered(self.now_us, other, end, &frame);
             match end {
                 End::Shard { shard, run, id } if self.is_running(shard, run) => {
                     self.tell_shard(shard, Event::Frame(id, frame));
@@ -122,26 +129,5 @@ impl World {
             }
         }
         assert!(rest.is_empty(), "processes send whole frames");
-    }
-
-    /// What a frame says, for whoever follows a trace; batches by what they hold.
-    pub(super) fn print_message(&self, frame: &hexalog_protocol::frame::Frame<'_>) {
-        let ranges = |batch: hexalog_protocol::batch::Batch<'_>| {
-            format!("{:?}:{}->{}..{}", batch.group, batch.backlink.0, batch.first.0, batch.last.0)
-        };
-        let text = match Message::decode(frame).expect("processes send valid messages") {
-            Message::Write(write) => {
-                let batches: Vec<_> = write.batches().flatten().map(|(_, batch)| ranges(batch)).collect();
-                format!("Write {:?} {batches:?}", write.head)
-            }
-            Message::GossipPush(push) => {
-                let batches: Vec<_> = push.iter().flatten().map(ranges).collect();
-                format!("Push {:?} scl {} log from {} {batches:?}", push.group, push.scl.0, push.log_from.0)
-            }
-            Message::PageImage(image) => format!("PageImage {:?} @ {:?}", image.page, image.read_point),
-            Message::Status(_) => return,
-            other => format!("{other:?}"),
-        };
-        println!("                 {text}");
     }
 }

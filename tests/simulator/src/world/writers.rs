@@ -2,6 +2,7 @@
 
 use super::{Happening, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
+use crate::plan::Profile;
 use crate::writer::{Kept, Writer};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
@@ -10,7 +11,6 @@ use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch};
 use hexalog_volume::Client;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume::effects as volume;
-use std::collections::VecDeque;
 
 impl World {
     pub(super) fn start_writer(&mut self) {
@@ -25,21 +25,24 @@ impl World {
             geometry_epoch: GeometryEpoch(1),
             quorum: QuorumModel::FOUR_OF_SIX,
             groups: (0..self.plan.groups).map(|group| membership(GroupId(group))).collect(),
-            lal: Lal { records: self.plan.lal_records, bytes: 1 << 20 },
+            lal: Lal { records: self.plan.lal_records, bytes: self.plan.lal_bytes },
         };
         let writer =
             WriterId { epoch: VolumeEpoch(self.epoch), incarnation: Incarnation(self.random.bits()) };
         self.note(&format!("writer {run} opens with epoch {}", self.epoch));
         let client = Client::open(config, writer);
-        self.writers.push(Writer {
-            client,
-            run,
-            is_open: false,
-            is_paused: false,
-            reads: Vec::new(),
-            kept: VecDeque::new(),
-        });
-        self.at(0, Happening::WriterTurn { run });
+        self.writers.push(Writer::new(run, client));
+        self.schedule_turn(run, 0);
+    }
+
+    /// A turn of the driver comes in that time, unless one comes before.
+    pub(super) fn schedule_turn(&mut self, run: u64, in_us: u64) {
+        let due = self.now_us + in_us;
+        let Some(writer) = self.writers.iter_mut().find(|writer| writer.run == run) else { return };
+        if due < writer.turn_at_us {
+            writer.turn_at_us = due;
+            self.at(in_us, Happening::WriterTurn { run });
+        }
     }
 
     pub(super) fn writer_index(&self, run: u64) -> Option<usize> {
@@ -47,7 +50,8 @@ impl World {
     }
 
     pub(super) fn volume_now(&self) -> volume::Now {
-        volume::Now { monotonic_us: self.now_us, wall_us: WALL_START_US + self.now_us }
+        let wall_us = (WALL_START_US + self.now_us).saturating_add_signed(self.compute_wall_offset_us);
+        volume::Now { monotonic_us: self.now_us, wall_us }
     }
 
     pub(super) fn tell_writer(&mut self, run: u64, event: volume::Event<'_>) {
@@ -62,10 +66,10 @@ impl World {
         let Some(index) = self.writer_index(run) else { return };
         let now = self.volume_now();
         let mut effects = volume::Effects::default();
-        self.writers[index].client.handle(now, event, &mut effects);
+        self.writers[index].client().handle(now, event, &mut effects);
         self.carry_out_writer(run, effects);
         // The flush comes in a turn of its own, after whatever else arrives at this moment.
-        self.at(1, Happening::WriterTurn { run });
+        self.schedule_turn(run, 1);
     }
 
     /// What comes for a paused process waits in its sockets. True if it is paused.
@@ -82,6 +86,8 @@ impl World {
     pub(super) fn resume_writer(&mut self, run: u64) {
         let Some(writer) = self.writers.iter_mut().find(|writer| writer.run == run) else { return };
         writer.is_paused = false;
+        // The turn that was due has passed.
+        writer.turn_at_us = u64::MAX;
         let kept = std::mem::take(&mut writer.kept);
         self.note(&format!("writer {run} goes on"));
         for kept in kept {
@@ -92,22 +98,29 @@ impl World {
                     let end = End::Writer { run, link };
                     self.deliver_to(end, end, &bytes);
                 }
+                Kept::Task(task) => self.at(1, Happening::TaskRuns { run, task }),
             }
         }
-        self.at(1, Happening::WriterTurn { run });
-        self.at(1, Happening::WriterWorks { run });
+        self.schedule_turn(run, 1);
+        if self.plan.profile == Profile::Volume {
+            self.at(1, Happening::WriterWorks { run });
+        }
     }
 
     pub(super) fn writer_turn(&mut self, run: u64) {
         let Some(index) = self.writer_index(run) else { return };
+        if self.writers[index].turn_at_us != self.now_us {
+            return;
+        }
+        self.writers[index].turn_at_us = u64::MAX;
         let now = self.volume_now();
         let mut effects = volume::Effects::default();
-        self.writers[index].client.flush(now, &mut effects);
-        let deadline = self.writers[index].client.next_deadline_us(now);
+        self.writers[index].client().flush(now, &mut effects);
+        let deadline = self.writers[index].client().next_deadline_us(now);
         self.carry_out_writer(run, effects);
         if let Some(at) = deadline {
             let in_us = at.saturating_sub(self.now_us).max(1_000);
-            self.at(in_us, Happening::WriterTurn { run });
+            self.schedule_turn(run, in_us);
         }
     }
 
@@ -124,8 +137,7 @@ impl World {
                 }
                 volume::Effect::Disconnect(link) => {
                     if let Some((connection, _)) = self.network.find(End::Writer { run, link }) {
-                        let ends = self.network.connections[connection].ends;
-                        self.network.connections[connection].is_open = false;
+                        let ends = self.network.close(connection).expect("it was found open");
                         let others = ends.into_iter().filter(|end| *end != End::Writer { run, link });
                         others.for_each(|end| self.tell_closed(end));
                     }
@@ -133,19 +145,20 @@ impl World {
                 volume::Effect::Page { page, read_point, image } => {
                     self.outcome.reads_checked += 1;
                     self.writers[index].read_answered(&self.model, page, read_point, &image);
+                    self.page_loaded(index, page, image);
                 }
                 volume::Effect::Opened => self.writer_opened(index),
                 volume::Effect::VdlAdvanced(vdl) => self.vdl_advanced(index, vdl),
                 volume::Effect::Fenced(by) => {
                     self.note(&format!("writer {run} is fenced by {by:?}"));
-                    self.writers.remove(index);
+                    self.remove_writer(index);
                     if self.writers.is_empty() {
                         self.at(1_000, Happening::WriterStarts);
                     }
                 }
-                volume::Effect::LogSpaceFreed
-                | volume::Effect::QuorumContact
-                | volume::Effect::RoomChanged(_) => {}
+                volume::Effect::LogSpaceFreed => self.log_space_freed(index),
+                volume::Effect::QuorumContact => self.quorum_contact(index),
+                volume::Effect::RoomChanged(_) => {}
                 volume::Effect::Log(text) => self.note(&format!("writer {run}: {text}")),
             }
         }
@@ -153,7 +166,7 @@ impl World {
 
     pub(super) fn writer_opened(&mut self, index: usize) {
         let run = self.writers[index].run;
-        let history = self.writers[index].client.history().clone();
+        let history = self.writers[index].client().history().clone();
         let entry = *history.last().expect("an opened volume has a history");
         self.note(&format!("writer {run} is open: VDL {:?}, upper {:?}", entry.vdl, entry.upper));
         self.outcome.openings += 1;
@@ -161,7 +174,7 @@ impl World {
             // Its last answers came late, from members that the newer one could do without. Commits of the newer one are
             // none that it had to find, and no write quorum is left for it; what it found the newer one must have found too.
             assert!(
-                !newer.client.history().is_annulled(history.floor(entry.vdl)),
+                !newer.client().history().is_annulled(history.floor(entry.vdl)),
                 "an overtaken writer recovered {:?}, which the newer one has annulled",
                 entry.vdl
             );
@@ -170,17 +183,23 @@ impl World {
         }
         self.model.acknowledged = self.model.acknowledged.max(history.floor(entry.vdl));
         self.writers[index].is_open = true;
-        self.at(0, Happening::WriterWorks { run });
+        let has_newer = self.writers[index + 1..].iter().any(|newer| newer.is_open);
+        self.writers[index].is_overtaken = has_newer;
+        self.writers[..index].iter_mut().for_each(|older| older.is_overtaken = true);
+        match self.plan.profile {
+            Profile::Volume => self.at(0, Happening::WriterWorks { run }),
+            Profile::Sql => self.start_compute(index),
+        }
     }
 
     pub(super) fn vdl_advanced(&mut self, index: usize, vdl: Lsn) {
-        let history = self.writers[index].client.history();
+        let history = self.writers[index].client().history().clone();
         if self.writers[index].is_open {
             // An old writer may hear of an acknowledgement late, but what it calls durable then must have been found by
             // whoever opened since.
             for newer in self.writers[index + 1..].iter().filter(|writer| writer.is_open) {
                 assert!(
-                    !newer.client.history().is_annulled(history.floor(vdl)),
+                    !newer.client().history().is_annulled(history.floor(vdl)),
                     "an old writer made {vdl:?} durable, which a new one has annulled"
                 );
             }
@@ -188,15 +207,26 @@ impl World {
         }
         let run = self.writers[index].run;
         self.note(&format!("writer {run}: VDL {vdl:?}"));
+        self.writers[index].shared.set_vdl(vdl);
+        self.tell_engine_vdl(index, vdl);
+    }
+
+    /// A process is gone.
+    pub(super) fn remove_writer(&mut self, index: usize) {
+        let mut writer = self.writers.remove(index);
+        if let Some(compute) = &mut writer.compute {
+            compute.die(self.now_us, &mut self.history);
+        }
     }
 
     pub(super) fn writer_works(&mut self, run: u64) {
         let Some(index) = self.writer_index(run) else { return };
         if self.now_us >= self.faults_stop_us {
-            let client = &mut self.writers[index].client;
-            client.want(client.allocated());
-            self.at(1, Happening::WriterTurn { run });
-            return;
+            let mut client = self.writers[index].client();
+            let allocated = client.allocated();
+            client.want(allocated);
+            drop(client);
+            return self.schedule_turn(run, 1);
         }
         let is_latest = index + 1 == self.writers.len();
         let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
@@ -209,7 +239,7 @@ impl World {
                 self.writers[index].read(pages, &mut self.random);
             }
         }
-        self.at(1, Happening::WriterTurn { run });
+        self.schedule_turn(run, 1);
         let in_us = self.random.range(100, 3_000);
         self.at(in_us, Happening::WriterWorks { run });
     }

@@ -1,0 +1,162 @@
+//! What clients asked for and were told, in the order in which it happened: all that the checkers of transactions see.
+//!
+//! A write stands in the history from the moment it was asked for, a read from the moment its rows were told. How a
+//! transaction ended is what its client knows: told of the commit, told of a failure (or it never asked for the commit),
+//! or left without an answer.
+
+use std::collections::BTreeMap;
+
+/// Names a transaction of the history.
+pub type TxnId = usize;
+
+/// A list of the append workload; rows come and go, lists only grow.
+pub type ListKey = u32;
+
+/// One element of a list, appended once in the whole run.
+pub type Element = u64;
+
+/// What a transaction reads at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// A snapshot a statement.
+    ReadCommitted,
+    /// One snapshot.
+    RepeatableRead,
+}
+
+/// What the client knows of a transaction's end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It has not ended.
+    Open,
+    /// The client was told that it is committed.
+    Ok,
+    /// It is certain that it never committed.
+    Fail,
+    /// The commit was asked for and no answer came.
+    Unknown,
+}
+
+/// One row of the table with a unique index.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct TaggedRow {
+    /// Primary key.
+    pub id: u32,
+    /// Unique.
+    pub tag: String,
+}
+
+/// A statement of interest, as its client knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Adds an element to a list.
+    Append {
+        /// Which list.
+        key: ListKey,
+        /// What.
+        element: Element,
+    },
+    /// Reads all lists with `from <= key < to`: a list without a row is empty.
+    ReadLists {
+        /// First key.
+        from: ListKey,
+        /// Key behind the last.
+        to: ListKey,
+        /// The rows told.
+        lists: BTreeMap<ListKey, Vec<Element>>,
+    },
+    /// Reads the sum of all accounts.
+    Sum {
+        /// The sum told.
+        total: i64,
+    },
+    /// All rows with a tag in a range, read through the table or through the index.
+    ReadTags {
+        /// Lowest tag.
+        from: String,
+        /// Tag behind the last.
+        to: String,
+        /// Whether the index was asked.
+        through_index: bool,
+        /// The rows told.
+        rows: Vec<TaggedRow>,
+    },
+    /// Changes rows with tags.
+    ChangesTags,
+    /// A number from the sequence.
+    NextValue {
+        /// The number, once told.
+        value: Option<i64>,
+    },
+    /// The number of rows and their sum in a table that one client alone writes.
+    Scratch {
+        /// What it has written, by its own account.
+        expected: (i64, i64),
+        /// What it read.
+        read: (i64, i64),
+    },
+}
+
+/// One transaction.
+#[derive(Clone, Debug)]
+pub struct Txn {
+    /// Who ran it; a client runs one at a time.
+    pub client: usize,
+    /// Which compute process it ran in.
+    pub run: u64,
+    /// What it reads at.
+    pub level: Level,
+    /// When its first statement was sent.
+    pub began_us: u64,
+    /// When its end was known.
+    pub ended_us: u64,
+    /// Its statements in order.
+    pub ops: Vec<Op>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// All transactions, by [`TxnId`].
+#[derive(Default, Debug)]
+pub struct History {
+    /// In the order of their begin.
+    pub txns: Vec<Txn>,
+}
+
+impl History {
+    /// A client begins.
+    pub fn begin(&mut self, client: usize, run: u64, level: Level, now_us: u64) -> TxnId {
+        self.txns.push(Txn {
+            client,
+            run,
+            level,
+            began_us: now_us,
+            ended_us: u64::MAX,
+            ops: Vec::new(),
+            outcome: Outcome::Open,
+        });
+        self.txns.len() - 1
+    }
+
+    /// A client knows how its transaction ended.
+    pub fn end(&mut self, id: TxnId, outcome: Outcome, now_us: u64) {
+        let txn = &mut self.txns[id];
+        assert_eq!(txn.outcome, Outcome::Open, "a transaction ends once");
+        (txn.outcome, txn.ended_us) = (outcome, now_us);
+    }
+
+    /// How many ended so.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.txns.iter().filter(|txn| txn.outcome == outcome).count()
+    }
+}
+
+impl Txn {
+    /// What it appended, in order.
+    pub fn appends(&self) -> impl Iterator<Item = (ListKey, Element)> + '_ {
+        self.ops.iter().filter_map(|op| match op {
+            Op::Append { key, element } => Some((*key, *element)),
+            _ => None,
+        })
+    }
+}
