@@ -220,6 +220,26 @@ fn names_of_statements_and_portals() {
     assert!(client.session.describe_statement("s").is_err());
 }
 
+/// A portal that another statement interrupts keeps the rest of its rows in memory: a large one took the whole server down.
+#[test]
+fn a_portal_keeps_no_more_than_a_statement_may() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("BEGIN");
+    let text = "SELECT repeat('x', 8 << 20) FROM generate_series(1, 1000000)";
+    client.session.parse("s", text, &[]).expect("parses");
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds");
+    assert_eq!(client.execute("p", 1).expect("runs").tag, "suspended");
+    assert_eq!(client.extended("SELECT 1", &[]).expect("is not disturbed").lines(), ["1"]);
+    for _ in 0..31 {
+        assert_eq!(client.execute("p", 1).expect("runs").tag, "suspended");
+    }
+    let error = client.execute("p", 1).expect_err("no more was kept");
+    assert_eq!(error.to_string(), "ERROR 53200: out of memory");
+    client.fail(&error);
+    client.query("ROLLBACK");
+}
+
 #[test]
 fn portals_are_suspended_and_keep_their_snapshot() {
     let cluster = Cluster::new();

@@ -10,6 +10,7 @@ mod aggregate;
 mod context;
 mod insert;
 mod join;
+mod kept_bytes;
 mod key_range;
 mod lock_rows;
 mod modify;
@@ -23,6 +24,7 @@ mod window;
 mod window_frame;
 
 pub(crate) use context::{Context, Effects, State};
+pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use row_writer::{
     Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, duplicate_key, index_key,
     primary_key,

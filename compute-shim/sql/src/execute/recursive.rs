@@ -4,14 +4,10 @@
 //! common table, so it is bounded here.
 
 use super::sort::RowSet;
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::plan::Node;
 use crate::stop::Step;
-use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
-
-/// Most bytes of rows that one recursion gives. All of them are kept in memory; a guess at what a statement may take.
-const BYTES_MAX: usize = 256 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -29,7 +25,7 @@ pub(super) struct Recursive {
     /// The rows of this round.
     fresh: Vec<Row>,
     seen: RowSet,
-    bytes: usize,
+    kept: KeptBytes,
 }
 
 impl Recursive {
@@ -41,7 +37,7 @@ impl Recursive {
             phase: Phase::Base,
             fresh: Vec::new(),
             seen: RowSet::default(),
-            bytes: 0,
+            kept: KeptBytes::new("A recursive query"),
         }
     }
 
@@ -79,10 +75,7 @@ impl Operator for Recursive {
                     continue;
                 }
             }
-            self.bytes += row.iter().map(size).sum::<usize>();
-            if self.bytes > BYTES_MAX {
-                return Err(too_large().into());
-            }
+            self.kept.add(row)?;
             self.fresh.push(row.clone());
             return Ok(true);
         }
@@ -93,24 +86,7 @@ impl Operator for Recursive {
         self.phase = Phase::Base;
         self.fresh.clear();
         self.seen = RowSet::default();
-        self.bytes = 0;
-    }
-}
-
-fn too_large() -> SqlError {
-    SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
-        .with_detail(format!("A recursive query has given more than {} MB of rows.", BYTES_MAX >> 20))
-}
-
-/// Bytes that a value takes, roughly.
-fn size(value: &Datum) -> usize {
-    let own = std::mem::size_of::<Datum>();
-    own + match value {
-        Datum::Text(text) => text.len(),
-        Datum::Bytea(bytes) => bytes.len(),
-        Datum::Array(array) => array.values.iter().map(size).sum(),
-        Datum::Record(record) => record.values.iter().map(size).sum(),
-        _ => 0,
+        self.kept.clear();
     }
 }
 

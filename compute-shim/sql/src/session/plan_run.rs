@@ -8,7 +8,7 @@ use super::statement::Prepared;
 use super::transaction::{Parts, Scope};
 use super::view::SessionHost;
 use crate::answer::{ColumnDescription, Flow, Sink};
-use crate::execute::{Context, Operator, Row, State, build};
+use crate::execute::{Context, KeptBytes, Operator, Row, State, build};
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan};
 use crate::stop::{Step, Stop};
@@ -70,12 +70,19 @@ enum Phase {
     Done,
 }
 
-/// Rows computed ahead of their being asked for, and the error that came instead of more.
-#[derive(Default)]
+/// Rows computed ahead of their being asked for, and the error that came instead of more: too many of them is one.
 struct Ahead {
     rows: VecDeque<Row>,
+    kept: KeptBytes,
     error: Option<SqlError>,
     is_complete: bool,
+}
+
+impl Ahead {
+    fn new() -> Ahead {
+        let kept = KeptBytes::new("A statement whose rows wait to be fetched");
+        Ahead { rows: VecDeque::new(), kept, error: None, is_complete: false }
+    }
 }
 
 /// One execution of a plan.
@@ -293,11 +300,17 @@ impl PlanRun {
     }
 
     fn run_ahead(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<()> {
-        let mut ahead = self.ahead.take().unwrap_or_default();
+        let mut ahead = self.ahead.take().unwrap_or_else(Ahead::new);
         let mut result = Ok(());
         while !ahead.is_complete {
             match self.pull(scope, may_fuse) {
-                Ok(true) => ahead.rows.push_back(std::mem::take(&mut self.row)),
+                Ok(true) => {
+                    if let Err(error) = ahead.kept.add(&self.row) {
+                        result = Err(error.into());
+                        break;
+                    }
+                    ahead.rows.push_back(std::mem::take(&mut self.row));
+                }
                 Ok(false) => ahead.is_complete = true,
                 Err(stop) => {
                     result = Err(stop);

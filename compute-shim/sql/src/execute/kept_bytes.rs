@@ -1,0 +1,46 @@
+//! How much a statement may keep in memory where nothing spills to disk: beyond it the statement fails, not the server.
+
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
+
+/// Most bytes of rows that one part of a statement keeps. A guess at what a statement may take.
+const KEPT_BYTES_MAX: usize = 256 << 20;
+
+/// The bytes of the rows that one part of a statement keeps.
+pub(crate) struct KeptBytes {
+    /// Who keeps them, for the error's detail.
+    keeper: &'static str,
+    bytes: usize,
+}
+
+impl KeptBytes {
+    pub(crate) fn new(keeper: &'static str) -> KeptBytes {
+        KeptBytes { keeper, bytes: 0 }
+    }
+
+    /// One more row is kept; 53200 if that is too much.
+    pub(crate) fn add(&mut self, row: &[Datum]) -> Result<()> {
+        self.bytes += row.iter().map(size).sum::<usize>();
+        if self.bytes <= KEPT_BYTES_MAX {
+            return Ok(());
+        }
+        let detail = format!("{} has given more than {} MB of rows.", self.keeper, KEPT_BYTES_MAX >> 20);
+        Err(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(detail))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes = 0;
+    }
+}
+
+/// Bytes that a value takes, roughly.
+fn size(value: &Datum) -> usize {
+    let own = std::mem::size_of::<Datum>();
+    own + match value {
+        Datum::Text(text) => text.len(),
+        Datum::Bytea(bytes) => bytes.len(),
+        Datum::Array(array) => array.values.iter().map(size).sum(),
+        Datum::Record(record) => record.values.iter().map(size).sum(),
+        _ => 0,
+    }
+}
