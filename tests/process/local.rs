@@ -152,6 +152,7 @@ fn sizes_that_do_not_fit_are_refused_before_anything_is_made() {
             "a smaller --log-bytes",
         ),
         (["--device-bytes", "16GiB", "--shards", "65"], "--shards", "between 1 and 64"),
+        (["--log-bytes", "32MiB", "--lal-bytes", "32MiB"], "--lal-bytes 33554432", "8388608 or less"),
     ] {
         let mut arguments = vec!["local", "--data-dir", path];
         arguments.extend(options);

@@ -141,7 +141,9 @@ fn long_values_of_a_killed_compute_are_gone_and_their_pages_free() {
         assert_eq!(cluster.sql("select count(*) from t"), "0");
     }
     // Undo and purge go on beside the sessions.
-    wait_until(COMMAND_MAX, "the pages to be free again", || cluster.psql(insert).is_ok());
+    wait_until(COMMAND_MAX, "the pages to be free again", || {
+        cluster.psql(insert).inspect_err(|error| eprintln!("not yet: {error}")).is_ok()
+    });
     assert_eq!(
         cluster.sql("select count(*), count(distinct md5(v)), min(md5(v)) from t"),
         format!("28|1|{digest}")

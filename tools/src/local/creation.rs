@@ -30,6 +30,9 @@ const SHARDS: u16 = 1;
 const GROUPS: u32 = 8;
 const LAL_RECORDS: u64 = 65_536;
 const LAL_BYTES: u64 = 32 << 20;
+/// The LAL takes at most this part of a shard's log. What is beyond VDL cannot be freed: a log that could fill with it would refuse
+/// the very records that VDL waits for, for ever. A quarter leaves room for what was sent twice and for appends filled up to blocks.
+const LAL_LOG_SHARE: u64 = 4;
 /// Default of `--device-bytes`.
 pub const DEVICE_BYTES: u64 = 16 << 30;
 
@@ -82,6 +85,15 @@ pub fn check_sizes(arguments: &LocalArgs) -> Result<(), Failure> {
         );
         return Err(Failure::new(Code::Usage, message));
     }
+    let (lal_bytes, lal_bytes_max) = (lal_bytes(arguments), log_bytes(arguments) / LAL_LOG_SHARE);
+    if lal_bytes > lal_bytes_max {
+        let message = format!(
+            "--lal-bytes {lal_bytes} is too large for a log of {} bytes: give {lal_bytes_max} or less, or --log-bytes {} or more",
+            log_bytes(arguments),
+            lal_bytes * LAL_LOG_SHARE
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
     hexalogd::directory::check_sizes(Some(shards), Some(device_bytes), arguments.log_bytes)
         .map(|_| ())
         .map_err(|failure| Failure::new(Code::Usage, failure.message))
@@ -128,6 +140,14 @@ pub fn ensure_nodes(catalog: &Catalog, arguments: &LocalArgs) -> Result<Vec<Node
     catalog.nodes().map_err(metadata_failure)
 }
 
+fn log_bytes(arguments: &LocalArgs) -> u64 {
+    arguments.log_bytes.unwrap_or(hexalogd::directory::LOG_BYTES_DEFAULT)
+}
+
+fn lal_bytes(arguments: &LocalArgs) -> u64 {
+    arguments.lal_bytes.unwrap_or_else(|| LAL_BYTES.min(log_bytes(arguments) / LAL_LOG_SHARE))
+}
+
 /// Makes the volume if there is none; all daemons must be up.
 pub fn ensure_volume(
     catalog: &Catalog,
@@ -168,7 +188,7 @@ fn new_volume(arguments: &LocalArgs) -> VolumeRecord {
         pages_per_group,
         groups,
         lal_records: arguments.lal_records.unwrap_or(LAL_RECORDS),
-        lal_bytes: arguments.lal_bytes.unwrap_or(LAL_BYTES),
+        lal_bytes: lal_bytes(arguments),
         member_pages: Vec::new(),
     }
 }
