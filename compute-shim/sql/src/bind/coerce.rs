@@ -52,7 +52,9 @@ impl Binder<'_> {
         let Some(coercion) = coercion(expr.type_id, target, first, context) else { return Ok(None) };
         if let (true, Kind::Constant(value)) = (is_literal, &expr.kind) {
             let read = coercion.apply(self.context.env, value.clone());
-            let value = read.map_err(|error| self.at_literal(error, value))?;
+            let position = self.literal_position(value);
+            let value = read.map_err(|error| at(error, position))?;
+            self.note_literal(position, target, &value)?;
             let read = Expr::constant(value, target).at(expr.position);
             return self.coerce_as(read, target, typmod, context, is_written);
         }
@@ -101,7 +103,8 @@ impl Binder<'_> {
     pub(super) fn parameter(&mut self, number: usize) -> Result<Expr> {
         /// As many as Bind's 16-bit count can carry.
         const PARAMETERS_MAX: usize = 65_535;
-        let refused = matches!(self.place(), super::Place::Default | super::Place::Check);
+        let refused =
+            self.noted.is_some() || matches!(self.place(), super::Place::Default | super::Place::Check);
         if number > PARAMETERS_MAX || refused {
             let message = format!("there is no parameter ${number}");
             return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));
@@ -121,9 +124,10 @@ impl Binder<'_> {
         Expr::constant(value, TypeId::UNKNOWN)
     }
 
-    fn at_literal(&self, error: SqlError, value: &Datum) -> SqlError {
-        let Datum::Text(shared) = value else { return error };
-        at(error, self.literals.get(&shared.as_ptr().addr()).copied().unwrap_or(0))
+    /// Where an untyped literal stands; 0 if that is not known.
+    fn literal_position(&self, value: &Datum) -> u32 {
+        let Datum::Text(shared) = value else { return 0 };
+        self.literals.get(&shared.as_ptr().addr()).copied().unwrap_or(0)
     }
 
     /// Untyped literals and parameters that nothing has decided are text.

@@ -125,18 +125,22 @@ impl Binder<'_> {
         {
             return Ok(bound);
         }
-        match self.relation(name)? {
+        let relation = self.relation(name)?;
+        self.note_relation(name, &relation, alias.is_some());
+        match relation {
+            Relation::View(view) => self.from_view(&view, name, alias, offset),
             Relation::Table(table) => {
                 self.lock(table.oid, RelationLockMode::AccessShare);
-                let shown = alias.map_or(table.name.as_str(), |alias| alias.name.as_str());
+                let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
                 let with_identity = self.lock_table(&table, shown, offset);
                 let mut names = Names::of_table(&table, shown, offset);
+                self.as_meant(name, &mut names);
                 self.name_relation(&mut names, alias, table.schema)?;
                 let width = table.columns.len() + usize::from(with_identity);
                 Ok(FromBound { node: scan(&table, shown, with_identity), names, width })
             }
             Relation::System(table) => {
-                let shown = alias.map_or(table.name, |alias| alias.name.as_str());
+                let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
                 self.lock_name(shown, Lockable::Not(SYSTEM));
                 let mut names = Names::of_columns(shown, system_columns(table), offset);
                 names.tables[0].oid = table.oid;
@@ -150,12 +154,12 @@ impl Binder<'_> {
                     .with_detail("This operation is not supported for indexes.");
                 Err(at(error, name.position))
             }
-            Relation::Sequence(sequence) => self.from_sequence(&sequence, alias, offset),
+            Relation::Sequence(sequence) => self.from_sequence(&sequence, name, alias, offset),
         }
     }
 
     /// Alias and schema of a relation's names.
-    fn name_relation(&self, names: &mut Names, alias: Option<&Alias>, schema: u32) -> Result<()> {
+    pub(super) fn name_relation(&self, names: &mut Names, alias: Option<&Alias>, schema: u32) -> Result<()> {
         match alias {
             None => names.tables[0].schema = Some(self.context.view.catalog().schema_name(schema).to_owned()),
             Some(alias) => rename(names, alias)?,
@@ -165,6 +169,9 @@ impl Binder<'_> {
 
     /// The relation that a name means; 42P01 if there is none.
     pub(super) fn relation(&self, name: &Name) -> Result<Relation> {
+        if let Some(meant) = self.meant(name) {
+            return meant;
+        }
         let catalog = self.context.view.catalog();
         let found = match name.parts.as_slice() {
             [relation] => catalog.relation_on_path(self.context.view.search_path(), relation),
@@ -284,11 +291,12 @@ impl Binder<'_> {
     fn from_sequence(
         &mut self,
         sequence: &Sequence,
+        name: &Name,
         alias: Option<&Alias>,
         offset: usize,
     ) -> Result<FromBound> {
         self.lock(sequence.oid, RelationLockMode::AccessShare);
-        let shown = alias.map_or(sequence.name.as_str(), |alias| alias.name.as_str());
+        let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
         let columns = SEQUENCE_ROW.columns.iter().enumerate().map(|(at, (name, type_id))| OutputColumn {
             origin: (sequence.oid, i16::try_from(at + 1).expect("a sequence has three columns")),
             ..call_column(name, *type_id)

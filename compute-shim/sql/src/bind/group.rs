@@ -5,6 +5,7 @@
 
 use super::Binder;
 use super::scope::{Names, SelectFrame};
+use crate::catalog::object::Oid;
 use crate::expression::{Expr, Kind, for_each, rewrite, same};
 use crate::parse::at;
 use crate::plan::{Exprs, Node};
@@ -32,7 +33,7 @@ fn is_key(key: &Expr, expr: &Expr) -> bool {
 impl Binder<'_> {
     /// Puts an aggregate node over `input` and rewrites `exprs` to its rows.
     pub(super) fn aggregate(
-        &self,
+        &mut self,
         frame: &mut SelectFrame,
         input: Node,
         mut keys: Vec<Expr>,
@@ -59,7 +60,7 @@ impl Binder<'_> {
     }
 
     /// Adds the columns of an expression that the keys determine; 42803 for others.
-    fn add_determined(&self, visible: &[Names], expr: &Expr, keys: &mut Vec<Expr>) -> Result<()> {
+    fn add_determined(&mut self, visible: &[Names], expr: &Expr, keys: &mut Vec<Expr>) -> Result<()> {
         // With each column whether a subquery reads it.
         let mut missing: Vec<(Expr, bool)> = Vec::new();
         for_each(expr, &mut |expr| {
@@ -81,18 +82,19 @@ impl Binder<'_> {
             if keys.iter().any(|key| is_key(key, &column)) {
                 continue;
             }
-            if !self.is_determined(visible, &column, keys) {
+            let Some(table) = self.determining(visible, &column, keys) else {
                 return Err(at(ungrouped(visible, &column, is_inside), column.position));
-            }
+            };
+            self.note_key(table);
             keys.push(column);
         }
         Ok(())
     }
 
-    /// Whether the keys hold the whole primary key of the column's table.
-    fn is_determined(&self, visible: &[Names], column: &Expr, keys: &[Expr]) -> bool {
+    /// The column's table, if the keys hold the whole of its primary key.
+    fn determining(&self, visible: &[Names], column: &Expr, keys: &[Expr]) -> Option<Oid> {
         let tables = visible.iter().flat_map(|names| &names.tables);
-        tables.filter(|table| table.oid != 0).any(|names| {
+        let found = tables.filter(|table| table.oid != 0).find(|names| {
             let has_column = names.columns.iter().any(|named| is_key(&named.expr, column));
             let table = self.context.view.catalog().table(names.oid);
             let Some(primary) = table.and_then(|table| table.primary_key()).filter(|_| has_column) else {
@@ -103,7 +105,8 @@ impl Binder<'_> {
                 let named = names.columns.iter().find(|named| named.origin == (names.oid, number));
                 named.is_some_and(|named| keys.iter().any(|key| is_key(key, &named.expr)))
             })
-        })
+        });
+        found.map(|names| names.oid)
     }
 }
 

@@ -166,6 +166,8 @@ impl Binder<'_> {
         let (mut merged, mut conditions) = (Vec::new(), Vec::new());
         for column in columns {
             let (l, r) = (side(&left, column, "left")?, side(&right, column, "right")?);
+            self.note_column(l.origin);
+            self.note_column(r.origin);
             conditions.push(self.operator("=", Some(l.expr.clone()), r.expr.clone())?);
             let (mut sides, type_id) = self.unify("JOIN/USING", vec![l.expr, r.expr])?;
             let typmod = Self::common_typmod(&sides);

@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `view.rs` views, `name.rs` the names of result columns, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -24,10 +24,13 @@ mod scope;
 mod select;
 mod subquery;
 mod suggestion;
+mod view;
 mod window;
 
+pub(crate) use view::{is_view_of, view_plan};
+
 use crate::answer::ColumnDescription;
-use crate::catalog::object::{Oid, Table};
+use crate::catalog::object::{Oid, Table, View};
 use crate::expression::Expr;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -172,6 +175,12 @@ struct Binder<'a> {
     literals: BTreeMap<usize, u32>,
     /// Whether operations on constants are computed at once.
     folds: bool,
+    /// The view whose query is being bound: its names mean what they meant to it.
+    inside: Option<Arc<View>>,
+    /// How many views that one stands in.
+    view_depth: usize,
+    /// What a query rests on that becomes a view.
+    noted: Option<view::Noted>,
 }
 
 impl<'a> Binder<'a> {
@@ -192,6 +201,9 @@ impl<'a> Binder<'a> {
             row_lock: None,
             literals: BTreeMap::new(),
             folds: true,
+            inside: None,
+            view_depth: 0,
+            noted: None,
         }
     }
 

@@ -36,6 +36,10 @@ impl Binder<'_> {
                 let message = format!("permission denied: \"{}\" is a system catalog", table.name);
                 SqlError::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
             }
+            Relation::View(view) => {
+                let message = format!("{verb} a view (\"{}\")", view.name);
+                SqlError::unsupported(message)
+            }
             Relation::Index(table, index) => {
                 let message = format!("cannot open relation \"{}\"", table.indexes[index].name);
                 SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)

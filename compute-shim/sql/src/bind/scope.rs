@@ -309,13 +309,17 @@ impl Binder<'_> {
             return Err(at_name(SqlError::syntax(message), name));
         }
         match self.look_up(name)? {
-            Some((frame, expr)) => self.bring_in(frame, expr, name),
+            Some((frame, Found { expr, origin })) => {
+                self.note_column(origin);
+                self.note_row(&expr);
+                self.bring_in(frame, expr, name)
+            }
             None => Err(self.not_found(name)),
         }
     }
 
     /// Finds a name in the frames, innermost first.
-    fn look_up(&self, name: &Name) -> Result<Option<(usize, Expr)>> {
+    fn look_up(&self, name: &Name) -> Result<Option<(usize, Found)>> {
         let mut is_hidden = false;
         for (at, frame) in self.frames.iter().enumerate().rev() {
             match frame {
@@ -323,8 +327,8 @@ impl Binder<'_> {
                 Frame::Crossing(crossing) => is_hidden |= crossing.boundary == Boundary::Derived,
                 Frame::Select(_) if std::mem::take(&mut is_hidden) => {}
                 Frame::Select(frame) => {
-                    if let Some(expr) = look_up_in(frame, name)? {
-                        return Ok(Some((at, expr)));
+                    if let Some(found) = look_up_in(frame, name)? {
+                        return Ok(Some((at, found)));
                     }
                 }
             }
@@ -435,8 +439,24 @@ fn ambiguous(column: &str, name: &Name) -> SqlError {
     at_name(SqlError::new(SqlState::AMBIGUOUS_COLUMN, message), name)
 }
 
+/// What a name means: a column with its origin, or something else.
+struct Found {
+    expr: Expr,
+    origin: (Oid, i16),
+}
+
+impl Found {
+    fn column(column: &NamedColumn) -> Found {
+        Found { expr: column.expr.clone(), origin: column.origin }
+    }
+
+    fn other(expr: Expr) -> Found {
+        Found { expr, origin: (0, 0) }
+    }
+}
+
 /// A name in one query's FROM.
-fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Expr>> {
+fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
     let visible = &frame.visible[frame.first_visible.min(frame.visible.len())..];
     match name.parts.as_slice() {
         [column] => {
@@ -444,10 +464,10 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Expr>> {
             if let Some(first) = found.next() {
                 return match found.next() {
                     Some(_) => Err(ambiguous(column, name)),
-                    None => Ok(Some(first.expr.clone())),
+                    None => Ok(Some(Found::column(first))),
                 };
             }
-            Ok(whole_row(visible, column).or_else(|| table_oid(visible, column)))
+            Ok(whole_row(visible, column).or_else(|| table_oid(visible, column)).map(Found::other))
         }
         [.., _] => {
             let Some(table) = find_table(visible, &name.parts[..name.parts.len() - 1]) else {
@@ -457,8 +477,10 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Expr>> {
             let mut found = table.columns.iter().filter(|candidate| candidate.name == column);
             match (found.next(), found.next()) {
                 (Some(_), Some(_)) => Err(ambiguous(column, name)),
-                (Some(first), None) => Ok(Some(first.expr.clone())),
-                (None, _) if column == "tableoid" && table.oid != 0 => Ok(Some(oid_constant(table.oid))),
+                (Some(first), None) => Ok(Some(Found::column(first))),
+                (None, _) if column == "tableoid" && table.oid != 0 => {
+                    Ok(Some(Found::other(oid_constant(table.oid))))
+                }
                 (None, _) => Ok(None),
             }
         }

@@ -154,6 +154,7 @@ impl Binder<'_> {
                         expr: column.expr.clone().at(position),
                         origin: column.origin,
                     }));
+                    self.note_star(position, None);
                 }
                 SelectItem::QualifiedWildcard(name) => {
                     let frame = self.select_frame();
@@ -166,6 +167,8 @@ impl Binder<'_> {
                         expr: column.expr.clone().at(name.position),
                         origin: column.origin,
                     }));
+                    let alias = table.alias.clone();
+                    self.note_star(name.position, Some(&alias));
                 }
             }
         }

@@ -7,7 +7,7 @@
 
 use super::object::{
     Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema,
-    Sequence, Table,
+    Sequence, Table, View, ViewColumn, ViewName,
 };
 use crate::parse::tree::StorageParameter;
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
@@ -60,6 +60,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
         3 => ObjectClass::Schema,
         4 => ObjectClass::Table,
         5 => ObjectClass::Sequence,
+        6 => ObjectClass::View,
         _ => return Err(damaged()),
     };
     let oid = u32::from_be_bytes(reader.array()?);
@@ -91,6 +92,7 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
         }
         Object::Table(table) => out.table(table),
         Object::Sequence(sequence) => out.sequence(sequence),
+        Object::View(view) => out.view(view),
     }
     out.bytes
 }
@@ -112,6 +114,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         }
         ObjectClass::Table => Object::Table(Arc::new(reader.table(oid)?)),
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
+        ObjectClass::View => Object::View(Arc::new(reader.view(oid)?)),
     };
     if reader.bytes.is_empty() { Ok(object) } else { Err(damaged()) }
 }
@@ -269,6 +272,39 @@ impl Writer {
             self.count(*column);
         }
     }
+
+    fn view(&mut self, view: &View) {
+        let View { oid: _, name, schema, owner, rule, columns, text, names, used, keys } = view;
+        self.text(name);
+        for number in [schema, owner, rule] {
+            self.u32(*number);
+        }
+        self.count(columns.len());
+        for ViewColumn { name, type_id, typmod } in columns {
+            self.text(name);
+            self.u32(type_id.0);
+            self.u32(typmod.0.cast_unsigned());
+        }
+        self.text(text);
+        self.count(names.len());
+        for ViewName { parts, relation, columns } in names {
+            self.count(parts.len());
+            parts.iter().for_each(|part| self.text(part));
+            self.u32(*relation);
+            self.count(columns.len());
+            for (column, name) in columns {
+                self.count(*column);
+                self.text(name);
+            }
+        }
+        self.count(used.len());
+        for (relation, column) in used {
+            self.u32(*relation);
+            self.count(*column);
+        }
+        self.count(keys.len());
+        keys.iter().for_each(|table| self.u32(*table));
+    }
 }
 
 struct Reader<'a> {
@@ -415,6 +451,25 @@ impl Reader<'_> {
         let params = SequenceParams { start, increment, min, max, cycle: self.bool()? };
         let owned_by = if self.bool()? { Some((self.u32()?, self.number()?)) } else { None };
         Ok(Sequence { oid, name, schema, owner, id, type_id, params, cache, owned_by })
+    }
+
+    fn view(&mut self, oid: Oid) -> Result<View> {
+        let name = self.text()?;
+        let [schema, owner, rule] = [self.u32()?, self.u32()?, self.u32()?];
+        let columns = self.list(|reader| {
+            let (name, type_id) = (reader.text()?, TypeId(reader.u32()?));
+            Ok(ViewColumn { name, type_id, typmod: Typmod(reader.u32()?.cast_signed()) })
+        })?;
+        let text = self.text()?;
+        let names = self.list(|reader| {
+            let parts = reader.list(Reader::text)?;
+            let relation = reader.u32()?;
+            let columns = reader.list(|reader| Ok((reader.number()?, reader.text()?)))?;
+            Ok(ViewName { parts, relation, columns })
+        })?;
+        let used = self.list(|reader| Ok((reader.u32()?, reader.number()?)))?;
+        let keys = self.list(Reader::u32)?;
+        Ok(View { oid, name, schema, owner, rule, columns, text, names, used, keys })
     }
 }
 

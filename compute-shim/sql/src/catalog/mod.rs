@@ -14,7 +14,7 @@ pub(crate) mod system;
 
 use object::{
     DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
-    Role, Schema, Sequence, Table,
+    Role, Schema, Sequence, Table, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(crate) enum Relation {
     /// An index, by its position in its table.
     Index(Arc<Table>, usize),
     Sequence(Arc<Sequence>),
+    View(Arc<View>),
     /// A table of the system's own, made of what the catalog says.
     System(&'static system::SystemTable),
 }
@@ -39,6 +40,7 @@ impl Relation {
             Relation::Table(table) => table.oid,
             Relation::Index(table, at) => table.indexes[*at].oid,
             Relation::Sequence(sequence) => sequence.oid,
+            Relation::View(view) => view.oid,
             Relation::System(table) => table.oid,
         }
     }
@@ -48,6 +50,7 @@ impl Relation {
             Relation::Table(table) => &table.name,
             Relation::Index(table, at) => &table.indexes[*at].name,
             Relation::Sequence(sequence) => &sequence.name,
+            Relation::View(view) => &view.name,
             Relation::System(table) => table.name,
         }
     }
@@ -56,6 +59,7 @@ impl Relation {
         match self {
             Relation::Table(table) | Relation::Index(table, _) => table.schema,
             Relation::Sequence(sequence) => sequence.schema,
+            Relation::View(view) => view.schema,
             Relation::System(table) => table.schema,
         }
     }
@@ -67,6 +71,7 @@ enum Target {
     Table(Oid),
     Index(Oid, usize),
     Sequence(Oid),
+    View(Oid),
 }
 
 /// One version of the catalog.
@@ -83,6 +88,7 @@ pub(crate) struct Catalog {
     schemas: BTreeMap<Oid, Arc<Schema>>,
     tables: BTreeMap<Oid, Arc<Table>>,
     sequences: BTreeMap<Oid, Arc<Sequence>>,
+    views: BTreeMap<Oid, Arc<View>>,
     /// Schema → name → what bears it. Derived.
     names: BTreeMap<Oid, BTreeMap<String, Target>>,
     /// Index oid → its table and place. Derived.
@@ -106,6 +112,7 @@ impl Catalog {
             ]),
             tables: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            views: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
         }
@@ -122,6 +129,7 @@ impl Catalog {
             schemas: self.schemas.clone(),
             tables: self.tables.clone(),
             sequences: self.sequences.clone(),
+            views: self.views.clone(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
         };
@@ -147,6 +155,7 @@ impl Catalog {
             Object::Schema(object) => drop(self.schemas.insert(object.oid, object.clone())),
             Object::Table(object) => drop(self.tables.insert(object.oid, object.clone())),
             Object::Sequence(object) => drop(self.sequences.insert(object.oid, object.clone())),
+            Object::View(object) => drop(self.views.insert(object.oid, object.clone())),
         }
     }
 
@@ -157,6 +166,7 @@ impl Catalog {
             ObjectClass::Schema => drop(self.schemas.remove(&oid)),
             ObjectClass::Table => drop(self.tables.remove(&oid)),
             ObjectClass::Sequence => drop(self.sequences.remove(&oid)),
+            ObjectClass::View => drop(self.views.remove(&oid)),
         }
     }
 
@@ -174,6 +184,9 @@ impl Catalog {
         }
         for sequence in self.sequences.values() {
             add(sequence.schema, &sequence.name, Target::Sequence(sequence.oid));
+        }
+        for view in self.views.values() {
+            add(view.schema, &view.name, Target::View(view.oid));
         }
     }
 
@@ -233,6 +246,29 @@ impl Catalog {
         self.sequences.get(&oid)
     }
 
+    pub(crate) fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.views.values()
+    }
+
+    pub(crate) fn view(&self, oid: Oid) -> Option<&Arc<View>> {
+        self.views.get(&oid)
+    }
+
+    /// The tables and views that a view reads, those of its views included.
+    pub(crate) fn tables_below(&self, view: Oid) -> BTreeSet<Oid> {
+        let (mut found, mut rest) = (BTreeSet::new(), vec![view]);
+        while let Some(view) = rest.pop().and_then(|oid| self.views.get(&oid)) {
+            for name in &view.names {
+                let oid = name.relation;
+                let is_lockable = self.tables.contains_key(&oid) || self.views.contains_key(&oid);
+                if is_lockable && found.insert(oid) && self.views.contains_key(&oid) {
+                    rest.push(oid);
+                }
+            }
+        }
+        found
+    }
+
     /// The relation with this oid.
     pub(crate) fn relation(&self, oid: Oid) -> Option<Relation> {
         if let Some(table) = self.tables.get(&oid) {
@@ -243,6 +279,9 @@ impl Catalog {
         }
         if let Some(sequence) = self.sequences.get(&oid) {
             return Some(Relation::Sequence(sequence.clone()));
+        }
+        if let Some(view) = self.views.get(&oid) {
+            return Some(Relation::View(view.clone()));
         }
         system::by_oid(oid).map(Relation::System)
     }
@@ -256,6 +295,7 @@ impl Catalog {
             Target::Table(oid) => Some(Relation::Table(self.tables[&oid].clone())),
             Target::Index(oid, at) => Some(Relation::Index(self.tables[&oid].clone(), at)),
             Target::Sequence(oid) => Some(Relation::Sequence(self.sequences[&oid].clone())),
+            Target::View(oid) => Some(Relation::View(self.views[&oid].clone())),
         }
     }
 
@@ -278,6 +318,7 @@ impl Catalog {
         tables
             .chain(self.sequences.keys().copied())
             .chain(self.schemas.keys().copied())
+            .chain(self.views.values().flat_map(|view| [view.oid, view.rule]))
             .max()
             .unwrap_or(object::FIRST_USER_OID)
             .max(object::FIRST_USER_OID)

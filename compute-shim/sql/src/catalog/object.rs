@@ -1,5 +1,5 @@
 //! The objects of the catalog: databases, roles, schemas, tables with their columns, constraints and indexes,
-//! sequences.
+//! sequences, views.
 //!
 //! Owns their shapes and what follows from one object alone. A table's indexes and constraints are part of the table's
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
@@ -184,6 +184,50 @@ pub(crate) struct Sequence {
     pub owned_by: Option<(Oid, usize)>,
 }
 
+/// A column of a view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ViewColumn {
+    pub name: String,
+    pub type_id: TypeId,
+    pub typmod: Typmod,
+}
+
+/// What a relation's name meant when the view was made, and means in it ever since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ViewName {
+    /// As written.
+    pub parts: Vec<String>,
+    pub relation: Oid,
+    /// The columns that a table or view had then: places from 0, and names. Columns that have come since are not seen.
+    pub columns: Vec<(usize, String)>,
+}
+
+/// A view: its query as text, and what the names in the text mean. `*` and what a session's settings decide are written
+/// out in the text, so that it means the same to everybody, for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub oid: Oid,
+    pub name: String,
+    pub schema: Oid,
+    pub owner: Oid,
+    /// The number of the rule that PostgreSQL makes a view of.
+    pub rule: Oid,
+    pub columns: Vec<ViewColumn>,
+    pub text: String,
+    pub names: Vec<ViewName>,
+    /// Columns (from 0) of other relations that the query names.
+    pub used: Vec<(Oid, usize)>,
+    /// Tables whose primary key the query needs.
+    pub keys: Vec<Oid>,
+}
+
+impl View {
+    /// Whether the query reads a relation.
+    pub(crate) fn reads(&self, relation: Oid) -> bool {
+        self.names.iter().any(|name| name.relation == relation)
+    }
+}
+
 /// Anything that the catalog stores under an oid.
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
@@ -192,6 +236,7 @@ pub(crate) enum Object {
     Schema(Arc<Schema>),
     Table(Arc<Table>),
     Sequence(Arc<Sequence>),
+    View(Arc<View>),
 }
 
 /// Which map of the catalog an object lives in; also a byte of its stored key.
@@ -203,6 +248,7 @@ pub(crate) enum ObjectClass {
     Schema = 3,
     Table = 4,
     Sequence = 5,
+    View = 6,
 }
 
 impl Object {
@@ -213,6 +259,7 @@ impl Object {
             Object::Schema(_) => ObjectClass::Schema,
             Object::Table(_) => ObjectClass::Table,
             Object::Sequence(_) => ObjectClass::Sequence,
+            Object::View(_) => ObjectClass::View,
         }
     }
 
@@ -223,6 +270,7 @@ impl Object {
             Object::Schema(object) => object.oid,
             Object::Table(object) => object.oid,
             Object::Sequence(object) => object.oid,
+            Object::View(object) => object.oid,
         }
     }
 
@@ -238,6 +286,7 @@ impl Object {
                 names
             }
             Object::Sequence(sequence) => vec![(sequence.schema, sequence.name.clone(), sequence.oid)],
+            Object::View(view) => vec![(view.schema, view.name.clone(), view.oid)],
         }
     }
 }

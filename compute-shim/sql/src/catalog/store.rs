@@ -19,7 +19,7 @@ use std::ops::Bound;
 fn database_of(class: ObjectClass) -> Oid {
     match class {
         ObjectClass::Database | ObjectClass::Role => 0,
-        ObjectClass::Schema | ObjectClass::Table | ObjectClass::Sequence => DATABASE_OID,
+        ObjectClass::Schema | ObjectClass::Table | ObjectClass::Sequence | ObjectClass::View => DATABASE_OID,
     }
 }
 
@@ -222,6 +222,7 @@ impl Catalog {
             ObjectClass::Schema => self.schemas.get(&oid).cloned().map(Object::Schema),
             ObjectClass::Table => self.tables.get(&oid).cloned().map(Object::Table),
             ObjectClass::Sequence => self.sequences.get(&oid).cloned().map(Object::Sequence),
+            ObjectClass::View => self.views.get(&oid).cloned().map(Object::View),
         }
     }
 }

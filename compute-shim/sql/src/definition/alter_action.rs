@@ -4,11 +4,12 @@
 
 use super::column::{self, Columns, Target};
 use super::constraint::{self, CheckClause, KeyClause};
+use super::dependents::Dependents;
 use super::drop::{notice_cascade, shown, still_needed, uses_of};
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, expression, lookup, sequence, store};
+use super::{Defined, DefinitionContext, expression, lookup, sequence, store, view};
 use crate::catalog::object::{Index, Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
@@ -70,6 +71,7 @@ pub(super) struct Draft {
     /// Other tables that lose a default, and their numbers, to be locked.
     pub other_tables: Vec<Table>,
     pub changed_tables: Vec<Oid>,
+    pub fallen_views: Vec<Oid>,
     pub dropped_trees: Vec<TreeId>,
     /// Added columns with their defaults.
     pub added: Vec<(usize, Option<Expr>)>,
@@ -96,6 +98,7 @@ impl Draft {
             fallen_sequences: Vec::new(),
             other_tables: Vec::new(),
             changed_tables: Vec::new(),
+            fallen_views: Vec::new(),
             dropped_trees: Vec::new(),
             added: Vec::new(),
             new_not_null: Vec::new(),
@@ -257,6 +260,7 @@ impl Draft {
             return Ok(());
         };
         self.drop_owned_sequences(context, name, at, cascade)?;
+        self.drop_views(context, name, at, cascade)?;
         let mut kept = Vec::with_capacity(self.table.checks.len());
         for check in std::mem::take(&mut self.table.checks) {
             let bound = expression::stored_check(context, &self.old, &check.expression)?;
@@ -273,6 +277,29 @@ impl Draft {
         dropped.not_null = false;
         dropped.default = None;
         dropped.identity = None;
+        Ok(())
+    }
+
+    /// Views that read a column fall with it, if that was asked for.
+    fn drop_views(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        name: &str,
+        at: usize,
+        cascade: bool,
+    ) -> Result<()> {
+        let (before, oid) = (self.before.clone(), self.table.oid);
+        let table = shown(context, &before, &Relation::Table(self.old.clone()));
+        let column = format!("column {} of table {table}", quote_identifier(name));
+        let mut above = Dependents::default();
+        above.follow(context, &before, &column, &|view| view.used.contains(&(oid, at)));
+        let lines: Vec<String> = above.lines().collect();
+        if !lines.is_empty() && !cascade {
+            return Err(still_needed(&format!("{column} because other objects depend on it"), &lines));
+        }
+        let objects: Vec<String> = above.found.into_iter().map(|(what, _)| what).collect();
+        notice_cascade(context, &objects);
+        self.fallen_views.extend(above.views.into_keys());
         Ok(())
     }
 
@@ -329,6 +356,9 @@ impl Draft {
         name: &str,
         if_exists: bool,
     ) -> Result<()> {
+        if let Some(key) = self.table.primary_key().filter(|key| key.name == name) {
+            view::check_key_unneeded(context, &self.before, &self.old, &key.name)?;
+        }
         let checks = self.table.checks.len();
         self.table.checks.retain(|check| check.name != name);
         let indexes = self.table.indexes.len();
@@ -362,6 +392,7 @@ impl Draft {
         if self.table.column_index(to).is_some() {
             return Err(self.column_exists(to));
         }
+        view::check_renamable(context, &self.before, self.table.oid, at)?;
         if column::is_system_column(to) {
             let message = format!("column name \"{to}\" conflicts with a system column name");
             return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
@@ -428,13 +459,7 @@ impl Draft {
     }
 
     fn set_owner(&mut self, context: &DefinitionContext<'_>, role: &str) -> Result<()> {
-        let oid = match role {
-            "current_user" | "session_user" | "current_role" => context.view.user_oid,
-            role => {
-                let found = self.before.role_by_name(role);
-                found.ok_or_else(|| SqlError::undefined_object("role", role))?.oid
-            }
-        };
+        let oid = role_oid(context, &self.before, role)?;
         self.table.owner = oid;
         let table = self.table.oid;
         let owned = self
@@ -444,6 +469,17 @@ impl Draft {
         self.changed_sequences
             .extend(owned.map(|sequence| Sequence { owner: oid, ..Sequence::clone(sequence) }));
         Ok(())
+    }
+}
+
+/// The role that OWNER TO names.
+pub(super) fn role_oid(context: &DefinitionContext<'_>, catalog: &Catalog, role: &str) -> Result<Oid> {
+    match role {
+        "current_user" | "session_user" | "current_role" => Ok(context.view.user_oid),
+        role => {
+            let found = catalog.role_by_name(role);
+            Ok(found.ok_or_else(|| SqlError::undefined_object("role", role))?.oid)
+        }
     }
 }
 
@@ -488,7 +524,9 @@ pub(super) fn rename_other(
             }
             changes.put(Object::Sequence(Arc::new(renamed)));
         }
-        Relation::Table(_) | Relation::System(_) => unreachable!("asked for indexes and sequences only"),
+        Relation::Table(_) | Relation::View(_) | Relation::System(_) => {
+            unreachable!("asked for indexes and sequences only")
+        }
     }
     Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
 }

@@ -6,17 +6,18 @@
 use super::alter_action::{Draft, is_rename};
 use super::create_index::build_all;
 use super::create_table::make_trees;
+use super::dependents::lock_views;
 use super::expression::{Evaluator, is_volatile};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::rewrite::{Rewrite, Source};
 use super::truncate::{drop_trees, take_trees};
 use super::validate::{Rules, Validation};
-use super::{Defined, DefinitionContext, alter_action, see_every_row, sequence, store};
+use super::{Defined, DefinitionContext, alter_action, see_every_row, sequence, store, view};
 use crate::catalog::Relation;
 use crate::catalog::object::{Object, ObjectClass, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::parse::tree::{AlterTableAction, Name};
+use crate::parse::tree::{AlterTableAction, AlterViewAction, Name};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
@@ -37,6 +38,7 @@ fn wrong_kind(relation: &Relation, action: &AlterTableAction) -> SqlError {
     let kinds = match relation {
         Relation::Index(..) => "indexes",
         Relation::Sequence(_) => "sequences",
+        Relation::View(_) => "views",
         Relation::System(table) if table.is_view => "views",
         Relation::System(table) => return lookup::is_system(table.name),
         Relation::Table(_) => unreachable!("tables fit every action"),
@@ -60,6 +62,17 @@ pub(super) fn run(
 ) -> Step<Defined> {
     let table = match lookup::locked(replay, context, name, lock_mode(actions))? {
         Found::Relation(Relation::Table(table)) => table,
+        Found::Relation(Relation::View(view)) => {
+            let action = match actions {
+                [AlterTableAction::RenameTable(new)] => AlterViewAction::RenameView(new.clone()),
+                [AlterTableAction::RenameColumn { from, to }] => {
+                    AlterViewAction::RenameColumn { from: from.clone(), to: to.clone() }
+                }
+                [AlterTableAction::OwnerTo(role)] => AlterViewAction::OwnerTo(role.clone()),
+                _ => return Err(wrong_kind(&Relation::View(view), &actions[0]).into()),
+            };
+            return view::alter(replay, context, name, false, &action, "ALTER TABLE");
+        }
         Found::Relation(relation) => match actions {
             [AlterTableAction::RenameTable(new)] if !matches!(relation, Relation::System(_)) => {
                 return alter_action::rename_other(replay, context, &relation, new);
@@ -78,6 +91,11 @@ pub(super) fn run(
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
     assert!(actions.len() == 1 || !actions.iter().any(is_rename), "the parser lets a rename stand alone");
+    let cascades =
+        |action: &AlterTableAction| matches!(action, AlterTableAction::DropColumn { cascade: true, .. });
+    if actions.iter().any(cascades) {
+        lock_views(replay, context, &[table.oid])?;
+    }
     let draft = replay.once(context, |context| Ok(Draft::of(context, table, actions)?))?;
     let (before, changes) = (draft.before.clone(), carry_out(replay, context, draft)?);
     Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
@@ -109,6 +127,9 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
     }
     for sequence in sequences.into_iter().chain(draft.changed_sequences) {
         changes.put(Object::Sequence(Arc::new(sequence)));
+    }
+    for view in draft.fallen_views {
+        changes.remove(ObjectClass::View, view);
     }
     for other in draft.other_tables {
         changes.put(Object::Table(Arc::new(other)));

@@ -34,6 +34,7 @@ fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) 
             Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into())
         }
         Found::Relation(Relation::Sequence(_)) => Err(refuse("sequences").into()),
+        Found::Relation(Relation::View(_)) => Err(refuse("views").into()),
         Found::Relation(Relation::System(table)) if table.is_view => Err(refuse("views").into()),
         Found::Relation(Relation::System(table)) => Err(lookup::is_system(table.name).into()),
         Found::Nothing => Err(lookup::no_relation(name).into()),

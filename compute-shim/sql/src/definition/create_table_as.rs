@@ -90,9 +90,13 @@ impl Fill {
     }
 }
 
-/// Locks what the query reads. The plan must still mean the same then; if not, the statement fails with 40001 rather
+/// Locks what a query reads. The plan must still mean the same then; if not, the statement fails with 40001 rather
 /// than read what is gone.
-fn lock_sources(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: &Plan) -> Step<()> {
+pub(super) fn lock_sources(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    plan: &Plan,
+) -> Step<()> {
     for &(oid, mode) in &plan.relations {
         lookup::lock(replay, context, oid, mode)?;
     }
@@ -104,7 +108,12 @@ fn lock_sources(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: 
                 (Some(planned), Some(newest)) => {
                     Arc::ptr_eq(planned, newest) || context.changes.keys().any(|key| key.1 == *oid)
                 }
-                (planned, newest) => planned.is_none() && newest.is_none(),
+                (planned_table, newest_table) => {
+                    planned_table.is_none()
+                        && newest_table.is_none()
+                        && planned.view(*oid) == newest.view(*oid)
+                        && planned.sequence(*oid).is_some() == newest.sequence(*oid).is_some()
+                }
             };
             if !same {
                 let message = "could not serialize access due to concurrent definition";

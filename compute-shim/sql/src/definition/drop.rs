@@ -1,9 +1,10 @@
 //! DROP of relations and schemas, and what falls with them.
 //!
 //! Owns the dependencies that there are: indexes and owned sequences belong to their table, defaults draw from
-//! sequences, constraints need their indexes, relations lie in schemas. RESTRICT reports them, CASCADE follows them, in
+//! sequences, constraints need their indexes, views read relations, relations lie in schemas. RESTRICT reports them, CASCADE follows them, in
 //! PostgreSQL's words.
 
+use super::dependents::{Dependents, lock_views};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::truncate::drop_trees;
@@ -110,6 +111,7 @@ struct Fall {
     indexes: BTreeMap<Oid, Arc<Table>>,
     sequences: BTreeMap<Oid, Arc<Sequence>>,
     defaults: Vec<DefaultUse>,
+    views: Dependents,
 }
 
 impl Fall {
@@ -125,6 +127,18 @@ impl Fall {
     fn find_defaults(&mut self, context: &DefinitionContext<'_>, catalog: &Catalog) {
         let sequences: Vec<Arc<Sequence>> = self.sequences.values().cloned().collect();
         self.defaults = uses_of(context, catalog, &sequences, |table, _| self.tables.contains_key(&table));
+    }
+
+    /// Views that read what falls.
+    fn find_views(&mut self, context: &DefinitionContext<'_>, catalog: &Catalog) {
+        let tables = self.tables.values().cloned().map(Relation::Table);
+        let sequences = self.sequences.values().cloned().map(Relation::Sequence);
+        let views = self.views.views.values().cloned().map(Relation::View);
+        for relation in tables.chain(sequences).chain(views).collect::<Vec<_>>() {
+            let kind = lookup::kind_of(&relation).word();
+            let on = format!("{kind} {}", shown(context, catalog, &relation));
+            self.views.follow(context, catalog, &on, &|view| view.reads(relation.oid()));
+        }
     }
 }
 
@@ -223,6 +237,7 @@ fn draft(
             Relation::Table(table) => fall.add_table(catalog, table.clone()),
             Relation::Index(table, at) => drop(fall.indexes.insert(table.indexes[*at].oid, table.clone())),
             Relation::Sequence(sequence) => drop(fall.sequences.insert(sequence.oid, sequence.clone())),
+            Relation::View(view) => fall.views.add(view.clone()),
             Relation::System(_) => unreachable!("refused by `checked_kind`"),
         }
     }
@@ -230,19 +245,19 @@ fn draft(
         check_part(context, catalog, &fall, relation)?;
     }
     fall.find_defaults(context, catalog);
-    if fall.defaults.is_empty() {
+    fall.find_views(context, catalog);
+    if fall.defaults.is_empty() && fall.views.found.is_empty() {
         return Ok(fall);
     }
     if cascade {
-        let objects: Vec<String> = fall.defaults.iter().map(|item| item.description.clone()).collect();
+        let mut objects: Vec<String> = fall.defaults.iter().map(|item| item.description.clone()).collect();
+        objects.extend(fall.views.found.iter().map(|(what, _)| what.clone()));
         notice_cascade(context, &objects);
         return Ok(fall);
     }
-    let details: Vec<String> = fall
-        .defaults
-        .iter()
-        .map(|item| format!("{} depends on {}", item.description, item.sequence))
-        .collect();
+    let defaults =
+        fall.defaults.iter().map(|item| format!("{} depends on {}", item.description, item.sequence));
+    let details: Vec<String> = defaults.chain(fall.views.lines()).collect();
     let what = match targets {
         [relation] => {
             let kind = lookup::kind_of(relation).word();
@@ -271,6 +286,10 @@ pub(super) fn relations(
     if targets.is_empty() {
         return Ok(Defined::nothing(verb));
     }
+    if cascade {
+        let relations: Vec<Oid> = targets.iter().map(Relation::oid).collect();
+        lock_views(replay, context, &relations)?;
+    }
     let (before, fall) = replay.once(context, |context| {
         let before = context.newest();
         let fall = draft(context, &before, &targets, cascade)?;
@@ -290,7 +309,7 @@ fn carry_out(
     for item in &fall.defaults {
         lookup::lock(replay, context, item.table, RelationLockMode::AccessExclusive)?;
     }
-    let Fall { tables, indexes, sequences, defaults } = fall;
+    let Fall { tables, indexes, sequences, defaults, views } = fall;
     let mut changes = ChangeSet::default();
     let mut trees: Vec<TreeId> = Vec::new();
     for table in tables.values() {
@@ -311,6 +330,9 @@ fn carry_out(
         let Some(stored) = before.table(table) else { continue };
         let table = changed.entry(table).or_insert_with(|| Table::clone(stored));
         table.columns[column].default = None;
+    }
+    for &view in views.views.keys() {
+        changes.remove(ObjectClass::View, view);
     }
     drop_trees(replay, context, trees)?;
     for sequence in sequences.into_values() {
@@ -371,6 +393,10 @@ fn contents(context: &DefinitionContext<'_>, catalog: &Catalog, schemas: &[Oid])
         let name = shown(context, catalog, &Relation::Sequence(sequence.clone()));
         found.push((sequence.oid, format!("sequence {name}"), sequence.schema));
     }
+    for view in catalog.views().filter(|view| schemas.contains(&view.schema)) {
+        let name = shown(context, catalog, &Relation::View(view.clone()));
+        found.push((view.oid, format!("view {name}"), view.schema));
+    }
     found.sort_unstable();
     found
 }
@@ -398,15 +424,18 @@ fn draft_schemas(
     }
     let mut fall = Fall::default();
     for (oid, _, _) in &found {
-        match (catalog.table(*oid), catalog.sequence(*oid)) {
-            (Some(table), _) => fall.add_table(catalog, table.clone()),
-            (_, Some(sequence)) => drop(fall.sequences.insert(*oid, sequence.clone())),
-            (None, None) => {}
+        match catalog.relation(*oid) {
+            Some(Relation::Table(table)) => fall.add_table(catalog, table),
+            Some(Relation::Sequence(sequence)) => drop(fall.sequences.insert(*oid, sequence)),
+            Some(Relation::View(view)) => fall.views.add(view),
+            Some(Relation::Index(..) | Relation::System(_)) | None => {}
         }
     }
     fall.find_defaults(context, catalog);
+    fall.find_views(context, catalog);
     let mut objects: Vec<String> = found.into_iter().map(|(_, what, _)| what).collect();
     objects.extend(fall.defaults.iter().map(|item| item.description.clone()));
+    objects.extend(fall.views.found.iter().map(|(what, _)| what.clone()));
     notice_cascade(context, &objects);
     Ok(fall)
 }
@@ -433,9 +462,10 @@ pub(super) fn schemas(
         Ok(contents(context, &catalog, &targets).into_iter().map(|(oid, _, _)| oid).collect())
     })?;
     if cascade {
-        for oid in inside {
+        for &oid in &inside {
             lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
         }
+        lock_views(replay, context, &inside)?;
     }
     let (before, fall) = replay.once(context, |context| {
         let before = context.newest();

@@ -47,7 +47,7 @@ impl Host for QualifyingHost<'_> {
     }
 }
 
-fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContext<'a> {
+pub(super) fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContext<'a> {
     let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO };
     BindContext { view: context.view, env: &context.env, options }
 }

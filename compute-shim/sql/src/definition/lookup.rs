@@ -52,6 +52,7 @@ pub(super) fn kind_of(relation: &Relation) -> ObjectKind {
         Relation::Table(_) => ObjectKind::Table,
         Relation::Index(..) => ObjectKind::Index,
         Relation::Sequence(_) => ObjectKind::Sequence,
+        Relation::View(_) => ObjectKind::View,
         Relation::System(table) if table.is_view => ObjectKind::View,
         Relation::System(_) => ObjectKind::Table,
     }
@@ -91,6 +92,7 @@ fn lock_number(relation: &Relation) -> Option<Oid> {
     match relation {
         Relation::Table(table) | Relation::Index(table, _) => Some(table.oid),
         Relation::Sequence(sequence) => Some(sequence.oid),
+        Relation::View(view) => Some(view.oid),
         Relation::System(_) => None,
     }
 }

@@ -16,6 +16,7 @@ mod constraint;
 mod create_index;
 mod create_table;
 mod create_table_as;
+mod dependents;
 mod drop;
 mod expression;
 mod lookup;
@@ -28,6 +29,7 @@ mod sequence;
 mod sorter;
 mod truncate;
 mod validate;
+mod view;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;
@@ -136,6 +138,10 @@ impl Definition {
                 create_table_as::run(replay, context, &create)
             }
             Statement::CreateIndex(create) => create_index::run(replay, context, create),
+            Statement::CreateView(create) => view::create(replay, context, create),
+            Statement::AlterView { name, if_exists, action } => {
+                view::alter(replay, context, name, *if_exists, action, "ALTER VIEW")
+            }
             Statement::CreateSchema { name, if_not_exists } => {
                 schema::create(replay, context, name, *if_not_exists)
             }
@@ -160,11 +166,13 @@ impl Definition {
 }
 
 /// The statement's name in messages and tags; `None` for statements that are no definitions.
-fn verb(statement: &Statement) -> Option<&'static str> {
+pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
     Some(match statement {
         Statement::CreateTable(_) => "CREATE TABLE",
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::CreateView(_) => "CREATE VIEW",
+        Statement::AlterView { .. } => "ALTER VIEW",
         Statement::CreateSchema { .. } => "CREATE SCHEMA",
         Statement::CreateSequence { .. } => "CREATE SEQUENCE",
         Statement::AlterTable { .. } => "ALTER TABLE",

@@ -4,7 +4,7 @@ use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
 use crate::catalog::Relation;
 use crate::catalog::system::{
     Constraint, Routine, check_definition, constraint, expression_text, index_definition, key_definition,
-    routines,
+    routines, view_definition,
 };
 use crate::execute::Context;
 use crate::stop::Step;
@@ -24,9 +24,9 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(2507, "pg_get_indexdef", &[TypeId::OID, TypeId::INT4, TypeId::BOOL], TypeId::TEXT, index),
     host(1387, "pg_get_constraintdef", OID, TypeId::TEXT, constraint_text),
     host(2508, "pg_get_constraintdef", OID_BOOL, TypeId::TEXT, constraint_text),
-    host(1641, "pg_get_viewdef", OID, TypeId::TEXT, nothing),
-    host(2506, "pg_get_viewdef", OID_BOOL, TypeId::TEXT, nothing),
-    host(3159, "pg_get_viewdef", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, nothing),
+    host(1641, "pg_get_viewdef", OID, TypeId::TEXT, view_text),
+    host(2506, "pg_get_viewdef", OID_BOOL, TypeId::TEXT, view_text),
+    host(3159, "pg_get_viewdef", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, view_text),
     host(1573, "pg_get_ruledef", OID, TypeId::TEXT, nothing),
     host(2504, "pg_get_ruledef", OID_BOOL, TypeId::TEXT, nothing),
     host(1662, "pg_get_triggerdef", OID, TypeId::TEXT, nothing),
@@ -44,8 +44,7 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(2098, "pg_get_functiondef", OID, TypeId::TEXT, function),
 ];
 
-/// For kinds of objects that do not exist here: PostgreSQL answers NULL to a number without an object. Views are such
-/// a kind but for the system's own, which are no queries here and so have no text.
+/// For kinds of objects that do not exist here: PostgreSQL answers NULL to a number without an object.
 fn nothing(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::Null)
 }
@@ -89,6 +88,12 @@ fn constraint_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum
         }
         None => Datum::Null,
     })
+}
+
+/// The system's own views are no queries here and so have no text.
+fn view_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let found = context.view.catalog().view(oid_at(arguments, 0));
+    Ok(found.map_or(Datum::Null, |view| Datum::from(view_definition(context.view, view))))
 }
 
 fn routine(arguments: &[Datum]) -> Option<Routine> {

@@ -250,6 +250,7 @@ fn has_column(relation: &Relation, column: &Datum) -> Result<bool> {
         Relation::Table(table) => {
             table.columns.iter().map(|column| (!column.dropped).then_some(&*column.name)).collect()
         }
+        Relation::View(view) => view.columns.iter().map(|column| Some(&*column.name)).collect(),
         Relation::System(table) => table.columns.iter().map(|column| Some(column.name)).collect(),
         Relation::Index(..) | Relation::Sequence(_) => Vec::new(),
     };

@@ -194,6 +194,7 @@ fn serial_sequence(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum
     let column = text_at(arguments, 1);
     let at = match &relation {
         Relation::Table(table) => Table::column_index(table, column),
+        Relation::View(view) => view.columns.iter().position(|found| found.name == column),
         Relation::System(table) => table.columns.iter().position(|found| found.name == column),
         Relation::Index(..) | Relation::Sequence(_) => None,
     };

@@ -20,6 +20,12 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["table"]) {
         return create_table(reader);
     }
+    if reader.eat(&["or", "replace", "view"]) {
+        return super::view::create_view(reader, true);
+    }
+    if reader.eat(&["view"]) {
+        return super::view::create_view(reader, false);
+    }
     if reader.eat(&["unique", "index"]) {
         return create_index(reader, true);
     }
@@ -463,6 +469,9 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
 /// ALTER …
 pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("alter")?;
+    if reader.eat(&["view"]) {
+        return super::view::alter_view(reader);
+    }
     if !reader.eat(&["table"]) {
         let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
         return Err(refuse(format!("ALTER {what}")));

@@ -16,6 +16,7 @@ mod respell;
 mod statement;
 pub(crate) mod tree;
 mod type_name;
+pub(crate) mod view;
 mod window;
 
 pub(crate) use locking::lock_words;
@@ -73,8 +74,13 @@ pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
     Ok(name)
 }
 
-fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
-    let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
+fn tokenize(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    continued(tokenize_plain(text, lines)?, lines)
+}
+
+/// Tokens as they stand, literals of several lines in parts.
+fn tokenize_plain(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
         let position = lines.position(error.location);
         let rest: String = text.chars().skip((position.max(1) - 1) as usize).collect();
         let message =
@@ -84,13 +90,12 @@ fn tokenize(text: &str, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
                 format!("syntax error at or near \"{rest}\"")
             };
         at(SqlError::syntax(message), position)
-    })?;
-    continued(tokens, lines)
+    })
 }
 
 /// Puts together literals that a line break parts, as SQL has it. On one line the second one is an error, which the
 /// parser crate would take for an alias.
-fn continued(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
+fn continued(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     // Where the last token stands that is no blank.
     let mut last: Option<usize> = None;
@@ -161,19 +166,20 @@ pub(crate) fn at(error: SqlError, position: u32) -> SqlError {
 }
 
 /// Where each line begins, to turn the crate's line and column into PostgreSQL's character position.
-pub(crate) struct Lines {
+pub(crate) struct Lines<'a> {
     starts: Vec<u32>,
+    text: &'a str,
 }
 
-impl Lines {
-    fn new(text: &str) -> Lines {
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Lines<'a> {
         let mut starts = vec![0];
         for (at, character) in text.chars().enumerate() {
             if character == '\n' {
                 starts.push(u32::try_from(at).unwrap_or(u32::MAX - 1) + 1);
             }
         }
-        Lines { starts }
+        Lines { starts, text }
     }
 
     /// 1-based character position, 0 if there is no location.
@@ -192,11 +198,11 @@ impl Lines {
 struct Reader<'a> {
     parser: Parser<'a>,
     token_count: usize,
-    lines: &'a Lines,
+    lines: &'a Lines<'a>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(tokens: Vec<TokenWithSpan>, lines: &'a Lines) -> Reader<'a> {
+    fn new(tokens: Vec<TokenWithSpan>, lines: &'a Lines<'a>) -> Reader<'a> {
         let token_count = tokens.len();
         let parser =
             Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
@@ -371,6 +377,15 @@ impl<'a> Reader<'a> {
         self.lower().expr(expr)
     }
 
+    /// The text from a position to the last token that was taken.
+    fn text_since(&self, position: u32) -> String {
+        let is_blank = |at: usize| matches!(self.parser.token_at(at).token, Token::Whitespace(_));
+        let last = (0..self.parser.index()).rev().find(|&at| !is_blank(at));
+        let end = last.map_or(position, |at| self.lines.position(self.parser.token_at(at).span.end));
+        let count = end.saturating_sub(position) as usize;
+        self.lines.text.chars().skip(position as usize - 1).take(count).collect()
+    }
+
     fn query(&mut self) -> Result<tree::Query> {
         let query = self.parser.parse_query().map_err(|error| self.failure(error))?;
         self.lower().query(*query)
@@ -402,7 +417,7 @@ impl<'a> Reader<'a> {
 
 /// Takes the crate's tree apart. `depth` bounds recursion here and in everything that walks the tree later.
 struct Lower<'a> {
-    lines: &'a Lines,
+    lines: &'a Lines<'a>,
     /// For its tokens: see `place.rs`.
     parser: &'a Parser<'a>,
     token_count: usize,

@@ -14,7 +14,7 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 /// First words of statements that the parser crate reads.
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
-pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec<TokenWithSpan>> {
+pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     if !first.is_some_and(|token| FIRST_WORDS.iter().any(|first| is_word(&token.token, first))) {
         return Ok(tokens);
@@ -50,7 +50,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines) -> Result<Vec
 }
 
 /// The parser crate has no words for SEARCH and CYCLE behind a common table.
-fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()> {
+fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<()> {
     let mut plain = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     if !plain.clone().any(|token| is_word(&token.token, "recursive")) {
         return Ok(());
@@ -77,7 +77,7 @@ fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()
 }
 
 /// `substring(x SIMILAR y ESCAPE z)`; elsewhere SIMILAR is followed by TO.
-fn refuse_similar_substring(tokens: &[TokenWithSpan], lines: &Lines) -> Result<()> {
+fn refuse_similar_substring(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<()> {
     let plain = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
     let mut depths: Vec<bool> = Vec::new();
     let mut previous: Option<&TokenWithSpan> = None;

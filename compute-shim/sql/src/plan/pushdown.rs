@@ -86,6 +86,18 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
                 inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
             filtered(Node::Append { inputs }, above)
         }
+        Node::Sort { input, keys } => {
+            let (above, below): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(is_volatile);
+            filtered(Node::Sort { input: Arc::new(push(owned(input), below)), keys }, above)
+        }
+        Node::LockRows { input, rows, items, recheck } => {
+            // Rows that do not pass as the snapshot has them are not locked; those that do are asked again, since they may
+            // have changed by the time that they are locked.
+            let below =
+                conditions.iter().filter(|condition| !is_volatile(condition) && !has_subplan(condition));
+            let input = Arc::new(push(owned(input), below.cloned().collect()));
+            filtered(Node::LockRows { input, rows, items, recheck }, conditions)
+        }
         other => filtered(descend(other), conditions),
     }
 }
@@ -164,7 +176,6 @@ fn descend(node: Node) -> Node {
         Node::Window { input, partition, order, calls } => {
             Node::Window { input: into(input), partition, order, calls }
         }
-        Node::Sort { input, keys } => Node::Sort { input: into(input), keys },
         Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
         Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
         Node::Materialize { input } => Node::Materialize { input: into(input) },
@@ -173,9 +184,6 @@ fn descend(node: Node) -> Node {
         }
         Node::Recursive { id, base, step, types, distinct } => {
             Node::Recursive { id, base: into(base), step: into(step), types, distinct }
-        }
-        Node::LockRows { input, rows, items, recheck } => {
-            Node::LockRows { input: into(input), rows, items, recheck }
         }
         Node::Insert { table, source, checks, conflict, returning } => {
             Node::Insert { table, source: into(source), checks, conflict, returning }

@@ -277,7 +277,7 @@ fn maintenance(scope: &mut Scope, verb: &'static str, tables: &[Name], outside: 
     for name in tables {
         match scope.view.find_relation(name)? {
             Relation::Table(_) | Relation::System(_) => {}
-            Relation::Index(..) | Relation::Sequence(_) => {
+            Relation::Index(..) | Relation::Sequence(_) | Relation::View(_) => {
                 let work = if verb == "ANALYZE" { "analyze" } else { "vacuum" };
                 let message = format!(
                     "skipping \"{}\" --- cannot {work} non-tables or special system tables",
@@ -333,6 +333,12 @@ fn lock(scope: &mut Scope, tables: &[Name], mode: RelationLockMode) -> Step<Answ
         for name in tables {
             match scope.view.find_relation(name)? {
                 Relation::Table(table) => scope.lock_relation(table.oid, mode)?,
+                Relation::View(view) => {
+                    scope.lock_relation(view.oid, mode)?;
+                    for oid in scope.view.catalog().tables_below(view.oid) {
+                        scope.lock_relation(oid, mode)?;
+                    }
+                }
                 // Made anew for every statement: there is nothing that could change under a reader.
                 Relation::System(_) => {}
                 Relation::Index(..) | Relation::Sequence(_) => {

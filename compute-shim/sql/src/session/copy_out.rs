@@ -116,6 +116,10 @@ pub(super) fn copy_table(scope: &Scope, name: &Name, direction: &str) -> Result<
         Relation::Table(table) => Ok(table),
         Relation::Sequence(_) => Err(wrong("sequence")),
         Relation::Index(..) => Err(wrong("non-table relation")),
+        Relation::View(_) => Err(wrong("view").with_hint(match direction {
+            "from" => "Try the COPY (SELECT ...) TO variant.",
+            _ => "To enable copying to a view, provide an INSTEAD OF INSERT trigger.",
+        })),
         Relation::System(table) if table.is_view => Err(wrong("view")),
         Relation::System(_) => {
             Err(SqlError::unsupported(format!("COPY of the system table \"{}\"", name.last())))

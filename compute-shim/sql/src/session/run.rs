@@ -12,9 +12,9 @@ use super::transaction::{Parts, Scope};
 use super::view::SessionHost;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
-use crate::definition::{Definition, DefinitionContext};
+use crate::definition::{self, Definition, DefinitionContext};
 use crate::execute::{Context, Operator, Row, State, build};
-use crate::parse::tree::{Expr, ObjectKind, Statement};
+use crate::parse::tree::{Expr, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
@@ -300,7 +300,7 @@ fn define(
 ) -> Step<CommandTag> {
     if !*has_begun {
         scope.refresh_durable()?;
-        scope.check_may_write(definition_words(statement))?;
+        scope.check_may_write(definition::verb(statement).expect("a definition has a name"))?;
         if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
             scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
         }
@@ -339,25 +339,4 @@ fn define(
     scope.add_changes(defined.changes);
     scope.end_statement()?;
     Ok(defined.tag)
-}
-
-/// The words that PostgreSQL has for a definition.
-fn definition_words(statement: &Statement) -> &'static str {
-    match statement {
-        Statement::CreateTable(_) => "CREATE TABLE",
-        Statement::CreateTableAs { .. } => "CREATE TABLE AS",
-        Statement::CreateIndex(_) => "CREATE INDEX",
-        Statement::CreateSchema { .. } => "CREATE SCHEMA",
-        Statement::CreateSequence { .. } => "CREATE SEQUENCE",
-        Statement::AlterTable { .. } => "ALTER TABLE",
-        Statement::Truncate { .. } => "TRUNCATE TABLE",
-        Statement::Drop { kind, .. } => match kind {
-            ObjectKind::Table => "DROP TABLE",
-            ObjectKind::Index => "DROP INDEX",
-            ObjectKind::Sequence => "DROP SEQUENCE",
-            ObjectKind::Schema => "DROP SCHEMA",
-            ObjectKind::View => "DROP VIEW",
-        },
-        _ => unreachable!("not a definition"),
-    }
 }

@@ -94,7 +94,27 @@ fn objects() -> Vec<Object> {
         Object::Schema(Arc::new(Schema { oid: 2_200, name: "é".to_owned(), owner: 10 })),
         Object::Table(Arc::new(table())),
         Object::Sequence(Arc::new(sequence())),
+        Object::View(Arc::new(view())),
     ]
+}
+
+fn view() -> View {
+    View {
+        oid: 16_400,
+        name: "v".to_owned(),
+        schema: 2_200,
+        owner: 10,
+        rule: 16_401,
+        columns: vec![ViewColumn { name: "a".to_owned(), type_id: TypeId::INT4, typmod: Typmod(-1) }],
+        text: "SELECT t.a FROM t".to_owned(),
+        names: vec![ViewName {
+            parts: vec!["t".to_owned()],
+            relation: 16_385,
+            columns: vec![(0, "a".to_owned())],
+        }],
+        used: vec![(16_385, 0)],
+        keys: vec![16_385],
+    }
 }
 
 #[test]
@@ -191,6 +211,32 @@ fn golden_bytes_of_every_class() {
             "01400000",
             "03000000",
         ),
+        concat!(
+            "010100000076",
+            "98080000",
+            "0a000000",
+            "11400000",
+            // Columns: name, type, modifier.
+            "01000000",
+            "0100000061",
+            "17000000",
+            "ffffffff",
+            "1100000053454c45435420742e612046524f4d2074",
+            // Names: parts, relation, its columns.
+            "01000000",
+            "01000000",
+            "0100000074",
+            "01400000",
+            "01000000",
+            "00000000",
+            "0100000061",
+            // Columns that are read, tables whose key is.
+            "01000000",
+            "01400000",
+            "00000000",
+            "01000000",
+            "01400000",
+        ),
     ];
     for (object, golden) in objects().iter().zip(golden) {
         assert_eq!(hex(&encode(object)), golden, "{:?}", object.class());
@@ -269,6 +315,7 @@ fn noise_never_panics() {
             ObjectClass::Schema,
             ObjectClass::Table,
             ObjectClass::Sequence,
+            ObjectClass::View,
         ] {
             let _ = decode(class, 1, &bytes);
         }

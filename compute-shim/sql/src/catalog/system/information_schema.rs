@@ -77,7 +77,8 @@ pub(super) fn tables(view: &SessionView) -> Vec<Row> {
         row(table.schema, table.name, kind, false)
     });
     let own = view.catalog().tables().map(|table| row(table.schema, &table.name, "BASE TABLE", true));
-    system.chain(own).collect()
+    let views = view.catalog().views().map(|found| row(found.schema, &found.name, "VIEW", false));
+    system.chain(own).chain(views).collect()
 }
 
 /// `data_type` as the standard spells it.
@@ -243,6 +244,23 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 typmod: column.typmod,
                 identity,
                 is_updatable: true,
+            };
+            rows.push(row.row(view));
+        }
+    }
+    for found in catalog.views() {
+        for (at, column) in found.columns.iter().enumerate() {
+            let row = ColumnRow {
+                schema: found.schema,
+                table: &found.name,
+                name: &column.name,
+                at,
+                default: NULL,
+                not_null: false,
+                type_id: column.type_id,
+                typmod: column.typmod,
+                identity: None,
+                is_updatable: false,
             };
             rows.push(row.row(view));
         }

@@ -2,7 +2,7 @@
 
 use super::super::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID};
 use super::{SystemColumn, SystemTable, none};
-use super::{cluster, constraint, information_schema, relation, routine, types, view};
+use super::{cluster, constraint, information_schema, relation, routine, types, user_view, view};
 use super::{columns_catalogs as c, columns_information_schema as i, columns_views as v};
 use crate::execute::Row;
 use crate::session::SessionView;
@@ -75,7 +75,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(3541, "pg_range", c::PG_RANGE, none),
     catalog(6000, "pg_replication_origin", c::PG_REPLICATION_ORIGIN, none),
     catalog_view(12257, "pg_replication_slots", v::PG_REPLICATION_SLOTS, none),
-    catalog(2618, "pg_rewrite", c::PG_REWRITE, none),
+    catalog(2618, "pg_rewrite", c::PG_REWRITE, user_view::pg_rewrite),
     catalog_view(12000, "pg_roles", v::PG_ROLES, cluster::pg_roles),
     catalog_view(12023, "pg_rules", v::PG_RULES, none),
     catalog(3596, "pg_seclabel", c::PG_SECLABEL, none),
@@ -114,7 +114,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog_view(12014, "pg_user", v::PG_USER, cluster::pg_user),
     catalog(1418, "pg_user_mapping", c::PG_USER_MAPPING, none),
     catalog_view(12327, "pg_user_mappings", v::PG_USER_MAPPINGS, none),
-    catalog_view(12028, "pg_views", v::PG_VIEWS, none),
+    catalog_view(12028, "pg_views", v::PG_VIEWS, user_view::pg_views),
     information(13260, "check_constraints", i::CHECK_CONSTRAINTS, information_schema::check_constraints),
     information(13295, "columns", i::COLUMNS, information_schema::columns),
     information(13300, "constraint_column_usage", i::CONSTRAINT_COLUMN_USAGE, information_schema::constraint_column_usage),
@@ -131,7 +131,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     information(13416, "table_privileges", i::TABLE_PRIVILEGES, information_schema::table_privileges),
     information(13425, "tables", i::TABLES, information_schema::tables),
     information(13440, "triggers", i::TRIGGERS, none),
-    information(13468, "view_column_usage", i::VIEW_COLUMN_USAGE, none),
-    information(13478, "view_table_usage", i::VIEW_TABLE_USAGE, none),
-    information(13483, "views", i::VIEWS, none),
+    information(13468, "view_column_usage", i::VIEW_COLUMN_USAGE, user_view::view_column_usage),
+    information(13478, "view_table_usage", i::VIEW_TABLE_USAGE, user_view::view_table_usage),
+    information(13483, "views", i::VIEWS, user_view::views),
 ];

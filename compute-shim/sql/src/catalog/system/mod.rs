@@ -19,6 +19,7 @@ mod sql_text;
 #[cfg(test)]
 mod tests;
 mod types;
+mod user_view;
 mod value;
 mod view;
 
@@ -29,6 +30,7 @@ pub(crate) use facts::{
 };
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{check_definition, expression_text, index_definition, key_definition};
+pub(crate) use user_view::view_definition;
 
 use super::object::Oid;
 use crate::execute::Row;

@@ -8,7 +8,7 @@ use super::routine::{METHOD_BTREE, METHOD_HEAP};
 use super::types::storage_of;
 use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
 use super::{SystemTable, tables};
-use crate::catalog::object::{Column, Identity, Index, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table};
+use crate::catalog::object::{Column, Identity, Index, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table, View};
 use crate::execute::Row;
 use crate::parse::tree::StorageParameter;
 use crate::session::SessionView;
@@ -16,6 +16,8 @@ use hexalog_sql_types::{Array, Datum, TypeId, Typmod};
 
 /// Oid of `pg_class`, which other catalogs refer to.
 pub(super) const PG_CLASS_OID: Oid = 1259;
+/// Oid of `pg_rewrite`.
+pub(super) const PG_REWRITE_OID: Oid = 2618;
 /// Oid of `pg_constraint`.
 const PG_CONSTRAINT_OID: Oid = 2606;
 /// Oid of tablespace `pg_global`, which tables of the whole cluster are in.
@@ -155,6 +157,24 @@ impl Class<'_> {
         }
     }
 
+    fn of_view(view: &View) -> Class<'_> {
+        Class {
+            oid: view.oid,
+            name: &view.name,
+            schema: view.schema,
+            owner: view.owner,
+            method: 0,
+            kind: b'v',
+            columns: view.columns.len(),
+            checks: 0,
+            has_index: false,
+            is_shared: false,
+            has_rules: true,
+            replica_identity: b'n',
+            parameters: &[],
+        }
+    }
+
     fn of_system(table: &SystemTable) -> Class<'_> {
         Class {
             oid: table.oid,
@@ -182,6 +202,7 @@ pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
         rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row()));
     }
     rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row()));
+    rows.extend(catalog.views().map(|view| Class::of_view(view).row()));
     rows
 }
 
@@ -306,6 +327,12 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
             rows.push(Attribute { not_null: true, ..attribute }.row());
         }
     }
+    for view in catalog.views() {
+        for (at, column) in view.columns.iter().enumerate() {
+            let attribute = Attribute::plain(view.oid, at, &column.name, column.type_id);
+            rows.push(Attribute { typmod: column.typmod, ..attribute }.row());
+        }
+    }
     rows
 }
 
@@ -339,7 +366,8 @@ pub(super) fn pg_sequence(view: &SessionView) -> Vec<Row> {
     view.catalog().sequences().map(row).collect()
 }
 
-/// The dependencies that clients ask for: sequences on the columns that own them, indexes on their constraints.
+/// The dependencies that clients ask for: sequences on the columns that own them, indexes on their constraints, views on
+/// what they read.
 pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
     let catalog = view.catalog();
     let row = |object: Oid, class: Oid, referenced: Oid, column: usize, kind: u8| {
@@ -364,5 +392,6 @@ pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
         let kind = if identity.is_some() { b'i' } else { b'a' };
         rows.push(row(sequence.oid, PG_CLASS_OID, owner, column + 1, kind));
     }
+    rows.extend(super::user_view::dependencies(view));
     rows
 }

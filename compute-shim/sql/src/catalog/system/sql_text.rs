@@ -87,15 +87,10 @@ pub(crate) fn expression_text(view: &SessionView, table: &Table, stored: &str, p
 }
 
 fn reprinted(view: &SessionView, table: &Table, stored: &str, pretty: bool) -> Result<String> {
-    let host = NamesOnly { view };
-    let env = EvalEnv {
-        transaction_timestamp: Timestamptz(0),
-        statement_timestamp: Timestamptz(0),
-        time_zone: view.time_zone(),
-        host: &host,
-    };
-    let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };
-    let context = BindContext { view, env: &env, options };
+    with_names_only(view, |context| reprinted_in(context, table, stored, pretty))
+}
+
+fn reprinted_in(context: BindContext<'_>, table: &Table, stored: &str, pretty: bool) -> Result<String> {
     let tree = parse::expression(stored)?;
     let defaulted = table.columns.iter().find(|column| column.default.as_deref() == Some(stored));
     let bound = match defaulted {
@@ -107,9 +102,22 @@ fn reprinted(view: &SessionView, table: &Table, stored: &str, pretty: bool) -> R
     };
     let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     Ok(match pretty {
-        true => deparse_pretty(&bound, &columns, &env),
-        false => deparse(&bound, &columns, &env),
+        true => deparse_pretty(&bound, &columns, context.env),
+        false => deparse(&bound, &columns, context.env),
     })
+}
+
+/// Binds something in order to print it.
+pub(super) fn with_names_only<T>(view: &SessionView, work: impl FnOnce(BindContext<'_>) -> T) -> T {
+    let host = NamesOnly { view };
+    let env = EvalEnv {
+        transaction_timestamp: Timestamptz(0),
+        statement_timestamp: Timestamptz(0),
+        time_zone: view.time_zone(),
+        host: &host,
+    };
+    let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };
+    work(BindContext { view, env: &env, options })
 }
 
 /// What printing needs of a session: names. Stored expressions are not evaluated here, so the clock stands and there is

@@ -2,6 +2,14 @@
 //!
 //! Owns the tree's types. Whatever the parser crate can express and this tree cannot is refused while the tree is
 //! built (see `query.rs`, `expression.rs`), so no clause is ever dropped in silence. Identifiers are folded already.
+//! `definition.rs`: what CREATE and ALTER are made of.
+
+mod definition;
+
+pub(crate) use definition::{
+    AlterTableAction, AlterViewAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
+    CreateView, IndexElement, NamedConstraint, SequenceOption, StorageParameter, TableConstraint,
+};
 
 /// A possibly qualified name with the character position of its first part (1-based, 0 unknown).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -567,99 +575,6 @@ pub(crate) struct Delete {
     pub returning: Vec<SelectItem>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct ColumnDefinition {
-    pub name: String,
-    pub type_name: TypeName,
-    pub type_position: u32,
-    pub constraints: Vec<NamedConstraint<ColumnConstraint>>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct NamedConstraint<T> {
-    pub name: Option<String>,
-    pub constraint: T,
-    /// Where it begins, its name included.
-    pub position: u32,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum ColumnConstraint {
-    Null,
-    NotNull,
-    Default(Expr),
-    PrimaryKey(Vec<StorageParameter>),
-    Unique(Vec<StorageParameter>),
-    Check(Expr),
-    Identity { always: bool, options: Vec<SequenceOption> },
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum TableConstraint {
-    PrimaryKey { columns: Vec<String>, parameters: Vec<StorageParameter> },
-    Unique { columns: Vec<String>, parameters: Vec<StorageParameter> },
-    Check(Expr),
-}
-
-/// `fillfactor=90`; the value as text, `None` where only the name was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StorageParameter {
-    pub name: String,
-    pub value: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SequenceOption {
-    Increment(i64),
-    MinValue(Option<i64>),
-    MaxValue(Option<i64>),
-    Start(i64),
-    Restart(Option<i64>),
-    Cache(i64),
-    Cycle(bool),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct CreateTable {
-    pub name: Name,
-    pub if_not_exists: bool,
-    pub columns: Vec<ColumnDefinition>,
-    pub constraints: Vec<NamedConstraint<TableConstraint>>,
-    pub parameters: Vec<StorageParameter>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct IndexElement {
-    pub column: String,
-    pub descending: bool,
-    pub nulls_first: Option<bool>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct CreateIndex {
-    pub name: Option<String>,
-    pub table: Name,
-    pub unique: bool,
-    pub concurrently: bool,
-    pub if_not_exists: bool,
-    pub elements: Vec<IndexElement>,
-    pub parameters: Vec<StorageParameter>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum AlterTableAction {
-    AddConstraint(NamedConstraint<TableConstraint>),
-    AddColumn { definition: ColumnDefinition, if_not_exists: bool },
-    DropColumn { name: String, if_exists: bool, cascade: bool },
-    DropConstraint { name: String, if_exists: bool },
-    RenameTable(String),
-    RenameColumn { from: String, to: String },
-    SetDefault { column: String, value: Option<Expr> },
-    SetNotNull { column: String, not_null: bool },
-    SetParameters(Vec<StorageParameter>),
-    OwnerTo(String),
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectKind {
     Table,
@@ -746,7 +661,6 @@ pub(crate) enum SettingValue {
     Values(Vec<String>),
 }
 
-#[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Query(Query),
@@ -762,6 +676,7 @@ pub(crate) enum Statement {
         with_data: bool,
     },
     CreateIndex(CreateIndex),
+    CreateView(CreateView),
     CreateSchema {
         name: String,
         if_not_exists: bool,
@@ -776,6 +691,11 @@ pub(crate) enum Statement {
         name: Name,
         if_exists: bool,
         actions: Vec<AlterTableAction>,
+    },
+    AlterView {
+        name: Name,
+        if_exists: bool,
+        action: AlterViewAction,
     },
     Drop {
         kind: ObjectKind,

@@ -1,0 +1,150 @@
+//! Views that users made, as `pg_views`, `pg_rewrite` and `information_schema` show them, and their text.
+//!
+//! A view's text is shown as it was written, with the relations in it as they are called now.
+
+use super::relation::{PG_CLASS_OID, PG_REWRITE_OID};
+use super::sql_text::with_names_only;
+use super::value::{NULL, TRUE, int4, oid, text, yes_or_no};
+use crate::bind;
+use crate::catalog::object::{Oid, View};
+use crate::catalog::{Relation, registry};
+use crate::execute::Row;
+use crate::parse;
+use crate::parse::view::{Edit, Extent, edited};
+use crate::session::SessionView;
+use hexalog_sql_types::Datum;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::quote_identifier;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// `pg_get_viewdef`. What cannot be bound any more is shown as it is stored.
+pub(crate) fn view_definition(session: &SessionView, view: &Arc<View>) -> String {
+    let shown = renamed(session, view).unwrap_or_else(|_| view.text.clone());
+    format!(" {shown};")
+}
+
+/// The text with each relation under the name that this session needs to find it.
+fn renamed(session: &SessionView, view: &Arc<View>) -> Result<String> {
+    let query = parse::view::query(&view.text)?;
+    let noted = with_names_only(session, |context| bind::view_plan(context, &query, Some(view)))?.1;
+    let mut edits = Vec::with_capacity(noted.places.len());
+    for place in &noted.places {
+        let Some(relation) = session.catalog().relation(place.relation) else { continue };
+        let mut name = registry::relation_name(session, &relation);
+        let known = place.parts.last().map_or("", String::as_str);
+        if !place.has_alias && relation.name() != known {
+            // Columns are named by the name that it had.
+            name = format!("{name} {}", quote_identifier(known));
+        }
+        edits.push(Edit { position: place.position, extent: Extent::Name, text: name });
+    }
+    edited(&view.text, &edits)
+}
+
+pub(super) fn pg_views(session: &SessionView) -> Vec<Row> {
+    let catalog = session.catalog();
+    let row = |view: &Arc<View>| {
+        let owner = catalog.role(view.owner).map_or(NULL, |role| text(&role.name));
+        let definition = text(view_definition(session, view));
+        vec![text(catalog.schema_name(view.schema)), text(&view.name), owner, definition]
+    };
+    catalog.views().map(row).collect()
+}
+
+/// The rule that makes a view, by PostgreSQL's lights.
+pub(super) fn pg_rewrite(session: &SessionView) -> Vec<Row> {
+    let row = |view: &Arc<View>| {
+        vec![
+            oid(view.rule),
+            text("_RETURN"),
+            oid(view.oid),
+            Datum::Char(b'1'),
+            Datum::Char(b'O'),
+            TRUE,
+            text("<>"),
+            text(&view.text),
+        ]
+    };
+    session.catalog().views().map(row).collect()
+}
+
+/// `pg_depend` of the rules: each is part of its view, and rests on columns, or on a whole relation if it names none.
+pub(super) fn dependencies(session: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for view in session.catalog().views() {
+        let mut add = |referenced: Oid, column: usize, kind: u8| {
+            rows.push(vec![
+                oid(PG_REWRITE_OID),
+                oid(view.rule),
+                int4(0),
+                oid(PG_CLASS_OID),
+                oid(referenced),
+                int4(column),
+                Datum::Char(kind),
+            ]);
+        };
+        add(view.oid, 0, b'i');
+        add(view.oid, 0, b'n');
+        let mut relations = BTreeSet::new();
+        for name in view.names.iter().filter(|name| relations.insert(name.relation)) {
+            let mut columns = view.used.iter().filter(|(relation, _)| *relation == name.relation).peekable();
+            if columns.peek().is_none() {
+                add(name.relation, 0, b'n');
+            }
+            columns.for_each(|(_, column)| add(name.relation, column + 1, b'n'));
+        }
+    }
+    rows
+}
+
+fn names(session: &SessionView, schema: Oid, name: &str) -> [Datum; 3] {
+    [text(&session.database), text(session.catalog().schema_name(schema)), text(name)]
+}
+
+/// Nothing can be changed through a view yet.
+pub(super) fn views(session: &SessionView) -> Vec<Row> {
+    let row = |view: &Arc<View>| {
+        let mut row = Vec::from(names(session, view.schema, &view.name));
+        row.extend([text(view_definition(session, view)), text("NONE")]);
+        row.extend(std::iter::repeat_n(yes_or_no(false), 5));
+        row
+    };
+    session.catalog().views().map(row).collect()
+}
+
+pub(super) fn view_table_usage(session: &SessionView) -> Vec<Row> {
+    let catalog = session.catalog();
+    let mut rows = Vec::new();
+    for view in catalog.views() {
+        let relations: BTreeSet<Oid> = view.names.iter().map(|name| name.relation).collect();
+        for relation in relations.into_iter().filter_map(|oid| catalog.relation(oid)) {
+            let mut row = Vec::from(names(session, view.schema, &view.name));
+            row.extend(names(session, relation.schema(), relation.name()));
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+pub(super) fn view_column_usage(session: &SessionView) -> Vec<Row> {
+    let catalog = session.catalog();
+    let mut rows = Vec::new();
+    for view in catalog.views() {
+        for &(relation, column) in &view.used {
+            let Some(relation) = catalog.relation(relation) else { continue };
+            let name = match &relation {
+                Relation::Table(table) => table.columns.get(column).map(|column| column.name.clone()),
+                Relation::View(view) => view.columns.get(column).map(|column| column.name.clone()),
+                Relation::System(table) => table.columns.get(column).map(|column| column.name.to_owned()),
+                Relation::Index(..) | Relation::Sequence(_) => None,
+            };
+            let Some(name) = name else { continue };
+            let mut row = Vec::from(names(session, view.schema, &view.name));
+            row.extend(names(session, relation.schema(), relation.name()));
+            row.push(text(name));
+            rows.push(row);
+        }
+    }
+    rows
+}

@@ -1,0 +1,260 @@
+//! CREATE VIEW and ALTER VIEW.
+//!
+//! Owns the way from a query to a view: bound once with everything noted that its names mean, its text written out where
+//! a later session could read it otherwise, and bound again from that text before it is stored.
+
+use super::create_table_as::lock_sources;
+use super::dependents::Dependents;
+use super::drop::{shown, still_needed};
+use super::expression::bind_context;
+use super::lookup::{self, Found};
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, alter_action, column, store};
+use crate::bind;
+use crate::catalog::object::{Object, Oid, View, ViewColumn};
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::{Catalog, Relation};
+use crate::parse::tree::{AlterViewAction, CreateView, Name};
+use crate::parse::view::{Edit, edited, query};
+use crate::plan::Plan;
+use crate::stop::Step;
+use hexalog_engine::RelationLockMode;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::types::format_type;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::sync::Arc;
+
+#[derive(Clone)]
+struct Draft {
+    before: Arc<Catalog>,
+    view: View,
+    plan: Arc<Plan>,
+}
+
+fn columns(plan: &Plan, names: &[String]) -> Result<Vec<ViewColumn>> {
+    let described = plan.columns.as_deref().unwrap_or_default();
+    if names.len() > described.len() {
+        return Err(SqlError::syntax("CREATE VIEW specifies more column names than columns"));
+    }
+    column::check_count(described.len())?;
+    let mut columns = Vec::with_capacity(described.len());
+    for (at, found) in described.iter().enumerate() {
+        let name = names.get(at).map_or(&*found.name, String::as_str);
+        column::check_column(name, found.type_id)?;
+        columns.push(ViewColumn { name: name.to_owned(), type_id: found.type_id, typmod: found.typmod });
+    }
+    column::check_distinct(columns.iter().map(|column| column.name.as_str()))?;
+    Ok(columns)
+}
+
+/// The view that a query makes, under the numbers of the one that it replaces.
+fn draft(
+    context: &mut DefinitionContext<'_>,
+    schema: Oid,
+    create: &CreateView,
+    replaced: Option<&Arc<View>>,
+) -> Result<Draft> {
+    let before = context.newest();
+    let (plan, noted) = bind::view_plan(bind_context(context), &create.query, None)?;
+    let columns = columns(&plan, &create.columns)?;
+    if replaced.is_none() {
+        lookup::is_free(context, &before, schema, create.name.last(), false)?;
+    }
+    // Places are those of the statement; the text begins with the query.
+    let inside = |edit: &Edit| Edit { position: edit.position - (create.position - 1), ..edit.clone() };
+    let edits: Vec<Edit> = noted.edits.iter().map(inside).collect();
+    let (oid, rule, owner) = match replaced {
+        Some(old) => (old.oid, old.rule, old.owner),
+        None => (context.database.allocate_oid()?, context.database.allocate_oid()?, context.view.user_oid),
+    };
+    let view = View {
+        oid,
+        name: create.name.last().to_owned(),
+        schema,
+        owner,
+        rule,
+        columns,
+        text: edited(&create.text, &edits)?,
+        names: noted.names,
+        used: noted.used.into_iter().collect(),
+        keys: noted.keys.into_iter().collect(),
+    };
+    if let Some(old) = replaced {
+        check_replacement(old, &view)?;
+        check_cycle(&before, &view)?;
+    }
+    let stored = Arc::new(view.clone());
+    let (again, _) = bind::view_plan(bind_context(context), &query(&view.text)?, Some(&stored))?;
+    if !bind::is_view_of(&view, again.columns.as_deref().unwrap_or_default()) {
+        return Err(SqlError::internal("a view's text gives other columns than its query"));
+    }
+    Ok(Draft { before, view, plan: Arc::new(plan) })
+}
+
+/// 42P16 unless the old columns stay what they were.
+fn check_replacement(old: &View, new: &View) -> Result<()> {
+    let invalid = |message: String| SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message);
+    if new.columns.len() < old.columns.len() {
+        return Err(invalid("cannot drop columns from view".to_owned()));
+    }
+    for (was, is) in old.columns.iter().zip(&new.columns) {
+        if was.name != is.name {
+            let message = format!("cannot change name of view column \"{}\" to \"{}\"", was.name, is.name);
+            return Err(invalid(message)
+                .with_hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."));
+        }
+        if (was.type_id, was.typmod) != (is.type_id, is.typmod) {
+            let (from, to) =
+                (format_type(was.type_id, Some(was.typmod)), format_type(is.type_id, Some(is.typmod)));
+            let message =
+                format!("cannot change data type of view column \"{}\" from {from} to {to}", was.name);
+            return Err(invalid(message));
+        }
+    }
+    Ok(())
+}
+
+/// 42P17 for a view that would read itself. (PostgreSQL lets it be made, and refuses to read it.)
+fn check_cycle(catalog: &Catalog, view: &View) -> Result<()> {
+    let mut above = Dependents::default();
+    above.follow_all(catalog, view.oid);
+    let reads_above = view.reads(view.oid) || above.views.keys().any(|&oid| view.reads(oid));
+    if !reads_above {
+        return Ok(());
+    }
+    let message = format!("infinite recursion detected in rules for relation \"{}\"", view.name);
+    Err(SqlError::new(SqlState::INVALID_OBJECT_DEFINITION, message))
+}
+
+/// CREATE [OR REPLACE] VIEW.
+pub(super) fn create(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    create: &CreateView,
+) -> Step<Defined> {
+    // PostgreSQL's errors about the name point nowhere.
+    let name = Name { position: 0, ..create.name.clone() };
+    let schema = lookup::creation_schema(replay, context, &name)?;
+    let mut replaced = None;
+    if create.or_replace {
+        let schema_name =
+            replay.once(context, |context| Ok(context.newest().schema_name(schema).to_owned()))?;
+        let parts = vec![schema_name, create.name.last().to_owned()];
+        let full = Name { parts, position: create.name.position };
+        replaced = match lookup::locked(replay, context, &full, RelationLockMode::AccessExclusive)? {
+            Found::Relation(Relation::View(view)) => Some(view),
+            Found::Relation(relation) => return Err(lookup::not_a("view", relation.name()).into()),
+            Found::Nothing | Found::NoSchema(_) => None,
+        };
+    }
+    let Draft { before, view, plan } =
+        replay.once(context, |context| Ok(draft(context, schema, create, replaced.as_ref())?))?;
+    lock_sources(replay, context, &plan)?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::View(Arc::new(view)));
+    Ok(Defined::plain("CREATE VIEW", store(replay, context, &before, changes)?))
+}
+
+/// 0A000 for a new name of a column that views read: their texts name it.
+pub(super) fn check_renamable(
+    context: &DefinitionContext<'_>,
+    catalog: &Catalog,
+    relation: Oid,
+    column: usize,
+) -> Result<()> {
+    match catalog.views().find(|view| view.used.contains(&(relation, column))) {
+        None => Ok(()),
+        Some(view) => {
+            let name = shown(context, catalog, &Relation::View(view.clone()));
+            Err(SqlError::unsupported(format!("renaming a column that a view reads (\"{name}\")")))
+        }
+    }
+}
+
+/// 2BP01 if a view needs the primary key of a table.
+pub(super) fn check_key_unneeded(
+    context: &DefinitionContext<'_>,
+    catalog: &Catalog,
+    table: &Arc<crate::catalog::object::Table>,
+    constraint: &str,
+) -> Result<()> {
+    let table_name = shown(context, catalog, &Relation::Table(table.clone()));
+    let key = format!("constraint {} on table {table_name}", quote_identifier(constraint));
+    let needs = catalog.views().filter(|view| view.keys.contains(&table.oid));
+    let line = |view: &Arc<View>| {
+        format!("view {} depends on {key}", shown(context, catalog, &Relation::View(view.clone())))
+    };
+    let lines: Vec<String> = needs.map(line).collect();
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(still_needed(&format!("{key} because other objects depend on it"), &lines)),
+    }
+}
+
+/// ALTER VIEW [IF EXISTS]; `verb` is the statement's, which may be ALTER TABLE.
+pub(super) fn alter(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    if_exists: bool,
+    action: &AlterViewAction,
+    verb: &'static str,
+) -> Step<Defined> {
+    let view = match lookup::locked(replay, context, name, RelationLockMode::AccessExclusive)? {
+        Found::Relation(Relation::View(view)) => view,
+        Found::Relation(Relation::System(table)) => return Err(lookup::is_system(table.name).into()),
+        Found::Relation(relation) => return Err(lookup::not_a("view", relation.name()).into()),
+        Found::Nothing | Found::NoSchema(_) if if_exists => {
+            replay.once(context, |context| {
+                let message = format!("relation \"{}\" does not exist, skipping", name.last());
+                context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                Ok(())
+            })?;
+            return Ok(Defined::nothing(verb));
+        }
+        Found::Nothing => return Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
+    };
+    let (before, altered) = replay.once(context, |context| {
+        let before = context.newest();
+        let mut view = View::clone(&view);
+        match action {
+            AlterViewAction::RenameView(to) => {
+                if before.relation_in(view.schema, to).is_some() {
+                    return Err(lookup::name_taken(to).into());
+                }
+                view.name.clone_from(to);
+            }
+            AlterViewAction::RenameColumn { from, to } => {
+                rename_column(context, &before, &mut view, from, to)?
+            }
+            AlterViewAction::OwnerTo(role) => view.owner = alter_action::role_oid(context, &before, role)?,
+        }
+        Ok((before, view))
+    })?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::View(Arc::new(altered)));
+    Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
+}
+
+fn rename_column(
+    context: &DefinitionContext<'_>,
+    catalog: &Catalog,
+    view: &mut View,
+    from: &str,
+    to: &str,
+) -> Result<()> {
+    let place = |name: &str| view.columns.iter().position(|column| column.name == name);
+    let Some(at) = place(from) else {
+        let message = format!("column \"{from}\" does not exist");
+        return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
+    };
+    if place(to).is_some() {
+        let message = format!("column \"{to}\" of relation \"{}\" already exists", view.name);
+        return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+    }
+    check_renamable(context, catalog, view.oid, at)?;
+    to.clone_into(&mut view.columns[at].name);
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The syntax tree of CREATE and ALTER: columns, constraints, indexes, views and the actions on them.
+
+use super::{Expr, Name, Query, TypeName};
+
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnDefinition {
+    pub name: String,
+    pub type_name: TypeName,
+    pub type_position: u32,
+    pub constraints: Vec<NamedConstraint<ColumnConstraint>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NamedConstraint<T> {
+    pub name: Option<String>,
+    pub constraint: T,
+    /// Where it begins, its name included.
+    pub position: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ColumnConstraint {
+    Null,
+    NotNull,
+    Default(Expr),
+    PrimaryKey(Vec<StorageParameter>),
+    Unique(Vec<StorageParameter>),
+    Check(Expr),
+    Identity { always: bool, options: Vec<SequenceOption> },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum TableConstraint {
+    PrimaryKey { columns: Vec<String>, parameters: Vec<StorageParameter> },
+    Unique { columns: Vec<String>, parameters: Vec<StorageParameter> },
+    Check(Expr),
+}
+
+/// `fillfactor=90`; the value as text, `None` where only the name was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StorageParameter {
+    pub name: String,
+    pub value: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SequenceOption {
+    Increment(i64),
+    MinValue(Option<i64>),
+    MaxValue(Option<i64>),
+    Start(i64),
+    Restart(Option<i64>),
+    Cache(i64),
+    Cycle(bool),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateTable {
+    pub name: Name,
+    pub if_not_exists: bool,
+    pub columns: Vec<ColumnDefinition>,
+    pub constraints: Vec<NamedConstraint<TableConstraint>>,
+    pub parameters: Vec<StorageParameter>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct IndexElement {
+    pub column: String,
+    pub descending: bool,
+    pub nulls_first: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CreateIndex {
+    pub name: Option<String>,
+    pub table: Name,
+    pub unique: bool,
+    pub concurrently: bool,
+    pub if_not_exists: bool,
+    pub elements: Vec<IndexElement>,
+    pub parameters: Vec<StorageParameter>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AlterTableAction {
+    AddConstraint(NamedConstraint<TableConstraint>),
+    AddColumn { definition: ColumnDefinition, if_not_exists: bool },
+    DropColumn { name: String, if_exists: bool, cascade: bool },
+    DropConstraint { name: String, if_exists: bool },
+    RenameTable(String),
+    RenameColumn { from: String, to: String },
+    SetDefault { column: String, value: Option<Expr> },
+    SetNotNull { column: String, not_null: bool },
+    SetParameters(Vec<StorageParameter>),
+    OwnerTo(String),
+}
+
+/// CREATE VIEW.
+#[derive(Clone, Debug)]
+pub(crate) struct CreateView {
+    pub name: Name,
+    pub or_replace: bool,
+    pub columns: Vec<String>,
+    pub query: Query,
+    /// The query as written, and the position of its first character in the statement.
+    pub text: String,
+    pub position: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AlterViewAction {
+    RenameView(String),
+    RenameColumn { from: String, to: String },
+    OwnerTo(String),
+}

@@ -1,0 +1,163 @@
+//! CREATE VIEW and ALTER VIEW, and the text of a view's query: kept as written, with some places of it rewritten.
+//!
+//! Owns [`edited`]: what stands at a position gives way to another text. The binder knows the places (`bind/view.rs`).
+
+use super::tree::{AlterViewAction, CreateView, Query, Statement};
+use super::{Lines, Reader, refuse, tokenize_plain};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// What is behind CREATE [OR REPLACE] VIEW.
+pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool) -> Result<Statement> {
+    let name = reader.name()?;
+    let columns = match reader.parser.peek_token_ref().token {
+        Token::LParen => reader.column_list()?,
+        _ => Vec::new(),
+    };
+    if reader.peek_words(&["with"]) {
+        return Err(refuse("an option of a view"));
+    }
+    reader.expect("as")?;
+    let position = reader.position();
+    if ["insert", "update", "delete"].iter().any(|word| reader.peek_words(&[word])) {
+        return Err(reader.unexpected());
+    }
+    let query = reader.query()?;
+    let text = reader.text_since(position);
+    if reader.peek_words(&["with"]) {
+        return Err(refuse("WITH CHECK OPTION"));
+    }
+    Ok(Statement::CreateView(CreateView { name, or_replace, columns, query, text, position }))
+}
+
+/// What is behind ALTER VIEW.
+pub(super) fn alter_view(reader: &mut Reader<'_>) -> Result<Statement> {
+    let if_exists = reader.eat(&["if", "exists"]);
+    let name = reader.name()?;
+    let action = if reader.eat(&["rename", "to"]) {
+        AlterViewAction::RenameView(reader.identifier()?)
+    } else if reader.eat(&["rename"]) {
+        let _ = reader.eat(&["column"]);
+        let from = reader.identifier()?;
+        reader.expect("to")?;
+        AlterViewAction::RenameColumn { from, to: reader.identifier()? }
+    } else if reader.eat(&["owner", "to"]) {
+        AlterViewAction::OwnerTo(reader.word()?)
+    } else {
+        return Err(match reader.peek_word_nth(0) {
+            Some(word) => refuse(format!("ALTER VIEW {}", word.to_uppercase())),
+            None => reader.unexpected(),
+        });
+    };
+    Ok(Statement::AlterView { name, if_exists, action })
+}
+
+/// The query of a view from its text.
+pub(crate) fn query(text: &str) -> Result<Query> {
+    match super::statements(text)?.pop() {
+        Some(Statement::Query(query)) => Ok(query),
+        _ => Err(SqlError::internal("the text of a view is one query")),
+    }
+}
+
+/// What an edit takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Extent {
+    /// A literal, with what continues it on further lines.
+    Literal,
+    /// A name with all its parts.
+    Name,
+    /// `*`, or a name and `.*`.
+    Star,
+}
+
+/// A text that takes the place of what stands at a position (1-based, in characters).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edit {
+    pub position: u32,
+    pub extent: Extent,
+    pub text: String,
+}
+
+/// A text after its edits, each of them once. 0A000 if what an edit takes away does not stand where it should.
+pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
+    let lines = Lines::new(text);
+    let mut tokens = tokenize_plain(text, &lines)?;
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    // Byte where each character begins, and where the last one ends.
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let byte = |position: u32| starts[(position as usize - 1).min(starts.len() - 1)];
+    let mut edits = edits.to_vec();
+    edits.sort();
+    edits.dedup();
+    let (mut out, mut done) = (String::with_capacity(text.len() * 2), 0);
+    for Edit { position, extent, text: replacement } in edits {
+        let first = tokens.iter().position(|token| lines.position(token.span.start) == position);
+        let last = first.and_then(|first| last_token(&tokens, first, extent));
+        let (Some(_), Some(last)) = (first, last) else {
+            return Err(refuse("this form of a literal, name or * in a view"));
+        };
+        let (start, end) = (byte(position), byte(lines.position(tokens[last].span.end)));
+        if start < done {
+            return Err(SqlError::internal("two edits of one place"));
+        }
+        out.push_str(&text[done..start]);
+        out.push_str(&replacement);
+        done = end;
+    }
+    out.push_str(&text[done..]);
+    Ok(out)
+}
+
+/// The last token of what begins at a token.
+fn last_token(tokens: &[TokenWithSpan], first: usize, extent: Extent) -> Option<usize> {
+    let token = |at: usize| tokens.get(at).map(|token| &token.token);
+    let mut at = first;
+    if extent == Extent::Literal {
+        let is_literal = matches!(
+            token(at)?,
+            Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) | Token::DollarQuotedString(_)
+        );
+        while matches!(token(at + 1), Some(Token::SingleQuotedString(_))) {
+            at += 1;
+        }
+        return is_literal.then_some(at);
+    }
+    if extent == Extent::Star && *token(at)? == Token::Mul {
+        return Some(at);
+    }
+    if !matches!(token(at)?, Token::Word(_)) {
+        return None;
+    }
+    while token(at + 1) == Some(&Token::Period) && matches!(token(at + 2), Some(Token::Word(_))) {
+        at += 2;
+    }
+    match extent {
+        Extent::Star => {
+            let is_star = token(at + 1) == Some(&Token::Period) && token(at + 2) == Some(&Token::Mul);
+            is_star.then_some(at + 2)
+        }
+        _ => Some(at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_rewritten() {
+        let edit = |position, extent, text: &str| Edit { position, extent, text: text.to_owned() };
+        let text = "SELECT é.*, * FROM a . b, 'x'\n 'y'";
+        let edits = [
+            edit(8, Extent::Star, "p"),
+            edit(13, Extent::Star, "q, r"),
+            edit(20, Extent::Name, "s.t"),
+            edit(27, Extent::Literal, "'z'"),
+            edit(27, Extent::Literal, "'z'"),
+        ];
+        assert_eq!(edited(text, &edits).unwrap(), "SELECT p, q, r FROM s.t, 'z'");
+        assert!(edited("SELECT 1", &[edit(8, Extent::Name, "x")]).is_err());
+    }
+}
