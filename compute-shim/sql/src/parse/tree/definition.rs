@@ -113,3 +113,24 @@ pub(crate) enum AlterViewAction {
     RenameColumn { from: String, to: String },
     OwnerTo(String),
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObjectKind {
+    Table,
+    Index,
+    Sequence,
+    Schema,
+    View,
+}
+
+impl ObjectKind {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            ObjectKind::Table => "table",
+            ObjectKind::Index => "index",
+            ObjectKind::Sequence => "sequence",
+            ObjectKind::Schema => "schema",
+            ObjectKind::View => "view",
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Changes of rows: INSERT with ON CONFLICT, UPDATE and DELETE.
+
+use super::{CommonTable, Expr, FromItem, Name, Query, SelectItem};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Insert {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub columns: Vec<Name>,
+    /// `None` is DEFAULT VALUES.
+    pub source: Option<Query>,
+    pub on_conflict: Option<OnConflict>,
+    pub returning: Vec<SelectItem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct OnConflict {
+    pub position: u32,
+    pub target: ConflictTarget,
+    /// `None` is DO NOTHING.
+    pub update: Option<(Vec<Assignment>, Option<Expr>)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ConflictTarget {
+    Any,
+    Columns(Vec<Name>),
+    Constraint(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Assignment {
+    pub column: Name,
+    pub value: Expr,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Update {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub assignments: Vec<Assignment>,
+    pub from: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub returning: Vec<SelectItem>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Delete {
+    pub with: Vec<CommonTable>,
+    pub table: Name,
+    pub alias: Option<String>,
+    pub using: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub returning: Vec<SelectItem>,
+}

@@ -1,0 +1,174 @@
+//! [`Statement`], the root of the tree, and the commands that are neither queries nor changes nor definitions:
+//! transactions, settings, COPY.
+
+use super::{
+    AlterTableAction, AlterViewAction, CreateIndex, CreateTable, CreateView, Delete, Expr, Insert, Name,
+    ObjectKind, Query, SequenceOption, TypeName, Update,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IsolationLevel {
+    ReadCommitted,
+    RepeatableRead,
+}
+
+/// What BEGIN, SET TRANSACTION and the like may say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TransactionModes {
+    pub isolation: Option<IsolationLevel>,
+    pub read_only: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionCommand {
+    Begin,
+    Start,
+    Commit,
+    Rollback,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SavepointCommand {
+    Set,
+    Release,
+    RollBackTo,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Copy {
+    pub source: CopySource,
+    pub from: bool,
+    pub options: CopyOptions,
+}
+
+#[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
+#[derive(Clone, Debug)]
+pub(crate) enum CopySource {
+    Table { name: Name, columns: Vec<String> },
+    Query(Query),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopyOptions {
+    pub delimiter: u8,
+    pub null: String,
+    pub freeze: bool,
+    pub header: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DiscardTarget {
+    All,
+    Plans,
+    Sequences,
+    Temporary,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum SettingValue {
+    Default,
+    /// The values as text, in their order; at least one.
+    Values(Vec<String>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Statement {
+    Query(Query),
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+    CreateTable(CreateTable),
+    CreateTableAs {
+        name: Name,
+        if_not_exists: bool,
+        columns: Vec<String>,
+        query: Query,
+        with_data: bool,
+    },
+    CreateIndex(CreateIndex),
+    CreateView(CreateView),
+    CreateSchema {
+        name: String,
+        if_not_exists: bool,
+    },
+    CreateSequence {
+        name: Name,
+        if_not_exists: bool,
+        options: Vec<SequenceOption>,
+        small: Option<TypeName>,
+    },
+    AlterTable {
+        name: Name,
+        if_exists: bool,
+        actions: Vec<AlterTableAction>,
+    },
+    AlterView {
+        name: Name,
+        if_exists: bool,
+        action: AlterViewAction,
+    },
+    Drop {
+        kind: ObjectKind,
+        names: Vec<Name>,
+        if_exists: bool,
+        cascade: bool,
+    },
+    Truncate {
+        tables: Vec<Name>,
+        restart_identity: bool,
+    },
+    Transaction {
+        command: TransactionCommand,
+        modes: TransactionModes,
+        verb: &'static str,
+    },
+    Savepoint {
+        command: SavepointCommand,
+        name: String,
+    },
+    SetTransaction {
+        modes: TransactionModes,
+        session: bool,
+    },
+    Set {
+        name: String,
+        value: SettingValue,
+        local: bool,
+    },
+    Reset {
+        name: Option<String>,
+    },
+    Show {
+        name: String,
+    },
+    Prepare {
+        name: String,
+        types: Vec<TypeName>,
+        statement: Box<Statement>,
+    },
+    Execute {
+        name: String,
+        arguments: Vec<Expr>,
+    },
+    Deallocate {
+        name: Option<String>,
+        verb: &'static str,
+    },
+    Copy(Copy),
+    /// VACUUM, ANALYZE and other upkeep that this storage does by itself.
+    Maintenance {
+        verb: &'static str,
+        tables: Vec<Name>,
+        outside_transaction: bool,
+    },
+    Explain {
+        statement: Box<Statement>,
+    },
+    Discard {
+        target: DiscardTarget,
+    },
+    Lock {
+        tables: Vec<Name>,
+        mode: hexalog_engine::RelationLockMode,
+    },
+}
