@@ -228,29 +228,13 @@ impl RowUpdate {
                     self.phase = if is_delete { Phase::Write } else { Phase::Encode };
                 }
                 Phase::Encode => {
-                    let (engine, key_bytes) = (context.engine, self.new_key.len());
-                    self.encoder.encode(
-                        engine,
-                        context.transaction,
-                        &self.table,
-                        &self.new,
-                        key_bytes,
-                        &self.kept,
-                    )?;
+                    self.encode(context)?;
                     self.phase = Phase::Write;
                 }
-                Phase::Write => match self.write(context, is_delete)? {
-                    WriteOutcome::Done if is_delete => self.phase = Phase::OldEntry(0),
-                    WriteOutcome::Done if self.new_key != self.key => self.phase = Phase::Insert,
-                    WriteOutcome::Done => {
-                        self.encoder.taken();
-                        self.phase = Phase::OldEntry(0);
-                    }
-                    other => {
-                        self.outcome = Some(other);
-                        self.phase = Phase::Discard;
-                    }
-                },
+                Phase::Write => {
+                    let outcome = self.write(context, is_delete)?;
+                    self.phase = self.after_write(outcome, is_delete);
+                }
                 Phase::Discard => {
                     self.encoder.discard(context.engine, context.transaction)?;
                     if !self.not_written()? {
@@ -395,6 +379,11 @@ impl RowUpdate {
         Ok(())
     }
 
+    fn encode(&mut self, context: &mut Context<'_>) -> Step<()> {
+        let (engine, transaction) = (context.engine, &mut *context.transaction);
+        self.encoder.encode(engine, transaction, &self.table, &self.new, self.new_key.len(), &self.kept)
+    }
+
     /// An update of a unique key that is not the primary one locks the row as a delete does: others may hold FOR KEY
     /// SHARE, which a plain update passes.
     fn lock_keys(&mut self, context: &mut Context<'_>) -> Step<()> {
@@ -436,6 +425,23 @@ impl RowUpdate {
             }
         }
         Ok(outcome)
+    }
+
+    /// The phase that follows the clustered write; what it came to is kept for [`Self::not_written`].
+    fn after_write(&mut self, outcome: WriteOutcome, is_delete: bool) -> Phase {
+        match outcome {
+            WriteOutcome::Done if is_delete => Phase::OldEntry(0),
+            // The long values go with the row to its new key.
+            WriteOutcome::Done if self.new_key != self.key => Phase::Insert,
+            WriteOutcome::Done => {
+                self.encoder.taken();
+                Phase::OldEntry(0)
+            }
+            other => {
+                self.outcome = Some(other);
+                Phase::Discard
+            }
+        }
     }
 
     /// Whether the clustered write is the only one.

@@ -129,8 +129,12 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     Write::put_entry(&mut entries, MembershipEpoch(1), &sealed());
     Write::put_entry(&mut entries, MembershipEpoch(1), &sealed_short());
     let batches = [sealed(), sealed_short()].concat();
-    let all =
-        handshake().into_iter().chain(foreground(&entries, &page)).chain(control(&batches)).chain(status());
+    let all = handshake()
+        .into_iter()
+        .chain(foreground(&entries, &page))
+        .chain(control())
+        .chain(between_peers(&batches))
+        .chain(status());
     all.map(|(name, message)| {
         let mut bytes = Vec::new();
         message.encode(42, &mut bytes);
@@ -190,7 +194,8 @@ fn foreground<'a>(entries: &'a [u8], page: &'a Page) -> Vec<(&'static str, Messa
     ]
 }
 
-fn control(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
+/// What an opening and the making of segments send.
+fn control() -> Vec<(&'static str, Message<'static>)> {
     let (volume, group, writer, membership_epoch) = (VOLUME, GROUP, WRITER, MembershipEpoch(4));
     let create = CreateSegment {
         volume,
@@ -215,6 +220,24 @@ fn control(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         history: history(),
         marks: LsnMarks(vec![(Lsn(140), false), (Lsn(141), true), (Lsn(150), true)]),
     };
+    vec![
+        ("create-segment", Message::CreateSegment(create)),
+        ("epoch-bump", Message::EpochBump(EpochBump { volume, writer, groups: vec![group, GroupId(4)] })),
+        ("bumped", Message::Bumped(bumped)),
+        (
+            "install-history",
+            Message::InstallHistory(InstallHistory { volume, groups: vec![group], history: history() }),
+        ),
+        ("fetch-history", Message::FetchHistory(SegmentName { volume, group })),
+        ("history", Message::History(History { volume, group, history: history() })),
+        ("set-membership", Message::SetMembership(SetMembership { volume, group, membership: membership() })),
+        ("status-query", Message::StatusQuery(StatusQuery { volume })),
+    ]
+}
+
+/// What members send to each other.
+fn between_peers(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
+    let (volume, group, writer, membership_epoch) = (VOLUME, GROUP, WRITER, MembershipEpoch(4));
     let push =
         GossipPush { volume, group, writer, membership_epoch, scl: Lsn(141), log_from: Lsn(1), batches };
     let pull = GossipPull {
@@ -251,21 +274,10 @@ fn control(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         images: &[7; 64],
     };
     vec![
-        ("create-segment", Message::CreateSegment(create)),
-        ("epoch-bump", Message::EpochBump(EpochBump { volume, writer, groups: vec![group, GroupId(4)] })),
-        ("bumped", Message::Bumped(bumped)),
-        (
-            "install-history",
-            Message::InstallHistory(InstallHistory { volume, groups: vec![group], history: history() }),
-        ),
-        ("fetch-history", Message::FetchHistory(SegmentName { volume, group })),
-        ("history", Message::History(History { volume, group, history: history() })),
         ("gossip-pull", Message::GossipPull(pull)),
         ("gossip-push", Message::GossipPush(push)),
         ("hydrate-pull", Message::HydratePull(hydrate)),
         ("hydrate-pages", Message::HydratePages(pages)),
-        ("set-membership", Message::SetMembership(SetMembership { volume, group, membership: membership() })),
-        ("status-query", Message::StatusQuery(StatusQuery { volume })),
     ]
 }
 
