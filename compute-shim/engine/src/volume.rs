@@ -1,7 +1,7 @@
 //! What the engine asks of the volume below it: LSNs, a place in the log, page images, and how durable it is.
 //!
-//! Owns the trait and the types that cross it, no implementation: `compute-shim/volume-driver` carries it out
-//! over six daemons, [`crate::memory_volume`] in memory for tests. Nothing here blocks. Read
+//! Owns the trait and the types that cross it, no implementation: `compute-shim/engine-volume` carries it out
+//! over the volume client, [`crate::memory_volume`] in memory for tests. Nothing here blocks. Read
 //! `mini_transaction` next, the one caller of [`Volume::append`].
 
 use hexalog_protocol::geometry::Geometry;

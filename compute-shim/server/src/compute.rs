@@ -6,18 +6,20 @@
 
 use crate::background;
 use crate::control::{ServerControl, StopState};
-use crate::engine_volume::{EngineListener, EngineVolume, ListenerHandle};
+use crate::engine_listener::{EngineListener, ListenerHandle};
 use crate::listener::{ServerOptions, serve};
 use crate::read_only;
 use crate::status::StatusSource;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
 use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
 use hexalog_engine::{Cursor, Direction, Engine, Isolation, Need, RowBuffer};
+use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{Incarnation, PAGE_SIZE};
 use hexalog_sql::{Database, DatabaseOptions, Stop};
 use hexalog_volume::Client;
+use hexalog_volume::SharedClient;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume_driver::{Handle, State, drive};
 use std::fmt;
@@ -242,7 +244,7 @@ async fn open_database(
     writer: WriterId,
 ) -> Result<Arc<Database>, ComputeError> {
     let is_empty = listener.is_empty_volume(handle).await.ok_or(ComputeError::Fenced)?;
-    let volume = Arc::new(EngineVolume::new(handle.clone(), writer));
+    let volume = Arc::new(EngineVolume::new(handle.clone(), writer.epoch));
     let engine = Arc::new(Engine::new(volume, engine_options(options)));
     listener.set_engine(Arc::clone(&engine));
     if is_empty {

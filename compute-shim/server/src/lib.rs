@@ -10,7 +10,7 @@
 pub mod compute;
 pub mod control;
 pub mod durability;
-pub mod engine_volume;
+pub mod engine_listener;
 pub mod input;
 pub mod listener;
 pub mod output;

@@ -8,14 +8,16 @@ use crate::compute::{
     ComputeError, ComputeOptions, engine_options, into_tokio, run_engine_step, run_sql_step,
 };
 use crate::control::{ServerControl, StopState};
-use crate::engine_volume::{EngineListener, EngineVolume, ListenerHandle};
+use crate::engine_listener::{EngineListener, ListenerHandle};
 use crate::listener::{ServerOptions, serve};
 use crate::status::StatusSource;
 use hexalog_engine::Engine;
+use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::{Incarnation, VolumeEpoch};
 use hexalog_sql::{Database, DatabaseOptions};
 use hexalog_volume::Client;
+use hexalog_volume::SharedClient;
 use hexalog_volume::config::VolumeConfig;
 use hexalog_volume_driver::{Handle, State, drive};
 use std::convert::Infallible;
@@ -89,7 +91,7 @@ impl Reader {
         }
         // Above every epoch that a transaction can carry: whatever is not finished is nobody's any more.
         let nobody = WriterId { epoch: VolumeEpoch(u64::MAX), incarnation: Incarnation::default() };
-        let volume = Arc::new(EngineVolume::new(handle.clone(), nobody));
+        let volume = Arc::new(EngineVolume::new(handle.clone(), nobody.epoch));
         let engine = Arc::new(Engine::new(volume, engine_options(&self.options)));
         listener.set_engine(Arc::clone(&engine));
         run_engine_step(&engine, || engine.open()).await?;

@@ -4,6 +4,7 @@
 
 use crate::control::ServerControl;
 use hexalog_engine::Engine;
+use hexalog_volume::SharedClient;
 use hexalog_volume_driver::{Handle, State};
 use serde_json::{Value, json};
 use std::sync::Arc;

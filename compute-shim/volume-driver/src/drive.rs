@@ -4,6 +4,7 @@ use crate::connection::Connection;
 use crate::handle::{Handle, State};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_volume::SharedClient;
 use hexalog_volume::config::LinkIndex;
 use hexalog_volume::effects::{Effect, Effects, Event, ReadFailure};
 use std::future::Future;
@@ -20,7 +21,7 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 /// Who hears what the volume does. Called by the driver's task between two turns, never under the client's lock.
 pub trait Listener: Send + Sync {
-    /// A page asked for with [`Handle::read`].
+    /// A page asked for with [`SharedClient::read`].
     fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>);
     /// Everything up to `vdl` is durable. Once a turn at most.
     fn vdl_advanced(&self, vdl: Lsn);
@@ -179,7 +180,7 @@ impl<L: Listener> Driver<L> {
                     self.handle.0.state.send_replace(State::Open);
                 }
                 Effect::VdlAdvanced(vdl) => {
-                    self.handle.set_vdl(vdl);
+                    self.handle.told().set_vdl(vdl);
                     self.listener.vdl_advanced(vdl);
                 }
                 Effect::QuorumContact => {
@@ -187,7 +188,7 @@ impl<L: Listener> Driver<L> {
                     self.handle.0.contact_us.send_replace(contact_us);
                 }
                 Effect::LogSpaceFreed => self.listener.log_space_freed(),
-                Effect::RoomChanged(room) => self.handle.set_room(room),
+                Effect::RoomChanged(room) => self.handle.told().set_room(room),
                 Effect::Fenced(by) => {
                     self.handle.0.state.send_replace(State::Fenced);
                     self.listener.fenced(by);

@@ -1,13 +1,9 @@
 //! What sessions and the server hold of an open volume.
 
 use crate::traffic::{Counters, Traffic};
-use hexalog_protocol::message::Room;
-use hexalog_protocol::mtr::Mtr;
-use hexalog_protocol::{Lsn, PageId};
-use hexalog_volume::Client;
 use hexalog_volume::effects::Now;
-use hexalog_volume::log::LogFull;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use hexalog_volume::shared::Told;
+use hexalog_volume::{Client, SharedClient};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,8 +24,7 @@ pub enum State {
 
 pub(crate) struct Shared {
     client: Mutex<Client>,
-    vdl: AtomicU64,
-    is_full: AtomicBool,
+    told: Told,
     /// Wakes the driver's task.
     waker: Mutex<Option<Waker>>,
     pub(crate) state: watch::Sender<State>,
@@ -43,12 +38,31 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Shared>);
 
+impl SharedClient for Handle {
+    type Locked<'a> = MutexGuard<'a, Client>;
+
+    fn client(&self) -> MutexGuard<'_, Client> {
+        // A panic under the lock is a broken invariant: nobody may go on with that state.
+        self.0.client.lock().expect("no invariant of the volume client was broken")
+    }
+
+    fn told(&self) -> &Told {
+        &self.0.told
+    }
+
+    fn kick(&self) {
+        let waker = self.0.waker.lock().expect("the lock is held for one assignment").clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
 impl Handle {
     /// Wraps a client that has begun to open. Nothing happens until [`crate::drive`] runs.
     pub fn new(client: Client) -> Handle {
         Handle(Arc::new(Shared {
-            vdl: AtomicU64::new(client.vdl().0),
-            is_full: AtomicBool::new(false),
+            told: Told::new(&client),
             client: Mutex::new(client),
             waker: Mutex::new(None),
             state: watch::Sender::new(State::Opening),
@@ -56,12 +70,6 @@ impl Handle {
             traffic: Counters::default(),
             started: Instant::now(),
         }))
-    }
-
-    /// The client itself: for status and configuration. Hold the lock briefly.
-    pub fn client(&self) -> MutexGuard<'_, Client> {
-        // A panic under the lock is a broken invariant: nobody may go on with that state.
-        self.0.client.lock().expect("no invariant of the volume client was broken")
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -75,67 +83,6 @@ impl Handle {
             Some(known) => known.clone_from(waker),
             None => *slot = Some(waker.clone()),
         }
-    }
-
-    /// Makes the driver take another turn, after what else is ready to run.
-    pub fn kick(&self) {
-        let waker = self.0.waker.lock().expect("the lock is held for one assignment").clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn set_vdl(&self, vdl: Lsn) {
-        let before = self.0.vdl.swap(vdl.0, Ordering::Release);
-        assert!(before <= vdl.0, "VDL never falls");
-    }
-
-    pub(crate) fn set_room(&self, room: Room) {
-        self.0.is_full.store(room == Room::Full, Ordering::Release);
-    }
-
-    /// Whether storage is so full that only what frees space should be written. One atomic load.
-    pub fn is_full(&self) -> bool {
-        self.0.is_full.load(Ordering::Acquire)
-    }
-
-    /// Volume durable LSN.
-    pub fn vdl(&self) -> Lsn {
-        Lsn(self.0.vdl.load(Ordering::Acquire))
-    }
-
-    /// See [`Client::reserve`].
-    pub fn reserve(&self, records: u32, bytes: u32) -> Result<(), LogFull> {
-        let reserved = self.client().reserve(records, bytes);
-        if reserved.is_err() {
-            // Half of the LAL is used: what fills it must go.
-            self.kick();
-        }
-        reserved
-    }
-
-    /// See [`Client::unreserve`].
-    pub fn unreserve(&self, records: u32, bytes: u32) {
-        self.client().unreserve(records, bytes);
-    }
-
-    /// See [`Client::append`].
-    pub fn append(&self, mtr: &mut Mtr, reserved: (u32, u32), publish: &mut dyn FnMut(Lsn, Lsn)) -> Lsn {
-        self.client().append(mtr, reserved, publish)
-    }
-
-    /// Someone waits for `lsn`: it is sent in the driver's next turn.
-    pub fn want(&self, lsn: Lsn) {
-        if lsn > self.vdl() {
-            self.client().want(lsn);
-            self.kick();
-        }
-    }
-
-    /// Asks for a page; the [`crate::Listener`] gets the answer.
-    pub fn read(&self, page: PageId, read_point: Lsn) {
-        self.client().read(page, read_point);
-        self.kick();
     }
 
     /// What went over the sockets since the start.

@@ -1,6 +1,7 @@
 //! Carries the volume client's effects out with tokio.
 //!
-//! [`Handle`] is what sessions use: reserve, append, want, read; each call takes one short lock and never waits.
+//! [`Handle`] is what sessions use, mostly through [`hexalog_volume::SharedClient`]: reserve, append, want, read; each call takes one short
+//! lock and never waits.
 //! [`drive`] is the one task that owns the sockets, to be spawned on worker 0's loop. One of its turns drains all
 //! sockets, feeds the client, flushes once, writes, and tells the [`Listener`] what came of it, so that VDL
 //! advances once a turn and everything that was appended since travels in one frame a connection.
@@ -19,5 +20,4 @@ mod traffic;
 
 pub use drive::{End, Listener, drive};
 pub use handle::{Handle, State};
-pub use hexalog_volume as volume;
 pub use traffic::Traffic;

@@ -1,6 +1,6 @@
 //! A writer: the production volume client, and above it a compute process or random mini-transactions.
 
-use crate::compute::volume::SharedClient;
+use crate::compute::volume::Handle;
 use crate::compute::{Compute, TaskId};
 use crate::model::Model;
 use crate::random::Random;
@@ -8,11 +8,11 @@ use hexalog_protocol::message::Room;
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::record::Operation;
 use hexalog_protocol::{Lsn, PAGE_BODY_START, PAGE_SIZE, Page, PageId};
-use hexalog_volume::Client;
 use hexalog_volume::config::LinkIndex;
 use hexalog_volume::effects::ReadFailure;
+use hexalog_volume::{Client, SharedClient};
 use std::collections::VecDeque;
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 /// Bytes reserved for a mini-transaction: more than five pages' operations take.
 const MTR_BYTES: u32 = 5 * 256;
@@ -32,7 +32,7 @@ pub enum Kept {
 /// One run of a writer.
 pub struct Writer {
     /// The production code.
-    pub shared: Arc<SharedClient>,
+    pub shared: Handle,
     /// What runs above it, once the volume is open and if the plan has it.
     pub compute: Option<Box<Compute>>,
     /// Which writer of the world this is, counted from 1.
@@ -55,7 +55,7 @@ impl Writer {
     /// A process that begins to open the volume.
     pub fn new(run: u64, client: Client) -> Writer {
         Writer {
-            shared: SharedClient::new(client),
+            shared: Handle::new(client),
             compute: None,
             run,
             is_open: false,

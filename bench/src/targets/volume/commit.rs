@@ -6,6 +6,7 @@ use super::pages::Pages;
 use crate::options::Options;
 use hexalog_protocol::Lsn;
 use hexalog_protocol::mtr::Mtr;
+use hexalog_volume::SharedClient;
 use hexalog_volume_driver::Handle;
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -18,6 +18,7 @@ use crate::report::Run;
 use crate::shard::{Probe, difference};
 use cluster::Cluster;
 use hdrhistogram::Histogram;
+use hexalog_volume::SharedClient;
 use hexalog_volume::client::Counters;
 use hexalog_volume_driver::{State, Traffic};
 use opening::OpenVolume;

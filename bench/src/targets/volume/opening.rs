@@ -10,6 +10,7 @@ use hexalog_protocol::message::{CreateSegment, Membership, Message, Role};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch, VolumeId};
 use hexalog_volume::Client;
+use hexalog_volume::SharedClient;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume_driver::{Handle, State, drive};
 use std::sync::Arc;

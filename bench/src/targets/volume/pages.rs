@@ -7,6 +7,7 @@ use crate::options::Options;
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::record::Operation;
 use hexalog_protocol::{GroupId, Lsn, PAGE_BODY_START, PAGE_SIZE, Page, PageId};
+use hexalog_volume::SharedClient;
 use hexalog_volume::effects::ReadFailure;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use super::listener::Answer;
 use super::pages::Pages;
 use crate::options::Options;
 use hexalog_protocol::PageId;
+use hexalog_volume::SharedClient;
 use hexalog_volume_driver::Handle;
 use std::collections::HashMap;
 

@@ -15,14 +15,16 @@ use crate::workload::{IS_SET_UP, SET_UP, Script, Workload};
 use audit::Audit;
 use client::{Client, Next};
 use hexalog_engine::{Budget, Cursor, Direction, Engine, Isolation, Need, Options, RowBuffer, Transaction};
+use hexalog_engine_volume::EngineVolume;
 use hexalog_sql::{Database, DatabaseOptions, Step, Stop};
+use hexalog_volume::SharedClient;
 use session::{Message, Progress, Reply, ServerSession, SessionWorld};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
-use volume::{ComputeVolume, SharedClient};
+use volume::Handle;
 
 /// Names a piece of work of a compute process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -110,7 +112,7 @@ pub struct ServerState {
     pub engine: Arc<Engine>,
     /// The SQL layer.
     pub database: Arc<Database>,
-    shared: Arc<SharedClient>,
+    shared: Handle,
     stale_read_max_us: u64,
     contact_us: u64,
     confirming: Mutex<Vec<Waker>>,
@@ -173,7 +175,7 @@ struct SessionTask {
 pub struct Compute {
     sizes: ComputeSizes,
     run: u64,
-    shared: Arc<SharedClient>,
+    shared: Handle,
     engine: Arc<Engine>,
     server: Option<ServerState>,
     stage: Stage,
@@ -187,21 +189,21 @@ pub struct Compute {
 
 impl Compute {
     /// Process number `run`, which begins with the volume just opened; run [`OPENER`] next.
-    pub fn new(shared: &Arc<SharedClient>, run: u64, sizes: ComputeSizes) -> Compute {
+    pub fn new(shared: &Handle, run: u64, sizes: ComputeSizes) -> Compute {
         let epoch = shared.client().history().last().expect("an opened volume has a history").writer.epoch;
         let options = Options {
             frames: sizes.frames,
             undo_streams: sizes.undo_streams,
             snapshots: 2 * sizes.sessions as u32 + 8,
         };
-        let engine = Arc::new(Engine::new(Arc::new(ComputeVolume::new(shared, epoch)), options));
+        let engine = Arc::new(Engine::new(Arc::new(EngineVolume::new(shared.clone(), epoch)), options));
         let woken = Woken::default();
         let waker = |task| Waker::from(Arc::new(TaskWaker { task: TaskId(task), woken: Arc::clone(&woken) }));
         let wakers = (0..SESSION_FIRST + sizes.sessions).map(waker).collect();
         Compute {
             sizes,
             run,
-            shared: Arc::clone(shared),
+            shared: shared.clone(),
             engine,
             server: None,
             stage: Stage::Probing,
@@ -386,7 +388,7 @@ impl Compute {
             ServerState {
                 engine: Arc::clone(&self.engine),
                 database: Database::new(Arc::clone(&self.engine), options),
-                shared: Arc::clone(&self.shared),
+                shared: self.shared.clone(),
                 stale_read_max_us: self.sizes.stale_read_max_us,
                 contact_us: 0,
                 confirming: Mutex::default(),

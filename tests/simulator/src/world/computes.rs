@@ -6,8 +6,9 @@ use crate::history::Outcome;
 use crate::plan::Profile;
 use crate::workload::Script;
 use crate::writer::Kept;
-use hexalog_engine::FetchFailure;
+use hexalog_engine_volume::fetch_failure;
 use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_volume::SharedClient;
 use hexalog_volume::effects::ReadFailure;
 
 /// Longest time from a wake to the task's turn: others get theirs in between.
@@ -78,11 +79,7 @@ impl World {
         let run = self.writers[index].run;
         let Some(compute) = &mut self.writers[index].compute else { return };
         if !compute.is_probing() {
-            let failure = |failure| match failure {
-                ReadFailure::NeverWritten => FetchFailure::NeverWritten,
-                ReadFailure::Fenced => FetchFailure::Closed,
-            };
-            compute.engine().page_loaded(page, image.map_err(failure));
+            compute.engine().page_loaded(page, image.map_err(fetch_failure));
             return self.after_engine(index);
         }
         match image {

@@ -9,6 +9,7 @@ use hexalog_protocol::GroupId;
 use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::message::{Hello, Message, Role, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
+use hexalog_volume::SharedClient;
 
 /// Time for everything to be acknowledged and caught up.
 const SETTLE_US: u64 = 10_000_000;

@@ -9,6 +9,7 @@ use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GeometryEpoch, GroupId, Incarnation, Lsn, VolumeEpoch};
 use hexalog_volume::Client;
+use hexalog_volume::SharedClient;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume::effects as volume;
 
@@ -158,7 +159,7 @@ impl World {
                 }
                 volume::Effect::LogSpaceFreed => self.log_space_freed(index),
                 volume::Effect::QuorumContact => self.quorum_contact(index),
-                volume::Effect::RoomChanged(_) => {}
+                volume::Effect::RoomChanged(room) => self.writers[index].shared.told().set_room(room),
                 volume::Effect::Log(text) => self.note(&format!("writer {run}: {text}")),
             }
         }
@@ -207,7 +208,7 @@ impl World {
         }
         let run = self.writers[index].run;
         self.note(&format!("writer {run}: VDL {vdl:?}"));
-        self.writers[index].shared.set_vdl(vdl);
+        self.writers[index].shared.told().set_vdl(vdl);
         self.tell_engine_vdl(index, vdl);
     }
 
