@@ -9,6 +9,7 @@
 //! clocks jump. Devices keep what was flushed and give back what was written, so nothing acknowledged may ever be lost,
 //! whatever the number of faults; progress is owed only when the faults have stopped.
 
+mod ask;
 mod computes;
 mod devices;
 mod faults;

@@ -4,13 +4,12 @@
 //! The readings are done in one moment and draw from a random stream of their own, so that they change nothing of what
 //! else happens.
 
+use super::ask::find_answer;
 use super::{Happening, SHARDS, VOLUME, World};
-use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Hello, Message, ReadPage, RefusalReason, Role, SegmentState};
+use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState};
 use hexalog_protocol::{GeometryEpoch, Lsn, MembershipEpoch, Page, PageId};
-use hexalog_storage_core::effects::{ConnectionId, Effect, Effects, Event, IoResult};
 use hexalog_storage_core::shard::Shard;
 
 /// Mean time between two readings while there is work.
@@ -82,53 +81,17 @@ impl World {
         }
     }
 
-    /// The answer to one read, its device reads carried out at once. `None` if the member has too much to do.
+    /// The answer to one read. `None` if the member has too much to do.
     fn ask_page(&mut self, shard: usize, read: ReadPage) -> Option<Vec<u8>> {
-        let now = self.shard_now(shard);
-        let process = &mut self.processes[shard];
-        let id = ConnectionId(process.next_connection);
-        process.next_connection += 1;
-        let machine = process.shard.as_mut().expect("it runs");
-        let mut effects = Effects::default();
-        machine.handle(now, Event::Accepted(id), &mut effects);
-        let mut bytes = Vec::new();
-        let hello = Hello {
-            version_low: PROTOCOL_VERSION,
-            version_high: PROTOCOL_VERSION,
-            role: Role::Tool,
-            identity: &[],
-        };
-        Message::Hello(hello).encode(1, &mut bytes);
-        Message::ReadPage(read).encode(2, &mut bytes);
-        let mut rest = &bytes[..];
-        while let Some(frame) = read_frame(rest).expect("own frames are valid") {
-            rest = &rest[frame.frame_bytes..];
-            machine.handle(now, Event::Frame(id, frame), &mut effects);
-        }
-        while let Some(at) = effects.list.iter().position(|effect| matches!(effect, Effect::Read { .. })) {
-            let Effect::Read { token, area, offset, mut buffer } = effects.list.remove(at) else { break };
-            process.disk.read(area, offset, buffer.bytes_mut());
-            machine.handle(now, Event::Read(token, IoResult::Done, buffer), &mut effects);
-        }
-        machine.handle(now, Event::Closed(id), &mut effects);
-        let answer = std::mem::take(effects.send(id));
-        effects.sends.retain(|(other, _)| *other != id);
-        self.carry_out_shard(shard, effects);
-        last_image(&answer)
-    }
-}
-
-fn last_image(mut bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut found = None;
-    while let Some(frame) = read_frame(bytes).expect("shards send valid frames") {
-        match Message::decode(&frame).expect("shards send valid messages") {
-            Message::PageImage(answer) => found = Some(answer.image.to_vec()),
+        let said = self.ask(shard, &Message::ReadPage(read));
+        let answer = find_answer(&said, |message| match message {
+            Message::PageImage(answer) => Some(Some(answer.image.to_vec())),
             Message::Refusal(refusal) => {
                 assert_eq!(refusal.reason, RefusalReason::Busy, "{}", refusal.detail);
+                Some(None)
             }
-            _ => {}
-        }
-        bytes = &bytes[frame.frame_bytes..];
+            _ => None,
+        });
+        answer.expect("a read is answered as soon as its device reads are done")
     }
-    found
 }

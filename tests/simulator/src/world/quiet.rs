@@ -3,12 +3,12 @@
 //! Every commit is answered, every read too, every member has its group's tail and says so, those too that their peers'
 //! logs had left behind, no one talks any more, and every page is what the model says.
 
+use super::ask::find_answer;
 use super::{SHARDS, VOLUME, World};
 use crate::plan::Profile;
 use hexalog_protocol::GroupId;
-use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
-use hexalog_protocol::message::{Hello, Message, Role, SegmentState, SegmentStatus, Status, StatusQuery};
-use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
+use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
+use hexalog_storage_core::shard::Shard;
 use hexalog_volume::SharedClient;
 
 /// Time for everything to be acknowledged and caught up.
@@ -113,34 +113,15 @@ impl World {
         );
     }
 
-    /// Asks a shard for its status over a connection that ends with the answer.
+    /// Asks a shard for its status.
     pub(super) fn ask_status(&mut self, shard: usize) -> Status {
-        let now = self.shard_now(shard);
-        let process = &mut self.processes[shard];
-        let id = ConnectionId(process.next_connection);
-        process.next_connection += 1;
-        let machine = process.shard.as_mut().filter(|shard| shard.is_ready()).expect("all shards run");
-        let mut effects = Effects::default();
-        machine.handle(now, Event::Accepted(id), &mut effects);
-        let mut bytes = Vec::new();
-        let hello = Hello {
-            version_low: PROTOCOL_VERSION,
-            version_high: PROTOCOL_VERSION,
-            role: Role::Tool,
-            identity: &[],
-        };
-        Message::Hello(hello).encode(1, &mut bytes);
-        Message::StatusQuery(StatusQuery { volume: VOLUME }).encode(2, &mut bytes);
-        let mut rest = &bytes[..];
-        while let Some(frame) = read_frame(rest).expect("own frames are valid") {
-            rest = &rest[frame.frame_bytes..];
-            machine.handle(now, Event::Frame(id, frame), &mut effects);
-        }
-        machine.handle(now, Event::Closed(id), &mut effects);
-        let answer = std::mem::take(effects.send(id));
-        effects.sends.retain(|(other, _)| *other != id);
-        self.carry_out_shard(shard, effects);
-        last_status(&answer)
+        assert!(self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready), "all shards run");
+        let said = self.ask(shard, &Message::StatusQuery(StatusQuery { volume: VOLUME }));
+        let status = find_answer(&said, |message| match message {
+            Message::Status(status) => Some(status),
+            _ => None,
+        });
+        status.expect("a status is answered at once")
     }
 
     /// Reads every page that was ever written from the last writer.
@@ -165,15 +146,4 @@ pub(super) fn segment_of(status: &Status, group: GroupId) -> &SegmentStatus {
 
 pub(super) fn counter(status: &Status, name: &str) -> u64 {
     status.counters.iter().find(|(other, _)| other == name).map_or(0, |(_, value)| *value)
-}
-
-fn last_status(mut bytes: &[u8]) -> Status {
-    let mut found = None;
-    while let Some(frame) = read_frame(bytes).expect("shards send valid frames") {
-        if let Message::Status(status) = Message::decode(&frame).expect("shards send valid messages") {
-            found = Some(status);
-        }
-        bytes = &bytes[frame.frame_bytes..];
-    }
-    found.expect("a status is answered at once")
 }

@@ -1,12 +1,11 @@
 //! What a segment once said of itself must be true after a restart.
 
+use super::ask::find_answer;
 use super::quiet::{counter, segment_of};
 use super::{VOLUME, World};
 use hexalog_protocol::GroupId;
-use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Hello, Message, Role, SegmentName, SegmentState, Status};
-use hexalog_storage_core::effects::{ConnectionId, Effects, Event};
+use hexalog_protocol::message::{Message, SegmentName, SegmentState, Status};
 use hexalog_storage_core::shard::Shard;
 
 /// The state of a shard's segments when it was stopped.
@@ -66,34 +65,11 @@ impl World {
     }
 
     fn ask_history(&mut self, shard: usize, group: GroupId) -> EpochHistory {
-        let now = self.shard_now(shard);
-        let process = &mut self.processes[shard];
-        let id = ConnectionId(process.next_connection);
-        process.next_connection += 1;
-        let machine = process.shard.as_mut().expect("it runs");
-        let mut bytes = Vec::new();
-        let (version_low, version_high) = (PROTOCOL_VERSION, PROTOCOL_VERSION);
-        Message::Hello(Hello { version_low, version_high, role: Role::Tool, identity: &[] })
-            .encode(1, &mut bytes);
-        Message::FetchHistory(SegmentName { volume: VOLUME, group }).encode(2, &mut bytes);
-        let mut effects = Effects::default();
-        machine.handle(now, Event::Accepted(id), &mut effects);
-        let mut rest = &bytes[..];
-        while let Some(frame) = read_frame(rest).expect("own frames are valid") {
-            rest = &rest[frame.frame_bytes..];
-            machine.handle(now, Event::Frame(id, frame), &mut effects);
-        }
-        machine.handle(now, Event::Closed(id), &mut effects);
-        let answer = std::mem::take(effects.send(id));
-        effects.sends.retain(|(other, _)| *other != id);
-        self.carry_out_shard(shard, effects);
-        let mut rest = &answer[..];
-        while let Some(frame) = read_frame(rest).expect("shards send valid frames") {
-            if let Ok(Message::History(history)) = Message::decode(&frame) {
-                return history.history;
-            }
-            rest = &rest[frame.frame_bytes..];
-        }
-        panic!("a history is answered at once");
+        let said = self.ask(shard, &Message::FetchHistory(SegmentName { volume: VOLUME, group }));
+        let history = find_answer(&said, |message| match message {
+            Message::History(history) => Some(history.history),
+            _ => None,
+        });
+        history.expect("a history is answered at once")
     }
 }

@@ -1,13 +1,13 @@
 //! The six shards: started, fed with completions and background slices, stopped at any moment.
 
+use super::ask::tool_hello;
 use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
 use crate::plan::EXTENT_BYTES;
 use crate::random::Random;
-use hexalog_protocol::frame::PROTOCOL_VERSION;
-use hexalog_protocol::message::{CreateSegment, Hello, Message, Role};
+use hexalog_protocol::message::{CreateSegment, Message};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
-use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, Now as ShardNow};
+use hexalog_storage_core::effects::{Area, Effect, Effects, Event, Now as ShardNow};
 use hexalog_storage_core::options::ShardOptions;
 use hexalog_storage_core::shard::Shard;
 use hexalog_volume::config::LinkIndex;
@@ -75,14 +75,7 @@ impl World {
         if !self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready) {
             return self.at(1_000, Happening::SegmentsAreMade { shard });
         }
-        let mut bytes = Vec::new();
-        let hello = Hello {
-            version_low: PROTOCOL_VERSION,
-            version_high: PROTOCOL_VERSION,
-            role: Role::Tool,
-            identity: &[],
-        };
-        Message::Hello(hello).encode(1, &mut bytes);
+        let mut bytes = tool_hello();
         for group in 0..self.plan.groups {
             let create = CreateSegment {
                 volume: VOLUME,
@@ -96,8 +89,7 @@ impl World {
             Message::CreateSegment(create).encode(2 + u64::from(group), &mut bytes);
         }
         let run = self.processes[shard].run;
-        let id = ConnectionId(self.processes[shard].next_connection);
-        self.processes[shard].next_connection += 1;
+        let id = self.draw_connection(shard);
         let tool = End::Writer { run: 0, link: LinkIndex(shard) };
         let connection = self.network.connect(tool, End::Shard { shard, run, id });
         self.tell_shard(shard, Event::Accepted(id));

@@ -4,7 +4,7 @@ use super::{Happening, SHARDS, World, address};
 use crate::network::End;
 use crate::writer::Kept;
 use hexalog_protocol::frame::read_frame;
-use hexalog_storage_core::effects::{ConnectionId, Event};
+use hexalog_storage_core::effects::Event;
 use hexalog_storage_core::shard::Shard;
 use hexalog_volume::effects as volume;
 use std::net::SocketAddr;
@@ -60,11 +60,10 @@ impl World {
         let shard = (0..SHARDS).find(|shard| address(*shard) == target).expect("addresses are shards'");
         let is_up = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
         let run = self.processes[shard].run;
-        let id = ConnectionId(self.processes[shard].next_connection);
+        let id = self.draw_connection(shard);
         if !is_up || self.is_apart(from, End::Shard { shard, run, id }) {
             return self.tell_closed(from);
         }
-        self.processes[shard].next_connection += 1;
         self.network.connect(from, End::Shard { shard, run, id });
         self.tell_shard(shard, Event::Accepted(id));
         match from {
