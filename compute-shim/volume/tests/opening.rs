@@ -67,6 +67,32 @@ impl Opener {
         opener
     }
 
+    /// The same with the first so many links up and the bump sent on each; with the bumps' request ids.
+    fn asking(links: usize) -> (Opener, Vec<u64>) {
+        let mut opener = Opener::new();
+        let bumps = (0..links).map(|link| opener.connect(link)).collect();
+        (opener, bumps)
+    }
+
+    /// The volume is open, and all six members have joined with nothing to repair.
+    fn opened() -> Opener {
+        let (mut opener, bumps) = Opener::asking(6);
+        for (link, bump) in bumps.iter().enumerate() {
+            opener.bumped(link, *bump, &[], &history_of(1));
+        }
+        opener.flush();
+        (0..6).for_each(|link| opener.joined(link, 10));
+        assert!(opener.client.is_writing());
+        opener
+    }
+
+    /// A turn, and another when the time is over for which a write quorum waits for the members that have not answered.
+    fn wait_for_no_more_answers(&mut self) {
+        self.flush();
+        self.now_us += 60_000;
+        self.flush();
+    }
+
     fn now(&self) -> Now {
         Now { monotonic_us: self.now_us, wall_us: self.now_us }
     }
@@ -239,15 +265,12 @@ impl Opener {
 /// Each member is told where its peers are; one that has no room to note it is no reason to begin anew with it.
 #[test]
 fn members_are_told_who_they_are_with_every_connection() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(4);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..4).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate() {
         opener.bumped(link, *bump, &[], &before);
     }
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     for link in 0..4 {
         opener.joined(link, 10);
         let members = opener.request(link, 17);
@@ -265,15 +288,12 @@ fn members_are_told_who_they_are_with_every_connection() {
 /// repair's alone, nothing told that SCL again, and an idle writer never knew that the member had caught up (B9).
 #[test]
 fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(6);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate().take(5) {
         opener.bumped(link, *bump, if link < 2 { &[11] } else { &[] }, &before);
     }
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     // Pulls go to member 0 or 1 in turn: both are answered the same way here.
     let pulls = opener.pulls();
     assert_eq!(pulls.len(), 3);
@@ -293,16 +313,7 @@ fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
 /// from its cache for another second although another writer had taken over: a contact is as old as its question.
 #[test]
 fn a_contact_is_as_old_as_its_question() {
-    let mut opener = Opener::new();
-    let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
-    for (link, bump) in bumps.iter().enumerate() {
-        opener.bumped(link, *bump, &[], &before);
-    }
-    opener.flush();
-    for link in 0..6 {
-        opener.joined(link, 10);
-    }
+    let mut opener = Opener::opened();
     opener.now_us += 60_000;
     let asked_us = opener.now_us;
     opener.client.want_contact();
@@ -323,22 +334,10 @@ fn a_contact_is_as_old_as_its_question() {
     assert_eq!(opener.client.quorum_contact_us(), asked_us);
 }
 
-/// Found by tests/torture with four workers. A worker took the VDL for a read point; before its read was registered,
-/// the driver's turn told members a PGMRPL above it. All of them refused the read for good; as the oldest one under way
-/// it held PGMRPL, nothing was coalesced any more, all six logs filled, and every write waited until compute was killed.
 /// Three of six that are full, or full and away, are more than a write quorum can do without.
 #[test]
 fn three_members_without_room_stop_new_rows_until_one_has_some() {
-    let mut opener = Opener::new();
-    let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
-    for (link, bump) in bumps.iter().enumerate() {
-        opener.bumped(link, *bump, &[], &before);
-    }
-    opener.flush();
-    for link in 0..6 {
-        opener.joined(link, 10);
-    }
+    let mut opener = Opener::opened();
     let tell = |opener: &mut Opener, link: usize, room: Room| {
         let ack =
             WriteAck { volume: VOLUME, epoch: OPENER.epoch, vdl_heard: Lsn(10), room, scls: Vec::new() };
@@ -369,19 +368,12 @@ fn three_members_without_room_stop_new_rows_until_one_has_some() {
     assert_eq!(opener.client.room(), Room::Ample, "a quorum that is lost is another matter");
 }
 
+/// Found by tests/torture with four workers. A worker took the VDL for a read point; before its read was registered,
+/// the driver's turn told members a PGMRPL above it. All of them refused the read for good; as the oldest one under way
+/// it held PGMRPL, nothing was coalesced any more, all six logs filled, and every write waited until compute was killed.
 #[test]
 fn a_read_below_what_members_were_told_is_read_at_pgmrpl() {
-    let mut opener = Opener::new();
-    let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
-    for (link, bump) in bumps.iter().enumerate() {
-        opener.bumped(link, *bump, &[], &before);
-    }
-    opener.flush();
-    for link in 0..6 {
-        opener.joined(link, 10);
-    }
-    assert!(opener.client.is_writing());
+    let mut opener = Opener::opened();
     let vdl = opener.client.vdl();
     opener.now_us += 60_000;
     opener.flush();
@@ -402,17 +394,14 @@ fn history_of(epoch: u64) -> EpochHistory {
 /// complete. The history that truncates went out while a record <= VDL stood at two members.
 #[test]
 fn a_member_that_answers_after_the_repairs_were_planned_counts_for_nothing_in_them() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(6);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
     // Record 11 stands at member 0 alone.
     opener.bumped(0, bumps[0], &[11], &before);
     for (link, bump) in bumps.iter().enumerate().take(4).skip(1) {
         opener.bumped(link, *bump, &[], &before);
     }
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     assert!(opener.client.opening_waits_for().expect("it opens").contains("repairs"));
     // Two more answer now; they lack the record too. Then one repair ends well.
     opener.bumped(4, bumps[4], &[], &before);
@@ -436,16 +425,13 @@ fn a_member_that_answers_after_the_repairs_were_planned_counts_for_nothing_in_th
 /// The other side of the same: with one of four answers from a member to be hydrated, a late one is what is missing.
 #[test]
 fn a_member_that_answers_late_and_has_all_counts() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(6);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate().take(3) {
         opener.bumped(link, *bump, &[11], &before);
     }
     opener.bumped_as(SegmentState::NeedsHydration, 3, bumps[3], &[], &before);
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     // Its own history was never adopted: what it says of its records is under that one.
     opener.bumped(4, bumps[4], &[11], &history_of(2));
     opener.flush();
@@ -460,16 +446,13 @@ fn a_member_that_answers_late_and_has_all_counts() {
 /// that was not the one adopted. The opening stayed at "1 repairs" for ever.
 #[test]
 fn a_late_member_with_a_newer_history_has_it_adopted() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(6);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate().take(3) {
         opener.bumped(link, *bump, &[11], &before);
     }
     opener.bumped(3, bumps[3], &[], &before);
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     let pulls = opener.pulls();
     let (target, push) = opener.pull_answered(pulls[0]);
     assert_eq!(target, 3);
@@ -484,9 +467,7 @@ fn a_late_member_with_a_newer_history_has_it_adopted() {
     newer.push(hexalog_protocol::history::EpochEntry { writer: other, vdl: Lsn(11), upper: Lsn(27) });
     opener.bumped(5, bumps[5], &[11], &newer);
     opener.now_us += 60_000;
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     let history = opener.histories.last().expect("four have the record: truncate");
     let epochs: Vec<u64> = history.entries().iter().map(|entry| entry.writer.epoch.0).collect();
     assert_eq!(epochs, [1, 8, OPENER.epoch.0]);
@@ -496,16 +477,13 @@ fn a_late_member_with_a_newer_history_has_it_adopted() {
 /// a member that has been hydrated meanwhile counts.
 #[test]
 fn an_opening_waits_for_a_lost_member_until_it_is_hydrated() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(4);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..4).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate().take(3) {
         opener.bumped(link, *bump, &[11], &before);
     }
     opener.bumped_as(SegmentState::NeedsHydration, 3, bumps[3], &[], &before);
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     let waits = opener.client.opening_waits_for().expect("it opens");
     assert!(waits.contains("3 of 6 members are sound, 4 are needed; 1 must be hydrated, 2 did"), "{waits}");
     opener.now_us += 500_000;
@@ -528,15 +506,12 @@ fn an_opening_waits_for_a_lost_member_until_it_is_hydrated() {
 /// before the bump reached it; its answer stopped the process.
 #[test]
 fn a_member_that_has_the_openers_history_from_a_peer_may_still_answer_the_bump() {
-    let mut opener = Opener::new();
+    let (mut opener, bumps) = Opener::asking(6);
     let before = history_of(1);
-    let bumps: Vec<u64> = (0..6).map(|link| opener.connect(link)).collect();
     for (link, bump) in bumps.iter().enumerate().take(4) {
         opener.bumped(link, *bump, &[], &before);
     }
-    opener.flush();
-    opener.now_us += 60_000;
-    opener.flush();
+    opener.wait_for_no_more_answers();
     let history = opener.histories.last().expect("nothing to repair: the history goes out").clone();
     opener.bumped(5, bumps[5], &[], &history);
     for link in 0..4 {
