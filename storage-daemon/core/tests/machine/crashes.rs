@@ -31,21 +31,9 @@ fn acknowledged_records_survive_kills_and_power_losses_of_members() {
             writer.write_many(&mut world, 15);
             disturb(&mut world);
         }
-        for node in 0..NODES {
-            if !world.is_up(node) {
-                world.start(node);
-            }
-        }
-        world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+        world.start_all();
         writer.converge(&mut world);
-        assert!(world.halts.is_empty(), "seed {seed}: {:?}", world.halts);
-        assert_eq!(
-            writer.check_all_pages(&mut world),
-            NODES * 32 * 3,
-            "seed {seed}: {:?}",
-            writer.refusals.last()
-        );
-        world.check_all();
+        writer.check_all_served(&mut world);
     }
 }
 
@@ -64,14 +52,11 @@ fn a_power_loss_of_everything_loses_nothing_that_was_durable_in_the_volume() {
             }
             writer.pump(&mut world);
             world.run_us(200);
-            (0..NODES).for_each(|node| world.power_loss(node));
-            (0..NODES).for_each(|node| world.start(node));
-            world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+            world.power_cycle_all();
             // The opening asserts that the VDL which it finds is not below the one that was known.
             writer = Writer::open(&mut world, epoch, 2, Some(&writer));
         }
         writer.converge(&mut world);
-        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "seed {seed}");
-        assert!(world.halts.is_empty(), "seed {seed}: {:?}", world.halts);
+        writer.check_all_served(&mut world);
     }
 }

@@ -12,8 +12,7 @@ fn coalesced(seed: u64) -> (World, Writer) {
     let mut writer = Writer::open(&mut world, 1, 1, None);
     writer.write_many(&mut world, 60);
     writer.settle(&mut world);
-    writer.pgmrpl = writer.vdl;
-    writer.model.forget_below(writer.pgmrpl);
+    writer.raise_pgmrpl_to_vdl();
     for _ in 0..40 {
         // VDL moved with the last acknowledgement: a notice tells it, and the floor with it.
         writer.write_pages(&mut world, &[PageId(15)]);

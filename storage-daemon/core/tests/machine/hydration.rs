@@ -50,22 +50,18 @@ fn a_member_beyond_retention_is_hydrated_from_a_peer() {
         writer.converge(&mut world);
         assert_eq!(world.counter(AWAY, "segments_hydrated"), 2);
         assert!(world.counter(AWAY, "hydration_pages") >= 32);
-        writer.pgmrpl = writer.vdl;
-        writer.model.forget_below(writer.pgmrpl);
+        writer.raise_pgmrpl_to_vdl();
         writer.write_many(&mut world, 20);
         writer.converge(&mut world);
-        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+        writer.check_all_served(&mut world);
         // What it is it stays: the log has the record that says that it was lost.
         for _ in 0..3 {
-            world.power_loss(AWAY);
-            world.start(AWAY);
-            world.run_until("ready", |world| world.is_ready(AWAY));
+            world.power_cycle(AWAY, 0);
             assert_eq!(segment(&mut world, AWAY).map(|segment| segment.state), Some(SegmentState::Open));
             writer.write_many(&mut world, 5);
         }
         writer.converge(&mut world);
-        assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
-        world.check_all();
+        writer.check_all_served(&mut world);
     }
 }
 
@@ -92,9 +88,7 @@ fn an_interrupted_hydration_begins_anew_and_never_counts_by_half() {
                 let victim =
                     if world.rng.percent(50) { AWAY } else { world.rng.below(NODES as u64) as usize };
                 interrupted += usize::from(victim == AWAY);
-                world.power_loss(victim);
-                world.start(victim);
-                world.run_until("ready", |world| world.is_ready(victim));
+                world.power_cycle(victim, 0);
             }
             let state = segment(&mut world, AWAY).map(|segment| segment.state);
             let vdl = writer.vdl;
@@ -104,17 +98,10 @@ fn an_interrupted_hydration_begins_anew_and_never_counts_by_half() {
             }
         }
         writer.converge(&mut world);
-        writer.pgmrpl = writer.vdl;
-        writer.model.forget_below(writer.pgmrpl);
+        writer.raise_pgmrpl_to_vdl();
         writer.write_many(&mut world, 5);
         writer.converge(&mut world);
-        assert_eq!(
-            writer.check_all_pages(&mut world),
-            NODES * 16 * 3,
-            "seed {seed}: {:?}",
-            writer.refusals.last()
-        );
-        world.check_all();
+        writer.check_all_served(&mut world);
     }
     assert!(interrupted > 5, "the test interrupts: {interrupted}");
 }
@@ -143,9 +130,8 @@ fn no_page_above_the_vdl_is_taken() {
     let mut next = Writer::open(&mut world, 2, 1, Some(&writer));
     next.converge(&mut world);
     assert!(next.scl(AWAY, GroupId(0)) > told);
-    next.pgmrpl = next.vdl;
-    next.model.forget_below(next.pgmrpl);
+    next.raise_pgmrpl_to_vdl();
     next.pump(&mut world);
     next.converge(&mut world);
-    assert_eq!(next.check_all_pages(&mut world), NODES * 16 * 3, "{:?}", next.refusals.last());
+    next.check_all_served(&mut world);
 }

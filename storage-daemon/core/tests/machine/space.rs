@@ -30,8 +30,7 @@ fn write_hot_and_cold(world: &mut World, writer: &mut Writer, rounds: usize) {
         let cold = PageId(round as u64 % 32);
         writer.write_pages(world, &[cold]);
         writer.settle(world);
-        writer.pgmrpl = writer.vdl;
-        writer.model.forget_below(writer.pgmrpl);
+        writer.raise_pgmrpl_to_vdl();
     }
 }
 
@@ -48,13 +47,10 @@ fn a_tight_device_is_collected_and_never_full() {
         assert!(world.counter(node, "extents_live_bytes") >= 32 * 8192, "node {node}");
         assert_eq!(world.counter(node, "no_space_refusals"), 0, "node {node}");
     }
-    assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
-    world.check_all();
-    (0..NODES).for_each(|node| world.power_loss(node));
-    (0..NODES).for_each(|node| world.start(node));
-    world.run_until("ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+    writer.check_all_served(&mut world);
+    world.power_cycle_all();
     writer.converge(&mut world);
-    assert_eq!(writer.check_all_pages(&mut world), NODES * 32 * 3, "{:?}", writer.refusals.last());
+    writer.check_all_served(&mut world);
 }
 
 #[test]
@@ -67,22 +63,13 @@ fn power_losses_at_every_step_of_collections() {
             write_hot_and_cold(&mut world, &mut writer, 12);
             writer.write_many(&mut world, 10);
             let node = world.rng.below(NODES as u64) as usize;
-            world.power_loss(node);
-            world.run_us(3_000);
-            world.start(node);
-            world.run_until("ready", |world| world.is_ready(node));
+            world.power_cycle(node, 3_000);
         }
         writer.converge(&mut world);
         assert!(world.halts.is_empty(), "{:?}", world.halts);
         let collected: u64 = (0..NODES).map(|node| world.counter(node, "extents_collected")).sum();
         assert!(collected > 0, "seed {seed}");
-        assert_eq!(
-            writer.check_all_pages(&mut world),
-            NODES * 32 * 3,
-            "seed {seed}: {:?}",
-            writer.refusals.last()
-        );
-        world.check_all();
+        writer.check_all_served(&mut world);
     }
 }
 
@@ -97,8 +84,7 @@ fn a_damaged_version_is_not_copied() {
     for _ in 0..20 {
         writer.write_pages(&mut world, &[PageId(1)]);
         writer.settle(&mut world);
-        writer.pgmrpl = writer.vdl;
-        writer.model.forget_below(writer.pgmrpl);
+        writer.raise_pgmrpl_to_vdl();
         world.run_us(50_000);
     }
     // Pages that are not written again, on one node; their bytes rot, their headers do not.
@@ -111,8 +97,7 @@ fn a_damaged_version_is_not_copied() {
     for round in 0..300 {
         writer.write_pages(&mut world, &[1, 2, 3, 4 + round * 7 % 24].map(PageId));
         writer.settle(&mut world);
-        writer.pgmrpl = writer.vdl;
-        writer.model.forget_below(writer.pgmrpl);
+        writer.raise_pgmrpl_to_vdl();
     }
     writer.converge(&mut world);
     assert!(world.counter(0, "extents_collected") > before);

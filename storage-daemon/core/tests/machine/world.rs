@@ -55,6 +55,7 @@ struct Wire {
 }
 
 pub struct World {
+    pub seed: u64,
     pub rng: Rng,
     pub now_us: u64,
     order: u64,
@@ -125,6 +126,7 @@ impl World {
             Node { shard: None, disk, life: 0, operations, tick_at_us: 0, accepted: 0, options, fails: None }
         });
         let mut world = World {
+            seed,
             rng: Rng::new(seed),
             now_us: 1_000,
             order: 0,
@@ -137,8 +139,7 @@ impl World {
             trace: 0,
             events: 0,
         };
-        (0..NODES).for_each(|node| world.start(node));
-        world.run_until("all are ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+        world.start_all();
         world
     }
 
@@ -189,6 +190,13 @@ impl World {
         self.schedule(1_000, Happening::Tick { node, life });
     }
 
+    /// Starts those that are down, and waits until all six are ready.
+    pub fn start_all(&mut self) {
+        let down: Vec<usize> = (0..NODES).filter(|node| !self.is_up(*node)).collect();
+        down.into_iter().for_each(|node| self.start(node));
+        self.run_until("all are ready", |world| (0..NODES).all(|node| world.is_ready(node)));
+    }
+
     /// The process is gone; the device keeps its cache.
     pub fn kill(&mut self, node: usize) {
         let at = &mut self.nodes[node];
@@ -212,6 +220,20 @@ impl World {
             self.kill(node);
         }
         self.nodes[node].disk.power_loss(&mut self.rng);
+    }
+
+    /// One machine loses power, and comes back after so long.
+    pub fn power_cycle(&mut self, node: usize, off_us: u64) {
+        self.power_loss(node);
+        self.run_us(off_us);
+        self.start(node);
+        self.run_until("ready", |world| world.is_ready(node));
+    }
+
+    /// All six lose power and come back.
+    pub fn power_cycle_all(&mut self) {
+        (0..NODES).for_each(|node| self.power_loss(node));
+        self.start_all();
     }
 
     /// A clean stop.

@@ -458,6 +458,12 @@ impl Writer {
         }
     }
 
+    /// Nothing is read below the VDL any more.
+    pub fn raise_pgmrpl_to_vdl(&mut self) {
+        self.pgmrpl = self.vdl;
+        self.model.forget_below(self.pgmrpl);
+    }
+
     /// Runs until everything written is durable in the volume.
     pub fn settle(&mut self, world: &mut World) {
         let limit = world.now_us + 60_000_000;
@@ -547,7 +553,7 @@ impl Writer {
     }
 
     /// Every page at several read points from every member that is up. Returns how many were served.
-    pub fn check_all_pages(&mut self, world: &mut World) -> usize {
+    fn check_all_pages(&mut self, world: &mut World) -> usize {
         let mut served = 0;
         let floor = self.pgmrpl;
         for node in (0..NODES).filter(|node| world.is_ready(*node)).collect::<Vec<_>>() {
@@ -560,6 +566,15 @@ impl Writer {
             }
         }
         served
+    }
+
+    /// All six serve every page, and each of them is in order.
+    pub fn check_all_served(&mut self, world: &mut World) {
+        let served = self.check_all_pages(world);
+        let all = NODES * self.groups as usize * PAGES_PER_GROUP as usize * 3;
+        assert_eq!(served, all, "seed {}: {:?}", world.seed, self.refusals.last());
+        assert!(world.halts.is_empty(), "seed {}: {:?}", world.seed, world.halts);
+        world.check_all();
     }
 
     /// Waits until every member that is up has everything.
