@@ -1,16 +1,13 @@
 //! What a storage daemon reads from its device: after a power cut, after rot, after a misdirected write.
 
 use super::redo::{check_batch, mend_batch, sealed};
-use super::{put_u32, u32_at};
+use super::segment::{GROUP, VOLUME, WRITER, create_segment, membership};
+use super::{put_crc, put_u32, u32_at};
 use crate::target::{TAKEN, Target};
 use hexalog_protocol::codec::Reader;
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
-use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{CreateSegment, Member, Membership, SegmentState};
-use hexalog_protocol::{
-    DeviceId, GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, Page, PageId, SegmentId,
-    VolumeEpoch, VolumeId,
-};
+use hexalog_protocol::message::SegmentState;
+use hexalog_protocol::{DeviceId, GeometryEpoch, Lsn, Page, PageId, SegmentId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::BLOCK_BYTES;
 use hexalog_storage_format::append::{APPEND_HEADER_BYTES, AppendHeader, append_bytes};
@@ -70,9 +67,6 @@ pub const PAGE: Target = Target {
     allocated_bytes_max: |_| 64 * 1024,
 };
 
-const VOLUME: VolumeId = VolumeId([7; 16]);
-const GROUP: GroupId = GroupId(3);
-const WRITER: WriterId = WriterId { epoch: VolumeEpoch(2), incarnation: Incarnation(0x99) };
 const DEVICE: DeviceId = DeviceId(9);
 const PAGE_ID: PageId = PageId(44);
 const SUPERBLOCK_SLOT: usize = 1;
@@ -105,10 +99,7 @@ fn superblock_seeds() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn mend_superblock(input: &mut [u8]) {
-    if let Some(bytes) = input.get(..BLOCK_BYTES - 4) {
-        let crc = crc32c::crc32c(bytes);
-        put_u32(input, BLOCK_BYTES - 4, crc);
-    }
+    put_crc(input, 0..BLOCK_BYTES - 4, BLOCK_BYTES - 4);
 }
 
 fn check_superblock(input: &[u8]) -> &'static str {
@@ -131,33 +122,13 @@ fn history() -> EpochHistory {
     history
 }
 
-fn membership() -> Membership {
-    let member = |segment, text: &str| Member {
-        segment: SegmentId(segment),
-        node: NodeId(1),
-        az: 2,
-        address: text.parse().expect("an address"),
-    };
-    let members = vec![member(5, "127.0.0.1:7001"), member(6, "[::1]:7002")];
-    Membership { epoch: MembershipEpoch(4), members }
-}
-
 fn append_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let (volume, group) = (VOLUME, GROUP);
     let sealed = sealed();
     let batch = hexalog_protocol::batch::Batch::read(&mut Reader::new(&sealed)).expect("a batch");
-    let create = CreateSegment {
-        volume,
-        group,
-        segment: SegmentId(5),
-        pages_per_group: 16,
-        geometry_epoch: GeometryEpoch(1),
-        base_lsn: Lsn(0),
-        membership: membership(),
-    };
     let heard = Entry::Heard { volume, writer: WRITER, vdl: Lsn(4), pgmrpl: Lsn(3), wall_time_us: 77 };
     let control = [
-        Entry::CreateSegment(create),
+        Entry::CreateSegment(create_segment()),
         Entry::EpochBump { volume, group, writer: WRITER },
         Entry::InstallHistory { volume, group, history: history() },
         Entry::Membership { volume, group, membership: membership() },
@@ -203,14 +174,8 @@ fn mend_append(input: &mut [u8]) {
             break;
         }
     }
-    if let Some(entries) = input.get(APPEND_HEADER_BYTES..end) {
-        let crc = crc32c::crc32c(entries);
-        put_u32(input, 96, crc);
-    }
-    if let Some(header) = input.get(..124) {
-        let crc = crc32c::crc32c(header);
-        put_u32(input, 124, crc);
-    }
+    put_crc(input, APPEND_HEADER_BYTES..end, 96);
+    put_crc(input, 0..124, 124);
 }
 
 fn check_append(input: &[u8]) -> &'static str {
@@ -293,14 +258,8 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
 fn mend_checkpoint(input: &mut [u8]) {
     let Some(items_bytes) = u32_at(input, 52) else { return };
     let end = PART_HEADER_BYTES.saturating_add(items_bytes as usize);
-    if let Some(items) = input.get(PART_HEADER_BYTES..end) {
-        let crc = crc32c::crc32c(items);
-        put_u32(input, 56, crc);
-    }
-    if let Some(header) = input.get(..124) {
-        let crc = crc32c::crc32c(header);
-        put_u32(input, 124, crc);
-    }
+    put_crc(input, PART_HEADER_BYTES..end, 56);
+    put_crc(input, 0..124, 124);
 }
 
 fn check_checkpoint(input: &[u8]) -> &'static str {

@@ -7,11 +7,13 @@
 pub mod device;
 pub mod postgres;
 pub mod redo;
+mod segment;
 pub mod values;
 pub mod volume;
 pub mod wire;
 
 use crate::target::Target;
+use std::ops::Range;
 
 /// All targets.
 pub static TARGETS: &[Target] = &[
@@ -42,6 +44,14 @@ fn u32_at(input: &[u8], at: usize) -> Option<u32> {
 fn put_u32(input: &mut [u8], at: usize, value: u32) {
     if let Some(place) = input.get_mut(at..at + 4) {
         place.copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Writes the checksum of some of an input at `at`, as far as both are there.
+fn put_crc(input: &mut [u8], of: Range<usize>, at: usize) {
+    if let Some(bytes) = input.get(of) {
+        let crc = crc32c::crc32c(bytes);
+        put_u32(input, at, crc);
     }
 }
 

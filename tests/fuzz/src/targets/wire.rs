@@ -2,6 +2,7 @@
 
 use super::put_u32;
 use super::redo::{check_batch, mend_batch, sealed, sealed_short};
+use super::segment::{GROUP, VOLUME, WRITER, create_segment, membership};
 use crate::target::{TAKEN, Target};
 use hexalog_protocol::codec::Reader;
 use hexalog_protocol::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, frame_length, read_frame};
@@ -10,7 +11,7 @@ use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::*;
 use hexalog_protocol::{
     DeviceId, GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, Page, PageId, SegmentId,
-    ShardIndex, VolumeEpoch, VolumeId,
+    ShardIndex, VolumeEpoch,
 };
 
 /// A frame with a message in it.
@@ -24,9 +25,6 @@ pub const FRAME: Target = Target {
     allocated_bytes_max: |bytes| 16 * bytes + 8 * bytes + 4096,
 };
 
-const VOLUME: VolumeId = VolumeId([7; 16]);
-const GROUP: GroupId = GroupId(3);
-const WRITER: WriterId = WriterId { epoch: VolumeEpoch(2), incarnation: Incarnation(0x99) };
 const KIND_WRITE: u16 = 6;
 const KIND_GOSSIP_PUSH: u16 = 16;
 
@@ -88,18 +86,6 @@ fn check(input: &[u8]) -> &'static str {
     let same_from = if frame.version == hexalog_protocol::frame::PROTOCOL_VERSION { 0 } else { 10 };
     assert!(again[same_from..] == input[same_from..frame.frame_bytes], "one message has one encoding");
     TAKEN
-}
-
-fn member(segment: u64, address: &str) -> Member {
-    let address = address.parse().expect("an address");
-    Member { segment: SegmentId(segment), node: NodeId(1), az: 2, address }
-}
-
-fn membership() -> Membership {
-    Membership {
-        epoch: MembershipEpoch(4),
-        members: vec![member(5, "127.0.0.1:7001"), member(6, "[::1]:7002")],
-    }
 }
 
 fn history() -> EpochHistory {
@@ -197,15 +183,6 @@ fn foreground<'a>(entries: &'a [u8], page: &'a Page) -> Vec<(&'static str, Messa
 /// What an opening and the making of segments send.
 fn control() -> Vec<(&'static str, Message<'static>)> {
     let (volume, group, writer, membership_epoch) = (VOLUME, GROUP, WRITER, MembershipEpoch(4));
-    let create = CreateSegment {
-        volume,
-        group,
-        segment: SegmentId(5),
-        pages_per_group: 16,
-        geometry_epoch: GeometryEpoch(1),
-        base_lsn: Lsn(0),
-        membership: membership(),
-    };
     let bumped = Bumped {
         volume,
         group,
@@ -221,7 +198,7 @@ fn control() -> Vec<(&'static str, Message<'static>)> {
         marks: LsnMarks(vec![(Lsn(140), false), (Lsn(141), true), (Lsn(150), true)]),
     };
     vec![
-        ("create-segment", Message::CreateSegment(create)),
+        ("create-segment", Message::CreateSegment(create_segment())),
         ("epoch-bump", Message::EpochBump(EpochBump { volume, writer, groups: vec![group, GroupId(4)] })),
         ("bumped", Message::Bumped(bumped)),
         (
