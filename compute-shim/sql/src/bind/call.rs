@@ -113,13 +113,7 @@ impl Binder<'_> {
         }
         let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
-        let written = tree::TypeName {
-            schema: None,
-            name: name.to_owned(),
-            modifiers: Vec::new(),
-            array: false,
-            position: 0,
-        };
+        let written = tree::TypeName::single(name);
         if candidates.is_empty() && known_function::is_known(name) && type_of(&written).is_err() {
             return Err(at(SqlError::unsupported(format!("function {name}")), call.name.position));
         }
@@ -229,13 +223,7 @@ impl Binder<'_> {
 
     /// `t(x)`, where t is a type: a cast.
     fn cast_call(&mut self, name: &str, argument: &Expr) -> Result<Option<Expr>> {
-        let written = tree::TypeName {
-            schema: None,
-            name: name.to_owned(),
-            modifiers: Vec::new(),
-            array: false,
-            position: 0,
-        };
+        let written = tree::TypeName::single(name);
         match type_of(&written) {
             Ok((target, _)) => {
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)

@@ -509,13 +509,7 @@ impl Lower<'_> {
             }
             (_, Some(_)) => return Err(refuse("an interval literal with a field")),
         };
-        let target = super::tree::TypeName {
-            schema: None,
-            name: "interval".to_owned(),
-            modifiers: Vec::new(),
-            array: false,
-            position: 0,
-        };
+        let target = super::tree::TypeName::single("interval");
         Ok(Expr::Cast { operand: boxed(operand), target, position: 0 })
     }
 

@@ -12,13 +12,8 @@ use sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectNamePart, TimezoneInfo,
 };
 
-/// A plain name.
-fn named(name: &str) -> TypeName {
-    TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false, position: 0 }
-}
-
 fn with(name: &str, modifiers: impl IntoIterator<Item = u64>) -> Result<TypeName> {
-    let mut type_name = named(name);
+    let mut type_name = TypeName::single(name);
     for modifier in modifiers {
         type_name.modifiers.push(i64::try_from(modifier).map_err(|_| too_large())?);
     }
@@ -41,7 +36,7 @@ fn char_length(length: Option<CharacterLength>) -> Result<Option<u64>> {
 }
 
 fn exact(name: &str, info: ExactNumberInfo) -> Result<TypeName> {
-    let mut type_name = named(name);
+    let mut type_name = TypeName::single(name);
     match info {
         ExactNumberInfo::None => {}
         ExactNumberInfo::Precision(precision) => {
@@ -58,12 +53,12 @@ fn exact(name: &str, info: ExactNumberInfo) -> Result<TypeName> {
 /// `float(n)` chooses a width by its bits.
 fn float(info: ExactNumberInfo) -> Result<TypeName> {
     match info {
-        ExactNumberInfo::None => Ok(named("float8")),
+        ExactNumberInfo::None => Ok(TypeName::single("float8")),
         ExactNumberInfo::Precision(0) => {
             Err(SqlError::invalid_parameter("precision for type float must be at least 1 bit"))
         }
-        ExactNumberInfo::Precision(1..=24) => Ok(named("float4")),
-        ExactNumberInfo::Precision(25..=53) => Ok(named("float8")),
+        ExactNumberInfo::Precision(1..=24) => Ok(TypeName::single("float4")),
+        ExactNumberInfo::Precision(25..=53) => Ok(TypeName::single("float8")),
         ExactNumberInfo::Precision(_) => {
             Err(SqlError::invalid_parameter("precision for type float must be less than 54 bits"))
         }
@@ -74,7 +69,7 @@ fn float(info: ExactNumberInfo) -> Result<TypeName> {
 /// A width behind an integer type is another dialect's.
 fn no_width(name: &str, width: Option<u64>) -> Result<TypeName> {
     match width {
-        None => Ok(named(name)),
+        None => Ok(TypeName::single(name)),
         Some(_) => Err(SqlError::syntax("syntax error at or near \"(\"")),
     }
 }
@@ -124,30 +119,30 @@ fn lower(data_type: DataType) -> Result<TypeName> {
         DataType::CharacterVarying(length) | DataType::CharVarying(length) | DataType::Varchar(length) => {
             with("varchar", char_length(length)?)
         }
-        DataType::Uuid => Ok(named("uuid")),
+        DataType::Uuid => Ok(TypeName::single("uuid")),
         DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => exact("numeric", info),
         DataType::Float(info) => float(info),
         DataType::Int2(width) | DataType::SmallInt(width) => no_width("int2", width),
         DataType::Int(width) | DataType::Int4(width) | DataType::Integer(width) => no_width("int4", width),
         DataType::Int8(width) | DataType::BigInt(width) => no_width("int8", width),
-        DataType::Float4 | DataType::Real => Ok(named("float4")),
-        DataType::Float8 | DataType::DoublePrecision => Ok(named("float8")),
-        DataType::Bool | DataType::Boolean => Ok(named("bool")),
-        DataType::Date => Ok(named("date")),
+        DataType::Float4 | DataType::Real => Ok(TypeName::single("float4")),
+        DataType::Float8 | DataType::DoublePrecision => Ok(TypeName::single("float8")),
+        DataType::Bool | DataType::Boolean => Ok(TypeName::single("bool")),
+        DataType::Date => Ok(TypeName::single("date")),
         DataType::Time(precision, zone) => zoned("time", precision, &zone),
         DataType::Timestamp(precision, zone) => zoned("timestamp", precision, &zone),
         DataType::Interval { fields: None, precision } => with("interval", precision),
         DataType::Interval { fields: Some(_), .. } => Err(refuse("interval with a field list")),
-        DataType::JSON => Ok(named("json")),
-        DataType::JSONB => Ok(named("jsonb")),
-        DataType::Regclass => Ok(named("regclass")),
-        DataType::Text => Ok(named("text")),
-        DataType::Bytea => Ok(named("bytea")),
+        DataType::JSON => Ok(TypeName::single("json")),
+        DataType::JSONB => Ok(TypeName::single("jsonb")),
+        DataType::Regclass => Ok(TypeName::single("regclass")),
+        DataType::Text => Ok(TypeName::single("text")),
+        DataType::Bytea => Ok(TypeName::single("bytea")),
         DataType::Bit(length) => with("bit", length),
         DataType::BitVarying(length) | DataType::VarBit(length) => with("varbit", length),
-        DataType::TsVector => Ok(named("tsvector")),
-        DataType::TsQuery => Ok(named("tsquery")),
-        DataType::Trigger => Ok(named("trigger")),
+        DataType::TsVector => Ok(TypeName::single("tsvector")),
+        DataType::TsQuery => Ok(TypeName::single("tsquery")),
+        DataType::Trigger => Ok(TypeName::single("trigger")),
         DataType::Array(
             ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::Qualified(element, _),
         ) => Ok(TypeName { array: true, ..lower(*element)? }),
@@ -169,7 +164,7 @@ fn custom(name: sqlparser::ast::ObjectName, modifiers: &[String]) -> Result<Type
             ObjectNamePart::Function(_) => return Err(refuse("a function as a type")),
         }
     }
-    let mut type_name = named(&parts.pop().expect("a name has a part"));
+    let mut type_name = TypeName::single(&parts.pop().expect("a name has a part"));
     type_name.schema = parts.pop();
     if type_name.schema.is_some() && type_name.name == "char" {
         type_name.name = "\"char\"".to_owned();

@@ -70,52 +70,20 @@ const LOOKUP_ROWS_MAX: u64 = 2_000;
 
 /// Turns logical joins into executable ones and chooses scans' access.
 pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Node {
-    let mut into = |input: Arc<Node>| Arc::new(choose(owned(input), slots, options));
     match node {
         Node::Scan(scan) => Node::Scan(access::choose(scan, options)),
         Node::Join { join, left, right, correlation, conditions } => {
-            let left = owned(into(left));
+            let left = choose(owned(left), slots, options);
             choose_join(join, left, owned(right), correlation, conditions, slots, options)
         }
-        Node::Filter { input, predicate } => Node::Filter { input: into(input), predicate },
-        Node::Project { input, exprs } => Node::Project { input: into(input), exprs },
-        Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
-        Node::Materialize { input } => Node::Materialize { input: into(input) },
-        Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
-        Node::Window { input, partition, order, calls } => {
-            Node::Window { input: into(input), partition, order, calls }
-        }
         Node::Sort { input, keys } => {
-            let input = into(input);
+            let input = Arc::new(choose(owned(input), slots, options));
             match sorted_already(&input, &keys) {
                 Some(ordered) => ordered,
                 None => Node::Sort { input, keys },
             }
         }
-        Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
-        Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
-        Node::LockRows { input, rows, items, recheck } => {
-            Node::LockRows { input: into(input), rows, items, recheck }
-        }
-        Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(into).collect() },
-        Node::SetOperation { op, all, left, right, types } => {
-            let left = into(left);
-            Node::SetOperation { op, all, left, right: into(right), types }
-        }
-        Node::Recursive { id, base, step, types, distinct } => {
-            let base = into(base);
-            Node::Recursive { id, base, step: into(step), types, distinct }
-        }
-        Node::Insert { table, source, checks, conflict, returning } => {
-            Node::Insert { table, source: into(source), checks, conflict, returning }
-        }
-        Node::Update { table, input, columns, values, recheck, checks, returning } => {
-            Node::Update { table, input: into(input), columns, values, recheck, checks, returning }
-        }
-        Node::Delete { table, input, recheck, returning } => {
-            Node::Delete { table, input: into(input), recheck, returning }
-        }
-        leaf => leaf,
+        other => other.map_inputs(|input| choose(input, slots, options)),
     }
 }
 

@@ -9,6 +9,7 @@ mod access;
 mod explain;
 mod join;
 mod pushdown;
+mod walk;
 mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
@@ -387,48 +388,6 @@ impl Node {
             | Node::Delete { returning, .. } => {
                 returning.as_ref().map_or(0, |returning| returning.items.len())
             }
-        }
-    }
-}
-
-impl Node {
-    /// The nodes directly below.
-    pub(crate) fn inputs(&self) -> Vec<&Arc<Node>> {
-        match self {
-            Node::Nothing
-            | Node::Values { .. }
-            | Node::Scan(_)
-            | Node::System { .. }
-            | Node::Functions { .. }
-            | Node::Common { .. }
-            | Node::Working { .. } => Vec::new(),
-            Node::Recursive { base, step, .. } => vec![base, step],
-            Node::Filter { input, .. }
-            | Node::Project { input, .. }
-            | Node::ProjectSet { input, .. }
-            | Node::Materialize { input }
-            | Node::Aggregate { input, .. }
-            | Node::Window { input, .. }
-            | Node::Sort { input, .. }
-            | Node::Distinct { input, .. }
-            | Node::Limit { input, .. }
-            | Node::LockRows { input, .. }
-            | Node::Update { input, .. }
-            | Node::Delete { input, .. } => vec![input],
-            Node::Insert { source, .. } => vec![source],
-            Node::Join { left, right, .. }
-            | Node::NestedLoop { left, right, .. }
-            | Node::HashJoin { left, right, .. }
-            | Node::SetOperation { left, right, .. } => vec![left, right],
-            Node::Append { inputs } => inputs.iter().collect(),
-        }
-    }
-
-    /// Visits a node and all below it.
-    pub(crate) fn for_each<'n>(&'n self, visit: &mut impl FnMut(&'n Node)) {
-        visit(self);
-        for input in self.inputs() {
-            input.for_each(visit);
         }
     }
 }

@@ -98,7 +98,8 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
             let input = Arc::new(push(owned(input), below.cloned().collect()));
             filtered(Node::LockRows { input, rows, items, recheck }, conditions)
         }
-        other => filtered(descend(other), conditions),
+        // No condition passes.
+        other => filtered(other.map_inputs(|input| push(input, Vec::new())), conditions),
     }
 }
 
@@ -165,37 +166,6 @@ fn push_join(
     let left = Arc::new(push(left, to_left));
     let right = Arc::new(push(right, to_right));
     filtered(Node::Join { join, left, right, correlation, conditions: kept }, above)
-}
-
-/// Goes on below a node that lets no condition pass.
-fn descend(node: Node) -> Node {
-    let into = |input: Arc<Node>| Arc::new(push(owned(input), Vec::new()));
-    match node {
-        Node::ProjectSet { input, functions } => Node::ProjectSet { input: into(input), functions },
-        Node::Aggregate { input, keys, calls } => Node::Aggregate { input: into(input), keys, calls },
-        Node::Window { input, partition, order, calls } => {
-            Node::Window { input: into(input), partition, order, calls }
-        }
-        Node::Distinct { input, columns, types } => Node::Distinct { input: into(input), columns, types },
-        Node::Limit { input, limit, offset } => Node::Limit { input: into(input), limit, offset },
-        Node::Materialize { input } => Node::Materialize { input: into(input) },
-        Node::SetOperation { op, all, left, right, types } => {
-            Node::SetOperation { op, all, left: into(left), right: into(right), types }
-        }
-        Node::Recursive { id, base, step, types, distinct } => {
-            Node::Recursive { id, base: into(base), step: into(step), types, distinct }
-        }
-        Node::Insert { table, source, checks, conflict, returning } => {
-            Node::Insert { table, source: into(source), checks, conflict, returning }
-        }
-        Node::Update { table, input, columns, values, recheck, checks, returning } => {
-            Node::Update { table, input: into(input), columns, values, recheck, checks, returning }
-        }
-        Node::Delete { table, input, recheck, returning } => {
-            Node::Delete { table, input: into(input), recheck, returning }
-        }
-        leaf => leaf,
-    }
 }
 
 /// Tells each scan which of its columns are read.
@@ -287,27 +257,9 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
     }
 }
 
-/// Nodes whose inputs are needed whole.
+/// Nodes whose inputs are needed whole, and changes.
 fn prune_whole(node: Node) -> Node {
-    let whole = |input: Arc<Node>| {
-        let needed = all_columns(&input);
-        prune_arc(input, &needed)
-    };
     match node {
-        Node::Distinct { input, columns, types } => Node::Distinct { input: whole(input), columns, types },
-        Node::Append { inputs } => Node::Append { inputs: inputs.into_iter().map(whole).collect() },
-        Node::SetOperation { op, all, left, right, types } => {
-            Node::SetOperation { op, all, left: whole(left), right: whole(right), types }
-        }
-        Node::Recursive { id, base, step, types, distinct } => {
-            Node::Recursive { id, base: whole(base), step: whole(step), types, distinct }
-        }
-        Node::LockRows { input, rows, items, recheck } => {
-            Node::LockRows { input: whole(input), rows, items, recheck }
-        }
-        Node::Insert { table, source, checks, conflict, returning } => {
-            Node::Insert { table, source: whole(source), checks, conflict, returning }
-        }
         Node::Update { table, input, columns, values, recheck, checks, returning } => {
             // What is set to itself stays where it is.
             let sets = columns.iter().zip(&values.items);
@@ -329,7 +281,10 @@ fn prune_whole(node: Node) -> Node {
             let needed = needed_by_change(&table, exprs);
             Node::Delete { input: prune_arc(input, &needed), table, recheck, returning }
         }
-        leaf => leaf,
+        other => other.map_inputs(|input| {
+            let needed = all_columns(&input);
+            prune_node(input, &needed)
+        }),
     }
 }
 

@@ -7,8 +7,7 @@
 use super::copy_out::{copy_columns, copy_table};
 use super::copy_text::{Line, Lines, split_fields, unescape};
 use super::statement::Prepared;
-use super::transaction::{Parts, Scope};
-use super::view::SessionHost;
+use super::transaction::Scope;
 use crate::answer::{CommandTag, CopyInFormat};
 use crate::catalog::object::{Object, ObjectClass, Table};
 use crate::execute::{
@@ -255,58 +254,50 @@ impl CopyIn {
     /// Answers with the error for a row whose key is taken.
     fn write_row(&mut self, scope: &mut Scope) -> Step<Option<SqlError>> {
         let target = self.target.as_ref().expect("begun");
-        let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
-            scope.parts();
-        let host = SessionHost { view, environment };
-        let mut context = Context {
-            engine: database.engine(),
-            database,
-            transaction,
-            env: host.env(transaction_us, statement_us),
-            view,
-            environment,
-            effects,
-            parameters: &[],
-            plan: &target.plan,
-            state: &mut self.state,
-            may_fuse: false,
-        };
-        loop {
-            match self.phase {
-                Phase::Read => return Ok(None),
-                Phase::Defaults(at) if at == target.defaults.len() => {
-                    check_not_null(&target.table, &self.row, &context)?;
-                    let checks = target.checks().iter();
-                    checks.for_each(|check| check.predicate.evaluation.begin_row(context.state));
-                    self.phase = Phase::Checks;
-                }
-                Phase::Defaults(at) => {
-                    let value = evaluate(&target.default_exprs.items[at], &[], &mut context)?;
-                    self.row[target.defaults[at]] = value;
-                    self.phase = Phase::Defaults(at + 1);
-                }
-                Phase::Checks => {
-                    for check in target.checks() {
-                        if evaluate(&check.predicate.expr, &self.row, &mut context)?.as_bool() == Some(false)
-                        {
-                            return Err(
-                                check_violation(&target.table, &check.name, &self.row, &context).into()
-                            );
-                        }
+        scope.with_execution(&target.plan, &[], &mut self.state, false, |context| {
+            loop {
+                match self.phase {
+                    Phase::Read => return Ok(None),
+                    Phase::Defaults(at) if at == target.defaults.len() => {
+                        check_not_null(&target.table, &self.row, context)?;
+                        let checks = target.checks().iter();
+                        checks.for_each(|check| check.predicate.evaluation.begin_row(context.state));
+                        self.phase = Phase::Checks;
                     }
-                    context.count_row()?;
-                    self.phase = Phase::Write;
-                }
-                Phase::Write => {
-                    let Context { engine, transaction, .. } = &mut context;
-                    let written = self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
-                    let Inserted::Conflict(index) = written else { return Ok(None) };
-                    let schema = view.catalog().schema_name(target.table.schema);
-                    let index = &target.table.indexes[index];
-                    return Ok(Some(duplicate_key(&target.table, schema, index, &self.row, &context.env)));
+                    Phase::Defaults(at) => {
+                        let value = evaluate(&target.default_exprs.items[at], &[], context)?;
+                        self.row[target.defaults[at]] = value;
+                        self.phase = Phase::Defaults(at + 1);
+                    }
+                    Phase::Checks => {
+                        for check in target.checks() {
+                            if evaluate(&check.predicate.expr, &self.row, context)?.as_bool() == Some(false) {
+                                return Err(
+                                    check_violation(&target.table, &check.name, &self.row, context).into()
+                                );
+                            }
+                        }
+                        context.count_row()?;
+                        self.phase = Phase::Write;
+                    }
+                    Phase::Write => {
+                        let Context { engine, transaction, .. } = context;
+                        let written =
+                            self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
+                        let Inserted::Conflict(index) = written else { return Ok(None) };
+                        let schema = context.view.catalog().schema_name(target.table.schema);
+                        let index = &target.table.indexes[index];
+                        return Ok(Some(duplicate_key(
+                            &target.table,
+                            schema,
+                            index,
+                            &self.row,
+                            &context.env,
+                        )));
+                    }
                 }
             }
-        }
+        })
     }
 }
 

@@ -5,10 +5,9 @@
 //! between any two of them. Read next: `execute`.
 
 use super::statement::Prepared;
-use super::transaction::{Parts, Scope};
-use super::view::SessionHost;
+use super::transaction::Scope;
 use crate::answer::{ColumnDescription, Flow, Sink};
-use crate::execute::{Context, KeptBytes, Operator, Row, State, build};
+use crate::execute::{KeptBytes, Operator, Row, State, build};
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan};
 use crate::stop::{Step, Stop};
@@ -264,23 +263,10 @@ impl PlanRun {
 
     fn pull(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<bool> {
         let mut operator = self.operator.take().expect("built when the statement began");
-        let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
-            scope.parts();
-        let host = SessionHost { view, environment };
-        let mut context = Context {
-            engine: database.engine(),
-            database,
-            transaction,
-            env: host.env(transaction_us, statement_us),
-            view,
-            environment,
-            effects,
-            parameters: &self.parameters,
-            plan: &self.plan,
-            state: &mut self.state,
-            may_fuse,
-        };
-        let result = operator.next(&mut context, &mut self.row);
+        let result =
+            scope.with_execution(&self.plan, &self.parameters, &mut self.state, may_fuse, |context| {
+                operator.next(context, &mut self.row)
+            });
         self.operator = Some(operator);
         result
     }

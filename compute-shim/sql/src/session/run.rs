@@ -13,7 +13,7 @@ use super::view::SessionHost;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
 use crate::definition::{self, Definition, DefinitionContext};
-use crate::execute::{Context, Operator, Row, State, build};
+use crate::execute::{Operator, Row, State, build};
 use crate::parse::tree::{Expr, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
@@ -253,7 +253,8 @@ impl Arguments {
         while let Some(plan) = self.plans.get(self.values.len()) {
             let (state, operator) = self.current.get_or_insert_with(|| (State::new(plan), build(&plan.root)));
             let mut row = Row::new();
-            let found = pull(scope, plan, &[], state, &mut **operator, &mut row)?;
+            let found =
+                scope.with_execution(plan, &[], state, false, |context| operator.next(context, &mut row))?;
             assert!(found, "an argument of {} is one row", self.name);
             self.current = None;
             self.values.push(row.pop().expect("of one column"));
@@ -262,34 +263,6 @@ impl Arguments {
         let values = std::mem::take(&mut self.values);
         Ok(PlanRun::new(self.prepared.clone(), plan, values, true))
     }
-}
-
-/// One step of an operator outside of a statement with relations.
-pub(super) fn pull(
-    scope: &mut Scope,
-    plan: &Plan,
-    parameters: &[Datum],
-    state: &mut State,
-    operator: &mut dyn Operator,
-    row: &mut Row,
-) -> Step<bool> {
-    let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
-        scope.parts();
-    let host = SessionHost { view, environment };
-    let mut context = Context {
-        engine: database.engine(),
-        database,
-        transaction,
-        env: host.env(transaction_us, statement_us),
-        view,
-        environment,
-        effects,
-        parameters,
-        plan,
-        state,
-        may_fuse: false,
-    };
-    operator.next(&mut context, row)
 }
 
 fn define(

@@ -15,14 +15,14 @@ use crate::catalog::object::Oid;
 use crate::catalog::overlay::Overlay;
 use crate::database::Database;
 use crate::environment::Environment;
-use crate::execute::Effects;
+use crate::execute::{Context, Effects, State};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
-use crate::plan::PlanOptions;
+use crate::plan::{Plan, PlanOptions};
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{EvalEnv, SqlError, SqlState};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
 use std::sync::Arc;
 
 /// Where the session stands.
@@ -448,6 +448,33 @@ impl Scope {
             transaction_us: self.transaction_us,
             statement_us: self.statement_us,
         }
+    }
+
+    /// Runs something that executes: a step of an operator, an expression.
+    pub(super) fn with_execution<R>(
+        &mut self,
+        plan: &Plan,
+        parameters: &[Datum],
+        state: &mut State,
+        may_fuse: bool,
+        run: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
+            self.parts();
+        let host = SessionHost { view, environment };
+        run(&mut Context {
+            engine: database.engine(),
+            database,
+            transaction,
+            env: host.env(transaction_us, statement_us),
+            view,
+            environment,
+            effects,
+            parameters,
+            plan,
+            state,
+            may_fuse,
+        })
     }
 
     /// Whether the statement may commit with its last write: nothing else hangs on this transaction's commit.

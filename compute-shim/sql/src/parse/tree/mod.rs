@@ -59,3 +59,10 @@ pub(crate) struct TypeName {
     /// Where the name begins; 0 if unknown, as for types that are words of the grammar.
     pub position: u32,
 }
+
+impl TypeName {
+    /// A name alone, at no known place.
+    pub(crate) fn single(name: &str) -> TypeName {
+        TypeName { schema: None, name: name.to_owned(), modifiers: Vec::new(), array: false, position: 0 }
+    }
+}
