@@ -12,6 +12,7 @@ impl Shard {
         if !matches!(self.phase, Phase::Running) {
             return false;
         }
+        self.background_us = now.monotonic_us;
         // A frame that found the append buffer submitted with nothing in flight cannot be, but room may have come.
         self.submit_append(effects);
         self.retention_slice(now, effects);
@@ -35,7 +36,7 @@ impl Shard {
             || self.replay_point().position > self.superblock.replay_from
             || self.log.used_bytes() > self.log.ring_bytes() / 4
             || self.collector.is_running();
-        let look = has_work.then_some(self.links.looked_us + LOOK_US);
+        let look = has_work.then_some(self.background_us + LOOK_US);
         [gossip, look, self.hydrate_due_us()].into_iter().flatten().min()
     }
 }

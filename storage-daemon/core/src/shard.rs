@@ -102,6 +102,8 @@ pub struct Shard {
     pub(crate) failure: String,
     /// When the last write frame came: background work that is not urgent waits for a pause.
     pub(crate) last_write_us: u64,
+    /// When the last slice of background work ran.
+    pub(crate) background_us: u64,
 }
 
 impl Shard {
@@ -153,6 +155,7 @@ impl Shard {
             counters: Counters::default(),
             failure: String::new(),
             last_write_us: 0,
+            background_us: 0,
             options,
         };
         shard.phase = Phase::Starting(Recovery::begin());
