@@ -150,9 +150,13 @@ impl Shard {
         let keys = (volume, GroupId(0))..=(volume, GroupId(u32::MAX));
         for segment in self.segments.range_mut(keys).map(|(_, segment)| segment) {
             if segment.bumped == writer {
+                let limit = segment.coalesce_limit();
                 segment.hear(vdl);
                 // From here on nothing below may be asked for: the floor is durable before anything is collected.
                 segment.gc_floor = segment.gc_floor.max(pgmrpl.min(vdl));
+                if segment.coalesce_limit() > limit {
+                    self.coalescer.limit_moved();
+                }
             }
         }
     }
@@ -190,8 +194,12 @@ impl Shard {
                 }
             }
         }
+        let limit = segment.coalesce_limit();
         if segment.advance_scl() {
             moved.segments.insert(key);
+            if segment.coalesce_limit() > limit {
+                self.coalescer.limit_moved();
+            }
             if segment.gossip.scl_moved() {
                 segment.gossip.next_us = 0;
                 self.links.look_now();

@@ -64,6 +64,8 @@ counters! {
     coalesced_bytes,
     /// Records merged into them.
     coalesced_records,
+    /// Records looked at in search of pages to coalesce.
+    coalescing_looks,
     /// Extents that collection has been through.
     extents_collected,
     /// Bytes of page versions that collection has copied.

@@ -12,16 +12,18 @@ use crate::shard::{Io, Shard};
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
-use hexalog_protocol::{DeviceId, PAGE_SIZE, Page, PageId};
+use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::checkpoint::ImageRef;
 
 /// Pages of one round: half a MiB of images, a few hundred microseconds of work spread over their reads.
 const ROUND_PAGES_MAX: usize = 64;
-/// Held batches looked at for candidates in one slice.
+/// Held batches whose records are looked at for candidates in one slice.
 const BATCHES_LOOKED_AT_MAX: usize = 256;
-/// After a round that found nothing to do, wait this long.
+/// Held batches passed over in one slice since nothing of them may be coalesced yet.
+const BATCHES_PASSED_MAX: usize = 4096;
+/// After a round that found nothing to do, wait this long, unless more may be coalesced before.
 const REST_US: u64 = 20_000;
 /// No write frame for this long is a pause: everything pending is coalesced then.
 const PAUSE_US: u64 = 200_000;
@@ -69,6 +71,11 @@ impl Coalescer {
         self.long_chains.insert((key, page));
     }
 
+    /// More records may be coalesced than when a round last found none.
+    pub fn limit_moved(&mut self) {
+        self.rest_until_us = 0;
+    }
+
     /// Versions that are being written: live, and named by nothing yet.
     pub fn writing(&self) -> impl Iterator<Item = &Placed> + '_ {
         self.writing.iter()
@@ -82,7 +89,7 @@ impl Coalescer {
 impl Shard {
     /// Begins a round if one is due; true if it did.
     pub(crate) fn coalesce_slice(&mut self, now: Now, effects: &mut Effects) -> bool {
-        let rests = now.monotonic_us < self.coalescer.rest_until_us && !self.is_coalescing_urgent();
+        let rests = now.monotonic_us < self.coalescer.rest_until_us;
         if !self.coalescer.is_idle() || rests || !self.coalescing_is_due(now) {
             return false;
         }
@@ -137,19 +144,67 @@ impl Shard {
                 chosen.insert((key, page));
             }
         }
-        let looked_at_max = if takes_oldest { BATCHES_LOOKED_AT_MAX } else { 0 };
-        for (key, first) in self.pending.oldest_first().take(looked_at_max) {
-            if chosen.len() >= ROUND_PAGES_MAX {
+        if takes_oldest {
+            self.choose_oldest(&mut chosen);
+        }
+        chosen.into_iter().collect()
+    }
+
+    /// What lies above a segment's limit is passed over without a look at its records: a member with a gap holds half of its
+    /// memory above it, all of it older in the log than what fills the gap.
+    fn choose_oldest(&mut self, chosen: &mut BTreeSet<(SegmentKey, PageId)>) {
+        let mut looks = 0;
+        let mut looked_at = 0;
+        let mut last = None;
+        for (key, first) in self.pending.oldest_first().take(BATCHES_PASSED_MAX) {
+            let limit = match last {
+                Some((last_key, limit)) if last_key == key => limit,
+                _ => self.segments[&key].coalesce_limit(),
+            };
+            last = Some((key, limit));
+            if first > limit {
+                continue;
+            }
+            if looked_at == BATCHES_LOOKED_AT_MAX || chosen.len() >= ROUND_PAGES_MAX {
                 break;
             }
-            let batch = self.segments[&key].batches.get(first).expect("the ledger names held batches");
-            for record in &batch.records {
-                if chosen.len() < ROUND_PAGES_MAX && self.is_candidate(key, record.page) {
-                    chosen.insert((key, record.page));
+            looked_at += 1;
+            looks += self.choose_from_batch(key, first, chosen);
+        }
+        if chosen.is_empty() {
+            // More than was passed over lies above gaps: each segment's lowest LSNs stand below its own.
+            for (key, segment) in &self.segments {
+                if let Some(first) =
+                    segment.batches.first().filter(|first| *first <= segment.coalesce_limit())
+                {
+                    looks += self.choose_from_batch(*key, first, chosen);
                 }
             }
         }
-        chosen.into_iter().collect()
+        self.counters.coalescing_looks += looks;
+    }
+
+    /// Returns how many records it looked at.
+    fn choose_from_batch(
+        &self,
+        key: SegmentKey,
+        first: Lsn,
+        chosen: &mut BTreeSet<(SegmentKey, PageId)>,
+    ) -> u64 {
+        let mut looks = 0;
+        let segment = &self.segments[&key];
+        let limit = segment.coalesce_limit();
+        let batch = segment.batches.get(first).expect("the ledger names held batches");
+        for record in batch.records.iter().take_while(|record| record.lsn <= limit) {
+            if chosen.len() >= ROUND_PAGES_MAX {
+                break;
+            }
+            looks += 1;
+            if self.is_candidate(key, record.page) {
+                chosen.insert((key, record.page));
+            }
+        }
+        looks
     }
 
     fn is_candidate(&self, key: SegmentKey, page: PageId) -> bool {

@@ -99,6 +99,11 @@ impl Batches {
         self.held.get(&first).map(|held| &held.batch)
     }
 
+    /// First LSN of the lowest batch held.
+    pub fn first(&self) -> Option<Lsn> {
+        self.held.first_key_value().map(|(first, _)| *first)
+    }
+
     /// Whether the batch with this first LSN is held with records up to `last`.
     pub fn holds(&self, first: Lsn, last: Lsn) -> bool {
         self.held.get(&first).is_some_and(|held| held.batch.last() >= last)

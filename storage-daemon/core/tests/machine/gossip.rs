@@ -1,7 +1,7 @@
 //! Peers fill gaps, catch up members that were away, and fall silent.
 
 use crate::rng::seeds;
-use crate::world::{NODES, World, membership};
+use crate::world::{NODES, World, membership, options};
 use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
 use hexalog_protocol::GroupId;
 use hexalog_protocol::message::{Membership, Message, SetMembership};
@@ -75,6 +75,43 @@ fn an_append_cut_by_the_end_of_an_answer_is_not_damaged() {
     assert!(world.counter(4, "gossip_batches") > 30);
     let damaged: u64 = (0..NODES).map(|node| world.counter(node, "crc_errors")).sum();
     assert_eq!(damaged, 0);
+}
+
+/// After a bulk load two members stayed behind for good: each of their slices looked at every record of the 256 oldest
+/// batches for something to coalesce, all of them above a gap, which took tens of milliseconds of a core for nothing, and
+/// never came to what filled the gap, since that was younger in the log.
+#[test]
+fn what_stands_above_a_gap_is_not_looked_at_and_what_fills_it_is_coalesced() {
+    let mut world = World::with_options(24, |node| {
+        let mut options = options(node);
+        options.log_bytes = 4 << 20;
+        options.log_prepared_bytes = options.log_bytes;
+        if node == 4 {
+            // It does not ask before it holds more above the gap than a slice looks at.
+            options.gossip_interval_us = 2_000_000;
+        }
+        options
+    });
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.passed_over = Some(4);
+    writer.write_many(&mut world, 20);
+    writer.passed_over = None;
+    writer.write_many(&mut world, 400);
+    writer.settle(&mut world);
+    writer.pgmrpl = writer.vdl;
+    for _ in 0..5 {
+        writer.pump(&mut world);
+        world.run_us(20_000);
+    }
+    assert_eq!(world.counter(4, "coalescing_looks"), 0, "nothing of it may be coalesced");
+    assert_eq!(world.counter(4, "gossip_batches"), 0);
+    writer.converge(&mut world);
+    world.run_us(1_000_000);
+    assert!(world.counter(4, "gossip_batches") >= 20);
+    assert!(world.counter(4, "coalesced_records") >= 400);
+    let looks = world.counter(4, "coalescing_looks");
+    assert!(looks <= 4 * world.counter(4, "records"), "{looks} looks");
 }
 
 #[test]

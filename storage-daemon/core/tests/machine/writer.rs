@@ -76,6 +76,8 @@ pub struct Writer {
     pub model: Model,
     /// Chance in percent that a batch is never sent to a member.
     pub loss_percent: u64,
+    /// A member that is sent nothing of what is sealed.
+    pub passed_over: Option<usize>,
     pub refusals: Vec<Refusal>,
     pub tails: BTreeMap<GroupId, Lsn>,
     last: Lsn,
@@ -175,6 +177,7 @@ impl Writer {
             history,
             model,
             loss_percent: 0,
+            passed_over: None,
             refusals: Vec::new(),
             tails: (0..groups).map(|group| (GroupId(group), Lsn::ZERO)).collect(),
             chain: VecDeque::new(),
@@ -324,7 +327,7 @@ impl Writer {
 
     /// With a chance up to one half, two members at most: the others fill the gap. Above that, ghosts.
     fn draw_losses(&mut self, world: &mut World) -> [bool; NODES] {
-        let mut skipped = [false; NODES];
+        let mut skipped = std::array::from_fn(|node| self.passed_over == Some(node));
         for _ in 0..NODES {
             let node = world.rng.below(NODES as u64) as usize;
             let may_skip = self.loss_percent > 50 || skipped.iter().filter(|skips| **skips).count() < 2;
