@@ -79,7 +79,7 @@ child_start() {
     say "started $1 again (process $!)"
 }
 
-status() { "$HEXALOG" status --metadata "$DIR/data/metadata.sqlite" "$@"; }
+status() { "$HEXALOG" status --data-dir "$DIR/data" "$@"; }
 
 # Waits until status names nothing and no segment is behind; says how long that took.
 wait_until_caught_up() {

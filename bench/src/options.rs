@@ -12,7 +12,7 @@ Examples:
   Commits of 9 records over six daemons that are started for the run, 64 committers:
     hexalog-bench --target=volume --rw=commit --numjobs=64 --iodepth=1 --records-per-commit=9 --bs=40
   The same over the daemons of a running `hexalog local`, in a volume \"bench\" of its own:
-    hexalog-bench --target=volume --metadata=./hexalog-data/metadata.sqlite
+    hexalog-bench --target=volume --data-dir=./hexalog-data
   Page reads:
     hexalog-bench --target=volume --rw=randread --pages=10000";
 
@@ -67,8 +67,12 @@ pub struct Options {
         help_heading = "Target node")]
     pub records_per_frame: u32,
 
-    /// Metadata of a running cluster whose daemons are used. Without it six daemons are started for the run, in a
-    /// scratch directory that is removed afterwards.
+    /// Directory of a running `hexalog local`, whose daemons are used. Without it and --metadata six daemons are
+    /// started for the run, in a scratch directory that is removed afterwards.
+    #[arg(long, value_name = "DIR", conflicts_with = "metadata", help_heading = "Target volume")]
+    pub data_dir: Option<PathBuf>,
+
+    /// The same by the metadata of any running cluster.
     #[arg(long, value_name = "FILE", help_heading = "Target volume")]
     pub metadata: Option<PathBuf>,
 
@@ -105,6 +109,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// Metadata of the running cluster that was named, if one was.
+    pub fn metadata_file(&self) -> Option<PathBuf> {
+        let of_local = self.data_dir.as_ref().map(|data_dir| data_dir.join("metadata.sqlite"));
+        self.metadata.clone().or(of_local)
+    }
+
     /// Parses a command line and checks what belongs together.
     pub fn parse_and_check<I, T>(arguments: I) -> Result<Options, clap::Error>
     where

@@ -108,6 +108,38 @@ fn refused(arguments: &[&str]) -> (i32, String) {
     (output.code.expect("an exit code"), output.stderr)
 }
 
+/// What started the cluster names it to every other command too.
+#[test]
+fn a_cluster_is_found_by_its_directory() {
+    let cluster = Cluster::start(&[]);
+    cluster.wait_until_well();
+    let data_dir = cluster.data_dir.to_str().expect("UTF-8");
+    let metadata = cluster.data_dir.join("metadata.sqlite");
+    let metadata = metadata.to_str().expect("UTF-8");
+    let run = |arguments: &[&str]| run_limited(Command::new(HEXALOG).args(arguments), COMMAND_MAX);
+    let output = run(&["status", "--data-dir", data_dir]);
+    assert!(output.is_success && output.stdout.ends_with("\nall is well\n"), "{output:?}");
+    assert_eq!(run(&["status", "--metadata", metadata]).code, Some(0));
+    // Compute listens on another port than the default one.
+    let output = run(&["sql", "--data-dir", data_dir, "-A", "-c", "select 1"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "1\n"), "{output:?}");
+
+    let both = refused(&["status", "--data-dir", data_dir, "--metadata", metadata]);
+    assert!(both.0 == 2 && both.1.contains("cannot be used with"), "{both:?}");
+    let both = refused(&["sql", "--data-dir", data_dir, "--connect", "127.0.0.1:1"]);
+    assert!(both.0 == 2 && both.1.contains("cannot be used with"), "{both:?}");
+    // Before the command it would be an option of `hexalog local`.
+    let misplaced = refused(&["--data-dir", data_dir, "status"]);
+    assert!(misplaced.0 == 2 && misplaced.1.contains("cannot be used with"), "{misplaced:?}");
+    let elsewhere = cluster.data_dir.join("elsewhere");
+    for command in ["status", "sql", "compute"] {
+        let (code, message) = refused(&[command, "--data-dir", elsewhere.to_str().expect("UTF-8")]);
+        assert_eq!(code, 14, "{message}");
+        assert!(message.contains("elsewhere/metadata.sqlite does not exist"), "{message}");
+    }
+    cluster.stop();
+}
+
 #[test]
 fn a_port_in_use_is_named() {
     let directory = test_directory();

@@ -17,6 +17,8 @@ pub const LISTEN: &str = "127.0.0.1:5433";
 /// Hexalog: a PostgreSQL-compatible database whose log is the database.
 #[derive(Parser, Debug)]
 #[command(name = "hexalog", version, propagate_version = true, after_help = exit::help_local())]
+// `hexalog --data-dir DIR status` would ask about another directory than the one that was named.
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -98,15 +100,26 @@ pub struct LocalArgs {
     pub insecure_no_auth: bool,
 }
 
+/// Which cluster, and which volume of it.
+#[derive(Args, Clone, Debug)]
+pub struct ClusterArgs {
+    /// Directory of a cluster that `hexalog local` runs or ran.
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR, conflicts_with = "metadata")]
+    pub data_dir: PathBuf,
+    /// The cluster's metadata file, if it is not metadata.sqlite in --data-dir.
+    #[arg(long, value_name = "FILE")]
+    pub metadata: Option<PathBuf>,
+    /// Name of the volume.
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub volume: String,
+}
+
 /// Options of `hexalog compute`.
 #[derive(Args, Clone, Debug)]
 pub struct ComputeArgs {
-    /// The cluster's metadata file.
-    #[arg(long, value_name = "FILE", default_value = "./hexalog-data/metadata.sqlite")]
-    pub metadata: PathBuf,
-    /// Name of the volume to open.
-    #[arg(long, value_name = "NAME", default_value = "main")]
-    pub volume: String,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Address to listen on.
     #[arg(long, value_name = "ADDR", default_value = LISTEN)]
     pub listen: SocketAddr,
@@ -133,6 +146,9 @@ pub struct SqlArgs {
     /// Address of compute.
     #[arg(long, value_name = "ADDR", default_value = LISTEN)]
     pub connect: SocketAddr,
+    /// Instead of an address: directory of a cluster, whose compute is connected to wherever it listens.
+    #[arg(long, value_name = "DIR", conflicts_with = "connect")]
+    pub data_dir: Option<PathBuf>,
     /// User.
     #[arg(short = 'U', long, default_value = "postgres")]
     pub user: String,
@@ -147,12 +163,9 @@ pub struct SqlArgs {
 /// Options of `hexalog status`.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
-    /// The cluster's metadata file.
-    #[arg(long, value_name = "FILE", default_value = "./hexalog-data/metadata.sqlite")]
-    pub metadata: PathBuf,
-    /// Name of the volume.
-    #[arg(long, value_name = "NAME", default_value = "main")]
-    pub volume: String,
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// One JSON document instead of tables.
     #[arg(long)]
     pub json: bool,
@@ -208,6 +221,34 @@ mod tests {
         let cli = Cli::parse_from(["hexalog", "--listen", "127.0.0.1:7"]);
         assert!(cli.command.is_none());
         assert_eq!(cli.local.listen.port(), 7);
+    }
+
+    #[test]
+    fn a_cluster_is_named_by_its_directory_or_its_metadata() {
+        let metadata = |arguments: &[&str]| {
+            let all = ["hexalog", "status"].iter().chain(arguments);
+            match Cli::try_parse_from(all).map(|cli| cli.command) {
+                Ok(Some(Command::Status(status))) => Some(status.cluster.metadata_file()),
+                _ => None,
+            }
+        };
+        for (arguments, expected) in [
+            (&[][..], Some("./hexalog-data/metadata.sqlite")),
+            (&["--data-dir", "/x"], Some("/x/metadata.sqlite")),
+            (&["--metadata", "/y.sqlite"], Some("/y.sqlite")),
+            (&["--metadata", "/y.sqlite", "--data-dir", "/x"], None),
+        ] {
+            assert_eq!(metadata(arguments), expected.map(PathBuf::from), "{arguments:?}");
+        }
+    }
+
+    /// They were taken for those of `hexalog local`, which did not run, and so ignored.
+    #[test]
+    fn options_before_a_command_are_refused() {
+        for arguments in [["--data-dir", "/x", "status"], ["--listen", "127.0.0.1:1", "sql"]] {
+            let all = ["hexalog"].iter().chain(&arguments);
+            assert!(Cli::try_parse_from(all).is_err(), "{arguments:?}");
+        }
     }
 
     #[test]

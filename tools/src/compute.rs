@@ -1,19 +1,21 @@
 //! `hexalog compute`: command line to compute process, its errors to exit codes.
 
 use crate::cli::{ComputeArgs, check_loopback};
+use crate::cluster::{check_metadata, metadata_code};
 use crate::exit::{Code, Failure};
-use hexalog_cluster::MetadataError;
 use hexalog_server::ServerOptions;
 use hexalog_server::compute::{ComputeError, ComputeOptions};
 
 /// Runs until it is told to stop or is fenced.
 pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
     check_loopback(arguments.listen, arguments.insecure_no_auth)?;
+    let metadata = arguments.cluster.metadata_file();
+    check_metadata(&metadata)?;
     end_process_on_panic();
     let workers = arguments.workers.unwrap_or_else(cores).max(1);
     let options = ComputeOptions {
-        metadata: arguments.metadata.clone(),
-        volume: arguments.volume.clone(),
+        metadata,
+        volume: arguments.cluster.volume.clone(),
         listen: arguments.listen,
         cache_bytes: arguments.cache_bytes,
         server: ServerOptions {
@@ -53,13 +55,5 @@ fn code_of(error: &ComputeError) -> Code {
         ComputeError::Metadata(error) => metadata_code(error),
         ComputeError::UnknownVolume(_) | ComputeError::Volume(_) => Code::Volume,
         ComputeError::Fenced => Code::Fenced,
-    }
-}
-
-/// The exit code of a metadata error.
-pub fn metadata_code(error: &MetadataError) -> Code {
-    match error {
-        MetadataError::PermissionDenied(_) => Code::PermissionDenied,
-        _ => Code::Metadata,
     }
 }

@@ -66,7 +66,15 @@ pub const OF_LOCAL: &[Code] = &[
     Code::Metadata,
 ];
 /// Codes of `hexalog sql`.
-pub const OF_SQL: &[Code] = &[Code::Ok, Code::Usage, Code::Unreachable, Code::StatementFailed];
+pub const OF_SQL: &[Code] = &[
+    Code::Ok,
+    Code::Usage,
+    Code::PermissionDenied,
+    Code::Metadata,
+    Code::Volume,
+    Code::Unreachable,
+    Code::StatementFailed,
+];
 /// Codes of `hexalog status`.
 pub const OF_STATUS: &[Code] =
     &[Code::Ok, Code::Usage, Code::PermissionDenied, Code::Metadata, Code::Volume, Code::Degraded];

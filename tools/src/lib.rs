@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // Not a core: files, clocks and processes are what this is about.
 
 pub mod cli;
+pub mod cluster;
 pub mod compute;
 pub mod exit;
 pub mod local;

@@ -5,12 +5,12 @@
 //! A start that finds no name makes new segments; orphans of an attempt that died hold no data.
 
 use crate::cli::LocalArgs;
-use crate::compute::metadata_code;
+use crate::cluster::metadata_failure;
 use crate::exit::{Code, Failure};
 use crate::local::VOLUME;
 use crate::storage_client::ShardConnection;
 use hexalog_cluster::catalog::{Catalog, ChangeError, membership};
-use hexalog_cluster::{GroupMembers, MetadataError, NodeRecord, SqliteMetadata, VolumeRecord};
+use hexalog_cluster::{GroupMembers, NodeRecord, SqliteMetadata, VolumeRecord};
 use hexalog_protocol::message::CreateSegment;
 use hexalog_protocol::{
     GeometryEpoch, GroupId, Incarnation, Lsn, NodeId, PAGE_SIZE, ShardIndex, VolumeEpoch, VolumeId,
@@ -47,11 +47,6 @@ const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
 pub fn open_metadata(path: &Path) -> Result<Catalog, Failure> {
     let store = SqliteMetadata::open_or_create(path).map_err(metadata_failure)?;
     Ok(Catalog::new(Arc::new(store)))
-}
-
-/// An error of metadata with its exit code.
-pub fn metadata_failure(error: MetadataError) -> Failure {
-    Failure::new(metadata_code(&error), error.to_string())
 }
 
 fn change_failure(error: ChangeError) -> Failure {

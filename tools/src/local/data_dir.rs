@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The metadata service's file.
-const METADATA: &str = "metadata.sqlite";
+pub const METADATA: &str = "metadata.sqlite";
 
 /// How long a start waits for a lock that a dying process may still hold: after `kill -9` the kernel takes a
 /// moment to take io_uring's files away.
@@ -80,7 +80,7 @@ impl DataDir {
 
 /// A directory that holds something else is left alone.
 fn refuse_foreign_directory(path: &Path) -> Result<(), Failure> {
-    if path.join("metadata.sqlite").exists() || path.join("lock").exists() {
+    if DataDir::has_metadata(path) || path.join("lock").exists() {
         return Ok(());
     }
     let mut entries = std::fs::read_dir(path).map_err(|error| io_failure(path, "cannot read", &error))?;

@@ -12,6 +12,7 @@ mod supervise;
 use crate::cli::{LocalArgs, check_loopback};
 use crate::exit::{Code, Failure};
 use data_dir::DataDir;
+pub use data_dir::METADATA;
 
 /// Name of the one volume.
 pub const VOLUME: &str = "main";

@@ -4,9 +4,13 @@ use super::connection::{ClientError, Column, Connection, Event};
 use super::split::Splitter;
 use super::table;
 use crate::cli::SqlArgs;
+use crate::cluster::{metadata_failure, open_volume};
 use crate::exit::{Code, Failure};
+use crate::local::{METADATA, VOLUME};
 use crate::output::print;
 use std::io::{BufRead, IsTerminal};
+use std::net::SocketAddr;
+use std::path::Path;
 
 /// Rows of a result that are gathered for one aligned table; a longer result is printed in several tables' worth of
 /// rows under the widths of the first.
@@ -16,9 +20,13 @@ const HELP: &str = "Type SQL, ended by a semicolon.  \\q quits.  \\? shows this.
 
 /// Runs `hexalog sql`.
 pub fn run(arguments: &SqlArgs) -> Result<Code, Failure> {
-    let connection = Connection::connect(arguments.connect, &arguments.user, &arguments.database, None);
+    let address = match &arguments.data_dir {
+        Some(data_dir) => address_of_compute(data_dir)?,
+        None => arguments.connect,
+    };
+    let connection = Connection::connect(address, &arguments.user, &arguments.database, None);
     let connection = connection.map_err(|error| {
-        let message = format!("cannot connect to {}: {error}", arguments.connect);
+        let message = format!("cannot connect to {address}: {error}");
         Failure::new(Code::Unreachable, message)
     })?;
     let mut shell = Shell { connection, is_plain: arguments.plain };
@@ -34,6 +42,16 @@ pub fn run(arguments: &SqlArgs) -> Result<Code, Failure> {
         Ok(false) => Ok(Code::StatementFailed),
         Err(error) => Err(Failure::new(Code::Unreachable, error.to_string())),
     }
+}
+
+/// Where the compute listens that opened the volume of a local cluster last.
+fn address_of_compute(data_dir: &Path) -> Result<SocketAddr, Failure> {
+    let (catalog, id) = open_volume(&data_dir.join(METADATA), VOLUME)?;
+    let compute = catalog.compute(id).map_err(metadata_failure)?;
+    compute.map(|compute| compute.listen).ok_or_else(|| {
+        let message = format!("no compute has opened the cluster in {} yet", data_dir.display());
+        Failure::new(Code::Unreachable, message)
+    })
 }
 
 struct Shell {

@@ -1,10 +1,10 @@
 //! Asking metadata, every shard and compute for their state, all at the same time.
 
-use crate::compute::metadata_code;
+use crate::cluster::{metadata_failure, open_volume};
 use crate::exit::{Code, Failure};
 use crate::storage_client::ShardConnection;
-use hexalog_cluster::catalog::{Catalog, ChangeError, ComputeRecord};
-use hexalog_cluster::{GroupMembers, MetadataError, NodeRecord, SqliteMetadata, VolumeRecord};
+use hexalog_cluster::catalog::ComputeRecord;
+use hexalog_cluster::{GroupMembers, NodeRecord, VolumeRecord};
 use hexalog_protocol::ShardIndex;
 use hexalog_protocol::message::Status;
 use hexalog_server::wire::startup::STATUS_REQUEST;
@@ -12,7 +12,6 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A process that does not answer within this is reported as not answering.
@@ -44,11 +43,7 @@ pub struct ShardAnswer {
 
 /// Gathers everything.
 pub fn collect(metadata: &Path, name: &str) -> Result<Collected, Failure> {
-    let catalog = Catalog::new(Arc::new(SqliteMetadata::open(metadata).map_err(metadata_failure)?));
-    let id = catalog.volume_id(name).map_err(|error| match error {
-        ChangeError::Store(error) => metadata_failure(error),
-        other => Failure::new(Code::Volume, other.to_string()),
-    })?;
+    let (catalog, id) = open_volume(metadata, name)?;
     let found = catalog.volume(id).map_err(metadata_failure)?;
     let (_, record) = found.ok_or_else(|| Failure::new(Code::Metadata, "the volume's record is missing"))?;
     let groups = catalog.members(&record).map_err(metadata_failure)?;
@@ -66,10 +61,6 @@ pub fn collect(metadata: &Path, name: &str) -> Result<Collected, Failure> {
     });
     let compute = compute.zip(compute_answer);
     Ok(Collected { name: name.to_owned(), record, groups, shards, compute })
-}
-
-fn metadata_failure(error: MetadataError) -> Failure {
-    Failure::new(metadata_code(&error), error.to_string())
 }
 
 fn ask_shard(node: &NodeRecord, shard: ShardIndex) -> ShardAnswer {

@@ -16,11 +16,12 @@ pub fn text(report: &Report, collected: &Collected) -> String {
     out.push('\n');
     groups(&mut out, report);
     compute_counters(&mut out, collected);
-    if !report.problems.is_empty() {
-        out.push('\n');
-        for problem in &report.problems {
-            let _ = writeln!(out, "{problem}");
-        }
+    out.push('\n');
+    if report.problems.is_empty() {
+        out.push_str("all is well\n");
+    }
+    for problem in &report.problems {
+        let _ = writeln!(out, "{problem}");
     }
     out
 }

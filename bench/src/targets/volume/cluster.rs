@@ -35,10 +35,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster of `--metadata`, or a scratch one.
+    /// The cluster of `--data-dir` or `--metadata`, or a scratch one.
     pub fn find_or_start(options: &Options, program: &Path) -> Result<Cluster, String> {
-        let Some(metadata) = &options.metadata else { return Cluster::start(options, program) };
-        let store = SqliteMetadata::open(metadata).map_err(|error| error.to_string())?;
+        let Some(metadata) = options.metadata_file() else { return Cluster::start(options, program) };
+        let store = SqliteMetadata::open(&metadata).map_err(|error| error.to_string())?;
         let catalog = Catalog::new(Arc::new(store));
         let nodes = catalog.nodes().map_err(|error| error.to_string())?;
         if nodes.is_empty() {
