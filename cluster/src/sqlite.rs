@@ -56,6 +56,9 @@ impl SqliteMetadata {
         let mut connection = self.connection();
         let run = |connection: &mut Connection| -> rusqlite::Result<(i32, i32)> {
             connection.busy_timeout(BUSY_TIMEOUT)?;
+            if is_of_another_program(connection)? {
+                return Ok((0, 0));
+            }
             // The change to WAL needs the file alone and does not honour the busy timeout in every case.
             let mut tries_left = 100;
             loop {
@@ -174,6 +177,14 @@ fn describe(path: &Path, error: &rusqlite::Error) -> MetadataError {
         Some(ErrorCode::CannotOpen) if permission_is_missing(path) => MetadataError::PermissionDenied(text),
         _ => MetadataError::Unavailable(text),
     }
+}
+
+/// Whether the file holds somebody else's tables: then not even its journal mode is touched.
+fn is_of_another_program(connection: &Connection) -> rusqlite::Result<bool> {
+    // In this order: whoever makes the file sets both in one transaction.
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    Ok(tables > 0 && application_id != APPLICATION_ID)
 }
 
 fn permission_is_missing(path: &Path) -> bool {

@@ -25,11 +25,13 @@ fn another_kind_of_file_is_refused_and_left_alone() {
 }
 
 #[test]
-fn another_programs_database_is_refused() {
+fn another_programs_database_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let path = dir.path().join("m.sqlite");
     let other = rusqlite::Connection::open(&path).expect("open");
     other.execute_batch("CREATE TABLE t (a); PRAGMA user_version = 7;").expect("create");
     drop(other);
+    let before = std::fs::read(&path).expect("read");
     assert!(matches!(SqliteMetadata::open_or_create(&path), Err(MetadataError::Corrupt(_))));
+    assert_eq!(std::fs::read(&path).expect("read"), before, "its journal mode is not changed either");
 }
