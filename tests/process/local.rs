@@ -217,6 +217,11 @@ fn what_is_fixed_at_creation_is_not_changed_silently() {
     let (code, message) = refused(&["local", "--data-dir", data_dir, "--listen", &listen, "--groups", "3"]);
     assert_eq!(code, 2, "{message}");
     assert!(message.contains("--groups 2"), "{message}");
+    // A size that a daemon keeps was taken and not used; now the daemon refuses it.
+    let (code, message) =
+        refused(&["local", "--data-dir", data_dir, "--listen", &listen, "--log-bytes", "64MiB"]);
+    assert_eq!(code, 30, "{message}");
+    assert!(message.contains("was formatted with --log-bytes 33554432"), "{message}");
 }
 
 #[test]

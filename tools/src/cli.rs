@@ -1,11 +1,14 @@
 //! The command line of `hexalog`.
 
+use crate::address::parse_address;
 use crate::exit::{self, Code, Failure};
-use crate::sizes::parse_bytes;
+use crate::sizes::{display_bytes, parse_bytes};
 use crate::{compute, local, sql, status};
 use clap::{Args, Parser, Subcommand};
+use hexalog_server::compute::CACHE_BYTES_MIN;
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,14 +59,14 @@ pub struct LocalArgs {
     #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
     pub data_dir: PathBuf,
     /// Address that compute listens on.
-    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
+    #[arg(long, value_name = "ADDR", default_value = LISTEN, value_parser = parse_address)]
     pub listen: SocketAddr,
     /// Shards per daemon; fixed when the cluster is made. One suffices on a laptop: a shard is one log region,
     /// and one core fills most disks. [default: 1]
     #[arg(long, value_name = "N")]
     pub shards: Option<u16>,
     /// Memory for compute's page cache.
-    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_cache_bytes)]
     pub cache_bytes: u64,
     /// Most that each daemon may use on disk; the files are sparse but for the log. Fixed when the cluster is made.
     /// [default: 16GiB]
@@ -87,7 +90,7 @@ pub struct LocalArgs {
     pub groups: Option<u32>,
     /// Compute's worker threads. [default: half of the cores, since six daemons share the machine]
     #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
+    pub workers: Option<NonZeroUsize>,
     /// Start a child again when it has died (never a fenced compute). Without this, its death is reported with
     /// the command that starts it.
     #[arg(long)]
@@ -121,17 +124,17 @@ pub struct ComputeArgs {
     #[command(flatten)]
     pub cluster: ClusterArgs,
     /// Address to listen on.
-    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
+    #[arg(long, value_name = "ADDR", default_value = LISTEN, value_parser = parse_address)]
     pub listen: SocketAddr,
     /// Memory for the page cache.
-    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_cache_bytes)]
     pub cache_bytes: u64,
     /// Worker threads; a session stays on one for life. [default: the number of cores]
     #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
+    pub workers: Option<NonZeroUsize>,
     /// Sessions at once.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub max_connections: usize,
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub max_connections: NonZeroUsize,
     /// Allow listening beyond the loopback interface although there is no authentication yet.
     #[arg(long)]
     pub insecure_no_auth: bool,
@@ -144,7 +147,7 @@ pub struct SqlArgs {
     #[arg(short = 'c', long = "command", value_name = "SQL")]
     pub commands: Vec<String>,
     /// Address of compute.
-    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
+    #[arg(long, value_name = "ADDR", default_value = LISTEN, value_parser = parse_address)]
     pub connect: SocketAddr,
     /// Instead of an address: directory of a cluster, whose compute is connected to wherever it listens.
     #[arg(long, value_name = "DIR", conflicts_with = "connect")]
@@ -169,6 +172,14 @@ pub struct StatusArgs {
     /// One JSON document instead of tables.
     #[arg(long)]
     pub json: bool,
+}
+
+fn parse_cache_bytes(text: &str) -> Result<u64, String> {
+    let bytes = parse_bytes(text)?;
+    if bytes < CACHE_BYTES_MIN {
+        return Err(format!("less than {}, with which compute cannot work", display_bytes(CACHE_BYTES_MIN)));
+    }
+    Ok(bytes)
 }
 
 /// Runs the command that `arguments` (the program's name first) ask for.

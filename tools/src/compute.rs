@@ -5,6 +5,7 @@ use crate::cluster::{check_metadata, metadata_code};
 use crate::exit::{Code, Failure};
 use hexalog_server::ServerOptions;
 use hexalog_server::compute::{ComputeError, ComputeOptions};
+use std::num::NonZeroUsize;
 
 /// Runs until it is told to stop or is fenced.
 pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
@@ -12,7 +13,7 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
     let metadata = arguments.cluster.metadata_file();
     check_metadata(&metadata)?;
     end_process_on_panic();
-    let workers = arguments.workers.unwrap_or_else(cores).max(1);
+    let workers = arguments.workers.map_or_else(cores, NonZeroUsize::get);
     let options = ComputeOptions {
         metadata,
         volume: arguments.cluster.volume.clone(),
@@ -20,7 +21,7 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
         cache_bytes: arguments.cache_bytes,
         server: ServerOptions {
             workers,
-            connections_max: arguments.max_connections,
+            connections_max: arguments.max_connections.get(),
             ..ServerOptions::default()
         },
     };

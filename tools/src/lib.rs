@@ -5,6 +5,7 @@
 //! [`local`].
 #![allow(clippy::disallowed_methods)] // Not a core: files, clocks and processes are what this is about.
 
+pub mod address;
 pub mod cli;
 pub mod cluster;
 pub mod compute;

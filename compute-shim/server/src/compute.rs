@@ -273,12 +273,12 @@ async fn is_catalog_empty(engine: &Engine) -> Result<bool, ComputeError> {
     Ok(!is_found)
 }
 
+/// The smallest page cache: what one operation may hold at a time, with room to spare.
+pub const CACHE_BYTES_MIN: u64 = hexalog_engine::Options::FRAMES_MIN as u64 * PAGE_SIZE as u64;
+
 pub(crate) fn engine_options(options: &ComputeOptions) -> hexalog_engine::Options {
     let frames = u32::try_from(options.cache_bytes / PAGE_SIZE as u64).unwrap_or(u32::MAX);
-    hexalog_engine::Options {
-        frames: frames.max(hexalog_engine::Options::FRAMES_MIN),
-        ..hexalog_engine::Options::default()
-    }
+    hexalog_engine::Options { frames, ..hexalog_engine::Options::default() }
 }
 
 /// Waits for fencing and recovery, saying from time to time what is missing.

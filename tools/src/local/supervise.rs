@@ -14,6 +14,7 @@ use hexalog_protocol::ShardIndex;
 use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -109,7 +110,12 @@ impl Cluster<'_> {
         }
         say(&format!("storage: {}", describe_nodes(&nodes)));
         let record = creation::ensure_volume(&catalog, &nodes, self.arguments)?;
-        say(&format!("volume \"{VOLUME}\": {} groups, opened {} times before", record.groups, record.epoch));
+        let before = match record.epoch.0 {
+            0 => "new".to_owned(),
+            1 => "opened once before".to_owned(),
+            times => format!("opened {times} times before"),
+        };
+        say(&format!("volume \"{VOLUME}\": {} groups, {before}", record.groups));
         self.start_child(self.compute_spec())?;
         self.wait_for_compute().await?;
         let listen = self.arguments.listen;
@@ -143,12 +149,13 @@ impl Cluster<'_> {
             ("--listen", SocketAddr::new(node.host, node.port).to_string().into()),
             ("--shards", node.shards.to_string().into()),
         ]);
-        if !is_formatted(&directory) {
-            let bytes = self.arguments.device_bytes.unwrap_or(DEVICE_BYTES);
-            arguments.extend(words([("--device-bytes", bytes.to_string().into())]));
-            if let Some(bytes) = self.arguments.log_bytes {
-                arguments.extend(words([("--log-bytes", bytes.to_string().into())]));
-            }
+        // Sizes that were asked for go to a daemon that has some as well: it refuses others.
+        let device_bytes =
+            self.arguments.device_bytes.or_else(|| (!is_formatted(&directory)).then_some(DEVICE_BYTES));
+        let sizes = [("--device-bytes", device_bytes), ("--log-bytes", self.arguments.log_bytes)];
+        for (option, bytes) in sizes {
+            let bytes = bytes.map(|bytes| (option, OsString::from(bytes.to_string())));
+            arguments.extend(words(bytes));
         }
         if self.arguments.buffered {
             arguments.push("--buffered".into());
@@ -157,7 +164,7 @@ impl Cluster<'_> {
     }
 
     fn compute_spec(&self) -> ChildSpec {
-        let workers = self.arguments.workers.unwrap_or_else(|| (cores() / 2).max(1));
+        let workers = self.arguments.workers.map_or_else(|| (cores() / 2).max(1), NonZeroUsize::get);
         let mut arguments = vec![OsString::from("compute")];
         arguments.extend(words([
             ("--metadata", self.data_dir.metadata().into_os_string()),
@@ -325,7 +332,7 @@ fn describe_nodes(nodes: &[NodeRecord]) -> String {
     each.collect::<Vec<_>>().join(" ")
 }
 
-fn words<const N: usize>(pairs: [(&str, OsString); N]) -> Vec<OsString> {
+fn words<'a>(pairs: impl IntoIterator<Item = (&'a str, OsString)>) -> Vec<OsString> {
     pairs.into_iter().flat_map(|(option, value)| [OsString::from(option), value]).collect()
 }
 

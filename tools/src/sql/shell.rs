@@ -26,7 +26,7 @@ pub fn run(arguments: &SqlArgs) -> Result<Code, Failure> {
     };
     let connection = Connection::connect(address, &arguments.user, &arguments.database, None);
     let connection = connection.map_err(|error| {
-        let message = format!("cannot connect to {address}: {error}");
+        let message = format!("cannot connect to {address}: {error}; `hexalog status` says what is running");
         Failure::new(Code::Unreachable, message)
     })?;
     let mut shell = Shell { connection, is_plain: arguments.plain };

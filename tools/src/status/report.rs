@@ -102,6 +102,9 @@ fn hydration(segment: &SegmentStatus) -> String {
 
 fn problems(collected: &Collected, report: &Report) -> Vec<String> {
     let mut problems = Vec::new();
+    if collected.shards.iter().all(|shard| shard.status.is_err()) {
+        problems.push("no daemon answers: the cluster is not running".to_owned());
+    }
     for shard in &collected.shards {
         if let Err(why) = &shard.status {
             let node = &shard.node;
