@@ -4,7 +4,7 @@
 #   bench/scripts/idle_sessions.sh [CONNECTIONS]
 #
 # Prints bytes a connection for sessions that have only connected, and again after each has run a statement
-# and gone idle. ENGINE.md section 4 wants at most 4 KiB of user memory. A debug build shows larger numbers.
+# and gone idle. The budget is 4 KiB of user memory each. A debug build shows larger numbers.
 # Environment: see cluster.sh. Needs python3. hexalog local takes 1,000 sessions at once.
 
 source "$(dirname "${BASH_SOURCE[0]}")/cluster.sh"

@@ -28,7 +28,7 @@ pub struct ServerOptions {
     /// How long a stopping server waits for commits that were appended and for sessions to end.
     pub stop_grace: Duration,
     /// An answer that rests on data is sent only if storage has confirmed this writer within this time: how
-    /// stale a read of a writer can be that was paused and has been replaced (PROTOCOL.md section 2).
+    /// stale a read of a writer can be that was paused and has been replaced; see docs/operations.md, "Sessions".
     pub stale_read_max: Duration,
     /// The volume is open for reading only: whatever needs room in the log fails with 25006.
     pub is_read_only: bool,

@@ -1,8 +1,8 @@
 //! What a session has to say and has not sent yet.
 //!
 //! Owns the buffer and the knowledge whether anything in it must wait for durability. Rows, errors and the end
-//! of a transaction must; the tags of statements inside an open block need not (ENGINE.md section 1), or a hot
-//! row would run at one transaction per flush.
+//! of a transaction must; the tags of statements inside an open block need not, or a hot row would run at
+//! one transaction per flush.
 
 use crate::buffers;
 use crate::wire::backend;

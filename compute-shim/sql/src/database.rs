@@ -32,7 +32,7 @@ pub struct DatabaseOptions {
     pub sort_bytes_max: usize,
 }
 
-/// `ENGINE.md` section 2: a thousand rows, about half a millisecond.
+/// About half a millisecond: sessions share a worker's thread, and this is how long one may keep the others waiting.
 const ROWS_PER_YIELD: u32 = 1_000;
 
 /// A guess: a million entries of short keys take a third of it.

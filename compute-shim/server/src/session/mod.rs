@@ -198,8 +198,8 @@ mod tests {
         size_of::<F>()
     }
 
-    /// An idle connection is one task and one boxed future; its buffers are in the worker's pool. ENGINE.md wants
-    /// at most 4 KiB of user memory for it.
+    /// An idle connection is one task and one boxed future; its buffers are in the worker's pool. The budget for
+    /// it is 4 KiB of user memory.
     #[test]
     fn an_idle_connection_is_small() {
         let serve = future_bytes(Connection::serve);

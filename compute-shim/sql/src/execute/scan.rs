@@ -1,7 +1,7 @@
 //! Reading a table: by key, by ranges of its clustered tree, or through a secondary index.
 //!
 //! An index entry is only a candidate: the row version visible to the statement must have the entry's key, else it is no
-//! hit (`ENGINE.md` section 1). Read next: `key_range.rs` for the ranges.
+//! hit. Read next: `key_range.rs` for the ranges.
 
 use super::context::Identity;
 use super::key_range::{KeyRange, ranges};
