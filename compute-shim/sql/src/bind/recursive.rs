@@ -92,7 +92,14 @@ impl Binder<'_> {
         let state = CommonState::Step { uses: 0 };
         self.common_names[outer] = CommonTable { name: table.name.clone(), id, columns, state };
         let wanted = Wanted { targets: Vec::new(), keeps_unknown: true };
+        let (first_common, first_subplan) = (self.common.len(), self.subplans.len());
         let step = self.query(terms.step, &wanted)?;
+        let inner_common: Vec<usize> = (first_common..self.common.len()).collect();
+        // A subquery may not read the round before, but through one of these.
+        let inner_subplans = match inner_common.is_empty() {
+            true => Vec::new(),
+            false => (first_subplan..self.subplans.len()).collect(),
+        };
         let is_used = self.common_names[outer].state != CommonState::Step { uses: 0 };
         self.common_names.truncate(outer);
         if !is_used {
@@ -108,7 +115,8 @@ impl Binder<'_> {
         let step = Arc::new(self.converted(step, &types)?);
         let Bound { node: base, columns } = base;
         let types = columns.iter().map(|column| column.type_id).collect();
-        let node = Node::Recursive { id, base: Arc::new(base), step, types, distinct: !terms.all };
+        let (base, distinct) = (Arc::new(base), !terms.all);
+        let node = Node::Recursive { id, base, step, types, distinct, inner_common, inner_subplans };
         Ok(Some((Bound { node, columns }, id)))
     }
 
@@ -175,6 +183,10 @@ fn refuse_clauses(whole: &Query) -> Result<()> {
             let message = format!("{word} in a recursive query is not implemented");
             return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), expr.start()));
         }
+    }
+    if !whole.locks.is_empty() {
+        let message = "FOR UPDATE/SHARE in a recursive query is not implemented";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     Ok(())
 }

@@ -206,16 +206,21 @@ impl Context<'_> {
         }
     }
 
+    /// What these have given no longer holds: it is made anew when it is asked for.
+    pub(crate) fn renew(&mut self, common: &[usize], subplans: &[usize]) {
+        for &inner in subplans {
+            self.state.subplans[inner].reset();
+        }
+        for &inner in common {
+            self.state.common[inner] = CommonState::default();
+        }
+    }
+
     /// Makes a subquery ready to run with the slots as they are.
     pub(crate) fn start_subplan(&mut self, id: usize) {
         let plan = self.plan;
         let subplan = &plan.subplans[id];
-        for &inner in &subplan.inner_subplans {
-            self.state.subplans[inner].reset();
-        }
-        for &inner in &subplan.inner_common {
-            self.state.common[inner] = CommonState::default();
-        }
+        self.renew(&subplan.inner_common, &subplan.inner_subplans);
         match self.state.subplans[id].operator.take() {
             Some(mut operator) => {
                 operator.rewind(self);

@@ -42,13 +42,19 @@ impl Recursive {
     }
 
     /// Makes the rows of this round those that the next one reads.
-    fn begin_round(&mut self, id: usize, context: &mut Context<'_>) {
+    fn begin_round(&mut self, context: &mut Context<'_>) {
+        let plan = self.plan.clone();
+        let Node::Recursive { id, inner_common, inner_subplans, .. } = &*plan else {
+            unreachable!("built for recursion")
+        };
+        let id = *id;
         if self.fresh.is_empty() {
             self.phase = Phase::Done;
             context.state.common[id].working = Vec::new();
             return;
         }
         context.state.common[id].working = std::mem::take(&mut self.fresh);
+        context.renew(inner_common, inner_subplans);
         self.step.rewind(context);
         self.phase = Phase::Step;
     }
@@ -57,7 +63,7 @@ impl Recursive {
 impl Operator for Recursive {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         let plan = self.plan.clone();
-        let Node::Recursive { id, types, distinct, .. } = &*plan else { unreachable!("built for recursion") };
+        let Node::Recursive { types, distinct, .. } = &*plan else { unreachable!("built for recursion") };
         loop {
             let input = match self.phase {
                 Phase::Base => &mut self.base,
@@ -65,7 +71,7 @@ impl Operator for Recursive {
                 Phase::Done => return Ok(false),
             };
             if !input.next(context, row)? {
-                self.begin_round(*id, context);
+                self.begin_round(context);
                 continue;
             }
             if *distinct {

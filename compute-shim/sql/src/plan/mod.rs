@@ -326,6 +326,9 @@ pub(crate) enum Node {
         step: Arc<Node>,
         types: Vec<TypeId>,
         distinct: bool,
+        /// Common tables and subqueries inside `step` that may read the round before: made anew for each round.
+        inner_common: Vec<usize>,
+        inner_subplans: Vec<usize>,
     },
     /// The rows of the round before, inside a recursive common table.
     Working {
