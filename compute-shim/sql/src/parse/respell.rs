@@ -5,7 +5,7 @@
 //! grammar of their own, are left alone.
 
 use super::query::ROWS_FROM;
-use super::window::respell_exclusions;
+use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
 use sqlparser::keywords::Keyword;
@@ -21,7 +21,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     }
     refuse_search_and_cycle(&tokens, lines)?;
     refuse_similar_substring(&tokens, lines)?;
-    let tokens = respell_exclusions(tokens);
+    let tokens = respell_exclusions(respell_bounds(tokens));
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
     let mut pass = Pass { out: Vec::with_capacity(tokens.len()), depth: 0, is_in_set: false };

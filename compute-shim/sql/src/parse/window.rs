@@ -1,10 +1,11 @@
 //! Windows: OVER, the WINDOW clause and frames, from the parser crate's tree into ours.
 //!
 //! The crate knows no EXCLUDE. [`respell_exclusions`] hides it in the frame's last bound, as names that no one can write,
-//! and the bound's lowering finds it there.
+//! and the bound's lowering finds it there. And it takes a string at the beginning of a bound for an interval, behind which
+//! nothing may stand: [`respell_bounds`].
 
 use super::place::is_word;
-use super::tree::{Expr, Frame, FrameBound, FrameExclusion, FrameUnit, NamedWindow, Over, WindowSpec};
+use super::tree::{Frame, FrameBound, FrameExclusion, FrameUnit, NamedWindow, Over, WindowSpec};
 use super::{Lower, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -22,6 +23,47 @@ const EXCLUSIONS: [(&str, FrameExclusion); 4] = [
 /// In front of one of those: what the bound was.
 const CURRENT_ROW: &str = "CURRENT\0";
 const UNBOUNDED: &str = "UNBOUNDED\0";
+
+/// Words that a frame begins with.
+const UNITS: [&str; 3] = ["rows", "range", "groups"];
+
+/// Puts a string that begins a frame's bound into parentheses, where it is an expression like any other.
+pub(super) fn respell_bounds(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| is_word(token, word));
+    if !tokens.iter().any(|token| is_any(&token.token, &UNITS)) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 4);
+    let mut depth = 0usize;
+    // How deep the last frame stands: an AND in a function's arguments is none of its own.
+    let mut frame = None;
+    let mut begins_bound = false;
+    for token in tokens {
+        match token.token {
+            Token::Whitespace(_) => {
+                out.push(token);
+                continue;
+            }
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let is_unit = is_any(&token.token, &UNITS);
+        if is_unit {
+            frame = Some(depth);
+        }
+        let is_string = matches!(token.token, Token::SingleQuotedString(_));
+        let begins_next = is_unit || (frame == Some(depth) && is_any(&token.token, &["between", "and"]));
+        if begins_bound && is_string {
+            let parenthesis = |side| TokenWithSpan { token: side, span: token.span };
+            out.extend([parenthesis(Token::LParen), token.clone(), parenthesis(Token::RParen)]);
+        } else {
+            out.push(token);
+        }
+        begins_bound = begins_next;
+    }
+    out
+}
 
 /// Rewrites `bound EXCLUDE …` into a bound that the crate can parse.
 pub(super) fn respell_exclusions(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -237,25 +279,10 @@ impl Lower<'_> {
                 None => offset = ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Or, right },
             }
         }
-        let offset = Box::new(self.frame_offset(offset)?);
+        let offset = Box::new(self.expr(offset)?);
         Ok((
             if is_preceding { FrameBound::Preceding(offset) } else { FrameBound::Following(offset) },
             exclusion,
         ))
-    }
-
-    /// The crate takes a literal here for an interval; it is of the type that the sort key asks for.
-    fn frame_offset(&mut self, offset: ast::Expr) -> Result<Expr> {
-        if let ast::Expr::Interval(ast::Interval {
-            value,
-            leading_field: None,
-            leading_precision: None,
-            last_field: None,
-            fractional_seconds_precision: None,
-        }) = offset
-        {
-            return self.expr(*value);
-        }
-        self.expr(offset)
     }
 }
