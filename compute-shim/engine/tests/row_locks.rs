@@ -2,27 +2,10 @@
 
 mod harness;
 
-use harness::{Node, SMALL};
+use harness::{Node, seeded, version_of};
 use hexalog_engine::RowLockMode::{KeyShare, NoKeyUpdate, Share, Update};
 use hexalog_engine::*;
 use std::task::Waker;
-
-fn seeded(rows: u8) -> (Node, TreeId) {
-    let node = Node::create(SMALL);
-    let tree = node.create_tree();
-    let mut txn = node.begin_rc();
-    for k in 0..rows {
-        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
-    }
-    node.commit(txn);
-    (node, tree)
-}
-
-fn seen(node: &Node, txn: &mut Transaction, tree: TreeId, key: u8) -> RowVersion {
-    let mut row = RowBuffer::new();
-    assert!(node.run(|| node.engine.get(txn, tree, &[key], &mut row)).expect("reads"));
-    row.version
-}
 
 /// Locks a row as it is seen; `None`: it waits.
 fn lock(
@@ -33,7 +16,7 @@ fn lock(
     mode: RowLockMode,
     wait: LockWait,
 ) -> Option<Result<RowLockOutcome, EngineError>> {
-    let version = seen(node, txn, tree, key);
+    let version = version_of(node, txn, tree, &[key]);
     let mut row = RowBuffer::new();
     loop {
         match node.engine.lock_row(txn, tree, &[key], version, mode, wait, &mut row) {
@@ -88,15 +71,15 @@ fn writers_wait_for_locks_and_locks_for_writers() {
         let (mut locker, mut updater, mut deleter) = (node.begin_rc(), node.begin_rc(), node.begin_rc());
         assert_eq!(lock(&node, &mut locker, tree, 0, held, LockWait::Wait), LOCKED);
         assert_eq!(lock(&node, &mut locker, tree, 1, held, LockWait::Wait), LOCKED);
-        let version = seen(&node, &mut updater, tree, 0);
+        let version = version_of(&node, &mut updater, tree, &[0]);
         let new = RowRef { columns: 2, body: b"changed", chains: &[] };
         let outcome = node.engine.update(&mut updater, tree, &[0], version, new);
         assert_eq!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), update_waits, "{held:?}");
-        let version = seen(&node, &mut deleter, tree, 1);
+        let version = version_of(&node, &mut deleter, tree, &[1]);
         let outcome = node.engine.delete(&mut deleter, tree, &[1], version, None);
         assert_eq!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), delete_waits, "{held:?}");
         node.abort(locker);
-        let version = seen(&node, &mut updater, tree, 0);
+        let version = version_of(&node, &mut updater, tree, &[0]);
         let outcome = node.run(|| node.engine.update(&mut updater, tree, &[0], version, new));
         assert!(matches!(outcome, Ok(WriteOutcome::Done | WriteOutcome::AlreadyWritten)), "{outcome:?}");
         let outcome = node.run(|| node.engine.delete(&mut deleter, tree, &[1], version, None));
@@ -113,7 +96,7 @@ fn writers_wait_for_locks_and_locks_for_writers() {
         }
         // Its key is shared now, so it cannot be deleted by the one who has changed it.
         node.statement(&mut updater);
-        let version = seen(&node, &mut updater, tree, 0);
+        let version = version_of(&node, &mut updater, tree, &[0]);
         let outcome = node.engine.delete(&mut updater, tree, &[0], version, None);
         assert!(matches!(outcome, Err(Stop::Need(Need::Lock(_)))), "{outcome:?}");
         node.abort(late);
@@ -128,12 +111,12 @@ fn writers_wait_for_locks_and_locks_for_writers() {
 fn the_newest_version_is_locked_or_repeatable_read_fails() {
     let (node, tree) = seeded(3);
     let (mut rc, mut rr) = (node.begin_rc(), node.begin(Isolation::RepeatableRead));
-    let versions: Vec<RowVersion> = (0..3).map(|key| seen(&node, &mut rc, tree, key)).collect();
-    seen(&node, &mut rr, tree, 0);
+    let versions: Vec<RowVersion> = (0..3).map(|key| version_of(&node, &mut rc, tree, &[key])).collect();
+    version_of(&node, &mut rr, tree, &[0]);
     let mut writer = node.begin_rc();
     assert_eq!(node.update(&mut writer, tree, &[0], b"newest"), Ok(true));
     assert_eq!(node.delete(&mut writer, tree, &[1]), Ok(true));
-    let version = seen(&node, &mut writer, tree, 2);
+    let version = version_of(&node, &mut writer, tree, &[2]);
     let moved = node.run(|| node.engine.delete(&mut writer, tree, &[2], version, Some(&[7])));
     assert_eq!(moved, Ok(WriteOutcome::Done));
     node.commit(writer);

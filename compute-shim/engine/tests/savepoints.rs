@@ -2,46 +2,15 @@
 
 mod harness;
 
-use harness::{Node, SMALL};
+use harness::{Node, Woken, lock_of, seeded};
 use hexalog_engine::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Wake, Waker};
-
-#[derive(Default)]
-struct Woken(AtomicU32);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn seeded(rows: u8) -> (Node, TreeId) {
-    let node = Node::create(SMALL);
-    let tree = node.create_tree();
-    let mut txn = node.begin_rc();
-    for k in 0..rows {
-        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
-    }
-    node.commit(txn);
-    (node, tree)
-}
+use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 fn roll_back(node: &Node, txn: &mut Transaction, savepoint: &mut Savepoint) {
     node.run(|| node.engine.rollback_to(txn, savepoint)).expect("rolls back");
     node.statement(txn);
-}
-
-/// Waits for a lock as a session does; what it waits for.
-fn lock_of<T: std::fmt::Debug>(node: &Node, mut step: impl FnMut() -> Step<T>) -> Need {
-    loop {
-        match step() {
-            Err(Stop::Need(need @ Need::Lock(_))) => return need,
-            Err(Stop::Need(need)) => assert!(node.volume.satisfy(&node.engine, &need)),
-            other => panic!("expected a wait, got {other:?}"),
-        }
-    }
 }
 
 fn rows(node: &Node, tree: TreeId) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -2,53 +2,11 @@
 
 mod harness;
 
-use harness::{Node, SMALL};
+use harness::{Node, SMALL, Woken, lock_of, need_of, seeded, version_of};
 use hexalog_engine::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Wake, Waker};
-
-struct Woken(AtomicU32);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn need_of<T: std::fmt::Debug>(step: Step<T>) -> Need {
-    match step {
-        Err(Stop::Need(need)) => need,
-        other => panic!("expected a need, got {other:?}"),
-    }
-}
-
-fn lock_of<T: std::fmt::Debug>(node: &Node, mut step: impl FnMut() -> Step<T>) -> Need {
-    loop {
-        let need = need_of(step());
-        if matches!(need, Need::Lock(_) | Need::Stream(_)) {
-            return need;
-        }
-        assert!(node.volume.satisfy(&node.engine, &need));
-    }
-}
-
-fn seeded(rows: u8) -> (Node, TreeId) {
-    let node = Node::create(SMALL);
-    let tree = node.create_tree();
-    let mut txn = node.begin_rc();
-    for k in 0..rows {
-        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
-    }
-    node.commit(txn);
-    (node, tree)
-}
-
-fn version_of(node: &Node, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> RowVersion {
-    let mut row = RowBuffer::new();
-    assert!(node.run(|| node.engine.get(txn, tree, key, &mut row)).expect("reads"));
-    row.version
-}
+use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 #[test]
 fn a_snapshot_sees_what_had_committed_when_it_was_taken() {
@@ -156,7 +114,7 @@ fn waiters_of_a_row_get_it_in_the_order_they_came() {
     assert_eq!(node.update(&mut owner, tree, &[0], b"00000001"), Ok(true));
     let mut waiters: Vec<Transaction> = (0..3).map(|_| node.begin_rc()).collect();
     let seen: Vec<RowVersion> = waiters.iter_mut().map(|w| version_of(&node, w, tree, &[0])).collect();
-    let woken: Vec<Arc<Woken>> = (0..3).map(|_| Arc::new(Woken(AtomicU32::new(0)))).collect();
+    let woken: Vec<Arc<Woken>> = (0..3).map(|_| Arc::new(Woken::default())).collect();
     let row = RowRef::new(1, b"00000002");
     let mut needs = Vec::new();
     for (at, waiter) in waiters.iter_mut().enumerate() {

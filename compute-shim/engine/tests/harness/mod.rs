@@ -8,6 +8,8 @@ use hexalog_engine::*;
 use hexalog_protocol::geometry::Geometry;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Wake;
 
 /// An engine and its volume.
 #[derive(Clone)]
@@ -215,5 +217,52 @@ impl Random {
 
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
+    }
+}
+
+/// A volume with one tree, whose rows have the keys below `rows` and eight bytes of the key.
+pub fn seeded(rows: u8) -> (Node, TreeId) {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..rows {
+        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
+    }
+    node.commit(txn);
+    (node, tree)
+}
+
+pub fn version_of(node: &Node, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> RowVersion {
+    let mut row = RowBuffer::new();
+    assert!(node.run(|| node.engine.get(txn, tree, key, &mut row)).expect("reads"));
+    row.version
+}
+
+/// Counts its wakes.
+#[derive(Default)]
+pub struct Woken(pub AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// What a step that cannot go on needs.
+pub fn need_of<T: std::fmt::Debug>(step: Step<T>) -> Need {
+    match step {
+        Err(Stop::Need(need)) => need,
+        other => panic!("expected a need, got {other:?}"),
+    }
+}
+
+/// Waits for all but a lock or an undo stream, as a session does; what is waited for then.
+pub fn lock_of<T: std::fmt::Debug>(node: &Node, mut step: impl FnMut() -> Step<T>) -> Need {
+    loop {
+        let need = need_of(step());
+        if matches!(need, Need::Lock(_) | Need::Stream(_)) {
+            return need;
+        }
+        assert!(node.volume.satisfy(&node.engine, &need));
     }
 }
