@@ -24,16 +24,7 @@ fn boxed(expr: Expr) -> Box<Expr> {
 /// A call of a built-in function that the grammar itself names.
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
-    Expr::Function(Box::new(FunctionCall {
-        name,
-        arguments,
-        star: false,
-        distinct: false,
-        order_by: Vec::new(),
-        filter: None,
-        variadic: false,
-        over: None,
-    }))
+    Expr::Function(Box::new(FunctionCall::plain(name, arguments)))
 }
 
 fn text(value: String) -> Expr {
@@ -601,16 +592,8 @@ impl Lower<'_> {
         refuse_some(&within_group, "WITHIN GROUP")?;
         refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
         let name = self.function_name(name)?;
-        let mut call = FunctionCall {
-            name,
-            arguments: Vec::new(),
-            star: false,
-            distinct: false,
-            order_by: Vec::new(),
-            filter: filter.map(|filter| self.expr(*filter)).transpose()?,
-            variadic: false,
-            over: None,
-        };
+        let filter = filter.map(|filter| self.expr(*filter)).transpose()?;
+        let mut call = FunctionCall { filter, ..FunctionCall::plain(name, Vec::new()) };
         if let ast::FunctionArguments::List(list) = args {
             self.argument_list(list, &mut call)?;
         }

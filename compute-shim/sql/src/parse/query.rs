@@ -340,7 +340,7 @@ impl Lower<'_> {
                 let position = self.take_before(start, |token| is_word(token, "unnest"));
                 let name = Name { position, ..Name::single("unnest") };
                 Ok(FromItem::Functions {
-                    calls: side_by_side(plain_call(name, arguments)),
+                    calls: side_by_side(FunctionCall::plain(name, arguments)),
                     ordinality: with_ordinality,
                     alias: self.optional_alias(alias)?,
                 })
@@ -409,7 +409,7 @@ impl Lower<'_> {
         let is_rows_from = name.parts == [ROWS_FROM];
         let alias = self.optional_alias(alias)?;
         if !is_rows_from {
-            let calls = side_by_side(plain_call(name, arguments));
+            let calls = side_by_side(FunctionCall::plain(name, arguments));
             return Ok(FromItem::Functions { calls, ordinality, alias });
         }
         let mut calls = Vec::with_capacity(arguments.len());
@@ -702,20 +702,7 @@ fn side_by_side(call: FunctionCall) -> Vec<FunctionCall> {
         return vec![call];
     }
     let FunctionCall { name, arguments, .. } = call;
-    arguments.into_iter().map(|argument| plain_call(name.clone(), vec![argument])).collect()
-}
-
-fn plain_call(name: Name, arguments: Vec<Expr>) -> FunctionCall {
-    FunctionCall {
-        name,
-        arguments,
-        star: false,
-        distinct: false,
-        order_by: Vec::new(),
-        filter: None,
-        variadic: false,
-        over: None,
-    }
+    arguments.into_iter().map(|argument| FunctionCall::plain(name.clone(), vec![argument])).collect()
 }
 
 /// `*` with nothing behind it.

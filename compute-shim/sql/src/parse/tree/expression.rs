@@ -267,3 +267,19 @@ pub(crate) struct FunctionCall {
     pub variadic: bool,
     pub over: Option<Over>,
 }
+
+impl FunctionCall {
+    /// `name(arguments)` and nothing else.
+    pub(crate) fn plain(name: Name, arguments: Vec<Expr>) -> FunctionCall {
+        FunctionCall {
+            name,
+            arguments,
+            star: false,
+            distinct: false,
+            order_by: Vec::new(),
+            filter: None,
+            variadic: false,
+            over: None,
+        }
+    }
+}
