@@ -186,8 +186,12 @@ impl Shard {
             return;
         }
         let before = self.counters.batches;
+        // What does not go on from the SCL was asked for of others: a peer that has freed what lies between, or lacks it
+        // too, begins with what it has. That would stand above a gap, and take the place of what fills it.
+        let scl = self.segments[&key].scl;
+        let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
         // Without room for all, what has been staged counts; the rest is asked for again.
-        let is_full = self.stage_push(key, push) == Err(RefusalReason::NoSpace);
+        let is_full = brings_next && self.stage_push(key, push) == Err(RefusalReason::NoSpace);
         let staged = self.counters.batches - before;
         self.counters.gossip_batches += staged;
         let segment = self.segments.get_mut(&key).expect("just seen");
@@ -197,9 +201,7 @@ impl Shard {
         if is_full && segment.drop_above_gap(&mut self.pending) {
             self.counters.gaps_dropped += 1;
         }
-        let scl = segment.scl;
-        let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
-        let is_beyond = push.scl > scl && !brings_next && push.log_from > scl && staged == 0;
+        let is_beyond = push.scl > scl && !brings_next && push.log_from > scl;
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);
         peer.answered_us = Some(now.monotonic_us);
@@ -213,12 +215,23 @@ impl Shard {
             segment.gossip.quiet_answers = 0;
             segment.gossip.is_filling = true;
         } else {
-            segment.gossip.quiet_answers += 1;
+            self.ask_another(key);
         }
         if is_beyond {
             self.consider_hydration(now, key);
         }
         self.submit_append(effects);
+    }
+
+    /// A peer had nothing for the segment. If it lacks something, the next one is asked at once, once around: with one peer
+    /// of five that is behind too, the pause for it would take longer than what the other four send.
+    fn ask_another(&mut self, key: SegmentKey) {
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        segment.gossip.quiet_answers += 1;
+        if segment.is_behind() && (segment.gossip.quiet_answers as usize) < segment.gossip.peers.len() {
+            segment.gossip.next_us = 0;
+            self.links.look_now();
+        }
     }
 
     /// A segment whose missing log no peer has any more says so, durably, and counts for nothing.
@@ -254,8 +267,11 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let patience_us = self.options.silence_us();
-        let Some(segment) = self.segments.get_mut(&request.key) else { return };
-        segment.gossip.quiet_answers += 1;
+        if !self.segments.contains_key(&request.key) {
+            return;
+        }
+        self.ask_another(request.key);
+        let segment = self.segments.get_mut(&request.key).expect("just seen");
         if refusal.reason == RefusalReason::Damaged {
             segment.gossip.note_lost(request.segment, now.monotonic_us, patience_us);
         }

@@ -100,12 +100,11 @@ impl Shard {
             let key = (pull.volume, pull.group);
             return self.refuse(connection, request_id, RefusalReason::Busy, key, "log reads", effects);
         }
-        // What follows the run in the log comes with the same read, up to what an answer may hold: runs of a small ring
-        // are short, and one a round trip would never catch up with a writer.
+        // What follows the run in the log comes with the same read, as much as an answer may hold: runs of a small ring are
+        // short, and what is asked for may be the last of a long one; one a round trip would never catch up with a writer.
         let ring = self.log.ring_bytes();
         let ring_end = run.position - run.position % ring + ring;
-        let wanted_end =
-            run.position + answer_bytes_max(pull) as u64 / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
+        let wanted_end = run.end + answer_bytes_max(pull) as u64 / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
         let end = wanted_end.min(self.log.durable().position).min(ring_end).max(run.end);
         let run = LogRun { end, ..run };
         self.links.answers_numbered += 1;

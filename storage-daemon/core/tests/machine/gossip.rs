@@ -3,8 +3,8 @@
 use crate::rng::seeds;
 use crate::world::{NODES, World, membership, options};
 use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
-use hexalog_protocol::GroupId;
 use hexalog_protocol::message::{Membership, Message, SetMembership};
+use hexalog_protocol::{GroupId, PageId};
 
 #[test]
 fn scls_converge_to_the_tails_although_batches_never_came() {
@@ -178,12 +178,59 @@ fn members_find_peers_that_moved_once_they_are_told() {
 }
 
 fn tell_members(world: &mut World, membership: &Membership, is_new: bool) {
+    let group = GroupId((membership.members[0].segment.0 / 100) as u32);
     for node in 0..NODES {
         let wire = world.connect(node).expect("up");
         let appends = world.counter(node, "appends");
-        let set = SetMembership { volume: VOLUME, group: GroupId(0), membership: membership.clone() };
+        let set = SetMembership { volume: VOLUME, group, membership: membership.clone() };
         assert!(matches!(call(world, wire, 1, &Message::SetMembership(set)), Some(Answer::Done)));
         assert_eq!(world.counter(node, "appends") > appends, is_new, "node {node}");
         world.disconnect(wire);
     }
+}
+
+/// Two members that had stood still for two seconds during a bulk load took nine more to catch up: of what had come above
+/// their gap since, the oldest 256 batches were all that coalescing looked at, so that nothing of what filled the gap
+/// became a page version until the gap was closed.
+#[test]
+fn what_stands_above_a_gap_keeps_nothing_else_from_its_page_version() {
+    let mut world = World::with_options(25, |node| {
+        let mut options = options(node);
+        options.log_bytes = 8 << 20;
+        options.log_prepared_bytes = options.log_bytes;
+        options.pending_bytes_max = 4 << 20;
+        options
+    });
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.write_many(&mut world, 5);
+    writer.converge(&mut world);
+    for group in 0..2 {
+        let mut nowhere = membership(group);
+        nowhere.members.iter_mut().for_each(|member| member.address.set_port(member.address.port() + 1000));
+        tell_members(&mut world, &nowhere, true);
+    }
+    world.kill(4);
+    writer.write_pages(&mut world, &[PageId(0)]);
+    writer.settle(&mut world);
+    world.start(4);
+    for _ in 0..400 {
+        writer.write_pages(&mut world, &[PageId(1)]);
+        writer.settle(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+    }
+    let gap = writer.scl(4, GroupId(0));
+    assert!(world.counter(4, "pending_batches") > 300, "they stand above the gap");
+    let before = world.counter(4, "coalesced_records");
+    for page in 16..32 {
+        writer.write_pages(&mut world, &[PageId(page)]);
+    }
+    writer.settle(&mut world);
+    writer.raise_pgmrpl_to_vdl();
+    // Tells the floor.
+    writer.write_pages(&mut world, &[PageId(16)]);
+    writer.settle(&mut world);
+    world.run_us(2_000_000);
+    assert_eq!(writer.scl(4, GroupId(0)), gap, "nobody fills it");
+    assert!(world.counter(4, "coalesced_records") >= before + 16);
 }

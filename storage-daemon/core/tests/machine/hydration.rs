@@ -65,6 +65,27 @@ fn a_member_beyond_retention_is_hydrated_from_a_peer() {
     }
 }
 
+/// As long as clients wrote, a member that was beyond its peers' logs never gave up: each answer began with the oldest batch
+/// that the peer still had, a newer one each time, and one that brought something new did not count as beyond.
+#[test]
+fn a_load_that_goes_on_does_not_keep_a_member_from_giving_up_its_log() {
+    for seed in seeds(45, 2) {
+        let (mut world, mut writer) = left_behind(seed, 1);
+        world.start(AWAY);
+        let limit = world.now_us + 3_000_000;
+        while world.counter(AWAY, "hydrations_decided") == 0 {
+            assert!(world.now_us < limit, "{} batches of gossip", world.counter(AWAY, "gossip_batches"));
+            writer.write_many(&mut world, 1);
+            writer.raise_pgmrpl_to_vdl();
+        }
+        writer.converge(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+        writer.write_many(&mut world, 5);
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+    }
+}
+
 /// The source goes on writing, so that pages change while they are copied; every process dies now and then.
 #[test]
 fn an_interrupted_hydration_begins_anew_and_never_counts_by_half() {
