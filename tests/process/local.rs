@@ -229,7 +229,7 @@ fn compute_without_metadata_says_so() {
     let directory = test_directory();
     let metadata = directory.path().join("none.sqlite");
     let (code, message) =
-        refused(&["compute", "--metadata", metadata.to_str().expect("UTF-8"), "--listen", "127.0.0.1:0"]);
+        refused(&["compute", "--metadata", metadata.to_str().expect("UTF-8"), "--listen", "127.0.0.1:1"]);
     assert_eq!(code, 14, "{message}");
     assert!(message.contains("none.sqlite"), "{message}");
 }

@@ -5,6 +5,10 @@ use std::net::{SocketAddr, ToSocketAddrs};
 /// Parses an address with its port; a name is looked up, and its IPv4 address preferred, since that is what listens
 /// unless told otherwise. The error is a sentence for clap.
 pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    // Metadata and the daemons' commands name addresses: one that only its listener knows would serve nobody.
+    if text.ends_with(":0") {
+        return Err("a port of 0 names no port".to_owned());
+    }
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -31,6 +35,8 @@ mod tests {
             ("127.0.0.1", None),
             ("localhost", None),
             ("127.0.0.1:70000", None),
+            ("127.0.0.1:0", None),
+            ("[::1]:0", None),
             ("", None),
         ] {
             let expected = expected.map(|text| text.parse().expect("an address"));

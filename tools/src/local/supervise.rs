@@ -1,7 +1,7 @@
 //! Starting the processes of a local cluster in order, watching them, stopping them in reverse.
 
 use super::VOLUME;
-use super::child::{Child, ChildSpec, Kind, describe};
+use super::child::{Child, ChildSpec, Kind, describe, quote};
 use super::creation::{self, DEVICE_BYTES};
 use super::data_dir::DataDir;
 use crate::cli::LocalArgs;
@@ -125,6 +125,8 @@ impl Cluster<'_> {
         ));
         let psql = format!("psql -h {} -p {} -U postgres postgres", listen.ip(), listen.port());
         let _ = writeln!(std::io::stdout(), "{psql}");
+        let data_dir = quote(&self.data_dir.path().to_string_lossy());
+        say(&format!("how it stands: hexalog status --data-dir {data_dir}"));
         self.watch().await
     }
 
