@@ -218,6 +218,19 @@ impl Engine {
         Ok(())
     }
 
+    /// As [`Engine::begin_statement_at_newest`], but at all that is appended, durable or not: a transaction that was given a
+    /// row lock sees what the one that has let go of it has committed. All that is told from here on rests on it.
+    pub fn begin_statement_at_appended(&self, txn: &mut Transaction) -> Step<()> {
+        txn.dep_lsn = txn.dep_lsn.max(self.appended());
+        let appended = txn.dep_lsn;
+        self.begin_statement(txn)?;
+        if txn.isolation == Isolation::RepeatableRead {
+            txn.snapshot_kept = txn.snapshot;
+            txn.snapshot = txn.snapshot.max(Some(appended));
+        }
+        Ok(())
+    }
+
     /// Optional: the statement is over, so a READ COMMITTED transaction that now idles holds back no purge.
     pub fn end_statement(&self, txn: &mut Transaction) {
         self.give_back_turn(txn);

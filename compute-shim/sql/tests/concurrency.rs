@@ -252,3 +252,36 @@ fn a_sequence_that_was_dropped_while_its_lock_was_waited_for_gives_no_value() {
     assert_eq!(a.lines("SELECT nextval('own')"), ["1"]);
     a.query("ROLLBACK");
 }
+
+/// A writer lets go of its row locks when its commit is appended. Whoever then deletes the row that it refers to must see
+/// the row that refers, though that commit is not durable yet.
+#[test]
+fn a_reference_that_is_not_durable_yet_is_seen_by_a_delete() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int REFERENCES p)");
+    a.query("INSERT INTO p VALUES (1), (2)");
+    a.query("BEGIN; INSERT INTO c VALUES (1)");
+    let mut waiting = b.start("DELETE FROM p WHERE id = 1");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    cluster.volume.hold_vdl(true);
+    let before = cluster.engine.volume().vdl();
+    a.session.query_start("COMMIT").expect("parses");
+    cluster.run(|| a.session.query_step(&mut harness::Silent)).expect("commits");
+    let refused = loop {
+        match b.session.query_step(&mut harness::Silent) {
+            Err(Stop::Need(need @ Need::Durable(_))) => panic!("{need:?}"),
+            Err(Stop::Need(need)) => assert!(cluster.meet(&need)),
+            Err(Stop::Error(error)) => break error,
+            Ok(_) => panic!("a row is referred to"),
+        }
+    };
+    let message =
+        "update or delete on table \"p\" violates foreign key constraint \"c_id_fkey\" on table \"c\"";
+    assert_eq!(refused.message(), message);
+    assert_eq!(cluster.engine.volume().vdl(), before, "nothing has become durable meanwhile");
+    assert!(b.session.answer_lsn() > before, "the answer waits for what it rests on");
+    cluster.volume.hold_vdl(false);
+    b.fail(&refused);
+    assert_eq!(b.lines("SELECT count(*) FROM p"), ["2"]);
+}

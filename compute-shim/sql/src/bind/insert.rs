@@ -5,6 +5,7 @@
 
 use super::modify::Target;
 use super::query::Wanted;
+use super::referential::Change;
 use super::scope::{Frame, Names, Place, SelectFrame};
 use super::{Binder, Bound};
 use crate::catalog::object::{Column, Identity, Index, Table};
@@ -40,6 +41,10 @@ impl Binder<'_> {
             Some(on_conflict) => Some(self.conflict(on_conflict, &table, shown, &mut defaults)?),
             None => None,
         };
+        self.lock_referential(&table, Change::Insert);
+        if let Some(update) = conflict.as_ref().and_then(|conflict| conflict.update.as_ref()) {
+            self.lock_referential(&table, Change::Update(update.columns.clone()));
+        }
         let target = Target { table: table.clone(), shown: shown.to_owned(), others: Vec::new() };
         let (returning, output) = self.returning(&insert.returning, &target)?;
         self.common_names.truncate(outer);

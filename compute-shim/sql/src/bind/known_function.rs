@@ -98,7 +98,7 @@ static NAMES: &[&str] = &[
     "pg_ls_dir", "pg_ls_logdir", "pg_ls_logicalmapdir", "pg_ls_logicalsnapdir", "pg_ls_replslotdir",
     "pg_ls_tmpdir", "pg_ls_waldir", "pg_lsn", "pg_mcv_list_items", "pg_my_temp_schema", "pg_nextoid",
     "pg_notification_queue_usage", "pg_notify", "pg_opclass_is_visible", "pg_operator_is_visible",
-    "pg_opfamily_is_visible", "pg_options_to_table", "pg_partition_ancestors", "pg_partition_root",
+    "pg_opfamily_is_visible", "pg_options_to_table", "pg_partition_root",
     "pg_partition_tree", "pg_postmaster_start_time", "pg_prepared_statement", "pg_prepared_xact",
     "pg_promote", "pg_read_binary_file", "pg_read_file", "pg_read_file_old", "pg_relation_filenode",
     "pg_relation_filepath", "pg_relation_is_publishable", "pg_relation_is_updatable", "pg_relation_size",

@@ -5,6 +5,7 @@
 
 use super::from::scan;
 use super::query::Wanted;
+use super::referential::Change;
 use super::scope::{Names, Place, TableNames};
 use super::select::{filtered, output};
 use super::{Binder, Bound, OutputColumn};
@@ -83,6 +84,7 @@ impl Binder<'_> {
         let checks = self.row_checks(&table)?;
         let (returning, output) = self.returning(&update.returning, &target)?;
         self.common_names.truncate(outer);
+        self.lock_referential(&table, Change::Update(columns.clone()));
         let (input, recheck) = conditioned(node, filter);
         let values = Exprs::new(values);
         let node = Node::Update { table, input, columns, values, recheck, checks, returning };
@@ -99,6 +101,7 @@ impl Binder<'_> {
         self.pop_select();
         let (returning, output) = self.returning(&delete.returning, &target)?;
         self.common_names.truncate(outer);
+        self.lock_referential(&table, Change::Delete);
         let (input, recheck) = conditioned(node, filter);
         Ok(Bound { node: Node::Delete { table, input, recheck, returning }, columns: output })
     }

@@ -6,10 +6,10 @@
 //! `docs/catalog-format.md`.
 
 use super::object::{
-    Check, Column, DatabaseObject, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role, Schema,
-    Sequence, Table, View, ViewColumn, ViewName,
+    Check, Column, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role,
+    Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
-use crate::parse::tree::StorageParameter;
+use crate::parse::tree::{ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_sql_types::error::Result;
@@ -17,8 +17,13 @@ use hexalog_sql_types::row::{COLUMNS_MAX, RowLayout};
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
-/// Format of everything below.
-const VERSION: u8 = 1;
+/// Formats of everything below. Tables of format 1 had no foreign keys.
+const fn version(class: ObjectClass) -> u8 {
+    match class {
+        ObjectClass::Table => 2,
+        _ => 1,
+    }
+}
 
 /// Bytes of an object in one row, well below the engine's limit.
 pub(super) const CHUNK_BYTES: usize = 4_000;
@@ -74,7 +79,7 @@ pub(super) fn damaged() -> SqlError {
 
 /// An object's bytes.
 pub(super) fn encode(object: &Object) -> Vec<u8> {
-    let mut out = Writer { bytes: vec![VERSION] };
+    let mut out = Writer { bytes: vec![version(object.class())] };
     match object {
         Object::Database(object) => {
             let DatabaseObject { oid: _, name, owner } = &**object;
@@ -100,8 +105,8 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
 /// An object from its bytes.
 pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Object> {
     let mut reader = Reader { bytes };
-    let [version] = reader.array()?;
-    if version != VERSION {
+    let [found] = reader.array()?;
+    if found == 0 || found > version(class) {
         return Err(SqlError::new(SqlState::DATA_CORRUPTED, "the catalog was written by a newer program"));
     }
     let object = match class {
@@ -112,7 +117,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         ObjectClass::Schema => {
             Object::Schema(Arc::new(Schema { oid, name: reader.text()?, owner: reader.u32()? }))
         }
-        ObjectClass::Table => Object::Table(Arc::new(reader.table(oid)?)),
+        ObjectClass::Table => Object::Table(Arc::new(reader.table(oid, found)?)),
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
         ObjectClass::View => Object::View(Arc::new(reader.view(oid)?)),
     };
@@ -232,6 +237,7 @@ impl Writer {
             columns,
             tree,
             checks,
+            foreign_keys,
             indexes,
             parameters,
             rows_from: _,
@@ -252,6 +258,31 @@ impl Writer {
         self.count(indexes.len());
         indexes.iter().for_each(|index| self.index(index));
         self.parameters(parameters);
+        self.count(foreign_keys.len());
+        foreign_keys.iter().for_each(|key| self.foreign_key(key));
+    }
+
+    fn foreign_key(&mut self, key: &ForeignKey) {
+        let ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update } = key;
+        self.u32(*oid);
+        self.text(name);
+        self.count(columns.len());
+        for (column, referenced) in columns {
+            self.count(*column);
+            self.count(*referenced);
+        }
+        self.u32(*target);
+        self.u32(*index);
+        self.bool(*match_full);
+        for action in [on_delete, on_update] {
+            self.u8(match action {
+                ReferentialAction::NoAction => 0,
+                ReferentialAction::Restrict => 1,
+                ReferentialAction::Cascade => 2,
+                ReferentialAction::SetNull => 3,
+                ReferentialAction::SetDefault => 4,
+            });
+        }
     }
 
     fn sequence(&mut self, sequence: &Sequence) {
@@ -419,7 +450,7 @@ impl Reader<'_> {
         Ok(Index { oid, name, tree, columns, unique, constraint, parameters, valid_from, built_at, key })
     }
 
-    fn table(&mut self, oid: Oid) -> Result<Table> {
+    fn table(&mut self, oid: Oid, version: u8) -> Result<Table> {
         let name = self.text()?;
         let (schema, owner) = (self.u32()?, self.u32()?);
         let tree = TreeId(self.page()?);
@@ -436,9 +467,48 @@ impl Reader<'_> {
             return Err(damaged());
         }
         let parameters = self.parameters()?;
+        let foreign_keys = match version {
+            1 => Vec::new(),
+            _ => self.list(|reader| reader.foreign_key(columns.len()))?,
+        };
         let layout = Table::layout_of(&columns);
-        let rows_from = Lsn::ZERO;
-        Ok(Table { oid, name, schema, owner, columns, tree, checks, indexes, parameters, rows_from, layout })
+        Ok(Table {
+            oid,
+            name,
+            schema,
+            owner,
+            columns,
+            tree,
+            checks,
+            foreign_keys,
+            indexes,
+            parameters,
+            rows_from: Lsn::ZERO,
+            layout,
+        })
+    }
+
+    fn foreign_key(&mut self, columns_of_table: usize) -> Result<ForeignKey> {
+        let (oid, name) = (self.u32()?, self.text()?);
+        let columns = self.list(|reader| Ok((reader.number()?, reader.number()?)))?;
+        if columns.is_empty() || columns.iter().any(|(column, _)| *column >= columns_of_table) {
+            return Err(damaged());
+        }
+        let (target, index) = (self.u32()?, self.u32()?);
+        let match_full = self.bool()?;
+        let (on_delete, on_update) = (self.action()?, self.action()?);
+        Ok(ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update })
+    }
+
+    fn action(&mut self) -> Result<ReferentialAction> {
+        Ok(match self.u8()? {
+            0 => ReferentialAction::NoAction,
+            1 => ReferentialAction::Restrict,
+            2 => ReferentialAction::Cascade,
+            3 => ReferentialAction::SetNull,
+            4 => ReferentialAction::SetDefault,
+            _ => return Err(damaged()),
+        })
     }
 
     fn sequence(&mut self, oid: Oid) -> Result<Sequence> {

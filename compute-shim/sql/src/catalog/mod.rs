@@ -93,6 +93,8 @@ pub(crate) struct Catalog {
     names: BTreeMap<Oid, BTreeMap<String, Target>>,
     /// Index oid → its table and place. Derived.
     index_oids: BTreeMap<Oid, (Oid, usize)>,
+    /// Table → the tables and places of the foreign keys that refer to it. Derived.
+    referring: BTreeMap<Oid, Vec<(Oid, usize)>>,
 }
 
 impl Catalog {
@@ -115,6 +117,7 @@ impl Catalog {
             views: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
+            referring: BTreeMap::new(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Catalog {
             views: self.views.clone(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
+            referring: BTreeMap::new(),
         };
         for (&(class, oid), change) in changes {
             match change {
@@ -180,6 +184,9 @@ impl Catalog {
             for (at, index) in table.indexes.iter().enumerate() {
                 add(table.schema, &index.name, Target::Index(table.oid, at));
                 self.index_oids.insert(index.oid, (table.oid, at));
+            }
+            for (at, key) in table.foreign_keys.iter().enumerate() {
+                self.referring.entry(key.target).or_default().push((table.oid, at));
             }
         }
         for sequence in self.sequences.values() {
@@ -236,6 +243,11 @@ impl Catalog {
 
     pub(crate) fn table(&self, oid: Oid) -> Option<&Arc<Table>> {
         self.tables.get(&oid)
+    }
+
+    /// The foreign keys that refer to a table: the table that each belongs to, and its place there.
+    pub(crate) fn referring(&self, table: Oid) -> &[(Oid, usize)] {
+        self.referring.get(&table).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn sequences(&self) -> impl Iterator<Item = &Arc<Sequence>> {
@@ -313,6 +325,7 @@ impl Catalog {
     pub(crate) fn highest_oid(&self) -> Oid {
         let tables = self.tables.values().flat_map(|table| {
             let inner = table.indexes.iter().flat_map(|index| [index.oid, index.constraint]);
+            let inner = inner.chain(table.foreign_keys.iter().map(|key| key.oid));
             inner.chain(table.checks.iter().map(|check| check.oid)).chain([table.oid])
         });
         tables

@@ -5,7 +5,7 @@
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
 //! storage.
 
-use crate::parse::tree::StorageParameter;
+use crate::parse::tree::{ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::key::KeyColumn;
@@ -79,6 +79,22 @@ pub(crate) struct Check {
     pub expression: String,
 }
 
+/// A FOREIGN KEY constraint; it belongs to the table that refers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignKey {
+    pub oid: Oid,
+    pub name: String,
+    /// Pairs of columns: of this table, and of the table referred to.
+    pub columns: Vec<(usize, usize)>,
+    /// The table referred to, which may be this one, and the unique index there.
+    pub target: Oid,
+    pub index: Oid,
+    /// MATCH FULL: either all columns are NULL or none.
+    pub match_full: bool,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
+}
+
 /// One column of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexColumn {
@@ -137,6 +153,8 @@ pub(crate) struct Table {
     /// The clustered tree that holds the rows.
     pub tree: TreeId,
     pub checks: Vec<Check>,
+    /// In order of creation.
+    pub foreign_keys: Vec<ForeignKey>,
     /// The primary key first, if there is one; then the others in order of creation.
     pub indexes: Vec<Index>,
     pub parameters: Vec<StorageParameter>,

@@ -3,14 +3,15 @@
 //! Nothing here touches storage or takes a lock; the table is locked already.
 
 use super::column::{self, Columns, Target};
-use super::constraint::{self, CheckClause, KeyClause};
+use super::constraint::{self, KeyClause};
 use super::dependents::Dependents;
 use super::drop::{notice_cascade, shown, still_needed, uses_of};
+use super::foreign_key::{add_foreign_keys, referring};
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, expression, lookup, sequence, store, view};
-use crate::catalog::object::{Index, Object, Oid, Sequence, Table};
+use crate::catalog::object::{ForeignKey, Index, Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::expression::{Expr, columns_used};
@@ -41,6 +42,25 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
 
 pub(super) fn is_rename(action: &AlterTableAction) -> bool {
     matches!(action, AlterTableAction::RenameTable(_) | AlterTableAction::RenameColumn { .. })
+}
+
+/// The tables that an action's foreign keys refer to.
+pub(super) fn targets(action: &AlterTableAction) -> Vec<&tree::Name> {
+    match action {
+        AlterTableAction::AddConstraint(item) => match &item.constraint {
+            tree::TableConstraint::ForeignKey { references, .. } => vec![&references.table],
+            _ => Vec::new(),
+        },
+        AlterTableAction::AddColumn { definition, .. } => {
+            let constraints = definition.constraints.iter();
+            let named = constraints.filter_map(|item| match &item.constraint {
+                tree::ColumnConstraint::References(references) => Some(&references.table),
+                _ => None,
+            });
+            named.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// When an action's turn comes, whatever the order that they were written in.
@@ -78,6 +98,7 @@ pub(super) struct Draft {
     /// What existing rows must comply with.
     pub new_not_null: Vec<usize>,
     pub new_checks: Vec<String>,
+    pub new_foreign_keys: Vec<Oid>,
     /// Indexes to be built, the primary key apart.
     pub new_indexes: Vec<Oid>,
 }
@@ -103,19 +124,23 @@ impl Draft {
             added: Vec::new(),
             new_not_null: Vec::new(),
             new_checks: Vec::new(),
+            new_foreign_keys: Vec::new(),
             new_indexes: Vec::new(),
         };
         let mut names = Names::new(&before, draft.table.schema);
-        let (mut keys, mut checks) = (Vec::new(), Vec::new());
+        let mut clauses = constraint::Clauses::default();
         let mut ordered: Vec<&AlterTableAction> = actions.iter().collect();
         ordered.sort_by_key(|action| pass(action));
         for action in ordered {
-            draft.act(context, &mut names, action, &mut keys, &mut checks)?;
+            draft.act(context, &mut names, action, &mut clauses)?;
         }
         draft.table.layout = Table::layout_of(&draft.table.columns);
-        let new_checks = constraint::add_checks(context, &mut draft.table, &mut names, &checks)?;
+        let new_checks = constraint::add_checks(context, &mut draft.table, &mut names, &clauses.checks)?;
         draft.new_checks.extend(new_checks);
-        draft.add_keys(context, &mut names, &keys)?;
+        draft.add_keys(context, &mut names, &clauses.keys)?;
+        let foreign = &clauses.foreign_keys;
+        draft.new_foreign_keys = add_foreign_keys(context, &before, &mut draft.table, &mut names, foreign)?;
+        draft.check_new_foreign_keys()?;
         Ok(draft)
     }
 
@@ -124,27 +149,29 @@ impl Draft {
         context: &mut DefinitionContext<'_>,
         names: &mut Names<'_>,
         action: &AlterTableAction,
-        keys: &mut Vec<KeyClause>,
-        checks: &mut Vec<CheckClause>,
+        clauses: &mut constraint::Clauses,
     ) -> Result<()> {
         use AlterTableAction as A;
         match action {
             A::AddConstraint(constraint) => {
-                constraint::sort(constraint, keys, checks);
+                constraint::sort(constraint, clauses);
                 Ok(())
             }
             A::AddColumn { definition, if_not_exists } => {
                 let added = self.add_column(context, names, definition, *if_not_exists)?;
-                if let Some(Columns { keys: more_keys, checks: more_checks, .. }) = added {
-                    keys.extend(more_keys);
-                    checks.extend(more_checks);
+                if let Some(Columns { constraints, .. }) = added {
+                    clauses.keys.extend(constraints.keys);
+                    clauses.checks.extend(constraints.checks);
+                    clauses.foreign_keys.extend(constraints.foreign_keys);
                 }
                 Ok(())
             }
             A::DropColumn { name, if_exists, cascade } => {
                 self.drop_column(context, names, name, *if_exists, *cascade)
             }
-            A::DropConstraint { name, if_exists } => self.drop_constraint(context, names, name, *if_exists),
+            A::DropConstraint { name, if_exists, cascade } => {
+                self.drop_constraint(context, names, name, *if_exists, *cascade)
+            }
             A::RenameTable(name) => self.rename_table(name),
             A::RenameColumn { from, to } => self.rename_column(context, from, to),
             A::SetDefault { column, value } => self.set_default(context, column, value.as_ref()),
@@ -270,7 +297,16 @@ impl Draft {
             }
         }
         self.table.checks = kept;
-        self.remove_indexes(names, |index| index.columns.iter().any(|column| column.column == at));
+        let has_column = |index: &Index| index.columns.iter().any(|column| column.column == at);
+        let fallen: Vec<Oid> =
+            self.table.indexes.iter().filter(|index| has_column(index)).map(|index| index.oid).collect();
+        let table = shown(context, &self.before, &Relation::Table(self.old.clone()));
+        let what = format!("column {} of table {table}", quote_identifier(name));
+        self.drop_referring(context, names, &fallen, (&what, &what), cascade)?;
+        let refers = |key: &ForeignKey| key.columns.iter().any(|(own, _)| *own == at);
+        self.table.foreign_keys.iter().filter(|key| refers(key)).for_each(|key| names.free(&key.name));
+        self.table.foreign_keys.retain(|key| !refers(key));
+        self.remove_indexes(names, has_column);
         let dropped = &mut self.table.columns[at];
         dropped.name = format!("........pg.dropped.{}........", at + 1);
         dropped.dropped = true;
@@ -336,16 +372,75 @@ impl Draft {
                 self.table.columns[item.column].default = None;
                 continue;
             }
-            self.changed_tables.push(item.table);
-            let known = self.other_tables.iter().position(|other| other.oid == item.table);
-            let at = known.unwrap_or_else(|| {
-                let stored = before.table(item.table).expect("found in this catalog");
-                self.other_tables.push(Table::clone(stored));
-                self.other_tables.len() - 1
-            });
+            let at = self.other_table(item.table);
             self.other_tables[at].columns[item.column].default = None;
         }
         self.fallen_sequences.extend(owned);
+        Ok(())
+    }
+
+    /// Foreign keys that rest on indexes fall with them, if that was asked for. `what` falls, and the keys rest on `on`.
+    fn drop_referring(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        names: &mut Names<'_>,
+        indexes: &[Oid],
+        (what, on): (&str, &str),
+        cascade: bool,
+    ) -> Result<()> {
+        let (before, oid) = (self.before.clone(), self.table.oid);
+        let found = referring(context, &before, oid, on, |_, key| indexes.contains(&key.index));
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|item| item.table != oid || self.table.foreign_keys.iter().any(|key| key.oid == item.key))
+            .collect();
+        if !found.is_empty() && !cascade {
+            let lines: Vec<String> = found.iter().map(super::foreign_key::Referring::line).collect();
+            return Err(still_needed(&format!("{what} because other objects depend on it"), &lines));
+        }
+        let objects: Vec<String> = found.iter().map(|item| item.description.clone()).collect();
+        notice_cascade(context, &objects);
+        for item in found {
+            let fallen = |key: &ForeignKey| key.oid == item.key;
+            let table = if item.table == oid {
+                &mut self.table
+            } else {
+                let at = self.other_table(item.table);
+                &mut self.other_tables[at]
+            };
+            table.foreign_keys.iter().filter(|key| fallen(key)).for_each(|key| names.free(&key.name));
+            table.foreign_keys.retain(|key| !fallen(key));
+        }
+        Ok(())
+    }
+
+    /// The place of another table that changes.
+    fn other_table(&mut self, oid: Oid) -> usize {
+        self.changed_tables.push(oid);
+        let known = self.other_tables.iter().position(|other| other.oid == oid);
+        known.unwrap_or_else(|| {
+            let stored = self.before.table(oid).expect("found in this catalog");
+            self.other_tables.push(Table::clone(stored));
+            self.other_tables.len() - 1
+        })
+    }
+
+    /// Rows that are there are looked at before anything of them changes, so a key on a column that comes with values of
+    /// its own cannot be judged.
+    fn check_new_foreign_keys(&self) -> Result<()> {
+        for key in self.table.foreign_keys.iter().filter(|key| self.new_foreign_keys.contains(&key.oid)) {
+            let is_filled = |column: usize| {
+                let owned = |sequence: &Sequence| sequence.owned_by == Some((self.table.oid, column));
+                self.added.iter().any(|(added, default)| *added == column && default.is_some())
+                    || self.added_sequences.iter().any(owned)
+            };
+            let is_new = |column: usize| column >= self.old.columns.len();
+            let filled = key.columns.iter().any(|(column, _)| is_new(*column) && is_filled(*column));
+            if filled || (key.match_full && key.columns.iter().any(|(column, _)| is_new(*column))) {
+                let what = "a foreign key on a column that is added with a default";
+                return Err(SqlError::unsupported(what));
+            }
+        }
         Ok(())
     }
 
@@ -355,7 +450,21 @@ impl Draft {
         names: &mut Names<'_>,
         name: &str,
         if_exists: bool,
+        cascade: bool,
     ) -> Result<()> {
+        let backing = |index: &&Index| index.constraint != 0 && index.name == name;
+        if let Some(index) = self.table.indexes.iter().find(backing).map(|index| index.oid) {
+            let table = shown(context, &self.before, &Relation::Table(self.old.clone()));
+            let what = format!("constraint {} on table {table}", quote_identifier(name));
+            let on = format!("index {}", quote_identifier(name));
+            self.drop_referring(context, names, &[index], (&what, &on), cascade)?;
+        }
+        let foreign = self.table.foreign_keys.len();
+        self.table.foreign_keys.retain(|key| key.name != name);
+        if self.table.foreign_keys.len() < foreign {
+            names.free(name);
+            return Ok(());
+        }
         if let Some(key) = self.table.primary_key().filter(|key| key.name == name) {
             view::check_key_unneeded(context, &self.before, &self.old, &key.name)?;
         }

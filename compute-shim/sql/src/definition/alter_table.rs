@@ -8,6 +8,7 @@ use super::create_index::build_all;
 use super::create_table::make_trees;
 use super::dependents::lock_views;
 use super::expression::{Evaluator, is_volatile};
+use super::foreign_key::{lock_targets, validate};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::rewrite::{Rewrite, Source};
@@ -91,6 +92,8 @@ pub(super) fn run(
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
     assert!(actions.len() == 1 || !actions.iter().any(is_rename), "the parser lets a rename stand alone");
+    let targets = actions.iter().flat_map(alter_action::targets);
+    lock_targets(replay, context, (table.schema, &table.name), targets)?;
     let cascades =
         |action: &AlterTableAction| matches!(action, AlterTableAction::DropColumn { cascade: true, .. });
     if actions.iter().any(cascades) {
@@ -108,6 +111,12 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
     let mut changes = ChangeSet::default();
     for &oid in &draft.changed_tables {
         lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
+    }
+    for key in table.foreign_keys.iter().filter(|key| draft.new_foreign_keys.contains(&key.oid)) {
+        // A column that has come without values has none to be looked for.
+        if key.columns.iter().all(|(column, _)| *column < old.columns.len()) {
+            validate(replay, context, &old, key)?;
+        }
     }
     let sequences = sequence::make(replay, context, &added_sequences)?;
     let rekeys = primary_oid(&old) != primary_oid(&table);

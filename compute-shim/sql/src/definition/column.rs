@@ -4,7 +4,8 @@
 //! identity, keys and checks written behind the column. Keys and checks are only collected here (see
 //! `constraint.rs`).
 
-use super::constraint::{CheckClause, KeyClause};
+use super::constraint::{self, CheckClause, KeyClause};
+use super::foreign_key::ForeignKeyClause;
 use super::names::Names;
 use super::sequence::{self, Settings};
 use super::{DefinitionContext, expression};
@@ -41,8 +42,7 @@ pub(super) struct Columns {
     pub defaults: Vec<Option<Expr>>,
     /// Without pages yet.
     pub sequences: Vec<Sequence>,
-    pub keys: Vec<KeyClause>,
-    pub checks: Vec<CheckClause>,
+    pub constraints: constraint::Clauses,
 }
 
 /// What the clauses behind one column say.
@@ -223,7 +223,7 @@ impl Columns {
                     }
                 }
                 ColumnConstraint::PrimaryKey(parameters) | ColumnConstraint::Unique(parameters) => {
-                    self.keys.push(KeyClause {
+                    self.constraints.keys.push(KeyClause {
                         name: name.clone(),
                         columns: vec![column.to_owned()],
                         primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
@@ -232,7 +232,15 @@ impl Columns {
                     });
                 }
                 ColumnConstraint::Check(expr) => {
-                    self.checks.push(CheckClause { name: name.clone(), expr: expr.clone() });
+                    let check = CheckClause { name: name.clone(), expr: expr.clone() };
+                    self.constraints.checks.push(check);
+                }
+                ColumnConstraint::References(references) => {
+                    self.constraints.foreign_keys.push(ForeignKeyClause {
+                        name: name.clone(),
+                        columns: vec![column.to_owned()],
+                        references: references.clone(),
+                    });
                 }
             }
             if clauses.default.is_some() && clauses.identity.is_some() {

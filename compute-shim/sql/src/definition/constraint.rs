@@ -3,6 +3,7 @@
 //! Owns their names, their order (the primary key first), the merging of equal keys, and what PostgreSQL refuses of
 //! them. Whether existing rows comply is `validate.rs`'s and `build.rs`'s.
 
+use super::foreign_key::ForeignKeyClause;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
 use super::{DefinitionContext, expression, lookup};
@@ -40,19 +41,23 @@ pub(super) struct CheckClause {
     pub expr: tree::Expr,
 }
 
+/// The constraints of a statement, by kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Clauses {
+    pub keys: Vec<KeyClause>,
+    pub checks: Vec<CheckClause>,
+    pub foreign_keys: Vec<ForeignKeyClause>,
+}
+
 /// Sorts a table constraint to its kind.
-pub(super) fn sort(
-    constraint: &tree::NamedConstraint<TableConstraint>,
-    keys: &mut Vec<KeyClause>,
-    checks: &mut Vec<CheckClause>,
-) {
+pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses: &mut Clauses) {
     let tree::NamedConstraint { name, constraint, position } = constraint;
     let (name, position) = (name.clone(), *position);
     match constraint {
         TableConstraint::PrimaryKey { columns, parameters }
         | TableConstraint::Unique { columns, parameters } => {
             let primary = matches!(constraint, TableConstraint::PrimaryKey { .. });
-            keys.push(KeyClause {
+            clauses.keys.push(KeyClause {
                 name,
                 columns: columns.clone(),
                 primary,
@@ -60,7 +65,11 @@ pub(super) fn sort(
                 position,
             });
         }
-        TableConstraint::Check(expr) => checks.push(CheckClause { name, expr: expr.clone() }),
+        TableConstraint::Check(expr) => clauses.checks.push(CheckClause { name, expr: expr.clone() }),
+        TableConstraint::ForeignKey { columns, references } => {
+            let (columns, references) = (columns.clone(), references.clone());
+            clauses.foreign_keys.push(ForeignKeyClause { name, columns, references });
+        }
     }
 }
 
@@ -114,7 +123,7 @@ fn several_primary_keys(table: &str) -> SqlError {
 }
 
 /// 42710.
-fn constraint_taken(name: &str, table: &str) -> SqlError {
+pub(super) fn constraint_taken(name: &str, table: &str) -> SqlError {
     let message = format!("constraint \"{name}\" for relation \"{table}\" already exists");
     SqlError::new(SqlState::DUPLICATE_OBJECT, message)
 }
@@ -197,8 +206,9 @@ fn key_name(table: &Table, names: &mut Names<'_>, clause: &KeyClause) -> Result<
     Ok(name.clone())
 }
 
-fn has_constraint(table: &Table, name: &str) -> bool {
+pub(super) fn has_constraint(table: &Table, name: &str) -> bool {
     table.checks.iter().any(|check| check.name == name)
+        || table.foreign_keys.iter().any(|key| key.name == name)
         || table.indexes.iter().any(|index| index.constraint != 0 && index.name == name)
 }
 

@@ -2,6 +2,7 @@
 
 use super::column::{self, Columns, Target};
 use super::constraint::{self, TREE_TO_BE_MADE};
+use super::foreign_key::{add_foreign_keys, lock_targets};
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
@@ -9,7 +10,7 @@ use super::{Defined, DefinitionContext, lookup, sequence, store};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::parse::tree::CreateTable;
+use crate::parse::tree::{ColumnConstraint, CreateTable, Name, TableConstraint};
 use crate::stop::Step;
 use hexalog_engine::TreeKind;
 use hexalog_sql_types::error::Result;
@@ -39,8 +40,8 @@ fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable)
         columns.add(context, &target, &mut names, number, definition)?;
     }
     column::check_distinct(columns.columns.iter().map(|column| column.name.as_str()))?;
-    let Columns { columns, defaults: _, sequences, mut keys, mut checks } = columns;
-    create.constraints.iter().for_each(|item| constraint::sort(item, &mut keys, &mut checks));
+    let Columns { columns, defaults: _, sequences, mut constraints } = columns;
+    create.constraints.iter().for_each(|item| constraint::sort(item, &mut constraints));
     lookup::is_free(context, &before, schema, name, false)?;
     let mut table = Table {
         oid,
@@ -52,11 +53,13 @@ fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable)
         columns,
         tree: TREE_TO_BE_MADE,
         checks: Vec::new(),
+        foreign_keys: Vec::new(),
         indexes: Vec::new(),
         parameters: parameters::checked(Of::Table, &create.parameters)?,
     };
-    constraint::add_checks(context, &mut table, &mut names, &checks)?;
-    constraint::add_keys(context, &mut table, &mut names, &keys)?;
+    constraint::add_checks(context, &mut table, &mut names, &constraints.checks)?;
+    constraint::add_keys(context, &mut table, &mut names, &constraints.keys)?;
+    add_foreign_keys(context, &before, &mut table, &mut names, &constraints.foreign_keys)?;
     Ok(Some(Draft { before, table, sequences }))
 }
 
@@ -80,6 +83,20 @@ pub(super) fn make_trees(
     Ok(())
 }
 
+/// The tables that foreign keys refer to.
+fn targets(create: &CreateTable) -> impl Iterator<Item = &Name> {
+    let of_columns = create.columns.iter().flat_map(|column| &column.constraints);
+    let of_columns = of_columns.filter_map(|item| match &item.constraint {
+        ColumnConstraint::References(references) => Some(&references.table),
+        _ => None,
+    });
+    let of_table = create.constraints.iter().filter_map(|item| match &item.constraint {
+        TableConstraint::ForeignKey { references, .. } => Some(&references.table),
+        _ => None,
+    });
+    of_columns.chain(of_table)
+}
+
 /// CREATE TABLE [IF NOT EXISTS].
 pub(super) fn run(
     replay: &mut Replay,
@@ -87,6 +104,7 @@ pub(super) fn run(
     create: &CreateTable,
 ) -> Step<Defined> {
     let schema = lookup::creation_schema(replay, context, &create.name)?;
+    lock_targets(replay, context, (schema, create.name.last()), targets(create))?;
     let drafted = replay.once(context, |context| Ok(draft(context, schema, create)?))?;
     let Some(Draft { before, mut table, sequences }) = drafted else {
         return Ok(Defined::nothing("CREATE TABLE"));

@@ -156,6 +156,7 @@ pub(super) fn run(
             columns,
             tree: TREE_TO_BE_MADE,
             checks: Vec::new(),
+            foreign_keys: Vec::new(),
             indexes: Vec::new(),
             parameters: Vec::new(),
         };

@@ -1,10 +1,11 @@
 //! DROP of relations and schemas, and what falls with them.
 //!
 //! Owns the dependencies that there are: indexes and owned sequences belong to their table, defaults draw from
-//! sequences, constraints need their indexes, views read relations, relations lie in schemas. RESTRICT reports them, CASCADE follows them, in
+//! sequences, constraints need their indexes, views read relations, foreign keys refer to tables, relations lie in schemas. RESTRICT reports them, CASCADE follows them, in
 //! PostgreSQL's words.
 
 use super::dependents::{Dependents, lock_views};
+use super::foreign_key::{Referring, referring, referring_tables};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::truncate::drop_trees;
@@ -112,6 +113,7 @@ struct Fall {
     sequences: BTreeMap<Oid, Arc<Sequence>>,
     defaults: Vec<DefaultUse>,
     views: Dependents,
+    foreign_keys: Vec<Referring>,
 }
 
 impl Fall {
@@ -127,6 +129,22 @@ impl Fall {
     fn find_defaults(&mut self, context: &DefinitionContext<'_>, catalog: &Catalog) {
         let sequences: Vec<Arc<Sequence>> = self.sequences.values().cloned().collect();
         self.defaults = uses_of(context, catalog, &sequences, |table, _| self.tables.contains_key(&table));
+    }
+
+    /// Foreign keys of other tables to what falls.
+    fn find_foreign_keys(&mut self, context: &DefinitionContext<'_>, catalog: &Catalog) {
+        for table in self.tables.values() {
+            let on = format!("table {}", shown(context, catalog, &Relation::Table(table.clone())));
+            let found =
+                referring(context, catalog, table.oid, &on, |other, _| !self.tables.contains_key(&other.oid));
+            self.foreign_keys.extend(found);
+        }
+        for (&oid, table) in self.indexes.iter().filter(|(_, table)| !self.tables.contains_key(&table.oid)) {
+            let at = table.indexes.iter().position(|index| index.oid == oid).expect("an index of its table");
+            let on = format!("index {}", shown(context, catalog, &Relation::Index(table.clone(), at)));
+            let found = referring(context, catalog, table.oid, &on, |_, key| key.index == oid);
+            self.foreign_keys.extend(found);
+        }
     }
 
     /// Views that read what falls.
@@ -245,19 +263,22 @@ fn draft(
         check_part(context, catalog, &fall, relation)?;
     }
     fall.find_defaults(context, catalog);
+    fall.find_foreign_keys(context, catalog);
     fall.find_views(context, catalog);
-    if fall.defaults.is_empty() && fall.views.found.is_empty() {
+    if fall.defaults.is_empty() && fall.views.found.is_empty() && fall.foreign_keys.is_empty() {
         return Ok(fall);
     }
     if cascade {
         let mut objects: Vec<String> = fall.defaults.iter().map(|item| item.description.clone()).collect();
+        objects.extend(fall.foreign_keys.iter().map(|item| item.description.clone()));
         objects.extend(fall.views.found.iter().map(|(what, _)| what.clone()));
         notice_cascade(context, &objects);
         return Ok(fall);
     }
     let defaults =
         fall.defaults.iter().map(|item| format!("{} depends on {}", item.description, item.sequence));
-    let details: Vec<String> = defaults.chain(fall.views.lines()).collect();
+    let keys = fall.foreign_keys.iter().map(Referring::line);
+    let details: Vec<String> = defaults.chain(keys).chain(fall.views.lines()).collect();
     let what = match targets {
         [relation] => {
             let kind = lookup::kind_of(relation).word();
@@ -289,6 +310,7 @@ pub(super) fn relations(
     if cascade {
         let relations: Vec<Oid> = targets.iter().map(Relation::oid).collect();
         lock_views(replay, context, &relations)?;
+        lock_referring(replay, context, &relations)?;
     }
     let (before, fall) = replay.once(context, |context| {
         let before = context.newest();
@@ -297,6 +319,23 @@ pub(super) fn relations(
     })?;
     let changes = carry_out(replay, context, &before, fall)?;
     Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
+}
+
+/// Locks the tables whose foreign keys may fall.
+fn lock_referring(replay: &mut Replay, context: &mut DefinitionContext<'_>, relations: &[Oid]) -> Step<()> {
+    let found = replay.once(context, |context| {
+        let catalog = context.newest();
+        let of_index = |&oid: &Oid| match catalog.relation(oid) {
+            Some(Relation::Index(table, _)) => table.oid,
+            _ => oid,
+        };
+        let targets: Vec<Oid> = relations.iter().map(of_index).collect();
+        Ok(referring_tables(&catalog, &targets))
+    })?;
+    for oid in found {
+        lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
+    }
+    Ok(())
 }
 
 /// Drops trees and sequences, and gathers the changes.
@@ -309,7 +348,7 @@ fn carry_out(
     for item in &fall.defaults {
         lookup::lock(replay, context, item.table, RelationLockMode::AccessExclusive)?;
     }
-    let Fall { tables, indexes, sequences, defaults, views } = fall;
+    let Fall { tables, indexes, sequences, defaults, views, foreign_keys } = fall;
     let mut changes = ChangeSet::default();
     let mut trees: Vec<TreeId> = Vec::new();
     for table in tables.values() {
@@ -333,6 +372,11 @@ fn carry_out(
     }
     for &view in views.views.keys() {
         changes.remove(ObjectClass::View, view);
+    }
+    for Referring { table, key, .. } in foreign_keys {
+        let Some(stored) = before.table(table) else { continue };
+        let table = changed.entry(table).or_insert_with(|| Table::clone(stored));
+        table.foreign_keys.retain(|other| other.oid != key);
     }
     drop_trees(replay, context, trees)?;
     for sequence in sequences.into_values() {
@@ -432,9 +476,11 @@ fn draft_schemas(
         }
     }
     fall.find_defaults(context, catalog);
+    fall.find_foreign_keys(context, catalog);
     fall.find_views(context, catalog);
     let mut objects: Vec<String> = found.into_iter().map(|(_, what, _)| what).collect();
     objects.extend(fall.defaults.iter().map(|item| item.description.clone()));
+    objects.extend(fall.foreign_keys.iter().map(|item| item.description.clone()));
     objects.extend(fall.views.found.iter().map(|(what, _)| what.clone()));
     notice_cascade(context, &objects);
     Ok(fall)
@@ -466,6 +512,7 @@ pub(super) fn schemas(
             lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
         }
         lock_views(replay, context, &inside)?;
+        lock_referring(replay, context, &inside)?;
     }
     let (before, fall) = replay.once(context, |context| {
         let before = context.newest();

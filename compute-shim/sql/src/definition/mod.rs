@@ -19,6 +19,7 @@ mod create_table_as;
 mod dependents;
 mod drop;
 mod expression;
+mod foreign_key;
 mod lookup;
 mod names;
 mod parameters;
@@ -157,8 +158,8 @@ impl Definition {
             Statement::Drop { kind, names, if_exists, cascade } => {
                 drop::relations(replay, context, *kind, names, *if_exists, *cascade)
             }
-            Statement::Truncate { tables, restart_identity } => {
-                truncate::run(replay, context, tables, *restart_identity)
+            Statement::Truncate { tables, restart_identity, cascade } => {
+                truncate::run(replay, context, tables, *restart_identity, *cascade)
             }
             _ => unreachable!("asked by `handles`"),
         }

@@ -79,6 +79,7 @@ impl Names<'_> {
         let stored = || {
             self.catalog.tables().filter(|table| table.schema == self.schema).any(|table| {
                 table.checks.iter().any(|check| check.name == name)
+                    || table.foreign_keys.iter().any(|key| key.name == name)
                     || table.indexes.iter().any(|index| index.constraint != 0 && index.name == name)
             })
         };

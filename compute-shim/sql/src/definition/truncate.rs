@@ -2,14 +2,16 @@
 
 use super::constraint::TREE_TO_BE_MADE;
 use super::create_table::make_trees;
+use super::foreign_key::referring_tables;
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, lookup, sequence, store};
-use crate::catalog::object::{Object, Sequence, Table};
+use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::parse::tree::Name;
 use crate::stop::Step;
 use hexalog_engine::{RelationLockMode, TreeId};
 use hexalog_protocol::Lsn;
+use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 
 /// Marks all trees of a table as to be made, and answers with the old ones.
@@ -39,12 +41,49 @@ pub(super) fn drop_trees(
     Ok(())
 }
 
+/// PostgreSQL's own 0A000.
+fn is_referred_to(table: &str, other: &str) -> SqlError {
+    let message = "cannot truncate a table referenced in a foreign key constraint";
+    let hint = format!("Truncate table \"{other}\" at the same time, or use TRUNCATE ... CASCADE.");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_detail(format!("Table \"{other}\" references \"{table}\"."))
+        .with_hint(hint)
+}
+
+/// Adds the tables that refer to these, and those that refer to them.
+fn add_referring(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    tables: &mut Vec<Arc<Table>>,
+) -> Step<()> {
+    loop {
+        let all: Vec<Oid> = tables.iter().map(|table| table.oid).collect();
+        let found = replay.once(context, |context| Ok(referring_tables(&context.newest(), &all)))?;
+        if found.is_empty() {
+            return Ok(());
+        }
+        for oid in found {
+            lookup::lock(replay, context, oid, RelationLockMode::AccessExclusive)?;
+            let table = replay.once(context, |context| {
+                let table = context.newest().table(oid).cloned();
+                if let Some(table) = &table {
+                    let message = format!("truncate cascades to table \"{}\"", table.name);
+                    context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                }
+                Ok(table)
+            })?;
+            tables.extend(table);
+        }
+    }
+}
+
 /// TRUNCATE of several tables.
 pub(super) fn run(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     names: &[Name],
     restart_identity: bool,
+    cascade: bool,
 ) -> Step<Defined> {
     let mut tables: Vec<Arc<Table>> = Vec::with_capacity(names.len());
     for name in names {
@@ -53,7 +92,22 @@ pub(super) fn run(
             tables.push(table);
         }
     }
-    let before = replay.once(context, |context| Ok(context.newest()))?;
+    if cascade {
+        add_referring(replay, context, &mut tables)?;
+    }
+    let before = replay.once(context, |context| {
+        let catalog = context.newest();
+        let all: Vec<Oid> = tables.iter().map(|table| table.oid).collect();
+        for table in &tables {
+            if let Some(other) =
+                referring_tables(&catalog, &[table.oid]).into_iter().find(|oid| !all.contains(oid))
+            {
+                let other = catalog.table(other).expect("it refers to this one");
+                return Err(is_referred_to(&table.name, &other.name).into());
+            }
+        }
+        Ok(catalog)
+    })?;
     let mut changes = ChangeSet::default();
     for table in &tables {
         let mut table = Table::clone(table);

@@ -3,6 +3,7 @@
 //! Owns [`Context`] (made anew for each call) and [`State`] (kept by the portal while the statement waits). No global
 //! state: snapshot and command live in the engine's transaction, settings and names in the session's view.
 
+use super::referential::{Referential, ReferentialPlans};
 use super::{Operator, Row, build};
 use crate::database::Database;
 use crate::environment::Environment;
@@ -39,6 +40,8 @@ pub(crate) struct Effects {
     /// `currval` of each sequence, and which was last.
     pub sequence_values: BTreeMap<u32, i64>,
     pub last_sequence: Option<u32>,
+    /// Plans of what foreign keys ask for.
+    pub referential_plans: ReferentialPlans,
     /// `set_config` calls to be carried out: name, value, whether for this transaction only.
     pub settings: Vec<(String, String, bool)>,
 }
@@ -63,6 +66,8 @@ pub(crate) struct State {
     pub identities: Vec<Identity>,
     /// Rows changed.
     pub affected: u64,
+    /// What the changes owe to other tables.
+    pub referential: Referential,
     /// The transaction has been committed by the statement's last write.
     pub is_fused: bool,
     rows_since_yield: u32,

@@ -71,6 +71,7 @@ impl Insert {
             && conflict.is_none()
             && returning.is_none()
             && checks.is_empty()
+            && table.foreign_keys.is_empty()
             && table.secondary_indexes().next().is_none();
         let phase = Phase::Pull;
         let writer = RowWriter::new();
@@ -157,6 +158,7 @@ impl Insert {
         let outcome = self.writer.insert(context.engine, context.transaction, table, &self.row, fuse)?;
         match outcome {
             Inserted::Done => {
+                context.note_insert(table, &self.row)?;
                 context.state.is_fused = fuse;
                 let plan = self.plan.clone();
                 let has_returning = matches!(&*plan, Node::Insert { returning: Some(_), .. });

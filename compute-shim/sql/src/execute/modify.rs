@@ -259,6 +259,8 @@ impl RowUpdate {
                 }
                 Phase::OldEntry(at) => {
                     if at == self.table.indexes.len() {
+                        let new = (!is_delete).then_some(&*self.new);
+                        context.note_change(&self.table, self.old(), new)?;
                         return Ok(Some(if is_delete {
                             self.old().to_vec()
                         } else {
@@ -404,7 +406,10 @@ impl RowUpdate {
         if !is_delete && self.new_key == self.key {
             self.lock_keys(context)?;
         }
-        let fuse = context.may_fuse && self.single && self.touches_one_tree(is_delete)?;
+        let fuse = context.may_fuse
+            && self.single
+            && !context.has_references(&self.table)
+            && self.touches_one_tree(is_delete)?;
         if fuse {
             context.transaction.set_commit_with_next_write(true);
         }

@@ -1,11 +1,11 @@
 //! `pg_get_…`: objects as the SQL text that would make them.
 
 use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
-use crate::catalog::Relation;
 use crate::catalog::system::{
-    Constraint, Routine, check_definition, constraint, expression_text, index_definition, key_definition,
-    routines, view_definition,
+    Constraint, Routine, check_definition, constraint, expression_text, foreign_key_definition,
+    index_definition, key_definition, routines, view_definition,
 };
+use crate::catalog::{Relation, registry};
 use crate::execute::Context;
 use crate::stop::Step;
 use hexalog_sql_types::function::{Volatility, quote_identifier};
@@ -27,6 +27,8 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(1641, "pg_get_viewdef", OID, TypeId::TEXT, view_text),
     host(2506, "pg_get_viewdef", OID_BOOL, TypeId::TEXT, view_text),
     host(3159, "pg_get_viewdef", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, view_text),
+    host(1640, "pg_get_viewdef", &[TypeId::TEXT], TypeId::TEXT, named_view_text),
+    host(2505, "pg_get_viewdef", &[TypeId::TEXT, TypeId::BOOL], TypeId::TEXT, named_view_text),
     host(1573, "pg_get_ruledef", OID, TypeId::TEXT, nothing),
     host(2504, "pg_get_ruledef", OID_BOOL, TypeId::TEXT, nothing),
     host(1662, "pg_get_triggerdef", OID, TypeId::TEXT, nothing),
@@ -86,6 +88,9 @@ fn constraint_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum
             let pretty = is_pretty(arguments, 1);
             Datum::from(check_definition(view, &table, &table.checks[at], pretty))
         }
+        Some(Constraint::Foreign(table, at)) => {
+            Datum::from(foreign_key_definition(view, &table, &table.foreign_keys[at]))
+        }
         None => Datum::Null,
     })
 }
@@ -93,6 +98,12 @@ fn constraint_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum
 /// The system's own views are no queries here and so have no text.
 fn view_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let found = context.view.catalog().view(oid_at(arguments, 0));
+    Ok(found.map_or(Datum::Null, |view| Datum::from(view_definition(context.view, view))))
+}
+
+fn named_view_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let relation = registry::relation_by_name(context.view, text_at(arguments, 0))?;
+    let found = context.view.catalog().view(relation.oid());
     Ok(found.map_or(Datum::Null, |view| Datum::from(view_definition(context.view, view))))
 }
 

@@ -8,7 +8,6 @@ use hexalog_sql_types::{Datum, SqlError, TypeId};
 const INT8: TypeId = TypeId::INT8;
 const INT4: TypeId = TypeId::INT4;
 const TEXT: TypeId = TypeId::TEXT;
-const BOOL: TypeId = TypeId::BOOL;
 const TIMESTAMPTZ: TypeId = TypeId::TIMESTAMPTZ;
 
 /// Rows of functions whose code is the refusal.
@@ -62,8 +61,6 @@ refused! {
     3360 "txid_status" (INT8) TEXT;
     3334 "pg_size_bytes" (TEXT) INT8;
     2999 "pg_relation_filenode" (TypeId::REGCLASS) OID;
-    1640 "pg_get_viewdef" (TEXT) TEXT;
-    2505 "pg_get_viewdef" (TEXT, BOOL) TEXT;
     3537 "pg_describe_object" (TypeId::OID, TypeId::OID, INT4) TEXT;
 }
 

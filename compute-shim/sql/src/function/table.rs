@@ -41,12 +41,20 @@ pub(super) static FUNCTIONS: &[TableFunction] = &[
         ],
         keywords,
     ),
+    set_of(3425, "pg_partition_ancestors", &[TypeId::REGCLASS], TypeId::REGCLASS, partition_ancestors)
+        .stable(),
     TableFunction { strict: false, ..set_of(6160, "string_to_table", &[TEXT, TEXT], TEXT, string_to_table) },
     TableFunction {
         strict: false,
         ..set_of(6161, "string_to_table", &[TEXT, TEXT, TEXT], TEXT, string_to_table)
     },
 ];
+
+/// None: nothing is a partition here, and PostgreSQL has no rows for what is none. psql asks of every table that foreign
+/// keys refer to.
+fn partition_ancestors(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {
+    Ok(Vec::new())
+}
 
 /// Grants do not exist yet, so that every list of them in the catalog is NULL, which gives no rows without a call.
 fn acl_explode(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {

@@ -239,8 +239,9 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
         TableConstraint::Unique { columns, parameters: index_clauses(reader)? }
     } else if reader.eat(&["check"]) {
         TableConstraint::Check(check(reader)?)
-    } else if reader.peek_words(&["foreign"]) {
-        return Err(refuse("FOREIGN KEY"));
+    } else if reader.eat(&["foreign", "key"]) {
+        let columns = reader.column_list()?;
+        TableConstraint::ForeignKey { columns, references: super::foreign_key::references(reader)? }
     } else if reader.peek_words(&["exclude"]) {
         return Err(refuse("EXCLUDE"));
     } else {
@@ -372,7 +373,7 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
     } else if reader.eat(&["generated"]) {
         generated(reader)?
     } else if reader.peek_words(&["references"]) {
-        return Err(refuse("FOREIGN KEY"));
+        ColumnConstraint::References(super::foreign_key::references(reader)?)
     } else if name.is_some() {
         return Err(reader.unexpected());
     } else {
@@ -506,8 +507,8 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     if reader.eat(&["drop", "constraint"]) {
         let if_exists = reader.eat(&["if", "exists"]);
         let name = reader.identifier()?;
-        let _ = drop_behavior(reader);
-        return Ok(AlterTableAction::DropConstraint { name, if_exists });
+        let cascade = drop_behavior(reader);
+        return Ok(AlterTableAction::DropConstraint { name, if_exists, cascade });
     }
     if reader.eat(&["drop"]) {
         let _ = reader.eat(&["column"]);

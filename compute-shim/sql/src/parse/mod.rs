@@ -8,6 +8,7 @@
 
 mod definition;
 mod expression;
+mod foreign_key;
 pub(crate) mod keyword;
 mod locking;
 mod place;

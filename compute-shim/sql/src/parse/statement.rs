@@ -121,9 +121,7 @@ fn truncate(reader: &mut Reader<'_>) -> Result<Statement> {
     if !restart_identity {
         let _ = reader.eat(&["continue", "identity"]);
     }
-    // Without foreign keys there is nothing that CASCADE could reach.
-    let _ = drop_behavior(reader);
-    Ok(Statement::Truncate { tables, restart_identity })
+    Ok(Statement::Truncate { tables, restart_identity, cascade: drop_behavior(reader) })
 }
 
 fn transaction(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {

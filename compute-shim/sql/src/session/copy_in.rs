@@ -12,6 +12,7 @@ use crate::answer::{CommandTag, CopyInFormat};
 use crate::catalog::object::{Object, ObjectClass, Table};
 use crate::execute::{
     Context, Inserted, Row, RowWriter, State, check_not_null, check_violation, duplicate_key,
+    settle_references,
 };
 use crate::expression::evaluate;
 use crate::parse::tree::{Copy, CopyOptions, CopySource, Insert, Name, Statement};
@@ -66,6 +67,8 @@ pub(super) struct CopyIn {
     line: Option<Line>,
     line_number: u64,
     phase: Phase,
+    /// The last line has been taken.
+    has_ended: bool,
     fields: Vec<Range<usize>>,
     value: Vec<u8>,
     row: Row,
@@ -85,6 +88,7 @@ impl CopyIn {
             line: None,
             line_number: 0,
             phase: Phase::Read,
+            has_ended: false,
             fields: Vec::new(),
             value: Vec::new(),
             row: Row::new(),
@@ -146,7 +150,7 @@ impl CopyIn {
 
     /// No more data comes.
     pub(super) fn done(&mut self, scope: &mut Scope) -> Step<CommandTag> {
-        if self.phase == Phase::Read {
+        if self.phase == Phase::Read && !self.has_ended {
             self.line = match self.lines.last() {
                 Ok(line) => line,
                 Err(error) => {
@@ -161,6 +165,10 @@ impl CopyIn {
         if self.line.is_some() {
             self.write(scope, &[])?;
             self.line = None;
+        }
+        self.has_ended = true;
+        if let Some(target) = &self.target {
+            scope.with_execution(&target.plan, &[], &mut self.state, false, settle_references)?;
         }
         scope.end_statement()?;
         Ok(CommandTag::counted("COPY", self.rows))
@@ -284,7 +292,10 @@ impl CopyIn {
                         let Context { engine, transaction, .. } = context;
                         let written =
                             self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
-                        let Inserted::Conflict(index) = written else { return Ok(None) };
+                        let Inserted::Conflict(index) = written else {
+                            context.note_insert(&target.table, &self.row)?;
+                            return Ok(None);
+                        };
                         let schema = context.view.catalog().schema_name(target.table.schema);
                         let index = &target.table.indexes[index];
                         return Ok(Some(duplicate_key(

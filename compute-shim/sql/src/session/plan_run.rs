@@ -7,7 +7,7 @@
 use super::statement::Prepared;
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, Flow, Sink};
-use crate::execute::{KeptBytes, Operator, Row, State, build};
+use crate::execute::{KeptBytes, Operator, Row, State, build, settle_references};
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan};
 use crate::stop::{Step, Stop};
@@ -94,6 +94,8 @@ pub(super) struct PlanRun {
     phase: Phase,
     state: State,
     operator: Option<Box<dyn Operator>>,
+    /// It has given its last row.
+    is_exhausted: bool,
     row: Row,
     ahead: Option<Ahead>,
     is_described: bool,
@@ -116,6 +118,7 @@ impl PlanRun {
             phase: Phase::Lock,
             state: State::default(),
             operator: None,
+            is_exhausted: false,
             row: Row::new(),
             ahead: None,
             is_described: false,
@@ -263,9 +266,14 @@ impl PlanRun {
 
     fn pull(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<bool> {
         let mut operator = self.operator.take().expect("built when the statement began");
+        let (row, is_exhausted) = (&mut self.row, &mut self.is_exhausted);
         let result =
             scope.with_execution(&self.plan, &self.parameters, &mut self.state, may_fuse, |context| {
-                operator.next(context, &mut self.row)
+                if !*is_exhausted && operator.next(context, row)? {
+                    return Ok(true);
+                }
+                *is_exhausted = true;
+                settle_references(context).map(|()| false)
             });
         self.operator = Some(operator);
         result

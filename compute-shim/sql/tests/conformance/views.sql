@@ -166,7 +166,8 @@ SELECT column_name, ordinal_position, data_type, is_nullable FROM information_sc
 SELECT view_name, table_name FROM information_schema.view_table_usage WHERE view_name = 'correlated' ORDER BY 1, 2;
 SELECT view_name, table_name, column_name FROM information_schema.view_column_usage WHERE view_name = 'correlated' ORDER BY 1, 2, 3;
 SELECT schemaname, viewname, viewowner, definition IS NOT NULL FROM pg_views WHERE viewname = 'w';
-SELECT pg_get_viewdef('t'::regclass), pg_get_viewdef('w'::regclass) IS NOT NULL;
+SELECT pg_get_viewdef('t'::regclass), pg_get_viewdef('w'::regclass) IS NOT NULL, pg_get_viewdef('public.w') IS NOT NULL;
+SELECT pg_get_viewdef('nope');
 SELECT rulename, ev_class::regclass, ev_type, is_instead FROM pg_rewrite WHERE ev_class = 'w'::regclass;
 SELECT d.refobjid::regclass, d.refobjsubid, d.deptype FROM pg_depend d JOIN pg_rewrite r ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass WHERE r.ev_class = 'correlated'::regclass ORDER BY 1, 2, 3;
 SELECT has_table_privilege('w', 'SELECT'), has_column_privilege('w', 'n', 'SELECT');

@@ -64,6 +64,16 @@ fn table() -> Table {
         columns,
         tree: TreeId(PageId(300)),
         checks: vec![Check { oid: 16_390, name: "t_n_check".to_owned(), expression: "(n > 0)".to_owned() }],
+        foreign_keys: vec![ForeignKey {
+            oid: 16_391,
+            name: "t_fkey".to_owned(),
+            columns: vec![(0, 1)],
+            target: 16_393,
+            index: 16_394,
+            match_full: false,
+            on_delete: ReferentialAction::Cascade,
+            on_update: ReferentialAction::SetDefault,
+        }],
         indexes,
         parameters: vec![
             StorageParameter { name: "fillfactor".to_owned(), value: Some("90".to_owned()) },
@@ -125,7 +135,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "010100000074",
+            "020100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -194,6 +204,16 @@ fn golden_bytes_of_every_class() {
             "01020000003930",
             "0100000078",
             "00",
+            // Foreign keys: oid, name, pairs of columns, table, index, full match, actions.
+            "01000000",
+            "07400000",
+            "06000000745f666b6579",
+            "01000000",
+            "0000000001000000",
+            "09400000",
+            "0a400000",
+            "00",
+            "0204",
         ),
         concat!(
             "0108000000745f69645f736571",
@@ -308,7 +328,7 @@ fn noise_never_panics() {
             // Small numbers are likelier to be taken for lengths.
             *byte = if state & 0x300 == 0 { (state >> 16) as u8 } else { (state >> 16) as u8 & 3 };
         }
-        bytes[0] = VERSION;
+        bytes[0] = 1 + u8::try_from(state & 1).expect("a bit");
         for class in [
             ObjectClass::Database,
             ObjectClass::Role,

@@ -95,6 +95,7 @@ fn table(oid: Oid, name: &str, columns: usize) -> Table {
         columns,
         tree: TreeId(PageId(99)),
         checks: Vec::new(),
+        foreign_keys: Vec::new(),
         indexes: Vec::new(),
         parameters: Vec::new(),
     }

@@ -3,10 +3,11 @@
 use super::facts::{collation_of, operator_class_of};
 use super::sql_text::index_definition;
 use super::value::{FALSE, NULL, TRUE, int2, int2_array, int2_vector, int4, oid, oid_vector, text};
-use crate::catalog::object::{Check, Index, IndexColumn, Oid, Table};
+use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Oid, Table};
 use crate::execute::Row;
+use crate::parse::tree::ReferentialAction;
 use crate::session::SessionView;
-use hexalog_sql_types::Datum;
+use hexalog_sql_types::{Array, Datum, TypeId, resolve};
 use std::sync::Arc;
 
 /// Bits of `indoption`.
@@ -58,70 +59,115 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
 pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in view.catalog().tables() {
+        let row = |constraint, name, kind| ConstraintRow {
+            table,
+            constraint,
+            name,
+            kind,
+            index: 0,
+            columns: Vec::new(),
+            foreign: None,
+            expression: NULL,
+        };
         for index in table.indexes.iter().filter(|index| index.constraint != 0) {
             let kind = if index.is_primary() { b'p' } else { b'u' };
-            let columns: Vec<i16> = index.columns.iter().map(|column| number(column.column)).collect();
-            rows.push(pg_constraint_row(
-                table,
-                index.constraint,
-                &index.name,
-                kind,
-                index.oid,
-                columns,
-                NULL,
-            ));
+            let columns = index.columns.iter().map(|column| number(column.column)).collect();
+            let row = row(index.constraint, &*index.name, kind);
+            rows.push(ConstraintRow { index: index.oid, columns, ..row }.row());
         }
         for check in &table.checks {
             let columns = columns_named(&check.expression, table);
             let columns = columns.into_iter().map(number).collect();
-            rows.push(pg_constraint_row(
-                table,
-                check.oid,
-                &check.name,
-                b'c',
-                0,
-                columns,
-                text(&check.expression),
-            ));
+            let expression = text(&check.expression);
+            rows.push(ConstraintRow { columns, expression, ..row(check.oid, &*check.name, b'c') }.row());
+        }
+        for key in &table.foreign_keys {
+            let columns = key.columns.iter().map(|pair| number(pair.0)).collect();
+            let target = view.catalog().table(key.target);
+            let foreign = target.map(|target| (key, &**target));
+            let row = row(key.oid, &*key.name, b'f');
+            rows.push(ConstraintRow { index: key.index, columns, foreign, ..row }.row());
         }
     }
     rows
 }
 
-fn pg_constraint_row(
-    table: &Table,
+/// The parts of a `pg_constraint` row that differ between constraints.
+struct ConstraintRow<'a> {
+    table: &'a Table,
     constraint: Oid,
-    name: &str,
+    name: &'a str,
     kind: u8,
     index: Oid,
     columns: Vec<i16>,
+    /// With the table referred to.
+    foreign: Option<(&'a ForeignKey, &'a Table)>,
     expression: Datum,
-) -> Row {
-    let blank = Datum::Char(b' ');
-    let mut row = vec![
-        oid(constraint),
-        text(name),
-        oid(table.schema),
-        Datum::Char(kind),
-        FALSE,
-        FALSE,
-        TRUE,
-        oid(table.oid),
-        oid(0),
-        oid(index),
-        oid(0),
-        oid(0),
-        blank.clone(),
-        blank.clone(),
-        blank,
-        TRUE,
-        int4(0),
-        Datum::Bool(kind != b'c'),
-        int2_array(columns),
-    ];
-    row.extend(std::iter::repeat_n(NULL, 6));
-    row.push(expression);
-    row
+}
+
+/// `confupdtype`, `confdeltype`.
+fn action(action: ReferentialAction) -> Datum {
+    Datum::Char(match action {
+        ReferentialAction::NoAction => b'a',
+        ReferentialAction::Restrict => b'r',
+        ReferentialAction::Cascade => b'c',
+        ReferentialAction::SetNull => b'n',
+        ReferentialAction::SetDefault => b'd',
+    })
+}
+
+/// The number of the equality operator of two types, as `conpfeqop` has it.
+fn equality(left: TypeId, right: TypeId) -> Datum {
+    let found = resolve::operator("=", Some(left), right);
+    oid(found.map_or(0, |found| found.operator.oid))
+}
+
+impl ConstraintRow<'_> {
+    fn row(self) -> Row {
+        let mut row = vec![
+            oid(self.constraint),
+            text(self.name),
+            oid(self.table.schema),
+            Datum::Char(self.kind),
+            FALSE,
+            FALSE,
+            TRUE,
+            oid(self.table.oid),
+            oid(0),
+            oid(self.index),
+            oid(0),
+        ];
+        let blank = Datum::Char(b' ');
+        match self.foreign {
+            None => row.extend([oid(0), blank.clone(), blank.clone(), blank]),
+            Some((key, target)) => {
+                let kind = if key.match_full { b'f' } else { b's' };
+                let (on_update, on_delete) = (action(key.on_update), action(key.on_delete));
+                row.extend([oid(target.oid), on_update, on_delete, Datum::Char(kind)]);
+            }
+        }
+        row.extend([TRUE, int4(0), Datum::Bool(self.kind != b'c'), int2_array(self.columns)]);
+        match self.foreign {
+            None => row.extend(std::iter::repeat_n(NULL, 6)),
+            Some((key, target)) => {
+                let types = key.columns.iter().map(|&(own, referenced)| {
+                    (self.table.columns[own].type_id, target.columns[referenced].type_id)
+                });
+                let types: Vec<(TypeId, TypeId)> = types.collect();
+                row.push(int2_array(key.columns.iter().map(|pair| number(pair.1))));
+                row.push(oid_array(types.iter().map(|&(own, referenced)| equality(referenced, own))));
+                row.push(oid_array(types.iter().map(|&(_, referenced)| equality(referenced, referenced))));
+                row.push(oid_array(types.iter().map(|&(own, _)| equality(own, own))));
+                row.extend([NULL, NULL]);
+            }
+        }
+        row.push(self.expression);
+        row
+    }
+}
+
+fn oid_array(numbers: impl Iterator<Item = Datum>) -> Datum {
+    Array::from_values(TypeId::OID, numbers.collect()).into()
 }
 
 /// The columns that the text of an expression names, in order of first appearance. Stored texts are fully written out:
@@ -178,6 +224,7 @@ fn behind_quote(text: &str, quote: char) -> (String, &str) {
 pub(crate) enum Constraint {
     Key(Arc<Table>, usize),
     Check(Arc<Table>, usize),
+    Foreign(Arc<Table>, usize),
 }
 
 pub(crate) fn constraint(view: &SessionView, wanted: Oid) -> Option<Constraint> {
@@ -187,7 +234,10 @@ pub(crate) fn constraint(view: &SessionView, wanted: Oid) -> Option<Constraint> 
     view.catalog().tables().find_map(|table| {
         let key = table.indexes.iter().position(|index| index.constraint == wanted);
         let check = |check: &Check| check.oid == wanted;
-        key.map(|at| Constraint::Key(table.clone(), at))
+        let foreign = table.foreign_keys.iter().position(|key| key.oid == wanted);
+        let foreign = foreign.map(|at| Constraint::Foreign(table.clone(), at));
+        foreign
+            .or_else(|| key.map(|at| Constraint::Key(table.clone(), at)))
             .or_else(|| Some(Constraint::Check(table.clone(), table.checks.iter().position(check)?)))
     })
 }

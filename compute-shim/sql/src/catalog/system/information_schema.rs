@@ -4,10 +4,10 @@
 //! alike, as in PostgreSQL, but for privileges, which only users' tables have here.
 
 use super::constraint::columns_named;
-use super::sql_text::expression_text;
+use super::sql_text::{expression_text, referential_words};
 use super::tables as system_tables;
 use super::value::{NULL, int4, text, yes_or_no};
-use crate::catalog::object::{Check, Column, Identity, Index, Oid, Sequence, Table};
+use crate::catalog::object::{Check, Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
 use crate::execute::Row;
 use crate::session::SessionView;
 use hexalog_sql_types::types::format_type;
@@ -283,6 +283,7 @@ pub(super) fn table_constraints(view: &SessionView) -> Vec<Row> {
                 false => add(&key.name, "UNIQUE", yes_or_no(true)),
             }
         }
+        table.foreign_keys.iter().for_each(|key| add(&key.name, "FOREIGN KEY", NULL));
         table.checks.iter().for_each(|check| add(&check.name, "CHECK", NULL));
         not_null(table).for_each(|(name, _)| add(&name, "CHECK", NULL));
     }
@@ -305,6 +306,30 @@ pub(super) fn check_constraints(view: &SessionView) -> Vec<Row> {
     rows
 }
 
+/// The index that a foreign key refers to.
+fn referred_index(view: &SessionView, key: &ForeignKey) -> Option<Index> {
+    let target = view.catalog().table(key.target)?;
+    target.indexes.iter().find(|index| index.oid == key.index).cloned()
+}
+
+pub(super) fn referential_constraints(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for table in view.catalog().tables() {
+        for key in &table.foreign_keys {
+            let mut row = Vec::from(constraint_name(view, table, &key.name));
+            let unique = view.catalog().table(key.target).zip(referred_index(view, key));
+            match unique.filter(|(_, index)| index.constraint != 0) {
+                Some((target, index)) => row.extend(constraint_name(view, target, &index.name)),
+                None => row.extend([NULL, NULL, NULL]),
+            }
+            row.push(text(if key.match_full { "FULL" } else { "NONE" }));
+            row.extend([key.on_update, key.on_delete].map(|action| text(referential_words(action))));
+            rows.push(row);
+        }
+    }
+    rows
+}
+
 pub(super) fn key_column_usage(view: &SessionView) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in view.catalog().tables() {
@@ -316,6 +341,18 @@ pub(super) fn key_column_usage(view: &SessionView) -> Vec<Row> {
                 rows.push(row);
             }
         }
+        for key in &table.foreign_keys {
+            for (at, &(column, referenced)) in key.columns.iter().enumerate() {
+                let index = referred_index(view, key);
+                let place =
+                    |index: Index| index.columns.iter().position(|column| column.column == referenced);
+                let mut row = Vec::from(constraint_name(view, table, &key.name));
+                row.extend(table_name(view, table));
+                row.extend([text(&table.columns[column].name), int4(at + 1)]);
+                row.push(index.and_then(place).map_or(NULL, |at| int4(at + 1)));
+                rows.push(row);
+            }
+        }
     }
     rows
 }
@@ -323,17 +360,25 @@ pub(super) fn key_column_usage(view: &SessionView) -> Vec<Row> {
 pub(super) fn constraint_column_usage(view: &SessionView) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in view.catalog().tables() {
-        let mut add = |column: usize, constraint: &str| {
+        let mut add = |column: usize, owner: &Table, constraint: &str| {
             let mut row = Vec::from(table_name(view, table));
             row.push(text(&table.columns[column].name));
-            row.extend(constraint_name(view, table, constraint));
+            row.extend(constraint_name(view, owner, constraint));
             rows.push(row);
         };
         for key in keys(table) {
-            key.columns.iter().for_each(|column| add(column.column, &key.name));
+            key.columns.iter().for_each(|column| add(column.column, table, &key.name));
+        }
+        // Of a foreign key it is the columns that are referred to.
+        for &(other, at) in view.catalog().referring(table.oid) {
+            let Some(other) = view.catalog().table(other) else { continue };
+            let key = &other.foreign_keys[at];
+            key.columns.iter().for_each(|pair| add(pair.1, other, &key.name));
         }
         for check in &table.checks {
-            columns_named(&check.expression, table).into_iter().for_each(|column| add(column, &check.name));
+            columns_named(&check.expression, table)
+                .into_iter()
+                .for_each(|column| add(column, table, &check.name));
         }
     }
     rows

@@ -123,7 +123,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     information(13325, "enabled_roles", i::ENABLED_ROLES, information_schema::enabled_roles),
     information(13227, "information_schema_catalog_name", i::INFORMATION_SCHEMA_CATALOG_NAME, information_schema::information_schema_catalog_name),
     information(13329, "key_column_usage", i::KEY_COLUMN_USAGE, information_schema::key_column_usage),
-    information(13339, "referential_constraints", i::REFERENTIAL_CONSTRAINTS, none),
+    information(13339, "referential_constraints", i::REFERENTIAL_CONSTRAINTS, information_schema::referential_constraints),
     information(13421, "role_table_grants", i::ROLE_TABLE_GRANTS, information_schema::role_table_grants),
     information(13382, "schemata", i::SCHEMATA, information_schema::schemata),
     information(13386, "sequences", i::SEQUENCES, information_schema::sequences),

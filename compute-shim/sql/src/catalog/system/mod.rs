@@ -29,7 +29,9 @@ pub(crate) use facts::{
     COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, routine_by_name, routine_name,
 };
 pub(crate) use routine::{Routine, routines};
-pub(crate) use sql_text::{check_definition, expression_text, index_definition, key_definition};
+pub(crate) use sql_text::{
+    check_definition, expression_text, foreign_key_definition, index_definition, key_definition,
+};
 pub(crate) use user_view::view_definition;
 
 use super::object::Oid;

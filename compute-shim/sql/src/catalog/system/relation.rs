@@ -59,6 +59,7 @@ struct Class<'a> {
     has_index: bool,
     is_shared: bool,
     has_rules: bool,
+    has_triggers: bool,
     replica_identity: u8,
     parameters: &'a [StorageParameter],
 }
@@ -98,7 +99,8 @@ impl Class<'_> {
             int2(self.checks),
             Datum::Bool(self.has_rules),
         ];
-        row.extend([FALSE, FALSE, FALSE, FALSE, TRUE, Datum::Char(self.replica_identity), FALSE]);
+        row.push(Datum::Bool(self.has_triggers));
+        row.extend([FALSE, FALSE, FALSE, TRUE, Datum::Char(self.replica_identity), FALSE]);
         row.extend([oid(0), oid(0), oid(0), NULL, options(self.parameters), NULL]);
         row
     }
@@ -116,6 +118,7 @@ impl Class<'_> {
             has_index: !table.indexes.is_empty(),
             is_shared: false,
             has_rules: false,
+            has_triggers: false,
             replica_identity: b'd',
             parameters: &table.parameters,
         }
@@ -134,6 +137,7 @@ impl Class<'_> {
             has_index: false,
             is_shared: false,
             has_rules: false,
+            has_triggers: false,
             replica_identity: b'n',
             parameters: &index.parameters,
         }
@@ -152,6 +156,7 @@ impl Class<'_> {
             has_index: false,
             is_shared: false,
             has_rules: false,
+            has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
         }
@@ -170,6 +175,7 @@ impl Class<'_> {
             has_index: false,
             is_shared: false,
             has_rules: true,
+            has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
         }
@@ -188,6 +194,7 @@ impl Class<'_> {
             has_index: false,
             is_shared: table.schema == PG_CATALOG_OID && SHARED.contains(&table.name),
             has_rules: false,
+            has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
         }
@@ -198,7 +205,9 @@ pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
     let catalog = view.catalog();
     let mut rows: Vec<Row> = tables().iter().map(|table| Class::of_system(table).row()).collect();
     for table in catalog.tables() {
-        rows.push(Class::of_table(table).row());
+        // PostgreSQL keeps foreign keys by triggers, at both ends; clients look at them only if there are any.
+        let has_triggers = !table.foreign_keys.is_empty() || !catalog.referring(table.oid).is_empty();
+        rows.push(Class { has_triggers, ..Class::of_table(table) }.row());
         rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row()));
     }
     rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row()));
@@ -385,6 +394,18 @@ pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
     for table in catalog.tables() {
         let backing = table.indexes.iter().filter(|index| index.constraint != 0);
         rows.extend(backing.map(|index| row(index.oid, PG_CONSTRAINT_OID, index.constraint, 0, b'i')));
+        for key in &table.foreign_keys {
+            let mut add = |referenced: Oid, column: usize, kind: u8| {
+                let mut row = row(key.oid, PG_CLASS_OID, referenced, column, kind);
+                row[0] = oid(PG_CONSTRAINT_OID);
+                rows.push(row);
+            };
+            for &(own, referenced) in &key.columns {
+                add(table.oid, own + 1, b'a');
+                add(key.target, referenced + 1, b'n');
+            }
+            add(key.index, 0, b'n');
+        }
     }
     for sequence in catalog.sequences() {
         let Some((owner, column)) = sequence.owned_by else { continue };

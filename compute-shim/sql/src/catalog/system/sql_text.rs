@@ -4,11 +4,11 @@
 //! qualified only where this session's search path makes it necessary.
 
 use crate::bind::{self, BindContext};
-use crate::catalog::object::{Check, Index, IndexColumn, Table};
+use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Table};
 use crate::catalog::{Relation, registry};
 use crate::expression::{deparse, deparse_pretty};
 use crate::parse;
-use crate::parse::tree::StorageParameter;
+use crate::parse::tree::{ReferentialAction, StorageParameter};
 use crate::plan::PlanOptions;
 use crate::session::SessionView;
 use hexalog_protocol::Lsn;
@@ -73,6 +73,38 @@ pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
     let name = |column: &IndexColumn| quote_identifier(&table.columns[column.column].name);
     let columns: Vec<String> = index.columns.iter().map(name).collect();
     format!("{kind} ({})", columns.join(", "))
+}
+
+/// `FOREIGN KEY (a) REFERENCES t(b) …`.
+pub(crate) fn foreign_key_definition(view: &SessionView, table: &Table, key: &ForeignKey) -> String {
+    let Some(target) = view.catalog().table(key.target) else { return String::new() };
+    let relation = Relation::Table(target.clone());
+    let name = registry::relation_name(view, &relation);
+    let list = |columns: Vec<&str>| columns.into_iter().map(quote_identifier).collect::<Vec<_>>().join(", ");
+    let own = list(key.columns.iter().map(|pair| &*table.columns[pair.0].name).collect());
+    let referenced = list(key.columns.iter().map(|pair| &*target.columns[pair.1].name).collect());
+    let mut text = format!("FOREIGN KEY ({own}) REFERENCES {name}({referenced})");
+    if key.match_full {
+        text.push_str(" MATCH FULL");
+    }
+    for (event, action) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
+        let words = referential_words(action);
+        if action != ReferentialAction::NoAction {
+            text.push_str(&format!(" ON {event} {words}"));
+        }
+    }
+    text
+}
+
+/// An action as SQL has it.
+pub(crate) fn referential_words(action: ReferentialAction) -> &'static str {
+    match action {
+        ReferentialAction::NoAction => "NO ACTION",
+        ReferentialAction::Restrict => "RESTRICT",
+        ReferentialAction::Cascade => "CASCADE",
+        ReferentialAction::SetNull => "SET NULL",
+        ReferentialAction::SetDefault => "SET DEFAULT",
+    }
 }
 
 /// `CHECK (…)`. Pretty: with no more parentheses than needed.

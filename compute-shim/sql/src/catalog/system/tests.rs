@@ -4,7 +4,7 @@ use super::super::object::*;
 use super::super::overlay::ChangeSet;
 use super::super::{Catalog, Relation, registry};
 use super::*;
-use crate::parse::tree::StorageParameter;
+use crate::parse::tree::{ReferentialAction, StorageParameter};
 use crate::session::Settings;
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
@@ -71,6 +71,16 @@ fn table() -> Table {
             name: "thing_check".to_owned(),
             expression: "(\"Name\" <> 'id'::text)".to_owned(),
         }],
+        foreign_keys: vec![ForeignKey {
+            oid: 16_406,
+            name: "thing_fkey".to_owned(),
+            columns: vec![(0, 0)],
+            target: TABLE,
+            index: PRIMARY_KEY,
+            match_full: true,
+            on_delete: ReferentialAction::Cascade,
+            on_update: ReferentialAction::SetNull,
+        }],
         indexes: vec![
             index(PRIMARY_KEY, "thing_pkey", None, vec![ascending(0)], &columns),
             index(INDEX, "Thing Index", Some(tree(10)), vec![descending(2), ascending(3)], &columns),
@@ -82,6 +92,21 @@ fn table() -> Table {
     }
 }
 
+fn user_view() -> View {
+    View {
+        oid: 16_407,
+        name: "seen".to_owned(),
+        schema: PUBLIC_OID,
+        owner: ROLE_OID,
+        rule: 16_408,
+        columns: vec![ViewColumn { name: "one".to_owned(), type_id: TypeId::INT4, typmod: Typmod::NONE }],
+        text: "SELECT 1 AS one FROM thing".to_owned(),
+        names: vec![ViewName { parts: vec!["thing".to_owned()], relation: TABLE, columns: Vec::new() }],
+        used: Vec::new(),
+        keys: Vec::new(),
+    }
+}
+
 fn view() -> SessionView {
     let mut changes = ChangeSet::default();
     changes.put(Object::Role(Arc::new(Role { oid: ROLE_OID, name: "postgres".to_owned() })));
@@ -90,6 +115,7 @@ fn view() -> SessionView {
     let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: ROLE_OID };
     changes.put(Object::Schema(Arc::new(schema)));
     changes.put(Object::Table(Arc::new(table())));
+    changes.put(Object::View(Arc::new(user_view())));
     let sequence = Sequence {
         oid: SEQUENCE,
         name: "thing_id_seq".to_owned(),

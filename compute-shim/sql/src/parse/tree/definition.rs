@@ -26,6 +26,7 @@ pub(crate) enum ColumnConstraint {
     PrimaryKey(Vec<StorageParameter>),
     Unique(Vec<StorageParameter>),
     Check(Expr),
+    References(References),
     Identity { always: bool, options: Vec<SequenceOption> },
 }
 
@@ -34,6 +35,29 @@ pub(crate) enum TableConstraint {
     PrimaryKey { columns: Vec<String>, parameters: Vec<StorageParameter> },
     Unique { columns: Vec<String>, parameters: Vec<StorageParameter> },
     Check(Expr),
+    ForeignKey { columns: Vec<String>, references: References },
+}
+
+/// What a foreign key refers to.
+#[derive(Clone, Debug)]
+pub(crate) struct References {
+    pub table: Name,
+    /// Empty: the primary key.
+    pub columns: Vec<String>,
+    pub match_full: bool,
+    pub on_delete: ReferentialAction,
+    pub on_update: ReferentialAction,
+}
+
+/// What becomes of rows whose referenced row goes or changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReferentialAction {
+    #[default]
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
 }
 
 /// `fillfactor=90`; the value as text, `None` where only the name was written.
@@ -86,7 +110,7 @@ pub(crate) enum AlterTableAction {
     AddConstraint(NamedConstraint<TableConstraint>),
     AddColumn { definition: ColumnDefinition, if_not_exists: bool },
     DropColumn { name: String, if_exists: bool, cascade: bool },
-    DropConstraint { name: String, if_exists: bool },
+    DropConstraint { name: String, if_exists: bool, cascade: bool },
     RenameTable(String),
     RenameColumn { from: String, to: String },
     SetDefault { column: String, value: Option<Expr> },

@@ -116,6 +116,7 @@ pub(crate) enum Statement {
     Truncate {
         tables: Vec<Name>,
         restart_identity: bool,
+        cascade: bool,
     },
     Transaction {
         command: TransactionCommand,
