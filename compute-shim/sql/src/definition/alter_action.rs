@@ -9,13 +9,14 @@ use super::drop::{notice_cascade, shown, still_needed, uses_of};
 use super::foreign_key::{add_foreign_keys, referring};
 use super::names::Names;
 use super::parameters::{self, Of};
+use super::lookup::Found;
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, expression, lookup, sequence, store, view};
 use crate::catalog::object::{ForeignKey, Index, Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::expression::{Expr, columns_used};
-use crate::parse::tree::{self, AlterTableAction, ColumnDefinition};
+use crate::parse::tree::{self, AlterTableAction, ColumnDefinition, ObjectKind};
 use crate::stop::Step;
 use hexalog_engine::TreeId;
 use hexalog_sql_types::error::Result;
@@ -32,6 +33,8 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::DropColumn { .. } => "DROP COLUMN",
         A::DropConstraint { .. } => "DROP CONSTRAINT",
         A::RenameTable(_) | A::RenameColumn { .. } => "RENAME",
+        A::RenameConstraint { .. } => "RENAME CONSTRAINT",
+        A::SetType { .. } => "ALTER COLUMN ... SET DATA TYPE",
         A::SetDefault { .. } => "ALTER COLUMN ... SET DEFAULT",
         A::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
         A::SetNotNull { not_null: false, .. } => "ALTER COLUMN ... DROP NOT NULL",
@@ -41,7 +44,12 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
 }
 
 pub(super) fn is_rename(action: &AlterTableAction) -> bool {
-    matches!(action, AlterTableAction::RenameTable(_) | AlterTableAction::RenameColumn { .. })
+    matches!(
+        action,
+        AlterTableAction::RenameTable(_)
+            | AlterTableAction::RenameColumn { .. }
+            | AlterTableAction::RenameConstraint { .. }
+    )
 }
 
 /// The tables that an action's foreign keys refer to.
@@ -71,10 +79,15 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::DropConstraint { .. }
         | A::SetDefault { value: None, .. }
         | A::SetNotNull { not_null: false, .. } => 0,
-        A::AddColumn { .. } => 1,
-        A::SetNotNull { not_null: true, .. } => 2,
-        A::AddConstraint(_) | A::SetDefault { value: Some(_), .. } => 3,
-        A::RenameTable(_) | A::RenameColumn { .. } | A::SetParameters(_) | A::OwnerTo(_) => 4,
+        A::SetType { .. } => 1,
+        A::AddColumn { .. } => 2,
+        A::SetNotNull { not_null: true, .. } => 3,
+        A::AddConstraint(_) | A::SetDefault { value: Some(_), .. } => 4,
+        A::RenameTable(_)
+        | A::RenameColumn { .. }
+        | A::RenameConstraint { .. }
+        | A::SetParameters(_)
+        | A::OwnerTo(_) => 5,
     }
 }
 
@@ -95,6 +108,9 @@ pub(super) struct Draft {
     pub dropped_trees: Vec<TreeId>,
     /// Added columns with their defaults.
     pub added: Vec<(usize, Option<Expr>)>,
+    /// Columns of another type, and the new values of those that are stored otherwise then, over the rows as they were.
+    pub retyped: Vec<usize>,
+    pub casts: Vec<(usize, Expr)>,
     /// What existing rows must comply with.
     pub new_not_null: Vec<usize>,
     pub new_checks: Vec<String>,
@@ -122,6 +138,8 @@ impl Draft {
             fallen_views: Vec::new(),
             dropped_trees: Vec::new(),
             added: Vec::new(),
+            retyped: Vec::new(),
+            casts: Vec::new(),
             new_not_null: Vec::new(),
             new_checks: Vec::new(),
             new_foreign_keys: Vec::new(),
@@ -135,6 +153,7 @@ impl Draft {
             draft.act(context, &mut names, action, &mut clauses)?;
         }
         draft.table.layout = Table::layout_of(&draft.table.columns);
+        draft.retype_dependents(context)?;
         let new_checks = constraint::add_checks(context, &mut draft.table, &mut names, &clauses.checks)?;
         draft.new_checks.extend(new_checks);
         draft.add_keys(context, &mut names, &clauses.keys)?;
@@ -176,6 +195,10 @@ impl Draft {
             A::RenameColumn { from, to } => self.rename_column(context, from, to),
             A::SetDefault { column, value } => self.set_default(context, column, value.as_ref()),
             A::SetNotNull { column, not_null } => self.set_not_null(column, *not_null),
+            A::SetType { column, type_name, using } => {
+                self.set_type(context, column, type_name, using.as_ref())
+            }
+            A::RenameConstraint { from, to } => self.rename_constraint(from, to),
             A::SetParameters(written) => {
                 let new = parameters::checked(Of::Table, written)?;
                 self.table.parameters = parameters::merged(&self.table.parameters, new);
@@ -190,7 +213,7 @@ impl Draft {
         SqlError::new(SqlState::UNDEFINED_COLUMN, message)
     }
 
-    fn column(&self, name: &str) -> Result<usize> {
+    pub(super) fn column(&self, name: &str) -> Result<usize> {
         self.table.column_index(name).ok_or_else(|| self.no_column(name))
     }
 
@@ -515,6 +538,27 @@ impl Draft {
         Ok(())
     }
 
+    fn rename_constraint(&mut self, from: &str, to: &str) -> Result<()> {
+        if !constraint::has_constraint(&self.table, from) {
+            let message = format!("constraint \"{from}\" for table \"{}\" does not exist", self.table.name);
+            return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+        }
+        if constraint::has_constraint(&self.table, to) {
+            return Err(constraint::constraint_taken(to, &self.table.name));
+        }
+        let backing = |index: &&mut Index| index.constraint != 0 && index.name == from;
+        if let Some(index) = self.table.indexes.iter_mut().find(backing) {
+            if self.before.relation_in(self.table.schema, to).is_some() {
+                return Err(lookup::name_taken(to));
+            }
+            to.clone_into(&mut index.name);
+        }
+        let checks = self.table.checks.iter_mut().map(|check| &mut check.name);
+        let keys = self.table.foreign_keys.iter_mut().map(|key| &mut key.name);
+        checks.chain(keys).filter(|name| *name == from).for_each(|name| to.clone_into(name));
+        Ok(())
+    }
+
     fn is_identity(&self, name: &str) -> SqlError {
         let message = format!("column \"{name}\" of relation \"{}\" is an identity column", self.table.name);
         SqlError::syntax(message)
@@ -592,13 +636,47 @@ pub(super) fn role_oid(context: &DefinitionContext<'_>, catalog: &Catalog, role:
     }
 }
 
-/// ALTER TABLE … RENAME TO of an index or a sequence, which PostgreSQL allows. Defaults that draw from the sequence
+/// ALTER INDEX or SEQUENCE … RENAME TO. PostgreSQL takes ALTER INDEX for tables and views too.
+pub(super) fn rename_relation(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    kind: ObjectKind,
+    name: &tree::Name,
+    if_exists: bool,
+    to: &str,
+) -> Step<Defined> {
+    let verb = if kind == ObjectKind::Index { "ALTER INDEX" } else { "ALTER SEQUENCE" };
+    match lookup::locked(replay, context, name, hexalog_engine::RelationLockMode::AccessExclusive)? {
+        Found::Relation(relation) if lookup::kind_of(&relation) == kind => {
+            rename_other(replay, context, &relation, to, verb)
+        }
+        Found::Relation(Relation::System(table)) => Err(lookup::is_system(table.name).into()),
+        Found::Relation(relation) if kind == ObjectKind::Index => {
+            let what = lookup::kind_of(&relation).word();
+            Err(SqlError::unsupported(format!("ALTER INDEX of a {what}")).into())
+        }
+        Found::Relation(relation) => Err(lookup::not_a(kind.word(), relation.name()).into()),
+        Found::Nothing | Found::NoSchema(_) if if_exists => {
+            replay.once(context, |context| {
+                let message = format!("relation \"{}\" does not exist, skipping", name.last());
+                context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                Ok(())
+            })?;
+            Ok(Defined::nothing(verb))
+        }
+        Found::Nothing => Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => Err(lookup::no_schema(&schema).into()),
+    }
+}
+
+/// The new name of an index or a sequence; ALTER TABLE … RENAME TO may mean one too. Defaults that draw from the sequence
 /// follow its name.
 pub(super) fn rename_other(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     relation: &Relation,
     name: &str,
+    verb: &'static str,
 ) -> Step<Defined> {
     let before = replay.once(context, |context| {
         let before = context.newest();
@@ -637,5 +715,5 @@ pub(super) fn rename_other(
             unreachable!("asked for indexes and sequences only")
         }
     }
-    Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
+    Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
 }

@@ -76,7 +76,7 @@ pub(super) fn run(
         }
         Found::Relation(relation) => match actions {
             [AlterTableAction::RenameTable(new)] if !matches!(relation, Relation::System(_)) => {
-                return alter_action::rename_other(replay, context, &relation, new);
+                return alter_action::rename_other(replay, context, &relation, new, "ALTER TABLE");
             }
             _ => return Err(wrong_kind(&relation, &actions[0]).into()),
         },
@@ -122,8 +122,11 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
     let rekeys = primary_oid(&old) != primary_oid(&table);
     let computes = !sequences.is_empty()
         || draft.added.iter().any(|(_, default)| default.as_ref().is_some_and(is_volatile));
-    if rekeys || computes {
-        let old_trees = rewrite(replay, context, &draft, &mut table, &sequences, !rekeys)?;
+    if rekeys || computes || !draft.casts.is_empty() {
+        let is_cast = |column: usize| draft.casts.iter().any(|(cast, _)| *cast == column);
+        let new_keys = table.primary_key().is_some_and(|index| index.columns.iter().any(|key| is_cast(key.column)));
+        let keeps_keys = !rekeys && !new_keys;
+        let old_trees = rewrite(replay, context, &draft, &mut table, &sequences, keeps_keys)?;
         dropped_trees.extend(old_trees);
     } else {
         check_and_build(replay, context, &draft, &mut table)?;
@@ -214,7 +217,8 @@ fn rewrite(
             |context| {
                 let rules = Rules::new(context, table, &draft.new_not_null, &draft.new_checks)?;
                 let computed = sources(draft, sequences);
-                Ok(Rewrite::new(context, old, table, computed, rules, keeps_keys))
+                let stored = stored_as(table, &draft.old);
+                Ok(Rewrite::new(context, (old, stored), table, computed, rules, keeps_keys))
             },
             |rewrite, context| rewrite.run(context, table),
         )?;
@@ -234,9 +238,22 @@ fn rewrite(
     Ok(old.chain(draft.old.indexes.iter().filter_map(|index| index.tree)).filter(kept).collect())
 }
 
+/// A table as its rows are stored now: with the old types, and columns that they do not have yet.
+fn stored_as(table: &Table, old: &Table) -> Table {
+    let mut stored = table.clone();
+    for (column, old) in stored.columns.iter_mut().zip(&old.columns) {
+        (column.type_id, column.typmod) = (old.type_id, old.typmod);
+    }
+    stored.layout = Table::layout_of(&stored.columns);
+    stored
+}
+
 /// Where each added column's values come from.
 fn sources(draft: &Draft, sequences: &[Sequence]) -> Vec<(usize, Source)> {
     let mut sources = Vec::new();
+    for (column, expr) in &draft.casts {
+        sources.push((*column, Source::Cast(Box::new(Evaluator::new(expr.clone())))));
+    }
     for (column, default) in &draft.added {
         let owner = Some((draft.table.oid, *column));
         if let Some(sequence) = sequences.iter().find(|sequence| sequence.owned_by == owner) {

@@ -12,6 +12,7 @@ mod alter_action;
 mod alter_table;
 mod build;
 mod column;
+mod column_type;
 mod constraint;
 mod create_index;
 mod create_table;
@@ -149,6 +150,9 @@ impl Definition {
             Statement::CreateSequence { name, if_not_exists, options, small } => {
                 sequence::create(replay, context, name, *if_not_exists, options, small.as_ref())
             }
+            Statement::RenameRelation { kind, name, if_exists, to } => {
+                alter_action::rename_relation(replay, context, *kind, name, *if_exists, to)
+            }
             Statement::AlterTable { name, if_exists, actions } => {
                 alter_table::run(replay, context, name, *if_exists, actions)
             }
@@ -177,6 +181,8 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateSchema { .. } => "CREATE SCHEMA",
         Statement::CreateSequence { .. } => "CREATE SEQUENCE",
         Statement::AlterTable { .. } => "ALTER TABLE",
+        Statement::RenameRelation { kind: ObjectKind::Index, .. } => "ALTER INDEX",
+        Statement::RenameRelation { .. } => "ALTER SEQUENCE",
         Statement::Drop { kind, .. } => drop_verb(*kind),
         Statement::Truncate { .. } => "TRUNCATE TABLE",
         _ => return None,

@@ -21,6 +21,8 @@ use hexalog_sql_types::{Datum, TypeId};
 /// Where the values of a new column come from.
 pub(super) enum Source {
     Default(Box<Evaluator>),
+    /// The column has another type: its values are computed from the row as it was.
+    Cast(Box<Evaluator>),
     /// SERIAL and identity, whose sequence is as new as the column.
     Sequence(SequenceId),
 }
@@ -42,6 +44,8 @@ enum Phase {
 /// A copy under way.
 pub(super) struct Rewrite {
     old: TreeId,
+    /// The table as the old tree's rows are stored.
+    stored_as: Table,
     scan: RowScan,
     /// New keys with old ones, and the entry that is next; `None`: rows are read as they stand.
     sorter: Option<EntrySorter>,
@@ -63,15 +67,17 @@ pub(super) struct Rewrite {
     has_row: bool,
     pace: Pace,
     row: Row,
+    /// The row as it was, while another is computed from it.
+    before: Row,
     key: Vec<u8>,
     encoder: RowEncoder,
 }
 
 impl Rewrite {
-    /// `keeps_keys`: the new tree has the old one's keys.
+    /// `old` with the table as its rows are stored. `keeps_keys`: the new tree has the old one's keys.
     pub(super) fn new(
         context: &DefinitionContext<'_>,
-        old: TreeId,
+        (old, stored_as): (TreeId, Table),
         new: &Table,
         computed: Vec<(usize, Source)>,
         rules: Rules,
@@ -84,6 +90,7 @@ impl Rewrite {
         let is_surveyed = primary_key.is_some() && !keeps_keys && computed.is_empty();
         Rewrite {
             old,
+            stored_as,
             scan: RowScan::new(old),
             sorter: is_surveyed.then(|| EntrySorter::new(context.database.options().sort_bytes_max)),
             entry: 0,
@@ -99,6 +106,7 @@ impl Rewrite {
             has_row: false,
             pace: Pace::default(),
             row: Row::new(),
+            before: Row::new(),
             key: Vec::new(),
             encoder: RowEncoder::new(),
         }
@@ -112,8 +120,11 @@ impl Rewrite {
                     self.phase = Phase::Read;
                 }
                 Phase::Read => {
-                    self.phase = match self.next_row(context, table)? {
-                        Next::Row => Phase::Compute(0),
+                    self.phase = match self.next_row(context)? {
+                        Next::Row => {
+                            self.before.clone_from(&self.row);
+                            Phase::Compute(0)
+                        }
                         Next::Pass => Phase::Survey,
                         Next::End => Phase::Finish,
                     };
@@ -129,6 +140,7 @@ impl Rewrite {
                     Some((column, source)) => {
                         self.row[*column] = match source {
                             Source::Default(evaluator) => evaluator.value(&[], context)?,
+                            Source::Cast(evaluator) => evaluator.value(&self.before, context)?,
                             Source::Sequence(id) => {
                                 let value = context.engine.sequence_next(context.transaction, *id)?;
                                 integer(table.columns[*column].type_id, value)
@@ -199,7 +211,8 @@ impl Rewrite {
         Ok(())
     }
 
-    fn next_row(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<Next> {
+    fn next_row(&mut self, context: &mut DefinitionContext<'_>) -> Step<Next> {
+        let table = &self.stored_as;
         let Some(sorter) = &mut self.sorter else {
             let found = self.scan.next(context, table, &self.columns, &mut self.row)?;
             return Ok(if found { Next::Row } else { Next::End });

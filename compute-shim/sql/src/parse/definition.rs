@@ -7,7 +7,7 @@
 use super::statement::drop_behavior;
 use super::tree::{
     AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable, IndexElement,
-    NamedConstraint, SequenceOption, Statement, StorageParameter, TableConstraint,
+    NamedConstraint, ObjectKind, SequenceOption, Statement, StorageParameter, TableConstraint,
 };
 use super::{Reader, refuse};
 use hexalog_sql_types::SqlError;
@@ -473,6 +473,11 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["view"]) {
         return super::view::alter_view(reader);
     }
+    for (words, kind) in [(&["index"][..], ObjectKind::Index), (&["sequence"], ObjectKind::Sequence)] {
+        if reader.eat(words) {
+            return rename_relation(reader, kind);
+        }
+    }
     if !reader.eat(&["table"]) {
         let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
         return Err(refuse(format!("ALTER {what}")));
@@ -483,7 +488,12 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     let _ = reader.eat_token(&Token::Mul);
     let mut actions = vec![alter_action(reader)?];
     let is_rename = |action: &AlterTableAction| {
-        matches!(action, AlterTableAction::RenameTable(_) | AlterTableAction::RenameColumn { .. })
+        matches!(
+            action,
+            AlterTableAction::RenameTable(_)
+                | AlterTableAction::RenameColumn { .. }
+                | AlterTableAction::RenameConstraint { .. }
+        )
     };
     // A rename stands alone.
     while !is_rename(&actions[0]) && reader.eat_token(&Token::Comma) {
@@ -539,12 +549,24 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     }
 }
 
+/// ALTER INDEX or SEQUENCE, of which renaming is there.
+fn rename_relation(reader: &mut Reader<'_>, kind: ObjectKind) -> Result<Statement> {
+    let if_exists = reader.eat(&["if", "exists"]);
+    let name = reader.name()?;
+    if !reader.eat(&["rename", "to"]) {
+        return Err(refuse(format!("ALTER {}", kind.word().to_uppercase())));
+    }
+    Ok(Statement::RenameRelation { kind, name, if_exists, to: reader.identifier()? })
+}
+
 fn rename(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     if reader.eat(&["to"]) {
         return Ok(AlterTableAction::RenameTable(reader.identifier()?));
     }
-    if reader.peek_words(&["constraint"]) {
-        return Err(refuse("RENAME CONSTRAINT"));
+    if reader.eat(&["constraint"]) {
+        let from = reader.identifier()?;
+        reader.expect("to")?;
+        return Ok(AlterTableAction::RenameConstraint { from, to: reader.identifier()? });
     }
     let _ = reader.eat(&["column"]);
     let from = reader.identifier()?;
@@ -566,8 +588,16 @@ fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     if reader.eat(&["drop", "not", "null"]) {
         return Ok(AlterTableAction::SetNotNull { column, not_null: false });
     }
-    if reader.peek_words(&["type"]) || reader.peek_words(&["set", "data", "type"]) {
-        return Err(refuse("ALTER COLUMN TYPE"));
+    if reader.eat(&["type"]) || reader.eat(&["set", "data", "type"]) {
+        let type_name = reader.type_name()?;
+        if reader.peek_words(&["collate"]) {
+            return Err(refuse("COLLATE in ALTER COLUMN TYPE"));
+        }
+        let using = match reader.eat(&["using"]) {
+            true => Some(reader.expr()?),
+            false => None,
+        };
+        return Ok(AlterTableAction::SetType { column, type_name, using });
     }
     match reader.at_end() {
         true => Err(SqlError::syntax("syntax error at end of input")),

@@ -115,6 +115,8 @@ pub(crate) enum AlterTableAction {
     RenameColumn { from: String, to: String },
     SetDefault { column: String, value: Option<Expr> },
     SetNotNull { column: String, not_null: bool },
+    SetType { column: String, type_name: TypeName, using: Option<Expr> },
+    RenameConstraint { from: String, to: String },
     SetParameters(Vec<StorageParameter>),
     OwnerTo(String),
 }

@@ -102,6 +102,13 @@ pub(crate) enum Statement {
         if_exists: bool,
         actions: Vec<AlterTableAction>,
     },
+    /// ALTER INDEX or SEQUENCE … RENAME TO.
+    RenameRelation {
+        kind: ObjectKind,
+        name: Name,
+        if_exists: bool,
+        to: String,
+    },
     AlterView {
         name: Name,
         if_exists: bool,

@@ -1,0 +1,204 @@
+//! ALTER COLUMN … TYPE: what the column's values, default, checks and indexes become.
+//!
+//! Owns the drafting, and the question whether the rows can stay as they are. PostgreSQL's rule is followed: the stored
+//! texts of default and checks are read again with the new type.
+
+use super::DefinitionContext;
+use super::alter_action::Draft;
+use super::column;
+use super::constraint::check_indexable;
+use super::drop::shown;
+use super::expression::{self, bind_context};
+use crate::bind;
+use crate::catalog::Relation;
+use crate::catalog::object::{Index, Table};
+use crate::expression::{Expr, columns_used};
+use crate::parse::tree::{self, Name, TypeName};
+use crate::parse;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::types::format_type;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
+
+fn used_by_view(context: &DefinitionContext<'_>, draft: &Draft, number: usize, name: &str) -> Result<()> {
+    let used = |view: &&std::sync::Arc<crate::catalog::object::View>| {
+        view.used.contains(&(draft.table.oid, number))
+    };
+    let Some(view) = draft.before.views().find(used) else { return Ok(()) };
+    let view = shown(context, &draft.before, &Relation::View(view.clone()));
+    let message = "cannot alter type of a column used by a view or rule";
+    Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+        .with_detail(format!("rule _RETURN on view {view} depends on column \"{name}\"")))
+}
+
+/// Whether a column's values are stored alike under both types, and all of them fit the new one.
+fn is_stored_alike(from: (TypeId, Typmod), to: (TypeId, Typmod)) -> bool {
+    let length = |typmod: Typmod| typmod.char_length_max();
+    match (from.0, to.0) {
+        (TypeId::VARCHAR, TypeId::VARCHAR) | (TypeId::TEXT, TypeId::VARCHAR) => {
+            let longest = if from.0 == TypeId::TEXT { None } else { length(from.1) };
+            length(to.1).is_none_or(|new| longest.is_some_and(|old| old <= new))
+        }
+        (TypeId::VARCHAR, TypeId::TEXT) => true,
+        (TypeId::NUMERIC, TypeId::NUMERIC) => {
+            match (from.1.numeric_precision_scale(), to.1.numeric_precision_scale()) {
+                (_, None) => true,
+                (Some((old, old_scale)), Some((new, new_scale))) => new_scale == old_scale && old <= new,
+                (None, Some(_)) => false,
+            }
+        }
+        _ => from == to,
+    }
+}
+
+impl Draft {
+    /// ALTER COLUMN … TYPE … [USING …].
+    pub(super) fn set_type(
+        &mut self,
+        context: &DefinitionContext<'_>,
+        name: &str,
+        type_name: &TypeName,
+        using: Option<&tree::Expr>,
+    ) -> Result<()> {
+        if column::is_system_column(name) {
+            let message = format!("cannot alter system column \"{name}\"");
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        let number = self.column(name)?;
+        let target = bind::type_of(type_name)?;
+        column::check_column(name, target.0)?;
+        if self.retyped.contains(&number) {
+            let message = format!("cannot alter type of column \"{name}\" twice");
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        used_by_view(context, self, number, name)?;
+        self.check_unreferenced(number)?;
+        if self.table.columns[number].identity.is_some() {
+            return Err(SqlError::unsupported("altering the type of an identity column"));
+        }
+        let values = self.new_values(context, name, target, using)?;
+        let old = &self.table.columns[number];
+        let is_relabelled = using.is_none() && is_stored_alike((old.type_id, old.typmod), target);
+        if !is_relabelled {
+            self.casts.push((number, values));
+            if old.not_null {
+                self.new_not_null.push(number);
+            }
+        }
+        self.retyped.push(number);
+        self.retype_default(context, name, number, target)?;
+        let column = &mut self.table.columns[number];
+        (column.type_id, column.typmod) = target;
+        Ok(())
+    }
+
+    /// 0A000 for columns of foreign keys, whose comparisons would have to be looked for anew.
+    fn check_unreferenced(&self, number: usize) -> Result<()> {
+        let own = self.table.foreign_keys.iter().flat_map(|key| &key.columns).any(|pair| pair.0 == number);
+        let referring = self.before.referring(self.table.oid).iter().any(|&(table, at)| {
+            let key = self.before.table(table).and_then(|table| table.foreign_keys.get(at));
+            key.is_some_and(|key| key.columns.iter().any(|pair| pair.1 == number))
+        });
+        match own || referring {
+            true => Err(SqlError::unsupported("altering the type of a column of a foreign key")),
+            false => Ok(()),
+        }
+    }
+
+    /// The new value of a row's column, over the row as it was.
+    fn new_values(
+        &self,
+        context: &DefinitionContext<'_>,
+        name: &str,
+        target: (TypeId, Typmod),
+        using: Option<&tree::Expr>,
+    ) -> Result<Expr> {
+        let plain = tree::Expr::Column(Name::single(name));
+        let expr = using.unwrap_or(&plain);
+        bind::table_expression(bind_context(context), Some(&self.old), expr, Some(target)).map_err(|mut error| {
+            let to = format_type(target.0, Some(target.1));
+            let fields = error.fields_mut();
+            if fields.message == "cannot use subquery in check constraint" {
+                fields.message = "cannot use subquery in transform expression".to_owned();
+                return error;
+            }
+            // Said of a default, as the binder knows no other expression that is brought to a type.
+            if !fields.message.starts_with("column is of type ") {
+                return error;
+            }
+            match using {
+                None => {
+                    let message =
+                        format!("column \"{name}\" cannot be cast automatically to type {to}");
+                    let name = hexalog_sql_types::function::quote_identifier(name);
+                    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                        .with_hint(format!("You might need to specify \"USING {name}::{to}\"."))
+                }
+                Some(_) => {
+                    let message = format!(
+                        "result of USING clause for column \"{name}\" cannot be cast automatically to type {to}"
+                    );
+                    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                        .with_hint("You might need to add an explicit cast.")
+                }
+            }
+        })
+    }
+
+    fn retype_default(
+        &mut self,
+        context: &DefinitionContext<'_>,
+        name: &str,
+        number: usize,
+        target: (TypeId, Typmod),
+    ) -> Result<()> {
+        let Some(stored) = self.table.columns[number].default.take() else { return Ok(()) };
+        let parsed = parse::expression(&stored)?;
+        let bound = bind::table_expression(bind_context(context), None, &parsed, Some(target));
+        let bound = bound.map_err(|error| match error.sqlstate() {
+            SqlState::DATATYPE_MISMATCH => {
+                let to = format_type(target.0, Some(target.1));
+                let message =
+                    format!("default for column \"{name}\" cannot be cast automatically to type {to}");
+                SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+            }
+            _ => error,
+        })?;
+        self.table.columns[number].default = Some(expression::stored_text(context, &bound, &[]));
+        Ok(())
+    }
+
+    /// Checks and indexes of the columns whose types have changed; called when all columns are what they shall be.
+    pub(super) fn retype_dependents(&mut self, context: &DefinitionContext<'_>) -> Result<()> {
+        if self.retyped.is_empty() {
+            return Ok(());
+        }
+        self.table.layout = Table::layout_of(&self.table.columns);
+        let names: Vec<String> = self.table.columns.iter().map(|column| column.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for at in 0..self.table.checks.len() {
+            let check = &self.table.checks[at];
+            let old = expression::stored_check(context, &self.old, &check.expression);
+            let uses = old.is_ok_and(|old| columns_used(&old).iter().any(|used| self.retyped.contains(used)));
+            if !uses {
+                continue;
+            }
+            let bound = expression::stored_check(context, &self.table, &check.expression).map_err(unplaced)?;
+            let expression = expression::stored_text(context, &bound, &names);
+            self.new_checks.push(check.name.clone());
+            self.table.checks[at].expression = expression;
+        }
+        for index in &mut self.table.indexes {
+            for key in index.columns.iter().filter(|key| self.retyped.contains(&key.column)) {
+                check_indexable(self.table.columns[key.column].type_id)?;
+            }
+            index.key = Index::key_columns(&index.columns, &self.table.columns);
+        }
+        Ok(())
+    }
+}
+
+/// The text in which it stands is none of the statement's.
+fn unplaced(mut error: SqlError) -> SqlError {
+    error.fields_mut().position = None;
+    error
+}
