@@ -39,8 +39,10 @@ struct Target {
 pub(super) struct LockRows {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    /// One table, read row by row: no identity is needed once its row has been taken.
+    /// One table, read row by row: no identity is needed once its row has been taken. From this place on they are those of
+    /// the row at hand. What is before it belongs to operators around this one.
     is_streaming: bool,
+    identities_from: Option<usize>,
     phase: Phase,
     row: Row,
     target: Target,
@@ -66,6 +68,7 @@ impl LockRows {
             is_streaming: is_streaming(below),
             plan,
             input,
+            identities_from: None,
             phase: Phase::Input,
             row: Row::new(),
             target: Target::default(),
@@ -144,14 +147,16 @@ impl Operator for LockRows {
         loop {
             match self.phase {
                 Phase::Input => {
+                    let identities = *self.identities_from.get_or_insert(context.state.identities.len());
                     if !self.input.next(context, &mut self.row)? {
                         return Ok(false);
                     }
+                    self.identities_from = None;
                     self.has_changed = false;
                     let is_any = self.turn_to(0, rows, first, context);
                     assert!(is_any, "a locking node locks something");
                     if self.is_streaming {
-                        context.state.identities.clear();
+                        context.state.identities.truncate(identities);
                     }
                 }
                 Phase::Lock(at) => self.phase = self.lock(at, &rows[at], context)?,
@@ -198,6 +203,7 @@ impl Operator for LockRows {
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.phase = Phase::Input;
+        self.identities_from = None;
         self.input.rewind(context);
     }
 }

@@ -23,8 +23,10 @@ use std::sync::Arc;
 pub(super) struct Modify {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    /// The scan of the target stands directly below, so identities need not be kept.
+    /// The scan of the target stands directly below, so identities need not be kept: from this place on they are those of
+    /// the row at hand. What is before it belongs to operators around this one.
     is_streaming: bool,
+    identities_from: Option<usize>,
     row: Row,
     current: Option<RowUpdate>,
     is_returning: bool,
@@ -52,7 +54,16 @@ impl Modify {
                     index.is_primary() && access.is_point(index)
                 });
         }
-        Modify { plan, input, is_streaming, row: Row::new(), current: None, is_returning: false, single }
+        Modify {
+            plan,
+            input,
+            is_streaming,
+            identities_from: None,
+            row: Row::new(),
+            current: None,
+            is_returning: false,
+            single,
+        }
     }
 }
 
@@ -71,12 +82,14 @@ impl Operator for Modify {
                 return Ok(true);
             }
             if self.current.is_none() {
+                let identities = *self.identities_from.get_or_insert(context.state.identities.len());
                 if context.state.is_fused || !self.input.next(context, &mut self.row)? {
                     return Ok(false);
                 }
+                self.identities_from = None;
                 self.current = Some(RowUpdate::of_row(table.clone(), &self.row, context, self.single));
                 if self.is_streaming {
-                    context.state.identities.clear();
+                    context.state.identities.truncate(identities);
                 }
                 self.begin_row(context);
             }

@@ -255,3 +255,15 @@ COMMIT;
 \session c
 \finish
 SELECT id, length(body) FROM d ORDER BY id FOR UPDATE;
+-- Locks in a subquery beside rows that are to be changed or locked themselves.
+\session a
+CREATE TABLE mine (id int PRIMARY KEY, v int);
+CREATE TABLE theirs (id int);
+INSERT INTO mine SELECT g, g FROM generate_series(1, 10) g;
+INSERT INTO theirs SELECT g FROM generate_series(1, 10) g;
+DELETE FROM mine USING (SELECT id FROM theirs WHERE id > 8 FOR UPDATE) s WHERE mine.id < s.id - 6 RETURNING mine.id;
+UPDATE mine SET v = 7 FROM (SELECT id FROM theirs WHERE id > 8 FOR UPDATE) s WHERE mine.id < s.id - 2 AND s.id = 9 RETURNING mine.id;
+SELECT mine.id, s.id FROM mine, LATERAL (SELECT id FROM theirs WHERE theirs.id = mine.id + 1 FOR UPDATE) s WHERE mine.id < 9 FOR UPDATE OF mine;
+WITH src AS (SELECT id FROM theirs FOR UPDATE) DELETE FROM mine USING src WHERE mine.id > src.id + 4 RETURNING mine.id;
+UPDATE mine SET v = 0 WHERE id IN (SELECT id FROM mine WHERE v > 0 ORDER BY id LIMIT 2 FOR UPDATE SKIP LOCKED) RETURNING *;
+SELECT * FROM mine ORDER BY id;
