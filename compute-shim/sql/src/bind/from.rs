@@ -8,7 +8,7 @@
 use super::call::FromCall;
 use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
-use super::scope::{Boundary, CommonTable, Names, Place};
+use super::scope::{Boundary, CommonState, CommonTable, Names, Place};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::Relation;
 use crate::catalog::object::{Sequence, Table};
@@ -211,6 +211,10 @@ impl Binder<'_> {
         let Some(found) = self.common_names.iter().rposition(|common| common.name == name.last()) else {
             return Ok(None);
         };
+        if self.common_names[found].state == CommonState::Silent {
+            let message = format!("WITH query \"{}\" does not have a RETURNING clause", name.last());
+            return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), name.position));
+        }
         let is_working = self.recursive_reference(found, name.position)?;
         let CommonTable { id, columns, .. } = self.common_names[found].clone();
         let shown = alias.map_or(name.last(), |alias| alias.name.as_str());

@@ -162,6 +162,8 @@ struct Binder<'a> {
     /// Common tables in sight, innermost last.
     common_names: Vec<CommonTable>,
     common: Vec<Option<Node>>,
+    /// Those of the common tables that change rows.
+    changes: Vec<usize>,
     /// Names of common tables that are not in sight yet, for a hint.
     common_ahead: Vec<String>,
     /// What is around the place that is being bound, inside a recursive term.
@@ -193,6 +195,7 @@ impl<'a> Binder<'a> {
             frames: Vec::new(),
             common_names: Vec::new(),
             common: Vec::new(),
+            changes: Vec::new(),
             common_ahead: Vec::new(),
             enclosing: scope::Enclosing::default(),
             subplans: Vec::new(),
@@ -277,6 +280,7 @@ impl<'a> Binder<'a> {
             root,
             subplans,
             common,
+            changes: self.changes,
             slots,
             memos: self.memos,
             columns: has_rows.then(|| bound.columns.iter().map(describe).collect()),

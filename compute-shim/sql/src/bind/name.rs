@@ -55,5 +55,6 @@ fn first_name(query: &Query) -> Option<(String, Strength)> {
         QueryBody::Nested(query) => first_name(query),
         QueryBody::SetOperation { left, .. } => first_name(left),
         QueryBody::Values(_) => Some(("column1".to_owned(), Strength::Strong)),
+        QueryBody::Change(_) => None,
     }
 }

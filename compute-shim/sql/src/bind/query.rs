@@ -45,6 +45,7 @@ impl Binder<'_> {
                 let bound = self.set_operation(*op, *all, left, right, wanted)?;
                 self.ordered(bound, query, true)
             }
+            QueryBody::Change(_) => unreachable!("bound by `common_tables`"),
             QueryBody::Nested(inner) => {
                 // Of both clauses the inner one is PostgreSQL's own; ours has one SELECT below.
                 let mut inner = inner.clone();
@@ -60,6 +61,10 @@ impl Binder<'_> {
         for (number, table) in with.iter().enumerate() {
             let tree::CommonTable { name, position, recursive, columns, query } = table;
             let outer = self.common_names.len();
+            if let QueryBody::Change(change) = &query.body {
+                self.common_change(table, change, &with[number..])?;
+                continue;
+            }
             let (bound, id) = if *recursive {
                 for later in &with[number + 1..] {
                     self.push_unfinished(&later.name, CommonState::Ahead);
@@ -99,6 +104,49 @@ impl Binder<'_> {
                 return Err(at(SqlError::new(SqlState::DUPLICATE_ALIAS, message), *position));
             }
         }
+        Ok(())
+    }
+
+    /// An INSERT, UPDATE or DELETE of WITH, which runs to its end whether or not anyone reads what it returns.
+    fn common_change(
+        &mut self,
+        table: &tree::CommonTable,
+        change: &tree::Statement,
+        ahead: &[tree::CommonTable],
+    ) -> Result<()> {
+        let tree::CommonTable { name, position, columns, .. } = table;
+        if self.noted.is_some() {
+            let message = "views must not contain data-modifying statements in WITH";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        if !self.frames.is_empty() {
+            let message = "WITH clause containing a data-modifying statement must be at the top level";
+            return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), *position));
+        }
+        let known = self.common_ahead.len();
+        self.common_ahead.extend(ahead.iter().map(|later| later.name.clone()));
+        let (bound, _) = self.across(Boundary::Common, |binder| match change {
+            tree::Statement::Insert(insert) => binder.insert(insert),
+            tree::Statement::Update(update) => binder.update(update),
+            tree::Statement::Delete(delete) => binder.delete(delete),
+            _ => Err(SqlError::internal("WITH has queries and changes")),
+        })?;
+        self.common_ahead.truncate(known);
+        let Bound { node, columns: mut output } = bound;
+        if columns.len() > output.len() {
+            let (there, named) = (output.len(), columns.len());
+            let message =
+                format!("WITH query \"{name}\" has {there} columns available but {named} columns specified");
+            return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), *position));
+        }
+        for (column, name) in output.iter_mut().zip(columns) {
+            column.name.clone_from(name);
+        }
+        let state = if output.is_empty() { CommonState::Silent } else { CommonState::Complete };
+        let id = self.common.len();
+        self.common.push(Some(node));
+        self.changes.push(id);
+        self.common_names.push(CommonTable { name: name.clone(), id, columns: output, state });
         Ok(())
     }
 

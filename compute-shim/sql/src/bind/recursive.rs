@@ -128,7 +128,7 @@ impl Binder<'_> {
             Err(invalid(message, position))
         };
         let uses = match state {
-            CommonState::Complete => return Ok(false),
+            CommonState::Complete | CommonState::Silent => return Ok(false),
             CommonState::Ahead => {
                 let what = "a reference to a common table that comes later in WITH RECURSIVE";
                 return Err(at(SqlError::unsupported(what), position));

@@ -236,6 +236,8 @@ pub(super) struct CommonTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CommonState {
     Complete,
+    /// A change that returns nothing.
+    Silent,
     /// It comes later in the same WITH RECURSIVE.
     Ahead,
     /// Its own query is being bound, which is no UNION or not at the right place of one.

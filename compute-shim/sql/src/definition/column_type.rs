@@ -13,16 +13,15 @@ use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::{Index, Table};
 use crate::expression::{Expr, columns_used};
-use crate::parse::tree::{self, Name, TypeName};
 use crate::parse;
+use crate::parse::tree::{self, Name, TypeName};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
 
 fn used_by_view(context: &DefinitionContext<'_>, draft: &Draft, number: usize, name: &str) -> Result<()> {
-    let used = |view: &&std::sync::Arc<crate::catalog::object::View>| {
-        view.used.contains(&(draft.table.oid, number))
-    };
+    let used =
+        |view: &&std::sync::Arc<crate::catalog::object::View>| view.used.contains(&(draft.table.oid, number));
     let Some(view) = draft.before.views().find(used) else { return Ok(()) };
     let view = shown(context, &draft.before, &Relation::View(view.clone()));
     let message = "cannot alter type of a column used by a view or rule";
@@ -182,7 +181,8 @@ impl Draft {
             if !uses {
                 continue;
             }
-            let bound = expression::stored_check(context, &self.table, &check.expression).map_err(unplaced)?;
+            let bound =
+                expression::stored_check(context, &self.table, &check.expression).map_err(unplaced)?;
             let expression = expression::stored_text(context, &bound, &names);
             self.new_checks.push(check.name.clone());
             self.table.checks[at].expression = expression;

@@ -34,6 +34,9 @@ fn plan(context: &DefinitionContext<'_>, query: &Query) -> Result<Arc<Plan>> {
     let bind = BindContext { view: context.view, env: &context.env, options };
     let statement = Statement::Query(query.clone());
     let plan = bind::plan(bind, &statement, &[])?;
+    if !plan.changes.is_empty() {
+        return Err(SqlError::unsupported("a data-modifying statement in CREATE TABLE AS"));
+    }
     if !plan.parameters.is_empty() {
         return Err(SqlError::unsupported("a parameter in CREATE TABLE AS"));
     }

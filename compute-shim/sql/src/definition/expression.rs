@@ -122,6 +122,7 @@ fn empty_plan(memos: usize) -> Plan {
         root: Arc::new(Node::Nothing),
         subplans: Vec::new(),
         common: Vec::new(),
+        changes: Vec::new(),
         slots: 0,
         memos,
         columns: None,

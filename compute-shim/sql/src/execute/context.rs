@@ -66,6 +66,8 @@ pub(crate) struct State {
     pub identities: Vec<Identity>,
     /// Rows changed.
     pub affected: u64,
+    /// How many of the changes of WITH have come to their end.
+    changes_done: usize,
     /// What the changes owe to other tables.
     pub referential: Referential,
     /// The transaction has been committed by the statement's last write.
@@ -262,6 +264,19 @@ impl Context<'_> {
             state.phase = SubplanPhase::Done;
         }
         result
+    }
+
+    /// Runs the changes of WITH to their ends, one after the other. They see what the statement sees: none of the others.
+    pub(crate) fn run_common_changes(&mut self) -> Step<()> {
+        let plan = self.plan;
+        while let Some(&id) = plan.changes.get(self.state.changes_done) {
+            let there_is_one = self.common_row(id, usize::MAX, &mut Row::new())?;
+            assert!(!there_is_one, "no table has so many rows");
+            self.state.changes_done += 1;
+            // The statement's tag counts its own rows.
+            self.state.affected = 0;
+        }
+        Ok(())
     }
 
     /// Row `at` of a common table; false if it has no so many.

@@ -14,6 +14,18 @@ use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
 
+/// A change of rows in the place of a query.
+fn change(statement: Statement) -> Query {
+    Query {
+        with: Vec::new(),
+        body: QueryBody::Change(Box::new(statement)),
+        order_by: Vec::new(),
+        limit: None,
+        offset: None,
+        locks: Vec::new(),
+    }
+}
+
 impl Lower<'_> {
     #[recursive::recursive]
     pub(super) fn query(&mut self, query: ast::Query) -> Result<Query> {
@@ -84,7 +96,15 @@ impl Lower<'_> {
             refuse_if(from.is_some(), "FROM behind a common table")?;
             let position = self.lines.position(alias.name.span.start);
             let Alias { name, columns } = self.alias(alias)?;
-            tables.push(CommonTable { name, position, recursive, columns, query: self.query(*query)? });
+            let is_change = matches!(
+                *query.body,
+                ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_)
+            );
+            let query = match is_change {
+                true => self.nested(|lower| lower.query_statement(*query)).map(change)?,
+                false => self.query(*query)?,
+            };
+            tables.push(CommonTable { name, position, recursive, columns, query });
         }
         Ok(tables)
     }

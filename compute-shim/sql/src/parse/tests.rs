@@ -216,7 +216,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("CREATE INDEX ON t (a) INCLUDE (b)", "INCLUDE"),
         ("ALTER TABLE t ALTER a TYPE text COLLATE \"C\"", "COLLATE in ALTER COLUMN TYPE"),
         ("ALTER TABLE t ALTER a SET STATISTICS 5", "this ALTER COLUMN action"),
-        ("ALTER TABLE t SET SCHEMA s", "ALTER TABLE SET SCHEMA"),
         ("ALTER TABLE t ENABLE TRIGGER x", "ALTER TABLE ENABLE"),
         ("ALTER TABLE t SET SCHEMA s", "ALTER TABLE SET SCHEMA"),
         ("ALTER TABLE t ADD CONSTRAINT c CHECK (true) NOT VALID", "NOT VALID"),
@@ -246,10 +245,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "GROUPING SETS, CUBE or ROLLUP"),
         ("SELECT * FROM t TABLESAMPLE system (10)", "TABLESAMPLE"),
         ("SELECT a FROM t FETCH FIRST 1 ROW WITH TIES", "FETCH … WITH TIES"),
-        (
-            "WITH x AS (DELETE FROM t RETURNING a) SELECT * FROM x",
-            "a data-modifying statement inside a query",
-        ),
         ("UPDATE t SET (a, b) = (SELECT 1, 2)", "assignment of a query's row to several columns"),
         ("SET ROLE x", "SET ROLE"),
         ("SET SESSION AUTHORIZATION x", "SET SESSION AUTHORIZATION"),

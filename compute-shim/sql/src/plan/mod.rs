@@ -38,6 +38,8 @@ pub(crate) struct Plan {
     pub subplans: Vec<SubplanNode>,
     /// Common tables, by number.
     pub common: Vec<Arc<Node>>,
+    /// Those of them that change rows, in the order in which they run, before the statement itself.
+    pub changes: Vec<usize>,
     /// Numbers of value slots and memos that an execution needs.
     pub slots: usize,
     pub memos: usize,

@@ -136,7 +136,7 @@ impl PlanRun {
 
     /// A change that has been made: it cannot be run again.
     pub(super) fn is_over(&self) -> bool {
-        self.phase == Phase::Done && self.plan.command != Command::Select
+        self.phase == Phase::Done && self.changes_rows()
     }
 
     /// Begun and not through: another statement's snapshot must not be put under it.
@@ -182,6 +182,11 @@ impl PlanRun {
         }
     }
 
+    /// Whether it changes anything: as a whole, or in WITH.
+    fn changes_rows(&self) -> bool {
+        self.plan.command != Command::Select || !self.plan.changes.is_empty()
+    }
+
     fn count(&self) -> u64 {
         if self.plan.command == Command::Select { self.given } else { self.state.affected }
     }
@@ -193,6 +198,9 @@ impl PlanRun {
             self.plan = self.prepared.plan(scope, self.is_fixed)?;
             match self.plan.command {
                 Command::Select => {
+                    if !self.plan.changes.is_empty() {
+                        scope.check_may_write("SELECT")?;
+                    }
                     if let Some(mode) = self.plan.row_lock {
                         scope.check_may_write(&format!("SELECT {}", lock_words(mode)))?;
                     }
@@ -220,7 +228,7 @@ impl PlanRun {
         let columns = self.plan.columns.clone();
         // A change runs to its end before any of its rows is shown, whether or not they are asked for: it may fail at the
         // last one, and has then given none.
-        if self.plan.command != Command::Select && (limit > 0 || columns.is_some()) {
+        if self.changes_rows() && (limit > 0 || columns.is_some()) {
             self.run_ahead(scope, may_fuse && limit == 0)?;
         }
         if let Some(columns) = &columns
@@ -266,9 +274,12 @@ impl PlanRun {
 
     fn pull(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<bool> {
         let mut operator = self.operator.take().expect("built when the statement began");
+        // What WITH changes and what references ask for comes before the end.
+        let may_fuse = may_fuse && self.plan.changes.is_empty();
         let (row, is_exhausted) = (&mut self.row, &mut self.is_exhausted);
         let result =
             scope.with_execution(&self.plan, &self.parameters, &mut self.state, may_fuse, |context| {
+                context.run_common_changes()?;
                 if !*is_exhausted && operator.next(context, row)? {
                     return Ok(true);
                 }

@@ -1,6 +1,6 @@
 //! Queries: SELECT, VALUES, set operations, WITH, FROM, ORDER BY and FOR UPDATE.
 
-use super::{Expr, FunctionCall, Name, NamedWindow};
+use super::{Expr, FunctionCall, Name, NamedWindow, Statement};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
@@ -36,8 +36,15 @@ pub(crate) struct CommonTable {
 pub(crate) enum QueryBody {
     Select(Box<Select>),
     Values(Vec<Vec<Expr>>),
-    SetOperation { op: SetOperator, all: bool, left: Box<Query>, right: Box<Query> },
+    SetOperation {
+        op: SetOperator,
+        all: bool,
+        left: Box<Query>,
+        right: Box<Query>,
+    },
     Nested(Box<Query>),
+    /// INSERT, UPDATE or DELETE, as WITH may have them.
+    Change(Box<Statement>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
