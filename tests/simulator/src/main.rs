@@ -17,7 +17,7 @@ const USAGE: &str =
   --kept         every seed that failed once, under the plan that it failed under
   --plan LINE    one plan, as a failure prints it
 options
-  --profile P    volume or sql (default: the seed draws it)
+  --profile P    volume, sql or bulk (default: the seed draws it)
   --trace        print every event
   --minimise     shorten the fault plan of what fails
   --svg FILE     draw the end of the first failure as a space-time diagram";

@@ -37,6 +37,29 @@ pub enum Profile {
     Volume,
     /// Engine and SQL sessions.
     Sql,
+    /// A bulk load, in a cluster to which nothing happens.
+    Bulk,
+}
+
+/// Sizes of a bulk load.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BulkSizes {
+    /// Redo of the whole load.
+    pub load_bytes: u64,
+    /// Bytes of one row.
+    pub row_bytes: usize,
+    /// Rows after which something waits for them to be durable.
+    pub rows_per_wait: u64,
+    /// About what a device transfers in a millisecond.
+    pub device_bytes_per_ms: u64,
+    /// What the writer makes in a millisecond at most.
+    pub load_bytes_per_ms: u64,
+    /// As in a shard's options.
+    pub append_bytes_max: usize,
+    /// As in a shard's options.
+    pub gossip_bytes_max: u32,
+    /// As in a shard's options.
+    pub gossip_interval_us: u64,
 }
 
 impl Profile {
@@ -45,6 +68,7 @@ impl Profile {
         match name {
             "volume" => Some(Profile::Volume),
             "sql" => Some(Profile::Sql),
+            "bulk" => Some(Profile::Bulk),
             _ => None,
         }
     }
@@ -53,6 +77,7 @@ impl Profile {
         match self {
             Profile::Volume => "volume",
             Profile::Sql => "sql",
+            Profile::Bulk => "bulk",
         }
     }
 }
@@ -94,6 +119,8 @@ pub struct Plan {
     pub compute: ComputeSizes,
     /// What clients do.
     pub mix: Mix,
+    /// The load.
+    pub bulk: BulkSizes,
 }
 
 impl Plan {
@@ -126,9 +153,13 @@ impl Plan {
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
             mix: Mix::draw(&mut random),
+            bulk: Plan::draw_bulk(&mut Random::new(seed ^ 0xb01c), 1 << 20),
         };
+        if profile == Profile::Bulk {
+            plan.become_bulk();
+        }
         // Full storage refuses rows, which the SQL workload does not expect yet.
-        if !is_sql && random.one_in(2) {
+        if profile == Profile::Volume && random.one_in(2) {
             // What the pages take, what checkpoints take (some blocks for each group in each) and collection keeps for
             // itself, and a little.
             let live = u64::from(active_groups) * PAGES_PER_GROUP * PAGE_SIZE as u64 / EXTENT_BYTES;
@@ -140,6 +171,37 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// Sizes stand to each other about as those of a local cluster do, an eighth to a sixty-fourth of them.
+    fn become_bulk(&mut self) {
+        let mut random = Random::new(self.seed ^ 0xb01c_0000);
+        self.groups = random.range(1, 5) as u32;
+        self.active_groups = self.groups;
+        self.pages_per_group = 2048 / u64::from(self.groups);
+        self.log_bytes = (8 << 20) << random.range(0, 3);
+        self.lal_bytes = self.log_bytes / [8, 8, 16][random.range(0, 3) as usize];
+        self.lal_records = self.lal_bytes / 512;
+        self.pending_bytes = (self.log_bytes / [2, 4, 8][random.range(0, 3) as usize]) as usize;
+        self.checkpoint_interval_us = 200_000;
+        self.extents_bytes = (2048 * PAGE_SIZE as u64).max(self.log_bytes) * 4;
+        self.fault_every_us = 0;
+        self.bulk = Plan::draw_bulk(&mut random, self.log_bytes);
+    }
+
+    fn draw_bulk(random: &mut Random, log_bytes: u64) -> BulkSizes {
+        // A device fills its log in one to three seconds.
+        let device_bytes_per_ms = log_bytes / random.range(1_000, 3_000);
+        BulkSizes {
+            load_bytes: log_bytes * random.range(3, 7),
+            row_bytes: if random.one_in(3) { 8_000 } else { random.range(80, 400) as usize },
+            rows_per_wait: [100, 1_000, 1_000_000][random.range(0, 3) as usize],
+            device_bytes_per_ms,
+            load_bytes_per_ms: device_bytes_per_ms * [30, 50, 200][random.range(0, 3) as usize] / 100,
+            append_bytes_max: (log_bytes as usize / 16).min(1 << 20),
+            gossip_bytes_max: [64 << 10, 512 << 10][random.range(0, 2) as usize],
+            gossip_interval_us: [20_000, 100_000][random.range(0, 2) as usize],
+        }
     }
 
     fn draw_compute(random: &mut Random) -> ComputeSizes {
@@ -212,6 +274,25 @@ impl Plan {
                 };
                 self.mix = Mix { lists, bank, tags, sequence, scratch };
             }
+            "bulk" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [load_bytes, row_bytes, rows_per_wait, device, load, append, gossip, gossip_interval_us] =
+                    values[..]
+                else {
+                    panic!("eight sizes of a load: {value}");
+                };
+                self.bulk = BulkSizes {
+                    load_bytes,
+                    row_bytes: row_bytes as usize,
+                    rows_per_wait,
+                    device_bytes_per_ms: device,
+                    load_bytes_per_ms: load,
+                    append_bytes_max: append as usize,
+                    gossip_bytes_max: gossip as u32,
+                    gossip_interval_us,
+                };
+            }
+            "pages" => self.pages_per_group = number(value),
             _ => panic!("a plan has no {name}"),
         }
     }
@@ -265,6 +346,22 @@ impl fmt::Display for Plan {
                 f,
                 " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us} \
                  mix={lists},{bank},{tags},{sequence},{scratch}"
+            )?;
+        }
+        if self.profile == Profile::Bulk {
+            let bulk = self.bulk;
+            write!(
+                f,
+                " pages={} bulk={},{},{},{},{},{},{},{}",
+                self.pages_per_group,
+                bulk.load_bytes,
+                bulk.row_bytes,
+                bulk.rows_per_wait,
+                bulk.device_bytes_per_ms,
+                bulk.load_bytes_per_ms,
+                bulk.append_bytes_max,
+                bulk.gossip_bytes_max,
+                bulk.gossip_interval_us
             )?;
         }
         if let Some(only) = &self.only_faults {

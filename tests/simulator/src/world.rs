@@ -7,9 +7,11 @@
 //! from their peers alone. The compute process may die at any event, at any step of its opening too, or be paused and
 //! come back believing that it still writes, while one or several others open; metadata may give an epoch out twice. Wall
 //! clocks jump. Devices keep what was flushed and give back what was written, so nothing acknowledged may ever be lost,
-//! whatever the number of faults; progress is owed only when the faults have stopped.
+//! whatever the number of faults; progress is owed only when the faults have stopped. In the profile [`Profile::Bulk`] nothing
+//! fails, devices have a bandwidth, and members are held to keep up: see `bulk`.
 
 mod ask;
+mod bulk;
 mod computes;
 mod devices;
 mod faults;
@@ -27,11 +29,13 @@ use crate::disk::Disk;
 use crate::history::History;
 use crate::model::Model;
 use crate::network::{End, Network};
-use crate::plan::Plan;
+use crate::plan::{Plan, Profile};
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::workload::Workload;
 use crate::writer::Writer;
+use bulk::Load;
+pub use bulk::LoadStatistics;
 use hexalog_protocol::message::{Member, Membership};
 use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, NodeId, SegmentId, VolumeId};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
@@ -77,6 +81,8 @@ pub struct Outcome {
     pub unknown: u64,
     /// Virtual time at the end.
     pub virtual_us: u64,
+    /// How a bulk load went.
+    pub load: Option<LoadStatistics>,
 }
 
 impl fmt::Display for Outcome {
@@ -89,7 +95,8 @@ impl fmt::Display for Outcome {
              {member_reads_checked} of members, {extents_collected} extents collected, {committed} transactions, \
              {unknown} unknown, hash {trace_hash:016x}",
             acknowledged.0
-        )
+        )?;
+        self.load.iter().try_for_each(|load| write!(f, "; {load}"))
     }
 }
 
@@ -152,6 +159,8 @@ enum Happening {
         run: u64,
     },
     MemberIsChecked,
+    /// A member of a healthy cluster is slow for a moment.
+    NoiseComes,
     TaskRuns {
         run: u64,
         task: TaskId,
@@ -232,6 +241,7 @@ pub struct World {
     conditions: [Conditions; SHARDS],
     compute_wall_offset_us: i64,
     workload: Workload,
+    load: Load,
     history: History,
     faults_stop_us: u64,
     trace: Trace,
@@ -287,6 +297,10 @@ impl World {
             conditions: [Conditions::default(); SHARDS],
             compute_wall_offset_us: 0,
             workload: Workload::new(plan.mix),
+            load: match plan.profile {
+                Profile::Bulk => Load::new(&plan.bulk, &mut Random::new(plan.seed ^ 0x10ad)),
+                Profile::Volume | Profile::Sql => Load::default(),
+            },
             history: History::default(),
             faults_stop_us: 1_000_000 + plan.work_us,
             trace,
@@ -304,6 +318,7 @@ impl World {
                 committed: 0,
                 unknown: 0,
                 virtual_us: 0,
+                load: None,
             },
             bytes_before_restarts: 0,
             plan,
@@ -321,7 +336,13 @@ impl World {
         for (number, at) in self.plan.fault_times().into_iter().enumerate() {
             self.at(at, Happening::Fault { number: number as u64 });
         }
-        self.run_until(self.faults_stop_us);
+        match self.plan.profile {
+            Profile::Volume | Profile::Sql => self.run_until(self.faults_stop_us),
+            Profile::Bulk => {
+                self.run_load();
+                self.outcome.load = Some(self.load.statistics);
+            }
+        }
         self.settle();
         self.check_compute();
         self.check_all_pages();
@@ -420,6 +441,7 @@ impl World {
             Happening::TaskRuns { run, task } => self.run_task(run, task),
             Happening::Fault { number } => self.make_fault(number),
             Happening::MemberIsChecked => self.check_a_member(),
+            Happening::NoiseComes => self.make_noise(),
             Happening::Heal { az } => {
                 self.note(&format!("az {az} is reached again"));
                 self.cut_off[az] = false;

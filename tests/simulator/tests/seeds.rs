@@ -69,9 +69,11 @@ fn plans_that_failed_once_hold() {
 
 #[test]
 fn a_plan_is_the_same_after_it_was_written_down() {
-    for seed in 0..200 {
-        let plan = Plan::draw(seed, None);
-        assert_eq!(Plan::parse(&plan.to_string()), Some(plan));
+    for profile in [None, Some(Profile::Bulk)] {
+        for seed in 0..200 {
+            let plan = Plan::draw(seed, profile);
+            assert_eq!(Plan::parse(&plan.to_string()), Some(plan));
+        }
     }
     let shortened = Plan { only_faults: Some([3, 7].into()), ..Plan::draw(1, None) };
     assert_eq!(Plan::parse(&shortened.to_string()), Some(shortened));

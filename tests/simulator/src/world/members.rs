@@ -34,7 +34,7 @@ impl World {
     /// Every page of every member, at its floor and at the VDL.
     pub(super) fn check_all_members(&mut self) {
         for shard in 0..SHARDS {
-            for page in self.model.pages().collect::<Vec<_>>() {
+            for page in self.pages_to_check() {
                 self.check_member_page(shard, page, 0);
                 self.check_member_page(shard, page, u64::MAX);
             }

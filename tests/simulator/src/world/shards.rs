@@ -3,7 +3,7 @@
 use super::ask::tool_hello;
 use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
 use crate::network::End;
-use crate::plan::EXTENT_BYTES;
+use crate::plan::{EXTENT_BYTES, Profile};
 use crate::random::Random;
 use hexalog_protocol::message::{CreateSegment, Message};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
@@ -51,6 +51,14 @@ impl World {
         options.gossip_bytes_max = 16 << 10;
         // A group takes several turns, and pages change between them.
         options.hydration_pages_max = 5;
+        if self.plan.profile == Profile::Bulk {
+            let bulk = self.plan.bulk;
+            options.append_bytes_max = bulk.append_bytes_max;
+            options.gossip_bytes_max = bulk.gossip_bytes_max;
+            options.gossip_interval_us = bulk.gossip_interval_us;
+            options.checkpoint_deltas_max = 16;
+            options.checkpoint_part_bytes = 32 << 10;
+        }
         let process = &mut self.processes[shard];
         if !process.is_formatted {
             process.is_formatted = true;
@@ -156,6 +164,7 @@ impl World {
                 Effect::Write { token, area, offset, buffer, flush } => {
                     let in_us =
                         self.random.range(50, if flush { 600 } else { 200 }) + self.disk_delay_us(shard);
+                    let in_us = in_us + self.transfer_us(shard, buffer.bytes().len());
                     self.at(in_us, Happening::WriteEnds { shard, run, token, area, offset, buffer, flush });
                 }
                 Effect::Flush { token, area } => {
@@ -164,6 +173,7 @@ impl World {
                 }
                 Effect::Read { token, area, offset, buffer } => {
                     let in_us = self.random.range(20, 200) + self.disk_delay_us(shard);
+                    let in_us = in_us + self.transfer_us(shard, buffer.bytes().len());
                     self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
                 }
                 Effect::Halt { reason, reads_go_on } => self.shard_halts(shard, &reason, reads_go_on),

@@ -2,6 +2,7 @@
 
 use super::{Happening, SHARDS, World, address};
 use crate::network::End;
+use crate::plan::Profile;
 use crate::writer::Kept;
 use hexalog_protocol::frame::read_frame;
 use hexalog_storage_core::effects::Event;
@@ -28,7 +29,9 @@ impl World {
 
     pub(super) fn send(&mut self, from: End, bytes: Vec<u8>) {
         let Some((connection, side)) = self.network.find(from) else { return };
-        let delay = if self.random.one_in(50) {
+        let delay = if self.plan.profile == Profile::Bulk {
+            if self.random.one_in(200) { self.random.range(300, 5_000) } else { self.random.range(20, 300) }
+        } else if self.random.one_in(50) {
             self.random.range(1_000, 30_000)
         } else {
             self.random.range(20, 300)

@@ -103,7 +103,7 @@ impl World {
             }
         }
         self.schedule_turn(run, 1);
-        if self.plan.profile == Profile::Volume {
+        if self.plan.profile != Profile::Sql {
             self.at(1, Happening::WriterWorks { run });
         }
     }
@@ -188,7 +188,7 @@ impl World {
         self.writers[index].is_overtaken = has_newer;
         self.writers[..index].iter_mut().for_each(|older| older.is_overtaken = true);
         match self.plan.profile {
-            Profile::Volume => self.at(0, Happening::WriterWorks { run }),
+            Profile::Volume | Profile::Bulk => self.at(0, Happening::WriterWorks { run }),
             Profile::Sql => self.start_compute(index),
         }
     }
@@ -221,6 +221,9 @@ impl World {
     }
 
     pub(super) fn writer_works(&mut self, run: u64) {
+        if self.plan.profile == Profile::Bulk {
+            return self.load_rows(run);
+        }
         let Some(index) = self.writer_index(run) else { return };
         if self.now_us >= self.faults_stop_us {
             let mut client = self.writers[index].client();
