@@ -285,3 +285,25 @@ fn a_reference_that_is_not_durable_yet_is_seen_by_a_delete() {
     b.fail(&refused);
     assert_eq!(b.lines("SELECT count(*) FROM p"), ["2"]);
 }
+
+/// Checks of references are too small to let others run by themselves: thousands of them once ran in one call.
+#[test]
+fn many_references_let_others_run() {
+    let cluster = Cluster::new();
+    let mut a = cluster.connect();
+    a.query("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int REFERENCES p)");
+    a.query("INSERT INTO p SELECT generate_series(1, 5000)");
+    a.session.query_start("INSERT INTO c SELECT generate_series(1, 5000)").expect("parses");
+    let mut yields = 0;
+    loop {
+        match a.session.query_step(&mut harness::Silent) {
+            Err(Stop::Need(Need::Yield)) => yields += 1,
+            Err(Stop::Need(need)) => assert!(cluster.meet(&need)),
+            Err(Stop::Error(error)) => panic!("{error:?}"),
+            Ok(_) => break,
+        }
+    }
+    // 5,000 rows are read and as many references checked, a thousand at a time.
+    assert!(yields >= 9, "{yields}");
+    a.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
+}

@@ -69,6 +69,10 @@ impl Referential {
         Ok(())
     }
 
+    fn is_settled(&self) -> bool {
+        self.debts.is_empty()
+    }
+
     fn pop(&mut self) -> Option<Debt> {
         let debt = self.debts.pop_front();
         if let Some(Debt::Present { key, encoded, .. }) = &debt {
@@ -553,10 +557,13 @@ pub(crate) fn settle_references(context: &mut Context<'_>) -> Step<()> {
     loop {
         let mut running = match context.state.referential.running.take() {
             Some(running) => running,
-            None => match context.state.referential.pop() {
-                Some(debt) => Box::new(Running::new(context, debt)),
-                None => return Ok(()),
-            },
+            None if context.state.referential.is_settled() => return Ok(()),
+            None => {
+                // A small statement reads too few rows to let others run, or to notice that it is cancelled.
+                context.count_row()?;
+                let debt = context.state.referential.pop().expect("something is owed");
+                Box::new(Running::new(context, debt))
+            }
         };
         if let Err(stop) = running.step(context) {
             context.state.referential.running = Some(running);
