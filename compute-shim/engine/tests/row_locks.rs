@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::{Node, seeded, version_of};
+use harness::{Node, SMALL, seeded, version_of};
 use hexalog_engine::RowLockMode::{KeyShare, NoKeyUpdate, Share, Update};
 use hexalog_engine::*;
 use std::task::Waker;
@@ -105,6 +105,45 @@ fn writers_wait_for_locks_and_locks_for_writers() {
         node.commit(updater);
         node.commit(deleter);
     }
+}
+
+/// Simulator seed 34 (profile sql, no fault at all): an UPDATE that changes a unique key locks its row before it writes, and
+/// does both again after each wait. With all undo streams taken, locking the row the second time gave the stream back that
+/// had just been granted: it went round among those who waited for one, and none of them ever wrote.
+#[test]
+fn locking_a_row_again_keeps_the_stream_that_was_waited_for() {
+    let node = Node::create(Options { undo_streams: 2, ..SMALL });
+    let tree = node.create_tree();
+    let mut txn = node.begin_rc();
+    for k in 0..4 {
+        node.insert(&mut txn, tree, &[k], &[k; 8]).expect("inserts");
+    }
+    node.commit(txn);
+    let (mut writer, mut other) = (node.begin_rc(), node.begin_rc());
+    assert_eq!(node.update(&mut writer, tree, &[0], b"written"), Ok(true));
+    assert_eq!(node.update(&mut other, tree, &[3], b"written"), Ok(true));
+    let new = RowRef::new(1, b"changed");
+    let mut waiting: Vec<_> = (1..3u8)
+        .map(|key| {
+            let mut txn = node.begin_rc();
+            let version = version_of(&node, &mut txn, tree, &[key]);
+            assert_eq!(lock(&node, &mut txn, tree, key, Update, LockWait::Wait), LOCKED);
+            let outcome = node.engine.update(&mut txn, tree, &[key], version, new);
+            assert!(matches!(outcome, Err(Stop::Need(Need::Stream(_)))), "{outcome:?}");
+            (txn, key, version)
+        })
+        .collect();
+    node.commit(writer);
+    let (mut first, key, version) = waiting.remove(0);
+    assert_eq!(lock(&node, &mut first, tree, key, Update, LockWait::Wait), LOCKED);
+    let outcome = node.engine.update(&mut first, tree, &[key], version, new);
+    assert_eq!(outcome, Ok(WriteOutcome::Done));
+    node.commit(first);
+    let (mut second, key, version) = waiting.remove(0);
+    assert_eq!(lock(&node, &mut second, tree, key, Update, LockWait::Wait), LOCKED);
+    assert_eq!(node.engine.update(&mut second, tree, &[key], version, new), Ok(WriteOutcome::Done));
+    node.commit(second);
+    node.commit(other);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! transactions as well.
 
 use super::queues::{Queue, QueueName};
-use super::{Handle, Locks, NO_HANDLE, Table};
+use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::error::EngineError;
 use crate::types::RowLockMode;
 use std::collections::VecDeque;
@@ -60,8 +60,11 @@ impl Locks {
             }
             table.row_locks += usize::from(before.is_none());
         }
-        // A turn that led here is used; the next one may have a mode that this one lets pass.
-        if let Some(ticket) = table.wait_of.get(&handle).copied() {
+        // A turn that led here is used; the next one may have a mode that this one lets pass. Another wait is not over: a
+        // write that locks its row first and then waits for a stream comes by here again when it has got one.
+        if let Some(ticket) = table.wait_of.get(&handle).copied()
+            && table.waits[&ticket].wait_for == WaitFor::Queue(name)
+        {
             self.leave(table, ticket);
         }
         table.try_grant_front(name);
