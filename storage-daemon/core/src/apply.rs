@@ -164,6 +164,10 @@ impl Shard {
     fn apply_batch(&mut self, key: SegmentKey, batch: &Batch<'_>, place: LogPlace, moved: &mut Moved) {
         let Some(segment) = self.segments.get_mut(&key) else { return };
         let Some(last) = last_counting(batch, &segment.history) else { return };
+        if last >= segment.staged_through {
+            // All that was staged in the chain's order is durable: from here on the SCL alone tells.
+            segment.staged_through = Lsn::ZERO;
+        }
         // A replay meets what a segment had before it was hydrated.
         if segment.health != Health::Sound || last <= segment.base {
             return;

@@ -10,6 +10,8 @@ mod serve;
 
 pub(crate) use links::{Links, PeerRequest};
 
+use crate::effects::Now;
+use crate::segment::Segment;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use hexalog_protocol::message::Membership;
@@ -45,8 +47,25 @@ pub(crate) struct SegmentGossip {
     /// SCL when the segment was last looked at: while it moves by itself, there is no need to ask.
     seen_scl: Lsn,
     seen_us: u64,
+    /// When the writer last sent what comes next: it goes on from there, and what a peer sent would come twice.
+    fed_us: Option<u64>,
     /// Batches of a peer wait for their append: when they have moved the SCL, the next question goes at once.
     is_filling: bool,
+}
+
+impl Segment {
+    /// The writer sent a batch up to `last`, which is staged.
+    pub(crate) fn note_fed(&mut self, last: Lsn, now: Now) {
+        if last <= self.reached() {
+            self.gossip.fed_us = Some(now.monotonic_us);
+        }
+    }
+
+    /// Whether the writer brings all that is missing: it sent the next batch within `patience_us`, and there is no gap.
+    fn is_fed(&self, now: Now, patience_us: u64) -> bool {
+        let is_recent = self.gossip.fed_us.is_some_and(|fed| now.monotonic_us < fed + patience_us);
+        is_recent && !self.batches.has_above(self.scl)
+    }
 }
 
 /// The pause between questions grows up to this many times the interval.
@@ -74,6 +93,7 @@ impl SegmentGossip {
             quiet_answers: 0,
             seen_scl: Lsn::ZERO,
             seen_us: 0,
+            fed_us: None,
             is_filling: false,
         }
     }

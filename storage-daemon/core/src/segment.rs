@@ -56,6 +56,8 @@ pub(crate) struct Segment {
     pub opener: Option<ConnectionId>,
     pub health: Health,
     pub scl: Lsn,
+    /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
+    pub staged_through: Lsn,
     pub vdl_heard: Lsn,
     pub gc_floor: Lsn,
     /// PGMRPL as heard in this run: becomes the floor with the next append that has room for it, or with the next
@@ -121,6 +123,7 @@ impl Segment {
             opener: None,
             health: Health::Sound,
             scl: create.base_lsn,
+            staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
             gc_floor: Lsn::ZERO,
             pgmrpl_heard: Lsn::ZERO,
@@ -157,6 +160,7 @@ impl Segment {
             opener: None,
             health,
             scl: image.scl,
+            staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,
             gc_floor: image.gc_floor,
             pgmrpl_heard: image.gc_floor,
@@ -284,6 +288,18 @@ impl Segment {
     /// Takes in what a writer told. `gc_floor` is not raised here but when it is durable.
     pub fn hear(&mut self, vdl: Lsn) {
         self.vdl_heard = self.vdl_heard.max(vdl);
+    }
+
+    /// The end of the unbroken chain, staged records included.
+    pub fn reached(&self) -> Lsn {
+        self.scl.max(self.staged_through)
+    }
+
+    /// A batch was staged: the chain reaches its last record if it links to what was reached before.
+    pub fn note_staged(&mut self, backlink: Lsn, last: Lsn) {
+        if backlink <= self.reached() {
+            self.staged_through = self.reached().max(last);
+        }
     }
 
     /// Moves the SCL along the chain of group backlinks. True if it moved.

@@ -46,8 +46,12 @@ impl Shard {
                 Some(segment) => segment.check_write(head.writer, membership),
             };
             match admitted.and_then(|()| self.stage_batch(key, &batch, Space::Data)) {
-                Ok(()) if groups.contains(&batch.group) => {}
-                Ok(()) => groups.push(batch.group),
+                Ok(()) => {
+                    self.segments.get_mut(&key).expect("admitted").note_fed(batch.last, now);
+                    if !groups.contains(&batch.group) {
+                        groups.push(batch.group);
+                    }
+                }
                 Err(reason) => self.refuse(connection, request_id, reason, key, "", effects),
             }
         }
@@ -111,7 +115,8 @@ impl Shard {
         true
     }
 
-    /// Copies a batch that its segment may take into the append. A batch that is durable already needs none.
+    /// Copies a batch that its segment may take into the append. One that is durable or staged already is not staged
+    /// again: an answer is tied to all that is staged in any case.
     pub(crate) fn stage_batch(
         &mut self,
         key: SegmentKey,
@@ -120,7 +125,7 @@ impl Shard {
     ) -> Result<(), RefusalReason> {
         let segment = &self.segments[&key];
         let Some(last) = last_counting(batch, &segment.history) else { return Ok(()) };
-        if last <= segment.scl || segment.batches.holds(batch.first, last) {
+        if last <= segment.reached() || segment.batches.holds(batch.first, last) {
             self.counters.batches_repeated += 1;
             return Ok(());
         }
@@ -136,6 +141,7 @@ impl Shard {
             Err(Full::Ring) => return Err(RefusalReason::NoSpace),
         }
         self.log.filling().push_batch(key.0, batch.bytes);
+        self.segments.get_mut(&key).expect("just seen").note_staged(batch.backlink, last);
         self.counters.batches += 1;
         self.counters.redo_bytes += batch.bytes.len() as u64;
         Ok(())

@@ -43,6 +43,8 @@ pub(crate) struct PeerRequest {
     pub asked_us: u64,
     /// Where the own log ended then.
     pub asked_position: u64,
+    /// Only the peer's SCL was asked for.
+    pub is_for_scl: bool,
 }
 
 /// All links of the shard.

@@ -6,11 +6,12 @@ use crate::log::Space;
 use crate::segment::{Health, SegmentKey};
 use crate::shard::Shard;
 use alloc::vec::Vec;
-use hexalog_protocol::Lsn;
+use core::net::SocketAddr;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::{
     GossipPull, GossipPush, History, InstallHistory, Message, Refusal, RefusalReason, SegmentName,
 };
+use hexalog_protocol::{Lsn, SegmentId};
 use hexalog_storage_format::entry::Entry;
 
 /// Peers that must have said that their log no longer reaches down before a segment gives up on log: with a write
@@ -54,7 +55,8 @@ impl Shard {
         // While the writer's frames move it, it needs no one; a step that comes a little late is no reason to ask. A
         // gap that can be seen is one, almost at once: what stands above it holds log and memory.
         let patience_us = if segment.batches.has_above(scl) { interval_us / 10 } else { interval_us };
-        let stands_still = now.monotonic_us >= segment.gossip.seen_us + patience_us;
+        let stands_still =
+            now.monotonic_us >= segment.gossip.seen_us + patience_us && !segment.is_fed(now, interval_us);
         if is_unsure || wants_scls {
             let addresses: Vec<_> = segment.gossip.peers().map(|peer| peer.address).collect();
             addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
@@ -64,13 +66,13 @@ impl Shard {
         }
         let segment = self.segments.get_mut(&key).expect("still there");
         if is_unsure && stands_still && now.monotonic_us >= segment.gossip.next_us {
-            let pause = if is_behind { interval_us } else { segment.gossip.pause_us(interval_us) };
-            segment.gossip.next_us = now.monotonic_us + pause;
-            self.ask_next_peer(key, now, effects);
+            let pause_us = if is_behind { interval_us } else { segment.gossip.pause_us(interval_us) };
+            self.ask_next_peer(key, pause_us, now, effects);
         }
     }
 
-    /// Asks those members whose SCL, as far as it is known, keeps log from being freed.
+    /// Asks those members whose SCL, as far as it is known, keeps log from being freed: for that alone, since a member
+    /// that is itself behind would be sent what the writer sends it.
     fn ask_all_for_scls(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
         let segment = &self.segments[&key];
         let lagging: Vec<_> = segment
@@ -80,35 +82,43 @@ impl Shard {
             .map(|peer| (peer.segment, peer.address))
             .collect();
         for (peer, address) in lagging {
-            self.pull(key, peer, address, now, effects);
+            self.pull(key, (peer, address), Lsn::ZERO, now, effects);
         }
     }
 
-    fn ask_next_peer(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+    /// The next peer in turn is asked for what comes after the SCL, one that had no more than this segment only if no other
+    /// can be asked. Without an answer that brings something none is asked for `pause_us` then; while none can be reached,
+    /// the first that comes up is asked.
+    fn ask_next_peer(&mut self, key: SegmentKey, pause_us: u64, now: Now, effects: &mut Effects) {
         let segment = self.segments.get_mut(&key).expect("the caller found it");
-        let count = segment.gossip.peers.len();
-        for step in 0..count {
-            let index = (segment.gossip.next_peer + step) % count;
-            let peer = &segment.gossip.peers[index];
-            let (id, address) = (peer.segment, peer.address);
-            if self.links.connection(address).is_some() {
-                segment.gossip.next_peer = (index + 1) % count;
-                return self.pull(key, id, address, now, effects);
-            }
-        }
+        let (count, scl) = (segment.gossip.peers.len(), segment.scl);
+        let in_turn = (0..count).map(|step| (segment.gossip.next_peer + step) % count);
+        let is_up = |index: &usize| self.links.connection(segment.gossip.peers[*index].address).is_some();
+        let may_have_more = |index: &usize| segment.gossip.peers[*index].scl.is_none_or(|known| known > scl);
+        let mut up = in_turn.filter(is_up);
+        let Some(first) = up.next() else { return };
+        let index = core::iter::once(first).chain(up).find(may_have_more).unwrap_or(first);
+        let (id, address) = (segment.gossip.peers[index].segment, segment.gossip.peers[index].address);
+        segment.gossip.next_peer = (index + 1) % count;
+        segment.gossip.next_us = now.monotonic_us + pause_us;
+        self.pull(key, (id, address), Lsn::MAX, now, effects);
     }
 
-    /// One question, unless one to the same peer for the same segment is unanswered.
+    /// One question for batches up to `through`, unless one to the same peer for the same segment is unanswered.
     fn pull(
         &mut self,
         key: SegmentKey,
-        peer: hexalog_protocol::SegmentId,
-        address: core::net::SocketAddr,
+        (peer, address): (SegmentId, SocketAddr),
+        through: Lsn,
         now: Now,
         effects: &mut Effects,
     ) {
         let Some(connection) = self.links.connection(address) else { return };
-        let is_asked = |request: &PeerRequest| request.key == key && request.segment == peer;
+        let is_for_scl = through < Lsn::MAX;
+        // Any answer tells the SCL; one that tells nothing else is not what a pull for batches waits for.
+        let is_asked = |request: &PeerRequest| {
+            request.key == key && request.segment == peer && (is_for_scl || !request.is_for_scl)
+        };
         if self.links.requests.values().any(is_asked) {
             return;
         }
@@ -119,11 +129,12 @@ impl Shard {
             writer: segment.promised,
             membership_epoch: segment.membership.epoch,
             after: segment.scl,
-            through: Lsn::MAX,
+            through,
             bytes_max: self.options.gossip_bytes_max,
         };
         let asked_position = self.log.durable().position;
-        let request = PeerRequest { key, segment: peer, address, asked_us: now.monotonic_us, asked_position };
+        let asked_us = now.monotonic_us;
+        let request = PeerRequest { key, segment: peer, address, asked_us, asked_position, is_for_scl };
         let request_id = self.note_request(request);
         self.counters.gossip_pulls += 1;
         Message::GossipPull(question).encode(request_id, effects.send(connection));
@@ -202,11 +213,13 @@ impl Shard {
             self.counters.gaps_dropped += 1;
         }
         let is_beyond = push.scl > scl && !brings_next && push.log_from > scl;
+        let is_for_scl = request.is_for_scl;
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);
         peer.answered_us = Some(now.monotonic_us);
         peer.asked_position = request.asked_position;
-        (peer.is_beyond, peer.is_lost) = (is_beyond, false);
+        peer.is_lost = false;
+        peer.is_beyond = if is_for_scl { peer.is_beyond } else { is_beyond };
         if segment.has_log_for(push.scl, request.asked_position, self.log.ring_bytes() / 4) {
             // It has been hydrated, or has caught up after all, from others.
             segment.beyond_retention.remove(&request.segment);
@@ -214,10 +227,10 @@ impl Shard {
         if staged > 0 {
             segment.gossip.quiet_answers = 0;
             segment.gossip.is_filling = true;
-        } else {
+        } else if !is_for_scl {
             self.ask_another(key);
         }
-        if is_beyond {
+        if is_beyond && !is_for_scl {
             self.consider_hydration(now, key);
         }
         self.submit_append(effects);

@@ -49,7 +49,10 @@ impl Shard {
             return self.refuse(connection, request_id, reason, key, "gossip", effects);
         }
         self.counters.gossip_answers += 1;
-        match self.source_above(key, pull.after) {
+        // Who asks for nothing wants to know the SCL.
+        let wants_batches = pull.through > pull.after;
+        let source = if wants_batches { self.source_above(key, pull.after) } else { Source::Nowhere };
+        match source {
             Source::Nowhere => self.answer_pull(connection, request_id, pull, &[], effects),
             Source::Memory => {
                 let batches = self.batches_from_memory(key, pull);

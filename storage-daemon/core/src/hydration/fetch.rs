@@ -208,8 +208,14 @@ impl Shard {
         };
         let asked_position = self.log.durable().position;
         let asked_us = now.monotonic_us;
-        let request_id =
-            self.note_request(PeerRequest { key, segment: source, address, asked_us, asked_position });
+        let request_id = self.note_request(PeerRequest {
+            key,
+            segment: source,
+            address,
+            asked_us,
+            asked_position,
+            is_for_scl: false,
+        });
         self.fetches.running.as_mut().expect("seen above").step = Step::Waits { request_id };
         Message::HydratePull(pull).encode(request_id, effects.send(connection));
     }

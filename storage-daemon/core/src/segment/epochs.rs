@@ -3,10 +3,10 @@
 use super::{Health, Segment};
 use crate::effects::ConnectionId;
 use crate::pending::Pending;
-use hexalog_protocol::MembershipEpoch;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{ReadPage, RefusalReason};
+use hexalog_protocol::{Lsn, MembershipEpoch};
 
 /// What an accepted bump or history needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,7 +114,7 @@ impl Segment {
         assert!(writer.epoch >= self.promised.epoch);
         if writer != self.promised {
             // What the old writer told as the group's tail says nothing about the new one's.
-            self.tail = None;
+            (self.tail, self.staged_through) = (None, Lsn::ZERO);
         }
         self.promised = writer;
         self.opener = opener;
@@ -141,6 +141,7 @@ impl Segment {
             return;
         }
         self.history = history;
+        self.staged_through = Lsn::ZERO;
         self.bump(self.history.writer());
         let key = self.key();
         self.scl = self.batches.scl_under(&self.history, self.scl, self.base);

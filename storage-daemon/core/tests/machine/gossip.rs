@@ -1,5 +1,6 @@
 //! Peers fill gaps, catch up members that were away, and fall silent.
 
+use crate::reclaim::write_until_log_wrapped;
 use crate::rng::seeds;
 use crate::world::{NODES, World, membership, options};
 use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
@@ -112,6 +113,25 @@ fn what_stands_above_a_gap_is_not_looked_at_and_what_fills_it_is_coalesced() {
     assert!(world.counter(4, "coalesced_records") >= 400);
     let looks = world.counter(4, "coalescing_looks");
     assert!(looks <= 4 * world.counter(4, "records"), "{looks} looks");
+}
+
+/// Found by a bulk load on real daemons. A member that was a little slow asked its peers for what the writer was about to
+/// send, got it twice, wrote it twice, and was slower for that; with the log an eighth full, asking how far the others
+/// were brought batches too. One that the writer feeds asks for none.
+#[test]
+fn what_the_writer_sends_is_not_asked_of_peers() {
+    for seed in seeds(700, 3) {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        write_until_log_wrapped(&mut world, &mut writer, 0, 3);
+        writer.converge(&mut world);
+        let sum = |name: &str| (0..NODES).map(|node| world.counter(node, name)).sum::<u64>();
+        for name in ["gossip_batches", "batches_repeated"] {
+            let (came, all) = (sum(name), sum("batches"));
+            assert!(came * 100 <= all, "seed {seed}: {name} {came} of {all}");
+        }
+    }
 }
 
 #[test]

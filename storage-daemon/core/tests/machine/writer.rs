@@ -681,10 +681,14 @@ fn repair(
                 through: vdl,
                 bytes_max: 10_000,
             };
-            let Some(Answer::Push { scl, batches }) =
-                call(world, source, request, &Message::GossipPull(pull))
-            else {
-                panic!("a source answers")
+            let (scl, batches) = match call(world, source, request, &Message::GossipPull(pull)) {
+                Some(Answer::Push { scl, batches }) => (scl, batches),
+                // Members that have just started ask it too.
+                Some(Answer::Refused(refusal)) if refusal.reason == RefusalReason::Busy => {
+                    world.run_us(200);
+                    continue;
+                }
+                answer => panic!("a source answers, not {answer:?}"),
             };
             assert!(!batches.is_empty(), "group {group}: {reached} of {tail} at node {node}");
             let push = GossipPush {
