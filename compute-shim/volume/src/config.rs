@@ -13,7 +13,8 @@ use hexalog_protocol::{GeometryEpoch, GroupId, VolumeId};
 pub struct Lal {
     /// In records. 65,536 by default: more than a second of work at 5,000 transactions of nine records.
     pub records: u64,
-    /// In encoded bytes. 32 MiB by default: what the ring of unacknowledged batches may hold in memory.
+    /// In encoded bytes. 32 MiB by default: what the ring may hold in memory of batches that are not durable, and
+    /// again of batches that became durable last, for members that are a little behind.
     pub bytes: u64,
 }
 

@@ -11,7 +11,7 @@
 
 use crate::durability::Durability;
 use crate::effects::Now;
-use crate::log::Log;
+use crate::log::{Log, Sealed};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -30,7 +30,7 @@ const NOTICE_AFTER_US: u64 = 20_000;
 /// First wait before a connection is tried again; doubles up to the second.
 const RETRY_US_MIN: u64 = 20_000;
 const RETRY_US_MAX: u64 = 500_000;
-/// A member that refused batches for want of room is sent nothing for this long, then all that is not durable again;
+/// A member that refused batches for want of room is sent nothing for this long, then all that it lacks;
 /// doubles while it goes on refusing. The first is a few of its background slices, the last caps what is sent in vain.
 const REFUSED_PAUSE_US_MIN: u64 = 5_000;
 const REFUSED_PAUSE_US_MAX: u64 = 20_000;
@@ -86,7 +86,8 @@ pub struct Link {
     /// Where the link is in its life.
     pub state: LinkState,
     served: Vec<Served>,
-    cursor: u64,
+    /// Ring position of the next batch to send; `None`: from the first that the member lacks.
+    cursor: Option<u64>,
     in_flight: VecDeque<FrameInFlight>,
     vdl_acknowledged: Lsn,
     pgmrpl_acknowledged: Lsn,
@@ -117,7 +118,7 @@ impl Link {
             address,
             state: LinkState::Down { retry_at_us: 0 },
             served,
-            cursor: 0,
+            cursor: None,
             in_flight: VecDeque::with_capacity(FRAMES_IN_FLIGHT_MAX),
             vdl_acknowledged: Lsn::ZERO,
             pgmrpl_acknowledged: Lsn::ZERO,
@@ -152,14 +153,14 @@ impl Link {
         self.in_flight.iter().any(|frame| frame.request_id == request_id)
     }
 
-    /// The member had no room for a batch of this frame. After a pause all that is not durable is sent again: what
-    /// the member has by then costs it nothing, and what left the ring meanwhile it gets from its peers. True if that
-    /// begins a pause.
+    /// The member had no room for a batch of this frame. After a pause all that it lacks is sent again: what it holds by
+    /// then above the gap costs it nothing, and what left the ring meanwhile it gets from its peers. True if that begins a
+    /// pause.
     pub fn refused_for_room(&mut self, request_id: u64, now: Now) -> bool {
         for frame in self.in_flight.iter_mut().filter(|frame| frame.request_id == request_id) {
             frame.is_refused = true;
         }
-        self.cursor = 0;
+        self.cursor = None;
         let begins = now.monotonic_us >= self.paused_until_us;
         if begins {
             self.paused_until_us = now.monotonic_us + self.refused_pause_us;
@@ -177,8 +178,8 @@ impl Link {
     pub fn set_lost(&mut self, group: GroupId, is_lost: bool) {
         for served in self.served.iter_mut().filter(|served| served.group == group) {
             if served.is_lost && !is_lost {
-                // It is told where the group stands, and sent again what is not durable; the rest it gets from its peers.
-                self.cursor = 0;
+                // It is told where the group stands, and sent what it lacks; what is not in the ring it gets from its peers.
+                self.cursor = None;
                 self.vdl_acknowledged = Lsn::ZERO;
                 served.tail_acknowledged = None;
             }
@@ -194,11 +195,11 @@ impl Link {
         self.in_flight.clear();
     }
 
-    /// The member has the current history: frames go from the oldest batch that is not durable.
+    /// The member has the current history and has told its SCLs: frames go from the first batch that it lacks.
     pub fn begin_streaming(&mut self) {
         self.state = LinkState::Streaming;
         self.retry_us = RETRY_US_MIN;
-        self.cursor = 0;
+        self.cursor = None;
         self.paused_until_us = 0;
         self.refused_pause_us = REFUSED_PAUSE_US_MIN;
         self.in_flight.clear();
@@ -236,6 +237,20 @@ impl Link {
             && now.monotonic_us >= self.last_frame_us + NOTICE_AFTER_US
     }
 
+    /// Where to go on with a member whose cursor is lost or has left the ring: at the first batch that it lacks. A group
+    /// whose missing batches have partly left the ring is sent only what is not durable: up to there its peers have to
+    /// bring it in any case, and all between would only be held above the gap meanwhile.
+    fn resume_position(&self, log: &Log, durability: &Durability) -> u64 {
+        let first_not_durable = log.first_not_durable();
+        let is_wanted = |(position, sealed): &(u64, &Sealed)| {
+            let served = self.served.iter().find(|served| served.group == sealed.group && !served.is_lost);
+            let Some(served) = served else { return false };
+            let scl = durability.scl(served.group, served.slot).unwrap_or(Lsn::ZERO);
+            sealed.last > scl && (*position >= first_not_durable || log.reaches_down_to(served.group, scl))
+        };
+        log.sealed_from(log.ring_first()).find(is_wanted).map_or(log.ring_end(), |(position, _)| position)
+    }
+
     /// Appends a write frame if there is room and something to say: all sealed batches of the link's groups from
     /// the cursor, up to [`FRAME_BATCH_BYTES_MAX`], or a notice. True if one was appended.
     pub fn fill_frame(
@@ -251,9 +266,14 @@ impl Link {
             return false;
         }
         let mut entries = Vec::new();
-        let mut cursor = self.cursor;
-        for (position, sealed) in log.sealed_from(self.cursor) {
-            let takes = |served: &&Served| served.group == sealed.group && !served.is_lost;
+        let at = self.cursor.filter(|cursor| *cursor >= log.ring_first());
+        let mut cursor = at.unwrap_or_else(|| self.resume_position(log, durability));
+        for (position, sealed) in log.sealed_from(cursor) {
+            let lacks = |served: &Served| {
+                durability.scl(served.group, served.slot).is_none_or(|scl| scl < sealed.last)
+            };
+            let takes =
+                |served: &&Served| served.group == sealed.group && !served.is_lost && lacks(served);
             if let Some(served) = self.served.iter().find(takes) {
                 let bytes = sealed.bytes.len() + Write::ENTRY_OVERHEAD_BYTES;
                 if !entries.is_empty() && entries.len() + bytes > FRAME_BATCH_BYTES_MAX {
@@ -263,7 +283,7 @@ impl Link {
             }
             cursor = position + 1;
         }
-        self.cursor = cursor;
+        self.cursor = Some(cursor);
         if entries.is_empty() && !self.notice_is_due(head, now) {
             return false;
         }
@@ -301,5 +321,142 @@ impl Link {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Lal;
+    use hexalog_protocol::frame::read_frame;
+    use hexalog_protocol::geometry::Geometry;
+    use hexalog_protocol::ids::WriterId;
+    use hexalog_protocol::mtr::Mtr;
+    use hexalog_protocol::quorum::QuorumModel;
+    use hexalog_protocol::record::Operation;
+    use hexalog_protocol::{PageId, VolumeId};
+
+    const NOW: Now = Now { monotonic_us: 1, wall_us: 1 };
+    /// Encoded size of the batches below: one record each.
+    const BATCH_BYTES: u64 = 37;
+
+    /// A writer of two groups, and its link to one of their members.
+    struct Streaming {
+        log: Log,
+        durability: Durability,
+        link: Link,
+        frames_numbered: u64,
+    }
+
+    impl Streaming {
+        /// The ring keeps `batches_kept` durable batches.
+        fn new(batches_kept: u64) -> Streaming {
+            let tails = [Lsn(100), Lsn(100)];
+            let geometry = Geometry { pages_per_group: 16, groups: 2 };
+            let lal = Lal { records: 64, bytes: batches_kept * BATCH_BYTES };
+            let served = (0..2).map(|group| (GroupId(group), Slot(5), MembershipEpoch(1)));
+            let mut link = Link::new(SocketAddr::from(([127, 0, 0, 1], 7000)), served);
+            link.begin_streaming();
+            let mut durability = Durability::new(QuorumModel::FOUR_OF_SIX, Lsn(100), &tails);
+            durability.set_scl(GroupId(0), Slot(5), Lsn(100));
+            durability.set_scl(GroupId(1), Slot(5), Lsn(100));
+            Streaming { log: Log::new(geometry, lal, Lsn(100), &tails), durability, link, frames_numbered: 0 }
+        }
+
+        /// A batch of one record for each of these groups.
+        fn append(&mut self, groups: &[u64]) {
+            for group in groups {
+                let mut mtr = Mtr::new();
+                mtr.begin_record(PageId(group * 16 + 1), Lsn::ZERO);
+                mtr.push(&Operation::Format);
+                let lsn = self.log.append(&mut mtr, &mut |_, _| {});
+                self.log.want(lsn);
+                self.log.seal_wanted();
+            }
+        }
+
+        /// The other members have all up to `lsn`.
+        fn becomes_durable(&mut self, lsn: u64) {
+            for slot in 0..4 {
+                self.durability.set_scl(GroupId(0), Slot(slot), Lsn(lsn));
+                self.durability.set_scl(GroupId(1), Slot(slot), Lsn(lsn));
+            }
+            assert!(self.durability.advance(&mut self.log));
+            assert_eq!(self.log.durable(), Lsn(lsn));
+        }
+
+        /// LSNs of the next frame's batches.
+        fn frame(&mut self) -> Vec<u64> {
+            self.frames_numbered += 1;
+            let head = WriterHead {
+                volume: VolumeId([3; 16]),
+                writer: WriterId::default(),
+                vdl: self.log.durable(),
+                pgmrpl: Lsn::ZERO,
+                wall_time_us: 1,
+                tails: Vec::new(),
+            };
+            let mut bytes = Vec::new();
+            let (id, link) = (self.frames_numbered, &mut self.link);
+            link.fill_frame(&self.log, &self.durability, &head, id, NOW, &mut |message| {
+                message.encode(id, &mut bytes);
+            });
+            let Some(frame) = read_frame(&bytes).expect("valid") else { return Vec::new() };
+            let Ok(Message::Write(write)) = Message::decode(&frame) else { panic!("a write frame") };
+            write.batches().map(|batch| batch.expect("valid").1.first.0).collect()
+        }
+
+        fn acknowledged(&mut self, frame: u64, scls: [u64; 2]) {
+            self.link.acknowledged(frame, NOW);
+            self.durability.set_scl(GroupId(0), Slot(5), Lsn(scls[0]));
+            self.durability.set_scl(GroupId(1), Slot(5), Lsn(scls[1]));
+        }
+    }
+
+    /// Found by a bulk load: members that were two frames slower than the fourth fastest lost their place in the ring each
+    /// time VDL moved, held what came after the gap, refused more of it, and were left to gossip.
+    #[test]
+    fn a_member_that_is_a_little_slower_gets_everything_in_order() {
+        let mut writer = Streaming::new(8);
+        writer.append(&[0, 1]);
+        assert_eq!(writer.frame(), [101, 102]);
+        writer.append(&[0, 0]);
+        assert_eq!(writer.frame(), [103, 104]);
+        writer.append(&[1, 0]);
+        assert_eq!(writer.frame(), [], "two frames are in flight");
+        writer.becomes_durable(106);
+        writer.acknowledged(1, [101, 102]);
+        assert_eq!(writer.frame(), [105, 106]);
+    }
+
+    #[test]
+    fn after_a_refusal_it_is_sent_what_it_lacks() {
+        let mut writer = Streaming::new(8);
+        writer.append(&[0, 1, 0, 1, 0]);
+        assert_eq!(writer.frame(), [101, 102, 103, 104, 105]);
+        // It took the first three.
+        assert!(writer.link.refused_for_room(1, NOW));
+        writer.acknowledged(1, [103, 102]);
+        writer.becomes_durable(105);
+        assert_eq!(writer.frame(), [], "it is given a pause");
+        writer.link.paused_until_us = 0;
+        assert_eq!(writer.frame(), [104, 105]);
+    }
+
+    /// Group 0 lacks what has left the ring: its peers must bring it up to VDL in any case. Group 1 has all of that.
+    #[test]
+    fn beyond_the_ring_its_peers_bring_it_up_to_what_is_not_durable() {
+        let mut writer = Streaming::new(2);
+        writer.append(&[0, 0, 1, 0]);
+        writer.becomes_durable(104);
+        writer.append(&[0, 1]);
+        writer.acknowledged(0, [100, 100]);
+        assert_eq!(writer.frame(), [103, 104, 105, 106], "group 1 goes on from its SCL");
+        let mut writer = Streaming::new(2);
+        writer.append(&[0, 0, 1, 0]);
+        writer.becomes_durable(104);
+        writer.append(&[0, 1]);
+        writer.acknowledged(0, [100, 103]);
+        assert_eq!(writer.frame(), [105, 106]);
     }
 }

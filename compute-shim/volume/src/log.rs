@@ -1,9 +1,11 @@
-//! The writer's log: LSN allocation, backlinks, boxcars, and the ring of sealed batches that are not durable.
+//! The writer's log: LSN allocation, backlinks, boxcars, and the ring of sealed batches.
 //!
 //! An append numbers the records of one mini-transaction and copies them, encoded, into the open boxcar of each
 //! group; it is the one short critical section that all sessions share. A boxcar is sealed when someone waits
 //! for one of its records and a frame can go, when it is full, or when half of the LAL is used. Nothing above
-//! VDL ever leaves the ring, so any member can be sent what it missed; below VDL its peers have it.
+//! VDL ever leaves the ring, so any member can be sent what it missed. What became durable last stays in it too, up to
+//! the LAL's bytes: a member that is a little slower than the fourth fastest goes on from where it is, without a gap.
+//! What has left the ring a member gets from its peers.
 
 use crate::config::Lal;
 use alloc::collections::VecDeque;
@@ -47,13 +49,15 @@ pub struct Run {
 struct GroupLog {
     /// LSN of the group's last record: the next one's backlink.
     tail: Lsn,
+    /// LSN of the group's last record that has left the ring, or never was in it.
+    left: Lsn,
     boxcar: BatchBuilder,
 }
 
 /// The log of an open volume.
 ///
-/// Invariants: `durable < next`; `runs` cover `(durable, next)` without a gap; the ring's bytes stay under the
-/// LAL's plus one boxcar per group.
+/// Invariants: `durable < next`; `runs` cover `(durable, next)` without a gap; the ring's bytes that are not durable
+/// stay under the LAL's plus one boxcar per group, those that are under the LAL's.
 pub struct Log {
     geometry: Geometry,
     lal: Lal,
@@ -64,7 +68,12 @@ pub struct Log {
     open: Vec<GroupId>,
     open_bytes: u64,
     ring: VecDeque<Sealed>,
+    /// Position of the ring's first batch.
     ring_first: u64,
+    /// How many batches at the ring's front are durable, and their bytes.
+    kept_count: usize,
+    kept_bytes: u64,
+    /// Bytes of the others.
     ring_bytes: u64,
     runs: VecDeque<Run>,
     cpls: VecDeque<Lsn>,
@@ -82,7 +91,11 @@ impl Log {
         let groups = tails
             .iter()
             .enumerate()
-            .map(|(group, tail)| GroupLog { tail: *tail, boxcar: BatchBuilder::new(GroupId(group as u32)) })
+            .map(|(group, tail)| GroupLog {
+                tail: *tail,
+                left: *tail,
+                boxcar: BatchBuilder::new(GroupId(group as u32)),
+            })
             .collect();
         Log {
             geometry,
@@ -94,6 +107,8 @@ impl Log {
             open_bytes: 0,
             ring: VecDeque::new(),
             ring_first: 0,
+            kept_count: 0,
+            kept_bytes: 0,
             ring_bytes: 0,
             runs: VecDeque::new(),
             cpls: VecDeque::new(),
@@ -259,16 +274,38 @@ impl Log {
         while self.cpls.front().is_some_and(|cpl| *cpl <= vdl) {
             self.cpls.pop_front();
         }
-        while self.ring.front().is_some_and(|sealed| sealed.last <= vdl) {
-            let sealed = self.ring.pop_front().expect("looked at");
-            self.ring_bytes -= sealed.bytes.len() as u64;
+        while let Some(sealed) = self.ring.get(self.kept_count).filter(|sealed| sealed.last <= vdl) {
+            let bytes = sealed.bytes.len() as u64;
+            self.ring_bytes -= bytes;
+            self.kept_bytes += bytes;
+            self.kept_count += 1;
+        }
+        while self.kept_bytes > self.lal.bytes {
+            let sealed = self.ring.pop_front().expect("what is kept is in the ring");
+            self.kept_bytes -= sealed.bytes.len() as u64;
+            self.kept_count -= 1;
             self.ring_first += 1;
+            self.groups[sealed.group.0 as usize].left = sealed.last;
         }
         self.invariants();
     }
 
-    /// Sealed batches from ring position `cursor` on, with their positions. What has left the ring is durable:
-    /// a member that missed it gets it from its peers.
+    /// Whether the ring holds all that a member of `group` with this SCL lacks.
+    pub fn reaches_down_to(&self, group: GroupId, scl: Lsn) -> bool {
+        scl >= self.groups[group.0 as usize].left
+    }
+
+    /// Position of the first batch in the ring.
+    pub fn ring_first(&self) -> u64 {
+        self.ring_first
+    }
+
+    /// Position of the first batch that is not durable, or after the last.
+    pub fn first_not_durable(&self) -> u64 {
+        self.ring_first + self.kept_count as u64
+    }
+
+    /// Sealed batches from ring position `cursor` on, with their positions.
     pub fn sealed_from(&self, cursor: u64) -> impl Iterator<Item = (u64, &Sealed)> {
         let skip = cursor.saturating_sub(self.ring_first) as usize;
         let first = self.ring_first;
@@ -302,12 +339,15 @@ impl Log {
             (self.durable.plus(1) < self.next).then(|| self.durable.plus(1))
         );
         assert_eq!(self.runs.back().map_or(self.durable, |run| run.last), Lsn(self.next.0 - 1));
+        assert!(self.kept_count <= self.ring.len());
+        assert!(self.kept_bytes <= self.lal.bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
     use hexalog_protocol::PageId;
     use hexalog_protocol::record::Operation;
 
@@ -368,19 +408,28 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_keeps_everything_above_vdl_and_frees_the_rest() {
+    fn the_ring_keeps_everything_above_vdl_and_what_became_durable_last() {
         let mut log = log();
         for _ in 0..3 {
             let lsn = append(&mut log, &[1, 17]);
             log.want(lsn);
             log.seal_wanted();
         }
+        let batch_bytes = log.sealed_from(0).map(|(_, sealed)| sealed.bytes.len() as u64).max().unwrap();
+        log.lal.bytes = 3 * batch_bytes;
+        let positions = |log: &Log| log.sealed_from(0).map(|(position, _)| position).collect::<Vec<_>>();
         let mut tails = Vec::new();
         log.set_durable(Lsn(104), |group, lsn| tails.push((group.0, lsn.0)));
         assert_eq!(tails, [(0, 101), (1, 102), (0, 103), (1, 104)]);
-        let left: Vec<_> = log.sealed_from(0).map(|(position, _)| position).collect();
-        assert_eq!(left, [4, 5]);
+        assert_eq!((positions(&log), log.first_not_durable()), (vec![1, 2, 3, 4, 5], 4));
+        // (group, SCL, whether the ring has all that is above it)
+        for (group, scl, reaches) in
+            [(0, 90, false), (0, 101, true), (0, 103, true), (1, 99, false), (1, 100, true), (2, 0, true)]
+        {
+            assert_eq!(log.reaches_down_to(GroupId(group), Lsn(scl)), reaches, "group {group}, SCL {scl}");
+        }
         log.set_durable(Lsn(106), |_, _| {});
+        assert_eq!((positions(&log), log.first_not_durable()), (vec![3, 4, 5], 6));
         assert_eq!(log.bytes_in_memory(), 0);
     }
 
