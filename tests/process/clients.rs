@@ -27,6 +27,31 @@ fn pgbench_in_all_three_protocols() {
     cluster.stop();
 }
 
+/// After a bulk load on a cluster in which all is well no member is behind for long, none was left behind by its peers or
+/// had to fetch pages, and nearly all that a member has came from the writer: once two of six stayed 250,000 LSNs behind,
+/// and commits rested on exactly a write quorum.
+#[test]
+fn a_bulk_load_leaves_every_member_whole() {
+    let cluster = Cluster::start(&[]);
+    bench::initialize(&cluster, 2);
+    cluster.sql("create index on pgbench_accounts (abalance)");
+    cluster.wait_until_caught_up();
+    let status = cluster.status();
+    for daemon in status["daemons"].as_array().expect("a list") {
+        let counter = |name: &str| daemon["counters"][name].as_u64().expect(name);
+        for name in ["members_beyond_retention", "hydrations_decided", "segments_hydrated"] {
+            assert_eq!(counter(name), 0, "{name} of daemon {}", daemon["node"]);
+        }
+    }
+    let sum = |name: &str| {
+        let daemons = status["daemons"].as_array().expect("a list").iter();
+        daemons.map(|daemon| daemon["counters"][name].as_u64().expect(name)).sum::<u64>()
+    };
+    let (gossip, all) = (sum("gossip_batches"), sum("batches"));
+    assert!(gossip * 4 < all, "{gossip} of {all} batches came through gossip");
+    cluster.stop();
+}
+
 #[test]
 fn psql_meta_commands_and_errors() {
     let cluster = Cluster::start(&[]);

@@ -272,8 +272,7 @@ impl Link {
             let lacks = |served: &Served| {
                 durability.scl(served.group, served.slot).is_none_or(|scl| scl < sealed.last)
             };
-            let takes =
-                |served: &&Served| served.group == sealed.group && !served.is_lost && lacks(served);
+            let takes = |served: &&Served| served.group == sealed.group && !served.is_lost && lacks(served);
             if let Some(served) = self.served.iter().find(takes) {
                 let bytes = sealed.bytes.len() + Write::ENTRY_OVERHEAD_BYTES;
                 if !entries.is_empty() && entries.len() + bytes > FRAME_BATCH_BYTES_MAX {
