@@ -66,10 +66,20 @@ counters! {
     coalesced_records,
     /// Records looked at in search of pages to coalesce.
     coalescing_looks,
+    /// Deltas of pages written by coalescing.
+    delta_pages,
+    /// Bytes of the blocks that they were packed into.
+    delta_bytes,
+    /// Records that became part of a delta.
+    delta_records,
+    /// Most records that a page had in its delta and in memory.
+    chain_records_max,
     /// Extents that collection has been through.
     extents_collected,
     /// Bytes of page versions that collection has copied.
     collected_bytes,
+    /// Deltas among them.
+    collected_deltas,
     /// Index checkpoints made durable.
     checkpoints,
     /// Bytes of checkpoint parts written.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::frame::FRAME_BYTES_MAX;
 use hexalog_protocol::{NodeId, PAGE_SIZE, ShardIndex};
 use hexalog_storage_format::aligned::BLOCK_BYTES;
+use hexalog_storage_format::delta::DELTA_BYTES_MAX;
 
 /// How a shard is laid out and bounded. Layout fields (`log_bytes`, `extents_bytes`, `extent_bytes`) are fixed
 /// when the device is formatted and checked against the superblock at every start.
@@ -29,10 +30,16 @@ pub struct ShardOptions {
     /// Largest append in bytes, header included; a multiple of 4096. What arrives beyond it while an append
     /// is in flight is refused as `Busy`, so this also bounds the buffer.
     pub append_bytes_max: usize,
-    /// A page image is written for a page once this many of its records wait, whether memory or log ask for it or not:
-    /// bounds what a read must apply. 256 take some 30 us, and a page that hot is in compute's cache; at 32, TPC-B's few hot
-    /// pages alone cost an image every other transaction.
+    /// A page that this many records in memory wait for gets a version, whether memory or log ask for it or not: bounds
+    /// what a read must apply. 1,024 take some 120 us, and a page that hot is in compute's cache. So many are never worth a
+    /// delta, and each image of TPC-B's few hot pages costs as much as the redo of twenty-five transactions
+    /// (`docs/decisions/0041`).
     pub chain_records_max: usize,
+    /// A page's records go into its delta while that has no more than this many: bounds what a read of a page that is not
+    /// hot must apply.
+    pub delta_records_max: usize,
+    /// As `delta_records_max`, in bytes. Mostly less is worth it, see `pages/coalesce.rs`.
+    pub delta_bytes_max: usize,
     /// Log bytes after which an index checkpoint is taken.
     pub checkpoint_log_bytes: u64,
     /// Time after which a changed index is checkpointed even without `checkpoint_log_bytes`.
@@ -74,7 +81,9 @@ impl ShardOptions {
             extent_bytes: 1 << 20,
             pending_bytes_max: 64 << 20,
             append_bytes_max: append_bytes_max(log_bytes),
-            chain_records_max: 256,
+            chain_records_max: 1_024,
+            delta_records_max: 128,
+            delta_bytes_max: DELTA_BYTES_MAX,
             checkpoint_log_bytes: (log_bytes / 8).max(64 << 10),
             checkpoint_interval_us: 2_000_000,
             checkpoint_deltas_max: 16,
@@ -104,6 +113,7 @@ impl ShardOptions {
         assert!(self.extent_bytes.is_multiple_of(2 * block), "an extent is whole pages");
         assert!(self.extents_bytes.is_multiple_of(self.extent_bytes), "the area is whole extents");
         assert!(self.extents_bytes / self.extent_bytes >= 8, "room for pages, checkpoints and reuse");
+        assert!(self.delta_bytes_max <= DELTA_BYTES_MAX, "a delta fits into a block");
         assert!(self.log_prepared_bytes <= self.log_bytes);
         assert!((1..=HYDRATION_PAGES_MAX).contains(&self.hydration_pages_max), "an answer fits into a frame");
     }

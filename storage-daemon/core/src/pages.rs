@@ -1,11 +1,12 @@
 //! Pages of a segment: versions on the device, and records that are in none yet.
 //!
 //! Owns the index and the rule of what a read point needs. Reading, building and writing are carried out by
-//! [`build`], [`serve`] and [`coalesce`]; space by [`extents`] and [`collect`].
+//! [`build`], [`serve`], [`coalesce`] and [`deltas`]; space by [`extents`] and [`collect`].
 
 pub(crate) mod build;
 pub(crate) mod coalesce;
 pub(crate) mod collect;
+pub(crate) mod deltas;
 pub(crate) mod extents;
 pub(crate) mod serve;
 
@@ -13,6 +14,7 @@ use crate::segment::batches::{Batches, StoredBatch};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use deltas::Chain;
 use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions};
@@ -45,12 +47,26 @@ pub(crate) struct PageEntry {
     pub is_quarantined: bool,
     /// A new version is being made.
     pub is_coalescing: bool,
+    /// Of its delta.
+    pub chain: Chain,
+    /// Reads from the device since the last image that needed the delta too.
+    pub reads: u8,
 }
 
 impl PageEntry {
+    /// LSN of the newest image.
+    pub fn image_lsn(&self) -> Lsn {
+        self.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn)
+    }
+
+    /// Whether it stands on the device as a delta alone.
+    pub fn is_imageless(&self) -> bool {
+        self.versions.images.is_empty() && self.versions.delta.is_some()
+    }
+
     /// LSN up to which all records are in versions.
     pub fn merged_to(&self) -> Lsn {
-        let image = self.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
+        let image = self.image_lsn();
         self.versions.delta.map_or(image, |delta| image.max(delta.to))
     }
 }
@@ -165,17 +181,36 @@ impl PageTable {
         Some(Recipe { image, delta, records: records.to_vec() })
     }
 
+    /// What a new delta of a page through `through` is made of: the old one and the records after it, or the records alone
+    /// from the one on that formats the page anew, if no read point lies before that.
+    pub fn delta_recipe(&self, page: PageId, through: Lsn, floor: Lsn) -> Option<Recipe> {
+        let entry = self.pages.get(&page)?;
+        let end = entry.pending.partition_point(|record| record.lsn <= through);
+        let records = &entry.pending[..end];
+        let cuts = |record: &PendingRecord| record.lsn <= floor && starts_with_format(record.operations());
+        let begin = records.iter().rposition(cuts);
+        let image_lsn = entry.image_lsn();
+        let old = entry.versions.delta.filter(|delta| delta.to > image_lsn && begin.is_none());
+        let records = records[begin.unwrap_or(0)..].to_vec();
+        (!records.is_empty()).then_some(Recipe { image: None, delta: old, records })
+    }
+
     /// Lets go of every record that is in no version.
     pub fn clear_pending(&mut self) {
         self.pages.values_mut().for_each(|entry| entry.pending.clear());
     }
 
-    pub fn invariants_full(&self, batches: &Batches, complete: Lsn) {
+    /// `collectable`: no image is above it. `durable`: no delta is.
+    pub fn invariants_full(&self, batches: &Batches, collectable: Lsn, durable: Lsn) {
         for entry in self.pages.values() {
             assert!(entry.pending.is_sorted_by(|a, b| a.lsn < b.lsn));
             assert!(entry.versions.images.is_sorted_by(|a, b| a.lsn < b.lsn));
-            let newest = entry.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
-            assert!(newest <= complete, "coalesced only what is complete and below the floor");
+            assert!(entry.image_lsn() <= collectable, "coalesced only what is complete and below the floor");
+            if let Some(delta) = entry.versions.delta {
+                assert!(delta.from < delta.to, "a delta holds records");
+                assert!(delta.to > entry.image_lsn(), "what an image has taken in is let go");
+                assert!(delta.to <= durable, "only what is complete and durable in the volume");
+            }
             for record in &entry.pending {
                 assert!(record.lsn > entry.merged_to(), "a merged record is let go");
                 let first = record.batch.first();

@@ -192,14 +192,23 @@ impl Shard {
             }
             // A version in a later part may hold records above the SCL of the segment's own item, which was written
             // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
-            segment.scl = segment.scl.max(segment.pages.merged_to());
+            // And they were durable in the volume, which nobody may have told durably: what is told of them at an opening
+            // must not depend on that, since they are in no batch any more.
+            let merged_to = segment.pages.merged_to();
+            segment.scl = segment.scl.max(merged_to);
+            segment.vdl_heard = segment.vdl_heard.max(merged_to);
         }
         let versions = self.segments.values().flat_map(|segment| segment.pages.iter());
-        for versions in versions.map(|(_, entry)| &entry.versions) {
-            let images = versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64));
-            let delta = versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes)));
-            for (address, bytes) in images.chain(delta) {
-                if !self.extents.restore(address, bytes, Fill::Fresh) {
+        for (_, entry) in versions {
+            let versions = &entry.versions;
+            if entry.is_imageless() {
+                self.extents.page_without_image();
+            }
+            let images = versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64, Fill::Fresh));
+            let delta =
+                versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes), Fill::Deltas));
+            for (address, bytes, fill) in images.chain(delta) {
+                if !self.extents.restore(address, bytes, fill) {
                     return Err(Malformed { what: "version address" });
                 }
             }

@@ -2,7 +2,7 @@
 //! needs some itself.
 //!
 //! Two things run out. Extents: what lives in them is compared with what can be filled; dead blocks count for nothing,
-//! collection takes them back. And the log: it holds records until they are in versions and members have them, so it fills
+//! collection takes them back, and a page that is still but a delta counts as the image that it will be. And the log: it holds records until they are in versions and members have them, so it fills
 //! when that cannot go on, whatever the reason; only if it stays full for a while is that told as full, since a burst
 //! empties by itself. At [`Room::Full`] a writer admits no more rows; what it has under way, rollbacks and drops go into
 //! what is left then. Nothing is refused here: that is for the append that finds no place ([`crate::write`]).
@@ -57,17 +57,17 @@ impl Shard {
         }
         self.room_told.room = room;
         self.counters.room_changes += 1;
-        let (live, all) = (self.extents.live_bytes(), self.extents.usable_bytes());
+        let (live, all) = (self.extents.promised_bytes(), self.extents.usable_bytes());
         let (used, ring) = (self.log.used_bytes(), self.log.ring_bytes());
         let text = format!(
-            "room is {room:?} now, was {told:?}: {live} of {all} bytes of extents live, {used} of {ring} bytes of log kept"
+            "room is {room:?} now, was {told:?}: {live} of {all} bytes of extents live or promised, {used} of {ring} bytes of log kept"
         );
         effects.list.push(Effect::Log(text));
         self.push_room(effects);
     }
 
     fn extents_room(&self) -> Room {
-        room_left(self.extents.live_bytes(), self.extents.usable_bytes(), self.room_told.room, 14, 15)
+        room_left(self.extents.promised_bytes(), self.extents.usable_bytes(), self.room_told.room, 14, 15)
     }
 
     fn log_room(&mut self, now: Now) -> Room {

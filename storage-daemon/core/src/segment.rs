@@ -37,7 +37,7 @@ pub(crate) enum Health {
 /// One segment.
 ///
 /// Invariants: `promised >= bumped`; the history's writer is not above `bumped`; `gc_floor <= vdl_heard`; no
-/// image is above `min(scl, gc_floor)`.
+/// image is above `min(scl, gc_floor)`, no delta above `min(scl, vdl_heard)`.
 pub(crate) struct Segment {
     pub volume: VolumeId,
     pub group: GroupId,
@@ -279,10 +279,16 @@ impl Segment {
         self.tail.is_some_and(|tail| self.scl < tail) || self.batches.has_above(self.scl)
     }
 
-    /// Records above this stay in the log and in memory: not complete, not durable in the volume, or still
-    /// needed to rebuild a read point.
+    /// Records above this go into no image: not complete, not durable in the volume, or still needed to rebuild a read
+    /// point.
     pub fn coalesce_limit(&self) -> Lsn {
         self.scl.min(self.vdl_heard).min(self.gc_floor)
+    }
+
+    /// Records above this go into no delta: not complete, or not durable in the volume. A delta keeps them one by one, so
+    /// that a read point below is still rebuilt.
+    pub fn delta_limit(&self) -> Lsn {
+        self.scl.min(self.vdl_heard)
     }
 
     /// Takes in what a writer told. `gc_floor` is not raised here but when it is durable.
@@ -337,8 +343,10 @@ impl Segment {
         self.batches.invariants_full(&self.history);
         self.runs.invariants_full();
         // While it is being hydrated it has newer pages already.
-        let complete =
-            if self.health == Health::NeedsHydration { Lsn::MAX } else { self.scl.min(self.gc_floor) };
-        self.pages.invariants_full(&self.batches, complete);
+        let (collectable, durable) = match self.health {
+            Health::NeedsHydration => (Lsn::MAX, Lsn::MAX),
+            _ => (self.scl.min(self.gc_floor), self.delta_limit()),
+        };
+        self.pages.invariants_full(&self.batches, collectable, durable);
     }
 }

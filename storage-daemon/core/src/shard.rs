@@ -374,11 +374,13 @@ impl Shard {
         let stages = |segment: &Segment| segment.staged_through > segment.scl;
         assert!(!self.log.is_idle() || !self.segments.values().any(stages), "nothing is staged any more");
         let mut live = self.checkpointer.live_parts();
+        let mut imageless = 0;
         for (_, entry) in self.segments.values().flat_map(|segment| segment.pages.iter()) {
+            imageless += usize::from(entry.is_imageless());
             live.extend(entry.versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64)));
             live.extend(entry.versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes))));
         }
-        self.extents.invariants_full(&live);
+        self.extents.invariants_full(&live, imageless);
     }
 }
 

@@ -61,6 +61,7 @@ impl Shard {
         let counters = &self.counters;
         let written = counters.append_bytes
             + counters.coalesced_bytes
+            + counters.delta_bytes
             + counters.collected_bytes
             + counters.checkpoint_bytes;
         written.saturating_mul(100).checked_div(counters.redo_bytes).unwrap_or(0)

@@ -27,12 +27,11 @@
 //! | kind | item | fields |
 //! |---|---|---|
 //! | 1 | segment | volume 16, group 4, segment 8, state 1, pages per group 8, geometry epoch 8, base LSN 8, SCL 8, VDL heard 8, floor 8, bumped writer 16, history, membership, varint count and segment ids of members beyond retention |
-//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, varint image count, images (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its bytes 4, CRC of the block 4) |
+//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, varint image count, images (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its share of the block in bytes 4, CRC of the block 4) |
 //! | 3 | runs | volume 16, group 4, varint count, for each: first LSN 8, last LSN 8, log position 8, end position 8 |
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
 use crate::aligned::BLOCK_BYTES;
-use crate::delta::DELTA_BYTES_MAX;
 use crate::entry::{get_name, get_writer, put_name, put_writer};
 use crate::membership;
 use alloc::vec::Vec;
@@ -158,7 +157,8 @@ pub struct DeltaRef {
     pub to: Lsn,
     /// The block that it stands in, with those of other pages.
     pub address: BlockAddress,
-    /// Bytes that it takes in the block.
+    /// Its share of the block: the bytes that it takes and its part of what no delta takes. The shares of a block's deltas
+    /// add up to the block.
     pub bytes: u32,
     /// Checksum of the block.
     pub crc: u32,
@@ -387,9 +387,8 @@ fn decode_versions(reader: &mut Reader<'_>) -> Result<PageVersions, Malformed> {
         }),
         _ => return Err(Malformed { what: "delta flag" }),
     };
-    let lengths = delta.is_none_or(|delta| {
-        delta.bytes > 0 && delta.bytes as usize <= DELTA_BYTES_MAX && delta.from < delta.to
-    });
+    let lengths = delta
+        .is_none_or(|delta| delta.bytes > 0 && delta.bytes as usize <= BLOCK_BYTES && delta.from < delta.to);
     if !lengths {
         return Err(Malformed { what: "delta length" });
     }

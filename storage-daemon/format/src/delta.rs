@@ -25,6 +25,10 @@
 //! The first 88 bytes are those of a page image, so that a scrubber reads either alike. One page's delta of a record or two
 //! is a hundred bytes: a block for each would cost as much as half an image. A page has at most one delta, which never
 //! crosses a block, so a read costs one device round trip: the image and one block, submitted together.
+//!
+//! A block lives as long as one of its deltas does, but is worth copying only for those that live. So each delta answers for
+//! a share of its block, the bytes that it takes and its part of what is not deltas ([`BlockBuilder::share`]): the shares of
+//! a block add up to the block, and what lives in an extent is the sum of the shares that the index names.
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
 use crate::aligned::BLOCK_BYTES;
@@ -127,6 +131,15 @@ impl BlockBuilder {
         Some((self.deltas.len() - start) as u32)
     }
 
+    /// The share of the block that delta `index` of those that it holds answers for, with its own bytes as
+    /// [`BlockBuilder::push`] told them. The shares of all deltas add up to a block.
+    pub fn share(&self, index: usize, own_bytes: u32) -> u32 {
+        let count = u32::from(self.count);
+        assert!(index < usize::from(self.count), "a delta of the block");
+        let rest = (BLOCK_BYTES - self.deltas.len()) as u32;
+        own_bytes + rest / count + u32::from((index as u32) < rest % count)
+    }
+
     /// Whether it holds nothing yet.
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -192,7 +205,7 @@ pub fn decode<'a>(
     Ok(deltas)
 }
 
-/// The delta of one page in a block that was read for `identity`, as the index names it.
+/// The delta of one page in a block that was read for `identity`, as the index names it. Steps over the others.
 pub fn find<'a>(
     block: &'a [u8],
     identity: &BlockIdentity,
@@ -200,8 +213,29 @@ pub fn find<'a>(
     page: PageId,
     from: Lsn,
 ) -> Result<PageDelta<'a>, Malformed> {
-    let found = decode(block, identity, crc)?.into_iter().find(|delta| delta.page == page);
-    found.filter(|delta| delta.from == from).ok_or(Malformed { what: "delta of the page" })
+    let (mut body, count, _) = open(block, identity, crc)?;
+    let mut page_last = None;
+    for _ in 0..count {
+        let head = decode_head(&mut body, page_last)?;
+        page_last = Some(head.page);
+        if head.page == page && head.from == from {
+            let mut records = Vec::with_capacity(head.count);
+            decode_records(&mut body, &head, |record| records.push(record))?;
+            return Ok(PageDelta { page, from, records });
+        }
+        decode_records(&mut body, &head, |_| ())?;
+    }
+    Err(Malformed { what: "delta of the page" })
+}
+
+/// The volume that a block tells, if it looks like a delta block: what it says is to be checked with [`decode`].
+pub fn volume_in(block: &[u8]) -> Option<VolumeId> {
+    let mut reader = Reader::new(block);
+    if block.len() != BLOCK_BYTES || reader.u32("delta format").ok()? != DELTA_FORMAT {
+        return None;
+    }
+    reader.bytes(20, "delta place").ok()?;
+    Some(VolumeId(reader.array("delta volume").ok()?))
 }
 
 /// Checks all but the deltas; returns them with their number and the newest LSN that the header tells.
@@ -239,7 +273,14 @@ fn open<'a>(
     Ok((body, count, newest))
 }
 
-fn decode_delta<'a>(body: &mut Reader<'a>, page_last: Option<PageId>) -> Result<PageDelta<'a>, Malformed> {
+/// What stands before a delta's records.
+struct DeltaHead {
+    page: PageId,
+    from: Lsn,
+    count: usize,
+}
+
+fn decode_head(body: &mut Reader<'_>, page_last: Option<PageId>) -> Result<DeltaHead, Malformed> {
     let malformed = |what| Malformed { what };
     let distance = body.varint("delta page")?;
     let page = match page_last {
@@ -254,14 +295,28 @@ fn decode_delta<'a>(body: &mut Reader<'a>, page_last: Option<PageId>) -> Result<
     if count == 0 || !fits {
         return Err(malformed("delta record count"));
     }
-    let mut records = Vec::with_capacity(count as usize);
-    let mut before = from;
-    for _ in 0..count {
+    Ok(DeltaHead { page: PageId(page), from, count: count as usize })
+}
+
+fn decode_records<'a>(
+    body: &mut Reader<'a>,
+    head: &DeltaHead,
+    mut take: impl FnMut(DeltaRecord<'a>),
+) -> Result<(), Malformed> {
+    let mut before = head.from;
+    for _ in 0..head.count {
         let record = decode_record(body, before)?;
         before = record.lsn;
-        records.push(record);
+        take(record);
     }
-    Ok(PageDelta { page: PageId(page), from, records })
+    Ok(())
+}
+
+fn decode_delta<'a>(body: &mut Reader<'a>, page_last: Option<PageId>) -> Result<PageDelta<'a>, Malformed> {
+    let head = decode_head(body, page_last)?;
+    let mut records = Vec::with_capacity(head.count);
+    decode_records(body, &head, |record| records.push(record))?;
+    Ok(PageDelta { page: head.page, from: head.from, records })
 }
 
 fn decode_record<'a>(body: &mut Reader<'a>, before: Lsn) -> Result<DeltaRecord<'a>, Malformed> {
@@ -332,6 +387,8 @@ mod tests {
         }
         let elsewhere = BlockIdentity { offset: 4096, ..IDENTITY };
         assert!(decode(&block, &elsewhere, crc).is_err(), "a misdirected block");
+        assert_eq!(volume_in(&block), Some(IDENTITY.volume));
+        assert_eq!(volume_in(&[0; BLOCK_BYTES]), None);
     }
 
     #[test]
@@ -341,6 +398,21 @@ mod tests {
         assert_eq!(find(&block, &IDENTITY, crc, PageId(47), Lsn::ZERO).as_ref(), Ok(&all[1]));
         assert!(find(&block, &IDENTITY, crc, PageId(45), Lsn::ZERO).is_err());
         assert!(find(&block, &IDENTITY, crc, PageId(44), Lsn(11)).is_err(), "another delta of the page");
+    }
+
+    #[test]
+    fn shares_add_up_to_the_block() {
+        for count in 1..40 {
+            let mut builder = BlockBuilder::new(IDENTITY.volume);
+            let operations = vec![7; count % 7 * 10 + 1];
+            let mut own = vec![];
+            for page in 0..count as u64 {
+                let record = DeltaRecord { lsn: Lsn(9), page_backlink: Lsn::ZERO, operations: &operations };
+                own.push(builder.push(PageId(page), Lsn(1), &[record]).expect("room"));
+            }
+            let shares: u32 = own.iter().enumerate().map(|(index, own)| builder.share(index, *own)).sum();
+            assert_eq!(shares as usize, BLOCK_BYTES, "{count} deltas");
+        }
     }
 
     #[test]

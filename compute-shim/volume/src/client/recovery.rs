@@ -344,9 +344,11 @@ impl Client {
         effects: &mut Effects,
     ) {
         let Some((asked, Request::Repair(id))) = self.requests.remove(&request_id) else { return };
-        if asked != link || push.group != id.group || push.batches.is_empty() {
+        if asked != link || push.group != id.group {
             return self.repair_failed(id);
         }
+        // A source without batches goes on too: the member may have got them from its peers since it told how far it is,
+        // and the source let go of log that all have. The answer tells.
         let target = self.routes.links_of_group[id.group.0 as usize][id.target.0];
         if !self.links[target.0].is_up() {
             return self.repair_failed(id);

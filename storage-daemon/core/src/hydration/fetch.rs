@@ -2,6 +2,7 @@
 
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::gossip::PeerRequest;
+use crate::pages::PageEntry;
 use crate::pages::coalesce::Placed;
 use crate::pages::extents::Fill;
 use crate::segment::{Health, Segment, SegmentKey};
@@ -306,10 +307,14 @@ impl Shard {
         }
     }
 
-    /// Whatever there was of a page is older.
+    /// Whatever there was of a page is older, its delta too: an image is all of the page at the source's read point. The
+    /// other deltas of its block live on, so its share alone dies.
     fn replace_versions(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
         let pages = &mut self.segments.get_mut(&key).expect("segments stay").pages;
         let old = pages.get(page).map(|entry| entry.versions.clone()).unwrap_or_default();
+        if pages.get(page).is_some_and(PageEntry::is_imageless) {
+            self.extents.page_has_image();
+        }
         assert!(pages.get(page).is_none_or(|entry| entry.pending.is_empty()), "it has given up its log");
         pages.restore(page, PageVersions { images: Vec::from([image]), delta: None });
         old.images.iter().for_each(|dead| self.extents.release(dead.address, PAGE_SIZE as u64));

@@ -13,7 +13,7 @@ use hexalog_protocol::message::ReadPage;
 use hexalog_protocol::record::{ApplyError, apply};
 use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
-use hexalog_storage_format::delta::{self, BlockIdentity};
+use hexalog_storage_format::delta::{self, BlockIdentity, DeltaRecord};
 
 /// What a page is built for.
 #[derive(Clone, Debug)]
@@ -23,7 +23,10 @@ pub(crate) enum Purpose {
         request_id: u64,
         read: ReadPage,
     },
+    /// For a new image.
     Coalesce,
+    /// For a new delta: no page is put together, only what there is of its records.
+    Gather,
     /// For a peer that is hydrated: page `index` of an answer.
     Hydrate {
         answer: u64,
@@ -40,7 +43,7 @@ pub(crate) struct Build {
     pub read_point: Lsn,
     pub recipe: Recipe,
     image: Option<Page>,
-    delta: Option<Vec<u8>>,
+    delta: Option<AlignedBuffer>,
     reads_left: u8,
     has_failed: bool,
 }
@@ -150,7 +153,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let build = self.builds.running.get_mut(&number).expect("a read has its build");
-        build.delta = Some(buffer.bytes().to_vec());
+        build.delta = Some(buffer);
         self.build_read_ended(number, result, effects);
     }
 
@@ -165,12 +168,16 @@ impl Shard {
     }
 
     fn finish_build(&mut self, mut build: Build, effects: &mut Effects) {
+        if matches!(build.purpose, Purpose::Gather) {
+            return self.finish_gathering(build, effects);
+        }
         let built = build.assemble(self.superblock.device);
         match build.purpose.clone() {
             Purpose::Serve { connection, request_id, read } => {
                 self.finish_serving(connection, request_id, read, &build, built, effects);
             }
             Purpose::Coalesce => self.finish_coalescing(&build, built, effects),
+            Purpose::Gather => unreachable!("seen above"),
             Purpose::Hydrate { answer, index } => {
                 self.finish_hydrating((answer, index), &build, built, effects);
             }
@@ -179,6 +186,20 @@ impl Shard {
 }
 
 impl Build {
+    /// Whether the device could not read what it was made of.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// The records of the delta that was read, if there is one and its block is what the index says.
+    pub(crate) fn delta_records(&self, device: DeviceId) -> Result<Vec<DeltaRecord<'_>>, BuildError> {
+        let Some(named) = self.recipe.delta else { return Ok(Vec::new()) };
+        let identity = BlockIdentity { device, offset: named.address.offset(), volume: self.key.0 };
+        let block = self.delta.as_ref().ok_or(BuildError::Damaged)?.bytes();
+        let found = delta::find(block, &identity, named.crc, self.page, named.from);
+        Ok(found.map_err(|_| BuildError::Damaged)?.records)
+    }
+
     fn assemble(&mut self, device: DeviceId) -> Result<Page, BuildError> {
         if self.has_failed {
             return Err(BuildError::Damaged);
@@ -198,14 +219,9 @@ impl Build {
                 page
             }
         };
-        if let Some(named) = self.recipe.delta {
-            let offset = named.address.offset();
-            let identity = BlockIdentity { device, offset, volume };
-            let block = self.delta.as_deref().unwrap_or_default();
-            let found = delta::find(block, &identity, named.crc, self.page, named.from);
-            let records = found.map_err(|_| BuildError::Damaged)?.records;
-            let base = page.lsn();
-            for record in records.iter().filter(|record| record.lsn > base && record.lsn <= self.read_point) {
+        let base = page.lsn();
+        for record in self.delta_records(device)? {
+            if record.lsn > base && record.lsn <= self.read_point {
                 apply(&mut page, record.lsn, record.page_backlink, record.operations)
                     .map_err(BuildError::Unfit)?;
             }

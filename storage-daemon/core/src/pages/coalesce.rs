@@ -1,24 +1,34 @@
 //! Makes new page versions from records, oldest log first, long chains before that; many pages in one large write.
 //!
-//! Only records <= `Segment::coalesce_limit` are taken: complete, durable in the volume, and not above the durable
-//! floor, so that no read point in use lies between the new version and the records that it replaces. A record is
-//! let go in memory when its version is written; the log keeps it until a checkpoint names the version.
+//! A page gets a delta ([`super::deltas`]) as long as that is short, then an image. Into an image go only records <=
+//! `Segment::coalesce_limit`: complete, durable in the volume, and not above the durable floor, so that no read point in use
+//! lies between the new version and the records that it replaces. A record is let go in memory when its version is written;
+//! the log keeps it until a checkpoint names the version.
 
 use super::build::{Build, BuildError, Purpose};
+use super::deltas::{Chain, DELTA_HEAD_BYTES_MAX, Packer, PlacedDelta, RECORD_HEAD_BYTES_MAX};
 use super::extents::Fill;
+use super::{PageEntry, PendingRecord, Recipe};
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::segment::{Health, SegmentKey};
-use crate::shard::{Io, Shard};
-use alloc::collections::{BTreeSet, VecDeque};
+use crate::shard::{Io, Phase, Shard};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
-use hexalog_storage_format::aligned::AlignedBuffer;
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::checkpoint::ImageRef;
+use hexalog_storage_format::delta::DELTA_BYTES_MAX;
 
-/// Pages of one round: half a MiB of images, a few hundred microseconds of work spread over their reads.
-const ROUND_PAGES_MAX: usize = 64;
+/// Pages of one round: at most half a MiB of images, a few hundred microseconds of work spread over their reads. With fewer
+/// the last block of deltas, which is written as it is, would weigh more.
+const ROUND_PAGES_MAX: usize = 128;
+/// Images among them.
+const ROUND_IMAGES_MAX: usize = 64;
+/// Reads from the device that need a page's delta after which it gets an image: each costs a block more than it would then,
+/// so an image is paid for when the page is read as often again.
+pub(crate) const DELTA_READS_MAX: u8 = 16;
 /// Held batches whose records are looked at for candidates in one slice.
 const BATCHES_LOOKED_AT_MAX: usize = 256;
 /// Held batches passed over in one slice since nothing of them may be coalesced yet.
@@ -36,7 +46,19 @@ pub(crate) struct Coalescer {
     building: usize,
     built: VecDeque<(SegmentKey, Page)>,
     writing: Vec<Placed>,
+    /// Deltas whose records have been read.
+    pub(super) gathered: Vec<Build>,
+    pub(super) packed: Packer,
+    pub(super) writing_deltas: Vec<PlacedDelta>,
     rest_until_us: u64,
+}
+
+/// What a page gets next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Choice {
+    Image,
+    /// With the records through this LSN.
+    Delta(Lsn),
 }
 
 /// A version that is being written, and where.
@@ -65,6 +87,29 @@ impl Placed {
     }
 }
 
+/// What a round makes. A version whose kind has no room is not chosen: a round that could write nothing would begin again at
+/// once.
+#[derive(Debug)]
+struct Chosen {
+    pages: BTreeMap<(SegmentKey, PageId), Choice>,
+    images: usize,
+    has_image_room: bool,
+    has_delta_room: bool,
+}
+
+impl Chosen {
+    fn is_full(&self) -> bool {
+        self.pages.len() >= ROUND_PAGES_MAX || self.images >= ROUND_IMAGES_MAX
+    }
+
+    fn has_room_for(&self, choice: Choice) -> bool {
+        match choice {
+            Choice::Image => self.has_image_room,
+            Choice::Delta(_) => self.has_delta_room,
+        }
+    }
+}
+
 impl Coalescer {
     /// A page has many records.
     pub fn note_long_chain(&mut self, key: SegmentKey, page: PageId) {
@@ -76,13 +121,17 @@ impl Coalescer {
         self.rest_until_us = 0;
     }
 
-    /// Versions that are being written: live, and named by nothing yet.
-    pub fn writing(&self) -> impl Iterator<Item = &Placed> + '_ {
-        self.writing.iter()
+    /// Where versions are being written: live, and named by nothing yet.
+    pub fn writing(&self) -> impl Iterator<Item = BlockAddress> + '_ {
+        let images = self.writing.iter().map(|placed| placed.image.address);
+        images.chain(self.writing_deltas.iter().map(|placed| placed.delta.address))
     }
 
     pub fn is_idle(&self) -> bool {
-        self.building == 0 && self.built.is_empty() && self.writing.is_empty()
+        let has_images = !self.built.is_empty() || !self.writing.is_empty();
+        let has_deltas =
+            !self.gathered.is_empty() || !self.packed.is_empty() || !self.writing_deltas.is_empty();
+        self.building == 0 && !has_images && !has_deltas
     }
 }
 
@@ -100,12 +149,21 @@ impl Shard {
             return false;
         }
         self.coalescer.building = chosen.len();
-        for (key, page) in chosen {
+        for ((key, page), choice) in chosen {
             let segment = self.segments.get_mut(&key).expect("just chosen");
-            let limit = segment.coalesce_limit();
-            let recipe = segment.pages.recipe(page, limit).expect("it has records");
-            segment.pages.get_mut(page).expect("it has records").is_coalescing = true;
-            self.begin_build(Purpose::Coalesce, key, page, limit, recipe, effects);
+            let entry = segment.pages.get_mut(page).expect("just chosen");
+            entry.is_coalescing = true;
+            let records = usize::from(entry.chain.records).saturating_add(entry.pending.len()) as u64;
+            self.counters.chain_records_max = self.counters.chain_records_max.max(records);
+            let (limit, floor) = (segment.coalesce_limit(), segment.gc_floor);
+            let (purpose, limit, recipe) = match choice {
+                Choice::Image => (Purpose::Coalesce, limit, segment.pages.recipe(page, limit)),
+                Choice::Delta(through) => {
+                    (Purpose::Gather, through, segment.pages.delta_recipe(page, through, floor))
+                }
+            };
+            let recipe: Recipe = recipe.expect("it has records");
+            self.begin_build(purpose, key, page, limit, recipe, effects);
         }
         true
     }
@@ -116,7 +174,8 @@ impl Shard {
     }
 
     fn coalescing_is_due(&self, now: Now) -> bool {
-        if self.pending.count() == 0 {
+        // A page that is read often may have no records in memory.
+        if self.pending.count() == 0 && self.coalescer.long_chains.is_empty() {
             return false;
         }
         let is_paused = now.monotonic_us >= self.last_write_us + PAUSE_US;
@@ -136,47 +195,52 @@ impl Shard {
 
     /// Pages with long chains, and the oldest records' pages if those are due: a round for a few hot pages takes no cold
     /// ones along.
-    fn choose_pages(&mut self, takes_oldest: bool) -> Vec<(SegmentKey, PageId)> {
-        let mut chosen = BTreeSet::new();
-        while chosen.len() < ROUND_PAGES_MAX {
+    fn choose_pages(&mut self, takes_oldest: bool) -> BTreeMap<(SegmentKey, PageId), Choice> {
+        let mut chosen = Chosen {
+            pages: BTreeMap::new(),
+            images: 0,
+            has_image_room: self.extents.has_room(Fill::Fresh, PAGE_SIZE as u64),
+            has_delta_room: self.extents.has_room(Fill::Deltas, BLOCK_BYTES as u64),
+        };
+        if !chosen.has_image_room && !chosen.has_delta_room {
+            // Without space the records stay where they are; a checkpoint may make some.
+            return chosen.pages;
+        }
+        while !chosen.is_full() {
             let Some((key, page)) = self.coalescer.long_chains.pop_first() else { break };
-            if self.is_candidate(key, page) {
-                chosen.insert((key, page));
-            }
+            self.choose_page(key, page, &mut chosen);
         }
         if takes_oldest {
             self.choose_oldest(&mut chosen);
         }
-        chosen.into_iter().collect()
+        chosen.pages
     }
 
     /// What lies above a segment's limit is passed over without a look at its records: a member with a gap holds half of its
     /// memory above it, all of it older in the log than what fills the gap.
-    fn choose_oldest(&mut self, chosen: &mut BTreeSet<(SegmentKey, PageId)>) {
+    fn choose_oldest(&mut self, chosen: &mut Chosen) {
         let mut looks = 0;
         let mut looked_at = 0;
         let mut last = None;
         for (key, first) in self.pending.oldest_first().take(BATCHES_PASSED_MAX) {
             let limit = match last {
                 Some((last_key, limit)) if last_key == key => limit,
-                _ => self.segments[&key].coalesce_limit(),
+                _ => self.segments[&key].delta_limit(),
             };
             last = Some((key, limit));
             if first > limit {
                 continue;
             }
-            if looked_at == BATCHES_LOOKED_AT_MAX || chosen.len() >= ROUND_PAGES_MAX {
+            if looked_at == BATCHES_LOOKED_AT_MAX || chosen.is_full() {
                 break;
             }
             looked_at += 1;
             looks += self.choose_from_batch(key, first, chosen);
         }
-        if chosen.is_empty() {
+        if chosen.pages.is_empty() {
             // More than was passed over lies above gaps: each segment's lowest LSNs stand below its own.
             for (key, segment) in &self.segments {
-                if let Some(first) =
-                    segment.batches.first().filter(|first| *first <= segment.coalesce_limit())
-                {
+                if let Some(first) = segment.batches.first().filter(|first| *first <= segment.delta_limit()) {
                     looks += self.choose_from_batch(*key, first, chosen);
                 }
             }
@@ -185,33 +249,71 @@ impl Shard {
     }
 
     /// Returns how many records it looked at.
-    fn choose_from_batch(
-        &self,
-        key: SegmentKey,
-        first: Lsn,
-        chosen: &mut BTreeSet<(SegmentKey, PageId)>,
-    ) -> u64 {
+    fn choose_from_batch(&self, key: SegmentKey, first: Lsn, chosen: &mut Chosen) -> u64 {
         let mut looks = 0;
         let segment = &self.segments[&key];
-        let limit = segment.coalesce_limit();
+        let limit = segment.delta_limit();
         let batch = segment.batches.get(first).expect("the ledger names held batches");
         for record in batch.records.iter().take_while(|record| record.lsn <= limit) {
-            if chosen.len() >= ROUND_PAGES_MAX {
+            if chosen.is_full() {
                 break;
             }
             looks += 1;
-            if self.is_candidate(key, record.page) {
-                chosen.insert((key, record.page));
-            }
+            self.choose_page(key, record.page, chosen);
         }
         looks
     }
 
-    fn is_candidate(&self, key: SegmentKey, page: PageId) -> bool {
-        let Some(segment) = self.segments.get(&key) else { return false };
-        let Some(entry) = segment.pages.get(page) else { return false };
-        let has_records = entry.pending.first().is_some_and(|record| record.lsn <= segment.coalesce_limit());
-        has_records && !entry.is_quarantined && !entry.is_coalescing
+    fn choose_page(&self, key: SegmentKey, page: PageId, chosen: &mut Chosen) {
+        if chosen.pages.contains_key(&(key, page)) {
+            return;
+        }
+        if let Some(choice) = self.choose_version(key, page).filter(|choice| chosen.has_room_for(*choice)) {
+            chosen.images += usize::from(choice == Choice::Image);
+            chosen.pages.insert((key, page), choice);
+        }
+    }
+
+    /// Whether a page gets a delta or an image, if it can get either now.
+    fn choose_version(&self, key: SegmentKey, page: PageId) -> Option<Choice> {
+        let segment = self.segments.get(&key)?;
+        let entry = segment.pages.get(page)?;
+        if entry.is_quarantined || entry.is_coalescing {
+            return None;
+        }
+        let limit = segment.delta_limit();
+        let waiting = &entry.pending[..entry.pending.partition_point(|record| record.lsn <= limit)];
+        let is_read_often = entry.reads >= DELTA_READS_MAX;
+        if !waiting.is_empty() && !is_read_often && self.is_worth_a_delta(entry, waiting) {
+            return Some(Choice::Delta(waiting[waiting.len() - 1].lsn));
+        }
+        let collectable = segment.coalesce_limit();
+        // Either way the image is newer than the last.
+        let takes_records = waiting.first().is_some_and(|record| record.lsn <= collectable);
+        let is_due = !waiting.is_empty() || is_read_often;
+        let takes_delta = is_due && entry.versions.delta.is_some_and(|delta| delta.to <= collectable);
+        if takes_records || takes_delta {
+            return Some(Choice::Image);
+        }
+        // A read point holds the image back: the delta takes what it can.
+        let (fitting, _) = fitting_records(entry, waiting, DELTA_BYTES_MAX);
+        (fitting > 0).then(|| Choice::Delta(waiting[fitting - 1].lsn))
+    }
+
+    /// Whether all that waits for a page had better go into its delta, written anew with what it has already, than into an
+    /// image.
+    ///
+    /// With b bytes more each time, n deltas and then an image cost b + 2 b + … + n b + 8,192: per time the least when the
+    /// last delta has n b = sqrt(2 * 8,192 * b) bytes. So one that is longer is not written any more. The first one of a page
+    /// is always worth it, if it fits.
+    fn is_worth_a_delta(&self, entry: &PageEntry, waiting: &[PendingRecord]) -> bool {
+        let records = usize::from(entry.chain.records) + waiting.len();
+        if records > self.options.delta_records_max {
+            return false;
+        }
+        let (fitting, new_bytes) = fitting_records(entry, waiting, self.options.delta_bytes_max);
+        let all_bytes = usize::from(entry.chain.bytes) + new_bytes;
+        fitting == waiting.len() && all_bytes * all_bytes <= 2 * PAGE_SIZE * new_bytes
     }
 
     pub(crate) fn finish_coalescing(
@@ -222,43 +324,71 @@ impl Shard {
     ) {
         match built {
             Ok(page) => self.coalescer.built.push_back((build.key, page)),
-            // Its image was copied to another place while the read was on its way, and the extent was used again: the page
-            // comes up in a later round.
-            Err(BuildError::Damaged) if self.was_superseded(build) => {
-                self.coalescing_ended(build.key, build.page);
-            }
-            Err(BuildError::Damaged) => {
+            Err(error) => self.build_failed(build, error, effects),
+        }
+        self.coalescing_built(effects);
+    }
+
+    /// A page of the round gets no new version.
+    pub(super) fn build_failed(&mut self, build: &Build, error: BuildError, effects: &mut Effects) {
+        match error {
+            // Its image or delta was copied to another place while the read was on its way, and the extent was used again:
+            // the page comes up in a later round.
+            BuildError::Damaged if self.was_superseded(build) => {}
+            BuildError::Damaged => {
                 self.note_damaged_block(build, effects);
-                self.quarantine(build.key, build.page, effects, "its image on the device is damaged");
-                self.coalescing_ended(build.key, build.page);
+                self.quarantine(build.key, build.page, effects, "a block of it on the device is damaged");
             }
-            Err(BuildError::Unfit(error)) => {
+            BuildError::Unfit(error) => {
                 self.quarantine(build.key, build.page, effects, &format!("{error:?}"));
-                self.coalescing_ended(build.key, build.page);
             }
         }
+        self.coalescing_ended(build.key, build.page);
+    }
+
+    /// One page less to wait for; after the last the round is written.
+    pub(super) fn coalescing_built(&mut self, effects: &mut Effects) {
         self.coalescer.building -= 1;
         if self.coalescer.building == 0 {
-            self.write_built_pages(effects);
+            self.pack_gathered();
+            self.write_round(effects);
         }
     }
 
-    fn coalescing_ended(&mut self, key: SegmentKey, page: PageId) {
+    pub(super) fn coalescing_ended(&mut self, key: SegmentKey, page: PageId) {
         let segment = self.segments.get_mut(&key).expect("segments stay");
         if let Some(entry) = segment.pages.get_mut(page) {
             entry.is_coalescing = false;
         }
     }
 
-    /// Writes as many built pages as the open extent takes in one piece. Not flushed here: the checkpoint that will
-    /// name them flushes first.
-    fn write_built_pages(&mut self, effects: &mut Effects) {
-        let count = self.coalescer.built.len() as u64;
-        if count == 0 || !matches!(self.phase, crate::shard::Phase::Running) {
-            return self.give_up_round();
+    /// Writes the next piece of a round: images, then deltas. What has become without space meanwhile stays where it is.
+    fn write_round(&mut self, effects: &mut Effects) {
+        let is_running = matches!(self.phase, Phase::Running);
+        if !self.coalescer.built.is_empty() {
+            if is_running && self.write_built_pages(effects) {
+                return;
+            }
+            for (key, page) in core::mem::take(&mut self.coalescer.built) {
+                self.coalescing_ended(key, page.id());
+            }
         }
+        if !self.coalescer.packed.is_empty() {
+            if is_running && self.write_packed(effects) {
+                return;
+            }
+            for (key, page) in self.coalescer.packed.give_up() {
+                self.coalescing_ended(key, page);
+            }
+        }
+    }
+
+    /// Writes as many built pages as the open extent takes in one piece; false without room. Not flushed here: the
+    /// checkpoint that will name them flushes first.
+    fn write_built_pages(&mut self, effects: &mut Effects) -> bool {
+        let count = self.coalescer.built.len() as u64;
         let Some((offset, fitting)) = self.extents.allocate(Fill::Fresh, count, PAGE_SIZE as u64) else {
-            return self.give_up_round();
+            return false;
         };
         let mut buffer = AlignedBuffer::zeroed(fitting as usize * PAGE_SIZE);
         assert!(self.coalescer.writing.is_empty());
@@ -269,13 +399,7 @@ impl Shard {
         }
         let token = self.token(Io::CoalescedPages);
         effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: false });
-    }
-
-    /// Without space the records stay where they are; a checkpoint may make some.
-    fn give_up_round(&mut self) {
-        for (key, page) in core::mem::take(&mut self.coalescer.built) {
-            self.coalescing_ended(key, page.id());
-        }
+        true
     }
 
     pub(crate) fn on_pages_written(&mut self, result: IoResult, effects: &mut Effects) {
@@ -292,7 +416,8 @@ impl Shard {
                 self.extents.release(image.address, PAGE_SIZE as u64);
             }
         }
-        self.write_built_pages(effects);
+        self.take_in_deltas();
+        self.write_round(effects);
     }
 
     /// A new version stands on the device: the records in it are let go, and so are versions that no read point
@@ -301,8 +426,11 @@ impl Shard {
         let segment = self.segments.get_mut(&key).expect("segments stay");
         let floor = segment.gc_floor;
         let entry = segment.pages.get_mut(page).expect("a page with records stays");
-        assert!(image.lsn > entry.merged_to(), "a version is newer than the last");
+        assert!(image.lsn > entry.image_lsn(), "a version is newer than the last");
         assert!(image.lsn <= floor.min(segment.scl), "only what is complete and below the floor");
+        if entry.is_imageless() {
+            self.extents.page_has_image();
+        }
         entry.versions.images.push(image);
         let merged = entry.pending.partition_point(|record| record.lsn <= image.lsn);
         for record in entry.pending.drain(..merged) {
@@ -316,8 +444,24 @@ impl Shard {
         if let Some(delta) = entry.versions.delta.take_if(|delta| delta.to <= oldest) {
             self.extents.release(delta.address, u64::from(delta.bytes));
         }
+        (entry.chain, entry.reads) = (Chain::default(), 0);
         self.checkpointer.note_changed(key, page);
         self.counters.coalesced_pages += 1;
         self.counters.coalesced_records += merged as u64;
     }
+}
+
+/// How many of a page's oldest waiting records fit into a delta of this many bytes with what its delta holds already, and the
+/// bytes that they take at most.
+fn fitting_records(entry: &PageEntry, waiting: &[PendingRecord], bytes_max: usize) -> (usize, usize) {
+    let room = bytes_max.saturating_sub(DELTA_HEAD_BYTES_MAX + usize::from(entry.chain.bytes));
+    let (mut count, mut bytes) = (0, 0);
+    for record in waiting {
+        let all = bytes + RECORD_HEAD_BYTES_MAX + record.operations().len();
+        if all > room {
+            break;
+        }
+        (count, bytes) = (count + 1, all);
+    }
+    (count, bytes)
 }

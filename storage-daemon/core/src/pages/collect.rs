@@ -1,24 +1,28 @@
 //! Empties extents that are mostly dead: what lives in them is copied together, so that they can be used again.
 //!
 //! One extent at a time, one piece of it at a time: the piece is read, each block in it says which page it is a version
-//! of, and the index says whether it still is. What is current is checked, written to an extent of copies, and named by
-//! the index in its new place; what was superseded meanwhile is let go. The old extent is used again only when a durable
-//! checkpoint no longer names it, as any other ([`super::extents`]). So a crash at any step finds either place intact.
+//! of, or of which pages it holds deltas, and the index says whether that still is so. What is current is checked, written to
+//! an extent of copies, and named by the index in its new place; what was superseded meanwhile is let go. The old extent is
+//! used again only when a durable checkpoint no longer names it, as any other ([`super::extents`]). So a crash at any step
+//! finds either place intact. Images are copied as they are; deltas are packed anew, those of a piece together.
 //!
 //! It runs behind the foreground and rests between pieces, unless coalescing has little room left: then the two go on
 //! side by side, and each piece of work here makes more room than it takes.
 
 use super::coalesce::Placed;
+use super::deltas::{Packer, PlacedDelta};
 use super::extents::{Fill, Room};
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::segment::SegmentKey;
 use crate::shard::{Io, Phase, Shard};
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
-use hexalog_protocol::{GroupId, PAGE_SIZE, Page};
+use alloc::vec::Vec;
+use hexalog_protocol::{GroupId, PAGE_SIZE, Page, PageId, VolumeId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
-use hexalog_storage_format::aligned::AlignedBuffer;
-use hexalog_storage_format::checkpoint::ImageRef;
+use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
+use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef};
+use hexalog_storage_format::delta::{self, BlockIdentity, PageDelta};
 
 /// Bytes of one piece: read, and at most written, in one operation. Small enough that a log write which comes behind it on
 /// the device is not held up for long (a guess; 128 KiB take 100 us at 1.2 GB/s).
@@ -49,6 +53,18 @@ struct Collecting {
     live: VecDeque<(SegmentKey, Page, ImageRef)>,
     /// What is being written: the new version and the place of the old one.
     writing: VecDeque<(Placed, ImageRef)>,
+    /// Deltas of the piece that wait to be written, and those that are being written.
+    packed: Packer,
+    writing_deltas: Vec<PlacedDelta>,
+    /// The old places of either.
+    old_deltas: BTreeMap<(SegmentKey, PageId), DeltaRef>,
+}
+
+impl Collecting {
+    /// Whether a piece waits for room.
+    fn has_piece(&self) -> bool {
+        !self.live.is_empty() || !self.packed.is_empty()
+    }
 }
 
 impl Collector {
@@ -73,11 +89,11 @@ impl Shard {
             return;
         }
         self.collector.rest_until_us = now.monotonic_us + REST_US;
-        if collecting.live.is_empty() {
-            self.read_piece(effects);
-        } else {
+        if collecting.has_piece() {
             // There was no room for it.
             self.write_piece(effects);
+        } else {
+            self.read_piece(effects);
         }
     }
 
@@ -88,8 +104,9 @@ impl Shard {
         }
         // A version that is being written is live and not yet named by the index.
         let is_written_to = |extent| {
-            let mut placed = self.coalescer.writing().chain(self.fetches.writing());
-            placed.any(|placed| self.extents.extent_of(placed.image.address) == extent)
+            let fetched = self.fetches.writing().map(|placed| placed.image.address);
+            let mut written = self.coalescer.writing().chain(fetched);
+            written.any(|address| self.extents.extent_of(address) == extent)
         };
         let Some(extent) = self.extents.victim(is_written_to) else {
             self.collector.look_at_us = now.monotonic_us + LOOK_US;
@@ -102,6 +119,9 @@ impl Shard {
             has_io_in_flight: false,
             live: VecDeque::new(),
             writing: VecDeque::new(),
+            packed: Packer::default(),
+            writing_deltas: Vec::new(),
+            old_deltas: BTreeMap::new(),
         });
         true
     }
@@ -125,7 +145,7 @@ impl Shard {
     pub(crate) fn on_piece_read(&mut self, result: IoResult, buffer: AlignedBuffer, effects: &mut Effects) {
         let mut collecting = self.collector.running.take().expect("a piece has its collection");
         collecting.has_io_in_flight = false;
-        assert!(collecting.live.is_empty(), "one piece at a time");
+        assert!(!collecting.has_piece(), "one piece at a time");
         if let IoResult::Failed(errno) = result {
             // It says nothing of what stands there; whoever asks for one of its pages finds out.
             self.extents.leave(collecting.extent);
@@ -138,9 +158,13 @@ impl Shard {
         }
         let from = self.extents.offset_of(collecting.extent) + collecting.looked_at_bytes;
         collecting.looked_at_bytes += buffer.len() as u64;
-        for (index, block) in buffer.bytes().chunks_exact(PAGE_SIZE).enumerate() {
-            let address = BlockAddress::new(AREA_EXTENTS, from + (index * PAGE_SIZE) as u64);
-            collecting.live.extend(self.live_image(block, address));
+        if self.extents.fill_of(collecting.extent).is_deltas() {
+            self.pack_live_deltas(&mut collecting, from, buffer.bytes());
+        } else {
+            for (index, block) in buffer.bytes().chunks_exact(PAGE_SIZE).enumerate() {
+                let address = BlockAddress::new(AREA_EXTENTS, from + (index * PAGE_SIZE) as u64);
+                collecting.live.extend(self.live_image(block, address));
+            }
         }
         self.collector.running = Some(collecting);
         self.write_piece(effects);
@@ -150,16 +174,59 @@ impl Shard {
     /// where it is, and its extent with it.
     fn live_image(&self, block: &[u8], address: BlockAddress) -> Option<(SegmentKey, Page, ImageRef)> {
         let (volume, id) = Page::identity_in(block)?;
-        let of_volume = self.segments_of(volume).next()?;
-        let group = GroupId(u32::try_from(id.0.checked_div(of_volume.pages_per_group)?).ok()?);
-        let entry = self.segments.get(&(volume, group))?.pages.get(id)?;
+        let key = self.key_of(volume, id)?;
+        let entry = self.segments.get(&key)?.pages.get(id)?;
         let named = entry.versions.images.iter().find(|image| image.address == address)?;
         let page = Page::from_bytes(block)?;
         let is_it = page.crc() == named.crc
             && page.verify(volume, id)
             && page.is_at(self.superblock.device, address.0)
             && page.lsn() == named.lsn;
-        is_it.then_some(((volume, group), page, *named))
+        is_it.then_some((key, page, *named))
+    }
+
+    /// The segment of a page.
+    fn key_of(&self, volume: VolumeId, page: PageId) -> Option<SegmentKey> {
+        let of_volume = self.segments_of(volume).next()?;
+        let group = page.0.checked_div(of_volume.pages_per_group)?;
+        Some((volume, GroupId(u32::try_from(group).ok()?)))
+    }
+
+    /// Packs the deltas that live in a piece that begins at `from`, by page.
+    fn pack_live_deltas(&self, collecting: &mut Collecting, from: u64, bytes: &[u8]) {
+        let mut live: Vec<(SegmentKey, PageDelta<'_>, DeltaRef)> = Vec::new();
+        for (index, block) in bytes.chunks_exact(BLOCK_BYTES).enumerate() {
+            self.find_live_deltas(block, from + (index * BLOCK_BYTES) as u64, &mut live);
+        }
+        live.sort_unstable_by_key(|(key, delta, _)| (*key, delta.page));
+        for (key, delta, named) in live {
+            let has_room = collecting.packed.push(key, delta.page, delta.from, &delta.records);
+            assert!(has_room, "it came from a block");
+            let before = collecting.old_deltas.insert((key, delta.page), named);
+            assert!(before.is_none(), "a page has one delta");
+        }
+    }
+
+    /// The deltas of a block that the index names there, if the block is what the index says.
+    fn find_live_deltas<'a>(
+        &self,
+        block: &'a [u8],
+        offset: u64,
+        live: &mut Vec<(SegmentKey, PageDelta<'a>, DeltaRef)>,
+    ) {
+        let Some(volume) = delta::volume_in(block) else { return };
+        let identity = BlockIdentity { device: self.superblock.device, offset, volume };
+        let crc = delta::checksum(block);
+        let Ok(deltas) = delta::decode(block, &identity, crc) else { return };
+        for delta in deltas {
+            let Some(key) = self.key_of(volume, delta.page) else { continue };
+            let entry = self.segments.get(&key).and_then(|segment| segment.pages.get(delta.page));
+            let Some(named) = entry.and_then(|entry| entry.versions.delta) else { continue };
+            let is_it = named.address.offset() == offset && named.crc == crc && named.from == delta.from;
+            if is_it {
+                live.push((key, delta, named));
+            }
+        }
     }
 
     /// Writes what lives in the piece. Without room it waits: a checkpoint frees what was emptied before.
@@ -167,23 +234,29 @@ impl Shard {
         if !matches!(self.phase, Phase::Running) {
             return;
         }
+        let device = self.superblock.device;
         let collecting = self.collector.running.as_mut().expect("the caller has one");
-        assert!(!collecting.has_io_in_flight && collecting.writing.is_empty());
-        let count = collecting.live.len() as u64;
-        if count == 0 {
-            return;
-        }
-        let Some((offset, fitting)) = self.extents.allocate(Fill::Moved, count, PAGE_SIZE as u64) else {
-            return;
+        assert!(!collecting.has_io_in_flight, "one write at a time");
+        assert!(collecting.writing.is_empty() && collecting.writing_deltas.is_empty());
+        let (fill, count, bytes) = match (collecting.live.len(), collecting.packed.blocks()) {
+            (0, 0) => return,
+            (0, blocks) => (Fill::MovedDeltas, blocks as u64, BLOCK_BYTES),
+            (images, _) => (Fill::Moved, images as u64, PAGE_SIZE),
         };
-        let mut buffer = AlignedBuffer::zeroed(fitting as usize * PAGE_SIZE);
-        for block in buffer.bytes_mut().chunks_exact_mut(PAGE_SIZE).enumerate() {
-            let (key, page, old) = collecting.live.pop_front().expect("counted");
-            let placed = Placed::new(key, page, self.superblock.device, offset, block);
-            assert_eq!(placed.image.lsn, old.lsn, "a copy is the same version");
-            collecting.writing.push_back((placed, old));
+        let Some((offset, fitting)) = self.extents.allocate(fill, count, bytes as u64) else { return };
+        let mut buffer = AlignedBuffer::zeroed(fitting as usize * bytes);
+        if fill.is_deltas() {
+            collecting.writing_deltas = collecting.packed.place(device, offset, buffer.bytes_mut());
+        } else {
+            for block in buffer.bytes_mut().chunks_exact_mut(PAGE_SIZE).enumerate() {
+                let (key, page, old) = collecting.live.pop_front().expect("counted");
+                let placed = Placed::new(key, page, device, offset, block);
+                assert_eq!(placed.image.lsn, old.lsn, "a copy is the same version");
+                collecting.writing.push_back((placed, old));
+            }
         }
         collecting.has_io_in_flight = true;
+        self.counters.collected_bytes += buffer.len() as u64;
         let token = self.token(Io::CollectedCopies);
         effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: false });
     }
@@ -193,31 +266,48 @@ impl Shard {
         let collecting = self.collector.running.as_mut().expect("a write has its collection");
         collecting.has_io_in_flight = false;
         let writing = core::mem::take(&mut collecting.writing);
+        let writing_deltas = core::mem::take(&mut collecting.writing_deltas);
         if let IoResult::Failed(errno) = result {
             return self.fail("copying page versions", errno, effects);
         }
-        self.counters.collected_bytes += (writing.len() * PAGE_SIZE) as u64;
-        for (placed, old) in writing {
-            let entry = self
-                .segments
-                .get_mut(&placed.key)
-                .and_then(|segment| segment.pages.get_mut(placed.page))
-                .and_then(|entry| entry.versions.images.iter_mut().find(|image| **image == old));
-            // Superseded while it was copied: nothing names either place any more.
-            let Some(named) = entry else {
-                self.extents.release(placed.image.address, PAGE_SIZE as u64);
-                continue;
-            };
-            *named = placed.image;
-            self.extents.release(old.address, PAGE_SIZE as u64);
-            self.checkpointer.note_changed(placed.key, placed.page);
-        }
+        writing.into_iter().for_each(|(placed, old)| self.image_moved(&placed, &old));
+        writing_deltas.into_iter().for_each(|placed| self.delta_moved(&placed));
         self.write_piece(effects);
+    }
+
+    fn image_moved(&mut self, placed: &Placed, old: &ImageRef) {
+        let entry = self
+            .segments
+            .get_mut(&placed.key)
+            .and_then(|segment| segment.pages.get_mut(placed.page))
+            .and_then(|entry| entry.versions.images.iter_mut().find(|image| *image == old));
+        // Superseded while it was copied: nothing names either place any more.
+        let Some(named) = entry else {
+            return self.extents.release(placed.image.address, PAGE_SIZE as u64);
+        };
+        *named = placed.image;
+        self.extents.release(old.address, PAGE_SIZE as u64);
+        self.checkpointer.note_changed(placed.key, placed.page);
+    }
+
+    fn delta_moved(&mut self, placed: &PlacedDelta) {
+        let collecting = self.collector.running.as_mut().expect("the caller has one");
+        let old = collecting.old_deltas.remove(&(placed.key, placed.page)).expect("it was found at a place");
+        let entry = self.segments.get_mut(&placed.key).and_then(|segment| segment.pages.get_mut(placed.page));
+        let Some(entry) = entry.filter(|entry| entry.versions.delta == Some(old)) else {
+            return self.extents.release(placed.delta.address, u64::from(placed.delta.bytes));
+        };
+        assert_eq!((placed.delta.from, placed.delta.to), (old.from, old.to), "a copy is the same delta");
+        entry.versions.delta = Some(placed.delta);
+        self.counters.collected_deltas += 1;
+        entry.chain = placed.chain;
+        self.extents.release(old.address, u64::from(old.bytes));
+        self.checkpointer.note_changed(placed.key, placed.page);
     }
 
     fn end_collection(&mut self, effects: &mut Effects) {
         let collecting = self.collector.running.take().expect("the caller has one");
-        assert!(collecting.live.is_empty() && collecting.writing.is_empty());
+        assert!(!collecting.has_piece() && collecting.old_deltas.is_empty());
         self.counters.extents_collected += 1;
         if self.extents.opened_at(collecting.extent) != collecting.opened_at {
             return;
@@ -225,7 +315,7 @@ impl Shard {
         let left_bytes = self.extents.live_bytes_in(collecting.extent);
         if left_bytes > 0 {
             self.extents.leave(collecting.extent);
-            self.counters.crc_errors += left_bytes / PAGE_SIZE as u64;
+            self.counters.crc_errors += left_bytes.div_ceil(PAGE_SIZE as u64);
             let text = format!(
                 "{left_bytes} bytes of the extent at extents offset {} are not what the index says: they stay where they are",
                 self.extents.offset_of(collecting.extent)

@@ -6,10 +6,15 @@
 //! [`super::collect`], which copies what lives in them together; this file says which one pays best.
 //!
 //! What was just coalesced and what has survived a collection is written to different extents: the first dies soon and
-//! all at once, the second hardly ever, and side by side they would be copied again and again.
+//! all at once, the second hardly ever, and side by side they would be copied again and again. Images and blocks of deltas
+//! stand apart too, so that either are found at their multiples.
+//!
+//! What lives is counted in bytes: an image's own, a delta's share of its block. The shares of a block add up to it, so a
+//! block that was just written lives whole, and one in which a single delta lives counts for little.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 
 /// What an extent is filled with.
@@ -17,13 +22,24 @@ use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 pub(crate) enum Fill {
     /// Parts of checkpoints: die together when a new base is durable, never copied.
     Parts,
-    /// Versions that coalescing made.
+    /// Images that coalescing made, or a peer sent.
     Fresh,
-    /// Versions that collection copied.
+    /// Images that collection copied.
     Moved,
+    /// Blocks of deltas that coalescing made.
+    Deltas,
+    /// Blocks of deltas that collection copied.
+    MovedDeltas,
 }
 
-const FILLS: usize = 3;
+impl Fill {
+    /// Whether blocks of deltas stand in it, not images.
+    pub fn is_deltas(self) -> bool {
+        matches!(self, Fill::Deltas | Fill::MovedDeltas)
+    }
+}
+
+const FILLS: usize = 5;
 
 /// The open extent of one kind.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +87,8 @@ pub(crate) struct Extents {
     clock: u64,
     /// The next checkpoint that begins: one that is under way may name what dies now.
     next_generation: u64,
+    /// Pages that have a delta and no image yet.
+    imageless: u64,
     pub reused: u64,
 }
 
@@ -88,6 +106,7 @@ impl Extents {
             open: [None; FILLS],
             clock: 0,
             next_generation: 1,
+            imageless: 0,
             reused: 0,
         }
     }
@@ -124,8 +143,8 @@ impl Extents {
     fn kept_free(&self, fill: Fill) -> usize {
         match fill {
             Fill::Parts => 0,
-            Fill::Moved => self.kept_for_parts(),
-            Fill::Fresh => self.kept_for_parts() + (self.extents.len() / 64).max(2),
+            Fill::Moved | Fill::MovedDeltas => self.kept_for_parts(),
+            Fill::Fresh | Fill::Deltas => self.kept_for_parts() + (self.extents.len() / 64).max(2),
         }
     }
 
@@ -152,6 +171,13 @@ impl Extents {
         Some((self.offset_of(open.extent) + open.used_bytes, fitting))
     }
 
+    /// Whether [`Extents::allocate`] finds room for a block.
+    pub fn has_room(&self, fill: Fill, bytes: u64) -> bool {
+        let is_open =
+            self.open[fill as usize].is_some_and(|open| open.used_bytes + bytes <= self.extent_bytes);
+        is_open || self.free.len() > self.kept_free(fill)
+    }
+
     fn open_extent(&mut self, fill: Fill) -> Option<Open> {
         if self.free.len() <= self.kept_free(fill) {
             return None;
@@ -164,7 +190,7 @@ impl Extents {
         Some(Open { extent: number, used_bytes: 0 })
     }
 
-    /// A block is dead.
+    /// A block, or a delta's share of one, is dead.
     pub fn release(&mut self, address: BlockAddress, bytes: u64) {
         let number = self.extent_of(address);
         let live_bytes = &mut self.extents[number as usize].live_bytes;
@@ -220,6 +246,11 @@ impl Extents {
         self.extents[number as usize].live_bytes
     }
 
+    /// What an extent is filled with.
+    pub fn fill_of(&self, number: u32) -> Fill {
+        self.extents[number as usize].fill
+    }
+
     /// When it was last begun to be filled: another value, and it was free in between.
     pub fn opened_at(&self, number: u32) -> u64 {
         self.extents[number as usize].opened_at
@@ -262,6 +293,23 @@ impl Extents {
         self.live_bytes
     }
 
+    /// A page has a delta and no image: it will need room for one, all such pages at once when they are hydrated elsewhere.
+    pub fn page_without_image(&mut self) {
+        self.imageless += 1;
+    }
+
+    /// Such a page has got an image.
+    pub fn page_has_image(&mut self) {
+        assert!(self.imageless > 0, "a page gets its first image once");
+        self.imageless -= 1;
+    }
+
+    /// Bytes of blocks that something names, with an image for each page that has none yet: what is told of room must not
+    /// rest on deltas staying deltas.
+    pub fn promised_bytes(&self) -> u64 {
+        self.live_bytes + self.imageless * PAGE_SIZE as u64
+    }
+
     /// Bytes that can live at most: of all extents but those that are kept free and those that are being filled.
     pub fn usable_bytes(&self) -> u64 {
         let kept = self.kept_free(Fill::Fresh) + FILLS;
@@ -297,8 +345,9 @@ impl Extents {
         }
     }
 
-    /// Checks against all blocks that are named, with their sizes.
-    pub fn invariants_full(&self, named: &[(BlockAddress, u64)]) {
+    /// Checks against all blocks that are named, with their sizes, and the pages that have a delta and no image.
+    pub fn invariants_full(&self, named: &[(BlockAddress, u64)], imageless: usize) {
+        assert_eq!(self.imageless, imageless as u64);
         let mut counted = alloc::vec![0u64; self.extents.len()];
         for (address, bytes) in named {
             assert_eq!(address.area(), AREA_EXTENTS);

@@ -1,12 +1,13 @@
 //! Answers `page @ read point`.
 
 use super::build::{Build, BuildError, Purpose};
+use super::coalesce::DELTA_READS_MAX;
 use crate::effects::{ConnectionId, Effect, Effects};
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::format;
 use hexalog_protocol::message::{Message, PageImage, ReadPage, RefusalReason};
-use hexalog_protocol::{Page, PageId};
+use hexalog_protocol::{Lsn, Page, PageId};
 
 impl Shard {
     pub(crate) fn on_read_page(
@@ -42,6 +43,9 @@ impl Shard {
             }
             self.counters.reads_from_device += 1;
         }
+        if recipe.delta.is_some() {
+            self.note_delta_read(key, read.page);
+        }
         let (page, read_point) = (read.page, read.read_point);
         let purpose = Purpose::Serve { connection, request_id, read };
         self.begin_build(purpose, key, page, read_point, recipe, effects);
@@ -64,7 +68,9 @@ impl Shard {
                 page.seal_for_wire();
                 self.counters.reads += 1;
                 let (page_id, read_point) = (read.page, read.read_point);
-                let answer = PageImage { page: page_id, read_point, image: page.bytes() };
+                // With a delta that begins above the read point, and nothing before it: it was never written.
+                let image: &[u8] = if page.lsn() == Lsn::ZERO { &[] } else { page.bytes() };
+                let answer = PageImage { page: page_id, read_point, image };
                 Message::PageImage(answer).encode(request_id, effects.send(connection));
             }
             Err(BuildError::Damaged) if self.was_superseded(build) => {
@@ -84,18 +90,31 @@ impl Shard {
         }
     }
 
-    /// Whether the image that a build read is no longer the page's.
+    /// Whether the image or the delta that a build read is no longer the page's.
     pub(crate) fn was_superseded(&self, build: &Build) -> bool {
         let entry = self.segments.get(&build.key).and_then(|segment| segment.pages.get(build.page));
-        let Some(image) = build.recipe.image else { return false };
-        !entry.is_some_and(|entry| entry.versions.images.contains(&image))
+        let Some(entry) = entry else { return true };
+        let has_image = build.recipe.image.is_none_or(|image| entry.versions.images.contains(&image));
+        let has_delta = build.recipe.delta.is_none_or(|delta| entry.versions.delta == Some(delta));
+        !(has_image && has_delta)
+    }
+
+    /// A page that is read again and again gets an image, though nothing else asks for one.
+    fn note_delta_read(&mut self, key: SegmentKey, page: PageId) {
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        let entry = segment.pages.get_mut(page).expect("the caller found its delta");
+        entry.reads = entry.reads.saturating_add(1);
+        if entry.reads == DELTA_READS_MAX {
+            self.coalescer.note_long_chain(key, page);
+        }
     }
 
     pub(crate) fn note_damaged_block(&mut self, build: &Build, effects: &mut Effects) {
         self.counters.crc_errors += 1;
-        let address = build.recipe.image.map(|image| image.address.offset());
+        let image = build.recipe.image.map(|image| image.address.offset());
+        let delta = build.recipe.delta.map(|delta| delta.address.offset());
         let text = format!(
-            "block of {:?} of {} {:?} at extents offset {address:?} is damaged: not served",
+            "a block of {:?} of {} {:?} is damaged, the image's at extents offset {image:?} or the delta's at {delta:?}: not served",
             build.page, build.key.0, build.key.1
         );
         effects.list.push(Effect::Log(text));

@@ -1,13 +1,22 @@
 //! Bits that flipped, blocks that are not what they should be, devices that fail.
 
-use crate::world::{NODES, World};
+use crate::world::{NODES, World, options};
 use crate::writer::{Writer, create_volume};
 use hexalog_protocol::PageId;
 use hexalog_protocol::message::RefusalReason;
 use hexalog_storage_core::effects::Area;
 
 fn coalesced(seed: u64) -> (World, Writer) {
-    let mut world = World::new(seed);
+    coalesced_with(seed, 16)
+}
+
+/// Without deltas, every version is an image.
+fn coalesced_with(seed: u64, delta_records_max: usize) -> (World, Writer) {
+    let mut world = World::with_options(seed, |node| {
+        let mut options = options(node);
+        options.delta_records_max = delta_records_max;
+        options
+    });
     create_volume(&mut world, 1);
     let mut writer = Writer::open(&mut world, 1, 1, None);
     writer.write_many(&mut world, 60);
@@ -24,8 +33,15 @@ fn coalesced(seed: u64) -> (World, Writer) {
 
 #[test]
 fn a_flipped_bit_in_a_page_version_is_counted_and_never_served() {
-    let (mut world, mut writer) = coalesced(50);
-    assert!(world.counter(0, "coalesced_pages") > 0);
+    for delta_records_max in [0, 16] {
+        a_flipped_bit_is_never_served(delta_records_max);
+    }
+}
+
+fn a_flipped_bit_is_never_served(delta_records_max: usize) {
+    let (mut world, mut writer) = coalesced_with(50, delta_records_max);
+    let made = if delta_records_max > 0 { "delta_pages" } else { "coalesced_pages" };
+    assert!(world.counter(0, made) > 0);
     // Every block of the extents area of one node loses a bit.
     world.disk(0).bytes_mut(Area::Extents).chunks_mut(4096).for_each(|block| block[2_000] ^= 4);
     let vdl = writer.vdl;
@@ -43,7 +59,7 @@ fn a_flipped_bit_in_a_page_version_is_counted_and_never_served() {
 
 #[test]
 fn a_misdirected_version_is_found() {
-    let (mut world, mut writer) = coalesced(51);
+    let (mut world, mut writer) = coalesced_with(51, 0);
     // Intact blocks in the wrong places: two pages' images change places.
     let area = world.disk(0).bytes_mut(Area::Extents);
     let images: Vec<usize> =

@@ -12,6 +12,7 @@ mod writer;
 
 mod crashes;
 mod damage;
+mod deltas;
 mod epochs;
 mod foreground;
 mod gossip;
