@@ -40,7 +40,7 @@ impl World {
         self.want_everything();
         let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
         if self.trace.is_read() {
-            statuses.iter().for_each(|status| self.trace.note(self.now_us, &format!("{status:#?}")));
+            statuses.iter().enumerate().for_each(|(shard, status)| self.note(&describe(shard, status)));
         }
         let writer = self.writers.last().expect("a writer was started");
         assert!(writer.is_open, "liveness: the last writer opens: {:?}", writer.client().opening_waits_for());
@@ -147,6 +147,15 @@ impl World {
         self.run_until(self.now_us + 2_000_000);
         assert_eq!(self.writers.last().expect("a writer").reads, [], "every page was read");
     }
+}
+
+/// A shard's status in one line: what the checks look at.
+fn describe(shard: usize, status: &Status) -> String {
+    let of = |segment: &SegmentStatus| {
+        let (state, scl, through) = (segment.state, segment.scl.0, segment.complete_through.0);
+        format!("{:?} {state:?} scl {scl} through {through}", segment.group)
+    };
+    format!("shard {shard}: {:?}", status.segments.iter().map(of).collect::<Vec<_>>())
 }
 
 pub(super) fn segment_of(status: &Status, group: GroupId) -> &SegmentStatus {
