@@ -86,22 +86,41 @@ impl Shard {
         }
     }
 
-    /// The next peer in turn is asked for what comes after the SCL, one that had no more than this segment only if no other
-    /// can be asked. Without an answer that brings something none is asked for `pause_us` then; while none can be reached,
-    /// the first that comes up is asked.
+    /// The next peer in turn is asked for what comes after the SCL. After an answer that brought something, one that is known
+    /// to have no more is passed over; after one that brought nothing, none is: what is known of peers that were not asked
+    /// since is old, and the one that is thought to have more may be the one that has nothing to give. Without an answer that
+    /// brings something none is asked for `pause_us` then; while none can be reached, the first that comes up is asked.
     fn ask_next_peer(&mut self, key: SegmentKey, pause_us: u64, now: Now, effects: &mut Effects) {
-        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        let segment = &self.segments[&key];
         let (count, scl) = (segment.gossip.peers.len(), segment.scl);
         let in_turn = (0..count).map(|step| (segment.gossip.next_peer + step) % count);
-        let is_up = |index: &usize| self.links.connection(segment.gossip.peers[*index].address).is_some();
-        let may_have_more = |index: &usize| segment.gossip.peers[*index].scl.is_none_or(|known| known > scl);
-        let mut up = in_turn.filter(is_up);
-        let Some(first) = up.next() else { return };
-        let index = core::iter::once(first).chain(up).find(may_have_more).unwrap_or(first);
+        let can_be_asked = |index: &usize| {
+            let peer = &segment.gossip.peers[*index];
+            self.links.connection(peer.address).is_some() && !self.is_asked(key, peer.segment, false)
+        };
+        let may_have_more = |index: &usize| {
+            let peer = &segment.gossip.peers[*index];
+            !peer.is_lost && !peer.is_beyond && peer.scl.is_none_or(|known| known > scl)
+        };
+        let mut free = in_turn.filter(can_be_asked);
+        let Some(first) = free.next() else { return };
+        let mut index = first;
+        if segment.gossip.quiet_answers == 0 {
+            index = core::iter::once(first).chain(free).find(may_have_more).unwrap_or(first);
+        }
         let (id, address) = (segment.gossip.peers[index].segment, segment.gossip.peers[index].address);
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
         segment.gossip.next_peer = (index + 1) % count;
         segment.gossip.next_us = now.monotonic_us + pause_us;
         self.pull(key, (id, address), Lsn::MAX, now, effects);
+    }
+
+    /// Whether a question to the peer for the segment is unanswered. Any answer tells the SCL; one that tells nothing else
+    /// is not what a pull for batches waits for.
+    fn is_asked(&self, key: SegmentKey, peer: SegmentId, is_for_scl: bool) -> bool {
+        self.links.requests.values().any(|request| {
+            request.key == key && request.segment == peer && (is_for_scl || !request.is_for_scl)
+        })
     }
 
     /// One question for batches up to `through`, unless one to the same peer for the same segment is unanswered.
@@ -115,11 +134,7 @@ impl Shard {
     ) {
         let Some(connection) = self.links.connection(address) else { return };
         let is_for_scl = through < Lsn::MAX;
-        // Any answer tells the SCL; one that tells nothing else is not what a pull for batches waits for.
-        let is_asked = |request: &PeerRequest| {
-            request.key == key && request.segment == peer && (is_for_scl || !request.is_for_scl)
-        };
-        if self.links.requests.values().any(is_asked) {
+        if self.is_asked(key, peer, is_for_scl) {
             return;
         }
         let segment = &self.segments[&key];

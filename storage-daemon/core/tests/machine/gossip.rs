@@ -3,7 +3,7 @@
 use crate::reclaim::write_until_log_wrapped;
 use crate::rng::seeds;
 use crate::world::{NODES, World, membership, options};
-use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use crate::writer::{Answer, VOLUME, Writer, call, create_volume, create_volume_on};
 use hexalog_protocol::message::{Membership, Message, SetMembership};
 use hexalog_protocol::{GroupId, PageId};
 
@@ -130,6 +130,26 @@ fn what_the_writer_sends_is_not_asked_of_peers() {
         for name in ["gossip_batches", "batches_repeated"] {
             let (came, all) = (sum(name), sum("batches"));
             assert!(came * 100 <= all, "seed {seed}: {name} {came} of {all}");
+        }
+    }
+}
+
+/// Found by reading. A member preferred peers that were not known to have no more; once it had what the others had told, one
+/// that always refuses was the only one left, and the healthy ones were asked no more. Node 5 has no segment of the volume.
+#[test]
+fn a_peer_that_refuses_keeps_no_one_from_asking_the_others() {
+    for seed in seeds(710, 3) {
+        let mut world = World::new(seed);
+        create_volume_on(&mut world, 1, 0..NODES - 1);
+        let mut writer = Writer::open(&mut world, 1, 1, None);
+        writer.passed_over = Some(4);
+        for _ in 0..4 {
+            writer.write_many(&mut world, 40);
+            writer.settle(&mut world);
+            world.run_us(500_000);
+            writer.pump(&mut world);
+            let (scl, tail) = (writer.scl(4, GroupId(0)), writer.tails[&GroupId(0)]);
+            assert_eq!(scl, tail, "seed {seed}: all that node 4 has comes from its peers");
         }
     }
 }

@@ -113,7 +113,12 @@ pub fn take_answer(world: &mut World, wire: usize, request_id: u64) -> Option<An
 }
 
 pub fn create_volume(world: &mut World, groups: u32) {
-    for node in 0..NODES {
+    create_volume_on(world, groups, 0..NODES);
+}
+
+/// Without a segment of it on the other nodes, which members will take for peers.
+pub fn create_volume_on(world: &mut World, groups: u32, nodes: std::ops::Range<usize>) {
+    for node in nodes {
         let wire = world.connect(node).expect("the node is up");
         for group in 0..groups {
             let create = CreateSegment {
