@@ -152,6 +152,7 @@ impl Shard {
             if segment.bumped == writer {
                 let limit = segment.coalesce_limit();
                 segment.hear(vdl);
+                segment.vdl_durable = segment.vdl_durable.max(vdl);
                 // From here on nothing below may be asked for: the floor is durable before anything is collected.
                 segment.gc_floor = segment.gc_floor.max(pgmrpl.min(vdl));
                 if segment.coalesce_limit() > limit {

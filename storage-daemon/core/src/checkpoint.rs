@@ -412,6 +412,7 @@ impl Shard {
         for (key, (floor, decided)) in floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
+            segment.vdl_durable = segment.vdl_durable.max(floor);
             segment.decided.forget(&decided);
             segment.beyond_retention.extend(decided.beyond_retention);
             if let Some(writer) = decided.bump {

@@ -192,11 +192,8 @@ impl Shard {
             }
             // A version in a later part may hold records above the SCL of the segment's own item, which was written
             // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
-            // And they were durable in the volume, which nobody may have told durably: what is told of them at an opening
-            // must not depend on that, since they are in no batch any more.
-            let merged_to = segment.pages.merged_to();
-            segment.scl = segment.scl.max(merged_to);
-            segment.vdl_heard = segment.vdl_heard.max(merged_to);
+            // The VDL that they rest on the scan finds: it was told durably before they went into a version.
+            segment.scl = segment.scl.max(segment.pages.merged_to());
         }
         let versions = self.segments.values().flat_map(|segment| segment.pages.iter());
         for (_, entry) in versions {

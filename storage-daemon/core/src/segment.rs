@@ -37,7 +37,7 @@ pub(crate) enum Health {
 /// One segment.
 ///
 /// Invariants: `promised >= bumped`; the history's writer is not above `bumped`; `gc_floor <= vdl_heard`; no
-/// image is above `min(scl, gc_floor)`, no delta above `min(scl, vdl_heard)`.
+/// image is above `min(scl, gc_floor)`, no delta above `min(scl, vdl_durable)`; `gc_floor <= vdl_durable <= vdl_heard`.
 pub(crate) struct Segment {
     pub volume: VolumeId,
     pub group: GroupId,
@@ -59,6 +59,8 @@ pub(crate) struct Segment {
     /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
     pub staged_through: Lsn,
     pub vdl_heard: Lsn,
+    /// What a restart finds of it.
+    pub vdl_durable: Lsn,
     pub gc_floor: Lsn,
     /// PGMRPL as heard in this run: becomes the floor with the next append that has room for it, or with the next
     /// checkpoint.
@@ -125,6 +127,7 @@ impl Segment {
             scl: create.base_lsn,
             staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
+            vdl_durable: Lsn::ZERO,
             gc_floor: Lsn::ZERO,
             pgmrpl_heard: Lsn::ZERO,
             tail: None,
@@ -162,6 +165,7 @@ impl Segment {
             scl: image.scl,
             staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,
+            vdl_durable: image.vdl_heard,
             gc_floor: image.gc_floor,
             pgmrpl_heard: image.gc_floor,
             tail: None,
@@ -285,10 +289,11 @@ impl Segment {
         self.scl.min(self.vdl_heard).min(self.gc_floor)
     }
 
-    /// Records above this go into no delta: not complete, or not durable in the volume. A delta keeps them one by one, so
-    /// that a read point below is still rebuilt.
+    /// Records above this go into no delta: not complete, or not durable in the volume as a restart will know it. Were one
+    /// above that in a delta, a start would find it in no batch, and could tell of no VDL that covers it and ends a
+    /// mini-transaction. A delta keeps records one by one, so that a read point below is still rebuilt.
     pub fn delta_limit(&self) -> Lsn {
-        self.scl.min(self.vdl_heard)
+        self.scl.min(self.vdl_durable)
     }
 
     /// Takes in what a writer told. `gc_floor` is not raised here but when it is durable.
@@ -334,6 +339,7 @@ impl Segment {
         assert!(self.promised.epoch >= self.bumped.epoch);
         assert!(self.history.writer().epoch <= self.bumped.epoch);
         assert!(self.scl >= self.base);
+        assert!(self.gc_floor <= self.vdl_durable && self.vdl_durable <= self.vdl_heard);
     }
 
     /// All checks, for tests and the simulator.

@@ -110,6 +110,7 @@ impl Segment {
         self.health = Health::Sound;
         (self.base, self.scl) = (hydrated.base, hydrated.base);
         self.vdl_heard = self.vdl_heard.max(hydrated.vdl_heard);
+        self.vdl_durable = self.vdl_durable.max(hydrated.vdl_heard);
         self.gc_floor = self.gc_floor.max(hydrated.base);
         self.gossip.restart();
     }

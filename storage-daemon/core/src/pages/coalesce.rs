@@ -278,7 +278,8 @@ impl Shard {
     fn choose_version(&self, key: SegmentKey, page: PageId) -> Option<Choice> {
         let segment = self.segments.get(&key)?;
         let entry = segment.pages.get(page)?;
-        if entry.is_quarantined || entry.is_coalescing {
+        // One that is to be hydrated, or is, gets its versions from a peer.
+        if entry.is_quarantined || entry.is_coalescing || segment.health != Health::Sound {
             return None;
         }
         let limit = segment.delta_limit();
