@@ -234,8 +234,10 @@ impl World {
         }
         let is_latest = index + 1 == self.writers.len();
         let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
-        // Only the latest writer's changes go into the model; an older one that was paused finds out when it sends.
-        if is_latest && self.writers[index].is_open {
+        // Only the latest writer's changes go into the model; an older one that was paused finds out when it sends, be it the
+        // last that is left.
+        let writer = &self.writers[index];
+        if is_latest && writer.is_open && !writer.is_overtaken {
             for _ in 0..self.random.range(1, 4) {
                 self.writers[index].append(&mut self.model, pages, &mut self.random);
             }
