@@ -647,6 +647,18 @@ fn reach(bumped: &Bumped, adopted: &EpochHistory, vdl: Lsn) -> Lsn {
     marked.unwrap_or(bumped.tail_heard.min(vdl))
 }
 
+/// What a source sends for a repair; `None`: it is busy, as members that have just started ask it too.
+fn pull_from(world: &mut World, source: usize, request: u64, pull: GossipPull) -> Option<(Lsn, Vec<u8>)> {
+    match call(world, source, request, &Message::GossipPull(pull)) {
+        Some(Answer::Push { scl, batches }) => Some((scl, batches)),
+        Some(Answer::Refused(refusal)) if refusal.reason == RefusalReason::Busy => {
+            world.run_us(200);
+            None
+        }
+        answer => panic!("a source answers, not {answer:?}"),
+    }
+}
+
 fn repair(
     world: &mut World,
     bumps: &Bumps,
@@ -686,15 +698,7 @@ fn repair(
                 through: vdl,
                 bytes_max: 10_000,
             };
-            let (scl, batches) = match call(world, source, request, &Message::GossipPull(pull)) {
-                Some(Answer::Push { scl, batches }) => (scl, batches),
-                // Members that have just started ask it too.
-                Some(Answer::Refused(refusal)) if refusal.reason == RefusalReason::Busy => {
-                    world.run_us(200);
-                    continue;
-                }
-                answer => panic!("a source answers, not {answer:?}"),
-            };
+            let Some((scl, batches)) = pull_from(world, source, request, pull) else { continue };
             let push = GossipPush {
                 volume: VOLUME,
                 group,
