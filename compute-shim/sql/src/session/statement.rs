@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -121,7 +121,7 @@ fn is_same_shape(before: &Columns, after: &Columns) -> bool {
     shape(before) == shape(after) && names(before) == names(after)
 }
 
-/// Slots of the cache by text. A client that sends texts again sends few different ones.
+/// Texts that are kept: a client that sends texts again sends few different ones.
 const TEXTS: usize = 64;
 /// Longer texts are not kept: their parsing is the smaller part of their cost.
 const TEXT_BYTES_MAX: usize = 4_096;
@@ -131,17 +131,20 @@ struct CachedText {
     text: Box<str>,
     types: Box<[TypeId]>,
     prepared: Arc<Prepared>,
+    /// Asked for since the hand last passed.
+    is_used: bool,
 }
 
-/// Statements by text, each text in the one slot that its hash names. A text is kept when it is seen the second time
-/// in a row, so that texts which come once push nothing out. Both lists grow as they are used: most of a server's
-/// sessions are idle, and few send more than a handful of texts.
+/// Statements by text. A text is kept once it comes again among the [`TEXTS`] that missed last, so that texts which come
+/// once push nothing out; the one that makes room has not been asked for since the hand last passed it. Both lists grow
+/// as they are used: most of a server's sessions are idle, and few send more than a handful of texts.
 #[derive(Default)]
 struct TextCache {
-    /// At most one of each slot.
     texts: Vec<CachedText>,
-    /// The upper half of the hash that each slot has seen last.
-    seen: Vec<u32>,
+    /// Where the search for the next text to forget begins.
+    hand: usize,
+    /// The upper half of the hash of each text that missed last.
+    missed: VecDeque<u32>,
 }
 
 impl TextCache {
@@ -152,31 +155,44 @@ impl TextCache {
         hasher.finish()
     }
 
-    fn slot(hash: u64) -> usize {
-        usize::try_from(hash % TEXTS as u64).expect("below the number of slots")
-    }
-
-    fn get(&self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
-        let cached = self.texts.iter().find(|cached| cached.hash == hash)?;
-        let found = *cached.text == *text && *cached.types == *types;
-        found.then(|| cached.prepared.clone())
-    }
-
-    fn put(&mut self, hash: u64, text: &str, types: &[TypeId], prepared: &Arc<Prepared>) {
-        let slot = Self::slot(hash);
-        if self.seen.is_empty() {
-            self.seen.resize(TEXTS, 0);
+    fn get(&mut self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
+        let cached = self.texts.iter_mut().find(|cached| cached.hash == hash)?;
+        if *cached.text != *text || *cached.types != *types {
+            return None;
         }
-        let tag = u32::try_from(hash >> 32).expect("half of 64 bits");
-        if std::mem::replace(&mut self.seen[slot], tag) != tag || text.len() > TEXT_BYTES_MAX {
+        cached.is_used = true;
+        Some(cached.prepared.clone())
+    }
+
+    /// A text that was not found, or no longer means what it did.
+    fn put(&mut self, hash: u64, text: &str, types: &[TypeId], prepared: &Arc<Prepared>) {
+        if text.len() > TEXT_BYTES_MAX {
             return;
         }
         let prepared = prepared.clone();
-        let new = CachedText { hash, text: text.into(), types: types.into(), prepared };
-        match self.texts.iter_mut().find(|cached| Self::slot(cached.hash) == slot) {
-            Some(cached) => *cached = new,
-            None => self.texts.push(new),
+        let new = CachedText { hash, text: text.into(), types: types.into(), prepared, is_used: false };
+        if let Some(outdated) = self.texts.iter_mut().find(|cached| cached.hash == hash) {
+            *outdated = new;
+            return;
         }
+        let tag = u32::try_from(hash >> 32).expect("half of 64 bits");
+        let Some(at) = self.missed.iter().position(|missed| *missed == tag) else {
+            if self.missed.len() == TEXTS {
+                self.missed.pop_front();
+            }
+            self.missed.push_back(tag);
+            return;
+        };
+        self.missed.remove(at);
+        if self.texts.len() < TEXTS {
+            self.texts.push(new);
+            return;
+        }
+        while std::mem::take(&mut self.texts[self.hand].is_used) {
+            self.hand = (self.hand + 1) % TEXTS;
+        }
+        self.texts[self.hand] = new;
+        self.hand = (self.hand + 1) % TEXTS;
     }
 }
 
@@ -269,5 +285,61 @@ impl Statements {
     pub(super) fn clear(&mut self) {
         self.named.clear();
         self.unnamed = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(cache: &mut TextCache, text: &str) -> bool {
+        let hash = TextCache::hash(text, &[]);
+        if cache.get(hash, text, &[]).is_some() {
+            return true;
+        }
+        cache.put(hash, text, &[], &Arc::new(Prepared::new(None, &[])));
+        false
+    }
+
+    /// Each text once had a slot of its hash; two in one slot pushed each other out for ever, and a workload of seven
+    /// texts parsed some of them each time.
+    #[test]
+    fn any_64_texts_that_come_again_and_again_are_kept() {
+        let mut cache = TextCache::default();
+        let texts: Vec<String> = (0..TEXTS).map(|number| format!("SELECT {number}")).collect();
+        for round in 0..4 {
+            for text in &texts {
+                assert_eq!(ask(&mut cache, text), round >= 2, "{text}, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_come_once_push_nothing_out() {
+        let mut cache = TextCache::default();
+        let often: Vec<String> = (0..TEXTS).map(|number| format!("SELECT {number}")).collect();
+        for text in often.iter().chain(&often) {
+            ask(&mut cache, text);
+        }
+        for number in 0..1_000 {
+            assert!(!ask(&mut cache, &format!("once {number}")));
+        }
+        assert!(often.iter().all(|text| ask(&mut cache, text)));
+        assert_eq!((cache.texts.len(), cache.missed.len()), (TEXTS, TEXTS));
+    }
+
+    #[test]
+    fn what_is_no_longer_asked_for_makes_room() {
+        let mut cache = TextCache::default();
+        let texts: Vec<String> = (0..2 * TEXTS).map(|number| format!("SELECT {number}")).collect();
+        let (old, new) = texts.split_at(TEXTS);
+        for text in old.iter().chain(old).chain(&old[..8]) {
+            ask(&mut cache, text);
+        }
+        for text in new[..TEXTS - 8].iter().chain(&new[..TEXTS - 8]) {
+            ask(&mut cache, text);
+        }
+        assert!(old[..8].iter().chain(&new[..TEXTS - 8]).all(|text| ask(&mut cache, text)));
+        assert!(!ask(&mut cache, &old[8]));
     }
 }
