@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::datetime::{Date, Interval, Timestamp, Timestamptz};
+use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
 use crate::numeric::Numeric;
 use crate::types::TypeId;
 
@@ -43,6 +43,10 @@ pub enum Datum {
     Bytea(Arc<[u8]>),
     /// `date`.
     Date(Date),
+    /// `time`.
+    Time(Time),
+    /// `time with time zone`.
+    Timetz(Timetz),
     /// `timestamp`.
     Timestamp(Timestamp),
     /// `timestamptz`.
@@ -218,6 +222,8 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Datum::Bytea(a), Datum::Bytea(b)) => a.cmp(b),
         (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
+        (Datum::Time(a), Datum::Time(b)) => a.cmp(b),
+        (Datum::Timetz(a), Datum::Timetz(b)) => a.cmp(b),
         (Datum::Timestamp(a), Datum::Timestamp(b)) => a.cmp(b),
         (Datum::Timestamptz(a), Datum::Timestamptz(b)) => a.cmp(b),
         (Datum::Interval(a), Datum::Interval(b)) => a.span().cmp(&b.span()),
@@ -286,6 +292,8 @@ pub fn hash<H: Hasher>(id: TypeId, value: &Datum, state: &mut H) {
         Datum::Text(value) => value.hash(state),
         Datum::Bytea(value) => value.hash(state),
         Datum::Date(value) => value.hash(state),
+        Datum::Time(value) => value.hash(state),
+        Datum::Timetz(value) => value.hash(state),
         Datum::Timestamp(value) => value.hash(state),
         Datum::Timestamptz(value) => value.hash(state),
         Datum::Interval(value) => value.span().hash(state),

@@ -5,7 +5,9 @@
 
 mod composite;
 
-use crate::datetime::{Date, Interval, Timestamp, Timestamptz, in_range};
+use crate::datetime::{
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, WEST_MAX, in_range, is_time_of_day,
+};
 use crate::datum::Datum;
 use crate::error::{Result, SqlError, SqlState};
 use crate::text::{decode_utf8, truncate_name};
@@ -31,6 +33,11 @@ pub fn send(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
         Datum::Bytea(value) => out.extend_from_slice(value),
         Datum::Date(value) => out.extend_from_slice(&value.0.to_be_bytes()),
+        Datum::Time(value) => out.extend_from_slice(&value.0.to_be_bytes()),
+        Datum::Timetz(value) => {
+            out.extend_from_slice(&value.us.to_be_bytes());
+            out.extend_from_slice(&value.west.to_be_bytes());
+        }
         Datum::Timestamp(value) => out.extend_from_slice(&value.0.to_be_bytes()),
         Datum::Timestamptz(value) => out.extend_from_slice(&value.0.to_be_bytes()),
         Datum::Interval(value) => {
@@ -140,6 +147,15 @@ fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
             let fits = !date.is_finite() || in_range::date(date);
             Datum::Date(if fits { date } else { return Err(out_of_range("date")) })
         }
+        TypeId::TIME => Datum::Time(Time(read_time(reader)?)),
+        TypeId::TIMETZ => {
+            let (us, west) = (read_time(reader)?, reader.i32()?);
+            if !(-WEST_MAX..=WEST_MAX).contains(&west) {
+                let message = "time zone displacement out of range";
+                return Err(SqlError::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT, message));
+            }
+            Datum::Timetz(Timetz { us, west })
+        }
         TypeId::TIMESTAMP => Datum::Timestamp(Timestamp(read_timestamp(reader)?)),
         TypeId::TIMESTAMPTZ => Datum::Timestamptz(Timestamptz(read_timestamp(reader)?)),
         TypeId::INTERVAL => {
@@ -153,6 +169,11 @@ fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
             None => return Err(no_function(id, "input")),
         },
     })
+}
+
+fn read_time(reader: &mut Reader<'_>) -> Result<i64> {
+    let us = reader.i64()?;
+    if is_time_of_day(us) { Ok(us) } else { Err(out_of_range("time")) }
 }
 
 fn read_timestamp(reader: &mut Reader<'_>) -> Result<i64> {

@@ -3,6 +3,7 @@
 //! Owns the conversions with their range errors. Never sees NULL and never applies a type modifier (`typmod.rs`).
 //! Read next: `table.rs`, which says who may ask for what.
 
+use crate::datetime::{Interval, Time, Timetz};
 use crate::datum::{Datum, trim_bpchar};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
@@ -231,4 +232,41 @@ pub(super) fn timestamptz_to_date(env: &EvalEnv<'_>, value: &Datum) -> Result<Da
     let Datum::Timestamptz(value) = value else { mismatch(value) };
     let local = env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range)?;
     local.to_date().map(Datum::Date)
+}
+
+pub(super) fn time_to_interval(_: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Time(value) = value else { mismatch(value) };
+    Ok(Datum::Interval(Interval { us: value.0, days: 0, months: 0 }))
+}
+
+pub(super) fn interval_to_time(_: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Interval(value) = value else { mismatch(value) };
+    Ok(Datum::Time(Time::of_interval(value)))
+}
+
+pub(super) fn time_to_timetz(env: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Time(value) = value else { mismatch(value) };
+    Ok(Datum::Timetz(value.with_zone(env.time_zone, env.transaction_timestamp)))
+}
+
+pub(super) fn timetz_to_time(_: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Timetz(value) = value else { mismatch(value) };
+    Ok(Datum::Time(Time(value.us)))
+}
+
+/// Infinities have no time of day: NULL, as in PostgreSQL.
+pub(super) fn timestamp_to_time(_: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Timestamp(value) = value else { mismatch(value) };
+    Ok(Time::of_timestamp(*value).map_or(Datum::Null, Datum::Time))
+}
+
+pub(super) fn timestamptz_to_time(env: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Timestamptz(value) = value else { mismatch(value) };
+    let local = env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range)?;
+    Ok(Time::of_timestamp(local).map_or(Datum::Null, Datum::Time))
+}
+
+pub(super) fn timestamptz_to_timetz(env: &EvalEnv<'_>, value: &Datum) -> Result<Datum> {
+    let Datum::Timestamptz(value) = value else { mismatch(value) };
+    Ok(Timetz::of_instant(*value, env.time_zone).map_or(Datum::Null, Datum::Timetz))
 }

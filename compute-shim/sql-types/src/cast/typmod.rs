@@ -24,6 +24,12 @@ pub(super) fn apply(id: TypeId, typmod: Typmod, explicit: bool, value: Datum) ->
             }
             None => Ok(Datum::Timestamptz(value)),
         },
+        (Datum::Time(value), TypeId::TIME) => {
+            Ok(Datum::Time(typmod.timestamp_precision().map_or(value, |precision| value.round(precision))))
+        }
+        (Datum::Timetz(value), TypeId::TIMETZ) => {
+            Ok(Datum::Timetz(typmod.timestamp_precision().map_or(value, |precision| value.round(precision))))
+        }
         (Datum::Array(array), _) => apply_to_elements(typmod, explicit, &array),
         (value, _) => Ok(value),
     }

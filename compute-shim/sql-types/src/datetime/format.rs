@@ -55,6 +55,17 @@ fn write_civil(civil: &Civil, out: &mut Vec<u8>) -> bool {
     before_christ
 }
 
+/// `HH:MM:SS[.ffffff]` of microseconds since midnight.
+pub(super) fn write_clock(us: i64, out: &mut Vec<u8>) {
+    let small = |value: i64| i32::try_from(value).expect("fields of a day are small");
+    write_two(small(us / US_PER_HOUR), out);
+    out.push(b':');
+    write_two(small(us / (60 * US_PER_SECOND) % 60), out);
+    out.push(b':');
+    write_two(small(us / US_PER_SECOND % 60), out);
+    write_fraction(small(us % US_PER_SECOND).unsigned_abs(), out);
+}
+
 impl Date {
     /// Appends the text form.
     pub fn write(self, out: &mut Vec<u8>) {
@@ -96,7 +107,7 @@ impl Timestamptz {
 }
 
 /// `+HH`, with minutes and seconds where they are not zero.
-fn write_offset(offset: i32, out: &mut Vec<u8>) {
+pub(super) fn write_offset(offset: i32, out: &mut Vec<u8>) {
     out.push(if offset < 0 { b'-' } else { b'+' });
     let offset = offset.abs();
     write_two(offset / 3600, out);

@@ -1,22 +1,27 @@
 //! Dates, timestamps and intervals: their values, limits and calendar.
 //!
-//! Owns [`Date`], [`Timestamp`], [`Timestamptz`] and [`Interval`]. `calendar.rs` knows days and months, `zone.rs` time zones;
-//! `token.rs`, `parse.rs` and `interval.rs` read text, `format.rs` prints it; `arithmetic.rs` adds and subtracts, `field.rs`
+//! Owns [`Date`], [`Time`], [`Timetz`], [`Timestamp`], [`Timestamptz`] and [`Interval`]. `calendar.rs` knows days and months,
+//! `clock.rs` times of day, `zone.rs` time zones; `token.rs`, `parse.rs`, `parse_clock.rs` and `interval.rs` read text, `format.rs` prints it; `arithmetic.rs` adds and subtracts, `field.rs`
 //! extracts and truncates. Never asks what time it is.
 
 mod arithmetic;
 mod calendar;
+mod clock;
 mod field;
 mod format;
 mod interval;
 mod parse;
+mod parse_clock;
 mod token;
 mod zone;
 
 pub(crate) use calendar::{day_of_week, days_from_civil, in_range, iso_week};
+pub(crate) use clock::{WEST_MAX, is_time_of_day};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
+pub(crate) use parse::numeric_offset;
 pub(crate) use zone::ZoneRef;
 
+pub use clock::{Time, Timetz};
 pub use zone::TimeZone;
 
 /// Microseconds of one second.

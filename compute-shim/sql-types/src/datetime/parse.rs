@@ -10,8 +10,8 @@ use super::{Date, Timestamp, Timestamptz, US_PER_DAY, US_PER_SECOND, ZoneRef};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 
-/// Why a text is no date or timestamp; the messages need the type and the whole text.
-enum Fault {
+/// Why a text is no date or time; the messages need the type and the whole text.
+pub(super) enum Fault {
     /// 22007.
     Syntax,
     /// 22008, a field beyond its range.
@@ -25,7 +25,7 @@ enum Fault {
 }
 
 impl Fault {
-    fn into_error(self, type_name: &str, text: &str) -> SqlError {
+    pub(super) fn into_error(self, type_name: &str, text: &str) -> SqlError {
         let out_of_range = || {
             let message = format!("date/time field value out of range: \"{text}\"");
             SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
@@ -141,7 +141,7 @@ pub(super) fn month(word: &str) -> Option<i32> {
     i32::try_from(at + 1).ok()
 }
 
-fn is_day_name(word: &str) -> bool {
+pub(super) fn is_day_name(word: &str) -> bool {
     matches!(
         word,
         "sun"
@@ -167,12 +167,14 @@ fn is_day_name(word: &str) -> bool {
 
 /// The fields found so far.
 #[derive(Default)]
-struct Builder {
-    year: Option<(i32, usize)>,
+pub(super) struct Builder {
+    /// With its number of digits.
+    pub(super) year: Option<(i32, usize)>,
     month: Option<i32>,
     day: Option<i32>,
-    time: Option<(i32, i32, i32, i32)>,
-    zone: Option<ZoneRef>,
+    /// Hour, minute, second, microsecond.
+    pub(super) time: Option<(i32, i32, i32, i32)>,
+    pub(super) zone: Option<ZoneRef>,
     before_christ: bool,
     era: bool,
     afternoon: Option<bool>,
@@ -229,8 +231,22 @@ fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
     }
 }
 
+/// Seconds east of UTC of a numeric zone with its sign: `None` if it is none, an error's place taken by `Err` if it is beyond
+/// the range of zones.
+pub(crate) fn numeric_offset(text: &str) -> Result<Option<i32>, ()> {
+    let mut builder = Builder::default();
+    match builder.offset(text) {
+        Ok(()) => match builder.zone {
+            Some(ZoneRef::Fixed(east)) => Ok(Some(east)),
+            _ => Ok(None),
+        },
+        Err(Fault::Zone) => Err(()),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Digits as a number, `None` beyond `i32`.
-fn integer(text: &str) -> Option<i32> {
+pub(super) fn integer(text: &str) -> Option<i32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
@@ -253,7 +269,7 @@ impl Builder {
     }
 
     /// A date with separators: three parts, or a year and its day.
-    fn date(&mut self, text: &str) -> Result<(), Fault> {
+    pub(super) fn date(&mut self, text: &str) -> Result<(), Fault> {
         // PostgreSQL takes no date with separators behind a time.
         if self.has_date() || self.time.is_some() {
             return Err(Fault::Syntax);
@@ -299,7 +315,7 @@ impl Builder {
     }
 
     /// `HH:MM[:SS[.ffffff]]`.
-    fn clock(&mut self, text: &str) -> Result<(), Fault> {
+    pub(super) fn clock(&mut self, text: &str) -> Result<(), Fault> {
         if self.time.is_some() {
             return Err(Fault::Syntax);
         }
@@ -322,7 +338,7 @@ impl Builder {
     }
 
     /// `+HH`, `+HHMM`, `+HH:MM[:SS]`.
-    fn offset(&mut self, text: &str) -> Result<(), Fault> {
+    pub(super) fn offset(&mut self, text: &str) -> Result<(), Fault> {
         if self.zone.is_some() {
             return Err(Fault::Syntax);
         }
@@ -428,7 +444,7 @@ impl Builder {
         Ok(())
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Fault> {
+    pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
         if let Some(number) = month(word) {
             if self.month.is_some() {
                 return Err(Fault::Syntax);
@@ -450,12 +466,17 @@ impl Builder {
 
     /// Checks and completes the fields.
     fn finish(self) -> Result<Reading, Fault> {
-        let Some((year, digits)) = self.year else {
-            return Err(Fault::Syntax);
-        };
-        if self.iso_time && self.time.is_none() {
+        if self.year.is_none() || (self.iso_time && self.time.is_none()) {
             return Err(Fault::Syntax);
         }
+        let (year, month, day) = self.calendar_day()?;
+        let (hour, minute, second, us) = if self.time.is_some() { self.time_of_day()? } else { (0, 0, 0, 0) };
+        Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone))
+    }
+
+    /// Year, month and day, checked.
+    pub(super) fn calendar_day(&self) -> Result<(i32, i32, i32), Fault> {
+        let (year, digits) = self.year.ok_or(Fault::Syntax)?;
         let year = if self.julian { year } else { full_year(year, digits, self.before_christ)? };
         let (month, day) = match (self.day_of_year, self.month, self.day) {
             (Some(day_of_year), _, _) => {
@@ -476,7 +497,12 @@ impl Builder {
         if day > days_in_month(year, month) {
             return Err(Fault::Field);
         }
-        let (mut hour, minute, second, us) = self.time.unwrap_or_default();
+        Ok((year, month, day))
+    }
+
+    /// Hour, minute, second and microsecond, checked, AM and PM done.
+    pub(super) fn time_of_day(&self) -> Result<(i32, i32, i32, i32), Fault> {
+        let (mut hour, minute, second, us) = self.time.ok_or(Fault::Syntax)?;
         if let Some(afternoon) = self.afternoon {
             if hour > 12 {
                 return Err(Fault::Field);
@@ -484,12 +510,12 @@ impl Builder {
             hour = hour % 12 + if afternoon { 12 } else { 0 };
         }
         check_clock(hour, minute, second, us)?;
-        Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone))
+        Ok((hour, minute, second, us))
     }
 }
 
 /// 24:00:00 is the next midnight and a second of 60 the next minute, but nothing lies beyond the day's end.
-fn check_clock(hour: i32, minute: i32, second: i32, us: i32) -> Result<(), Fault> {
+pub(super) fn check_clock(hour: i32, minute: i32, second: i32, us: i32) -> Result<(), Fault> {
     if hour > 24 || minute > 59 || second > 60 {
         return Err(Fault::Field);
     }

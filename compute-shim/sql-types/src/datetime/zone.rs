@@ -130,6 +130,13 @@ impl TimeZone {
             let name = zone.iana_name().unwrap_or(name).to_owned();
             return Some(TimeZone { name, zone });
         }
+        // A POSIX specification without a name counts west of UTC.
+        if let Ok(Some(west)) = super::numeric_offset(name)
+            && name.starts_with(['+', '-'])
+        {
+            let zone = jiff::tz::TimeZone::fixed(jiff::tz::Offset::from_seconds(-west).ok()?);
+            return Some(TimeZone { name: name.to_owned(), zone });
+        }
         let zone = jiff::tz::TimeZone::posix(name).ok()?;
         Some(TimeZone { name: name.to_ascii_uppercase(), zone })
     }
@@ -158,11 +165,23 @@ impl TimeZone {
         &self.name
     }
 
+    /// Seconds east of UTC if that is the same at all times.
+    pub(crate) fn fixed_offset(&self) -> Option<i32> {
+        self.zone.to_fixed_offset().ok().map(jiff::tz::Offset::seconds)
+    }
+
     /// Seconds east of UTC at an instant.
     pub fn offset_at(&self, utc: Timestamptz) -> i32 {
         let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
         let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
         self.zone.to_offset(instant).seconds()
+    }
+
+    /// The abbreviation in use at an instant, `CEST`.
+    pub(crate) fn abbreviation_at(&self, utc: Timestamptz) -> String {
+        let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
+        let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
+        self.zone.to_offset_info(instant).abbreviation().to_owned()
     }
 
     /// Seconds east of UTC for a local time.

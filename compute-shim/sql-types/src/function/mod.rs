@@ -8,6 +8,7 @@
 mod array;
 mod bytes;
 mod math;
+mod overlaps;
 mod quote;
 mod regexp;
 mod string;

@@ -1,11 +1,11 @@
 //! The table of scalar functions on built-in types.
 //!
 //! Owns the facts (`pg_proc` of PostgreSQL 15, for the functions of this crate) and which code serves each. Read next:
-//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `math.rs`, `temporal.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
+//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `math.rs`, `temporal.rs`, `overlaps.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
 
 use super::Volatility::{Immutable, Stable, Volatile};
-use super::{Function, array, bytes, math, quote, regexp, string, temporal, to_char, unsupported};
-use crate::operator::{arithmetic, array as array_operator, like};
+use super::{Function, array, bytes, math, overlaps, quote, regexp, string, temporal, to_char, unsupported};
+use crate::operator::{add_temporal, arithmetic, array as array_operator, like};
 use crate::types::TypeId;
 
 /// In order of name, then oid.
@@ -82,7 +82,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 6178, name: "date_bin", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_bin },
     Function { oid: 1171, name: "date_part", arguments: &[TypeId::TEXT, TypeId::TIMESTAMPTZ], result: TypeId::FLOAT8, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 1172, name: "date_part", arguments: &[TypeId::TEXT, TypeId::INTERVAL], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
+    Function { oid: 1273, name: "date_part", arguments: &[TypeId::TEXT, TypeId::TIMETZ], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 1384, name: "date_part", arguments: &[TypeId::TEXT, TypeId::DATE], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
+    Function { oid: 1385, name: "date_part", arguments: &[TypeId::TEXT, TypeId::TIME], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 2021, name: "date_part", arguments: &[TypeId::TEXT, TypeId::TIMESTAMP], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_part },
     Function { oid: 1217, name: "date_trunc", arguments: &[TypeId::TEXT, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::date_trunc },
     Function { oid: 1218, name: "date_trunc", arguments: &[TypeId::TEXT, TypeId::INTERVAL], result: TypeId::INTERVAL, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::date_trunc },
@@ -95,6 +97,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 1347, name: "exp", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::float_exp },
     Function { oid: 1732, name: "exp", arguments: &[TypeId::NUMERIC], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::numeric_exp },
     Function { oid: 6199, name: "extract", arguments: &[TypeId::TEXT, TypeId::DATE], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::extract },
+    Function { oid: 6200, name: "extract", arguments: &[TypeId::TEXT, TypeId::TIME], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::extract },
+    Function { oid: 6201, name: "extract", arguments: &[TypeId::TEXT, TypeId::TIMETZ], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::extract },
     Function { oid: 6202, name: "extract", arguments: &[TypeId::TEXT, TypeId::TIMESTAMP], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::extract },
     Function { oid: 6203, name: "extract", arguments: &[TypeId::TEXT, TypeId::TIMESTAMPTZ], result: TypeId::NUMERIC, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::extract },
     Function { oid: 6204, name: "extract", arguments: &[TypeId::TEXT, TypeId::INTERVAL], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::extract },
@@ -144,6 +148,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 6195, name: "ltrim", arguments: &[TypeId::BYTEA, TypeId::BYTEA], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::ltrim },
     Function { oid: 3846, name: "make_date", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4], result: TypeId::DATE, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::make_date },
     Function { oid: 3464, name: "make_interval", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::INTERVAL, strict: true, volatility: Immutable, variadic: None, defaults: 7, call: temporal::make_interval },
+    Function { oid: 3847, name: "make_time", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIME, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::make_time },
     Function { oid: 3461, name: "make_timestamp", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::make_timestamp },
     Function { oid: 3462, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::make_timestamptz },
     Function { oid: 3463, name: "make_timestamptz", arguments: &[TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::INT4, TypeId::FLOAT8, TypeId::TEXT], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::make_timestamptz },
@@ -163,6 +168,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 720, name: "octet_length", arguments: &[TypeId::BYTEA], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::length },
     Function { oid: 1374, name: "octet_length", arguments: &[TypeId::TEXT], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: string::octet_length },
     Function { oid: 1375, name: "octet_length", arguments: &[TypeId::BPCHAR], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: string::octet_length },
+    Function { oid: 1271, name: "overlaps", arguments: &[TypeId::TIMETZ, TypeId::TIMETZ, TypeId::TIMETZ, TypeId::TIMETZ], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1304, name: "overlaps", arguments: &[TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1305, name: "overlaps", arguments: &[TypeId::TIMESTAMPTZ, TypeId::INTERVAL, TypeId::TIMESTAMPTZ, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Stable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1306, name: "overlaps", arguments: &[TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Stable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1307, name: "overlaps", arguments: &[TypeId::TIMESTAMPTZ, TypeId::INTERVAL, TypeId::TIMESTAMPTZ, TypeId::TIMESTAMPTZ], result: TypeId::BOOL, strict: false, volatility: Stable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1308, name: "overlaps", arguments: &[TypeId::TIME, TypeId::TIME, TypeId::TIME, TypeId::TIME], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1309, name: "overlaps", arguments: &[TypeId::TIME, TypeId::INTERVAL, TypeId::TIME, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1310, name: "overlaps", arguments: &[TypeId::TIME, TypeId::TIME, TypeId::TIME, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 1311, name: "overlaps", arguments: &[TypeId::TIME, TypeId::INTERVAL, TypeId::TIME, TypeId::TIME], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 2041, name: "overlaps", arguments: &[TypeId::TIMESTAMP, TypeId::TIMESTAMP, TypeId::TIMESTAMP, TypeId::TIMESTAMP], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 2042, name: "overlaps", arguments: &[TypeId::TIMESTAMP, TypeId::INTERVAL, TypeId::TIMESTAMP, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 2043, name: "overlaps", arguments: &[TypeId::TIMESTAMP, TypeId::TIMESTAMP, TypeId::TIMESTAMP, TypeId::INTERVAL], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
+    Function { oid: 2044, name: "overlaps", arguments: &[TypeId::TIMESTAMP, TypeId::INTERVAL, TypeId::TIMESTAMP, TypeId::TIMESTAMP], result: TypeId::BOOL, strict: false, volatility: Immutable, variadic: None, defaults: 0, call: overlaps::overlaps },
     Function { oid: 749, name: "overlay", arguments: &[TypeId::BYTEA, TypeId::BYTEA, TypeId::INT4, TypeId::INT4], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::overlay },
     Function { oid: 752, name: "overlay", arguments: &[TypeId::BYTEA, TypeId::BYTEA, TypeId::INT4], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::overlay },
     Function { oid: 1404, name: "overlay", arguments: &[TypeId::TEXT, TypeId::TEXT, TypeId::INT4, TypeId::INT4], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: string::overlay },
@@ -255,8 +273,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 2737, name: "tand", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::tand },
     Function { oid: 2464, name: "tanh", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::tanh },
     Function { oid: 850, name: "textlike", arguments: &[TypeId::TEXT, TypeId::TEXT], result: TypeId::BOOL, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: like::like },
+    Function { oid: 274, name: "timeofday", arguments: &[], result: TypeId::TEXT, strict: true, volatility: Volatile, variadic: None, defaults: 0, call: temporal::timeofday },
+    Function { oid: 2025, name: "timestamp", arguments: &[TypeId::DATE, TypeId::TIME], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: add_temporal },
+    Function { oid: 1176, name: "timestamptz", arguments: &[TypeId::DATE, TypeId::TIME], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::date_and_time_in_zone },
+    Function { oid: 1359, name: "timestamptz", arguments: &[TypeId::DATE, TypeId::TIMETZ], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: add_temporal },
     Function { oid: 1026, name: "timezone", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::timezone },
     Function { oid: 1159, name: "timezone", arguments: &[TypeId::TEXT, TypeId::TIMESTAMPTZ], result: TypeId::TIMESTAMP, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::timezone },
+    Function { oid: 2037, name: "timezone", arguments: &[TypeId::TEXT, TypeId::TIMETZ], result: TypeId::TIMETZ, strict: true, volatility: Stable, variadic: None, defaults: 0, call: temporal::timezone },
+    Function { oid: 2038, name: "timezone", arguments: &[TypeId::INTERVAL, TypeId::TIMETZ], result: TypeId::TIMETZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::timezone },
     Function { oid: 2069, name: "timezone", arguments: &[TypeId::TEXT, TypeId::TIMESTAMP], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::timezone },
     Function { oid: 2070, name: "timezone", arguments: &[TypeId::INTERVAL, TypeId::TIMESTAMP], result: TypeId::TIMESTAMPTZ, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::timezone },
     Function { oid: 1845, name: "to_ascii", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::to_ascii },

@@ -4,8 +4,8 @@
 
 use super::{f64_at, i32_at, str_at};
 use crate::datetime::{
-    Date, Field, Interval, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef,
-    extract_date, in_range, unrecognized_unit, unsupported_unit,
+    Date, Field, Interval, Time, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef,
+    day_of_week, extract_date, in_range, numeric_offset, unrecognized_unit, unsupported_unit,
 };
 use crate::datum::Datum;
 use crate::env::EvalEnv;
@@ -23,6 +23,38 @@ pub(super) fn statement_timestamp(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datu
 
 pub(super) fn clock_timestamp(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datum> {
     Ok(Datum::Timestamptz(env.host.clock()))
+}
+
+/// `timestamptz(date, time)`: local time of the session.
+pub(super) fn date_and_time_in_zone(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let (Datum::Date(date), Datum::Time(time)) = (&args[0], &args[1]) else {
+        panic!("timestamptz was given {args:?}")
+    };
+    let local = date.at_time(*time)?;
+    env.time_zone.to_utc(local).map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
+}
+
+/// The clock as text, `Thu Jan 01 00:00:00.000000 1970 UTC`.
+pub(super) fn timeofday(env: &EvalEnv<'_>, _: &[Datum]) -> Result<Datum> {
+    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let now = env.host.clock();
+    let local = env.time_zone.to_local(now).ok_or_else(timestamp_out_of_range)?;
+    let civil = local.civil();
+    let index = |value: i32| usize::try_from(value).expect("not negative");
+    Ok(Datum::text(format!(
+        "{} {} {:02} {:02}:{:02}:{:02}.{:06} {} {}",
+        DAYS[index(day_of_week(local.split().0))],
+        MONTHS[index(civil.month - 1)],
+        civil.day,
+        civil.hour,
+        civil.minute,
+        civil.second,
+        civil.us,
+        civil.year,
+        env.time_zone.abbreviation_at(now),
+    )))
 }
 
 fn type_name(value: &Datum) -> String {
@@ -66,6 +98,8 @@ pub(super) fn extract(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         Datum::Timestamp(_) | Datum::Timestamptz(_) if infinite.is_some() => {
             Timestamptz(0).extract(field, env.time_zone)
         }
+        Datum::Time(value) => value.extract(field),
+        Datum::Timetz(value) => value.extract(field),
         Datum::Timestamp(value) => value.extract(field),
         Datum::Timestamptz(value) => value.extract(field, env.time_zone),
         Datum::Interval(value) => value.extract(field),
@@ -162,7 +196,7 @@ fn timestamp_out_of_range() -> SqlError {
 }
 
 /// `source AT TIME ZONE zone`, its arguments the other way round; the zone is a name or an interval.
-pub(super) fn timezone(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+pub(super) fn timezone(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     match &args[1] {
         Datum::Timestamp(local) if !local.is_finite() => return Ok(Datum::Timestamptz(Timestamptz(local.0))),
         Datum::Timestamptz(utc) if !utc.is_finite() => return Ok(Datum::Timestamp(Timestamp(utc.0))),
@@ -182,6 +216,14 @@ pub(super) fn timezone(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         other => panic!("timezone was given {other:?}"),
     };
     match &args[1] {
+        Datum::Timetz(time) => {
+            // A zone with rules is taken as it is now.
+            let east = match &zone {
+                ZoneRef::Fixed(east) => *east,
+                ZoneRef::Named(zone) => zone.offset_at(env.transaction_timestamp),
+            };
+            Ok(Datum::Timetz(time.at_west(-east)))
+        }
         Datum::Timestamp(local) => {
             zone.to_utc(*local).map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
         }
@@ -206,28 +248,37 @@ pub(super) fn make_date(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2)).map(Datum::Date)
 }
 
-/// `make_timestamp(year, month, day, hour, minute, seconds)`; seconds of 60 are the next minute's 0.
-fn timestamp_of(args: &[Datum]) -> Result<Timestamp> {
-    let date = Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2))?;
-    let (hour, minute, seconds) = (i32_at(args, 3), i32_at(args, 4), f64_at(args, 5));
+/// Microseconds since midnight; seconds of 60 are the next minute's 0.
+fn clock_of(hour: i32, minute: i32, seconds: f64) -> Result<i64> {
     let us = (seconds * 1e6).round_ties_even();
     let is_time = (0..=24).contains(&hour)
         && (0..60).contains(&minute)
         && (0.0..=6e7).contains(&us)
         && (hour < 24 || (minute == 0 && us == 0.0));
     if !is_time {
-        let mut shown = format!("{hour}:{minute:02}:");
-        if seconds < 10.0 {
-            shown.push('0');
-        }
-        let mut digits = Vec::new();
-        crate::text::write_f64(seconds, &mut digits);
-        shown.push_str(&String::from_utf8_lossy(&digits));
-        let message = format!("time field value out of range: {shown}");
+        let message = format!("time field value out of range: {hour}:{minute:02}:{}", six_digits(seconds));
         return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
     }
     #[expect(clippy::cast_possible_truncation, reason = "at most a minute, checked above")]
-    let us = us as i64 + (i64::from(hour) * 60 + i64::from(minute)) * 60 * US_PER_SECOND;
+    Ok(us as i64 + (i64::from(hour) * 60 + i64::from(minute)) * 60 * US_PER_SECOND)
+}
+
+/// `%02g` of C: six significant digits, at least two characters.
+fn six_digits(value: f64) -> String {
+    let rounded = format!("{value:.5e}").parse::<f64>().unwrap_or(value);
+    let mut digits = Vec::new();
+    crate::text::write_f64(rounded, &mut digits);
+    format!("{:0>2}", String::from_utf8_lossy(&digits))
+}
+
+pub(super) fn make_time(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    clock_of(i32_at(args, 0), i32_at(args, 1), f64_at(args, 2)).map(|us| Datum::Time(Time(us)))
+}
+
+/// `make_timestamp(year, month, day, hour, minute, seconds)`.
+fn timestamp_of(args: &[Datum]) -> Result<Timestamp> {
+    let date = Date::from_civil(i32_at(args, 0), i32_at(args, 1), i32_at(args, 2))?;
+    let us = clock_of(i32_at(args, 3), i32_at(args, 4), f64_at(args, 5))?;
     let midnight = date.to_timestamp()?;
     let sum = midnight.0.checked_add(us).filter(|&sum| in_range::timestamp(sum));
     sum.map(Timestamp).ok_or_else(timestamp_out_of_range)
@@ -242,12 +293,23 @@ pub(super) fn make_timestamptz(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datu
     let local = timestamp_of(args)?;
     let utc = match args.get(6) {
         None => env.time_zone.to_utc(local),
-        Some(_) if str_at(args, 6).starts_with(['+', '-']) => {
-            return Err(SqlError::unsupported("a numeric time zone in make_timestamptz"));
+        Some(_) if str_at(args, 6).starts_with(['+', '-']) => numeric_zone(str_at(args, 6))?.to_utc(local),
+        Some(_) if str_at(args, 6).starts_with(|c: char| c.is_ascii_digit()) => {
+            let message = format!("invalid input syntax for type numeric time zone: \"{}\"", str_at(args, 6));
+            return Err(SqlError::invalid_parameter(message)
+                .with_hint("Numeric time zones must have \"-\" or \"+\" as first character."));
         }
         Some(_) => ZoneRef::from_name(str_at(args, 6))?.to_utc(local),
     };
     utc.map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)
+}
+
+fn numeric_zone(name: &str) -> Result<ZoneRef> {
+    match numeric_offset(name) {
+        Ok(Some(east)) => Ok(ZoneRef::Fixed(east)),
+        Ok(None) => Err(SqlError::invalid_parameter(format!("time zone \"{name}\" not recognized"))),
+        Err(()) => Err(SqlError::invalid_parameter(format!("numeric time zone \"{name}\" out of range"))),
+    }
 }
 
 /// `make_interval(years, months, weeks, days, hours, minutes, seconds)`, all of which may be left out.

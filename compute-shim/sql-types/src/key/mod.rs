@@ -16,7 +16,8 @@
 //! | type | bytes |
 //! |---|---|
 //! | bool, "char" | 1 |
-//! | int2, int4, int8, date, timestamp, timestamptz | 2, 4, 8, 4, 8, 8, the sign bit flipped |
+//! | int2, int4, int8, date, time, timestamp, timestamptz | 2, 4, 8, 4, 8, 8, 8, the sign bit flipped |
+//! | timetz | 8, 4: microseconds since midnight UTC, then the zone's seconds west, both with the sign bit flipped |
 //! | oid and its aliases | 4 |
 //! | float4, float8 | 4, 8: the IEEE bits, all flipped if negative, otherwise the sign bit; -0 as 0; every NaN as 7f c0 .. 00 with the sign bit flipped |
 //! | text, varchar, name | UTF-8, then 0 (text holds no 0) |

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use proptest::prelude::*;
 
 use super::*;
-use crate::datetime::{Date, Interval, Timestamp};
+use crate::datetime::{Date, Interval, Time, Timestamp, Timetz};
 use crate::datum::{Array, compare};
 use crate::numeric::Numeric;
 
@@ -37,6 +37,12 @@ fn golden_bytes() {
         (TypeId::NUMERIC, number("-1"), vec![2, 1, 0x7f, 0xff, 0xff, 0xfd, 0xff, 0xff]),
         (TypeId::NUMERIC, number("0.000"), vec![2, 2]),
         (TypeId::DATE, Datum::Date(Date(0)), vec![2, 0x80, 0, 0, 0]),
+        (TypeId::TIME, Datum::Time(Time(1)), vec![2, 0x80, 0, 0, 0, 0, 0, 0, 1]),
+        (
+            TypeId::TIMETZ,
+            Datum::Timetz(Timetz { us: 1, west: -2 }),
+            vec![2, 0x7f, 255, 255, 255, 255, 0xe1, 0x7b, 0x81, 0x7f, 255, 255, 254],
+        ),
         (TypeId::TEXT, Datum::Null, vec![3]),
         (
             TypeId::INT2VECTOR,

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::datetime::{Date, Interval, Timestamp, Timestamptz, US_PER_DAY};
+use crate::datetime::{
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day,
+};
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, trim_bpchar};
 use crate::numeric::{Groups, Numeric, NumericSign};
 use crate::types::TypeId;
@@ -30,6 +32,8 @@ pub(super) enum Kind {
     Text,
     Bytea,
     Date,
+    Time,
+    Timetz,
     Timestamp,
     Timestamptz,
     Interval,
@@ -51,6 +55,8 @@ impl Kind {
             TypeId::TEXT | TypeId::VARCHAR | TypeId::BPCHAR | TypeId::NAME => Kind::Text,
             TypeId::BYTEA => Kind::Bytea,
             TypeId::DATE => Kind::Date,
+            TypeId::TIME => Kind::Time,
+            TypeId::TIMETZ => Kind::Timetz,
             TypeId::TIMESTAMP => Kind::Timestamp,
             TypeId::TIMESTAMPTZ => Kind::Timestamptz,
             TypeId::INTERVAL => Kind::Interval,
@@ -71,8 +77,15 @@ pub(super) fn write(id: TypeId, value: &Datum, out: &mut Vec<u8>) {
         Datum::Int4(value) | Datum::Date(Date(value)) => {
             out.extend_from_slice(&(value.cast_unsigned() ^ 1 << 31).to_be_bytes());
         }
-        Datum::Int8(value) | Datum::Timestamp(Timestamp(value)) | Datum::Timestamptz(Timestamptz(value)) => {
+        Datum::Int8(value)
+        | Datum::Time(Time(value))
+        | Datum::Timestamp(Timestamp(value))
+        | Datum::Timestamptz(Timestamptz(value)) => {
             out.extend_from_slice(&(value.cast_unsigned() ^ 1 << 63).to_be_bytes());
+        }
+        Datum::Timetz(value) => {
+            out.extend_from_slice(&(value.utc_us().cast_unsigned() ^ 1 << 63).to_be_bytes());
+            out.extend_from_slice(&(value.west.cast_unsigned() ^ 1 << 31).to_be_bytes());
         }
         Datum::Oid(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Float4(value) => out.extend_from_slice(&ordered_f32(*value).to_be_bytes()),
@@ -235,6 +248,12 @@ pub(super) fn read(id: TypeId, reader: &mut Reader<'_>) -> Option<Datum> {
         }
         Kind::Bytea => Datum::Bytea(read_bytes(reader)?.into()),
         Kind::Date => Datum::Date(Date(reader.signed_i32()?)),
+        Kind::Time => Datum::Time(Time(reader.signed_i64().filter(|&us| is_time_of_day(us))?)),
+        Kind::Timetz => {
+            let (utc_us, west) = (reader.signed_i64()?, reader.signed_i32()?);
+            let us = utc_us.checked_sub(i64::from(west) * US_PER_SECOND)?;
+            Datum::Timetz(Timetz { us: Some(us).filter(|&us| is_time_of_day(us))?, west })
+        }
         Kind::Timestamp => Datum::Timestamp(Timestamp(reader.signed_i64()?)),
         Kind::Timestamptz => Datum::Timestamptz(Timestamptz(reader.signed_i64()?)),
         Kind::Interval => Datum::Interval(read_interval(reader)?),

@@ -96,6 +96,8 @@ pub(crate) fn element_type(value: &Datum) -> crate::types::TypeId {
         Datum::Numeric(_) => TypeId::NUMERIC,
         Datum::Bytea(_) => TypeId::BYTEA,
         Datum::Date(_) => TypeId::DATE,
+        Datum::Time(_) => TypeId::TIME,
+        Datum::Timetz(_) => TypeId::TIMETZ,
         Datum::Timestamp(_) => TypeId::TIMESTAMP,
         Datum::Timestamptz(_) => TypeId::TIMESTAMPTZ,
         Datum::Interval(_) => TypeId::INTERVAL,

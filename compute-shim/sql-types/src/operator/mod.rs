@@ -11,6 +11,8 @@ mod table;
 mod temporal;
 mod text;
 
+pub(crate) use temporal::add as add_temporal;
+
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! Golden bytes of the row format, and round trips.
 
 use super::*;
+use crate::datetime::{Time, Timetz};
 use crate::datum::{Array, equal};
 use crate::numeric::Numeric;
 
@@ -58,6 +59,10 @@ fn golden_bytes() {
         0x1a, // numeric: negative, scale 2, weight 1, 1 2345 6700
     ];
     assert_eq!(encode(&layout(), &values), expected);
+    let clocks = RowLayout::new(vec![TypeId::TIME, TypeId::TIMETZ]);
+    let values = [Datum::Time(Time(1)), Datum::Timetz(Timetz { us: 2, west: -3 })];
+    let expected = [0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xfd, 0xff, 0xff, 0xff];
+    assert_eq!(encode(&clocks, &values), expected);
     let nulls = vec![Datum::Null; 5];
     let mut expected = vec![0b0001_1111];
     expected.resize(1 + 13 + 4, 0);

@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use crate::datetime::{Date, Interval, Timestamp, Timestamptz};
+use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day};
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, Record};
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
 use crate::types::TypeId;
@@ -28,7 +28,8 @@ pub(super) fn fixed_width(id: TypeId) -> Option<u32> {
         TypeId::BOOL | TypeId::CHAR => 1,
         TypeId::INT2 => 2,
         TypeId::INT4 | TypeId::DATE | TypeId::FLOAT4 => 4,
-        TypeId::INT8 | TypeId::FLOAT8 | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => 8,
+        TypeId::INT8 | TypeId::FLOAT8 | TypeId::TIME | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => 8,
+        TypeId::TIMETZ => 12,
         TypeId::INTERVAL | TypeId::UUID => 16,
         _ if id.is_oid_like() => 4,
         _ => return None,
@@ -48,6 +49,11 @@ pub(super) fn write_fixed(id: TypeId, value: &Datum, out: &mut [u8]) {
         Datum::Float4(value) if id == TypeId::FLOAT4 => out.copy_from_slice(&value.to_le_bytes()),
         Datum::Float8(value) if id == TypeId::FLOAT8 => out.copy_from_slice(&value.to_le_bytes()),
         Datum::Date(value) if id == TypeId::DATE => out.copy_from_slice(&value.0.to_le_bytes()),
+        Datum::Time(value) if id == TypeId::TIME => out.copy_from_slice(&value.0.to_le_bytes()),
+        Datum::Timetz(value) if id == TypeId::TIMETZ => {
+            out[..8].copy_from_slice(&value.us.to_le_bytes());
+            out[8..].copy_from_slice(&value.west.to_le_bytes());
+        }
         Datum::Timestamp(value) if id == TypeId::TIMESTAMP => out.copy_from_slice(&value.0.to_le_bytes()),
         Datum::Timestamptz(value) if id == TypeId::TIMESTAMPTZ => out.copy_from_slice(&value.0.to_le_bytes()),
         Datum::Interval(value) if id == TypeId::INTERVAL => {
@@ -140,6 +146,12 @@ pub(super) fn read(id: TypeId, bytes: &[u8]) -> Option<Datum> {
     }
 }
 
+/// Bytes that are no time of day are damage.
+fn time_of_day(bytes: [u8; 8]) -> Option<i64> {
+    let us = i64::from_le_bytes(bytes);
+    is_time_of_day(us).then_some(us)
+}
+
 fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
     let four = || bytes.first_chunk::<4>().copied();
     let eight = || bytes.first_chunk::<8>().copied();
@@ -156,6 +168,11 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
         TypeId::FLOAT4 => Datum::Float4(f32::from_le_bytes(four()?)),
         TypeId::INT8 => Datum::Int8(i64::from_le_bytes(eight()?)),
         TypeId::FLOAT8 => Datum::Float8(f64::from_le_bytes(eight()?)),
+        TypeId::TIME => Datum::Time(Time(time_of_day(eight()?)?)),
+        TypeId::TIMETZ => Datum::Timetz(Timetz {
+            us: time_of_day(eight()?)?,
+            west: i32::from_le_bytes(*bytes[8..].first_chunk::<4>()?),
+        }),
         TypeId::TIMESTAMP => Datum::Timestamp(Timestamp(i64::from_le_bytes(eight()?))),
         TypeId::TIMESTAMPTZ => Datum::Timestamptz(Timestamptz(i64::from_le_bytes(eight()?))),
         TypeId::INTERVAL => Datum::Interval(Interval {

@@ -9,7 +9,7 @@ mod float;
 mod number;
 mod scalar;
 
-use crate::datetime::{Date, Interval, Timestamp, Timestamptz};
+use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError};
@@ -49,6 +49,8 @@ fn input_plain(env: &EvalEnv<'_>, id: TypeId, text: &str) -> Result<Datum> {
         TypeId::BYTEA => Datum::Bytea(scalar::parse_bytea(text)?.into()),
         TypeId::UUID => Datum::Uuid(scalar::parse_uuid(text)?),
         TypeId::DATE => Datum::Date(Date::parse(env, text)?),
+        TypeId::TIME => Datum::Time(Time::parse(env, text)?),
+        TypeId::TIMETZ => Datum::Timetz(Timetz::parse(env, text)?),
         TypeId::TIMESTAMP => Datum::Timestamp(Timestamp::parse(env, text)?),
         TypeId::TIMESTAMPTZ => Datum::Timestamptz(Timestamptz::parse(env, text)?),
         TypeId::INTERVAL => Datum::Interval(Interval::parse(text)?),
@@ -86,6 +88,8 @@ pub fn output(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) {
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
         Datum::Bytea(value) => write_bytea(value, out),
         Datum::Date(value) => value.write(out),
+        Datum::Time(value) => value.write(out),
+        Datum::Timetz(value) => value.write(out),
         Datum::Timestamp(value) => value.write(out),
         Datum::Timestamptz(value) => value.write(env.time_zone, out),
         Datum::Interval(value) => value.write(out),

@@ -134,7 +134,9 @@ impl Typmod {
             TypeId::VARCHAR => Self::char_length("varchar", arguments),
             TypeId::BPCHAR => Self::char_length("char", arguments),
             TypeId::NUMERIC => Self::numeric(arguments),
-            TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => Self::timestamp(id, arguments),
+            TypeId::TIME | TypeId::TIMETZ | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => {
+                Self::timestamp(id, arguments)
+            }
             TypeId::INTERVAL => Err(SqlError::unsupported("interval with a precision or a field list")),
             _ => Err(SqlError::syntax(format!("type modifier is not allowed for type \"{}\"", name_of(id)))),
         }
@@ -180,8 +182,10 @@ impl Typmod {
             return Err(SqlError::invalid_parameter("invalid type modifier"));
         };
         if precision < 0 {
-            let zone = if id == TypeId::TIMESTAMPTZ { " WITH TIME ZONE" } else { "" };
-            let message = format!("TIMESTAMP({precision}){zone} precision must not be negative");
+            let zone =
+                if matches!(id, TypeId::TIMESTAMPTZ | TypeId::TIMETZ) { " WITH TIME ZONE" } else { "" };
+            let name = if matches!(id, TypeId::TIME | TypeId::TIMETZ) { "TIME" } else { "TIMESTAMP" };
+            let message = format!("{name}({precision}){zone} precision must not be negative");
             return Err(SqlError::invalid_parameter(message));
         }
         Ok(Typmod(i32::try_from(precision.min(6)).expect("bounded above")))
@@ -201,7 +205,7 @@ impl Typmod {
         Some((packed >> 16 & 0xffff, ((packed & 0x7ff) ^ 1024) - 1024))
     }
 
-    /// Fractional digits of `timestamp(p)` and `timestamptz(p)`.
+    /// Fractional digits of `time(p)`, `timestamp(p)` and their kin with a zone.
     pub fn timestamp_precision(self) -> Option<u32> {
         u32::try_from(self.0).ok()
     }

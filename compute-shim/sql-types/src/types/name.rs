@@ -23,6 +23,8 @@ const ALIASES: &[(&str, TypeId)] = &[
     ("nchar", TypeId::BPCHAR),
     ("real", TypeId::FLOAT4),
     ("smallint", TypeId::INT2),
+    ("time with time zone", TypeId::TIMETZ),
+    ("time without time zone", TypeId::TIME),
     ("timestamp with time zone", TypeId::TIMESTAMPTZ),
     ("timestamp without time zone", TypeId::TIMESTAMP),
 ];
@@ -48,10 +50,6 @@ const UNSUPPORTED: &[&str] = &[
     "pg_snapshot",
     "point",
     "polygon",
-    "time",
-    "time with time zone",
-    "time without time zone",
-    "timetz",
     "tsquery",
     "tsvector",
     "txid_snapshot",
@@ -132,6 +130,8 @@ pub fn format_type(id: TypeId, typmod: Option<Typmod>) -> String {
             Some((precision, scale)) => format!("numeric({precision},{scale})"),
             None => "numeric".to_owned(),
         },
+        TypeId::TIME => with_precision("time", packed, " without time zone"),
+        TypeId::TIMETZ => with_precision("time", packed, " with time zone"),
         TypeId::TIMESTAMP => with_precision("timestamp", packed, " without time zone"),
         TypeId::TIMESTAMPTZ => with_precision("timestamp", packed, " with time zone"),
         _ => info.name.to_owned(),
@@ -167,6 +167,8 @@ mod tests {
             ("text[]", TypeId::TEXT_ARRAY),
             ("text[][]", TypeId::TEXT_ARRAY),
             ("_int4", TypeId::INT4_ARRAY),
+            ("time with time zone", TypeId::TIMETZ),
+            ("time without time zone", TypeId::TIME),
             ("timestamp with time zone", TypeId::TIMESTAMPTZ),
         ] {
             assert_eq!(type_from_name(name).expect(name), expected, "{name}");

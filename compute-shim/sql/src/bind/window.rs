@@ -304,7 +304,12 @@ fn range_offset(key: TypeId, offset: TypeId, position: u32) -> Result<TypeId> {
         TypeId::INT2 | TypeId::INT4 | TypeId::INT8 => TypeId::INT8,
         TypeId::NUMERIC => TypeId::NUMERIC,
         TypeId::FLOAT4 | TypeId::FLOAT8 => TypeId::FLOAT8,
-        TypeId::DATE | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ | TypeId::INTERVAL => TypeId::INTERVAL,
+        TypeId::DATE
+        | TypeId::TIME
+        | TypeId::TIMETZ
+        | TypeId::TIMESTAMP
+        | TypeId::TIMESTAMPTZ
+        | TypeId::INTERVAL => TypeId::INTERVAL,
         other => {
             let message = format!(
                 "RANGE with offset PRECEDING/FOLLOWING is not supported for column type {}",

@@ -7,6 +7,7 @@ use super::Row;
 use super::sort::compare_rows;
 use crate::plan::{FrameExclusion, FrameUnit, SortKey, WindowBound, WindowFrame};
 use hexalog_sql_types::cast::{CastContext, coercion};
+use hexalog_sql_types::datetime::{Time, Timetz};
 use hexalog_sql_types::datum::compare;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, Typmod, resolve};
@@ -217,6 +218,11 @@ impl Limit {
             let edge = if minus { base - offset } else { base + offset };
             return Ok(Limit::Value(Datum::Float8(edge), TypeId::FLOAT8));
         }
+        if let Datum::Interval(offset) = offset
+            && let Some(edge) = clock_edge(base, offset.us, minus)
+        {
+            return Ok(Limit::Value(edge, type_id));
+        }
         let offset_type = if type_id == TypeId::NUMERIC { TypeId::NUMERIC } else { TypeId::INTERVAL };
         let resolved = resolve::operator(if minus { "-" } else { "+" }, Some(type_id), offset_type)?;
         let edge = resolved.operator.apply(env, &[base.clone(), offset.clone()])?;
@@ -242,6 +248,17 @@ impl Limit {
                 }
             }
         }
+    }
+}
+
+/// A time of day some way off, before or behind the day if need be: the clock does not come round here, and days and
+/// months of the offset do not count.
+fn clock_edge(base: &Datum, us: i64, minus: bool) -> Option<Datum> {
+    let moved = |from: i64| if minus { from.saturating_sub(us) } else { from.saturating_add(us) };
+    match base {
+        Datum::Time(time) => Some(Datum::Time(Time(moved(time.0)))),
+        Datum::Timetz(time) => Some(Datum::Timetz(Timetz { us: moved(time.us), west: time.west })),
+        _ => None,
     }
 }
 

@@ -360,6 +360,10 @@ impl Lower<'_> {
             }
             let right = self.expr(right)?;
             left = match (op, left) {
+                (BinaryOperator::Overlaps, left) => {
+                    let position = self.take_after(left.start(), |token| is_word(token, "overlaps"));
+                    overlaps(left, right, position)?
+                }
                 (BinaryOperator::And, Expr::And(mut items)) => {
                     items.push(right);
                     Expr::And(items)
@@ -569,7 +573,16 @@ impl Lower<'_> {
                 other => Err(refuse(format!("a query as the argument list of {other}"))),
             };
         }
-        let call = self.function_call(function)?;
+        let mut call = self.function_call(function)?;
+        if let Some((name, target)) = clock_keyword(&call) {
+            let operand = boxed(Expr::Keyword { name: name.to_owned(), position: call.name.position });
+            let Some(Expr::Number { digits, .. }) = call.arguments.pop() else {
+                unreachable!("seen just now")
+            };
+            let mut target = super::tree::TypeName::single(target);
+            target.modifiers.push(digits.parse().map_err(|_| SqlError::out_of_range("integer"))?);
+            return Ok(Expr::Cast { operand, target, position: 0 });
+        }
         if call.name.parts.len() == 1 && call.name.last() == "row" {
             return Ok(Expr::Row { items: call.arguments, position: call.name.position });
         }
@@ -649,6 +662,34 @@ impl Lower<'_> {
         };
         Ok(OrderItem { expr: self.expr(expr)?, descending, nulls_first })
     }
+}
+
+/// `(a, b) OVERLAPS (c, d)` is a call of four arguments.
+fn overlaps(left: Expr, right: Expr, position: u32) -> Result<Expr> {
+    let pair = |side: Expr, word: &str| match side {
+        Expr::Row { items, .. } if items.len() == 2 => Ok(items),
+        _ => {
+            let message = format!("wrong number of parameters on {word} side of OVERLAPS expression");
+            Err(at(SqlError::syntax(message), position))
+        }
+    };
+    let mut arguments = pair(left, "left")?;
+    arguments.extend(pair(right, "right")?);
+    let name = Name { parts: vec!["pg_catalog".to_owned(), "overlaps".to_owned()], position };
+    Ok(Expr::Function(Box::new(FunctionCall::plain(name, arguments))))
+}
+
+/// `current_time(3)` and its kin: the key word and the type that takes the precision.
+fn clock_keyword(call: &FunctionCall) -> Option<(&'static str, &'static str)> {
+    let [name] = call.name.parts.as_slice() else { return None };
+    let found = match name.as_str() {
+        "current_time" => ("current_time", "timetz"),
+        "current_timestamp" => ("current_timestamp", "timestamptz"),
+        "localtime" => ("localtime", "time"),
+        "localtimestamp" => ("localtimestamp", "timestamp"),
+        _ => return None,
+    };
+    matches!(call.arguments.as_slice(), [Expr::Number { .. }]).then_some(found)
 }
 
 /// The symbol, if this is an operand behind a prefix operator other than a sign.

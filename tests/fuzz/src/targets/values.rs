@@ -59,6 +59,8 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("intervals", "interval[]", "{\"1 day\"}"),
     ("bpchar", "character(5)", "ab   "),
     ("regtype", "regtype", "integer"),
+    ("time", "time", "10:11:12.5"),
+    ("timetz", "timetz", "10:11:12.5-03:30"),
 ];
 
 /// The type that an input chooses, and the rest of it.
