@@ -35,6 +35,7 @@ pub(super) fn scan(table: &Arc<Table>, name: &str, with_identity: bool) -> Node 
     Node::Scan(Scan {
         table: table.clone(),
         name: name.to_owned(),
+        cursor: None,
         access: None,
         backward: false,
         filter: None,

@@ -13,7 +13,7 @@ use crate::catalog::Relation;
 use crate::catalog::object::{Identity, Table};
 use crate::expression::Expr;
 use crate::parse::at;
-use crate::parse::tree::{self, Assignment, Delete, FromItem, Name, SelectItem, Update};
+use crate::parse::tree::{self, Assignment, Delete, FromItem, Name, SelectItem, Update, current_of};
 use crate::plan::{Exprs, Node, Predicate};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
@@ -73,13 +73,15 @@ impl Binder<'_> {
         let outer = self.common_names.len();
         self.common_tables(&update.with)?;
         let table = self.target_table(&update.table, "update")?;
-        let (target, node) = self.change_source(&table, update.alias.as_deref(), &update.from)?;
+        let cursor = current_of(update.filter.as_ref());
+        let (target, node) = self.change_source(&table, update.alias.as_deref(), &update.from, cursor)?;
         self.set_place(Place::UpdateSet);
         let (columns, values) = self.assignments(&update.assignments, &table, |binder, column| {
             binder.column_default(&table, column)
         })?;
         self.set_place(Place::Where);
-        let filter = self.optional_condition(update.filter.as_ref(), "WHERE")?;
+        let condition = update.filter.as_ref().filter(|_| cursor.is_none());
+        let filter = self.optional_condition(condition, "WHERE")?;
         self.pop_select();
         let checks = self.row_checks(&table)?;
         let (returning, output) = self.returning(&update.returning, &target)?;
@@ -95,9 +97,11 @@ impl Binder<'_> {
         let outer = self.common_names.len();
         self.common_tables(&delete.with)?;
         let table = self.target_table(&delete.table, "delete from")?;
-        let (target, node) = self.change_source(&table, delete.alias.as_deref(), &delete.using)?;
+        let cursor = current_of(delete.filter.as_ref());
+        let (target, node) = self.change_source(&table, delete.alias.as_deref(), &delete.using, cursor)?;
         self.set_place(Place::Where);
-        let filter = self.optional_condition(delete.filter.as_ref(), "WHERE")?;
+        let condition = delete.filter.as_ref().filter(|_| cursor.is_none());
+        let filter = self.optional_condition(condition, "WHERE")?;
         self.pop_select();
         let (returning, output) = self.returning(&delete.returning, &target)?;
         self.common_names.truncate(outer);
@@ -112,6 +116,7 @@ impl Binder<'_> {
         table: &Arc<Table>,
         alias: Option<&str>,
         from: &[FromItem],
+        cursor: Option<&str>,
     ) -> Result<(Target, Node)> {
         self.lock(table.oid, RelationLockMode::RowExclusive);
         let shown = alias.unwrap_or(&table.name).to_owned();
@@ -123,7 +128,11 @@ impl Binder<'_> {
         self.select_frame().visible.push(names);
         // Behind the table's columns stands the row's identity.
         let width = table.columns.len() + 1;
-        let (node, _) = self.from_list(from, Some((scan(table, &shown, true), width)))?;
+        let mut node = scan(table, &shown, true);
+        if let Node::Scan(scan) = &mut node {
+            scan.cursor = cursor.map(str::to_owned);
+        }
+        let (node, _) = self.from_list(from, Some((node, width)))?;
         let others = self.select_frame().visible[1..].to_vec();
         Ok((Target { table: table.clone(), shown, others }, node))
     }

@@ -5,10 +5,11 @@
 
 use super::referential::{Referential, ReferentialPlans};
 use super::{Operator, Row, build};
+use crate::catalog::object::Oid;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::expression::Expr;
-use crate::plan::Plan;
+use crate::plan::{Node, Plan};
 use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::{Chain, Engine, Need, RowVersion, Transaction};
@@ -17,6 +18,7 @@ use hexalog_sql_types::operator::Operator as SqlOperator;
 use hexalog_sql_types::{Datum, EvalEnv, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::sync::Arc;
 
 /// The surroundings of one call.
 pub(crate) struct Context<'a> {
@@ -54,6 +56,15 @@ pub(crate) struct Identity {
     pub long: Vec<(usize, Chain)>,
 }
 
+/// Which rows of tables a row stands on: the table and the key.
+pub(crate) type RowKeys = Vec<(Oid, Box<[u8]>)>;
+
+/// The node whose rows a cursor stands on, and the keys of the last that it has handed up.
+struct Noted {
+    node: Arc<Node>,
+    keys: RowKeys,
+}
+
 /// A statement's state between calls.
 #[derive(Default)]
 pub(crate) struct State {
@@ -73,6 +84,7 @@ pub(crate) struct State {
     /// The transaction has been committed by the statement's last write.
     pub is_fused: bool,
     rows_since_yield: u32,
+    noted: Option<Noted>,
 }
 
 impl State {
@@ -91,6 +103,22 @@ impl State {
             common: plan.common.iter().map(|_| CommonState::default()).collect(),
             ..State::default()
         }
+    }
+
+    /// Has the keys of the rows that a node hands up noted.
+    pub(crate) fn note_keys(&mut self, node: Option<Arc<Node>>) {
+        self.noted = node.map(|node| Noted { node, keys: RowKeys::new() });
+    }
+
+    /// Where a node puts the keys of its row; `None` if nobody asks for them.
+    pub(crate) fn keys_of(&mut self, node: &Arc<Node>) -> Option<&mut RowKeys> {
+        let noted = self.noted.as_mut()?;
+        Arc::ptr_eq(&noted.node, node).then_some(&mut noted.keys)
+    }
+
+    /// What was noted last.
+    pub(crate) fn keys(&self) -> &[(Oid, Box<[u8]>)] {
+        self.noted.as_ref().map_or(&[], |noted| &noted.keys)
     }
 }
 

@@ -28,6 +28,10 @@ impl KeptBytes {
         Err(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(detail))
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes = 0;
     }

@@ -165,6 +165,10 @@ impl Operator for LockRows {
                     self.phase = Phase::Locked(at);
                 }
                 Phase::Locked(at) => {
+                    if let Some(keys) = context.state.keys_of(&self.plan) {
+                        keys.truncate(at);
+                        keys.push((rows[at].table.oid, self.target.key.as_slice().into()));
+                    }
                     if self.turn_to(at + 1, rows, first, context) {
                         continue;
                     }

@@ -24,7 +24,7 @@ mod stored_row;
 mod window;
 mod window_frame;
 
-pub(crate) use context::{Context, Effects, State};
+pub(crate) use context::{Context, Effects, RowKeys, State};
 pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use referential::{key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{

@@ -85,6 +85,10 @@ impl TableScan {
         let scan = self.scan();
         check_rows(&scan.table, context)?;
         let found = match &scan.access {
+            None if let Some(cursor) = &scan.cursor => {
+                let key = context.view.row_at_cursor(cursor, &scan.table)?;
+                key.map(|key| KeyRange::Point(key.to_vec())).into_iter().collect()
+            }
             Some(access) => ranges(&scan.table, access, context)?,
             None => vec![KeyRange::Between(Bound::Unbounded, Bound::Unbounded)],
         };
@@ -234,6 +238,10 @@ impl TableScan {
         if !stored.chains.is_empty() {
             let Context { engine, transaction, .. } = context;
             decode_long(engine, transaction, &scan.table, stored, &scan.long_columns, &mut self.row)?;
+        }
+        if let Some(keys) = context.state.keys_of(&self.plan) {
+            keys.clear();
+            keys.push((scan.table.oid, stored.key.as_slice().into()));
         }
         if scan.with_identity {
             let number = i64::try_from(context.state.identities.len()).expect("rows fit memory");

@@ -3,9 +3,10 @@
 //! Owns splitting a text into statements, error wording and positions. Expressions and queries are parsed by
 //! `sqlparser` and brought into the tree of `tree/` by `expression.rs` and `query.rs`, which take the crate's structs
 //! apart field by field so that a clause unknown to us is refused and never dropped. Statements other than queries and
-//! data changes have a small grammar of our own (`statement.rs`, `definition.rs`) over the crate's tokens, since the
+//! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`) over the crate's tokens, since the
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
+mod cursor;
 mod definition;
 mod expression;
 mod foreign_key;
@@ -76,7 +77,15 @@ pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
 }
 
 fn tokenize(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    continued(tokenize_plain(text, lines)?, lines)
+    let tokens = continued(tokenize_plain(text, lines)?, lines)?;
+    let is_empty = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(Word { value, quote_style: Some(_), .. }) if value.is_empty());
+    match tokens.iter().find(is_empty) {
+        None => Ok(tokens),
+        Some(token) => {
+            let message = "zero-length delimited identifier at or near \"\"\"\"";
+            Err(at(SqlError::syntax(message), lines.position(token.span.start)))
+        }
+    }
 }
 
 /// Tokens as they stand, literals of several lines in parts.

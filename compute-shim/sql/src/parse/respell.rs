@@ -5,6 +5,7 @@
 //! grammar of their own, are left alone.
 
 use super::query::ROWS_FROM;
+use super::tree::CURRENT_OF;
 use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
@@ -15,16 +16,16 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
-    if !first.is_some_and(|token| FIRST_WORDS.iter().any(|first| is_word(&token.token, first))) {
-        return Ok(tokens);
-    }
+    let Some(start) = query_start(&tokens) else { return Ok(tokens) };
+    let mut before = tokens;
+    let tokens = before.split_off(start);
     refuse_search_and_cycle(&tokens, lines)?;
     refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(respell_bounds(tokens));
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
-    let mut pass = Pass { out: Vec::with_capacity(tokens.len()), depth: 0, is_in_set: false };
+    let tokens = respell_current_of(tokens);
+    let mut pass = Pass { out: before, depth: 0, is_in_set: false };
     for token in tokens {
         match &token.token {
             Token::Whitespace(_) => {
@@ -47,6 +48,52 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
         pass.take(token).map_err(|error| at(error, position))?;
     }
     Ok(pass.out)
+}
+
+/// Where the part begins that the parser crate reads: the whole statement, or what stands behind the words of a command.
+fn query_start(tokens: &[TokenWithSpan]) -> Option<usize> {
+    let is_blank = |token: &TokenWithSpan| matches!(token.token, Token::Whitespace(_) | Token::LParen);
+    let first = tokens.iter().position(|token| !is_blank(token))?;
+    let is_first = |at: usize| FIRST_WORDS.iter().any(|first| is_word(&tokens[at].token, first));
+    if is_first(first) {
+        return Some(0);
+    }
+    let behind = |word: &str| tokens.iter().position(|token| is_word(&token.token, word)).map(|at| at + 1);
+    if is_word(&tokens[first].token, "declare") {
+        return behind("for");
+    }
+    if is_word(&tokens[first].token, "prepare") {
+        return behind("as");
+    }
+    if is_word(&tokens[first].token, "explain") {
+        return (first + 1..tokens.len()).find(|&at| is_first(at));
+    }
+    None
+}
+
+/// `WHERE CURRENT OF name` becomes a call.
+fn respell_current_of(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let found = plain.windows(4).find(|at| {
+        is_word(&tokens[at[0]].token, "where")
+            && is_word(&tokens[at[1]].token, "current")
+            && is_word(&tokens[at[2]].token, "of")
+            && matches!(tokens[at[3]].token, Token::Word(_))
+    });
+    let Some(&[_, current, _, name]) = found else { return tokens };
+    let Token::Word(Word { value, quote_style, .. }) = &tokens[name].token else { return tokens };
+    let cursor = Token::SingleQuotedString(super::fold(value, quote_style.is_some()));
+    let function = Word { value: CURRENT_OF.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
+    let (span, name_span) = (tokens[current].span, tokens[name].span);
+    let call = [Token::Word(function), Token::LParen, cursor, Token::RParen];
+    let call = call
+        .into_iter()
+        .enumerate()
+        .map(|(at, token)| TokenWithSpan { token, span: if at < 2 { span } else { name_span } });
+    let mut tokens = tokens;
+    tokens.splice(current..=name, call);
+    tokens
 }
 
 /// The parser crate has no words for SEARCH and CYCLE behind a common table.

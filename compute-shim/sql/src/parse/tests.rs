@@ -228,7 +228,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
         ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
         ("BEGIN ISOLATION LEVEL SERIALIZABLE", "isolation level SERIALIZABLE"),
-        ("DECLARE c CURSOR FOR SELECT 1", "DECLARE"),
         ("LISTEN x", "LISTEN"),
         ("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("COMMENT ON TABLE t IS 'x'", "COMMENT"),

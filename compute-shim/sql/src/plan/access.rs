@@ -194,7 +194,7 @@ fn next_column(
 
 /// Chooses the access of a scan; its filter keeps what the key range does not say.
 pub(super) fn choose(mut scan: Scan, options: PlanOptions) -> Scan {
-    if !options.direct_routes || scan.access.is_some() {
+    if !options.direct_routes || scan.access.is_some() || scan.cursor.is_some() {
         return scan;
     }
     let Some(filter) = scan.filter.take() else { return scan };
@@ -215,7 +215,7 @@ pub(super) fn choose(mut scan: Scan, options: PlanOptions) -> Scan {
 
 /// Worth of the access that further conditions would give a scan, without taking it: 0 for none.
 pub(super) fn worth(scan: &Scan, conditions: &[Expr], options: PlanOptions) -> u32 {
-    if !options.direct_routes {
+    if !options.direct_routes || scan.cursor.is_some() {
         return 0;
     }
     (0..scan.table.indexes.len())

@@ -61,6 +61,9 @@ fn relation(name: &str, shown: &str) -> String {
 
 fn scan_title(scan: &Scan) -> String {
     let on = relation(&scan.table.name, &scan.name);
+    if scan.cursor.is_some() {
+        return format!("Tid Scan on {on}");
+    }
     let backward = if scan.backward { " Backward" } else { "" };
     match &scan.access {
         Some(access) => {
@@ -167,6 +170,9 @@ impl Printer<'_> {
         let names = column_names(node);
         match node {
             Node::Scan(scan) => {
+                if let Some(cursor) = &scan.cursor {
+                    self.detail(depth, "TID Cond", &format!("CURRENT OF {cursor}"));
+                }
                 if let Some(access) = &scan.access {
                     let text = self.index_condition(scan, access, &names);
                     self.detail(depth, "Index Cond", &text);

@@ -6,6 +6,7 @@
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
+mod cursor;
 mod explain;
 mod join;
 mod pushdown;
@@ -13,6 +14,7 @@ mod walk;
 mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
+pub(crate) use cursor::tables_stood_on;
 pub(crate) use explain::explain;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
@@ -140,6 +142,8 @@ pub(crate) struct Scan {
     pub table: Arc<Table>,
     /// The alias, for EXPLAIN.
     pub name: String,
+    /// WHERE CURRENT OF: the one row that this cursor stands on.
+    pub cursor: Option<String>,
     /// `None`: the whole clustered tree in key order.
     pub access: Option<IndexAccess>,
     /// Against the key order.

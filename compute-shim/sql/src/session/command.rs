@@ -2,6 +2,7 @@
 //!
 //! Owns [`Command`], one of them under way, and the columns that some of them answer with.
 
+use super::portal::Named;
 use super::settings::Settings;
 use super::statement::{Columns, Prepared, Statements};
 use super::transaction::{Scope, Status};
@@ -47,7 +48,7 @@ fn text_column(name: &str) -> ColumnDescription {
 }
 
 /// The columns of a statement without a plan.
-pub(super) fn columns(scope: &Scope, statements: &Statements, statement: &Statement) -> Result<Columns> {
+pub(super) fn columns(scope: &Scope, named: &Named, statement: &Statement) -> Result<Columns> {
     Ok(match statement {
         Statement::Show { name } if is_all(name) => {
             Some(["name", "setting", "description"].map(text_column).into())
@@ -55,9 +56,14 @@ pub(super) fn columns(scope: &Scope, statements: &Statements, statement: &Statem
         Statement::Show { name } => Some([text_column(&scope.view.settings.show(name)?.0)].into()),
         Statement::Explain { .. } => Some([text_column("QUERY PLAN")].into()),
         Statement::Execute { name, .. } => {
-            let prepared = statements.get(name)?;
+            let prepared = named.statements.get(name)?;
             if prepared.is_data() { prepared.plan(scope, true)?.columns.clone() } else { None }
         }
+        // That there is no such cursor is said once it is asked for rows.
+        Statement::Fetch(fetch) if !fetch.is_move => match named.portals.find(&fetch.cursor) {
+            Some(portal) => portal.execution.columns(scope, named)?,
+            None => None,
+        },
         _ => None,
     })
 }
@@ -67,21 +73,33 @@ fn is_all(name: &str) -> bool {
 }
 
 /// Runs a command; call again after a need.
-pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &Statement) -> Step<Answer> {
+pub(super) fn step(
+    scope: &mut Scope,
+    named: &mut Named,
+    text: &Arc<str>,
+    statement: &Statement,
+) -> Step<Answer> {
+    let statements = &mut named.statements;
     match statement {
-        Statement::Transaction { command, modes, verb } => transaction(scope, *command, *modes, verb),
+        Statement::Transaction { command, modes, verb } => transaction(scope, named, *command, *modes, verb),
         Statement::Savepoint { command, name } => savepoint(scope, *command, name),
         Statement::SetTransaction { modes, session } => set_transaction(scope, *modes, *session),
         Statement::Set { name, value, local } => set(scope, name, value, *local),
         Statement::Reset { name } => reset(scope, name.as_deref()),
         Statement::Show { name } => show(scope, name),
-        Statement::Prepare { name, types, statement } => prepare(scope, statements, name, types, statement),
+        Statement::Prepare { name, types, statement } => {
+            prepare(scope, statements, text, name, types, statement)
+        }
         Statement::Deallocate { name, verb } => deallocate(statements, name.as_deref(), verb),
         Statement::Maintenance { verb, tables, outside_transaction } => {
             maintenance(scope, verb, tables, *outside_transaction)
         }
         Statement::Explain { statement } => explain_plan(scope, statement),
-        Statement::Discard { target } => discard(scope, statements, *target),
+        Statement::Discard { target } => discard(scope, named, *target),
+        Statement::CloseCursor { cursor } => {
+            named.portals.close(cursor.as_deref())?;
+            tag(if cursor.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" })
+        }
         Statement::Lock { tables, mode } => lock(scope, tables, *mode),
         _ => unreachable!("other statements have machines of their own"),
     }
@@ -89,6 +107,7 @@ pub(super) fn step(scope: &mut Scope, statements: &mut Statements, statement: &S
 
 fn transaction(
     scope: &mut Scope,
+    named: &mut Named,
     command: TransactionCommand,
     modes: TransactionModes,
     verb: &'static str,
@@ -105,7 +124,11 @@ fn transaction(
         TransactionCommand::Commit | TransactionCommand::Rollback => {
             let is_block = matches!(scope.status(), Status::Block | Status::Failed);
             match command {
-                TransactionCommand::Commit => scope.commit()?,
+                TransactionCommand::Commit => {
+                    scope.begin_commit();
+                    named.portals.hold_over_commit(scope)?;
+                    scope.commit()?;
+                }
                 _ => scope.abort()?,
             }
             if !is_block {
@@ -235,13 +258,14 @@ fn show(scope: &Scope, name: &str) -> Step<Answer> {
         vec![vec![Datum::text(scope.view.settings.show(name)?.1)]]
     };
     let statement = Statement::Show { name: name.to_owned() };
-    let columns = columns(scope, &Statements::new(), &statement)?.expect("SHOW has columns");
+    let columns = columns(scope, &Named::default(), &statement)?.expect("SHOW has columns");
     Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("SHOW") })
 }
 
 fn prepare(
     scope: &mut Scope,
     statements: &mut Statements,
+    text: &Arc<str>,
     name: &str,
     types: &[TypeName],
     statement: &Statement,
@@ -252,7 +276,7 @@ fn prepare(
     for written in types {
         declared.push(bind::type_of(written)?.0);
     }
-    let prepared = Prepared::new(Some(statement.clone()), &declared);
+    let prepared = Prepared::new(Some(statement.clone()), text, &declared);
     prepared.plan(scope, true)?;
     statements.add(name, Arc::new(prepared))?;
     tag("PREPARE")
@@ -299,7 +323,7 @@ fn explain_plan(scope: &mut Scope, statement: &Statement) -> Step<Answer> {
     Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("EXPLAIN") })
 }
 
-fn discard(scope: &mut Scope, statements: &mut Statements, target: DiscardTarget) -> Step<Answer> {
+fn discard(scope: &mut Scope, named: &mut Named, target: DiscardTarget) -> Step<Answer> {
     match target {
         // Plans are made anew by themselves when they no longer fit, and there are no temporary tables.
         DiscardTarget::Plans => tag("DISCARD PLANS"),
@@ -310,7 +334,8 @@ fn discard(scope: &mut Scope, statements: &mut Statements, target: DiscardTarget
         }
         DiscardTarget::All => {
             scope.check_outside_block("DISCARD ALL")?;
-            statements.clear();
+            named.statements.clear();
+            named.portals.close(None)?;
             scope.view.settings.reset_all();
             forget_sequences(scope);
             tag("DISCARD ALL")

@@ -366,7 +366,7 @@ fn target(scope: &Scope, name: &Name, names: &[String]) -> Result<Target> {
         on_conflict: None,
         returning: Vec::new(),
     };
-    let plan = Prepared::new(Some(Statement::Insert(insert)), &[]).plan(scope, false)?;
+    let plan = Prepared::new(Some(Statement::Insert(insert)), &"".into(), &[]).plan(scope, false)?;
     let Node::Insert { source, .. } = &*plan.root else { unreachable!("the plan of an INSERT") };
     let exprs = match &**source {
         Node::Values { rows, .. } => &rows[0].items,

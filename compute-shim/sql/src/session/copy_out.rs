@@ -88,7 +88,7 @@ impl CopyOut {
                     CopySource::Query(query) => query.clone(),
                     CopySource::Table { name, columns } => table_query(scope, name, columns)?,
                 };
-                let prepared = Arc::new(Prepared::new(Some(Statement::Query(query)), &[]));
+                let prepared = Arc::new(Prepared::new(Some(Statement::Query(query)), &"".into(), &[]));
                 let plan = prepared.plan(scope, true)?;
                 self.run.insert(PlanRun::new(prepared, plan, Vec::new(), true))
             }

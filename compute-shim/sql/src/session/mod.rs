@@ -4,12 +4,13 @@
 //! answered. Calls that return [`Step`] may return a need: wait, then call again with the same arguments.
 //!
 //! `transaction.rs` holds what every statement runs in; `statement.rs` statements and their plans, `portal.rs`
-//! portals, `query.rs` the Query message; `run.rs` leads from a statement to the machine that runs it.
+//! portals, `cursor.rs` what DECLARE makes of them, `query.rs` the Query message; `run.rs` leads from a statement to the machine that runs it.
 
 mod command;
 mod copy_in;
 mod copy_out;
 pub mod copy_text;
+mod cursor;
 mod plan_run;
 mod portal;
 mod query;
@@ -21,7 +22,7 @@ mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings};
-pub(crate) use view::SessionView;
+pub(crate) use view::{CursorView, SessionView};
 
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
@@ -32,10 +33,10 @@ use crate::stop::Step;
 use copy_in::CopyIn;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, Typmod, binary, text};
-use portal::{Portal, Portals};
+use portal::{Named, Portal};
 use query::{Query, commit_implicit};
 use run::{Call, Execution};
-use statement::{Prepared, Statements};
+use statement::Prepared;
 use std::sync::Arc;
 use transaction::{Scope, Status};
 
@@ -55,8 +56,7 @@ pub struct Startup {
 /// One connection.
 pub struct Session {
     scope: Scope,
-    statements: Statements,
-    portals: Portals,
+    named: Named,
     query: Option<Query>,
     copy: Option<Copying>,
     /// The next message is Sync.
@@ -97,8 +97,7 @@ impl Session {
         let view = SessionView::new(&user, &name, process_id, settings, catalog);
         Ok(Session {
             scope: Scope::new(database, environment, view, commit_lsn),
-            statements: Statements::new(),
-            portals: Portals::default(),
+            named: Named::default(),
             query: None,
             copy: None,
             is_sync_next: false,
@@ -145,16 +144,16 @@ impl Session {
     pub fn parse(&mut self, name: &str, text: &str, parameter_types: &[TypeId]) -> Result<(), SqlError> {
         self.scope.arrive();
         if name.is_empty() {
-            self.statements.remove_unnamed();
+            self.named.statements.remove_unnamed();
         }
         self.scope.refresh();
-        let prepared = self.statements.parse_one(&self.scope, text, parameter_types)?;
+        let prepared = self.named.statements.parse_one(&self.scope, text, parameter_types)?;
         self.check_takes(&prepared)?;
-        self.statements.check_free(name)?;
-        if prepared.is_data() {
-            prepared.plan(&self.scope, true)?;
+        self.named.statements.check_free(name)?;
+        if let Some(planned) = prepared.planned() {
+            planned.plan(&self.scope, true)?;
         }
-        self.statements.add(name, prepared)
+        self.named.statements.add(name, prepared)
     }
 
     /// 25P02 unless a failed block takes the statement.
@@ -172,34 +171,37 @@ impl Session {
         result_formats: &[i16],
     ) -> Result<(), SqlError> {
         self.scope.arrive();
-        let prepared = self.statements.get(statement)?.clone();
-        let execution = if prepared.is_data() {
+        let prepared = self.named.statements.get(statement)?.clone();
+        let execution = if let Some(planned) = prepared.planned() {
             self.scope.refresh();
             self.check_takes(&prepared)?;
-            let plan = prepared.plan(&self.scope, true)?;
+            let plan = planned.plan(&self.scope, true)?;
             check_parameter_count(statement, parameters.len(), plan.parameters.len())?;
             let host = self.scope.host();
             let env = self.scope.env(&host);
             let values = parameter_values(&env, portal, &plan.parameters, parameter_formats, parameters)?;
-            Execution::with_plan(prepared, plan, values)
+            Execution::with_plan(prepared.clone(), plan, values)
         } else {
             check_parameter_count(statement, parameters.len(), 0)?;
             self.check_takes(&prepared)?;
             Execution::new(prepared)
         };
         if portal.is_empty() {
-            self.portals.remove("");
+            self.named.portals.remove("");
         }
-        self.portals.check_free(portal)?;
+        self.named.portals.check_free(portal)?;
         self.check_result_formats(&execution, result_formats)?;
-        self.portals.put(
+        let created_us = self.scope.statement_us();
+        self.named.portals.put(
             portal,
             Portal {
                 execution,
                 formats: result_formats.into(),
+                created_us,
                 has_begun: false,
                 is_running: false,
                 serial: self.scope.savepoints.serial(),
+                is_held_over: false,
             },
         );
         Ok(())
@@ -209,7 +211,7 @@ impl Session {
         if formats.len() <= 1 {
             return Ok(());
         }
-        let columns = execution.columns(&self.scope, &self.statements)?;
+        let columns = execution.columns(&self.scope, &self.named)?;
         let count = columns.map_or(0, |columns| columns.len());
         if formats.len() == count {
             return Ok(());
@@ -221,7 +223,7 @@ impl Session {
 
     /// Describe of a statement.
     pub fn describe_statement(&mut self, name: &str) -> Result<StatementDescription, SqlError> {
-        let prepared = self.statements.get(name)?.clone();
+        let prepared = self.named.statements.get(name)?.clone();
         self.scope.refresh();
         if prepared.is_data() {
             self.check_takes(&prepared)?;
@@ -229,26 +231,30 @@ impl Session {
             let (parameters, columns) = (plan.parameters.to_vec(), plan.columns.clone());
             return Ok(StatementDescription { parameters, columns });
         }
-        let columns = Execution::new(prepared).columns(&self.scope, &self.statements)?;
-        Ok(StatementDescription { parameters: Vec::new(), columns })
+        let parameters = match prepared.planned() {
+            Some(planned) => planned.plan(&self.scope, true)?.parameters.to_vec(),
+            None => Vec::new(),
+        };
+        let columns = Execution::new(prepared).columns(&self.scope, &self.named)?;
+        Ok(StatementDescription { parameters, columns })
     }
 
     /// Describe of a portal; `None` is NoData.
     pub fn describe_portal(&mut self, name: &str) -> Result<Option<PortalColumns>, SqlError> {
-        let portal = self.portals.get(name)?;
+        let portal = self.named.portals.get(name)?;
         self.check_takes(&portal.execution.prepared)?;
-        let columns = portal.execution.columns(&self.scope, &self.statements)?;
+        let columns = portal.execution.columns(&self.scope, &self.named)?;
         Ok(columns.map(|columns| PortalColumns { columns, formats: portal.formats.clone() }))
     }
 
     /// Close of a statement; an unknown name is no error.
     pub fn close_statement(&mut self, name: &str) {
-        self.statements.remove(name);
+        self.named.statements.remove(name);
     }
 
     /// Close of a portal; an unknown name is no error.
     pub fn close_portal(&mut self, name: &str) {
-        self.portals.remove(name);
+        self.named.portals.remove(name);
     }
 
     /// A hint before [`Session::execute`]: the next message is Sync, so a statement may commit with its last write.
@@ -259,13 +265,13 @@ impl Session {
     /// Starts or continues a portal; a row limit of 0 means all rows. Rows given to the sink before a need or a pause
     /// stay given.
     pub fn execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
-        let mut running = self.portals.take(portal)?;
+        let mut running = self.named.portals.take(portal)?;
         if running.execution.is_over() {
             let message = format!("portal \"{portal}\" cannot be run");
             return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
         }
         let result = self.execute_portal(&mut running, row_limit, sink);
-        self.portals.put(portal, running);
+        self.named.portals.put(portal, running);
         self.drop_portals();
         self.scope.flush_notices(sink);
         if result.is_ok() {
@@ -276,10 +282,10 @@ impl Session {
 
     /// Portals end with their transaction, or with the part of it that ROLLBACK TO has undone.
     fn drop_portals(&mut self) {
-        if self.scope.take_ended() {
-            self.portals.clear();
+        if let Some(ended) = self.scope.take_ended() {
+            self.named.portals.end_transaction(ended);
         } else if let Some(serial) = self.scope.take_gone_back() {
-            self.portals.remove_since(serial);
+            self.named.portals.remove_since(serial);
         }
     }
 
@@ -288,14 +294,16 @@ impl Session {
         if !portal.has_begun {
             self.scope.arrive();
             if portal.execution.prepared.takes_snapshot() {
-                self.portals.hold(&mut self.scope)?;
+                self.named.portals.hold(&mut self.scope)?;
             }
+            self.named.portals.show(&mut self.scope);
             self.scope.begin_implicit(Status::Started);
             portal.has_begun = true;
         }
-        let mut call = Call { sink, formats: &portal.formats, limit, may_fuse: self.is_sync_next };
+        let mut call =
+            Call { sink, formats: &portal.formats, limit, may_fuse: self.is_sync_next, is_query: false };
         portal.is_running = true;
-        let completion = portal.execution.step(&mut self.scope, &mut self.statements, &mut call)?;
+        let completion = portal.execution.step(&mut self.scope, &mut self.named, &mut call)?;
         portal.is_running = false;
         if let Completion::CopyIn(_) = completion {
             self.copy = Some(Copying { copy: portal.execution.take_copy(), is_last: false, tag: None });
@@ -306,7 +314,7 @@ impl Session {
     /// Sync: ends the implicit transaction, if there is one.
     pub fn sync(&mut self) -> Step<()> {
         self.is_sync_next = false;
-        commit_implicit(&mut self.scope)?;
+        commit_implicit(&mut self.scope, &mut self.named)?;
         self.drop_portals();
         Ok(())
     }
@@ -314,9 +322,9 @@ impl Session {
     /// A simple Query message: splits and parses the whole text, as PostgreSQL does, before anything runs.
     pub fn query_start(&mut self, text: &str) -> Result<(), SqlError> {
         self.scope.arrive();
-        self.statements.remove_unnamed();
-        self.portals.remove("");
-        let statements = self.statements.parse_all(text)?;
+        self.named.statements.remove_unnamed();
+        self.named.portals.remove("");
+        let statements = self.named.statements.parse_all(text)?;
         self.query = Some(Query::new(statements, &self.scope));
         Ok(())
     }
@@ -324,8 +332,7 @@ impl Session {
     /// Runs the Query message on.
     pub fn query_step(&mut self, sink: &mut dyn Sink) -> Step<QueryProgress> {
         let query = self.query.as_mut().expect("query_start comes first");
-        let portals = &mut self.portals;
-        let result = query.step(&mut self.scope, &mut self.statements, sink, |scope| portals.hold(scope));
+        let result = query.step(&mut self.scope, &mut self.named, sink);
         self.drop_portals();
         self.scope.flush_notices(sink);
         match result {
@@ -355,7 +362,7 @@ impl Session {
             None => *copying.tag.insert(copying.copy.done(&mut self.scope)?),
         };
         if copying.is_last {
-            commit_implicit(&mut self.scope)?;
+            commit_implicit(&mut self.scope, &mut self.named)?;
         }
         self.copy = None;
         self.drop_portals();
@@ -378,11 +385,7 @@ impl Session {
         self.query = None;
         self.copy = None;
         self.is_sync_next = false;
-        if self.scope.savepoints.is_empty() {
-            self.portals.clear();
-        } else {
-            self.portals.break_off();
-        }
+        self.named.portals.break_off();
         self.scope.fail()?;
         self.drop_portals();
         Ok(())
@@ -397,7 +400,7 @@ impl Session {
     pub fn close(&mut self) -> Step<()> {
         self.query = None;
         self.copy = None;
-        self.portals.clear();
+        self.named.portals.clear();
         self.scope.abort()
     }
 }

@@ -7,7 +7,7 @@
 use super::statement::Prepared;
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, Flow, Sink};
-use crate::execute::{KeptBytes, Operator, Row, State, build, settle_references};
+use crate::execute::{KeptBytes, Operator, Row, RowKeys, State, build, settle_references};
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan};
 use crate::stop::{Step, Stop};
@@ -71,7 +71,7 @@ enum Phase {
 
 /// Rows computed ahead of their being asked for, and the error that came instead of more: too many of them is one.
 struct Ahead {
-    rows: VecDeque<Row>,
+    rows: VecDeque<(Row, RowKeys)>,
     kept: KeptBytes,
     error: Option<SqlError>,
     is_complete: bool,
@@ -97,10 +97,14 @@ pub(super) struct PlanRun {
     /// It has given its last row.
     is_exhausted: bool,
     row: Row,
+    /// Of the row, in a plan that a cursor runs.
+    keys: RowKeys,
+    is_cursor: bool,
     ahead: Option<Ahead>,
     is_described: bool,
     /// Rows given since the last time that the client asked.
     given: u64,
+    given_in_all: u64,
 }
 
 impl PlanRun {
@@ -120,10 +124,22 @@ impl PlanRun {
             operator: None,
             is_exhausted: false,
             row: Row::new(),
+            keys: RowKeys::new(),
+            is_cursor: false,
             ahead: None,
             is_described: false,
             given: 0,
+            given_in_all: 0,
         }
+    }
+
+    /// Notes the keys of the rows of tables that each of its rows stands on.
+    pub(super) fn for_cursor(self) -> PlanRun {
+        PlanRun { is_cursor: true, ..self }
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     pub(super) fn columns(&self) -> Option<&Arc<[ColumnDescription]>> {
@@ -144,6 +160,77 @@ impl PlanRun {
         self.phase == Phase::Rows && !self.ahead.as_ref().is_some_and(|ahead| ahead.is_complete)
     }
 
+    /// All rows that are left are in memory, or there are none.
+    pub(super) fn is_complete(&self) -> bool {
+        self.phase == Phase::Done || self.ahead.as_ref().is_some_and(|ahead| ahead.is_complete)
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.phase, Phase::Lock | Phase::Begin)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.phase, Phase::End | Phase::Done)
+    }
+
+    /// Rows that it has given to the client by now.
+    pub(super) fn given_in_all(&self) -> u64 {
+        self.given_in_all
+    }
+
+    /// The row that [`PlanRun::advance`] came to, and the keys of the rows of tables that it stands on.
+    pub(super) fn row(&self) -> &Row {
+        &self.row
+    }
+
+    pub(super) fn keys(&self) -> &RowKeys {
+        &self.keys
+    }
+
+    /// The error that came instead of rows computed ahead.
+    pub(super) fn take_error(&mut self) -> Option<SqlError> {
+        self.ahead.as_mut().and_then(|ahead| ahead.error.take())
+    }
+
+    /// Takes locks and snapshot, so that it stands before its first row.
+    pub(super) fn open(&mut self, scope: &mut Scope) -> Step<()> {
+        if self.phase == Phase::Lock {
+            self.lock(scope)?;
+            self.phase = Phase::Begin;
+        }
+        if self.phase == Phase::Begin {
+            self.begin(scope)?;
+            self.phase = Phase::Rows;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, scope: &mut Scope) -> Step<()> {
+        scope.begin_statement()?;
+        self.state = State::new(&self.plan);
+        if self.is_cursor {
+            self.state.note_keys(self.plan.standing());
+        }
+        self.operator = Some(build(&self.plan.root));
+        Ok(())
+    }
+
+    /// Goes on by one row of an opened execution; false at the end.
+    pub(super) fn advance(&mut self, scope: &mut Scope) -> Step<bool> {
+        if self.phase == Phase::Rows {
+            if self.next(scope, false)? {
+                self.given_in_all += 1;
+                return Ok(true);
+            }
+            self.phase = Phase::End;
+        }
+        if self.phase == Phase::End {
+            self.end(scope)?;
+            self.phase = Phase::Done;
+        }
+        Ok(false)
+    }
+
     /// Goes on. A limit of 0 means all rows.
     pub(super) fn step(
         &mut self,
@@ -154,16 +241,7 @@ impl PlanRun {
     ) -> Step<Ran> {
         loop {
             match self.phase {
-                Phase::Lock => {
-                    self.lock(scope)?;
-                    self.phase = Phase::Begin;
-                }
-                Phase::Begin => {
-                    scope.begin_statement()?;
-                    self.state = State::new(&self.plan);
-                    self.operator = Some(build(&self.plan.root));
-                    self.phase = Phase::Rows;
-                }
+                Phase::Lock | Phase::Begin => self.open(scope)?,
                 Phase::Rows => match self.rows(scope, target, limit, may_fuse)? {
                     Ran::Done(_) => self.phase = Phase::End,
                     other => return Ok(other),
@@ -249,6 +327,7 @@ impl PlanRun {
             let host = scope.host();
             let flow = target.row(&scope.env(&host), &self.row, columns)?;
             self.given += 1;
+            self.given_in_all += 1;
             if flow == Flow::Pause {
                 return Ok(Ran::Paused);
             }
@@ -260,8 +339,8 @@ impl PlanRun {
         match &mut self.ahead {
             None => self.pull(scope, may_fuse),
             Some(ahead) => {
-                if let Some(row) = ahead.rows.pop_front() {
-                    self.row = row;
+                if let Some((row, keys)) = ahead.rows.pop_front() {
+                    (self.row, self.keys) = (row, keys);
                     return Ok(true);
                 }
                 match ahead.error.take() {
@@ -287,6 +366,9 @@ impl PlanRun {
                 settle_references(context).map(|()| false)
             });
         self.operator = Some(operator);
+        if self.is_cursor && matches!(result, Ok(true)) {
+            self.keys = self.state.keys().to_vec();
+        }
         result
     }
 
@@ -314,7 +396,7 @@ impl PlanRun {
                         result = Err(error.into());
                         break;
                     }
-                    ahead.rows.push_back(std::mem::take(&mut self.row));
+                    ahead.rows.push_back((std::mem::take(&mut self.row), std::mem::take(&mut self.keys)));
                 }
                 Ok(false) => ahead.is_complete = true,
                 Err(stop) => {
@@ -331,6 +413,10 @@ impl PlanRun {
         self.operator = None;
         if self.state.is_fused {
             return scope.commit();
+        }
+        // The snapshot of a statement that was computed ahead is another's by now.
+        if self.is_complete() && !self.changes_rows() {
+            return Ok(());
         }
         Ok(scope.end_statement()?)
     }

@@ -1,25 +1,39 @@
-//! Portals: statements with their parameters, ready to run or under way.
+//! Portals: statements with their parameters, ready to run or under way; cursors are portals that DECLARE has opened.
 //!
-//! Owns [`Portals`]. They end with their transaction, or with the savepoint that they were opened after.
+//! Owns [`Portals`], and [`Named`], all that a session keeps by name. Portals end with their transaction, or with the
+//! savepoint that they were opened after. A cursor WITH HOLD outlives its commit: before that, the rows that are left are
+//! read into memory.
 
 use super::run::Execution;
-use super::transaction::Scope;
+use super::statement::Statements;
+use super::transaction::{Ended, Scope};
+use super::view::CursorView;
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What a session keeps by name.
+#[derive(Default)]
+pub(super) struct Named {
+    pub statements: Statements,
+    pub portals: Portals,
+}
+
 /// A portal.
 pub(super) struct Portal {
     pub execution: Execution,
     pub formats: Arc<[i16]>,
+    pub created_us: i64,
     /// Execute has been called.
     pub has_begun: bool,
-    /// A call of Execute has not answered yet.
+    /// A call of Execute or FETCH has not answered yet.
     pub is_running: bool,
     /// Of the newest savepoint when it was opened.
     pub serial: u64,
+    /// A cursor whose transaction has committed.
+    pub is_held_over: bool,
 }
 
 /// The portals of a session. The unnamed one is replaced by every Bind.
@@ -49,12 +63,20 @@ impl Portals {
     /// Takes a portal out to run it; 34000 if there is none.
     pub(super) fn take(&mut self, name: &str) -> Result<Portal> {
         let found = if name.is_empty() { self.unnamed.take() } else { self.named.remove(name) };
-        found.ok_or_else(|| missing(name))
+        found.ok_or_else(|| missing("portal", name))
+    }
+
+    /// The same for one that FETCH names.
+    pub(super) fn take_cursor(&mut self, name: &str) -> Result<Portal> {
+        self.take(name).map_err(|_| missing("cursor", name))
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&Portal> {
+        if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) }
     }
 
     pub(super) fn get(&self, name: &str) -> Result<&Portal> {
-        let found = if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) };
-        found.ok_or_else(|| missing(name))
+        self.find(name).ok_or_else(|| missing("portal", name))
     }
 
     pub(super) fn remove(&mut self, name: &str) {
@@ -64,35 +86,94 @@ impl Portals {
         }
     }
 
+    /// CLOSE; all of them without a name.
+    pub(super) fn close(&mut self, name: Option<&str>) -> Result<()> {
+        match name {
+            None => self.named.clear(),
+            Some(name) => {
+                self.take_cursor(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Portal> {
+        self.unnamed.iter_mut().chain(self.named.values_mut())
+    }
+
     /// A portal whose statement has failed, or was given up, cannot be run again.
     pub(super) fn break_off(&mut self) {
-        for portal in self.unnamed.iter_mut().chain(self.named.values_mut()).filter(|it| it.is_running) {
+        for portal in self.all_mut().filter(|it| it.is_running) {
             portal.execution.break_off();
         }
     }
 
     /// Those opened since the savepoint of this serial was set are gone.
     pub(super) fn remove_since(&mut self, serial: u64) {
-        self.unnamed.take_if(|portal| portal.serial >= serial);
-        self.named.retain(|_, portal| portal.serial < serial);
+        let is_older = |portal: &Portal| portal.serial < serial || portal.is_held_over;
+        self.unnamed.take_if(|portal| !is_older(portal));
+        self.named.retain(|_, portal| is_older(portal));
     }
 
-    pub(super) fn clear(&mut self) {
+    /// A transaction has ended, and with it all portals but the cursors that outlive it.
+    pub(super) fn end_transaction(&mut self, ended: Ended) {
         self.unnamed = None;
-        self.named.clear();
+        self.named.retain(|_, portal| {
+            portal.is_held_over |= ended == Ended::Committed && portal.execution.may_outlive();
+            portal.is_held_over
+        });
+    }
+
+    /// The session ends.
+    pub(super) fn clear(&mut self) {
+        *self = Portals::default();
     }
 
     /// Another statement is about to begin: those under way compute what is left with the snapshot that they have.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
-        for portal in self.unnamed.iter_mut().chain(self.named.values_mut()) {
-            if portal.has_begun {
-                portal.execution.hold(scope)?;
-            }
+        for portal in self.all_mut() {
+            portal.execution.hold(scope)?;
         }
         Ok(())
     }
+
+    /// The transaction is about to commit: cursors that outlive it read all their rows. An error of one is the commit's.
+    pub(super) fn hold_over_commit(&mut self, scope: &mut Scope) -> Step<()> {
+        for portal in self.named.values_mut().filter(|portal| !portal.is_held_over) {
+            portal.execution.hold_for_commit(scope)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the portals to the statement that begins.
+    pub(super) fn show(&self, scope: &mut Scope) {
+        if self.unnamed.is_none() && self.named.is_empty() && scope.view.cursors.is_empty() {
+            return;
+        }
+        let unnamed = self.unnamed.iter().map(|portal| ("", portal));
+        let named = self.named.iter().map(|(name, portal)| (name.as_str(), portal));
+        scope.view.cursors = unnamed.chain(named).map(|(name, portal)| shown(name, portal)).collect();
+    }
 }
 
-fn missing(name: &str) -> SqlError {
-    SqlError::new(SqlState::INVALID_CURSOR_NAME, format!("portal \"{name}\" does not exist"))
+fn shown(name: &str, portal: &Portal) -> CursorView {
+    let execution = &portal.execution;
+    let cursor = execution.cursor();
+    CursorView {
+        name: name.to_owned(),
+        statement: execution.prepared.text.clone(),
+        is_holdable: cursor.is_some_and(|cursor| cursor.options.hold),
+        is_binary: cursor.is_some_and(|cursor| cursor.options.binary),
+        is_scrollable: cursor.is_some_and(|cursor| cursor.is_scrollable()),
+        created_us: portal.created_us,
+        is_query: cursor.is_some() || execution.is_query(),
+        is_held_over: portal.is_held_over,
+        is_locking: cursor.is_some_and(|cursor| cursor.plan().row_lock.is_some()),
+        tables: cursor.map_or_else(Vec::new, |cursor| cursor.tables()),
+        keys: cursor.and_then(|cursor| cursor.standing().cloned()),
+    }
+}
+
+fn missing(what: &str, name: &str) -> SqlError {
+    SqlError::new(SqlState::INVALID_CURSOR_NAME, format!("{what} \"{name}\" does not exist"))
 }

@@ -3,8 +3,9 @@
 //! Owns [`Query`]. Statements of one text share a transaction unless they say BEGIN and COMMIT themselves. The last
 //! one's transaction is committed before its tag is given, so that a client never hears of a success that failed.
 
+use super::portal::Named;
 use super::run::{Call, Execution};
-use super::statement::{Prepared, Statements};
+use super::statement::Prepared;
 use super::transaction::{Scope, Status};
 use crate::answer::{Completion, QueryProgress, Sink};
 use crate::stop::Step;
@@ -49,16 +50,15 @@ impl Query {
     pub(super) fn step(
         &mut self,
         scope: &mut Scope,
-        statements: &mut Statements,
+        named: &mut Named,
         sink: &mut dyn Sink,
-        mut before_snapshot: impl FnMut(&mut Scope) -> Step<()>,
     ) -> Step<QueryProgress> {
         if std::mem::take(&mut self.is_empty) {
             return Ok(QueryProgress::Statement(Completion::EmptyQuery));
         }
         loop {
             if let Some(completion) = self.ending {
-                commit_implicit(scope)?;
+                commit_implicit(scope, named)?;
                 self.ending = None;
                 return Ok(QueryProgress::Statement(completion));
             }
@@ -66,7 +66,7 @@ impl Query {
                 Some(execution) => execution,
                 None => match self.statements.front() {
                     None => {
-                        commit_implicit(scope)?;
+                        commit_implicit(scope, named)?;
                         return Ok(QueryProgress::Finished);
                     }
                     Some(prepared) => {
@@ -74,16 +74,18 @@ impl Query {
                             scope.check_not_failed()?;
                         }
                         if prepared.takes_snapshot() {
-                            before_snapshot(scope)?;
+                            named.portals.hold(scope)?;
                         }
+                        named.portals.show(scope);
                         scope.begin_implicit(self.status);
                         let prepared = self.statements.pop_front().expect("looked at above");
                         self.execution.insert(Execution::new(prepared))
                     }
                 },
             };
-            let mut call = Call { sink: &mut *sink, formats: &[], limit: 0, may_fuse: self.is_alone };
-            match execution.step(scope, statements, &mut call)? {
+            let mut call =
+                Call { sink: &mut *sink, formats: &[], limit: 0, may_fuse: self.is_alone, is_query: true };
+            match execution.step(scope, named, &mut call)? {
                 Completion::Tag(tag) => {
                     self.execution = None;
                     if !self.is_last() {
@@ -98,9 +100,12 @@ impl Query {
 }
 
 /// Commits a transaction that no BEGIN has opened.
-pub(super) fn commit_implicit(scope: &mut Scope) -> Step<()> {
+pub(super) fn commit_implicit(scope: &mut Scope, named: &mut Named) -> Step<()> {
     match scope.status() {
-        Status::Started | Status::Implicit => scope.commit(),
+        Status::Started | Status::Implicit => {
+            named.portals.hold_over_commit(scope)?;
+            scope.commit()
+        }
         Status::Idle | Status::Block | Status::Failed => Ok(()),
     }
 }

@@ -6,7 +6,9 @@
 use super::command::{self, Answer};
 use super::copy_in::CopyIn;
 use super::copy_out::CopyOut;
+use super::cursor::{Cursor, CursorOptions, Fetching};
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
+use super::portal::{Named, Portal};
 use super::statement::{Columns, Prepared, Statements};
 use super::transaction::{Parts, Scope};
 use super::view::SessionHost;
@@ -14,11 +16,12 @@ use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
 use crate::definition::{self, Definition, DefinitionContext};
 use crate::execute::{Operator, Row, State, build};
-use crate::parse::tree::{Expr, Statement};
+use crate::parse::lock_words;
+use crate::parse::tree::{DeclareCursor, Expr, Fetch, Scroll, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -30,12 +33,19 @@ pub(super) struct Call<'a> {
     pub limit: u32,
     /// The statement is alone in its transaction.
     pub may_fuse: bool,
+    /// Of a Query message.
+    pub is_query: bool,
 }
 
 enum Machine {
     /// Not begun.
     New,
     Plan(Box<PlanRun>),
+    /// DECLARE, whose query is being opened.
+    Declare(Box<PlanRun>),
+    /// What DECLARE has opened.
+    Cursor(Box<Cursor>),
+    Fetch(Box<Fetching>),
     Arguments(Box<Arguments>),
     Command,
     Answer(Rows),
@@ -80,16 +90,53 @@ impl Execution {
 
     /// Of a portal whose plan the client may have been told of.
     pub(super) fn with_plan(prepared: Arc<Prepared>, plan: Arc<Plan>, parameters: Vec<Datum>) -> Execution {
-        let run = PlanRun::new(prepared.clone(), plan, parameters, true);
-        Execution { prepared, machine: Machine::Plan(Box::new(run)) }
+        let planned = prepared.planned().expect("it has a plan");
+        let run = Box::new(PlanRun::new(planned.clone(), plan, parameters, true));
+        let machine = if prepared.is_data() {
+            Machine::Plan(run)
+        } else {
+            Machine::Declare(Box::new(run.for_cursor()))
+        };
+        Execution { prepared, machine }
+    }
+
+    /// The cursor that it is.
+    pub(super) fn cursor(&self) -> Option<&Cursor> {
+        match &self.machine {
+            Machine::Cursor(cursor) => Some(cursor),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_query(&self) -> bool {
+        matches!(&self.machine, Machine::Plan(run) if run.command() == Command::Select)
+    }
+
+    /// Whether it needs its transaction no more.
+    pub(super) fn may_outlive(&self) -> bool {
+        self.cursor().is_some_and(|cursor| cursor.options.hold && cursor.is_complete())
+    }
+
+    /// Reads the rows that are left of a cursor that outlives the transaction.
+    pub(super) fn hold_for_commit(&mut self, scope: &mut Scope) -> Step<()> {
+        if let Machine::Cursor(cursor) = &mut self.machine
+            && cursor.options.hold
+        {
+            cursor.run_mut().hold(scope)?;
+            if let Some(error) = cursor.run_mut().take_error() {
+                return Err(error.into());
+            }
+        }
+        Ok(())
     }
 
     /// The columns of its rows.
-    pub(super) fn columns(&self, scope: &Scope, statements: &Statements) -> Result<Columns> {
+    pub(super) fn columns(&self, scope: &Scope, named: &Named) -> Result<Columns> {
         match (&self.machine, &self.prepared.statement) {
             (Machine::Plan(run), _) => Ok(run.columns().cloned()),
+            (Machine::Cursor(cursor), _) => Ok(Some(cursor.columns().clone())),
             (Machine::Answer(rows), _) => Ok(Some(rows.columns.clone())),
-            (_, Some(statement)) => command::columns(scope, statements, statement),
+            (_, Some(statement)) => command::columns(scope, named, statement),
             (_, None) => Ok(None),
         }
     }
@@ -112,7 +159,29 @@ impl Execution {
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
         match &mut self.machine {
             Machine::Plan(run) if run.is_under_way() => run.hold(scope),
+            Machine::Cursor(cursor) if cursor.is_under_way() => cursor.run_mut().hold(scope),
             _ => Ok(()),
+        }
+    }
+
+    /// The cursor that it is, or that a portal under way becomes for FETCH.
+    fn cursor_for_fetch(&mut self, scope: &mut Scope, named: &mut Named) -> Step<&mut Cursor> {
+        if let Machine::Plan(run) = &mut self.machine {
+            if run.command() != Command::Select {
+                return Err(SqlError::unsupported("FETCH from a portal that changes rows").into());
+            }
+            if !run.has_begun() {
+                named.portals.hold(scope)?;
+                run.open(scope)?;
+            }
+            let Machine::Plan(run) = std::mem::replace(&mut self.machine, Machine::Done) else {
+                unreachable!("seen above")
+            };
+            self.machine = Machine::Cursor(Box::new(Cursor::of_portal(*run)));
+        }
+        match &mut self.machine {
+            Machine::Cursor(cursor) => Ok(cursor),
+            _ => Err(SqlError::unsupported("FETCH from a portal that is no query").into()),
         }
     }
 
@@ -128,19 +197,40 @@ impl Execution {
     pub(super) fn step(
         &mut self,
         scope: &mut Scope,
-        statements: &mut Statements,
+        named: &mut Named,
         call: &mut Call<'_>,
     ) -> Step<Completion> {
         loop {
             let Some(statement) = &self.prepared.statement else { return Ok(Completion::EmptyQuery) };
             match &mut self.machine {
-                Machine::New => self.machine = begin(scope, statements, &self.prepared, statement)?,
+                Machine::New => self.machine = begin(scope, &named.statements, &self.prepared, statement)?,
                 Machine::Plan(run) => return step_plan(run, scope, call),
                 Machine::Arguments(arguments) => {
                     let run = arguments.step(scope)?;
                     self.machine = Machine::Plan(Box::new(run));
                 }
-                Machine::Command => match command::step(scope, statements, statement)? {
+                Machine::Declare(run) => {
+                    let Statement::Declare(declare) = statement else { unreachable!("made for DECLARE") };
+                    declare_cursor(scope, named, declare, run)?;
+                    let Machine::Declare(run) = std::mem::replace(&mut self.machine, Machine::Done) else {
+                        unreachable!("seen above")
+                    };
+                    open_portal(scope, named, &self.prepared, declare, *run);
+                    return Ok(Completion::Tag(CommandTag::plain("DECLARE CURSOR")));
+                }
+                Machine::Cursor(cursor) => return step_cursor(cursor, scope, call),
+                Machine::Fetch(fetching) => {
+                    let Statement::Fetch(fetch) = statement else { unreachable!("made for FETCH") };
+                    match step_fetch(fetching, fetch, scope, named, call)? {
+                        Fetched::Paused => return Ok(Completion::Paused),
+                        Fetched::Rows(rows) => self.machine = Machine::Answer(rows),
+                        Fetched::Count(count) => {
+                            let verb = if fetch.is_move { "MOVE" } else { "FETCH" };
+                            return Ok(self.finish(CommandTag::counted(verb, count)));
+                        }
+                    }
+                }
+                Machine::Command => match command::step(scope, named, &self.prepared.text, statement)? {
                     Answer::Tag(tag) => return Ok(self.finish(tag)),
                     Answer::Rows { columns, rows, tag } => {
                         let (is_described, given) = (false, 0);
@@ -182,6 +272,13 @@ fn begin(
             let plan = prepared.plan(scope, false)?;
             Machine::Plan(Box::new(PlanRun::new(prepared.clone(), plan, Vec::new(), false)))
         }
+        Statement::Declare(_) => {
+            scope.refresh_durable()?;
+            let planned = prepared.planned().expect("DECLARE has a query");
+            let plan = planned.plan(scope, false)?;
+            Machine::Declare(Box::new(PlanRun::new(planned.clone(), plan, Vec::new(), false).for_cursor()))
+        }
+        Statement::Fetch(fetch) => Machine::Fetch(Box::new(Fetching::new(fetch.is_move))),
         Statement::Execute { name, arguments } => {
             scope.refresh_durable()?;
             Machine::Arguments(Box::new(Arguments::new(scope, statements, name, arguments)?))
@@ -208,6 +305,148 @@ fn step_plan(run: &mut PlanRun, scope: &mut Scope, call: &mut Call<'_>) -> Step<
             Command::Update => CommandTag::counted("UPDATE", rows),
             Command::Delete => CommandTag::counted("DELETE", rows),
         }),
+    })
+}
+
+/// What DECLARE may not say, and the opening of its query.
+fn declare_cursor(scope: &mut Scope, named: &Named, declare: &DeclareCursor, run: &mut PlanRun) -> Step<()> {
+    check_declaration(declare, run.plan())?;
+    if declare.name.is_empty() {
+        let message = "invalid cursor name: must not be empty";
+        return Err(SqlError::new(SqlState::INVALID_CURSOR_NAME, message).into());
+    }
+    if !declare.hold && !scope.is_in_block() {
+        return Err(Scope::no_block("DECLARE CURSOR").into());
+    }
+    named.portals.check_free(&declare.name)?;
+    run.open(scope)
+}
+
+fn check_declaration(declare: &DeclareCursor, plan: &Plan) -> Result<()> {
+    let refused = |message: &str| Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    if !plan.changes.is_empty() {
+        return refused("DECLARE CURSOR must not contain data-modifying statements in WITH");
+    }
+    let Some(mode) = plan.row_lock else { return Ok(()) };
+    let words = lock_words(mode);
+    let read_only = |what: &str, state: SqlState, message: String| {
+        Err(SqlError::new(state, message).with_detail(format!("{what} cursors must be READ ONLY.")))
+    };
+    let unsupported = SqlState::FEATURE_NOT_SUPPORTED;
+    if declare.hold {
+        let message = format!("DECLARE CURSOR WITH HOLD ... {words} is not supported");
+        return read_only("Holdable", unsupported, message);
+    }
+    if declare.scroll == Scroll::Yes {
+        let message = format!("DECLARE SCROLL CURSOR ... {words} is not supported");
+        return read_only("Scrollable", unsupported, message);
+    }
+    if declare.insensitive {
+        let message = format!("DECLARE INSENSITIVE CURSOR ... {words} is not valid");
+        return read_only("Insensitive", SqlState::INVALID_CURSOR_DEFINITION, message);
+    }
+    Ok(())
+}
+
+/// Makes a cursor's portal of an opened query.
+fn open_portal(
+    scope: &Scope,
+    named: &mut Named,
+    prepared: &Arc<Prepared>,
+    declare: &DeclareCursor,
+    run: PlanRun,
+) {
+    let DeclareCursor { binary, hold, scroll, .. } = *declare;
+    let cursor = Cursor::new(run, CursorOptions { binary, hold, scroll });
+    let execution = Execution { prepared: prepared.clone(), machine: Machine::Cursor(Box::new(cursor)) };
+    let formats: &[i16] = if binary { &[1] } else { &[] };
+    let portal = Portal {
+        execution,
+        formats: formats.into(),
+        created_us: scope.statement_us(),
+        has_begun: true,
+        is_running: false,
+        serial: scope.savepoints.serial(),
+        is_held_over: false,
+    };
+    named.portals.put(&declare.name, portal);
+}
+
+/// What a step of FETCH came to.
+enum Fetched {
+    Count(u64),
+    Paused,
+    /// The client asked for some of the rows: they are given as an answer in parts.
+    Rows(Rows),
+}
+
+/// Rows kept for later.
+#[derive(Default)]
+struct Collected {
+    columns: Option<Arc<[ColumnDescription]>>,
+    rows: VecDeque<Row>,
+}
+
+impl RowTarget for Collected {
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) {
+        self.columns = Some(columns.clone());
+    }
+
+    fn row(&mut self, _: &EvalEnv<'_>, row: &[Datum], _: &Arc<[ColumnDescription]>) -> Result<Flow> {
+        self.rows.push_back(row.to_vec());
+        Ok(Flow::Continue)
+    }
+}
+
+fn step_fetch(
+    fetching: &mut Fetching,
+    fetch: &Fetch,
+    scope: &mut Scope,
+    named: &mut Named,
+    call: &mut Call<'_>,
+) -> Step<Fetched> {
+    let mut portal = named.portals.take_cursor(&fetch.cursor)?;
+    if portal.execution.is_over() {
+        named.portals.put(&fetch.cursor, portal);
+        let message = format!("portal \"{}\" cannot be run", fetch.cursor);
+        return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message).into());
+    }
+    portal.is_running = true;
+    let result = fetch_from(&mut portal, fetching, fetch, scope, named, call);
+    portal.is_running = result.is_err();
+    named.portals.put(&fetch.cursor, portal);
+    result
+}
+
+fn fetch_from(
+    portal: &mut Portal,
+    fetching: &mut Fetching,
+    fetch: &Fetch,
+    scope: &mut Scope,
+    named: &mut Named,
+    call: &mut Call<'_>,
+) -> Step<Fetched> {
+    let cursor = portal.execution.cursor_for_fetch(scope, named)?;
+    let all = |fetched: Option<u64>| fetched.map_or(Fetched::Paused, Fetched::Count);
+    if call.limit > 0 && !fetch.is_move {
+        let mut collected = Collected::default();
+        let count = fetching.step(fetch, cursor, scope, &mut collected)?.expect("it takes all rows");
+        let columns = cursor.columns().clone();
+        let tag = CommandTag::counted("FETCH", count);
+        return Ok(Fetched::Rows(Rows { columns, rows: collected.rows, tag, is_described: false, given: 0 }));
+    }
+    let formats: &[i16] = if call.is_query && cursor.options.binary { &[1] } else { call.formats };
+    let mut target = SinkTarget { sink: &mut *call.sink, formats };
+    Ok(all(fetching.step(fetch, cursor, scope, &mut target)?))
+}
+
+/// Execute of a cursor's portal.
+fn step_cursor(cursor: &mut Cursor, scope: &mut Scope, call: &mut Call<'_>) -> Step<Completion> {
+    let mut target = SinkTarget { sink: call.sink, formats: call.formats };
+    Ok(match cursor.run_on(scope, &mut target, call.limit)? {
+        Ran::Suspended => Completion::Suspended,
+        Ran::Paused => Completion::Paused,
+        Ran::Done(rows) => Completion::Tag(CommandTag::counted("SELECT", rows)),
     })
 }
 

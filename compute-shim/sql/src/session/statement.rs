@@ -25,6 +25,10 @@ pub(super) type Columns = Option<Arc<[ColumnDescription]>>;
 pub(super) struct Prepared {
     /// `None`: the text was empty.
     pub statement: Option<Statement>,
+    /// What the client sent: the whole message, if it held several statements.
+    pub text: Arc<str>,
+    /// The query of DECLARE.
+    inner: Option<Arc<Prepared>>,
     declared: Vec<TypeId>,
     plan: Mutex<Planned>,
 }
@@ -37,8 +41,20 @@ struct Planned {
 }
 
 impl Prepared {
-    pub(super) fn new(statement: Option<Statement>, declared: &[TypeId]) -> Prepared {
-        Prepared { statement, declared: declared.to_vec(), plan: Mutex::default() }
+    pub(super) fn new(statement: Option<Statement>, text: &Arc<str>, declared: &[TypeId]) -> Prepared {
+        let inner = match &statement {
+            Some(Statement::Declare(declare)) => {
+                Some(Arc::new(Prepared::new(Some((*declare.query).clone()), text, declared)))
+            }
+            _ => None,
+        };
+        let (text, declared) = (text.clone(), declared.to_vec());
+        Prepared { statement, text, inner, declared, plan: Mutex::default() }
+    }
+
+    /// What has a plan, and parameters in it: the statement itself, or the query of DECLARE.
+    pub(super) fn planned(self: &Arc<Prepared>) -> Option<&Arc<Prepared>> {
+        if self.is_data() { Some(self) } else { self.inner.as_ref() }
     }
 
     /// Whether it reads or changes rows, so that it has a plan.
@@ -55,7 +71,7 @@ impl Prepared {
     /// Whether it takes a snapshot of its own when it runs.
     pub(super) fn takes_snapshot(&self) -> bool {
         let takes = |statement: &Statement| {
-            matches!(statement, Statement::Execute { .. } | Statement::Copy(_))
+            matches!(statement, Statement::Execute { .. } | Statement::Copy(_) | Statement::Declare(_))
                 || Definition::handles(statement)
         };
         self.is_data() || self.statement.as_ref().is_some_and(takes)
@@ -128,7 +144,6 @@ const TEXT_BYTES_MAX: usize = 4_096;
 
 struct CachedText {
     hash: u64,
-    text: Box<str>,
     types: Box<[TypeId]>,
     prepared: Arc<Prepared>,
     /// Asked for since the hand last passed.
@@ -157,7 +172,7 @@ impl TextCache {
 
     fn get(&mut self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
         let cached = self.texts.iter_mut().find(|cached| cached.hash == hash)?;
-        if *cached.text != *text || *cached.types != *types {
+        if *cached.prepared.text != *text || *cached.types != *types {
             return None;
         }
         cached.is_used = true;
@@ -170,7 +185,7 @@ impl TextCache {
             return;
         }
         let prepared = prepared.clone();
-        let new = CachedText { hash, text: text.into(), types: types.into(), prepared, is_used: false };
+        let new = CachedText { hash, types: types.into(), prepared, is_used: false };
         if let Some(outdated) = self.texts.iter_mut().find(|cached| cached.hash == hash) {
             *outdated = new;
             return;
@@ -197,6 +212,7 @@ impl TextCache {
 }
 
 /// The statements of a session.
+#[derive(Default)]
 pub(super) struct Statements {
     named: BTreeMap<String, Arc<Prepared>>,
     /// Under the empty name, which Parse may use again and again.
@@ -205,10 +221,6 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    pub(super) fn new() -> Statements {
-        Statements { named: BTreeMap::new(), unnamed: None, texts: TextCache::default() }
-    }
-
     /// The statement of a text that holds one at most, for Parse. A known one is taken only while its names mean what
     /// they did: statements of one text that were described differently must not share their description.
     pub(super) fn parse_one(&mut self, scope: &Scope, text: &str, types: &[TypeId]) -> Result<Arc<Prepared>> {
@@ -222,7 +234,7 @@ impl Statements {
         if statements.len() > 1 {
             return Err(SqlError::syntax("cannot insert multiple commands into a prepared statement"));
         }
-        let prepared = Arc::new(Prepared::new(statements.pop(), types));
+        let prepared = Arc::new(Prepared::new(statements.pop(), &text.into(), types));
         self.texts.put(hash, text, types, &prepared);
         Ok(prepared)
     }
@@ -234,8 +246,9 @@ impl Statements {
             return Ok(if prepared.statement.is_some() { vec![prepared] } else { Vec::new() });
         }
         let statements = parse::statements(text)?;
-        let all: Vec<_> =
-            statements.into_iter().map(|statement| Arc::new(Prepared::new(Some(statement), &[]))).collect();
+        let whole: Arc<str> = text.into();
+        let prepared = |statement| Arc::new(Prepared::new(Some(statement), &whole, &[]));
+        let all: Vec<_> = statements.into_iter().map(prepared).collect();
         if let [only] = all.as_slice() {
             self.texts.put(hash, text, &[], only);
         }
@@ -297,7 +310,7 @@ mod tests {
         if cache.get(hash, text, &[]).is_some() {
             return true;
         }
-        cache.put(hash, text, &[], &Arc::new(Prepared::new(None, &[])));
+        cache.put(hash, text, &[], &Arc::new(Prepared::new(None, &text.into(), &[])));
         false
     }
 

@@ -39,6 +39,13 @@ pub(super) enum Status {
     Failed,
 }
 
+/// How a transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Committed,
+    RolledBack,
+}
+
 /// The modes of the current transaction.
 #[derive(Clone, Copy, Debug)]
 struct Modes {
@@ -77,6 +84,8 @@ pub(super) struct Scope {
     no_changes: Changes,
     /// A statement has taken a snapshot, so the isolation level is fixed.
     has_queried: bool,
+    /// COMMIT is under way: should it fail, the block is over.
+    is_committing: bool,
     /// A relation lock was waited for: the next snapshot must hold what its owner committed.
     has_waited: bool,
     fence: Option<Lsn>,
@@ -89,8 +98,8 @@ pub(super) struct Scope {
     statement_us: i64,
     /// Highest LSN that something said or to be said rests on, the open transaction's apart.
     told_lsn: Lsn,
-    /// A transaction has ended since the session last looked: its portals are gone.
-    has_ended: bool,
+    /// How a transaction has ended since the session last looked: its portals are gone.
+    ended: Option<Ended>,
 }
 
 impl Scope {
@@ -123,6 +132,7 @@ impl Scope {
             definitions: 0,
             no_changes: Changes::new(),
             has_queried: false,
+            is_committing: false,
             has_waited: false,
             fence: None,
             catalog_lsn,
@@ -130,7 +140,7 @@ impl Scope {
             transaction_us: 0,
             statement_us: 0,
             told_lsn: Lsn::ZERO,
-            has_ended: false,
+            ended: None,
         }
     }
 
@@ -153,6 +163,11 @@ impl Scope {
         if self.status == Status::Idle {
             self.transaction_us = self.statement_us;
         }
+    }
+
+    /// When the message came.
+    pub(super) fn statement_us(&self) -> i64 {
+        self.statement_us
     }
 
     /// 25P02 in a failed block.
@@ -528,9 +543,15 @@ impl Scope {
         self.overlay.as_ref().map(Overlay::changes)
     }
 
+    /// COMMIT begins: what fails from here on leaves no failed block behind.
+    pub(super) fn begin_commit(&mut self) {
+        self.is_committing = true;
+    }
+
     /// Commits what is open, if anything is.
     pub(super) fn commit(&mut self) -> Step<()> {
         if self.status == Status::Idle {
+            self.is_committing = false;
             return Ok(());
         }
         assert!(self.status != Status::Failed, "a failed block is rolled back");
@@ -543,7 +564,7 @@ impl Scope {
             self.told_lsn = self.told_lsn.max(lsn);
         }
         self.view.settings.commit();
-        self.end();
+        self.end(Ended::Committed);
         Ok(())
     }
 
@@ -554,7 +575,7 @@ impl Scope {
             self.database.engine().abort(transaction)?;
         }
         self.view.settings.abort();
-        self.end();
+        self.end(Ended::RolledBack);
         self.status = into;
         Ok(())
     }
@@ -568,6 +589,7 @@ impl Scope {
     pub(super) fn fail(&mut self) -> Step<()> {
         self.effects.settings.clear();
         match self.status {
+            _ if self.is_committing => self.roll_back(Status::Idle),
             Status::Started | Status::Implicit => self.roll_back(Status::Idle),
             Status::Block | Status::Failed if !self.savepoints.is_empty() => {
                 self.status = Status::Failed;
@@ -584,10 +606,11 @@ impl Scope {
         self.status = status;
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, ended: Ended) {
         self.transaction = None;
         self.status = Status::Idle;
-        (self.has_queried, self.has_waited, self.has_ended) = (false, false, true);
+        (self.has_queried, self.has_waited, self.ended) = (false, false, Some(ended));
+        self.is_committing = false;
         self.fence = None;
         self.savepoints.clear();
         self.definitions = 0;
@@ -596,9 +619,9 @@ impl Scope {
         }
     }
 
-    /// Whether a transaction has ended since the last call.
-    pub(super) fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.has_ended)
+    /// How a transaction has ended since the last call, if one has.
+    pub(super) fn take_ended(&mut self) -> Option<Ended> {
+        self.ended.take()
     }
 
     /// What answers wait for.

@@ -4,9 +4,10 @@
 //! session brings the view up to date between the steps of a statement, never inside one.
 
 use super::settings::Settings;
-use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID};
+use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID, Table};
 use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::Environment;
+use crate::execute::RowKeys;
 use crate::parse::tree::Name;
 use hexalog_sql_types::datetime::{TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
@@ -23,6 +24,27 @@ pub(crate) struct SessionView {
     catalog: Arc<Catalog>,
     /// Schemas that names are looked up in; `pg_catalog` first unless it was named elsewhere.
     search_path: Vec<Oid>,
+    /// The session's portals as they were when the statement began, by name.
+    pub cursors: Vec<CursorView>,
+}
+
+/// A portal, as `pg_cursors` and WHERE CURRENT OF see it.
+pub(crate) struct CursorView {
+    pub name: String,
+    pub statement: Arc<str>,
+    pub is_holdable: bool,
+    pub is_binary: bool,
+    pub is_scrollable: bool,
+    pub created_us: i64,
+    pub is_query: bool,
+    /// Its transaction has ended.
+    pub is_held_over: bool,
+    /// Its query locks rows.
+    pub is_locking: bool,
+    /// The tables of the rows that it stands on.
+    pub tables: Vec<Oid>,
+    /// Their keys; `None` if it is on no row.
+    pub keys: Option<RowKeys>,
 }
 
 impl SessionView {
@@ -43,6 +65,7 @@ impl SessionView {
             settings,
             catalog,
             search_path: Vec::new(),
+            cursors: Vec::new(),
         };
         view.find_search_path();
         view
@@ -93,6 +116,39 @@ impl SessionView {
 
     pub(crate) fn time_zone(&self) -> &TimeZone {
         self.settings.time_zone()
+    }
+
+    /// The key of the row of a table that a cursor stands on; `None` if the row that it is on has none.
+    pub(crate) fn row_at_cursor(&self, name: &str, table: &Table) -> Result<Option<&[u8]>> {
+        let Some(cursor) = self.cursors.iter().find(|cursor| cursor.name == name) else {
+            let message = format!("cursor \"{name}\" does not exist");
+            return Err(SqlError::new(SqlState::INVALID_CURSOR_NAME, message));
+        };
+        let state = |what: String| {
+            Err(SqlError::new(SqlState::INVALID_CURSOR_STATE, format!("cursor \"{name}\" {what}")))
+        };
+        if !cursor.is_query {
+            return state("is not a SELECT query".to_owned());
+        }
+        if cursor.is_held_over {
+            return state("is held from a previous transaction".to_owned());
+        }
+        let table_name = &table.name;
+        let count = cursor.tables.iter().filter(|oid| **oid == table.oid).count();
+        match (count, cursor.is_locking) {
+            (1, _) => {}
+            (0, true) => {
+                return state(format!(
+                    "does not have a FOR UPDATE/SHARE reference to table \"{table_name}\""
+                ));
+            }
+            (0, false) => return state(format!("is not a simply updatable scan of table \"{table_name}\"")),
+            _ => {
+                return state(format!("has multiple FOR UPDATE/SHARE references to table \"{table_name}\""));
+            }
+        }
+        let Some(keys) = &cursor.keys else { return state("is not positioned on a row".to_owned()) };
+        Ok(keys.iter().find(|(oid, _)| *oid == table.oid).map(|(_, key)| &**key))
     }
 
     /// The relation that a written name means; 42P01, or 3F000 for a schema that is not there.

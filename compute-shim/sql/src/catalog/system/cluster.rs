@@ -4,8 +4,9 @@ use super::relation::GLOBAL_TABLESPACE_OID;
 use super::value::{FALSE, NULL, TRUE, oid, text, text_array};
 use crate::catalog::object::{Oid, ROLE_OID, Role};
 use crate::execute::Row;
-use crate::session::SessionView;
+use crate::session::{CursorView, SessionView};
 use hexalog_sql_types::Datum;
+use hexalog_sql_types::datetime::Timestamptz;
 use std::sync::Arc;
 
 /// Tablespace `pg_default`.
@@ -136,4 +137,18 @@ pub(super) fn pg_stat_activity(view: &SessionView) -> Vec<Row> {
     row.extend(std::iter::repeat_n(NULL, 9));
     row.extend([text("active"), NULL, NULL, NULL, NULL, text("client backend")]);
     vec![row]
+}
+
+pub(super) fn pg_cursors(view: &SessionView) -> Vec<Row> {
+    let row = |cursor: &CursorView| {
+        vec![
+            text(&cursor.name),
+            text(&*cursor.statement),
+            Datum::Bool(cursor.is_holdable),
+            Datum::Bool(cursor.is_binary),
+            Datum::Bool(cursor.is_scrollable),
+            Datum::Timestamptz(Timestamptz(cursor.created_us)),
+        ]
+    };
+    view.cursors.iter().map(row).collect()
 }

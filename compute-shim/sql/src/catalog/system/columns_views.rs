@@ -32,6 +32,13 @@ pub(super) static PG_INDEXES: &[SystemColumn] = columns! {
     schemaname NAME, tablename NAME, indexname NAME, tablespace NAME, indexdef TEXT
 };
 
+/// `pg_catalog.pg_cursors`, oid 12077.
+#[rustfmt::skip]
+pub(super) static PG_CURSORS: &[SystemColumn] = columns! {
+    name TEXT, statement TEXT, is_holdable BOOL, is_binary BOOL, is_scrollable BOOL,
+    creation_time TIMESTAMPTZ
+};
+
 /// `pg_catalog.pg_locks`, oid 12073.
 #[rustfmt::skip]
 pub(super) static PG_LOCKS: &[SystemColumn] = columns! {

@@ -38,6 +38,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(3456, "pg_collation", c::PG_COLLATION, types::pg_collation),
     catalog(2606, "pg_constraint", c::PG_CONSTRAINT, constraint::pg_constraint),
     catalog(2607, "pg_conversion", c::PG_CONVERSION, none),
+    catalog_view(12077, "pg_cursors", v::PG_CURSORS, cluster::pg_cursors),
     catalog(1262, "pg_database", c::PG_DATABASE, cluster::pg_database),
     catalog(2964, "pg_db_role_setting", c::PG_DB_ROLE_SETTING, none),
     catalog(826, "pg_default_acl", c::PG_DEFAULT_ACL, none),

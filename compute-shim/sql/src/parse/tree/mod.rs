@@ -4,6 +4,7 @@
 //! Whatever the parser crate can express and this tree cannot is refused while the tree is built (see `parse/query.rs`,
 //! `parse/expression.rs`), so no clause is ever dropped in silence. Identifiers are folded already.
 
+mod cursor;
 mod definition;
 mod expression;
 mod modify;
@@ -11,6 +12,7 @@ mod query;
 mod statement;
 mod window;
 
+pub(crate) use cursor::*;
 pub(crate) use definition::*;
 pub(crate) use expression::*;
 pub(crate) use modify::*;

@@ -55,3 +55,18 @@ pub(crate) struct Delete {
     pub filter: Option<Expr>,
     pub returning: Vec<SelectItem>,
 }
+
+/// The function that `CURRENT OF cursor` is spelled as, with the cursor's name as its argument; no name that can be
+/// written.
+pub(crate) const CURRENT_OF: &str = "CURRENT\0OF";
+
+/// The cursor of WHERE CURRENT OF.
+pub(crate) fn current_of(filter: Option<&Expr>) -> Option<&str> {
+    match filter {
+        Some(Expr::Function(call)) if call.name.parts == [CURRENT_OF] => match call.arguments.as_slice() {
+            [Expr::Text { value, .. }] => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}

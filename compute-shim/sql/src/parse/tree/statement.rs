@@ -2,8 +2,8 @@
 //! transactions, settings, COPY.
 
 use super::{
-    AlterTableAction, AlterViewAction, CreateIndex, CreateTable, CreateView, Delete, Expr, Insert, Name,
-    ObjectKind, Query, SequenceOption, TypeName, Update,
+    AlterTableAction, AlterViewAction, CreateIndex, CreateTable, CreateView, DeclareCursor, Delete, Expr,
+    Fetch, Insert, Name, ObjectKind, Query, SequenceOption, TypeName, Update,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +163,12 @@ pub(crate) enum Statement {
         verb: &'static str,
     },
     Copy(Copy),
+    Declare(DeclareCursor),
+    Fetch(Fetch),
+    CloseCursor {
+        /// `None`: all of them.
+        cursor: Option<String>,
+    },
     /// VACUUM, ANALYZE and other upkeep that this storage does by itself.
     Maintenance {
         verb: &'static str,
