@@ -29,6 +29,11 @@ impl AreaFiles {
         Ok(AreaFiles { superblock: superblock?, log: log?, extents: extents? })
     }
 
+    /// One file for all areas: for a [`crate::device_queue::DeviceQueue`], which has no shard.
+    pub(crate) fn of_one(file: &File) -> io::Result<AreaFiles> {
+        Ok(AreaFiles { superblock: file.try_clone()?, log: file.try_clone()?, extents: file.try_clone()? })
+    }
+
     /// The file of an area.
     pub fn file(&self, area: Area) -> &File {
         match area {

@@ -5,15 +5,11 @@
 //! RWF_DSYNC on a pre-written file needs no flush at all. So both are tried at start.
 
 use crate::areas::open_area;
-use crate::operation::{DeviceOperation, Operation, Part};
-use crate::ring::{Completion, Ring};
-use crate::transfer::{Step, Transfer};
-use hexalog_storage_core::effects::IoToken;
+use crate::device_queue::DeviceQueue;
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use rustix::io::{ReadWriteFlags, pwritev2};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -64,14 +60,14 @@ fn choose(linked_us: u64, dsync_us: u64) -> DurabilityPath {
 }
 
 fn measure(file: &File) -> io::Result<(u64, u64)> {
-    let mut ring = Ring::new().map_err(io::Error::other)?;
+    let mut queue = DeviceQueue::new(file, DurabilityPath::LinkedFlush)?;
     let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
     let (mut linked, mut dsync) = (Vec::new(), Vec::new());
     let begin = Instant::now();
     while linked.len() < ROUNDS_MAX && (linked.is_empty() || begin.elapsed() < PROBE_TIME_MAX) {
         let offset = (linked.len() * 2 * BLOCK_BYTES % PROBE_BYTES) as u64;
         let at = Instant::now();
-        buffer = linked_write(&mut ring, file, offset, buffer)?;
+        buffer = linked_write(&mut queue, offset, buffer)?;
         linked.push(at.elapsed());
         let at = Instant::now();
         let parts = [IoSlice::new(buffer.bytes())];
@@ -85,45 +81,16 @@ fn measure(file: &File) -> io::Result<(u64, u64)> {
     Ok((median(&mut linked), median(&mut dsync)))
 }
 
-fn linked_write(
-    ring: &mut Ring,
-    file: &File,
-    offset: u64,
-    buffer: AlignedBuffer,
-) -> io::Result<AlignedBuffer> {
-    let transfer = Transfer::write(buffer.len(), true);
-    let key = ring.start(Operation::Device(DeviceOperation {
-        shard: 0,
-        token: IoToken(0),
-        file: file.as_raw_fd(),
-        offset,
-        buffer: Some(buffer),
-        is_read: false,
-        transfer,
-    }));
-    let mut completions = Vec::new();
-    loop {
-        ring.wait(Some(Duration::from_secs(1)), &mut completions)?;
-        for completion in completions.drain(..) {
-            let Completion::Ended { part, result, .. } = completion else { continue };
-            let (_, transfer) = ring.device(key).expect("the only operation is a device's");
-            let step = match part {
-                Part::Main => transfer.on_transferred(result),
-                Part::Flush => transfer.on_flushed(result),
-            };
-            match step {
-                Step::Wait => {}
-                Step::Again => ring.start_again(key),
-                Step::Failed(errno) => return Err(io::Error::from_raw_os_error(errno)),
-                Step::Done | Step::EndOfFile(_) => {
-                    let Operation::Device(operation) = ring.take(key) else {
-                        unreachable!("it was one above")
-                    };
-                    return Ok(operation.buffer.expect("a write gives its buffer back"));
-                }
-            }
-        }
+/// Returns the buffer for the next round.
+fn linked_write(queue: &mut DeviceQueue, offset: u64, buffer: AlignedBuffer) -> io::Result<AlignedBuffer> {
+    queue.write(0, offset, buffer, true);
+    let mut ended = Vec::new();
+    while ended.is_empty() {
+        queue.wait(Some(Duration::from_secs(1)), &mut ended)?;
     }
+    let ended = ended.remove(0);
+    ended.result.map_err(io::Error::from_raw_os_error)?;
+    Ok(ended.buffer)
 }
 
 #[cfg(test)]

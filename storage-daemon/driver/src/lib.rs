@@ -18,6 +18,7 @@
 pub mod areas;
 pub mod clock;
 pub mod connection;
+pub mod device_queue;
 pub mod disk;
 pub mod durability;
 pub mod log_preparation;
