@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Whether a session can be had on a port.
 fn answers(port: u16) -> bool {
     let address = ([127, 0, 0, 1], port).into();
-    Connection::connect(address, "postgres", "postgres", Some(Duration::from_millis(500))).is_ok()
+    Connection::connect(address, "postgres", "postgres", "test", Some(Duration::from_millis(500))).is_ok()
 }
 
 /// The writer's epoch as compute tells it, once it is open for writing.
@@ -126,8 +126,8 @@ fn long_values_of_a_killed_compute_are_gone_and_their_pages_free() {
     for is_under_way in [false, true] {
         let begin = format!("begin; {insert}");
         let address = ([127, 0, 0, 1], cluster.port).into();
-        let mut writer =
-            Connection::connect(address, "postgres", "postgres", Some(COMMAND_MAX)).expect("connects");
+        let mut writer = Connection::connect(address, "postgres", "postgres", "test", Some(COMMAND_MAX))
+            .expect("connects");
         if is_under_way {
             writer.send_query(&begin).expect("sends");
             std::thread::sleep(Duration::from_millis(400));

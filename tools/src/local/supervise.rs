@@ -204,7 +204,14 @@ impl Cluster<'_> {
         let slot = self.slots.len() - 1;
         let listen = self.arguments.listen;
         self.wait_ready(slot, COMPUTE_START_MAX, || {
-            Connection::connect(listen, "postgres", "postgres", Some(Duration::from_millis(200))).is_ok()
+            Connection::connect(
+                listen,
+                "postgres",
+                "postgres",
+                "hexalog local",
+                Some(Duration::from_millis(200)),
+            )
+            .is_ok()
         })
         .await
     }

@@ -1,6 +1,5 @@
 //! Reading commands, scripts and lines, and printing what comes back.
 
-use super::connection::{ClientError, Column, Connection, Event};
 use super::split::Splitter;
 use super::table;
 use crate::cli::SqlArgs;
@@ -8,6 +7,7 @@ use crate::cluster::{metadata_failure, open_volume};
 use crate::exit::{Code, Failure};
 use crate::local::{METADATA, VOLUME};
 use crate::output::print;
+use hexalog_sql_client::{ClientError, Column, Connection, Event};
 use std::io::{BufRead, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn run(arguments: &SqlArgs) -> Result<Code, Failure> {
         Some(data_dir) => address_of_compute(data_dir)?,
         None => arguments.connect,
     };
-    let connection = Connection::connect(address, &arguments.user, &arguments.database, None);
+    let connection = Connection::connect(address, &arguments.user, &arguments.database, "hexalog sql", None);
     let connection = connection.map_err(|error| {
         let message = format!("cannot connect to {address}: {error}; `hexalog status` says what is running");
         Failure::new(Code::Unreachable, message)

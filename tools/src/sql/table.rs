@@ -1,6 +1,6 @@
 //! Results as psql prints them: aligned, with a header and a row count.
 
-use super::connection::Column;
+use hexalog_sql_client::Column;
 use std::fmt::Write;
 
 /// Types whose columns are set to the right: oid, the integers, floats and numeric.

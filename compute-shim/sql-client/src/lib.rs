@@ -1,4 +1,10 @@
-//! A minimal client of the PostgreSQL protocol: start-up, simple queries, COPY in both directions.
+//! A minimal client of the PostgreSQL protocol: start-up, simple queries, prepared statements, COPY in both directions.
+//!
+//! Blocking, one statement at a time, text formats only. It knows no passwords and no TLS: the operator's CLI and the
+//! benchmark speak to servers that let them in.
+
+// A client owns its socket; the bans are for the cores.
+#![allow(clippy::disallowed_methods)]
 
 use std::fmt;
 use std::io::{BufReader, Read, Write};
@@ -108,11 +114,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and starts a session. `timeout` bounds each wait of the start-up; later waits have no bound.
+    /// Connects and starts a session of this `application`. `timeout` bounds each wait of the start-up; later waits have
+    /// no bound.
     pub fn connect(
         address: SocketAddr,
         user: &str,
         database: &str,
+        application: &str,
         timeout: Option<Duration>,
     ) -> Result<Connection, ClientError> {
         let stream = match timeout {
@@ -126,17 +134,17 @@ impl Connection {
             writer: stream,
             transaction_status: b'I',
         };
-        connection.start(user, database)?;
+        connection.start(user, database, application)?;
         connection.writer.set_read_timeout(None)?;
         Ok(connection)
     }
 
-    fn start(&mut self, user: &str, database: &str) -> Result<(), ClientError> {
+    fn start(&mut self, user: &str, database: &str, application: &str) -> Result<(), ClientError> {
         let mut body = 196_608_i32.to_be_bytes().to_vec();
         let parameters = [
             ("user", user),
             ("database", database),
-            ("application_name", "hexalog sql"),
+            ("application_name", application),
             ("client_encoding", "UTF8"),
         ];
         for (name, value) in parameters {
@@ -210,6 +218,43 @@ impl Connection {
     /// Runs a query to its end and returns all rows of all its results, or the first error.
     pub fn query(&mut self, text: &str) -> Result<Result<Vec<Row>, ServerMessage>, ClientError> {
         self.send_query(text)?;
+        self.rows()
+    }
+
+    /// Prepares a statement under a name.
+    pub fn prepare(&mut self, name: &str, text: &str) -> Result<Result<(), ServerMessage>, ClientError> {
+        // Parse with no parameter types, then Sync.
+        let body = [name.as_bytes(), &[0], text.as_bytes(), &[0, 0, 0]].concat();
+        let mut messages = message(b'P', &body)?;
+        messages.extend(message(b'S', b"")?);
+        self.writer.write_all(&messages)?;
+        Ok(self.rows()?.map(drop))
+    }
+
+    /// Runs a prepared statement to its end; parameters are text.
+    pub fn execute(
+        &mut self,
+        name: &str,
+        parameters: &[&str],
+    ) -> Result<Result<Vec<Row>, ServerMessage>, ClientError> {
+        // Bind of the unnamed portal, every format text; then Execute without a row limit, and Sync.
+        let too_long = |_| ClientError::Protocol("message too long".to_owned());
+        let mut bind = [&[0], name.as_bytes(), &[0, 0, 0]].concat();
+        bind.extend_from_slice(&i16::try_from(parameters.len()).map_err(too_long)?.to_be_bytes());
+        for parameter in parameters {
+            bind.extend_from_slice(&i32::try_from(parameter.len()).map_err(too_long)?.to_be_bytes());
+            bind.extend_from_slice(parameter.as_bytes());
+        }
+        bind.extend_from_slice(&[0, 0]);
+        let mut messages = message(b'B', &bind)?;
+        messages.extend(message(b'E', &[0; 5])?);
+        messages.extend(message(b'S', b"")?);
+        self.writer.write_all(&messages)?;
+        self.rows()
+    }
+
+    /// All rows up to the server's readiness, or the first error.
+    fn rows(&mut self) -> Result<Result<Vec<Row>, ServerMessage>, ClientError> {
         let mut rows = Vec::new();
         let mut failed = None;
         loop {
@@ -234,12 +279,7 @@ impl Connection {
     }
 
     fn send(&mut self, kind: u8, body: &[u8]) -> Result<(), ClientError> {
-        let length = i32::try_from(body.len() + 4)
-            .map_err(|_| ClientError::Protocol("message too long".to_owned()))?;
-        let mut message = vec![kind];
-        message.extend_from_slice(&length.to_be_bytes());
-        message.extend_from_slice(body);
-        Ok(self.writer.write_all(&message)?)
+        Ok(self.writer.write_all(&message(kind, body)?)?)
     }
 
     fn read_message(&mut self) -> Result<(u8, Vec<u8>), ClientError> {
@@ -259,6 +299,15 @@ impl Drop for Connection {
         // The server notices a closed socket as well; saying good-bye keeps its log quiet.
         let _ = self.send(b'X', b"");
     }
+}
+
+fn message(kind: u8, body: &[u8]) -> Result<Vec<u8>, ClientError> {
+    let length =
+        i32::try_from(body.len() + 4).map_err(|_| ClientError::Protocol("message too long".to_owned()))?;
+    let mut message = vec![kind];
+    message.extend_from_slice(&length.to_be_bytes());
+    message.extend_from_slice(body);
+    Ok(message)
 }
 
 fn text(body: &[u8]) -> String {
