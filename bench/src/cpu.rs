@@ -1,4 +1,4 @@
-//! CPU time of a process, from /proc.
+//! CPU time of processes, and what else fio tells of its own, from /proc.
 
 /// User and system time in microseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,14 +18,14 @@ impl CpuTime {
         parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// What several processes have used together; `None` if none is named or one is not there.
+    /// What several processes have used together, of those that are there; `None` if none is.
     pub fn of_all(pids: &[u32]) -> Option<CpuTime> {
-        let times = pids.iter().map(|pid| CpuTime::of(*pid)).collect::<Option<Vec<_>>>()?;
+        let times = pids.iter().filter_map(|pid| CpuTime::of(*pid));
         let add = |a: CpuTime, b: CpuTime| CpuTime {
             user_us: a.user_us + b.user_us,
             system_us: a.system_us + b.system_us,
         };
-        times.into_iter().reduce(add)
+        times.reduce(add)
     }
 
     /// What was used since `earlier`.
@@ -40,6 +40,53 @@ impl CpuTime {
     pub fn total_us(self) -> u64 {
         self.user_us + self.system_us
     }
+}
+
+/// What this process has used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// On the cores.
+    pub cpu: CpuTime,
+    /// Context switches of the threads that are there.
+    pub switches: u64,
+    /// Page faults that needed the disk.
+    pub faults_major: u64,
+    /// Those that did not.
+    pub faults_minor: u64,
+}
+
+impl Usage {
+    /// Until now.
+    pub fn own() -> Usage {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let field = |number: usize| {
+            let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+            fields.split_whitespace().nth(number - 3).and_then(|text| text.parse().ok()).unwrap_or(0)
+        };
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let statuses = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("status")).ok());
+        Usage {
+            cpu: parse(&stat).unwrap_or_default(),
+            switches: statuses.map(|status| switches(&status)).sum(),
+            faults_major: field(12),
+            faults_minor: field(10),
+        }
+    }
+
+    /// What was used since `earlier`.
+    pub fn since(self, earlier: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu.since(earlier.cpu),
+            switches: self.switches.saturating_sub(earlier.switches),
+            faults_major: self.faults_major.saturating_sub(earlier.faults_major),
+            faults_minor: self.faults_minor.saturating_sub(earlier.faults_minor),
+        }
+    }
+}
+
+fn switches(status: &str) -> u64 {
+    let lines = status.lines().filter(|line| line.contains("ctxt_switches:"));
+    lines.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum()
 }
 
 fn parse(stat: &str) -> Option<CpuTime> {

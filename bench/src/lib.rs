@@ -1,46 +1,84 @@
-//! fio-style storage benchmark: how fast records and commits become durable, and how fast pages come back.
+//! fio-style benchmark: how fast writes and commits become durable, and how fast reads come back.
 //!
-//! Owns the options ([`options`]), the load ([`targets`], one module for what is measured) and the report
-//! ([`report`]). Only durable acknowledgements count. The target `node` speaks the wire protocol alone; the target
-//! `volume` uses compute's own volume client over six daemons.
+//! Owns the options, in fio's words ([`options`]), the load ([`load`]: schedule, loop, what is written down), what can be
+//! measured ([`targets`]: a device, one storage daemon, the quorum, a PostgreSQL server), the run that brings them together
+//! ([`run`](mod@run)), and the reports ([`report`]). Only durable acknowledgements count as writes. bench/README.md says how to
+//! use it, for people who know fio.
 
 // A benchmark owns clocks and sockets; the bans are for the cores.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod cpu;
+pub mod load;
 pub mod options;
+pub mod progress;
 pub mod report;
+pub mod run;
 pub mod shard;
 pub mod targets;
 
-use options::{Options, Target};
+use options::command_line::{Format, Invocation, Output, parse};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Runs one benchmark and prints its report.
+/// Runs jobs and reports, or compares two reports.
 pub fn main_with_args(args: impl Iterator<Item = OsString>) -> ExitCode {
-    let options = match Options::parse_and_check(args) {
-        Ok(options) => options,
+    let invocation = match parse(args) {
+        Ok(invocation) => invocation,
         Err(error) => {
             // Help goes to standard output with code 0, mistakes to standard error with code 2.
             let _ = error.print();
             return ExitCode::from(error.exit_code() as u8);
         }
     };
-    let measured = match options.target {
-        Target::Node => targets::node::run(&options),
-        Target::Volume => std::env::current_exe()
-            .map_err(|error| format!("cannot find the own binary: {error}"))
-            .and_then(|program| targets::volume::run(&options, &program)),
+    let done = match invocation {
+        Invocation::Run { jobs, output } => run_and_report(&jobs, &output),
+        Invocation::Compare { files, plot } => compare(&files, plot.as_deref()),
     };
-    match measured {
-        Ok(run) => {
-            print!("{}", report::text(&run));
-            ExitCode::SUCCESS
-        }
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("hexalog-bench: {message}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_and_report(jobs: &[options::Job], output: &Output) -> Result<(), String> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot find the own binary: {error}"))?;
+    let runs = run::run(jobs, &program, output.progress)?;
+    let mut text = String::new();
+    for format in &output.formats {
+        match format {
+            Format::Normal => text += &report::normal::text(&runs),
+            Format::Json => text += &format!("{:#}\n", report::json::report(&runs, false)),
+            Format::JsonPlus => text += &format!("{:#}\n", report::json::report(&runs, true)),
+        }
+    }
+    match &output.file {
+        Some(file) => write(file, &text)?,
+        None => print!("{text}"),
+    }
+    match &output.plot {
+        Some(file) => {
+            let title = jobs.iter().map(|job| job.name.as_str()).collect::<Vec<_>>().join(", ");
+            write(file, &report::plot::page(&[(&title, &report::json::report(&runs, true))]))
+        }
+        None => Ok(()),
+    }
+}
+
+fn compare(files: &[PathBuf; 2], plot: Option<&Path>) -> Result<(), String> {
+    let reports = [report::compare::read(&files[0])?, report::compare::read(&files[1])?];
+    let names = files.each_ref().map(|file| file.to_string_lossy().into_owned());
+    print!("{}", report::compare::text([&names[0], &names[1]], [&reports[0], &reports[1]]));
+    match plot {
+        Some(file) => write(file, &report::plot::page(&[(&names[0], &reports[0]), (&names[1], &reports[1])])),
+        None => Ok(()),
+    }
+}
+
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))
 }

@@ -89,22 +89,31 @@ pub fn random<const N: usize>() -> Result<[u8; N], String> {
 }
 
 /// Reads the shard's counters.
-pub struct Probe(Caller);
+pub struct Probe {
+    caller: Caller,
+    last: Vec<(String, u64)>,
+}
 
 impl Probe {
     /// Connects as a tool.
     pub fn connect(address: SocketAddr) -> Result<Probe, String> {
-        Caller::connect(address, Role::Tool).map(Probe)
+        Ok(Probe { caller: Caller::connect(address, Role::Tool)?, last: Vec::new() })
     }
 
     /// Counters and gauges by name.
     pub fn counters(&mut self) -> Result<Vec<(String, u64)>, String> {
         // A volume that is not there: only the counters are wanted.
         let query = StatusQuery { volume: VolumeId(random()?) };
-        self.0.call(&Message::StatusQuery(query), |answer| match answer {
+        self.last = self.caller.call(&Message::StatusQuery(query), |answer| match answer {
             Message::Status(status) => Some(status.counters.clone()),
             _ => None,
-        })
+        })?;
+        Ok(self.last.clone())
+    }
+
+    /// As they were told last: of a daemon that came to harm.
+    pub fn last(&self) -> &[(String, u64)] {
+        &self.last
     }
 }
 

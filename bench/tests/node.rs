@@ -2,8 +2,10 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
-use clap::Parser;
-use hexalog_bench::options::Options;
+use hexalog_bench::load::Direction;
+use hexalog_bench::options::{Job, table};
+use hexalog_bench::run::{JobRun, run_prepared};
+use hexalog_bench::shard::difference;
 use hexalog_bench::{report, targets};
 use hexalog_protocol::{DeviceId, NodeId, ShardIndex};
 use hexalog_storage_core::options::ShardOptions;
@@ -58,30 +60,61 @@ fn start_shard(directory: &Path) -> (SocketAddr, StopHandle, JoinHandle<()>) {
     (address, stop, thread)
 }
 
+fn job(options: &[(&str, &str)]) -> Job {
+    let mut job = Job::default();
+    options.iter().for_each(|(name, value)| table::set(&mut job, name, value).unwrap());
+    job.check().unwrap();
+    job
+}
+
+fn measured(run: &JobRun, direction: Direction) -> u64 {
+    run.sides[direction as usize].ios
+}
+
 #[test]
 fn it_appends_to_a_real_shard_and_reports_what_the_shard_counted() {
     let directory = tempfile::tempdir().unwrap();
     let (address, stop, thread) = start_shard(directory.path());
-    for depth in ["--iodepth=8", "--iodepth=1"] {
-        let arguments = ["--numjobs=3", "--runtime=1", "--ramp-time=0", "--pages=16", depth];
-        let address = format!("--address={address}");
-        let arguments =
-            ["hexalog-bench", "--target=node", "--rw=append", &address].into_iter().chain(arguments);
-        let options = Options::try_parse_from(arguments).unwrap();
-        let run = targets::node::run(&options).expect("runs");
-        let counted = |name| run.counters.iter().find(|(n, _)| n == name).map_or(0, |(_, value)| *value);
-        let measured = run.latencies_ns.len();
+    for depth in ["8", "1"] {
+        let address = address.to_string();
+        let options = [("numjobs", "3"), ("runtime", "1"), ("ramp_time", "0"), ("size", "128k")];
+        let job = job(&[&[("address", address.as_str()), ("iodepth", depth)], &options[..]].concat());
+        let run = run_prepared(&job, &targets::node::prepare(&job)).expect("runs");
+        let counted = |name| {
+            let risen = difference(&run.before.counters, &run.after.counters);
+            risen.iter().find(|(n, _)| n == name).map_or(0, |(_, value)| *value)
+        };
+        let measured = measured(&run, Direction::Write);
         assert!(measured > 0);
         // The shard's count is taken a moment before and after ours; what is in flight then makes the difference.
-        let window = u64::from(options.iodepth) * 3 * 2;
+        let window = u64::from(job.iodepth) * 3 * 2;
         assert!(
             counted("records").abs_diff(measured) <= window,
             "{measured} measured, {} counted",
             counted("records")
         );
         assert!(counted("appends") > 0 && counted("append_bytes") >= measured * 256);
-        let text = report::text(&run);
+        let of_seconds: u64 = run.seconds.iter().map(|second| second[Direction::Write as usize].len()).sum();
+        assert_eq!(of_seconds, measured, "every operation is in one second");
+        let text = report::normal::text(&[run]);
         assert!(text.contains("IOPS=") && text.contains("99.00th="), "{text}");
+    }
+    stop.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn pages_are_laid_out_and_read_while_others_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let (address, stop, thread) = start_shard(directory.path());
+    let address = address.to_string();
+    for load in ["randread", "read", "rw"] {
+        let options =
+            [("numjobs", "2"), ("iodepth", "4"), ("runtime", "1"), ("ramp_time", "0"), ("size", "1m")];
+        let job = job(&[&[("address", address.as_str()), ("rw", load)], &options[..]].concat());
+        let run = run_prepared(&job, &targets::node::prepare(&job)).expect("runs");
+        assert!(measured(&run, Direction::Read) > 0, "{load}");
+        assert_eq!(measured(&run, Direction::Write) > 0, load == "rw");
     }
     stop.stop();
     thread.join().unwrap();
@@ -90,6 +123,6 @@ fn it_appends_to_a_real_shard_and_reports_what_the_shard_counted() {
 #[test]
 fn a_shard_that_is_not_there_is_an_error() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let options = Options::try_parse_from(["hexalog-bench", &format!("--address={nobody}")]).unwrap();
-    assert!(targets::node::run(&options).unwrap_err().contains("cannot connect"));
+    let job = job(&[("address", nobody.to_string().as_str())]);
+    assert!(run_prepared(&job, &targets::node::prepare(&job)).unwrap_err().contains("cannot connect"));
 }

@@ -1,93 +1,104 @@
-//! One shard of one storage daemon: jobs that append, driven by one thread.
+//! One shard of one storage daemon: connections that append records and read pages, driven by one thread.
 //!
-//! One thread with epoll, since the load generator shares the machine's cores with what it measures. What a job
-//! sends and what it makes of the answers stands in [`job`]; how a volume is made for it in [`setup`].
+//! One thread with epoll, since the load generator shares the machine's cores with what it measures. What a
+//! connection sends and what it makes of the answers stands in [`writer`]; how a volume is made for it in [`setup`].
 
-pub mod job;
 pub mod setup;
+pub mod writer;
 
-use crate::cpu::CpuTime;
-use crate::options::Options;
-use crate::report::Run;
-use crate::shard::{Probe, difference};
-use hdrhistogram::Histogram;
-use job::Job;
+use super::Prepared;
+use crate::cpu::{CpuTime, Usage};
+use crate::load::{Direction, Engine, Observer, Operation, Snapshot};
+use crate::options::Job;
+use crate::shard::Probe;
 use rustix::event::{Timespec, epoll};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use writer::Writer;
 
-/// Without any acknowledgement for this long the run has failed.
-const STALL_MAX: Duration = Duration::from_secs(10);
-/// Looked at this often although nothing happens: for the end of the run and for frames to be sent again.
-const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+/// Records under way while pages are laid out.
+const LAY_OUT_DEPTH: usize = 1024;
+/// Without any acknowledgement for this long the lay-out has failed.
+const LAY_OUT_STALL_MAX: Duration = Duration::from_secs(10);
 
-/// Runs the load. Errors are for people.
-pub fn run(options: &Options) -> Result<Run, String> {
-    let mut connections = Vec::new();
-    for _ in 0..options.numjobs {
-        connections.push(Connection::open(options)?);
+/// A shard that the job knows the address of.
+pub struct Node<'a> {
+    job: &'a Job,
+    /// Frames that the shard had no room for.
+    refused: AtomicU64,
+}
+
+/// Nothing to set up before the connections.
+pub fn prepare(job: &Job) -> Node<'_> {
+    Node { job, refused: AtomicU64::new(0) }
+}
+
+impl Prepared for Node<'_> {
+    fn workers(&self) -> usize {
+        1
     }
-    let mut probe = Probe::connect(options.address)?;
-    let mut load = Load::new(connections).map_err(|error| format!("cannot watch sockets: {error}"))?;
-    load.run_for(Duration::from_secs(options.ramp_time.into()))?;
-    load.latencies_ns.reset();
-    load.frames_refused = 0;
-    let before = Snapshot::take(options, &mut probe)?;
-    let begin = Instant::now();
-    load.run_for(Duration::from_secs(options.runtime.into()))?;
-    let elapsed = begin.elapsed();
-    let after = Snapshot::take(options, &mut probe)?;
-    if load.latencies_ns.is_empty() {
-        return Err("nothing was acknowledged".to_owned());
+
+    fn units(&self) -> u64 {
+        self.job.units()
     }
-    let counters = difference(&before.counters, &after.counters);
-    let server_cpu = after.server_cpu.zip(before.server_cpu).map(|(after, before)| after.since(before));
-    let lines = match load.frames_refused {
-        0 => Vec::new(),
-        refused => vec![format!("frames refused for want of room and sent again: {refused}")],
-    };
-    Ok(Run {
-        title: title(options),
-        load: "append",
-        unit: "record",
-        bytes_each: options.bs.into(),
-        elapsed,
-        latencies_ns: load.latencies_ns,
-        server_cpu,
-        own_cpu: after.own_cpu.since(before.own_cpu),
-        lines,
-        counters,
-    })
+
+    fn description(&self) -> String {
+        format!("{}, pages={}", self.job.address, self.job.units())
+    }
+
+    fn unit_name(&self) -> &'static str {
+        "record"
+    }
+
+    fn engine(&self, clones: Range<usize>) -> Result<Box<dyn Engine + '_>, String> {
+        let connections = clones.map(|_| Connection::open(self.job)).collect::<Result<Vec<_>, _>>()?;
+        let mut connections =
+            Connections::new(self, connections).map_err(|error| format!("cannot watch sockets: {error}"))?;
+        if self.job.load().reads() {
+            connections.lay_out()?;
+        }
+        Ok(Box::new(connections))
+    }
+
+    fn observer(&self) -> Result<Box<dyn Observer + '_>, String> {
+        let probe = Probe::connect(self.job.address)?;
+        Ok(Box::new(NodeObserver { job: self.job, refused: &self.refused, probe }))
+    }
+
+    fn lines(&self, _: u64, before: &Snapshot, after: &Snapshot) -> Vec<String> {
+        let refused = |snapshot: &Snapshot| snapshot.traffic.first().map_or(0, |(_, count)| *count);
+        match refused(after) - refused(before) {
+            0 => Vec::new(),
+            refused => vec![format!("frames refused for want of room and sent again: {refused}")],
+        }
+    }
 }
 
-fn title(options: &Options) -> String {
-    let Options { bs, numjobs, iodepth, address, .. } = options;
-    format!("append: target=node {address}, bs={bs}B, numjobs={numjobs}, iodepth={iodepth}, durable")
+struct NodeObserver<'a> {
+    job: &'a Job,
+    refused: &'a AtomicU64,
+    probe: Probe,
 }
 
-/// What counts up in the background of a run.
-struct Snapshot {
-    counters: Vec<(String, u64)>,
-    server_cpu: Option<CpuTime>,
-    own_cpu: CpuTime,
-}
-
-impl Snapshot {
-    fn take(options: &Options, probe: &mut Probe) -> Result<Snapshot, String> {
+impl Observer for NodeObserver<'_> {
+    fn snapshot(&mut self) -> Result<Snapshot, String> {
         Ok(Snapshot {
-            counters: probe.counters()?,
-            server_cpu: CpuTime::of_all(&options.server_pid),
-            own_cpu: CpuTime::of(std::process::id()).unwrap_or_default(),
+            counters: self.probe.counters()?,
+            server_cpu: CpuTime::of_all(&self.job.server_pid),
+            own: Usage::own(),
+            traffic: vec![("refused", self.refused.load(Ordering::Relaxed))],
         })
     }
 }
 
-/// A job and its socket.
+/// A writer and its socket.
 struct Connection {
     socket: TcpStream,
-    job: Job,
+    writer: Writer,
     received: Vec<u8>,
     /// Encoded frames; sent up to `sent`.
     out: Vec<u8>,
@@ -96,13 +107,13 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(options: &Options) -> Result<Connection, String> {
-        let (socket, volume) = setup::open_volume(options)?;
+    fn open(job: &Job) -> Result<Connection, String> {
+        let (socket, volume) = setup::open_volume(job)?;
         socket.set_nonblocking(true).map_err(|error| format!("cannot set a socket up: {error}"))?;
-        let job = Job::new(options, volume);
+        let writer = Writer::new(job, volume);
         Ok(Connection {
             socket,
-            job,
+            writer,
             received: Vec::new(),
             out: Vec::new(),
             sent: 0,
@@ -111,7 +122,7 @@ impl Connection {
     }
 
     /// Sends as much as the socket takes.
-    fn flush(&mut self) -> io::Result<()> {
+    fn send(&mut self) -> io::Result<()> {
         while self.sent < self.out.len() {
             match self.socket.write(&self.out[self.sent..]) {
                 Ok(count) => self.sent += count,
@@ -138,88 +149,125 @@ impl Connection {
     }
 }
 
-/// All connections under load.
-struct Load {
+/// All connections of a job. Slots of connection `i` begin at `i * iodepth`.
+struct Connections<'a> {
+    node: &'a Node<'a>,
     epoll: OwnedFd,
     connections: Vec<Connection>,
-    latencies_ns: Histogram<u64>,
-    frames_refused: u64,
-    clock: Instant,
-    last_ack: Instant,
+    events: Vec<epoll::Event>,
+    piece: Vec<u8>,
 }
 
-impl Load {
-    fn new(connections: Vec<Connection>) -> io::Result<Load> {
+impl<'a> Connections<'a> {
+    fn new(node: &'a Node<'a>, connections: Vec<Connection>) -> io::Result<Connections<'a>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         for (index, connection) in connections.iter().enumerate() {
             let data = epoll::EventData::new_u64(index as u64);
             epoll::add(&epoll, &connection.socket, data, epoll::EventFlags::IN)?;
         }
-        let latencies_ns = Histogram::new(3).expect("three digits are possible");
-        let clock = Instant::now();
-        Ok(Load { epoll, connections, latencies_ns, frames_refused: 0, clock, last_ack: clock })
+        let events = Vec::with_capacity(connections.len());
+        Ok(Connections { node, epoll, connections, events, piece: vec![0; 256 << 10] })
     }
 
-    fn run_for(&mut self, duration: Duration) -> Result<(), String> {
-        let end = Instant::now() + duration;
-        for index in 0..self.connections.len() {
-            self.fill(index)?;
+    /// Gives every page of every volume a record, and waits until all are durable.
+    fn lay_out(&mut self) -> Result<(), String> {
+        let mut last = Instant::now();
+        let mut done = Vec::new();
+        loop {
+            let mut is_through = true;
+            for connection in &mut self.connections {
+                connection.writer.lay_out(LAY_OUT_DEPTH);
+                is_through &= connection.writer.is_laid_out();
+            }
+            if is_through {
+                return Ok(());
+            }
+            self.submit()?;
+            let before: u64 =
+                self.connections.iter().map(|connection| connection.writer.acknowledged().0).sum();
+            self.wait(Duration::from_millis(5), &mut done)?;
+            assert!(done.is_empty(), "the lay-out has no slots");
+            let after: u64 =
+                self.connections.iter().map(|connection| connection.writer.acknowledged().0).sum();
+            if after > before {
+                last = Instant::now();
+            } else if last.elapsed() > LAY_OUT_STALL_MAX {
+                return Err("the pages could not be laid out: no acknowledgement comes".to_owned());
+            }
         }
-        let mut events = Vec::with_capacity(self.connections.len());
-        let mut piece = vec![0; 256 << 10];
-        while Instant::now() < end {
-            events.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&TICK)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(format!("cannot wait for sockets: {errno}")),
-            }
-            if events.is_empty() {
-                // Frames that were refused for want of room go out again even if no answer comes.
-                for index in 0..self.connections.len() {
-                    self.fill(index)?;
-                }
-            }
-            for event in &events {
-                self.serve(event.data.u64() as usize, &mut piece)?;
-            }
-            if self.last_ack.elapsed() > STALL_MAX {
-                return Err(format!("no acknowledgement for {} s", STALL_MAX.as_secs()));
-            }
-        }
+    }
+
+    /// Receives answers.
+    fn serve(&mut self, index: usize, done: &mut Vec<usize>) -> Result<(), String> {
+        let connection = &mut self.connections[index];
+        connection.receive(&mut self.piece).map_err(lost)?;
+        let first_slot = index * self.node.job.iodepth as usize;
+        let mut on_done = |slot: u32| done.push(first_slot + slot as usize);
+        let refused = connection.writer.take_answers(&mut connection.received, &mut on_done)?;
+        self.node.refused.fetch_add(refused, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Receives answers and sends what they make room for.
-    fn serve(&mut self, index: usize, piece: &mut [u8]) -> Result<(), String> {
-        let lost = |error: io::Error| format!("the connection to the shard was lost: {error}");
+    fn watch(&mut self, index: usize) -> Result<(), String> {
         let connection = &mut self.connections[index];
-        connection.receive(piece).map_err(lost)?;
-        let now_ns = self.clock.elapsed().as_nanos() as u64;
-        let latencies = &mut self.latencies_ns;
-        let taken = connection.job.take_answers(&mut connection.received, |sent_ns| {
-            let latency_ns = now_ns.saturating_sub(sent_ns);
-            latencies.record(latency_ns).expect("the histogram grows by itself");
-        })?;
-        if taken.acknowledged > 0 {
-            self.last_ack = Instant::now();
-        }
-        self.frames_refused += taken.refused;
-        self.fill(index)
-    }
-
-    fn fill(&mut self, index: usize) -> Result<(), String> {
-        let now_ns = self.clock.elapsed().as_nanos() as u64;
-        let connection = &mut self.connections[index];
-        connection.job.fill(now_ns, &mut connection.out);
-        connection.flush().map_err(|error| format!("the connection to the shard was lost: {error}"))?;
         let wants_writable = !connection.out.is_empty();
-        if wants_writable != connection.watches_writable {
-            connection.watches_writable = wants_writable;
-            let writable = if wants_writable { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
-            let data = epoll::EventData::new_u64(index as u64);
-            epoll::modify(&self.epoll, &connection.socket, data, epoll::EventFlags::IN | writable)
-                .map_err(|errno| format!("cannot watch a socket: {errno}"))?;
+        if wants_writable == connection.watches_writable {
+            return Ok(());
+        }
+        connection.watches_writable = wants_writable;
+        let writable = if wants_writable { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+        let data = epoll::EventData::new_u64(index as u64);
+        epoll::modify(&self.epoll, &connection.socket, data, epoll::EventFlags::IN | writable)
+            .map_err(|errno| format!("cannot watch a socket: {errno}"))
+    }
+}
+
+impl Engine for Connections<'_> {
+    fn start(&mut self, slot: usize, operation: Operation) -> Result<(), String> {
+        let depth = self.node.job.iodepth as usize;
+        let writer = &mut self.connections[slot / depth].writer;
+        let slot = (slot % depth) as u32;
+        match operation.direction {
+            Direction::Write => writer.append(slot),
+            Direction::Read => writer.read(slot, operation.unit as usize),
         }
         Ok(())
     }
+
+    fn submit(&mut self) -> Result<(), String> {
+        for index in 0..self.connections.len() {
+            let connection = &mut self.connections[index];
+            connection.writer.flush(&mut connection.out);
+            connection.send().map_err(lost)?;
+            self.watch(index)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, timeout: Duration, done: &mut Vec<usize>) -> Result<(), String> {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(format!("cannot wait for sockets: {errno}")),
+        }
+        for event in &events {
+            self.serve(event.data.u64() as usize, done)?;
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    fn has_submission(&self) -> bool {
+        true
+    }
+
+    fn finish(&mut self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+}
+
+fn lost(error: io::Error) -> String {
+    format!("the connection to the shard was lost: {error}")
 }

@@ -1,6 +1,6 @@
 //! Makes a volume with one group on the shard and opens it for writing.
 
-use crate::options::Options;
+use crate::options::Job;
 use crate::shard::{Caller, random};
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::ids::{Incarnation, WriterId};
@@ -10,12 +10,12 @@ use hexalog_protocol::message::{
 use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, SegmentId, VolumeEpoch, VolumeId};
 use std::net::TcpStream;
 
-/// The one group of a job's volume.
+/// The one group of a connection's volume.
 pub const GROUP: GroupId = GroupId(0);
 /// Its member list never changes.
 pub const MEMBERSHIP: MembershipEpoch = MembershipEpoch(1);
 
-/// A volume that a job may write to from LSN 1 on.
+/// A volume that a connection may write to from LSN 1 on.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenVolume {
     /// Its id, random.
@@ -25,8 +25,8 @@ pub struct OpenVolume {
 }
 
 /// Makes a volume, bumps its epoch and installs its first history; the connection is the writer's.
-pub fn open_volume(options: &Options) -> Result<(TcpStream, OpenVolume), String> {
-    let address = options.address;
+pub fn open_volume(job: &Job) -> Result<(TcpStream, OpenVolume), String> {
+    let address = job.address;
     let mut caller = Caller::connect(address, Role::Compute)?;
     let volume = VolumeId(random()?);
     let writer = WriterId { epoch: VolumeEpoch(1), incarnation: Incarnation(u64::from_le_bytes(random()?)) };
@@ -37,7 +37,7 @@ pub fn open_volume(options: &Options) -> Result<(TcpStream, OpenVolume), String>
         volume,
         group: GROUP,
         segment,
-        pages_per_group: options.pages.into(),
+        pages_per_group: job.units(),
         geometry_epoch: GeometryEpoch(1),
         base_lsn: Lsn::ZERO,
         membership: Membership { epoch: MEMBERSHIP, members: vec![member] },

@@ -1,17 +1,20 @@
 //! The daemons of a run: those of a running cluster, or six that are started in a scratch directory.
 
-use crate::options::Options;
+use super::delay::Delay;
+use crate::options::Job;
 use crate::shard::Caller;
 use hexalog_cluster::catalog::Catalog;
 use hexalog_cluster::{NodeRecord, SqliteMetadata};
 use hexalog_protocol::message::Role;
 use hexalog_protocol::{NodeId, ShardIndex};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -23,6 +26,20 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// The probe of the durability path and the writing of the first log piece take a second on a slow disk.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// Nodes by their bit.
+#[derive(Default)]
+struct Silent(AtomicU64);
+
+impl Silent {
+    fn add(&self, NodeId(node): NodeId) {
+        self.0.fetch_or(1 << (node % 64), Ordering::Relaxed);
+    }
+
+    fn has(&self, NodeId(node): NodeId) -> bool {
+        self.0.load(Ordering::Relaxed) & (1 << (node % 64)) != 0
+    }
+}
+
 /// Daemons with their metadata.
 pub struct Cluster {
     /// Their metadata.
@@ -31,35 +48,53 @@ pub struct Cluster {
     pub nodes: Vec<NodeRecord>,
     /// Daemons that were started; they end before their directory is removed.
     children: Vec<Child>,
+    /// Nodes that were killed or stopped: nobody asks them anything.
+    silent: Silent,
+    /// In front of slow nodes.
+    delays: Vec<Delay>,
     scratch: Option<TempDir>,
 }
 
 impl Cluster {
     /// The cluster of `--data-dir` or `--metadata`, or a scratch one.
-    pub fn find_or_start(options: &Options, program: &Path) -> Result<Cluster, String> {
-        let Some(metadata) = options.metadata_file() else { return Cluster::start(options, program) };
+    pub fn find_or_start(job: &Job, program: &Path) -> Result<Cluster, String> {
+        let Some(metadata) = job.metadata_file() else { return Cluster::start(job, program) };
         let store = SqliteMetadata::open(&metadata).map_err(|error| error.to_string())?;
         let catalog = Catalog::new(Arc::new(store));
         let nodes = catalog.nodes().map_err(|error| error.to_string())?;
         if nodes.is_empty() {
             return Err(format!("{} names no daemons", metadata.display()));
         }
-        Ok(Cluster { catalog, nodes, children: Vec::new(), scratch: None })
+        Ok(Cluster {
+            catalog,
+            nodes,
+            children: Vec::new(),
+            silent: Silent::default(),
+            delays: Vec::new(),
+            scratch: None,
+        })
     }
 
     /// Starts six daemons in a scratch directory and waits until they answer.
-    pub fn start(options: &Options, program: &Path) -> Result<Cluster, String> {
-        let scratch = tempfile::Builder::new().prefix("hexalog-bench-").tempdir_in(&options.directory);
-        let scratch = scratch.map_err(|error| {
-            format!("cannot make a directory in {}: {error}", options.directory.display())
-        })?;
+    pub fn start(job: &Job, program: &Path) -> Result<Cluster, String> {
+        let scratch = tempfile::Builder::new().prefix("hexalog-bench-").tempdir_in(&job.directory);
+        let scratch = scratch
+            .map_err(|error| format!("cannot make a directory in {}: {error}", job.directory.display()))?;
         let store = SqliteMetadata::open_or_create(&scratch.path().join("metadata.sqlite"));
         let catalog = Catalog::new(Arc::new(store.map_err(|error| error.to_string())?));
-        let nodes = lay_out_nodes(options.shards)?;
-        let mut cluster = Cluster { catalog, nodes, children: Vec::new(), scratch: Some(scratch) };
+        let nodes = lay_out_nodes(job.shards)?;
+        let mut cluster = Cluster {
+            catalog,
+            nodes,
+            children: Vec::new(),
+            silent: Silent::default(),
+            delays: Vec::new(),
+            scratch: Some(scratch),
+        };
         for node in cluster.nodes.clone() {
             cluster.catalog.put_node(&node).map_err(|error| error.to_string())?;
-            let child = cluster.start_daemon(&node, options, program)?;
+            let listen = cluster.listen_address(&node, job)?;
+            let child = cluster.start_daemon(&node, listen, job, program)?;
             cluster.children.push(child);
         }
         for index in 0..cluster.nodes.len() {
@@ -68,15 +103,59 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn start_daemon(&self, node: &NodeRecord, options: &Options, program: &Path) -> Result<Child, String> {
+    /// Where a daemon itself listens: a slow one's place in metadata is taken by what delays its answers.
+    fn listen_address(&mut self, node: &NodeRecord, job: &Job) -> Result<SocketAddr, String> {
+        let slow = job.slow_node.iter().find(|(slow, _)| NodeId(*slow) == node.node);
+        let Some((_, delay)) = slow else { return Ok(SocketAddr::new(node.host, node.port)) };
+        let port = free_ports(node.shards)?;
+        for shard in 0..node.shards {
+            let public = node.address(ShardIndex(shard)).expect("within the node's shards");
+            self.delays.push(Delay::start(public, SocketAddr::new(node.host, port + shard), *delay)?);
+        }
+        Ok(SocketAddr::new(node.host, port))
+    }
+
+    /// Kills a daemon.
+    pub fn kill_node(&self, node: NodeId) {
+        self.harm(node, Signal::KILL);
+    }
+
+    /// Stops the daemons of a zone where they are: their connections stay open, and nothing comes from them.
+    pub fn stop_zone(&self, zone: &str) {
+        for node in self.nodes.iter().filter(|node| node.az == zone) {
+            self.harm(node.node, Signal::STOP);
+        }
+    }
+
+    fn harm(&self, node: NodeId, signal: Signal) {
+        let Some(index) = self.nodes.iter().position(|known| known.node == node) else { return };
+        self.silent.add(node);
+        if let Some(child) = self.children.get(index) {
+            // It may have ended by itself; then it is as silent.
+            let _ = kill_process(Pid::from_child(child), signal);
+        }
+    }
+
+    /// Whether a node was killed or stopped.
+    pub fn is_silent(&self, node: NodeId) -> bool {
+        self.silent.has(node)
+    }
+
+    fn start_daemon(
+        &self,
+        node: &NodeRecord,
+        listen: SocketAddr,
+        job: &Job,
+        program: &Path,
+    ) -> Result<Child, String> {
         let directory = self.scratch.as_ref().expect("daemons are started in a scratch directory").path();
         let cannot = |error: std::io::Error| format!("cannot start daemon {}: {error}", node.node);
         let log = File::create(directory.join(format!("node-{}.log", node.node))).map_err(cannot)?;
         Command::new(program)
             .arg0("hexalogd")
             .args(["--node", &node.node.to_string(), "--az", &node.az, "--die-with-parent"])
-            .args(["--listen", &SocketAddr::new(node.host, node.port).to_string()])
-            .args(["--shards", &node.shards.to_string(), "--log-bytes", &options.log_bytes])
+            .args(["--listen", &listen.to_string()])
+            .args(["--shards", &node.shards.to_string(), "--log-bytes", &job.log_bytes.to_string()])
             .arg("--data-dir")
             .arg(directory.join(format!("node-{}", node.node)))
             .stdin(Stdio::null())
@@ -105,10 +184,11 @@ impl Cluster {
         Ok(())
     }
 
-    /// Every shard of every daemon.
-    pub fn shard_addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    /// Every shard of every daemon, with its node.
+    pub fn shard_addresses(&self) -> impl Iterator<Item = (NodeId, SocketAddr)> + '_ {
         self.nodes.iter().flat_map(|node| {
-            (0..node.shards).map(|shard| node.address(ShardIndex(shard)).expect("its own shard"))
+            let address = |shard| node.address(ShardIndex(shard)).expect("its own shard");
+            (0..node.shards).map(move |shard| (node.node, address(shard)))
         })
     }
 

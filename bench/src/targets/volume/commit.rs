@@ -1,104 +1,89 @@
 //! Committers: each appends a mini-transaction and waits until VDL covers it before it appends the next.
 
-use super::STALL_MAX;
 use super::opening::OpenVolume;
 use super::pages::Pages;
-use crate::options::Options;
+use crate::options::Job;
 use hexalog_protocol::Lsn;
 use hexalog_protocol::mtr::Mtr;
 use hexalog_volume::SharedClient;
 use hexalog_volume_driver::Handle;
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Encoded size of a record beside its operations, at most: four varints and a flag.
 const RECORD_BYTES: usize = 48;
+/// Pages that are not laid out after this long will not be.
+const LAY_OUT_MAX: Duration = Duration::from_secs(60);
 
-/// All committers of a run.
+/// All committers of a run, by slot.
 pub struct Committers {
-    pages: Pages,
     records_per_commit: usize,
-    concurrency: usize,
     next_page: usize,
-    /// By LSN: the consistency point and when the append began.
-    outstanding: VecDeque<(Lsn, u64)>,
+    /// Not yet appended: the log had no room, or nothing was submitted since.
+    waiting: VecDeque<usize>,
+    /// By LSN: the consistency point.
+    outstanding: VecDeque<(Lsn, usize)>,
     mtr: Mtr,
 }
 
 impl Committers {
     /// Idle ones.
-    pub fn new(options: &Options, pages: Pages) -> Committers {
+    pub fn new(job: &Job) -> Committers {
         Committers {
-            pages,
-            records_per_commit: options.records_per_commit as usize,
-            concurrency: options.concurrency(),
+            records_per_commit: job.records_per_commit as usize,
             next_page: 0,
+            waiting: VecDeque::new(),
             outstanding: VecDeque::new(),
             mtr: Mtr::new(),
         }
     }
 
-    /// The pages they write to.
-    pub fn pages(&self) -> &Pages {
-        &self.pages
+    /// A committer wants to append.
+    pub fn start(&mut self, slot: usize) {
+        self.waiting.push_back(slot);
     }
 
-    /// The pages, once nothing is under way.
-    pub fn into_pages(self) -> Pages {
-        assert!(self.outstanding.is_empty(), "what is not durable cannot be read");
-        self.pages
-    }
-
-    /// Commits under way.
-    pub fn outstanding(&self) -> usize {
-        self.outstanding.len()
-    }
-
-    /// Takes what VDL covers; `on_done` gets the time at which each began.
-    pub fn take_durable(&mut self, vdl: Lsn, mut on_done: impl FnMut(u64)) -> u64 {
-        let mut done = 0;
-        while let Some((_, began_ns)) = self.outstanding.front().filter(|(lsn, _)| *lsn <= vdl) {
-            on_done(*began_ns);
+    /// Takes what VDL covers.
+    pub fn take_durable(&mut self, vdl: Lsn, done: &mut Vec<usize>) {
+        while let Some((_, slot)) = self.outstanding.front().filter(|(lsn, _)| *lsn <= vdl) {
+            done.push(*slot);
             self.outstanding.pop_front();
-            done += 1;
         }
-        done
     }
 
-    /// Lets every idle committer append, as long as the log has room.
-    pub fn fill(&mut self, handle: &Handle, now_ns: u64) {
+    /// Lets everyone append who waits for it, as long as the log has room.
+    pub fn append(&mut self, pages: &mut Pages, handle: &Handle) {
         let mut last = None;
-        while self.outstanding.len() < self.concurrency {
-            let (next, count) = (self.next_page, self.pages.count());
-            let pages = (0..self.records_per_commit).map(|step| (next + step) % count);
-            let Some(lsn) = append(&mut self.pages, &mut self.mtr, pages, handle) else { break };
+        while let Some(slot) = self.waiting.front().copied() {
+            let (next, count) = (self.next_page, pages.count());
+            let indexes = (0..self.records_per_commit).map(|step| (next + step) % count);
+            let Some(lsn) = append(pages, &mut self.mtr, indexes, handle) else { break };
+            self.waiting.pop_front();
             self.next_page = (next + self.records_per_commit) % count;
-            self.outstanding.push_back((lsn, now_ns));
+            self.outstanding.push_back((lsn, slot));
             last = Some(lsn);
         }
-        // One wish for all that became idle together, as the sessions of a worker that wake in one batch.
+        // One wish for all that came together, as the sessions of a worker that wake in one batch.
         if let Some(lsn) = last {
             handle.want(lsn);
         }
     }
 
     /// Gives every page that was never written a record, and waits until all are durable.
-    pub async fn lay_out(&mut self, volume: &mut OpenVolume) -> Result<(), String> {
-        let end = Instant::now() + STALL_MAX * 6;
+    pub async fn lay_out(&mut self, pages: &mut Pages, volume: &mut OpenVolume) -> Result<(), String> {
+        let end = Instant::now() + LAY_OUT_MAX;
         let (mut index, mut last) = (0, Lsn::ZERO);
         loop {
-            while index < self.pages.count() {
-                if self.pages.lsn(index) == Lsn::ZERO {
+            while index < pages.count() {
+                if pages.lsn(index) == Lsn::ZERO {
                     let page = std::iter::once(index);
-                    let Some(lsn) = append(&mut self.pages, &mut self.mtr, page, &volume.handle) else {
-                        break;
-                    };
+                    let Some(lsn) = append(pages, &mut self.mtr, page, &volume.handle) else { break };
                     last = lsn;
                 }
                 index += 1;
             }
             volume.handle.want(last);
-            if index == self.pages.count() && volume.handle.vdl() >= last {
+            if index == pages.count() && volume.handle.vdl() >= last {
                 return Ok(());
             }
             if Instant::now() > end {

@@ -7,8 +7,8 @@ use hexalog_volume_driver::Listener;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
-/// A page that was asked for.
-pub type Answer = (PageId, Result<Page, ReadFailure>);
+/// A page that was asked for, and the read point it is at.
+pub type Answer = (PageId, Lsn, Result<Page, ReadFailure>);
 
 /// Gathers answers and wakes the load, once for all that came in a turn of the driver.
 #[derive(Default)]
@@ -28,8 +28,8 @@ impl LoadListener {
 pub struct ListenerHandle(pub Arc<LoadListener>);
 
 impl Listener for ListenerHandle {
-    fn page(&self, page: PageId, _read_point: Lsn, image: Result<Page, ReadFailure>) {
-        self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).push((page, image));
+    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>) {
+        self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).push((page, read_point, image));
         self.0.changed.notify_one();
     }
 

@@ -2,7 +2,7 @@
 
 use super::cluster::Cluster;
 use super::listener::{ListenerHandle, LoadListener};
-use crate::options::Options;
+use crate::options::Job;
 use crate::shard::{Caller, random};
 use hexalog_cluster::catalog::membership;
 use hexalog_cluster::{GroupMembers, VolumeRecord};
@@ -39,8 +39,8 @@ impl OpenVolume {
 }
 
 /// Makes or finds the volume and opens it.
-pub async fn open(options: &Options, cluster: &Cluster) -> Result<OpenVolume, String> {
-    let record = find_or_make(options, cluster)?;
+pub async fn open(job: &Job, cluster: &Cluster) -> Result<OpenVolume, String> {
+    let record = find_or_make(job, cluster)?;
     let incarnation = Incarnation(u64::from_le_bytes(random()?) | 1);
     let record =
         cluster.catalog.claim_volume(record.volume, incarnation).map_err(|error| error.to_string())?;
@@ -59,34 +59,34 @@ pub async fn open(options: &Options, cluster: &Cluster) -> Result<OpenVolume, St
     }
 }
 
-fn find_or_make(options: &Options, cluster: &Cluster) -> Result<VolumeRecord, String> {
+fn find_or_make(job: &Job, cluster: &Cluster) -> Result<VolumeRecord, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let name = &options.volume;
+    let name = &job.volume;
     let names = cluster.catalog.volume_names().map_err(|error| text(&error))?;
-    let Some(id) = names.get(name) else { return make(options, cluster) };
+    let Some(id) = names.get(name) else { return make(job, cluster) };
     // Opening it would fence that compute, and records of pages that mean something would be overwritten.
     if cluster.catalog.compute(*id).map_err(|error| text(&error))?.is_some() {
-        return Err(format!("volume \"{name}\" holds a database; choose another name with --volume"));
+        return Err(format!("volume \"{name}\" holds a database; choose another name with volume"));
     }
     let found = cluster.catalog.volume(*id).map_err(|error| text(&error))?;
     let (_, record) = found.ok_or_else(|| format!("the record of volume \"{name}\" is missing"))?;
-    if options.groups.is_some_and(|groups| groups != record.groups) {
-        return Err(format!("volume \"{name}\" was made with --groups={}, which is fixed", record.groups));
+    if job.groups.is_some_and(|groups| groups != record.groups) {
+        return Err(format!("volume \"{name}\" was made with groups={}, which is fixed", record.groups));
     }
-    if record.geometry().pages() < u64::from(options.pages) {
+    if record.geometry().pages() < job.units() {
         return Err(format!("volume \"{name}\" has {} pages, which is fixed", record.geometry().pages()));
     }
     Ok(record)
 }
 
-fn make(options: &Options, cluster: &Cluster) -> Result<VolumeRecord, String> {
-    let groups = options.groups.unwrap_or(1);
+fn make(job: &Job, cluster: &Cluster) -> Result<VolumeRecord, String> {
+    let groups = job.groups.unwrap_or(1);
     let record = VolumeRecord {
         volume: VolumeId(random()?),
         epoch: VolumeEpoch(0),
         incarnation: Incarnation(0),
         geometry_epoch: GeometryEpoch(1),
-        pages_per_group: u64::from(options.pages.div_ceil(groups)),
+        pages_per_group: job.units().div_ceil(u64::from(groups)),
         groups,
         lal_records: Lal::DEFAULT.records,
         lal_bytes: Lal::DEFAULT.bytes,
@@ -99,7 +99,7 @@ fn make(options: &Options, cluster: &Cluster) -> Result<VolumeRecord, String> {
     let memberships = members.iter().map(|group| membership(group, &cluster.nodes));
     let memberships = memberships.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     create_segments(cluster, &record, &memberships)?;
-    let made = cluster.catalog.create_volume(&options.volume, record, &members, segment_id());
+    let made = cluster.catalog.create_volume(&job.volume, record, &members, segment_id());
     made.map_err(|error| error.to_string())
 }
 
@@ -109,7 +109,7 @@ fn create_segments(
     record: &VolumeRecord,
     memberships: &[Membership],
 ) -> Result<(), String> {
-    for address in cluster.shard_addresses() {
+    for (_, address) in cluster.shard_addresses() {
         let mut caller = Caller::connect(address, Role::Tool)?;
         for (group, membership) in memberships.iter().enumerate() {
             let Some(own) = membership.members.iter().find(|member| member.address == address) else {
