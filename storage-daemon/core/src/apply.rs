@@ -196,6 +196,9 @@ impl Shard {
                 let count = segment.pages.add(record.page, pending);
                 if count.is_multiple_of(self.options.chain_records_max) {
                     self.coalescer.note_long_chain(key, record.page);
+                    if count > self.options.chain_records_max {
+                        self.coalescer.note_overlong_chain();
+                    }
                 }
             }
         }

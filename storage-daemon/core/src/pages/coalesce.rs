@@ -42,6 +42,8 @@ const PAUSE_US: u64 = 200_000;
 #[derive(Debug, Default)]
 pub(crate) struct Coalescer {
     long_chains: BTreeSet<(SegmentKey, PageId)>,
+    /// One of them has twice the records that it should.
+    has_overlong: bool,
     /// Pages of the round that wait for the device.
     building: usize,
     built: VecDeque<(SegmentKey, Page)>,
@@ -116,6 +118,12 @@ impl Coalescer {
         self.long_chains.insert((key, page));
     }
 
+    /// A page has twice the records that make a long chain: it waits no longer for a moment without an append in flight, which
+    /// a bulk load does not leave.
+    pub fn note_overlong_chain(&mut self) {
+        self.has_overlong = true;
+    }
+
     /// More records may be coalesced than when a round last found none.
     pub fn limit_moved(&mut self) {
         self.rest_until_us = 0;
@@ -180,7 +188,8 @@ impl Shard {
         }
         let is_paused = now.monotonic_us >= self.last_write_us + PAUSE_US;
         let is_worthwhile = self.oldest_are_due(now) || !self.coalescer.long_chains.is_empty();
-        is_paused || self.is_coalescing_urgent() || (is_worthwhile && !self.log.is_in_flight())
+        let is_urgent = self.is_coalescing_urgent() || self.coalescer.has_overlong;
+        is_paused || is_urgent || (is_worthwhile && !self.log.is_in_flight())
     }
 
     /// Whether the oldest records are to become versions, whatever their pages' chains. Until then they gather: an image
@@ -210,6 +219,7 @@ impl Shard {
             let Some((key, page)) = self.coalescer.long_chains.pop_first() else { break };
             self.choose_page(key, page, &mut chosen);
         }
+        self.coalescer.has_overlong &= !self.coalescer.long_chains.is_empty();
         if takes_oldest {
             self.choose_oldest(&mut chosen);
         }

@@ -275,3 +275,36 @@ fn a_member_with_deltas_is_hydrated_from_one_with_deltas() {
         writer.check_all_served(&mut world);
     }
 }
+
+/// The bound once waited for a moment without an append in flight: a bulk load leaves none, and its bitmap page gathered
+/// 15,000 records for a read or a start to apply.
+#[test]
+fn a_chain_is_bounded_while_the_log_is_always_in_flight() {
+    const CHAIN_RECORDS_MAX: usize = 16;
+    let mut world = World::with_options(83, |node| {
+        let mut options = options(node);
+        (options.log_bytes, options.log_prepared_bytes) = (4 << 20, 4 << 20);
+        options.checkpoint_log_bytes = 1 << 20;
+        options.pending_bytes_max = 8 << 20;
+        options.chain_records_max = CHAIN_RECORDS_MAX;
+        options
+    });
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    for _ in 0..1_000 {
+        writer.write_pages(&mut world, &[PageId(3)]);
+        writer.pump(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+        while writer.last.since(writer.vdl) > 3 {
+            world.run_us(50);
+            writer.pump(&mut world);
+        }
+    }
+    writer.converge(&mut world);
+    for node in 0..NODES {
+        let longest = world.counter(node, "chain_records_max");
+        assert!(longest > 0, "node {node}");
+        assert!(longest < 5 * CHAIN_RECORDS_MAX as u64, "node {node}: {longest} records");
+    }
+    writer.check_all_served(&mut world);
+}

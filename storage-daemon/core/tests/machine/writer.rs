@@ -80,7 +80,7 @@ pub struct Writer {
     pub passed_over: Option<usize>,
     pub refusals: Vec<Refusal>,
     pub tails: BTreeMap<GroupId, Lsn>,
-    last: Lsn,
+    pub last: Lsn,
     chain: VecDeque<(Lsn, GroupId, bool)>,
     sealed: Vec<Sealed>,
     members: Vec<Member>,
