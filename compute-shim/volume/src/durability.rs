@@ -48,7 +48,7 @@ impl Durability {
     pub fn set_scl(&mut self, group: GroupId, slot: Slot, scl: Lsn) -> bool {
         let progress = &mut self.groups[group.0 as usize];
         let known = &mut progress.scls[slot.0];
-        // Reports may overtake each other between a status answer and an acknowledgement.
+        // On one connection an SCL only rises. Reports may overtake each other between a status answer and an acknowledgement.
         *known = Some(known.map_or(scl, |old| old.max(scl)));
         // On the stack: this runs for every acknowledgement.
         let mut scls = [Lsn::ZERO; MEMBERS_MAX];
@@ -66,7 +66,8 @@ impl Durability {
         }
     }
 
-    /// A member said that its state is lost (`Damaged`, needs hydration): it counts for nothing.
+    /// A member counts for nothing until it tells its SCL: it said that its state is lost (`Damaged`, needs hydration), or it
+    /// came back.
     pub fn forget(&mut self, group: GroupId, slot: Slot) {
         self.groups[group.0 as usize].scls[slot.0] = None;
     }

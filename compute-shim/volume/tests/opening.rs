@@ -138,6 +138,17 @@ impl Opener {
 
     /// The link comes up and the bump goes out; returns the bump's request id.
     fn connect(&mut self, link: usize) -> u64 {
+        self.welcome(link);
+        self.request(link, 10)
+    }
+
+    fn disconnect(&mut self, link: usize) {
+        let mut effects = Effects::default();
+        self.client.handle(self.now(), Event::Closed(LinkIndex(link)), &mut effects);
+        self.take(effects);
+    }
+
+    fn welcome(&mut self, link: usize) {
         let mut effects = Effects::default();
         self.client.handle(self.now(), Event::Connected(LinkIndex(link)), &mut effects);
         self.take(effects);
@@ -150,7 +161,6 @@ impl Opener {
             shard_ports: Vec::new(),
         };
         self.answer(link, hello, &Message::Welcome(welcome));
-        self.request(link, 10)
     }
 
     /// A member answers the bump: it has the records `marks` above VDL 10, which is its tail.
@@ -307,6 +317,22 @@ fn a_repair_that_ends_after_the_opening_counts_as_an_acknowledgement() {
     assert!(opener.client.is_writing());
     opener.pushed(pushes[2].0, pushes[2].1);
     assert_eq!(opener.client.status()[0].scls[..5], [Some(Lsn(11)); 5]);
+}
+
+/// The highest SCL that a member ever told was kept for it. One that came back with less (its log was damaged, and its peers
+/// have repaired it so far) counted for records that it no longer had, and was sent none of them.
+#[test]
+fn what_a_member_tells_when_it_comes_back_is_all_that_it_counts_for() {
+    let mut opener = Opener::opened();
+    opener.pushed(5, 0);
+    assert_eq!(opener.client.status()[0].scls[5], Some(Lsn(11)));
+    opener.disconnect(5);
+    assert_eq!(opener.client.status()[0].scls[5], Some(Lsn(11)), "it is durable there, as far as is known");
+    opener.now_us += 10_000_000;
+    opener.flush();
+    opener.welcome(5);
+    opener.joined(5, 10);
+    assert_eq!(opener.client.status()[0].scls[5], Some(Lsn(10)));
 }
 
 /// A paused process found acknowledgements of an hour ago in its sockets, took them for fresh contact, and answered reads

@@ -105,6 +105,15 @@ impl Client {
         self.send(link, Request::Status, &Message::StatusQuery(query), effects);
     }
 
+    fn forget_what_it_told(&mut self, link: LinkIndex) {
+        let groups: Vec<GroupId> = self.links[link.0].groups().map(|(group, _)| group).collect();
+        for group in groups {
+            if let Some(slot) = self.routes.slot(link, group) {
+                self.durability.forget(group, slot);
+            }
+        }
+    }
+
     fn done(&mut self, link: LinkIndex, request_id: u64, now: Now, effects: &mut Effects) {
         match self.take_request(link, request_id) {
             Some(Request::Join) => {
@@ -123,6 +132,10 @@ impl Client {
         }
         let is_writer = !matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
         let volume = self.config.volume;
+        if request == Some(Request::Status) {
+            // The first word of a member that is (back) there: what it told before may no longer be so.
+            self.forget_what_it_told(link);
+        }
         for segment in status.segments.iter().filter(|segment| segment.volume == volume) {
             if is_writer && segment.writer != self.writer {
                 self.check_fenced(segment.writer, effects);
