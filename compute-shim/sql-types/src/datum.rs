@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
+use crate::json::{Json, path::JsonPath};
 use crate::numeric::Numeric;
 use crate::types::TypeId;
 
@@ -37,8 +38,12 @@ pub enum Datum {
     Float8(f64),
     /// `numeric`.
     Numeric(Numeric),
-    /// `text`, `varchar`, `bpchar` (with its padding), `name`, `unknown`, `cstring`, `pg_node_tree`, `aclitem`.
+    /// `text`, `varchar`, `bpchar` (with its padding), `name`, `json`, `unknown`, `cstring`, `pg_node_tree`, `aclitem`.
     Text(Arc<str>),
+    /// `jsonb`.
+    Jsonb(Arc<Json>),
+    /// `jsonpath`.
+    JsonPath(Arc<JsonPath>),
     /// `bytea`.
     Bytea(Arc<[u8]>),
     /// `date`.
@@ -136,6 +141,18 @@ pub struct Record {
     pub types: Vec<TypeId>,
     /// Value of each column.
     pub values: Vec<Datum>,
+    /// Name of each column; none: `f1`, `f2`, … A name is no part of the value: it shows as JSON's key alone.
+    pub names: Option<Arc<[Box<str>]>>,
+}
+
+impl Record {
+    /// Name of a column.
+    pub fn name(&self, column: usize) -> String {
+        match &self.names {
+            Some(names) => names[column].to_string(),
+            None => format!("f{}", column + 1),
+        }
+    }
 }
 
 impl Datum {
@@ -220,6 +237,7 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Numeric(a), Datum::Numeric(b)) => a.cmp(b),
         (Datum::Text(a), Datum::Text(b)) if id == TypeId::BPCHAR => trim_bpchar(a).cmp(trim_bpchar(b)),
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (Datum::Jsonb(a), Datum::Jsonb(b)) => a.cmp(b),
         (Datum::Bytea(a), Datum::Bytea(b)) => a.cmp(b),
         (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
         (Datum::Time(a), Datum::Time(b)) => a.cmp(b),
@@ -290,6 +308,8 @@ pub fn hash<H: Hasher>(id: TypeId, value: &Datum, state: &mut H) {
         Datum::Numeric(value) => value.hash(state),
         Datum::Text(value) if id == TypeId::BPCHAR => trim_bpchar(value).hash(state),
         Datum::Text(value) => value.hash(state),
+        Datum::Jsonb(value) => value.hash(state),
+        Datum::JsonPath(value) => value.to_string().hash(state),
         Datum::Bytea(value) => value.hash(state),
         Datum::Date(value) => value.hash(state),
         Datum::Time(value) => value.hash(state),

@@ -6,7 +6,7 @@
 //! Where to read on, in the order in which a statement meets the modules:
 //! [`types`] (ids and facts) → [`datum`] (values) → [`text`], [`binary`] (in and out) → [`resolve`] (which operator,
 //! function or cast is meant) → [`operator`], [`function`], [`cast`], [`aggregate`] (the tables and their code) →
-//! [`row`], [`key`] (bytes in the volume: both are format decisions). [`numeric`] and [`datetime`] hold the
+//! [`row`], [`key`] (bytes in the volume: both are format decisions). [`numeric`], [`datetime`] and [`json`] hold the
 //! arithmetic that needs room of its own; [`error`] the one error type.
 
 #![deny(clippy::unwrap_used)]
@@ -20,6 +20,7 @@ pub mod datum;
 pub mod env;
 pub mod error;
 pub mod function;
+pub mod json;
 pub mod key;
 pub mod numeric;
 pub mod operator;

@@ -3,12 +3,15 @@
 //! Owns [`Aggregate`] and [`Accumulator`]. Grouping, DISTINCT, ORDER BY and FILTER belong to the executor, which feeds
 //! rows in the right order and number. `number.rs` holds sums and spreads, `table.rs` the rows.
 
+mod json;
 mod number;
 mod table;
 
 use crate::datum::{Array, Datum, Dimension, compare};
+use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
+use json::JsonState;
 use number::{Spread, Sum};
 
 /// One aggregate function.
@@ -62,6 +65,14 @@ pub enum AggregateKind {
     StddevSamp,
     /// Standard deviation of the population.
     StddevPop,
+    /// All values as an array of `json`.
+    JsonAgg,
+    /// All values as an array of `jsonb`.
+    JsonbAgg,
+    /// Keys and values as an object of `json`.
+    JsonObjectAgg,
+    /// Keys and values as an object of `jsonb`.
+    JsonbObjectAgg,
 }
 
 /// Every aggregate, in order of name.
@@ -107,6 +118,8 @@ enum State {
     Bytes(Option<Vec<u8>>),
     /// `array_agg`; `None` before the first row.
     Values(Option<Vec<Datum>>),
+    /// Those that make JSON.
+    Json(JsonState),
 }
 
 impl Accumulator {
@@ -124,6 +137,10 @@ impl Accumulator {
             AggregateKind::StringAgg if argument == TypeId::BYTEA => State::Bytes(None),
             AggregateKind::StringAgg => State::Text(None),
             AggregateKind::ArrayAgg => State::Values(None),
+            AggregateKind::JsonAgg
+            | AggregateKind::JsonbAgg
+            | AggregateKind::JsonObjectAgg
+            | AggregateKind::JsonbObjectAgg => State::Json(JsonState::new(aggregate.kind, arguments)),
             AggregateKind::Min
             | AggregateKind::Max
             | AggregateKind::BoolAnd
@@ -135,8 +152,11 @@ impl Accumulator {
         Accumulator { kind: aggregate.kind, argument, state }
     }
 
-    /// Takes in one row's arguments. NULL counts for `count(*)` and `array_agg` alone. 22003 on overflow.
-    pub fn add(&mut self, arguments: &[Datum]) -> Result<()> {
+    /// Takes in one row's arguments. NULL counts for `count(*)`, `array_agg` and those of JSON alone. 22003 on overflow.
+    pub fn add(&mut self, env: &EvalEnv<'_>, arguments: &[Datum]) -> Result<()> {
+        if let State::Json(state) = &mut self.state {
+            return state.add(env, arguments);
+        }
         if let State::Values(values) = &mut self.state {
             values.get_or_insert_default().push(arguments[0].clone());
             return Ok(());
@@ -151,7 +171,7 @@ impl Accumulator {
             State::Value(kept) => keep(self.kind, self.argument, kept, &arguments[0]),
             State::Text(text) => append_text(text, arguments),
             State::Bytes(bytes) => append_bytes(bytes, arguments),
-            State::Values(_) => unreachable!("taken in above"),
+            State::Values(_) | State::Json(_) => unreachable!("taken in above"),
         }
         Ok(())
     }
@@ -167,6 +187,7 @@ impl Accumulator {
             State::Bytes(bytes) => {
                 Ok(bytes.as_ref().map_or(Datum::Null, |bytes| Datum::Bytea(bytes.as_slice().into())))
             }
+            State::Json(state) => Ok(state.finish()),
             State::Values(None) => Ok(Datum::Null),
             State::Values(Some(values)) if self.argument.array_element().is_some() => stack_arrays(values),
             State::Values(Some(values)) => Ok(Array::from_values(self.argument, values.clone()).into()),

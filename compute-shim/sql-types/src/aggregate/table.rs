@@ -4,8 +4,8 @@
 
 use super::Aggregate;
 use super::AggregateKind::{
-    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Count, Max, Min, StddevPop, StddevSamp,
-    StringAgg, Sum, VarPop, VarSamp,
+    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Count, JsonAgg, JsonObjectAgg, JsonbAgg,
+    JsonbObjectAgg, Max, Min, StddevPop, StddevSamp, StringAgg, Sum, VarPop, VarSamp,
 };
 use crate::types::TypeId;
 
@@ -35,6 +35,10 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 2147, name: "count", arguments: &[TypeId::ANY], result: TypeId::INT8, kind: Count },
     Aggregate { oid: 2803, name: "count", arguments: &[], result: TypeId::INT8, kind: Count },
     Aggregate { oid: 2519, name: "every", arguments: &[TypeId::BOOL], result: TypeId::BOOL, kind: BoolAnd },
+    Aggregate { oid: 3175, name: "json_agg", arguments: &[TypeId::ANYELEMENT], result: TypeId::JSON, kind: JsonAgg },
+    Aggregate { oid: 3197, name: "json_object_agg", arguments: &[TypeId::ANY, TypeId::ANY], result: TypeId::JSON, kind: JsonObjectAgg },
+    Aggregate { oid: 3267, name: "jsonb_agg", arguments: &[TypeId::ANYELEMENT], result: TypeId::JSONB, kind: JsonbAgg },
+    Aggregate { oid: 3270, name: "jsonb_object_agg", arguments: &[TypeId::ANY, TypeId::ANY], result: TypeId::JSONB, kind: JsonbObjectAgg },
     Aggregate { oid: 2050, name: "max", arguments: &[TypeId::ANYARRAY], result: TypeId::ANYARRAY, kind: Max },
     Aggregate { oid: 2115, name: "max", arguments: &[TypeId::INT8], result: TypeId::INT8, kind: Max },
     Aggregate { oid: 2116, name: "max", arguments: &[TypeId::INT4], result: TypeId::INT4, kind: Max },

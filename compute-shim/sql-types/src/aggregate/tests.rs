@@ -17,7 +17,7 @@ fn run(name: &str, type_name: &str, values: &[&str]) -> String {
             "NULL" => Datum::Null,
             text => crate::text::input(&env, argument, Typmod::NONE, text).expect(text),
         };
-        if let Err(error) = state.add(&[value]) {
+        if let Err(error) = state.add(&EvalEnv::without_session(), &[value]) {
             return error.to_string();
         }
     }
@@ -69,14 +69,14 @@ fn as_postgresql() {
 fn counts_and_strings() {
     let star = by_name("count").iter().find(|aggregate| aggregate.arguments.is_empty()).expect("count(*)");
     let mut state = Accumulator::new(star, &[]);
-    (0..3).for_each(|_| state.add(&[]).expect("counts"));
+    (0..3).for_each(|_| state.add(&EvalEnv::without_session(), &[]).expect("counts"));
     assert!(matches!(state.finish(), Ok(Datum::Int8(3))));
     let text = [TypeId::TEXT, TypeId::TEXT];
     let aggregate =
         by_name("string_agg").iter().find(|aggregate| aggregate.arguments == text).expect("of text");
     let mut state = Accumulator::new(aggregate, &text);
     for (value, separator) in [(Datum::from("a"), ";"), (Datum::Null, "!"), (Datum::from("b"), ",")] {
-        state.add(&[value, separator.into()]).expect("appends");
+        state.add(&EvalEnv::without_session(), &[value, separator.into()]).expect("appends");
     }
     assert_eq!(state.finish().expect("text").as_str(), Some("a,b"));
 }

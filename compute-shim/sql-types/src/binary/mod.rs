@@ -5,11 +5,14 @@
 
 mod composite;
 
+use std::sync::Arc;
+
 use crate::datetime::{
-    Date, Interval, Time, Timestamp, Timestamptz, Timetz, WEST_MAX, in_range, is_time_of_day,
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, in_range, is_time_of_day, is_west,
 };
 use crate::datum::Datum;
 use crate::error::{Result, SqlError, SqlState};
+use crate::json::{Json, path::JsonPath};
 use crate::text::{decode_utf8, truncate_name};
 use crate::types::{TypeId, Typmod};
 
@@ -31,6 +34,8 @@ pub fn send(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
         Datum::Float8(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Numeric(value) => composite::send_numeric(value, out),
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+        Datum::Jsonb(value) => send_versioned(&value.to_string(), out),
+        Datum::JsonPath(value) => send_versioned(&value.to_string(), out),
         Datum::Bytea(value) => out.extend_from_slice(value),
         Datum::Date(value) => out.extend_from_slice(&value.0.to_be_bytes()),
         Datum::Time(value) => out.extend_from_slice(&value.0.to_be_bytes()),
@@ -72,6 +77,21 @@ fn malformed(message: impl Into<String>) -> SqlError {
 fn no_function(id: TypeId, direction: &str) -> SqlError {
     let message = format!("no binary {direction} function available for type {}", id.display_name());
     SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+}
+
+/// The one version of the binary form of `jsonb` and `jsonpath`: their text behind this byte.
+const TEXT_VERSION: u8 = 1;
+
+fn send_versioned(text: &str, out: &mut Vec<u8>) {
+    out.push(TEXT_VERSION);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn read_versioned<'a>(reader: &mut Reader<'a>, what: &str) -> Result<&'a str> {
+    match reader.array::<1>()? {
+        [TEXT_VERSION] => decode_utf8(reader.rest()),
+        [version] => Err(SqlError::internal(format!("unsupported {what} {version}"))),
+    }
 }
 
 /// Takes bytes off the front.
@@ -139,6 +159,18 @@ fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
         TypeId::TEXT | TypeId::VARCHAR | TypeId::BPCHAR | TypeId::UNKNOWN | TypeId::CSTRING => {
             Datum::text(decode_utf8(reader.rest())?)
         }
+        TypeId::JSON => {
+            let text = decode_utf8(reader.rest())?;
+            crate::json::check(text)?;
+            Datum::text(text)
+        }
+        TypeId::JSONB => {
+            Datum::Jsonb(Arc::new(Json::parse(read_versioned(reader, "jsonb version number")?)?))
+        }
+        TypeId::JSONPATH => {
+            let text = read_versioned(reader, "jsonpath version number:")?;
+            Datum::JsonPath(Arc::new(JsonPath::parse(text)?))
+        }
         TypeId::NAME => Datum::text(truncate_name(decode_utf8(reader.rest())?)),
         TypeId::BYTEA => Datum::Bytea(reader.rest().into()),
         TypeId::UUID => Datum::Uuid(reader.array()?),
@@ -150,7 +182,7 @@ fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
         TypeId::TIME => Datum::Time(Time(read_time(reader)?)),
         TypeId::TIMETZ => {
             let (us, west) = (read_time(reader)?, reader.i32()?);
-            if !(-WEST_MAX..=WEST_MAX).contains(&west) {
+            if !is_west(&west) {
                 let message = "time zone displacement out of range";
                 return Err(SqlError::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT, message));
             }

@@ -5,6 +5,7 @@
 //! where coercions are needed.
 
 mod convert;
+mod json;
 mod table;
 mod typmod;
 

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 
 use super::CastContext::{Assignment, Explicit, Implicit};
-use super::{Cast, CastContext, CastFn, convert};
+use super::{Cast, CastContext, CastFn, convert, json};
 use crate::types::TypeId;
 
 /// Source, target, context, `castfunc` (0: binary-coercible), code. In order of source and target.
@@ -80,6 +80,7 @@ const ROWS: &[Row] = &[
     (TypeId::OID, TypeId::REGTYPE, Implicit, 0, convert::keep),
     (TypeId::OID, TypeId::REGNAMESPACE, Implicit, 0, convert::keep),
     (TypeId::OID, TypeId::REGROLE, Implicit, 0, convert::keep),
+    (TypeId::JSON, TypeId::JSONB, Assignment, 0, json::to_jsonb),
     (TypeId::PG_NODE_TREE, TypeId::TEXT, Implicit, 0, convert::keep),
     (TypeId::FLOAT4, TypeId::INT8, Assignment, 653, convert::to_int8),
     (TypeId::FLOAT4, TypeId::INT2, Assignment, 238, convert::to_int2),
@@ -136,6 +137,14 @@ const ROWS: &[Row] = &[
     (TypeId::REGTYPE, TypeId::INT8, Assignment, 1288, convert::to_int8),
     (TypeId::REGTYPE, TypeId::INT4, Assignment, 0, convert::to_int4),
     (TypeId::REGTYPE, TypeId::OID, Implicit, 0, convert::keep),
+    (TypeId::JSONB, TypeId::BOOL, Explicit, 3556, json::to_bool),
+    (TypeId::JSONB, TypeId::INT8, Explicit, 3452, json::to_int8),
+    (TypeId::JSONB, TypeId::INT2, Explicit, 3450, json::to_int2),
+    (TypeId::JSONB, TypeId::INT4, Explicit, 3451, json::to_int4),
+    (TypeId::JSONB, TypeId::JSON, Assignment, 0, json::to_json),
+    (TypeId::JSONB, TypeId::FLOAT4, Explicit, 3453, json::to_float4),
+    (TypeId::JSONB, TypeId::FLOAT8, Explicit, 2580, json::to_float8),
+    (TypeId::JSONB, TypeId::NUMERIC, Explicit, 3449, json::to_numeric),
     (TypeId::REGNAMESPACE, TypeId::INT8, Assignment, 1288, convert::to_int8),
     (TypeId::REGNAMESPACE, TypeId::INT4, Assignment, 0, convert::to_int4),
     (TypeId::REGNAMESPACE, TypeId::OID, Implicit, 0, convert::keep),

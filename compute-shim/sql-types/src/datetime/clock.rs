@@ -26,7 +26,12 @@ pub struct Timetz {
 }
 
 /// Largest distance of a zone from UTC, in seconds: below 16 hours, as `time_recv` checks.
-pub(crate) const WEST_MAX: i32 = 16 * 3600 - 1;
+const WEST_MAX: i32 = 16 * 3600 - 1;
+
+/// Whether seconds west of UTC are those of a zone.
+pub(crate) fn is_west(west: &i32) -> bool {
+    (-WEST_MAX..=WEST_MAX).contains(west)
+}
 
 /// Whether microseconds are a time of day.
 pub(crate) fn is_time_of_day(us: i64) -> bool {

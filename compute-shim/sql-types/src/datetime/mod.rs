@@ -16,7 +16,7 @@ mod token;
 mod zone;
 
 pub(crate) use calendar::{day_of_week, days_from_civil, in_range, iso_week};
-pub(crate) use clock::{WEST_MAX, is_time_of_day};
+pub(crate) use clock::{is_time_of_day, is_west};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
 pub(crate) use parse::numeric_offset;
 pub(crate) use zone::ZoneRef;

@@ -7,6 +7,9 @@
 
 mod array;
 mod bytes;
+pub(crate) mod json;
+pub(crate) mod json_path;
+pub(crate) mod json_text;
 mod math;
 mod overlaps;
 mod quote;
@@ -17,6 +20,8 @@ mod temporal;
 mod to_char;
 mod unsupported;
 
+pub use json_path::call as json_path_call;
+pub use json_text::plain as json_plain_text;
 pub use quote::{quote_identifier, quote_literal_text};
 pub use regexp::{regexp_matches, regexp_split_to_table};
 pub(crate) use string::to_lower;

@@ -26,10 +26,12 @@
 //! | uuid | 16 |
 //! | interval | 16: its span in microseconds (months of 30 days), the sign bit flipped |
 //! | numeric | class 1: 0 -infinity, 1 negative, 2 zero, 3 positive, 4 infinity, 5 NaN. Classes 1 and 3 also, all inverted in class 1: weight of the first group 2 (in powers of 10,000, the sign bit flipped), each group of four digits plus 1 in 2 bytes, then 0 0; no leading or trailing zero groups |
+//! | jsonb | rank 1: 1 an empty array at the top, 2 null, 3 string, 4 number, 5 false, 6 true, 7 array, 8 object. Then: of a string UTF-8 and 0; of a number as numeric; of an array its count, 4 bytes, and its elements; of an object its count, 4 bytes, and each key, UTF-8 and 0, with its value |
 //! | arrays and vectors | elements each as 2 and its value, or 3 for NULL; then 1; then the number of dimensions in 1 byte, all lengths 4 each, all lower bounds 4 each with the sign bit flipped. `oidvector` has its number of elements, 4 bytes, in front |
 //!
 //! Every first byte of a column is below ff, so that the keys beginning with a prefix end below prefix ff.
 
+mod json;
 mod value;
 
 use crate::datum::Datum;

@@ -19,6 +19,45 @@ fn number(text: &str) -> Datum {
     Datum::Numeric(Numeric::parse(text).expect(text))
 }
 
+fn json(text: &str) -> Datum {
+    Datum::Jsonb(std::sync::Arc::new(crate::json::Json::parse(text).expect(text)))
+}
+
+#[test]
+fn jsonb_sorts_as_its_bytes() {
+    let texts = [
+        "[]",
+        "null",
+        "\"\"",
+        "\"a\"",
+        "\"ab\"",
+        "-1e20",
+        "0",
+        "1.5",
+        "12",
+        "false",
+        "true",
+        "[null]",
+        "[\"a\"]",
+        "[[]]",
+        "[{}]",
+        "[1, 2]",
+        "{}",
+        "{\"a\": 1}",
+        "{\"a\": 2}",
+        "{\"aa\": 0}",
+        "{\"b\": 0}",
+        "{\"a\": 1, \"b\": []}",
+    ];
+    let values: Vec<Datum> = texts.iter().map(|text| json(text)).collect();
+    for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+        let column = KeyColumn::ascending(TypeId::JSONB);
+        assert_eq!(key(column, a).cmp(&key(column, b)), compare(TypeId::JSONB, a, b), "{a:?} {b:?}");
+        let back = decode(&[column], &key(column, a)).expect("written just now");
+        assert!(compare(TypeId::JSONB, &back[0], a).is_eq());
+    }
+}
+
 #[test]
 fn golden_bytes() {
     for (id, value, expected) in [
@@ -37,6 +76,12 @@ fn golden_bytes() {
         (TypeId::NUMERIC, number("-1"), vec![2, 1, 0x7f, 0xff, 0xff, 0xfd, 0xff, 0xff]),
         (TypeId::NUMERIC, number("0.000"), vec![2, 2]),
         (TypeId::DATE, Datum::Date(Date(0)), vec![2, 0x80, 0, 0, 0]),
+        (TypeId::JSONB, json("[]"), vec![2, 1]),
+        (
+            TypeId::JSONB,
+            json("{\"a\": [true, 2.0]}"),
+            vec![2, 8, 0, 0, 0, 1, b'a', 0, 7, 0, 0, 0, 2, 6, 4, 3, 0x80, 0, 0, 3, 0, 0],
+        ),
         (TypeId::TIME, Datum::Time(Time(1)), vec![2, 0x80, 0, 0, 0, 0, 0, 0, 1]),
         (
             TypeId::TIMETZ,

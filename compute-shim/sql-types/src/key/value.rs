@@ -6,11 +6,13 @@
 use std::sync::Arc;
 
 use crate::datetime::{
-    Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day,
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day, is_west,
 };
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, trim_bpchar};
 use crate::numeric::{Groups, Numeric, NumericSign};
 use crate::types::TypeId;
+
+use super::json;
 
 /// Ends the elements of an array: below the mark of a further one.
 const ARRAY_END: u8 = 1;
@@ -31,6 +33,7 @@ pub(super) enum Kind {
     Numeric,
     Text,
     Bytea,
+    Jsonb,
     Date,
     Time,
     Timetz,
@@ -54,6 +57,7 @@ impl Kind {
             TypeId::NUMERIC => Kind::Numeric,
             TypeId::TEXT | TypeId::VARCHAR | TypeId::BPCHAR | TypeId::NAME => Kind::Text,
             TypeId::BYTEA => Kind::Bytea,
+            TypeId::JSONB => Kind::Jsonb,
             TypeId::DATE => Kind::Date,
             TypeId::TIME => Kind::Time,
             TypeId::TIMETZ => Kind::Timetz,
@@ -98,6 +102,7 @@ pub(super) fn write(id: TypeId, value: &Datum, out: &mut Vec<u8>) {
             out.push(0);
         }
         Datum::Bytea(bytes) => write_bytes(bytes, out),
+        Datum::Jsonb(value) => json::write(value, out),
         Datum::Interval(value) => {
             out.extend_from_slice(&(value.span().cast_unsigned() ^ 1 << 127).to_be_bytes())
         }
@@ -118,7 +123,7 @@ fn ordered_f64(value: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-fn write_numeric(value: &Numeric, out: &mut Vec<u8>) {
+pub(super) fn write_numeric(value: &Numeric, out: &mut Vec<u8>) {
     let groups = Groups::of(value);
     let class = match groups.sign {
         NumericSign::NegativeInfinity => 0,
@@ -191,13 +196,13 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.at)?;
         self.at += 1;
         Some(if self.inverted { !byte } else { byte })
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut result = [0; N];
         for byte in &mut result {
             *byte = self.byte()?;
@@ -247,10 +252,11 @@ pub(super) fn read(id: TypeId, reader: &mut Reader<'_>) -> Option<Datum> {
             Datum::text(String::from_utf8(bytes).ok()?)
         }
         Kind::Bytea => Datum::Bytea(read_bytes(reader)?.into()),
+        Kind::Jsonb => Datum::Jsonb(Arc::new(json::read(reader)?)),
         Kind::Date => Datum::Date(Date(reader.signed_i32()?)),
         Kind::Time => Datum::Time(Time(reader.signed_i64().filter(|&us| is_time_of_day(us))?)),
         Kind::Timetz => {
-            let (utc_us, west) = (reader.signed_i64()?, reader.signed_i32()?);
+            let (utc_us, west) = (reader.signed_i64()?, reader.signed_i32().filter(is_west)?);
             let us = utc_us.checked_sub(i64::from(west) * US_PER_SECOND)?;
             Datum::Timetz(Timetz { us: Some(us).filter(|&us| is_time_of_day(us))?, west })
         }
@@ -275,7 +281,7 @@ fn read_interval(reader: &mut Reader<'_>) -> Option<Interval> {
     Some(Interval { us, days: i32::try_from(days).ok()?, months: i32::try_from(months).ok()? })
 }
 
-fn read_numeric(reader: &mut Reader<'_>) -> Option<Numeric> {
+pub(super) fn read_numeric(reader: &mut Reader<'_>) -> Option<Numeric> {
     let sign = match reader.byte()? {
         0 => return Some(Numeric::NEGATIVE_INFINITY),
         1 => NumericSign::Negative,

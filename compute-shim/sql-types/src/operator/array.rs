@@ -94,6 +94,8 @@ pub(crate) fn element_type(value: &Datum) -> crate::types::TypeId {
         Datum::Float4(_) => TypeId::FLOAT4,
         Datum::Float8(_) => TypeId::FLOAT8,
         Datum::Numeric(_) => TypeId::NUMERIC,
+        Datum::Jsonb(_) => TypeId::JSONB,
+        Datum::JsonPath(_) => TypeId::JSONPATH,
         Datum::Bytea(_) => TypeId::BYTEA,
         Datum::Date(_) => TypeId::DATE,
         Datum::Time(_) => TypeId::TIME,

@@ -28,6 +28,7 @@
 //! | uuid | 16 | in order of its text |
 //! | others | variable | see `value.rs` |
 
+mod json;
 mod value;
 
 use crate::datum::Datum;

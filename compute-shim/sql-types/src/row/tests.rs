@@ -63,6 +63,11 @@ fn golden_bytes() {
     let values = [Datum::Time(Time(1)), Datum::Timetz(Timetz { us: 2, west: -3 })];
     let expected = [0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xfd, 0xff, 0xff, 0xff];
     assert_eq!(encode(&clocks, &values), expected);
+    let layout_of_json = RowLayout::new(vec![TypeId::JSONB]);
+    let value = crate::json::Json::parse("{\"b\": [null, 1], \"a\": \"x\"}").expect("valid");
+    let expected = [0, 21, 0, 6, 2, 1, b'a', 4, 1, b'x', 1, b'b', 5, 2, 0, 3, 7, 0, 0, 0, 0, 0, 1, 0];
+    let found = encode(&layout_of_json, &[Datum::Jsonb(std::sync::Arc::new(value))]);
+    assert_eq!(found, expected);
     let nulls = vec![Datum::Null; 5];
     let mut expected = vec![0b0001_1111];
     expected.resize(1 + 13 + 4, 0);

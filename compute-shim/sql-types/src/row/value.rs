@@ -14,8 +14,10 @@
 
 use std::sync::Arc;
 
-use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day};
+use super::json;
+use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day, is_west};
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, Record};
+use crate::json::path::JsonPath;
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
 use crate::types::TypeId;
 
@@ -71,6 +73,8 @@ pub(super) fn write_variable(value: &Datum, out: &mut Vec<u8>) {
     match value {
         Datum::Text(text) => out.extend_from_slice(text.as_bytes()),
         Datum::Bytea(bytes) => out.extend_from_slice(bytes),
+        Datum::Jsonb(value) => json::write(value, out),
+        Datum::JsonPath(path) => out.extend_from_slice(path.to_string().as_bytes()),
         Datum::Numeric(number) => write_numeric(number, out),
         Datum::Array(array) => write_array(array, out),
         Datum::Record(record) => write_record(record, out),
@@ -78,7 +82,7 @@ pub(super) fn write_variable(value: &Datum, out: &mut Vec<u8>) {
     }
 }
 
-fn write_numeric(number: &Numeric, out: &mut Vec<u8>) {
+pub(super) fn write_numeric(number: &Numeric, out: &mut Vec<u8>) {
     let groups = Groups::of(number);
     out.push(match groups.sign {
         NumericSign::Positive => 0,
@@ -138,6 +142,11 @@ pub(super) fn read(id: TypeId, bytes: &[u8]) -> Option<Datum> {
     }
     match id {
         TypeId::BYTEA => Some(Datum::Bytea(bytes.into())),
+        TypeId::JSONB => json::read(bytes).map(|value| Datum::Jsonb(Arc::new(value))),
+        TypeId::JSONPATH => {
+            let path = JsonPath::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+            Some(Datum::JsonPath(Arc::new(path)))
+        }
         TypeId::NUMERIC => read_numeric(bytes).map(Datum::Numeric),
         TypeId::RECORD => read_record(bytes).map(|record| Datum::Record(Arc::new(record))),
         _ if id.is_text_like() => Some(Datum::text(std::str::from_utf8(bytes).ok()?)),
@@ -171,7 +180,7 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
         TypeId::TIME => Datum::Time(Time(time_of_day(eight()?)?)),
         TypeId::TIMETZ => Datum::Timetz(Timetz {
             us: time_of_day(eight()?)?,
-            west: i32::from_le_bytes(*bytes[8..].first_chunk::<4>()?),
+            west: Some(i32::from_le_bytes(*bytes[8..].first_chunk::<4>()?)).filter(is_west)?,
         }),
         TypeId::TIMESTAMP => Datum::Timestamp(Timestamp(i64::from_le_bytes(eight()?))),
         TypeId::TIMESTAMPTZ => Datum::Timestamptz(Timestamptz(i64::from_le_bytes(eight()?))),
@@ -185,7 +194,7 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
     })
 }
 
-fn read_numeric(bytes: &[u8]) -> Option<Numeric> {
+pub(super) fn read_numeric(bytes: &[u8]) -> Option<Numeric> {
     let (&kind, rest) = bytes.split_first()?;
     let sign = match kind {
         0 => NumericSign::Positive,
@@ -265,5 +274,5 @@ fn read_record(bytes: &[u8]) -> Option<Record> {
     let count = u16::from_le_bytes(*count);
     let types = (0..count).map(|_| take_u32(&mut bytes).map(TypeId)).collect::<Option<Vec<_>>>()?;
     let values = types.iter().map(|&id| take_element(id, &mut bytes)).collect::<Option<Vec<_>>>()?;
-    bytes.is_empty().then_some(Record { types, values })
+    bytes.is_empty().then_some(Record { types, values, names: None })
 }

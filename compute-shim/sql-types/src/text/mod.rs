@@ -4,6 +4,8 @@
 //! Owns the dispatch by type; `number.rs`, `float.rs`, `scalar.rs` and `composite.rs` hold the formats, `numeric` and `datetime`
 //! their own. Never decides which conversion applies (see `cast`, `resolve`).
 
+use std::sync::Arc;
+
 mod composite;
 mod float;
 mod number;
@@ -13,11 +15,12 @@ use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError};
+use crate::json::{Json, path::JsonPath};
 use crate::numeric::Numeric;
 use crate::types::{TypeId, Typmod};
 
 pub(crate) use float::{write_f32, write_f64};
-pub(crate) use number::write_i64;
+pub(crate) use number::{parse_f64, write_i64};
 pub use scalar::decode_utf8;
 pub(crate) use scalar::{truncate_name, write_bytea, write_char, write_uuid};
 
@@ -37,6 +40,15 @@ fn input_plain(env: &EvalEnv<'_>, id: TypeId, text: &str) -> Result<Datum> {
         TypeId::FLOAT4 => Datum::Float4(number::parse_f32(text)?),
         TypeId::FLOAT8 => Datum::Float8(number::parse_f64(text)?),
         TypeId::NUMERIC => Datum::Numeric(Numeric::parse(text)?),
+        TypeId::JSON => {
+            crate::json::check(text)?;
+            Datum::text(text)
+        }
+        TypeId::JSONB => Datum::Jsonb(Arc::new(Json::parse(text)?)),
+        TypeId::JSONPATH => {
+            scalar::check_text(text)?;
+            Datum::JsonPath(Arc::new(JsonPath::parse(text)?))
+        }
         TypeId::TEXT | TypeId::VARCHAR | TypeId::BPCHAR | TypeId::UNKNOWN | TypeId::CSTRING => {
             scalar::check_text(text)?;
             Datum::text(text)
@@ -86,6 +98,8 @@ pub fn output(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) {
         Datum::Float8(value) => write_f64(*value, out),
         Datum::Numeric(value) => number::write_display(value, out),
         Datum::Text(value) => out.extend_from_slice(value.as_bytes()),
+        Datum::Jsonb(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        Datum::JsonPath(value) => out.extend_from_slice(value.to_string().as_bytes()),
         Datum::Bytea(value) => write_bytea(value, out),
         Datum::Date(value) => value.write(out),
         Datum::Time(value) => value.write(out),

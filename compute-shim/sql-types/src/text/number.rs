@@ -100,7 +100,7 @@ fn float_out_of_range(text: &str, type_name: &str) -> SqlError {
     SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
 
-pub(super) fn parse_f64(text: &str) -> Result<f64> {
+pub(crate) fn parse_f64(text: &str) -> Result<f64> {
     let trimmed = text.trim_matches(is_space);
     if let Some(value) = special_float(trimmed) {
         return Ok(value);

@@ -132,7 +132,9 @@ types! {
     XID 28 "xid" 4 true b'i' b'U' false b'b' 1011 0;
     CID 29 "cid" 4 true b'i' b'U' false b'b' 1012 0;
     OIDVECTOR 30 "oidvector" -1 false b'i' b'A' false b'b' 1013 26;
+    JSON 114 "json" -1 false b'i' b'U' false b'b' 199 0;
     PG_NODE_TREE 194 "pg_node_tree" -1 false b'i' b'Z' false b'b' 0 0;
+    JSON_ARRAY 199 "_json" -1 false b'i' b'A' false b'b' 0 114;
     FLOAT4 700 "float4" 4 true b'i' b'N' false b'b' 1021 0;
     FLOAT8 701 "float8" 8 true b'd' b'N' true b'b' 1022 0;
     UNKNOWN 705 "unknown" -2 false b'c' b'X' false b'p' 0 0;
@@ -193,6 +195,10 @@ types! {
     UUID 2950 "uuid" 16 false b'c' b'U' false b'b' 2951 0;
     UUID_ARRAY 2951 "_uuid" -1 false b'i' b'A' false b'b' 0 2950;
     ANYENUM 3500 "anyenum" 4 true b'i' b'P' false b'p' 0 0;
+    JSONB 3802 "jsonb" -1 false b'i' b'U' false b'b' 3807 0;
+    JSONB_ARRAY 3807 "_jsonb" -1 false b'i' b'A' false b'b' 0 3802;
+    JSONPATH 4072 "jsonpath" -1 false b'i' b'U' false b'b' 4073 0;
+    JSONPATH_ARRAY 4073 "_jsonpath" -1 false b'i' b'A' false b'b' 0 4072;
     REGNAMESPACE 4089 "regnamespace" 4 true b'i' b'N' false b'b' 4090 0;
     REGNAMESPACE_ARRAY 4090 "_regnamespace" -1 false b'i' b'A' false b'b' 0 4089;
     REGROLE 4096 "regrole" 4 true b'i' b'N' false b'b' 4097 0;

@@ -81,6 +81,7 @@ impl TypeId {
                 | TypeId::CSTRING
                 | TypeId::PG_NODE_TREE
                 | TypeId::ACLITEM
+                | TypeId::JSON
         )
     }
 

@@ -24,6 +24,8 @@ pub(super) struct SetCall {
     pub function: &'static TableFunction,
     pub arguments: Vec<Expr>,
     pub result: TypeId,
+    /// The columns that a definition list gives a function of unknown rows.
+    pub defined: Vec<(String, TypeId, Typmod)>,
     pub position: u32,
 }
 
@@ -181,11 +183,12 @@ impl Binder<'_> {
             }
             Err(error) => return Err(at(error, position)),
         };
-        let takes_any = |function: &HostFunction| function.arguments.contains(&TypeId::ANY);
+        let takes_any =
+            |function: &HostFunction| function.is_typed || function.arguments.contains(&TypeId::ANY);
         let arguments = match candidates[resolved.candidate] {
             // Its code needs to know the types: it gets all arguments as one row, as they were written.
             Callable::Host(function) if takes_any(function) && !variadic => {
-                vec![Expr::new(Kind::Row(arguments.into()), TypeId::RECORD)]
+                vec![Expr::new(Kind::Row(arguments.into(), None), TypeId::RECORD)]
             }
             Callable::Host(function) if takes_any(function) => {
                 return Err(at(SqlError::unsupported(format!("function {name} with VARIADIC")), position));
@@ -211,7 +214,8 @@ impl Binder<'_> {
                 Kind::Host { function, arguments: arguments.into(), memo }
             }
             Callable::Table(function) => {
-                let call = SetCall { function, arguments, result: resolved.result, position };
+                let call =
+                    SetCall { function, arguments, result: resolved.result, defined: Vec::new(), position };
                 return self.set_call(call);
             }
             Callable::Aggregate(_) | Callable::Window(_) => {
@@ -268,6 +272,13 @@ impl Binder<'_> {
             let message = format!("set-returning functions are not allowed in {}", place.words());
             return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), position));
         }
+        if call.function.needs_definition {
+            let name = call.function.name;
+            let message = format!("could not determine row type for result of {name}");
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(
+                "Provide a non-null record argument, or call the function in the FROM clause using a column definition list.",
+            ));
+        }
         if !call.function.columns.is_empty() {
             let what = format!("{} with its several columns in a select list", call.function.name);
             return Err(at(SqlError::unsupported(what), position));
@@ -317,7 +328,7 @@ impl Binder<'_> {
             unreachable!("only such were offered")
         };
         let (result, position) = (resolved.result, call.name.position);
-        Ok(FromCall::Set(SetCall { function, arguments, result, position }))
+        Ok(FromCall::Set(SetCall { function, arguments, result, defined: Vec::new(), position }))
     }
 
     fn aggregate_call(&mut self, call: &FunctionCall, candidates: &[Callable]) -> Result<Expr> {
@@ -397,7 +408,7 @@ impl Binder<'_> {
         }
         if call.distinct {
             for argument in &arguments {
-                self.check_sortable(argument.type_id)?;
+                self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
             }
         }
         let call =
@@ -418,6 +429,18 @@ impl Binder<'_> {
                 Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
                     .with_hint("Use an explicit ordering operator or modify the query."))
             }
+        }
+    }
+
+    /// 42883 for a type whose values cannot be told apart.
+    pub(super) fn check_groupable(&self, type_id: TypeId) -> Result<()> {
+        match (self.check_sortable(type_id), self.comparison("=", type_id, type_id)) {
+            (Err(error), Err(_)) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION => {
+                let name = type_id.display_name();
+                let message = format!("could not identify an equality operator for type {name}");
+                Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
+            }
+            (result, _) => result,
         }
     }
 
@@ -476,6 +499,11 @@ impl Binder<'_> {
         let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
         Ok(Expr::new(kind, type_id).with_typmod(typmod))
     }
+}
+
+/// 42601 for a function of unknown rows.
+pub(super) fn undefined_columns() -> SqlError {
+    SqlError::syntax("a column definition list is required for functions returning \"record\"")
 }
 
 /// What a function in FROM is.

@@ -41,7 +41,7 @@ impl Binder<'_> {
             let decided = self.decide_parameter(*number, target)?.at(expr.position);
             return self.coerce_as(decided, target, typmod, context, is_written);
         }
-        if let (TypeId::RECORD, Kind::Row(_)) = (expr.type_id, &expr.kind)
+        if let (TypeId::RECORD, Kind::Row(..)) = (expr.type_id, &expr.kind)
             && target.category() != TypeCategory::String
         {
             return Ok(None);

@@ -85,7 +85,7 @@ impl Binder<'_> {
             E::Row { items, .. } => {
                 let items = self.exprs(items)?;
                 let items: Result<Vec<Expr>> = items.into_iter().map(|item| self.known(item)).collect();
-                Ok(Expr::new(Kind::Row(items?.into()), TypeId::RECORD))
+                Ok(Expr::new(Kind::Row(items?.into(), None), TypeId::RECORD))
             }
             E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
             E::Collate { operand, collation, .. } => {
@@ -187,7 +187,7 @@ impl Binder<'_> {
     }
 
     /// The type that is written, or what there is none of.
-    fn type_in_sight(&self, target: &tree::TypeName) -> Result<(TypeId, Typmod)> {
+    pub(super) fn type_in_sight(&self, target: &tree::TypeName) -> Result<(TypeId, Typmod)> {
         let catalog = self.context.view.catalog();
         let missing = target.schema.as_deref().filter(|schema| catalog.schema_by_name(schema).is_none());
         let found = match missing {

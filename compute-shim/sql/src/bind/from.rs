@@ -5,7 +5,7 @@
 
 #![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
 
-use super::call::FromCall;
+use super::call::{FromCall, undefined_columns};
 use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Names, Place};
@@ -20,7 +20,7 @@ use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
 use crate::plan::{CallInFrom, CallSource, Exprs, JoinType, Node, Predicate, Scan};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
+use hexalog_sql_types::{Array, Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// One bound item of FROM.
@@ -113,6 +113,7 @@ impl Binder<'_> {
                     schema: None,
                     oid: 0,
                     columns: names.columns.clone(),
+                    is_scalar: false,
                 };
                 names.tables = vec![table];
                 Ok(FromBound { names, ..bound })
@@ -267,12 +268,14 @@ impl Binder<'_> {
             binder.push_select(Place::From);
             let bound: Result<Vec<FromCall>> = calls.iter().map(|call| binder.call_in_from(call)).collect();
             binder.pop_select();
-            bound
+            binder.defined(bound?, calls, alias)
         })?;
         self.select_frame().lateral.extend(crossing.correlation);
         let first_name = calls.first().map_or("", |call| call.name.last());
         let shown = alias.map_or(first_name, |alias| alias.name.as_str());
         self.lock_name(shown, Lockable::Not("cannot be applied to a function"));
+        let is_scalar =
+            !ordinality && matches!(bound.as_slice(), [FromCall::Set(set)] if set.function.column.is_some());
         let (mut columns, mut sources) = (Vec::new(), Vec::new());
         for (call, bound) in calls.iter().zip(bound) {
             // A function's one column is named like it, or by the alias if it stands alone.
@@ -289,7 +292,48 @@ impl Binder<'_> {
         if let Some(alias) = alias {
             rename(&mut names, alias)?;
         }
+        names.tables[0].is_scalar = is_scalar;
         Ok(FromBound { node: Node::Functions { calls: sources, ordinality, width }, names, width })
+    }
+
+    /// Gives a function of unknown rows the columns that its alias defines.
+    fn defined(
+        &self,
+        mut bound: Vec<FromCall>,
+        calls: &[FunctionCall],
+        alias: Option<&Alias>,
+    ) -> Result<Vec<FromCall>> {
+        let types = alias.map_or(&[][..], |alias| &alias.types);
+        let needs = |call: &FromCall| matches!(call, FromCall::Set(set) if set.function.needs_definition);
+        let position = calls.first().map_or(0, |call| call.name.position);
+        let is_one = bound.len() == 1 && needs(&bound[0]);
+        if bound.iter().any(needs) && (types.is_empty() || !is_one) {
+            return Err(at(undefined_columns(), position));
+        }
+        if !types.is_empty() && !is_one {
+            let message = "a column definition list is only allowed for functions returning \"record\"";
+            let position = alias.map_or(position, |alias| alias.columns_position);
+            return Err(at(SqlError::syntax(message), position));
+        }
+        if let (true, Some(alias), [FromCall::Set(set)]) = (is_one, alias, bound.as_mut_slice()) {
+            for (name, target) in alias.columns.iter().zip(types) {
+                let (type_id, typmod) = self.type_in_sight(target)?;
+                set.defined.push((name.clone(), type_id, typmod));
+            }
+            // The code is told of them by further arguments.
+            let constant = |element: TypeId, array: TypeId, values: Vec<Datum>| {
+                Expr::constant(Array::from_values(element, values).into(), array)
+            };
+            let column =
+                |value: fn(&(String, TypeId, Typmod)) -> Datum| set.defined.iter().map(value).collect();
+            let names = column(|(name, ..)| name.as_str().into());
+            let types = column(|(_, type_id, _)| Datum::Oid(type_id.0));
+            let typmods = column(|(.., typmod)| Datum::Int4(typmod.0));
+            set.arguments.push(constant(TypeId::TEXT, TypeId::TEXT_ARRAY, names));
+            set.arguments.push(constant(TypeId::OID, TypeId::OID_ARRAY, types));
+            set.arguments.push(constant(TypeId::INT4, TypeId::INT4_ARRAY, typmods));
+        }
+        Ok(bound)
     }
 
     /// The one row of a sequence.
@@ -330,7 +374,14 @@ fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
         }
         FromCall::Set(set) => {
             let columns = match set.function.columns {
-                [] => vec![call_column(name, set.result)],
+                _ if set.function.needs_definition => {
+                    let column = |(name, type_id, typmod): &(String, TypeId, Typmod)| OutputColumn {
+                        typmod: *typmod,
+                        ..call_column(name, *type_id)
+                    };
+                    set.defined.iter().map(column).collect()
+                }
+                [] => vec![call_column(set.function.column.unwrap_or(name), set.result)],
                 several => several.iter().map(|(name, type_id)| call_column(name, *type_id)).collect(),
             };
             let arguments = Exprs::new(set.arguments);

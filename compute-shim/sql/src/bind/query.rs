@@ -219,7 +219,7 @@ impl Binder<'_> {
             let type_id =
                 resolve::common_type(word, &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
             if !(op == SetOperator::Union && all) {
-                self.check_sortable(type_id)?;
+                self.check_groupable(type_id)?;
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
             let (name, position) = (l.name.clone(), l.position);

@@ -109,7 +109,7 @@ impl Binder<'_> {
         let types = check_columns(&table.name, &base.columns, &step.columns)?;
         if !terms.all {
             for column in &base.columns {
-                self.check_sortable(column.type_id)?;
+                self.check_groupable(column.type_id)?;
             }
         }
         let step = Arc::new(self.converted(step, &types)?);

@@ -107,6 +107,8 @@ pub(super) struct TableNames {
     pub schema: Option<String>,
     pub oid: Oid,
     pub columns: Vec<NamedColumn>,
+    /// A function of one value: the relation's name stands for that, not for a row.
+    pub is_scalar: bool,
 }
 
 /// What one FROM item lets one name: relations, and the columns in the order of `*`.
@@ -129,7 +131,13 @@ impl Names {
             origin: column.origin,
         });
         let columns: Vec<NamedColumn> = columns.collect();
-        let table = TableNames { alias: alias.to_owned(), schema: None, oid: 0, columns: columns.clone() };
+        let table = TableNames {
+            alias: alias.to_owned(),
+            schema: None,
+            oid: 0,
+            columns: columns.clone(),
+            is_scalar: false,
+        };
         Names { tables: vec![table], columns }
     }
 
@@ -142,8 +150,13 @@ impl Names {
             origin: (table.oid, i16::try_from(at + 1).expect("tables have at most 1,600 columns")),
         });
         let columns: Vec<NamedColumn> = columns.collect();
-        let names =
-            TableNames { alias: alias.to_owned(), schema: None, oid: table.oid, columns: columns.clone() };
+        let names = TableNames {
+            alias: alias.to_owned(),
+            schema: None,
+            oid: table.oid,
+            columns: columns.clone(),
+            is_scalar: false,
+        };
         Names { tables: vec![names], columns }
     }
 
@@ -505,9 +518,13 @@ pub(super) fn find_table<'n>(visible: &'n [Names], qualifier: &[String]) -> Opti
 /// The name of a relation as a value: its whole row.
 fn whole_row(visible: &[Names], name: &str) -> Option<Expr> {
     let table = visible.iter().flat_map(|names| &names.tables).find(|table| table.alias == name)?;
-    // A function's one column bears the relation's name, and was found before.
+    // A function's one column mostly bears the relation's name, and was found before.
+    if let (true, [column]) = (table.is_scalar, table.columns.as_slice()) {
+        return Some(column.expr.clone());
+    }
     let items = table.columns.iter().map(|column| column.expr.clone()).collect();
-    Some(Expr::new(Kind::Row(items), TypeId::RECORD))
+    let names = table.columns.iter().map(|column| column.name.as_str().into()).collect();
+    Some(Expr::new(Kind::Row(items, Some(names)), TypeId::RECORD))
 }
 
 fn table_oid(visible: &[Names], column: &str) -> Option<Expr> {

@@ -100,7 +100,8 @@ impl Binder<'_> {
         let is_distinct = matches!(select.distinct, Distinct::Yes);
         if is_distinct {
             for item in &items {
-                self.check_sortable(item.expr.type_id)?;
+                let position = item.expr.position;
+                self.check_groupable(item.expr.type_id).map_err(|error| at(error, position))?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
                 Target::Hidden(expr) => Some(expr.position),
@@ -210,11 +211,11 @@ impl Binder<'_> {
         let mut order = Vec::with_capacity(order_by.len());
         for OrderItem { expr, descending, nulls_first } in order_by {
             let target = self.target(expr, items, "ORDER BY")?;
-            let type_id = match &target {
-                Target::Output(at) => items[*at].expr.type_id,
-                Target::Hidden(expr) => expr.type_id,
+            let (type_id, position) = match &target {
+                Target::Output(at) => (items[*at].expr.type_id, expr.start()),
+                Target::Hidden(expr) => (expr.type_id, expr.position),
             };
-            self.check_sortable(type_id)?;
+            self.check_sortable(type_id).map_err(|error| at(error, position))?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -303,7 +304,7 @@ impl Binder<'_> {
         if has_set {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
-        self.check_sortable(key.type_id)?;
+        self.check_groupable(key.type_id).map_err(|error| at(error, expr.start()))?;
         Ok(key)
     }
 

@@ -147,7 +147,7 @@ impl Binder<'_> {
     /// Makes a record of each row: of a subquery's rows only the first column is kept.
     fn make_records(&mut self, sub: &Sub, columns: Vec<Expr>) {
         let subplan = self.subplans[sub.id].as_mut().expect("bound before");
-        let record = Expr::new(Kind::Row(columns.into()), TypeId::RECORD);
+        let record = Expr::new(Kind::Row(columns.into(), None), TypeId::RECORD);
         subplan.node =
             Arc::new(Node::Project { input: subplan.node.clone(), exprs: Exprs::new(vec![record]) });
     }

@@ -196,7 +196,7 @@ impl Binder<'_> {
 
     /// Notes all columns of a row that is named as a whole.
     pub(super) fn note_row(&mut self, expr: &Expr) {
-        let (Some(_), Kind::Row(_)) = (&self.noted, &expr.kind) else { return };
+        let (Some(_), Kind::Row(..)) = (&self.noted, &expr.kind) else { return };
         let frames = self.frames.iter().filter_map(|frame| match frame {
             super::Frame::Select(frame) => Some(frame),
             super::Frame::Crossing(_) => None,

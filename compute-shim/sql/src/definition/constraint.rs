@@ -75,7 +75,8 @@ pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses:
 
 /// 42704 for types that no index orders, 0A000 for those that this storage has no keys for.
 pub(super) fn check_indexable(type_id: TypeId) -> Result<()> {
-    let unordered = [TypeId::XID, TypeId::CID, TypeId::ACLITEM, TypeId::PG_NODE_TREE];
+    let unordered =
+        [TypeId::XID, TypeId::CID, TypeId::ACLITEM, TypeId::PG_NODE_TREE, TypeId::JSON, TypeId::JSONPATH];
     if unordered.contains(&type_id) {
         let name = type_id.display_name();
         let message = format!("data type {name} has no default operator class for access method \"btree\"");

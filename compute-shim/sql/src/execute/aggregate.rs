@@ -11,7 +11,7 @@ use crate::plan::{AggregateCall, Node};
 use crate::stop::Step;
 use hexalog_sql_types::aggregate::Accumulator;
 use hexalog_sql_types::datum::equal;
-use hexalog_sql_types::{Datum, TypeId};
+use hexalog_sql_types::{Datum, EvalEnv, TypeId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Aggregate {
             let Some(values) = input else { continue };
             match call.distinct || !call.order_by.is_empty() {
                 true => state.rows.push(values),
-                false => state.accumulator.add(&values)?,
+                false => state.accumulator.add(&context.env, &values)?,
             }
         }
         Ok(())
@@ -125,7 +125,7 @@ fn new_group(key: Row, calls: &[AggregateCall]) -> Group {
 }
 
 /// Feeds the kept rows in their order, equal ones once if the call says DISTINCT.
-fn feed_kept(call: &AggregateCall, state: &mut Call) -> Step<()> {
+fn feed_kept(env: &EvalEnv<'_>, call: &AggregateCall, state: &mut Call) -> Step<()> {
     let mut rows = std::mem::take(&mut state.rows);
     let width = call.arguments.len();
     let types: Vec<TypeId> = call.arguments.iter().map(|argument| argument.type_id).collect();
@@ -142,7 +142,7 @@ fn feed_kept(call: &AggregateCall, state: &mut Call) -> Step<()> {
         {
             continue;
         }
-        state.accumulator.add(arguments)?;
+        state.accumulator.add(env, arguments)?;
         previous = Some(arguments.to_vec());
     }
     Ok(())
@@ -184,7 +184,7 @@ impl Operator for Aggregate {
         row.append(&mut group.key);
         for (call, state) in calls.iter().zip(&mut group.calls) {
             if !state.rows.is_empty() {
-                feed_kept(call, state)?;
+                feed_kept(&context.env, call, state)?;
             }
             row.push(state.accumulator.finish()?);
         }

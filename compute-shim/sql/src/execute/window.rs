@@ -175,7 +175,9 @@ impl Window {
                 let frame = partition.frame(view.at, &call.frame, &self.bounds[number], range.as_ref())?;
                 match function {
                     WindowFunction::Ranking(kind) => view.framed(kind, frame, call.frame.exclusion),
-                    WindowFunction::Aggregate(_) => view.aggregate(call, frame, &mut self.carried[number]),
+                    WindowFunction::Aggregate(_) => {
+                        view.aggregate(env, call, frame, &mut self.carried[number])
+                    }
                 }
             }
         }
@@ -282,6 +284,7 @@ impl View<'_> {
 
     fn aggregate(
         &self,
+        env: &EvalEnv<'_>,
         call: &WindowCall,
         frame: Range<usize>,
         carried: &mut Option<Carried>,
@@ -291,7 +294,7 @@ impl View<'_> {
         };
         let types = || -> Vec<TypeId> { call.arguments.iter().map(|argument| argument.type_id).collect() };
         let add = |accumulator: &mut Accumulator, row: usize| match &self.rows[row].arguments[self.number] {
-            Some(arguments) => accumulator.add(arguments),
+            Some(arguments) => accumulator.add(env, arguments),
             None => Ok(()),
         };
         if call.frame.exclusion != FrameExclusion::NoOthers {

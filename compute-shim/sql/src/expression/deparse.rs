@@ -234,7 +234,7 @@ impl Printer<'_> {
                     self.push("]");
                 }
             }
-            Kind::Row(items) => self.listed("ROW", "(", items, ")"),
+            Kind::Row(items, _) => self.listed("ROW", "(", items, ")"),
             Kind::Subplan(_) => self.push("(SubPlan)"),
             _ => self.push("?"),
         }
@@ -295,7 +295,7 @@ fn delimits(parent: &Expr) -> bool {
             | Kind::Not(_)
             | Kind::Subscript { .. }
             | Kind::Array { .. }
-            | Kind::Row(_)
+            | Kind::Row(..)
             | Kind::Coalesce(_)
             | Kind::Extreme { .. }
             | Kind::NullIf { .. }

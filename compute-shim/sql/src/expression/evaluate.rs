@@ -146,10 +146,10 @@ fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> S
             }
             Ok(value.as_array().and_then(|array| array.get(&numbers)).cloned().unwrap_or_default())
         }
-        Kind::Row(items) => {
+        Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
             let types = items.iter().map(|item| item.type_id).collect();
-            Ok(Datum::Record(Arc::new(Record { types, values })))
+            Ok(Datum::Record(Arc::new(Record { types, values, names: names.clone() })))
         }
         other => unreachable!("{other:?} is replaced before execution"),
     }

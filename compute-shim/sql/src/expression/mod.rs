@@ -18,6 +18,7 @@ use hexalog_sql_types::cast::Coercion;
 use hexalog_sql_types::function::Function;
 use hexalog_sql_types::operator::Operator;
 use hexalog_sql_types::{Datum, TypeId, Typmod};
+use std::sync::Arc;
 
 /// A typed expression.
 #[derive(Clone, Debug)]
@@ -112,7 +113,8 @@ pub(crate) enum Kind {
         operand: Box<Expr>,
         subscripts: Box<[Expr]>,
     },
-    Row(Box<[Expr]>),
+    /// A row, and the names of its columns where it is a relation's.
+    Row(Box<[Expr]>, Option<Arc<[Box<str>]>>),
     Subplan(Box<Subplan>),
     /// While a query is bound: the n-th aggregate of its level.
     Aggregate(usize),

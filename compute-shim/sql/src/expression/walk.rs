@@ -25,7 +25,7 @@ impl Expr {
             | Kind::Coalesce(items)
             | Kind::Extreme { items, .. }
             | Kind::Array { items, .. }
-            | Kind::Row(items) => items.iter().collect(),
+            | Kind::Row(items, _) => items.iter().collect(),
             Kind::Coerce { operand, .. }
             | Kind::Not(operand)
             | Kind::IsNull { operand, .. }
@@ -72,7 +72,7 @@ impl Expr {
             | Kind::Coalesce(items)
             | Kind::Extreme { items, .. }
             | Kind::Array { items, .. }
-            | Kind::Row(items) => items.iter_mut().collect(),
+            | Kind::Row(items, _) => items.iter_mut().collect(),
             Kind::Coerce { operand, .. }
             | Kind::Not(operand)
             | Kind::IsNull { operand, .. }
@@ -185,13 +185,13 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
             a.oid == b.oid && x == y
         }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
+        (Kind::Row(_, a), Kind::Row(_, b)) => a == b,
         (Kind::And(_), Kind::And(_))
         | (Kind::Or(_), Kind::Or(_))
         | (Kind::Not(_), Kind::Not(_))
         | (Kind::CaseValue, Kind::CaseValue)
         | (Kind::Coalesce(_), Kind::Coalesce(_))
-        | (Kind::Subscript { .. }, Kind::Subscript { .. })
-        | (Kind::Row(_), Kind::Row(_)) => true,
+        | (Kind::Subscript { .. }, Kind::Subscript { .. }) => true,
         _ => false,
     };
     let (left, right) = (left.children(), right.children());

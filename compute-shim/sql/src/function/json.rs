@@ -1,27 +1,43 @@
-//! `json_build_object` and `json_build_array`, which drivers ask the catalog with.
+//! Functions that make JSON of values of any type: `to_json`, `row_to_json`, `json_build_object` and their kin.
 //!
-//! Type `json` exists here as the result of these functions alone: it can be sent, not stored, cast or compared. Both
-//! take `VARIADIC "any"`, so that their arguments come as one record with their types.
+//! All get their arguments as one record, whose types say what is a number and what is JSON already. What JSON looks like is
+//! `hexalog_sql_types::json`'s; functions of JSON itself are pure and stand there too. Read next: `json_rows.rs`.
 
 use super::{HostFunction, host};
 use crate::execute::Context;
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, TypeId, text};
+use hexalog_sql_types::json::{Json, Pretty, json_of, to_json, write_key, write_string, write_value};
+use hexalog_sql_types::{Datum, EvalEnv, Record, SqlError, TypeId};
+use std::sync::Arc;
 
-/// `json`.
-const JSON: TypeId = TypeId(114);
+const JSON: TypeId = TypeId::JSON;
+const JSONB: TypeId = TypeId::JSONB;
 
 pub(super) static FUNCTIONS: &[HostFunction] = &[
-    variadic(3200, "json_build_object", build_object),
+    variadic(3200, "json_build_object", JSON, build_object),
     host(3201, "json_build_object", &[], JSON, |_, _| Ok(Datum::text("{}"))),
-    variadic(3198, "json_build_array", build_array),
+    variadic(3198, "json_build_array", JSON, build_array),
     host(3199, "json_build_array", &[], JSON, |_, _| Ok(Datum::text("[]"))),
+    variadic(3273, "jsonb_build_object", JSONB, build_jsonb_object),
+    host(3274, "jsonb_build_object", &[], JSONB, |_, _| jsonb(Json::Object(Vec::new()))),
+    variadic(3271, "jsonb_build_array", JSONB, build_jsonb_array),
+    host(3272, "jsonb_build_array", &[], JSONB, |_, _| jsonb(Json::Array(Vec::new()))),
+    host(3176, "to_json", &[TypeId::ANYELEMENT], JSON, value_to_json).typed(),
+    host(3787, "to_jsonb", &[TypeId::ANYELEMENT], JSONB, value_to_jsonb).typed(),
+    host(3153, "array_to_json", &[TypeId::ANYARRAY], JSON, value_to_json).typed(),
+    host(3154, "array_to_json", &[TypeId::ANYARRAY, TypeId::BOOL], JSON, value_to_json).typed(),
+    host(3155, "row_to_json", &[TypeId::RECORD], JSON, value_to_json).typed(),
+    host(3156, "row_to_json", &[TypeId::RECORD, TypeId::BOOL], JSON, value_to_json).typed(),
 ];
 
-const fn variadic(oid: u32, name: &'static str, call: super::HostCall) -> HostFunction {
-    let plain = host(oid, name, &[TypeId::ANY], JSON, call).called_on_null();
+const fn variadic(oid: u32, name: &'static str, result: TypeId, call: super::HostCall) -> HostFunction {
+    let plain = host(oid, name, &[TypeId::ANY], result, call).called_on_null();
     HostFunction { variadic: Some(TypeId::ANY), ..plain }
+}
+
+fn jsonb(value: Json) -> Step<Datum> {
+    Ok(Datum::Jsonb(Arc::new(value)))
 }
 
 fn record(arguments: &[Datum]) -> &Record {
@@ -31,180 +47,108 @@ fn record(arguments: &[Datum]) -> &Record {
     }
 }
 
-fn build_object(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    Ok(Datum::from(object(&context.env, record(arguments))?))
-}
-
-fn build_array(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let Record { types, values } = record(arguments);
-    let mut out = String::from("[");
-    for (at, (id, value)) in types.iter().zip(values).enumerate() {
-        out.push_str(if at > 0 { ", " } else { "" });
-        write_value(&context.env, *id, value, &mut out)?;
+/// `to_json(value)`, `array_to_json(array [, pretty])`, `row_to_json(row [, pretty])`; all are strict.
+fn value_to_json(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let Record { types, values, .. } = record(arguments);
+    if values.iter().any(Datum::is_null) {
+        return Ok(Datum::Null);
     }
-    out.push(']');
+    let pretty = match values.get(1) {
+        Some(Datum::Bool(true)) => Pretty::Lines,
+        _ => Pretty::No,
+    };
+    let mut out = String::new();
+    write_value(&context.env, types[0], &values[0], pretty, &mut out);
     Ok(Datum::from(out))
 }
 
+fn value_to_jsonb(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let Record { types, values, .. } = record(arguments);
+    if values[0].is_null() {
+        return Ok(Datum::Null);
+    }
+    jsonb(json_of(&context.env, types[0], &values[0])?)
+}
+
+fn build_object(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let mut out = String::from("{");
+    for (at, (key, id, value)) in members(&context.env, record(arguments), JSON)?.into_iter().enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        write_string(&key, &mut out);
+        out.push_str(" : ");
+        write_value(&context.env, id, value, Pretty::No, &mut out);
+    }
+    out.push('}');
+    Ok(Datum::from(out))
+}
+
+fn build_jsonb_object(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let members = members(&context.env, record(arguments), JSONB)?.into_iter();
+    let members =
+        members.map(|(key, id, value)| Ok((key.into_boxed_str(), json_of(&context.env, id, value)?)));
+    jsonb(Json::object(members.collect::<Result<_>>()?))
+}
+
+fn build_array(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let Record { types, values, .. } = record(arguments);
+    let items: Vec<String> =
+        types.iter().zip(values).map(|(&id, value)| to_json(&context.env, id, value)).collect();
+    Ok(Datum::from(format!("[{}]", items.join(", "))))
+}
+
+fn build_jsonb_array(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let Record { types, values, .. } = record(arguments);
+    let items = types.iter().zip(values).map(|(&id, value)| json_of(&context.env, id, value));
+    jsonb(Json::Array(items.collect::<Result<_>>()?))
+}
+
 /// Names and values in turn.
-fn object(env: &EvalEnv<'_>, record: &Record) -> Result<String> {
-    let Record { types, values } = record;
+fn members<'a>(
+    env: &EvalEnv<'_>,
+    record: &'a Record,
+    result: TypeId,
+) -> Result<Vec<(String, TypeId, &'a Datum)>> {
+    let Record { types, values, .. } = record;
     if values.len() % 2 != 0 {
+        let name = if result == JSON { "json_build_object()" } else { "jsonb_build_object()" };
         let message = "argument list must have even number of elements";
         return Err(SqlError::invalid_parameter(message)
-            .with_hint("The arguments of json_build_object() must consist of alternating keys and values."));
+            .with_hint(format!("The arguments of {name} must consist of alternating keys and values.")));
     }
-    let mut out = String::from("{");
+    let mut members = Vec::with_capacity(values.len() / 2);
     for at in (0..values.len()).step_by(2) {
-        out.push_str(if at > 0 { ", " } else { "" });
-        write_key(env, at, types[at], &values[at], &mut out)?;
-        out.push_str(" : ");
-        write_value(env, types[at + 1], &values[at + 1], &mut out)?;
-    }
-    out.push('}');
-    Ok(out)
-}
-
-fn write_key(env: &EvalEnv<'_>, at: usize, id: TypeId, value: &Datum, out: &mut String) -> Result<()> {
-    match value {
-        Datum::Null => Err(SqlError::invalid_parameter(format!("argument {} cannot be null", at + 1))
-            .with_hint("Object keys should be text.")),
-        Datum::Array(_) | Datum::Record(_) => Err(not_scalar()),
-        _ if id == JSON => Err(not_scalar()),
-        value => {
-            write_string(&text::output_string(env, id, value), out);
-            Ok(())
+        let key = &values[at];
+        if key.is_null() {
+            let error = match result {
+                JSON => SqlError::invalid_parameter(format!("argument {} cannot be null", at + 1))
+                    .with_hint("Object keys should be text."),
+                _ => SqlError::invalid_parameter(format!("argument {}: key must not be null", at + 1)),
+            };
+            return Err(error);
         }
+        members.push((write_key(env, types[at], key)?, types[at + 1], &values[at + 1]));
     }
-}
-
-fn not_scalar() -> SqlError {
-    SqlError::invalid_parameter("key value must be scalar, not array, composite, or json")
-}
-
-fn write_value(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut String) -> Result<()> {
-    match value {
-        Datum::Null => out.push_str("null"),
-        Datum::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Datum::Int2(_)
-        | Datum::Int4(_)
-        | Datum::Int8(_)
-        | Datum::Float4(_)
-        | Datum::Float8(_)
-        | Datum::Numeric(_) => {
-            let form = text::output_string(env, id, value);
-            // NaN and the infinities are no numbers to JSON.
-            match form.ends_with(|c: char| c.is_ascii_digit()) {
-                true => out.push_str(&form),
-                false => write_string(&form, out),
-            }
-        }
-        Datum::Text(json) if id == JSON => out.push_str(json),
-        Datum::Array(array) => write_array(env, array, &array.dimensions, &array.values, out)?,
-        Datum::Record(record) => write_record(env, record, out)?,
-        Datum::Timestamp(_) | Datum::Timestamptz(_) => {
-            write_string(&iso_8601(&text::output_string(env, id, value))?, out);
-        }
-        value => write_string(&text::output_string(env, id, value), out),
-    }
-    Ok(())
-}
-
-/// `2020-01-02 03:04:05+00` as `2020-01-02T03:04:05+00:00`.
-fn iso_8601(form: &str) -> Result<String> {
-    let Some((date, time)) = form.split_once(' ') else { return Ok(form.to_owned()) };
-    if time.contains(' ') {
-        return Err(SqlError::unsupported("a timestamp before Christ in json"));
-    }
-    let zone = time.find(['+', '-']).map_or("", |at| &time[at..]);
-    let minutes = if !zone.is_empty() && !zone.contains(':') { ":00" } else { "" };
-    Ok(format!("{date}T{time}{minutes}"))
-}
-
-/// One array level for each dimension.
-fn write_array(
-    env: &EvalEnv<'_>,
-    array: &Array,
-    dimensions: &[Dimension],
-    values: &[Datum],
-    out: &mut String,
-) -> Result<()> {
-    let Some((first, inner)) = dimensions.split_first() else {
-        match values.first() {
-            Some(value) => write_value(env, array.element, value, out)?,
-            None => out.push_str("[]"),
-        }
-        return Ok(());
-    };
-    let count = usize::try_from(first.length).expect("lengths are not negative");
-    let size = values.len().checked_div(count).unwrap_or(0);
-    out.push('[');
-    for at in 0..count {
-        out.push_str(if at > 0 { "," } else { "" });
-        write_array(env, array, inner, &values[at * size..(at + 1) * size], out)?;
-    }
-    out.push(']');
-    Ok(())
-}
-
-/// Rows made by ROW have columns `f1`, `f2`, …
-fn write_record(env: &EvalEnv<'_>, record: &Record, out: &mut String) -> Result<()> {
-    out.push('{');
-    for (at, (id, value)) in record.types.iter().zip(&record.values).enumerate() {
-        out.push_str(if at > 0 { "," } else { "" });
-        out.push_str(&format!("\"f{}\":", at + 1));
-        write_value(env, *id, value, out)?;
-    }
-    out.push('}');
-    Ok(())
-}
-
-fn write_string(value: &str, out: &mut String) {
-    out.push('"');
-    for c in value.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
+    Ok(members)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hexalog_sql_types::Numeric;
+    use hexalog_sql_types::Array;
 
     #[test]
     fn objects_as_postgresql_writes_them() {
         let env = EvalEnv::without_session();
         let numbers = Array::from_values(TypeId::INT4, vec![Datum::Int4(1), Datum::Null]);
-        let pairs = vec![
-            (TypeId::UNKNOWN, Datum::text("a\"b")),
-            (TypeId::BOOL, Datum::Bool(true)),
-            (TypeId::INT4, Datum::Int4(1)),
-            (TypeId::NUMERIC, Datum::Numeric(Numeric::parse("1.50").unwrap())),
-            (TypeId::TEXT, Datum::text("n")),
-            (TypeId::FLOAT8, Datum::Float8(f64::NAN)),
-            (TypeId::TEXT, Datum::text("t")),
-            (TypeId::TIMESTAMPTZ, Datum::Timestamptz(hexalog_sql_types::datetime::Timestamptz(0))),
-            (TypeId::TEXT, Datum::text("l")),
-            (TypeId::INT4_ARRAY, numbers.into()),
-            (TypeId::TEXT, Datum::text("e")),
-            (TypeId::TEXT, Datum::text("line\nend")),
-        ];
-        let (types, values) = pairs.into_iter().unzip();
-        let expected = r#"{"a\"b" : true, "1" : 1.50, "n" : "NaN", "t" : "2000-01-01T00:00:00+00:00", "l" : [1,null], "e" : "line\nend"}"#;
-        assert_eq!(object(&env, &Record { types, values }).unwrap(), expected);
-        let odd = Record { types: vec![TypeId::TEXT], values: vec![Datum::text("a")] };
-        let error = object(&env, &odd).unwrap_err().to_string();
-        assert_eq!(error, "ERROR 22023: argument list must have even number of elements");
+        let row = Record {
+            types: vec![TypeId::TEXT, TypeId::INT4_ARRAY],
+            values: vec![Datum::text("a\"\u{1}"), numbers.into()],
+            names: Some(["x".into(), "y".into()].into()),
+        };
+        let value = Datum::Record(Arc::new(row));
+        assert_eq!(to_json(&env, TypeId::RECORD, &value), "{\"x\":\"a\\\"\\u0001\",\"y\":[1,null]}");
+        let odd = Record { types: vec![TypeId::TEXT], values: vec![Datum::text("a")], names: None };
+        let error = members(&env, &odd, JSON).unwrap_err();
+        assert_eq!(error.message(), "argument list must have even number of elements");
     }
 }

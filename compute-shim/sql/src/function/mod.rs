@@ -7,6 +7,7 @@
 mod definition;
 mod information;
 mod json;
+mod json_rows;
 mod pattern;
 mod privilege;
 mod refused;
@@ -47,6 +48,8 @@ pub(crate) struct HostFunction {
     pub volatility: Volatility,
     /// Has effects or may stop for a need: its result is kept while the row is evaluated, so that it runs once.
     pub is_once: bool,
+    /// The code gets all arguments as one record, as with an argument of type `"any"`: it needs their types.
+    pub is_typed: bool,
     pub call: HostCall,
 }
 
@@ -70,6 +73,7 @@ const fn host(
         strict: true,
         volatility: Volatility::Stable,
         is_once: false,
+        is_typed: false,
         call,
     }
 }
@@ -88,6 +92,11 @@ impl HostFunction {
         HostFunction { volatility: Volatility::Volatile, is_once: true, ..self }
     }
 
+    /// The code needs the types of its arguments.
+    const fn typed(self) -> HostFunction {
+        HostFunction { is_typed: true, ..self }
+    }
+
     const fn called_on_null(self) -> HostFunction {
         HostFunction { strict: false, ..self }
     }
@@ -103,6 +112,11 @@ pub(crate) struct TableFunction {
     pub result: TypeId,
     /// Names and types of the columns if there are several; empty: one column named like the function.
     pub columns: &'static [(&'static str, TypeId)],
+    /// Name of the one column if it is not the function's.
+    pub column: Option<&'static str>,
+    /// Its rows are what a column definition list says; the code gets names, types and modifiers of the list's columns as
+    /// three further arguments, arrays of text, oid and integer.
+    pub needs_definition: bool,
     pub variadic: Option<TypeId>,
     pub defaults: usize,
     /// A NULL argument gives no rows without a call.
@@ -128,6 +142,8 @@ const fn set_of(
         arguments,
         result,
         columns: &[],
+        column: None,
+        needs_definition: false,
         variadic: None,
         defaults: 0,
         strict: true,
@@ -203,8 +219,13 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     visibility::FUNCTIONS,
 ];
 
-static TABLE_FUNCTIONS: &[&[TableFunction]] =
-    &[pattern::TABLE_FUNCTIONS, sequence::TABLE_FUNCTIONS, series::FUNCTIONS, table::FUNCTIONS];
+static TABLE_FUNCTIONS: &[&[TableFunction]] = &[
+    json_rows::FUNCTIONS,
+    pattern::TABLE_FUNCTIONS,
+    sequence::TABLE_FUNCTIONS,
+    series::FUNCTIONS,
+    table::FUNCTIONS,
+];
 
 /// The host functions of a name.
 pub(crate) fn host_by_name(name: &str) -> Vec<&'static HostFunction> {

@@ -95,7 +95,8 @@ impl Lower<'_> {
         for ast::Cte { alias, query, from, materialized: _, closing_paren_token: _ } in cte_tables {
             refuse_if(from.is_some(), "FROM behind a common table")?;
             let position = self.lines.position(alias.name.span.start);
-            let Alias { name, columns } = self.alias(alias)?;
+            let Alias { name, columns, types, .. } = self.alias(alias)?;
+            refuse_if(!types.is_empty(), "a column definition list")?;
             let is_change = matches!(
                 *query.body,
                 ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_)
@@ -319,11 +320,19 @@ impl Lower<'_> {
         let ast::TableAlias { explicit: _, name, columns, at } = alias;
         refuse_if(at.is_some(), "AT behind an alias")?;
         let mut names = Vec::with_capacity(columns.len());
+        let columns_position =
+            columns.first().map_or(0, |column| self.lines.position(column.name.span.start));
+        let mut types = Vec::new();
         for ast::TableAliasColumnDef { name, data_type } in columns {
-            refuse_if(data_type.is_some(), "a column definition list")?;
             names.push(self.column_id(name)?);
+            if let Some(data_type) = data_type {
+                types.push(self.type_name(data_type)?);
+            }
         }
-        Ok(Alias { name: self.column_id(name)?, columns: names })
+        if !types.is_empty() && types.len() < names.len() {
+            return Err(SqlError::syntax("syntax error in a column definition list"));
+        }
+        Ok(Alias { name: self.column_id(name)?, columns: names, types, columns_position })
     }
 
     fn optional_alias(&mut self, alias: Option<ast::TableAlias>) -> Result<Option<Alias>> {
@@ -667,7 +676,9 @@ impl Lower<'_> {
     fn target(&mut self, table: ast::TableWithJoins) -> Result<(Name, Option<String>)> {
         match self.joined(table)? {
             FromItem::Table { name, alias: None } => Ok((name, None)),
-            FromItem::Table { name, alias: Some(Alias { name: alias, columns }) } if columns.is_empty() => {
+            FromItem::Table { name, alias: Some(Alias { name: alias, columns, .. }) }
+                if columns.is_empty() =>
+            {
                 Ok((name, Some(alias)))
             }
             _ => Err(refuse("a target that is not a plain table")),

@@ -12,6 +12,9 @@ use hexalog_sql_types::error::Result;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
+/// Types that may stand in front of a string, and are none of the parser crate's own.
+const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
+
 /// First words of statements that the parser crate reads.
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
@@ -35,6 +38,10 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
             Token::LParen | Token::LBracket => pass.depth += 1,
             Token::RParen | Token::RBracket => pass.depth = pass.depth.saturating_sub(1),
             Token::Word(Word { quote_style: None, .. }) => {}
+            Token::SingleQuotedString(_) if pass.is_literal_of_type() => {
+                pass.cast_literal(token);
+                continue;
+            }
             _ => {
                 pass.out.push(token);
                 continue;
@@ -163,6 +170,32 @@ impl Pass {
 
     fn follows(&self, words: &[&str]) -> bool {
         self.before(0).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    }
+
+    /// Whether a string stands behind a type that the parser crate does not take in front of one.
+    fn is_literal_of_type(&self) -> bool {
+        self.follows(&LITERAL_TYPES)
+            && !self.before(1).is_some_and(|token| {
+                matches!(token, Token::Period | Token::DoubleColon) || is_word(token, "as")
+            })
+    }
+
+    /// `jsonpath '$'` becomes a cast.
+    fn cast_literal(&mut self, literal: TokenWithSpan) {
+        while self.out.last().is_some_and(|token| matches!(token.token, Token::Whitespace(_))) {
+            self.out.pop();
+        }
+        let Some(name) = self.out.pop() else { unreachable!("a type's name was seen") };
+        let span = name.span;
+        let spelled = [
+            (keyword("CAST", Keyword::CAST), span),
+            (Token::LParen, span),
+            (literal.token, literal.span),
+            (keyword("AS", Keyword::AS), span),
+            (name.token, span),
+            (Token::RParen, literal.span),
+        ];
+        self.out.extend(spelled.map(|(token, span)| TokenWithSpan { token, span }));
     }
 
     fn take(&mut self, token: TokenWithSpan) -> Result<()> {

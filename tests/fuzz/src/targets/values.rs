@@ -61,6 +61,9 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("regtype", "regtype", "integer"),
     ("time", "time", "10:11:12.5"),
     ("timetz", "timetz", "10:11:12.5-03:30"),
+    ("json", "json", "{\"a\" : [1, \"\\u00e9\"]}"),
+    ("jsonb", "jsonb", "{\"a\": [1.50, \"x\", null, {\"b\": true}], \"cc\": {}}"),
+    ("jsonpath", "jsonpath", "$.a[*] ? (@ > 1 && exists (@.b)).size() + -1"),
 ];
 
 /// The type that an input chooses, and the rest of it.

@@ -1,6 +1,6 @@
 //! Queries: SELECT, VALUES, set operations, WITH, FROM, ORDER BY and FOR UPDATE.
 
-use super::{Expr, FunctionCall, Name, NamedWindow, Statement};
+use super::{Expr, FunctionCall, Name, NamedWindow, Statement, TypeName};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
@@ -101,6 +101,10 @@ pub(crate) struct OrderItem {
 pub(crate) struct Alias {
     pub name: String,
     pub columns: Vec<String>,
+    /// The columns' types, if they are defined and not only named.
+    pub types: Vec<TypeName>,
+    /// Of the first column, 0 if there is none.
+    pub columns_position: u32,
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,195 @@
+//! Values of `jsonb` made from others: `||`, `-`, `#-`, `jsonb_set`, `jsonb_insert`.
+//!
+//! Owns the rules of paths that lead nowhere (`setPath` of PostgreSQL 15). Read next: `crate::function::json`.
+
+use super::{Json, array_index, compare_keys, parse_index};
+use crate::error::{Result, SqlError, SqlState};
+
+/// `a || b`.
+pub fn concat(a: &Json, b: &Json) -> Result<Json> {
+    if let (Json::Object(first), Json::Object(second)) = (a, b) {
+        return Ok(Json::object(first.iter().chain(second).cloned().collect()));
+    }
+    let elements = |value: &Json| match value {
+        Json::Array(elements) => elements.clone(),
+        other => vec![other.clone()],
+    };
+    let mut all = elements(a);
+    all.extend(elements(b));
+    Ok(Json::Array(all))
+}
+
+/// `value - keys`: without the members, or the strings of an array, of these names.
+pub fn delete_keys(value: &Json, keys: &[&str]) -> Result<Json> {
+    match value {
+        Json::Object(members) => {
+            let kept = members.iter().filter(|(key, _)| !keys.contains(&&**key));
+            Ok(Json::Object(kept.cloned().collect()))
+        }
+        Json::Array(elements) => {
+            let is_named = |value: &Json| matches!(value, Json::String(text) if keys.contains(&&**text));
+            Ok(Json::Array(elements.iter().filter(|element| !is_named(element)).cloned().collect()))
+        }
+        _ => Err(SqlError::invalid_parameter("cannot delete from scalar")),
+    }
+}
+
+/// `array - index`.
+pub fn delete_index(value: &Json, index: i32) -> Result<Json> {
+    match value {
+        Json::Object(_) => Err(SqlError::invalid_parameter("cannot delete from object using integer index")),
+        Json::Array(elements) => {
+            let mut elements = elements.clone();
+            if let Some(at) = array_index(elements.len(), index) {
+                elements.remove(at);
+            }
+            Ok(Json::Array(elements))
+        }
+        _ => Err(SqlError::invalid_parameter("cannot delete from scalar")),
+    }
+}
+
+/// What to do at the end of a path.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// `#-`.
+    Delete,
+    /// `jsonb_set`.
+    Set {
+        /// What replaces the value that is there.
+        new: &'a Json,
+        /// Puts it there if nothing is.
+        create: bool,
+    },
+    /// `jsonb_insert`.
+    Insert {
+        /// The new element or member.
+        new: &'a Json,
+        /// Behind the element that is there rather than in front of it.
+        after: bool,
+    },
+    /// Assignment to a subscript: what is missing on the way is made, and gaps of arrays are filled.
+    Assign {
+        /// What is assigned.
+        new: &'a Json,
+    },
+}
+
+/// The value with the change made at the end of the path.
+pub fn change_path(value: &Json, path: &[&str], change: Change<'_>) -> Result<Json> {
+    if value.is_scalar() {
+        return match change {
+            Change::Delete => Err(SqlError::invalid_parameter("cannot delete path in scalar")),
+            Change::Assign { .. } if !path.is_empty() => Err(cannot_replace()),
+            _ => Err(SqlError::invalid_parameter("cannot set path in scalar")),
+        };
+    }
+    if path.is_empty() {
+        return Ok(value.clone());
+    }
+    step(value, path, 0, change)
+}
+
+fn cannot_replace() -> SqlError {
+    SqlError::invalid_parameter("cannot replace existing key")
+}
+
+fn step(value: &Json, path: &[&str], level: usize, change: Change<'_>) -> Result<Json> {
+    match value {
+        Json::Object(members) => object(members, path, level, change).map(Json::Object),
+        Json::Array(elements) => array(elements, path, level, change).map(Json::Array),
+        scalar => match change {
+            // The path goes on where there is nothing to go into.
+            Change::Assign { .. } => Err(SqlError::invalid_parameter("cannot replace existing key")
+                .with_detail("The path assumes key is a composite object, but it is a scalar value.")),
+            _ => Ok(scalar.clone()),
+        },
+    }
+}
+
+type Members = Vec<(Box<str>, Json)>;
+
+fn object(members: &Members, path: &[&str], level: usize, change: Change<'_>) -> Result<Members> {
+    let key = path[level];
+    let is_last = level + 1 == path.len();
+    let mut members = members.clone();
+    match members.binary_search_by(|(other, _)| compare_keys(other, key)) {
+        Ok(at) if is_last => match change {
+            Change::Delete => {
+                members.remove(at);
+            }
+            Change::Set { new, .. } | Change::Assign { new } => members[at].1 = new.clone(),
+            Change::Insert { .. } => {
+                return Err(
+                    cannot_replace().with_hint("Try using the function jsonb_set to replace key value.")
+                );
+            }
+        },
+        Ok(at) => members[at].1 = step(&members[at].1, path, level + 1, change)?,
+        Err(at) => {
+            let new = match change {
+                Change::Set { new, create: true } | Change::Insert { new, .. } if is_last => {
+                    Some(new.clone())
+                }
+                Change::Assign { new } => Some(grown(&path[level + 1..], new)?),
+                _ => None,
+            };
+            if let Some(new) = new {
+                members.insert(at, (key.into(), new));
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// What a path that leads nowhere yet is filled with: arrays for integers, objects for anything else.
+fn grown(path: &[&str], new: &Json) -> Result<Json> {
+    let mut value = new.clone();
+    for key in path.iter().rev() {
+        value = match parse_index(key) {
+            Some(index) => {
+                let gap = usize::try_from(index).unwrap_or(0);
+                let mut elements = vec![Json::Null; gap];
+                elements.push(value);
+                Json::Array(elements)
+            }
+            None => Json::Object(vec![((*key).into(), value)]),
+        };
+    }
+    Ok(value)
+}
+
+fn array(elements: &[Json], path: &[&str], level: usize, change: Change<'_>) -> Result<Vec<Json>> {
+    let is_last = level + 1 == path.len();
+    let index = parse_index(path[level]).ok_or_else(|| {
+        let message =
+            format!("path element at position {} is not an integer: \"{}\"", level + 1, path[level]);
+        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
+    })?;
+    let mut elements = elements.to_vec();
+    let found = array_index(elements.len(), index);
+    match (found, change) {
+        (Some(at), _) if !is_last => elements[at] = step(&elements[at], path, level + 1, change)?,
+        (Some(at), Change::Delete) => {
+            elements.remove(at);
+        }
+        (Some(at), Change::Set { new, .. } | Change::Assign { new }) => elements[at] = new.clone(),
+        (Some(at), Change::Insert { new, after }) => elements.insert(at + usize::from(after), new.clone()),
+        (None, Change::Set { new, create: true } | Change::Insert { new, .. }) if is_last => {
+            // Beyond either end: there.
+            let at = if index < 0 { 0 } else { elements.len() };
+            elements.insert(at, new.clone());
+        }
+        (None, Change::Assign { new }) => {
+            let Ok(at) = usize::try_from(index) else {
+                let message = format!("path element at position {} is out of range: {index}", level + 1);
+                return Err(SqlError::invalid_parameter(message));
+            };
+            let value = grown(&path[level + 1..], new)?;
+            elements.resize(at, Json::Null);
+            elements.push(value);
+        }
+        (None, _) => {}
+    }
+    Ok(elements)
+}
