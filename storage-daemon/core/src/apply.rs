@@ -35,6 +35,8 @@ pub(crate) struct Moved {
     told: BTreeSet<(ConnectionId, SegmentKey)>,
     /// Segments that gave up their log in it.
     lost: BTreeSet<SegmentKey>,
+    /// Segments whose damage ended in it.
+    whole: BTreeSet<SegmentKey>,
 }
 
 impl Shard {
@@ -84,6 +86,7 @@ impl Shard {
         }
         self.push_moved_scls(&durable, &moved, effects);
         self.note_lost(&moved.lost, effects);
+        self.note_whole(&moved.whole, effects);
         self.log.recycle(written.buffer);
         self.submit_append(effects);
     }
@@ -143,6 +146,12 @@ impl Shard {
                     moved.lost.insert((*volume, *group));
                 }
             }
+            Entry::Proven { volume, group } => {
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
+                    segment.end_damage();
+                    moved.whole.insert((*volume, *group));
+                }
+            }
         }
     }
 
@@ -170,7 +179,7 @@ impl Shard {
             segment.staged_through = Lsn::ZERO;
         }
         // A replay meets what a segment had before it was hydrated.
-        if segment.health != Health::Sound || last <= segment.base {
+        if !segment.health.follows_log() || last <= segment.base {
             return;
         }
         let ring = self.log.ring_bytes();

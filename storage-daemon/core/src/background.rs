@@ -17,10 +17,13 @@ impl Shard {
         self.submit_append(effects);
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
+        self.damage_slice(effects);
         let more = self.hydrate_slice(now, effects)
             | self.checkpoint_slice(now, effects)
             | self.coalesce_slice(now, effects);
         self.collect_slice(now, effects);
+        self.repair_slice(now, effects);
+        self.scrub_slice(now, effects);
         self.room_slice(now, effects);
         self.invariants();
         more
@@ -37,6 +40,9 @@ impl Shard {
             || self.log.used_bytes() > self.log.ring_bytes() / 4
             || self.collector.is_running();
         let look = has_work.then_some(self.background_us + LOOK_US);
-        [gossip, look, self.hydrate_due_us()].into_iter().flatten().min()
+        [gossip, look, self.hydrate_due_us(), self.repairs.due_us(), self.scrubber.due_us()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Checkpointer {
     /// Bytes of the chain's base; 0 after a start, which does not count them.
     base_bytes: u64,
     deltas: u32,
+    /// The next one is a base, and is due: something of the chain does not read back.
+    begins_anew: bool,
     generation: u64,
     last_us: u64,
     retry_at_us: u64,
@@ -96,6 +98,25 @@ impl Checkpointer {
     /// found no room, and a link asks one at a time.
     pub fn answer_when_durable(&mut self, answer: Answer) {
         self.answers.push(answer);
+    }
+
+    /// The next checkpoint rests on nothing that is on the device now.
+    pub fn begin_anew(&mut self) {
+        self.begins_anew = true;
+    }
+
+    /// Parts of the durable chain.
+    pub fn parts(&self) -> usize {
+        self.chain.len()
+    }
+
+    /// One of them.
+    pub fn part(&self, index: usize) -> Option<Part> {
+        self.chain.get(index).copied()
+    }
+
+    pub fn is_in_use(&self, part: Part) -> bool {
+        self.chain.contains(&part)
     }
 
     /// Goes on from the chain that a start has read.
@@ -150,7 +171,10 @@ impl Shard {
         if is_short && allowed(self) > self.log.head() + self.log.ring_bytes() / 16 {
             return true;
         }
-        if self.segments.values().any(|segment| !segment.decided.is_empty()) {
+        if self.checkpointer.begins_anew || self.segments.values().any(|it| !it.decided.is_empty()) {
+            return true;
+        }
+        if self.has_bad_log() && progress > 0 {
             return true;
         }
         let is_floor_late = |segment: &Segment| segment.pgmrpl_heard > segment.gc_floor;
@@ -175,7 +199,8 @@ impl Shard {
         let checkpointer = &mut self.checkpointer;
         checkpointer.last_us = now.monotonic_us;
         checkpointer.generation += 1;
-        let is_base = checkpointer.deltas >= self.options.checkpoint_deltas_max
+        let is_base = core::mem::take(&mut checkpointer.begins_anew)
+            || checkpointer.deltas >= self.options.checkpoint_deltas_max
             || checkpointer.chain.is_empty()
             || (is_short && checkpointer.chain_has_doubled());
         let changed = core::mem::take(&mut checkpointer.changed);
@@ -313,6 +338,7 @@ impl Shard {
         }
         self.checkpointer.changed.extend(running.taken_pages);
         self.checkpointer.answers.splice(..0, running.answers);
+        self.checkpointer.begins_anew |= running.is_base;
         for (key, first) in running.taken_runs {
             if let Some(segment) = self.segments.get_mut(&key) {
                 segment.runs.put_back(core::iter::once(first));
@@ -408,7 +434,7 @@ impl Shard {
 
     /// Floors and decisions that a checkpoint holds are in force.
     fn take_decisions(&mut self, floors: BTreeMap<SegmentKey, (Lsn, Decided)>, effects: &mut Effects) {
-        let (mut lost, mut hydrated) = (BTreeSet::new(), Vec::new());
+        let (mut lost, mut hydrated, mut whole) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
         for (key, (floor, decided)) in floors {
             let segment = self.segments.get_mut(&key).expect("segments stay");
             segment.gc_floor = segment.gc_floor.max(floor);
@@ -429,8 +455,13 @@ impl Shard {
                 segment.complete_hydration(end);
                 hydrated.push(key);
             }
+            if decided.ends_damage {
+                segment.end_damage();
+                whole.insert(key);
+            }
         }
         self.note_lost(&lost, effects);
+        self.note_whole(&whole, effects);
         if !hydrated.is_empty() {
             self.counters.segments_hydrated += hydrated.len() as u64;
             self.links.look_now();

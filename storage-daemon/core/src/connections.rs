@@ -37,9 +37,9 @@ impl Connections {
         let Some(Some(role)) = self.roles.get(&connection) else { return false };
         match message {
             Message::StatusQuery(_) | Message::FetchHistory(_) | Message::GossipPull(_) => true,
-            Message::ReadPage(_) | Message::CreateSegment(_) | Message::SetMembership(_) => {
-                *role != Role::Peer
-            }
+            // A peer's own page is damaged.
+            Message::ReadPage(_) => true,
+            Message::CreateSegment(_) | Message::SetMembership(_) => *role != Role::Peer,
             Message::Write(_) | Message::EpochBump(_) | Message::InstallHistory(_) => *role == Role::Compute,
             Message::GossipPush(_) => *role == Role::Compute,
             Message::HydratePull(_) => *role == Role::Peer,

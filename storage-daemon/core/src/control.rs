@@ -123,6 +123,9 @@ impl Shard {
             };
             let segment = self.segments.get_mut(&key).expect("just checked");
             segment.promise(writer, Some(connection));
+            if let Some(damage) = &mut segment.damage {
+                damage.opener = Some(writer);
+            }
             let answer = Answer::Bumped { connection, request_id, volume, group };
             match staged {
                 Staged::Log => self.log.filling().push_answer(answer),

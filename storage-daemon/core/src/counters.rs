@@ -48,6 +48,16 @@ counters! {
     malformed_frames,
     /// Blocks whose checksum, identity or address was wrong when read.
     crc_errors,
+    /// Pages found with a block that is not what the index says.
+    blocks_damaged,
+    /// Pages of such blocks, and pages that were quarantined, written anew from a peer.
+    pages_repaired,
+    /// Pages read again for no other reason than to see that they can be.
+    pages_scrubbed,
+    /// Times that all in use has been read again.
+    scrub_rounds,
+    /// Tries to repair a page which have to be made again.
+    repairs_put_off,
     /// Pages whose records did not fit together.
     pages_quarantined,
     /// Pulls sent to peers.
@@ -100,6 +110,10 @@ counters! {
     hydrations_interrupted,
     /// Segments that were hydrated.
     segments_hydrated,
+    /// Stretches of the log that were found lost at a start.
+    logs_damaged,
+    /// Segments that were damaged and are proven to be whole again.
+    segments_repaired,
     /// Times that a full log or memory let go of what stood above a gap, to have room for what fills it.
     gaps_dropped,
 }

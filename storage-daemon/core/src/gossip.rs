@@ -14,6 +14,7 @@ use crate::effects::Now;
 use crate::segment::Segment;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::Membership;
 use hexalog_protocol::{Lsn, SegmentId};
 
@@ -31,8 +32,19 @@ pub(crate) struct Peer {
     pub is_lost: bool,
     /// It told that its log no longer reaches down to what this segment lacks.
     pub is_beyond: bool,
+    /// What it told of its epoch in this run.
+    pub told: Option<Told>,
     /// When this segment sent it its last pages. Until they are durable there, it goes on to refuse as lost.
     hydrated_us: Option<u64>,
+}
+
+/// A peer's own word on its epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Told {
+    /// The writer that it has promised itself to.
+    pub writer: WriterId,
+    /// Its SCL, if it was asked under that writer.
+    pub scl: Option<Lsn>,
 }
 
 /// What a segment knows of its peers, and when it asks next.
@@ -83,6 +95,7 @@ impl SegmentGossip {
                 asked_position: 0,
                 is_lost: false,
                 is_beyond: false,
+                told: None,
                 hydrated_us: None,
             })
             .collect();

@@ -4,7 +4,7 @@
 //! [`shard`] first. The foreground is one straight way: [`shard`] (frame) → `write` (checks, one copy) → `log`
 //! (one device write) → `apply` (what is durable becomes true, answers go out). Everything else runs in
 //! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `hydration`,
-//! `room`.
+//! `damage`, `room`.
 #![no_std]
 #![deny(missing_docs)]
 
@@ -18,6 +18,7 @@ mod checkpoint;
 mod connections;
 mod control;
 mod counters;
+mod damage;
 pub mod effects;
 mod gossip;
 mod hydration;
@@ -28,6 +29,7 @@ mod pending;
 mod recovery;
 mod retention;
 mod room;
+mod salvage;
 mod segment;
 pub mod shard;
 mod status;

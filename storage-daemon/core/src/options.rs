@@ -58,6 +58,8 @@ pub struct ShardOptions {
     pub hydration_pages_max: u32,
     /// Device reads in flight for page reads and gossip; beyond it requests are refused as `Busy`.
     pub reads_in_flight_max: usize,
+    /// Everything in use is read again within this time, as far as the device and the foreground let it.
+    pub scrub_period_us: u64,
     /// Random incarnation of the log, drawn by the driver at every start; never zero.
     pub incarnation: u64,
 }
@@ -92,6 +94,7 @@ impl ShardOptions {
             gossip_bytes_max: 512 << 10,
             hydration_pages_max: HYDRATION_PAGES_MAX,
             reads_in_flight_max: 256,
+            scrub_period_us: SCRUB_PERIOD_US,
             incarnation,
         }
     }
@@ -118,6 +121,9 @@ impl ShardOptions {
         assert!((1..=HYDRATION_PAGES_MAX).contains(&self.hydration_pages_max), "an answer fits into a frame");
     }
 }
+
+/// A week: two copies of one page that rot within a week are still rare, and reading a terabyte in it is 1.7 MB/s.
+const SCRUB_PERIOD_US: u64 = 7 * 24 * 3_600 * 1_000_000;
 
 /// Most page images that a frame holds beside an answer's head, with room to spare.
 const HYDRATION_PAGES_MAX: u32 = 120;

@@ -1,13 +1,16 @@
 //! Pages of a segment: versions on the device, and records that are in none yet.
 //!
 //! Owns the index and the rule of what a read point needs. Reading, building and writing are carried out by
-//! [`build`], [`serve`], [`coalesce`] and [`deltas`]; space by [`extents`] and [`collect`].
+//! [`build`], [`serve`], [`coalesce`] and [`deltas`]; space by [`extents`] and [`collect`]; what is damaged is found by [`scrub`] and
+//! mended by [`repair`].
 
 pub(crate) mod build;
 pub(crate) mod coalesce;
 pub(crate) mod collect;
 pub(crate) mod deltas;
 pub(crate) mod extents;
+pub(crate) mod repair;
+pub(crate) mod scrub;
 pub(crate) mod serve;
 
 use crate::segment::batches::{Batches, StoredBatch};
@@ -43,8 +46,10 @@ pub(crate) struct PageEntry {
     pub versions: PageVersions,
     /// Oldest first.
     pub pending: Vec<PendingRecord>,
-    /// Its records do not fit together: never served, never coalesced.
+    /// Its records do not fit together: never served, never coalesced, until a peer's page has taken its place.
     pub is_quarantined: bool,
+    /// A block of it was not what the index says: not coalesced until a peer's page has taken its place.
+    pub is_damaged: bool,
     /// A new version is being made.
     pub is_coalescing: bool,
     /// Of its delta.
@@ -62,6 +67,11 @@ impl PageEntry {
     /// Whether it stands on the device as a delta alone.
     pub fn is_imageless(&self) -> bool {
         self.versions.images.is_empty() && self.versions.delta.is_some()
+    }
+
+    /// Whether anything of it stands on the device.
+    pub fn has_versions(&self) -> bool {
+        !self.versions.images.is_empty() || self.versions.delta.is_some()
     }
 
     /// LSN up to which all records are in versions.
@@ -120,6 +130,13 @@ impl PageTable {
     /// The highest LSN that is in a version.
     pub fn merged_to(&self) -> Lsn {
         self.pages.values().map(PageEntry::merged_to).max().unwrap_or(Lsn::ZERO)
+    }
+
+    /// LSN of the newest image and of the newest delta of any page.
+    pub fn versions_through(&self) -> (Lsn, Lsn) {
+        let images = self.pages.values().map(PageEntry::image_lsn).max();
+        let deltas = self.pages.values().filter_map(|entry| entry.versions.delta).map(|delta| delta.to).max();
+        (images.unwrap_or(Lsn::ZERO), deltas.unwrap_or(Lsn::ZERO))
     }
 
     /// Versions from a checkpoint.

@@ -1,8 +1,11 @@
 //! A start: superblock → checkpoint → log scan → flush → new log incarnation → ready.
 //!
 //! The scan takes an append only if run, sequence, position and the checksum of the append before it fit. The very
-//! last append may be torn and is dropped. If an append of the same run lies beyond a bad one, the log is damaged and
-//! the shard stops: with one append in flight at a time, what comes after was written when the bad one was whole.
+//! last append may be torn and is dropped. If a later one lies beyond a bad one, the log is damaged: with one append in
+//! flight at a time, what comes after was written when the bad one was whole. Then nothing from the bad one on is taken,
+//! all segments lose their log ([`crate::damage`]), and the log goes on in its place with a sequence above all that may
+//! still stand there. That jump, in the superblock's spans, is what later starts know the lost stretch by, until a
+//! checkpoint names the segments' state. An index that does not read back ([`crate::salvage`]) counts as such a stretch.
 //! After the scan the log is flushed before any SCL is told: after a process was killed, the scan may read what the
 //! device has not kept. The new incarnation is durable before the first append.
 
@@ -11,7 +14,8 @@ use crate::checkpoint::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Durable, ReplayPoint};
 use crate::pages::extents::Fill;
-use crate::segment::{Health, Segment};
+use crate::salvage::Salvage;
+use crate::segment::Segment;
 use crate::shard::{Io, Phase, Shard};
 use alloc::format;
 use alloc::string::String;
@@ -37,6 +41,10 @@ pub(crate) enum Recovery {
         reading: Part,
     },
     /// The append at `at` is looked for next; `end` is where the log ends if it is not there.
+    /// Extents are searched, from this one on, for parts of checkpoints that name segments.
+    Salvage {
+        salvage: Salvage,
+    },
     Scan {
         end: ReplayPoint,
         at: u64,
@@ -61,6 +69,8 @@ enum Found {
     Append(AppendHeader, u32),
     /// Its length goes beyond what has been read.
     Partly(u64),
+    /// The one that follows, of a run that the superblock does not know: a later superblock is lost.
+    Stranger,
     Nothing,
 }
 
@@ -71,7 +81,7 @@ impl Recovery {
 }
 
 impl Shard {
-    fn go_on(&mut self, recovery: Recovery) {
+    pub(crate) fn go_on(&mut self, recovery: Recovery) {
         self.phase = Phase::Starting(recovery);
     }
 
@@ -94,6 +104,7 @@ impl Shard {
         match recovery {
             Recovery::Superblock => self.take_superblock(buffer.bytes(), effects),
             Recovery::Chain { parts, reading } => self.take_part(parts, reading, buffer.bytes(), effects),
+            Recovery::Salvage { salvage } => self.salvage_extent(salvage, buffer.bytes(), effects),
             Recovery::Scan { end, at } => self.scan(end, at, buffer.bytes(), effects),
             Recovery::Beyond { end, at, until } => {
                 self.search_beyond(end, at, until, buffer.bytes(), effects)
@@ -129,7 +140,7 @@ impl Shard {
             && bytes.is_multiple_of(BLOCK_BYTES as u64)
             && reading.address.offset() + bytes <= self.options.extents_bytes;
         if !is_inside {
-            return self.give_up(String::from("the checkpoint names a part outside the device"), effects);
+            return self.begin_salvage("it names a part outside the device", effects);
         }
         self.go_on(Recovery::Chain { parts, reading });
         let buffer = AlignedBuffer::zeroed(reading.bytes as usize);
@@ -155,8 +166,7 @@ impl Shard {
             other => {
                 let why = other.map_or_else(|malformed| malformed.what, |_| "it is another part");
                 let at = reading.address.offset();
-                let text = format!("checkpoint part at extents offset {at} is damaged: {why}");
-                return self.give_up(text, effects);
+                return self.begin_salvage(&format!("the part at extents offset {at}: {why}"), effects);
             }
         };
         parts.push((header, reading, items.to_vec()));
@@ -164,10 +174,10 @@ impl Shard {
             let before = Part { address: header.previous, bytes: header.previous_bytes };
             return self.read_part(parts, before, effects);
         }
-        if let Err(malformed) = self.restore_checkpoint(&parts) {
-            return self.give_up(format!("the index checkpoint does not decode: {malformed}"), effects);
+        match self.restore_checkpoint(&parts) {
+            Ok(()) => self.begin_scan(effects),
+            Err(malformed) => self.begin_salvage(&format!("{malformed}"), effects),
         }
-        self.begin_scan(effects);
     }
 
     /// Takes the items of all parts, oldest first.
@@ -186,7 +196,7 @@ impl Shard {
         for segment in self.segments.values_mut() {
             segment.runs.forget_annulled(&segment.history);
             segment.runs.forget_through(segment.base);
-            if segment.health != Health::Sound {
+            if !segment.health.follows_log() {
                 // It may have some of the pages that it is being hydrated with; they say nothing of the others.
                 continue;
             }
@@ -247,7 +257,7 @@ impl Shard {
         Ok(())
     }
 
-    fn begin_scan(&mut self, effects: &mut Effects) {
+    pub(crate) fn begin_scan(&mut self, effects: &mut Effects) {
         let end = ReplayPoint {
             position: self.superblock.replay_from,
             sequence: self.superblock.replay_sequence,
@@ -294,7 +304,10 @@ impl Shard {
                     let start_of_ring = at - at % ring + ring;
                     return self.read_log(end, start_of_ring, 0, effects);
                 }
-                Found::Nothing => return self.begin_search_beyond(end, effects),
+                Found::Stranger => {
+                    return self.log_is_damaged(end, "it is of a run that no superblock knows", effects);
+                }
+                Found::Nothing => return self.end_scan(end, effects),
             }
         }
     }
@@ -311,8 +324,7 @@ impl Shard {
             && header.position == at
             && header.offset == at % self.options.log_bytes
             && header.sequence == end.sequence
-            && header.previous_crc == end.previous_crc
-            && Some(header.incarnation) == self.incarnation_of(end.sequence);
+            && header.previous_crc == end.previous_crc;
         if !is_next || header.offset + u64::from(header.append_bytes) > self.options.log_bytes {
             return Found::Nothing;
         }
@@ -320,7 +332,10 @@ impl Shard {
             return Found::Partly(u64::from(header.append_bytes));
         }
         match header.entries(bytes) {
-            Ok(_) => Found::Append(header, crc),
+            Ok(_) if Some(header.incarnation) == self.incarnation_of(end.sequence) => {
+                Found::Append(header, crc)
+            }
+            Ok(_) => Found::Stranger,
             Err(_) => Found::Nothing,
         }
     }
@@ -344,16 +359,27 @@ impl Shard {
         Ok(())
     }
 
-    /// The log seems to end here: is there an append of the same run beyond?
-    fn begin_search_beyond(&mut self, end: ReplayPoint, effects: &mut Effects) {
-        let first_missing = self.superblock.spans.iter().find(|span| span.sequence > end.sequence);
-        if let Some(span) = first_missing {
-            let text = format!(
-                "log append {} is damaged: a later run began at append {}; repair this shard from its peers",
-                end.sequence, span.sequence
-            );
-            return self.give_up(text, effects);
+    /// No append follows here. If a later run is known, what it came after is lost: either an earlier start has found that,
+    /// and went on in the same place, or it is this one that finds it.
+    fn end_scan(&mut self, end: ReplayPoint, effects: &mut Effects) {
+        let later = self.superblock.spans.iter().find(|span| span.sequence > end.sequence).copied();
+        match later {
+            None => self.begin_search_beyond(end, effects),
+            Some(span) if span.position == end.position => {
+                let why = format!("the log from append {} on was found lost before", end.sequence);
+                self.lose_logs(&why, effects);
+                let end = ReplayPoint { sequence: span.sequence, ..end };
+                self.read_log(end, end.position, 0, effects);
+            }
+            Some(span) => {
+                let found = format!("a later run began at append {}", span.sequence);
+                self.log_is_damaged(end, &found, effects);
+            }
         }
+    }
+
+    /// The log seems to end here: is there a later append beyond?
+    fn begin_search_beyond(&mut self, end: ReplayPoint, effects: &mut Effects) {
         let ring = self.options.log_bytes;
         let room = self.superblock.log_head + ring - end.position;
         // One bad append hides at most its own length, and the stretch skipped at the ring's end.
@@ -362,12 +388,36 @@ impl Shard {
         self.go_on_beyond(end, at, end.position + window, effects);
     }
 
+    /// The log goes on where it is whole, above all that may stand beyond.
+    fn log_is_damaged(&mut self, end: ReplayPoint, found: &str, effects: &mut Effects) {
+        let offset = end.position % self.options.log_bytes;
+        let why = format!("log append {} at offset {offset} is damaged: {found}", end.sequence);
+        self.lose_logs(&why, effects);
+        let superblock = &mut self.superblock;
+        let known = superblock.spans.last().map_or(0, |span| span.sequence);
+        let highest = known.max(superblock.replay_sequence).max(end.sequence);
+        // A ring holds no more appends than blocks; a superblock that was lost may have known of one lap more.
+        let sequence = highest + 2 * self.options.log_bytes / BLOCK_BYTES as u64 + 1;
+        superblock.spans.retain(|span| span.sequence <= end.sequence);
+        self.flush_scanned(ReplayPoint { sequence, ..end }, effects);
+    }
+
+    fn flush_scanned(&mut self, end: ReplayPoint, effects: &mut Effects) {
+        self.go_on(Recovery::Flush { end });
+        let token = self.token(Io::Recovery);
+        effects.list.push(Effect::Flush { token, area: Area::Log });
+    }
+
     fn go_on_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, effects: &mut Effects) {
         if at >= until {
-            self.go_on(Recovery::Flush { end });
-            let token = self.token(Io::Recovery);
-            effects.list.push(Effect::Flush { token, area: Area::Log });
-            return;
+            return match self.salvaged.take() {
+                Some(why) => self.log_is_damaged(end, &why, effects),
+                None if self.segments.values().any(Segment::is_ahead_of_log) => {
+                    let found = "page versions rest on what the log does not tell";
+                    self.log_is_damaged(end, found, effects);
+                }
+                None => self.flush_scanned(end, effects),
+            };
         }
         let ring = self.options.log_bytes;
         let bytes = SCAN_BYTES.min(until - at).min(ring - at % ring);
@@ -376,22 +426,18 @@ impl Shard {
     }
 
     fn search_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, bytes: &[u8], effects: &mut Effects) {
-        let expected = self.incarnation_of(end.sequence);
+        let ring = self.options.log_bytes;
         for (index, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
             let position = at + (index * BLOCK_BYTES) as u64;
             let Ok((header, _)) = AppendHeader::decode(block) else { continue };
+            // Of whatever run, and of a later lap too: a superblock that knew of it may be lost.
             let is_later = header.device == self.superblock.device
-                && header.position == position
-                && Some(header.incarnation) == expected
+                && header.position >= position
+                && header.position % ring == position % ring
                 && header.sequence > end.sequence;
             if is_later {
-                let text = format!(
-                    "log append {} at offset {} is damaged, append {} after it is intact: repair this shard from its peers",
-                    end.sequence,
-                    end.position % self.options.log_bytes,
-                    header.sequence
-                );
-                return self.give_up(text, effects);
+                let found = format!("append {} after it is intact", header.sequence);
+                return self.log_is_damaged(end, &found, effects);
             }
         }
         self.go_on_beyond(end, at + bytes.len() as u64, until, effects);

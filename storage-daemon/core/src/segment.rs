@@ -8,6 +8,7 @@ pub(crate) mod batches;
 pub(crate) mod epochs;
 pub(crate) mod runs;
 
+use crate::damage::Damage;
 use crate::effects::ConnectionId;
 use crate::gossip::SegmentGossip;
 use crate::hydration::{Hydrated, Session};
@@ -30,8 +31,18 @@ pub(crate) type SegmentKey = (VolumeId, GroupId);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Health {
     Sound,
+    /// It may lack what it once acknowledged: it follows its group's log again, and counts for nothing until it is proven to
+    /// hold all of that ([`crate::damage`]).
     Damaged,
+    /// It has no more use for log until it has got every page from a peer. Damaged too, if [`Segment::damage`] says so.
     NeedsHydration,
+}
+
+impl Health {
+    /// Whether log that comes counts for it, and its pages are those of its SCL.
+    pub fn follows_log(self) -> bool {
+        matches!(self, Health::Sound | Health::Damaged)
+    }
 }
 
 /// One segment.
@@ -55,6 +66,8 @@ pub(crate) struct Segment {
     /// Connection of the opener that `promised` came from: it alone may install a history below its own epoch.
     pub opener: Option<ConnectionId>,
     pub health: Health,
+    /// Some of its log is lost, with what it had acknowledged and promised in it.
+    pub damage: Option<Damage>,
     pub scl: Lsn,
     /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
     pub staged_through: Lsn,
@@ -90,8 +103,10 @@ pub(crate) struct Decided {
     pub bump: Option<WriterId>,
     /// A history that replaces its own.
     pub history: Option<EpochHistory>,
-    /// All pages have been fetched: the segment is sound again.
+    /// All pages have been fetched: the segment has a base again.
     pub hydrated: Option<Hydrated>,
+    /// It is proven to hold all that it may have acknowledged.
+    pub ends_damage: bool,
 }
 
 impl Decided {
@@ -103,6 +118,7 @@ impl Decided {
     pub fn forget(&mut self, durable: &Decided) {
         self.beyond_retention.retain(|member| !durable.beyond_retention.contains(member));
         self.gives_up_log &= !durable.gives_up_log;
+        self.ends_damage &= !durable.ends_damage;
         self.bump.take_if(|bump| Some(*bump) == durable.bump);
         self.history.take_if(|history| Some(&*history) == durable.history.as_ref());
         self.hydrated.take_if(|hydrated| Some(*hydrated) == durable.hydrated);
@@ -124,6 +140,7 @@ impl Segment {
             promised: WriterId::default(),
             opener: None,
             health: Health::Sound,
+            damage: None,
             scl: create.base_lsn,
             staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
@@ -144,6 +161,7 @@ impl Segment {
     /// The segment as a checkpoint knows it; pages and runs come separately.
     pub fn from_image(image: SegmentImage) -> Segment {
         let health = match image.state {
+            SegmentState::Damaged if image.needs_pages => Health::NeedsHydration,
             SegmentState::Damaged => Health::Damaged,
             SegmentState::NeedsHydration => Health::NeedsHydration,
             SegmentState::Opening | SegmentState::Open => Health::Sound,
@@ -162,6 +180,7 @@ impl Segment {
             promised: image.bumped,
             opener: None,
             health,
+            damage: (image.state == SegmentState::Damaged).then(Damage::default),
             scl: image.scl,
             staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,
@@ -187,16 +206,21 @@ impl Segment {
         let scl = decided.map_or(self.scl, |_| self.batches.scl_under(history, self.scl, self.base));
         let hydrated = self.decided.hydrated;
         let base = hydrated.map_or(Lsn::ZERO, |hydrated| hydrated.base);
+        let is_damaged = self.damage.is_some() && !self.decided.ends_damage;
+        let is_hydrated = self.health.follows_log() || hydrated.is_some();
+        let needs_pages = self.decided.gives_up_log || !is_hydrated;
         let state = match self.state() {
-            _ if self.decided.gives_up_log => SegmentState::NeedsHydration,
-            _ if hydrated.is_some() => SegmentState::Opening,
-            state => state,
+            _ if is_damaged => SegmentState::Damaged,
+            _ if needs_pages => SegmentState::NeedsHydration,
+            SegmentState::Open => SegmentState::Open,
+            _ => SegmentState::Opening,
         };
         SegmentImage {
             volume: self.volume,
             group: self.group,
             segment: self.id,
             state,
+            needs_pages: is_damaged && needs_pages,
             pages_per_group: self.pages_per_group,
             geometry_epoch: self.geometry_epoch,
             base: self.base.max(base),
@@ -247,7 +271,8 @@ impl Segment {
 
     pub fn state(&self) -> SegmentState {
         match self.health {
-            Health::Damaged => SegmentState::Damaged,
+            _ if self.damage.is_some() => SegmentState::Damaged,
+            Health::Damaged => unreachable!("asserted with every event"),
             Health::NeedsHydration => SegmentState::NeedsHydration,
             Health::Sound if self.bumped == self.history.writer() => SegmentState::Open,
             Health::Sound => SegmentState::Opening,
@@ -339,6 +364,11 @@ impl Segment {
         assert!(self.promised.epoch >= self.bumped.epoch);
         assert!(self.history.writer().epoch <= self.bumped.epoch);
         assert!(self.scl >= self.base);
+        assert!(
+            self.health != Health::Damaged || self.damage.is_some(),
+            "what is damaged has something to prove"
+        );
+        assert!(self.health != Health::Sound || self.damage.is_none(), "damage ends before it counts");
         assert!(self.gc_floor <= self.vdl_durable && self.vdl_durable <= self.vdl_heard);
     }
 

@@ -15,6 +15,8 @@ use crate::pages::build::Builds;
 use crate::pages::coalesce::Coalescer;
 use crate::pages::collect::Collector;
 use crate::pages::extents::Extents;
+use crate::pages::repair::Repairs;
+use crate::pages::scrub::Scrubber;
 use crate::pending::Pending;
 use crate::recovery::Recovery;
 use crate::room::RoomTold;
@@ -40,6 +42,8 @@ pub(crate) enum Io {
     CollectedPiece,
     CollectedCopies,
     HydratedPages,
+    RepairedPage,
+    Scrub,
     CheckpointPart,
     CheckpointSuperblock,
     GossipLog { answer: u64 },
@@ -92,12 +96,16 @@ pub struct Shard {
     pub(crate) builds: Builds,
     pub(crate) coalescer: Coalescer,
     pub(crate) collector: Collector,
+    pub(crate) repairs: Repairs,
+    pub(crate) scrubber: Scrubber,
     pub(crate) room_told: RoomTold,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) links: Links,
     pub(crate) fetches: Fetches,
     pub(crate) pages_answers: PagesAnswers,
     pub(crate) counters: Counters,
+    /// Why a start does not trust the index that it has: what the superblock names does not read back.
+    pub(crate) salvaged: Option<String>,
     /// Why it takes no writes any more, for people.
     pub(crate) failure: String,
     /// When the last write frame came: background work that is not urgent waits for a pause.
@@ -147,12 +155,15 @@ impl Shard {
             builds: Builds::default(),
             coalescer: Coalescer::default(),
             collector: Collector::default(),
+            repairs: Repairs::default(),
+            scrubber: Scrubber::default(),
             room_told: RoomTold::default(),
             checkpointer: Checkpointer::default(),
             links: Links::default(),
             fetches: Fetches::default(),
             pages_answers: PagesAnswers::default(),
             counters: Counters::default(),
+            salvaged: None,
             failure: String::new(),
             last_write_us: 0,
             background_us: 0,
@@ -246,12 +257,15 @@ impl Shard {
             Io::CoalescedPages => self.on_pages_written(result, effects),
             Io::CollectedCopies => self.on_copies_written(result, effects),
             Io::HydratedPages => self.on_hydrated_written(now, result, effects),
+            Io::RepairedPage => self.on_repaired_written(now, result, effects),
             Io::CheckpointPart => self.on_part_written(result, effects),
             Io::CheckpointSuperblock => self.on_checkpoint_superblock_written(now, result, effects),
             Io::Recovery => self.on_recovery_superblock_written(now, result, effects),
-            Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } | Io::CollectedPiece => {
-                unreachable!("these are reads")
-            }
+            Io::PageImage { .. }
+            | Io::PageDelta { .. }
+            | Io::GossipLog { .. }
+            | Io::CollectedPiece
+            | Io::Scrub => unreachable!("these are reads"),
         }
     }
 
@@ -262,11 +276,13 @@ impl Shard {
             Io::PageImage { build } => self.on_image_read(build, result, buffer, effects),
             Io::PageDelta { build } => self.on_delta_read(build, result, buffer, effects),
             Io::CollectedPiece => self.on_piece_read(result, buffer, effects),
+            Io::Scrub => self.on_scrub_read(result, &buffer, effects),
             Io::GossipLog { answer } => self.on_gossip_log_read(answer, result, &buffer, effects),
             Io::Append
             | Io::CoalescedPages
             | Io::CollectedCopies
             | Io::HydratedPages
+            | Io::RepairedPage
             | Io::CheckpointPart
             | Io::CheckpointSuperblock => unreachable!("these are writes"),
         }
@@ -338,7 +354,11 @@ impl Shard {
         let writes = |io: &&Io| {
             let is_read = matches!(
                 io,
-                Io::PageImage { .. } | Io::PageDelta { .. } | Io::GossipLog { .. } | Io::CollectedPiece
+                Io::PageImage { .. }
+                    | Io::PageDelta { .. }
+                    | Io::GossipLog { .. }
+                    | Io::CollectedPiece
+                    | Io::Scrub
             );
             !is_read
         };

@@ -48,6 +48,7 @@ impl Shard {
             ("extents_live_bytes", self.extents.live_bytes()),
             ("extents_dead_bytes", self.extents.dead_bytes()),
             ("write_amplification_percent", self.write_amplification_percent()),
+            ("pages_to_repair", self.repairs.count() as u64),
             ("room", self.room_told.room as u64),
             ("connections", self.connections.count() as u64),
             ("reads_in_flight", self.builds.count() as u64),

@@ -85,6 +85,9 @@ impl Shard {
             segment.pgmrpl_heard = segment.pgmrpl_heard.max(head.pgmrpl.min(head.vdl));
             if let Some((_, tail)) = head.tails.iter().find(|(group, _)| *group == key.1) {
                 segment.tail = Some(segment.tail.map_or(*tail, |known| known.max(*tail)));
+                if let Some(damage) = &mut segment.damage {
+                    damage.tail.get_or_insert(*tail);
+                }
             }
         }
         if !hears {
@@ -179,7 +182,9 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let key = (push.volume, push.group);
-        if let Err(reason) = self.stage_push(key, push) {
+        let is_damaged = self.segments.get(&key).is_some_and(|segment| segment.damage.is_some());
+        let staged = if is_damaged { Err(RefusalReason::Damaged) } else { self.stage_push(key, push) };
+        if let Err(reason) = staged {
             return self.refuse(connection, request_id, reason, key, "", effects);
         }
         let groups = Vec::from([push.group]);
@@ -195,7 +200,7 @@ impl Shard {
             return Err(RefusalReason::DeviceFailed);
         }
         let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
-        segment.check_gossip(push.writer, push.membership_epoch)?;
+        segment.check_taking(push.writer, push.membership_epoch)?;
         for batch in push.iter() {
             let batch = batch.map_err(|_| RefusalReason::Malformed)?;
             if batch.group != push.group {

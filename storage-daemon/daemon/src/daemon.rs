@@ -141,6 +141,7 @@ fn plans(
         let mut shard_options = shard_options(geometry, shard, incarnation);
         shard_options.log_prepared_bytes = from;
         shard_options.shard_ports = ports.clone();
+        shard_options.scrub_period_us = u64::from(options.scrub_hours) * 3_600_000_000;
         let start = Box::new(move |now, effects: &mut _| Shard::start(shard_options, now, effects));
         plans.push(ShardPlan { index: shard, files, durability, listener, log_prepared_bytes, start });
     }

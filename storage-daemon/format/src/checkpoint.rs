@@ -53,6 +53,8 @@ const HEADER_CRC_AT: usize = 124;
 const SEGMENT: u8 = 1;
 const PAGES: u8 = 2;
 const RUNS: u8 = 3;
+/// State of a segment that is damaged and needs all its pages; the others are as on the wire.
+const DAMAGED_NEEDS_PAGES: u8 = 5;
 /// Most bytes that the fixed part of one page takes, with one image and no delta.
 const PAGE_BYTES_MIN: usize = 3;
 const IMAGE_BYTES: usize = 20;
@@ -197,6 +199,8 @@ pub struct SegmentImage {
     pub segment: SegmentId,
     /// `Damaged` and `NeedsHydration` survive a restart; the others follow from writer and history.
     pub state: SegmentState,
+    /// It is damaged, and none of its pages counts until all have been fetched.
+    pub needs_pages: bool,
     /// Size of a group in pages.
     pub pages_per_group: u64,
     /// Geometry that the group is part of.
@@ -299,9 +303,11 @@ impl Item {
 fn encode_segment(image: &SegmentImage, out: &mut Vec<u8>) {
     put_name(out, image.volume, image.group);
     out.put_u64(image.segment.0);
+    assert!(!image.needs_pages || image.state == SegmentState::Damaged);
     out.put_u8(match image.state {
         SegmentState::Opening => 1,
         SegmentState::Open => 2,
+        SegmentState::Damaged if image.needs_pages => DAMAGED_NEEDS_PAGES,
         SegmentState::Damaged => 3,
         SegmentState::NeedsHydration => 4,
     });
@@ -318,10 +324,11 @@ fn encode_segment(image: &SegmentImage, out: &mut Vec<u8>) {
 fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentImage, Malformed> {
     let (volume, group) = get_name(reader)?;
     let segment = SegmentId(reader.u64("segment")?);
-    let state = match reader.u8("segment state")? {
+    let code = reader.u8("segment state")?;
+    let state = match code {
         1 => SegmentState::Opening,
         2 => SegmentState::Open,
-        3 => SegmentState::Damaged,
+        3 | DAMAGED_NEEDS_PAGES => SegmentState::Damaged,
         4 => SegmentState::NeedsHydration,
         _ => return Err(Malformed { what: "segment state" }),
     };
@@ -330,6 +337,7 @@ fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentImage, Malformed> {
         group,
         segment,
         state,
+        needs_pages: code == DAMAGED_NEEDS_PAGES,
         pages_per_group: reader.u64("pages per group")?,
         geometry_epoch: GeometryEpoch(reader.u64("geometry epoch")?),
         base: Lsn(reader.u64("base LSN")?),
@@ -431,6 +439,7 @@ mod tests {
                 group,
                 segment: SegmentId(9),
                 state: SegmentState::Open,
+                needs_pages: false,
                 pages_per_group: 64,
                 geometry_epoch: GeometryEpoch(1),
                 base: Lsn(0),

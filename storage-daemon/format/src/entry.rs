@@ -12,10 +12,12 @@
 //! | 6 | heard | volume 16, epoch 8, incarnation 8, VDL 8, PGMRPL 8, wall time 8 |
 //! | 7 | member beyond retention | volume 16, group 4, segment 8 |
 //! | 8 | needs hydration | volume 16, group 4, SCL 8 |
+//! | 9 | proven | volume 16, group 4 |
 //!
 //! "Heard" is what makes VDL and the collection floor durable: one an append and volume, when they moved.
 //! "Member beyond retention" names a peer whose missing log was freed; "needs hydration" the segment itself. It says
-//! nothing of a segment whose base LSN is above its SCL: that one has been hydrated since.
+//! nothing of a segment whose base LSN is above its SCL: that one has been hydrated since. "Proven" ends the state of a
+//! damaged segment: it holds again all that it may ever have acknowledged.
 
 use crate::membership;
 use alloc::vec::Vec;
@@ -41,6 +43,7 @@ const MEMBERSHIP: u8 = 5;
 const HEARD: u8 = 6;
 const MEMBER_BEYOND_RETENTION: u8 = 7;
 const NEEDS_HYDRATION: u8 = 8;
+const PROVEN: u8 = 9;
 
 /// One entry.
 #[derive(Clone, PartialEq, Debug)]
@@ -112,6 +115,13 @@ pub enum Entry<'a> {
         /// How far it had come.
         scl: Lsn,
     },
+    /// A segment that was damaged holds again all that it may have acknowledged: from here on it counts.
+    Proven {
+        /// The volume.
+        volume: VolumeId,
+        /// The group.
+        group: GroupId,
+    },
 }
 
 impl Entry<'_> {
@@ -173,6 +183,10 @@ impl Entry<'_> {
                 put_name(out, *volume, *group);
                 out.put_u64(scl.0);
                 NEEDS_HYDRATION
+            }
+            Entry::Proven { volume, group } => {
+                put_name(out, *volume, *group);
+                PROVEN
             }
         }
     }
@@ -267,6 +281,7 @@ fn decode_body<'a>(kind: u8, body: &mut Reader<'a>) -> Result<Entry<'a>, Malform
             Ok(Entry::MemberBeyondRetention { volume, group, segment })
         }
         NEEDS_HYDRATION => Ok(Entry::NeedsHydration { volume, group, scl: Lsn(body.u64("SCL")?) }),
+        PROVEN => Ok(Entry::Proven { volume, group }),
         _ => Err(Malformed { what: "entry kind" }),
     }
 }
@@ -347,6 +362,7 @@ mod tests {
             Entry::Heard { volume, writer: writer(), vdl: Lsn(4), pgmrpl: Lsn(3), wall_time_us: 77 },
             Entry::MemberBeyondRetention { volume, group, segment: SegmentId(8) },
             Entry::NeedsHydration { volume, group, scl: Lsn(9) },
+            Entry::Proven { volume, group },
         ]
     }
 

@@ -4,7 +4,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0..8 | magic "HXSUPER1" |
-//! | 8..12 | format version (2) |
+//! | 8..12 | format version (3; 2 is read) |
 //! | 12..16 | flags (0) |
 //! | 16..24 | device id |
 //! | 24..32 | own address |
@@ -45,7 +45,9 @@ pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// The one before had no stretch of the log given up between two spans.
+const VERSION_MIN: u32 = 2;
 const SPANS_AT: usize = 152;
 const SPAN_BYTES: usize = 24;
 const CRC_AT: usize = BLOCK_BYTES - 4;
@@ -162,7 +164,8 @@ impl Superblock {
         if reader.array::<8>("superblock magic")? != MAGIC {
             return Err(malformed("superblock magic"));
         }
-        if reader.u32("superblock version")? != VERSION || reader.u32("superblock flags")? != 0 {
+        let version = reader.u32("superblock version")?;
+        if !(VERSION_MIN..=VERSION).contains(&version) || reader.u32("superblock flags")? != 0 {
             return Err(malformed("superblock version"));
         }
         let device = DeviceId(reader.u64("device")?);
@@ -217,11 +220,16 @@ impl Superblock {
 
     /// The newest valid superblock of the whole area.
     pub fn newest(area: &[u8]) -> Option<Superblock> {
-        area.chunks(BLOCK_BYTES)
-            .take(SUPERBLOCK_SLOTS)
-            .enumerate()
-            .filter_map(|(slot, block)| Superblock::decode(block, slot).ok())
-            .max_by_key(|superblock| superblock.generation)
+        Superblock::valid(area).pop()
+    }
+
+    /// The valid superblocks of the whole area, the newest last.
+    pub fn valid(area: &[u8]) -> Vec<Superblock> {
+        let slots = area.chunks(BLOCK_BYTES).take(SUPERBLOCK_SLOTS).enumerate();
+        let mut valid: Vec<_> =
+            slots.filter_map(|(slot, block)| Superblock::decode(block, slot).ok()).collect();
+        valid.sort_by_key(|superblock| superblock.generation);
+        valid
     }
 }
 
@@ -263,11 +271,11 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_version_2() {
+    fn golden_bytes_version_3() {
         let mut block = vec![0; BLOCK_BYTES];
         sample().encode(&mut block);
         let expected: &[u8] = &[
-            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 2, 0, 0, 0, 0, 0, 0,
+            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 3, 0, 0, 0, 0, 0, 0,
             0, // magic, version, flags
             0xcd, 0xab, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 1, // device, own address
             7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, // generation, log bytes

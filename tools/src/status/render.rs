@@ -120,11 +120,14 @@ fn compute_counters(out: &mut String, collected: &Collected) {
     let _ = writeln!(out, "\ncompute counters: {}", each.join(", "));
 }
 
-/// A segment's state for people: how far it is, if it is being hydrated.
+/// A segment's state for people: how far it is, if it is getting all its pages from a peer.
 fn state(segment: &SegmentStatus) -> String {
     match (segment.state, segment.hydration_pages_total) {
         (SegmentState::NeedsHydration, 1..) => {
             format!("hydrating {}/{}", segment.hydration_pages_done, segment.hydration_pages_total)
+        }
+        (SegmentState::Damaged, 1..) => {
+            format!("damaged {}/{}", segment.hydration_pages_done, segment.hydration_pages_total)
         }
         (state, _) => state_name(state).to_owned(),
     }

@@ -1,9 +1,10 @@
 //! Asks peers and takes their answers.
 
+use super::Told;
 use super::links::PeerRequest;
 use crate::effects::{ConnectionId, Effects, Now};
 use crate::log::Space;
-use crate::segment::{Health, SegmentKey};
+use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -41,7 +42,12 @@ impl Shard {
         let wants_scls = self.wants_member_scls();
         let interval_us = self.options.gossip_interval_us;
         let segment = self.segments.get_mut(&key).expect("just listed");
-        if segment.health != Health::Sound || segment.promised.epoch.0 == 0 {
+        if segment.damage.is_some() {
+            self.ask_witnesses(key, now, effects);
+        }
+        let segment = self.segments.get_mut(&key).expect("just listed");
+        let is_sure = segment.check_promises().is_ok();
+        if !segment.health.follows_log() || !is_sure || segment.promised.epoch.0 == 0 {
             return;
         }
         let scl = segment.scl;
@@ -124,7 +130,7 @@ impl Shard {
     }
 
     /// One question for batches up to `through`, unless one to the same peer for the same segment is unanswered.
-    fn pull(
+    pub(crate) fn pull(
         &mut self,
         key: SegmentKey,
         (peer, address): (SegmentId, SocketAddr),
@@ -190,6 +196,13 @@ impl Shard {
                     self.drop_link(now, connection, effects);
                 }
             }
+            Message::PageImage(image) if self.repairs.waits_for(frame.request_id) => {
+                self.on_repair_image(now, &image, effects);
+            }
+            // It says nothing of the peer but that it has not this page now.
+            Message::Refusal(refusal) if self.repairs.waits_for(frame.request_id) => {
+                self.on_repair_refused(now, &refusal);
+            }
             Message::Refusal(refusal) => {
                 self.on_peer_refusal(now, connection, &request, &refusal, effects);
                 if self.fetches.waits_for(frame.request_id) {
@@ -211,6 +224,10 @@ impl Shard {
         if (push.volume, push.group) != key || !self.segments.contains_key(&key) {
             return;
         }
+        let segment = self.segments.get_mut(&key).expect("just seen");
+        if let Some(peer) = segment.gossip.peer_mut(request.segment) {
+            peer.told = Some(Told { writer: push.writer, scl: Some(push.scl) });
+        }
         let before = self.counters.batches;
         // What does not go on from the SCL was asked for of others: a peer that has freed what lies between, or lacks it
         // too, begins with what it has. That would stand above a gap, and take the place of what fills it.
@@ -221,7 +238,7 @@ impl Shard {
         let staged = self.counters.batches - before;
         self.counters.gossip_batches += staged;
         let segment = self.segments.get_mut(&key).expect("just seen");
-        if segment.check_gossip(push.writer, push.membership_epoch).is_err() {
+        if segment.check_taking(push.writer, push.membership_epoch).is_err() {
             return;
         }
         if is_full && segment.drop_above_gap(&mut self.pending) {
@@ -274,7 +291,7 @@ impl Shard {
             let has_told = peer.is_beyond || peer.is_lost;
             is_reachable && !has_told && peer.scl.is_none_or(|scl| scl > segment.scl)
         });
-        if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health == Health::Sound {
+        if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health.follows_log() {
             let (volume, group) = key;
             let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
             self.counters.hydrations_decided += 1;
@@ -300,6 +317,10 @@ impl Shard {
         }
         self.ask_another(request.key);
         let segment = self.segments.get_mut(&request.key).expect("just seen");
+        let tells_epoch = matches!(refusal.reason, RefusalReason::StaleEpoch | RefusalReason::EpochBehind);
+        if tells_epoch && let Some(peer) = segment.gossip.peer_mut(request.segment) {
+            peer.told = Some(Told { writer: refusal.writer, scl: None });
+        }
         if refusal.reason == RefusalReason::Damaged {
             segment.gossip.note_lost(request.segment, now.monotonic_us, patience_us);
         }

@@ -99,15 +99,21 @@ impl Fetches {
 impl Segment {
     /// Whether it waits for pages, and could take them.
     fn wants_pages(&self) -> bool {
-        self.health == Health::NeedsHydration && self.decided.hydrated.is_none() && self.promised.epoch.0 > 0
+        let is_waiting = self.health == Health::NeedsHydration && self.decided.hydrated.is_none();
+        is_waiting && self.promised.epoch.0 > 0 && self.check_promises().is_ok()
+    }
+
+    /// Whether pages as they are at `base` bring it further. A damaged one has none that count: all may have stood still.
+    fn leads_on(&self, base: Lsn) -> bool {
+        base > self.scl || (self.damage.is_some() && base == self.scl)
     }
 
     /// The checkpoint with all pages is durable.
     pub(crate) fn complete_hydration(&mut self, hydrated: Hydrated) {
         assert!(self.health == Health::NeedsHydration, "nothing else is hydrated");
         assert!(hydrated.base <= hydrated.vdl_heard, "what is above the VDL may be annulled");
-        assert!(hydrated.base > self.scl, "hydration leads on");
-        self.health = Health::Sound;
+        assert!(self.leads_on(hydrated.base), "hydration leads on");
+        self.health = if self.damage.is_some() { Health::Damaged } else { Health::Sound };
         (self.base, self.scl) = (hydrated.base, hydrated.base);
         self.vdl_heard = self.vdl_heard.max(hydrated.vdl_heard);
         self.vdl_durable = self.vdl_durable.max(hydrated.vdl_heard);
@@ -150,7 +156,11 @@ impl Shard {
     fn begin_fetch(&mut self, now: Now, effects: &mut Effects) -> bool {
         let is_resting = now.monotonic_us < self.fetches.rest_until_us;
         // Versions that were made before the log was given up must not come between.
-        if is_resting || !self.fetches.writing.is_empty() || !self.coalescer.is_idle() {
+        if is_resting
+            || !self.fetches.writing.is_empty()
+            || self.repairs.writing().is_some()
+            || !self.coalescer.is_idle()
+        {
             return false;
         }
         let wanted: Vec<SegmentKey> =
@@ -245,7 +255,7 @@ impl Shard {
             self.fail_fetch(now, "the members have changed", effects);
             return true;
         }
-        let is_behind = answer.base <= segment.scl;
+        let is_behind = !segment.leads_on(answer.base);
         (fetch.session, fetch.turn, fetch.retries) = (answer.session, fetch.turn + 1, 0);
         fetch.is_whole = answer.is_whole;
         fetch.pages_done += images.len() as u64;

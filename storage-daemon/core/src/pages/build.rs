@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Coalesce,
     /// For a new delta: no page is put together, only what there is of its records.
     Gather,
+    /// To see that it can be.
+    Scrub,
     /// For a peer that is hydrated: page `index` of an answer.
     Hydrate {
         answer: u64,
@@ -178,6 +180,7 @@ impl Shard {
             }
             Purpose::Coalesce => self.finish_coalescing(&build, built, effects),
             Purpose::Gather => unreachable!("seen above"),
+            Purpose::Scrub => self.finish_scrubbing(&build, built, effects),
             Purpose::Hydrate { answer, index } => {
                 self.finish_hydrating((answer, index), &build, built, effects);
             }

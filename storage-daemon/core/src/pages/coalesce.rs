@@ -10,7 +10,7 @@ use super::deltas::{Chain, DELTA_HEAD_BYTES_MAX, Packer, PlacedDelta, RECORD_HEA
 use super::extents::Fill;
 use super::{PageEntry, PendingRecord, Recipe};
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
-use crate::segment::{Health, SegmentKey};
+use crate::segment::SegmentKey;
 use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
@@ -198,6 +198,7 @@ impl Shard {
         let reaches_back = self.log.durable().position - self.replay_point().position;
         now.monotonic_us >= self.last_write_us + PAUSE_US
             || self.is_coalescing_urgent()
+            || self.has_bad_log()
             || self.pending.bytes() > self.options.pending_bytes_max / 4
             || reaches_back > self.options.checkpoint_log_bytes
     }
@@ -244,7 +245,8 @@ impl Shard {
             if looked_at == BATCHES_LOOKED_AT_MAX || chosen.is_full() {
                 break;
             }
-            looked_at += 1;
+            // A page that waits to be mended must not hold up the others, however many batches it stands in.
+            looked_at += usize::from(!self.waits_for_repair(key, first));
             looks += self.choose_from_batch(key, first, chosen);
         }
         if chosen.pages.is_empty() {
@@ -256,6 +258,17 @@ impl Shard {
             }
         }
         self.counters.coalescing_looks += looks;
+    }
+
+    /// Whether a batch is held for pages alone that get no version until they have been mended.
+    fn waits_for_repair(&self, key: SegmentKey, first: Lsn) -> bool {
+        if self.repairs.count() == 0 {
+            return false;
+        }
+        let segment = &self.segments[&key];
+        let batch = segment.batches.get(first).expect("the ledger names held batches");
+        let is_ailing = |page| segment.pages.get(page).is_some_and(PageEntry::is_ailing);
+        batch.records.iter().all(|record| is_ailing(record.page))
     }
 
     /// Returns how many records it looked at.
@@ -289,7 +302,7 @@ impl Shard {
         let segment = self.segments.get(&key)?;
         let entry = segment.pages.get(page)?;
         // One that is to be hydrated, or is, gets its versions from a peer.
-        if entry.is_quarantined || entry.is_coalescing || segment.health != Health::Sound {
+        if entry.is_ailing() || entry.is_coalescing || !segment.health.follows_log() {
             return None;
         }
         let limit = segment.delta_limit();
@@ -346,10 +359,7 @@ impl Shard {
             // Its image or delta was copied to another place while the read was on its way, and the extent was used again:
             // the page comes up in a later round.
             BuildError::Damaged if self.was_superseded(build) => {}
-            BuildError::Damaged => {
-                self.note_damaged_block(build, effects);
-                self.quarantine(build.key, build.page, effects, "a block of it on the device is damaged");
-            }
+            BuildError::Damaged => self.note_damaged_block(build, effects),
             BuildError::Unfit(error) => {
                 self.quarantine(build.key, build.page, effects, &format!("{error:?}"));
             }
@@ -421,7 +431,7 @@ impl Shard {
         self.counters.coalesced_bytes += (writing.len() * PAGE_SIZE) as u64;
         for Placed { key, page, image } in writing {
             self.coalescing_ended(key, page);
-            if self.segments[&key].health == Health::Sound {
+            if self.segments[&key].health.follows_log() {
                 self.take_in_version(key, page, image);
             } else {
                 self.extents.release(image.address, PAGE_SIZE as u64);

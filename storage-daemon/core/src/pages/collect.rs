@@ -105,7 +105,8 @@ impl Shard {
         // A version that is being written is live and not yet named by the index.
         let is_written_to = |extent| {
             let fetched = self.fetches.writing().map(|placed| placed.image.address);
-            let mut written = self.coalescer.writing().chain(fetched);
+            let mended = self.repairs.writing().map(|placed| placed.image.address);
+            let mut written = self.coalescer.writing().chain(fetched).chain(mended);
             written.any(|address| self.extents.extent_of(address) == extent)
         };
         let Some(extent) = self.extents.victim(is_written_to) else {
@@ -321,6 +322,25 @@ impl Shard {
                 self.extents.offset_of(collecting.extent)
             );
             effects.list.push(Effect::Log(text));
+            self.mend_extent(collecting.extent, effects);
+        }
+    }
+
+    /// What a collection could not move is damaged: its pages are mended, and then nothing in the extent lives any more.
+    fn mend_extent(&mut self, extent: u32, effects: &mut Effects) {
+        let is_there = |address: BlockAddress| self.extents.extent_of(address) == extent;
+        let mut found: Vec<(SegmentKey, PageId)> = Vec::new();
+        for (key, segment) in &self.segments {
+            for (page, entry) in segment.pages.iter() {
+                let mut images = entry.versions.images.iter().map(|image| image.address);
+                let delta = entry.versions.delta.map(|delta| delta.address);
+                if images.any(is_there) || delta.is_some_and(is_there) {
+                    found.push((*key, page));
+                }
+            }
+        }
+        for (key, page) in found {
+            self.note_damaged_page(key, page, "found when its extent was collected", effects);
         }
     }
 }

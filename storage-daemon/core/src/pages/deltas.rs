@@ -11,7 +11,7 @@
 use super::build::{Build, BuildError};
 use crate::effects::{Area, Effect, Effects};
 use crate::pages::extents::Fill;
-use crate::segment::{Health, SegmentKey};
+use crate::segment::SegmentKey;
 use crate::shard::{Io, Shard};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -207,7 +207,7 @@ impl Shard {
     pub(crate) fn take_in_deltas(&mut self) {
         for placed in core::mem::take(&mut self.coalescer.writing_deltas) {
             self.coalescing_ended(placed.key, placed.page);
-            if self.segments[&placed.key].health == Health::Sound {
+            if self.segments[&placed.key].health.follows_log() {
                 self.take_in_delta(placed);
             } else {
                 self.extents.release(placed.delta.address, u64::from(placed.delta.bytes));

@@ -2,7 +2,7 @@
 
 use super::build::{Build, BuildError, Purpose};
 use super::coalesce::DELTA_READS_MAX;
-use crate::effects::{ConnectionId, Effect, Effects};
+use crate::effects::{ConnectionId, Effects};
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::format;
@@ -106,27 +106,6 @@ impl Shard {
         entry.reads = entry.reads.saturating_add(1);
         if entry.reads == DELTA_READS_MAX {
             self.coalescer.note_long_chain(key, page);
-        }
-    }
-
-    pub(crate) fn note_damaged_block(&mut self, build: &Build, effects: &mut Effects) {
-        self.counters.crc_errors += 1;
-        let image = build.recipe.image.map(|image| image.address.offset());
-        let delta = build.recipe.delta.map(|delta| delta.address.offset());
-        let text = format!(
-            "a block of {:?} of {} {:?} is damaged, the image's at extents offset {image:?} or the delta's at {delta:?}: not served",
-            build.page, build.key.0, build.key.1
-        );
-        effects.list.push(Effect::Log(text));
-    }
-
-    pub(crate) fn quarantine(&mut self, key: SegmentKey, page: PageId, effects: &mut Effects, why: &str) {
-        let segment = self.segments.get_mut(&key).expect("a build has its segment");
-        let Some(entry) = segment.pages.get_mut(page) else { return };
-        if !core::mem::replace(&mut entry.is_quarantined, true) {
-            self.counters.pages_quarantined += 1;
-            let text = format!("ALARM: {page:?} of {} {:?} is quarantined: {why}", key.0, key.1);
-            effects.list.push(Effect::Log(text));
         }
     }
 }

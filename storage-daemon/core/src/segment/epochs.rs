@@ -43,8 +43,21 @@ impl Segment {
     /// Rules for gossip, in either direction, and for an opener's repair: as for writes, but a segment that is
     /// being opened takes part.
     pub fn check_gossip(&self, writer: WriterId, membership: MembershipEpoch) -> Result<(), RefusalReason> {
+        // What such a one would tell of epochs is too low, perhaps.
+        self.check_promises()?;
         self.check_writer(writer)?;
         self.check_members(membership)
+    }
+
+    /// Rules for what a peer sends: as for gossip, but a damaged segment takes what makes it whole.
+    pub fn check_taking(&self, writer: WriterId, membership: MembershipEpoch) -> Result<(), RefusalReason> {
+        self.check_promises()?;
+        self.check_writer(writer)?;
+        match self.health {
+            Health::NeedsHydration => Err(RefusalReason::Damaged),
+            _ if membership == self.membership.epoch => Ok(()),
+            _ => Err(RefusalReason::StaleMembership),
+        }
     }
 
     fn check_members(&self, membership: MembershipEpoch) -> Result<(), RefusalReason> {
@@ -78,6 +91,7 @@ impl Segment {
 
     /// A bump needs a higher epoch; the same opener may repeat its own, another of the same epoch may not.
     pub fn check_bump(&self, writer: WriterId) -> Result<Acceptance, RefusalReason> {
+        self.check_promises()?;
         if writer.epoch > self.promised.epoch {
             return Ok(Acceptance::New);
         }
@@ -92,6 +106,9 @@ impl Segment {
         from: Option<ConnectionId>,
     ) -> Result<Acceptance, RefusalReason> {
         let writer = history.writer();
+        if from.is_some() {
+            self.check_promises()?;
+        }
         if *history == self.history {
             return Ok(Acceptance::Repeated);
         }
@@ -115,6 +132,9 @@ impl Segment {
         if writer != self.promised {
             // What the old writer told as the group's tail says nothing about the new one's.
             (self.tail, self.staged_through) = (None, Lsn::ZERO);
+            if let Some(damage) = &mut self.damage {
+                damage.tail = None;
+            }
         }
         self.promised = writer;
         self.opener = opener;
@@ -128,6 +148,9 @@ impl Segment {
         if self.bumped.epoch > self.promised.epoch {
             self.promised = self.bumped;
             self.tail = None;
+            if let Some(damage) = &mut self.damage {
+                damage.tail = None;
+            }
         }
         self.gossip.restart();
         assert!(self.promised.epoch >= self.bumped.epoch);

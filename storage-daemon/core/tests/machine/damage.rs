@@ -1,9 +1,9 @@
 //! Bits that flipped, blocks that are not what they should be, devices that fail.
 
 use crate::world::{NODES, World, options};
-use crate::writer::{Writer, create_volume};
+use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
 use hexalog_protocol::PageId;
-use hexalog_protocol::message::RefusalReason;
+use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
 use hexalog_storage_core::effects::Area;
 
 fn coalesced(seed: u64) -> (World, Writer) {
@@ -55,6 +55,43 @@ fn a_flipped_bit_is_never_served(delta_records_max: usize) {
     }
     assert!(damaged > 0);
     assert_eq!(world.counter(0, "crc_errors"), damaged);
+    assert_eq!(world.counter(0, "blocks_damaged"), damaged);
+    // Peers have it as it should be: it is written anew once no read point holds it back, and is the same after a restart.
+    writer.tell_floor(&mut world);
+    writer.converge(&mut world);
+    world.run_until("all are mended", |world| world.counter(0, "pages_to_repair") == 0);
+    assert_eq!(world.counter(0, "pages_repaired"), damaged);
+    for restarts in 0..2 {
+        let vdl = writer.vdl;
+        for page in (0..16).map(PageId) {
+            assert_eq!(writer.check_page(&mut world, 0, page, vdl), Some(()), "{restarts} restarts");
+        }
+        world.run_us(1_000_000);
+        world.power_cycle(0, 0);
+        writer.converge(&mut world);
+    }
+}
+
+/// It was never mended: one damaged block made of a page that went on to be written kept its records, and with them the log.
+#[test]
+fn a_page_that_is_written_all_the_time_is_mended_all_the_same() {
+    for delta_records_max in [0, 16] {
+        let (mut world, mut writer) = coalesced_with(62, delta_records_max);
+        world.disk(0).bytes_mut(Area::Extents).chunks_mut(4096).for_each(|block| block[2_000] ^= 4);
+        for _ in 0..120 {
+            writer.write_many(&mut world, 3);
+            let vdl = writer.vdl;
+            let page = PageId(world.rng.below(16));
+            writer.check_page(&mut world, 0, page, vdl);
+            writer.raise_pgmrpl(&mut world);
+        }
+        writer.tell_floor(&mut world);
+        writer.converge(&mut world);
+        world.run_until("all are mended", |world| world.counter(0, "pages_to_repair") == 0);
+        assert!(world.counter(0, "pages_repaired") > 0);
+        assert_eq!(world.counter(0, "pages_quarantined"), 0);
+        writer.check_all_served(&mut world);
+    }
 }
 
 #[test]
@@ -76,26 +113,133 @@ fn a_misdirected_version_is_found() {
     assert!(served < 16, "what was served is right, what was not is refused");
 }
 
+/// Places of the appends in a log, in the order of their positions.
+fn appends(world: &mut World, node: usize) -> Vec<usize> {
+    let log = world.disk(node).bytes_mut(Area::Log);
+    let mut places: Vec<usize> =
+        (0..log.len()).step_by(4096).filter(|at| log[*at..*at + 8] == *b"HXAPPND1").collect();
+    let position = |at: usize| u64::from_le_bytes(log[at + 40..at + 48].try_into().expect("eight bytes"));
+    places.sort_by_key(|at| position(*at));
+    places
+}
+
+fn states(world: &mut World, node: usize) -> Vec<SegmentState> {
+    let wire = world.connect(node).expect("it is ready");
+    let query = Message::StatusQuery(StatusQuery { volume: VOLUME });
+    let Some(Answer::Status(status)) = call(world, wire, 701, &query) else { panic!("no status") };
+    world.disconnect(wire);
+    status.segments.iter().map(|segment| segment.state).collect()
+}
+
+/// Nothing of the volume is read from the member, and no writer or opener counts it.
+fn assert_counts_for_nothing(world: &mut World, writer: &mut Writer, node: usize) {
+    assert!(states(world, node).iter().all(|state| *state == SegmentState::Damaged));
+    let vdl = writer.vdl;
+    assert_eq!(writer.check_page(world, node, PageId(1), vdl), None);
+    assert_eq!(writer.refusals.last().map(|refusal| refusal.reason), Some(RefusalReason::Damaged));
+}
+
+/// A shard with rot in its log stopped for good, and with it a sixth of all copies.
 #[test]
-fn rot_in_the_middle_of_the_log_stops_the_shard_with_a_clear_text() {
-    let mut world = World::new(52);
+fn rot_in_the_middle_of_the_log_damages_the_segments_and_peers_make_them_whole() {
+    for (seed, share) in [(52, 2), (57, 3), (58, 5)] {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 2);
+        let mut writer = Writer::open(&mut world, 1, 2, None);
+        writer.write_many(&mut world, 30);
+        writer.settle(&mut world);
+        world.kill(2);
+        let places = appends(&mut world, 2);
+        assert!(places.len() > 6);
+        // Nothing is coalesced yet: the read point has not moved. The scan begins early enough to meet it.
+        world.disk(2).bytes_mut(Area::Log)[places[places.len() / share] + 130] ^= 1;
+        world.start(2);
+        world.run_until("ready", |world| world.is_ready(2));
+        assert_eq!(world.counter(2, "logs_damaged"), 1);
+        assert_counts_for_nothing(&mut world, &mut writer, 2);
+        // It stays damaged over restarts, until its peers have made it whole.
+        world.power_cycle(2, 0);
+        assert_counts_for_nothing(&mut world, &mut writer, 2);
+        writer.write_many(&mut world, 20);
+        writer.converge(&mut world);
+        assert_eq!(states(&mut world, 2), [SegmentState::Open; 2]);
+        assert_eq!(world.counter(2, "segments_repaired"), 2);
+        // What lies below the base that it was hydrated with it does not have.
+        writer.raise_pgmrpl_to_vdl();
+        writer.write_many(&mut world, 10);
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+        world.power_cycle_all();
+        assert_eq!(states(&mut world, 2), [SegmentState::Open; 2]);
+        assert_eq!(world.counter(2, "logs_damaged"), 0, "a checkpoint has passed it");
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+        assert!(world.halts.is_empty(), "{:?}", world.halts);
+    }
+}
+
+/// Bumped and then robbed of it: the member must not take an older writer for the last one.
+#[test]
+fn a_promise_in_the_lost_stretch_is_learnt_again_before_anything_is_answered() {
+    let mut world = World::new(59);
     create_volume(&mut world, 1);
     let mut writer = Writer::open(&mut world, 1, 1, None);
     writer.write_many(&mut world, 30);
     writer.settle(&mut world);
-    world.kill(2);
-    let log = world.disk(2).bytes_mut(Area::Log);
-    let appends: Vec<usize> =
-        (0..log.len()).step_by(4096).filter(|at| log[*at..*at + 8] == *b"HXAPPND1").collect();
-    assert!(appends.len() > 6);
-    // Nothing is coalesced yet: the read point has not moved. The scan begins early enough to meet it.
-    log[appends[appends.len() / 2] + 130] ^= 1;
-    world.start(2);
-    world.run_us(200_000);
-    assert!(!world.is_ready(2));
-    let (node, text) = world.halts.first().expect("it stops").clone();
-    assert_eq!(node, 2);
-    assert!(text.contains("is damaged") && text.contains("intact"), "{text}");
+    let bumps = bump(&mut world, writer_id(7), 1);
+    assert_eq!(bumps.answers.len(), NODES);
+    // Something after it, so that it is not the torn end.
+    let again = bump(&mut world, writer_id(8), 1);
+    assert_eq!(again.answers.len(), NODES);
+    world.kill(3);
+    let places = appends(&mut world, 3);
+    for place in &places[places.len() - 3..places.len() - 1] {
+        world.disk(3).bytes_mut(Area::Log)[place + 130] ^= 1;
+    }
+    // Alone it knows nothing, and says nothing.
+    (0..NODES).filter(|node| *node != 3).for_each(|node| world.kill(node));
+    world.start(3);
+    world.run_until("ready", |world| world.is_ready(3));
+    assert_eq!(world.counter(3, "logs_damaged"), 1);
+    assert_eq!(bump(&mut world, writer_id(5), 1).answers.len(), 0);
+    (0..2).for_each(|node| world.start(node));
+    world.run_us(500_000);
+    assert_eq!(bump(&mut world, writer_id(9), 1).answers.len(), 2, "two witnesses are no proof");
+    world.start_all();
+    world.run_us(500_000);
+    assert_eq!(bump(&mut world, writer_id(7), 1).refused, NODES, "8 was promised, and it has learnt that");
+    let mut next = Writer::open(&mut world, 10, 1, Some(&writer));
+    next.write_many(&mut world, 10);
+    next.converge(&mut world);
+    assert_eq!(states(&mut world, 3), [SegmentState::Open]);
+    next.raise_pgmrpl_to_vdl();
+    next.check_all_served(&mut world);
+}
+
+/// A flipped bit in any block of the index, and a shard that knows nothing of its pages any more.
+#[test]
+fn a_damaged_index_costs_the_shard_its_pages_and_not_its_life() {
+    for seed in 70..74 {
+        let (mut world, mut writer) = coalesced(seed);
+        world.stop(4);
+        for part in world.disk(4).bytes_mut(Area::Extents).chunks_mut(4096) {
+            let generation = u64::from_le_bytes(part[24..32].try_into().expect("eight bytes"));
+            // One of the newest checkpoint, or one that it goes back to.
+            if part[..8] == *b"HXCHKPT2" && generation % 4 == seed % 4 {
+                part[140] ^= 1;
+            }
+        }
+        world.start(4);
+        world.run_until("ready", |world| world.is_ready(4));
+        writer.write_many(&mut world, 10);
+        writer.converge(&mut world);
+        assert!(states(&mut world, 4).iter().all(|state| *state == SegmentState::Open));
+        writer.raise_pgmrpl_to_vdl();
+        writer.check_all_served(&mut world);
+        world.power_cycle_all();
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+    }
 }
 
 #[test]

@@ -18,4 +18,5 @@ mod foreground;
 mod gossip;
 mod hydration;
 mod reclaim;
+mod scrub;
 mod space;

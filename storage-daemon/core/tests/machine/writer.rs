@@ -263,7 +263,9 @@ impl Writer {
         };
         let member = &mut self.members[node];
         for segment in status.segments {
-            if !matches!(segment.state, SegmentState::NeedsHydration | SegmentState::Damaged) {
+            if matches!(segment.state, SegmentState::NeedsHydration | SegmentState::Damaged) {
+                member.scls.remove(&segment.group);
+            } else {
                 assert_eq!(segment.state, SegmentState::Open);
                 let known = member.scls.insert(segment.group, segment.scl);
                 // The same epoch and history: what was acknowledged is still there, whatever happened to the node.
@@ -470,6 +472,15 @@ impl Writer {
     pub fn raise_pgmrpl_to_vdl(&mut self) {
         self.pgmrpl = self.vdl;
         self.model.forget_below(self.pgmrpl);
+    }
+
+    /// As [`Writer::raise_pgmrpl_to_vdl`], and every member is told so.
+    pub fn tell_floor(&mut self, world: &mut World) {
+        self.settle(world);
+        self.raise_pgmrpl_to_vdl();
+        self.members.iter_mut().for_each(|member| member.told_vdl = Lsn::ZERO);
+        self.pump(world);
+        self.settle(world);
     }
 
     /// Runs until everything written is durable in the volume.

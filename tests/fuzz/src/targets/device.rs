@@ -220,6 +220,7 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
         group,
         segment: SegmentId(9),
         state: SegmentState::Open,
+        needs_pages: false,
         pages_per_group: 64,
         geometry_epoch: GeometryEpoch(1),
         base: Lsn(0),

@@ -1,0 +1,202 @@
+//! A segment that lost some of its log: what it may say until it is whole again.
+//!
+//! What the lost stretch held is unknown: records that the segment acknowledged, and promises that it made. So all that its
+//! log and memory hold counts no more; it gets every page from a peer ([`crate::hydration`]), follows the group's log from
+//! there by gossip, and counts for nothing until two things are sure (`docs/decisions/0060`):
+//!
+//! **Its promises.** An opener that counts on this segment's bump counts on three of its peers too, so three of five peers
+//! know an epoch as high as any that the segment can have promised. Until that many have told theirs, it answers no bump and
+//! takes no history from a writer.
+//!
+//! **Its records.** One that became durable with this segment's help is at three peers. A writer that is open tells the
+//! group's tail after it has learnt that the segment is damaged: what it counts from then on does not rest on it, and what
+//! it counted before is not above that tail. While a volume is being opened, no older writer gets anything to a peer that
+//! has been bumped: the highest SCL of three peers that have been is not below any such record. Never one peer's word.
+
+use crate::effects::{Effect, Effects, Now};
+use crate::gossip::Told;
+use crate::log::Space;
+use crate::pending::Pending;
+use crate::segment::{Health, Segment, SegmentKey};
+use crate::shard::Shard;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::vec::Vec;
+use hexalog_protocol::ids::WriterId;
+use hexalog_protocol::message::RefusalReason;
+use hexalog_protocol::quorum::QuorumModel;
+use hexalog_protocol::{Incarnation, Lsn};
+use hexalog_storage_format::entry::Entry;
+
+/// Peers that make sure of what the segment once said: so many meet every set of peers that makes a write quorum with it.
+const WITNESSES_MIN: usize = {
+    let model = QuorumModel::FOUR_OF_SIX;
+    (model.members - model.write + 1) as usize
+};
+const _: () = assert!(WITNESSES_MIN == 3);
+
+/// What is known, in this run, of what a damaged segment may have said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Damage {
+    /// Its epoch is as high as any that it can have promised.
+    pub knows_promises: bool,
+    /// Tail of its group as the writer that it is bound to told first in this run.
+    pub tail: Option<Lsn>,
+    /// The opener that has bumped it in this run.
+    pub opener: Option<WriterId>,
+    /// The record of the proof is staged.
+    is_ending: bool,
+}
+
+impl Segment {
+    /// Some of its log is lost: nothing that it holds beside its identity counts any more.
+    pub(crate) fn lose_log(&mut self, pending: &mut Pending) {
+        self.give_up_log(pending);
+        self.damage = Some(Damage::default());
+        (self.scl, self.staged_through, self.tail) = (self.base, Lsn::ZERO, None);
+    }
+
+    /// Whether its page versions are above what its log says was durable when they were made: the log's end is lost, although
+    /// it looks as if it had been torn.
+    pub(crate) fn is_ahead_of_log(&self) -> bool {
+        let (images, deltas) = self.pages.versions_through();
+        self.health.follows_log() && (images > self.gc_floor || deltas > self.vdl_durable)
+    }
+
+    /// All that it may have acknowledged is there again, durably.
+    pub(crate) fn end_damage(&mut self) {
+        // A replay may meet one from before a later stretch was lost.
+        if self.health == Health::Damaged {
+            (self.health, self.damage) = (Health::Sound, None);
+        }
+    }
+
+    /// Whether it may answer for itself at all: one that has forgotten its promises may not.
+    pub(crate) fn check_promises(&self) -> Result<(), RefusalReason> {
+        let is_sure = self.damage.is_none_or(|damage| damage.knows_promises);
+        if is_sure { Ok(()) } else { Err(RefusalReason::Damaged) }
+    }
+
+    /// The highest LSN that it may have acknowledged, if that is sure.
+    fn acknowledged_at_most(&self, damage: &Damage) -> Option<Lsn> {
+        if !damage.knows_promises {
+            return None;
+        }
+        if self.is_open() {
+            return damage.tail;
+        }
+        // Only the opener itself is proof that no writer of this epoch runs yet.
+        if damage.opener != Some(self.promised) || self.bumped != self.promised {
+            return None;
+        }
+        let told = self.gossip.peers().filter_map(|peer| peer.told);
+        let told = told.filter(|told| told.writer == self.promised).filter_map(|told| told.scl);
+        // What an opening has annulled, a peer that missed it may still have.
+        let scls: Vec<Lsn> = told.map(|scl| self.history.floor(scl)).collect();
+        if scls.len() >= WITNESSES_MIN { scls.into_iter().max() } else { None }
+    }
+
+    /// Whether it holds again all that it may have acknowledged.
+    fn is_whole_again(&self) -> bool {
+        let Some(damage) = self.damage.filter(|damage| !damage.is_ending) else { return false };
+        let at_most = self.acknowledged_at_most(&damage);
+        self.health == Health::Damaged && at_most.is_some_and(|lsn| self.scl >= lsn)
+    }
+
+    /// The highest writer that enough peers have told. Two of one epoch exclude each other: then it can be none of them.
+    fn promise_of_peers(&self) -> Option<WriterId> {
+        let told: Vec<WriterId> =
+            self.gossip.peers().filter_map(|peer| peer.told).map(|it| it.writer).collect();
+        let highest = told.iter().copied().max_by_key(|writer| writer.epoch)?;
+        let mut of_epoch = told.iter().filter(|writer| writer.epoch == highest.epoch);
+        let is_one = of_epoch.all(|writer| *writer == highest);
+        let writer = if is_one { highest } else { WriterId { incarnation: Incarnation(0), ..highest } };
+        (told.len() >= WITNESSES_MIN).then_some(writer)
+    }
+}
+
+impl Shard {
+    /// Every segment of the shard may have had something in the stretch of the log that is lost.
+    pub(crate) fn lose_logs(&mut self, why: &str, effects: &mut Effects) {
+        self.counters.logs_damaged += 1;
+        for segment in self.segments.values_mut() {
+            segment.lose_log(&mut self.pending);
+        }
+        let text = format!(
+            "ALARM: {why}: the {} segments of this shard are damaged, and are repaired from their peers",
+            self.segments.len()
+        );
+        effects.list.push(Effect::Log(text));
+    }
+
+    /// Asks for what damaged segments must know, and ends their damage when it is sure.
+    pub(crate) fn damage_slice(&mut self, effects: &mut Effects) {
+        let damaged = self.segments.iter().filter(|(_, segment)| segment.damage.is_some());
+        let keys: Vec<SegmentKey> = damaged.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.relearn_promises(key);
+            let segment = self.segments.get_mut(&key).expect("just listed");
+            if segment.is_whole_again() {
+                segment.damage.as_mut().expect("just seen").is_ending = true;
+                let (volume, group) = key;
+                let entry = Entry::Proven { volume, group };
+                if self.stage_entry(&entry, Space::Freeing).is_err() {
+                    self.segments.get_mut(&key).expect("just seen").decided.ends_damage = true;
+                }
+            }
+        }
+        self.submit_append(effects);
+    }
+
+    /// With the answers of enough peers the segment is bound to as late an epoch as it can ever have been. The bump is
+    /// durable before anything that rests on it is told: both stand in the log in this order.
+    fn relearn_promises(&mut self, key: SegmentKey) {
+        let segment = &self.segments[&key];
+        let Some(writer) = segment.promise_of_peers() else { return };
+        if segment.check_promises().is_ok() {
+            return;
+        }
+        if writer.epoch >= segment.promised.epoch && writer != segment.promised {
+            let entry = Entry::EpochBump { volume: key.0, group: key.1, writer };
+            if self.stage_entry(&entry, Space::Freeing).is_err() {
+                // The log has room as soon as the first checkpoint of this run has been taken.
+                return;
+            }
+            self.segments.get_mut(&key).expect("just seen").promise(writer, None);
+        }
+        let segment = self.segments.get_mut(&key).expect("just seen");
+        segment.damage.as_mut().expect("only then promises are unsure").knows_promises = true;
+        segment.gossip.restart();
+        self.links.look_now();
+    }
+
+    /// Damaged segments ask all their peers, those that they know too little of again and again.
+    pub(crate) fn ask_witnesses(&mut self, key: SegmentKey, now: Now, effects: &mut Effects) {
+        let segment = &self.segments[&key];
+        let knows_promises = segment.check_promises().is_ok();
+        let is_witness =
+            |told: &Told| !knows_promises || (told.writer == segment.promised && told.scl.is_some());
+        let addresses: Vec<_> = segment.gossip.peers().map(|peer| peer.address).collect();
+        let asked: Vec<_> = segment
+            .gossip
+            .peers()
+            .filter(|peer| !peer.told.as_ref().is_some_and(is_witness))
+            .map(|peer| (peer.segment, peer.address))
+            .collect();
+        addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
+        for peer in asked {
+            self.pull(key, peer, Lsn::ZERO, now, effects);
+        }
+    }
+
+    /// Segments whose damage has ended: their writers count them again.
+    pub(crate) fn note_whole(&mut self, whole: &BTreeSet<SegmentKey>, effects: &mut Effects) {
+        self.counters.segments_repaired += whole.len() as u64;
+        for (volume, group) in whole {
+            let scl = self.segments[&(*volume, *group)].scl;
+            let text = format!("{volume} {group:?} is whole again, complete through LSN {scl}");
+            effects.list.push(Effect::Log(text));
+        }
+        self.push_scls(whole.iter().copied(), &BTreeSet::new(), effects);
+    }
+}
