@@ -43,6 +43,11 @@ impl Disk {
         }
     }
 
+    /// What reads see of an area, to be altered as no device should: see `world::rot`.
+    pub fn bytes_mut(&mut self, area: Area) -> &mut [u8] {
+        &mut self.area(area).written
+    }
+
     /// Fills `buffer` from `offset`.
     pub fn read(&mut self, area: Area, offset: u64, buffer: &mut [u8]) {
         let offset = offset as usize;

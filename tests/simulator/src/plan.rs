@@ -113,6 +113,8 @@ pub struct Plan {
     pub fault_every_us: u64,
     /// Which kinds of faults there are, a bit each.
     pub fault_kinds: u64,
+    /// Mean time between two alterations of what devices hold (`world::rot`); none if zero.
+    pub rot_every_us: u64,
     /// The faults to be made, by number; `None`: all.
     pub only_faults: Option<BTreeSet<u64>>,
     /// Sizes of compute processes.
@@ -150,6 +152,7 @@ impl Plan {
             work_us: WORK_US,
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
             fault_kinds: if random.one_in(3) { u64::MAX } else { random.bits() | random.bits() },
+            rot_every_us: [0, 0, 300_000, 60_000][Random::new(seed ^ 0x0d07).range(0, 4) as usize],
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
             mix: Mix::draw(&mut random),
@@ -186,6 +189,7 @@ impl Plan {
         self.checkpoint_interval_us = 200_000;
         self.extents_bytes = (2048 * PAGE_SIZE as u64).max(self.log_bytes) * 4;
         self.fault_every_us = 0;
+        self.rot_every_us = 0;
         self.bulk = Plan::draw_bulk(&mut random, self.log_bytes);
     }
 
@@ -231,6 +235,10 @@ impl Plan {
         let seed = number(of("seed").unwrap_or_else(|| panic!("a seed: {line}")));
         let profile = of("profile").map(|name| Profile::parse(name).unwrap_or_else(|| panic!("{name}")));
         let mut plan = Plan::draw(seed, profile);
+        if of("kinds").is_some() {
+            // It was kept before devices rotted.
+            plan.rot_every_us = 0;
+        }
         for (name, value) in words {
             plan.set(name, value, number);
         }
@@ -251,6 +259,7 @@ impl Plan {
             "work_us" => self.work_us = number(value),
             "fault_us" => self.fault_every_us = number(value),
             "kinds" => self.fault_kinds = number(value),
+            "rot_us" => self.rot_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
             "compute" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
@@ -297,17 +306,28 @@ impl Plan {
         }
     }
 
-    /// When each fault comes, by number.
+    /// When each fault comes, by number: those that befall processes, then those of devices.
     pub fn fault_times(&self) -> Vec<u64> {
+        let mut times = self.times_every(self.fault_every_us, 0xfa17);
+        times.extend(self.times_every(self.rot_every_us, 0xd07f));
+        times
+    }
+
+    /// Whether a fault is one of those that devices make.
+    pub fn is_rot(&self, number: u64) -> bool {
+        number >= self.times_every(self.fault_every_us, 0xfa17).len() as u64
+    }
+
+    fn times_every(&self, mean_us: u64, salt: u64) -> Vec<u64> {
         let mut times = Vec::new();
-        if self.fault_every_us == 0 {
+        if mean_us == 0 {
             return times;
         }
-        let mut random = Random::new(self.seed ^ 0xfa17);
-        let mut at = self.fault_every_us;
+        let mut random = Random::new(self.seed ^ salt);
+        let mut at = mean_us;
         while at < self.work_us {
             times.push(at);
-            at += random.range(1, 2 * self.fault_every_us);
+            at += random.range(1, 2 * mean_us);
         }
         times
     }
@@ -323,7 +343,7 @@ impl fmt::Display for Plan {
         write!(
             f,
             "seed={} profile={} groups={} active={} lal={} lal_bytes={} log={} extents={} pending={} checkpoint_us={} \
-             work_us={} fault_us={} kinds={}",
+             work_us={} fault_us={} kinds={} rot_us={}",
             self.seed,
             self.profile.name(),
             self.groups,
@@ -337,6 +357,7 @@ impl fmt::Display for Plan {
             self.work_us,
             self.fault_every_us,
             self.fault_kinds,
+            self.rot_every_us,
         )?;
         if self.profile == Profile::Sql {
             let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us } =

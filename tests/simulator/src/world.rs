@@ -6,8 +6,8 @@
 //! daemon ends. Any connection may break; a whole availability zone may be cut off, or single shards from the writers or
 //! from their peers alone. The compute process may die at any event, at any step of its opening too, or be paused and
 //! come back believing that it still writes, while one or several others open; metadata may give an epoch out twice. Wall
-//! clocks jump. Devices keep what was flushed and give back what was written, so nothing acknowledged may ever be lost,
-//! whatever the number of faults; progress is owed only when the faults have stopped. In the profile [`Profile::Bulk`] nothing
+//! clocks jump. Devices keep what was flushed and give back what was written, but for two of them in some runs, whose budget
+//! `rot` states, so nothing acknowledged may ever be lost, whatever the number of faults; progress is owed only when the faults have stopped. In the profile [`Profile::Bulk`] nothing
 //! fails, devices have a bandwidth, and members are held to keep up: see `bulk`.
 
 mod ask;
@@ -18,6 +18,7 @@ mod faults;
 mod members;
 mod quiet;
 mod restarts;
+mod rot;
 mod shards;
 mod stranded;
 mod wires;
@@ -75,6 +76,10 @@ pub struct Outcome {
     pub delivered: u64,
     /// Members that were left behind by the logs of their peers, and got all pages from one of them.
     pub hydrated: u64,
+    /// Segments that lost some of their log, and were made whole by their peers.
+    pub segments_repaired: u64,
+    /// Pages that rotted, and were fetched from a peer.
+    pub pages_repaired: u64,
     /// Transactions told committed.
     pub committed: u64,
     /// Transactions whose end no client was told.
@@ -96,6 +101,9 @@ impl fmt::Display for Outcome {
              {unknown} unknown, hash {trace_hash:016x}",
             acknowledged.0
         )?;
+        if self.segments_repaired + self.pages_repaired > 0 {
+            write!(f, "; {} segments and {} pages repaired", self.segments_repaired, self.pages_repaired)?;
+        }
         self.load.iter().try_for_each(|load| write!(f, "; {load}"))
     }
 }
@@ -238,6 +246,8 @@ pub struct World {
     installs_reach: Option<stranded::HalfInstall>,
     /// Shards of which the next write or flush fails.
     device_fails: [bool; SHARDS],
+    /// What the next write to each shard's extents comes to.
+    write_faults: [rot::WriteFault; SHARDS],
     conditions: [Conditions; SHARDS],
     compute_wall_offset_us: i64,
     workload: Workload,
@@ -294,6 +304,7 @@ impl World {
             aloof: [false; SHARDS],
             installs_reach: None,
             device_fails: [false; SHARDS],
+            write_faults: Default::default(),
             conditions: [Conditions::default(); SHARDS],
             compute_wall_offset_us: 0,
             workload: Workload::new(plan.mix),
@@ -315,6 +326,8 @@ impl World {
                 extents_collected: 0,
                 delivered: 0,
                 hydrated: 0,
+                segments_repaired: 0,
+                pages_repaired: 0,
                 committed: 0,
                 unknown: 0,
                 virtual_us: 0,
@@ -404,8 +417,11 @@ impl World {
                 if std::mem::take(&mut self.device_fails[shard]) {
                     return self.fail_write(shard, token, area, offset, buffer);
                 }
+                let place = self.place_of_write(shard, area, (offset, buffer.len() as u64), flush);
                 let disk = &mut self.processes[shard].disk;
-                disk.write(area, offset, buffer.bytes());
+                if let Some(place) = place {
+                    disk.write(area, place, buffer.bytes());
+                }
                 if flush {
                     disk.flush(area);
                 }

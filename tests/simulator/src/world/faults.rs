@@ -73,6 +73,9 @@ impl World {
         let mut chance = Random::new(
             self.plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93),
         );
+        if self.plan.is_rot(number) {
+            return self.rot(number, &mut chance);
+        }
         let kind = self.draw_kind(&mut chance);
         self.note(&format!("fault {number}: {kind:?}"));
         let shard = chance.range(0, SHARDS as u64) as usize;

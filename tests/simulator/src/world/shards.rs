@@ -48,6 +48,10 @@ impl World {
         // A few pages each: what changes between two parts of one checkpoint must not be lost.
         options.checkpoint_part_bytes = 1 << 10;
         options.gossip_interval_us = 20_000;
+        if self.plan.rot_every_us > 0 {
+            // A round takes somewhat longer than this: what each read waits for comes on top.
+            options.scrub_period_us = 500_000;
+        }
         options.gossip_bytes_max = 16 << 10;
         // A group takes several turns, and pages change between them.
         options.hydration_pages_max = 5;
@@ -144,6 +148,9 @@ impl World {
 
     pub(super) fn carry_out_shard(&mut self, shard: usize, effects: Effects) {
         let run = self.processes[shard].run;
+        if self.may_rot(shard) {
+            self.check_damaged_tell_nothing(shard, &effects.sends);
+        }
         for (id, bytes) in effects.sends {
             self.send(End::Shard { shard, run, id }, bytes);
         }
@@ -196,6 +203,8 @@ impl World {
         let Some(stopped) = self.processes[shard].shard.take() else { return };
         self.check_nothing_is_damaged(shard, &stopped);
         self.outcome.hydrated += counter(&stopped, "segments_hydrated");
+        self.outcome.segments_repaired += counter(&stopped, "segments_repaired");
+        self.outcome.pages_repaired += counter(&stopped, "pages_repaired");
         self.bytes_before_restarts += counter(&stopped, "append_bytes");
         self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
