@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn the_version_before_is_read_and_others_are_not() {
+        for (version, is_read) in [(1, false), (2, true), (3, true), (4, false)] {
+            let mut block = vec![0; BLOCK_BYTES];
+            sample().encode(&mut block);
+            block[8..12].copy_from_slice(&u32::to_le_bytes(version));
+            let crc = crc32c::crc32c(&block[..CRC_AT]);
+            block[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(Superblock::decode(&block, 1).is_ok(), is_read, "version {version}");
+        }
+    }
+
+    #[test]
     fn the_newer_valid_slot_counts() {
         let mut area = vec![0; SUPERBLOCK_AREA_BYTES];
         assert_eq!(Superblock::newest(&area), None);
