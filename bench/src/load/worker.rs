@@ -9,7 +9,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 /// Without any completion for this long, although something is under way, the run has failed.
-const STALL_MAX_NS: u64 = 10_000_000_000;
+const STALL_MAX_NS: u64 = 30_000_000_000;
 /// Looked at this often although nothing happens: seconds end, and what was refused is sent again.
 const TICK_NS: u64 = 5_000_000;
 

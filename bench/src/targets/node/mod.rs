@@ -8,7 +8,7 @@ pub mod writer;
 
 use super::Prepared;
 use crate::cpu::{CpuTime, Usage};
-use crate::load::{Direction, Engine, Observer, Operation, Snapshot};
+use crate::load::{Clock, Direction, Engine, Observer, Operation, Snapshot};
 use crate::options::Job;
 use crate::shard::Probe;
 use rustix::event::{Timespec, epoll};
@@ -20,10 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use writer::Writer;
 
-/// Records under way while pages are laid out.
-const LAY_OUT_DEPTH: usize = 1024;
+/// Batches of 64 KiB under way while pages are laid out: enough to fill a write, little to send again.
+const LAY_OUT_DEPTH: usize = 16;
 /// Without any acknowledgement for this long the lay-out has failed.
-const LAY_OUT_STALL_MAX: Duration = Duration::from_secs(10);
+const LAY_OUT_STALL_MAX: Duration = Duration::from_secs(30);
 
 /// A shard that the job knows the address of.
 pub struct Node<'a> {
@@ -156,6 +156,7 @@ struct Connections<'a> {
     connections: Vec<Connection>,
     events: Vec<epoll::Event>,
     piece: Vec<u8>,
+    clock: Clock,
 }
 
 impl<'a> Connections<'a> {
@@ -166,7 +167,7 @@ impl<'a> Connections<'a> {
             epoll::add(&epoll, &connection.socket, data, epoll::EventFlags::IN)?;
         }
         let events = Vec::with_capacity(connections.len());
-        Ok(Connections { node, epoll, connections, events, piece: vec![0; 256 << 10] })
+        Ok(Connections { node, epoll, connections, events, piece: vec![0; 256 << 10], clock: Clock::start() })
     }
 
     /// Gives every page of every volume a record, and waits until all are durable.
@@ -235,9 +236,10 @@ impl Engine for Connections<'_> {
     }
 
     fn submit(&mut self) -> Result<(), String> {
+        let now_ns = self.clock.now_ns();
         for index in 0..self.connections.len() {
             let connection = &mut self.connections[index];
-            connection.writer.flush(&mut connection.out);
+            connection.writer.flush(now_ns, &mut connection.out);
             connection.send().map_err(lost)?;
             self.watch(index)?;
         }

@@ -16,6 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 const BATCH_BYTES: usize = 64 << 10;
 /// A frame ends at this size.
 const FRAME_BYTES: usize = 256 << 10;
+/// After a refusal for want of room nothing is written for this long, then all that is unacknowledged again; doubles while
+/// it goes on, up to the second. As the volume client does: a shard that answers refusals all the time makes no room.
+const PAUSE_NS_MIN: u64 = 5_000_000;
+const PAUSE_NS_MAX: u64 = 20_000_000;
 /// Request ids of reads have this bit; those of writes are LSNs.
 const READ: u64 = 1 << 63;
 
@@ -49,7 +53,11 @@ pub struct Writer {
     /// Slots whose record has not been built.
     queued: VecDeque<u32>,
     unacknowledged: VecDeque<Unacknowledged>,
-    send_again: bool,
+    /// How many of them have been sent since the last refusal.
+    sent: usize,
+    is_refused: bool,
+    paused_until_ns: u64,
+    pause_ns: u64,
     /// By slot.
     reading: BTreeMap<u32, Reading>,
     /// Slots of reads to be sent.
@@ -70,7 +78,10 @@ impl Writer {
             acknowledged: Lsn::ZERO,
             queued: VecDeque::new(),
             unacknowledged: VecDeque::new(),
-            send_again: false,
+            sent: 0,
+            is_refused: false,
+            paused_until_ns: 0,
+            pause_ns: PAUSE_NS_MIN,
             reading: BTreeMap::new(),
             reads_queued: Vec::new(),
             operations: Vec::new(),
@@ -89,7 +100,7 @@ impl Writer {
         self.reads_queued.push(slot);
     }
 
-    /// Gives the next pages their first record, as long as no more than `depth` batches of one are unacknowledged.
+    /// Gives the next pages their first record, as long as no more than `depth` batches are unacknowledged.
     pub fn lay_out(&mut self, depth: usize) {
         while self.last.0 < self.pages.len() as u64 && self.unacknowledged.len() < depth {
             let mut builder = BatchBuilder::new(GROUP);
@@ -98,8 +109,6 @@ impl Writer {
             }
             let batch = Unacknowledged { last: self.last, slots: Vec::new(), bytes: builder.seal() };
             self.unacknowledged.push_back(batch);
-            // Sent with the next flush, like what was refused.
-            self.send_again = true;
         }
     }
 
@@ -114,16 +123,14 @@ impl Writer {
     }
 
     /// Appends what is to be sent to `out`.
-    pub fn flush(&mut self, out: &mut Vec<u8>) {
-        if std::mem::take(&mut self.send_again) {
-            let batches = std::mem::take(&mut self.unacknowledged);
-            for batch in &batches {
-                self.put_frame(&[&batch.bytes], batch.last, out);
-            }
-            self.unacknowledged = batches;
+    pub fn flush(&mut self, now_ns: u64, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.is_refused) {
+            self.paused_until_ns = now_ns + self.pause_ns;
+            self.pause_ns = (self.pause_ns * 2).min(PAUSE_NS_MAX);
+            self.sent = 0;
         }
-        while !self.queued.is_empty() {
-            self.put_records(out);
+        if now_ns >= self.paused_until_ns {
+            self.write(out);
         }
         for slot in std::mem::take(&mut self.reads_queued) {
             let Reading { page, read_point } = self.reading[&slot];
@@ -138,6 +145,19 @@ impl Writer {
                 geometry_epoch: GeometryEpoch(1),
             };
             Message::ReadPage(request).encode(READ | u64::from(slot), out);
+        }
+    }
+
+    /// What was refused or laid out, each batch in a frame of its own, then what is queued.
+    fn write(&mut self, out: &mut Vec<u8>) {
+        let batches = std::mem::take(&mut self.unacknowledged);
+        for batch in batches.range(self.sent..) {
+            self.put_frame(&[&batch.bytes], batch.last, out);
+        }
+        self.sent = batches.len();
+        self.unacknowledged = batches;
+        while !self.queued.is_empty() {
+            self.put_records(out);
         }
     }
 
@@ -161,6 +181,7 @@ impl Writer {
         let batches = std::mem::take(&mut self.unacknowledged);
         let new: Vec<&[u8]> = batches.range(first_batch..).map(|batch| &batch.bytes[..]).collect();
         self.put_frame(&new, self.last, out);
+        self.sent = batches.len();
         self.unacknowledged = batches;
     }
 
@@ -235,6 +256,8 @@ impl Writer {
         while let Some(batch) = self.unacknowledged.front().filter(|batch| batch.last <= scl) {
             batch.slots.iter().for_each(|slot| on_done(*slot));
             self.unacknowledged.pop_front();
+            self.sent = self.sent.saturating_sub(1);
+            self.pause_ns = PAUSE_NS_MIN;
         }
         self.acknowledged = self.acknowledged.max(scl);
     }
@@ -263,7 +286,7 @@ impl Writer {
 
     fn refused(&mut self, request_id: u64, refusal: &Refusal) -> Result<(), String> {
         match (refusal.reason, request_id & READ != 0) {
-            (RefusalReason::Busy | RefusalReason::NoSpace, false) => self.send_again = true,
+            (RefusalReason::Busy | RefusalReason::NoSpace, false) => self.is_refused = true,
             (RefusalReason::Busy, true) => self.reads_queued.push((request_id & !READ) as u32),
             (reason, is_read) => {
                 let what = if is_read { "read" } else { "write" };
@@ -320,14 +343,14 @@ mod tests {
         let mut writer = writer(&[("records_per_frame", "3")]);
         let mut out = Vec::new();
         (10..14).for_each(|slot| writer.append(slot));
-        writer.flush(&mut out);
+        writer.flush(0, &mut out);
         assert_eq!(frames(&out), [vec![1, 2, 3], vec![4]]);
         let mut done = Vec::new();
         let refused = writer.take_answers(&mut ack(3), |slot| done.push(slot)).expect("well-formed");
         assert_eq!((refused, done), (0, vec![10, 11, 12]));
         out.clear();
         (10..13).for_each(|slot| writer.append(slot));
-        writer.flush(&mut out);
+        writer.flush(0, &mut out);
         assert_eq!(frames(&out), [vec![5, 6, 7]]);
     }
 
@@ -336,13 +359,13 @@ mod tests {
         let mut writer = writer(&[("size", "64k")]);
         let mut out = Vec::new();
         writer.lay_out(100);
-        writer.flush(&mut out);
+        writer.flush(0, &mut out);
         assert_eq!(frames(&out), [(1..=8).collect::<Vec<_>>()]);
         writer.take_answers(&mut ack(8), |_| panic!("no slot waits")).expect("well-formed");
         assert!(writer.is_laid_out());
         out.clear();
         writer.read(5, 2);
-        writer.flush(&mut out);
+        writer.flush(0, &mut out);
         let frame = read_frame(&out).expect("well-formed").expect("whole");
         let Ok(Message::ReadPage(read)) = Message::decode(&frame) else { panic!("not a read") };
         assert_eq!((frame.request_id, read.page, read.read_point), (READ | 5, PageId(2), Lsn(8)));
@@ -357,7 +380,7 @@ mod tests {
         let mut writer = writer(&[("records_per_frame", "1")]);
         let mut out = Vec::new();
         (0..2).for_each(|slot| writer.append(slot));
-        writer.flush(&mut out);
+        writer.flush(0, &mut out);
         let refusal = |reason| Refusal {
             reason,
             volume: Default::default(),
@@ -371,8 +394,11 @@ mod tests {
         Message::Refusal(refusal(RefusalReason::Busy)).encode(0, &mut answers);
         assert_eq!(writer.take_answers(&mut answers, |_| ()), Ok(1));
         out.clear();
-        writer.flush(&mut out);
-        assert_eq!(frames(&out), [vec![1], vec![2]]);
+        writer.append(2);
+        writer.flush(0, &mut out);
+        assert!(out.is_empty(), "a pause comes first");
+        writer.flush(PAUSE_NS_MIN, &mut out);
+        assert_eq!(frames(&out), [vec![1], vec![2], vec![3]]);
         Message::Refusal(refusal(RefusalReason::Damaged)).encode(0, &mut answers);
         assert!(writer.take_answers(&mut answers, |_| ()).unwrap_err().contains("Damaged"));
     }
