@@ -69,6 +69,7 @@ impl StatusSource {
                 "bytes_received": traffic.bytes_received,
                 "reads": counters.reads,
                 "read_requests": counters.read_requests,
+                "hedges": counters.hedges,
                 "disconnects": counters.disconnects,
                 "cache_frames": stats.frames,
                 "cache_frames_used": stats.frames_used,

@@ -8,6 +8,7 @@
 //! rises.
 
 mod answering;
+mod reading;
 mod recovery;
 mod room;
 
@@ -25,7 +26,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Hello, Message, ReadPage, Role, Room, StatusQuery, WriterHead};
+use hexalog_protocol::message::{Hello, Message, Role, Room, StatusQuery, WriterHead};
 use hexalog_protocol::mtr::Mtr;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 use recovery::Opening;
@@ -33,8 +34,6 @@ use recovery::Opening;
 /// A connection whose frame has gone unacknowledged for this long is closed and made anew: the shard may have been
 /// stopped, or the network lost it. A slow device answers within this.
 const FRAME_OVERDUE_US: u64 = 5_000_000;
-/// One read in this many goes to another member than the nearest, to learn how near that has become.
-const PROBE_EVERY: u64 = 64;
 /// At least this often the driver should tick while the client waits for anything.
 const TICK_US: u64 = 5_000;
 
@@ -100,6 +99,8 @@ pub struct Counters {
     pub reads: u64,
     /// Requests sent for them: more than `reads` where members were overdue or refused.
     pub read_requests: u64,
+    /// Those of them that were sent since an answer was overdue, beside the one that was waited for.
+    pub hedges: u64,
     /// Links lost.
     pub disconnects: u64,
     /// Pauses that members without room for a batch were given.
@@ -406,38 +407,6 @@ impl Client {
         effects.sends.retain(|(_, bytes)| !bytes.is_empty());
     }
 
-    fn send_reads(&mut self, now: Now, effects: &mut Effects) {
-        if !self.is_open() {
-            return;
-        }
-        for key in self.reads.due(now) {
-            let read = self.reads.get_mut(key).expect("due reads are under way");
-            let (page, group, read_point, tail) = (read.page, read.group, read.read_point, read.tail);
-            let tried = core::mem::take(&mut read.tried);
-            let target = self.choose_member(group, tail, &tried);
-            self.reads.get_mut(key).expect("still under way").tried = tried;
-            let Some(link) = target else {
-                self.reads.wait_and_retry(key, now);
-                continue;
-            };
-            let id = self.next_request;
-            self.next_request += 1;
-            self.counters.read_requests += 1;
-            let request = ReadPage {
-                volume: self.config.volume,
-                group,
-                page,
-                read_point,
-                group_tail: tail,
-                writer: self.writer,
-                membership_epoch: self.config.groups[group.0 as usize].epoch,
-                geometry_epoch: self.config.geometry_epoch,
-            };
-            Message::ReadPage(request).encode(id, effects.send(link));
-            self.reads.sent(key, id, link, self.links[link.0].read_latency_us, now);
-        }
-    }
-
     fn send_contact_queries(&mut self, now: Now, effects: &mut Effects) {
         if !self.wants_contact || !self.is_writing() {
             return;
@@ -455,26 +424,6 @@ impl Client {
         self.wants_contact = false;
     }
 
-    /// The nearest member that is known complete and was not asked yet; failing that, any that is up: its SCL may
-    /// have moved unheard.
-    fn choose_member(&self, group: GroupId, tail: Lsn, tried: &[LinkIndex]) -> Option<LinkIndex> {
-        let links = &self.routes.links_of_group[group.0 as usize];
-        let up = links
-            .iter()
-            .enumerate()
-            .filter(|(_, link)| self.links[link.0].state == LinkState::Streaming && !tried.contains(link));
-        let complete = up.clone().filter(|(slot, _)| {
-            self.durability.scl(group, crate::config::Slot(*slot)).is_some_and(|scl| scl >= tail)
-        });
-        let nearest = complete.clone().min_by_key(|(_, link)| self.links[link.0].read_latency_us);
-        let probe = self.counters.read_requests % PROBE_EVERY == PROBE_EVERY - 1;
-        let other = probe.then(|| {
-            let turn = (self.counters.read_requests / PROBE_EVERY) as usize;
-            complete.clone().nth(turn % complete.clone().count().max(1))
-        });
-        other.flatten().or(nearest).or_else(|| up.clone().next()).map(|(_, link)| *link)
-    }
-
     /// Another writer has the volume.
     fn fence(&mut self, by: WriterId, effects: &mut Effects) {
         if matches!(self.phase, Phase::Fenced) {
@@ -484,12 +433,6 @@ impl Client {
         effects.list.push(Effect::Fenced(by));
         self.fail_reads(ReadFailure::Fenced, effects);
         effects.list.extend(self.routes.links().map(Effect::Disconnect));
-    }
-
-    fn fail_reads(&mut self, failure: ReadFailure, effects: &mut Effects) {
-        for (page, read_point) in self.reads.take_all() {
-            effects.list.push(Effect::Page { page, read_point, image: Err(failure) });
-        }
     }
 
     /// How each group stands, for `status`.

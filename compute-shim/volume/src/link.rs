@@ -12,6 +12,7 @@
 use crate::durability::Durability;
 use crate::effects::Now;
 use crate::log::{Log, Sealed};
+use crate::read_latency::ReadLatency;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -98,8 +99,8 @@ pub struct Link {
     refused_pause_us: u64,
     /// What the member last told of its room, on this connection.
     pub room: Room,
-    /// Smoothed time from a read's request to its answer.
-    pub read_latency_us: u64,
+    /// How fast the member answers reads.
+    pub read_latency: ReadLatency,
 }
 
 impl Link {
@@ -127,7 +128,7 @@ impl Link {
             paused_until_us: 0,
             refused_pause_us: REFUSED_PAUSE_US_MIN,
             room: Room::Ample,
-            read_latency_us: 0,
+            read_latency: ReadLatency::default(),
         }
     }
 
@@ -192,6 +193,7 @@ impl Link {
         self.state = LinkState::Down { retry_at_us: now.monotonic_us + self.retry_us };
         self.retry_us = (self.retry_us * 2).min(RETRY_US_MAX);
         self.room = Room::Ample;
+        self.read_latency.closed();
         self.in_flight.clear();
     }
 

@@ -1,8 +1,8 @@
-//! Page reads that are under way: which member was asked, when another one is.
+//! Page reads that are under way: which members were asked, when something must be done about one.
 //!
-//! In the normal path a read goes to one segment that is known complete: the nearest by smoothed latency, with
-//! an occasional probe of another. One that is overdue, refused or disconnected goes to the next; the first
-//! answer wins and later ones find nothing to answer.
+//! In the normal path a read goes to one segment that is known complete. One that is overdue, refused or disconnected goes
+//! to the next, as `client/reading.rs` decides; the first answer wins and later ones find nothing to answer, since their
+//! request ids are forgotten with the read.
 
 use crate::config::LinkIndex;
 use crate::effects::Now;
@@ -10,10 +10,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 
-/// A read that has no answer after this long, or after [`OVERDUE_FACTOR`] times the usual latency, is sent to
-/// another member too.
-const OVERDUE_US_MIN: u64 = 50_000;
-const OVERDUE_FACTOR: u64 = 8;
+/// Hedges are no more than this share of reads.
+pub const HEDGE_PERCENT: u32 = 5;
+/// What the bucket holds at most, in hedges: a short stall of one member under a deep queue (a guess).
+const HEDGES_MAX: u32 = 16;
+/// A hedge in the bucket's unit, of which each read adds [`HEDGE_PERCENT`].
+const HEDGE: u32 = 100;
 /// How long to wait before the members are tried again when none of them could answer.
 const RETRY_US: u64 = 5_000;
 
@@ -35,6 +37,14 @@ pub struct Read {
     act_at_us: u64,
 }
 
+impl Read {
+    /// The request that was sent last and is not answered: to whom, and how long ago.
+    pub fn last_request(&self, now: Now) -> Option<(LinkIndex, u64)> {
+        let (_, link, sent_us) = self.requests.last()?;
+        Some((*link, now.monotonic_us.saturating_sub(*sent_us)))
+    }
+}
+
 /// All reads under way.
 #[derive(Debug, Default)]
 pub struct Reads {
@@ -44,6 +54,8 @@ pub struct Reads {
     next_key: u64,
     /// How many reads are under way at a read point.
     read_points: BTreeMap<Lsn, u32>,
+    /// Bucket that hedges are paid from.
+    hedge_tokens: u32,
 }
 
 impl Reads {
@@ -51,6 +63,7 @@ impl Reads {
     pub fn start(&mut self, page: PageId, group: GroupId, read_point: Lsn, tail: Lsn) -> u64 {
         let key = self.next_key;
         self.next_key += 1;
+        self.hedge_tokens = (self.hedge_tokens + HEDGE_PERCENT).min(HEDGES_MAX * HEDGE);
         let read =
             Read { page, group, read_point, tail, tried: Vec::new(), requests: Vec::new(), act_at_us: 0 };
         self.reads.insert(key, read);
@@ -65,16 +78,28 @@ impl Reads {
     }
 
     /// A read by its key.
-    pub fn get_mut(&mut self, key: u64) -> Option<&mut Read> {
-        self.reads.get_mut(&key)
+    pub fn get(&self, key: u64) -> Option<&Read> {
+        self.reads.get(&key)
     }
 
-    /// The read was sent to `link`, whose usual latency is given.
-    pub fn sent(&mut self, key: u64, request_id: u64, link: LinkIndex, latency_us: u64, now: Now) {
+    /// Pays for one hedge; false if there is nothing to pay with.
+    pub fn take_hedge(&mut self) -> bool {
+        let paid = self.hedge_tokens.checked_sub(HEDGE);
+        self.hedge_tokens = paid.unwrap_or(self.hedge_tokens);
+        paid.is_some()
+    }
+
+    /// Nothing is to be done about the read before then.
+    pub fn look_again(&mut self, key: u64, at_us: u64) {
+        self.reads.get_mut(&key).expect("the caller has just looked at it").act_at_us = at_us;
+    }
+
+    /// The read was sent to `link`; from `overdue_at_us` on its answer is overdue.
+    pub fn sent(&mut self, key: u64, request_id: u64, link: LinkIndex, overdue_at_us: u64, now: Now) {
         let read = self.reads.get_mut(&key).expect("the caller has just looked at it");
         read.tried.push(link);
         read.requests.push((request_id, link, now.monotonic_us));
-        read.act_at_us = now.monotonic_us + OVERDUE_US_MIN.max(OVERDUE_FACTOR * latency_us);
+        read.act_at_us = overdue_at_us;
         self.requests.insert(request_id, key);
     }
 
@@ -85,19 +110,15 @@ impl Reads {
         read.act_at_us = now.monotonic_us + RETRY_US;
     }
 
-    /// An answer came. Returns the read and how long this request took; `None` if it was answered before.
-    pub fn answered(&mut self, request_id: u64, now: Now) -> Option<(Read, u64)> {
+    /// An answer came. Returns the read; `None` if it was answered before.
+    pub fn answered(&mut self, request_id: u64) -> Option<Read> {
         let key = self.requests.remove(&request_id)?;
         let read = self.reads.remove(&key)?;
-        let mut latency_us = 0;
-        for (id, _, sent_at_us) in &read.requests {
+        for (id, _, _) in &read.requests {
             self.requests.remove(id);
-            if *id == request_id {
-                latency_us = now.monotonic_us.saturating_sub(*sent_at_us);
-            }
         }
         self.forget_read_point(read.read_point);
-        Some((read, latency_us))
+        Some(read)
     }
 
     /// A member refused: another is asked at once. False if the request is not a read under way.

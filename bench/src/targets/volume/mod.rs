@@ -124,9 +124,9 @@ impl Prepared for Volume<'_> {
         )];
         let (reads, requests) = (risen("reads"), risen("read_requests"));
         if reads > 0 {
-            let again = requests.saturating_sub(reads);
-            let percent = 100.0 * again as f64 / reads as f64;
-            lines.push(format!("reads: {reads} in {requests} requests, {again} sent again ({percent:.2}%)"));
+            let hedges = risen("hedges");
+            let percent = 100.0 * hedges as f64 / reads as f64;
+            lines.push(format!("reads: {reads} in {requests} requests, {hedges} hedges ({percent:.2}%)"));
         }
         lines
     }
@@ -167,6 +167,7 @@ impl Observer for VolumeObserver<'_> {
                 ("frames", client.frames_sent),
                 ("reads", client.reads),
                 ("read_requests", client.read_requests),
+                ("hedges", client.hedges),
                 ("sends", traffic.sends),
                 ("bytes_sent", traffic.bytes_sent),
                 ("receives", traffic.receives),

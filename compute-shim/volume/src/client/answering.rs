@@ -2,19 +2,16 @@
 
 use super::{Client, Phase, Request};
 use crate::config::LinkIndex;
-use crate::effects::{Effect, Effects, Now, ReadFailure};
+use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use alloc::format;
 use alloc::vec::Vec;
+use hexalog_protocol::GroupId;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    EpochBump, InstallHistory, Message, PageImage, Refusal, RefusalReason, SegmentState, SetMembership,
-    Status, StatusQuery, WriteAck,
+    EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SetMembership, Status,
+    StatusQuery, WriteAck,
 };
-use hexalog_protocol::{GroupId, Page};
-
-/// Weight of the newest sample in a smoothed latency: one eighth, as TCP does (RFC 6298).
-const LATENCY_SHIFT: u32 = 3;
 
 impl Client {
     pub(super) fn message(
@@ -228,32 +225,6 @@ impl Client {
         }
     }
 
-    fn page_came(
-        &mut self,
-        link: LinkIndex,
-        request_id: u64,
-        image: &PageImage<'_>,
-        now: Now,
-        effects: &mut Effects,
-    ) {
-        let is_never_written = image.image.is_empty();
-        let page = Page::from_bytes(image.image).filter(|page| page.verify(self.config.volume, image.page));
-        if page.is_none() && !is_never_written {
-            let address = self.links[link.0].address;
-            effects
-                .list
-                .push(Effect::Log(format!("{address}: bad image of {}; asking another member", image.page)));
-            self.reads.refused(request_id);
-            return;
-        }
-        let Some((read, latency_us)) = self.reads.answered(request_id, now) else { return };
-        assert_eq!(read.page, image.page, "the answer is to this request");
-        let smoothed = &mut self.links[link.0].read_latency_us;
-        *smoothed = *smoothed - (*smoothed >> LATENCY_SHIFT) + (latency_us >> LATENCY_SHIFT);
-        let image = page.ok_or(ReadFailure::NeverWritten);
-        effects.list.push(Effect::Page { page: read.page, read_point: read.read_point, image });
-    }
-
     fn refused(
         &mut self,
         link: LinkIndex,
@@ -265,7 +236,7 @@ impl Client {
         if refusal.reason == RefusalReason::StaleEpoch && self.check_fenced(refusal.writer, effects) {
             return;
         }
-        if self.reads.refused(request_id) {
+        if self.read_refused(link, request_id) {
             return;
         }
         // A member that loses its state tells so unasked.

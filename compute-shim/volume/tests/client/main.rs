@@ -1,0 +1,5 @@
+//! The client from outside, frame by frame: a machine that is driven by hand stands in [`opener`].
+
+mod opener;
+mod opening;
+mod reading;
