@@ -250,10 +250,14 @@ fn run_share(
     parts: SyncSender<SecondPart>,
 ) -> Result<Option<Outcome>, String> {
     let is_first = clones.start == 0;
-    let ready = target.engine(clones.clone()).and_then(|engine| {
+    let make = || {
+        let engine = target.engine(clones.clone())?;
         let observer = is_first.then(|| target.observer()).transpose()?;
         Ok((engine, observer))
-    });
+    };
+    // The others wait for this one: it must come to the barrier, whatever happens.
+    let ready = std::panic::catch_unwind(std::panic::AssertUnwindSafe(make))
+        .unwrap_or_else(|_| Err("an engine panicked".to_owned()));
     let start_ns = start.wait(ready.is_ok());
     let (mut engine, mut observer) = ready?;
     let Some(start_ns) = start_ns else { return Ok(None) };
