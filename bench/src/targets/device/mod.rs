@@ -4,8 +4,12 @@
 //! job's choice ([`hexalog`], [`sync`], and the runtimes behind features). A file is written in full before it is
 //! used: what an extending write costs is the file system's journal, and the daemon's log is pre-written too.
 
+#[cfg(feature = "glommio")]
+mod glommio;
 mod hexalog;
 mod sync;
+#[cfg(feature = "tokio-uring")]
+mod tokio_uring;
 
 use super::{CpuObserver, Prepared};
 use crate::load::{Engine, Observer, Snapshot};
@@ -33,7 +37,12 @@ pub struct Device<'a> {
 /// Lays the file out and chooses the durability path.
 pub fn prepare(job: &Job) -> Result<Device<'_>, String> {
     let path = job.filename.as_deref().expect("checked with the options");
-    if matches!(job.ioengine, IoEngine::Glommio | IoEngine::TokioUring) {
+    let is_built = match job.ioengine {
+        IoEngine::Hexalog | IoEngine::Sync => true,
+        IoEngine::Glommio => cfg!(feature = "glommio"),
+        IoEngine::TokioUring => cfg!(feature = "tokio-uring"),
+    };
+    if !is_built {
         let name = job.ioengine.name();
         return Err(format!(
             "ioengine={name} is not in this build: cargo build --release -p hexalog-bench --features {name}"
@@ -98,6 +107,26 @@ impl Device<'_> {
         })
     }
 
+    #[cfg(feature = "glommio")]
+    fn glommio(&self) -> Result<Box<dyn Engine + '_>, String> {
+        Ok(Box::new(glommio::Executor::new(self.job, self.path)?))
+    }
+
+    #[cfg(feature = "tokio-uring")]
+    fn tokio_uring(&self) -> Result<Box<dyn Engine + '_>, String> {
+        Ok(Box::new(tokio_uring::Tasks::new(self.job, self.open()?)?))
+    }
+
+    #[cfg(not(feature = "glommio"))]
+    fn glommio(&self) -> Result<Box<dyn Engine + '_>, String> {
+        unreachable!("refused when the target was prepared")
+    }
+
+    #[cfg(not(feature = "tokio-uring"))]
+    fn tokio_uring(&self) -> Result<Box<dyn Engine + '_>, String> {
+        unreachable!("refused when the target was prepared")
+    }
+
     fn durability(&self) -> DurabilityPath {
         self.durability.map_or(DurabilityPath::LinkedFlush, |report| report.path)
     }
@@ -123,12 +152,14 @@ impl Prepared for Device<'_> {
     }
 
     fn engine(&self, _clones: Range<usize>) -> Result<Box<dyn Engine + '_>, String> {
-        let file = self.open()?;
-        Ok(match self.job.ioengine {
-            IoEngine::Hexalog => Box::new(hexalog::Queue::new(self.job, &file, self.durability())?),
-            IoEngine::Sync => Box::new(sync::Calls::new(self.job, file)),
-            _ => unreachable!("refused when the target was prepared"),
-        })
+        match self.job.ioengine {
+            IoEngine::Hexalog => {
+                Ok(Box::new(hexalog::Queue::new(self.job, &self.open()?, self.durability())?))
+            }
+            IoEngine::Sync => Ok(Box::new(sync::Calls::new(self.job, self.open()?))),
+            IoEngine::Glommio => self.glommio(),
+            IoEngine::TokioUring => self.tokio_uring(),
+        }
     }
 
     fn observer(&self) -> Result<Box<dyn Observer + '_>, String> {
@@ -151,4 +182,38 @@ fn filled_buffer(job: &Job) -> AlignedBuffer {
         bytes.fill((block as u8) ^ 0xab);
     }
     buffer
+}
+
+/// What tasks of a runtime have finished, and who waits for it.
+#[cfg(any(feature = "glommio", feature = "tokio-uring"))]
+#[derive(Default)]
+struct Finished {
+    slots: std::cell::RefCell<Vec<(usize, Result<(), String>)>>,
+    waker: std::cell::RefCell<Option<std::task::Waker>>,
+}
+
+#[cfg(any(feature = "glommio", feature = "tokio-uring"))]
+impl Finished {
+    fn put(&self, slot: usize, result: Result<(), String>) {
+        self.slots.borrow_mut().push((slot, result));
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, context: &std::task::Context<'_>) -> std::task::Poll<()> {
+        if !self.slots.borrow().is_empty() {
+            return std::task::Poll::Ready(());
+        }
+        *self.waker.borrow_mut() = Some(context.waker().clone());
+        std::task::Poll::Pending
+    }
+
+    fn take(&self, done: &mut Vec<usize>) -> Result<(), String> {
+        for (slot, result) in self.slots.borrow_mut().drain(..) {
+            result?;
+            done.push(slot);
+        }
+        Ok(())
+    }
 }
