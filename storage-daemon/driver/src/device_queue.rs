@@ -12,6 +12,7 @@ use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use std::fs::File;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 /// An operation that has ended.
@@ -48,6 +49,11 @@ impl DeviceQueue {
     /// Queues a read that fills the buffer.
     pub fn read(&mut self, token: u64, offset: u64, buffer: AlignedBuffer) {
         self.disk.read(&mut self.ring, IoToken(token), Area::Extents, offset, buffer);
+    }
+
+    /// Has an eventfd written to when something has ended, for who waits for sockets too.
+    pub fn signal(&self, eventfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.ring.signal(eventfd)
     }
 
     /// Operations that have not ended.

@@ -13,7 +13,7 @@ use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
 use slab::Slab;
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, RawFd};
 use std::time::Duration;
 use std::{fmt, io, mem};
 
@@ -111,6 +111,12 @@ impl Ring {
     /// The descriptor that other threads address messages to.
     pub(crate) fn descriptor(&self) -> RawFd {
         self.uring.as_raw_fd()
+    }
+
+    /// Has an eventfd written to when something has ended, for who waits for other descriptors too. (To poll the ring's own
+    /// is of no use: with deferred completions it becomes readable only once they have been asked for.)
+    pub(crate) fn signal(&self, eventfd: BorrowedFd<'_>) -> io::Result<()> {
+        self.uring.submitter().register_eventfd(eventfd.as_raw_fd())
     }
 
     /// Operations not yet taken.

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# What the background costs the foreground: latency of 200 durable records a second alone, and while another volume of the same
+# shard is written so that its pages are coalesced, collected and checkpointed all the time.
+#
+#   bench/scripts/background.sh DIR
+#
+# DIR lies on the device under test. Records of the other volume are large and go to many pages: each makes work. Latency counts from
+# the intended time, so that what waits is not left out. Environment: see bars.sh.
+
+source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
+scratch "${1:?directory}"
+daemon --log-bytes 64MiB
+
+foreground=(--name=foreground --rw=append --bs=100 --rate_iops=200 --iodepth=16)
+for round in $(seq "$ROUNDS"); do
+    bench "alone-$round" --target=node --address="$DAEMON" "${foreground[@]}"
+    bench "beside-$round" --target=node --address="$DAEMON" "${foreground[@]}" \
+        --name=background --rw=append --bs=4000 --size=256m --numjobs=2 --iodepth=8 --server_pid="$DAEMON_PID"
+done
+
+heading "foreground alone : beside the background" alone beside
+for percentile in 50 99 99.9; do
+    path=0/write/lat_ns/percentile/$(printf %.6f $percentile)
+    ratio "p$percentile (ns)" "" "$(median "$path" alone)" "$(median "$path" beside)"
+done
+echo "background, bytes a second: $(median 1/write/bw_bytes beside) of redo," \
+    "coalesced in a run: $(median 1/hexalog/counters/coalesced_bytes beside)"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Durable appends of one daemon with one shard beside fio's on the same device, and beside our driver alone.
+#
+#   bench/scripts/durable_append.sh DIR
+#
+# DIR lies on the device under test. 64 KiB: bytes a second, bar >= 0.90 of fio. 4 KiB at depth 1: p50 <= 1.20 times, p99 <= 1.5 times fio's.
+# fio writes with O_DSYNC, so that its latency holds the flush as ours does. The daemon is sent as many records of 8,000 bytes
+# as make 64 KiB, or one of 4,000. Environment: see bars.sh.
+
+source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
+scratch "${1:?directory}"
+lay_out "$DIR/file" 256
+daemon --log-bytes 256MiB
+
+for round in $(seq "$ROUNDS"); do
+    for size in 64k 4k; do
+        fio_run "fio-$size-$round" --filename="$DIR/file" --rw=write --bs=$size --ioengine=psync --sync=dsync >/dev/null
+        bench "driver-$size-$round" --target=device --filename="$DIR/file" --rw=append --bs=$size
+        if [ $size = 64k ]; then records=(--bs=8000 --iodepth=8 --records_per_frame=8); else records=(--bs=4000 --iodepth=1); fi
+        bench "node-$size-$round" --target=node --address="$DAEMON" --server_pid="$DAEMON_PID" --rw=append "${records[@]}"
+    done
+done
+
+heading "fio : driver" fio driver
+ratio "64 KiB durable (KiB/s)" "" "$(median 0/write/bw fio-64k)" "$(median 0/write/bw driver-64k)"
+ratio "4 KiB p50 (ns)" "" "$(median 0/write/clat_ns/percentile/50.000000 fio-4k)" "$(median 0/write/lat_ns/percentile/50.000000 driver-4k)"
+heading "fio : one daemon, one shard" fio daemon
+ratio "64 KiB durable (KiB/s)" ">= 0.90" "$(median 0/write/bw fio-64k)" "$(median 0/write/bw node-64k)"
+for percentile in 50 99; do
+    bar="<= 1.20"
+    [ $percentile = 50 ] || bar="<= 1.5"
+    ratio "4 KiB p$percentile (ns)" "$bar" "$(median 0/write/clat_ns/percentile/$percentile.000000 fio-4k)" \
+        "$(median 0/write/lat_ns/percentile/$percentile.000000 node-4k)"
+done
