@@ -22,6 +22,8 @@ use writer::Writer;
 
 /// Batches of 64 KiB under way while pages are laid out: enough to fill a write, little to send again.
 const LAY_OUT_DEPTH: usize = 16;
+/// The last notices are on their way for this long; a connection that is closed with answers unread may lose them.
+const FAREWELL_MAX: Duration = Duration::from_millis(100);
 /// Without any acknowledgement for this long the lay-out has failed.
 const LAY_OUT_STALL_MAX: Duration = Duration::from_secs(30);
 
@@ -266,6 +268,14 @@ impl Engine for Connections<'_> {
     }
 
     fn finish(&mut self) -> Result<Vec<String>, String> {
+        for connection in &mut self.connections {
+            connection.writer.tell_durable(&mut connection.out);
+        }
+        let end = Instant::now() + FAREWELL_MAX;
+        while Instant::now() < end {
+            self.submit()?;
+            self.wait(Duration::from_millis(5), &mut Vec::new())?;
+        }
         Ok(Vec::new())
     }
 }

@@ -148,6 +148,13 @@ impl Writer {
         }
     }
 
+    /// Appends a notice of what is durable. Without it the shard would keep the last records of this volume in its log for ever,
+    /// since it coalesces only what it was told to be durable, and a few volumes later the log would be full of them.
+    pub fn tell_durable(&self, out: &mut Vec<u8>) {
+        assert!(self.unacknowledged.is_empty(), "called when nothing is under way");
+        self.put_frame(&[], self.last, out);
+    }
+
     /// What was refused or laid out, each batch in a frame of its own, then what is queued.
     fn write(&mut self, out: &mut Vec<u8>) {
         let batches = std::mem::take(&mut self.unacknowledged);
