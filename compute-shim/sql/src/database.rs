@@ -7,7 +7,7 @@
 //! `session`).
 
 use crate::catalog::object::{
-    DATABASE_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, Table,
+    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, Table,
 };
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
@@ -238,7 +238,7 @@ fn first_objects() -> Changes {
     first.put(Object::Role(Arc::new(role)));
     let database = DatabaseObject { oid: DATABASE_OID, name: "postgres".to_owned(), owner: ROLE_OID };
     first.put(Object::Database(Arc::new(database)));
-    let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: ROLE_OID };
+    let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: DATABASE_OWNER_OID };
     first.put(Object::Schema(Arc::new(schema)));
     first.into_changes()
 }

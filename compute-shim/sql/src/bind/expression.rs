@@ -287,7 +287,9 @@ impl Binder<'_> {
 
     fn subscript(&mut self, operand: &tree::Expr, subscripts: &[tree::Expr]) -> Result<Expr> {
         let operand = self.expr(operand)?;
-        let Some(element) = operand.type_id.array_element() else {
+        // A name is a row of bytes.
+        let bytes = (operand.type_id == TypeId::NAME).then_some(TypeId::CHAR);
+        let Some(element) = operand.type_id.array_element().or(bytes) else {
             let type_name = operand.type_id.display_name();
             let message =
                 format!("cannot subscript type {type_name} because it does not support subscripting");

@@ -12,7 +12,7 @@ use crate::catalog::object::{Column, Identity, Index, Table};
 use crate::expression::{Expr, Kind};
 use crate::function::host_by_name;
 use crate::parse;
-use crate::parse::tree::{self, ConflictTarget, Insert, Name, OnConflict, QueryBody};
+use crate::parse::tree::{self, ConflictTarget, Insert, Name, OnConflict, Overriding, QueryBody};
 use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::cast::CastContext;
@@ -23,7 +23,29 @@ use std::sync::Arc;
 /// The defaults of a table's columns, parsed once for a statement of many rows.
 struct Defaults<'t> {
     table: &'t Table,
+    overriding: Option<Overriding>,
     parsed: Vec<Option<tree::Expr>>,
+}
+
+impl Defaults<'_> {
+    /// Whether a value that is given for a column counts; 428C9 if it must not be given.
+    fn takes(&self, column: usize) -> Result<bool> {
+        let column = &self.table.columns[column];
+        match (column.identity, self.overriding) {
+            (None, _) | (Some(_), Some(Overriding::SystemValue)) | (Some(Identity::ByDefault), None) => {
+                Ok(true)
+            }
+            (Some(_), Some(Overriding::UserValue)) => Ok(false),
+            (Some(Identity::Always), None) => {
+                let message = format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name);
+                let detail =
+                    format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name);
+                Err(SqlError::new(SqlState::GENERATED_ALWAYS, message)
+                    .with_detail(detail)
+                    .with_hint("Use OVERRIDING SYSTEM VALUE to override."))
+            }
+        }
+    }
 }
 
 impl Binder<'_> {
@@ -33,7 +55,11 @@ impl Binder<'_> {
         let table = self.target_table(&insert.table, "insert into")?;
         self.lock(table.oid, RelationLockMode::RowExclusive);
         let columns = self.insert_columns(&table, &insert.columns)?;
-        let mut defaults = Defaults { table: &table, parsed: vec![None; table.columns.len()] };
+        let mut defaults = Defaults {
+            table: &table,
+            overriding: insert.overriding,
+            parsed: vec![None; table.columns.len()],
+        };
         let source = self.insert_source(insert, &columns, &mut defaults)?;
         let shown = insert.alias.as_deref().unwrap_or(&table.name);
         let checks = self.row_checks(&table)?;
@@ -119,8 +145,10 @@ impl Binder<'_> {
                         self.push_select(Place::InsertValues);
                         let value = self.expr(expr)?;
                         self.pop_select();
-                        check_identity(&defaults.table.columns[column])?;
-                        self.assign(value, &defaults.table.columns[column])?
+                        match defaults.takes(column)? {
+                            true => self.assign(value, &defaults.table.columns[column])?,
+                            false => self.default_value(column, defaults)?,
+                        }
                     }
                 };
                 given.push((column, value));
@@ -145,7 +173,9 @@ impl Binder<'_> {
         check_count(bound.columns.len(), columns.len(), names, |at| bound.columns[at].position)?;
         let mut given = Vec::with_capacity(columns.len());
         for (at, (output, &column)) in bound.columns.iter().zip(columns).enumerate() {
-            check_identity(&table.columns[column])?;
+            if !defaults.takes(column)? {
+                continue;
+            }
             let value = Expr::column(at, output.type_id, output.typmod).at(output.position);
             given.push((column, self.assign(value, &table.columns[column])?));
         }
@@ -259,7 +289,7 @@ impl Binder<'_> {
 
     /// The default of a column, for `SET column = DEFAULT`.
     pub(super) fn column_default(&mut self, table: &Table, column: usize) -> Result<Expr> {
-        let mut defaults = Defaults { table, parsed: vec![None; table.columns.len()] };
+        let mut defaults = Defaults { table, overriding: None, parsed: vec![None; table.columns.len()] };
         self.default_value(column, &mut defaults)
     }
 }
@@ -282,16 +312,6 @@ fn check_count(
         }
         None => Ok(()),
     }
-}
-
-fn check_identity(column: &Column) -> Result<()> {
-    if column.identity != Some(Identity::Always) {
-        return Ok(());
-    }
-    let message = format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name);
-    Err(SqlError::new(SqlState::GENERATED_ALWAYS, message)
-        .with_detail(format!("Column \"{}\" is an identity column defined as GENERATED ALWAYS.", column.name))
-        .with_hint("Use OVERRIDING SYSTEM VALUE to override."))
 }
 
 /// The unique indexes that a conflict target names; none for no target.

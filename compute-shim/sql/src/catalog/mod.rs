@@ -13,8 +13,8 @@ pub(crate) mod store;
 pub(crate) mod system;
 
 use object::{
-    DATABASE_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID,
-    Role, Schema, Sequence, Table, View,
+    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid,
+    PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -107,7 +107,10 @@ impl Catalog {
             is_private: false,
             own: BTreeSet::new(),
             databases: BTreeMap::new(),
-            roles: BTreeMap::new(),
+            roles: BTreeMap::from([(
+                DATABASE_OWNER_OID,
+                Arc::new(Role { oid: DATABASE_OWNER_OID, name: "pg_database_owner".to_owned() }),
+            )]),
             schemas: BTreeMap::from([
                 system_schema(PG_CATALOG_OID, "pg_catalog"),
                 system_schema(INFORMATION_SCHEMA_OID, "information_schema"),

@@ -22,6 +22,8 @@ pub(crate) const FIRST_USER_OID: Oid = 16_384;
 pub(crate) const DATABASE_OID: Oid = 5;
 /// `postgres`, the one role.
 pub(crate) const ROLE_OID: Oid = 10;
+/// `pg_database_owner`: whoever owns the database; owns `public`. Nobody logs in as it.
+pub(crate) const DATABASE_OWNER_OID: Oid = 6_171;
 /// Schema `pg_catalog`.
 pub(crate) const PG_CATALOG_OID: Oid = 11;
 /// Schema `public`.

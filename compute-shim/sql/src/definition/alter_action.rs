@@ -11,7 +11,7 @@ use super::lookup::Found;
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, expression, lookup, sequence, store, view};
+use super::{Defined, DefinitionContext, expression, lookup, set_schema, store, view};
 use crate::catalog::object::{ForeignKey, Index, Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
@@ -22,6 +22,7 @@ use hexalog_engine::TreeId;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::{SqlError, SqlState};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// PostgreSQL's name of an action.
@@ -40,6 +41,10 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::SetNotNull { not_null: false, .. } => "ALTER COLUMN ... DROP NOT NULL",
         A::SetParameters(_) => "SET",
         A::OwnerTo(_) => "OWNER TO",
+        A::SetSchema(_) => "SET SCHEMA",
+        A::AddIdentity { .. } => "ALTER COLUMN ... ADD IDENTITY",
+        A::SetIdentity { .. } => "ALTER COLUMN ... SET",
+        A::DropIdentity { .. } => "ALTER COLUMN ... DROP IDENTITY",
     }
 }
 
@@ -49,6 +54,7 @@ pub(super) fn is_rename(action: &AlterTableAction) -> bool {
         AlterTableAction::RenameTable(_)
             | AlterTableAction::RenameColumn { .. }
             | AlterTableAction::RenameConstraint { .. }
+            | AlterTableAction::SetSchema(_)
     )
 }
 
@@ -78,6 +84,7 @@ fn pass(action: &AlterTableAction) -> u8 {
         A::DropColumn { .. }
         | A::DropConstraint { .. }
         | A::SetDefault { value: None, .. }
+        | A::DropIdentity { .. }
         | A::SetNotNull { not_null: false, .. } => 0,
         A::SetType { .. } => 1,
         A::AddColumn { .. } => 2,
@@ -87,6 +94,9 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::RenameColumn { .. }
         | A::RenameConstraint { .. }
         | A::SetParameters(_)
+        | A::SetSchema(_)
+        | A::AddIdentity { .. }
+        | A::SetIdentity { .. }
         | A::OwnerTo(_) => 5,
     }
 }
@@ -100,6 +110,10 @@ pub(super) struct Draft {
     pub table: Table,
     pub added_sequences: Vec<Sequence>,
     pub changed_sequences: Vec<Sequence>,
+    /// Sequences of columns that become identity columns: they change no row.
+    pub identity_sequences: Vec<Sequence>,
+    /// Sequences that get other options.
+    pub altered_sequences: Vec<(Arc<Sequence>, Vec<tree::SequenceOption>)>,
     pub fallen_sequences: Vec<Arc<Sequence>>,
     /// Other tables that lose a default, and their numbers, to be locked.
     pub other_tables: Vec<Table>,
@@ -132,6 +146,8 @@ impl Draft {
             old,
             added_sequences: Vec::new(),
             changed_sequences: Vec::new(),
+            identity_sequences: Vec::new(),
+            altered_sequences: Vec::new(),
             fallen_sequences: Vec::new(),
             other_tables: Vec::new(),
             changed_tables: Vec::new(),
@@ -205,6 +221,12 @@ impl Draft {
                 Ok(())
             }
             A::OwnerTo(role) => self.set_owner(context, role),
+            A::SetSchema(_) => unreachable!("it stands alone and is done elsewhere"),
+            A::AddIdentity { column, always, options } => {
+                self.add_identity(context, names, column, *always, options)
+            }
+            A::SetIdentity { column, always, options } => self.set_identity(column, *always, options),
+            A::DropIdentity { column, if_exists } => self.drop_identity(context, column, *if_exists),
         }
     }
 
@@ -694,19 +716,9 @@ pub(super) fn rename_other(
         }
         Relation::Sequence(sequence) => {
             let renamed = Sequence { name: name.to_owned(), ..Sequence::clone(sequence) };
-            let (from, to) = (sequence::literal(&before, sequence), sequence::literal(&before, &renamed));
-            let draws = |table: &Table| {
-                table
-                    .columns
-                    .iter()
-                    .any(|column| column.default.as_ref().is_some_and(|text| text.contains(&from)))
-            };
-            for table in before.tables().filter(|table| draws(table)) {
-                lookup::lock(replay, context, table.oid, hexalog_engine::RelationLockMode::AccessExclusive)?;
-                let mut table = Table::clone(table);
-                for column in &mut table.columns {
-                    column.default = column.default.take().map(|text| text.replace(&from, &to));
-                }
+            let mut tables = BTreeMap::new();
+            set_schema::rename_in_defaults(replay, context, &before, &mut tables, (sequence, &renamed))?;
+            for table in tables.into_values() {
                 changes.put(Object::Table(Arc::new(table)));
             }
             changes.put(Object::Sequence(Arc::new(renamed)));

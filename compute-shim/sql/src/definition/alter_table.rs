@@ -14,11 +14,11 @@ use super::replay::Replay;
 use super::rewrite::{Rewrite, Source};
 use super::truncate::{drop_trees, take_trees};
 use super::validate::{Rules, Validation};
-use super::{Defined, DefinitionContext, alter_action, see_every_row, sequence, store, view};
+use super::{Defined, DefinitionContext, alter_action, see_every_row, sequence, set_schema, store, view};
 use crate::catalog::Relation;
 use crate::catalog::object::{Object, ObjectClass, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::parse::tree::{AlterTableAction, AlterViewAction, Name};
+use crate::parse::tree::{AlterSequenceAction, AlterTableAction, AlterViewAction, Name};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
@@ -70,6 +70,7 @@ pub(super) fn run(
                     AlterViewAction::RenameColumn { from: from.clone(), to: to.clone() }
                 }
                 [AlterTableAction::OwnerTo(role)] => AlterViewAction::OwnerTo(role.clone()),
+                [AlterTableAction::SetSchema(schema)] => AlterViewAction::SetSchema(schema.clone()),
                 _ => return Err(wrong_kind(&Relation::View(view), &actions[0]).into()),
             };
             return view::alter(replay, context, name, false, &action, "ALTER TABLE");
@@ -77,6 +78,12 @@ pub(super) fn run(
         Found::Relation(relation) => match actions {
             [AlterTableAction::RenameTable(new)] if !matches!(relation, Relation::System(_)) => {
                 return alter_action::rename_other(replay, context, &relation, new, "ALTER TABLE");
+            }
+            // The dumps of PostgreSQL say it so.
+            [AlterTableAction::OwnerTo(role)] if matches!(relation, Relation::Sequence(_)) => {
+                let action = AlterSequenceAction::OwnerTo(role.clone());
+                let altered = sequence::alter(replay, context, name, false, &action)?;
+                return Ok(Defined::plain("ALTER TABLE", altered.changes));
             }
             _ => return Err(wrong_kind(&relation, &actions[0]).into()),
         },
@@ -91,6 +98,9 @@ pub(super) fn run(
         Found::Nothing => return Err(lookup::no_relation(name).into()),
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
+    if let [AlterTableAction::SetSchema(schema)] = actions {
+        return set_schema::run(replay, context, Relation::Table(table), schema, "ALTER TABLE");
+    }
     assert!(actions.len() == 1 || !actions.iter().any(is_rename), "the parser lets a rename stand alone");
     let targets = actions.iter().flat_map(alter_action::targets);
     lock_targets(replay, context, (table.schema, &table.name), targets)?;
@@ -119,6 +129,14 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
         }
     }
     let sequences = sequence::make(replay, context, &added_sequences)?;
+    for sequence in sequence::make(replay, context, &draft.identity_sequences)? {
+        changes.put(Object::Sequence(Arc::new(sequence)));
+    }
+    for (sequence, options) in &draft.altered_sequences {
+        lookup::lock(replay, context, sequence.oid, RelationLockMode::AccessExclusive)?;
+        let altered = sequence::altered(replay, context, sequence, options)?;
+        changes.put(Object::Sequence(Arc::new(altered)));
+    }
     let rekeys = primary_oid(&old) != primary_oid(&table);
     let computes = !sequences.is_empty()
         || draft.added.iter().any(|(_, default)| default.as_ref().is_some_and(is_volatile));

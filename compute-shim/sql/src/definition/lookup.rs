@@ -181,6 +181,39 @@ pub(super) fn creation_schema(
     })
 }
 
+/// The schema of this name, locked against being dropped, as a place for relations of users.
+pub(super) fn schema_named(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &str,
+) -> Step<Oid> {
+    replay.once(context, |context| {
+        let found = context.newest().schema_by_name(name).map(|schema| schema.oid);
+        let schema = found.ok_or_else(|| no_schema(name))?;
+        if schema == PG_CATALOG_OID || schema == INFORMATION_SCHEMA_OID {
+            return Err(SqlError::unsupported(format!("an object of users in {name}")).into());
+        }
+        context.engine.lock_relation(context.transaction, schema, RelationLockMode::AccessShare)?;
+        if context.newest().schema(schema).is_none() {
+            return Err(no_schema(name).into());
+        }
+        Ok(schema)
+    })
+}
+
+/// IF EXISTS: says that there is no such relation.
+pub(super) fn notice_skipped(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+) -> Step<()> {
+    replay.once(context, |context| {
+        let message = format!("relation \"{}\" does not exist, skipping", name.last());
+        context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+        Ok(())
+    })
+}
+
 /// Whether a new relation's name is free. Taken: 42P07, or with IF NOT EXISTS a notice and false.
 pub(super) fn is_free(
     context: &mut DefinitionContext<'_>,

@@ -21,6 +21,7 @@ mod dependents;
 mod drop;
 mod expression;
 mod foreign_key;
+mod identity;
 mod lookup;
 mod names;
 mod parameters;
@@ -28,10 +29,13 @@ mod replay;
 mod rewrite;
 mod schema;
 mod sequence;
+mod set_schema;
 mod sorter;
 mod truncate;
 mod validate;
 mod view;
+
+pub(crate) use sequence::literal as sequence_literal;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;
@@ -147,9 +151,13 @@ impl Definition {
             Statement::CreateSchema { name, if_not_exists } => {
                 schema::create(replay, context, name, *if_not_exists)
             }
-            Statement::CreateSequence { name, if_not_exists, options, small } => {
-                sequence::create(replay, context, name, *if_not_exists, options, small.as_ref())
+            Statement::CreateSequence { name, if_not_exists, options } => {
+                sequence::create(replay, context, name, *if_not_exists, options)
             }
+            Statement::AlterSequence { name, if_exists, action } => {
+                sequence::alter(replay, context, name, *if_exists, action)
+            }
+            Statement::AlterSchema { name, action } => schema::alter(replay, context, name, action),
             Statement::RenameRelation { kind, name, if_exists, to } => {
                 alter_action::rename_relation(replay, context, *kind, name, *if_exists, to)
             }
@@ -180,6 +188,8 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::AlterView { .. } => "ALTER VIEW",
         Statement::CreateSchema { .. } => "CREATE SCHEMA",
         Statement::CreateSequence { .. } => "CREATE SEQUENCE",
+        Statement::AlterSequence { .. } => "ALTER SEQUENCE",
+        Statement::AlterSchema { .. } => "ALTER SCHEMA",
         Statement::AlterTable { .. } => "ALTER TABLE",
         Statement::RenameRelation { kind: ObjectKind::Index, .. } => "ALTER INDEX",
         Statement::RenameRelation { .. } => "ALTER SEQUENCE",

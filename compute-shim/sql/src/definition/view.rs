@@ -9,7 +9,7 @@ use super::drop::{shown, still_needed};
 use super::expression::bind_context;
 use super::lookup::{self, Found};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, alter_action, column, store};
+use super::{Defined, DefinitionContext, alter_action, column, set_schema, store};
 use crate::bind;
 use crate::catalog::object::{Object, Oid, View, ViewColumn};
 use crate::catalog::overlay::ChangeSet;
@@ -216,10 +216,14 @@ pub(super) fn alter(
         Found::Nothing => return Err(lookup::no_relation(name).into()),
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
+    if let AlterViewAction::SetSchema(schema) = action {
+        return set_schema::run(replay, context, Relation::View(view), schema, verb);
+    }
     let (before, altered) = replay.once(context, |context| {
         let before = context.newest();
         let mut view = View::clone(&view);
         match action {
+            AlterViewAction::SetSchema(_) => unreachable!("done above"),
             AlterViewAction::RenameView(to) => {
                 if before.relation_in(view.schema, to).is_some() {
                     return Err(lookup::name_taken(to).into());

@@ -144,6 +144,10 @@ fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> S
                     _ => return Ok(Datum::Null),
                 }
             }
+            if let (Datum::Text(name), [number]) = (&value, &*numbers) {
+                let byte = usize::try_from(*number).ok().and_then(|at| name.as_bytes().get(at));
+                return Ok(byte.map_or(Datum::Null, |byte| Datum::Char(*byte)));
+            }
             Ok(value.as_array().and_then(|array| array.get(&numbers)).cloned().unwrap_or_default())
         }
         Kind::Row(items, names) => {

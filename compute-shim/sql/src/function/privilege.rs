@@ -12,7 +12,7 @@ use crate::execute::Context;
 use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Array, Datum, SqlError, SqlState, TypeId};
 
 const NAME: TypeId = TypeId::NAME;
 const OID: TypeId = TypeId::OID;
@@ -47,6 +47,7 @@ pub(super) static FUNCTIONS: &[HostFunction] = six_forms! {
 };
 
 pub(super) static COLUMN_FUNCTIONS: &[HostFunction] = &[
+    host(3943, "acldefault", &[TypeId::CHAR, OID], TypeId::ACLITEM_ARRAY, default_acl),
     host(3012, "has_column_privilege", &[NAME, TEXT, TEXT, TEXT], TypeId::BOOL, column),
     host(3013, "has_column_privilege", &[NAME, TEXT, INT2, TEXT], TypeId::BOOL, column),
     host(3014, "has_column_privilege", &[NAME, OID, TEXT, TEXT], TypeId::BOOL, column),
@@ -60,6 +61,35 @@ pub(super) static COLUMN_FUNCTIONS: &[HostFunction] = &[
     host(3022, "has_column_privilege", &[OID, TEXT, TEXT], TypeId::BOOL, column),
     host(3023, "has_column_privilege", &[OID, INT2, TEXT], TypeId::BOOL, column),
 ];
+
+/// What everybody and the owner may do with an object that nothing was granted on.
+fn default_acl(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let Datum::Char(kind) = arguments[0] else { unreachable!("a \"char\"") };
+    // What PUBLIC may do, and what the owner.
+    let (public, owner) = match kind {
+        b'c' => ("", ""),
+        b'r' => ("", "arwdDxt"),
+        b's' => ("", "rwU"),
+        b'd' => ("Tc", "CTc"),
+        b'f' => ("X", "X"),
+        b'l' | b'T' => ("U", "U"),
+        b'L' => ("", "rw"),
+        b'n' => ("", "UC"),
+        b't' => ("", "C"),
+        b'F' | b'S' => ("", "U"),
+        b'p' => ("", "sA"),
+        other => {
+            let message = format!("unrecognized objtype abbreviation: {}", char::from(other));
+            return Err(SqlError::internal(message).into());
+        }
+    };
+    let role = oid_at(arguments, 1);
+    let name = context.view.catalog().roles().find(|known| known.oid == role);
+    let name = name.map_or_else(|| role.to_string(), |known| known.name.clone());
+    let items = [("", public), (name.as_str(), owner)].into_iter().filter(|(_, rights)| !rights.is_empty());
+    let items = items.map(|(who, rights)| Datum::text(format!("{who}={rights}/{name}"))).collect();
+    Ok(Array::from_values(TypeId::ACLITEM, items).into())
+}
 
 /// 22023 unless every item of the list is one of these words.
 pub(super) fn check(list: &str, known: &[&str]) -> Result<()> {

@@ -6,8 +6,8 @@
 
 use super::statement::drop_behavior;
 use super::tree::{
-    AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable, IndexElement,
-    NamedConstraint, ObjectKind, SequenceOption, Statement, StorageParameter, TableConstraint,
+    AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
+    IndexElement, NamedConstraint, ObjectKind, Statement, StorageParameter, TableConstraint,
 };
 use super::{Reader, refuse};
 use hexalog_sql_types::SqlError;
@@ -36,7 +36,7 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
         return create_schema(reader);
     }
     if reader.eat(&["sequence"]) {
-        return create_sequence(reader);
+        return super::sequence::create(reader);
     }
     let Some(word) = reader.peek_word_nth(0) else { return Err(reader.unexpected()) };
     let mut feature = format!("CREATE {}", word.to_uppercase());
@@ -62,58 +62,6 @@ fn create_schema(reader: &mut Reader<'_>) -> Result<Statement> {
         return Err(refuse("CREATE SCHEMA with elements"));
     }
     Ok(Statement::CreateSchema { name, if_not_exists })
-}
-
-fn create_sequence(reader: &mut Reader<'_>) -> Result<Statement> {
-    let if_not_exists = reader.eat(&["if", "not", "exists"]);
-    let name = reader.name()?;
-    let small = match reader.eat(&["as"]) {
-        true => Some(reader.type_name()?),
-        false => None,
-    };
-    let options = sequence_options(reader)?;
-    Ok(Statement::CreateSequence { name, if_not_exists, options, small })
-}
-
-fn sequence_options(reader: &mut Reader<'_>) -> Result<Vec<SequenceOption>> {
-    let mut options = Vec::new();
-    loop {
-        let option = if reader.eat(&["increment"]) {
-            let _ = reader.eat(&["by"]);
-            SequenceOption::Increment(reader.integer()?)
-        } else if reader.eat(&["minvalue"]) {
-            SequenceOption::MinValue(Some(reader.integer()?))
-        } else if reader.eat(&["no", "minvalue"]) {
-            SequenceOption::MinValue(None)
-        } else if reader.eat(&["maxvalue"]) {
-            SequenceOption::MaxValue(Some(reader.integer()?))
-        } else if reader.eat(&["no", "maxvalue"]) {
-            SequenceOption::MaxValue(None)
-        } else if reader.eat(&["start"]) {
-            let _ = reader.eat(&["with"]);
-            SequenceOption::Start(reader.integer()?)
-        } else if reader.eat(&["restart"]) {
-            let _ = reader.eat(&["with"]);
-            match reader.parser.peek_token_ref().token {
-                Token::Number(..) | Token::Minus => SequenceOption::Restart(Some(reader.integer()?)),
-                _ => SequenceOption::Restart(None),
-            }
-        } else if reader.eat(&["cache"]) {
-            SequenceOption::Cache(reader.integer()?)
-        } else if reader.eat(&["cycle"]) {
-            SequenceOption::Cycle(true)
-        } else if reader.eat(&["no", "cycle"]) {
-            SequenceOption::Cycle(false)
-        } else if reader.peek_words(&["owned"]) {
-            if reader.eat(&["owned", "by", "none"]) {
-                continue;
-            }
-            return Err(refuse("OWNED BY"));
-        } else {
-            return Ok(options);
-        };
-        options.push(option);
-    }
 }
 
 fn create_table(reader: &mut Reader<'_>) -> Result<Statement> {
@@ -393,11 +341,7 @@ fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
     if !reader.eat(&["identity"]) {
         return Err(refuse("a generated column"));
     }
-    let mut options = Vec::new();
-    if reader.eat_token(&Token::LParen) {
-        options = sequence_options(reader)?;
-        reader.expect_token(&Token::RParen)?;
-    }
+    let options = super::sequence::in_parentheses(reader)?;
     Ok(ColumnConstraint::Identity { always, options })
 }
 
@@ -473,10 +417,22 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["view"]) {
         return super::view::alter_view(reader);
     }
-    for (words, kind) in [(&["index"][..], ObjectKind::Index), (&["sequence"], ObjectKind::Sequence)] {
-        if reader.eat(words) {
-            return rename_relation(reader, kind);
-        }
+    if reader.eat(&["index"]) {
+        return rename_index(reader);
+    }
+    if reader.eat(&["sequence"]) {
+        return super::sequence::alter(reader);
+    }
+    if reader.eat(&["schema"]) {
+        let name = reader.identifier()?;
+        let action = if reader.eat(&["rename", "to"]) {
+            AlterSchemaAction::Rename(reader.identifier()?)
+        } else {
+            reader.expect("owner")?;
+            reader.expect("to")?;
+            AlterSchemaAction::OwnerTo(reader.word()?)
+        };
+        return Ok(Statement::AlterSchema { name, action });
     }
     if !reader.eat(&["table"]) {
         let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
@@ -493,6 +449,7 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
             AlterTableAction::RenameTable(_)
                 | AlterTableAction::RenameColumn { .. }
                 | AlterTableAction::RenameConstraint { .. }
+                | AlterTableAction::SetSchema(_)
         )
     };
     // A rename stands alone.
@@ -540,6 +497,9 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
         if reader.parser.peek_token_ref().token == Token::LParen {
             return Ok(AlterTableAction::SetParameters(storage_parameters(reader)?));
         }
+        if reader.eat(&["schema"]) {
+            return Ok(AlterTableAction::SetSchema(reader.identifier()?));
+        }
         let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
         return Err(refuse(format!("ALTER TABLE SET {what}")));
     }
@@ -549,8 +509,9 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     }
 }
 
-/// ALTER INDEX or SEQUENCE, of which renaming is there.
-fn rename_relation(reader: &mut Reader<'_>, kind: ObjectKind) -> Result<Statement> {
+/// ALTER INDEX, of which renaming is there.
+fn rename_index(reader: &mut Reader<'_>) -> Result<Statement> {
+    let kind = ObjectKind::Index;
     let if_exists = reader.eat(&["if", "exists"]);
     let name = reader.name()?;
     if !reader.eat(&["rename", "to"]) {
@@ -572,6 +533,13 @@ fn rename(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     let from = reader.identifier()?;
     reader.expect("to")?;
     Ok(AlterTableAction::RenameColumn { from, to: reader.identifier()? })
+}
+
+/// SET GENERATED, or SET with an option of a sequence.
+fn is_identity_option(reader: &Reader<'_>) -> bool {
+    const WORDS: [&str; 9] =
+        ["generated", "increment", "minvalue", "maxvalue", "no", "start", "restart", "cache", "cycle"];
+    reader.peek_words(&["set"]) && WORDS.iter().any(|word| reader.peek_words(&["set", word]))
 }
 
 fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
@@ -598,6 +566,23 @@ fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
             false => None,
         };
         return Ok(AlterTableAction::SetType { column, type_name, using });
+    }
+    if reader.eat(&["drop", "identity"]) {
+        let if_exists = reader.eat(&["if", "exists"]);
+        return Ok(AlterTableAction::DropIdentity { column, if_exists });
+    }
+    if reader.peek_words(&["add", "generated"]) {
+        reader.expect("add")?;
+        reader.expect("generated")?;
+        return match generated(reader)? {
+            ColumnConstraint::Identity { always, options } => {
+                Ok(AlterTableAction::AddIdentity { column, always, options })
+            }
+            _ => Err(reader.unexpected()),
+        };
+    }
+    if reader.peek_words(&["restart"]) || is_identity_option(reader) {
+        return super::sequence::identity_action(reader, column);
     }
     match reader.at_end() {
         true => Err(SqlError::syntax("syntax error at end of input")),

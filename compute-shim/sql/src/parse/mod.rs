@@ -15,6 +15,7 @@ mod locking;
 mod place;
 mod query;
 mod respell;
+mod sequence;
 mod statement;
 pub(crate) mod tree;
 mod type_name;
@@ -47,7 +48,9 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for group in split(tokens) {
         check_runs(&group)?;
+        let (group, overriding) = respell::take_overriding(group);
         let mut reader = Reader::new(respell::respelled(locking::respell_locks(group), &lines)?, &lines);
+        reader.overriding = overriding;
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
         statements.push(statement);
@@ -209,6 +212,8 @@ struct Reader<'a> {
     parser: Parser<'a>,
     token_count: usize,
     lines: &'a Lines<'a>,
+    /// OVERRIDING of an INSERT, which the parser crate has no word for.
+    overriding: Option<tree::Overriding>,
 }
 
 impl<'a> Reader<'a> {
@@ -216,7 +221,7 @@ impl<'a> Reader<'a> {
         let token_count = tokens.len();
         let parser =
             Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
-        Reader { parser, token_count, lines }
+        Reader { parser, token_count, lines, overriding: None }
     }
 
     /// The crate's error in PostgreSQL's words. The crate says where it stopped; what stands there is named.

@@ -567,6 +567,8 @@ impl Lower<'_> {
                 .map(|ast::TableAliasWithoutColumns { explicit: _, alias }| self.column_id(alias))
                 .transpose()?,
             columns: names,
+            // The statement's reader has it (see `statement.rs`).
+            overriding: None,
             source: source.map(|source| self.query(*source)).transpose()?,
             on_conflict: on.map(|on| self.on_insert(on, start)).transpose()?,
             returning: self.select_items(returning.unwrap_or_default())?,

@@ -5,7 +5,7 @@
 //! grammar of their own, are left alone.
 
 use super::query::ROWS_FROM;
-use super::tree::CURRENT_OF;
+use super::tree::{CURRENT_OF, Overriding};
 use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
@@ -76,6 +76,25 @@ fn query_start(tokens: &[TokenWithSpan]) -> Option<usize> {
         return (first + 1..tokens.len()).find(|&at| is_first(at));
     }
     None
+}
+
+/// Takes `OVERRIDING SYSTEM VALUE` or `… USER VALUE` out of an INSERT, of which there can be one.
+pub(super) fn take_overriding(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Option<Overriding>) {
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let is_there = |at: &&[usize]| {
+        is_word(&tokens[at[0]].token, "overriding")
+            && ["system", "user"].iter().any(|who| is_word(&tokens[at[1]].token, who))
+            && is_word(&tokens[at[2]].token, "value")
+    };
+    let Some(&[first, who, last]) = plain.windows(3).find(is_there) else { return (tokens, None) };
+    let overriding = match is_word(&tokens[who].token, "system") {
+        true => Overriding::SystemValue,
+        false => Overriding::UserValue,
+    };
+    let mut tokens = tokens;
+    tokens.drain(first..=last);
+    (tokens, Some(overriding))
 }
 
 /// `WHERE CURRENT OF name` becomes a call.
@@ -278,13 +297,6 @@ impl Pass {
             if in_target || in_call {
                 return Some("ON CONFLICT with an expression");
             }
-        }
-        // INSERT INTO t OVERRIDING …, INSERT INTO t (a) OVERRIDING …
-        if is_word(token, "overriding")
-            && self.depth == 0
-            && (self.before(0) == Some(&Token::RParen) || self.before_is(1, "into"))
-        {
-            return Some("OVERRIDING");
         }
         if *token == Token::LBracket && self.is_in_set && self.depth == 1 {
             let is_target = match self.before(1) {

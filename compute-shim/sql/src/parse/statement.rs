@@ -69,7 +69,13 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
 
 fn data(reader: &mut Reader<'_>) -> Result<Statement> {
     let statement = reader.parser.parse_statement().map_err(|error| reader.failure(error))?;
-    reader.lower().data_statement(statement)
+    let mut statement = reader.lower().data_statement(statement)?;
+    match (&mut statement, reader.overriding) {
+        (Statement::Insert(insert), overriding) => insert.overriding = overriding,
+        (_, Some(_)) => return Err(refuse("OVERRIDING in an INSERT inside another statement")),
+        (_, None) => {}
+    }
+    Ok(statement)
 }
 
 fn drop(reader: &mut Reader<'_>) -> Result<Statement> {

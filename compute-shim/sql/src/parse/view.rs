@@ -42,6 +42,8 @@ pub(super) fn alter_view(reader: &mut Reader<'_>) -> Result<Statement> {
         let from = reader.identifier()?;
         reader.expect("to")?;
         AlterViewAction::RenameColumn { from, to: reader.identifier()? }
+    } else if reader.eat(&["set", "schema"]) {
+        AlterViewAction::SetSchema(reader.identifier()?)
     } else if reader.eat(&["owner", "to"]) {
         AlterViewAction::OwnerTo(reader.word()?)
     } else {

@@ -362,6 +362,7 @@ fn target(scope: &Scope, name: &Name, names: &[String]) -> Result<Target> {
         table: name.clone(),
         alias: None,
         columns: Vec::new(),
+        overriding: None,
         source: None,
         on_conflict: None,
         returning: Vec::new(),

@@ -27,6 +27,7 @@ pub(crate) use view::{CursorView, SessionView};
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
 };
+use crate::catalog::object::DATABASE_OWNER_OID;
 use crate::database::{Database, Published};
 use crate::environment::Environment;
 use crate::stop::Step;
@@ -83,6 +84,10 @@ impl Session {
         let Startup { user, database: name, parameters, process_id } = startup;
         if catalog.role_by_name(&user).is_none() {
             let message = format!("role \"{user}\" does not exist");
+            return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
+        }
+        if catalog.role_by_name(&user).is_some_and(|role| role.oid == DATABASE_OWNER_OID) {
+            let message = format!("role \"{user}\" is not permitted to log in");
             return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
         }
         if catalog.database_by_name(&name).is_none() {

@@ -2,15 +2,19 @@
 
 use super::relation::GLOBAL_TABLESPACE_OID;
 use super::value::{FALSE, NULL, TRUE, oid, text, text_array};
-use crate::catalog::object::{Oid, ROLE_OID, Role};
+use crate::catalog::object::{
+    DATABASE_OWNER_OID, FIRST_USER_OID, Oid, PG_CATALOG_OID, PUBLIC_OID, ROLE_OID, Role, Schema,
+};
 use crate::execute::Row;
 use crate::session::{CursorView, SessionView};
-use hexalog_sql_types::Datum;
 use hexalog_sql_types::datetime::Timestamptz;
+use hexalog_sql_types::{Array, Datum, TypeId};
 use std::sync::Arc;
 
 /// Tablespace `pg_default`.
 pub(super) const DEFAULT_TABLESPACE_OID: Oid = 1663;
+/// Oid of `pg_namespace`.
+const PG_NAMESPACE_OID: Oid = 2615;
 /// `UTF8`, the one encoding.
 pub(crate) const ENCODING_UTF8: i32 = 6;
 
@@ -44,13 +48,19 @@ pub(super) fn pg_database(view: &SessionView) -> Vec<Row> {
     rows
 }
 
-/// There is one kind of role: a superuser that may do all there is. Replication by slots does not exist here, but the
+/// What a role may: all, but for the one that stands for whoever owns the database.
+fn may(role: &Role) -> Datum {
+    Datum::Bool(role.oid != DATABASE_OWNER_OID)
+}
+
+/// There is one kind of role that logs in: a superuser that may do all there is. Replication by slots does not exist here, but the
 /// attribute says what the role would be allowed.
 pub(super) fn pg_roles(view: &SessionView) -> Vec<Row> {
     let row = |role: &Arc<Role>| {
         let mut row = vec![text(&role.name)];
-        row.extend(std::iter::repeat_n(TRUE, 6));
-        row.extend([Datum::Int4(-1), text("********"), NULL, TRUE, NULL, oid(role.oid)]);
+        row.extend([may(role), TRUE]);
+        row.extend(std::iter::repeat_n(may(role), 4));
+        row.extend([Datum::Int4(-1), text("********"), NULL, may(role), NULL, oid(role.oid)]);
         row
     };
     view.catalog().roles().map(row).collect()
@@ -60,7 +70,8 @@ pub(super) fn pg_roles(view: &SessionView) -> Vec<Row> {
 pub(super) fn pg_authid(view: &SessionView) -> Vec<Row> {
     let row = |role: &Arc<Role>| {
         let mut row = vec![oid(role.oid), text(&role.name)];
-        row.extend(std::iter::repeat_n(TRUE, 7));
+        row.extend([may(role), TRUE]);
+        row.extend(std::iter::repeat_n(may(role), 5));
         row.extend([Datum::Int4(-1), NULL, NULL]);
         row
     };
@@ -74,12 +85,17 @@ fn user_row(role: &Role, password: Datum) -> Row {
     row
 }
 
+/// Roles that can log in.
+fn users(view: &SessionView) -> impl Iterator<Item = &Arc<Role>> {
+    view.catalog().roles().filter(|role| role.oid != DATABASE_OWNER_OID)
+}
+
 pub(super) fn pg_user(view: &SessionView) -> Vec<Row> {
-    view.catalog().roles().map(|role| user_row(role, text("********"))).collect()
+    users(view).map(|role| user_row(role, text("********"))).collect()
 }
 
 pub(super) fn pg_shadow(view: &SessionView) -> Vec<Row> {
-    view.catalog().roles().map(|role| user_row(role, NULL)).collect()
+    users(view).map(|role| user_row(role, NULL)).collect()
 }
 
 /// The two names that clients expect; there is one place for all pages.
@@ -89,8 +105,41 @@ pub(super) fn pg_tablespace(_: &SessionView) -> Vec<Row> {
 }
 
 pub(super) fn pg_namespace(view: &SessionView) -> Vec<Row> {
-    let schemas = view.catalog().schemas();
-    schemas.map(|schema| vec![oid(schema.oid), text(&schema.name), oid(schema.owner), NULL]).collect()
+    let row = |schema: &Arc<Schema>| {
+        let acl = if is_first(schema) { schema_acl(view, schema.owner) } else { NULL };
+        vec![oid(schema.oid), text(&schema.name), oid(schema.owner), acl]
+    };
+    view.catalog().schemas().map(row).collect()
+}
+
+/// The schemas that are there from the start: everybody may look into them.
+fn is_first(schema: &Schema) -> bool {
+    schema.oid < FIRST_USER_OID
+}
+
+fn schema_acl(view: &SessionView, owner: Oid) -> Datum {
+    let name = view.catalog().role(owner).map_or("", |role| role.name.as_str());
+    let items = [format!("{name}=UC/{name}"), format!("=U/{name}")];
+    Array::from_values(TypeId::ACLITEM, items.map(Datum::from).into()).into()
+}
+
+/// What the first schemas allowed from the start.
+pub(super) fn pg_init_privs(view: &SessionView) -> Vec<Row> {
+    let first = view.catalog().schemas().filter(|schema| is_first(schema));
+    let row = |schema: &Arc<Schema>| {
+        let owner = if schema.oid == PUBLIC_OID { DATABASE_OWNER_OID } else { ROLE_OID };
+        let acl = schema_acl(view, owner);
+        vec![oid(schema.oid), oid(PG_NAMESPACE_OID), Datum::Int4(0), Datum::Char(b'i'), acl]
+    };
+    first.map(row).collect()
+}
+
+/// Comments that are there from the start.
+pub(super) fn pg_description(view: &SessionView) -> Vec<Row> {
+    let first = [(PG_CATALOG_OID, "system catalog schema"), (PUBLIC_OID, "standard public schema")];
+    let there = first.into_iter().filter(|(schema, _)| view.catalog().schema(*schema).is_some());
+    let row = |(schema, comment)| vec![oid(schema), oid(PG_NAMESPACE_OID), Datum::Int4(0), text(comment)];
+    there.map(row).collect()
 }
 
 pub(super) fn pg_settings(view: &SessionView) -> Vec<Row> {

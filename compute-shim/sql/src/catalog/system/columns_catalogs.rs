@@ -24,6 +24,20 @@ pub(super) static PG_AM: &[SystemColumn] = columns! {
     oid [OID], amname [NAME], amhandler [REGPROC], amtype [CHAR]
 };
 
+/// `pg_catalog.pg_amop`, oid 2602.
+#[rustfmt::skip]
+pub(super) static PG_AMOP: &[SystemColumn] = columns! {
+    oid [OID], amopfamily [OID], amoplefttype [OID], amoprighttype [OID], amopstrategy [INT2],
+    amoppurpose [CHAR], amopopr [OID], amopmethod [OID], amopsortfamily [OID]
+};
+
+/// `pg_catalog.pg_amproc`, oid 2603.
+#[rustfmt::skip]
+pub(super) static PG_AMPROC: &[SystemColumn] = columns! {
+    oid [OID], amprocfamily [OID], amproclefttype [OID], amprocrighttype [OID], amprocnum [INT2],
+    amproc [REGPROC]
+};
+
 /// `pg_catalog.pg_attrdef`, oid 2604.
 #[rustfmt::skip]
 pub(super) static PG_ATTRDEF: &[SystemColumn] = columns! {

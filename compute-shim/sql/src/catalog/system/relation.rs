@@ -18,6 +18,8 @@ use hexalog_sql_types::{Array, Datum, TypeId, Typmod};
 pub(super) const PG_CLASS_OID: Oid = 1259;
 /// Oid of `pg_rewrite`.
 pub(super) const PG_REWRITE_OID: Oid = 2618;
+/// Oid of `pg_attrdef`.
+const PG_ATTRDEF_OID: Oid = 2604;
 /// Oid of `pg_constraint`.
 const PG_CONSTRAINT_OID: Oid = 2606;
 /// Oid of tablespace `pg_global`, which tables of the whole cluster are in.
@@ -345,17 +347,53 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
     rows
 }
 
-/// Defaults have no oids of their own here: they are numbered from 1. `adbin` is their SQL text.
-pub(super) fn pg_attrdef(view: &SessionView) -> Vec<Row> {
+/// The columns with a default; they are numbered in this order, from 1.
+fn defaults(view: &SessionView) -> impl Iterator<Item = (u32, &Table, usize, &str)> {
+    let of_table = |table: &'_ std::sync::Arc<Table>| -> Vec<usize> {
+        (0..table.columns.len()).filter(|&at| table.columns[at].default.is_some()).collect()
+    };
+    let all = view
+        .catalog()
+        .tables()
+        .flat_map(move |table| of_table(table).into_iter().map(move |at| (&**table, at)));
+    all.zip(1..).map(|((table, at), number)| {
+        (number, table, at, table.columns[at].default.as_deref().expect("asked above"))
+    })
+}
+
+/// What defaults rest on: their column, and the sequences that they draw from.
+fn default_dependencies(view: &SessionView) -> Vec<Row> {
     let mut rows = Vec::new();
-    for table in view.catalog().tables() {
-        for (at, column) in table.columns.iter().enumerate() {
-            let Some(default) = &column.default else { continue };
-            let number = u32::try_from(rows.len() + 1).expect("defaults are far below 2^32");
-            rows.push(vec![oid(number), oid(table.oid), int2(at + 1), text(default)]);
-        }
+    let row = |object: Oid, referenced: Oid, column: usize, kind: u8| {
+        vec![
+            oid(PG_ATTRDEF_OID),
+            oid(object),
+            int4(0),
+            oid(PG_CLASS_OID),
+            oid(referenced),
+            int4(column),
+            Datum::Char(kind),
+        ]
+    };
+    let sequences: Vec<(Oid, String)> = view
+        .catalog()
+        .sequences()
+        .map(|sequence| (sequence.oid, crate::definition::sequence_literal(view.catalog(), sequence)))
+        .collect();
+    for (number, table, at, text) in defaults(view) {
+        rows.push(row(number, table.oid, at + 1, b'a'));
+        let drawn = sequences.iter().filter(|(_, literal)| text.contains(literal.as_str()));
+        rows.extend(drawn.map(|(sequence, _)| row(number, *sequence, 0, b'n')));
     }
     rows
+}
+
+/// Defaults have no oids of their own here: they are numbered from 1. `adbin` is their SQL text.
+pub(super) fn pg_attrdef(view: &SessionView) -> Vec<Row> {
+    let row = |(number, table, at, default): (u32, &Table, usize, &str)| {
+        vec![oid(number), oid(table.oid), int2(at + 1), text(default)]
+    };
+    defaults(view).map(row).collect()
 }
 
 pub(super) fn pg_sequence(view: &SessionView) -> Vec<Row> {
@@ -413,6 +451,7 @@ pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
         let kind = if identity.is_some() { b'i' } else { b'a' };
         rows.push(row(sequence.oid, PG_CLASS_OID, owner, column + 1, kind));
     }
+    rows.extend(default_dependencies(view));
     rows.extend(super::user_view::dependencies(view));
     rows
 }

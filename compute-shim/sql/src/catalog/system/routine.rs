@@ -267,6 +267,46 @@ pub(super) fn pg_opclass(_: &SessionView) -> Vec<Row> {
     OPERATOR_CLASSES.iter().map(row).collect()
 }
 
+/// The comparisons of each family of types. They are numbered from 1 here; the functions behind them (`pg_amproc`) are none
+/// that could be called.
+pub(super) fn pg_amop(_: &SessionView) -> Vec<Row> {
+    let family = |id: TypeId| {
+        OPERATOR_CLASSES
+            .iter()
+            .find(|class| class.is_default && class.type_id == id)
+            .map(|class| class.family)
+    };
+    let mut rows = Vec::new();
+    for operator in operator::operators() {
+        let strategy = match operator.name {
+            "<" => 1,
+            "<=" => 2,
+            "=" => 3,
+            ">=" => 4,
+            ">" => 5,
+            _ => continue,
+        };
+        let Some(left) = operator.left else { continue };
+        let Some(of_left) = family(left) else { continue };
+        if family(operator.right) != Some(of_left) {
+            continue;
+        }
+        let number = u32::try_from(rows.len() + 1).expect("operators are few");
+        rows.push(vec![
+            oid(number),
+            oid(of_left),
+            oid(left.0),
+            oid(operator.right.0),
+            Datum::Int2(strategy),
+            Datum::Char(b's'),
+            oid(operator.oid),
+            oid(METHOD_BTREE),
+            oid(0),
+        ]);
+    }
+    rows
+}
+
 pub(super) fn pg_opfamily(_: &SessionView) -> Vec<Row> {
     let row = |&(number, name): &(Oid, &str)| {
         vec![oid(number), oid(METHOD_BTREE), text(name), oid(PG_CATALOG_OID), oid(ROLE_OID)]

@@ -67,8 +67,9 @@ pub(crate) struct StorageParameter {
     pub value: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum SequenceOption {
+    As(TypeName),
     Increment(i64),
     MinValue(Option<i64>),
     MaxValue(Option<i64>),
@@ -76,6 +77,23 @@ pub(crate) enum SequenceOption {
     Restart(Option<i64>),
     Cache(i64),
     Cycle(bool),
+    /// A column, or the one word NONE.
+    OwnedBy(Name),
+    /// SEQUENCE NAME of an identity column.
+    Named(Name),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AlterSequenceAction {
+    Options(Vec<SequenceOption>),
+    OwnerTo(String),
+    SetSchema(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AlterSchemaAction {
+    Rename(String),
+    OwnerTo(String),
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +137,10 @@ pub(crate) enum AlterTableAction {
     RenameConstraint { from: String, to: String },
     SetParameters(Vec<StorageParameter>),
     OwnerTo(String),
+    SetSchema(String),
+    AddIdentity { column: String, always: bool, options: Vec<SequenceOption> },
+    SetIdentity { column: String, always: Option<bool>, options: Vec<SequenceOption> },
+    DropIdentity { column: String, if_exists: bool },
 }
 
 /// CREATE VIEW.
@@ -136,6 +158,7 @@ pub(crate) struct CreateView {
 #[derive(Clone, Debug)]
 pub(crate) enum AlterViewAction {
     RenameView(String),
+    SetSchema(String),
     RenameColumn { from: String, to: String },
     OwnerTo(String),
 }

@@ -8,10 +8,20 @@ pub(crate) struct Insert {
     pub table: Name,
     pub alias: Option<String>,
     pub columns: Vec<Name>,
+    pub overriding: Option<Overriding>,
     /// `None` is DEFAULT VALUES.
     pub source: Option<Query>,
     pub on_conflict: Option<OnConflict>,
     pub returning: Vec<SelectItem>,
+}
+
+/// Whose values of identity columns count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overriding {
+    /// The statement's.
+    SystemValue,
+    /// The sequence's.
+    UserValue,
 }
 
 #[derive(Clone, Debug)]

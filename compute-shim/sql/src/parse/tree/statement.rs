@@ -2,8 +2,9 @@
 //! transactions, settings, COPY.
 
 use super::{
-    AlterTableAction, AlterViewAction, CreateIndex, CreateTable, CreateView, DeclareCursor, Delete, Expr,
-    Fetch, Insert, Name, ObjectKind, Query, SequenceOption, TypeName, Update,
+    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterViewAction, CreateIndex, CreateTable,
+    CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, Query, SequenceOption,
+    TypeName, Update,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,7 @@ pub(crate) enum SettingValue {
     Values(Vec<String>),
 }
 
+#[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Query(Query),
@@ -95,7 +97,15 @@ pub(crate) enum Statement {
         name: Name,
         if_not_exists: bool,
         options: Vec<SequenceOption>,
-        small: Option<TypeName>,
+    },
+    AlterSequence {
+        name: Name,
+        if_exists: bool,
+        action: AlterSequenceAction,
+    },
+    AlterSchema {
+        name: String,
+        action: AlterSchemaAction,
     },
     AlterTable {
         name: Name,

@@ -1,0 +1,278 @@
+--
+-- PostgreSQL database dump
+--
+
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: s; Type: SCHEMA; Schema: -; Owner: postgres
+--
+
+CREATE SCHEMA s;
+
+
+ALTER SCHEMA s OWNER TO postgres;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: a; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.a (
+    id integer NOT NULL,
+    v character varying(40) DEFAULT 'x'::character varying NOT NULL,
+    n numeric(10,2),
+    CONSTRAINT a_v_check CHECK (((v)::text <> ''::text))
+);
+
+
+ALTER TABLE public.a OWNER TO postgres;
+
+--
+-- Name: a_id_seq; Type: SEQUENCE; Schema: public; Owner: postgres
+--
+
+CREATE SEQUENCE public.a_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE public.a_id_seq OWNER TO postgres;
+
+--
+-- Name: a_id_seq; Type: SEQUENCE OWNED BY; Schema: public; Owner: postgres
+--
+
+ALTER SEQUENCE public.a_id_seq OWNED BY public.a.id;
+
+
+--
+-- Name: b; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.b (
+    id bigint NOT NULL,
+    a_id integer,
+    ts timestamp with time zone DEFAULT now(),
+    d double precision,
+    raw bytea,
+    flags boolean[],
+    CONSTRAINT positive CHECK (((d > (0)::double precision) OR (d IS NULL)))
+);
+
+
+ALTER TABLE public.b OWNER TO postgres;
+
+--
+-- Name: b_id_seq; Type: SEQUENCE; Schema: public; Owner: postgres
+--
+
+ALTER TABLE public.b ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.b_id_seq
+    START WITH 3
+    INCREMENT BY 2
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: va; Type: VIEW; Schema: public; Owner: postgres
+--
+
+CREATE VIEW public.va AS
+ SELECT a.id,
+    a.v
+   FROM public.a
+  WHERE (a.n > (1)::numeric);
+
+
+ALTER TABLE public.va OWNER TO postgres;
+
+--
+-- Name: Odd Name; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s."Odd Name" (
+    "select" integer NOT NULL,
+    "A" text[] DEFAULT '{}'::text[] NOT NULL
+);
+
+
+ALTER TABLE s."Odd Name" OWNER TO postgres;
+
+--
+-- Name: later; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.later (
+    k uuid,
+    c character(3),
+    da date,
+    added integer DEFAULT 7 NOT NULL
+);
+
+
+ALTER TABLE s.later OWNER TO postgres;
+
+--
+-- Name: q; Type: SEQUENCE; Schema: s; Owner: postgres
+--
+
+CREATE SEQUENCE s.q
+    AS smallint
+    START WITH 5
+    INCREMENT BY 3
+    NO MINVALUE
+    MAXVALUE 100
+    CACHE 1
+    CYCLE;
+
+
+ALTER TABLE s.q OWNER TO postgres;
+
+--
+-- Name: a id; Type: DEFAULT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.a ALTER COLUMN id SET DEFAULT nextval('public.a_id_seq'::regclass);
+
+
+--
+-- Data for Name: a; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.a (id, v, n) FROM stdin;
+1	one	1.50
+2	tab\tnewline\nquote'backslash\\	\N
+3	\\.	-0.01
+\.
+
+
+--
+-- Data for Name: b; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.b (id, a_id, ts, d, raw, flags) FROM stdin;
+3	1	2024-02-29 12:34:56.789+00	0.1	\\x00ff	{t,f,NULL}
+5	\N	\N	Infinity	\\x	{}
+\.
+
+
+--
+-- Data for Name: Odd Name; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s."Odd Name" ("select", "A") FROM stdin;
+1	{a,"b c",NULL}
+\.
+
+
+--
+-- Data for Name: later; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s.later (k, c, da, added) FROM stdin;
+a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11	ab 	0044-03-15 BC	7
+\.
+
+
+--
+-- Name: a_id_seq; Type: SEQUENCE SET; Schema: public; Owner: postgres
+--
+
+SELECT pg_catalog.setval('public.a_id_seq', 3, true);
+
+
+--
+-- Name: b_id_seq; Type: SEQUENCE SET; Schema: public; Owner: postgres
+--
+
+SELECT pg_catalog.setval('public.b_id_seq', 5, true);
+
+
+--
+-- Name: q; Type: SEQUENCE SET; Schema: s; Owner: postgres
+--
+
+SELECT pg_catalog.setval('s.q', 5, true);
+
+
+--
+-- Name: a a_n_key; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.a
+    ADD CONSTRAINT a_n_key UNIQUE (n);
+
+
+--
+-- Name: a a_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.a
+    ADD CONSTRAINT a_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: b b_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.b
+    ADD CONSTRAINT b_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: Odd Name Odd Name_pkey; Type: CONSTRAINT; Schema: s; Owner: postgres
+--
+
+ALTER TABLE ONLY s."Odd Name"
+    ADD CONSTRAINT "Odd Name_pkey" PRIMARY KEY ("A", "select");
+
+
+--
+-- Name: b_a_id_ts_idx; Type: INDEX; Schema: public; Owner: postgres
+--
+
+CREATE INDEX b_a_id_ts_idx ON public.b USING btree (a_id, ts DESC);
+
+
+--
+-- Name: b_d; Type: INDEX; Schema: public; Owner: postgres
+--
+
+CREATE UNIQUE INDEX b_d ON public.b USING btree (d NULLS FIRST);
+
+
+--
+-- Name: b b_a_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.b
+    ADD CONSTRAINT b_a_id_fkey FOREIGN KEY (a_id) REFERENCES public.a(id) ON UPDATE SET NULL ON DELETE CASCADE;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+

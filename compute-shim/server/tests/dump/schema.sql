@@ -1,0 +1,29 @@
+CREATE TABLE a (id serial PRIMARY KEY, v varchar(40) NOT NULL DEFAULT 'x' CHECK (v <> ''), n numeric(10,2) UNIQUE);
+CREATE TABLE b (
+    id bigint GENERATED ALWAYS AS IDENTITY (INCREMENT 2 START 3) PRIMARY KEY,
+    a_id int REFERENCES a ON DELETE CASCADE ON UPDATE SET NULL,
+    ts timestamptz DEFAULT now(),
+    d double precision,
+    raw bytea,
+    flags boolean[],
+    CONSTRAINT positive CHECK (d > 0 OR d IS NULL)
+);
+CREATE INDEX ON b (a_id, ts DESC);
+CREATE UNIQUE INDEX b_d ON b (d NULLS FIRST);
+CREATE VIEW va AS
+ SELECT a.id,
+    a.v
+   FROM public.a
+  WHERE (a.n > (1)::numeric);
+CREATE SCHEMA s;
+CREATE SEQUENCE s.q AS smallint START 5 INCREMENT 3 MAXVALUE 100 CYCLE;
+CREATE TABLE s."Odd Name" ("select" int, "A" text[] DEFAULT '{}', PRIMARY KEY ("A", "select"));
+CREATE TABLE s.later (k uuid, i interval, c char(3), da date);
+ALTER TABLE s.later ADD COLUMN added int NOT NULL DEFAULT 7;
+ALTER TABLE s.later DROP COLUMN i;
+INSERT INTO a (v, n) VALUES ('one', 1.5), (E'tab\tnewline\nquote''backslash\\', NULL), ('\.', -0.01);
+INSERT INTO b (a_id, ts, d, raw, flags)
+VALUES (1, '2024-02-29 12:34:56.789+00', 0.1, '\x00ff', '{t,f,NULL}'), (NULL, NULL, 'Infinity', '', '{}');
+SELECT nextval('s.q');
+INSERT INTO s."Odd Name" VALUES (1, '{a,"b c",NULL}');
+INSERT INTO s.later (k, c, da) VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'ab', '0044-03-15 BC');
