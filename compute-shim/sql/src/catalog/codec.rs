@@ -9,7 +9,7 @@ use super::object::{
     Check, Column, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role,
     Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
-use crate::parse::tree::{ReferentialAction, StorageParameter};
+use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_sql_types::error::Result;
@@ -17,10 +17,11 @@ use hexalog_sql_types::row::{COLUMNS_MAX, RowLayout};
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
-/// Formats of everything below. Tables of format 1 had no foreign keys.
+/// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
+/// classes.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 2,
+        ObjectClass::Table => 3,
         _ => 1,
     }
 }
@@ -218,10 +219,11 @@ impl Writer {
             self.u64(tree.0.0);
         }
         self.count(columns.len());
-        for IndexColumn { column, descending, nulls_first } in columns {
+        for IndexColumn { column, descending, nulls_first, class } in columns {
             self.count(*column);
             self.bool(*descending);
             self.bool(*nulls_first);
+            self.u32(*class);
         }
         self.bool(*unique);
         self.u32(*constraint);
@@ -263,7 +265,8 @@ impl Writer {
     }
 
     fn foreign_key(&mut self, key: &ForeignKey) {
-        let ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update } = key;
+        let ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update, deferral } =
+            key;
         self.u32(*oid);
         self.text(name);
         self.count(columns.len());
@@ -283,6 +286,11 @@ impl Writer {
                 ReferentialAction::SetDefault => 4,
             });
         }
+        self.u8(match deferral {
+            Deferral::Never => 0,
+            Deferral::Immediate => 1,
+            Deferral::Deferred => 2,
+        });
     }
 
     fn sequence(&mut self, sequence: &Sequence) {
@@ -432,13 +440,15 @@ impl Reader<'_> {
         Ok(Column { name, type_id, typmod, not_null, dropped, default, identity, missing })
     }
 
-    fn index(&mut self, table: &[Column]) -> Result<Index> {
+    fn index(&mut self, table: &[Column], version: u8) -> Result<Index> {
         let oid = self.u32()?;
         let name = self.text()?;
         let tree = if self.bool()? { Some(TreeId(self.page()?)) } else { None };
         let columns = self.list(|reader| {
             let column = reader.number()?;
-            Ok(IndexColumn { column, descending: reader.bool()?, nulls_first: reader.bool()? })
+            let (descending, nulls_first) = (reader.bool()?, reader.bool()?);
+            let class = if version < 3 { 0 } else { reader.u32()? };
+            Ok(IndexColumn { column, descending, nulls_first, class })
         })?;
         if columns.iter().any(|column| column.column >= table.len()) {
             return Err(damaged());
@@ -461,7 +471,7 @@ impl Reader<'_> {
         let checks = self.list(|reader| {
             Ok(Check { oid: reader.u32()?, name: reader.text()?, expression: reader.text()? })
         })?;
-        let indexes = self.list(|reader| reader.index(&columns))?;
+        let indexes = self.list(|reader| reader.index(&columns, version))?;
         // The rows' own tree has one order at most.
         if indexes.iter().skip(1).any(Index::is_primary) {
             return Err(damaged());
@@ -469,7 +479,7 @@ impl Reader<'_> {
         let parameters = self.parameters()?;
         let foreign_keys = match version {
             1 => Vec::new(),
-            _ => self.list(|reader| reader.foreign_key(columns.len()))?,
+            _ => self.list(|reader| reader.foreign_key(columns.len(), version))?,
         };
         let layout = Table::layout_of(&columns);
         Ok(Table {
@@ -488,7 +498,7 @@ impl Reader<'_> {
         })
     }
 
-    fn foreign_key(&mut self, columns_of_table: usize) -> Result<ForeignKey> {
+    fn foreign_key(&mut self, columns_of_table: usize, version: u8) -> Result<ForeignKey> {
         let (oid, name) = (self.u32()?, self.text()?);
         let columns = self.list(|reader| Ok((reader.number()?, reader.number()?)))?;
         if columns.is_empty() || columns.iter().any(|(column, _)| *column >= columns_of_table) {
@@ -497,7 +507,16 @@ impl Reader<'_> {
         let (target, index) = (self.u32()?, self.u32()?);
         let match_full = self.bool()?;
         let (on_delete, on_update) = (self.action()?, self.action()?);
-        Ok(ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update })
+        let deferral = match version {
+            2 => Deferral::Never,
+            _ => match self.u8()? {
+                0 => Deferral::Never,
+                1 => Deferral::Immediate,
+                2 => Deferral::Deferred,
+                _ => return Err(damaged()),
+            },
+        };
+        Ok(ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update, deferral })
     }
 
     fn action(&mut self) -> Result<ReferentialAction> {

@@ -5,7 +5,7 @@
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
 //! storage.
 
-use crate::parse::tree::{ReferentialAction, StorageParameter};
+use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::key::KeyColumn;
@@ -95,6 +95,7 @@ pub(crate) struct ForeignKey {
     pub match_full: bool,
     pub on_delete: ReferentialAction,
     pub on_update: ReferentialAction,
+    pub deferral: Deferral,
 }
 
 /// One column of an index.
@@ -104,6 +105,8 @@ pub(crate) struct IndexColumn {
     pub column: usize,
     pub descending: bool,
     pub nulls_first: bool,
+    /// The operator class that was asked for, 0 for the type's own. All classes order alike here, by code points.
+    pub class: Oid,
 }
 
 /// An index. The primary key's is the clustered tree itself, when the table was made or rebuilt with it.

@@ -42,6 +42,7 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::SetParameters(_) => "SET",
         A::OwnerTo(_) => "OWNER TO",
         A::SetSchema(_) => "SET SCHEMA",
+        A::AlterConstraint { .. } => "ALTER CONSTRAINT",
         A::AddIdentity { .. } => "ALTER COLUMN ... ADD IDENTITY",
         A::SetIdentity { .. } => "ALTER COLUMN ... SET",
         A::DropIdentity { .. } => "ALTER COLUMN ... DROP IDENTITY",
@@ -95,6 +96,7 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::RenameConstraint { .. }
         | A::SetParameters(_)
         | A::SetSchema(_)
+        | A::AlterConstraint { .. }
         | A::AddIdentity { .. }
         | A::SetIdentity { .. }
         | A::OwnerTo(_) => 5,
@@ -225,6 +227,7 @@ impl Draft {
             A::AddIdentity { column, always, options } => {
                 self.add_identity(context, names, column, *always, options)
             }
+            A::AlterConstraint { name, deferral } => self.alter_constraint(name, *deferral),
             A::SetIdentity { column, always, options } => self.set_identity(column, *always, options),
             A::DropIdentity { column, if_exists } => self.drop_identity(context, column, *if_exists),
         }
@@ -579,6 +582,25 @@ impl Draft {
         let keys = self.table.foreign_keys.iter_mut().map(|key| &mut key.name);
         checks.chain(keys).filter(|name| *name == from).for_each(|name| to.clone_into(name));
         Ok(())
+    }
+
+    fn alter_constraint(&mut self, name: &str, deferral: tree::Deferral) -> Result<()> {
+        let table = self.table.name.clone();
+        if let Some(key) = self.table.foreign_keys.iter_mut().find(|key| key.name == name) {
+            key.deferral = deferral;
+            return Ok(());
+        }
+        Err(match constraint::has_constraint(&self.table, name) {
+            true => {
+                let message =
+                    format!("constraint \"{name}\" of relation \"{table}\" is not a foreign key constraint");
+                SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            }
+            false => {
+                let message = format!("constraint \"{name}\" of relation \"{table}\" does not exist");
+                SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+            }
+        })
     }
 
     fn is_identity(&self, name: &str) -> SqlError {

@@ -98,6 +98,7 @@ pub(super) fn run(
         Found::Nothing => return Err(lookup::no_relation(name).into()),
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
+    lookup::check_nothing_waits(context, &table, "ALTER TABLE")?;
     if let [AlterTableAction::SetSchema(schema)] = actions {
         return set_schema::run(replay, context, Relation::Table(table), schema, "ALTER TABLE");
     }

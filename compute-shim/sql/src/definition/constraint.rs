@@ -112,7 +112,7 @@ fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn
             let message = format!("column \"{name}\" appears twice in {kind} constraint");
             return Err(at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), clause.position));
         }
-        key.push(IndexColumn { column, descending: false, nulls_first: false });
+        key.push(IndexColumn { column, descending: false, nulls_first: false, class: 0 });
     }
     Ok(key)
 }

@@ -10,13 +10,14 @@ use super::replay::Replay;
 use super::{Defined, DefinitionContext, lookup, see_every_row, store};
 use crate::catalog::object::{Index, IndexColumn, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
+use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
 use crate::catalog::{Catalog, Relation};
 use crate::parse::tree::{CreateIndex, Name};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState};
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<Arc<Table>> {
@@ -57,6 +58,27 @@ fn column_names(columns: &[&str]) -> Vec<String> {
     names
 }
 
+/// The class that was asked for, 0 if it is the type's own.
+fn operator_class(type_id: TypeId, name: Option<&Name>) -> Result<Oid> {
+    let Some(name) = name else { return Ok(0) };
+    let is_known_schema = name.qualifier().is_none_or(|schema| schema == "pg_catalog");
+    let own = operator_class_of(type_id);
+    let named = || OPERATOR_CLASSES.iter().filter(|class| is_known_schema && class.name == name.last());
+    if named().next().is_none() {
+        let message = format!("operator class \"{name}\" does not exist for access method \"btree\"");
+        return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
+    }
+    if named().any(|class| class.oid == own) {
+        return Ok(0);
+    }
+    let input = OPERATOR_CLASSES.iter().find(|class| class.oid == own).map(|class| class.type_id);
+    named().find(|class| Some(class.type_id) == input).map(|class| class.oid).ok_or_else(|| {
+        let type_name = type_id.display_name();
+        let message = format!("operator class \"{name}\" does not accept data type {type_name}");
+        SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+    })
+}
+
 /// The new index, without a tree; `None` if there is one of its name already and that is no error.
 fn draft(
     context: &mut DefinitionContext<'_>,
@@ -82,6 +104,7 @@ fn draft(
             column,
             descending,
             nulls_first: element.nulls_first.unwrap_or(descending),
+            class: operator_class(table.columns[column].type_id, element.class.as_ref())?,
         });
     }
     let name = match &create.name {

@@ -304,6 +304,11 @@ pub(super) fn relations(
         targets.extend(target(replay, context, kind, name, if_exists)?);
     }
     let verb = drop_verb(kind);
+    for target in &targets {
+        if let Relation::Table(table) = target {
+            lookup::check_nothing_waits(context, table, verb)?;
+        }
+    }
     if targets.is_empty() {
         return Ok(Defined::nothing(verb));
     }

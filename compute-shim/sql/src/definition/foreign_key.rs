@@ -169,6 +169,7 @@ pub(super) fn add_foreign_keys(
             match_full: references.match_full,
             on_delete: references.on_delete,
             on_update: references.on_update,
+            deferral: references.deferral,
         });
         new.push(oid);
     }

@@ -135,6 +135,15 @@ pub(super) fn locked_table(
     }
 }
 
+/// 55006 while references of the table's changed rows wait for the transaction's end: they are kept as the table is now.
+pub(super) fn check_nothing_waits(context: &DefinitionContext<'_>, table: &Table, verb: &str) -> Result<()> {
+    if !context.effects.deferred.concerns(table.oid) {
+        return Ok(());
+    }
+    let message = format!("cannot {verb} \"{}\" because it has pending trigger events", table.name);
+    Err(SqlError::new(SqlState::OBJECT_IN_USE, message))
+}
+
 /// Locks any object by its number.
 pub(super) fn lock(
     replay: &mut Replay,

@@ -95,6 +95,9 @@ pub(super) fn run(
     if cascade {
         add_referring(replay, context, &mut tables)?;
     }
+    for table in &tables {
+        lookup::check_nothing_waits(context, table, "TRUNCATE")?;
+    }
     let before = replay.once(context, |context| {
         let catalog = context.newest();
         let all: Vec<Oid> = tables.iter().map(|table| table.oid).collect();

@@ -3,6 +3,7 @@
 //! Owns [`Context`] (made anew for each call) and [`State`] (kept by the portal while the statement waits). No global
 //! state: snapshot and command live in the engine's transaction, settings and names in the session's view.
 
+use super::deferred::Deferred;
 use super::referential::{Referential, ReferentialPlans};
 use super::{Operator, Row, build};
 use crate::catalog::object::Oid;
@@ -37,11 +38,13 @@ pub(crate) struct Context<'a> {
 }
 
 /// What statements do to the session besides storage.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Effects {
     /// `currval` of each sequence, and which was last.
     pub sequence_values: BTreeMap<u32, i64>,
     pub last_sequence: Option<u32>,
+    /// What foreign keys ask for at the commit.
+    pub deferred: Deferred,
     /// Plans of what foreign keys ask for.
     pub referential_plans: ReferentialPlans,
     /// `set_config` calls to be carried out: name, value, whether for this transaction only.

@@ -4,10 +4,11 @@
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
-//! `row_writer.rs` change them, `referential.rs` settles what foreign keys ask for afterwards, `stored_row.rs` encodes and decodes them. Never chooses a plan.
+//! `row_writer.rs` change them, `referential.rs` settles what foreign keys ask for afterwards, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
+mod deferred;
 mod insert;
 mod join;
 mod kept_bytes;
@@ -25,8 +26,9 @@ mod window;
 mod window_frame;
 
 pub(crate) use context::{Context, Effects, RowKeys, State};
+pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
-pub(crate) use referential::{key_missing, settle_references, validation_query};
+pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
     Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, duplicate_key, index_key,
     primary_key,

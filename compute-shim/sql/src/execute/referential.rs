@@ -7,6 +7,7 @@
 //! writers in progress are passed by: those find out themselves when their turn comes. Actions change rows, whose own
 //! debts join the queue. The tables concerned were locked with the statement's others (`bind/referential.rs`).
 
+use super::deferred::Deferred;
 use super::kept_bytes::KeptBytes;
 use super::{Context, Operator, Row, State, build};
 use crate::bind::{self, BindContext};
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 /// One debt of a statement. Foreign keys are given by the table that they belong to and their own number.
 #[derive(Clone, Debug)]
-enum Debt {
+pub(super) enum Debt {
     /// Rows of the table have these values: the row that they refer to must be there.
     Present { table: Oid, key: Oid, values: Vec<Datum>, encoded: Arc<[u8]> },
     /// A row that may be referred to had the old values; it has the new ones, or is gone.
@@ -40,6 +41,8 @@ pub(crate) struct Referential {
     /// Foreign key and encoded values of the `Present` that wait, each once.
     waiting: BTreeSet<(Oid, Arc<[u8]>)>,
     running: Option<Box<Running>>,
+    /// Nothing is put off any more.
+    is_final: bool,
     kept: KeptBytes,
 }
 
@@ -49,6 +52,7 @@ impl Default for Referential {
             debts: VecDeque::new(),
             waiting: BTreeSet::new(),
             running: None,
+            is_final: false,
             kept: KeptBytes::new("A statement whose references wait to be checked"),
         }
     }
@@ -551,6 +555,51 @@ fn foreign_key(catalog: &Catalog, table: Oid, key: Oid) -> Option<(&Arc<Table>, 
     Some((table, table.foreign_keys.iter().find(|other| other.oid == key)?))
 }
 
+/// Keeps a debt for the commit if it can wait; else gives it back.
+fn put_off(context: &mut Context<'_>, debt: Debt) -> Result<Option<Debt>> {
+    let (Debt::Present { table, key, .. } | Debt::Changed { table, key, .. }) = &debt;
+    match foreign_key(context.view.catalog(), *table, *key) {
+        Some((_, key))
+            if !context.state.referential.is_final && context.effects.deferred.takes(key, &debt) =>
+        {
+            context.effects.deferred.push(key, debt)?;
+            Ok(None)
+        }
+        _ => Ok(Some(debt)),
+    }
+}
+
+/// Debts that had waited, being settled apart from any statement.
+pub(crate) struct Settlement {
+    plan: Plan,
+    state: State,
+}
+
+impl Settlement {
+    /// Of what waits, of these keys or of all; `None` if nothing does. `serial`: of the newest savepoint.
+    pub(crate) fn of(
+        deferred: &mut Deferred,
+        keys: Option<&[Oid]>,
+        serial: u64,
+    ) -> Result<Option<Settlement>> {
+        let due = deferred.take_due(keys, serial);
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let mut state = State::default();
+        state.referential.is_final = true;
+        for debt in due {
+            state.referential.push(debt)?;
+        }
+        Ok(Some(Settlement { plan: Plan::nothing(), state }))
+    }
+
+    /// What [`settle_references`] runs in.
+    pub(crate) fn parts(&mut self) -> (&Plan, &mut State) {
+        (&self.plan, &mut self.state)
+    }
+}
+
 /// Settles all that the statement owes; call again after a need. Its rows have all been changed, and what it reads has
 /// been read: the transaction's snapshot is another one afterwards.
 pub(crate) fn settle_references(context: &mut Context<'_>) -> Step<()> {
@@ -562,6 +611,7 @@ pub(crate) fn settle_references(context: &mut Context<'_>) -> Step<()> {
                 // A small statement reads too few rows to let others run, or to notice that it is cancelled.
                 context.count_row()?;
                 let debt = context.state.referential.pop().expect("something is owed");
+                let Some(debt) = put_off(context, debt)? else { continue };
                 Box::new(Running::new(context, debt))
             }
         };

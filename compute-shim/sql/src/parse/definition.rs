@@ -7,7 +7,7 @@
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    IndexElement, NamedConstraint, ObjectKind, Statement, StorageParameter, TableConstraint,
+    Deferral, IndexElement, NamedConstraint, ObjectKind, Statement, StorageParameter, TableConstraint,
 };
 use super::{Reader, refuse};
 use hexalog_sql_types::SqlError;
@@ -195,7 +195,12 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
     } else {
         return Err(reader.unexpected());
     };
-    characteristics(reader)?;
+    let deferral = characteristics(reader)?;
+    let mut constraint = constraint;
+    match &mut constraint {
+        TableConstraint::ForeignKey { references, .. } => references.deferral = deferral,
+        _ => refuse_deferral(deferral)?,
+    }
     Ok(NamedConstraint { name, constraint, position })
 }
 
@@ -228,16 +233,49 @@ fn index_clauses(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
     Ok(parameters)
 }
 
-fn characteristics(reader: &mut Reader<'_>) -> Result<()> {
-    if reader.peek_words(&["deferrable"]) || reader.peek_words(&["initially", "deferred"]) {
-        return Err(refuse("a deferrable constraint"));
+/// DEFERRABLE, INITIALLY DEFERRED, NOT VALID and their opposites.
+fn characteristics(reader: &mut Reader<'_>) -> Result<Deferral> {
+    let (mut deferrable, mut deferred) = (None, None);
+    loop {
+        let position = reader.position();
+        if reader.peek_words(&["not", "valid"]) {
+            return Err(refuse("NOT VALID"));
+        }
+        let (slot, value, words) = if reader.eat(&["not", "deferrable"]) {
+            (&mut deferrable, false, "DEFERRABLE/NOT DEFERRABLE")
+        } else if reader.eat(&["deferrable"]) {
+            (&mut deferrable, true, "DEFERRABLE/NOT DEFERRABLE")
+        } else if reader.eat(&["initially", "deferred"]) {
+            (&mut deferred, true, "INITIALLY IMMEDIATE/DEFERRED")
+        } else if reader.eat(&["initially", "immediate"]) {
+            (&mut deferred, false, "INITIALLY IMMEDIATE/DEFERRED")
+        } else {
+            break;
+        };
+        if slot.replace(value).is_some() {
+            return Err(super::at(
+                SqlError::syntax(format!("multiple {words} clauses not allowed")),
+                position,
+            ));
+        }
+        if deferrable == Some(false) && deferred == Some(true) {
+            let message = "constraint declared INITIALLY DEFERRED must be DEFERRABLE";
+            return Err(super::at(SqlError::syntax(message), position));
+        }
     }
-    if reader.peek_words(&["not", "valid"]) {
-        return Err(refuse("NOT VALID"));
+    Ok(match (deferrable, deferred) {
+        (_, Some(true)) => Deferral::Deferred,
+        (Some(true), _) => Deferral::Immediate,
+        _ => Deferral::Never,
+    })
+}
+
+/// For constraints that are checked at once.
+fn refuse_deferral(deferral: Deferral) -> Result<()> {
+    match deferral {
+        Deferral::Never => Ok(()),
+        Deferral::Immediate | Deferral::Deferred => Err(refuse("a deferrable key or check")),
     }
-    let _ = reader.eat(&["not", "deferrable"]);
-    let _ = reader.eat(&["initially", "immediate"]);
-    Ok(())
 }
 
 fn storage_clause(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
@@ -327,7 +365,12 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
     } else {
         return Ok(None);
     };
-    characteristics(reader)?;
+    let deferral = characteristics(reader)?;
+    let mut constraint = constraint;
+    match &mut constraint {
+        ColumnConstraint::References(references) => references.deferral = deferral,
+        _ => refuse_deferral(deferral)?,
+    }
     Ok(Some(NamedConstraint { name, constraint, position }))
 }
 
@@ -393,6 +436,11 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
     if reader.peek_words(&["collate"]) {
         return Err(refuse("COLLATE in an index"));
     }
+    let begins_order = ["asc", "desc", "nulls"].iter().any(|word| reader.peek_words(&[word]));
+    let class = match reader.parser.peek_token_ref().token {
+        Token::Word(_) if !begins_order => Some(reader.name()?),
+        _ => None,
+    };
     let descending = reader.eat(&["desc"]);
     if !descending {
         let _ = reader.eat(&["asc"]);
@@ -405,8 +453,8 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
         None
     };
     match reader.parser.peek_token_ref().token {
-        Token::Comma | Token::RParen => Ok(IndexElement { column, descending, nulls_first }),
-        Token::Word(_) => Err(refuse("an operator class")),
+        Token::Comma | Token::RParen => Ok(IndexElement { column, class, descending, nulls_first }),
+        Token::LParen if class.is_some() => Err(refuse("parameters of an operator class")),
         _ => Err(reader.unexpected()),
     }
 }
@@ -485,6 +533,10 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     }
     if reader.eat(&["rename"]) {
         return rename(reader);
+    }
+    if reader.eat(&["alter", "constraint"]) {
+        let name = reader.identifier()?;
+        return Ok(AlterTableAction::AlterConstraint { name, deferral: characteristics(reader)? });
     }
     if reader.eat(&["alter"]) {
         let _ = reader.eat(&["column"]);

@@ -1,6 +1,6 @@
 //! REFERENCES, as a column and a table constraint have it.
 
-use super::tree::{References, ReferentialAction};
+use super::tree::{Deferral, References, ReferentialAction};
 use super::{Reader, refuse};
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::Token;
@@ -35,7 +35,7 @@ pub(super) fn references(reader: &mut Reader<'_>) -> Result<References> {
         *slot = Some(action(reader)?);
     }
     let (on_delete, on_update) = (on_delete.unwrap_or_default(), on_update.unwrap_or_default());
-    Ok(References { table, columns, match_full, on_delete, on_update })
+    Ok(References { table, columns, match_full, on_delete, on_update, deferral: Deferral::Never })
 }
 
 fn match_kind(reader: &mut Reader<'_>) -> Result<bool> {

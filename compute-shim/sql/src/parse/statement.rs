@@ -220,15 +220,19 @@ fn set(reader: &mut Reader<'_>) -> Result<Statement> {
         }
         return Ok(Statement::SetTransaction { modes: transaction_modes(reader)?, session: false });
     }
+    if reader.eat(&["constraints"]) {
+        let names = if reader.eat(&["all"]) { None } else { Some(reader.names()?) };
+        let deferred = reader.eat(&["deferred"]);
+        if !deferred {
+            reader.expect("immediate")?;
+        }
+        return Ok(Statement::SetConstraints { names, deferred });
+    }
     let local = reader.eat(&["local"]);
     if !local {
         let _ = reader.eat(&["session"]);
     }
-    for (words, feature) in [
-        (&["authorization"][..], "SET SESSION AUTHORIZATION"),
-        (&["role"], "SET ROLE"),
-        (&["constraints"], "SET CONSTRAINTS"),
-    ] {
+    for (words, feature) in [(&["authorization"][..], "SET SESSION AUTHORIZATION"), (&["role"], "SET ROLE")] {
         if reader.peek_words(words) {
             return Err(refuse(feature));
         }

@@ -57,6 +57,26 @@ pub(crate) struct Plan {
     pub snapshot_min: Lsn,
 }
 
+impl Plan {
+    /// A plan without rows, for what is executed apart from any statement.
+    pub(crate) fn nothing() -> Plan {
+        Plan {
+            root: Arc::new(Node::Nothing),
+            subplans: Vec::new(),
+            common: Vec::new(),
+            changes: Vec::new(),
+            slots: 0,
+            memos: 0,
+            columns: None,
+            command: Command::Select,
+            parameters: Arc::new([]),
+            relations: Vec::new(),
+            row_lock: None,
+            snapshot_min: Lsn::ZERO,
+        }
+    }
+}
+
 /// A subquery inside an expression.
 #[derive(Clone, Debug)]
 pub(crate) struct SubplanNode {

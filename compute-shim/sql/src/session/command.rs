@@ -9,7 +9,8 @@ use super::transaction::{Scope, Status};
 use crate::answer::{ColumnDescription, CommandTag, Severity};
 use crate::bind;
 use crate::catalog::Relation;
-use crate::execute::Row;
+use crate::catalog::object::Oid;
+use crate::execute::{Row, constraints_named};
 use crate::parse::tree::{
     DiscardTarget, Name, SavepointCommand, SettingValue, Statement, TransactionCommand, TransactionModes,
     TypeName,
@@ -86,6 +87,9 @@ pub(super) fn step(
         Statement::SetTransaction { modes, session } => set_transaction(scope, *modes, *session),
         Statement::Set { name, value, local } => set(scope, name, value, *local),
         Statement::Reset { name } => reset(scope, name.as_deref()),
+        Statement::SetConstraints { names, deferred } => {
+            set_constraints(scope, named, names.as_deref(), *deferred)
+        }
         Statement::Show { name } => show(scope, name),
         Statement::Prepare { name, types, statement } => {
             prepare(scope, statements, text, name, types, statement)
@@ -126,7 +130,7 @@ fn transaction(
             match command {
                 TransactionCommand::Commit => {
                     scope.begin_commit();
-                    named.portals.hold_over_commit(scope)?;
+                    named.before_commit(scope)?;
                     scope.commit()?;
                 }
                 _ => scope.abort()?,
@@ -235,6 +239,61 @@ fn set_mode(scope: &mut Scope, name: &str, value: Option<&str>) -> Result<bool> 
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// SET CONSTRAINTS. What is to be immediate from now on is looked at now.
+fn set_constraints(
+    scope: &mut Scope,
+    named: &mut Named,
+    names: Option<&[Name]>,
+    deferred: bool,
+) -> Step<Answer> {
+    if !scope.is_in_block() {
+        scope.notices.push((Severity::Warning, Scope::no_block("SET CONSTRAINTS")));
+    }
+    scope.refresh_durable()?;
+    let keys = match names {
+        None => None,
+        Some(names) => {
+            let mut keys = Vec::new();
+            for name in names {
+                keys.extend(constraint_keys(scope, name, deferred)?);
+            }
+            Some(keys)
+        }
+    };
+    scope.effects.deferred.set(keys.as_deref(), deferred);
+    if !deferred {
+        named.settle(scope, keys.as_deref())?;
+    }
+    tag("SET CONSTRAINTS")
+}
+
+/// The foreign keys that a name means: of its schema, or of the first of the search path that has it.
+fn constraint_keys(scope: &Scope, name: &Name, deferred: bool) -> Result<Vec<Oid>> {
+    let catalog = scope.view.catalog();
+    let schemas = match name.qualifier() {
+        None => scope.view.search_path().to_vec(),
+        Some(schema) => match catalog.schema_by_name(schema) {
+            Some(schema) => vec![schema.oid],
+            None => {
+                let message = format!("schema \"{schema}\" does not exist");
+                return Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message));
+            }
+        },
+    };
+    for schema in schemas {
+        let (is_there, keys) = constraints_named(catalog, schema, name.last());
+        if is_there && keys.is_empty() && deferred {
+            let message = format!("constraint \"{}\" is not deferrable", name.last());
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        if is_there {
+            return Ok(keys);
+        }
+    }
+    let message = format!("constraint \"{}\" does not exist", name.last());
+    Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
 }
 
 fn reset(scope: &mut Scope, name: Option<&str>) -> Step<Answer> {

@@ -8,6 +8,7 @@ use super::run::Execution;
 use super::statement::Statements;
 use super::transaction::{Ended, Scope};
 use super::view::CursorView;
+use crate::catalog::object::Oid;
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -19,6 +20,22 @@ use std::sync::Arc;
 pub(super) struct Named {
     pub statements: Statements,
     pub portals: Portals,
+}
+
+impl Named {
+    /// What comes before a commit: references that wait are looked at, and cursors that outlive it read their rows.
+    pub(super) fn before_commit(&mut self, scope: &mut Scope) -> Step<()> {
+        self.settle(scope, None)?;
+        self.portals.hold_over_commit(scope)
+    }
+
+    /// Looks at references that wait, of these foreign keys or of all.
+    pub(super) fn settle(&mut self, scope: &mut Scope, keys: Option<&[Oid]>) -> Step<()> {
+        if scope.effects.deferred.is_due(keys) {
+            self.portals.hold(scope)?;
+        }
+        scope.settle_deferred(keys)
+    }
 }
 
 /// A portal.

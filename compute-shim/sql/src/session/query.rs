@@ -103,7 +103,7 @@ impl Query {
 pub(super) fn commit_implicit(scope: &mut Scope, named: &mut Named) -> Step<()> {
     match scope.status() {
         Status::Started | Status::Implicit => {
-            named.portals.hold_over_commit(scope)?;
+            named.before_commit(scope)?;
             scope.commit()
         }
         Status::Idle | Status::Block | Status::Failed => Ok(()),

@@ -8,6 +8,7 @@
 use super::settings::SettingsMark;
 use super::transaction::{Scope, Status};
 use crate::catalog::Changes;
+use crate::execute::DeferredMark;
 use crate::stop::Step;
 use hexalog_engine::Savepoint;
 use hexalog_sql_types::error::Result;
@@ -27,6 +28,7 @@ struct Mark {
     definitions: u64,
     settings: SettingsMark,
     read_only: bool,
+    deferred: DeferredMark,
 }
 
 /// The savepoints of a transaction, the newest last.
@@ -74,10 +76,20 @@ impl Scope {
         let changes = self.own_changes().cloned();
         let (definitions, settings, read_only) =
             (self.definitions(), self.view.settings.mark(), self.is_read_only());
+        let deferred = self.effects.deferred.mark();
         let savepoints = &mut self.savepoints;
         savepoints.serial_last += 1;
         let (name, serial) = (name.to_owned(), savepoints.serial_last);
-        savepoints.stack.push(Mark { name, serial, engine, changes, definitions, settings, read_only });
+        savepoints.stack.push(Mark {
+            name,
+            serial,
+            engine,
+            changes,
+            definitions,
+            settings,
+            read_only,
+            deferred,
+        });
         Ok(())
     }
 
@@ -113,6 +125,7 @@ impl Scope {
         let mark = self.savepoints.stack.last().expect("as above");
         let (serial, read_only) = (mark.serial, mark.read_only);
         self.view.settings.roll_back_to(&mark.settings);
+        self.effects.deferred.roll_back_to(&mark.deferred, serial);
         if mark.definitions != self.definitions() {
             let (changes, definitions) = (mark.changes.clone(), mark.definitions);
             self.restore_definitions(changes, definitions);

@@ -15,10 +15,10 @@ use crate::catalog::object::Oid;
 use crate::catalog::overlay::Overlay;
 use crate::database::Database;
 use crate::environment::Environment;
-use crate::execute::{Context, Effects, State};
+use crate::execute::{Context, Effects, Settlement, State, settle_references};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
 use crate::plan::{Plan, PlanOptions};
-use crate::stop::Step;
+use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
@@ -98,6 +98,8 @@ pub(super) struct Scope {
     statement_us: i64,
     /// Highest LSN that something said or to be said rests on, the open transaction's apart.
     told_lsn: Lsn,
+    /// References that had waited, being looked at.
+    settlement: Option<Box<Settlement>>,
     /// How a transaction has ended since the session last looked: its portals are gone.
     ended: Option<Ended>,
 }
@@ -140,6 +142,7 @@ impl Scope {
             transaction_us: 0,
             statement_us: 0,
             told_lsn: Lsn::ZERO,
+            settlement: None,
             ended: None,
         }
     }
@@ -543,6 +546,25 @@ impl Scope {
         self.overlay.as_ref().map(Overlay::changes)
     }
 
+    /// Looks at references that had waited, of these foreign keys or of all. Call again after a need.
+    pub(super) fn settle_deferred(&mut self, keys: Option<&[Oid]>) -> Step<()> {
+        if self.settlement.is_none() {
+            let serial = self.savepoints.serial();
+            let Some(settlement) = Settlement::of(&mut self.effects.deferred, keys, serial)? else {
+                return Ok(());
+            };
+            self.settlement = Some(Box::new(settlement));
+        }
+        let mut settlement = self.settlement.take().expect("made above");
+        let (plan, state) = settlement.parts();
+        let result = self.with_execution(plan, &[], state, false, settle_references);
+        if let Err(Stop::Need(_)) = result {
+            self.settlement = Some(settlement);
+        }
+        result?;
+        Ok(self.end_statement()?)
+    }
+
     /// COMMIT begins: what fails from here on leaves no failed block behind.
     pub(super) fn begin_commit(&mut self) {
         self.is_committing = true;
@@ -588,6 +610,7 @@ impl Scope {
     /// A statement has failed.
     pub(super) fn fail(&mut self) -> Step<()> {
         self.effects.settings.clear();
+        self.settlement = None;
         match self.status {
             _ if self.is_committing => self.roll_back(Status::Idle),
             Status::Started | Status::Implicit => self.roll_back(Status::Idle),
@@ -611,6 +634,8 @@ impl Scope {
         self.status = Status::Idle;
         (self.has_queried, self.has_waited, self.ended) = (false, false, Some(ended));
         self.is_committing = false;
+        self.settlement = None;
+        self.effects.deferred.clear();
         self.fence = None;
         self.savepoints.clear();
         self.definitions = 0;

@@ -132,3 +132,14 @@ ALTER TABLE q RENAME TO qq;
 INSERT INTO vol (a) VALUES (5);
 SELECT conname FROM pg_constraint WHERE conrelid = 'vol'::regclass;
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'vol'::regclass ORDER BY adnum;
+-- Operator classes.
+CREATE TABLE oc (v varchar(9), c char(3), t text, n int);
+CREATE INDEX oc_v ON oc (v varchar_pattern_ops);
+CREATE INDEX oc_t ON oc (t text_pattern_ops DESC NULLS LAST, n int4_ops);
+CREATE INDEX oc_c ON oc (c bpchar_pattern_ops);
+CREATE INDEX ON oc (n text_pattern_ops);
+CREATE INDEX ON oc (n nope_ops);
+CREATE INDEX ON oc (c pg_catalog.bpchar_ops ASC);
+SELECT pg_get_indexdef(indexrelid), indclass FROM pg_index WHERE indrelid = 'oc'::regclass ORDER BY indexrelid;
+INSERT INTO oc VALUES ('a', 'b', 'c', 1), ('aa', 'bb', 'cc', 2);
+SELECT v FROM oc WHERE v = 'a';

@@ -315,8 +315,6 @@ FROM pg_catalog.pg_trigger t
 WHERE t.tgrelid = 'pair'::regclass AND (NOT t.tgisinternal OR (t.tgisinternal AND t.tgenabled = 'D'))
 ORDER BY 1;
 \unsupported
-CREATE TABLE d (a int REFERENCES acc DEFERRABLE);
-CREATE TABLE d (a int REFERENCES acc INITIALLY DEFERRED);
 CREATE TABLE d (a int REFERENCES acc MATCH PARTIAL);
 CREATE TABLE d (a int REFERENCES acc ON DELETE SET NULL (a));
 ALTER TABLE hist ADD FOREIGN KEY (acc) REFERENCES acc NOT VALID;

@@ -49,7 +49,12 @@ fn table() -> Table {
     columns[2].missing = Datum::Numeric(Numeric::parse("1.50").expect("a number"));
     columns[3].dropped = true;
     columns[3].missing = Datum::Timestamp(Timestamp(1));
-    let one = |column, descending| IndexColumn { column, descending, nulls_first: descending };
+    let one = |column, descending| IndexColumn {
+        column,
+        descending,
+        nulls_first: descending,
+        class: if descending { 4217 } else { 0 },
+    };
     let indexes = vec![
         index(16_386, "t_pkey", None, &columns, vec![one(0, false)]),
         index(16_388, "t_c_idx", Some(9), &columns, vec![one(1, true), one(0, false)]),
@@ -73,6 +78,7 @@ fn table() -> Table {
             match_full: false,
             on_delete: ReferentialAction::Cascade,
             on_update: ReferentialAction::SetDefault,
+            deferral: Deferral::Deferred,
         }],
         indexes,
         parameters: vec![
@@ -135,7 +141,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "020100000074",
+            "030100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -185,7 +191,7 @@ fn golden_bytes_of_every_class() {
             "06000000745f706b6579",
             "00",
             "01000000",
-            "000000000000",
+            "00000000000000000000",
             "01",
             "03400000",
             "00000000",
@@ -193,8 +199,8 @@ fn golden_bytes_of_every_class() {
             "07000000745f635f696478",
             "010900000000000000",
             "02000000",
-            "010000000101",
-            "000000000000",
+            "01000000010179100000",
+            "00000000000000000000",
             "00",
             "00000000",
             "00000000",
@@ -214,6 +220,8 @@ fn golden_bytes_of_every_class() {
             "0a400000",
             "00",
             "0204",
+            // And when the check is due.
+            "02",
         ),
         concat!(
             "0108000000745f69645f736571",

@@ -5,7 +5,7 @@ use super::sql_text::index_definition;
 use super::value::{FALSE, NULL, TRUE, int2, int2_array, int2_vector, int4, oid, oid_vector, text};
 use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Oid, Table};
 use crate::execute::Row;
-use crate::parse::tree::ReferentialAction;
+use crate::parse::tree::{Deferral, ReferentialAction};
 use crate::session::SessionView;
 use hexalog_sql_types::{Array, Datum, TypeId, resolve};
 use std::sync::Arc;
@@ -48,7 +48,10 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
     row.extend([
         int2_vector(columns.iter().map(|column| number(column.column))),
         oid_vector(columns.iter().map(|column| collation_of(type_of(column)))),
-        oid_vector(columns.iter().map(|column| operator_class_of(type_of(column)))),
+        oid_vector(columns.iter().map(|column| match column.class {
+            0 => operator_class_of(type_of(column)),
+            class => class,
+        })),
         int2_vector(columns.iter().map(option)),
         NULL,
         NULL,
@@ -124,13 +127,14 @@ fn equality(left: TypeId, right: TypeId) -> Datum {
 
 impl ConstraintRow<'_> {
     fn row(self) -> Row {
+        let deferral = self.foreign.map_or(Deferral::Never, |(key, _)| key.deferral);
         let mut row = vec![
             oid(self.constraint),
             text(self.name),
             oid(self.table.schema),
             Datum::Char(self.kind),
-            FALSE,
-            FALSE,
+            Datum::Bool(deferral != Deferral::Never),
+            Datum::Bool(deferral == Deferral::Deferred),
             TRUE,
             oid(self.table.oid),
             oid(0),

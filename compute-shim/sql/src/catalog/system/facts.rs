@@ -192,6 +192,9 @@ pub(crate) static OPERATOR_CLASSES: &[OperatorClass] = &[
     class(10065, "uuid_ops", 2968, 2950, true, 0),
     class(10069, "enum_ops", 3522, 3500, true, 0),
     class(10088, "jsonb_ops", 4033, 3802, true, 0),
+    class(4217, "text_pattern_ops", 2095, 25, false, 0),
+    class(4218, "varchar_pattern_ops", 2095, 25, false, 0),
+    class(4219, "bpchar_pattern_ops", 2097, 1042, false, 0),
 ];
 
 /// Operator families of the `btree` method: oid and name.
@@ -212,6 +215,8 @@ pub(crate) static OPERATOR_FAMILIES: &[(Oid, &str)] = &[
     (1994, "text_ops"),
     (1996, "time_ops"),
     (2000, "timetz_ops"),
+    (2095, "text_pattern_ops"),
+    (2097, "bpchar_pattern_ops"),
     (2789, "tid_ops"),
     (2968, "uuid_ops"),
     (2994, "record_ops"),
@@ -220,7 +225,7 @@ pub(crate) static OPERATOR_FAMILIES: &[(Oid, &str)] = &[
 ];
 
 /// The default operator class of an index column of this type.
-pub(super) fn operator_class_of(id: TypeId) -> Oid {
+pub(crate) fn operator_class_of(id: TypeId) -> Oid {
     let wanted = match id {
         TypeId::VARCHAR => TypeId::TEXT,
         id if id.is_registry_alias() => TypeId::OID,

@@ -9,6 +9,7 @@ use super::tables as system_tables;
 use super::value::{NULL, int4, text, yes_or_no};
 use crate::catalog::object::{Check, Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
 use crate::execute::Row;
+use crate::parse::tree::Deferral;
 use crate::session::SessionView;
 use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{Datum, TypeId, Typmod};
@@ -271,11 +272,16 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
 pub(super) fn table_constraints(view: &SessionView) -> Vec<Row> {
     let mut rows = Vec::new();
     for table in view.catalog().tables() {
-        let mut add = |name: &str, kind: &str, nulls_distinct: Datum| {
+        let mut add_waiting = |name: &str, kind: &str, nulls_distinct: Datum, deferral: Deferral| {
             let mut row = Vec::from(constraint_name(view, table, name));
             row.extend(table_name(view, table));
-            row.extend([text(kind), yes_or_no(false), yes_or_no(false), yes_or_no(true), nulls_distinct]);
+            let (may, does) = (deferral != Deferral::Never, deferral == Deferral::Deferred);
+            row.extend([text(kind), yes_or_no(may), yes_or_no(does), yes_or_no(true), nulls_distinct]);
             rows.push(row);
+        };
+        table.foreign_keys.iter().for_each(|key| add_waiting(&key.name, "FOREIGN KEY", NULL, key.deferral));
+        let mut add = |name: &str, kind: &str, nulls_distinct: Datum| {
+            add_waiting(name, kind, nulls_distinct, Deferral::Never);
         };
         for key in keys(table) {
             match key.is_primary() {
@@ -283,7 +289,6 @@ pub(super) fn table_constraints(view: &SessionView) -> Vec<Row> {
                 false => add(&key.name, "UNIQUE", yes_or_no(true)),
             }
         }
-        table.foreign_keys.iter().for_each(|key| add(&key.name, "FOREIGN KEY", NULL));
         table.checks.iter().for_each(|check| add(&check.name, "CHECK", NULL));
         not_null(table).for_each(|(name, _)| add(&name, "CHECK", NULL));
     }

@@ -26,7 +26,8 @@ mod view;
 pub(crate) use cluster::ENCODING_UTF8;
 pub(crate) use constraint::{Constraint, constraint};
 pub(crate) use facts::{
-    COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, routine_by_name, routine_name,
+    COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, operator_class_of, routine_by_name,
+    routine_name,
 };
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{

@@ -3,12 +3,13 @@
 //! The catalog stores expressions with all names qualified; here they are bound and printed anew, so that names are
 //! qualified only where this session's search path makes it necessary.
 
+use super::facts::OPERATOR_CLASSES;
 use crate::bind::{self, BindContext};
 use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Table};
 use crate::catalog::{Relation, registry};
 use crate::expression::{deparse, deparse_pretty};
 use crate::parse;
-use crate::parse::tree::{ReferentialAction, StorageParameter};
+use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use crate::plan::PlanOptions;
 use crate::session::SessionView;
 use hexalog_protocol::Lsn;
@@ -27,7 +28,9 @@ fn index_column(table: &Table, column: &IndexColumn) -> String {
         (true, true) => " DESC",
         (true, false) => " DESC NULLS LAST",
     };
-    format!("{name}{order}")
+    let class = OPERATOR_CLASSES.iter().find(|class| class.oid == column.class);
+    let class = class.map_or_else(String::new, |class| format!(" {}", class.name));
+    format!("{name}{class}{order}")
 }
 
 /// ` WITH (fillfactor='90')`, or nothing.
@@ -93,6 +96,11 @@ pub(crate) fn foreign_key_definition(view: &SessionView, table: &Table, key: &Fo
             text.push_str(&format!(" ON {event} {words}"));
         }
     }
+    text.push_str(match key.deferral {
+        Deferral::Never => "",
+        Deferral::Immediate => " DEFERRABLE",
+        Deferral::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+    });
     text
 }
 

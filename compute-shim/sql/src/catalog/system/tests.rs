@@ -4,7 +4,7 @@ use super::super::object::*;
 use super::super::overlay::ChangeSet;
 use super::super::{Catalog, Relation, registry};
 use super::*;
-use crate::parse::tree::{ReferentialAction, StorageParameter};
+use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use crate::session::Settings;
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
@@ -57,8 +57,8 @@ fn table() -> Table {
     columns[0].default = Some("nextval('public.thing_id_seq'::regclass)".to_owned());
     columns[1].dropped = true;
     columns[3].missing = Datum::Int4(0);
-    let ascending = |column| IndexColumn { column, descending: false, nulls_first: false };
-    let descending = |column| IndexColumn { column, descending: true, nulls_first: true };
+    let ascending = |column| IndexColumn { column, descending: false, nulls_first: false, class: 0 };
+    let descending = |column| IndexColumn { column, descending: true, nulls_first: true, class: 0 };
     let tree = |page| TreeId(PageId(page));
     Table {
         oid: TABLE,
@@ -80,6 +80,7 @@ fn table() -> Table {
             match_full: true,
             on_delete: ReferentialAction::Cascade,
             on_update: ReferentialAction::SetNull,
+            deferral: Deferral::Never,
         }],
         indexes: vec![
             index(PRIMARY_KEY, "thing_pkey", None, vec![ascending(0)], &columns),

@@ -47,6 +47,16 @@ pub(crate) struct References {
     pub match_full: bool,
     pub on_delete: ReferentialAction,
     pub on_update: ReferentialAction,
+    pub deferral: Deferral,
+}
+
+/// Whether the check of a constraint may wait for the transaction's end, and whether it does unless told otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Deferral {
+    #[default]
+    Never,
+    Immediate,
+    Deferred,
 }
 
 /// What becomes of rows whose referenced row goes or changes.
@@ -108,6 +118,8 @@ pub(crate) struct CreateTable {
 #[derive(Clone, Debug)]
 pub(crate) struct IndexElement {
     pub column: String,
+    /// The operator class.
+    pub class: Option<Name>,
     pub descending: bool,
     pub nulls_first: Option<bool>,
 }
@@ -140,6 +152,7 @@ pub(crate) enum AlterTableAction {
     SetSchema(String),
     AddIdentity { column: String, always: bool, options: Vec<SequenceOption> },
     SetIdentity { column: String, always: Option<bool>, options: Vec<SequenceOption> },
+    AlterConstraint { name: String, deferral: Deferral },
     DropIdentity { column: String, if_exists: bool },
 }
 

@@ -153,6 +153,11 @@ pub(crate) enum Statement {
         value: SettingValue,
         local: bool,
     },
+    /// Of all constraints, or those named.
+    SetConstraints {
+        names: Option<Vec<Name>>,
+        deferred: bool,
+    },
     Reset {
         name: Option<String>,
     },
