@@ -9,12 +9,13 @@ use super::column;
 use super::constraint::check_indexable;
 use super::drop::shown;
 use super::expression::{self, bind_context};
+use super::foreign_key::are_comparable;
 use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::{Index, Table};
 use crate::expression::{Expr, columns_used};
 use crate::parse;
-use crate::parse::tree::{self, Name, TypeName};
+use crate::parse::tree::{self, Name, SequenceOption, TypeName};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
@@ -49,6 +50,13 @@ fn is_stored_alike(from: (TypeId, Typmod), to: (TypeId, Typmod)) -> bool {
     }
 }
 
+/// Whether every value is the same under both types: stored alike, or a wider integer.
+fn keeps_values(from: (TypeId, Typmod), to: (TypeId, Typmod)) -> bool {
+    let is_wider =
+        matches!((from.0, to.0), (TypeId::INT2, TypeId::INT4 | TypeId::INT8) | (TypeId::INT4, TypeId::INT8));
+    is_wider || is_stored_alike(from, to)
+}
+
 impl Draft {
     /// ALTER COLUMN … TYPE … [USING …].
     pub(super) fn set_type(
@@ -70,10 +78,8 @@ impl Draft {
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
         used_by_view(context, self, number, name)?;
-        self.check_unreferenced(number)?;
-        if self.table.columns[number].identity.is_some() {
-            return Err(SqlError::unsupported("altering the type of an identity column"));
-        }
+        self.retype_identity(number, target.0, type_name)?;
+        self.check_references(number, target, using.is_some())?;
         let values = self.new_values(context, name, target, using)?;
         let old = &self.table.columns[number];
         let is_relabelled = using.is_none() && is_stored_alike((old.type_id, old.typmod), target);
@@ -90,17 +96,58 @@ impl Draft {
         Ok(())
     }
 
-    /// 0A000 for columns of foreign keys, whose comparisons would have to be looked for anew.
-    fn check_unreferenced(&self, number: usize) -> Result<()> {
-        let own = self.table.foreign_keys.iter().flat_map(|key| &key.columns).any(|pair| pair.0 == number);
-        let referring = self.before.referring(self.table.oid).iter().any(|&(table, at)| {
-            let key = self.before.table(table).and_then(|table| table.foreign_keys.get(at));
-            key.is_some_and(|key| key.columns.iter().any(|pair| pair.1 == number))
-        });
-        match own || referring {
-            true => Err(SqlError::unsupported("altering the type of a column of a foreign key")),
-            false => Ok(()),
+    /// The sequence of an identity column takes the type too.
+    fn retype_identity(&mut self, number: usize, target: TypeId, type_name: &TypeName) -> Result<()> {
+        if self.table.columns[number].identity.is_none() {
+            return Ok(());
         }
+        if !matches!(target, TypeId::INT2 | TypeId::INT4 | TypeId::INT8) {
+            let message = "identity column type must be smallint, integer, or bigint";
+            return Err(SqlError::invalid_parameter(message));
+        }
+        let options = vec![SequenceOption::As(type_name.clone())];
+        let sequence = self.identity_sequence(number);
+        self.altered_sequences.extend(sequence.map(|sequence| (sequence, options)));
+        Ok(())
+    }
+
+    /// Columns of foreign keys may change as long as no value does: what complied complies still. 0A000 for others, whose
+    /// references would have to be looked at anew.
+    fn check_references(&self, number: usize, target: (TypeId, Typmod), has_using: bool) -> Result<()> {
+        let old = &self.table.columns[number];
+        let keeps = !has_using && keeps_values((old.type_id, old.typmod), target);
+        let (oid, own) = (self.table.oid, &self.table);
+        let owned = own.foreign_keys.iter().map(|key| (own, key));
+        let referring = self.before.referring(oid).iter().filter_map(|&(table, at)| {
+            let table = self.before.table(table).filter(|table| table.oid != oid)?;
+            Some((&**table, table.foreign_keys.get(at)?))
+        });
+        for (table, key) in owned.chain(referring) {
+            let referred =
+                if key.target == oid { own } else { &**self.before.table(key.target).unwrap_or(&self.old) };
+            for &(from, to) in &key.columns {
+                let (is_own, is_referred) =
+                    (table.oid == oid && from == number, key.target == oid && to == number);
+                if !is_own && !is_referred {
+                    continue;
+                }
+                if !keeps {
+                    return Err(SqlError::unsupported("altering the values of a column of a foreign key"));
+                }
+                let type_of = |is_changed: bool, column: &crate::catalog::object::Column| match is_changed {
+                    true => target.0,
+                    false => column.type_id,
+                };
+                let own_type = type_of(is_own, &table.columns[from]);
+                let referred_type = type_of(is_referred, &referred.columns[to]);
+                if !are_comparable(referred_type, own_type) {
+                    return Err(SqlError::unsupported(
+                        "altering the type of a column of a foreign key to this one",
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The new value of a row's column, over the row as it was.

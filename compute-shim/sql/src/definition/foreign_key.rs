@@ -106,7 +106,7 @@ fn target_index<'t>(target: &'t Table, columns: &[String]) -> Result<(Vec<usize>
 }
 
 /// Whether a column can refer to one of another type: they are compared without converting the one referred to.
-fn are_comparable(referenced: TypeId, own: TypeId) -> bool {
+pub(super) fn are_comparable(referenced: TypeId, own: TypeId) -> bool {
     let Ok(resolved) = resolve::operator("=", Some(referenced), own) else { return false };
     resolved.left.is_some_and(|left| left == referenced || is_binary_coercible(referenced, left))
 }

@@ -61,7 +61,7 @@ impl Draft {
     }
 
     /// The sequence of an identity column.
-    fn identity_sequence(&self, at: usize) -> Option<Arc<Sequence>> {
+    pub(super) fn identity_sequence(&self, at: usize) -> Option<Arc<Sequence>> {
         let owner = Some((self.table.oid, at));
         self.before.sequences().find(|sequence| sequence.owned_by == owner).cloned()
     }
