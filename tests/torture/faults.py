@@ -21,6 +21,27 @@ class Faults:
             (self.flap_daemon, 2), (self.terminate_daemon, 1), (self.race_of_openings, 1),
         ]
 
+    def use_disks(self, disks):
+        """Some daemons have disks that can be filled."""
+        self.disks = disks
+        self.schedule.append((self.fill_disks, 6))
+
+    def fill_disks(self):
+        """Others fill the disk of one daemon or two, for a while; sometimes it dies in that time and must start without a free block."""
+        names = self.random.sample(self.disks.names, min(self.random.choice([1, 2]), len(self.disks.names)))
+        self.note(f"fault: disk of {', '.join(names)} full")
+        for name in names:
+            self.disks.fill(name)
+        self.pause(1, 8)
+        if self.random.random() < 0.3:
+            self.note(f"fault: kill {names[0]}, its disk is full")
+            self.cluster.kill(names[0])
+            self.cluster.bring_back(names[0])
+            self.pause(0.5, 4)
+        for name in names:
+            self.disks.free(name)
+        self.note(f"freed: disk of {', '.join(names)}")
+
     def next(self):
         total = sum(weight for _, weight in self.schedule)
         at = self.random.randrange(total)

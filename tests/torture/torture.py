@@ -24,6 +24,7 @@ from cluster import Cluster, ClusterError, wait_until
 from faults import Faults
 from namespaces import NamespaceCluster
 from network_faults import NetworkFaults
+from small_disks import SmallDisks
 
 VARIANTS = {
     "plain": ["--log-bytes", "64MiB", "--cache-bytes", "128MiB"],
@@ -57,6 +58,7 @@ class Run:
         settings = VARIANTS[options.variant] + options.option
         kind, faults = (NamespaceCluster, NetworkFaults) if options.network else (Cluster, Faults)
         self.cluster = kind(os.path.abspath(options.binary), self.data_dir, options.port, settings, options.restart, self.note)
+        self.disks = None
         self.shared = workloads.Shared(self.cluster, self.note)
         self.faults = faults(self.cluster, self.shared, self.random, self.note, self.ports, self.add_clients)
         self.clients, self.running, self.log_positions = [], [], {}
@@ -72,6 +74,8 @@ class Run:
         self.note(f"seed {self.options.seed}, variant {self.options.variant}, restart {self.options.restart}, data in {self.data_dir}")
         try:
             self.cluster.start()
+            if self.options.small_disks:
+                self.move_to_small_disks(Cluster.NODES[: self.options.small_disks])
             self.set_up()
             threading.Thread(target=self.watch, daemon=True).start()
             threading.Thread(target=self.sample, daemon=True).start()
@@ -89,6 +93,8 @@ class Run:
             self.is_over.set()
             self.cluster.kill_everything()
             self.cluster.remove()
+            if self.disks:
+                self.disks.remove()
             self.check_logs()
             self.save()
             if not self.shared.violations and not self.options.keep:
@@ -96,6 +102,13 @@ class Run:
                     shutil.rmtree(node)
         self.note(f"{len(self.shared.violations)} violations; " + json.dumps(self.totals()))
         return 1 if self.shared.violations else 0
+
+    def move_to_small_disks(self, names):
+        """A cluster makes its directories itself, so their disks come after its first start."""
+        self.cluster.kill_everything()
+        self.disks = SmallDisks(self.directory, self.data_dir, names)
+        self.faults.use_disks(self.disks)
+        self.cluster.start()
 
     def set_up(self):
         connection = self.cluster.connect()
@@ -143,6 +156,8 @@ class Run:
         self.running = self.running + extra
 
     def quiesce(self, phase):
+        if self.disks:
+            self.disks.free_all()
         self.cluster.mark_healthy()
         self.shared.is_stopping.set()
         deadline = time.monotonic() + HANG_S + 15
@@ -282,6 +297,7 @@ def main():
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="plain")
     parser.add_argument("--restart", action="store_true", help="let the supervisor start what died")
     parser.add_argument("--network", action="store_true", help="each process in a network namespace, and faults of the network too; as root")
+    parser.add_argument("--small-disks", type=int, default=0, metavar="N", help="the first N daemons on small disks of their own, which are filled; as root")
     parser.add_argument("--phases", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60, help="load in each phase")
     parser.add_argument("--fault", action="append", help="only this fault (a method of Faults); may be repeated")
