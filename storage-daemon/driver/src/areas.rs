@@ -47,5 +47,11 @@ impl AreaFiles {
 /// Opens one existing file for reading and writing; with `direct`, past the page cache.
 pub fn open_area(path: &Path, direct: bool) -> io::Result<File> {
     let flags = if direct { libc::O_DIRECT } else { 0 };
-    OpenOptions::new().read(true).write(true).custom_flags(flags | libc::O_CLOEXEC).open(path)
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags | libc::O_CLOEXEC).open(path)?;
+    if !direct {
+        // After a flush that failed, the page cache has what the device has not, marked clean: a start that read it there and
+        // flushed again would take for durable what is not.
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;
+    }
+    Ok(file)
 }
