@@ -13,11 +13,11 @@ use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::areas::{AREA_FILES, AreaFiles};
 use hexalog_storage_driver::durability::DurabilityPath;
 use hexalog_storage_driver::shard_loop::ShardPlan;
+use hexalog_storage_driver::space::Space;
 use hexalog_storage_driver::thread::{Control, Notice, StopHandle, run_shards, wake_descriptor};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,7 +50,8 @@ fn start_shard(directory: &Path) -> (SocketAddr, StopHandle, JoinHandle<()>) {
         files,
         durability: DurabilityPath::LinkedFlush,
         listener,
-        log_prepared_bytes: Arc::new(AtomicU64::new(LOG_BYTES)),
+        space: Arc::new(Space::new(LOG_BYTES, EXTENTS_BYTES, EXTENTS_BYTES)),
+        want_space: Box::new(|| {}),
         start: Box::new(move |now, effects| Shard::start(options, now, effects)),
     };
     let handle = stop.clone();

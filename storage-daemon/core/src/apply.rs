@@ -3,12 +3,12 @@
 //! The same function takes the appends of this run when their write has ended, and those that a start scans: what a
 //! segment is after a restart is by construction what it was before.
 
-use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken};
+use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken, Now};
 use crate::log::{Answer, Durable, ReplayPoint};
 use crate::pages::PendingRecord;
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
-use crate::shard::Shard;
+use crate::shard::{Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
@@ -43,11 +43,16 @@ impl Shard {
     /// The append in flight is on the device and flushed. The next one goes first, then this one takes effect.
     pub(crate) fn on_append_written(
         &mut self,
+        now: Now,
         token: IoToken,
         result: IoResult,
         buffer: AlignedBuffer,
         effects: &mut Effects,
     ) {
+        if result == IoResult::NoSpace && matches!(self.phase, Phase::Running) {
+            self.log.hold(token, buffer);
+            return self.note_no_space(now, "the log", effects);
+        }
         let (durable, start, written) = match self.log.finish(token, result, buffer) {
             Ok(finished) => finished,
             Err((errno, unanswered)) => {

@@ -15,6 +15,7 @@ impl Shard {
         self.background_us = now.monotonic_us;
         // A frame that found the append buffer submitted with nothing in flight cannot be, but room may have come.
         self.submit_append(effects);
+        self.no_space_slice(now, effects);
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
         self.damage_slice(effects);

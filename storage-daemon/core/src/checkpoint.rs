@@ -348,9 +348,17 @@ impl Shard {
         effects.list.push(Effect::Log(String::from("extents are full: no room for an index checkpoint")));
     }
 
-    pub(crate) fn on_part_written(&mut self, result: IoResult, effects: &mut Effects) {
-        if let IoResult::Failed(errno) = result {
-            return self.fail("writing an index checkpoint", errno, effects);
+    pub(crate) fn on_part_written(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
+        match result {
+            IoResult::Done => {}
+            IoResult::Failed(errno) => return self.fail("writing an index checkpoint", errno, effects),
+            IoResult::NoSpace => {
+                let mut running = self.checkpointer.running.take().expect("a part has its checkpoint");
+                let part = running.parts.pop().expect("it was written");
+                self.extents.give_back(Fill::Parts, part.address.offset(), u64::from(part.bytes));
+                self.note_no_space(now, "an index checkpoint", effects);
+                return self.abandon_checkpoint(running, now, effects);
+            }
         }
         let running = self.checkpointer.running.as_mut().expect("a part has its checkpoint");
         let Step::PartInFlight { is_last } = running.step else { unreachable!("one part is in flight") };
@@ -396,7 +404,7 @@ impl Shard {
         result: IoResult,
         effects: &mut Effects,
     ) {
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             return self.fail("writing the superblock", errno, effects);
         }
         let running = self.checkpointer.running.take().expect("a superblock has its checkpoint");

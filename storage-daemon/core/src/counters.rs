@@ -40,6 +40,8 @@ counters! {
     stale_epoch_refusals,
     /// Refusals since the log, the memory for pending records or the extents are full.
     no_space_refusals,
+    /// Writes that found no space in the file system or device below, and were tried again.
+    no_space_writes,
     /// Times that the shard told its writers of more or less room.
     room_changes,
     /// Refusals since a bounded queue was full.

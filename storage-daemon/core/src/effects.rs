@@ -45,6 +45,23 @@ pub enum IoResult {
     Done,
     /// It failed with this errno. What the device holds there now is unknown.
     Failed(i32),
+    /// A write found no space below, in the file system or a thin device: part of it may stand there, nothing of it counts.
+    /// No flush ends so: what a flush was to make durable is unknown, whatever the reason.
+    NoSpace,
+}
+
+/// The errno of [`IoResult::NoSpace`], which every Unix has under this number.
+const ENOSPC: i32 = 28;
+
+impl IoResult {
+    /// Why it did not end well, for whom no space is a failure like any other.
+    pub fn errno(self) -> Option<i32> {
+        match self {
+            IoResult::Done => None,
+            IoResult::Failed(errno) => Some(errno),
+            IoResult::NoSpace => Some(ENOSPC),
+        }
+    }
 }
 
 /// What happens to a shard.

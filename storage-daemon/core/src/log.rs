@@ -56,6 +56,8 @@ struct InFlight {
     after: ReplayPoint,
     entries_bytes: usize,
     answers: Vec<(u32, Answer)>,
+    /// There was no space for it: what is to be written again.
+    held: Option<AlignedBuffer>,
 }
 
 /// Which entries may use the last of the space.
@@ -86,6 +88,8 @@ pub(crate) struct Log {
     device: DeviceId,
     log_bytes: u64,
     prepared_bytes: u64,
+    /// The file system has no room for the rest of the ring.
+    is_cut_short: bool,
     append_bytes_max: usize,
     incarnation: u64,
     head: u64,
@@ -104,6 +108,7 @@ impl Log {
             device: DeviceId(0),
             log_bytes: options.log_bytes,
             prepared_bytes: options.log_prepared_bytes,
+            is_cut_short: false,
             append_bytes_max: options.append_bytes_max,
             incarnation: options.incarnation,
             head: 0,
@@ -149,6 +154,16 @@ impl Log {
         self.log_bytes
     }
 
+    /// What counts as used, and of how much, when it is told how much room there is: as long as the ring cannot get its
+    /// whole size, it ends where it is prepared, since an append goes round only at its end.
+    pub fn used_of(&self) -> (u64, u64) {
+        if !self.is_cut_short || self.prepared_bytes == self.log_bytes {
+            return (self.used_bytes(), self.log_bytes);
+        }
+        let to_the_end = self.prepared_bytes.saturating_sub(self.next.position % self.log_bytes);
+        (self.prepared_bytes - to_the_end.min(self.free_bytes()), self.prepared_bytes)
+    }
+
     /// Whether an append is being written.
     pub fn is_in_flight(&self) -> bool {
         self.in_flight.is_some()
@@ -159,10 +174,11 @@ impl Log {
         self.in_flight.is_none() && self.filling.is_empty()
     }
 
-    /// More of the ring has been written with zeros.
-    pub fn set_prepared_bytes(&mut self, bytes: u64) {
+    /// So much of the ring has been written with zeros; for the rest the file system has no room now if it `is_cut_short`.
+    pub fn set_prepared(&mut self, bytes: u64, is_cut_short: bool) {
         assert!(bytes <= self.log_bytes);
         self.prepared_bytes = self.prepared_bytes.max(bytes);
+        self.is_cut_short = is_cut_short;
     }
 
     /// The log before `position` is freed: the superblock that says so is durable.
@@ -259,9 +275,27 @@ impl Log {
         let token = token();
         self.next = after;
         let entries_bytes = sealed.entries_bytes;
-        self.in_flight = Some(InFlight { token, start, after, entries_bytes, answers: sealed.answers });
+        self.in_flight =
+            Some(InFlight { token, start, after, entries_bytes, answers: sealed.answers, held: None });
         effects.list.push(Effect::Write { token, area: Area::Log, offset, buffer, flush: true });
         assert!(self.used_bytes() <= self.log_bytes, "an append never overwrites kept log");
+    }
+
+    /// There was no space for the append in flight, in a file system that writes every block to a new place. It stays in
+    /// flight, and is written again as a whole, to the same place: nothing of it was flushed, no one was told of it.
+    pub fn hold(&mut self, token: IoToken, buffer: AlignedBuffer) {
+        let in_flight = self.in_flight.as_mut().expect("a completion has its append");
+        assert!(in_flight.token == token, "one append is in flight");
+        in_flight.held = Some(buffer);
+    }
+
+    /// Writes again what [`Log::hold`] holds, if anything.
+    pub fn write_held(&mut self, token: impl FnOnce() -> IoToken, effects: &mut Effects) {
+        let Some(in_flight) = &mut self.in_flight else { return };
+        let Some(buffer) = in_flight.held.take() else { return };
+        in_flight.token = token();
+        let (token, offset) = (in_flight.token, in_flight.start.position % self.log_bytes);
+        effects.list.push(Effect::Write { token, area: Area::Log, offset, buffer, flush: true });
     }
 
     /// The write of the append in flight has ended. `Err` gives the errno and all answers that now will never be
@@ -274,7 +308,7 @@ impl Log {
     ) -> Result<Finished, (i32, Vec<(u32, Answer)>)> {
         let in_flight = self.in_flight.take().expect("a completion has its append");
         assert!(in_flight.token == token, "one append is in flight");
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             let mut unanswered = in_flight.answers;
             unanswered.append(&mut self.filling.take_answers());
             return Err((errno, unanswered));

@@ -1,5 +1,6 @@
 //! Sizes and bounds of a shard: everything that a driver must know to make one.
 
+use crate::pages::extents::BACKED_MIN;
 use alloc::vec::Vec;
 use hexalog_protocol::frame::FRAME_BYTES_MAX;
 use hexalog_protocol::{NodeId, PAGE_SIZE, ShardIndex};
@@ -19,10 +20,13 @@ pub struct ShardOptions {
     /// Size of the log region in bytes; a multiple of 4096.
     pub log_bytes: u64,
     /// How much of the log region, from its start, has been written with zeros so far. The core never
-    /// writes above it. Raised later by [`crate::shard::Shard::set_log_prepared_bytes`].
+    /// writes above it. Raised later by [`crate::shard::Shard::set_log_prepared`].
     pub log_prepared_bytes: u64,
     /// Size of the extents area in bytes; a multiple of `extent_bytes`.
     pub extents_bytes: u64,
+    /// How much of the extents area, from its start, has space of its own on the file system so far; more than all is all. The
+    /// core never writes above it. Raised later by [`crate::shard::Shard::set_extents_backed`].
+    pub extents_backed_bytes: u64,
     /// Unit of allocation in the extents area; a multiple of 8192.
     pub extent_bytes: u64,
     /// Bound of the records not yet coalesced, in bytes of memory.
@@ -80,6 +84,7 @@ impl ShardOptions {
             log_bytes,
             log_prepared_bytes: log_bytes,
             extents_bytes,
+            extents_backed_bytes: extents_bytes,
             extent_bytes: 1 << 20,
             pending_bytes_max: 64 << 20,
             append_bytes_max: append_bytes_max(log_bytes),
@@ -124,6 +129,10 @@ impl ShardOptions {
 
 /// A week: two copies of one page that rot within a week are still rare, and reading a terabyte in it is 1.7 MB/s.
 const SCRUB_PERIOD_US: u64 = 7 * 24 * 3_600 * 1_000_000;
+/// What a new device must have of backed extents, in bytes: less, and nothing could be written that frees space.
+pub fn extents_backed_bytes_min(extents_bytes: u64, extent_bytes: u64) -> u64 {
+    extents_bytes.min(BACKED_MIN * extent_bytes)
+}
 
 /// Most page images that a frame holds beside an answer's head, with room to spare.
 const HYDRATION_PAGES_MAX: u32 = 120;

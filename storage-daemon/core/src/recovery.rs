@@ -98,7 +98,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Phase::Starting(recovery) = core::mem::replace(&mut self.phase, Phase::Dead) else { return };
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             return self.give_up(format!("reading the device at start failed with errno {errno}"), effects);
         }
         match recovery {
@@ -449,7 +449,7 @@ impl Shard {
         else {
             return;
         };
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             return self.give_up(format!("flushing the log at start failed with errno {errno}"), effects);
         }
         let mut superblock = self.superblock.clone();
@@ -484,7 +484,7 @@ impl Shard {
         else {
             return;
         };
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             return self
                 .give_up(format!("writing the superblock at start failed with errno {errno}"), effects);
         }

@@ -1,7 +1,7 @@
 //! How much room the shard says it has, told with every acknowledgement: what is told is early, since what frees space
 //! needs some itself.
 //!
-//! Two things run out. Extents: what lives in them is compared with what can be filled; dead blocks count for nothing,
+//! Two things run out, or both since the file system below has less space than the device was formatted with. Extents: what lives in them is compared with what can be filled; dead blocks count for nothing,
 //! collection takes them back, and a page that is still but a delta counts as the image that it will be. And the log: it holds records until they are in versions and members have them, so it fills
 //! when that cannot go on, whatever the reason; only if it stays full for a while is that told as full, since a burst
 //! empties by itself. At [`Room::Full`] a writer admits no more rows; what it has under way, rollbacks and drops go into
@@ -17,16 +17,39 @@ use hexalog_protocol::message::{Message, Room};
 /// A log that has been nearly full for this long does not empty by itself: fifty checkpoints' time.
 const LOG_FULL_US: u64 = 1_000_000;
 
+/// After a write that found no space, the next is tried so much later: whoever makes room takes longer.
+const NO_SPACE_RETRY_US: u64 = 1_000_000;
+/// Without another try (nothing may be left to write) that is told as full for so long.
+const NO_SPACE_TOLD_US: u64 = 5 * NO_SPACE_RETRY_US;
+
 /// What was last told, and since when the log has been nearly full.
 #[derive(Debug)]
 pub(crate) struct RoomTold {
     pub room: Room,
     log_full_since_us: Option<u64>,
+    /// A write found no space below: when the next may be tried, and how long that is told as full.
+    no_space_until_us: Option<u64>,
+    no_space_told_until_us: u64,
 }
 
 impl Default for RoomTold {
     fn default() -> RoomTold {
-        RoomTold { room: Room::Ample, log_full_since_us: None }
+        RoomTold {
+            room: Room::Ample,
+            log_full_since_us: None,
+            no_space_until_us: None,
+            no_space_told_until_us: 0,
+        }
+    }
+}
+
+impl RoomTold {
+    /// A write to the extents went well.
+    pub fn space_is_back(&mut self) {
+        // One that was begun before says nothing of the next.
+        if self.no_space_until_us.is_none() {
+            self.no_space_told_until_us = 0;
+        }
     }
 }
 
@@ -51,19 +74,48 @@ impl Shard {
     /// would never hear of it with an acknowledgement.
     pub(crate) fn room_slice(&mut self, now: Now, effects: &mut Effects) {
         let told = self.room_told.room;
-        let room = self.extents_room().max(self.log_room(now));
+        let is_without = now.monotonic_us < self.room_told.no_space_told_until_us;
+        let below = if is_without { Room::Full } else { Room::Ample };
+        let room = self.extents_room().max(self.log_room(now)).max(below);
         if room == told {
             return;
         }
         self.room_told.room = room;
         self.counters.room_changes += 1;
         let (live, all) = (self.extents.promised_bytes(), self.extents.usable_bytes());
-        let (used, ring) = (self.log.used_bytes(), self.log.ring_bytes());
-        let text = format!(
+        let (used, ring) = self.log.used_of();
+        let mut text = format!(
             "room is {room:?} now, was {told:?}: {live} of {all} bytes of extents live or promised, {used} of {ring} bytes of log kept"
         );
+        if self.extents.is_cut_short() || is_without {
+            text.push_str(
+                "; the file system has less space than this device was formatted with: make room there",
+            );
+        }
         effects.list.push(Effect::Log(text));
         self.push_room(effects);
+    }
+
+    /// A write found no space below. What was to be written is still in memory: nothing more is tried for a while, and
+    /// meanwhile the shard is full.
+    pub(crate) fn note_no_space(&mut self, now: Now, what: &str, effects: &mut Effects) {
+        self.counters.no_space_writes += 1;
+        self.extents.set_refused(true);
+        let told = &mut self.room_told;
+        if now.monotonic_us >= told.no_space_told_until_us {
+            let text = format!("no space below to write {what}: tried again every second, reads go on");
+            effects.list.push(Effect::Log(text));
+        }
+        told.no_space_until_us = Some(now.monotonic_us + NO_SPACE_RETRY_US);
+        told.no_space_told_until_us = now.monotonic_us + NO_SPACE_TOLD_US;
+    }
+
+    /// Tries again what found no space.
+    pub(crate) fn no_space_slice(&mut self, now: Now, effects: &mut Effects) {
+        if self.room_told.no_space_until_us.take_if(|until_us| *until_us <= now.monotonic_us).is_some() {
+            self.extents.set_refused(false);
+            self.write_held_append(effects);
+        }
     }
 
     fn extents_room(&self) -> Room {
@@ -71,7 +123,7 @@ impl Shard {
     }
 
     fn log_room(&mut self, now: Now) -> Room {
-        let (used, ring) = (self.log.used_bytes(), self.log.ring_bytes());
+        let (used, ring) = self.log.used_of();
         let room = room_left(used, ring, self.room_told.room, 12, 14);
         if room < Room::Full {
             self.room_told.log_full_since_us = None;

@@ -34,7 +34,9 @@ impl Shard {
     pub(crate) fn begin_salvage(&mut self, why: &str, effects: &mut Effects) {
         self.salvaged = Some(format!("the index checkpoint is damaged: {why}"));
         self.segments.clear();
-        self.extents = Extents::new(self.options.extents_bytes, self.options.extent_bytes);
+        let (backed_bytes, possible_bytes) = (self.extents.backed_bytes(), self.extents.possible_bytes());
+        self.extents = Extents::new(self.options.extents_bytes, self.options.extent_bytes, backed_bytes);
+        self.extents.set_backed(backed_bytes, possible_bytes);
         self.read_extent(
             Salvage { generation: self.superblock.checkpoint_generation, ..Salvage::default() },
             effects,

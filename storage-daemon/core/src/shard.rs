@@ -151,7 +151,7 @@ impl Shard {
             segments: BTreeMap::new(),
             volumes: BTreeMap::new(),
             connections: Connections::default(),
-            extents: Extents::new(options.extents_bytes, options.extent_bytes),
+            extents: Extents::new(options.extents_bytes, options.extent_bytes, options.extents_backed_bytes),
             builds: Builds::default(),
             coalescer: Coalescer::default(),
             collector: Collector::default(),
@@ -252,13 +252,16 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Some(io) = self.io.remove(&token) else { return };
+        if result == IoResult::Done && !matches!(io, Io::Append | Io::Recovery | Io::CheckpointSuperblock) {
+            self.room_told.space_is_back();
+        }
         match io {
-            Io::Append => self.on_append_written(token, result, buffer, effects),
-            Io::CoalescedPages => self.on_pages_written(result, effects),
-            Io::CollectedCopies => self.on_copies_written(result, effects),
-            Io::HydratedPages => self.on_hydrated_written(now, result, effects),
+            Io::Append => self.on_append_written(now, token, result, buffer, effects),
+            Io::CoalescedPages => self.on_pages_written(now, result, effects),
+            Io::CollectedCopies => self.on_copies_written(now, result, effects),
+            Io::HydratedPages => self.on_hydrated_written(now, result, &buffer, effects),
             Io::RepairedPage => self.on_repaired_written(now, result, effects),
-            Io::CheckpointPart => self.on_part_written(result, effects),
+            Io::CheckpointPart => self.on_part_written(now, result, effects),
             Io::CheckpointSuperblock => self.on_checkpoint_superblock_written(now, result, effects),
             Io::Recovery => self.on_recovery_superblock_written(now, result, effects),
             Io::PageImage { .. }
@@ -314,12 +317,14 @@ impl Shard {
             return;
         }
         let (tokens, io) = (&mut self.tokens, &mut self.io);
-        let token = || {
-            *tokens += 1;
-            io.insert(IoToken(*tokens), Io::Append);
-            IoToken(*tokens)
-        };
+        let token = || append_token(tokens, io);
         self.log.submit(token, effects);
+    }
+
+    /// An append that found no space is tried again.
+    pub(crate) fn write_held_append(&mut self, effects: &mut Effects) {
+        let (tokens, io) = (&mut self.tokens, &mut self.io);
+        self.log.write_held(|| append_token(tokens, io), effects);
     }
 
     /// A write or flush failed: what the device holds is unknown, so nothing is acknowledged any more.
@@ -336,9 +341,21 @@ impl Shard {
         }
     }
 
-    /// More of the log region has been written with zeros: everything below `bytes`.
-    pub fn set_log_prepared_bytes(&mut self, bytes: u64) {
-        self.log.set_prepared_bytes(bytes);
+    /// Everything of the log region below `bytes` has been written with zeros; for the rest the file system has no room now if
+    /// it `is_cut_short`.
+    pub fn set_log_prepared(&mut self, bytes: u64, is_cut_short: bool) {
+        self.log.set_prepared(bytes, is_cut_short);
+    }
+
+    /// The extents area has space of its own up to `backed_bytes`, which only rises, and by what the file system has left it
+    /// can get some up to `possible_bytes`.
+    pub fn set_extents_backed(&mut self, backed_bytes: u64, possible_bytes: u64) {
+        self.extents.set_backed(backed_bytes, possible_bytes);
+    }
+
+    /// How far the extents area should have space of its own by now: what is written next goes there.
+    pub fn extents_wanted_bytes(&self) -> u64 {
+        self.extents.wanted_bytes()
     }
 
     /// Begins a clean stop: takes no more requests, finishes the append in flight and what waits for it.
@@ -346,6 +363,8 @@ impl Shard {
         if matches!(self.phase, Phase::Running) {
             self.phase = Phase::Stopping;
         }
+        // Once more: then it has failed.
+        self.write_held_append(effects);
         self.submit_append(effects);
     }
 
@@ -411,6 +430,12 @@ impl core::fmt::Debug for Shard {
             .field("log", &self.log)
             .finish_non_exhaustive()
     }
+}
+
+fn append_token(tokens: &mut u64, io: &mut BTreeMap<IoToken, Io>) -> IoToken {
+    *tokens += 1;
+    io.insert(IoToken(*tokens), Io::Append);
+    IoToken(*tokens)
 }
 
 fn empty_superblock() -> Superblock {

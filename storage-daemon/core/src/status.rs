@@ -47,6 +47,8 @@ impl Shard {
             ("extents_dead", self.extents.dead_count() as u64),
             ("extents_live_bytes", self.extents.live_bytes()),
             ("extents_dead_bytes", self.extents.dead_bytes()),
+            ("extents_backed_bytes", self.extents.backed_bytes()),
+            ("extents_possible_bytes", self.extents.possible_bytes()),
             ("write_amplification_percent", self.write_amplification_percent()),
             ("pages_to_repair", self.repairs.count() as u64),
             ("room", self.room_told.room as u64),

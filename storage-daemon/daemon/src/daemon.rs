@@ -7,7 +7,7 @@ use crate::formatting::{format, refuse_foreign, shard_options};
 use crate::listeners;
 use crate::log;
 use crate::options::{Durability, Options, Pin};
-use crate::threads::{LogPreparation, ShardThreads, UnpreparedLog, cores};
+use crate::threads::{GrowingExtents, LogPreparation, ShardThreads, SpaceKeeper, UnpreparedLog, cores};
 use hexalog_protocol::ShardIndex;
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
@@ -16,14 +16,14 @@ use hexalog_storage_driver::durability::{self, DurabilityPath};
 use hexalog_storage_driver::log_preparation::prepared_bytes;
 use hexalog_storage_driver::shard_loop::ShardPlan;
 use hexalog_storage_driver::signals::{Termination, TerminationSignals};
+use hexalog_storage_driver::space::Space;
 use hexalog_storage_driver::thread::{Control, Notice, wake_descriptor};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel};
 
 /// Runs the daemon until it is told to stop.
 pub fn run(options: Options) -> Result<(), Failure> {
@@ -59,14 +59,18 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let wake = wake_descriptor().map_err(|error| fail("cannot make an eventfd", error))?;
     let control = Control::new(Arc::new(move |text: &str| log::line(node, text)), sender, wake.clone());
     let addresses = addresses(&listeners)?;
-    let (plans, unprepared) = plans(&options, &directory, &geometry, path, listeners, &addresses)?;
+    let (wants, wishes) = SpaceKeeper::wishes();
+    let planned = plan_shards(&options, &directory, &geometry, path, listeners, &addresses, &wants)?;
+    let Planned { plans, unprepared, growing } = planned;
     let threads = thread_count(&options, plans.len());
     let pin = options.pin == Pin::On || (options.pin == Pin::Auto && threads > 1);
     let threads = ShardThreads::start(plans, threads, pin, node, &control)?;
     let preparation = LogPreparation::start(unprepared, &control);
+    let keeper = SpaceKeeper::start(wants, wishes, growing, &control)?;
     let supervision = Supervision { options, addresses, threads, signals, notices, wake };
     let ended = supervision.run();
     drop(preparation);
+    drop(keeper);
     ended?;
     log::line(node, "stopped");
     Ok(())
@@ -87,13 +91,20 @@ fn durability_path(options: &Options, directory: &Directory) -> Result<Durabilit
         Durability::Fsync => (DurabilityPath::LinkedFlush, "as asked".to_owned()),
         Durability::DsyncThread => (DurabilityPath::DsyncThread, "as asked".to_owned()),
         Durability::Auto => {
-            let report = durability::probe(&directory.path, !options.buffered)
-                .map_err(|error| Failure::io("write", &directory.path, &error))?;
-            let why = format!(
-                "a durable 4 KiB write takes {} us with a linked fsync, {} us with RWF_DSYNC",
-                report.linked_us, report.dsync_us
-            );
-            (report.path, why)
+            match durability::probe(&directory.path, !options.buffered) {
+                Ok(report) => {
+                    let why = format!(
+                        "a durable 4 KiB write takes {} us with a linked fsync, {} us with RWF_DSYNC",
+                        report.linked_us, report.dsync_us
+                    );
+                    (report.path, why)
+                }
+                // What is there must be served all the same, and space freed.
+                Err(error) if Failure::io("write", &directory.path, &error).code == Code::NoSpace => {
+                    (DurabilityPath::LinkedFlush, format!("without a probe: {error}"))
+                }
+                Err(error) => return Err(Failure::io("write", &directory.path, &error)),
+            }
         }
     };
     let name = match path {
@@ -104,19 +115,26 @@ fn durability_path(options: &Options, directory: &Directory) -> Result<Durabilit
     Ok(path)
 }
 
-type Plans = (Vec<ShardPlan<Shard>>, Vec<UnpreparedLog>);
+/// How to run the shards, and what is to be done for their areas beside them.
+#[derive(Default)]
+struct Planned {
+    plans: Vec<ShardPlan<Shard>>,
+    unprepared: Vec<UnpreparedLog>,
+    growing: Vec<GrowingExtents>,
+}
 
 /// Opens every shard's files and says how to run it.
-fn plans(
+fn plan_shards(
     options: &Options,
     directory: &Directory,
     geometry: &Geometry,
     durability: DurabilityPath,
     listeners: Vec<TcpListener>,
     addresses: &[SocketAddr],
-) -> Result<Plans, Failure> {
+    wants: &SyncSender<()>,
+) -> Result<Planned, Failure> {
     let ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
-    let (mut plans, mut unprepared) = (Vec::new(), Vec::new());
+    let mut planned = Planned::default();
     for (index, listener) in listeners.into_iter().enumerate() {
         let shard = ShardIndex(index as u16);
         let path = directory.shard(shard);
@@ -125,11 +143,20 @@ fn plans(
         let log = files.file(Area::Log);
         let length = log.metadata().map_err(|error| fail(&error))?.len();
         let from = prepared_bytes(length, geometry.log_bytes, geometry.log_piece_bytes());
-        let log_prepared_bytes = Arc::new(AtomicU64::new(from));
+        let extents = files.file(Area::Extents);
+        // The length of its file says how far an area has space of its own; a device formatted before it did has all of it.
+        let extents_length = extents.metadata().map_err(|error| fail(&error))?.len();
+        let backed = extents_length.min(geometry.extents_bytes);
+        let space = Arc::new(Space::new(from, backed, geometry.extents_bytes));
+        planned.growing.push(GrowingExtents {
+            file: extents.try_clone().map_err(|error| fail(&error))?,
+            space: space.clone(),
+            extents_bytes: geometry.extents_bytes,
+        });
         if from < geometry.log_bytes {
-            unprepared.push(UnpreparedLog {
+            planned.unprepared.push(UnpreparedLog {
                 file: log.try_clone().map_err(|error| fail(&error))?,
-                prepared_bytes: log_prepared_bytes.clone(),
+                space: space.clone(),
                 from,
                 log_bytes: geometry.log_bytes,
                 piece_bytes: geometry.log_piece_bytes(),
@@ -140,12 +167,18 @@ fn plans(
             .max(1);
         let mut shard_options = shard_options(geometry, shard, incarnation);
         shard_options.log_prepared_bytes = from;
+        shard_options.extents_backed_bytes = backed;
         shard_options.shard_ports = ports.clone();
         shard_options.scrub_period_us = u64::from(options.scrub_hours) * 3_600_000_000;
         let start = Box::new(move |now, effects: &mut _| Shard::start(shard_options, now, effects));
-        plans.push(ShardPlan { index: shard, files, durability, listener, log_prepared_bytes, start });
+        let wants = wants.clone();
+        let want_space = Box::new(move || {
+            // Full: it has been told already.
+            let _ = wants.try_send(());
+        });
+        planned.plans.push(ShardPlan { index: shard, files, durability, listener, space, want_space, start });
     }
-    Ok((plans, unprepared))
+    Ok(planned)
 }
 
 /// The control thread's view of the running shard threads.

@@ -13,7 +13,7 @@ use crate::options::Options;
 use hexalog_protocol::ShardIndex;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -23,6 +23,9 @@ pub const GEOMETRY_FILE: &str = "hexalogd.json";
 pub const LOCK_FILE: &str = "lock";
 /// Version of the directory's layout.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// As many characters as a process id has at most.
+const OWNER_WIDTH: usize = 10;
 
 /// Default of `--shards`.
 pub const SHARDS_DEFAULT: u16 = 1;
@@ -186,7 +189,8 @@ impl Directory {
                 Err(TryLockError::Error(error)) => return Err(Failure::io("lock", &lock_path, &error)),
             }
         }
-        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        // Over what stands there: a full file system would have no block for it once it has been cut off.
+        let written = lock.rewind().and_then(|()| writeln!(lock, "{:<OWNER_WIDTH$}", std::process::id()));
         written.map_err(|error| Failure::io("write", &lock_path, &error))?;
         Ok(Directory { path: path.to_owned(), _lock: lock })
     }

@@ -3,7 +3,8 @@
 //! The steps, each durable before the next, so that a crash at any point leaves a directory that is either
 //! formatted, or empty, or marked as half way (and is then begun again):
 //! 1. the marker `formatting`;
-//! 2. for each shard: the superblock area, the extents file (sparse), the log with its first piece;
+//! 2. for each shard: the superblock area, the extents file with the least that it needs, the log with space for all of it
+//!    and its first piece written;
 //! 3. `hexalogd.json`, written aside and renamed;
 //! 4. the marker is removed.
 //!
@@ -12,12 +13,13 @@
 use crate::checks::{DIRECT_IO_PROBE_FILE, bytes_available};
 use crate::directory::{Directory, GEOMETRY_FILE, Geometry, LOCK_FILE};
 use crate::exit::{Code, Failure};
+use crate::log;
 use hexalog_protocol::{DeviceId, NodeId, ShardIndex};
 use hexalog_storage_core::effects::Area;
-use hexalog_storage_core::options::ShardOptions;
+use hexalog_storage_core::options::{ShardOptions, extents_backed_bytes_min};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::areas::{AREA_FILES, open_area};
-use hexalog_storage_driver::log_preparation;
+use hexalog_storage_driver::{log_preparation, space};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -47,13 +49,23 @@ pub fn format(directory: &Directory, geometry: &Geometry, direct: bool) -> Resul
 }
 
 fn check_space(path: &Path, geometry: &Geometry) -> Result<(), Failure> {
-    let needed = u64::from(geometry.shards()) * geometry.log_bytes;
+    let each = geometry.log_bytes + extents_backed_bytes(geometry);
+    let needed = u64::from(geometry.shards()) * each;
     let available = bytes_available(path)?;
+    let most = u64::from(geometry.shards()) * (geometry.log_bytes + geometry.extents_bytes);
     if needed <= available {
+        if most > available {
+            let warning = format!(
+                "warning: the device may take {most} bytes, and {} has {available} bytes free: when that is used up, rows \
+                 are refused as on a full device; see --device-bytes",
+                path.display()
+            );
+            log::line(geometry.node, &warning);
+        }
         return Ok(());
     }
     let message = format!(
-        "{} has {available} bytes free, and the logs alone take {needed}; see --log-bytes and --shards",
+        "{} has {available} bytes free, and a new device takes {needed} at once; see --log-bytes and --shards",
         path.display()
     );
     Err(Failure::new(Code::NoSpace, message))
@@ -74,12 +86,19 @@ fn format_shard(
         let file = File::create(&file_path).map_err(|error| fail(&error))?;
         let made = match area {
             Area::Superblock => write_superblock(file, geometry, shard),
-            Area::Extents => file.set_len(geometry.extents_bytes).and_then(|()| file.sync_all()),
-            Area::Log => file.sync_all().and_then(|()| prepare_first_piece(&file_path, geometry, direct)),
+            Area::Extents => space::grow(&file, extents_backed_bytes(geometry)),
+            Area::Log => space::reserve_log(&file, geometry.log_bytes)
+                .and_then(|()| file.sync_all())
+                .and_then(|()| prepare_first_piece(&file_path, geometry, direct)),
         };
         made.map_err(|error| fail(&error))?;
     }
     sync_directory(&path).and_then(|()| sync_directory(&directory.path)).map_err(|error| fail(&error))
+}
+
+/// What a shard's extents get at once: what is kept for freeing space must not depend on what others leave.
+fn extents_backed_bytes(geometry: &Geometry) -> u64 {
+    extents_backed_bytes_min(geometry.extents_bytes, geometry.extent_bytes)
 }
 
 fn write_superblock(mut file: File, geometry: &Geometry, shard: ShardIndex) -> io::Result<()> {

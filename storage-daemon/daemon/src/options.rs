@@ -33,7 +33,8 @@ pub struct Options {
     pub shards: Option<u16>,
 
     /// Most that the device may take of the file system, logs included, fixed when the directory is formatted.
-    /// Only the logs take their space at once, the rest as pages are written.
+    /// Only the logs and a few MiB take their space at once, the rest ahead of the pages that are written: a file system
+    /// that has no more is a device that is full.
     /// [default: 16GiB, room for a first database on any machine]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub device_bytes: Option<u64>,

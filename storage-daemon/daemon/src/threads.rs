@@ -1,15 +1,18 @@
-//! The daemon's threads: shard threads, and the one that pre-writes logs.
+//! The daemon's threads: shard threads, the one that pre-writes logs, and the one that gets extents their space.
 
 use crate::exit::{Code, Failure};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::log_preparation;
 use hexalog_storage_driver::shard_loop::ShardPlan;
+use hexalog_storage_driver::space::{self, Space};
 use hexalog_storage_driver::thread::{Control, StopHandle, run_shards};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Shard threads that run.
 pub struct ShardThreads {
@@ -87,14 +90,77 @@ fn pin_to(core: usize, control: &Control) {
 pub struct UnpreparedLog {
     /// The log file.
     pub file: File,
-    /// How far it is; raised as it goes on.
-    pub prepared_bytes: Arc<AtomicU64>,
+    /// Where it is told how far it is.
+    pub space: Arc<Space>,
     /// Where to begin.
     pub from: u64,
     /// Size of the log.
     pub log_bytes: u64,
     /// Unit.
     pub piece_bytes: u64,
+}
+
+/// How often the file system is asked what it has left, and a want of space tried again.
+const SPACE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The extents of one shard.
+pub struct GrowingExtents {
+    /// Their file.
+    pub file: File,
+    /// What they have and want.
+    pub space: Arc<Space>,
+    /// What they may have.
+    pub extents_bytes: u64,
+}
+
+/// The thread that gets extents their space, ahead of what is written there, for as long as the file system has some.
+pub struct SpaceKeeper {
+    wants: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SpaceKeeper {
+    /// A queue of one wish: more would say the same.
+    pub fn wishes() -> (SyncSender<()>, Receiver<()>) {
+        sync_channel(1)
+    }
+
+    /// Starts it, fed by the other end of `wants`. It ends when that is dropped and with it the last shard's.
+    pub fn start(
+        wants: SyncSender<()>,
+        wishes: Receiver<()>,
+        mut all: Vec<GrowingExtents>,
+        control: &Control,
+    ) -> Result<SpaceKeeper, Failure> {
+        let control = control.clone();
+        let run = move || {
+            let mut told = String::new();
+            while wishes.recv_timeout(SPACE_PAUSE) != Err(RecvTimeoutError::Disconnected) {
+                let results = all.iter().map(|it| space::keep_up(&it.file, it.extents_bytes, &it.space));
+                let said = results.fold(String::new(), |said, result| match result {
+                    Ok(()) => said,
+                    Err(error) => error.to_string(),
+                });
+                if said != told && !said.is_empty() {
+                    (control.log)(&format!("the file system gives no more space for page versions: {said}"));
+                }
+                told = said;
+                all.retain(|it| it.space.extents_backed_bytes.load(Ordering::Acquire) < it.extents_bytes);
+            }
+        };
+        let fail = |error| Failure::new(Code::Failed, format!("cannot start a thread: {error}"));
+        let thread = Builder::new().name("space".to_owned()).spawn(run).map_err(fail)?;
+        Ok(SpaceKeeper { wants: Some(wants), thread: Some(thread) })
+    }
+}
+
+impl Drop for SpaceKeeper {
+    fn drop(&mut self) {
+        self.wants = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The thread that pre-writes what is left of the logs, one after the other.
@@ -104,7 +170,7 @@ pub struct LogPreparation {
 }
 
 impl LogPreparation {
-    /// Starts it. Without room on the file system it gives up with a line: the shards go on in what there is.
+    /// Starts it. Without room on the file system the shards are told, and it is tried again every second.
     pub fn start(logs: Vec<UnpreparedLog>, control: &Control) -> LogPreparation {
         let stop = Arc::new(AtomicBool::new(false));
         if logs.is_empty() {
@@ -112,32 +178,40 @@ impl LogPreparation {
         }
         let (control, thread_stop) = (control.clone(), stop.clone());
         let run = move || {
-            for log in logs {
-                let (from, to, piece) = (log.from, log.log_bytes, log.piece_bytes);
-                let prepared = log_preparation::prepare(
-                    &log.file,
-                    from,
-                    to,
-                    piece,
-                    &log.prepared_bytes,
-                    &thread_stop,
-                    true,
-                );
-                if let Err(error) = prepared {
-                    (control.log)(&format!(
-                        "a log cannot be pre-written to its end, and stays shorter: {error}"
-                    ));
-                }
-            }
+            logs.iter().for_each(|log| prepare_log(log, &thread_stop, &control));
         };
         let thread = Builder::new().name("log-preparation".to_owned()).spawn(run).ok();
         LogPreparation { stop, thread }
     }
 }
 
+fn prepare_log(log: &UnpreparedLog, stop: &AtomicBool, control: &Control) {
+    let prepared_bytes = &log.space.log_prepared_bytes;
+    let mut is_told = false;
+    loop {
+        let from = prepared_bytes.load(Ordering::Acquire).max(log.from);
+        let (to, piece) = (log.log_bytes, log.piece_bytes);
+        let prepared = log_preparation::prepare(&log.file, from, to, piece, prepared_bytes, stop, true);
+        log.space.log_is_cut_short.store(prepared.is_err(), Ordering::Release);
+        let Err(error) = prepared else { return };
+        if !is_told {
+            (control.log)(&format!(
+                "a log cannot be pre-written to its end, tried again every second: {error}"
+            ));
+            is_told = true;
+        }
+        for _ in 0..10 {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(SPACE_PAUSE / 10);
+        }
+    }
+}
+
 impl Drop for LogPreparation {
     fn drop(&mut self) {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

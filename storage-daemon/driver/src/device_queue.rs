@@ -93,6 +93,7 @@ fn as_ended(event: Event<'static>) -> Option<Ended> {
     let result = match result {
         IoResult::Done => Ok(()),
         IoResult::Failed(errno) => Err(errno),
+        IoResult::NoSpace => Err(libc::ENOSPC),
     };
     Some(Ended { token, buffer, result })
 }

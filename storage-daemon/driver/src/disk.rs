@@ -138,6 +138,7 @@ impl Disk {
             }
             Step::Done | Step::EndOfFile(_) => IoResult::Done,
             Step::Failed(errno) => IoResult::Failed(errno),
+            Step::NoSpace => IoResult::NoSpace,
         };
         let Operation::Device(mut operation) = ring.take(key) else { unreachable!("it was one above") };
         self.in_flight -= 1;

@@ -30,6 +30,7 @@ pub mod receive_buffer;
 pub mod ring;
 pub mod shard_loop;
 pub mod signals;
+pub mod space;
 pub mod thread;
 pub mod transfer;
 pub mod writer_thread;

@@ -20,8 +20,14 @@ pub trait Machine {
     /// Whether connections may be accepted.
     fn is_ready(&self) -> bool;
 
-    /// More of the log region has been pre-written: everything below `bytes`.
-    fn set_log_prepared_bytes(&mut self, bytes: u64);
+    /// Everything of the log region below `bytes` has been pre-written; for the rest there is no room now if it `is_cut_short`.
+    fn set_log_prepared(&mut self, bytes: u64, is_cut_short: bool);
+
+    /// The extents area has space of its own up to `backed_bytes`, and can get some up to `possible_bytes`.
+    fn set_extents_backed(&mut self, backed_bytes: u64, possible_bytes: u64);
+
+    /// How far the extents area should have space of its own by now.
+    fn extents_wanted_bytes(&self) -> u64;
 
     /// Begins a clean stop.
     fn shutdown(&mut self, now: Now, effects: &mut Effects);
@@ -47,8 +53,16 @@ impl Machine for Shard {
         Shard::is_ready(self)
     }
 
-    fn set_log_prepared_bytes(&mut self, bytes: u64) {
-        Shard::set_log_prepared_bytes(self, bytes);
+    fn set_log_prepared(&mut self, bytes: u64, is_cut_short: bool) {
+        Shard::set_log_prepared(self, bytes, is_cut_short);
+    }
+
+    fn set_extents_backed(&mut self, backed_bytes: u64, possible_bytes: u64) {
+        Shard::set_extents_backed(self, backed_bytes, possible_bytes);
+    }
+
+    fn extents_wanted_bytes(&self) -> u64 {
+        Shard::extents_wanted_bytes(self)
     }
 
     fn shutdown(&mut self, now: Now, effects: &mut Effects) {

@@ -12,6 +12,7 @@ use crate::network::{BACKLOG, Intake, Network};
 use crate::operation::{Operation, Part, ShardSlot};
 use crate::receive_buffer::ReceiveBuffer;
 use crate::ring::{OperationKey, Ring, RingError};
+use crate::space::Space;
 use crate::thread::{Control, Notice};
 use hexalog_protocol::ShardIndex;
 use hexalog_storage_core::effects::{ConnectionId, Effect, Effects, Event, Now};
@@ -19,7 +20,7 @@ use socket2::SockRef;
 use std::mem;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// With nothing to do, a machine's background work is asked for again this long after an event: often enough
 /// for coalescing, rare enough to cost nothing beside the events.
@@ -46,8 +47,10 @@ pub struct ShardPlan<M> {
     pub durability: DurabilityPath,
     /// Bound to its address; starts to listen when the machine is ready.
     pub listener: TcpListener,
-    /// How far the log has been pre-written; raised by another thread.
-    pub log_prepared_bytes: Arc<AtomicU64>,
+    /// What its areas have of their file system; kept by another thread.
+    pub space: Arc<Space>,
+    /// Tells that thread that more is wanted.
+    pub want_space: Box<dyn Fn() + Send>,
     /// Makes its machine.
     pub start: MachineStart<M>,
 }
@@ -65,6 +68,26 @@ enum Phase {
     Halted,
 }
 
+/// What the machine was last told of its space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct SpaceTold {
+    log_prepared_bytes: u64,
+    log_is_cut_short: bool,
+    extents_backed_bytes: u64,
+    extents_possible_bytes: u64,
+}
+
+impl SpaceTold {
+    fn load(space: &Space) -> SpaceTold {
+        SpaceTold {
+            log_prepared_bytes: space.log_prepared_bytes.load(Ordering::Acquire),
+            log_is_cut_short: space.log_is_cut_short.load(Ordering::Acquire),
+            extents_backed_bytes: space.extents_backed_bytes.load(Ordering::Acquire),
+            extents_possible_bytes: space.extents_possible_bytes.load(Ordering::Acquire),
+        }
+    }
+}
+
 /// One shard.
 pub(crate) struct ShardLoop<M> {
     index: ShardIndex,
@@ -75,8 +98,9 @@ pub(crate) struct ShardLoop<M> {
     listener: Option<TcpListener>,
     log: LogSink,
     control: Control,
-    log_prepared_bytes: Arc<AtomicU64>,
-    log_prepared_told: u64,
+    space: Arc<Space>,
+    want_space: Box<dyn Fn() + Send>,
+    told: SpaceTold,
     phase: Phase,
     background_due: bool,
     background_at_us: u64,
@@ -95,7 +119,8 @@ impl<M: Machine> ShardLoop<M> {
         now: Now,
     ) -> Result<ShardLoop<M>, RingError> {
         let disk = Disk::new(slot, plan.files, plan.durability, ring)?;
-        let log_prepared_told = plan.log_prepared_bytes.load(Ordering::Acquire);
+        // The machine is made with the same.
+        let told = SpaceTold::load(&plan.space);
         let mut effects = Effects::default();
         let machine = (plan.start)(now, &mut effects);
         let mut shard = ShardLoop {
@@ -107,8 +132,9 @@ impl<M: Machine> ShardLoop<M> {
             listener: Some(plan.listener),
             log: LogSink::new(control.log.clone()),
             control,
-            log_prepared_bytes: plan.log_prepared_bytes,
-            log_prepared_told,
+            space: plan.space,
+            want_space: plan.want_space,
+            told,
             phase: Phase::Starting,
             background_due: true,
             background_at_us: now.monotonic_us,
@@ -247,11 +273,7 @@ impl<M: Machine> ShardLoop<M> {
 
     /// End of a loop turn: what time, other threads and lost connections bring, then all sends.
     pub(crate) fn turn(&mut self, ring: &mut Ring, now: Now) {
-        let prepared = self.log_prepared_bytes.load(Ordering::Acquire);
-        if prepared > self.log_prepared_told && self.phase != Phase::Halted {
-            self.log_prepared_told = prepared;
-            self.machine.set_log_prepared_bytes(prepared);
-        }
+        self.exchange_space();
         if self.next_tick_us() <= now.monotonic_us {
             self.tick_at_us = now.monotonic_us + TICK_US_MAX;
             self.tick_not_before_us = now.monotonic_us + TICK_US_MIN;
@@ -266,6 +288,24 @@ impl<M: Machine> ShardLoop<M> {
             self.become_ready(ring, now);
         }
         self.network.start_sends(ring);
+    }
+
+    /// Tells the machine what its areas have got, and its wishes to who gets it.
+    fn exchange_space(&mut self) {
+        if self.phase == Phase::Halted {
+            return;
+        }
+        let told = SpaceTold::load(&self.space);
+        if told != self.told {
+            self.told = told;
+            self.machine.set_log_prepared(told.log_prepared_bytes, told.log_is_cut_short);
+            self.machine.set_extents_backed(told.extents_backed_bytes, told.extents_possible_bytes);
+        }
+        let wanted = self.machine.extents_wanted_bytes();
+        if wanted > self.space.extents_wanted_bytes.load(Ordering::Relaxed) {
+            self.space.extents_wanted_bytes.store(wanted, Ordering::Release);
+            (self.want_space)();
+        }
     }
 
     fn become_ready(&mut self, ring: &mut Ring, now: Now) {

@@ -25,6 +25,8 @@ pub enum Step {
     EndOfFile(usize),
     /// It failed with this errno.
     Failed(i32),
+    /// A write found no space. What a flush finds is `Failed`, whatever it is: what it was to keep may be lost.
+    NoSpace,
 }
 
 /// Progress of one read, write or flush.
@@ -121,6 +123,7 @@ impl Transfer {
             let errno = -result;
             return match errno {
                 libc::EINTR | libc::EAGAIN => self.again_without_progress(errno),
+                libc::ENOSPC | libc::EDQUOT if !self.is_read => Step::NoSpace,
                 _ => Step::Failed(errno),
             };
         }
@@ -197,7 +200,11 @@ mod tests {
         check(4, &[(B + 512, CANCELED), (3 * B, 0)], Step::Done);
         check(4, &[(-libc::EINTR, CANCELED), (4 * B, 0)], Step::Done);
         check(4, &[(-libc::EIO, CANCELED)], Step::Failed(libc::EIO));
-        check(4, &[(-libc::ENOSPC, CANCELED)], Step::Failed(libc::ENOSPC));
+        check(4, &[(-libc::ENOSPC, CANCELED)], Step::NoSpace);
+        check(4, &[(B, CANCELED), (-libc::EDQUOT, CANCELED)], Step::NoSpace);
+        // Not the write but the flush: what was written before may be gone.
+        check(4, &[(4 * B, -libc::ENOSPC)], Step::Failed(libc::ENOSPC));
+        check(4, &[(-libc::ENOSPC, -libc::EIO)], Step::Failed(libc::EIO));
         check(4, &[(4 * B, -libc::EIO)], Step::Failed(libc::EIO));
         // A failed flush is final even if the write would have gone on.
         check(4, &[(B, -libc::EIO)], Step::Failed(libc::EIO));

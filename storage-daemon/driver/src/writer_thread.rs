@@ -129,6 +129,9 @@ fn write(file: &File, offset: u64, bytes: &[u8], durable: bool) -> IoResult {
             Step::Again => {}
             Step::Done => return IoResult::Done,
             Step::Failed(errno) => return IoResult::Failed(errno),
+            // One call writes and flushes: which of the two found no space, it does not tell.
+            Step::NoSpace if durable => return IoResult::Failed(libc::ENOSPC),
+            Step::NoSpace => return IoResult::NoSpace,
             Step::Wait | Step::EndOfFile(_) => unreachable!("a write without a linked flush"),
         }
     }

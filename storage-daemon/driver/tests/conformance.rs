@@ -5,6 +5,7 @@
 mod stand_in;
 
 use hexalog_protocol::frame::FRAME_BYTES_MAX;
+use hexalog_storage_driver::areas::AREA_FILES;
 use hexalog_storage_driver::durability::DurabilityPath;
 use hexalog_storage_driver::network::UNSENT_BYTES_MAX;
 use hexalog_storage_driver::thread::Notice;
@@ -83,6 +84,38 @@ fn a_read_past_the_end_of_the_log_gives_zeros_and_an_impossible_write_fails() {
         let answer = client.call(WRITE, &write_request(1, true, i64::MAX as u64 - 4095, 4096, 1));
         assert_ne!(answer[0], 0, "{path:?}: a failed write says so");
     }
+}
+
+/// `/dev/full` finds no space for anything. What a flush finds is another matter: see `transfer`.
+#[test]
+fn a_write_without_space_is_told_as_such() {
+    for (name, area) in [("extents", 2), ("log", 1)] {
+        let directory = tempfile::tempdir().unwrap();
+        for (_, other) in AREA_FILES.iter().filter(|(_, other)| *other != name) {
+            std::fs::write(directory.path().join(other), vec![0; 1 << 20]).unwrap();
+        }
+        std::os::unix::fs::symlink("/dev/full", directory.path().join(name)).unwrap();
+        let fixture = Fixture::start_in(directory, DurabilityPath::LinkedFlush, false);
+        let mut client = fixture.client();
+        for flush in [false, true] {
+            assert_eq!(client.call(WRITE, &write_request(area, flush, 0, 4096, 1))[0], NO_SPACE);
+        }
+        assert_eq!(client.call(WRITE, &write_request(0, true, 0, 4096, 1))[0], 0, "others go on");
+    }
+}
+
+/// What a machine wants is told once to whoever gets it, and what was got to the machine.
+#[test]
+fn space_is_asked_for_and_told() {
+    let fixture = Fixture::start(DurabilityPath::LinkedFlush);
+    fixture.wanted.recv_timeout(HANG).unwrap();
+    assert_eq!(fixture.space.extents_wanted_bytes.load(Ordering::Acquire), WANTED_BYTES);
+    fixture.space.extents_possible_bytes.store(600 << 10, Ordering::Release);
+    fixture.space.extents_backed_bytes.store(WANTED_BYTES, Ordering::Release);
+    fixture.wait_for(&format!("backed {WANTED_BYTES} of {}", 600 << 10));
+    assert!(fixture.wanted.try_recv().is_err(), "once");
+    fixture.space.log_is_cut_short.store(true, Ordering::Release);
+    fixture.wait_for("prepared 0, cut short");
 }
 
 #[test]
@@ -216,7 +249,7 @@ fn a_deadline_in_the_past_does_not_make_the_thread_spin() {
 #[test]
 fn a_log_region_grows_while_the_shard_runs() {
     let fixture = Fixture::start(DurabilityPath::LinkedFlush);
-    fixture.prepared.store(1 << 20, Ordering::Release);
+    fixture.space.log_prepared_bytes.store(1 << 20, Ordering::Release);
     fixture.wait_for("prepared 1048576");
 }
 

@@ -115,6 +115,8 @@ pub struct Plan {
     pub fault_kinds: u64,
     /// Mean time between two alterations of what devices hold (`world::rot`); none if zero.
     pub rot_every_us: u64,
+    /// Mean time between file systems becoming full; none does if zero, and devices have all their space from the start.
+    pub full_every_us: u64,
     /// The faults to be made, by number; `None`: all.
     pub only_faults: Option<BTreeSet<u64>>,
     /// Sizes of compute processes.
@@ -153,6 +155,7 @@ impl Plan {
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
             fault_kinds: if random.one_in(3) { u64::MAX } else { random.bits() | random.bits() },
             rot_every_us: [0, 0, 300_000, 60_000][Random::new(seed ^ 0x0d07).range(0, 4) as usize],
+            full_every_us: 0,
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
             mix: Mix::draw(&mut random),
@@ -160,6 +163,11 @@ impl Plan {
         };
         if profile == Profile::Bulk {
             plan.become_bulk();
+        }
+        // Of its own, so that plans from before there were such do not change.
+        let mut full = Random::new(seed ^ 0xf011);
+        if profile != Profile::Bulk && full.one_in(3) {
+            plan.full_every_us = [60_000, 300_000][full.range(0, 2) as usize];
         }
         // Full storage refuses rows, which the SQL workload does not expect yet.
         if profile == Profile::Volume && random.one_in(2) {
@@ -239,6 +247,7 @@ impl Plan {
             // It was kept before devices rotted.
             plan.rot_every_us = 0;
         }
+        plan.full_every_us = 0;
         for (name, value) in words {
             plan.set(name, value, number);
         }
@@ -260,6 +269,7 @@ impl Plan {
             "fault_us" => self.fault_every_us = number(value),
             "kinds" => self.fault_kinds = number(value),
             "rot_us" => self.rot_every_us = number(value),
+            "full_us" => self.full_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
             "compute" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
@@ -384,6 +394,9 @@ impl fmt::Display for Plan {
                 bulk.gossip_bytes_max,
                 bulk.gossip_interval_us
             )?;
+        }
+        if self.full_every_us != 0 {
+            write!(f, " full_us={}", self.full_every_us)?;
         }
         if let Some(only) = &self.only_faults {
             let numbers: Vec<String> = only.iter().map(u64::to_string).collect();

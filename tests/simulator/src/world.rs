@@ -15,6 +15,7 @@ mod bulk;
 mod computes;
 mod devices;
 mod faults;
+mod file_systems;
 mod members;
 mod quiet;
 mod restarts;
@@ -37,6 +38,7 @@ use crate::workload::Workload;
 use crate::writer::Writer;
 use bulk::Load;
 pub use bulk::LoadStatistics;
+use file_systems::Below;
 use hexalog_protocol::message::{Member, Membership};
 use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, NodeId, SegmentId, VolumeId};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
@@ -189,6 +191,10 @@ enum Happening {
         shards: [bool; SHARDS],
     },
     /// A shard whose device failed is ended by its daemon.
+    FileSystem {
+        shard: usize,
+        below: Below,
+    },
     FailedShardEnds {
         shard: usize,
         run: u64,
@@ -202,6 +208,8 @@ struct Process {
     next_connection: u64,
     tick_at_us: u64,
     is_formatted: bool,
+    /// How much of the extents area the file system has given so far.
+    backed_bytes: u64,
     /// What the shard's segments were when it was last stopped, until that has been checked.
     before_stop: Option<restarts::BeforeStop>,
 }
@@ -248,6 +256,7 @@ pub struct World {
     device_fails: [bool; SHARDS],
     /// What the next write to each shard's extents comes to.
     write_faults: [rot::WriteFault; SHARDS],
+    below: [Below; SHARDS],
     conditions: [Conditions; SHARDS],
     compute_wall_offset_us: i64,
     workload: Workload,
@@ -284,6 +293,7 @@ impl World {
             next_connection: 1,
             tick_at_us: u64::MAX,
             is_formatted: false,
+            backed_bytes: 0,
             before_stop: None,
         };
         World {
@@ -305,6 +315,7 @@ impl World {
             installs_reach: None,
             device_fails: [false; SHARDS],
             write_faults: Default::default(),
+            below: [Below::Ample; SHARDS],
             conditions: [Conditions::default(); SHARDS],
             compute_wall_offset_us: 0,
             workload: Workload::new(plan.mix),
@@ -349,6 +360,7 @@ impl World {
         for (number, at) in self.plan.fault_times().into_iter().enumerate() {
             self.at(at, Happening::Fault { number: number as u64 });
         }
+        self.plan_file_systems();
         match self.plan.profile {
             Profile::Volume | Profile::Sql => self.run_until(self.faults_stop_us),
             Profile::Bulk => {
@@ -414,6 +426,9 @@ impl World {
                 if !self.is_running(shard, run) {
                     return;
                 }
+                if self.below[shard].refuses(area) {
+                    return self.refuse_write(shard, token, area, offset, buffer);
+                }
                 if std::mem::take(&mut self.device_fails[shard]) {
                     return self.fail_write(shard, token, area, offset, buffer);
                 }
@@ -464,6 +479,7 @@ impl World {
             }
             Happening::PowerIsCut { shards } => self.cut_power(shards),
             Happening::Stranded(step) => self.stranded_step(step),
+            Happening::FileSystem { shard, below } => self.change_below(shard, below),
             Happening::FailedShardEnds { shard, run } => self.failed_shard_ends(shard, run),
         }
     }

@@ -298,14 +298,33 @@ impl Shard {
         false
     }
 
-    pub(crate) fn on_hydrated_written(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
+    pub(crate) fn on_hydrated_written(
+        &mut self,
+        now: Now,
+        result: IoResult,
+        buffer: &AlignedBuffer,
+        effects: &mut Effects,
+    ) {
         let writing = core::mem::take(&mut self.fetches.writing);
-        if let IoResult::Failed(errno) = result {
-            return self.fail("writing fetched pages", errno, effects);
-        }
-        let key = writing.first().expect("a write has its images").key;
+        let first = writing.first().expect("a write has its images");
+        let key = first.key;
         let is_for_this = self.fetches.running.as_ref().is_some_and(|fetch| fetch.key == key)
             && self.segments[&key].wants_pages();
+        match result {
+            IoResult::Done => {}
+            IoResult::Failed(errno) => return self.fail("writing fetched pages", errno, effects),
+            IoResult::NoSpace => {
+                // They wait for space as they wait for room in the extents.
+                self.extents.give_back(Fill::Fresh, first.image.address.offset(), buffer.len() as u64);
+                if is_for_this {
+                    let fetch = self.fetches.running.as_mut().expect("seen above");
+                    for block in buffer.bytes().chunks_exact(PAGE_SIZE).rev() {
+                        fetch.images.push_front(Page::from_bytes(block).expect("it was one"));
+                    }
+                }
+                return self.note_no_space(now, "fetched pages", effects);
+            }
+        }
         for Placed { key, page, image } in writing {
             if is_for_this {
                 self.replace_versions(key, page, image);

@@ -423,10 +423,12 @@ impl Shard {
         true
     }
 
-    pub(crate) fn on_pages_written(&mut self, result: IoResult, effects: &mut Effects) {
+    pub(crate) fn on_pages_written(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
         let writing = core::mem::take(&mut self.coalescer.writing);
-        if let IoResult::Failed(errno) = result {
-            return self.fail("writing page versions", errno, effects);
+        match result {
+            IoResult::Done => {}
+            IoResult::Failed(errno) => return self.fail("writing page versions", errno, effects),
+            IoResult::NoSpace => return self.pages_found_no_space(now, &writing, effects),
         }
         self.counters.coalesced_bytes += (writing.len() * PAGE_SIZE) as u64;
         for Placed { key, page, image } in writing {
@@ -438,6 +440,23 @@ impl Shard {
             }
         }
         self.take_in_deltas();
+        self.write_round(effects);
+    }
+
+    /// None of the round's pages gets a version now: their records stay where they are.
+    fn pages_found_no_space(&mut self, now: Now, images: &[Placed], effects: &mut Effects) {
+        if let Some(first) = images.first() {
+            let bytes = (images.len() * PAGE_SIZE) as u64;
+            self.extents.give_back(Fill::Fresh, first.image.address.offset(), bytes);
+        }
+        let deltas = core::mem::take(&mut self.coalescer.writing_deltas);
+        if let Some(first) = deltas.first() {
+            let bytes = deltas.iter().map(|placed| u64::from(placed.delta.bytes)).sum();
+            self.extents.give_back(Fill::Deltas, first.delta.address.offset(), bytes);
+        }
+        images.iter().for_each(|placed| self.coalescing_ended(placed.key, placed.page));
+        deltas.iter().for_each(|placed| self.coalescing_ended(placed.key, placed.page));
+        self.note_no_space(now, "page versions", effects);
         self.write_round(effects);
     }
 

@@ -147,7 +147,7 @@ impl Shard {
         let mut collecting = self.collector.running.take().expect("a piece has its collection");
         collecting.has_io_in_flight = false;
         assert!(!collecting.has_piece(), "one piece at a time");
-        if let IoResult::Failed(errno) = result {
+        if let Some(errno) = result.errno() {
             // It says nothing of what stands there; whoever asks for one of its pages finds out.
             self.extents.leave(collecting.extent);
             let text = format!(
@@ -263,13 +263,27 @@ impl Shard {
     }
 
     /// The copies stand on the device; the checkpoint that will name them flushes them first.
-    pub(crate) fn on_copies_written(&mut self, result: IoResult, effects: &mut Effects) {
+    pub(crate) fn on_copies_written(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
         let collecting = self.collector.running.as_mut().expect("a write has its collection");
         collecting.has_io_in_flight = false;
         let writing = core::mem::take(&mut collecting.writing);
         let writing_deltas = core::mem::take(&mut collecting.writing_deltas);
-        if let IoResult::Failed(errno) = result {
-            return self.fail("copying page versions", errno, effects);
+        match result {
+            IoResult::Done => {}
+            IoResult::Failed(errno) => return self.fail("copying page versions", errno, effects),
+            IoResult::NoSpace => {
+                // The extent stays as it is, and is begun again later.
+                self.collector.running = None;
+                if let Some((first, _)) = writing.front() {
+                    let bytes = (writing.len() * PAGE_SIZE) as u64;
+                    self.extents.give_back(Fill::Moved, first.image.address.offset(), bytes);
+                }
+                if let Some(first) = writing_deltas.first() {
+                    let bytes = writing_deltas.iter().map(|placed| u64::from(placed.delta.bytes)).sum();
+                    self.extents.give_back(Fill::MovedDeltas, first.delta.address.offset(), bytes);
+                }
+                return self.note_no_space(now, "copies of page versions", effects);
+            }
         }
         writing.into_iter().for_each(|(placed, old)| self.image_moved(&placed, &old));
         writing_deltas.into_iter().for_each(|placed| self.delta_moved(&placed));

@@ -9,6 +9,11 @@
 //! all at once, the second hardly ever, and side by side they would be copied again and again. Images and blocks of deltas
 //! stand apart too, so that either are found at their multiples.
 //!
+//! A file system may have less space than the area was formatted with. So extents are filled only as far as the driver has got
+//! them space of their own (*backed*, a prefix of the area), and it is asked for more before the backed ones run out. What is
+//! kept free is kept of backed ones: what frees space never depends on the file system. What room there is in all counts
+//! what can still be backed, and a file system that is full is to everyone a device that is full.
+//!
 //! What lives is counted in bytes: an image's own, a delta's share of its block. The shares of a block add up to it, so a
 //! block that was just written lives whole, and one in which a single delta lives counts for little.
 
@@ -40,6 +45,12 @@ impl Fill {
 }
 
 const FILLS: usize = 5;
+/// Backed extents ahead of those being filled at which more are asked for: with a MiB each, some 50 ms of writing, many times
+/// what a file system takes to give them.
+const AHEAD_MIN: usize = 8;
+/// What a new device must have of backed extents: those that are kept free, one being filled for each kind, and what is asked
+/// for ahead of need.
+pub(crate) const BACKED_MIN: u64 = 3 + 2 + FILLS as u64 + AHEAD_MIN as u64;
 
 /// The open extent of one kind.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +90,16 @@ pub(crate) struct Extents {
     extents: Vec<Extent>,
     /// Sum over all extents.
     live_bytes: u64,
+    /// Backed extents that can be filled.
     free: BTreeSet<u32>,
+    /// The others that nothing is in.
+    unbacked: BTreeSet<u32>,
+    /// Extents from the first that have space of their own below. Only rises.
+    backed: u32,
+    /// How many can have, by what the file system has left.
+    possible: u32,
+    /// A write found no space below all the same: nothing is filled until that is tried again.
+    is_refused: bool,
     /// Extents in which nothing is live, with the generation of the checkpoint that frees them.
     dead: Vec<(u32, u64)>,
     open: [Option<Open>; FILLS],
@@ -93,15 +113,20 @@ pub(crate) struct Extents {
 }
 
 impl Extents {
-    /// All free.
-    pub fn new(area_bytes: u64, extent_bytes: u64) -> Extents {
+    /// All free, those in the first `backed_bytes` backed.
+    pub fn new(area_bytes: u64, extent_bytes: u64, backed_bytes: u64) -> Extents {
         let count = u32::try_from(area_bytes / extent_bytes).expect("extents are counted in u32");
+        let backed = (backed_bytes.min(area_bytes) / extent_bytes) as u32;
         let empty = Extent { live_bytes: 0, fill: Fill::Fresh, opened_at: 0, is_left: false };
         Extents {
             extent_bytes,
             extents: alloc::vec![empty; count as usize],
             live_bytes: 0,
-            free: (0..count).collect(),
+            free: (0..backed).collect(),
+            unbacked: (backed..count).collect(),
+            backed,
+            possible: count,
+            is_refused: false,
             dead: Vec::new(),
             open: [None; FILLS],
             clock: 0,
@@ -120,7 +145,66 @@ impl Extents {
         extent.fill = fill;
         self.live_bytes += bytes;
         self.free.remove(&number);
+        self.unbacked.remove(&number);
         true
+    }
+
+    /// The area has space of its own below up to `backed_bytes`, and can get it up to `possible_bytes`.
+    pub fn set_backed(&mut self, backed_bytes: u64, possible_bytes: u64) {
+        let count = self.extents.len() as u64;
+        let whole = |bytes: u64| (bytes / self.extent_bytes).min(count) as u32;
+        let backed = whole(backed_bytes);
+        assert!(backed >= self.backed, "what has space keeps it");
+        self.backed = backed;
+        self.possible = whole(possible_bytes).max(backed);
+        let still_unbacked = self.unbacked.split_off(&backed);
+        self.free.append(&mut self.unbacked);
+        self.unbacked = still_unbacked;
+    }
+
+    /// How far the area should have space of its own: always some extents further than what is being filled. A step grows
+    /// with the device, so that steps stay few.
+    pub fn wanted_bytes(&self) -> u64 {
+        let backed = self.backed as usize;
+        let margin = (backed / 32).max(AHEAD_MIN);
+        let is_near = self.free.len() < self.kept_free(Fill::Fresh) + margin;
+        let step = if is_near { (backed / 8).max(4 * AHEAD_MIN) } else { 0 };
+        (backed + step).min(self.extents.len()) as u64 * self.extent_bytes
+    }
+
+    /// How far the area can have space of its own.
+    pub fn possible_bytes(&self) -> u64 {
+        u64::from(self.possible) * self.extent_bytes
+    }
+
+    /// How far it has.
+    pub fn backed_bytes(&self) -> u64 {
+        u64::from(self.backed) * self.extent_bytes
+    }
+
+    /// Whether the file system has less space than the area was formatted with.
+    pub fn is_cut_short(&self) -> bool {
+        (self.possible as usize) < self.extents.len()
+    }
+
+    /// Nothing is filled, or again.
+    pub fn set_refused(&mut self, is_refused: bool) {
+        self.is_refused = is_refused;
+    }
+
+    /// What was allocated last of its kind was not written: the next takes its place. If more was allocated since, its place
+    /// stays dead until its extent is.
+    pub fn give_back(&mut self, fill: Fill, offset: u64, bytes: u64) {
+        let address = BlockAddress::new(AREA_EXTENTS, offset);
+        let number = self.extent_of(address);
+        let end_bytes = offset - self.offset_of(number) + bytes;
+        if let Some(open) = &mut self.open[fill as usize]
+            && open.extent == number
+            && open.used_bytes == end_bytes
+        {
+            open.used_bytes -= bytes;
+        }
+        self.release(address, bytes);
     }
 
     /// Number of the extent that an address lies in; beyond all if it lies outside.
@@ -133,25 +217,18 @@ impl Extents {
         u64::from(extent) * self.extent_bytes
     }
 
-    /// Extents that only checkpoints may take: without a checkpoint nothing ever becomes free again.
-    fn kept_for_parts(&self) -> usize {
-        (self.extents.len() / 16).max(3)
-    }
-
-    /// Free extents that one of this kind must leave. Collection has some of its own: with none it could not copy what
-    /// lives in an extent away, and a full device would stay full.
+    /// Free extents that one of this kind must leave.
     fn kept_free(&self, fill: Fill) -> usize {
-        match fill {
-            Fill::Parts => 0,
-            Fill::Moved | Fill::MovedDeltas => self.kept_for_parts(),
-            Fill::Fresh | Fill::Deltas => self.kept_for_parts() + (self.extents.len() / 64).max(2),
-        }
+        kept_free_of(self.backed as usize, fill)
     }
 
     /// Room for up to `count` blocks of `bytes` in one piece: offset, and how many fit.
     pub fn allocate(&mut self, fill: Fill, count: u64, bytes: u64) -> Option<(u64, u64)> {
         assert!(count > 0);
         assert!(bytes > 0 && bytes <= self.extent_bytes, "a block fits into an extent");
+        if self.is_refused {
+            return None;
+        }
         let place = fill as usize;
         if let Some(open) = self.open[place]
             && open.used_bytes + bytes > self.extent_bytes
@@ -175,7 +252,7 @@ impl Extents {
     pub fn has_room(&self, fill: Fill, bytes: u64) -> bool {
         let is_open =
             self.open[fill as usize].is_some_and(|open| open.used_bytes + bytes <= self.extent_bytes);
-        is_open || self.free.len() > self.kept_free(fill)
+        !self.is_refused && (is_open || self.free.len() > self.kept_free(fill))
     }
 
     fn open_extent(&mut self, fill: Fill) -> Option<Open> {
@@ -275,12 +352,17 @@ impl Extents {
         self.reused += free.len() as u64;
         for (number, _) in free {
             assert_eq!(self.extents[number as usize].live_bytes, 0);
-            self.free.insert(number);
+            if number < self.backed {
+                self.free.insert(number)
+            } else {
+                self.unbacked.insert(number)
+            };
         }
     }
 
+    /// Extents that can be filled, with those that can be backed.
     pub fn free_count(&self) -> usize {
-        self.free.len()
+        self.free.len() + (self.possible - self.backed) as usize
     }
 
     /// Extents that become free with the next checkpoint.
@@ -310,30 +392,32 @@ impl Extents {
         self.live_bytes + self.imageless * PAGE_SIZE as u64
     }
 
-    /// Bytes that can live at most: of all extents but those that are kept free and those that are being filled.
+    /// Bytes that can live at most: of all extents that are or can be backed but those that are kept free and those that are
+    /// being filled.
     pub fn usable_bytes(&self) -> u64 {
-        let kept = self.kept_free(Fill::Fresh) + FILLS;
-        self.extents.len().saturating_sub(kept) as u64 * self.extent_bytes
+        let count = self.possible as usize;
+        count.saturating_sub(kept_free_of(count, Fill::Fresh) + FILLS) as u64 * self.extent_bytes
     }
 
     /// Bytes in extents that are neither free nor live: dead blocks, and what is not yet filled.
     pub fn dead_bytes(&self) -> u64 {
-        (self.extents.len() - self.free.len()) as u64 * self.extent_bytes - self.live_bytes
+        let in_use = self.extents.len() - self.free.len() - self.unbacked.len();
+        in_use as u64 * self.extent_bytes - self.live_bytes
     }
 
     /// How much room coalescing has now.
     pub fn room(&self) -> Room {
-        self.room_with(self.free.len())
+        self.room_with(self.free_count())
     }
 
     /// How much it has once the next checkpoint is durable.
     pub fn room_soon(&self) -> Room {
-        self.room_with(self.free.len() + self.dead.len())
+        self.room_with(self.free_count() + self.dead.len())
     }
 
     fn room_with(&self, free: usize) -> Room {
-        let count = self.extents.len();
-        let left = free.saturating_sub(self.kept_free(Fill::Fresh));
+        let count = self.possible as usize;
+        let left = free.saturating_sub(kept_free_of(count, Fill::Fresh));
         if left == 0 {
             Room::Exhausted
         } else if left <= (count / 32).max(1) {
@@ -358,13 +442,31 @@ impl Extents {
             assert!(counted[number] <= extent.live_bytes, "extent {number}: a named block counts as dead");
         }
         assert_eq!(self.live_bytes, self.extents.iter().map(|extent| extent.live_bytes).sum::<u64>());
-        for number in &self.free {
+        for number in self.free.iter().chain(&self.unbacked) {
             assert_eq!(self.extents[*number as usize].live_bytes, 0);
         }
+        assert!(self.free.iter().all(|number| *number < self.backed), "what is filled has space of its own");
+        assert!(self.unbacked.iter().all(|number| *number >= self.backed));
         for (number, _) in &self.dead {
             assert!(!self.free.contains(number), "what waits for a checkpoint is not free");
+            assert!(!self.unbacked.contains(number));
             assert!(!self.is_open(*number));
         }
+    }
+}
+
+/// Extents of `count` that only checkpoints may take: without a checkpoint nothing ever becomes free again.
+fn kept_for_parts(count: usize) -> usize {
+    (count / 16).max(3)
+}
+
+/// Free extents of `count` that one of this kind must leave. Collection has some of its own: with none it could not copy
+/// what lives in an extent away, and a full device would stay full.
+fn kept_free_of(count: usize, fill: Fill) -> usize {
+    match fill {
+        Fill::Parts => 0,
+        Fill::Moved | Fill::MovedDeltas => kept_for_parts(count),
+        Fill::Fresh | Fill::Deltas => kept_for_parts(count) + (count / 64).max(2),
     }
 }
 
@@ -390,7 +492,7 @@ mod tests {
 
     #[test]
     fn each_kind_leaves_what_frees_space_its_room() {
-        let mut extents = Extents::new(32 * EXTENT, EXTENT);
+        let mut extents = Extents::new(32 * EXTENT, EXTENT, 32 * EXTENT);
         let mut taken = [0; 3];
         for (place, fill) in [Fill::Fresh, Fill::Moved, Fill::Parts].into_iter().enumerate() {
             while extents.allocate(fill, EXTENT / BLOCK, BLOCK).is_some() {
@@ -403,7 +505,7 @@ mod tests {
 
     #[test]
     fn a_dead_extent_is_free_only_when_a_later_checkpoint_is_durable() {
-        let mut extents = Extents::new(32 * EXTENT, EXTENT);
+        let mut extents = Extents::new(32 * EXTENT, EXTENT, 32 * EXTENT);
         let (first, second) = (fill_one(&mut extents, Fill::Fresh), fill_one(&mut extents, Fill::Fresh));
         fill_one(&mut extents, Fill::Fresh);
         release(&mut extents, first, EXTENT / BLOCK);
@@ -420,7 +522,7 @@ mod tests {
 
     #[test]
     fn the_victim_is_what_frees_most_for_its_cost_and_old_ones_first() {
-        let mut extents = Extents::new(64 * EXTENT, EXTENT);
+        let mut extents = Extents::new(64 * EXTENT, EXTENT, 64 * EXTENT);
         let made: Vec<u32> = (0..6).map(|_| fill_one(&mut extents, Fill::Fresh)).collect();
         assert_eq!(extents.victim(|_| false), None, "nothing is dead");
         release(&mut extents, made[1], 1);

@@ -308,8 +308,15 @@ impl Shard {
 
     pub(crate) fn on_repaired_written(&mut self, now: Now, result: IoResult, effects: &mut Effects) {
         let Placed { key, page, image } = self.repairs.writing.take().expect("a write has its image");
-        if let IoResult::Failed(errno) = result {
-            return self.fail("writing a repaired page", errno, effects);
+        match result {
+            IoResult::Done => {}
+            IoResult::Failed(errno) => return self.fail("writing a repaired page", errno, effects),
+            IoResult::NoSpace => {
+                self.extents.give_back(Fill::Fresh, image.address.offset(), PAGE_SIZE as u64);
+                self.coalescing_ended(key, page);
+                self.note_no_space(now, "a repaired page", effects);
+                return self.end_repair(now, false);
+            }
         }
         self.coalescing_ended(key, page);
         let segment = self.segments.get_mut(&key).expect("segments stay");

@@ -94,6 +94,35 @@ fn a_page_that_is_written_all_the_time_is_mended_all_the_same() {
     }
 }
 
+/// A sector that cannot be read is damage of that block, as one that reads wrong is: the reader asks another member, writes go on.
+#[test]
+fn a_block_that_cannot_be_read_is_as_one_that_is_damaged() {
+    for delta_records_max in [0, 16] {
+        let (mut world, mut writer) = coalesced_with(56, delta_records_max);
+        world.set_unreadable(0, Some(Area::Extents));
+        let vdl = writer.vdl;
+        let mut unread = 0;
+        for page in (0..16).map(PageId) {
+            if writer.check_page(&mut world, 0, page, vdl).is_none() {
+                assert_eq!(
+                    writer.refusals.last().map(|refusal| refusal.reason),
+                    Some(RefusalReason::Damaged)
+                );
+                unread += 1;
+            }
+            assert_eq!(writer.check_page(&mut world, 1, page, vdl), Some(()));
+        }
+        assert!(unread > 0);
+        assert_eq!(world.counter(0, "crc_errors"), unread);
+        writer.write_many(&mut world, 10);
+        writer.converge(&mut world);
+        assert!(world.halts.is_empty(), "{:?}", world.halts);
+        world.set_unreadable(0, None);
+        let vdl = writer.vdl;
+        assert!((0..16).any(|page| writer.check_page(&mut world, 0, PageId(page), vdl).is_some()));
+    }
+}
+
 #[test]
 fn a_misdirected_version_is_found() {
     let (mut world, mut writer) = coalesced_with(51, 0);

@@ -15,6 +15,7 @@ mod damage;
 mod deltas;
 mod epochs;
 mod foreground;
+mod full;
 mod gossip;
 mod hydration;
 mod reclaim;

@@ -35,7 +35,31 @@ enum Happening {
     Tick { node: usize, life: u32 },
 }
 
+/// What the file system below a node has for its device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Below {
+    /// Whatever the device wants.
+    Ample,
+    /// Nothing more than it has given.
+    Full,
+    /// Nothing, not even where it has given some: each write to the extents goes to a new place, and there is none.
+    Refuses,
+    /// As `Refuses`, for the log too.
+    RefusesAll,
+}
+
+impl Below {
+    fn refuses(self, area: Area) -> bool {
+        match self {
+            Below::Ample | Below::Full => false,
+            Below::Refuses => area == Area::Extents,
+            Below::RefusesAll => area != Area::Superblock,
+        }
+    }
+}
+
 struct Node {
+    below: Below,
     shard: Option<Shard>,
     disk: Disk,
     life: u32,
@@ -45,6 +69,8 @@ struct Node {
     options: ShardOptions,
     /// Writes to this area end with an error.
     fails: Option<Area>,
+    /// Reads of this area do.
+    fails_reads: Option<Area>,
 }
 
 /// One connection: its two ends and whether it stands.
@@ -123,7 +149,18 @@ impl World {
             let superblocks = Shard::format(DeviceId(0x1000 + node as u64), &options);
             let disk = Disk::new(superblocks.bytes(), options.log_bytes, options.extents_bytes);
             let operations = BTreeMap::new();
-            Node { shard: None, disk, life: 0, operations, tick_at_us: 0, accepted: 0, options, fails: None }
+            Node {
+                below: Below::Ample,
+                shard: None,
+                disk,
+                life: 0,
+                operations,
+                tick_at_us: 0,
+                accepted: 0,
+                options,
+                fails: None,
+                fails_reads: None,
+            }
         });
         let mut world = World {
             seed,
@@ -172,6 +209,29 @@ impl World {
 
     pub fn set_failing(&mut self, node: usize, area: Option<Area>) {
         self.nodes[node].fails = area;
+    }
+
+    pub fn set_unreadable(&mut self, node: usize, area: Option<Area>) {
+        self.nodes[node].fails_reads = area;
+    }
+
+    pub fn set_below(&mut self, node: usize, below: Below) {
+        self.nodes[node].below = below;
+    }
+
+    /// What a driver does beside a shard: space for the extents, as far as the file system has some.
+    fn back_extents(&mut self, node: usize) {
+        let at = &mut self.nodes[node];
+        let Some(shard) = at.shard.as_mut() else { return };
+        let backed = &mut at.options.extents_backed_bytes;
+        let possible = match at.below {
+            Below::Ample | Below::Refuses | Below::RefusesAll => {
+                *backed = (*backed).max(shard.extents_wanted_bytes());
+                at.options.extents_bytes
+            }
+            Below::Full => *backed,
+        };
+        shard.set_extents_backed(*backed, possible);
     }
 
     pub fn start(&mut self, node: usize) {
@@ -327,6 +387,7 @@ impl World {
         while more {
             more = self.nodes[node].shard.as_mut().expect("seen above").background(now, &mut effects);
         }
+        self.back_extents(node);
         self.carry_out(node, effects);
         self.plan_tick(node);
     }
@@ -439,6 +500,9 @@ impl World {
             Operation::Write { area, buffer, .. } if at.fails == Some(area) => {
                 Event::Written(token, IoResult::Failed(5), buffer)
             }
+            Operation::Write { area, buffer, .. } if at.below.refuses(area) => {
+                Event::Written(token, IoResult::NoSpace, buffer)
+            }
             Operation::Write { area, offset, flush, buffer } => {
                 at.disk.write(area, offset, buffer.bytes());
                 if flush {
@@ -449,6 +513,9 @@ impl World {
             Operation::Flush { area } => {
                 at.disk.flush(area);
                 Event::Flushed(token, IoResult::Done)
+            }
+            Operation::Read { area, buffer, .. } if at.fails_reads == Some(area) => {
+                Event::Read(token, IoResult::Failed(5), buffer)
             }
             Operation::Read { area, offset, mut buffer } => {
                 at.disk.read(area, offset, buffer.bytes_mut());

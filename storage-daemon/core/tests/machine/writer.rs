@@ -50,7 +50,7 @@ fn decode(bytes: &[u8]) -> (u64, Answer) {
 struct Sealed {
     /// Members that it is never sent to.
     skipped: [bool; NODES],
-    last: Lsn,
+    pub last: Lsn,
     group: GroupId,
     bytes: Vec<u8>,
 }

@@ -7,13 +7,14 @@ use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::ids::{Incarnation, WriterId};
 use hexalog_protocol::message::{
-    CreateSegment, EpochBump, Hello, InstallHistory, Member, Membership, Message, Role, SegmentStatus,
-    StatusQuery, Write as WriteMessage, WriterHead,
+    CreateSegment, EpochBump, Hello, InstallHistory, Member, Membership, Message, ReadPage, Role, Room,
+    SegmentStatus, StatusQuery, Write as WriteMessage, WriterHead,
 };
 use hexalog_protocol::record::{Operation, Record};
 use hexalog_protocol::{
-    GeometryEpoch, GroupId, Lsn, MembershipEpoch, NodeId, PageId, SegmentId, VolumeEpoch, VolumeId,
+    GeometryEpoch, GroupId, Lsn, MembershipEpoch, NodeId, Page, PageId, SegmentId, VolumeEpoch, VolumeId,
 };
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -154,6 +155,10 @@ pub struct Writer {
     writer: WriterId,
     pub last: Lsn,
     pub acknowledged: Lsn,
+    /// Last LSN of each page.
+    pages: BTreeMap<PageId, Lsn>,
+    /// What the last acknowledgement told.
+    pub room: Room,
 }
 
 const GROUP: GroupId = GroupId(0);
@@ -167,8 +172,16 @@ impl Writer {
         stream.set_nodelay(true).expect("sets");
         let writer = WriterId { epoch: VolumeEpoch(1), incarnation: Incarnation(77) };
         let volume = VolumeId([volume; 16]);
-        let mut client =
-            Writer { stream, received: Vec::new(), volume, writer, last: Lsn::ZERO, acknowledged: Lsn::ZERO };
+        let mut client = Writer {
+            stream,
+            received: Vec::new(),
+            volume,
+            writer,
+            last: Lsn::ZERO,
+            acknowledged: Lsn::ZERO,
+            pages: BTreeMap::new(),
+            room: Room::Ample,
+        };
         let hello = Hello {
             version_low: PROTOCOL_VERSION,
             version_high: PROTOCOL_VERSION,
@@ -178,6 +191,15 @@ impl Writer {
         client.send(&Message::Hello(hello));
         client.expect(|message| matches!(message, Message::Welcome(_)));
         client
+    }
+
+    /// The same writer on a new connection, with what it knows.
+    pub fn reconnect(&self, address: SocketAddr) -> Writer {
+        let mut writer = Writer::connect(address, self.volume.0[0]);
+        writer.last = self.last;
+        writer.acknowledged = self.acknowledged;
+        writer.pages.clone_from(&self.pages);
+        writer
     }
 
     /// Makes the segment and opens the volume for writing.
@@ -205,18 +227,24 @@ impl Writer {
 
     /// Sends one batch of one record; does not wait.
     pub fn append(&mut self) {
+        self.append_to(PageId(0));
+    }
+
+    /// As `append`, for any page of the group.
+    pub fn append_to(&mut self, page: PageId) {
         let mut operations = Vec::new();
-        if self.last == Lsn::ZERO {
+        let lsn = self.last.plus(1);
+        let page_backlink = self.pages.insert(page, lsn).unwrap_or(Lsn::ZERO);
+        if page_backlink == Lsn::ZERO {
             Operation::Format.encode(&mut operations);
         }
-        let lsn = self.last.plus(1);
         let bytes = [lsn.0 as u8; 200];
         Operation::Write { offset: 96 + (lsn.0 % 30) as u16 * 200, bytes: &bytes }.encode(&mut operations);
         let mut batch = BatchBuilder::new(GROUP);
         batch.push(&Record {
             lsn,
-            page: PageId(0),
-            page_backlink: self.last,
+            page,
+            page_backlink,
             group_backlink: self.last,
             is_cpl: true,
             operations: &operations,
@@ -238,15 +266,42 @@ impl Writer {
     /// Waits for the next acknowledgement; `false` when the connection is gone.
     pub fn await_ack(&mut self) -> bool {
         let mut acknowledged = self.acknowledged;
+        let mut room = self.room;
         let there = self.receive(|message| match message {
             Message::WriteAck(ack) => {
+                room = ack.room;
                 acknowledged = ack.scls.iter().map(|(_, scl)| *scl).max().unwrap_or(Lsn::ZERO);
                 true
             }
             other => panic!("not an acknowledgement: {other:?}"),
         });
         self.acknowledged = self.acknowledged.max(acknowledged);
+        self.room = room;
         there
+    }
+
+    /// LSN of a page as it is at what was acknowledged last.
+    pub fn read(&mut self, page: PageId) -> Option<Lsn> {
+        self.send(&Message::ReadPage(ReadPage {
+            volume: self.volume,
+            group: GROUP,
+            page,
+            read_point: self.acknowledged,
+            group_tail: self.acknowledged,
+            writer: self.writer,
+            membership_epoch: MEMBERSHIP,
+            geometry_epoch: GeometryEpoch(1),
+        }));
+        let mut found = None;
+        assert!(self.receive(|message| match message {
+            Message::PageImage(image) => {
+                found = Page::from_bytes(image.image).map(|page| page.lsn());
+                true
+            }
+            Message::Refusal(refusal) => panic!("{refusal:?}"),
+            _ => false,
+        }));
+        found
     }
 
     /// The state of the volume's segment.

@@ -11,12 +11,12 @@ use hexalog_storage_driver::areas::{AREA_FILES, AreaFiles};
 use hexalog_storage_driver::durability::DurabilityPath;
 use hexalog_storage_driver::machine::Machine;
 use hexalog_storage_driver::shard_loop::ShardPlan;
+use hexalog_storage_driver::space::Space;
 use hexalog_storage_driver::thread::{Control, Notice, StopHandle, run_shards, wake_descriptor};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -38,6 +38,12 @@ pub const BURST: u16 = 9;
 pub const IMPATIENT: u16 = 10;
 /// Answered with the number of ticks since then.
 pub const TICKS: u16 = 11;
+
+/// What the machine always wants its extents to have.
+pub const WANTED_BYTES: u64 = 512 << 10;
+
+/// In place of an errno: the machine was told that there is no space.
+pub const NO_SPACE: u8 = 255;
 
 /// Answers by request id: to whom.
 type Waiting = (ConnectionId, u64);
@@ -81,6 +87,7 @@ impl StandIn {
         let mut payload = match result {
             IoResult::Done => vec![0],
             IoResult::Failed(errno) => vec![errno as u8],
+            IoResult::NoSpace => vec![NO_SPACE],
         };
         payload.extend_from_slice(bytes);
         self.answer(effects, waiting, kind, &payload);
@@ -187,8 +194,16 @@ impl Machine for StandIn {
         self.is_ready
     }
 
-    fn set_log_prepared_bytes(&mut self, bytes: u64) {
-        self.note(format!("prepared {bytes}"));
+    fn set_log_prepared(&mut self, bytes: u64, is_cut_short: bool) {
+        self.note(format!("prepared {bytes}{}", if is_cut_short { ", cut short" } else { "" }));
+    }
+
+    fn set_extents_backed(&mut self, backed_bytes: u64, possible_bytes: u64) {
+        self.note(format!("backed {backed_bytes} of {possible_bytes}"));
+    }
+
+    fn extents_wanted_bytes(&self) -> u64 {
+        WANTED_BYTES
     }
 
     fn shutdown(&mut self, _now: Now, _effects: &mut Effects) {
@@ -205,7 +220,9 @@ pub struct Fixture {
     pub directory: tempfile::TempDir,
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<String>>>,
-    pub prepared: Arc<AtomicU64>,
+    pub space: Arc<Space>,
+    /// A message for each time that more was wanted.
+    pub wanted: Receiver<()>,
     pub notices: Receiver<Notice>,
     stop: StopHandle,
     thread: Option<JoinHandle<()>>,
@@ -223,6 +240,11 @@ impl Fixture {
         for (_, name) in AREA_FILES {
             std::fs::write(directory.path().join(name), vec![0; 1 << 20]).expect("writes");
         }
+        Fixture::start_in(directory, durability, direct)
+    }
+
+    /// As `start`, over the areas in `directory`.
+    pub fn start_in(directory: tempfile::TempDir, durability: DurabilityPath, direct: bool) -> Fixture {
         // On a file system without O_DIRECT the driver's rules are the same.
         let files = AreaFiles::open(directory.path(), direct)
             .or_else(|_| AreaFiles::open(directory.path(), false))
@@ -237,13 +259,15 @@ impl Fixture {
         let control = Control::new(log, sender, wake_descriptor().expect("eventfd"));
         let stop = StopHandle::new().expect("eventfd");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let prepared = Arc::new(AtomicU64::new(0));
+        let space = Arc::new(Space::new(0, 0, 1 << 20));
+        let (want, wanted) = channel();
         let plan = ShardPlan {
             index: ShardIndex(0),
             files,
             durability,
             listener,
-            log_prepared_bytes: prepared.clone(),
+            space: space.clone(),
+            want_space: Box::new(move || want.send(()).expect("the fixture listens")),
             start: Box::new({
                 let seen = seen.clone();
                 move |_, effects| StandIn::start(seen, effects)
@@ -251,7 +275,8 @@ impl Fixture {
         };
         let handle = stop.clone();
         let thread = std::thread::spawn(move || run_shards(vec![plan], control, handle));
-        let fixture = Fixture { directory, address, seen, prepared, notices, stop, thread: Some(thread) };
+        let thread = Some(thread);
+        let fixture = Fixture { directory, address, seen, space, wanted, notices, stop, thread };
         assert!(matches!(fixture.notice(), Notice::Ready { shard: ShardIndex(0) }));
         fixture
     }

@@ -4,6 +4,7 @@
 //! logs had left behind, no one talks any more, and every page is what the model says.
 
 use super::ask::find_answer;
+use super::file_systems::Below;
 use super::{SHARDS, VOLUME, World};
 use crate::plan::Profile;
 use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
@@ -36,6 +37,7 @@ impl World {
         self.installs_reach = None;
         self.device_fails = [false; SHARDS];
         self.write_faults = Default::default();
+        self.below = [Below::Ample; SHARDS];
         self.conditions = Default::default();
         self.run_until(self.now_us + SETTLE_US);
         self.want_everything();

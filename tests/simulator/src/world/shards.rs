@@ -8,7 +8,7 @@ use crate::random::Random;
 use hexalog_protocol::message::{CreateSegment, Message};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
 use hexalog_storage_core::effects::{Area, Effect, Effects, Event, Now as ShardNow};
-use hexalog_storage_core::options::ShardOptions;
+use hexalog_storage_core::options::{ShardOptions, extents_backed_bytes_min};
 use hexalog_storage_core::shard::Shard;
 use hexalog_volume::config::LinkIndex;
 
@@ -66,10 +66,15 @@ impl World {
         let process = &mut self.processes[shard];
         if !process.is_formatted {
             process.is_formatted = true;
+            process.backed_bytes = match self.plan.full_every_us {
+                0 => extents_bytes,
+                _ => extents_backed_bytes_min(extents_bytes, EXTENT_BYTES),
+            };
             let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);
             process.disk.write(Area::Superblock, 0, bytes.bytes());
             process.disk.flush(Area::Superblock);
         }
+        options.extents_backed_bytes = process.backed_bytes;
         process.run += 1;
         process.next_connection = 1;
         process.tick_at_us = u64::MAX;
@@ -127,6 +132,7 @@ impl World {
         let now = self.shard_now(shard);
         let mut effects = Effects::default();
         self.check_after_start(shard);
+        self.back_extents(shard);
         let machine = self.processes[shard].shard.as_mut().expect("it runs");
         machine.handle(now, Event::Tick, &mut effects);
         let has_more = machine.is_ready() && machine.background(now, &mut effects);
