@@ -5,6 +5,7 @@
 
 mod json;
 mod number;
+mod regression;
 mod table;
 
 use crate::datum::{Array, Datum, Dimension, compare};
@@ -13,6 +14,7 @@ use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
 use json::JsonState;
 use number::{Spread, Sum};
+use regression::Regression;
 
 /// One aggregate function.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +75,30 @@ pub enum AggregateKind {
     JsonObjectAgg,
     /// Keys and values as an object of `jsonb`.
     JsonbObjectAgg,
+    /// Correlation coefficient of two variables.
+    Corr,
+    /// Covariance of the population.
+    CovarPop,
+    /// Covariance of the sample.
+    CovarSamp,
+    /// Mean of the independent variable.
+    RegrAvgx,
+    /// Mean of the dependent variable.
+    RegrAvgy,
+    /// Number of pairs without NULL.
+    RegrCount,
+    /// Where the line of least squares meets the axis.
+    RegrIntercept,
+    /// Square of the correlation coefficient.
+    RegrR2,
+    /// Slope of the line of least squares.
+    RegrSlope,
+    /// Squared distances of the independent variable.
+    RegrSxx,
+    /// Products of the distances.
+    RegrSxy,
+    /// Squared distances of the dependent variable.
+    RegrSyy,
 }
 
 /// Every aggregate, in order of name.
@@ -120,6 +146,8 @@ enum State {
     Values(Option<Vec<Datum>>),
     /// Those that make JSON.
     Json(JsonState),
+    /// Those of two variables.
+    Regression(Regression),
 }
 
 impl Accumulator {
@@ -137,6 +165,18 @@ impl Accumulator {
             AggregateKind::StringAgg if argument == TypeId::BYTEA => State::Bytes(None),
             AggregateKind::StringAgg => State::Text(None),
             AggregateKind::ArrayAgg => State::Values(None),
+            AggregateKind::Corr
+            | AggregateKind::CovarPop
+            | AggregateKind::CovarSamp
+            | AggregateKind::RegrAvgx
+            | AggregateKind::RegrAvgy
+            | AggregateKind::RegrCount
+            | AggregateKind::RegrIntercept
+            | AggregateKind::RegrR2
+            | AggregateKind::RegrSlope
+            | AggregateKind::RegrSxx
+            | AggregateKind::RegrSxy
+            | AggregateKind::RegrSyy => State::Regression(Regression::default()),
             AggregateKind::JsonAgg
             | AggregateKind::JsonbAgg
             | AggregateKind::JsonObjectAgg
@@ -168,6 +208,7 @@ impl Accumulator {
             State::Count(count) => *count += 1,
             State::Sum(sum) => sum.add(&arguments[0])?,
             State::Spread(spread) => spread.add(&arguments[0])?,
+            State::Regression(regression) => regression.add(arguments)?,
             State::Value(kept) => keep(self.kind, self.argument, kept, &arguments[0]),
             State::Text(text) => append_text(text, arguments),
             State::Bytes(bytes) => append_bytes(bytes, arguments),
@@ -182,6 +223,7 @@ impl Accumulator {
             State::Count(count) => Ok(Datum::Int8(*count)),
             State::Sum(sum) => sum.finish(),
             State::Spread(spread) => spread.finish(self.kind),
+            State::Regression(regression) => Ok(regression.finish(self.kind)),
             State::Value(value) => Ok(value.clone()),
             State::Text(text) => Ok(text.as_ref().map_or(Datum::Null, |text| Datum::text(text.as_str()))),
             State::Bytes(bytes) => {

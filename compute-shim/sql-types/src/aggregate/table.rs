@@ -4,8 +4,9 @@
 
 use super::Aggregate;
 use super::AggregateKind::{
-    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Count, JsonAgg, JsonObjectAgg, JsonbAgg,
-    JsonbObjectAgg, Max, Min, StddevPop, StddevSamp, StringAgg, Sum, VarPop, VarSamp,
+    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Corr, Count, CovarPop, CovarSamp, JsonAgg,
+    JsonObjectAgg, JsonbAgg, JsonbObjectAgg, Max, Min, RegrAvgx, RegrAvgy, RegrCount, RegrIntercept, RegrR2,
+    RegrSlope, RegrSxx, RegrSxy, RegrSyy, StddevPop, StddevSamp, StringAgg, Sum, VarPop, VarSamp,
 };
 use crate::types::TypeId;
 
@@ -32,8 +33,11 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 6166, name: "bit_xor", arguments: &[TypeId::INT8], result: TypeId::INT8, kind: BitXor },
     Aggregate { oid: 2517, name: "bool_and", arguments: &[TypeId::BOOL], result: TypeId::BOOL, kind: BoolAnd },
     Aggregate { oid: 2518, name: "bool_or", arguments: &[TypeId::BOOL], result: TypeId::BOOL, kind: BoolOr },
+    Aggregate { oid: 2829, name: "corr", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: Corr },
     Aggregate { oid: 2147, name: "count", arguments: &[TypeId::ANY], result: TypeId::INT8, kind: Count },
     Aggregate { oid: 2803, name: "count", arguments: &[], result: TypeId::INT8, kind: Count },
+    Aggregate { oid: 2827, name: "covar_pop", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: CovarPop },
+    Aggregate { oid: 2828, name: "covar_samp", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: CovarSamp },
     Aggregate { oid: 2519, name: "every", arguments: &[TypeId::BOOL], result: TypeId::BOOL, kind: BoolAnd },
     Aggregate { oid: 3175, name: "json_agg", arguments: &[TypeId::ANYELEMENT], result: TypeId::JSON, kind: JsonAgg },
     Aggregate { oid: 3197, name: "json_object_agg", arguments: &[TypeId::ANY, TypeId::ANY], result: TypeId::JSON, kind: JsonObjectAgg },
@@ -71,6 +75,15 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 2145, name: "min", arguments: &[TypeId::TEXT], result: TypeId::TEXT, kind: Min },
     Aggregate { oid: 2146, name: "min", arguments: &[TypeId::NUMERIC], result: TypeId::NUMERIC, kind: Min },
     Aggregate { oid: 2245, name: "min", arguments: &[TypeId::BPCHAR], result: TypeId::BPCHAR, kind: Min },
+    Aggregate { oid: 2822, name: "regr_avgx", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgx },
+    Aggregate { oid: 2823, name: "regr_avgy", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgy },
+    Aggregate { oid: 2818, name: "regr_count", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::INT8, kind: RegrCount },
+    Aggregate { oid: 2826, name: "regr_intercept", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrIntercept },
+    Aggregate { oid: 2824, name: "regr_r2", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrR2 },
+    Aggregate { oid: 2825, name: "regr_slope", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrSlope },
+    Aggregate { oid: 2819, name: "regr_sxx", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrSxx },
+    Aggregate { oid: 2821, name: "regr_sxy", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrSxy },
+    Aggregate { oid: 2820, name: "regr_syy", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrSyy },
     Aggregate { oid: 2154, name: "stddev", arguments: &[TypeId::INT8], result: TypeId::NUMERIC, kind: StddevSamp },
     Aggregate { oid: 2155, name: "stddev", arguments: &[TypeId::INT4], result: TypeId::NUMERIC, kind: StddevSamp },
     Aggregate { oid: 2156, name: "stddev", arguments: &[TypeId::INT2], result: TypeId::NUMERIC, kind: StddevSamp },

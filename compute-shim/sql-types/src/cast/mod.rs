@@ -213,6 +213,14 @@ impl Coercion {
     }
 }
 
+/// A number as `integer`, rounded; 22003 if it does not fit.
+pub(crate) fn number_to_int4(value: &Datum) -> Result<i32> {
+    match convert::to_int4(&EvalEnv::without_session(), value)? {
+        Datum::Int4(value) => Ok(value),
+        other => panic!("an integer was made: {other:?}"),
+    }
+}
+
 /// Applies a type modifier to a value of its type: pads or cuts strings, rounds numbers and timestamps.
 pub fn apply_typmod(id: TypeId, typmod: Typmod, explicit: bool, value: Datum) -> Result<Datum> {
     if typmod == Typmod::NONE || value.is_null() {

@@ -10,18 +10,20 @@ mod clock;
 mod field;
 mod format;
 mod interval;
+mod interval_style;
 mod parse;
 mod parse_clock;
 mod token;
 mod zone;
 
-pub(crate) use calendar::{day_of_week, days_from_civil, in_range, iso_week};
+pub(crate) use calendar::{civil_from_days, day_of_week, days_from_civil, days_in_month, in_range, iso_week};
 pub(crate) use clock::{is_time_of_day, is_west};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
 pub(crate) use parse::numeric_offset;
 pub(crate) use zone::ZoneRef;
 
 pub use clock::{Time, Timetz};
+pub use interval_style::IntervalStyle;
 pub use zone::TimeZone;
 
 /// Microseconds of one second.

@@ -251,3 +251,17 @@ pub(super) fn to_hex(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     }
     .into())
 }
+
+/// Least common multiple; 22003 beyond `numeric`'s range.
+pub(super) fn numeric_lcm(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let (a, b) = (numeric_at(args, 0), numeric_at(args, 1));
+    if !a.is_finite() || !b.is_finite() {
+        return Ok(Datum::Numeric(Numeric::NAN));
+    }
+    let scale = i32::from(a.scale().max(b.scale()));
+    if a.is_zero() || b.is_zero() {
+        return Numeric::ZERO.round(scale).map(Datum::Numeric);
+    }
+    let multiple = a.divide_truncated(&a.gcd(b)?)?.multiply(b)?.abs();
+    multiple.round(scale).map(Datum::Numeric)
+}

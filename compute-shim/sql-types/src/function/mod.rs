@@ -6,11 +6,19 @@
 //! belong there as well.
 
 mod array;
+mod array_shape;
+mod byte_parts;
 mod bytes;
+pub(crate) mod from_char;
+mod from_char_template;
+mod histogram;
+mod identifier;
 pub(crate) mod json;
 pub(crate) mod json_path;
 pub(crate) mod json_text;
 mod math;
+mod number_format;
+mod number_text;
 mod overlaps;
 mod quote;
 mod regexp;
@@ -18,6 +26,7 @@ mod string;
 mod table;
 mod temporal;
 mod to_char;
+mod trigonometry;
 mod unsupported;
 
 pub use json_path::call as json_path_call;

@@ -1,7 +1,7 @@
 //! `to_char` of timestamps and intervals: a template's patterns filled in.
 //!
-//! Owns the patterns of PostgreSQL 15, section 9.8, as far as they print times. Numbers, and reading by a template, are in
-//! `unsupported.rs`.
+//! Owns the patterns of PostgreSQL 15, section 9.8, as far as they print times. Read next: `from_char.rs`, which reads by them, and
+//! `number_format.rs` for those of numbers.
 
 use super::str_at;
 use crate::datetime::{EPOCH_JULIAN, Timestamp, day_of_week, days_from_civil, iso_week};
@@ -10,7 +10,7 @@ use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 use std::fmt::Write;
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -24,7 +24,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(super) const DAYS: [&str; 7] =
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
 /// Patterns as they may be written; where one begins with another the longer comes first. Those in both cases mean the same
@@ -41,7 +42,7 @@ const PATTERNS: &[&str] = &[
 ];
 
 /// The fields that patterns print.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Fields {
     year: i64,
     month: i64,
@@ -56,7 +57,7 @@ struct Fields {
     is_interval: bool,
     /// Seconds east of UTC and the zone's short name, of a `timestamptz`.
     offset: i64,
-    zone: Option<&'static str>,
+    zone: Option<String>,
 }
 
 impl Fields {
@@ -93,13 +94,7 @@ pub(super) fn to_char(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
                 .time_zone
                 .to_local(*value)
                 .ok_or_else(|| SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp out of range"))?;
-            let zone = (env.time_zone.name() == "UTC").then_some("UTC");
-            if zone.is_none()
-                && parts(template)
-                    .any(|part| matches!(part, Part::Pattern { name, .. } if name.eq_ignore_ascii_case("tz")))
-            {
-                return Err(SqlError::unsupported("the pattern TZ of to_char in a time zone other than UTC"));
-            }
+            let zone = Some(env.time_zone.abbreviation_at(*value));
             let offset = env.time_zone.offset_at(*value).into();
             Fields { offset, zone, ..Fields::of_timestamp(local) }
         }
@@ -269,7 +264,7 @@ fn print(out: &mut String, fields: &Fields, pattern: &str, fill: bool) -> Result
             let month = usize::try_from(if month == 0 { 12 } else { month }).expect("a month");
             named(out, ROMAN[month - 1], pattern, width(4));
         }
-        "TZ" => out.push_str(&cased(fields.zone.unwrap_or_default())),
+        "TZ" => out.push_str(&cased(fields.zone.as_deref().unwrap_or_default())),
         "TZH" => {
             out.push(if fields.offset < 0 { '-' } else { '+' });
             number(out, fields.offset.abs() / 3600, 2, true);

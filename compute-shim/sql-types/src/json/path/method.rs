@@ -51,7 +51,7 @@ impl Walker<'_> {
                     let message = "jsonpath item method .datetime() can only be applied to a string";
                     return fault(SqlState::INVALID_ARGUMENT_FOR_SQL_JSON_DATETIME_FUNCTION, message);
                 };
-                let moment = Moment::read(text, template.as_deref(), self.call.env)?;
+                let moment = Moment::read(text, template.as_deref())?;
                 return self.next(next, Value::Moment(&moment), place, sink);
             }
             other => unreachable!("{other:?} is no method"),

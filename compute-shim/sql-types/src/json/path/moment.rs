@@ -9,6 +9,7 @@ use crate::datetime::{Date, Time, Timestamp, Timestamptz, Timetz};
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
+use crate::function::from_char::read;
 use crate::json::Json;
 use crate::text;
 use crate::types::TypeId;
@@ -25,31 +26,36 @@ pub(super) enum Moment {
 }
 
 /// Tried in this order: the first that fits the whole text decides the type.
-const FORMATS: [Format; 5] = [
-    Format { date: true, time: false, zone: false },
-    Format { date: false, time: true, zone: true },
-    Format { date: false, time: true, zone: false },
-    Format { date: true, time: true, zone: true },
-    Format { date: true, time: true, zone: false },
+const FORMATS: [&str; 19] = [
+    "yyyy-mm-dd",
+    "HH24:MI:SS.USTZH:TZM",
+    "HH24:MI:SS.USTZH",
+    "HH24:MI:SSTZH:TZM",
+    "HH24:MI:SSTZH",
+    "HH24:MI:SS.US",
+    "HH24:MI:SS",
+    "yyyy-mm-dd HH24:MI:SS.USTZH:TZM",
+    "yyyy-mm-dd HH24:MI:SS.USTZH",
+    "yyyy-mm-dd HH24:MI:SSTZH:TZM",
+    "yyyy-mm-dd HH24:MI:SSTZH",
+    "yyyy-mm-dd\"T\"HH24:MI:SS.USTZH:TZM",
+    "yyyy-mm-dd\"T\"HH24:MI:SS.USTZH",
+    "yyyy-mm-dd\"T\"HH24:MI:SSTZH:TZM",
+    "yyyy-mm-dd\"T\"HH24:MI:SSTZH",
+    "yyyy-mm-dd HH24:MI:SS.US",
+    "yyyy-mm-dd HH24:MI:SS",
+    "yyyy-mm-dd\"T\"HH24:MI:SS.US",
+    "yyyy-mm-dd\"T\"HH24:MI:SS",
 ];
-
-#[derive(Clone, Copy)]
-struct Format {
-    date: bool,
-    time: bool,
-    zone: bool,
-}
 
 impl Moment {
     /// Reads a text, by a template if there is one.
-    pub(super) fn read(text: &str, template: Option<&str>, env: &EvalEnv<'_>) -> Walk<Moment> {
-        if template.is_some() {
-            return Err(Fault::Fatal(SqlError::unsupported("datetime() with a template")));
+    pub(super) fn read(text: &str, template: Option<&str>) -> Walk<Moment> {
+        if let Some(template) = template {
+            return by_template(text, template).map_err(Fault::Path);
         }
-        for format in FORMATS {
-            if let Some(moment) = format.read(text, env) {
-                return Ok(moment);
-            }
+        if let Some(moment) = FORMATS.iter().find_map(|template| by_template(text, template).ok()) {
+            return Ok(moment);
         }
         let error = SqlError::new(
             SqlState::INVALID_ARGUMENT_FOR_SQL_JSON_DATETIME_FUNCTION,
@@ -146,57 +152,34 @@ fn with_minutes(text: &str) -> String {
     format!("{text}{minutes}")
 }
 
-impl Format {
-    /// `YYYY-MM-DD`, `HH:MM:SS[.ffffff]`, `±HH[:MM]`, with a blank or a T between date and time.
-    fn read(self, text: &str, env: &EvalEnv<'_>) -> Option<Moment> {
-        let (date, time) = match (self.date, self.time) {
-            (true, true) => text.split_at_checked("YYYY-MM-DD".len())?,
-            (true, false) => (text, ""),
-            _ => ("", text),
-        };
-        let time = if self.date && self.time { time.strip_prefix([' ', 'T'])? } else { time };
-        let digits =
-            |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-        if self.date {
-            let parts: Vec<&str> = date.split('-').collect();
-            let [year, month, day] = parts.as_slice() else { return None };
-            if !digits(year, 4) || !digits(month, 2) || !digits(day, 2) {
-                return None;
+/// A text read by a template, whose patterns decide the type.
+fn by_template(text: &str, template: &str) -> Result<Moment> {
+    let reading = read(text, template, true)?;
+    let invalid = |message: &str| SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message);
+    let east = |name: &str| {
+        reading.zone.ok_or_else(|| invalid(&format!("missing time zone in input string for type {name}")))
+    };
+    match (reading.is_dated, reading.is_timed, reading.is_zoned) {
+        (true, true, true) => {
+            let east = east("timestamptz")?;
+            let local = rounded(reading.local()?, reading.precision)?;
+            let utc = Timestamptz(local.0 - i64::from(east) * crate::datetime::US_PER_SECOND);
+            Ok(Moment::Timestamptz(utc, east))
+        }
+        (true, true, false) => Ok(Moment::Timestamp(rounded(reading.local()?, reading.precision)?)),
+        (true, false, true) => Err(invalid("datetime format is zoned but not timed")),
+        (true, false, false) => Ok(Moment::Date(reading.local()?.to_date()?)),
+        (false, true, zoned) => {
+            let time = Time(reading.us).round(reading.precision.unwrap_or(6));
+            match zoned {
+                true => Ok(Moment::Timetz(Timetz { us: time.0, west: -east("timetz")? })),
+                false => Ok(Moment::Time(time)),
             }
         }
-        let zone_at = time.find(['+', '-']);
-        if zone_at.is_some() != (self.time && self.zone) {
-            return None;
-        }
-        if self.time {
-            let clock = &time[..zone_at.unwrap_or(time.len())];
-            let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(a, b)| (a, Some(b)));
-            let parts: Vec<&str> = clock.split(':').collect();
-            let is_fraction = |text: &str| (1..=6).contains(&text.len()) && digits(text, text.len());
-            if parts.len() != 3
-                || !parts.iter().all(|part| digits(part, 2))
-                || !fraction.is_none_or(is_fraction)
-                || parts[0] > "23"
-                || parts[2] > "59"
-            {
-                return None;
-            }
-        }
-        self.typed(text, &text.replacen('T', " ", 1), env)
+        (false, false, _) => Err(invalid("datetime format is not dated and not timed")),
     }
+}
 
-    fn typed(self, text: &str, plain: &str, env: &EvalEnv<'_>) -> Option<Moment> {
-        Some(match (self.date, self.time, self.zone) {
-            (true, false, _) => Moment::Date(Date::parse(env, text).ok()?),
-            (false, _, false) => Moment::Time(Time::parse(env, text).ok()?),
-            (false, _, true) => Moment::Timetz(Timetz::parse(env, text).ok()?),
-            (true, true, false) => Moment::Timestamp(Timestamp::parse(env, plain).ok()?),
-            (true, true, true) => {
-                let local = Timestamp::parse(env, plain).ok()?;
-                let instant = Timestamptz::parse(env, plain).ok()?;
-                let east = i32::try_from((local.0 - instant.0) / crate::datetime::US_PER_SECOND).ok()?;
-                Moment::Timestamptz(instant, east)
-            }
-        })
-    }
+fn rounded(value: Timestamp, precision: Option<u32>) -> Result<Timestamp> {
+    precision.map_or(Ok(value), |precision| value.round(precision))
 }

@@ -1,0 +1,103 @@
+//! Arrays made and cut by their shape: `array_fill`, `trim_array`.
+//!
+//! Owns the checks of dimensions. Read next: `array.rs`.
+
+use super::i32_at;
+use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension};
+use crate::env::EvalEnv;
+use crate::error::{Result, SqlError, SqlState};
+use crate::operator::array::element_type;
+
+/// Most elements of an array, as PostgreSQL has it.
+const ELEMENTS_MAX: i64 = 134_217_727;
+
+fn subscript_error(detail: &str) -> SqlError {
+    SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts").with_detail(detail)
+}
+
+fn too_large() -> SqlError {
+    let message = format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})");
+    SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+}
+
+/// The integers of a one-dimensional array without NULL; none for an empty one.
+fn numbers(value: &Datum, word: &str) -> Result<Vec<i32>> {
+    let Some(array) = value.as_array() else {
+        let message = "dimension array or low bound array cannot be null";
+        return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message));
+    };
+    if array.dimensions.len() > 1 {
+        return Err(subscript_error("Dimension array must be one dimensional."));
+    }
+    let number = |value: &Datum| match value {
+        Datum::Int4(number) => Ok(*number),
+        _ => {
+            let message = format!("{word} values cannot be null");
+            Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message))
+        }
+    };
+    array.values.iter().map(number).collect()
+}
+
+/// `array_fill(value, lengths [, lower bounds])`.
+pub(super) fn fill(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let lengths = numbers(&args[1], "dimension")?;
+    if lengths.len() > ARRAY_DIMENSIONS_MAX {
+        let message = format!(
+            "number of array dimensions ({}) exceeds the maximum allowed ({ARRAY_DIMENSIONS_MAX})",
+            lengths.len()
+        );
+        return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    let lowers = match args.get(2) {
+        None => vec![1; lengths.len()],
+        Some(lowers) => numbers(lowers, "dimension")?,
+    };
+    if lowers.len() != lengths.len() {
+        return Err(subscript_error("Low bound array has different size than dimensions array."));
+    }
+    let mut count = i64::from(!lengths.is_empty());
+    for &length in &lengths {
+        if length < 0 {
+            return Err(too_large());
+        }
+        count = count.saturating_mul(i64::from(length));
+    }
+    if count > ELEMENTS_MAX {
+        return Err(too_large());
+    }
+    let element = element_type(&args[0]);
+    if count == 0 {
+        return Ok(Array::from_values(element, Vec::new()).into());
+    }
+    let dimensions: Vec<Dimension> =
+        lengths.iter().zip(lowers).map(|(&length, lower)| Dimension { length, lower }).collect();
+    if dimensions.iter().any(|dimension| dimension.lower.checked_add(dimension.length).is_none()) {
+        let lower = dimensions.iter().map(|dimension| dimension.lower).max().unwrap_or(0);
+        let message = format!("array lower bound is too large: {lower}");
+        return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    let values = vec![args[0].clone(); usize::try_from(count).expect("bounded above")];
+    Ok(Array { element, dimensions, values }.into())
+}
+
+/// `trim_array(array, n)`: without its last n slices.
+pub(super) fn trim(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let array = args[0].as_array().unwrap_or_else(|| panic!("an array was expected: {args:?}"));
+    let count = i32_at(args, 1);
+    let length = array.dimensions.first().map_or(0, |dimension| dimension.length);
+    if !(0..=length).contains(&count) {
+        let message = format!("number of elements to trim must be between 0 and {length}");
+        return Err(SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, message));
+    }
+    if length == 0 || count == length {
+        return Ok(Array::from_values(array.element, Vec::new()).into());
+    }
+    let mut dimensions = array.dimensions.clone();
+    dimensions[0].length -= count;
+    // A slice counts from 1.
+    dimensions.iter_mut().for_each(|dimension| dimension.lower = 1);
+    let slice = array.values.len() / usize::try_from(length).expect("not negative");
+    let kept = slice * usize::try_from(length - count).expect("checked above");
+    Ok(Array { element: array.element, dimensions, values: array.values[..kept].to_vec() }.into())
+}
