@@ -602,10 +602,8 @@ fn lock(reader: &mut Reader<'_>) -> Result<Statement> {
         mode = lock_mode(reader)?;
         reader.expect("mode")?;
     }
-    if reader.eat(&["nowait"]) {
-        return Err(refuse("LOCK … NOWAIT"));
-    }
-    Ok(Statement::Lock { tables, mode })
+    let nowait = reader.eat(&["nowait"]);
+    Ok(Statement::Lock { tables, mode, nowait })
 }
 
 fn lock_mode(reader: &mut Reader<'_>) -> Result<RelationLockMode> {

@@ -16,8 +16,8 @@ use crate::parse::tree::{
     TypeName,
 };
 use crate::plan::explain;
-use crate::stop::Step;
-use hexalog_engine::{Isolation, RelationLockMode};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{Isolation, Need, RelationLockMode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
@@ -104,7 +104,7 @@ pub(super) fn step(
             named.portals.close(cursor.as_deref())?;
             tag(if cursor.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" })
         }
-        Statement::Lock { tables, mode } => lock(scope, tables, *mode),
+        Statement::Lock { tables, mode, nowait } => lock(scope, tables, *mode, *nowait),
         _ => unreachable!("other statements have machines of their own"),
     }
 }
@@ -407,8 +407,22 @@ fn forget_sequences(scope: &mut Scope) {
     scope.effects.last_sequence = None;
 }
 
+/// One relation of LOCK TABLE. NOWAIT: 55P03 instead of a wait, and nobody waits any more.
+fn lock_one(scope: &mut Scope, oid: Oid, mode: RelationLockMode, nowait: bool) -> Step<()> {
+    match scope.lock_relation(oid, mode) {
+        Err(Stop::Need(need @ Need::Lock(_))) if nowait => {
+            scope.engine().cancel_need(&need);
+            let relation = scope.view.catalog().relation(oid);
+            let name = relation.as_ref().map_or("", Relation::name);
+            let message = format!("could not obtain lock on relation \"{name}\"");
+            Err(SqlError::new(SqlState::LOCK_NOT_AVAILABLE, message).into())
+        }
+        other => other,
+    }
+}
+
 /// LOCK TABLE. Names are looked up again if the catalog has changed while a lock was waited for.
-fn lock(scope: &mut Scope, tables: &[Name], mode: RelationLockMode) -> Step<Answer> {
+fn lock(scope: &mut Scope, tables: &[Name], mode: RelationLockMode, nowait: bool) -> Step<Answer> {
     if !scope.is_in_block() {
         return Err(Scope::no_block("LOCK TABLE").into());
     }
@@ -416,18 +430,21 @@ fn lock(scope: &mut Scope, tables: &[Name], mode: RelationLockMode) -> Step<Answ
         scope.refresh_durable()?;
         for name in tables {
             match scope.view.find_relation(name)? {
-                Relation::Table(table) => scope.lock_relation(table.oid, mode)?,
+                Relation::Table(table) => lock_one(scope, table.oid, mode, nowait)?,
                 Relation::View(view) => {
-                    scope.lock_relation(view.oid, mode)?;
+                    lock_one(scope, view.oid, mode, nowait)?;
                     for oid in scope.view.catalog().tables_below(view.oid) {
-                        scope.lock_relation(oid, mode)?;
+                        lock_one(scope, oid, mode, nowait)?;
                     }
                 }
                 // Made anew for every statement: there is nothing that could change under a reader.
                 Relation::System(_) => {}
-                Relation::Index(..) | Relation::Sequence(_) => {
-                    let message = format!("\"{}\" is not a table or view", name.last());
-                    return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into());
+                relation @ (Relation::Index(..) | Relation::Sequence(_)) => {
+                    let kinds = if matches!(relation, Relation::Index(..)) { "indexes" } else { "sequences" };
+                    let message = format!("cannot lock relation \"{}\"", name.last());
+                    return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+                        .with_detail(format!("This operation is not supported for {kinds}."))
+                        .into());
                 }
             }
         }

@@ -199,5 +199,6 @@ pub(crate) enum Statement {
     Lock {
         tables: Vec<Name>,
         mode: hexalog_engine::RelationLockMode,
+        nowait: bool,
     },
 }
