@@ -233,7 +233,10 @@ impl Client {
         now: Now,
         effects: &mut Effects,
     ) {
-        if refusal.reason == RefusalReason::StaleEpoch && self.check_fenced(refusal.writer, effects) {
+        // A floor is never raised past a read of its own writer: who is told that it was has been replaced, and may have
+        // nothing but reads under way to hear it by.
+        let tells_of_later = matches!(refusal.reason, RefusalReason::StaleEpoch | RefusalReason::BelowFloor);
+        if tells_of_later && self.check_fenced(refusal.writer, effects) {
             return;
         }
         if self.read_refused(link, request_id) {

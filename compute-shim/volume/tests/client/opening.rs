@@ -4,9 +4,11 @@ use super::opener::{OPENER, Opener, VOLUME, history_of};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    Done, InstallHistory, Message, RefusalReason, Room, SegmentState, Status, WriteAck,
+    Done, InstallHistory, Message, Refusal, RefusalReason, Room, SegmentState, Status, WriteAck,
 };
-use hexalog_protocol::{Incarnation, Lsn, NodeId, ShardIndex, VolumeEpoch};
+use hexalog_protocol::{
+    GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, ShardIndex, VolumeEpoch,
+};
 use hexalog_volume::config::LinkIndex;
 use hexalog_volume::effects::{Effects, Event};
 
@@ -145,6 +147,34 @@ fn a_read_below_what_members_were_told_is_read_at_pgmrpl() {
     opener.client.read(hexalog_protocol::PageId(1), Lsn(vdl.0 - 1));
     opener.flush();
     assert_eq!(opener.read_points, [vdl]);
+}
+
+/// Found by the simulator. A replaced writer had one read under way and nothing to write; the new one's members had raised
+/// their floor past the read. They refused it for that and not for its epoch, and it was asked for again for ever: neither
+/// the read nor the sessions of that process heard of the other writer.
+#[test]
+fn a_read_below_the_floor_of_a_later_writer_tells_of_that_writer() {
+    let later = WriterId { epoch: VolumeEpoch(10), incarnation: Incarnation(7) };
+    for (writer, is_fenced) in [(OPENER, false), (later, true)] {
+        let mut opener = Opener::opened();
+        let vdl = opener.client.vdl();
+        opener.client.read(hexalog_protocol::PageId(1), vdl);
+        opener.flush();
+        let link = opener.sent.iter().position(|sent| sent.iter().any(|(kind, _)| *kind == 8));
+        let link = link.expect("one member is asked");
+        let request_id = opener.request(link, 8);
+        let refusal = Refusal {
+            reason: RefusalReason::BelowFloor,
+            volume: VOLUME,
+            group: GroupId(0),
+            writer,
+            membership_epoch: MembershipEpoch(1),
+            geometry_epoch: GeometryEpoch(1),
+            detail: String::new(),
+        };
+        opener.answer(link, request_id, &Message::Refusal(refusal));
+        assert_eq!(!opener.client.is_writing(), is_fenced, "{writer:?}");
+    }
 }
 
 /// Found by review: a member whose answer came when the repairs were planned already had no repair, and so counted as
