@@ -304,6 +304,7 @@ impl Shard {
 
     /// Segments have given up their log: the operator is told once, and their writers.
     pub(crate) fn note_lost(&mut self, lost: &BTreeSet<SegmentKey>, effects: &mut Effects) {
+        self.counters.segments_given_up += lost.len() as u64;
         for (volume, group) in lost {
             let scl = self.segments[&(*volume, *group)].scl;
             let text = format!(

@@ -104,6 +104,8 @@ counters! {
     members_beyond_retention,
     /// Decisions that a segment here must be hydrated: no peer has the log that it lacks.
     hydrations_decided,
+    /// Those of them that became durable: segments that gave up their log.
+    segments_given_up,
     /// Page images fetched from a peer for a segment that needed hydration.
     hydration_pages,
     /// Page images sent to such peers.

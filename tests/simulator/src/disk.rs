@@ -10,7 +10,7 @@ use hexalog_storage_core::effects::Area;
 use std::collections::BTreeMap;
 
 /// Unit in which an unflushed write lands or is lost: less than the 4 KiB that the format aligns to.
-const SECTOR_BYTES: usize = 512;
+pub const SECTOR_BYTES: usize = 512;
 
 #[derive(Clone, Default)]
 struct AreaBytes {
@@ -52,6 +52,20 @@ impl Disk {
     pub fn read(&mut self, area: Area, offset: u64, buffer: &mut [u8]) {
         let offset = offset as usize;
         buffer.copy_from_slice(&self.area(area).written[offset..offset + buffer.len()]);
+    }
+
+    /// Fills `buffer` with what a power cut at this moment would certainly leave: what was not flushed is gone.
+    pub fn read_durable(&self, area: Area, offset: u64, buffer: &mut [u8]) {
+        let area = match area {
+            Area::Superblock => &self.superblock,
+            Area::Log => &self.log,
+            Area::Extents => &self.extents,
+        };
+        let from = offset as usize;
+        buffer.copy_from_slice(&area.written[from..from + buffer.len()]);
+        for (at, old) in area.unflushed.range(from..from + buffer.len()) {
+            buffer[at - from..at - from + SECTOR_BYTES].copy_from_slice(old);
+        }
     }
 
     /// Writes; not durable before [`Disk::flush`].

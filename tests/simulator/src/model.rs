@@ -62,6 +62,13 @@ impl Model {
         self.pages.get(&page)?.build(self.volume, page, read_point)
     }
 
+    /// LSN of the newest version not above `read_point`; zero without one.
+    pub fn lsn_at(&self, page: PageId, read_point: Lsn) -> Lsn {
+        let Some(log) = self.pages.get(&page) else { return Lsn::ZERO };
+        let count = log.changes.partition_point(|change| change.lsn <= read_point);
+        count.checked_sub(1).map_or(Lsn::ZERO, |last| log.changes[last].lsn)
+    }
+
     /// The writer appended a record.
     pub fn append(&mut self, page: PageId, lsn: Lsn, backlink: Lsn, operations: &[u8]) {
         let volume = self.volume;

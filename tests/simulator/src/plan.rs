@@ -153,7 +153,12 @@ impl Plan {
             checkpoint_interval_us: [10_000, 100_000][random.range(0, 2) as usize],
             work_us: WORK_US,
             fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
-            fault_kinds: if random.one_in(3) { u64::MAX } else { random.bits() | random.bits() },
+            // All kinds, most of them, or a few again and again.
+            fault_kinds: match random.range(0, 3) {
+                0 => u64::MAX,
+                1 => random.bits() | random.bits(),
+                _ => random.bits() & random.bits() & random.bits(),
+            },
             rot_every_us: [0, 0, 300_000, 60_000][Random::new(seed ^ 0x0d07).range(0, 4) as usize],
             full_every_us: 0,
             only_faults: None,

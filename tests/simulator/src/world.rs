@@ -15,8 +15,10 @@ mod bulk;
 mod computes;
 mod devices;
 mod faults;
+mod fences;
 mod file_systems;
 mod members;
+mod power;
 mod quiet;
 mod restarts;
 mod rot;
@@ -262,6 +264,7 @@ pub struct World {
     workload: Workload,
     load: Load,
     history: History,
+    fences: fences::Fences,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -324,6 +327,7 @@ impl World {
                 Profile::Volume | Profile::Sql => Load::default(),
             },
             history: History::default(),
+            fences: fences::Fences::default(),
             faults_stop_us: 1_000_000 + plan.work_us,
             trace,
             outcome: Outcome {
@@ -442,6 +446,9 @@ impl World {
                 }
                 self.note(&format!("shard {shard} wrote {area:?} at {offset} flush {flush}"));
                 self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
+                if area == Area::Superblock {
+                    self.check_what_is_named(shard);
+                }
             }
             Happening::FlushEnds { shard, run, token, area } => {
                 if self.is_running(shard, run) && std::mem::take(&mut self.device_fails[shard]) {

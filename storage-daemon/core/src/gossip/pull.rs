@@ -291,7 +291,8 @@ impl Shard {
             let has_told = peer.is_beyond || peer.is_lost;
             is_reachable && !has_told && peer.scl.is_none_or(|scl| scl > segment.scl)
         });
-        if beyond >= BEYOND_PEERS_MIN && !may_have_it && segment.health.follows_log() {
+        let is_undecided = segment.health.follows_log() && !segment.decided.gives_up_log;
+        if beyond >= BEYOND_PEERS_MIN && !may_have_it && is_undecided {
             let (volume, group) = key;
             let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
             self.counters.hydrations_decided += 1;

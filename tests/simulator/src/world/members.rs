@@ -8,7 +8,7 @@ use super::ask::find_answer;
 use super::{Happening, SHARDS, VOLUME, World};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState};
+use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, Status};
 use hexalog_protocol::{GeometryEpoch, Lsn, MembershipEpoch, Page, PageId};
 use hexalog_storage_core::shard::Shard;
 
@@ -25,7 +25,8 @@ impl World {
         let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
         let page = PageId(self.checks.range(0, pages));
         let draw = self.checks.bits();
-        if self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready) {
+        let is_ready = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
+        if is_ready && !self.check_what_is_left(shard) {
             self.check_member_page(shard, page, draw);
         }
         if self.now_us < self.faults_stop_us {
@@ -46,36 +47,48 @@ impl World {
 
     /// `draw` chooses the read point: 0 is the floor, the highest number what the member has heard.
     fn check_member_page(&mut self, shard: usize, page: PageId, draw: u64) {
+        let status = self.ask_status(shard);
+        let Some(read) = self.draw_member_read(&status, page, draw) else { return };
+        let said = self.ask(shard, &Message::ReadPage(read.clone()));
+        let is_mended_soon = self.may_rot(shard) && self.now_us < self.faults_stop_us + MEND_US;
+        let Some(image) = image_in(&said, is_mended_soon) else { return };
+        self.outcome.member_reads_checked += 1;
+        self.check_member_image(&read, &image, &format!("shard {shard}"));
+    }
+
+    /// A read that a member of this status must be able to answer, if there is one.
+    pub(super) fn draw_member_read(&self, status: &Status, page: PageId, draw: u64) -> Option<ReadPage> {
         let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };
         let group = geometry.group_of(page);
-        let status = self.ask_status(shard);
-        let Some(segment) = status.segments.iter().find(|segment| segment.group == group) else { return };
+        let segment = status.segments.iter().find(|segment| segment.group == group)?;
         // What no writer was told may still be annulled.
         let high = segment.vdl_heard.min(self.model.acknowledged).min(segment.complete_through);
         if segment.state != SegmentState::Open || high < segment.gc_floor {
-            return;
+            return None;
         }
         let stretch = high.since(segment.gc_floor);
         let above_floor = ((u128::from(stretch) * u128::from(draw)) / u128::from(u64::MAX)) as u64;
-        let read_point = segment.gc_floor.plus(above_floor);
-        let read = ReadPage {
+        Some(ReadPage {
             volume: VOLUME,
             group,
             page,
-            read_point,
+            read_point: segment.gc_floor.plus(above_floor),
             group_tail: Lsn(u64::MAX),
             writer: WriterId::default(),
             membership_epoch: MembershipEpoch(1),
             geometry_epoch: GeometryEpoch(1),
-        };
-        let Some(image) = self.ask_page(shard, read) else { return };
-        self.outcome.member_reads_checked += 1;
-        let context = format!("{page:?} @ {read_point:?} of shard {shard}, floor {:?}", segment.gc_floor);
+        })
+    }
+
+    /// What a member answered, against the model.
+    pub(super) fn check_member_image(&self, read: &ReadPage, image: &[u8], who: &str) {
+        let (page, read_point) = (read.page, read.read_point);
+        let context = format!("{page:?} @ {read_point:?} of {who}");
         match self.model.at(page, read_point) {
             None => assert!(image.is_empty(), "{context} was never written"),
             Some(truth) => {
                 let lsn = truth.lsn();
-                let image = Page::from_bytes(&image);
+                let image = Page::from_bytes(image);
                 let image = image.unwrap_or_else(|| panic!("{context} is lost: written at {lsn:?}"));
                 assert!(image.verify(VOLUME, page), "{context}");
                 assert_eq!(image.lsn(), lsn, "{context}");
@@ -83,21 +96,19 @@ impl World {
             }
         }
     }
+}
 
-    /// The answer to one read. `None` if the member has too much to do.
-    fn ask_page(&mut self, shard: usize, read: ReadPage) -> Option<Vec<u8>> {
-        let said = self.ask(shard, &Message::ReadPage(read));
-        let answer = find_answer(&said, |message| match message {
-            Message::PageImage(answer) => Some(Some(answer.image.to_vec())),
-            Message::Refusal(refusal) => {
-                let is_mended_soon = self.may_rot(shard) && self.now_us < self.faults_stop_us + MEND_US;
-                let is_damage = matches!(refusal.reason, RefusalReason::Damaged | RefusalReason::Quarantined);
-                let is_known = refusal.reason == RefusalReason::Busy || (is_damage && is_mended_soon);
-                assert!(is_known, "shard {shard} refuses: {:?} {}", refusal.reason, refusal.detail);
-                Some(None)
-            }
-            _ => None,
-        });
-        answer.expect("a read is answered as soon as its device reads are done")
-    }
+/// The image in an answer to one read. `None` if the member has too much to do, or is damaged and may be.
+pub(super) fn image_in(said: &[u8], may_be_damaged: bool) -> Option<Vec<u8>> {
+    let answer = find_answer(said, |message| match message {
+        Message::PageImage(answer) => Some(Some(answer.image.to_vec())),
+        Message::Refusal(refusal) => {
+            let is_damage = matches!(refusal.reason, RefusalReason::Damaged | RefusalReason::Quarantined);
+            let is_known = refusal.reason == RefusalReason::Busy || (is_damage && may_be_damaged);
+            assert!(is_known, "a read is refused: {:?} {}", refusal.reason, refusal.detail);
+            Some(None)
+        }
+        _ => None,
+    });
+    answer.expect("a read is answered as soon as its device reads are done")
 }

@@ -3,7 +3,6 @@
 use super::ask::find_answer;
 use super::quiet::{counter, segment_of};
 use super::{VOLUME, World};
-use hexalog_protocol::GroupId;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Message, SegmentName, SegmentState, Status};
 use hexalog_storage_core::shard::Shard;
@@ -12,10 +11,46 @@ use hexalog_storage_core::shard::Shard;
 pub(super) struct BeforeStop {
     status: Status,
     /// Segments that were being given up: not durable yet, as far as the shard knew, but perhaps on the device.
-    hydrations_decided: u64,
+    being_given_up: u64,
 }
 
-fn is_lost(state: SegmentState) -> bool {
+impl BeforeStop {
+    /// What a shard says of itself.
+    pub fn of(status: Status) -> BeforeStop {
+        let being_given_up = counter(&status, "hydrations_decided") - counter(&status, "segments_given_up");
+        BeforeStop { status, being_given_up }
+    }
+
+    /// Of a device that may lose any of it.
+    fn of_rotting_device(self) -> BeforeStop {
+        BeforeStop { being_given_up: u64::from(u32::MAX), ..self }
+    }
+
+    /// Everything that a segment said was durable: its SCL falls only with what a history annuls, and it is lost only if
+    /// that had been decided. `after` is what it says now, or would say.
+    pub fn check(&self, who: &str, after: &Status, mut history_of: impl FnMut(SegmentName) -> EpochHistory) {
+        for old in &self.status.segments {
+            let new = segment_of(after, old.group);
+            if is_lost(old.state) || is_lost(new.state) || new.scl >= old.scl {
+                continue;
+            }
+            let history = history_of(SegmentName { volume: VOLUME, group: old.group });
+            assert!(
+                history.is_annulled(old.scl),
+                "{who}: {:?} told SCL {} and then {}",
+                old.group,
+                old.scl,
+                new.scl
+            );
+        }
+        assert!(
+            lost_count(after) <= lost_count(&self.status) + self.being_given_up,
+            "{who}: a segment said that it was sound, and that was not durable"
+        );
+    }
+}
+
+pub(super) fn is_lost(state: SegmentState) -> bool {
     matches!(state, SegmentState::NeedsHydration | SegmentState::Damaged)
 }
 
@@ -33,40 +68,21 @@ impl World {
         if self.is_shard_ready(shard) {
             self.check_after_start(shard);
             let status = self.ask_status(shard);
-            let hydrations_decided = counter(&status, "hydrations_decided");
-            self.processes[shard].before_stop = Some(BeforeStop { status, hydrations_decided });
+            self.processes[shard].before_stop = Some(BeforeStop::of(status));
         }
     }
 
-    /// Everything that a segment said before it was stopped was durable: its SCL falls only with what a history annuls,
-    /// and it is lost only if that had been decided.
+    /// What it said before it was stopped still holds.
     pub(super) fn check_after_start(&mut self, shard: usize) {
         let is_ready = self.is_shard_ready(shard);
         let Some(before) = self.processes[shard].before_stop.take_if(|_| is_ready) else { return };
         let after = self.ask_status(shard);
-        for old in &before.status.segments {
-            let new = segment_of(&after, old.group);
-            if is_lost(old.state) || is_lost(new.state) || new.scl >= old.scl {
-                continue;
-            }
-            let history = self.ask_history(shard, old.group);
-            assert!(
-                history.is_annulled(old.scl),
-                "shard {shard} {:?} told SCL {} and after a restart {}",
-                old.group,
-                old.scl,
-                new.scl
-            );
-        }
-        assert!(
-            self.may_rot(shard)
-                || lost_count(&after) <= lost_count(&before.status) + before.hydrations_decided,
-            "shard {shard}: a segment said that it was sound, and lost that with a restart"
-        );
+        let before = if self.may_rot(shard) { before.of_rotting_device() } else { before };
+        before.check(&format!("shard {shard} after a restart"), &after, |name| self.ask_history(shard, name));
     }
 
-    fn ask_history(&mut self, shard: usize, group: GroupId) -> EpochHistory {
-        let said = self.ask(shard, &Message::FetchHistory(SegmentName { volume: VOLUME, group }));
+    fn ask_history(&mut self, shard: usize, name: SegmentName) -> EpochHistory {
+        let said = self.ask(shard, &Message::FetchHistory(name));
         let history = find_answer(&said, |message| match message {
             Message::History(history) => Some(history.history),
             _ => None,

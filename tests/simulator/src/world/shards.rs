@@ -34,6 +34,32 @@ impl World {
         self.note(&format!("shard {shard} starts"));
         let incarnation = self.random.bits() | 1;
         let now = self.shard_now(shard);
+        let extents_bytes = self.plan.extents_bytes;
+        let mut options = self.shard_options(shard, incarnation);
+        let process = &mut self.processes[shard];
+        if !process.is_formatted {
+            process.is_formatted = true;
+            process.backed_bytes = match self.plan.full_every_us {
+                0 => extents_bytes,
+                _ => extents_backed_bytes_min(extents_bytes, EXTENT_BYTES),
+            };
+            options.extents_backed_bytes = process.backed_bytes;
+            let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);
+            process.disk.write(Area::Superblock, 0, bytes.bytes());
+            process.disk.flush(Area::Superblock);
+        }
+        process.run += 1;
+        process.next_connection = 1;
+        process.tick_at_us = u64::MAX;
+        let mut effects = Effects::default();
+        process.shard = Some(Shard::start(options, now, &mut effects));
+        self.carry_out_shard(shard, effects);
+        if self.processes[shard].run == 1 {
+            self.at(1_000, Happening::SegmentsAreMade { shard });
+        }
+    }
+
+    pub(super) fn shard_options(&self, shard: usize, incarnation: u64) -> ShardOptions {
         let log_bytes = self.plan.log_bytes;
         let extents_bytes = self.plan.extents_bytes;
         let mut options =
@@ -63,27 +89,11 @@ impl World {
             options.checkpoint_deltas_max = 16;
             options.checkpoint_part_bytes = 32 << 10;
         }
-        let process = &mut self.processes[shard];
-        if !process.is_formatted {
-            process.is_formatted = true;
-            process.backed_bytes = match self.plan.full_every_us {
-                0 => extents_bytes,
-                _ => extents_backed_bytes_min(extents_bytes, EXTENT_BYTES),
-            };
-            let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);
-            process.disk.write(Area::Superblock, 0, bytes.bytes());
-            process.disk.flush(Area::Superblock);
+        let process = &self.processes[shard];
+        if process.is_formatted {
+            options.extents_backed_bytes = process.backed_bytes;
         }
-        options.extents_backed_bytes = process.backed_bytes;
-        process.run += 1;
-        process.next_connection = 1;
-        process.tick_at_us = u64::MAX;
-        let mut effects = Effects::default();
-        process.shard = Some(Shard::start(options, now, &mut effects));
-        self.carry_out_shard(shard, effects);
-        if self.processes[shard].run == 1 {
-            self.at(1_000, Happening::SegmentsAreMade { shard });
-        }
+        options
     }
 
     /// Makes the volume's segments, as the control plane does at creation, over a connection of its own that
@@ -158,6 +168,7 @@ impl World {
             self.check_damaged_tell_nothing(shard, &effects.sends);
         }
         for (id, bytes) in effects.sends {
+            self.check_what_is_told(shard, &bytes);
             self.send(End::Shard { shard, run, id }, bytes);
         }
         for effect in effects.list {
@@ -190,7 +201,11 @@ impl World {
                     self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
                 }
                 Effect::Halt { reason, reads_go_on } => self.shard_halts(shard, &reason, reads_go_on),
-                Effect::Log(text) => self.note(&format!("shard {shard}: {text}")),
+                Effect::Log(text) => {
+                    self.note(&format!("shard {shard}: {text}"));
+                    // What is worth a line to an operator is worth a look at the device.
+                    self.check_word(shard);
+                }
             }
         }
         self.schedule_tick(shard, 5_000);

@@ -5,7 +5,9 @@
 //! The writer dies, and the next one reaches all. Mostly the few vanish as soon as that one may have opened, and it dies
 //! too: what it recovered must be there without them.
 //!
-//! Or an opener dies whose history few members have, and the next one opens without them: theirs must not come back.
+//! Or an opener dies whose history few members have, and the next one opens without them: theirs must not come back. Often
+//! that next one finds more than the one that died, which had not reached the members that were ahead: the two histories
+//! then contradict each other, and the one after them sees both.
 
 use super::{Happening, SHARDS, World};
 use crate::network::End;
@@ -21,6 +23,8 @@ pub(super) enum Step {
     WriterDies { holders: [bool; SHARDS] },
     /// So does that one, and the holders are out of reach.
     HoldersVanish { holders: [bool; SHARDS] },
+    /// The writer dies; the next one does not reach the members that are ahead, and only the holders get its history.
+    HistoryIsHalved { holders: [bool; SHARDS], ahead: [bool; SHARDS] },
     /// An opener dies whose history only the holders have; the next one does not reach them.
     OpenerDies { holders: [bool; SHARDS] },
     /// That one dies too, and all is reached again.
@@ -70,6 +74,11 @@ impl World {
                 let in_us = self.random.range(60_000, 300_000);
                 self.at(in_us, Happening::Stranded(Step::End));
             }
+            Step::HistoryIsHalved { holders, ahead } => {
+                (self.hidden, self.aloof) = (ahead, ahead);
+                self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });
+                self.replace_writer_at_once();
+            }
             Step::OpenerDies { holders } => {
                 self.installs_reach = None;
                 (self.hidden, self.aloof) = (holders, holders);
@@ -87,6 +96,9 @@ impl World {
 
     /// The next opener's history gets to one to three shards only, and then that opener dies.
     pub(super) fn halve_an_install(&mut self, chance: &mut Random) {
+        if !chance.one_in(4) {
+            return self.halve_an_install_behind(chance);
+        }
         let mut holders = [false; SHARDS];
         for _ in 0..chance.range(1, 4) {
             holders[chance.range(0, SHARDS as u64) as usize] = true;
@@ -94,6 +106,21 @@ impl World {
         self.note(&format!("only shards {holders:?} will get the next history"));
         self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });
         self.replace_writer_at_once();
+    }
+
+    /// As [`World::halve_an_install`]; before that one or two shards alone get what the writer sends, and that opener does
+    /// not reach them. There are no more holders than the next opener can do without.
+    fn halve_an_install_behind(&mut self, chance: &mut Random) {
+        let first = chance.range(0, SHARDS as u64) as usize;
+        let at = |offset: u64| (first + offset as usize) % SHARDS;
+        let (mut ahead, mut holders) = ([false; SHARDS], [false; SHARDS]);
+        (0..chance.range(1, 3)).for_each(|offset| ahead[at(offset)] = true);
+        (2..chance.range(3, 5)).for_each(|offset| holders[at(offset)] = true);
+        self.note(&format!("shards {ahead:?} will be ahead of an opener whose history only {holders:?} get"));
+        self.aloof = ahead;
+        self.hidden = ahead.map(|is_ahead| !is_ahead);
+        let in_us = chance.range(2_000, 30_000);
+        self.at(in_us, Happening::Stranded(Step::HistoryIsHalved { holders, ahead }));
     }
 
     /// Whether a message to a shard is a history that does not arrive: its connection breaks.

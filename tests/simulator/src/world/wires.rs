@@ -124,6 +124,7 @@ impl World {
             self.trace.delivered(self.now_us, other, end, &frame);
             match end {
                 End::Shard { shard, run, id } if self.is_running(shard, run) => {
+                    self.note_what_is_brought(shard, &frame);
                     self.tell_shard(shard, Event::Frame(id, frame));
                 }
                 End::Shard { .. } => {}

@@ -183,6 +183,7 @@ impl World {
             self.model.recovered(history.floor(entry.vdl));
         }
         self.model.acknowledged = self.model.acknowledged.max(history.floor(entry.vdl));
+        self.check_opening_is_true(history.floor(entry.vdl), entry.writer);
         self.writers[index].is_open = true;
         let has_newer = self.writers[index + 1..].iter().any(|newer| newer.is_open);
         self.writers[index].is_overtaken = has_newer;
@@ -205,6 +206,7 @@ impl World {
                 );
             }
             self.model.acknowledged = self.model.acknowledged.max(history.floor(vdl));
+            self.check_vdl_is_true(history.floor(vdl));
         }
         let run = self.writers[index].run;
         self.note(&format!("writer {run}: VDL {vdl:?}"));
