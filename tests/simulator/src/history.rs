@@ -15,6 +15,9 @@ pub type ListKey = u32;
 /// One element of a list, appended once in the whole run.
 pub type Element = u64;
 
+/// A version of a document.
+pub type DocumentVersion = u64;
+
 /// What a transaction reads at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
@@ -83,6 +86,39 @@ pub enum Op {
     },
     /// Changes rows with tags.
     ChangesTags,
+    /// Writes a document, long or short, whole.
+    WriteDocument {
+        /// Which one.
+        id: u32,
+        /// What stands in it follows from this; written once in the whole run.
+        version: DocumentVersion,
+    },
+    /// Deletes one.
+    DeleteDocument {
+        /// Which one.
+        id: u32,
+    },
+    /// All documents with `from <= id < to`.
+    ReadDocuments {
+        /// First id.
+        from: u32,
+        /// Id behind the last.
+        to: u32,
+        /// The versions told; `None`: not what any version stands for.
+        documents: BTreeMap<u32, Option<DocumentVersion>>,
+    },
+    /// Changes rows that refer to others, or that others refer to.
+    ChangesFamilies,
+    /// The number of rows that refer to a row that is not there.
+    Orphans {
+        /// The number told.
+        count: i64,
+    },
+    /// All that was written from this operation on, by its index, was taken back.
+    RollbackTo {
+        /// Index in the transaction's operations.
+        from: usize,
+    },
     /// A number from the sequence.
     NextValue {
         /// The number, once told.
@@ -152,11 +188,38 @@ impl History {
 }
 
 impl Txn {
-    /// What it appended, in order.
+    /// Its operations up to the one with this index; those that it had taken back before that one are marked.
+    pub fn ops_before(&self, end: usize) -> impl Iterator<Item = (&Op, bool)> + '_ {
+        let mut is_taken_back = vec![false; end];
+        for (at, op) in self.ops[..end].iter().enumerate() {
+            if let Op::RollbackTo { from } = op {
+                is_taken_back[*from..at].fill(true);
+            }
+        }
+        self.ops[..end].iter().zip(is_taken_back)
+    }
+
+    /// What it appended and did not take back, in order.
     pub fn appends(&self) -> impl Iterator<Item = (ListKey, Element)> + '_ {
-        self.ops.iter().filter_map(|op| match op {
-            Op::Append { key, element } => Some((*key, *element)),
-            _ => None,
-        })
+        self.appends_before(self.ops.len(), false)
+    }
+
+    /// What it appended and took back.
+    pub fn appends_taken_back(&self) -> impl Iterator<Item = (ListKey, Element)> + '_ {
+        self.appends_before(self.ops.len(), true)
+    }
+
+    /// Those of its appends before an operation that it had not taken back then, or those that it had.
+    pub fn appends_before(
+        &self,
+        end: usize,
+        are_taken_back: bool,
+    ) -> impl Iterator<Item = (ListKey, Element)> + '_ {
+        self.ops_before(end).filter(move |(_, is_taken_back)| *is_taken_back == are_taken_back).filter_map(
+            |(op, _)| match op {
+                Op::Append { key, element } => Some((*key, *element)),
+                _ => None,
+            },
+        )
     }
 }

@@ -293,10 +293,12 @@ impl Plan {
             }
             "mix" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
-                let [lists, bank, tags, sequence, scratch] = values[..] else {
-                    panic!("five weights: {value}");
+                // Plans of before there were the last two have five.
+                let [lists, bank, tags, sequence, scratch, ref rest @ ..] = values[..] else {
+                    panic!("five weights or more: {value}");
                 };
-                self.mix = Mix { lists, bank, tags, sequence, scratch };
+                let [documents, families] = [0, 1].map(|at| rest.get(at).copied().unwrap_or(0));
+                self.mix = Mix { lists, bank, tags, sequence, scratch, documents, families };
             }
             "bulk" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
@@ -377,11 +379,11 @@ impl fmt::Display for Plan {
         if self.profile == Profile::Sql {
             let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us } =
                 self.compute;
-            let Mix { lists, bank, tags, sequence, scratch } = self.mix;
+            let Mix { lists, bank, tags, sequence, scratch, documents, families } = self.mix;
             write!(
                 f,
                 " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us} \
-                 mix={lists},{bank},{tags},{sequence},{scratch}"
+                 mix={lists},{bank},{tags},{sequence},{scratch},{documents},{families}"
             )?;
         }
         if self.profile == Profile::Bulk {

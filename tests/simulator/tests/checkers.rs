@@ -2,6 +2,7 @@
 
 use simulator::checkers::find_violation;
 use simulator::history::{History, Level, Op, Outcome, TaggedRow};
+use simulator::workload::{text_of, version_of};
 use std::collections::BTreeMap;
 
 const STALE_US: u64 = 50;
@@ -199,4 +200,60 @@ fn money_tags_numbers_and_private_tables_are_checked() {
     rejects("sequence", vec![ok(RC, vec![next(Some(1))]), ok(RC, vec![next(Some(1))])]);
     rejects("sequence", vec![ok(RC, vec![next(Some(1)), next(Some(3))])]);
     rejects("scratch", vec![ok(RC, vec![Op::Scratch { expected: (2, 3), read: (1, 1) }])]);
+}
+
+#[test]
+fn what_was_taken_back_is_never_read() {
+    let back = |from| Op::RollbackTo { from };
+    accepts(vec![
+        ok(RR, vec![a(1, 1), a(1, 2), r(1, &[1, 2]), back(1), r(1, &[1]), a(1, 3), r(1, &[1, 3])]),
+        ok(RR, vec![r(1, &[1, 3])]),
+    ]);
+    // A savepoint behind one that was gone back to is gone too.
+    accepts(vec![
+        ok(RR, vec![a(1, 1), a(1, 2), back(1), a(1, 3), back(0), r(1, &[])]),
+        ok(RR, vec![r(1, &[])]),
+    ]);
+    rejects("savepoint", vec![ok(RR, vec![a(1, 1), a(1, 2), back(1)]), ok(RR, vec![r(1, &[1, 2])])]);
+    rejects("savepoint", vec![ok(RR, vec![a(1, 1), back(0), r(1, &[1])])]);
+    rejects("lists", vec![ok(RR, vec![a(1, 1), a(1, 2), back(1), r(1, &[])])]);
+}
+
+#[test]
+fn documents_are_whole_and_references_lead_somewhere() {
+    let write = |id, version| Op::WriteDocument { id, version };
+    let read = |documents: &[(u32, Option<u64>)]| Op::ReadDocuments {
+        from: 0,
+        to: 9,
+        documents: documents.iter().copied().collect(),
+    };
+    let back = |from| Op::RollbackTo { from };
+    accepts(vec![ok(RR, vec![write(1, 5), read(&[(1, Some(5))])]), ok(RC, vec![read(&[(1, Some(5))])])]);
+    accepts(vec![ok(RR, vec![write(1, 5), Op::DeleteDocument { id: 1 }, read(&[])])]);
+    accepts(vec![ok(RR, vec![write(1, 5), write(1, 6), back(1), read(&[(1, Some(5))])])]);
+    rejects("torn", vec![ok(RC, vec![read(&[(1, None)])])]);
+    rejects("nobody", vec![ok(RC, vec![write(2, 5)]), ok(RC, vec![read(&[(1, Some(5))])])]);
+    rejects(
+        "documents",
+        vec![(RC, 0, 1, Outcome::Fail, vec![write(1, 5)]), ok(RC, vec![read(&[(1, Some(5))])])],
+    );
+    rejects("documents", vec![ok(RC, vec![write(1, 5), back(0)]), ok(RC, vec![read(&[(1, Some(5))])])]);
+    rejects("savepoint", vec![ok(RR, vec![write(1, 5), back(0), read(&[(1, Some(5))])])]);
+    rejects("documents", vec![ok(RR, vec![write(1, 5), read(&[])])]);
+
+    let orphans = |count| Op::Orphans { count };
+    accepts(vec![ok(RC, vec![orphans(0), Op::ChangesFamilies, orphans(1)])]);
+    rejects("families", vec![ok(RC, vec![orphans(1)])]);
+}
+
+#[test]
+fn a_document_is_told_from_every_other() {
+    for version in 1..100 {
+        let text = text_of(version);
+        assert_eq!(version_of(&text), Some(version));
+        assert_eq!(version_of(&text[..text.len() - 1]), None, "a part of {version}");
+        let other = text_of(version + 1);
+        let mixed = format!("{}{}", &text[..text.len() / 2], &other[other.len() / 2..]);
+        assert_eq!(version_of(&mixed), None, "half of {version}");
+    }
 }

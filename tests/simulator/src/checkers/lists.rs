@@ -20,13 +20,20 @@ pub(super) struct ListRead {
 pub(super) struct Lists {
     pub orders: BTreeMap<ListKey, Vec<Element>>,
     pub writers: BTreeMap<Element, TxnId>,
+    /// Elements whose transactions went back to a savepoint before them.
+    taken_back: BTreeMap<Element, TxnId>,
     pub reads: Vec<ListRead>,
 }
 
 impl Lists {
     /// Orders and reads of a history, if they fit together.
     pub fn new(history: &History) -> Result<Lists, Violation> {
-        let mut lists = Lists { orders: BTreeMap::new(), writers: BTreeMap::new(), reads: Vec::new() };
+        let mut lists = Lists {
+            orders: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            taken_back: BTreeMap::new(),
+            reads: Vec::new(),
+        };
         for (id, txn) in history.txns.iter().enumerate() {
             for (key, element) in txn.appends() {
                 assert!(
@@ -35,15 +42,19 @@ impl Lists {
                 );
                 lists.orders.entry(key).or_default();
             }
+            for (key, element) in txn.appends_taken_back() {
+                lists.taken_back.insert(element, id);
+                lists.orders.entry(key).or_default();
+            }
         }
         for (id, txn) in history.txns.iter().enumerate() {
-            let mut own: BTreeMap<ListKey, Vec<Element>> = BTreeMap::new();
-            for op in &txn.ops {
-                match op {
-                    Op::Append { key, element } => own.entry(*key).or_default().push(*element),
-                    Op::ReadLists { from, to, lists: read } => lists.add_read(id, *from..*to, read, &own)?,
-                    _ => {}
+            for (at, op) in txn.ops.iter().enumerate() {
+                let Op::ReadLists { from, to, lists: read } = op else { continue };
+                let mut own: BTreeMap<ListKey, Vec<Element>> = BTreeMap::new();
+                for (key, element) in txn.appends_before(at, false) {
+                    own.entry(key).or_default().push(element);
                 }
+                lists.add_read(id, *from..*to, read, &own)?;
             }
         }
         lists.check_reads(history)?;
@@ -95,6 +106,12 @@ impl Lists {
                 return violation("lists", format!("list {key} has an element twice: {order:?}"));
             }
             for element in order {
+                if let Some(writer) = self.taken_back.get(element) {
+                    let what = format!(
+                        "{element} of list {key} was read after transaction {writer} had taken it back"
+                    );
+                    return violation("savepoint", what);
+                }
                 let Some(writer) = self.writers.get(element) else {
                     return violation("lists", format!("list {key} has {element}, which nobody appended"));
                 };

@@ -4,6 +4,8 @@
 //! as [`Violation`]; a history that nobody could have seen of a correct database has at least one.
 
 mod bank;
+mod documents;
+mod families;
 mod graph;
 pub mod isolation;
 mod lists;
@@ -42,6 +44,8 @@ pub fn find_violation(history: &History, stale_read_max_us: u64) -> Result<(), V
     bank::check(history)?;
     tags::check(history)?;
     sequence::check(history)?;
+    documents::check(history)?;
+    families::check(history)?;
     scratch::check(history)
 }
 

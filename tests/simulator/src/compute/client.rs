@@ -6,10 +6,10 @@
 use super::session::{Message, Reply};
 use crate::history::{Element, History, Level, Op, Outcome, TaggedRow, TxnId};
 use crate::random::Random;
-use crate::workload::{End, Script, Statement, What};
+use crate::workload::{End, Script, Statement, What, version_of};
 
 /// Errors that concurrent transactions, clients that give up and a full log may lead to.
-const EXPECTED: &[&str] = &["40001", "40P01", "23505", "57014", "25P02"];
+const EXPECTED: &[&str] = &["40001", "40P01", "23503", "23505", "57014", "25P02"];
 
 /// Which part of a transaction a client is in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,8 @@ struct Running {
     op: Option<usize>,
     is_failed: bool,
     remembered: Vec<i64>,
+    /// Savepoints that were set, with the number of operations before each.
+    savepoints: Vec<(u32, usize)>,
 }
 
 /// One client.
@@ -71,7 +73,16 @@ impl Client {
         let id = history.begin(self.id, run, script.level, now_us);
         let part = if script.end == End::Autocommit { Part::Statements } else { Part::Begin };
         let remembered = Vec::new();
-        self.running = Some(Running { id, script, part, sent: None, op: None, is_failed: false, remembered });
+        self.running = Some(Running {
+            id,
+            script,
+            part,
+            sent: None,
+            op: None,
+            is_failed: false,
+            remembered,
+            savepoints: Vec::new(),
+        });
     }
 
     /// The next message, or the transaction's end.
@@ -134,7 +145,8 @@ impl Client {
 impl Running {
     fn next_statement(&mut self) -> Result<Statement, Outcome> {
         let plain = |text: &str, what| Statement { text: text.to_owned(), parameters: Vec::new(), what };
-        match self.part {
+        let part = self.part;
+        match part {
             Part::Begin => {
                 self.part = Part::Statements;
                 Ok(plain(
@@ -148,6 +160,9 @@ impl Running {
             Part::Statements if !self.is_failed && !self.script.statements.is_empty() => {
                 Ok(self.script.statements.pop_front().expect("looked at"))
             }
+            Part::Statements if self.is_failed && self.finds_way_back() => {
+                Ok(self.script.statements.pop_front().expect("the way back"))
+            }
             Part::Statements if self.script.end == End::Autocommit => Err(self.outcome()),
             Part::Statements => {
                 self.part = Part::Ending;
@@ -156,6 +171,15 @@ impl Running {
             }
             Part::Ending => Err(self.outcome()),
         }
+    }
+
+    /// Skips what would fail, up to a savepoint that was set and is gone back to.
+    fn finds_way_back(&mut self) -> bool {
+        let is_set = |number: &u32| self.savepoints.iter().any(|(set, _)| set == number);
+        let is_back = |statement: &Statement| matches!(&statement.what, What::RollbackTo(to) if is_set(to));
+        let at = self.script.statements.iter().position(is_back);
+        self.script.statements.drain(..at.unwrap_or(0));
+        at.is_some()
     }
 
     fn outcome(&self) -> Outcome {
@@ -167,19 +191,44 @@ impl Running {
     fn note_sent(&self, what: &What, history: &mut History) -> Option<usize> {
         let op = match what {
             What::Append(key, element) => Op::Append { key: *key, element: *element },
-            What::NextValue => Op::NextValue { value: None },
+            What::NextValues(_) => Op::NextValue { value: None },
             What::ChangesTags => Op::ChangesTags,
+            What::WriteDocument(id, version) => Op::WriteDocument { id: *id, version: *version },
+            What::DeleteDocument(id) => Op::DeleteDocument { id: *id },
+            What::ChangesFamilies => Op::ChangesFamilies,
             _ => return None,
         };
+        let count = if let What::NextValues(count) = what { *count } else { 1 };
         let ops = &mut history.txns[self.id].ops;
-        ops.push(op);
-        Some(ops.len() - 1)
+        let at = ops.len();
+        ops.extend(std::iter::repeat_n(op, count));
+        Some(at)
     }
 
     fn understand(&mut self, what: What, reply: &Reply, history: &mut History) {
         let ops = &mut history.txns[self.id].ops;
         match what {
-            What::Plain | What::Rollback | What::Append(..) | What::ChangesTags => {}
+            What::Plain
+            | What::Rollback
+            | What::Append(..)
+            | What::ChangesTags
+            | What::WriteDocument(..)
+            | What::DeleteDocument(_)
+            | What::ChangesFamilies => {}
+            What::Savepoint(number) => self.savepoints.push((number, ops.len())),
+            What::RollbackTo(number) => {
+                let at = self.savepoints.iter().rposition(|(set, _)| *set == number);
+                let at = at.expect("one goes back to what was set");
+                ops.push(Op::RollbackTo { from: self.savepoints[at].1 });
+                self.savepoints.truncate(at + 1);
+                self.is_failed = false;
+            }
+            What::ReadDocuments(from, to) => {
+                let rows = reply.rows.iter();
+                let documents = rows.map(|row| (number(row, 0) as u32, version_of(&cell(row, 1)))).collect();
+                ops.push(Op::ReadDocuments { from, to, documents });
+            }
+            What::Orphans => ops.push(Op::Orphans { count: number(&reply.rows[0], 0) }),
             What::Commit => {
                 assert_eq!(reply.tag, "COMMIT", "a block without an error is committed");
             }
@@ -198,9 +247,11 @@ impl Running {
                     rows: reply.rows.iter().map(tagged).collect(),
                 });
             }
-            What::NextValue => {
+            What::NextValues(count) => {
                 let at = self.op.expect("it was noted when it was sent");
-                ops[at] = Op::NextValue { value: Some(number(&reply.rows[0], 0)) };
+                for column in 0..count {
+                    ops[at + column] = Op::NextValue { value: Some(number(&reply.rows[0], column)) };
+                }
             }
             What::Scratch(rows, sum) => {
                 let read = (number(&reply.rows[0], 0), number(&reply.rows[0], 1));

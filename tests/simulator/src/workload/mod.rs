@@ -3,13 +3,17 @@
 //! Owns the tables, which transactions there are, and what an answer means for the history. Knows nothing of processes
 //! or faults: `compute` runs the statements.
 
+mod documents;
+mod families;
 mod script;
 mod tables;
 
+use documents::DOCUMENT_IDS;
+pub use documents::{text_of, version_of};
 pub use script::{End, Script, Statement, What};
 pub use tables::{IS_SET_UP, SET_UP};
 
-use crate::history::{Element, ListKey};
+use crate::history::{DocumentVersion, Element, ListKey};
 use crate::random::Random;
 
 /// Accounts at the start.
@@ -40,11 +44,16 @@ pub struct Mix {
     pub sequence: u64,
     /// Tables made, filled, emptied and dropped.
     pub scratch: u64,
+    /// Long values.
+    pub documents: u64,
+    /// Rows that refer to others.
+    pub families: u64,
 }
 
 impl Mix {
     /// Everything on.
-    pub const ALL: Mix = Mix { lists: 6, bank: 4, tags: 4, sequence: 2, scratch: 1 };
+    pub const ALL: Mix =
+        Mix { lists: 6, bank: 4, tags: 4, sequence: 2, scratch: 1, documents: 1, families: 2 };
 
     /// Draws which kinds there are; at least one.
     pub fn draw(random: &mut Random) -> Mix {
@@ -52,12 +61,20 @@ impl Mix {
             return Mix::ALL;
         }
         let mut kind = |weight| if random.one_in(2) { weight } else { 0 };
-        let mix = Mix { lists: kind(6), bank: kind(4), tags: kind(4), sequence: kind(2), scratch: kind(1) };
+        let mix = Mix {
+            lists: kind(6),
+            bank: kind(4),
+            tags: kind(4),
+            sequence: kind(2),
+            scratch: kind(1),
+            documents: kind(1),
+            families: kind(2),
+        };
         if mix.total() == 0 { Mix::ALL } else { mix }
     }
 
     fn total(&self) -> u64 {
-        self.lists + self.bank + self.tags + self.sequence + self.scratch
+        self.lists + self.bank + self.tags + self.sequence + self.scratch + self.documents + self.families
     }
 }
 
@@ -72,13 +89,21 @@ pub struct Workload {
     lists: Vec<(ListKey, u32)>,
     list_next: ListKey,
     scratch_next: u64,
+    document_next: DocumentVersion,
 }
 
 impl Workload {
     /// At the start of a run.
     pub fn new(mix: Mix) -> Workload {
         let lists = (0..LISTS_ACTIVE).map(|key| (key as ListKey, 0)).collect();
-        Workload { mix, element_next: 1, lists, list_next: LISTS_ACTIVE as ListKey, scratch_next: 1 }
+        Workload {
+            mix,
+            element_next: 1,
+            lists,
+            list_next: LISTS_ACTIVE as ListKey,
+            scratch_next: 1,
+            document_next: 1,
+        }
     }
 
     /// Number of lists that may exist.
@@ -89,13 +114,15 @@ impl Workload {
     /// The next transaction of a client.
     pub fn draw(&mut self, random: &mut Random) -> Script {
         let mut at = random.range(0, self.mix.total());
-        let Mix { lists, bank, tags, sequence, scratch } = self.mix;
-        let draws: [(u64, Draw); 5] = [
+        let Mix { lists, bank, tags, sequence, scratch, documents, families } = self.mix;
+        let draws: [(u64, Draw); 7] = [
             (lists, Workload::draw_lists),
             (bank, Workload::draw_bank),
             (tags, Workload::draw_tags),
             (sequence, Workload::draw_sequence),
             (scratch, Workload::draw_scratch),
+            (documents, Workload::draw_documents),
+            (families, Workload::draw_families),
         ];
         for (weight, draw) in draws {
             if at < weight {
@@ -140,7 +167,7 @@ impl Workload {
                 }
             }
         }
-        script.finish(random)
+        script.with_savepoints(random).finish(random)
     }
 
     fn draw_bank(&mut self, random: &mut Random) -> Script {
@@ -186,15 +213,45 @@ impl Workload {
                 }
             }
         }
-        script.finish(random)
+        script.with_savepoints(random).finish(random)
     }
 
     fn draw_sequence(&mut self, random: &mut Random) -> Script {
         let mut script = Script::new(random);
         for _ in 0..random.range(1, 4) {
-            script.push(Statement::next_value());
+            script.push(Statement::next_values(if random.one_in(2) { 2 } else { 1 }));
         }
         script.finish(random)
+    }
+
+    fn draw_documents(&mut self, random: &mut Random) -> Script {
+        let mut script = Script::new(random);
+        for _ in 0..random.range(1, 4) {
+            let id = random.range(0, DOCUMENT_IDS) as u32;
+            match random.range(0, 8) {
+                0..=2 => {
+                    script.push(Statement::write_document(id, self.document_next));
+                    self.document_next += 1;
+                }
+                3 => script.push(Statement::delete_document(id)),
+                4..=5 => script.push(Statement::read_documents(id, id + 1)),
+                _ => script.push(Statement::read_documents(0, DOCUMENT_IDS as u32)),
+            }
+        }
+        script.with_savepoints(random).finish(random)
+    }
+
+    fn draw_families(&mut self, random: &mut Random) -> Script {
+        let mut script = Script::new(random);
+        if random.one_in(3) {
+            script.push(Statement::count_orphans("children"));
+            script.push(Statement::count_orphans("wards"));
+            return script.finish(random);
+        }
+        for _ in 0..random.range(1, 4) {
+            script.push(Statement::change_family(random));
+        }
+        script.with_savepoints(random).finish(random)
     }
 
     fn draw_scratch(&mut self, random: &mut Random) -> Script {

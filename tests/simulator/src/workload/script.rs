@@ -1,6 +1,7 @@
 //! A transaction as its client will run it: statements, and what their answers mean.
 
-use crate::history::{Element, Level, ListKey};
+use super::documents::DOCUMENT_IDS;
+use crate::history::{DocumentVersion, Element, Level, ListKey};
 use crate::random::Random;
 use std::collections::VecDeque;
 
@@ -34,8 +35,22 @@ pub enum What {
     ReadTags(String, String, bool),
     /// See [`crate::history::Op::ChangesTags`].
     ChangesTags,
-    /// See [`crate::history::Op::NextValue`].
-    NextValue,
+    /// See [`crate::history::Op::NextValue`]; so many of them in one row.
+    NextValues(usize),
+    /// See [`crate::history::Op::WriteDocument`].
+    WriteDocument(u32, DocumentVersion),
+    /// See [`crate::history::Op::DeleteDocument`].
+    DeleteDocument(u32),
+    /// See [`crate::history::Op::ReadDocuments`]: from, to.
+    ReadDocuments(u32, u32),
+    /// See [`crate::history::Op::ChangesFamilies`].
+    ChangesFamilies,
+    /// See [`crate::history::Op::Orphans`].
+    Orphans,
+    /// A savepoint of this number.
+    Savepoint(u32),
+    /// See [`crate::history::Op::RollbackTo`]: back to the savepoint of this number.
+    RollbackTo(u32),
     /// See [`crate::history::Op::Scratch`].
     Scratch(i64, i64),
     /// The transaction makes sense only if this many rows were changed.
@@ -56,11 +71,11 @@ pub struct Statement {
 }
 
 impl Statement {
-    fn new(text: impl Into<String>, what: What) -> Statement {
+    pub(super) fn new(text: impl Into<String>, what: What) -> Statement {
         Statement { text: text.into(), parameters: Vec::new(), what }
     }
 
-    fn with(text: &str, parameters: &[&dyn ToString], what: What) -> Statement {
+    pub(super) fn with(text: &str, parameters: &[&dyn ToString], what: What) -> Statement {
         let parameters = parameters.iter().map(|value| value.to_string()).collect();
         Statement { text: text.to_owned(), parameters, what }
     }
@@ -176,8 +191,10 @@ impl Statement {
         Statement::with(&text, &[&from, &to], what)
     }
 
-    pub(super) fn next_value() -> Statement {
-        Statement::new("SELECT nextval('numbers')", What::NextValue)
+    /// One number, or two in a row: the second may have to wait when the first is drawn already.
+    pub(super) fn next_values(count: usize) -> Statement {
+        let calls = vec!["nextval('numbers')"; count].join(", ");
+        Statement::new(format!("SELECT {calls}"), What::NextValues(count))
     }
 }
 
@@ -215,6 +232,36 @@ impl Script {
     /// What reads first and writes what it computed from it is right at this level only.
     pub(super) fn make_repeatable(&mut self) {
         self.level = Level::RepeatableRead;
+    }
+
+    /// Puts savepoints between what it does, and goes back to some. A statement that fails behind one is no end then.
+    pub(super) fn with_savepoints(mut self, random: &mut Random) -> Script {
+        if !random.one_in(3) {
+            return self;
+        }
+        let mut number = 0;
+        let mut open: Vec<u32> = Vec::new();
+        for statement in std::mem::take(&mut self.statements) {
+            if random.one_in(2) {
+                number += 1;
+                open.push(number);
+                self.push(Statement::new(format!("SAVEPOINT s{number}"), What::Savepoint(number)));
+            }
+            self.push(statement);
+            if !open.is_empty() && random.one_in(2) {
+                let at = random.range(0, open.len() as u64) as usize;
+                let savepoint = open[at];
+                if random.one_in(4) {
+                    open.truncate(at);
+                    self.push(Statement::new(format!("RELEASE s{savepoint}"), What::Plain));
+                } else {
+                    open.truncate(at + 1);
+                    let text = format!("ROLLBACK TO s{savepoint}");
+                    self.push(Statement::new(text, What::RollbackTo(savepoint)));
+                }
+            }
+        }
+        self
     }
 
     /// Decides how it ends.
@@ -268,6 +315,9 @@ impl Script {
     /// All that is left, in one snapshot.
     pub fn read_everything(lists_end: ListKey) -> Script {
         let reads = [
+            Statement::read_documents(0, DOCUMENT_IDS as u32),
+            Statement::count_orphans("children"),
+            Statement::count_orphans("wards"),
             Statement::read_lists(0, lists_end + 1),
             Statement::sum(),
             Statement::read_tags("", "~", false),

@@ -6,13 +6,17 @@ use super::{ACCOUNTS, BALANCE};
 pub const IS_SET_UP: &str = "SELECT 1 FROM pg_class WHERE relname = 'tagged_tag_key'";
 
 /// Makes the tables, all in one transaction.
-pub const SET_UP: [&str; 7] = [
+pub const SET_UP: [&str; 11] = [
     "BEGIN",
     "CREATE TABLE lists (k int PRIMARY KEY, v text NOT NULL)",
     "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL)",
     "INSERT INTO accounts SELECT g, 100 FROM generate_series(1, 12) g",
     "CREATE SEQUENCE numbers",
     "CREATE TABLE tagged (id int PRIMARY KEY, tag text UNIQUE, pad text)",
+    "CREATE TABLE documents (id int PRIMARY KEY, body text NOT NULL)",
+    "CREATE TABLE parents (id int PRIMARY KEY)",
+    "CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents ON DELETE CASCADE ON UPDATE CASCADE)",
+    "CREATE TABLE wards (id int PRIMARY KEY, parent int REFERENCES parents ON DELETE SET NULL ON UPDATE SET NULL)",
     "COMMIT",
 ];
 
