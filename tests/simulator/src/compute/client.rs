@@ -210,11 +210,12 @@ impl Running {
         match what {
             What::Plain
             | What::Rollback
-            | What::Append(..)
             | What::ChangesTags
             | What::WriteDocument(..)
             | What::DeleteDocument(_)
             | What::ChangesFamilies => {}
+            // The list is not there: nothing was appended, and nothing of this is to stay.
+            What::Append(..) => self.is_failed |= reply.tag == "UPDATE 0",
             What::Savepoint(number) => self.savepoints.push((number, ops.len())),
             What::RollbackTo(number) => {
                 let at = self.savepoints.iter().rposition(|(set, _)| *set == number);

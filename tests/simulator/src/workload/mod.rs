@@ -147,7 +147,7 @@ impl Workload {
         }
         let element = self.element_next;
         self.element_next += 1;
-        Statement::append(key, element)
+        if random.one_in(2) { Statement::append_to(key, element) } else { Statement::append(key, element) }
     }
 
     fn draw_lists(&mut self, random: &mut Random) -> Script {

@@ -109,6 +109,14 @@ impl Statement {
         )
     }
 
+    /// As [`Statement::append`], to a list that must be there: one row, found by its key, which alone may commit with its own
+    /// change.
+    pub(super) fn append_to(key: ListKey, element: Element) -> Statement {
+        let what = What::Append(key, element);
+        let element = format!("{element},");
+        Statement::with("UPDATE lists SET v = v || $2 WHERE k = $1", &[&key, &element], what)
+    }
+
     pub(super) fn read_lists(from: ListKey, to: ListKey) -> Statement {
         let what = What::ReadLists(from, to);
         if to == from + 1 {
