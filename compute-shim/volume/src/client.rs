@@ -15,8 +15,8 @@ mod room;
 use crate::config::{LinkIndex, Routes, VolumeConfig};
 use crate::durability::Durability;
 use crate::effects::{Effect, Effects, Event, Now, ReadFailure};
-use crate::link::{Link, LinkState};
-use crate::log::{Log, LogFull};
+use crate::link::{FRAMES_IN_FLIGHT_MAX, Link, LinkState};
+use crate::log::{BOXCAR_BYTES, Log, LogFull};
 use crate::reads::Reads;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -220,6 +220,18 @@ impl Client {
     /// Counters since the start.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What grows with what is asked of it, as (name, use, bound).
+    pub fn bounds(&self) -> [(&'static str, u64, u64); 4] {
+        let (lal, groups) = (self.config.lal, self.config.groups.len() as u64);
+        let frames = self.links.iter().map(Link::frames_in_flight).max().unwrap_or(0);
+        [
+            ("LSNs not durable", self.log.allocated().since(self.log.durable()), lal.records),
+            ("bytes not durable", self.log.bytes_in_memory(), lal.bytes + groups * BOXCAR_BYTES as u64),
+            ("bytes kept", self.log.bytes_kept(), lal.bytes),
+            ("frames in flight", frames as u64, FRAMES_IN_FLIGHT_MAX as u64),
+        ]
     }
 
     /// Last time at which a recovery read quorum of some group answered under the own epoch. A writer that has not

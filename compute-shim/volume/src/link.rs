@@ -149,6 +149,11 @@ impl Link {
             && now.monotonic_us >= self.paused_until_us
     }
 
+    /// Write frames that are not acknowledged.
+    pub fn frames_in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
     /// Whether a write frame with this request id is unacknowledged.
     pub fn is_in_flight(&self, request_id: u64) -> bool {
         self.in_flight.iter().any(|frame| frame.request_id == request_id)

@@ -332,6 +332,11 @@ impl Log {
         self.ring_bytes + self.open_bytes
     }
 
+    /// Bytes of records that are durable and kept for members that are a little behind.
+    pub fn bytes_kept(&self) -> u64 {
+        self.kept_bytes
+    }
+
     fn invariants(&self) {
         assert!(self.durable < self.next);
         assert_eq!(

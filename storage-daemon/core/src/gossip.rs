@@ -9,6 +9,7 @@ mod pull;
 mod serve;
 
 pub(crate) use links::{Links, PeerRequest};
+pub(crate) use serve::LOG_READS_MAX;
 
 use crate::effects::Now;
 use crate::segment::Segment;

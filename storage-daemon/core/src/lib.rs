@@ -14,6 +14,7 @@ extern crate std;
 
 mod apply;
 mod background;
+pub mod bounds;
 mod checkpoint;
 mod connections;
 mod control;

@@ -188,6 +188,11 @@ impl Log {
         self.head = position;
     }
 
+    /// Bytes of the append that is being filled, as it would be written now.
+    pub fn filling_bytes(&self) -> usize {
+        append_bytes(self.filling.entries_bytes())
+    }
+
     /// Whether entries of this many bytes can be staged.
     pub fn room_for(&self, entry_bytes: usize, space: Space) -> Result<(), Full> {
         let entries = self.filling.bytes_needed() + entry_bytes;

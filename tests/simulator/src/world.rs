@@ -11,6 +11,7 @@
 //! fails, devices have a bandwidth, and members are held to keep up: see `bulk`.
 
 mod ask;
+mod bounds;
 mod bulk;
 mod computes;
 mod devices;

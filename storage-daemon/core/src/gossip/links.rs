@@ -85,6 +85,11 @@ impl Links {
         self.due_us
     }
 
+    /// Reads of the log for peers in flight.
+    pub fn log_reads(&self) -> usize {
+        self.answers.len()
+    }
+
     /// Whether a request is unanswered, and its link stands.
     pub fn is_asked(&self, request_id: u64) -> bool {
         self.requests.contains_key(&request_id)

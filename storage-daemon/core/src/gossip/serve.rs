@@ -14,7 +14,7 @@ use hexalog_storage_format::checkpoint::LogRun;
 use hexalog_storage_format::entry::{Entries, Entry};
 
 /// Reads of the log for peers in flight; beyond it they are told to come again.
-const LOG_READS_MAX: usize = 4;
+pub(crate) const LOG_READS_MAX: usize = 4;
 
 /// A pull that waits for the log.
 #[derive(Debug)]

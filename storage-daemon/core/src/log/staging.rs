@@ -79,6 +79,11 @@ impl Append {
         self.entries_count == 0 && self.heard.is_empty()
     }
 
+    /// Bytes of entries so far.
+    pub(super) fn entries_bytes(&self) -> usize {
+        self.entries_bytes + self.heard.len() * HEARD_BYTES
+    }
+
     /// Bytes of entries, with those that sealing adds.
     pub(super) fn bytes_needed(&self) -> usize {
         // One more than now, so that what is staged next may bring its volume's first "heard".

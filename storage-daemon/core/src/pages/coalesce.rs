@@ -23,7 +23,7 @@ use hexalog_storage_format::delta::DELTA_BYTES_MAX;
 
 /// Pages of one round: at most half a MiB of images, a few hundred microseconds of work spread over their reads. With fewer
 /// the last block of deltas, which is written as it is, would weigh more.
-const ROUND_PAGES_MAX: usize = 128;
+pub(crate) const ROUND_PAGES_MAX: usize = 128;
 /// Images among them.
 const ROUND_IMAGES_MAX: usize = 64;
 /// Reads from the device that need a page's delta after which it gets an image: each costs a block more than it would then,

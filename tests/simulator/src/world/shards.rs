@@ -128,6 +128,7 @@ impl World {
         let mut effects = Effects::default();
         let Some(machine) = &mut self.processes[shard].shard else { return };
         machine.handle(now, event, &mut effects);
+        self.check_bounds_of_shard(shard);
         self.carry_out_shard(shard, effects);
         // As the driver does: a slice soon after any event, unless completions keep coming.
         let in_us = if self.random.one_in(20) { 5_000 } else { self.random.range(1, 1_000) };
@@ -146,6 +147,7 @@ impl World {
         let machine = self.processes[shard].shard.as_mut().expect("it runs");
         machine.handle(now, Event::Tick, &mut effects);
         let has_more = machine.is_ready() && machine.background(now, &mut effects);
+        self.check_bounds_of_shard(shard);
         self.carry_out_shard(shard, effects);
         self.schedule_tick(shard, if has_more { 100 } else { 5_000 });
     }

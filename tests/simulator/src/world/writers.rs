@@ -117,6 +117,7 @@ impl World {
         let now = self.volume_now();
         let mut effects = volume::Effects::default();
         self.writers[index].client().flush(now, &mut effects);
+        self.check_bounds_of_writer(index);
         let deadline = self.writers[index].client().next_deadline_us(now);
         self.carry_out_writer(run, effects);
         if let Some(at) = deadline {
