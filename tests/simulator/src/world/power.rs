@@ -159,7 +159,8 @@ impl World {
         {
             return;
         }
-        if self.may_rot(shard) {
+        // What a file system that is full leaves has not been looked at this way yet.
+        if self.may_rot(shard) || self.plan.full_every_us > 0 {
             // What it has said it may lose by this fault too.
             return;
         }
@@ -202,7 +203,7 @@ impl World {
     }
 
     fn check_quorum(&mut self, vdl: Lsn, opener: Option<WriterId>) {
-        if self.plan.rot_every_us > 0 {
+        if self.plan.rot_every_us > 0 || self.plan.full_every_us > 0 {
             return;
         }
         let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };

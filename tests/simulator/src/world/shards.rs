@@ -43,10 +43,10 @@ impl World {
                 0 => extents_bytes,
                 _ => extents_backed_bytes_min(extents_bytes, EXTENT_BYTES),
             };
-            options.extents_backed_bytes = process.backed_bytes;
             let bytes = Shard::format(DeviceId(shard as u64 + 1), &options);
             process.disk.write(Area::Superblock, 0, bytes.bytes());
             process.disk.flush(Area::Superblock);
+            options.extents_backed_bytes = process.backed_bytes;
         }
         process.run += 1;
         process.next_connection = 1;
