@@ -3,7 +3,7 @@
 //! Owns [`EvalEnv`] and the [`Host`] trait. Never reads a clock or a random source itself; the session does and
 //! passes the result. Read next: `datetime::zone` for time zones.
 
-use crate::datetime::{TimeZone, Timestamptz};
+use crate::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use crate::error::{Result, SqlError};
 use crate::types::TypeId;
 
@@ -16,6 +16,8 @@ pub struct EvalEnv<'a> {
     pub statement_timestamp: Timestamptz,
     /// The session's `TimeZone`.
     pub time_zone: &'a TimeZone,
+    /// The session's `IntervalStyle`.
+    pub interval_style: IntervalStyle,
     /// Everything that has to be asked for.
     pub host: &'a dyn Host,
 }
@@ -69,6 +71,7 @@ impl EvalEnv<'static> {
             transaction_timestamp: Timestamptz(0),
             statement_timestamp: Timestamptz(0),
             time_zone: TimeZone::utc(),
+            interval_style: IntervalStyle::Postgres,
             host: &NoHost,
         }
     }

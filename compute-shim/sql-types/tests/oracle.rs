@@ -7,7 +7,7 @@
 //! of another file to replay that one instead.
 
 use hexalog_sql_types::cast::{self, CastContext};
-use hexalog_sql_types::datetime::{TimeZone, Timestamptz};
+use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::env::NoHost;
 use hexalog_sql_types::types::type_from_name;
 use hexalog_sql_types::{Datum, EvalEnv, Result, TypeId, Typmod, function, resolve, text};
@@ -136,6 +136,7 @@ fn as_postgresql() {
         transaction_timestamp: Timestamptz(0),
         statement_timestamp: Timestamptz(0),
         time_zone: &zone,
+        interval_style: IntervalStyle::Postgres,
         host: &NoHost,
     };
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
 //! Text input and output of every type, byte for byte as PostgreSQL 15 with `DateStyle ISO, MDY`,
-//! `IntervalStyle postgres`, `bytea_output hex` and `extra_float_digits 1`.
+//! `bytea_output hex` and `extra_float_digits 1`.
 //!
 //! Owns the dispatch by type; `number.rs`, `float.rs`, `scalar.rs` and `composite.rs` hold the formats, `numeric` and `datetime`
 //! their own. Never decides which conversion applies (see `cast`, `resolve`).
@@ -106,7 +106,7 @@ pub fn output(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) {
         Datum::Timetz(value) => value.write(out),
         Datum::Timestamp(value) => value.write(out),
         Datum::Timestamptz(value) => value.write(env.time_zone, out),
-        Datum::Interval(value) => value.write(out),
+        Datum::Interval(value) => value.write_styled(env.interval_style, out),
         Datum::Uuid(value) => write_uuid(value, out),
         Datum::Array(value) if matches!(id, TypeId::INT2VECTOR | TypeId::OIDVECTOR) => {
             composite::write_vector(env, value, out);

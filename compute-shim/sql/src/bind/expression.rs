@@ -11,7 +11,7 @@ use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::resolve;
 use hexalog_sql_types::types::TypeCategory;
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, text};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, function, text};
 
 impl Binder<'_> {
     /// Grows the stack as needed: the parser allows more levels than a worker's stack holds frames of this.
@@ -287,6 +287,9 @@ impl Binder<'_> {
 
     fn subscript(&mut self, operand: &tree::Expr, subscripts: &[tree::Expr]) -> Result<Expr> {
         let operand = self.expr(operand)?;
+        if operand.type_id == TypeId::JSONB {
+            return self.json_subscript(operand, subscripts);
+        }
         // A name is a row of bytes.
         let bytes = (operand.type_id == TypeId::NAME).then_some(TypeId::CHAR);
         let Some(element) = operand.type_id.array_element().or(bytes) else {
@@ -308,6 +311,31 @@ impl Binder<'_> {
         let typmod = operand.typmod;
         let kind = Kind::Subscript { operand: Box::new(operand), subscripts: bound.into() };
         Ok(Expr::new(kind, element).with_typmod(typmod))
+    }
+
+    /// `value['key'][0]`: the value at the end of that path.
+    fn json_subscript(&mut self, operand: Expr, subscripts: &[tree::Expr]) -> Result<Expr> {
+        const EXTRACT_PATH: u32 = 3217;
+        let mut path = Vec::with_capacity(subscripts.len());
+        for subscript in subscripts {
+            let position = subscript.start();
+            let step = self.expr(subscript)?;
+            let given = step.type_id;
+            let is_integer = matches!(given, TypeId::INT4 | TypeId::INT2);
+            let is_text = given.is_text_like() && given != TypeId::JSON;
+            if !is_integer && !is_text {
+                let message = format!("subscript type {} is not supported", given.display_name());
+                let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                    .with_hint("jsonb subscript must be coercible to either integer or text.");
+                return Err(at(error, position));
+            }
+            let coerced = self.coerce(step, TypeId::TEXT, Typmod::NONE, CastContext::Explicit)?;
+            path.push(coerced.ok_or_else(|| SqlError::internal("integers and texts become text"))?);
+        }
+        let path = self.array_from(path, TypeId::TEXT)?;
+        let function = function::by_oid(EXTRACT_PATH).expect("in the table of functions");
+        let kind = Kind::Function { function, arguments: Box::new([operand, path]) };
+        Ok(self.fold(Expr::new(kind, TypeId::JSONB)))
     }
 
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.

@@ -9,6 +9,12 @@ pub(super) fn is_known(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok()
 }
 
+/// Every such name, in order.
+#[cfg(test)]
+pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().copied()
+}
+
 /// Sorted by bytes.
 #[rustfmt::skip]
 static NAMES: &[&str] = &[

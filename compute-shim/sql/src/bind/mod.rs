@@ -28,6 +28,8 @@ mod suggestion;
 mod view;
 mod window;
 
+#[cfg(test)]
+pub(crate) use known_function::known_names;
 pub(crate) use view::{is_view_of, view_plan};
 
 use crate::answer::ColumnDescription;

@@ -5,6 +5,8 @@
 //! holds the rows and the code of one subject; `refused.rs` names what PostgreSQL has and this product has not.
 
 mod definition;
+#[cfg(test)]
+mod document;
 mod information;
 mod json;
 mod json_rows;

@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::Environment;
 use crate::execute::RowKeys;
 use crate::parse::tree::Name;
-use hexalog_sql_types::datetime::{TimeZone, Timestamptz};
+use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{EvalEnv, Host, SqlError, SqlState, TypeId};
 use std::sync::Arc;
@@ -114,6 +114,10 @@ impl SessionView {
         self.search_path.iter().copied().find(|&schema| schema != PG_CATALOG_OID)
     }
 
+    pub(crate) fn interval_style(&self) -> IntervalStyle {
+        self.settings.interval_style()
+    }
+
     pub(crate) fn time_zone(&self) -> &TimeZone {
         self.settings.time_zone()
     }
@@ -207,6 +211,7 @@ impl SessionHost<'_> {
             transaction_timestamp: Timestamptz(transaction_us),
             statement_timestamp: Timestamptz(statement_us),
             time_zone: self.view.time_zone(),
+            interval_style: self.view.interval_style(),
             host: self,
         }
     }

@@ -154,6 +154,7 @@ pub(super) fn with_names_only<T>(view: &SessionView, work: impl FnOnce(BindConte
         transaction_timestamp: Timestamptz(0),
         statement_timestamp: Timestamptz(0),
         time_zone: view.time_zone(),
+        interval_style: view.interval_style(),
         host: &host,
     };
     let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };

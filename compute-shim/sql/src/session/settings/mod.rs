@@ -12,7 +12,7 @@ mod table;
 pub(crate) use table::SERVER_VERSION;
 
 use definition::{Context, Definition, Kind};
-use hexalog_sql_types::datetime::TimeZone;
+use hexalog_sql_types::datetime::{IntervalStyle, TimeZone};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
@@ -79,6 +79,7 @@ pub(crate) struct Settings {
     is_report_due: bool,
     version: u64,
     time_zone: Arc<TimeZone>,
+    interval_style: IntervalStyle,
     search_path: Vec<String>,
     statement_timeout_ms: u64,
     lock_timeout_ms: u64,
@@ -87,7 +88,7 @@ pub(crate) struct Settings {
 }
 
 /// Settings that plans hang on.
-const PLANNED: &[&str] = &["search_path", "TimeZone", "hexalog.direct_routes"];
+const PLANNED: &[&str] = &["search_path", "IntervalStyle", "TimeZone", "hexalog.direct_routes"];
 
 /// Found by name in any case.
 fn definition(name: &str) -> Option<&'static Definition> {
@@ -135,6 +136,7 @@ impl Settings {
             is_report_due: true,
             version: 0,
             time_zone: Arc::new(TimeZone::utc().clone()),
+            interval_style: IntervalStyle::Postgres,
             search_path: Vec::new(),
             statement_timeout_ms: 0,
             lock_timeout_ms: 0,
@@ -428,6 +430,11 @@ impl Settings {
         self.version
     }
 
+    /// The session's `IntervalStyle`.
+    pub(crate) fn interval_style(&self) -> IntervalStyle {
+        self.interval_style
+    }
+
     /// The session's `TimeZone`.
     pub(crate) fn time_zone(&self) -> &TimeZone {
         &self.time_zone
@@ -522,6 +529,7 @@ impl Settings {
                 let zone = TimeZone::from_name(self.get(name));
                 self.time_zone = Arc::new(zone.unwrap_or_else(|_| TimeZone::utc().clone()));
             }
+            "IntervalStyle" => self.interval_style = IntervalStyle::from_name(self.get(name)),
             "search_path" => {
                 self.search_path = special::split_names(self.get(name)).expect("checked before it was kept");
             }

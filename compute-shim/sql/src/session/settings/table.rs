@@ -25,7 +25,7 @@ Section { category: "Autovacuum", settings: &[
 ]},
 Section { category: "Client Connection Defaults / Locale and Formatting", settings: &[
     define("DateStyle", "ISO, MDY", Kind::Text(special::date_style), Context::User, "Sets the display format for date and time values.").reported(),
-    define("IntervalStyle", "postgres", Kind::Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"], &[]), Context::User, "Sets the display format for interval values.").reported().only(&["postgres"]),
+    define("IntervalStyle", "postgres", Kind::Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"], &[]), Context::User, "Sets the display format for interval values.").reported(),
     define("TimeZone", "UTC", Kind::Text(special::time_zone), Context::User, "Sets the time zone for displaying and interpreting time stamps.").reported(),
     define("client_encoding", "UTF8", Kind::Text(special::client_encoding), Context::User, "Sets the client's character set encoding.").reported(),
     define("default_text_search_config", "pg_catalog.english", Kind::Text(special::any), Context::User, "Sets default text search configuration."),

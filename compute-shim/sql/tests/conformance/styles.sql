@@ -1,0 +1,22 @@
+-- Intervals in the styles of IntervalStyle, and subscripts of jsonb.
+CREATE TABLE i (id int PRIMARY KEY, v interval);
+INSERT INTO i VALUES (1, '1 year 2 mons 3 days 04:05:06.789'), (2, '-1 year -2 mons +3 days -04:05:06.789'), (3, '0'), (4, '1 day'), (5, '-1 day'), (6, '1-2'), (7, '-00:00:00.5'), (8, '1 mon -1 day'), (9, '25:00:01'), (10, '-1 mon'), (11, '00:00:01'), (12, '1 day -00:00:01.25'), (13, '100 years 11 mons'), (14, '00:01:00.000001');
+SELECT id, v FROM i ORDER BY id;
+SET IntervalStyle = 'postgres_verbose';
+SELECT id, v, v::text FROM i ORDER BY id;
+SET IntervalStyle = 'sql_standard';
+SELECT id, v, interval '1 day' FROM i ORDER BY id;
+SET IntervalStyle = 'iso_8601';
+SELECT id, v, to_json(v) FROM i ORDER BY id;
+SHOW IntervalStyle;
+RESET IntervalStyle;
+SELECT v FROM i WHERE v = interval 'P1Y2M3DT4H5M6.789S';
+DROP TABLE i;
+SELECT ('{"a": {"b": [1, "x"]}}'::jsonb)['a']['b'][1], ('[1, [2, 3]]'::jsonb)[1][-1], ('{"a": 1}'::jsonb)['b'], ('{"1": 2}'::jsonb)[1], ('[1]'::jsonb)['0'], ('[1]'::jsonb)[NULL], ('1'::jsonb)[0], (NULL::jsonb)['a'];
+SELECT ('[1]'::jsonb)[1.0];
+SELECT ('[1]'::jsonb)[1::bigint];
+SELECT ('[1]'::json)[0];
+CREATE TABLE s (j jsonb);
+INSERT INTO s VALUES ('{"k": {"l": 5}}'), ('{"k": 1}'), ('[7]');
+SELECT j['k'], s.j['k']['l'] FROM s WHERE j['k'] IS NOT NULL ORDER BY j;
+DROP TABLE s;
