@@ -43,7 +43,8 @@ pub(super) fn respell_locks(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.windows(2).any(|pair| is_word(&pair[0].token, "for")) {
         return tokens;
     }
-    let mut pass = Pass { tokens, at: 0, out: Vec::new(), delayed: vec![Vec::new()] };
+    let (delayed, in_list) = (vec![Vec::new()], vec![false]);
+    let mut pass = Pass { tokens, at: 0, out: Vec::new(), delayed, in_list };
     while pass.at < pass.tokens.len() {
         pass.step();
     }
@@ -57,11 +58,14 @@ struct Pass {
     out: Vec<TokenWithSpan>,
     /// Clauses that stand in front of LIMIT or OFFSET, for each depth of parentheses: put behind.
     delayed: Vec<Vec<TokenWithSpan>>,
+    /// For each depth too: whether a select list is open, behind which the crate would take FOR for a label.
+    in_list: Vec<bool>,
 }
 
 impl Pass {
     fn step(&mut self) {
         if let Some((clause, next)) = self.clause() {
+            self.end_list();
             self.at = next;
             let limits = ["limit", "offset", "fetch"];
             let is_before_limit = self.word_at(next).is_some_and(|word| limits.contains(&word.as_str()));
@@ -76,18 +80,43 @@ impl Pass {
         let token = self.tokens[self.at].clone();
         self.at += 1;
         match &token.token {
-            Token::LParen => self.delayed.push(Vec::new()),
+            Token::LParen => {
+                self.delayed.push(Vec::new());
+                self.in_list.push(false);
+            }
             Token::RParen => {
                 self.flush();
                 if self.delayed.len() > 1 {
                     self.delayed.pop();
+                    self.in_list.pop();
                 }
             }
             other if is_word(other, "returning") || is_word(other, "on") => self.flush(),
             Token::EOF => self.flush(),
             _ => {}
         }
+        if let Token::Word(Word { value, quote_style: None, .. }) = &token.token {
+            const BEHIND: [&str; 11] = [
+                "from", "where", "group", "having", "window", "order", "limit", "offset", "fetch", "union",
+                "into",
+            ];
+            let open = self.in_list.last_mut().expect("one for the outermost depth");
+            *open = (*open || value.eq_ignore_ascii_case("select"))
+                && !BEHIND.iter().any(|word| value.eq_ignore_ascii_case(word));
+        }
         self.out.push(token);
+    }
+
+    /// Ends a select list that has nothing behind it: there is nothing to lock then, which is no error.
+    fn end_list(&mut self) {
+        let open = self.in_list.last_mut().expect("one for the outermost depth");
+        if !std::mem::take(open) {
+            return;
+        }
+        let span = self.tokens[self.at].span;
+        let blank = || Token::Whitespace(Whitespace::Space);
+        let always = [blank(), keyword("WHERE", Keyword::WHERE), blank(), keyword("TRUE", Keyword::TRUE)];
+        self.out.extend(always.map(|token| TokenWithSpan { token, span }));
     }
 
     fn flush(&mut self) {
