@@ -209,6 +209,22 @@ pub(super) fn set_lax(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     }
 }
 
+/// `UPDATE … SET column[subscript] = value`; NULL on the right is JSON's null.
+pub(super) fn assign(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let path = path_at(args, 1).ok_or_else(|| {
+        let message = "jsonb subscript in assignment must not be null";
+        SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message)
+    })?;
+    let empty = match args[3].as_bool() {
+        Some(true) => Json::Array(Vec::new()),
+        _ => Json::Object(Vec::new()),
+    };
+    let old = if args[0].is_null() { &empty } else { json_at(args, 0) };
+    let null = Json::Null;
+    let new = if args[2].is_null() { &null } else { json_at(args, 2) };
+    jsonb(change_path(old, &path, Change::Assign { new })?)
+}
+
 pub(super) fn pretty(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     Ok(pretty_text(json_at(args, 0)).into())
 }

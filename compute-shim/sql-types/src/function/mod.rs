@@ -101,6 +101,20 @@ impl Function {
     }
 }
 
+/// `UPDATE … SET column[subscript] = value` of jsonb: the old value, the path, the new value, and whether a NULL becomes an
+/// array. It has no name to call it by.
+pub static JSONB_SUBSCRIPT_ASSIGNMENT: Function = Function {
+    oid: 0,
+    name: "jsonb_subscript_assignment",
+    arguments: &[TypeId::JSONB, TypeId::TEXT_ARRAY, TypeId::JSONB, TypeId::BOOL],
+    result: TypeId::JSONB,
+    strict: false,
+    volatility: Volatility::Immutable,
+    variadic: None,
+    defaults: 0,
+    call: json::assign,
+};
+
 /// Every function, in order of name.
 pub fn functions() -> &'static [Function] {
     table::FUNCTIONS

@@ -80,7 +80,7 @@ pub fn change_path(value: &Json, path: &[&str], change: Change<'_>) -> Result<Js
     if value.is_scalar() {
         return match change {
             Change::Delete => Err(SqlError::invalid_parameter("cannot delete path in scalar")),
-            Change::Assign { .. } if !path.is_empty() => Err(cannot_replace()),
+            Change::Assign { .. } if !path.is_empty() => Err(not_composite()),
             _ => Err(SqlError::invalid_parameter("cannot set path in scalar")),
         };
     }
@@ -94,14 +94,17 @@ fn cannot_replace() -> SqlError {
     SqlError::invalid_parameter("cannot replace existing key")
 }
 
+fn not_composite() -> SqlError {
+    cannot_replace().with_detail("The path assumes key is a composite object, but it is a scalar value.")
+}
+
 fn step(value: &Json, path: &[&str], level: usize, change: Change<'_>) -> Result<Json> {
     match value {
         Json::Object(members) => object(members, path, level, change).map(Json::Object),
         Json::Array(elements) => array(elements, path, level, change).map(Json::Array),
         scalar => match change {
             // The path goes on where there is nothing to go into.
-            Change::Assign { .. } => Err(SqlError::invalid_parameter("cannot replace existing key")
-                .with_detail("The path assumes key is a composite object, but it is a scalar value.")),
+            Change::Assign { .. } => Err(not_composite()),
             _ => Ok(scalar.clone()),
         },
     }

@@ -316,6 +316,53 @@ impl Binder<'_> {
     /// `value['key'][0]`: the value at the end of that path.
     fn json_subscript(&mut self, operand: Expr, subscripts: &[tree::Expr]) -> Result<Expr> {
         const EXTRACT_PATH: u32 = 3217;
+        let (path, _) = self.json_path(subscripts)?;
+        let function = function::by_oid(EXTRACT_PATH).expect("in the table of functions");
+        let kind = Kind::Function { function, arguments: Box::new([operand, path]) };
+        Ok(self.fold(Expr::new(kind, TypeId::JSONB)))
+    }
+
+    /// The column, the subscripts and the value of `UPDATE … SET column[subscript] = value`.
+    pub(super) fn subscript_assignment(&mut self, call: &tree::FunctionCall) -> Result<Expr> {
+        let [column, subscripts @ .., value] = call.arguments.as_slice() else {
+            return Err(SqlError::syntax("syntax error at or near \"[\""));
+        };
+        let operand = self.expr(column)?;
+        if operand.type_id.array_element().is_some() {
+            return Err(at(SqlError::unsupported("assignment to an element of an array"), column.start()));
+        }
+        if operand.type_id != TypeId::JSONB {
+            let type_name = operand.type_id.display_name();
+            let message =
+                format!("cannot subscript type {type_name} because it does not support subscripting");
+            return Err(at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), column.start()));
+        }
+        let (path, is_array) = self.json_path(subscripts)?;
+        let value = self.expr(value)?;
+        let given = value.type_id;
+        let coerced = self.coerce(value, TypeId::JSONB, Typmod::NONE, CastContext::Assignment)?;
+        let value = coerced.ok_or_else(|| {
+            let name = match column {
+                tree::Expr::Column(name) => name.last(),
+                _ => "",
+            };
+            let message = format!(
+                "subscripted assignment to \"{name}\" requires type jsonb but expression is of type {}",
+                given.display_name()
+            );
+            let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                .with_hint("You will need to rewrite or cast the expression.");
+            at(error, column.start())
+        })?;
+        let is_array = Expr::constant(Datum::Bool(is_array), TypeId::BOOL);
+        let arguments = Box::new([operand, path, value, is_array]);
+        let kind = Kind::Function { function: &function::JSONB_SUBSCRIPT_ASSIGNMENT, arguments };
+        Ok(Expr::new(kind, TypeId::JSONB))
+    }
+
+    /// Subscripts of jsonb as an array of texts, and whether the first is an integer.
+    fn json_path(&mut self, subscripts: &[tree::Expr]) -> Result<(Expr, bool)> {
+        let mut first_is_integer = None;
         let mut path = Vec::with_capacity(subscripts.len());
         for subscript in subscripts {
             let position = subscript.start();
@@ -323,6 +370,7 @@ impl Binder<'_> {
             let given = step.type_id;
             let is_integer = matches!(given, TypeId::INT4 | TypeId::INT2);
             let is_text = given.is_text_like() && given != TypeId::JSON;
+            first_is_integer.get_or_insert(is_integer);
             if !is_integer && !is_text {
                 let message = format!("subscript type {} is not supported", given.display_name());
                 let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message)
@@ -332,10 +380,7 @@ impl Binder<'_> {
             let coerced = self.coerce(step, TypeId::TEXT, Typmod::NONE, CastContext::Explicit)?;
             path.push(coerced.ok_or_else(|| SqlError::internal("integers and texts become text"))?);
         }
-        let path = self.array_from(path, TypeId::TEXT)?;
-        let function = function::by_oid(EXTRACT_PATH).expect("in the table of functions");
-        let kind = Kind::Function { function, arguments: Box::new([operand, path]) };
-        Ok(self.fold(Expr::new(kind, TypeId::JSONB)))
+        Ok((self.array_from(path, TypeId::TEXT)?, first_is_integer.unwrap_or(false)))
     }
 
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.

@@ -15,6 +15,8 @@ mod locking;
 mod place;
 mod query;
 mod respell;
+
+pub(crate) use respell::SUBSCRIPT_ASSIGNMENT;
 mod sequence;
 mod statement;
 pub(crate) mod tree;
