@@ -18,6 +18,7 @@ mod hash;
 mod index;
 mod inspect;
 mod layout;
+mod lineage;
 mod locks;
 pub mod memory_volume;
 mod mini_transaction;

@@ -14,35 +14,36 @@ use crate::locks::queues::Gate;
 use crate::rows::Claim;
 use crate::transaction::Transaction;
 use crate::types::{
-    LockWait, RowBuffer, RowLockMode, RowLockOutcome, RowVersion, TreeId, TxId, WriteOutcome,
+    Known, LockWait, RowBuffer, RowLockMode, RowLockOutcome, RowVersion, TreeId, TxId, WriteOutcome,
 };
 use crate::undo::status::TxStatus;
 
 impl Engine {
-    /// Locks the version of a row that the caller saw, or, under READ COMMITTED, the newest one, which is then in `out`.
+    /// Locks the version of a row that the caller knows, or, under READ COMMITTED, the newest one, which is then in `out`.
     #[expect(clippy::too_many_arguments, reason = "which row, how, and where to")]
     pub fn lock_row(
         &self,
         txn: &mut Transaction,
         tree: TreeId,
         key: &[u8],
-        seen: RowVersion,
+        known: impl Into<Known>,
         mode: RowLockMode,
         wait: LockWait,
         out: &mut RowBuffer,
     ) -> Step<RowLockOutcome> {
         txn.assert_active();
+        let known = known.into();
         let result = self.operate(txn, |access, txn| {
-            if mode == RowLockMode::KeyShare && access.share_key(txn, tree, key, seen)? {
+            if let (RowLockMode::KeyShare, Known::Seen(seen)) = (mode, known)
+                && access.share_key(txn, tree, key, seen)?
+            {
                 return Ok(RowLockOutcome::Locked);
             }
             let spot = access.settled_spot(txn, tree, key, Some(mode))?;
-            let outcome = match self.claim(txn, &spot, seen)? {
+            let outcome = match access.claim(txn, &spot, known)? {
                 Claim::Write => RowLockOutcome::Locked,
                 Claim::Answer(WriteOutcome::Changed) => RowLockOutcome::LockedNewest,
-                Claim::Answer(WriteOutcome::Gone) => {
-                    return Ok(access.moved_to(&spot)?.map_or(RowLockOutcome::Gone, RowLockOutcome::MovedTo));
-                }
+                Claim::Answer(WriteOutcome::MovedTo(moved)) => return Ok(RowLockOutcome::MovedTo(moved)),
                 Claim::Answer(_) => return Ok(RowLockOutcome::Gone),
             };
             let cell = spot.cell().expect("a claimed row is there");

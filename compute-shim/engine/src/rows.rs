@@ -13,12 +13,13 @@ use crate::layout::chain_list;
 use crate::layout::tree_page::{
     LEAF_CELL_OVERHEAD, ROW_DELETED, ROW_MOVED, ROW_OVERFLOW, RowHeader, TreePage,
 };
+use crate::lineage::Fate;
 use crate::locks::queues::Gate;
 use crate::transaction::Transaction;
 use crate::tree::descent::Seek;
 use crate::types::{
-    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, NewestRow, RowBuffer, RowLockMode, RowRef,
-    RowVersion, TreeId, WriteOutcome,
+    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, Known, NewestRow, RowBuffer, RowLockMode, RowRef,
+    TreeId, WriteOutcome,
 };
 use crate::write::{NewVersion, Occupant, Spot};
 use hexalog_protocol::Lsn;
@@ -135,12 +136,13 @@ impl Engine {
         txn: &mut Transaction,
         tree: TreeId,
         key: &[u8],
-        seen: RowVersion,
+        known: impl Into<Known>,
         row: RowRef<'_>,
     ) -> Step<WriteOutcome> {
+        let known = known.into();
         check_size(key, row)?;
         let mut buffer = std::mem::take(&mut txn.body_buffer);
-        let result = with_version(row, &mut buffer, |new| self.overwrite(txn, tree, key, seen, new));
+        let result = with_version(row, &mut buffer, |new| self.overwrite(txn, tree, key, known, new));
         txn.body_buffer = buffer;
         result
     }
@@ -152,7 +154,7 @@ impl Engine {
         txn: &mut Transaction,
         tree: TreeId,
         key: &[u8],
-        seen: RowVersion,
+        known: impl Into<Known>,
         moved_to: Option<&[u8]>,
     ) -> Step<WriteOutcome> {
         check_key(key.len())?;
@@ -162,7 +164,7 @@ impl Engine {
         let flags = ROW_DELETED | if moved_to.is_some() { ROW_MOVED } else { 0 };
         // The mark lists no chain: those of the row fall with this version.
         let new = NewVersion { flags, columns: 0, body: None, chains: &[], moved_to };
-        self.overwrite(txn, tree, key, seen, new)
+        self.overwrite(txn, tree, key, known.into(), new)
     }
 
     fn overwrite(
@@ -170,7 +172,7 @@ impl Engine {
         txn: &mut Transaction,
         tree: TreeId,
         key: &[u8],
-        seen: RowVersion,
+        known: Known,
         mut new: NewVersion<'_>,
     ) -> Step<WriteOutcome> {
         let is_deletion = new.flags & ROW_DELETED != 0;
@@ -183,9 +185,8 @@ impl Engine {
         self.operate(txn, |access, txn| {
             loop {
                 let spot = access.settled_spot(txn, tree, key, Some(mode))?;
-                match self.claim(txn, &spot, seen)? {
+                match access.claim(txn, &spot, known)? {
                     Claim::Write => {}
-                    Claim::Answer(WriteOutcome::Gone) => return self.gone(access, &spot),
                     Claim::Answer(answer) => return Ok(answer),
                 }
                 if new.body.is_none() {
@@ -198,44 +199,14 @@ impl Engine {
         })
     }
 
-    /// Whether the row found is the one that the caller saw.
-    pub(crate) fn claim(&self, txn: &mut Transaction, spot: &Spot<'_>, seen: RowVersion) -> Step<Claim> {
-        let Some(header) = spot.header() else {
-            return Ok(Claim::Answer(WriteOutcome::Gone));
-        };
-        let lsn = match spot.occupant {
-            Occupant::Nobody => unreachable!("a header has a writer"),
-            Occupant::Own if header.version.undo >= txn.command_id => {
-                return Ok(Claim::Answer(WriteOutcome::AlreadyWritten));
-            }
-            Occupant::Own => Lsn::ZERO,
-            Occupant::Committed(lsn) => lsn,
-        };
-        txn.depends_on(lsn, self.volume.vdl());
-        // The newest version is the snapshot's own unless it committed after it; its identity alone may
-        // differ, when a rollback has put a version back that is visible to all by now.
-        let is_seen = header.version == seen || lsn <= txn.read_point();
-        if !is_seen && txn.isolation() == Isolation::RepeatableRead {
-            return Err(EngineError::SerializationFailure.into());
-        }
-        Ok(match (header.is_deleted(), is_seen) {
-            (true, _) => Claim::Answer(WriteOutcome::Gone),
-            (false, true) => Claim::Write,
-            (false, false) => Claim::Answer(WriteOutcome::Changed),
-        })
-    }
-
-    pub(crate) fn gone(&self, access: &mut crate::access::Access<'_>, spot: &Spot<'_>) -> Step<WriteOutcome> {
-        Ok(access.moved_to(spot)?.map_or(WriteOutcome::Gone, WriteOutcome::MovedTo))
-    }
-
-    /// The newest committed (or own) version; waits for an in-progress writer. The place in the row's wait
-    /// queue is kept until the row is written or the statement ends.
+    /// The newest committed (or own) version, of the row that is known, or of whichever has the key; waits for an
+    /// in-progress writer. The place in the row's wait queue is kept until the row is written or the statement ends.
     pub fn get_newest(
         &self,
         txn: &mut Transaction,
         tree: TreeId,
         key: &[u8],
+        known: Option<Known>,
         out: &mut RowBuffer,
     ) -> Step<NewestRow> {
         txn.assert_active();
@@ -246,12 +217,16 @@ impl Engine {
                 txn.depends_on(lsn, self.volume.vdl());
                 out.committed_at = lsn;
             }
-            let Some(cell) = spot.cell() else {
+            if let Some(known) = known {
+                match access.fate(txn, &spot, known)? {
+                    Fate::Here => {}
+                    Fate::Gone => return Ok(NewestRow::Gone),
+                    Fate::MovedTo(moved) => return Ok(NewestRow::MovedTo(moved)),
+                }
+            }
+            let Some(cell) = spot.cell().filter(|cell| !cell.header.is_deleted()) else {
                 return Ok(NewestRow::Gone);
             };
-            if cell.header.is_deleted() {
-                return Ok(access.moved_to(&spot)?.map_or(NewestRow::Gone, NewestRow::MovedTo));
-            }
             out.key.clear();
             out.key.extend_from_slice(key);
             out.body.clear();
@@ -284,6 +259,40 @@ impl Engine {
 }
 
 impl Access<'_> {
+    /// Whether the row found is the one that the caller knows.
+    pub(crate) fn claim(&mut self, txn: &mut Transaction, spot: &Spot<'_>, known: Known) -> Step<Claim> {
+        let Some(header) = spot.header() else {
+            return Ok(Claim::Answer(WriteOutcome::Gone));
+        };
+        let lsn = match spot.occupant {
+            Occupant::Nobody => unreachable!("a header has a writer"),
+            Occupant::Own if header.version.undo >= txn.command_id => {
+                return Ok(Claim::Answer(WriteOutcome::AlreadyWritten));
+            }
+            Occupant::Own => Lsn::ZERO,
+            Occupant::Committed(lsn) => lsn,
+        };
+        txn.depends_on(lsn, self.engine.volume.vdl());
+        // The newest version is the snapshot's own unless it committed after it; its identity alone may
+        // differ, when a rollback has put a version back that is visible to all by now.
+        let is_seen = match known {
+            Known::Seen(seen) => header.version == seen || lsn <= txn.read_point(),
+            Known::Moved(_) => false,
+        };
+        if is_seen {
+            let is_deleted = header.is_deleted();
+            return Ok(if is_deleted { Claim::Answer(WriteOutcome::Gone) } else { Claim::Write });
+        }
+        if txn.isolation() == Isolation::RepeatableRead {
+            return Err(EngineError::SerializationFailure.into());
+        }
+        Ok(Claim::Answer(match self.fate(txn, spot, known)? {
+            Fate::Here => WriteOutcome::Changed,
+            Fate::Gone => WriteOutcome::Gone,
+            Fate::MovedTo(moved) => WriteOutcome::MovedTo(moved),
+        }))
+    }
+
     /// The row buffer's body is the stored one of a version that was found: parts it into what the caller sees.
     pub fn take_stored(
         &self,

@@ -202,6 +202,30 @@ pub struct IndexEntry {
     pub primary_key: Vec<u8>,
 }
 
+/// What the caller knows a row by, at a key that another row may have taken since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// The version that it saw.
+    Seen(RowVersion),
+    /// The row came to the key by the update whose delete mark, at its old key, is this version.
+    Moved(RowVersion),
+}
+
+impl From<RowVersion> for Known {
+    fn from(seen: RowVersion) -> Known {
+        Known::Seen(seen)
+    }
+}
+
+/// Where a row went whose key was changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Moved {
+    /// Its new key.
+    pub key: Box<[u8]>,
+    /// The delete mark that it left: it is [`Known::Moved`] by this.
+    pub mark: RowVersion,
+}
+
 /// What became of an update or delete.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum WriteOutcome {
@@ -210,10 +234,10 @@ pub enum WriteOutcome {
     /// READ COMMITTED: the newest version is another one than the caller saw: re-read it with `get_newest`
     /// and re-check. The row's place in the wait queue is kept until the statement writes the row or ends.
     Changed,
-    /// The row has been deleted.
+    /// The row has been deleted. Another may have its key.
     Gone,
-    /// The row has been moved to this key.
-    MovedTo(Box<[u8]>),
+    /// The row has another key. Another may have its old one.
+    MovedTo(Moved),
     /// This very statement has written the row already: PostgreSQL skips it.
     AlreadyWritten,
 }
@@ -225,8 +249,8 @@ pub enum NewestRow {
     Found,
     /// Deleted, or never there.
     Gone,
-    /// Deleted, and written anew under this key.
-    MovedTo(Box<[u8]>),
+    /// The row has another key.
+    MovedTo(Moved),
 }
 
 /// A transaction's isolation level. SERIALIZABLE answers 0A000 above the engine.
@@ -353,8 +377,8 @@ pub enum RowLockOutcome {
     LockedNewest,
     /// The row has been deleted, or this very statement has written it; nothing is locked.
     Gone,
-    /// The row has been moved to this key; nothing is locked.
-    MovedTo(Box<[u8]>),
+    /// The row has another key; nothing is locked.
+    MovedTo(Moved),
     /// Another transaction is in the way, and `Skip` was asked for.
     Skipped,
 }

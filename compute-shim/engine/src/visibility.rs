@@ -32,7 +32,8 @@ impl Access<'_> {
         }
     }
 
-    fn is_visible(&mut self, txn: &Transaction, version: RowVersion) -> Step<bool> {
+    /// Whether the transaction's statement sees a version, deletions included.
+    pub(crate) fn is_visible(&mut self, txn: &Transaction, version: RowVersion) -> Step<bool> {
         if txn.is_own(version.tx_id) {
             return Ok(version.undo < txn.command_id);
         }

@@ -11,10 +11,10 @@ use crate::error::{EngineError, Need, Step};
 use crate::hash::key_hash;
 use crate::layout::chain_list;
 use crate::layout::tree_page::{
-    LEAF_CELL_OVERHEAD, LeafCell, ROW_MOVED, ROW_OVERFLOW, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
+    LEAF_CELL_OVERHEAD, LeafCell, ROW_OVERFLOW, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
 };
 use crate::layout::undo_page::byte_of;
-use crate::layout::undo_record::{UndoRecord, encode_change, encode_dropped, encode_insert};
+use crate::layout::undo_record::{encode_change, encode_dropped, encode_insert};
 use crate::locks::queues::Gate;
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
@@ -131,25 +131,6 @@ impl<'e> Access<'e> {
             // The key was let go: what was found under it may have changed.
             None if key_lock.is_some() => Err(Need::Yield.into()),
             None => Ok(()),
-        }
-    }
-
-    /// The key that a deleted row moved to, if it did.
-    pub fn moved_to(&mut self, spot: &Spot<'_>) -> Step<Option<Box<[u8]>>> {
-        let Some(header) = spot.header().filter(|header| header.flags & ROW_MOVED != 0) else {
-            return Ok(None);
-        };
-        if spot.occupant == Occupant::Committed(Lsn::ZERO) {
-            // Deleted before every snapshot in use: nobody can have seen the row, its undo may be gone.
-            return Ok(None);
-        }
-        let mut record = Vec::new();
-        self.undo_record(header.version.tx_id.stream(), header.version.undo, &mut record)?;
-        match UndoRecord::decode(&record) {
-            Ok(UndoRecord::Change(change)) => Ok(change.moved_to.map(Box::from)),
-            _ => {
-                Err(EngineError::Corrupt { page: spot.leaf.id, what: "a moved row without its undo" }.into())
-            }
         }
     }
 

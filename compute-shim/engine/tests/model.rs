@@ -19,11 +19,20 @@ type Key = Vec<u8>;
 /// Bodies from this length on are kept outside of their rows.
 const LONG: usize = 2_500;
 
-/// Versions of a row by commit LSN; `None` is a deletion.
-type Versions = Vec<(Lsn, Option<Vec<u8>>)>;
+/// What a transaction has made of a key.
+#[derive(Clone)]
+struct Written {
+    /// `None` is a deletion.
+    body: Option<Vec<u8>>,
+    /// It has deleted the row that had the key before; another may have it now.
+    has_ended: bool,
+}
 
-/// A transaction's own writes; `None` is a deletion.
-type Writes = BTreeMap<Key, Option<Vec<u8>>>;
+/// Versions of a key by commit LSN.
+type Versions = Vec<(Lsn, Written)>;
+
+/// A transaction's own writes.
+type Writes = BTreeMap<Key, Written>;
 
 /// Committed versions of every key: (commit LSN, body or deleted).
 #[derive(Default)]
@@ -34,14 +43,20 @@ struct Model {
 impl Model {
     fn at(&self, key: &[u8], snapshot: Lsn) -> Option<&Vec<u8>> {
         let versions = self.versions.get(key)?;
-        versions.iter().rev().find(|(lsn, _)| *lsn <= snapshot)?.1.as_ref()
+        versions.iter().rev().find(|(lsn, _)| *lsn <= snapshot)?.1.body.as_ref()
+    }
+
+    /// Whether the row that had the key then is there no more, be it that another has the key.
+    fn has_ended_since(&self, key: &[u8], seen_at: Lsn) -> bool {
+        let mut versions = self.versions.get(key).into_iter().flatten();
+        versions.any(|(lsn, written)| *lsn > seen_at && written.has_ended)
     }
 
     fn commit(&mut self, lsn: Lsn, writes: &Writes) {
-        for (key, body) in writes {
+        for (key, written) in writes {
             let versions = self.versions.entry(key.clone()).or_default();
             assert!(versions.last().is_none_or(|(last, _)| *last < lsn), "commits of a row are in LSN order");
-            versions.push((lsn, body.clone()));
+            versions.push((lsn, written.clone()));
         }
     }
 
@@ -67,9 +82,15 @@ struct Session {
 }
 
 impl Session {
+    fn write(&mut self, key: Key, body: Option<Vec<u8>>) {
+        let has_ended = body.is_none() || self.writes.get(&key).is_some_and(|before| before.has_ended);
+        self.writes.insert(key, Written { body, has_ended });
+    }
+
     fn sees(&self, model: &Model, key: &[u8]) -> Option<Vec<u8>> {
         let snapshot = self.txn.snapshot().expect("in a statement");
-        self.writes.get(key).cloned().unwrap_or_else(|| model.at(key, snapshot).cloned())
+        let own = self.writes.get(key).map(|written| written.body.clone());
+        own.unwrap_or_else(|| model.at(key, snapshot).cloned())
     }
 }
 
@@ -246,11 +267,12 @@ impl World {
         let row = stored(&body, &chains);
         match Self::drive(node, |engine| engine.insert(&mut session.txn, self.tree, &key, row)) {
             Outcome::Done(()) => {
-                session.writes.insert(key, Some(body));
+                session.write(key, Some(body));
             }
             Outcome::Failed(EngineError::DuplicateKey) => {
                 let newest = self.model.at(&key, Lsn::MAX).cloned();
-                let live = session.writes.get(&key).cloned().unwrap_or(newest);
+                let own = session.writes.get(&key).map(|written| written.body.clone());
+                let live = own.unwrap_or(newest);
                 assert!(live.is_some(), "a duplicate is a live row");
                 self.abort(at);
             }
@@ -284,8 +306,9 @@ impl World {
             Outcome::Done(RowLockOutcome::LockedNewest) => {
                 assert_eq!(committed, Some(&Self::load(node, &mut session.txn, &mut newest)));
                 assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                assert!(!self.model.has_ended_since(&key, snapshot), "the row that was seen");
             }
-            Outcome::Done(RowLockOutcome::Gone) => assert_eq!(committed, None),
+            Outcome::Done(RowLockOutcome::Gone) => assert!(self.model.has_ended_since(&key, snapshot)),
             Outcome::Done(RowLockOutcome::Skipped) => assert_eq!(wait, LockWait::Skip),
             Outcome::Done(RowLockOutcome::MovedTo(_)) => panic!("no row moves"),
             Outcome::Failed(EngineError::LockNotAvailable) => assert_eq!(wait, LockWait::Fail),
@@ -311,6 +334,7 @@ impl World {
             Outcome::Failed(error) => return self.failed(at, error),
             Outcome::Blocked => return,
         };
+        let mut seen_at = session.txn.snapshot().expect("in a statement");
         loop {
             let version = row.version;
             let old = Self::load(node, &mut session.txn, &mut row);
@@ -326,18 +350,21 @@ impl World {
             match outcome {
                 Outcome::Done(WriteOutcome::Done) => {
                     assert!(session.writes.contains_key(&key) || newest == Some(&old));
-                    session.writes.insert(key, new);
+                    session.write(key, new);
                     return;
                 }
                 Outcome::Done(WriteOutcome::Changed) => {
                     assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
                     let again = Self::drive(node, |engine| {
-                        engine.get_newest(&mut session.txn, self.tree, &key, &mut row)
+                        let known = Some(version.into());
+                        engine.get_newest(&mut session.txn, self.tree, &key, known, &mut row)
                     });
                     match again {
                         Outcome::Done(NewestRow::Found) => {
                             let body = Self::load(node, &mut session.txn, &mut row);
                             assert_eq!(newest, Some(&body));
+                            assert!(!self.model.has_ended_since(&key, seen_at), "the row that was seen");
+                            seen_at = seen_at.max(row.committed_at);
                         }
                         Outcome::Done(_) | Outcome::Blocked => {
                             return Self::give_back(node, &mut session.txn, &chains);
@@ -346,7 +373,7 @@ impl World {
                     }
                 }
                 Outcome::Done(WriteOutcome::Gone) => {
-                    assert_eq!(newest, None);
+                    assert!(self.model.has_ended_since(&key, seen_at));
                     return Self::give_back(node, &mut session.txn, &chains);
                 }
                 Outcome::Done(other) => panic!("unexpected {other:?}"),

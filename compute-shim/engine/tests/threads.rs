@@ -52,7 +52,7 @@ fn add(
         match drive(node, |engine| engine.update(txn, tree, &key, version, new))? {
             WriteOutcome::Done => return Ok(()),
             WriteOutcome::Changed => {
-                let newest = drive(node, |engine| engine.get_newest(txn, tree, &key, &mut row))?;
+                let newest = drive(node, |engine| engine.get_newest(txn, tree, &key, None, &mut row))?;
                 assert_eq!(newest, NewestRow::Found);
             }
             other => panic!("unexpected {other:?}"),

@@ -80,31 +80,100 @@ fn read_committed_rechecks_and_repeatable_read_fails() {
     assert_eq!(moved, Ok(WriteOutcome::Done));
     node.commit(other);
     let row = RowRef::new(1, b"mine");
-    let expected = [
-        WriteOutcome::Changed,
-        WriteOutcome::Gone,
-        WriteOutcome::MovedTo(b"there"[..].into()),
-        WriteOutcome::Done,
-    ];
-    for k in (0..4u8).rev() {
+    for (k, expected) in [(3, WriteOutcome::Done), (1, WriteOutcome::Gone), (0, WriteOutcome::Changed)] {
         let version = seen[usize::from(k)];
         let outcome = node.run(|| node.engine.update(&mut rc, tree, &[k], version, row));
-        assert_eq!(outcome.as_ref(), Ok(&expected[usize::from(k)]), "row {k}");
+        assert_eq!(outcome, Ok(expected), "row {k}");
     }
+    let outcome = node.run(|| node.engine.update(&mut rc, tree, &[2], seen[2], row));
+    let Ok(WriteOutcome::MovedTo(moved)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(*moved.key, *b"there");
     for k in 0..3u8 {
         let version = seen[usize::from(k)];
         let outcome = node.run(|| node.engine.update(&mut rr, tree, &[k], version, row));
         assert_eq!(outcome, Err(EngineError::SerializationFailure), "row {k}");
     }
     let mut buffer = RowBuffer::new();
-    let newest = node.run(|| node.engine.get_newest(&mut rc, tree, &[0], &mut buffer));
+    let newest = node.run(|| node.engine.get_newest(&mut rc, tree, &[0], None, &mut buffer));
     assert_eq!((newest, buffer.body.as_slice()), (Ok(NewestRow::Found), &b"changed"[..]));
-    let newest = node.run(|| node.engine.get_newest(&mut rc, tree, &[2], &mut buffer));
-    assert_eq!(newest, Ok(NewestRow::MovedTo(b"there"[..].into())));
+    let known = Some(seen[2].into());
+    let newest = node.run(|| node.engine.get_newest(&mut rc, tree, &[2], known, &mut buffer));
+    assert_eq!(newest, Ok(NewestRow::MovedTo(moved)));
     let outcome = node.run(|| node.engine.update(&mut rc, tree, &[3], seen[3], row));
     assert_eq!(outcome, Ok(WriteOutcome::AlreadyWritten), "twice in one statement");
     node.abort(rr);
     node.abort(rc);
+}
+
+/// Changes a row's key, as an UPDATE does.
+fn change_key(node: &Node, txn: &mut Transaction, tree: TreeId, from: u8, to: u8) {
+    node.statement(txn);
+    let mut row = RowBuffer::new();
+    assert_eq!(node.run(|| node.engine.get(txn, tree, &[from], &mut row)), Ok(true));
+    let outcome = node.run(|| node.engine.delete(txn, tree, &[from], row.version, Some(&[to])));
+    assert_eq!(outcome, Ok(WriteOutcome::Done));
+    node.insert(txn, tree, &[to], &row.body).expect("the new key is free");
+}
+
+/// A waiter once took whichever row had the key by then for the successor of the one that it had seen: an UPDATE changed a
+/// row that it had never matched, and a foreign key's check overlooked one that had moved away. PostgreSQL follows the row.
+#[test]
+fn a_row_is_followed_and_not_its_key() {
+    let (node, tree) = seeded(6);
+    let mut reader = node.begin_rc();
+    let seen: Vec<RowVersion> = (0..6).map(|k| version_of(&node, &mut reader, tree, &[k])).collect();
+    let mut other = node.begin_rc();
+    assert_eq!(node.delete(&mut other, tree, &[0]), Ok(true));
+    node.insert(&mut other, tree, &[0], b"another").expect("the key is free");
+    change_key(&node, &mut other, tree, 1, 9);
+    node.insert(&mut other, tree, &[1], b"another").expect("the key is free");
+    for (from, to) in [(2, 8), (3, 2), (8, 3), (4, 7), (7, 4)] {
+        change_key(&node, &mut other, tree, from, to);
+    }
+    node.commit(other);
+    let mut third = node.begin_rc();
+    assert_eq!(node.delete(&mut third, tree, &[9]), Ok(true));
+    node.insert(&mut third, tree, &[9], b"another").expect("the key is free");
+    assert_eq!(node.update(&mut third, tree, &[4], b"changed"), Ok(true));
+    node.commit(third);
+    // (row, keys that it is followed to, what it is at the last)
+    for (row, path, last) in [
+        (0u8, &[][..], None),
+        (1, &[9], None),
+        (2, &[8, 3], Some(&[2; 8][..])),
+        (3, &[2], Some(&[3; 8])),
+        (4, &[7, 4], Some(b"changed")),
+        (5, &[], Some(&[5; 8])),
+    ] {
+        let (mut key, mut known) = (vec![row], Known::Seen(seen[usize::from(row)]));
+        let (mut followed, mut buffer) = (Vec::new(), RowBuffer::new());
+        let found = loop {
+            let step = node.run(|| node.engine.get_newest(&mut reader, tree, &key, Some(known), &mut buffer));
+            match step.expect("reads") {
+                NewestRow::Found => break Some(buffer.body.clone()),
+                NewestRow::Gone => break None,
+                NewestRow::MovedTo(moved) => {
+                    assert!(followed.len() < 3, "row {row} goes round");
+                    followed.push(moved.key[0]);
+                    (key, known) = (moved.key.into_vec(), Known::Moved(moved.mark));
+                }
+            }
+        };
+        assert_eq!((followed.as_slice(), found.as_deref()), (path, last), "row {row}");
+        let version = seen[usize::from(row)];
+        let outcome =
+            node.run(|| node.engine.update(&mut reader, tree, &[row], version, RowRef::new(1, b"mine")));
+        match (outcome.expect("no error"), path.first()) {
+            (WriteOutcome::Gone, None) => assert_eq!(row, 0),
+            (WriteOutcome::Done, None) => assert_eq!(row, 5),
+            (WriteOutcome::MovedTo(moved), Some(key)) => assert_eq!(*moved.key, [*key]),
+            (other, _) => panic!("row {row}: {other:?}"),
+        }
+    }
+    let mut newest = RowBuffer::new();
+    let any = node.run(|| node.engine.get_newest(&mut reader, tree, &[0], None, &mut newest));
+    assert_eq!((any, newest.body.as_slice()), (Ok(NewestRow::Found), &b"another"[..]), "whoever has the key");
+    node.abort(reader);
 }
 
 #[test]
@@ -137,7 +206,10 @@ fn waiters_of_a_row_get_it_in_the_order_they_came() {
     assert_eq!(outcome, Ok(WriteOutcome::Changed));
     assert_eq!(wakes(), [1, 0, 0]);
     let mut buffer = RowBuffer::new();
-    assert_eq!(node.run(|| node.engine.get_newest(first, tree, &[0], &mut buffer)), Ok(NewestRow::Found));
+    assert_eq!(
+        node.run(|| node.engine.get_newest(first, tree, &[0], None, &mut buffer)),
+        Ok(NewestRow::Found)
+    );
     assert_eq!(buffer.body, b"00000001");
     let outcome = node.run(|| node.engine.update(first, tree, &[0], buffer.version, row));
     assert_eq!(outcome, Ok(WriteOutcome::Done));
@@ -165,7 +237,7 @@ fn the_wait_that_closes_a_cycle_fails() {
         let txn = &mut txns[who];
         let mut buffer = RowBuffer::new();
         loop {
-            match node.engine.get_newest(txn, tree, &[key], &mut buffer) {
+            match node.engine.get_newest(txn, tree, &[key], None, &mut buffer) {
                 Err(Stop::Need(need @ Need::Page { .. })) => {
                     assert!(node.volume.satisfy(&node.engine, &need))
                 }
@@ -181,11 +253,11 @@ fn the_wait_that_closes_a_cycle_fails() {
     node.abort(victim);
     let mut second = txns.pop().expect("two");
     let mut buffer = RowBuffer::new();
-    let newest = node.run(|| node.engine.get_newest(&mut second, tree, &[2], &mut buffer));
+    let newest = node.run(|| node.engine.get_newest(&mut second, tree, &[2], None, &mut buffer));
     assert_eq!((newest, buffer.body.as_slice()), (Ok(NewestRow::Found), &[2; 8][..]));
     node.commit(second);
     let mut first = txns.pop().expect("one");
-    let newest = node.run(|| node.engine.get_newest(&mut first, tree, &[1], &mut buffer));
+    let newest = node.run(|| node.engine.get_newest(&mut first, tree, &[1], None, &mut buffer));
     assert_eq!((newest, buffer.body.as_slice()), (Ok(NewestRow::Found), &[9; 8][..]));
     node.commit(first);
     assert_eq!(node.engine.stats().deadlocks, 1);
@@ -225,7 +297,7 @@ fn relation_locks_follow_the_conflict_table_and_deadlock_over_rows_too() {
     lock(&mut a, RelationLockMode::Share).expect("free");
     assert_eq!(node.update(&mut b, tree, &[0], b"yyyyyyyy"), Ok(true));
     let mut buffer = RowBuffer::new();
-    lock_of(&node, || node.engine.get_newest(&mut a, tree, &[0], &mut buffer));
+    lock_of(&node, || node.engine.get_newest(&mut a, tree, &[0], None, &mut buffer));
     assert_eq!(lock(&mut b, RelationLockMode::Exclusive), Err(Stop::Fail(EngineError::Deadlock)));
     node.abort(b);
     node.abort(a);

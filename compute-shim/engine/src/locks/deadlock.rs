@@ -72,14 +72,12 @@ impl Table {
                 let queue = &self.queues[&name];
                 let place = queue.waiters.iter().position(|waiter| waiter == ticket);
                 let place = place.expect("a waiter stands in its queue");
-                match place {
-                    0 => {
-                        // The row's own writer may wait too, for one who shares its key.
-                        let owner = Some(queue.owner).filter(|owner| *owner != NO_HANDLE && *owner != handle);
-                        node.blockers.extend(owner.into_iter().chain(queue.conflicting(handle, wait.mode)));
-                    }
-                    _ => node.blockers.push(self.handle_of(queue.waiters[place - 1])),
-                }
+                // The row's own writer may wait too, for one who shares its key.
+                let owner = Some(queue.owner).filter(|owner| *owner != NO_HANDLE && *owner != handle);
+                let before = place.checked_sub(1).map(|before| self.handle_of(queue.waiters[before]));
+                node.blockers.extend(before.or(owner));
+                // Holders are in its way wherever it stands. Nobody searches again when it comes to the front.
+                node.blockers.extend(queue.conflicting(handle, wait.mode));
             }
             WaitFor::Relation { relation, .. } => {
                 self.relation_blockers(relation, *ticket, &mut node.blockers);

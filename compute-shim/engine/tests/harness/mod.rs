@@ -123,7 +123,7 @@ impl Node {
             match self.run(|| self.engine.update(txn, tree, key, version, new))? {
                 WriteOutcome::Done => return Ok(true),
                 WriteOutcome::Changed => {
-                    let newest = self.run(|| self.engine.get_newest(txn, tree, key, &mut row))?;
+                    let newest = self.run(|| self.engine.get_newest(txn, tree, key, None, &mut row))?;
                     if newest != NewestRow::Found {
                         return Ok(false);
                     }

@@ -16,7 +16,7 @@ use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{Function, Volatility};
 use hexalog_sql_types::resolve::{self, ResolvedCall, Signature};
-use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod, aggregate, function};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, aggregate, function};
 
 /// A call of a set-returning function in a select list.
 #[derive(Clone, Debug)]
@@ -246,9 +246,12 @@ impl Binder<'_> {
     ) -> Result<Vec<Expr>> {
         let mut coerced = Vec::with_capacity(arguments.len());
         for (at, (mut argument, &target)) in arguments.into_iter().zip(&resolved.arguments).enumerate() {
-            if prints_from.is_some_and(|first| at >= first) && argument.type_id == TypeId::BPCHAR {
-                // Printed, not converted: the blanks stay.
-                argument.type_id = TypeId::TEXT;
+            // Printed, not converted: the blanks of a char(n) stay, and true is `t`.
+            match argument.type_id {
+                _ if prints_from.is_none_or(|first| at < first) => {}
+                TypeId::BPCHAR => argument.type_id = TypeId::TEXT,
+                TypeId::BOOL => argument = printed_bool(argument),
+                _ => {}
             }
             coerced.push(self.coerce_implicit(argument, target)?);
         }
@@ -567,4 +570,14 @@ fn has_volatile(expr: &Expr) -> bool {
         !found
     });
     found
+}
+
+/// A boolean as it is shown, which is not what a cast to text makes of it.
+fn printed_bool(value: Expr) -> Expr {
+    let text = |shown: &str| Expr::constant(Datum::from(shown), TypeId::TEXT);
+    let is_true = || Expr::new(Kind::CaseValue, TypeId::BOOL);
+    let is_false = Expr::new(Kind::Not(Box::new(is_true())), TypeId::BOOL);
+    let branches = Box::new([(is_true(), text("t")), (is_false, text("f"))]);
+    let otherwise = Box::new(Expr::constant(Datum::Null, TypeId::TEXT));
+    Expr::new(Kind::Case { operand: Some(Box::new(value)), branches, otherwise }, TypeId::TEXT)
 }

@@ -298,19 +298,24 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds something inside a boundary; returns it with what crosses.
+    /// Binds something inside a boundary; returns it with what crosses. After an error as well the frames are those from
+    /// before: callers put their own query in order before they pass the error on.
     pub(super) fn across<T>(
         &mut self,
         boundary: Boundary,
         inner: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<(T, Crossing)> {
         let crossing = Crossing { boundary, correlation: Vec::new(), is_correlated: false };
+        let frame_count = self.frames.len();
         self.frames.push(Frame::Crossing(crossing));
         let common_count = self.common_names.len();
-        let result = inner(self)?;
+        let result = inner(self);
         self.common_names.truncate(common_count);
+        if result.is_err() {
+            self.frames.truncate(frame_count + 1);
+        }
         match self.frames.pop() {
-            Some(Frame::Crossing(crossing)) => Ok((result, crossing)),
+            Some(Frame::Crossing(crossing)) => Ok((result?, crossing)),
             _ => unreachable!("frames are popped in the order in which they were pushed"),
         }
     }

@@ -159,7 +159,7 @@ impl Write {
                 }
                 Operation::Put { key, body } => {
                     let row = RowRef::new(1, body);
-                    match engine.get_newest(transaction, tree, key, &mut self.row)? {
+                    match engine.get_newest(transaction, tree, key, None, &mut self.row)? {
                         NewestRow::Found => {
                             let outcome = engine.update(transaction, tree, key, self.row.version, row)?;
                             if outcome != WriteOutcome::Done {
@@ -172,7 +172,7 @@ impl Write {
                     }
                 }
                 Operation::Delete { key } => {
-                    if engine.get_newest(transaction, tree, key, &mut self.row)? == NewestRow::Found {
+                    if engine.get_newest(transaction, tree, key, None, &mut self.row)? == NewestRow::Found {
                         let outcome = engine.delete(transaction, tree, key, self.row.version, None)?;
                         if outcome == WriteOutcome::Changed {
                             continue;

@@ -245,8 +245,13 @@ impl Insert {
             }
         }
         let Some(tree) = index.tree else {
-            let found =
-                context.engine.get_newest(context.transaction, table.tree, &probe.key, &mut probe.stored)?;
+            let found = context.engine.get_newest(
+                context.transaction,
+                table.tree,
+                &probe.key,
+                None,
+                &mut probe.stored,
+            )?;
             probe.stored.key.clone_from(&probe.key);
             return Ok(found == NewestRow::Found);
         };
@@ -262,7 +267,8 @@ impl Insert {
                 probe.has_entry = true;
             }
             let key = &probe.entry.primary_key;
-            let found = context.engine.get_newest(context.transaction, table.tree, key, &mut probe.stored)?;
+            let found =
+                context.engine.get_newest(context.transaction, table.tree, key, None, &mut probe.stored)?;
             if found != NewestRow::Found {
                 probe.has_entry = false;
                 continue;

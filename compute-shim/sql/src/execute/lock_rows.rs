@@ -9,7 +9,7 @@ use super::{Context, Operator, Row, decode_row};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Node, RowLock};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{EngineError, RowBuffer, RowLockOutcome, RowVersion};
+use hexalog_engine::{EngineError, Known, RowBuffer, RowLockOutcome, RowVersion};
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
@@ -29,10 +29,9 @@ enum Phase {
 }
 
 /// A row being locked.
-#[derive(Default)]
 struct Target {
     key: Vec<u8>,
-    version: RowVersion,
+    known: Known,
 }
 
 /// The operator.
@@ -71,7 +70,7 @@ impl LockRows {
             identities_from: None,
             phase: Phase::Input,
             row: Row::new(),
-            target: Target::default(),
+            target: Target { key: Vec::new(), known: RowVersion::default().into() },
             has_changed: false,
             stored: RowBuffer::new(),
             computed: Row::new(),
@@ -86,7 +85,7 @@ impl LockRows {
         };
         let number = usize::try_from(number).expect("identities count from zero");
         let identity = &context.state.identities[number];
-        self.target = Target { key: identity.key.to_vec(), version: identity.version };
+        self.target = Target { key: identity.key.to_vec(), known: identity.version.into() };
         self.phase = Phase::Lock(at);
         true
     }
@@ -94,13 +93,13 @@ impl LockRows {
     /// Locks one row, and says what comes next.
     fn lock(&mut self, at: usize, lock: &RowLock, context: &mut Context<'_>) -> Step<Phase> {
         loop {
-            let Target { key, version } = &self.target;
+            let Target { key, known } = &self.target;
             let tree = lock.table.tree;
             let locked = context.engine.lock_row(
                 context.transaction,
                 tree,
                 key,
-                *version,
+                *known,
                 lock.mode,
                 lock.wait,
                 &mut self.stored,
@@ -109,8 +108,8 @@ impl LockRows {
                 RowLockOutcome::Locked => return Ok(Phase::Locked(at)),
                 RowLockOutcome::LockedNewest => return Ok(Phase::Decode(at)),
                 RowLockOutcome::Gone | RowLockOutcome::Skipped => return Ok(Phase::Input),
-                RowLockOutcome::MovedTo(key) => {
-                    self.target = Target { key: key.into_vec(), version: RowVersion::default() };
+                RowLockOutcome::MovedTo(moved) => {
+                    self.target = Target { key: moved.key.into_vec(), known: Known::Moved(moved.mark) };
                 }
             }
         }

@@ -14,7 +14,8 @@ use crate::expression::{Kind, evaluate, is_true};
 use crate::plan::{Exprs, Node, Predicate, RowCheck};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{
-    Chain, ChainReader, EngineError, LockWait, NewestRow, RowBuffer, RowLockMode, RowVersion, WriteOutcome,
+    Chain, ChainReader, EngineError, Known, LockWait, Moved, NewestRow, RowBuffer, RowLockMode, RowVersion,
+    WriteOutcome,
 };
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
@@ -161,7 +162,7 @@ pub(super) struct RowUpdate {
     /// The row from below: the target's columns, and whatever else was joined.
     joined: Row,
     key: Vec<u8>,
-    version: RowVersion,
+    known: Known,
     new: Row,
     new_key: Vec<u8>,
     encoder: RowEncoder,
@@ -210,7 +211,7 @@ impl RowUpdate {
             phase: Phase::Compute,
             joined,
             key,
-            version,
+            known: version.into(),
             new: Row::new(),
             new_key: Vec::new(),
             encoder: RowEncoder::new(),
@@ -306,7 +307,7 @@ impl RowUpdate {
             }
             WriteOutcome::AlreadyWritten | WriteOutcome::Gone => return Ok(false),
             WriteOutcome::Changed => {}
-            WriteOutcome::MovedTo(key) => self.key = key.into_vec(),
+            WriteOutcome::MovedTo(moved) => self.follow(moved),
         }
         self.phase = Phase::Reread;
         Ok(true)
@@ -407,8 +408,8 @@ impl RowUpdate {
             if self.entry_changes(index)? {
                 let (engine, mode, wait) = (context.engine, RowLockMode::Update, LockWait::Wait);
                 let transaction = &mut *context.transaction;
-                let (tree, key, version) = (table.tree, &self.key, self.version);
-                engine.lock_row(transaction, tree, key, version, mode, wait, &mut self.stored)?;
+                let (tree, key, known) = (table.tree, &self.key, self.known);
+                engine.lock_row(transaction, tree, key, known, mode, wait, &mut self.stored)?;
                 return Ok(());
             }
         }
@@ -428,13 +429,13 @@ impl RowUpdate {
         }
         let tree = self.table.tree;
         let outcome = if is_delete {
-            context.engine.delete(context.transaction, tree, &self.key, self.version, None)?
+            context.engine.delete(context.transaction, tree, &self.key, self.known, None)?
         } else if self.new_key == self.key {
             let row = self.encoder.row(&self.table);
-            context.engine.update(context.transaction, tree, &self.key, self.version, row)?
+            context.engine.update(context.transaction, tree, &self.key, self.known, row)?
         } else {
             let moved_to = Some(self.new_key.as_slice());
-            context.engine.delete(context.transaction, tree, &self.key, self.version, moved_to)?
+            context.engine.delete(context.transaction, tree, &self.key, self.known, moved_to)?
         };
         if fuse {
             context.state.is_fused = outcome == WriteOutcome::Done;
@@ -500,13 +501,19 @@ impl RowUpdate {
         }
     }
 
+    /// The row has another key.
+    fn follow(&mut self, moved: Moved) {
+        self.key = moved.key.into_vec();
+        self.known = Known::Moved(moved.mark);
+    }
+
     /// Fetches the newest version and puts it into the joined row; false if the row is gone.
     fn reread(&mut self, context: &mut Context<'_>, plan: &Node) -> Step<bool> {
-        let tree = self.table.tree;
-        match context.engine.get_newest(context.transaction, tree, &self.key, &mut self.stored)? {
+        let (tree, known) = (self.table.tree, Some(self.known));
+        match context.engine.get_newest(context.transaction, tree, &self.key, known, &mut self.stored)? {
             NewestRow::Gone => Ok(false),
-            NewestRow::MovedTo(key) => {
-                self.key = key.into_vec();
+            NewestRow::MovedTo(moved) => {
+                self.follow(moved);
                 Ok(true)
             }
             NewestRow::Found => {
@@ -514,7 +521,7 @@ impl RowUpdate {
                 let mut newest = Row::new();
                 let Context { engine, transaction, .. } = context;
                 decode_row(engine, transaction, &self.table, &mut self.stored, &columns, &mut newest)?;
-                self.version = self.stored.version;
+                self.known = self.stored.version.into();
                 self.long = long_columns(&self.table, &self.stored)?;
                 self.joined[..newest.len()].clone_from_slice(&newest);
                 begin_row(plan, context);

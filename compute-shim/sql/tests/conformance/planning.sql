@@ -1,6 +1,7 @@
 -- What a planner may get wrong: precedence, conditions at outer joins and queries in FROM, ranges of keys.
 SELECT interval '1.23456 s', '1.23456 s'::interval;
 SELECT concat('ab'::char(5), '|', 'x'::char(3)), concat_ws('a '::char(2), 'x'::char(2), 'y'), format('%s|', 'a'::char(3));
+SELECT concat(1, true, false, NULL::bool), concat_ws(',', 1, 2 > 1, NULL::bool, 'x'), format('%s %s|', true, NULL::bool), concat('t'::bool::text);
 SELECT 1 - 2 - 3, 2 * 3 % 4, 10 / 2 * 5, 1 + 2 || 'a';
 CREATE TABLE t (a int, b text, c numeric, d int[]);
 INSERT INTO t VALUES (1, 'x', 1.5, '{1,2}'), (2, 'y', 2.5, '{3}'), (NULL, NULL, NULL, NULL);

@@ -274,3 +274,61 @@ SELECT 'a' FOR SHARE SKIP LOCKED;
 SELECT 1 FOR UPDATE OF nope;
 SELECT (SELECT 2 FOR UPDATE) AS y FOR KEY SHARE LIMIT 1;
 SELECT extract(year FROM date '2024-01-01') FOR UPDATE;
+
+
+-- A row is followed, and not its key: who waits for a change of a row whose key another row then has does not take that one.
+CREATE TABLE follow (id int PRIMARY KEY, p int, v int);
+INSERT INTO follow VALUES (1, 10, 0), (2, 20, 0), (5, 7, 0);
+\session b
+BEGIN;
+UPDATE follow SET id = 9 WHERE id = 5;
+INSERT INTO follow VALUES (5, 7, 100);
+\session a
+UPDATE follow SET v = v + 1 WHERE p = 7 RETURNING *;
+\waits
+\session b
+COMMIT;
+\session a
+\finish
+SELECT * FROM follow ORDER BY id;
+\session b
+BEGIN;
+UPDATE follow SET id = 3 WHERE id = 1;
+UPDATE follow SET id = 1 WHERE id = 2;
+UPDATE follow SET id = 2 WHERE id = 3;
+\session a
+UPDATE follow SET v = v + 1 WHERE p = 20 RETURNING *;
+\waits
+\session b
+COMMIT;
+\session a
+\finish
+\session b
+BEGIN;
+DELETE FROM follow WHERE id = 1;
+INSERT INTO follow VALUES (1, 11, 0);
+\session a
+SELECT * FROM follow WHERE id = 1 FOR UPDATE;
+\waits
+\session b
+COMMIT;
+\session a
+\finish
+DROP TABLE follow;
+CREATE TABLE parents (id int PRIMARY KEY);
+CREATE TABLE children (id int PRIMARY KEY, p int REFERENCES parents);
+INSERT INTO parents VALUES (7);
+INSERT INTO children VALUES (5, 7);
+\session b
+BEGIN;
+UPDATE children SET id = 1 WHERE id = 5;
+INSERT INTO children VALUES (5, NULL);
+\session a
+DELETE FROM parents WHERE id = 7;
+\waits
+\session b
+COMMIT;
+\session a
+\finish
+SELECT * FROM children ORDER BY id;
+DROP TABLE children, parents;

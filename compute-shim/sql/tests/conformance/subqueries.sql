@@ -90,3 +90,14 @@ SELECT p.id, s.c FROM p LEFT JOIN (SELECT p_id, count(*) AS c FROM q GROUP BY p_
 SELECT * FROM p WHERE id IN (SELECT id FROM p WHERE id IN (SELECT id FROM p WHERE id = 2));
 SELECT p.id FROM p WHERE p.id = (SELECT q.p_id FROM q WHERE q.id = (SELECT r.q_id FROM r WHERE r.t = 'r3'));
 SELECT a.id, (SELECT string_agg(b.id::text || ':' || (SELECT count(*) FROM r WHERE r.q_id = b.id)::text, ',' ORDER BY b.id) FROM q b WHERE b.p_id = a.id) FROM p a ORDER BY 1;
+
+-- An error deep inside leaves the queries around it in order: each of these once ended the process.
+select sum((select 1 union select true)) from (select 1) x;
+select sum((select 1 union select 1,2)) from (select 1) x;
+select 1 from (select 1 a) x join (select 2 b) y on 1 in ((select 1) union (select true));
+select lag((select 1 union select true)) over () from (select 1) x;
+select count(*) filter (where exists (select 1 union select true)) from (select 1) x;
+select row_number() over (order by (select 1 union select true)) from (select 1) x;
+select 1 limit (select 1 union select true);
+select * from generate_series(1, (select 1 union select true));
+select (with w as (select nothing) select 1 from w), 1 from (select 1) x group by (select 1 union select true);
