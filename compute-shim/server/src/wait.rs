@@ -6,6 +6,7 @@ use hexalog_engine::{Engine, Need};
 use hexalog_protocol::Lsn;
 use hexalog_sql::CancelReason;
 use hexalog_sql_types::{SqlError, SqlState};
+use hexalog_volume_driver::State;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -134,13 +135,18 @@ impl Waiting<'_> {
         self.answer_or_broken(|cx| place.poll_durable(cx, lsn).map(Ok)).await
     }
 
-    /// Waits until storage has confirmed this writer. Cancel and timeout end this wait: nothing in the log hangs on it.
-    pub async fn confirmation(&self, confirming: impl Future<Output = ()>) -> Result<(), GateBroken> {
+    /// Waits until storage has confirmed this writer, or another has taken its place. Cancel and timeout end this wait: nothing in the log hangs on it.
+    pub async fn confirmation(&self, confirming: impl Future<Output = State>) -> Result<(), GateBroken> {
         let mut confirming = pin!(confirming);
         let mut timer = pin!(self.control.deadline().map(Instant::from_std).map(sleep_until));
         self.answer_or_broken(|cx| {
-            if confirming.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ok(()));
+            if let Poll::Ready(state) = confirming.as_mut().poll(cx) {
+                // Sessions are stopped by another task, which need not have run yet.
+                return Poll::Ready(match state {
+                    State::Open => Ok(()),
+                    State::Fenced => Err(GateBroken::Stopped(StopState::Fenced)),
+                    State::Opening | State::Closed => Err(GateBroken::Stopped(self.control.stop_state())),
+                });
             }
             // Polled for its wake; what it means is asked of the flags.
             let _ = poll_timer(timer.as_mut(), cx);

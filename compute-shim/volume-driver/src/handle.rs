@@ -118,10 +118,10 @@ impl Handle {
 
     /// Waits until a recovery read quorum of some group is known to have stood by this writer's epoch no longer ago
     /// than `stale_read_max`: what was committed by another writer before then cannot be missed. Returns at once
-    /// while writes flow.
-    pub async fn confirm_fresh(&self, stale_read_max: Duration) {
+    /// while writes flow. `Open` says that it is so; after any other state, which is final, nothing that was read may be told.
+    pub async fn confirm_fresh(&self, stale_read_max: Duration) -> State {
         if self.is_fresh(stale_read_max) {
-            return;
+            return State::Open;
         }
         let limit = stale_read_max.as_micros() as u64;
         let mut contacts = self.0.contact_us.subscribe();
@@ -131,8 +131,10 @@ impl Handle {
             self.client().want_contact();
             self.kick();
             let contact = contacts.wait_for(|contact_us| contact_us + limit >= asked_us);
-            if tokio::time::timeout(stale_read_max, contact).await.is_ok() || self.state() != State::Open {
-                return;
+            let is_confirmed = tokio::time::timeout(stale_read_max, contact).await.is_ok();
+            let state = self.state();
+            if is_confirmed || state != State::Open {
+                return state;
             }
         }
     }
@@ -147,5 +149,48 @@ impl Handle {
             !is_final
         });
         self.kick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hexalog_protocol::geometry::Geometry;
+    use hexalog_protocol::ids::WriterId;
+    use hexalog_protocol::message::{Member, Membership};
+    use hexalog_protocol::quorum::QuorumModel;
+    use hexalog_protocol::{
+        GeometryEpoch, Incarnation, MembershipEpoch, NodeId, SegmentId, VolumeEpoch, VolumeId,
+    };
+    use hexalog_volume::config::{Lal, VolumeConfig};
+    use std::net::SocketAddr;
+
+    /// A compute that had been paused for seconds asked storage whether it still was the writer, was told that it was not,
+    /// and answered a read from its cache all the same: the wait was over, and the flag that stops sessions not yet set.
+    #[tokio::test]
+    async fn a_writer_that_is_fenced_while_it_asks_is_not_confirmed() {
+        let members = (0..6).map(|slot| Member {
+            segment: SegmentId(slot),
+            node: NodeId(slot as u32),
+            az: (slot / 2) as u8,
+            address: SocketAddr::from(([127, 0, 0, 1], 7000 + slot as u16)),
+        });
+        let config = VolumeConfig {
+            volume: VolumeId([1; 16]),
+            geometry: Geometry { pages_per_group: 16, groups: 1 },
+            geometry_epoch: GeometryEpoch(1),
+            quorum: QuorumModel::FOUR_OF_SIX,
+            groups: vec![Membership { epoch: MembershipEpoch(1), members: members.collect() }],
+            lal: Lal { records: 64, bytes: 1 << 20 },
+        };
+        let writer = WriterId { epoch: VolumeEpoch(1), incarnation: Incarnation(1) };
+        let handle = Handle::new(Client::open(config, writer));
+        handle.0.state.send_replace(State::Open);
+        assert_eq!(handle.confirm_fresh(Duration::from_secs(3600)).await, State::Open);
+        let asking = handle.clone();
+        let asked = tokio::spawn(async move { asking.confirm_fresh(Duration::ZERO).await });
+        tokio::task::yield_now().await;
+        handle.0.state.send_replace(State::Fenced);
+        assert_eq!(asked.await.expect("no panic"), State::Fenced);
     }
 }
