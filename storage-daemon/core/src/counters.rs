@@ -104,7 +104,9 @@ counters! {
     members_beyond_retention,
     /// Decisions that a segment here must be hydrated: no peer has the log that it lacks.
     hydrations_decided,
-    /// Those of them that became durable: segments that gave up their log.
+    /// Those of them that pages which wait for their repair led to: they left no room for the records that the segment lacks.
+    hydrations_for_pages,
+    /// Those of all that became durable: segments that gave up their log.
     segments_given_up,
     /// Page images fetched from a peer for a segment that needed hydration.
     hydration_pages,

@@ -270,6 +270,8 @@ pub struct World {
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
     bytes_before_restarts: u64,
+    /// Segments that took all pages since ailing ones left no room for log.
+    hydrations_for_pages: u64,
     outcome: Outcome,
 }
 
@@ -350,6 +352,7 @@ impl World {
                 load: None,
             },
             bytes_before_restarts: 0,
+            hydrations_for_pages: 0,
             plan,
         }
     }

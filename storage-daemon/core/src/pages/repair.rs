@@ -301,6 +301,7 @@ impl Shard {
         let (volume, group) = key;
         let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
         self.counters.hydrations_decided += 1;
+        self.counters.hydrations_for_pages += 1;
         if self.stage_entry(&entry, Space::Freeing).is_err() {
             self.segments.get_mut(&key).expect("segments stay").decided.gives_up_log = true;
         }

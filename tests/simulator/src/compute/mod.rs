@@ -39,6 +39,8 @@ const SESSION_FIRST: usize = 2;
 
 /// Pause of the background work when it found nothing.
 const BACKGROUND_PAUSE_US: u64 = 5_000;
+/// How long to wait with a statement that makes the workload's tables and was refused.
+const SET_UP_AGAIN_US: u64 = 10_000;
 /// Longest pause between two statements of a client.
 const THINK_US_MAX: u64 = 400;
 
@@ -174,6 +176,8 @@ struct SessionTask {
 /// A compute process whose volume is open.
 pub struct Compute {
     sizes: ComputeSizes,
+    /// File systems below the devices may be full.
+    may_lack_space: bool,
     run: u64,
     shared: Handle,
     engine: Arc<Engine>,
@@ -189,7 +193,7 @@ pub struct Compute {
 
 impl Compute {
     /// Process number `run`, which begins with the volume just opened; run [`OPENER`] next.
-    pub fn new(shared: &Handle, run: u64, sizes: ComputeSizes) -> Compute {
+    pub fn new(shared: &Handle, run: u64, sizes: ComputeSizes, may_lack_space: bool) -> Compute {
         let epoch = shared.client().history().last().expect("an opened volume has a history").writer.epoch;
         let options = Options {
             frames: sizes.frames,
@@ -202,6 +206,7 @@ impl Compute {
         let wakers = (0..SESSION_FIRST + sizes.sessions).map(waker).collect();
         Compute {
             sizes,
+            may_lack_space,
             run,
             shared: shared.clone(),
             engine,
@@ -416,8 +421,13 @@ impl Compute {
             }
             Progress::Replied(reply) => reply,
         };
-        assert!(reply.error.is_none(), "setting up: {:?}", reply.error);
         *is_sent = false;
+        if self.may_lack_space && reply.error.as_ref().is_some_and(|(state, _)| state == client::NO_SPACE) {
+            // It has left nothing, and there will be space again.
+            context.timers.push((SET_UP_AGAIN_US, OPENER));
+            return false;
+        }
+        assert!(reply.error.is_none(), "setting up: {:?}", reply.error);
         let is_there = *statement == 0 && !reply.rows.is_empty();
         *statement += 1;
         if is_there || *statement > SET_UP.len() {
@@ -433,7 +443,7 @@ impl Compute {
         for index in 0..self.sizes.sessions {
             let world = SessionWorld::new(Arc::clone(&self.clock_us), context.random.bits());
             let server = ServerSession::new(server, world, index as i32 + 2);
-            let client = Client::new(self.run as usize * 100 + index);
+            let client = Client::new(self.run as usize * 100 + index, self.may_lack_space);
             self.sessions.push(SessionTask { server, client, is_sent: false, think_until_us: 0 });
             context.timers.push((context.random.range(1, THINK_US_MAX), TaskId(SESSION_FIRST + index)));
         }

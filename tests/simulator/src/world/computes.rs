@@ -21,8 +21,9 @@ const AUDIT_US: u64 = 2_000_000;
 impl World {
     /// The volume is open: an engine comes up on it.
     pub(super) fn start_compute(&mut self, index: usize) {
+        let may_lack_space = self.plan.full_every_us > 0;
         let writer = &mut self.writers[index];
-        let compute = Compute::new(&writer.shared, writer.run, self.plan.compute);
+        let compute = Compute::new(&writer.shared, writer.run, self.plan.compute, may_lack_space);
         writer.compute = Some(Box::new(compute));
         let vdl = writer.shared.vdl();
         writer.reads.push((PageId(0), vdl));

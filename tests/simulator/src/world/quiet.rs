@@ -65,6 +65,7 @@ impl World {
         let of = |name| statuses.iter().map(|status| counter(status, name)).sum::<u64>();
         self.outcome.segments_repaired += of("segments_repaired");
         self.outcome.pages_repaired += of("pages_repaired");
+        self.hydrations_for_pages += of("hydrations_for_pages");
         self.check_hydrations(&statuses);
     }
 
@@ -117,6 +118,7 @@ impl World {
         let longest = statuses.iter().map(|status| counter(status, "append_bytes")).max().unwrap_or(0);
         assert!(
             self.outcome.segments_repaired > 0
+                || self.hydrations_for_pages > 0
                 || longest + self.bytes_before_restarts > self.plan.log_bytes / 2,
             "a member was left behind, and no log ever had to be freed for want of room"
         );
