@@ -2,7 +2,7 @@
 //! each other, and how an extents file grows.
 //!
 //! A machine never writes where no space was got. So a file system that fills up never fails a write that matters: it is
-//! seen here first, and told to the machine as a device that ends earlier ([`Space::possible_bytes`]).
+//! seen here first, and told to the machine as a device that ends earlier ([`Space::extents_possible_bytes`]).
 
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::File;

@@ -3,7 +3,8 @@
 //! ON CONFLICT first looks for a row in the way through each arbiter index, newest version and all, waiting for its
 //! writer if that is in progress; then inserts. When a row has slipped in between and a secondary index notices it after
 //! the row itself was written, the row is taken back and the look begins again, as PostgreSQL's speculative insertion
-//! does. Under REPEATABLE READ a row in the way that the snapshot does not see raises 40001.
+//! does. So it does when the row found has changed or gone before it is updated. Under REPEATABLE READ a row in the way that
+//! the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
 use super::{Context, Operator, Row, RowWriter, index_key};
@@ -122,8 +123,9 @@ impl Operator for Insert {
                         self.update = None;
                         self.finish_row(returning.is_some(), context, &plan);
                     } else {
+                        let looks_again = update.has_lost_conflict();
                         self.update = None;
-                        self.phase = Phase::Pull;
+                        self.phase = if looks_again { Phase::Probe(0) } else { Phase::Pull };
                     }
                 }
                 Phase::Return => {

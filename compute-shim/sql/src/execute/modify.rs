@@ -177,6 +177,8 @@ pub(super) struct RowUpdate {
     /// The statement changes one row at most.
     single: bool,
     is_conflict: bool,
+    /// The row in the way of an INSERT has changed or gone before it could be updated.
+    has_lost_conflict: bool,
     entry: Vec<u8>,
 }
 
@@ -222,8 +224,14 @@ impl RowUpdate {
             stored: RowBuffer::new(),
             single,
             is_conflict: false,
+            has_lost_conflict: false,
             entry: Vec::new(),
         }
+    }
+
+    /// Whether DO UPDATE has to look again for what is in the way of its row.
+    pub(super) fn has_lost_conflict(&self) -> bool {
+        self.has_lost_conflict
     }
 
     fn old(&self) -> &[Datum] {
@@ -304,6 +312,11 @@ impl RowUpdate {
                     "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
                 );
                 return Err(error.into());
+            }
+            // What stands in the way now, if anything, is looked for again, as PostgreSQL does it.
+            WriteOutcome::Changed | WriteOutcome::Gone | WriteOutcome::MovedTo(_) if self.is_conflict => {
+                self.has_lost_conflict = true;
+                return Ok(false);
             }
             WriteOutcome::AlreadyWritten | WriteOutcome::Gone => return Ok(false),
             WriteOutcome::Changed => {}

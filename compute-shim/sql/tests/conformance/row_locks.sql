@@ -332,3 +332,32 @@ COMMIT;
 \finish
 SELECT * FROM children ORDER BY id;
 DROP TABLE children, parents;
+
+-- ON CONFLICT looks again when the row that it found goes or changes before it is updated.
+CREATE TABLE upserts (id int PRIMARY KEY, u int UNIQUE, v text);
+INSERT INTO upserts VALUES (1, 1, 'old'), (2, 2, 'old'), (3, 3, 'old');
+\session b
+BEGIN;
+SELECT id FROM upserts ORDER BY id FOR SHARE;
+\session a
+INSERT INTO upserts VALUES (1, 1, 'new') ON CONFLICT (id) DO UPDATE SET v = upserts.v || excluded.v RETURNING *;
+\waits
+\session c
+INSERT INTO upserts VALUES (2, 2, 'new') ON CONFLICT (id) DO UPDATE SET v = upserts.v || excluded.v RETURNING *;
+\waits
+\session d
+INSERT INTO upserts VALUES (4, 3, 'new') ON CONFLICT (u) DO UPDATE SET v = upserts.v || excluded.v RETURNING *;
+\waits
+\session b
+DELETE FROM upserts WHERE id < 3;
+INSERT INTO upserts VALUES (1, 1, 'again');
+UPDATE upserts SET u = 30 WHERE id = 3;
+COMMIT;
+\session a
+\finish
+\session c
+\finish
+\session d
+\finish
+SELECT * FROM upserts ORDER BY id;
+DROP TABLE upserts;
