@@ -39,7 +39,9 @@ const SESSION_FIRST: usize = 2;
 
 /// Pause of the background work when it found nothing.
 const BACKGROUND_PAUSE_US: u64 = 5_000;
-/// How long to wait with a statement that makes the workload's tables and was refused.
+/// Stands for the statement that ends a set-up which was refused its rows.
+const GOES_BACK: usize = SET_UP.len() + 1;
+/// How long to wait with it.
 const SET_UP_AGAIN_US: u64 = 10_000;
 /// Longest pause between two statements of a client.
 const THINK_US_MAX: u64 = 400;
@@ -409,7 +411,11 @@ impl Compute {
         };
         let server = self.server.as_ref().expect("it has loaded");
         if !*is_sent {
-            let text = if *statement == 0 { IS_SET_UP } else { SET_UP[*statement - 1] };
+            let text = match *statement {
+                0 => IS_SET_UP,
+                GOES_BACK => "ROLLBACK",
+                nth => SET_UP[nth - 1],
+            };
             session.send(Message::Simple(text.to_owned()), false);
             *is_sent = true;
         }
@@ -423,11 +429,16 @@ impl Compute {
         };
         *is_sent = false;
         if self.may_lack_space && reply.error.as_ref().is_some_and(|(state, _)| state == client::NO_SPACE) {
-            // It has left nothing, and there will be space again.
+            // There will be space again.
+            *statement = GOES_BACK;
             context.timers.push((SET_UP_AGAIN_US, OPENER));
             return false;
         }
         assert!(reply.error.is_none(), "setting up: {:?}", reply.error);
+        if *statement == GOES_BACK {
+            *statement = 0;
+            return true;
+        }
         let is_there = *statement == 0 && !reply.rows.is_empty();
         *statement += 1;
         if is_there || *statement > SET_UP.len() {
