@@ -105,12 +105,12 @@ impl Sink for RowSink<'_> {
         backend::notice_response(self.output.gated(), severity.as_str(), notice);
     }
 
-    fn copy_out_start(&mut self, columns: u16) {
-        backend::copy_out_response(self.output.plain(), columns);
+    fn copy_out_start(&mut self, columns: u16, is_binary: bool) {
+        backend::copy_out_response(self.output.plain(), columns, is_binary);
     }
 
-    fn copy_out_line(&mut self, line: &[u8]) -> Flow {
-        backend::copy_data(self.output.gated(), line);
+    fn copy_out_data(&mut self, data: &[u8]) -> Flow {
+        backend::copy_data(self.output.gated(), data);
         self.flow()
     }
 

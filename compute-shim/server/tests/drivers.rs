@@ -56,6 +56,21 @@ fn asyncpg_cursors() {
 }
 
 #[test]
+fn psycopg2_copy() {
+    run("psycopg2_copy.py");
+}
+
+#[test]
+fn psycopg_copy() {
+    run("psycopg_copy.py");
+}
+
+#[test]
+fn asyncpg_copy() {
+    run("asyncpg_copy.py");
+}
+
+#[test]
 fn django_migrations() {
     run("django_migrations.py");
 }

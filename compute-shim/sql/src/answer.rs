@@ -106,11 +106,11 @@ pub trait Sink {
     /// A notice or warning.
     fn notice(&mut self, severity: Severity, notice: &SqlError);
 
-    /// COPY TO STDOUT begins: CopyOutResponse in text format with this many columns.
-    fn copy_out_start(&mut self, columns: u16);
+    /// COPY TO STDOUT begins: CopyOutResponse with this many columns, all as text or all in binary form.
+    fn copy_out_start(&mut self, columns: u16, is_binary: bool);
 
-    /// One line of COPY TO STDOUT, its newline included: CopyData.
-    fn copy_out_line(&mut self, line: &[u8]) -> Flow;
+    /// A line of COPY TO STDOUT, its newline included, or a tuple: CopyData.
+    fn copy_out_data(&mut self, data: &[u8]) -> Flow;
 
     /// COPY TO STDOUT ends: CopyDone.
     fn copy_out_end(&mut self);
@@ -140,11 +140,13 @@ pub enum QueryProgress {
     Finished,
 }
 
-/// What COPY FROM STDIN expects: text format, this many columns.
+/// What COPY FROM STDIN expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CopyInFormat {
     /// Number of columns.
     pub columns: u16,
+    /// Tuples, and no text.
+    pub is_binary: bool,
 }
 
 /// The tag of CommandComplete; its `Display` is the wire's text.

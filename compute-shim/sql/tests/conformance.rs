@@ -89,8 +89,7 @@ fn steps(script: &str) -> Vec<Message> {
             let mut data = Vec::new();
             if takes_data(&statement) {
                 while lines[at] != "\\." {
-                    data.extend_from_slice(lines[at].as_bytes());
-                    data.push(b'\n');
+                    copy_bytes(lines[at], &mut data);
                     at += 1;
                 }
                 at += 1;
@@ -135,6 +134,22 @@ struct Lines {
     /// The extended protocol has described the columns before.
     is_described: bool,
     is_pausing: bool,
+    is_binary_copy: bool,
+}
+
+fn copy_format(columns: u16, is_binary: bool) -> String {
+    format!("{columns} columns{}", if is_binary { ", binary" } else { "" })
+}
+
+/// The bytes of a line of COPY's data.
+fn copy_bytes(line: &str, data: &mut Vec<u8>) {
+    let Some(digits) = line.strip_prefix("\\hex ") else {
+        data.extend_from_slice(line.as_bytes());
+        data.push(b'\n');
+        return;
+    };
+    let digits: Vec<u32> = digits.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    data.extend(digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits")));
 }
 
 impl Lines {
@@ -198,13 +213,19 @@ impl Sink for Lines {
         self.report(&format!("notice: {} ", severity.as_str()), notice);
     }
 
-    fn copy_out_start(&mut self, columns: u16) {
-        self.lines.push(format!("copy out: {columns} columns"));
+    fn copy_out_start(&mut self, columns: u16, is_binary: bool) {
+        self.is_binary_copy = is_binary;
+        self.lines.push(format!("copy out: {}", copy_format(columns, is_binary)));
     }
 
-    fn copy_out_line(&mut self, line: &[u8]) -> Flow {
-        let line = std::str::from_utf8(line).expect("UTF-8");
-        self.lines.push(format!("data: {}", escaped(line.strip_suffix('\n').expect("whole lines"))));
+    fn copy_out_data(&mut self, data: &[u8]) -> Flow {
+        if self.is_binary_copy {
+            let digits: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.lines.push(format!("bytes: {digits}"));
+        } else {
+            let line = String::from_utf8_lossy(data);
+            self.lines.push(format!("data: {}", escaped(line.strip_suffix('\n').expect("whole lines"))));
+        }
         self.flow()
     }
 
@@ -299,7 +320,7 @@ impl Player<'_> {
             Completion::Suspended => unreachable!("no row limit was given"),
             Completion::Tag(tag) => self.sink.lines.push(format!("tag: {tag}")),
             Completion::CopyIn(format) => {
-                self.sink.lines.push(format!("copy in: {} columns", format.columns));
+                self.sink.lines.push(format!("copy in: {}", copy_format(format.columns, format.is_binary)));
                 let mut rest = data.take().unwrap_or_default();
                 while !rest.is_empty() {
                     let taken = self.run(|_| session.copy_data(rest))?;

@@ -144,7 +144,7 @@ fn a_failed_or_refused_copy_leaves_nothing() {
     client.cluster.run(|| client.session.copy_data(b"1\ta\tb\t1\n")).expect("takes it");
     let error = client.session.copy_fail("no more");
     assert_eq!(error.to_string(), "ERROR 57014: COPY from stdin failed: no more");
-    assert_eq!(error.fields().context.as_deref(), Some("COPY t, line 1"));
+    assert_eq!(error.fields().context.as_deref(), Some("COPY t, line 2"));
     client.fail(&error);
     assert_eq!(client.lines("SELECT count(*) FROM t"), ["0"]);
     assert_eq!(client.status(), 'I');

@@ -11,7 +11,7 @@ use std::ops::Range;
 impl Connection {
     /// Takes the data of one COPY; returns the statement's tag.
     pub(super) async fn copy_in(&mut self, format: CopyInFormat) -> Result<CommandTag, Failed> {
-        backend::copy_in_response(self.wire.output.plain(), format.columns);
+        backend::copy_in_response(self.wire.output.plain(), format.columns, format.is_binary);
         self.wire.send(self.session.answer_lsn()).await?;
         loop {
             let message =

@@ -164,21 +164,21 @@ pub fn data_row(
     Ok(())
 }
 
-/// CopyInResponse, text format.
-pub fn copy_in_response(out: &mut Vec<u8>, columns: u16) {
-    copy_response(out, b'G', columns);
+/// CopyInResponse; all columns are in the same format.
+pub fn copy_in_response(out: &mut Vec<u8>, columns: u16, is_binary: bool) {
+    copy_response(out, b'G', columns, is_binary);
 }
 
-/// CopyOutResponse, text format.
-pub fn copy_out_response(out: &mut Vec<u8>, columns: u16) {
-    copy_response(out, b'H', columns);
+/// CopyOutResponse; all columns are in the same format.
+pub fn copy_out_response(out: &mut Vec<u8>, columns: u16, is_binary: bool) {
+    copy_response(out, b'H', columns, is_binary);
 }
 
-fn copy_response(out: &mut Vec<u8>, kind: u8, columns: u16) {
+fn copy_response(out: &mut Vec<u8>, kind: u8, columns: u16, is_binary: bool) {
     message(out, kind, |out| {
-        out.push(0);
+        out.push(u8::from(is_binary));
         put_int16(out, usize::from(columns));
-        out.resize(out.len() + 2 * usize::from(columns), 0);
+        (0..columns).for_each(|_| put_int16(out, usize::from(is_binary)));
     });
 }
 
@@ -252,7 +252,7 @@ mod tests {
         portal_suspended(&mut out);
         empty_query(&mut out);
         command_complete(&mut out, &CommandTag::counted("INSERT 0", 3));
-        copy_in_response(&mut out, 3);
+        copy_in_response(&mut out, 3, true);
         copy_data(&mut out, b"x\n");
         copy_done(&mut out);
         negotiate_protocol_version(&mut out, &["_pq_.x"]);

@@ -16,12 +16,15 @@ use crate::json::{Json, path::JsonPath};
 use crate::text::{decode_utf8, truncate_name};
 use crate::types::{TypeId, Typmod};
 
+/// 42883 for a type that has no binary output.
+pub fn check_output(id: TypeId) -> Result<()> {
+    if id == TypeId::ACLITEM { Err(no_function(id, "output")) } else { Ok(()) }
+}
+
 /// Appends the binary form of a value that is not NULL (without its length word). 42883 for a type that has no
 /// binary output (`aclitem`).
 pub fn send(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
-    if id == TypeId::ACLITEM {
-        return Err(no_function(id, "output"));
-    }
+    check_output(id)?;
     match value {
         Datum::Null => panic!("NULL has no binary form: callers send it apart"),
         Datum::Bool(value) => out.push(u8::from(*value)),

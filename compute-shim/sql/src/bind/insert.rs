@@ -63,6 +63,10 @@ impl Binder<'_> {
         let source = self.insert_source(insert, &columns, &mut defaults)?;
         let shown = insert.alias.as_deref().unwrap_or(&table.name);
         let checks = self.row_checks(&table)?;
+        let filter = match &insert.copy_filter {
+            Some(filter) => Some(Predicate::new(self.copy_filter(filter, &table)?)),
+            None => None,
+        };
         let conflict = match &insert.on_conflict {
             Some(on_conflict) => Some(self.conflict(on_conflict, &table, shown, &mut defaults)?),
             None => None,
@@ -74,7 +78,7 @@ impl Binder<'_> {
         let target = Target { table: table.clone(), shown: shown.to_owned(), others: Vec::new() };
         let (returning, output) = self.returning(&insert.returning, &target)?;
         self.common_names.truncate(outer);
-        let node = Node::Insert { table, source: Arc::new(source), checks, conflict, returning };
+        let node = Node::Insert { table, source: Arc::new(source), checks, filter, conflict, returning };
         Ok(Bound { node, columns: output })
     }
 
@@ -243,6 +247,17 @@ impl Binder<'_> {
         let assigned = self.coerce(value, column.type_id, column.typmod, CastContext::Assignment)?;
         assigned
             .ok_or_else(|| parse::at(resolve::cannot_assign(&column.name, column.type_id, source), position))
+    }
+
+    /// COPY's condition over a table's row.
+    fn copy_filter(&mut self, filter: &tree::Expr, table: &Table) -> Result<Expr> {
+        let mut frame = SelectFrame::new(Place::CopyWhere);
+        frame.visible.push(Names::of_table(table, &table.name, 0));
+        self.frames.push(Frame::Select(Box::new(frame)));
+        let bound = self.expr(filter)?;
+        let bound = self.condition(bound, "WHERE")?;
+        self.frames.pop();
+        Ok(bound)
     }
 
     /// The CHECK constraints of a table, over its row.

@@ -37,6 +37,8 @@ pub(super) enum Place {
     Returning,
     Default,
     Check,
+    /// WHERE of COPY FROM.
+    CopyWhere,
     Execute,
 }
 
@@ -75,6 +77,7 @@ impl Place {
             Place::Returning => "RETURNING",
             Place::Default => "DEFAULT expressions",
             Place::Check => "check constraints",
+            Place::CopyWhere => "COPY FROM WHERE conditions",
             Place::Execute => "EXECUTE parameters",
         }
     }
@@ -84,6 +87,7 @@ impl Place {
         match self {
             Place::Default => Some("cannot use subquery in DEFAULT expression"),
             Place::Check => Some("cannot use subquery in check constraint"),
+            Place::CopyWhere => Some("cannot use subquery in COPY FROM WHERE condition"),
             Place::Execute => Some("cannot use subquery in EXECUTE parameter"),
             _ => None,
         }

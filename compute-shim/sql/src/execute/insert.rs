@@ -56,7 +56,7 @@ struct Probe {
 
 impl Insert {
     pub(super) fn new(plan: Arc<Node>, source: Box<dyn Operator>) -> Insert {
-        let Node::Insert { table, source: below, conflict, returning, checks } = &*plan else {
+        let Node::Insert { table, source: below, conflict, returning, checks, filter: None } = &*plan else {
             unreachable!("built for INSERT");
         };
         let one_row = match &**below {

@@ -3,9 +3,10 @@
 //! Owns splitting a text into statements, error wording and positions. Expressions and queries are parsed by
 //! `sqlparser` and brought into the tree of `tree/` by `expression.rs` and `query.rs`, which take the crate's structs
 //! apart field by field so that a clause unknown to us is refused and never dropped. Statements other than queries and
-//! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`) over the crate's tokens, since the
+//! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`, `copy.rs`) over the crate's tokens, since the
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
+mod copy;
 mod cursor;
 mod definition;
 mod expression;

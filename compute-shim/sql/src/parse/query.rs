@@ -572,6 +572,7 @@ impl Lower<'_> {
             source: source.map(|source| self.query(*source)).transpose()?,
             on_conflict: on.map(|on| self.on_insert(on, start)).transpose()?,
             returning: self.select_items(returning.unwrap_or_default())?,
+            copy_filter: None,
         })
     }
 

@@ -85,6 +85,10 @@ fn query_start(tokens: &[TokenWithSpan]) -> Option<usize> {
     if is_word(&tokens[first].token, "explain") {
         return (first + 1..tokens.len()).find(|&at| is_first(at));
     }
+    if is_word(&tokens[first].token, "copy") {
+        let next = (first + 1..tokens.len()).find(|&at| !is_blank(&tokens[at]))?;
+        return if is_first(next) { Some(next) } else { behind("where") };
+    }
     None
 }
 

@@ -1,11 +1,11 @@
 //! Statements: queries go to the parser crate, all others have their grammar here or in `definition.rs`.
 //!
-//! Owns transaction control, settings, prepared statements, COPY and upkeep. A statement that PostgreSQL has and we
+//! Owns transaction control, settings, prepared statements and upkeep. A statement that PostgreSQL has and we
 //! have not is refused by its name; anything else is a syntax error.
 
 use super::tree::{
-    Copy, CopyOptions, CopySource, DiscardTarget, IsolationLevel, ObjectKind, SavepointCommand, SettingValue,
-    Statement, TransactionCommand, TransactionModes,
+    DiscardTarget, IsolationLevel, ObjectKind, SavepointCommand, SettingValue, Statement, TransactionCommand,
+    TransactionModes,
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
@@ -57,7 +57,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
         "declare" => super::cursor::declare(reader),
         "fetch" | "move" => super::cursor::fetch(reader, &word),
         "close" => super::cursor::close(reader),
-        "copy" => copy(reader),
+        "copy" => super::copy::copy(reader),
         "vacuum" | "analyze" | "analyse" | "cluster" | "reindex" => maintenance(reader, &word),
         "explain" => explain(reader),
         "discard" => discard(reader),
@@ -67,7 +67,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
     }
 }
 
-fn data(reader: &mut Reader<'_>) -> Result<Statement> {
+pub(super) fn data(reader: &mut Reader<'_>) -> Result<Statement> {
     let statement = reader.parser.parse_statement().map_err(|error| reader.failure(error))?;
     let mut statement = reader.lower().data_statement(statement)?;
     match (&mut statement, reader.overriding) {
@@ -368,121 +368,6 @@ fn deallocate(reader: &mut Reader<'_>) -> Result<Statement> {
     Ok(Statement::Deallocate { name: Some(reader.identifier()?), verb: "DEALLOCATE" })
 }
 
-fn copy(reader: &mut Reader<'_>) -> Result<Statement> {
-    reader.expect("copy")?;
-    let source = if reader.eat_token(&Token::LParen) {
-        let query = reader.query()?;
-        reader.expect_token(&Token::RParen)?;
-        CopySource::Query(query)
-    } else {
-        let name = reader.name()?;
-        let columns = match reader.parser.peek_token_ref().token {
-            Token::LParen => reader.column_list()?,
-            _ => Vec::new(),
-        };
-        CopySource::Table { name, columns }
-    };
-    let from = reader.eat(&["from"]);
-    if !from {
-        reader.expect("to")?;
-    }
-    let target = if from { "stdin" } else { "stdout" };
-    if !reader.eat(&[target]) {
-        return Err(refuse("COPY with a file or program on the server"));
-    }
-    let options = copy_options(reader)?;
-    if reader.peek_words(&["where"]) {
-        return Err(refuse("COPY … WHERE"));
-    }
-    Ok(Statement::Copy(Copy { source, from, options }))
-}
-
-fn copy_options(reader: &mut Reader<'_>) -> Result<CopyOptions> {
-    let mut options = CopyOptions { delimiter: b'\t', null: "\\N".to_owned(), freeze: false, header: false };
-    let _ = reader.eat(&["with"]);
-    let parenthesised = reader.eat_token(&Token::LParen);
-    while !reader.at_end() && !reader.peek_words(&["where"]) {
-        copy_option(reader, &mut options, parenthesised)?;
-        if parenthesised {
-            if reader.eat_token(&Token::RParen) {
-                break;
-            }
-            reader.expect_token(&Token::Comma)?;
-        }
-    }
-    let null = options.null.as_bytes();
-    if null.contains(&options.delimiter) {
-        let message = "COPY delimiter must not appear in the NULL specification";
-        return Err(SqlError::new(hexalog_sql_types::SqlState::FEATURE_NOT_SUPPORTED, message));
-    }
-    if null.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-        let message = "COPY null representation cannot use newline or carriage return";
-        return Err(SqlError::invalid_parameter(message));
-    }
-    Ok(options)
-}
-
-fn copy_option(reader: &mut Reader<'_>, options: &mut CopyOptions, parenthesised: bool) -> Result<()> {
-    let position = reader.position();
-    if reader.eat(&["delimiter"]) || reader.eat(&["delimiters"]) {
-        let _ = reader.eat(&["as"]);
-        options.delimiter = delimiter(&reader.string()?)?;
-    } else if reader.eat(&["null"]) {
-        let _ = reader.eat(&["as"]);
-        options.null = reader.string()?;
-    } else if reader.eat(&["freeze"]) {
-        options.freeze = !parenthesised || boolean_option(reader)?;
-    } else if reader.eat(&["header"]) {
-        options.header = !parenthesised || boolean_option(reader)?;
-    } else if parenthesised && reader.eat(&["format"]) {
-        let format = reader.word()?;
-        if !["text", "csv", "binary"].contains(&format.as_str()) {
-            let message = format!("COPY format \"{format}\" not recognized");
-            return Err(super::at(SqlError::invalid_parameter(message), position));
-        }
-        if format != "text" {
-            return Err(refuse(format!("COPY format \"{format}\"")));
-        }
-    } else if reader.eat(&["encoding"]) {
-        let encoding = reader.string()?.to_ascii_lowercase();
-        if encoding != "utf8" && encoding != "utf-8" {
-            return Err(refuse(format!("COPY encoding \"{encoding}\"")));
-        }
-    } else if reader.peek_words(&["csv"]) || reader.peek_words(&["binary"]) {
-        return Err(refuse(format!("COPY format {}", reader.word()?)));
-    } else {
-        let Some(option) = reader.peek_word_nth(0).map(str::to_lowercase) else {
-            return Err(reader.unexpected());
-        };
-        let known = ["quote", "escape", "force", "force_quote", "force_not_null", "force_null", "oids"];
-        return match known.contains(&option.as_str()) {
-            true => Err(refuse(format!("COPY option \"{option}\""))),
-            false if parenthesised => {
-                let message = format!("option \"{option}\" not recognized");
-                Err(super::at(SqlError::syntax(message), position))
-            }
-            false => Err(reader.unexpected()),
-        };
-    }
-    Ok(())
-}
-
-fn delimiter(text: &str) -> Result<u8> {
-    let state = hexalog_sql_types::SqlState::FEATURE_NOT_SUPPORTED;
-    let &[byte] = text.as_bytes() else {
-        return Err(SqlError::new(state, "COPY delimiter must be a single one-byte character"));
-    };
-    match byte {
-        b'\n' | b'\r' => {
-            Err(SqlError::invalid_parameter("COPY delimiter cannot be newline or carriage return"))
-        }
-        b'\\' | b'.' | b'a'..=b'z' | b'0'..=b'9' => {
-            Err(SqlError::invalid_parameter(format!("COPY delimiter cannot be \"{text}\"")))
-        }
-        byte => Ok(byte),
-    }
-}
-
 /// An option in parentheses: a word or number for yes or no, or nothing, which means yes.
 fn boolean_option(reader: &mut Reader<'_>) -> Result<bool> {
     if matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
@@ -492,7 +377,6 @@ fn boolean_option(reader: &mut Reader<'_>) -> Result<bool> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "on" | "1" => Ok(true),
         "false" | "off" | "0" => Ok(false),
-        "match" => Err(refuse("COPY option HEADER MATCH")),
         other => Err(SqlError::syntax(format!("\"{other}\" is not a Boolean value"))),
     }
 }

@@ -366,6 +366,8 @@ pub(crate) enum Node {
         table: Arc<Table>,
         source: Arc<Node>,
         checks: Vec<RowCheck>,
+        /// COPY's condition on the row.
+        filter: Option<Predicate>,
         conflict: Option<Conflict>,
         returning: Option<Exprs>,
     },

@@ -244,7 +244,7 @@ impl Fetching {
             self.legs = Some(legs);
         }
         if !self.is_move && !std::mem::replace(&mut self.is_described, true) {
-            target.begin(cursor.columns());
+            target.begin(cursor.columns())?;
         }
         while let Some(&leg) = self.legs.as_ref().expect("found above").front() {
             match leg {

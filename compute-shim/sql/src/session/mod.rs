@@ -7,9 +7,7 @@
 //! portals, `cursor.rs` what DECLARE makes of them, `query.rs` the Query message; `run.rs` leads from a statement to the machine that runs it.
 
 mod command;
-mod copy_in;
-mod copy_out;
-pub mod copy_text;
+pub mod copy;
 mod cursor;
 mod plan_run;
 mod portal;
@@ -31,7 +29,7 @@ use crate::catalog::object::DATABASE_OWNER_OID;
 use crate::database::{Database, Published};
 use crate::environment::Environment;
 use crate::stop::Step;
-use copy_in::CopyIn;
+use copy::input::CopyIn;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, Typmod, binary, text};
 use portal::{Named, Portal};
@@ -378,7 +376,7 @@ impl Session {
     pub fn copy_fail(&mut self, message: &str) -> SqlError {
         let error = SqlError::new(SqlState::QUERY_CANCELED, format!("COPY from stdin failed: {message}"));
         match &self.copy {
-            Some(copying) => copying.copy.at_line(error),
+            Some(copying) => copying.copy.given_up(error),
             None => error,
         }
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Where rows go.
 pub(super) trait RowTarget {
     /// The first call of an execution that gives rows.
-    fn begin(&mut self, columns: &Arc<[ColumnDescription]>);
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) -> Result<(), SqlError>;
 
     fn row(
         &mut self,
@@ -35,8 +35,9 @@ pub(super) struct SinkTarget<'a> {
 }
 
 impl RowTarget for SinkTarget<'_> {
-    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) {
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) -> Result<(), SqlError> {
         self.sink.row_description(columns, self.formats);
+        Ok(())
     }
 
     fn row(
@@ -312,7 +313,7 @@ impl PlanRun {
         if let Some(columns) = &columns
             && !std::mem::replace(&mut self.is_described, true)
         {
-            target.begin(columns);
+            target.begin(columns)?;
         }
         let limit = if limit == 0 { u64::MAX } else { u64::from(limit) };
         loop {

@@ -1,11 +1,11 @@
 //! One statement under way, of whatever kind.
 //!
 //! Owns [`Execution`], which portals and Query messages step until it has an answer. Rows and changes run in
-//! `plan_run.rs`, commands in `command.rs`, COPY in `copy_in.rs` and `copy_out.rs`, definitions in `definition`.
+//! `plan_run.rs`, commands in `command.rs`, COPY in `copy`, definitions in `definition`.
 
 use super::command::{self, Answer};
-use super::copy_in::CopyIn;
-use super::copy_out::CopyOut;
+use super::copy::input::CopyIn;
+use super::copy::output::CopyOut;
 use super::cursor::{Cursor, CursorOptions, Fetching};
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
@@ -388,8 +388,9 @@ struct Collected {
 }
 
 impl RowTarget for Collected {
-    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) {
+    fn begin(&mut self, columns: &Arc<[ColumnDescription]>) -> Result<()> {
         self.columns = Some(columns.clone());
+        Ok(())
     }
 
     fn row(&mut self, _: &EvalEnv<'_>, row: &[Datum], _: &Arc<[ColumnDescription]>) -> Result<Flow> {

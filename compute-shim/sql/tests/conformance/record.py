@@ -17,7 +17,8 @@ A script's grammar, line by line:
   \\finish            the answer of the statement that waits in this session
   \\unsupported       from here to the end of the file PostgreSQL's answer is recorded, ours must be SQLSTATE 0A000
   anything else      part of a statement, which ends with the line that ends with `;`. All of it, even if it holds
-                     several statements, is one Query message. COPY ... FROM STDIN is followed by its data and `\\.`
+                     several statements, is one Query message. COPY ... FROM STDIN is followed by its data and `\\.`;
+                     a line `\\hex 0A 0B …` among its data is so many bytes instead, and no line end
 """
 
 import argparse
@@ -107,6 +108,14 @@ def escaped(value):
             .replace("|", "\\|"))
 
 
+def copy_format(body):
+    return f"{struct.unpack('!h', body[1:3])[0]} columns" + (", binary" if body[0] == 1 else "")
+
+
+def copy_bytes(line):
+    return bytes.fromhex(line[len("\\hex "):]) if line.startswith("\\hex ") else line.encode() + b"\n"
+
+
 # Places of rows and numbers of processes, which no two servers share: such a field is left out.
 OF_ONE_RUN = re.compile(r"tuple \(\d+,\d+\)|^Process \d+ waits")
 
@@ -171,12 +180,15 @@ class Recorder:
                 oids = struct.unpack(f"!{count}I", body[2:])
                 self.lines.append("parameters: " + ", ".join(self.type_name(oid, -1) for oid in oids))
             elif kind == b"G":
-                self.lines.append(f"copy in: {struct.unpack('!h', body[1:3])[0]} columns")
-                session.send(b"d", "".join(line + "\n" for line in data).encode())
+                self.lines.append("copy in: " + copy_format(body))
+                session.send(b"d", b"".join(map(copy_bytes, data)))
                 session.send(b"c", b"")
                 data = []
             elif kind == b"H":
-                self.lines.append(f"copy out: {struct.unpack('!h', body[1:3])[0]} columns")
+                self.lines.append("copy out: " + copy_format(body))
+                is_binary = body[0] == 1
+            elif kind == b"d" and is_binary:
+                self.lines.append("bytes: " + body.hex())
             elif kind == b"d":
                 self.lines.append("data: " + escaped(body.decode(errors="replace").removesuffix("\n")))
             elif kind == b"Z":

@@ -203,9 +203,9 @@ impl Sink for Collected {
         self.notices.push(format!("{} {}: {}", severity.as_str(), fields.sqlstate, fields.message));
     }
 
-    fn copy_out_start(&mut self, _: u16) {}
+    fn copy_out_start(&mut self, _: u16, _: bool) {}
 
-    fn copy_out_line(&mut self, line: &[u8]) -> Flow {
+    fn copy_out_data(&mut self, line: &[u8]) -> Flow {
         self.answer.copied.push_str(std::str::from_utf8(line).expect("UTF-8"));
         self.flow()
     }
@@ -462,9 +462,9 @@ impl Sink for Silent {
 
     fn notice(&mut self, _: Severity, _: &SqlError) {}
 
-    fn copy_out_start(&mut self, _: u16) {}
+    fn copy_out_start(&mut self, _: u16, _: bool) {}
 
-    fn copy_out_line(&mut self, _: &[u8]) -> Flow {
+    fn copy_out_data(&mut self, _: &[u8]) -> Flow {
         Flow::Continue
     }
 

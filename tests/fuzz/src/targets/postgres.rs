@@ -4,7 +4,10 @@ use super::nothing;
 use crate::target::{TAKEN, Target};
 use hexalog_server::wire::frontend::{self, Bind, HEADER_BYTES, MESSAGE_BYTES_MAX, Parse};
 use hexalog_server::wire::startup::{self, StartupPacket};
-use hexalog_sql::session::copy_text::{Lines, escape, split_fields, unescape};
+use hexalog_sql::session::copy::fields::Fields;
+use hexalog_sql::session::copy::lines::{Lines, Quoting};
+use hexalog_sql::session::copy::tuples::Tuples;
+use hexalog_sql::session::copy::{csv, text};
 
 /// The packet that comes before messages.
 pub const STARTUP: Target = Target {
@@ -26,7 +29,7 @@ pub const FRONTEND: Target = Target {
     allocated_bytes_max: |bytes| 8 * bytes + 4096,
 };
 
-/// COPY's text; its first byte says into what pieces it is cut.
+/// COPY's data; its first byte says in what format it is and into what pieces it is cut.
 pub const COPY: Target = Target {
     name: "copy",
     seeds: copy_seeds,
@@ -180,45 +183,129 @@ fn copy_seeds() -> Vec<(&'static str, Vec<u8>)> {
     [
         ("lines", &b"\x031\tone\n2\t\\N\n\\x41\\101\\t\\\\\tb\n"[..]),
         ("crlf", b"\x02a\tb\r\n\\.\r\nrest"),
-        ("cr", b"\x01a\rb\r\\."),
+        ("cr", b"\x01a\rb\r\\.\r"),
         ("escaped-newline", b"\x05a\\\nb\nc"),
+        ("csv", b"\x43a,\"b\nc\"\n\"d\"\"e\",\n\\.\nrest"),
+        ("csv-escape", b"\x85'a^'\n',b\r\nc,^\r\n"),
+        ("tuples", b"\xC7PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x01x\xff\xff\xff\xff\xff\xff"),
     ]
     .map(|(name, text)| (name, text.to_vec()))
     .to_vec()
 }
 
-/// Lines with whether they have an escape, or PostgreSQL's words.
-fn lines(text: &[u8], piece_bytes: usize) -> Result<Vec<(Vec<u8>, bool)>, String> {
-    let mut lines = Lines::new();
+/// Lines with whether they have an escape, or PostgreSQL's words, and their number.
+fn lines(quoting: Option<Quoting>, input: &[u8], piece_bytes: usize) -> (Vec<(Vec<u8>, bool)>, String, u64) {
+    let mut lines = Lines::new(quoting);
     let mut found = Vec::new();
-    for piece in text.chunks(piece_bytes.max(1)) {
+    let mut result = Ok(());
+    for piece in input.chunks(piece_bytes.max(1)) {
         let mut at = 0;
-        while let Some(line) = lines.next(piece, &mut at).map_err(|error| error.message().to_owned())? {
-            found.push((lines.bytes(&line, piece).to_vec(), line.has_escape));
+        loop {
+            match lines.next(piece, &mut at) {
+                Ok(Some(line)) => {
+                    // In csv it says nothing.
+                    let has_escape = quoting.is_none() && line.has_escape;
+                    found.push((lines.bytes(&line, piece).to_vec(), has_escape));
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        if result.is_err() {
+            break;
         }
         assert_eq!(at, piece.len(), "a piece is used up");
     }
-    if let Some(line) = lines.last().map_err(|error| error.message().to_owned())? {
-        found.push((lines.bytes(&line, &[]).to_vec(), line.has_escape));
-    }
-    Ok(found)
-}
-
-fn check_copy(input: &[u8]) -> &'static str {
-    let Some((&piece_bytes, text)) = input.split_first() else { return "empty" };
-    let whole = lines(text, text.len());
-    assert_eq!(lines(text, usize::from(piece_bytes)), whole, "pieces do not matter");
-    let Ok(whole) = whole else { return "refused" };
-    let (mut fields, mut value, mut again, mut back) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (line, has_escape) in &whole {
-        split_fields(line, b'\t', *has_escape, &mut fields);
-        for field in &fields {
-            unescape(&line[field.clone()], &mut value);
-            again.clear();
-            escape(&value, b'\t', &mut again);
-            unescape(&again, &mut back);
-            assert!(back == value, "what is copied out comes back in");
+    if result.is_ok() {
+        match lines.last() {
+            Ok(Some(line)) => {
+                let has_escape = quoting.is_none() && line.has_escape;
+                found.push((lines.bytes(&line, &[]).to_vec(), has_escape));
+            }
+            Ok(None) => {}
+            Err(error) => result = Err(error),
         }
     }
-    TAKEN
+    let words = result.err().map_or_else(String::new, |error| error.message().to_owned());
+    (found, words, lines.number())
+}
+
+/// The quotes of the two kinds of csv that are tried.
+const QUOTINGS: [Quoting; 2] =
+    [Quoting { quote: b'"', escape: b'"' }, Quoting { quote: b'\'', escape: b'^' }];
+
+fn check_copy(input: &[u8]) -> &'static str {
+    let Some((&kind, input)) = input.split_first() else { return "empty" };
+    let piece_bytes = usize::from(kind & 0x3F);
+    match kind >> 6 {
+        0 => check_text(input, piece_bytes),
+        3 => check_tuples(input, piece_bytes),
+        csv => check_csv(QUOTINGS[usize::from(csv) - 1], input, piece_bytes),
+    }
+}
+
+fn check_text(input: &[u8], piece_bytes: usize) -> &'static str {
+    let whole = lines(None, input, input.len());
+    assert_eq!(lines(None, input, piece_bytes), whole, "pieces do not matter");
+    let (mut fields, mut back, mut again) = (Fields::default(), Fields::default(), Vec::new());
+    for (line, has_escape) in &whole.0 {
+        text::split(line, b'\t', *has_escape, b"\\N", &mut fields);
+        for field in 0..fields.count() {
+            let Some(value) = fields.value(field, line) else { continue };
+            again.clear();
+            text::escape(value, b'\t', &mut again);
+            text::split(&again, b'\t', true, b"\\N", &mut back);
+            assert_eq!(back.count(), 1, "one value is one field");
+            assert!(back.value(0, &again) == Some(value), "what is copied out comes back in");
+        }
+    }
+    if whole.1.is_empty() { TAKEN } else { "refused" }
+}
+
+fn check_csv(quoting: Quoting, input: &[u8], piece_bytes: usize) -> &'static str {
+    let whole = lines(Some(quoting), input, input.len());
+    assert_eq!(lines(Some(quoting), input, piece_bytes), whole, "pieces do not matter");
+    let (mut fields, mut back, mut again) = (Fields::default(), Fields::default(), Vec::new());
+    let style = csv::Style { delimiter: b',', quoting, null: b"", is_alone: true };
+    for (line, _) in &whole.0 {
+        if csv::split(line, b',', quoting, b"", &mut fields).is_err() {
+            return "refused";
+        }
+        for field in 0..fields.count() {
+            let Some(value) = fields.value(field, line) else { continue };
+            again.clear();
+            csv::write(value, style, false, &mut again);
+            csv::split(&again, b',', quoting, b"", &mut back).expect("quotes are closed");
+            assert_eq!(back.count(), 1, "one value is one field");
+            assert!(back.value(0, &again) == Some(value), "what is copied out comes back in");
+        }
+    }
+    if whole.1.is_empty() { TAKEN } else { "refused" }
+}
+
+/// Tuples of two fields, and how the input ended.
+fn tuples(input: &[u8], piece_bytes: usize) -> (Vec<[Option<Vec<u8>>; 2]>, String) {
+    let mut tuples = Tuples::new(2);
+    let mut found = Vec::new();
+    for piece in input.chunks(piece_bytes.max(1)) {
+        let mut at = 0;
+        loop {
+            match tuples.next(piece, &mut at) {
+                Ok(true) => found.push([0, 1].map(|field| tuples.value(field).map(<[u8]>::to_vec))),
+                Ok(false) => break,
+                Err(refused) => return (found, refused.error.message().to_owned()),
+            }
+        }
+    }
+    let words = tuples.end().err().map_or_else(String::new, |refused| refused.error.message().to_owned());
+    (found, words)
+}
+
+fn check_tuples(input: &[u8], piece_bytes: usize) -> &'static str {
+    let whole = tuples(input, input.len());
+    assert_eq!(tuples(input, piece_bytes), whole, "pieces do not matter");
+    if whole.1.is_empty() { TAKEN } else { "refused" }
 }

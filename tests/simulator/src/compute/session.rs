@@ -118,9 +118,9 @@ impl Sink for Output {
         self.is_gated = true;
     }
 
-    fn copy_out_start(&mut self, _: u16) {}
+    fn copy_out_start(&mut self, _: u16, _: bool) {}
 
-    fn copy_out_line(&mut self, _: &[u8]) -> Flow {
+    fn copy_out_data(&mut self, _: &[u8]) -> Flow {
         Flow::Continue
     }
 

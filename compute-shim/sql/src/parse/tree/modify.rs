@@ -13,6 +13,8 @@ pub(crate) struct Insert {
     pub source: Option<Query>,
     pub on_conflict: Option<OnConflict>,
     pub returning: Vec<SelectItem>,
+    /// WHERE of COPY FROM, which is planned as an INSERT.
+    pub copy_filter: Option<Expr>,
 }
 
 /// Whose values of identity columns count.

@@ -39,22 +39,39 @@ pub(crate) enum SavepointCommand {
 pub(crate) struct Copy {
     pub source: CopySource,
     pub from: bool,
-    pub options: CopyOptions,
+    /// In the order in which they were written.
+    pub options: Vec<CopyOption>,
+    /// WHERE of COPY FROM.
+    pub filter: Option<Expr>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum CopySource {
-    Table { name: Name, columns: Vec<String> },
-    Query(Query),
+    Table {
+        name: Name,
+        columns: Vec<String>,
+    },
+    /// A query, or a change with RETURNING.
+    Query(Statement),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CopyOptions {
-    pub delimiter: u8,
-    pub null: String,
-    pub freeze: bool,
-    pub header: bool,
+pub(crate) struct CopyOption {
+    pub name: String,
+    pub value: CopyOptionValue,
+    pub position: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CopyOptionValue {
+    None,
+    /// A word or a literal.
+    Text(String),
+    Number(String),
+    /// `*`.
+    All,
+    List(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +194,7 @@ pub(crate) enum Statement {
         name: Option<String>,
         verb: &'static str,
     },
-    Copy(Copy),
+    Copy(Box<Copy>),
     Declare(DeclareCursor),
     Fetch(Fetch),
     CloseCursor {

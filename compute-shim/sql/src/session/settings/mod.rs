@@ -11,6 +11,11 @@ mod table;
 
 pub(crate) use table::SERVER_VERSION;
 
+/// The plain name of an encoding that PostgreSQL knows, `utf8` and `sqlascii` among them.
+pub(super) fn encoding_name(value: &str) -> Option<&'static str> {
+    special::encoding_name(value)
+}
+
 use definition::{Context, Definition, Kind};
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone};
 use hexalog_sql_types::error::Result;

@@ -112,17 +112,25 @@ const OTHER_ENCODINGS: &[&str] = &[
     "windows950",
 ];
 
-/// UTF8, or SQL_ASCII, under which nothing is converted either.
-pub(super) fn client_encoding(name: &str, value: &str) -> Result<String> {
+/// The plain name of an encoding that PostgreSQL knows.
+pub(super) fn encoding_name(value: &str) -> Option<&'static str> {
     let clean: String =
         value.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     match clean.as_str() {
-        "utf8" | "unicode" => Ok("UTF8".to_owned()),
-        "sqlascii" => Ok("SQL_ASCII".to_owned()),
-        other if OTHER_ENCODINGS.contains(&other) => {
-            Err(SqlError::unsupported(format!("client encoding \"{value}\"")))
-        }
-        _ => Err(invalid_value(name, value)),
+        "utf8" | "unicode" => Some("utf8"),
+        "sqlascii" => Some("sqlascii"),
+        "latin1" | "iso88591" => Some("latin1"),
+        other => OTHER_ENCODINGS.iter().find(|known| **known == other).copied(),
+    }
+}
+
+/// UTF8, or SQL_ASCII, under which nothing is converted either.
+pub(super) fn client_encoding(name: &str, value: &str) -> Result<String> {
+    match encoding_name(value) {
+        Some("utf8") => Ok("UTF8".to_owned()),
+        Some("sqlascii") => Ok("SQL_ASCII".to_owned()),
+        Some(_) => Err(SqlError::unsupported(format!("client encoding \"{value}\""))),
+        None => Err(invalid_value(name, value)),
     }
 }
 
