@@ -6,6 +6,7 @@
 //! version that it protected; it may be shown to clients only once VDL covers its LSN. Never runs a statement (see
 //! `session`).
 
+use crate::bind::bind_kept;
 use crate::catalog::object::{
     DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, Table,
 };
@@ -137,11 +138,12 @@ impl Database {
             *startup = Startup::Load(Box::new(Loader::new(&self.engine)));
         }
         let Startup::Load(loader) = &mut *startup else { unreachable!("bootstrap has come to its end") };
-        let catalog = loader.step(&self.engine)?;
+        let catalog = Arc::new(loader.step(&self.engine)?);
+        bind_kept(&catalog)?;
         *startup = Startup::Idle;
         self.next_oid.store(catalog.highest_oid() + 1, Ordering::Relaxed);
         self.version.store(catalog.version, Ordering::Release);
-        *self.published.write() = Published { catalog: Arc::new(catalog), commit_lsn: Lsn::ZERO };
+        *self.published.write() = Published { catalog, commit_lsn: Lsn::ZERO };
         Ok(())
     }
 

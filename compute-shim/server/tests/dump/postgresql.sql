@@ -135,6 +135,20 @@ CREATE TABLE s.later (
 ALTER TABLE s.later OWNER TO postgres;
 
 --
+-- Name: parts; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.parts (
+    id integer,
+    name text,
+    kind character varying(10),
+    live boolean
+);
+
+
+ALTER TABLE s.parts OWNER TO postgres;
+
+--
 -- Name: q; Type: SEQUENCE; Schema: s; Owner: postgres
 --
 
@@ -197,6 +211,16 @@ a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11	ab 	0044-03-15 BC	7
 
 
 --
+-- Data for Name: parts; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s.parts (id, name, kind, live) FROM stdin;
+1	Bolt	x	t
+2	bolt	x	t
+\.
+
+
+--
 -- Name: a_id_seq; Type: SEQUENCE SET; Schema: public; Owner: postgres
 --
 
@@ -250,6 +274,14 @@ ALTER TABLE ONLY s."Odd Name"
 
 
 --
+-- Name: parts parts_id_name_live_key; Type: CONSTRAINT; Schema: s; Owner: postgres
+--
+
+ALTER TABLE ONLY s.parts
+    ADD CONSTRAINT parts_id_name_live_key UNIQUE (id) INCLUDE (name, live);
+
+
+--
 -- Name: b_a_id_ts_idx; Type: INDEX; Schema: public; Owner: postgres
 --
 
@@ -261,6 +293,24 @@ CREATE INDEX b_a_id_ts_idx ON public.b USING btree (a_id, ts DESC);
 --
 
 CREATE UNIQUE INDEX b_d ON public.b USING btree (d NULLS FIRST);
+
+
+--
+-- Name: parts_lower_expr_kind_idx; Type: INDEX; Schema: s; Owner: postgres
+--
+
+CREATE UNIQUE INDEX parts_lower_expr_kind_idx ON s.parts USING btree (lower(name), ((id % 10))) INCLUDE (kind) WHERE (live AND ((kind)::text <> 'none'::text));
+
+
+--
+-- Name: parts_year; Type: INDEX; Schema: s; Owner: postgres
+--
+
+CREATE INDEX parts_year ON s.parts USING btree ((
+CASE
+    WHEN live THEN kind
+    ELSE 'gone'::character varying
+END) DESC NULLS LAST, id NULLS FIRST) WITH (fillfactor='70');
 
 
 --

@@ -27,3 +27,7 @@ VALUES (1, '2024-02-29 12:34:56.789+00', 0.1, '\x00ff', '{t,f,NULL}'), (NULL, NU
 SELECT nextval('s.q');
 INSERT INTO s."Odd Name" VALUES (1, '{a,"b c",NULL}');
 INSERT INTO s.later (k, c, da) VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'ab', '0044-03-15 BC');
+CREATE TABLE s.parts (id int, name text, kind varchar(10), live boolean, UNIQUE (id) INCLUDE (name, live));
+CREATE UNIQUE INDEX ON s.parts (lower(name), ((id % 10))) INCLUDE (kind) WHERE live AND kind <> 'none';
+CREATE INDEX parts_year ON s.parts ((CASE WHEN live THEN kind ELSE 'gone' END) DESC NULLS LAST, id NULLS FIRST) WITH (fillfactor = 70);
+INSERT INTO s.parts VALUES (1, 'Bolt', 'x', true), (2, 'bolt', 'x', true);

@@ -78,7 +78,7 @@ impl Binder<'_> {
     }
 
     /// An expression whose parameter has been decided since it was bound.
-    fn decided(&self, mut expr: Expr) -> Expr {
+    pub(super) fn decided(&self, mut expr: Expr) -> Expr {
         if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
             expr.type_id = self.parameters[*number];
         }
@@ -103,8 +103,7 @@ impl Binder<'_> {
     pub(super) fn parameter(&mut self, number: usize) -> Result<Expr> {
         /// As many as Bind's 16-bit count can carry.
         const PARAMETERS_MAX: usize = 65_535;
-        let refused =
-            self.noted.is_some() || matches!(self.place(), super::Place::Default | super::Place::Check);
+        let refused = self.noted.is_some() || self.place().is_kept();
         if number > PARAMETERS_MAX || refused {
             let message = format!("there is no parameter ${number}");
             return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));

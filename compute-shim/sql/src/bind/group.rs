@@ -100,8 +100,8 @@ impl Binder<'_> {
             let Some(primary) = table.and_then(|table| table.primary_key()).filter(|_| has_column) else {
                 return false;
             };
-            primary.columns.iter().all(|part| {
-                let number = i16::try_from(part.column + 1).expect("tables have at most 1,600 columns");
+            primary.reads.iter().all(|column| {
+                let number = i16::try_from(column + 1).expect("tables have at most 1,600 columns");
                 let named = names.columns.iter().find(|named| named.origin == (names.oid, number));
                 named.is_some_and(|named| keys.iter().any(|key| is_key(key, &named.expr)))
             })

@@ -6,14 +6,17 @@
 use super::modify::Target;
 use super::query::Wanted;
 use super::referential::Change;
+use super::row_expression::RowPlace;
 use super::scope::{Frame, Names, Place, SelectFrame};
 use super::{Binder, Bound};
-use crate::catalog::object::{Column, Identity, Index, Table};
-use crate::expression::{Expr, Kind};
+use crate::catalog::object::{Column, Identity, Index, IndexColumn, KeyPart, Table};
+use crate::expression::{Expr, Kind, same};
 use crate::function::host_by_name;
 use crate::parse;
-use crate::parse::tree::{self, ConflictTarget, Insert, Name, OnConflict, Overriding, QueryBody};
-use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck};
+use crate::parse::tree::{
+    self, ConflictTarget, IndexElement, IndexTarget, Insert, Name, OnConflict, Overriding, QueryBody,
+};
+use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck, implies};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
@@ -278,7 +281,7 @@ impl Binder<'_> {
         shown: &str,
         defaults: &mut Defaults<'_>,
     ) -> Result<Conflict> {
-        let arbiters = arbiters(&on_conflict.target, table)?;
+        let arbiters = self.arbiters(&on_conflict.target, table)?;
         let Some((assignments, filter)) = &on_conflict.update else {
             return Ok(Conflict { arbiters, update: None });
         };
@@ -329,45 +332,112 @@ fn check_count(
     }
 }
 
-/// The unique indexes that a conflict target names; none for no target.
-fn arbiters(target: &ConflictTarget, table: &Table) -> Result<Vec<usize>> {
-    match target {
-        ConflictTarget::Any => Ok(Vec::new()),
-        ConflictTarget::Columns(names) => {
-            let mut wanted = Vec::with_capacity(names.len());
-            for name in names {
-                let column = table.column_index(name.last()).ok_or_else(|| {
-                    let message = format!("column \"{name}\" does not exist");
-                    parse::at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name.position)
-                })?;
-                if !wanted.contains(&column) {
-                    wanted.push(column);
+/// What an index must be made of to be the arbiter.
+#[derive(Default)]
+struct Arbiter {
+    columns: Vec<usize>,
+    expressions: Vec<Expr>,
+    /// What holds of the rows.
+    conditions: Vec<Expr>,
+}
+
+impl Arbiter {
+    fn fits(&self, index: &Index) -> bool {
+        let is_wanted = |part: &IndexColumn| match &part.part {
+            KeyPart::Column(column) => self.columns.contains(column),
+            KeyPart::Expression(stored) => self.expressions.iter().any(|wanted| same(wanted, stored.expr())),
+        };
+        let has_column = |column: &usize| index.columns.iter().any(|part| part.column() == Some(*column));
+        let has_expression = |wanted: &Expr| {
+            let is_it = |part: &IndexColumn| matches!(&part.part, KeyPart::Expression(stored) if same(wanted, stored.expr()));
+            index.columns.iter().any(is_it)
+        };
+        index.unique
+            && index.columns.iter().all(is_wanted)
+            && self.columns.iter().all(has_column)
+            && self.expressions.iter().all(has_expression)
+            && index.predicate.as_ref().is_none_or(|predicate| implies(&self.conditions, predicate.expr()))
+    }
+}
+
+impl Binder<'_> {
+    /// The unique indexes that a conflict target names; none for no target.
+    fn arbiters(&mut self, target: &ConflictTarget, table: &Table) -> Result<Vec<usize>> {
+        let mut wanted = Arbiter::default();
+        match target {
+            ConflictTarget::Any => return Ok(Vec::new()),
+            ConflictTarget::Constraint(name) => return arbiter_named(table, name),
+            ConflictTarget::Columns(names) => {
+                for name in names {
+                    self.wanted_part(table, &tree::Expr::Column(name.clone()), &mut wanted)?;
                 }
             }
-            let fits = |index: &Index| {
-                index.unique
-                    && index.columns.len() == wanted.len()
-                    && index.columns.iter().all(|part| wanted.contains(&part.column))
-            };
-            let found = table.indexes.iter().enumerate().filter(|(_, index)| fits(index));
-            let found: Vec<usize> = found.map(|(at, _)| at).collect();
-            if found.is_empty() {
-                let message =
-                    "there is no unique or exclusion constraint matching the ON CONFLICT specification";
-                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+            ConflictTarget::Inferred { elements, predicate, position } => {
+                for element in elements {
+                    self.wanted_element(table, element, *position, &mut wanted)?;
+                }
+                if let Some(predicate) = predicate {
+                    let bound = self.row_expression(table, RowPlace::Arbiter, predicate)?;
+                    wanted.conditions = bound.conjuncts();
+                }
             }
-            Ok(found)
         }
-        ConflictTarget::Constraint(name) => {
-            let found = table.indexes.iter().position(|index| index.constraint != 0 && index.name == *name);
-            match found {
-                Some(at) => Ok(vec![at]),
-                None => {
-                    let message =
-                        format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
-                    Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
-                }
+        let found = table.indexes.iter().enumerate().filter(|(_, index)| wanted.fits(index));
+        let found: Vec<usize> = found.map(|(at, _)| at).collect();
+        if found.is_empty() {
+            let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+            return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+        }
+        Ok(found)
+    }
+
+    fn wanted_element(
+        &mut self,
+        table: &Table,
+        element: &IndexElement,
+        position: u32,
+        wanted: &mut Arbiter,
+    ) -> Result<()> {
+        let refuse = |what: &str| {
+            let message = format!("{what} is not allowed in ON CONFLICT clause");
+            Err(parse::at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), position))
+        };
+        if element.descending.is_some() {
+            return refuse("ASC/DESC");
+        }
+        if element.nulls_first.is_some() {
+            return refuse("NULLS FIRST/LAST");
+        }
+        if element.class.is_some() {
+            return Err(SqlError::unsupported("an operator class in ON CONFLICT"));
+        }
+        match &element.target {
+            IndexTarget::Column(name) => {
+                let name = Name { parts: vec![name.clone()], position };
+                self.wanted_part(table, &tree::Expr::Column(name), wanted)
             }
+            IndexTarget::Expr(expr) => self.wanted_part(table, expr, wanted),
+        }
+    }
+
+    /// A column in parentheses is that column.
+    fn wanted_part(&mut self, table: &Table, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<()> {
+        let bound = self.row_expression(table, RowPlace::IndexKey, expr)?;
+        match bound.kind {
+            Kind::Column(column) => wanted.columns.push(column),
+            _ => wanted.expressions.push(bound),
+        }
+        Ok(())
+    }
+}
+
+fn arbiter_named(table: &Table, name: &str) -> Result<Vec<usize>> {
+    let found = table.indexes.iter().position(|index| index.constraint != 0 && index.name == *name);
+    match found {
+        Some(at) => Ok(vec![at]),
+        None => {
+            let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+            Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
         }
     }
 }

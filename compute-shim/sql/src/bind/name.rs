@@ -10,6 +10,11 @@ enum Strength {
     Strong,
 }
 
+/// The name that an expression of an index gets.
+pub(crate) fn expression_name(expr: &Expr) -> Option<String> {
+    figure(expr).map(|(name, _)| name)
+}
+
 /// The name that a select item gets.
 pub(super) fn column_name(expr: &Expr) -> String {
     figure(expr).map_or_else(|| "?column?".to_owned(), |(name, _)| name)

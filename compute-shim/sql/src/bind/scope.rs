@@ -39,6 +39,8 @@ pub(super) enum Place {
     Check,
     /// WHERE of COPY FROM.
     CopyWhere,
+    IndexKey,
+    IndexPredicate,
     Execute,
 }
 
@@ -46,6 +48,11 @@ impl Place {
     /// Whether aggregates may stand here.
     pub(super) fn takes_aggregates(self) -> bool {
         matches!(self, Place::Select | Place::Having | Place::OrderBy | Place::DistinctOn | Place::Window)
+    }
+
+    /// Whether what stands here is kept in the catalog.
+    pub(super) fn is_kept(self) -> bool {
+        matches!(self, Place::Default | Place::Check | Place::IndexKey | Place::IndexPredicate)
     }
 
     /// Whether window functions may stand here.
@@ -78,6 +85,8 @@ impl Place {
             Place::Default => "DEFAULT expressions",
             Place::Check => "check constraints",
             Place::CopyWhere => "COPY FROM WHERE conditions",
+            Place::IndexKey => "index expressions",
+            Place::IndexPredicate => "index predicates",
             Place::Execute => "EXECUTE parameters",
         }
     }
@@ -88,6 +97,8 @@ impl Place {
             Place::Default => Some("cannot use subquery in DEFAULT expression"),
             Place::Check => Some("cannot use subquery in check constraint"),
             Place::CopyWhere => Some("cannot use subquery in COPY FROM WHERE condition"),
+            Place::IndexKey => Some("cannot use subquery in index expression"),
+            Place::IndexPredicate => Some("cannot use subquery in index predicate"),
             Place::Execute => Some("cannot use subquery in EXECUTE parameter"),
             _ => None,
         }

@@ -6,9 +6,10 @@
 //! `docs/catalog-format.md`.
 
 use super::object::{
-    Check, Column, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, Object, ObjectClass, Oid, Role,
-    Schema, Sequence, Table, View, ViewColumn, ViewName,
+    Check, Column, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, KeyPart, Object, ObjectClass,
+    Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
+use super::row_expression::RowExpression;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
@@ -18,10 +19,10 @@ use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
-/// classes.
+/// classes; those of format 3 no indexes on expressions or of a part of the rows.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 3,
+        ObjectClass::Table => 4,
         _ => 1,
     }
 }
@@ -205,12 +206,15 @@ impl Writer {
             name,
             tree,
             columns,
+            included,
+            predicate,
             unique,
             constraint,
             parameters,
             valid_from: _,
             built_at: _,
             key: _,
+            reads: _,
         } = index;
         self.u32(*oid);
         self.text(name);
@@ -219,8 +223,17 @@ impl Writer {
             self.u64(tree.0.0);
         }
         self.count(columns.len());
-        for IndexColumn { column, descending, nulls_first, class } in columns {
-            self.count(*column);
+        for IndexColumn { part, descending, nulls_first, class } in columns {
+            match part {
+                KeyPart::Column(column) => {
+                    self.bool(false);
+                    self.count(*column);
+                }
+                KeyPart::Expression(expression) => {
+                    self.bool(true);
+                    self.row_expression(expression);
+                }
+            }
             self.bool(*descending);
             self.bool(*nulls_first);
             self.u32(*class);
@@ -228,6 +241,20 @@ impl Writer {
         self.bool(*unique);
         self.u32(*constraint);
         self.parameters(parameters);
+        self.count(included.len());
+        included.iter().for_each(|column| self.count(*column));
+        self.bool(predicate.is_some());
+        if let Some(predicate) = predicate {
+            self.row_expression(predicate);
+        }
+    }
+
+    fn row_expression(&mut self, expression: &RowExpression) {
+        self.text(&expression.text);
+        self.u32(expression.type_id.0);
+        self.u32(expression.typmod.0.cast_unsigned());
+        self.count(expression.reads.len());
+        expression.reads.iter().for_each(|column| self.count(*column));
     }
 
     fn table(&mut self, table: &Table) {
@@ -445,19 +472,44 @@ impl Reader<'_> {
         let name = self.text()?;
         let tree = if self.bool()? { Some(TreeId(self.page()?)) } else { None };
         let columns = self.list(|reader| {
-            let column = reader.number()?;
+            let part = match version >= 4 && reader.bool()? {
+                false => KeyPart::Column(reader.number()?),
+                true => KeyPart::Expression(Arc::new(reader.row_expression()?)),
+            };
             let (descending, nulls_first) = (reader.bool()?, reader.bool()?);
             let class = if version < 3 { 0 } else { reader.u32()? };
-            Ok(IndexColumn { column, descending, nulls_first, class })
+            Ok(IndexColumn { part, descending, nulls_first, class })
         })?;
-        if columns.iter().any(|column| column.column >= table.len()) {
+        let (unique, constraint) = (self.bool()?, self.u32()?);
+        let parameters = self.parameters()?;
+        let included = if version < 4 { Vec::new() } else { self.list(Reader::number)? };
+        let has_predicate = version >= 4 && self.bool()?;
+        let predicate = if has_predicate { Some(Arc::new(self.row_expression()?)) } else { None };
+        let reads = Index::columns_read(&columns, predicate.as_ref());
+        if reads.iter().chain(&included).any(|column| *column >= table.len()) {
             return Err(damaged());
         }
-        let (unique, constraint) = (self.bool()?, self.u32()?);
-        let key = Index::key_columns(&columns, table);
-        let parameters = self.parameters()?;
-        let (valid_from, built_at) = (Lsn::ZERO, Lsn::ZERO);
-        Ok(Index { oid, name, tree, columns, unique, constraint, parameters, valid_from, built_at, key })
+        Ok(Index {
+            oid,
+            name,
+            tree,
+            key: Index::key_columns(&columns, table),
+            columns,
+            included,
+            predicate,
+            unique,
+            constraint,
+            parameters,
+            valid_from: Lsn::ZERO,
+            built_at: Lsn::ZERO,
+            reads,
+        })
+    }
+
+    fn row_expression(&mut self) -> Result<RowExpression> {
+        let (text, type_id) = (self.text()?, TypeId(self.u32()?));
+        let typmod = Typmod(self.u32()?.cast_signed());
+        Ok(RowExpression::stored(text, type_id, typmod, self.list(Reader::number)?))
     }
 
     fn table(&mut self, oid: Oid, version: u8) -> Result<Table> {

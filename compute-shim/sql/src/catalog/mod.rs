@@ -2,13 +2,14 @@
 //!
 //! Owns [`Catalog`] (the snapshot), look-up by name, and the way from one version to the next by a list of changes.
 //! A snapshot is shared by all sessions; a transaction with uncommitted definitions holds a view of its own made of the
-//! same parts. `object.rs` holds the objects, `codec.rs` their stored form, `store.rs` reads and writes them,
+//! same parts. `object.rs` holds the objects, `row_expression.rs` what is computed from their rows, `codec.rs` their stored form, `store.rs` reads and writes them,
 //! `system` shows them as tables. Never parses statements (see `definition`).
 
 mod codec;
 pub(crate) mod object;
 pub(crate) mod overlay;
 pub(crate) mod registry;
+pub(crate) mod row_expression;
 pub(crate) mod store;
 pub(crate) mod system;
 

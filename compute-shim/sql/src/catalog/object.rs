@@ -5,6 +5,7 @@
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
 //! storage.
 
+use super::row_expression::RowExpression;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::Lsn;
@@ -98,11 +99,18 @@ pub(crate) struct ForeignKey {
     pub deferral: Deferral,
 }
 
+/// What a column of an index holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyPart {
+    /// A column, as index into the table's columns.
+    Column(usize),
+    Expression(Arc<RowExpression>),
+}
+
 /// One column of an index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IndexColumn {
-    /// Index into the table's columns.
-    pub column: usize,
+    pub part: KeyPart,
     pub descending: bool,
     pub nulls_first: bool,
     /// The operator class that was asked for, 0 for the type's own. All classes order alike here, by code points.
@@ -117,6 +125,10 @@ pub(crate) struct Index {
     /// The tree of a secondary index; `None` for the primary key.
     pub tree: Option<TreeId>,
     pub columns: Vec<IndexColumn>,
+    /// Columns of INCLUDE. Entries do not hold them: every hit is looked up in the table anyway.
+    pub included: Vec<usize>,
+    /// Of a partial index: rows for which it does not hold have no entry.
+    pub predicate: Option<Arc<RowExpression>>,
     pub unique: bool,
     /// Oid of the constraint that it backs, 0 if it was made by CREATE INDEX.
     pub constraint: Oid,
@@ -129,6 +141,26 @@ pub(crate) struct Index {
     pub built_at: Lsn,
     /// Derived from `columns`.
     pub key: Arc<[KeyColumn]>,
+    /// The table's columns that an entry is made from, ascending. Derived from `columns` and `predicate`.
+    pub reads: Arc<[usize]>,
+}
+
+impl IndexColumn {
+    /// The column of the table, if it is one.
+    pub(crate) fn column(&self) -> Option<usize> {
+        match self.part {
+            KeyPart::Column(column) => Some(column),
+            KeyPart::Expression(_) => None,
+        }
+    }
+
+    /// The type of its values and their modifier.
+    pub(crate) fn value_type(&self, table: &[Column]) -> (TypeId, Typmod) {
+        match &self.part {
+            KeyPart::Column(column) => (table[*column].type_id, table[*column].typmod),
+            KeyPart::Expression(expression) => (expression.type_id, expression.typmod),
+        }
+    }
 }
 
 impl Index {
@@ -139,11 +171,50 @@ impl Index {
     /// How keys of these columns are ordered.
     pub(crate) fn key_columns(columns: &[IndexColumn], table: &[Column]) -> Arc<[KeyColumn]> {
         let key = |column: &IndexColumn| KeyColumn {
-            id: table[column.column].type_id,
+            id: column.value_type(table).0,
             descending: column.descending,
             nulls_first: column.nulls_first,
         };
         columns.iter().map(key).collect()
+    }
+
+    /// The table's columns that entries are made from.
+    pub(crate) fn columns_read(
+        columns: &[IndexColumn],
+        predicate: Option<&Arc<RowExpression>>,
+    ) -> Arc<[usize]> {
+        let mut reads = std::collections::BTreeSet::new();
+        for column in columns {
+            match &column.part {
+                KeyPart::Column(column) => drop(reads.insert(*column)),
+                KeyPart::Expression(expression) => reads.extend(expression.reads.iter().copied()),
+            }
+        }
+        reads.extend(predicate.iter().flat_map(|predicate| predicate.reads.iter().copied()));
+        reads.into_iter().collect()
+    }
+
+    /// The columns of its key; `None` if one of them is an expression.
+    pub(crate) fn plain_columns(&self) -> Option<Vec<usize>> {
+        self.columns.iter().map(IndexColumn::column).collect()
+    }
+
+    /// Whether a foreign key may rest on it: it is unique, of columns alone, and of all rows.
+    pub(crate) fn can_be_referred_to(&self) -> bool {
+        self.unique && self.predicate.is_none() && self.columns.iter().all(|column| column.column().is_some())
+    }
+
+    /// Whether a column has any part in it: it falls with the column.
+    pub(crate) fn rests_on(&self, column: usize) -> bool {
+        self.reads.contains(&column) || self.included.contains(&column)
+    }
+
+    /// The expressions of its key.
+    pub(crate) fn key_expressions(&self) -> impl Iterator<Item = &Arc<RowExpression>> {
+        self.columns.iter().filter_map(|column| match &column.part {
+            KeyPart::Column(_) => None,
+            KeyPart::Expression(expression) => Some(expression),
+        })
     }
 }
 

@@ -345,7 +345,7 @@ impl Draft {
             }
         }
         self.table.checks = kept;
-        let has_column = |index: &Index| index.columns.iter().any(|column| column.column == at);
+        let has_column = |index: &Index| index.rests_on(at);
         let fallen: Vec<Oid> =
             self.table.indexes.iter().filter(|index| has_column(index)).map(|index| index.oid).collect();
         let table = shown(context, &self.before, &Relation::Table(self.old.clone()));
@@ -560,7 +560,7 @@ impl Draft {
             let bound = expression::stored_check(context, &self.old, &check.expression)?;
             check.expression = expression::stored_text(context, &bound, &columns);
         }
-        Ok(())
+        self.rename_in_indexes(context)
     }
 
     fn rename_constraint(&mut self, from: &str, to: &str) -> Result<()> {
@@ -645,7 +645,7 @@ impl Draft {
             if self.table.columns[at].identity.is_some() {
                 return Err(self.is_identity(name));
             }
-            let in_key = |index: &Index| index.columns.iter().any(|column| column.column == at);
+            let in_key = |index: &Index| index.rests_on(at);
             if self.table.primary_key().is_some_and(in_key) {
                 let message = format!("column \"{name}\" is in a primary key");
                 return Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));

@@ -144,7 +144,7 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
     if rekeys || computes || !draft.casts.is_empty() {
         let is_cast = |column: usize| draft.casts.iter().any(|(cast, _)| *cast == column);
         let new_keys =
-            table.primary_key().is_some_and(|index| index.columns.iter().any(|key| is_cast(key.column)));
+            table.primary_key().is_some_and(|index| index.reads.iter().any(|&column| is_cast(column)));
         let keeps_keys = !rekeys && !new_keys;
         let old_trees = rewrite(replay, context, &draft, &mut table, &sequences, keeps_keys)?;
         dropped_trees.extend(old_trees);

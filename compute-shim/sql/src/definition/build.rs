@@ -6,12 +6,11 @@
 use super::sorter::EntrySorter;
 use super::{DefinitionContext, Pace};
 use crate::catalog::object::{Index, Table};
-use crate::execute::{Row, check_key_bytes, decode_row, index_key};
+use crate::execute::{Row, check_key_bytes, decode_row, has_entry, index_key, shown_key};
 use crate::stop::Step;
 use hexalog_engine::{Built, Cursor, Direction, RowBuffer, TreeBuilder, TreeId, TreeKind};
-use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::key;
-use hexalog_sql_types::{SqlError, SqlState, text};
+use hexalog_sql_types::{SqlError, SqlState};
 use std::ops::Bound;
 
 /// All rows of a table in order of their keys.
@@ -69,16 +68,7 @@ pub(super) fn not_unique(
         .with_table(schema, &table.name)
         .with_constraint(&index.name);
     let Ok(values) = key::decode(&index.key, index_key) else { return error };
-    let (mut names, mut shown) = (Vec::new(), Vec::new());
-    for (column, value) in index.columns.iter().zip(&values) {
-        let column = &table.columns[column.column];
-        names.push(quote_identifier(&column.name));
-        shown.push(match value.is_null() {
-            true => "null".to_owned(),
-            false => text::output_string(&context.env, column.type_id, value),
-        });
-    }
-    error.with_detail(format!("Key ({})=({}) is duplicated.", names.join(", "), shown.join(", ")))
+    error.with_detail(format!("Key {} is duplicated.", shown_key(table, index, &values, &context.env)))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,7 +100,7 @@ impl IndexBuild {
         IndexBuild {
             scan: RowScan::new(table.tree),
             row: Row::new(),
-            columns: index.columns.iter().map(|column| column.column).collect(),
+            columns: index.reads.to_vec(),
             sorter: EntrySorter::new(context.database.options().sort_bytes_max),
             builder: context.engine.begin_build(context.transaction, tree, TreeKind::Index),
             phase: Phase::Read,
@@ -153,6 +143,9 @@ impl IndexBuild {
     /// One pass over the rows.
     fn read(&mut self, context: &mut DefinitionContext<'_>, table: &Table, index: &Index) -> Step<()> {
         while self.scan.next(context, table, &self.columns, &mut self.row)? {
+            if !has_entry(index, &self.row)? {
+                continue;
+            }
             self.key.clear();
             let has_null = index_key(index, &self.row, &mut self.key)?;
             check_key_bytes(index, self.key.len() + self.scan.key().len())?;

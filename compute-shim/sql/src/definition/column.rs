@@ -226,6 +226,7 @@ impl Columns {
                     self.constraints.keys.push(KeyClause {
                         name: name.clone(),
                         columns: vec![column.to_owned()],
+                        included: Vec::new(),
                         primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
                         parameters: parameters.clone(),
                         position,

@@ -6,13 +6,12 @@
 use super::DefinitionContext;
 use super::alter_action::Draft;
 use super::column;
-use super::constraint::check_indexable;
 use super::drop::shown;
 use super::expression::{self, bind_context};
 use super::foreign_key::are_comparable;
 use crate::bind;
 use crate::catalog::Relation;
-use crate::catalog::object::{Index, Table};
+use crate::catalog::object::Table;
 use crate::expression::{Expr, columns_used};
 use crate::parse;
 use crate::parse::tree::{self, Name, SequenceOption, TypeName};
@@ -234,13 +233,7 @@ impl Draft {
             self.new_checks.push(check.name.clone());
             self.table.checks[at].expression = expression;
         }
-        for index in &mut self.table.indexes {
-            for key in index.columns.iter().filter(|key| self.retyped.contains(&key.column)) {
-                check_indexable(self.table.columns[key.column].type_id)?;
-            }
-            index.key = Index::key_columns(&index.columns, &self.table.columns);
-        }
-        Ok(())
+        self.retype_in_indexes(context)
     }
 }
 

@@ -3,11 +3,12 @@
 //! Owns their names, their order (the primary key first), the merging of equal keys, and what PostgreSQL refuses of
 //! them. Whether existing rows comply is `validate.rs`'s and `build.rs`'s.
 
+use super::create_index::column_names;
 use super::foreign_key::ForeignKeyClause;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
 use super::{DefinitionContext, expression, lookup};
-use crate::catalog::object::{Check, Column, Index, IndexColumn, Table};
+use crate::catalog::object::{Check, Column, Index, IndexColumn, KeyPart, Table};
 use crate::expression::columns_used;
 use crate::parse::at;
 use crate::parse::tree::{self, StorageParameter, TableConstraint};
@@ -28,6 +29,8 @@ pub(super) const TREE_TO_BE_MADE: TreeId = TreeId(PageId(0));
 pub(super) struct KeyClause {
     pub name: Option<String>,
     pub columns: Vec<String>,
+    /// Those of INCLUDE.
+    pub included: Vec<String>,
     pub primary: bool,
     pub parameters: Vec<StorageParameter>,
     /// Where it stands in the statement.
@@ -54,12 +57,13 @@ pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses:
     let tree::NamedConstraint { name, constraint, position } = constraint;
     let (name, position) = (name.clone(), *position);
     match constraint {
-        TableConstraint::PrimaryKey { columns, parameters }
-        | TableConstraint::Unique { columns, parameters } => {
+        TableConstraint::PrimaryKey { columns, included, parameters }
+        | TableConstraint::Unique { columns, included, parameters } => {
             let primary = matches!(constraint, TableConstraint::PrimaryKey { .. });
             clauses.keys.push(KeyClause {
                 name,
                 columns: columns.clone(),
+                included: included.clone(),
                 primary,
                 parameters: parameters.clone(),
                 position,
@@ -75,8 +79,15 @@ pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses:
 
 /// 42704 for types that no index orders, 0A000 for those that this storage has no keys for.
 pub(super) fn check_indexable(type_id: TypeId) -> Result<()> {
-    let unordered =
-        [TypeId::XID, TypeId::CID, TypeId::ACLITEM, TypeId::PG_NODE_TREE, TypeId::JSON, TypeId::JSONPATH];
+    let unordered = [
+        TypeId::XID,
+        TypeId::CID,
+        TypeId::ACLITEM,
+        TypeId::PG_NODE_TREE,
+        TypeId::JSON,
+        TypeId::JSONPATH,
+        TypeId::UNKNOWN,
+    ];
     if unordered.contains(&type_id) {
         let name = type_id.display_name();
         let message = format!("data type {name} has no default operator class for access method \"btree\"");
@@ -98,6 +109,18 @@ pub(super) fn check_column_count(count: usize) -> Result<()> {
     Err(SqlError::new(SqlState::TOO_MANY_COLUMNS, message))
 }
 
+/// The columns that a key includes.
+fn included_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let found = columns.iter().position(|column| !column.dropped && column.name == *name);
+        found.ok_or_else(|| {
+            let message = format!("column \"{name}\" named in key does not exist");
+            SqlError::new(SqlState::UNDEFINED_COLUMN, message)
+        })
+    };
+    clause.included.iter().map(place).collect()
+}
+
 /// The columns of a key.
 fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn>> {
     let mut key: Vec<IndexColumn> = Vec::with_capacity(clause.columns.len());
@@ -107,12 +130,17 @@ fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn
             let message = format!("column \"{name}\" named in key does not exist");
             return Err(at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), clause.position));
         };
-        if key.iter().any(|other| other.column == column) {
+        if key.iter().any(|other| other.column() == Some(column)) {
             let kind = if clause.primary { "primary key" } else { "unique" };
             let message = format!("column \"{name}\" appears twice in {kind} constraint");
             return Err(at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), clause.position));
         }
-        key.push(IndexColumn { column, descending: false, nulls_first: false, class: 0 });
+        key.push(IndexColumn {
+            part: KeyPart::Column(column),
+            descending: false,
+            nulls_first: false,
+            class: 0,
+        });
     }
     Ok(key)
 }
@@ -148,7 +176,10 @@ pub(super) fn add_keys(
     let by_rank = clauses.iter().filter(|clause| clause.primary);
     for clause in by_rank.chain(clauses.iter().filter(|clause| !clause.primary)) {
         let columns = key_columns(clause, &table.columns)?;
-        match merged.iter_mut().find(|(_, other)| *other == columns) {
+        match merged
+            .iter_mut()
+            .find(|(other_clause, other)| *other == columns && other_clause.included == clause.included)
+        {
             Some((earlier, _)) if earlier.name.is_none() => earlier.name.clone_from(&clause.name),
             Some(_) => {}
             None => merged.push((clause.clone(), columns)),
@@ -156,9 +187,9 @@ pub(super) fn add_keys(
     }
     let mut new = Vec::new();
     for (clause, columns) in merged {
-        check_column_count(columns.len())?;
+        check_column_count(columns.len() + clause.included.len())?;
         for column in &columns {
-            check_indexable(table.columns[column.column].type_id)?;
+            check_indexable(column.value_type(&table.columns).0)?;
         }
         let name = key_name(table, names, &clause)?;
         let parameters = parameters::checked(Of::Index, &clause.parameters)?;
@@ -168,7 +199,10 @@ pub(super) fn add_keys(
             name,
             tree: (!clause.primary).then_some(TREE_TO_BE_MADE),
             key: Index::key_columns(&columns, &table.columns),
+            reads: Index::columns_read(&columns, None),
             columns,
+            included: included_columns(&clause, &table.columns)?,
+            predicate: None,
             unique: true,
             constraint: context.database.allocate_oid()?,
             parameters,
@@ -176,8 +210,8 @@ pub(super) fn add_keys(
             built_at: Lsn::ZERO,
         };
         if clause.primary {
-            for column in &index.columns {
-                table.columns[column.column].not_null = true;
+            for &column in index.reads.iter() {
+                table.columns[column].not_null = true;
             }
             table.indexes.insert(0, index);
         } else {
@@ -192,7 +226,8 @@ fn key_name(table: &Table, names: &mut Names<'_>, clause: &KeyClause) -> Result<
         return Ok(if clause.primary {
             names.choose_key(&table.name, None, "pkey")
         } else {
-            let columns = joined_columns(clause.columns.iter().map(String::as_str));
+            let all: Vec<String> = clause.columns.iter().chain(&clause.included).cloned().collect();
+            let columns = joined_columns(column_names(&all).iter().map(String::as_str));
             names.choose_key(&table.name, Some(&columns), "key")
         });
     };

@@ -3,16 +3,19 @@
 use super::build::IndexBuild;
 use super::constraint::{self, TREE_TO_BE_MADE};
 use super::create_table::make_trees;
+use super::kept_expression::{kept, written};
 use super::lookup::Found;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, lookup, see_every_row, store};
-use crate::catalog::object::{Index, IndexColumn, Object, Oid, Table};
+use crate::bind::{RowPlace, expression_name};
+use crate::catalog::object::{Index, IndexColumn, KeyPart, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
 use crate::catalog::{Catalog, Relation};
-use crate::parse::tree::{CreateIndex, Name};
+use crate::expression::Kind;
+use crate::parse::tree::{CreateIndex, IndexElement, IndexTarget, Name};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_protocol::Lsn;
@@ -44,10 +47,10 @@ fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) 
 }
 
 /// The names of an index's columns, each once: PostgreSQL numbers those that come again.
-fn column_names(columns: &[&str]) -> Vec<String> {
+pub(crate) fn column_names(columns: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(columns.len());
     for column in columns {
-        let mut name = (*column).to_owned();
+        let mut name = column.clone();
         let mut number = 0;
         while names.contains(&name) {
             number += 1;
@@ -56,6 +59,14 @@ fn column_names(columns: &[&str]) -> Vec<String> {
         names.push(name);
     }
     names
+}
+
+/// An element's name before it is made one of its own.
+fn element_name(element: &IndexElement) -> String {
+    match &element.target {
+        IndexTarget::Column(column) => column.clone(),
+        IndexTarget::Expr(expr) => expression_name(expr).unwrap_or_else(|| "expr".to_owned()),
+    }
 }
 
 /// The class that was asked for, 0 if it is the type's own.
@@ -86,31 +97,30 @@ fn draft(
     table: &Table,
     create: &CreateIndex,
 ) -> Result<Option<Index>> {
-    constraint::check_column_count(create.elements.len())?;
+    constraint::check_column_count(create.elements.len() + create.included.len())?;
     if let Some(name) = &create.name
         && !lookup::is_free(context, before, table.schema, name, create.if_not_exists)?
     {
         return Ok(None);
     }
+    let predicate = match &create.predicate {
+        Some(predicate) => Some(kept(context, table, RowPlace::IndexPredicate, predicate)?),
+        None => None,
+    };
+    // What always holds leaves no row out.
+    let predicate = predicate
+        .filter(|predicate| predicate.expr().as_constant().is_none_or(|value| value.as_bool() != Some(true)));
     let mut columns = Vec::with_capacity(create.elements.len());
     for element in &create.elements {
-        let Some(column) = table.column_index(&element.column) else {
-            let message = format!("column \"{}\" does not exist", element.column);
-            return Err(SqlError::new(SqlState::UNDEFINED_COLUMN, message));
-        };
-        constraint::check_indexable(table.columns[column].type_id)?;
-        let descending = element.descending;
-        columns.push(IndexColumn {
-            column,
-            descending,
-            nulls_first: element.nulls_first.unwrap_or(descending),
-            class: operator_class(table.columns[column].type_id, element.class.as_ref())?,
-        });
+        columns.push(index_column(context, table, element)?);
     }
+    let included: Vec<usize> =
+        create.included.iter().map(|element| included_column(table, element)).collect::<Result<_>>()?;
     let name = match &create.name {
         Some(name) => name.clone(),
         None => {
-            let written: Vec<&str> = create.elements.iter().map(|element| element.column.as_str()).collect();
+            let written: Vec<String> =
+                create.elements.iter().chain(&create.included).map(element_name).collect();
             let joined = joined_columns(column_names(&written).iter().map(String::as_str));
             Names::new(before, table.schema).choose_relation(&table.name, Some(&joined), "idx")
         }
@@ -120,13 +130,71 @@ fn draft(
         name,
         tree: Some(TREE_TO_BE_MADE),
         key: Index::key_columns(&columns, &table.columns),
+        reads: Index::columns_read(&columns, predicate.as_ref()),
         columns,
+        included,
+        predicate,
         unique: create.unique,
         constraint: 0,
         parameters: parameters::checked(Of::Index, &create.parameters)?,
         valid_from: Lsn::MAX,
         built_at: Lsn::ZERO,
     }))
+}
+
+fn no_column(name: &str) -> SqlError {
+    SqlError::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist"))
+}
+
+/// An element of the key. An expression that is a column is that column.
+fn index_column(
+    context: &DefinitionContext<'_>,
+    table: &Table,
+    element: &IndexElement,
+) -> Result<IndexColumn> {
+    let part = match &element.target {
+        IndexTarget::Column(name) => {
+            KeyPart::Column(table.column_index(name).ok_or_else(|| no_column(name))?)
+        }
+        IndexTarget::Expr(expr) => match written(context, table, RowPlace::IndexKey, expr)?.kind {
+            Kind::Column(column) => KeyPart::Column(column),
+            _ => KeyPart::Expression(kept(context, table, RowPlace::IndexKey, expr)?),
+        },
+    };
+    let type_id = match &part {
+        KeyPart::Column(column) => table.columns[*column].type_id,
+        KeyPart::Expression(expression) => expression.type_id,
+    };
+    constraint::check_indexable(type_id)?;
+    let descending = element.descending.unwrap_or(false);
+    Ok(IndexColumn {
+        part,
+        descending,
+        nulls_first: element.nulls_first.unwrap_or(descending),
+        class: operator_class(type_id, element.class.as_ref())?,
+    })
+}
+
+/// A column of INCLUDE, which has no order.
+fn included_column(table: &Table, element: &IndexElement) -> Result<usize> {
+    let refuse = |what: &str| {
+        let message = format!("including column does not support {what}");
+        Err(SqlError::new(SqlState::INVALID_OBJECT_DEFINITION, message))
+    };
+    let IndexTarget::Column(name) = &element.target else {
+        let message = "expressions are not supported in included columns";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    };
+    if element.class.is_some() {
+        return refuse("an operator class");
+    }
+    if element.descending.is_some() {
+        return refuse("ASC/DESC options");
+    }
+    if element.nulls_first.is_some() {
+        return refuse("NULLS FIRST/LAST options");
+    }
+    table.column_index(name).ok_or_else(|| no_column(name))
 }
 
 /// Fills indexes of a table whose trees are empty, and notes the snapshot they are complete from.
@@ -183,6 +251,7 @@ mod tests {
 
     #[test]
     fn equal_columns_are_numbered() {
-        assert_eq!(column_names(&["b", "b", "a", "b"]), ["b", "b1", "a", "b2"]);
+        let names = ["b", "b", "a", "b"].map(str::to_owned);
+        assert_eq!(column_names(&names), ["b", "b1", "a", "b2"]);
     }
 }

@@ -87,12 +87,12 @@ fn target_index<'t>(target: &'t Table, columns: &[String]) -> Result<(Vec<usize>
             let message = format!("there is no primary key for referenced table \"{}\"", target.name);
             return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
         };
-        return Ok((key.columns.iter().map(|column| column.column).collect(), key));
+        return Ok((key.plain_columns().expect("a primary key is made of columns"), key));
     }
     let columns = places(target, columns)?;
     let fits = |index: &&Index| {
-        let all = index.columns.iter().all(|key| columns.contains(&key.column));
-        index.unique && all && index.columns.len() == columns.len()
+        let key = index.plain_columns().filter(|_| index.can_be_referred_to());
+        key.is_some_and(|key| key.len() == columns.len() && key.iter().all(|column| columns.contains(column)))
     };
     let is_distinct = columns.iter().enumerate().all(|(at, column)| !columns[..at].contains(column));
     let Some(index) = target.indexes.iter().find(fits).filter(|_| is_distinct) else {

@@ -22,6 +22,7 @@ mod drop;
 mod expression;
 mod foreign_key;
 mod identity;
+mod kept_expression;
 mod lookup;
 mod names;
 mod parameters;
@@ -36,6 +37,8 @@ mod validate;
 mod view;
 
 pub(crate) use sequence::literal as sequence_literal;
+
+pub(crate) use create_index::column_names;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;

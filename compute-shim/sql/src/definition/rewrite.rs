@@ -85,8 +85,7 @@ impl Rewrite {
     ) -> Rewrite {
         let mut survey_columns = rules.columns().to_vec();
         let primary_key = new.primary_key();
-        survey_columns
-            .extend(primary_key.iter().flat_map(|index| &index.columns).map(|column| column.column));
+        survey_columns.extend(primary_key.iter().flat_map(|index| index.reads.iter().copied()));
         let is_surveyed = primary_key.is_some() && !keeps_keys && computed.is_empty();
         Rewrite {
             old,

@@ -7,7 +7,7 @@
 //! the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
-use super::{Context, Operator, Row, RowWriter, index_key};
+use super::{Context, Operator, Row, RowWriter, has_entry, index_key};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
@@ -242,7 +242,8 @@ impl Insert {
         let probe = &mut self.probe;
         if probe.cursor.is_none() {
             probe.key.clear();
-            if index_key(index, &self.row, &mut probe.key)? {
+            // What has no entry is in nobody's way.
+            if !has_entry(index, &self.row)? || index_key(index, &self.row, &mut probe.key)? {
                 return Ok(false);
             }
         }
@@ -276,13 +277,12 @@ impl Insert {
                 continue;
             }
             probe.stored.key.clone_from(key);
-            let columns: Vec<usize> = index.columns.iter().map(|column| column.column).collect();
             let (mut row, mut current) = (Row::new(), Vec::new());
             let stored = &mut probe.stored;
-            super::decode_row(context.engine, context.transaction, table, stored, &columns, &mut row)?;
+            super::decode_row(context.engine, context.transaction, table, stored, &index.reads, &mut row)?;
             probe.has_entry = false;
             index_key(index, &row, &mut current)?;
-            if current == probe.key {
+            if current == probe.key && has_entry(index, &row)? {
                 return Ok(true);
             }
         }

@@ -8,7 +8,9 @@
 use super::context::Identity;
 use super::row_writer::{check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
-use super::{Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, index_key, primary_key};
+use super::{
+    Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, has_entry, index_key, primary_key,
+};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{Kind, evaluate, is_true};
 use crate::plan::{Exprs, Node, Predicate, RowCheck};
@@ -164,6 +166,8 @@ pub(super) struct RowUpdate {
     key: Vec<u8>,
     known: Known,
     new: Row,
+    /// The columns that are given values.
+    assigned: Vec<usize>,
     new_key: Vec<u8>,
     encoder: RowEncoder,
     /// Columns whose old values lie in chains. Those that were not read stand as NULL in the joined row.
@@ -215,6 +219,7 @@ impl RowUpdate {
             key,
             known: version.into(),
             new: Row::new(),
+            assigned: Vec::new(),
             new_key: Vec::new(),
             encoder: RowEncoder::new(),
             long,
@@ -345,12 +350,14 @@ impl RowUpdate {
             self.new.clear();
             self.new.extend_from_slice(&self.joined[..self.table.columns.len()]);
             self.kept.clone_from(&self.long);
+            self.assigned.clear();
             for (&column, value) in columns.iter().zip(&values.items) {
                 if matches!(value.kind, Kind::Column(own) if own == column) {
                     continue;
                 }
                 self.new[column] = evaluate(value, &self.joined, context)?;
                 self.kept.retain(|(kept, _)| *kept != column);
+                self.assigned.push(column);
             }
             // A value that is kept unread is not NULL, and nobody asks for more of it.
             for (column, _) in &self.kept {
@@ -417,7 +424,7 @@ impl RowUpdate {
     /// SHARE, which a plain update passes.
     fn lock_keys(&mut self, context: &mut Context<'_>) -> Step<()> {
         let table = self.table.clone();
-        for index in table.secondary_indexes().filter(|index| index.unique) {
+        for index in table.secondary_indexes().filter(|index| index.can_be_referred_to()) {
             if self.entry_changes(index)? {
                 let (engine, mode, wait) = (context.engine, RowLockMode::Update, LockWait::Wait);
                 let transaction = &mut *context.transaction;
@@ -494,11 +501,20 @@ impl RowUpdate {
     }
 
     fn entry_changes(&mut self, index: &Index) -> Step<bool> {
+        let moves = self.new_key != self.key;
+        // Most indexes have nothing to do with most updates.
+        if !moves && !index.reads.iter().any(|column| self.assigned.contains(column)) {
+            return Ok(false);
+        }
+        let (had, has) = (has_entry(index, &self.joined)?, has_entry(index, &self.new)?);
+        if !had || !has {
+            return Ok(had || has);
+        }
         let mut new_entry = Vec::new();
         self.entry.clear();
         index_key(index, &self.joined, &mut self.entry)?;
         index_key(index, &self.new, &mut new_entry)?;
-        Ok(self.entry != new_entry || self.new_key != self.key)
+        Ok(self.entry != new_entry || moves)
     }
 
     fn insert_moved(&mut self, context: &mut Context<'_>) -> Step<()> {
@@ -563,10 +579,12 @@ impl RowUpdate {
         if !is_delete && !self.entry_changes(index)? {
             return Ok(false);
         }
-        self.entry.clear();
-        index_key(index, &self.joined, &mut self.entry)?;
-        context.engine.index_delete(context.transaction, tree, &self.entry, &self.key)?;
-        Ok(!is_delete)
+        if has_entry(index, &self.joined)? {
+            self.entry.clear();
+            index_key(index, &self.joined, &mut self.entry)?;
+            context.engine.index_delete(context.transaction, tree, &self.entry, &self.key)?;
+        }
+        Ok(!is_delete && has_entry(index, &self.new)?)
     }
 
     fn new_entry(&mut self, context: &mut Context<'_>, at: usize) -> Step<()> {

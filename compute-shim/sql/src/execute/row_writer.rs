@@ -6,22 +6,62 @@
 
 use super::stored_row::column_in_memory;
 use super::{Context, RowEncoder};
-use crate::catalog::object::{Index, Table};
+use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
+use crate::catalog::row_expression::RowExpression;
+use crate::expression::{Kind, deparse, deparse_pretty};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, EngineError, KEY_BYTES_MAX, RowBuffer, Transaction, UniqueCheck, ValueWanted};
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::key::encode;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, text};
 
-/// Appends an index's key of a row; answers whether one of its columns is NULL.
+/// Whether a row has an entry in an index: a partial one has none for rows outside of its predicate.
+pub(crate) fn has_entry(index: &Index, row: &[Datum]) -> Result<bool> {
+    match &index.predicate {
+        None => Ok(true),
+        Some(predicate) => Ok(predicate.value(row)?.as_bool() == Some(true)),
+    }
+}
+
+/// Appends an index's key of a row; answers whether one of its columns is NULL. Of the row no more need be there than
+/// the columns that the index reads.
 pub(crate) fn index_key(index: &Index, row: &[Datum], out: &mut Vec<u8>) -> Result<bool> {
     let mut has_null = false;
     for (column, key) in index.columns.iter().zip(index.key.iter()) {
-        let value = &row[column.column];
+        let computed;
+        let value = match &column.part {
+            KeyPart::Column(column) => &row[*column],
+            KeyPart::Expression(expression) => {
+                computed = expression.value(row)?;
+                &computed
+            }
+        };
         has_null |= value.is_null();
         encode(std::slice::from_ref(key), std::slice::from_ref(value), out)?;
     }
     Ok(has_null)
+}
+
+/// An index's columns and their values in a row, as errors show them.
+pub(crate) fn shown_key(table: &Table, index: &Index, values: &[Datum], env: &EvalEnv<'_>) -> String {
+    let (mut names, mut shown) = (Vec::new(), Vec::new());
+    for (column, value) in index.columns.iter().zip(values) {
+        names.push(key_part(table, column, env, true));
+        shown.push(match value {
+            Datum::Null => "null".to_owned(),
+            value => text::output_string(env, column.value_type(&table.columns).0, value),
+        });
+    }
+    format!("({})=({})", names.join(", "), shown.join(", "))
+}
+
+/// A column of an index as SQL has it, without its order.
+pub(crate) fn key_part(table: &Table, column: &IndexColumn, env: &EvalEnv<'_>, pretty: bool) -> String {
+    match &column.part {
+        KeyPart::Column(column) => quote_identifier(&table.columns[*column].name),
+        KeyPart::Expression(expression) => key_expression(table, expression, env, pretty),
+    }
 }
 
 /// Appends a row's key in the clustered tree, if the table has a primary key.
@@ -29,6 +69,20 @@ pub(crate) fn primary_key(table: &Table, row: &[Datum], out: &mut Vec<u8>) -> Re
     match table.primary_key() {
         Some(index) => index_key(index, row, out).map(|_| true),
         None => Ok(false),
+    }
+}
+
+/// An expression in an index: a call stands alone, everything else in parentheses.
+fn key_expression(table: &Table, expression: &RowExpression, env: &EvalEnv<'_>, pretty: bool) -> String {
+    let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+    let expr = expression.written();
+    let text = match pretty {
+        true => deparse_pretty(expr, &columns, env),
+        false => deparse(expr, &columns, env),
+    };
+    match &expr.kind {
+        Kind::Function { .. } | Kind::Coalesce(_) | Kind::Extreme { .. } | Kind::NullIf { .. } => text,
+        _ => format!("({text})"),
     }
 }
 
@@ -40,18 +94,14 @@ pub(crate) fn duplicate_key(
     row: &[Datum],
     env: &EvalEnv<'_>,
 ) -> SqlError {
-    let (mut names, mut values) = (Vec::new(), Vec::new());
-    for column in &index.columns {
-        let definition = &table.columns[column.column];
-        names.push(hexalog_sql_types::function::quote_identifier(&definition.name));
-        values.push(match &row[column.column] {
-            Datum::Null => "null".to_owned(),
-            value => text::output_string(env, definition.type_id, value),
-        });
-    }
+    let value = |column: &IndexColumn| match &column.part {
+        KeyPart::Column(column) => row[*column].clone(),
+        KeyPart::Expression(expression) => expression.value(row).unwrap_or_default(),
+    };
+    let values: Vec<Datum> = index.columns.iter().map(value).collect();
     let message = format!("duplicate key value violates unique constraint \"{}\"", index.name);
     SqlError::new(SqlState::UNIQUE_VIOLATION, message)
-        .with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values.join(", ")))
+        .with_detail(format!("Key {} already exists.", shown_key(table, index, &values, env)))
         .with_table(schema, &table.name)
         .with_constraint(&index.name)
 }
@@ -73,12 +123,13 @@ pub(crate) fn insert_entry(
     let mut recompute = |stored: &RowBuffer, out: &mut Vec<u8>| {
         values.clear();
         values.resize(table.columns.len(), Datum::Null);
-        for column in &index.columns {
-            let value = column_in_memory(table, stored, column.column);
-            values[column.column] = value.expect("a stored row of this table").map_err(ValueWanted)?;
+        for &column in index.reads.iter() {
+            let value = column_in_memory(table, stored, column);
+            values[column] = value.expect("a stored row of this table").map_err(ValueWanted)?;
         }
-        let has_null = index_key(index, &values, out).expect("its key was made when it was stored");
-        if has_null {
+        const MADE: &str = "its key was made when it was stored";
+        let has_null = index_key(index, &values, out).expect(MADE);
+        if has_null || !has_entry(index, &values).expect(MADE) {
             out.clear();
         }
         Ok(())
@@ -190,7 +241,7 @@ impl RowWriter {
                         self.phase = Phase::Key;
                         return Ok(Inserted::Done);
                     };
-                    if !index.is_primary() {
+                    if !index.is_primary() && has_entry(index, row)? {
                         self.entry.clear();
                         let has_null = index_key(index, row, &mut self.entry)?;
                         let fresh = insert_entry(
@@ -231,6 +282,9 @@ impl RowWriter {
     ) -> Step<()> {
         for index in &table.indexes[..at] {
             let Some(tree) = index.tree else { continue };
+            if !has_entry(index, row)? {
+                continue;
+            }
             self.entry.clear();
             index_key(index, row, &mut self.entry)?;
             engine.index_delete(transaction, tree, &self.entry, &self.key)?;

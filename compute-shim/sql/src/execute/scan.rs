@@ -6,7 +6,7 @@
 use super::context::Identity;
 use super::key_range::{KeyRange, ranges};
 use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
-use super::{Context, Operator, Row, index_key};
+use super::{Context, Operator, Row, has_entry, index_key};
 use crate::catalog::object::Table;
 use crate::expression::is_true;
 use crate::plan::{Node, Scan};
@@ -158,12 +158,11 @@ impl TableScan {
             return Ok(false);
         }
         self.stored.key.clone_from(key);
-        let columns: Vec<usize> = index.columns.iter().map(|column| column.column).collect();
         let Context { engine, transaction, .. } = context;
-        decode_row(engine, transaction, table, &mut self.stored, &columns, &mut self.row)?;
+        decode_row(engine, transaction, table, &mut self.stored, &index.reads, &mut self.row)?;
         self.key_scratch.clear();
         index_key(index, &self.row, &mut self.key_scratch)?;
-        Ok(self.key_scratch == self.entry.key)
+        Ok(self.key_scratch == self.entry.key && has_entry(index, &self.row)?)
     }
 }
 

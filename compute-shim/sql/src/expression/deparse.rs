@@ -187,6 +187,11 @@ impl Printer<'_> {
                 self.operand(zone, false, expr);
                 self.push(")");
             }
+            ("extract", [field, value]) if let Some(Datum::Text(field)) = field.as_constant() => {
+                self.push(&format!("EXTRACT({field} FROM "));
+                self.expr(value, true);
+                self.push(")");
+            }
             ("current_user" | "session_user" | "current_role", []) => self.push(&name.to_uppercase()),
             _ => self.listed(&quote_identifier(name), "(", arguments, ")"),
         }

@@ -5,56 +5,170 @@
 //! the operator goes on to another row ([`super::Evaluation`]), so nothing with effects runs twice. Everything else
 //! is free of effects and may be computed anew.
 
-use super::{Expr, Kind, Quantifier, Subplan, SubplanForm};
+use super::{Expr, Kind, Quantifier, Subplan, SubplanForm, for_each};
 use crate::execute::Context;
-use crate::stop::Step;
+use crate::function::HostFunction;
+use crate::stop::{Step, Stop};
 use hexalog_sql_types::datum::{compare, equal};
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::operator::Operator;
 use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+/// What an expression may ask for besides its row.
+pub(crate) trait Surroundings {
+    fn env(&self) -> &EvalEnv<'_>;
+    fn parameter(&self, number: usize) -> Datum;
+    fn slot(&self, slot: usize) -> Datum;
+    /// The operands of the CASEs around the place, innermost last.
+    fn case_values(&mut self) -> &mut Vec<Datum>;
+    /// What a host function gave for this row already.
+    fn memo(&self, memo: usize) -> Option<Datum>;
+    fn call(&mut self, function: &HostFunction, arguments: &[Datum], memo: Option<usize>) -> Step<Datum>;
+    fn subplan(&mut self, subplan: &Subplan, row: &[Datum]) -> Step<Datum>;
+}
+
+impl Surroundings for Context<'_> {
+    #[inline]
+    fn env(&self) -> &EvalEnv<'_> {
+        &self.env
+    }
+
+    #[inline]
+    fn parameter(&self, number: usize) -> Datum {
+        self.parameters[number].clone()
+    }
+
+    #[inline]
+    fn slot(&self, slot: usize) -> Datum {
+        self.state.slots[slot].clone()
+    }
+
+    #[inline]
+    fn case_values(&mut self) -> &mut Vec<Datum> {
+        &mut self.state.case_values
+    }
+
+    fn memo(&self, memo: usize) -> Option<Datum> {
+        self.state.memos[memo].clone()
+    }
+
+    fn call(&mut self, function: &HostFunction, arguments: &[Datum], memo: Option<usize>) -> Step<Datum> {
+        let value = match function.strict && arguments.iter().any(Datum::is_null) {
+            true => Datum::Null,
+            false => (function.call)(self, arguments)?,
+        };
+        if let Some(memo) = memo {
+            self.state.memos[memo] = Some(value.clone());
+        }
+        Ok(value)
+    }
+
+    fn subplan(&mut self, subplan: &Subplan, row: &[Datum]) -> Step<Datum> {
+        evaluate_subplan(subplan, row, self)
+    }
+}
+
+/// No session and no statement: what an immutable expression has.
+struct RowAlone {
+    env: EvalEnv<'static>,
+    case_values: Vec<Datum>,
+}
+
+impl Surroundings for RowAlone {
+    fn env(&self) -> &EvalEnv<'_> {
+        &self.env
+    }
+
+    fn parameter(&self, _: usize) -> Datum {
+        unreachable!("{IMMUTABLE}")
+    }
+
+    fn slot(&self, _: usize) -> Datum {
+        unreachable!("{IMMUTABLE}")
+    }
+
+    fn case_values(&mut self) -> &mut Vec<Datum> {
+        &mut self.case_values
+    }
+
+    fn memo(&self, _: usize) -> Option<Datum> {
+        unreachable!("{IMMUTABLE}")
+    }
+
+    fn call(&mut self, _: &HostFunction, _: &[Datum], _: Option<usize>) -> Step<Datum> {
+        unreachable!("{IMMUTABLE}")
+    }
+
+    fn subplan(&mut self, _: &Subplan, _: &[Datum]) -> Step<Datum> {
+        unreachable!("{IMMUTABLE}")
+    }
+}
+
+/// Why an expression of [`evaluate_row`] does not come to certain places.
+const IMMUTABLE: &str = "is_immutable was asked before the expression was kept";
+
+/// Whether an expression's value depends on its row alone, whoever computes it and when.
+pub(crate) fn is_immutable(expr: &Expr) -> bool {
+    let mut immutable = true;
+    for_each(expr, &mut |expr| {
+        immutable &= match &expr.kind {
+            Kind::Operator { operator, .. } | Kind::AnyAll { operator, .. } => !operator.stable,
+            Kind::NullIf { operator, .. } => !operator.stable,
+            Kind::Function { function, .. } => function.volatility == Volatility::Immutable,
+            Kind::Coerce { coercion, .. } => coercion.is_immutable(),
+            Kind::Host { .. } | Kind::Parameter(_) | Kind::Slot(_) | Kind::Subplan(_) => false,
+            _ => true,
+        };
+        immutable
+    });
+    immutable
+}
+
+/// The value of an immutable expression over a row.
+pub(crate) fn evaluate_row(expr: &Expr, row: &[Datum]) -> Result<Datum> {
+    let mut surroundings = RowAlone { env: EvalEnv::without_session(), case_values: Vec::new() };
+    evaluate(expr, row, &mut surroundings).map_err(|stop| match stop {
+        Stop::Error(error) => error,
+        Stop::Need(_) => unreachable!("{IMMUTABLE}"),
+    })
+}
+
 /// The value of an expression over a row.
-pub(crate) fn evaluate(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
+pub(crate) fn evaluate<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut S) -> Step<Datum> {
     match &expr.kind {
         Kind::Constant(value) => Ok(value.clone()),
         Kind::Column(index) => Ok(row[*index].clone()),
-        Kind::Parameter(index) => Ok(context.parameters[*index].clone()),
-        Kind::Slot(slot) => Ok(context.state.slots[*slot].clone()),
+        Kind::Parameter(index) => Ok(context.parameter(*index)),
+        Kind::Slot(slot) => Ok(context.slot(*slot)),
         Kind::Operator { operator, operands } => match &**operands {
             [operand] => {
                 let operand = evaluate(operand, row, context)?;
-                Ok(operator.apply(&context.env, &[operand])?)
+                Ok(operator.apply(context.env(), &[operand])?)
             }
             [left, right] => {
                 let left = evaluate(left, row, context)?;
                 let right = evaluate(right, row, context)?;
-                Ok(operator.apply(&context.env, &[left, right])?)
+                Ok(operator.apply(context.env(), &[left, right])?)
             }
             _ => unreachable!("operators have one or two operands"),
         },
         Kind::Function { function, arguments } => {
             let arguments = evaluate_all(arguments, row, context)?;
-            Ok(function.apply(&context.env, &arguments)?)
+            Ok(function.apply(context.env(), &arguments)?)
         }
         Kind::Host { function, arguments, memo } => {
-            if let Some(value) = memo.and_then(|memo| context.state.memos[memo].clone()) {
+            if let Some(value) = memo.and_then(|memo| context.memo(memo)) {
                 return Ok(value);
             }
             let arguments = evaluate_all(arguments, row, context)?;
-            let value = match function.strict && arguments.iter().any(Datum::is_null) {
-                true => Datum::Null,
-                false => (function.call)(context, &arguments)?,
-            };
-            if let Some(memo) = memo {
-                context.state.memos[*memo] = Some(value.clone());
-            }
-            Ok(value)
+            context.call(function, &arguments, *memo)
         }
         Kind::Coerce { coercion, operand, .. } => {
             let value = evaluate(operand, row, context)?;
-            Ok(coercion.apply(&context.env, value)?)
+            Ok(coercion.apply(context.env(), value)?)
         }
         Kind::And(items) => logical(items, row, context, false),
         Kind::Or(items) => logical(items, row, context, true),
@@ -76,28 +190,28 @@ pub(crate) fn evaluate(expr: &Expr, row: &[Datum], context: &mut Context<'_>) ->
             let distinct = !equal(sides[0].type_id, &left, &right);
             Ok(Datum::Bool(distinct != *negated))
         }
-        Kind::Subplan(subplan) => evaluate_subplan(subplan, row, context),
+        Kind::Subplan(subplan) => context.subplan(subplan, row),
         _ => evaluate_compound(expr, row, context),
     }
 }
 
 /// The kinds that are rare on hot paths; CASE has the largest frames.
 #[recursive::recursive]
-fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
+fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut S) -> Step<Datum> {
     match &expr.kind {
         Kind::Case { operand, branches, otherwise } => {
             if let Some(operand) = operand {
                 let value = evaluate(operand, row, context)?;
-                context.state.case_values.push(value);
+                context.case_values().push(value);
             }
-            let depth = context.state.case_values.len();
+            let depth = context.case_values().len();
             let result = evaluate_branches(branches, otherwise, row, context);
             if operand.is_some() {
-                context.state.case_values.truncate(depth - 1);
+                context.case_values().truncate(depth - 1);
             }
             result
         }
-        Kind::CaseValue => Ok(context.state.case_values.last().expect("inside CASE").clone()),
+        Kind::CaseValue => Ok(context.case_values().last().expect("inside CASE").clone()),
         Kind::Coalesce(items) => {
             for item in items {
                 let value = evaluate(item, row, context)?;
@@ -122,14 +236,14 @@ fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> S
             let value = evaluate(first, row, context)?;
             let left = evaluate(&comparison[0], row, context)?;
             let right = evaluate(&comparison[1], row, context)?;
-            let same = operator.apply(&context.env, &[left, right])?.as_bool() == Some(true);
+            let same = operator.apply(context.env(), &[left, right])?.as_bool() == Some(true);
             Ok(if same { Datum::Null } else { value })
         }
         Kind::AnyAll { operator, left, array, all } => {
             let left = evaluate(left, row, context)?;
             let array = evaluate(array, row, context)?;
             let Datum::Array(array) = array else { return Ok(Datum::Null) };
-            Ok(any_all(&context.env, operator, &left, array.elements(), *all)?)
+            Ok(any_all(context.env(), operator, &left, array.elements(), *all)?)
         }
         Kind::Array { element, items, nested } => {
             let values = evaluate_all(items, row, context)?;
@@ -160,11 +274,11 @@ fn evaluate_compound(expr: &Expr, row: &[Datum], context: &mut Context<'_>) -> S
 }
 
 /// Whether a condition holds: NULL does not.
-pub(crate) fn is_true(condition: &Expr, row: &[Datum], context: &mut Context<'_>) -> Step<bool> {
+pub(crate) fn is_true<S: Surroundings>(condition: &Expr, row: &[Datum], context: &mut S) -> Step<bool> {
     Ok(evaluate(condition, row, context)?.as_bool() == Some(true))
 }
 
-fn evaluate_all(exprs: &[Expr], row: &[Datum], context: &mut Context<'_>) -> Step<Vec<Datum>> {
+fn evaluate_all<S: Surroundings>(exprs: &[Expr], row: &[Datum], context: &mut S) -> Step<Vec<Datum>> {
     let mut values = Vec::with_capacity(exprs.len());
     for expr in exprs {
         values.push(evaluate(expr, row, context)?);
@@ -173,7 +287,7 @@ fn evaluate_all(exprs: &[Expr], row: &[Datum], context: &mut Context<'_>) -> Ste
 }
 
 /// AND (`decisive` false) and OR (`decisive` true) in three-valued logic.
-fn logical(items: &[Expr], row: &[Datum], context: &mut Context<'_>, decisive: bool) -> Step<Datum> {
+fn logical<S: Surroundings>(items: &[Expr], row: &[Datum], context: &mut S, decisive: bool) -> Step<Datum> {
     let mut unknown = false;
     for item in items {
         match evaluate(item, row, context)?.as_bool() {
@@ -194,11 +308,11 @@ fn is_null(value: &Datum, negated: bool) -> bool {
     }
 }
 
-fn evaluate_branches(
+fn evaluate_branches<S: Surroundings>(
     branches: &[(Expr, Expr)],
     otherwise: &Expr,
     row: &[Datum],
-    context: &mut Context<'_>,
+    context: &mut S,
 ) -> Step<Datum> {
     for (condition, result) in branches {
         if is_true(condition, row, context)? {
@@ -346,9 +460,7 @@ pub(crate) fn evaluate_constant(expr: &Expr, env: &EvalEnv<'_>) -> Option<Result
         Kind::Operator { operator, operands } if !operator.stable => {
             Some(operator.apply(env, &constants(operands)?))
         }
-        Kind::Function { function, arguments }
-            if function.volatility == hexalog_sql_types::function::Volatility::Immutable =>
-        {
+        Kind::Function { function, arguments } if function.volatility == Volatility::Immutable => {
             Some(function.apply(env, &constants(arguments)?))
         }
         Kind::Coerce { coercion, operand, .. } if coercion.is_immutable() => {

@@ -10,7 +10,7 @@ mod evaluate;
 mod walk;
 
 pub(crate) use deparse::{deparse, deparse_pretty};
-pub(crate) use evaluate::{evaluate, evaluate_constant, is_true};
+pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 
 use crate::function::HostFunction;

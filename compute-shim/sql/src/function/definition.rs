@@ -3,7 +3,7 @@
 use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
 use crate::catalog::system::{
     Constraint, Routine, check_definition, constraint, expression_text, foreign_key_definition,
-    index_definition, key_definition, routines, view_definition,
+    index_column_definition, index_definition, key_definition, routines, view_definition,
 };
 use crate::catalog::{Relation, registry};
 use crate::execute::Context;
@@ -76,8 +76,11 @@ fn index(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     if column == 0 {
         return Ok(Datum::from(index_definition(view, &table, index, is_pretty(arguments, 2))));
     }
-    let key = usize::try_from(column - 1).ok().and_then(|at| index.columns.get(at));
-    Ok(Datum::from(key.map_or_else(String::new, |key| quote_identifier(&table.columns[key.column].name))))
+    let pretty = is_pretty(arguments, 2);
+    Ok(Datum::from(match usize::try_from(column - 1) {
+        Ok(at) => index_column_definition(view, &table, index, at, pretty),
+        Err(_) => String::new(),
+    }))
 }
 
 fn constraint_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {

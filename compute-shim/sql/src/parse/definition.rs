@@ -7,9 +7,10 @@
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    Deferral, IndexElement, NamedConstraint, ObjectKind, Statement, StorageParameter, TableConstraint,
+    Deferral, IndexElement, IndexTarget, NamedConstraint, ObjectKind, Statement, StorageParameter,
+    TableConstraint,
 };
-use super::{Reader, refuse};
+use super::{Reader, refuse, tree};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::Token;
@@ -177,14 +178,16 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
             return Err(refuse("PRIMARY KEY USING INDEX"));
         }
         let columns = reader.column_list()?;
-        TableConstraint::PrimaryKey { columns, parameters: index_clauses(reader)? }
+        let included = included_columns(reader)?;
+        TableConstraint::PrimaryKey { columns, included, parameters: index_clauses(reader)? }
     } else if reader.eat(&["unique"]) {
         if reader.peek_words(&["using", "index"]) {
             return Err(refuse("UNIQUE USING INDEX"));
         }
         nulls_distinct(reader)?;
         let columns = reader.column_list()?;
-        TableConstraint::Unique { columns, parameters: index_clauses(reader)? }
+        let included = included_columns(reader)?;
+        TableConstraint::Unique { columns, included, parameters: index_clauses(reader)? }
     } else if reader.eat(&["check"]) {
         TableConstraint::Check(check(reader)?)
     } else if reader.eat(&["foreign", "key"]) {
@@ -221,11 +224,13 @@ fn check(reader: &mut Reader<'_>) -> Result<super::tree::Expr> {
     Ok(expr)
 }
 
-/// INCLUDE, WITH and TABLESPACE behind a key.
+/// INCLUDE behind the columns of a key.
+fn included_columns(reader: &mut Reader<'_>) -> Result<Vec<String>> {
+    if reader.eat(&["include"]) { reader.column_list() } else { Ok(Vec::new()) }
+}
+
+/// WITH and TABLESPACE behind a key.
 fn index_clauses(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
-    if reader.peek_words(&["include"]) {
-        return Err(refuse("INCLUDE"));
-    }
     let parameters = storage_clause(reader)?;
     if reader.peek_words(&["using", "index", "tablespace"]) {
         return Err(refuse("TABLESPACE"));
@@ -407,32 +412,62 @@ fn create_index(reader: &mut Reader<'_>, unique: bool) -> Result<Statement> {
         }
     }
     reader.expect_token(&Token::LParen)?;
-    let mut elements = vec![index_element(reader)?];
-    while reader.eat_token(&Token::Comma) {
-        elements.push(index_element(reader)?);
-    }
-    reader.expect_token(&Token::RParen)?;
-    if reader.peek_words(&["include"]) {
-        return Err(refuse("INCLUDE"));
+    let elements = index_elements(reader)?;
+    let mut included = Vec::new();
+    if reader.eat(&["include"]) {
+        reader.expect_token(&Token::LParen)?;
+        included = index_elements(reader)?;
     }
     nulls_distinct(reader)?;
     let parameters = storage_clause(reader)?;
     if reader.peek_words(&["tablespace"]) {
         return Err(refuse("TABLESPACE"));
     }
-    if reader.peek_words(&["where"]) {
-        return Err(refuse("a partial index"));
+    let predicate = if reader.eat(&["where"]) { Some(reader.expr()?) } else { None };
+    Ok(Statement::CreateIndex(CreateIndex {
+        name,
+        table,
+        unique,
+        concurrently,
+        if_not_exists,
+        elements,
+        included,
+        parameters,
+        predicate,
+    }))
+}
+
+/// The elements up to the closing parenthesis.
+pub(super) fn index_elements(reader: &mut Reader<'_>) -> Result<Vec<IndexElement>> {
+    let mut elements = vec![index_element(reader)?];
+    while reader.eat_token(&Token::Comma) {
+        elements.push(index_element(reader)?);
     }
-    let index = CreateIndex { name, table, unique, concurrently, if_not_exists, elements, parameters };
-    Ok(Statement::CreateIndex(index))
+    reader.expect_token(&Token::RParen)?;
+    Ok(elements)
+}
+
+/// A column, a call, or any expression in parentheses.
+fn index_target(reader: &mut Reader<'_>) -> Result<IndexTarget> {
+    if reader.eat_token(&Token::LParen) {
+        if ["select", "values", "with", "table"].iter().any(|word| reader.peek_words(&[word])) {
+            return Err(reader.unexpected());
+        }
+        let expr = reader.expr()?;
+        reader.expect_token(&Token::RParen)?;
+        return Ok(IndexTarget::Expr(expr));
+    }
+    if reader.parser.peek_nth_token_ref(1).token != Token::LParen {
+        return Ok(IndexTarget::Column(reader.identifier()?));
+    }
+    match reader.call()? {
+        tree::Expr::Collate { .. } => Err(refuse("COLLATE in an index")),
+        call => Ok(IndexTarget::Expr(call)),
+    }
 }
 
 fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
-    let is_call = reader.parser.peek_nth_token_ref(1).token == Token::LParen;
-    if is_call || reader.parser.peek_token_ref().token == Token::LParen {
-        return Err(refuse("an index on an expression"));
-    }
-    let column = reader.identifier()?;
+    let target = index_target(reader)?;
     if reader.peek_words(&["collate"]) {
         return Err(refuse("COLLATE in an index"));
     }
@@ -441,10 +476,10 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
         Token::Word(_) if !begins_order => Some(reader.name()?),
         _ => None,
     };
-    let descending = reader.eat(&["desc"]);
-    if !descending {
-        let _ = reader.eat(&["asc"]);
-    }
+    let descending = match reader.eat(&["desc"]) {
+        true => Some(true),
+        false => reader.eat(&["asc"]).then_some(false),
+    };
     let nulls_first = if reader.eat(&["nulls", "first"]) {
         Some(true)
     } else if reader.eat(&["nulls", "last"]) {
@@ -453,7 +488,7 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
         None
     };
     match reader.parser.peek_token_ref().token {
-        Token::Comma | Token::RParen => Ok(IndexElement { column, class, descending, nulls_first }),
+        Token::Comma | Token::RParen => Ok(IndexElement { target, class, descending, nulls_first }),
         Token::LParen if class.is_some() => Err(refuse("parameters of an operator class")),
         _ => Err(reader.unexpected()),
     }

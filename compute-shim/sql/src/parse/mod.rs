@@ -6,6 +6,7 @@
 //! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`, `copy.rs`) over the crate's tokens, since the
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
+mod conflict_target;
 mod copy;
 mod cursor;
 mod definition;
@@ -52,8 +53,11 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     for group in split(tokens) {
         check_runs(&group)?;
         let (group, overriding) = respell::take_overriding(group);
-        let mut reader = Reader::new(respell::respelled(locking::respell_locks(group), &lines)?, &lines);
+        let group = respell::respelled(locking::respell_locks(group), &lines)?;
+        let (group, targets) = conflict_target::take(group);
+        let mut reader = Reader::new(group, &lines);
         reader.overriding = overriding;
+        reader.conflict_targets = conflict_target::read(targets, &lines)?;
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
         statements.push(statement);
@@ -217,6 +221,8 @@ struct Reader<'a> {
     lines: &'a Lines<'a>,
     /// OVERRIDING of an INSERT, which the parser crate has no word for.
     overriding: Option<tree::Overriding>,
+    /// Targets of ON CONFLICT that the parser crate does not read.
+    conflict_targets: Vec<tree::ConflictTarget>,
 }
 
 impl<'a> Reader<'a> {
@@ -224,7 +230,7 @@ impl<'a> Reader<'a> {
         let token_count = tokens.len();
         let parser =
             Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
-        Reader { parser, token_count, lines, overriding: None }
+        Reader { parser, token_count, lines, overriding: None, conflict_targets: Vec::new() }
     }
 
     /// The crate's error in PostgreSQL's words. The crate says where it stopped; what stands there is named.
@@ -387,6 +393,12 @@ impl<'a> Reader<'a> {
         self.lower().expr(expr)
     }
 
+    /// A call of a function, in whatever form SQL has for it.
+    fn call(&mut self) -> Result<Expr> {
+        let expr = self.parser.parse_prefix().map_err(|error| self.failure(error))?;
+        self.lower().expr(expr)
+    }
+
     /// An expression as DEFAULT takes it: without the operators that could be mistaken for a constraint behind it.
     fn restricted_expr(&mut self) -> Result<Expr> {
         /// Binds weaker than comparisons and tighter than IS, whose NOT NULL would be taken for the constraint.
@@ -426,6 +438,7 @@ impl<'a> Reader<'a> {
         Lower {
             lines: self.lines,
             parser: &self.parser,
+            conflict_targets: &self.conflict_targets,
             token_count: self.token_count,
             taken: BTreeSet::new(),
             depth: 0,
@@ -435,6 +448,7 @@ impl<'a> Reader<'a> {
 
 /// Takes the crate's tree apart. `depth` bounds recursion here and in everything that walks the tree later.
 struct Lower<'a> {
+    conflict_targets: &'a [tree::ConflictTarget],
     lines: &'a Lines<'a>,
     /// For its tokens: see `place.rs`.
     parser: &'a Parser<'a>,

@@ -9,7 +9,7 @@ use super::tree::{
     JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
     Update,
 };
-use super::{Lower, at, refuse, refuse_if, refuse_some};
+use super::{Lower, at, conflict_target, refuse, refuse_if, refuse_some};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -585,6 +585,11 @@ impl Lower<'_> {
         };
         let target = match conflict_target {
             None => ConflictTarget::Any,
+            Some(ast::ConflictTarget::Columns(columns))
+                if let Some(target) = conflict_target::taken(&columns, self.conflict_targets) =>
+            {
+                target.clone()
+            }
             Some(ast::ConflictTarget::Columns(columns)) => {
                 // PostgreSQL's errors about one of them point at the list.
                 let column = |ident: ast::Ident| {

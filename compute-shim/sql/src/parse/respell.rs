@@ -249,9 +249,7 @@ impl Pass {
             self.out.push(token);
             return Ok(());
         }
-        if let Some(feature) =
-            self.refused_in_query(&token.token).or_else(|| self.refused_in_change(&token.token))
-        {
+        if let Some(feature) = self.refused_in_query(&token.token) {
             return Err(refuse(feature));
         }
         if !self.replaced(&token) {
@@ -310,23 +308,6 @@ impl Pass {
         }
         if is_word(token, "as") && self.before(0) == Some(&Token::RParen) && self.is_behind("using") {
             return Some("an alias of the columns of USING");
-        }
-        None
-    }
-
-    /// The same for changes of rows.
-    fn refused_in_change(&self, token: &Token) -> Option<&'static str> {
-        if is_word(token, "where") && self.before(0) == Some(&Token::RParen) && self.is_behind("conflict") {
-            return Some("ON CONFLICT with an index predicate");
-        }
-        if *token == Token::LParen {
-            let in_target = self.before(0) == Some(&Token::LParen) && self.before_is(1, "conflict");
-            let in_call = matches!(self.before(0), Some(Token::Word(_)))
-                && self.before(1) == Some(&Token::LParen)
-                && self.before_is(2, "conflict");
-            if in_target || in_call {
-                return Some("ON CONFLICT with an expression");
-            }
         }
         None
     }
@@ -418,10 +399,6 @@ impl Pass {
         self.out.push(TokenWithSpan { token: Token::Word(name), span: from.span });
     }
 
-    fn before_is(&self, nth: usize, word: &str) -> bool {
-        self.before(nth).is_some_and(|token| is_word(token, word))
-    }
-
     /// Whether the parenthesis just closed held a list of columns behind this word.
     fn is_behind(&self, word: &str) -> bool {
         let tokens = self.out.iter().rev().map(|token| &token.token);
@@ -431,7 +408,7 @@ impl Pass {
     }
 }
 
-fn is_word(token: &Token, word: &str) -> bool {
+pub(super) fn is_word(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
 }
 

@@ -201,16 +201,11 @@ fn what_is_not_supported_is_refused_by_name() {
         ("CREATE TABLE t (a int UNIQUE DEFERRABLE)", "a deferrable key or check"),
         ("CREATE TABLE t (a int, UNIQUE (a) INITIALLY DEFERRED)", "a deferrable key or check"),
         ("CREATE TABLE t (a int UNIQUE NULLS NOT DISTINCT)", "NULLS NOT DISTINCT"),
-        ("CREATE TABLE t (a int, PRIMARY KEY (a) INCLUDE (b))", "INCLUDE"),
         ("CREATE TABLE t (a int GENERATED ALWAYS AS (1) STORED)", "a generated column"),
         ("CREATE TABLE t (a text COLLATE \"de_DE\")", "collation de_DE"),
         ("CREATE TABLE t (a text STORAGE plain)", "STORAGE of a column"),
         ("CREATE TABLE t (a text COMPRESSION lz4)", "COMPRESSION of a column"),
-        ("CREATE INDEX ON t (lower(a))", "an index on an expression"),
-        ("CREATE INDEX ON t ((a + 1))", "an index on an expression"),
-        ("CREATE INDEX ON t (a) WHERE a > 0", "a partial index"),
         ("CREATE INDEX ON t USING gin (a)", "index access method \"gin\""),
-        ("CREATE INDEX ON t (a) INCLUDE (b)", "INCLUDE"),
         ("ALTER TABLE t ALTER a TYPE text COLLATE \"C\"", "COLLATE in ALTER COLUMN TYPE"),
         ("ALTER TABLE t ALTER a SET STATISTICS 5", "this ALTER COLUMN action"),
         ("ALTER TABLE t ENABLE TRIGGER x", "ALTER TABLE ENABLE"),
@@ -267,14 +262,6 @@ fn errors_say_where() {
         ),
         // Positions count characters, over lines.
         ("SELECT 'é',\n  nope nope nope", "42601 syntax error at or near \"nope\" @25"),
-        (
-            "INSERT INTO t VALUES (1) ON CONFLICT (lower(a)) DO NOTHING",
-            "0A000 ON CONFLICT with an expression is not supported @44",
-        ),
-        (
-            "INSERT INTO t VALUES (1) ON CONFLICT (a) WHERE a > 0 DO NOTHING",
-            "0A000 ON CONFLICT with an index predicate is not supported @42",
-        ),
     ]);
 }
 
@@ -436,7 +423,9 @@ fn clauses_reach_the_tree() {
     assert_eq!(create.columns[0].name, "A");
     let constraint = &create.constraints[0];
     assert_eq!((constraint.name.as_deref(), constraint.position), (Some("k"), 26));
-    let TableConstraint::PrimaryKey { columns, parameters } = &constraint.constraint else { panic!("a key") };
+    let TableConstraint::PrimaryKey { columns, parameters, .. } = &constraint.constraint else {
+        panic!("a key")
+    };
     assert_eq!((columns.join(","), parameters[0].value.as_deref()), ("A,b".to_owned(), Some("70")));
     let parameters: Vec<_> =
         create.parameters.iter().map(|item| (item.name.as_str(), item.value.as_deref())).collect();

@@ -4,9 +4,10 @@
 //! range is gone from the filter, since key order and the comparison operators agree for every type that has keys.
 //! Choice without statistics: a unique key in full beats everything, then more equal columns, then a bounded range.
 
+use super::implication::implies;
 use super::{PlanOptions, Predicate, Scan};
-use crate::catalog::object::Index;
-use crate::expression::{Expr, Kind, columns_used, for_each};
+use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
+use crate::expression::{Expr, Kind, columns_used, for_each, same};
 use hexalog_sql_types::TypeId;
 use hexalog_sql_types::operator::Operator;
 
@@ -86,34 +87,56 @@ fn is_known(expr: &Expr) -> bool {
     known && !super::pushdown::is_volatile(expr)
 }
 
-/// A condition as "column compared with a known value".
+/// A condition as "something of the row compared with a known value".
 struct Bound<'a> {
-    column: usize,
+    operand: &'a Expr,
     comparison: Comparison,
     value: &'a Expr,
 }
 
-fn bound<'a>(condition: &'a Expr, table: &crate::catalog::object::Table) -> Option<Bound<'a>> {
+fn bound(condition: &Expr) -> Option<Bound<'_>> {
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let comparison = Comparison::of(operator)?;
     let [left, right] = &**operands else { return None };
-    let (column, comparison, value) = match (&left.kind, &right.kind) {
-        (Kind::Column(column), _) if is_known(right) => (*column, comparison, right),
-        (_, Kind::Column(column)) if is_known(left) => (*column, comparison.reversed(), left),
-        _ => return None,
-    };
-    let column_type = table.columns.get(column)?.type_id;
-    is_compatible(column_type, value.type_id).then_some(Bound { column, comparison, value })
+    match (is_known(left), is_known(right)) {
+        (false, true) => Some(Bound { operand: left, comparison, value: right }),
+        (true, false) => Some(Bound { operand: right, comparison: comparison.reversed(), value: left }),
+        _ => None,
+    }
 }
 
-/// `column = ANY (known array)`.
-fn any_of<'a>(condition: &'a Expr, table: &crate::catalog::object::Table) -> Option<(usize, &'a Expr)> {
+/// Whether an expression over a table's row is what a column of an index holds.
+pub(super) fn is_part(table: &Table, column: &IndexColumn, expr: &Expr) -> bool {
+    match &column.part {
+        KeyPart::Column(column) => matches!(expr.kind, Kind::Column(used) if used == *column),
+        KeyPart::Expression(stored) => {
+            let stored = stored.expr();
+            if !is_compatible(column.value_type(&table.columns).0, expr.type_id) {
+                return false;
+            }
+            // Relabelled as another type of strings it is still the same value.
+            let expr = Expr { type_id: stored.type_id, typmod: stored.typmod, ..expr.clone() };
+            same(stored, &expr)
+        }
+    }
+}
+
+/// Whether a comparison bounds a column of an index.
+fn bounds(table: &Table, column: &IndexColumn, bound: &Bound<'_>) -> bool {
+    let key_type = column.value_type(&table.columns).0;
+    is_part(table, column, bound.operand) && is_compatible(key_type, bound.value.type_id)
+}
+
+/// The array of `column = ANY (known array)`.
+fn any_of<'a>(condition: &'a Expr, table: &Table, column: &IndexColumn) -> Option<&'a Expr> {
     let Kind::AnyAll { operator, left, array, all: false } = &condition.kind else { return None };
-    let Kind::Column(column) = left.kind else { return None };
-    let column_type = table.columns.get(column)?.type_id;
     let element = array.type_id.array_element()?;
-    (operator.name == "=" && is_known(array) && is_compatible(column_type, element))
-        .then_some((column, array))
+    let key_type = column.value_type(&table.columns).0;
+    (operator.name == "="
+        && is_part(table, column, left)
+        && is_known(array)
+        && is_compatible(key_type, element))
+    .then_some(array)
 }
 
 /// An access with its worth and the conditions that it takes over.
@@ -125,24 +148,29 @@ struct Candidate {
 
 fn candidate(scan: &Scan, at: usize, conditions: &[Expr]) -> Option<Candidate> {
     let index = &scan.table.indexes[at];
-    let bounds: Vec<Option<Bound<'_>>> =
-        conditions.iter().map(|condition| bound(condition, &scan.table)).collect();
+    let table = &*scan.table;
+    if let Some(predicate) = &index.predicate
+        && !implies(conditions, predicate.expr())
+    {
+        return None;
+    }
+    let compared: Vec<Option<Bound<'_>>> = conditions.iter().map(bound).collect();
     let mut access = IndexAccess { index: at, equal: Vec::new(), any: None, lower: None, upper: None };
     let mut used = Vec::new();
     for column in &index.columns {
-        let equal = bounds.iter().position(|bound| {
+        let equal = compared.iter().position(|bound| {
             bound
                 .as_ref()
-                .is_some_and(|bound| bound.column == column.column && bound.comparison == Comparison::Equal)
+                .is_some_and(|bound| bound.comparison == Comparison::Equal && bounds(table, column, bound))
         });
         match equal {
             Some(condition) => {
-                let value = bounds[condition].as_ref().expect("found above").value.clone();
+                let value = compared[condition].as_ref().expect("found above").value.clone();
                 access.equal.push(KeyValue { expr: value });
                 used.push(condition);
             }
             None => {
-                next_column(scan, column.column, conditions, &bounds, &mut access, &mut used);
+                next_column(scan, column, conditions, &compared, &mut access, &mut used);
                 break;
             }
         }
@@ -154,29 +182,46 @@ fn candidate(scan: &Scan, at: usize, conditions: &[Expr]) -> Option<Candidate> {
         + if access.lower.is_some() { 20 } else { 0 }
         + if access.upper.is_some() { 20 } else { 0 }
         // The clustered tree needs no second look-up.
-        + if index.is_primary() { 15 } else { 0 };
-    (!used.is_empty()).then_some(Candidate { access, worth, used })
+        + if index.is_primary() { 15 } else { 0 }
+        // That it has fewer rows than the table may be all that it is for.
+        + if index.predicate.is_some() { 5 } else { 0 };
+    let has_few = || index.predicate.as_ref().is_some_and(|predicate| leaves_few(predicate.expr()));
+    (!used.is_empty() || has_few()).then_some(Candidate { access, worth, used })
+}
+
+/// Whether a predicate is of a kind that few rows pass, so that an index of these is worth to be read whole; a guess, as
+/// long as nobody counts.
+fn leaves_few(predicate: &Expr) -> bool {
+    match &predicate.kind {
+        Kind::And(parts) => parts.iter().any(leaves_few),
+        Kind::Operator { operator, .. } => operator.name == "=",
+        Kind::AnyAll { operator, all: false, .. } => operator.name == "=",
+        Kind::IsNull { negated, .. } => !negated,
+        Kind::Column(_) | Kind::Not(_) | Kind::IsBool { negated: false, .. } => true,
+        _ => false,
+    }
 }
 
 /// The first column without an equal condition: an array of values, or bounds.
 fn next_column(
     scan: &Scan,
-    column: usize,
+    column: &IndexColumn,
     conditions: &[Expr],
-    bounds: &[Option<Bound<'_>>],
+    compared: &[Option<Bound<'_>>],
     access: &mut IndexAccess,
     used: &mut Vec<usize>,
 ) {
-    let any = conditions.iter().enumerate().find_map(|(at, condition)| {
-        any_of(condition, &scan.table).filter(|(of, _)| *of == column).map(|(_, array)| (at, array.clone()))
-    });
+    let any = conditions
+        .iter()
+        .enumerate()
+        .find_map(|(at, condition)| any_of(condition, &scan.table, column).map(|array| (at, array.clone())));
     if let Some((at, array)) = any {
         access.any = Some(array);
         used.push(at);
         return;
     }
-    for (at, bound) in bounds.iter().enumerate() {
-        let Some(bound) = bound.as_ref().filter(|bound| bound.column == column) else { continue };
+    for (at, bound) in compared.iter().enumerate() {
+        let Some(bound) = bound.as_ref().filter(|bound| bounds(&scan.table, column, bound)) else { continue };
         let value = KeyValue { expr: bound.value.clone() };
         let (side, inclusive) = match bound.comparison {
             Comparison::Less => (&mut access.upper, false),

@@ -3,6 +3,7 @@
 //! Owns the names of nodes and the lines below them. No costs are shown: there are no statistics to take them from.
 
 use super::{CallInFrom, CallSource, IndexAccess, JoinType, Node, Plan, Predicate, Scan, SortKey};
+use crate::catalog::object::KeyPart;
 use crate::expression::{Expr, deparse};
 use crate::parse::tree::SetOperator;
 use hexalog_sql_types::EvalEnv;
@@ -174,8 +175,10 @@ impl Printer<'_> {
                     self.detail(depth, "TID Cond", &format!("CURRENT OF {cursor}"));
                 }
                 if let Some(access) = &scan.access {
-                    let text = self.index_condition(scan, access, &names);
-                    self.detail(depth, "Index Cond", &text);
+                    // A partial index may be read whole.
+                    if let Some(text) = self.index_condition(scan, access, &names) {
+                        self.detail(depth, "Index Cond", &text);
+                    }
                 }
                 self.predicate(depth, "Filter", scan.filter.as_ref(), &names);
             }
@@ -206,9 +209,13 @@ impl Printer<'_> {
         }
     }
 
-    fn index_condition(&self, scan: &Scan, access: &IndexAccess, names: &[String]) -> String {
+    fn index_condition(&self, scan: &Scan, access: &IndexAccess, names: &[String]) -> Option<String> {
         let index = &scan.table.indexes[access.index];
-        let column = |at: usize| index.columns.get(at).map_or("?", |part| names[part.column].as_str());
+        let column = |at: usize| match index.columns.get(at).map(|column| &column.part) {
+            Some(KeyPart::Column(column)) => names[*column].clone(),
+            Some(KeyPart::Expression(stored)) => self.expr(stored.expr(), names),
+            None => "?".to_owned(),
+        };
         let mut parts = Vec::new();
         for (at, value) in access.equal.iter().enumerate() {
             parts.push(format!("({} = {})", column(at), self.expr(&value.expr, names)));
@@ -224,8 +231,9 @@ impl Printer<'_> {
             }
         }
         match parts.len() {
-            1 => parts.remove(0),
-            _ => format!("({})", parts.join(" AND ")),
+            0 => None,
+            1 => Some(parts.remove(0)),
+            _ => Some(format!("({})", parts.join(" AND "))),
         }
     }
 }

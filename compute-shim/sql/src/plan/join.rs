@@ -229,20 +229,36 @@ fn is_hashable(a: &Expr, b: &Expr) -> bool {
         || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
 }
 
+/// What rows are to be ordered by.
+struct Order {
+    expr: Expr,
+    descending: bool,
+    nulls_first: bool,
+}
+
 /// The input without its sort, if the rows come in that order anyway (perhaps read backwards).
 fn sorted_already(input: &Arc<Node>, keys: &[super::SortKey]) -> Option<Node> {
+    let order = |key: &super::SortKey| Order {
+        expr: Expr::column(key.column, key.type_id, hexalog_sql_types::Typmod::NONE),
+        descending: key.descending,
+        nulls_first: key.nulls_first,
+    };
+    ordered(input, &keys.iter().map(order).collect::<Vec<_>>())
+}
+
+fn ordered(input: &Arc<Node>, keys: &[Order]) -> Option<Node> {
     match &**input {
         Node::Project { input: below, exprs } => {
             let mut below_keys = Vec::with_capacity(keys.len());
             for key in keys {
-                let Kind::Column(column) = exprs.items[key.column].kind else { return None };
-                below_keys.push(super::SortKey { column, ..*key });
+                let Kind::Column(column) = key.expr.kind else { return None };
+                below_keys.push(Order { expr: exprs.items[column].clone(), ..*key });
             }
-            let input = Arc::new(sorted_already(below, &below_keys)?);
+            let input = Arc::new(ordered(below, &below_keys)?);
             Some(Node::Project { input, exprs: exprs.clone() })
         }
         Node::Filter { input: below, predicate } => {
-            let input = Arc::new(sorted_already(below, keys)?);
+            let input = Arc::new(ordered(below, keys)?);
             Some(Node::Filter { input, predicate: predicate.clone() })
         }
         Node::Scan(scan) => {
@@ -255,16 +271,14 @@ fn sorted_already(input: &Arc<Node>, keys: &[super::SortKey]) -> Option<Node> {
             if keys.len() > order.len() {
                 return None;
             }
-            let forward = keys.iter().zip(order).all(|(key, column)| {
-                key.column == column.column
-                    && key.descending == column.descending
-                    && key.nulls_first == column.nulls_first
-            });
-            let backward = keys.iter().zip(order).all(|(key, column)| {
-                key.column == column.column
-                    && key.descending != column.descending
-                    && key.nulls_first != column.nulls_first
-            });
+            let runs = |against: bool| {
+                keys.iter().zip(order).all(|(key, column)| {
+                    (key.descending == column.descending) != against
+                        && (key.nulls_first == column.nulls_first) != against
+                        && access::is_part(&scan.table, column, &key.expr)
+                })
+            };
+            let (forward, backward) = (runs(false), runs(true));
             if !forward && !backward {
                 return None;
             }

@@ -2,12 +2,13 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `join.rs` how two sides are joined, `explain.rs` prints. Every node says what its rows are made of; a
+//! is read, `implication.rs` whether a partial index serves, `join.rs` how two sides are joined, `explain.rs` prints. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
 mod cursor;
 mod explain;
+mod implication;
 mod join;
 mod pushdown;
 mod walk;
@@ -16,6 +17,7 @@ mod window;
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use cursor::tables_stood_on;
 pub(crate) use explain::explain;
+pub(crate) use implication::implies;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
 };

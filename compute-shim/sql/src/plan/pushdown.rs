@@ -318,7 +318,7 @@ fn prune_scan(mut scan: Scan, needed: &Needed) -> Scan {
 /// the target's other columns the scan gives what stands in the row.
 fn needed_by_change<'a>(table: &Table, exprs: impl Iterator<Item = &'a Expr>) -> Needed {
     let mut needed = Needed::from([table.columns.len()]);
-    needed.extend(table.indexes.iter().flat_map(|index| index.columns.iter().map(|column| column.column)));
+    needed.extend(table.indexes.iter().flat_map(|index| index.reads.iter().copied()));
     needed.extend(table.foreign_keys.iter().flat_map(|key| key.columns.iter().map(|pair| pair.0)));
     exprs.for_each(|expr| add(&mut needed, expr));
     needed

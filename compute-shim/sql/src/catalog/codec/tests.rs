@@ -27,13 +27,20 @@ fn index(oid: Oid, name: &str, tree: Option<u64>, columns: &[Column], of: Vec<In
         name: name.to_owned(),
         tree: tree.map(|page| TreeId(PageId(page))),
         key: Index::key_columns(&of, columns),
+        reads: Index::columns_read(&of, None),
         columns: of,
+        included: Vec::new(),
+        predicate: None,
         unique: tree.is_none(),
         constraint: if tree.is_none() { oid + 1 } else { 0 },
         parameters: Vec::new(),
         valid_from: Lsn(77),
         built_at: Lsn(7),
     }
+}
+
+fn expression(text: &str, type_id: TypeId, column: usize) -> Arc<RowExpression> {
+    Arc::new(RowExpression::stored(text.to_owned(), type_id, Typmod(-1), vec![column]))
 }
 
 fn table() -> Table {
@@ -50,14 +57,22 @@ fn table() -> Table {
     columns[3].dropped = true;
     columns[3].missing = Datum::Timestamp(Timestamp(1));
     let one = |column, descending| IndexColumn {
-        column,
+        part: KeyPart::Column(column),
         descending,
         nulls_first: descending,
         class: if descending { 4217 } else { 0 },
     };
+    let lower =
+        IndexColumn { part: KeyPart::Expression(expression("lower(c)", TypeId::TEXT, 1)), ..one(0, false) };
     let indexes = vec![
         index(16_386, "t_pkey", None, &columns, vec![one(0, false)]),
         index(16_388, "t_c_idx", Some(9), &columns, vec![one(1, true), one(0, false)]),
+        Index {
+            included: vec![2],
+            reads: Arc::new([1, 2]),
+            predicate: Some(expression("(n > 0)", TypeId::BOOL, 2)),
+            ..index(16_395, "t_lower_idx", Some(10), &columns, vec![lower])
+        },
     ];
     Table {
         oid: 16_385,
@@ -141,7 +156,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "030100000074",
+            "040100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -185,25 +200,47 @@ fn golden_bytes_of_every_class() {
             "06400000",
             "09000000745f6e5f636865636b",
             "07000000286e203e203029",
-            // Both indexes: oid, name, tree, columns, unique, constraint, parameters.
-            "02000000",
+            // The indexes: oid, name, tree, columns (each a column or an expression), unique, constraint, parameters,
+            // included columns, predicate.
+            "03000000",
             "02400000",
             "06000000745f706b6579",
             "00",
             "01000000",
-            "00000000000000000000",
+            "0000000000000000000000",
             "01",
             "03400000",
             "00000000",
+            "00000000",
+            "00",
             "04400000",
             "07000000745f635f696478",
             "010900000000000000",
             "02000000",
-            "01000000010179100000",
-            "00000000000000000000",
+            "0001000000010179100000",
+            "0000000000000000000000",
             "00",
             "00000000",
             "00000000",
+            "00000000",
+            "00",
+            "0b400000",
+            "0b000000745f6c6f7765725f696478",
+            "010a00000000000000",
+            "01000000",
+            "01080000006c6f776572286329",
+            "19000000",
+            "ffffffff",
+            "0100000001000000",
+            "000000000000",
+            "00",
+            "00000000",
+            "00000000",
+            "0100000002000000",
+            "0107000000286e203e203029",
+            "10000000",
+            "ffffffff",
+            "0100000002000000",
             // The table's parameters.
             "02000000",
             "0a00000066696c6c666163746f72",

@@ -10,6 +10,9 @@ use crate::session::SessionView;
 use hexalog_sql_types::{Array, Datum, TypeId, resolve};
 use std::sync::Arc;
 
+/// Between the expressions of one index, as `pg_get_expr` shows a list.
+pub(super) const EXPRESSIONS_BETWEEN: &str = ", ";
+
 /// Bits of `indoption`.
 const OPTION_DESCENDING: i16 = 1;
 const OPTION_NULLS_FIRST: i16 = 2;
@@ -34,11 +37,13 @@ pub(super) fn pg_index(view: &SessionView) -> Vec<Row> {
 
 fn pg_index_row(table: &Table, index: &Index) -> Row {
     let columns = &index.columns;
-    let type_of = |column: &IndexColumn| table.columns[column.column].type_id;
+    let type_of = |column: &IndexColumn| column.value_type(&table.columns).0;
+    let part = |column: &IndexColumn| column.column().map_or(0, number);
+    let expressions: Vec<&str> = index.key_expressions().map(|kept| kept.text.as_str()).collect();
     let mut row = vec![
         oid(index.oid),
         oid(table.oid),
-        int2(columns.len()),
+        int2(columns.len() + index.included.len()),
         int2(columns.len()),
         Datum::Bool(index.unique),
         FALSE,
@@ -46,15 +51,15 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
     ];
     row.extend([FALSE, TRUE, FALSE, TRUE, FALSE, TRUE, TRUE, FALSE]);
     row.extend([
-        int2_vector(columns.iter().map(|column| number(column.column))),
+        int2_vector(columns.iter().map(part).chain(index.included.iter().map(|&column| number(column)))),
         oid_vector(columns.iter().map(|column| collation_of(type_of(column)))),
         oid_vector(columns.iter().map(|column| match column.class {
             0 => operator_class_of(type_of(column)),
             class => class,
         })),
         int2_vector(columns.iter().map(option)),
-        NULL,
-        NULL,
+        if expressions.is_empty() { NULL } else { text(expressions.join(EXPRESSIONS_BETWEEN)) },
+        index.predicate.as_ref().map_or(NULL, |predicate| text(&predicate.text)),
     ]);
     row
 }
@@ -74,7 +79,7 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
         };
         for index in table.indexes.iter().filter(|index| index.constraint != 0) {
             let kind = if index.is_primary() { b'p' } else { b'u' };
-            let columns = index.columns.iter().map(|column| number(column.column)).collect();
+            let columns = index.columns.iter().filter_map(|column| column.column()).map(number).collect();
             let row = row(index.constraint, &*index.name, kind);
             rows.push(ConstraintRow { index: index.oid, columns, ..row }.row());
         }

@@ -342,15 +342,17 @@ pub(super) fn key_column_usage(view: &SessionView) -> Vec<Row> {
             for (at, column) in key.columns.iter().enumerate() {
                 let mut row = Vec::from(constraint_name(view, table, &key.name));
                 row.extend(table_name(view, table));
-                row.extend([text(&table.columns[column.column].name), int4(at + 1), NULL]);
+                let Some(column) = column.column() else { continue };
+                row.extend([text(&table.columns[column].name), int4(at + 1), NULL]);
                 rows.push(row);
             }
         }
         for key in &table.foreign_keys {
             for (at, &(column, referenced)) in key.columns.iter().enumerate() {
                 let index = referred_index(view, key);
-                let place =
-                    |index: Index| index.columns.iter().position(|column| column.column == referenced);
+                let place = |index: Index| {
+                    index.columns.iter().position(|column| column.column() == Some(referenced))
+                };
                 let mut row = Vec::from(constraint_name(view, table, &key.name));
                 row.extend(table_name(view, table));
                 row.extend([text(&table.columns[column].name), int4(at + 1)]);
@@ -372,7 +374,10 @@ pub(super) fn constraint_column_usage(view: &SessionView) -> Vec<Row> {
             rows.push(row);
         };
         for key in keys(table) {
-            key.columns.iter().for_each(|column| add(column.column, table, &key.name));
+            key.columns
+                .iter()
+                .filter_map(|column| column.column())
+                .for_each(|column| add(column, table, &key.name));
         }
         // Of a foreign key it is the columns that are referred to.
         for &(other, at) in view.catalog().referring(table.oid) {

@@ -31,7 +31,8 @@ pub(crate) use facts::{
 };
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{
-    check_definition, expression_text, foreign_key_definition, index_definition, key_definition,
+    check_definition, expression_text, foreign_key_definition, index_column_definition, index_definition,
+    key_definition,
 };
 pub(crate) use user_view::view_definition;
 

@@ -8,8 +8,13 @@ use super::routine::{METHOD_BTREE, METHOD_HEAP};
 use super::types::storage_of;
 use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
 use super::{SystemTable, tables};
-use crate::catalog::object::{Column, Identity, Index, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table, View};
+use crate::bind::expression_name;
+use crate::catalog::object::{
+    Column, Identity, Index, IndexColumn, KeyPart, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table, View,
+};
+use crate::definition::column_names;
 use crate::execute::Row;
+use crate::parse;
 use crate::parse::tree::StorageParameter;
 use crate::session::SessionView;
 use hexalog_sql_types::{Array, Datum, TypeId, Typmod};
@@ -134,7 +139,7 @@ impl Class<'_> {
             owner: table.owner,
             method: METHOD_BTREE,
             kind: b'i',
-            columns: index.columns.len(),
+            columns: index.columns.len() + index.included.len(),
             checks: 0,
             has_index: false,
             is_shared: false,
@@ -325,10 +330,16 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
     for table in catalog.tables() {
         rows.extend(table.columns.iter().enumerate().map(|(at, column)| column_row(table, at, column)));
         for index in &table.indexes {
-            for (at, key) in index.columns.iter().enumerate() {
-                let column = &table.columns[key.column];
-                let attribute = Attribute::plain(index.oid, at, &column.name, column.type_id);
-                rows.push(Attribute { typmod: column.typmod, ..attribute }.row());
+            let included = index.included.iter().map(|&column| {
+                let column = &table.columns[column];
+                (column.type_id, column.typmod)
+            });
+            let types = index.columns.iter().map(|key| key.value_type(&table.columns)).chain(included);
+            for (at, (name, (type_id, typmod))) in
+                index_column_names(table, index).iter().zip(types).enumerate()
+            {
+                let attribute = Attribute::plain(index.oid, at, name, type_id);
+                rows.push(Attribute { typmod, ..attribute }.row());
             }
         }
     }
@@ -345,6 +356,19 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// The names of an index's columns, those of INCLUDE behind the others.
+fn index_column_names(table: &Table, index: &Index) -> Vec<String> {
+    let of_part = |column: &IndexColumn| match &column.part {
+        KeyPart::Column(column) => table.columns[*column].name.clone(),
+        KeyPart::Expression(expression) => {
+            let parsed = parse::expression(&expression.text).ok();
+            parsed.as_ref().and_then(expression_name).unwrap_or_else(|| "expr".to_owned())
+        }
+    };
+    let included = index.included.iter().map(|&column| table.columns[column].name.clone());
+    column_names(&index.columns.iter().map(of_part).chain(included).collect::<Vec<_>>())
 }
 
 /// The columns with a default; they are numbered in this order, from 1.

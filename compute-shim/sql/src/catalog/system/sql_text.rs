@@ -3,11 +3,14 @@
 //! The catalog stores expressions with all names qualified; here they are bound and printed anew, so that names are
 //! qualified only where this session's search path makes it necessary.
 
+use super::constraint::EXPRESSIONS_BETWEEN;
 use super::facts::OPERATOR_CLASSES;
 use crate::bind::{self, BindContext};
 use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Table};
+use crate::catalog::row_expression::RowExpression;
 use crate::catalog::{Relation, registry};
-use crate::expression::{deparse, deparse_pretty};
+use crate::execute::key_part;
+use crate::expression::{Expr, deparse, deparse_pretty};
 use crate::parse;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
 use crate::plan::PlanOptions;
@@ -20,8 +23,8 @@ use hexalog_sql_types::{EvalEnv, Host, TypeId};
 use std::sync::Arc;
 
 /// A column of an index as CREATE INDEX has it.
-fn index_column(table: &Table, column: &IndexColumn) -> String {
-    let name = quote_identifier(&table.columns[column.column].name);
+fn index_column(context: BindContext<'_>, table: &Table, column: &IndexColumn, pretty: bool) -> String {
+    let part = key_part(table, column, context.env, pretty);
     let order = match (column.descending, column.nulls_first) {
         (false, false) => "",
         (false, true) => " NULLS FIRST",
@@ -30,7 +33,38 @@ fn index_column(table: &Table, column: &IndexColumn) -> String {
     };
     let class = OPERATOR_CLASSES.iter().find(|class| class.oid == column.class);
     let class = class.map_or_else(String::new, |class| format!(" {}", class.name));
-    format!("{name}{class}{order}")
+    format!("{part}{class}{order}")
+}
+
+/// One column of an index alone, those of INCLUDE behind the others; the empty text for one that is not there.
+pub(crate) fn index_column_definition(
+    view: &SessionView,
+    table: &Table,
+    index: &Index,
+    at: usize,
+    pretty: bool,
+) -> String {
+    with_names_only(view, |context| match index.columns.get(at) {
+        Some(column) => key_part(table, column, context.env, pretty),
+        None => {
+            let included = index.included.get(at - index.columns.len());
+            included.map_or_else(String::new, |&column| quote_identifier(&table.columns[column].name))
+        }
+    })
+}
+
+/// A kept expression as this session would write it.
+pub(crate) fn row_expression_text(
+    view: &SessionView,
+    table: &Table,
+    stored: &RowExpression,
+    pretty: bool,
+) -> String {
+    let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+    with_names_only(view, |context| match pretty {
+        true => deparse_pretty(stored.written(), &columns, context.env),
+        false => deparse(stored.written(), &columns, context.env),
+    })
 }
 
 /// ` WITH (fillfactor='90')`, or nothing.
@@ -60,9 +94,15 @@ pub(crate) fn index_definition(
         true => registry::relation_name(view, &relation),
         false => registry::qualified_name(view, &relation),
     };
-    let columns: Vec<String> = index.columns.iter().map(|column| index_column(table, column)).collect();
+    let columns: Vec<String> = with_names_only(view, |context| {
+        index.columns.iter().map(|column| index_column(context, table, column, pretty)).collect()
+    });
+    let included = included_columns(table, index);
+    let predicate = index.predicate.as_ref().map_or_else(String::new, |predicate| {
+        format!(" WHERE {}", row_expression_text(view, table, predicate, pretty))
+    });
     format!(
-        "CREATE {}INDEX {} ON {on} USING btree ({}){}",
+        "CREATE {}INDEX {} ON {on} USING btree ({}){included}{}{predicate}",
         if index.unique { "UNIQUE " } else { "" },
         quote_identifier(&index.name),
         columns.join(", "),
@@ -70,12 +110,23 @@ pub(crate) fn index_definition(
     )
 }
 
+/// ` INCLUDE (a, b)`, or nothing.
+fn included_columns(table: &Table, index: &Index) -> String {
+    if index.included.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> =
+        index.included.iter().map(|&column| quote_identifier(&table.columns[column].name)).collect();
+    format!(" INCLUDE ({})", names.join(", "))
+}
+
 /// `PRIMARY KEY (a, b)` or `UNIQUE (a)`.
 pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
     let kind = if index.is_primary() { "PRIMARY KEY" } else { "UNIQUE" };
-    let name = |column: &IndexColumn| quote_identifier(&table.columns[column.column].name);
-    let columns: Vec<String> = index.columns.iter().map(name).collect();
-    format!("{kind} ({})", columns.join(", "))
+    let columns = index.plain_columns().expect("a constraint's key is made of columns");
+    let names: Vec<String> =
+        columns.into_iter().map(|column| quote_identifier(&table.columns[column].name)).collect();
+    format!("{kind} ({}){}", names.join(", "), included_columns(table, index))
 }
 
 /// `FOREIGN KEY (a) REFERENCES t(b) …`.
@@ -131,6 +182,22 @@ fn reprinted(view: &SessionView, table: &Table, stored: &str, pretty: bool) -> R
 }
 
 fn reprinted_in(context: BindContext<'_>, table: &Table, stored: &str, pretty: bool) -> Result<String> {
+    let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+    let print = |expr| match pretty {
+        true => deparse_pretty(expr, &columns, context.env),
+        false => deparse(expr, &columns, context.env),
+    };
+    // The predicate of an index, or the list of its expressions.
+    for index in &table.indexes {
+        if let Some(predicate) = index.predicate.as_ref().filter(|predicate| predicate.text == stored) {
+            return Ok(print(predicate.written()));
+        }
+        let expressions: Vec<&Expr> = index.key_expressions().map(|kept| kept.written()).collect();
+        let texts: Vec<&str> = index.key_expressions().map(|kept| kept.text.as_str()).collect();
+        if !texts.is_empty() && texts.join(EXPRESSIONS_BETWEEN) == stored {
+            return Ok(expressions.into_iter().map(print).collect::<Vec<_>>().join(EXPRESSIONS_BETWEEN));
+        }
+    }
     let tree = parse::expression(stored)?;
     let defaulted = table.columns.iter().find(|column| column.default.as_deref() == Some(stored));
     let bound = match defaulted {
@@ -140,11 +207,7 @@ fn reprinted_in(context: BindContext<'_>, table: &Table, stored: &str, pretty: b
         }
         None => bind::table_expression(context, Some(table), &tree, None)?,
     };
-    let columns: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
-    Ok(match pretty {
-        true => deparse_pretty(&bound, &columns, context.env),
-        false => deparse(&bound, &columns, context.env),
-    })
+    Ok(print(&bound))
 }
 
 /// Binds something in order to print it.

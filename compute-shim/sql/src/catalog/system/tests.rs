@@ -40,7 +40,10 @@ fn index(oid: Oid, name: &str, tree: Option<TreeId>, columns: Vec<IndexColumn>, 
         valid_from: Lsn::ZERO,
         built_at: Lsn::ZERO,
         key: Index::key_columns(&columns, table),
+        reads: Index::columns_read(&columns, None),
         columns,
+        included: Vec::new(),
+        predicate: None,
     }
 }
 
@@ -57,8 +60,14 @@ fn table() -> Table {
     columns[0].default = Some("nextval('public.thing_id_seq'::regclass)".to_owned());
     columns[1].dropped = true;
     columns[3].missing = Datum::Int4(0);
-    let ascending = |column| IndexColumn { column, descending: false, nulls_first: false, class: 0 };
-    let descending = |column| IndexColumn { column, descending: true, nulls_first: true, class: 0 };
+    let ascending = |column| IndexColumn {
+        part: KeyPart::Column(column),
+        descending: false,
+        nulls_first: false,
+        class: 0,
+    };
+    let descending =
+        |column| IndexColumn { part: KeyPart::Column(column), descending: true, nulls_first: true, class: 0 };
     let tree = |page| TreeId(PageId(page));
     Table {
         oid: TABLE,

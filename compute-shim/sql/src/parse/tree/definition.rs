@@ -32,8 +32,8 @@ pub(crate) enum ColumnConstraint {
 
 #[derive(Clone, Debug)]
 pub(crate) enum TableConstraint {
-    PrimaryKey { columns: Vec<String>, parameters: Vec<StorageParameter> },
-    Unique { columns: Vec<String>, parameters: Vec<StorageParameter> },
+    PrimaryKey { columns: Vec<String>, included: Vec<String>, parameters: Vec<StorageParameter> },
+    Unique { columns: Vec<String>, included: Vec<String>, parameters: Vec<StorageParameter> },
     Check(Expr),
     ForeignKey { columns: Vec<String>, references: References },
 }
@@ -115,12 +115,20 @@ pub(crate) struct CreateTable {
     pub parameters: Vec<StorageParameter>,
 }
 
+/// What an element of an index is.
+#[derive(Clone, Debug)]
+pub(crate) enum IndexTarget {
+    Column(String),
+    Expr(Expr),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct IndexElement {
-    pub column: String,
+    pub target: IndexTarget,
     /// The operator class.
     pub class: Option<Name>,
-    pub descending: bool,
+    /// `None` if nothing was said.
+    pub descending: Option<bool>,
     pub nulls_first: Option<bool>,
 }
 
@@ -132,7 +140,9 @@ pub(crate) struct CreateIndex {
     pub concurrently: bool,
     pub if_not_exists: bool,
     pub elements: Vec<IndexElement>,
+    pub included: Vec<IndexElement>,
     pub parameters: Vec<StorageParameter>,
+    pub predicate: Option<Expr>,
 }
 
 #[derive(Clone, Debug)]

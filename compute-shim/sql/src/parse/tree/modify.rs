@@ -1,6 +1,6 @@
 //! Changes of rows: INSERT with ON CONFLICT, UPDATE and DELETE.
 
-use super::{CommonTable, Expr, FromItem, Name, Query, SelectItem};
+use super::{CommonTable, Expr, FromItem, IndexElement, Name, Query, SelectItem};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Insert {
@@ -38,6 +38,13 @@ pub(crate) struct OnConflict {
 pub(crate) enum ConflictTarget {
     Any,
     Columns(Vec<Name>),
+    /// With expressions among the elements, or with a condition that the index's predicate follows from. The position is
+    /// that of the list.
+    Inferred {
+        elements: Vec<IndexElement>,
+        predicate: Option<Expr>,
+        position: u32,
+    },
     Constraint(String),
 }
 
