@@ -473,6 +473,7 @@ impl Shard {
         if !hydrated.is_empty() {
             self.counters.segments_hydrated += hydrated.len() as u64;
             self.links.look_now();
+            hydrated.iter().for_each(|key| self.want_repairs_of(*key));
             // Its writer counts it again from here on.
             self.push_scls(hydrated.into_iter(), &BTreeSet::new(), effects);
         }

@@ -159,6 +159,14 @@ impl Shard {
         }
     }
 
+    /// A segment has got all its pages. One that was found damaged after it had come was not asked for: all were to come.
+    pub(crate) fn want_repairs_of(&mut self, key: SegmentKey) {
+        let pages = self.segments[&key].pages.iter();
+        let ailing: Vec<PageId> =
+            pages.filter(|(_, entry)| entry.is_ailing()).map(|(page, _)| page).collect();
+        ailing.into_iter().for_each(|page| self.want_repair(key, page));
+    }
+
     /// Goes on with the page that is being mended, or begins with the next.
     pub(crate) fn repair_slice(&mut self, now: Now, effects: &mut Effects) {
         let patience_us = self.options.silence_us();
