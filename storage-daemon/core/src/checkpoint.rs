@@ -17,12 +17,12 @@ use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-use hexalog_protocol::{Lsn, PageId};
+use hexalog_protocol::{DeviceId, Lsn, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::checkpoint::{
     Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES, PageVersions, PartHeader,
-    page_item_bytes_max, part_bytes,
+    page_item_bytes_max, part_bytes, part_crc,
 };
 use hexalog_storage_format::superblock::Superblock;
 
@@ -38,6 +38,22 @@ const INTERVAL_US_MIN: u64 = 10_000;
 pub(crate) struct Part {
     pub address: BlockAddress,
     pub bytes: u32,
+    /// What its checksum must be; 0: whoever names it did not tell.
+    pub crc: u32,
+}
+
+impl Part {
+    /// The header and items in what was read in its place, if they are its own.
+    pub fn read<'a>(
+        &self,
+        bytes: &'a [u8],
+        device: DeviceId,
+    ) -> Result<(PartHeader, &'a [u8]), &'static str> {
+        let (header, items) = PartHeader::decode(bytes).map_err(|malformed| malformed.what)?;
+        let is_here = header.device == device && header.offset == self.address.offset();
+        let is_it = self.crc == 0 || self.crc == part_crc(bytes);
+        if is_here && is_it { Ok((header, items)) } else { Err("it is another part") }
+    }
 }
 
 #[derive(Debug)]
@@ -254,10 +270,12 @@ impl Shard {
                 | if is_last { PART_ENDS_CHECKPOINT } else { 0 },
             previous: previous.map_or(BlockAddress::NONE, |part| part.address),
             previous_bytes: previous.map_or(0, |part| part.bytes),
+            previous_crc: previous.map_or(0, |part| part.crc),
         };
         let mut buffer = AlignedBuffer::zeroed(bytes);
         header.encode(&items, buffer.bytes_mut());
-        running.parts.push(Part { address: BlockAddress::new(AREA_EXTENTS, offset), bytes: bytes as u32 });
+        let (address, crc) = (BlockAddress::new(AREA_EXTENTS, offset), part_crc(buffer.bytes()));
+        running.parts.push(Part { address, bytes: bytes as u32, crc });
         running.step = Step::PartInFlight { is_last };
         self.checkpointer.running = Some(running);
         self.counters.checkpoint_bytes += bytes as u64;
@@ -383,6 +401,7 @@ impl Shard {
             replay_sequence: replay.sequence,
             replay_previous_crc: replay.previous_crc,
             checkpoint_bytes: last.bytes,
+            checkpoint_crc: last.crc,
             checkpoint: last.address,
             checkpoint_generation: running.generation,
             spans,

@@ -24,7 +24,9 @@ use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::codec::{Malformed, Reader};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
-use hexalog_storage_format::checkpoint::{Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PartHeader};
+use hexalog_storage_format::checkpoint::{
+    Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PartHeader, part_crc,
+};
 use hexalog_storage_format::entry::Entries;
 use hexalog_storage_format::superblock::{LOG_SPANS_MAX, LogSpan, Superblock};
 
@@ -130,7 +132,11 @@ impl Shard {
         if self.superblock.checkpoint_bytes == 0 {
             return self.begin_scan(effects);
         }
-        let reading = Part { address: self.superblock.checkpoint, bytes: self.superblock.checkpoint_bytes };
+        let reading = Part {
+            address: self.superblock.checkpoint,
+            bytes: self.superblock.checkpoint_bytes,
+            crc: self.superblock.checkpoint_crc,
+        };
         self.read_part(Vec::new(), reading, effects);
     }
 
@@ -154,24 +160,24 @@ impl Shard {
         bytes: &[u8],
         effects: &mut Effects,
     ) {
-        let fits = |header: &PartHeader| {
-            let follows = match parts.last() {
-                None => header.generation == self.superblock.checkpoint_generation,
-                Some((later, ..)) => header.index + 1 == later.index && header.generation <= later.generation,
-            };
-            follows && header.device == self.superblock.device && header.offset == reading.address.offset()
+        let follows = |header: &PartHeader| match parts.last() {
+            None => header.generation == self.superblock.checkpoint_generation,
+            Some((later, ..)) => header.index + 1 == later.index && header.generation <= later.generation,
         };
-        let (header, items) = match PartHeader::decode(bytes) {
-            Ok((header, items)) if fits(&header) => (header, items),
+        let (header, items) = match reading.read(bytes, self.superblock.device) {
+            Ok((header, items)) if follows(&header) => (header, items),
             other => {
-                let why = other.map_or_else(|malformed| malformed.what, |_| "it is another part");
+                let why = other.err().unwrap_or("it is of another chain");
                 let at = reading.address.offset();
                 return self.begin_salvage(&format!("the part at extents offset {at}: {why}"), effects);
             }
         };
+        // A chain of the version before told no checksum: what goes on from it tells this one.
+        let reading = Part { crc: part_crc(bytes), ..reading };
         parts.push((header, reading, items.to_vec()));
         if header.flags & PART_BEGINS_CHAIN == 0 {
-            let before = Part { address: header.previous, bytes: header.previous_bytes };
+            let before =
+                Part { address: header.previous, bytes: header.previous_bytes, crc: header.previous_crc };
             return self.read_part(parts, before, effects);
         }
         match self.restore_checkpoint(&parts) {

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::codec::Reader;
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
-use hexalog_storage_format::checkpoint::{Item, PartHeader, SegmentImage, part_bytes};
+use hexalog_storage_format::checkpoint::{Item, PartHeader, SegmentImage, part_bytes, part_crc};
 
 /// What a search has found so far.
 #[derive(Debug, Default)]
@@ -63,7 +63,8 @@ impl Shard {
             }
             salvage.generation = salvage.generation.max(header.generation);
             let bytes = part_bytes(items.len()) as u32;
-            let part = Part { address: BlockAddress::new(AREA_EXTENTS, offset), bytes };
+            let crc = part_crc(&extent[at..]);
+            let part = Part { address: BlockAddress::new(AREA_EXTENTS, offset), bytes, crc };
             let mut reader = Reader::new(items);
             while reader.remaining() > 0 {
                 let Ok(item) = Item::decode(&mut reader) else { break };

@@ -450,6 +450,7 @@ fn empty_superblock() -> Superblock {
         replay_sequence: 1,
         replay_previous_crc: 0,
         checkpoint_bytes: 0,
+        checkpoint_crc: 0,
         checkpoint: hexalog_storage_format::address::BlockAddress::NONE,
         checkpoint_generation: 0,
         spans: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! | bytes | field |
 //! |---|---|
-//! | 0..8 | magic "HXCHKPT2" |
+//! | 0..8 | magic "HXCHKPT3"; "HXCHKPT2" is read |
 //! | 8..16 | device id |
 //! | 16..24 | own address |
 //! | 24..32 | checkpoint generation |
@@ -15,12 +15,15 @@
 //! | 60..64 | key id 2, zero 2 |
 //! | 64..76 | nonce |
 //! | 76..92 | authentication tag |
-//! | 92..124 | spare (0) |
+//! | 92..96 | checksum of the part before (its bytes 124..128); 0 = not told, in a chain of the version before |
+//! | 96..124 | spare (0) |
 //! | 124..128 | CRC32C of bytes 0..124 |
 //! | 128.. | items, padded to whole blocks |
 //!
 //! The superblock names the last part; a restart follows the chain back to its beginning and takes the items
-//! from there forward, a later item replacing an earlier one for the same segment, page or run.
+//! from there forward, a later item replacing an earlier one for the same segment, page or run. Each names the checksum of
+//! the one before, as the superblock does of the last: a write that never landed leaves an older part in its place, sound in
+//! itself and with the same index perhaps.
 //!
 //! An item is: kind 1, then
 //!
@@ -48,7 +51,10 @@ pub const PART_BEGINS_CHAIN: u32 = 1;
 /// The checkpoint is whole with this part.
 pub const PART_ENDS_CHECKPOINT: u32 = 2;
 
-const MAGIC: [u8; 8] = *b"HXCHKPT2";
+const MAGIC: [u8; 8] = *b"HXCHKPT3";
+/// The version before did not name checksums.
+const MAGIC_BEFORE: [u8; 8] = *b"HXCHKPT2";
+const PREVIOUS_CRC_AT: usize = 92;
 const HEADER_CRC_AT: usize = 124;
 const SEGMENT: u8 = 1;
 const PAGES: u8 = 2;
@@ -77,6 +83,16 @@ pub struct PartHeader {
     pub previous: BlockAddress,
     /// Length of the part before.
     pub previous_bytes: u32,
+    /// Checksum of the part before, as [`part_crc`] tells it; 0: not told.
+    pub previous_crc: u32,
+}
+
+/// What names a part's bytes: the checksum of its header, which holds that of the items.
+///
+/// # Panics
+/// If `part` is shorter than a header.
+pub fn part_crc(part: &[u8]) -> u32 {
+    u32::from_le_bytes(*part[HEADER_CRC_AT..].first_chunk().expect("a part has a header"))
 }
 
 /// Length in whole blocks of a part with this many bytes of items.
@@ -99,7 +115,9 @@ impl PartHeader {
         out.put_u32(self.previous_bytes);
         out.put_u32(items.len() as u32);
         out.put_u32(crc32c::crc32c(items));
-        out.resize(HEADER_CRC_AT, 0); // key id, nonce and tag: clear text; spare
+        out.resize(PREVIOUS_CRC_AT, 0); // key id, nonce and tag: clear text
+        out.put_u32(self.previous_crc);
+        out.resize(HEADER_CRC_AT, 0); // spare
         let crc = crc32c::crc32c(&out);
         out.put_u32(crc);
         part[..PART_HEADER_BYTES].copy_from_slice(&out);
@@ -113,11 +131,11 @@ impl PartHeader {
         let malformed = |what| Malformed { what };
         let header = part.first_chunk::<PART_HEADER_BYTES>().ok_or(malformed("part header"))?;
         let mut reader = Reader::new(header);
-        if reader.array::<8>("part magic")? != MAGIC {
+        let magic = reader.array::<8>("part magic")?;
+        if magic != MAGIC && magic != MAGIC_BEFORE {
             return Err(malformed("part magic"));
         }
-        let crc = u32::from_le_bytes(*header[HEADER_CRC_AT..].first_chunk().expect("four bytes"));
-        if crc32c::crc32c(&header[..HEADER_CRC_AT]) != crc {
+        if crc32c::crc32c(&header[..HEADER_CRC_AT]) != part_crc(header) {
             return Err(malformed("part header CRC"));
         }
         let device = DeviceId(reader.u64("device")?);
@@ -134,8 +152,12 @@ impl PartHeader {
         if crc32c::crc32c(items) != items_crc {
             return Err(malformed("items CRC"));
         }
+        reader.bytes(PREVIOUS_CRC_AT - 60, "part key")?;
+        let previous_crc = reader.u32("previous part checksum")?;
         let offset = own.offset();
-        Ok((PartHeader { device, offset, generation, index, flags, previous, previous_bytes }, items))
+        let header =
+            PartHeader { device, offset, generation, index, flags, previous, previous_bytes, previous_crc };
+        Ok((header, items))
     }
 }
 
@@ -490,10 +512,12 @@ mod tests {
             flags: PART_ENDS_CHECKPOINT,
             previous: BlockAddress::new(AREA_EXTENTS, 4096),
             previous_bytes: 4096,
+            previous_crc: 0x0102_0304,
         };
         let mut part = vec![0xff; part_bytes(bytes.len())];
         header.encode(&bytes, &mut part);
         assert_eq!(PartHeader::decode(&part), Ok((header, &bytes[..])));
+        assert_eq!((&part[..8], &part[92..96]), (&b"HXCHKPT3"[..], &[4, 3, 2, 1][..]));
         for bit in (0..(PART_HEADER_BYTES + bytes.len()) * 8).step_by(7) {
             let mut bad = part.clone();
             bad[bit / 8] ^= 1 << (bit % 8);

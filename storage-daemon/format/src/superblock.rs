@@ -4,7 +4,7 @@
 //! | bytes | field |
 //! |---|---|
 //! | 0..8 | magic "HXSUPER1" |
-//! | 8..12 | format version (3; 2 is read) |
+//! | 8..12 | format version (4; 2 and 3 are read) |
 //! | 12..16 | flags (0) |
 //! | 16..24 | device id |
 //! | 24..32 | own address |
@@ -23,7 +23,7 @@
 //! | 116..128 | nonce |
 //! | 128..144 | authentication tag |
 //! | 144..148 | number of log spans |
-//! | 148..152 | spare (0) |
+//! | 148..152 | checksum of the checkpoint's last part; 0 = not told, as before version 4 |
 //! | 152.. | log spans: incarnation 8, position 8, first sequence 8 |
 //! | 4092..4096 | CRC32C of bytes 0..4092 |
 //!
@@ -45,8 +45,8 @@ pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";
-const VERSION: u32 = 3;
-/// The one before had no stretch of the log given up between two spans.
+const VERSION: u32 = 4;
+/// Version 3 did not name the checkpoint's checksum; the one before had no stretch of the log given up between two spans.
 const VERSION_MIN: u32 = 2;
 const SPANS_AT: usize = 152;
 const SPAN_BYTES: usize = 24;
@@ -91,6 +91,8 @@ pub struct Superblock {
     pub checkpoint: BlockAddress,
     /// Generation of the checkpoint.
     pub checkpoint_generation: u64,
+    /// Checksum of the checkpoint's last part; 0: not told.
+    pub checkpoint_crc: u32,
     /// Runs whose appends a scan can meet, oldest first; sequences never fall.
     pub spans: Vec<LogSpan>,
 }
@@ -137,7 +139,7 @@ impl Superblock {
         out.put_u64(self.checkpoint_generation);
         out.put_bytes(&[0; 32]); // key id, nonce and tag: clear text
         out.put_u32(self.spans.len() as u32);
-        out.put_u32(0);
+        out.put_u32(self.checkpoint_crc);
         assert_eq!(out.len(), SPANS_AT);
         for span in &self.spans {
             out.put_u64(span.incarnation);
@@ -183,11 +185,12 @@ impl Superblock {
             checkpoint_bytes: reader.u32("checkpoint length")?,
             checkpoint: BlockAddress(reader.u64("checkpoint address")?),
             checkpoint_generation: reader.u64("checkpoint generation")?,
+            checkpoint_crc: 0,
             spans: Vec::new(),
         };
         reader.bytes(32, "superblock key")?;
         let spans = reader.u32("span count")? as usize;
-        reader.u32("superblock spare")?;
+        superblock.checkpoint_crc = reader.u32("checkpoint checksum")?;
         if spans > LOG_SPANS_MAX {
             return Err(malformed("span count"));
         }
@@ -252,6 +255,7 @@ mod tests {
             checkpoint_bytes: 4096,
             checkpoint: BlockAddress::new(crate::address::AREA_EXTENTS, 65536),
             checkpoint_generation: 3,
+            checkpoint_crc: 0x0a0b_0c0d,
             spans: vec![LogSpan { incarnation: 5, position: 0, sequence: 1 }],
         }
     }
@@ -271,11 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn golden_bytes_version_3() {
+    fn golden_bytes_version_4() {
         let mut block = vec![0; BLOCK_BYTES];
         sample().encode(&mut block);
         let expected: &[u8] = &[
-            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 3, 0, 0, 0, 0, 0, 0,
+            b'H', b'X', b'S', b'U', b'P', b'E', b'R', b'1', 4, 0, 0, 0, 0, 0, 0,
             0, // magic, version, flags
             0xcd, 0xab, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 1, // device, own address
             7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, // generation, log bytes
@@ -286,12 +290,13 @@ mod tests {
             0, 0, 1, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, // checkpoint address, generation
         ];
         assert_eq!(&block[..expected.len()], expected);
+        assert_eq!(&block[144..SPANS_AT], &[1, 0, 0, 0, 0x0d, 0x0c, 0x0b, 0x0a]);
         assert_eq!(&block[SPANS_AT..SPANS_AT + 17], &[5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]
-    fn the_version_before_is_read_and_others_are_not() {
-        for (version, is_read) in [(1, false), (2, true), (3, true), (4, false)] {
+    fn the_versions_before_are_read_and_others_are_not() {
+        for (version, is_read) in [(1, false), (2, true), (3, true), (4, true), (5, false)] {
             let mut block = vec![0; BLOCK_BYTES];
             sample().encode(&mut block);
             block[8..12].copy_from_slice(&u32::to_le_bytes(version));

@@ -17,7 +17,6 @@ use core::ops::Bound;
 use hexalog_protocol::{Page, PageId};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::append::AppendHeader;
-use hexalog_storage_format::checkpoint::PartHeader;
 use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
 
 /// Least time between two reads: a round over few pages is not hurried, one over many may take longer than its period.
@@ -212,10 +211,7 @@ impl Shard {
         let device = self.superblock.device;
         match reading {
             Reading::Part(part) => {
-                let fits = |(header, _): (PartHeader, &[u8])| {
-                    header.device == device && header.offset == part.address.offset()
-                };
-                if !PartHeader::decode(bytes).is_ok_and(fits) && self.checkpointer.is_in_use(part) {
+                if part.read(bytes, device).is_err() && self.checkpointer.is_in_use(part) {
                     self.checkpointer.begin_anew();
                     self.note_scrubbed_damage(
                         "a part of the index checkpoint",

@@ -5,6 +5,8 @@ use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id
 use hexalog_protocol::PageId;
 use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
 use hexalog_storage_core::effects::Area;
+use hexalog_storage_format::checkpoint::{PartHeader, part_bytes};
+use hexalog_storage_format::superblock::Superblock;
 
 fn coalesced(seed: u64) -> (World, Writer) {
     coalesced_with(seed, 16)
@@ -254,7 +256,7 @@ fn a_damaged_index_costs_the_shard_its_pages_and_not_its_life() {
         for part in world.disk(4).bytes_mut(Area::Extents).chunks_mut(4096) {
             let generation = u64::from_le_bytes(part[24..32].try_into().expect("eight bytes"));
             // One of the newest checkpoint, or one that it goes back to.
-            if part[..8] == *b"HXCHKPT2" && generation % 4 == seed % 4 {
+            if part[..8] == *b"HXCHKPT3" && generation % 4 == seed % 4 {
                 part[140] ^= 1;
             }
         }
@@ -269,6 +271,36 @@ fn a_damaged_index_costs_the_shard_its_pages_and_not_its_life() {
         writer.converge(&mut world);
         writer.check_all_served(&mut world);
     }
+}
+
+/// Simulator, seed 4100011: a checkpoint's part never landed. What stood in its place was an older part, sound in itself and
+/// with the same index in its chain: it was taken, the records that only the lost one named were gone, and the segment called
+/// itself sound. Parts are named with their checksums now.
+#[test]
+fn an_older_part_in_the_place_of_one_that_never_landed_is_not_taken() {
+    let (mut world, mut writer) = coalesced(61);
+    world.kill(1);
+    let device = world.disk(1);
+    let newest = Superblock::newest(device.bytes_mut(Area::Superblock)).expect("it was formatted");
+    let extents = device.bytes_mut(Area::Extents);
+    let last = newest.checkpoint.offset() as usize;
+    let (last, _) = PartHeader::decode(&extents[last..]).expect("the last part");
+    assert!(last.index > 0, "a chain of more than one part");
+    let at = last.previous.offset() as usize;
+    let (lost, _) = PartHeader::decode(&extents[at..]).expect("the part before");
+    // Of the checkpoint before, with nothing in it.
+    let older = PartHeader { generation: lost.generation - 1, ..lost };
+    let bytes = part_bytes(0);
+    older.encode(&[], &mut extents[at..at + bytes]);
+    world.start(1);
+    world.run_until("the start has ended", |world| world.is_ready(1));
+    assert!(world.logs.iter().any(|line| line.contains("it is another part")), "{:?}", world.logs.last());
+    assert_counts_for_nothing(&mut world, &mut writer, 1);
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
+    assert!(states(&mut world, 1).iter().all(|state| *state == SegmentState::Open));
+    writer.raise_pgmrpl_to_vdl();
+    writer.check_all_served(&mut world);
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn a_round_reads_everything_and_finds_nothing_wrong() {
 fn pages_that_no_one_reads_are_mended() {
     let (mut world, mut writer) = written(901);
     for block in world.disk(0).bytes_mut(Area::Extents).chunks_mut(4096) {
-        if block[..8] != *b"HXCHKPT2" {
+        if block[..8] != *b"HXCHKPT3" {
             block[2_000] ^= 1;
         }
     }
@@ -72,7 +72,7 @@ fn pages_that_no_one_reads_are_mended() {
 fn a_damaged_part_of_the_index_is_written_anew() {
     let (mut world, mut writer) = written(902);
     for block in world.disk(0).bytes_mut(Area::Extents).chunks_mut(4096) {
-        if block[..8] == *b"HXCHKPT2" {
+        if block[..8] == *b"HXCHKPT3" {
             block[130] ^= 1;
         }
     }

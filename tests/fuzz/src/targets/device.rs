@@ -85,6 +85,7 @@ fn superblock() -> Superblock {
         checkpoint_bytes: 4096,
         checkpoint: BlockAddress::new(AREA_EXTENTS, 65536),
         checkpoint_generation: 3,
+        checkpoint_crc: 0x5566_7788,
         spans: vec![
             LogSpan { incarnation: 5, position: 0, sequence: 1 },
             LogSpan { incarnation: 6, position: 4096, sequence: 50 },
@@ -250,6 +251,7 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
         flags: PART_BEGINS_CHAIN | PART_ENDS_CHECKPOINT,
         previous: BlockAddress::new(AREA_EXTENTS, 4096),
         previous_bytes: 4096,
+        previous_crc: 0x99aa_bbcc,
     };
     let mut part = vec![0; part_bytes(bytes.len())];
     header.encode(&bytes, &mut part);
