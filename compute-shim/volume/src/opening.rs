@@ -26,6 +26,8 @@ pub struct Recovered {
     pub adopted: EpochHistory,
     /// Volume durable LSN.
     pub vdl: Lsn,
+    /// The highest VDL that was known before: whoever dies, no opening will annul anything up to it.
+    pub heard: Lsn,
     /// Each group's last record <= VDL.
     pub tails: Vec<Lsn>,
     /// Highest floor that any member keeps: the new writer's PGMRPL starts there.
@@ -136,7 +138,7 @@ impl Answers {
             })
             .collect();
         let gc_floor = self.undamaged().map(|answer| answer.gc_floor).max().unwrap_or(Lsn::ZERO);
-        Recovered { adopted, vdl, tails, gc_floor }
+        Recovered { adopted, vdl, heard: start, tails, gc_floor }
     }
 
     /// Every record above `start` that some undamaged member has in its complete stretch, in LSN order.

@@ -508,6 +508,13 @@ body! {
         scl: Lsn,
         /// The sender's oldest LSN still in its log; what is below can be had as pages only.
         log_from: Lsn,
+        /// The writer of the sender's epoch history; of an opener's, of the history that it adopted.
+        history: WriterId,
+        /// A VDL of the volume under that history: the highest that the sender has heard. Whoever has the same history may
+        /// let go of records up to it, which its memory may need before the writer comes to tell it the same.
+        vdl: Lsn,
+        /// The sender's floor: no read point below it is in use, or ever will be.
+        gc_floor: Lsn,
         /// Sealed batches, one after the other.
         batches: &'a [u8],
     }

@@ -163,13 +163,15 @@ impl Shard {
     fn apply_heard(&mut self, volume: VolumeId, writer: WriterId, vdl: Lsn, pgmrpl: Lsn) {
         let keys = (volume, GroupId(0))..=(volume, GroupId(u32::MAX));
         for segment in self.segments.range_mut(keys).map(|(_, segment)| segment) {
-            if segment.bumped == writer {
-                let limit = segment.coalesce_limit();
+            // It counts where the history is the writer's: a segment that is bound to it and has not got its history yet may
+            // hold, below its VDL, what that annuls.
+            if segment.history.writer() == writer {
+                let limits = (segment.coalesce_limit(), segment.delta_limit());
                 segment.hear(vdl);
                 segment.vdl_durable = segment.vdl_durable.max(vdl);
                 // From here on nothing below may be asked for: the floor is durable before anything is collected.
                 segment.gc_floor = segment.gc_floor.max(pgmrpl.min(vdl));
-                if segment.coalesce_limit() > limit {
+                if (segment.coalesce_limit(), segment.delta_limit()) != limits {
                     self.coalescer.limit_moved();
                 }
             }

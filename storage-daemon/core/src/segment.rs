@@ -80,6 +80,8 @@ pub(crate) struct Segment {
     pub pgmrpl_heard: Lsn,
     /// Last LSN of the group, as `promised` told in this run.
     pub tail: Option<Lsn>,
+    /// The VDL that came with it last: what others than the writer tell of the VDL says nothing of the tail there.
+    pub tail_vdl: Lsn,
     pub batches: Batches,
     pub runs: Runs,
     pub pages: PageTable,
@@ -148,6 +150,7 @@ impl Segment {
             gc_floor: Lsn::ZERO,
             pgmrpl_heard: Lsn::ZERO,
             tail: None,
+            tail_vdl: Lsn::ZERO,
             batches: Batches::new(),
             runs: Runs::new(),
             pages: PageTable::new(),
@@ -188,6 +191,7 @@ impl Segment {
             gc_floor: image.gc_floor,
             pgmrpl_heard: image.gc_floor,
             tail: None,
+            tail_vdl: Lsn::ZERO,
             batches: Batches::new(),
             runs: Runs::new(),
             pages: PageTable::new(),
@@ -288,11 +292,11 @@ impl Segment {
         self.pages_per_group > 0 && page.0 / self.pages_per_group == u64::from(self.group.0)
     }
 
-    /// It holds every record of its group up to here: the SCL, or the VDL of the moment when the writer's tail was
-    /// reached (an idle group's SCL is low).
+    /// It holds every record of its group up to here: the SCL, or the VDL that the writer told last if the tail that it told
+    /// is reached (an idle group's SCL is low).
     pub fn complete_through(&self) -> Lsn {
         match self.tail {
-            Some(tail) if self.scl >= tail => self.vdl_heard.max(self.scl),
+            Some(tail) if self.scl >= tail => self.tail_vdl.max(self.scl),
             _ => self.scl,
         }
     }
@@ -321,7 +325,7 @@ impl Segment {
         self.scl.min(self.vdl_durable)
     }
 
-    /// Takes in what a writer told. `gc_floor` is not raised here but when it is durable.
+    /// Takes in a VDL. `gc_floor` is not raised here but when it is durable.
     pub fn hear(&mut self, vdl: Lsn) {
         self.vdl_heard = self.vdl_heard.max(vdl);
     }
@@ -370,6 +374,7 @@ impl Segment {
         );
         assert!(self.health != Health::Sound || self.damage.is_none(), "damage ends before it counts");
         assert!(self.gc_floor <= self.vdl_durable && self.vdl_durable <= self.vdl_heard);
+        assert!(self.tail_vdl <= self.vdl_heard);
     }
 
     /// All checks, for tests and the simulator.

@@ -236,7 +236,7 @@ impl Shard {
             Message::SetMembership(set) => self.on_set_membership(connection, request_id, set, effects),
             Message::FetchHistory(name) => self.on_fetch_history(connection, request_id, &name, effects),
             Message::GossipPull(pull) => self.on_gossip_pull(connection, request_id, &pull, effects),
-            Message::GossipPush(push) => self.on_repair_push(connection, request_id, &push, effects),
+            Message::GossipPush(push) => self.on_repair_push(now, connection, request_id, &push, effects),
             Message::HydratePull(pull) => self.on_hydrate_pull(now, connection, request_id, &pull, effects),
             Message::StatusQuery(query) => self.on_status_query(connection, request_id, &query, effects),
             _ => unreachable!("may_ask lets requests through only"),

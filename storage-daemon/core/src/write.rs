@@ -82,6 +82,7 @@ impl Shard {
             }
             hears = true;
             segment.hear(head.vdl);
+            segment.tail_vdl = segment.tail_vdl.max(head.vdl);
             segment.pgmrpl_heard = segment.pgmrpl_heard.max(head.pgmrpl.min(head.vdl));
             if let Some((_, tail)) = head.tails.iter().find(|(group, _)| *group == key.1) {
                 segment.tail = Some(segment.tail.map_or(*tail, |known| known.max(*tail)));
@@ -100,22 +101,52 @@ impl Shard {
             let lost: BTreeSet<SegmentKey> = lost.map(Segment::key).collect();
             self.push_lost(&lost, effects);
         }
-        let view = self.volumes.entry(head.volume).or_default();
-        let staged = view.heard_staged.filter(|staged| staged.writer == head.writer);
+        let wall_time_us = if head.wall_time_us > 0 { head.wall_time_us } else { now.wall_us };
         let pgmrpl = head.pgmrpl.min(head.vdl);
-        let is_new = staged.is_none_or(|staged| head.vdl > staged.vdl || pgmrpl > staged.pgmrpl);
+        let heard = Heard { writer: head.writer, vdl: head.vdl, pgmrpl, wall_time_us };
         // Without room a later frame tells it again, and the floor becomes durable with the next checkpoint.
-        if is_new && self.log.room_for(0, Space::Data).is_ok() {
-            let heard = Heard {
-                writer: head.writer,
-                vdl: staged.map_or(head.vdl, |staged| staged.vdl.max(head.vdl)),
-                pgmrpl: staged.map_or(pgmrpl, |staged| staged.pgmrpl.max(pgmrpl)),
-                wall_time_us: if head.wall_time_us > 0 { head.wall_time_us } else { now.wall_us },
-            };
-            view.heard_staged = Some(heard);
-            self.log.filling().push_heard(head.volume, heard);
-        }
+        self.stage_heard(head.volume, heard, Space::Data);
         true
+    }
+
+    /// What was told of a volume becomes durable with the append, if it is news. What is under way for a later history is
+    /// not replaced by what was told under an older one.
+    fn stage_heard(&mut self, volume: VolumeId, heard: Heard, space: Space) {
+        let known = self.volumes.entry(volume).or_default().heard_staged;
+        if known.is_some_and(|known| known.writer.epoch > heard.writer.epoch) {
+            return;
+        }
+        let staged = known.filter(|staged| staged.writer == heard.writer);
+        let is_new = staged.is_none_or(|staged| heard.vdl > staged.vdl || heard.pgmrpl > staged.pgmrpl);
+        if is_new && self.log.room_for(0, space).is_ok() {
+            let heard = Heard {
+                vdl: staged.map_or(heard.vdl, |staged| staged.vdl.max(heard.vdl)),
+                pgmrpl: staged.map_or(heard.pgmrpl, |staged| staged.pgmrpl.max(heard.pgmrpl)),
+                ..heard
+            };
+            self.volumes.entry(volume).or_default().heard_staged = Some(heard);
+            self.log.filling().push_heard(volume, heard);
+        }
+    }
+
+    /// A peer or an opener told a VDL and a floor. They hold here if both have the same history: then nothing up to that VDL
+    /// will be annulled.
+    ///
+    /// They are taken when records are to be let go, which only a higher VDL allows, and a higher floor where a page has many:
+    /// a delta holds a block of them. A member that missed more than its memory holds would else take that much, no more, and
+    /// wait: an opener needs it whole before there is a writer that tells it.
+    fn hear_from_push(&mut self, now: Now, key: SegmentKey, push: &GossipPush<'_>) {
+        let is_urgent = self.is_coalescing_urgent();
+        let segment = self.segments.get_mut(&key).expect("the caller found it");
+        let history = segment.history.writer();
+        let is_news = push.vdl > segment.vdl_durable || push.gc_floor > segment.gc_floor;
+        if !is_urgent || !is_news || push.history != history {
+            return;
+        }
+        segment.hear(push.vdl);
+        let pgmrpl = push.gc_floor.min(push.vdl);
+        let heard = Heard { writer: history, vdl: push.vdl, pgmrpl, wall_time_us: now.wall_us };
+        self.stage_heard(key.0, heard, Space::Freeing);
     }
 
     /// Copies a batch that its segment may take into the append. One that is durable or staged already is not staged
@@ -176,6 +207,7 @@ impl Shard {
     /// An opener brings a segment up to what it recovered.
     pub(crate) fn on_repair_push(
         &mut self,
+        now: Now,
         connection: ConnectionId,
         request_id: u64,
         push: &GossipPush<'_>,
@@ -183,8 +215,10 @@ impl Shard {
     ) {
         let key = (push.volume, push.group);
         let is_damaged = self.segments.get(&key).is_some_and(|segment| segment.damage.is_some());
-        let staged = if is_damaged { Err(RefusalReason::Damaged) } else { self.stage_push(key, push) };
+        let staged = if is_damaged { Err(RefusalReason::Damaged) } else { self.stage_push(now, key, push) };
         if let Err(reason) = staged {
+            // What it told of the VDL may be under way, and make room.
+            self.submit_append(effects);
             return self.refuse(connection, request_id, reason, key, "", effects);
         }
         let groups = Vec::from([push.group]);
@@ -195,12 +229,18 @@ impl Shard {
     }
 
     /// Stages the batches of a peer or an opener.
-    pub(crate) fn stage_push(&mut self, key: SegmentKey, push: &GossipPush<'_>) -> Result<(), RefusalReason> {
+    pub(crate) fn stage_push(
+        &mut self,
+        now: Now,
+        key: SegmentKey,
+        push: &GossipPush<'_>,
+    ) -> Result<(), RefusalReason> {
         if !matches!(self.phase, Phase::Running) {
             return Err(RefusalReason::DeviceFailed);
         }
         let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
         segment.check_taking(push.writer, push.membership_epoch)?;
+        self.hear_from_push(now, key, push);
         for batch in push.iter() {
             let batch = batch.map_err(|_| RefusalReason::Malformed)?;
             if batch.group != push.group {

@@ -150,7 +150,8 @@ fn describe(frame: &Frame<'_>) -> String {
         }
         Message::GossipPush(push) => {
             let batches: Vec<_> = push.iter().flatten().map(ranges).collect();
-            format!("Push {:?} scl {} log from {} {batches:?}", push.group, push.scl.0, push.log_from.0)
+            let (scl, log_from, vdl) = (push.scl.0, push.log_from.0, push.vdl.0);
+            format!("Push {:?} scl {scl} log from {log_from} vdl {vdl} {batches:?}", push.group)
         }
         Message::PageImage(image) => format!("PageImage {:?} @ {:?}", image.page, image.read_point),
         Message::Status(_) => "Status".to_owned(),

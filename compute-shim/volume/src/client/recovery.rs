@@ -29,6 +29,9 @@ const GRACE_US: u64 = 50_000;
 const REPAIR_BYTES_MAX: u32 = 512 * 1024;
 /// A repair step without an answer for this long is tried with another source.
 const REPAIR_OVERDUE_US: u64 = 1_000_000;
+/// A step that failed is tried again after this long: the member may be making room, and what it is sent is up to half a
+/// frame each time.
+const REPAIR_PAUSE_US: u64 = 10_000;
 /// A group that is short of members to repair asks those whose state was lost this often whether they have been hydrated.
 const ASK_AGAIN_US: u64 = 500_000;
 
@@ -49,6 +52,40 @@ struct Repair {
     waiting_since_us: Option<u64>,
     /// How many steps failed; the source changes with each.
     failures: usize,
+    /// The last step failed.
+    must_pause: bool,
+    /// No step before this time.
+    not_before_us: u64,
+}
+
+impl Repair {
+    fn new(reached: Lsn, needs_history: bool) -> Repair {
+        Repair {
+            reached,
+            needs_history,
+            waiting_since_us: None,
+            failures: 0,
+            must_pause: false,
+            not_before_us: 0,
+        }
+    }
+
+    fn fail(&mut self) {
+        self.waiting_since_us = None;
+        self.failures += 1;
+        self.must_pause = true;
+    }
+
+    /// Whether the next step is due.
+    fn is_idle(&mut self, now: Now) -> bool {
+        if self.waiting_since_us.is_some_and(|since| now.monotonic_us > since + REPAIR_OVERDUE_US) {
+            self.fail();
+        }
+        if core::mem::take(&mut self.must_pause) {
+            self.not_before_us = now.monotonic_us + REPAIR_PAUSE_US;
+        }
+        self.waiting_since_us.is_none() && now.monotonic_us >= self.not_before_us
+    }
 }
 
 /// What a member lacks of its group's tail, if it can be brought up to it.
@@ -56,7 +93,7 @@ fn plan_repair(answer: &Bumped, recovered: &Recovered) -> Option<Repair> {
     let reached = reach(answer, &recovered.adopted, recovered.vdl);
     let lacks = is_undamaged(answer) && reached < recovered.tails[answer.group.0 as usize];
     let needs_history = answer.history != recovered.adopted;
-    lacks.then_some(Repair { reached, needs_history, waiting_since_us: None, failures: 0 })
+    lacks.then(|| Repair::new(reached, needs_history))
 }
 
 enum Step {
@@ -193,8 +230,9 @@ impl Client {
         })
     }
 
-    /// Members whose state was lost may have been hydrated meanwhile. While a group cannot do without them they are
-    /// bumped again: a repeated bump is answered with the state of the moment.
+    /// Members whose state was lost may have been hydrated or have mended themselves meanwhile. While a group cannot do
+    /// without them they are bumped again: a repeated bump is answered with the state of the moment. That holds too while
+    /// enough are sound and some of those are still being repaired: one that has all already may come first.
     fn ask_lost_members_again(&mut self, now: Now, effects: &mut Effects) {
         let write = usize::from(self.config.quorum.write);
         let Phase::Opening(opening) = &mut self.phase else { return };
@@ -202,12 +240,15 @@ impl Client {
         if now.monotonic_us < asked_us + ASK_AGAIN_US {
             return;
         }
-        let answers = &opening.answers;
+        let Phase::Opening(Opening { answers, step, .. }) = &self.phase else { return };
+        let is_repairing = matches!(step, Step::Repairing(..));
         let mut asked: BTreeSet<LinkIndex> = BTreeSet::new();
         for (group, links) in self.routes.links_of_group.iter().enumerate() {
             let group = GroupId(group as u32);
             let is_lost = |slot: usize| answers.get(group, Slot(slot)).is_some_and(|it| !is_undamaged(it));
-            if answers.sound_count(group) < write {
+            let is_short = answers.sound_count(group) < write
+                || (is_repairing && self.complete_members(group).len() < write);
+            if is_short {
                 let lost = links.iter().enumerate().filter(|(slot, _)| is_lost(*slot));
                 asked.extend(lost.map(|(_, link)| *link).filter(|link| self.links[link.0].is_up()));
             }
@@ -215,7 +256,9 @@ impl Client {
         if asked.is_empty() {
             return;
         }
-        opening.asked_again_us = Some(now.monotonic_us);
+        if let Phase::Opening(opening) = &mut self.phase {
+            opening.asked_again_us = Some(now.monotonic_us);
+        }
         for link in asked {
             // The newer answer tells all that the older one would have.
             self.requests.retain(|_, request| *request != (link, Request::Bump));
@@ -262,17 +305,9 @@ impl Client {
         let Phase::Opening(Opening { step: Step::Repairing(_, repairs), .. }) = &mut self.phase else {
             return false;
         };
-        for repair in repairs.values_mut() {
-            if repair.waiting_since_us.is_some_and(|since| now.monotonic_us > since + REPAIR_OVERDUE_US) {
-                repair.waiting_since_us = None;
-                repair.failures += 1;
-            }
-        }
-        let idle: Vec<RepairId> = repairs
-            .iter()
-            .filter(|(_, repair)| repair.waiting_since_us.is_none())
-            .map(|(id, _)| *id)
-            .collect();
+        let repairs = repairs.iter_mut();
+        let idle: Vec<RepairId> =
+            repairs.filter_map(|(id, repair)| repair.is_idle(now).then_some(*id)).collect();
         let write = usize::from(self.config.quorum.write);
         let groups = (0..self.config.groups.len()).map(|group| GroupId(group as u32));
         let lacking: Vec<GroupId> =
@@ -353,7 +388,11 @@ impl Client {
         if !self.links[target.0].is_up() {
             return self.repair_failed(id);
         }
-        self.send(target, Request::Repair(id), &Message::GossipPush(push.clone()), effects);
+        // The opener knows more of the VDL than the source, and under which history: the target has that by now.
+        let Some((recovered, _)) = self.repair_mut(id) else { return };
+        let (history, vdl, gc_floor) = (recovered.adopted.writer(), recovered.heard, recovered.gc_floor);
+        let push = GossipPush { history, vdl, gc_floor, ..push.clone() };
+        self.send(target, Request::Repair(id), &Message::GossipPush(push), effects);
     }
 
     pub(super) fn repair_pushed(&mut self, id: RepairId, ack: &WriteAck) {
@@ -362,14 +401,15 @@ impl Client {
         let scls = ack.scls.iter().filter(|(group, _)| *group == id.group);
         let scl = scls.map(|(_, scl)| *scl).max().unwrap_or(Lsn::ZERO);
         // A step without progress counts as failed: the next one asks another source.
-        repair.failures += usize::from(scl <= repair.reached);
+        if scl <= repair.reached {
+            repair.fail();
+        }
         repair.reached = repair.reached.max(scl);
     }
 
     pub(super) fn repair_failed(&mut self, id: RepairId) {
         if let Some((_, repair)) = self.repair_mut(id) {
-            repair.waiting_since_us = None;
-            repair.failures += 1;
+            repair.fail();
         }
     }
 

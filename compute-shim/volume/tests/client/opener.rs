@@ -210,6 +210,9 @@ impl Opener {
             membership_epoch: MembershipEpoch(1),
             scl: Lsn(11),
             log_from: Lsn(11),
+            history: WriterId { epoch: VolumeEpoch(0), incarnation: Incarnation(0) },
+            vdl: Lsn::ZERO,
+            gc_floor: Lsn::ZERO,
             batches: &batch,
         };
         self.answer(0, pull, &Message::GossipPush(push));

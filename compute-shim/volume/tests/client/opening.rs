@@ -289,6 +289,50 @@ fn an_opening_waits_for_a_lost_member_until_it_is_hydrated() {
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
 }
 
+/// Simulator, seed 3200068: a member whose state was lost when it was asked mended itself a moment later and had everything.
+/// Enough others were sound, so that it was not asked again; but they lacked records, and could not be given them.
+#[test]
+fn a_lost_member_that_is_whole_again_spares_a_repair_that_does_not_end() {
+    let (mut opener, bumps) = Opener::asking(5);
+    let before = history_of(1);
+    for (link, bump) in bumps.iter().enumerate().take(3) {
+        opener.bumped(link, *bump, &[11], &before);
+    }
+    opener.bumped_as(SegmentState::Damaged, 3, bumps[3], &[], &before);
+    opener.bumped(4, bumps[4], &[], &before);
+    opener.wait_for_no_more_answers();
+    assert!(opener.histories.is_empty(), "member 4 lacks a record");
+    opener.now_us += 500_000;
+    opener.flush();
+    let again = opener.request(3, 10);
+    opener.bumped(3, again, &[11], &before);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// A step that failed is not tried again at once: what is pushed is up to half a megabyte, and a member that has no room for
+/// it refuses as fast as it is sent.
+#[test]
+fn a_repair_that_is_refused_pauses() {
+    let (mut opener, bumps) = Opener::asking(4);
+    let before = history_of(1);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, if link < 3 { &[11] } else { &[] }, &before);
+    }
+    opener.wait_for_no_more_answers();
+    let pull = opener.pulls().pop().expect("it is asked of a member that has it");
+    let (target, push) = opener.pull_answered(pull);
+    assert_eq!(target, 3);
+    opener.refused(3, push, RefusalReason::NoSpace);
+    let pulls = |opener: &Opener| opener.sent.iter().flatten().filter(|(kind, _)| *kind == 15).count();
+    let before = pulls(&opener);
+    opener.flush();
+    assert_eq!(pulls(&opener), before);
+    opener.now_us += 11_000;
+    opener.flush();
+    assert_eq!(pulls(&opener), before + 1);
+}
+
 /// Simulator, seed 79 of the plans with hidden shards: a slow member had learnt the opener's own history from its peers
 /// before the bump reached it; its answer stopped the process.
 #[test]

@@ -212,6 +212,9 @@ impl Shard {
             membership_epoch: segment.membership.epoch,
             scl: segment.scl,
             log_from: segment.runs.oldest_lsn().unwrap_or(segment.scl.plus(1)),
+            history: segment.history.writer(),
+            vdl: segment.vdl_heard,
+            gc_floor: segment.gc_floor,
             batches,
         };
         Message::GossipPush(push).encode(request_id, effects.send(connection));

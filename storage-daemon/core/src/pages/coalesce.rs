@@ -176,7 +176,7 @@ impl Shard {
         true
     }
 
-    fn is_coalescing_urgent(&self) -> bool {
+    pub(crate) fn is_coalescing_urgent(&self) -> bool {
         let reaches_back = self.log.durable().position - self.replay_point().position;
         self.pending.bytes() > self.options.pending_bytes_max / 2 || reaches_back > self.log.ring_bytes() / 4
     }

@@ -1,7 +1,7 @@
 //! Fencing: bumps, histories, truncation, and who is refused.
 
 use crate::rng::seeds;
-use crate::world::{NODES, World};
+use crate::world::{NODES, World, options};
 use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id};
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::ids::WriterId;
@@ -163,6 +163,44 @@ fn only_the_opener_itself_may_install_an_older_history_while_opening() {
     let Some(Answer::Status(status)) = call(&mut world, opener, 4, &query) else { panic!() };
     assert_eq!(status.segments[0].state, SegmentState::Opening);
     assert_eq!(status.segments[0].writer, writer_id(5));
+}
+
+/// Simulator, seed 3200068: an opening that never ended. It needed a member that had missed more than its memory for records
+/// holds. The member took what the opener pushed until that was full, might coalesce nothing above the VDL that it had heard
+/// long ago, and heard no newer one before the volume was open. The opener's push tells one now.
+#[test]
+fn a_member_that_missed_more_than_its_memory_is_brought_up_by_an_opener() {
+    let mut world = World::with_options(4, |node| {
+        let mut options = options(node);
+        options.pending_bytes_max = 8 << 10;
+        (options.log_bytes, options.log_prepared_bytes) = (4 << 20, 4 << 20);
+        options
+    });
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
+    world.kill(4);
+    let every_page: Vec<PageId> = (0..32).map(PageId).collect();
+    for _ in 0..60 {
+        writer.write_pages(&mut world, &every_page);
+        writer.settle(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+        writer.pump(&mut world);
+        world.run_us(5_000);
+    }
+    let vdl = writer.vdl;
+    // The writer is gone, and with it two members that had everything: three are whole, and the fourth is needed.
+    (3..6).filter(|node| *node != 4).for_each(|node| world.kill(node));
+    world.start(4);
+    world.run_until("it has started", |world| world.is_ready(4));
+    let mut next = Writer::open(&mut world, 2, 2, Some(&writer));
+    assert!(world.counter(4, "redo_bytes") > 4 * (8 << 10), "more than four times what it may hold");
+    for page in 0..32 {
+        assert_eq!(next.check_page(&mut world, 4, PageId(page), vdl), Some(()));
+    }
+    next.write_many(&mut world, 10);
+    next.settle(&mut world);
 }
 
 #[test]

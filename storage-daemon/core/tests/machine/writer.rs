@@ -624,13 +624,18 @@ impl Writer {
     }
 }
 
-fn recover_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
+/// The highest VDL that is known before anything is recovered.
+fn heard_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
     let heard = bumps.answers.values().map(|bumped| bumped.vdl_heard).max().unwrap_or(Lsn::ZERO);
+    heard.max(adopted.upper())
+}
+
+fn recover_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
     let mut records: BTreeMap<Lsn, bool> = BTreeMap::new();
     for bumped in bumps.answers.values() {
         records.extend(bumped.marks.0.iter().copied().filter(|(lsn, _)| !adopted.is_annulled(*lsn)));
     }
-    let start = heard.max(adopted.upper());
+    let start = heard_vdl(bumps, adopted);
     let (mut vcl, mut vdl) = (start, start);
     loop {
         let next = adopted.next_lsn(vcl);
@@ -717,10 +722,20 @@ fn repair(
                 membership_epoch: MembershipEpoch(1),
                 scl,
                 log_from: Lsn::ZERO,
+                history: adopted.writer(),
+                vdl: heard_vdl(bumps, adopted),
+                gc_floor: bumps.answers.values().map(|bumped| bumped.gc_floor).max().unwrap_or(Lsn::ZERO),
                 batches: &batches,
             };
             let ack = match call(world, wire, request + 1, &Message::GossipPush(push)) {
                 Some(Answer::Ack(ack)) => ack,
+                // It makes room, since it has been told up to where it may.
+                Some(Answer::Refused(refusal))
+                    if refusal.reason == RefusalReason::NoSpace && request < 60_000 =>
+                {
+                    world.run_us(1_000);
+                    continue;
+                }
                 other => panic!("a repaired member answers {other:?}"),
             };
             let scl = ack.scls.iter().find(|(other, _)| *other == group).expect("its group").1;

@@ -215,8 +215,18 @@ fn control() -> Vec<(&'static str, Message<'static>)> {
 /// What members send to each other.
 fn between_peers(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
     let (volume, group, writer, membership_epoch) = (VOLUME, GROUP, WRITER, MembershipEpoch(4));
-    let push =
-        GossipPush { volume, group, writer, membership_epoch, scl: Lsn(141), log_from: Lsn(1), batches };
+    let push = GossipPush {
+        volume,
+        group,
+        writer,
+        membership_epoch,
+        scl: Lsn(141),
+        log_from: Lsn(1),
+        history: writer,
+        vdl: Lsn(140),
+        gc_floor: Lsn(100),
+        batches,
+    };
     let pull = GossipPull {
         volume,
         group,
