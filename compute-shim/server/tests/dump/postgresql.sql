@@ -135,6 +135,19 @@ CREATE TABLE s.later (
 ALTER TABLE s.later OWNER TO postgres;
 
 --
+-- Name: made; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.made (
+    a integer,
+    twice bigint GENERATED ALWAYS AS ((a * 2)) STORED,
+    "Name" text GENERATED ALWAYS AS (COALESCE(('n'::text || a), 'none'::text)) STORED NOT NULL
+);
+
+
+ALTER TABLE s.made OWNER TO postgres;
+
+--
 -- Name: parts; Type: TABLE; Schema: s; Owner: postgres
 --
 
@@ -207,6 +220,16 @@ COPY s."Odd Name" ("select", "A") FROM stdin;
 
 COPY s.later (k, c, da, added) FROM stdin;
 a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11	ab 	0044-03-15 BC	7
+\.
+
+
+--
+-- Data for Name: made; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s.made (a) FROM stdin;
+1
+\N
 \.
 
 
@@ -293,6 +316,13 @@ CREATE INDEX b_a_id_ts_idx ON public.b USING btree (a_id, ts DESC);
 --
 
 CREATE UNIQUE INDEX b_d ON public.b USING btree (d NULLS FIRST);
+
+
+--
+-- Name: made_twice_idx; Type: INDEX; Schema: s; Owner: postgres
+--
+
+CREATE INDEX made_twice_idx ON s.made USING btree (twice) WHERE ("Name" <> 'none'::text);
 
 
 --

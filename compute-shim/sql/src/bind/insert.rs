@@ -34,6 +34,11 @@ impl Defaults<'_> {
     /// Whether a value that is given for a column counts; 428C9 if it must not be given.
     fn takes(&self, column: usize) -> Result<bool> {
         let column = &self.table.columns[column];
+        if column.is_generated() {
+            let message = format!("cannot insert a non-DEFAULT value into column \"{}\"", column.name);
+            return Err(SqlError::new(SqlState::GENERATED_ALWAYS, message)
+                .with_detail(format!("Column \"{}\" is a generated column.", column.name)));
+        }
         match (column.identity, self.overriding) {
             (None, _) | (Some(_), Some(Overriding::SystemValue)) | (Some(Identity::ByDefault), None) => {
                 Ok(true)
@@ -210,7 +215,8 @@ impl Binder<'_> {
     fn default_value(&mut self, column: usize, defaults: &mut Defaults<'_>) -> Result<Expr> {
         let table = defaults.table;
         let definition = &table.columns[column];
-        if definition.dropped {
+        // The value of a generated column is computed when the rest of the row is there.
+        if definition.dropped || definition.is_generated() {
             return Ok(Expr::null(definition.type_id));
         }
         if definition.identity.is_some() {

@@ -237,20 +237,22 @@ impl<'a> Binder<'a> {
         let bound = self.expr(expr)?;
         let bound = match target {
             None => self.condition(bound, "CHECK")?,
-            Some((type_id, typmod)) => {
-                let source = bound.type_id;
-                let coerced = self.coerce(bound, type_id, typmod, CastContext::Assignment)?;
-                coerced.ok_or_else(|| {
-                    let (wanted, actual) = (format_type(type_id, None), source.display_name());
-                    let message =
-                        format!("column is of type {wanted} but default expression is of type {actual}");
-                    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
-                        .with_hint("You will need to rewrite or cast the expression.")
-                })?
-            }
+            Some(target) => self.default_for(bound, target)?,
         };
         self.frames.pop();
         Ok(bound)
+    }
+
+    /// The value of a column that nobody gives, brought to its type.
+    fn default_for(&mut self, bound: Expr, (type_id, typmod): (TypeId, Typmod)) -> Result<Expr> {
+        let source = bound.type_id;
+        let coerced = self.coerce(bound, type_id, typmod, CastContext::Assignment)?;
+        coerced.ok_or_else(|| {
+            let (wanted, actual) = (format_type(type_id, None), source.display_name());
+            let message = format!("column is of type {wanted} but default expression is of type {actual}");
+            SqlError::new(SqlState::DATATYPE_MISMATCH, message)
+                .with_hint("You will need to rewrite or cast the expression.")
+        })
     }
 
     /// Optimises all parts and puts them together.

@@ -152,6 +152,14 @@ impl Binder<'_> {
                 let message = format!("multiple assignments to same column \"{}\"", definition.name);
                 return Err(SqlError::syntax(message));
             }
+            if definition.is_generated() {
+                if matches!(value, tree::Expr::Default { .. }) {
+                    continue;
+                }
+                let message = format!("column \"{}\" can only be updated to DEFAULT", definition.name);
+                let detail = format!("Column \"{}\" is a generated column.", definition.name);
+                return Err(SqlError::new(SqlState::GENERATED_ALWAYS, message).with_detail(detail));
+            }
             let value = match value {
                 tree::Expr::Default { .. } => default(self, column)?,
                 value => {

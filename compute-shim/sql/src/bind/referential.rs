@@ -24,6 +24,14 @@ impl Binder<'_> {
         while let Some((oid, change)) = rest.pop() {
             let catalog = self.context.view.catalog();
             let Some(table) = catalog.table(oid).cloned() else { continue };
+            let change = match change {
+                Change::Update(mut columns) => {
+                    let generated: Vec<usize> = table.generated_from(&columns).map(|(at, _)| at).collect();
+                    columns.extend(generated);
+                    Change::Update(columns)
+                }
+                other => other,
+            };
             if !seen.insert((oid, change.clone())) {
                 continue;
             }

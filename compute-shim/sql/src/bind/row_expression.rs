@@ -13,8 +13,8 @@ use crate::parse::{self, tree};
 use crate::plan::PlanOptions;
 use crate::session::{SessionView, Settings};
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::EvalEnv;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{EvalEnv, TypeId, Typmod};
 use std::sync::Arc;
 
 /// What an expression is kept for.
@@ -24,12 +24,15 @@ pub(crate) enum RowPlace {
     IndexPredicate,
     /// What ON CONFLICT says of an index's predicate.
     Arbiter,
+    /// The value of a generated column of this type.
+    Generation(TypeId, Typmod),
 }
 
 impl RowPlace {
     fn place(self) -> Place {
         match self {
             RowPlace::IndexKey => Place::IndexKey,
+            RowPlace::Generation(..) => Place::Generation,
             RowPlace::IndexPredicate | RowPlace::Arbiter => Place::IndexPredicate,
         }
     }
@@ -58,11 +61,16 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let mut frame = SelectFrame::new(place.place());
         frame.visible.push(scope::Names::of_table(table, &table.name, 0));
+        if matches!(place, RowPlace::Generation(..)) {
+            let generated = table.columns.iter().filter(|column| column.is_generated());
+            frame.generated = generated.map(|column| column.name.clone()).collect();
+        }
         self.frames.push(Frame::Select(Box::new(frame)));
         let bound = self.expr(expr)?;
         let bound = match place {
             RowPlace::IndexPredicate => self.condition(bound, "WHERE")?,
             RowPlace::IndexKey | RowPlace::Arbiter => self.decided(bound),
+            RowPlace::Generation(type_id, typmod) => self.default_for(bound, (type_id, typmod))?,
         };
         self.frames.pop();
         Ok(bound)
@@ -82,6 +90,11 @@ pub(crate) fn bind_kept(catalog: &Arc<Catalog>) -> Result<()> {
         Ok(())
     };
     for table in catalog.tables() {
+        for column in &table.columns {
+            if let Some(stored) = &column.generated {
+                bind(table, RowPlace::Generation(column.type_id, column.typmod), stored)?;
+            }
+        }
         for index in &table.indexes {
             for column in &index.columns {
                 if let KeyPart::Expression(stored) = &column.part {

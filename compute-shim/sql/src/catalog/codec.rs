@@ -19,10 +19,11 @@ use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
-/// classes; those of format 3 no indexes on expressions or of a part of the rows.
+/// classes; those of format 3 no indexes on expressions or of a part of the rows, those
+/// of format 4 no generated columns.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 4,
+        ObjectClass::Table => 5,
         _ => 1,
     }
 }
@@ -180,7 +181,8 @@ impl Writer {
     }
 
     fn column(&mut self, column: &Column) {
-        let Column { name, type_id, typmod, not_null, dropped, default, identity, missing } = column;
+        let Column { name, type_id, typmod, not_null, dropped, default, identity, generated, missing } =
+            column;
         self.text(name);
         self.u32(type_id.0);
         self.u32(typmod.0.cast_unsigned());
@@ -192,6 +194,10 @@ impl Writer {
             Some(Identity::Always) => 1,
             Some(Identity::ByDefault) => 2,
         });
+        self.bool(generated.is_some());
+        if let Some(generated) = generated {
+            self.row_expression(generated);
+        }
         self.bool(!missing.is_null());
         if !missing.is_null() {
             let mut value = Vec::new();
@@ -447,7 +453,7 @@ impl Reader<'_> {
         self.list(|reader| Ok(StorageParameter { name: reader.text()?, value: reader.optional_text()? }))
     }
 
-    fn column(&mut self) -> Result<Column> {
+    fn column(&mut self, version: u8) -> Result<Column> {
         let name = self.text()?;
         let type_id = TypeId(self.u32()?);
         let typmod = Typmod(self.u32()?.cast_signed());
@@ -460,11 +466,13 @@ impl Reader<'_> {
             2 => Some(Identity::ByDefault),
             _ => return Err(damaged()),
         };
+        let is_generated = version >= 5 && self.bool()?;
+        let generated = if is_generated { Some(Arc::new(self.row_expression()?)) } else { None };
         let missing = match self.bool()? {
             false => Datum::Null,
             true => RowLayout::new(vec![type_id]).decode_value(0, self.blob()?)?,
         };
-        Ok(Column { name, type_id, typmod, not_null, dropped, default, identity, missing })
+        Ok(Column { name, type_id, typmod, not_null, dropped, default, identity, generated, missing })
     }
 
     fn index(&mut self, table: &[Column], version: u8) -> Result<Index> {
@@ -516,8 +524,10 @@ impl Reader<'_> {
         let name = self.text()?;
         let (schema, owner) = (self.u32()?, self.u32()?);
         let tree = TreeId(self.page()?);
-        let columns = self.list(Reader::column)?;
-        if columns.len() > COLUMNS_MAX {
+        let columns = self.list(|reader| reader.column(version))?;
+        let generated = columns.iter().filter_map(|column| column.generated.as_ref());
+        let mut reads = generated.flat_map(|generated| &generated.reads);
+        if columns.len() > COLUMNS_MAX || reads.any(|column| *column >= columns.len()) {
             return Err(damaged());
         }
         let checks = self.list(|reader| {

@@ -4,8 +4,7 @@
 
 use super::column::{self, Columns, Target};
 use super::constraint::{self, KeyClause};
-use super::dependents::Dependents;
-use super::drop::{notice_cascade, shown, still_needed, uses_of};
+use super::drop::{notice_cascade, shown, still_needed};
 use super::foreign_key::{add_foreign_keys, referring};
 use super::lookup::Found;
 use super::names::Names;
@@ -15,7 +14,7 @@ use super::{Defined, DefinitionContext, expression, lookup, set_schema, store, v
 use crate::catalog::object::{ForeignKey, Index, Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
-use crate::expression::{Expr, columns_used};
+use crate::expression::Expr;
 use crate::parse::tree::{self, AlterTableAction, ColumnDefinition, ObjectKind};
 use crate::stop::Step;
 use hexalog_engine::TreeId;
@@ -46,6 +45,7 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::AddIdentity { .. } => "ALTER COLUMN ... ADD IDENTITY",
         A::SetIdentity { .. } => "ALTER COLUMN ... SET",
         A::DropIdentity { .. } => "ALTER COLUMN ... DROP IDENTITY",
+        A::DropExpression { .. } => "ALTER COLUMN ... DROP EXPRESSION",
     }
 }
 
@@ -86,6 +86,7 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::DropConstraint { .. }
         | A::SetDefault { value: None, .. }
         | A::DropIdentity { .. }
+        | A::DropExpression { .. }
         | A::SetNotNull { not_null: false, .. } => 0,
         A::SetType { .. } => 1,
         A::AddColumn { .. } => 2,
@@ -122,6 +123,8 @@ pub(super) struct Draft {
     pub changed_tables: Vec<Oid>,
     pub fallen_views: Vec<Oid>,
     pub dropped_trees: Vec<TreeId>,
+    /// Generated columns whose values are to be computed for all rows.
+    pub generated: Vec<usize>,
     /// Added columns with their defaults.
     pub added: Vec<(usize, Option<Expr>)>,
     /// Columns of another type, and the new values of those that are stored otherwise then, over the rows as they were.
@@ -155,6 +158,7 @@ impl Draft {
             changed_tables: Vec::new(),
             fallen_views: Vec::new(),
             dropped_trees: Vec::new(),
+            generated: Vec::new(),
             added: Vec::new(),
             retyped: Vec::new(),
             casts: Vec::new(),
@@ -230,10 +234,11 @@ impl Draft {
             A::AlterConstraint { name, deferral } => self.alter_constraint(name, *deferral),
             A::SetIdentity { column, always, options } => self.set_identity(column, *always, options),
             A::DropIdentity { column, if_exists } => self.drop_identity(context, column, *if_exists),
+            A::DropExpression { column, if_exists } => self.drop_expression(context, column, *if_exists),
         }
     }
 
-    fn no_column(&self, name: &str) -> SqlError {
+    pub(super) fn no_column(&self, name: &str) -> SqlError {
         let message = format!("column \"{name}\" of relation \"{}\" does not exist", self.table.name);
         SqlError::new(SqlState::UNDEFINED_COLUMN, message)
     }
@@ -281,6 +286,9 @@ impl Draft {
         self.added_sequences.append(&mut columns.sequences);
         self.table.columns.push(new);
         self.added.push((number, default));
+        if let Some((_, expr)) = columns.generations.pop() {
+            self.add_generated(context, number, &expr)?;
+        }
         Ok(Some(columns))
     }
 
@@ -304,7 +312,7 @@ impl Draft {
         Ok(())
     }
 
-    fn remove_indexes(&mut self, names: &mut Names<'_>, falls: impl Fn(&Index) -> bool) {
+    pub(super) fn remove_indexes(&mut self, names: &mut Names<'_>, falls: impl Fn(&Index) -> bool) {
         let (fallen, kept) =
             std::mem::take(&mut self.table.indexes).into_iter().partition(|index| falls(index));
         self.table.indexes = kept;
@@ -313,122 +321,8 @@ impl Draft {
         self.dropped_trees.extend(fallen.iter().filter_map(|index| index.tree));
     }
 
-    fn drop_column(
-        &mut self,
-        context: &mut DefinitionContext<'_>,
-        names: &mut Names<'_>,
-        name: &str,
-        if_exists: bool,
-        cascade: bool,
-    ) -> Result<()> {
-        if column::is_system_column(name) {
-            let message = format!("cannot drop system column \"{name}\"");
-            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
-        }
-        let Some(at) = self.table.column_index(name) else {
-            let error = self.no_column(name);
-            if !if_exists {
-                return Err(error);
-            }
-            let message = format!("{}, skipping", error.message());
-            context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
-            return Ok(());
-        };
-        self.drop_owned_sequences(context, name, at, cascade)?;
-        self.drop_views(context, name, at, cascade)?;
-        let mut kept = Vec::with_capacity(self.table.checks.len());
-        for check in std::mem::take(&mut self.table.checks) {
-            let bound = expression::stored_check(context, &self.old, &check.expression)?;
-            match columns_used(&bound).contains(&at) {
-                true => names.free(&check.name),
-                false => kept.push(check),
-            }
-        }
-        self.table.checks = kept;
-        let has_column = |index: &Index| index.rests_on(at);
-        let fallen: Vec<Oid> =
-            self.table.indexes.iter().filter(|index| has_column(index)).map(|index| index.oid).collect();
-        let table = shown(context, &self.before, &Relation::Table(self.old.clone()));
-        let what = format!("column {} of table {table}", quote_identifier(name));
-        self.drop_referring(context, names, &fallen, (&what, &what), cascade)?;
-        let refers = |key: &ForeignKey| key.columns.iter().any(|(own, _)| *own == at);
-        self.table.foreign_keys.iter().filter(|key| refers(key)).for_each(|key| names.free(&key.name));
-        self.table.foreign_keys.retain(|key| !refers(key));
-        self.remove_indexes(names, has_column);
-        let dropped = &mut self.table.columns[at];
-        dropped.name = format!("........pg.dropped.{}........", at + 1);
-        dropped.dropped = true;
-        dropped.not_null = false;
-        dropped.default = None;
-        dropped.identity = None;
-        Ok(())
-    }
-
-    /// Views that read a column fall with it, if that was asked for.
-    fn drop_views(
-        &mut self,
-        context: &mut DefinitionContext<'_>,
-        name: &str,
-        at: usize,
-        cascade: bool,
-    ) -> Result<()> {
-        let (before, oid) = (self.before.clone(), self.table.oid);
-        let table = shown(context, &before, &Relation::Table(self.old.clone()));
-        let column = format!("column {} of table {table}", quote_identifier(name));
-        let mut above = Dependents::default();
-        above.follow(context, &before, &column, &|view| view.used.contains(&(oid, at)));
-        let lines: Vec<String> = above.lines().collect();
-        if !lines.is_empty() && !cascade {
-            return Err(still_needed(&format!("{column} because other objects depend on it"), &lines));
-        }
-        let objects: Vec<String> = above.found.into_iter().map(|(what, _)| what).collect();
-        notice_cascade(context, &objects);
-        self.fallen_views.extend(above.views.into_keys());
-        Ok(())
-    }
-
-    fn drop_owned_sequences(
-        &mut self,
-        context: &mut DefinitionContext<'_>,
-        name: &str,
-        at: usize,
-        cascade: bool,
-    ) -> Result<()> {
-        let oid = self.table.oid;
-        let owned: Vec<Arc<Sequence>> = self
-            .before
-            .sequences()
-            .filter(|sequence| sequence.owned_by == Some((oid, at)))
-            .cloned()
-            .collect();
-        let before = self.before.clone();
-        let uses = uses_of(context, &before, &owned, |table, column| table == oid && column == at);
-        if !uses.is_empty() && !cascade {
-            let table = shown(context, &before, &Relation::Table(self.old.clone()));
-            let details: Vec<String> = uses
-                .iter()
-                .map(|item| format!("{} depends on {}", item.description, item.sequence))
-                .collect();
-            let column = quote_identifier(name);
-            let what = format!("column {column} of table {table} because other objects depend on it");
-            return Err(still_needed(&what, &details));
-        }
-        let objects: Vec<String> = uses.iter().map(|item| item.description.clone()).collect();
-        notice_cascade(context, &objects);
-        for item in uses {
-            if item.table == oid {
-                self.table.columns[item.column].default = None;
-                continue;
-            }
-            let at = self.other_table(item.table);
-            self.other_tables[at].columns[item.column].default = None;
-        }
-        self.fallen_sequences.extend(owned);
-        Ok(())
-    }
-
     /// Foreign keys that rest on indexes fall with them, if that was asked for. `what` falls, and the keys rest on `on`.
-    fn drop_referring(
+    pub(super) fn drop_referring(
         &mut self,
         context: &mut DefinitionContext<'_>,
         names: &mut Names<'_>,
@@ -463,7 +357,7 @@ impl Draft {
     }
 
     /// The place of another table that changes.
-    fn other_table(&mut self, oid: Oid) -> usize {
+    pub(super) fn other_table(&mut self, oid: Oid) -> usize {
         self.changed_tables.push(oid);
         let known = self.other_tables.iter().position(|other| other.oid == oid);
         known.unwrap_or_else(|| {
@@ -560,7 +454,7 @@ impl Draft {
             let bound = expression::stored_check(context, &self.old, &check.expression)?;
             check.expression = expression::stored_text(context, &bound, &columns);
         }
-        self.rename_in_indexes(context)
+        self.rename_in_expressions(context)
     }
 
     fn rename_constraint(&mut self, from: &str, to: &str) -> Result<()> {
@@ -615,6 +509,7 @@ impl Draft {
         value: Option<&tree::Expr>,
     ) -> Result<()> {
         let at = self.column(name)?;
+        self.refuse_default_of_generated(name, at, value.is_none())?;
         if self.table.columns[at].identity.is_some() {
             let error = self.is_identity(name);
             return Err(match value {

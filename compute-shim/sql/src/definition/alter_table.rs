@@ -141,7 +141,7 @@ fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Dr
     let rekeys = primary_oid(&old) != primary_oid(&table);
     let computes = !sequences.is_empty()
         || draft.added.iter().any(|(_, default)| default.as_ref().is_some_and(is_volatile));
-    if rekeys || computes || !draft.casts.is_empty() {
+    if rekeys || computes || !draft.casts.is_empty() || !draft.generated.is_empty() {
         let is_cast = |column: usize| draft.casts.iter().any(|(cast, _)| *cast == column);
         let new_keys =
             table.primary_key().is_some_and(|index| index.reads.iter().any(|&column| is_cast(column)));
@@ -281,6 +281,11 @@ fn sources(draft: &Draft, sequences: &[Sequence]) -> Vec<(usize, Source)> {
         } else if let Some(default) = default {
             sources.push((*column, Source::Default(Box::new(Evaluator::new(default.clone())))));
         }
+    }
+    // They may read what was computed before.
+    for &column in &draft.generated {
+        let generated = draft.table.columns[column].generated.clone();
+        sources.extend(generated.map(|generated| (column, Source::Generated(generated))));
     }
     sources
 }

@@ -77,6 +77,7 @@ impl Draft {
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
         used_by_view(context, self, number, name)?;
+        self.check_retype_of_generated(number, using.is_some())?;
         self.retype_identity(number, target.0, type_name)?;
         self.check_references(number, target, using.is_some())?;
         let values = self.new_values(context, name, target, using)?;
@@ -90,6 +91,7 @@ impl Draft {
         }
         self.retyped.push(number);
         self.retype_default(context, name, number, target)?;
+        self.retype_generated(context, number, target)?;
         let column = &mut self.table.columns[number];
         (column.type_id, column.typmod) = target;
         Ok(())
@@ -158,6 +160,8 @@ impl Draft {
         using: Option<&tree::Expr>,
     ) -> Result<Expr> {
         let plain = tree::Expr::Column(Name::single(name));
+        let is_generated =
+            self.table.columns.iter().any(|column| column.name == name && column.is_generated());
         let expr = using.unwrap_or(&plain);
         bind::table_expression(bind_context(context), Some(&self.old), expr, Some(target)).map_err(|mut error| {
             let to = format_type(target.0, Some(target.1));
@@ -174,9 +178,12 @@ impl Draft {
                 None => {
                     let message =
                         format!("column \"{name}\" cannot be cast automatically to type {to}");
+                    let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message);
+                    if is_generated {
+                        return error;
+                    }
                     let name = hexalog_sql_types::function::quote_identifier(name);
-                    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
-                        .with_hint(format!("You might need to specify \"USING {name}::{to}\"."))
+                    error.with_hint(format!("You might need to specify \"USING {name}::{to}\"."))
                 }
                 Some(_) => {
                     let message = format!(

@@ -6,7 +6,7 @@ use super::foreign_key::{add_foreign_keys, lock_targets};
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, lookup, sequence, store};
+use super::{Defined, DefinitionContext, generated, lookup, sequence, store};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
@@ -40,7 +40,7 @@ fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable)
         columns.add(context, &target, &mut names, number, definition)?;
     }
     column::check_distinct(columns.columns.iter().map(|column| column.name.as_str()))?;
-    let Columns { columns, defaults: _, sequences, mut constraints } = columns;
+    let Columns { columns, defaults: _, sequences, mut constraints, generations } = columns;
     create.constraints.iter().for_each(|item| constraint::sort(item, &mut constraints));
     lookup::is_free(context, &before, schema, name, false)?;
     let mut table = Table {
@@ -57,6 +57,7 @@ fn draft(context: &mut DefinitionContext<'_>, schema: Oid, create: &CreateTable)
         indexes: Vec::new(),
         parameters: parameters::checked(Of::Table, &create.parameters)?,
     };
+    generated::add(context, &mut table, &generations)?;
     constraint::add_checks(context, &mut table, &mut names, &constraints.checks)?;
     constraint::add_keys(context, &mut table, &mut names, &constraints.keys)?;
     add_foreign_keys(context, &before, &mut table, &mut names, &constraints.foreign_keys)?;

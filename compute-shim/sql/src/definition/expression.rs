@@ -76,7 +76,7 @@ pub(super) fn default_value(
 }
 
 /// The binder knows no column name; PostgreSQL names it.
-fn name_default(mut error: SqlError, column: &str) -> SqlError {
+pub(super) fn name_default(mut error: SqlError, column: &str) -> SqlError {
     let fields = error.fields_mut();
     if let Some(rest) = fields.message.strip_prefix("column is of type ") {
         fields.message = format!("column \"{column}\" is of type {rest}");

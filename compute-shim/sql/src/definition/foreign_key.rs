@@ -159,9 +159,8 @@ pub(super) fn add_foreign_keys(
                 return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message).with_detail(detail));
             }
         }
-        let oid = context.database.allocate_oid()?;
-        table.foreign_keys.push(ForeignKey {
-            oid,
+        let key = ForeignKey {
+            oid: context.database.allocate_oid()?,
             name: key_name,
             columns: own.into_iter().zip(referenced).collect(),
             target: target.oid,
@@ -170,8 +169,10 @@ pub(super) fn add_foreign_keys(
             on_delete: references.on_delete,
             on_update: references.on_update,
             deferral: references.deferral,
-        });
-        new.push(oid);
+        };
+        super::generated::check_foreign_key(table, &key)?;
+        new.push(key.oid);
+        table.foreign_keys.push(key);
     }
     Ok(new)
 }

@@ -40,7 +40,7 @@ impl Draft {
         if column.identity.is_some() {
             return Err(self.identity_state(name, "is already an identity column"));
         }
-        if column.default.is_some() {
+        if column.stored_default().is_some() {
             return Err(self.identity_state(name, "already has a default value"));
         }
         let settings = sequence::settings(column.type_id, options)?;

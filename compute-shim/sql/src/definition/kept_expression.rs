@@ -18,6 +18,7 @@ use std::sync::Arc;
 fn not_immutable(place: RowPlace) -> SqlError {
     let message = match place {
         RowPlace::IndexKey => "functions in index expression must be marked IMMUTABLE",
+        RowPlace::Generation(..) => "generation expression is not immutable",
         RowPlace::IndexPredicate | RowPlace::Arbiter => {
             "functions in index predicate must be marked IMMUTABLE"
         }
@@ -71,7 +72,7 @@ fn renamed(
 }
 
 /// A stored expression read again for a table whose columns have got other types.
-fn retyped(
+pub(super) fn retyped(
     context: &DefinitionContext<'_>,
     table: &Table,
     place: RowPlace,
@@ -106,9 +107,15 @@ fn renew_index(
 }
 
 impl Draft {
-    /// The indexes' expressions after columns have got other names.
-    pub(super) fn rename_in_indexes(&mut self, context: &DefinitionContext<'_>) -> Result<()> {
+    /// The expressions after columns have got other names.
+    pub(super) fn rename_in_expressions(&mut self, context: &DefinitionContext<'_>) -> Result<()> {
         let after = self.table.clone();
+        for column in &mut self.table.columns {
+            if let Some(stored) = &mut column.generated {
+                let place = RowPlace::Generation(column.type_id, column.typmod);
+                *stored = renamed(context, &after, place, stored)?;
+            }
+        }
         let mut indexes = std::mem::take(&mut self.table.indexes);
         for index in &mut indexes {
             renew_index(context, &after, index, renamed)?;

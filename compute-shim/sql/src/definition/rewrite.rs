@@ -13,16 +13,20 @@ use super::sorter::EntrySorter;
 use super::validate::Rules;
 use super::{DefinitionContext, Pace};
 use crate::catalog::object::Table;
+use crate::catalog::row_expression::RowExpression;
 use crate::execute::{Row, RowEncoder, check_key_bytes, decode_row, primary_key};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Built, EngineError, RowBuffer, SequenceId, TreeBuilder, TreeId, TreeKind};
 use hexalog_sql_types::{Datum, TypeId};
+use std::sync::Arc;
 
 /// Where the values of a new column come from.
 pub(super) enum Source {
     Default(Box<Evaluator>),
     /// The column has another type: its values are computed from the row as it was.
     Cast(Box<Evaluator>),
+    /// Computed from the new row.
+    Generated(Arc<RowExpression>),
     /// SERIAL and identity, whose sequence is as new as the column.
     Sequence(SequenceId),
 }
@@ -139,6 +143,7 @@ impl Rewrite {
                     Some((column, source)) => {
                         self.row[*column] = match source {
                             Source::Default(evaluator) => evaluator.value(&[], context)?,
+                            Source::Generated(generated) => generated.value(&self.row)?,
                             Source::Cast(evaluator) => evaluator.value(&self.before, context)?,
                             Source::Sequence(id) => {
                                 let value = context.engine.sequence_next(context.transaction, *id)?;

@@ -7,7 +7,7 @@
 //! the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
-use super::{Context, Operator, Row, RowWriter, has_entry, index_key};
+use super::{Context, Operator, Row, RowWriter, compute_generated, has_entry, index_key};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
@@ -96,6 +96,7 @@ impl Operator for Insert {
                     if !self.source.next(context, &mut self.row)? {
                         return Ok(false);
                     }
+                    compute_generated(table, &mut self.row)?;
                     check_not_null(table, &self.row, context)?;
                     checks.iter().for_each(|check| check.predicate.evaluation.begin_row(context.state));
                     self.phase = Phase::Check;

@@ -30,8 +30,8 @@ pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
-    Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, duplicate_key, has_entry,
-    index_key, key_part, primary_key, shown_key,
+    Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated, duplicate_key,
+    has_entry, index_key, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, decode_row};
 

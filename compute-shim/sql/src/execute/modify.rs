@@ -359,6 +359,11 @@ impl RowUpdate {
                 self.kept.retain(|(kept, _)| *kept != column);
                 self.assigned.push(column);
             }
+            for (column, generated) in self.table.clone().generated_from(&self.assigned.clone()) {
+                self.new[column] = generated.value(&self.new)?;
+                self.kept.retain(|(kept, _)| *kept != column);
+                self.assigned.push(column);
+            }
             // A value that is kept unread is not NULL, and nobody asks for more of it.
             for (column, _) in &self.kept {
                 if self.new[*column].is_null() {

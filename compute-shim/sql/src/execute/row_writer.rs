@@ -43,6 +43,14 @@ pub(crate) fn index_key(index: &Index, row: &[Datum], out: &mut Vec<u8>) -> Resu
     Ok(has_null)
 }
 
+/// Computes the generated columns of a row that is to be written.
+pub(crate) fn compute_generated(table: &Table, row: &mut [Datum]) -> Result<()> {
+    for (column, generated) in table.generated() {
+        row[column] = generated.value(row)?;
+    }
+    Ok(())
+}
+
 /// An index's columns and their values in a row, as errors show them.
 pub(crate) fn shown_key(table: &Table, index: &Index, values: &[Datum], env: &EvalEnv<'_>) -> String {
     let (mut names, mut shown) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use super::tree::{
     Deferral, IndexElement, IndexTarget, NamedConstraint, ObjectKind, Statement, StorageParameter,
     TableConstraint,
 };
-use super::{Reader, refuse, tree};
+use super::{Reader, at, refuse, tree};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::Token;
@@ -380,6 +380,7 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
 }
 
 fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
+    let position = reader.position();
     let always = reader.eat(&["always"]);
     if !always {
         reader.expect("by")?;
@@ -387,7 +388,15 @@ fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
     }
     reader.expect("as")?;
     if !reader.eat(&["identity"]) {
-        return Err(refuse("a generated column"));
+        reader.expect_token(&Token::LParen)?;
+        let expr = reader.expr()?;
+        reader.expect_token(&Token::RParen)?;
+        reader.expect("stored")?;
+        if !always {
+            let message = "for a generated column, GENERATED ALWAYS must be specified";
+            return Err(at(SqlError::syntax(message), position));
+        }
+        return Ok(ColumnConstraint::Generated(expr));
     }
     let options = super::sequence::in_parentheses(reader)?;
     Ok(ColumnConstraint::Identity { always, options })
@@ -653,6 +662,10 @@ fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
             false => None,
         };
         return Ok(AlterTableAction::SetType { column, type_name, using });
+    }
+    if reader.eat(&["drop", "expression"]) {
+        let if_exists = reader.eat(&["if", "exists"]);
+        return Ok(AlterTableAction::DropExpression { column, if_exists });
     }
     if reader.eat(&["drop", "identity"]) {
         let if_exists = reader.eat(&["if", "exists"]);

@@ -201,7 +201,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("CREATE TABLE t (a int UNIQUE DEFERRABLE)", "a deferrable key or check"),
         ("CREATE TABLE t (a int, UNIQUE (a) INITIALLY DEFERRED)", "a deferrable key or check"),
         ("CREATE TABLE t (a int UNIQUE NULLS NOT DISTINCT)", "NULLS NOT DISTINCT"),
-        ("CREATE TABLE t (a int GENERATED ALWAYS AS (1) STORED)", "a generated column"),
         ("CREATE TABLE t (a text COLLATE \"de_DE\")", "collation de_DE"),
         ("CREATE TABLE t (a text STORAGE plain)", "STORAGE of a column"),
         ("CREATE TABLE t (a text COMPRESSION lz4)", "COMPRESSION of a column"),

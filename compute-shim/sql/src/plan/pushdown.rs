@@ -269,7 +269,9 @@ fn prune_whole(node: Node) -> Node {
                 .chain(recheck.iter().map(|recheck| &recheck.expr))
                 .chain(checks.iter().map(|check| &check.predicate.expr))
                 .chain(returning.iter().flat_map(|returning| &returning.items));
-            let needed = needed_by_change(&table, exprs);
+            let mut needed = needed_by_change(&table, exprs);
+            let generated = table.generated_from(&columns);
+            needed.extend(generated.flat_map(|(_, generated)| generated.reads.iter().copied()));
             let input = prune_arc(input, &needed);
             Node::Update { table, input, columns, values, recheck, checks, returning }
         }

@@ -17,6 +17,7 @@ fn column(name: &str, type_id: TypeId, typmod: i32) -> Column {
         dropped: false,
         default: None,
         identity: None,
+        generated: None,
         missing: Datum::Null,
     }
 }
@@ -53,6 +54,7 @@ fn table() -> Table {
     columns[0].not_null = true;
     columns[0].identity = Some(Identity::ByDefault);
     columns[1].default = Some("''::bpchar".to_owned());
+    columns[2].generated = Some(expression("(id)::numeric", TypeId::NUMERIC, 0));
     columns[2].missing = Datum::Numeric(Numeric::parse("1.50").expect("a number"));
     columns[3].dropped = true;
     columns[3].missing = Datum::Timestamp(Timestamp(1));
@@ -156,12 +158,12 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "040100000074",
+            "050100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
             "04000000",
-            // id: type, modifier, not null, dropped, default, identity, missing.
+            // id: type, modifier, not null, dropped, default, identity, generated, missing.
             "020000006964",
             "14000000",
             "ffffffff",
@@ -169,6 +171,7 @@ fn golden_bytes_of_every_class() {
             "00",
             "00",
             "02",
+            "00",
             "00",
             "0100000063",
             "12040000",
@@ -178,6 +181,7 @@ fn golden_bytes_of_every_class() {
             "010a00000027273a3a627063686172",
             "00",
             "00",
+            "00",
             "010000006e",
             "a4060000",
             "ffffffff",
@@ -185,6 +189,10 @@ fn golden_bytes_of_every_class() {
             "00",
             "00",
             "00",
+            "010d000000286964293a3a6e756d65726963",
+            "a4060000",
+            "ffffffff",
+            "0100000000000000",
             "010900000000020000000100",
             "8813",
             "04000000676f6e65",
@@ -192,6 +200,7 @@ fn golden_bytes_of_every_class() {
             "ffffffff",
             "00",
             "01",
+            "00",
             "00",
             "00",
             "01080000000100000000000000",

@@ -82,6 +82,7 @@ fn table(oid: Oid, name: &str, columns: usize) -> Table {
         dropped: false,
         default: Some(format!("{at}")),
         identity: None,
+        generated: None,
         missing: Datum::Null,
     };
     let columns: Vec<Column> = (0..columns).map(column).collect();

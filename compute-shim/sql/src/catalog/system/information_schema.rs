@@ -4,7 +4,7 @@
 //! alike, as in PostgreSQL, but for privileges, which only users' tables have here.
 
 use super::constraint::columns_named;
-use super::sql_text::{expression_text, referential_words};
+use super::sql_text::{expression_text, referential_words, row_expression_text};
 use super::tables as system_tables;
 use super::value::{NULL, int4, text, yes_or_no};
 use crate::catalog::object::{Check, Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
@@ -141,6 +141,7 @@ struct ColumnRow<'a> {
     name: &'a str,
     at: usize,
     default: Datum,
+    generation: Datum,
     not_null: bool,
     type_id: TypeId,
     typmod: Typmod,
@@ -170,7 +171,8 @@ impl ColumnRow<'_> {
         row.extend([NULL, NULL, NULL, NULL]);
         row.extend([text((self.at + 1).to_string()), yes_or_no(false)]);
         row.extend(identity_columns(self.identity));
-        row.extend([text("NEVER"), NULL, yes_or_no(self.is_updatable)]);
+        let is_generated = text(if self.generation.is_null() { "NEVER" } else { "ALWAYS" });
+        row.extend([is_generated, self.generation, yes_or_no(self.is_updatable)]);
         row
     }
 }
@@ -219,6 +221,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 name: column.name,
                 at,
                 default: NULL,
+                generation: NULL,
                 not_null: column.not_null,
                 type_id: column.type_id,
                 typmod: Typmod::NONE,
@@ -240,6 +243,10 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 name: &column.name,
                 at,
                 default: default.map_or(NULL, |default| text(expression_text(view, table, default, false))),
+                generation: column
+                    .generated
+                    .as_ref()
+                    .map_or(NULL, |generated| text(row_expression_text(view, table, generated, false))),
                 not_null: column.not_null,
                 type_id: column.type_id,
                 typmod: column.typmod,
@@ -257,6 +264,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 name: &column.name,
                 at,
                 default: NULL,
+                generation: NULL,
                 not_null: false,
                 type_id: column.type_id,
                 typmod: column.typmod,

@@ -234,6 +234,7 @@ struct Attribute<'a> {
     not_null: bool,
     has_default: bool,
     identity: Option<Identity>,
+    is_generated: bool,
     is_dropped: bool,
     missing: &'a Datum,
     collation: Oid,
@@ -250,6 +251,7 @@ impl<'a> Attribute<'a> {
             not_null: false,
             has_default: false,
             identity: None,
+            is_generated: false,
             is_dropped: false,
             missing: &Datum::Null,
             collation: collation_of(type_id),
@@ -286,7 +288,7 @@ impl<'a> Attribute<'a> {
             Datum::Bool(self.has_default),
             Datum::Bool(!missing.is_null()),
             identity,
-            NO_CHAR,
+            if self.is_generated { Datum::Char(b's') } else { NO_CHAR },
             Datum::Bool(self.is_dropped),
             TRUE,
             int4(0),
@@ -307,8 +309,9 @@ fn column_row(table: &Table, at: usize, column: &Column) -> Row {
     Attribute {
         typmod: column.typmod,
         not_null: column.not_null,
-        has_default: column.default.is_some(),
+        has_default: column.stored_default().is_some(),
         identity: column.identity,
+        is_generated: column.is_generated(),
         missing: &column.missing,
         ..Attribute::plain(table.oid, at, &column.name, column.type_id)
     }
@@ -374,14 +377,14 @@ fn index_column_names(table: &Table, index: &Index) -> Vec<String> {
 /// The columns with a default; they are numbered in this order, from 1.
 fn defaults(view: &SessionView) -> impl Iterator<Item = (u32, &Table, usize, &str)> {
     let of_table = |table: &'_ std::sync::Arc<Table>| -> Vec<usize> {
-        (0..table.columns.len()).filter(|&at| table.columns[at].default.is_some()).collect()
+        (0..table.columns.len()).filter(|&at| table.columns[at].stored_default().is_some()).collect()
     };
     let all = view
         .catalog()
         .tables()
         .flat_map(move |table| of_table(table).into_iter().map(move |at| (&**table, at)));
     all.zip(1..).map(|((table, at), number)| {
-        (number, table, at, table.columns[at].default.as_deref().expect("asked above"))
+        (number, table, at, table.columns[at].stored_default().expect("asked above"))
     })
 }
 
@@ -405,7 +408,10 @@ fn default_dependencies(view: &SessionView) -> Vec<Row> {
         .map(|sequence| (sequence.oid, crate::definition::sequence_literal(view.catalog(), sequence)))
         .collect();
     for (number, table, at, text) in defaults(view) {
-        rows.push(row(number, table.oid, at + 1, b'a'));
+        let generated = &table.columns[at].generated;
+        rows.push(row(number, table.oid, at + 1, if generated.is_some() { b'i' } else { b'a' }));
+        let reads = generated.iter().flat_map(|generated| &generated.reads);
+        rows.extend(reads.map(|read| row(number, table.oid, read + 1, b'n')));
         let drawn = sequences.iter().filter(|(_, literal)| text.contains(literal.as_str()));
         rows.extend(drawn.map(|(sequence, _)| row(number, *sequence, 0, b'n')));
     }

@@ -187,6 +187,11 @@ fn reprinted_in(context: BindContext<'_>, table: &Table, stored: &str, pretty: b
         true => deparse_pretty(expr, &columns, context.env),
         false => deparse(expr, &columns, context.env),
     };
+    for (_, generated) in table.generated() {
+        if generated.text == stored {
+            return Ok(print(generated.written()));
+        }
+    }
     // The predicate of an index, or the list of its expressions.
     for index in &table.indexes {
         if let Some(predicate) = index.predicate.as_ref().filter(|predicate| predicate.text == stored) {

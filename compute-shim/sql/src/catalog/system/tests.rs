@@ -25,6 +25,7 @@ fn column(name: &str, type_id: TypeId, typmod: Typmod) -> Column {
         dropped: false,
         default: None,
         identity: None,
+        generated: None,
         missing: Datum::Null,
     }
 }

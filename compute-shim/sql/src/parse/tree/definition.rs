@@ -27,7 +27,12 @@ pub(crate) enum ColumnConstraint {
     Unique(Vec<StorageParameter>),
     Check(Expr),
     References(References),
-    Identity { always: bool, options: Vec<SequenceOption> },
+    Identity {
+        always: bool,
+        options: Vec<SequenceOption>,
+    },
+    /// GENERATED ALWAYS AS … STORED.
+    Generated(Expr),
 }
 
 #[derive(Clone, Debug)]
@@ -164,6 +169,7 @@ pub(crate) enum AlterTableAction {
     SetIdentity { column: String, always: Option<bool>, options: Vec<SequenceOption> },
     AlterConstraint { name: String, deferral: Deferral },
     DropIdentity { column: String, if_exists: bool },
+    DropExpression { column: String, if_exists: bool },
 }
 
 /// CREATE VIEW.

@@ -14,8 +14,8 @@ use super::tuples::{Refused, Tuples};
 use crate::answer::{CommandTag, CopyInFormat};
 use crate::catalog::object::{Object, ObjectClass, Table};
 use crate::execute::{
-    Context, Inserted, Row, RowWriter, State, check_not_null, check_violation, duplicate_key,
-    settle_references,
+    Context, Inserted, Row, RowWriter, State, check_not_null, check_violation, compute_generated,
+    duplicate_key, settle_references,
 };
 use crate::expression::evaluate;
 use crate::parse::tree::{Copy, CopySource, Insert, Name, Statement};
@@ -378,6 +378,7 @@ impl CopyIn {
                         {
                             return Ok(Written::Skipped);
                         }
+                        compute_generated(&target.table, &mut self.row)?;
                         check_not_null(&target.table, &self.row, context)?;
                         let checks = target.checks().iter();
                         checks.for_each(|check| check.predicate.evaluation.begin_row(context.state));

@@ -287,6 +287,8 @@ pub(super) fn copy_table(scope: &Scope, name: &Name, direction: &str) -> Result<
 struct Readable {
     name: String,
     columns: Vec<String>,
+    /// Those that cannot be copied.
+    generated: Vec<String>,
 }
 
 fn readable(scope: &Scope, name: &Name) -> Result<Readable> {
@@ -294,21 +296,36 @@ fn readable(scope: &Scope, name: &Name) -> Result<Readable> {
         && !table.is_view
     {
         let columns = table.columns.iter().map(|column| column.name.to_owned()).collect();
-        return Ok(Readable { name: table.name.to_owned(), columns });
+        return Ok(Readable { name: table.name.to_owned(), columns, generated: Vec::new() });
     }
     let table = copy_table(scope, name, "from")?;
     let columns = table.columns.iter().filter(|column| !column.dropped);
-    Ok(Readable { name: table.name.clone(), columns: columns.map(|column| column.name.clone()).collect() })
+    let (generated, columns) = columns
+        .map(|column| (column.is_generated(), column.name.clone()))
+        .partition(|(generated, _)| *generated);
+    let names = |columns: Vec<(bool, String)>| columns.into_iter().map(|(_, name)| name).collect();
+    Ok(Readable { name: table.name.clone(), columns: names(columns), generated: names(generated) })
 }
 
-/// The places of the columns named, or of all.
+/// 42P10.
+fn generated(name: &str) -> SqlError {
+    let message = format!("column \"{name}\" is a generated column");
+    SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message)
+        .with_detail("Generated columns cannot be used in COPY.")
+}
+
+/// The places of the columns named, or of all but the generated ones.
 pub(super) fn copy_columns(table: &Table, names: &[String]) -> Result<Vec<usize>> {
     if names.is_empty() {
-        return Ok((0..table.columns.len()).filter(|&at| !table.columns[at].dropped).collect());
+        let is_copied = |at: &usize| !table.columns[*at].dropped && !table.columns[*at].is_generated();
+        return Ok((0..table.columns.len()).filter(is_copied).collect());
     }
     let mut columns = Vec::with_capacity(names.len());
     for name in names {
         let at = table.column_index(name).ok_or_else(|| undefined_column(name, Some(&table.name)))?;
+        if table.columns[at].is_generated() {
+            return Err(generated(name));
+        }
         if columns.contains(&at) {
             return Err(twice(name));
         }
@@ -319,6 +336,9 @@ pub(super) fn copy_columns(table: &Table, names: &[String]) -> Result<Vec<usize>
 
 fn table_query(table: &Readable, name: &Name, columns: &[String]) -> Result<Query> {
     for (at, column) in columns.iter().enumerate() {
+        if table.generated.contains(column) {
+            return Err(generated(column));
+        }
         if !table.columns.contains(column) {
             return Err(undefined_column(column, Some(&table.name)));
         }
