@@ -24,6 +24,13 @@ CREATE SCHEMA s;
 
 ALTER SCHEMA s OWNER TO postgres;
 
+--
+-- Name: SCHEMA s; Type: COMMENT; Schema: -; Owner: postgres
+--
+
+COMMENT ON SCHEMA s IS 'A schema';
+
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -41,6 +48,21 @@ CREATE TABLE public.a (
 
 
 ALTER TABLE public.a OWNER TO postgres;
+
+--
+-- Name: TABLE a; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON TABLE public.a IS 'A table''s comment';
+
+
+--
+-- Name: COLUMN a.n; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON COLUMN public.a.n IS 'Two
+lines';
+
 
 --
 -- Name: a_id_seq; Type: SEQUENCE; Schema: public; Owner: postgres
@@ -82,6 +104,13 @@ CREATE TABLE public.b (
 ALTER TABLE public.b OWNER TO postgres;
 
 --
+-- Name: CONSTRAINT positive ON b; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON CONSTRAINT positive ON public.b IS 'More than nothing';
+
+
+--
 -- Name: b_id_seq; Type: SEQUENCE; Schema: public; Owner: postgres
 --
 
@@ -107,6 +136,20 @@ CREATE VIEW public.va AS
 
 
 ALTER TABLE public.va OWNER TO postgres;
+
+--
+-- Name: VIEW va; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON VIEW public.va IS 'A view';
+
+
+--
+-- Name: COLUMN va.v; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON COLUMN public.va.v IS 'Of a view';
+
 
 --
 -- Name: Odd Name; Type: TABLE; Schema: s; Owner: postgres
@@ -141,7 +184,7 @@ ALTER TABLE s.later OWNER TO postgres;
 CREATE TABLE s.made (
     a integer,
     twice bigint GENERATED ALWAYS AS ((a * 2)) STORED,
-    "Name" text GENERATED ALWAYS AS (COALESCE(('n'::text || a), 'none'::text)) STORED NOT NULL
+    "Name" text GENERATED ALWAYS AS (COALESCE(('n'::text || (a)::text), 'none'::text)) STORED NOT NULL
 );
 
 
@@ -176,6 +219,13 @@ CREATE SEQUENCE s.q
 
 
 ALTER TABLE s.q OWNER TO postgres;
+
+--
+-- Name: SEQUENCE q; Type: COMMENT; Schema: s; Owner: postgres
+--
+
+COMMENT ON SEQUENCE s.q IS 'A sequence';
+
 
 --
 -- Name: a id; Type: DEFAULT; Schema: public; Owner: postgres
@@ -316,6 +366,13 @@ CREATE INDEX b_a_id_ts_idx ON public.b USING btree (a_id, ts DESC);
 --
 
 CREATE UNIQUE INDEX b_d ON public.b USING btree (d NULLS FIRST);
+
+
+--
+-- Name: INDEX b_d; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON INDEX public.b_d IS 'An index';
 
 
 --

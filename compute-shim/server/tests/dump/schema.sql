@@ -31,6 +31,14 @@ CREATE TABLE s.parts (id int, name text, kind varchar(10), live boolean, UNIQUE 
 CREATE UNIQUE INDEX ON s.parts (lower(name), ((id % 10))) INCLUDE (kind) WHERE live AND kind <> 'none';
 CREATE INDEX parts_year ON s.parts ((CASE WHEN live THEN kind ELSE 'gone' END) DESC NULLS LAST, id NULLS FIRST) WITH (fillfactor = 70);
 INSERT INTO s.parts VALUES (1, 'Bolt', 'x', true), (2, 'bolt', 'x', true);
-CREATE TABLE s.made (a int, twice bigint GENERATED ALWAYS AS (a * 2) STORED, "Name" text GENERATED ALWAYS AS (coalesce('n' || a, 'none')) STORED NOT NULL);
+CREATE TABLE s.made (a int, twice bigint GENERATED ALWAYS AS (a * 2) STORED, "Name" text GENERATED ALWAYS AS (coalesce('n' || a::text, 'none')) STORED NOT NULL);
 CREATE INDEX ON s.made (twice) WHERE "Name" <> 'none';
 INSERT INTO s.made VALUES (1), (NULL);
+COMMENT ON TABLE a IS 'A table''s comment';
+COMMENT ON COLUMN a.n IS E'Two\nlines';
+COMMENT ON CONSTRAINT positive ON b IS 'More than nothing';
+COMMENT ON INDEX b_d IS 'An index';
+COMMENT ON SEQUENCE s.q IS 'A sequence';
+COMMENT ON SCHEMA s IS 'A schema';
+COMMENT ON VIEW va IS 'A view';
+COMMENT ON COLUMN va.v IS 'Of a view';

@@ -6,8 +6,8 @@
 //! `docs/catalog-format.md`.
 
 use super::object::{
-    Check, Column, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, KeyPart, Object, ObjectClass,
-    Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
+    Check, Column, Comments, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, KeyPart, Object,
+    ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
 use super::row_expression::RowExpression;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
@@ -69,6 +69,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
         4 => ObjectClass::Table,
         5 => ObjectClass::Sequence,
         6 => ObjectClass::View,
+        8 => ObjectClass::Comments,
         _ => return Err(damaged()),
     };
     let oid = u32::from_be_bytes(reader.array()?);
@@ -101,6 +102,7 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
         Object::Table(table) => out.table(table),
         Object::Sequence(sequence) => out.sequence(sequence),
         Object::View(view) => out.view(view),
+        Object::Comments(comments) => out.comments(comments),
     }
     out.bytes
 }
@@ -123,6 +125,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         ObjectClass::Table => Object::Table(Arc::new(reader.table(oid, found)?)),
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
         ObjectClass::View => Object::View(Arc::new(reader.view(oid)?)),
+        ObjectClass::Comments => Object::Comments(Arc::new(reader.comments(oid)?)),
     };
     if reader.bytes.is_empty() { Ok(object) } else { Err(damaged()) }
 }
@@ -342,6 +345,16 @@ impl Writer {
         if let Some((table, column)) = owned_by {
             self.u32(*table);
             self.count(*column);
+        }
+    }
+
+    fn comments(&mut self, comments: &Comments) {
+        let Comments { oid: _, texts } = comments;
+        self.count(texts.len());
+        for (class, column, text) in texts {
+            self.u32(*class);
+            self.u32(column.cast_unsigned());
+            self.text(text);
         }
     }
 
@@ -602,6 +615,11 @@ impl Reader<'_> {
         let params = SequenceParams { start, increment, min, max, cycle: self.bool()? };
         let owned_by = if self.bool()? { Some((self.u32()?, self.number()?)) } else { None };
         Ok(Sequence { oid, name, schema, owner, id, type_id, params, cache, owned_by })
+    }
+
+    fn comments(&mut self, oid: Oid) -> Result<Comments> {
+        let texts = self.list(|reader| Ok((reader.u32()?, reader.u32()?.cast_signed(), reader.text()?)))?;
+        Ok(Comments { oid, texts })
     }
 
     fn view(&mut self, oid: Oid) -> Result<View> {

@@ -14,8 +14,8 @@ pub(crate) mod store;
 pub(crate) mod system;
 
 use object::{
-    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid,
-    PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
+    Comments, DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass,
+    Oid, PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,6 +90,8 @@ pub(crate) struct Catalog {
     tables: BTreeMap<Oid, Arc<Table>>,
     sequences: BTreeMap<Oid, Arc<Sequence>>,
     views: BTreeMap<Oid, Arc<View>>,
+    /// By the number of what they are about.
+    comments: BTreeMap<Oid, Arc<Comments>>,
     /// Schema → name → what bears it. Derived.
     names: BTreeMap<Oid, BTreeMap<String, Target>>,
     /// Index oid → its table and place. Derived.
@@ -119,6 +121,7 @@ impl Catalog {
             tables: BTreeMap::new(),
             sequences: BTreeMap::new(),
             views: BTreeMap::new(),
+            comments: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -137,6 +140,7 @@ impl Catalog {
             tables: self.tables.clone(),
             sequences: self.sequences.clone(),
             views: self.views.clone(),
+            comments: self.comments.clone(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -164,6 +168,7 @@ impl Catalog {
             Object::Table(object) => drop(self.tables.insert(object.oid, object.clone())),
             Object::Sequence(object) => drop(self.sequences.insert(object.oid, object.clone())),
             Object::View(object) => drop(self.views.insert(object.oid, object.clone())),
+            Object::Comments(object) => drop(self.comments.insert(object.oid, object.clone())),
         }
     }
 
@@ -175,6 +180,7 @@ impl Catalog {
             ObjectClass::Table => drop(self.tables.remove(&oid)),
             ObjectClass::Sequence => drop(self.sequences.remove(&oid)),
             ObjectClass::View => drop(self.views.remove(&oid)),
+            ObjectClass::Comments => drop(self.comments.remove(&oid)),
         }
     }
 
@@ -268,6 +274,32 @@ impl Catalog {
 
     pub(crate) fn view(&self, oid: Oid) -> Option<&Arc<View>> {
         self.views.get(&oid)
+    }
+
+    /// Whether anybody has commented on anything.
+    pub(crate) fn has_comments(&self) -> bool {
+        !self.comments.is_empty()
+    }
+
+    /// The comments on a number, as far as they are kept.
+    pub(crate) fn comments(&self, oid: Oid) -> Option<&Arc<Comments>> {
+        self.comments.get(&oid)
+    }
+
+    /// All comments: those that are kept, and those that are there from the start.
+    pub(crate) fn all_comments(&self) -> impl Iterator<Item = Comments> {
+        let first = Comments::first();
+        let untouched = first
+            .filter(|first| !self.comments.contains_key(&first.oid) && self.schemas.contains_key(&first.oid));
+        untouched.chain(self.comments.values().map(|kept| Comments::clone(kept)))
+    }
+
+    /// The comment on an object of a catalog (of any, if none is named) or on a column of it.
+    pub(crate) fn comment(&self, of: impl Fn(Oid) -> bool, oid: Oid, column: i32) -> Option<String> {
+        let kept = self.comments.get(&oid).map(|kept| Comments::clone(kept));
+        let comments = kept.unwrap_or_else(|| Comments::of(oid));
+        let found = comments.texts.into_iter().find(|(class, at, _)| of(*class) && *at == column);
+        found.map(|(_, _, text)| text).filter(|text| !text.is_empty())
     }
 
     /// The tables and views that a view reads, those of its views included.

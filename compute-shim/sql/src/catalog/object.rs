@@ -1,5 +1,5 @@
 //! The objects of the catalog: databases, roles, schemas, tables with their columns, constraints and indexes,
-//! sequences, views.
+//! sequences, views, comments.
 //!
 //! Owns their shapes and what follows from one object alone. A table's indexes and constraints are part of the table's
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
@@ -349,6 +349,63 @@ impl View {
     }
 }
 
+/// Oids of the catalogs that comments name their objects by.
+pub(crate) mod classes {
+    use super::Oid;
+
+    pub(crate) const PG_TYPE: Oid = 1247;
+    pub(crate) const PG_PROC: Oid = 1255;
+    pub(crate) const PG_CLASS: Oid = 1259;
+    pub(crate) const PG_AUTHID: Oid = 1260;
+    pub(crate) const PG_DATABASE: Oid = 1262;
+    pub(crate) const PG_CONSTRAINT: Oid = 2606;
+    pub(crate) const PG_NAMESPACE: Oid = 2615;
+    pub(crate) const PG_REWRITE: Oid = 2618;
+    pub(crate) const PG_COLLATION: Oid = 3456;
+}
+
+/// Comments that are there from the start: schemas and texts.
+const FIRST_COMMENTS: [(Oid, &str); 2] =
+    [(PG_CATALOG_OID, "system catalog schema"), (PUBLIC_OID, "standard public schema")];
+
+/// The comments on what bears a number, and on its columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Comments {
+    pub oid: Oid,
+    /// The catalog that the object is in, a column's number or 0, and the text, in this order; an empty text where a comment
+    /// was taken away that was there from the start.
+    pub texts: Vec<(Oid, i32, String)>,
+}
+
+impl Comments {
+    /// Those that are there from the start.
+    pub(crate) fn of(oid: Oid) -> Comments {
+        let first = FIRST_COMMENTS.iter().filter(|(schema, _)| *schema == oid);
+        let first = first.map(|(_, text)| (classes::PG_NAMESPACE, 0, (*text).to_owned()));
+        Comments { oid, texts: first.collect() }
+    }
+
+    /// All that are there from the start.
+    pub(crate) fn first() -> impl Iterator<Item = Comments> {
+        FIRST_COMMENTS.iter().map(|(oid, _)| Comments::of(*oid))
+    }
+
+    /// Puts a comment; an empty text takes it away.
+    pub(crate) fn set(&mut self, class: Oid, column: i32, text: &str) {
+        self.texts.retain(|(of, at, _)| (*of, *at) != (class, column));
+        let is_first = Comments::of(self.oid).texts.iter().any(|(of, at, _)| (*of, *at) == (class, column));
+        if is_first || !text.is_empty() {
+            self.texts.push((class, column, text.to_owned()));
+            self.texts.sort();
+        }
+    }
+
+    /// Whether nothing is to be kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
 /// Anything that the catalog stores under an oid.
 #[derive(Clone, Debug)]
 pub(crate) enum Object {
@@ -358,6 +415,7 @@ pub(crate) enum Object {
     Table(Arc<Table>),
     Sequence(Arc<Sequence>),
     View(Arc<View>),
+    Comments(Arc<Comments>),
 }
 
 /// Which map of the catalog an object lives in; also a byte of its stored key.
@@ -370,6 +428,8 @@ pub(crate) enum ObjectClass {
     Table = 4,
     Sequence = 5,
     View = 6,
+    /// Under the number of what they are about.
+    Comments = 8,
 }
 
 impl Object {
@@ -381,6 +441,7 @@ impl Object {
             Object::Table(_) => ObjectClass::Table,
             Object::Sequence(_) => ObjectClass::Sequence,
             Object::View(_) => ObjectClass::View,
+            Object::Comments(_) => ObjectClass::Comments,
         }
     }
 
@@ -392,6 +453,7 @@ impl Object {
             Object::Table(object) => object.oid,
             Object::Sequence(object) => object.oid,
             Object::View(object) => object.oid,
+            Object::Comments(object) => object.oid,
         }
     }
 
@@ -399,7 +461,7 @@ impl Object {
     /// 0, relations that of their schema.
     pub(crate) fn names(&self) -> Vec<(Oid, String, Oid)> {
         match self {
-            Object::Database(_) | Object::Role(_) => Vec::new(),
+            Object::Database(_) | Object::Role(_) | Object::Comments(_) => Vec::new(),
             Object::Schema(schema) => vec![(0, schema.name.clone(), schema.oid)],
             Object::Table(table) => {
                 let mut names = vec![(table.schema, table.name.clone(), table.oid)];

@@ -19,7 +19,11 @@ use std::ops::Bound;
 fn database_of(class: ObjectClass) -> Oid {
     match class {
         ObjectClass::Database | ObjectClass::Role => 0,
-        ObjectClass::Schema | ObjectClass::Table | ObjectClass::Sequence | ObjectClass::View => DATABASE_OID,
+        ObjectClass::Schema
+        | ObjectClass::Table
+        | ObjectClass::Sequence
+        | ObjectClass::View
+        | ObjectClass::Comments => DATABASE_OID,
     }
 }
 
@@ -215,7 +219,7 @@ fn taken(stop: hexalog_engine::Stop, name: &str, is_schema: bool) -> Stop {
 
 impl Catalog {
     /// An object by class and oid.
-    fn object(&self, class: ObjectClass, oid: Oid) -> Option<Object> {
+    pub(crate) fn object(&self, class: ObjectClass, oid: Oid) -> Option<Object> {
         match class {
             ObjectClass::Database => self.databases.get(&oid).cloned().map(Object::Database),
             ObjectClass::Role => self.roles.get(&oid).cloned().map(Object::Role),
@@ -223,6 +227,7 @@ impl Catalog {
             ObjectClass::Table => self.tables.get(&oid).cloned().map(Object::Table),
             ObjectClass::Sequence => self.sequences.get(&oid).cloned().map(Object::Sequence),
             ObjectClass::View => self.views.get(&oid).cloned().map(Object::View),
+            ObjectClass::Comments => self.comments.get(&oid).cloned().map(Object::Comments),
         }
     }
 }

@@ -13,6 +13,7 @@ mod alter_table;
 mod build;
 mod column;
 mod column_type;
+mod comment;
 mod constraint;
 mod create_index;
 mod create_table;
@@ -149,6 +150,7 @@ impl Definition {
                 create_table_as::run(replay, context, &create)
             }
             Statement::CreateIndex(create) => create_index::run(replay, context, create),
+            Statement::Comment { target, text } => comment::run(replay, context, target, text.as_deref()),
             Statement::CreateView(create) => view::create(replay, context, create),
             Statement::AlterView { name, if_exists, action } => {
                 view::alter(replay, context, name, *if_exists, action, "ALTER VIEW")
@@ -189,6 +191,7 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateTable(_) => "CREATE TABLE",
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",
         Statement::AlterView { .. } => "ALTER VIEW",
         Statement::CreateSchema { .. } => "CREATE SCHEMA",
@@ -221,7 +224,7 @@ fn store(
     before: &Catalog,
     changes: ChangeSet,
 ) -> Step<Changes> {
-    let changes = changes.into_changes();
+    let changes = comment::forget_fallen(before, changes.into_changes());
     replay.drive(
         context,
         |_| Ok(Write::new(before, &changes)),

@@ -1,8 +1,8 @@
 //! Small questions about objects: how a type is written, what a name stands for, what may be done with a relation.
 
 use super::{HostFunction, host, integer_at, oid_at, text_at};
-use crate::catalog::object::FIRST_USER_OID;
-use crate::catalog::system::foreign_type_name;
+use crate::catalog::object::{FIRST_USER_OID, PG_CATALOG_OID, classes};
+use crate::catalog::system::{foreign_type_name, is_shared_class};
 use crate::catalog::{Relation, registry};
 use crate::execute::Context;
 use crate::stop::Step;
@@ -35,10 +35,21 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(4093, "to_regrole", TEXT, TypeId::REGROLE, |context, arguments| {
         find(context, TypeId::REGROLE, arguments)
     }),
-    host(1215, "obj_description", &[TypeId::OID, TypeId::NAME], TypeId::TEXT, no_comment),
-    host(1348, "obj_description", OID, TypeId::TEXT, no_comment),
-    host(1216, "col_description", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, no_comment),
-    host(1993, "shobj_description", &[TypeId::OID, TypeId::NAME], TypeId::TEXT, no_comment),
+    host(1215, "obj_description", &[TypeId::OID, TypeId::NAME], TypeId::TEXT, |context, arguments| {
+        comment_in(context, arguments, false)
+    }),
+    host(1348, "obj_description", OID, TypeId::TEXT, |context, arguments| {
+        let oid = oid_at(arguments, 0);
+        Ok(comment(context.view.catalog().comment(|class| !is_shared_class(class), oid, 0)))
+    }),
+    host(1216, "col_description", &[TypeId::OID, TypeId::INT4], TypeId::TEXT, |context, arguments| {
+        let Datum::Int4(column) = arguments[1] else { return Ok(Datum::Null) };
+        let oid = oid_at(arguments, 0);
+        Ok(comment(context.view.catalog().comment(|class| class == classes::PG_CLASS, oid, column)))
+    }),
+    host(1993, "shobj_description", &[TypeId::OID, TypeId::NAME], TypeId::TEXT, |context, arguments| {
+        comment_in(context, arguments, true)
+    }),
     host(3778, "pg_tablespace_location", OID, TypeId::TEXT, tablespace_location),
     host(6121, "pg_relation_is_publishable", &[TypeId::REGCLASS], TypeId::BOOL, is_publishable),
     host(3842, "pg_relation_is_updatable", REGCLASS_BOOL, TypeId::INT4, relation_is_updatable),
@@ -82,9 +93,19 @@ fn find(context: &mut Context<'_>, id: TypeId, arguments: &[Datum]) -> Step<Datu
     }
 }
 
-/// COMMENT does not exist yet.
-fn no_comment(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
-    Ok(Datum::Null)
+fn comment(text: Option<String>) -> Datum {
+    text.map_or(Datum::Null, Datum::from)
+}
+
+/// The comment on an object of the catalog that is named.
+fn comment_in(context: &mut Context<'_>, arguments: &[Datum], of_cluster: bool) -> Step<Datum> {
+    let catalog = context.view.catalog();
+    let named = match catalog.relation_in(PG_CATALOG_OID, text_at(arguments, 1)) {
+        Some(relation) => relation.oid(),
+        None => return Ok(Datum::Null),
+    };
+    let is_wanted = |class| class == named && is_shared_class(class) == of_cluster;
+    Ok(comment(catalog.comment(is_wanted, oid_at(arguments, 0), 0)))
 }
 
 /// Empty for the two built-in tablespaces, as in PostgreSQL; there are no others.

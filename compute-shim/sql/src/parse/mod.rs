@@ -6,6 +6,7 @@
 //! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`, `copy.rs`) over the crate's tokens, since the
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
+mod comment;
 mod conflict_target;
 mod copy;
 mod cursor;

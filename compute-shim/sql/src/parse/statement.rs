@@ -17,7 +17,6 @@ use sqlparser::tokenizer::Token;
 const UNSUPPORTED: &[&str] = &[
     "call",
     "checkpoint",
-    "comment",
     "do",
     "grant",
     "import",
@@ -60,6 +59,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
         "copy" => super::copy::copy(reader),
         "vacuum" | "analyze" | "analyse" | "cluster" | "reindex" => maintenance(reader, &word),
         "explain" => explain(reader),
+        "comment" => super::comment::comment(reader),
         "discard" => discard(reader),
         "lock" => lock(reader),
         unsupported if UNSUPPORTED.contains(&unsupported) => Err(refuse(unsupported.to_uppercase())),

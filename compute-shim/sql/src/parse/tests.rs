@@ -219,7 +219,7 @@ fn what_is_not_supported_is_refused_by_name() {
         ("BEGIN ISOLATION LEVEL SERIALIZABLE", "isolation level SERIALIZABLE"),
         ("LISTEN x", "LISTEN"),
         ("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"),
-        ("COMMENT ON TABLE t IS 'x'", "COMMENT"),
+        ("COMMENT ON EXTENSION x IS 'x'", "COMMENT ON EXTENSION"),
         ("REINDEX TABLE t", "REINDEX"),
         ("CLUSTER t", "CLUSTER"),
         ("EXPLAIN ANALYZE SELECT 1", "EXPLAIN ANALYZE"),

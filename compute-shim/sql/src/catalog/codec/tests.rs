@@ -128,6 +128,10 @@ fn objects() -> Vec<Object> {
         Object::Table(Arc::new(table())),
         Object::Sequence(Arc::new(sequence())),
         Object::View(Arc::new(view())),
+        Object::Comments(Arc::new(Comments {
+            oid: 16_385,
+            texts: vec![(1259, 0, "t".to_owned()), (1259, 2, "é".to_owned())],
+        })),
     ]
 }
 
@@ -311,6 +315,8 @@ fn golden_bytes_of_every_class() {
             "01000000",
             "01400000",
         ),
+        // Catalog, column, text.
+        concat!("0102000000", "eb040000", "00000000", "0100000074", "eb040000", "02000000", "02000000c3a9"),
     ];
     for (object, golden) in objects().iter().zip(golden) {
         assert_eq!(hex(&encode(object)), golden, "{:?}", object.class());
@@ -390,6 +396,7 @@ fn noise_never_panics() {
             ObjectClass::Table,
             ObjectClass::Sequence,
             ObjectClass::View,
+            ObjectClass::Comments,
         ] {
             let _ = decode(class, 1, &bytes);
         }

@@ -3,7 +3,7 @@
 use super::relation::GLOBAL_TABLESPACE_OID;
 use super::value::{FALSE, NULL, TRUE, oid, text, text_array};
 use crate::catalog::object::{
-    DATABASE_OWNER_OID, FIRST_USER_OID, Oid, PG_CATALOG_OID, PUBLIC_OID, ROLE_OID, Role, Schema,
+    DATABASE_OWNER_OID, FIRST_USER_OID, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, classes,
 };
 use crate::execute::Row;
 use crate::session::{CursorView, SessionView};
@@ -134,12 +134,27 @@ pub(super) fn pg_init_privs(view: &SessionView) -> Vec<Row> {
     first.map(row).collect()
 }
 
-/// Comments that are there from the start.
+/// The comments on what belongs to the database, or to the cluster: object, catalog, column, text.
+fn comments(view: &SessionView, of_cluster: bool) -> Vec<(Oid, Oid, i32, String)> {
+    let all = view.catalog().all_comments();
+    let all =
+        all.flat_map(|kept| kept.texts.into_iter().map(move |(class, at, text)| (kept.oid, class, at, text)));
+    all.filter(|(_, class, _, text)| is_shared_class(*class) == of_cluster && !text.is_empty()).collect()
+}
+
+/// Whether the objects of a catalog belong to the whole cluster.
+pub(crate) fn is_shared_class(class: Oid) -> bool {
+    matches!(class, classes::PG_DATABASE | classes::PG_AUTHID)
+}
+
 pub(super) fn pg_description(view: &SessionView) -> Vec<Row> {
-    let first = [(PG_CATALOG_OID, "system catalog schema"), (PUBLIC_OID, "standard public schema")];
-    let there = first.into_iter().filter(|(schema, _)| view.catalog().schema(*schema).is_some());
-    let row = |(schema, comment)| vec![oid(schema), oid(PG_NAMESPACE_OID), Datum::Int4(0), text(comment)];
-    there.map(row).collect()
+    let row = |(object, class, at, comment)| vec![oid(object), oid(class), Datum::Int4(at), text(comment)];
+    comments(view, false).into_iter().map(row).collect()
+}
+
+pub(super) fn pg_shdescription(view: &SessionView) -> Vec<Row> {
+    let row = |(object, class, _, comment)| vec![oid(object), oid(class), text(comment)];
+    comments(view, true).into_iter().map(row).collect()
 }
 
 pub(super) fn pg_settings(view: &SessionView) -> Vec<Row> {

@@ -88,7 +88,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog_view(12104, "pg_settings", v::PG_SETTINGS, cluster::pg_settings),
     catalog_view(12005, "pg_shadow", v::PG_SHADOW, cluster::pg_shadow),
     catalog(1214, "pg_shdepend", c::PG_SHDEPEND, none),
-    catalog(2396, "pg_shdescription", c::PG_SHDESCRIPTION, none),
+    catalog(2396, "pg_shdescription", c::PG_SHDESCRIPTION, cluster::pg_shdescription),
     catalog(3592, "pg_shseclabel", c::PG_SHSECLABEL, none),
     catalog_view(12222, "pg_stat_activity", v::PG_STAT_ACTIVITY, cluster::pg_stat_activity),
     catalog_view(12183, "pg_stat_all_indexes", v::PG_STAT_ALL_INDEXES, view::pg_stat_all_indexes),

@@ -23,7 +23,7 @@ mod user_view;
 mod value;
 mod view;
 
-pub(crate) use cluster::ENCODING_UTF8;
+pub(crate) use cluster::{ENCODING_UTF8, is_shared_class};
 pub(crate) use constraint::{Constraint, constraint};
 pub(crate) use facts::{
     COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, foreign_type_name, operator_class_of, routine_by_name,

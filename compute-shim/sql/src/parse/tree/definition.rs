@@ -192,6 +192,21 @@ pub(crate) enum AlterViewAction {
     OwnerTo(String),
 }
 
+/// What COMMENT ON names.
+#[derive(Clone, Debug)]
+pub(crate) enum CommentTarget {
+    Relation { kind: ObjectKind, name: Name },
+    Column(Name),
+    Schema(String),
+    Constraint { name: String, table: Name },
+    Rule { name: String, relation: Name },
+    Database(String),
+    Role(String),
+    Type(TypeName),
+    Collation(Name),
+    Function { kind: &'static str, name: Name, arguments: Vec<TypeName> },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ObjectKind {
     Table,

@@ -2,9 +2,9 @@
 //! transactions, settings, COPY.
 
 use super::{
-    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterViewAction, CreateIndex, CreateTable,
-    CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, Query, SequenceOption,
-    TypeName, Update,
+    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterViewAction, CommentTarget, CreateIndex,
+    CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, Query,
+    SequenceOption, TypeName, Update,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,11 @@ pub(crate) enum Statement {
         with_data: bool,
     },
     CreateIndex(CreateIndex),
+    /// `None` is NULL.
+    Comment {
+        target: CommentTarget,
+        text: Option<String>,
+    },
     CreateView(CreateView),
     CreateSchema {
         name: String,
