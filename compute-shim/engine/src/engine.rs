@@ -60,6 +60,8 @@ pub struct Engine {
     next_handle: AtomicU64,
     appended: AtomicU64,
     fenced: AtomicBool,
+    /// Highest LSN that was appended when an advisory lock last fell.
+    pub(crate) advisory_released: AtomicU64,
 }
 
 /// What is known once the volume has been created or opened.
@@ -91,6 +93,7 @@ impl Engine {
             next_handle: AtomicU64::new(1),
             appended: AtomicU64::new(volume.vdl().0),
             fenced: AtomicBool::new(false),
+            advisory_released: AtomicU64::new(0),
             volume,
             options,
         }

@@ -6,9 +6,10 @@
 //!
 //! Start at [`Engine`] (the calls), then follow a row down: `rows` → `write` → `tree` → `mini_transaction` →
 //! [`volume`]. Page layouts are written out in `docs/page-format.md` and `layout`; transactions in
-//! `transaction`, `savepoint`, `undo`, `visibility`, `rollback`, `purge` and `locks`.
+//! `transaction`, `savepoint`, `undo`, `visibility`, `rollback`, `purge`, `locks` and `advisory`.
 
 mod access;
+mod advisory;
 mod alloc;
 mod cache;
 mod cursor;
@@ -43,6 +44,7 @@ pub mod volume;
 mod waiting;
 mod write;
 
+pub use advisory::{AdvisoryExtent, AdvisoryLocks};
 pub use cursor::Cursor;
 pub use engine::Engine;
 pub use error::{EngineError, Need, Step, Stop, WaitTicket};

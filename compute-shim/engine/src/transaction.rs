@@ -11,6 +11,7 @@ use crate::error::{EngineError, Step};
 use crate::layout::undo_page::byte_of;
 use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
+use crate::locks::objects::Owner;
 use crate::mini_transaction::MiniTransaction;
 use crate::types::{Isolation, RelationLockMode, RowBuffer, RowLockMode, TreeId, TxId};
 use crate::undo::Finished;
@@ -31,6 +32,8 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub struct Transaction {
     pub(crate) handle: Handle,
+    /// Of its session, for `pg_locks`.
+    process_id: i32,
     isolation: Isolation,
     read_only: bool,
     pub(crate) state: State,
@@ -89,6 +92,15 @@ impl Transaction {
     /// The statement that has begun frees space (DROP, TRUNCATE): it may write although storage is full.
     pub fn set_frees_space(&mut self) {
         self.frees_space = true;
+    }
+
+    /// Names the session that it belongs to.
+    pub fn set_process_id(&mut self, process_id: i32) {
+        self.process_id = process_id;
+    }
+
+    pub(crate) fn process_id(&self) -> i32 {
+        self.process_id
     }
 
     /// Whether anything has been written.
@@ -153,6 +165,7 @@ impl Engine {
     pub fn begin(&self, isolation: Isolation, read_only: bool) -> Transaction {
         Transaction {
             handle: self.new_handle(),
+            process_id: 0,
             isolation,
             read_only,
             state: State::Active,
@@ -314,7 +327,8 @@ impl Engine {
         self.check_fenced()?;
         let lock = (relation, 1 << mode as u8);
         if !txn.relations.contains(&lock) {
-            self.locks.lock_relation(relation, txn.handle, mode).inspect_err(|_| txn.has_waited = true)?;
+            let owner = Owner { handle: txn.handle, process_id: txn.process_id };
+            self.locks.lock_relation(relation, owner, mode).inspect_err(|_| txn.has_waited = true)?;
             txn.relations.push(lock);
         }
         Ok(())

@@ -334,6 +334,55 @@ pub enum RelationLockMode {
     AccessExclusive = 7,
 }
 
+impl RelationLockMode {
+    /// All modes, weakest first.
+    pub const ALL: [RelationLockMode; 8] = [
+        RelationLockMode::AccessShare,
+        RelationLockMode::RowShare,
+        RelationLockMode::RowExclusive,
+        RelationLockMode::ShareUpdateExclusive,
+        RelationLockMode::Share,
+        RelationLockMode::ShareRowExclusive,
+        RelationLockMode::Exclusive,
+        RelationLockMode::AccessExclusive,
+    ];
+}
+
+/// A number that an application locks, with a meaning of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AdvisoryKey {
+    /// The database whose number it is.
+    pub database: u32,
+    /// One `bigint`, or two `integer`s, the first one in the upper half.
+    pub number: u64,
+    /// It is two: both kinds have numbers of their own.
+    pub is_pair: bool,
+}
+
+/// What a lock that is no row's is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum LockedObject {
+    /// A table, sequence, schema, … by its oid.
+    Relation(u32),
+    /// A number.
+    Advisory(AdvisoryKey),
+}
+
+/// A lock of an object as `pg_locks` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct LockEntry {
+    /// What it is for.
+    pub object: LockedObject,
+    /// Names the transaction, or the session of an advisory lock.
+    pub owner: u64,
+    /// The session's process number.
+    pub process_id: i32,
+    /// In which mode.
+    pub mode: RelationLockMode,
+    /// It is held, and not waited for.
+    pub granted: bool,
+}
+
 /// PostgreSQL's four row lock modes, weakest first. An UPDATE that keeps the keys locks as `NoKeyUpdate` does, a DELETE
 /// or an UPDATE of a key as `Update`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -375,6 +424,9 @@ pub enum RowLockOutcome {
     Locked,
     /// READ COMMITTED: locked in a newer version, which is in the buffer.
     LockedNewest,
+    /// REPEATABLE READ, KEY SHARE: the same row under the same key, in a newer version, which is in the buffer. The caller
+    /// keeps what it saw, if keys that the engine does not know of are the same too.
+    LockedKey,
     /// The row has been deleted, or this very statement has written it; nothing is locked.
     Gone,
     /// The row has another key; nothing is locked.

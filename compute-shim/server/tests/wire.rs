@@ -234,6 +234,27 @@ fn a_waiting_statement_is_cancelled_by_key_only() {
     assert_eq!(waiter.run("select v from t").rows, ["11"]);
 }
 
+/// Advisory locks fall with their connection; a wait for one is cancelled like any other.
+#[test]
+fn advisory_locks_of_a_connection_that_ends() {
+    let server = TestServer::start();
+    let (mut holder, mut waiter) = (server.connect(), server.connect());
+    holder.run("select pg_advisory_lock(1); begin; select pg_advisory_xact_lock(2)");
+    waiter.query("select pg_advisory_lock(2)");
+    assert!(waiter.is_silent_for(SILENCE));
+    let mut other = Client::connect(server.address);
+    let key = [waiter.process_id.to_be_bytes(), waiter.secret.to_be_bytes()].concat();
+    other.packet(80_877_102, &key);
+    assert_eq!(other.until_end(), []);
+    assert_eq!(answer(&waiter.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    waiter.query("select pg_advisory_lock(1), pg_advisory_lock(2)");
+    assert!(waiter.is_silent_for(SILENCE));
+    drop(holder);
+    assert_eq!(answer(&waiter.until(b'Z')).kinds, "TDCZ");
+    let held = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
+    assert_eq!(waiter.run(held).rows, ["2"]);
+}
+
 /// A client that leaves a transaction open is ended, its locks fall; one that is between transactions may be idle.
 #[test]
 fn idle_in_a_transaction_for_too_long() {

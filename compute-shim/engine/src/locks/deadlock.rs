@@ -1,7 +1,7 @@
 //! The deadlock search, run when a wait is entered.
 //!
-//! Owns the question whether a transaction that has just begun to wait can ever go on. A wait for a row, key
-//! or relation needs all that it waits for; a wait for an undo stream needs any one of the streams' holders.
+//! Owns the question whether a transaction that has just begun to wait can ever go on. A wait for a row, key, relation
+//! or advisory lock needs all that it waits for; a wait for an undo stream needs any one of the streams' holders.
 //! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
 //! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
@@ -57,10 +57,11 @@ impl Table {
         nodes
     }
 
-    /// What a transaction waits for; no blockers if it runs.
+    /// What a transaction waits for, or the one that a session runs; no blockers if it runs.
     fn node(&self, handle: Handle) -> Node {
         let mut node = Node { handle, blockers: Vec::new(), any: false };
-        let Some(ticket) = self.wait_of.get(&handle) else {
+        let transaction = self.transactions.get(&handle).unwrap_or(&handle);
+        let Some(ticket) = self.wait_of.get(transaction) else {
             return node;
         };
         let wait = &self.waits[ticket];
@@ -79,8 +80,8 @@ impl Table {
                 // Holders are in its way wherever it stands. Nobody searches again when it comes to the front.
                 node.blockers.extend(queue.conflicting(handle, wait.mode));
             }
-            WaitFor::Relation { relation, .. } => {
-                self.relation_blockers(relation, *ticket, &mut node.blockers);
+            WaitFor::Object { object, .. } => {
+                self.object_blockers(object, *ticket, &mut node.blockers);
             }
             WaitFor::Stream => {
                 node.any = true;

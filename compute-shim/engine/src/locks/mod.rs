@@ -1,24 +1,24 @@
-//! Locks and who waits for them: rows, unique keys, relations and undo streams.
+//! Locks and who waits for them: rows, unique keys, relations, advisory locks and undo streams.
 //!
 //! Owns every wait that another transaction must end, in one table, because the deadlock search looks over
 //! all of them. A row's write lock itself is implicit (the TxId in the row): only its waiters stand here, beside the
 //! explicit locks of SELECT FOR UPDATE or SHARE, so an uncontended update finds an empty filter bucket and takes no
 //! lock of this table. Transactions are named
-//! by their in-memory handle, since one may wait before it has a TxId. Read [`queues`], [`holders`], [`relations`] and
+//! by their in-memory handle, since one may wait before it has a TxId. Read [`queues`], [`holders`], [`objects`] and
 //! [`deadlock`] next.
 
 mod deadlock;
 mod holders;
+pub(crate) mod objects;
 pub(crate) mod queues;
-mod relations;
 mod stream_pool;
 
 use crate::error::WaitTicket;
 use crate::hash::FixedMap;
-use crate::types::RowLockMode;
+use crate::types::{LockedObject, RowLockMode};
+use objects::{ObjectLock, Owner};
 use parking_lot::Mutex;
 use queues::{Queue, QueueName};
-use relations::RelationLock;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Waker;
@@ -36,7 +36,7 @@ const FILTER_BUCKETS: usize = 1024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum WaitFor {
     Queue(QueueName),
-    Relation { relation: u32, mode: u8 },
+    Object { object: LockedObject, owner: Owner, mode: u8 },
     Stream,
 }
 
@@ -58,7 +58,9 @@ struct Table {
     wait_of: FixedMap<Handle, u64>,
     queues: FixedMap<QueueName, Queue>,
     queues_of: FixedMap<Handle, Vec<QueueName>>,
-    relations: FixedMap<u32, RelationLock>,
+    objects: FixedMap<LockedObject, ObjectLock>,
+    /// The transactions of sessions that hold advisory locks.
+    transactions: FixedMap<Handle, Handle>,
     pool: StreamPool,
     /// Explicit row locks.
     row_locks: usize,
@@ -142,7 +144,7 @@ impl Locks {
     fn leave(&self, table: &mut Table, ticket: u64) {
         match table.waits[&ticket].wait_for {
             WaitFor::Queue(name) => self.leave_queue(table, name, ticket),
-            WaitFor::Relation { relation, .. } => table.leave_relation_queue(relation, ticket),
+            WaitFor::Object { object, .. } => table.leave_object_queue(object, ticket),
             WaitFor::Stream => table.leave_stream_queue(ticket),
         }
     }
@@ -161,7 +163,7 @@ impl Locks {
             self.restore_row_lock(&mut table, *hash, handle, None);
         }
         for (relation, _) in relations {
-            table.release_relation(*relation, handle);
+            table.release_object(LockedObject::Relation(*relation), handle, u8::MAX);
         }
         debug_assert!(table.invariants());
     }
@@ -183,7 +185,7 @@ impl Locks {
             self.restore_row_lock(&mut table, *hash, handle, *before);
         }
         for (relation, mode) in relations {
-            table.release_relation_mode(*relation, handle, *mode);
+            table.release_object(LockedObject::Relation(*relation), handle, *mode);
         }
         debug_assert!(table.invariants());
     }

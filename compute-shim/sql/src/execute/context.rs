@@ -13,10 +13,10 @@ use crate::expression::Expr;
 use crate::plan::{Node, Plan};
 use crate::session::SessionView;
 use crate::stop::Step;
-use hexalog_engine::{Chain, Engine, Need, RowVersion, Transaction};
+use hexalog_engine::{AdvisoryLocks, Chain, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
 use hexalog_sql_types::operator::Operator as SqlOperator;
-use hexalog_sql_types::{Datum, EvalEnv, TypeId};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -47,6 +47,10 @@ pub(crate) struct Effects {
     pub deferred: Deferred,
     /// Plans of what foreign keys ask for.
     pub referential_plans: ReferentialPlans,
+    /// What the session holds of numbers that applications lock.
+    pub advisory: AdvisoryLocks,
+    /// What functions have to say besides their values.
+    pub warnings: Vec<SqlError>,
     /// `set_config` calls to be carried out: name, value, whether for this transaction only.
     pub settings: Vec<(String, String, bool)>,
 }

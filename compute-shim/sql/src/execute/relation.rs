@@ -4,6 +4,7 @@
 //! tables. Joins, sorting and aggregation have files of their own.
 
 use super::{Context, Operator, Row};
+use crate::catalog::system;
 use crate::expression::{evaluate, is_true};
 use crate::plan::{CallInFrom, CallSource, Node};
 use crate::stop::Step;
@@ -82,7 +83,7 @@ impl Operator for SystemScan {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         let Node::System { table, filter, .. } = &*self.plan else { unreachable!("built for system tables") };
         if self.rows.is_none() {
-            self.rows = Some((table.rows)(context.view));
+            self.rows = Some(system::rows(table, context.view, context.engine));
         }
         let rows = self.rows.as_ref().expect("set above");
         while let Some(candidate) = rows.get(self.at) {

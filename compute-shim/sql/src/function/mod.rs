@@ -4,6 +4,7 @@
 //! of `sql-types` through [`Signature`]. Their code gets the statement's [`Context`]; it may stop for a need. Each file
 //! holds the rows and the code of one subject; `refused.rs` names what PostgreSQL has and this product has not.
 
+mod advisory;
 mod definition;
 #[cfg(test)]
 mod document;
@@ -208,6 +209,7 @@ impl Signature for TableFunction {
 }
 
 static HOST_FUNCTIONS: &[&[HostFunction]] = &[
+    advisory::FUNCTIONS,
     definition::FUNCTIONS,
     information::FUNCTIONS,
     json::FUNCTIONS,

@@ -25,26 +25,6 @@ macro_rules! refused {
 }
 
 refused! {
-    2880 "pg_advisory_lock" (INT8) VOID;
-    2886 "pg_advisory_lock" (INT4, INT4) VOID;
-    2881 "pg_advisory_lock_shared" (INT8) VOID;
-    2887 "pg_advisory_lock_shared" (INT4, INT4) VOID;
-    2884 "pg_advisory_unlock" (INT8) BOOL;
-    2890 "pg_advisory_unlock" (INT4, INT4) BOOL;
-    2885 "pg_advisory_unlock_shared" (INT8) BOOL;
-    2891 "pg_advisory_unlock_shared" (INT4, INT4) BOOL;
-    3089 "pg_advisory_xact_lock" (INT8) VOID;
-    3093 "pg_advisory_xact_lock" (INT4, INT4) VOID;
-    3090 "pg_advisory_xact_lock_shared" (INT8) VOID;
-    3094 "pg_advisory_xact_lock_shared" (INT4, INT4) VOID;
-    2882 "pg_try_advisory_lock" (INT8) BOOL;
-    2888 "pg_try_advisory_lock" (INT4, INT4) BOOL;
-    2883 "pg_try_advisory_lock_shared" (INT8) BOOL;
-    2889 "pg_try_advisory_lock_shared" (INT4, INT4) BOOL;
-    3091 "pg_try_advisory_xact_lock" (INT8) BOOL;
-    3095 "pg_try_advisory_xact_lock" (INT4, INT4) BOOL;
-    3092 "pg_try_advisory_xact_lock_shared" (INT8) BOOL;
-    3096 "pg_try_advisory_xact_lock_shared" (INT4, INT4) BOOL;
     2561 "pg_blocking_pids" (INT4) INT4_ARRAY;
     2171 "pg_cancel_backend" (INT4) BOOL;
     2096 "pg_terminate_backend" (INT4, INT8) BOOL with 1 default;

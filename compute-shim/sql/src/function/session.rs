@@ -29,7 +29,6 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(315, "pg_jit_available", &[], TypeId::BOOL, no).volatile(),
     host(2854, "pg_my_temp_schema", &[], TypeId::OID, no_temp_schema),
     host(2855, "pg_is_other_temp_schema", &[TypeId::OID], TypeId::BOOL, no),
-    host(2892, "pg_advisory_unlock_all", &[], TypeId::VOID, unlock_nothing).volatile(),
     host(3163, "pg_trigger_depth", &[], TypeId::INT4, trigger_depth),
 ];
 
@@ -153,11 +152,6 @@ fn no(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
 
 fn no_temp_schema(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::Oid(0))
-}
-
-/// Taking an advisory lock is refused, so that a session never holds one.
-fn unlock_nothing(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
-    Ok(Datum::text(""))
 }
 
 fn trigger_depth(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {

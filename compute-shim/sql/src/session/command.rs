@@ -397,6 +397,7 @@ fn discard(scope: &mut Scope, named: &mut Named, target: DiscardTarget) -> Step<
             named.portals.close(None)?;
             scope.view.settings.reset_all();
             forget_sequences(scope);
+            scope.unlock_all_advisory();
             tag("DISCARD ALL")
         }
     }

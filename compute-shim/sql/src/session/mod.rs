@@ -404,7 +404,7 @@ impl Session {
         self.query = None;
         self.copy = None;
         self.named.portals.clear();
-        self.scope.abort()
+        self.scope.close()
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) trait RowTarget {
     /// The first call of an execution that gives rows.
     fn begin(&mut self, columns: &Arc<[ColumnDescription]>) -> Result<(), SqlError>;
 
+    /// There are notices, which come before the row that they are about.
+    fn notices(&mut self, scope: &mut Scope) {
+        let _ = scope;
+    }
+
     fn row(
         &mut self,
         env: &EvalEnv<'_>,
@@ -38,6 +43,10 @@ impl RowTarget for SinkTarget<'_> {
     fn begin(&mut self, columns: &Arc<[ColumnDescription]>) -> Result<(), SqlError> {
         self.sink.row_description(columns, self.formats);
         Ok(())
+    }
+
+    fn notices(&mut self, scope: &mut Scope) {
+        scope.flush_notices(self.sink);
     }
 
     fn row(
@@ -325,6 +334,9 @@ impl PlanRun {
                 return Ok(Ran::Done(0));
             }
             let columns = columns.as_ref().expect("an execution without columns gives no rows");
+            if !scope.notices.is_empty() {
+                target.notices(scope);
+            }
             let host = scope.host();
             let flow = target.row(&scope.env(&host), &self.row, columns)?;
             self.given += 1;

@@ -29,6 +29,8 @@ struct Mark {
     settings: SettingsMark,
     read_only: bool,
     deferred: DeferredMark,
+    /// How many advisory locks the transaction held.
+    advisory: usize,
 }
 
 /// The savepoints of a transaction, the newest last.
@@ -77,6 +79,7 @@ impl Scope {
         let (definitions, settings, read_only) =
             (self.definitions(), self.view.settings.mark(), self.is_read_only());
         let deferred = self.effects.deferred.mark();
+        let advisory = self.effects.advisory.mark();
         let savepoints = &mut self.savepoints;
         savepoints.serial_last += 1;
         let (name, serial) = (name.to_owned(), savepoints.serial_last);
@@ -89,6 +92,7 @@ impl Scope {
             settings,
             read_only,
             deferred,
+            advisory,
         });
         Ok(())
     }
@@ -126,6 +130,7 @@ impl Scope {
         let (serial, read_only) = (mark.serial, mark.read_only);
         self.view.settings.roll_back_to(&mark.settings);
         self.effects.deferred.roll_back_to(&mark.deferred, serial);
+        self.database.engine().release_advisory_since(&mut self.effects.advisory, mark.advisory);
         if mark.definitions != self.definitions() {
             let (changes, definitions) = (mark.changes.clone(), mark.definitions);
             self.restore_definitions(changes, definitions);

@@ -447,7 +447,13 @@ impl Scope {
         assert!(!matches!(self.status, Status::Idle | Status::Failed), "statements run in a transaction");
         let engine = self.database.engine();
         let Modes { isolation, read_only, .. } = self.modes;
-        let transaction = self.transaction.get_or_insert_with(|| engine.begin(isolation, read_only));
+        let (process_id, advisory) = (self.view.process_id, &self.effects.advisory);
+        let transaction = self.transaction.get_or_insert_with(|| {
+            let mut transaction = engine.begin(isolation, read_only);
+            transaction.set_process_id(process_id);
+            engine.begin_advisory(&transaction, advisory);
+            transaction
+        });
         (engine, transaction)
     }
 
@@ -477,10 +483,19 @@ impl Scope {
         may_fuse: bool,
         run: impl FnOnce(&mut Context<'_>) -> R,
     ) -> R {
-        let Parts { database, transaction, view, environment, effects, transaction_us, statement_us, .. } =
-            self.parts();
+        let Parts {
+            database,
+            transaction,
+            view,
+            environment,
+            effects,
+            notices,
+            transaction_us,
+            statement_us,
+            ..
+        } = self.parts();
         let host = SessionHost { view, environment };
-        run(&mut Context {
+        let result = run(&mut Context {
             engine: database.engine(),
             database,
             transaction,
@@ -492,7 +507,9 @@ impl Scope {
             plan,
             state,
             may_fuse,
-        })
+        });
+        notices.extend(effects.warnings.drain(..).map(|warning| (Severity::Warning, warning)));
+        result
     }
 
     /// Whether the statement may commit with its last write: nothing else hangs on this transaction's commit.
@@ -607,6 +624,17 @@ impl Scope {
         self.roll_back(Status::Idle)
     }
 
+    /// The session is over: its advisory locks fall.
+    pub(super) fn close(&mut self) -> Step<()> {
+        self.abort()?;
+        self.unlock_all_advisory();
+        Ok(())
+    }
+
+    pub(super) fn unlock_all_advisory(&mut self) {
+        self.database.engine().unlock_all_advisory(&mut self.effects.advisory);
+    }
+
     /// A statement has failed.
     pub(super) fn fail(&mut self) -> Step<()> {
         self.effects.settings.clear();
@@ -636,6 +664,7 @@ impl Scope {
         self.is_committing = false;
         self.settlement = None;
         self.effects.deferred.clear();
+        self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.fence = None;
         self.savepoints.clear();
         self.definitions = 0;

@@ -13,6 +13,7 @@ mod constraint;
 mod facts;
 mod information_schema;
 mod list;
+mod locks;
 mod relation;
 mod routine;
 mod sql_text;
@@ -39,6 +40,7 @@ pub(crate) use user_view::view_definition;
 use super::object::Oid;
 use crate::execute::Row;
 use crate::session::SessionView;
+use hexalog_engine::Engine;
 use hexalog_sql_types::{TypeId, Typmod};
 
 /// A table without storage.
@@ -99,6 +101,15 @@ pub(crate) fn by_name(schema: Oid, name: &str) -> Option<&'static SystemTable> {
     let tables = tables();
     let at = tables.binary_search_by(|table| (table.schema, table.name).cmp(&(schema, name))).ok()?;
     Some(&tables[at])
+}
+
+/// The rows of a table as a statement of this session finds them.
+pub(crate) fn rows(table: &SystemTable, view: &SessionView, engine: &Engine) -> Vec<Row> {
+    match table.name {
+        // Nothing that the catalog knows of.
+        "pg_locks" => locks::pg_locks(view, &engine.lock_entries()),
+        _ => (table.rows)(view),
+    }
 }
 
 /// The rows of a table that holds objects which this product does not have (triggers, foreign tables, …).
