@@ -10,6 +10,7 @@ use crate::error::{EngineError, Step, Stop};
 use crate::hash::key_hash;
 use crate::layout::tree_page::{RowHeader, TreePage};
 use crate::layout::undo_record::UndoRecord;
+use crate::lineage::Fate;
 use crate::locks::queues::Gate;
 use crate::rows::Claim;
 use crate::transaction::Transaction;
@@ -20,6 +21,7 @@ use crate::undo::status::TxStatus;
 
 impl Engine {
     /// Locks the version of a row that the caller knows, or, under READ COMMITTED, the newest one, which is then in `out`.
+    /// Under REPEATABLE READ a newer version is 40001, but for KEY SHARE.
     #[expect(clippy::too_many_arguments, reason = "which row, how, and where to")]
     pub fn lock_row(
         &self,
@@ -40,11 +42,24 @@ impl Engine {
                 return Ok(RowLockOutcome::Locked);
             }
             let spot = access.settled_spot(txn, tree, key, Some(mode))?;
-            let outcome = match access.claim(txn, &spot, known)? {
-                Claim::Write => RowLockOutcome::Locked,
-                Claim::Answer(WriteOutcome::Changed) => RowLockOutcome::LockedNewest,
-                Claim::Answer(WriteOutcome::MovedTo(moved)) => return Ok(RowLockOutcome::MovedTo(moved)),
-                Claim::Answer(_) => return Ok(RowLockOutcome::Gone),
+            // A row that has been changed since the snapshot has the key that it had, which is all that is to be kept.
+            let claim = match access.claim(txn, &spot, known) {
+                Err(Stop::Fail(EngineError::SerializationFailure))
+                    if mode == RowLockMode::KeyShare
+                        && matches!(access.fate(txn, &spot, known)?, Fate::Here) =>
+                {
+                    None
+                }
+                claim => Some(claim?),
+            };
+            let outcome = match claim {
+                None => RowLockOutcome::LockedKey,
+                Some(Claim::Write) => RowLockOutcome::Locked,
+                Some(Claim::Answer(WriteOutcome::Changed)) => RowLockOutcome::LockedNewest,
+                Some(Claim::Answer(WriteOutcome::MovedTo(moved))) => {
+                    return Ok(RowLockOutcome::MovedTo(moved));
+                }
+                Some(Claim::Answer(_)) => return Ok(RowLockOutcome::Gone),
             };
             let cell = spot.cell().expect("a claimed row is there");
             out.key.clear();

@@ -308,6 +308,15 @@ impl World {
                 assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
                 assert!(!self.model.has_ended_since(&key, snapshot), "the row that was seen");
             }
+            Outcome::Done(RowLockOutcome::LockedKey) => {
+                assert_eq!(
+                    (mode, session.txn.isolation()),
+                    (RowLockMode::KeyShare, Isolation::RepeatableRead)
+                );
+                assert_eq!(committed, Some(&Self::load(node, &mut session.txn, &mut newest)));
+                assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                assert!(!self.model.has_ended_since(&key, snapshot), "the row that was seen");
+            }
             Outcome::Done(RowLockOutcome::Gone) => assert!(self.model.has_ended_since(&key, snapshot)),
             Outcome::Done(RowLockOutcome::Skipped) => assert_eq!(wait, LockWait::Skip),
             Outcome::Done(RowLockOutcome::MovedTo(_)) => panic!("no row moves"),

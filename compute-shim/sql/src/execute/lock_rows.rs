@@ -10,6 +10,7 @@ use crate::expression::{evaluate, is_true};
 use crate::plan::{Node, RowLock};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{EngineError, Known, RowBuffer, RowLockOutcome, RowVersion};
+use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ enum Phase {
     Lock(usize),
     /// It has been locked in a newer version, which is to be read.
     Decode(usize),
+    /// It has been locked FOR KEY SHARE in a newer version, whose keys must be those of the one that was seen.
+    Compare(usize),
     Locked(usize),
     /// A row has changed: the condition is checked again.
     Recheck,
@@ -107,6 +110,7 @@ impl LockRows {
             match locked.map_err(|stop| not_available(stop, &lock.table.name))? {
                 RowLockOutcome::Locked => return Ok(Phase::Locked(at)),
                 RowLockOutcome::LockedNewest => return Ok(Phase::Decode(at)),
+                RowLockOutcome::LockedKey => return Ok(Phase::Compare(at)),
                 RowLockOutcome::Gone | RowLockOutcome::Skipped => return Ok(Phase::Input),
                 RowLockOutcome::MovedTo(moved) => {
                     self.target = Target { key: moved.key.into_vec(), known: Known::Moved(moved.mark) };
@@ -124,6 +128,30 @@ impl LockRows {
         self.row[start..start + newest.len()].clone_from_slice(&newest);
         self.has_changed = true;
         Ok(())
+    }
+}
+
+impl LockRows {
+    /// 40001 if the newest version has other unique keys, as far as the query reads them: nothing in it rests on the rest.
+    fn compare(&mut self, lock: &RowLock, first: usize, context: &mut Context<'_>) -> Step<()> {
+        let mut newest = Row::new();
+        let Context { engine, transaction, .. } = context;
+        decode_row(engine, transaction, &lock.table, &mut self.stored, &lock.columns, &mut newest)?;
+        let seen = &self.row[first + lock.start..][..newest.len()];
+        let is_key = |column: &&usize| {
+            let mut unique =
+                lock.table.indexes.iter().filter(|index| index.unique && index.predicate.is_none());
+            unique.any(|index| index.columns.iter().any(|part| part.column() == Some(**column)))
+        };
+        let is_same = |column: &usize| {
+            let (old, new) = (&seen[*column], &newest[*column]);
+            let type_id = lock.table.columns[*column].type_id;
+            old.is_null() == new.is_null() && (old.is_null() || equal(type_id, old, new))
+        };
+        match lock.columns.iter().filter(is_key).all(is_same) {
+            true => Ok(()),
+            false => Err(hexalog_engine::Stop::Fail(EngineError::SerializationFailure).into()),
+        }
     }
 }
 
@@ -161,6 +189,10 @@ impl Operator for LockRows {
                 Phase::Lock(at) => self.phase = self.lock(at, &rows[at], context)?,
                 Phase::Decode(at) => {
                     self.decode(&rows[at], first, context)?;
+                    self.phase = Phase::Locked(at);
+                }
+                Phase::Compare(at) => {
+                    self.compare(&rows[at], first, context)?;
                     self.phase = Phase::Locked(at);
                 }
                 Phase::Locked(at) => {

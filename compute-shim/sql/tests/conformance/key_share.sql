@@ -1,0 +1,59 @@
+-- FOR KEY SHARE under REPEATABLE READ, and what a foreign key locks: a change of other columns is no conflict.
+CREATE TABLE p (id int PRIMARY KEY, u int UNIQUE, v int);
+CREATE TABLE c (id int PRIMARY KEY, p int REFERENCES p, u int REFERENCES p (u));
+INSERT INTO p VALUES (1, 10, 0), (2, 20, 0), (3, 30, 0), (4, 40, 0);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT v FROM p WHERE id = 1;
+\session b
+UPDATE p SET v = 1 WHERE id = 1;
+UPDATE p SET v = 2 WHERE id = 1;
+\session a
+INSERT INTO c VALUES (1, 1, NULL);
+INSERT INTO c VALUES (2, NULL, 10);
+SELECT v FROM p WHERE id = 1;
+SELECT id, u, v FROM p WHERE id = 1 FOR KEY SHARE;
+COMMIT;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT v FROM p WHERE id = 2;
+\session b
+UPDATE p SET u = 21 WHERE id = 2;
+\session a
+SAVEPOINT s;
+SELECT id, u FROM p WHERE id = 2 FOR KEY SHARE;
+ROLLBACK TO s;
+INSERT INTO c VALUES (3, NULL, 20);
+ROLLBACK;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT v FROM p WHERE id = 3;
+\session b
+DELETE FROM p WHERE id = 3;
+INSERT INTO p VALUES (3, 30, 3);
+UPDATE p SET id = 5 WHERE id = 4;
+\session a
+SAVEPOINT s;
+SELECT id FROM p WHERE id = 3 FOR KEY SHARE;
+ROLLBACK TO s;
+SELECT id FROM p WHERE id = 4 FOR KEY SHARE;
+ROLLBACK TO s;
+INSERT INTO c VALUES (4, 3, NULL);
+ROLLBACK TO s;
+SELECT id FROM p WHERE id = 1 FOR SHARE;
+ROLLBACK TO s;
+\session b
+BEGIN;
+UPDATE p SET v = 9 WHERE id = 1;
+\session a
+SELECT id FROM p WHERE id = 1 FOR KEY SHARE;
+INSERT INTO c VALUES (5, 1, 10);
+\session b
+COMMIT;
+UPDATE p SET v = 10 WHERE id = 1;
+UPDATE p SET id = 6 WHERE id = 1;
+\waits
+\session a
+SELECT id FROM p WHERE id = 1 FOR SHARE;
+COMMIT;
+\session b
+\finish
+SELECT * FROM c ORDER BY id;
+SELECT * FROM p ORDER BY id;
