@@ -335,25 +335,27 @@ impl Binder<'_> {
     }
 
     fn aggregate_call(&mut self, call: &FunctionCall, candidates: &[Callable]) -> Result<Expr> {
-        let (name, position) = (call.name.last(), call.name.position);
+        let position = call.name.position;
         let place = self.place();
+        let mark = self.mark_crossings();
         let frame = self.select_frame();
         if frame.is_in_aggregate {
             let message = "aggregate function calls cannot be nested";
             return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
         }
+        frame.is_in_aggregate = true;
+        let bound = self.aggregate_parts(call, candidates);
+        self.select_frame().is_in_aggregate = false;
+        let (parts, result) = bound?;
+        if let Some(frame) = self.outer_home(&parts) {
+            self.restore_crossings(&mark);
+            return self.outer_aggregate(frame, call, candidates);
+        }
         if !place.takes_aggregates() {
             let message = format!("aggregate functions are not allowed in {}", place.words());
             return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
         }
-        frame.is_in_aggregate = true;
-        let bound = self.aggregate_parts(call, candidates);
-        self.select_frame().is_in_aggregate = false;
-        let (call, result) = bound?;
-        if reads_only_outside(&call) {
-            let what = format!("the aggregate {name} over columns of an outer query alone");
-            return Err(at(SqlError::unsupported(what), position));
-        }
+        let call = parts;
         let frame = self.select_frame();
         if frame.aggregate_position == 0 {
             frame.aggregate_position = position;
@@ -364,6 +366,37 @@ impl Binder<'_> {
             frame.aggregates.len() - 1
         });
         Ok(Expr::new(Kind::Aggregate(number), result))
+    }
+
+    /// The query that an aggregate belongs to, if it is not the innermost: the nearest whose columns it reads.
+    fn outer_home(&self, parts: &AggregateCall) -> Option<usize> {
+        let (mut own, mut slots) = (false, Vec::new());
+        for part in self::parts(parts) {
+            crate::expression::for_each(part, &mut |expr| {
+                own |= matches!(expr.kind, Kind::Column(_));
+                if let Kind::Slot(slot) = expr.kind {
+                    slots.push(slot);
+                }
+                true
+            });
+        }
+        if own {
+            return None;
+        }
+        slots.into_iter().filter_map(|slot| self.home_of_slot(slot)).max()
+    }
+
+    /// Binds an aggregate in the query that it belongs to, and makes its value available here.
+    fn outer_aggregate(
+        &mut self,
+        frame: usize,
+        call: &FunctionCall,
+        candidates: &[Callable],
+    ) -> Result<Expr> {
+        let inner = self.frames.split_off(frame + 1);
+        let bound = self.aggregate_call(call, candidates);
+        self.frames.extend(inner);
+        self.bring_in(frame, bound?, &call.name)
     }
 
     fn aggregate_parts(
@@ -533,19 +566,6 @@ fn aggregate_clause(call: &FunctionCall) -> Option<&'static str> {
 
 fn parts(call: &AggregateCall) -> impl Iterator<Item = &Expr> {
     call.arguments.iter().chain(&call.order_exprs).chain(&call.filter)
-}
-
-/// Such an aggregate belongs to the outer query.
-fn reads_only_outside(call: &AggregateCall) -> bool {
-    let (mut own, mut outer) = (false, false);
-    for part in parts(call) {
-        crate::expression::for_each(part, &mut |expr| {
-            own |= matches!(expr.kind, Kind::Column(_));
-            outer |= matches!(expr.kind, Kind::Slot(_));
-            true
-        });
-    }
-    outer && !own
 }
 
 fn is_same(a: &AggregateCall, b: &AggregateCall) -> bool {

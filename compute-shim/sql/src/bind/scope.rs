@@ -196,6 +196,8 @@ pub(super) struct SelectFrame {
     /// Slots that LATERAL items inside the current FROM item need, with their source over the whole row.
     pub lateral: Vec<(usize, Expr)>,
     pub aggregates: Vec<AggregateCall>,
+    /// It has GROUP BY.
+    pub has_keys: bool,
     pub is_in_aggregate: bool,
     pub sets: Vec<super::call::SetCall>,
     /// The WINDOW clause.
@@ -220,6 +222,7 @@ impl SelectFrame {
             first_visible: 0,
             lateral: Vec::new(),
             aggregates: Vec::new(),
+            has_keys: false,
             is_in_aggregate: false,
             sets: Vec::new(),
             named_windows: Arc::default(),
@@ -394,8 +397,38 @@ impl Binder<'_> {
         Ok(None)
     }
 
+    /// What crosses the boundaries around the innermost place.
+    pub(super) fn mark_crossings(&self) -> Vec<(usize, bool)> {
+        let crossings = self.frames.iter().filter_map(|frame| match frame {
+            Frame::Crossing(crossing) => Some((crossing.correlation.len(), crossing.is_correlated)),
+            Frame::Select(_) => None,
+        });
+        crossings.collect()
+    }
+
+    /// Forgets what crosses since then: it is bound anew elsewhere.
+    pub(super) fn restore_crossings(&mut self, mark: &[(usize, bool)]) {
+        let crossings = self.frames.iter_mut().filter_map(|frame| match frame {
+            Frame::Crossing(crossing) => Some(crossing),
+            Frame::Select(_) => None,
+        });
+        for (crossing, (count, is_correlated)) in crossings.zip(mark) {
+            crossing.correlation.truncate(*count);
+            crossing.is_correlated = *is_correlated;
+        }
+    }
+
+    /// The frame of the query whose row a slot is set from.
+    pub(super) fn home_of_slot(&self, slot: usize) -> Option<usize> {
+        let crosses = |frame: &Frame| match frame {
+            Frame::Crossing(crossing) => crossing.correlation.iter().any(|(known, _)| *known == slot),
+            Frame::Select(_) => false,
+        };
+        self.frames.iter().position(crosses).and_then(|at| at.checked_sub(1))
+    }
+
     /// Makes the value of a query at `frame` available at the innermost place.
-    fn bring_in(&mut self, frame: usize, expr: Expr, name: &Name) -> Result<Expr> {
+    pub(super) fn bring_in(&mut self, frame: usize, expr: Expr, name: &Name) -> Result<Expr> {
         let crossed = self.frames[frame + 1..].iter().any(|frame| matches!(frame, Frame::Crossing(_)));
         if !crossed {
             return Ok(expr);

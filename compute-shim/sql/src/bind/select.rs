@@ -75,6 +75,7 @@ impl Binder<'_> {
     }
 
     fn select_parts(&mut self, select: &Select, order_by: &[OrderItem], wanted: &Wanted) -> Result<Parts> {
+        self.select_frame().has_keys = !select.group_by.is_empty();
         self.set_place(Place::From);
         let (node, _) = self.from_list(&select.from, None)?;
         self.set_place(Place::Select);

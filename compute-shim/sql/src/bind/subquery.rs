@@ -10,12 +10,13 @@ use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::parse::tree::{self, Query};
 use crate::plan::{Exprs, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// A bound subquery before it is known what becomes of its rows.
 struct Sub {
     id: usize,
+    text: Option<Arc<str>>,
     correlation: Vec<(usize, Expr)>,
     columns: Vec<super::OutputColumn>,
 }
@@ -37,16 +38,20 @@ impl Binder<'_> {
             inner_subplans: (id + 1..self.subplans.len()).collect(),
             inner_common: (first_common..self.common.len()).collect(),
         });
-        Ok(Sub { id, correlation: crossing.correlation, columns })
+        let text = self.select_frame().has_keys.then(|| without_places(query).into());
+        Ok(Sub { id, text, correlation: crossing.correlation, columns })
     }
 
     fn subplan_expr(&self, sub: Sub, form: SubplanForm, type_id: TypeId) -> Expr {
-        let subplan = Subplan { id: sub.id, form, correlation: sub.correlation };
+        let Sub { id, text, correlation, .. } = sub;
+        let subplan = Subplan { id, form, text, correlation };
         Expr::new(Kind::Subplan(Box::new(subplan)), type_id)
     }
 
     pub(super) fn exists(&mut self, query: &Query) -> Result<Expr> {
         let sub = self.subplan(query)?;
+        let subplan = self.subplans[sub.id].as_mut().expect("bound before");
+        subplan.node = without_values(&subplan.node);
         Ok(self.subplan_expr(sub, SubplanForm::Exists, TypeId::BOOL))
     }
 
@@ -150,6 +155,37 @@ impl Binder<'_> {
         let record = Expr::new(Kind::Row(columns.into(), None), TypeId::RECORD);
         subplan.node =
             Arc::new(Node::Project { input: subplan.node.clone(), exprs: Exprs::new(vec![record]) });
+    }
+}
+
+/// A query as it was written, but for where.
+fn without_places(query: &Query) -> String {
+    const PLACE: &str = "position: ";
+    let text = format!("{query:?}");
+    let mut parts = text.split(PLACE);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(part.trim_start_matches(|character: char| character.is_ascii_digit()));
+    }
+    out
+}
+
+/// The node with as many rows, whose values nobody asks for and nothing computes. As in PostgreSQL, what groups rows is
+/// left alone.
+fn without_values(node: &Arc<Node>) -> Arc<Node> {
+    match &**node {
+        Node::Project { input, .. }
+            if !matches!(**input, Node::Aggregate { .. } | Node::ProjectSet { .. }) =>
+        {
+            let nothing = Expr::constant(Datum::Bool(true), TypeId::BOOL);
+            Arc::new(Node::Project { input: input.clone(), exprs: Exprs::new(vec![nothing]) })
+        }
+        Node::Sort { input, .. } | Node::Distinct { input, .. } => without_values(input),
+        Node::Limit { input, limit, offset: None } => {
+            let (limit, offset) = (limit.clone(), None);
+            Arc::new(Node::Limit { input: without_values(input), limit, offset })
+        }
+        _ => node.clone(),
     }
 }
 

@@ -130,6 +130,9 @@ pub(crate) struct Subplan {
     /// Its number in the statement.
     pub id: usize,
     pub form: SubplanForm,
+    /// What was written, without its places: two that read alike and see the same rows are the same. Known where a query is
+    /// grouped, which is where it matters.
+    pub text: Option<Arc<str>>,
     /// Slots to set from the current row before it runs.
     pub correlation: Vec<(usize, Expr)>,
 }

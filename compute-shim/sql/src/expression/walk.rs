@@ -152,6 +152,23 @@ pub(crate) fn shift_columns(expr: &mut Expr, offset: isize) {
     });
 }
 
+/// Whether the same is made of the rows of two subqueries, expressions on the left apart.
+fn is_same_form(left: &SubplanForm, right: &SubplanForm) -> bool {
+    match (left, right) {
+        (SubplanForm::Scalar, SubplanForm::Scalar) | (SubplanForm::Exists, SubplanForm::Exists) => true,
+        (SubplanForm::Array(a), SubplanForm::Array(b)) => a == b,
+        (
+            SubplanForm::AnyAll { operator: a, all: x, right: c, .. },
+            SubplanForm::AnyAll { operator: b, all: y, right: d, .. },
+        ) => a.oid == b.oid && x == y && same(c, d),
+        (
+            SubplanForm::Rows { comparison: a, quantifier: x, .. },
+            SubplanForm::Rows { comparison: b, quantifier: y, .. },
+        ) => x == y && same(a, b),
+        _ => false,
+    }
+}
+
 /// Whether two expressions are the same by structure, so that equal rows give equal values.
 pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
     if left.type_id != right.type_id || left.typmod != right.typmod {
@@ -186,6 +203,9 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
         (Kind::Row(_, a), Kind::Row(_, b)) => a == b,
+        (Kind::Subplan(a), Kind::Subplan(b)) => {
+            a.text.is_some() && a.text == b.text && is_same_form(&a.form, &b.form)
+        }
         (Kind::And(_), Kind::And(_))
         | (Kind::Or(_), Kind::Or(_))
         | (Kind::Not(_), Kind::Not(_))
