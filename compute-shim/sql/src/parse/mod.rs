@@ -15,9 +15,11 @@ mod expression;
 mod foreign_key;
 pub(crate) mod keyword;
 mod locking;
+mod operator;
 mod place;
 mod query;
 mod respell;
+mod respell_select;
 
 pub(crate) use respell::SUBSCRIPT_ASSIGNMENT;
 mod sequence;
@@ -88,7 +90,7 @@ pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
 }
 
 fn tokenize(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = continued(tokenize_plain(text, lines)?, lines)?;
+    let tokens = operator::part_signs(continued(tokenize_plain(text, lines)?, lines)?);
     let is_empty = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(Word { value, quote_style: Some(_), .. }) if value.is_empty());
     match tokens.iter().find(is_empty) {
         None => Ok(tokens),

@@ -5,9 +5,9 @@
 
 use super::place::is_word;
 use super::tree::{
-    Alias, Assignment, CommonTable, ConflictTarget, Delete, Distinct, Expr, FromItem, FunctionCall, Insert,
-    JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
-    Update,
+    Alias, Assignment, CommonTable, ConflictTarget, Delete, Distinct, EMPTY_LIST, Expr, FromItem,
+    FunctionCall, Insert, JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem,
+    SetOperator, Statement, Update,
 };
 use super::{Lower, at, conflict_target, refuse, refuse_if, refuse_some};
 use hexalog_sql_types::SqlError;
@@ -240,6 +240,11 @@ impl Lower<'_> {
     }
 
     fn select_items(&mut self, items: Vec<ast::SelectItem>) -> Result<Vec<SelectItem>> {
+        if let [ast::SelectItem::UnnamedExpr(ast::Expr::Function(call))] = items.as_slice()
+            && is_empty_list(call)
+        {
+            return Ok(Vec::new());
+        }
         items.into_iter().map(|item| self.select_item(item)).collect()
     }
 
@@ -762,4 +767,9 @@ fn plain_wildcard(options: ast::WildcardAdditionalOptions) -> Result<()> {
         && opt_rename.is_none()
         && opt_alias.is_none();
     refuse_if(!plain, "a clause behind *")
+}
+
+/// Whether a call stands for a select list without items.
+fn is_empty_list(call: &ast::Function) -> bool {
+    matches!(call.name.0.as_slice(), [ast::ObjectNamePart::Identifier(name)] if name.value == EMPTY_LIST)
 }

@@ -5,6 +5,7 @@
 //! grammar of their own, are left alone.
 
 use super::query::ROWS_FROM;
+use super::respell_select::{respell_compared_sets, respell_empty_lists};
 use super::tree::{CURRENT_OF, Overriding};
 use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
@@ -28,6 +29,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     refuse_search_and_cycle(&tokens, lines)?;
     refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(respell_bounds(tokens));
+    let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
     let tokens = respell_current_of(tokens);
@@ -271,6 +273,13 @@ impl Pass {
         // TABLE is reserved too: it can only be the command.
         if is_word(&token.token, "table") && !self.follows(&["truncate", "lock"]) {
             let spelled = [keyword("SELECT", Keyword::SELECT), Token::Mul, keyword("FROM", Keyword::FROM)];
+            for new in spelled {
+                self.out.push(TokenWithSpan { token: new, span: token.span });
+            }
+            return true;
+        }
+        if is_word(&token.token, "isnull") && self.before(0).is_some() {
+            let spelled = [keyword("IS", Keyword::IS), keyword("NULL", Keyword::NULL)];
             for new in spelled {
                 self.out.push(TokenWithSpan { token: new, span: token.span });
             }

@@ -75,6 +75,9 @@ pub(crate) struct Select {
     pub windows: Vec<NamedWindow>,
 }
 
+/// The function that a select list without items is spelled as; no name that can be written.
+pub(crate) const EMPTY_LIST: &str = "EMPTY\0LIST";
+
 #[derive(Clone, Debug)]
 pub(crate) enum Distinct {
     No,
