@@ -22,6 +22,7 @@ use hexalog_protocol::{
 use hexalog_storage_driver::areas::open_area;
 use hexalog_storage_driver::device_queue::{DeviceQueue, Ended};
 use hexalog_storage_driver::durability::{DurabilityPath, probe};
+use hexalog_storage_driver::scheduling::ask_for_short_slices;
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use std::error::Error;
@@ -76,6 +77,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [listen, file, size] = arguments.as_slice() else {
         return Err("usage: bare_loop ADDRESS:PORT FILE BYTES".into());
     };
+    // As the daemon's shard threads.
+    ask_for_short_slices()?;
     let file_bytes = hexalog_bench::options::value::bytes(size)?.max(4 * BATCH_BYTES as u64);
     let path = Path::new(file);
     std::fs::write(path, vec![0; file_bytes as usize])?;

@@ -3,7 +3,7 @@
 //! Owns the rings, sockets, area files, buffers in flight and the clock. It decides nothing about segments,
 //! epochs or durability rules: those are the machine's ([`machine::Machine`], in production
 //! `hexalog_storage_core::shard::Shard`). All `unsafe` of the daemon lives in this crate, in [`ring`],
-//! `operation` and [`signals`].
+//! `operation`, [`scheduling`] and [`signals`].
 //!
 //! The way of a write, from network to device and back, on one thread:
 //! [`thread::run_shards`] reaps a completion → `shard_loop` takes frames from the receive buffer
@@ -28,6 +28,7 @@ pub mod network;
 mod operation;
 pub mod receive_buffer;
 pub mod ring;
+pub mod scheduling;
 pub mod shard_loop;
 pub mod signals;
 pub mod space;

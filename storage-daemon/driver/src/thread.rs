@@ -9,6 +9,7 @@ use crate::log_sink::LogLine;
 use crate::machine::Machine;
 use crate::operation::Operation;
 use crate::ring::{Completion, OperationKey, Ring, RingError};
+use crate::scheduling::ask_for_short_slices;
 use crate::shard_loop::{ShardLoop, ShardPlan, TICK_US_MAX};
 use hexalog_protocol::ShardIndex;
 use hexalog_storage_core::effects::Now;
@@ -111,6 +112,12 @@ impl StopHandle {
 /// Runs shards on the calling thread until they are stopped. Errors are told through `control`.
 pub fn run_shards<M: Machine>(plans: Vec<ShardPlan<M>>, control: Control, stop: StopHandle) {
     let _guard = PanicGuard(control.clone());
+    // Before the ring and the log writer are made: their threads inherit it.
+    if let Err(error) = ask_for_short_slices() {
+        (control.log)(&format!(
+            "a shard thread is not allowed short time slices: {error}; it may wait for busy neighbours"
+        ));
+    }
     let notice = match ShardThread::start(plans, control.clone(), stop).and_then(ShardThread::run) {
         Ok(clean) => Notice::Stopped { clean },
         Err(error) => Notice::ThreadFailed(error),
