@@ -60,7 +60,8 @@ impl Disk {
         match self.writer(area) {
             Some(writer) => writer.submit(WriterJob::Write { token, offset, buffer, flush }),
             None => {
-                let transfer = Transfer::write(buffer.len(), flush);
+                // Else the completion of the write alone would wake the loop for nothing.
+                let transfer = Transfer::write(buffer.len(), flush).quiet(ring.skips_successes());
                 self.start(ring, token, area, offset, Some(buffer), transfer, false);
             }
         }

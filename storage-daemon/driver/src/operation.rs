@@ -97,6 +97,11 @@ impl Operation {
         }
     }
 
+    /// Whether the next attempt's two entries give one completion.
+    pub(crate) fn is_quiet(&self) -> bool {
+        matches!(self, Operation::Device(device) if device.transfer.is_quiet())
+    }
+
     /// The submission entries of the operation's next attempt. They point into memory that `self` owns.
     pub(crate) fn entries(&mut self) -> Entries {
         match self {
@@ -150,6 +155,8 @@ impl DeviceOperation {
         if !self.transfer.flush() {
             return Entries::One(write);
         }
-        Entries::WriteThenFlush(write.flags(squeue::Flags::IO_LINK), flush())
+        let skip =
+            if self.transfer.is_quiet() { squeue::Flags::SKIP_SUCCESS } else { squeue::Flags::empty() };
+        Entries::WriteThenFlush(write.flags(squeue::Flags::IO_LINK | skip), flush())
     }
 }

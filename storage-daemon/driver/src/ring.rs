@@ -119,6 +119,11 @@ impl Ring {
         self.uring.submitter().register_eventfd(eventfd.as_raw_fd())
     }
 
+    /// Whether a request can be asked to tell only of its failure.
+    pub(crate) fn skips_successes(&self) -> bool {
+        self.uring.params().is_feature_skip_cqe_on_success()
+    }
+
     /// Operations not yet taken.
     pub(crate) fn in_flight(&self) -> usize {
         self.operations.len()
@@ -137,7 +142,11 @@ impl Ring {
         assert!(in_flight.awaited == 0, "an attempt is still in flight");
         let main = (key.0 as u64) << 1;
         let entries = in_flight.operation.entries();
-        in_flight.awaited = if matches!(entries, Entries::WriteThenFlush(..)) { 2 } else { 1 };
+        in_flight.awaited = match &entries {
+            // The second of a quiet link ends after the first and names no memory, or it was cancelled with it.
+            Entries::WriteThenFlush(..) if !in_flight.operation.is_quiet() => 2,
+            _ => 1,
+        };
         match entries {
             Entries::One(entry) => self.push(&[entry.user_data(main)]),
             Entries::Flush(entry) => self.push(&[entry.user_data(main | PART_FLUSH)]),

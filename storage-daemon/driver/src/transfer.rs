@@ -36,6 +36,8 @@ pub struct Transfer {
     done: usize,
     flush: bool,
     is_read: bool,
+    /// Of a write and its linked flush one completion comes: that of the one that ended the attempt.
+    is_quiet: bool,
     attempts_without_progress: u32,
     /// Results of the attempt in flight; `None` while awaited.
     transferred: Option<i32>,
@@ -58,10 +60,22 @@ impl Transfer {
             done: 0,
             flush,
             is_read: false,
+            is_quiet: false,
             attempts_without_progress: 0,
             transferred: None,
             flushed: None,
         }
+    }
+
+    /// The same where a write whose flush is linked to it tells only of its failure, and the flush then nothing: with the
+    /// flush's completion the write is known to have ended in full, with the write's the flush to have been cancelled.
+    pub fn quiet(self, is_quiet: bool) -> Transfer {
+        Transfer { is_quiet, ..self }
+    }
+
+    /// Whether the next attempt is a write with a linked flush that gives one completion for both.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet && self.flush && self.left() > 0
     }
 
     /// Where the next attempt starts, relative to the operation's offset; whole blocks.
@@ -83,6 +97,10 @@ impl Transfer {
     pub fn on_transferred(&mut self, result: i32) -> Step {
         assert!(self.transferred.is_none(), "one completion for each request");
         assert!(self.left() > 0, "a bare flush transfers nothing");
+        if self.is_quiet() {
+            assert!(self.flushed.is_none(), "one completion for both");
+            self.flushed = Some(-libc::ECANCELED);
+        }
         self.transferred = Some(result);
         self.step()
     }
@@ -91,6 +109,10 @@ impl Transfer {
     pub fn on_flushed(&mut self, result: i32) -> Step {
         assert!(self.flush, "a flush that nobody asked for");
         assert!(self.flushed.is_none(), "one completion for each request");
+        if self.is_quiet() {
+            assert!(self.transferred.is_none(), "one completion for both");
+            self.transferred = Some(self.left() as i32);
+        }
         self.flushed = Some(result);
         self.step()
     }
@@ -211,6 +233,36 @@ mod tests {
         // Written in full, link cancelled: a bare flush follows.
         check(4, &[(4 * B, CANCELED), (0, 0)], Step::Done);
         check(4, &[(4 * B, CANCELED), (0, -libc::EIO)], Step::Failed(libc::EIO));
+    }
+
+    /// Feeds attempts of a quiet link: `Ok` is the flush's result, `Err` that of the write.
+    fn check_quiet(blocks: usize, attempts: &[Result<i32, i32>], expected: Step) {
+        let mut transfer = Transfer::write(blocks * BLOCK_BYTES, true).quiet(true);
+        let mut last = Step::Again;
+        for (index, attempt) in attempts.iter().enumerate() {
+            assert_eq!(last, Step::Again, "attempt {index} of {attempts:?}");
+            last = match *attempt {
+                Ok(flushed) => transfer.on_flushed(flushed),
+                Err(transferred) => transfer.on_transferred(transferred),
+            };
+        }
+        assert_eq!(last, expected, "{attempts:?}");
+    }
+
+    #[test]
+    fn a_quiet_link_ends_with_its_flush_or_with_what_was_wrong_with_its_write() {
+        check_quiet(4, &[Ok(0)], Step::Done);
+        check_quiet(4, &[Err(B), Ok(0)], Step::Done);
+        check_quiet(4, &[Err(B + 512), Err(2 * B), Ok(0)], Step::Done);
+        check_quiet(4, &[Err(-libc::EINTR), Ok(0)], Step::Done);
+        check_quiet(4, &[Err(-libc::EIO)], Step::Failed(libc::EIO));
+        check_quiet(4, &[Err(B), Err(-libc::ENOSPC)], Step::NoSpace);
+        check_quiet(4, &[Ok(-libc::EIO)], Step::Failed(libc::EIO));
+        check_quiet(4, &[Ok(-libc::ENOSPC)], Step::Failed(libc::ENOSPC));
+        // The link was cut although the write was good: a bare flush follows, which is nobody's link.
+        check_quiet(4, &[Ok(CANCELED), Ok(0)], Step::Done);
+        // A write that tells of itself although it was good has lost its flush: the flush comes again.
+        check_quiet(4, &[Err(4 * B), Ok(0)], Step::Done);
     }
 
     #[test]
