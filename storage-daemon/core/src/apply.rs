@@ -4,7 +4,7 @@
 //! segment is after a restart is by construction what it was before.
 
 use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken, Now};
-use crate::log::{Answer, Durable, ReplayPoint};
+use crate::log::{Answer, Durable, ReplayPoint, WrittenAppend};
 use crate::pages::PendingRecord;
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
@@ -40,7 +40,8 @@ pub(crate) struct Moved {
 }
 
 impl Shard {
-    /// The append in flight is on the device and flushed. The next one goes first, then this one takes effect.
+    /// The append in flight is on the device and flushed. The next one goes first; this one takes effect with
+    /// [`Shard::settle`], while the device writes.
     pub(crate) fn on_append_written(
         &mut self,
         now: Now,
@@ -64,7 +65,11 @@ impl Shard {
         self.appends.push_back(start);
         self.counters.appends += 1;
         self.counters.append_bytes += written.end - written.position;
+        self.durable_append = Some((durable, written));
+    }
 
+    /// What stands in an append that is durable becomes true, then those who waited for it are answered.
+    pub(crate) fn apply_append(&mut self, durable: &Durable, written: WrittenAppend, effects: &mut Effects) {
         let place = LogPlace { position: written.position, end: written.end };
         let entries =
             &written.buffer.bytes()[APPEND_HEADER_BYTES..APPEND_HEADER_BYTES + written.entries_bytes];
@@ -77,7 +82,7 @@ impl Shard {
             // A bump's answer tells the state at exactly this place; the others are told the state at the end.
             while let Some((_, answer)) = answers.next_if(|(at, _)| *at == index as u32) {
                 match answer {
-                    Answer::Bumped { .. } => self.release(&durable, answer, effects),
+                    Answer::Bumped { .. } => self.release(durable, answer, effects),
                     _ => at_the_end.push(answer),
                 }
             }
@@ -87,13 +92,12 @@ impl Shard {
             if let Answer::WriteAck { connection, volume, groups, .. } = &answer {
                 moved.told.extend(groups.iter().map(|group| (*connection, (*volume, *group))));
             }
-            self.release(&durable, answer, effects);
+            self.release(durable, answer, effects);
         }
-        self.push_moved_scls(&durable, &moved, effects);
+        self.push_moved_scls(durable, &moved, effects);
         self.note_lost(&moved.lost, effects);
         self.note_whole(&moved.whole, effects);
         self.log.recycle(written.buffer);
-        self.submit_append(effects);
     }
 
     /// What waited for an append that will never be durable is refused: no one waits for ever.

@@ -142,17 +142,25 @@ pub enum Effect {
 pub struct Effects {
     /// In order; operations of one area are started in this order.
     pub list: Vec<Effect>,
-    /// Encoded frames to send, by connection, each connection at most once.
+    /// Encoded frames to send, by connection, each connection at most once. May stay over several calls, but goes out before a
+    /// [`Effect::Close`] that came after it.
     pub sends: Vec<(ConnectionId, Vec<u8>)>,
+    /// Empty buffers for the next sends: a driver puts back what it took, so that steady state allocates nothing.
+    pub spare: Vec<Vec<u8>>,
 }
 
 impl Effects {
     /// The buffer that frames for `connection` are appended to.
     pub fn send(&mut self, connection: ConnectionId) -> &mut Vec<u8> {
         let at = self.sends.iter().position(|(id, _)| *id == connection).unwrap_or_else(|| {
-            self.sends.push((connection, Vec::new()));
+            self.sends.push((connection, self.spare.pop().unwrap_or_default()));
             self.sends.len() - 1
         });
         &mut self.sends[at].1
+    }
+
+    /// Bytes that wait here for `connection`.
+    pub fn unsent_bytes(&self, connection: ConnectionId) -> usize {
+        self.sends.iter().find(|(id, _)| *id == connection).map_or(0, |(_, bytes)| bytes.len())
     }
 }

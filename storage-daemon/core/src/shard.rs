@@ -9,7 +9,7 @@ use crate::counters::Counters;
 use crate::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, IoToken, Now};
 use crate::gossip::Links;
 use crate::hydration::{Fetches, PagesAnswers};
-use crate::log::{Heard, Log, ReplayPoint};
+use crate::log::{Durable, Heard, Log, ReplayPoint, WrittenAppend};
 use crate::options::ShardOptions;
 use crate::pages::build::Builds;
 use crate::pages::coalesce::Coalescer;
@@ -73,7 +73,8 @@ pub(crate) struct VolumeView {
 /// A shard machine.
 ///
 /// Call order: [`Shard::start`], then [`Shard::handle`] for every completion until [`Shard::is_ready`]; from
-/// then on connections and frames too, and [`Shard::background`] whenever nothing else is to do. At the end
+/// then on connections and frames too, and [`Shard::background`] whenever nothing else is to do. Instead of `handle` a
+/// driver may call its halves, [`Shard::take_in`] and [`Shard::settle`]. At the end
 /// [`Shard::shutdown`], then completions until [`Shard::is_quiet`].
 ///
 /// Invariant: what a segment says is durable. Changes become true in `apply` alone, from a flushed append or
@@ -86,6 +87,8 @@ pub struct Shard {
     /// The newest durable superblock.
     pub(crate) superblock: Superblock,
     pub(crate) log: Log,
+    /// Durable, but not yet true: takes effect in the second half of the event.
+    pub(crate) durable_append: Option<(Durable, WrittenAppend)>,
     /// Starts of the appends that a restart would scan, oldest first.
     pub(crate) appends: VecDeque<ReplayPoint>,
     pub(crate) pending: Pending,
@@ -146,6 +149,7 @@ impl Shard {
             tokens: 0,
             superblock: empty_superblock(),
             log: Log::new(&options),
+            durable_append: None,
             appends: VecDeque::new(),
             pending: Pending::default(),
             segments: BTreeMap::new(),
@@ -181,6 +185,16 @@ impl Shard {
 
     /// Takes in one event.
     pub fn handle(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
+        self.take_in(now, event, effects);
+        self.settle(effects);
+    }
+
+    /// The first half of [`Shard::handle`], for a driver that does more than one thing at a time: after a `Written`, what
+    /// is to be written next stands in `effects`, and the device can have it before [`Shard::settle`] makes true what was
+    /// written. Other events may be taken in one after the other before they are settled: one append takes up what all of
+    /// them brought.
+    pub fn take_in(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
+        assert!(self.durable_append.is_none(), "an append is settled before the next event");
         match event {
             Event::Accepted(connection) => self.connections.accepted(connection),
             Event::Connected(connection) => self.on_link_up(now, connection, effects),
@@ -198,6 +212,14 @@ impl Shard {
             Event::Read(token, result, buffer) => self.on_read(token, result, buffer, effects),
             Event::Tick => {}
         }
+    }
+
+    /// The second half: what an append made durable becomes true, and what was staged goes to the device.
+    pub fn settle(&mut self, effects: &mut Effects) {
+        if let Some((durable, written)) = self.durable_append.take() {
+            self.apply_append(&durable, written, effects);
+        }
+        self.submit_append(effects);
         self.invariants();
     }
 

@@ -45,6 +45,10 @@ impl Shard {
                 None => Err(RefusalReason::UnknownSegment),
                 Some(segment) => segment.check_write(head.writer, membership),
             };
+            if self.log.filling_bytes() + batch.bytes.len() > self.options.append_bytes_max / 2 {
+                // It goes at the end of the turn, but must not be full before.
+                self.submit_append(effects);
+            }
             match admitted.and_then(|()| self.stage_batch(key, &batch, Space::Data)) {
                 Ok(()) => {
                     self.segments.get_mut(&key).expect("admitted").note_fed(batch.last, now);
@@ -68,7 +72,6 @@ impl Shard {
         }
         let answer = Answer::WriteAck { connection, request_id, volume, writer: head.writer, groups };
         self.answer_when_durable(answer, effects);
-        self.submit_append(effects);
     }
 
     /// Takes in what a writer tells: VDL and tails in this run at once, VDL and floor durably with the append.
@@ -225,7 +228,6 @@ impl Shard {
         let (volume, writer) = (push.volume, push.writer);
         let answer = Answer::WriteAck { connection, request_id, volume, writer, groups };
         self.answer_when_durable(answer, effects);
-        self.submit_append(effects);
     }
 
     /// Stages the batches of a peer or an opener.

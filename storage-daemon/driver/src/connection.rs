@@ -1,13 +1,17 @@
 //! One connection: its socket, where it stands in its life, what waits to be sent.
 //!
-//! At most one receive and one send are in flight. Bytes to send gather in `out` while a send is in flight and
-//! go out together with the next one. A connection leaves the table only when nothing of it is in flight.
+//! At most one receive and one send are in flight. Bytes to send gather in `out` until the end of the turn, or while a send is in
+//! flight, and go out together. A connection leaves the table only when nothing of it is in flight.
 
 use crate::receive_buffer::ReceiveBuffer;
 use hexalog_storage_core::effects::ConnectionId;
 use socket2::{SockRef, TcpKeepalive};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::Duration;
+
+/// Most that is sent without the ring: copied in some 20 us.
+const AT_ONCE_BYTES_MAX: usize = 256 << 10;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,8 +39,6 @@ pub(crate) struct Connection {
     pub sending_bytes: usize,
     /// What goes out next.
     pub out: Vec<u8>,
-    /// Memory of the last send, for the next `out`.
-    pub spare: Vec<u8>,
     /// It is in the list of connections to look at at the end of the turn.
     pub dirty: bool,
 }
@@ -51,7 +53,6 @@ impl Connection {
             parked: None,
             sending_bytes: 0,
             out: Vec::new(),
-            spare: Vec::new(),
             dirty: false,
         }
     }
@@ -59,6 +60,22 @@ impl Connection {
     /// Bytes that the machine has sent and the kernel has not taken yet.
     pub(crate) fn unsent(&self) -> usize {
         self.out.len() + self.sending_bytes
+    }
+
+    /// Sends as much as the socket takes now; nothing of what is large: that would take it long, with the loop waiting.
+    pub(crate) fn send_at_once(&self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() > AT_ONCE_BYTES_MAX {
+            return Ok(0);
+        }
+        loop {
+            let sent =
+                SockRef::from(&self.socket).send_with_flags(bytes, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+            match sent {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
     }
 
     /// Nothing is in flight.

@@ -6,9 +6,10 @@
 //! `operation`, [`scheduling`] and [`signals`].
 //!
 //! The way of a write, from network to device and back, on one thread:
-//! [`thread::run_shards`] reaps a completion → `shard_loop` takes frames from the receive buffer
-//! and hands them to the machine → its effects are carried out ([`disk::Disk`] → [`ring::Ring`]) → one submit
-//! and wait → the flush's completion goes to the machine → its acknowledgements leave with one send each
+//! [`thread::run_shards`] reaps completions → `shard_loop` takes frames from the receive buffer
+//! and hands them to the machine → at the end of the turn its effects are carried out ([`disk::Disk`] → [`ring::Ring`]), all
+//! frames of the turn in one append → submitted with the next wait → the flush's completion goes to the machine → what
+//! gathered meanwhile goes to the device → what was written takes effect → its acknowledgements leave with one send each
 //! connection. Start reading at [`thread`].
 
 // A driver is where clocks, threads and files belong; the bans are for the cores.

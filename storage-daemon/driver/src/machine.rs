@@ -6,10 +6,13 @@
 use hexalog_storage_core::effects::{Effects, Event, Now};
 use hexalog_storage_core::shard::Shard;
 
-/// A sans-I/O machine: input through `handle`, effects out.
+/// A sans-I/O machine: input through `take_in` and `settle`, effects out.
 pub trait Machine {
-    /// Takes in one event.
-    fn handle(&mut self, now: Now, event: Event<'_>, effects: &mut Effects);
+    /// Takes in one event, by half: what is to be written next stands in the effects.
+    fn take_in(&mut self, now: Now, event: Event<'_>, effects: &mut Effects);
+
+    /// The other half: comes after a `Written` before any other event, and else at the end of a turn of the loop.
+    fn settle(&mut self, effects: &mut Effects);
 
     /// One slice of background work, at most about 200 us. True: there is more to do now.
     fn background(&mut self, now: Now, effects: &mut Effects) -> bool;
@@ -37,8 +40,12 @@ pub trait Machine {
 }
 
 impl Machine for Shard {
-    fn handle(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
-        Shard::handle(self, now, event, effects);
+    fn take_in(&mut self, now: Now, event: Event<'_>, effects: &mut Effects) {
+        Shard::take_in(self, now, event, effects);
+    }
+
+    fn settle(&mut self, effects: &mut Effects) {
+        Shard::settle(self, effects);
     }
 
     fn background(&mut self, now: Now, effects: &mut Effects) -> bool {

@@ -24,6 +24,10 @@ const UNSENT_BYTES_RESUME: usize = UNSENT_BYTES_MAX / 2;
 /// Answers to requests already taken can still come when receiving has stopped; a connection that gathers more
 /// than this has stopped receiving altogether and is cut.
 pub const UNSENT_BYTES_CUT: usize = 32 << 20;
+/// Buffers of past sends that are kept: one for each connection that is answered in one turn, on a machine of common size.
+const SPARE_COUNT_MAX: usize = 64;
+/// Larger ones are given back.
+const SPARE_BYTES_MAX: usize = 256 << 10;
 /// More connections than compute processes, readers, peers and tools of one shard ever need; bounds memory.
 pub const CONNECTIONS_MAX: usize = 1024;
 /// Without descriptors or memory an accept would fail again at once.
@@ -56,6 +60,8 @@ pub(crate) struct Network {
     last_accepted: u64,
     dirty: Vec<ConnectionId>,
     lost: Vec<ConnectionId>,
+    /// Memory of past sends.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Network {
@@ -70,6 +76,7 @@ impl Network {
             last_accepted: 0,
             dirty: Vec::new(),
             lost: Vec::new(),
+            spare: Vec::new(),
         }
     }
 
@@ -202,15 +209,11 @@ impl Network {
         None
     }
 
-    /// What may be done with bytes received on a connection.
-    pub(crate) fn intake(&self, id: ConnectionId) -> Intake {
+    /// What may be done with bytes received on a connection, for which `more_bytes` wait beside those that are queued here.
+    pub(crate) fn intake(&self, id: ConnectionId, more_bytes: usize) -> Intake {
         match self.connections.get(&id) {
             Some(connection) if connection.phase == Phase::Open => {
-                if connection.unsent() > UNSENT_BYTES_MAX {
-                    Intake::Full
-                } else {
-                    Intake::Open
-                }
+                if connection.unsent() + more_bytes > UNSENT_BYTES_MAX { Intake::Full } else { Intake::Open }
             }
             _ => Intake::Closed,
         }
@@ -224,13 +227,13 @@ impl Network {
     }
 
     /// Queues bytes; they leave at the end of the turn, or with the next send.
-    pub(crate) fn send(&mut self, now_us: u64, log: &mut LogSink, id: ConnectionId, bytes: Vec<u8>) {
+    pub(crate) fn send(&mut self, now_us: u64, log: &mut LogSink, id: ConnectionId, mut bytes: Vec<u8>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !matches!(connection.phase, Phase::Open | Phase::Connecting) {
             return;
         }
         if connection.out.is_empty() {
-            connection.spare = mem::replace(&mut connection.out, bytes);
+            mem::swap(&mut connection.out, &mut bytes);
         } else {
             connection.out.extend_from_slice(&bytes);
         }
@@ -239,7 +242,22 @@ impl Network {
             log.log(now_us, &format!("{peer} does not receive: cut with {UNSENT_BYTES_CUT} bytes unsent"));
             return self.lose(id);
         }
+        self.keep_spare(bytes);
         self.mark_dirty(id);
+    }
+
+    fn keep_spare(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BYTES_MAX && self.spare.len() < SPARE_COUNT_MAX {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+
+    /// Hands empty buffers on to who fills the next.
+    pub(crate) fn give_spare(&mut self, to: &mut Vec<Vec<u8>>) {
+        if to.is_empty() {
+            mem::swap(to, &mut self.spare);
+        }
     }
 
     fn mark_dirty(&mut self, id: ConnectionId) {
@@ -249,7 +267,11 @@ impl Network {
         }
     }
 
-    /// Starts a send for each connection that has something to say and none in flight.
+    /// Sends for each connection that has something to say and no send in flight: at once what its socket takes, which is
+    /// mostly all; the rest, and what is large, by the ring.
+    ///
+    /// A request to the ring would be no cheaper: its completion comes at once and wakes the loop to say that nothing is to be
+    /// done.
     pub(crate) fn start_sends(&mut self, ring: &mut Ring) {
         for id in mem::take(&mut self.dirty) {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
@@ -261,11 +283,22 @@ impl Network {
                 self.end_if_closing(ring, id);
                 continue;
             }
-            let next = mem::take(&mut connection.spare);
-            let bytes = mem::replace(&mut connection.out, next);
-            connection.sending_bytes = bytes.len();
+            let bytes = mem::take(&mut connection.out);
+            let sent = match connection.send_at_once(&bytes) {
+                Ok(sent) => sent,
+                Err(_) => {
+                    self.lose(id);
+                    continue;
+                }
+            };
+            if sent == bytes.len() {
+                self.keep_spare(bytes);
+                self.end_if_closing(ring, id);
+                continue;
+            }
+            connection.sending_bytes = bytes.len() - sent;
             let socket = connection.socket.as_raw_fd();
-            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent: 0 });
+            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent });
         }
     }
 
@@ -274,7 +307,7 @@ impl Network {
         &mut self,
         ring: &mut Ring,
         id: ConnectionId,
-        mut bytes: Vec<u8>,
+        bytes: Vec<u8>,
         mut sent: usize,
         result: i32,
     ) -> Option<ReceiveBuffer> {
@@ -289,10 +322,10 @@ impl Network {
             return None;
         }
         let all_sent = sent == bytes.len();
-        bytes.clear();
         connection.sending_bytes = 0;
-        connection.spare = bytes;
-        match connection.phase {
+        let phase = connection.phase;
+        self.keep_spare(bytes);
+        match phase {
             Phase::Dead => {
                 self.remove_if_idle(id);
                 None
@@ -369,6 +402,11 @@ impl Network {
     /// Connections that the machine must be told to have ended.
     pub(crate) fn take_lost(&mut self) -> Vec<ConnectionId> {
         mem::take(&mut self.lost)
+    }
+
+    /// Whether there are such.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
     }
 
     /// Whose bytes were malformed, for a log line.

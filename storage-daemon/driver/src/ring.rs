@@ -91,6 +91,8 @@ struct InFlight {
 pub struct Ring {
     uring: IoUring,
     operations: Slab<InFlight>,
+    /// Requests for the device stand in the submission queue.
+    device_is_queued: bool,
     /// Completions reaped to make room while pushing; given out first by the next `wait`.
     early: Vec<Completion>,
 }
@@ -105,7 +107,7 @@ impl Ring {
         if !uring.params().is_feature_nodrop() {
             return Err(RingError::TooOld("lossless completion (NODROP)"));
         }
-        Ok(Ring { uring, operations: Slab::with_capacity(1024), early: Vec::new() })
+        Ok(Ring { uring, operations: Slab::with_capacity(1024), device_is_queued: false, early: Vec::new() })
     }
 
     /// The descriptor that other threads address messages to.
@@ -141,6 +143,7 @@ impl Ring {
         let in_flight = &mut self.operations[key.0];
         assert!(in_flight.awaited == 0, "an attempt is still in flight");
         let main = (key.0 as u64) << 1;
+        self.device_is_queued |= matches!(in_flight.operation, Operation::Device(_));
         let entries = in_flight.operation.entries();
         in_flight.awaited = match &entries {
             // The second of a quiet link ends after the first and names no memory, or it was cancelled with it.
@@ -182,6 +185,14 @@ impl Ring {
         self.operations.remove(key.0).operation
     }
 
+    /// Submits what is queued if the device has something to do in it; it works while the caller goes on.
+    pub(crate) fn submit_device(&mut self) {
+        if mem::take(&mut self.device_is_queued) {
+            // What cannot be submitted now stays queued for `wait`, which tells what is wrong.
+            let _ = self.uring.submit();
+        }
+    }
+
     /// Submits what is queued and gathers completions. With a timeout, waits that long for the first one;
     /// without, returns at once.
     pub(crate) fn wait(
@@ -190,6 +201,7 @@ impl Ring {
         completions: &mut Vec<Completion>,
     ) -> io::Result<()> {
         completions.append(&mut self.early);
+        self.device_is_queued = false;
         let ready = !completions.is_empty() || !self.uring.completion().is_empty();
         let result = match timeout {
             Some(timeout) if !ready => {

@@ -1,7 +1,8 @@
 //! One shard on its thread: the machine, its effects, its device and its network.
 //!
-//! Every completion becomes an event of the machine; after every event the effects are carried out. What a
-//! turn of the loop does with a shard stands in [`crate::thread`].
+//! Every completion becomes an event of the machine; what that wants of the device is started at once. What it has to say
+//! gathers until the end of the turn, and goes out while the device works. What a turn of the loop does with a shard
+//! stands in [`crate::thread`].
 
 use crate::areas::AreaFiles;
 use crate::disk::Disk;
@@ -102,6 +103,8 @@ pub(crate) struct ShardLoop<M> {
     want_space: Box<dyn Fn() + Send>,
     told: SpaceTold,
     phase: Phase,
+    /// The machine has taken in events that it has not settled.
+    is_unsettled: bool,
     background_due: bool,
     background_at_us: u64,
     /// The latest time of the next tick, and the earliest.
@@ -136,6 +139,7 @@ impl<M: Machine> ShardLoop<M> {
             want_space: plan.want_space,
             told,
             phase: Phase::Starting,
+            is_unsettled: false,
             background_due: true,
             background_at_us: now.monotonic_us,
             tick_at_us: now.monotonic_us + TICK_US_MAX,
@@ -145,17 +149,27 @@ impl<M: Machine> ShardLoop<M> {
         Ok(shard)
     }
 
-    /// Gives the machine an event and carries out what it wants.
-    fn handle(&mut self, ring: &mut Ring, now: Now, event: Event<'_>) {
+    /// Gives the machine an event and starts what it wants.
+    fn take_in(&mut self, ring: &mut Ring, now: Now, event: Event<'_>) {
         if self.phase == Phase::Halted {
             return;
         }
-        self.machine.handle(now, event, &mut self.effects);
+        self.machine.take_in(now, event, &mut self.effects);
         self.background_due = true;
+        self.is_unsettled = true;
         self.carry_out(ring, now);
     }
 
-    /// Carries out and drains all effects.
+    /// Lets what the machine has taken in take effect.
+    fn settle(&mut self, ring: &mut Ring, now: Now) {
+        if !mem::take(&mut self.is_unsettled) || self.phase == Phase::Halted {
+            return;
+        }
+        self.machine.settle(&mut self.effects);
+        self.carry_out(ring, now);
+    }
+
+    /// Starts all that is to be done; what is to be sent stays until [`ShardLoop::send_out`].
     fn carry_out(&mut self, ring: &mut Ring, now: Now) {
         let mut list = mem::take(&mut self.effects.list);
         for effect in list.drain(..) {
@@ -168,20 +182,32 @@ impl<M: Machine> ShardLoop<M> {
                     self.disk.read(ring, token, area, offset, buffer);
                 }
                 Effect::Connect(id, address) => self.network.connect(ring, id, address),
-                // What the same call sent on it goes out first: sends are queued below, so close after them.
-                Effect::Close(id) => self.effects.list.push(Effect::Close(id)),
+                Effect::Close(id) => {
+                    // What the same call sent on it goes out first.
+                    self.queue_sends(now);
+                    self.network.close(now.monotonic_us, id);
+                }
                 Effect::Log(text) => self.log.log(now.monotonic_us, &text),
                 Effect::Halt { reason, reads_go_on } => self.halt(ring, now, reason, reads_go_on),
             }
         }
+        self.effects.list = list;
+    }
+
+    fn queue_sends(&mut self, now: Now) {
         for (id, bytes) in self.effects.sends.drain(..) {
             self.network.send(now.monotonic_us, &mut self.log, id, bytes);
         }
-        for effect in self.effects.list.drain(..) {
-            let Effect::Close(id) = effect else { unreachable!("only these were put back") };
-            self.network.close(now.monotonic_us, id);
+    }
+
+    /// Sends what the machine has said, after the device has got what is queued for it.
+    fn send_out(&mut self, ring: &mut Ring, now: Now) {
+        if !self.effects.sends.is_empty() {
+            ring.submit_device();
         }
-        self.effects.list = list;
+        self.queue_sends(now);
+        self.network.start_sends(ring);
+        self.network.give_spare(&mut self.effects.spare);
     }
 
     fn halt(&mut self, ring: &mut Ring, now: Now, reason: String, reads_go_on: bool) {
@@ -205,15 +231,21 @@ impl<M: Machine> ShardLoop<M> {
         part: Part,
         result: i32,
     ) {
-        if let Some(event) = self.disk.on_completion(ring, key, part, result) {
-            self.handle(ring, now, event);
+        let Some(event) = self.disk.on_completion(ring, key, part, result) else { return };
+        let is_write = matches!(event, Event::Written(..));
+        self.take_in(ring, now, event);
+        if is_write {
+            // The device goes on while what was written takes effect.
+            ring.submit_device();
+            self.settle(ring, now);
         }
     }
 
     /// The log writer thread may have finished something.
     pub(crate) fn on_writer(&mut self, ring: &mut Ring, now: Now) {
         while let Some(event) = self.disk.writer_result() {
-            self.handle(ring, now, event);
+            self.take_in(ring, now, event);
+            self.settle(ring, now);
         }
     }
 
@@ -233,12 +265,12 @@ impl<M: Machine> ShardLoop<M> {
             Operation::Accept { .. } => {
                 let accepted = self.network.on_accepted(ring, now.monotonic_us, &mut self.log, result);
                 if let Some(connection) = accepted {
-                    self.handle(ring, now, Event::Accepted(connection));
+                    self.take_in(ring, now, Event::Accepted(connection));
                 }
             }
             Operation::Connect { connection, .. } => {
                 if self.network.on_connected(ring, connection, result) {
-                    self.handle(ring, now, Event::Connected(connection));
+                    self.take_in(ring, now, Event::Connected(connection));
                 }
             }
             Operation::Wake { .. } | Operation::Device(_) => unreachable!("not of the network"),
@@ -248,15 +280,21 @@ impl<M: Machine> ShardLoop<M> {
     /// Hands the machine every complete frame, then receives more.
     fn take_frames(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, mut buffer: ReceiveBuffer) {
         let malformed = loop {
-            match self.network.intake(id) {
+            match self.network.intake(id, self.effects.unsent_bytes(id)) {
                 Intake::Open => {}
-                Intake::Full => return self.network.park(id, buffer),
+                Intake::Full => {
+                    self.send_out(ring, now);
+                    if self.network.intake(id, 0) == Intake::Full {
+                        return self.network.park(id, buffer);
+                    }
+                    continue;
+                }
                 Intake::Closed => return,
             }
             match buffer.frame() {
                 Ok(Some(frame)) => {
                     let frame_bytes = frame.frame_bytes;
-                    self.handle(ring, now, Event::Frame(id, frame));
+                    self.take_in(ring, now, Event::Frame(id, frame));
                     buffer.taken(frame_bytes);
                 }
                 Ok(None) => match buffer.make_room() {
@@ -279,15 +317,22 @@ impl<M: Machine> ShardLoop<M> {
             self.tick_not_before_us = now.monotonic_us + TICK_US_MIN;
             self.on_writer(ring, now);
             self.network.tick(ring, now.monotonic_us);
-            self.handle(ring, now, Event::Tick);
+            self.take_in(ring, now, Event::Tick);
         }
-        for id in self.network.take_lost() {
-            self.handle(ring, now, Event::Closed(id));
+        loop {
+            for id in self.network.take_lost() {
+                self.take_in(ring, now, Event::Closed(id));
+            }
+            self.settle(ring, now);
+            self.send_out(ring, now);
+            // A connection may be found lost when it is sent to.
+            if !self.network.has_lost() {
+                break;
+            }
         }
         if self.phase == Phase::Starting && self.machine.is_ready() {
             self.become_ready(ring, now);
         }
-        self.network.start_sends(ring);
     }
 
     /// Tells the machine what its areas have got, and its wishes to who gets it.
@@ -335,7 +380,7 @@ impl<M: Machine> ShardLoop<M> {
         let pause = if self.background_due { 0 } else { BACKGROUND_PAUSE_US };
         self.background_at_us = now.monotonic_us + pause;
         self.carry_out(ring, now);
-        self.network.start_sends(ring);
+        self.send_out(ring, now);
     }
 
     /// When the shard wants to be looked at again if nothing happens.
@@ -363,7 +408,7 @@ impl<M: Machine> ShardLoop<M> {
         self.phase = Phase::Stopping;
         self.machine.shutdown(now, &mut self.effects);
         self.carry_out(ring, now);
-        self.network.start_sends(ring);
+        self.send_out(ring, now);
     }
 
     /// Whether a clean stop has come to its end: the machine is quiet and its answers have left.

@@ -1,4 +1,4 @@
-//! The loop of a shard thread: reap completions → feed the machines → carry out effects → one submit and wait.
+//! The loop of a shard thread: reap completions → feed the machines → carry out effects → submit → send → wait.
 //!
 //! One ring and one or more shards. Background work runs only in a turn that found the completion queue empty
 //! (or when it has waited too long). Other threads reach a shard thread through [`StopHandle`] alone; it tells

@@ -56,6 +56,7 @@ pub struct StandIn {
     is_ready: bool,
     stopping: bool,
     impatient: bool,
+    owes_settling: bool,
     ticks: u64,
     pub seen: Arc<Mutex<Vec<String>>>,
 }
@@ -153,7 +154,13 @@ impl StandIn {
 }
 
 impl Machine for StandIn {
-    fn handle(&mut self, _now: Now, event: Event<'_>, effects: &mut Effects) {
+    fn settle(&mut self, _: &mut Effects) {
+        self.owes_settling = false;
+    }
+
+    fn take_in(&mut self, _now: Now, event: Event<'_>, effects: &mut Effects) {
+        assert!(!self.owes_settling, "what was written is settled before the next event");
+        self.owes_settling = matches!(event, Event::Written(..));
         match event {
             Event::Read(IoToken(0), result, _) => {
                 assert_eq!(result, IoResult::Done);
