@@ -5,13 +5,11 @@
 
 use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken, Now};
 use crate::log::{Answer, Durable, ReplayPoint, WrittenAppend};
-use crate::pages::PendingRecord;
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
 use crate::shard::{Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::ids::WriterId;
@@ -195,33 +193,22 @@ impl Shard {
         }
         let ring = self.log.ring_bytes();
         segment.runs.add(batch.first, last, batch.backlink, place.position, place.end, ring);
-        let pages = &segment.pages;
-        let is_merged = |page, lsn| pages.is_merged(page, lsn);
-        let inserted = segment.batches.insert(
-            batch,
-            place.position,
-            &segment.history,
-            key,
-            &mut self.pending,
-            is_merged,
-        );
-        if let Some((stored, new)) = inserted {
-            self.counters.records += new.len() as u64;
-            for index in new {
-                let record = stored.records[index as usize];
-                let pending = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index };
-                if let Some(session) = &mut segment.session {
-                    session.note_record(record.page, record.lsn);
-                }
-                let count = segment.pages.add(record.page, pending);
-                if count.is_multiple_of(self.options.chain_records_max) {
-                    self.coalescer.note_long_chain(key, record.page);
-                    if count > self.options.chain_records_max {
-                        self.coalescer.note_overlong_chain();
-                    }
+        let (counters, coalescer) = (&mut self.counters, &mut self.coalescer);
+        let records_max = self.options.chain_records_max;
+        let session = &mut segment.session;
+        let tables = (&mut segment.pages, &mut self.pending);
+        segment.batches.insert(batch, place.position, key, &segment.history, tables, |record, count| {
+            counters.records += 1;
+            if let Some(session) = session {
+                session.note_record(record.page, record.lsn);
+            }
+            if count.is_multiple_of(records_max) {
+                coalescer.note_long_chain(key, record.page);
+                if count > records_max {
+                    coalescer.note_overlong_chain();
                 }
             }
-        }
+        });
         let limit = segment.coalesce_limit();
         if segment.advance_scl() {
             moved.segments.insert(key);

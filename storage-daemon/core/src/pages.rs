@@ -148,10 +148,12 @@ impl PageTable {
         }
     }
 
-    /// Adds a durable record; returns how many wait now.
-    pub fn add(&mut self, page: PageId, record: PendingRecord) -> usize {
+    /// Adds a durable record, unless it is in a version already: a replay meets such. Returns how many wait now.
+    pub fn add_unless_merged(&mut self, page: PageId, record: PendingRecord) -> Option<usize> {
         let entry = self.pages.entry(page).or_default();
-        debug_assert!(record.lsn > entry.merged_to());
+        if record.lsn <= entry.merged_to() {
+            return None;
+        }
         match entry.pending.last() {
             Some(last) if last.lsn >= record.lsn => {
                 let at = entry.pending.partition_point(|other| other.lsn < record.lsn);
@@ -163,7 +165,7 @@ impl PageTable {
             }
             _ => entry.pending.push(record),
         }
-        entry.pending.len()
+        Some(entry.pending.len())
     }
 
     /// A record is nobody's any more.

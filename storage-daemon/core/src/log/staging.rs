@@ -56,6 +56,8 @@ pub(crate) struct Append {
     buffer: AlignedBuffer,
     entries_bytes: usize,
     entries_count: u32,
+    /// Of the entries so far: taken as they come, while the append before is being written and they are at hand.
+    entries_crc: u32,
     answers: Vec<(u32, Answer)>,
     heard: BTreeMap<VolumeId, Heard>,
 }
@@ -71,7 +73,14 @@ pub(super) struct SealedAppend {
 
 impl Append {
     pub(super) fn new(buffer: AlignedBuffer) -> Append {
-        Append { buffer, entries_bytes: 0, entries_count: 0, answers: Vec::new(), heard: BTreeMap::new() }
+        Append {
+            buffer,
+            entries_bytes: 0,
+            entries_count: 0,
+            entries_crc: 0,
+            answers: Vec::new(),
+            heard: BTreeMap::new(),
+        }
     }
 
     /// Whether there is nothing to write. Answers alone are nothing: they wait for entries.
@@ -126,6 +135,7 @@ impl Append {
         let start = APPEND_HEADER_BYTES + self.entries_bytes;
         self.buffer.bytes_mut()[start..start + bytes.len()].copy_from_slice(bytes);
         self.entries_bytes += bytes.len();
+        self.entries_crc = crc32c::crc32c_append(self.entries_crc, bytes);
     }
 
     pub(super) fn seal(mut self) -> SealedAppend {
@@ -138,12 +148,11 @@ impl Append {
         let padded = end.next_multiple_of(hexalog_storage_format::aligned::BLOCK_BYTES);
         // The buffer is used again and again: what an earlier append left must not go to the device twice.
         self.buffer.bytes_mut()[end..padded].fill(0);
-        let entries_crc = crc32c::crc32c(&self.buffer.bytes()[APPEND_HEADER_BYTES..end]);
         SealedAppend {
             buffer: self.buffer,
             entries_bytes: self.entries_bytes,
             entries_count: self.entries_count,
-            entries_crc,
+            entries_crc: self.entries_crc,
             answers: self.answers,
         }
     }

@@ -4,6 +4,7 @@
 //! in when it is durable, in whatever order, and goes when its last record is in a page version or annulled.
 
 use super::SegmentKey;
+use crate::pages::{PageTable, PendingRecord};
 use crate::pending::Pending;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -37,18 +38,17 @@ pub(crate) struct StoredBatch {
 impl StoredBatch {
     fn new(batch: &Batch<'_>, position: u64, history: &EpochHistory) -> StoredBatch {
         let origin = batch.bytes.as_ptr() as usize;
-        let records = batch.records().take_while(|record| !history.is_annulled(record.lsn)).map(|record| {
-            StoredRecord {
-                lsn: record.lsn,
-                page: record.page,
-                page_backlink: record.page_backlink,
-                group_backlink: record.group_backlink,
-                is_cpl: record.is_cpl,
-                start: (record.operations.as_ptr() as usize - origin) as u32,
-                length: record.operations.len() as u32,
-            }
-        });
-        let records = records.collect();
+        let mut records = Vec::with_capacity(batch.count as usize);
+        let counting = batch.records().take_while(|record| !history.is_annulled(record.lsn));
+        records.extend(counting.map(|record| StoredRecord {
+            lsn: record.lsn,
+            page: record.page,
+            page_backlink: record.page_backlink,
+            group_backlink: record.group_backlink,
+            is_cpl: record.is_cpl,
+            start: (record.operations.as_ptr() as usize - origin) as u32,
+            length: record.operations.len() as u32,
+        }));
         StoredBatch { bytes: batch.bytes.to_vec(), backlink: batch.backlink, position, records }
     }
 
@@ -109,44 +109,44 @@ impl Batches {
         self.held.get(&first).is_some_and(|held| held.batch.last() >= last)
     }
 
-    /// Takes in a durable batch. `is_merged` says which of its records are in page versions already. Returns it with
-    /// the indexes of the records that are new to the page table.
+    /// Takes in a durable batch and puts its new records into the page table, those that are in no version yet. `on_new` is told
+    /// each of them, with the number of records that wait for its page now.
     pub fn insert(
         &mut self,
         batch: &Batch<'_>,
         position: u64,
-        history: &EpochHistory,
         segment: SegmentKey,
-        pending: &mut Pending,
-        is_merged: impl Fn(PageId, Lsn) -> bool,
-    ) -> Option<(Arc<StoredBatch>, Vec<u32>)> {
+        history: &EpochHistory,
+        (pages, pending): (&mut PageTable, &mut Pending),
+        mut on_new: impl FnMut(&StoredRecord, usize),
+    ) {
         let stored = StoredBatch::new(batch, position, history);
         if stored.records.is_empty() || self.holds(batch.first, stored.last()) {
-            return None;
+            return;
         }
+        let stored = Arc::new(stored);
         let known_to = self.held.get(&batch.first).map_or(Lsn::ZERO, |held| held.batch.last());
-        let mut known_unmerged = 0;
-        let mut new = Vec::with_capacity(stored.records.len());
+        let mut unmerged = 0;
         for (index, record) in stored.records.iter().enumerate() {
-            let is_merged = is_merged(record.page, record.lsn);
             if record.lsn <= known_to {
-                known_unmerged += u32::from(!is_merged);
-            } else if !is_merged {
-                new.push(index as u32);
+                unmerged += u32::from(!pages.is_merged(record.page, record.lsn));
+                continue;
+            }
+            let waiting = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index: index as u32 };
+            if let Some(count) = pages.add_unless_merged(record.page, waiting) {
+                unmerged += 1;
+                on_new(record, count);
             }
         }
-        let unmerged = known_unmerged + new.len() as u32;
         if unmerged == 0 {
-            return None;
+            return;
         }
         if let Some(held) = self.held.remove(&batch.first) {
             // Truncated by a history that has since been replaced: the longer form takes its place.
             pending.remove(held.batch.position, segment, batch.first, held.batch.memory_bytes());
         }
         pending.add(position, segment, batch.first, stored.memory_bytes());
-        let batch_held = Arc::new(stored);
-        self.held.insert(batch.first, Held { batch: Arc::clone(&batch_held), unmerged });
-        Some((batch_held, new))
+        self.held.insert(batch.first, Held { batch: stored, unmerged });
     }
 
     /// A record went into a page version.
