@@ -26,6 +26,13 @@ use hexalog_storage_format::delta::DELTA_BYTES_MAX;
 pub(crate) const ROUND_PAGES_MAX: usize = 128;
 /// Images among them.
 const ROUND_IMAGES_MAX: usize = 64;
+/// Pages of a round that are read for at once: with eight a device gives most of what it can, and a log write that comes behind
+/// them waits for no more than these. All of a round at once would hold it up for a millisecond.
+const BUILDS_MAX: usize = 8;
+/// If memory or log are about to be full, a foreground that waits for the round waits longer than behind its reads.
+const URGENT_BUILDS_MAX: usize = 32;
+/// Images in one write, for the same reason: 128 KiB, as a piece of collection.
+const PIECE_IMAGES_MAX: u64 = 16;
 /// Reads from the device that need a page's delta after which it gets an image: each costs a block more than it would then,
 /// so an image is paid for when the page is read as often again.
 pub(crate) const DELTA_READS_MAX: u8 = 16;
@@ -44,8 +51,12 @@ pub(crate) struct Coalescer {
     long_chains: BTreeSet<(SegmentKey, PageId)>,
     /// One of them has twice the records that it should.
     has_overlong: bool,
+    /// Pages of the round whose turn has not come.
+    waiting: VecDeque<(SegmentKey, PageId)>,
     /// Pages of the round that wait for the device.
     building: usize,
+    /// Builds are being begun; those that need no device end at once.
+    is_beginning: bool,
     built: VecDeque<(SegmentKey, Page)>,
     writing: Vec<Placed>,
     /// Deltas whose records have been read.
@@ -139,7 +150,7 @@ impl Coalescer {
         let has_images = !self.built.is_empty() || !self.writing.is_empty();
         let has_deltas =
             !self.gathered.is_empty() || !self.packed.is_empty() || !self.writing_deltas.is_empty();
-        self.building == 0 && !has_images && !has_deltas
+        self.waiting.is_empty() && self.building == 0 && !has_images && !has_deltas
     }
 }
 
@@ -156,24 +167,46 @@ impl Shard {
             self.coalescer.rest_until_us = now.monotonic_us + REST_US;
             return false;
         }
-        self.coalescer.building = chosen.len();
-        for ((key, page), choice) in chosen {
-            let segment = self.segments.get_mut(&key).expect("just chosen");
-            let entry = segment.pages.get_mut(page).expect("just chosen");
-            entry.is_coalescing = true;
-            let records = usize::from(entry.chain.records).saturating_add(entry.pending.len()) as u64;
-            self.counters.chain_records_max = self.counters.chain_records_max.max(records);
-            let (limit, floor) = (segment.coalesce_limit(), segment.gc_floor);
-            let (purpose, limit, recipe) = match choice {
-                Choice::Image => (Purpose::Coalesce, limit, segment.pages.recipe(page, limit)),
-                Choice::Delta(through) => {
-                    (Purpose::Gather, through, segment.pages.delta_recipe(page, through, floor))
-                }
-            };
-            let recipe: Recipe = recipe.expect("it has records");
-            self.begin_build(purpose, key, page, limit, recipe, effects);
-        }
+        self.coalescer.waiting = chosen.into_keys().collect();
+        self.begin_coalescing(effects);
         true
+    }
+
+    /// Begins to build the round's next pages, as many as may be read for at once. What a page gets is decided anew: other
+    /// things went on since it was chosen.
+    fn begin_coalescing(&mut self, effects: &mut Effects) {
+        let most = if self.is_coalescing_urgent() { URGENT_BUILDS_MAX } else { BUILDS_MAX };
+        self.coalescer.is_beginning = true;
+        while self.coalescer.building < most {
+            let Some((key, page)) = self.coalescer.waiting.pop_front() else { break };
+            if let Some(choice) = self.choose_version(key, page) {
+                self.coalescer.building += 1;
+                self.begin_version(key, page, choice, effects);
+            }
+        }
+        self.coalescer.is_beginning = false;
+        if self.coalescer.building == 0 {
+            assert!(self.coalescer.waiting.is_empty(), "a page's turn comes when one ends");
+            self.pack_gathered();
+            self.write_round(effects);
+        }
+    }
+
+    fn begin_version(&mut self, key: SegmentKey, page: PageId, choice: Choice, effects: &mut Effects) {
+        let segment = self.segments.get_mut(&key).expect("just chosen");
+        let entry = segment.pages.get_mut(page).expect("just chosen");
+        entry.is_coalescing = true;
+        let records = usize::from(entry.chain.records).saturating_add(entry.pending.len()) as u64;
+        self.counters.chain_records_max = self.counters.chain_records_max.max(records);
+        let (limit, floor) = (segment.coalesce_limit(), segment.gc_floor);
+        let (purpose, limit, recipe) = match choice {
+            Choice::Image => (Purpose::Coalesce, limit, segment.pages.recipe(page, limit)),
+            Choice::Delta(through) => {
+                (Purpose::Gather, through, segment.pages.delta_recipe(page, through, floor))
+            }
+        };
+        let recipe: Recipe = recipe.expect("it has records");
+        self.begin_build(purpose, key, page, limit, recipe, effects);
     }
 
     pub(crate) fn is_coalescing_urgent(&self) -> bool {
@@ -367,12 +400,11 @@ impl Shard {
         self.coalescing_ended(build.key, build.page);
     }
 
-    /// One page less to wait for; after the last the round is written.
+    /// One page less to wait for: the next one's turn, and after the last the round is written.
     pub(super) fn coalescing_built(&mut self, effects: &mut Effects) {
         self.coalescer.building -= 1;
-        if self.coalescer.building == 0 {
-            self.pack_gathered();
-            self.write_round(effects);
+        if !self.coalescer.is_beginning {
+            self.begin_coalescing(effects);
         }
     }
 
@@ -407,7 +439,8 @@ impl Shard {
     /// Writes as many built pages as the open extent takes in one piece; false without room. Not flushed here: the
     /// checkpoint that will name them flushes first.
     fn write_built_pages(&mut self, effects: &mut Effects) -> bool {
-        let count = self.coalescer.built.len() as u64;
+        let most = if self.is_coalescing_urgent() { u64::MAX } else { PIECE_IMAGES_MAX };
+        let count = most.min(self.coalescer.built.len() as u64);
         let Some((offset, fitting)) = self.extents.allocate(Fill::Fresh, count, PAGE_SIZE as u64) else {
             return false;
         };

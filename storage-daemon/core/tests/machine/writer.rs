@@ -145,6 +145,11 @@ pub struct Bumps {
 }
 
 pub fn bump(world: &mut World, id: WriterId, groups: u32) -> Bumps {
+    bump_within(world, id, groups, 30_000)
+}
+
+/// With answers counted that come in this time.
+pub fn bump_within(world: &mut World, id: WriterId, groups: u32, patience_us: u64) -> Bumps {
     let mut bumps = Bumps { answers: BTreeMap::new(), refused: 0, wires: Vec::new() };
     for node in 0..NODES {
         let wire = world.connect(node);
@@ -154,7 +159,7 @@ pub fn bump(world: &mut World, id: WriterId, groups: u32) -> Bumps {
             world.send(wire, 500, &Message::EpochBump(EpochBump { volume: VOLUME, writer: id, groups }));
         }
     }
-    world.run_us(30_000);
+    world.run_us(patience_us);
     for node in 0..NODES {
         let Some(wire) = bumps.wires[node] else { continue };
         while let Some(answer) = take_answer(world, wire, 500) {
