@@ -4,12 +4,13 @@
 #
 #   bench/scripts/background.sh DIR
 #
-# DIR lies on the device under test. Records of the other volume are large and go to many pages: each makes work. Latency counts from
+# DIR lies on the device under test. Records of the other volume are large and go to many pages: each makes work. What is on the
+# device is scrubbed as fast as the daemon can be told to. Bar: p99 <= 1.3 times. Latency counts from
 # the intended time, so that what waits is not left out. Environment: see bars.sh.
 
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
-daemon --log-bytes 64MiB
+daemon --log-bytes 64MiB --scrub-hours 1
 
 foreground=(--name=foreground --rw=append --bs=100 --rate_iops=200 --iodepth=16)
 for round in $(seq "$ROUNDS"); do
@@ -21,7 +22,9 @@ done
 heading "foreground alone : beside the background" alone beside
 for percentile in 50 99 99.9; do
     path=0/write/lat_ns/percentile/$(printf %.6f $percentile)
-    ratio "p$percentile (ns)" "" "$(median "$path" alone)" "$(median "$path" beside)"
+    bar=""
+    [ "$percentile" != 99 ] || bar="<= 1.3"
+    ratio "p$percentile (ns)" "$bar" "$(median "$path" alone)" "$(median "$path" beside)"
 done
 echo "background, bytes a second: $(median 1/write/bw_bytes beside) of redo," \
     "coalesced in a run: $(median 1/hexalog/counters/coalesced_bytes beside)"

@@ -2,7 +2,7 @@
 #
 # Needs: cargo build --release -p hexalog-bench --examples, python3, and fio for those that compare with it. From the environment:
 #   BENCH     the binary                    [the release build of this checkout, or of CARGO_TARGET_DIR]
-#   SECONDS_EACH, ROUNDS                    [10, 3]
+#   SECONDS_EACH, ROUNDS                    [10, 5]
 #
 # Rounds go A B A B, so that a neighbour's load meets both alike; what is printed are medians and their ratio. Every process is ended
 # by its id when the script ends, and the scratch directory is removed.
@@ -13,7 +13,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 RELEASE=${CARGO_TARGET_DIR:-$ROOT/target}/release
 BENCH=${BENCH:-$RELEASE/hexalog-bench}
 SECONDS_EACH=${SECONDS_EACH:-10}
-ROUNDS=${ROUNDS:-3}
+ROUNDS=${ROUNDS:-5}
 DIR=
 SERVERS=()
 
