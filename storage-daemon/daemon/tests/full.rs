@@ -66,7 +66,7 @@ fn a_full_file_system_is_a_full_device() {
     for page in 0..PAGES {
         assert!(again.read(PageId(page)).is_some(), "page {page}");
     }
-    daemon.wait_for("room is");
+    daemon.says("room is");
     disk.free();
     await_room(&mut again, Room::Ample);
     write_to_all(&mut again);

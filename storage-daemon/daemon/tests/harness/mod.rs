@@ -72,6 +72,14 @@ impl Daemon {
         }
     }
 
+    /// As `wait_for`, if it has not said so already: lines of different threads come in any order.
+    pub fn says(&mut self, text: &str) -> String {
+        match self.said.iter().find(|line| line.contains(text)) {
+            Some(line) => line.clone(),
+            None => self.wait_for(text),
+        }
+    }
+
     /// Waits until it is ready; the addresses of its shards.
     pub fn ready(&mut self) -> Vec<SocketAddr> {
         let line = self.wait_for(" ready on ");
