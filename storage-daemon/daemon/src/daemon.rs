@@ -92,13 +92,7 @@ fn durability_path(options: &Options, directory: &Directory) -> Result<Durabilit
         Durability::DsyncThread => (DurabilityPath::DsyncThread, "as asked".to_owned()),
         Durability::Auto => {
             match durability::probe(&directory.path, !options.buffered) {
-                Ok(report) => {
-                    let why = format!(
-                        "a durable 4 KiB write takes {} us with a linked fsync, {} us with RWF_DSYNC",
-                        report.linked_us, report.dsync_us
-                    );
-                    (report.path, why)
-                }
+                Ok(report) => (report.path, report.to_string()),
                 // What is there must be served all the same, and space freed.
                 Err(error) if Failure::io("write", &directory.path, &error).code == Code::NoSpace => {
                     (DurabilityPath::LinkedFlush, format!("without a probe: {error}"))

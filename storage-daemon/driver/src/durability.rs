@@ -6,10 +6,11 @@
 
 use crate::areas::open_area;
 use crate::device_queue::DeviceQueue;
+use crate::scheduling::ask_for_short_slices;
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
-use rustix::io::{ReadWriteFlags, pwritev2};
+use std::fmt;
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -27,10 +28,20 @@ pub enum DurabilityPath {
 pub struct ProbeReport {
     /// Median of a 4 KiB write with a linked flush.
     pub linked_us: u64,
-    /// Median of a 4 KiB write with RWF_DSYNC.
-    pub dsync_us: u64,
+    /// Median of a 4 KiB write by the thread; `None` if this kernel does not let it wake a ring.
+    pub dsync_us: Option<u64>,
     /// The path chosen.
     pub path: DurabilityPath,
+}
+
+impl fmt::Display for ProbeReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a durable 4 KiB write takes {} us with a linked fsync, ", self.linked_us)?;
+        match self.dsync_us {
+            Some(us) => write!(f, "{us} us by a thread with RWF_DSYNC"),
+            None => write!(f, "and this kernel lets no thread wake a ring"),
+        }
+    }
 }
 
 /// Name of the file that the probe writes to and removes again.
@@ -41,48 +52,58 @@ const ROUNDS_MAX: usize = 48;
 /// On a slow disk fewer rounds must do: six daemons that start on one machine probe one after the other.
 const PROBE_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// Times both paths on a pre-written file in `directory`, in turns so that noise meets both alike.
+/// Times both paths on a pre-written file in `directory`, in turns so that noise meets both alike, and from a thread that is
+/// scheduled as a shard's.
 pub fn probe(directory: &Path, direct: bool) -> io::Result<ProbeReport> {
     let path = directory.join(PROBE_FILE);
     let mut file = File::create(&path)?;
     file.write_all(&vec![0; PROBE_BYTES])?;
     file.sync_all()?;
     drop(file);
-    let measured = open_area(&path, direct).and_then(|file| measure(&file));
+    let measured = open_area(&path, direct).and_then(|file| {
+        let measuring = || {
+            // Refused, it is refused to shard threads too, and they tell.
+            let _ = ask_for_short_slices();
+            measure(&file)
+        };
+        std::thread::scope(|scope| scope.spawn(measuring).join().expect("the probe does not panic"))
+    });
     std::fs::remove_file(&path)?;
     let (linked_us, dsync_us) = measured?;
     Ok(ProbeReport { linked_us, dsync_us, path: choose(linked_us, dsync_us) })
 }
 
-/// The thread costs two hand-overs a write and a second core's time: it must be a quarter faster to pay.
-fn choose(linked_us: u64, dsync_us: u64) -> DurabilityPath {
-    if dsync_us * 4 < linked_us * 3 { DurabilityPath::DsyncThread } else { DurabilityPath::LinkedFlush }
+/// The thread takes a second core's time: it must be a quarter faster to pay.
+fn choose(linked_us: u64, dsync_us: Option<u64>) -> DurabilityPath {
+    let is_faster = dsync_us.is_some_and(|dsync_us| dsync_us * 4 < linked_us * 3);
+    if is_faster { DurabilityPath::DsyncThread } else { DurabilityPath::LinkedFlush }
 }
 
-fn measure(file: &File) -> io::Result<(u64, u64)> {
-    let mut queue = DeviceQueue::new(file, DurabilityPath::LinkedFlush)?;
+fn measure(file: &File) -> io::Result<(u64, Option<u64>)> {
+    let mut linked = (DeviceQueue::new(file, DurabilityPath::LinkedFlush)?, Vec::new());
+    let mut dsync = DeviceQueue::new(file, DurabilityPath::DsyncThread).ok().map(|queue| (queue, Vec::new()));
     let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
-    let (mut linked, mut dsync) = (Vec::new(), Vec::new());
     let begin = Instant::now();
-    while linked.len() < ROUNDS_MAX && (linked.is_empty() || begin.elapsed() < PROBE_TIME_MAX) {
-        let offset = (linked.len() * 2 * BLOCK_BYTES % PROBE_BYTES) as u64;
-        let at = Instant::now();
-        buffer = linked_write(&mut queue, offset, buffer)?;
-        linked.push(at.elapsed());
-        let at = Instant::now();
-        let parts = [IoSlice::new(buffer.bytes())];
-        pwritev2(file, &parts, offset + BLOCK_BYTES as u64, ReadWriteFlags::DSYNC)?;
-        dsync.push(at.elapsed());
+    for round in 0..ROUNDS_MAX {
+        if round > 0 && begin.elapsed() >= PROBE_TIME_MAX {
+            break;
+        }
+        let offset = (round * BLOCK_BYTES % PROBE_BYTES) as u64;
+        for (queue, times) in std::iter::once(&mut linked).chain(&mut dsync) {
+            let at = Instant::now();
+            buffer = durable_write(queue, offset, buffer)?;
+            times.push(at.elapsed());
+        }
     }
-    let median = |times: &mut Vec<Duration>| {
+    let median = |(_, mut times): (DeviceQueue, Vec<Duration>)| {
         times.sort_unstable();
         times[times.len() / 2].as_micros() as u64
     };
-    Ok((median(&mut linked), median(&mut dsync)))
+    Ok((median(linked), dsync.map(median)))
 }
 
 /// Returns the buffer for the next round.
-fn linked_write(queue: &mut DeviceQueue, offset: u64, buffer: AlignedBuffer) -> io::Result<AlignedBuffer> {
+fn durable_write(queue: &mut DeviceQueue, offset: u64, buffer: AlignedBuffer) -> io::Result<AlignedBuffer> {
     queue.write(0, offset, buffer, true);
     let mut ended = Vec::new();
     while ended.is_empty() {
@@ -100,12 +121,13 @@ mod tests {
     #[test]
     fn the_thread_must_be_clearly_faster_to_be_chosen() {
         for (linked, dsync, expected) in [
-            (200, 200, DurabilityPath::LinkedFlush),
-            (200, 160, DurabilityPath::LinkedFlush),
-            (200, 40, DurabilityPath::DsyncThread),
-            (0, 0, DurabilityPath::LinkedFlush),
+            (200, Some(200), DurabilityPath::LinkedFlush),
+            (200, Some(160), DurabilityPath::LinkedFlush),
+            (200, Some(40), DurabilityPath::DsyncThread),
+            (200, None, DurabilityPath::LinkedFlush),
+            (0, Some(0), DurabilityPath::LinkedFlush),
         ] {
-            assert_eq!(choose(linked, dsync), expected, "{linked} us against {dsync} us");
+            assert_eq!(choose(linked, dsync), expected, "{linked} us against {dsync:?} us");
         }
     }
 

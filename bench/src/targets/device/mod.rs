@@ -167,10 +167,7 @@ impl Prepared for Device<'_> {
     }
 
     fn lines(&self, _: u64, _: &Snapshot, _: &Snapshot) -> Vec<String> {
-        let path = |report: ProbeReport| {
-            let (linked, dsync) = (report.linked_us, report.dsync_us);
-            format!("durability: {:?} (probe: linked flush {linked} us, RWF_DSYNC {dsync} us)", report.path)
-        };
+        let path = |report: ProbeReport| format!("durability: {:?} (probe: {report})", report.path);
         self.durability.map(path).into_iter().collect()
     }
 }
