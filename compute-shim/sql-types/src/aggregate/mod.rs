@@ -5,6 +5,7 @@
 
 mod json;
 mod number;
+mod ordered;
 mod regression;
 mod table;
 
@@ -14,6 +15,7 @@ use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
 use json::JsonState;
 use number::{Spread, Sum};
+use ordered::Ordered;
 use regression::Regression;
 
 /// One aggregate function.
@@ -99,6 +101,23 @@ pub enum AggregateKind {
     RegrSxy,
     /// Squared distances of the dependent variable.
     RegrSyy,
+    /// The most frequent value, WITHIN GROUP.
+    Mode,
+    /// A percentile between values, WITHIN GROUP.
+    PercentileCont,
+    /// A percentile among the values, WITHIN GROUP.
+    PercentileDisc,
+}
+
+impl AggregateKind {
+    /// Of an aggregate over rows that WITHIN GROUP orders: how many of its arguments come before those it orders by.
+    pub fn direct_arguments(self) -> Option<usize> {
+        match self {
+            AggregateKind::Mode => Some(0),
+            AggregateKind::PercentileCont | AggregateKind::PercentileDisc => Some(1),
+            _ => None,
+        }
+    }
 }
 
 /// Every aggregate, in order of name.
@@ -148,6 +167,8 @@ enum State {
     Json(JsonState),
     /// Those of two variables.
     Regression(Regression),
+    /// Those over ordered rows.
+    Ordered(Ordered),
 }
 
 impl Accumulator {
@@ -177,6 +198,9 @@ impl Accumulator {
             | AggregateKind::RegrSxx
             | AggregateKind::RegrSxy
             | AggregateKind::RegrSyy => State::Regression(Regression::default()),
+            AggregateKind::Mode | AggregateKind::PercentileCont | AggregateKind::PercentileDisc => {
+                State::Ordered(Ordered::new(aggregate.kind, arguments))
+            }
             AggregateKind::JsonAgg
             | AggregateKind::JsonbAgg
             | AggregateKind::JsonObjectAgg
@@ -201,6 +225,10 @@ impl Accumulator {
             values.get_or_insert_default().push(arguments[0].clone());
             return Ok(());
         }
+        if let State::Ordered(ordered) = &mut self.state {
+            ordered.add(arguments);
+            return Ok(());
+        }
         if arguments.first().is_some_and(Datum::is_null) {
             return Ok(());
         }
@@ -212,7 +240,7 @@ impl Accumulator {
             State::Value(kept) => keep(self.kind, self.argument, kept, &arguments[0]),
             State::Text(text) => append_text(text, arguments),
             State::Bytes(bytes) => append_bytes(bytes, arguments),
-            State::Values(_) | State::Json(_) => unreachable!("taken in above"),
+            State::Values(_) | State::Json(_) | State::Ordered(_) => unreachable!("taken in above"),
         }
         Ok(())
     }
@@ -224,6 +252,7 @@ impl Accumulator {
             State::Sum(sum) => sum.finish(),
             State::Spread(spread) => spread.finish(self.kind),
             State::Regression(regression) => Ok(regression.finish(self.kind)),
+            State::Ordered(ordered) => ordered.finish(),
             State::Value(value) => Ok(value.clone()),
             State::Text(text) => Ok(text.as_ref().map_or(Datum::Null, |text| Datum::text(text.as_str()))),
             State::Bytes(bytes) => {

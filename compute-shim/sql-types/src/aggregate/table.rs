@@ -5,8 +5,9 @@
 use super::Aggregate;
 use super::AggregateKind::{
     ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Corr, Count, CovarPop, CovarSamp, JsonAgg,
-    JsonObjectAgg, JsonbAgg, JsonbObjectAgg, Max, Min, RegrAvgx, RegrAvgy, RegrCount, RegrIntercept, RegrR2,
-    RegrSlope, RegrSxx, RegrSxy, RegrSyy, StddevPop, StddevSamp, StringAgg, Sum, VarPop, VarSamp,
+    JsonObjectAgg, JsonbAgg, JsonbObjectAgg, Max, Min, Mode, PercentileCont, PercentileDisc, RegrAvgx,
+    RegrAvgy, RegrCount, RegrIntercept, RegrR2, RegrSlope, RegrSxx, RegrSxy, RegrSyy, StddevPop, StddevSamp,
+    StringAgg, Sum, VarPop, VarSamp,
 };
 use crate::types::TypeId;
 
@@ -75,6 +76,13 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 2145, name: "min", arguments: &[TypeId::TEXT], result: TypeId::TEXT, kind: Min },
     Aggregate { oid: 2146, name: "min", arguments: &[TypeId::NUMERIC], result: TypeId::NUMERIC, kind: Min },
     Aggregate { oid: 2245, name: "min", arguments: &[TypeId::BPCHAR], result: TypeId::BPCHAR, kind: Min },
+    Aggregate { oid: 3984, name: "mode", arguments: &[TypeId::ANYELEMENT], result: TypeId::ANYELEMENT, kind: Mode },
+    Aggregate { oid: 3974, name: "percentile_cont", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: PercentileCont },
+    Aggregate { oid: 3976, name: "percentile_cont", arguments: &[TypeId::FLOAT8, TypeId::INTERVAL], result: TypeId::INTERVAL, kind: PercentileCont },
+    Aggregate { oid: 3980, name: "percentile_cont", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::FLOAT8], result: TypeId::FLOAT8_ARRAY, kind: PercentileCont },
+    Aggregate { oid: 3982, name: "percentile_cont", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::INTERVAL], result: TypeId::INTERVAL_ARRAY, kind: PercentileCont },
+    Aggregate { oid: 3972, name: "percentile_disc", arguments: &[TypeId::FLOAT8, TypeId::ANYELEMENT], result: TypeId::ANYELEMENT, kind: PercentileDisc },
+    Aggregate { oid: 3978, name: "percentile_disc", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::ANYELEMENT], result: TypeId::ANYARRAY, kind: PercentileDisc },
     Aggregate { oid: 2822, name: "regr_avgx", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgx },
     Aggregate { oid: 2823, name: "regr_avgy", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgy },
     Aggregate { oid: 2818, name: "regr_count", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::INT8, kind: RegrCount },

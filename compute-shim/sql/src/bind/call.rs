@@ -405,7 +405,12 @@ impl Binder<'_> {
         candidates: &[Callable],
     ) -> Result<(AggregateCall, TypeId)> {
         let (name, position) = (call.name.last(), call.name.position);
-        let arguments = self.exprs(&call.arguments)?;
+        let mut arguments = self.exprs(&call.arguments)?;
+        if call.within_group {
+            for item in &call.order_by {
+                arguments.push(self.expr(&item.expr)?);
+            }
+        }
         if arguments.is_empty() && !call.star {
             let message = format!("{name}(*) must be used to call a parameterless aggregate function");
             let is_count = candidates.iter().any(|candidate| candidate.arguments().is_empty());
@@ -419,13 +424,22 @@ impl Binder<'_> {
         let Callable::Aggregate(function) = candidates[resolved.candidate] else {
             return Err(SqlError::internal("a function shares its name with an aggregate"));
         };
+        let direct = function.kind.direct_arguments();
+        check_within_group(call, direct).map_err(|error| at(error, position))?;
         let arguments = self.call_arguments(&resolved, arguments, None)?;
         let filter = match &call.filter {
             Some(filter) => Some(self.condition_of(filter, "FILTER")?),
             None => None,
         };
         let (mut order_by, mut order_exprs) = (Vec::new(), Vec::new());
-        for item in &call.order_by {
+        if let Some(direct) = direct {
+            for (item, argument) in call.order_by.iter().zip(&arguments[direct..]) {
+                let (column, type_id) = (direct + order_by.len(), argument.type_id);
+                let nulls_first = item.nulls_first.unwrap_or(item.descending);
+                order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
+            }
+        }
+        for item in call.order_by.iter().filter(|_| direct.is_none()) {
             let expr = self.expr(&item.expr)?;
             let expr = self.known(expr)?;
             let type_id = expr.type_id;
@@ -551,9 +565,22 @@ pub(super) enum FromCall {
     Scalar(Expr),
 }
 
+/// WITHIN GROUP stands where the aggregate wants it.
+fn check_within_group(call: &FunctionCall, direct: Option<usize>) -> Result<()> {
+    let name = call.name.last();
+    let message = match (call.within_group, direct) {
+        (true, None) => format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"),
+        (false, Some(_)) => format!("WITHIN GROUP is required for ordered-set aggregate {name}"),
+        _ => return Ok(()),
+    };
+    Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
+}
+
 /// The clause that only aggregates take, if the call has one.
 fn aggregate_clause(call: &FunctionCall) -> Option<&'static str> {
-    if call.distinct {
+    if call.within_group {
+        Some("WITHIN GROUP")
+    } else if call.distinct {
         Some("DISTINCT")
     } else if !call.order_by.is_empty() {
         Some("ORDER BY")

@@ -43,6 +43,16 @@ impl Binder<'_> {
         for expr in exprs.iter().map(|expr| &**expr).chain(sets.iter().flat_map(|set| &set.arguments)) {
             self.add_determined(&frame.visible, expr, &mut keys)?;
         }
+        for call in &frame.aggregates {
+            let direct = call.function.kind.direct_arguments().unwrap_or(0);
+            for argument in &call.arguments[..direct] {
+                self.add_determined(&frame.visible, argument, &mut keys).map_err(|error| {
+                    let detail =
+                        "Direct arguments of an ordered-set aggregate must use only grouped columns.";
+                    error.with_detail(detail)
+                })?;
+            }
+        }
         let replace = |expr: &mut Expr| {
             rewrite(expr, &mut |expr| {
                 if let Kind::Aggregate(number) = expr.kind {

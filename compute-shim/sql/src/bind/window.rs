@@ -112,6 +112,11 @@ impl Binder<'_> {
             };
             return Err(at(error, position));
         }
+        let is_ordered_set = |candidate: &Callable| matches!(candidate, Callable::Aggregate(function) if function.kind.direct_arguments().is_some());
+        if candidates.iter().any(is_ordered_set) {
+            let message = format!("OVER is not supported for ordered-set aggregate {name}");
+            return Err(unsupported(&message, position));
+        }
         if call.distinct {
             return Err(unsupported("DISTINCT is not implemented for window functions", position));
         }

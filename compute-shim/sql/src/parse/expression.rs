@@ -6,7 +6,7 @@
 use super::keyword;
 use super::place::{is_operator, is_word};
 use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
-use super::{Lower, NESTING_MAX, at, refuse, refuse_if, refuse_some, too_deep};
+use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
@@ -602,7 +602,6 @@ impl Lower<'_> {
         } = function;
         refuse_if(uses_odbc_syntax, "ODBC function syntax")?;
         refuse_if(!matches!(parameters, ast::FunctionArguments::None), "a parametric aggregate")?;
-        refuse_some(&within_group, "WITHIN GROUP")?;
         refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
         let name = self.function_name(name)?;
         let filter = filter.map(|filter| self.expr(*filter)).transpose()?;
@@ -611,6 +610,9 @@ impl Lower<'_> {
             self.argument_list(list, &mut call)?;
         }
         // Behind the arguments, as it stands: positions are found in this order.
+        if !within_group.is_empty() {
+            self.within_group(within_group, &mut call)?;
+        }
         if let Some(over) = over {
             call.over = Some(self.over(over, call.name.position)?);
         }
@@ -632,6 +634,26 @@ impl Lower<'_> {
                 None => call.star = true,
             }
         }
+        Ok(())
+    }
+
+    fn within_group(&mut self, items: Vec<ast::OrderByExpr>, call: &mut FunctionCall) -> Result<()> {
+        let fault = if !call.order_by.is_empty() {
+            Some("cannot use multiple ORDER BY clauses with WITHIN GROUP")
+        } else if call.distinct {
+            Some("cannot use DISTINCT with WITHIN GROUP")
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            let position = self.take_after(call.name.position, |token| is_word(token, "within"));
+            return Err(at(SqlError::syntax(fault), position));
+        }
+        if ["cume_dist", "dense_rank", "percent_rank", "rank"].contains(&call.name.last()) {
+            return Err(refuse(format!("the hypothetical-set aggregate {}", call.name.last())));
+        }
+        call.order_by = self.order_items(items)?;
+        call.within_group = true;
         Ok(())
     }
 

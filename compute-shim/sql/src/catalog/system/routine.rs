@@ -191,7 +191,9 @@ fn pg_proc_row(routine: &Routine) -> Row {
 /// Aggregates are no composition of other functions here: their transition functions are shown as none.
 pub(super) fn pg_aggregate(_: &SessionView) -> Vec<Row> {
     let row = |aggregate: &aggregate::Aggregate| {
-        let mut row = vec![oid(aggregate.oid), Datum::Char(b'n'), int2(0)];
+        let direct = aggregate.kind.direct_arguments();
+        let kind = if direct.is_some() { b'o' } else { b'n' };
+        let mut row = vec![oid(aggregate.oid), Datum::Char(kind), int2(direct.unwrap_or(0))];
         row.extend(std::iter::repeat_n(oid(0), 8));
         row.extend([FALSE, FALSE, Datum::Char(b'r'), Datum::Char(b'r'), oid(0), oid(0), Datum::Int4(0)]);
         row.extend([oid(0), Datum::Int4(0), NULL, NULL]);

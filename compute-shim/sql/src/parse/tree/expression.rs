@@ -263,6 +263,8 @@ pub(crate) struct FunctionCall {
     pub star: bool,
     pub distinct: bool,
     pub order_by: Vec<OrderItem>,
+    /// `order_by` is that of WITHIN GROUP.
+    pub within_group: bool,
     pub filter: Option<Expr>,
     pub variadic: bool,
     pub over: Option<Over>,
@@ -277,6 +279,7 @@ impl FunctionCall {
             star: false,
             distinct: false,
             order_by: Vec::new(),
+            within_group: false,
             filter: None,
             variadic: false,
             over: None,
