@@ -26,7 +26,9 @@ pub struct Recovered {
     pub adopted: EpochHistory,
     /// Volume durable LSN.
     pub vdl: Lsn,
-    /// The highest VDL that was known before: whoever dies, no opening will annul anything up to it.
+    /// The highest VDL that a member heard of a writer: whoever dies, no opening will annul anything up to it. The end of the
+    /// adopted range may be higher, and is not for ever: an opener may have died with its history at a member or two, and the
+    /// next one hear of neither.
     pub heard: Lsn,
     /// Each group's last record <= VDL.
     pub tails: Vec<Lsn>,
@@ -105,6 +107,13 @@ impl Answers {
         answer.map(|answer| answer.state = SegmentState::Damaged).is_some()
     }
 
+    /// A member was told this history, and has it.
+    pub fn has_history(&mut self, group: GroupId, slot: Slot, history: &EpochHistory) {
+        if let Some(answer) = self.answers[group.0 as usize][slot.0].as_mut() {
+            answer.history = history.clone();
+        }
+    }
+
     /// Members of a group that have answered.
     pub fn count(&self, group: GroupId) -> usize {
         self.answers[group.0 as usize].iter().flatten().count()
@@ -138,7 +147,7 @@ impl Answers {
             })
             .collect();
         let gc_floor = self.undamaged().map(|answer| answer.gc_floor).max().unwrap_or(Lsn::ZERO);
-        Recovered { adopted, vdl, heard: start, tails, gc_floor }
+        Recovered { adopted, vdl, heard, tails, gc_floor }
     }
 
     /// Every record above `start` that some undamaged member has in its complete stretch, in LSN order.
@@ -305,6 +314,11 @@ mod tests {
             ],
         );
         assert_eq!(recovered.vdl, Lsn(26), "12 was annulled; the range counts as empty and complete");
+        assert_eq!(
+            recovered.heard,
+            Lsn(11),
+            "26 falls with the one member that has the history, if this opener dies too"
+        );
         assert_eq!(recovered.tails, [Lsn(11)]);
     }
 

@@ -508,12 +508,12 @@ body! {
         scl: Lsn,
         /// The sender's oldest LSN still in its log; what is below can be had as pages only.
         log_from: Lsn,
-        /// The writer of the sender's epoch history; of an opener's, of the history that it adopted.
+        /// Of a repair: the writer of the history that the opener adopted.
         history: WriterId,
-        /// A VDL of the volume under that history: the highest that the sender has heard. Whoever has the same history may
-        /// let go of records up to it, which its memory may need before the writer comes to tell it the same.
+        /// Of a repair: the highest VDL that any member heard of a writer. Whoever has that history may let go of records up
+        /// to it, which its memory may need before there is a writer that tells it the same. In an answer, 0.
         vdl: Lsn,
-        /// The sender's floor: no read point below it is in use, or ever will be.
+        /// Of a repair: the floor that the opener will begin with, below which it reads nothing. In an answer, 0.
         gc_floor: Lsn,
         /// Sealed batches, one after the other.
         batches: &'a [u8],
@@ -602,6 +602,8 @@ body! {
         is_final: bool,
         /// Pages that the source holds.
         pages_total: u64,
+        /// The source's history: what its VDL says of pages and log holds under this one.
+        history: EpochHistory,
         /// Images sealed for the wire, one after the other.
         images: &'a [u8],
     }

@@ -127,6 +127,7 @@ impl Shard {
                 if let Some(segment) = self.segments.get_mut(&key) {
                     segment.install_history(history.clone(), &mut self.pending);
                     moved.segments.insert(key);
+                    self.hear_anew(*volume);
                 }
             }
             Entry::Membership { volume, group, membership } => {
@@ -162,12 +163,20 @@ impl Shard {
         }
     }
 
+    /// A segment has got a history: what was told before was not for it, and counts as news again.
+    pub(crate) fn hear_anew(&mut self, volume: VolumeId) {
+        if let Some(view) = self.volumes.get_mut(&volume) {
+            view.heard_staged = None;
+        }
+    }
+
     fn apply_heard(&mut self, volume: VolumeId, writer: WriterId, vdl: Lsn, pgmrpl: Lsn) {
         let keys = (volume, GroupId(0))..=(volume, GroupId(u32::MAX));
         for segment in self.segments.range_mut(keys).map(|(_, segment)| segment) {
             // It counts where the history is the writer's: a segment that is bound to it and has not got its history yet may
-            // hold, below its VDL, what that annuls.
-            if segment.history.writer() == writer {
+            // hold, below its VDL, what that annuls. One that will have a later history by a checkpoint under way has it for
+            // whoever starts from there, who passes over this.
+            if segment.history.writer() == writer && segment.decided.history.is_none() {
                 let limits = (segment.coalesce_limit(), segment.delta_limit());
                 segment.hear(vdl);
                 segment.vdl_durable = segment.vdl_durable.max(vdl);

@@ -473,6 +473,8 @@ impl Shard {
             }
             if let Some(history) = decided.history {
                 segment.install_history(history, &mut self.pending);
+                // What was told before was not for it, and counts as news again.
+                self.volumes.entry(key.0).or_default().heard_staged = None;
             }
             if decided.gives_up_log {
                 segment.give_up_log(&mut self.pending);

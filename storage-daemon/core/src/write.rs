@@ -112,13 +112,10 @@ impl Shard {
         true
     }
 
-    /// What was told of a volume becomes durable with the append, if it is news. What is under way for a later history is
-    /// not replaced by what was told under an older one.
+    /// What was told of a volume becomes durable with the append, if it is news since some segment of it got a history: what
+    /// was staged before does not count for that one.
     fn stage_heard(&mut self, volume: VolumeId, heard: Heard, space: Space) {
         let known = self.volumes.entry(volume).or_default().heard_staged;
-        if known.is_some_and(|known| known.writer.epoch > heard.writer.epoch) {
-            return;
-        }
         let staged = known.filter(|staged| staged.writer == heard.writer);
         let is_new = staged.is_none_or(|staged| heard.vdl > staged.vdl || heard.pgmrpl > staged.pgmrpl);
         if is_new && self.log.room_for(0, space).is_ok() {
@@ -132,18 +129,19 @@ impl Shard {
         }
     }
 
-    /// A peer or an opener told a VDL and a floor. They hold here if both have the same history: then nothing up to that VDL
-    /// will be annulled.
+    /// An opener told a VDL that some writer told before, and a floor. They hold here if this segment has the history that the
+    /// opener adopted: then nothing up to that VDL will be annulled.
     ///
     /// They are taken when records are to be let go, which only a higher VDL allows, and a higher floor where a page has many:
     /// a delta holds a block of them. A member that missed more than its memory holds would else take that much, no more, and
     /// wait: an opener needs it whole before there is a writer that tells it.
-    fn hear_from_push(&mut self, now: Now, key: SegmentKey, push: &GossipPush<'_>) {
-        let is_urgent = self.is_coalescing_urgent();
-        let segment = self.segments.get_mut(&key).expect("the caller found it");
+    fn hear_from_opener(&mut self, now: Now, key: SegmentKey, push: &GossipPush<'_>) {
+        let is_urgent = self.is_coalescing_urgent() && matches!(self.phase, Phase::Running);
+        let Some(segment) = self.segments.get_mut(&key) else { return };
         let history = segment.history.writer();
+        let is_taken = segment.check_taking(push.writer, push.membership_epoch).is_ok();
         let is_news = push.vdl > segment.vdl_durable || push.gc_floor > segment.gc_floor;
-        if !is_urgent || !is_news || push.history != history {
+        if !is_urgent || !is_taken || !is_news || push.history != history {
             return;
         }
         segment.hear(push.vdl);
@@ -218,7 +216,13 @@ impl Shard {
     ) {
         let key = (push.volume, push.group);
         let is_damaged = self.segments.get(&key).is_some_and(|segment| segment.damage.is_some());
-        let staged = if is_damaged { Err(RefusalReason::Damaged) } else { self.stage_push(now, key, push) };
+        let staged = match is_damaged {
+            true => Err(RefusalReason::Damaged),
+            false => {
+                self.hear_from_opener(now, key, push);
+                self.stage_push(key, push)
+            }
+        };
         if let Err(reason) = staged {
             // What it told of the VDL may be under way, and make room.
             self.submit_append(effects);
@@ -231,18 +235,12 @@ impl Shard {
     }
 
     /// Stages the batches of a peer or an opener.
-    pub(crate) fn stage_push(
-        &mut self,
-        now: Now,
-        key: SegmentKey,
-        push: &GossipPush<'_>,
-    ) -> Result<(), RefusalReason> {
+    pub(crate) fn stage_push(&mut self, key: SegmentKey, push: &GossipPush<'_>) -> Result<(), RefusalReason> {
         if !matches!(self.phase, Phase::Running) {
             return Err(RefusalReason::DeviceFailed);
         }
         let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
         segment.check_taking(push.writer, push.membership_epoch)?;
-        self.hear_from_push(now, key, push);
         for batch in push.iter() {
             let batch = batch.map_err(|_| RefusalReason::Malformed)?;
             if batch.group != push.group {

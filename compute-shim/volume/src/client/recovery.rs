@@ -32,6 +32,8 @@ const REPAIR_OVERDUE_US: u64 = 1_000_000;
 /// A step that failed is tried again after this long: the member may be making room, and what it is sent is up to half a
 /// frame each time.
 const REPAIR_PAUSE_US: u64 = 10_000;
+/// Questions to one member that may be answered; it is asked twice a second.
+const BUMPS_ASKED_MAX: usize = 120;
 /// A group that is short of members to repair asks those whose state was lost this often whether they have been hydrated.
 const ASK_AGAIN_US: u64 = 500_000;
 
@@ -152,7 +154,14 @@ impl Client {
         match step {
             Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
             Step::Repairing(recovered, repairs) => {
-                if answers.get(bumped.group, slot).is_some_and(is_undamaged) && is_undamaged(&bumped) {
+                let was_sound = answers.get(bumped.group, slot).is_some_and(is_undamaged);
+                if was_sound && is_undamaged(&bumped) {
+                    return;
+                }
+                if was_sound {
+                    // Its state is lost since: what was recovered rested on it, perhaps.
+                    answers.put(&self.config, self.writer, slot, bumped);
+                    *step = Step::Bumping { sufficient_since_us: None };
                     return;
                 }
                 // What was recovered rests on a quorum and stands. A member that comes late is one more that may hold
@@ -260,8 +269,12 @@ impl Client {
             opening.asked_again_us = Some(now.monotonic_us);
         }
         for link in asked {
-            // The newer answer tells all that the older one would have.
-            self.requests.retain(|_, request| *request != (link, Request::Bump));
+            // One that takes longer than this pause answers all the same; of many questions the oldest are forgotten.
+            let bumps = self.requests.iter().filter(|(_, request)| **request == (link, Request::Bump));
+            let bumps: Vec<u64> = bumps.map(|(id, _)| *id).collect();
+            for id in &bumps[..bumps.len().saturating_sub(BUMPS_ASKED_MAX - 1)] {
+                self.requests.remove(id);
+            }
             self.send_bump(link, effects);
         }
     }
@@ -364,9 +377,16 @@ impl Client {
     }
 
     pub(super) fn repair_history_installed(&mut self, id: RepairId, now: Now, effects: &mut Effects) {
-        let Some((_, repair)) = self.repair_mut(id) else { return };
+        let Phase::Opening(Opening { answers, step: Step::Repairing(recovered, repairs), .. }) =
+            &mut self.phase
+        else {
+            return;
+        };
+        let Some(repair) = repairs.get_mut(&id) else { return };
         repair.needs_history = false;
         repair.waiting_since_us = None;
+        // Should another member be lost, what is recovered then takes this one for what it is now.
+        answers.has_history(id.group, id.target, &recovered.adopted);
         self.repair_step(id, now, effects);
     }
 
@@ -388,7 +408,7 @@ impl Client {
         if !self.links[target.0].is_up() {
             return self.repair_failed(id);
         }
-        // The opener knows more of the VDL than the source, and under which history: the target has that by now.
+        // The target has the adopted history by now: under that, what any member heard of the VDL holds for it too.
         let Some((recovered, _)) = self.repair_mut(id) else { return };
         let (history, vdl, gc_floor) = (recovered.adopted.writer(), recovered.heard, recovered.gc_floor);
         let push = GossipPush { history, vdl, gc_floor, ..push.clone() };

@@ -31,6 +31,8 @@ pub struct Opener {
     pub sent: Vec<Vec<Sent>>,
     /// Histories that were sent anywhere.
     pub histories: Vec<EpochHistory>,
+    /// What pushes told: under which history, VDL and floor.
+    pub pushed: Vec<(WriterId, Lsn, Lsn)>,
     /// Read points of the reads that were sent anywhere.
     pub read_points: Vec<Lsn>,
     /// Highest PGMRPL that any frame told.
@@ -60,6 +62,7 @@ impl Opener {
             now_us: 1,
             sent: vec![Vec::new(); 6],
             histories: Vec::new(),
+            pushed: Vec::new(),
             read_points: Vec::new(),
             pgmrpl_told: Lsn::ZERO,
         };
@@ -104,6 +107,9 @@ impl Opener {
                 rest = &rest[frame.frame_bytes..];
                 match Message::decode(&frame) {
                     Ok(Message::InstallHistory(install)) => self.histories.push(install.history),
+                    Ok(Message::GossipPush(push)) => {
+                        self.pushed.push((push.history, push.vdl, push.gc_floor));
+                    }
                     Ok(Message::ReadPage(read)) => self.read_points.push(read.read_point),
                     Ok(Message::Write(write)) => {
                         self.pgmrpl_told = self.pgmrpl_told.max(write.head.pgmrpl);

@@ -310,6 +310,47 @@ fn a_lost_member_that_is_whole_again_spares_a_repair_that_does_not_end() {
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
 }
 
+/// A member that alone had the last record answered once more, as damaged: it could be no one's source any more, and what was
+/// recovered rested on it. The opening went on asking for it for ever.
+#[test]
+fn a_sound_member_that_answers_as_damaged_takes_the_opening_back() {
+    let (mut opener, bumps) = Opener::asking(5);
+    let before = history_of(1);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, if link == 0 { &[11] } else { &[] }, &before);
+    }
+    opener.wait_for_no_more_answers();
+    assert!(!opener.pulls().is_empty(), "the others are to get it from member 0");
+    opener.bumped_as(SegmentState::Damaged, 0, bumps[0], &[], &before);
+    opener.wait_for_no_more_answers();
+    assert_eq!(
+        opener.histories.last().map(EpochHistory::writer),
+        Some(OPENER),
+        "record 11 was at no write quorum"
+    );
+}
+
+/// Members whose state was lost are asked again twice a second. The answer of one that takes longer was dropped each time.
+#[test]
+fn a_slow_answer_to_a_repeated_bump_counts() {
+    let (mut opener, bumps) = Opener::asking(4);
+    let before = history_of(1);
+    for (link, bump) in bumps.iter().enumerate().take(3) {
+        opener.bumped(link, *bump, &[11], &before);
+    }
+    opener.bumped_as(SegmentState::NeedsHydration, 3, bumps[3], &[], &before);
+    opener.wait_for_no_more_answers();
+    opener.now_us += 500_000;
+    opener.flush();
+    let first = opener.request(3, 10);
+    opener.now_us += 500_000;
+    opener.flush();
+    opener.request(3, 10);
+    opener.bumped(3, first, &[11], &before);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
 /// A step that failed is not tried again at once: what is pushed is up to half a megabyte, and a member that has no room for
 /// it refuses as fast as it is sent.
 #[test]
@@ -323,6 +364,8 @@ fn a_repair_that_is_refused_pauses() {
     let pull = opener.pulls().pop().expect("it is asked of a member that has it");
     let (target, push) = opener.pull_answered(pull);
     assert_eq!(target, 3);
+    // What members heard of the VDL, under the history that the target has now, and the floor to begin with.
+    assert_eq!(opener.pushed, [(before.writer(), Lsn(10), Lsn(0))]);
     opener.refused(3, push, RefusalReason::NoSpace);
     let pulls = |opener: &Opener| opener.sent.iter().flatten().filter(|(kind, _)| *kind == 15).count();
     let before = pulls(&opener);

@@ -234,7 +234,7 @@ impl Shard {
         let scl = self.segments[&key].scl;
         let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
         // Without room for all, what has been staged counts; the rest is asked for again.
-        let is_full = brings_next && self.stage_push(now, key, push) == Err(RefusalReason::NoSpace);
+        let is_full = brings_next && self.stage_push(key, push) == Err(RefusalReason::NoSpace);
         let staged = self.counters.batches - before;
         self.counters.gossip_batches += staged;
         let segment = self.segments.get_mut(&key).expect("just seen");

@@ -7,6 +7,7 @@ use crate::shard::{Io, Shard};
 use alloc::vec::Vec;
 use hexalog_protocol::Lsn;
 use hexalog_protocol::batch::{BATCH_BYTES_MAX, Batch};
+use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{GossipPull, GossipPush, Message, RefusalReason};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
@@ -212,9 +213,10 @@ impl Shard {
             membership_epoch: segment.membership.epoch,
             scl: segment.scl,
             log_from: segment.runs.oldest_lsn().unwrap_or(segment.scl.plus(1)),
-            history: segment.history.writer(),
-            vdl: segment.vdl_heard,
-            gc_floor: segment.gc_floor,
+            // What a writer told is told by that writer; what holds while there is none, an opener knows better.
+            history: WriterId::default(),
+            vdl: Lsn::ZERO,
+            gc_floor: Lsn::ZERO,
             batches,
         };
         Message::GossipPush(push).encode(request_id, effects.send(connection));

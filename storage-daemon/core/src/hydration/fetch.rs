@@ -11,6 +11,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{HydratePages, HydratePull, Message, RefusalReason};
 use hexalog_protocol::{Lsn, PAGE_SIZE, Page, PageId, SegmentId};
 use hexalog_storage_format::aligned::AlignedBuffer;
@@ -26,7 +27,8 @@ const IDLE_US: u64 = 200_000;
 /// An answer is asked for again this often, as long as nothing but its time is wrong; then another source is asked.
 const RETRIES_MAX: u32 = 50;
 
-/// What a segment is once a checkpoint has made it durable: it has every page at `base`.
+/// What a segment is once a checkpoint has made it durable: it has every page at `base`. The source's history goes with it, if
+/// it is a later one: under an older one, what others tell this segment may lie below that VDL and be annulled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hydrated {
     pub base: Lsn,
@@ -59,6 +61,8 @@ struct Fetch {
     images: VecDeque<Page>,
     /// The answer was the last one.
     end: Option<Hydrated>,
+    /// With the last answer: the source's history.
+    history: Option<EpochHistory>,
     is_whole: bool,
     pages_done: u64,
     pages_total: u64,
@@ -183,6 +187,7 @@ impl Shard {
             step: Step::Asks { at_us: now.monotonic_us },
             images: VecDeque::new(),
             end: None,
+            history: None,
             is_whole: false,
             pages_done: 0,
             pages_total: 0,
@@ -247,7 +252,8 @@ impl Shard {
         let is_next = answer.turn == fetch.turn && (fetch.session == 0 || fetch.session == answer.session);
         let pages = answer.images.chunks(PAGE_SIZE).map(|bytes| checked_page(segment, bytes, answer.base));
         let Some(images) = pages.collect::<Option<VecDeque<Page>>>() else { return false };
-        let is_valid = is_next && answer.session != 0 && answer.base <= answer.vdl_heard;
+        let is_bound = answer.history.writer().epoch <= segment.promised.epoch;
+        let is_valid = is_next && is_bound && answer.session != 0 && answer.base <= answer.vdl_heard;
         if !is_valid || (answer.volume, answer.group) != fetch.key {
             return false;
         }
@@ -261,6 +267,7 @@ impl Shard {
         fetch.pages_done += images.len() as u64;
         fetch.pages_total = answer.pages_total;
         fetch.end = answer.is_final.then_some(Hydrated { base: answer.base, vdl_heard: answer.vdl_heard });
+        fetch.history = answer.is_final.then(|| answer.history.clone());
         fetch.images = images;
         fetch.step = Step::Writes;
         if is_behind {
@@ -364,11 +371,16 @@ impl Shard {
             return;
         };
         let key = fetch.key;
+        let history = fetch.history.take();
         self.fetches.running = None;
         self.fetches.failures = 0;
         self.fetches.rest_until_us = now.monotonic_us;
         let segment = self.segments.get_mut(&key).expect("segments stay");
         segment.decided.hydrated = Some(end);
+        let known = segment.decided.history.as_ref().unwrap_or(&segment.history);
+        if let Some(history) = history.filter(|history| history.writer().epoch > known.writer().epoch) {
+            segment.decided.history = Some(history);
+        }
         let count = segment.pages.count();
         let text = format!("{} {:?}: {count} pages fetched, complete through {}", key.0, key.1, end.base);
         effects.list.push(Effect::Log(text));

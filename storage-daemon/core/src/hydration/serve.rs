@@ -303,6 +303,7 @@ impl Shard {
             is_whole: answer.is_whole,
             is_final: answer.is_final,
             pages_total: answer.pages_total,
+            history: segment.history.clone(),
             images: &answer.images,
         };
         self.counters.hydration_pages_sent += (answer.images.len() / PAGE_SIZE) as u64;

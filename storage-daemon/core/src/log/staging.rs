@@ -41,7 +41,8 @@ impl Answer {
     }
 }
 
-/// What a writer told about its volume since the last append.
+/// What was told about a volume since the last append, by its writer, or by an opener under the history of `writer`. It counts
+/// for the segments that have this history.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Heard {
     pub writer: WriterId,
@@ -115,9 +116,13 @@ impl Append {
         self.entries_count - 1
     }
 
-    /// Notes what a writer told; the newest of a volume is written when the append is sealed.
+    /// Notes what a writer or an opener told; the newest of a volume is written when the append is sealed, of the latest
+    /// history.
     pub fn push_heard(&mut self, volume: VolumeId, heard: Heard) {
-        self.heard.insert(volume, heard);
+        let known = self.heard.entry(volume).or_insert(heard);
+        if heard.writer.epoch >= known.writer.epoch {
+            *known = heard;
+        }
     }
 
     /// `answer` is released when the entries staged so far are durable; a bump's is computed at its place.

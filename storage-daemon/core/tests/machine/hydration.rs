@@ -3,7 +3,7 @@
 use crate::reclaim::write_until_log_wrapped;
 use crate::rng::seeds;
 use crate::world::{NODES, World};
-use crate::writer::{Answer, VOLUME, Writer, call, create_volume};
+use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
 use hexalog_protocol::message::{Message, RefusalReason, SegmentState, SegmentStatus, StatusQuery};
 use hexalog_protocol::{GroupId, Lsn, PageId};
 
@@ -155,4 +155,25 @@ fn no_page_above_the_vdl_is_taken() {
     next.pump(&mut world);
     next.converge(&mut world);
     next.check_all_served(&mut world);
+}
+
+/// A member got its pages, and a VDL, of a peer that had been through an opening which it had missed; its own history stayed the
+/// old one. What that opening annulled, other members that had missed it too could go on to send it: it lay below the VDL.
+#[test]
+fn the_sources_history_comes_with_the_pages() {
+    let (mut world, mut writer) = left_behind(46, 1);
+    writer.converge(&mut world);
+    let mut second = Writer::open(&mut world, 2, 1, Some(&writer));
+    second.write_many(&mut world, 10);
+    second.converge(&mut world);
+    // A third opener fences all, and dies before it tells its history.
+    world.start(AWAY);
+    world.run_until("it has started", |world| world.is_ready(AWAY));
+    let bumps = bump(&mut world, writer_id(3), 1);
+    assert_eq!(bumps.answers.len(), NODES);
+    world.run_until("it has its pages", |world| world.counter(AWAY, "segments_hydrated") > 0);
+    let again = bump(&mut world, writer_id(4), 1);
+    let answer = &again.answers[&(AWAY, GroupId(0))];
+    assert!(answer.vdl_heard >= second.vdl, "{} of {}", answer.vdl_heard, second.vdl);
+    assert_eq!(answer.history.writer(), writer_id(2));
 }

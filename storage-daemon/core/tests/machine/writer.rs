@@ -629,10 +629,9 @@ impl Writer {
     }
 }
 
-/// The highest VDL that is known before anything is recovered.
-fn heard_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
-    let heard = bumps.answers.values().map(|bumped| bumped.vdl_heard).max().unwrap_or(Lsn::ZERO);
-    heard.max(adopted.upper())
+/// The highest VDL that a member has heard.
+fn heard_vdl(bumps: &Bumps) -> Lsn {
+    bumps.answers.values().map(|bumped| bumped.vdl_heard).max().unwrap_or(Lsn::ZERO)
 }
 
 fn recover_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
@@ -640,7 +639,7 @@ fn recover_vdl(bumps: &Bumps, adopted: &EpochHistory) -> Lsn {
     for bumped in bumps.answers.values() {
         records.extend(bumped.marks.0.iter().copied().filter(|(lsn, _)| !adopted.is_annulled(*lsn)));
     }
-    let start = heard_vdl(bumps, adopted);
+    let start = heard_vdl(bumps).max(adopted.upper());
     let (mut vcl, mut vdl) = (start, start);
     loop {
         let next = adopted.next_lsn(vcl);
@@ -728,7 +727,7 @@ fn repair(
                 scl,
                 log_from: Lsn::ZERO,
                 history: adopted.writer(),
-                vdl: heard_vdl(bumps, adopted),
+                vdl: heard_vdl(bumps),
                 gc_floor: bumps.answers.values().map(|bumped| bumped.gc_floor).max().unwrap_or(Lsn::ZERO),
                 batches: &batches,
             };

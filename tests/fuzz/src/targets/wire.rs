@@ -258,6 +258,7 @@ fn between_peers(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         is_whole: true,
         is_final: false,
         pages_total: 9,
+        history: history(),
         images: &[7; 64],
     };
     vec![

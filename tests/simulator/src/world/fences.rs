@@ -1,5 +1,5 @@
 //! Checker: a member holds to what it told. Once it has answered a bump it acknowledges nothing under an older epoch, and
-//! the answer has all that it ever acknowledged.
+//! the answer has all that it ever acknowledged. And it tells no VDL that no writer told.
 //!
 //! An opener concludes from these answers what was written; what a member would acknowledge to an older writer behind its
 //! answer, or had acknowledged and left out of it, could be told to a client and be in no recovery. Looked at when it is
@@ -17,7 +17,7 @@ const WRITE_ACK: u16 = 7;
 /// Kind of an answer to a bump.
 const BUMPED: u16 = 11;
 /// Kinds that bring a member an epoch history.
-const HISTORIES: [u16; 2] = [12, 14];
+const HISTORIES: [u16; 3] = [12, 14, 21];
 
 /// What a member has told.
 #[derive(Default)]
@@ -35,6 +35,8 @@ struct Told {
 #[derive(Default)]
 pub(super) struct Fences {
     members: BTreeMap<(usize, GroupId), Told>,
+    /// Highest VDL of a writer that has opened: nothing up to it is ever annulled, and who knows it may let go of records.
+    vdl_of_writers: Lsn,
 }
 
 impl Fences {
@@ -43,7 +45,21 @@ impl Fences {
         self.members.get(&(shard, group)).map_or(Lsn::ZERO, |told| told.scl)
     }
 
+    /// A writer that has opened is at this VDL, and tells it from now on.
+    pub fn vdl_of_writer(&mut self, vdl: Lsn) {
+        self.vdl_of_writers = self.vdl_of_writers.max(vdl);
+    }
+
+    fn heard(&self, shard: usize, vdl_heard: Lsn) {
+        let vdl = self.vdl_of_writers;
+        assert!(
+            vdl_heard <= vdl,
+            "shard {shard} has heard of VDL {vdl_heard}, and no open writer was beyond {vdl}"
+        );
+    }
+
     fn acknowledged(&mut self, shard: usize, ack: &WriteAck) {
+        self.heard(shard, ack.vdl_heard);
         for (group, scl) in &ack.scls {
             let told = self.members.entry((shard, *group)).or_default();
             assert!(
@@ -66,6 +82,8 @@ impl Fences {
     fn bumped(&mut self, shard: usize, answer: &Bumped, may_rot: bool) {
         let told = self.members.entry((shard, answer.group)).or_default();
         told.fence = told.fence.max(answer.writer.epoch);
+        self.heard(shard, answer.vdl_heard);
+        let told = self.members.entry((shard, answer.group)).or_default();
         let is_lost = matches!(answer.state, SegmentState::Damaged | SegmentState::NeedsHydration);
         if is_lost || may_rot {
             return;
@@ -106,6 +124,7 @@ impl World {
                     self.fences.history_came(shard, group, &install.history);
                 }
             }
+            Message::HydratePages(pages) => self.fences.history_came(shard, pages.group, &pages.history),
             Message::History(answer) => self.fences.history_came(shard, answer.group, &answer.history),
             _ => unreachable!("no other kind was looked for"),
         }

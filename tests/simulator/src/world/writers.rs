@@ -172,6 +172,7 @@ impl World {
         let entry = *history.last().expect("an opened volume has a history");
         self.note(&format!("writer {run} is open: VDL {:?}, upper {:?}", entry.vdl, entry.upper));
         self.outcome.openings += 1;
+        self.fences.vdl_of_writer(history.upper());
         if let Some(newer) = self.writers[index + 1..].iter().find(|writer| writer.is_open) {
             // Its last answers came late, from members that the newer one could do without. Commits of the newer one are
             // none that it had to find, and no write quorum is left for it; what it found the newer one must have found too.
@@ -208,6 +209,7 @@ impl World {
             }
             self.model.acknowledged = self.model.acknowledged.max(history.floor(vdl));
             self.check_vdl_is_true(history.floor(vdl));
+            self.fences.vdl_of_writer(vdl);
         }
         let run = self.writers[index].run;
         self.note(&format!("writer {run}: VDL {vdl:?}"));
