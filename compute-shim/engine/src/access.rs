@@ -48,15 +48,17 @@ impl ExclusivePage<'_> {
 pub(crate) struct Access<'e> {
     pub engine: &'e Engine,
     pins: PinSet<'e>,
+    /// Pages that it has found in the cache.
+    hits: u64,
 }
 
 impl<'e> Access<'e> {
     pub fn new(engine: &'e Engine) -> Access<'e> {
-        Access { engine, pins: PinSet::new(&engine.cache) }
+        Access { engine, pins: PinSet::new(&engine.cache), hits: 0 }
     }
 
     fn resume(engine: &'e Engine, ticket: u64) -> Access<'e> {
-        Access { engine, pins: engine.parked.resume(&engine.cache, ticket) }
+        Access { engine, pins: engine.parked.resume(&engine.cache, ticket), hits: 0 }
     }
 
     /// Makes the page resident and pinned, or says what it waits for.
@@ -71,6 +73,7 @@ impl<'e> Access<'e> {
             self.pins.add(page, frame);
         }
         let frame = pinned?;
+        self.hits += 1;
         self.pins.add(page, frame);
         Ok(frame)
     }
@@ -131,7 +134,9 @@ impl Engine {
         self.check_fenced()?;
         let mut access = Access::resume(self, std::mem::take(&mut txn.parked_pins));
         let result = operation(&mut access, txn);
+        txn.pages_used.hit += access.hits;
         if let Err(Stop::Need(Need::Page { page, .. })) = result {
+            txn.pages_used.read += 1;
             let ticket = self.parked.park(&mut access.pins);
             txn.parked_pins = ticket;
             return Err(Stop::Need(Need::Page { page, ticket }));

@@ -13,7 +13,7 @@ use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::locks::objects::Owner;
 use crate::mini_transaction::MiniTransaction;
-use crate::types::{Isolation, RelationLockMode, RowBuffer, RowLockMode, TreeId, TxId};
+use crate::types::{Isolation, PagesUsed, RelationLockMode, RowBuffer, RowLockMode, TreeId, TxId};
 use crate::undo::Finished;
 use crate::undo::append::UndoPlace;
 use hexalog_protocol::{Lsn, PageId};
@@ -68,6 +68,7 @@ pub struct Transaction {
     pub(crate) undo_records: u64,
     /// How far down [`Engine::rollback_to`] has come, while it is under way.
     pub(crate) rollback_position: Option<u64>,
+    pub(crate) pages_used: PagesUsed,
     /// Kept from row to row.
     pub(crate) undo_buffer: Vec<u8>,
     /// Stored body of a row that lists chains, while it is written.
@@ -77,6 +78,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Pages that its operations have used so far.
+    pub fn pages_used(&self) -> PagesUsed {
+        self.pages_used
+    }
+
     /// Highest commit, not yet durable, that what this transaction was told rests on: rows and data-dependent
     /// errors may go to a client only when VDL has reached it. Zero: none.
     pub fn dep_lsn(&self) -> Lsn {
@@ -188,6 +194,7 @@ impl Engine {
             trees_created: Vec::new(),
             undo_records: 0,
             rollback_position: None,
+            pages_used: PagesUsed::default(),
             undo_buffer: Vec::new(),
             body_buffer: Vec::new(),
             rival: RowBuffer::new(),

@@ -495,6 +495,15 @@ pub struct EngineStats {
     pub purge_horizon: u64,
 }
 
+/// Pages that a transaction's operations have used: each as often as an operation came to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PagesUsed {
+    /// Found in the cache.
+    pub hit: u64,
+    /// Waited for.
+    pub read: u64,
+}
+
 /// What `check_tree` counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TreeReport {

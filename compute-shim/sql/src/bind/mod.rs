@@ -296,6 +296,7 @@ impl<'a> Binder<'a> {
             relations: self.relations.into_iter().collect(),
             row_lock: self.row_lock,
             snapshot_min,
+            measures: 0,
         })
     }
 }

@@ -131,6 +131,7 @@ fn empty_plan(memos: usize) -> Plan {
         relations: Vec::new(),
         row_lock: None,
         snapshot_min: Lsn::ZERO,
+        measures: 0,
     }
 }
 

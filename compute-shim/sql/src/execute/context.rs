@@ -4,6 +4,7 @@
 //! state: snapshot and command live in the engine's transaction, settings and names in the session's view.
 
 use super::deferred::Deferred;
+use super::measure::{Measure, Measures};
 use super::referential::{Referential, ReferentialPlans};
 use super::{Operator, Row, build};
 use crate::catalog::object::Oid;
@@ -90,6 +91,8 @@ pub(crate) struct State {
     pub referential: Referential,
     /// The transaction has been committed by the statement's last write.
     pub is_fused: bool,
+    /// What the plan's nodes come to, if they are measured.
+    pub measures: Measures,
     rows_since_yield: u32,
     noted: Option<Noted>,
 }
@@ -108,6 +111,7 @@ impl State {
                 })
                 .collect(),
             common: plan.common.iter().map(|_| CommonState::default()).collect(),
+            measures: Measures { nodes: vec![Measure::default(); plan.measures], ..Measures::default() },
             ..State::default()
         }
     }

@@ -4,7 +4,7 @@
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
-//! `row_writer.rs` change them, `referential.rs` settles what foreign keys ask for afterwards, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
+//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -14,6 +14,7 @@ mod join;
 mod kept_bytes;
 mod key_range;
 mod lock_rows;
+mod measure;
 mod modify;
 mod recursive;
 mod referential;
@@ -28,6 +29,7 @@ mod window_frame;
 pub(crate) use context::{Context, Effects, RowKeys, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
+pub(crate) use measure::Measure;
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
     Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated, duplicate_key,
@@ -75,6 +77,7 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::HashJoin { left, right, .. } => {
             Box::new(join::HashJoin::new(plan.clone(), build(left), build(right)))
         }
+        Node::Measured { input, id } => Box::new(measure::Measured::new(build(input), *id)),
         Node::Materialize { input } => Box::new(relation::Materialize::new(build(input))),
         Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), build(input))),
         Node::Window { input, .. } => Box::new(window::Window::new(plan.clone(), build(input))),

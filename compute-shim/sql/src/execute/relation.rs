@@ -104,6 +104,7 @@ impl Operator for SystemScan {
                 row.clone_from(candidate);
                 return Ok(true);
             }
+            context.state.measures.filtered += 1;
         }
         Ok(false)
     }
@@ -219,6 +220,7 @@ impl Operator for Filter {
                 std::mem::swap(row, &mut self.row);
                 return Ok(true);
             }
+            context.state.measures.filtered += 1;
         }
     }
 

@@ -193,6 +193,7 @@ impl Operator for TableScan {
                     if let Some(filter) = &scan.filter
                         && !is_true(&filter.expr, &self.row, context)?
                     {
+                        context.state.measures.filtered += 1;
                         self.phase = Phase::Advance;
                         continue;
                     }

@@ -5,7 +5,7 @@
 //! parentheses that a reader needs.
 
 use super::{Expr, Kind};
-use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
+use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
@@ -87,8 +87,8 @@ impl Printer<'_> {
             TypeId::INT4 if form.starts_with('-') => format!("'{form}'::integer"),
             TypeId::INT4 => form,
             TypeId::NUMERIC if form.starts_with(|c: char| c.is_ascii_digit()) && form.contains('.') => form,
-            TypeId::UNKNOWN => quote_literal_text(&form),
-            _ => format!("{}::{type_name}", quote_literal_text(&form)),
+            TypeId::UNKNOWN => simple_literal(&form),
+            _ => format!("{}::{type_name}", simple_literal(&form)),
         };
         self.push(&shown);
     }
@@ -166,7 +166,7 @@ impl Printer<'_> {
             // A literal of the very type: only the modifier is to be added.
             Some(value) if is_own_constant && !value.is_null() => {
                 let form = text::output_string(self.env, operand.type_id, value);
-                self.push(&quote_literal_text(&form));
+                self.push(&simple_literal(&form));
             }
             _ => {
                 self.plain("(");
@@ -341,4 +341,9 @@ fn arithmetic_is_simple(expr: &Expr, parent: &Expr) -> bool {
     }
     // Of one rank: the left one needs none.
     matches!(&parent.kind, Kind::Operator { operands, .. } if std::ptr::eq(&operands[0], expr))
+}
+
+/// A string as SQL has it: never with E, which standard-conforming strings do not need.
+fn simple_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }

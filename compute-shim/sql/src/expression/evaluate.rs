@@ -9,11 +9,12 @@ use super::{Expr, Kind, Quantifier, Subplan, SubplanForm, for_each};
 use crate::execute::Context;
 use crate::function::HostFunction;
 use crate::stop::{Step, Stop};
+use hexalog_sql_types::cast::{self, CastContext, Coercion};
 use hexalog_sql_types::datum::{compare, equal};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::operator::Operator;
-use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId, Typmod};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -115,16 +116,46 @@ pub(crate) fn is_immutable(expr: &Expr) -> bool {
     let mut immutable = true;
     for_each(expr, &mut |expr| {
         immutable &= match &expr.kind {
-            Kind::Operator { operator, .. } | Kind::AnyAll { operator, .. } => !operator.stable,
+            Kind::Operator { operator, operands } => {
+                !operator.stable || is_immutable_concatenation(operator, operands)
+            }
+            Kind::AnyAll { operator, .. } => !operator.stable,
             Kind::NullIf { operator, .. } => !operator.stable,
             Kind::Function { function, .. } => function.volatility == Volatility::Immutable,
-            Kind::Coerce { coercion, .. } => coercion.is_immutable(),
+            Kind::Coerce { coercion, operand, .. } => {
+                operand.as_constant().is_some() || is_immutable_coercion(coercion)
+            }
             Kind::Host { .. } | Kind::Parameter(_) | Kind::Slot(_) | Kind::Subplan(_) => false,
             _ => true,
         };
         immutable
     });
     immutable
+}
+
+/// `text || anything` rests on nothing but its operands if what is no text becomes one in one way only.
+fn is_immutable_concatenation(operator: &Operator, operands: &[Expr]) -> bool {
+    operator.name == "||"
+        && operands.iter().all(|operand| {
+            let coercion = cast::coercion(operand.type_id, TypeId::TEXT, Typmod::NONE, CastContext::Explicit);
+            coercion.is_some_and(|coercion| is_immutable_coercion(&coercion))
+        })
+}
+
+/// As PostgreSQL has it: how dates and times are written and read is a session's choice, if not of this product's.
+fn is_immutable_coercion(coercion: &Coercion) -> bool {
+    let is_text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::BPCHAR | TypeId::NAME);
+    let is_written_in_one_way = !matches!(
+        coercion.source().array_element().unwrap_or(coercion.source()),
+        TypeId::DATE | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ
+    );
+    let is_read_in_one_way = !matches!(
+        coercion.target().array_element().unwrap_or(coercion.target()),
+        TypeId::DATE | TypeId::TIME | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ | TypeId::INTERVAL
+    );
+    coercion.is_immutable()
+        && (is_written_in_one_way || !is_text(coercion.target()))
+        && (is_read_in_one_way || !is_text(coercion.source()))
 }
 
 /// The value of an immutable expression over a row.

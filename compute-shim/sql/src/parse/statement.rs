@@ -9,7 +9,6 @@ use super::tree::{
 };
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
-use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::Token;
 
@@ -58,7 +57,7 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
         "close" => super::cursor::close(reader),
         "copy" => super::copy::copy(reader),
         "vacuum" | "analyze" | "analyse" | "cluster" | "reindex" => maintenance(reader, &word),
-        "explain" => explain(reader),
+        "explain" => super::explain::explain(reader),
         "comment" => super::comment::comment(reader),
         "discard" => discard(reader),
         "lock" => lock(reader),
@@ -276,7 +275,7 @@ fn setting_value(reader: &mut Reader<'_>) -> Result<SettingValue> {
     Ok(SettingValue::Values(values))
 }
 
-fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
+pub(super) fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
     let sign = match reader.eat_token(&Token::Minus) {
         true => "-",
         false => {
@@ -368,19 +367,6 @@ fn deallocate(reader: &mut Reader<'_>) -> Result<Statement> {
     Ok(Statement::Deallocate { name: Some(reader.identifier()?), verb: "DEALLOCATE" })
 }
 
-/// An option in parentheses: a word or number for yes or no, or nothing, which means yes.
-fn boolean_option(reader: &mut Reader<'_>) -> Result<bool> {
-    if matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
-        return Ok(true);
-    }
-    let word = setting_word(reader)?;
-    match word.to_ascii_lowercase().as_str() {
-        "true" | "on" | "1" => Ok(true),
-        "false" | "off" | "0" => Ok(false),
-        other => Err(SqlError::syntax(format!("\"{other}\" is not a Boolean value"))),
-    }
-}
-
 /// VACUUM, ANALYZE, CLUSTER and REINDEX: options are checked for shape, the tables must exist, and nothing is done:
 /// storage collects garbage by itself, and there are no statistics to gather yet.
 fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
@@ -417,47 +403,6 @@ fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
         }
     }
     Ok(Statement::Maintenance { verb, tables, outside_transaction: word == "vacuum" })
-}
-
-fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
-    reader.expect("explain")?;
-    let refuse_on = |name: &str, on: bool| match on {
-        true => Err(refuse(format!("EXPLAIN {}", name.to_uppercase()))),
-        false => Ok(()),
-    };
-    if reader.eat_token(&Token::LParen) {
-        loop {
-            let name = reader.word()?;
-            if name == "format" {
-                let format = setting_word(reader)?.to_ascii_lowercase();
-                if format != "text" {
-                    return Err(refuse(format!("EXPLAIN format {format}")));
-                }
-            } else {
-                let on = boolean_option(reader)?;
-                match name.as_str() {
-                    // Costs are not shown either way: there are no statistics to take them from.
-                    "costs" => {}
-                    "analyze" | "verbose" | "buffers" | "timing" | "summary" | "settings" | "wal" => {
-                        refuse_on(&name, on)?;
-                    }
-                    other => {
-                        return Err(SqlError::syntax(format!("unrecognized EXPLAIN option \"{other}\"")));
-                    }
-                }
-            }
-            if !reader.eat_token(&Token::Comma) {
-                break;
-            }
-        }
-        reader.expect_token(&Token::RParen)?;
-    } else {
-        for name in ["analyze", "verbose"] {
-            let on = reader.eat(&[name]);
-            refuse_on(name, on)?;
-        }
-    }
-    Ok(Statement::Explain { statement: Box::new(data(reader)?) })
 }
 
 fn discard(reader: &mut Reader<'_>) -> Result<Statement> {

@@ -52,6 +52,7 @@ fn estimate(node: &Node) -> u64 {
         | Node::Materialize { input }
         | Node::Sort { input, .. }
         | Node::Distinct { input, .. }
+        | Node::Measured { input, .. }
         | Node::Window { input, .. }
         | Node::LockRows { input, .. }
         | Node::ProjectSet { input, .. } => estimate(input),

@@ -2,22 +2,25 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `implication.rs` whether a partial index serves, `join.rs` how two sides are joined, `explain.rs` prints. Every node says what its rows are made of; a
+//! is read, `implication.rs` whether a partial index serves, `join.rs` how two sides are joined, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
 mod cursor;
 mod explain;
+mod explain_format;
 mod implication;
 mod join;
+mod measured;
 mod pushdown;
 mod walk;
 mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use cursor::tables_stood_on;
-pub(crate) use explain::explain;
+pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
+pub(crate) use measured::measured;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
 };
@@ -57,6 +60,8 @@ pub(crate) struct Plan {
     pub row_lock: Option<RowLockMode>,
     /// Indexes that it reads hold no entry for versions that older snapshots need.
     pub snapshot_min: Lsn,
+    /// How many of its nodes are measured.
+    pub measures: usize,
 }
 
 impl Plan {
@@ -75,6 +80,7 @@ impl Plan {
             relations: Vec::new(),
             row_lock: None,
             snapshot_min: Lsn::ZERO,
+            measures: 0,
         }
     }
 }
@@ -291,6 +297,11 @@ pub(crate) enum Node {
         right_keys: Exprs,
         condition: Option<Predicate>,
     },
+    /// What the node below comes to is counted, under this number.
+    Measured {
+        input: Arc<Node>,
+        id: usize,
+    },
     /// Keeps the rows for the next run.
     Materialize {
         input: Arc<Node>,
@@ -402,6 +413,7 @@ impl Node {
             Node::Scan(scan) => scan.table.columns.len() + usize::from(scan.with_identity),
             Node::System { table, .. } => table.columns.len(),
             Node::Filter { input, .. }
+            | Node::Measured { input, .. }
             | Node::Materialize { input }
             | Node::Sort { input, .. }
             | Node::Distinct { input, .. }

@@ -21,6 +21,7 @@ impl Node {
             | Node::Project { input, .. }
             | Node::ProjectSet { input, .. }
             | Node::Materialize { input }
+            | Node::Measured { input, .. }
             | Node::Aggregate { input, .. }
             | Node::Window { input, .. }
             | Node::Sort { input, .. }
@@ -52,6 +53,7 @@ impl Node {
             | Node::Project { input, .. }
             | Node::ProjectSet { input, .. }
             | Node::Materialize { input }
+            | Node::Measured { input, .. }
             | Node::Aggregate { input, .. }
             | Node::Window { input, .. }
             | Node::Sort { input, .. }

@@ -12,10 +12,9 @@ use crate::catalog::Relation;
 use crate::catalog::object::Oid;
 use crate::execute::{Row, constraints_named};
 use crate::parse::tree::{
-    DiscardTarget, Name, SavepointCommand, SettingValue, Statement, TransactionCommand, TransactionModes,
-    TypeName,
+    DiscardTarget, ExplainFormat, Name, SavepointCommand, SettingValue, Statement, TransactionCommand,
+    TransactionModes, TypeName,
 };
-use crate::plan::explain;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Isolation, Need, RelationLockMode};
 use hexalog_sql_types::error::Result;
@@ -55,7 +54,15 @@ pub(super) fn columns(scope: &Scope, named: &Named, statement: &Statement) -> Re
             Some(["name", "setting", "description"].map(text_column).into())
         }
         Statement::Show { name } => Some([text_column(&scope.view.settings.show(name)?.0)].into()),
-        Statement::Explain { .. } => Some([text_column("QUERY PLAN")].into()),
+        Statement::Explain { options, .. } => {
+            let column = text_column("QUERY PLAN");
+            // Clients are told that it is JSON, as in PostgreSQL.
+            let type_id = match options.format {
+                ExplainFormat::Json => TypeId::JSON,
+                _ => TypeId::TEXT,
+            };
+            Some([ColumnDescription { type_id, ..column }].into())
+        }
         Statement::Execute { name, .. } => {
             let prepared = named.statements.get(name)?;
             if prepared.is_data() { prepared.plan(scope, true)?.columns.clone() } else { None }
@@ -98,7 +105,6 @@ pub(super) fn step(
         Statement::Maintenance { verb, tables, outside_transaction } => {
             maintenance(scope, verb, tables, *outside_transaction)
         }
-        Statement::Explain { statement } => explain_plan(scope, statement),
         Statement::Discard { target } => discard(scope, named, *target),
         Statement::CloseCursor { cursor } => {
             named.portals.close(cursor.as_deref())?;
@@ -371,15 +377,6 @@ fn maintenance(scope: &mut Scope, verb: &'static str, tables: &[Name], outside: 
         }
     }
     tag(verb)
-}
-
-fn explain_plan(scope: &mut Scope, statement: &Statement) -> Step<Answer> {
-    scope.refresh_durable()?;
-    let plan = scope.with_binding(|context| bind::plan(context, statement, &[]))?;
-    let host = scope.host();
-    let rows = explain(&plan, &scope.env(&host)).into_iter().map(|line| vec![Datum::text(line)]).collect();
-    let columns = [text_column("QUERY PLAN")].into();
-    Ok(Answer::Rows { columns, rows, tag: CommandTag::plain("EXPLAIN") })
 }
 
 fn discard(scope: &mut Scope, named: &mut Named, target: DiscardTarget) -> Step<Answer> {

@@ -9,6 +9,7 @@
 mod command;
 pub mod copy;
 mod cursor;
+mod explain_run;
 mod plan_run;
 mod portal;
 mod query;

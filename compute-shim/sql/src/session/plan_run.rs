@@ -7,9 +7,9 @@
 use super::statement::Prepared;
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, Flow, Sink};
-use crate::execute::{KeptBytes, Operator, Row, RowKeys, State, build, settle_references};
+use crate::execute::{KeptBytes, Measure, Operator, Row, RowKeys, State, build, settle_references};
 use crate::parse::lock_words;
-use crate::plan::{Command, Plan};
+use crate::plan::{Command, Plan, measured};
 use crate::stop::{Step, Stop};
 use hexalog_sql_types::{Datum, EvalEnv, SqlError};
 use std::collections::VecDeque;
@@ -110,6 +110,8 @@ pub(super) struct PlanRun {
     /// Of the row, in a plan that a cursor runs.
     keys: RowKeys,
     is_cursor: bool,
+    /// Its nodes are measured; whether time is taken.
+    measured: Option<bool>,
     ahead: Option<Ahead>,
     is_described: bool,
     /// Rows given since the last time that the client asked.
@@ -136,6 +138,7 @@ impl PlanRun {
             row: Row::new(),
             keys: RowKeys::new(),
             is_cursor: false,
+            measured: None,
             ahead: None,
             is_described: false,
             given: 0,
@@ -146,6 +149,16 @@ impl PlanRun {
     /// Notes the keys of the rows of tables that each of its rows stands on.
     pub(super) fn for_cursor(self) -> PlanRun {
         PlanRun { is_cursor: true, ..self }
+    }
+
+    /// Measures what each of its nodes comes to.
+    pub(super) fn measured(self, takes_time: bool) -> PlanRun {
+        PlanRun { measured: Some(takes_time), ..self }
+    }
+
+    /// What the nodes have come to.
+    pub(super) fn measures(&self) -> &[Measure] {
+        &self.state.measures.nodes
     }
 
     pub(super) fn plan(&self) -> &Plan {
@@ -217,7 +230,11 @@ impl PlanRun {
 
     fn begin(&mut self, scope: &mut Scope) -> Step<()> {
         scope.begin_statement()?;
+        if self.measured.is_some() {
+            self.plan = Arc::new(measured(&self.plan));
+        }
         self.state = State::new(&self.plan);
+        self.state.measures.takes_time = self.measured == Some(true);
         if self.is_cursor {
             self.state.note_keys(self.plan.standing());
         }

@@ -7,6 +7,7 @@ use super::command::{self, Answer};
 use super::copy::input::CopyIn;
 use super::copy::output::CopyOut;
 use super::cursor::{Cursor, CursorOptions, Fetching};
+use super::explain_run::Explaining;
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
 use super::statement::{Columns, Prepared, Statements};
@@ -47,6 +48,7 @@ enum Machine {
     Cursor(Box<Cursor>),
     Fetch(Box<Fetching>),
     Arguments(Box<Arguments>),
+    Explain(Box<Explaining>),
     Command,
     Answer(Rows),
     Define {
@@ -209,6 +211,13 @@ impl Execution {
                     let run = arguments.step(scope)?;
                     self.machine = Machine::Plan(Box::new(run));
                 }
+                Machine::Explain(explaining) => {
+                    let rows = explaining.step(scope)?;
+                    let columns = command::columns(scope, named, statement)?.expect("EXPLAIN has rows");
+                    let tag = CommandTag::plain("EXPLAIN");
+                    self.machine =
+                        Machine::Answer(Rows { columns, rows, tag, is_described: false, given: 0 });
+                }
                 Machine::Declare(run) => {
                     let Statement::Declare(declare) = statement else { unreachable!("made for DECLARE") };
                     declare_cursor(scope, named, declare, run)?;
@@ -285,6 +294,9 @@ fn begin(
         }
         Statement::Copy(copy) if copy.from => Machine::CopyIn(Box::new(CopyIn::new(copy.clone()))),
         Statement::Copy(copy) => Machine::CopyOut(Box::new(CopyOut::new(copy.clone()))),
+        Statement::Explain { options, statement } => {
+            Machine::Explain(Box::new(Explaining::new(options.clone(), statement)))
+        }
         statement if Definition::handles(statement) => {
             Machine::Define { definition: Box::new(Definition::new(statement.clone())), has_begun: false }
         }

@@ -71,8 +71,13 @@ impl Prepared {
     /// Whether it takes a snapshot of its own when it runs.
     pub(super) fn takes_snapshot(&self) -> bool {
         let takes = |statement: &Statement| {
-            matches!(statement, Statement::Execute { .. } | Statement::Copy(_) | Statement::Declare(_))
-                || Definition::handles(statement)
+            matches!(
+                statement,
+                Statement::Execute { .. }
+                    | Statement::Copy(_)
+                    | Statement::Declare(_)
+                    | Statement::Explain { .. }
+            ) || Definition::handles(statement)
         };
         self.is_data() || self.statement.as_ref().is_some_and(takes)
     }

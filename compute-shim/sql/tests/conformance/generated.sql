@@ -141,3 +141,9 @@ COMMIT;
 \session b
 \finish
 SELECT * FROM race;
+-- What a text is joined with decides whether the result is the same for everybody.
+CREATE TABLE j (a int, d date, n numeric, ts timestamptz, b text GENERATED ALWAYS AS ('n' || a || n) STORED);
+INSERT INTO j (a, n) VALUES (1, 2.50) RETURNING b;
+CREATE TABLE j2 (d timestamptz, b text GENERATED ALWAYS AS ('n' || d) STORED);
+CREATE TABLE j2 (d date, b text GENERATED ALWAYS AS (d || 'n') STORED);
+CREATE INDEX ON j ((a || '-' || n));

@@ -7,6 +7,27 @@ use super::{
     SequenceOption, TypeName, Update,
 };
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ExplainFormat {
+    #[default]
+    Text,
+    Json,
+    Yaml,
+    Xml,
+}
+
+/// What EXPLAIN is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ExplainOptions {
+    pub analyze: bool,
+    pub verbose: bool,
+    pub buffers: bool,
+    /// `None`: as ANALYZE has it.
+    pub timing: Option<bool>,
+    pub summary: Option<bool>,
+    pub format: ExplainFormat,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IsolationLevel {
     ReadCommitted,
@@ -213,6 +234,7 @@ pub(crate) enum Statement {
         outside_transaction: bool,
     },
     Explain {
+        options: ExplainOptions,
         statement: Box<Statement>,
     },
     Discard {

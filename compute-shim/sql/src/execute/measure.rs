@@ -1,0 +1,100 @@
+//! What nodes come to while they run: rows, loops, time and pages, for EXPLAIN ANALYZE.
+//!
+//! Owns [`Measure`] and the operator that takes it. A node's time is that of all below it too, waits included: it runs
+//! from the call that a need has stopped to the call that answers. Rows that a filter has taken away are the node's own.
+
+use super::{Context, Operator, Row};
+use crate::stop::{Step, Stop};
+
+/// What one node has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Measure {
+    pub rows: u64,
+    pub loops: u64,
+    /// Until the first row (or the end) of each loop, and in all, in microseconds; zero if no time is taken.
+    pub startup_us: u64,
+    pub total_us: u64,
+    /// Rows that its filter has taken away.
+    pub filtered: u64,
+    /// Pages found in the cache, and pages waited for.
+    pub pages_hit: u64,
+    pub pages_read: u64,
+}
+
+/// The measures of a statement's nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Measures {
+    pub nodes: Vec<Measure>,
+    pub takes_time: bool,
+    /// Rows that filters have taken away in the innermost node that runs.
+    pub filtered: u64,
+}
+
+/// Measures the operator below.
+pub(super) struct Measured {
+    input: Box<dyn Operator>,
+    id: usize,
+    /// The loop has been begun.
+    is_begun: bool,
+    /// It has given a row, or come to its end.
+    has_given: bool,
+    /// When the call began that has not been answered yet.
+    called_us: Option<i64>,
+}
+
+impl Measured {
+    pub(super) fn new(input: Box<dyn Operator>, id: usize) -> Measured {
+        Measured { input, id, is_begun: false, has_given: false, called_us: None }
+    }
+
+    fn now(context: &Context<'_>) -> i64 {
+        if context.state.measures.takes_time { context.environment.wall_clock_us() } else { 0 }
+    }
+
+    fn restart(&mut self) {
+        self.is_begun = false;
+        self.has_given = false;
+        self.called_us = None;
+    }
+}
+
+impl Operator for Measured {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            context.state.measures.nodes[self.id].loops += 1;
+        }
+        let called_us = *self.called_us.get_or_insert_with(|| Measured::now(context));
+        let pages = context.transaction.pages_used();
+        let outer = std::mem::take(&mut context.state.measures.filtered);
+        let result = self.input.next(context, row);
+        let filtered = std::mem::replace(&mut context.state.measures.filtered, outer);
+        let used = context.transaction.pages_used();
+        let spent_us = match &result {
+            Err(Stop::Need(_)) => 0,
+            _ => u64::try_from(Measured::now(context) - called_us).unwrap_or(0),
+        };
+        let measure = &mut context.state.measures.nodes[self.id];
+        measure.filtered += filtered;
+        measure.pages_hit += used.hit - pages.hit;
+        measure.pages_read += used.read - pages.read;
+        measure.total_us += spent_us;
+        if let Ok(found) = result {
+            self.called_us = None;
+            measure.rows += u64::from(found);
+            if !std::mem::replace(&mut self.has_given, true) {
+                measure.startup_us += spent_us;
+            }
+        }
+        result
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.restart();
+        self.input.rewind(context);
+    }
+
+    fn repeat(&mut self, context: &mut Context<'_>) {
+        self.restart();
+        self.input.repeat(context);
+    }
+}

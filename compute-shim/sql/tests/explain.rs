@@ -1,0 +1,82 @@
+//! EXPLAIN ANALYZE: what nodes come to, and what clients of its other formats count on.
+//!
+//! Where plans are PostgreSQL's, so are the lines: `conformance/explain.sql`.
+
+mod harness;
+
+use harness::{Client, Cluster};
+
+fn filled(client: &mut Client<'_>) {
+    client.query(
+        "CREATE TABLE t (a int PRIMARY KEY, b text, c int);
+         INSERT INTO t SELECT i, repeat('x', 100), i % 10 FROM generate_series(1, 1000) i;
+         CREATE INDEX t_c ON t (c)",
+    );
+}
+
+#[test]
+fn rows_are_of_each_loop_and_what_did_not_run_says_so() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    let options = "ANALYZE, TIMING OFF, SUMMARY OFF";
+    let plan = client.lines(&format!(
+        "EXPLAIN ({options}) SELECT * FROM t u JOIN t ON t.c = u.a WHERE u.a IN (3, 4) AND u.c < 4"
+    ));
+    assert!(plan.iter().any(|line| line.contains("on t u (actual rows=1 loops=1)")), "{plan:#?}");
+    assert!(plan.iter().any(|line| line.contains("on t (actual rows=100 loops=1)")), "{plan:#?}");
+    let plan = client.lines(&format!(
+        "EXPLAIN ({options}) WITH w AS (SELECT 1 AS one) SELECT (SELECT max(a) FROM t WHERE t.a < u.a) FROM t u WHERE u.a = 0"
+    ));
+    assert!(plan.iter().any(|line| line.trim() == "SubPlan 1"), "{plan:#?}");
+    assert!(plan.iter().any(|line| line.contains("(never executed)")), "{plan:#?}");
+    let plan = client
+        .lines(&format!("EXPLAIN ({options}) SELECT * FROM t u LEFT JOIN t ON t.a = u.a + 1 WHERE u.a < 4"));
+    assert!(plan.iter().any(|line| line.contains("(actual rows=1 loops=3)")), "{plan:#?}");
+}
+
+#[test]
+fn pages_and_times_are_counted() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    client.make_durable();
+    let buffers = "EXPLAIN (ANALYZE, BUFFERS) SELECT count(*) FROM t WHERE b <> ''";
+    let warm = client.lines(buffers);
+    assert!(warm.iter().any(|line| line.trim().starts_with("Buffers: shared hit=")), "{warm:#?}");
+    assert!(!warm.iter().any(|line| line.contains("read=")), "{warm:#?}");
+    cluster.engine.evict_pages();
+    let cold = client.lines(buffers);
+    assert!(cold.iter().any(|line| line.contains(" read=")), "{cold:#?}");
+    let times: Vec<&String> = cold.iter().filter(|line| line.ends_with(" ms")).collect();
+    assert!(times[0].starts_with("Planning Time: ") && times[1].starts_with("Execution Time: "), "{cold:#?}");
+    assert!(cold[0].contains("(actual time=") && cold[0].contains(" rows=1 loops=1)"), "{cold:#?}");
+}
+
+#[test]
+fn json_is_what_clients_read() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    let query = "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, FORMAT JSON) SELECT a, upper(b) FROM t WHERE a = 7";
+    let plan = client.value(query).expect("one value");
+    client.query("CREATE TABLE plans (p jsonb)");
+    client.query(&format!("INSERT INTO plans VALUES ('{}')", plan.replace('\'', "''")));
+    for (path, expected) in [
+        ("{0,Plan,Node Type}", "Index Scan"),
+        ("{0,Plan,Index Name}", "t_pkey"),
+        ("{0,Plan,Schema}", "public"),
+        ("{0,Plan,Actual Rows}", "1"),
+        ("{0,Plan,Actual Loops}", "1"),
+        ("{0,Plan,Output,1}", "upper(b)"),
+        ("{0,Plan,Index Cond}", "(a = 7)"),
+        ("{0,Triggers}", "[]"),
+    ] {
+        let found = client.value(&format!("SELECT p #>> '{path}' FROM plans"));
+        assert_eq!(found.as_deref(), Some(expected), "{path} of {plan}");
+    }
+    let counted =
+        "SELECT (p #>> '{0,Plan,Shared Hit Blocks}')::int > 0 AND (p #>> '{0,Planning Time}')::float >= 0
+                   AND (p #>> '{0,Execution Time}')::float > 0 FROM plans";
+    assert_eq!(client.value(counted).as_deref(), Some("t"), "{plan}");
+}
