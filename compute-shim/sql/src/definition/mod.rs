@@ -139,7 +139,14 @@ impl Definition {
         replay.rewind();
         match statement {
             Statement::CreateTable(create) => create_table::run(replay, context, create),
-            Statement::CreateTableAs { name, if_not_exists, columns, query, with_data } => {
+            Statement::CreateTableAs {
+                name,
+                if_not_exists,
+                columns,
+                query,
+                with_data,
+                is_select_into: _,
+            } => {
                 let create = create_table_as::CreateTableAs {
                     name,
                     if_not_exists: *if_not_exists,
@@ -189,6 +196,7 @@ impl Definition {
 pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
     Some(match statement {
         Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::CreateTableAs { is_select_into: true, .. } => "SELECT INTO",
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::CreateIndex(_) => "CREATE INDEX",
         Statement::Comment { .. } => "COMMENT",

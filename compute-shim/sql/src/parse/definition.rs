@@ -129,7 +129,8 @@ fn create_table_as(
             true
         }
     };
-    Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data })
+    let is_select_into = false;
+    Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data, is_select_into })
 }
 
 type Elements = (Vec<ColumnDefinition>, Vec<NamedConstraint<TableConstraint>>);

@@ -23,6 +23,7 @@ mod respell;
 mod respell_select;
 
 pub(crate) use respell::SUBSCRIPT_ASSIGNMENT;
+mod select_into;
 mod sequence;
 mod statement;
 pub(crate) mod tree;

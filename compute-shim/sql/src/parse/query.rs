@@ -129,6 +129,7 @@ impl Lower<'_> {
                     ast::SetQuantifier::Distinct | ast::SetQuantifier::None => false,
                     _ => return Err(refuse("UNION BY NAME")),
                 };
+                self.refuse_into_of_right(&right)?;
                 let left = Box::new(self.bare_query(*left)?);
                 Ok(QueryBody::SetOperation { op, all, left, right: Box::new(self.bare_query(*right)?) })
             }
@@ -202,7 +203,7 @@ impl Lower<'_> {
         refuse_if(select_modifiers.is_some(), "a SELECT modifier")?;
         refuse_if(top.is_some(), "TOP")?;
         refuse_if(exclude.is_some(), "EXCLUDE")?;
-        refuse_if(into.is_some(), "SELECT INTO")?;
+        self.refuse_into(into.as_ref())?;
         refuse_some(&lateral_views, "LATERAL VIEW")?;
         refuse_if(prewhere.is_some(), "PREWHERE")?;
         refuse_some(&connect_by, "CONNECT BY")?;
@@ -473,7 +474,7 @@ impl Lower<'_> {
             ast::SetExpr::Insert(_) | ast::SetExpr::Update(_) | ast::SetExpr::Delete(_)
         );
         if !changes {
-            return self.query(query).map(Statement::Query);
+            return self.query_or_into(query);
         }
         let ast::Query {
             with,

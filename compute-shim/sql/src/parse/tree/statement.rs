@@ -124,6 +124,8 @@ pub(crate) enum Statement {
         columns: Vec<String>,
         query: Query,
         with_data: bool,
+        /// It was written as SELECT INTO.
+        is_select_into: bool,
     },
     CreateIndex(CreateIndex),
     /// `None` is NULL.
