@@ -41,6 +41,8 @@ pub struct Transaction {
     /// REPEATABLE READ: its own snapshot, while one statement reads at a newer one.
     snapshot_kept: Option<Lsn>,
     snapshot_slot: Option<u32>,
+    /// Publishes the snapshot of the first of its statements whose rows it may come back to, and with it all later ones.
+    kept_slot: Option<u32>,
     /// Undo offset at the statement's start: own versions at or above it are this statement's own.
     pub(crate) command_id: u64,
     pub(crate) stream: Option<u16>,
@@ -178,6 +180,7 @@ impl Engine {
             snapshot: None,
             snapshot_kept: None,
             snapshot_slot: None,
+            kept_slot: None,
             command_id: 0,
             stream: None,
             tx_id: None,
@@ -262,6 +265,17 @@ impl Engine {
         }
     }
 
+    /// The current statement's snapshot is kept from purge to the transaction's end, for [`Engine::is_row_seen`]. Answers
+    /// with the snapshot.
+    pub fn keep_snapshot(&self, txn: &mut Transaction) -> Lsn {
+        let snapshot = txn.read_point();
+        // The slot publishes this snapshot; the next statement takes another. REPEATABLE READ has one for all of them.
+        if txn.kept_slot.is_none() && txn.isolation == Isolation::ReadCommitted {
+            txn.kept_slot = txn.snapshot_slot.take();
+        }
+        snapshot
+    }
+
     pub(crate) fn give_back_turn(&self, txn: &mut Transaction) {
         if std::mem::take(&mut txn.has_waited) {
             self.locks.give_up_wait(txn.handle);
@@ -309,7 +323,7 @@ impl Engine {
                 self.locks.release_stream(stream);
             }
         }
-        if let Some(slot) = txn.snapshot_slot.take() {
+        for slot in [txn.snapshot_slot.take(), txn.kept_slot.take()].into_iter().flatten() {
             self.snapshots.release(slot);
         }
         txn.snapshot = None;

@@ -64,8 +64,17 @@ pub(crate) struct Identity {
     pub long: Vec<(usize, Chain)>,
 }
 
-/// Which rows of tables a row stands on: the table and the key.
-pub(crate) type RowKeys = Vec<(Oid, Box<[u8]>)>;
+/// A row of a table that a row of a query stands on.
+#[derive(Clone, Debug)]
+pub(crate) struct RowPlace {
+    pub table: Oid,
+    pub key: Box<[u8]>,
+    /// The version that was seen or locked: another row may have the key by and by.
+    pub version: RowVersion,
+}
+
+/// Which rows of tables a row stands on.
+pub(crate) type RowKeys = Vec<RowPlace>;
 
 /// The node whose rows a cursor stands on, and the keys of the last that it has handed up.
 struct Noted {
@@ -128,7 +137,7 @@ impl State {
     }
 
     /// What was noted last.
-    pub(crate) fn keys(&self) -> &[(Oid, Box<[u8]>)] {
+    pub(crate) fn keys(&self) -> &[RowPlace] {
         self.noted.as_ref().map_or(&[], |noted| &noted.keys)
     }
 }

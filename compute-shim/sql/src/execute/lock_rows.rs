@@ -5,7 +5,7 @@
 //! again, and its select list is computed anew; other tables' rows stay as they were (PostgreSQL's EvalPlanQual). The
 //! order of rows is not looked at again, as in PostgreSQL.
 
-use super::{Context, Operator, Row, decode_row};
+use super::{Context, Operator, Row, RowPlace, decode_row};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Node, RowLock};
 use crate::stop::{Step, Stop};
@@ -198,7 +198,12 @@ impl Operator for LockRows {
                 Phase::Locked(at) => {
                     if let Some(keys) = context.state.keys_of(&self.plan) {
                         keys.truncate(at);
-                        keys.push((rows[at].table.oid, self.target.key.as_slice().into()));
+                        let version = match self.target.known {
+                            Known::Seen(version) => version,
+                            Known::Moved(_) => self.stored.version,
+                        };
+                        let (table, key) = (rows[at].table.oid, self.target.key.as_slice().into());
+                        keys.push(RowPlace { table, key, version });
                     }
                     if self.turn_to(at + 1, rows, first, context) {
                         continue;

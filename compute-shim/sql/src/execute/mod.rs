@@ -26,7 +26,7 @@ mod stored_row;
 mod window;
 mod window_frame;
 
-pub(crate) use context::{Context, Effects, RowKeys, State};
+pub(crate) use context::{Context, Effects, RowKeys, RowPlace, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use measure::Measure;

@@ -6,7 +6,7 @@
 use super::context::Identity;
 use super::key_range::{KeyRange, ranges};
 use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
-use super::{Context, Operator, Row, has_entry, index_key};
+use super::{Context, Operator, Row, RowPlace, has_entry, index_key};
 use crate::catalog::object::Table;
 use crate::expression::is_true;
 use crate::plan::{Node, Scan};
@@ -86,8 +86,8 @@ impl TableScan {
         check_rows(&scan.table, context)?;
         let found = match &scan.access {
             None if let Some(cursor) = &scan.cursor => {
-                let key = context.view.row_at_cursor(cursor, &scan.table)?;
-                key.map(|key| KeyRange::Point(key.to_vec())).into_iter().collect()
+                let place = context.view.row_at_cursor(cursor, &scan.table)?;
+                place.map(|(place, _)| KeyRange::Point(place.key.to_vec())).into_iter().collect()
             }
             Some(access) => ranges(&scan.table, access, context)?,
             None => vec![KeyRange::Between(Bound::Unbounded, Bound::Unbounded)],
@@ -125,6 +125,7 @@ impl TableScan {
                 Some(KeyRange::Point(key)) => {
                     let found =
                         context.engine.get(context.transaction, scan.table.tree, key, &mut self.stored)?;
+                    let found = found && is_at_cursor(scan, key, context)?;
                     let Some(KeyRange::Point(key)) = self.ranges.pop_front() else {
                         unreachable!("seen above")
                     };
@@ -241,7 +242,8 @@ impl TableScan {
         }
         if let Some(keys) = context.state.keys_of(&self.plan) {
             keys.clear();
-            keys.push((scan.table.oid, stored.key.as_slice().into()));
+            let (table, version) = (scan.table.oid, stored.version);
+            keys.push(RowPlace { table, key: stored.key.as_slice().into(), version });
         }
         if scan.with_identity {
             let number = i64::try_from(context.state.identities.len()).expect("rows fit memory");
@@ -252,4 +254,12 @@ impl TableScan {
         }
         Ok(())
     }
+}
+
+/// Whether the row under a key is the one that the cursor of WHERE CURRENT OF stands on, and none that has come since.
+fn is_at_cursor(scan: &Scan, key: &[u8], context: &mut Context<'_>) -> Step<bool> {
+    let Some(cursor) = &scan.cursor else { return Ok(true) };
+    let Some((place, snapshot)) = context.view.row_at_cursor(cursor, &scan.table)? else { return Ok(false) };
+    let (engine, tree) = (context.engine, scan.table.tree);
+    Ok(engine.is_row_seen(context.transaction, tree, key, place.version, snapshot)?)
 }

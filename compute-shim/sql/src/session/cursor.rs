@@ -12,6 +12,7 @@ use crate::execute::{KeptBytes, Row, RowKeys};
 use crate::parse::tree::{Fetch, Movement, RowCount, Scroll};
 use crate::plan::{Plan, tables_stood_on};
 use crate::stop::Step;
+use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::VecDeque;
@@ -98,6 +99,11 @@ impl Cursor {
 
     pub(super) fn run_mut(&mut self) -> &mut PlanRun {
         &mut self.run
+    }
+
+    /// The snapshot that its rows are seen at.
+    pub(super) fn snapshot(&self) -> Lsn {
+        self.run.snapshot()
     }
 
     /// The rows of tables that it stands on; `None` if it is on no row.

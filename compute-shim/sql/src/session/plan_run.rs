@@ -11,6 +11,7 @@ use crate::execute::{KeptBytes, Measure, Operator, Row, RowKeys, State, build, s
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan, measured};
 use crate::stop::{Step, Stop};
+use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,6 +110,8 @@ pub(super) struct PlanRun {
     row: Row,
     /// Of the row, in a plan that a cursor runs.
     keys: RowKeys,
+    /// Of a cursor: the snapshot that its rows are seen at.
+    snapshot: Lsn,
     is_cursor: bool,
     /// Its nodes are measured; whether time is taken.
     measured: Option<bool>,
@@ -137,6 +140,7 @@ impl PlanRun {
             is_exhausted: false,
             row: Row::new(),
             keys: RowKeys::new(),
+            snapshot: Lsn::ZERO,
             is_cursor: false,
             measured: None,
             ahead: None,
@@ -206,6 +210,10 @@ impl PlanRun {
         &self.row
     }
 
+    pub(super) fn snapshot(&self) -> Lsn {
+        self.snapshot
+    }
+
     pub(super) fn keys(&self) -> &RowKeys {
         &self.keys
     }
@@ -236,6 +244,8 @@ impl PlanRun {
         self.state = State::new(&self.plan);
         self.state.measures.takes_time = self.measured == Some(true);
         if self.is_cursor {
+            let (engine, transaction) = scope.engine_and_transaction();
+            self.snapshot = engine.keep_snapshot(transaction);
             self.state.note_keys(self.plan.standing());
         }
         self.operator = Some(build(&self.plan.root));

@@ -4,12 +4,14 @@
 //! savepoint that they were opened after. A cursor WITH HOLD outlives its commit: before that, the rows that are left are
 //! read into memory.
 
+use super::cursor::Cursor;
 use super::run::Execution;
 use super::statement::Statements;
 use super::transaction::{Ended, Scope};
 use super::view::CursorView;
 use crate::catalog::object::Oid;
 use crate::stop::Step;
+use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
@@ -188,6 +190,7 @@ fn shown(name: &str, portal: &Portal) -> CursorView {
         is_locking: cursor.is_some_and(|cursor| cursor.plan().row_lock.is_some()),
         tables: cursor.map_or_else(Vec::new, |cursor| cursor.tables()),
         keys: cursor.and_then(|cursor| cursor.standing().cloned()),
+        snapshot: cursor.map_or(Lsn::ZERO, Cursor::snapshot),
     }
 }
 

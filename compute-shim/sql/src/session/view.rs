@@ -7,8 +7,9 @@ use super::settings::Settings;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID, Table};
 use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::Environment;
-use crate::execute::RowKeys;
+use crate::execute::{RowKeys, RowPlace};
 use crate::parse::tree::Name;
+use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{EvalEnv, Host, SqlError, SqlState, TypeId};
@@ -45,6 +46,8 @@ pub(crate) struct CursorView {
     pub tables: Vec<Oid>,
     /// Their keys; `None` if it is on no row.
     pub keys: Option<RowKeys>,
+    /// What it reads the tables at.
+    pub snapshot: Lsn,
 }
 
 impl SessionView {
@@ -123,7 +126,8 @@ impl SessionView {
     }
 
     /// The key of the row of a table that a cursor stands on; `None` if the row that it is on has none.
-    pub(crate) fn row_at_cursor(&self, name: &str, table: &Table) -> Result<Option<&[u8]>> {
+    /// With it the snapshot that it was seen at.
+    pub(crate) fn row_at_cursor(&self, name: &str, table: &Table) -> Result<Option<(&RowPlace, Lsn)>> {
         let Some(cursor) = self.cursors.iter().find(|cursor| cursor.name == name) else {
             let message = format!("cursor \"{name}\" does not exist");
             return Err(SqlError::new(SqlState::INVALID_CURSOR_NAME, message));
@@ -152,7 +156,7 @@ impl SessionView {
             }
         }
         let Some(keys) = &cursor.keys else { return state("is not positioned on a row".to_owned()) };
-        Ok(keys.iter().find(|(oid, _)| *oid == table.oid).map(|(_, key)| &**key))
+        Ok(keys.iter().find(|place| place.table == table.oid).map(|place| (place, cursor.snapshot)))
     }
 
     /// The relation that a written name means; 42P01, or 3F000 for a schema that is not there.
