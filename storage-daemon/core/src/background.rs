@@ -41,7 +41,7 @@ impl Shard {
             || self.log.used_bytes() > self.log.ring_bytes() / 4
             || self.collector.is_running();
         let look = has_work.then_some(self.background_us + LOOK_US);
-        [gossip, look, self.hydrate_due_us(), self.repairs.due_us(), self.scrubber.due_us()]
+        [gossip, look, self.hydrate_due_us(), self.repairs.due_us(), self.scrub_due_us()]
             .into_iter()
             .flatten()
             .min()

@@ -151,20 +151,22 @@ impl Shard {
             Some(Fetch { step: Step::Asks { at_us }, .. }) => Some(*at_us),
             Some(_) => None,
             None => {
-                let is_wanted = self.segments.values().any(Segment::wants_pages);
+                let is_wanted =
+                    self.segments.values().any(Segment::wants_pages) && !self.is_writing_versions();
                 is_wanted.then_some(self.fetches.rest_until_us)
             }
         }
     }
 
+    /// Versions that were made before a segment gave up its log must not come between its new ones: what is on its way to the
+    /// device ends first.
+    fn is_writing_versions(&self) -> bool {
+        !self.fetches.writing.is_empty() || self.repairs.writing().is_some() || !self.coalescer.is_idle()
+    }
+
     fn begin_fetch(&mut self, now: Now, effects: &mut Effects) -> bool {
         let is_resting = now.monotonic_us < self.fetches.rest_until_us;
-        // Versions that were made before the log was given up must not come between.
-        if is_resting
-            || !self.fetches.writing.is_empty()
-            || self.repairs.writing().is_some()
-            || !self.coalescer.is_idle()
-        {
+        if is_resting || self.is_writing_versions() {
             return false;
         }
         let wanted: Vec<SegmentKey> =

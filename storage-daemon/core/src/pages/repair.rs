@@ -29,6 +29,8 @@ use hexalog_storage_format::entry::Entry;
 
 /// Pages that wait to be mended, at most: more are found again when they are read.
 const WANTED_MAX: usize = 65_536;
+/// Pages that need no mending any more and are passed over in one slice: about 100 us.
+const PASSED_OVER_MAX: usize = 1024;
 
 #[derive(Debug)]
 enum Step {
@@ -184,17 +186,7 @@ impl Shard {
         if now.monotonic_us < self.repairs.rest_until_us || !matches!(self.phase, Phase::Running) {
             return;
         }
-        let after = self.repairs.last.map_or(core::ops::Bound::Unbounded, core::ops::Bound::Excluded);
-        let next = self.repairs.wanted.range((after, core::ops::Bound::Unbounded)).next();
-        let Some((key, page)) = next.or(self.repairs.wanted.first()).copied() else { return };
-        self.repairs.last = Some((key, page));
-        let segment = &self.segments[&key];
-        // One that waits for all its pages gets this one too; a history may have annulled what did not fit.
-        let is_ailing = segment.pages.get(page).is_some_and(PageEntry::is_ailing);
-        if !is_ailing || !segment.health.follows_log() {
-            self.repairs.wanted.remove(&(key, page));
-            return;
-        }
+        let Some((key, page)) = self.next_to_mend() else { return };
         let Some((peer, address, connection)) = self.choose_healer(key, now, effects) else {
             self.repairs.rest_until_us = now.monotonic_us + self.options.gossip_interval_us;
             return;
@@ -221,6 +213,23 @@ impl Shard {
         let step = Step::Waits { request_id };
         self.repairs.running = Some(Repair { key, page, since_us: now.monotonic_us, step });
         Message::ReadPage(read).encode(request_id, effects.send(connection));
+    }
+
+    /// The next page in turn that is still to be mended.
+    fn next_to_mend(&mut self) -> Option<(SegmentKey, PageId)> {
+        for _ in 0..PASSED_OVER_MAX {
+            let after = self.repairs.last.map_or(core::ops::Bound::Unbounded, core::ops::Bound::Excluded);
+            let next = self.repairs.wanted.range((after, core::ops::Bound::Unbounded)).next();
+            let (key, page) = next.or(self.repairs.wanted.first()).copied()?;
+            self.repairs.last = Some((key, page));
+            // One that waits for all its pages gets this one too; a history may have annulled what did not fit.
+            let segment = &self.segments[&key];
+            if segment.health.follows_log() && segment.pages.get(page).is_some_and(PageEntry::is_ailing) {
+                return Some((key, page));
+            }
+            self.repairs.wanted.remove(&(key, page));
+        }
+        None
     }
 
     /// The next peer in turn that can be reached.

@@ -66,14 +66,20 @@ impl Scrubber {
     fn is_busy(&self) -> bool {
         self.is_building || self.reading.is_some()
     }
-
-    /// When [`Shard::scrub_slice`] has something to do by itself.
-    pub fn due_us(&self) -> Option<u64> {
-        (!self.is_busy() && self.due_us < u64::MAX).then_some(self.due_us)
-    }
 }
 
 impl Shard {
+    /// When [`Shard::scrub_slice`] has something to do by itself; what it waits for otherwise ends with an event.
+    pub(crate) fn scrub_due_us(&self) -> Option<u64> {
+        let is_held = self.scrubber.is_busy() || self.is_foreground_busy();
+        (!is_held && self.scrubber.due_us < u64::MAX).then_some(self.scrubber.due_us)
+    }
+
+    /// A pause of the foreground comes between any two writes.
+    fn is_foreground_busy(&self) -> bool {
+        self.log.is_in_flight() || self.builds.count() > self.options.reads_in_flight_max / 2
+    }
+
     /// Begins the next read, if it is time for it and nothing more urgent goes on.
     pub(crate) fn scrub_slice(&mut self, now: Now, effects: &mut Effects) {
         if self.scrubber.is_busy() {
@@ -83,8 +89,7 @@ impl Shard {
             self.begin_scrub_round(now);
         }
         let is_late = now.monotonic_us >= self.scrubber.due_us;
-        // A pause of the foreground comes between any two writes.
-        if !is_late || self.log.is_in_flight() || self.builds.count() > self.options.reads_in_flight_max / 2 {
+        if !is_late || self.is_foreground_busy() {
             return;
         }
         self.scrubber.due_us = now.monotonic_us + self.scrubber.pause_us;
