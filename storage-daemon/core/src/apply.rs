@@ -151,6 +151,7 @@ impl Shard {
                     && segment.base <= *scl
                 {
                     segment.give_up_log(&mut self.pending);
+                    segment.given_up_at = Some(*scl);
                     moved.lost.insert((*volume, *group));
                 }
             }

@@ -68,6 +68,8 @@ pub(crate) struct Segment {
     pub health: Health,
     /// Some of its log is lost, with what it had acknowledged and promised in it.
     pub damage: Option<Damage>,
+    /// Its SCL when it was decided that it gives up its log, if a scan may meet that decision again: what it gets must be above.
+    pub given_up_at: Option<Lsn>,
     pub scl: Lsn,
     /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
     pub staged_through: Lsn,
@@ -143,6 +145,7 @@ impl Segment {
             opener: None,
             health: Health::Sound,
             damage: None,
+            given_up_at: None,
             scl: create.base_lsn,
             staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
@@ -184,6 +187,7 @@ impl Segment {
             opener: None,
             health,
             damage: (image.state == SegmentState::Damaged).then(Damage::default),
+            given_up_at: None,
             scl: image.scl,
             staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,

@@ -107,9 +107,12 @@ impl Segment {
         is_waiting && self.promised.epoch.0 > 0 && self.check_promises().is_ok()
     }
 
-    /// Whether pages as they are at `base` bring it further. A damaged one has none that count: all may have stood still.
+    /// Whether pages as they are at `base` bring it further than when it gave up its log: what it has told since is among them, and
+    /// a scan that meets that decision again knows by the base that it is over. The group may have stood still since, so they
+    /// need be no further than its SCL.
     fn leads_on(&self, base: Lsn) -> bool {
-        base > self.scl || (self.damage.is_some() && base == self.scl)
+        let is_over = self.damage.is_some() || self.given_up_at.is_none_or(|given_up| base > given_up);
+        base >= self.scl && is_over
     }
 
     /// The checkpoint with all pages is durable.
@@ -118,6 +121,7 @@ impl Segment {
         assert!(hydrated.base <= hydrated.vdl_heard, "what is above the VDL may be annulled");
         assert!(self.leads_on(hydrated.base), "hydration leads on");
         self.health = if self.damage.is_some() { Health::Damaged } else { Health::Sound };
+        self.given_up_at = None;
         (self.base, self.scl) = (hydrated.base, hydrated.base);
         self.vdl_heard = self.vdl_heard.max(hydrated.vdl_heard);
         self.vdl_durable = self.vdl_durable.max(hydrated.vdl_heard);
