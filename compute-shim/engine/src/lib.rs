@@ -11,6 +11,7 @@
 mod access;
 mod advisory;
 mod alloc;
+mod bounds;
 mod cache;
 mod cursor;
 mod engine;

@@ -28,6 +28,11 @@ impl Snapshots {
         }
     }
 
+    /// Slots there are: as many transactions at once.
+    pub fn count(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Takes a slot.
     pub fn acquire(&self) -> Result<u32, EngineError> {
         let count = self.slots.len() as u32;

@@ -129,6 +129,11 @@ impl Cache {
         self.frames.len() - self.free.lock().len()
     }
 
+    /// Pages that have a frame, resident, on their way or failed.
+    pub fn entries(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
     pub fn progress(&self) -> u64 {
         self.progress.load(Ordering::Acquire)
     }

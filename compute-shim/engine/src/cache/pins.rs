@@ -76,6 +76,11 @@ impl ParkedPins {
         ParkedPins { parked: Mutex::new((0, Vec::new())), capacity: (frames / 2 / PINS_MAX).max(1) }
     }
 
+    /// Operations that keep pins, and how many may.
+    pub fn usage(&self) -> (usize, usize) {
+        (self.parked.lock().1.len(), self.capacity)
+    }
+
     /// Keeps the pins for the retry; ticket zero (and the pins are dropped) if too many operations keep
     /// theirs.
     pub fn park(&self, pins: &mut PinSet<'_>) -> u64 {

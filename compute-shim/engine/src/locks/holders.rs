@@ -12,7 +12,7 @@ use crate::types::RowLockMode;
 use std::collections::VecDeque;
 
 /// Explicit row locks at once, of all transactions: some 150 MB. PostgreSQL keeps them in the rows and has no limit.
-const ROW_LOCKS_MAX: usize = 1 << 20;
+pub(crate) const ROW_LOCKS_MAX: usize = 1 << 20;
 
 impl Queue {
     pub(super) fn mode_of(&self, handle: Handle) -> Option<RowLockMode> {

@@ -16,6 +16,7 @@ mod stream_pool;
 use crate::error::WaitTicket;
 use crate::hash::FixedMap;
 use crate::types::{LockedObject, RowLockMode};
+pub(crate) use holders::ROW_LOCKS_MAX;
 use objects::{ObjectLock, Owner};
 use parking_lot::Mutex;
 use queues::{Queue, QueueName};
@@ -66,6 +67,13 @@ struct Table {
     row_locks: usize,
     lock_waits: u64,
     deadlocks: u64,
+}
+
+/// What the lock table holds.
+pub(crate) struct LocksUsage {
+    pub waits: usize,
+    /// Explicit row locks.
+    pub row_locks: usize,
 }
 
 /// The lock table.
@@ -194,6 +202,12 @@ impl Locks {
     pub fn wake_all(&self) {
         let mut table = self.table.lock();
         table.waits.values_mut().filter_map(|wait| wait.waker.take()).for_each(Waker::wake);
+    }
+
+    /// What the table holds.
+    pub fn usage(&self) -> LocksUsage {
+        let table = self.table.lock();
+        LocksUsage { waits: table.waits.len(), row_locks: table.row_locks }
     }
 
     /// Waits ever, deadlocks ever.

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 /// Finished transactions remembered in each stream; older ones are looked up in their header. Guess: more
 /// than a stream finishes between two purges under load.
-const FINISHED_MAX: usize = 1024;
+pub(crate) const FINISHED_MAX: usize = 1024;
 
 /// Beyond this offset a stream takes no new transaction: 1 GiB below the end of its 44 bits.
 const RETIRE_AT: u64 = (1 << TxId::OFFSET_BITS) - (1 << 30);
@@ -196,6 +196,22 @@ impl Streams {
     pub fn is_undoing(&self) -> bool {
         let undoing = |open: OpenTransaction| open.state == OpenState::Undoing;
         self.streams.iter().any(|stream| stream.lock().open.is_some_and(undoing))
+    }
+
+    /// Finished transactions that the fullest stream remembers.
+    pub fn finished_most(&self) -> usize {
+        self.streams.iter().map(|stream| stream.lock().finished.len()).max().unwrap_or(0)
+    }
+
+    /// Commit LSNs above `lsn`: in a stream they rise.
+    pub fn commits_above(&self, lsn: Lsn) -> Vec<Lsn> {
+        let mut commits = Vec::new();
+        for stream in &self.streams {
+            let stream = stream.lock();
+            let newest_first = stream.finished.iter().rev().filter(|finished| !finished.aborted);
+            commits.extend(newest_first.map(|finished| finished.lsn).take_while(|commit| *commit > lsn));
+        }
+        commits
     }
 
     pub fn open_count(&self) -> u64 {
