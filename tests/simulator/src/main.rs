@@ -19,6 +19,7 @@ const USAGE: &str =
 options
   --profile P    volume, sql or bulk (default: the seed draws it)
   --trace        print every event
+  --draw         print the plans and run none
   --minimise     shorten the fault plan of what fails
   --svg FILE     draw the end of the first failure as a space-time diagram";
 
@@ -32,6 +33,7 @@ struct Options {
     plan: Option<Plan>,
     profile: Option<Profile>,
     is_traced: bool,
+    is_drawn_only: bool,
     is_minimised: bool,
     svg: Option<String>,
 }
@@ -49,6 +51,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--plan" => options.plan = Some(Plan::parse(&value()?)?),
             "--profile" => options.profile = Some(Profile::parse(&value()?)?),
             "--trace" => options.is_traced = true,
+            "--draw" => options.is_drawn_only = true,
             "--minimise" => options.is_minimised = true,
             "--svg" => options.svg = Some(value()?),
             _ => return None,
@@ -121,6 +124,10 @@ fn main() -> ExitCode {
     let is_over = || options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= minutes * 60);
     let mut totals = Totals::default();
     for plan in options.plans() {
+        if options.is_drawn_only {
+            println!("{plan}");
+            continue;
+        }
         if is_over() {
             break;
         }

@@ -38,6 +38,17 @@ pub struct Connection {
     pub is_open: bool,
     /// When the last message of each direction arrives: later ones arrive after it.
     pub busy_until_us: [u64; 2],
+    /// What is sent and has not arrived, for each direction.
+    pub under_way: [UnderWay; 2],
+}
+
+/// What one end has sent and the other has not got: in a driver it fills buffers.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct UnderWay {
+    /// Sends of a driver.
+    pub sends: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// All connections there ever were; the index is the connection's name in the world.
@@ -53,7 +64,12 @@ impl Network {
     /// Adds a connection; returns its index.
     pub fn connect(&mut self, from: End, to: End) -> usize {
         let index = self.connections.len();
-        self.connections.push(Connection { ends: [from, to], is_open: true, busy_until_us: [0; 2] });
+        self.connections.push(Connection {
+            ends: [from, to],
+            is_open: true,
+            busy_until_us: [0; 2],
+            under_way: [UnderWay::default(); 2],
+        });
         self.by_end.insert(from, index);
         self.by_end.insert(to, index);
         index

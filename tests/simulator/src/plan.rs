@@ -7,11 +7,14 @@
 use crate::compute::ComputeSizes;
 use crate::random::Random;
 use crate::workload::Mix;
+use crate::world::rot::{ROT_KINDS, ROT_KINDS_OF_OLD};
 use hexalog_engine::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
 use hexalog_protocol::PAGE_SIZE;
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Kinds of faults that befall processes; which, `world::faults` says.
+pub const FAULT_KINDS: usize = 27;
 /// Small, so that groups are many and chains long.
 const PAGES_PER_GROUP: u64 = 16;
 /// Unit of a device's space: eight pages.
@@ -22,10 +25,15 @@ const EXTENTS_AMPLE: u64 = 128;
 const EXTENTS_AMPLE_SQL: u64 = 512;
 /// Virtual time of work.
 pub const WORK_US: u64 = 3_000_000;
+/// Waits for pages, one of which a client gives up; of plans from before it was drawn.
+const WAITS_PER_LOSS: u64 = 100;
 /// An engine needs room for four of its largest mini-transactions, in records and in bytes.
 pub const LAL_RECORDS_MIN: u64 = 4 * MTR_RECORDS_MAX as u64;
 /// As [`LAL_RECORDS_MIN`].
 pub const LAL_BYTES_MIN: u64 = 4 * MTR_BYTES_MAX as u64;
+
+/// Kinds of faults when plans named them by the word `kinds`: a bit above these meant nothing.
+const KINDS_OF_OLD: u32 = 21;
 
 /// Every seed that failed once, with its plan and what it was.
 pub const KEPT: &str = include_str!("../../seeds/simulator.txt");
@@ -82,6 +90,57 @@ impl Profile {
     }
 }
 
+/// Operations of devices that take long now and then, each by itself: a device that cleans itself holds up one write and not
+/// the next, and reads other than flushes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stalls {
+    /// Which operations, a bit for each of [`DeviceOperation`].
+    pub operations: u64,
+    /// One out of so many; none if zero.
+    pub one_in: u64,
+    /// How long at most.
+    pub us_max: u64,
+}
+
+/// What a device can be slow at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceOperation {
+    /// A write to the log.
+    LogWrite,
+    /// A write to the extents.
+    ExtentWrite,
+    /// A write of a superblock.
+    SuperblockWrite,
+    /// A flush of any area.
+    Flush,
+    /// A read of any area.
+    Read,
+}
+
+/// Operations that [`Stalls`] can name.
+const DEVICE_OPERATIONS: u32 = 5;
+
+impl Stalls {
+    /// Whether an operation may take long.
+    pub fn befall(&self, operation: DeviceOperation) -> bool {
+        self.one_in > 0 && self.operations >> operation as u64 & 1 == 1
+    }
+
+    /// None in most plans; else one kind of operation more often than all.
+    fn draw(random: &mut Random) -> Stalls {
+        if random.one_in(2) {
+            return Stalls::default();
+        }
+        let one = 1 << random.range(0, u64::from(DEVICE_OPERATIONS));
+        let all = (1 << DEVICE_OPERATIONS) - 1;
+        Stalls {
+            operations: if random.one_in(3) { all } else { one },
+            one_in: [8, 30, 200][random.range(0, 3) as usize],
+            us_max: [3_000, 30_000, 200_000][random.range(0, 3) as usize],
+        }
+    }
+}
+
 /// What a run does; drawn from the seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
@@ -115,6 +174,10 @@ pub struct Plan {
     pub fault_kinds: u64,
     /// Mean time between two alterations of what devices hold (`world::rot`); none if zero.
     pub rot_every_us: u64,
+    /// How many kinds of that there are, from the first.
+    pub rot_kinds: u64,
+    /// What else devices do.
+    pub stalls: Stalls,
     /// Mean time between file systems becoming full; none does if zero, and devices have all their space from the start.
     pub full_every_us: u64,
     /// The faults to be made, by number; `None`: all.
@@ -138,13 +201,16 @@ impl Plan {
         let lal_records = if is_sql { random.range(LAL_RECORDS_MIN, 257) } else { random.range(8, 65) };
         let active_groups = random.range(1, 9).min(u64::from(groups)) as u32;
         let extents = if is_sql { EXTENTS_AMPLE_SQL } else { EXTENTS_AMPLE };
+        // With a few pages in all, every block of a device is a version of one of them.
+        let pages_per_group =
+            if is_sql { PAGES_PER_GROUP } else { [16, 16, 4, 1][random.range(0, 4) as usize] };
         let mut plan = Plan {
             seed,
             profile,
             // An engine gets 512 pages at least.
             groups: if is_sql { groups + 32 } else { groups },
             active_groups,
-            pages_per_group: PAGES_PER_GROUP,
+            pages_per_group,
             lal_records,
             lal_bytes: if is_sql { LAL_BYTES_MIN << random.range(0, 4) } else { 1 << 20 },
             log_bytes: (if is_sql { 1 << 20 } else { 256 << 10 }) << random.range(0, 3),
@@ -152,14 +218,11 @@ impl Plan {
             pending_bytes: (if is_sql { 64 << 10 } else { 16 << 10 }) << random.range(0, 3),
             checkpoint_interval_us: [10_000, 100_000][random.range(0, 2) as usize],
             work_us: WORK_US,
-            fault_every_us: [0, 200_000, 50_000][random.range(0, 3) as usize],
-            // All kinds, most of them, or a few again and again.
-            fault_kinds: match random.range(0, 3) {
-                0 => u64::MAX,
-                1 => random.bits() | random.bits(),
-                _ => random.bits() & random.bits() & random.bits(),
-            },
+            fault_every_us: [0, 200_000, 200_000, 50_000, 50_000][random.range(0, 5) as usize],
+            fault_kinds: Plan::draw_fault_kinds(&mut random),
             rot_every_us: [0, 0, 300_000, 60_000][Random::new(seed ^ 0x0d07).range(0, 4) as usize],
+            rot_kinds: ROT_KINDS,
+            stalls: Stalls::draw(&mut random),
             full_every_us: 0,
             only_faults: None,
             compute: Plan::draw_compute(&mut random),
@@ -178,7 +241,7 @@ impl Plan {
         if profile == Profile::Volume && random.one_in(2) {
             // What the pages take, what checkpoints take (some blocks for each group in each) and collection keeps for
             // itself, and a little.
-            let live = u64::from(active_groups) * PAGES_PER_GROUP * PAGE_SIZE as u64 / EXTENT_BYTES;
+            let live = u64::from(active_groups) * pages_per_group * PAGE_SIZE as u64 / EXTENT_BYTES;
             let extents = live + u64::from(groups) / 2 + 11 + random.range(0, 12);
             plan.extents_bytes = extents * EXTENT_BYTES;
             if random.one_in(3) {
@@ -187,6 +250,19 @@ impl Plan {
             }
         }
         plan
+    }
+
+    /// All kinds, most of them, a few again and again, or one or two alone: what one kind does seldom shows while others cut
+    /// it short.
+    fn draw_fault_kinds(random: &mut Random) -> u64 {
+        let all = (1 << FAULT_KINDS) - 1;
+        let one = |random: &mut Random| 1 << random.range(0, FAULT_KINDS as u64);
+        all & match random.range(0, 4) {
+            0 => all,
+            1 => random.bits() | random.bits(),
+            2 => random.bits() & random.bits() & random.bits(),
+            _ => one(random) | one(random),
+        }
     }
 
     /// Sizes stand to each other about as those of a local cluster do, an eighth to a sixty-fourth of them.
@@ -203,6 +279,7 @@ impl Plan {
         self.extents_bytes = (2048 * PAGE_SIZE as u64).max(self.log_bytes) * 4;
         self.fault_every_us = 0;
         self.rot_every_us = 0;
+        self.stalls = Stalls::default();
         self.bulk = Plan::draw_bulk(&mut random, self.log_bytes);
     }
 
@@ -229,6 +306,7 @@ impl Plan {
             rows_per_yield: [1, 3, 1_000][random.range(0, 3) as usize],
             slice: random.range(1, 17) as u32,
             stale_read_max_us: [20_000, 200_000][random.range(0, 2) as usize],
+            waits_per_loss: [WAITS_PER_LOSS, WAITS_PER_LOSS, 10, 2][random.range(0, 4) as usize],
         }
     }
 
@@ -248,9 +326,15 @@ impl Plan {
         let seed = number(of("seed").unwrap_or_else(|| panic!("a seed: {line}")));
         let profile = of("profile").map(|name| Profile::parse(name).unwrap_or_else(|| panic!("{name}")));
         let mut plan = Plan::draw(seed, profile);
-        if of("kinds").is_some() {
-            // It was kept before devices rotted.
+        if of("kinds").is_some() || of("faults").is_some() {
+            // What a whole plan does not name was not there when it was kept.
             plan.rot_every_us = 0;
+            plan.rot_kinds = ROT_KINDS_OF_OLD;
+            plan.stalls = Stalls::default();
+            plan.compute.waits_per_loss = WAITS_PER_LOSS;
+            if plan.profile != Profile::Bulk {
+                plan.pages_per_group = PAGES_PER_GROUP;
+            }
         }
         plan.full_every_us = 0;
         for (name, value) in words {
@@ -272,15 +356,23 @@ impl Plan {
             "checkpoint_us" => self.checkpoint_interval_us = number(value),
             "work_us" => self.work_us = number(value),
             "fault_us" => self.fault_every_us = number(value),
-            "kinds" => self.fault_kinds = number(value),
+            "kinds" => self.fault_kinds = number(value) & ((1 << KINDS_OF_OLD) - 1),
+            "faults" => self.fault_kinds = number(value),
+            "stalls" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [operations, one_in, us_max] = values[..] else { panic!("three numbers: {value}") };
+                self.stalls = Stalls { operations, one_in, us_max };
+            }
             "rot_us" => self.rot_every_us = number(value),
+            "rots" => self.rot_kinds = number(value),
             "full_us" => self.full_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
             "compute" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
-                let [frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us] = values[..]
+                let [frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us, ref rest @ ..] =
+                    values[..]
                 else {
-                    panic!("six sizes of compute: {value}");
+                    panic!("six sizes of compute or more: {value}");
                 };
                 self.compute = ComputeSizes {
                     frames: frames as u32,
@@ -289,6 +381,7 @@ impl Plan {
                     rows_per_yield: rows_per_yield as u32,
                     slice: slice as u32,
                     stale_read_max_us,
+                    waits_per_loss: rest.first().copied().unwrap_or(WAITS_PER_LOSS),
                 };
             }
             "mix" => {
@@ -360,7 +453,8 @@ impl fmt::Display for Plan {
         write!(
             f,
             "seed={} profile={} groups={} active={} lal={} lal_bytes={} log={} extents={} pending={} checkpoint_us={} \
-             work_us={} fault_us={} kinds={} rot_us={}",
+             work_us={} fault_us={} faults={} rot_us={} \
+             rots={}",
             self.seed,
             self.profile.name(),
             self.groups,
@@ -375,14 +469,16 @@ impl fmt::Display for Plan {
             self.fault_every_us,
             self.fault_kinds,
             self.rot_every_us,
+            self.rot_kinds,
         )?;
         if self.profile == Profile::Sql {
-            let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us } =
-                self.compute;
+            let ComputeSizes { frames, undo_streams, sessions, rows_per_yield, slice, .. } = self.compute;
+            let ComputeSizes { stale_read_max_us, waits_per_loss, .. } = self.compute;
             let Mix { lists, bank, tags, sequence, scratch, documents, families } = self.mix;
             write!(
                 f,
-                " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us} \
+                " compute={frames},{undo_streams},{sessions},{rows_per_yield},{slice},{stale_read_max_us},\
+                 {waits_per_loss} \
                  mix={lists},{bank},{tags},{sequence},{scratch},{documents},{families}"
             )?;
         }
@@ -390,8 +486,7 @@ impl fmt::Display for Plan {
             let bulk = self.bulk;
             write!(
                 f,
-                " pages={} bulk={},{},{},{},{},{},{},{}",
-                self.pages_per_group,
+                " bulk={},{},{},{},{},{},{},{}",
                 bulk.load_bytes,
                 bulk.row_bytes,
                 bulk.rows_per_wait,
@@ -401,6 +496,13 @@ impl fmt::Display for Plan {
                 bulk.gossip_bytes_max,
                 bulk.gossip_interval_us
             )?;
+        }
+        if self.pages_per_group != PAGES_PER_GROUP {
+            write!(f, " pages={}", self.pages_per_group)?;
+        }
+        let Stalls { operations, one_in, us_max } = self.stalls;
+        if self.stalls != Stalls::default() {
+            write!(f, " stalls={operations},{one_in},{us_max}")?;
         }
         if self.full_every_us != 0 {
             write!(f, " full_us={}", self.full_every_us)?;

@@ -19,10 +19,11 @@ mod faults;
 mod fences;
 mod file_systems;
 mod members;
+mod openers;
 mod power;
 mod quiet;
 mod restarts;
-mod rot;
+pub mod rot;
 mod shards;
 mod stranded;
 mod wires;
@@ -55,6 +56,8 @@ use std::net::SocketAddr;
 /// Daemons, one shard each, two in each availability zone.
 const SHARDS: usize = 6;
 const VOLUME: VolumeId = VolumeId([7; 16]);
+/// Virtual time at the start of the world.
+const WORLD_START_US: u64 = 1_000_000;
 /// Wall clock at the start of the world; decides nothing.
 const WALL_START_US: u64 = 1_700_000_000_000_000;
 
@@ -187,6 +190,10 @@ enum Happening {
     Heal {
         az: usize,
     },
+    /// A long partition ends.
+    PartedMeet {
+        shards: [bool; SHARDS],
+    },
     /// The next step of a fault that has several.
     Stranded(stranded::Step),
     /// The machines of some shards go off.
@@ -215,6 +222,10 @@ struct Process {
     backed_bytes: u64,
     /// What the shard's segments were when it was last stopped, until that has been checked.
     before_stop: Option<restarts::BeforeStop>,
+    /// Slices of background work in a row after which the next one was due at once.
+    slices_restless: u32,
+    /// Superblocks that were written while the shard had all its segments.
+    superblocks_with_all: u64,
 }
 
 /// What holds for a shard for a while.
@@ -226,6 +237,8 @@ struct Conditions {
     mute_until_us: u64,
     /// What is sent to it arrives later.
     deaf_until_us: u64,
+    /// What it sends and is sent arrives twice.
+    doubled_until_us: u64,
     disk_slow_until_us: u64,
     disk_factor: u64,
     wall_offset_us: i64,
@@ -255,10 +268,17 @@ pub struct World {
     aloof: [bool; SHARDS],
     /// While set, only some shards get a new epoch history from an opener.
     installs_reach: Option<stranded::HalfInstall>,
+    dying_opener: Option<openers::DyingOpener>,
+    /// Until then openers race, and reach different members.
+    racing_until_us: u64,
+    /// What single writers do not reach.
+    unseen: BTreeMap<u64, openers::Unseen>,
     /// Shards of which the next write or flush fails.
     device_fails: [bool; SHARDS],
     /// What the next write to each shard's extents comes to.
     write_faults: [rot::WriteFault; SHARDS],
+    /// Where the last images of pages were to go in each shard's extents: offset and length.
+    image_places: [(u64, u64); SHARDS],
     below: [Below; SHARDS],
     conditions: [Conditions; SHARDS],
     compute_wall_offset_us: i64,
@@ -301,9 +321,11 @@ impl World {
             is_formatted: false,
             backed_bytes: 0,
             before_stop: None,
+            slices_restless: 0,
+            superblocks_with_all: 0,
         };
         World {
-            now_us: 1_000_000,
+            now_us: WORLD_START_US,
             sequence: 0,
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -319,8 +341,12 @@ impl World {
             hidden: [false; SHARDS],
             aloof: [false; SHARDS],
             installs_reach: None,
+            dying_opener: None,
+            racing_until_us: 0,
+            unseen: BTreeMap::new(),
             device_fails: [false; SHARDS],
             write_faults: Default::default(),
+            image_places: [(0, 0); SHARDS],
             below: [Below::Ample; SHARDS],
             conditions: [Conditions::default(); SHARDS],
             compute_wall_offset_us: 0,
@@ -331,7 +357,7 @@ impl World {
             },
             history: History::default(),
             fences: fences::Fences::default(),
-            faults_stop_us: 1_000_000 + plan.work_us,
+            faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome {
                 trace_hash: 0,
@@ -451,6 +477,7 @@ impl World {
                 self.note(&format!("shard {shard} wrote {area:?} at {offset} flush {flush}"));
                 self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
                 if area == Area::Superblock {
+                    self.note_superblock(shard);
                     self.check_what_is_named(shard);
                 }
             }
@@ -488,6 +515,7 @@ impl World {
                 self.note(&format!("az {az} is reached again"));
                 self.cut_off[az] = false;
             }
+            Happening::PartedMeet { shards } => self.parted_meet(shards),
             Happening::PowerIsCut { shards } => self.cut_power(shards),
             Happening::Stranded(step) => self.stranded_step(step),
             Happening::FileSystem { shard, below } => self.change_below(shard, below),

@@ -87,7 +87,7 @@ impl Writer {
         let mut mtr = Mtr::new();
         for _ in 0..count {
             // Half of the pages are hot: long chains beside idle groups.
-            let high = if random.one_in(2) { 4 } else { pages };
+            let high = if random.one_in(2) { pages.min(4) } else { pages };
             let page = PageId(random.range(0, high));
             if !mtr.records().iter().any(|record| record.page == page) {
                 change_page(&mut mtr, page, model, random);

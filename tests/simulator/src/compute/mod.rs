@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod client;
+mod commits;
 pub mod session;
 pub mod volume;
 
@@ -14,6 +15,7 @@ use crate::random::Random;
 use crate::workload::{IS_SET_UP, SET_UP, Script, Workload};
 use audit::Audit;
 use client::{Client, Next};
+use commits::Commits;
 use hexalog_engine::{Budget, Cursor, Direction, Engine, Isolation, Need, Options, RowBuffer, Transaction};
 use hexalog_engine_volume::EngineVolume;
 use hexalog_sql::{Database, DatabaseOptions, Step, Stop};
@@ -24,7 +26,7 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
-use volume::Handle;
+use volume::{AppendedRecord, Handle};
 
 /// Names a piece of work of a compute process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,6 +63,8 @@ pub struct ComputeSizes {
     pub slice: u32,
     /// How long what was read may be unconfirmed before it is told.
     pub stale_read_max_us: u64,
+    /// One wait for a page, a frame or log space out of so many is given up by its client.
+    pub waits_per_loss: u64,
 }
 
 type Woken = Arc<Mutex<BTreeSet<TaskId>>>;
@@ -92,6 +96,7 @@ pub struct Context<'a> {
     pub notes: &'a mut Vec<String>,
     /// No new transactions are begun.
     pub is_quiet: bool,
+    waits_per_loss: u64,
     task: TaskId,
     waker: Waker,
 }
@@ -104,9 +109,11 @@ impl Context<'_> {
 
     /// How long a client waits for this before it gives up; mostly for ever.
     fn draw_patience_us(&mut self, need: &Need) -> u64 {
-        let is_tested =
-            !self.is_quiet && self.random.one_in(if matches!(need, Need::Lock(_)) { 8 } else { 100 });
-        if is_tested { self.random.range(1, 20_000) } else { u64::MAX }
+        let waits = if matches!(need, Need::Lock(_)) { 8 } else { self.waits_per_loss };
+        let is_tested = !self.is_quiet && self.random.one_in(waits);
+        let patience_us = if is_tested { self.random.range(1, 20_000) } else { u64::MAX };
+        // Whoever sets up waits.
+        if self.task == OPENER { u64::MAX } else { patience_us }
     }
 }
 
@@ -188,6 +195,7 @@ pub struct Compute {
     need: Option<Need>,
     background_need: Option<Need>,
     sessions: Vec<SessionTask>,
+    commits: Commits,
     woken: Woken,
     wakers: Vec<Waker>,
     clock_us: Arc<AtomicU64>,
@@ -217,6 +225,7 @@ impl Compute {
             need: None,
             background_need: None,
             sessions: Vec::new(),
+            commits: Commits::default(),
             woken,
             wakers,
             clock_us: Arc::new(AtomicU64::new(0)),
@@ -226,6 +235,17 @@ impl Compute {
     /// The engine.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// After any call into the engine, with what it appended.
+    ///
+    /// # Panics
+    /// If a commit is not known where it stands, or the engine holds more than it may.
+    pub fn check_engine(&mut self, appended: &[Vec<AppendedRecord>]) {
+        self.commits.check(&self.engine, appended);
+        for (name, used, most) in self.engine.bounds() {
+            assert!(used <= most, "compute {} holds {used} {name}, and may hold {most}", self.run);
+        }
     }
 
     /// Whether the first page, asked for before the engine could ask, is awaited.
@@ -305,7 +325,19 @@ impl Compute {
     ) {
         self.clock_us.store(now_us, Ordering::Relaxed);
         let waker = self.wakers[task.0].clone();
-        let mut context = Context { now_us, random, workload, history, timers, notes, is_quiet, task, waker };
+        let waits_per_loss = self.sizes.waits_per_loss;
+        let mut context = Context {
+            now_us,
+            random,
+            workload,
+            history,
+            timers,
+            notes,
+            is_quiet,
+            waits_per_loss,
+            task,
+            waker,
+        };
         match task {
             OPENER => self.run_opener(&mut context),
             BACKGROUND => self.run_background(&mut context),

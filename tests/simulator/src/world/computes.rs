@@ -56,6 +56,9 @@ impl World {
         let run = writer.run;
         let journal = writer.shared.take_journal();
         writer.reads.extend(journal.fetched);
+        if let Some(compute) = &mut writer.compute {
+            compute.check_engine(&journal.appended);
+        }
         for records in journal.appended {
             if writer.is_overtaken {
                 // It does not know yet; none of this will ever be durable.

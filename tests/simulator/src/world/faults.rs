@@ -4,11 +4,12 @@
 
 use super::{Happening, SHARDS, World};
 use crate::network::End;
+use crate::plan::FAULT_KINDS;
 use crate::random::Random;
 use hexalog_volume::config::LinkIndex;
 
 /// The kinds of faults, in the order of their bits in the plan; some stand twice to come more often.
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; FAULT_KINDS] = [
     Kind::ShardKilled,
     Kind::ShardKilled,
     Kind::PowerCut,
@@ -30,6 +31,12 @@ const KINDS: [Kind; 21] = [
     Kind::DeviceFails,
     Kind::KilledThenPowerCut,
     Kind::InstallHalved,
+    Kind::InstallHalved,
+    Kind::OpenerDiesAtStep,
+    Kind::OpenersRace,
+    Kind::ShardsParted,
+    Kind::FramesDoubled,
+    Kind::ZoneLosesPower,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +58,11 @@ enum Kind {
     DeviceFails,
     KilledThenPowerCut,
     InstallHalved,
+    OpenerDiesAtStep,
+    OpenersRace,
+    ShardsParted,
+    FramesDoubled,
+    ZoneLosesPower,
 }
 
 /// A clock jumps so far at most.
@@ -119,6 +131,17 @@ impl World {
             Kind::DeviceFails => self.device_fails[shard] = true,
             Kind::KilledThenPowerCut => self.kill_then_cut_power(&mut chance),
             Kind::InstallHalved => self.halve_an_install(&mut chance),
+            Kind::OpenerDiesAtStep => self.let_an_opener_die(&mut chance),
+            Kind::OpenersRace => self.let_openers_race(&mut chance),
+            Kind::ShardsParted => self.part_shards(&mut chance),
+            Kind::FramesDoubled => {
+                self.note(&format!("shard {shard} and who talks with it get all twice until {until_us}"));
+                self.conditions[shard].doubled_until_us = until_us;
+            }
+            Kind::ZoneLosesPower => {
+                let az = shard / 2;
+                (2 * az..2 * az + 2).for_each(|shard| self.stop_shard(shard, true, &mut chance));
+            }
             Kind::ClockJumps => {
                 let jump = chance.range(0, 2 * CLOCK_JUMP_US_MAX) as i64 - CLOCK_JUMP_US_MAX as i64;
                 self.note(&format!("the wall clock of shard {shard} and of compute jumps by {jump}"));

@@ -1,5 +1,11 @@
-//! Checker: a member holds to what it told. Once it has answered a bump it acknowledges nothing under an older epoch, and
-//! the answer has all that it ever acknowledged. And it tells no VDL that no writer told.
+//! Checker: a member holds to what it told, and an opener to one line of histories.
+//!
+//! Once a member has answered a bump it acknowledges nothing under an older epoch and answers no older bump, and whatever it
+//! says of itself later has all that it ever acknowledged and no history has annulled, be it that it lost its log or its pages
+//! meanwhile and got them from peers. One that lost some of its log answers no bump before as many peers have told their epochs
+//! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
+//! added to it but the opener's own entry. Nor does a member tell a VDL that
+//! no writer told.
 //!
 //! An opener concludes from these answers what was written; what a member would acknowledge to an older writer behind its
 //! answer, or had acknowledged and left out of it, could be told to a client and be in no recovery. Looked at when it is
@@ -9,9 +15,16 @@ use super::World;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Bumped, Message, SegmentState, WriteAck};
+use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// Kinds that carry a peer's word on its epoch: a refusal, and batches.
+const PEERS_WORDS: [u16; 2] = [3, 16];
+/// Kind that brings a member a history from an opener.
+const INSTALL_HISTORY: u16 = 12;
+/// Peers of which every four members with the segment have at least one.
+const WITNESSES_MIN: usize = (QuorumModel::FOUR_OF_SIX.members - QuorumModel::FOUR_OF_SIX.write + 1) as usize;
 /// Kind of an acknowledgement.
 const WRITE_ACK: u16 = 7;
 /// Kind of an answer to a bump.
@@ -29,6 +42,16 @@ struct Told {
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
     brought: Vec<EpochHistory>,
+    /// Peers whose word on their epochs has come in this run of its daemon.
+    witnesses: BTreeSet<usize>,
+}
+
+impl Told {
+    /// Whether it may fall to this SCL.
+    fn may_fall_to<'a>(&'a self, scl: Lsn, mut histories: impl Iterator<Item = &'a EpochHistory>) -> bool {
+        // How far an annulled one falls the member's own chain tells.
+        scl >= self.scl || histories.any(|history| history.is_annulled(self.scl))
+    }
 }
 
 /// What each member has told, over all runs of its daemon.
@@ -37,6 +60,8 @@ pub(super) struct Fences {
     members: BTreeMap<(usize, GroupId), Told>,
     /// Highest VDL of a writer that has opened: nothing up to it is ever annulled, and who knows it may let go of records.
     vdl_of_writers: Lsn,
+    /// Histories that openers brought.
+    made: Vec<EpochHistory>,
 }
 
 impl Fences {
@@ -68,6 +93,11 @@ impl Fences {
                 ack.epoch.0,
                 told.fence.0
             );
+            assert!(
+                told.may_fall_to(*scl, told.brought.iter()),
+                "shard {shard} {group:?} acknowledges {scl}, and had acknowledged {}",
+                told.scl
+            );
             told.scl = told.scl.max(*scl);
         }
     }
@@ -79,25 +109,53 @@ impl Fences {
         }
     }
 
-    fn bumped(&mut self, shard: usize, answer: &Bumped, may_rot: bool) {
-        let told = self.members.entry((shard, answer.group)).or_default();
-        told.fence = told.fence.max(answer.writer.epoch);
+    fn bumped(&mut self, shard: usize, answer: &Bumped) {
         self.heard(shard, answer.vdl_heard);
         let told = self.members.entry((shard, answer.group)).or_default();
-        let is_lost = matches!(answer.state, SegmentState::Damaged | SegmentState::NeedsHydration);
-        if is_lost || may_rot {
+        let (group, epoch) = (answer.group, answer.writer.epoch);
+        assert!(
+            epoch >= told.fence,
+            "shard {shard} {group:?} answers a bump to epoch {}, and has answered one to epoch {}",
+            epoch.0,
+            told.fence.0
+        );
+        told.fence = epoch;
+        if answer.state == SegmentState::Damaged {
+            let count = told.witnesses.len();
+            assert!(
+                count >= WITNESSES_MIN,
+                "shard {shard} {group:?} has lost some of its log, and answers a bump on the word of {count} peers"
+            );
+        }
+        if matches!(answer.state, SegmentState::Damaged | SegmentState::NeedsHydration) {
             return;
         }
-        // How far an annulled one falls the member's own chain tells.
-        let mut histories = told.brought.iter().chain([&answer.history]);
         assert!(
-            answer.scl >= told.scl || histories.any(|history| history.is_annulled(told.scl)),
-            "shard {shard} {:?} answers a bump with SCL {}, and had acknowledged {}",
-            answer.group,
+            told.may_fall_to(answer.scl, told.brought.iter().chain([&answer.history])),
+            "shard {shard} {group:?} answers a bump with SCL {}, and had acknowledged {}",
             answer.scl,
             told.scl
         );
         told.scl = answer.scl;
+    }
+
+    fn installed(&mut self, history: &EpochHistory) {
+        let before = &history.entries()[..history.entries().len().saturating_sub(1)];
+        let is_known = |entries| self.made.iter().any(|made| made.entries() == entries);
+        assert!(
+            before.is_empty() || is_known(before) || is_known(history.entries()),
+            "a history that no opener before this one has made: {:?}",
+            history.entries()
+        );
+        if !is_known(history.entries()) {
+            self.made.push(history.clone());
+        }
+    }
+
+    /// A daemon starts: what it knows of its peers it must hear again.
+    pub fn started(&mut self, shard: usize) {
+        let of_shard = self.members.range_mut((shard, GroupId(0))..=(shard, GroupId(u32::MAX)));
+        of_shard.for_each(|(_, told)| told.witnesses.clear());
     }
 }
 
@@ -111,6 +169,33 @@ impl World {
                 self.note_told(shard, &frame);
             }
         }
+    }
+
+    /// A writer sends this.
+    pub(super) fn check_what_is_installed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
+            rest = &rest[frame.frame_bytes..];
+            if frame.kind == INSTALL_HISTORY
+                && let Message::InstallHistory(install) =
+                    Message::decode(&frame).expect("processes send valid messages")
+            {
+                self.fences.installed(&install.history);
+            }
+        }
+    }
+
+    /// A shard is told this by another.
+    pub(super) fn note_peers_word(&mut self, shard: usize, peer: usize, frame: &Frame<'_>) {
+        if !PEERS_WORDS.contains(&frame.kind) {
+            return;
+        }
+        let group = match Message::decode(frame).expect("processes send valid messages") {
+            Message::Refusal(refusal) => refusal.group,
+            Message::GossipPush(push) => push.group,
+            _ => unreachable!("no other kind was looked for"),
+        };
+        self.fences.members.entry((shard, group)).or_default().witnesses.insert(peer);
     }
 
     /// A shard is brought this.
@@ -131,10 +216,9 @@ impl World {
     }
 
     fn note_told(&mut self, shard: usize, frame: &Frame<'_>) {
-        let may_rot = self.may_rot(shard);
         match Message::decode(frame).expect("shards send valid messages") {
             Message::WriteAck(ack) => self.fences.acknowledged(shard, &ack),
-            Message::Bumped(answer) => self.fences.bumped(shard, &answer, may_rot),
+            Message::Bumped(answer) => self.fences.bumped(shard, &answer),
             _ => unreachable!("no other kind was looked for"),
         }
     }

@@ -34,7 +34,7 @@ impl Below {
 }
 
 /// Segments are made once, when the volume is, and nobody asks for them again.
-const SEGMENTS_MADE_US: u64 = 60_000;
+pub(super) const SEGMENTS_MADE_US: u64 = 60_000;
 /// In the SQL workload rows must not be refused, which three members of a group bring about.
 const SHARDS_FULL_MAX_SQL: usize = 2;
 

@@ -6,7 +6,7 @@
 use super::ask::find_answer;
 use super::file_systems::Below;
 use super::{SHARDS, VOLUME, World};
-use crate::plan::Profile;
+use crate::plan::{Profile, Stalls};
 use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_protocol::{GroupId, PageId};
 use hexalog_storage_core::shard::Shard;
@@ -35,6 +35,9 @@ impl World {
         self.hidden = [false; SHARDS];
         self.aloof = [false; SHARDS];
         self.installs_reach = None;
+        self.dying_opener = None;
+        self.racing_until_us = 0;
+        self.unseen.clear();
         self.device_fails = [false; SHARDS];
         self.write_faults = Default::default();
         self.below = [Below::Ample; SHARDS];
@@ -112,7 +115,10 @@ impl World {
             Profile::Sql => CALM_LOG_BYTES_MIN_SQL,
         };
         assert!(
-            self.plan.rot_every_us > 0 || self.outcome.faults > 0 || self.plan.log_bytes < calm_log_bytes_min,
+            self.plan.rot_every_us > 0
+                || self.outcome.faults > 0
+                || self.plan.stalls != Stalls::default()
+                || self.plan.log_bytes < calm_log_bytes_min,
             "without a fault no member is left behind"
         );
         let longest = statuses.iter().map(|status| counter(status, "append_bytes")).max().unwrap_or(0);

@@ -10,6 +10,7 @@
 use super::ask::find_answer;
 use super::{SHARDS, VOLUME, World};
 use crate::random::Random;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Message, SegmentState, StatusQuery};
 use hexalog_storage_core::effects::Area;
@@ -21,6 +22,8 @@ use std::collections::BTreeSet;
 const BLOCK_BYTES: usize = 4096;
 /// Appends at a log's end that are left alone: the newest durable one, and one that may be on its way.
 const APPENDS_SPARED: usize = 2;
+/// Superblocks after which both slots name a checkpoint with all segments: one of them a start may have written.
+const SUPERBLOCKS_NAMED: u64 = 4;
 
 /// What the next write to the extents of a shard comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -30,7 +33,16 @@ pub(super) enum WriteFault {
     Lost,
     /// It lands so many blocks further, around the area's end.
     Misdirected(u64),
+    /// The next image of a page is lost: what stood in its place before stays there.
+    ImageLost,
+    /// The next image of a page lands where the one before it did, as when a device takes the address of its last command.
+    ImageRepeatsPlace,
 }
+
+/// Kinds of rot when plans did not say how many there are.
+pub const ROT_KINDS_OF_OLD: u64 = 6;
+/// Kinds of rot.
+pub const ROT_KINDS: u64 = 10;
 
 impl World {
     /// The shards whose devices rot; the first one's in all areas.
@@ -48,18 +60,45 @@ impl World {
     pub(super) fn rot(&mut self, number: u64, chance: &mut Random) {
         let [rotten, other] = self.rotting();
         let either = if chance.one_in(2) { rotten } else { other };
-        let kind = chance.range(0, 6);
+        let kind = chance.range(0, self.plan.rot_kinds);
+        if self.plan.rot_kinds > ROT_KINDS_OF_OLD && !self.are_segments_named([rotten, other]) {
+            return;
+        }
         self.note(&format!("fault {number}: rot of kind {kind}, shard {rotten} or {either}"));
         match kind {
             0 | 1 => self.rot_log(rotten, chance),
             2 => self.rot_superblock(rotten, chance),
             3 => self.rot_extents(either, chance),
             4 => self.write_faults[either] = WriteFault::Lost,
-            _ => {
+            5 => {
                 let blocks = self.plan.extents_bytes / BLOCK_BYTES as u64;
                 self.write_faults[either] = WriteFault::Misdirected(chance.range(1, blocks));
             }
+            // What a failing power supply takes with it, on one machine or on all.
+            6 => {
+                self.rot_log(rotten, chance);
+                self.stop_shard(rotten, true, chance);
+            }
+            7 => {
+                self.rot_log(rotten, chance);
+                (0..SHARDS).for_each(|shard| self.stop_shard(shard, true, chance));
+            }
+            8 => self.write_faults[either] = WriteFault::ImageLost,
+            _ => self.write_faults[either] = WriteFault::ImageRepeatsPlace,
         }
+    }
+
+    /// A superblock of a shard that has all its segments is durable.
+    pub(super) fn note_superblock(&mut self, shard: usize) {
+        let process = &mut self.processes[shard];
+        let segments = process.shard.as_ref().map_or(0, Shard::segments_count);
+        process.superblocks_with_all += u64::from(segments == self.plan.groups as usize);
+    }
+
+    /// Whether every checkpoint that these shards may begin with names all segments. Of one that was made and is in none yet
+    /// nothing but the log knows: where that rots, the shard cannot say what it has lost.
+    fn are_segments_named(&self, shards: [usize; 2]) -> bool {
+        shards.iter().all(|shard| self.processes[*shard].superblocks_with_all >= SUPERBLOCKS_NAMED)
     }
 
     /// Any sector of an append that others follow.
@@ -119,10 +158,22 @@ impl World {
         if area != Area::Extents || is_flushed {
             return Some(offset);
         }
-        let fault = std::mem::take(&mut self.write_faults[shard]);
+        let is_image = bytes >= PAGE_SIZE as u64;
+        let last_image = self.image_places[shard];
+        if is_image {
+            self.image_places[shard] = (offset, bytes);
+        }
+        let fault = self.write_faults[shard];
+        let is_of_images = matches!(fault, WriteFault::ImageLost | WriteFault::ImageRepeatsPlace);
+        if is_of_images && !is_image {
+            return Some(offset);
+        }
+        self.write_faults[shard] = WriteFault::None;
         let place = match fault {
             WriteFault::None => Some(offset),
-            WriteFault::Lost => None,
+            WriteFault::Lost | WriteFault::ImageLost => None,
+            WriteFault::ImageRepeatsPlace if last_image.1 < bytes => None,
+            WriteFault::ImageRepeatsPlace => Some(last_image.0),
             WriteFault::Misdirected(blocks) => {
                 let place = (offset + blocks * BLOCK_BYTES as u64) % self.plan.extents_bytes;
                 Some(place.min(self.plan.extents_bytes - bytes))

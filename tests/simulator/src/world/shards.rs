@@ -1,9 +1,10 @@
 //! The six shards: started, fed with completions and background slices, stopped at any moment.
 
 use super::ask::tool_hello;
-use super::{Happening, SHARDS, VOLUME, WALL_START_US, World, membership};
+use super::file_systems::SEGMENTS_MADE_US;
+use super::{Happening, SHARDS, VOLUME, WALL_START_US, WORLD_START_US, World, membership};
 use crate::network::End;
-use crate::plan::{EXTENT_BYTES, Profile};
+use crate::plan::{DeviceOperation, EXTENT_BYTES, Profile};
 use crate::random::Random;
 use hexalog_protocol::message::{CreateSegment, Message};
 use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
@@ -53,6 +54,7 @@ impl World {
         process.tick_at_us = u64::MAX;
         let mut effects = Effects::default();
         process.shard = Some(Shard::start(options, now, &mut effects));
+        self.fences.started(shard);
         self.carry_out_shard(shard, effects);
         if self.processes[shard].run == 1 {
             self.at(1_000, Happening::SegmentsAreMade { shard });
@@ -128,6 +130,7 @@ impl World {
         let mut effects = Effects::default();
         let Some(machine) = &mut self.processes[shard].shard else { return };
         machine.handle(now, event, &mut effects);
+        self.processes[shard].slices_restless = 0;
         self.check_bounds_of_shard(shard);
         self.carry_out_shard(shard, effects);
         // As the driver does: a slice soon after any event, unless completions keep coming.
@@ -148,6 +151,7 @@ impl World {
         machine.handle(now, Event::Tick, &mut effects);
         let has_more = machine.is_ready() && machine.background(now, &mut effects);
         self.check_bounds_of_shard(shard);
+        self.check_shard_rests(shard, has_more);
         self.carry_out_shard(shard, effects);
         self.schedule_tick(shard, if has_more { 100 } else { 5_000 });
     }
@@ -191,15 +195,23 @@ impl World {
                     let in_us =
                         self.random.range(50, if flush { 600 } else { 200 }) + self.disk_delay_us(shard);
                     let in_us = in_us + self.transfer_us(shard, buffer.bytes().len());
+                    let operation = match area {
+                        Area::Superblock => DeviceOperation::SuperblockWrite,
+                        Area::Log => DeviceOperation::LogWrite,
+                        Area::Extents => DeviceOperation::ExtentWrite,
+                    };
+                    let in_us = in_us + self.stall_us(operation);
                     self.at(in_us, Happening::WriteEnds { shard, run, token, area, offset, buffer, flush });
                 }
                 Effect::Flush { token, area } => {
                     let in_us = self.random.range(50, 500) + self.disk_delay_us(shard);
+                    let in_us = in_us + self.stall_us(DeviceOperation::Flush);
                     self.at(in_us, Happening::FlushEnds { shard, run, token, area });
                 }
                 Effect::Read { token, area, offset, buffer } => {
                     let in_us = self.random.range(20, 200) + self.disk_delay_us(shard);
                     let in_us = in_us + self.transfer_us(shard, buffer.bytes().len());
+                    let in_us = in_us + self.stall_us(DeviceOperation::Read);
                     self.at(in_us, Happening::ReadEnds { shard, run, token, area, offset, buffer });
                 }
                 Effect::Halt { reason, reads_go_on } => self.shard_halts(shard, &reason, reads_go_on),
@@ -218,6 +230,16 @@ impl World {
         let conditions = self.conditions[shard];
         let left_us = conditions.disk_slow_until_us.saturating_sub(self.now_us);
         if left_us == 0 { 0 } else { (self.random.range(20, 300) * conditions.disk_factor).min(left_us) }
+    }
+
+    /// What an operation takes longer that its device holds up.
+    fn stall_us(&mut self, operation: DeviceOperation) -> u64 {
+        let stalls = self.plan.stalls;
+        let is_held_up = stalls.befall(operation)
+            && self.now_us < self.faults_stop_us
+            && self.now_us > WORLD_START_US + SEGMENTS_MADE_US
+            && self.random.one_in(stalls.one_in);
+        if is_held_up { self.random.range(1, stalls.us_max) } else { 0 }
     }
 
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.

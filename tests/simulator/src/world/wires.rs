@@ -23,12 +23,17 @@ impl World {
             || is_aloof(other, one)
             || self.is_cut_off(one)
             || self.is_cut_off(other)
+            || self.is_unseen(one, other)
+            || self.is_unseen(other, one)
             || is_hidden(one, other)
             || is_hidden(other, one)
     }
 
     pub(super) fn send(&mut self, from: End, bytes: Vec<u8>) {
         let Some((connection, side)) = self.network.find(from) else { return };
+        if matches!(from, End::Writer { .. }) {
+            self.check_what_is_installed(&bytes);
+        }
         let delay = if self.plan.profile == Profile::Bulk {
             if self.random.one_in(200) { self.random.range(300, 5_000) } else { self.random.range(20, 300) }
         } else if self.random.one_in(50) {
@@ -42,6 +47,10 @@ impl World {
         let busy = &mut self.network.connections[connection].busy_until_us[to];
         let arrives = (self.now_us + delay).max(held_us + delay).max(*busy + 1);
         *busy = arrives;
+        let under_way = &mut self.network.connections[connection].under_way[to];
+        under_way.sends += 1;
+        under_way.bytes += bytes.len() as u64;
+        self.check_what_is_under_way(connection, to);
         self.at(arrives - self.now_us, Happening::Deliver { connection, to, bytes });
     }
 
@@ -95,6 +104,9 @@ impl World {
     }
 
     pub(super) fn deliver(&mut self, connection: usize, to: usize, bytes: &[u8]) {
+        let under_way = &mut self.network.connections[connection].under_way[to];
+        under_way.sends = under_way.sends.saturating_sub(1);
+        under_way.bytes = under_way.bytes.saturating_sub(bytes.len() as u64);
         if !self.network.connections[connection].is_open {
             return;
         }
@@ -110,6 +122,15 @@ impl World {
             return;
         }
         self.deliver_to(end, other, bytes);
+        let is_open = self.network.connections[connection].is_open;
+        if is_open && (self.is_doubled(end) || self.is_doubled(other)) {
+            self.deliver_to(end, other, bytes);
+        }
+    }
+
+    /// No network of today does this to a connection; a message that comes twice must do no more than one all the same.
+    fn is_doubled(&self, end: End) -> bool {
+        matches!(end, End::Shard { shard, .. } if self.conditions[shard].doubled_until_us > self.now_us)
     }
 
     /// Hands a process the frames of a message.
@@ -121,10 +142,14 @@ impl World {
                 return;
             }
             self.outcome.delivered += 1;
+            self.count_openers_frame(end, other);
             self.trace.delivered(self.now_us, other, end, &frame);
             match end {
                 End::Shard { shard, run, id } if self.is_running(shard, run) => {
                     self.note_what_is_brought(shard, &frame);
+                    if let End::Shard { shard: peer, .. } = other {
+                        self.note_peers_word(shard, peer, &frame);
+                    }
                     self.tell_shard(shard, Event::Frame(id, frame));
                 }
                 End::Shard { .. } => {}

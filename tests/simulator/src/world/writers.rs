@@ -31,6 +31,7 @@ impl World {
         let writer =
             WriterId { epoch: VolumeEpoch(self.epoch), incarnation: Incarnation(self.random.bits()) };
         self.note(&format!("writer {run} opens with epoch {}", self.epoch));
+        self.draw_unseen(run);
         let client = Client::open(config, writer);
         self.writers.push(Writer::new(run, client));
         self.schedule_turn(run, 0);
