@@ -367,23 +367,7 @@ impl Plan {
             "rots" => self.rot_kinds = number(value),
             "full_us" => self.full_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
-            "compute" => {
-                let values: Vec<u64> = value.split(',').map(&number).collect();
-                let [frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us, ref rest @ ..] =
-                    values[..]
-                else {
-                    panic!("six sizes of compute or more: {value}");
-                };
-                self.compute = ComputeSizes {
-                    frames: frames as u32,
-                    undo_streams: undo_streams as u16,
-                    sessions: sessions as usize,
-                    rows_per_yield: rows_per_yield as u32,
-                    slice: slice as u32,
-                    stale_read_max_us,
-                    waits_per_loss: rest.first().copied().unwrap_or(WAITS_PER_LOSS),
-                };
-            }
+            "compute" => self.set_compute(&value.split(',').map(&number).collect::<Vec<u64>>()),
             "mix" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
                 // Plans of before there were the last two have five.
@@ -414,6 +398,24 @@ impl Plan {
             "pages" => self.pages_per_group = number(value),
             _ => panic!("a plan has no {name}"),
         }
+    }
+
+    fn set_compute(&mut self, values: &[u64]) {
+        // Plans of before the last was drawn have six.
+        let [frames, undo_streams, sessions, rows_per_yield, slice, stale_read_max_us, ref rest @ ..] =
+            *values
+        else {
+            panic!("six sizes of compute or more: {values:?}");
+        };
+        self.compute = ComputeSizes {
+            frames: frames as u32,
+            undo_streams: undo_streams as u16,
+            sessions: sessions as usize,
+            rows_per_yield: rows_per_yield as u32,
+            slice: slice as u32,
+            stale_read_max_us,
+            waits_per_loss: rest.first().copied().unwrap_or(WAITS_PER_LOSS),
+        };
     }
 
     /// When each fault comes, by number: those that befall processes, then those of devices.

@@ -2,10 +2,11 @@
 //!
 //! Faults and their budget. Any shard may be killed or lose power at any event, all of them at once too, and comes back
 //! with what its device kept; any may stand still, be unreachable in one or both directions, or have a device that takes
-//! a hundred times as long or answers only after a third of a second, or that fails a write or a flush, after which its
-//! daemon ends. Any connection may break; a whole availability zone may be cut off, or single shards from the writers or
-//! from their peers alone. The compute process may die at any event, at any step of its opening too, or be paused and
-//! come back believing that it still writes, while one or several others open; metadata may give an epoch out twice. Wall
+//! a hundred times as long or answers only after a third of a second, that holds up single operations of one sort, or that
+//! fails a write or a flush, after which its daemon ends. Any connection may break, or bring everything twice; a whole
+//! availability zone may be cut off or lose power, or some shards be parted for long from the writers, from their peers or
+//! from all. The compute process may die at any event, at any frame of its opening too, or be paused and come back believing
+//! that it still writes, while one or several others open that reach different members; metadata may give an epoch out twice. Wall
 //! clocks jump. Devices keep what was flushed and give back what was written, but for two of them in some runs, whose budget
 //! `rot` states, so nothing acknowledged may ever be lost, whatever the number of faults; progress is owed only when the faults have stopped. In the profile [`Profile::Bulk`] nothing
 //! fails, devices have a bandwidth, and members are held to keep up: see `bulk`.
@@ -62,7 +63,7 @@ const WORLD_START_US: u64 = 1_000_000;
 const WALL_START_US: u64 = 1_700_000_000_000_000;
 
 /// What a run came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Outcome {
     /// Hash over every event in order.
     pub trace_hash: u64,
@@ -359,24 +360,7 @@ impl World {
             fences: fences::Fences::default(),
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
-            outcome: Outcome {
-                trace_hash: 0,
-                events: 0,
-                acknowledged: Lsn::ZERO,
-                openings: 0,
-                faults: 0,
-                reads_checked: 0,
-                member_reads_checked: 0,
-                extents_collected: 0,
-                delivered: 0,
-                hydrated: 0,
-                segments_repaired: 0,
-                pages_repaired: 0,
-                committed: 0,
-                unknown: 0,
-                virtual_us: 0,
-                load: None,
-            },
+            outcome: Outcome::default(),
             bytes_before_restarts: 0,
             hydrations_for_pages: 0,
             plan,
@@ -457,28 +441,8 @@ impl World {
             Happening::ConnectArrives { from, address } => self.connect_arrives(from, address),
             Happening::Break { connection } => self.break_connection(connection),
             Happening::WriteEnds { shard, run, token, area, offset, buffer, flush } => {
-                if !self.is_running(shard, run) {
-                    return;
-                }
-                if self.below[shard].refuses(area) {
-                    return self.refuse_write(shard, token, area, offset, buffer);
-                }
-                if std::mem::take(&mut self.device_fails[shard]) {
-                    return self.fail_write(shard, token, area, offset, buffer);
-                }
-                let place = self.place_of_write(shard, area, (offset, buffer.len() as u64), flush);
-                let disk = &mut self.processes[shard].disk;
-                if let Some(place) = place {
-                    disk.write(area, place, buffer.bytes());
-                }
-                if flush {
-                    disk.flush(area);
-                }
-                self.note(&format!("shard {shard} wrote {area:?} at {offset} flush {flush}"));
-                self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
-                if area == Area::Superblock {
-                    self.note_superblock(shard);
-                    self.check_what_is_named(shard);
+                if self.is_running(shard, run) {
+                    self.write_ends(shard, token, (area, offset), buffer, flush);
                 }
             }
             Happening::FlushEnds { shard, run, token, area } => {

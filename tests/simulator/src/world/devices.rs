@@ -10,6 +10,37 @@ use hexalog_storage_format::aligned::AlignedBuffer;
 const EIO: i32 = 5;
 
 impl World {
+    /// A write is over, as its device had it.
+    pub(super) fn write_ends(
+        &mut self,
+        shard: usize,
+        token: IoToken,
+        (area, offset): (Area, u64),
+        buffer: AlignedBuffer,
+        flush: bool,
+    ) {
+        if self.below[shard].refuses(area) {
+            return self.refuse_write(shard, token, area, offset, buffer);
+        }
+        if std::mem::take(&mut self.device_fails[shard]) {
+            return self.fail_write(shard, token, area, offset, buffer);
+        }
+        let place = self.place_of_write(shard, area, (offset, buffer.len() as u64), flush);
+        let disk = &mut self.processes[shard].disk;
+        if let Some(place) = place {
+            disk.write(area, place, buffer.bytes());
+        }
+        if flush {
+            disk.flush(area);
+        }
+        self.note(&format!("shard {shard} wrote {area:?} at {offset} flush {flush}"));
+        self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
+        if area == Area::Superblock {
+            self.note_superblock(shard);
+            self.check_what_is_named(shard);
+        }
+    }
+
     /// Some of it may have reached the device all the same.
     pub(super) fn fail_write(
         &mut self,

@@ -121,12 +121,7 @@ impl World {
                 self.note(&format!("nothing reaches shard {shard} before {until_us}"));
                 self.conditions[shard].deaf_until_us = until_us;
             }
-            Kind::DiskSlow => {
-                let factor = if chance.one_in(3) { 100_000 } else { chance.range(5, 100) };
-                self.note(&format!("the disk of shard {shard} is {factor} times as slow until {until_us}"));
-                self.conditions[shard].disk_slow_until_us = until_us;
-                self.conditions[shard].disk_factor = factor;
-            }
+            Kind::DiskSlow => self.slow_disk_down(shard, until_us, &mut chance),
             Kind::RecordsStranded => self.strand_records(&mut chance),
             Kind::DeviceFails => self.device_fails[shard] = true,
             Kind::KilledThenPowerCut => self.kill_then_cut_power(&mut chance),
@@ -142,13 +137,22 @@ impl World {
                 let az = shard / 2;
                 (2 * az..2 * az + 2).for_each(|shard| self.stop_shard(shard, true, &mut chance));
             }
-            Kind::ClockJumps => {
-                let jump = chance.range(0, 2 * CLOCK_JUMP_US_MAX) as i64 - CLOCK_JUMP_US_MAX as i64;
-                self.note(&format!("the wall clock of shard {shard} and of compute jumps by {jump}"));
-                self.conditions[shard].wall_offset_us += jump;
-                self.compute_wall_offset_us -= jump;
-            }
+            Kind::ClockJumps => self.make_clocks_jump(shard, &mut chance),
         }
+    }
+
+    fn slow_disk_down(&mut self, shard: usize, until_us: u64, chance: &mut Random) {
+        let factor = if chance.one_in(3) { 100_000 } else { chance.range(5, 100) };
+        self.note(&format!("the disk of shard {shard} is {factor} times as slow until {until_us}"));
+        self.conditions[shard].disk_slow_until_us = until_us;
+        self.conditions[shard].disk_factor = factor;
+    }
+
+    fn make_clocks_jump(&mut self, shard: usize, chance: &mut Random) {
+        let jump = chance.range(0, 2 * CLOCK_JUMP_US_MAX) as i64 - CLOCK_JUMP_US_MAX as i64;
+        self.note(&format!("the wall clock of shard {shard} and of compute jumps by {jump}"));
+        self.conditions[shard].wall_offset_us += jump;
+        self.compute_wall_offset_us -= jump;
     }
 
     fn cut_zone_off(&mut self, chance: &mut Random) {

@@ -5,10 +5,11 @@
 //! believed are among the four others and meet those. One of the two shards, the *rotten* one, has rot in all areas; the
 //! other in its extents alone, which may cost it its index, and so all that it has. What the promise does not cover is left
 //! out: the last appends of a log (what ends a log cannot be told from what a crash tore), a log write that is acknowledged as
-//! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two.
+//! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two. Nor does
+//! anything rot before a checkpoint has named all segments.
 
 use super::ask::find_answer;
-use super::{SHARDS, VOLUME, World};
+use super::{Happening, SHARDS, VOLUME, World};
 use crate::random::Random;
 use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::frame::read_frame;
@@ -82,6 +83,12 @@ impl World {
             7 => {
                 self.rot_log(rotten, chance);
                 (0..SHARDS).for_each(|shard| self.stop_shard(shard, true, chance));
+                if chance.one_in(2) {
+                    // Compute was on the same line.
+                    self.kill_writers();
+                    let in_us = chance.range(1, 300_000);
+                    self.at(in_us, Happening::WriterStarts);
+                }
             }
             8 => self.write_faults[either] = WriteFault::ImageLost,
             _ => self.write_faults[either] = WriteFault::ImageRepeatsPlace,
