@@ -331,7 +331,6 @@ impl Plan {
             plan.rot_every_us = 0;
             plan.rot_kinds = ROT_KINDS_OF_OLD;
             plan.stalls = Stalls::default();
-            plan.compute.waits_per_loss = WAITS_PER_LOSS;
             if plan.profile != Profile::Bulk {
                 plan.pages_per_group = PAGES_PER_GROUP;
             }
