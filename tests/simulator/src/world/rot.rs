@@ -6,17 +6,19 @@
 //! other in its extents alone, which may cost it its index, and so all that it has. What the promise does not cover is left
 //! out: the last appends of a log (what ends a log cannot be told from what a crash tore), a log write that is acknowledged as
 //! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two. Nor does
-//! anything rot before a checkpoint has named all segments.
+//! anything rot before a checkpoint has named all segments, nor the one part of a checkpoint on a device that names some of them.
 
 use super::ask::find_answer;
 use super::{Happening, SHARDS, VOLUME, World};
 use crate::random::Random;
-use hexalog_protocol::PAGE_SIZE;
+use hexalog_protocol::codec::Reader;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Message, SegmentState, StatusQuery};
+use hexalog_protocol::{GroupId, PAGE_SIZE};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::append::AppendHeader;
+use hexalog_storage_format::checkpoint::{Item, PartHeader};
 use hexalog_storage_format::superblock::{SUPERBLOCK_SLOTS, Superblock};
 use std::collections::BTreeSet;
 
@@ -44,6 +46,30 @@ pub(super) enum WriteFault {
 pub const ROT_KINDS_OF_OLD: u64 = 6;
 /// Kinds of rot.
 pub const ROT_KINDS: u64 = 10;
+
+/// Whether a block is a part of an index checkpoint, and no other part on the device names some segment of it: of that one a
+/// shard that loses this block cannot say that it has lost it.
+fn names_alone(area: &[u8], block: usize) -> bool {
+    let named = segments_in(area, block);
+    let others = (0..area.len()).step_by(BLOCK_BYTES).filter(|other| *other != block);
+    let elsewhere: BTreeSet<_> = others.flat_map(|other| segments_in(area, other)).collect();
+    named.iter().any(|segment| !elsewhere.contains(segment))
+}
+
+/// The segments that the part at a block names.
+fn segments_in(area: &[u8], block: usize) -> Vec<GroupId> {
+    let Ok((_, items)) = PartHeader::decode(&area[block..]) else { return Vec::new() };
+    let mut reader = Reader::new(items);
+    let mut named = Vec::new();
+    while reader.remaining() > 0 {
+        match Item::decode(&mut reader) {
+            Ok(Item::Segment(image)) => named.push(image.group),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    named
+}
 
 impl World {
     /// The shards whose devices rot; the first one's in all areas.
@@ -150,6 +176,9 @@ impl World {
         }
         let block = blocks[chance.range(0, blocks.len() as u64) as usize];
         let place = block + chance.range(0, BLOCK_BYTES as u64) as usize;
+        if self.plan.rot_kinds > ROT_KINDS_OF_OLD && names_alone(area, block) {
+            return;
+        }
         area[place] ^= 1 << chance.range(0, 8);
         self.note(&format!("a bit at {place} of the extents of shard {shard} flips"));
     }
@@ -183,7 +212,12 @@ impl World {
             WriteFault::ImageRepeatsPlace => Some(last_image.0),
             WriteFault::Misdirected(blocks) => {
                 let place = (offset + blocks * BLOCK_BYTES as u64) % self.plan.extents_bytes;
-                Some(place.min(self.plan.extents_bytes - bytes))
+                let place = place.min(self.plan.extents_bytes - bytes);
+                let area = self.processes[shard].disk.bytes_mut(Area::Extents);
+                let mut hit = (place..place + bytes).step_by(BLOCK_BYTES);
+                let is_spared = self.plan.rot_kinds > ROT_KINDS_OF_OLD
+                    && hit.any(|block| names_alone(area, block as usize));
+                (!is_spared).then_some(place)
             }
         };
         if fault != WriteFault::None {
