@@ -13,7 +13,9 @@ use crate::layout::undo_record::HEADER_COMMIT_LSN;
 use crate::locks::Handle;
 use crate::locks::objects::Owner;
 use crate::mini_transaction::MiniTransaction;
-use crate::types::{Isolation, PagesUsed, RelationLockMode, RowBuffer, RowLockMode, TreeId, TxId};
+use crate::types::{
+    Isolation, PagesUsed, RelationLockMode, RowBuffer, RowLockMode, RowVersion, TreeId, TxId,
+};
 use crate::undo::Finished;
 use crate::undo::append::UndoPlace;
 use hexalog_protocol::{Lsn, PageId};
@@ -156,6 +158,11 @@ impl Transaction {
         if lsn > vdl {
             self.dep_lsn = self.dep_lsn.max(lsn);
         }
+    }
+
+    /// Whether the running statement wrote this version.
+    pub fn has_just_written(&self, version: RowVersion) -> bool {
+        self.is_own(version.tx_id) && version.undo >= self.command_id
     }
 
     pub(crate) fn is_own(&self, tx_id: TxId) -> bool {

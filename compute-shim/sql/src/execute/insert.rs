@@ -211,6 +211,9 @@ impl Insert {
         }
         match &conflict.update {
             None => self.phase = Phase::Pull,
+            Some(_) if context.transaction.has_just_written(self.probe.stored.version) => {
+                return Err(super::modify::affected_twice().into());
+            }
             Some(update) => {
                 self.update = Some(self.begin_update(table, update, context)?);
                 self.phase = Phase::Update;

@@ -311,13 +311,7 @@ impl RowUpdate {
     fn not_written(&mut self) -> Step<bool> {
         match self.outcome.take().expect("set as the write failed") {
             WriteOutcome::Done => unreachable!("a row that was written is not discarded"),
-            WriteOutcome::AlreadyWritten if self.is_conflict => {
-                let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
-                let error = SqlError::new(SqlState::CARDINALITY_VIOLATION, message).with_hint(
-                    "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
-                );
-                return Err(error.into());
-            }
+            WriteOutcome::AlreadyWritten if self.is_conflict => return Err(affected_twice().into()),
             // What stands in the way now, if anything, is looked for again, as PostgreSQL does it.
             WriteOutcome::Changed | WriteOutcome::Gone | WriteOutcome::MovedTo(_) if self.is_conflict => {
                 self.has_lost_conflict = true;
@@ -604,4 +598,12 @@ impl RowUpdate {
         let schema = context.view.catalog().schema_name(table.schema);
         Err(duplicate_key(&table, schema, index, &self.new, &context.env).into())
     }
+}
+
+/// DO UPDATE has come to a row that its own command wrote, whatever its condition would say of it.
+pub(super) fn affected_twice() -> SqlError {
+    let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
+    SqlError::new(SqlState::CARDINALITY_VIOLATION, message).with_hint(
+        "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+    )
 }

@@ -102,3 +102,11 @@ INSERT INTO late VALUES (1, 1), (2, 2) RETURNING a;
 UPDATE late SET b = b + 1 RETURNING a, b;
 DELETE FROM late WHERE 1 / (2 - a) > 0 RETURNING a;
 SELECT * FROM late ORDER BY a;
+-- A row that this command has written is refused whatever the condition says of it.
+create table twice (k int primary key, v int);
+insert into twice values (1, 1), (1, 2) on conflict (k) do update set v = excluded.v where false;
+insert into twice values (1, 1);
+insert into twice values (1, 2), (1, 3) on conflict (k) do update set v = excluded.v where excluded.v < 3;
+insert into twice values (1, 2), (1, 3) on conflict (k) do nothing;
+select * from twice;
+drop table twice;
