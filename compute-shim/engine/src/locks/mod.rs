@@ -47,6 +47,8 @@ struct Wait {
     /// Of a row: which explicit locks it must wait for (`None`: no one's).
     mode: Option<RowLockMode>,
     granted: bool,
+    /// Who stood before it has left, and what remains may be a deadlock: it looks again.
+    looks_again: bool,
     /// The undo stream that a granted stream wait got.
     stream: Option<u16>,
     waker: Option<Waker>,
@@ -95,7 +97,15 @@ impl Table {
         assert!(!self.wait_of.contains_key(&handle), "a transaction waits for one thing at a time");
         self.ticket_last += 1;
         self.lock_waits += 1;
-        let wait = Wait { handle, wait_for, mode: None, granted: false, stream: None, waker: None };
+        let wait = Wait {
+            handle,
+            wait_for,
+            mode: None,
+            granted: false,
+            looks_again: false,
+            stream: None,
+            waker: None,
+        };
         self.waits.insert(self.ticket_last, wait);
         self.wait_of.insert(handle, self.ticket_last);
         self.ticket_last
@@ -132,7 +142,7 @@ impl Locks {
     pub fn poll(&self, ticket: WaitTicket, waker: &Waker) -> bool {
         let mut table = self.table.lock();
         match table.waits.get_mut(&ticket.0) {
-            Some(wait) if !wait.granted => {
+            Some(wait) if !wait.granted && !wait.looks_again => {
                 wait.waker = Some(waker.clone());
                 false
             }

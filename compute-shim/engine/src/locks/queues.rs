@@ -105,6 +105,19 @@ impl Table {
         self.refuse_deadlock(handle, ticket)
     }
 
+    /// The one before it was refused for a deadlock with the row's new owner, who has come by the row without a wait. The
+    /// one who is first now waits for that owner too, and nobody has looked at it since.
+    fn let_front_look_again(&mut self, name: QueueName) {
+        let Some(ticket) = self.front(name).filter(|front| !self.waits[front].granted) else { return };
+        if self.is_deadlocked(self.handle_of(ticket)) {
+            let wait = self.waits.get_mut(&ticket).expect("it stands in the queue");
+            wait.looks_again = true;
+            if let Some(waker) = wait.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
     fn refuse_deadlock(&mut self, handle: Handle, ticket: u64) -> Step<WaitTicket> {
         if self.is_deadlocked(handle) {
             self.deadlocks += 1;
@@ -188,15 +201,18 @@ impl Locks {
             self.leave(table, ticket);
             return Ok(None);
         }
-        if wait.granted {
-            wait.granted = false;
-            if let Some(owner) = owner {
-                table.make_owner(name, owner);
-            }
-            if let Err(stop) = table.refuse_deadlock(handle, ticket) {
-                self.leave(table, ticket);
-                return Err(stop);
-            }
+        let was_granted = std::mem::take(&mut wait.granted);
+        if was_granted && let Some(owner) = owner {
+            table.make_owner(name, owner);
+        }
+        let wait = table.waits.get_mut(&ticket).expect("a known wait");
+        if !was_granted && !std::mem::take(&mut wait.looks_again) {
+            return Ok(Some(Need::Lock(WaitTicket(ticket))));
+        }
+        if let Err(stop) = table.refuse_deadlock(handle, ticket) {
+            self.leave(table, ticket);
+            table.let_front_look_again(name);
+            return Err(stop);
         }
         Ok(Some(Need::Lock(WaitTicket(ticket))))
     }
@@ -295,5 +311,59 @@ impl Locks {
         queue.waiters.retain(|waiter| *waiter != ticket);
         table.try_grant_front(name);
         self.remove_if_idle(table, name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Wake, Waker};
+
+    const ROW: u64 = 1 << 30;
+    const OTHER_ROW: u64 = 2 << 30;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn wait(locks: &Locks, row: u64, handle: Handle, mode: Option<RowLockMode>, owner: Handle) -> WaitTicket {
+        match locks.wait_for_row(row, handle, mode, Some(owner), || true) {
+            Ok(Some(Need::Lock(ticket))) => ticket,
+            other => panic!("{handle} waits: {other:?}"),
+        }
+    }
+
+    /// Simulator, seed 34: two sessions waited for each other for ever. A row's first waiter was refused for a deadlock with one
+    /// who had come by the row through its explicit lock, without a wait; the next waiter was in that deadlock too, and nobody
+    /// looked again.
+    #[test]
+    fn a_deadlock_that_outlives_its_first_victim_finds_another() {
+        let locks = Locks::default();
+        let (writer, holder, first, second) = (1, 2, 3, 4);
+        wait(&locks, ROW, holder, Some(RowLockMode::Update), writer);
+        wait(&locks, ROW, first, None, writer);
+        let ticket = wait(&locks, ROW, second, None, writer);
+        locks.finish(writer, &[], &[]);
+        // The first in the queue locks the row, and writes it: the turn is the next one's already.
+        locks.hold_row(ROW, holder, RowLockMode::Update).expect("it has the turn");
+        locks.row_taken(ROW, holder);
+        // What it needs next the last in the queue has.
+        wait(&locks, OTHER_ROW, holder, None, second);
+        let wakes = Arc::new(Wakes::default());
+        assert!(!locks.poll(ticket, &Waker::from(Arc::clone(&wakes))));
+        let refused = locks.wait_for_row(ROW, first, None, Some(holder), || true);
+        assert!(matches!(refused, Err(Stop::Fail(EngineError::Deadlock))), "{refused:?}");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "the next one looks again");
+        let refused = locks.wait_for_row(ROW, second, None, Some(holder), || true);
+        assert!(matches!(refused, Err(Stop::Fail(EngineError::Deadlock))), "{refused:?}");
+        locks.finish(second, &[], &[]);
+        assert!(matches!(locks.wait_for_row(OTHER_ROW, holder, None, None, || true), Ok(None)), "it goes on");
     }
 }
