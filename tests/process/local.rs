@@ -185,6 +185,7 @@ fn sizes_that_do_not_fit_are_refused_before_anything_is_made() {
         ),
         (["--device-bytes", "16GiB", "--shards", "65"], "--shards", "between 1 and 64"),
         (["--log-bytes", "32MiB", "--lal-bytes", "32MiB"], "--lal-bytes 33554432", "8388608 or less"),
+        (["--log-bytes", "1GiB", "--lal-bytes", "64MiB"], "--lal-bytes 67108864", "33554432 or less"),
     ] {
         let mut arguments = vec!["local", "--data-dir", path];
         arguments.extend(options);

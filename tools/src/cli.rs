@@ -80,8 +80,9 @@ pub struct LocalArgs {
     /// transactions, and what recovery may have to annul. Fixed when the cluster is made. [default: 65536]
     #[arg(long, value_name = "N")]
     pub lal_records: Option<u64>,
-    /// The same in bytes: what compute may hold in memory for daemons that lag; at most a quarter of --log-bytes, since
-    /// it cannot be freed from a log. Fixed when the cluster is made. [default: 32MiB, or that quarter]
+    /// The same in bytes: what compute may hold in memory for daemons that lag; at most 32MiB, half of what a shard
+    /// holds in memory, and a quarter of --log-bytes, since it cannot be freed from a log. Fixed when the cluster is made.
+    /// [default: 32MiB, or that quarter]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub lal_bytes: Option<u64>,
     /// Protection groups of the volume; fixed when the cluster is made. Together they hold half of --device-bytes,

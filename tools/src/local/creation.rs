@@ -29,6 +29,8 @@ pub const NODES: u16 = 6;
 const SHARDS: u16 = 1;
 const GROUPS: u32 = 8;
 const LAL_RECORDS: u64 = 65_536;
+/// Default and bound: half of what a shard keeps in memory of records that are in no page version. What is beyond VDL can be in
+/// none, at whatever member: three members full of it, each of another part, would refuse each other's for ever.
 const LAL_BYTES: u64 = 32 << 20;
 /// The LAL takes at most this part of a shard's log. What is beyond VDL cannot be freed: a log that could fill with it would refuse
 /// the very records that VDL waits for, for ever. A quarter leaves room for what was sent twice and for appends filled up to blocks.
@@ -86,6 +88,13 @@ pub fn check_sizes(arguments: &LocalArgs) -> Result<(), Failure> {
             "--lal-bytes {lal_bytes} is too large for a log of {} bytes: give {lal_bytes_max} or less, or --log-bytes {} or more",
             log_bytes(arguments),
             lal_bytes * LAL_LOG_SHARE
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    if lal_bytes > LAL_BYTES {
+        let message = format!(
+            "--lal-bytes {lal_bytes} is too large: give {LAL_BYTES} or less; a shard holds that much in memory twice over, \
+             and must be able to hold all that is not yet durable"
         );
         return Err(Failure::new(Code::Usage, message));
     }
