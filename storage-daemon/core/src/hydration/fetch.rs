@@ -59,6 +59,8 @@ struct Fetch {
     retries: u32,
     step: Step,
     images: VecDeque<Page>,
+    /// Which pages of the group have come, a bit each.
+    got: Vec<u64>,
     /// The answer was the last one.
     end: Option<Hydrated>,
     /// With the last answer: the source's history.
@@ -79,6 +81,16 @@ pub(crate) struct Fetches {
     /// Sessions that ended early: the next one asks another source.
     failures: usize,
     rest_until_us: u64,
+}
+
+impl Fetch {
+    fn note_got(&mut self, index: u64) {
+        let word = (index / 64) as usize;
+        if word >= self.got.len() {
+            self.got.resize(word + 1, 0);
+        }
+        self.got[word] |= 1 << (index % 64);
+    }
 }
 
 impl Fetches {
@@ -192,6 +204,7 @@ impl Shard {
             retries: 0,
             step: Step::Asks { at_us: now.monotonic_us },
             images: VecDeque::new(),
+            got: Vec::new(),
             end: None,
             history: None,
             is_whole: false,
@@ -338,8 +351,11 @@ impl Shard {
                 return self.note_no_space(now, "fetched pages", effects);
             }
         }
+        let pages_per_group = self.segments[&key].pages_per_group;
         for Placed { key, page, image } in writing {
             if is_for_this {
+                let fetch = self.fetches.running.as_mut().expect("seen above");
+                fetch.note_got(page.0 % pages_per_group);
                 self.replace_versions(key, page, image);
             } else {
                 self.extents.release(image.address, PAGE_SIZE as u64);
@@ -366,6 +382,31 @@ impl Shard {
         self.counters.hydration_pages += 1;
     }
 
+    /// What the source has not sent it has not got: at its base the page was never written. What is here is of later records,
+    /// which are to come again as log; kept, they would be taken for proof that everything up to them is here.
+    fn drop_pages_not_sent(&mut self, key: SegmentKey, got: &[u64]) {
+        let segment = self.segments.get_mut(&key).expect("segments stay");
+        let pages_per_group = segment.pages_per_group;
+        let was_sent = |page: PageId| {
+            let index = page.0 % pages_per_group;
+            got.get((index / 64) as usize).is_some_and(|word| word & (1 << (index % 64)) != 0)
+        };
+        let pages = segment.pages.iter().map(|(page, _)| page);
+        let left: Vec<PageId> = pages.filter(|page| !was_sent(*page)).collect();
+        for page in left {
+            let segment = self.segments.get_mut(&key).expect("just seen");
+            let entry = segment.pages.get(page).expect("just listed");
+            let (old, is_imageless) = (entry.versions.clone(), entry.is_imageless());
+            segment.pages.restore(page, PageVersions::default());
+            if is_imageless {
+                self.extents.page_has_image();
+            }
+            old.images.iter().for_each(|dead| self.extents.release(dead.address, PAGE_SIZE as u64));
+            old.delta.iter().for_each(|dead| self.extents.release(dead.address, u64::from(dead.bytes)));
+            self.checkpointer.note_changed(key, page);
+        }
+    }
+
     /// All of an answer is written, not yet durable.
     fn images_written(&mut self, now: Now, effects: &mut Effects) {
         let is_busy = now.monotonic_us < self.last_write_us + IDLE_US;
@@ -377,10 +418,11 @@ impl Shard {
             return;
         };
         let key = fetch.key;
-        let history = fetch.history.take();
+        let (history, got) = (fetch.history.take(), core::mem::take(&mut fetch.got));
         self.fetches.running = None;
         self.fetches.failures = 0;
         self.fetches.rest_until_us = now.monotonic_us;
+        self.drop_pages_not_sent(key, &got);
         let segment = self.segments.get_mut(&key).expect("segments stay");
         segment.decided.hydrated = Some(end);
         let known = segment.decided.history.as_ref().unwrap_or(&segment.history);
