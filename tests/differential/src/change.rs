@@ -62,8 +62,11 @@ fn insert_select(table: &Table, tables: &[Table], random: &mut Random) -> String
     let source = random.pick(tables);
     let scope = scope_of(source, "x.");
     let expressions = Expressions { scope: &scope };
-    let list: Vec<String> =
-        table.columns.iter().map(|column| expressions.of(column.kind, 1, random)).collect();
+    let plain: Vec<&crate::schema::Column> =
+        table.columns.iter().filter(|column| !column.is_generated).collect();
+    let names: Vec<&str> = plain.iter().map(|column| &*column.name).collect();
+    let target = format!("{} ({})", table.name, names.join(", "));
+    let list: Vec<String> = plain.iter().map(|column| expressions.of(column.kind, 1, random)).collect();
     let conflict = if table.key_columns > 0 { " on conflict do nothing" } else { "" };
     // Which of two rows with one key goes in is not determined unless all of a row is.
     let one = if table.key_columns > 0 { " limit 1" } else { "" };
@@ -76,15 +79,13 @@ fn insert_select(table: &Table, tables: &[Table], random: &mut Random) -> String
     if one.is_empty() || source.key_columns == 0 {
         let guard = if table.key_columns > 0 { " where false" } else { "" };
         return format!(
-            "insert into {} select {} from {} x{guard}{conflict}",
-            table.name,
+            "insert into {target} select {} from {} x{guard}{conflict}",
             list.join(", "),
             source.name
         );
     }
     format!(
-        "insert into {} select {} from {} x order by {}{one}{conflict}",
-        table.name,
+        "insert into {target} select {} from {} x order by {}{one}{conflict}",
         list.join(", "),
         source.name,
         order.join(", ")
@@ -93,7 +94,9 @@ fn insert_select(table: &Table, tables: &[Table], random: &mut Random) -> String
 
 /// `SET` for columns that no key is made of.
 fn assignments(table: &Table, scope: &Scope, random: &mut Random) -> Option<String> {
-    let is_free = |index: &usize| *index >= table.key_columns && Some(*index) != table.unique;
+    let is_free = |index: &usize| {
+        *index >= table.key_columns && Some(*index) != table.unique && !table.columns[*index].is_generated
+    };
     let free: Vec<usize> = (0..table.columns.len()).filter(is_free).collect();
     if free.is_empty() {
         return None;
@@ -210,7 +213,7 @@ pub fn definition(tables: &mut [Table], random: &mut Random) -> String {
             let default =
                 if random.one_in(2) { format!(" default {}", kind.literal(random)) } else { String::new() };
             let text = format!("alter table {} add column {name} {}{default}", table.name, kind.name());
-            table.columns.push(crate::schema::Column { name, kind });
+            table.columns.push(crate::schema::Column::new(name, kind));
             text
         }
         1 => {

@@ -140,7 +140,8 @@ enum Verdict {
 }
 
 fn judge(statement: &Statement, theirs: &Outcome, ours: &Outcome) -> Verdict {
-    let is_data = |code: &str| code.starts_with("22");
+    // Values, and constraints: of rows that break two, which is met first is no one's business.
+    let is_data = |code: &str| code.starts_with("22") || code.starts_with("23");
     let verdict = match (theirs, ours) {
         (Outcome::Done(types, rows, tag), Outcome::Done(our_types, our_rows, our_tag)) => {
             let is_same = types == our_types

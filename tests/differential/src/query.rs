@@ -2,7 +2,7 @@
 
 use crate::expression::{Expressions, Named, Scope};
 use crate::random::Random;
-use crate::schema::{Table, Type};
+use crate::schema::{Column, Table, Type};
 
 /// A query's text.
 pub struct Query {
@@ -27,10 +27,7 @@ struct From {
 }
 
 fn columns_of(table: &Table, alias: &str) -> Scope {
-    let named = |column: &crate::schema::Column| Named {
-        text: format!("{alias}.{}", column.name),
-        kind: column.kind,
-    };
+    let named = |column: &Column| Named { text: format!("{alias}.{}", column.name), kind: column.kind };
     table.columns.iter().map(named).collect()
 }
 
@@ -67,19 +64,13 @@ impl Queries<'_> {
         }
         if random.one_in(3) {
             let text = "with recursive w(n, s) as (select 1, 'a'::text union all select n + 1, s || n from w where n < 6) ";
-            let columns = vec![
-                crate::schema::Column { name: "n".into(), kind: Type::Int4 },
-                crate::schema::Column { name: "s".into(), kind: Type::Text },
-            ];
+            let columns = vec![Column::new("n", Type::Int4), Column::new("s", Type::Text)];
             let table = Table { name: "w".into(), columns, key_columns: 0, unique: None };
             return (text.into(), vec![table]);
         }
         let (body, kinds) = self.select(&Scope::new(), &[], 1, random);
-        let columns: Vec<crate::schema::Column> = kinds
-            .iter()
-            .enumerate()
-            .map(|(index, kind)| crate::schema::Column { name: format!("w{index}"), kind: *kind })
-            .collect();
+        let columns: Vec<Column> =
+            kinds.iter().enumerate().map(|(index, kind)| Column::new(format!("w{index}"), *kind)).collect();
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
         let kept = random.pick(&["", "materialized ", "not materialized "]);
         let text = format!("with w({}) as {kept}({body}) ", names.join(", "));

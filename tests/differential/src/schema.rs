@@ -210,6 +210,15 @@ pub struct Column {
     pub name: String,
     /// Its type.
     pub kind: Type,
+    /// It is computed from the others.
+    pub is_generated: bool,
+}
+
+impl Column {
+    /// A plain column.
+    pub fn new(name: impl Into<String>, kind: Type) -> Column {
+        Column { name: name.into(), kind, is_generated: false }
+    }
 }
 
 /// One table: the first `key_columns` are its primary key.
@@ -239,7 +248,7 @@ impl Table {
                         break kind;
                     }
                 };
-                Column { name: format!("c{index}"), kind }
+                Column::new(format!("c{index}"), kind)
             })
             .collect();
         let is_unique = |column: &usize| *column >= key_columns && columns[*column].kind.is_key();
@@ -264,6 +273,11 @@ impl Table {
         if let Some(column) = unique {
             parts.push(format!("unique ({})", columns[column].name));
         }
+        let mut columns = columns;
+        if let Some(generated) = generated(&columns, random) {
+            parts.push(generated.1);
+            columns.push(generated.0);
+        }
         let mut statements = vec![format!("create table {name} ({})", parts.join(", "))];
         if random.one_in(2) {
             let column = random.below(count);
@@ -279,9 +293,29 @@ impl Table {
     pub fn row(&self, random: &mut Random) -> String {
         let value = |(index, column): (usize, &Column)| {
             let is_null = index >= self.key_columns && random.one_in(5);
+            if column.is_generated {
+                return "default".to_owned();
+            }
             if is_null { "NULL".to_owned() } else { column.kind.literal(random) }
         };
         let values: Vec<String> = self.columns.iter().enumerate().map(value).collect();
         format!("({})", values.join(", "))
     }
+}
+
+/// Now and then a column that is computed from another one, with what makes it.
+fn generated(columns: &[Column], random: &mut Random) -> Option<(Column, String)> {
+    if !random.one_in(4) {
+        return None;
+    }
+    let column = random.pick(columns);
+    let (kind, expression) = match column.kind {
+        Type::Text | Type::Varchar => (Type::Int4, format!("length({})", column.name)),
+        Type::Int4 | Type::Int2 => (Type::Numeric, format!("{} / 2.0", column.name)),
+        Type::Bool => (Type::Text, format!("case when {} then 'yes' else 'no' end", column.name)),
+        Type::Jsonb => (Type::Text, format!("{} ->> 'a'", column.name)),
+        _ => (Type::Bool, format!("{} is null", column.name)),
+    };
+    let text = format!("g {} generated always as ({expression}) stored", kind.name());
+    Some((Column { is_generated: true, ..Column::new("g", kind) }, text))
 }
