@@ -4,8 +4,7 @@
 //! says of itself later has all that it ever acknowledged and no history has annulled, be it that it lost its log or its pages
 //! meanwhile and got them from peers. One that lost some of its log answers no bump before as many peers have told their epochs
 //! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
-//! added to it but the opener's own entry. Nor does a member tell a VDL that
-//! no writer told.
+//! added to it but the opener's own entry. Nor does a member tell a VDL that no writer told.
 //!
 //! An opener concludes from these answers what was written; what a member would acknowledge to an older writer behind its
 //! answer, or had acknowledged and left out of it, could be told to a client and be in no recovery. Looked at when it is
