@@ -225,14 +225,16 @@ fn drop_verb(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// Stores a statement's changes; the last step of each. `before` is the catalog that they were drafted from.
+/// Stores a statement's changes; the last step of each. `before` is the catalog that they were drafted from. What it has
+/// not got cannot fall: every change that is left has rows to write, so that its commit has an LSN of its own.
 fn store(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     before: &Catalog,
     changes: ChangeSet,
 ) -> Step<Changes> {
-    let changes = comment::forget_fallen(before, changes.into_changes());
+    let mut changes = comment::forget_fallen(before, changes.into_changes());
+    changes.retain(|&(class, oid), change| change.is_some() || before.object(class, oid).is_some());
     replay.drive(
         context,
         |_| Ok(Write::new(before, &changes)),

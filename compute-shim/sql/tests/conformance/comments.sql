@@ -88,3 +88,18 @@ SELECT obj_description('t'::regclass), col_description('t'::regclass, 1);
 BEGIN READ ONLY;
 COMMENT ON TABLE t IS 'x';
 ROLLBACK;
+-- Nothing was said of these: nothing is changed, however often.
+COMMENT ON TABLE t IS NULL;
+COMMENT ON TABLE t IS NULL;
+COMMENT ON ROLE postgres IS NULL;
+COMMENT ON ROLE postgres IS '';
+BEGIN;
+COMMENT ON TABLE t IS NULL;
+SAVEPOINT s;
+COMMENT ON TABLE t IS 'x';
+ROLLBACK TO s;
+COMMENT ON TABLE t IS NULL;
+COMMIT;
+COMMENT ON TABLE t IS 'x';
+COMMENT ON TABLE t IS NULL;
+SELECT obj_description('t'::regclass);
