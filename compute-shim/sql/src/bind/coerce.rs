@@ -103,7 +103,7 @@ impl Binder<'_> {
     pub(super) fn parameter(&mut self, number: usize) -> Result<Expr> {
         /// As many as Bind's 16-bit count can carry.
         const PARAMETERS_MAX: usize = 65_535;
-        let refused = self.noted.is_some() || self.place().is_kept();
+        let refused = !self.takes_parameters || self.place().is_kept();
         if number > PARAMETERS_MAX || refused {
             let message = format!("there is no parameter ${number}");
             return Err(SqlError::new(SqlState::UNDEFINED_PARAMETER, message));

@@ -60,11 +60,12 @@ pub(crate) struct BindContext<'a> {
 }
 
 /// The plan of SELECT, VALUES, INSERT, UPDATE or DELETE. `parameters`: declared types of `$1`, …, UNKNOWN or missing
-/// where the statement decides; the plan's `parameters` say what each came to.
+/// where the statement decides; the plan's `parameters` say what each came to. `None`: nobody gives values, so `$1` is
+/// refused (42P02).
 pub(crate) fn plan(
     context: BindContext<'_>,
     statement: &tree::Statement,
-    parameters: &[TypeId],
+    parameters: Option<&[TypeId]>,
 ) -> Result<Plan> {
     let mut binder = Binder::new(context, parameters);
     let (command, bound) = match statement {
@@ -86,7 +87,7 @@ pub(crate) fn table_expression(
     expr: &tree::Expr,
     target: Option<(TypeId, Typmod)>,
 ) -> Result<Expr> {
-    let mut binder = Binder::new(context, &[]);
+    let mut binder = Binder::new(context, None);
     binder.folds = false;
     binder.table_expression(table, expr, target)
 }
@@ -98,7 +99,7 @@ pub(crate) fn scalar_plan(
     expr: &tree::Expr,
     target: TypeId,
 ) -> Result<Plan> {
-    let mut binder = Binder::new(context, &[]);
+    let mut binder = Binder::new(context, None);
     binder.push_select(Place::Execute);
     let bound = binder.expr(expr)?;
     let source = bound.type_id;
@@ -162,6 +163,8 @@ struct Binder<'a> {
     context: BindContext<'a>,
     /// Types of `$1`, …; UNKNOWN until a use decides.
     parameters: Vec<TypeId>,
+    /// Whether there are any.
+    takes_parameters: bool,
     /// The queries around the place that is being bound, outermost first.
     frames: Vec<Frame>,
     /// Common tables in sight, innermost last.
@@ -192,11 +195,14 @@ struct Binder<'a> {
 }
 
 impl<'a> Binder<'a> {
-    fn new(context: BindContext<'a>, parameters: &[TypeId]) -> Binder<'a> {
-        let parameters = parameters.iter().map(|&id| if id == TypeId::NONE { TypeId::UNKNOWN } else { id });
+    fn new(context: BindContext<'a>, parameters: Option<&[TypeId]>) -> Binder<'a> {
+        let takes_parameters = parameters.is_some();
+        let declared = parameters.unwrap_or_default().iter();
+        let parameters = declared.map(|&id| if id == TypeId::NONE { TypeId::UNKNOWN } else { id });
         Binder {
             context,
             parameters: parameters.collect(),
+            takes_parameters,
             frames: Vec::new(),
             common_names: Vec::new(),
             common: Vec::new(),

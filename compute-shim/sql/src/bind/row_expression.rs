@@ -46,7 +46,7 @@ pub(crate) fn row_expression(
     expr: &tree::Expr,
     folds: bool,
 ) -> Result<Expr> {
-    let mut binder = Binder::new(context, &[]);
+    let mut binder = Binder::new(context, None);
     binder.folds = folds;
     binder.row_expression(table, place, expr)
 }

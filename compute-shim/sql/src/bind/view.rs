@@ -52,7 +52,7 @@ pub(crate) fn view_plan(
     query: &Query,
     of: Option<&Arc<View>>,
 ) -> Result<(Plan, Noted)> {
-    let mut binder = Binder::new(context, &[]);
+    let mut binder = Binder::new(context, None);
     binder.noted = Some(Noted::default());
     binder.inside = of.cloned();
     let bound = binder.query(query, &Wanted::default())?;

@@ -33,12 +33,9 @@ fn plan(context: &DefinitionContext<'_>, query: &Query) -> Result<Arc<Plan>> {
     let options = PlanOptions { direct_routes, snapshot };
     let bind = BindContext { view: context.view, env: &context.env, options };
     let statement = Statement::Query(query.clone());
-    let plan = bind::plan(bind, &statement, &[])?;
+    let plan = bind::plan(bind, &statement, None)?;
     if !plan.changes.is_empty() {
         return Err(SqlError::unsupported("a data-modifying statement in CREATE TABLE AS"));
-    }
-    if !plan.parameters.is_empty() {
-        return Err(SqlError::unsupported("a parameter in CREATE TABLE AS"));
     }
     Ok(Arc::new(plan))
 }

@@ -195,7 +195,7 @@ pub(super) fn validate(
     let plan = replay.once(context, |context| {
         let text = validation_query(context.view.catalog(), table, key)?;
         let statement = parse::statements(&text)?.pop().expect("one statement was written");
-        Ok(Arc::new(bind::plan(bind_context(context), &statement, &[])?))
+        Ok(Arc::new(bind::plan(bind_context(context), &statement, None)?))
     })?;
     lock_sources(replay, context, &plan)?;
     see_every_row(replay, context)?;

@@ -382,7 +382,7 @@ fn plan(context: &mut Context<'_>, table: &Table, key: &ForeignKey, query: Query
     let statement = parse::statements(&text)?.pop().expect("one statement was written");
     let options = PlanOptions { direct_routes: context.view.settings.direct_routes(), snapshot };
     let bind = BindContext { view: context.view, env: &context.env, options };
-    let plan = Arc::new(bind::plan(bind, &statement, &types)?);
+    let plan = Arc::new(bind::plan(bind, &statement, Some(&types))?);
     if !catalog.is_private {
         if kept.plans.len() >= PLANS_MAX {
             kept.plans.clear();

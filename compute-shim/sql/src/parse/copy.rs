@@ -70,7 +70,7 @@ fn source(reader: &mut Reader<'_>) -> Result<CopySource> {
     if !is_nested && !QUERY_WORDS.iter().any(|word| reader.peek_words(&[word])) {
         return Err(reader.unexpected());
     }
-    let statement = super::statement::data(reader)?;
+    let statement = super::statement::plannable(reader, "COPY (SELECT INTO)")?;
     reader.expect_token(&Token::RParen)?;
     Ok(CopySource::Query(statement))
 }

@@ -1,6 +1,6 @@
 //! The grammar of EXPLAIN.
 
-use super::statement::{data, setting_word};
+use super::statement::{plannable, setting_word};
 use super::tree::{ExplainFormat, ExplainOptions, Statement};
 use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
@@ -37,7 +37,7 @@ pub(super) fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
     if !begins {
         return Err(reader.unexpected());
     }
-    Ok(Statement::Explain { options, statement: Box::new(data(reader)?) })
+    Ok(Statement::Explain { options, statement: Box::new(plannable(reader, "EXPLAIN SELECT INTO")?) })
 }
 
 fn option(reader: &mut Reader<'_>, options: &mut ExplainOptions) -> Result<()> {

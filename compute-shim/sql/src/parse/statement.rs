@@ -77,6 +77,14 @@ pub(super) fn data(reader: &mut Reader<'_>) -> Result<Statement> {
     Ok(statement)
 }
 
+/// A statement that has a plan; `into` names SELECT INTO, which has none, where it is refused.
+pub(super) fn plannable(reader: &mut Reader<'_>, into: &str) -> Result<Statement> {
+    match data(reader)? {
+        Statement::CreateTableAs { .. } => Err(refuse(into)),
+        statement => Ok(statement),
+    }
+}
+
 fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("drop")?;
     let kind = if reader.eat(&["table"]) {
@@ -340,7 +348,7 @@ fn prepare(reader: &mut Reader<'_>) -> Result<Statement> {
         reader.expect_token(&Token::RParen)?;
     }
     reader.expect("as")?;
-    let statement = Box::new(data(reader)?);
+    let statement = Box::new(plannable(reader, "PREPARE of SELECT INTO")?);
     Ok(Statement::Prepare { name, types, statement })
 }
 

@@ -341,7 +341,7 @@ fn prepare(
     for written in types {
         declared.push(bind::type_of(written)?.0);
     }
-    let prepared = Prepared::new(Some(statement.clone()), text, &declared);
+    let prepared = Prepared::new(Some(statement.clone()), text, Some(&declared));
     prepared.plan(scope, true)?;
     statements.add(name, Arc::new(prepared))?;
     tag("PREPARE")

@@ -8,7 +8,7 @@ use super::statement::Prepared;
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, Flow};
 use crate::execute::Row;
-use crate::parse::tree::{ExplainOptions, Statement};
+use crate::parse::tree::ExplainOptions;
 use crate::plan::{Measured, Plan, explain};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub(super) struct Explaining {
     options: ExplainOptions,
     prepared: Arc<Prepared>,
+    parameters: Vec<Datum>,
     planning_us: u64,
     run: Option<Box<PlanRun>>,
     /// When the run began.
@@ -40,9 +41,13 @@ impl RowTarget for Nobody {
 }
 
 impl Explaining {
-    pub(super) fn new(options: ExplainOptions, statement: &Statement) -> Explaining {
-        let prepared = Arc::new(Prepared::new(Some(statement.clone()), &"".into(), &[]));
-        Explaining { options, prepared, planning_us: 0, run: None, begun_us: 0 }
+    /// Of a statement with the values of its parameters.
+    pub(super) fn new(
+        options: ExplainOptions,
+        prepared: Arc<Prepared>,
+        parameters: Vec<Datum>,
+    ) -> Explaining {
+        Explaining { options, prepared, parameters, planning_us: 0, run: None, begun_us: 0 }
     }
 
     /// The lines of the answer; one row for formats other than text.
@@ -58,7 +63,8 @@ impl Explaining {
             let begun_us = scope.environment.wall_clock_us();
             let plan = self.prepared.plan(scope, false)?;
             self.planning_us = elapsed_us(scope, begun_us);
-            let run = PlanRun::new(self.prepared.clone(), plan, Vec::new(), false);
+            let parameters = std::mem::take(&mut self.parameters);
+            let run = PlanRun::new(self.prepared.clone(), plan, parameters, false);
             self.run = Some(Box::new(run.measured(self.options.timing.unwrap_or(true))));
             self.begun_us = scope.environment.wall_clock_us();
         }

@@ -92,12 +92,15 @@ impl Execution {
 
     /// Of a portal whose plan the client may have been told of.
     pub(super) fn with_plan(prepared: Arc<Prepared>, plan: Arc<Plan>, parameters: Vec<Datum>) -> Execution {
-        let planned = prepared.planned().expect("it has a plan");
-        let run = Box::new(PlanRun::new(planned.clone(), plan, parameters, true));
-        let machine = if prepared.is_data() {
-            Machine::Plan(run)
-        } else {
-            Machine::Declare(Box::new(run.for_cursor()))
+        let planned = prepared.planned().expect("it has a plan").clone();
+        let machine = match &prepared.statement {
+            Some(Statement::Declare(_)) => {
+                Machine::Declare(Box::new(PlanRun::new(planned, plan, parameters, true).for_cursor()))
+            }
+            Some(Statement::Explain { options, .. }) => {
+                Machine::Explain(Box::new(Explaining::new(options.clone(), planned, parameters)))
+            }
+            _ => Machine::Plan(Box::new(PlanRun::new(planned, plan, parameters, true))),
         };
         Execution { prepared, machine }
     }
@@ -294,8 +297,9 @@ fn begin(
         }
         Statement::Copy(copy) if copy.from => Machine::CopyIn(Box::new(CopyIn::new(copy.clone()))),
         Statement::Copy(copy) => Machine::CopyOut(Box::new(CopyOut::new(copy.clone()))),
-        Statement::Explain { options, statement } => {
-            Machine::Explain(Box::new(Explaining::new(options.clone(), statement)))
+        Statement::Explain { options, .. } => {
+            let planned = prepared.planned().expect("EXPLAIN is about a statement").clone();
+            Machine::Explain(Box::new(Explaining::new(options.clone(), planned, Vec::new())))
         }
         statement if Definition::handles(statement) => {
             Machine::Define { definition: Box::new(Definition::new(statement.clone())), has_begun: false }

@@ -27,9 +27,10 @@ pub(super) struct Prepared {
     pub statement: Option<Statement>,
     /// What the client sent: the whole message, if it held several statements.
     pub text: Arc<str>,
-    /// The query of DECLARE.
+    /// What DECLARE or EXPLAIN is about.
     inner: Option<Arc<Prepared>>,
-    declared: Vec<TypeId>,
+    /// Types of `$1`, … as far as they were said; `None`: nobody gives values, as in a Query message.
+    declared: Option<Box<[TypeId]>>,
     plan: Mutex<Planned>,
 }
 
@@ -41,18 +42,22 @@ struct Planned {
 }
 
 impl Prepared {
-    pub(super) fn new(statement: Option<Statement>, text: &Arc<str>, declared: &[TypeId]) -> Prepared {
+    pub(super) fn new(
+        statement: Option<Statement>,
+        text: &Arc<str>,
+        declared: Option<&[TypeId]>,
+    ) -> Prepared {
         let inner = match &statement {
-            Some(Statement::Declare(declare)) => {
-                Some(Arc::new(Prepared::new(Some((*declare.query).clone()), text, declared)))
-            }
+            Some(Statement::Declare(declare)) => Some(&declare.query),
+            Some(Statement::Explain { statement, .. }) => Some(statement),
             _ => None,
         };
-        let (text, declared) = (text.clone(), declared.to_vec());
+        let inner = inner.map(|inner| Arc::new(Prepared::new(Some((**inner).clone()), text, declared)));
+        let (text, declared) = (text.clone(), declared.map(Box::from));
         Prepared { statement, text, inner, declared, plan: Mutex::default() }
     }
 
-    /// What has a plan, and parameters in it: the statement itself, or the query of DECLARE.
+    /// What has a plan, and parameters in it: the statement itself, or what DECLARE or EXPLAIN is about.
     pub(super) fn planned(self: &Arc<Prepared>) -> Option<&Arc<Prepared>> {
         if self.is_data() { Some(self) } else { self.inner.as_ref() }
     }
@@ -114,7 +119,8 @@ impl Prepared {
             return Ok(plan.clone());
         }
         let statement = self.statement.as_ref().expect("only data statements are planned");
-        let types = planned.described.as_ref().map_or(&self.declared[..], |(types, _)| types);
+        let declared = self.declared.as_deref();
+        let types = declared.map(|declared| planned.described.as_ref().map_or(declared, |(types, _)| types));
         let plan = Arc::new(scope.with_binding(|context| bind::plan(context, statement, types))?);
         match &planned.described {
             Some((_, columns)) if is_fixed && !is_same_shape(columns, &plan.columns) => {
@@ -149,7 +155,7 @@ const TEXT_BYTES_MAX: usize = 4_096;
 
 struct CachedText {
     hash: u64,
-    types: Box<[TypeId]>,
+    types: Option<Box<[TypeId]>>,
     prepared: Arc<Prepared>,
     /// Asked for since the hand last passed.
     is_used: bool,
@@ -168,16 +174,18 @@ struct TextCache {
 }
 
 impl TextCache {
-    fn hash(text: &str, types: &[TypeId]) -> u64 {
+    /// `types` are those of parameters, as for [`Prepared::new`].
+    fn hash(text: &str, types: Option<&[TypeId]>) -> u64 {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
-        types.iter().for_each(|id| id.0.hash(&mut hasher));
+        types.is_some().hash(&mut hasher);
+        types.unwrap_or_default().iter().for_each(|id| id.0.hash(&mut hasher));
         hasher.finish()
     }
 
-    fn get(&mut self, hash: u64, text: &str, types: &[TypeId]) -> Option<Arc<Prepared>> {
+    fn get(&mut self, hash: u64, text: &str, types: Option<&[TypeId]>) -> Option<Arc<Prepared>> {
         let cached = self.texts.iter_mut().find(|cached| cached.hash == hash)?;
-        if *cached.prepared.text != *text || *cached.types != *types {
+        if *cached.prepared.text != *text || cached.types.as_deref() != types {
             return None;
         }
         cached.is_used = true;
@@ -185,12 +193,12 @@ impl TextCache {
     }
 
     /// A text that was not found, or no longer means what it did.
-    fn put(&mut self, hash: u64, text: &str, types: &[TypeId], prepared: &Arc<Prepared>) {
+    fn put(&mut self, hash: u64, text: &str, types: Option<&[TypeId]>, prepared: &Arc<Prepared>) {
         if text.len() > TEXT_BYTES_MAX {
             return;
         }
         let prepared = prepared.clone();
-        let new = CachedText { hash, types: types.into(), prepared, is_used: false };
+        let new = CachedText { hash, types: types.map(Box::from), prepared, is_used: false };
         if let Some(outdated) = self.texts.iter_mut().find(|cached| cached.hash == hash) {
             *outdated = new;
             return;
@@ -229,6 +237,7 @@ impl Statements {
     /// The statement of a text that holds one at most, for Parse. A known one is taken only while its names mean what
     /// they did: statements of one text that were described differently must not share their description.
     pub(super) fn parse_one(&mut self, scope: &Scope, text: &str, types: &[TypeId]) -> Result<Arc<Prepared>> {
+        let types = Some(types);
         let hash = TextCache::hash(text, types);
         if let Some(prepared) = self.texts.get(hash, text, types)
             && prepared.is_current(scope)
@@ -246,16 +255,16 @@ impl Statements {
 
     /// All statements of a text, for a Query message.
     pub(super) fn parse_all(&mut self, text: &str) -> Result<Vec<Arc<Prepared>>> {
-        let hash = TextCache::hash(text, &[]);
-        if let Some(prepared) = self.texts.get(hash, text, &[]) {
+        let hash = TextCache::hash(text, None);
+        if let Some(prepared) = self.texts.get(hash, text, None) {
             return Ok(if prepared.statement.is_some() { vec![prepared] } else { Vec::new() });
         }
         let statements = parse::statements(text)?;
         let whole: Arc<str> = text.into();
-        let prepared = |statement| Arc::new(Prepared::new(Some(statement), &whole, &[]));
+        let prepared = |statement| Arc::new(Prepared::new(Some(statement), &whole, None));
         let all: Vec<_> = statements.into_iter().map(prepared).collect();
         if let [only] = all.as_slice() {
-            self.texts.put(hash, text, &[], only);
+            self.texts.put(hash, text, None, only);
         }
         Ok(all)
     }
@@ -311,11 +320,11 @@ mod tests {
     use super::*;
 
     fn ask(cache: &mut TextCache, text: &str) -> bool {
-        let hash = TextCache::hash(text, &[]);
-        if cache.get(hash, text, &[]).is_some() {
+        let hash = TextCache::hash(text, None);
+        if cache.get(hash, text, None).is_some() {
             return true;
         }
-        cache.put(hash, text, &[], &Arc::new(Prepared::new(None, &text.into(), &[])));
+        cache.put(hash, text, None, &Arc::new(Prepared::new(None, &text.into(), None)));
         false
     }
 

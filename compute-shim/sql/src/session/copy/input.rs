@@ -547,7 +547,7 @@ fn target(scope: &Scope, copy: &Copy, name: &Name, names: &[String]) -> Result<T
         returning: Vec::new(),
         copy_filter: copy.filter.clone(),
     };
-    let plan = Prepared::new(Some(Statement::Insert(insert)), &"".into(), &[]).plan(scope, false)?;
+    let plan = Prepared::new(Some(Statement::Insert(insert)), &"".into(), None).plan(scope, false)?;
     let options = Options::new(&copy.options, true)?;
     let columns = copy_columns(&table, names)?;
     let not_null = forced_columns("FORCE_NOT_NULL", &options.force_not_null, &table, &columns)?;

@@ -179,7 +179,7 @@ fn begin(scope: &Scope, copy: &Copy) -> Result<(PlanRun, Writer)> {
             (Statement::Query(query), options, Some(table))
         }
     };
-    let prepared = Arc::new(Prepared::new(Some(statement), &"".into(), &[]));
+    let prepared = Arc::new(Prepared::new(Some(statement), &"".into(), None));
     let plan = prepared.plan(scope, true)?;
     if plan.command != Command::Select && plan.columns.is_none() {
         let message = "COPY query must have a RETURNING clause";
