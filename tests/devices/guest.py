@@ -56,6 +56,8 @@ class Device:
         os.mkdir(self.mounted)
         self.mount()
         command("cp", "-a", "--sparse=never", self.mounted + ".moved/.", self.mounted)
+        # What a daemon has made durable before is durable here too, not in a cache that the fault will keep from the device.
+        command("sync", "--file-system", self.mounted)
 
     def mount(self):
         command("mount", "-t", "ext4", self.path, self.mounted)
