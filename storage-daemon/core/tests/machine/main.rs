@@ -17,6 +17,7 @@ mod epochs;
 mod foreground;
 mod full;
 mod gossip;
+mod heard;
 mod hydration;
 mod reclaim;
 mod scrub;

@@ -365,6 +365,13 @@ impl World {
         self.transmit(wire, 1, bytes);
     }
 
+    /// A client sends several at once: nothing comes between them.
+    pub fn send_together(&mut self, wire: usize, messages: &[(u64, &Message<'_>)]) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|(request_id, message)| message.encode(*request_id, &mut bytes));
+        self.transmit(wire, 1, bytes);
+    }
+
     fn transmit(&mut self, wire: usize, to: usize, bytes: Vec<u8>) {
         let delay = 10 + self.rng.below(150);
         let at = (self.now_us + delay).max(self.wires[wire].busy_until_us[to]);
