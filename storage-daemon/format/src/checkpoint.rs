@@ -525,6 +525,44 @@ mod tests {
         }
     }
 
+    /// As the code of the version before wrote it.
+    const PART_BEFORE: [&[u8]; 9] = [
+        b"HXCHKPT2\x04\0\0\0\0\0\0\0",             // magic, device
+        b"\0\0\x01\0\0\0\0\x03\x03\0\0\0\0\0\0\0", // own address, generation
+        b"\x01\0\0\0\x02\0\0\0",                   // index, flags
+        b"\0\x10\0\0\0\0\0\x03\0\x10\0\0",         // the part before, its length
+        b"\x36\0\0\0\xed\xf5\x20\xd5",             // bytes of items, their CRC
+        &[0; 64],                                  // key, nonce, tag, spare: no checksum of the part before
+        b"\xf6\x92\xe7\x1c",                       // CRC
+        b"\x03\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x01\0\0\0\x01", // runs, volume, group, count
+        b"\x01\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0\0", // LSNs, positions
+    ];
+
+    #[test]
+    fn a_part_of_the_version_before_is_read_and_an_older_one_is_not() {
+        let mut part = PART_BEFORE.concat();
+        let (header, its_items) = PartHeader::decode(&part).expect("it is read");
+        let expected = PartHeader {
+            device: DeviceId(4),
+            offset: 65536,
+            generation: 3,
+            index: 1,
+            flags: PART_ENDS_CHECKPOINT,
+            previous: BlockAddress::new(AREA_EXTENTS, 4096),
+            previous_bytes: 4096,
+            previous_crc: 0,
+        };
+        assert_eq!(header, expected);
+        assert_eq!(Item::decode(&mut Reader::new(its_items)), Ok(items().remove(2)));
+        assert_eq!(part_crc(&part), 0x1ce7_92f6, "what goes on from it names it so");
+        for version in [b'1', b'4'] {
+            part[7] = version;
+            let crc = crc32c::crc32c(&part[..HEADER_CRC_AT]);
+            part[HEADER_CRC_AT..PART_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(PartHeader::decode(&part), Err(Malformed { what: "part magic" }));
+        }
+    }
+
     #[test]
     fn golden_bytes_version_2() {
         let mut bytes = vec![];

@@ -294,6 +294,28 @@ mod tests {
         assert_eq!(&block[SPANS_AT..SPANS_AT + 17], &[5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 
+    /// As the code of version 3 wrote [`sample`], which then told no checksum of the checkpoint.
+    const VERSION_3: [&[u8]; 10] = [
+        b"HXSUPER1\x03\0\0\0\0\0\0\0",                           // magic, version, flags
+        b"\xcd\xab\0\0\0\0\0\0\0\x10\0\0\0\0\0\x01",             // device, own address
+        b"\x07\0\0\0\0\0\0\0\0\0\x10\0\0\0\0\0",                 // generation, log bytes
+        b"\0\0\0\x01\0\0\0\0\0\0\x01\0\0\0\0\0",                 // extents bytes, extent bytes
+        b"\0\x20\0\0\0\0\0\0\0\x10\x10\0\0\0\0\0",               // log head, replay from
+        b"\x63\0\0\0\0\0\0\0\x78\x56\x34\x12\0\x10\0\0",         // sequence, checksum, length
+        b"\0\0\x01\0\0\0\0\x03\x03\0\0\0\0\0\0\0",               // checkpoint address, generation
+        &[0; 32],                                                // key, nonce, tag
+        b"\x01\0\0\0\0\0\0\0",                                   // spans; spare
+        b"\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0", // a span
+    ];
+
+    #[test]
+    fn golden_bytes_version_3_are_read() {
+        let mut block = VERSION_3.concat();
+        block.resize(CRC_AT, 0);
+        block.extend([0xc3, 0x92, 0xff, 0xcd]);
+        assert_eq!(Superblock::decode(&block, 1), Ok(Superblock { checkpoint_crc: 0, ..sample() }));
+    }
+
     #[test]
     fn the_versions_before_are_read_and_others_are_not() {
         for (version, is_read) in [(1, false), (2, true), (3, true), (4, true), (5, false)] {

@@ -22,3 +22,4 @@ mod hydration;
 mod reclaim;
 mod scrub;
 mod space;
+mod versions;
