@@ -145,7 +145,7 @@ fn a_misdirected_version_is_found() {
 }
 
 /// Places of the appends in a log, in the order of their positions.
-fn appends(world: &mut World, node: usize) -> Vec<usize> {
+pub fn appends(world: &mut World, node: usize) -> Vec<usize> {
     let log = world.disk(node).bytes_mut(Area::Log);
     let mut places: Vec<usize> =
         (0..log.len()).step_by(4096).filter(|at| log[*at..*at + 8] == *b"HXAPPND1").collect();
