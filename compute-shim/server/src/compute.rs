@@ -257,6 +257,7 @@ async fn open_database(
         run_sql_step(&engine, || database.bootstrap()).await?;
     }
     run_sql_step(&engine, || database.load()).await?;
+    run_sql_step(&engine, || database.drop_temporary()).await?;
     Ok(database)
 }
 

@@ -8,16 +8,19 @@
 
 use crate::bind::bind_kept;
 use crate::catalog::object::{
-    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, Table,
+    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema,
+    TEMPORARY_PREFIX, Table,
 };
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes};
+use crate::session::temporary::Emptying;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -67,6 +70,7 @@ enum Startup {
     /// The first rows are in the log.
     Written(Lsn),
     Load(Box<Loader>),
+    Empty(Box<Emptying>),
 }
 
 struct Bootstrap {
@@ -86,6 +90,8 @@ pub struct Database {
     /// The next number for an object.
     next_oid: AtomicU32,
     startup: Mutex<Startup>,
+    /// N of the schemas `pg_temp_N` that sessions have.
+    temporary_numbers: Mutex<BTreeSet<u32>>,
 }
 
 impl Database {
@@ -100,6 +106,7 @@ impl Database {
             published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
             publishing: Mutex::new(()),
             startup: Mutex::default(),
+            temporary_numbers: Mutex::default(),
         })
     }
 
@@ -126,7 +133,9 @@ impl Database {
                     *startup = Startup::Idle;
                     return Ok(());
                 }
-                Startup::Load(_) => unreachable!("an empty volume is bootstrapped before it is loaded"),
+                Startup::Load(_) | Startup::Empty(_) => {
+                    unreachable!("an empty volume is bootstrapped before it is loaded")
+                }
             }
         }
     }
@@ -145,6 +154,37 @@ impl Database {
         self.version.store(catalog.version, Ordering::Release);
         *self.published.write() = Published { catalog, commit_lsn: Lsn::ZERO };
         Ok(())
+    }
+
+    /// Every start that may write, once the catalog is loaded: drops temporary objects of sessions that ended with their
+    /// process. Resumable: call again after the need.
+    pub fn drop_temporary(&self) -> Step<()> {
+        let mut startup = self.startup.lock();
+        if let Startup::Idle = *startup {
+            let Some(emptying) = Emptying::of(self) else { return Ok(()) };
+            *startup = Startup::Empty(Box::new(emptying));
+        }
+        let Startup::Empty(emptying) = &mut *startup else { unreachable!("the catalog is loaded") };
+        emptying.step(self)?;
+        *startup = Startup::Idle;
+        Ok(())
+    }
+
+    /// A number that no session has, and no schema that one has left behind.
+    pub(crate) fn take_temporary_number(&self) -> u32 {
+        let catalog = self.published().catalog;
+        let mut taken = self.temporary_numbers.lock();
+        let is_free = |number: &u32| {
+            !taken.contains(number)
+                && catalog.schema_by_name(&format!("{TEMPORARY_PREFIX}{number}")).is_none()
+        };
+        let number = (1..=u32::MAX).find(is_free).expect("there are fewer sessions than numbers");
+        taken.insert(number);
+        number
+    }
+
+    pub(crate) fn give_temporary_number_back(&self, number: u32) {
+        self.temporary_numbers.lock().remove(&number);
     }
 
     /// The engine.

@@ -169,11 +169,20 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// The relation that a name means; 42P01 if there is none.
+    /// The relation that a name means; 42P01 if there is none, 0A000 for another session's temporary table.
     pub(super) fn relation(&self, name: &Name) -> Result<Relation> {
-        if let Some(meant) = self.meant(name) {
-            return meant;
+        let found = match self.meant(name) {
+            Some(meant) => meant?,
+            None => self.relation_named(name)?,
+        };
+        if let Relation::Table(table) = &found {
+            let view = self.context.view;
+            view.check_own(view.catalog(), table).map_err(|error| at(error, name.position))?;
         }
+        Ok(found)
+    }
+
+    fn relation_named(&self, name: &Name) -> Result<Relation> {
         let catalog = self.context.view.catalog();
         let found = match name.parts.as_slice() {
             [relation] => catalog.relation_on_path(self.context.view.search_path(), relation),
@@ -182,7 +191,7 @@ impl Binder<'_> {
                 let _ = schema;
                 return Err(at(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message), name.position));
             }
-            [.., schema, relation] => match catalog.schema_by_name(schema) {
+            [.., schema, relation] => match self.context.view.schema_in(catalog, schema) {
                 Some(schema) => catalog.relation_in(schema.oid, relation),
                 None => None,
             },

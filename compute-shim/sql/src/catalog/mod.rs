@@ -247,6 +247,11 @@ impl Catalog {
         self.schemas.get(&oid).map_or("", |schema| &schema.name)
     }
 
+    /// Whether a schema holds temporary objects of some session.
+    pub(crate) fn is_temporary(&self, schema: Oid) -> bool {
+        self.schema_name(schema).starts_with(object::TEMPORARY_PREFIX)
+    }
+
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.tables.values()
     }

@@ -32,6 +32,11 @@ pub(crate) const PUBLIC_OID: Oid = 2_200;
 /// Schema `information_schema`.
 pub(crate) const INFORMATION_SCHEMA_OID: Oid = 13_000;
 
+/// Schemas of this prefix hold the temporary objects of one session each; no name of users may begin so.
+pub(crate) const TEMPORARY_PREFIX: &str = "pg_temp_";
+/// What a session calls its own of these.
+pub(crate) const TEMPORARY_ALIAS: &str = "pg_temp";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DatabaseObject {
     pub oid: Oid,

@@ -23,8 +23,10 @@ impl Overlay {
         Overlay { changes: Changes::new(), view: base.clone(), base }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+    /// Whether the commit changes what others see: not if all that was made has been dropped again.
+    pub(crate) fn is_of_others(&self) -> bool {
+        let is_there = |class: ObjectClass, oid: Oid| self.base.object(class, oid).is_some();
+        self.changes.iter().any(|(&(class, oid), change)| change.is_some() || is_there(class, oid))
     }
 
     pub(crate) fn changes(&self) -> &Changes {

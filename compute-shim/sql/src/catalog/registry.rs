@@ -86,7 +86,7 @@ pub(crate) fn relation_by_name(view: &SessionView, text: &str) -> Result<Relatio
 
 /// 3F000 if there is no such schema.
 pub(crate) fn schema_by_name(view: &SessionView, name: &str) -> Result<Oid> {
-    let found = view.catalog().schema_by_name(name).map(|schema| schema.oid);
+    let found = view.schema_in(view.catalog(), name).map(|schema| schema.oid);
     found.ok_or_else(|| {
         SqlError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
     })

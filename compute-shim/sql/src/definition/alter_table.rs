@@ -62,7 +62,10 @@ pub(super) fn run(
     actions: &[AlterTableAction],
 ) -> Step<Defined> {
     let table = match lookup::locked(replay, context, name, lock_mode(actions))? {
-        Found::Relation(Relation::Table(table)) => table,
+        Found::Relation(Relation::Table(table)) => {
+            context.view.check_own(&context.newest(), &table)?;
+            table
+        }
         Found::Relation(Relation::View(view)) => {
             let action = match actions {
                 [AlterTableAction::RenameTable(new)] => AlterViewAction::RenameView(new.clone()),

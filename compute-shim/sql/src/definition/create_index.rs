@@ -32,7 +32,10 @@ fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) 
     // Writers wait: rows that come while the index is built would be missed. CONCURRENTLY, which PostgreSQL does in
     // three passes beside the writers, gives the same index here under the stronger lock.
     match lookup::locked(replay, context, name, RelationLockMode::Share)? {
-        Found::Relation(Relation::Table(table)) => Ok(table),
+        Found::Relation(Relation::Table(table)) => {
+            context.view.check_own(&context.newest(), &table)?;
+            Ok(table)
+        }
         Found::Relation(Relation::Index(table, at)) => {
             let message = format!("\"{}\" is an index", table.indexes[at].name);
             Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).into())

@@ -6,7 +6,7 @@ use super::foreign_key::{add_foreign_keys, lock_targets};
 use super::names::Names;
 use super::parameters::{self, Of};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, generated, lookup, sequence, store};
+use super::{Defined, DefinitionContext, generated, lookup, sequence, store, temporary};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
@@ -104,7 +104,8 @@ pub(super) fn run(
     context: &mut DefinitionContext<'_>,
     create: &CreateTable,
 ) -> Step<Defined> {
-    let schema = lookup::creation_schema(replay, context, &create.name)?;
+    let schema = lookup::creation_schema(replay, context, &create.name, create.temporary)?;
+    temporary::check_on_commit(replay, context, schema, create.on_commit)?;
     lock_targets(replay, context, (schema, create.name.last()), targets(create))?;
     let drafted = replay.once(context, |context| Ok(draft(context, schema, create)?))?;
     let Some(Draft { before, mut table, sequences }) = drafted else {
@@ -112,10 +113,13 @@ pub(super) fn run(
     };
     let sequences = sequence::make(replay, context, &sequences)?;
     make_trees(replay, context, &mut table)?;
+    let oid = table.oid;
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));
     for sequence in sequences {
         changes.put(Object::Sequence(Arc::new(sequence)));
     }
-    Ok(Defined::plain("CREATE TABLE", store(replay, context, &before, changes)?))
+    let changes = store(replay, context, &before, changes)?;
+    temporary::note_on_commit(context, oid, create.on_commit);
+    Ok(Defined::plain("CREATE TABLE", changes))
 }

@@ -3,14 +3,14 @@
 use super::constraint::TREE_TO_BE_MADE;
 use super::create_table::make_trees;
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, column, expression, lookup, store};
+use super::{Defined, DefinitionContext, column, expression, lookup, store, temporary};
 use crate::answer::CommandTag;
 use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Column, Object, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::execute::{Operator, Row, RowWriter, State, build};
-use crate::parse::tree::{Name, Query, Statement};
+use crate::parse::tree::{Name, OnCommit, Query, Statement};
 use crate::plan::{Plan, PlanOptions};
 use crate::stop::Step;
 use hexalog_engine::Need;
@@ -21,6 +21,8 @@ use std::sync::Arc;
 /// The statement's parts.
 pub(super) struct CreateTableAs<'a> {
     pub name: &'a Name,
+    pub temporary: bool,
+    pub on_commit: Option<OnCommit>,
     pub if_not_exists: bool,
     pub columns: &'a [String],
     pub query: &'a Query,
@@ -137,7 +139,8 @@ pub(super) fn run(
     context: &mut DefinitionContext<'_>,
     create: &CreateTableAs<'_>,
 ) -> Step<Defined> {
-    let schema = lookup::creation_schema(replay, context, create.name)?;
+    let schema = lookup::creation_schema(replay, context, create.name, create.temporary)?;
+    temporary::check_on_commit(replay, context, schema, create.on_commit)?;
     let name = create.name.last();
     let drafted = replay.once(context, |context| {
         let before = context.newest();
@@ -174,9 +177,12 @@ pub(super) fn run(
         let rows = replay.drive(context, |_| Ok(Fill::new(plan)), fill)?;
         tag = CommandTag::counted("SELECT", rows);
     }
+    let oid = table.oid;
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));
-    Ok(Defined { tag, changes: store(replay, context, &before, changes)? })
+    let changes = store(replay, context, &before, changes)?;
+    temporary::note_on_commit(context, oid, create.on_commit);
+    Ok(Defined { tag, changes })
 }
 
 /// The query reads at a snapshot taken after its locks, at or above what its plan needs.

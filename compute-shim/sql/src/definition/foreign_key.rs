@@ -111,6 +111,23 @@ pub(super) fn are_comparable(referenced: TypeId, own: TypeId) -> bool {
     resolved.left.is_some_and(|left| left == referenced || is_binary_coercible(referenced, left))
 }
 
+/// 42P16 between a temporary table and one that is not, or is another session's.
+fn check_persistence(
+    context: &DefinitionContext<'_>,
+    catalog: &Catalog,
+    table: &Table,
+    target: &Table,
+) -> Result<()> {
+    let message = match (catalog.is_temporary(table.schema), catalog.is_temporary(target.schema)) {
+        (false, false) => return Ok(()),
+        (false, true) => "constraints on permanent tables may reference only permanent tables",
+        (true, false) => "constraints on temporary tables may reference only temporary tables",
+        (true, true) if !context.view.is_of_other_session(catalog, target.schema) => return Ok(()),
+        (true, true) => "constraints on temporary tables must involve temporary tables of this session",
+    };
+    Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message))
+}
+
 /// Adds foreign keys to a table whose columns and keys are complete. Answers with the numbers of the new ones.
 pub(super) fn add_foreign_keys(
     context: &DefinitionContext<'_>,
@@ -128,6 +145,7 @@ pub(super) fn add_foreign_keys(
                 _ => return Err(lookup::no_relation(&references.table)),
             },
         };
+        check_persistence(context, catalog, table, &target)?;
         let own = places(table, columns)?;
         let (referenced, index) = target_index(&target, &references.columns)?;
         if own.len() != referenced.len() {

@@ -5,11 +5,11 @@
 
 use super::DefinitionContext;
 use super::replay::Replay;
-use crate::catalog::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID, Table};
+use crate::catalog::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID, TEMPORARY_ALIAS, Table};
 use crate::catalog::{Catalog, Relation};
 use crate::parse::at;
 use crate::parse::tree::{Name, ObjectKind};
-use crate::session::SessionView;
+use crate::session::{CreationPlace, SessionView};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
@@ -78,7 +78,7 @@ fn check_parts(view: &SessionView, name: &Name) -> Result<()> {
 pub(super) fn find(catalog: &Catalog, view: &SessionView, name: &Name) -> Result<Found> {
     check_parts(view, name)?;
     let relation = match name.qualifier() {
-        Some(schema) => match catalog.schema_by_name(schema) {
+        Some(schema) => match view.schema_in(catalog, schema) {
             Some(schema) => catalog.relation_in(schema.oid, name.last()),
             None => return Ok(Found::NoSchema(schema.to_owned())),
         },
@@ -127,7 +127,10 @@ pub(super) fn locked_table(
     mode: RelationLockMode,
 ) -> Step<Arc<Table>> {
     match locked(replay, context, name, mode)? {
-        Found::Relation(Relation::Table(table)) => Ok(table),
+        Found::Relation(Relation::Table(table)) => {
+            context.view.check_own(&context.newest(), &table)?;
+            Ok(table)
+        }
         Found::Relation(Relation::System(table)) if !table.is_view => Err(is_system(table.name).into()),
         Found::Relation(_) => Err(not_a("table", name.last()).into()),
         Found::Nothing => Err(no_relation(name).into()),
@@ -154,25 +157,45 @@ pub(super) fn lock(
     replay.once(context, |context| Ok(context.engine.lock_relation(context.transaction, oid, mode)?))
 }
 
+/// The schema that a relation's name leads to. That of temporary objects has been made if it is wanted.
+fn place_of(context: &DefinitionContext<'_>, name: &Name, temporary: bool) -> Result<Oid> {
+    let invalid =
+        |message: &str| at(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message), name.position);
+    let newest = context.newest();
+    let own = context.view.schema_in(&newest, TEMPORARY_ALIAS).map(|schema| schema.oid);
+    let own = own.ok_or_else(|| SqlError::internal("the schema of temporary objects is made ahead of them"));
+    match (name.qualifier(), context.view.creation_place()) {
+        (Some(schema), _) => {
+            let found = context.view.schema_in(&newest, schema).map(|schema| schema.oid);
+            let found = found.ok_or_else(|| at(no_schema(schema), name.position))?;
+            if context.view.is_of_other_session(&newest, found) {
+                return Err(invalid("cannot create relations in temporary schemas of other sessions"));
+            }
+            if temporary && !newest.is_temporary(found) {
+                return Err(invalid("cannot create temporary relation in non-temporary schema"));
+            }
+            Ok(found)
+        }
+        (None, CreationPlace::Temporary) => own,
+        (None, _) if temporary => own,
+        (None, CreationPlace::Schema(schema)) => Ok(schema),
+        (None, CreationPlace::Nowhere) => {
+            let message = "no schema has been selected to create in";
+            Err(at(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message), name.position))
+        }
+    }
+}
+
 /// The schema that a new relation goes to, locked against being dropped.
 pub(super) fn creation_schema(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     name: &Name,
+    temporary: bool,
 ) -> Step<Oid> {
     replay.once(context, |context| {
         check_parts(context.view, name).map_err(|error| at(error, name.position))?;
-        let schema = match name.qualifier() {
-            Some("pg_temp") => return Err(SqlError::unsupported("a temporary table").into()),
-            Some(schema) => {
-                let found = context.newest().schema_by_name(schema).map(|schema| schema.oid);
-                found.ok_or_else(|| at(no_schema(schema), name.position))?
-            }
-            None => context.view.creation_schema().ok_or_else(|| {
-                let message = "no schema has been selected to create in";
-                at(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message), name.position)
-            })?,
-        };
+        let schema = place_of(context, name, temporary)?;
         if schema == PG_CATALOG_OID {
             let message = format!("permission denied to create \"pg_catalog.{}\"", name.last());
             return Err(SqlError::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
@@ -197,7 +220,7 @@ pub(super) fn schema_named(
     name: &str,
 ) -> Step<Oid> {
     replay.once(context, |context| {
-        let found = context.newest().schema_by_name(name).map(|schema| schema.oid);
+        let found = context.view.schema_in(&context.newest(), name).map(|schema| schema.oid);
         let schema = found.ok_or_else(|| no_schema(name))?;
         if schema == PG_CATALOG_OID || schema == INFORMATION_SCHEMA_OID {
             return Err(SqlError::unsupported(format!("an object of users in {name}")).into());

@@ -35,6 +35,7 @@ mod schema;
 mod sequence;
 mod set_schema;
 mod sorter;
+pub(crate) mod temporary;
 mod truncate;
 mod validate;
 mod view;
@@ -128,6 +129,10 @@ impl Definition {
         Definition { statement, replay: Replay::default() }
     }
 
+    pub(crate) fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
     /// Goes on; call again after a need.
     pub(crate) fn step(&mut self, context: &mut DefinitionContext<'_>) -> Step<Defined> {
         let Definition { statement, replay } = self;
@@ -141,6 +146,8 @@ impl Definition {
             Statement::CreateTable(create) => create_table::run(replay, context, create),
             Statement::CreateTableAs {
                 name,
+                temporary,
+                on_commit,
                 if_not_exists,
                 columns,
                 query,
@@ -149,6 +156,8 @@ impl Definition {
             } => {
                 let create = create_table_as::CreateTableAs {
                     name,
+                    temporary: *temporary,
+                    on_commit: *on_commit,
                     if_not_exists: *if_not_exists,
                     columns,
                     query,
@@ -165,8 +174,9 @@ impl Definition {
             Statement::CreateSchema { name, if_not_exists } => {
                 schema::create(replay, context, name, *if_not_exists)
             }
-            Statement::CreateSequence { name, if_not_exists, options } => {
-                sequence::create(replay, context, name, *if_not_exists, options)
+            Statement::CreateTemporarySchema => temporary::create_schema(replay, context),
+            Statement::CreateSequence { name, temporary, if_not_exists, options } => {
+                sequence::create(replay, context, (name, *temporary), *if_not_exists, options)
             }
             Statement::AlterSequence { name, if_exists, action } => {
                 sequence::alter(replay, context, name, *if_exists, action)
@@ -202,7 +212,7 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",
         Statement::AlterView { .. } => "ALTER VIEW",
-        Statement::CreateSchema { .. } => "CREATE SCHEMA",
+        Statement::CreateSchema { .. } | Statement::CreateTemporarySchema => "CREATE SCHEMA",
         Statement::CreateSequence { .. } => "CREATE SEQUENCE",
         Statement::AlterSequence { .. } => "ALTER SEQUENCE",
         Statement::AlterSchema { .. } => "ALTER SCHEMA",

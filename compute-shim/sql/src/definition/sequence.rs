@@ -213,11 +213,11 @@ pub(super) fn default_text(catalog: &Catalog, sequence: &Sequence) -> String {
 pub(super) fn create(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
-    name: &Name,
+    (name, temporary): (&Name, bool),
     if_not_exists: bool,
     options: &[SequenceOption],
 ) -> Step<Defined> {
-    let schema = lookup::creation_schema(replay, context, name)?;
+    let schema = lookup::creation_schema(replay, context, name, temporary)?;
     let owner = owner_table(replay, context, options)?;
     let drafted = replay.once(context, |context| {
         let before = context.newest();

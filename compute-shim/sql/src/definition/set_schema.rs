@@ -38,6 +38,10 @@ pub(super) fn run(
         return Ok(Defined::nothing(verb));
     }
     let before = replay.once(context, |context| Ok(context.newest()))?;
+    if before.is_temporary(schema) || before.is_temporary(relation.schema()) {
+        let message = "cannot move objects into or out of temporary schemas";
+        return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).into());
+    }
     check_free(&before, schema, relation.name())?;
     let mut changes = ChangeSet::default();
     let mut moved: Vec<(Arc<Sequence>, Sequence)> = Vec::new();

@@ -127,6 +127,27 @@ fn check_cycle(catalog: &Catalog, view: &View) -> Result<()> {
     Err(SqlError::new(SqlState::INVALID_OBJECT_DEFINITION, message))
 }
 
+/// Whether a view that nobody called temporary reads what is.
+fn will_be_temporary(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    create: &CreateView,
+) -> Step<bool> {
+    replay.once(context, |context| {
+        let Some(schema) = context.view.temporary_schema() else { return Ok(false) };
+        let (_, noted) = bind::view_plan(bind_context(context), &create.query, None)?;
+        let catalog = context.view.catalog();
+        let is_temporary =
+            |oid: Oid| catalog.relation(oid).is_some_and(|relation| relation.schema() == schema);
+        let reads = noted.names.iter().any(|name| is_temporary(name.relation));
+        if reads {
+            let message = format!("view \"{}\" will be a temporary view", create.name.last());
+            context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+        }
+        Ok(reads)
+    })
+}
+
 /// CREATE [OR REPLACE] VIEW.
 pub(super) fn create(
     replay: &mut Replay,
@@ -135,7 +156,8 @@ pub(super) fn create(
 ) -> Step<Defined> {
     // PostgreSQL's errors about the name point nowhere.
     let name = Name { position: 0, ..create.name.clone() };
-    let schema = lookup::creation_schema(replay, context, &name)?;
+    let temporary = create.temporary || will_be_temporary(replay, context, create)?;
+    let schema = lookup::creation_schema(replay, context, &name, temporary)?;
     let mut replaced = None;
     if create.or_replace {
         let schema_name =

@@ -11,6 +11,7 @@ use crate::catalog::object::Oid;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::expression::Expr;
+use crate::parse::tree::OnCommit;
 use crate::plan::{Node, Plan};
 use crate::session::SessionView;
 use crate::stop::Step;
@@ -54,6 +55,9 @@ pub(crate) struct Effects {
     pub warnings: Vec<SqlError>,
     /// `set_config` calls to be carried out: name, value, whether for this transaction only.
     pub settings: Vec<(String, String, bool)>,
+    /// Temporary tables for which commits do something, in the order in which they were made. A table that has gone in
+    /// another way may still be named.
+    pub on_commit: Vec<(Oid, OnCommit)>,
 }
 
 /// Which version of which row a scan has handed up.

@@ -1,7 +1,7 @@
 //! The session: who, where, which settings, which server.
 
-use super::{HostFunction, bool_at, host, integer_at, text_at};
-use crate::catalog::object::{Oid, PG_CATALOG_OID};
+use super::{HostFunction, bool_at, host, integer_at, oid_at, text_at};
+use crate::catalog::object::{Oid, PG_CATALOG_OID, TEMPORARY_ALIAS};
 use crate::catalog::system::ENCODING_UTF8;
 use crate::execute::Context;
 use crate::session::{SERVER_VERSION, SessionView};
@@ -27,8 +27,8 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(1264, "pg_char_to_encoding", &[TypeId::NAME], TypeId::INT4, char_to_encoding),
     host(3810, "pg_is_in_recovery", &[], TypeId::BOOL, no).volatile(),
     host(315, "pg_jit_available", &[], TypeId::BOOL, no).volatile(),
-    host(2854, "pg_my_temp_schema", &[], TypeId::OID, no_temp_schema),
-    host(2855, "pg_is_other_temp_schema", &[TypeId::OID], TypeId::BOOL, no),
+    host(2854, "pg_my_temp_schema", &[], TypeId::OID, own_temporary_schema),
+    host(2855, "pg_is_other_temp_schema", &[TypeId::OID], TypeId::BOOL, is_other_temporary_schema),
     host(3163, "pg_trigger_depth", &[], TypeId::INT4, trigger_depth),
 ];
 
@@ -50,10 +50,16 @@ fn current_user(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::text(&*context.view.user))
 }
 
-/// The search path without the `pg_catalog` that is in it unasked.
+/// The search path without what is in it unasked: `pg_catalog` and the schema of temporary objects.
 fn written_path(view: &SessionView) -> impl Iterator<Item = Oid> {
-    let is_written = view.settings.search_path().iter().any(|name| name == "pg_catalog");
-    view.search_path().iter().copied().filter(move |&schema| is_written || schema != PG_CATALOG_OID)
+    let is_unasked = |name: &str, schema: Option<Oid>| {
+        schema.filter(|_| view.settings.search_path().iter().all(|written| written != name))
+    };
+    let unasked = [
+        is_unasked("pg_catalog", Some(PG_CATALOG_OID)),
+        is_unasked(TEMPORARY_ALIAS, view.temporary_schema()),
+    ];
+    view.search_path().iter().copied().filter(move |&schema| !unasked.contains(&Some(schema)))
 }
 
 fn current_schema(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
@@ -150,8 +156,13 @@ fn no(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::Bool(false))
 }
 
-fn no_temp_schema(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
-    Ok(Datum::Oid(0))
+fn own_temporary_schema(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
+    Ok(Datum::Oid(context.view.temporary_schema().unwrap_or(0)))
+}
+
+fn is_other_temporary_schema(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let view = context.view;
+    Ok(Datum::Bool(view.is_of_other_session(view.catalog(), oid_at(arguments, 0))))
 }
 
 fn trigger_depth(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {

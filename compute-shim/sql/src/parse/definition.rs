@@ -7,7 +7,7 @@
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    Deferral, IndexElement, IndexTarget, NamedConstraint, ObjectKind, Statement, StorageParameter,
+    Deferral, IndexElement, IndexTarget, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
     TableConstraint,
 };
 use super::{Reader, at, refuse, tree};
@@ -18,14 +18,22 @@ use sqlparser::tokenizer::Token;
 /// CREATE …
 pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("create")?;
-    if reader.eat(&["table"]) {
-        return create_table(reader);
-    }
-    if reader.eat(&["or", "replace", "view"]) {
-        return super::view::create_view(reader, true);
-    }
+    let or_replace = reader.eat(&["or", "replace"]);
+    let temporary = is_temporary(reader);
     if reader.eat(&["view"]) {
-        return super::view::create_view(reader, false);
+        return super::view::create_view(reader, or_replace, temporary);
+    }
+    if or_replace || (temporary && reader.peek_words(&["recursive"])) {
+        return Err(refused_object(reader, if or_replace { "OR REPLACE " } else { "TEMPORARY " }));
+    }
+    if reader.eat(&["table"]) {
+        return create_table(reader, temporary);
+    }
+    if reader.eat(&["sequence"]) {
+        return super::sequence::create(reader, temporary);
+    }
+    if temporary {
+        return Err(reader.unexpected());
     }
     if reader.eat(&["unique", "index"]) {
         return create_index(reader, true);
@@ -36,18 +44,44 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["schema"]) {
         return create_schema(reader);
     }
-    if reader.eat(&["sequence"]) {
-        return super::sequence::create(reader);
-    }
-    let Some(word) = reader.peek_word_nth(0) else { return Err(reader.unexpected()) };
-    let mut feature = format!("CREATE {}", word.to_uppercase());
-    let prefixes = ["or", "local", "global", "temp", "temporary", "unlogged", "materialized", "foreign"];
+    Err(refused_object(reader, ""))
+}
+
+/// The refusal of an object of a kind that there is not.
+fn refused_object(reader: &Reader<'_>, prefix: &str) -> SqlError {
+    let Some(word) = reader.peek_word_nth(0) else { return reader.unexpected() };
+    let mut feature = format!("CREATE {prefix}{}", word.to_uppercase());
+    let prefixes = ["global", "unlogged", "materialized", "foreign"];
     if let Some(next) = reader.peek_word_nth(1)
         && prefixes.contains(&word.to_ascii_lowercase().as_str())
     {
         feature = format!("{feature} {}", next.to_uppercase());
     }
-    Err(refuse(feature))
+    refuse(feature)
+}
+
+/// TEMPORARY, and LOCAL before it, which says nothing.
+fn is_temporary(reader: &mut Reader<'_>) -> bool {
+    [&["temp"][..], &["temporary"], &["local", "temp"], &["local", "temporary"]]
+        .iter()
+        .any(|words| reader.eat(words))
+}
+
+/// ON COMMIT. What it says of a table that is not temporary is refused once that is known.
+fn on_commit(reader: &mut Reader<'_>) -> Result<Option<OnCommit>> {
+    if !reader.eat(&["on", "commit"]) {
+        return Ok(None);
+    }
+    for (words, action) in [
+        (&["preserve", "rows"][..], OnCommit::PreserveRows),
+        (&["delete", "rows"], OnCommit::DeleteRows),
+        (&["drop"], OnCommit::Drop),
+    ] {
+        if reader.eat(words) {
+            return Ok(Some(action));
+        }
+    }
+    Err(reader.unexpected())
 }
 
 fn create_schema(reader: &mut Reader<'_>) -> Result<Statement> {
@@ -65,7 +99,7 @@ fn create_schema(reader: &mut Reader<'_>) -> Result<Statement> {
     Ok(Statement::CreateSchema { name, if_not_exists })
 }
 
-fn create_table(reader: &mut Reader<'_>) -> Result<Statement> {
+fn create_table(reader: &mut Reader<'_>, temporary: bool) -> Result<Statement> {
     let if_not_exists = reader.eat(&["if", "not", "exists"]);
     let name = reader.name()?;
     if reader.peek_words(&["of"]) {
@@ -74,8 +108,8 @@ fn create_table(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.peek_words(&["partition", "of"]) {
         return Err(refuse("PARTITION OF"));
     }
-    if reader.peek_words(&["as"]) || is_column_name_list(reader) {
-        return create_table_as(reader, name, if_not_exists);
+    if ["as", "on"].iter().any(|word| reader.peek_words(&[word])) || is_column_name_list(reader) {
+        return create_table_as(reader, name, temporary, if_not_exists);
     }
     let (columns, constraints) = table_elements(reader)?;
     if reader.peek_words(&["inherits"]) {
@@ -88,16 +122,15 @@ fn create_table(reader: &mut Reader<'_>) -> Result<Statement> {
         return Err(refuse("a table access method"));
     }
     let parameters = storage_clause(reader)?;
-    if reader.peek_words(&["on", "commit"]) {
-        return Err(refuse("ON COMMIT"));
-    }
+    let on_commit = on_commit(reader)?;
     if reader.peek_words(&["tablespace"]) {
         return Err(refuse("TABLESPACE"));
     }
     if reader.peek_words(&["as"]) {
         return Err(refuse("CREATE TABLE AS with column definitions"));
     }
-    Ok(Statement::CreateTable(CreateTable { name, if_not_exists, columns, constraints, parameters }))
+    let table = CreateTable { name, temporary, on_commit, if_not_exists, columns, constraints, parameters };
+    Ok(Statement::CreateTable(table))
 }
 
 /// `(a, b) AS`, as against column definitions: a name is followed by a comma or the closing parenthesis.
@@ -111,12 +144,14 @@ fn is_column_name_list(reader: &Reader<'_>) -> bool {
 fn create_table_as(
     reader: &mut Reader<'_>,
     name: super::tree::Name,
+    temporary: bool,
     if_not_exists: bool,
 ) -> Result<Statement> {
     let columns = match reader.parser.peek_token_ref().token {
         Token::LParen => reader.column_list()?,
         _ => Vec::new(),
     };
+    let on_commit = on_commit(reader)?;
     reader.expect("as")?;
     if reader.peek_words(&["execute"]) {
         return Err(refuse("CREATE TABLE AS EXECUTE"));
@@ -130,7 +165,16 @@ fn create_table_as(
         }
     };
     let is_select_into = false;
-    Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data, is_select_into })
+    Ok(Statement::CreateTableAs {
+        name,
+        temporary,
+        on_commit,
+        if_not_exists,
+        columns,
+        query,
+        with_data,
+        is_select_into,
+    })
 }
 
 type Elements = (Vec<ColumnDefinition>, Vec<NamedConstraint<TableConstraint>>);

@@ -271,7 +271,8 @@ impl Pass {
             return true;
         }
         // TABLE is reserved too: it can only be the command.
-        if is_word(&token.token, "table") && !self.follows(&["truncate", "lock", "into"]) {
+        if is_word(&token.token, "table") && !self.follows(&["truncate", "lock", "into", "temp", "temporary"])
+        {
             let spelled = [keyword("SELECT", Keyword::SELECT), Token::Mul, keyword("FROM", Keyword::FROM)];
             for new in spelled {
                 self.out.push(TokenWithSpan { token: new, span: token.span });

@@ -19,15 +19,23 @@ impl Lower<'_> {
     /// A query that is a statement.
     pub(super) fn query_or_into(&mut self, mut query: ast::Query) -> Result<Statement> {
         let Some(into) = take(&mut query.body) else { return self.query(query).map(Statement::Query) };
+        let temporary = into.temporary;
         let name = self.name_of_target(into)?;
         let query = self.query(query)?;
-        let (if_not_exists, columns, with_data, is_select_into) = (false, Vec::new(), true, true);
-        Ok(Statement::CreateTableAs { name, if_not_exists, columns, query, with_data, is_select_into })
+        Ok(Statement::CreateTableAs {
+            name,
+            temporary,
+            on_commit: None,
+            if_not_exists: false,
+            columns: Vec::new(),
+            query,
+            with_data: true,
+            is_select_into: true,
+        })
     }
 
     fn name_of_target(&mut self, into: ast::SelectInto) -> Result<Name> {
-        let ast::SelectInto { temporary, unlogged, table: _, targets } = into;
-        refuse_if(temporary, "a temporary table")?;
+        let ast::SelectInto { temporary: _, unlogged, table: _, targets } = into;
         refuse_if(unlogged, "an unlogged table")?;
         let parts = match targets.as_slice() {
             [ast::Expr::Identifier(name)] => vec![name.clone()],

@@ -5,11 +5,11 @@ use super::{Reader, refuse};
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::Token;
 
-pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
+pub(super) fn create(reader: &mut Reader<'_>, temporary: bool) -> Result<Statement> {
     let if_not_exists = reader.eat(&["if", "not", "exists"]);
     let name = reader.name()?;
     let options = options(reader)?;
-    Ok(Statement::CreateSequence { name, if_not_exists, options })
+    Ok(Statement::CreateSequence { name, temporary, if_not_exists, options })
 }
 
 pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {

@@ -8,8 +8,8 @@ use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-/// What is behind CREATE [OR REPLACE] VIEW.
-pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool) -> Result<Statement> {
+/// What is behind CREATE [OR REPLACE] [TEMPORARY] VIEW.
+pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool, temporary: bool) -> Result<Statement> {
     let name = reader.name()?;
     let columns = match reader.parser.peek_token_ref().token {
         Token::LParen => reader.column_list()?,
@@ -28,7 +28,7 @@ pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool) -> Result<S
     if reader.peek_words(&["with"]) {
         return Err(refuse("WITH CHECK OPTION"));
     }
-    Ok(Statement::CreateView(CreateView { name, or_replace, columns, query, text, position }))
+    Ok(Statement::CreateView(CreateView { name, temporary, or_replace, columns, query, text, position }))
 }
 
 /// What is behind ALTER VIEW.

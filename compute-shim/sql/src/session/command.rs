@@ -280,7 +280,7 @@ fn constraint_keys(scope: &Scope, name: &Name, deferred: bool) -> Result<Vec<Oid
     let catalog = scope.view.catalog();
     let schemas = match name.qualifier() {
         None => scope.view.search_path().to_vec(),
-        Some(schema) => match catalog.schema_by_name(schema) {
+        Some(schema) => match scope.view.schema_in(catalog, schema) {
             Some(schema) => vec![schema.oid],
             None => {
                 let message = format!("schema \"{schema}\" does not exist");
@@ -381,15 +381,15 @@ fn maintenance(scope: &mut Scope, verb: &'static str, tables: &[Name], outside: 
 
 fn discard(scope: &mut Scope, named: &mut Named, target: DiscardTarget) -> Step<Answer> {
     match target {
-        // Plans are made anew by themselves when they no longer fit, and there are no temporary tables.
+        // Plans are made anew by themselves when they no longer fit.
         DiscardTarget::Plans => tag("DISCARD PLANS"),
+        // Temporary objects have been dropped ahead of this, in `run.rs`.
         DiscardTarget::Temporary => tag("DISCARD TEMP"),
         DiscardTarget::Sequences => {
             forget_sequences(scope);
             tag("DISCARD SEQUENCES")
         }
         DiscardTarget::All => {
-            scope.check_outside_block("DISCARD ALL")?;
             named.statements.clear();
             named.portals.close(None)?;
             scope.view.settings.reset_all();

@@ -9,6 +9,7 @@
 mod command;
 pub mod copy;
 mod cursor;
+mod define;
 mod explain_run;
 mod plan_run;
 mod portal;
@@ -17,11 +18,12 @@ mod run;
 mod savepoint;
 mod settings;
 mod statement;
+pub(crate) mod temporary;
 mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings};
-pub(crate) use view::{CursorView, SessionView};
+pub(crate) use view::{CreationPlace, CursorView, SessionView};
 
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
@@ -400,7 +402,7 @@ impl Session {
         self.scope.answer_lsn()
     }
 
-    /// The connection has ended: rolls back what is open.
+    /// The connection has ended: rolls back what is open, and drops temporary objects.
     pub fn close(&mut self) -> Step<()> {
         self.query = None;
         self.copy = None;

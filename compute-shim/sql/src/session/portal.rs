@@ -25,10 +25,13 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// What comes before a commit: references that wait are looked at, and cursors that outlive it read their rows.
+    /// What comes before a commit: references that wait are looked at, cursors that outlive it read their rows, and temporary
+    /// tables become what ON COMMIT says.
     pub(super) fn before_commit(&mut self, scope: &mut Scope) -> Step<()> {
         self.settle(scope, None)?;
-        self.portals.hold_over_commit(scope)
+        self.portals.hold_over_commit(scope)?;
+        scope.tidy_temporary()?;
+        self.settle(scope, None)
     }
 
     /// Looks at references that wait, of these foreign keys or of all.

@@ -7,18 +7,18 @@ use super::command::{self, Answer};
 use super::copy::input::CopyIn;
 use super::copy::output::CopyOut;
 use super::cursor::{Cursor, CursorOptions, Fetching};
+use super::define::Defining;
 use super::explain_run::Explaining;
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
 use super::statement::{Columns, Prepared, Statements};
-use super::transaction::{Parts, Scope};
-use super::view::SessionHost;
+use super::transaction::Scope;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
-use crate::definition::{self, Definition, DefinitionContext};
+use crate::definition::Definition;
 use crate::execute::{Operator, Row, State, build};
 use crate::parse::lock_words;
-use crate::parse::tree::{DeclareCursor, Expr, Fetch, Scroll, Statement};
+use crate::parse::tree::{DeclareCursor, DiscardTarget, Expr, Fetch, Scroll, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
@@ -51,10 +51,9 @@ enum Machine {
     Explain(Box<Explaining>),
     Command,
     Answer(Rows),
-    Define {
-        definition: Box<Definition>,
-        has_begun: bool,
-    },
+    Define(Box<Defining>),
+    /// DISCARD, which begins with the session's temporary objects.
+    DropTemporary(Box<Defining>),
     CopyIn(Box<CopyIn>),
     CopyOut(Box<CopyOut>),
     Done,
@@ -251,9 +250,13 @@ impl Execution {
                     }
                 },
                 Machine::Answer(rows) => return rows.step(scope, call),
-                Machine::Define { definition, has_begun } => {
-                    let tag = define(scope, definition, has_begun, statement)?;
+                Machine::Define(defining) => {
+                    let tag = defining.step(scope)?;
                     return Ok(self.finish(tag));
+                }
+                Machine::DropTemporary(dropping) => {
+                    scope.drop_temporary(dropping)?;
+                    self.machine = Machine::Command;
                 }
                 Machine::CopyIn(copy) => return Ok(Completion::CopyIn(copy.begin(scope)?)),
                 Machine::CopyOut(copy) => match copy.step(scope, call.sink)? {
@@ -301,8 +304,18 @@ fn begin(
             let planned = prepared.planned().expect("EXPLAIN is about a statement").clone();
             Machine::Explain(Box::new(Explaining::new(options.clone(), planned, Vec::new())))
         }
+        Statement::Discard { target: target @ (DiscardTarget::All | DiscardTarget::Temporary) } => {
+            if *target == DiscardTarget::All {
+                scope.check_outside_block("DISCARD ALL")?;
+            }
+            scope.refresh_durable()?;
+            match scope.temporary_drop() {
+                Some(drop) => Machine::DropTemporary(Box::new(Defining::new(drop))),
+                None => Machine::Command,
+            }
+        }
         statement if Definition::handles(statement) => {
-            Machine::Define { definition: Box::new(Definition::new(statement.clone())), has_begun: false }
+            Machine::Define(Box::new(Defining::new(statement.clone())))
         }
         _ => Machine::Command,
     })
@@ -519,53 +532,4 @@ impl Arguments {
         let values = std::mem::take(&mut self.values);
         Ok(PlanRun::new(self.prepared.clone(), plan, values, true))
     }
-}
-
-fn define(
-    scope: &mut Scope,
-    definition: &mut Definition,
-    has_begun: &mut bool,
-    statement: &Statement,
-) -> Step<CommandTag> {
-    if !*has_begun {
-        scope.refresh_durable()?;
-        scope.check_may_write(definition::verb(statement).expect("a definition has a name"))?;
-        if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
-            scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
-        }
-        scope.begin_statement()?;
-        if matches!(statement, Statement::Drop { .. } | Statement::Truncate { .. }) {
-            scope.parts().transaction.set_frees_space();
-        }
-        *has_begun = true;
-    }
-    // A lock that it waited for may have brought a new version.
-    scope.refresh_durable()?;
-    let Parts {
-        database,
-        transaction,
-        view,
-        changes,
-        environment,
-        effects,
-        notices,
-        transaction_us,
-        statement_us,
-    } = scope.parts();
-    let host = SessionHost { view, environment };
-    let mut context = DefinitionContext {
-        engine: database.engine(),
-        database,
-        transaction,
-        env: host.env(transaction_us, statement_us),
-        view,
-        changes,
-        environment,
-        effects,
-        notices,
-    };
-    let defined = definition.step(&mut context)?;
-    scope.add_changes(defined.changes);
-    scope.end_statement()?;
-    Ok(defined.tag)
 }

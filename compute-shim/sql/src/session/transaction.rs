@@ -7,6 +7,7 @@
 
 use super::savepoint::Savepoints;
 use super::settings::TransactionShown;
+use super::temporary::{Leaving, Tidying};
 use super::view::{SessionHost, SessionView};
 use crate::answer::{Severity, Sink};
 use crate::bind::BindContext;
@@ -102,6 +103,11 @@ pub(super) struct Scope {
     settlement: Option<Box<Settlement>>,
     /// How a transaction has ended since the session last looked: its portals are gone.
     ended: Option<Ended>,
+    /// What the commit that is under way does to temporary tables, and whether it has done it.
+    pub(super) tidying: Option<Box<Tidying>>,
+    pub(super) is_tidied: bool,
+    /// The session is ending.
+    pub(super) leaving: Option<Box<Leaving>>,
 }
 
 impl Scope {
@@ -144,6 +150,9 @@ impl Scope {
             told_lsn: Lsn::ZERO,
             settlement: None,
             ended: None,
+            tidying: None,
+            is_tidied: false,
+            leaving: None,
         }
     }
 
@@ -516,6 +525,7 @@ impl Scope {
     pub(super) fn may_fuse(&self) -> bool {
         self.status == Status::Started
             && self.overlay.is_none()
+            && self.effects.on_commit.is_empty()
             && self.transaction.as_ref().is_none_or(|transaction| !transaction.has_written())
     }
 
@@ -595,7 +605,7 @@ impl Scope {
         }
         assert!(self.status != Status::Failed, "a failed block is rolled back");
         if let Some(transaction) = &mut self.transaction {
-            let overlay = self.overlay.as_ref().filter(|overlay| !overlay.is_empty());
+            let overlay = self.overlay.as_ref().filter(|overlay| overlay.is_of_others());
             let lsn = match overlay {
                 Some(overlay) => self.database.commit_definitions(transaction, overlay.changes())?,
                 None => self.database.engine().commit(transaction)?,
@@ -624,13 +634,6 @@ impl Scope {
         self.roll_back(Status::Idle)
     }
 
-    /// The session is over: its advisory locks fall.
-    pub(super) fn close(&mut self) -> Step<()> {
-        self.abort()?;
-        self.unlock_all_advisory();
-        Ok(())
-    }
-
     pub(super) fn unlock_all_advisory(&mut self) {
         self.database.engine().unlock_all_advisory(&mut self.effects.advisory);
     }
@@ -638,7 +641,7 @@ impl Scope {
     /// A statement has failed.
     pub(super) fn fail(&mut self) -> Step<()> {
         self.effects.settings.clear();
-        self.settlement = None;
+        (self.settlement, self.tidying) = (None, None);
         match self.status {
             _ if self.is_committing => self.roll_back(Status::Idle),
             Status::Started | Status::Implicit => self.roll_back(Status::Idle),
@@ -662,7 +665,7 @@ impl Scope {
         self.status = Status::Idle;
         (self.has_queried, self.has_waited, self.ended) = (false, false, Some(ended));
         self.is_committing = false;
-        self.settlement = None;
+        (self.settlement, self.tidying, self.is_tidied) = (None, None, false);
         self.effects.deferred.clear();
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.fence = None;
@@ -671,6 +674,8 @@ impl Scope {
         if self.overlay.take().is_some() {
             self.see_published();
         }
+        let catalog = self.view.catalog();
+        self.effects.on_commit.retain(|(table, _)| catalog.table(*table).is_some());
     }
 
     /// How a transaction has ended since the last call, if one has.

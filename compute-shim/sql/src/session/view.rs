@@ -4,7 +4,9 @@
 //! session brings the view up to date between the steps of a statement, never inside one.
 
 use super::settings::Settings;
-use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID, Table};
+use crate::catalog::object::{
+    Oid, PG_CATALOG_OID, ROLE_OID, Schema, TEMPORARY_ALIAS, TEMPORARY_PREFIX, Table,
+};
 use crate::catalog::{Catalog, Relation, registry};
 use crate::environment::Environment;
 use crate::execute::{RowKeys, RowPlace};
@@ -23,10 +25,26 @@ pub(crate) struct SessionView {
     pub process_id: i32,
     pub settings: Settings,
     catalog: Arc<Catalog>,
-    /// Schemas that names are looked up in; `pg_catalog` first unless it was named elsewhere.
+    /// Schemas that names are looked up in; that of temporary objects first and `pg_catalog` next, unless they were named
+    /// elsewhere.
     search_path: Vec<Oid>,
+    creation_place: CreationPlace,
+    /// N of the session's `pg_temp_N`, once it has wanted one.
+    temporary_number: Option<u32>,
+    /// That schema, while it is there.
+    temporary_schema: Option<Oid>,
     /// The session's portals as they were when the statement began, by name.
     pub cursors: Vec<CursorView>,
+}
+
+/// Where relations go that are named without a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreationPlace {
+    /// The search path names no schema that there is.
+    Nowhere,
+    Schema(Oid),
+    /// The session's own schema for temporary objects, which need not be there yet.
+    Temporary,
 }
 
 /// A portal, as `pg_cursors` and WHERE CURRENT OF see it.
@@ -68,6 +86,9 @@ impl SessionView {
             settings,
             catalog,
             search_path: Vec::new(),
+            creation_place: CreationPlace::Nowhere,
+            temporary_number: None,
+            temporary_schema: None,
             cursors: Vec::new(),
         };
         view.find_search_path();
@@ -92,29 +113,87 @@ impl SessionView {
 
     /// `search_path` or the catalog has changed: the schemas that it names are found anew.
     pub(super) fn find_search_path(&mut self) {
-        let mut path = Vec::new();
+        let (mut path, mut place) = (Vec::new(), CreationPlace::Nowhere);
+        let temporary = self.temporary_name();
+        let temporary = temporary.and_then(|name| self.catalog.schema_by_name(&name)).map(|it| it.oid);
         for name in self.settings.search_path() {
             let name = if name == "$user" { &self.user } else { name };
-            if let Some(schema) = self.catalog.schema_by_name(name)
-                && !path.contains(&schema.oid)
-            {
-                path.push(schema.oid);
+            let (found, here) = match name.as_str() {
+                TEMPORARY_ALIAS => (temporary, Some(CreationPlace::Temporary)),
+                name => {
+                    let found = self.catalog.schema_by_name(name).map(|schema| schema.oid);
+                    (found, found.filter(|&schema| schema != PG_CATALOG_OID).map(CreationPlace::Schema))
+                }
+            };
+            path.extend(found.filter(|schema| !path.contains(schema)));
+            if let (CreationPlace::Nowhere, Some(here)) = (place, here) {
+                place = here;
             }
         }
-        if !path.contains(&PG_CATALOG_OID) {
-            path.insert(0, PG_CATALOG_OID);
+        for implied in [Some(PG_CATALOG_OID), temporary].into_iter().flatten() {
+            if !path.contains(&implied) {
+                path.insert(0, implied);
+            }
         }
-        self.search_path = path;
+        (self.search_path, self.creation_place, self.temporary_schema) = (path, place, temporary);
     }
 
-    /// The schemas of the search path that exist, `pg_catalog` included.
+    /// The schemas of the search path that exist, `pg_catalog` and that of temporary objects included.
     pub(crate) fn search_path(&self) -> &[Oid] {
         &self.search_path
     }
 
-    /// Where objects are made that are named without a schema: the first of the path that is not `pg_catalog`.
-    pub(crate) fn creation_schema(&self) -> Option<Oid> {
-        self.search_path.iter().copied().find(|&schema| schema != PG_CATALOG_OID)
+    /// Where objects are made that are named without a schema.
+    pub(crate) fn creation_place(&self) -> CreationPlace {
+        self.creation_place
+    }
+
+    pub(super) fn temporary_number(&self) -> Option<u32> {
+        self.temporary_number
+    }
+
+    /// The session's temporary objects go to `pg_temp_N`.
+    pub(super) fn set_temporary_number(&mut self, number: u32) {
+        self.temporary_number = Some(number);
+        self.find_search_path();
+    }
+
+    /// There are none any more.
+    pub(super) fn forget_temporary_number(&mut self) {
+        self.temporary_number = None;
+        self.find_search_path();
+    }
+
+    /// The name of the schema for the session's temporary objects, once it has wanted one.
+    pub(crate) fn temporary_name(&self) -> Option<String> {
+        self.temporary_number.map(|number| format!("{TEMPORARY_PREFIX}{number}"))
+    }
+
+    /// That schema, if it is there.
+    pub(crate) fn temporary_schema(&self) -> Option<Oid> {
+        self.temporary_schema
+    }
+
+    /// Whether a schema holds the temporary objects of another session.
+    pub(crate) fn is_of_other_session(&self, catalog: &Catalog, schema: Oid) -> bool {
+        catalog.is_temporary(schema) && Some(schema) != self.temporary_schema
+    }
+
+    /// 0A000 for rows of another session's temporary table, as PostgreSQL has it.
+    pub(crate) fn check_own(&self, catalog: &Catalog, table: &Table) -> Result<()> {
+        if !self.is_of_other_session(catalog, table.schema) {
+            return Ok(());
+        }
+        let message = "cannot access temporary tables of other sessions";
+        Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+    }
+
+    /// The schema that a name means in a version of the catalog: `pg_temp` is the session's own.
+    pub(crate) fn schema_in<'c>(&self, catalog: &'c Catalog, name: &str) -> Option<&'c Arc<Schema>> {
+        match name {
+            TEMPORARY_ALIAS => self.temporary_name().and_then(|name| catalog.schema_by_name(&name)),
+            name => catalog.schema_by_name(name),
+        }
     }
 
     pub(crate) fn interval_style(&self) -> IntervalStyle {
@@ -169,7 +248,7 @@ impl SessionView {
         }
         let found = match name.qualifier() {
             Some(schema) => {
-                let schema = self.catalog.schema_by_name(schema).ok_or_else(|| {
+                let schema = self.schema_in(&self.catalog, schema).ok_or_else(|| {
                     let message = format!("schema \"{schema}\" does not exist");
                     SqlError::new(SqlState::INVALID_SCHEMA_NAME, message)
                 })?;

@@ -172,7 +172,6 @@ SELECT rulename, ev_class::regclass, ev_type, is_instead FROM pg_rewrite WHERE e
 SELECT d.refobjid::regclass, d.refobjsubid, d.deptype FROM pg_depend d JOIN pg_rewrite r ON d.objid = r.oid AND d.classid = 'pg_rewrite'::regclass WHERE r.ev_class = 'correlated'::regclass ORDER BY 1, 2, 3;
 SELECT has_table_privilege('w', 'SELECT'), has_column_privilege('w', 'n', 'SELECT');
 \unsupported
-CREATE TEMP VIEW tv AS SELECT 1;
 CREATE RECURSIVE VIEW rv (n) AS VALUES (1);
 CREATE VIEW cv AS SELECT a FROM t WITH CHECK OPTION;
 CREATE VIEW cv WITH (security_barrier) AS SELECT a FROM t;

@@ -81,6 +81,7 @@ impl Cluster {
         let database = Database::new(engine.clone(), self.database.options().clone());
         let cluster = Cluster { volume, engine, database, world: self.world };
         cluster.run(|| cluster.database.load()).expect("loads");
+        cluster.run(|| cluster.database.drop_temporary()).expect("drops what was temporary");
         cluster
     }
 

@@ -77,8 +77,19 @@ pub(super) fn tables(view: &SessionView) -> Vec<Row> {
         let kind = if table.is_view { "VIEW" } else { "BASE TABLE" };
         row(table.schema, table.name, kind, false)
     });
-    let own = view.catalog().tables().map(|table| row(table.schema, &table.name, "BASE TABLE", true));
-    let views = view.catalog().views().map(|found| row(found.schema, &found.name, "VIEW", false));
+    let catalog = view.catalog();
+    let is_shown = |schema| !view.is_of_other_session(catalog, schema);
+    let own = catalog.tables().filter(|table| is_shown(table.schema)).map(|table| {
+        let is_temporary = catalog.is_temporary(table.schema);
+        let kind = if is_temporary { "LOCAL TEMPORARY" } else { "BASE TABLE" };
+        row(table.schema, &table.name, kind, true)
+    });
+    let views = catalog.views().filter(|found| is_shown(found.schema));
+    let views = views.map(|found| {
+        // PostgreSQL asks for the schema first.
+        let is_temporary = catalog.is_temporary(found.schema);
+        row(found.schema, &found.name, if is_temporary { "LOCAL TEMPORARY" } else { "VIEW" }, false)
+    });
     system.chain(own).chain(views).collect()
 }
 

@@ -9,6 +9,7 @@ use super::types::storage_of;
 use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
 use super::{SystemTable, tables};
 use crate::bind::expression_name;
+use crate::catalog::Catalog;
 use crate::catalog::object::{
     Column, Identity, Index, IndexColumn, KeyPart, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table, View,
 };
@@ -83,7 +84,8 @@ pub(super) fn options(parameters: &[StorageParameter]) -> Datum {
 }
 
 impl Class<'_> {
-    fn row(&self) -> Row {
+    fn row(&self, catalog: &Catalog) -> Row {
+        let persistence = if catalog.is_temporary(self.schema) { b't' } else { b'p' };
         let mut row = vec![
             oid(self.oid),
             text(self.name),
@@ -100,7 +102,7 @@ impl Class<'_> {
             oid(0),
             Datum::Bool(self.has_index),
             Datum::Bool(self.is_shared),
-            Datum::Char(b'p'),
+            Datum::Char(persistence),
             Datum::Char(self.kind),
             int2(self.columns),
             int2(self.checks),
@@ -210,15 +212,15 @@ impl Class<'_> {
 
 pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
     let catalog = view.catalog();
-    let mut rows: Vec<Row> = tables().iter().map(|table| Class::of_system(table).row()).collect();
+    let mut rows: Vec<Row> = tables().iter().map(|table| Class::of_system(table).row(catalog)).collect();
     for table in catalog.tables() {
         // PostgreSQL keeps foreign keys by triggers, at both ends; clients look at them only if there are any.
         let has_triggers = !table.foreign_keys.is_empty() || !catalog.referring(table.oid).is_empty();
-        rows.push(Class { has_triggers, ..Class::of_table(table) }.row());
-        rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row()));
+        rows.push(Class { has_triggers, ..Class::of_table(table) }.row(catalog));
+        rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row(catalog)));
     }
-    rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row()));
-    rows.extend(catalog.views().map(|view| Class::of_view(view).row()));
+    rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row(catalog)));
+    rows.extend(catalog.views().map(|view| Class::of_view(view).row(catalog)));
     rows
 }
 

@@ -111,9 +111,19 @@ pub(crate) enum AlterSchemaAction {
     OwnerTo(String),
 }
 
+/// What becomes of a temporary table when a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnCommit {
+    PreserveRows,
+    DeleteRows,
+    Drop,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct CreateTable {
     pub name: Name,
+    pub temporary: bool,
+    pub on_commit: Option<OnCommit>,
     pub if_not_exists: bool,
     pub columns: Vec<ColumnDefinition>,
     pub constraints: Vec<NamedConstraint<TableConstraint>>,
@@ -176,6 +186,7 @@ pub(crate) enum AlterTableAction {
 #[derive(Clone, Debug)]
 pub(crate) struct CreateView {
     pub name: Name,
+    pub temporary: bool,
     pub or_replace: bool,
     pub columns: Vec<String>,
     pub query: Query,

@@ -3,7 +3,7 @@
 
 use super::{
     AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterViewAction, CommentTarget, CreateIndex,
-    CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, Query,
+    CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, OnCommit, Query,
     SequenceOption, TypeName, Update,
 };
 
@@ -120,6 +120,8 @@ pub(crate) enum Statement {
     CreateTable(CreateTable),
     CreateTableAs {
         name: Name,
+        temporary: bool,
+        on_commit: Option<OnCommit>,
         if_not_exists: bool,
         columns: Vec<String>,
         query: Query,
@@ -138,8 +140,11 @@ pub(crate) enum Statement {
         name: String,
         if_not_exists: bool,
     },
+    /// Nobody writes it: the session makes its schema ahead of its first temporary object.
+    CreateTemporarySchema,
     CreateSequence {
         name: Name,
+        temporary: bool,
         if_not_exists: bool,
         options: Vec<SequenceOption>,
     },

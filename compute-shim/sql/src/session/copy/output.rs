@@ -270,7 +270,10 @@ pub(super) fn copy_table(scope: &Scope, name: &Name, direction: &str) -> Result<
         SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
     };
     match scope.view.find_relation(name)? {
-        Relation::Table(table) => Ok(table),
+        Relation::Table(table) => {
+            scope.view.check_own(scope.view.catalog(), &table)?;
+            Ok(table)
+        }
         Relation::Sequence(_) => Err(wrong("sequence")),
         Relation::Index(..) => Err(wrong("non-table relation")),
         Relation::System(table) if !table.is_view => {

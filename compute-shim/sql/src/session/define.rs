@@ -1,0 +1,87 @@
+//! A definition under way: its way through the session.
+//!
+//! Owns [`Defining`]: what comes before a definition's first step, the surroundings of each, and what the session keeps of
+//! its outcome. The statements themselves are in `definition`.
+
+use super::transaction::{Parts, Scope};
+use super::view::SessionHost;
+use crate::answer::CommandTag;
+use crate::definition::{self, Defined, Definition, DefinitionContext, temporary};
+use crate::parse::tree::Statement;
+use crate::stop::Step;
+
+/// A definition that may have waited.
+pub(super) struct Defining {
+    definition: Definition,
+    /// Makes the session's schema for temporary objects, where the definition needs it and it is not there.
+    schema: Option<Definition>,
+    has_begun: bool,
+}
+
+impl Defining {
+    pub(super) fn new(statement: Statement) -> Defining {
+        Defining { definition: Definition::new(statement), schema: None, has_begun: false }
+    }
+
+    /// Goes on; call again after a need.
+    pub(super) fn step(&mut self, scope: &mut Scope) -> Step<CommandTag> {
+        if !self.has_begun {
+            self.begin(scope)?;
+            self.has_begun = true;
+        }
+        // A lock that it waited for may have brought a new version.
+        scope.refresh_durable()?;
+        if let Some(schema) = &mut self.schema {
+            let defined = step(schema, scope)?;
+            scope.add_changes(defined.changes);
+            self.schema = None;
+        }
+        let defined = step(&mut self.definition, scope)?;
+        scope.add_changes(defined.changes);
+        scope.end_statement()?;
+        Ok(defined.tag)
+    }
+
+    fn begin(&mut self, scope: &mut Scope) -> Step<()> {
+        scope.refresh_durable()?;
+        let statement = self.definition.statement();
+        scope.check_may_write(definition::verb(statement).expect("a definition has a name"))?;
+        if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
+            scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
+        }
+        scope.begin_statement()?;
+        if matches!(statement, Statement::Drop { .. } | Statement::Truncate { .. }) {
+            scope.parts().transaction.set_frees_space();
+        }
+        if temporary::wants_schema(statement, &scope.view) && !scope.has_temporary_schema() {
+            self.schema = Some(Definition::new(Statement::CreateTemporarySchema));
+        }
+        Ok(())
+    }
+}
+
+fn step(definition: &mut Definition, scope: &mut Scope) -> Step<Defined> {
+    let Parts {
+        database,
+        transaction,
+        view,
+        changes,
+        environment,
+        effects,
+        notices,
+        transaction_us,
+        statement_us,
+    } = scope.parts();
+    let host = SessionHost { view, environment };
+    definition.step(&mut DefinitionContext {
+        engine: database.engine(),
+        database,
+        transaction,
+        env: host.env(transaction_us, statement_us),
+        view,
+        changes,
+        environment,
+        effects,
+        notices,
+    })
+}
