@@ -309,4 +309,32 @@ mod tests {
             assert!(Batch::read(&mut Reader::new(&bytes[..cut])).is_err(), "cut {cut}");
         }
     }
+
+    /// A batch of one record with so many bytes of operations.
+    fn batch_of(operations_bytes: usize) -> Vec<u8> {
+        let operations = std::vec![1; operations_bytes];
+        let mut builder = BatchBuilder::new(GroupId(4));
+        builder.push(&Record { operations: &operations, ..record(100, 7, 0, 90, true) });
+        builder.seal()
+    }
+
+    #[test]
+    fn a_batch_of_half_a_mebibyte_is_read_and_a_larger_one_is_not() {
+        const RECORD_HEAD_BYTES: usize = 6;
+        let most = 524_288 - BATCH_HEADER_BYTES - RECORD_HEAD_BYTES;
+        let mut bytes = batch_of(most);
+        assert_eq!(bytes.len(), BATCH_BYTES_MAX);
+        assert!(Batch::read(&mut Reader::new(&bytes)).is_ok());
+        let body = (BATCH_BYTES_MAX - BATCH_HEADER_BYTES + 1) as u32;
+        bytes.push(0);
+        bytes[24..28].copy_from_slice(&body.to_le_bytes());
+        let refused = Batch::read(&mut Reader::new(&bytes));
+        assert_eq!(refused, Err(Malformed { what: "batch size" }));
+    }
+
+    #[test]
+    #[should_panic(expected = "a batch is bounded")]
+    fn a_larger_batch_is_not_sealed() {
+        batch_of(BATCH_BYTES_MAX);
+    }
 }

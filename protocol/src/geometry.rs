@@ -28,3 +28,21 @@ impl Geometry {
         self.pages_per_group * u64::from(self.groups)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_dealt_out_in_order() {
+        let geometry = Geometry { pages_per_group: 64, groups: 3 };
+        assert_eq!(geometry.pages(), 192);
+        for (page, group) in [(0, 0), (63, 0), (64, 1), (127, 1), (191, 2), (192, 3)] {
+            assert_eq!(geometry.group_of(PageId(page)), GroupId(group), "page {page}");
+        }
+        for (group, first) in [(0, 0), (1, 64), (2, 128), (u32::MAX, 64 * u64::from(u32::MAX))] {
+            assert_eq!(geometry.first_page(GroupId(group)), PageId(first), "group {group}");
+        }
+        assert_eq!(geometry.group_of(PageId(u64::MAX)), GroupId(u32::MAX), "beyond all groups");
+    }
+}

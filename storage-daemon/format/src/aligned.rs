@@ -80,4 +80,18 @@ mod tests {
             assert_eq!(buffer.bytes().as_ptr().align_offset(BLOCK_BYTES), 0);
         }
     }
+
+    #[test]
+    fn what_is_written_is_read_at_every_length() {
+        let mut buffer = AlignedBuffer::zeroed(3 * BLOCK_BYTES);
+        assert_eq!((buffer.len(), buffer.capacity()), (3 * BLOCK_BYTES, 3 * BLOCK_BYTES));
+        buffer.bytes_mut()[3 * BLOCK_BYTES - 1] = 7;
+        for blocks in [1, 2, 3] {
+            buffer.set_len(blocks * BLOCK_BYTES);
+            assert_eq!((buffer.bytes().len(), buffer.bytes_mut().len()), (buffer.len(), buffer.len()));
+            assert_eq!(buffer.len(), blocks * BLOCK_BYTES);
+            assert_eq!(buffer.capacity(), 3 * BLOCK_BYTES);
+        }
+        assert_eq!(buffer.bytes()[3 * BLOCK_BYTES - 1], 7);
+    }
 }

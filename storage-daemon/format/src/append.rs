@@ -157,7 +157,10 @@ mod tests {
     use std::vec::Vec;
 
     fn sample(append: &mut Vec<u8>) -> (AppendHeader, u32) {
-        let entries = b"entries of an append";
+        append_of(b"entries of an append", append)
+    }
+
+    fn append_of(entries: &[u8], append: &mut Vec<u8>) -> (AppendHeader, u32) {
         append.clear();
         append.resize(append_bytes(entries.len()), 0);
         append[APPEND_HEADER_BYTES..APPEND_HEADER_BYTES + entries.len()].copy_from_slice(entries);
@@ -206,5 +209,38 @@ mod tests {
         ];
         assert_eq!(&append[..expected.len()], expected);
         assert_eq!(append[124..128], crc.to_le_bytes());
+    }
+
+    /// The last block may be full to its last byte.
+    #[test]
+    fn an_append_without_padding_is_read() {
+        for (entries_bytes, blocks) in
+            [(1, 1), (BLOCK_BYTES - APPEND_HEADER_BYTES, 1), (BLOCK_BYTES - APPEND_HEADER_BYTES + 1, 2)]
+        {
+            let entries = vec![5; entries_bytes];
+            let mut append = vec![];
+            let (header, crc) = append_of(&entries, &mut append);
+            assert_eq!(append.len(), blocks * BLOCK_BYTES, "{entries_bytes} bytes of entries");
+            assert_eq!(AppendHeader::decode(&append), Ok((header, crc)));
+            assert_eq!(header.entries(&append), Ok(&entries[..]));
+        }
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_each_other_are_refused() {
+        let mut append = vec![];
+        sample(&mut append);
+        let full = (BLOCK_BYTES - APPEND_HEADER_BYTES) as u32;
+        for (append_bytes, entries_bytes, what) in [
+            (BLOCK_BYTES as u32, full + 1, "entries length"),
+            (BLOCK_BYTES as u32, u32::MAX, "entries length"),
+            (BLOCK_BYTES as u32 + 1, 20, "append place"),
+        ] {
+            append[52..56].copy_from_slice(&append_bytes.to_le_bytes());
+            append[56..60].copy_from_slice(&entries_bytes.to_le_bytes());
+            let crc = crc32c::crc32c(&append[..HEADER_CRC_AT]);
+            append[HEADER_CRC_AT..APPEND_HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(AppendHeader::decode(&append), Err(Malformed { what }));
+        }
     }
 }

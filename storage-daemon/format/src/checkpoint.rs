@@ -579,4 +579,33 @@ mod tests {
         expected.extend([70, 0, 0]);
         assert_eq!(bytes, expected);
     }
+
+    /// What a part has room for is reckoned with it before a page is encoded.
+    #[test]
+    fn no_page_takes_more_than_is_reckoned() {
+        let far = |lsn| ImageRef {
+            lsn: Lsn(lsn),
+            address: BlockAddress::new(AREA_EXTENTS, u64::from(u32::MAX) * 4096),
+            crc: u32::MAX,
+        };
+        for images in [0, 1, 2, 200] {
+            let last = u64::MAX - 1;
+            let address = far(last).address;
+            let delta = DeltaRef { from: Lsn(1), to: Lsn(last), address, bytes: 4096, crc: 5 };
+            let images = (0..images).map(|image| far(last - 300 + image)).collect();
+            let versions = PageVersions { images, delta: Some(delta) };
+            let most = page_item_bytes_max(&versions);
+            let (volume, group) = (VolumeId([2; 16]), GroupId(1));
+            let encoded = |pages: Vec<(PageId, PageVersions)>| {
+                let mut bytes = vec![];
+                Item::Pages(volume, group, pages).encode(&mut bytes);
+                bytes.len()
+            };
+            let head = encoded(vec![]);
+            // The second page is as far from the first as one can be.
+            let pages = vec![(PageId(0), versions.clone()), (PageId(1 << 63), versions)];
+            let bytes = encoded(pages) - head;
+            assert!(bytes <= 2 * most && most < bytes, "{bytes} bytes, {most} a page");
+        }
+    }
 }

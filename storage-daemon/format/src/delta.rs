@@ -430,4 +430,38 @@ mod tests {
             decode(&block, &IDENTITY, crc).expect("decodes").iter().map(|delta| delta.page.0).collect();
         assert_eq!(pages, [1, 3]);
     }
+
+    /// A block as it would be with these bytes of deltas: intact, whatever they say.
+    fn block_of(deltas: &[u8], count: u16) -> (Vec<u8>, u32) {
+        let (mut block, _) = block();
+        block[48..56].copy_from_slice(&12u64.to_le_bytes());
+        block[88..90].copy_from_slice(&(deltas.len() as u16).to_le_bytes());
+        block[90..92].copy_from_slice(&count.to_le_bytes());
+        block[DELTA_HEADER_BYTES..].fill(0);
+        block[DELTA_HEADER_BYTES..DELTA_HEADER_BYTES + deltas.len()].copy_from_slice(deltas);
+        let crc = checksum(&block);
+        block[CRC_AT..CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
+        (block, crc)
+    }
+
+    #[test]
+    fn an_intact_block_that_says_what_cannot_be_is_refused() {
+        // Page 44 from LSN 10: one record at 12 with its backlink at 10 and one byte of operations.
+        let rows: [(&[u8], u16, Result<usize, &str>); 9] = [
+            (&[44, 10, 1, 2, 2, 1, 1], 1, Ok(1)),
+            (&[44, 10, 1, 0, 2, 1, 1], 1, Err("delta record LSN")),
+            (&[44, 10, 2, 2, 2, 1, 1, 0, 2, 1, 1], 1, Err("delta record LSN")),
+            (&[44, 10, 1, 2, 12, 1, 1], 1, Err("delta backlink")),
+            (&[44, 10, 0, 2, 2, 1, 1], 1, Err("delta record count")),
+            (&[44, 10, 1, 2, 2, 1, 1, 0, 10, 1, 2, 2, 1, 1], 2, Err("delta page")),
+            (&[44, 10, 1, 2, 2, 1, 1], 2, Err("delta count")),
+            (&[44, 10, 1, 2, 2, 1, 1], 0, Err("delta trailing bytes")),
+            (&[], 0, Err("delta LSN")),
+        ];
+        for (deltas, count, expected) in rows {
+            let (block, crc) = block_of(deltas, count);
+            let decoded = decode(&block, &IDENTITY, crc).map(|deltas| deltas.len()).map_err(|bad| bad.what);
+            assert_eq!(decoded, expected, "{deltas:?}");
+        }
+    }
 }

@@ -247,6 +247,39 @@ fn a_promise_in_the_lost_stretch_is_learnt_again_before_anything_is_answered() {
     next.check_all_served(&mut world);
 }
 
+/// Without a writer that tells the group's tail, three peers that have been bumped by the same opener are proof of it. What they
+/// told before they were says nothing of that: they are asked again.
+#[test]
+fn while_a_volume_is_opened_its_witnesses_end_the_damage() {
+    for seed in 66..69 {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 1);
+        let mut writer = Writer::open(&mut world, 1, 1, None);
+        writer.write_many(&mut world, 30);
+        writer.settle(&mut world);
+        world.kill(2);
+        let places = appends(&mut world, 2);
+        world.disk(2).bytes_mut(Area::Log)[places[places.len() / 2] + 130] ^= 1;
+        world.start(2);
+        // The writer is silent.
+        world.run_until("it has its pages", |world| {
+            world.is_ready(2) && world.counter(2, "segments_hydrated") > 0
+        });
+        world.run_us(1_000_000);
+        assert_counts_for_nothing(&mut world, &mut writer, 2);
+        let bumps = bump(&mut world, writer_id(2), 1);
+        assert_eq!(bumps.answers.len(), NODES);
+        // All of them at once, which takes a gossip interval or two: an opening may wait for it.
+        assert_eq!(world.counter(2, "segments_repaired"), 1, "seed {seed}");
+        assert_eq!(states(&mut world, 2), [SegmentState::Opening], "seed {seed}");
+        let mut next = Writer::open(&mut world, 3, 1, Some(&writer));
+        next.write_many(&mut world, 10);
+        next.converge(&mut world);
+        next.raise_pgmrpl_to_vdl();
+        next.check_all_served(&mut world);
+    }
+}
+
 /// A flipped bit in any block of the index, and a shard that knows nothing of its pages any more.
 #[test]
 fn a_damaged_index_costs_the_shard_its_pages_and_not_its_life() {

@@ -56,6 +56,28 @@ fn a_fresh_segment_takes_nothing_before_bump_and_history() {
     assert!(matches!(call(&mut world, wire, 4, &write()), Some(Answer::Ack(_))));
 }
 
+/// What operators see of refusals, and what becomes of a connection that sends what is none of the format.
+#[test]
+fn refusals_are_counted_by_their_reason() {
+    let mut world = World::new(38);
+    create_volume(&mut world, 1);
+    let writer = Writer::open(&mut world, 2, 1, None);
+    let wire = writer.wire(0).expect("connected");
+    let counters = ["refusals", "stale_epoch_refusals", "malformed_frames", "busy_refusals"];
+    let counted = |world: &World| counters.map(|name| world.counter(0, name));
+    assert_eq!(counted(&world), [0; 4]);
+    let stale = EpochBump { volume: VOLUME, writer: writer_id(1), groups: vec![GroupId(0)] };
+    let answer = call(&mut world, wire, 1, &Message::EpochBump(stale));
+    assert_eq!(reason(answer), RefusalReason::StaleEpoch);
+    assert_eq!(counted(&world), [1, 1, 0, 0]);
+    let (head, mut entries) = frame(writer.id, 1, 0);
+    *entries.last_mut().expect("a batch") ^= 1;
+    // In this world a connection takes with it what was sent last.
+    let answer = call(&mut world, wire, 2, &Message::Write(Write { head, entries: &entries }));
+    assert!(answer.is_none() && !world.is_connected(wire), "nothing more is believed that comes on it");
+    assert_eq!(counted(&world), [2, 1, 1, 0]);
+}
+
 #[test]
 fn an_equal_epoch_with_another_incarnation_is_refused() {
     let mut world = World::new(31);
