@@ -8,7 +8,7 @@ use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{
     HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
 };
-use crate::parse::tree::{self, FunctionCall, Name};
+use crate::parse::tree::{self, CURRENT_OF, FunctionCall, Name};
 use crate::parse::{SUBSCRIPT_ASSIGNMENT, at};
 use crate::plan::{AggregateCall, SortKey};
 use hexalog_sql_types::aggregate::Aggregate;
@@ -99,6 +99,11 @@ impl Binder<'_> {
     /// A call as written.
     pub(super) fn call(&mut self, call: &FunctionCall) -> Result<Expr> {
         let name = call.name.last();
+        if name == CURRENT_OF {
+            // UPDATE and DELETE have looked for it where it may stand, alone behind WHERE.
+            let error = SqlError::syntax("syntax error at or near \"OF\"");
+            return Err(at(error, call.name.position));
+        }
         if call.name.parts.len() == 1
             && let Some(special) = self.special_form(name, call)?
         {

@@ -486,17 +486,19 @@ impl Lower<'_> {
     fn allowed(&self, ident: sqlparser::ast::Ident, is_allowed: fn(&str) -> bool) -> Result<String> {
         let (position, quoted) = (self.lines.position(ident.span.start), ident.quote_style.is_some());
         let name = fold(&ident.value, quoted);
-        if quoted || is_allowed(&name) {
+        // The parser takes a string for a name.
+        if ident.quote_style != Some('\'') && (quoted || is_allowed(&name)) {
             return Ok(name);
         }
-        Err(at(SqlError::syntax(format!("syntax error at or near \"{}\"", ident.value)), position))
+        let found = if quoted { ident.to_string() } else { ident.value };
+        Err(at(SqlError::syntax(format!("syntax error at or near \"{found}\"")), position))
     }
 
     /// The alias of a select item: any word behind AS, most words without it.
     fn label(&self, ident: sqlparser::ast::Ident) -> Result<String> {
         let before = self.token_before(self.lines.position(ident.span.start));
         if before.is_some_and(|token| place::is_word(token, "as")) {
-            return Ok(self.ident(ident));
+            return self.allowed(ident, |_| true);
         }
         self.allowed(ident, keyword::can_label)
     }

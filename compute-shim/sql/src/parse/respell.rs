@@ -123,11 +123,12 @@ fn respell_current_of(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             && is_word(&tokens[at[2]].token, "of")
             && matches!(tokens[at[3]].token, Token::Word(_))
     });
-    let Some(&[_, current, _, name]) = found else { return tokens };
+    let Some(&[_, current, of, name]) = found else { return tokens };
     let Token::Word(Word { value, quote_style, .. }) = &tokens[name].token else { return tokens };
     let cursor = Token::SingleQuotedString(super::fold(value, quote_style.is_some()));
     let function = Word { value: CURRENT_OF.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
-    let (span, name_span) = (tokens[current].span, tokens[name].span);
+    // Where a syntax error points if the call stands where none may.
+    let (span, name_span) = (tokens[of].span, tokens[name].span);
     let call = [Token::Word(function), Token::LParen, cursor, Token::RParen];
     let call = call
         .into_iter()

@@ -61,3 +61,6 @@ ROLLBACK TO s;
 UPDATE t SET v = 'right' WHERE CURRENT OF c;
 SELECT * FROM t ORDER BY id;
 COMMIT;
+-- It stands alone behind WHERE of a change.
+SELECT * FROM t WHERE CURRENT OF c;
+SELECT * FROM (SELECT 1 WHERE CURRENT OF c) x;

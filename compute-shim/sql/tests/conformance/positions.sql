@@ -184,3 +184,7 @@ SELECT * FROM nope.select;
 SELECT * FROM t JOIN t u USING (select);
 TABLE where;
 SELECT 1::select;
+-- Strings are no names.
+SELECT id FROM t 'x';
+SELECT id FROM t AS 'x';
+SELECT id AS 'x' FROM t;
