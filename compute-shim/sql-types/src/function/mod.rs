@@ -11,6 +11,7 @@ mod byte_parts;
 mod bytes;
 pub(crate) mod from_char;
 mod from_char_template;
+mod hash;
 mod histogram;
 mod identifier;
 pub(crate) mod json;

@@ -1,11 +1,11 @@
 //! The table of scalar functions on built-in types.
 //!
 //! Owns the facts (`pg_proc` of PostgreSQL 15, for the functions of this crate) and which code serves each. Read next:
-//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `math.rs`, `temporal.rs`, `overlaps.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
+//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `hash.rs`, `math.rs`, `temporal.rs`, `overlaps.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
 
 use super::Volatility::{Immutable, Stable, Volatile};
 use super::{
-    Function, array, array_shape, byte_parts, bytes, from_char, histogram, identifier, json, json_path,
+    Function, array, array_shape, byte_parts, bytes, from_char, hash, histogram, identifier, json, json_path,
     json_text, math, number_text, overlaps, quote, regexp, string, temporal, to_char, trigonometry,
     unsupported,
 };
@@ -118,6 +118,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 3432, name: "gen_random_uuid", arguments: &[], result: TypeId::UUID, strict: true, volatility: Volatile, variadic: None, defaults: 0, call: bytes::gen_random_uuid },
     Function { oid: 723, name: "get_bit", arguments: &[TypeId::BYTEA, TypeId::INT8], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: byte_parts::get_bit },
     Function { oid: 721, name: "get_byte", arguments: &[TypeId::BYTEA, TypeId::INT4], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: byte_parts::get_byte },
+    Function { oid: 400, name: "hashtext", arguments: &[TypeId::TEXT], result: TypeId::INT4, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: hash::text },
+    Function { oid: 448, name: "hashtextextended", arguments: &[TypeId::TEXT, TypeId::INT8], result: TypeId::INT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: hash::text_extended },
     Function { oid: 872, name: "initcap", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: string::initcap },
     Function { oid: 1373, name: "isfinite", arguments: &[TypeId::DATE], result: TypeId::BOOL, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::isfinite },
     Function { oid: 1389, name: "isfinite", arguments: &[TypeId::TIMESTAMPTZ], result: TypeId::BOOL, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: temporal::isfinite },

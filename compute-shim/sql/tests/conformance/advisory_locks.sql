@@ -157,3 +157,7 @@ BEGIN;
 LOCK TABLE t IN SHARE ROW EXCLUSIVE MODE;
 SELECT relation::regclass, mode, granted, pid = pg_backend_pid() FROM pg_locks WHERE locktype = 'relation' AND relation = 't'::regclass;
 ROLLBACK;
+-- Keys that clients make of names.
+SELECT pg_try_advisory_lock(hashtext('migrations')), pg_try_advisory_xact_lock(hashtextextended('migrations', 0));
+SELECT objid, classid, objsubid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 ORDER BY objid;
+SELECT pg_advisory_unlock(331260518), hashtext(NULL), hashtextextended('', -1);
