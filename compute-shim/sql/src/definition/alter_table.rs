@@ -101,7 +101,11 @@ pub(super) fn run(
         Found::Nothing => return Err(lookup::no_relation(name).into()),
         Found::NoSchema(schema) => return Err(lookup::no_schema(&schema).into()),
     };
-    lookup::check_nothing_waits(context, &table, "ALTER TABLE")?;
+    let is_name = |action| is_rename(action) || matches!(action, AlterTableAction::SetSchema(_));
+    match actions.iter().any(is_name) {
+        true => lookup::check_nothing_waits(context, &table, "ALTER TABLE")?,
+        false => lookup::check_unused(context, &table, "ALTER TABLE")?,
+    }
     if let [AlterTableAction::SetSchema(schema)] = actions {
         return set_schema::run(replay, context, Relation::Table(table), schema, "ALTER TABLE");
     }

@@ -232,6 +232,7 @@ pub(super) fn run(
     create: &CreateIndex,
 ) -> Step<Defined> {
     let table = table(replay, context, &create.table)?;
+    lookup::check_unused(context, &table, "CREATE INDEX")?;
     let drafted = replay.once(context, |context| {
         let before = context.newest();
         let index = draft(context, &before, &table, create)?;

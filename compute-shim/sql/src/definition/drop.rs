@@ -304,11 +304,6 @@ pub(super) fn relations(
         targets.extend(target(replay, context, kind, name, if_exists)?);
     }
     let verb = drop_verb(kind);
-    for target in &targets {
-        if let Relation::Table(table) = target {
-            lookup::check_nothing_waits(context, table, verb)?;
-        }
-    }
     if targets.is_empty() {
         return Ok(Defined::nothing(verb));
     }
@@ -350,6 +345,9 @@ fn carry_out(
     before: &Catalog,
     fall: Fall,
 ) -> Step<ChangeSet> {
+    for table in fall.tables.values() {
+        lookup::check_unused(context, table, "DROP TABLE")?;
+    }
     for item in &fall.defaults {
         lookup::lock(replay, context, item.table, RelationLockMode::AccessExclusive)?;
     }

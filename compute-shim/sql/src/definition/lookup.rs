@@ -138,7 +138,20 @@ pub(super) fn locked_table(
     }
 }
 
-/// 55006 while references of the table's changed rows wait for the transaction's end: they are kept as the table is now.
+/// 55006 while an open cursor of the session reads the table, or references of its changed rows wait for the
+/// transaction's end: both know the table as it is now.
+pub(super) fn check_unused(context: &DefinitionContext<'_>, table: &Table, verb: &str) -> Result<()> {
+    let is_read = context.view.cursors.iter().any(|cursor| cursor.reads.contains(&table.oid));
+    if !is_read {
+        return check_nothing_waits(context, table, verb);
+    }
+    let name = &table.name;
+    let message =
+        format!("cannot {verb} \"{name}\" because it is being used by active queries in this session");
+    Err(SqlError::new(SqlState::OBJECT_IN_USE, message))
+}
+
+/// The second half of it, which suffices where names change and nothing else.
 pub(super) fn check_nothing_waits(context: &DefinitionContext<'_>, table: &Table, verb: &str) -> Result<()> {
     if !context.effects.deferred.concerns(table.oid) {
         return Ok(());

@@ -96,7 +96,7 @@ pub(super) fn run(
         add_referring(replay, context, &mut tables)?;
     }
     for table in &tables {
-        lookup::check_nothing_waits(context, table, "TRUNCATE")?;
+        lookup::check_unused(context, table, "TRUNCATE")?;
     }
     let before = replay.once(context, |context| {
         let catalog = context.newest();

@@ -190,6 +190,7 @@ fn shown(name: &str, portal: &Portal) -> CursorView {
         created_us: portal.created_us,
         is_query: cursor.is_some() || execution.is_query(),
         is_held_over: portal.is_held_over,
+        reads: if portal.is_held_over { Vec::new() } else { execution.reads() },
         is_locking: cursor.is_some_and(|cursor| cursor.plan().row_lock.is_some()),
         tables: cursor.map_or_else(Vec::new, |cursor| cursor.tables()),
         keys: cursor.and_then(|cursor| cursor.standing().cloned()),

@@ -15,6 +15,7 @@ use super::statement::{Columns, Prepared, Statements};
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
+use crate::catalog::object::Oid;
 use crate::definition::Definition;
 use crate::execute::{Operator, Row, State, build};
 use crate::parse::lock_words;
@@ -114,6 +115,16 @@ impl Execution {
 
     pub(super) fn is_query(&self) -> bool {
         matches!(&self.machine, Machine::Plan(run) if run.command() == Command::Select)
+    }
+
+    /// The relations that it reads as long as it is open.
+    pub(super) fn reads(&self) -> Vec<Oid> {
+        let plan = match &self.machine {
+            Machine::Plan(run) if !run.has_ended() => run.plan(),
+            Machine::Cursor(cursor) => cursor.plan(),
+            _ => return Vec::new(),
+        };
+        plan.relations.iter().map(|&(oid, _)| oid).collect()
     }
 
     /// Whether it needs its transaction no more.

@@ -60,6 +60,8 @@ pub(crate) struct CursorView {
     pub is_held_over: bool,
     /// Its query locks rows.
     pub is_locking: bool,
+    /// The relations of its query, unless all rows have been read for good.
+    pub reads: Vec<Oid>,
     /// The tables of the rows that it stands on.
     pub tables: Vec<Oid>,
     /// Their keys; `None` if it is on no row.
