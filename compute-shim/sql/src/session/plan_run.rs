@@ -413,8 +413,12 @@ impl PlanRun {
     }
 
     /// Computes all rows that are left and keeps them: another statement is about to take a snapshot of its own, and
-    /// a transaction has one at a time. An error is kept for the call that would have met it.
+    /// a transaction has one at a time. An error is kept for the call that would have met it. Behind the last row there is
+    /// nothing to do.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
+        if self.phase == Phase::Done {
+            return Ok(());
+        }
         match self.run_ahead(scope, false) {
             Err(Stop::Error(error)) => {
                 let ahead = self.ahead.as_mut().expect("made before it ran");
