@@ -79,3 +79,13 @@ fn django_migrations() {
 fn sqlalchemy_and_alembic() {
     run("sqlalchemy_alembic.py");
 }
+
+#[test]
+fn psycopg_enums() {
+    run("psycopg_enums.py");
+}
+
+#[test]
+fn sqlalchemy_enums() {
+    run("sqlalchemy_enums.py");
+}

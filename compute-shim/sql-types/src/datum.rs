@@ -58,6 +58,8 @@ pub enum Datum {
     Timestamptz(Timestamptz),
     /// `interval`.
     Interval(Interval),
+    /// A value of an enum type.
+    Enum(EnumValue),
     /// `uuid`.
     Uuid([u8; 16]),
     /// Any array type, `int2vector` and `oidvector` included.
@@ -132,6 +134,15 @@ impl Array {
         }
         self.values.get(at)
     }
+}
+
+/// A value of an enum type. Its label is the catalog's to say ([`crate::Host::enum_label`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnumValue {
+    /// The enum type.
+    pub id: TypeId,
+    /// Its place among the type's values: they are ordered as these numbers are.
+    pub key: i64,
 }
 
 /// A row value: the types and values of its columns.
@@ -246,6 +257,7 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Timestamptz(a), Datum::Timestamptz(b)) => a.cmp(b),
         (Datum::Interval(a), Datum::Interval(b)) => a.span().cmp(&b.span()),
         (Datum::Uuid(a), Datum::Uuid(b)) => a.cmp(b),
+        (Datum::Enum(a), Datum::Enum(b)) => a.key.cmp(&b.key),
         (Datum::Array(a), Datum::Array(b)) => compare_arrays(id, a, b),
         (Datum::Record(a), Datum::Record(b)) => compare_records(a, b),
         _ => panic!("values of different types compared as {id:?}: {left:?} and {right:?}"),
@@ -318,6 +330,7 @@ pub fn hash<H: Hasher>(id: TypeId, value: &Datum, state: &mut H) {
         Datum::Timestamptz(value) => value.hash(state),
         Datum::Interval(value) => value.span().hash(state),
         Datum::Uuid(value) => value.hash(state),
+        Datum::Enum(value) => value.key.hash(state),
         Datum::Array(array) => {
             state.write_usize(array.values.len());
             array.values.iter().for_each(|value| hash(array.element, value, state));

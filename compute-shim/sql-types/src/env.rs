@@ -3,9 +3,12 @@
 //! Owns [`EvalEnv`] and the [`Host`] trait. Never reads a clock or a random source itself; the session does and
 //! passes the result. Read next: `datetime::zone` for time zones.
 
+use std::sync::Arc;
+
 use crate::datetime::{IntervalStyle, TimeZone, Timestamptz};
+use crate::datum::EnumValue;
 use crate::error::{Result, SqlError};
-use crate::types::TypeId;
+use crate::types::{TypeId, Typmod, format_type, marked_value, value_mark};
 
 /// The surroundings of one statement's expressions.
 #[derive(Clone, Copy)]
@@ -36,6 +39,12 @@ pub trait Host {
 
     /// Finds the object that the text of a `reg…` value names. Errors such as 42P01 belong to the implementer.
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32>;
+
+    /// The label of a value of an enum type; `None` if the type has no such value.
+    fn enum_label(&self, value: EnumValue) -> Option<Arc<str>>;
+
+    /// The place of the value of an enum type that has this label. 22P02 if there is none, 55P04 if it must not be used yet.
+    fn enum_key(&self, id: TypeId, label: &str) -> Result<i64>;
 }
 
 /// A host without a session: a standing clock at 2000-01-01, zeros for randomness, built-in types as only names.
@@ -56,11 +65,35 @@ impl Host for NoHost {
         known.then(|| TypeId(oid).display_name())
     }
 
+    /// Without a catalog a value's mark is all that there is to show.
+    fn enum_label(&self, value: EnumValue) -> Option<Arc<str>> {
+        Some(value_mark(value).into())
+    }
+
+    fn enum_key(&self, _: TypeId, label: &str) -> Result<i64> {
+        marked_value(label).ok_or_else(|| SqlError::unsupported("looking up values of an enum here"))
+    }
+
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
         match id {
             TypeId::REGTYPE => crate::types::type_from_name(name).map(|id| id.0),
             _ => Err(SqlError::unsupported(format!("looking up {} values here", id.display_name()))),
         }
+    }
+}
+
+impl EvalEnv<'_> {
+    /// A type's name as this session must write it, with a modifier where there is one ([`format_type`]).
+    pub fn type_name(&self, id: TypeId, typmod: Option<Typmod>) -> String {
+        match id.is_enum() || id.is_enum_array() {
+            true => self.host.registry_name(TypeId::REGTYPE, id.0).unwrap_or_else(|| "???".to_owned()),
+            false => format_type(id, typmod),
+        }
+    }
+
+    /// The label of a value of an enum type; its place in digits if the type has lost it.
+    pub fn enum_label(&self, value: EnumValue) -> Arc<str> {
+        self.host.enum_label(value).unwrap_or_else(|| value.key.to_string().into())
     }
 }
 
@@ -82,7 +115,6 @@ mod tests {
     use super::*;
     use crate::datum::Datum;
     use crate::text;
-    use crate::types::Typmod;
 
     #[test]
     fn registry_values() {

@@ -29,7 +29,7 @@ pub mod row;
 pub mod text;
 pub mod types;
 
-pub use datum::{Array, Datum, Dimension, Record};
+pub use datum::{Array, Datum, Dimension, EnumValue, Record};
 pub use env::{EvalEnv, Host};
 pub use error::{Result, SqlError, SqlState};
 pub use numeric::Numeric;

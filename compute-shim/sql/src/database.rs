@@ -18,6 +18,7 @@ use crate::session::temporary::Emptying;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
+use hexalog_sql_types::types::ENUM_OID_FIRST;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeSet;
@@ -89,6 +90,8 @@ pub struct Database {
     publishing: Mutex<()>,
     /// The next number for an object.
     next_oid: AtomicU32,
+    /// The next number for a type.
+    next_type_oid: AtomicU32,
     startup: Mutex<Startup>,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
@@ -103,6 +106,7 @@ impl Database {
             options,
             version: AtomicU64::new(catalog.version),
             next_oid: AtomicU32::new(catalog.highest_oid() + 1),
+            next_type_oid: AtomicU32::new(catalog.next_type_oid()),
             published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
             publishing: Mutex::new(()),
             startup: Mutex::default(),
@@ -151,6 +155,7 @@ impl Database {
         bind_kept(&catalog)?;
         *startup = Startup::Idle;
         self.next_oid.store(catalog.highest_oid() + 1, Ordering::Relaxed);
+        self.next_type_oid.store(catalog.next_type_oid(), Ordering::Relaxed);
         self.version.store(catalog.version, Ordering::Release);
         *self.published.write() = Published { catalog, commit_lsn: Lsn::ZERO };
         Ok(())
@@ -220,10 +225,14 @@ impl Database {
 
     /// A number that no object has or had while this process runs.
     pub(crate) fn allocate_oid(&self) -> Result<Oid, SqlError> {
-        let next = |oid: Oid| oid.checked_add(1);
-        self.next_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| {
-            SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "the volume has used up its object numbers")
-        })
+        let next = |oid: Oid| (oid < ENUM_OID_FIRST).then(|| oid + 1);
+        self.next_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| used_up())
+    }
+
+    /// The same for an enum type; the number behind it is its array type's.
+    pub(crate) fn allocate_type_oid(&self) -> Result<Oid, SqlError> {
+        let next = |oid: Oid| oid.checked_add(2);
+        self.next_type_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| used_up())
     }
 
     /// Commits a transaction with definitions and publishes them before its locks fall. Resumable.
@@ -245,10 +254,19 @@ impl Database {
     }
 }
 
+fn used_up() -> SqlError {
+    SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "the volume has used up its object numbers")
+}
+
 /// The changes with the commit's LSN in indexes and rows that it brought: older snapshots must not use them.
 fn stamped(changes: &Changes, commit_lsn: Lsn) -> Changes {
     let mut changes = changes.clone();
     for change in changes.values_mut() {
+        if let Some(Object::Enum(object)) = change
+            && object.labels.iter().any(|label| label.is_new)
+        {
+            Arc::make_mut(object).labels.iter_mut().for_each(|label| label.is_new = false);
+        }
         if let Some(Object::Table(table)) = change
             && (table.rows_from == Lsn::MAX || table.indexes.iter().any(|index| index.valid_from == Lsn::MAX))
         {

@@ -20,7 +20,7 @@ use hexalog_sql::{
     Sink, Step, Stop,
 };
 use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError, Typmod, text};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId, Typmod, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -152,10 +152,18 @@ fn copy_bytes(line: &str, data: &mut Vec<u8>) {
     data.extend(digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits")));
 }
 
+/// A type as the recorder shows it, who does not know those of users.
+fn shown_type(id: TypeId, typmod: Typmod) -> String {
+    match id.info() {
+        Some(_) => format_type(id, Some(typmod)),
+        None => "???".to_owned(),
+    }
+}
+
 impl Lines {
     fn columns(&mut self, columns: &[ColumnDescription]) {
         let column = |column: &ColumnDescription| {
-            format!("{} {}", escaped(&column.name), format_type(column.type_id, Some(column.typmod)))
+            format!("{} {}", escaped(&column.name), shown_type(column.type_id, column.typmod))
         };
         self.lines.push(format!("columns: {}", columns.iter().map(column).collect::<Vec<_>>().join(" | ")));
     }
@@ -341,7 +349,7 @@ impl Player<'_> {
     ) -> Result<(), SqlError> {
         session.parse("", text.trim_end().trim_end_matches(';'), &[])?;
         let described = session.describe_statement("")?;
-        let types = described.parameters.iter().map(|&id| format_type(id, Some(Typmod::NONE)));
+        let types = described.parameters.iter().map(|&id| shown_type(id, Typmod::NONE));
         self.sink.lines.push(format!("parameters: {}", types.collect::<Vec<_>>().join(", ")));
         if let Some(columns) = &described.columns {
             self.sink.columns(columns);

@@ -150,7 +150,7 @@ pub fn data_row(
         let length_at = out.len();
         out.extend_from_slice(&[0; 4]);
         if format_of(formats, index) == 1 {
-            if let Err(error) = binary::send(column.type_id, value, out) {
+            if let Err(error) = binary::send(env, column.type_id, value, out) {
                 out.truncate(start);
                 return Err(error);
             }

@@ -31,6 +31,39 @@ ALTER SCHEMA s OWNER TO postgres;
 COMMENT ON SCHEMA s IS 'A schema';
 
 
+--
+-- Name: mood; Type: TYPE; Schema: public; Owner: postgres
+--
+
+CREATE TYPE public.mood AS ENUM (
+    'sad',
+    'it''s "fine", {really}',
+    'ok',
+    'happy'
+);
+
+
+ALTER TYPE public.mood OWNER TO postgres;
+
+--
+-- Name: TYPE mood; Type: COMMENT; Schema: public; Owner: postgres
+--
+
+COMMENT ON TYPE public.mood IS 'How one feels';
+
+
+--
+-- Name: Odd Kind; Type: TYPE; Schema: s; Owner: postgres
+--
+
+CREATE TYPE s."Odd Kind" AS ENUM (
+    'A',
+    'b'
+);
+
+
+ALTER TYPE s."Odd Kind" OWNER TO postgres;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -191,6 +224,20 @@ CREATE TABLE s.made (
 ALTER TABLE s.made OWNER TO postgres;
 
 --
+-- Name: moods; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.moods (
+    m public.mood DEFAULT 'ok'::public.mood NOT NULL,
+    k s."Odd Kind"[] DEFAULT '{A,b}'::s."Odd Kind"[],
+    v character varying(9),
+    CONSTRAINT no_sad CHECK ((m > 'sad'::public.mood))
+);
+
+
+ALTER TABLE s.moods OWNER TO postgres;
+
+--
 -- Name: parts; Type: TABLE; Schema: s; Owner: postgres
 --
 
@@ -280,6 +327,17 @@ a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11	ab 	0044-03-15 BC	7
 COPY s.made (a) FROM stdin;
 1
 \N
+\.
+
+
+--
+-- Data for Name: moods; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s.moods (m, k, v) FROM stdin;
+ok	{A,b}	x
+it's "fine", {really}	{}	\N
+happy	\N	y
 \.
 
 
@@ -380,6 +438,13 @@ COMMENT ON INDEX public.b_d IS 'An index';
 --
 
 CREATE INDEX made_twice_idx ON s.made USING btree (twice) WHERE ("Name" <> 'none'::text);
+
+
+--
+-- Name: moods_k_m_idx; Type: INDEX; Schema: s; Owner: postgres
+--
+
+CREATE INDEX moods_k_m_idx ON s.moods USING btree (k, m) WHERE (m = 'happy'::public.mood);
 
 
 --

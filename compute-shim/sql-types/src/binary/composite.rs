@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Reader, malformed, read, send};
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, Record};
+use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
 use crate::types::TypeId;
@@ -64,21 +65,21 @@ pub(super) fn read_numeric(reader: &mut Reader<'_>) -> Result<Numeric> {
     Ok(Groups { sign, weight, digits: digits[leading..].to_vec() }.to_numeric(scale))
 }
 
-fn send_element(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
+fn send_element(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
     if value.is_null() {
         out.extend_from_slice(&(-1i32).to_be_bytes());
         return Ok(());
     }
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    send(id, value, out)?;
+    send(env, id, value, out)?;
     let length = i32::try_from(out.len() - start - 4).expect("values are far below 2 GiB");
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 
 /// Number of dimensions, whether there are NULLs, element type, lengths and lower bounds, elements.
-pub(super) fn send_array(array: &Array, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn send_array(env: &EvalEnv<'_>, array: &Array, out: &mut Vec<u8>) -> Result<()> {
     let count = i32::try_from(array.dimensions.len()).expect("at most 6 dimensions");
     let nulls = array.values.iter().any(Datum::is_null);
     out.extend_from_slice(&count.to_be_bytes());
@@ -88,20 +89,25 @@ pub(super) fn send_array(array: &Array, out: &mut Vec<u8>) -> Result<()> {
         out.extend_from_slice(&dimension.length.to_be_bytes());
         out.extend_from_slice(&dimension.lower.to_be_bytes());
     }
-    array.values.iter().try_for_each(|value| send_element(array.element, value, out))
+    array.values.iter().try_for_each(|value| send_element(env, array.element, value, out))
 }
 
 /// Number of columns, then type, length and bytes of each.
-pub(super) fn send_record(record: &Record, out: &mut Vec<u8>) -> Result<()> {
+pub(super) fn send_record(env: &EvalEnv<'_>, record: &Record, out: &mut Vec<u8>) -> Result<()> {
     let count = i32::try_from(record.values.len()).expect("at most 1,600 columns");
     out.extend_from_slice(&count.to_be_bytes());
     record.types.iter().zip(&record.values).try_for_each(|(&id, value)| {
         out.extend_from_slice(&id.0.to_be_bytes());
-        send_element(id, value, out)
+        send_element(env, id, value, out)
     })
 }
 
-pub(super) fn read_array(id: TypeId, element: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
+pub(super) fn read_array(
+    env: &EvalEnv<'_>,
+    id: TypeId,
+    element: TypeId,
+    reader: &mut Reader<'_>,
+) -> Result<Datum> {
     let count = reader.i32()?;
     let count =
         usize::try_from(count).map_err(|_| malformed(format!("invalid number of dimensions: {count}")))?;
@@ -139,7 +145,7 @@ pub(super) fn read_array(id: TypeId, element: TypeId, reader: &mut Reader<'_>) -
     if total > reader.bytes.len() / 4 {
         return Err(super::insufficient());
     }
-    let values = (0..total).map(|_| read_element(element, reader)).collect::<Result<Vec<_>>>()?;
+    let values = (0..total).map(|_| read_element(env, element, reader)).collect::<Result<Vec<_>>>()?;
     if id.is_vector() {
         let is_plain = matches!(dimensions[..], [Dimension { lower: 0, .. }]);
         if !is_plain || values.iter().any(Datum::is_null) {
@@ -151,14 +157,14 @@ pub(super) fn read_array(id: TypeId, element: TypeId, reader: &mut Reader<'_>) -
     Ok(Datum::Array(Arc::new(Array { element, dimensions, values })))
 }
 
-fn read_element(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
+fn read_element(env: &EvalEnv<'_>, id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
     let length = reader.i32()?;
     if length == -1 {
         return Ok(Datum::Null);
     }
     let length = usize::try_from(length).map_err(|_| super::insufficient())?;
     let mut inner = Reader { bytes: reader.take(length)? };
-    let value = read(id, &mut inner)?;
+    let value = read(env, id, &mut inner)?;
     if !inner.bytes.is_empty() {
         return Err(malformed("improper binary format in array element"));
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::datetime::{
     Date, Interval, Time, Timestamp, Timestamptz, Timetz, in_range, is_time_of_day, is_west,
 };
-use crate::datum::Datum;
+use crate::datum::{Datum, EnumValue};
+use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 use crate::json::{Json, path::JsonPath};
 use crate::text::{decode_utf8, truncate_name};
@@ -23,7 +24,7 @@ pub fn check_output(id: TypeId) -> Result<()> {
 
 /// Appends the binary form of a value that is not NULL (without its length word). 42883 for a type that has no
 /// binary output (`aclitem`).
-pub fn send(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
+pub fn send(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
     check_output(id)?;
     match value {
         Datum::Null => panic!("NULL has no binary form: callers send it apart"),
@@ -54,17 +55,18 @@ pub fn send(id: TypeId, value: &Datum, out: &mut Vec<u8>) -> Result<()> {
             out.extend_from_slice(&value.months.to_be_bytes());
         }
         Datum::Uuid(value) => out.extend_from_slice(value),
-        Datum::Array(value) => composite::send_array(value, out)?,
-        Datum::Record(value) => composite::send_record(value, out)?,
+        Datum::Enum(value) => out.extend_from_slice(env.enum_label(*value).as_bytes()),
+        Datum::Array(value) => composite::send_array(env, value, out)?,
+        Datum::Record(value) => composite::send_record(env, value, out)?,
     }
     Ok(())
 }
 
 /// Reads a value from its binary form and applies the modifier. Errors: 22P03 for bytes left over or out of place, 08P01 for
 /// too few, 22021 for text that is not UTF-8, 22008 for times out of range, those of the modifier.
-pub fn receive(id: TypeId, typmod: Typmod, bytes: &[u8]) -> Result<Datum> {
+pub fn receive(env: &EvalEnv<'_>, id: TypeId, typmod: Typmod, bytes: &[u8]) -> Result<Datum> {
     let mut reader = Reader { bytes };
-    let value = read(id, &mut reader)?;
+    let value = read(env, id, &mut reader)?;
     if !reader.bytes.is_empty() {
         return Err(malformed("incorrect binary data format"));
     }
@@ -149,7 +151,7 @@ fn out_of_range(what: &str) -> SqlError {
     SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, format!("{what} out of range"))
 }
 
-fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
+fn read(env: &EvalEnv<'_>, id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
     Ok(match id {
         TypeId::BOOL => Datum::Bool(reader.array::<1>()?[0] != 0),
         TypeId::CHAR => Datum::Char(reader.array::<1>()?[0]),
@@ -198,9 +200,13 @@ fn read(id: TypeId, reader: &mut Reader<'_>) -> Result<Datum> {
             Datum::Interval(Interval { us, days: reader.i32()?, months: reader.i32()? })
         }
         _ if id.is_oid_like() => Datum::Oid(reader.u32()?),
+        _ if id.is_enum() => {
+            let label = decode_utf8(reader.rest())?;
+            Datum::Enum(EnumValue { id, key: env.host.enum_key(id, label)? })
+        }
         TypeId::RECORD => return Err(SqlError::unsupported("input of anonymous composite types")),
         _ => match id.array_element() {
-            Some(element) => composite::read_array(id, element, reader)?,
+            Some(element) => composite::read_array(env, id, element, reader)?,
             None => return Err(no_function(id, "input")),
         },
     })

@@ -50,13 +50,13 @@ fn golden_bytes() {
         let id = crate::types::type_from_name(name).expect(name);
         let value = crate::text::input(&env, id, Typmod::NONE, text).expect(text);
         let mut out = Vec::new();
-        send(id, &value, &mut out).expect(text);
+        send(&EvalEnv::without_session(), id, &value, &mut out).expect(text);
         assert_eq!(out, hex(expected), "{name} {text}");
-        let back = receive(id, Typmod::NONE, &out).expect(text);
+        let back = receive(&EvalEnv::without_session(), id, Typmod::NONE, &out).expect(text);
         assert_eq!(crate::text::output_string(&env, id, &back), text, "{name}");
         for length in 0..out.len() {
             // Must not panic; a short value of a type with a fixed form is an error.
-            let _ = receive(id, Typmod::NONE, &out[..length]);
+            let _ = receive(&EvalEnv::without_session(), id, Typmod::NONE, &out[..length]);
         }
     }
 }
@@ -89,7 +89,7 @@ fn errors() {
             "ERROR 22P03: invalid oidvector data",
         ),
     ] {
-        let error = receive(id, Typmod::NONE, &hex(bytes)).expect_err(bytes);
+        let error = receive(&EvalEnv::without_session(), id, Typmod::NONE, &hex(bytes)).expect_err(bytes);
         assert_eq!(error.to_string(), expected);
     }
 }

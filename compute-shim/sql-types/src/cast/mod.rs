@@ -71,6 +71,7 @@ pub fn is_binary_coercible(source: TypeId, target: TypeId) -> bool {
         TypeId::ANYNONARRAY | TypeId::ANYCOMPATIBLENONARRAY if source.array_element().is_none() => {
             return true;
         }
+        TypeId::ANYENUM if source.is_enum() => return true,
         _ => {}
     }
     find(source, target).is_some_and(|cast| cast.function == 0 && cast.context == CastContext::Implicit)
@@ -165,7 +166,9 @@ impl Coercion {
 
     /// Whether the result hangs on the value alone; otherwise on the session's time zone or on names in the catalog too.
     pub fn is_immutable(&self) -> bool {
-        let session = |id: TypeId| id == TypeId::TIMESTAMPTZ || id.is_registry_alias();
+        let element = |id: TypeId| id.array_element().unwrap_or(id);
+        let session =
+            |id: TypeId| id == TypeId::TIMESTAMPTZ || id.is_registry_alias() || element(id).is_enum();
         match &self.path {
             Path::Identity => true,
             Path::Elements(elements) => elements.is_immutable(),

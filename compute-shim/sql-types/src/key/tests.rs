@@ -58,6 +58,10 @@ fn jsonb_sorts_as_its_bytes() {
     }
 }
 
+fn enum_value(key: i64) -> Datum {
+    Datum::Enum(crate::EnumValue { id: TypeId(1 << 30), key })
+}
+
 #[test]
 fn golden_bytes() {
     for (id, value, expected) in [
@@ -88,6 +92,8 @@ fn golden_bytes() {
             Datum::Timetz(Timetz { us: 1, west: -2 }),
             vec![2, 0x7f, 255, 255, 255, 255, 0xe1, 0x7b, 0x81, 0x7f, 255, 255, 254],
         ),
+        (TypeId(1 << 30), enum_value(3), vec![2, 0x80, 0, 0, 0, 0, 0, 0, 3]),
+        (TypeId(1 << 30), enum_value(-2), vec![2, 0x7f, 255, 255, 255, 255, 255, 255, 254]),
         (TypeId::TEXT, Datum::Null, vec![3]),
         (
             TypeId::INT2VECTOR,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::datetime::{
     Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day, is_west,
 };
-use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, trim_bpchar};
+use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, EnumValue, trim_bpchar};
 use crate::numeric::{Groups, Numeric, NumericSign};
 use crate::types::TypeId;
 
@@ -41,6 +41,7 @@ pub(super) enum Kind {
     Timestamptz,
     Interval,
     Uuid,
+    Enum,
     Array,
 }
 
@@ -66,6 +67,7 @@ impl Kind {
             TypeId::INTERVAL => Kind::Interval,
             TypeId::UUID => Kind::Uuid,
             _ if id.is_oid_like() => Kind::Oid,
+            _ if id.is_enum() => Kind::Enum,
             _ if id.array_element().is_some() => Kind::Array,
             _ => return None,
         })
@@ -107,6 +109,7 @@ pub(super) fn write(id: TypeId, value: &Datum, out: &mut Vec<u8>) {
             out.extend_from_slice(&(value.span().cast_unsigned() ^ 1 << 127).to_be_bytes())
         }
         Datum::Uuid(value) => out.extend_from_slice(value),
+        Datum::Enum(value) => out.extend_from_slice(&(value.key.cast_unsigned() ^ 1 << 63).to_be_bytes()),
         Datum::Array(array) => write_array(id, array, out),
         other => panic!("a key column of type {} was given {other:?}", id.display_name()),
     }
@@ -264,6 +267,7 @@ pub(super) fn read(id: TypeId, reader: &mut Reader<'_>) -> Option<Datum> {
         Kind::Timestamptz => Datum::Timestamptz(Timestamptz(reader.signed_i64()?)),
         Kind::Interval => Datum::Interval(read_interval(reader)?),
         Kind::Uuid => Datum::Uuid(reader.array()?),
+        Kind::Enum => Datum::Enum(EnumValue { id, key: reader.signed_i64()? }),
         Kind::Array => Datum::Array(Arc::new(read_array(id, reader)?)),
     })
 }

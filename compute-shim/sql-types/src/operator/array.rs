@@ -104,6 +104,7 @@ pub(crate) fn element_type(value: &Datum) -> crate::types::TypeId {
         Datum::Timestamptz(_) => TypeId::TIMESTAMPTZ,
         Datum::Interval(_) => TypeId::INTERVAL,
         Datum::Uuid(_) => TypeId::UUID,
+        Datum::Enum(value) => value.id,
         Datum::Array(array) => array.element.array_of().unwrap_or(TypeId::TEXT_ARRAY),
         Datum::Record(_) => TypeId::RECORD,
     }

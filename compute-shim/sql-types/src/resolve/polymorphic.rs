@@ -18,7 +18,9 @@ fn mismatch(message: impl Into<String>) -> SqlError {
 
 /// Whether the actual types of polymorphic arguments agree with each other.
 pub(super) fn is_consistent(declared: &[TypeId], actual: &[TypeId]) -> bool {
-    simple_element(declared, actual).is_ok() && compatible_element(declared, actual).is_ok()
+    let wants_enum = declared.contains(&TypeId::ANYENUM);
+    simple_element(declared, actual).is_ok_and(|element| !wants_enum || element.is_some_and(TypeId::is_enum))
+        && compatible_element(declared, actual).is_ok()
 }
 
 /// Replaces the pseudo-types of a declaration by what the actual types make of them.
@@ -36,7 +38,15 @@ pub(super) fn resolve(declared: &[TypeId], actual: &[TypeId], result: TypeId) ->
         })
     };
     let replace = |id: TypeId, actual: Option<TypeId>| match id {
-        TypeId::ANYELEMENT | TypeId::ANYNONARRAY | TypeId::ANYENUM => need(element),
+        TypeId::ANYELEMENT | TypeId::ANYNONARRAY => need(element),
+        TypeId::ANYENUM => match need(element)? {
+            found if found.is_enum() => Ok(found),
+            found => {
+                let message =
+                    format!("type matched to anyenum is not an enum type: {}", found.display_name());
+                Err(mismatch(message))
+            }
+        },
         // An array argument stays of its own type, which matters for vectors.
         TypeId::ANYARRAY => match actual {
             Some(actual) if actual != TypeId::UNKNOWN => Ok(actual),

@@ -278,13 +278,19 @@ impl RowLayout {
     }
 
     /// Appends the binary form of a field's bytes without building a `Datum` where that is possible.
-    pub fn output_binary(&self, column: usize, bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    pub fn output_binary(
+        &self,
+        env: &EvalEnv<'_>,
+        column: usize,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let id = self.types[column];
         if (id.is_text_like() && id != TypeId::ACLITEM) || id == TypeId::BYTEA {
             out.extend_from_slice(bytes);
             return Ok(());
         }
-        crate::binary::send(id, &self.decode_value(column, bytes)?, out)
+        crate::binary::send(env, id, &self.decode_value(column, bytes)?, out)
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::json;
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day, is_west};
-use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, Record};
+use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, EnumValue, Record};
 use crate::json::path::JsonPath;
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
 use crate::types::TypeId;
@@ -34,6 +34,7 @@ pub(super) fn fixed_width(id: TypeId) -> Option<u32> {
         TypeId::TIMETZ => 12,
         TypeId::INTERVAL | TypeId::UUID => 16,
         _ if id.is_oid_like() => 4,
+        _ if id.is_enum() => 8,
         _ => return None,
     })
 }
@@ -64,6 +65,7 @@ pub(super) fn write_fixed(id: TypeId, value: &Datum, out: &mut [u8]) {
             out[12..].copy_from_slice(&value.months.to_le_bytes());
         }
         Datum::Uuid(value) if id == TypeId::UUID => out.copy_from_slice(value),
+        Datum::Enum(value) if id == value.id => out.copy_from_slice(&value.key.to_le_bytes()),
         other => panic!("a column of type {} was given {other:?}", id.display_name()),
     }
 }
@@ -190,6 +192,7 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
             months: i32::from_le_bytes(*bytes[12..].first_chunk::<4>()?),
         }),
         TypeId::UUID => Datum::Uuid(*bytes.first_chunk::<16>()?),
+        _ if id.is_enum() => Datum::Enum(EnumValue { id, key: i64::from_le_bytes(eight()?) }),
         _ => Datum::Oid(u32::from_le_bytes(four()?)),
     })
 }

@@ -12,7 +12,7 @@ mod number;
 mod scalar;
 
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
-use crate::datum::Datum;
+use crate::datum::{Datum, EnumValue};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError};
 use crate::json::{Json, path::JsonPath};
@@ -68,6 +68,7 @@ fn input_plain(env: &EvalEnv<'_>, id: TypeId, text: &str) -> Result<Datum> {
         TypeId::INTERVAL => Datum::Interval(Interval::parse(text)?),
         TypeId::OID | TypeId::XID | TypeId::CID => Datum::Oid(number::parse_oid(text, id)?),
         TypeId::INT2VECTOR | TypeId::OIDVECTOR => composite::parse_vector(id, text)?,
+        _ if id.is_enum() => Datum::Enum(EnumValue { id, key: env.host.enum_key(id, text)? }),
         _ if id.is_registry_alias() => Datum::Oid(scalar::parse_registry(env, id, text)?),
         _ => match id.array_element() {
             Some(element) => composite::parse_array(env, element, text)?,
@@ -108,6 +109,7 @@ pub fn output(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) {
         Datum::Timestamptz(value) => value.write(env.time_zone, out),
         Datum::Interval(value) => value.write_styled(env.interval_style, out),
         Datum::Uuid(value) => write_uuid(value, out),
+        Datum::Enum(value) => out.extend_from_slice(env.enum_label(*value).as_bytes()),
         Datum::Array(value) if matches!(id, TypeId::INT2VECTOR | TypeId::OIDVECTOR) => {
             composite::write_vector(env, value, out);
         }

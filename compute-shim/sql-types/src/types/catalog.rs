@@ -39,6 +39,8 @@ pub enum TypeCategory {
     Boolean,
     /// `D`: date and time.
     DateTime,
+    /// `E`: enums.
+    Enum,
     /// `N`: numeric.
     Numeric,
     /// `P`: pseudo-types.
@@ -62,6 +64,7 @@ impl TypeCategory {
             TypeCategory::Array => b'A',
             TypeCategory::Boolean => b'B',
             TypeCategory::DateTime => b'D',
+            TypeCategory::Enum => b'E',
             TypeCategory::Numeric => b'N',
             TypeCategory::Pseudo => b'P',
             TypeCategory::String => b'S',
@@ -77,6 +80,7 @@ impl TypeCategory {
             b'A' => TypeCategory::Array,
             b'B' => TypeCategory::Boolean,
             b'D' => TypeCategory::DateTime,
+            b'E' => TypeCategory::Enum,
             b'N' => TypeCategory::Numeric,
             b'P' => TypeCategory::Pseudo,
             b'S' => TypeCategory::String,

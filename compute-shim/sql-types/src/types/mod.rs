@@ -4,9 +4,11 @@
 //! Read next: `catalog.rs` (facts of each type), `name.rs` (how types are spelled).
 
 mod catalog;
+mod enumeration;
 mod name;
 
 pub use catalog::{TYPES, TypeCategory, TypeInfo, type_info};
+pub use enumeration::{ENUM_OID_FIRST, marked_type, marked_types, marked_value, value_mark, with_type_names};
 pub use name::{format_type, type_from_name};
 
 use crate::error::{Result, SqlError, SqlState};
@@ -24,9 +26,23 @@ impl TypeId {
         type_info(self)
     }
 
-    /// The category; `User` for types that are not built in.
+    /// The category; `User` for numbers that are no type's.
     pub fn category(self) -> TypeCategory {
-        self.info().map_or(TypeCategory::User, |info| info.category)
+        match self.info() {
+            Some(info) => info.category,
+            None if self.is_enum() => TypeCategory::Enum,
+            None if self.is_enum_array() => TypeCategory::Array,
+            None => TypeCategory::User,
+        }
+    }
+
+    /// `typlen`: bytes of a fixed-width value as PostgreSQL has it, -1 for others.
+    pub fn typlen(self) -> i16 {
+        match self.info() {
+            Some(info) => info.len,
+            None if self.is_enum() => 4,
+            None => -1,
+        }
     }
 
     /// Whether it is the preferred type of its category.
@@ -55,6 +71,9 @@ impl TypeId {
 
     /// The element type of an array type, the vectors `int2vector` and `oidvector` included; `None` for others.
     pub fn array_element(self) -> Option<TypeId> {
+        if self.is_enum_array() {
+            return Some(TypeId(self.0 - 1));
+        }
         let info = self.info()?;
         (info.category == TypeCategory::Array && info.element != TypeId::NONE).then_some(info.element)
     }
@@ -66,6 +85,9 @@ impl TypeId {
 
     /// The type of arrays of this type.
     pub fn array_of(self) -> Option<TypeId> {
+        if self.is_enum() {
+            return Some(TypeId(self.0 + 1));
+        }
         self.info().map(|info| info.array).filter(|&id| id != TypeId::NONE)
     }
 
@@ -103,7 +125,8 @@ impl TypeId {
         )
     }
 
-    /// The name as users see it without a modifier: `format_type(self, NULL)`.
+    /// The name as users see it without a modifier: `format_type(self, NULL)`. Of a type that users have made it is a mark,
+    /// in place of which [`with_type_names`] puts the name.
     pub fn display_name(self) -> String {
         format_type(self, None)
     }
@@ -212,9 +235,9 @@ impl Typmod {
     }
 }
 
-/// `typname` of a type, or its oid in digits where it is not built in.
+/// `typname` of a type; of one that users have made a mark, see [`with_type_names`].
 pub fn name_of(id: TypeId) -> String {
-    id.info().map_or_else(|| id.0.to_string(), |info| info.name.to_owned())
+    id.info().map_or_else(|| format_type(id, None), |info| info.name.to_owned())
 }
 
 /// 42704 as PostgreSQL words it for an unknown type.

@@ -97,11 +97,15 @@ pub fn type_from_name(name: &str) -> Result<TypeId> {
 
 /// PostgreSQL's `format_type(oid, typmod)`. `None` as modifier is SQL's NULL: the bare name, where
 /// `Some(Typmod::NONE)` says "a column without modifier" (they differ for `char`: `character` and `bpchar`).
+/// Of a type that users have made: a mark, see [`super::with_type_names`].
 pub fn format_type(id: TypeId, typmod: Option<Typmod>) -> String {
     if id == TypeId::NONE {
         return "-".to_owned();
     }
     let Some(info) = type_info(id) else {
+        if id.is_enum() || id.is_enum_array() {
+            return super::enumeration::type_mark(id);
+        }
         return "???".to_owned();
     };
     if info.element != TypeId::NONE && info.name.starts_with('_') {

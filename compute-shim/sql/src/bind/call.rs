@@ -121,7 +121,10 @@ impl Binder<'_> {
         let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
         let written = tree::TypeName::single(name);
-        if candidates.is_empty() && known_function::is_known(name) && type_of(&written).is_err() {
+        if candidates.is_empty()
+            && known_function::is_known(name)
+            && type_of(self.context.view, &written).is_err()
+        {
             return Err(at(SqlError::unsupported(format!("function {name}")), call.name.position));
         }
         if call.star && !has_aggregate {
@@ -181,7 +184,7 @@ impl Binder<'_> {
         let resolved = match resolve::function(&written.to_string(), candidates, &types, variadic) {
             Ok(resolved) => resolved,
             Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
-                return match self.cast_call(name, &arguments[0])? {
+                return match self.cast_call(name, position, &arguments[0])? {
                     Some(cast) => Ok(cast),
                     None => Err(at(error, position)),
                 };
@@ -191,6 +194,10 @@ impl Binder<'_> {
         let takes_any =
             |function: &HostFunction| function.is_typed || function.arguments.contains(&TypeId::ANY);
         let arguments = match candidates[resolved.candidate] {
+            Callable::Host(function) if function.is_typed && !variadic => {
+                let arguments = self.call_arguments(&resolved, arguments, None)?;
+                vec![Expr::new(Kind::Row(arguments.into(), None), TypeId::RECORD)]
+            }
             // Its code needs to know the types: it gets all arguments as one row, as they were written.
             Callable::Host(function) if takes_any(function) && !variadic => {
                 vec![Expr::new(Kind::Row(arguments.into(), None), TypeId::RECORD)]
@@ -231,10 +238,11 @@ impl Binder<'_> {
     }
 
     /// `t(x)`, where t is a type: a cast.
-    fn cast_call(&mut self, name: &str, argument: &Expr) -> Result<Option<Expr>> {
+    fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
         let written = tree::TypeName::single(name);
-        match type_of(&written) {
+        match type_of(self.context.view, &written) {
             Ok((target, _)) => {
+                self.note_type(position, target)?;
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
             }
             Err(_) => Ok(None),

@@ -187,7 +187,7 @@ impl Binder<'_> {
     }
 
     /// The type that is written, or what there is none of.
-    pub(super) fn type_in_sight(&self, target: &tree::TypeName) -> Result<(TypeId, Typmod)> {
+    pub(super) fn type_in_sight(&mut self, target: &tree::TypeName) -> Result<(TypeId, Typmod)> {
         let catalog = self.context.view.catalog();
         let missing = target.schema.as_deref().filter(|schema| catalog.schema_by_name(schema).is_none());
         let found = match missing {
@@ -195,9 +195,11 @@ impl Binder<'_> {
                 let message = format!("schema \"{schema}\" does not exist");
                 Err(SqlError::new(SqlState::INVALID_SCHEMA_NAME, message))
             }
-            _ => type_of(target),
+            _ => type_of(self.context.view, target),
         };
-        found.map_err(|error| at(error, target.position))
+        let found = found.map_err(|error| at(error, target.position))?;
+        self.note_type(target.position, found.0)?;
+        Ok(found)
     }
 
     fn case(

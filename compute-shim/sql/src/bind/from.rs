@@ -307,7 +307,7 @@ impl Binder<'_> {
 
     /// Gives a function of unknown rows the columns that its alias defines.
     fn defined(
-        &self,
+        &mut self,
         mut bound: Vec<FromCall>,
         calls: &[FunctionCall],
         alias: Option<&Alias>,

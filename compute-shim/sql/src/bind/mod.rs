@@ -36,7 +36,8 @@ pub(crate) use row_expression::{RowPlace, bind_kept, row_expression};
 pub(crate) use view::{is_view_of, view_plan};
 
 use crate::answer::ColumnDescription;
-use crate::catalog::object::{Oid, Table, View};
+use crate::catalog::Catalog;
+use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
 use crate::expression::Expr;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -45,7 +46,7 @@ use hexalog_engine::{RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::types::{format_type, type_from_name};
+use hexalog_sql_types::types::{format_type, marked_type, type_from_name};
 use hexalog_sql_types::{EvalEnv, SqlError, SqlState, TypeId, Typmod};
 use scope::{CommonTable, Frame, Place, SelectFrame};
 use std::collections::BTreeMap;
@@ -124,20 +125,56 @@ pub(crate) fn scalar_plan(
 }
 
 /// The type that a written type name means.
-pub(crate) fn type_of(name: &tree::TypeName) -> Result<(TypeId, Typmod)> {
-    let full = if name.array { format!("{}[]", name.name) } else { name.name.clone() };
-    let known_schema = name.schema.as_deref().is_none_or(|schema| schema == "pg_catalog");
-    if !known_schema {
-        let schema = name.schema.as_deref().unwrap_or_default();
-        let message = format!("type \"{schema}.{}\" does not exist", name.name);
-        return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
-    }
-    let id = type_from_name(&full).map_err(|error| match error.sqlstate() {
-        SqlState::UNDEFINED_OBJECT if name.array => SqlError::undefined_object("type", &full),
-        _ => error,
-    })?;
+pub(crate) fn type_of(view: &SessionView, name: &tree::TypeName) -> Result<(TypeId, Typmod)> {
+    let id = match user_type(view.catalog(), view.search_path(), name) {
+        Some(id) => id,
+        None => built_in_type(name)?,
+    };
     let element = if name.array { id.array_element().unwrap_or(id) } else { id };
     Ok((id, Typmod::from_arguments(element, &name.modifiers)?))
+}
+
+/// The type of users that a written type name means, in a catalog along a search path.
+pub(crate) fn user_type(catalog: &Catalog, path: &[Oid], name: &tree::TypeName) -> Option<TypeId> {
+    match marked_type(&name.name).or_else(|| named_type(catalog, path, name)) {
+        // Arrays of arrays are arrays.
+        Some(id) if name.array && id.array_element().is_none() => id.array_of(),
+        found => found,
+    }
+}
+
+/// The type of users that a name means, without regard to brackets behind it.
+fn named_type(catalog: &Catalog, path: &[Oid], name: &tree::TypeName) -> Option<TypeId> {
+    if let Some(schema) = &name.schema {
+        return catalog.type_in(catalog.schema_by_name(schema)?.oid, &name.name);
+    }
+    for &schema in path {
+        if schema == PG_CATALOG_OID {
+            // What is refused is there too, as far as names go.
+            let is_known = |error: &SqlError| error.sqlstate() != SqlState::UNDEFINED_OBJECT;
+            if type_from_name(&name.name).map_or_else(|error| is_known(&error), |_| true) {
+                return None;
+            }
+        } else if let Some(found) = catalog.type_in(schema, &name.name) {
+            return Some(found);
+        }
+    }
+    None
+}
+
+fn built_in_type(name: &tree::TypeName) -> Result<TypeId> {
+    let full = if name.array { format!("{}[]", name.name) } else { name.name.clone() };
+    let missing = match &name.schema {
+        Some(schema) => SqlError::undefined_object("type", &format!("{schema}.{full}")),
+        None => SqlError::undefined_object("type", &full),
+    };
+    if name.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
+        return Err(missing);
+    }
+    type_from_name(&full).map_err(|error| match error.sqlstate() {
+        SqlState::UNDEFINED_OBJECT => missing,
+        _ => error,
+    })
 }
 
 /// A column of a query's result.
@@ -314,7 +351,7 @@ fn describe(column: &OutputColumn) -> ColumnDescription {
         table_oid,
         column_number,
         type_id: column.type_id,
-        type_size: column.type_id.info().map_or(-1, |info| info.len),
+        type_size: column.type_id.typlen(),
         typmod: column.typmod,
     }
 }

@@ -137,7 +137,7 @@ impl Binder<'_> {
         for item in items {
             match item {
                 SelectItem::Expr { expr, alias } => {
-                    let name = alias.clone().unwrap_or_else(|| column_name(expr));
+                    let name = alias.clone().unwrap_or_else(|| column_name(self.context.view, expr));
                     let origin = self.origin(expr);
                     let expr = self.expr(expr)?;
                     let expr = self.wanted(expr, wanted, bound.len())?;

@@ -22,7 +22,7 @@ use crate::plan::{Command, Plan};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, text};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, text};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,6 +44,9 @@ pub(crate) struct Noted {
     pub keys: BTreeSet<Oid>,
     /// What is to be written out.
     pub edits: Vec<Edit>,
+    /// Where types of users are named, and literals of them stand, whose text hangs on what names and labels are now.
+    pub types: Vec<(u32, TypeId)>,
+    pub values: Vec<(u32, TypeId, Datum)>,
 }
 
 /// The plan of a query that shall become a view, or is one whose text is to be shown (`of`), with what it rests on.
@@ -261,6 +264,13 @@ impl Binder<'_> {
             return Err(SqlError::unsupported(what));
         }
         let element = type_id.array_element().unwrap_or(type_id);
+        if element.is_enum() && !value.is_null() {
+            if position == 0 {
+                return Err(SqlError::unsupported("this form of an enum's value in a view"));
+            }
+            noted.values.push((position, type_id, value.clone()));
+            return Ok(());
+        }
         if ![TypeId::DATE, TypeId::TIMESTAMP, TypeId::TIMESTAMPTZ].contains(&element) || value.is_null() {
             return Ok(());
         }
@@ -271,6 +281,38 @@ impl Binder<'_> {
         let edit = Edit { position, extent: Extent::Literal, text: quote_literal_text(&shown) };
         noted.edits.push(edit);
         Ok(())
+    }
+}
+
+impl Binder<'_> {
+    /// Notes a type that is named.
+    pub(super) fn note_type(&mut self, position: u32, type_id: TypeId) -> Result<()> {
+        let Some(noted) = &mut self.noted else { return Ok(()) };
+        let element = type_id.array_element().unwrap_or(type_id);
+        if !element.is_enum() {
+            return Ok(());
+        }
+        if position == 0 {
+            return Err(SqlError::unsupported("this form of a type's name in a view"));
+        }
+        noted.types.push((position, type_id));
+        Ok(())
+    }
+}
+
+impl Noted {
+    /// The edits that write types of users and their values as a host has them.
+    pub(crate) fn type_edits(&self, env: &EvalEnv<'_>) -> Vec<Edit> {
+        let types = self.types.iter().map(|&(position, id)| {
+            // Brackets stand behind the name.
+            let text = env.type_name(id.array_element().unwrap_or(id), None);
+            Edit { position, extent: Extent::Name, text }
+        });
+        let values = self.values.iter().map(|(position, id, value)| {
+            let text = quote_literal_text(&text::output_string(env, *id, value));
+            Edit { position: *position, extent: Extent::Literal, text }
+        });
+        types.chain(values).collect()
     }
 }
 

@@ -6,8 +6,8 @@
 //! `docs/catalog-format.md`.
 
 use super::object::{
-    Check, Column, Comments, DatabaseObject, ForeignKey, Identity, Index, IndexColumn, KeyPart, Object,
-    ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
+    Check, Column, Comments, DatabaseObject, EnumLabel, EnumType, ForeignKey, Identity, Index, IndexColumn,
+    KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
 use super::row_expression::RowExpression;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
@@ -33,6 +33,8 @@ pub(super) const CHUNK_BYTES: usize = 4_000;
 
 /// Class byte of name rows: (database, this byte, name space, name) → oid.
 const CLASS_NAME: u8 = 64;
+/// The same for names of types.
+const CLASS_TYPE_NAME: u8 = 65;
 
 /// Key of one chunk of an object.
 pub(super) fn object_key(database: Oid, class: ObjectClass, oid: Oid, chunk: u16) -> Vec<u8> {
@@ -45,10 +47,10 @@ pub(super) fn object_key(database: Oid, class: ObjectClass, oid: Oid, chunk: u16
 }
 
 /// Key of a name, whose uniqueness the tree enforces.
-pub(super) fn name_key(database: Oid, name_space: Oid, name: &str) -> Vec<u8> {
+pub(super) fn name_key(database: Oid, class: ObjectClass, name_space: Oid, name: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(9 + name.len());
     key.extend_from_slice(&database.to_be_bytes());
-    key.push(CLASS_NAME);
+    key.push(if class == ObjectClass::Enum { CLASS_TYPE_NAME } else { CLASS_NAME });
     key.extend_from_slice(&name_space.to_be_bytes());
     key.extend_from_slice(name.as_bytes());
     key
@@ -59,7 +61,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
     let mut reader = Reader { bytes: key };
     let database = u32::from_be_bytes(reader.array()?);
     let [class] = reader.array()?;
-    if class == CLASS_NAME {
+    if class == CLASS_NAME || class == CLASS_TYPE_NAME {
         return Ok(None);
     }
     let class = match class {
@@ -70,6 +72,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
         5 => ObjectClass::Sequence,
         6 => ObjectClass::View,
         8 => ObjectClass::Comments,
+        9 => ObjectClass::Enum,
         _ => return Err(damaged()),
     };
     let oid = u32::from_be_bytes(reader.array()?);
@@ -103,6 +106,7 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
         Object::Sequence(sequence) => out.sequence(sequence),
         Object::View(view) => out.view(view),
         Object::Comments(comments) => out.comments(comments),
+        Object::Enum(object) => out.enumeration(object),
     }
     out.bytes
 }
@@ -126,6 +130,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
         ObjectClass::View => Object::View(Arc::new(reader.view(oid)?)),
         ObjectClass::Comments => Object::Comments(Arc::new(reader.comments(oid)?)),
+        ObjectClass::Enum => Object::Enum(Arc::new(reader.enumeration(oid)?)),
     };
     if reader.bytes.is_empty() { Ok(object) } else { Err(damaged()) }
 }
@@ -355,6 +360,19 @@ impl Writer {
             self.u32(*class);
             self.u32(column.cast_unsigned());
             self.text(text);
+        }
+    }
+
+    fn enumeration(&mut self, object: &EnumType) {
+        let EnumType { oid: _, name, schema, owner, labels } = object;
+        self.text(name);
+        self.u32(*schema);
+        self.u32(*owner);
+        self.count(labels.len());
+        for EnumLabel { oid, key, label, is_new: _ } in labels {
+            self.u32(*oid);
+            self.i64(*key);
+            self.text(label);
         }
     }
 
@@ -620,6 +638,20 @@ impl Reader<'_> {
     fn comments(&mut self, oid: Oid) -> Result<Comments> {
         let texts = self.list(|reader| Ok((reader.u32()?, reader.u32()?.cast_signed(), reader.text()?)))?;
         Ok(Comments { oid, texts })
+    }
+
+    fn enumeration(&mut self, oid: Oid) -> Result<EnumType> {
+        let name = self.text()?;
+        let (schema, owner) = (self.u32()?, self.u32()?);
+        let labels = self.list(|reader| {
+            let (oid, key, label) = (reader.u32()?, reader.i64()?, reader.text()?.into());
+            Ok(EnumLabel { oid, key, label, is_new: false })
+        })?;
+        let is_ordered = labels.is_sorted_by(|one, other| one.key < other.key);
+        if !is_ordered || !TypeId(oid).is_enum() {
+            return Err(damaged());
+        }
+        Ok(EnumType { oid, name, schema, owner, labels })
     }
 
     fn view(&mut self, oid: Oid) -> Result<View> {

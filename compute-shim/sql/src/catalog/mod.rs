@@ -2,7 +2,7 @@
 //!
 //! Owns [`Catalog`] (the snapshot), look-up by name, and the way from one version to the next by a list of changes.
 //! A snapshot is shared by all sessions; a transaction with uncommitted definitions holds a view of its own made of the
-//! same parts. `object.rs` holds the objects, `row_expression.rs` what is computed from their rows, `codec.rs` their stored form, `store.rs` reads and writes them,
+//! same parts. `object.rs` holds the objects, `types.rs` what names of types mean, `row_expression.rs` what is computed from their rows, `codec.rs` their stored form, `store.rs` reads and writes them,
 //! `system` shows them as tables. Never parses statements (see `definition`).
 
 mod codec;
@@ -12,10 +12,14 @@ pub(crate) mod registry;
 pub(crate) mod row_expression;
 pub(crate) mod store;
 pub(crate) mod system;
+mod types;
 
+pub(crate) use types::{is_type_visible, type_shown, types_used};
+
+use hexalog_sql_types::TypeId;
 use object::{
-    Comments, DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, INFORMATION_SCHEMA_OID, Object, ObjectClass,
-    Oid, PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
+    Comments, DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, EnumType, INFORMATION_SCHEMA_OID, Object,
+    ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -92,6 +96,9 @@ pub(crate) struct Catalog {
     views: BTreeMap<Oid, Arc<View>>,
     /// By the number of what they are about.
     comments: BTreeMap<Oid, Arc<Comments>>,
+    enums: BTreeMap<Oid, Arc<EnumType>>,
+    /// Schema → name → type, those of arrays included. Derived.
+    type_names: BTreeMap<Oid, BTreeMap<String, TypeId>>,
     /// Schema → name → what bears it. Derived.
     names: BTreeMap<Oid, BTreeMap<String, Target>>,
     /// Index oid → its table and place. Derived.
@@ -122,6 +129,8 @@ impl Catalog {
             sequences: BTreeMap::new(),
             views: BTreeMap::new(),
             comments: BTreeMap::new(),
+            enums: BTreeMap::new(),
+            type_names: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -141,6 +150,8 @@ impl Catalog {
             sequences: self.sequences.clone(),
             views: self.views.clone(),
             comments: self.comments.clone(),
+            enums: self.enums.clone(),
+            type_names: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -152,6 +163,7 @@ impl Catalog {
             }
         }
         next.derive_names();
+        next.derive_type_names();
         next
     }
 
@@ -169,6 +181,7 @@ impl Catalog {
             Object::Sequence(object) => drop(self.sequences.insert(object.oid, object.clone())),
             Object::View(object) => drop(self.views.insert(object.oid, object.clone())),
             Object::Comments(object) => drop(self.comments.insert(object.oid, object.clone())),
+            Object::Enum(object) => drop(self.enums.insert(object.oid, object.clone())),
         }
     }
 
@@ -181,6 +194,7 @@ impl Catalog {
             ObjectClass::Sequence => drop(self.sequences.remove(&oid)),
             ObjectClass::View => drop(self.views.remove(&oid)),
             ObjectClass::Comments => drop(self.comments.remove(&oid)),
+            ObjectClass::Enum => drop(self.enums.remove(&oid)),
         }
     }
 
@@ -362,7 +376,7 @@ impl Catalog {
         self.relation_on_path(path, relation.name()).is_some_and(|found| found.oid() == relation.oid())
     }
 
-    /// The highest number given to anything of users; below [`object::FIRST_USER_OID`] there is nothing of theirs.
+    /// The highest number given to anything of users but types; below [`object::FIRST_USER_OID`] there is nothing of theirs.
     pub(crate) fn highest_oid(&self) -> Oid {
         let tables = self.tables.values().flat_map(|table| {
             let inner = table.indexes.iter().flat_map(|index| [index.oid, index.constraint]);
@@ -373,6 +387,7 @@ impl Catalog {
             .chain(self.sequences.keys().copied())
             .chain(self.schemas.keys().copied())
             .chain(self.views.values().flat_map(|view| [view.oid, view.rule]))
+            .chain(self.enums.values().flat_map(|object| object.labels.iter().map(|label| label.oid)))
             .max()
             .unwrap_or(object::FIRST_USER_OID)
             .max(object::FIRST_USER_OID)

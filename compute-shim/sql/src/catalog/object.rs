@@ -1,5 +1,5 @@
 //! The objects of the catalog: databases, roles, schemas, tables with their columns, constraints and indexes,
-//! sequences, views, comments.
+//! sequences, views, enum types, comments.
 //!
 //! Owns their shapes and what follows from one object alone. A table's indexes and constraints are part of the table's
 //! object, so that one version number covers all that a plan depends on. Stored form: `codec.rs`. Never touches
@@ -354,6 +354,47 @@ impl View {
     }
 }
 
+/// A value of an enum type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EnumLabel {
+    /// `pg_enum.oid`.
+    pub oid: Oid,
+    /// What rows hold; the values are ordered by it.
+    pub key: i64,
+    pub label: Arc<str>,
+    /// The transaction that adds it to an older type has not ended: nobody may use it yet. Not stored.
+    pub is_new: bool,
+}
+
+/// An enum type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EnumType {
+    /// An even number; the next one is that of the type of its arrays ([`TypeId::is_enum`]).
+    pub oid: Oid,
+    pub name: String,
+    pub schema: Oid,
+    pub owner: Oid,
+    /// In order of their keys.
+    pub labels: Vec<EnumLabel>,
+}
+
+impl EnumType {
+    pub(crate) fn id(&self) -> TypeId {
+        TypeId(self.oid)
+    }
+
+    /// The value with this key.
+    pub(crate) fn by_key(&self, key: i64) -> Option<&EnumLabel> {
+        let at = self.labels.binary_search_by_key(&key, |label| label.key).ok()?;
+        Some(&self.labels[at])
+    }
+
+    /// The place of a label.
+    pub(crate) fn position(&self, label: &str) -> Option<usize> {
+        self.labels.iter().position(|known| *known.label == *label)
+    }
+}
+
 /// Oids of the catalogs that comments name their objects by.
 pub(crate) mod classes {
     use super::Oid;
@@ -421,6 +462,7 @@ pub(crate) enum Object {
     Sequence(Arc<Sequence>),
     View(Arc<View>),
     Comments(Arc<Comments>),
+    Enum(Arc<EnumType>),
 }
 
 /// Which map of the catalog an object lives in; also a byte of its stored key.
@@ -435,6 +477,7 @@ pub(crate) enum ObjectClass {
     View = 6,
     /// Under the number of what they are about.
     Comments = 8,
+    Enum = 9,
 }
 
 impl Object {
@@ -447,6 +490,7 @@ impl Object {
             Object::Sequence(_) => ObjectClass::Sequence,
             Object::View(_) => ObjectClass::View,
             Object::Comments(_) => ObjectClass::Comments,
+            Object::Enum(_) => ObjectClass::Enum,
         }
     }
 
@@ -459,11 +503,12 @@ impl Object {
             Object::Sequence(object) => object.oid,
             Object::View(object) => object.oid,
             Object::Comments(object) => object.oid,
+            Object::Enum(object) => object.oid,
         }
     }
 
     /// Names that no other object of their name space may bear: (name space, name, oid). Schemas share the name space
-    /// 0, relations that of their schema.
+    /// 0, relations that of their schema; types of a schema have one of their own.
     pub(crate) fn names(&self) -> Vec<(Oid, String, Oid)> {
         match self {
             Object::Database(_) | Object::Role(_) | Object::Comments(_) => Vec::new(),
@@ -475,6 +520,7 @@ impl Object {
             }
             Object::Sequence(sequence) => vec![(sequence.schema, sequence.name.clone(), sequence.oid)],
             Object::View(view) => vec![(view.schema, view.name.clone(), view.oid)],
+            Object::Enum(object) => vec![(object.schema, object.name.clone(), object.oid)],
         }
     }
 }

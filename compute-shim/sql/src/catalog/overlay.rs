@@ -105,6 +105,16 @@ impl ChangeSet {
         self.changes.insert((class, oid), None);
     }
 
+    /// Takes those of another set in; false if both make something of one object.
+    pub(crate) fn merge(&mut self, other: ChangeSet) -> bool {
+        let is_apart = |(key, change): (&(ObjectClass, Oid), &Option<Object>)| {
+            self.changes.get(key).is_none_or(|known| known.is_none() && change.is_none())
+        };
+        let are_apart = other.changes.iter().all(is_apart);
+        self.changes.extend(other.changes);
+        are_apart
+    }
+
     pub(crate) fn into_changes(self) -> Changes {
         self.changes
     }

@@ -4,14 +4,15 @@
 //! `regrole`, and the splitting of qualified names that stand in text values. Numbers and `-` never come here: `sql-types`
 //! reads and prints them.
 
-use super::Relation;
-use super::object::Oid;
+use super::object::{EnumLabel, Oid};
 use super::system::{Routine, foreign_type_name, routine_by_name, routine_name, routines};
+use super::{Catalog, Relation, type_shown};
 use crate::session::SessionView;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::quote_identifier;
-use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use hexalog_sql_types::types::{format_type, marked_value};
+use hexalog_sql_types::{EnumValue, SqlError, SqlState, TypeId};
+use std::sync::Arc;
 
 /// How PostgreSQL prints the object, quoted and qualified where needed; `None` if there is none.
 pub(crate) fn registry_name(view: &SessionView, id: TypeId, oid: u32) -> Option<String> {
@@ -20,6 +21,7 @@ pub(crate) fn registry_name(view: &SessionView, id: TypeId, oid: u32) -> Option<
         TypeId::REGCLASS => catalog.relation(oid).map(|relation| relation_name(view, &relation)),
         TypeId::REGTYPE => {
             let known = TypeId(oid).info().map(|_| format_type(TypeId(oid), None));
+            let known = known.or_else(|| type_shown(view, TypeId(oid)));
             known.or_else(|| foreign_type_name(oid).map(str::to_owned))
         }
         TypeId::REGPROC => procedure_name(oid),
@@ -44,6 +46,40 @@ pub(crate) fn registry_oid(view: &SessionView, id: TypeId, name: &str) -> Result
         TypeId::REGROLE => role_by_name(view, &single_name(name)?),
         _ => Err(SqlError::unsupported(format!("looking up {} values", id.display_name()))),
     }
+}
+
+/// The label of a value of an enum type.
+pub(crate) fn enum_label(catalog: &Catalog, value: EnumValue) -> Option<Arc<str>> {
+    let label = catalog.enum_type(value.id)?.by_key(value.key)?;
+    Some(label.label.clone())
+}
+
+/// The value that a label means in an enum type, or that a mark in a text of the catalog stands for. 22P02, 55P04.
+pub(crate) fn enum_key(view: &SessionView, id: TypeId, label: &str) -> Result<i64> {
+    let object = view
+        .catalog()
+        .enum_type(id)
+        .ok_or_else(|| SqlError::internal(format!("cache lookup failed for type {}", id.0)))?;
+    let found = match marked_value(label) {
+        Some(key) => object.by_key(key),
+        None => object.position(label).map(|at| &object.labels[at]),
+    };
+    let found = found.ok_or_else(|| {
+        let message = format!("invalid input value for enum {}: \"{label}\"", id.display_name());
+        SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
+    })?;
+    check_usable(id, found)?;
+    Ok(found.key)
+}
+
+/// 55P04 for a value that its transaction has yet to commit.
+pub(crate) fn check_usable(id: TypeId, label: &EnumLabel) -> Result<()> {
+    if !label.is_new {
+        return Ok(());
+    }
+    let message = format!("unsafe use of new value \"{}\" of enum type {}", label.label, id.display_name());
+    Err(SqlError::new(SqlState::UNSAFE_NEW_ENUM_VALUE_USAGE, message)
+        .with_hint("New enum values must be committed before they can be used."))
 }
 
 /// A relation's name as it must be written in this session: qualified unless the search path leads to it.
@@ -103,7 +139,7 @@ fn type_by_name(view: &SessionView, text: &str) -> Result<Oid> {
     if let Some(schema) = &name.schema {
         schema_by_name(view, schema)?;
     }
-    crate::bind::type_of(&name).map(|(id, _)| id.0)
+    crate::bind::type_of(view, &name).map(|(id, _)| id.0)
 }
 
 /// Qualified where the name alone would not lead back to this one.

@@ -23,7 +23,8 @@ fn database_of(class: ObjectClass) -> Oid {
         | ObjectClass::Table
         | ObjectClass::Sequence
         | ObjectClass::View
-        | ObjectClass::Comments => DATABASE_OID,
+        | ObjectClass::Comments
+        | ObjectClass::Enum => DATABASE_OID,
     }
 }
 
@@ -101,7 +102,7 @@ enum Operation {
         key: Vec<u8>,
         body: Vec<u8>,
         name: String,
-        is_schema: bool,
+        class: ObjectClass,
     },
 }
 
@@ -122,13 +123,14 @@ impl Write {
             let (old_names, new_names) = (names(before.as_ref()), names(after.as_ref()));
             let database = database_of(class);
             for (name_space, name, _) in old_names.iter().filter(|name| !new_names.contains(name)) {
-                operations.push_back(Operation::Delete { key: codec::name_key(database, *name_space, name) });
+                operations.push_back(Operation::Delete {
+                    key: codec::name_key(database, class, *name_space, name),
+                });
             }
             for (name_space, name, oid) in new_names.into_iter().filter(|name| !old_names.contains(name)) {
-                let key = codec::name_key(database, name_space, &name);
+                let key = codec::name_key(database, class, name_space, &name);
                 let body = oid.to_le_bytes().to_vec();
-                let is_schema = class == ObjectClass::Schema;
-                added.push(Operation::AddName { key, body, name, is_schema });
+                added.push(Operation::AddName { key, body, name, class });
             }
             let old_chunks = before.as_ref().map_or(0, |object| chunks(object).len());
             let new_chunks = after.as_ref().map_or_else(Vec::new, chunks);
@@ -145,7 +147,7 @@ impl Write {
         Write { operations, begun: false, row: RowBuffer::new() }
     }
 
-    /// Writes on. 42P07 or 42P06 if a name is taken.
+    /// Writes on. 42P07, 42710 or 42P06 if a name is taken.
     pub(crate) fn step(&mut self, engine: &Engine, transaction: &mut Transaction) -> Step<()> {
         if !self.begun {
             // A new command, so that rows which this transaction wrote in an earlier statement can be written again.
@@ -155,11 +157,9 @@ impl Write {
         let tree = engine.catalog_tree();
         while let Some(operation) = self.operations.front() {
             match operation {
-                Operation::AddName { key, body, name, is_schema } => {
+                Operation::AddName { key, body, name, class } => {
                     let row = RowRef::new(1, body);
-                    engine
-                        .insert(transaction, tree, key, row)
-                        .map_err(|stop| taken(stop, name, *is_schema))?;
+                    engine.insert(transaction, tree, key, row).map_err(|stop| taken(stop, name, *class))?;
                 }
                 Operation::Put { key, body } => {
                     let row = RowRef::new(1, body);
@@ -203,9 +203,13 @@ fn chunk_number(chunk: usize) -> u16 {
 }
 
 /// The engine's duplicate key in the catalog is a name that is taken.
-fn taken(stop: hexalog_engine::Stop, name: &str, is_schema: bool) -> Stop {
+fn taken(stop: hexalog_engine::Stop, name: &str, class: ObjectClass) -> Stop {
     match stop {
-        hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if is_schema => {
+        hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if class == ObjectClass::Enum => {
+            let message = format!("type \"{name}\" already exists");
+            SqlError::new(SqlState::DUPLICATE_OBJECT, message).into()
+        }
+        hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if class == ObjectClass::Schema => {
             let message = format!("schema \"{name}\" already exists");
             SqlError::new(SqlState::DUPLICATE_SCHEMA, message).into()
         }
@@ -228,6 +232,7 @@ impl Catalog {
             ObjectClass::Sequence => self.sequences.get(&oid).cloned().map(Object::Sequence),
             ObjectClass::View => self.views.get(&oid).cloned().map(Object::View),
             ObjectClass::Comments => self.comments.get(&oid).cloned().map(Object::Comments),
+            ObjectClass::Enum => self.enums.get(&oid).cloned().map(Object::Enum),
         }
     }
 }

@@ -123,7 +123,11 @@ pub(super) fn run(
 }
 
 /// Does to storage what the draft asks for.
-fn carry_out(replay: &mut Replay, context: &mut DefinitionContext<'_>, draft: Draft) -> Step<ChangeSet> {
+pub(super) fn carry_out(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    draft: Draft,
+) -> Step<ChangeSet> {
     let Draft { before: _, old, mut table, added_sequences, fallen_sequences, mut dropped_trees, .. } =
         draft.clone();
     let mut changes = ChangeSet::default();

@@ -135,7 +135,7 @@ impl Columns {
         let serial = serial(type_name).map_err(|error| at(error, *type_position))?;
         let (type_id, typmod) = match serial {
             Some(integer) => (integer, Typmod::NONE),
-            None => bind::type_of(type_name).map_err(|error| at(error, *type_position))?,
+            None => bind::type_of(context.view, type_name).map_err(|error| at(error, *type_position))?,
         };
         check_column(name, type_id)?;
         let clauses = self.clauses(target.table_name, name, constraints)?;
@@ -152,7 +152,7 @@ impl Columns {
             if clauses.generated.is_some() {
                 return Err(both("default", "generation expression", name, target.table_name));
             }
-            let settings = sequence::settings(type_id, &[])?;
+            let settings = sequence::settings(context.view, type_id, &[])?;
             let sequence = self.add_sequence(context, target, names, (number, name), settings)?;
             column.default = Some(sequence::default_text(target.catalog, sequence));
             column.not_null = true;
@@ -165,7 +165,7 @@ impl Columns {
             if column.default.is_some() {
                 return Err(both_default_and_identity(name, target.table_name));
             }
-            let settings = sequence::settings(type_id, options)?;
+            let settings = sequence::settings(context.view, type_id, options)?;
             self.add_sequence(context, target, names, (number, name), settings)?;
             column.identity = Some(identity);
             column.not_null = true;

@@ -70,7 +70,7 @@ impl Draft {
             return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
         let number = self.column(name)?;
-        let target = bind::type_of(type_name)?;
+        let target = bind::type_of(context.view, type_name)?;
         column::check_column(name, target.0)?;
         if self.retyped.contains(&number) {
             let message = format!("cannot alter type of column \"{name}\" twice");

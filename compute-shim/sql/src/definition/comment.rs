@@ -5,7 +5,7 @@
 
 use super::lookup::{self, Found};
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, store};
+use super::{Defined, DefinitionContext, enumeration, store};
 use crate::answer::Severity;
 use crate::bind;
 use crate::catalog::object::{Comments, Object, ObjectClass, Oid, Table, classes};
@@ -101,7 +101,7 @@ fn place(
             let role = newest.role_by_name(name).ok_or_else(|| SqlError::undefined_object("role", name))?;
             (classes::PG_AUTHID, role.oid, 0)
         }
-        CommentTarget::Type(name) => (classes::PG_TYPE, bind::type_of(name)?.0.0, 0),
+        CommentTarget::Type(name) => (classes::PG_TYPE, type_named(replay, context, name)?, 0),
         CommentTarget::Collation(name) => {
             let found = COLLATIONS.iter().find(|collation| collation.1 == name.last());
             let found = found.ok_or_else(|| {
@@ -111,9 +111,17 @@ fn place(
             (classes::PG_COLLATION, found.0, 0)
         }
         CommentTarget::Function { kind, name, arguments } => {
-            (classes::PG_PROC, function(kind, name, arguments)?, 0)
+            (classes::PG_PROC, function(context, kind, name, arguments)?, 0)
         }
     }))
+}
+
+/// The number of a type; one of users is locked against being dropped.
+fn type_named(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &TypeName) -> Step<Oid> {
+    match enumeration::locked(replay, context, name, RelationLockMode::ShareUpdateExclusive)? {
+        Some(id) => Ok(id.0),
+        None => Ok(bind::type_of(context.view, name)?.0.0),
+    }
 }
 
 fn relation(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<Relation> {
@@ -173,9 +181,11 @@ fn constraint(
     }
 }
 
-fn function(kind: &str, name: &Name, arguments: &[TypeName]) -> Result<Oid> {
-    let types: Vec<TypeId> =
-        arguments.iter().map(|argument| Ok(bind::type_of(argument)?.0)).collect::<Result<_>>()?;
+fn function(context: &DefinitionContext<'_>, kind: &str, name: &Name, arguments: &[TypeName]) -> Result<Oid> {
+    let types: Vec<TypeId> = arguments
+        .iter()
+        .map(|argument| Ok(bind::type_of(context.view, argument)?.0))
+        .collect::<Result<_>>()?;
     let is_ours = name.qualifier().is_none_or(|schema| schema == "pg_catalog");
     let found = routines().find(|routine| {
         is_ours && routine.name == name.last() && routine.arguments == types && kind != "procedure"

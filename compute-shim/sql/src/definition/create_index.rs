@@ -16,6 +16,7 @@ use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
 use crate::catalog::{Catalog, Relation};
 use crate::expression::Kind;
 use crate::parse::tree::{CreateIndex, IndexElement, IndexTarget, Name};
+use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_protocol::Lsn;
@@ -65,10 +66,10 @@ pub(crate) fn column_names(columns: &[String]) -> Vec<String> {
 }
 
 /// An element's name before it is made one of its own.
-fn element_name(element: &IndexElement) -> String {
+fn element_name(view: &SessionView, element: &IndexElement) -> String {
     match &element.target {
         IndexTarget::Column(column) => column.clone(),
-        IndexTarget::Expr(expr) => expression_name(expr).unwrap_or_else(|| "expr".to_owned()),
+        IndexTarget::Expr(expr) => expression_name(view, expr).unwrap_or_else(|| "expr".to_owned()),
     }
 }
 
@@ -122,8 +123,12 @@ fn draft(
     let name = match &create.name {
         Some(name) => name.clone(),
         None => {
-            let written: Vec<String> =
-                create.elements.iter().chain(&create.included).map(element_name).collect();
+            let written: Vec<String> = create
+                .elements
+                .iter()
+                .chain(&create.included)
+                .map(|element| element_name(context.view, element))
+                .collect();
             let joined = joined_columns(column_names(&written).iter().map(String::as_str));
             Names::new(before, table.schema).choose_relation(&table.name, Some(&joined), "idx")
         }

@@ -9,7 +9,7 @@ use super::foreign_key::{Referring, referring, referring_tables};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::truncate::drop_trees;
-use super::{Defined, DefinitionContext, drop_verb, sequence, store};
+use super::{Defined, DefinitionContext, drop_type, drop_verb, sequence, store};
 use crate::answer::Severity;
 use crate::catalog::object::{
     INFORMATION_SCHEMA_OID, Object, ObjectClass, Oid, PG_CATALOG_OID, Sequence, Table,
@@ -17,12 +17,13 @@ use crate::catalog::object::{
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::parse::tree::{Name, ObjectKind};
+use crate::session::with_type_names;
 use crate::stop::Step;
 use hexalog_engine::{RelationLockMode, TreeId};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::quote_identifier;
-use hexalog_sql_types::{SqlError, SqlState};
-use std::collections::BTreeMap;
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const CASCADE_HINT: &str = "Use DROP ... CASCADE to drop the dependent objects too.";
@@ -101,7 +102,8 @@ pub(super) fn notice_cascade(context: &mut DefinitionContext<'_>, objects: &[Str
             SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message).with_detail(lines.join("\n"))
         }
     };
-    context.notices.push((Severity::Notice, notice));
+    // What falls has no name when the notice goes out.
+    context.notices.push((Severity::Notice, with_type_names(context.view, notice)));
 }
 
 /// All that falls.
@@ -113,6 +115,7 @@ struct Fall {
     sequences: BTreeMap<Oid, Arc<Sequence>>,
     defaults: Vec<DefaultUse>,
     views: Dependents,
+    types: BTreeSet<TypeId>,
     foreign_keys: Vec<Referring>,
 }
 
@@ -351,7 +354,7 @@ fn carry_out(
     for item in &fall.defaults {
         lookup::lock(replay, context, item.table, RelationLockMode::AccessExclusive)?;
     }
-    let Fall { tables, indexes, sequences, defaults, views, foreign_keys } = fall;
+    let Fall { tables, indexes, sequences, defaults, views, types, foreign_keys } = fall;
     let mut changes = ChangeSet::default();
     let mut trees: Vec<TreeId> = Vec::new();
     for table in tables.values() {
@@ -375,6 +378,9 @@ fn carry_out(
     }
     for &view in views.views.keys() {
         changes.remove(ObjectClass::View, view);
+    }
+    for id in types {
+        changes.remove(ObjectClass::Enum, id.0);
     }
     for Referring { table, key, .. } in foreign_keys {
         let Some(stored) = before.table(table) else { continue };
@@ -422,7 +428,7 @@ fn target_schema(
     })
 }
 
-/// A relation in a schema that falls: its number, and how messages call it.
+/// A relation or type in a schema that falls: its number, and how messages call it.
 type Content = (Oid, String, Oid);
 
 /// What lies in schemas, in order of number: owned sequences belong to their tables.
@@ -445,7 +451,11 @@ fn contents(context: &DefinitionContext<'_>, catalog: &Catalog, schemas: &[Oid])
         found.push((view.oid, format!("view {name}"), view.schema));
     }
     found.sort_unstable();
-    found
+    // Types are there before the relations that are made of them.
+    let types = catalog.enums().filter(|object| schemas.contains(&object.schema));
+    let types =
+        types.map(|object| (object.oid, format!("type {}", object.id().display_name()), object.schema));
+    types.chain(found).collect()
 }
 
 fn draft_schemas(
@@ -475,12 +485,15 @@ fn draft_schemas(
             Some(Relation::Table(table)) => fall.add_table(catalog, table),
             Some(Relation::Sequence(sequence)) => drop(fall.sequences.insert(*oid, sequence)),
             Some(Relation::View(view)) => fall.views.add(view),
-            Some(Relation::Index(..) | Relation::System(_)) | None => {}
+            Some(Relation::Index(..) | Relation::System(_)) => {}
+            None => drop(fall.types.insert(TypeId(*oid))),
         }
     }
     fall.find_defaults(context, catalog);
     fall.find_foreign_keys(context, catalog);
     fall.find_views(context, catalog);
+    let falls = |oid: Oid| fall.tables.contains_key(&oid) || fall.views.views.contains_key(&oid);
+    drop_type::check_falls_with(catalog, &fall.types, falls)?;
     let mut objects: Vec<String> = found.into_iter().map(|(_, what, _)| what).collect();
     objects.extend(fall.defaults.iter().map(|item| item.description.clone()));
     objects.extend(fall.foreign_keys.iter().map(|item| item.description.clone()));

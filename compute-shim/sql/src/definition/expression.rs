@@ -1,6 +1,7 @@
 //! DEFAULT and CHECK: bound, turned into the text that is stored, and evaluated over rows.
 //!
-//! Owns the rule that stored text means the same whatever the search path: relations in it are always qualified.
+//! Owns the rule that stored text means the same whatever the search path: relations in it are always qualified, and types
+//! of users are called by number.
 
 use super::DefinitionContext;
 use crate::bind::{self, BindContext};
@@ -15,10 +16,12 @@ use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::Timestamptz;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{Volatility, quote_identifier};
-use hexalog_sql_types::{Datum, EvalEnv, Host, SqlError, SqlState, TypeId, Typmod};
+use hexalog_sql_types::types::value_mark;
+use hexalog_sql_types::{Datum, EnumValue, EvalEnv, Host, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
-/// A host that prints relations with their schema.
+/// A host that prints relations with their schema, and marks for types of users and their values, which no new name of
+/// theirs changes.
 struct QualifyingHost<'a> {
     inner: &'a dyn Host,
     catalog: &'a Catalog,
@@ -34,6 +37,9 @@ impl Host for QualifyingHost<'_> {
     }
 
     fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {
+        if id == TypeId::REGTYPE && (TypeId(oid).is_enum() || TypeId(oid).is_enum_array()) {
+            return Some(quote_identifier(&TypeId(oid).display_name()));
+        }
         if id != TypeId::REGCLASS {
             return self.inner.registry_name(id, oid);
         }
@@ -45,6 +51,14 @@ impl Host for QualifyingHost<'_> {
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
         self.inner.registry_oid(id, name)
     }
+
+    fn enum_label(&self, value: EnumValue) -> Option<Arc<str>> {
+        Some(value_mark(value).into())
+    }
+
+    fn enum_key(&self, id: TypeId, label: &str) -> Result<i64> {
+        self.inner.enum_key(id, label)
+    }
 }
 
 pub(super) fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContext<'a> {
@@ -54,13 +68,17 @@ pub(super) fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContex
 
 /// The text of an expression over a table's columns.
 pub(super) fn stored_text(context: &DefinitionContext<'_>, expr: &Expr, columns: &[&str]) -> String {
-    let host = QualifyingHost { inner: context.env.host, catalog: context.view.catalog() };
-    let env = EvalEnv { host: &host, ..context.env };
-    match &expr.kind {
+    with_marks(context, |env| match &expr.kind {
         // A literal takes the column's length on when it is read; that was not written and is not shown.
-        Kind::Constant(_) => deparse(&expr.clone().with_typmod(Typmod::NONE), columns, &env),
-        _ => deparse(expr, columns, &env),
-    }
+        Kind::Constant(_) => deparse(&expr.clone().with_typmod(Typmod::NONE), columns, env),
+        _ => deparse(expr, columns, env),
+    })
+}
+
+/// What is printed so that it means the same to everybody, for ever.
+pub(super) fn with_marks<T>(context: &DefinitionContext<'_>, print: impl FnOnce(&EvalEnv<'_>) -> T) -> T {
+    let host = QualifyingHost { inner: context.env.host, catalog: context.view.catalog() };
+    print(&EvalEnv { host: &host, ..context.env })
 }
 
 /// A DEFAULT clause for a column; `None` for a plain NULL, which says nothing.

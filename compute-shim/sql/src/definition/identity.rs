@@ -43,8 +43,8 @@ impl Draft {
         if column.stored_default().is_some() {
             return Err(self.identity_state(name, "already has a default value"));
         }
-        let settings = sequence::settings(column.type_id, options)?;
-        let chosen = match Written::of(options)?.name {
+        let settings = sequence::settings(context.view, column.type_id, options)?;
+        let chosen = match Written::of(context.view, options)?.name {
             // The dump's own words; it is made beside its table whatever the schema that stands there.
             Some(written) => match self.before.relation_in(self.table.schema, written.last()) {
                 Some(_) => return Err(super::lookup::name_taken(written.last())),

@@ -59,7 +59,7 @@ pub(super) fn kind_of(relation: &Relation) -> ObjectKind {
 }
 
 /// Refuses names of other databases and of too many parts.
-fn check_parts(view: &SessionView, name: &Name) -> Result<()> {
+pub(super) fn check_parts(view: &SessionView, name: &Name) -> Result<()> {
     match &*name.parts {
         [_] | [_, _] => Ok(()),
         [database, _, _] if *database == view.database => Ok(()),

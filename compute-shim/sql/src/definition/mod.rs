@@ -21,6 +21,8 @@ mod create_table_as;
 mod dependents;
 mod drop;
 mod drop_column;
+mod drop_type;
+mod enumeration;
 mod expression;
 mod foreign_key;
 mod generated;
@@ -171,6 +173,11 @@ impl Definition {
             Statement::AlterView { name, if_exists, action } => {
                 view::alter(replay, context, name, *if_exists, action, "ALTER VIEW")
             }
+            Statement::CreateEnum { name, labels } => enumeration::create(replay, context, name, labels),
+            Statement::AlterType { name, action } => enumeration::alter(replay, context, name, action),
+            Statement::DropType { names, if_exists, cascade } => {
+                drop_type::run(replay, context, names, *if_exists, *cascade)
+            }
             Statement::CreateSchema { name, if_not_exists } => {
                 schema::create(replay, context, name, *if_not_exists)
             }
@@ -213,6 +220,9 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateView(_) => "CREATE VIEW",
         Statement::AlterView { .. } => "ALTER VIEW",
         Statement::CreateSchema { .. } | Statement::CreateTemporarySchema => "CREATE SCHEMA",
+        Statement::CreateEnum { .. } => "CREATE TYPE",
+        Statement::AlterType { .. } => "ALTER TYPE",
+        Statement::DropType { .. } => "DROP TYPE",
         Statement::CreateSequence { .. } => "CREATE SEQUENCE",
         Statement::AlterSequence { .. } => "ALTER SEQUENCE",
         Statement::AlterSchema { .. } => "ALTER SCHEMA",
@@ -245,6 +255,7 @@ fn store(
 ) -> Step<Changes> {
     let mut changes = comment::forget_fallen(before, changes.into_changes());
     changes.retain(|&(class, oid), change| change.is_some() || before.object(class, oid).is_some());
+    enumeration::hold_types(replay, context, before, &changes)?;
     replay.drive(
         context,
         |_| Ok(Write::new(before, &changes)),

@@ -10,6 +10,7 @@ use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::parse::tree::{AlterSequenceAction, Name, ObjectKind, SequenceOption};
+use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::{RelationLockMode, SequenceId, SequenceParams};
 use hexalog_protocol::PageId;
@@ -52,7 +53,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    pub(super) fn of(options: &[SequenceOption]) -> Result<Written> {
+    pub(super) fn of(view: &SessionView, options: &[SequenceOption]) -> Result<Written> {
         fn set<T>(place: &mut Option<T>, value: T) -> Result<()> {
             match place.replace(value) {
                 None => Ok(()),
@@ -62,7 +63,7 @@ impl Written {
         let mut written = Written::default();
         for option in options {
             match option {
-                SequenceOption::As(name) => set(&mut written.type_id, bind::type_of(name)?.0)?,
+                SequenceOption::As(name) => set(&mut written.type_id, bind::type_of(view, name)?.0)?,
                 SequenceOption::Increment(value) => set(&mut written.increment, *value)?,
                 SequenceOption::MinValue(value) => set(&mut written.min, *value)?,
                 SequenceOption::MaxValue(value) => set(&mut written.max, *value)?,
@@ -161,8 +162,8 @@ struct Before {
 }
 
 /// What the options of a new sequence come to; `type_id` is for one that does not say its own.
-pub(super) fn settings(type_id: TypeId, options: &[SequenceOption]) -> Result<Settings> {
-    let written = Written::of(options)?;
+pub(super) fn settings(view: &SessionView, type_id: TypeId, options: &[SequenceOption]) -> Result<Settings> {
+    let written = Written::of(view, options)?;
     Ok(written.settings(written.type_id.unwrap_or(type_id), None)?.0)
 }
 
@@ -224,7 +225,7 @@ pub(super) fn create(
         if !lookup::is_free(context, &before, schema, name.last(), if_not_exists)? {
             return Ok(None);
         }
-        let settings = settings(TypeId::INT8, options)?;
+        let settings = settings(context.view, TypeId::INT8, options)?;
         let mut sequence = draft(context, schema, name.last().to_owned(), settings, None)?;
         if let Some((table, column)) = &owner {
             sequence.owned_by = owned_by(&sequence, table.as_ref(), column)?;
@@ -247,7 +248,7 @@ fn owner_table(
     context: &mut DefinitionContext<'_>,
     options: &[SequenceOption],
 ) -> Step<Owner> {
-    let Some(name) = Written::of(options)?.owner else { return Ok(None) };
+    let Some(name) = Written::of(context.view, options)?.owner else { return Ok(None) };
     let (column, table) = name.parts.split_last().expect("a name has parts");
     if table.is_empty() {
         if column == "none" {
@@ -364,7 +365,7 @@ pub(super) fn altered(
     sequence: &Sequence,
     options: &[SequenceOption],
 ) -> Step<Sequence> {
-    let written = Written::of(options)?;
+    let written = Written::of(context.view, options)?;
     if !written.is_about_values() {
         return Ok(sequence.clone());
     }
@@ -390,11 +391,14 @@ pub(super) fn altered(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Settings;
     use SequenceOption as O;
 
     #[test]
     fn options_come_to_what_postgres_makes_of_them() {
         let params = |start, increment, min, max, cycle| SequenceParams { start, increment, min, max, cycle };
+        let catalog = Arc::new(Catalog::empty());
+        let view = SessionView::new("postgres", "postgres", 0, Settings::new("postgres", false), catalog);
         for (type_id, options, expected) in [
             (TypeId::INT8, vec![], Ok(params(1, 1, 1, i64::MAX, false))),
             (TypeId::INT2, vec![], Ok(params(1, 1, 1, 32_767, false))),
@@ -425,7 +429,7 @@ mod tests {
             (TypeId::INT8, vec![O::Cache(2), O::Cache(2)], Err("conflicting or redundant options")),
             (TypeId::TEXT, vec![], Err("sequence type must be smallint, integer, or bigint")),
         ] {
-            let found = settings(type_id, &options).map(|settings| settings.params);
+            let found = settings(&view, type_id, &options).map(|settings| settings.params);
             let found = found.map_err(|error| error.message().to_owned());
             assert_eq!(found, expected.map_err(str::to_owned), "{options:?}");
         }

@@ -6,7 +6,7 @@
 use super::create_table_as::lock_sources;
 use super::dependents::Dependents;
 use super::drop::{shown, still_needed};
-use super::expression::bind_context;
+use super::expression::{bind_context, with_marks};
 use super::lookup::{self, Found};
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, alter_action, column, set_schema, store};
@@ -63,7 +63,8 @@ fn draft(
     }
     // Places are those of the statement; the text begins with the query.
     let inside = |edit: &Edit| Edit { position: edit.position - (create.position - 1), ..edit.clone() };
-    let edits: Vec<Edit> = noted.edits.iter().map(inside).collect();
+    let types = with_marks(context, |env| noted.type_edits(env));
+    let edits: Vec<Edit> = noted.edits.iter().chain(&types).map(inside).collect();
     let (oid, rule, owner) = match replaced {
         Some(old) => (old.oid, old.rule, old.owner),
         None => (context.database.allocate_oid()?, context.database.allocate_oid()?, context.view.user_oid),

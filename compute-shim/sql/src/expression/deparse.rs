@@ -6,7 +6,6 @@
 
 use super::{Expr, Kind};
 use hexalog_sql_types::function::quote_identifier;
-use hexalog_sql_types::types::format_type;
 use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
 /// The text of an expression over a table whose column names are given.
@@ -77,7 +76,7 @@ impl Printer<'_> {
     }
 
     fn constant(&mut self, value: &Datum, expr: &Expr) {
-        let type_name = format_type(expr.type_id, Some(expr.typmod));
+        let type_name = self.env.type_name(expr.type_id, Some(expr.typmod));
         if value.is_null() {
             return self.push(&format!("NULL::{type_name}"));
         }
@@ -175,7 +174,7 @@ impl Printer<'_> {
             }
         }
         self.push("::");
-        self.push(&format_type(expr.type_id, Some(expr.typmod)));
+        self.push(&self.env.type_name(expr.type_id, Some(expr.typmod)));
     }
 
     fn call(&mut self, name: &str, arguments: &[Expr], expr: &Expr) {

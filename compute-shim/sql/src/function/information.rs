@@ -3,6 +3,7 @@
 use super::{HostFunction, host, integer_at, oid_at, text_at};
 use crate::catalog::object::{FIRST_USER_OID, PG_CATALOG_OID, classes};
 use crate::catalog::system::{foreign_type_name, is_shared_class};
+use crate::catalog::type_shown;
 use crate::catalog::{Relation, registry};
 use crate::execute::Context;
 use crate::stop::Step;
@@ -59,12 +60,16 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
 ];
 
 /// NULL for no type; without a modifier the bare name.
-fn type_text(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+fn type_text(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let Datum::Oid(oid) = arguments[0] else { return Ok(Datum::Null) };
     let typmod = match arguments[1] {
         Datum::Int4(typmod) => Some(Typmod(typmod)),
         _ => None,
     };
+    let id = TypeId(oid);
+    if id.is_enum() || id.is_enum_array() {
+        return Ok(Datum::from(type_shown(context.view, id).unwrap_or_else(|| "???".to_owned())));
+    }
     Ok(match foreign_type_name(oid) {
         Some(name) => Datum::text(name),
         None => Datum::from(format_type(TypeId(oid), typmod)),

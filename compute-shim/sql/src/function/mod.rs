@@ -8,6 +8,7 @@ mod advisory;
 mod definition;
 #[cfg(test)]
 mod document;
+mod enumeration;
 mod information;
 mod json;
 mod json_rows;
@@ -211,6 +212,7 @@ impl Signature for TableFunction {
 static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     advisory::FUNCTIONS,
     definition::FUNCTIONS,
+    enumeration::FUNCTIONS,
     information::FUNCTIONS,
     json::FUNCTIONS,
     privilege::FUNCTIONS,

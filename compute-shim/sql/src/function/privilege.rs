@@ -225,7 +225,7 @@ fn type_(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
     let kind = Kind {
         privileges: &["USAGE"],
         by_name: |view, name| registry::registry_oid(view, TypeId::REGTYPE, name),
-        exists: |_, oid| Ok(TypeId(oid).info().is_some()),
+        exists: |view, oid| Ok(TypeId(oid).info().is_some() || view.catalog().enum_of(TypeId(oid)).is_some()),
     };
     answer(context, arguments, &kind)
 }

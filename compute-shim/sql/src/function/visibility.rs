@@ -1,6 +1,7 @@
 //! `pg_…_is_visible`: whether an object's name alone leads to it. NULL for a number without an object.
 
 use super::{HostFunction, host, oid_at};
+use crate::catalog::is_type_visible;
 use crate::catalog::object::PG_CATALOG_OID;
 use crate::catalog::system::{COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, routines};
 use crate::execute::Context;
@@ -12,7 +13,11 @@ const OID: &[TypeId] = &[TypeId::OID];
 pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(2079, "pg_table_is_visible", OID, TypeId::BOOL, relation),
     host(2080, "pg_type_is_visible", OID, TypeId::BOOL, |context, arguments| {
-        built_in(context, TypeId(oid_at(arguments, 0)).info().is_some())
+        let id = TypeId(oid_at(arguments, 0));
+        if let Some(object) = context.view.catalog().enum_of(id) {
+            return Ok(Datum::Bool(is_type_visible(context.view, object)));
+        }
+        built_in(context, id.info().is_some())
     }),
     host(2081, "pg_function_is_visible", OID, TypeId::BOOL, |context, arguments| {
         let oid = oid_at(arguments, 0);

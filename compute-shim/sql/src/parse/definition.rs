@@ -44,6 +44,9 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["schema"]) {
         return create_schema(reader);
     }
+    if reader.eat(&["type"]) {
+        return super::enumeration::create_type(reader);
+    }
     Err(refused_object(reader, ""))
 }
 
@@ -559,6 +562,9 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     }
     if reader.eat(&["sequence"]) {
         return super::sequence::alter(reader);
+    }
+    if reader.eat(&["type"]) {
+        return super::enumeration::alter_type(reader);
     }
     if reader.eat(&["schema"]) {
         let name = reader.identifier()?;

@@ -11,6 +11,7 @@ mod conflict_target;
 mod copy;
 mod cursor;
 mod definition;
+mod enumeration;
 mod explain;
 mod expression;
 mod foreign_key;

@@ -10,6 +10,8 @@ use super::tree::{CURRENT_OF, Overriding};
 use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::types::type_from_name;
+use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
@@ -33,7 +35,9 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
     let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
     let tokens = respell_current_of(tokens);
-    let mut pass = Pass { out: before, depth: 0, is_in_set: false, assignment: None };
+    // Behind the query of COPY stand options with strings.
+    let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
+    let mut pass = Pass { out: before, depth: 0, has_options, is_in_set: false, assignment: None };
     for token in tokens {
         let is_blank = matches!(token.token, Token::Whitespace(_));
         if !is_blank && pass.assigns(&token) {
@@ -193,9 +197,16 @@ struct Pass {
     out: Vec<TokenWithSpan>,
     /// Of parentheses and brackets.
     depth: usize,
+    has_options: bool,
     /// Between SET and what follows the assignments of an UPDATE.
     is_in_set: bool,
     assignment: Option<Assignment>,
+}
+
+/// Whether a folded word is neither a key word nor a type that is built in.
+fn is_no_built_in(word: &str) -> bool {
+    let is_missing = |error: SqlError| error.sqlstate() == SqlState::UNDEFINED_OBJECT;
+    super::keyword::keyword(word).is_none() && type_from_name(word).is_err_and(is_missing)
 }
 
 /// Where the pass is in an assignment to an element.
@@ -220,9 +231,16 @@ impl Pass {
         self.before(0).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
     }
 
-    /// Whether a string stands behind a type that the parser crate does not take in front of one.
+    /// Whether a string stands behind a type that the parser crate does not take in front of one: one of these, or any word
+    /// that only a type of users can be.
     fn is_literal_of_type(&self) -> bool {
-        self.follows(&LITERAL_TYPES)
+        let is_name = self.before(0).is_some_and(|token| match token {
+            _ if self.has_options => false,
+            Token::Word(Word { quote_style: Some(_), .. }) => true,
+            Token::Word(word) => is_no_built_in(&word.value.to_lowercase()),
+            _ => false,
+        });
+        (self.follows(&LITERAL_TYPES) || is_name)
             && !self.before(1).is_some_and(|token| {
                 matches!(token, Token::Period | Token::DoubleColon) || is_word(token, "as")
             })

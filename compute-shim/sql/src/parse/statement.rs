@@ -87,6 +87,9 @@ pub(super) fn plannable(reader: &mut Reader<'_>, into: &str) -> Result<Statement
 
 fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("drop")?;
+    if reader.eat(&["type"]) {
+        return super::enumeration::drop_type(reader);
+    }
     let kind = if reader.eat(&["table"]) {
         ObjectKind::Table
     } else if reader.eat(&["index"]) {

@@ -11,6 +11,7 @@ use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::Oid;
 use crate::execute::{Row, constraints_named};
+use crate::parse::at;
 use crate::parse::tree::{
     DiscardTarget, ExplainFormat, Name, SavepointCommand, SettingValue, Statement, TransactionCommand,
     TransactionModes, TypeName,
@@ -339,7 +340,8 @@ fn prepare(
     scope.refresh_durable()?;
     let mut declared = Vec::with_capacity(types.len());
     for written in types {
-        declared.push(bind::type_of(written)?.0);
+        let found = bind::type_of(&scope.view, written).map_err(|error| at(error, written.position))?;
+        declared.push(found.0);
     }
     let prepared = Prepared::new(Some(statement.clone()), text, Some(&declared));
     prepared.plan(scope, true)?;

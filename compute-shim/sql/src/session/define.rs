@@ -50,7 +50,10 @@ impl Defining {
             scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
         }
         scope.begin_statement()?;
-        if matches!(statement, Statement::Drop { .. } | Statement::Truncate { .. }) {
+        if matches!(
+            statement,
+            Statement::Drop { .. } | Statement::DropType { .. } | Statement::Truncate { .. }
+        ) {
             scope.parts().transaction.set_frees_space();
         }
         if temporary::wants_schema(statement, &scope.view) && !scope.has_temporary_schema() {
@@ -72,7 +75,7 @@ fn step(definition: &mut Definition, scope: &mut Scope) -> Step<Defined> {
         transaction_us,
         statement_us,
     } = scope.parts();
-    let host = SessionHost { view, environment };
+    let host = SessionHost { view, database, environment };
     definition.step(&mut DefinitionContext {
         engine: database.engine(),
         database,

@@ -23,6 +23,7 @@ mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings};
+pub(crate) use transaction::with_type_names;
 pub(crate) use view::{CreationPlace, CursorView, SessionView};
 
 use crate::answer::{
@@ -148,6 +149,10 @@ impl Session {
 
     /// Parse: touches no storage.
     pub fn parse(&mut self, name: &str, text: &str, parameter_types: &[TypeId]) -> Result<(), SqlError> {
+        self.try_parse(name, text, parameter_types).map_err(|error| self.scope.named(error))
+    }
+
+    fn try_parse(&mut self, name: &str, text: &str, parameter_types: &[TypeId]) -> Result<(), SqlError> {
         self.scope.arrive();
         if name.is_empty() {
             self.named.statements.remove_unnamed();
@@ -169,6 +174,18 @@ impl Session {
 
     /// Bind: touches no storage.
     pub fn bind(
+        &mut self,
+        portal: &str,
+        statement: &str,
+        parameter_formats: &[i16],
+        parameters: &[Option<&[u8]>],
+        result_formats: &[i16],
+    ) -> Result<(), SqlError> {
+        self.try_bind(portal, statement, parameter_formats, parameters, result_formats)
+            .map_err(|error| self.scope.named(error))
+    }
+
+    fn try_bind(
         &mut self,
         portal: &str,
         statement: &str,
@@ -229,6 +246,10 @@ impl Session {
 
     /// Describe of a statement.
     pub fn describe_statement(&mut self, name: &str) -> Result<StatementDescription, SqlError> {
+        self.try_describe_statement(name).map_err(|error| self.scope.named(error))
+    }
+
+    fn try_describe_statement(&mut self, name: &str) -> Result<StatementDescription, SqlError> {
         let prepared = self.named.statements.get(name)?.clone();
         self.scope.refresh();
         if prepared.is_data() {
@@ -247,6 +268,10 @@ impl Session {
 
     /// Describe of a portal; `None` is NoData.
     pub fn describe_portal(&mut self, name: &str) -> Result<Option<PortalColumns>, SqlError> {
+        self.try_describe_portal(name).map_err(|error| self.scope.named(error))
+    }
+
+    fn try_describe_portal(&mut self, name: &str) -> Result<Option<PortalColumns>, SqlError> {
         let portal = self.named.portals.get(name)?;
         self.check_takes(&portal.execution.prepared)?;
         let columns = portal.execution.columns(&self.scope, &self.named)?;
@@ -271,6 +296,10 @@ impl Session {
     /// Starts or continues a portal; a row limit of 0 means all rows. Rows given to the sink before a need or a pause
     /// stay given.
     pub fn execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
+        self.try_execute(portal, row_limit, sink).map_err(|stop| self.scope.named_stop(stop))
+    }
+
+    fn try_execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
         let mut running = self.named.portals.take(portal)?;
         if running.execution.is_over() {
             let message = format!("portal \"{portal}\" cannot be run");
@@ -319,6 +348,10 @@ impl Session {
 
     /// Sync: ends the implicit transaction, if there is one.
     pub fn sync(&mut self) -> Step<()> {
+        self.try_sync().map_err(|stop| self.scope.named_stop(stop))
+    }
+
+    fn try_sync(&mut self) -> Step<()> {
         self.is_sync_next = false;
         commit_implicit(&mut self.scope, &mut self.named)?;
         self.drop_portals();
@@ -337,6 +370,10 @@ impl Session {
 
     /// Runs the Query message on.
     pub fn query_step(&mut self, sink: &mut dyn Sink) -> Step<QueryProgress> {
+        self.try_query_step(sink).map_err(|stop| self.scope.named_stop(stop))
+    }
+
+    fn try_query_step(&mut self, sink: &mut dyn Sink) -> Step<QueryProgress> {
         let query = self.query.as_mut().expect("query_start comes first");
         let result = query.step(&mut self.scope, &mut self.named, sink);
         self.drop_portals();
@@ -356,12 +393,20 @@ impl Session {
 
     /// Data of COPY FROM STDIN; returns how many bytes were taken (the rest is to be given again).
     pub fn copy_data(&mut self, bytes: &[u8]) -> Step<usize> {
+        self.try_copy_data(bytes).map_err(|stop| self.scope.named_stop(stop))
+    }
+
+    fn try_copy_data(&mut self, bytes: &[u8]) -> Step<usize> {
         let copying = self.copy.as_mut().expect("a COPY was announced");
         copying.copy.data(&mut self.scope, bytes)
     }
 
     /// CopyDone.
     pub fn copy_done(&mut self) -> Step<Completion> {
+        self.try_copy_done().map_err(|stop| self.scope.named_stop(stop))
+    }
+
+    fn try_copy_done(&mut self) -> Step<Completion> {
         let copying = self.copy.as_mut().expect("a COPY was announced");
         let tag = match copying.tag {
             Some(tag) => tag,
@@ -444,7 +489,7 @@ fn parameter_values(
                 error.with_context(format!("{place} parameter ${} = '...'", at + 1))
             })
         }
-        Some(bytes) => binary::receive(id, Typmod::NONE, bytes).map_err(|error| {
+        Some(bytes) => binary::receive(env, id, Typmod::NONE, bytes).map_err(|error| {
             // PostgreSQL names the parameter where it finds bytes left over.
             let is_length = error.fields().sqlstate == SqlState::INVALID_BINARY_REPRESENTATION;
             if !is_length {

@@ -260,7 +260,7 @@ impl Emptying {
             self.has_begun = true;
         }
         if self.dropped.is_none() {
-            let host = SessionHost { view: &self.view, environment: &Nobody };
+            let host = SessionHost { view: &self.view, database, environment: &Nobody };
             let defined = self.definition.step(&mut DefinitionContext {
                 engine: database.engine(),
                 database,

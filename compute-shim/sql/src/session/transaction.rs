@@ -11,9 +11,9 @@ use super::temporary::{Leaving, Tidying};
 use super::view::{SessionHost, SessionView};
 use crate::answer::{Severity, Sink};
 use crate::bind::BindContext;
-use crate::catalog::Changes;
 use crate::catalog::object::Oid;
 use crate::catalog::overlay::Overlay;
+use crate::catalog::{Changes, type_shown};
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::{Context, Effects, Settlement, State, settle_references};
@@ -23,7 +23,8 @@ use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, types};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Where the session stands.
@@ -392,7 +393,7 @@ impl Scope {
     }
 
     pub(super) fn host(&self) -> SessionHost<'_> {
-        SessionHost { view: &self.view, environment: &*self.environment }
+        SessionHost { view: &self.view, database: &self.database, environment: &*self.environment }
     }
 
     pub(super) fn env<'a>(&self, host: &'a SessionHost<'a>) -> EvalEnv<'a> {
@@ -503,7 +504,7 @@ impl Scope {
             statement_us,
             ..
         } = self.parts();
-        let host = SessionHost { view, environment };
+        let host = SessionHost { view, database, environment };
         let result = run(&mut Context {
             engine: database.engine(),
             database,
@@ -707,10 +708,37 @@ impl Scope {
                 Severity::Warning => quiet < 2,
             };
             if passes {
-                sink.notice(severity, &notice);
+                sink.notice(severity, &with_type_names(&self.view, notice));
             }
         }
     }
+
+    /// An error on its way out of the session.
+    pub(super) fn named(&self, error: SqlError) -> SqlError {
+        with_type_names(&self.view, error)
+    }
+
+    /// A stop on its way out of the session.
+    pub(super) fn named_stop(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Error(error) => Stop::Error(self.named(error)),
+            need @ Stop::Need(_) => need,
+        }
+    }
+}
+
+/// A message with the names of types in place of their marks.
+pub(crate) fn with_type_names(view: &SessionView, mut error: SqlError) -> SqlError {
+    let name = |id: TypeId| type_shown(view, id).unwrap_or_else(|| "???".to_owned());
+    let fields = error.fields_mut();
+    let texts = [&mut fields.detail, &mut fields.hint, &mut fields.context];
+    let texts = texts.into_iter().flatten().chain([&mut fields.message]);
+    for text in texts {
+        if let Cow::Owned(named) = types::with_type_names(text, name) {
+            *text = named;
+        }
+    }
+    error
 }
 
 /// See [`Scope::parts`].

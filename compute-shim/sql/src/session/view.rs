@@ -8,13 +8,14 @@ use crate::catalog::object::{
     Oid, PG_CATALOG_OID, ROLE_OID, Schema, TEMPORARY_ALIAS, TEMPORARY_PREFIX, Table,
 };
 use crate::catalog::{Catalog, Relation, registry};
+use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::{RowKeys, RowPlace};
 use crate::parse::tree::Name;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{EvalEnv, Host, SqlError, SqlState, TypeId};
+use hexalog_sql_types::{EnumValue, EvalEnv, Host, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// The session as statements see it.
@@ -268,6 +269,7 @@ impl SessionView {
 /// What expressions may ask a session.
 pub(crate) struct SessionHost<'a> {
     pub view: &'a SessionView,
+    pub database: &'a Database,
     pub environment: &'a dyn Environment,
 }
 
@@ -286,6 +288,16 @@ impl Host for SessionHost<'_> {
 
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
         registry::registry_oid(self.view, id, name)
+    }
+
+    fn enum_label(&self, value: EnumValue) -> Option<Arc<str>> {
+        // A row that has changed since the statement began may hold a value that has come since.
+        let newest = || registry::enum_label(&self.database.published().catalog, value);
+        registry::enum_label(self.view.catalog(), value).or_else(newest)
+    }
+
+    fn enum_key(&self, id: TypeId, label: &str) -> Result<i64> {
+        registry::enum_key(self.view, id, label)
     }
 }
 

@@ -189,7 +189,7 @@ impl Sink for Collected {
                 Datum::Null => None,
                 value if format_of(formats, at) == 1 => {
                     let mut bytes = Vec::new();
-                    binary::send(column.type_id, value, &mut bytes)?;
+                    binary::send(env, column.type_id, value, &mut bytes)?;
                     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
                 }
                 value => Some(text::output_string(env, column.type_id, value)),

@@ -87,7 +87,8 @@ fn binary_seeds() -> Vec<(&'static str, Vec<u8>)> {
     values()
         .map(|(label, number, id, value)| {
             let mut bytes = vec![number];
-            binary::send(id, &value, &mut bytes).expect("a type with a binary form");
+            binary::send(&EvalEnv::without_session(), id, &value, &mut bytes)
+                .expect("a type with a binary form");
             (label, bytes)
         })
         .collect()
@@ -108,18 +109,19 @@ fn answer(error: &SqlError) -> &'static str {
 
 fn binary_of(id: TypeId, value: &Datum) -> Vec<u8> {
     let mut out = Vec::new();
-    binary::send(id, value, &mut out).expect("what was received can be sent");
+    binary::send(&EvalEnv::without_session(), id, value, &mut out).expect("what was received can be sent");
     out
 }
 
 fn check_binary(input: &[u8]) -> &'static str {
     let Some((id, bytes)) = chosen(input) else { return "empty" };
-    let value = match binary::receive(id, Typmod::NONE, bytes) {
+    let value = match binary::receive(&EvalEnv::without_session(), id, Typmod::NONE, bytes) {
         Ok(value) => value,
         Err(error) => return answer(&error),
     };
     let sent = binary_of(id, &value);
-    let again = binary::receive(id, Typmod::NONE, &sent).expect("what was sent is received");
+    let again = binary::receive(&EvalEnv::without_session(), id, Typmod::NONE, &sent)
+        .expect("what was sent is received");
     assert!(binary_of(id, &again) == sent, "a value comes back as it was sent");
     check_stored(id, &value);
     TAKEN

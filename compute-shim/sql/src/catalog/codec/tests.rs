@@ -132,7 +132,18 @@ fn objects() -> Vec<Object> {
             oid: 16_385,
             texts: vec![(1259, 0, "t".to_owned()), (1259, 2, "é".to_owned())],
         })),
+        Object::Enum(Arc::new(EnumType {
+            oid: 1_073_741_824,
+            name: "e".to_owned(),
+            schema: 2_200,
+            owner: 10,
+            labels: vec![label(16_402, -5, "é", false), label(16_403, 1 << 40, "", true)],
+        })),
     ]
+}
+
+fn label(oid: Oid, key: i64, label: &str, is_new: bool) -> EnumLabel {
+    EnumLabel { oid, key, label: label.into(), is_new }
 }
 
 fn view() -> View {
@@ -317,6 +328,20 @@ fn golden_bytes_of_every_class() {
         ),
         // Catalog, column, text.
         concat!("0102000000", "eb040000", "00000000", "0100000074", "eb040000", "02000000", "02000000c3a9"),
+        concat!(
+            // Version, name, schema, owner.
+            "010100000065",
+            "98080000",
+            "0a000000",
+            // Number, key and label of each value.
+            "02000000",
+            "12400000",
+            "fbffffffffffffff",
+            "02000000c3a9",
+            "13400000",
+            "0000000000010000",
+            "00000000",
+        ),
     ];
     for (object, golden) in objects().iter().zip(golden) {
         assert_eq!(hex(&encode(object)), golden, "{:?}", object.class());
@@ -343,11 +368,15 @@ fn keys_sort_by_database_class_oid_and_chunk() {
     let key = object_key(5, ObjectClass::Table, 16_385, 2);
     assert_eq!(hex(&key), "0000000504000040010002");
     assert_eq!(decode_key(&key).expect("a key"), Some((5, ObjectClass::Table, 16_385, 2)));
-    let name = name_key(5, 2_200, "t");
-    assert_eq!(hex(&name), "00000005400000089874");
-    assert_eq!(decode_key(&name).expect("a key"), None);
+    for (class, golden) in
+        [(ObjectClass::Table, "00000005400000089874"), (ObjectClass::Enum, "00000005410000089874")]
+    {
+        let name = name_key(5, class, 2_200, "t");
+        assert_eq!(hex(&name), golden);
+        assert_eq!(decode_key(&name).expect("a key"), None);
+    }
     assert!(object_key(5, ObjectClass::Table, 2, 9) < object_key(5, ObjectClass::Table, 16_385, 0));
-    for bad in [&b""[..], b"\0\0\0\x05\x09", &key[..10], &[&key[..], b"x"].concat()] {
+    for bad in [&b""[..], b"\0\0\0\x05\x0a", &key[..10], &[&key[..], b"x"].concat()] {
         assert!(decode_key(bad).is_err(), "{bad:?}");
     }
 }

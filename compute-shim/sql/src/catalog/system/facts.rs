@@ -230,6 +230,7 @@ pub(crate) fn operator_class_of(id: TypeId) -> Oid {
         TypeId::VARCHAR => TypeId::TEXT,
         id if id.is_registry_alias() => TypeId::OID,
         id if id.array_element().is_some() && id != TypeId::OIDVECTOR => TypeId::ANYARRAY,
+        id if id.is_enum() => TypeId::ANYENUM,
         id => id,
     };
     let found = OPERATOR_CLASSES.iter().find(|class| class.is_default && class.type_id == wanted);
@@ -403,8 +404,9 @@ static ROUTINE_NAMES: &[(Oid, &str)] = &[
     (3183, "record_image_lt"), (3184, "record_image_gt"), (3185, "record_image_le"),
     (3186, "record_image_ge"), (3308, "xidneq"), (3309, "xidneqint4"), (3449, "numeric"), (3450, "int2"),
     (3451, "int4"), (3452, "int8"), (3453, "float4"), (3504, "anyenum_in"), (3505, "anyenum_out"),
-    (3508, "enum_eq"), (3509, "enum_ne"), (3510, "enum_lt"), (3511, "enum_gt"), (3512, "enum_le"),
-    (3513, "enum_ge"), (3556, "bool"), (3760, "ts_match_tt"), (3803, "jsonb_send"), (3804, "jsonb_out"),
+    (3506, "enum_in"), (3507, "enum_out"), (3508, "enum_eq"), (3509, "enum_ne"), (3510, "enum_lt"),
+    (3511, "enum_gt"), (3512, "enum_le"), (3513, "enum_ge"), (3532, "enum_recv"), (3533, "enum_send"),
+    (3556, "bool"), (3760, "ts_match_tt"), (3803, "jsonb_send"), (3804, "jsonb_out"),
     (3805, "jsonb_recv"), (3806, "jsonb_in"), (3816, "array_typanalyze"), (4001, "jsonpath_in"),
     (4002, "jsonpath_recv"), (4003, "jsonpath_out"), (4004, "jsonpath_send"), (4038, "jsonb_ne"),
     (4039, "jsonb_lt"), (4040, "jsonb_gt"), (4041, "jsonb_le"), (4042, "jsonb_ge"), (4043, "jsonb_eq"),

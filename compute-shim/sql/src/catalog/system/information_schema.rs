@@ -98,6 +98,7 @@ fn data_type(id: TypeId) -> Datum {
     match id {
         TypeId::BPCHAR => text("character"),
         id if id.array_element().is_some() => text("ARRAY"),
+        id if id.is_enum() => text("USER-DEFINED"),
         id => text(format_type(id, None)),
     }
 }
@@ -163,7 +164,14 @@ struct ColumnRow<'a> {
 
 impl ColumnRow<'_> {
     fn row(self, view: &SessionView) -> Row {
-        let udt = self.type_id.info().map_or(NULL, |info| text(info.name));
+        let catalog = view.catalog();
+        let (udt_schema, udt) = match catalog.enum_of(self.type_id) {
+            Some(object) => {
+                let name = catalog.type_name(self.type_id).unwrap_or_default();
+                (text(catalog.schema_name(object.schema)), text(name))
+            }
+            None => (text("pg_catalog"), self.type_id.info().map_or(NULL, |info| text(info.name))),
+        };
         let mut row = vec![
             database(view),
             schema(view, self.schema),
@@ -178,7 +186,7 @@ impl ColumnRow<'_> {
         row.extend([NULL, NULL, NULL]);
         row.extend(collation(view, self.type_id));
         row.extend([NULL, NULL, NULL]);
-        row.extend([database(view), text("pg_catalog"), udt]);
+        row.extend([database(view), udt_schema, udt]);
         row.extend([NULL, NULL, NULL, NULL]);
         row.extend([text((self.at + 1).to_string()), yes_or_no(false)]);
         row.extend(identity_columns(self.identity));

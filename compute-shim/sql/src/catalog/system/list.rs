@@ -46,7 +46,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(826, "pg_default_acl", c::PG_DEFAULT_ACL, none),
     catalog(2608, "pg_depend", c::PG_DEPEND, relation::pg_depend),
     catalog(2609, "pg_description", c::PG_DESCRIPTION, cluster::pg_description),
-    catalog(3501, "pg_enum", c::PG_ENUM, none),
+    catalog(3501, "pg_enum", c::PG_ENUM, types::pg_enum),
     catalog(3466, "pg_event_trigger", c::PG_EVENT_TRIGGER, none),
     catalog(3079, "pg_extension", c::PG_EXTENSION, none),
     catalog(2328, "pg_foreign_data_wrapper", c::PG_FOREIGN_DATA_WRAPPER, none),

@@ -277,12 +277,12 @@ impl<'a> Attribute<'a> {
             text(self.name),
             oid(self.type_id.0),
             Datum::Int4(-1),
-            Datum::Int2(info.map_or(-1, |info| info.len)),
+            Datum::Int2(self.type_id.typlen()),
             int2(self.at + 1),
             int4(dimensions),
             Datum::Int4(-1),
             Datum::Int4(self.typmod.0),
-            Datum::Bool(info.is_some_and(|info| info.by_value)),
+            Datum::Bool(info.map_or(self.type_id.is_enum(), |info| info.by_value)),
             Datum::Char(info.map_or(b'i', |info| info.align)),
             storage_of(self.type_id),
             NO_CHAR,
@@ -341,7 +341,7 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
             });
             let types = index.columns.iter().map(|key| key.value_type(&table.columns)).chain(included);
             for (at, (name, (type_id, typmod))) in
-                index_column_names(table, index).iter().zip(types).enumerate()
+                index_column_names(view, table, index).iter().zip(types).enumerate()
             {
                 let attribute = Attribute::plain(index.oid, at, name, type_id);
                 rows.push(Attribute { typmod, ..attribute }.row());
@@ -364,12 +364,12 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
 }
 
 /// The names of an index's columns, those of INCLUDE behind the others.
-fn index_column_names(table: &Table, index: &Index) -> Vec<String> {
+fn index_column_names(view: &SessionView, table: &Table, index: &Index) -> Vec<String> {
     let of_part = |column: &IndexColumn| match &column.part {
         KeyPart::Column(column) => table.columns[*column].name.clone(),
         KeyPart::Expression(expression) => {
             let parsed = parse::expression(&expression.text).ok();
-            parsed.as_ref().and_then(expression_name).unwrap_or_else(|| "expr".to_owned())
+            parsed.as_ref().and_then(|expr| expression_name(view, expr)).unwrap_or_else(|| "expr".to_owned())
         }
     };
     let included = index.included.iter().map(|&column| table.columns[column].name.clone());
@@ -445,8 +445,8 @@ pub(super) fn pg_sequence(view: &SessionView) -> Vec<Row> {
     view.catalog().sequences().map(row).collect()
 }
 
-/// The dependencies that clients ask for: sequences on the columns that own them, indexes on their constraints, views on
-/// what they read.
+/// The dependencies that clients ask for: sequences on the columns that own them, indexes on their constraints, columns on
+/// their types, views on what they read.
 pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
     let catalog = view.catalog();
     let row = |object: Oid, class: Oid, referenced: Oid, column: usize, kind: u8| {
@@ -482,6 +482,15 @@ pub(super) fn pg_depend(view: &SessionView) -> Vec<Row> {
         let identity = catalog.table(owner).and_then(|table| table.columns.get(column)?.identity);
         let kind = if identity.is_some() { b'i' } else { b'a' };
         rows.push(row(sequence.oid, PG_CLASS_OID, owner, column + 1, kind));
+    }
+    let pg_type = crate::catalog::object::classes::PG_TYPE;
+    for table in catalog.tables() {
+        let live = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
+        for (at, column) in live.filter(|(_, column)| catalog.enum_of(column.type_id).is_some()) {
+            let mut row = row(table.oid, pg_type, column.type_id.0, 0, b'n');
+            row[2] = int4(at + 1);
+            rows.push(row);
+        }
     }
     rows.extend(default_dependencies(view));
     rows.extend(super::user_view::dependencies(view));

@@ -19,7 +19,7 @@ use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::Timestamptz;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
-use hexalog_sql_types::{EvalEnv, Host, TypeId};
+use hexalog_sql_types::{EnumValue, EvalEnv, Host, TypeId};
 use std::sync::Arc;
 
 /// A column of an index as CREATE INDEX has it.
@@ -250,5 +250,13 @@ impl Host for NamesOnly<'_> {
 
     fn registry_oid(&self, id: TypeId, name: &str) -> Result<u32> {
         registry::registry_oid(self.view, id, name)
+    }
+
+    fn enum_label(&self, value: EnumValue) -> Option<Arc<str>> {
+        registry::enum_label(self.view.catalog(), value)
+    }
+
+    fn enum_key(&self, id: TypeId, label: &str) -> Result<i64> {
+        registry::enum_key(self.view, id, label)
     }
 }

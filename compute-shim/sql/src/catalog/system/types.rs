@@ -1,17 +1,78 @@
 //! Types and collations, as `pg_type`, `pg_range`, `pg_enum` and `pg_collation` show them.
 //!
-//! Tables have no row types here (`pg_class.reltype` is 0), so that all types are built in.
+//! Tables have no row types here (`pg_class.reltype` is 0): all types are built in, or enums.
 
 use super::facts::{COLLATIONS, type_facts};
 use super::value::{FALSE, NULL, TRUE, int4, oid, text};
-use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID};
+use crate::catalog::object::{EnumType, Oid, PG_CATALOG_OID, ROLE_OID};
 use crate::execute::Row;
 use crate::session::SessionView;
 use hexalog_sql_types::types::{TYPES, TypeInfo};
 use hexalog_sql_types::{Datum, TypeId};
 
-pub(super) fn pg_type(_: &SessionView) -> Vec<Row> {
-    TYPES.iter().map(pg_type_row).collect()
+pub(super) fn pg_type(view: &SessionView) -> Vec<Row> {
+    let own = view.catalog().enums().flat_map(|object| {
+        [enum_row(view, object, object.id()), enum_row(view, object, TypeId(object.oid + 1))]
+    });
+    TYPES.iter().map(pg_type_row).chain(own).collect()
+}
+
+/// Input, output and the like of enums, as [`super::facts::TypeFacts::routines`] has them for others.
+const ENUM_ROUTINES: [Oid; 8] = [0, 3506, 3507, 3532, 3533, 0, 0, 0];
+
+/// The row of an enum type, or of the type of its arrays.
+fn enum_row(view: &SessionView, object: &EnumType, id: TypeId) -> Row {
+    let is_array = id.is_enum_array();
+    let like = type_facts(TypeId::TEXT_ARRAY).expect("a test compares both tables");
+    let routines = if is_array { like.routines } else { ENUM_ROUTINES };
+    let [subscript, input, output, receive, send, typmod_in, typmod_out, analyze] = routines.map(oid);
+    let (kind, storage) = if is_array { (b'b', like.storage) } else { (b'e', b'p') };
+    vec![
+        oid(id.0),
+        text(view.catalog().type_name(id).unwrap_or_default()),
+        oid(object.schema),
+        oid(object.owner),
+        Datum::Int2(id.typlen()),
+        Datum::Bool(!is_array),
+        Datum::Char(kind),
+        Datum::Char(id.category().letter()),
+        FALSE,
+        TRUE,
+        Datum::Char(b','),
+        oid(0),
+        subscript,
+        oid(id.array_element().map_or(0, |element| element.0)),
+        oid(id.array_of().map_or(0, |array| array.0)),
+        input,
+        output,
+        receive,
+        send,
+        typmod_in,
+        typmod_out,
+        analyze,
+        Datum::Char(b'i'),
+        Datum::Char(storage),
+        FALSE,
+        oid(0),
+        Datum::Int4(-1),
+        int4(0),
+        oid(0),
+        NULL,
+        NULL,
+        NULL,
+    ]
+}
+
+/// The order of values shows as numbers from 1 on.
+pub(super) fn pg_enum(view: &SessionView) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for object in view.catalog().enums() {
+        for (at, label) in object.labels.iter().enumerate() {
+            let order = u16::try_from(at + 1).map_or(f32::INFINITY, f32::from);
+            rows.push(vec![oid(label.oid), oid(object.oid), Datum::Float4(order), text(&*label.label)]);
+        }
+    }
+    rows
 }
 
 fn pg_type_row(info: &TypeInfo) -> Row {
@@ -55,7 +116,8 @@ fn pg_type_row(info: &TypeInfo) -> Row {
 
 /// `typstorage` of a column's type; `p` for the type of dropped columns.
 pub(super) fn storage_of(id: TypeId) -> Datum {
-    Datum::Char(type_facts(id).map_or(b'p', |facts| facts.storage))
+    let other = if id.is_enum_array() { b'x' } else { b'p' };
+    Datum::Char(type_facts(id).map_or(other, |facts| facts.storage))
 }
 
 /// All text is compared by code point; the database's collation is the one that says so.

@@ -27,8 +27,11 @@ pub(crate) fn view_definition(session: &SessionView, view: &Arc<View>) -> String
 /// The text with each relation under the name that this session needs to find it.
 fn renamed(session: &SessionView, view: &Arc<View>) -> Result<String> {
     let query = parse::view::query(&view.text)?;
-    let noted = with_names_only(session, |context| bind::view_plan(context, &query, Some(view)))?.1;
-    let mut edits = Vec::with_capacity(noted.places.len());
+    let (noted, mut edits) = with_names_only(session, |context| {
+        let noted = bind::view_plan(context, &query, Some(view))?.1;
+        let edits = noted.type_edits(context.env);
+        Ok((noted, edits))
+    })?;
     for place in &noted.places {
         let Some(relation) = session.catalog().relation(place.relation) else { continue };
         let mut name = registry::relation_name(session, &relation);

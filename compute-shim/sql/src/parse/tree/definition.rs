@@ -203,6 +203,31 @@ pub(crate) enum AlterViewAction {
     OwnerTo(String),
 }
 
+/// What ALTER TYPE does to an enum.
+#[derive(Clone, Debug)]
+pub(crate) enum AlterTypeAction {
+    AddValue {
+        label: String,
+        if_not_exists: bool,
+        /// The value that it stands in front of or behind; `None`: the last one.
+        beside: Option<Beside>,
+    },
+    RenameValue {
+        from: String,
+        to: String,
+    },
+    RenameTo(String),
+    SetSchema(String),
+    OwnerTo(String),
+}
+
+/// A place among the values of an enum.
+#[derive(Clone, Debug)]
+pub(crate) struct Beside {
+    pub is_before: bool,
+    pub label: String,
+}
+
 /// What COMMENT ON names.
 #[derive(Clone, Debug)]
 pub(crate) enum CommentTarget {

@@ -2,9 +2,9 @@
 //! transactions, settings, COPY.
 
 use super::{
-    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterViewAction, CommentTarget, CreateIndex,
-    CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name, ObjectKind, OnCommit, Query,
-    SequenceOption, TypeName, Update,
+    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterTypeAction, AlterViewAction,
+    CommentTarget, CreateIndex, CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name,
+    ObjectKind, OnCommit, Query, SequenceOption, TypeName, Update,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +136,19 @@ pub(crate) enum Statement {
         text: Option<String>,
     },
     CreateView(CreateView),
+    CreateEnum {
+        name: Name,
+        labels: Vec<String>,
+    },
+    AlterType {
+        name: Name,
+        action: AlterTypeAction,
+    },
+    DropType {
+        names: Vec<TypeName>,
+        if_exists: bool,
+        cascade: bool,
+    },
     CreateSchema {
         name: String,
         if_not_exists: bool,

@@ -198,7 +198,7 @@ impl CopyIn {
                     Ok(false) => return Ok(false),
                     Err(refused) => return Err(self.in_tuple(refused).into()),
                 }
-                self.read_tuple()?;
+                self.read_tuple(scope)?;
             }
         }
         Ok(true)
@@ -319,16 +319,18 @@ impl CopyIn {
     }
 
     /// Parses the current tuple into a row.
-    fn read_tuple(&mut self) -> Step<()> {
+    fn read_tuple(&mut self, scope: &Scope) -> Step<()> {
         let target = self.target.as_ref().expect("begun");
         let Source::Tuples(tuples) = &self.source else { unreachable!("there is a tuple") };
         let place = Place { table: &target.table, number: tuples.number() };
+        let host = scope.host();
+        let env = scope.env(&host);
         self.row.clear();
         self.row.resize(target.table.columns.len(), Datum::Null);
         for (at, &column) in target.columns.iter().enumerate() {
             let Some(bytes) = tuples.value(at) else { continue };
             let definition = &target.table.columns[column];
-            self.row[column] = binary::receive(definition.type_id, definition.typmod, bytes)
+            self.row[column] = binary::receive(&env, definition.type_id, definition.typmod, bytes)
                 .map_err(|error| place.column(error, column, ""))?;
         }
         target.default_exprs.evaluation.begin_row(&mut self.state);

@@ -58,9 +58,9 @@ impl Writer {
             for (value, column) in row.iter().zip(columns) {
                 match value.is_null() {
                     true => tuples::write_null(&mut self.data),
-                    false => {
-                        tuples::write_field(&mut self.data, |out| binary::send(column.type_id, value, out))?
-                    }
+                    false => tuples::write_field(&mut self.data, |out| {
+                        binary::send(env, column.type_id, value, out)
+                    })?,
                 }
             }
             return Ok(());
