@@ -1,7 +1,8 @@
 //! What a writer tells of its volume, at a member whose groups have different histories: it counts for those that have the
 //! writer's, and for no other (`docs/decisions/0087`). Under an older history a record may lie below that VDL which was annulled.
 
-use crate::world::{NODES, World, membership};
+use crate::rng::seeds;
+use crate::world::{NODES, World, membership, options};
 use crate::writer::{
     Answer, LAL, PAGES_PER_GROUP, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id,
 };
@@ -256,4 +257,59 @@ fn a_vdl_told_before_the_history_is_staged_again_behind_it() {
     let before = split.world.counter(0, "appends");
     assert!(matches!(call(&mut split.world, split.wire, 5, &notice), Some(Answer::Ack(_))));
     assert_eq!(split.world.counter(0, "appends"), before);
+}
+
+/// Simulator seed 3200068: an opening that needed a member which had missed more than its memory holds never ended. The opener's push
+/// tells a VDL and a floor. They count in the group that has got the adopted history; the other group of that shard needs nothing,
+/// keeps an older history, and holds a record below that VDL which the adopted one annuls.
+#[test]
+fn an_openers_vdl_counts_in_the_group_that_it_mends_and_not_in_the_other() {
+    const BEHIND: usize = 3;
+    for seed in seeds(840, 3) {
+        let mut world = World::with_options(seed, |node| {
+            let mut options = options(node);
+            options.log_bytes = 4 << 20;
+            options.log_prepared_bytes = options.log_bytes;
+            if node == BEHIND {
+                options.pending_bytes_max = 12 << 10;
+                // It asks nobody.
+                options.gossip_interval_us = 600_000_000;
+            }
+            options
+        });
+        create_volume(&mut world, 2);
+        let mut first = Writer::open(&mut world, 1, 2, None);
+        (0..2 * PAGES_PER_GROUP).for_each(|page| first.write_pages(&mut world, &[PageId(page)]));
+        first.tell_floor(&mut world);
+        first.converge(&mut world);
+        world.run_us(200_000);
+        let others: Vec<usize> = (0..NODES).filter(|node| *node != BEHIND).collect();
+        others.iter().for_each(|node| world.kill(*node));
+        first.write_pages(&mut world, &[GHOST]);
+        first.pump(&mut world);
+        world.run_us(5_000);
+        assert_eq!(status(&mut world, BEHIND)[1].scl, first.last, "the ghost is there");
+        world.kill(BEHIND);
+        others.iter().for_each(|node| world.start(*node));
+        world.run_until("ready", |world| others.iter().all(|node| world.is_ready(*node)));
+        let mut second = Writer::open(&mut world, 2, 2, Some(&first));
+        for round in 0..150 {
+            second.write_pages(&mut world, &[PageId(round % PAGES_PER_GROUP)]);
+            second.settle(&mut world);
+        }
+        second.tell_floor(&mut world);
+        // Three of the others are left: the opener needs the fourth whole.
+        others[3..].iter().for_each(|node| world.kill(*node));
+        world.start(BEHIND);
+        world.run_until("it has started", |world| world.is_ready(BEHIND));
+        let mut third = Writer::open(&mut world, 3, 2, Some(&second));
+        let merged = |name: &str| world.counter(BEHIND, name);
+        assert!(merged("delta_records") + merged("coalesced_records") > 50, "seed {seed}: it made room");
+        assert!(third.scl(BEHIND, FIRST) >= second.tails[&FIRST]);
+        others[3..].iter().for_each(|node| world.start(*node));
+        third.write_many(&mut world, 10);
+        third.converge(&mut world);
+        third.raise_pgmrpl_to_vdl();
+        third.check_all_served(&mut world);
+    }
 }
