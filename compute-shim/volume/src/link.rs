@@ -465,4 +465,45 @@ mod tests {
         writer.acknowledged(0, [100, 103]);
         assert_eq!(writer.frame(), [105, 106]);
     }
+    /// The link's other groups must not suffer.
+    #[test]
+    fn a_lost_member_is_sent_nothing_and_the_others_on_its_link_all() {
+        let mut writer = Streaming::new(8);
+        writer.link.set_lost(GroupId(0), true);
+        assert_eq!([0, 1, 2].map(|group| writer.link.is_lost(GroupId(group))), [true, false, false]);
+        writer.append(&[0, 1, 0]);
+        assert_eq!(writer.frame(), [102]);
+        // Whole again, it is told where its group stands.
+        writer.link.set_lost(GroupId(0), false);
+        assert!(!writer.link.is_lost(GroupId(0)));
+        writer.acknowledged(1, [100, 102]);
+        assert_eq!(writer.frame(), [101, 103]);
+    }
+
+    /// A deadline that is always past would have the driver spin.
+    #[test]
+    fn an_idle_link_has_no_deadline_and_a_paused_one_its_pause() {
+        let mut writer = Streaming::new(8);
+        let head = WriterHead {
+            volume: VolumeId([3; 16]),
+            writer: WriterId::default(),
+            vdl: Lsn::ZERO,
+            pgmrpl: Lsn::ZERO,
+            wall_time_us: 1,
+            tails: Vec::new(),
+        };
+        assert_eq!(writer.link.next_deadline_us(&head, NOW), None);
+        let news = WriterHead { vdl: Lsn(101), ..head.clone() };
+        assert_eq!(writer.link.next_deadline_us(&news, NOW), Some(NOTICE_AFTER_US));
+        writer.append(&[0]);
+        assert_eq!(writer.frame(), [101]);
+        assert_eq!(writer.link.next_deadline_us(&news, NOW), None, "an answer comes first");
+        assert!(writer.link.refused_for_room(1, NOW));
+        let until = NOW.monotonic_us + REFUSED_PAUSE_US_MIN;
+        assert_eq!(writer.link.next_deadline_us(&head, NOW), Some(until));
+        let later = Now { monotonic_us: until, wall_us: 1 };
+        assert_eq!(writer.link.next_deadline_us(&head, later), None);
+        writer.link.closed(later);
+        assert_eq!(writer.link.next_deadline_us(&head, later), Some(until + RETRY_US_MIN));
+    }
 }

@@ -451,6 +451,23 @@ mod tests {
     }
 
     #[test]
+    fn lal_bounds_bytes_to_the_last_one_and_lets_a_single_reservation_through() {
+        let mut log = log();
+        let all = log.lal.bytes as u32;
+        assert_eq!(log.reserve(1, all + 1, false), Ok(()), "into an empty ring");
+        log.unreserve(1, all + 1);
+        append(&mut log, &[1]);
+        let rest = (log.lal.bytes - log.open_bytes) as u32;
+        assert_eq!(log.reserve(1, rest + 1, false), Err(LogFull));
+        assert_eq!(log.reserve(1, rest, false), Ok(()));
+        assert_eq!(log.reserve(1, 1, false), Err(LogFull));
+        log.unreserve(1, rest);
+        let rest = (log.lal.bytes / 4 - log.open_bytes) as u32;
+        assert_eq!(log.reserve(1, rest + 1, true), Err(LogFull), "short of room");
+        assert_eq!(log.reserve(1, rest, true), Ok(()));
+    }
+
+    #[test]
     fn short_of_room_one_largest_mtr_is_let_through_at_a_time() {
         let mut log = log();
         assert_eq!(log.reserve(16, 100, true), Ok(()));

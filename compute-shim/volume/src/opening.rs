@@ -339,4 +339,20 @@ mod tests {
         answers.put(&config, OPENER, Slot(2), Bumped { state: SegmentState::NeedsHydration, ..good() });
         assert!(!answers.suffice(&config), "two undamaged");
     }
+    /// For whoever looks why an opening takes so long.
+    #[test]
+    fn the_first_group_without_a_write_quorum_is_named() {
+        let config = config(2);
+        let mut answers = Answers::new(&config);
+        assert_eq!(answers.lacking(&config), Some((GroupId(0), 0)));
+        for (group, slots) in [(0, 0..4), (1, 0..3)] {
+            for slot in slots {
+                answers.put(&config, OPENER, Slot(slot), answer(group, 0, 0, &[], EpochHistory::new()));
+            }
+        }
+        assert_eq!(answers.lacking(&config), Some((GroupId(1), 3)));
+        answers.put(&config, OPENER, Slot(5), answer(1, 0, 0, &[], EpochHistory::new()));
+        assert_eq!(answers.lacking(&config), None);
+        assert!(answers.suffice(&config) && !answers.are_all_there());
+    }
 }

@@ -3,3 +3,5 @@
 mod opener;
 mod opening;
 mod reading;
+mod shared;
+mod writing;

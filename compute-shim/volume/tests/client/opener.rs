@@ -37,6 +37,8 @@ pub struct Opener {
     pub read_points: Vec<Lsn>,
     /// Highest PGMRPL that any frame told.
     pub pgmrpl_told: Lsn,
+    /// Write frames that were sent on each link: the request, and the last LSNs of the batches in it.
+    pub frames: Vec<Vec<(u64, Vec<Lsn>)>>,
 }
 
 impl Opener {
@@ -65,6 +67,7 @@ impl Opener {
             pushed: Vec::new(),
             read_points: Vec::new(),
             pgmrpl_told: Lsn::ZERO,
+            frames: vec![Vec::new(); 6],
         };
         opener.flush();
         opener
@@ -113,6 +116,8 @@ impl Opener {
                     Ok(Message::ReadPage(read)) => self.read_points.push(read.read_point),
                     Ok(Message::Write(write)) => {
                         self.pgmrpl_told = self.pgmrpl_told.max(write.head.pgmrpl);
+                        let lasts = write.batches().map(|batch| batch.expect("whole").1.last);
+                        self.frames[link.0].push((frame.request_id, lasts.collect()));
                     }
                     _ => {}
                 }
