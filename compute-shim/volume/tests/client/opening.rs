@@ -376,6 +376,33 @@ fn a_repair_that_is_refused_pauses() {
     assert_eq!(pulls(&opener), before + 1);
 }
 
+/// A member that took something is sent the next piece at once; one that took nothing has another source asked, after a pause.
+#[test]
+fn a_repair_goes_on_at_once_after_a_step_that_leads_on_and_else_pauses() {
+    let (mut opener, bumps) = Opener::asking(4);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, if link < 3 { &[11, 12] } else { &[] }, &history_of(1));
+    }
+    opener.wait_for_no_more_answers();
+    let sources = |opener: &Opener| {
+        let pulls = |link: &usize| opener.sent[*link].iter().filter(|(kind, _)| *kind == 15).count();
+        (0..3).map(|link| pulls(&link)).collect::<Vec<_>>()
+    };
+    assert_eq!(sources(&opener), [1, 0, 0]);
+    let (_, push) = opener.pull_answered(opener.pulls()[0]);
+    // It has record 11 now, and lacks 12.
+    opener.pushed(3, push);
+    opener.flush();
+    assert_eq!(sources(&opener), [2, 0, 0], "at once, of the same source");
+    let (_, push) = opener.pull_answered(opener.pulls()[1]);
+    opener.pushed(3, push);
+    opener.flush();
+    assert_eq!(sources(&opener), [2, 0, 0], "still 11: it took nothing");
+    opener.now_us += 11_000;
+    opener.flush();
+    assert_eq!(sources(&opener), [2, 1, 0]);
+}
+
 /// Simulator, seed 79 of the plans with hidden shards: a slow member had learnt the opener's own history from its peers
 /// before the bump reached it; its answer stopped the process.
 #[test]

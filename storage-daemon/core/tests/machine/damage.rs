@@ -1,9 +1,9 @@
 //! Bits that flipped, blocks that are not what they should be, devices that fail.
 
 use crate::world::{NODES, World, options};
-use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
+use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id};
 use hexalog_protocol::PageId;
-use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery};
+use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery, Write, WriterHead};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_format::checkpoint::{PartHeader, part_bytes};
 use hexalog_storage_format::superblock::Superblock;
@@ -245,6 +245,39 @@ fn a_promise_in_the_lost_stretch_is_learnt_again_before_anything_is_answered() {
     assert_eq!(states(&mut world, 3), [SegmentState::Open]);
     next.raise_pgmrpl_to_vdl();
     next.check_all_served(&mut world);
+}
+
+/// A member may lose its state between a writer's question for it and the writer's first frame: an idle writer would go on to count
+/// it. So it is told with that frame, once on each connection.
+#[test]
+fn a_writer_is_told_of_what_is_lost_with_its_first_frame() {
+    let mut world = World::new(63);
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.write_many(&mut world, 30);
+    writer.settle(&mut world);
+    world.kill(2);
+    let places = appends(&mut world, 2);
+    world.disk(2).bytes_mut(Area::Log)[places[places.len() / 2] + 130] ^= 1;
+    world.start(2);
+    world.run_until("it has its pages", |world| {
+        world.is_ready(2) && world.counter(2, "segments_hydrated") == 2
+    });
+    let mut request = 800;
+    for connection in 0..2 {
+        let wire = world.connect(2).expect("it is ready");
+        for frame in 0..3 {
+            request += 1;
+            let head = WriterHead { tails: Vec::new(), ..writer.head() };
+            let notice = Message::Write(Write { head, entries: &[] });
+            assert!(matches!(call(&mut world, wire, request, &notice), Some(Answer::Ack(_))));
+            let told = std::iter::from_fn(|| take_answer(&mut world, wire, 0));
+            let damaged =
+                |it: &Answer| matches!(it, Answer::Refused(it) if it.reason == RefusalReason::Damaged);
+            let count = told.filter(damaged).count();
+            assert_eq!(count, if frame == 0 { 2 } else { 0 }, "connection {connection}, frame {frame}");
+        }
+    }
 }
 
 /// Without a writer that tells the group's tail, three peers that have been bumped by the same opener are proof of it. What they

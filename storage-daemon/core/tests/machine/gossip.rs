@@ -4,6 +4,7 @@ use crate::reclaim::write_until_log_wrapped;
 use crate::rng::seeds;
 use crate::world::{NODES, World, membership, options};
 use crate::writer::{Answer, VOLUME, Writer, call, create_volume, create_volume_on};
+use hexalog_protocol::frame::write_frame;
 use hexalog_protocol::message::{Membership, Message, SetMembership};
 use hexalog_protocol::{GroupId, PageId};
 
@@ -152,6 +153,26 @@ fn a_peer_that_refuses_keeps_no_one_from_asking_the_others() {
             assert_eq!(scl, tail, "seed {seed}: all that node 4 has comes from its peers");
         }
     }
+}
+
+/// A frame whose checksum holds and that means nothing: the peer is of another version, or something is wrong with it.
+#[test]
+fn a_peer_that_sends_what_is_no_message_is_counted_and_connected_anew() {
+    let mut world = World::new(26);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.loss_percent = 25;
+    writer.write_many(&mut world, 20);
+    for count in 1..4 {
+        let mut bytes = Vec::new();
+        write_frame(&mut bytes, 60_000, 1, |body| body.push(7));
+        assert!(world.send_to_asker(0, bytes), "node 0 has asked its peers");
+        world.run_us(1_000);
+        assert_eq!(world.counter(0, "malformed_frames"), count);
+        writer.write_many(&mut world, 20);
+    }
+    writer.converge(&mut world);
+    writer.check_all_served(&mut world);
 }
 
 #[test]

@@ -372,6 +372,19 @@ impl World {
         self.transmit(wire, 1, bytes);
     }
 
+    /// The end of a connection that a node has made to a peer is sent these bytes, as if by the peer. False without one.
+    pub fn send_to_asker(&mut self, asker: usize, bytes: Vec<u8>) -> bool {
+        let is_made_by = |wire: &Wire| {
+            let [maker, other] = wire.ends;
+            wire.is_up && matches!((maker, other), (Side::Node(node, _), Side::Node(..)) if node == asker)
+        };
+        let wire = self.wires.iter().position(is_made_by);
+        wire.is_some_and(|wire| {
+            self.transmit(wire, 0, bytes);
+            true
+        })
+    }
+
     fn transmit(&mut self, wire: usize, to: usize, bytes: Vec<u8>) {
         let delay = 10 + self.rng.below(150);
         let at = (self.now_us + delay).max(self.wires[wire].busy_until_us[to]);
