@@ -529,3 +529,32 @@ fn a_statement_sees_what_its_transaction_has_written_over() {
     node.make_durable();
     node.abort(third);
 }
+
+/// An opening after a crash reads the head page of each undo stream: one after the other, that is a trip to storage for each.
+#[test]
+fn an_opening_asks_for_the_streams_heads_together() {
+    const STREAMS: u16 = 32;
+    let options = Options { frames: 512, undo_streams: STREAMS, snapshots: 64 };
+    let node = Node::create(options);
+    let tree = node.create_tree();
+    let mut running: Vec<Transaction> = (0..STREAMS).map(|_| node.begin_rc()).collect();
+    for (number, txn) in running.iter_mut().enumerate() {
+        node.insert(txn, tree, &(number as u16).to_be_bytes(), b"row").expect("inserts");
+    }
+    running.into_iter().for_each(|txn| node.commit(txn));
+    let volume = node.volume.crash_and_reopen();
+    let engine = Engine::new(volume.clone(), options);
+    let mut trips = 0;
+    loop {
+        match engine.open() {
+            Ok(()) => break,
+            Err(Stop::Need(need)) => {
+                while !engine.poll_need(&need, Waker::noop()) {
+                    trips += u32::from(volume.pump(&engine));
+                }
+            }
+            Err(Stop::Fail(error)) => panic!("{error}"),
+        }
+    }
+    assert!(trips < 12, "{trips} trips for {STREAMS} streams");
+}
