@@ -6,6 +6,10 @@
 //! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
 //! added to it but the opener's own entry. Nor does a member tell a VDL that no writer told.
 //!
+//! There is one way to less: a member that told its writer that it has lost some of its log may come back with less than it
+//! acknowledged before, if nothing rests on that. From then on what each member told last is counted, and the writer's VDL
+//! must always be at a write quorum of it.
+//!
 //! An opener concludes from these answers what was written; what a member would acknowledge to an older writer behind its
 //! answer, or had acknowledged and left out of it, could be told to a client and be in no recovery. Looked at when it is
 //! sent, whether it arrives or not: connections do not keep the order between each other.
@@ -13,7 +17,7 @@
 use super::World;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Bumped, Message, SegmentState, WriteAck};
+use hexalog_protocol::message::{Bumped, Message, SegmentState, Status, WriteAck};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +32,8 @@ const WITNESSES_MIN: usize = (QuorumModel::FOUR_OF_SIX.members - QuorumModel::FO
 const WRITE_ACK: u16 = 7;
 /// Kind of an answer to a bump.
 const BUMPED: u16 = 11;
+/// Kind of a member's word on its segments.
+const STATUS: u16 = 19;
 /// Kinds that bring a member an epoch history.
 const HISTORIES: [u16; 3] = [12, 14, 21];
 
@@ -36,8 +42,10 @@ const HISTORIES: [u16; 3] = [12, 14, 21];
 struct Told {
     /// Highest epoch of which it has answered a bump.
     fence: VolumeEpoch,
-    /// Highest SCL.
+    /// Highest SCL, since it came back with less.
     scl: Lsn,
+    /// Epoch of the writer that it told of its damage, since it told that SCL.
+    lost_to: Option<VolumeEpoch>,
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
     brought: Vec<EpochHistory>,
@@ -51,6 +59,14 @@ impl Told {
         // How far an annulled one falls the member's own chain tells.
         scl >= self.scl || histories.any(|history| history.is_annulled(self.scl))
     }
+
+    /// It tells this SCL under this epoch, and as a sound member. True if that is less than it acknowledged before.
+    fn tells(&mut self, scl: Lsn, epoch: VolumeEpoch) -> bool {
+        let falls = self.lost_to == Some(epoch) && scl < self.scl;
+        self.scl = if falls { scl } else { self.scl.max(scl) };
+        self.lost_to = None;
+        falls
+    }
 }
 
 /// What each member has told, over all runs of its daemon.
@@ -61,6 +77,8 @@ pub(super) struct Fences {
     vdl_of_writers: Lsn,
     /// Histories that openers brought.
     made: Vec<EpochHistory>,
+    /// Groups of which a member has come back with less than it acknowledged.
+    fallen: BTreeSet<GroupId>,
 }
 
 impl Fences {
@@ -93,12 +111,37 @@ impl Fences {
                 told.fence.0
             );
             assert!(
-                told.may_fall_to(*scl, told.brought.iter()),
+                told.lost_to == Some(ack.epoch) || told.may_fall_to(*scl, told.brought.iter()),
                 "shard {shard} {group:?} acknowledges {scl}, and had acknowledged {}",
                 told.scl
             );
-            told.scl = told.scl.max(*scl);
+            if told.tells(*scl, ack.epoch) {
+                self.fallen.insert(*group);
+            }
         }
+    }
+
+    /// A writer counts this as it counts an acknowledgement.
+    fn status_told(&mut self, shard: usize, status: &Status) {
+        for segment in &status.segments {
+            let told = self.members.entry((shard, segment.group)).or_default();
+            let epoch = segment.writer.epoch;
+            match segment.state {
+                SegmentState::Damaged => told.lost_to = Some(epoch),
+                SegmentState::Open if told.fence <= epoch => {
+                    if told.tells(segment.scl, epoch) {
+                        self.fallen.insert(segment.group);
+                    }
+                }
+                SegmentState::Open | SegmentState::Opening | SegmentState::NeedsHydration => {}
+            }
+        }
+    }
+
+    /// Members of the group that have told last that they have this.
+    fn count_told(&self, group: GroupId, lsn: Lsn) -> usize {
+        let of_group = self.members.iter().filter(|((_, of), _)| *of == group);
+        of_group.filter(|(_, told)| told.scl >= lsn).count()
     }
 
     fn history_came(&mut self, shard: usize, group: GroupId, history: &EpochHistory) {
@@ -129,8 +172,9 @@ impl Fences {
         if matches!(answer.state, SegmentState::Damaged | SegmentState::NeedsHydration) {
             return;
         }
+        let was_lost = told.lost_to.take() == Some(answer.history.writer().epoch);
         assert!(
-            told.may_fall_to(answer.scl, told.brought.iter().chain([&answer.history])),
+            was_lost || told.may_fall_to(answer.scl, told.brought.iter().chain([&answer.history])),
             "shard {shard} {group:?} answers a bump with SCL {}, and had acknowledged {}",
             answer.scl,
             told.scl
@@ -164,9 +208,22 @@ impl World {
         let mut rest = bytes;
         while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
             rest = &rest[frame.frame_bytes..];
-            if matches!(frame.kind, WRITE_ACK | BUMPED) {
+            if matches!(frame.kind, WRITE_ACK | BUMPED | STATUS) {
                 self.note_told(shard, &frame);
             }
+        }
+    }
+
+    /// What a writer calls durable rests on what its members told last, once one of them has come back with less.
+    pub(super) fn check_vdl_is_counted(&self, vdl: Lsn) {
+        for group in self.fences.fallen.iter().copied() {
+            let tail = self.tail_at(group, vdl);
+            let count = self.fences.count_told(group, tail);
+            assert!(
+                count >= usize::from(QuorumModel::FOUR_OF_SIX.write),
+                "VDL {vdl} rests on {count} members of {group:?}, whose last record below it is {tail}: others have told since \
+                 that they lost it"
+            );
         }
     }
 
@@ -215,10 +272,23 @@ impl World {
     }
 
     fn note_told(&mut self, shard: usize, frame: &Frame<'_>) {
+        let fallen_before = self.fences.fallen.len();
         match Message::decode(frame).expect("shards send valid messages") {
             Message::WriteAck(ack) => self.fences.acknowledged(shard, &ack),
             Message::Bumped(answer) => self.fences.bumped(shard, &answer),
+            Message::Status(status) => self.fences.status_told(shard, &status),
             _ => unreachable!("no other kind was looked for"),
+        }
+        if self.fences.fallen.len() == fallen_before {
+            return;
+        }
+        let open = self.writers.iter().rev().find(|writer| writer.is_open);
+        if let Some(writer) = open {
+            let vdl = {
+                let client = writer.client();
+                client.history().floor(client.vdl())
+            };
+            self.check_vdl_is_counted(vdl);
         }
     }
 }

@@ -12,7 +12,6 @@ use super::restarts::{BeforeStop, is_lost};
 use super::{SHARDS, VOLUME, World};
 use crate::disk::{Disk, SECTOR_BYTES};
 use crate::plan::Profile;
-use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_protocol::quorum::QuorumModel;
@@ -201,13 +200,14 @@ impl World {
         }
     }
 
+    /// The group's last record that is not above `vdl`.
+    pub(super) fn tail_at(&self, group: GroupId, vdl: Lsn) -> Lsn {
+        let first = u64::from(group.0) * self.plan.pages_per_group;
+        let pages = first..first + self.plan.pages_per_group;
+        pages.map(|page| self.model.lsn_at(PageId(page), vdl)).max().unwrap_or(Lsn::ZERO)
+    }
+
     fn check_quorum(&mut self, vdl: Lsn, opener: Option<WriterId>) {
-        let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };
-        let mut tails = vec![Lsn::ZERO; self.plan.groups as usize];
-        for page in self.model.pages() {
-            let tail = &mut tails[geometry.group_of(page).0 as usize];
-            *tail = (*tail).max(self.model.lsn_at(page, vdl));
-        }
         // A device that alters what it was given may keep nothing of it: four others do keep theirs.
         let sound: Vec<usize> = (0..SHARDS).filter(|shard| !self.may_rot(*shard)).collect();
         let left: Vec<(usize, Status)> = sound
@@ -216,8 +216,8 @@ impl World {
             .collect();
         assert_eq!(left.len(), sound.len(), "no volume is open before all shards are there");
         let needed = usize::from(QuorumModel::FOUR_OF_SIX.write) - (SHARDS - sound.len());
-        for (group, tail) in tails.into_iter().enumerate() {
-            let group = GroupId(group as u32);
+        for group in (0..self.plan.groups).map(GroupId) {
+            let tail = self.tail_at(group, vdl);
             let members: Vec<(usize, &SegmentStatus)> =
                 left.iter().map(|(shard, status)| (*shard, segment_of(status, group))).collect();
             let holds = |(shard, member): &&(usize, &SegmentStatus)| {
