@@ -156,8 +156,9 @@ impl Shard {
                 }
             }
             Entry::Proven { volume, group } => {
-                if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {
-                    segment.end_damage();
+                if let Some(segment) = self.segments.get_mut(&(*volume, *group))
+                    && segment.end_damage()
+                {
                     moved.whole.insert((*volume, *group));
                 }
             }

@@ -484,8 +484,7 @@ impl Shard {
                 segment.complete_hydration(end);
                 hydrated.push(key);
             }
-            if decided.ends_damage {
-                segment.end_damage();
+            if decided.ends_damage && segment.end_damage() {
                 whole.insert(key);
             }
         }

@@ -53,7 +53,17 @@ impl Segment {
     pub(crate) fn lose_log(&mut self, pending: &mut Pending) {
         self.give_up_log(pending);
         self.damage = Some(Damage::default());
+        // No scan meets again what stands before the stretch.
+        self.given_up_at = None;
         (self.scl, self.staged_through, self.tail) = (self.base, Lsn::ZERO, None);
+    }
+
+    /// One that was here before, and of which nothing is known any more: it may have acknowledged and promised anything.
+    pub(crate) fn restore(lost: &CreateSegment) -> Segment {
+        let mut segment = Segment::create(&CreateSegment { base_lsn: Lsn::ZERO, ..lost.clone() });
+        segment.health = Health::NeedsHydration;
+        segment.damage = Some(Damage::default());
+        segment
     }
 
     /// Whether its page versions are above what its log says was durable when they were made: the log's end is lost, although
@@ -63,11 +73,20 @@ impl Segment {
         self.health.follows_log() && (images > self.gc_floor || deltas > self.vdl_durable)
     }
 
-    /// All that it may have acknowledged is there again, durably.
-    pub(crate) fn end_damage(&mut self) {
-        // A replay may meet one from before a later stretch was lost.
-        if self.health == Health::Damaged {
+    /// All that it may have acknowledged is there again, durably. False if it is not, after all.
+    pub(crate) fn end_damage(&mut self) -> bool {
+        // It may have given up its log since that was found, and a replay may meet it from before a later stretch was lost.
+        let ends = self.health == Health::Damaged;
+        if ends {
             (self.health, self.damage) = (Health::Sound, None);
+        }
+        ends
+    }
+
+    /// It gives up what it holds: the proof that it is whole, if one is on its way to the device, is of that.
+    pub(crate) fn forget_proof(&mut self) {
+        if let Some(damage) = &mut self.damage {
+            damage.is_ending = false;
         }
     }
 
@@ -198,5 +217,94 @@ impl Shard {
             effects.list.push(Effect::Log(text));
         }
         self.push_scls(whole.iter().copied(), &BTreeSet::new(), effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hydration::Hydrated;
+    use crate::segment::Decided;
+    use alloc::vec;
+    use hexalog_protocol::history::{EpochEntry, EpochHistory};
+    use hexalog_protocol::message::{Member, Membership};
+    use hexalog_protocol::{
+        GeometryEpoch, GroupId, MembershipEpoch, NodeId, SegmentId, VolumeEpoch, VolumeId,
+    };
+
+    fn created() -> Segment {
+        let address = "127.0.0.1:7000".parse().expect("an address");
+        let member = Member { segment: SegmentId(1), node: NodeId(0), az: 0, address };
+        Segment::create(&CreateSegment {
+            volume: VolumeId([1; 16]),
+            group: GroupId(0),
+            segment: SegmentId(1),
+            pages_per_group: 16,
+            geometry_epoch: GeometryEpoch(1),
+            base_lsn: Lsn::ZERO,
+            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
+        })
+    }
+
+    fn writer(epoch: u64) -> WriterId {
+        WriterId { epoch: VolumeEpoch(epoch), incarnation: Incarnation(epoch) }
+    }
+
+    /// A full log had no room for a bump and a history: the next checkpoint was to hold them, and their answers waited for it.
+    /// Then the segment gave up its log, and with it both; the answers went out all the same.
+    #[test]
+    fn what_was_decided_of_its_writer_outlives_the_log() {
+        let mut segment = created();
+        let mut history = EpochHistory::new();
+        history.push(EpochEntry { writer: writer(3), vdl: Lsn(5), upper: Lsn(9) });
+        segment.decided = Decided {
+            bump: Some(writer(4)),
+            history: Some(history.clone()),
+            hydrated: Some(Hydrated { base: Lsn(2), vdl_heard: Lsn(2) }),
+            gives_up_log: true,
+            ..Decided::default()
+        };
+        segment.give_up_log(&mut Pending::default());
+        let kept = Decided { bump: Some(writer(4)), history: Some(history.clone()), ..Decided::default() };
+        assert_eq!(segment.decided, kept);
+        let image = segment.to_image();
+        assert_eq!((image.bumped, image.history), (writer(4), history));
+    }
+
+    /// The proof was staged, and the segment gave up its log before it was durable: it is found whole again later all the same.
+    #[test]
+    fn a_proof_that_came_too_late_is_made_again() {
+        let mut segment = created();
+        (segment.bumped, segment.promised) = (writer(2), writer(2));
+        segment.history.push(EpochEntry { writer: writer(2), vdl: Lsn::ZERO, upper: Lsn::ZERO });
+        segment.lose_log(&mut Pending::default());
+        let damage = Damage { knows_promises: true, tail: Some(Lsn(7)), ..Damage::default() };
+        segment.damage = Some(damage);
+        let hydrated = Hydrated { base: Lsn(7), vdl_heard: Lsn(7) };
+        segment.complete_hydration(hydrated);
+        assert!(segment.is_whole_again());
+        segment.damage = Some(Damage { is_ending: true, ..damage });
+        segment.give_up_log(&mut Pending::default());
+        assert!(!segment.end_damage(), "it has no pages");
+        segment.complete_hydration(hydrated);
+        assert!(segment.is_whole_again());
+        assert!(segment.end_damage());
+        assert_eq!(segment.health, Health::Sound);
+    }
+
+    /// It had been hydrated at 88, gave up its log again there, and took pages as of 88 from a peer that lagged. A scan that met
+    /// the second decision again, when it had been proven whole and had acknowledged more, passed over all that came after.
+    #[test]
+    fn a_damaged_segment_is_not_hydrated_at_the_place_of_its_decision() {
+        let mut segment = created();
+        segment.lose_log(&mut Pending::default());
+        segment.complete_hydration(Hydrated { base: Lsn(88), vdl_heard: Lsn(88) });
+        segment.give_up_log(&mut Pending::default());
+        segment.given_up_at = Some(Lsn(88));
+        assert!(!segment.leads_on(Lsn(88)));
+        assert!(segment.leads_on(Lsn(89)));
+        // No scan meets again what stands before the stretch that was lost.
+        segment.lose_log(&mut Pending::default());
+        assert!(segment.leads_on(Lsn(88)));
     }
 }

@@ -243,10 +243,12 @@ impl Segment {
     }
 
     /// No peer has the log that the segment lacks: what it holds will be replaced by pages, and must not hold back
-    /// log and memory until then.
+    /// log and memory until then. What was decided of its writer stands: answers to an opener wait for that.
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
-        self.decided = Decided::default();
+        let Decided { bump, history, .. } = core::mem::take(&mut self.decided);
+        self.decided = Decided { bump, history, ..Decided::default() };
+        self.forget_proof();
         self.session = None;
         let key = self.key();
         self.batches.clear(key, pending);

@@ -122,8 +122,8 @@ impl Segment {
     /// Whether pages as they are at `base` bring it further than when it gave up its log: what it has told since is among them, and
     /// a scan that meets that decision again knows by the base that it is over. The group may have stood still since, so they
     /// need be no further than its SCL.
-    fn leads_on(&self, base: Lsn) -> bool {
-        let is_over = self.damage.is_some() || self.given_up_at.is_none_or(|given_up| base > given_up);
+    pub(crate) fn leads_on(&self, base: Lsn) -> bool {
+        let is_over = self.given_up_at.is_none_or(|given_up| base > given_up);
         base >= self.scl && is_over
     }
 
