@@ -44,6 +44,9 @@ impl Shard {
         let key = (pull.volume, pull.group);
         let allowed = match self.segments.get(&key) {
             None => Err(RefusalReason::UnknownSegment),
+            // Behind a bump that is not durable yet batches of the writer before may still become so: an SCL told now would
+            // be taken for one that an older writer moves no more.
+            Some(segment) if segment.bumped != segment.promised => Err(RefusalReason::Busy),
             Some(segment) => segment.check_gossip(pull.writer, pull.membership_epoch),
         };
         if let Err(reason) = allowed {
