@@ -379,6 +379,7 @@ impl Client {
         self.requests.retain(|_, (other, _)| *other != link);
         self.reads.link_closed(link);
         self.repair_link_closed(link);
+        self.opening_link_closed(link);
         self.counters.disconnects += 1;
     }
 

@@ -107,6 +107,13 @@ impl Answers {
         answer.map(|answer| answer.state = SegmentState::Damaged).is_some()
     }
 
+    /// These answers count no more: their members will be asked again.
+    pub fn take_back(&mut self, members: impl Iterator<Item = (GroupId, Slot)>) {
+        for (group, slot) in members {
+            self.answers[group.0 as usize][slot.0] = None;
+        }
+    }
+
     /// A member was told this history, and has it.
     pub fn has_history(&mut self, group: GroupId, slot: Slot, history: &EpochHistory) {
         if let Some(answer) = self.answers[group.0 as usize][slot.0].as_mut() {

@@ -223,6 +223,33 @@ impl Client {
         }
     }
 
+    /// A link is gone. While nothing was concluded, its answers wait for it: who starts again says what it is then.
+    pub(super) fn opening_link_closed(&mut self, link: LinkIndex) {
+        let Phase::Opening(Opening { answers, step: Step::Bumping { .. }, .. }) = &mut self.phase else {
+            return;
+        };
+        answers.take_back(self.links[link.0].groups());
+    }
+
+    /// A group that is short of complete members, and has none that is there: what is above VDL as the others know it may be at
+    /// those alone that are gone. What they answered is taken back, and the volume recovered from who is there, or comes.
+    fn leave_sources_that_are_gone(&mut self, lacking: &[GroupId]) {
+        let is_up = |slot: &Slot, group: &GroupId| {
+            self.links[self.routes.links_of_group[group.0 as usize][slot.0].0].is_up()
+        };
+        let is_left =
+            |group: &&GroupId| !self.complete_members(**group).iter().any(|slot| is_up(slot, group));
+        if !lacking.iter().any(|group| is_left(&group)) {
+            return;
+        }
+        let gone: Vec<LinkIndex> = self.routes.links().filter(|link| !self.links[link.0].is_up()).collect();
+        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
+        for link in gone {
+            answers.take_back(self.links[link.0].groups());
+        }
+        *step = Step::Bumping { sufficient_since_us: None };
+    }
+
     /// The first group of which too few members are there and sound for a write quorum, for people.
     fn group_short_of_members(&self, answers: &Answers) -> Option<alloc::string::String> {
         let QuorumModel { members, write, .. } = self.config.quorum;
@@ -328,6 +355,7 @@ impl Client {
         for id in idle.into_iter().filter(|id| lacking.contains(&id.group)) {
             self.repair_step(id, now, effects);
         }
+        self.leave_sources_that_are_gone(&lacking);
         lacking.is_empty()
     }
 
