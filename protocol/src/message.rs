@@ -94,4 +94,7 @@ messages! {
     20 HydratePull(HydratePull),
     /// Answer to `HydratePull`.
     21 HydratePages(HydratePages<'a>),
+    /// Makes a segment anew that was there before and is not known here any more: it counts for nothing until it has got all
+    /// from its peers. The base LSN says nothing.
+    22 RestoreSegment(CreateSegment),
 }

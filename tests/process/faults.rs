@@ -174,3 +174,29 @@ fn compute_dies_under_load() {
     bench::check_sums(&cluster);
     cluster.kill_by_hand("compute");
 }
+
+/// A device died and an empty one took its place: the daemon knew none of its segments, and the volume was one member short for
+/// good. It is told of them and filled, and is as good as any other: with two more daemons dead the volume needs it.
+#[test]
+fn a_daemon_with_an_empty_device_is_filled_by_its_peers() {
+    let mut cluster = Cluster::start(&[]);
+    let arguments = cluster.arguments_of("node-1");
+    cluster.sql("create table t as select id, repeat('x', 400) as value from generate_series(1, 3000) id");
+    cluster.kill("node-1");
+    let at = arguments.iter().position(|argument| argument == "--data-dir").expect("it has a directory");
+    std::fs::remove_dir_all(&arguments[at + 1]).expect("it is there");
+    cluster.sql("update t set value = 'y' where id <= 100");
+    cluster.start_by_hand("node-1", &arguments);
+    wait_until(COMMAND_MAX, "its segments to be made anew", || {
+        let status = cluster.status();
+        let daemons = status["daemons"].as_array().expect("a list");
+        let daemon = daemons.iter().find(|daemon| daemon["node"] == 1).expect("listed");
+        daemon["counters"]["segments_restored"].as_u64() > Some(0)
+    });
+    cluster.wait_until_caught_up();
+    cluster.kill("node-3");
+    cluster.kill("node-5");
+    cluster.sql("insert into t values (0, 'z')");
+    assert_eq!(cluster.sql("select count(*), count(*) filter (where value = 'y') from t"), "3001|100");
+    cluster.stop();
+}

@@ -59,6 +59,8 @@ enum Request {
     Join,
     /// Told who the members are and where.
     Members,
+    /// A segment that it did not know, to be made anew.
+    Restore,
     Status,
     /// A status asked for only to learn whether the epoch still stands.
     Contact {

@@ -8,7 +8,7 @@ use crate::log::{Answer, Durable, ReplayPoint, WrittenAppend};
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
 use crate::shard::{Phase, Shard};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, btree_map};
 use alloc::format;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
@@ -35,6 +35,8 @@ pub(crate) struct Moved {
     lost: BTreeSet<SegmentKey>,
     /// Segments whose damage ended in it.
     whole: BTreeSet<SegmentKey>,
+    /// Segments that were made anew in it.
+    restored: BTreeSet<SegmentKey>,
 }
 
 impl Shard {
@@ -95,6 +97,7 @@ impl Shard {
         self.push_moved_scls(durable, &moved, effects);
         self.note_lost(&moved.lost, effects);
         self.note_whole(&moved.whole, effects);
+        self.note_restored(&moved.restored, effects);
         self.log.recycle(written.buffer);
     }
 
@@ -116,6 +119,14 @@ impl Shard {
             Entry::CreateSegment(create) => {
                 let key = (create.volume, create.group);
                 self.segments.entry(key).or_insert_with(|| Segment::create(create));
+            }
+            Entry::RestoreSegment(lost) => {
+                let key = (lost.volume, lost.group);
+                if let btree_map::Entry::Vacant(place) = self.segments.entry(key) {
+                    place.insert(Segment::restore(lost));
+                    self.counters.segments_restored += 1;
+                    moved.restored.insert(key);
+                }
             }
             Entry::EpochBump { volume, group, writer } => {
                 if let Some(segment) = self.segments.get_mut(&(*volume, *group)) {

@@ -25,11 +25,6 @@ pub struct Bound {
 }
 
 impl Shard {
-    /// Segments there are.
-    pub fn segments_count(&self) -> usize {
-        self.segments.len()
-    }
-
     /// All that is bounded, with its use.
     pub fn bounds(&self) -> Vec<Bound> {
         let options = &self.options;

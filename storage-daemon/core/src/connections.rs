@@ -41,7 +41,7 @@ impl Connections {
             Message::ReadPage(_) => true,
             Message::CreateSegment(_) | Message::SetMembership(_) => *role != Role::Peer,
             Message::Write(_) | Message::EpochBump(_) | Message::InstallHistory(_) => *role == Role::Compute,
-            Message::GossipPush(_) => *role == Role::Compute,
+            Message::GossipPush(_) | Message::RestoreSegment(_) => *role == Role::Compute,
             Message::HydratePull(_) => *role == Role::Peer,
             _ => false,
         }

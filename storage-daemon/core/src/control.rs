@@ -70,6 +70,26 @@ impl Shard {
         self.finish_control(connection, request_id, key, result, effects);
     }
 
+    /// A writer names a segment of which nothing is known here, as it is for each that it has on this shard when the shard
+    /// refuses one. What named it on the device is lost, or the device is another one.
+    pub(crate) fn on_restore_segment(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        lost: CreateSegment,
+        effects: &mut Effects,
+    ) {
+        let key = (lost.volume, lost.group);
+        let is_member = lost.membership.members.iter().any(|member| member.segment == lost.segment);
+        let result = match self.segments.get(&key) {
+            _ if lost.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
+            Some(segment) if segment.id != lost.segment => Err(RefusalReason::NotAllowed),
+            Some(_) => Ok(Staged::Log),
+            None => self.stage_control(&Entry::RestoreSegment(lost)).map(|()| Staged::Log),
+        };
+        self.finish_control(connection, request_id, key, result, effects);
+    }
+
     pub(crate) fn on_set_membership(
         &mut self,
         connection: ConnectionId,

@@ -118,6 +118,8 @@ counters! {
     segments_hydrated,
     /// Stretches of the log that were found lost at a start.
     logs_damaged,
+    /// Segments that a writer knew and this shard did not: made anew, damaged.
+    segments_restored,
     /// Segments that were damaged and are proven to be whole again.
     segments_repaired,
     /// Times that a full log or memory let go of what stood above a gap, to have room for what fills it.

@@ -23,7 +23,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::RefusalReason;
+use hexalog_protocol::message::{CreateSegment, RefusalReason};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{Incarnation, Lsn};
 use hexalog_storage_format::entry::Entry;
@@ -205,6 +205,22 @@ impl Shard {
         addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
         for peer in asked {
             self.pull(key, peer, Lsn::ZERO, now, effects);
+        }
+    }
+
+    /// Segments that a writer named and nothing here did: the operator is told.
+    pub(crate) fn note_restored(&mut self, restored: &BTreeSet<SegmentKey>, effects: &mut Effects) {
+        for key in restored {
+            let id = self.segments[key].id;
+            let text = format!(
+                "ALARM: {} {:?}: nothing on this shard's device names its {id:?}, which its writer knows: it is made anew, \
+                 damaged, and fetched from its peers",
+                key.0, key.1
+            );
+            effects.list.push(Effect::Log(text));
+        }
+        if !restored.is_empty() {
+            self.links.look_now();
         }
     }
 

@@ -255,6 +255,7 @@ impl Shard {
                 self.on_install_history(connection, request_id, &install, effects);
             }
             Message::CreateSegment(create) => self.on_create_segment(connection, request_id, create, effects),
+            Message::RestoreSegment(lost) => self.on_restore_segment(connection, request_id, lost, effects),
             Message::SetMembership(set) => self.on_set_membership(connection, request_id, set, effects),
             Message::FetchHistory(name) => self.on_fetch_history(connection, request_id, &name, effects),
             Message::GossipPull(pull) => self.on_gossip_pull(connection, request_id, &pull, effects),

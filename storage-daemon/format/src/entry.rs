@@ -13,11 +13,13 @@
 //! | 7 | member beyond retention | volume 16, group 4, segment 8 |
 //! | 8 | needs hydration | volume 16, group 4, SCL 8 |
 //! | 9 | proven | volume 16, group 4 |
+//! | 10 | restore segment | as of create segment; the base LSN says nothing |
 //!
 //! "Heard" is what makes VDL and the collection floor durable: one an append and volume, when they moved.
 //! "Member beyond retention" names a peer whose missing log was freed; "needs hydration" the segment itself. It says
 //! nothing of a segment whose base LSN is above its SCL: that one has been hydrated since. "Proven" ends the state of a
-//! damaged segment: it holds again all that it may ever have acknowledged.
+//! damaged segment: it holds again all that it may ever have acknowledged. "Restore segment" makes one that its writer knows
+//! and this shard does not, since what named it here is lost: it is damaged, and has no page.
 
 use crate::membership;
 use alloc::vec::Vec;
@@ -44,6 +46,7 @@ const HEARD: u8 = 6;
 const MEMBER_BEYOND_RETENTION: u8 = 7;
 const NEEDS_HYDRATION: u8 = 8;
 const PROVEN: u8 = 9;
+const RESTORE_SEGMENT: u8 = 10;
 
 /// One entry.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +60,8 @@ pub enum Entry<'a> {
     },
     /// A segment was made.
     CreateSegment(CreateSegment),
+    /// A segment that is known here no more was made anew.
+    RestoreSegment(CreateSegment),
     /// Older writers are fenced from here on.
     EpochBump {
         /// The volume.
@@ -143,13 +148,12 @@ impl Entry<'_> {
                 BATCH
             }
             Entry::CreateSegment(create) => {
-                put_name(out, create.volume, create.group);
-                out.put_u64(create.segment.0);
-                out.put_u64(create.pages_per_group);
-                out.put_u64(create.geometry_epoch.0);
-                out.put_u64(create.base_lsn.0);
-                membership::encode(&create.membership, out);
+                put_creation(out, create);
                 CREATE_SEGMENT
+            }
+            Entry::RestoreSegment(create) => {
+                put_creation(out, create);
+                RESTORE_SEGMENT
             }
             Entry::EpochBump { volume, group, writer } => {
                 put_name(out, *volume, *group);
@@ -203,6 +207,15 @@ pub fn batch_entry_header(volume: VolumeId, batch_bytes: usize) -> [u8; BATCH_OV
     header
 }
 
+fn put_creation(out: &mut Vec<u8>, create: &CreateSegment) {
+    put_name(out, create.volume, create.group);
+    out.put_u64(create.segment.0);
+    out.put_u64(create.pages_per_group);
+    out.put_u64(create.geometry_epoch.0);
+    out.put_u64(create.base_lsn.0);
+    membership::encode(&create.membership, out);
+}
+
 pub(crate) fn put_name(out: &mut Vec<u8>, volume: VolumeId, group: GroupId) {
     out.put_bytes(&volume.0);
     out.put_u32(group.0);
@@ -215,6 +228,18 @@ pub(crate) fn put_writer(out: &mut Vec<u8>, writer: WriterId) {
 
 pub(crate) fn get_volume(reader: &mut Reader<'_>) -> Result<VolumeId, Malformed> {
     Ok(VolumeId(reader.array("volume")?))
+}
+
+fn get_creation(volume: VolumeId, group: GroupId, body: &mut Reader<'_>) -> Result<CreateSegment, Malformed> {
+    Ok(CreateSegment {
+        volume,
+        group,
+        segment: SegmentId(body.u64("segment")?),
+        pages_per_group: body.u64("pages per group")?,
+        geometry_epoch: GeometryEpoch(body.u64("geometry epoch")?),
+        base_lsn: Lsn(body.u64("base LSN")?),
+        membership: membership::decode(body)?,
+    })
 }
 
 pub(crate) fn get_name(reader: &mut Reader<'_>) -> Result<(VolumeId, GroupId), Malformed> {
@@ -264,15 +289,8 @@ fn decode_body<'a>(kind: u8, body: &mut Reader<'a>) -> Result<Entry<'a>, Malform
     }
     let (volume, group) = get_name(body)?;
     match kind {
-        CREATE_SEGMENT => Ok(Entry::CreateSegment(CreateSegment {
-            volume,
-            group,
-            segment: SegmentId(body.u64("segment")?),
-            pages_per_group: body.u64("pages per group")?,
-            geometry_epoch: GeometryEpoch(body.u64("geometry epoch")?),
-            base_lsn: Lsn(body.u64("base LSN")?),
-            membership: membership::decode(body)?,
-        })),
+        CREATE_SEGMENT => Ok(Entry::CreateSegment(get_creation(volume, group, body)?)),
+        RESTORE_SEGMENT => Ok(Entry::RestoreSegment(get_creation(volume, group, body)?)),
         EPOCH_BUMP => Ok(Entry::EpochBump { volume, group, writer: get_writer(body)? }),
         INSTALL_HISTORY => Ok(Entry::InstallHistory { volume, group, history: EpochHistory::decode(body)? }),
         MEMBERSHIP => Ok(Entry::Membership { volume, group, membership: membership::decode(body)? }),
@@ -355,7 +373,8 @@ mod tests {
         let (volume, group) = (VOLUME, GROUP);
         vec![
             Entry::Batch { volume, batch },
-            Entry::CreateSegment(create),
+            Entry::CreateSegment(create.clone()),
+            Entry::RestoreSegment(create),
             Entry::EpochBump { volume, group, writer: writer() },
             Entry::InstallHistory { volume, group, history },
             Entry::Membership { volume, group, membership: membership() },

@@ -225,8 +225,6 @@ struct Process {
     before_stop: Option<restarts::BeforeStop>,
     /// Slices of background work in a row after which the next one was due at once.
     slices_restless: u32,
-    /// Superblocks that were written while the shard had all its segments.
-    superblocks_with_all: u64,
 }
 
 /// What holds for a shard for a while.
@@ -323,7 +321,6 @@ impl World {
             backed_bytes: 0,
             before_stop: None,
             slices_restless: 0,
-            superblocks_with_all: 0,
         };
         World {
             now_us: WORLD_START_US,

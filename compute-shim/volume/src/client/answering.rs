@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use hexalog_protocol::GroupId;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{
-    EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SetMembership, Status,
-    StatusQuery, WriteAck,
+    CreateSegment, EpochBump, InstallHistory, Message, Refusal, RefusalReason, SegmentState, SetMembership,
+    Status, StatusQuery, WriteAck,
 };
 
 impl Client {
@@ -57,9 +57,13 @@ impl Client {
     }
 
     fn welcomed(&mut self, link: LinkIndex, request_id: u64, effects: &mut Effects) {
-        if self.take_request(link, request_id) != Some(Request::Hello) {
-            return;
+        if self.take_request(link, request_id) == Some(Request::Hello) {
+            self.greet(link, effects);
         }
+    }
+
+    /// The first request of a link, by what the volume waits for.
+    fn greet(&mut self, link: LinkIndex, effects: &mut Effects) {
         match &self.phase {
             Phase::Opening(opening) if !opening.is_installing() => {
                 self.links[link.0].state = LinkState::Bumping;
@@ -96,6 +100,43 @@ impl Client {
         }
     }
 
+    /// A member refused because it does not know a segment. All that this link serves are named to it: those that it has
+    /// are as they were, the others it makes anew, and gets them from their peers. True if that is what was refused.
+    fn restore_segments(&mut self, link: LinkIndex, request_id: u64, effects: &mut Effects) -> bool {
+        let greets = matches!(self.requests.get(&request_id), Some((asked, Request::Bump | Request::Join)) if *asked == link);
+        if !greets || matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly) {
+            return false;
+        }
+        if self.is_restoring(link) {
+            // A bump is refused for each segment by itself.
+            return true;
+        }
+        let served: Vec<_> = self.links[link.0].groups().collect();
+        for (group, slot) in served {
+            let membership = self.config.groups[group.0 as usize].clone();
+            let lost = CreateSegment {
+                volume: self.config.volume,
+                group,
+                segment: membership.members[slot.0].segment,
+                pages_per_group: self.config.geometry.pages_per_group,
+                geometry_epoch: self.config.geometry_epoch,
+                base_lsn: hexalog_protocol::Lsn::ZERO,
+                membership,
+            };
+            self.send(link, Request::Restore, &Message::RestoreSegment(lost), effects);
+        }
+        let text = format!(
+            "{} does not know all segments of this volume: it makes them anew",
+            self.links[link.0].address
+        );
+        effects.list.push(Effect::Log(text));
+        true
+    }
+
+    fn is_restoring(&self, link: LinkIndex) -> bool {
+        self.requests.values().any(|request| *request == (link, Request::Restore))
+    }
+
     fn send_status_query(&mut self, link: LinkIndex, effects: &mut Effects) {
         self.links[link.0].state = LinkState::Querying;
         let query = StatusQuery { volume: self.config.volume };
@@ -118,6 +159,7 @@ impl Client {
                 self.send_status_query(link, effects);
             }
             Some(Request::Repair(id)) => self.repair_history_installed(id, now, effects),
+            Some(Request::Restore) if !self.is_restoring(link) => self.greet(link, effects),
             _ => {}
         }
     }
@@ -240,6 +282,10 @@ impl Client {
             return;
         }
         if self.read_refused(link, request_id) {
+            return;
+        }
+        if refusal.reason == RefusalReason::UnknownSegment && self.restore_segments(link, request_id, effects)
+        {
             return;
         }
         // A member that loses its state tells so unasked.

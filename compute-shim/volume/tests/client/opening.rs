@@ -423,6 +423,66 @@ fn a_member_that_has_the_openers_history_from_a_peer_may_still_answer_the_bump()
     assert_eq!(opener.client.opening_waits_for().as_deref(), Some("the epoch history to be durable"));
 }
 
+/// A writer's last batch had reached one member, which answered the bump and died before the others had got it from there. It
+/// was the only source, and the opening waited for it for ever, though five of six were up.
+#[test]
+fn an_opening_goes_on_without_a_source_that_is_gone() {
+    let (mut opener, bumps) = Opener::asking(5);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, if link == 0 { &[11] } else { &[] }, &history_of(1));
+    }
+    opener.wait_for_no_more_answers();
+    assert_eq!(opener.pulls().len(), 4);
+    opener.disconnect(0);
+    opener.flush();
+    opener.wait_for_no_more_answers();
+    let history = opener.histories.last().expect("four have all that any of them has");
+    let own = history.last().expect("its own entry");
+    assert_eq!((own.writer, own.vdl), (OPENER, Lsn(10)));
+}
+
+/// A member that starts again may have lost what it answered with, its promise too: until it says so it counts for nothing.
+#[test]
+fn an_answer_counts_while_its_link_is_up() {
+    let (mut opener, bumps) = Opener::asking(4);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &history_of(1));
+    }
+    opener.disconnect(3);
+    opener.wait_for_no_more_answers();
+    assert!(opener.histories.is_empty(), "three members are no quorum");
+    opener.now_us += 10_000_000;
+    opener.flush();
+    let again = opener.connect(3);
+    opener.bumped(3, again, &[], &history_of(1));
+    opener.wait_for_no_more_answers();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// Simulator, seed 18: a part of a shard's index was lost, and with it what named a segment. The shard refused it as unknown, and
+/// its other segments with it, for ever.
+#[test]
+fn a_member_that_does_not_know_its_segment_is_asked_to_make_it_anew() {
+    let mut opener = Opener::opened();
+    opener.disconnect(5);
+    opener.now_us += 10_000_000;
+    opener.flush();
+    opener.welcome(5);
+    let join = opener.request(5, 12);
+    opener.refused(5, join, RefusalReason::UnknownSegment);
+    let restore = opener.request(5, 22);
+    assert!(!opener.sent[5].iter().any(|(kind, _)| *kind == 12), "first it makes the segment");
+    opener.answer(5, restore, &Message::Done(Done {}));
+    opener.joined(5, 10);
+    assert_eq!(opener.client.status()[0].members_up, 6);
+    // While a volume is being opened it is the bump that is refused.
+    let (mut opener, bumps) = Opener::asking(1);
+    opener.refused(0, bumps[0], RefusalReason::UnknownSegment);
+    let restore = opener.request(0, 22);
+    opener.answer(0, restore, &Message::Done(Done {}));
+    opener.request(0, 10);
+}
+
 /// The message kinds that the tests name by number.
 #[test]
 fn kinds_are_as_the_tests_say() {

@@ -1,9 +1,14 @@
 //! Bits that flipped, blocks that are not what they should be, devices that fail.
 
-use crate::world::{NODES, World, options};
-use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id};
-use hexalog_protocol::PageId;
-use hexalog_protocol::message::{Message, RefusalReason, SegmentState, StatusQuery, Write, WriterHead};
+use crate::world::{NODES, World, membership, options};
+use crate::writer::{
+    Answer, PAGES_PER_GROUP, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id,
+};
+use hexalog_protocol::message::{
+    CreateSegment, EpochBump, GossipPull, Message, RefusalReason, SegmentState, StatusQuery, Write,
+    WriterHead,
+};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, PageId};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_format::checkpoint::{PartHeader, part_bytes};
 use hexalog_storage_format::superblock::Superblock;
@@ -311,6 +316,103 @@ fn while_a_volume_is_opened_its_witnesses_end_the_damage() {
         next.raise_pgmrpl_to_vdl();
         next.check_all_served(&mut world);
     }
+}
+
+/// A writer names these segments to the node, which knows nothing of them.
+fn restore(world: &mut World, node: usize, groups: u32) {
+    let wire = world.connect(node).expect("it is ready");
+    for group in 0..groups {
+        let lost = CreateSegment {
+            volume: VOLUME,
+            group: GroupId(group),
+            segment: membership(group).members[node].segment,
+            pages_per_group: PAGES_PER_GROUP,
+            geometry_epoch: GeometryEpoch(1),
+            base_lsn: Lsn::ZERO,
+            membership: membership(group),
+        };
+        let answer = call(world, wire, 710 + u64::from(group), &Message::RestoreSegment(lost));
+        assert!(matches!(answer, Some(Answer::Done)), "{answer:?}");
+    }
+    world.disconnect(wire);
+}
+
+/// Simulator, seed 18: what named a segment on its device was lost, and the shard did not know of it for good. A device that was
+/// replaced knows of none. They are made anew, as damaged as can be.
+#[test]
+fn segments_that_a_device_does_not_name_are_made_anew_and_become_whole() {
+    let mut world = World::new(62);
+    create_volume(&mut world, 2);
+    let mut writer = Writer::open(&mut world, 1, 2, None);
+    writer.write_many(&mut world, 30);
+    writer.settle(&mut world);
+    let promised = bump(&mut world, writer_id(7), 2);
+    assert_eq!(promised.answers.len(), 2 * NODES);
+    world.kill(3);
+    world.replace_device(3);
+    // Alone it knows nothing, and says nothing.
+    (0..NODES).filter(|node| *node != 3).for_each(|node| world.kill(node));
+    world.start(3);
+    world.run_until("ready", |world| world.is_ready(3));
+    restore(&mut world, 3, 2);
+    // A second time changes nothing.
+    restore(&mut world, 3, 2);
+    assert_eq!(world.counter(3, "segments_restored"), 2);
+    assert_eq!(bump(&mut world, writer_id(8), 2).answers.len(), 0);
+    world.power_cycle(3, 0);
+    assert_eq!(states(&mut world, 3), [SegmentState::Damaged; 2]);
+    world.start_all();
+    world.run_us(500_000);
+    assert_eq!(
+        bump(&mut world, writer_id(6), 2).refused,
+        2 * NODES,
+        "7 was promised, and it has learnt that"
+    );
+    let mut next = Writer::open(&mut world, 10, 2, Some(&writer));
+    next.write_many(&mut world, 20);
+    next.converge(&mut world);
+    assert_eq!(states(&mut world, 3), [SegmentState::Open; 2]);
+    // One that is there stays what it is.
+    restore(&mut world, 3, 2);
+    assert_eq!(states(&mut world, 3), [SegmentState::Open; 2]);
+    next.raise_pgmrpl_to_vdl();
+    next.write_many(&mut world, 10);
+    next.converge(&mut world);
+    next.check_all_served(&mut world);
+    world.power_cycle_all();
+    assert_eq!(states(&mut world, 3), [SegmentState::Open; 2]);
+    next.converge(&mut world);
+    next.check_all_served(&mut world);
+}
+
+/// What a member says of itself while a bump is on its way to its device is not what an older writer will find there: batches that
+/// stand before the bump may still be acknowledged. A damaged peer that asked then took it for a proof.
+#[test]
+fn a_peer_is_told_no_scl_while_a_bump_is_not_durable() {
+    let mut world = World::new(63);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_many(&mut world, 5);
+    writer.settle(&mut world);
+    let wire = world.connect(2).expect("it is ready");
+    let (volume, group, opener) = (VOLUME, GroupId(0), writer_id(7));
+    let bump = EpochBump { volume, writer: opener, groups: vec![group] };
+    let pull = Message::GossipPull(GossipPull {
+        volume,
+        group,
+        writer: opener,
+        membership_epoch: membership(0).epoch,
+        after: Lsn::ZERO,
+        through: Lsn::ZERO,
+        bytes_max: 4096,
+    });
+    world.send(wire, 720, &Message::EpochBump(bump));
+    let Some(Answer::Refused(refusal)) = call(&mut world, wire, 721, &pull) else { panic!("it waits") };
+    assert_eq!(refusal.reason, RefusalReason::Busy);
+    world.run_us(50_000);
+    assert!(take_answer(&mut world, wire, 720).is_some(), "the bump is durable");
+    let answer = call(&mut world, wire, 722, &pull);
+    assert!(matches!(answer, Some(Answer::Push { .. })), "{answer:?}");
 }
 
 /// A flipped bit in any block of the index, and a shard that knows nothing of its pages any more.

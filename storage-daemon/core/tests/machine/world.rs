@@ -250,6 +250,14 @@ impl World {
         self.schedule(1_000, Happening::Tick { node, life });
     }
 
+    /// A node that is down comes back with a device that nothing was ever written to.
+    pub fn replace_device(&mut self, node: usize) {
+        assert!(!self.is_up(node));
+        let at = &mut self.nodes[node];
+        let superblocks = Shard::format(DeviceId(0x2000 + node as u64), &at.options);
+        at.disk = Disk::new(superblocks.bytes(), at.options.log_bytes, at.options.extents_bytes);
+    }
+
     /// Starts those that are down, and waits until all six are ready.
     pub fn start_all(&mut self) {
         let down: Vec<usize> = (0..NODES).filter(|node| !self.is_up(*node)).collect();

@@ -36,7 +36,6 @@ impl World {
         self.note(&format!("shard {shard} wrote {area:?} at {offset} flush {flush}"));
         self.tell_shard(shard, Event::Written(token, IoResult::Done, buffer));
         if area == Area::Superblock {
-            self.note_superblock(shard);
             self.check_what_is_named(shard);
         }
     }

@@ -1,7 +1,7 @@
 //! What a segment once said of itself must be true after a restart.
 
 use super::ask::find_answer;
-use super::quiet::{counter, segment_of};
+use super::quiet::counter;
 use super::{VOLUME, World};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Message, SegmentName, SegmentState, Status};
@@ -12,25 +12,30 @@ pub(super) struct BeforeStop {
     status: Status,
     /// Segments that were being given up: not durable yet, as far as the shard knew, but perhaps on the device.
     being_given_up: u64,
+    /// What names a segment on the device may have been lost.
+    may_forget: bool,
 }
 
 impl BeforeStop {
     /// What a shard says of itself.
     pub fn of(status: Status) -> BeforeStop {
         let being_given_up = counter(&status, "hydrations_decided") - counter(&status, "segments_given_up");
-        BeforeStop { status, being_given_up }
+        BeforeStop { status, being_given_up, may_forget: false }
     }
 
     /// Of a device that may lose any of it.
     fn of_rotting_device(self) -> BeforeStop {
-        BeforeStop { being_given_up: u64::from(u32::MAX), ..self }
+        BeforeStop { being_given_up: u64::from(u32::MAX), may_forget: true, ..self }
     }
 
     /// Everything that a segment said was durable: its SCL falls only with what a history annuls, and it is lost only if
     /// that had been decided. `after` is what it says now, or would say.
     pub fn check(&self, who: &str, after: &Status, mut history_of: impl FnMut(SegmentName) -> EpochHistory) {
         for old in &self.status.segments {
-            let new = segment_of(after, old.group);
+            let Some(new) = after.segments.iter().find(|new| new.group == old.group) else {
+                assert!(self.may_forget, "{who}: {:?} is not known any more", old.group);
+                continue;
+            };
             if is_lost(old.state) || is_lost(new.state) || new.scl >= old.scl {
                 continue;
             }

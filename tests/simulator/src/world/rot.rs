@@ -5,28 +5,23 @@
 //! believed are among the four others and meet those. One of the two shards, the *rotten* one, has rot in all areas; the
 //! other in its extents alone, which may cost it its index, and so all that it has. What the promise does not cover is left
 //! out: the last appends of a log (what ends a log cannot be told from what a crash tore), a log write that is acknowledged as
-//! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two. Nor does
-//! anything rot before a checkpoint has named all segments, nor the one part of a checkpoint on a device that names some of them.
+//! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two.
 
 use super::ask::find_answer;
 use super::{Happening, SHARDS, VOLUME, World};
 use crate::random::Random;
-use hexalog_protocol::codec::Reader;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Message, SegmentState, StatusQuery};
-use hexalog_protocol::{GroupId, PAGE_SIZE};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::append::AppendHeader;
-use hexalog_storage_format::checkpoint::{Item, PartHeader};
 use hexalog_storage_format::superblock::{SUPERBLOCK_SLOTS, Superblock};
 use std::collections::BTreeSet;
 
 const BLOCK_BYTES: usize = 4096;
 /// Appends at a log's end that are left alone: the newest durable one, and one that may be on its way.
 const APPENDS_SPARED: usize = 2;
-/// Superblocks after which both slots name a checkpoint with all segments: one of them a start may have written.
-const SUPERBLOCKS_NAMED: u64 = 4;
 
 /// What the next write to the extents of a shard comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -47,30 +42,6 @@ pub const ROT_KINDS_OF_OLD: u64 = 6;
 /// Kinds of rot.
 pub const ROT_KINDS: u64 = 10;
 
-/// Whether a block is a part of an index checkpoint, and no other part on the device names some segment of it: of that one a
-/// shard that loses this block cannot say that it has lost it.
-fn names_alone(area: &[u8], block: usize) -> bool {
-    let named = segments_in(area, block);
-    let others = (0..area.len()).step_by(BLOCK_BYTES).filter(|other| *other != block);
-    let elsewhere: BTreeSet<_> = others.flat_map(|other| segments_in(area, other)).collect();
-    named.iter().any(|segment| !elsewhere.contains(segment))
-}
-
-/// The segments that the part at a block names.
-fn segments_in(area: &[u8], block: usize) -> Vec<GroupId> {
-    let Ok((_, items)) = PartHeader::decode(&area[block..]) else { return Vec::new() };
-    let mut reader = Reader::new(items);
-    let mut named = Vec::new();
-    while reader.remaining() > 0 {
-        match Item::decode(&mut reader) {
-            Ok(Item::Segment(image)) => named.push(image.group),
-            Ok(_) => {}
-            Err(_) => break,
-        }
-    }
-    named
-}
-
 impl World {
     /// The shards whose devices rot; the first one's in all areas.
     fn rotting(&self) -> [usize; 2] {
@@ -88,9 +59,6 @@ impl World {
         let [rotten, other] = self.rotting();
         let either = if chance.one_in(2) { rotten } else { other };
         let kind = chance.range(0, self.plan.rot_kinds);
-        if self.plan.rot_kinds > ROT_KINDS_OF_OLD && !self.are_segments_named([rotten, other]) {
-            return;
-        }
         self.note(&format!("fault {number}: rot of kind {kind}, shard {rotten} or {either}"));
         match kind {
             0 | 1 => self.rot_log(rotten, chance),
@@ -119,19 +87,6 @@ impl World {
             8 => self.write_faults[either] = WriteFault::ImageLost,
             _ => self.write_faults[either] = WriteFault::ImageRepeatsPlace,
         }
-    }
-
-    /// A superblock of a shard that has all its segments is durable.
-    pub(super) fn note_superblock(&mut self, shard: usize) {
-        let process = &mut self.processes[shard];
-        let segments = process.shard.as_ref().map_or(0, Shard::segments_count);
-        process.superblocks_with_all += u64::from(segments == self.plan.groups as usize);
-    }
-
-    /// Whether every checkpoint that these shards may begin with names all segments. Of one that was made and is in none yet
-    /// nothing but the log knows: where that rots, the shard cannot say what it has lost.
-    fn are_segments_named(&self, shards: [usize; 2]) -> bool {
-        shards.iter().all(|shard| self.processes[*shard].superblocks_with_all >= SUPERBLOCKS_NAMED)
     }
 
     /// Any sector of an append that others follow.
@@ -176,9 +131,6 @@ impl World {
         }
         let block = blocks[chance.range(0, blocks.len() as u64) as usize];
         let place = block + chance.range(0, BLOCK_BYTES as u64) as usize;
-        if self.plan.rot_kinds > ROT_KINDS_OF_OLD && names_alone(area, block) {
-            return;
-        }
         area[place] ^= 1 << chance.range(0, 8);
         self.note(&format!("a bit at {place} of the extents of shard {shard} flips"));
     }
@@ -212,12 +164,7 @@ impl World {
             WriteFault::ImageRepeatsPlace => Some(last_image.0),
             WriteFault::Misdirected(blocks) => {
                 let place = (offset + blocks * BLOCK_BYTES as u64) % self.plan.extents_bytes;
-                let place = place.min(self.plan.extents_bytes - bytes);
-                let area = self.processes[shard].disk.bytes_mut(Area::Extents);
-                let mut hit = (place..place + bytes).step_by(BLOCK_BYTES);
-                let is_spared = self.plan.rot_kinds > ROT_KINDS_OF_OLD
-                    && hit.any(|block| names_alone(area, block as usize));
-                (!is_spared).then_some(place)
+                Some(place.min(self.plan.extents_bytes - bytes))
             }
         };
         if fault != WriteFault::None {
