@@ -440,3 +440,53 @@ fn a_recursion_without_end_is_stopped() {
     let text = format!("{recursion} SELECT length(s) FROM t LIMIT 2");
     assert_eq!(client.lines(&text), ["500000", "500000"], "what is not asked for is not computed");
 }
+
+/// A FETCH of itself was described as what it fetches from is described, without end: the stack overflowed.
+#[test]
+fn a_portal_that_fetches_from_itself_is_refused() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    for (name, cursor) in [("a", "b"), ("b", "a"), ("c", "c")] {
+        client.session.parse(name, &format!("FETCH {cursor}"), &[]).expect("parses");
+        client.session.bind(name, name, &[], &[], &[]).expect("binds");
+    }
+    for portal in ["a", "b", "c"] {
+        assert!(client.session.describe_portal(portal).expect("is there").is_none(), "{portal}");
+    }
+    let error = client.execute("c", 0).expect_err("it runs");
+    assert_eq!(error.message(), "cursor \"c\" does not exist");
+}
+
+/// Statements that Parse has prepared have names that EXECUTE can say, whatever they are.
+#[test]
+fn execute_takes_queries_and_changes_alone() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    for text in ["", "BEGIN", "EXECUTE s", "CREATE TABLE t (a int)", "EXPLAIN SELECT 1", "COPY t TO STDOUT"] {
+        client.session.parse("s", text, &[]).expect("parses");
+        let message = "0A000 EXECUTE of a statement that is no query and changes no rows is not supported";
+        assert_eq!(client.error("EXECUTE s"), message, "{text}");
+        client.session.close_statement("s");
+    }
+    client.session.parse("s", "SELECT $1 + 1", &[]).expect("parses");
+    assert_eq!(client.lines("EXECUTE s (1)"), ["2"]);
+}
+
+/// What was bound and not run stayed beyond Sync and beyond an error, in the way of the next Bind of its name.
+#[test]
+fn portals_that_were_not_run_end_with_their_transaction() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.session.parse("s", "SELECT 1", &[]).expect("parses");
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds");
+    client.sync();
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds again");
+    let error = client.session.parse("", "SELEC", &[]).expect_err("no statement");
+    client.cluster.run(|| client.session.fail(&error)).expect("fails");
+    let error = client.execute("p", 0).expect_err("it is gone");
+    assert_eq!(error.message(), "portal \"p\" does not exist");
+    client.query("BEGIN");
+    client.session.bind("p", "s", &[], &[], &[]).expect("binds");
+    client.sync();
+    assert_eq!(client.execute("p", 0).expect("in a block it stays").lines(), ["1"]);
+}

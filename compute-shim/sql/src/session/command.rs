@@ -70,6 +70,8 @@ pub(super) fn columns(scope: &Scope, named: &Named, statement: &Statement) -> Re
         }
         // That there is no such cursor is said once it is asked for rows.
         Statement::Fetch(fetch) if !fetch.is_move => match named.portals.find(&fetch.cursor) {
+            // FETCH from a FETCH is refused when it runs; here each could be the other, without end.
+            Some(portal) if portal.execution.is_fetch() => None,
             Some(portal) => portal.execution.columns(scope, named)?,
             None => None,
         },

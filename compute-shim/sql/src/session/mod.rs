@@ -41,7 +41,7 @@ use query::{Query, commit_implicit};
 use run::{Call, Execution};
 use statement::Prepared;
 use std::sync::Arc;
-use transaction::{Scope, Status};
+use transaction::{Ended, Scope, Status};
 
 /// What the start-up packet said.
 #[derive(Clone, Debug)]
@@ -355,7 +355,15 @@ impl Session {
         self.is_sync_next = false;
         commit_implicit(&mut self.scope, &mut self.named)?;
         self.drop_portals();
+        self.drop_unused_portals();
         Ok(())
+    }
+
+    /// Portals that were bound and not run: in PostgreSQL it is Bind that begins the transaction which ends here.
+    fn drop_unused_portals(&mut self) {
+        if self.scope.status() == Status::Idle {
+            self.named.portals.end_transaction(Ended::RolledBack);
+        }
     }
 
     /// A simple Query message: splits and parses the whole text, as PostgreSQL does, before anything runs.
@@ -439,6 +447,7 @@ impl Session {
         self.named.portals.break_off();
         self.scope.fail()?;
         self.drop_portals();
+        self.drop_unused_portals();
         Ok(())
     }
 

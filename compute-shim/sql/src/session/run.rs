@@ -117,6 +117,10 @@ impl Execution {
         matches!(&self.machine, Machine::Plan(run) if run.command() == Command::Select)
     }
 
+    pub(super) fn is_fetch(&self) -> bool {
+        matches!(self.prepared.statement, Some(Statement::Fetch(_)))
+    }
+
     /// The relations that it reads as long as it is open.
     pub(super) fn reads(&self) -> Vec<Oid> {
         let plan = match &self.machine {
@@ -516,6 +520,9 @@ impl Rows {
 impl Arguments {
     fn new(scope: &Scope, statements: &Statements, name: &str, arguments: &[Expr]) -> Result<Arguments> {
         let prepared = statements.get(name)?.clone();
+        if !prepared.is_data() {
+            return Err(SqlError::unsupported("EXECUTE of a statement that is no query and changes no rows"));
+        }
         let types = prepared.plan(scope, true)?.parameters.clone();
         if types.len() != arguments.len() {
             let message = format!("wrong number of parameters for prepared statement \"{name}\"");

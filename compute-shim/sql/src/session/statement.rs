@@ -308,10 +308,9 @@ impl Statements {
         self.unnamed = None;
     }
 
-    /// DEALLOCATE ALL.
+    /// DEALLOCATE ALL, which leaves the unnamed one alone.
     pub(super) fn clear(&mut self) {
         self.named.clear();
-        self.unnamed = None;
     }
 }
 
