@@ -2,7 +2,7 @@
 
 mod harness;
 
-use harness::Cluster;
+use harness::{Cluster, Progress};
 use hexalog_sql::{CancelReason, CommandTag, Completion};
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
 
@@ -489,4 +489,28 @@ fn portals_that_were_not_run_end_with_their_transaction() {
     client.session.bind("p", "s", &[], &[], &[]).expect("binds");
     client.sync();
     assert_eq!(client.execute("p", 0).expect("in a block it stays").lines(), ["1"]);
+}
+
+/// A series was made whole before its first row was given: one of many rows took all memory there is. PostgreSQL makes it
+/// whole as well where it stands in FROM, on disk.
+#[test]
+fn a_series_is_made_as_it_is_asked_for() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    for (call, rows) in [
+        ("1, 9223372036854775807", ["1", "2"]),
+        ("1, 1e100", ["1", "2"]),
+        ("timestamp '2000-01-01', 'infinity', '1 day'", ["2000-01-01 00:00:00", "2000-01-02 00:00:00"]),
+        (
+            "timestamptz '2000-01-01 00:00+00', 'infinity', '1 us'",
+            ["2000-01-01 00:00:00+00", "2000-01-01 00:00:00.000001+00"],
+        ),
+    ] {
+        assert_eq!(client.lines(&format!("SELECT n FROM generate_series({call}) n LIMIT 2")), rows, "{call}");
+        assert_eq!(client.lines(&format!("SELECT generate_series({call}) LIMIT 2")), rows, "{call}");
+    }
+    let mut running = client.start("SELECT count(*) FROM generate_series(1, 9223372036854775807)");
+    cluster.world.is_cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+    let Progress::Done(Err(error)) = client.go_on(&mut running) else { panic!("it has no end") };
+    assert_eq!(error.sqlstate(), SqlState::QUERY_CANCELED);
 }

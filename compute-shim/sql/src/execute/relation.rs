@@ -6,6 +6,7 @@
 use super::{Context, Operator, Row};
 use crate::catalog::system;
 use crate::expression::{evaluate, is_true};
+use crate::function::RowSet;
 use crate::plan::{CallInFrom, CallSource, Node};
 use crate::stop::Step;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
@@ -118,21 +119,22 @@ impl Operator for SystemScan {
 /// Functions in FROM, side by side.
 pub(super) struct FunctionScan {
     plan: Arc<Node>,
-    /// The rows of each function, as far as they have been asked.
-    sets: Vec<Vec<Row>>,
-    at: usize,
+    /// Of each function that has been asked, the rows that it has still to give.
+    sets: Vec<RowSet>,
+    /// How many rows there were.
+    count: i64,
     is_begun: bool,
 }
 
 impl FunctionScan {
     pub(super) fn new(plan: Arc<Node>) -> FunctionScan {
-        FunctionScan { plan, sets: Vec::new(), at: 0, is_begun: false }
+        FunctionScan { plan, sets: Vec::new(), count: 0, is_begun: false }
     }
 
     /// Asks the next function for its rows.
     fn call(&mut self, call: &CallInFrom, context: &mut Context<'_>) -> Step<()> {
         let begins = !std::mem::replace(&mut self.is_begun, true);
-        let rows = match &call.source {
+        let set = match &call.source {
             CallSource::Set { function, arguments } => {
                 if begins {
                     arguments.evaluation.begin_row(context.state);
@@ -141,18 +143,17 @@ impl FunctionScan {
                 for argument in &arguments.items {
                     values.push(evaluate(argument, &[], context)?);
                 }
-                let strict = function.strict && values.iter().any(Datum::is_null);
-                if strict { Vec::new() } else { (function.call)(context, &values)? }
+                RowSet::of_call(function, context, &values)?
             }
             CallSource::Value(value) => {
                 if begins {
                     value.evaluation.begin_row(context.state);
                 }
-                vec![vec![evaluate(&value.expr, &[], context)?]]
+                RowSet::from(vec![vec![evaluate(&value.expr, &[], context)?]])
             }
         };
         self.is_begun = false;
-        self.sets.push(rows);
+        self.sets.push(set);
         Ok(())
     }
 }
@@ -166,25 +167,29 @@ impl Operator for FunctionScan {
         }
         context.count_row()?;
         row.clear();
-        if self.sets.iter().all(|set| self.at >= set.len()) {
-            return Ok(false);
-        }
-        for (set, call) in self.sets.iter().zip(calls) {
-            match set.get(self.at) {
-                Some(found) => row.extend_from_slice(found),
+        let mut is_over = true;
+        for (set, call) in self.sets.iter_mut().zip(calls) {
+            match set.next(&context.env)? {
+                Some(found) => {
+                    is_over = false;
+                    row.extend(found);
+                }
                 None => row.resize(row.len() + call.width, Datum::Null),
             }
         }
-        self.at += 1;
+        if is_over {
+            return Ok(false);
+        }
+        self.count += 1;
         if *ordinality {
-            row.push(Datum::Int8(i64::try_from(self.at).expect("rows fit memory")));
+            row.push(Datum::Int8(self.count));
         }
         Ok(true)
     }
 
     fn rewind(&mut self, _: &mut Context<'_>) {
         self.sets.clear();
-        self.at = 0;
+        self.count = 0;
         self.is_begun = false;
     }
 }
@@ -273,14 +278,14 @@ pub(super) struct ProjectSet {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
     row: Row,
-    sets: Vec<Vec<Row>>,
-    at: usize,
+    /// Of each function that has been asked, the rows that it has still to give.
+    sets: Vec<RowSet>,
     is_begun: bool,
 }
 
 impl ProjectSet {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> ProjectSet {
-        ProjectSet { plan, input, row: Row::new(), sets: Vec::new(), at: 0, is_begun: false }
+        ProjectSet { plan, input, row: Row::new(), sets: Vec::new(), is_begun: false }
     }
 
     fn compute(&mut self, context: &mut Context<'_>) -> Step<()> {
@@ -291,8 +296,7 @@ impl ProjectSet {
             for argument in &arguments.items {
                 values.push(evaluate(argument, &self.row, context)?);
             }
-            let strict = function.strict && values.iter().any(Datum::is_null);
-            self.sets.push(if strict { Vec::new() } else { (function.call)(context, &values)? });
+            self.sets.push(RowSet::of_call(function, context, &values)?);
         }
         Ok(())
     }
@@ -308,23 +312,21 @@ impl Operator for ProjectSet {
                 let Node::ProjectSet { functions, .. } = &*self.plan else { unreachable!("built for sets") };
                 functions.iter().for_each(|(_, arguments, _)| arguments.evaluation.begin_row(context.state));
                 self.sets.clear();
-                self.at = 0;
                 self.is_begun = true;
             }
             self.compute(context)?;
-            let longest = self.sets.iter().map(Vec::len).max().unwrap_or(0);
-            if self.at >= longest {
-                self.is_begun = false;
-                continue;
-            }
             context.count_row()?;
             row.clone_from(&self.row);
-            for set in &self.sets {
-                let value = set.get(self.at).and_then(|found| found.first()).cloned();
-                row.push(value.unwrap_or_default());
+            let mut is_over = true;
+            for set in &mut self.sets {
+                let found = set.next(&context.env)?;
+                is_over &= found.is_none();
+                row.push(found.and_then(|found| found.into_iter().next()).unwrap_or_default());
             }
-            self.at += 1;
-            return Ok(true);
+            if !is_over {
+                return Ok(true);
+            }
+            self.is_begun = false;
         }
     }
 

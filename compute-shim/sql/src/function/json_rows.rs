@@ -58,7 +58,7 @@ const fn elements_of(
     name: &'static str,
     arguments: &'static [TypeId],
     result: TypeId,
-    call: super::TableCall,
+    call: super::RowsCall,
 ) -> TableFunction {
     TableFunction { column: Some("value"), ..set_of(oid, name, arguments, result, call) }
 }
@@ -68,7 +68,7 @@ const fn members_of(
     name: &'static str,
     arguments: &'static [TypeId],
     columns: &'static [(&'static str, TypeId)],
-    call: super::TableCall,
+    call: super::RowsCall,
 ) -> TableFunction {
     let volatility = hexalog_sql_types::function::Volatility::Immutable;
     TableFunction { volatility, ..table_of(oid, name, arguments, columns, call) }
@@ -78,7 +78,7 @@ const fn records_of(
     oid: u32,
     name: &'static str,
     arguments: &'static [TypeId],
-    call: super::TableCall,
+    call: super::RowsCall,
 ) -> TableFunction {
     TableFunction { needs_definition: true, ..set_of(oid, name, arguments, TypeId::RECORD, call).stable() }
 }

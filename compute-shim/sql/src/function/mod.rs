@@ -29,9 +29,11 @@ pub(crate) use window::{WindowKind, WindowRoutine, window_by_name, window_functi
 
 use crate::execute::{Context, Row};
 use crate::stop::Step;
+use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::resolve::Signature;
-use hexalog_sql_types::{Datum, TypeId};
+use hexalog_sql_types::{Datum, EvalEnv, TypeId};
+use series::Series;
 
 /// A function of one value that needs more than its arguments.
 #[derive(Debug)]
@@ -126,11 +128,56 @@ pub(crate) struct TableFunction {
     /// A NULL argument gives no rows without a call.
     pub strict: bool,
     pub volatility: Volatility,
-    /// All rows. `call` may stop for a need only before it has done anything.
     pub call: TableCall,
 }
 
-pub(crate) type TableCall = fn(&mut Context<'_>, &[Datum]) -> Step<Vec<Row>>;
+/// How a set-returning function gives its rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TableCall {
+    /// All at once. It may stop for a need only before it has done anything.
+    Rows(RowsCall),
+    /// One after the other, each when it is asked for.
+    Series(SeriesCall),
+}
+
+pub(crate) type RowsCall = fn(&mut Context<'_>, &[Datum]) -> Step<Vec<Row>>;
+pub(crate) type SeriesCall = fn(&[Datum]) -> Result<Series>;
+
+/// The rows that a call has still to give.
+pub(crate) enum RowSet {
+    Rows(std::vec::IntoIter<Row>),
+    Series(Series),
+}
+
+impl RowSet {
+    /// Of a call; NULL for an argument of a strict function gives none.
+    pub(crate) fn of_call(
+        function: &TableFunction,
+        context: &mut Context<'_>,
+        arguments: &[Datum],
+    ) -> Step<RowSet> {
+        if function.strict && arguments.iter().any(Datum::is_null) {
+            return Ok(RowSet::from(Vec::new()));
+        }
+        Ok(match function.call {
+            TableCall::Rows(call) => RowSet::from(call(context, arguments)?),
+            TableCall::Series(call) => RowSet::Series(call(arguments)?),
+        })
+    }
+
+    pub(crate) fn next(&mut self, env: &EvalEnv<'_>) -> Result<Option<Row>> {
+        match self {
+            RowSet::Rows(rows) => Ok(rows.next()),
+            RowSet::Series(series) => Ok(series.next(env)?.map(|value| vec![value])),
+        }
+    }
+}
+
+impl From<Vec<Row>> for RowSet {
+    fn from(rows: Vec<Row>) -> RowSet {
+        RowSet::Rows(rows.into_iter())
+    }
+}
 
 /// A strict, immutable function whose rows have one column.
 const fn set_of(
@@ -138,7 +185,7 @@ const fn set_of(
     name: &'static str,
     arguments: &'static [TypeId],
     result: TypeId,
-    call: TableCall,
+    call: RowsCall,
 ) -> TableFunction {
     TableFunction {
         oid,
@@ -152,8 +199,23 @@ const fn set_of(
         defaults: 0,
         strict: true,
         volatility: Volatility::Immutable,
-        call,
+        call: TableCall::Rows(call),
     }
+}
+
+/// The same of one that gives its rows one after the other.
+const fn series_of(
+    oid: u32,
+    name: &'static str,
+    arguments: &'static [TypeId],
+    result: TypeId,
+    call: SeriesCall,
+) -> TableFunction {
+    TableFunction { call: TableCall::Series(call), ..set_of(oid, name, arguments, result, none) }
+}
+
+fn none(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {
+    Ok(Vec::new())
 }
 
 impl TableFunction {
@@ -168,7 +230,7 @@ const fn table_of(
     name: &'static str,
     arguments: &'static [TypeId],
     columns: &'static [(&'static str, TypeId)],
-    call: TableCall,
+    call: RowsCall,
 ) -> TableFunction {
     TableFunction { columns, ..set_of(oid, name, arguments, TypeId::RECORD, call).stable() }
 }

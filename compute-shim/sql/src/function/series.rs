@@ -1,13 +1,13 @@
 //! `generate_series`, `generate_subscripts`, `unnest`.
 //!
-//! All rows are made at once, so that a long series costs memory.
+//! Owns [`Series`], whose values are made as they are asked for: a long series costs no memory.
 
-use super::{TableFunction, bool_at, integer_at, set_of};
+use super::{TableFunction, bool_at, integer_at, series_of, set_of};
 use crate::execute::{Context, Row};
 use crate::stop::Step;
 use hexalog_sql_types::datetime::{Interval, Timestamp, Timestamptz};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, Numeric, SqlError, TypeId};
+use hexalog_sql_types::{Datum, EvalEnv, Numeric, SqlError, TypeId};
 use std::cmp::Ordering;
 
 const INT4: TypeId = TypeId::INT4;
@@ -18,14 +18,15 @@ const TIMESTAMPTZ: TypeId = TypeId::TIMESTAMPTZ;
 const INTERVAL: TypeId = TypeId::INTERVAL;
 
 pub(super) static FUNCTIONS: &[TableFunction] = &[
-    set_of(1066, "generate_series", &[INT4, INT4, INT4], INT4, integers),
-    set_of(1067, "generate_series", &[INT4, INT4], INT4, integers),
-    set_of(1068, "generate_series", &[INT8, INT8, INT8], INT8, integers),
-    set_of(1069, "generate_series", &[INT8, INT8], INT8, integers),
-    set_of(3259, "generate_series", &[NUMERIC, NUMERIC, NUMERIC], NUMERIC, numerics),
-    set_of(3260, "generate_series", &[NUMERIC, NUMERIC], NUMERIC, numerics),
-    set_of(938, "generate_series", &[TIMESTAMP, TIMESTAMP, INTERVAL], TIMESTAMP, timestamps),
-    set_of(939, "generate_series", &[TIMESTAMPTZ, TIMESTAMPTZ, INTERVAL], TIMESTAMPTZ, timestamptzs).stable(),
+    series_of(1066, "generate_series", &[INT4, INT4, INT4], INT4, integers),
+    series_of(1067, "generate_series", &[INT4, INT4], INT4, integers),
+    series_of(1068, "generate_series", &[INT8, INT8, INT8], INT8, integers),
+    series_of(1069, "generate_series", &[INT8, INT8], INT8, integers),
+    series_of(3259, "generate_series", &[NUMERIC, NUMERIC, NUMERIC], NUMERIC, numerics),
+    series_of(3260, "generate_series", &[NUMERIC, NUMERIC], NUMERIC, numerics),
+    series_of(938, "generate_series", &[TIMESTAMP, TIMESTAMP, INTERVAL], TIMESTAMP, timestamps),
+    series_of(939, "generate_series", &[TIMESTAMPTZ, TIMESTAMPTZ, INTERVAL], TIMESTAMPTZ, timestamptzs)
+        .stable(),
     set_of(1191, "generate_subscripts", &[TypeId::ANYARRAY, INT4, TypeId::BOOL], INT4, subscripts),
     set_of(1192, "generate_subscripts", &[TypeId::ANYARRAY, INT4], INT4, subscripts),
     set_of(2331, "unnest", &[TypeId::ANYARRAY], TypeId::ANYELEMENT, unnest),
@@ -43,28 +44,97 @@ fn is_within(value_to_stop: Ordering, is_ascending: bool) -> bool {
     }
 }
 
-/// `integer` and `bigint`: the series ends where the next value would not fit its type.
-fn integers(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
-    let (start, stop) = (integer_at(arguments, 0), integer_at(arguments, 1));
+/// What is left of a series.
+pub(crate) enum Series {
+    /// `integer` and `bigint`: it ends where the next value would not fit its type.
+    Integers {
+        next: Option<i64>,
+        stop: i64,
+        step: i64,
+        is_int4: bool,
+    },
+    Numerics {
+        next: Numeric,
+        stop: Numeric,
+        step: Numeric,
+        is_ascending: bool,
+        is_first: bool,
+    },
+    Timestamps {
+        next: Timestamp,
+        stop: Timestamp,
+        step: Interval,
+        is_ascending: bool,
+        is_first: bool,
+    },
+    Timestamptzs {
+        next: Timestamptz,
+        stop: Timestamptz,
+        step: Interval,
+        is_ascending: bool,
+        is_first: bool,
+    },
+}
+
+/// The first value is the start, the others are a step on.
+fn step_on<T>(next: &mut T, is_first: &mut bool, step: impl FnOnce(&T) -> Result<T>) -> Result<()> {
+    if !std::mem::take(is_first) {
+        *next = step(next)?;
+    }
+    Ok(())
+}
+
+impl Series {
+    /// The next value; none once there was none.
+    pub(super) fn next(&mut self, env: &EvalEnv<'_>) -> Result<Option<Datum>> {
+        Ok(match self {
+            Series::Integers { next, stop, step, is_int4 } => {
+                let value = next.filter(|value| is_within(value.cmp(stop), *step > 0));
+                *next = value.and_then(|value| value.checked_add(*step));
+                match value {
+                    Some(value) if *is_int4 => i32::try_from(value).ok().map(Datum::Int4),
+                    value => value.map(Datum::Int8),
+                }
+            }
+            Series::Numerics { next, stop, step, is_ascending, is_first } => {
+                if *is_first || is_within(next.cmp(&stop), *is_ascending) {
+                    step_on(next, is_first, |value| value.add(step))?;
+                }
+                is_within(next.cmp(&stop), *is_ascending).then(|| Datum::Numeric(next.clone()))
+            }
+            Series::Timestamps { next, stop, step, is_ascending, is_first } => {
+                if *is_first || is_within(next.cmp(&stop), *is_ascending) {
+                    step_on(next, is_first, |value| moved(*value, value.add_interval(step)?))?;
+                }
+                is_within(next.cmp(&stop), *is_ascending).then_some(Datum::Timestamp(*next))
+            }
+            Series::Timestamptzs { next, stop, step, is_ascending, is_first } => {
+                if *is_first || is_within(next.cmp(&stop), *is_ascending) {
+                    let zone = env.time_zone;
+                    step_on(next, is_first, |value| moved(*value, value.add_interval(step, zone)?))?;
+                }
+                is_within(next.cmp(&stop), *is_ascending).then_some(Datum::Timestamptz(*next))
+            }
+        })
+    }
+}
+
+/// An infinity is left by no step: PostgreSQL would give it without end.
+fn moved<T: PartialEq>(from: T, to: T) -> Result<T> {
+    if from == to {
+        return Err(SqlError::unsupported("generate_series from an infinite timestamp"));
+    }
+    Ok(to)
+}
+
+fn integers(arguments: &[Datum]) -> Result<Series> {
     let step = if arguments.len() > 2 { integer_at(arguments, 2) } else { 1 };
     if step == 0 {
-        return Err(zero_step().into());
+        return Err(zero_step());
     }
+    let (start, stop) = (integer_at(arguments, 0), integer_at(arguments, 1));
     let is_int4 = matches!(arguments[0], Datum::Int4(_));
-    let mut rows = Vec::new();
-    let mut next = Some(start);
-    while let Some(value) = next.filter(|value| is_within(value.cmp(&stop), step > 0)) {
-        let datum = match is_int4 {
-            true => match i32::try_from(value) {
-                Ok(value) => Datum::Int4(value),
-                Err(_) => break,
-            },
-            false => Datum::Int8(value),
-        };
-        rows.push(vec![datum]);
-        next = value.checked_add(step);
-    }
-    Ok(rows)
+    Ok(Series::Integers { next: Some(start), stop, step, is_int4 })
 }
 
 /// NaN and the infinities have no place in a series.
@@ -81,22 +151,16 @@ fn finite<'a>(arguments: &'a [Datum], at: usize, what: &str) -> Result<&'a Numer
     Ok(value)
 }
 
-fn numerics(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
+fn numerics(arguments: &[Datum]) -> Result<Series> {
     let start = finite(arguments, 0, "start value")?;
     let stop = finite(arguments, 1, "stop value")?;
     let step = if arguments.len() > 2 { finite(arguments, 2, "step size")? } else { &Numeric::ONE };
     if step.is_zero() {
-        return Err(zero_step().into());
+        return Err(zero_step());
     }
+    let (next, stop, step) = (start.clone(), stop.clone(), step.clone());
     let is_ascending = step.signum() > 0;
-    let mut rows = Vec::new();
-    let mut value = start.clone();
-    while is_within(value.cmp(stop), is_ascending) {
-        let next = value.add(step)?;
-        rows.push(vec![Datum::Numeric(value)]);
-        value = next;
-    }
-    Ok(rows)
+    Ok(Series::Numerics { next, stop, step, is_ascending, is_first: true })
 }
 
 /// A step forward or backward; of months and days, what they come to in days of 24 hours decides.
@@ -114,43 +178,20 @@ fn interval(arguments: &[Datum]) -> Result<&Interval> {
     }
 }
 
-fn timestamps(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
-    let (&Datum::Timestamp(start), &Datum::Timestamp(stop)) = (&arguments[0], &arguments[1]) else {
-        return Err(SqlError::internal("generate_series over timestamps was given something else").into());
+fn timestamps(arguments: &[Datum]) -> Result<Series> {
+    let (&Datum::Timestamp(next), &Datum::Timestamp(stop)) = (&arguments[0], &arguments[1]) else {
+        return Err(SqlError::internal("generate_series over timestamps was given something else"));
     };
-    let step = interval(arguments)?;
-    let is_ascending = direction(step)?;
-    let mut rows = Vec::new();
-    let mut value: Timestamp = start;
-    while is_within(value.cmp(&stop), is_ascending) {
-        rows.push(vec![Datum::Timestamp(value)]);
-        let next = value.add_interval(step)?;
-        if next == value {
-            // An infinity, which no step leaves: PostgreSQL would give it without end.
-            return Err(SqlError::unsupported("generate_series from an infinite timestamp").into());
-        }
-        value = next;
-    }
-    Ok(rows)
+    let step = *interval(arguments)?;
+    Ok(Series::Timestamps { next, stop, step, is_ascending: direction(&step)?, is_first: true })
 }
 
-fn timestamptzs(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
-    let (&Datum::Timestamptz(start), &Datum::Timestamptz(stop)) = (&arguments[0], &arguments[1]) else {
-        return Err(SqlError::internal("generate_series over timestamps was given something else").into());
+fn timestamptzs(arguments: &[Datum]) -> Result<Series> {
+    let (&Datum::Timestamptz(next), &Datum::Timestamptz(stop)) = (&arguments[0], &arguments[1]) else {
+        return Err(SqlError::internal("generate_series over timestamps was given something else"));
     };
-    let step = interval(arguments)?;
-    let is_ascending = direction(step)?;
-    let mut rows = Vec::new();
-    let mut value: Timestamptz = start;
-    while is_within(value.cmp(&stop), is_ascending) {
-        rows.push(vec![Datum::Timestamptz(value)]);
-        let next = value.add_interval(step, context.env.time_zone)?;
-        if next == value {
-            return Err(SqlError::unsupported("generate_series from an infinite timestamp").into());
-        }
-        value = next;
-    }
-    Ok(rows)
+    let step = *interval(arguments)?;
+    Ok(Series::Timestamptzs { next, stop, step, is_ascending: direction(&step)?, is_first: true })
 }
 
 /// No rows for a dimension that the array does not have.

@@ -58,3 +58,11 @@ SELECT * FROM string_to_table('a,b', ',');
 SELECT generate_series(1, 2) UNION SELECT 5 ORDER BY 1;
 SELECT generate_series(1, 1000000) LIMIT 1;
 SELECT count(*) FROM (SELECT generate_series(1, 2000)) s;
+-- A series is made as it is asked for.
+SELECT generate_series(1, 9223372036854775807) LIMIT 2;
+SELECT n, o FROM generate_series(9223372036854775806, 9223372036854775807) WITH ORDINALITY AS x (n, o);
+SELECT n FROM generate_series(2147483646, 2147483647) n;
+SELECT n FROM generate_series(1, 10, 2147483647) n;
+SELECT a, b FROM ROWS FROM (generate_series(1, 3), generate_series(5, 1, -4)) AS x (a, b);
+SELECT generate_series(1, 3), generate_series(1.5, 2.5);
+SELECT g, (SELECT string_agg(n::text, ',') FROM generate_series(1, g) n) FROM generate_series(0, 3) g;
