@@ -197,6 +197,34 @@ CREATE TABLE s."Odd Name" (
 ALTER TABLE s."Odd Name" OWNER TO postgres;
 
 --
+-- Name: moods; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.moods (
+    m public.mood DEFAULT 'ok'::public.mood NOT NULL,
+    k s."Odd Kind"[] DEFAULT '{A,b}'::s."Odd Kind"[],
+    v character varying(9),
+    CONSTRAINT no_sad CHECK ((m > 'sad'::public.mood))
+);
+
+
+ALTER TABLE s.moods OWNER TO postgres;
+
+--
+-- Name: good_moods; Type: VIEW; Schema: s; Owner: postgres
+--
+
+CREATE VIEW s.good_moods AS
+ SELECT moods.m,
+    moods.v
+   FROM s.moods
+  WHERE (moods.m > 'sad'::public.mood)
+  WITH CASCADED CHECK OPTION;
+
+
+ALTER TABLE s.good_moods OWNER TO postgres;
+
+--
 -- Name: later; Type: TABLE; Schema: s; Owner: postgres
 --
 
@@ -222,20 +250,6 @@ CREATE TABLE s.made (
 
 
 ALTER TABLE s.made OWNER TO postgres;
-
---
--- Name: moods; Type: TABLE; Schema: s; Owner: postgres
---
-
-CREATE TABLE s.moods (
-    m public.mood DEFAULT 'ok'::public.mood NOT NULL,
-    k s."Odd Kind"[] DEFAULT '{A,b}'::s."Odd Kind"[],
-    v character varying(9),
-    CONSTRAINT no_sad CHECK ((m > 'sad'::public.mood))
-);
-
-
-ALTER TABLE s.moods OWNER TO postgres;
 
 --
 -- Name: parts; Type: TABLE; Schema: s; Owner: postgres

@@ -50,3 +50,9 @@ CREATE TABLE s.moods (m public.mood DEFAULT 'ok' NOT NULL, k s."Odd Kind"[] DEFA
 CREATE INDEX ON s.moods (k, m) WHERE m = 'happy';
 INSERT INTO s.moods VALUES (DEFAULT, DEFAULT, 'x'), ('it''s "fine", {really}', '{}', NULL), ('happy', NULL, 'y');
 COMMENT ON TYPE mood IS 'How one feels';
+CREATE VIEW s.good_moods AS
+ SELECT moods.m,
+    moods.v
+   FROM s.moods
+  WHERE (moods.m > 'sad'::public.mood)
+  WITH CASCADED CHECK OPTION;

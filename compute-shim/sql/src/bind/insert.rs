@@ -8,6 +8,7 @@ use super::query::Wanted;
 use super::referential::Change;
 use super::row_expression::RowPlace;
 use super::scope::{Frame, Names, Place, SelectFrame};
+use super::updatable::{Through, Verb};
 use super::{Binder, Bound};
 use crate::catalog::object::{Column, Identity, Index, IndexColumn, KeyPart, Table};
 use crate::expression::{Expr, Kind, same};
@@ -16,8 +17,7 @@ use crate::parse;
 use crate::parse::tree::{
     self, ConflictTarget, IndexElement, IndexTarget, Insert, Name, OnConflict, Overriding, QueryBody,
 };
-use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck, implies};
-use hexalog_engine::RelationLockMode;
+use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck, RowRule, implies};
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, resolve};
@@ -60,52 +60,72 @@ impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&insert.with)?;
-        let table = self.target_table(&insert.table, "insert into")?;
-        self.lock(table.oid, RelationLockMode::RowExclusive);
-        let columns = self.insert_columns(&table, &insert.columns)?;
+        let target = self.change_target(&insert.table, insert.alias.as_deref(), Verb::Insert)?;
+        let table = target.table.clone();
+        let (columns, refused) = self.insert_columns(&target, &insert.columns)?;
         let mut defaults = Defaults {
             table: &table,
             overriding: insert.overriding,
             parsed: vec![None; table.columns.len()],
         };
-        let source = self.insert_source(insert, &columns, &mut defaults)?;
-        let shown = insert.alias.as_deref().unwrap_or(&table.name);
-        let checks = self.row_checks(&table)?;
+        let source = self.insert_source(insert, &columns, &mut defaults);
+        // One value more than columns before it: it is meant for the column that takes none.
+        let source = source.map_err(|error| match refused {
+            Some(refused) if error.message() == TOO_MANY_VALUES => refused,
+            _ => error,
+        })?;
+        let checks = self.row_checks(&target)?;
         let filter = match &insert.copy_filter {
             Some(filter) => Some(Predicate::new(self.copy_filter(filter, &table)?)),
             None => None,
         };
         let conflict = match &insert.on_conflict {
-            Some(on_conflict) => Some(self.conflict(on_conflict, &table, shown, &mut defaults)?),
+            Some(on_conflict) => Some(self.conflict(on_conflict, &target, &mut defaults)?),
             None => None,
         };
         self.lock_referential(&table, Change::Insert);
         if let Some(update) = conflict.as_ref().and_then(|conflict| conflict.update.as_ref()) {
             self.lock_referential(&table, Change::Update(update.columns.clone()));
         }
-        let target = Target { table: table.clone(), shown: shown.to_owned(), others: Vec::new() };
-        let (returning, output) = self.returning(&insert.returning, &target)?;
+        let (returning, output) = self.returning(&insert.returning, &target, &[])?;
         self.common_names.truncate(outer);
         let node = Node::Insert { table, source: Arc::new(source), checks, filter, conflict, returning };
         Ok(Bound { node, columns: output })
     }
 
-    /// The columns that values are given for, in their order.
-    fn insert_columns(&self, table: &Table, names: &[Name]) -> Result<Vec<usize>> {
+    /// The columns of the table that values are given for, in their order, and why the next one of a view takes none.
+    fn insert_columns(&self, target: &Target, names: &[Name]) -> Result<(Vec<usize>, Option<SqlError>)> {
+        if let (true, Some(view)) = (names.is_empty(), &target.view) {
+            let mut columns: Vec<usize> = Vec::with_capacity(view.width());
+            for at in 0..view.width() {
+                match view.column(at, target.verb) {
+                    Ok(column) if columns.contains(&column) => {
+                        return Ok((columns, Some(assigned_twice(&target.table.columns[column]))));
+                    }
+                    Ok(column) => columns.push(column),
+                    Err(refused) => return Ok((columns, Some(refused))),
+                }
+            }
+            return Ok((columns, None));
+        }
         if names.is_empty() {
-            let live = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
-            return Ok(live.map(|(at, _)| at).collect());
+            let live = target.table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
+            return Ok((live.map(|(at, _)| at).collect(), None));
         }
         let mut columns = Vec::with_capacity(names.len());
         for name in names {
-            let column = self.target_column(table, name)?;
+            let column = self.target_column(target, name)?;
+            let is_written_twice = names.iter().filter(|other| other.last() == name.last()).count() > 1;
+            if columns.contains(&column) && !is_written_twice {
+                return Err(assigned_twice(&target.table.columns[column]));
+            }
             if columns.contains(&column) {
                 let message = format!("column \"{}\" specified more than once", name.last());
                 return Err(parse::at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), name.position));
             }
             columns.push(column);
         }
-        Ok(columns)
+        Ok((columns, None))
     }
 
     fn insert_source(
@@ -269,25 +289,26 @@ impl Binder<'_> {
         Ok(bound)
     }
 
-    /// The CHECK constraints of a table, over its row.
-    pub(super) fn row_checks(&mut self, table: &Table) -> Result<Vec<RowCheck>> {
+    /// The CHECK constraints of the table, over its row, and what the view asks.
+    pub(super) fn row_checks(&mut self, target: &Target) -> Result<Vec<RowCheck>> {
+        let table = &target.table;
         let mut checks = Vec::with_capacity(table.checks.len());
         for check in &table.checks {
             let parsed = parse::expression(&check.expression)?;
             let predicate = Predicate::new(self.table_expression(Some(table), &parsed, None)?);
-            checks.push(RowCheck { name: check.name.clone(), predicate });
+            checks.push(RowCheck { name: check.name.clone(), rule: RowRule::Constraint, predicate });
         }
+        checks.extend(target.view.iter().flat_map(Through::checks));
         Ok(checks)
     }
 
     fn conflict(
         &mut self,
         on_conflict: &OnConflict,
-        table: &Arc<Table>,
-        shown: &str,
+        target: &Target,
         defaults: &mut Defaults<'_>,
     ) -> Result<Conflict> {
-        let arbiters = self.arbiters(&on_conflict.target, table)?;
+        let arbiters = self.arbiters(&on_conflict.target, target)?;
         let Some((assignments, filter)) = &on_conflict.update else {
             return Ok(Conflict { arbiters, update: None });
         };
@@ -297,12 +318,16 @@ impl Binder<'_> {
             return Err(parse::at(error, on_conflict.position));
         }
         let mut frame = SelectFrame::new(Place::UpdateSet);
-        frame.visible.push(Names::of_table(table, shown, 0));
+        frame.visible.push(target.names.clone());
         // Without a name in front a column is ambiguous, as in PostgreSQL.
-        frame.visible.push(Names::of_table(table, "excluded", table.columns.len()));
+        let width = target.table.columns.len();
+        frame.visible.push(match &target.view {
+            None => Names::of_table(&target.table, "excluded", width),
+            Some(view) => view.names_at("excluded", width)?,
+        });
         self.frames.push(Frame::Select(Box::new(frame)));
         let (columns, values) =
-            self.assignments(assignments, table, |binder, column| binder.default_value(column, defaults))?;
+            self.assignments(assignments, target, |binder, column| binder.default_value(column, defaults))?;
         self.set_place(Place::Where);
         let filter = self.optional_condition(filter.as_ref(), "WHERE")?;
         self.pop_select();
@@ -318,6 +343,13 @@ impl Binder<'_> {
     }
 }
 
+/// 42601 for two columns of a view that are one of the table.
+fn assigned_twice(column: &Column) -> SqlError {
+    SqlError::syntax(format!("multiple assignments to same column \"{}\"", column.name))
+}
+
+const TOO_MANY_VALUES: &str = "INSERT has more expressions than target columns";
+
 /// Whether as many values are given as columns; without names the last ones may be left out.
 fn check_count(
     given: usize,
@@ -326,7 +358,7 @@ fn check_count(
     position_of: impl Fn(usize) -> u32,
 ) -> Result<()> {
     if given > columns {
-        let error = SqlError::syntax("INSERT has more expressions than target columns");
+        let error = SqlError::syntax(TOO_MANY_VALUES);
         return Err(parse::at(error, position_of(columns)));
     }
     match names.get(given) {
@@ -368,22 +400,24 @@ impl Arbiter {
 
 impl Binder<'_> {
     /// The unique indexes that a conflict target names; none for no target.
-    fn arbiters(&mut self, target: &ConflictTarget, table: &Table) -> Result<Vec<usize>> {
+    fn arbiters(&mut self, wanted_by: &ConflictTarget, target: &Target) -> Result<Vec<usize>> {
+        let table = &*target.table;
         let mut wanted = Arbiter::default();
-        match target {
+        match wanted_by {
             ConflictTarget::Any => return Ok(Vec::new()),
-            ConflictTarget::Constraint(name) => return arbiter_named(table, name),
+            ConflictTarget::Constraint(name) => return arbiter_named(target, name),
             ConflictTarget::Columns(names) => {
                 for name in names {
-                    self.wanted_part(table, &tree::Expr::Column(name.clone()), &mut wanted)?;
+                    self.wanted_part(target, &tree::Expr::Column(name.clone()), &mut wanted)?;
                 }
             }
             ConflictTarget::Inferred { elements, predicate, position } => {
                 for element in elements {
-                    self.wanted_element(table, element, *position, &mut wanted)?;
+                    self.wanted_element(target, element, *position, &mut wanted)?;
                 }
                 if let Some(predicate) = predicate {
-                    let bound = self.row_expression(table, RowPlace::Arbiter, predicate)?;
+                    let bound =
+                        self.row_expression(table, target.names.clone(), RowPlace::Arbiter, predicate)?;
                     wanted.conditions = bound.conjuncts();
                 }
             }
@@ -399,7 +433,7 @@ impl Binder<'_> {
 
     fn wanted_element(
         &mut self,
-        table: &Table,
+        target: &Target,
         element: &IndexElement,
         position: u32,
         wanted: &mut Arbiter,
@@ -420,15 +454,15 @@ impl Binder<'_> {
         match &element.target {
             IndexTarget::Column(name) => {
                 let name = Name { parts: vec![name.clone()], position };
-                self.wanted_part(table, &tree::Expr::Column(name), wanted)
+                self.wanted_part(target, &tree::Expr::Column(name), wanted)
             }
-            IndexTarget::Expr(expr) => self.wanted_part(table, expr, wanted),
+            IndexTarget::Expr(expr) => self.wanted_part(target, expr, wanted),
         }
     }
 
     /// A column in parentheses is that column.
-    fn wanted_part(&mut self, table: &Table, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<()> {
-        let bound = self.row_expression(table, RowPlace::IndexKey, expr)?;
+    fn wanted_part(&mut self, target: &Target, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<()> {
+        let bound = self.row_expression(&target.table, target.names.clone(), RowPlace::IndexKey, expr)?;
         match bound.kind {
             Kind::Column(column) => wanted.columns.push(column),
             _ => wanted.expressions.push(bound),
@@ -437,12 +471,15 @@ impl Binder<'_> {
     }
 }
 
-fn arbiter_named(table: &Table, name: &str) -> Result<Vec<usize>> {
+fn arbiter_named(target: &Target, name: &str) -> Result<Vec<usize>> {
+    let table = &target.table;
+    // A view has no constraints.
     let found = table.indexes.iter().position(|index| index.constraint != 0 && index.name == *name);
-    match found {
+    let relation = target.view.as_ref().map_or(&*table.name, Through::name);
+    match found.filter(|_| target.view.is_none()) {
         Some(at) => Ok(vec![at]),
         None => {
-            let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+            let message = format!("constraint \"{name}\" for table \"{relation}\" does not exist");
             Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))
         }
     }

@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `referential.rs` what they reach through foreign keys, `view.rs` views, `row_expression.rs` what is kept with tables, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `referential.rs` what they reach through foreign keys, `view.rs` views, `updatable.rs` changes through them, `row_expression.rs` what is kept with tables, `name.rs` the names of result columns, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -26,6 +26,7 @@ mod scope;
 mod select;
 mod subquery;
 mod suggestion;
+mod updatable;
 mod view;
 mod window;
 
@@ -33,6 +34,7 @@ mod window;
 pub(crate) use known_function::known_names;
 pub(crate) use name::expression_name;
 pub(crate) use row_expression::{RowPlace, bind_kept, row_expression};
+pub(crate) use updatable::updatability;
 pub(crate) use view::{is_view_of, view_plan};
 
 use crate::answer::ColumnDescription;

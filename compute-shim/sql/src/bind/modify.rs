@@ -1,16 +1,18 @@
 //! UPDATE and DELETE: the target with its identity, what is joined to it, new values, RETURNING.
 //!
 //! The row below the change is the target's columns, the row's identity, and the columns of FROM or USING. The whole
-//! condition is kept beside the plan, for rows that change while the statement waits for them.
+//! condition is kept beside the plan, for rows that change while the statement waits for them. A change through a view is one of
+//! the table below it (`updatable.rs`).
 
 use super::from::scan;
 use super::query::Wanted;
 use super::referential::Change;
-use super::scope::{Names, Place, TableNames};
+use super::scope::{Names, Place};
 use super::select::{filtered, output};
+use super::updatable::{Through, Verb};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::Relation;
-use crate::catalog::object::{Identity, Table};
+use crate::catalog::object::{Identity, Oid, Table};
 use crate::expression::Expr;
 use crate::parse::at;
 use crate::parse::tree::{self, Assignment, Delete, FromItem, Name, SelectItem, Update, current_of};
@@ -20,26 +22,43 @@ use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 
-/// The table that a statement changes, with what RETURNING sees beside it.
+/// What a statement changes.
 pub(super) struct Target {
     pub table: Arc<Table>,
     /// Its name or alias.
     pub shown: String,
-    pub others: Vec<Names>,
+    /// The columns that can be named, over the table's row.
+    pub names: Names,
+    /// The view through which the table is changed.
+    pub view: Option<Through>,
+    pub verb: Verb,
 }
 
 impl Binder<'_> {
-    /// The table that a change names.
-    pub(super) fn target_table(&mut self, name: &Name, verb: &str) -> Result<Arc<Table>> {
+    /// The table or view that a change names.
+    pub(super) fn change_target(&mut self, name: &Name, alias: Option<&str>, verb: Verb) -> Result<Target> {
+        let words = verb.words_of_relation();
         let error = match self.relation(name)? {
-            Relation::Table(table) => return Ok(table),
+            Relation::Table(table) => {
+                let names = Names::of_table(&table, alias.unwrap_or(&table.name), 0);
+                return Ok(self.target_of(
+                    table.clone(),
+                    (&table.name, table.schema),
+                    alias,
+                    names,
+                    None,
+                    verb,
+                ));
+            }
+            Relation::View(view) => {
+                let through = self.target_view(&view, verb)?;
+                let names = through.names(alias.unwrap_or(&view.name));
+                let (table, place) = (through.table.clone(), (&*view.name, view.schema));
+                return Ok(self.target_of(table, place, alias, names, Some(through), verb));
+            }
             Relation::System(table) => {
                 let message = format!("permission denied: \"{}\" is a system catalog", table.name);
                 SqlError::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
-            }
-            Relation::View(view) => {
-                let message = format!("{verb} a view (\"{}\")", view.name);
-                SqlError::unsupported(message)
             }
             Relation::Index(table, index) => {
                 let message = format!("cannot open relation \"{}\"", table.indexes[index].name);
@@ -47,7 +66,7 @@ impl Binder<'_> {
                     .with_detail("This operation is not supported for indexes.")
             }
             Relation::Sequence(sequence) => {
-                let message = format!("cannot {verb} sequence \"{}\"", sequence.name);
+                let message = format!("cannot {words} sequence \"{}\"", sequence.name);
                 let message = message
                     .replace("insert into", "change")
                     .replace("update", "change")
@@ -58,36 +77,60 @@ impl Binder<'_> {
         Err(at(error, name.position))
     }
 
-    /// A column that is assigned to.
-    pub(super) fn target_column(&self, table: &Table, name: &Name) -> Result<usize> {
+    fn target_of(
+        &mut self,
+        table: Arc<Table>,
+        (name, schema): (&str, Oid),
+        alias: Option<&str>,
+        mut names: Names,
+        view: Option<Through>,
+        verb: Verb,
+    ) -> Target {
+        self.lock(table.oid, RelationLockMode::RowExclusive);
+        if alias.is_none() {
+            names.tables[0].schema = Some(self.context.view.catalog().schema_name(schema).to_owned());
+        }
+        Target { table, shown: alias.unwrap_or(name).to_owned(), names, view, verb }
+    }
+
+    /// A column of the table that is assigned to.
+    pub(super) fn target_column(&self, target: &Target, name: &Name) -> Result<usize> {
         if name.parts.len() > 1 {
             return Err(at(SqlError::unsupported("assignment to a part of a column"), name.position));
         }
-        table.column_index(name.last()).ok_or_else(|| {
-            let message = format!("column \"{}\" of relation \"{}\" does not exist", name.last(), table.name);
+        let missing = |relation: &str| {
+            let message = format!("column \"{}\" of relation \"{relation}\" does not exist", name.last());
             at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name.position)
-        })
+        };
+        match &target.view {
+            None => target.table.column_index(name.last()).ok_or_else(|| missing(&target.table.name)),
+            Some(view) => {
+                let at = view.position(name.last()).ok_or_else(|| missing(view.name()))?;
+                view.column(at, target.verb)
+            }
+        }
     }
 
     pub(super) fn update(&mut self, update: &Update) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&update.with)?;
-        let table = self.target_table(&update.table, "update")?;
+        let target = self.change_target(&update.table, update.alias.as_deref(), Verb::Update)?;
+        let table = target.table.clone();
         let cursor = current_of(update.filter.as_ref());
-        let (target, node) = self.change_source(&table, update.alias.as_deref(), &update.from, cursor)?;
+        let (others, node) = self.change_source(&target, &update.from, cursor)?;
         self.set_place(Place::UpdateSet);
-        let (columns, values) = self.assignments(&update.assignments, &table, |binder, column| {
+        let (columns, values) = self.assignments(&update.assignments, &target, |binder, column| {
             binder.column_default(&table, column)
         })?;
         self.set_place(Place::Where);
         let condition = update.filter.as_ref().filter(|_| cursor.is_none());
         let filter = self.optional_condition(condition, "WHERE")?;
         self.pop_select();
-        let checks = self.row_checks(&table)?;
-        let (returning, output) = self.returning(&update.returning, &target)?;
+        let checks = self.row_checks(&target)?;
+        let (returning, output) = self.returning(&update.returning, &target, &others)?;
         self.common_names.truncate(outer);
         self.lock_referential(&table, Change::Update(columns.clone()));
-        let (input, recheck) = conditioned(node, filter);
+        let (input, recheck) = conditioned(node, &target, filter);
         let values = Exprs::new(values);
         let node = Node::Update { table, input, columns, values, recheck, checks, returning };
         Ok(Bound { node, columns: output })
@@ -96,58 +139,57 @@ impl Binder<'_> {
     pub(super) fn delete(&mut self, delete: &Delete) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&delete.with)?;
-        let table = self.target_table(&delete.table, "delete from")?;
+        let target = self.change_target(&delete.table, delete.alias.as_deref(), Verb::Delete)?;
+        let table = target.table.clone();
         let cursor = current_of(delete.filter.as_ref());
-        let (target, node) = self.change_source(&table, delete.alias.as_deref(), &delete.using, cursor)?;
+        let (others, node) = self.change_source(&target, &delete.using, cursor)?;
         self.set_place(Place::Where);
         let condition = delete.filter.as_ref().filter(|_| cursor.is_none());
         let filter = self.optional_condition(condition, "WHERE")?;
         self.pop_select();
-        let (returning, output) = self.returning(&delete.returning, &target)?;
+        let (returning, output) = self.returning(&delete.returning, &target, &others)?;
         self.common_names.truncate(outer);
         self.lock_referential(&table, Change::Delete);
-        let (input, recheck) = conditioned(node, filter);
+        let (input, recheck) = conditioned(node, &target, filter);
         Ok(Bound { node: Node::Delete { table, input, recheck, returning }, columns: output })
     }
 
-    /// The target joined with FROM or USING. Leaves a frame in which the rest of the statement is bound.
+    /// The target joined with FROM or USING, and the names of these. Leaves a frame in which the rest of the statement is
+    /// bound.
     fn change_source(
         &mut self,
-        table: &Arc<Table>,
-        alias: Option<&str>,
+        target: &Target,
         from: &[FromItem],
         cursor: Option<&str>,
-    ) -> Result<(Target, Node)> {
-        self.lock(table.oid, RelationLockMode::RowExclusive);
-        let shown = alias.unwrap_or(&table.name).to_owned();
-        self.push_select(Place::From);
-        let mut names = Names::of_table(table, &shown, 0);
-        if alias.is_none() {
-            names.tables[0].schema = Some(self.context.view.catalog().schema_name(table.schema).to_owned());
+    ) -> Result<(Vec<Names>, Node)> {
+        if cursor.is_some() && target.view.is_some() {
+            let message = "WHERE CURRENT OF on a view is not implemented";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
         }
-        self.select_frame().visible.push(names);
+        self.push_select(Place::From);
+        self.select_frame().visible.push(target.names.clone());
         // Behind the table's columns stands the row's identity.
+        let table = &target.table;
         let width = table.columns.len() + 1;
-        let mut node = scan(table, &shown, true);
+        let mut node = scan(table, &target.shown, true);
         if let Node::Scan(scan) = &mut node {
             scan.cursor = cursor.map(str::to_owned);
         }
         let (node, _) = self.from_list(from, Some((node, width)))?;
-        let others = self.select_frame().visible[1..].to_vec();
-        Ok((Target { table: table.clone(), shown, others }, node))
+        Ok((self.select_frame().visible[1..].to_vec(), node))
     }
 
     /// `SET column = value, …`.
     pub(super) fn assignments(
         &mut self,
         assignments: &[Assignment],
-        table: &Table,
+        target: &Target,
         mut default: impl FnMut(&mut Self, usize) -> Result<Expr>,
     ) -> Result<(Vec<usize>, Vec<Expr>)> {
         let (mut columns, mut values) = (Vec::new(), Vec::new());
         for Assignment { column: name, value } in assignments {
-            let column = self.target_column(table, name)?;
-            let definition = &table.columns[column];
+            let column = self.target_column(target, name)?;
+            let definition = &target.table.columns[column];
             if columns.contains(&column) {
                 let message = format!("multiple assignments to same column \"{}\"", definition.name);
                 return Err(SqlError::syntax(message));
@@ -187,20 +229,15 @@ impl Binder<'_> {
         &mut self,
         items: &[SelectItem],
         target: &Target,
+        others: &[Names],
     ) -> Result<(Option<Exprs>, Vec<OutputColumn>)> {
         if items.is_empty() {
             return Ok((None, Vec::new()));
         }
         self.push_select(Place::Returning);
-        let mut names = Names::of_table(&target.table, &target.shown, 0);
-        let schema = self.context.view.catalog().schema_name(target.table.schema).to_owned();
-        if target.shown == target.table.name {
-            let own: &mut TableNames = &mut names.tables[0];
-            own.schema = Some(schema);
-        }
         let frame = self.select_frame();
-        frame.visible.push(names);
-        frame.visible.extend(target.others.iter().cloned());
+        frame.visible.push(target.names.clone());
+        frame.visible.extend(others.iter().cloned());
         let items = self.items(items, &Wanted::default())?;
         self.pop_select();
         let exprs = items.iter().map(|item| item.expr.clone()).collect();
@@ -208,8 +245,10 @@ impl Binder<'_> {
     }
 }
 
-fn conditioned(node: Node, filter: Option<Expr>) -> (Arc<Node>, Option<Predicate>) {
-    match filter {
+/// The rows that a change reaches: those that the view shows, if it goes through one, and the statement wants.
+fn conditioned(node: Node, target: &Target, filter: Option<Expr>) -> (Arc<Node>, Option<Predicate>) {
+    let shown = target.view.iter().flat_map(Through::conditions);
+    match Expr::and(shown.chain(filter).collect()) {
         None => (Arc::new(node), None),
         Some(filter) => {
             let recheck = Predicate::new(filter.clone());

@@ -48,19 +48,20 @@ pub(crate) fn row_expression(
 ) -> Result<Expr> {
     let mut binder = Binder::new(context, None);
     binder.folds = folds;
-    binder.row_expression(table, place, expr)
+    binder.row_expression(table, scope::Names::of_table(table, &table.name, 0), place, expr)
 }
 
 impl Binder<'_> {
-    /// An expression over a table's columns, at a place of its own.
+    /// An expression over a table's columns as they are named, at a place of its own.
     pub(super) fn row_expression(
         &mut self,
         table: &Table,
+        names: scope::Names,
         place: RowPlace,
         expr: &tree::Expr,
     ) -> Result<Expr> {
         let mut frame = SelectFrame::new(place.place());
-        frame.visible.push(scope::Names::of_table(table, &table.name, 0));
+        frame.visible.push(names);
         if matches!(place, RowPlace::Generation(..)) {
             let generated = table.columns.iter().filter(|column| column.is_generated());
             frame.generated = generated.map(|column| column.name.clone()).collect();

@@ -82,7 +82,8 @@ impl Binder<'_> {
         let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
         let query = parse::view::query(&view.text)?;
         let locked = self.lock_subquery(&query, shown);
-        let bound = self.view_body(view, locked.as_ref().unwrap_or(&query));
+        let query = locked.as_ref().unwrap_or(&query);
+        let bound = self.within_view(view, |binder| binder.query(query, &Wanted::default()));
         // Places in a view's text are nowhere in the statement's.
         let Bound { node, columns: found } = bound.map_err(|mut error| {
             error.fields_mut().position = None;
@@ -112,12 +113,16 @@ impl Binder<'_> {
         Ok(FromBound { node, names, width })
     }
 
-    fn view_body(&mut self, view: &Arc<View>, query: &Query) -> Result<Bound> {
+    /// Binds what stands in a view's text. Nothing around a view is seen in it.
+    pub(super) fn within_view<T>(
+        &mut self,
+        view: &Arc<View>,
+        bind: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         if self.view_depth >= VIEW_DEPTH_MAX {
             let message = format!("infinite recursion detected in rules for relation \"{}\"", view.name);
             return Err(SqlError::new(SqlState::INVALID_OBJECT_DEFINITION, message));
         }
-        // Nothing around a view is seen in it.
         let frames = std::mem::take(&mut self.frames);
         let common_names = std::mem::take(&mut self.common_names);
         let common_ahead = std::mem::take(&mut self.common_ahead);
@@ -126,7 +131,7 @@ impl Binder<'_> {
         let noted = self.noted.take();
         let inside = self.inside.replace(view.clone());
         self.view_depth += 1;
-        let bound = self.query(query, &Wanted::default());
+        let bound = bind(self);
         self.view_depth -= 1;
         self.inside = inside;
         self.noted = noted;

@@ -10,7 +10,7 @@ use super::object::{
     KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
 use super::row_expression::RowExpression;
-use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
+use crate::parse::tree::{CheckOption, Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_sql_types::error::Result;
@@ -20,10 +20,11 @@ use std::sync::Arc;
 
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
-/// of format 4 no generated columns.
+/// of format 4 no generated columns. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
         ObjectClass::Table => 5,
+        ObjectClass::View => 2,
         _ => 1,
     }
 }
@@ -128,7 +129,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         }
         ObjectClass::Table => Object::Table(Arc::new(reader.table(oid, found)?)),
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
-        ObjectClass::View => Object::View(Arc::new(reader.view(oid)?)),
+        ObjectClass::View => Object::View(Arc::new(reader.view(oid, found)?)),
         ObjectClass::Comments => Object::Comments(Arc::new(reader.comments(oid)?)),
         ObjectClass::Enum => Object::Enum(Arc::new(reader.enumeration(oid)?)),
     };
@@ -377,7 +378,7 @@ impl Writer {
     }
 
     fn view(&mut self, view: &View) {
-        let View { oid: _, name, schema, owner, rule, columns, text, names, used, keys } = view;
+        let View { oid: _, name, schema, owner, rule, columns, text, names, used, keys, check_option } = view;
         self.text(name);
         for number in [schema, owner, rule] {
             self.u32(*number);
@@ -407,6 +408,11 @@ impl Writer {
         }
         self.count(keys.len());
         keys.iter().for_each(|table| self.u32(*table));
+        self.u8(match check_option {
+            CheckOption::None => 0,
+            CheckOption::Local => 1,
+            CheckOption::Cascaded => 2,
+        });
     }
 }
 
@@ -654,7 +660,7 @@ impl Reader<'_> {
         Ok(EnumType { oid, name, schema, owner, labels })
     }
 
-    fn view(&mut self, oid: Oid) -> Result<View> {
+    fn view(&mut self, oid: Oid, version: u8) -> Result<View> {
         let name = self.text()?;
         let [schema, owner, rule] = [self.u32()?, self.u32()?, self.u32()?];
         let columns = self.list(|reader| {
@@ -670,7 +676,16 @@ impl Reader<'_> {
         })?;
         let used = self.list(|reader| Ok((reader.u32()?, reader.number()?)))?;
         let keys = self.list(Reader::u32)?;
-        Ok(View { oid, name, schema, owner, rule, columns, text, names, used, keys })
+        let check_option = match version {
+            1 => CheckOption::None,
+            _ => match self.u8()? {
+                0 => CheckOption::None,
+                1 => CheckOption::Local,
+                2 => CheckOption::Cascaded,
+                _ => return Err(damaged()),
+            },
+        };
+        Ok(View { oid, name, schema, owner, rule, columns, text, names, used, keys, check_option })
     }
 }
 

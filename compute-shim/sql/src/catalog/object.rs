@@ -6,7 +6,7 @@
 //! storage.
 
 use super::row_expression::RowExpression;
-use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
+use crate::parse::tree::{CheckOption, Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::key::KeyColumn;
@@ -345,6 +345,7 @@ pub(crate) struct View {
     pub used: Vec<(Oid, usize)>,
     /// Tables whose primary key the query needs.
     pub keys: Vec<Oid>,
+    pub check_option: CheckOption,
 }
 
 impl View {

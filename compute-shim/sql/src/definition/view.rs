@@ -14,7 +14,7 @@ use crate::bind;
 use crate::catalog::object::{Object, Oid, View, ViewColumn};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
-use crate::parse::tree::{AlterViewAction, CreateView, Name};
+use crate::parse::tree::{AlterViewAction, CheckOption, CreateView, Name};
 use crate::parse::view::{Edit, edited, query};
 use crate::plan::Plan;
 use crate::stop::Step;
@@ -80,6 +80,7 @@ fn draft(
         names: noted.names,
         used: noted.used.into_iter().collect(),
         keys: noted.keys.into_iter().collect(),
+        check_option: create.check_option,
     };
     if let Some(old) = replaced {
         check_replacement(old, &view)?;
@@ -90,7 +91,22 @@ fn draft(
     if !bind::is_view_of(&view, again.columns.as_deref().unwrap_or_default()) {
         return Err(SqlError::internal("a view's text gives other columns than its query"));
     }
+    check_checkable(context, &stored)?;
     Ok(Draft { before, view, plan: Arc::new(plan) })
+}
+
+/// 0A000 for CHECK OPTION of a view that no row can be put into.
+fn check_checkable(context: &DefinitionContext<'_>, view: &Arc<View>) -> Result<()> {
+    if view.check_option == CheckOption::None {
+        return Ok(());
+    }
+    match bind::updatability(bind_context(context), view)?.reason {
+        None => Ok(()),
+        Some(reason) => {
+            let message = "WITH CHECK OPTION is supported only on automatically updatable views";
+            Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint(reason))
+        }
+    }
 }
 
 /// 42P16 unless the old columns stay what they were.
@@ -255,6 +271,10 @@ pub(super) fn alter(
             }
             AlterViewAction::RenameColumn { from, to } => {
                 rename_column(context, &before, &mut view, from, to)?
+            }
+            AlterViewAction::SetCheckOption(option) => {
+                view.check_option = *option;
+                check_checkable(context, &Arc::new(view.clone()))?;
             }
             AlterViewAction::OwnerTo(role) => view.owner = alter_action::role_oid(context, &before, role)?,
         }

@@ -103,8 +103,8 @@ impl Operator for Insert {
                 }
                 Phase::Check => {
                     for check in checks {
-                        if evaluate(&check.predicate.expr, &self.row, context)?.as_bool() == Some(false) {
-                            return Err(check_violation(table, &check.name, &self.row, context).into());
+                        if check.refuses(evaluate(&check.predicate.expr, &self.row, context)?.as_bool()) {
+                            return Err(check_violation(table, check, &self.row, context).into());
                         }
                     }
                     self.phase = if conflict.is_some() { Phase::Probe(0) } else { Phase::Write };

@@ -383,8 +383,8 @@ impl RowUpdate {
     fn judge(&mut self, context: &mut Context<'_>, checks: &[RowCheck]) -> Step<()> {
         check_not_null(&self.table, &self.new, context)?;
         for check in checks {
-            if evaluate(&check.predicate.expr, &self.new, context)?.as_bool() == Some(false) {
-                return Err(check_violation(&self.table, &check.name, &self.new, context).into());
+            if check.refuses(evaluate(&check.predicate.expr, &self.new, context)?.as_bool()) {
+                return Err(check_violation(&self.table, check, &self.new, context).into());
             }
         }
         self.new_key.clear();

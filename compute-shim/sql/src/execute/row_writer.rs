@@ -9,6 +9,7 @@ use super::{Context, RowEncoder};
 use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
 use crate::expression::{Kind, deparse, deparse_pretty};
+use crate::plan::{RowCheck, RowRule};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, EngineError, KEY_BYTES_MAX, RowBuffer, Transaction, UniqueCheck, ValueWanted};
 use hexalog_sql_types::error::Result;
@@ -319,8 +320,19 @@ pub(crate) fn check_not_null(table: &Table, row: &[Datum], context: &Context<'_>
     Ok(())
 }
 
-/// 23514 as PostgreSQL words it.
-pub(crate) fn check_violation(table: &Table, name: &str, row: &[Datum], context: &Context<'_>) -> SqlError {
+/// 23514 or 44000 as PostgreSQL words it.
+pub(crate) fn check_violation(
+    table: &Table,
+    check: &RowCheck,
+    row: &[Datum],
+    context: &Context<'_>,
+) -> SqlError {
+    let name = &check.name;
+    if check.rule == RowRule::View {
+        let message = format!("new row violates check option for view \"{name}\"");
+        return SqlError::new(SqlState::WITH_CHECK_OPTION_VIOLATION, message)
+            .with_detail(format!("Failing row contains ({}).", row_text(table, row, &context.env)));
+    }
     let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", table.name);
     SqlError::new(SqlState::CHECK_VIOLATION, message)
         .with_detail(format!("Failing row contains ({}).", row_text(table, row, &context.env)))

@@ -2,7 +2,9 @@
 
 use super::{HostFunction, host, integer_at, oid_at, text_at};
 use crate::catalog::object::{FIRST_USER_OID, PG_CATALOG_OID, classes};
-use crate::catalog::system::{foreign_type_name, is_shared_class};
+use crate::catalog::system::{
+    DELETES, INSERTS, UPDATES, changes_of_view, foreign_type_name, is_shared_class,
+};
 use crate::catalog::type_shown;
 use crate::catalog::{Relation, registry};
 use crate::execute::Context;
@@ -127,17 +129,26 @@ fn is_publishable(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum>
     })
 }
 
-/// Bits of the commands that change a table: UPDATE 4, INSERT 8, DELETE 16.
-const ALL_CHANGES: i32 = 4 | 8 | 16;
-
+/// Bits of the commands that change a relation.
 fn relation_is_updatable(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let is_table = context.view.catalog().table(oid_at(arguments, 0)).is_some();
-    Ok(Datum::Int4(if is_table { ALL_CHANGES } else { 0 }))
+    Ok(Datum::Int4(match context.view.catalog().relation(oid_at(arguments, 0)) {
+        Some(Relation::Table(_)) => INSERTS | UPDATES | DELETES,
+        Some(Relation::View(view)) => changes_of_view(context.view, &view).0,
+        _ => 0,
+    }))
 }
 
 fn column_is_updatable(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let is_table = context.view.catalog().table(oid_at(arguments, 0)).is_some();
-    Ok(Datum::Bool(is_table && integer_at(arguments, 1) > 0))
+    let at = usize::try_from(integer_at(arguments, 1) - 1).ok();
+    Ok(Datum::Bool(match context.view.catalog().relation(oid_at(arguments, 0)) {
+        Some(Relation::Table(_)) => at.is_some(),
+        Some(Relation::View(view)) => {
+            let (commands, columns) = changes_of_view(context.view, &view);
+            let both = UPDATES | DELETES;
+            commands & both == both && at.and_then(|at| columns.get(at)).copied().unwrap_or(false)
+        }
+        _ => false,
+    }))
 }
 
 /// Row security does not exist: it is never active.

@@ -2,7 +2,8 @@
 //!
 //! Owns [`edited`]: what stands at a position gives way to another text. The binder knows the places (`bind/view.rs`).
 
-use super::tree::{AlterViewAction, CreateView, Query, Statement};
+use super::statement::setting_word;
+use super::tree::{AlterViewAction, CheckOption, CreateView, Query, Statement};
 use super::{Lines, Reader, refuse, tokenize_plain};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
@@ -15,9 +16,10 @@ pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool, temporary: 
         Token::LParen => reader.column_list()?,
         _ => Vec::new(),
     };
-    if reader.peek_words(&["with"]) {
-        return Err(refuse("an option of a view"));
-    }
+    let option = match reader.eat(&["with"]) {
+        true => options(reader)?,
+        false => None,
+    };
     reader.expect("as")?;
     let position = reader.position();
     if ["insert", "update", "delete"].iter().any(|word| reader.peek_words(&[word])) {
@@ -25,10 +27,76 @@ pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool, temporary: 
     }
     let query = reader.query()?;
     let text = reader.text_since(position);
-    if reader.peek_words(&["with"]) {
-        return Err(refuse("WITH CHECK OPTION"));
+    let clause = check_option(reader)?;
+    if option.is_some() && clause.is_some() {
+        return Err(SqlError::invalid_parameter("parameter \"check_option\" specified more than once"));
     }
-    Ok(Statement::CreateView(CreateView { name, temporary, or_replace, columns, query, text, position }))
+    let check_option = option.or(clause).unwrap_or_default();
+    let create = CreateView { name, temporary, or_replace, columns, query, text, position, check_option };
+    Ok(Statement::CreateView(create))
+}
+
+/// `WITH [CASCADED | LOCAL] CHECK OPTION`.
+fn check_option(reader: &mut Reader<'_>) -> Result<Option<CheckOption>> {
+    if !reader.eat(&["with"]) {
+        return Ok(None);
+    }
+    let is_local = reader.eat(&["local"]);
+    if !is_local {
+        let _ = reader.eat(&["cascaded"]);
+    }
+    reader.expect("check")?;
+    reader.expect("option")?;
+    Ok(Some(if is_local { CheckOption::Local } else { CheckOption::Cascaded }))
+}
+
+/// `(check_option = local, …)`, of which there is no other that is supported.
+fn options(reader: &mut Reader<'_>) -> Result<Option<CheckOption>> {
+    let mut found = None;
+    reader.expect_token(&Token::LParen)?;
+    loop {
+        option_name(reader)?;
+        let value = match reader.eat_token(&Token::Eq) {
+            true => setting_word(reader)?,
+            false => "true".to_owned(),
+        };
+        let option = match &*value.to_lowercase() {
+            "local" => CheckOption::Local,
+            "cascaded" => CheckOption::Cascaded,
+            _ => {
+                let message = format!("invalid value for enum option \"check_option\": {value}");
+                let error = SqlError::invalid_parameter(message);
+                return Err(error.with_detail("Valid values are \"local\" and \"cascaded\"."));
+            }
+        };
+        if found.replace(option).is_some() {
+            return Err(SqlError::invalid_parameter("parameter \"check_option\" specified more than once"));
+        }
+        if !reader.eat_token(&Token::Comma) {
+            break;
+        }
+    }
+    reader.expect_token(&Token::RParen)?;
+    Ok(found)
+}
+
+/// The name of an option of a view: `check_option`.
+fn option_name(reader: &mut Reader<'_>) -> Result<()> {
+    match &*reader.word()? {
+        "check_option" => Ok(()),
+        name @ ("security_barrier" | "security_invoker") => Err(refuse(format!("the view option {name}"))),
+        name => Err(SqlError::invalid_parameter(format!("unrecognized parameter \"{name}\""))),
+    }
+}
+
+/// The names behind RESET.
+fn reset_options(reader: &mut Reader<'_>) -> Result<()> {
+    reader.expect_token(&Token::LParen)?;
+    option_name(reader)?;
+    while reader.eat_token(&Token::Comma) {
+        option_name(reader)?;
+    }
+    reader.expect_token(&Token::RParen)
 }
 
 /// What is behind ALTER VIEW.
@@ -46,6 +114,11 @@ pub(super) fn alter_view(reader: &mut Reader<'_>) -> Result<Statement> {
         AlterViewAction::SetSchema(reader.identifier()?)
     } else if reader.eat(&["owner", "to"]) {
         AlterViewAction::OwnerTo(reader.word()?)
+    } else if reader.eat(&["set"]) {
+        AlterViewAction::SetCheckOption(options(reader)?.unwrap_or_default())
+    } else if reader.eat(&["reset"]) {
+        reset_options(reader)?;
+        AlterViewAction::SetCheckOption(CheckOption::None)
     } else {
         return Err(match reader.peek_word_nth(0) {
             Some(word) => refuse(format!("ALTER VIEW {}", word.to_uppercase())),

@@ -216,11 +216,31 @@ pub(crate) struct ConflictUpdate {
     pub filter: Option<Predicate>,
 }
 
-/// A named condition that rows must not fail.
+/// What a condition of rows comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowRule {
+    /// A CHECK of the table: rows must not fail it.
+    Constraint,
+    /// CHECK OPTION of a view: rows must pass it, or they would not be seen there.
+    View,
+}
+
+/// A named condition of rows that are written.
 #[derive(Clone, Debug)]
 pub(crate) struct RowCheck {
     pub name: String,
+    pub rule: RowRule,
     pub predicate: Predicate,
+}
+
+impl RowCheck {
+    /// Whether a row of which the condition says this must not be written.
+    pub(crate) fn refuses(&self, holds: Option<bool>) -> bool {
+        match self.rule {
+            RowRule::Constraint => holds == Some(false),
+            RowRule::View => holds != Some(true),
+        }
+    }
 }
 
 /// One function in FROM.

@@ -162,6 +162,7 @@ fn view() -> View {
         }],
         used: vec![(16_385, 0)],
         keys: vec![16_385],
+        check_option: CheckOption::Cascaded,
     }
 }
 
@@ -301,7 +302,7 @@ fn golden_bytes_of_every_class() {
             "03000000",
         ),
         concat!(
-            "010100000076",
+            "020100000076",
             "98080000",
             "0a000000",
             "11400000",
@@ -325,6 +326,8 @@ fn golden_bytes_of_every_class() {
             "00000000",
             "01000000",
             "01400000",
+            // CHECK OPTION.
+            "02",
         ),
         // Catalog, column, text.
         concat!("0102000000", "eb040000", "00000000", "0100000074", "eb040000", "02000000", "02000000c3a9"),
@@ -430,6 +433,15 @@ fn noise_never_panics() {
             let _ = decode(class, 1, &bytes);
         }
     }
+}
+
+#[test]
+fn views_of_format_1_have_no_check_option() {
+    let mut bytes = encode(&Object::View(Arc::new(view())));
+    bytes.pop();
+    bytes[0] = 1;
+    let Ok(Object::View(decoded)) = decode(ObjectClass::View, 16_400, &bytes) else { panic!("was one") };
+    assert_eq!(*decoded, View { check_option: CheckOption::None, ..view() });
 }
 
 #[test]

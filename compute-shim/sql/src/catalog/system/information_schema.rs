@@ -6,6 +6,7 @@
 use super::constraint::columns_named;
 use super::sql_text::{expression_text, referential_words, row_expression_text};
 use super::tables as system_tables;
+use super::user_view::{INSERTS, changes_of_view};
 use super::value::{NULL, int4, text, yes_or_no};
 use crate::catalog::object::{Check, Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
 use crate::execute::Row;
@@ -88,7 +89,8 @@ pub(super) fn tables(view: &SessionView) -> Vec<Row> {
     let views = views.map(|found| {
         // PostgreSQL asks for the schema first.
         let is_temporary = catalog.is_temporary(found.schema);
-        row(found.schema, &found.name, if is_temporary { "LOCAL TEMPORARY" } else { "VIEW" }, false)
+        let kind = if is_temporary { "LOCAL TEMPORARY" } else { "VIEW" };
+        row(found.schema, &found.name, kind, changes_of_view(view, found).0 & INSERTS != 0)
     });
     system.chain(own).chain(views).collect()
 }
@@ -276,6 +278,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
         }
     }
     for found in catalog.views() {
+        let (_, updatable) = changes_of_view(view, found);
         for (at, column) in found.columns.iter().enumerate() {
             let row = ColumnRow {
                 schema: found.schema,
@@ -288,7 +291,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 type_id: column.type_id,
                 typmod: column.typmod,
                 identity: None,
-                is_updatable: false,
+                is_updatable: updatable[at],
             };
             rows.push(row.row(view));
         }

@@ -35,7 +35,7 @@ pub(crate) use sql_text::{
     check_definition, expression_text, foreign_key_definition, index_column_definition, index_definition,
     key_definition,
 };
-pub(crate) use user_view::view_definition;
+pub(crate) use user_view::{DELETES, INSERTS, UPDATES, changes_of_view, view_definition};
 
 use super::object::Oid;
 use crate::execute::Row;

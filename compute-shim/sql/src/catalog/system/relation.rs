@@ -220,7 +220,13 @@ pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
         rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row(catalog)));
     }
     rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row(catalog)));
-    rows.extend(catalog.views().map(|view| Class::of_view(view).row(catalog)));
+    for view in catalog.views() {
+        let mut row = Class::of_view(view).row(catalog);
+        // The last but one column.
+        let options = row.len() - 2;
+        row[options] = super::user_view::options_of_view(view);
+        rows.push(row);
+    }
     rows
 }
 

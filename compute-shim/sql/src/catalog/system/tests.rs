@@ -115,6 +115,7 @@ fn user_view() -> View {
         names: vec![ViewName { parts: vec!["thing".to_owned()], relation: TABLE, columns: Vec::new() }],
         used: Vec::new(),
         keys: Vec::new(),
+        check_option: Default::default(),
     }
 }
 

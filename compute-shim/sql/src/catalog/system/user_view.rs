@@ -4,12 +4,13 @@
 
 use super::relation::{PG_CLASS_OID, PG_REWRITE_OID};
 use super::sql_text::with_names_only;
-use super::value::{NULL, TRUE, int4, oid, text, yes_or_no};
+use super::value::{NULL, TRUE, int4, oid, text, text_array, yes_or_no};
 use crate::bind;
 use crate::catalog::object::{Oid, View};
 use crate::catalog::{Relation, registry};
 use crate::execute::Row;
 use crate::parse;
+use crate::parse::tree::CheckOption;
 use crate::parse::view::{Edit, Extent, edited};
 use crate::session::SessionView;
 use hexalog_sql_types::Datum;
@@ -105,12 +106,44 @@ fn names(session: &SessionView, schema: Oid, name: &str) -> [Datum; 3] {
     [text(&session.database), text(session.catalog().schema_name(schema)), text(name)]
 }
 
-/// Nothing can be changed through a view yet.
+/// Bits of the commands that change a relation.
+pub(crate) const INSERTS: i32 = 8;
+pub(crate) const UPDATES: i32 = 4;
+pub(crate) const DELETES: i32 = 16;
+
+/// The commands that change a view, and which of its columns they reach.
+pub(crate) fn changes_of_view(session: &SessionView, view: &Arc<View>) -> (i32, Vec<bool>) {
+    match with_names_only(session, |context| bind::updatability(context, view)) {
+        Ok(found) if found.reason.is_none() => (INSERTS | UPDATES | DELETES, found.columns),
+        Ok(found) if found.deletes => (DELETES, found.columns),
+        // What cannot be bound any more cannot be changed.
+        Ok(_) | Err(_) => (0, vec![false; view.columns.len()]),
+    }
+}
+
+/// `pg_class.reloptions` of a view.
+pub(super) fn options_of_view(view: &View) -> Datum {
+    match view.check_option {
+        CheckOption::None => NULL,
+        CheckOption::Local => text_array(["check_option=local".to_owned()]),
+        CheckOption::Cascaded => text_array(["check_option=cascaded".to_owned()]),
+    }
+}
+
 pub(super) fn views(session: &SessionView) -> Vec<Row> {
     let row = |view: &Arc<View>| {
+        let (commands, _) = changes_of_view(session, view);
+        let has = |wanted: i32| yes_or_no(commands & wanted == wanted);
         let mut row = Vec::from(names(session, view.schema, &view.name));
-        row.extend([text(view_definition(session, view)), text("NONE")]);
-        row.extend(std::iter::repeat_n(yes_or_no(false), 5));
+        let option = match view.check_option {
+            CheckOption::None => "NONE",
+            CheckOption::Local => "LOCAL",
+            CheckOption::Cascaded => "CASCADED",
+        };
+        row.extend([text(view_definition(session, view)), text(option)]);
+        row.extend([has(UPDATES | DELETES), has(INSERTS)]);
+        // No triggers stand in.
+        row.extend(std::iter::repeat_n(yes_or_no(false), 3));
         row
     };
     session.catalog().views().map(row).collect()

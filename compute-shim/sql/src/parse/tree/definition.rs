@@ -193,6 +193,18 @@ pub(crate) struct CreateView {
     /// The query as written, and the position of its first character in the statement.
     pub text: String,
     pub position: u32,
+    pub check_option: CheckOption,
+}
+
+/// What rows that are put into a view must pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CheckOption {
+    #[default]
+    None,
+    /// The view's own condition.
+    Local,
+    /// And those of the views below it.
+    Cascaded,
 }
 
 #[derive(Clone, Debug)]
@@ -201,6 +213,7 @@ pub(crate) enum AlterViewAction {
     SetSchema(String),
     RenameColumn { from: String, to: String },
     OwnerTo(String),
+    SetCheckOption(CheckOption),
 }
 
 /// What ALTER TYPE does to an enum.

@@ -388,10 +388,8 @@ impl CopyIn {
                     }
                     Phase::Checks => {
                         for check in target.checks() {
-                            if evaluate(&check.predicate.expr, &self.row, context)?.as_bool() == Some(false) {
-                                return Err(
-                                    check_violation(&target.table, &check.name, &self.row, context).into()
-                                );
+                            if check.refuses(evaluate(&check.predicate.expr, &self.row, context)?.as_bool()) {
+                                return Err(check_violation(&target.table, check, &self.row, context).into());
                             }
                         }
                         context.count_row()?;
