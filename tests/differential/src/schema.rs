@@ -61,6 +61,72 @@ pub const DRAWN: &[Type] = &[
     Type::Jsonb,
 ];
 
+// Values to choose from where there are many, in single quotes; boundaries among them.
+
+const NUMERICS: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "0.5",
+    "1.0",
+    "1.00",
+    "2.50",
+    "-3.14159",
+    "12345678901234567890.123",
+    "0.0000001",
+    "1e10",
+    "NaN",
+    "100",
+];
+const FLOATS: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "0.5",
+    "1.5",
+    "-0",
+    "1e300",
+    "-1e-300",
+    "3.141592653589793",
+    "Infinity",
+    "-Infinity",
+    "NaN",
+    "0.1",
+];
+const DATES: &[&str] =
+    &["2000-01-01", "1999-12-31", "2024-02-29", "0001-01-01", "infinity", "-infinity", "2023-06-15"];
+const TIMESTAMPS: &[&str] = &[
+    "2000-01-01 00:00:00",
+    "1999-12-31 23:59:59.999999",
+    "2024-02-29 12:34:56.5",
+    "infinity",
+    "-infinity",
+    "2023-03-26 02:30:00",
+];
+const INTERVALS: &[&str] = &[
+    "0",
+    "1 day",
+    "-1 day",
+    "1 month",
+    "1 year 2 months 3 days",
+    "04:05:06.789",
+    "-00:00:01",
+    "30 days",
+    "24:00:00",
+];
+const DOCUMENTS: &[&str] = &[
+    "null",
+    "1",
+    "1.0",
+    "\"a\"",
+    "true",
+    "[]",
+    "{}",
+    "[1, 2, \"x\"]",
+    "{\"a\": 1, \"b\": [true, null]}",
+    "{\"a\": {\"b\": \"c\"}}",
+];
+
 impl Type {
     /// As SQL writes it.
     pub fn name(self) -> &'static str {
@@ -91,70 +157,17 @@ impl Type {
             Type::Int8 => {
                 &["0", "1", "-1", "5", "99", "4294967296", "9223372036854775807", "-9223372036854775808"]
             }
-            Type::Numeric => &[
-                "0",
-                "1",
-                "-1",
-                "0.5",
-                "1.0",
-                "1.00",
-                "2.50",
-                "-3.14159",
-                "12345678901234567890.123",
-                "0.0000001",
-                "1e10",
-                "NaN",
-                "100",
-            ],
-            Type::Float8 => &[
-                "0",
-                "1",
-                "-1",
-                "0.5",
-                "1.5",
-                "-0",
-                "1e300",
-                "-1e-300",
-                "3.141592653589793",
-                "Infinity",
-                "-Infinity",
-                "NaN",
-                "0.1",
-            ],
+            Type::Numeric => NUMERICS,
+            Type::Float8 => FLOATS,
             Type::Text => &[
                 "", "a", "b", "abc", "ABC", "Abc ", " a", "äö", "a%b", "a_b", "x,y", "10", "true", "it''s",
                 "zz",
             ],
             Type::Varchar => &["", "a", "abc", "twelve chars", "Ü", "a b"],
             Type::Bool => &["true", "false"],
-            Type::Date => &[
-                "2000-01-01",
-                "1999-12-31",
-                "2024-02-29",
-                "0001-01-01",
-                "infinity",
-                "-infinity",
-                "2023-06-15",
-            ],
-            Type::Timestamp => &[
-                "2000-01-01 00:00:00",
-                "1999-12-31 23:59:59.999999",
-                "2024-02-29 12:34:56.5",
-                "infinity",
-                "-infinity",
-                "2023-03-26 02:30:00",
-            ],
-            Type::Interval => &[
-                "0",
-                "1 day",
-                "-1 day",
-                "1 month",
-                "1 year 2 months 3 days",
-                "04:05:06.789",
-                "-00:00:01",
-                "30 days",
-                "24:00:00",
-            ],
+            Type::Date => DATES,
+            Type::Timestamp => TIMESTAMPS,
+            Type::Interval => INTERVALS,
             Type::Uuid => &[
                 "00000000-0000-0000-0000-000000000000",
                 "ffffffff-ffff-ffff-ffff-ffffffffffff",
@@ -162,18 +175,7 @@ impl Type {
             ],
             Type::Bytea => &["", "\\x00", "\\xdeadbeef", "\\x61", "\\x6162"],
             Type::Int4Array => &["{}", "{1}", "{1,2,3}", "{3,NULL,1}", "{{1,2},{3,4}}", "{2147483647}"],
-            Type::Jsonb => &[
-                "null",
-                "1",
-                "1.0",
-                "\"a\"",
-                "true",
-                "[]",
-                "{}",
-                "[1, 2, \"x\"]",
-                "{\"a\": 1, \"b\": [true, null]}",
-                "{\"a\": {\"b\": \"c\"}}",
-            ],
+            Type::Jsonb => DOCUMENTS,
         }
     }
 

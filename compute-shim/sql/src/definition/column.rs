@@ -195,6 +195,7 @@ impl Columns {
         Ok(self.sequences.last().expect("just pushed"))
     }
 
+    /// What the clauses behind a column say of itself; what they say of the table is kept here.
     fn clauses<'a>(
         &mut self,
         table: &str,
@@ -202,75 +203,102 @@ impl Columns {
         constraints: &'a [tree::NamedConstraint<ColumnConstraint>],
     ) -> Result<Clauses<'a>> {
         let mut clauses = Clauses::default();
-        for tree::NamedConstraint { name, constraint, position } in constraints {
-            let position = *position;
-            match constraint {
-                ColumnConstraint::Null | ColumnConstraint::NotNull => {
-                    let not_null = matches!(constraint, ColumnConstraint::NotNull);
-                    let other = clauses.not_null.is_some_and(|before| before != not_null);
-                    if other || (!not_null && clauses.identity.is_some()) {
-                        return Err(at(conflicting_null(column, table), position));
-                    }
-                    clauses.not_null = Some(not_null);
-                }
-                ColumnConstraint::Default(expr) => {
-                    if clauses.default.replace(expr).is_some() {
-                        return Err(at(twice("default values", column, table), position));
-                    }
-                }
-                ColumnConstraint::Identity { always, options } => {
-                    let identity = if *always { Identity::Always } else { Identity::ByDefault };
-                    if clauses.not_null == Some(false) {
-                        return Err(at(conflicting_null(column, table), position));
-                    }
-                    if clauses.identity.replace((identity, options)).is_some() {
-                        let message = format!(
-                            "multiple identity specifications for column \"{column}\" of table \"{table}\""
-                        );
-                        return Err(at(SqlError::syntax(message), position));
-                    }
-                }
-                ColumnConstraint::Generated(expr) => {
-                    if clauses.generated.replace(expr).is_some() {
-                        let message = format!(
-                            "multiple generation clauses specified for column \"{column}\" of table \"{table}\""
-                        );
-                        return Err(at(SqlError::syntax(message), position));
-                    }
-                }
-                ColumnConstraint::PrimaryKey(parameters) | ColumnConstraint::Unique(parameters) => {
-                    self.constraints.keys.push(KeyClause {
-                        name: name.clone(),
-                        columns: vec![column.to_owned()],
-                        included: Vec::new(),
-                        primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
-                        parameters: parameters.clone(),
-                        position,
-                    });
-                }
-                ColumnConstraint::Check(expr) => {
-                    let check = CheckClause { name: name.clone(), expr: expr.clone() };
-                    self.constraints.checks.push(check);
-                }
-                ColumnConstraint::References(references) => {
-                    self.constraints.foreign_keys.push(ForeignKeyClause {
-                        name: name.clone(),
-                        columns: vec![column.to_owned()],
-                        references: references.clone(),
-                    });
-                }
-            }
-            if clauses.default.is_some() && clauses.identity.is_some() {
-                return Err(at(both_default_and_identity(column, table), position));
-            }
-            if clauses.default.is_some() && clauses.generated.is_some() {
-                return Err(at(both("default", "generation expression", column, table), position));
-            }
-            if clauses.identity.is_some() && clauses.generated.is_some() {
-                return Err(at(both("identity", "generation expression", column, table), position));
-            }
+        for constraint in constraints {
+            self.keep_constraint(column, constraint);
+            let taken = clauses.take(table, column, &constraint.constraint);
+            taken.map_err(|error| at(error, constraint.position))?;
         }
         Ok(clauses)
+    }
+
+    /// Keeps a key, a check or a reference.
+    fn keep_constraint(&mut self, column: &str, named: &tree::NamedConstraint<ColumnConstraint>) {
+        let tree::NamedConstraint { name, constraint, position } = named;
+        match constraint {
+            ColumnConstraint::PrimaryKey(parameters) | ColumnConstraint::Unique(parameters) => {
+                self.constraints.keys.push(KeyClause {
+                    name: name.clone(),
+                    columns: vec![column.to_owned()],
+                    included: Vec::new(),
+                    primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
+                    parameters: parameters.clone(),
+                    position: *position,
+                });
+            }
+            ColumnConstraint::Check(expr) => {
+                let check = CheckClause { name: name.clone(), expr: expr.clone() };
+                self.constraints.checks.push(check);
+            }
+            ColumnConstraint::References(references) => {
+                self.constraints.foreign_keys.push(ForeignKeyClause {
+                    name: name.clone(),
+                    columns: vec![column.to_owned()],
+                    references: references.clone(),
+                });
+            }
+            ColumnConstraint::Null
+            | ColumnConstraint::NotNull
+            | ColumnConstraint::Default(_)
+            | ColumnConstraint::Identity { .. }
+            | ColumnConstraint::Generated(_) => {}
+        }
+    }
+}
+
+impl<'a> Clauses<'a> {
+    /// Takes what a clause says of the column itself; 42601 if one before says something else.
+    fn take(&mut self, table: &str, column: &str, constraint: &'a ColumnConstraint) -> Result<()> {
+        match constraint {
+            ColumnConstraint::Null | ColumnConstraint::NotNull => {
+                let not_null = matches!(constraint, ColumnConstraint::NotNull);
+                let other = self.not_null.is_some_and(|before| before != not_null);
+                if other || (!not_null && self.identity.is_some()) {
+                    return Err(conflicting_null(column, table));
+                }
+                self.not_null = Some(not_null);
+            }
+            ColumnConstraint::Default(expr) => {
+                if self.default.replace(expr).is_some() {
+                    return Err(twice("default values", column, table));
+                }
+            }
+            ColumnConstraint::Identity { always, options } => {
+                let identity = if *always { Identity::Always } else { Identity::ByDefault };
+                if self.not_null == Some(false) {
+                    return Err(conflicting_null(column, table));
+                }
+                if self.identity.replace((identity, options)).is_some() {
+                    let message = format!(
+                        "multiple identity specifications for column \"{column}\" of table \"{table}\""
+                    );
+                    return Err(SqlError::syntax(message));
+                }
+            }
+            ColumnConstraint::Generated(expr) => {
+                if self.generated.replace(expr).is_some() {
+                    return Err(twice("generation clauses", column, table));
+                }
+            }
+            ColumnConstraint::PrimaryKey(_)
+            | ColumnConstraint::Unique(_)
+            | ColumnConstraint::Check(_)
+            | ColumnConstraint::References(_) => {}
+        }
+        self.check_one_source(table, column)
+    }
+
+    /// A column has one source of values.
+    fn check_one_source(&self, table: &str, column: &str) -> Result<()> {
+        if self.default.is_some() && self.identity.is_some() {
+            return Err(both_default_and_identity(column, table));
+        }
+        if self.default.is_some() && self.generated.is_some() {
+            return Err(both("default", "generation expression", column, table));
+        }
+        if self.identity.is_some() && self.generated.is_some() {
+            return Err(both("identity", "generation expression", column, table));
+        }
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::{Context, Operator, Row, RowPlace, decode_row};
 use crate::expression::{evaluate, is_true};
-use crate::plan::{Node, RowLock};
+use crate::plan::{Exprs, Node, RowLock};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{EngineError, Known, RowBuffer, RowLockOutcome, RowVersion};
 use hexalog_sql_types::datum::equal;
@@ -132,6 +132,44 @@ impl LockRows {
 }
 
 impl LockRows {
+    /// Takes the next row in, and turns to its first table; false if there is none.
+    fn pull(&mut self, rows: &[RowLock], first: usize, context: &mut Context<'_>) -> Step<bool> {
+        let identities = *self.identities_from.get_or_insert(context.state.identities.len());
+        if !self.input.next(context, &mut self.row)? {
+            return Ok(false);
+        }
+        self.identities_from = None;
+        self.has_changed = false;
+        let is_any = self.turn_to(0, rows, first, context);
+        assert!(is_any, "a locking node locks something");
+        if self.is_streaming {
+            context.state.identities.truncate(identities);
+        }
+        Ok(true)
+    }
+
+    /// Notes for a cursor where the n-th table's row is, which has been locked.
+    fn note_place(&self, at: usize, lock: &RowLock, context: &mut Context<'_>) {
+        let Some(keys) = context.state.keys_of(&self.plan) else { return };
+        keys.truncate(at);
+        let version = match self.target.known {
+            Known::Seen(version) => version,
+            Known::Moved(_) => self.stored.version,
+        };
+        keys.push(RowPlace { table: lock.table.oid, key: self.target.key.as_slice().into(), version });
+    }
+
+    /// Computes the select list anew, as far as it is not.
+    fn compute(&mut self, items: &Exprs, context: &mut Context<'_>) -> Step<()> {
+        let first = items.items.len();
+        while let Some(item) = items.items.get(self.computed.len()) {
+            let value = evaluate(item, &self.row[first..], context)?;
+            self.computed.push(value);
+        }
+        self.row[..first].clone_from_slice(&self.computed);
+        Ok(())
+    }
+
     /// 40001 if the newest version has other unique keys, as far as the query reads them: nothing in it rests on the rest.
     fn compare(&mut self, lock: &RowLock, first: usize, context: &mut Context<'_>) -> Step<()> {
         let mut newest = Row::new();
@@ -174,16 +212,8 @@ impl Operator for LockRows {
         loop {
             match self.phase {
                 Phase::Input => {
-                    let identities = *self.identities_from.get_or_insert(context.state.identities.len());
-                    if !self.input.next(context, &mut self.row)? {
+                    if !self.pull(rows, first, context)? {
                         return Ok(false);
-                    }
-                    self.identities_from = None;
-                    self.has_changed = false;
-                    let is_any = self.turn_to(0, rows, first, context);
-                    assert!(is_any, "a locking node locks something");
-                    if self.is_streaming {
-                        context.state.identities.truncate(identities);
                     }
                 }
                 Phase::Lock(at) => self.phase = self.lock(at, &rows[at], context)?,
@@ -196,15 +226,7 @@ impl Operator for LockRows {
                     self.phase = Phase::Locked(at);
                 }
                 Phase::Locked(at) => {
-                    if let Some(keys) = context.state.keys_of(&self.plan) {
-                        keys.truncate(at);
-                        let version = match self.target.known {
-                            Known::Seen(version) => version,
-                            Known::Moved(_) => self.stored.version,
-                        };
-                        let (table, key) = (rows[at].table.oid, self.target.key.as_slice().into());
-                        keys.push(RowPlace { table, key, version });
-                    }
+                    self.note_place(at, &rows[at], context);
                     if self.turn_to(at + 1, rows, first, context) {
                         continue;
                     }
@@ -228,11 +250,7 @@ impl Operator for LockRows {
                     self.computed.clear();
                 }
                 Phase::Compute => {
-                    while let Some(item) = items.items.get(self.computed.len()) {
-                        let value = evaluate(item, &self.row[first..], context)?;
-                        self.computed.push(value);
-                    }
-                    self.row[..first].clone_from_slice(&self.computed);
+                    self.compute(items, context)?;
                     self.phase = Phase::Input;
                     std::mem::swap(row, &mut self.row);
                     return Ok(true);

@@ -231,16 +231,7 @@ pub(crate) fn evaluate<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mu
 fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut S) -> Step<Datum> {
     match &expr.kind {
         Kind::Case { operand, branches, otherwise } => {
-            if let Some(operand) = operand {
-                let value = evaluate(operand, row, context)?;
-                context.case_values().push(value);
-            }
-            let depth = context.case_values().len();
-            let result = evaluate_branches(branches, otherwise, row, context);
-            if operand.is_some() {
-                context.case_values().truncate(depth - 1);
-            }
-            result
+            evaluate_case(operand.as_deref(), branches, otherwise, row, context)
         }
         Kind::CaseValue => Ok(context.case_values().last().expect("inside CASE").clone()),
         Kind::Coalesce(items) => {
@@ -254,14 +245,7 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
         }
         Kind::Extreme { items, greatest } => {
             let wanted = if *greatest { Ordering::Greater } else { Ordering::Less };
-            let mut best = Datum::Null;
-            for item in items {
-                let value = evaluate(item, row, context)?;
-                if !value.is_null() && (best.is_null() || compare(expr.type_id, &value, &best) == wanted) {
-                    best = value;
-                }
-            }
-            Ok(best)
+            extreme(expr.type_id, items, wanted, row, context)
         }
         Kind::NullIf { operator, first, comparison } => {
             let value = evaluate(first, row, context)?;
@@ -282,18 +266,8 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
         }
         Kind::Subscript { operand, subscripts } => {
             let value = evaluate(operand, row, context)?;
-            let mut numbers = Vec::with_capacity(subscripts.len());
-            for subscript in subscripts {
-                match evaluate(subscript, row, context)? {
-                    Datum::Int4(number) => numbers.push(number),
-                    _ => return Ok(Datum::Null),
-                }
-            }
-            if let (Datum::Text(name), [number]) = (&value, &*numbers) {
-                let byte = usize::try_from(*number).ok().and_then(|at| name.as_bytes().get(at));
-                return Ok(byte.map_or(Datum::Null, |byte| Datum::Char(*byte)));
-            }
-            Ok(value.as_array().and_then(|array| array.get(&numbers)).cloned().unwrap_or_default())
+            let subscripts = evaluate_all(subscripts, row, context)?;
+            Ok(element(&value, &subscripts))
         }
         Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
@@ -337,6 +311,58 @@ fn is_null(value: &Datum, negated: bool) -> bool {
         Datum::Record(record) => record.values.iter().all(Datum::is_null),
         value => value.is_null() != negated,
     }
+}
+
+/// CASE; the value of its operand, if it has one, is there for the conditions as long as they are looked at.
+fn evaluate_case<S: Surroundings>(
+    operand: Option<&Expr>,
+    branches: &[(Expr, Expr)],
+    otherwise: &Expr,
+    row: &[Datum],
+    context: &mut S,
+) -> Step<Datum> {
+    let depth = context.case_values().len();
+    if let Some(operand) = operand {
+        let value = evaluate(operand, row, context)?;
+        context.case_values().push(value);
+    }
+    let result = evaluate_branches(branches, otherwise, row, context);
+    context.case_values().truncate(depth);
+    result
+}
+
+/// GREATEST and LEAST: the value that compares as `wanted` to all others; NULLs do not count.
+fn extreme<S: Surroundings>(
+    type_id: TypeId,
+    items: &[Expr],
+    wanted: Ordering,
+    row: &[Datum],
+    context: &mut S,
+) -> Step<Datum> {
+    let mut best = Datum::Null;
+    for item in items {
+        let value = evaluate(item, row, context)?;
+        if !value.is_null() && (best.is_null() || compare(type_id, &value, &best) == wanted) {
+            best = value;
+        }
+    }
+    Ok(best)
+}
+
+/// An element of an array, or a byte of a `name`; NULL if it is not there.
+fn element(value: &Datum, subscripts: &[Datum]) -> Datum {
+    let number = |subscript: &Datum| match subscript {
+        Datum::Int4(number) => Some(*number),
+        _ => None,
+    };
+    let Some(numbers) = subscripts.iter().map(number).collect::<Option<Vec<i32>>>() else {
+        return Datum::Null;
+    };
+    if let (Datum::Text(name), [number]) = (value, &*numbers) {
+        let byte = usize::try_from(*number).ok().and_then(|at| name.as_bytes().get(at));
+        return byte.map_or(Datum::Null, |byte| Datum::Char(*byte));
+    }
+    value.as_array().and_then(|array| array.get(&numbers)).cloned().unwrap_or_default()
 }
 
 fn evaluate_branches<S: Surroundings>(
