@@ -5,12 +5,13 @@
 
 use super::context::hash_of;
 use super::sort::compare_rows;
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Evaluation, evaluate, is_true};
 use crate::plan::{AggregateCall, Node};
 use crate::stop::Step;
 use hexalog_sql_types::aggregate::Accumulator;
 use hexalog_sql_types::datum::equal;
+use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, EvalEnv, TypeId};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -36,6 +37,8 @@ pub(super) struct Aggregate {
     row: Row,
     is_begun: bool,
     groups: Vec<Group>,
+    /// Keys of groups, and rows that DISTINCT and ORDER BY keep.
+    kept: KeptBytes,
     lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
     is_complete: bool,
     at: usize,
@@ -54,6 +57,7 @@ impl Aggregate {
             row: Row::new(),
             is_begun: false,
             groups: Vec::new(),
+            kept: KeptBytes::worked_on("An aggregation"),
             lookup: HashMap::default(),
             is_complete: false,
             at: 0,
@@ -61,7 +65,7 @@ impl Aggregate {
     }
 
     /// The group of a key, made if it is new.
-    fn group(&mut self, key: Row, types: &[TypeId], calls: &[AggregateCall]) -> usize {
+    fn group(&mut self, key: Row, types: &[TypeId], calls: &[AggregateCall]) -> Result<usize> {
         let mut hash = 0u64;
         for (value, &type_id) in key.iter().zip(types) {
             hash = hash.rotate_left(5) ^ hash_of(type_id, value);
@@ -72,11 +76,12 @@ impl Aggregate {
             key.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
         });
         if let Some(&at) = found {
-            return at;
+            return Ok(at);
         }
+        self.kept.add(&key)?;
         places.push(self.groups.len());
         self.groups.push(new_group(key, calls));
-        self.groups.len() - 1
+        Ok(self.groups.len() - 1)
     }
 
     /// Takes in the row that is there. Everything is evaluated before any state changes.
@@ -104,11 +109,14 @@ impl Aggregate {
             inputs.push(Some(values));
         }
         let types: Vec<TypeId> = keys.items.iter().map(|item| item.type_id).collect();
-        let at = self.group(key, &types, calls);
+        let at = self.group(key, &types, calls)?;
         for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(inputs) {
             let Some(values) = input else { continue };
             match call.distinct || !call.order_by.is_empty() {
-                true => state.rows.push(values),
+                true => {
+                    self.kept.add(&values)?;
+                    state.rows.push(values);
+                }
                 false => state.accumulator.add(&context.env, &values)?,
             }
         }
@@ -195,6 +203,7 @@ impl Operator for Aggregate {
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.groups.clear();
+        self.kept.clear();
         self.lookup.clear();
         self.is_complete = false;
         self.is_begun = false;

@@ -6,7 +6,7 @@
 use super::deferred::Deferred;
 use super::measure::{Measure, Measures};
 use super::referential::{Referential, ReferentialPlans};
-use super::{Operator, Row, build};
+use super::{KeptBytes, Operator, Row, build};
 use crate::catalog::object::Oid;
 use crate::database::Database;
 use crate::environment::Environment;
@@ -151,6 +151,7 @@ impl State {
 pub(crate) struct CommonState {
     operator: Option<Box<dyn Operator>>,
     rows: Vec<Row>,
+    kept: Option<KeptBytes>,
     is_complete: bool,
     /// Of a recursive one: the rows of the round before.
     pub working: Vec<Row>,
@@ -173,6 +174,7 @@ pub(crate) struct SubplanState {
     phase: SubplanPhase,
     operator: Option<Box<dyn Operator>>,
     values: Vec<Datum>,
+    kept: Option<KeptBytes>,
     /// For IN over many values: hash of a value → places in `values`.
     lookup: Option<HashMap<u64, Vec<usize>, FixedHasher>>,
 }
@@ -289,6 +291,7 @@ impl Context<'_> {
         }
         let state = &mut self.state.subplans[id];
         state.values.clear();
+        state.kept = None;
         state.lookup = None;
         state.phase = SubplanPhase::Running;
     }
@@ -304,7 +307,12 @@ impl Context<'_> {
             match operator.next(self, &mut row) {
                 Ok(true) => {
                     let value = row.first().cloned().unwrap_or(Datum::Bool(true));
-                    self.state.subplans[id].values.push(value);
+                    let state = &mut self.state.subplans[id];
+                    let kept = state.kept.get_or_insert_with(|| KeptBytes::worked_on("A subquery"));
+                    if let Err(error) = kept.add(std::slice::from_ref(&value)) {
+                        break Err(error.into());
+                    }
+                    state.values.push(value);
                 }
                 Ok(false) => break Ok(()),
                 Err(stop) => break Err(stop),
@@ -340,7 +348,11 @@ impl Context<'_> {
             let result = operator.next(self, row);
             self.state.common[id].operator = Some(operator);
             match result? {
-                true => self.state.common[id].rows.push(row.clone()),
+                true => {
+                    let common = &mut self.state.common[id];
+                    common.kept.get_or_insert_with(|| KeptBytes::worked_on("A common table")).add(row)?;
+                    common.rows.push(row.clone());
+                }
                 false => self.state.common[id].is_complete = true,
             }
         }

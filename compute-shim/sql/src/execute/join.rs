@@ -4,7 +4,7 @@
 //! right rows have matched and gives the others at the end.
 
 use super::context::hash_of;
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Expr, evaluate, is_true};
 use crate::plan::{JoinType, Node};
 use crate::stop::Step;
@@ -209,6 +209,7 @@ pub(super) struct HashJoin {
     is_built: bool,
     rows: Vec<Row>,
     keys: Vec<Row>,
+    kept: KeptBytes,
     buckets: Buckets,
     matched: Vec<bool>,
     pending_right: Option<Row>,
@@ -230,6 +231,7 @@ impl HashJoin {
             is_built: false,
             rows: Vec::new(),
             keys: Vec::new(),
+            kept: KeptBytes::worked_on("One side of a join"),
             buckets: Buckets::default(),
             matched: Vec::new(),
             pending_right: None,
@@ -261,6 +263,8 @@ impl HashJoin {
                 key.push(evaluate(item, row, context)?);
             }
             let row = self.pending_right.take().expect("set above");
+            self.kept.add(&row)?;
+            self.kept.add(&key)?;
             if let Some(hash) = hash_key(right_keys.items.iter().map(|item| item.type_id), &key) {
                 self.buckets.entry(hash).or_default().push(self.rows.len());
             }
@@ -389,6 +393,7 @@ impl Operator for HashJoin {
         self.is_built = false;
         self.rows.clear();
         self.keys.clear();
+        self.kept.clear();
         self.buckets.clear();
         self.pending_right = None;
         self.phase = Phase::Left;

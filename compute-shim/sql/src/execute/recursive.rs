@@ -75,7 +75,7 @@ impl Operator for Recursive {
                 continue;
             }
             if *distinct {
-                let count = self.seen.entry(types, row);
+                let count = self.seen.entry(types, row)?;
                 *count += 1;
                 if *count > 1 {
                     continue;

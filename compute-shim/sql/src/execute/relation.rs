@@ -3,7 +3,7 @@
 //! Owns values, system tables, set-returning functions, filter, projection, limit, append, kept rows and common
 //! tables. Joins, sorting and aggregation have files of their own.
 
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::catalog::system;
 use crate::expression::{evaluate, is_true};
 use crate::function::RowSet;
@@ -340,13 +340,15 @@ impl Operator for ProjectSet {
 pub(super) struct Materialize {
     input: Box<dyn Operator>,
     rows: Vec<Row>,
+    kept: KeptBytes,
     is_complete: bool,
     at: usize,
 }
 
 impl Materialize {
     pub(super) fn new(input: Box<dyn Operator>) -> Materialize {
-        Materialize { input, rows: Vec::new(), is_complete: false, at: 0 }
+        let kept = KeptBytes::worked_on("One side of a join");
+        Materialize { input, rows: Vec::new(), kept, is_complete: false, at: 0 }
     }
 }
 
@@ -360,6 +362,7 @@ impl Operator for Materialize {
                 self.is_complete = true;
                 return Ok(false);
             }
+            self.kept.add(row)?;
             self.rows.push(row.clone());
             self.at += 1;
             return Ok(true);
@@ -373,6 +376,7 @@ impl Operator for Materialize {
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.rows.clear();
+        self.kept.clear();
         self.is_complete = false;
         self.at = 0;
     }

@@ -1,11 +1,12 @@
 //! Sorting, DISTINCT, and the set operations.
 
 use super::context::hash_of;
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::parse::tree::SetOperator;
 use crate::plan::{Node, SortKey};
 use crate::stop::Step;
 use hexalog_sql_types::datum::{compare, equal};
+use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, TypeId};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -37,13 +38,14 @@ pub(super) struct Sort {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
     rows: Vec<Row>,
+    kept: KeptBytes,
     is_sorted: bool,
     at: usize,
 }
 
 impl Sort {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Sort {
-        Sort { plan, input, rows: Vec::new(), is_sorted: false, at: 0 }
+        Sort { plan, input, rows: Vec::new(), kept: KeptBytes::worked_on("A sort"), is_sorted: false, at: 0 }
     }
 }
 
@@ -52,6 +54,7 @@ impl Operator for Sort {
         if !self.is_sorted {
             let mut next = Row::new();
             while self.input.next(context, &mut next)? {
+                self.kept.add(&next)?;
                 self.rows.push(std::mem::take(&mut next));
             }
             let Node::Sort { keys, .. } = &*self.plan else { unreachable!("built for sorting") };
@@ -67,21 +70,28 @@ impl Operator for Sort {
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.rows.clear();
+        self.kept.clear();
         self.is_sorted = false;
         self.at = 0;
     }
 }
 
 /// A set of rows with a count for each.
-#[derive(Default)]
 pub(super) struct RowSet {
     rows: Vec<(Row, u64)>,
+    kept: KeptBytes,
     lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
 }
 
+impl Default for RowSet {
+    fn default() -> RowSet {
+        RowSet { rows: Vec::new(), kept: KeptBytes::worked_on("A set of rows"), lookup: HashMap::default() }
+    }
+}
+
 impl RowSet {
-    /// The count of rows equal to this one, which is entered with 0 if it is new.
-    pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> &mut u64 {
+    /// The count of rows equal to this one, which is entered with 0 if it is new; 53200 if there are too many.
+    pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> Result<&mut u64> {
         let mut hash = 0u64;
         for (value, &type_id) in row.iter().zip(types) {
             hash = hash.rotate_left(5) ^ hash_of(type_id, value);
@@ -91,12 +101,16 @@ impl RowSet {
             let other = &self.rows[at].0;
             row.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
         });
-        let at = found.unwrap_or_else(|| {
-            places.push(self.rows.len());
-            self.rows.push((row.to_vec(), 0));
-            self.rows.len() - 1
-        });
-        &mut self.rows[at].1
+        let at = match found {
+            Some(at) => at,
+            None => {
+                self.kept.add(row)?;
+                places.push(self.rows.len());
+                self.rows.push((row.to_vec(), 0));
+                self.rows.len() - 1
+            }
+        };
+        Ok(&mut self.rows[at].1)
     }
 }
 
@@ -120,9 +134,9 @@ impl Operator for Distinct {
             let count = match columns {
                 Some(columns) => {
                     let key: Row = columns.iter().map(|&column| row[column].clone()).collect();
-                    self.seen.entry(types, &key)
+                    self.seen.entry(types, &key)?
                 }
-                None => self.seen.entry(types, row),
+                None => self.seen.entry(types, row)?,
             };
             *count += 1;
             if *count == 1 {
@@ -168,12 +182,12 @@ impl Operator for SetOperation {
         };
         while !self.is_built {
             match self.right.next(context, row)? {
-                true => *self.right_rows.entry(types, row) += 1,
+                true => *self.right_rows.entry(types, row)? += 1,
                 false => self.is_built = true,
             }
         }
         while self.left.next(context, row)? {
-            let right = self.right_rows.entry(types, row);
+            let right = self.right_rows.entry(types, row)?;
             let passes = match (op, all) {
                 (SetOperator::Intersect, true) => {
                     let there = *right > 0;
@@ -195,7 +209,7 @@ impl Operator for SetOperation {
             if *all {
                 return Ok(true);
             }
-            let given = self.given.entry(types, row);
+            let given = self.given.entry(types, row)?;
             *given += 1;
             if *given == 1 {
                 return Ok(true);

@@ -5,7 +5,7 @@
 
 use super::sort::compare_rows;
 use super::window_frame::{Bounds, Partition, RangeKey, check_offset, counts};
-use super::{Context, Operator, Row};
+use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Evaluation, evaluate, is_true};
 use crate::function::WindowKind;
 use crate::plan::{FrameExclusion, Node, SortKey, WindowCall, WindowFunction};
@@ -42,6 +42,7 @@ pub(super) struct Window {
     row: Row,
     is_begun: bool,
     entries: Vec<Entry>,
+    kept: KeptBytes,
     is_sorted: bool,
     /// Of each call, as far as they are computed.
     bounds: Vec<Bounds>,
@@ -78,6 +79,7 @@ impl Window {
             row: Row::new(),
             is_begun: false,
             entries: Vec::new(),
+            kept: KeptBytes::worked_on("A window"),
             is_sorted: false,
             bounds: Vec::new(),
             partition: None,
@@ -110,6 +112,9 @@ impl Window {
             }
             arguments.push(Some(values));
         }
+        self.kept.add(&self.row)?;
+        self.kept.add(&keys)?;
+        arguments.iter().flatten().try_for_each(|values| self.kept.add(values))?;
         self.entries.push(Entry { row: std::mem::take(&mut self.row), keys, arguments });
         Ok(())
     }
@@ -359,6 +364,7 @@ impl Operator for Window {
         self.input.rewind(context);
         self.is_begun = false;
         self.entries.clear();
+        self.kept.clear();
         self.is_sorted = false;
         self.bounds.clear();
         self.partition = None;
