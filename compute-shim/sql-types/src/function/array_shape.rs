@@ -101,3 +101,54 @@ pub(super) fn trim(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let kept = slice * usize::try_from(length - count).expect("checked above");
     Ok(Array { element: array.element, dimensions, values: array.values[..kept].to_vec() }.into())
 }
+/// One dimension of a slice: from which element on, and how many.
+type Range = (usize, usize);
+
+/// See [`super::ARRAY_SLICE`]. A bound beyond the array is its end; a slice with no element is the empty array, and so is one
+/// of more dimensions than there are. Subscripts count from 1 again.
+pub(super) fn slice(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    let (Some(array), Datum::Int4(given)) = (args[0].as_array(), &args[1]) else { return Ok(Datum::Null) };
+    let bounds = &args[2..];
+    let is_given = |at: usize| given >> at & 1 == 1;
+    if bounds.iter().enumerate().any(|(at, bound)| is_given(at) && bound.is_null()) {
+        return Ok(Datum::Null);
+    }
+    let empty = || Ok(Array::from_values(array.element, Vec::new()).into());
+    if bounds.len() / 2 > array.dimensions.len() {
+        return empty();
+    }
+    let mut ranges: Vec<Range> = Vec::with_capacity(array.dimensions.len());
+    for (number, dimension) in array.dimensions.iter().enumerate() {
+        let bound = |at: usize| match bounds.get(at) {
+            Some(Datum::Int4(bound)) if is_given(at) => Some(i64::from(*bound)),
+            _ => None,
+        };
+        let first = i64::from(dimension.lower);
+        let last = first + i64::from(dimension.length) - 1;
+        let lower = bound(2 * number).map_or(first, |lower| lower.max(first));
+        let upper = bound(2 * number + 1).map_or(last, |upper| upper.min(last));
+        if lower > upper {
+            return empty();
+        }
+        let place = |number: i64| usize::try_from(number).expect("inside of the array");
+        ranges.push((place(lower - first), place(upper - lower + 1)));
+    }
+    let mut values = Vec::new();
+    take_slice(&array.dimensions, &ranges, &array.values, &mut values);
+    let length = |&(_, count): &Range| i32::try_from(count).expect("no longer than it was");
+    let dimensions = ranges.iter().map(|range| Dimension { length: length(range), lower: 1 }).collect();
+    Ok(Array { element: array.element, dimensions, values }.into())
+}
+
+fn take_slice(dimensions: &[Dimension], ranges: &[Range], values: &[Datum], out: &mut Vec<Datum>) {
+    let (Some((first, inner)), Some((&(start, count), rest))) =
+        (dimensions.split_first(), ranges.split_first())
+    else {
+        return out.extend_from_slice(values);
+    };
+    let length = usize::try_from(first.length).expect("lengths are not negative");
+    let size = values.len() / length.max(1);
+    for part in values.chunks(size.max(1)).skip(start).take(count) {
+        take_slice(inner, rest, part, out);
+    }
+}

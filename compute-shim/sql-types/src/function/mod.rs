@@ -116,6 +116,20 @@ pub static JSONB_SUBSCRIPT_ASSIGNMENT: Function = Function {
     call: json::assign,
 };
 
+/// `array[l:u]…`: the array, which bounds are given (bits, from the first lower one on), and all bounds, two for each
+/// dimension. It has no name to call it by.
+pub static ARRAY_SLICE: Function = Function {
+    oid: 0,
+    name: "array_slice",
+    arguments: &[TypeId::ANYARRAY, TypeId::INT4],
+    result: TypeId::ANYARRAY,
+    strict: false,
+    volatility: Volatility::Immutable,
+    variadic: None,
+    defaults: 0,
+    call: array_shape::slice,
+};
+
 /// Every function, in order of name.
 pub fn functions() -> &'static [Function] {
     table::FUNCTIONS

@@ -98,6 +98,7 @@ pub(super) fn callables(name: &str) -> Vec<Callable> {
 impl Binder<'_> {
     /// A call as written.
     pub(super) fn call(&mut self, call: &FunctionCall) -> Result<Expr> {
+        let call = &*self.by_position(call)?;
         let name = call.name.last();
         if name == CURRENT_OF {
             // UPDATE and DELETE have looked for it where it may stand, alone behind WHERE.
@@ -325,6 +326,7 @@ impl Binder<'_> {
 
     /// A set-returning function in FROM, if the name is one; otherwise the scalar expression.
     pub(super) fn call_in_from(&mut self, call: &FunctionCall) -> Result<FromCall> {
+        let call = &*self.by_position(call)?;
         self.check_schema(call)?;
         let name = call.name.last();
         if call.over.is_some() {

@@ -106,6 +106,21 @@ impl Binder<'_> {
         Ok(boolean(if negated { Kind::Or(sides) } else { Kind::And(sides) }))
     }
 
+    /// BETWEEN SYMMETRIC: with the bounds in one order or in the other.
+    pub(super) fn between_symmetric(
+        &mut self,
+        operand: &tree::Expr,
+        low: &tree::Expr,
+        high: &tree::Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        let orders = Box::new([
+            self.between(operand, low, high, negated)?,
+            self.between(operand, high, low, negated)?,
+        ]);
+        Ok(boolean(if negated { Kind::And(orders) } else { Kind::Or(orders) }))
+    }
+
     pub(super) fn like(
         &mut self,
         operand: &tree::Expr,

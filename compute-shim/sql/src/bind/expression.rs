@@ -54,7 +54,10 @@ impl Binder<'_> {
             E::IsNull { .. } | E::IsBool { .. } | E::IsDistinct { .. } => self.test(expr),
             E::InList { operand, list, negated, .. } => self.in_list(operand, list, *negated),
             E::InQuery { operand, query, negated, .. } => self.in_query(operand, query, *negated),
-            E::Between { operand, low, high, negated, .. } => self.between(operand, low, high, *negated),
+            E::Between { operand, low, high, symmetric, negated, .. } => match symmetric {
+                false => self.between(operand, low, high, *negated),
+                true => self.between_symmetric(operand, low, high, *negated),
+            },
             E::Like { operand, pattern, escape, kind, negated, .. } => {
                 self.like(operand, pattern, escape.as_deref(), *kind, *negated)
             }
@@ -88,6 +91,7 @@ impl Binder<'_> {
                 Ok(Expr::new(Kind::Row(items?.into(), None), TypeId::RECORD))
             }
             E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
+            E::Slice { operand, ranges } => self.slice(operand, ranges),
             E::Collate { operand, collation, .. } => {
                 let operand = self.expr(operand)?;
                 self.collate(operand, collation)

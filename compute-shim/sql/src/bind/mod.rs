@@ -3,7 +3,7 @@
 //! Owns [`Binder`], the one pass from syntax to typed tree by PostgreSQL's rules. `scope.rs` holds what names mean at
 //! each place, `coerce.rs` conversions and constants, `expression.rs`, `compare.rs`, `call.rs`, `known_function.rs` expressions,
 //! `subquery.rs` queries inside expressions, `from.rs` and `join.rs` the rows that a query reads, `select.rs`,
-//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `referential.rs` what they reach through foreign keys, `view.rs` views, `updatable.rs` changes through them, `row_expression.rs` what is kept with tables, `name.rs` the names of result columns, `suggestion.rs` hints.
+//! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `referential.rs` what they reach through foreign keys, `view.rs` views, `updatable.rs` changes through them, `row_expression.rs` what is kept with tables, `name.rs` the names of result columns, `named_argument.rs` and `slice.rs` what their names say, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
 mod call;
@@ -18,12 +18,14 @@ mod known_function;
 mod lock;
 mod modify;
 mod name;
+mod named_argument;
 mod query;
 mod recursive;
 mod referential;
 mod row_expression;
 mod scope;
 mod select;
+mod slice;
 mod subquery;
 mod suggestion;
 mod updatable;

@@ -46,7 +46,9 @@ fn figure(view: &SessionView, expr: &Expr) -> Option<(String, Strength)> {
         Expr::Row { .. } => strong("row"),
         Expr::Exists(_) => strong("exists"),
         Expr::AtTimeZone { .. } => strong("timezone"),
-        Expr::Collate { operand, .. } | Expr::Subscript { operand, .. } => figure(view, operand),
+        Expr::Collate { operand, .. } | Expr::Subscript { operand, .. } | Expr::Slice { operand, .. } => {
+            figure(view, operand)
+        }
         Expr::Subquery { query, .. } => first_name(view, query),
         _ => None,
     }

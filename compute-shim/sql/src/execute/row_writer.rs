@@ -13,7 +13,7 @@ use crate::plan::{RowCheck, RowRule};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, EngineError, KEY_BYTES_MAX, RowBuffer, Transaction, UniqueCheck, ValueWanted};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::function::{ARRAY_SLICE, quote_identifier};
 use hexalog_sql_types::key::encode;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, text};
 
@@ -90,6 +90,7 @@ fn key_expression(table: &Table, expression: &RowExpression, env: &EvalEnv<'_>, 
         false => deparse(expr, &columns, env),
     };
     match &expr.kind {
+        Kind::Function { function, .. } if std::ptr::eq(*function, &ARRAY_SLICE) => format!("({text})"),
         Kind::Function { .. } | Kind::Coalesce(_) | Kind::Extreme { .. } | Kind::NullIf { .. } => text,
         _ => format!("({text})"),
     }

@@ -5,7 +5,7 @@
 //! parentheses that a reader needs.
 
 use super::{Expr, Kind};
-use hexalog_sql_types::function::quote_identifier;
+use hexalog_sql_types::function::{ARRAY_SLICE, quote_identifier};
 use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
 /// The text of an expression over a table whose column names are given.
@@ -103,6 +103,9 @@ impl Printer<'_> {
             Kind::Parameter(index) => self.push(&format!("${}", index + 1)),
             Kind::Slot(slot) => self.push(&format!("$slot{slot}")),
             Kind::Operator { operator, operands } => self.operator(operator.name, operands, expr),
+            Kind::Function { function, arguments } if std::ptr::eq(*function, &ARRAY_SLICE) => {
+                self.slice(arguments);
+            }
             Kind::Function { function, arguments } => self.call(function.name, arguments, expr),
             Kind::Host { function, arguments, .. } => self.call(function.name, arguments, expr),
             Kind::Coerce { operand, is_written, .. } if *is_written || show_implicit => {
@@ -148,6 +151,23 @@ impl Printer<'_> {
         self.push(" ");
         self.operand(operands.last().expect("operators have operands"), true, expr);
         self.plain(")");
+    }
+
+    /// `array[l:u]…`.
+    fn slice(&mut self, arguments: &[Expr]) {
+        let [operand, given, bounds @ ..] = arguments else { unreachable!("made by the binder") };
+        let is_column = matches!(operand.kind, Kind::Column(_));
+        self.push(if is_column { "" } else { "(" });
+        self.expr(operand, true);
+        self.push(if is_column { "" } else { ")" });
+        let Some(Datum::Int4(given)) = given.as_constant() else { unreachable!("made by the binder") };
+        for (at, bound) in bounds.iter().enumerate() {
+            self.push(if at % 2 == 0 { "[" } else { ":" });
+            if given >> at & 1 == 1 {
+                self.expr(bound, false);
+            }
+            self.push(if at % 2 == 0 { "" } else { "]" });
+        }
     }
 
     fn test(&mut self, operand: &Expr, test: &str, expr: &Expr) {

@@ -5,6 +5,7 @@
 
 use super::keyword;
 use super::place::{is_operator, is_word};
+use super::spelling::without_symmetric;
 use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
 use hexalog_sql_types::SqlError;
@@ -42,7 +43,7 @@ impl Lower<'_> {
         self.nested(|lower| lower.expr_variant(expr))
     }
 
-    fn boxed(&mut self, expr: ast::Expr) -> Result<Box<Expr>> {
+    pub(super) fn boxed(&mut self, expr: ast::Expr) -> Result<Box<Expr>> {
         self.expr(expr).map(Box::new)
     }
 
@@ -197,9 +198,10 @@ impl Lower<'_> {
             }
             E::Between { expr, negated, low, high } => {
                 let operand = self.boxed(*expr)?;
-                let (low, high) = (self.boxed(*low)?, self.boxed(*high)?);
+                let (low, symmetric) = without_symmetric(*low);
+                let (low, high) = (self.boxed(low)?, self.boxed(*high)?);
                 let position = self.take_word_after(operand.start(), "between", negated);
-                Ok(Expr::Between { operand, low, high, negated, position })
+                Ok(Expr::Between { operand, low, high, symmetric, negated, position })
             }
             E::Like { negated, any: false, expr, pattern, escape_char } => {
                 self.like(*expr, *pattern, escape_char, LikeKind::Like, negated)
@@ -454,38 +456,6 @@ impl Lower<'_> {
         }
     }
 
-    fn access(&mut self, root: ast::Expr, chain: Vec<ast::AccessExpr>) -> Result<Expr> {
-        let mut chain = chain.into_iter().peekable();
-        // The parser sees `t.a[1]` as t, then .a, then [1]; without parentheses around it, `t.a` is a column.
-        let root = match root {
-            ast::Expr::Identifier(first) => {
-                let mut parts = vec![first];
-                let is_part = |access: &ast::AccessExpr| {
-                    matches!(access, ast::AccessExpr::Dot(ast::Expr::Identifier(_)))
-                };
-                while let Some(ast::AccessExpr::Dot(ast::Expr::Identifier(part))) = chain.next_if(is_part) {
-                    parts.push(part);
-                }
-                ast::Expr::CompoundIdentifier(parts)
-            }
-            root => root,
-        };
-        let operand = self.boxed(root)?;
-        let mut subscripts = Vec::new();
-        for access in chain {
-            match access {
-                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
-                    subscripts.push(self.expr(index)?)
-                }
-                ast::AccessExpr::Subscript(ast::Subscript::Slice { .. }) => {
-                    return Err(refuse("an array slice"));
-                }
-                ast::AccessExpr::Dot(_) => return Err(refuse("field selection from a composite value")),
-            }
-        }
-        Ok(Expr::Subscript { operand, subscripts })
-    }
-
     fn interval(&mut self, interval: ast::Interval) -> Result<Expr> {
         let ast::Interval {
             value,
@@ -628,12 +598,7 @@ impl Lower<'_> {
                 other => return Err(refuse(format!("{other} inside a function call"))),
             }
         }
-        for argument in args {
-            match self.function_argument(argument)? {
-                Some(argument) => call.arguments.push(argument),
-                None => call.star = true,
-            }
-        }
+        call.star |= self.arguments(args, call)?;
         Ok(())
     }
 

@@ -26,6 +26,7 @@ mod respell_select;
 pub(crate) use respell::SUBSCRIPT_ASSIGNMENT;
 mod select_into;
 mod sequence;
+mod spelling;
 mod statement;
 pub(crate) mod tree;
 mod type_name;

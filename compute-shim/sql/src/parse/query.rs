@@ -434,21 +434,18 @@ impl Lower<'_> {
         ordinality: bool,
         alias: Option<ast::TableAlias>,
     ) -> Result<FromItem> {
-        let mut arguments = Vec::with_capacity(args.len());
-        for argument in args {
-            match self.function_argument(argument)? {
-                Some(argument) => arguments.push(argument),
-                None => return Err(SqlError::syntax("syntax error at or near \"*\"")),
-            }
+        let mut call = FunctionCall::plain(name.clone(), Vec::new());
+        if self.arguments(args, &mut call)? {
+            return Err(SqlError::syntax("syntax error at or near \"*\""));
         }
         let is_rows_from = name.parts == [ROWS_FROM];
         let alias = self.optional_alias(alias)?;
         if !is_rows_from {
-            let calls = side_by_side(FunctionCall::plain(name, arguments));
+            let calls = side_by_side(call);
             return Ok(FromItem::Functions { calls, ordinality, alias });
         }
-        let mut calls = Vec::with_capacity(arguments.len());
-        for argument in arguments {
+        let mut calls = Vec::with_capacity(call.arguments.len());
+        for argument in call.arguments {
             match argument {
                 Expr::Function(call) => calls.extend(side_by_side(*call)),
                 _ => return Err(refuse("something that is no function call in ROWS FROM")),
@@ -742,6 +739,7 @@ fn side_by_side(call: FunctionCall) -> Vec<FunctionCall> {
     let is_unnest = call.name.last() == "unnest"
         && call.name.qualifier().is_none_or(|schema| schema == "pg_catalog")
         && call.arguments.len() > 1
+        && call.names.is_empty()
         && !call.variadic;
     if !is_unnest {
         return vec![call];

@@ -18,6 +18,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 /// The name, which no function bears, of a call that stands for an assignment to an element.
 pub(crate) const SUBSCRIPT_ASSIGNMENT: &str = "assignment to a subscript";
 
+/// What stands for SYMMETRIC; no name that can be written.
+pub(super) const SYMMETRIC: &str = "SYMMETRIC\0";
+
 /// Types that may stand in front of a string, and are none of the parser crate's own.
 const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 
@@ -25,6 +28,7 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    let tokens = respell_symmetric(tokens);
     let Some(start) = query_start(&tokens) else { return Ok(tokens) };
     let mut before = tokens;
     let tokens = before.split_off(start);
@@ -71,6 +75,29 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
         pass.end_assignment(span);
     }
     Ok(pass.out)
+}
+
+/// SYMMETRIC behind BETWEEN becomes a mark at the beginning of the lower bound, joined to it by an operator that binds no
+/// stronger than any that the bound may have; ASYMMETRIC says nothing. In definitions too.
+fn respell_symmetric(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut follows_between = false;
+    for token in tokens {
+        let is_blank = matches!(token.token, Token::Whitespace(_));
+        if follows_between && is_word(&token.token, "symmetric") {
+            let mark =
+                Word { value: SYMMETRIC.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
+            let spelled = [Token::Word(mark), Token::StringConcat];
+            out.extend(spelled.map(|new| TokenWithSpan { token: new, span: token.span }));
+        } else if !(follows_between && is_word(&token.token, "asymmetric")) {
+            let is_between = is_word(&token.token, "between");
+            out.push(token);
+            follows_between = is_between || (follows_between && is_blank);
+            continue;
+        }
+        follows_between = false;
+    }
+    out
 }
 
 /// Where the part begins that the parser crate reads: the whole statement, or what stands behind the words of a command.

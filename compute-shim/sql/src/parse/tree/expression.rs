@@ -81,6 +81,8 @@ pub(crate) enum Expr {
         operand: Box<Expr>,
         low: Box<Expr>,
         high: Box<Expr>,
+        /// SYMMETRIC: the bounds may stand in either order.
+        symmetric: bool,
         negated: bool,
         position: u32,
     },
@@ -134,11 +136,23 @@ pub(crate) enum Expr {
         operand: Box<Expr>,
         subscripts: Vec<Expr>,
     },
+    /// One of the subscripts is a range, and then all are.
+    Slice {
+        operand: Box<Expr>,
+        ranges: Vec<SliceRange>,
+    },
     Collate {
         operand: Box<Expr>,
         collation: Name,
         position: u32,
     },
+}
+
+/// `[lower:upper]`.
+#[derive(Clone, Debug)]
+pub(crate) struct SliceRange {
+    pub lower: Option<Expr>,
+    pub upper: Option<Expr>,
 }
 
 impl Expr {
@@ -174,7 +188,8 @@ impl Expr {
             | Expr::IsNull { .. }
             | Expr::IsBool { .. }
             | Expr::Exists(_)
-            | Expr::Subscript { .. } => 0,
+            | Expr::Subscript { .. }
+            | Expr::Slice { .. } => 0,
         }
     }
 
@@ -195,6 +210,7 @@ impl Expr {
                 | Expr::IsBool { operand, .. }
                 | Expr::AtTimeZone { operand, .. }
                 | Expr::Subscript { operand, .. }
+                | Expr::Slice { operand, .. }
                 | Expr::Collate { operand, .. } => operand,
                 Expr::Cast { operand, position, .. } => {
                     let start = operand.start();
@@ -259,6 +275,8 @@ pub(crate) struct OperatorName {
 pub(crate) struct FunctionCall {
     pub name: Name,
     pub arguments: Vec<Expr>,
+    /// Names of the last arguments, if they are given by name.
+    pub names: Vec<Name>,
     /// `f(*)`.
     pub star: bool,
     pub distinct: bool,
@@ -276,6 +294,7 @@ impl FunctionCall {
         FunctionCall {
             name,
             arguments,
+            names: Vec::new(),
             star: false,
             distinct: false,
             order_by: Vec::new(),
