@@ -527,6 +527,7 @@ fn rows_that_are_worked_on_are_bounded() {
         format!("SELECT count(x) FROM (SELECT 1 AS n) one JOIN (SELECT x, n FROM {rows}) many USING (n)"),
         format!("SELECT length(x), sum(n) OVER (ORDER BY n) FROM {rows}"),
         format!("SELECT cardinality(array_agg(x ORDER BY n)) FROM {rows}"),
+        format!("SELECT cardinality(array_agg(x)) FROM {rows}"),
         format!("WITH kept AS MATERIALIZED (SELECT x, n FROM {rows}) SELECT count(x) FROM kept"),
         format!("SELECT 'y' = ANY (SELECT x FROM {rows})"),
     ] {

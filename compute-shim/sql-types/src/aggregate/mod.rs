@@ -172,6 +172,14 @@ enum State {
 }
 
 impl Accumulator {
+    /// Whether it keeps what it is given, so that its size grows with the rows.
+    pub fn keeps_rows(&self) -> bool {
+        matches!(
+            self.state,
+            State::Text(_) | State::Bytes(_) | State::Values(_) | State::Json(_) | State::Ordered(_)
+        )
+    }
+
     /// The state before the first row. `arguments` are the actual types after coercion (empty for `count(*)`).
     pub fn new(aggregate: &Aggregate, arguments: &[TypeId]) -> Accumulator {
         assert_eq!(arguments.len(), aggregate.arguments.len(), "the binder passes all arguments");

@@ -37,7 +37,7 @@ pub(super) struct Aggregate {
     row: Row,
     is_begun: bool,
     groups: Vec<Group>,
-    /// Keys of groups, and rows that DISTINCT and ORDER BY keep.
+    /// Keys of groups, and what aggregates, DISTINCT and ORDER BY keep.
     kept: KeptBytes,
     lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
     is_complete: bool,
@@ -117,7 +117,12 @@ impl Aggregate {
                     self.kept.add(&values)?;
                     state.rows.push(values);
                 }
-                false => state.accumulator.add(&context.env, &values)?,
+                false => {
+                    if state.accumulator.keeps_rows() {
+                        self.kept.add(&values)?;
+                    }
+                    state.accumulator.add(&context.env, &values)?;
+                }
             }
         }
         Ok(())
