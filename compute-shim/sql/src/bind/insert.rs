@@ -471,6 +471,12 @@ impl Binder<'_> {
     }
 }
 
+/// Whether a CHECK or a foreign key has the name.
+fn has_other_constraint(table: &Table, name: &str) -> bool {
+    table.checks.iter().any(|check| check.name == name)
+        || table.foreign_keys.iter().any(|key| key.name == name)
+}
+
 fn arbiter_named(target: &Target, name: &str) -> Result<Vec<usize>> {
     let table = &target.table;
     // A view has no constraints.
@@ -478,6 +484,10 @@ fn arbiter_named(target: &Target, name: &str) -> Result<Vec<usize>> {
     let relation = target.view.as_ref().map_or(&*table.name, Through::name);
     match found.filter(|_| target.view.is_none()) {
         Some(at) => Ok(vec![at]),
+        None if target.view.is_none() && has_other_constraint(table, name) => {
+            let message = "constraint in ON CONFLICT clause has no associated index";
+            Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message))
+        }
         None => {
             let message = format!("constraint \"{name}\" for table \"{relation}\" does not exist");
             Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message))

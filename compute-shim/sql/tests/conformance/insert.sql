@@ -110,3 +110,9 @@ insert into twice values (1, 2), (1, 3) on conflict (k) do update set v = exclud
 insert into twice values (1, 2), (1, 3) on conflict (k) do nothing;
 select * from twice;
 drop table twice;
+-- Constraints that no index keeps are no arbiters.
+CREATE TABLE held (id int PRIMARY KEY, up int REFERENCES held, CHECK (id > 0));
+INSERT INTO held VALUES (1, NULL) ON CONFLICT ON CONSTRAINT held_id_check DO NOTHING;
+INSERT INTO held VALUES (1, NULL) ON CONFLICT ON CONSTRAINT held_up_fkey DO NOTHING;
+INSERT INTO held VALUES (1, NULL) ON CONFLICT ON CONSTRAINT nosuch DO NOTHING;
+INSERT INTO held VALUES (1, NULL) ON CONFLICT ON CONSTRAINT held_pkey DO NOTHING;
