@@ -337,4 +337,21 @@ mod tests {
     fn a_larger_batch_is_not_sealed() {
         batch_of(BATCH_BYTES_MAX);
     }
+
+    /// Four bytes are the least that a record takes; the header is not believed further than that.
+    #[test]
+    fn more_records_than_the_bytes_can_hold_are_refused() {
+        let mut builder = BatchBuilder::new(GroupId(4));
+        for lsn in 100..103 {
+            builder.push(&Record { operations: &[], ..record(lsn, 7, 0, lsn - 1, true) });
+        }
+        let mut bytes = builder.seal();
+        assert_eq!(bytes.len(), BATCH_HEADER_BYTES + 3 * RECORD_BYTES_MIN);
+        assert_eq!(Batch::read(&mut Reader::new(&bytes)).map(|batch| batch.count), Ok(3));
+        for count in [4, 100, u32::MAX] {
+            bytes[4..8].copy_from_slice(&count.to_le_bytes());
+            let refused = Batch::read(&mut Reader::new(&bytes));
+            assert_eq!(refused, Err(Malformed { what: "batch record count" }), "{count}");
+        }
+    }
 }

@@ -103,4 +103,12 @@ mod tests {
         assert!(frame_length(&[0xff; 4]).is_err());
         assert!(frame_length(&[3, 0, 0, 0]).is_err());
     }
+
+    #[test]
+    fn a_frame_may_be_a_mebibyte_long_and_no_longer() {
+        for (length, is_possible) in [(23, false), (24, true), (1 << 20, true), ((1 << 20) + 1, false)] {
+            let found = frame_length(&u32::to_le_bytes(length));
+            assert_eq!(found.is_ok_and(|found| found == Some(length as usize)), is_possible, "{length}");
+        }
+    }
 }

@@ -191,4 +191,12 @@ mod tests {
         EpochHistory { entries: vec![entry(2, 10, 20), entry(3, 15, 30)] }.encode(&mut bytes);
         assert!(EpochHistory::decode(&mut Reader::new(&bytes)).is_err());
     }
+
+    #[test]
+    fn entries_stand_in_the_order_of_their_epochs() {
+        let entries = [entry(1, 0, 0), entry(2, 10, 20), entry(3, 20, 30), entry(5, 35, 40)];
+        assert_eq!(history().entries(), entries);
+        assert_eq!((history().last(), history().upper()), (entries.last(), Lsn(40)));
+        assert_eq!(EpochHistory::new().entries(), []);
+    }
 }

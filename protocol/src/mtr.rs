@@ -98,3 +98,58 @@ impl Mtr {
         self.commit_lsn_at = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two records, the first with two operations, the last with the commit's own LSN.
+    fn mtr() -> Mtr {
+        let mut mtr = Mtr::new();
+        mtr.begin_record(PageId(7), Lsn(3));
+        mtr.push(&Operation::Format);
+        mtr.push(&Operation::Write { offset: 96, bytes: &[1, 2] });
+        mtr.begin_record(PageId(8), Lsn(4));
+        mtr.push_commit_lsn(100);
+        mtr
+    }
+
+    fn encoded(operations: &[Operation<'_>]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        operations.iter().for_each(|operation| operation.encode(&mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn each_record_has_its_own_operations() {
+        let mtr = mtr();
+        let first = encoded(&[Operation::Format, Operation::Write { offset: 96, bytes: &[1, 2] }]);
+        let second = encoded(&[Operation::Write { offset: 100, bytes: &[0; 8] }]);
+        let found: Vec<_> = mtr.records().iter().map(|it| (it.page, it.page_backlink)).collect();
+        assert_eq!(found, [(PageId(7), Lsn(3)), (PageId(8), Lsn(4))]);
+        assert_eq!(mtr.operations_of(&mtr.records()[0]), first);
+        assert_eq!(mtr.operations_of(&mtr.records()[1]), second);
+        assert_eq!(mtr.operations(), [first, second].concat());
+    }
+
+    #[test]
+    fn the_commit_lsn_is_filled_in_where_it_was_left_open() {
+        let mut mtr = mtr();
+        mtr.patch_commit_lsn(Lsn(0x0102));
+        let patched = encoded(&[Operation::Write { offset: 100, bytes: &[2, 1, 0, 0, 0, 0, 0, 0] }]);
+        assert_eq!(mtr.operations_of(&mtr.records()[1]), patched);
+        mtr.clear();
+        assert!(mtr.is_empty() && mtr.operations().is_empty());
+        // The place went with the rest.
+        mtr.begin_record(PageId(7), Lsn(3));
+        mtr.push(&Operation::Format);
+        mtr.patch_commit_lsn(Lsn(0x0102));
+        assert_eq!(mtr.operations(), encoded(&[Operation::Format]));
+    }
+
+    #[test]
+    #[should_panic(expected = "is in this MTR already")]
+    fn a_page_has_one_record() {
+        mtr().begin_record(PageId(7), Lsn(9));
+    }
+}

@@ -464,4 +464,23 @@ mod tests {
             assert_eq!(decoded, expected, "{deltas:?}");
         }
     }
+
+    #[test]
+    fn a_block_is_filled_to_its_last_byte() {
+        // Page, beginning, count, LSN and backlink take a byte each, the length of so many operations two.
+        const HEAD_BYTES: usize = 7;
+        for (over, is_room) in [(0, true), (1, false)] {
+            let operations = vec![7; DELTA_BYTES_MAX - HEAD_BYTES + over];
+            let record = DeltaRecord { lsn: Lsn(2), page_backlink: Lsn(1), operations: &operations };
+            let mut builder = BlockBuilder::new(IDENTITY.volume);
+            let bytes = builder.push(PageId(1), Lsn(1), &[record]);
+            assert_eq!(bytes, is_room.then_some(DELTA_BYTES_MAX as u32));
+            if is_room {
+                let mut block = vec![0; BLOCK_BYTES];
+                let crc = builder.seal(IDENTITY.device, IDENTITY.offset, &mut block);
+                let decoded = decode(&block, &IDENTITY, crc).expect("decodes");
+                assert_eq!(decoded[0].records, [record]);
+            }
+        }
+    }
 }

@@ -340,4 +340,17 @@ mod tests {
         area[50] ^= 1;
         assert_eq!(Superblock::newest(&area).map(|s| s.generation), Some(7));
     }
+
+    #[test]
+    fn a_full_list_of_spans_is_read_and_a_longer_one_is_not() {
+        let span = |sequence| LogSpan { incarnation: 5, position: 0, sequence };
+        let full = Superblock { spans: (0..LOG_SPANS_MAX as u64).map(span).collect(), ..sample() };
+        let mut block = vec![0; BLOCK_BYTES];
+        full.encode(&mut block);
+        assert_eq!(Superblock::decode(&block, 1), Ok(full));
+        block[144..148].copy_from_slice(&(LOG_SPANS_MAX as u32 + 1).to_le_bytes());
+        let crc = crc32c::crc32c(&block[..CRC_AT]);
+        block[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(Superblock::decode(&block, 1), Err(Malformed { what: "span count" }));
+    }
 }
