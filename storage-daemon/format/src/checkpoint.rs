@@ -608,4 +608,26 @@ mod tests {
             assert!(bytes <= 2 * most && most < bytes, "{bytes} bytes, {most} a page");
         }
     }
+
+    #[test]
+    fn versions_that_cannot_be_are_refused() {
+        let address = BlockAddress::new(AREA_EXTENTS, 8192);
+        let image = |lsn| ImageRef { lsn: Lsn(lsn), address, crc: 77 };
+        let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 300, crc: 5 };
+        let rows = [
+            (vec![image(10)], delta, None),
+            (vec![image(10)], DeltaRef { bytes: 4096, ..delta }, None),
+            (vec![image(10)], DeltaRef { bytes: 0, ..delta }, Some("delta length")),
+            (vec![image(10)], DeltaRef { bytes: 4097, ..delta }, Some("delta length")),
+            (vec![image(10)], DeltaRef { from: Lsn(30), ..delta }, Some("delta length")),
+            (vec![image(10), image(9)], delta, Some("image order")),
+        ];
+        for (images, delta, expected) in rows {
+            let versions = PageVersions { images, delta: Some(delta) };
+            let mut bytes = vec![];
+            encode_versions(&versions, &mut bytes);
+            let refused = decode_versions(&mut Reader::new(&bytes)).err();
+            assert_eq!(refused.map(|bad| bad.what), expected, "{versions:?}");
+        }
+    }
 }

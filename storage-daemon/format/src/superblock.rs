@@ -353,4 +353,25 @@ mod tests {
         block[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(Superblock::decode(&block, 1), Err(Malformed { what: "span count" }));
     }
+
+    #[test]
+    fn sizes_and_places_that_cannot_be_are_refused() {
+        type Change = fn(&mut Superblock);
+        let rows: [(Change, &str); 7] = [
+            (|it| it.log_bytes += 1, "superblock sizes"),
+            (|it| it.log_bytes = 0, "superblock sizes"),
+            (|it| it.extents_bytes += 512, "superblock sizes"),
+            (|it| it.extent_bytes = 0, "superblock sizes"),
+            (|it| it.replay_from += 1, "superblock sizes"),
+            (|it| it.generation += 1, "superblock place"),
+            (|it| it.spans.push(LogSpan { incarnation: 6, position: 0, sequence: 0 }), "span order"),
+        ];
+        for (change, what) in rows {
+            let mut superblock = sample();
+            change(&mut superblock);
+            let mut block = vec![0; BLOCK_BYTES];
+            superblock.encode(&mut block);
+            assert_eq!(Superblock::decode(&block, 1), Err(Malformed { what }), "{superblock:?}");
+        }
+    }
 }
