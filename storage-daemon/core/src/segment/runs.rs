@@ -166,3 +166,51 @@ impl Runs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RING: u64 = 16 << 20;
+    const BLOCK: u64 = 4096;
+
+    /// Appends of one block each at these block numbers, each with the next of the group's records 1, 2, 3, …
+    fn runs(blocks: &[u64]) -> Runs {
+        let mut runs = Runs::new();
+        for (index, block) in blocks.iter().enumerate() {
+            let lsn = Lsn(index as u64 + 1);
+            runs.add(lsn, lsn, Lsn(index as u64), block * BLOCK, (block + 1) * BLOCK, RING);
+        }
+        runs
+    }
+
+    fn firsts(runs: &[LogRun]) -> Vec<u64> {
+        runs.iter().map(|run| run.first.0).collect()
+    }
+
+    #[test]
+    fn appends_of_one_chain_make_a_run_until_it_is_long() {
+        let all = runs(&[0, 1, 2, 200, 201]).take_for_checkpoint(true);
+        let found: Vec<_> = all.iter().map(|run| (run.first.0, run.last.0, run.position / BLOCK)).collect();
+        assert_eq!(found, [(1, 3, 0), (4, 5, 200)]);
+    }
+
+    /// What a checkpoint does not hold yet goes into the next one, whatever was freed in between: a restart would else not know
+    /// where that log lies, and no peer could be served from it.
+    #[test]
+    fn freeing_log_forgets_what_was_freed_and_nothing_else() {
+        let mut runs = runs(&[0, 100, 200]);
+        runs.free_to(50 * BLOCK);
+        assert_eq!(runs.oldest_lsn(), Some(Lsn(2)));
+        assert_eq!(firsts(&runs.take_for_checkpoint(false)), [2, 3]);
+        assert_eq!(firsts(&runs.take_for_checkpoint(false)), [], "they are in a checkpoint");
+        runs.put_back([Lsn(1), Lsn(3)].into_iter());
+        assert_eq!(firsts(&runs.take_for_checkpoint(false)), [3], "it was not durable; 1 is gone");
+        assert_eq!(firsts(&runs.take_for_checkpoint(true)), [2, 3]);
+        // The run that grew last is gone too: the next batch begins one.
+        runs.free_to(201 * BLOCK);
+        runs.add(Lsn(4), Lsn(4), Lsn(3), 201 * BLOCK, 202 * BLOCK, RING);
+        assert_eq!(firsts(&runs.take_for_checkpoint(false)), [4]);
+        runs.invariants_full();
+    }
+}

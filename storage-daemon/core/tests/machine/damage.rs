@@ -4,11 +4,13 @@ use crate::world::{NODES, World, membership, options};
 use crate::writer::{
     Answer, PAGES_PER_GROUP, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id,
 };
+use hexalog_protocol::batch::BatchBuilder;
 use hexalog_protocol::message::{
     CreateSegment, EpochBump, GossipPull, Message, RefusalReason, SegmentState, StatusQuery, Write,
     WriterHead,
 };
-use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, PageId};
+use hexalog_protocol::record::{Operation, Record};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, PageId};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_format::checkpoint::{PartHeader, part_bytes};
 use hexalog_storage_format::superblock::Superblock;
@@ -250,6 +252,55 @@ fn a_promise_in_the_lost_stretch_is_learnt_again_before_anything_is_answered() {
     assert_eq!(states(&mut world, 3), [SegmentState::Open]);
     next.raise_pgmrpl_to_vdl();
     next.check_all_served(&mut world);
+}
+
+/// A record whose page backlink is not the page's last record: a bug or a damaged memory. The page is never served from it, the
+/// operator is told once, and a peer's page takes its place.
+#[test]
+fn a_page_whose_records_do_not_fit_is_quarantined_and_mended() {
+    let mut world = World::new(64);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    let page = PageId(5);
+    (0..3).for_each(|_| writer.write_pages(&mut world, &[page]));
+    writer.converge(&mut world);
+    let tail = writer.last;
+    // All others get the record as it is.
+    writer.passed_over = Some(0);
+    writer.write_pages(&mut world, &[page]);
+    let mut operations = Vec::new();
+    Operation::Write { offset: 96, bytes: &[1] }.encode(&mut operations);
+    let mut builder = BatchBuilder::new(GroupId(0));
+    builder.push(&Record {
+        lsn: tail.plus(1),
+        page,
+        page_backlink: Lsn(tail.0 - 1),
+        group_backlink: tail,
+        is_cpl: true,
+        operations: &operations,
+    });
+    let mut entries = Vec::new();
+    Write::put_entry(&mut entries, MembershipEpoch(1), &builder.seal());
+    let wire = writer.wire(0).expect("connected");
+    world.send(wire, 900, &Message::Write(Write { head: writer.head(), entries: &entries }));
+    world.run_us(2_000);
+    writer.settle(&mut world);
+    assert_eq!(writer.scl(0, GroupId(0)), tail.plus(1));
+    let vdl = writer.vdl;
+    for _ in 0..3 {
+        assert_eq!(writer.check_page(&mut world, 0, page, vdl), None);
+        assert_eq!(writer.refusals.last().map(|it| it.reason), Some(RefusalReason::Quarantined));
+    }
+    assert_eq!(world.counter(0, "pages_quarantined"), 1);
+    let alarms = world.logs.iter().filter(|line| line.contains("ALARM") && line.contains("quarantined"));
+    assert_eq!(alarms.count(), 1);
+    writer.tell_floor(&mut world);
+    world.run_until("it is mended", |world| world.counter(0, "pages_repaired") == 1);
+    for restarts in 0..2 {
+        assert_eq!(writer.check_page(&mut world, 0, page, vdl), Some(()), "{restarts} restarts");
+        world.run_us(1_000_000);
+        world.power_cycle(0, 0);
+    }
 }
 
 /// A member may lose its state between a writer's question for it and the writer's first frame: an idle writer would go on to count
@@ -521,7 +572,7 @@ fn a_failed_write_is_never_acknowledged() {
     let mut writer = Writer::open(&mut world, 1, 1, None);
     writer.write_many(&mut world, 10);
     writer.converge(&mut world);
-    let group = hexalog_protocol::GroupId(0);
+    let group = GroupId(0);
     let before = writer.scl(0, group);
     world.set_failing(0, Some(Area::Log));
     writer.write_many(&mut world, 10);
@@ -535,7 +586,7 @@ fn a_failed_write_is_never_acknowledged() {
     );
     assert!(writer.refusals.iter().any(|refusal| refusal.reason == RefusalReason::DeviceFailed));
     // Reading goes on, and a restart on a healthy device brings the member back.
-    let vdl = writer.pgmrpl.max(hexalog_protocol::Lsn(1));
+    let vdl = writer.pgmrpl.max(Lsn(1));
     assert_eq!(writer.check_page(&mut world, 0, PageId(1), vdl), Some(()));
     world.kill(0);
     world.set_failing(0, None);

@@ -53,6 +53,35 @@ fn a_round_reads_everything_and_finds_nothing_wrong() {
     check_restart(&mut world, &mut writer);
 }
 
+/// Neither faster than it must be, which takes the device from others, nor slower than the period that operators are promised.
+#[test]
+fn a_round_over_many_pages_is_spread_over_its_period() {
+    const GROUPS: u32 = 8;
+    let mut world = World::with_options(905, |node| {
+        let mut options = options(node);
+        options.scrub_period_us = PERIOD_US;
+        options.log_bytes = 1 << 20;
+        options.log_prepared_bytes = options.log_bytes;
+        options
+    });
+    create_volume(&mut world, GROUPS);
+    let mut writer = Writer::open(&mut world, 1, GROUPS, None);
+    (0..u64::from(GROUPS) * 16).for_each(|page| {
+        writer.write_pages(&mut world, &[PageId(page)]);
+        writer.settle(&mut world);
+    });
+    writer.tell_floor(&mut world);
+    writer.converge(&mut world);
+    world.run_us(1_000_000);
+    run_rounds(&mut world, 1);
+    let (begun_us, before) = (world.now_us, world.counter(0, "pages_scrubbed"));
+    run_rounds(&mut world, 1);
+    let took_us = world.now_us - begun_us;
+    assert_eq!(world.counter(0, "pages_scrubbed") - before, 128);
+    // A read may wait for the foreground, and each takes its time on the device.
+    assert!((PERIOD_US * 9 / 10..PERIOD_US * 3 / 2).contains(&took_us), "a round took {took_us} us");
+}
+
 #[test]
 fn pages_that_no_one_reads_are_mended() {
     let (mut world, mut writer) = written(901);
