@@ -192,7 +192,11 @@ impl Coercion {
         }
         let value = match (&self.path, value) {
             (Path::Identity, value) => value,
-            (Path::Literal, Datum::Text(literal)) => text::input(env, self.target, Typmod::NONE, &literal)?,
+            (Path::Literal, Datum::Text(literal)) => {
+                // How an interval is read hangs on its fields.
+                let typmod = if self.target == TypeId::INTERVAL { self.typmod } else { Typmod::NONE };
+                text::input(env, self.target, typmod, &literal)?
+            }
             (Path::Literal, other) => panic!("an untyped literal is text, not {other:?}"),
             (Path::Table(call), value) => call(env, &value)?,
             (Path::Elements(elements), Datum::Array(array)) => elements.apply_to_array(env, &array)?,

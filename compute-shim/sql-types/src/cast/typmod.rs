@@ -30,6 +30,7 @@ pub(super) fn apply(id: TypeId, typmod: Typmod, explicit: bool, value: Datum) ->
         (Datum::Timetz(value), TypeId::TIMETZ) => {
             Ok(Datum::Timetz(typmod.timestamp_precision().map_or(value, |precision| value.round(precision))))
         }
+        (Datum::Interval(value), TypeId::INTERVAL) => value.as_of(typmod).map(Datum::Interval),
         (Datum::Array(array), _) => apply_to_elements(typmod, explicit, &array),
         (value, _) => Ok(value),
     }

@@ -7,6 +7,7 @@ use super::parse::{fraction_us, syntax_error};
 use super::token::{Token, tokens};
 use super::{Interval, US_PER_DAY, US_PER_HOUR, US_PER_SECOND};
 use crate::error::{Result, SqlError, SqlState};
+use crate::types::{Typmod, interval_fields as fields};
 
 /// What went wrong; the message needs the whole text.
 enum Fault {
@@ -87,6 +88,8 @@ struct Builder {
     days: i64,
     us: i64,
     seen: Vec<Unit>,
+    /// A time of two fields is one of minutes and seconds.
+    is_minutes: bool,
 }
 
 impl Builder {
@@ -168,7 +171,7 @@ impl Builder {
     fn clock(&mut self, text: &str, negative: bool) -> Result<(), Fault> {
         let parts: Vec<&str> = text.split(':').collect();
         let (hours, minutes, seconds) = match *parts.as_slice() {
-            [minutes, seconds] if seconds.contains('.') => ("0", minutes, seconds),
+            [minutes, seconds] if seconds.contains('.') || self.is_minutes => ("0", minutes, seconds),
             [hours, minutes] => (hours, minutes, "0"),
             [hours, minutes, seconds] => (hours, minutes, seconds),
             _ => return Err(Fault::Syntax),
@@ -206,8 +209,16 @@ impl Builder {
 impl Interval {
     /// Reads the input of type `interval`.
     pub fn parse(text: &str) -> Result<Interval> {
-        let result =
-            if text.trim_start().starts_with('P') { parse_iso(text.trim()) } else { parse_words(text) };
+        Interval::parse_as(text, Typmod::NONE)
+    }
+
+    /// Reads the input of an `interval` of some fields: a last number without a unit counts the last of them.
+    pub fn parse_as(text: &str, typmod: Typmod) -> Result<Interval> {
+        let fields = typmod.interval_fields().unwrap_or(fields::FULL_RANGE);
+        let result = match text.trim_start().starts_with('P') {
+            true => parse_iso(text.trim()),
+            false => parse_words(text, fields),
+        };
         result.map_err(|fault| match fault {
             Fault::Syntax => syntax_error("interval", text),
             Fault::Range => {
@@ -218,7 +229,51 @@ impl Interval {
     }
 }
 
-fn parse_words(text: &str) -> Result<Interval, Fault> {
+impl Interval {
+    /// Without what is below the fields of a modifier, and rounded to its precision. 22008.
+    pub fn as_of(self, typmod: Typmod) -> Result<Interval> {
+        let cut = |us: i64, unit: i64| us - us % unit;
+        let mut kept = self;
+        match typmod.interval_fields() {
+            None => {}
+            Some(of) if of == fields::YEAR => {
+                kept = Interval { us: 0, days: 0, months: self.months - self.months % 12 };
+            }
+            Some(of) if of & !(fields::YEAR | fields::MONTH) == 0 => {
+                kept = Interval { us: 0, days: 0, ..self };
+            }
+            Some(of) if of == fields::DAY => kept.us = 0,
+            Some(of) if of & fields::SECOND != 0 => {}
+            Some(of) if of & fields::MINUTE != 0 => kept.us = cut(self.us, 60 * US_PER_SECOND),
+            Some(_) => kept.us = cut(self.us, US_PER_HOUR),
+        }
+        let Some(precision) = typmod.interval_precision().filter(|precision| *precision < 6) else {
+            return Ok(kept);
+        };
+        let scale = 10i64.pow(6 - precision);
+        let half = if kept.us < 0 { -(scale / 2) } else { scale / 2 };
+        let raised = kept
+            .us
+            .checked_add(half)
+            .ok_or_else(|| SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"))?;
+        kept.us = cut(raised, scale);
+        Ok(kept)
+    }
+}
+
+/// What a number without a unit counts in an interval of these fields.
+fn unit_of(of: i32) -> Unit {
+    match of {
+        fields::YEAR => Unit::Year,
+        _ if of == fields::MONTH || of == fields::YEAR | fields::MONTH => Unit::Month,
+        fields::DAY => Unit::Day,
+        _ if of == fields::FULL_RANGE || of & fields::SECOND != 0 => Unit::Second,
+        _ if of & fields::MINUTE != 0 => Unit::Minute,
+        _ => Unit::Hour,
+    }
+}
+
+fn parse_words(text: &str, of: i32) -> Result<Interval, Fault> {
     let mut tokens = tokens(text).ok_or(Fault::Syntax)?;
     let ago = tokens.last() == Some(&Token::Word("ago".to_owned()));
     if ago {
@@ -227,7 +282,8 @@ fn parse_words(text: &str) -> Result<Interval, Fault> {
     if tokens.is_empty() {
         return Err(Fault::Syntax);
     }
-    let mut builder = Builder::default();
+    let mut builder = Builder { is_minutes: of == fields::MINUTE | fields::SECOND, ..Builder::default() };
+    let last = unit_of(of);
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
@@ -248,7 +304,9 @@ fn parse_words(text: &str) -> Result<Interval, Fault> {
                     // A bare number before a time counts days, otherwise seconds.
                     Some(Token::Time(_)) => Unit::Day,
                     Some(Token::Signed(text)) if text.contains(':') => Unit::Day,
-                    _ => Unit::Second,
+                    // Or before a number of hours.
+                    Some(Token::Number(_) | Token::Signed(_)) if last == Unit::Hour => Unit::Day,
+                    _ => last,
                 };
                 builder.add(&amount, unit)?;
             }

@@ -27,7 +27,11 @@ pub(crate) use scalar::{truncate_name, write_bytea, write_char, write_uuid};
 /// Reads a value of type `id` from its text form and applies the modifier as an implicit cast would (`varchar(2)`
 /// refuses `'abc'`, `numeric(3,1)` rounds). Errors: 22P02, 22003, 22007, 22008, 22001 in PostgreSQL's wording.
 pub fn input(env: &EvalEnv<'_>, id: TypeId, typmod: Typmod, text: &str) -> Result<Datum> {
-    let value = input_plain(env, id, text)?;
+    let value = match id {
+        // A number without a unit takes it from the modifier.
+        TypeId::INTERVAL => Datum::Interval(Interval::parse_as(text, typmod)?),
+        _ => input_plain(env, id, text)?,
+    };
     crate::cast::apply_typmod(id, typmod, false, value)
 }
 

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod enumeration;
+pub mod interval_fields;
 mod name;
 
 pub use catalog::{TYPES, TypeCategory, TypeInfo, type_info};
@@ -161,7 +162,7 @@ impl Typmod {
             TypeId::TIME | TypeId::TIMETZ | TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => {
                 Self::timestamp(id, arguments)
             }
-            TypeId::INTERVAL => Err(SqlError::unsupported("interval with a precision or a field list")),
+            TypeId::INTERVAL => Self::interval(arguments),
             _ => Err(SqlError::syntax(format!("type modifier is not allowed for type \"{}\"", name_of(id)))),
         }
     }

@@ -133,6 +133,7 @@ pub fn format_type(id: TypeId, typmod: Option<Typmod>) -> String {
         },
         TypeId::TIME => with_precision("time", packed, " without time zone"),
         TypeId::TIMETZ => with_precision("time", packed, " with time zone"),
+        TypeId::INTERVAL => super::interval_fields::formatted(packed),
         TypeId::TIMESTAMP => with_precision("timestamp", packed, " without time zone"),
         TypeId::TIMESTAMPTZ => with_precision("timestamp", packed, " with time zone"),
         _ => info.name.to_owned(),

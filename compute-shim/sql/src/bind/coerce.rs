@@ -48,14 +48,15 @@ impl Binder<'_> {
         }
         // A literal is read as of any length, and then brought to the wanted one as a value is.
         let is_literal = expr.type_id == TypeId::UNKNOWN && matches!(expr.kind, Kind::Constant(_));
-        let first = if is_literal { Typmod::NONE } else { typmod };
+        let is_read_plain = is_literal && target != TypeId::INTERVAL;
+        let first = if is_read_plain { Typmod::NONE } else { typmod };
         let Some(coercion) = coercion(expr.type_id, target, first, context) else { return Ok(None) };
         if let (true, Kind::Constant(value)) = (is_literal, &expr.kind) {
             let read = coercion.apply(self.context.env, value.clone());
             let position = self.literal_position(value);
             let value = read.map_err(|error| at(error, position))?;
             self.note_literal(position, target, &value)?;
-            let read = Expr::constant(value, target).at(expr.position);
+            let read = Expr::constant(value, target).with_typmod(first).at(expr.position);
             return self.coerce_as(read, target, typmod, context, is_written);
         }
         if coercion.is_identity() && (self.folds || !is_written) {

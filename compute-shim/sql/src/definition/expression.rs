@@ -70,7 +70,9 @@ pub(super) fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContex
 pub(super) fn stored_text(context: &DefinitionContext<'_>, expr: &Expr, columns: &[&str]) -> String {
     with_marks(context, |env| match &expr.kind {
         // A literal takes the column's length on when it is read; that was not written and is not shown.
-        Kind::Constant(_) => deparse(&expr.clone().with_typmod(Typmod::NONE), columns, env),
+        Kind::Constant(_) if expr.type_id != TypeId::INTERVAL => {
+            deparse(&expr.clone().with_typmod(Typmod::NONE), columns, env)
+        }
         _ => deparse(expr, columns, env),
     })
 }

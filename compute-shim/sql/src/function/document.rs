@@ -18,7 +18,7 @@ so are the results themselves unless a line of `compute-shim/sql/tests/conforman
 
 `COALESCE`, `NULLIF`, `GREATEST`, `LEAST`, `EXTRACT`, `POSITION`, `SUBSTRING`, `TRIM`, `OVERLAY`, `OVERLAPS`, `AT TIME ZONE` and `CURRENT_DATE` and its kin are syntax, and there too.
 A call of something that PostgreSQL has and that is listed here under \"Refused\" answers SQLSTATE 0A000 and names it; any other name, and arguments of types that no
-signature takes, answer 42883, as in PostgreSQL.
+signature takes, answer 42883, as in PostgreSQL. Arguments may be given by name where PostgreSQL's have names: `make_interval(days => 10)`.
 ";
 
 fn listed(arguments: &[TypeId], variadic: bool, defaults: usize) -> String {

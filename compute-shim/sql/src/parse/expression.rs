@@ -464,17 +464,13 @@ impl Lower<'_> {
             last_field,
             fractional_seconds_precision,
         } = interval;
-        let plain =
-            leading_precision.is_none() && last_field.is_none() && fractional_seconds_precision.is_none();
-        refuse_if(!plain, "an interval literal with a precision or two fields")?;
-        let operand = match (self.expr(*value)?, leading_field) {
-            (value, None) => value,
-            (Expr::Text { value, position }, Some(field)) if value.trim().parse::<i64>().is_ok() => {
-                Expr::Text { value: format!("{value} {}", field.to_string().to_lowercase()), position }
-            }
-            (_, Some(_)) => return Err(refuse("an interval literal with a field")),
-        };
-        let target = super::tree::TypeName::single("interval");
+        let words = [leading_field, last_field].into_iter().flatten();
+        let fields: Vec<String> = words.map(|field| field.to_string().to_lowercase()).collect();
+        let fields = (!fields.is_empty()).then(|| fields.join(" to "));
+        // The precision of SECOND stands with it, whether it is the only field or the last.
+        let precision = leading_precision.or(fractional_seconds_precision);
+        let target = super::type_name::interval(fields.as_deref(), precision)?;
+        let operand = self.expr(*value)?;
         Ok(Expr::Cast { operand: boxed(operand), target, position: 0 })
     }
 

@@ -30,6 +30,7 @@ mod spelling;
 mod statement;
 pub(crate) mod tree;
 mod type_name;
+mod unicode_escape;
 pub(crate) mod view;
 mod window;
 

@@ -7,6 +7,7 @@
 use super::query::ROWS_FROM;
 use super::respell_select::{respell_compared_sets, respell_empty_lists};
 use super::tree::{CURRENT_OF, Overriding};
+use super::unicode_escape::respell_unicode_escapes;
 use super::window::{respell_bounds, respell_exclusions};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
@@ -28,7 +29,7 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = respell_symmetric(tokens);
+    let tokens = respell_unicode_escapes(respell_symmetric(tokens), lines)?;
     let Some(start) = query_start(&tokens) else { return Ok(tokens) };
     let mut before = tokens;
     let tokens = before.split_off(start);
@@ -352,12 +353,11 @@ impl Pass {
 
     /// The feature that a token of a query or an expression begins, if we have not got it.
     fn refused_in_query(&self, token: &Token) -> Option<&'static str> {
-        if *token == Token::LParen && self.follows(&["interval"]) {
+        let is_type =
+            self.before(1).is_some_and(|token| *token == Token::DoubleColon || is_word(token, "as"));
+        if *token == Token::LParen && self.follows(&["interval"]) && !is_type {
             // The parser crate drops the precision of `interval(3) '…'`.
             return Some("interval with a precision");
-        }
-        if is_word(token, "symmetric") && self.follows(&["between"]) {
-            return Some("BETWEEN SYMMETRIC");
         }
         if is_word(token, "variadic") {
             return Some("VARIADIC");

@@ -8,6 +8,7 @@ use super::tree::TypeName;
 use super::{Lower, at, fold, refuse};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::types::interval_fields;
 use sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectNamePart, TimezoneInfo,
 };
@@ -64,6 +65,17 @@ fn float(info: ExactNumberInfo) -> Result<TypeName> {
         }
         ExactNumberInfo::PrecisionAndScale(..) => Err(SqlError::syntax("syntax error at or near \",\"")),
     }
+}
+
+/// `interval day to second(3)`: its fields, all if none are named, and the precision.
+pub(super) fn interval(fields: Option<&str>, precision: Option<u64>) -> Result<TypeName> {
+    let mask = match fields {
+        None if precision.is_none() => return Ok(TypeName::single("interval")),
+        None => interval_fields::FULL_RANGE,
+        Some(name) => interval_fields::interval_fields(name)
+            .ok_or_else(|| SqlError::syntax(format!("syntax error at or near \"{name}\"")))?,
+    };
+    with("interval", std::iter::once(u64::from(mask.cast_unsigned())).chain(precision))
 }
 
 /// A width behind an integer type is another dialect's.
@@ -131,8 +143,10 @@ fn lower(data_type: DataType) -> Result<TypeName> {
         DataType::Date => Ok(TypeName::single("date")),
         DataType::Time(precision, zone) => zoned("time", precision, &zone),
         DataType::Timestamp(precision, zone) => zoned("timestamp", precision, &zone),
-        DataType::Interval { fields: None, precision } => with("interval", precision),
-        DataType::Interval { fields: Some(_), .. } => Err(refuse("interval with a field list")),
+        DataType::Interval { fields, precision } => {
+            let name = fields.map(|fields| fields.to_string().to_lowercase());
+            interval(name.as_deref(), precision)
+        }
         DataType::JSON => Ok(TypeName::single("json")),
         DataType::JSONB => Ok(TypeName::single("jsonb")),
         DataType::Regclass => Ok(TypeName::single("regclass")),

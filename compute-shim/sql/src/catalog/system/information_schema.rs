@@ -122,7 +122,13 @@ fn type_columns(id: TypeId, typmod: Typmod) -> [Datum; 8] {
             columns[4] = scale.map_or(NULL, Datum::Int4);
         }
         TypeId::DATE => columns[5] = Datum::Int4(0),
-        TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ | TypeId::INTERVAL => {
+        TypeId::INTERVAL => {
+            let precision = typmod.interval_precision().unwrap_or(6);
+            columns[5] = Datum::Int4(precision.cast_signed());
+            let shown = format_type(id, Some(typmod)).to_uppercase();
+            columns[6] = shown.strip_prefix("INTERVAL ").map_or(NULL, text);
+        }
+        TypeId::TIMESTAMP | TypeId::TIMESTAMPTZ => {
             columns[5] = Datum::Int4(typmod.timestamp_precision().map_or(6, |precision| precision as i32));
         }
         _ => {
