@@ -135,7 +135,8 @@ fn path(source: TypeId, target: TypeId, context: CastContext) -> Option<Path> {
             _ => Path::Elements(Box::new(elements)),
         });
     }
-    if source.is_pseudo() && source != TypeId::RECORD && source != TypeId::CSTRING {
+    // Values that are there have text forms, whatever their type is called.
+    if source.is_pseudo() && !matches!(source, TypeId::RECORD | TypeId::CSTRING | TypeId::ANYARRAY) {
         return None;
     }
     let to_string = context >= CastContext::Assignment && target.category() == TypeCategory::String;

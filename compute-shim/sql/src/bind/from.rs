@@ -10,9 +10,9 @@ use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Names, Place};
 use super::{Binder, Bound, OutputColumn};
-use crate::catalog::Relation;
 use crate::catalog::object::{Sequence, Table};
 use crate::catalog::system::SystemTable;
+use crate::catalog::{Catalog, Relation};
 use crate::expression::Expr;
 use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
@@ -31,7 +31,7 @@ pub(super) struct FromBound {
 }
 
 /// A whole table, with no more than names.
-pub(super) fn scan(table: &Arc<Table>, name: &str, with_identity: bool) -> Node {
+pub(super) fn scan(catalog: &Catalog, table: &Arc<Table>, name: &str, with_identity: bool) -> Node {
     Node::Scan(Scan {
         table: table.clone(),
         name: name.to_owned(),
@@ -43,6 +43,8 @@ pub(super) fn scan(table: &Arc<Table>, name: &str, with_identity: bool) -> Node 
         filter_columns: Vec::new(),
         long_columns: (0..table.columns.len()).collect(),
         with_identity,
+        statistics: catalog.statistics(table.oid).cloned(),
+        rows: None,
     })
 }
 
@@ -139,7 +141,11 @@ impl Binder<'_> {
                 self.as_meant(name, &mut names);
                 self.name_relation(&mut names, alias, table.schema)?;
                 let width = table.columns.len() + usize::from(with_identity);
-                Ok(FromBound { node: scan(&table, shown, with_identity), names, width })
+                Ok(FromBound {
+                    node: scan(self.context.view.catalog(), &table, shown, with_identity),
+                    names,
+                    width,
+                })
             }
             Relation::System(table) => {
                 let shown = alias.map_or(name.last(), |alias| alias.name.as_str());

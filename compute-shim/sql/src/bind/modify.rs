@@ -171,7 +171,7 @@ impl Binder<'_> {
         // Behind the table's columns stands the row's identity.
         let table = &target.table;
         let width = table.columns.len() + 1;
-        let mut node = scan(table, &target.shown, true);
+        let mut node = scan(self.context.view.catalog(), table, &target.shown, true);
         if let Node::Scan(scan) = &mut node {
             scan.cursor = cursor.map(str::to_owned);
         }

@@ -5,6 +5,8 @@
 //! number, big-endian, so that one scan of a database's range reads everything in order. Byte by byte:
 //! `docs/catalog-format.md`.
 
+mod statistics;
+
 use super::object::{
     Check, Column, Comments, DatabaseObject, EnumLabel, EnumType, ForeignKey, Identity, Index, IndexColumn,
     KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
@@ -74,6 +76,7 @@ pub(super) fn decode_key(key: &[u8]) -> Result<Option<(Oid, ObjectClass, Oid, u1
         6 => ObjectClass::View,
         8 => ObjectClass::Comments,
         9 => ObjectClass::Enum,
+        10 => ObjectClass::Statistics,
         _ => return Err(damaged()),
     };
     let oid = u32::from_be_bytes(reader.array()?);
@@ -108,6 +111,7 @@ pub(super) fn encode(object: &Object) -> Vec<u8> {
         Object::View(view) => out.view(view),
         Object::Comments(comments) => out.comments(comments),
         Object::Enum(object) => out.enumeration(object),
+        Object::Statistics(statistics) => out.statistics(statistics),
     }
     out.bytes
 }
@@ -130,6 +134,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         ObjectClass::Table => Object::Table(Arc::new(reader.table(oid, found)?)),
         ObjectClass::Sequence => Object::Sequence(Arc::new(reader.sequence(oid)?)),
         ObjectClass::View => Object::View(Arc::new(reader.view(oid, found)?)),
+        ObjectClass::Statistics => Object::Statistics(Arc::new(reader.statistics(oid)?)),
         ObjectClass::Comments => Object::Comments(Arc::new(reader.comments(oid)?)),
         ObjectClass::Enum => Object::Enum(Arc::new(reader.enumeration(oid)?)),
     };

@@ -10,6 +10,7 @@ pub(crate) mod object;
 pub(crate) mod overlay;
 pub(crate) mod registry;
 pub(crate) mod row_expression;
+pub(crate) mod statistics;
 pub(crate) mod store;
 pub(crate) mod system;
 mod types;
@@ -21,6 +22,7 @@ use object::{
     Comments, DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, EnumType, INFORMATION_SCHEMA_OID, Object,
     ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
 };
+use statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -99,6 +101,8 @@ pub(crate) struct Catalog {
     enums: BTreeMap<Oid, Arc<EnumType>>,
     /// Schema → name → type, those of arrays included. Derived.
     type_names: BTreeMap<Oid, BTreeMap<String, TypeId>>,
+    /// By table.
+    statistics: BTreeMap<Oid, Arc<Statistics>>,
     /// Schema → name → what bears it. Derived.
     names: BTreeMap<Oid, BTreeMap<String, Target>>,
     /// Index oid → its table and place. Derived.
@@ -131,6 +135,7 @@ impl Catalog {
             comments: BTreeMap::new(),
             enums: BTreeMap::new(),
             type_names: BTreeMap::new(),
+            statistics: BTreeMap::new(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -152,6 +157,7 @@ impl Catalog {
             comments: self.comments.clone(),
             enums: self.enums.clone(),
             type_names: BTreeMap::new(),
+            statistics: self.statistics.clone(),
             names: BTreeMap::new(),
             index_oids: BTreeMap::new(),
             referring: BTreeMap::new(),
@@ -182,6 +188,7 @@ impl Catalog {
             Object::View(object) => drop(self.views.insert(object.oid, object.clone())),
             Object::Comments(object) => drop(self.comments.insert(object.oid, object.clone())),
             Object::Enum(object) => drop(self.enums.insert(object.oid, object.clone())),
+            Object::Statistics(object) => drop(self.statistics.insert(object.table, object.clone())),
         }
     }
 
@@ -195,6 +202,7 @@ impl Catalog {
             ObjectClass::View => drop(self.views.remove(&oid)),
             ObjectClass::Comments => drop(self.comments.remove(&oid)),
             ObjectClass::Enum => drop(self.enums.remove(&oid)),
+            ObjectClass::Statistics => drop(self.statistics.remove(&oid)),
         }
     }
 
@@ -293,6 +301,11 @@ impl Catalog {
 
     pub(crate) fn view(&self, oid: Oid) -> Option<&Arc<View>> {
         self.views.get(&oid)
+    }
+
+    /// What ANALYZE has found of a table.
+    pub(crate) fn statistics(&self, table: Oid) -> Option<&Arc<Statistics>> {
+        self.statistics.get(&table)
     }
 
     /// Whether anybody has commented on anything.

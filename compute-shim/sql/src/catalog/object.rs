@@ -6,6 +6,7 @@
 //! storage.
 
 use super::row_expression::RowExpression;
+use super::statistics::Statistics;
 use crate::parse::tree::{CheckOption, Deferral, ReferentialAction, StorageParameter};
 use hexalog_engine::{SequenceId, SequenceParams, TreeId};
 use hexalog_protocol::Lsn;
@@ -464,6 +465,7 @@ pub(crate) enum Object {
     View(Arc<View>),
     Comments(Arc<Comments>),
     Enum(Arc<EnumType>),
+    Statistics(Arc<Statistics>),
 }
 
 /// Which map of the catalog an object lives in; also a byte of its stored key.
@@ -479,6 +481,8 @@ pub(crate) enum ObjectClass {
     /// Under the number of what they are about.
     Comments = 8,
     Enum = 9,
+    /// Under the number of their table.
+    Statistics = 10,
 }
 
 impl Object {
@@ -492,6 +496,7 @@ impl Object {
             Object::View(_) => ObjectClass::View,
             Object::Comments(_) => ObjectClass::Comments,
             Object::Enum(_) => ObjectClass::Enum,
+            Object::Statistics(_) => ObjectClass::Statistics,
         }
     }
 
@@ -505,6 +510,7 @@ impl Object {
             Object::View(object) => object.oid,
             Object::Comments(object) => object.oid,
             Object::Enum(object) => object.oid,
+            Object::Statistics(object) => object.table,
         }
     }
 
@@ -512,7 +518,7 @@ impl Object {
     /// 0, relations that of their schema; types of a schema have one of their own.
     pub(crate) fn names(&self) -> Vec<(Oid, String, Oid)> {
         match self {
-            Object::Database(_) | Object::Role(_) | Object::Comments(_) => Vec::new(),
+            Object::Database(_) | Object::Role(_) | Object::Comments(_) | Object::Statistics(_) => Vec::new(),
             Object::Schema(schema) => vec![(0, schema.name.clone(), schema.oid)],
             Object::Table(table) => {
                 let mut names = vec![(table.schema, table.name.clone(), table.oid)];

@@ -24,7 +24,8 @@ fn database_of(class: ObjectClass) -> Oid {
         | ObjectClass::Sequence
         | ObjectClass::View
         | ObjectClass::Comments
-        | ObjectClass::Enum => DATABASE_OID,
+        | ObjectClass::Enum
+        | ObjectClass::Statistics => DATABASE_OID,
     }
 }
 
@@ -233,6 +234,7 @@ impl Catalog {
             ObjectClass::View => self.views.get(&oid).cloned().map(Object::View),
             ObjectClass::Comments => self.comments.get(&oid).cloned().map(Object::Comments),
             ObjectClass::Enum => self.enums.get(&oid).cloned().map(Object::Enum),
+            ObjectClass::Statistics => self.statistics.get(&oid).cloned().map(Object::Statistics),
         }
     }
 }

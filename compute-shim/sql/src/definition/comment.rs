@@ -237,7 +237,7 @@ pub(super) fn forget_fallen(before: &Catalog, mut changes: Changes) -> Changes {
     let mut fallen: BTreeSet<Oid> = BTreeSet::new();
     let mut columns: Vec<(Oid, Vec<i32>)> = Vec::new();
     for (&(class, oid), change) in &changes {
-        if class == ObjectClass::Comments {
+        if matches!(class, ObjectClass::Comments | ObjectClass::Statistics) {
             continue;
         }
         let old = before.object(class, oid).map_or_else(Vec::new, |object| numbers(&object));

@@ -10,8 +10,10 @@
 
 mod alter_action;
 mod alter_table;
+mod analyze;
 mod build;
 mod column;
+mod column_statistics;
 mod column_type;
 mod comment;
 mod constraint;
@@ -44,16 +46,17 @@ mod view;
 
 pub(crate) use sequence::literal as sequence_literal;
 
+pub(crate) use analyze::{BLOCK_BYTES, skipped};
 pub(crate) use create_index::column_names;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::Write;
-use crate::catalog::{Catalog, Changes};
+use crate::catalog::{Catalog, Changes, statistics};
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::Effects;
-use crate::parse::tree::{ObjectKind, Statement};
+use crate::parse::tree::{Maintenance, ObjectKind, Statement};
 use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Need, Transaction};
@@ -167,6 +170,7 @@ impl Definition {
                 };
                 create_table_as::run(replay, context, &create)
             }
+            Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
             Statement::CreateIndex(create) => create_index::run(replay, context, create),
             Statement::Comment { target, text } => comment::run(replay, context, target, text.as_deref()),
             Statement::CreateView(create) => view::create(replay, context, create),
@@ -215,6 +219,8 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateTable(_) => "CREATE TABLE",
         Statement::CreateTableAs { is_select_into: true, .. } => "SELECT INTO",
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
+        Statement::Maintenance(Maintenance { analyze: true, is_vacuum: true, .. }) => "VACUUM",
+        Statement::Maintenance(Maintenance { analyze: true, .. }) => "ANALYZE",
         Statement::CreateIndex(_) => "CREATE INDEX",
         Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",
@@ -253,7 +259,8 @@ fn store(
     before: &Catalog,
     changes: ChangeSet,
 ) -> Step<Changes> {
-    let mut changes = comment::forget_fallen(before, changes.into_changes());
+    let changes = comment::forget_fallen(before, changes.into_changes());
+    let mut changes = statistics::forget_fallen(before, changes);
     changes.retain(|&(class, oid), change| change.is_some() || before.object(class, oid).is_some());
     enumeration::hold_types(replay, context, before, &changes)?;
     replay.drive(

@@ -7,6 +7,7 @@ use super::replay::Replay;
 use super::{Defined, DefinitionContext, lookup, sequence, store};
 use crate::catalog::object::{Object, Oid, Sequence, Table};
 use crate::catalog::overlay::ChangeSet;
+use crate::catalog::statistics::Statistics;
 use crate::parse::tree::Name;
 use crate::stop::Step;
 use hexalog_engine::{RelationLockMode, TreeId};
@@ -130,6 +131,10 @@ pub(super) fn run(
                 replay
                     .once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;
             }
+        }
+        if let Some(kept) = before.statistics(table.oid) {
+            let statistics = Statistics { rows: None, ..Statistics::clone(kept) };
+            changes.put(Object::Statistics(Arc::new(statistics)));
         }
         changes.put(Object::Table(Arc::new(table)));
     }

@@ -50,7 +50,7 @@ fn option(reader: &mut Reader<'_>, options: &mut ExplainOptions) -> Result<()> {
         "buffers" => options.buffers = boolean(reader, &name)?,
         "timing" => options.timing = Some(boolean(reader, &name)?),
         "summary" => options.summary = Some(boolean(reader, &name)?),
-        // None are shown either way: there are no statistics to take them from.
+        // None are shown either way.
         "costs" => drop(boolean(reader, &name)?),
         "settings" | "wal" => {
             if boolean(reader, &name)? {
@@ -66,7 +66,7 @@ fn option(reader: &mut Reader<'_>, options: &mut ExplainOptions) -> Result<()> {
 }
 
 /// A word or number for yes or no, or nothing, which means yes.
-fn boolean(reader: &mut Reader<'_>, name: &str) -> Result<bool> {
+pub(super) fn boolean(reader: &mut Reader<'_>, name: &str) -> Result<bool> {
     if matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
         return Ok(true);
     }

@@ -17,6 +17,7 @@ mod expression;
 mod foreign_key;
 pub(crate) mod keyword;
 mod locking;
+mod maintenance;
 mod operator;
 mod place;
 mod query;

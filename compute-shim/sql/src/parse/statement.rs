@@ -56,7 +56,9 @@ pub(super) fn statement(reader: &mut Reader<'_>) -> Result<Statement> {
         "fetch" | "move" => super::cursor::fetch(reader, &word),
         "close" => super::cursor::close(reader),
         "copy" => super::copy::copy(reader),
-        "vacuum" | "analyze" | "analyse" | "cluster" | "reindex" => maintenance(reader, &word),
+        "vacuum" => super::maintenance::vacuum(reader),
+        "analyze" | "analyse" => super::maintenance::analyze(reader),
+        "cluster" | "reindex" => Err(refuse(word.to_uppercase())),
         "explain" => super::explain::explain(reader),
         "comment" => super::comment::comment(reader),
         "discard" => discard(reader),
@@ -380,42 +382,6 @@ fn deallocate(reader: &mut Reader<'_>) -> Result<Statement> {
 
 /// VACUUM, ANALYZE, CLUSTER and REINDEX: options are checked for shape, the tables must exist, and nothing is done:
 /// storage collects garbage by itself, and there are no statistics to gather yet.
-fn maintenance(reader: &mut Reader<'_>, word: &str) -> Result<Statement> {
-    reader.expect(word)?;
-    let verb = match word {
-        "vacuum" => "VACUUM",
-        "analyze" | "analyse" => "ANALYZE",
-        "cluster" => return Err(refuse("CLUSTER")),
-        _ => return Err(refuse("REINDEX")),
-    };
-    if reader.eat_token(&Token::LParen) {
-        loop {
-            let _ = reader.word()?;
-            if !matches!(reader.parser.peek_token_ref().token, Token::Comma | Token::RParen) {
-                let _ = setting_word(reader)?;
-            }
-            if !reader.eat_token(&Token::Comma) {
-                break;
-            }
-        }
-        reader.expect_token(&Token::RParen)?;
-    }
-    for option in ["full", "freeze", "verbose", "analyze", "analyse"] {
-        let _ = reader.eat(&[option]);
-    }
-    let mut tables = Vec::new();
-    while !reader.at_end() {
-        tables.push(reader.name()?);
-        if reader.parser.peek_token_ref().token == Token::LParen {
-            let _ = reader.column_list()?;
-        }
-        if !reader.eat_token(&Token::Comma) {
-            break;
-        }
-    }
-    Ok(Statement::Maintenance { verb, tables, outside_transaction: word == "vacuum" })
-}
-
 fn discard(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("discard")?;
     let target = if reader.eat(&["all"]) {

@@ -2,14 +2,17 @@
 //!
 //! Owns the match of a scan's conditions against the columns of its indexes. A condition that became part of the key
 //! range is gone from the filter, since key order and the comparison operators agree for every type that has keys.
-//! Choice without statistics: a unique key in full beats everything, then more equal columns, then a bounded range.
+//! A unique key in full beats everything. With statistics the access of the least cost is taken; without, more equal columns
+//! beat fewer, then a bounded range.
 
+use super::cardinality::{known, rows, scan_rows};
 use super::implication::implies;
-use super::{PlanOptions, Predicate, Scan};
+use super::{Node, PlanOptions, Predicate, Scan, selectivity};
 use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
+use crate::catalog::statistics::Statistics;
 use crate::expression::{Expr, Kind, columns_used, for_each, same};
-use hexalog_sql_types::TypeId;
 use hexalog_sql_types::operator::Operator;
+use hexalog_sql_types::{Datum, TypeId, resolve};
 
 /// A value of a key column; integers of another width are converted when the scan starts.
 #[derive(Clone, Debug)]
@@ -39,7 +42,7 @@ impl IndexAccess {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Comparison {
+pub(super) enum Comparison {
     Equal,
     Less,
     LessEqual,
@@ -88,13 +91,13 @@ fn is_known(expr: &Expr) -> bool {
 }
 
 /// A condition as "something of the row compared with a known value".
-struct Bound<'a> {
-    operand: &'a Expr,
-    comparison: Comparison,
-    value: &'a Expr,
+pub(super) struct Bound<'a> {
+    pub operand: &'a Expr,
+    pub comparison: Comparison,
+    pub value: &'a Expr,
 }
 
-fn bound(condition: &Expr) -> Option<Bound<'_>> {
+pub(super) fn bound(condition: &Expr) -> Option<Bound<'_>> {
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let comparison = Comparison::of(operator)?;
     let [left, right] = &**operands else { return None };
@@ -237,6 +240,109 @@ fn next_column(
     }
 }
 
+/// Cost of the way from a tree's root to a row, in reads of the next row.
+const DESCENT: f64 = 3.0;
+/// Cost of a row that an index other than the primary key leads to: PostgreSQL's `random_page_cost`.
+const LOOKED_UP_ROW: f64 = 4.0;
+/// Tables have this many rows at least when an access is chosen: one that was small when it was analysed may have grown.
+const ROWS_MIN: f64 = 1_000.0;
+
+fn candidates<'s>(
+    scan: &'s Scan,
+    conditions: &'s [Expr],
+    options: PlanOptions,
+) -> impl Iterator<Item = Candidate> + 's {
+    (0..scan.table.indexes.len())
+        .filter(move |&at| scan.table.indexes[at].valid_from <= options.snapshot)
+        .filter_map(|at| candidate(scan, at, conditions))
+}
+
+/// Rows of the table that a choice of access goes by.
+fn assumed_rows(statistics: &Statistics) -> f64 {
+    (statistics.rows.unwrap_or(0) as f64).max(ROWS_MIN)
+}
+
+/// What reading a scan by a candidate costs, in reads of a row.
+fn candidate_cost(scan: &Scan, statistics: &Statistics, conditions: &[Expr], candidate: &Candidate) -> f64 {
+    let index = &scan.table.indexes[candidate.access.index];
+    let of_row = if index.is_primary() { 1.0 } else { LOOKED_UP_ROW };
+    if candidate.access.is_point(index) {
+        return DESCENT + of_row;
+    }
+    let mut used: Vec<Expr> = candidate.used.iter().map(|&at| conditions[at].clone()).collect();
+    used.extend(index.predicate.iter().map(|predicate| predicate.expr().clone()));
+    let found = assumed_rows(statistics) * selectivity::of_all(statistics, &used);
+    // Each element of an array is a way of its own.
+    let descents = match &candidate.access.any {
+        Some(array) => array.as_constant().and_then(Datum::as_array).map_or(10, |array| array.values.len()),
+        None => 1,
+    };
+    DESCENT * descents as f64 + found.max(1.0) * of_row
+}
+
+/// The best candidate, and whether it beats reading the whole table.
+fn best(scan: &Scan, conditions: &[Expr], options: PlanOptions) -> Option<Candidate> {
+    let candidates = candidates(scan, conditions, options);
+    let Some(statistics) = known(scan) else { return candidates.max_by_key(|candidate| candidate.worth) };
+    let priced =
+        candidates.map(|candidate| (candidate_cost(scan, statistics, conditions, &candidate), candidate));
+    // Of the same cost the one that is worth more.
+    let order = |(cost, one): &(f64, Candidate), (other_cost, other): &(f64, Candidate)| {
+        cost.total_cmp(other_cost).then(other.worth.cmp(&one.worth))
+    };
+    let (cost, candidate) = priced.min_by(order)?;
+    (cost < assumed_rows(statistics)).then_some(candidate)
+}
+
+/// What reading a scan costs under conditions, in reads of a row. Asked where there are statistics.
+pub(super) fn cost(scan: &Scan, conditions: &[Expr], options: PlanOptions) -> f64 {
+    let Some(statistics) = known(scan) else { return ROWS_MIN };
+    match best(scan, conditions, options) {
+        Some(candidate) => candidate_cost(scan, statistics, conditions, &candidate),
+        None => statistics.rows.unwrap_or(0) as f64,
+    }
+}
+
+/// The same of any node: what is no scan costs a read for each of its rows, and for those of the scans below it.
+pub(super) fn node_cost(node: &Node, options: PlanOptions) -> f64 {
+    match node {
+        Node::Scan(scan) => {
+            let conditions: Vec<Expr> =
+                scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+            cost(scan, &conditions, options)
+        }
+        other => rows(other) + other.inputs().iter().map(|input| node_cost(input, options)).sum::<f64>(),
+    }
+}
+
+/// What looking a scan up costs for one value of each of these columns; `None` if no index leads there. `start`: where the
+/// scan's columns begin.
+pub(super) fn lookup_cost(scan: &Scan, columns: &[&Expr], start: usize, options: PlanOptions) -> Option<f64> {
+    let own: Vec<Expr> = scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+    let mut all = own.clone();
+    for column in columns {
+        let Kind::Column(at) = column.kind else { continue };
+        let inner = Expr::column(at - start, column.type_id, column.typmod);
+        let outer = Expr::new(Kind::Slot(usize::MAX), column.type_id);
+        let equal = resolve::operator("=", Some(column.type_id), column.type_id).ok()?;
+        let operands = [inner, outer];
+        all.push(Expr::new(
+            Kind::Operator { operator: equal.operator, operands: operands.into() },
+            TypeId::BOOL,
+        ));
+    }
+    let is_better = worth(scan, &all, options) > worth(scan, &own, options).max(99);
+    is_better.then(|| cost(scan, &all, options))
+}
+
+/// Whether conditions leave one row at most: they fix all columns of a unique index.
+pub(super) fn is_point(scan: &Scan, conditions: &[Expr]) -> bool {
+    (0..scan.table.indexes.len())
+        .filter(|&at| scan.table.indexes[at].predicate.is_none())
+        .filter_map(|at| candidate(scan, at, conditions))
+        .any(|candidate| candidate.access.is_point(&scan.table.indexes[candidate.access.index]))
+}
+
 /// Chooses the access of a scan; its filter keeps what the key range does not say.
 pub(super) fn choose(mut scan: Scan, options: PlanOptions) -> Scan {
     if !options.direct_routes || scan.access.is_some() || scan.cursor.is_some() {
@@ -244,11 +350,10 @@ pub(super) fn choose(mut scan: Scan, options: PlanOptions) -> Scan {
     }
     let Some(filter) = scan.filter.take() else { return scan };
     let conditions = filter.expr.conjuncts();
-    let best = (0..scan.table.indexes.len())
-        .filter(|&at| scan.table.indexes[at].valid_from <= options.snapshot)
-        .filter_map(|at| candidate(&scan, at, &conditions))
-        .max_by_key(|candidate| candidate.worth);
-    let Some(best) = best else {
+    if let Some(statistics) = known(&scan) {
+        scan.rows = Some(scan_rows(&scan, statistics, &conditions));
+    }
+    let Some(best) = best(&scan, &conditions, options) else {
         scan.filter = Predicate::all(conditions);
         return scan;
     };
@@ -263,10 +368,5 @@ pub(super) fn worth(scan: &Scan, conditions: &[Expr], options: PlanOptions) -> u
     if !options.direct_routes || scan.cursor.is_some() {
         return 0;
     }
-    (0..scan.table.indexes.len())
-        .filter(|&at| scan.table.indexes[at].valid_from <= options.snapshot)
-        .filter_map(|at| candidate(scan, at, conditions))
-        .map(|candidate| candidate.worth)
-        .max()
-        .unwrap_or(0)
+    candidates(scan, conditions, options).map(|candidate| candidate.worth).max().unwrap_or(0)
 }

@@ -1,10 +1,11 @@
 //! How two sides are joined, and in which order scans are read.
 //!
 //! Owns the last pass before execution: logical joins become index look-ups per left row, hash joins, or loops over a
-//! kept right side. Joins keep the order in which they were written. Row estimates are rough guesses for lack of
-//! statistics; they decide speed, never results.
+//! kept right side. Guesses of rows (`cardinality.rs`) decide speed, never results.
 
-use super::{JoinType, Node, PlanOptions, Predicate, access, pushdown};
+use super::cardinality::{is_known, known, rows};
+use super::join_order::{HASHED_ROW, PROBED_ROW};
+use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
 use hexalog_sql_types::TypeId;
 use std::sync::Arc;
@@ -13,61 +14,8 @@ fn owned(node: Arc<Node>) -> Node {
     Arc::unwrap_or_clone(node)
 }
 
-/// Guess of a node's rows.
-fn estimate(node: &Node) -> u64 {
-    match node {
-        Node::Nothing => 1,
-        Node::Values { rows, .. } => rows.len() as u64,
-        Node::Scan(scan) => match &scan.access {
-            Some(access) if access.is_point(&scan.table.indexes[access.index]) => 1,
-            Some(access) if !access.equal.is_empty() => 10,
-            Some(access) if access.any.is_some() => 10,
-            Some(_) => 200,
-            None if scan.filter.is_some() => 2_000,
-            None => 20_000,
-        },
-        Node::System { filter, .. } => {
-            if filter.is_some() {
-                10
-            } else {
-                200
-            }
-        }
-        Node::Functions { .. } => 100,
-        Node::Filter { input, .. } => (estimate(input) / 5).max(1),
-        Node::Limit { input, limit, .. } => {
-            match limit.as_ref().and_then(Expr::as_constant).and_then(|limit| limit.as_i64()) {
-                Some(limit) => estimate(input).min(limit.unsigned_abs()),
-                None => estimate(input),
-            }
-        }
-        Node::Aggregate { input, keys, .. } => {
-            if keys.items.is_empty() {
-                1
-            } else {
-                (estimate(input) / 10).max(1)
-            }
-        }
-        Node::Project { input, .. }
-        | Node::Materialize { input }
-        | Node::Sort { input, .. }
-        | Node::Distinct { input, .. }
-        | Node::Measured { input, .. }
-        | Node::Window { input, .. }
-        | Node::LockRows { input, .. }
-        | Node::ProjectSet { input, .. } => estimate(input),
-        Node::Join { left, right, .. }
-        | Node::NestedLoop { left, right, .. }
-        | Node::HashJoin { left, right, .. } => estimate(left).max(estimate(right)),
-        Node::Append { inputs } => inputs.iter().map(|input| estimate(input)).sum(),
-        Node::SetOperation { left, .. } => estimate(left),
-        Node::Common { .. } | Node::Recursive { .. } | Node::Working { .. } => 100,
-        Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => 1,
-    }
-}
-
 /// Left rows above which a hash join beats a look-up per row; a guess.
-const LOOKUP_ROWS_MAX: u64 = 2_000;
+const LOOKUP_ROWS_MAX: f64 = 2_000.0;
 
 /// Turns logical joins into executable ones and chooses scans' access.
 pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Node {
@@ -104,7 +52,7 @@ fn choose_join(
         return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
     }
     let right = match right {
-        Node::Scan(scan) if join != JoinType::Full && estimate(&left) <= LOOKUP_ROWS_MAX => {
+        Node::Scan(scan) if join != JoinType::Full && may_look_up(&left, &scan) => {
             let mut slots_wanted = *slots;
             let mut correlation = Vec::new();
             let mut inner: Vec<Expr> =
@@ -118,7 +66,8 @@ fn choose_join(
                 }
             }
             inner.extend(looked_up);
-            if access::worth(&scan, &inner, options) > own.max(99) {
+            let is_better = access::worth(&scan, &inner, options) > own.max(99);
+            if is_better && is_cheaper(&left, &scan, &inner, options) {
                 *slots = slots_wanted;
                 let mut scan = scan;
                 scan.filter = Predicate::all(inner);
@@ -132,6 +81,24 @@ fn choose_join(
     };
     let right = choose(right, slots, options);
     hash_or_loop(join, left, right, conditions)
+}
+
+/// Whether a scan may be looked up for each left row. With statistics of both that is a question of cost.
+fn may_look_up(left: &Node, scan: &Scan) -> bool {
+    rows(left) <= LOOKUP_ROWS_MAX || (is_known(left) && known(scan).is_some())
+}
+
+/// Whether looking a scan up under conditions on the left row costs less than to read and hash it.
+fn is_cheaper(left: &Node, scan: &Scan, looked_up: &[Expr], options: PlanOptions) -> bool {
+    if known(scan).is_none() || !is_known(left) {
+        return true;
+    }
+    let own: Vec<Expr> = scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+    let left_rows = rows(left);
+    let hashed = access::cost(scan, &own, options)
+        + rows(&Node::Scan(scan.clone())) * HASHED_ROW
+        + left_rows * PROBED_ROW;
+    left_rows * access::cost(scan, looked_up, options) <= hashed
 }
 
 /// An equality between a column of the right side and an expression over the left one, with the left values in slots.

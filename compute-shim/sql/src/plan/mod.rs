@@ -2,17 +2,21 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `implication.rs` whether a partial index serves, `join.rs` how two sides are joined, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
+//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `join.rs` how two sides are joined,
+//! `selectivity.rs` and `cardinality.rs` guess rows, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
+mod cardinality;
 mod cursor;
 mod explain;
 mod explain_format;
 mod implication;
 mod join;
+mod join_order;
 mod measured;
 mod pushdown;
+mod selectivity;
 mod walk;
 mod window;
 
@@ -27,6 +31,7 @@ pub(crate) use window::{
 
 use crate::answer::ColumnDescription;
 use crate::catalog::object::{Oid, Table};
+use crate::catalog::statistics::Statistics;
 use crate::catalog::system::SystemTable;
 use crate::expression::{Evaluation, Expr};
 use crate::function::TableFunction;
@@ -186,6 +191,10 @@ pub(crate) struct Scan {
     pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
+    /// What ANALYZE has found of the table.
+    pub statistics: Option<Arc<Statistics>>,
+    /// The guess of its rows, once its access is chosen by statistics.
+    pub rows: Option<f64>,
 }
 
 /// The rows of one table that a query locks.
@@ -469,6 +478,7 @@ pub(crate) struct PlanOptions {
 /// Brings a bound tree into its executable form.
 pub(crate) fn optimise(node: Node, slots: &mut usize, options: PlanOptions) -> Arc<Node> {
     let node = pushdown::push(node, Vec::new());
+    let node = join_order::order(node, options);
     let node = join::choose(node, slots, options);
     Arc::new(pushdown::prune(node))
 }

@@ -29,6 +29,11 @@ pub(super) fn is_volatile(expr: &Expr) -> bool {
     volatile
 }
 
+/// Whether a condition stays at the join that it was written for.
+pub(super) fn is_fixed(condition: &Expr) -> bool {
+    is_volatile(condition) || has_subplan(condition)
+}
+
 fn has_subplan(expr: &Expr) -> bool {
     let mut found = false;
     for_each(expr, &mut |expr| {

@@ -10,11 +10,12 @@ use crate::answer::{ColumnDescription, CommandTag, Severity};
 use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::Oid;
+use crate::definition::skipped;
 use crate::execute::{Row, constraints_named};
 use crate::parse::at;
 use crate::parse::tree::{
-    DiscardTarget, ExplainFormat, Name, SavepointCommand, SettingValue, Statement, TransactionCommand,
-    TransactionModes, TypeName,
+    DiscardTarget, ExplainFormat, Maintenance, Name, SavepointCommand, SettingValue, Statement,
+    TransactionCommand, TransactionModes, TypeName,
 };
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Isolation, Need, RelationLockMode};
@@ -105,9 +106,7 @@ pub(super) fn step(
             prepare(scope, statements, text, name, types, statement)
         }
         Statement::Deallocate { name, verb } => deallocate(statements, name.as_deref(), verb),
-        Statement::Maintenance { verb, tables, outside_transaction } => {
-            maintenance(scope, verb, tables, *outside_transaction)
-        }
+        Statement::Maintenance(maintenance) => vacuum(scope, maintenance),
         Statement::Discard { target } => discard(scope, named, *target),
         Statement::CloseCursor { cursor } => {
             named.portals.close(cursor.as_deref())?;
@@ -362,25 +361,18 @@ fn deallocate(statements: &mut Statements, name: Option<&str>, verb: &'static st
     tag(verb)
 }
 
-fn maintenance(scope: &mut Scope, verb: &'static str, tables: &[Name], outside: bool) -> Step<Answer> {
-    if outside {
-        scope.check_outside_block(verb)?;
-    }
+/// VACUUM without ANALYZE: storage reclaims space by itself, so nothing is left to do but to look at the names.
+fn vacuum(scope: &mut Scope, maintenance: &Maintenance) -> Step<Answer> {
+    scope.check_outside_block("VACUUM")?;
     scope.refresh_durable()?;
-    for name in tables {
-        match scope.view.find_relation(name)? {
-            Relation::Table(_) | Relation::System(_) => {}
-            Relation::Index(..) | Relation::Sequence(_) | Relation::View(_) => {
-                let work = if verb == "ANALYZE" { "analyze" } else { "vacuum" };
-                let message = format!(
-                    "skipping \"{}\" --- cannot {work} non-tables or special system tables",
-                    name.last()
-                );
-                scope.notices.push((Severity::Warning, SqlError::new(SqlState::WARNING, message)));
-            }
+    for target in &maintenance.targets {
+        match scope.view.find_relation(&target.name)? {
+            Relation::Table(_) => {}
+            Relation::System(table) if !table.is_view => {}
+            relation => scope.notices.push((Severity::Warning, skipped(relation.name(), "vacuum"))),
         }
     }
-    tag(verb)
+    tag("VACUUM")
 }
 
 fn discard(scope: &mut Scope, named: &mut Named, target: DiscardTarget) -> Step<Answer> {

@@ -45,7 +45,11 @@ impl Defining {
     fn begin(&mut self, scope: &mut Scope) -> Step<()> {
         scope.refresh_durable()?;
         let statement = self.definition.statement();
-        scope.check_may_write(definition::verb(statement).expect("a definition has a name"))?;
+        let verb = definition::verb(statement).expect("a definition has a name");
+        if verb == "VACUUM" {
+            scope.check_outside_block(verb)?;
+        }
+        scope.check_may_write(verb)?;
         if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
             scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
         }

@@ -1,6 +1,7 @@
 //! Golden bytes of every class of object, the way back, and damage: no bytes make the decoder panic.
 
 use super::*;
+use crate::catalog::statistics::{ColumnStatistics, Statistics};
 use hexalog_sql_types::Numeric;
 use hexalog_sql_types::datetime::Timestamp;
 
@@ -139,11 +140,36 @@ fn objects() -> Vec<Object> {
             owner: 10,
             labels: vec![label(16_402, -5, "é", false), label(16_403, 1 << 40, "", true)],
         })),
+        Object::Statistics(Arc::new(statistics())),
     ]
 }
 
 fn label(oid: Oid, key: i64, label: &str, is_new: bool) -> EnumLabel {
     EnumLabel { oid, key, label: label.into(), is_new }
+}
+
+fn statistics() -> Statistics {
+    let number = ColumnStatistics {
+        column: 0,
+        type_id: TypeId::INT4,
+        null_fraction: 0.25,
+        width: 4,
+        distinct: -0.5,
+        common: vec![(Datum::Int4(7), 0.125)],
+        bounds: vec![Datum::Int4(1), Datum::Int4(-2)],
+        correlation: Some(-1.0),
+    };
+    let text = ColumnStatistics {
+        column: 2,
+        type_id: TypeId::TEXT,
+        null_fraction: 1.0,
+        width: 0,
+        distinct: 3.0,
+        common: vec![(Datum::text("é"), 0.5)],
+        bounds: Vec::new(),
+        correlation: None,
+    };
+    Statistics { table: 16_385, rows: Some(1_000), bytes: 70_000, columns: vec![number, text] }
 }
 
 fn view() -> View {
@@ -344,6 +370,36 @@ fn golden_bytes_of_every_class() {
             "13400000",
             "0000000000010000",
             "00000000",
+        ),
+        concat!(
+            // Version, rows, bytes.
+            "01",
+            "01e803000000000000",
+            "7011010000000000",
+            "02000000",
+            // Column, type, part of NULLs, width, different values.
+            "00000000",
+            "17000000",
+            "0000803e",
+            "04000000",
+            "000000bf",
+            // Common values with their parts, bounds, correlation.
+            "01000000",
+            "04000000070000000000003e",
+            "02000000",
+            "0400000001000000",
+            "04000000feffffff",
+            "01000080bf",
+            // The other column.
+            "02000000",
+            "19000000",
+            "0000803f",
+            "00000000",
+            "00004040",
+            "01000000",
+            "02000000c3a90000003f",
+            "00000000",
+            "00",
         ),
     ];
     for (object, golden) in objects().iter().zip(golden) {

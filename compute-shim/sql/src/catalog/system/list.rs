@@ -2,7 +2,7 @@
 
 use super::super::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID};
 use super::{SystemColumn, SystemTable, none};
-use super::{cluster, constraint, information_schema, relation, routine, types, user_view, view};
+use super::{cluster, constraint, information_schema, relation, routine, statistics, types, user_view, view};
 use super::{columns_catalogs as c, columns_information_schema as i, columns_views as v};
 use crate::execute::Row;
 use crate::session::SessionView;
@@ -99,7 +99,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(2619, "pg_statistic", c::PG_STATISTIC, none),
     catalog(3381, "pg_statistic_ext", c::PG_STATISTIC_EXT, none),
     catalog(3429, "pg_statistic_ext_data", c::PG_STATISTIC_EXT_DATA, none),
-    catalog_view(12053, "pg_stats", v::PG_STATS, none),
+    catalog_view(12053, "pg_stats", v::PG_STATS, statistics::pg_stats),
     catalog_view(12058, "pg_stats_ext", v::PG_STATS_EXT, none),
     catalog_view(12063, "pg_stats_ext_exprs", v::PG_STATS_EXT_EXPRS, none),
     catalog(6100, "pg_subscription", c::PG_SUBSCRIPTION, none),

@@ -17,6 +17,7 @@ mod locks;
 mod relation;
 mod routine;
 mod sql_text;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod types;

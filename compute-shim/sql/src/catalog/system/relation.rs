@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::catalog::object::{
     Column, Identity, Index, IndexColumn, KeyPart, Oid, PG_CATALOG_OID, ROLE_OID, Sequence, Table, View,
 };
-use crate::definition::column_names;
+use crate::definition::{BLOCK_BYTES, column_names};
 use crate::execute::Row;
 use crate::parse;
 use crate::parse::tree::StorageParameter;
@@ -70,6 +70,28 @@ struct Class<'a> {
     has_triggers: bool,
     replica_identity: u8,
     parameters: &'a [StorageParameter],
+    /// Pages and rows, as far as ANALYZE has found them.
+    size: Size,
+}
+
+/// `relpages` and `reltuples`.
+#[derive(Clone, Copy)]
+struct Size {
+    pages: u64,
+    rows: Option<u64>,
+}
+
+impl Size {
+    const UNKNOWN: Size = Size { pages: 0, rows: None };
+
+    /// A table's; pages are as many as would hold its rows.
+    fn of(catalog: &Catalog, table: &Table) -> Size {
+        let Some(statistics) = catalog.statistics(table.oid) else { return Size::UNKNOWN };
+        match statistics.rows {
+            Some(rows) => Size { pages: statistics.bytes.div_ceil(BLOCK_BYTES), rows: Some(rows) },
+            None => Size::UNKNOWN,
+        }
+    }
 }
 
 /// `reloptions`.
@@ -96,8 +118,8 @@ impl Class<'_> {
             oid(self.method),
             oid(if self.kind == b'v' { 0 } else { self.oid }),
             oid(if self.is_shared { GLOBAL_TABLESPACE_OID } else { 0 }),
-            int4(0),
-            Datum::Float4(-1.0),
+            Datum::Int4(i32::try_from(self.size.pages).unwrap_or(i32::MAX)),
+            Datum::Float4(self.size.rows.map_or(-1.0, |rows| rows as f32)),
             int4(0),
             oid(0),
             Datum::Bool(self.has_index),
@@ -130,6 +152,7 @@ impl Class<'_> {
             has_triggers: false,
             replica_identity: b'd',
             parameters: &table.parameters,
+            size: Size::UNKNOWN,
         }
     }
 
@@ -149,6 +172,7 @@ impl Class<'_> {
             has_triggers: false,
             replica_identity: b'n',
             parameters: &index.parameters,
+            size: Size::UNKNOWN,
         }
     }
 
@@ -168,6 +192,7 @@ impl Class<'_> {
             has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
+            size: Size::UNKNOWN,
         }
     }
 
@@ -187,6 +212,7 @@ impl Class<'_> {
             has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
+            size: Size::UNKNOWN,
         }
     }
 
@@ -206,6 +232,7 @@ impl Class<'_> {
             has_triggers: false,
             replica_identity: b'n',
             parameters: &[],
+            size: Size::UNKNOWN,
         }
     }
 }
@@ -216,8 +243,13 @@ pub(super) fn pg_class(view: &SessionView) -> Vec<Row> {
     for table in catalog.tables() {
         // PostgreSQL keeps foreign keys by triggers, at both ends; clients look at them only if there are any.
         let has_triggers = !table.foreign_keys.is_empty() || !catalog.referring(table.oid).is_empty();
-        rows.push(Class { has_triggers, ..Class::of_table(table) }.row(catalog));
-        rows.extend(table.indexes.iter().map(|index| Class::of_index(table, index).row(catalog)));
+        let size = Size::of(catalog, table);
+        rows.push(Class { has_triggers, size, ..Class::of_table(table) }.row(catalog));
+        rows.extend(table.indexes.iter().map(|index| {
+            // An index of all rows has as many entries; how many one of a part has is not counted.
+            let rows = size.rows.filter(|_| index.predicate.is_none());
+            Class { size: Size { rows, ..Size::UNKNOWN }, ..Class::of_index(table, index) }.row(catalog)
+        }));
     }
     rows.extend(catalog.sequences().map(|sequence| Class::of_sequence(sequence).row(catalog)));
     for view in catalog.views() {

@@ -110,6 +110,24 @@ pub(crate) enum SettingValue {
     Values(Vec<String>),
 }
 
+/// VACUUM and ANALYZE.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Maintenance {
+    pub is_vacuum: bool,
+    pub analyze: bool,
+    pub verbose: bool,
+    pub skip_locked: bool,
+    /// Empty: all tables.
+    pub targets: Vec<MaintenanceTarget>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct MaintenanceTarget {
+    pub name: Name,
+    /// Empty: all columns.
+    pub columns: Vec<String>,
+}
+
 #[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
@@ -247,12 +265,7 @@ pub(crate) enum Statement {
         /// `None`: all of them.
         cursor: Option<String>,
     },
-    /// VACUUM, ANALYZE and other upkeep that this storage does by itself.
-    Maintenance {
-        verb: &'static str,
-        tables: Vec<Name>,
-        outside_transaction: bool,
-    },
+    Maintenance(Maintenance),
     Explain {
         options: ExplainOptions,
         statement: Box<Statement>,

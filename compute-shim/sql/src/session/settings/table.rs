@@ -1,7 +1,7 @@
 //! The settings that exist: PostgreSQL's names, defaults, limits and descriptions, and our own.
 //!
-//! Those that tune PostgreSQL's planner, memory or vacuum are checked, kept and shown, and change nothing: there is
-//! nothing here that they could tune. `synchronous_commit` too: every commit waits for its write quorum, so weaker
+//! Those that tune PostgreSQL's planner, memory or vacuum are checked, kept and shown, and change nothing (but for
+//! `default_statistics_target`): there is nothing here that they could tune. `synchronous_commit` too: every commit waits for its write quorum, so weaker
 //! values get more than they ask for. Where a value would change the meaning of statements or the form of results and
 //! is not implemented, `only` has the values that are; others answer 0A000. One line a setting, in PostgreSQL's
 //! categories.

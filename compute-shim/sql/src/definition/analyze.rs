@@ -1,0 +1,280 @@
+//! ANALYZE: reads tables and keeps what planning can guess by.
+//!
+//! Owns the choice of tables and columns, and [`Sampling`], one reading of one table: all rows are counted, and a sample of
+//! them is kept whose size does not hang on the table's. What follows from a sample: `column_statistics.rs`.
+
+use super::build::RowScan;
+use super::column_statistics::{Sampled, column_statistics};
+use super::lookup::{self, Found};
+use super::replay::Replay;
+use super::{Defined, DefinitionContext, see_every_row, store};
+use crate::answer::Severity;
+use crate::catalog::Relation;
+use crate::catalog::object::{Object, Oid, Table};
+use crate::catalog::overlay::ChangeSet;
+use crate::catalog::statistics::{ColumnStatistics, Statistics};
+use crate::execute::Row;
+use crate::parse::tree::{Maintenance, MaintenanceTarget, Name};
+use crate::stop::{Step, Stop};
+use hexalog_engine::{Need, RelationLockMode};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows of a sample for each of `default_statistics_target`: PostgreSQL's factor, from "Random sampling for histogram
+/// construction: how much is enough?" (Chaudhuri, Motwani, Narasayya, 1998).
+const SAMPLE_ROWS_PER_TARGET: usize = 300;
+
+/// Bytes that a block of PostgreSQL holds: what `relpages` counts in.
+pub(crate) const BLOCK_BYTES: u64 = 8_192;
+
+/// A warning for what is no table.
+pub(crate) fn skipped(name: &str, work: &str) -> SqlError {
+    let message = format!("skipping \"{name}\" --- cannot {work} non-tables or special system tables");
+    SqlError::new(SqlState::WARNING, message)
+}
+
+/// Reads one table.
+struct Sampling {
+    scan: RowScan,
+    columns: Vec<usize>,
+    row: Row,
+    /// Rows with their places in the table's order.
+    sample: Vec<(u64, Vec<Sampled>)>,
+    size: usize,
+    rows: u64,
+    bytes: u64,
+    is_read: bool,
+    found: Vec<ColumnStatistics>,
+}
+
+impl Sampling {
+    fn new(table: &Table, columns: Vec<usize>, target: usize) -> Sampling {
+        Sampling {
+            scan: RowScan::new(table.tree),
+            columns,
+            row: Row::new(),
+            sample: Vec::new(),
+            size: target * SAMPLE_ROWS_PER_TARGET,
+            rows: 0,
+            bytes: 0,
+            is_read: false,
+            found: Vec::new(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        context: &mut DefinitionContext<'_>,
+        table: &Table,
+        target: usize,
+    ) -> Step<Arc<Statistics>> {
+        while !self.is_read {
+            self.is_read = !self.scan.next(context, table, &self.columns, &mut self.row)?;
+            if self.is_read {
+                self.sample.sort_unstable_by_key(|(place, _)| *place);
+            } else {
+                self.take(context, table);
+            }
+        }
+        // Sorting the values of one column takes some milliseconds: others run in between.
+        if let Some(&column) = self.columns.get(self.found.len()) {
+            let at = self.found.len();
+            let values = self.sample.iter().map(|(_, row)| &row[at]);
+            let type_id = table.columns[column].type_id;
+            self.found.push(column_statistics((column, type_id), values, self.rows, target));
+            return Err(Need::Yield.into());
+        }
+        let columns = std::mem::take(&mut self.found);
+        Ok(Arc::new(Statistics { table: table.oid, rows: Some(self.rows), bytes: self.bytes, columns }))
+    }
+
+    /// Counts a row, and keeps it with the chance that every row has (Vitter's algorithm R).
+    fn take(&mut self, context: &DefinitionContext<'_>, table: &Table) {
+        let place = self.rows;
+        self.rows += 1;
+        self.bytes += self.scan.stored_bytes() as u64;
+        let slot = match self.sample.len() < self.size {
+            true => self.sample.len() as u64,
+            false => context.environment.random_u64() % self.rows,
+        };
+        let Some(slot) = usize::try_from(slot).ok().filter(|slot| *slot < self.size) else { return };
+        let value = |&column: &usize| {
+            Sampled::of(table.columns[column].type_id, std::mem::take(&mut self.row[column]))
+        };
+        let kept = (place, self.columns.iter().map(value).collect());
+        match self.sample.get_mut(slot) {
+            Some(old) => *old = kept,
+            None => self.sample.push(kept),
+        }
+    }
+}
+
+/// The places of the columns that are named, or of all.
+fn columns_of(table: &Table, names: &[String]) -> Result<Vec<usize>> {
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let relation = format!("column \"{name}\" of relation \"{}\"", table.name);
+        let column = table
+            .column_index(name)
+            .ok_or_else(|| SqlError::new(SqlState::UNDEFINED_COLUMN, format!("{relation} does not exist")))?;
+        if columns.contains(&column) {
+            let message = format!("{relation} appears more than once");
+            return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        columns.push(column);
+    }
+    if columns.is_empty() {
+        let live = |at: &usize| !table.columns[*at].dropped;
+        columns = (0..table.columns.len()).filter(live).collect();
+    }
+    columns.sort_unstable();
+    Ok(columns)
+}
+
+/// The table that a name means, locked; `None`: it is to be skipped, and that has been said.
+fn named(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    maintenance: &Maintenance,
+    name: &Name,
+) -> Step<Option<Arc<Table>>> {
+    let work = if maintenance.is_vacuum { "vacuum" } else { "analyze" };
+    if maintenance.skip_locked && !can_lock(replay, context, name)? {
+        return Ok(None);
+    }
+    match lookup::locked(replay, context, name, RelationLockMode::ShareUpdateExclusive)? {
+        Found::Relation(Relation::Table(table)) => Ok(Some(table)),
+        // Made anew for each statement that reads it.
+        Found::Relation(Relation::System(table)) if !table.is_view => Ok(None),
+        Found::Relation(relation) => replay.once(context, |context| {
+            context.notices.push((Severity::Warning, skipped(relation.name(), work)));
+            Ok(None)
+        }),
+        Found::Nothing => Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => Err(lookup::no_schema(&schema).into()),
+    }
+}
+
+/// SKIP_LOCKED: whether the table's lock is to be had at once. If not, that is said.
+fn can_lock(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<bool> {
+    replay.once(context, |context| {
+        let catalog = context.newest();
+        let Found::Relation(Relation::Table(table)) = lookup::find(&catalog, context.view, name)? else {
+            return Ok(true);
+        };
+        let mode = RelationLockMode::ShareUpdateExclusive;
+        match context.engine.lock_relation(context.transaction, table.oid, mode) {
+            Err(hexalog_engine::Stop::Need(need @ Need::Lock(_))) => {
+                context.engine.cancel_need(&need);
+                let message = format!("skipping analyze of \"{}\" --- lock not available", table.name);
+                let warning = SqlError::new(SqlState::LOCK_NOT_AVAILABLE, message);
+                context.notices.push((Severity::Warning, warning));
+                Ok(false)
+            }
+            other => Ok(other.map(|()| true)?),
+        }
+    })
+}
+
+/// Every table that the session may read, locked one after the other.
+fn all_tables(replay: &mut Replay, context: &mut DefinitionContext<'_>) -> Step<Vec<Arc<Table>>> {
+    let all: Vec<Oid> =
+        replay.once(context, |context| Ok(context.newest().tables().map(|table| table.oid).collect()))?;
+    let mut tables = Vec::with_capacity(all.len());
+    for oid in all {
+        lookup::lock(replay, context, oid, RelationLockMode::ShareUpdateExclusive)?;
+        tables.extend(replay.once(context, |context| Ok(context.newest().table(oid).cloned()))?);
+    }
+    Ok(tables)
+}
+
+/// Reads a table that is locked.
+fn analyse(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    table: &Arc<Table>,
+    columns: Vec<usize>,
+    verbose: bool,
+) -> Step<Arc<Statistics>> {
+    let target: usize = context.view.settings.get("default_statistics_target").parse().unwrap_or(100);
+    if verbose {
+        let schema = context.view.catalog().schema_name(table.schema).to_owned();
+        say(replay, context, format!("analyzing \"{schema}.{}\"", table.name))?;
+    }
+    see_every_row(replay, context)?;
+    let found = replay.drive(
+        context,
+        |_| Ok(Sampling::new(table, columns, target)),
+        |sampling, context| sampling.run(context, table, target),
+    )?;
+    if verbose {
+        let rows = found.rows.unwrap_or(0);
+        let pages = found.bytes.div_ceil(BLOCK_BYTES);
+        let sample = rows.min((target * SAMPLE_ROWS_PER_TARGET) as u64);
+        let message = format!(
+            "\"{}\": scanned {pages} of {pages} pages, containing {rows} live rows and 0 dead rows; {sample} rows in \
+             sample, {rows} estimated total rows",
+            table.name
+        );
+        say(replay, context, message)?;
+    }
+    Ok(found)
+}
+
+fn say(replay: &mut Replay, context: &mut DefinitionContext<'_>, message: String) -> Step<()> {
+    replay.once(context, |context| {
+        let info = SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message);
+        context.notices.push((Severity::Info, info));
+        Ok(())
+    })
+}
+
+/// What has been found, beside what was known of other columns.
+fn merged(known: Option<&Arc<Statistics>>, found: &Statistics) -> Statistics {
+    let mut columns = found.columns.clone();
+    if let Some(known) = known {
+        columns.extend(known.columns.iter().filter(|known| found.column(known.column).is_none()).cloned());
+        columns.sort_by_key(|statistics| statistics.column);
+    }
+    Statistics { columns, ..found.clone() }
+}
+
+/// ANALYZE, and what VACUUM does of it.
+pub(super) fn run(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    maintenance: &Maintenance,
+) -> Step<Defined> {
+    let mut tables: Vec<(Arc<Table>, &[String])> = Vec::new();
+    for MaintenanceTarget { name, columns } in &maintenance.targets {
+        tables.extend(named(replay, context, maintenance, name)?.map(|table| (table, columns.as_slice())));
+    }
+    if maintenance.targets.is_empty() {
+        tables.extend(all_tables(replay, context)?.into_iter().map(|table| (table, [].as_slice())));
+    }
+    let mut found: Vec<Arc<Statistics>> = Vec::new();
+    for (table, names) in tables {
+        let catalog = replay.once(context, |context| Ok(context.newest()))?;
+        if context.view.is_of_other_session(&catalog, table.schema) {
+            continue;
+        }
+        let columns = columns_of(&table, names).map_err(Stop::from)?;
+        found.push(analyse(replay, context, &table, columns, maintenance.verbose)?);
+    }
+    let before = replay.once(context, |context| Ok(context.newest()))?;
+    // A table may have been named more than once.
+    let mut all: BTreeMap<Oid, Arc<Statistics>> = BTreeMap::new();
+    for found in found {
+        let known = all.get(&found.table).or_else(|| before.statistics(found.table));
+        let statistics = merged(known, &found);
+        all.insert(found.table, Arc::new(statistics));
+    }
+    let mut changes = ChangeSet::default();
+    for statistics in all.into_values() {
+        changes.put(Object::Statistics(statistics));
+    }
+    let verb = if maintenance.is_vacuum { "VACUUM" } else { "ANALYZE" };
+    Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
+}

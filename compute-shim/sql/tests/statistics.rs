@@ -1,0 +1,179 @@
+//! What ANALYZE changes of plans, and that it changes nothing else.
+
+mod harness;
+
+use harness::{Client, Cluster};
+
+/// Customers in few regions, orders of each, and lines of these; most orders are open.
+fn filled(client: &mut Client<'_>) {
+    client.query(
+        "CREATE TABLE region (id int PRIMARY KEY, name text);
+         CREATE TABLE customer (id int PRIMARY KEY, region int, name text);
+         CREATE TABLE orders (id int PRIMARY KEY, customer int, state text, day int);
+         CREATE TABLE line (orders int, number int, amount int, PRIMARY KEY (orders, number));
+         INSERT INTO region SELECT i, 'r' || i FROM generate_series(1, 5) i;
+         INSERT INTO customer SELECT i, i % 5 + 1, 'c' || i FROM generate_series(1, 200) i;
+         INSERT INTO orders SELECT i, i % 200 + 1, CASE WHEN i % 100 = 0 THEN 'late' ELSE 'open' END, i
+             FROM generate_series(1, 4000) i;
+         INSERT INTO line SELECT i, n, i * n % 7 FROM generate_series(1, 4000) i, generate_series(1, 3) n;
+         CREATE INDEX orders_state ON orders (state);
+         CREATE INDEX orders_day ON orders (day);
+         CREATE INDEX orders_customer ON orders (customer)",
+    );
+}
+
+fn plan(client: &mut Client<'_>, query: &str) -> Vec<String> {
+    client.lines(&format!("EXPLAIN {query}"))
+}
+
+fn reads(plan: &[String], what: &str) -> bool {
+    plan.iter().any(|line| line.contains(what))
+}
+
+#[test]
+fn an_index_is_taken_where_it_leads_to_few_rows() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    let open = "SELECT * FROM orders WHERE state = 'open'";
+    assert!(reads(&plan(&mut client, open), "orders_state"), "the form of the condition asks for the index");
+    client.query("ANALYZE orders");
+    for (condition, index) in [
+        ("state = 'open'", None),
+        ("state = 'late'", Some("orders_state")),
+        ("state = 'none'", Some("orders_state")),
+        ("state IN ('late', 'none')", Some("orders_state")),
+        ("day > 100", None),
+        ("day > 3900", Some("orders_day")),
+        ("day BETWEEN 1000 AND 1100", Some("orders_day")),
+        ("day < 100000000000", None),
+        ("state = 'open' AND day = 7", Some("orders_day")),
+        ("customer = 7 AND state = 'open'", Some("orders_customer")),
+        ("id = 7 AND state = 'late'", Some("orders_pkey")),
+    ] {
+        let plan = plan(&mut client, &format!("SELECT * FROM orders WHERE {condition}"));
+        let expected = match index {
+            Some(index) => format!("Index Scan using {index} on orders"),
+            None => "Seq Scan on orders".to_owned(),
+        };
+        assert!(reads(&plan, &expected), "{condition}: {plan:#?}");
+    }
+}
+
+#[test]
+fn a_table_that_was_empty_or_small_when_it_was_analysed_keeps_its_indexes() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int, b int); CREATE INDEX t_a ON t (a); ANALYZE t");
+    let query = "SELECT * FROM t WHERE a = 1";
+    assert!(reads(&plan(&mut client, query), "Index Scan"));
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 20) i; ANALYZE t");
+    assert!(reads(&plan(&mut client, query), "Index Scan"));
+}
+
+#[test]
+fn joins_begin_where_few_rows_are() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    let query = "SELECT r.name, c.name, o.id, l.number FROM line l JOIN orders o ON o.id = l.orders \
+                 JOIN customer c ON c.id = o.customer JOIN region r ON r.id = c.region WHERE o.state = 'late' AND r.id = 1";
+    let sorted = format!("{query} ORDER BY 1, 2, 3, 4");
+    let (before, written) = (client.lines(&sorted), plan(&mut client, query));
+    let first = |plan: &[String]| plan.iter().find(|line| line.contains("Scan")).cloned().unwrap_or_default();
+    assert!(first(&written).contains("on line l"), "{written:#?}");
+    client.query("ANALYZE");
+    let ordered = plan(&mut client, query);
+    assert_ne!(written, ordered);
+    assert!(
+        first(&ordered).contains("on region r") || first(&ordered).contains("on orders o"),
+        "{ordered:#?}"
+    );
+    assert!(reads(&ordered, "Index Scan using line_pkey on line l"), "{ordered:#?}");
+    assert_eq!(client.lines(&sorted), before);
+    // A table that is unknown stays where it is written; those before it are ordered.
+    client.query("TRUNCATE region; INSERT INTO region SELECT i, 'r' || i FROM generate_series(1, 5) i");
+    let partly = plan(&mut client, query);
+    assert!(first(&partly).contains("on orders o"), "{partly:#?}");
+    assert!(partly[partly.len() - 2].contains("on region r"), "{partly:#?}");
+    assert_eq!(client.lines(&sorted), before);
+}
+
+#[test]
+fn the_order_of_joins_changes_no_result() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    let queries = [
+        "SELECT * FROM line l, orders o, region r, customer c WHERE l.orders = o.id AND c.id = o.customer \
+         AND r.id = c.region AND o.day < 60 AND r.name = 'r2'",
+        "SELECT count(*), min(o.id + c.id), max(r.name) FROM orders o, customer c, region r WHERE o.customer = c.id \
+         AND c.region = r.id AND r.id + c.id < o.id AND o.state <> 'open'",
+        "SELECT c.name, x.n FROM orders o JOIN customer c ON c.id = o.customer JOIN LATERAL (SELECT count(*) AS n \
+         FROM line WHERE line.orders = o.id) x ON true JOIN region r ON r.id = c.region WHERE r.id = 3 AND o.day < 99",
+        "SELECT o.id, l.number, r.name FROM orders o JOIN line l ON l.orders = o.id LEFT JOIN (customer c JOIN region r \
+         ON r.id = c.region AND r.id < 3) ON c.id = o.customer WHERE o.day IN (5, 6, 7)",
+        "SELECT a.id, b.id FROM region a, region b, region c WHERE a.id < b.id AND b.id < c.id",
+        "SELECT o.id FROM line l JOIN orders o ON o.id = l.orders JOIN region r ON r.id = 2 WHERE o.day = 9 FOR UPDATE OF o",
+        "SELECT c.id FROM orders o, customer c WHERE o.customer = c.id AND o.day = (SELECT max(number) FROM line)",
+    ];
+    let sorted = |client: &mut Client<'_>, query: &str| {
+        let mut lines = client.lines(query);
+        lines.sort();
+        lines
+    };
+    let before: Vec<_> = queries.iter().map(|query| sorted(&mut client, query)).collect();
+    client.query("ANALYZE");
+    for (query, before) in queries.iter().zip(before) {
+        assert_eq!(sorted(&mut client, query), before, "{query}");
+        assert!(!before.is_empty(), "{query}");
+    }
+    client.query(
+        "UPDATE orders o SET day = -c.id FROM line l, customer c, region r \
+         WHERE l.orders = o.id AND c.id = o.customer AND r.id = c.region AND r.name = 'r2' AND o.state = 'late'",
+    );
+    let changed = "SELECT count(*), count(DISTINCT day) FROM orders WHERE day < 0 AND day = -customer";
+    assert_eq!(client.lines(changed), ["40|2"]);
+    client.query(
+        "DELETE FROM line l USING orders o, customer c, region r WHERE l.orders = o.id AND c.id = o.customer \
+         AND r.id = c.region AND r.name = 'r2' AND o.day < 100",
+    );
+    // 19 orders with a day below 100, and the 40 that were late: three lines each.
+    assert_eq!(client.lines("SELECT count(*) FROM line"), ["11823"]);
+}
+
+#[test]
+fn statistics_outlive_the_process() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    filled(&mut client);
+    client.query("ANALYZE");
+    let all = "SELECT * FROM pg_stats ORDER BY tablename, attname";
+    let before = client.lines(all);
+    assert_eq!(before.len(), 12);
+    client.query("DROP TABLE line");
+    client.make_durable();
+    drop(client);
+    let cluster = cluster.crash();
+    let mut client = cluster.connect();
+    assert_eq!(
+        client.lines(all),
+        before.into_iter().filter(|line| !line.contains("|line|")).collect::<Vec<_>>()
+    );
+    assert!(reads(&plan(&mut client, "SELECT * FROM orders WHERE state = 'open'"), "Seq Scan"));
+}
+
+#[test]
+fn a_sample_stands_for_a_table_that_is_larger() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("SET default_statistics_target = 5");
+    client.query(
+        "CREATE TABLE t (a int PRIMARY KEY, b int, c int);
+         INSERT INTO t SELECT i, i % 10, CASE WHEN i % 2 = 0 THEN i END FROM generate_series(1, 20000) i; ANALYZE t",
+    );
+    assert_eq!(client.lines("SELECT reltuples FROM pg_class WHERE relname = 't'"), ["20000"]);
+    let stats = "SELECT round(n_distinct::numeric, 1), abs(null_frac - 0.5) < 0.1, array_length(most_common_freqs, 1), histogram_bounds IS NOT NULL \
+                 FROM pg_stats WHERE tablename = 't' ORDER BY attname";
+    assert_eq!(client.lines(stats), ["-1.0|f|∅|t", "10.0|f|∅|t", "-0.5|t|∅|t"]);
+}
