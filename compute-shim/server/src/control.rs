@@ -122,6 +122,7 @@ impl ServerControl {
             secret,
             cancel: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
+            pause: AtomicBool::new(false),
             deadline_us: AtomicU64::new(0),
             waker: Mutex::new(None),
             server: Arc::clone(self),
@@ -178,6 +179,7 @@ pub struct SessionControl {
     pub secret: i32,
     cancel: AtomicBool,
     disconnected: AtomicBool,
+    pause: AtomicBool,
     /// Microseconds after the server's start; 0: none.
     deadline_us: AtomicU64,
     waker: Mutex<Option<Waker>>,
@@ -188,6 +190,16 @@ impl SessionControl {
     /// The server's state.
     pub fn stop_state(&self) -> StopState {
         self.server.stop_state()
+    }
+
+    /// The session has nothing to do the next time that it lets others run.
+    pub fn pause(&self) {
+        self.pause.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it said so since it was asked last.
+    pub fn take_pause(&self) -> bool {
+        self.pause.swap(false, Ordering::Relaxed)
     }
 
     /// Why the running statement shall stop, if it shall.

@@ -23,6 +23,10 @@ impl Environment for ServerEnvironment {
         crate::session::random_u64()
     }
 
+    fn pause(&self) {
+        self.0.pause();
+    }
+
     fn cancelled(&self) -> Option<CancelReason> {
         self.0.cancelled()
     }

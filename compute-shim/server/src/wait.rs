@@ -18,6 +18,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a statement waits for room in the log while storage is full: what frees space has had time to do it.
 const FULL_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a session does nothing that looks from time to time whether something has come to pass.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Why a wait for durability ended without it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GateBroken {
@@ -48,6 +51,10 @@ impl Waiting<'_> {
     /// nobody waits any more.
     pub async fn need(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), SqlError> {
         let outcome = match need {
+            Need::Yield if self.control.take_pause() => {
+                self.pause().await;
+                Ok(())
+            }
             Need::Yield => {
                 tokio::task::yield_now().await;
                 Ok(())
@@ -66,6 +73,23 @@ impl Waiting<'_> {
             self.engine.cancel_need(need);
         }
         outcome
+    }
+
+    /// Does nothing for a while, unless there is a reason to stop.
+    async fn pause(&self) {
+        let mut timer = pin!(sleep_until(Instant::now() + PAUSE));
+        let mut watch = DisconnectWatch::new();
+        poll_fn(|cx| {
+            self.control.watch(cx.waker());
+            if watch.poll_gone(self.stream, cx) {
+                self.control.set_disconnected();
+            }
+            match self.control.cancelled() {
+                Some(_) => Poll::Ready(()),
+                None => timer.as_mut().poll(cx),
+            }
+        })
+        .await;
     }
 
     /// While storage is full, room in the log may never come: the statement is told so rather than kept waiting.

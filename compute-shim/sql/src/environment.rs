@@ -12,6 +12,10 @@ pub trait Environment: Send {
     /// 64 random bits.
     fn random_u64(&self) -> u64;
 
+    /// The next time that the statement lets others run, it has nothing to do for some milliseconds: it looks from time to
+    /// time whether something has come to pass that nobody tells it of.
+    fn pause(&self) {}
+
     /// Whether the running statement shall stop. Polled at yield points.
     fn cancelled(&self) -> Option<CancelReason>;
 }

@@ -10,7 +10,7 @@ use super::row_expression::RowPlace;
 use super::scope::{Frame, Names, Place, SelectFrame};
 use super::updatable::{Through, Verb};
 use super::{Binder, Bound};
-use crate::catalog::object::{Column, Identity, Index, IndexColumn, KeyPart, Table};
+use crate::catalog::object::{Column, Identity, Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::expression::{Expr, Kind, same};
 use crate::function::host_by_name;
 use crate::parse;
@@ -390,7 +390,8 @@ impl Arbiter {
             let is_it = |part: &IndexColumn| matches!(&part.part, KeyPart::Expression(stored) if same(wanted, stored.expr()));
             index.columns.iter().any(is_it)
         };
-        index.unique
+        index.state == IndexState::Valid
+            && index.unique
             && index.columns.iter().all(is_wanted)
             && self.columns.iter().all(has_column)
             && self.expressions.iter().all(has_expression)

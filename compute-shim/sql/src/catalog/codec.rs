@@ -9,7 +9,7 @@ mod statistics;
 
 use super::object::{
     Check, Column, Comments, DatabaseObject, EnumLabel, EnumType, ForeignKey, Identity, Index, IndexColumn,
-    KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
+    IndexState, KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
 use super::row_expression::RowExpression;
 use crate::parse::tree::{CheckOption, Deferral, ReferentialAction, StorageParameter};
@@ -22,10 +22,10 @@ use std::sync::Arc;
 
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
-/// of format 4 no generated columns. Views of format 1 had no CHECK OPTION.
+/// of format 4 no generated columns, those of format 5 no indexes that were not whole. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 5,
+        ObjectClass::Table => 6,
         ObjectClass::View => 2,
         _ => 1,
     }
@@ -231,6 +231,7 @@ impl Writer {
             unique,
             constraint,
             parameters,
+            state,
             valid_from: _,
             built_at: _,
             key: _,
@@ -267,6 +268,7 @@ impl Writer {
         if let Some(predicate) = predicate {
             self.row_expression(predicate);
         }
+        self.u8(*state as u8);
     }
 
     fn row_expression(&mut self, expression: &RowExpression) {
@@ -535,6 +537,12 @@ impl Reader<'_> {
         let included = if version < 4 { Vec::new() } else { self.list(Reader::number)? };
         let has_predicate = version >= 4 && self.bool()?;
         let predicate = if has_predicate { Some(Arc::new(self.row_expression()?)) } else { None };
+        let state = match if version < 6 { 0 } else { self.u8()? } {
+            0 => IndexState::Valid,
+            1 => IndexState::Building,
+            2 => IndexState::Dead,
+            _ => return Err(damaged()),
+        };
         let reads = Index::columns_read(&columns, predicate.as_ref());
         if reads.iter().chain(&included).any(|column| *column >= table.len()) {
             return Err(damaged());
@@ -550,6 +558,7 @@ impl Reader<'_> {
             unique,
             constraint,
             parameters,
+            state,
             valid_from: Lsn::ZERO,
             built_at: Lsn::ZERO,
             reads,

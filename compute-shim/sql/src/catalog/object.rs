@@ -136,6 +136,17 @@ pub(crate) struct IndexColumn {
     pub class: Oid,
 }
 
+/// What an index is good for. Other than valid it is while it comes or goes CONCURRENTLY, and after that was broken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum IndexState {
+    Valid = 0,
+    /// Whoever writes keeps it; nobody reads it, for rows may be missing.
+    Building = 1,
+    /// Nobody keeps it.
+    Dead = 2,
+}
+
 /// An index. The primary key's is the clustered tree itself, when the table was made or rebuilt with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
@@ -152,6 +163,7 @@ pub(crate) struct Index {
     /// Oid of the constraint that it backs, 0 if it was made by CREATE INDEX.
     pub constraint: Oid,
     pub parameters: Vec<StorageParameter>,
+    pub state: IndexState,
     /// Snapshots below this may need row versions that the index has no entry for. [`Lsn::MAX`] until the
     /// transaction that built the index has committed.
     pub valid_from: Lsn,
@@ -218,9 +230,17 @@ impl Index {
         self.columns.iter().map(IndexColumn::column).collect()
     }
 
+    /// Whether a reader at a snapshot finds all rows in it.
+    pub(crate) fn is_usable(&self, snapshot: Lsn) -> bool {
+        self.state == IndexState::Valid && self.valid_from <= snapshot
+    }
+
     /// Whether a foreign key may rest on it: it is unique, of columns alone, and of all rows.
     pub(crate) fn can_be_referred_to(&self) -> bool {
-        self.unique && self.predicate.is_none() && self.columns.iter().all(|column| column.column().is_some())
+        self.state == IndexState::Valid
+            && self.unique
+            && self.predicate.is_none()
+            && self.columns.iter().all(|column| column.column().is_some())
     }
 
     /// Whether a column has any part in it: it falls with the column.

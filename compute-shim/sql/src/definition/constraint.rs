@@ -8,7 +8,7 @@ use super::foreign_key::ForeignKeyClause;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
 use super::{DefinitionContext, expression, lookup};
-use crate::catalog::object::{Check, Column, Index, IndexColumn, KeyPart, Table};
+use crate::catalog::object::{Check, Column, Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::expression::columns_used;
 use crate::parse::at;
 use crate::parse::tree::{self, StorageParameter, TableConstraint};
@@ -206,6 +206,7 @@ pub(super) fn add_keys(
             unique: true,
             constraint: context.database.allocate_oid()?,
             parameters,
+            state: IndexState::Valid,
             valid_from: Lsn::ZERO,
             built_at: Lsn::ZERO,
         };

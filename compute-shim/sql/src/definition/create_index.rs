@@ -10,7 +10,7 @@ use super::parameters::{self, Of};
 use super::replay::Replay;
 use super::{Defined, DefinitionContext, lookup, see_every_row, store};
 use crate::bind::{RowPlace, expression_name};
-use crate::catalog::object::{Index, IndexColumn, KeyPart, Object, Oid, Table};
+use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
 use crate::catalog::{Catalog, Relation};
@@ -24,15 +24,21 @@ use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
-fn table(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<Arc<Table>> {
+fn table(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    concurrently: bool,
+) -> Step<Arc<Table>> {
     let refuse = |kinds: &str| {
         let message = format!("cannot create index on relation \"{}\"", name.last());
         SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
             .with_detail(format!("This operation is not supported for {kinds}."))
     };
-    // Writers wait: rows that come while the index is built would be missed. CONCURRENTLY, which PostgreSQL does in
-    // three passes beside the writers, gives the same index here under the stronger lock.
-    match lookup::locked(replay, context, name, RelationLockMode::Share)? {
+    // Writers wait: rows that come while the index is built would be missed. CONCURRENTLY the session holds a lock of its
+    // own, and fills the index later.
+    let mode = if concurrently { RelationLockMode::AccessShare } else { RelationLockMode::Share };
+    match lookup::locked(replay, context, name, mode)? {
         Found::Relation(Relation::Table(table)) => {
             context.view.check_own(&context.newest(), &table)?;
             Ok(table)
@@ -145,6 +151,7 @@ fn draft(
         unique: create.unique,
         constraint: 0,
         parameters: parameters::checked(Of::Index, &create.parameters)?,
+        state: if create.concurrently { IndexState::Building } else { IndexState::Valid },
         valid_from: Lsn::MAX,
         built_at: Lsn::ZERO,
     }))
@@ -230,13 +237,34 @@ pub(super) fn build_all(
     Ok(())
 }
 
-/// CREATE [UNIQUE] INDEX [CONCURRENTLY] [IF NOT EXISTS].
+/// What an index that comes or goes CONCURRENTLY is good for from now on. The session holds the table.
+pub(super) fn set_state(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    (table, index): (Oid, Oid),
+    state: IndexState,
+) -> Step<Defined> {
+    let (before, table) = replay.once(context, |context| {
+        let before = context.newest();
+        let gone = || SqlError::internal("an index has gone while its table was held");
+        let mut table = Table::clone(before.table(table).ok_or_else(gone)?);
+        let index = table.indexes.iter_mut().find(|own| own.oid == index).ok_or_else(gone)?;
+        // Snapshots before the commit have versions that it has no entry for.
+        (index.state, index.valid_from, index.built_at) = (state, Lsn::MAX, Lsn::ZERO);
+        Ok((before, Arc::new(table)))
+    })?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(table));
+    Ok(Defined::plain("CREATE INDEX", store(replay, context, &before, changes)?))
+}
+
+/// CREATE [UNIQUE] INDEX [IF NOT EXISTS]; of CONCURRENTLY the first step, which makes an index without entries known.
 pub(super) fn run(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     create: &CreateIndex,
 ) -> Step<Defined> {
-    let table = table(replay, context, &create.table)?;
+    let table = table(replay, context, &create.table, create.concurrently)?;
     lookup::check_unused(context, &table, "CREATE INDEX")?;
     let drafted = replay.once(context, |context| {
         let before = context.newest();
@@ -248,7 +276,9 @@ pub(super) fn run(
     let oid = index.oid;
     table.indexes.push(index);
     make_trees(replay, context, &mut table)?;
-    build_all(replay, context, &mut table, &[oid])?;
+    if !create.concurrently {
+        build_all(replay, context, &mut table, &[oid])?;
+    }
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));
     Ok(Defined::plain("CREATE INDEX", store(replay, context, &before, changes)?))

@@ -167,11 +167,11 @@ impl Fall {
 fn target(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
-    kind: ObjectKind,
+    (kind, mode): (ObjectKind, RelationLockMode),
     name: &Name,
     if_exists: bool,
 ) -> Step<Option<Relation>> {
-    let found = lookup::locked(replay, context, name, RelationLockMode::AccessExclusive)?;
+    let found = lookup::locked(replay, context, name, mode)?;
     let (state, message) = match found {
         Found::Relation(relation) => return Ok(Some(checked_kind(kind, relation)?)),
         Found::Nothing => {
@@ -297,14 +297,14 @@ fn draft(
 pub(super) fn relations(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
-    kind: ObjectKind,
+    (kind, mode): (ObjectKind, RelationLockMode),
     names: &[Name],
     if_exists: bool,
     cascade: bool,
 ) -> Step<Defined> {
     let mut targets = Vec::with_capacity(names.len());
     for name in names {
-        targets.extend(target(replay, context, kind, name, if_exists)?);
+        targets.extend(target(replay, context, (kind, mode), name, if_exists)?);
     }
     let verb = drop_verb(kind);
     if targets.is_empty() {

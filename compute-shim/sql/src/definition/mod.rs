@@ -59,7 +59,7 @@ use crate::execute::Effects;
 use crate::parse::tree::{Maintenance, ObjectKind, Statement};
 use crate::session::SessionView;
 use crate::stop::Step;
-use hexalog_engine::{Engine, Need, Transaction};
+use hexalog_engine::{Engine, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{EvalEnv, SqlError, SqlState};
 use replay::Replay;
@@ -172,6 +172,9 @@ impl Definition {
             }
             Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
             Statement::CreateIndex(create) => create_index::run(replay, context, create),
+            Statement::SetIndexState { table, index, state } => {
+                create_index::set_state(replay, context, (*table, *index), *state)
+            }
             Statement::Comment { target, text } => comment::run(replay, context, target, text.as_deref()),
             Statement::CreateView(create) => view::create(replay, context, create),
             Statement::AlterView { name, if_exists, action } => {
@@ -199,11 +202,16 @@ impl Definition {
             Statement::AlterTable { name, if_exists, actions } => {
                 alter_table::run(replay, context, name, *if_exists, actions)
             }
-            Statement::Drop { kind: ObjectKind::Schema, names, if_exists, cascade } => {
+            Statement::Drop { kind: ObjectKind::Schema, names, if_exists, cascade, concurrently: _ } => {
                 drop::schemas(replay, context, names, *if_exists, *cascade)
             }
-            Statement::Drop { kind, names, if_exists, cascade } => {
-                drop::relations(replay, context, *kind, names, *if_exists, *cascade)
+            Statement::Drop { kind, names, if_exists, cascade, concurrently } => {
+                // The session holds the table, and has waited for all who read it.
+                let mode = match concurrently {
+                    true => RelationLockMode::AccessShare,
+                    false => RelationLockMode::AccessExclusive,
+                };
+                drop::relations(replay, context, (*kind, mode), names, *if_exists, *cascade)
             }
             Statement::Truncate { tables, restart_identity, cascade } => {
                 truncate::run(replay, context, tables, *restart_identity, *cascade)
@@ -221,7 +229,7 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::Maintenance(Maintenance { analyze: true, is_vacuum: true, .. }) => "VACUUM",
         Statement::Maintenance(Maintenance { analyze: true, .. }) => "ANALYZE",
-        Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::CreateIndex(_) | Statement::SetIndexState { .. } => "CREATE INDEX",
         Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",
         Statement::AlterView { .. } => "ALTER VIEW",

@@ -33,7 +33,7 @@ pub(crate) use measure::Measure;
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
     Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated, duplicate_key,
-    has_entry, index_key, key_part, primary_key, shown_key,
+    has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, decode_row};
 

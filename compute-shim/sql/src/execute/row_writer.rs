@@ -6,7 +6,7 @@
 
 use super::stored_row::column_in_memory;
 use super::{Context, RowEncoder};
-use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
+use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
 use crate::expression::{Kind, deparse, deparse_pretty};
 use crate::plan::{RowCheck, RowRule};
@@ -17,8 +17,12 @@ use hexalog_sql_types::function::{ARRAY_SLICE, quote_identifier};
 use hexalog_sql_types::key::encode;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, text};
 
-/// Whether a row has an entry in an index: a partial one has none for rows outside of its predicate.
+/// Whether a row has an entry in an index: a partial one has none for rows outside of its predicate, one that goes has none
+/// for any.
 pub(crate) fn has_entry(index: &Index, row: &[Datum]) -> Result<bool> {
+    if index.state == IndexState::Dead {
+        return Ok(false);
+    }
     match &index.predicate {
         None => Ok(true),
         Some(predicate) => Ok(predicate.value(row)?.as_bool() == Some(true)),

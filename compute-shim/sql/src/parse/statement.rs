@@ -92,10 +92,11 @@ fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["type"]) {
         return super::enumeration::drop_type(reader);
     }
+    let mut concurrently = false;
     let kind = if reader.eat(&["table"]) {
         ObjectKind::Table
     } else if reader.eat(&["index"]) {
-        let _ = reader.eat(&["concurrently"]);
+        concurrently = reader.eat(&["concurrently"]);
         ObjectKind::Index
     } else if reader.eat(&["sequence"]) {
         ObjectKind::Sequence
@@ -110,7 +111,7 @@ fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     let if_exists = reader.eat(&["if", "exists"]);
     let names = reader.names()?;
     let cascade = drop_behavior(reader);
-    Ok(Statement::Drop { kind, names, if_exists, cascade })
+    Ok(Statement::Drop { kind, names, if_exists, cascade, concurrently })
 }
 
 /// CASCADE, or RESTRICT which is the default.

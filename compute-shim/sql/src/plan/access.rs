@@ -8,7 +8,7 @@
 use super::cardinality::{known, rows, scan_rows};
 use super::implication::implies;
 use super::{Node, PlanOptions, Predicate, Scan, selectivity};
-use crate::catalog::object::{Index, IndexColumn, KeyPart, Table};
+use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::catalog::statistics::Statistics;
 use crate::expression::{Expr, Kind, columns_used, for_each, same};
 use hexalog_sql_types::operator::Operator;
@@ -253,7 +253,7 @@ fn candidates<'s>(
     options: PlanOptions,
 ) -> impl Iterator<Item = Candidate> + 's {
     (0..scan.table.indexes.len())
-        .filter(move |&at| scan.table.indexes[at].valid_from <= options.snapshot)
+        .filter(move |&at| scan.table.indexes[at].is_usable(options.snapshot))
         .filter_map(|at| candidate(scan, at, conditions))
 }
 
@@ -338,7 +338,9 @@ pub(super) fn lookup_cost(scan: &Scan, columns: &[&Expr], start: usize, options:
 /// Whether conditions leave one row at most: they fix all columns of a unique index.
 pub(super) fn is_point(scan: &Scan, conditions: &[Expr]) -> bool {
     (0..scan.table.indexes.len())
-        .filter(|&at| scan.table.indexes[at].predicate.is_none())
+        .filter(|&at| {
+            scan.table.indexes[at].predicate.is_none() && scan.table.indexes[at].state == IndexState::Valid
+        })
         .filter_map(|at| candidate(scan, at, conditions))
         .any(|candidate| candidate.access.is_point(&scan.table.indexes[candidate.access.index]))
 }

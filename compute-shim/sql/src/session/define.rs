@@ -50,9 +50,6 @@ impl Defining {
             scope.check_outside_block(verb)?;
         }
         scope.check_may_write(verb)?;
-        if matches!(statement, Statement::CreateIndex(index) if index.concurrently) {
-            scope.check_outside_block("CREATE INDEX CONCURRENTLY")?;
-        }
         scope.begin_statement()?;
         if matches!(
             statement,

@@ -7,6 +7,7 @@
 //! portals, `cursor.rs` what DECLARE makes of them, `query.rs` the Query message; `run.rs` leads from a statement to the machine that runs it.
 
 mod command;
+mod concurrent_index;
 pub mod copy;
 mod cursor;
 mod define;

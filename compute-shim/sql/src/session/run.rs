@@ -4,6 +4,7 @@
 //! `plan_run.rs`, commands in `command.rs`, COPY in `copy`, definitions in `definition`.
 
 use super::command::{self, Answer};
+use super::concurrent_index::Concurrent;
 use super::copy::input::CopyIn;
 use super::copy::output::CopyOut;
 use super::cursor::{Cursor, CursorOptions, Fetching};
@@ -53,6 +54,7 @@ enum Machine {
     Command,
     Answer(Rows),
     Define(Box<Defining>),
+    Concurrent(Box<Concurrent>),
     /// DISCARD, which begins with the session's temporary objects.
     DropTemporary(Box<Defining>),
     CopyIn(Box<CopyIn>),
@@ -269,6 +271,10 @@ impl Execution {
                     let tag = defining.step(scope)?;
                     return Ok(self.finish(tag));
                 }
+                Machine::Concurrent(concurrent) => {
+                    let tag = concurrent.step(scope)?;
+                    return Ok(self.finish(tag));
+                }
                 Machine::DropTemporary(dropping) => {
                     scope.drop_temporary(dropping)?;
                     self.machine = Machine::Command;
@@ -328,6 +334,9 @@ fn begin(
                 Some(drop) => Machine::DropTemporary(Box::new(Defining::new(drop))),
                 None => Machine::Command,
             }
+        }
+        statement if Definition::handles(statement) && Concurrent::is(statement) => {
+            Machine::Concurrent(Box::new(Concurrent::new(statement)))
         }
         statement if Definition::handles(statement) => {
             Machine::Define(Box::new(Defining::new(statement.clone())))

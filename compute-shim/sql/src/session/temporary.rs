@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// DROP … CASCADE.
 fn drop_of(kind: ObjectKind, names: impl IntoIterator<Item = Vec<String>>) -> Statement {
     let names = names.into_iter().map(|parts| Name { parts, position: 0 });
-    Statement::Drop { kind, names: names.collect(), if_exists: true, cascade: true }
+    Statement::Drop { kind, names: names.collect(), if_exists: true, cascade: true, concurrently: false }
 }
 
 /// What a commit does to temporary tables, under way.

@@ -5,6 +5,7 @@
 //! what came since the newest savepoint with it (`savepoint.rs`), without one the whole transaction: that is undone at
 //! once and the block stays in state `E`.
 
+use super::concurrent_index::Guard;
 use super::savepoint::Savepoints;
 use super::settings::TransactionShown;
 use super::temporary::{Leaving, Tidying};
@@ -107,6 +108,8 @@ pub(super) struct Scope {
     /// What the commit that is under way does to temporary tables, and whether it has done it.
     pub(super) tidying: Option<Box<Tidying>>,
     pub(super) is_tidied: bool,
+    /// What an index that comes or goes CONCURRENTLY has beside the transaction.
+    pub(super) guard: Option<Box<Guard>>,
     /// The session is ending.
     pub(super) leaving: Option<Box<Leaving>>,
 }
@@ -153,6 +156,7 @@ impl Scope {
             ended: None,
             tidying: None,
             is_tidied: false,
+            guard: None,
             leaving: None,
         }
     }
@@ -632,6 +636,7 @@ impl Scope {
 
     /// ROLLBACK.
     pub(super) fn abort(&mut self) -> Step<()> {
+        self.end_guard()?;
         self.roll_back(Status::Idle)
     }
 
@@ -641,6 +646,7 @@ impl Scope {
 
     /// A statement has failed.
     pub(super) fn fail(&mut self) -> Step<()> {
+        self.end_guard()?;
         self.effects.settings.clear();
         (self.settlement, self.tidying) = (None, None);
         match self.status {

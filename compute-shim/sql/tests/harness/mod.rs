@@ -28,6 +28,14 @@ pub struct World {
     random: AtomicU64,
     /// Statements stop at their next yield point.
     pub is_cancelled: AtomicBool,
+    /// A statement has said that it has nothing to do for a while.
+    is_pausing: AtomicBool,
+}
+
+impl World {
+    fn take_pause(&self) -> bool {
+        self.is_pausing.swap(false, Ordering::Relaxed)
+    }
 }
 
 struct WorldView(Arc<World>);
@@ -40,6 +48,10 @@ impl Environment for WorldView {
     fn random_u64(&self) -> u64 {
         let before = self.0.random.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         (before ^ before >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    }
+
+    fn pause(&self) {
+        self.0.is_pausing.store(true, Ordering::Relaxed);
     }
 
     fn cancelled(&self) -> Option<CancelReason> {
@@ -339,6 +351,10 @@ impl Client<'_> {
                 Err(Stop::Error(error)) => {
                     self.fail(&error);
                     return Progress::Done(Err(error));
+                }
+                Err(Stop::Need(need @ Need::Yield)) if self.cluster.world.take_pause() => {
+                    running.waits_for = Some(need);
+                    return Progress::Waits;
                 }
                 Err(Stop::Need(need)) if self.cluster.meet(&need) => {}
                 Err(Stop::Need(need)) => {

@@ -36,6 +36,7 @@ fn index(oid: Oid, name: &str, tree: Option<u64>, columns: &[Column], of: Vec<In
         unique: tree.is_none(),
         constraint: if tree.is_none() { oid + 1 } else { 0 },
         parameters: Vec::new(),
+        state: IndexState::Valid,
         valid_from: Lsn(77),
         built_at: Lsn(7),
     }
@@ -71,6 +72,7 @@ fn table() -> Table {
         index(16_386, "t_pkey", None, &columns, vec![one(0, false)]),
         index(16_388, "t_c_idx", Some(9), &columns, vec![one(1, true), one(0, false)]),
         Index {
+            state: IndexState::Building,
             included: vec![2],
             reads: Arc::new([1, 2]),
             predicate: Some(expression("(n > 0)", TypeId::BOOL, 2)),
@@ -200,7 +202,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "050100000074",
+            "060100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -252,7 +254,7 @@ fn golden_bytes_of_every_class() {
             "09000000745f6e5f636865636b",
             "07000000286e203e203029",
             // The indexes: oid, name, tree, columns (each a column or an expression), unique, constraint, parameters,
-            // included columns, predicate.
+            // included columns, predicate, state.
             "03000000",
             "02400000",
             "06000000745f706b6579",
@@ -264,6 +266,7 @@ fn golden_bytes_of_every_class() {
             "00000000",
             "00000000",
             "00",
+            "00",
             "04400000",
             "07000000745f635f696478",
             "010900000000000000",
@@ -274,6 +277,7 @@ fn golden_bytes_of_every_class() {
             "00000000",
             "00000000",
             "00000000",
+            "00",
             "00",
             "0b400000",
             "0b000000745f6c6f7765725f696478",
@@ -292,6 +296,7 @@ fn golden_bytes_of_every_class() {
             "10000000",
             "ffffffff",
             "0100000002000000",
+            "01",
             // The table's parameters.
             "02000000",
             "0a00000066696c6c666163746f72",
@@ -420,6 +425,21 @@ fn objects_come_back_as_they_were_but_for_what_is_not_stored() {
         assert_eq!(decoded.layout.types().len(), 4);
         assert_eq!(decoded.primary_key().map(|index| index.oid), Some(16_386));
     }
+}
+
+#[test]
+fn indexes_of_format_5_are_whole() {
+    let mut table = table();
+    table.indexes.truncate(1);
+    table.indexes[0].state = IndexState::Dead;
+    (table.parameters, table.foreign_keys) = (Vec::new(), Vec::new());
+    let mut bytes = encode(&Object::Table(Arc::new(table)));
+    // The state stands before the counts of parameters and foreign keys.
+    assert_eq!(bytes.remove(bytes.len() - 9), 2);
+    bytes[0] = 5;
+    let decoded = decode(ObjectClass::Table, 16_385, &bytes).expect("the format before this one");
+    let Object::Table(decoded) = decoded else { panic!("a table") };
+    assert_eq!(decoded.indexes[0].state, IndexState::Valid);
 }
 
 #[test]

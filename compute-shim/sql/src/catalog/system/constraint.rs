@@ -3,7 +3,7 @@
 use super::facts::{collation_of, operator_class_of};
 use super::sql_text::index_definition;
 use super::value::{FALSE, NULL, TRUE, int2, int2_array, int2_vector, int4, oid, oid_vector, text};
-use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Oid, Table};
+use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, IndexState, Oid, Table};
 use crate::execute::Row;
 use crate::parse::tree::{Deferral, ReferentialAction};
 use crate::session::SessionView;
@@ -49,7 +49,9 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
         FALSE,
         Datum::Bool(index.is_primary()),
     ];
-    row.extend([FALSE, TRUE, FALSE, TRUE, FALSE, TRUE, TRUE, FALSE]);
+    let (is_valid, is_live) = (index.state == IndexState::Valid, index.state != IndexState::Dead);
+    row.extend([FALSE, TRUE, FALSE, Datum::Bool(is_valid), FALSE]);
+    row.extend([Datum::Bool(is_live), Datum::Bool(is_live), FALSE]);
     row.extend([
         int2_vector(columns.iter().map(part).chain(index.included.iter().map(|&column| number(column)))),
         oid_vector(columns.iter().map(|column| collation_of(type_of(column)))),

@@ -1,6 +1,8 @@
 //! [`Statement`], the root of the tree, and the commands that are neither queries nor changes nor definitions:
 //! transactions, settings, COPY.
 
+use crate::catalog::object::{IndexState, Oid};
+
 use super::{
     AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterTypeAction, AlterViewAction,
     CommentTarget, CreateIndex, CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name,
@@ -210,6 +212,14 @@ pub(crate) enum Statement {
         names: Vec<Name>,
         if_exists: bool,
         cascade: bool,
+        /// Of indexes.
+        concurrently: bool,
+    },
+    /// Nobody writes it: a step of an index that comes or goes CONCURRENTLY.
+    SetIndexState {
+        table: Oid,
+        index: Oid,
+        state: IndexState,
     },
     Truncate {
         tables: Vec<Name>,

@@ -1,0 +1,215 @@
+//! CREATE and DROP INDEX CONCURRENTLY beside sessions that read and write.
+
+mod harness;
+
+use harness::{Client, Cluster, Progress, Running};
+
+/// Goes on until it waits or ends, and says which.
+fn waits(client: &mut Client<'_>, running: &mut Running) -> bool {
+    match client.go_on(running) {
+        Progress::Waits => true,
+        Progress::Done(result) => {
+            result.expect("succeeds");
+            false
+        }
+    }
+}
+
+/// What the index leads to, and what the table has: the same, or the index is wrong.
+fn compare(cluster: &Cluster, column: &str) {
+    let mut client = cluster.connect();
+    let plan = client.lines(&format!("EXPLAIN SELECT a FROM t WHERE {column} >= 0"));
+    assert!(plan[0].contains("Index Scan using t_i"), "{plan:#?}");
+    let by_index = client.lines(&format!("SELECT a, b FROM t WHERE {column} >= 0 ORDER BY a"));
+    let by_table = client.lines(&format!("SELECT a, b FROM t WHERE {column} + 0 >= 0 ORDER BY a"));
+    assert_eq!(by_index, by_table);
+    assert!(!by_index.is_empty());
+}
+
+fn state(client: &mut Client<'_>) -> Vec<String> {
+    client.lines(
+        "SELECT indisvalid, indisready, indislive FROM pg_index WHERE indexrelid = (SELECT oid FROM pg_class WHERE relname = 't_i')",
+    )
+}
+
+#[test]
+fn writers_that_were_there_are_waited_for_and_nobody_waits_for_the_index() {
+    let cluster = Cluster::new();
+    let mut first = cluster.connect();
+    first.query("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t SELECT i, i FROM generate_series(1, 1200) i");
+    first.query("BEGIN; INSERT INTO t VALUES (2000, 2000); UPDATE t SET b = 5000 WHERE a = 1");
+    let mut builder = cluster.connect();
+    let mut building = builder.start("CREATE INDEX CONCURRENTLY t_i ON t (b)");
+    assert!(waits(&mut builder, &mut building));
+    let mut other = cluster.connect();
+    assert_eq!(state(&mut other), ["f|t|t"]);
+    // Whoever comes now writes on, and keeps the index.
+    other.query(
+        "INSERT INTO t VALUES (3000, 3000); UPDATE t SET b = -1 WHERE a = 2; DELETE FROM t WHERE a = 3",
+    );
+    assert!(other.lines("EXPLAIN SELECT a FROM t WHERE b = 7")[0].contains("Seq Scan"));
+    assert!(waits(&mut builder, &mut building));
+    // Definitions of the table wait for the index.
+    let mut definer = cluster.connect();
+    let mut defining = definer.start("ALTER TABLE t ADD COLUMN c int DEFAULT 7");
+    assert!(waits(&mut definer, &mut defining));
+    first.query("UPDATE t SET b = 6000 WHERE a = 4; COMMIT");
+    assert!(!waits(&mut builder, &mut building));
+    assert!(!waits(&mut definer, &mut defining));
+    assert_eq!(state(&mut other), ["t|t|t"]);
+    compare(&cluster, "b");
+    assert_eq!(
+        other.lines("SELECT a FROM t WHERE b IN (5000, 2000, 3000, 6000, -1) ORDER BY a"),
+        ["1", "2", "4", "2000", "3000"]
+    );
+    other.query("UPDATE t SET b = b + 1; DELETE FROM t WHERE a % 2 = 0");
+    compare(&cluster, "b");
+}
+
+#[test]
+fn rows_that_a_writer_holds_are_waited_for_without_holding_others() {
+    let cluster = Cluster::new();
+    let mut writer = cluster.connect();
+    writer.query(
+        "CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t SELECT i, i FROM generate_series(1, 700) i",
+    );
+    let mut builder = cluster.connect();
+    let mut reader = cluster.connect();
+    reader.query("BEGIN; INSERT INTO t VALUES (-1, -1)");
+    let mut building = builder.start("CREATE INDEX CONCURRENTLY t_i ON t (b)");
+    assert!(waits(&mut builder, &mut building));
+    // It knows of the index, so that it is not waited for; but it holds a row.
+    writer.query("BEGIN; UPDATE t SET b = 9000 WHERE a = 650");
+    reader.query("COMMIT");
+    assert!(waits(&mut builder, &mut building));
+    // The rows before it are nobody's.
+    reader.query("UPDATE t SET b = 8000 WHERE a = 649");
+    writer.query("ROLLBACK");
+    assert!(!waits(&mut builder, &mut building));
+    compare(&cluster, "b");
+    assert_eq!(
+        reader.lines("SELECT b FROM t WHERE b >= 650 AND b < 651 OR b = 8000 ORDER BY 1"),
+        ["650", "8000"]
+    );
+}
+
+#[test]
+fn a_duplicate_leaves_an_index_that_is_not_used() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t SELECT i, i % 599 FROM generate_series(1, 600) i");
+    let error = client.sql_error("CREATE UNIQUE INDEX CONCURRENTLY t_i ON t (b)");
+    assert_eq!(error.to_string(), "ERROR 23505: could not create unique index \"t_i\"");
+    assert_eq!(error.fields().detail.as_deref(), Some("Key (b)=(1) is duplicated."));
+    assert_eq!(state(&mut client), ["f|t|t"]);
+    assert!(client.lines("EXPLAIN SELECT * FROM t WHERE b = 7")[0].contains("Seq Scan"));
+    // It is kept all the same, and no arbiter.
+    assert_eq!(
+        client.error("INSERT INTO t VALUES (1000, 7)"),
+        "23505 duplicate key value violates unique constraint \"t_i\""
+    );
+    assert!(client.error("INSERT INTO t VALUES (1000, 7) ON CONFLICT (b) DO NOTHING").starts_with("42P10"));
+    drop(client);
+    let cluster = cluster.crash();
+    let mut client = cluster.connect();
+    assert_eq!(state(&mut client), ["f|t|t"]);
+    client.query("TRUNCATE t; INSERT INTO t VALUES (1, 1)");
+    assert_eq!(state(&mut client), ["f|t|t"]);
+    client.query("DROP INDEX CONCURRENTLY t_i");
+    assert_eq!(state(&mut client), [""; 0]);
+    client.query("CREATE UNIQUE INDEX CONCURRENTLY t_i ON t (b) WHERE a > 0");
+    client.query("INSERT INTO t VALUES (2, 2) ON CONFLICT (b) WHERE a > 0 DO NOTHING");
+    assert_eq!(state(&mut client), ["t|t|t"]);
+}
+
+#[test]
+fn an_index_goes_when_nobody_can_use_it() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE INDEX t_i ON t (b)");
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 100) i");
+    let trees = cluster.database.storage().trees.len();
+    let mut reader = cluster.connect();
+    reader.query("BEGIN; DECLARE c CURSOR FOR SELECT a FROM t WHERE b > 50; FETCH 1 FROM c");
+    let mut dropper = cluster.connect();
+    let mut dropping = dropper.start("DROP INDEX CONCURRENTLY t_i");
+    assert!(waits(&mut dropper, &mut dropping));
+    client.query("INSERT INTO t VALUES (200, 200)");
+    assert_eq!(state(&mut client), ["f|t|t"]);
+    assert_eq!(reader.lines("FETCH ALL FROM c").len(), 49);
+    let mut writer = cluster.connect();
+    writer.query("BEGIN; INSERT INTO t VALUES (201, 201)");
+    reader.query("COMMIT");
+    assert!(waits(&mut dropper, &mut dropping));
+    assert_eq!(state(&mut client), ["f|f|f"]);
+    client
+        .query("INSERT INTO t VALUES (202, 202); UPDATE t SET b = 1 WHERE a = 7; DELETE FROM t WHERE a = 8");
+    writer.query("COMMIT");
+    assert!(!waits(&mut dropper, &mut dropping));
+    assert_eq!(state(&mut client), [""; 0]);
+    assert_eq!(cluster.database.storage().trees.len(), trees - 1);
+    assert_eq!(client.lines("SELECT count(*), max(b) FROM t"), ["102|202"]);
+}
+
+#[test]
+fn who_waits_for_the_builder_cannot_be_waited_for() {
+    let cluster = Cluster::new();
+    let mut writer = cluster.connect();
+    writer.query("CREATE TABLE t (a int PRIMARY KEY, b int)");
+    writer.query("BEGIN; INSERT INTO t VALUES (1, 1)");
+    let mut builder = cluster.connect();
+    let mut building = builder.start("CREATE INDEX CONCURRENTLY t_i ON t (b)");
+    assert!(waits(&mut builder, &mut building));
+    let mut altering = writer.start("ALTER TABLE t ADD COLUMN c int");
+    assert!(waits(&mut writer, &mut altering));
+    match builder.go_on(&mut building) {
+        Progress::Done(Err(error)) => assert_eq!(error.to_string(), "ERROR 40P01: deadlock detected"),
+        _ => panic!("it waits for who waits for it"),
+    }
+    assert!(!waits(&mut writer, &mut altering));
+    writer.query("COMMIT");
+    writer.query("DROP INDEX t_i");
+}
+
+#[test]
+fn what_is_refused() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int UNIQUE); CREATE UNIQUE INDEX t_i ON t (b)");
+    client.query("CREATE TABLE u (b int); CREATE INDEX u_i ON u (b)");
+    for (statement, expected) in [
+        (
+            "DROP INDEX CONCURRENTLY t_i, u_i",
+            "0A000 DROP INDEX CONCURRENTLY does not support dropping multiple objects",
+        ),
+        ("DROP INDEX CONCURRENTLY t_i CASCADE", "0A000 DROP INDEX CONCURRENTLY does not support CASCADE"),
+        ("DROP INDEX CONCURRENTLY nope", "42704 index \"nope\" does not exist"),
+        ("DROP INDEX CONCURRENTLY t", "42809 \"t\" is not an index"),
+        (
+            "DROP INDEX CONCURRENTLY t_pkey",
+            "2BP01 cannot drop index t_pkey because constraint t_pkey on table t requires it",
+        ),
+        (
+            "BEGIN; DROP INDEX CONCURRENTLY t_i",
+            "25001 DROP INDEX CONCURRENTLY cannot run inside a transaction block",
+        ),
+        (
+            "BEGIN; CREATE INDEX CONCURRENTLY ON t (b)",
+            "25001 CREATE INDEX CONCURRENTLY cannot run inside a transaction block",
+        ),
+        ("CREATE INDEX CONCURRENTLY t_i ON t (a)", "42P07 relation \"t_i\" already exists"),
+        ("CREATE INDEX CONCURRENTLY x ON nope (a)", "42P01 relation \"nope\" does not exist"),
+        ("CREATE INDEX CONCURRENTLY x ON t (nope)", "42703 column \"nope\" does not exist"),
+    ] {
+        assert_eq!(client.error(statement), expected, "{statement}");
+        client.query("ROLLBACK");
+    }
+    client.query("CREATE INDEX CONCURRENTLY IF NOT EXISTS t_i ON t (a)");
+    client.query("DROP INDEX CONCURRENTLY IF EXISTS nope");
+    // Through the extended protocol, whose portal outlasts the transactions in between.
+    assert_eq!(
+        client.extended("CREATE INDEX CONCURRENTLY ON u (b)", &[]).expect("makes").tag,
+        "CREATE INDEX"
+    );
+    assert_eq!(client.extended("DROP INDEX CONCURRENTLY u_b_idx", &[]).expect("drops").tag, "DROP INDEX");
+}
