@@ -14,6 +14,7 @@ use crate::catalog::object::{
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes};
+use crate::progress::Progress;
 use crate::session::temporary::Emptying;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
@@ -93,6 +94,8 @@ pub struct Database {
     /// The next number for a type.
     next_type_oid: AtomicU32,
     startup: Mutex<Startup>,
+    /// How far long statements of sessions have come.
+    pub(crate) progress: Progress,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
 }
@@ -110,6 +113,7 @@ impl Database {
             published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
             publishing: Mutex::new(()),
             startup: Mutex::default(),
+            progress: Progress::default(),
             temporary_numbers: Mutex::default(),
         })
     }

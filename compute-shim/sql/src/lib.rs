@@ -23,6 +23,7 @@ mod expression;
 mod function;
 mod parse;
 mod plan;
+mod progress;
 pub mod session;
 pub mod stop;
 

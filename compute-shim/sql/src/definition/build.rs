@@ -7,6 +7,7 @@ use super::sorter::EntrySorter;
 use super::{DefinitionContext, Pace};
 use crate::catalog::object::{Index, Table};
 use crate::execute::{Row, check_key_bytes, decode_row, has_entry, index_key, shown_key};
+use crate::progress::{Report, Task};
 use crate::stop::Step;
 use hexalog_engine::{Built, Cursor, Direction, RowBuffer, TreeBuilder, TreeId, TreeKind};
 use hexalog_sql_types::key;
@@ -97,7 +98,12 @@ pub(super) struct IndexBuild {
     written: Option<Vec<u8>>,
     key: Vec<u8>,
     pace: Pace,
+    report: Report,
+    rows: u64,
 }
+
+/// Rows between two changes of what others are shown.
+const ROWS_PER_REPORT: u64 = 1_000;
 
 impl IndexBuild {
     pub(super) fn new(context: &DefinitionContext<'_>, table: &Table, index: &Index) -> IndexBuild {
@@ -112,7 +118,18 @@ impl IndexBuild {
             written: None,
             key: Vec::new(),
             pace: Pace::default(),
+            report: Self::report(context, table, index),
+            rows: 0,
         }
+    }
+
+    fn report(context: &DefinitionContext<'_>, table: &Table, index: &Index) -> Report {
+        let task = Task::CreateIndex { concurrently: false };
+        let report = context.database.progress.begin(context.view.process_id, table.oid, task);
+        report.set(|numbers| {
+            (numbers.index, numbers.phase) = (index.oid, "building index: scanning table");
+        });
+        report
     }
 
     /// Goes on; done when it answers.
@@ -155,8 +172,16 @@ impl IndexBuild {
             let has_null = index_key(index, &self.row, &mut self.key)?;
             check_key_bytes(index, self.key.len() + self.scan.key().len())?;
             self.sorter.push(&self.key, self.scan.key(), has_null);
+            self.rows += 1;
+            if self.rows.is_multiple_of(ROWS_PER_REPORT) {
+                self.report.set(|numbers| numbers.rows = self.rows);
+            }
         }
         self.sorter.end_pass();
+        self.report.set(|numbers| {
+            numbers.phase = "building index: loading tuples in tree";
+            numbers.rows = self.rows;
+        });
         Ok(())
     }
 
@@ -177,6 +202,9 @@ impl IndexBuild {
         let (engine, transaction) = (context.engine, &mut *context.transaction);
         let built = engine.build_entry(transaction, &mut self.builder, entry.key, entry.row_key)?;
         assert_eq!(built, Built::Added, "entries were sorted");
+        if (at as u64 + 1).is_multiple_of(ROWS_PER_REPORT) {
+            self.report.set(|numbers| numbers.rows_done += ROWS_PER_REPORT);
+        }
         if index.unique {
             let written = self.written.get_or_insert_default();
             written.clear();

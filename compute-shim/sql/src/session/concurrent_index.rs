@@ -16,6 +16,7 @@ use crate::catalog::Relation;
 use crate::catalog::object::{Index, IndexState, Oid, Table};
 use crate::execute::{Row, decode_row, has_entry, index_key, insert_entry, shown_key};
 use crate::parse::tree::{CreateIndex, Name, ObjectKind, Statement};
+use crate::progress::{Report, Task};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{
     Cursor, Direction, Engine, Isolation, LockEntry, LockWait, LockedObject, Need, RelationLockMode,
@@ -71,6 +72,8 @@ pub(super) struct Concurrent {
     table: Oid,
     /// The new index once it is known, or the one that goes; 0 for none.
     index: Oid,
+    /// Of an index that comes.
+    report: Option<Report>,
 }
 
 impl Concurrent {
@@ -97,7 +100,7 @@ impl Concurrent {
             _ => unreachable!("asked by `is`"),
         };
         let (phase, is_guarded) = (Phase::Lock, false);
-        Concurrent { work, statement, phase, is_guarded, defined: 0, table: 0, index: 0 }
+        Concurrent { work, statement, phase, is_guarded, defined: 0, table: 0, index: 0, report: None }
     }
 
     fn verb(&self) -> &'static str {
@@ -133,7 +136,7 @@ impl Concurrent {
                     }
                 }
                 Phase::Wait(holders) => {
-                    wait(scope, self.table, holders)?;
+                    wait(scope, self.table, holders, self.report.as_ref())?;
                     self.phase = Phase::Durable(scope.engine().appended());
                 }
                 Phase::Durable(lsn) => {
@@ -146,7 +149,7 @@ impl Concurrent {
                     }
                 }
                 Phase::Fill(filling) => {
-                    filling.step(scope, self.table, self.index)?;
+                    filling.step(scope, self.table, self.index, self.report.as_ref())?;
                     let (table, index) = (self.table, self.index);
                     let state = IndexState::Valid;
                     self.define(Statement::SetIndexState { table, index, state }, scope);
@@ -179,7 +182,12 @@ impl Concurrent {
         }
         self.is_guarded = true;
         match (&mut self.statement, &self.work) {
-            (Statement::CreateIndex(create), _) => create.concurrently = true,
+            (Statement::CreateIndex(create), _) => {
+                create.concurrently = true;
+                let task = Task::CreateIndex { concurrently: true };
+                let progress = &scope.database.progress;
+                self.report = Some(progress.begin(scope.view.process_id, self.table, task));
+            }
             (statement, _) => {
                 let (table, index, state) = (self.table, self.index, IndexState::Building);
                 *statement = Statement::SetIndexState { table, index, state };
@@ -228,7 +236,11 @@ impl Concurrent {
         }
         let has_defined = scope.own_changes().is_some_and(|changes| !changes.is_empty());
         let table = scope.view.catalog().table(self.table).filter(|_| has_defined);
-        self.index = table.and_then(|table| table.indexes.last()).map_or(0, |index| index.oid);
+        let index = table.and_then(|table| table.indexes.last()).map_or(0, |index| index.oid);
+        self.index = index;
+        if let Some(report) = &self.report {
+            report.set(|numbers| numbers.index = index);
+        }
     }
 
     /// What follows a definition that is committed: whom to wait for. `None`: that was all.
@@ -280,12 +292,22 @@ fn full_name(scope: &Scope, relation: &Relation) -> Name {
 
 /// Waits for transactions that hold the table, without standing in the way of those who come. One of them that waits for
 /// the guard's lock would wait for ever: 40P01.
-fn wait(scope: &mut Scope, table: Oid, holders: &mut BTreeSet<u64>) -> Step<()> {
+fn wait(scope: &mut Scope, table: Oid, holders: &mut BTreeSet<u64>, report: Option<&Report>) -> Step<()> {
     let entries = scope.engine().lock_entries();
     let of_table = |entry: &&LockEntry| entry.object == LockedObject::Relation(table);
     let here: BTreeSet<u64> =
         entries.iter().filter(of_table).filter(|entry| entry.granted).map(|entry| entry.owner).collect();
+    let before = holders.len();
     holders.retain(|holder| here.contains(holder));
+    if let Some(report) = report {
+        let of_first = entries.iter().find(|entry| Some(&entry.owner) == holders.first());
+        report.set(|numbers| {
+            numbers.phase = "waiting for writers before build";
+            numbers.lockers = numbers.lockers.max(before as u64);
+            numbers.lockers_done = numbers.lockers - holders.len() as u64;
+            numbers.locker = of_first.map_or(0, |entry| entry.process_id);
+        });
+    }
     if holders.is_empty() {
         return Ok(());
     }
@@ -319,7 +341,7 @@ struct Filling {
 }
 
 impl Filling {
-    fn step(&mut self, scope: &mut Scope, table: Oid, index: Oid) -> Step<()> {
+    fn step(&mut self, scope: &mut Scope, table: Oid, index: Oid, report: Option<&Report>) -> Step<()> {
         let catalog = scope.view.catalog_arc().clone();
         let table = catalog.table(table).expect("the guard holds it");
         let index = table.indexes.iter().find(|own| own.oid == index).expect("the guard holds it");
@@ -334,6 +356,14 @@ impl Filling {
         }
         scope.commit_work()?;
         self.is_begun = false;
+        let done = std::mem::take(&mut self.rows) as u64;
+        if let Some(report) = report {
+            report.set(|numbers| {
+                numbers.phase = "building index: scanning table";
+                (numbers.lockers, numbers.lockers_done, numbers.locker) = (0, 0, 0);
+                numbers.rows_done += done;
+            });
+        }
         match (self.is_read, scope.environment.cancelled()) {
             (true, _) => Ok(()),
             (false, Some(reason)) => Err(reason.error().into()),

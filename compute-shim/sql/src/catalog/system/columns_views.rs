@@ -152,6 +152,21 @@ pub(super) static PG_STAT_ALL_TABLES: &[SystemColumn] = columns! {
     autoanalyze_count INT8
 };
 
+/// `pg_catalog.pg_stat_progress_copy`, oid 12322.
+#[rustfmt::skip]
+pub(super) static PG_STAT_PROGRESS_COPY: &[SystemColumn] = columns! {
+    pid INT4, datid OID, datname NAME, relid OID, command TEXT, type TEXT, bytes_processed INT8,
+    bytes_total INT8, tuples_processed INT8, tuples_excluded INT8
+};
+
+/// `pg_catalog.pg_stat_progress_create_index`, oid 12312.
+#[rustfmt::skip]
+pub(super) static PG_STAT_PROGRESS_CREATE_INDEX: &[SystemColumn] = columns! {
+    pid INT4, datid OID, datname NAME, relid OID, index_relid OID, command TEXT, phase TEXT,
+    lockers_total INT8, lockers_done INT8, current_locker_pid INT8, blocks_total INT8, blocks_done INT8,
+    tuples_total INT8, tuples_done INT8, partitions_total INT8, partitions_done INT8
+};
+
 /// `pg_catalog.pg_stat_replication`, oid 12227.
 #[rustfmt::skip]
 pub(super) static PG_STAT_REPLICATION: &[SystemColumn] = columns! {

@@ -93,6 +93,8 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog_view(12222, "pg_stat_activity", v::PG_STAT_ACTIVITY, cluster::pg_stat_activity),
     catalog_view(12183, "pg_stat_all_indexes", v::PG_STAT_ALL_INDEXES, view::pg_stat_all_indexes),
     catalog_view(12142, "pg_stat_all_tables", v::PG_STAT_ALL_TABLES, view::pg_stat_all_tables),
+    catalog_view(12322, "pg_stat_progress_copy", v::PG_STAT_PROGRESS_COPY, none),
+    catalog_view(12312, "pg_stat_progress_create_index", v::PG_STAT_PROGRESS_CREATE_INDEX, none),
     catalog_view(12227, "pg_stat_replication", v::PG_STAT_REPLICATION, none),
     catalog_view(12192, "pg_stat_user_indexes", v::PG_STAT_USER_INDEXES, view::pg_stat_user_indexes),
     catalog_view(12161, "pg_stat_user_tables", v::PG_STAT_USER_TABLES, view::pg_stat_user_tables),

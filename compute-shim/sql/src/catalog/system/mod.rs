@@ -14,6 +14,7 @@ mod facts;
 mod information_schema;
 mod list;
 mod locks;
+mod progress;
 mod relation;
 mod routine;
 mod sql_text;
@@ -39,9 +40,9 @@ pub(crate) use sql_text::{
 pub(crate) use user_view::{DELETES, INSERTS, UPDATES, changes_of_view, view_definition};
 
 use super::object::Oid;
+use crate::database::Database;
 use crate::execute::Row;
 use crate::session::SessionView;
-use hexalog_engine::Engine;
 use hexalog_sql_types::{TypeId, Typmod};
 
 /// A table without storage.
@@ -105,10 +106,12 @@ pub(crate) fn by_name(schema: Oid, name: &str) -> Option<&'static SystemTable> {
 }
 
 /// The rows of a table as a statement of this session finds them.
-pub(crate) fn rows(table: &SystemTable, view: &SessionView, engine: &Engine) -> Vec<Row> {
+pub(crate) fn rows(table: &SystemTable, view: &SessionView, database: &Database) -> Vec<Row> {
     match table.name {
         // Nothing that the catalog knows of.
-        "pg_locks" => locks::pg_locks(view, &engine.lock_entries()),
+        "pg_locks" => locks::pg_locks(view, &database.engine().lock_entries()),
+        "pg_stat_progress_copy" => progress::copy(view, &database.progress.shown()),
+        "pg_stat_progress_create_index" => progress::create_index(view, &database.progress.shown()),
         _ => (table.rows)(view),
     }
 }

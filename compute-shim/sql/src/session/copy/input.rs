@@ -20,6 +20,7 @@ use crate::execute::{
 use crate::expression::evaluate;
 use crate::parse::tree::{Copy, CopySource, Insert, Name, Statement};
 use crate::plan::{Exprs, Node, Plan, Predicate, RowCheck};
+use crate::progress::{Report, Task};
 use crate::session::statement::Prepared;
 use crate::session::transaction::Scope;
 use crate::stop::{Step, Stop};
@@ -107,6 +108,9 @@ pub(in crate::session) struct CopyIn {
     writer: RowWriter,
     state: State,
     rows: u64,
+    /// Rows that WHERE has kept out.
+    excluded: u64,
+    report: Option<Report>,
 }
 
 impl CopyIn {
@@ -126,6 +130,8 @@ impl CopyIn {
             writer: RowWriter::new(),
             state: State::default(),
             rows: 0,
+            excluded: 0,
+            report: None,
         }
     }
 
@@ -154,6 +160,9 @@ impl CopyIn {
                     Format::Csv => Source::Lines(Lines::new(Some(target.options.quoting))),
                     Format::Binary => Source::Tuples(Tuples::new(target.columns.len())),
                 };
+                let task = Task::Copy { from: true };
+                let progress = &scope.database.progress;
+                self.report = Some(progress.begin(scope.view.process_id, target.table.oid, task));
                 self.target = Some(target);
             }
             scope.begin_statement()?;
@@ -173,6 +182,12 @@ impl CopyIn {
         loop {
             if self.phase == Phase::Read && !self.next(scope, piece)? {
                 self.at = 0;
+                if let Some(report) = &self.report {
+                    report.set(|numbers| {
+                        numbers.bytes += piece.len() as u64;
+                        (numbers.rows_done, numbers.excluded) = (self.rows, self.excluded);
+                    });
+                }
                 return Ok(piece.len());
             }
             self.write(scope, piece)?;
@@ -347,7 +362,9 @@ impl CopyIn {
             Ok(Written::Duplicate(error)) => Err(self.place().line(error).into()),
             Ok(written) => {
                 self.phase = Phase::Read;
-                self.rows += u64::from(matches!(written, Written::Kept));
+                let is_kept = matches!(written, Written::Kept);
+                self.rows += u64::from(is_kept);
+                self.excluded += u64::from(!is_kept);
                 Ok(())
             }
             Err(Stop::Error(error)) if error.fields().context.is_none() => {

@@ -13,6 +13,7 @@ use crate::parse::tree::{
     Copy, CopySource, Distinct, Expr, FromItem, Name, Query, QueryBody, Select, SelectItem, Statement,
 };
 use crate::plan::{Command, Plan};
+use crate::progress::{Report, Task};
 use crate::session::plan_run::{PlanRun, Ran, RowTarget};
 use crate::session::statement::Prepared;
 use crate::session::transaction::Scope;
@@ -26,6 +27,7 @@ pub(in crate::session) struct CopyOut {
     copy: Box<Copy>,
     run: Option<PlanRun>,
     writer: Option<Writer>,
+    report: Option<Report>,
 }
 
 /// Writes rows in the form that was asked for.
@@ -36,7 +38,13 @@ struct Writer {
     /// What is sent next. In binary form the header goes with the first tuple: drivers expect it there.
     data: Vec<u8>,
     value: Vec<u8>,
+    /// Rows that have been given, and their bytes.
+    rows: u64,
+    bytes: u64,
 }
+
+/// Rows between two changes of what others are shown.
+const ROWS_PER_REPORT: u64 = 100;
 
 impl Writer {
     fn header(&mut self, columns: &[ColumnDescription]) -> Result<()> {
@@ -101,6 +109,7 @@ impl Writer {
 struct CopyTarget<'a> {
     sink: &'a mut dyn Sink,
     writer: &'a mut Writer,
+    report: Option<&'a Report>,
 }
 
 impl RowTarget for CopyTarget<'_> {
@@ -127,14 +136,22 @@ impl RowTarget for CopyTarget<'_> {
     ) -> Result<Flow, SqlError> {
         self.writer.row(env, row, columns)?;
         let flow = self.sink.copy_out_data(&self.writer.data);
-        self.writer.data.clear();
+        let writer = &mut *self.writer;
+        writer.rows += 1;
+        writer.bytes += writer.data.len() as u64;
+        writer.data.clear();
+        if let Some(report) =
+            self.report.filter(|_| writer.rows.is_multiple_of(ROWS_PER_REPORT) || flow == Flow::Pause)
+        {
+            report.set(|numbers| (numbers.rows_done, numbers.bytes) = (writer.rows, writer.bytes));
+        }
         Ok(flow)
     }
 }
 
 impl CopyOut {
     pub(in crate::session) fn new(copy: Box<Copy>) -> CopyOut {
-        CopyOut { copy, run: None, writer: None }
+        CopyOut { copy, run: None, writer: None, report: None }
     }
 
     /// Goes on; `None` is a pause.
@@ -148,12 +165,18 @@ impl CopyOut {
             None => {
                 scope.refresh_durable()?;
                 let (run, writer) = begin(scope, &self.copy)?;
+                let table = match &self.copy.source {
+                    CopySource::Table { name, .. } => scope.view.find_relation(name).map_or(0, |it| it.oid()),
+                    CopySource::Query(_) => 0,
+                };
+                let task = Task::Copy { from: false };
+                self.report = Some(scope.database.progress.begin(scope.view.process_id, table, task));
                 self.writer = Some(writer);
                 self.run.insert(run)
             }
         };
         let writer = self.writer.as_mut().expect("made with the run");
-        let mut target = CopyTarget { sink: &mut *sink, writer: &mut *writer };
+        let mut target = CopyTarget { sink: &mut *sink, writer: &mut *writer, report: self.report.as_ref() };
         match run.step(scope, &mut target, 0, false)? {
             Ran::Done(rows) => {
                 if writer.options.format == Format::Binary {
@@ -187,7 +210,7 @@ fn begin(scope: &Scope, copy: &Copy) -> Result<(PlanRun, Writer)> {
     }
     let force_quote = force_quote(&options.force_quote, table.as_ref(), &plan)?;
     let run = PlanRun::new(prepared, plan, Vec::new(), true);
-    Ok((run, Writer { options, force_quote, data: Vec::new(), value: Vec::new() }))
+    Ok((run, Writer { options, force_quote, data: Vec::new(), value: Vec::new(), rows: 0, bytes: 0 }))
 }
 
 fn undefined_column(column: &str, table: Option<&str>) -> SqlError {
