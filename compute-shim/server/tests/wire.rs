@@ -255,6 +255,53 @@ fn advisory_locks_of_a_connection_that_ends() {
     assert_eq!(waiter.run(held).rows, ["2"]);
 }
 
+/// An index that waits for writers is cancelled, timed out, and ended with its client like any other statement; whatever it
+/// held falls.
+#[test]
+fn an_index_that_waits_for_writers_is_given_up() {
+    let server = TestServer::start();
+    let (mut writer, mut builder) = (server.connect(), server.connect());
+    writer.run("create table t (id int primary key, v int)");
+    writer.run("begin; insert into t values (1, 0)");
+    builder.query("create index concurrently i on t (v)");
+    assert!(builder.is_silent_for(SILENCE));
+    let mut other = Client::connect(server.address);
+    let key = [builder.process_id.to_be_bytes(), builder.secret.to_be_bytes()].concat();
+    other.packet(80_877_102, &key);
+    assert_eq!(other.until_end(), []);
+    assert_eq!(answer(&builder.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    builder.run("set statement_timeout = 100");
+    assert_eq!(builder.run("drop index concurrently i").sqlstate.as_deref(), Some("57014"));
+    builder.run("set statement_timeout = 0");
+    builder.query("create index concurrently j on t (v)");
+    assert!(builder.is_silent_for(SILENCE));
+    drop(builder);
+    // With the locks of what was given up the table could not be changed.
+    writer.run("set statement_timeout = 10000; insert into t values (2, 0)");
+    assert_eq!(writer.run("alter table t add column w int").kinds, "CZ");
+    writer.run("commit");
+    assert_eq!(writer.run("select relname, indisvalid from pg_index join pg_class on oid = indexrelid where relname in ('i', 'j') order by 1").rows, ["i|f", "j|f"]);
+    assert_eq!(writer.run("drop index concurrently i").kinds, "CZ");
+    assert_eq!(writer.run("create index concurrently i on t (v)").kinds, "CZ");
+}
+
+/// Temporary tables go with their connection.
+#[test]
+fn temporary_tables_of_a_connection_that_ends() {
+    let server = TestServer::start();
+    let (mut gone, mut other) = (server.connect(), server.connect());
+    gone.run("create temp table t (id serial primary key); insert into t default values");
+    gone.run("begin; insert into t default values");
+    let left = "select count(*) from pg_namespace where nspname like 'pg_temp%'";
+    assert_eq!(other.run(left).rows, ["1"]);
+    drop(gone);
+    let is_gone = (0..100).any(|_| {
+        std::thread::sleep(SILENCE / 10);
+        other.run(left).rows == ["0"]
+    });
+    assert!(is_gone, "what was temporary is still there");
+}
+
 /// A client that leaves a transaction open is ended, its locks fall; one that is between transactions may be idle.
 #[test]
 fn idle_in_a_transaction_for_too_long() {
