@@ -213,7 +213,7 @@ impl Batches {
         &mut self,
         history: &EpochHistory,
         segment: SegmentKey,
-        pending: &mut Pending,
+        (pages, pending): (&PageTable, &mut Pending),
     ) -> Vec<StoredRecord> {
         let mut annulled = Vec::new();
         let concerned: Vec<Lsn> = self
@@ -227,8 +227,10 @@ impl Batches {
             pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
             let counts = held.batch.records.partition_point(|record| !history.is_annulled(record.lsn));
             annulled.extend_from_slice(&held.batch.records[counts..]);
-            // Annulled records lie above every VDL heard, so none of them is in a page version.
-            let annulled_count = (held.batch.records.len() - counts) as u32;
+            // Annulled records lie above every VDL heard, so none of them is in a page version. A replay may meet them when
+            // their page has one of a later writer's records already, and has not counted them as waiting then.
+            let waits = |record: &&StoredRecord| !pages.is_merged(record.page, record.lsn);
+            let annulled_count = held.batch.records[counts..].iter().filter(waits).count() as u32;
             assert!(held.unmerged >= annulled_count, "what is coalesced is never annulled");
             let unmerged = held.unmerged - annulled_count;
             if unmerged > 0 {

@@ -168,7 +168,13 @@ impl Segment {
         self.bump(self.history.writer());
         let key = self.key();
         self.scl = self.batches.scl_under(&self.history, self.scl, self.base);
-        let annulled = self.batches.annul(&self.history, key, pending);
+        if self.health.follows_log() {
+            // Versions rest on an unbroken chain that no history annuls. A replay may begin with versions made of a later
+            // writer's records, and meet annulled ones of the writer before it and then the history that stood between: what
+            // is in versions already is held no more, and the chain would not go on behind the fall.
+            self.scl = self.scl.max(self.pages.merged_to());
+        }
+        let annulled = self.batches.annul(&self.history, key, (&self.pages, pending));
         for record in &annulled {
             self.pages.annul(record.page, record.lsn);
         }
