@@ -3,14 +3,30 @@
 use crate::traffic::Counters;
 use hexalog_protocol::codec::Malformed;
 use hexalog_protocol::frame::{Frame, frame_length, read_frame};
+use socket2::{SockRef, TcpKeepalive};
 use std::io::{Error, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Room asked for in each receive: several acknowledgements, or most of a page image with its neighbours.
 const RECEIVE_BYTES: usize = 64 * 1024;
+
+/// A host that has lost power sends nothing more: after this long without an answer to what was sent, or to a keep-alive, its
+/// connection is given up, as daemons do. Only write frames have a deadline of their own; an opening that waits for a member
+/// must learn that it is gone.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Sets a socket's options: small frames leave at once, a dead peer is noticed.
+fn prepare_socket(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(SILENCE_MAX).with_interval(Duration::from_secs(3));
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(SILENCE_MAX))
+}
 
 /// A connection that stands.
 pub(crate) struct Connection {
@@ -26,7 +42,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> std::io::Result<Connection> {
-        stream.set_nodelay(true)?;
+        prepare_socket(&stream)?;
         Ok(Connection { stream, received: Vec::new(), taken: 0, filled: 0, unsent: Vec::new(), sent: 0 })
     }
 
