@@ -111,8 +111,10 @@ impl Segment {
         let told = self.gossip.peers().filter_map(|peer| peer.told);
         let told = told.filter(|told| told.writer == self.promised).filter_map(|told| told.scl);
         // What an opening has annulled, a peer that missed it may still have.
-        let scls: Vec<Lsn> = told.map(|scl| self.history.floor(scl)).collect();
-        if scls.len() >= WITNESSES_MIN { scls.into_iter().max() } else { None }
+        let mut scls: Vec<Lsn> = told.map(|scl| self.history.floor(scl)).collect();
+        // Any three of them will do: one that has more may be gone, and what it has with it.
+        scls.sort_unstable();
+        scls.get(WITNESSES_MIN - 1).copied()
     }
 
     /// Whether it holds again all that it may have acknowledged.
