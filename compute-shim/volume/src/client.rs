@@ -59,8 +59,8 @@ enum Request {
     Join,
     /// Told who the members are and where.
     Members,
-    /// A segment that it did not know, to be made anew.
-    Restore,
+    /// Told of a segment that it should have.
+    Name,
     Status,
     /// A status asked for only to learn whether the epoch still stands.
     Contact {
@@ -377,6 +377,10 @@ impl Client {
     }
 
     fn closed(&mut self, link: LinkIndex, now: Now) {
+        if matches!(self.links[link.0].state, LinkState::Down { .. }) {
+            // It was closed from here, and more had come by it.
+            return;
+        }
         self.links[link.0].closed(now);
         self.requests.retain(|_, (other, _)| *other != link);
         self.reads.link_closed(link);

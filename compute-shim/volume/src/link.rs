@@ -97,6 +97,8 @@ pub struct Link {
     /// Nothing is sent before this time.
     paused_until_us: u64,
     refused_pause_us: u64,
+    /// Its segments were named to it since it last had all of them, and knew what it had promised.
+    pub has_named_segments: bool,
     /// What the member last told of its room, on this connection.
     pub room: Room,
     /// How fast the member answers reads.
@@ -127,6 +129,7 @@ impl Link {
             retry_us: RETRY_US_MIN,
             paused_until_us: 0,
             refused_pause_us: REFUSED_PAUSE_US_MIN,
+            has_named_segments: false,
             room: Room::Ample,
             read_latency: ReadLatency::default(),
         }
@@ -205,6 +208,7 @@ impl Link {
     /// The member has the current history and has told its SCLs: frames go from the first batch that it lacks.
     pub fn begin_streaming(&mut self) {
         self.state = LinkState::Streaming;
+        self.has_named_segments = false;
         self.retry_us = RETRY_US_MIN;
         self.cursor = None;
         self.paused_until_us = 0;

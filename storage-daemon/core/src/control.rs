@@ -8,7 +8,8 @@ use crate::segment::epochs::Acceptance;
 use crate::shard::{Phase, Shard};
 use alloc::vec::Vec;
 use hexalog_protocol::message::{
-    CreateSegment, EpochBump, History, InstallHistory, Message, RefusalReason, SegmentName, SetMembership,
+    CreateSegment, EpochBump, History, InstallHistory, Membership, Message, RefusalReason, SegmentName,
+    SetMembership,
 };
 use hexalog_storage_format::entry::Entry;
 
@@ -70,8 +71,9 @@ impl Shard {
         self.finish_control(connection, request_id, key, result, effects);
     }
 
-    /// A writer names a segment of which nothing is known here, as it is for each that it has on this shard when the shard
-    /// refuses one. What named it on the device is lost, or the device is another one.
+    /// A writer names a segment of which nothing is known here, as it does with each that it has on this shard when the shard
+    /// refuses one. What named it on the device is lost, or the device is another one. One that is known, and damaged, learns
+    /// where its peers are now: without them it would stay so.
     pub(crate) fn on_restore_segment(
         &mut self,
         connection: ConnectionId,
@@ -84,7 +86,7 @@ impl Shard {
         let result = match self.segments.get(&key) {
             _ if lost.pages_per_group == 0 || !is_member => Err(RefusalReason::Malformed),
             Some(segment) if segment.id != lost.segment => Err(RefusalReason::NotAllowed),
-            Some(_) => Ok(Staged::Log),
+            Some(_) => self.stage_membership(key, lost.membership),
             None => self.stage_control(&Entry::RestoreSegment(lost)).map(|()| Staged::Log),
         };
         self.finish_control(connection, request_id, key, result, effects);
@@ -98,21 +100,25 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let SetMembership { volume, group, membership } = set;
-        let result = match self.segments.get(&(volume, group)) {
-            None => Err(RefusalReason::UnknownSegment),
-            Some(segment) if membership.epoch < segment.membership.epoch => {
-                Err(RefusalReason::StaleMembership)
-            }
-            Some(segment) if !membership.members.iter().any(|member| member.segment == segment.id) => {
-                Err(RefusalReason::NotAllowed)
-            }
-            // Told with every connection of a writer; only what is new costs an append.
-            Some(segment) if membership == segment.membership => Ok(Staged::Log),
-            Some(_) => {
-                self.stage_control(&Entry::Membership { volume, group, membership }).map(|()| Staged::Log)
-            }
-        };
-        self.finish_control(connection, request_id, (volume, group), result, effects);
+        let key = (volume, group);
+        let result = self.stage_membership(key, membership);
+        self.finish_control(connection, request_id, key, result, effects);
+    }
+
+    fn stage_membership(&mut self, key: SegmentKey, membership: Membership) -> Result<Staged, RefusalReason> {
+        let (volume, group) = key;
+        let segment = self.segments.get(&key).ok_or(RefusalReason::UnknownSegment)?;
+        if membership.epoch < segment.membership.epoch {
+            return Err(RefusalReason::StaleMembership);
+        }
+        if !membership.members.iter().any(|member| member.segment == segment.id) {
+            return Err(RefusalReason::NotAllowed);
+        }
+        // Told with every connection of a writer; only what is new costs an append.
+        if membership != segment.membership {
+            self.stage_control(&Entry::Membership { volume, group, membership })?;
+        }
+        Ok(Staged::Log)
     }
 
     /// Each segment bumps and answers for itself. From the moment that the record is staged, nothing of an older

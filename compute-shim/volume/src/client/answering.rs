@@ -57,13 +57,9 @@ impl Client {
     }
 
     fn welcomed(&mut self, link: LinkIndex, request_id: u64, effects: &mut Effects) {
-        if self.take_request(link, request_id) == Some(Request::Hello) {
-            self.greet(link, effects);
+        if self.take_request(link, request_id) != Some(Request::Hello) {
+            return;
         }
-    }
-
-    /// The first request of a link, by what the volume waits for.
-    fn greet(&mut self, link: LinkIndex, effects: &mut Effects) {
         match &self.phase {
             Phase::Opening(opening) if !opening.is_installing() => {
                 self.links[link.0].state = LinkState::Bumping;
@@ -100,17 +96,32 @@ impl Client {
         }
     }
 
-    /// A member refused because it does not know a segment. All that this link serves are named to it: those that it has
-    /// are as they were, the others it makes anew, and gets them from their peers. True if that is what was refused.
-    fn restore_segments(&mut self, link: LinkIndex, request_id: u64, effects: &mut Effects) -> bool {
-        let greets = matches!(self.requests.get(&request_id), Some((asked, Request::Bump | Request::Join)) if *asked == link);
+    /// A member refused because it does not know a segment, or what it had promised for one. All that this link serves are named
+    /// to it: those that it lacks it makes anew, and all learn where their peers are, whom they will need. When that is done the
+    /// link starts over. True if it waits for that.
+    fn name_segments(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        reason: RefusalReason,
+        effects: &mut Effects,
+    ) -> bool {
+        let asked = self.requests.get(&request_id).filter(|(asked, _)| *asked == link);
+        let greets = matches!(asked, Some((_, Request::Bump | Request::Join)));
+        let is_named = self.links[link.0].has_named_segments;
+        let is_due = match reason {
+            RefusalReason::UnknownSegment => true,
+            RefusalReason::Damaged => !is_named,
+            _ => false,
+        };
         if !greets || matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly) {
             return false;
         }
-        if self.is_restoring(link) {
+        if self.is_naming(link) || !is_due {
             // A bump is refused for each segment by itself.
-            return true;
+            return self.is_naming(link);
         }
+        self.links[link.0].has_named_segments = true;
         let served: Vec<_> = self.links[link.0].groups().collect();
         for (group, slot) in served {
             let membership = self.config.groups[group.0 as usize].clone();
@@ -123,18 +134,17 @@ impl Client {
                 base_lsn: hexalog_protocol::Lsn::ZERO,
                 membership,
             };
-            self.send(link, Request::Restore, &Message::RestoreSegment(lost), effects);
+            self.send(link, Request::Name, &Message::RestoreSegment(lost), effects);
         }
-        let text = format!(
-            "{} does not know all segments of this volume: it makes them anew",
-            self.links[link.0].address
-        );
+        let address = self.links[link.0].address;
+        let text =
+            format!("{address}: {reason:?} segments of this volume; all that it has of it are named to it");
         effects.list.push(Effect::Log(text));
         true
     }
 
-    fn is_restoring(&self, link: LinkIndex) -> bool {
-        self.requests.values().any(|request| *request == (link, Request::Restore))
+    fn is_naming(&self, link: LinkIndex) -> bool {
+        self.requests.values().any(|request| *request == (link, Request::Name))
     }
 
     fn send_status_query(&mut self, link: LinkIndex, effects: &mut Effects) {
@@ -159,7 +169,7 @@ impl Client {
                 self.send_status_query(link, effects);
             }
             Some(Request::Repair(id)) => self.repair_history_installed(id, now, effects),
-            Some(Request::Restore) if !self.is_restoring(link) => self.greet(link, effects),
+            Some(Request::Name) if !self.is_naming(link) => self.start_over(link, now, effects),
             _ => {}
         }
     }
@@ -284,8 +294,7 @@ impl Client {
         if self.read_refused(link, request_id) {
             return;
         }
-        if refusal.reason == RefusalReason::UnknownSegment && self.restore_segments(link, request_id, effects)
-        {
+        if self.name_segments(link, request_id, refusal.reason, effects) {
             return;
         }
         // A member that loses its state tells so unasked.
@@ -313,7 +322,11 @@ impl Client {
         if refusal.reason == RefusalReason::EpochBehind && !matches!(self.phase, Phase::Opening(_)) {
             return self.send_history(link, effects);
         }
-        // Whatever was refused, the link starts over: after a pause it is told the history and asked for its state.
+        self.start_over(link, now, effects);
+    }
+
+    /// Whatever was refused: after a pause the link is told the history and asked for its state.
+    fn start_over(&mut self, link: LinkIndex, now: Now, effects: &mut Effects) {
         effects.list.push(Effect::Disconnect(link));
         self.closed(link, now);
     }

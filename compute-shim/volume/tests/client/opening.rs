@@ -471,8 +471,17 @@ fn a_member_that_does_not_know_its_segment_is_asked_to_make_it_anew() {
     let join = opener.request(5, 12);
     opener.refused(5, join, RefusalReason::UnknownSegment);
     let restore = opener.request(5, 22);
-    assert!(!opener.sent[5].iter().any(|(kind, _)| *kind == 12), "first it makes the segment");
     opener.answer(5, restore, &Message::Done(Done {}));
+    opener.now_us += 600_000;
+    opener.flush();
+    // It knows it now, and not what it had promised: its peers will tell.
+    opener.welcome(5);
+    let join = opener.request(5, 12);
+    opener.refused(5, join, RefusalReason::Damaged);
+    assert!(!opener.sent[5].iter().any(|(kind, _)| *kind == 22), "named once");
+    opener.now_us += 600_000;
+    opener.flush();
+    opener.welcome(5);
     opener.joined(5, 10);
     assert_eq!(opener.client.status()[0].members_up, 6);
     // While a volume is being opened it is the bump that is refused.
@@ -480,7 +489,21 @@ fn a_member_that_does_not_know_its_segment_is_asked_to_make_it_anew() {
     opener.refused(0, bumps[0], RefusalReason::UnknownSegment);
     let restore = opener.request(0, 22);
     opener.answer(0, restore, &Message::Done(Done {}));
-    opener.request(0, 10);
+    opener.now_us += 10_000_000;
+    opener.flush();
+    opener.connect(0);
+}
+
+/// A shard lost a stretch of its log and with it where its peers had moved to: it asked old addresses for what it had promised,
+/// and was refused by none but those that sent nobody. Whoever is refused as damaged tells where they are.
+#[test]
+fn a_member_that_has_forgotten_its_promises_is_told_where_its_peers_are() {
+    let (mut opener, bumps) = Opener::asking(1);
+    opener.refused(0, bumps[0], RefusalReason::Damaged);
+    let named = opener.request(0, 22);
+    assert_eq!(opener.client.status()[0].members_up, 1, "the link waits for that");
+    opener.answer(0, named, &Message::Done(Done {}));
+    assert_eq!(opener.client.status()[0].members_up, 0, "and starts over");
 }
 
 /// The message kinds that the tests name by number.
