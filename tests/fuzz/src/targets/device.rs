@@ -130,6 +130,7 @@ fn append_seeds() -> Vec<(&'static str, Vec<u8>)> {
     let heard = Entry::Heard { volume, writer: WRITER, vdl: Lsn(4), pgmrpl: Lsn(3), wall_time_us: 77 };
     let control = [
         Entry::CreateSegment(create_segment()),
+        Entry::RestoreSegment(create_segment()),
         Entry::EpochBump { volume, group, writer: WRITER },
         Entry::InstallHistory { volume, group, history: history() },
         Entry::Membership { volume, group, membership: membership() },

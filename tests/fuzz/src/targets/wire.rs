@@ -199,6 +199,7 @@ fn control() -> Vec<(&'static str, Message<'static>)> {
     };
     vec![
         ("create-segment", Message::CreateSegment(create_segment())),
+        ("restore-segment", Message::RestoreSegment(create_segment())),
         ("epoch-bump", Message::EpochBump(EpochBump { volume, writer, groups: vec![group, GroupId(4)] })),
         ("bumped", Message::Bumped(bumped)),
         (

@@ -6,9 +6,9 @@
 //! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
 //! added to it but the opener's own entry. Nor does a member tell a VDL that no writer told.
 //!
-//! There is one way to less: a member that told its writer that it has lost some of its log may come back with less than it
-//! acknowledged before, if nothing rests on that. From then on what each member told last is counted, and the writer's VDL
-//! must always be at a write quorum of it.
+//! There is one way to less: a member that told its writer, or an opener, that it has lost some of its log may come back to
+//! that one with less than it acknowledged before, if nothing rests on that. From then on what each member told last is
+//! counted, and all that was ever acknowledged to a client must be at a write quorum of it.
 //!
 //! An opener concludes from these answers what was written; what a member would acknowledge to an older writer behind its
 //! answer, or had acknowledged and left out of it, could be told to a client and be in no recovery. Looked at when it is
@@ -44,7 +44,7 @@ struct Told {
     fence: VolumeEpoch,
     /// Highest SCL, since it came back with less.
     scl: Lsn,
-    /// Epoch of the writer that it told of its damage, since it told that SCL.
+    /// Epoch of the writer or opener that it told of its damage, since it told that SCL.
     lost_to: Option<VolumeEpoch>,
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
@@ -60,7 +60,8 @@ impl Told {
         scl >= self.scl || histories.any(|history| history.is_annulled(self.scl))
     }
 
-    /// It tells this SCL under this epoch, and as a sound member. True if that is less than it acknowledged before.
+    /// It tells a writer this SCL under this epoch, and as a sound member. True if that is less than it acknowledged before,
+    /// and it had told of its loss.
     fn tells(&mut self, scl: Lsn, epoch: VolumeEpoch) -> bool {
         let falls = self.lost_to == Some(epoch) && scl < self.scl;
         self.scl = if falls { scl } else { self.scl.max(scl) };
@@ -79,6 +80,8 @@ pub(super) struct Fences {
     made: Vec<EpochHistory>,
     /// Groups of which a member has come back with less than it acknowledged.
     fallen: BTreeSet<GroupId>,
+    /// One has just now.
+    has_fallen: bool,
 }
 
 impl Fences {
@@ -115,9 +118,8 @@ impl Fences {
                 "shard {shard} {group:?} acknowledges {scl}, and had acknowledged {}",
                 told.scl
             );
-            if told.tells(*scl, ack.epoch) {
-                self.fallen.insert(*group);
-            }
+            let falls = told.tells(*scl, ack.epoch);
+            self.note_fall(*group, falls);
         }
     }
 
@@ -129,12 +131,18 @@ impl Fences {
             match segment.state {
                 SegmentState::Damaged => told.lost_to = Some(epoch),
                 SegmentState::Open if told.fence <= epoch => {
-                    if told.tells(segment.scl, epoch) {
-                        self.fallen.insert(segment.group);
-                    }
+                    let falls = told.tells(segment.scl, epoch);
+                    self.note_fall(segment.group, falls);
                 }
                 SegmentState::Open | SegmentState::Opening | SegmentState::NeedsHydration => {}
             }
+        }
+    }
+
+    fn note_fall(&mut self, group: GroupId, falls: bool) {
+        if falls {
+            self.fallen.insert(group);
+            self.has_fallen = true;
         }
     }
 
@@ -168,18 +176,22 @@ impl Fences {
                 count >= WITNESSES_MIN,
                 "shard {shard} {group:?} has lost some of its log, and answers a bump on the word of {count} peers"
             );
+            told.lost_to = Some(epoch);
         }
         if matches!(answer.state, SegmentState::Damaged | SegmentState::NeedsHydration) {
             return;
         }
-        let was_lost = told.lost_to.take() == Some(answer.history.writer().epoch);
+        // Proven to an opener that died since, perhaps: what it concludes now rests on what the others have, and that is counted.
+        let was_lost = told.lost_to.is_some();
         assert!(
             was_lost || told.may_fall_to(answer.scl, told.brought.iter().chain([&answer.history])),
             "shard {shard} {group:?} answers a bump with SCL {}, and had acknowledged {}",
             answer.scl,
             told.scl
         );
-        told.scl = answer.scl;
+        let falls = was_lost && answer.scl < told.scl;
+        (told.scl, told.lost_to) = (answer.scl, None);
+        self.note_fall(group, falls);
     }
 
     fn installed(&mut self, history: &EpochHistory) {
@@ -214,8 +226,9 @@ impl World {
         }
     }
 
-    /// What a writer calls durable rests on what its members told last, once one of them has come back with less.
-    pub(super) fn check_vdl_is_counted(&self, vdl: Lsn) {
+    /// What was acknowledged to clients rests on what members told last, once one of them has come back with less.
+    pub(super) fn check_acknowledged_is_counted(&self) {
+        let vdl = self.model.acknowledged;
         for group in self.fences.fallen.iter().copied() {
             let tail = self.tail_at(group, vdl);
             let count = self.fences.count_told(group, tail);
@@ -272,23 +285,14 @@ impl World {
     }
 
     fn note_told(&mut self, shard: usize, frame: &Frame<'_>) {
-        let fallen_before = self.fences.fallen.len();
         match Message::decode(frame).expect("shards send valid messages") {
             Message::WriteAck(ack) => self.fences.acknowledged(shard, &ack),
             Message::Bumped(answer) => self.fences.bumped(shard, &answer),
             Message::Status(status) => self.fences.status_told(shard, &status),
             _ => unreachable!("no other kind was looked for"),
         }
-        if self.fences.fallen.len() == fallen_before {
-            return;
-        }
-        let open = self.writers.iter().rev().find(|writer| writer.is_open);
-        if let Some(writer) = open {
-            let vdl = {
-                let client = writer.client();
-                client.history().floor(client.vdl())
-            };
-            self.check_vdl_is_counted(vdl);
+        if std::mem::take(&mut self.fences.has_fallen) {
+            self.check_acknowledged_is_counted();
         }
     }
 }

@@ -33,7 +33,8 @@ impl BeforeStop {
     pub fn check(&self, who: &str, after: &Status, mut history_of: impl FnMut(SegmentName) -> EpochHistory) {
         for old in &self.status.segments {
             let Some(new) = after.segments.iter().find(|new| new.group == old.group) else {
-                assert!(self.may_forget, "{who}: {:?} is not known any more", old.group);
+                let has_lost = counter(after, "logs_damaged") > 0;
+                assert!(self.may_forget && has_lost, "{who}: {:?} is not known any more", old.group);
                 continue;
             };
             if is_lost(old.state) || is_lost(new.state) || new.scl >= old.scl {

@@ -211,9 +211,7 @@ impl World {
             self.model.acknowledged = self.model.acknowledged.max(history.floor(vdl));
             self.check_vdl_is_true(history.floor(vdl));
             self.fences.vdl_of_writer(vdl);
-            if !self.writers[index].is_overtaken {
-                self.check_vdl_is_counted(history.floor(vdl));
-            }
+            self.check_acknowledged_is_counted();
         }
         let run = self.writers[index].run;
         self.note(&format!("writer {run}: VDL {vdl:?}"));
