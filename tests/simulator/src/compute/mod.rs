@@ -187,6 +187,8 @@ pub struct Compute {
     sizes: ComputeSizes,
     /// File systems below the devices may be full.
     may_lack_space: bool,
+    /// Its process ends: there was no room for a volume.
+    pub has_ended: bool,
     run: u64,
     shared: Handle,
     engine: Arc<Engine>,
@@ -217,6 +219,7 @@ impl Compute {
         Compute {
             sizes,
             may_lack_space,
+            has_ended: false,
             run,
             shared: shared.clone(),
             engine,
@@ -363,7 +366,15 @@ impl Compute {
                     }
                     self.need = Some(need);
                 }
-                Err(Stop::Error(error)) => panic!("compute {} cannot open: {error:?}", self.run),
+                Err(Stop::Error(error)) => {
+                    // A volume that is there opens however full its devices are; one that is not takes some room.
+                    let is_made = !matches!(self.stage, Stage::Creating | Stage::Bootstrapping);
+                    let lacks_space = self.may_lack_space && error.sqlstate().to_string() == client::NO_SPACE;
+                    assert!(lacks_space && !is_made, "compute {} cannot open: {error:?}", self.run);
+                    context.notes.push(format!("compute {} finds no room for a volume, and ends", self.run));
+                    self.has_ended = true;
+                    return;
+                }
             }
         }
     }

@@ -48,6 +48,11 @@ impl World {
             self.at(in_us, Happening::TaskRuns { run, task });
         }
         self.after_engine(index);
+        if self.writers.get(index).and_then(|writer| writer.compute.as_ref()).is_some_and(|it| it.has_ended) {
+            self.kill_writers();
+            let in_us = self.random.range(1_000, 300_000);
+            self.at(in_us, Happening::WriterStarts);
+        }
     }
 
     /// After any call into an engine: what it appended and asked for, whom it woke, whether the driver has a turn.
