@@ -91,6 +91,10 @@ impl Fetch {
         }
         self.got[word] |= 1 << (index % 64);
     }
+
+    fn has_got(&self, index: u64) -> bool {
+        self.got.get((index / 64) as usize).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
 }
 
 impl Fetches {
@@ -195,6 +199,7 @@ impl Shard {
             self.segments[&key].gossip.peers().map(|peer| peer.address).collect();
         addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
         let Some((source, address)) = self.choose_source(key) else { return false };
+        self.drop_damaged_pages(&wanted);
         self.fetches.running = Some(Fetch {
             key,
             source,
@@ -366,67 +371,77 @@ impl Shard {
         }
     }
 
-    /// Whatever there was of a page is older, its delta too: an image is all of the page at the source's read point. The
-    /// other deltas of its block live on, so its share alone dies.
+    /// Whatever there was of a page is older, its delta too: an image is all of the page at the source's read point.
     fn replace_versions(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
+        self.set_versions(key, page, PageVersions { images: Vec::from([image]), delta: None });
+        self.counters.hydration_pages += 1;
+    }
+
+    /// These are a page's versions from now on.
+    fn set_versions(&mut self, key: SegmentKey, page: PageId, new: PageVersions) {
         let pages = &mut self.segments.get_mut(&key).expect("segments stay").pages;
+        assert!(pages.get(page).is_none_or(|entry| entry.pending.is_empty()), "it has given up its log");
         let old = pages.get(page).map(|entry| entry.versions.clone()).unwrap_or_default();
         if pages.get(page).is_some_and(PageEntry::is_imageless) {
             self.extents.page_has_image();
         }
-        assert!(pages.get(page).is_none_or(|entry| entry.pending.is_empty()), "it has given up its log");
-        pages.restore(page, PageVersions { images: Vec::from([image]), delta: None });
-        old.images.iter().for_each(|dead| self.extents.release(dead.address, PAGE_SIZE as u64));
-        old.delta.iter().for_each(|dead| self.extents.release(dead.address, u64::from(dead.bytes)));
+        pages.restore(page, new);
+        self.extents.release_versions(&old);
         self.checkpointer.note_changed(key, page);
-        self.counters.hydration_pages += 1;
+    }
+
+    /// All that is here of a page is of no use: it comes from a peer, or the source has not got it.
+    pub(crate) fn drop_versions(&mut self, key: SegmentKey, page: PageId) {
+        self.set_versions(key, page, PageVersions::default());
     }
 
     /// What the source has not sent it has not got: at its base the page was never written. What is here is of later records,
     /// which are to come again as log; kept, they would be taken for proof that everything up to them is here.
-    fn drop_pages_not_sent(&mut self, key: SegmentKey, got: &[u64]) {
-        let segment = self.segments.get_mut(&key).expect("segments stay");
-        let pages_per_group = segment.pages_per_group;
-        let was_sent = |page: PageId| {
-            let index = page.0 % pages_per_group;
-            got.get((index / 64) as usize).is_some_and(|word| word & (1 << (index % 64)) != 0)
-        };
+    fn drop_pages_not_sent(&mut self, key: SegmentKey, fetch: &Fetch) {
+        let segment = &self.segments[&key];
         let pages = segment.pages.iter().map(|(page, _)| page);
-        let left: Vec<PageId> = pages.filter(|page| !was_sent(*page)).collect();
-        for page in left {
-            let segment = self.segments.get_mut(&key).expect("just seen");
-            let entry = segment.pages.get(page).expect("just listed");
-            let (old, is_imageless) = (entry.versions.clone(), entry.is_imageless());
-            segment.pages.restore(page, PageVersions::default());
-            if is_imageless {
-                self.extents.page_has_image();
-            }
-            old.images.iter().for_each(|dead| self.extents.release(dead.address, PAGE_SIZE as u64));
-            old.delta.iter().for_each(|dead| self.extents.release(dead.address, u64::from(dead.bytes)));
-            self.checkpointer.note_changed(key, page);
+        let left: Vec<PageId> =
+            pages.filter(|page| !fetch.has_got(page.0 % segment.pages_per_group)).collect();
+        left.into_iter().for_each(|page| self.drop_versions(key, page));
+    }
+
+    /// Whether a source is still to send this page of a segment that gets all its pages.
+    pub(crate) fn comes_anew(&self, key: SegmentKey, page: PageId) -> bool {
+        let segment = &self.segments[&key];
+        let running = self.fetches.running.as_ref().filter(|fetch| fetch.key == key);
+        let has_come = running.is_some_and(|fetch| fetch.has_got(page.0 % segment.pages_per_group));
+        segment.health == Health::NeedsHydration && segment.decided.hydrated.is_none() && !has_come
+    }
+
+    /// What does not read back can be neither served nor copied, and its extent would never be free: on a device that has no
+    /// more of them, what takes its place could not be written.
+    fn drop_damaged_pages(&mut self, keys: &[SegmentKey]) {
+        for key in keys {
+            let pages = self.segments[key].pages.iter().filter(|(_, entry)| entry.is_damaged);
+            let damaged: Vec<PageId> = pages.map(|(page, _)| page).collect();
+            damaged.into_iter().for_each(|page| self.drop_versions(*key, page));
         }
     }
 
     /// All of an answer is written, not yet durable.
     fn images_written(&mut self, now: Now, effects: &mut Effects) {
         let is_busy = now.monotonic_us < self.last_write_us + IDLE_US;
-        let fetch = self.fetches.running.as_mut().expect("the caller found it");
+        let mut fetch = self.fetches.running.take().expect("the caller found it");
         assert!(fetch.images.is_empty());
         let Some(end) = fetch.end else {
             let pause_us = if is_busy && !fetch.is_whole { BUSY_PAUSE_US } else { 0 };
             fetch.step = Step::Asks { at_us: now.monotonic_us + pause_us };
+            self.fetches.running = Some(fetch);
             return;
         };
         let key = fetch.key;
-        let (history, got) = (fetch.history.take(), core::mem::take(&mut fetch.got));
-        self.fetches.running = None;
         self.fetches.failures = 0;
         self.fetches.rest_until_us = now.monotonic_us;
-        self.drop_pages_not_sent(key, &got);
+        self.drop_pages_not_sent(key, &fetch);
         let segment = self.segments.get_mut(&key).expect("segments stay");
         segment.decided.hydrated = Some(end);
         let known = segment.decided.history.as_ref().unwrap_or(&segment.history);
-        if let Some(history) = history.filter(|history| history.writer().epoch > known.writer().epoch) {
+        if let Some(history) = fetch.history.filter(|history| history.writer().epoch > known.writer().epoch) {
             segment.decided.history = Some(history);
         }
         let count = segment.pages.count();

@@ -21,6 +21,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use hexalog_protocol::PAGE_SIZE;
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
+use hexalog_storage_format::checkpoint::PageVersions;
 
 /// What an extent is filled with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ pub(crate) enum Fill {
     Parts,
     /// Images that coalescing made, or a peer sent.
     Fresh,
-    /// Images that collection copied.
+    /// Images that collection copied, or that take the place of damaged ones.
     Moved,
     /// Blocks of deltas that coalescing made.
     Deltas,
@@ -275,6 +276,12 @@ impl Extents {
         *live_bytes -= bytes;
         self.live_bytes -= bytes;
         self.bury_if_dead(number);
+    }
+
+    /// Nothing names a page's versions any more. The other deltas of its delta's block live on: its share alone dies.
+    pub fn release_versions(&mut self, dead: &PageVersions) {
+        dead.images.iter().for_each(|image| self.release(image.address, PAGE_SIZE as u64));
+        dead.delta.iter().for_each(|delta| self.release(delta.address, u64::from(delta.bytes)));
     }
 
     fn bury_if_dead(&mut self, number: u32) {

@@ -141,6 +141,9 @@ impl Shard {
                 format!("a block of {page:?} of {} {:?} is damaged, {where_at}: not served", key.0, key.1);
             effects.list.push(Effect::Log(text));
         }
+        if self.comes_anew(key, page) {
+            return self.drop_versions(key, page);
+        }
         self.want_repair(key, page);
     }
 
@@ -295,7 +298,8 @@ impl Shard {
             }
             None => return,
         }
-        let Some((offset, _)) = self.extents.allocate(Fill::Fresh, 1, PAGE_SIZE as u64) else { return };
+        // As a copy, it makes more room than it takes: what is damaged cannot be copied, and would hold its extent for ever.
+        let Some((offset, _)) = self.extents.allocate(Fill::Moved, 1, PAGE_SIZE as u64) else { return };
         let mut buffer = AlignedBuffer::zeroed(PAGE_SIZE);
         let block = (0, buffer.bytes_mut());
         self.repairs.writing = Some(Placed::new(key, image.clone(), self.superblock.device, offset, block));
@@ -330,7 +334,7 @@ impl Shard {
             IoResult::Done => {}
             IoResult::Failed(errno) => return self.fail("writing a repaired page", errno, effects),
             IoResult::NoSpace => {
-                self.extents.give_back(Fill::Fresh, image.address.offset(), PAGE_SIZE as u64);
+                self.extents.give_back(Fill::Moved, image.address.offset(), PAGE_SIZE as u64);
                 self.coalescing_ended(key, page);
                 self.note_no_space(now, "a repaired page", effects);
                 return self.end_repair(now, false);
@@ -355,8 +359,7 @@ impl Shard {
         }
         (entry.chain, entry.reads) = (Chain::default(), 0);
         (entry.is_damaged, entry.is_quarantined) = (false, false);
-        old.images.iter().for_each(|dead| self.extents.release(dead.address, PAGE_SIZE as u64));
-        old.delta.iter().for_each(|dead| self.extents.release(dead.address, u64::from(dead.bytes)));
+        self.extents.release_versions(&old);
         self.checkpointer.note_changed(key, page);
         self.counters.pages_repaired += 1;
         let text = format!("{page:?} of {} {:?} is mended, as it is at LSN {}", key.0, key.1, image.lsn);
