@@ -158,6 +158,18 @@ ALTER TABLE public.b ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 
 --
+-- Name: late; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.late (
+    k integer NOT NULL,
+    u integer
+);
+
+
+ALTER TABLE public.late OWNER TO postgres;
+
+--
 -- Name: va; Type: VIEW; Schema: public; Owner: postgres
 --
 
@@ -317,6 +329,14 @@ COPY public.b (id, a_id, ts, d, raw, flags) FROM stdin;
 
 
 --
+-- Data for Name: late; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.late (k, u) FROM stdin;
+\.
+
+
+--
 -- Data for Name: Odd Name; Type: TABLE DATA; Schema: s; Owner: postgres
 --
 
@@ -408,6 +428,22 @@ ALTER TABLE ONLY public.a
 
 ALTER TABLE ONLY public.b
     ADD CONSTRAINT b_pkey PRIMARY KEY (id);
+
+
+--
+-- Name: late late_pkey; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.late
+    ADD CONSTRAINT late_pkey PRIMARY KEY (k) DEFERRABLE;
+
+
+--
+-- Name: late late_u_key; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.late
+    ADD CONSTRAINT late_u_key UNIQUE (u) DEFERRABLE INITIALLY DEFERRED;
 
 
 --

@@ -107,7 +107,10 @@ impl Binder<'_> {
         let found = tables.filter(|table| table.oid != 0).find(|names| {
             let has_column = names.columns.iter().any(|named| is_key(&named.expr, column));
             let table = self.context.view.catalog().table(names.oid);
-            let Some(primary) = table.and_then(|table| table.primary_key()).filter(|_| has_column) else {
+            let Some(primary) = table
+                .and_then(|table| table.primary_key())
+                .filter(|key| has_column && key.is_unique_at_once())
+            else {
                 return false;
             };
             primary.reads.iter().all(|column| {

@@ -22,10 +22,11 @@ use std::sync::Arc;
 
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
-/// of format 4 no generated columns, those of format 5 no indexes that were not whole. Views of format 1 had no CHECK OPTION.
+/// of format 4 no generated columns, those of format 5 no indexes that were not whole, those of format 6 no keys
+/// whose check could wait. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 6,
+        ObjectClass::Table => 7,
         ObjectClass::View => 2,
         _ => 1,
     }
@@ -229,6 +230,8 @@ impl Writer {
             included,
             predicate,
             unique,
+            primary,
+            deferral,
             constraint,
             parameters,
             state,
@@ -269,6 +272,8 @@ impl Writer {
             self.row_expression(predicate);
         }
         self.u8(*state as u8);
+        self.bool(*primary);
+        self.deferral(*deferral);
     }
 
     fn row_expression(&mut self, expression: &RowExpression) {
@@ -335,6 +340,10 @@ impl Writer {
                 ReferentialAction::SetDefault => 4,
             });
         }
+        self.deferral(*deferral);
+    }
+
+    fn deferral(&mut self, deferral: Deferral) {
         self.u8(match deferral {
             Deferral::Never => 0,
             Deferral::Immediate => 1,
@@ -543,6 +552,11 @@ impl Reader<'_> {
             2 => IndexState::Dead,
             _ => return Err(damaged()),
         };
+        let primary = if version < 7 { tree.is_none() } else { self.bool()? };
+        let deferral = if version < 7 { Deferral::Never } else { self.deferral()? };
+        if tree.is_none() && !(primary && deferral == Deferral::Never) {
+            return Err(damaged());
+        }
         let reads = Index::columns_read(&columns, predicate.as_ref());
         if reads.iter().chain(&included).any(|column| *column >= table.len()) {
             return Err(damaged());
@@ -556,6 +570,8 @@ impl Reader<'_> {
             included,
             predicate,
             unique,
+            primary,
+            deferral,
             constraint,
             parameters,
             state,
@@ -585,8 +601,7 @@ impl Reader<'_> {
             Ok(Check { oid: reader.u32()?, name: reader.text()?, expression: reader.text()? })
         })?;
         let indexes = self.list(|reader| reader.index(&columns, version))?;
-        // The rows' own tree has one order at most.
-        if indexes.iter().skip(1).any(Index::is_primary) {
+        if indexes.iter().skip(1).any(|index| index.primary) {
             return Err(damaged());
         }
         let parameters = self.parameters()?;
@@ -622,14 +637,18 @@ impl Reader<'_> {
         let (on_delete, on_update) = (self.action()?, self.action()?);
         let deferral = match version {
             2 => Deferral::Never,
-            _ => match self.u8()? {
-                0 => Deferral::Never,
-                1 => Deferral::Immediate,
-                2 => Deferral::Deferred,
-                _ => return Err(damaged()),
-            },
+            _ => self.deferral()?,
         };
         Ok(ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update, deferral })
+    }
+
+    fn deferral(&mut self) -> Result<Deferral> {
+        Ok(match self.u8()? {
+            0 => Deferral::Never,
+            1 => Deferral::Immediate,
+            2 => Deferral::Deferred,
+            _ => return Err(damaged()),
+        })
     }
 
     fn action(&mut self) -> Result<ReferentialAction> {

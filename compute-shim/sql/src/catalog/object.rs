@@ -147,12 +147,13 @@ pub(crate) enum IndexState {
     Dead = 2,
 }
 
-/// An index. The primary key's is the clustered tree itself, when the table was made or rebuilt with it.
+/// An index. The primary key's is the clustered tree itself, when the table was made or rebuilt with it and the check
+/// never waits.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     pub oid: Oid,
     pub name: String,
-    /// The tree of a secondary index; `None` for the primary key.
+    /// The tree of a secondary index; `None` if the rows' own tree is ordered by it.
     pub tree: Option<TreeId>,
     pub columns: Vec<IndexColumn>,
     /// Columns of INCLUDE. Entries do not hold them: every hit is looked up in the table anyway.
@@ -160,6 +161,11 @@ pub(crate) struct Index {
     /// Of a partial index: rows for which it does not hold have no entry.
     pub predicate: Option<Arc<RowExpression>>,
     pub unique: bool,
+    /// The primary key's. Where its check may wait, rows of equal keys stand side by side for a while, so that it has a tree
+    /// of its own.
+    pub primary: bool,
+    /// When its uniqueness is checked, if it backs a constraint.
+    pub deferral: Deferral,
     /// Oid of the constraint that it backs, 0 if it was made by CREATE INDEX.
     pub constraint: Oid,
     pub parameters: Vec<StorageParameter>,
@@ -195,8 +201,14 @@ impl IndexColumn {
 }
 
 impl Index {
-    pub(crate) fn is_primary(&self) -> bool {
+    /// Whether it is the order of the rows' own tree.
+    pub(crate) fn is_clustered(&self) -> bool {
         self.tree.is_none()
+    }
+
+    /// Whether no two rows that a statement meets have equal keys: the check never waits.
+    pub(crate) fn is_unique_at_once(&self) -> bool {
+        self.unique && self.deferral == Deferral::Never
     }
 
     /// How keys of these columns are ordered.
@@ -286,14 +298,19 @@ impl Table {
         Arc::new(RowLayout::new(columns.iter().map(|column| column.type_id).collect()))
     }
 
-    /// The primary key, if the rows are ordered by one. Without it rows have a hidden row id as key.
+    /// The primary key.
     pub(crate) fn primary_key(&self) -> Option<&Index> {
-        self.indexes.first().filter(|index| index.is_primary())
+        self.indexes.first().filter(|index| index.primary)
+    }
+
+    /// The primary key, if the rows are ordered by it. Without it rows have a hidden row id as key.
+    pub(crate) fn clustered_key(&self) -> Option<&Index> {
+        self.indexes.first().filter(|index| index.is_clustered())
     }
 
     /// All indexes with a tree of their own.
     pub(crate) fn secondary_indexes(&self) -> impl Iterator<Item = &Index> {
-        self.indexes.iter().filter(|index| !index.is_primary())
+        self.indexes.iter().filter(|index| !index.is_clustered())
     }
 
     /// The generated columns.

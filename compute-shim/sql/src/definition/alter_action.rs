@@ -307,7 +307,7 @@ impl Draft {
         let after = nullable(&self.table);
         self.new_not_null.extend(before.into_iter().filter(|column| !after.contains(column)));
         let built =
-            self.table.indexes.iter().filter(|index| new.contains(&index.name) && !index.is_primary());
+            self.table.indexes.iter().filter(|index| new.contains(&index.name) && !index.is_clustered());
         self.new_indexes.extend(built.map(|index| index.oid));
         Ok(())
     }

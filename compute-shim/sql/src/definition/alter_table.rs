@@ -149,13 +149,13 @@ pub(super) fn carry_out(
         let altered = sequence::altered(replay, context, sequence, options)?;
         changes.put(Object::Sequence(Arc::new(altered)));
     }
-    let rekeys = primary_oid(&old) != primary_oid(&table);
+    let rekeys = clustered_oid(&old) != clustered_oid(&table);
     let computes = !sequences.is_empty()
         || draft.added.iter().any(|(_, default)| default.as_ref().is_some_and(is_volatile));
     if rekeys || computes || !draft.casts.is_empty() || !draft.generated.is_empty() {
         let is_cast = |column: usize| draft.casts.iter().any(|(cast, _)| *cast == column);
         let new_keys =
-            table.primary_key().is_some_and(|index| index.reads.iter().any(|&column| is_cast(column)));
+            table.clustered_key().is_some_and(|index| index.reads.iter().any(|&column| is_cast(column)));
         let keeps_keys = !rekeys && !new_keys;
         let old_trees = rewrite(replay, context, &draft, &mut table, &sequences, keeps_keys)?;
         dropped_trees.extend(old_trees);
@@ -182,8 +182,8 @@ pub(super) fn carry_out(
     Ok(changes)
 }
 
-fn primary_oid(table: &Table) -> Option<Oid> {
-    table.primary_key().map(|index| index.oid)
+fn clustered_oid(table: &Table) -> Option<Oid> {
+    table.clustered_key().map(|index| index.oid)
 }
 
 /// The old rows stay: missing values are computed once, rows are read only where a new rule asks for it.

@@ -215,13 +215,13 @@ impl Columns {
     fn keep_constraint(&mut self, column: &str, named: &tree::NamedConstraint<ColumnConstraint>) {
         let tree::NamedConstraint { name, constraint, position } = named;
         match constraint {
-            ColumnConstraint::PrimaryKey(parameters) | ColumnConstraint::Unique(parameters) => {
+            ColumnConstraint::PrimaryKey(options) | ColumnConstraint::Unique(options) => {
                 self.constraints.keys.push(KeyClause {
                     name: name.clone(),
                     columns: vec![column.to_owned()],
                     included: Vec::new(),
                     primary: matches!(constraint, ColumnConstraint::PrimaryKey(_)),
-                    parameters: parameters.clone(),
+                    options: options.clone(),
                     position: *position,
                 });
             }

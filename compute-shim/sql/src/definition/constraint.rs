@@ -11,7 +11,7 @@ use super::{DefinitionContext, expression, lookup};
 use crate::catalog::object::{Check, Column, Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::expression::columns_used;
 use crate::parse::at;
-use crate::parse::tree::{self, StorageParameter, TableConstraint};
+use crate::parse::tree::{self, Deferral, KeyOptions, TableConstraint};
 use hexalog_engine::TreeId;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_sql_types::error::Result;
@@ -32,7 +32,7 @@ pub(super) struct KeyClause {
     /// Those of INCLUDE.
     pub included: Vec<String>,
     pub primary: bool,
-    pub parameters: Vec<StorageParameter>,
+    pub options: KeyOptions,
     /// Where it stands in the statement.
     pub position: u32,
 }
@@ -57,15 +57,15 @@ pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses:
     let tree::NamedConstraint { name, constraint, position } = constraint;
     let (name, position) = (name.clone(), *position);
     match constraint {
-        TableConstraint::PrimaryKey { columns, included, parameters }
-        | TableConstraint::Unique { columns, included, parameters } => {
+        TableConstraint::PrimaryKey { columns, included, options }
+        | TableConstraint::Unique { columns, included, options } => {
             let primary = matches!(constraint, TableConstraint::PrimaryKey { .. });
             clauses.keys.push(KeyClause {
                 name,
                 columns: columns.clone(),
                 included: included.clone(),
                 primary,
-                parameters: parameters.clone(),
+                options: options.clone(),
                 position,
             });
         }
@@ -176,10 +176,12 @@ pub(super) fn add_keys(
     let by_rank = clauses.iter().filter(|clause| clause.primary);
     for clause in by_rank.chain(clauses.iter().filter(|clause| !clause.primary)) {
         let columns = key_columns(clause, &table.columns)?;
-        match merged
-            .iter_mut()
-            .find(|(other_clause, other)| *other == columns && other_clause.included == clause.included)
-        {
+        let is_equal = |(other_clause, other): &&mut (KeyClause, Vec<IndexColumn>)| {
+            *other == columns
+                && other_clause.included == clause.included
+                && other_clause.options.deferral == clause.options.deferral
+        };
+        match merged.iter_mut().find(is_equal) {
             Some((earlier, _)) if earlier.name.is_none() => earlier.name.clone_from(&clause.name),
             Some(_) => {}
             None => merged.push((clause.clone(), columns)),
@@ -192,18 +194,22 @@ pub(super) fn add_keys(
             check_indexable(column.value_type(&table.columns).0)?;
         }
         let name = key_name(table, names, &clause)?;
-        let parameters = parameters::checked(Of::Index, &clause.parameters)?;
+        let parameters = parameters::checked(Of::Index, &clause.options.parameters)?;
+        let deferral = clause.options.deferral;
         new.push(name.clone());
         let index = Index {
             oid: context.database.allocate_oid()?,
             name,
-            tree: (!clause.primary).then_some(TREE_TO_BE_MADE),
+            // Rows of equal keys that stand side by side for a while could not be ordered by them alone.
+            tree: (!clause.primary || deferral != Deferral::Never).then_some(TREE_TO_BE_MADE),
             key: Index::key_columns(&columns, &table.columns),
             reads: Index::columns_read(&columns, None),
             columns,
             included: included_columns(&clause, &table.columns)?,
             predicate: None,
             unique: true,
+            primary: clause.primary,
+            deferral,
             constraint: context.database.allocate_oid()?,
             parameters,
             state: IndexState::Valid,

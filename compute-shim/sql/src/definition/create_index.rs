@@ -15,7 +15,7 @@ use crate::catalog::overlay::ChangeSet;
 use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
 use crate::catalog::{Catalog, Relation};
 use crate::expression::Kind;
-use crate::parse::tree::{CreateIndex, IndexElement, IndexTarget, Name};
+use crate::parse::tree::{CreateIndex, Deferral, IndexElement, IndexTarget, Name};
 use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
@@ -149,6 +149,8 @@ fn draft(
         included,
         predicate,
         unique: create.unique,
+        primary: false,
+        deferral: Deferral::Never,
         constraint: 0,
         parameters: parameters::checked(Of::Index, &create.parameters)?,
         state: if create.concurrently { IndexState::Building } else { IndexState::Valid },

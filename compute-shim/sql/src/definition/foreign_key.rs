@@ -80,6 +80,12 @@ fn places(table: &Table, names: &[String]) -> Result<Vec<usize>> {
     names.iter().map(place).collect()
 }
 
+/// 55000: what is referred to is one row, at every moment.
+fn deferrable_target(what: &str, target: &Table) -> SqlError {
+    let message = format!("cannot use a deferrable {what} for referenced table \"{}\"", target.name);
+    SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+}
+
 /// The columns referred to and the index that makes them unique.
 fn target_index<'t>(target: &'t Table, columns: &[String]) -> Result<(Vec<usize>, &'t Index)> {
     if columns.is_empty() {
@@ -87,6 +93,9 @@ fn target_index<'t>(target: &'t Table, columns: &[String]) -> Result<(Vec<usize>
             let message = format!("there is no primary key for referenced table \"{}\"", target.name);
             return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
         };
+        if !key.is_unique_at_once() {
+            return Err(deferrable_target("primary key", target));
+        }
         return Ok((key.plain_columns().expect("a primary key is made of columns"), key));
     }
     let columns = places(target, columns)?;
@@ -95,7 +104,11 @@ fn target_index<'t>(target: &'t Table, columns: &[String]) -> Result<(Vec<usize>
         key.is_some_and(|key| key.len() == columns.len() && key.iter().all(|column| columns.contains(column)))
     };
     let is_distinct = columns.iter().enumerate().all(|(at, column)| !columns[..at].contains(column));
-    let Some(index) = target.indexes.iter().find(fits).filter(|_| is_distinct) else {
+    let fitting = || target.indexes.iter().filter(fits).filter(|_| is_distinct);
+    let Some(index) = fitting().find(|index| index.is_unique_at_once()) else {
+        if fitting().next().is_some() {
+            return Err(deferrable_target("unique constraint", target));
+        }
         let message = format!(
             "there is no unique constraint matching given keys for referenced table \"{}\"",
             target.name

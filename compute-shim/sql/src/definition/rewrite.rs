@@ -88,9 +88,9 @@ impl Rewrite {
         keeps_keys: bool,
     ) -> Rewrite {
         let mut survey_columns = rules.columns().to_vec();
-        let primary_key = new.primary_key();
-        survey_columns.extend(primary_key.iter().flat_map(|index| index.reads.iter().copied()));
-        let is_surveyed = primary_key.is_some() && !keeps_keys && computed.is_empty();
+        let clustered_key = new.clustered_key();
+        survey_columns.extend(clustered_key.iter().flat_map(|index| index.reads.iter().copied()));
+        let is_surveyed = clustered_key.is_some() && !keeps_keys && computed.is_empty();
         Rewrite {
             old,
             stored_as,
@@ -165,7 +165,7 @@ impl Rewrite {
                         let id = context.engine.allocate_row_id(table.tree)?;
                         self.key.extend_from_slice(&id.to_be_bytes());
                     }
-                    if let Some(index) = table.primary_key() {
+                    if let Some(index) = table.clustered_key() {
                         check_key_bytes(index, self.key.len())?;
                     }
                     self.phase = Phase::Encode;
@@ -188,7 +188,7 @@ impl Rewrite {
     /// Looks at all rows: are they what they should be, and in which order are they to be written?
     fn survey(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<()> {
         let sorter = self.sorter.as_mut().expect("made for the survey");
-        let index = table.primary_key().expect("surveyed for it");
+        let index = table.clustered_key().expect("surveyed for it");
         loop {
             if !self.has_row {
                 if !self.scan.next(context, table, &self.survey_columns, &mut self.row)? {
@@ -252,7 +252,7 @@ impl Rewrite {
     fn refused(&self, context: &DefinitionContext<'_>, table: &Table, stop: hexalog_engine::Stop) -> Stop {
         match stop {
             hexalog_engine::Stop::Fail(EngineError::DuplicateKey) => {
-                let index = table.primary_key().expect("row ids are never given twice");
+                let index = table.clustered_key().expect("row ids are never given twice");
                 not_unique(context, table, index, &self.key).into()
             }
             stop => stop.into(),

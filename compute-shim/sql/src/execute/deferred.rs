@@ -1,7 +1,7 @@
-//! References that are checked when their transaction commits, or when SET CONSTRAINTS asks for it.
+//! References and keys that are checked when their transaction commits, or when SET CONSTRAINTS asks for it.
 //!
 //! Owns [`Deferred`], a transaction's queue of them and what SET CONSTRAINTS has said. A debt stays in the queue once it has been
-//! looked at, since a rollback to an earlier savepoint takes that back. How a debt is settled stands in `referential.rs`.
+//! looked at, since a rollback to an earlier savepoint takes that back. How a debt is settled stands in `referential.rs` and `unique.rs`.
 
 use super::kept_bytes::KeptBytes;
 use super::referential::Debt;
@@ -42,7 +42,7 @@ pub(crate) struct DeferredMark {
 
 impl Default for Deferred {
     fn default() -> Deferred {
-        let kept = KeptBytes::new("A transaction whose references wait to be checked");
+        let kept = KeptBytes::new("A transaction whose constraints wait to be checked");
         Deferred { debts: Vec::new(), modes: Modes::default(), kept }
     }
 }
@@ -55,29 +55,23 @@ impl Deferred {
             // Only the check can wait, no action.
             Debt::Changed { new: Some(_), .. } => key.on_update == ReferentialAction::NoAction,
             Debt::Changed { new: None, .. } => key.on_delete == ReferentialAction::NoAction,
+            Debt::Unique(_) => false,
         };
-        may_wait && self.is_deferred(key)
+        may_wait && self.is_deferred(key.oid, key.deferral)
     }
 
-    fn is_deferred(&self, key: &ForeignKey) -> bool {
-        if key.deferral == Deferral::Never {
+    /// Whether a constraint waits now.
+    pub(super) fn is_deferred(&self, constraint: Oid, deferral: Deferral) -> bool {
+        if deferral == Deferral::Never {
             return false;
         }
-        let said = self.modes.each.get(&key.oid).copied().or(self.modes.all);
-        said.unwrap_or(key.deferral == Deferral::Deferred)
+        let said = self.modes.each.get(&constraint).copied().or(self.modes.all);
+        said.unwrap_or(deferral == Deferral::Deferred)
     }
 
-    pub(super) fn push(&mut self, key: &ForeignKey, debt: Debt) -> Result<()> {
-        let on = match &debt {
-            Debt::Present { table, values, .. } => {
-                self.kept.add(values)?;
-                *table
-            }
-            Debt::Changed { old, .. } => {
-                self.kept.add(old)?;
-                key.target
-            }
-        };
+    /// Keeps a debt that changes of this table have brought.
+    pub(super) fn push(&mut self, debt: Debt, on: Oid) -> Result<()> {
+        debt.count(&mut self.kept)?;
         self.debts.push(Waiting { debt, on, settled: None });
         Ok(())
     }
@@ -133,21 +127,22 @@ impl Deferred {
 }
 
 fn is_of(debt: &Debt, keys: Option<&[Oid]>) -> bool {
-    let (Debt::Present { key, .. } | Debt::Changed { key, .. }) = debt;
-    keys.is_none_or(|keys| keys.contains(key))
+    keys.is_none_or(|keys| keys.contains(&debt.constraint()))
 }
 
-/// The foreign keys that SET CONSTRAINTS names in one schema: whether there is a constraint of the name, and those that can be
+/// The constraints that SET CONSTRAINTS names in one schema: whether there is a constraint of the name, and those that can be
 /// deferred.
 pub(crate) fn constraints_named(catalog: &Catalog, schema: Oid, name: &str) -> (bool, Vec<Oid>) {
     let (mut is_there, mut keys) = (false, Vec::new());
     for table in catalog.tables().filter(|table| table.schema == schema) {
-        let is_key = table.indexes.iter().any(|index| index.constraint != 0 && index.name == name);
-        is_there |= is_key || table.checks.iter().any(|check| check.name == name);
-        for key in table.foreign_keys.iter().filter(|key| key.name == name) {
+        is_there |= table.checks.iter().any(|check| check.name == name);
+        let backed = table.indexes.iter().filter(|index| index.constraint != 0 && index.name == name);
+        let foreign = table.foreign_keys.iter().filter(|key| key.name == name);
+        let found = backed.map(|index| (index.constraint, index.deferral));
+        for (constraint, deferral) in found.chain(foreign.map(|key| (key.oid, key.deferral))) {
             is_there = true;
-            if key.deferral != Deferral::Never {
-                keys.push(key.oid);
+            if deferral != Deferral::Never {
+                keys.push(constraint);
             }
         }
     }

@@ -7,15 +7,14 @@
 //! the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
+use super::unique::KeyProbe;
 use super::{Context, Operator, Row, RowWriter, compute_generated, has_entry, index_key};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
 use crate::stop::Step;
-use hexalog_engine::{Cursor, Direction, IndexEntry, Isolation, NewestRow, RowBuffer};
-use hexalog_sql_types::Datum;
-use hexalog_sql_types::key::prefix_end;
-use std::ops::Bound;
+use hexalog_engine::Isolation;
+use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +38,9 @@ pub(super) struct Insert {
     phase: Phase,
     row: Row,
     writer: RowWriter,
-    probe: Probe,
+    probe: KeyProbe,
     update: Option<super::modify::RowUpdate>,
     single: bool,
-}
-
-/// The look for a row that is in the way.
-#[derive(Default)]
-struct Probe {
-    key: Vec<u8>,
-    cursor: Option<Cursor>,
-    entry: IndexEntry,
-    has_entry: bool,
-    stored: RowBuffer,
 }
 
 impl Insert {
@@ -76,7 +65,16 @@ impl Insert {
             && table.secondary_indexes().next().is_none();
         let phase = Phase::Pull;
         let writer = RowWriter::new();
-        Insert { plan, source, phase, row: Row::new(), writer, probe: Probe::default(), update: None, single }
+        Insert {
+            plan,
+            source,
+            phase,
+            row: Row::new(),
+            writer,
+            probe: KeyProbe::default(),
+            update: None,
+            single,
+        }
     }
 }
 
@@ -161,7 +159,7 @@ impl Insert {
         let outcome = self.writer.insert(context.engine, context.transaction, table, &self.row, fuse)?;
         match outcome {
             Inserted::Done => {
-                context.note_insert(table, &self.row)?;
+                context.note_insert(table, &self.row, self.writer.shared())?;
                 context.state.is_fused = fuse;
                 let plan = self.plan.clone();
                 let has_returning = matches!(&*plan, Node::Insert { returning: Some(_), .. });
@@ -173,7 +171,7 @@ impl Insert {
                 let arbiter = conflict
                     .is_some_and(|conflict| conflict.arbiters.is_empty() || conflict.arbiters.contains(&at));
                 if arbiter {
-                    self.phase = if index.is_primary() { Phase::Probe(0) } else { Phase::Retract(at) };
+                    self.phase = if index.is_clustered() { Phase::Probe(0) } else { Phase::Retract(at) };
                     return Ok(());
                 }
                 let schema = context.view.catalog().schema_name(table.schema);
@@ -198,12 +196,16 @@ impl Insert {
             self.phase = Phase::Write;
             return Ok(());
         };
+        if !index.is_unique_at_once() {
+            let schema = context.view.catalog().schema_name(table.schema);
+            return Err(deferrable_arbiter(table, schema, index).into());
+        }
         if !self.find(table, index, context)? {
-            self.probe.cursor = None;
+            self.probe.end();
             self.phase = Phase::Probe(nth + 1);
             return Ok(());
         }
-        self.probe.cursor = None;
+        self.probe.end();
         let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
         let is_unseen = self.probe.stored.committed_at > snapshot;
         if is_unseen && context.transaction.isolation() == Isolation::RepeatableRead {
@@ -243,54 +245,24 @@ impl Insert {
 
     /// Whether a live row has the new row's key in an index; the row is then in `probe.stored`.
     fn find(&mut self, table: &Table, index: &Index, context: &mut Context<'_>) -> Step<bool> {
-        let probe = &mut self.probe;
-        if probe.cursor.is_none() {
-            probe.key.clear();
+        if !self.probe.has_begun() {
+            self.probe.key.clear();
             // What has no entry is in nobody's way.
-            if !has_entry(index, &self.row)? || index_key(index, &self.row, &mut probe.key)? {
+            if !has_entry(index, &self.row)? || index_key(index, &self.row, &mut self.probe.key)? {
                 return Ok(false);
             }
         }
-        let Some(tree) = index.tree else {
-            let found = context.engine.get_newest(
-                context.transaction,
-                table.tree,
-                &probe.key,
-                None,
-                &mut probe.stored,
-            )?;
-            probe.stored.key.clone_from(&probe.key);
-            return Ok(found == NewestRow::Found);
-        };
-        let upper = prefix_end(&probe.key);
-        let cursor = probe.cursor.get_or_insert_with(|| {
-            Cursor::new(tree, Bound::Included(&probe.key), Bound::Excluded(&upper), Direction::Forward)
-        });
-        loop {
-            if !probe.has_entry {
-                if !context.engine.index_next(context.transaction, cursor, &mut probe.entry)? {
-                    return Ok(false);
-                }
-                probe.has_entry = true;
-            }
-            let key = &probe.entry.primary_key;
-            let found =
-                context.engine.get_newest(context.transaction, table.tree, key, None, &mut probe.stored)?;
-            if found != NewestRow::Found {
-                probe.has_entry = false;
-                continue;
-            }
-            probe.stored.key.clone_from(key);
-            let (mut row, mut current) = (Row::new(), Vec::new());
-            let stored = &mut probe.stored;
-            super::decode_row(context.engine, context.transaction, table, stored, &index.reads, &mut row)?;
-            probe.has_entry = false;
-            index_key(index, &row, &mut current)?;
-            if current == probe.key && has_entry(index, &row)? {
-                return Ok(true);
-            }
-        }
+        self.probe.find(context, table, index, None)
     }
+}
+
+/// 55000: what is in the way must be known before the row is written.
+fn deferrable_arbiter(table: &Table, schema: &str, index: &Index) -> SqlError {
+    let message =
+        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters";
+    SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+        .with_table(schema, &table.name)
+        .with_constraint(&index.name)
 }
 
 /// DO UPDATE's condition over existing and proposed row.

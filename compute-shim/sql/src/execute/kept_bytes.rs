@@ -30,7 +30,12 @@ impl KeptBytes {
 
     /// One more row is kept; 53200 if that is too much.
     pub(crate) fn add(&mut self, row: &[Datum]) -> Result<()> {
-        self.bytes += std::mem::size_of::<Vec<Datum>>() + row.iter().map(size).sum::<usize>();
+        self.add_bytes(std::mem::size_of::<Vec<Datum>>() + row.iter().map(size).sum::<usize>())
+    }
+
+    /// The same of what is no row.
+    pub(crate) fn add_bytes(&mut self, bytes: usize) -> Result<()> {
+        self.bytes += bytes;
         if self.bytes <= self.bytes_max {
             return Ok(());
         }

@@ -66,7 +66,7 @@ pub(super) fn ranges(table: &Table, access: &IndexAccess, context: &mut Context<
         }
     }
     let whole = |key: Vec<u8>, columns: usize| {
-        if index.is_primary() && columns == index.columns.len() {
+        if index.is_clustered() && columns == index.columns.len() {
             return KeyRange::Point(key);
         }
         let end = prefix_end(&key);

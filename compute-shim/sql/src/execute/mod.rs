@@ -4,7 +4,7 @@
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
-//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
+//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -23,6 +23,7 @@ mod row_writer;
 mod scan;
 mod sort;
 mod stored_row;
+mod unique;
 mod window;
 mod window_frame;
 
@@ -32,8 +33,8 @@ pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use measure::Measure;
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
-    Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated, duplicate_key,
-    has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
+    Entered, Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated,
+    duplicate_key, has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, decode_row};
 

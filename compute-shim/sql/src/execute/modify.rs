@@ -6,8 +6,9 @@
 //! key is a delete that names the new key, and an insert.
 
 use super::context::Identity;
-use super::row_writer::{check_not_null, check_violation, duplicate_key, insert_entry};
+use super::row_writer::{Entered, check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
+use super::unique::SharedIn;
 use super::{
     Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, has_entry, index_key, primary_key,
 };
@@ -54,7 +55,7 @@ impl Modify {
             single = returning.is_none()
                 && scan.access.as_ref().is_some_and(|access| {
                     let index = &scan.table.indexes[access.index];
-                    index.is_primary() && access.is_point(index)
+                    index.is_clustered() && access.is_point(index)
                 });
         }
         Modify {
@@ -184,6 +185,8 @@ pub(super) struct RowUpdate {
     /// The row in the way of an INSERT has changed or gone before it could be updated.
     has_lost_conflict: bool,
     entry: Vec<u8>,
+    /// The indexes in which another row may have the new row's key.
+    shared: Vec<usize>,
 }
 
 impl RowUpdate {
@@ -231,6 +234,7 @@ impl RowUpdate {
             is_conflict: false,
             has_lost_conflict: false,
             entry: Vec::new(),
+            shared: Vec::new(),
         }
     }
 
@@ -287,7 +291,8 @@ impl RowUpdate {
                 Phase::OldEntry(at) => {
                     if at == self.table.indexes.len() {
                         let new = (!is_delete).then_some(&*self.new);
-                        context.note_change(&self.table, self.old(), new)?;
+                        let shared = SharedIn { row: &self.new_key, indexes: &self.shared };
+                        context.note_change(&self.table, self.old(), new, shared)?;
                         return Ok(Some(if is_delete {
                             self.old().to_vec()
                         } else {
@@ -390,7 +395,7 @@ impl RowUpdate {
         self.new_key.clear();
         if !primary_key(&self.table, &self.new, &mut self.new_key)? {
             self.new_key.extend_from_slice(&self.key);
-        } else if let Some(index) = self.table.primary_key() {
+        } else if let Some(index) = self.table.clustered_key() {
             check_key_bytes(index, self.new_key.len())?;
         }
         Ok(())
@@ -592,8 +597,13 @@ impl RowUpdate {
         self.entry.clear();
         let has_null = index_key(index, &self.new, &mut self.entry)?;
         let (engine, key) = (context.engine, &self.new_key);
-        if insert_entry(engine, context.transaction, &table, index, &self.entry, has_null, key)? {
-            return Ok(());
+        match insert_entry(engine, context.transaction, &table, index, &self.entry, has_null, key)? {
+            Entered::Done => return Ok(()),
+            Entered::Shared => {
+                self.shared.push(at);
+                return Ok(());
+            }
+            Entered::Duplicate => {}
         }
         let schema = context.view.catalog().schema_name(table.schema);
         Err(duplicate_key(&table, schema, index, &self.new, &context.env).into())

@@ -1,4 +1,4 @@
-//! Foreign keys: what a statement's changes owe to other tables, settled once all its rows are changed.
+//! Foreign keys and keys that are checked late: what a statement's changes owe, settled once all its rows are changed.
 //!
 //! Owns the queue of what is to be looked at ([`Referential`], filled row by row) and its settling
 //! ([`settle_references`]), which is PostgreSQL's: small statements with parameters, planned and run like any other, under
@@ -9,7 +9,8 @@
 
 use super::deferred::Deferred;
 use super::kept_bytes::KeptBytes;
-use super::{Context, Operator, Row, State, build};
+use super::unique::{KeyCheck, SharedIn, SharedKey, index_of};
+use super::{Context, Operator, Row, State, build, index_key};
 use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
 use crate::catalog::object::{ForeignKey, Oid, Table};
@@ -33,6 +34,27 @@ pub(super) enum Debt {
     Present { table: Oid, key: Oid, values: Vec<Datum>, encoded: Arc<[u8]> },
     /// A row that may be referred to had the old values; it has the new ones, or is gone.
     Changed { table: Oid, key: Oid, old: Vec<Datum>, new: Option<Vec<Datum>> },
+    /// A row took a key that another one may have.
+    Unique(SharedKey),
+}
+
+impl Debt {
+    /// The constraint that asks for it.
+    pub(super) fn constraint(&self) -> Oid {
+        match self {
+            Debt::Present { key, .. } | Debt::Changed { key, .. } => *key,
+            Debt::Unique(shared) => shared.constraint,
+        }
+    }
+
+    /// Counts what it keeps.
+    pub(super) fn count(&self, kept: &mut KeptBytes) -> Result<()> {
+        match self {
+            Debt::Present { values, .. } => kept.add(values),
+            Debt::Changed { old, .. } => kept.add(old),
+            Debt::Unique(SharedKey { row, key, .. }) => kept.add_bytes(row.len() + key.len()),
+        }
+    }
 }
 
 /// What a statement's changes owe.
@@ -60,15 +82,12 @@ impl Default for Referential {
 
 impl Referential {
     fn push(&mut self, debt: Debt) -> Result<()> {
-        match &debt {
-            Debt::Present { key, values, encoded, .. } => {
-                if !self.waiting.insert((*key, encoded.clone())) {
-                    return Ok(());
-                }
-                self.kept.add(values)?;
-            }
-            Debt::Changed { old, .. } => self.kept.add(old)?,
+        if let Debt::Present { key, encoded, .. } = &debt
+            && !self.waiting.insert((*key, encoded.clone()))
+        {
+            return Ok(());
         }
+        debt.count(&mut self.kept)?;
         self.debts.push_back(debt);
         Ok(())
     }
@@ -114,16 +133,44 @@ fn is_same(table: &Table, columns: impl Iterator<Item = usize>, old: &[Datum], n
 
 impl Context<'_> {
     /// A row was inserted.
-    pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum]) -> Result<()> {
+    pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
+        self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
+        }
+        self.note_shared_keys(table, row, shared, false)
+    }
+
+    /// A row has keys that other rows may have: the primary one, or others. PostgreSQL's triggers go by their names:
+    /// that of a primary key comes before those of foreign keys, those of others behind.
+    fn note_shared_keys(
+        &mut self,
+        table: &Table,
+        row: &[Datum],
+        shared: SharedIn<'_>,
+        primary: bool,
+    ) -> Result<()> {
+        let indexes = shared.indexes.iter().map(|&at| &table.indexes[at]);
+        for index in indexes.filter(|index| index.primary == primary) {
+            let mut key = Vec::new();
+            index_key(index, row, &mut key)?;
+            let (table, constraint) = (table.oid, index.constraint);
+            let shared = SharedKey { table, constraint, row: shared.row.into(), key: key.into() };
+            self.state.referential.push(Debt::Unique(shared))?;
         }
         Ok(())
     }
 
     /// A row was updated, or deleted if it has no new values.
-    pub(crate) fn note_change(&mut self, table: &Table, old: &[Datum], new: Option<&[Datum]>) -> Result<()> {
+    pub(crate) fn note_change(
+        &mut self,
+        table: &Table,
+        old: &[Datum],
+        new: Option<&[Datum]>,
+        shared: SharedIn<'_>,
+    ) -> Result<()> {
         if let Some(new) = new {
+            self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {
                 if !is_same(table, key.columns.iter().map(|pair| pair.0), old, new) {
                     self.note_present(table, key, new)?;
@@ -145,7 +192,10 @@ impl Context<'_> {
             let debt = Debt::Changed { table: referring, key: key.oid, old, new };
             self.state.referential.push(debt)?;
         }
-        Ok(())
+        match new {
+            Some(new) => self.note_shared_keys(table, new, shared, false),
+            None => Ok(()),
+        }
     }
 
     fn note_present(&mut self, table: &Table, key: &ForeignKey, row: &[Datum]) -> Result<()> {
@@ -402,15 +452,38 @@ struct Run {
 }
 
 /// A debt that is being settled.
-struct Running {
+enum Running {
+    Reference(Reference),
+    Key(KeyCheck),
+}
+
+impl Running {
+    fn new(context: &Context<'_>, debt: Debt) -> Running {
+        match debt {
+            Debt::Unique(shared) => Running::Key(KeyCheck::new(shared)),
+            debt => Running::Reference(Reference::new(context, debt)),
+        }
+    }
+
+    /// Goes on; call again after a need.
+    fn step(&mut self, context: &mut Context<'_>) -> Step<()> {
+        match self {
+            Running::Reference(reference) => reference.step(context),
+            Running::Key(check) => check.step(context),
+        }
+    }
+}
+
+/// A debt of a foreign key that is being settled.
+struct Reference {
     debt: Debt,
     /// What is left to be asked, in order.
     queries: VecDeque<Query>,
     run: Option<Run>,
 }
 
-impl Running {
-    fn new(context: &Context<'_>, debt: Debt) -> Running {
+impl Reference {
+    fn new(context: &Context<'_>, debt: Debt) -> Reference {
         let queries = match &debt {
             Debt::Present { .. } => vec![Query::Target, Query::Holder],
             Debt::Changed { table, key, new, .. } => {
@@ -429,14 +502,16 @@ impl Running {
                     }
                 }
             }
+            Debt::Unique(_) => unreachable!("a key is no reference"),
         };
-        Running { debt, queries: queries.into(), run: None }
+        Reference { debt, queries: queries.into(), run: None }
     }
 
     /// Goes on; call again after a need.
     fn step(&mut self, context: &mut Context<'_>) -> Step<()> {
         let (table, key) = match &self.debt {
             Debt::Present { table, key, .. } | Debt::Changed { table, key, .. } => (*table, *key),
+            Debt::Unique(_) => unreachable!("a key is no reference"),
         };
         let view = context.view;
         let Some((table, key)) = foreign_key(view.catalog(), table, key) else { return Ok(()) };
@@ -486,7 +561,7 @@ impl Running {
         match &self.debt {
             Debt::Changed { new: Some(_), .. } => key.on_update,
             Debt::Changed { new: None, .. } => key.on_delete,
-            Debt::Present { .. } => ReferentialAction::NoAction,
+            Debt::Present { .. } | Debt::Unique(_) => ReferentialAction::NoAction,
         }
     }
 
@@ -506,6 +581,7 @@ impl Running {
                     old.iter().chain(new).cloned().collect()
                 }
                 (Debt::Changed { old, .. }, _) => old.clone(),
+                (Debt::Unique(_), _) => unreachable!("a key is no reference"),
             };
             let (state, operator) = (State::new(&plan), build(&plan.root));
             self.run = Some(Run { plan, parameters, state, operator, has_begun: false });
@@ -557,15 +633,26 @@ fn foreign_key(catalog: &Catalog, table: Oid, key: Oid) -> Option<(&Arc<Table>, 
 
 /// Keeps a debt for the commit if it can wait; else gives it back.
 fn put_off(context: &mut Context<'_>, debt: Debt) -> Result<Option<Debt>> {
-    let (Debt::Present { table, key, .. } | Debt::Changed { table, key, .. }) = &debt;
-    match foreign_key(context.view.catalog(), *table, *key) {
-        Some((_, key))
-            if !context.state.referential.is_final && context.effects.deferred.takes(key, &debt) =>
-        {
-            context.effects.deferred.push(key, debt)?;
-            Ok(None)
+    if context.state.referential.is_final {
+        return Ok(Some(debt));
+    }
+    let (catalog, deferred) = (context.view.catalog(), &mut context.effects.deferred);
+    let on = match &debt {
+        Debt::Present { table, key, .. } | Debt::Changed { table, key, .. } => {
+            let key = foreign_key(catalog, *table, *key).map(|(_, key)| key);
+            key.filter(|key| deferred.takes(key, &debt)).map(|key| match &debt {
+                Debt::Changed { .. } => key.target,
+                _ => *table,
+            })
         }
-        _ => Ok(Some(debt)),
+        Debt::Unique(SharedKey { table, constraint, .. }) => {
+            let index = index_of(catalog, *table, *constraint).map(|(_, index)| index);
+            index.filter(|index| deferred.is_deferred(*constraint, index.deferral)).map(|_| *table)
+        }
+    };
+    match on {
+        Some(on) => deferred.push(debt, on).map(|()| None),
+        None => Ok(Some(debt)),
     }
 }
 

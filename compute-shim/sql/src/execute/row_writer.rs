@@ -5,6 +5,7 @@
 //! constraint's name and the key's values.
 
 use super::stored_row::column_in_memory;
+use super::unique::{SharedIn, may_be_shared};
 use super::{Context, RowEncoder};
 use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
@@ -79,7 +80,7 @@ pub(crate) fn key_part(table: &Table, column: &IndexColumn, env: &EvalEnv<'_>, p
 
 /// Appends a row's key in the clustered tree, if the table has a primary key.
 pub(crate) fn primary_key(table: &Table, row: &[Datum], out: &mut Vec<u8>) -> Result<bool> {
-    match table.primary_key() {
+    match table.clustered_key() {
         Some(index) => index_key(index, row, out).map(|_| true),
         None => Ok(false),
     }
@@ -120,8 +121,17 @@ pub(crate) fn duplicate_key(
         .with_constraint(&index.name)
 }
 
-/// Inserts an index entry for a row, checking uniqueness where the index asks for it. `Ok(false)`: a live row has
-/// the key.
+/// What became of an index entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entered {
+    Done,
+    /// It is there; another row may have the key, which is to be looked at later.
+    Shared,
+    /// It is not there: a live row has the key.
+    Duplicate,
+}
+
+/// Inserts an index entry for a row, checking uniqueness where the index asks for it. May be repeated after a need.
 pub(crate) fn insert_entry(
     engine: &Engine,
     transaction: &mut Transaction,
@@ -130,7 +140,7 @@ pub(crate) fn insert_entry(
     key: &[u8],
     has_null: bool,
     row_key: &[u8],
-) -> Step<bool> {
+) -> Step<Entered> {
     let tree = index.tree.expect("secondary indexes have trees");
     let mut values: Vec<Datum> = Vec::new();
     check_key_bytes(index, key.len() + row_key.len())?;
@@ -148,13 +158,17 @@ pub(crate) fn insert_entry(
         }
         Ok(())
     };
-    let unique = (index.unique && !has_null)
+    let unique = (index.is_unique_at_once() && !has_null)
         .then_some(UniqueCheck { clustered: table.tree, index_key: &mut recompute });
     match engine.index_insert(transaction, tree, key, row_key, unique) {
-        Ok(()) => Ok(true),
-        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => Ok(false),
-        Err(stop) => Err(stop.into()),
+        Ok(()) => {}
+        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => return Ok(Entered::Duplicate),
+        Err(stop) => return Err(stop.into()),
     }
+    // Looked for once the own entry stands: of two writers at once one at least sees the other's.
+    let is_checked_later = index.unique && !index.is_unique_at_once() && !has_null;
+    let is_shared = is_checked_later && may_be_shared(engine, transaction, index, key, row_key)?;
+    Ok(if is_shared { Entered::Shared } else { Entered::Done })
 }
 
 /// Above it PostgreSQL has other words: no index of any kind holds it.
@@ -192,6 +206,8 @@ pub(crate) struct RowWriter {
     key: Vec<u8>,
     encoder: RowEncoder,
     entry: Vec<u8>,
+    /// The indexes in which another row may have the key of the one at hand.
+    shared: Vec<usize>,
 }
 
 /// What became of a row.
@@ -204,7 +220,18 @@ pub(crate) enum Inserted {
 
 impl RowWriter {
     pub(crate) fn new() -> RowWriter {
-        RowWriter { phase: Phase::Key, key: Vec::new(), encoder: RowEncoder::new(), entry: Vec::new() }
+        RowWriter {
+            phase: Phase::Key,
+            key: Vec::new(),
+            encoder: RowEncoder::new(),
+            entry: Vec::new(),
+            shared: Vec::new(),
+        }
+    }
+
+    /// Where other rows may have keys of the row that was inserted last.
+    pub(crate) fn shared(&self) -> SharedIn<'_> {
+        SharedIn { row: &self.key, indexes: &self.shared }
     }
 
     /// Inserts a row; after a need call again with the same row. `fuse`: the transaction commits with the clustered
@@ -222,11 +249,12 @@ impl RowWriter {
                 Phase::Key => {
                     self.discard(engine, transaction)?;
                     self.key.clear();
+                    self.shared.clear();
                     if !primary_key(table, row, &mut self.key)? {
                         let id = engine.allocate_row_id(table.tree)?;
                         self.key.extend_from_slice(&id.to_be_bytes());
                     }
-                    if let Some(index) = table.primary_key() {
+                    if let Some(index) = table.clustered_key() {
                         check_key_bytes(index, self.key.len())?;
                     }
                     self.phase = Phase::Encode;
@@ -255,10 +283,10 @@ impl RowWriter {
                         self.phase = Phase::Key;
                         return Ok(Inserted::Done);
                     };
-                    if !index.is_primary() && has_entry(index, row)? {
+                    if !index.is_clustered() && has_entry(index, row)? {
                         self.entry.clear();
                         let has_null = index_key(index, row, &mut self.entry)?;
-                        let fresh = insert_entry(
+                        let entered = insert_entry(
                             engine,
                             transaction,
                             table,
@@ -267,9 +295,13 @@ impl RowWriter {
                             has_null,
                             &self.key,
                         )?;
-                        if !fresh {
-                            self.phase = Phase::Key;
-                            return Ok(Inserted::Conflict(at));
+                        match entered {
+                            Entered::Done => {}
+                            Entered::Shared => self.shared.push(at),
+                            Entered::Duplicate => {
+                                self.phase = Phase::Key;
+                                return Ok(Inserted::Conflict(at));
+                            }
                         }
                     }
                     self.phase = Phase::Entry(at + 1);

@@ -7,12 +7,12 @@
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    Deferral, IndexElement, IndexTarget, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
-    TableConstraint,
+    Deferral, IndexElement, IndexTarget, KeyOptions, NamedConstraint, ObjectKind, OnCommit, Statement,
+    StorageParameter, TableConstraint,
 };
 use super::{Reader, at, refuse, tree};
-use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
 
 /// CREATE …
@@ -227,7 +227,7 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
         }
         let columns = reader.column_list()?;
         let included = included_columns(reader)?;
-        TableConstraint::PrimaryKey { columns, included, parameters: index_clauses(reader)? }
+        TableConstraint::PrimaryKey { columns, included, options: key_options(reader)? }
     } else if reader.eat(&["unique"]) {
         if reader.peek_words(&["using", "index"]) {
             return Err(refuse("UNIQUE USING INDEX"));
@@ -235,7 +235,7 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
         nulls_distinct(reader)?;
         let columns = reader.column_list()?;
         let included = included_columns(reader)?;
-        TableConstraint::Unique { columns, included, parameters: index_clauses(reader)? }
+        TableConstraint::Unique { columns, included, options: key_options(reader)? }
     } else if reader.eat(&["check"]) {
         TableConstraint::Check(check(reader)?)
     } else if reader.eat(&["foreign", "key"]) {
@@ -250,7 +250,14 @@ fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableCons
     let mut constraint = constraint;
     match &mut constraint {
         TableConstraint::ForeignKey { references, .. } => references.deferral = deferral,
-        _ => refuse_deferral(deferral)?,
+        TableConstraint::PrimaryKey { options, .. } | TableConstraint::Unique { options, .. } => {
+            options.deferral = deferral;
+        }
+        TableConstraint::Check(_) if deferral != Deferral::Never => {
+            let message = "CHECK constraints cannot be marked DEFERRABLE";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        TableConstraint::Check(_) => {}
     }
     Ok(NamedConstraint { name, constraint, position })
 }
@@ -278,12 +285,12 @@ fn included_columns(reader: &mut Reader<'_>) -> Result<Vec<String>> {
 }
 
 /// WITH and TABLESPACE behind a key.
-fn index_clauses(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
+fn key_options(reader: &mut Reader<'_>) -> Result<KeyOptions> {
     let parameters = storage_clause(reader)?;
     if reader.peek_words(&["using", "index", "tablespace"]) {
         return Err(refuse("TABLESPACE"));
     }
-    Ok(parameters)
+    Ok(KeyOptions { parameters, deferral: Deferral::Never })
 }
 
 /// DEFERRABLE, INITIALLY DEFERRED, NOT VALID and their opposites.
@@ -323,11 +330,16 @@ fn characteristics(reader: &mut Reader<'_>) -> Result<Deferral> {
     })
 }
 
-/// For constraints that are checked at once.
-fn refuse_deferral(deferral: Deferral) -> Result<()> {
-    match deferral {
-        Deferral::Never => Ok(()),
-        Deferral::Immediate | Deferral::Deferred => Err(refuse("a deferrable key or check")),
+/// 42601 behind what of a column is neither a key nor a reference.
+fn refuse_characteristics(reader: &Reader<'_>) -> Result<()> {
+    const CLAUSES: [&[&str]; 4] =
+        [&["not", "deferrable"], &["deferrable"], &["initially", "deferred"], &["initially", "immediate"]];
+    match CLAUSES.iter().find(|words| reader.peek_words(words)) {
+        None => Ok(()),
+        Some(words) => {
+            let message = format!("misplaced {} clause", words.join(" ").to_uppercase());
+            Err(at(SqlError::syntax(message), reader.position()))
+        }
     }
 }
 
@@ -403,10 +415,10 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
     } else if reader.eat(&["default"]) {
         ColumnConstraint::Default(reader.restricted_expr()?)
     } else if reader.eat(&["primary", "key"]) {
-        ColumnConstraint::PrimaryKey(index_clauses(reader)?)
+        ColumnConstraint::PrimaryKey(key_options(reader)?)
     } else if reader.eat(&["unique"]) {
         nulls_distinct(reader)?;
-        ColumnConstraint::Unique(index_clauses(reader)?)
+        ColumnConstraint::Unique(key_options(reader)?)
     } else if reader.eat(&["check"]) {
         ColumnConstraint::Check(check(reader)?)
     } else if reader.eat(&["generated"]) {
@@ -418,11 +430,13 @@ fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<C
     } else {
         return Ok(None);
     };
-    let deferral = characteristics(reader)?;
     let mut constraint = constraint;
     match &mut constraint {
-        ColumnConstraint::References(references) => references.deferral = deferral,
-        _ => refuse_deferral(deferral)?,
+        ColumnConstraint::References(references) => references.deferral = characteristics(reader)?,
+        ColumnConstraint::PrimaryKey(options) | ColumnConstraint::Unique(options) => {
+            options.deferral = characteristics(reader)?;
+        }
+        _ => refuse_characteristics(reader)?,
     }
     Ok(Some(NamedConstraint { name, constraint, position }))
 }

@@ -196,8 +196,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("CREATE TABLE t (a int) TABLESPACE x", "TABLESPACE"),
         ("CREATE TABLE t (a int, FOREIGN KEY (a) REFERENCES u MATCH PARTIAL)", "MATCH PARTIAL"),
         ("CREATE TABLE t (a int, EXCLUDE USING gist (a WITH =))", "EXCLUDE"),
-        ("CREATE TABLE t (a int UNIQUE DEFERRABLE)", "a deferrable key or check"),
-        ("CREATE TABLE t (a int, UNIQUE (a) INITIALLY DEFERRED)", "a deferrable key or check"),
         ("CREATE TABLE t (a int UNIQUE NULLS NOT DISTINCT)", "NULLS NOT DISTINCT"),
         ("CREATE TABLE t (a text COLLATE \"de_DE\")", "collation de_DE"),
         ("CREATE TABLE t (a text STORAGE plain)", "STORAGE of a column"),
@@ -420,10 +418,10 @@ fn clauses_reach_the_tree() {
     assert_eq!(create.columns[0].name, "A");
     let constraint = &create.constraints[0];
     assert_eq!((constraint.name.as_deref(), constraint.position), (Some("k"), 26));
-    let TableConstraint::PrimaryKey { columns, parameters, .. } = &constraint.constraint else {
+    let TableConstraint::PrimaryKey { columns, options, .. } = &constraint.constraint else {
         panic!("a key")
     };
-    assert_eq!((columns.join(","), parameters[0].value.as_deref()), ("A,b".to_owned(), Some("70")));
+    assert_eq!((columns.join(","), options.parameters[0].value.as_deref()), ("A,b".to_owned(), Some("70")));
     let parameters: Vec<_> =
         create.parameters.iter().map(|item| (item.name.as_str(), item.value.as_deref())).collect();
     let expected = [("fillfactor", Some("90")), ("x.y", None), ("z", Some("-1")), ("w", Some("on"))];

@@ -37,7 +37,7 @@ pub(crate) struct IndexAccess {
 impl IndexAccess {
     /// Whether it gives one row at most.
     pub(crate) fn is_point(&self, index: &Index) -> bool {
-        index.unique && self.equal.len() == index.columns.len()
+        index.is_unique_at_once() && self.equal.len() == index.columns.len()
     }
 }
 
@@ -185,7 +185,7 @@ fn candidate(scan: &Scan, at: usize, conditions: &[Expr]) -> Option<Candidate> {
         + if access.lower.is_some() { 20 } else { 0 }
         + if access.upper.is_some() { 20 } else { 0 }
         // The clustered tree needs no second look-up.
-        + if index.is_primary() { 15 } else { 0 }
+        + if index.is_clustered() { 15 } else { 0 }
         // That it has fewer rows than the table may be all that it is for.
         + if index.predicate.is_some() { 5 } else { 0 };
     let has_few = || index.predicate.as_ref().is_some_and(|predicate| leaves_few(predicate.expr()));
@@ -265,7 +265,7 @@ fn assumed_rows(statistics: &Statistics) -> f64 {
 /// What reading a scan by a candidate costs, in reads of a row.
 fn candidate_cost(scan: &Scan, statistics: &Statistics, conditions: &[Expr], candidate: &Candidate) -> f64 {
     let index = &scan.table.indexes[candidate.access.index];
-    let of_row = if index.is_primary() { 1.0 } else { LOOKED_UP_ROW };
+    let of_row = if index.is_clustered() { 1.0 } else { LOOKED_UP_ROW };
     if candidate.access.is_point(index) {
         return DESCENT + of_row;
     }

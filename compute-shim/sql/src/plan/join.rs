@@ -233,7 +233,7 @@ fn ordered(input: &Arc<Node>, keys: &[Order]) -> Option<Node> {
             let (index, fixed) = match &scan.access {
                 Some(access) if access.any.is_some() => return None,
                 Some(access) => (&scan.table.indexes[access.index], access.equal.len()),
-                None => (scan.table.primary_key()?, 0),
+                None => (scan.table.clustered_key()?, 0),
             };
             let order = &index.columns[fixed..];
             if keys.len() > order.len() {

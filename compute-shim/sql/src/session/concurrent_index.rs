@@ -14,7 +14,7 @@ use super::transaction::{Scope, Status};
 use crate::answer::CommandTag;
 use crate::catalog::Relation;
 use crate::catalog::object::{Index, IndexState, Oid, Table};
-use crate::execute::{Row, decode_row, has_entry, index_key, insert_entry, shown_key};
+use crate::execute::{Entered, Row, decode_row, has_entry, index_key, insert_entry, shown_key};
 use crate::parse::tree::{CreateIndex, Name, ObjectKind, Statement};
 use crate::progress::{Report, Task};
 use crate::stop::{Step, Stop};
@@ -432,7 +432,8 @@ impl Filling {
         }
         self.entry.clear();
         let has_null = index_key(index, &self.row, &mut self.entry)?;
-        insert_entry(engine, work, table, index, &self.entry, has_null, &key)
+        let entered = insert_entry(engine, work, table, index, &self.entry, has_null, &key)?;
+        Ok(entered != Entered::Duplicate)
     }
 
     /// 23505 for rows that are there already.

@@ -34,6 +34,8 @@ fn index(oid: Oid, name: &str, tree: Option<u64>, columns: &[Column], of: Vec<In
         included: Vec::new(),
         predicate: None,
         unique: tree.is_none(),
+        primary: tree.is_none(),
+        deferral: Deferral::Never,
         constraint: if tree.is_none() { oid + 1 } else { 0 },
         parameters: Vec::new(),
         state: IndexState::Valid,
@@ -73,6 +75,7 @@ fn table() -> Table {
         index(16_388, "t_c_idx", Some(9), &columns, vec![one(1, true), one(0, false)]),
         Index {
             state: IndexState::Building,
+            deferral: Deferral::Deferred,
             included: vec![2],
             reads: Arc::new([1, 2]),
             predicate: Some(expression("(n > 0)", TypeId::BOOL, 2)),
@@ -202,7 +205,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "060100000074",
+            "070100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -254,7 +257,7 @@ fn golden_bytes_of_every_class() {
             "09000000745f6e5f636865636b",
             "07000000286e203e203029",
             // The indexes: oid, name, tree, columns (each a column or an expression), unique, constraint, parameters,
-            // included columns, predicate, state.
+            // included columns, predicate, state, whether it is the primary key's, when it is checked.
             "03000000",
             "02400000",
             "06000000745f706b6579",
@@ -267,6 +270,7 @@ fn golden_bytes_of_every_class() {
             "00000000",
             "00",
             "00",
+            "0100",
             "04400000",
             "07000000745f635f696478",
             "010900000000000000",
@@ -279,6 +283,7 @@ fn golden_bytes_of_every_class() {
             "00000000",
             "00",
             "00",
+            "0000",
             "0b400000",
             "0b000000745f6c6f7765725f696478",
             "010a00000000000000",
@@ -297,6 +302,7 @@ fn golden_bytes_of_every_class() {
             "ffffffff",
             "0100000002000000",
             "01",
+            "0002",
             // The table's parameters.
             "02000000",
             "0a00000066696c6c666163746f72",
@@ -434,12 +440,18 @@ fn indexes_of_format_5_are_whole() {
     table.indexes[0].state = IndexState::Dead;
     (table.parameters, table.foreign_keys) = (Vec::new(), Vec::new());
     let mut bytes = encode(&Object::Table(Arc::new(table)));
-    // The state stands before the counts of parameters and foreign keys.
+    let table = |bytes: &[u8]| match decode(ObjectClass::Table, 16_385, bytes).expect("an older format") {
+        Object::Table(decoded) => decoded,
+        other => panic!("{other:?}"),
+    };
+    // Whether it is primary and when it is checked stand before the counts of parameters and foreign keys, the state before them.
+    assert_eq!(bytes.drain(bytes.len() - 10..bytes.len() - 8).as_slice(), [1, 0]);
+    bytes[0] = 6;
+    assert_eq!(table(&bytes).indexes[0].state, IndexState::Dead);
+    assert!(table(&bytes).indexes[0].primary);
     assert_eq!(bytes.remove(bytes.len() - 9), 2);
     bytes[0] = 5;
-    let decoded = decode(ObjectClass::Table, 16_385, &bytes).expect("the format before this one");
-    let Object::Table(decoded) = decoded else { panic!("a table") };
-    assert_eq!(decoded.indexes[0].state, IndexState::Valid);
+    assert_eq!(table(&bytes).indexes[0].state, IndexState::Valid);
 }
 
 #[test]

@@ -47,10 +47,11 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
         int2(columns.len()),
         Datum::Bool(index.unique),
         FALSE,
-        Datum::Bool(index.is_primary()),
+        Datum::Bool(index.primary),
     ];
+    let at_once = index.deferral == Deferral::Never;
     let (is_valid, is_live) = (index.state == IndexState::Valid, index.state != IndexState::Dead);
-    row.extend([FALSE, TRUE, FALSE, Datum::Bool(is_valid), FALSE]);
+    row.extend([FALSE, Datum::Bool(at_once), FALSE, Datum::Bool(is_valid), FALSE]);
     row.extend([Datum::Bool(is_live), Datum::Bool(is_live), FALSE]);
     row.extend([
         int2_vector(columns.iter().map(part).chain(index.included.iter().map(|&column| number(column)))),
@@ -77,13 +78,14 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
             index: 0,
             columns: Vec::new(),
             foreign: None,
+            deferral: Deferral::Never,
             expression: NULL,
         };
         for index in table.indexes.iter().filter(|index| index.constraint != 0) {
-            let kind = if index.is_primary() { b'p' } else { b'u' };
+            let kind = if index.primary { b'p' } else { b'u' };
             let columns = index.columns.iter().filter_map(|column| column.column()).map(number).collect();
             let row = row(index.constraint, &*index.name, kind);
-            rows.push(ConstraintRow { index: index.oid, columns, ..row }.row());
+            rows.push(ConstraintRow { index: index.oid, columns, deferral: index.deferral, ..row }.row());
         }
         for check in &table.checks {
             let columns = columns_named(&check.expression, table);
@@ -96,7 +98,9 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
             let target = view.catalog().table(key.target);
             let foreign = target.map(|target| (key, &**target));
             let row = row(key.oid, &*key.name, b'f');
-            rows.push(ConstraintRow { index: key.index, columns, foreign, ..row }.row());
+            rows.push(
+                ConstraintRow { index: key.index, columns, foreign, deferral: key.deferral, ..row }.row(),
+            );
         }
     }
     rows
@@ -112,6 +116,7 @@ struct ConstraintRow<'a> {
     columns: Vec<i16>,
     /// With the table referred to.
     foreign: Option<(&'a ForeignKey, &'a Table)>,
+    deferral: Deferral,
     expression: Datum,
 }
 
@@ -134,14 +139,13 @@ fn equality(left: TypeId, right: TypeId) -> Datum {
 
 impl ConstraintRow<'_> {
     fn row(self) -> Row {
-        let deferral = self.foreign.map_or(Deferral::Never, |(key, _)| key.deferral);
         let mut row = vec![
             oid(self.constraint),
             text(self.name),
             oid(self.table.schema),
             Datum::Char(self.kind),
-            Datum::Bool(deferral != Deferral::Never),
-            Datum::Bool(deferral == Deferral::Deferred),
+            Datum::Bool(self.deferral != Deferral::Never),
+            Datum::Bool(self.deferral == Deferral::Deferred),
             TRUE,
             oid(self.table.oid),
             oid(0),

@@ -316,17 +316,14 @@ pub(super) fn table_constraints(view: &SessionView) -> Vec<Row> {
             rows.push(row);
         };
         table.foreign_keys.iter().for_each(|key| add_waiting(&key.name, "FOREIGN KEY", NULL, key.deferral));
-        let mut add = |name: &str, kind: &str, nulls_distinct: Datum| {
-            add_waiting(name, kind, nulls_distinct, Deferral::Never);
-        };
         for key in keys(table) {
-            match key.is_primary() {
-                true => add(&key.name, "PRIMARY KEY", NULL),
-                false => add(&key.name, "UNIQUE", yes_or_no(true)),
-            }
+            let (kind, nulls_distinct) =
+                if key.primary { ("PRIMARY KEY", NULL) } else { ("UNIQUE", yes_or_no(true)) };
+            add_waiting(&key.name, kind, nulls_distinct, key.deferral);
         }
-        table.checks.iter().for_each(|check| add(&check.name, "CHECK", NULL));
-        not_null(table).for_each(|(name, _)| add(&name, "CHECK", NULL));
+        let mut add = |name: &str, kind: &str| add_waiting(name, kind, NULL, Deferral::Never);
+        table.checks.iter().for_each(|check| add(&check.name, "CHECK"));
+        not_null(table).for_each(|(name, _)| add(&name, "CHECK"));
     }
     rows
 }

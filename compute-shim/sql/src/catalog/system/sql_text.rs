@@ -122,11 +122,12 @@ fn included_columns(table: &Table, index: &Index) -> String {
 
 /// `PRIMARY KEY (a, b)` or `UNIQUE (a)`.
 pub(crate) fn key_definition(table: &Table, index: &Index) -> String {
-    let kind = if index.is_primary() { "PRIMARY KEY" } else { "UNIQUE" };
+    let kind = if index.primary { "PRIMARY KEY" } else { "UNIQUE" };
     let columns = index.plain_columns().expect("a constraint's key is made of columns");
     let names: Vec<String> =
         columns.into_iter().map(|column| quote_identifier(&table.columns[column].name)).collect();
-    format!("{kind} ({}){}", names.join(", "), included_columns(table, index))
+    let included = included_columns(table, index);
+    format!("{kind} ({}){included}{}", names.join(", "), deferral_words(index.deferral))
 }
 
 /// `FOREIGN KEY (a) REFERENCES t(b) …`.
@@ -147,12 +148,16 @@ pub(crate) fn foreign_key_definition(view: &SessionView, table: &Table, key: &Fo
             text.push_str(&format!(" ON {event} {words}"));
         }
     }
-    text.push_str(match key.deferral {
+    text.push_str(deferral_words(key.deferral));
+    text
+}
+
+fn deferral_words(deferral: Deferral) -> &'static str {
+    match deferral {
         Deferral::Never => "",
         Deferral::Immediate => " DEFERRABLE",
         Deferral::Deferred => " DEFERRABLE INITIALLY DEFERRED",
-    });
-    text
+    }
 }
 
 /// An action as SQL has it.

@@ -23,8 +23,8 @@ pub(crate) enum ColumnConstraint {
     Null,
     NotNull,
     Default(Expr),
-    PrimaryKey(Vec<StorageParameter>),
-    Unique(Vec<StorageParameter>),
+    PrimaryKey(KeyOptions),
+    Unique(KeyOptions),
     Check(Expr),
     References(References),
     Identity {
@@ -37,10 +37,17 @@ pub(crate) enum ColumnConstraint {
 
 #[derive(Clone, Debug)]
 pub(crate) enum TableConstraint {
-    PrimaryKey { columns: Vec<String>, included: Vec<String>, parameters: Vec<StorageParameter> },
-    Unique { columns: Vec<String>, included: Vec<String>, parameters: Vec<StorageParameter> },
+    PrimaryKey { columns: Vec<String>, included: Vec<String>, options: KeyOptions },
+    Unique { columns: Vec<String>, included: Vec<String>, options: KeyOptions },
     Check(Expr),
     ForeignKey { columns: Vec<String>, references: References },
+}
+
+/// What may be said of PRIMARY KEY and UNIQUE behind their columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyOptions {
+    pub parameters: Vec<StorageParameter>,
+    pub deferral: Deferral,
 }
 
 /// What a foreign key refers to.

@@ -417,7 +417,7 @@ impl CopyIn {
                         let written =
                             self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
                         let Inserted::Conflict(index) = written else {
-                            context.note_insert(&target.table, &self.row)?;
+                            context.note_insert(&target.table, &self.row, self.writer.shared())?;
                             return Ok(Written::Kept);
                         };
                         let schema = context.view.catalog().schema_name(target.table.schema);

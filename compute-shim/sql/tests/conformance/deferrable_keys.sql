@@ -1,0 +1,231 @@
+-- Keys whose uniqueness is checked late.
+CREATE TABLE p (k int PRIMARY KEY DEFERRABLE, u int CONSTRAINT p_u UNIQUE DEFERRABLE INITIALLY DEFERRED, v int CONSTRAINT p_v UNIQUE NOT DEFERRABLE INITIALLY IMMEDIATE);
+SELECT conname, contype, condeferrable, condeferred, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'p'::regclass ORDER BY conname;
+SELECT indexrelid::regclass, indisunique, indisprimary, indimmediate FROM pg_index WHERE indrelid = 'p'::regclass ORDER BY 1;
+SELECT constraint_name, constraint_type, is_deferrable, initially_deferred FROM information_schema.table_constraints WHERE table_name = 'p' AND constraint_type <> 'CHECK' ORDER BY 1;
+SELECT pg_get_indexdef('p_pkey'::regclass);
+CREATE TABLE bad (a int CHECK (a > 0) DEFERRABLE);
+CREATE TABLE bad (a int NOT NULL DEFERRABLE);
+CREATE TABLE bad (a int DEFAULT 1 NOT DEFERRABLE);
+CREATE TABLE bad (a int NULL INITIALLY DEFERRED);
+CREATE TABLE bad (a int, CHECK (a > 0) DEFERRABLE);
+CREATE TABLE bad (a int, CHECK (a > 0) INITIALLY DEFERRED);
+CREATE TABLE bad (a int UNIQUE DEFERRABLE DEFERRABLE);
+CREATE TABLE bad (a int UNIQUE NOT DEFERRABLE INITIALLY DEFERRED);
+CREATE TABLE bad (a int UNIQUE INITIALLY DEFERRED INITIALLY IMMEDIATE);
+CREATE TABLE good (a int, CHECK (a > 0) NOT DEFERRABLE INITIALLY IMMEDIATE);
+-- Immediate: at the end of the statement.
+INSERT INTO p SELECT g, g, g FROM generate_series(1, 5) g;
+UPDATE p SET k = k + 1;
+SELECT * FROM p ORDER BY k;
+UPDATE p SET k = 7 - k;
+SELECT k FROM p ORDER BY v;
+UPDATE p SET k = 3 WHERE k = 2;
+UPDATE p SET v = v + 1;
+INSERT INTO p VALUES (2, 10, 10);
+INSERT INTO p VALUES (NULL, 10, 10);
+INSERT INTO p VALUES (9, NULL, 10), (8, NULL, 11);
+INSERT INTO p VALUES (10, 12, 12), (10, 13, 13);
+WITH gone AS (DELETE FROM p WHERE k = 8 RETURNING *) INSERT INTO p SELECT * FROM gone;
+SELECT * FROM p ORDER BY k;
+UPDATE p SET k = k + 1 RETURNING k;
+-- Deferred: at commit.
+BEGIN;
+INSERT INTO p VALUES (20, 1, 20);
+SELECT count(*) FROM p WHERE u = 1;
+COMMIT;
+SELECT count(*) FROM p WHERE u = 1;
+BEGIN;
+INSERT INTO p VALUES (20, 1, 20);
+UPDATE p SET u = 20 WHERE k = 20;
+COMMIT;
+SELECT * FROM p WHERE k = 20;
+BEGIN;
+INSERT INTO p VALUES (21, 1, 21);
+DELETE FROM p WHERE v = 1;
+COMMIT;
+SELECT * FROM p WHERE u = 1;
+BEGIN;
+UPDATE p SET u = 5;
+SELECT count(*) FROM p WHERE u = 5;
+SELECT u, count(*) FROM p GROUP BY u;
+COMMIT;
+BEGIN;
+UPDATE p SET u = 5;
+UPDATE p SET u = k;
+COMMIT;
+SELECT k, u FROM p ORDER BY k;
+-- SET CONSTRAINTS.
+BEGIN;
+SET CONSTRAINTS p_pkey DEFERRED;
+INSERT INTO p VALUES (20, 100, 100);
+SELECT count(*) FROM p WHERE k = 20;
+SET CONSTRAINTS p_pkey IMMEDIATE;
+ROLLBACK;
+BEGIN;
+SET CONSTRAINTS p_v DEFERRED;
+ROLLBACK;
+BEGIN;
+SET CONSTRAINTS p_v IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
+UPDATE p SET k = 1, u = 1;
+UPDATE p SET k = v + 30, u = v;
+SET CONSTRAINTS ALL IMMEDIATE;
+UPDATE p SET k = 31;
+ROLLBACK;
+BEGIN;
+SET CONSTRAINTS p_u IMMEDIATE;
+INSERT INTO p VALUES (50, 20, 50);
+ROLLBACK;
+-- Savepoints.
+BEGIN;
+SAVEPOINT a;
+INSERT INTO p VALUES (50, 20, 50);
+ROLLBACK TO a;
+COMMIT;
+BEGIN;
+INSERT INTO p VALUES (50, 20, 50);
+SAVEPOINT a;
+UPDATE p SET u = 50 WHERE k = 50;
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK TO a;
+COMMIT;
+-- What waits stands in the way of definitions.
+BEGIN;
+INSERT INTO p VALUES (50, 20, 50);
+ALTER TABLE p ADD COLUMN z int;
+ROLLBACK;
+BEGIN;
+INSERT INTO p VALUES (50, 20, 50);
+DROP TABLE p;
+ROLLBACK;
+BEGIN;
+INSERT INTO p VALUES (50, 20, 50);
+TRUNCATE p;
+ROLLBACK;
+-- ON CONFLICT.
+INSERT INTO p VALUES (20, 1, 1) ON CONFLICT (k) DO NOTHING;
+INSERT INTO p VALUES (20, 1, 1) ON CONFLICT (k) DO UPDATE SET u = 3;
+INSERT INTO p VALUES (20, 1, 1) ON CONFLICT ON CONSTRAINT p_u DO NOTHING;
+INSERT INTO p VALUES (20, 1, 1) ON CONFLICT DO NOTHING;
+INSERT INTO p SELECT 1, 1, 1 WHERE false ON CONFLICT (k) DO NOTHING;
+INSERT INTO p VALUES (51, 51, 20) ON CONFLICT (v) DO NOTHING;
+INSERT INTO p VALUES (51, 51, 20) ON CONFLICT (v) DO UPDATE SET k = 20 WHERE p.k <> 20;
+INSERT INTO p VALUES (20, 51, 51) ON CONFLICT (v) DO NOTHING;
+-- Foreign keys rest on keys that are checked at once.
+CREATE TABLE c (a int REFERENCES p);
+CREATE TABLE c (a int REFERENCES p (k));
+CREATE TABLE c (a int REFERENCES p (u));
+CREATE TABLE c (a int REFERENCES p (v));
+CREATE UNIQUE INDEX p_k ON p (k);
+CREATE TABLE d (a int REFERENCES p (k));
+-- No query rests on them.
+SELECT k, v FROM p GROUP BY k;
+SELECT v, k FROM p GROUP BY v;
+DROP TABLE c, d;
+DROP INDEX p_k;
+-- Adding and dropping.
+CREATE TABLE q (a int, b int, c text);
+INSERT INTO q VALUES (1, 1, 'x'), (1, 2, 'y');
+ALTER TABLE q ADD CONSTRAINT q_a UNIQUE (a) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE q ADD CONSTRAINT q_b PRIMARY KEY (b) DEFERRABLE;
+ALTER TABLE q ADD PRIMARY KEY (a);
+ALTER TABLE q ALTER COLUMN b DROP NOT NULL;
+ALTER TABLE q ALTER CONSTRAINT q_b NOT DEFERRABLE;
+UPDATE q SET b = b + 1;
+ALTER TABLE q ALTER COLUMN b TYPE bigint;
+UPDATE q SET b = b + 1;
+UPDATE q SET b = 1;
+ALTER TABLE q RENAME CONSTRAINT q_b TO q_key;
+SELECT conname, condeferrable, condeferred FROM pg_constraint WHERE conrelid = 'q'::regclass;
+TRUNCATE q;
+INSERT INTO q VALUES (1, 1, 'x'), (2, 2, 'y');
+ALTER TABLE q DROP CONSTRAINT q_key;
+ALTER TABLE q ADD CONSTRAINT q_c UNIQUE (a, b) INCLUDE (c) INITIALLY DEFERRED;
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'q'::regclass;
+INSERT INTO q VALUES (1, 1, 'z');
+INSERT INTO q VALUES (1, NULL, 'z'), (1, NULL, 'z');
+CREATE TABLE r (a int UNIQUE, b int, UNIQUE (a) DEFERRABLE, UNIQUE (b), UNIQUE (b));
+SELECT conname, condeferrable FROM pg_constraint WHERE conrelid = 'r'::regclass ORDER BY 1;
+-- Values that are equal and not the same; long ones.
+CREATE TABLE s (n numeric PRIMARY KEY DEFERRABLE, t text UNIQUE DEFERRABLE);
+INSERT INTO s VALUES (1.0, repeat('x', 2000));
+INSERT INTO s VALUES (1.00, 'y');
+INSERT INTO s VALUES (2, repeat('x', 2000)), (3, 'x');
+UPDATE s SET n = 1.000;
+COPY s FROM STDIN;
+5	a
+5	b
+\.
+COPY s FROM STDIN;
+5	a
+6	b
+\.
+SELECT n, length(t) FROM s ORDER BY n;
+-- Foreign keys and keys in one statement.
+CREATE TABLE t (id int PRIMARY KEY, up int REFERENCES t, k int UNIQUE DEFERRABLE);
+INSERT INTO t VALUES (1, 2, 1), (2, 7, 1);
+INSERT INTO t VALUES (1, 2, 1), (2, 1, 2);
+UPDATE t SET k = 3 - k, id = 10 + id;
+UPDATE t SET k = 3 - k;
+CREATE TABLE u (id int PRIMARY KEY DEFERRABLE, up int REFERENCES t);
+INSERT INTO u VALUES (1, 99), (1, 98);
+INSERT INTO u VALUES (1, NULL);
+INSERT INTO u VALUES (1, 99);
+DELETE FROM t;
+CREATE TEMPORARY TABLE tt (a int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO tt VALUES (1), (2);
+UPDATE tt SET a = a + 1;
+BEGIN;
+INSERT INTO tt VALUES (2);
+DELETE FROM tt WHERE a = 2;
+COMMIT;
+SELECT * FROM tt;
+-- Several sessions: only the second waits.
+CREATE TABLE w (k int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED);
+\session a
+BEGIN;
+INSERT INTO w VALUES (1);
+\session b
+BEGIN;
+INSERT INTO w VALUES (1);
+\session a
+COMMIT;
+\session b
+COMMIT;
+SELECT * FROM w;
+\session a
+BEGIN;
+INSERT INTO w VALUES (2);
+\session b
+BEGIN;
+INSERT INTO w VALUES (2);
+COMMIT;
+\waits
+\session a
+ROLLBACK;
+\session b
+\finish
+SELECT * FROM w ORDER BY 1;
+\session a
+BEGIN;
+DELETE FROM w WHERE k = 1;
+\session b
+BEGIN;
+INSERT INTO w VALUES (1);
+COMMIT;
+\waits
+\session a
+COMMIT;
+\session b
+\finish
+SELECT * FROM w ORDER BY 1;
+\session a
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT * FROM w ORDER BY 1;
+\session b
+INSERT INTO w VALUES (3);
+\session a
+INSERT INTO w VALUES (3);
+COMMIT;
+SELECT * FROM w ORDER BY 1;
