@@ -358,11 +358,23 @@ impl Shard {
             ReplayPoint { position: at, sequence: header.sequence, previous_crc: header.previous_crc };
         self.appends.push_back(start);
         let place = LogPlace { position: at, end: at + u64::from(header.append_bytes) };
+        if place.end - self.superblock.log_head > self.options.log_bytes {
+            self.forget_log_before_replay();
+        }
         let mut moved = Moved::default();
         for entry in Entries::new(header.entries(bytes)?) {
             self.apply_entry(&entry?, place, &mut moved);
         }
         Ok(())
+    }
+
+    /// The log has gone round beyond what this superblock keeps: one that was written after it gave that up, and is lost. What
+    /// is scanned stands, so it cannot be of the stretch that was written over.
+    fn forget_log_before_replay(&mut self) {
+        self.superblock.log_head = self.superblock.replay_from;
+        for segment in self.segments.values_mut() {
+            segment.runs.free_to(self.superblock.log_head);
+        }
     }
 
     /// No append follows here. If a later run is known, what it came after is lost: either an earlier start has found that,
