@@ -50,6 +50,8 @@ struct Repair {
     reached: Lsn,
     /// Whether it must be told the adopted history first.
     needs_history: bool,
+    /// It was told, and may have it or get it, whether it has answered or not.
+    is_told_history: bool,
     /// When the request under way was sent.
     waiting_since_us: Option<u64>,
     /// How many steps failed; the source changes with each.
@@ -65,6 +67,7 @@ impl Repair {
         Repair {
             reached,
             needs_history,
+            is_told_history: false,
             waiting_since_us: None,
             failures: 0,
             must_pause: false,
@@ -99,7 +102,10 @@ fn plan_repair(answer: &Bumped, recovered: &Recovered) -> Option<Repair> {
 }
 
 enum Step {
-    Bumping { sufficient_since_us: Option<u64> },
+    /// Answers are waited for.
+    Bumping {
+        sufficient_since_us: Option<u64>,
+    },
     Repairing(Recovered, BTreeMap<RepairId, Repair>),
     Installing(Recovered),
 }
@@ -110,12 +116,37 @@ pub(super) struct Opening {
     step: Step,
     /// When members whose state was lost were last asked again; at first, when the opening began.
     asked_again_us: Option<u64>,
+    /// Members that were told a history in a repair that was given up, before they answered: what they answered to the bump
+    /// may not be so any more.
+    unsure: BTreeSet<LinkIndex>,
+    /// Requests of a repair that was given up may be under way.
+    has_left_repair: bool,
 }
 
 impl Opening {
     pub(super) fn new(config: &crate::config::VolumeConfig) -> Opening {
         let step = Step::Bumping { sufficient_since_us: None };
-        Opening { answers: Answers::new(config), step, asked_again_us: None }
+        Opening {
+            answers: Answers::new(config),
+            step,
+            asked_again_us: None,
+            unsure: BTreeSet::new(),
+            has_left_repair: false,
+        }
+    }
+
+    /// Back to step 2, with all answers that stand. A member that may have got a history since it answered is asked again: what
+    /// that annuls it still told of.
+    fn return_to_bumping(&mut self, links_of_group: &[Vec<LinkIndex>]) {
+        let bumping = Step::Bumping { sufficient_since_us: None };
+        if let Step::Repairing(_, repairs) = core::mem::replace(&mut self.step, bumping) {
+            self.has_left_repair = true;
+            for (id, _) in repairs.iter().filter(|(_, repair)| repair.needs_history && repair.is_told_history)
+            {
+                self.answers.take_back(core::iter::once((id.group, id.target)));
+                self.unsure.insert(links_of_group[id.group.0 as usize][id.target.0]);
+            }
+        }
     }
 
     /// Whether the new history is being made durable: members that come now get it at once.
@@ -150,7 +181,8 @@ impl Client {
             return;
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
-        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        let Opening { answers, step, .. } = opening;
         match step {
             Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
             Step::Repairing(recovered, repairs) => {
@@ -161,7 +193,7 @@ impl Client {
                 if was_sound {
                     // Its state is lost since: what was recovered rested on it, perhaps.
                     answers.put(&self.config, self.writer, slot, bumped);
-                    *step = Step::Bumping { sufficient_since_us: None };
+                    opening.return_to_bumping(&self.routes.links_of_group);
                     return;
                 }
                 // What was recovered rests on a quorum and stands. A member that comes late is one more that may hold
@@ -176,7 +208,7 @@ impl Client {
                 }
                 answers.put(&self.config, self.writer, slot, bumped);
                 if must_recover_again {
-                    *step = Step::Bumping { sufficient_since_us: None };
+                    opening.return_to_bumping(&self.routes.links_of_group);
                 }
             }
             // It gets the new history like all others; it may even have it from a peer already.
@@ -188,6 +220,7 @@ impl Client {
         if matches!(self.phase, Phase::OpeningReadOnly) {
             return self.advance_opening_read_only(effects);
         }
+        self.end_given_up_repair(effects);
         self.ask_lost_members_again(now, effects);
         // One step may complete the next one at once (an empty volume needs no repair).
         for _ in 0..3 {
@@ -214,12 +247,31 @@ impl Client {
         }
     }
 
+    /// Answers to what a repair asked that was given up say nothing to the next one. Members of which it is not sure what they
+    /// were told are bumped again: the bump stands behind that in their logs, and is answered with the state of the moment.
+    fn end_given_up_repair(&mut self, effects: &mut Effects) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        if !core::mem::take(&mut opening.has_left_repair) {
+            return;
+        }
+        let unsure = core::mem::take(&mut opening.unsure);
+        self.requests.retain(|_, (link, request)| match request {
+            Request::Repair(_) => false,
+            // What was asked before may be answered with the state of before.
+            Request::Bump => !unsure.contains(link),
+            _ => true,
+        });
+        for link in unsure.into_iter().filter(|link| self.links[link.0].is_up()).collect::<Vec<_>>() {
+            self.send_bump(link, effects);
+        }
+    }
+
     /// A member told that its state is lost: until it answers the bump anew it counts for nothing. What was recovered
     /// rested on it, perhaps.
     pub(super) fn opening_member_lost(&mut self, group: GroupId, slot: Slot) {
-        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
-        if answers.lose(group, slot) && matches!(step, Step::Repairing(..)) {
-            *step = Step::Bumping { sufficient_since_us: None };
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        if opening.answers.lose(group, slot) && matches!(opening.step, Step::Repairing(..)) {
+            opening.return_to_bumping(&self.routes.links_of_group);
         }
     }
 
@@ -243,11 +295,11 @@ impl Client {
             return;
         }
         let gone: Vec<LinkIndex> = self.routes.links().filter(|link| !self.links[link.0].is_up()).collect();
-        let Phase::Opening(Opening { answers, step, .. }) = &mut self.phase else { return };
+        let Phase::Opening(opening) = &mut self.phase else { return };
         for link in gone {
-            answers.take_back(self.links[link.0].groups());
+            opening.answers.take_back(self.links[link.0].groups());
         }
-        *step = Step::Bumping { sufficient_since_us: None };
+        opening.return_to_bumping(&self.routes.links_of_group);
     }
 
     /// The first group of which too few members are there and sound for a write quorum, for people.
@@ -388,6 +440,7 @@ impl Client {
         repair.waiting_since_us = Some(now.monotonic_us);
         if repair.needs_history {
             let history: EpochHistory = recovered.adopted.clone();
+            repair.is_told_history = true;
             let install = InstallHistory { volume, groups: vec![id.group], history };
             return self.send(target, Request::Repair(id), &Message::InstallHistory(install), effects);
         }

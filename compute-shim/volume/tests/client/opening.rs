@@ -441,6 +441,37 @@ fn an_opening_goes_on_without_a_source_that_is_gone() {
     assert_eq!((own.writer, own.vdl), (OPENER, Lsn(10)));
 }
 
+/// Members were told a history that one of them alone had, and before they answered that one died. What they had answered to the
+/// bump was taken for what they held, and the record that the history annuls for theirs: it was asked for where it was no more.
+#[test]
+fn a_member_that_was_told_a_history_is_asked_again_when_the_repair_is_given_up() {
+    let (mut opener, bumps) = Opener::asking(5);
+    let before = history_of(1);
+    let mut newer = before.clone();
+    let other = WriterId { epoch: VolumeEpoch(8), incarnation: Incarnation(8) };
+    newer.push(hexalog_protocol::history::EpochEntry { writer: other, vdl: Lsn(10), upper: Lsn(26) });
+    opener.bumped(0, bumps[0], &[27], &newer);
+    for (link, bump) in bumps.iter().enumerate().skip(1) {
+        opener.bumped(link, *bump, &[11], &before);
+    }
+    opener.wait_for_no_more_answers();
+    assert_eq!(opener.histories.last(), Some(&newer), "they are to have 27, and are told its history first");
+    let told = opener.histories.len();
+    opener.disconnect(0);
+    opener.flush();
+    opener.wait_for_no_more_answers();
+    assert_eq!(opener.histories.len(), told, "nothing is concluded from what may not be so any more");
+    for link in 1..5 {
+        let again = opener.request(link, 10);
+        opener.bumped(link, again, &[], &newer);
+    }
+    opener.wait_for_no_more_answers();
+    let history = opener.histories.last().expect("all four have the same");
+    let epochs: Vec<u64> = history.entries().iter().map(|entry| entry.writer.epoch.0).collect();
+    assert_eq!(epochs, [1, 8, OPENER.epoch.0]);
+    assert_eq!(history.last().map(|own| own.vdl), Some(Lsn(26)));
+}
+
 /// A member that starts again may have lost what it answered with, its promise too: until it says so it counts for nothing.
 #[test]
 fn an_answer_counts_while_its_link_is_up() {
