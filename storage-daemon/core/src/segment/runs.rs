@@ -93,7 +93,9 @@ impl Runs {
         self.by_first.retain(|first, run| {
             while history.is_annulled(run.last) && run.last >= *first {
                 changed.insert(*first);
-                run.last = backlinks.get(&run.last).copied().unwrap_or(Lsn::ZERO);
+                // One that is in versions of a later writer's is held no more: a run holds no record that counts between the VDL
+                // of its range and itself.
+                run.last = backlinks.get(&run.last).copied().unwrap_or_else(|| history.floor(run.last));
             }
             run.last >= *first
         });
@@ -170,6 +172,9 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hexalog_protocol::history::EpochEntry;
+    use hexalog_protocol::ids::WriterId;
+    use hexalog_protocol::{Incarnation, VolumeEpoch};
 
     const RING: u64 = 16 << 20;
     const BLOCK: u64 = 4096;
@@ -193,6 +198,18 @@ mod tests {
         let all = runs(&[0, 1, 2, 200, 201]).take_for_checkpoint(true);
         let found: Vec<_> = all.iter().map(|run| (run.first.0, run.last.0, run.position / BLOCK)).collect();
         assert_eq!(found, [(1, 3, 0), (4, 5, 200)]);
+    }
+
+    /// A replay met an annulled batch whose pages have versions of a later writer's: it is held no more, and what the history annuls
+    /// of what is held does not name it. The records that count before it in the same run went with it.
+    #[test]
+    fn a_run_ends_before_an_annulled_batch_that_is_held_no_more() {
+        let mut runs = runs(&[0, 1, 2]);
+        let mut history = EpochHistory::new();
+        let writer = WriterId { epoch: VolumeEpoch(2), incarnation: Incarnation(2) };
+        history.push(EpochEntry { writer, vdl: Lsn(2), upper: Lsn(10) });
+        runs.annul(&history, &[]);
+        assert!(runs.covers(Lsn(1), Lsn(2)) && !runs.covers(Lsn(3), Lsn(3)));
     }
 
     /// What a checkpoint does not hold yet goes into the next one, whatever was freed in between: a restart would else not know
