@@ -110,7 +110,9 @@ impl Segment {
         if !self.gossip.peers().any(|peer| peer.segment == pull.asker) {
             return Err(RefusalReason::NotAllowed);
         }
-        if self.is_behind() { Err(RefusalReason::NotComplete) } else { Ok(()) }
+        // While the volume is being opened nobody knows what stands above a gap: pages go as they are below it.
+        let lacks_some = self.is_behind() && self.is_open();
+        if lacks_some { Err(RefusalReason::NotComplete) } else { Ok(()) }
     }
 }
 
