@@ -327,6 +327,7 @@ impl Shard {
             );
             effects.list.push(Effect::Log(text));
         }
+        self.drop_damaged_pages(lost.iter());
         self.push_lost(lost, effects);
     }
 

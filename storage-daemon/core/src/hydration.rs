@@ -15,3 +15,26 @@ mod serve;
 
 pub(crate) use fetch::{Fetches, Hydrated};
 pub(crate) use serve::{PagesAnswers, Session};
+
+use crate::log::Space;
+use crate::segment::SegmentKey;
+use crate::shard::Shard;
+use hexalog_storage_format::entry::Entry;
+
+impl Shard {
+    /// A segment gives up its log, durably: with the next append or, if a full log has no room for it, the next checkpoint. False
+    /// if that was decided before: what it has got by then must not be given up again.
+    pub(crate) fn decide_hydration(&mut self, key: SegmentKey) -> bool {
+        let segment = &self.segments[&key];
+        if !segment.health.follows_log() || segment.decided.gives_up_log || segment.is_giving_up {
+            return false;
+        }
+        let (volume, group) = key;
+        let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
+        let is_staged = self.stage_entry(&entry, Space::Freeing).is_ok();
+        let segment = self.segments.get_mut(&key).expect("just seen");
+        (segment.is_giving_up, segment.decided.gives_up_log) = (is_staged, !is_staged);
+        self.counters.hydrations_decided += 1;
+        true
+    }
+}

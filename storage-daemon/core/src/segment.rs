@@ -70,6 +70,8 @@ pub(crate) struct Segment {
     pub damage: Option<Damage>,
     /// Its SCL when it was decided that it gives up its log, if a scan may meet that decision again: what it gets must be above.
     pub given_up_at: Option<Lsn>,
+    /// That decision is staged.
+    pub is_giving_up: bool,
     pub scl: Lsn,
     /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
     pub staged_through: Lsn,
@@ -146,6 +148,7 @@ impl Segment {
             health: Health::Sound,
             damage: None,
             given_up_at: None,
+            is_giving_up: false,
             scl: create.base_lsn,
             staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
@@ -188,6 +191,7 @@ impl Segment {
             health,
             damage: (image.state == SegmentState::Damaged).then(Damage::default),
             given_up_at: None,
+            is_giving_up: false,
             scl: image.scl,
             staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,
@@ -246,6 +250,7 @@ impl Segment {
     /// log and memory until then. What was decided of its writer stands: answers to an opener wait for that.
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
+        self.is_giving_up = false;
         let Decided { bump, history, .. } = core::mem::take(&mut self.decided);
         self.decided = Decided { bump, history, ..Decided::default() };
         self.forget_proof();

@@ -3,7 +3,6 @@
 use super::Told;
 use super::links::PeerRequest;
 use crate::effects::{ConnectionId, Effects, Now};
-use crate::log::Space;
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::vec::Vec;
@@ -13,7 +12,6 @@ use hexalog_protocol::message::{
     GossipPull, GossipPush, History, InstallHistory, Message, Refusal, RefusalReason, SegmentName,
 };
 use hexalog_protocol::{Lsn, SegmentId};
-use hexalog_storage_format::entry::Entry;
 
 /// Peers that must have said that their log no longer reaches down before a segment gives up on log: with a write
 /// quorum of 4 of 6 every record that it lacks was at four of the other five.
@@ -291,14 +289,8 @@ impl Shard {
             let has_told = peer.is_beyond || peer.is_lost;
             is_reachable && !has_told && peer.scl.is_none_or(|scl| scl > segment.scl)
         });
-        let is_undecided = segment.health.follows_log() && !segment.decided.gives_up_log;
-        if beyond >= BEYOND_PEERS_MIN && !may_have_it && is_undecided {
-            let (volume, group) = key;
-            let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
-            self.counters.hydrations_decided += 1;
-            if self.stage_entry(&entry, Space::Freeing).is_err() {
-                self.segments.get_mut(&key).expect("just seen").decided.gives_up_log = true;
-            }
+        if beyond >= BEYOND_PEERS_MIN && !may_have_it {
+            self.decide_hydration(key);
         }
     }
 

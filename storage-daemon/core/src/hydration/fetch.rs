@@ -199,7 +199,7 @@ impl Shard {
             self.segments[&key].gossip.peers().map(|peer| peer.address).collect();
         addresses.into_iter().for_each(|address| self.links.want(address, now, effects));
         let Some((source, address)) = self.choose_source(key) else { return false };
-        self.drop_damaged_pages(&wanted);
+        self.drop_damaged_pages(wanted.iter());
         self.fetches.running = Some(Fetch {
             key,
             source,
@@ -273,6 +273,10 @@ impl Shard {
             return true;
         };
         let segment = &self.segments[&fetch.key];
+        if !segment.wants_pages() {
+            // The next slice ends the session.
+            return true;
+        }
         let is_next = answer.turn == fetch.turn && (fetch.session == 0 || fetch.session == answer.session);
         let pages = answer.images.chunks(PAGE_SIZE).map(|bytes| checked_page(segment, bytes, answer.base));
         let Some(images) = pages.collect::<Option<VecDeque<Page>>>() else { return false };
@@ -415,7 +419,7 @@ impl Shard {
 
     /// What does not read back can be neither served nor copied, and its extent would never be free: on a device that has no
     /// more of them, what takes its place could not be written.
-    fn drop_damaged_pages(&mut self, keys: &[SegmentKey]) {
+    pub(crate) fn drop_damaged_pages<'a>(&mut self, keys: impl Iterator<Item = &'a SegmentKey>) {
         for key in keys {
             let pages = self.segments[key].pages.iter().filter(|(_, entry)| entry.is_damaged);
             let damaged: Vec<PageId> = pages.map(|(page, _)| page).collect();

@@ -148,10 +148,14 @@ impl Shard {
         collecting.has_io_in_flight = false;
         assert!(!collecting.has_piece(), "one piece at a time");
         if let Some(errno) = result.errno() {
-            // It says nothing of what stands there; whoever asks for one of its pages finds out.
+            // It says nothing of what stands there: whoever asks for one of its pages finds out. Those that come from a peer
+            // nobody asks for.
             self.extents.leave(collecting.extent);
+            let mut pages = self.pages_in(collecting.extent);
+            pages.retain(|(key, page)| self.comes_anew(*key, *page));
+            pages.into_iter().for_each(|(key, page)| self.drop_versions(key, page));
             let text = format!(
-                "reading the extent at extents offset {} failed with errno {errno}: it is not collected in this run",
+                "reading the extent at extents offset {} failed with errno {errno}: it is not collected before something in it has died",
                 self.extents.offset_of(collecting.extent)
             );
             effects.list.push(Effect::Log(text));
@@ -342,6 +346,13 @@ impl Shard {
 
     /// What a collection could not move is damaged: its pages are mended, and then nothing in the extent lives any more.
     fn mend_extent(&mut self, extent: u32, effects: &mut Effects) {
+        for (key, page) in self.pages_in(extent) {
+            self.note_damaged_page(key, page, "found when its extent was collected", effects);
+        }
+    }
+
+    /// Pages that have a version in an extent.
+    fn pages_in(&self, extent: u32) -> Vec<(SegmentKey, PageId)> {
         let is_there = |address: BlockAddress| self.extents.extent_of(address) == extent;
         let mut found: Vec<(SegmentKey, PageId)> = Vec::new();
         for (key, segment) in &self.segments {
@@ -353,8 +364,6 @@ impl Shard {
                 }
             }
         }
-        for (key, page) in found {
-            self.note_damaged_page(key, page, "found when its extent was collected", effects);
-        }
+        found
     }
 }

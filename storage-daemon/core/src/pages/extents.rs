@@ -67,7 +67,7 @@ struct Extent {
     fill: Fill,
     /// Value of [`Extents::clock`] when it was opened; 0 for one from before the start.
     opened_at: u64,
-    /// A collection could not empty it: something in it is damaged. Not tried again in this run.
+    /// A collection could not empty it: something in it is damaged. Not tried again before something in it has died.
     is_left: bool,
 }
 
@@ -251,9 +251,24 @@ impl Extents {
 
     /// Whether [`Extents::allocate`] finds room for a block.
     pub fn has_room(&self, fill: Fill, bytes: u64) -> bool {
-        let is_open =
-            self.open[fill as usize].is_some_and(|open| open.used_bytes + bytes <= self.extent_bytes);
-        !self.is_refused && (is_open || self.free.len() > self.kept_free(fill))
+        !self.is_refused && (self.is_open_for(fill, bytes) || self.free.len() > self.kept_free(fill))
+    }
+
+    /// Whether the open extent of this kind takes a block more.
+    fn is_open_for(&self, fill: Fill, bytes: u64) -> bool {
+        self.open[fill as usize].is_some_and(|open| open.used_bytes + bytes <= self.extent_bytes)
+    }
+
+    /// Where an image goes that takes the place of a damaged one. Damaged blocks cannot be copied, and hold their extents: as long
+    /// as nothing else has room, what takes their place goes where copies go. Collection keeps an extent of its own: a repair
+    /// may leave no more than a hole.
+    pub fn fill_for_repair(&self) -> Option<Fill> {
+        if self.has_room(Fill::Fresh, PAGE_SIZE as u64) {
+            return Some(Fill::Fresh);
+        }
+        let opens_one = !self.is_open_for(Fill::Moved, PAGE_SIZE as u64);
+        let leaves_one = self.free.len() > self.kept_free(Fill::Moved) + usize::from(opens_one);
+        (leaves_one && !self.is_refused).then_some(Fill::Moved)
     }
 
     fn open_extent(&mut self, fill: Fill) -> Option<Open> {
@@ -275,6 +290,8 @@ impl Extents {
         assert!(*live_bytes >= bytes, "a block dies once");
         *live_bytes -= bytes;
         self.live_bytes -= bytes;
+        // What held a collection up may be what has just gone.
+        self.extents[number as usize].is_left = false;
         self.bury_if_dead(number);
     }
 
@@ -508,6 +525,35 @@ mod tests {
         }
         assert_eq!(taken, [27, 2, 3], "of 32: collection has two of its own, checkpoints three");
         assert_eq!(extents.room(), Room::Exhausted);
+    }
+
+    /// A repair may leave no more than a hole, so it must not take what collection goes on with.
+    #[test]
+    fn repairs_leave_collection_an_extent() {
+        let mut extents = Extents::new(32 * EXTENT, EXTENT, 32 * EXTENT);
+        let mut mended = 0;
+        while let Some(fill) = extents.fill_for_repair() {
+            assert!(extents.allocate(fill, 1, BLOCK).is_some());
+            mended += 1;
+        }
+        assert_eq!(mended, (27 + 1) * EXTENT / BLOCK, "one of the two that copies have");
+        assert!(extents.allocate(Fill::Fresh, 1, BLOCK).is_none());
+        let taken = fill_one(&mut extents, Fill::Moved);
+        assert_eq!(extents.fill_of(taken), Fill::Moved);
+    }
+
+    /// A collection is tried again when what held it up may have gone.
+    #[test]
+    fn an_extent_is_left_until_something_in_it_dies() {
+        let mut extents = Extents::new(32 * EXTENT, EXTENT, 32 * EXTENT);
+        let made = fill_one(&mut extents, Fill::Fresh);
+        fill_one(&mut extents, Fill::Fresh);
+        release(&mut extents, made, 4);
+        extents.leave(made);
+        assert_eq!(extents.victim(|_| false), None);
+        let last = extents.offset_of(made) + EXTENT - BLOCK;
+        extents.release(BlockAddress::new(AREA_EXTENTS, last), BLOCK);
+        assert_eq!(extents.victim(|_| false), Some(made));
     }
 
     #[test]

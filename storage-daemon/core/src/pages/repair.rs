@@ -9,7 +9,6 @@
 
 use super::coalesce::Placed;
 use super::deltas::Chain;
-use super::extents::Fill;
 use super::{PageEntry, build::Build};
 use crate::effects::{Area, ConnectionId, Effect, Effects, IoResult, Now};
 use crate::gossip::PeerRequest;
@@ -25,7 +24,6 @@ use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PAGE_SIZE, Page, PageId, SegmentId};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::checkpoint::PageVersions;
-use hexalog_storage_format::entry::Entry;
 
 /// Pages that wait to be mended, at most: more are found again when they are read.
 const WANTED_MAX: usize = 65_536;
@@ -298,8 +296,8 @@ impl Shard {
             }
             None => return,
         }
-        // As a copy, it makes more room than it takes: what is damaged cannot be copied, and would hold its extent for ever.
-        let Some((offset, _)) = self.extents.allocate(Fill::Moved, 1, PAGE_SIZE as u64) else { return };
+        let Some(fill) = self.extents.fill_for_repair() else { return };
+        let Some((offset, _)) = self.extents.allocate(fill, 1, PAGE_SIZE as u64) else { return };
         let mut buffer = AlignedBuffer::zeroed(PAGE_SIZE);
         let block = (0, buffer.bytes_mut());
         self.repairs.writing = Some(Placed::new(key, image.clone(), self.superblock.device, offset, block));
@@ -316,15 +314,8 @@ impl Shard {
         let segment = &self.segments[&key];
         let has_memory = self.pending.bytes() <= self.options.pending_bytes_max;
         let has_log = self.log.room_for(0, Space::Data).is_ok();
-        if lsn <= segment.scl || (has_memory && has_log) || segment.decided.gives_up_log {
-            return;
-        }
-        let (volume, group) = key;
-        let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
-        self.counters.hydrations_decided += 1;
-        self.counters.hydrations_for_pages += 1;
-        if self.stage_entry(&entry, Space::Freeing).is_err() {
-            self.segments.get_mut(&key).expect("segments stay").decided.gives_up_log = true;
+        if lsn > segment.scl && !(has_memory && has_log) && self.decide_hydration(key) {
+            self.counters.hydrations_for_pages += 1;
         }
     }
 
@@ -334,7 +325,8 @@ impl Shard {
             IoResult::Done => {}
             IoResult::Failed(errno) => return self.fail("writing a repaired page", errno, effects),
             IoResult::NoSpace => {
-                self.extents.give_back(Fill::Moved, image.address.offset(), PAGE_SIZE as u64);
+                let fill = self.extents.fill_of(self.extents.extent_of(image.address));
+                self.extents.give_back(fill, image.address.offset(), PAGE_SIZE as u64);
                 self.coalescing_ended(key, page);
                 self.note_no_space(now, "a repaired page", effects);
                 return self.end_repair(now, false);
