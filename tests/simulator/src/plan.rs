@@ -203,11 +203,11 @@ impl Plan {
         let extents = if is_sql { EXTENTS_AMPLE_SQL } else { EXTENTS_AMPLE };
         // With a few pages in all, every block of a device is a version of one of them.
         let pages_per_group =
-            if is_sql { PAGES_PER_GROUP } else { [16, 16, 4, 1][random.range(0, 4) as usize] };
+            if is_sql { 2 * PAGES_PER_GROUP } else { [16, 16, 4, 1][random.range(0, 4) as usize] };
         let mut plan = Plan {
             seed,
             profile,
-            // An engine gets 512 pages at least.
+            // An engine gets 1,024 pages at least: without faults and with slow purge the workload takes more than half of that.
             groups: if is_sql { groups + 32 } else { groups },
             active_groups,
             pages_per_group,
