@@ -2,7 +2,7 @@
 
 use crate::world::{NODES, World};
 use crate::writer::{VOLUME, Writer, call, create_volume};
-use hexalog_protocol::message::{Message, StatusQuery};
+use hexalog_protocol::message::{Message, ReadPage, StatusQuery};
 use hexalog_protocol::{GroupId, Lsn, PageId};
 
 #[test]
@@ -50,6 +50,33 @@ fn a_page_never_written_is_told_by_a_complete_segment_only() {
     let is_not_complete = matches!(&answer, Some(crate::writer::Answer::Refused(refusal))
         if refusal.reason == hexalog_protocol::message::RefusalReason::NotComplete);
     assert!(is_not_complete, "{answer:?}");
+}
+
+/// Simulator seed 63000122: a peer that wants a page mended knows no tail and tells its own SCL. A member with a gap above that
+/// put the page together with what stood beyond, and took its own records for such that do not fit.
+#[test]
+fn a_page_is_not_put_together_across_a_gap() {
+    let mut world = World::new(8);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    writer.write_pages(&mut world, &[PageId(3)]);
+    writer.settle(&mut world);
+    let before = writer.last;
+    writer.passed_over = Some(0);
+    writer.write_pages(&mut world, &[PageId(3)]);
+    writer.passed_over = None;
+    writer.write_pages(&mut world, &[PageId(3)]);
+    writer.settle(&mut world);
+    assert_eq!(writer.scl(0, GroupId(0)), before);
+    let read = ReadPage { group_tail: before, ..writer.read_request(PageId(3), writer.vdl) };
+    let wire = writer.wire(0).expect("connected");
+    let answer = call(&mut world, wire, 79, &Message::ReadPage(read));
+    let is_not_complete = matches!(&answer, Some(crate::writer::Answer::Refused(refusal))
+        if refusal.reason == hexalog_protocol::message::RefusalReason::NotComplete);
+    assert!(is_not_complete);
+    assert_eq!(world.counter(0, "pages_quarantined"), 0);
+    writer.converge(&mut world);
+    writer.check_all_served(&mut world);
 }
 
 #[test]
