@@ -10,6 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
+use crate::error::{SqlError, SqlState};
 use crate::json::{Json, path::JsonPath};
 use crate::numeric::Numeric;
 use crate::types::TypeId;
@@ -77,6 +78,21 @@ pub struct Dimension {
     pub length: i32,
     /// First subscript, 1 unless chosen otherwise (0 in the vectors of the catalog).
     pub lower: i32,
+}
+
+impl Dimension {
+    /// 54000 where the subscript behind the last one is beyond the type of subscripts: sums of bounds and lengths never
+    /// overflow.
+    pub fn check_bounds(dimensions: &[Dimension]) -> Result<(), SqlError> {
+        let is_beyond = |dimension: &&Dimension| dimension.lower.checked_add(dimension.length).is_none();
+        match dimensions.iter().find(is_beyond) {
+            None => Ok(()),
+            Some(dimension) => {
+                let message = format!("array lower bound is too large: {}", dimension.lower);
+                Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+            }
+        }
+    }
 }
 
 /// An array value. No dimensions means empty.

@@ -145,6 +145,7 @@ pub(super) fn read_array(
     if total > reader.bytes.len() / 4 {
         return Err(super::insufficient());
     }
+    Dimension::check_bounds(&dimensions)?;
     let values = (0..total).map(|_| read_element(env, element, reader)).collect::<Result<Vec<_>>>()?;
     if id.is_vector() {
         let is_plain = matches!(dimensions[..], [Dimension { lower: 0, .. }]);

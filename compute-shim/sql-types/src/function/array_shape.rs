@@ -1,6 +1,6 @@
 //! Arrays made and cut by their shape: `array_fill`, `trim_array`.
 //!
-//! Owns the checks of dimensions. Read next: `array.rs`.
+//! Owns the checks of dimensions. Read next: `array.rs`, `array_assign.rs`.
 
 use super::i32_at;
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension};
@@ -15,7 +15,7 @@ fn subscript_error(detail: &str) -> SqlError {
     SqlError::new(SqlState::ARRAY_SUBSCRIPT_ERROR, "wrong number of array subscripts").with_detail(detail)
 }
 
-fn too_large() -> SqlError {
+pub(super) fn too_large() -> SqlError {
     let message = format!("array size exceeds the maximum allowed ({ELEMENTS_MAX})");
     SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
 }
@@ -39,6 +39,25 @@ fn numbers(value: &Datum, word: &str) -> Result<Vec<i32>> {
     array.values.iter().map(number).collect()
 }
 
+/// How many elements there are in dimensions that are asked for; 54000 for more than an array holds, and where subscripts
+/// would go beyond their type.
+pub(super) fn checked_size(dimensions: &[Dimension]) -> Result<usize> {
+    let mut count = i64::from(!dimensions.is_empty());
+    for dimension in dimensions {
+        if dimension.length < 0 {
+            return Err(too_large());
+        }
+        count = count.saturating_mul(i64::from(dimension.length));
+    }
+    if count > ELEMENTS_MAX {
+        return Err(too_large());
+    }
+    if count > 0 {
+        Dimension::check_bounds(dimensions)?;
+    }
+    Ok(usize::try_from(count).expect("bounded above"))
+}
+
 /// `array_fill(value, lengths [, lower bounds])`.
 pub(super) fn fill(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let lengths = numbers(&args[1], "dimension")?;
@@ -56,28 +75,14 @@ pub(super) fn fill(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     if lowers.len() != lengths.len() {
         return Err(subscript_error("Low bound array has different size than dimensions array."));
     }
-    let mut count = i64::from(!lengths.is_empty());
-    for &length in &lengths {
-        if length < 0 {
-            return Err(too_large());
-        }
-        count = count.saturating_mul(i64::from(length));
-    }
-    if count > ELEMENTS_MAX {
-        return Err(too_large());
-    }
+    let dimensions: Vec<Dimension> =
+        lengths.iter().zip(lowers).map(|(&length, lower)| Dimension { length, lower }).collect();
+    let count = checked_size(&dimensions)?;
     let element = element_type(&args[0]);
     if count == 0 {
         return Ok(Array::from_values(element, Vec::new()).into());
     }
-    let dimensions: Vec<Dimension> =
-        lengths.iter().zip(lowers).map(|(&length, lower)| Dimension { length, lower }).collect();
-    if dimensions.iter().any(|dimension| dimension.lower.checked_add(dimension.length).is_none()) {
-        let lower = dimensions.iter().map(|dimension| dimension.lower).max().unwrap_or(0);
-        let message = format!("array lower bound is too large: {lower}");
-        return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-    }
-    let values = vec![args[0].clone(); usize::try_from(count).expect("bounded above")];
+    let values = vec![args[0].clone(); count];
     Ok(Array { element, dimensions, values }.into())
 }
 

@@ -6,6 +6,7 @@
 //! belong there as well.
 
 mod array;
+mod array_assign;
 mod array_shape;
 mod byte_parts;
 mod bytes;
@@ -128,6 +129,34 @@ pub static ARRAY_SLICE: Function = Function {
     variadic: None,
     defaults: 0,
     call: array_shape::slice,
+};
+
+/// `UPDATE … SET array[i]… = value`: the old array, an empty one of its type in case that is NULL, the value, the
+/// subscripts. It has no name to call it by.
+pub static ARRAY_ELEMENT_ASSIGNMENT: Function = Function {
+    oid: 0,
+    name: "array_element_assignment",
+    arguments: &[TypeId::ANYARRAY, TypeId::ANYARRAY, TypeId::ANYELEMENT, TypeId::INT4],
+    result: TypeId::ANYARRAY,
+    strict: false,
+    volatility: Volatility::Immutable,
+    variadic: None,
+    defaults: 0,
+    call: array_assign::element,
+};
+
+/// `UPDATE … SET array[l:u]… = values`: the old array, an empty one of its type in case that is NULL, the values, and bounds as
+/// of [`ARRAY_SLICE`]. It has no name to call it by.
+pub static ARRAY_SLICE_ASSIGNMENT: Function = Function {
+    oid: 0,
+    name: "array_slice_assignment",
+    arguments: &[TypeId::ANYARRAY, TypeId::ANYARRAY, TypeId::ANYARRAY, TypeId::INT4],
+    result: TypeId::ANYARRAY,
+    strict: false,
+    volatility: Volatility::Immutable,
+    variadic: None,
+    defaults: 0,
+    call: array_assign::slice,
 };
 
 /// Every function, in order of name.

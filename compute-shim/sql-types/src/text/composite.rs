@@ -171,6 +171,7 @@ pub(super) fn parse_array(env: &EvalEnv<'_>, element: TypeId, text: &str) -> Res
     } else {
         bounds
     };
+    Dimension::check_bounds(&dimensions)?;
     Ok(Datum::Array(Arc::new(Array { element, dimensions, values })))
 }
 

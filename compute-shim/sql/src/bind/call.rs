@@ -8,8 +8,8 @@ use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{
     HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
 };
+use crate::parse::at;
 use crate::parse::tree::{self, CURRENT_OF, FunctionCall, Name};
-use crate::parse::{SUBSCRIPT_ASSIGNMENT, at};
 use crate::plan::{AggregateCall, SortKey};
 use hexalog_sql_types::aggregate::Aggregate;
 use hexalog_sql_types::cast::CastContext;
@@ -511,9 +511,6 @@ impl Binder<'_> {
 
     /// COALESCE and its kin, which are syntax.
     fn special_form(&mut self, name: &str, call: &FunctionCall) -> Result<Option<Expr>> {
-        if name == SUBSCRIPT_ASSIGNMENT {
-            return self.subscript_assignment(call).map(Some);
-        }
         let words = match name {
             "coalesce" => "COALESCE",
             "greatest" => "GREATEST",

@@ -304,16 +304,9 @@ impl Binder<'_> {
                 format!("cannot subscript type {type_name} because it does not support subscripting");
             return Err(at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), operand.position));
         };
-        let mut bound = Vec::with_capacity(subscripts.len());
-        for subscript in subscripts {
-            let position = subscript.start();
-            let subscript = self.expr(subscript)?;
-            let coerced = self.coerce(subscript, TypeId::INT4, Typmod::NONE, CastContext::Assignment)?;
-            bound.push(coerced.ok_or_else(|| {
-                let message = "array subscript must have type integer";
-                at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), position)
-            })?);
-        }
+        let bound: Result<Vec<Expr>> =
+            subscripts.iter().map(|subscript| self.array_subscript(subscript)).collect();
+        let bound = bound?;
         let typmod = operand.typmod;
         let kind = Kind::Subscript { operand: Box::new(operand), subscripts: bound.into() };
         Ok(Expr::new(kind, element).with_typmod(typmod))
@@ -328,46 +321,8 @@ impl Binder<'_> {
         Ok(self.fold(Expr::new(kind, TypeId::JSONB)))
     }
 
-    /// The column, the subscripts and the value of `UPDATE … SET column[subscript] = value`.
-    pub(super) fn subscript_assignment(&mut self, call: &tree::FunctionCall) -> Result<Expr> {
-        let [column, subscripts @ .., value] = call.arguments.as_slice() else {
-            return Err(SqlError::syntax("syntax error at or near \"[\""));
-        };
-        let operand = self.expr(column)?;
-        if operand.type_id.array_element().is_some() {
-            return Err(at(SqlError::unsupported("assignment to an element of an array"), column.start()));
-        }
-        if operand.type_id != TypeId::JSONB {
-            let type_name = operand.type_id.display_name();
-            let message =
-                format!("cannot subscript type {type_name} because it does not support subscripting");
-            return Err(at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), column.start()));
-        }
-        let (path, is_array) = self.json_path(subscripts)?;
-        let value = self.expr(value)?;
-        let given = value.type_id;
-        let coerced = self.coerce(value, TypeId::JSONB, Typmod::NONE, CastContext::Assignment)?;
-        let value = coerced.ok_or_else(|| {
-            let name = match column {
-                tree::Expr::Column(name) => name.last(),
-                _ => "",
-            };
-            let message = format!(
-                "subscripted assignment to \"{name}\" requires type jsonb but expression is of type {}",
-                given.display_name()
-            );
-            let error = SqlError::new(SqlState::DATATYPE_MISMATCH, message)
-                .with_hint("You will need to rewrite or cast the expression.");
-            at(error, column.start())
-        })?;
-        let is_array = Expr::constant(Datum::Bool(is_array), TypeId::BOOL);
-        let arguments = Box::new([operand, path, value, is_array]);
-        let kind = Kind::Function { function: &function::JSONB_SUBSCRIPT_ASSIGNMENT, arguments };
-        Ok(Expr::new(kind, TypeId::JSONB))
-    }
-
     /// Subscripts of jsonb as an array of texts, and whether the first is an integer.
-    fn json_path(&mut self, subscripts: &[tree::Expr]) -> Result<(Expr, bool)> {
+    pub(super) fn json_path(&mut self, subscripts: &[tree::Expr]) -> Result<(Expr, bool)> {
         let mut first_is_integer = None;
         let mut path = Vec::with_capacity(subscripts.len());
         for subscript in subscripts {

@@ -3,6 +3,7 @@
 //! The source node gives whole rows in storage order: what the statement does not name takes its default, dropped
 //! columns are NULL.
 
+use super::assigned_part::default_of_part;
 use super::modify::Target;
 use super::query::Wanted;
 use super::referential::Change;
@@ -15,7 +16,8 @@ use crate::expression::{Expr, Kind, same};
 use crate::function::host_by_name;
 use crate::parse;
 use crate::parse::tree::{
-    self, ConflictTarget, IndexElement, IndexTarget, Insert, Name, OnConflict, Overriding, QueryBody,
+    self, AssignedTo, ConflictTarget, IndexElement, IndexTarget, Insert, Name, OnConflict, Overriding,
+    QueryBody, Subscripts,
 };
 use crate::plan::{Conflict, ConflictUpdate, Exprs, Node, Predicate, RowCheck, RowRule, implies};
 use hexalog_sql_types::cast::CastContext;
@@ -94,7 +96,11 @@ impl Binder<'_> {
     }
 
     /// The columns of the table that values are given for, in their order, and why the next one of a view takes none.
-    fn insert_columns(&self, target: &Target, names: &[Name]) -> Result<(Vec<usize>, Option<SqlError>)> {
+    fn insert_columns(
+        &self,
+        target: &Target,
+        names: &[AssignedTo],
+    ) -> Result<(Vec<usize>, Option<SqlError>)> {
         if let (true, Some(view)) = (names.is_empty(), &target.view) {
             let mut columns: Vec<usize> = Vec::with_capacity(view.width());
             for at in 0..view.width() {
@@ -113,13 +119,18 @@ impl Binder<'_> {
             return Ok((live.map(|(at, _)| at).collect(), None));
         }
         let mut columns = Vec::with_capacity(names.len());
-        for name in names {
+        for AssignedTo { column: name, subscripts } in names {
             let column = self.target_column(target, name)?;
-            let is_written_twice = names.iter().filter(|other| other.last() == name.last()).count() > 1;
+            let written = |other: &&AssignedTo| other.column.last() == name.last();
+            let is_written_twice = names.iter().filter(written).count() > 1;
             if columns.contains(&column) && !is_written_twice {
                 return Err(assigned_twice(&target.table.columns[column]));
             }
-            if columns.contains(&column) {
+            // Parts of a column may stand side by side.
+            let is_whole = |other: &AssignedTo| other.subscripts.is_none();
+            if columns.contains(&column)
+                && (subscripts.is_none() || names[..columns.len()].iter().filter(written).any(is_whole))
+            {
                 let message = format!("column \"{}\" specified more than once", name.last());
                 return Err(parse::at(SqlError::new(SqlState::DUPLICATE_COLUMN, message), name.position));
             }
@@ -157,7 +168,7 @@ impl Binder<'_> {
         &mut self,
         rows: &[Vec<tree::Expr>],
         columns: &[usize],
-        names: &[Name],
+        names: &[AssignedTo],
         defaults: &mut Defaults<'_>,
     ) -> Result<Node> {
         let width = rows.first().map_or(0, Vec::len);
@@ -170,14 +181,19 @@ impl Binder<'_> {
             }
             check_count(width, columns.len(), names, |at| row[at].start())?;
             let mut given = Vec::with_capacity(width);
-            for (expr, &column) in row.iter().zip(columns) {
+            for (at, (expr, &column)) in row.iter().zip(columns).enumerate() {
+                let part = names.get(at).filter(|to| !to.subscripts.is_none());
                 let value = match expr {
+                    tree::Expr::Default { .. } if let Some(to) = part => return Err(default_of_part(to)),
                     tree::Expr::Default { .. } => self.default_value(column, defaults)?,
                     expr => {
                         self.push_select(Place::InsertValues);
                         let value = self.expr(expr)?;
                         self.pop_select();
                         match defaults.takes(column)? {
+                            true if let Some(to) = part => {
+                                self.insert_part(&mut given, column, defaults.table, to, value)?
+                            }
                             true => self.assign(value, &defaults.table.columns[column])?,
                             false => self.default_value(column, defaults)?,
                         }
@@ -194,12 +210,17 @@ impl Binder<'_> {
         &mut self,
         query: &tree::Query,
         columns: &[usize],
-        names: &[Name],
+        names: &[AssignedTo],
         defaults: &mut Defaults<'_>,
     ) -> Result<Node> {
         let table = defaults.table;
-        let targets =
-            columns.iter().map(|&column| (table.columns[column].type_id, table.columns[column].typmod));
+        let target = |(at, &column): (usize, &usize)| {
+            let (id, typmod) = (table.columns[column].type_id, table.columns[column].typmod);
+            let is_element =
+                matches!(names.get(at), Some(AssignedTo { subscripts: Subscripts::Element(_), .. }));
+            (id.array_element().filter(|_| is_element).unwrap_or(id), typmod)
+        };
+        let targets = columns.iter().enumerate().map(target);
         let wanted = Wanted { targets: targets.collect(), keeps_unknown: false };
         let bound = self.query(query, &wanted)?;
         check_count(bound.columns.len(), columns.len(), names, |at| bound.columns[at].position)?;
@@ -209,10 +230,36 @@ impl Binder<'_> {
                 continue;
             }
             let value = Expr::column(at, output.type_id, output.typmod).at(output.position);
-            given.push((column, self.assign(value, &table.columns[column])?));
+            let value = match names.get(at).filter(|to| !to.subscripts.is_none()) {
+                Some(to) => self.insert_part(&mut given, column, table, to, value)?,
+                None => self.assign(value, &table.columns[column])?,
+            };
+            given.push((column, value));
         }
         let exprs = Exprs::new(self.whole_row(given, defaults)?);
         Ok(Node::Project { input: Arc::new(bound.node), exprs })
+    }
+
+    /// A column of a new row with one more of its parts; what is given of it before is taken out. It begins as NULL, whatever
+    /// its default is.
+    fn insert_part(
+        &mut self,
+        given: &mut Vec<(usize, Expr)>,
+        column: usize,
+        table: &Table,
+        to: &AssignedTo,
+        value: Expr,
+    ) -> Result<Expr> {
+        let definition = &table.columns[column];
+        let before = given.iter().position(|(assigned, _)| *assigned == column);
+        let old = match before {
+            Some(before) => given.remove(before).1,
+            None => Expr::null(definition.type_id),
+        };
+        self.push_select(Place::InsertValues);
+        let value = self.with_part(old, definition, to, value)?;
+        self.pop_select();
+        Ok(value)
     }
 
     /// A row in storage order: what is given, and defaults.
@@ -354,7 +401,7 @@ const TOO_MANY_VALUES: &str = "INSERT has more expressions than target columns";
 fn check_count(
     given: usize,
     columns: usize,
-    names: &[Name],
+    names: &[AssignedTo],
     position_of: impl Fn(usize) -> u32,
 ) -> Result<()> {
     if given > columns {
@@ -364,7 +411,7 @@ fn check_count(
     match names.get(given) {
         Some(name) => {
             let error = SqlError::syntax("INSERT has more target columns than expressions");
-            Err(parse::at(error, name.position))
+            Err(parse::at(error, name.column.position))
         }
         None => Ok(()),
     }

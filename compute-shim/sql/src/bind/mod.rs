@@ -6,6 +6,7 @@
 //! `group.rs`, `window.rs`, `query.rs` and `recursive.rs` queries, `lock.rs` their row locks, `modify.rs` and `insert.rs` changes, `referential.rs` what they reach through foreign keys, `view.rs` views, `updatable.rs` changes through them, `row_expression.rs` what is kept with tables, `name.rs` the names of result columns, `named_argument.rs` and `slice.rs` what their names say, `suggestion.rs` hints.
 //! Touches no storage; the plan that it hands on is brought into its executable form by `plan`.
 
+mod assigned_part;
 mod call;
 mod coerce;
 mod compare;

@@ -4,6 +4,7 @@
 //! condition is kept beside the plan, for rows that change while the statement waits for them. A change through a view is one of
 //! the table below it (`updatable.rs`).
 
+use super::assigned_part::default_of_part;
 use super::from::scan;
 use super::query::Wanted;
 use super::referential::Change;
@@ -12,7 +13,7 @@ use super::select::{filtered, output};
 use super::updatable::{Through, Verb};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::Relation;
-use crate::catalog::object::{Identity, Oid, Table};
+use crate::catalog::object::{Column, Identity, Oid, Table};
 use crate::expression::Expr;
 use crate::parse::at;
 use crate::parse::tree::{self, Assignment, Delete, FromItem, Name, SelectItem, Update, current_of};
@@ -95,20 +96,25 @@ impl Binder<'_> {
 
     /// A column of the table that is assigned to.
     pub(super) fn target_column(&self, target: &Target, name: &Name) -> Result<usize> {
-        if name.parts.len() > 1 {
-            return Err(at(SqlError::unsupported("assignment to a part of a column"), name.position));
-        }
+        // There are no columns of composite types, so a field is one of a column that has none.
+        let (first, field) = (&*name.parts[0], name.parts.get(1));
         let missing = |relation: &str| {
-            let message = format!("column \"{}\" of relation \"{relation}\" does not exist", name.last());
+            let message = format!("column \"{first}\" of relation \"{relation}\" does not exist");
             at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name.position)
         };
-        match &target.view {
-            None => target.table.column_index(name.last()).ok_or_else(|| missing(&target.table.name)),
+        let column = match &target.view {
+            None => target.table.column_index(first).ok_or_else(|| missing(&target.table.name))?,
             Some(view) => {
-                let at = view.position(name.last()).ok_or_else(|| missing(view.name()))?;
-                view.column(at, target.verb)
+                let at = view.position(first).ok_or_else(|| missing(view.name()))?;
+                view.column(at, target.verb)?
             }
-        }
+        };
+        let Some(field) = field else { return Ok(column) };
+        let type_name = target.table.columns[column].type_id.display_name();
+        let message = format!(
+            "cannot assign to field \"{field}\" of column \"{first}\" because its type {type_name} is not a composite type"
+        );
+        Err(at(SqlError::new(SqlState::DATATYPE_MISMATCH, message), name.position))
     }
 
     pub(super) fn update(&mut self, update: &Update) -> Result<Bound> {
@@ -186,36 +192,40 @@ impl Binder<'_> {
         target: &Target,
         mut default: impl FnMut(&mut Self, usize) -> Result<Expr>,
     ) -> Result<(Vec<usize>, Vec<Expr>)> {
-        let (mut columns, mut values) = (Vec::new(), Vec::new());
-        for Assignment { column: name, value } in assignments {
-            let column = self.target_column(target, name)?;
+        let (mut columns, mut values): (Vec<usize>, Vec<Expr>) = (Vec::new(), Vec::new());
+        // Columns of which parts are assigned to.
+        let mut in_parts: Vec<usize> = Vec::new();
+        for Assignment { to, value } in assignments {
+            let column = self.target_column(target, &to.column)?;
             let definition = &target.table.columns[column];
-            if columns.contains(&column) {
+            if columns.contains(&column) && (to.subscripts.is_none() || !in_parts.contains(&column)) {
                 let message = format!("multiple assignments to same column \"{}\"", definition.name);
                 return Err(SqlError::syntax(message));
             }
-            if definition.is_generated() {
-                if matches!(value, tree::Expr::Default { .. }) {
-                    continue;
-                }
-                let message = format!("column \"{}\" can only be updated to DEFAULT", definition.name);
-                let detail = format!("Column \"{}\" is a generated column.", definition.name);
-                return Err(SqlError::new(SqlState::GENERATED_ALWAYS, message).with_detail(detail));
-            }
             let value = match value {
+                tree::Expr::Default { .. } if !to.subscripts.is_none() => return Err(default_of_part(to)),
+                tree::Expr::Default { .. } if definition.is_generated() => continue,
                 tree::Expr::Default { .. } => default(self, column)?,
                 value => {
-                    if definition.identity == Some(Identity::Always) {
-                        let message =
-                            format!("column \"{}\" can only be updated to DEFAULT", definition.name);
-                        let detail = format!(
-                            "Column \"{}\" is an identity column defined as GENERATED ALWAYS.",
-                            definition.name
-                        );
-                        return Err(SqlError::new(SqlState::GENERATED_ALWAYS, message).with_detail(detail));
-                    }
                     let value = self.expr(value)?;
-                    self.assign(value, definition)?
+                    let before = columns.iter().position(|assigned| *assigned == column);
+                    let value = if to.subscripts.is_none() {
+                        self.assign(value, definition)?
+                    } else {
+                        let own = Expr::column(column, definition.type_id, definition.typmod);
+                        let own = own.at(to.column.position);
+                        let old = before.map_or(own, |before| values[before].clone());
+                        self.with_part(old, definition, to, value)?
+                    };
+                    refuse_value(definition)?;
+                    if let Some(before) = before {
+                        values[before] = value;
+                        continue;
+                    }
+                    if !to.subscripts.is_none() {
+                        in_parts.push(column);
+                    }
+                    value
                 }
             };
             columns.push(column);
@@ -243,6 +253,18 @@ impl Binder<'_> {
         let exprs = items.iter().map(|item| item.expr.clone()).collect();
         Ok((Some(Exprs::new(exprs)), items.into_iter().map(output).collect()))
     }
+}
+
+/// 428C9 for a value of a column that takes its own alone.
+fn refuse_value(column: &Column) -> Result<()> {
+    let kind = match column.identity {
+        _ if column.is_generated() => "a generated column",
+        Some(Identity::Always) => "an identity column defined as GENERATED ALWAYS",
+        _ => return Ok(()),
+    };
+    let message = format!("column \"{}\" can only be updated to DEFAULT", column.name);
+    let detail = format!("Column \"{}\" is {kind}.", column.name);
+    Err(SqlError::new(SqlState::GENERATED_ALWAYS, message).with_detail(detail))
 }
 
 /// The rows that a change reaches: those that the view shows, if it goes through one, and the statement wants.

@@ -12,33 +12,42 @@ use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 /// Dimensions of an array.
 const DIMENSIONS_MAX: usize = 6;
 
+/// 54000 for more than an array can have.
+pub(super) fn check_dimensions(count: usize) -> Result<()> {
+    if count <= DIMENSIONS_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("number of array dimensions ({count}) exceeds the maximum allowed ({DIMENSIONS_MAX})");
+    Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+}
+
 impl Binder<'_> {
     /// `array[l:u]…`: an array of the same type.
     pub(super) fn slice(&mut self, operand: &tree::Expr, ranges: &[SliceRange]) -> Result<Expr> {
         let operand = self.expr(operand)?;
         let result = self.sliced_type(&operand, ranges)?;
-        if ranges.len() > DIMENSIONS_MAX {
-            let message = format!(
-                "number of array dimensions ({}) exceeds the maximum allowed ({DIMENSIONS_MAX})",
-                ranges.len()
-            );
-            return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-        }
+        let typmod = operand.typmod;
+        let arguments = std::iter::once(operand).chain(self.slice_bounds(ranges)?).collect();
+        let kind = Kind::Function { function: &ARRAY_SLICE, arguments };
+        Ok(self.fold(Expr::new(kind, result).with_typmod(typmod)))
+    }
+
+    /// Which bounds are given (bits, from the first lower one on), and all bounds, two for each dimension.
+    pub(super) fn slice_bounds(&mut self, ranges: &[SliceRange]) -> Result<Vec<Expr>> {
+        check_dimensions(ranges.len())?;
         let (mut given, mut bounds) = (0, Vec::with_capacity(2 * ranges.len()));
         for bound in ranges.iter().flat_map(|range| [&range.lower, &range.upper]) {
             if bound.is_some() {
                 given |= 1 << bounds.len();
             }
             bounds.push(match bound {
-                Some(bound) => self.bound_of_slice(bound)?,
+                Some(bound) => self.array_subscript(bound)?,
                 None => Expr::constant(Datum::Int4(0), TypeId::INT4),
             });
         }
-        let typmod = operand.typmod;
-        let given = Expr::constant(Datum::Int4(given), TypeId::INT4);
-        let arguments = [operand, given].into_iter().chain(bounds).collect();
-        let kind = Kind::Function { function: &ARRAY_SLICE, arguments };
-        Ok(self.fold(Expr::new(kind, result).with_typmod(typmod)))
+        bounds.insert(0, Expr::constant(Datum::Int4(given), TypeId::INT4));
+        Ok(bounds)
     }
 
     fn sliced_type(&self, operand: &Expr, ranges: &[SliceRange]) -> Result<TypeId> {
@@ -67,9 +76,10 @@ impl Binder<'_> {
         }
     }
 
-    fn bound_of_slice(&mut self, bound: &tree::Expr) -> Result<Expr> {
-        let position = bound.start();
-        let bound = self.expr(bound)?;
+    /// A subscript of an array, or a bound of its slice.
+    pub(super) fn array_subscript(&mut self, subscript: &tree::Expr) -> Result<Expr> {
+        let position = subscript.start();
+        let bound = self.expr(subscript)?;
         let coerced = self.coerce(bound, TypeId::INT4, Typmod::NONE, CastContext::Assignment)?;
         coerced.ok_or_else(|| {
             let message = "array subscript must have type integer";

@@ -6,6 +6,7 @@
 //! data changes have a small grammar of our own (`statement.rs`, `definition.rs`, `cursor.rs`, `copy.rs`) over the crate's tokens, since the
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
+mod assigned_part;
 mod comment;
 mod conflict_target;
 mod copy;
@@ -24,7 +25,6 @@ mod query;
 mod respell;
 mod respell_select;
 
-pub(crate) use respell::SUBSCRIPT_ASSIGNMENT;
 mod select_into;
 mod sequence;
 mod spelling;
@@ -63,9 +63,11 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
         check_runs(&group)?;
         let (group, overriding) = respell::take_overriding(group);
         let group = respell::respelled(locking::respell_locks(group), &lines)?;
+        let (group, parts) = assigned_part::take(group);
         let (group, targets) = conflict_target::take(group);
         let mut reader = Reader::new(group, &lines);
         reader.overriding = overriding;
+        reader.assigned_parts = assigned_part::read(parts, &lines)?;
         reader.conflict_targets = conflict_target::read(targets, &lines)?;
         let statement = statement::statement(&mut reader)?;
         reader.expect_end()?;
@@ -232,6 +234,8 @@ struct Reader<'a> {
     overriding: Option<tree::Overriding>,
     /// Targets of ON CONFLICT that the parser crate does not read.
     conflict_targets: Vec<tree::ConflictTarget>,
+    /// Parts of columns that are assigned to.
+    assigned_parts: Vec<tree::AssignedTo>,
 }
 
 impl<'a> Reader<'a> {
@@ -239,7 +243,14 @@ impl<'a> Reader<'a> {
         let token_count = tokens.len();
         let parser =
             Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
-        Reader { parser, token_count, lines, overriding: None, conflict_targets: Vec::new() }
+        Reader {
+            parser,
+            token_count,
+            lines,
+            overriding: None,
+            conflict_targets: Vec::new(),
+            assigned_parts: Vec::new(),
+        }
     }
 
     /// The crate's error in PostgreSQL's words. The crate says where it stopped; what stands there is named.
@@ -448,6 +459,7 @@ impl<'a> Reader<'a> {
             lines: self.lines,
             parser: &self.parser,
             conflict_targets: &self.conflict_targets,
+            assigned_parts: &self.assigned_parts,
             token_count: self.token_count,
             taken: BTreeSet::new(),
             depth: 0,
@@ -458,6 +470,7 @@ impl<'a> Reader<'a> {
 /// Takes the crate's tree apart. `depth` bounds recursion here and in everything that walks the tree later.
 struct Lower<'a> {
     conflict_targets: &'a [tree::ConflictTarget],
+    assigned_parts: &'a [tree::AssignedTo],
     lines: &'a Lines<'a>,
     /// For its tokens: see `place.rs`.
     parser: &'a Parser<'a>,

@@ -9,7 +9,7 @@ use super::tree::{
     FunctionCall, Insert, JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem,
     SetOperator, Statement, Update,
 };
-use super::{Lower, at, conflict_target, refuse, refuse_if, refuse_some};
+use super::{Lower, assigned_part, at, conflict_target, refuse, refuse_if, refuse_some};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -559,7 +559,7 @@ impl Lower<'_> {
         };
         let mut names = Vec::with_capacity(columns.len());
         for column in columns {
-            names.push(self.object_name(column)?);
+            names.push(assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts));
         }
         let table = self.object_name(table)?;
         let start = table.position;
@@ -619,8 +619,8 @@ impl Lower<'_> {
         for ast::Assignment { target, value } in assignments {
             match target {
                 ast::AssignmentTarget::ColumnName(column) => {
-                    let column = self.object_name(column)?;
-                    lowered.push(Assignment { column, value: self.expr(value)? });
+                    let to = assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts);
+                    lowered.push(Assignment { to, value: self.expr(value)? });
                 }
                 ast::AssignmentTarget::Tuple(columns) => self.row_assignment(columns, value, &mut lowered)?,
             }
@@ -644,7 +644,8 @@ impl Lower<'_> {
             return Err(SqlError::syntax("number of columns does not match number of values"));
         }
         for (column, value) in columns.into_iter().zip(values) {
-            lowered.push(Assignment { column: self.object_name(column)?, value });
+            let to = assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts);
+            lowered.push(Assignment { to, value });
         }
         Ok(())
     }

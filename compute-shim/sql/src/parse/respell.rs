@@ -16,9 +16,6 @@ use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-/// The name, which no function bears, of a call that stands for an assignment to an element.
-pub(crate) const SUBSCRIPT_ASSIGNMENT: &str = "assignment to a subscript";
-
 /// What stands for SYMMETRIC; no name that can be written.
 pub(super) const SYMMETRIC: &str = "SYMMETRIC\0";
 
@@ -37,17 +34,11 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(respell_bounds(tokens));
     let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
-    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
-    let is_update = first.is_some_and(|token| is_word(&token.token, "update"));
     let tokens = respell_current_of(tokens);
     // Behind the query of COPY stand options with strings.
     let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
-    let mut pass = Pass { out: before, depth: 0, has_options, is_in_set: false, assignment: None };
+    let mut pass = Pass { out: before, depth: 0, has_options };
     for token in tokens {
-        let is_blank = matches!(token.token, Token::Whitespace(_));
-        if !is_blank && pass.assigns(&token) {
-            continue;
-        }
         match &token.token {
             Token::Whitespace(_) => {
                 pass.out.push(token);
@@ -65,15 +56,8 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
                 continue;
             }
         }
-        if is_update && pass.depth == 0 {
-            pass.is_in_set = (pass.is_in_set || is_word(&token.token, "set"))
-                && !["from", "where", "returning"].iter().any(|word| is_word(&token.token, word));
-        }
         let position = lines.position(token.span.start);
         pass.take(token).map_err(|error| at(error, position))?;
-    }
-    if let (Some(Assignment::Value), Some(span)) = (pass.assignment, pass.out.last().map(|last| last.span)) {
-        pass.end_assignment(span);
     }
     Ok(pass.out)
 }
@@ -226,26 +210,12 @@ struct Pass {
     /// Of parentheses and brackets.
     depth: usize,
     has_options: bool,
-    /// Between SET and what follows the assignments of an UPDATE.
-    is_in_set: bool,
-    assignment: Option<Assignment>,
 }
 
 /// Whether a folded word is neither a key word nor a type that is built in.
 fn is_no_built_in(word: &str) -> bool {
     let is_missing = |error: SqlError| error.sqlstate() == SqlState::UNDEFINED_OBJECT;
     super::keyword::keyword(word).is_none() && type_from_name(word).is_err_and(is_missing)
-}
-
-/// Where the pass is in an assignment to an element.
-#[derive(Clone, Copy)]
-enum Assignment {
-    /// Inside of a subscript, in so many brackets of its own.
-    Subscript { depth: usize },
-    /// Behind a subscript.
-    Between,
-    /// In what is assigned.
-    Value,
 }
 
 impl Pass {
@@ -309,10 +279,6 @@ impl Pass {
 
     /// Puts what a token means in its place; false if it stays.
     fn replaced(&mut self, token: &TokenWithSpan) -> bool {
-        if token.token == Token::LBracket && self.is_assigned_element() {
-            self.begin_assignment();
-            return true;
-        }
         // No table has children, so ONLY says nothing before a table's name. It is a reserved word.
         if is_word(&token.token, "only") && !self.follows(&["row", "rows", "read"]) {
             return true;
@@ -366,83 +332,6 @@ impl Pass {
             return Some("an alias of the columns of USING");
         }
         None
-    }
-
-    /// Whether a bracket stands behind the column that an UPDATE assigns to.
-    fn is_assigned_element(&self) -> bool {
-        let is_target = match self.before(1) {
-            Some(Token::Comma) => true,
-            Some(before) => is_word(before, "set"),
-            None => false,
-        };
-        self.is_in_set
-            && self.depth == 1
-            && is_target
-            && matches!(self.before(0), Some(Token::Word(word)) if word.keyword != Keyword::ARRAY)
-    }
-
-    /// `j['a'] = 1` becomes `j = "…"(j, 'a', (1))`, which the binder takes for what it is.
-    fn begin_assignment(&mut self) {
-        while self.out.last().is_some_and(|token| matches!(token.token, Token::Whitespace(_))) {
-            self.out.pop();
-        }
-        let Some(column) = self.out.last().cloned() else { unreachable!("a column was seen") };
-        let name = Word {
-            value: SUBSCRIPT_ASSIGNMENT.to_owned(),
-            quote_style: Some('"'),
-            keyword: Keyword::NoKeyword,
-        };
-        let spelled = [Token::Eq, Token::Word(name), Token::LParen, column.token.clone(), Token::Comma];
-        self.out.extend(spelled.map(|token| TokenWithSpan { token, span: column.span }));
-        self.assignment = Some(Assignment::Subscript { depth: 0 });
-    }
-
-    /// Follows an assignment to an element; whether the token is done with.
-    fn assigns(&mut self, token: &TokenWithSpan) -> bool {
-        let (opens, closes) = match token.token {
-            Token::LParen | Token::LBracket => (true, false),
-            Token::RParen | Token::RBracket => (false, true),
-            _ => (false, false),
-        };
-        let push = |pass: &mut Pass, tokens: &[Token]| {
-            pass.out.extend(tokens.iter().map(|new| TokenWithSpan { token: new.clone(), span: token.span }));
-        };
-        match self.assignment {
-            Some(Assignment::Subscript { depth: 0 }) if token.token == Token::RBracket => {
-                self.depth -= 1;
-                self.assignment = Some(Assignment::Between);
-                true
-            }
-            Some(Assignment::Subscript { ref mut depth }) => {
-                *depth = if opens { *depth + 1 } else { depth.saturating_sub(usize::from(closes)) };
-                false
-            }
-            Some(Assignment::Between) if token.token == Token::LBracket => {
-                self.depth += 1;
-                push(self, &[Token::Comma]);
-                self.assignment = Some(Assignment::Subscript { depth: 0 });
-                true
-            }
-            Some(Assignment::Between) if token.token == Token::Eq => {
-                push(self, &[Token::Comma, Token::LParen]);
-                self.assignment = Some(Assignment::Value);
-                true
-            }
-            Some(Assignment::Value) if self.depth == 0 => {
-                let ends = matches!(token.token, Token::Comma | Token::SemiColon)
-                    || ["from", "where", "returning"].iter().any(|word| is_word(&token.token, word));
-                if ends {
-                    self.end_assignment(token.span);
-                }
-                false
-            }
-            _ => false,
-        }
-    }
-
-    fn end_assignment(&mut self, span: sqlparser::tokenizer::Span) {
-        self.out.extend([Token::RParen, Token::RParen].map(|token| TokenWithSpan { token, span }));
-        self.assignment = None;
     }
 
     /// `ROWS FROM (…)` becomes a call.

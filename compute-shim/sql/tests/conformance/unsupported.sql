@@ -8,8 +8,6 @@ SELECT s, sum(n) FROM t GROUP BY CUBE (s);
 SELECT s, sum(n), grouping(s) FROM t GROUP BY GROUPING SETS ((s), ());
 SELECT id FROM t ORDER BY id FETCH FIRST 1 ROW WITH TIES;
 SELECT * FROM t TABLESAMPLE BERNOULLI (100);
-UPDATE t SET a[2] = 20;
-UPDATE t SET s = 'x', a[1] = n;
 UPDATE t SET (n, s) = (SELECT 1, 'x');
 INSERT INTO t (id, n) VALUES (generate_series(5, 6), 1);
 SELECT generate_series(1, generate_series(1, 3));

@@ -1,13 +1,13 @@
 //! Changes of rows: INSERT with ON CONFLICT, UPDATE and DELETE.
 
-use super::{CommonTable, Expr, FromItem, IndexElement, Name, Query, SelectItem};
+use super::{CommonTable, Expr, FromItem, IndexElement, Name, Query, SelectItem, SliceRange};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Insert {
     pub with: Vec<CommonTable>,
     pub table: Name,
     pub alias: Option<String>,
-    pub columns: Vec<Name>,
+    pub columns: Vec<AssignedTo>,
     pub overriding: Option<Overriding>,
     /// `None` is DEFAULT VALUES.
     pub source: Option<Query>,
@@ -50,8 +50,30 @@ pub(crate) enum ConflictTarget {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Assignment {
-    pub column: Name,
+    pub to: AssignedTo,
     pub value: Expr,
+}
+
+/// A column that is assigned to, or a part of one.
+#[derive(Clone, Debug)]
+pub(crate) struct AssignedTo {
+    pub column: Name,
+    pub subscripts: Subscripts,
+}
+
+/// Which part of a column is assigned to.
+#[derive(Clone, Debug)]
+pub(crate) enum Subscripts {
+    /// The whole column.
+    None,
+    Element(Vec<Expr>),
+    Slice(Vec<SliceRange>),
+}
+
+impl Subscripts {
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Subscripts::None)
+    }
 }
 
 #[derive(Clone, Debug)]
