@@ -170,6 +170,18 @@ CREATE TABLE public.late (
 ALTER TABLE public.late OWNER TO postgres;
 
 --
+-- Name: later; Type: TABLE; Schema: public; Owner: postgres
+--
+
+CREATE TABLE public.later (
+    a integer NOT NULL,
+    b integer
+);
+
+
+ALTER TABLE public.later OWNER TO postgres;
+
+--
 -- Name: va; Type: VIEW; Schema: public; Owner: postgres
 --
 
@@ -337,6 +349,14 @@ COPY public.late (k, u) FROM stdin;
 
 
 --
+-- Data for Name: later; Type: TABLE DATA; Schema: public; Owner: postgres
+--
+
+COPY public.later (a, b) FROM stdin;
+\.
+
+
+--
 -- Data for Name: Odd Name; Type: TABLE DATA; Schema: s; Owner: postgres
 --
 
@@ -447,6 +467,22 @@ ALTER TABLE ONLY public.late
 
 
 --
+-- Name: later later_check; Type: CHECK CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE public.later
+    ADD CONSTRAINT later_check CHECK ((b > 0)) NOT VALID;
+
+
+--
+-- Name: later later_key; Type: CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.later
+    ADD CONSTRAINT later_key PRIMARY KEY (a);
+
+
+--
 -- Name: Odd Name Odd Name_pkey; Type: CONSTRAINT; Schema: s; Owner: postgres
 --
 
@@ -521,6 +557,14 @@ END) DESC NULLS LAST, id NULLS FIRST) WITH (fillfactor='70');
 
 ALTER TABLE ONLY public.b
     ADD CONSTRAINT b_a_id_fkey FOREIGN KEY (a_id) REFERENCES public.a(id) ON UPDATE SET NULL ON DELETE CASCADE;
+
+
+--
+-- Name: later later_fk; Type: FK CONSTRAINT; Schema: public; Owner: postgres
+--
+
+ALTER TABLE ONLY public.later
+    ADD CONSTRAINT later_fk FOREIGN KEY (b) REFERENCES public.later(a) NOT VALID;
 
 
 --

@@ -57,3 +57,8 @@ CREATE VIEW s.good_moods AS
    FROM s.moods
   WHERE (moods.m > 'sad'::public.mood)
   WITH CASCADED CHECK OPTION;
+CREATE TABLE later (a int, b int);
+CREATE UNIQUE INDEX later_key ON later (a);
+ALTER TABLE later ADD PRIMARY KEY USING INDEX later_key;
+ALTER TABLE later ADD CONSTRAINT later_check CHECK (b > 0) NOT VALID;
+ALTER TABLE later ADD CONSTRAINT later_fk FOREIGN KEY (b) REFERENCES later NOT VALID;

@@ -23,10 +23,10 @@ use std::sync::Arc;
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
 /// of format 4 no generated columns, those of format 5 no indexes that were not whole, those of format 6 no keys
-/// whose check could wait. Views of format 1 had no CHECK OPTION.
+/// whose check could wait, those of format 7 no constraints that were not validated. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 7,
+        ObjectClass::Table => 8,
         ObjectClass::View => 2,
         _ => 1,
     }
@@ -306,10 +306,11 @@ impl Writer {
         self.count(columns.len());
         columns.iter().for_each(|column| self.column(column));
         self.count(checks.len());
-        for Check { oid, name, expression } in checks {
+        for Check { oid, name, expression, validated } in checks {
             self.u32(*oid);
             self.text(name);
             self.text(expression);
+            self.bool(*validated);
         }
         self.count(indexes.len());
         indexes.iter().for_each(|index| self.index(index));
@@ -319,8 +320,18 @@ impl Writer {
     }
 
     fn foreign_key(&mut self, key: &ForeignKey) {
-        let ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update, deferral } =
-            key;
+        let ForeignKey {
+            oid,
+            name,
+            columns,
+            target,
+            index,
+            match_full,
+            on_delete,
+            on_update,
+            deferral,
+            validated,
+        } = key;
         self.u32(*oid);
         self.text(name);
         self.count(columns.len());
@@ -341,6 +352,7 @@ impl Writer {
             });
         }
         self.deferral(*deferral);
+        self.bool(*validated);
     }
 
     fn deferral(&mut self, deferral: Deferral) {
@@ -598,7 +610,8 @@ impl Reader<'_> {
             return Err(damaged());
         }
         let checks = self.list(|reader| {
-            Ok(Check { oid: reader.u32()?, name: reader.text()?, expression: reader.text()? })
+            let (oid, name, expression) = (reader.u32()?, reader.text()?, reader.text()?);
+            Ok(Check { oid, name, expression, validated: version < 8 || reader.bool()? })
         })?;
         let indexes = self.list(|reader| reader.index(&columns, version))?;
         if indexes.iter().skip(1).any(|index| index.primary) {
@@ -639,7 +652,19 @@ impl Reader<'_> {
             2 => Deferral::Never,
             _ => self.deferral()?,
         };
-        Ok(ForeignKey { oid, name, columns, target, index, match_full, on_delete, on_update, deferral })
+        let validated = version < 8 || self.bool()?;
+        Ok(ForeignKey {
+            oid,
+            name,
+            columns,
+            target,
+            index,
+            match_full,
+            on_delete,
+            on_update,
+            deferral,
+            validated,
+        })
     }
 
     fn deferral(&mut self) -> Result<Deferral> {

@@ -99,6 +99,8 @@ pub(crate) struct Check {
     pub oid: Oid,
     pub name: String,
     pub expression: String,
+    /// Whether all rows are known to comply; new ones do in any case.
+    pub validated: bool,
 }
 
 /// A FOREIGN KEY constraint; it belongs to the table that refers.
@@ -116,6 +118,8 @@ pub(crate) struct ForeignKey {
     pub on_delete: ReferentialAction,
     pub on_update: ReferentialAction,
     pub deferral: Deferral,
+    /// Whether all rows are known to comply; new ones do in any case.
+    pub validated: bool,
 }
 
 /// What a column of an index holds.

@@ -42,6 +42,7 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::OwnerTo(_) => "OWNER TO",
         A::SetSchema(_) => "SET SCHEMA",
         A::AlterConstraint { .. } => "ALTER CONSTRAINT",
+        A::ValidateConstraint(_) => "VALIDATE CONSTRAINT",
         A::AddIdentity { .. } => "ALTER COLUMN ... ADD IDENTITY",
         A::SetIdentity { .. } => "ALTER COLUMN ... SET",
         A::DropIdentity { .. } => "ALTER COLUMN ... DROP IDENTITY",
@@ -98,6 +99,7 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::SetParameters(_)
         | A::SetSchema(_)
         | A::AlterConstraint { .. }
+        | A::ValidateConstraint(_)
         | A::AddIdentity { .. }
         | A::SetIdentity { .. }
         | A::OwnerTo(_) => 5,
@@ -179,9 +181,11 @@ impl Draft {
         let new_checks = constraint::add_checks(context, &mut draft.table, &mut names, &clauses.checks)?;
         draft.new_checks.extend(new_checks);
         draft.add_keys(context, &mut names, &clauses.keys)?;
+        draft.add_keys_of_indexes(context, &mut names, &clauses.keys_of_indexes)?;
         let foreign = &clauses.foreign_keys;
         draft.new_foreign_keys = add_foreign_keys(context, &before, &mut draft.table, &mut names, foreign)?;
         draft.check_new_foreign_keys()?;
+        clauses.validations.iter().try_for_each(|name| draft.validate_constraint(name))?;
         Ok(draft)
     }
 
@@ -232,6 +236,11 @@ impl Draft {
                 self.add_identity(context, names, column, *always, options)
             }
             A::AlterConstraint { name, deferral } => self.alter_constraint(name, *deferral),
+            // It may be one that another action adds.
+            A::ValidateConstraint(name) => {
+                clauses.validations.push(name.clone());
+                Ok(())
+            }
             A::SetIdentity { column, always, options } => self.set_identity(column, *always, options),
             A::DropIdentity { column, if_exists } => self.drop_identity(context, column, *if_exists),
             A::DropExpression { column, if_exists } => self.drop_expression(context, column, *if_exists),
@@ -488,6 +497,35 @@ impl Draft {
             true => {
                 let message =
                     format!("constraint \"{name}\" of relation \"{table}\" is not a foreign key constraint");
+                SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+            }
+            false => {
+                let message = format!("constraint \"{name}\" of relation \"{table}\" does not exist");
+                SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+            }
+        })
+    }
+
+    /// VALIDATE CONSTRAINT: nothing is to be done for one that is validated.
+    fn validate_constraint(&mut self, name: &str) -> Result<()> {
+        if let Some(check) = self.table.checks.iter_mut().find(|check| check.name == name) {
+            if !std::mem::replace(&mut check.validated, true) {
+                self.new_checks.push(check.name.clone());
+            }
+            return Ok(());
+        }
+        if let Some(key) = self.table.foreign_keys.iter_mut().find(|key| key.name == name) {
+            if !std::mem::replace(&mut key.validated, true) {
+                self.new_foreign_keys.push(key.oid);
+            }
+            return Ok(());
+        }
+        let table = &self.table.name;
+        Err(match constraint::has_constraint(&self.table, name) {
+            true => {
+                let message = format!(
+                    "constraint \"{name}\" of relation \"{table}\" is not a foreign key or check constraint"
+                );
                 SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
             }
             false => {

@@ -26,9 +26,12 @@ use hexalog_sql_types::row::RowLayout;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
-/// SET of storage parameters alone lets readers and writers go on.
+/// SET of storage parameters and VALIDATE CONSTRAINT alone let readers and writers go on: what writers write complies.
 fn lock_mode(actions: &[AlterTableAction]) -> RelationLockMode {
-    match actions.iter().all(|action| matches!(action, AlterTableAction::SetParameters(_))) {
+    let is_weak = |action: &AlterTableAction| {
+        matches!(action, AlterTableAction::SetParameters(_) | AlterTableAction::ValidateConstraint(_))
+    };
+    match actions.iter().all(is_weak) {
         true => RelationLockMode::ShareUpdateExclusive,
         false => RelationLockMode::AccessExclusive,
     }

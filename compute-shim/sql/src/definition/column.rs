@@ -226,7 +226,7 @@ impl Columns {
                 });
             }
             ColumnConstraint::Check(expr) => {
-                let check = CheckClause { name: name.clone(), expr: expr.clone() };
+                let check = CheckClause { name: name.clone(), expr: expr.clone(), validated: true };
                 self.constraints.checks.push(check);
             }
             ColumnConstraint::References(references) => {
@@ -234,6 +234,7 @@ impl Columns {
                     name: name.clone(),
                     columns: vec![column.to_owned()],
                     references: references.clone(),
+                    validated: true,
                 });
             }
             ColumnConstraint::Null

@@ -237,7 +237,9 @@ impl Draft {
             let bound =
                 expression::stored_check(context, &self.table, &check.expression).map_err(unplaced)?;
             let expression = expression::stored_text(context, &bound, &names);
-            self.new_checks.push(check.name.clone());
+            if check.validated {
+                self.new_checks.push(check.name.clone());
+            }
             self.table.checks[at].expression = expression;
         }
         self.retype_in_indexes(context)

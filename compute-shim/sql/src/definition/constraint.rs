@@ -5,6 +5,7 @@
 
 use super::create_index::column_names;
 use super::foreign_key::ForeignKeyClause;
+use super::key_of_index::KeyOfIndexClause;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
 use super::{DefinitionContext, expression, lookup};
@@ -42,6 +43,7 @@ pub(super) struct KeyClause {
 pub(super) struct CheckClause {
     pub name: Option<String>,
     pub expr: tree::Expr,
+    pub validated: bool,
 }
 
 /// The constraints of a statement, by kind.
@@ -50,6 +52,9 @@ pub(super) struct Clauses {
     pub keys: Vec<KeyClause>,
     pub checks: Vec<CheckClause>,
     pub foreign_keys: Vec<ForeignKeyClause>,
+    pub keys_of_indexes: Vec<KeyOfIndexClause>,
+    /// Names of VALIDATE CONSTRAINT.
+    pub validations: Vec<String>,
 }
 
 /// Sorts a table constraint to its kind.
@@ -69,10 +74,16 @@ pub(super) fn sort(constraint: &tree::NamedConstraint<TableConstraint>, clauses:
                 position,
             });
         }
-        TableConstraint::Check(expr) => clauses.checks.push(CheckClause { name, expr: expr.clone() }),
-        TableConstraint::ForeignKey { columns, references } => {
-            let (columns, references) = (columns.clone(), references.clone());
-            clauses.foreign_keys.push(ForeignKeyClause { name, columns, references });
+        TableConstraint::Check { expr, validated } => {
+            clauses.checks.push(CheckClause { name, expr: expr.clone(), validated: *validated });
+        }
+        TableConstraint::ForeignKey { columns, references, validated } => {
+            let (columns, references, validated) = (columns.clone(), references.clone(), *validated);
+            clauses.foreign_keys.push(ForeignKeyClause { name, columns, references, validated });
+        }
+        TableConstraint::KeyOfIndex { primary, index, deferral } => {
+            let (primary, index, deferral) = (*primary, index.clone(), *deferral);
+            clauses.keys_of_indexes.push(KeyOfIndexClause { name, primary, index, deferral, position });
         }
     }
 }
@@ -146,7 +157,7 @@ fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn
 }
 
 /// 42P16.
-fn several_primary_keys(table: &str) -> SqlError {
+pub(super) fn several_primary_keys(table: &str) -> SqlError {
     let message = format!("multiple primary keys for table \"{table}\" are not allowed");
     SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message)
 }
@@ -255,14 +266,14 @@ pub(super) fn has_constraint(table: &Table, name: &str) -> bool {
         || table.indexes.iter().any(|index| index.constraint != 0 && index.name == name)
 }
 
-/// Adds checks to a table whose columns are complete. Answers with the names of the new ones.
+/// Adds checks to a table whose columns are complete. Answers with the names of those that existing rows must comply with.
 pub(super) fn add_checks(
     context: &DefinitionContext<'_>,
     table: &mut Table,
     names: &mut Names<'_>,
     clauses: &[CheckClause],
 ) -> Result<Vec<String>> {
-    let mut new: Vec<String> = Vec::new();
+    let (mut new, mut unseen): (Vec<String>, Vec<String>) = Default::default();
     for clause in clauses {
         let bound = expression::check(context, table, &clause.expr)?;
         let name = match &clause.name {
@@ -286,8 +297,12 @@ pub(super) fn add_checks(
         };
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let expression = expression::stored_text(context, &bound, &columns);
-        table.checks.push(Check { oid: context.database.allocate_oid()?, name: name.clone(), expression });
+        let (oid, validated) = (context.database.allocate_oid()?, clause.validated);
+        table.checks.push(Check { oid, name: name.clone(), expression, validated });
+        if validated {
+            unseen.push(name.clone());
+        }
         new.push(name);
     }
-    Ok(new)
+    Ok(unseen)
 }

@@ -33,6 +33,7 @@ pub(super) struct ForeignKeyClause {
     pub name: Option<String>,
     pub columns: Vec<String>,
     pub references: References,
+    pub validated: bool,
 }
 
 /// Whether a name means the table that is being defined.
@@ -141,7 +142,8 @@ fn check_persistence(
     Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message))
 }
 
-/// Adds foreign keys to a table whose columns and keys are complete. Answers with the numbers of the new ones.
+/// Adds foreign keys to a table whose columns and keys are complete. Answers with the numbers of those that
+/// existing rows must comply with.
 pub(super) fn add_foreign_keys(
     context: &DefinitionContext<'_>,
     catalog: &Catalog,
@@ -150,7 +152,7 @@ pub(super) fn add_foreign_keys(
     clauses: &[ForeignKeyClause],
 ) -> Result<Vec<Oid>> {
     let mut new = Vec::new();
-    for ForeignKeyClause { name, columns, references } in clauses {
+    for ForeignKeyClause { name, columns, references, validated } in clauses {
         let target = match is_itself(catalog, table, &references.table) {
             true => Arc::new(table.clone()),
             false => match lookup::find(catalog, context.view, &references.table)? {
@@ -200,9 +202,12 @@ pub(super) fn add_foreign_keys(
             on_delete: references.on_delete,
             on_update: references.on_update,
             deferral: references.deferral,
+            validated: *validated,
         };
         super::generated::check_foreign_key(table, &key)?;
-        new.push(key.oid);
+        if *validated {
+            new.push(key.oid);
+        }
         table.foreign_keys.push(key);
     }
     Ok(new)

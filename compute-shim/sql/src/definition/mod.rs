@@ -30,6 +30,7 @@ mod foreign_key;
 mod generated;
 mod identity;
 mod kept_expression;
+mod key_of_index;
 mod lookup;
 mod names;
 mod parameters;

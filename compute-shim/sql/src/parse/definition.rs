@@ -4,13 +4,16 @@
 //! clause is refused by name. Expressions and types inside are parsed by the parser crate. Read next: `catalog` for
 //! what a definition becomes.
 
+use super::constraint::{
+    begins_table_constraint, characteristics, column_constraint, generated, nulls_distinct, table_constraint,
+};
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    Deferral, IndexElement, IndexTarget, KeyOptions, NamedConstraint, ObjectKind, OnCommit, Statement,
-    StorageParameter, TableConstraint,
+    IndexElement, IndexTarget, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
+    TableConstraint,
 };
-use super::{Reader, at, refuse, tree};
+use super::{Reader, refuse, tree};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
@@ -193,7 +196,7 @@ fn table_elements(reader: &mut Reader<'_>) -> Result<Elements> {
             return Err(refuse("CREATE TABLE LIKE"));
         }
         if begins_table_constraint(reader) {
-            constraints.push(table_constraint(reader)?);
+            constraints.push(table_constraint(reader, true)?);
         } else {
             columns.push(column_definition(reader)?);
         }
@@ -205,145 +208,7 @@ fn table_elements(reader: &mut Reader<'_>) -> Result<Elements> {
     Ok((columns, constraints))
 }
 
-fn begins_table_constraint(reader: &Reader<'_>) -> bool {
-    ["constraint", "primary", "unique", "check", "foreign", "exclude"]
-        .iter()
-        .any(|word| reader.peek_words(&[word]))
-}
-
-fn constraint_name(reader: &mut Reader<'_>) -> Result<Option<String>> {
-    match reader.eat(&["constraint"]) {
-        true => reader.identifier().map(Some),
-        false => Ok(None),
-    }
-}
-
-fn table_constraint(reader: &mut Reader<'_>) -> Result<NamedConstraint<TableConstraint>> {
-    let position = reader.position();
-    let name = constraint_name(reader)?;
-    let constraint = if reader.eat(&["primary", "key"]) {
-        if reader.peek_words(&["using", "index"]) {
-            return Err(refuse("PRIMARY KEY USING INDEX"));
-        }
-        let columns = reader.column_list()?;
-        let included = included_columns(reader)?;
-        TableConstraint::PrimaryKey { columns, included, options: key_options(reader)? }
-    } else if reader.eat(&["unique"]) {
-        if reader.peek_words(&["using", "index"]) {
-            return Err(refuse("UNIQUE USING INDEX"));
-        }
-        nulls_distinct(reader)?;
-        let columns = reader.column_list()?;
-        let included = included_columns(reader)?;
-        TableConstraint::Unique { columns, included, options: key_options(reader)? }
-    } else if reader.eat(&["check"]) {
-        TableConstraint::Check(check(reader)?)
-    } else if reader.eat(&["foreign", "key"]) {
-        let columns = reader.column_list()?;
-        TableConstraint::ForeignKey { columns, references: super::foreign_key::references(reader)? }
-    } else if reader.peek_words(&["exclude"]) {
-        return Err(refuse("EXCLUDE"));
-    } else {
-        return Err(reader.unexpected());
-    };
-    let deferral = characteristics(reader)?;
-    let mut constraint = constraint;
-    match &mut constraint {
-        TableConstraint::ForeignKey { references, .. } => references.deferral = deferral,
-        TableConstraint::PrimaryKey { options, .. } | TableConstraint::Unique { options, .. } => {
-            options.deferral = deferral;
-        }
-        TableConstraint::Check(_) if deferral != Deferral::Never => {
-            let message = "CHECK constraints cannot be marked DEFERRABLE";
-            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
-        }
-        TableConstraint::Check(_) => {}
-    }
-    Ok(NamedConstraint { name, constraint, position })
-}
-
-fn nulls_distinct(reader: &mut Reader<'_>) -> Result<()> {
-    if reader.eat(&["nulls", "not", "distinct"]) {
-        return Err(refuse("NULLS NOT DISTINCT"));
-    }
-    let _ = reader.eat(&["nulls", "distinct"]);
-    Ok(())
-}
-
-fn check(reader: &mut Reader<'_>) -> Result<super::tree::Expr> {
-    reader.expect_token(&Token::LParen)?;
-    let expr = reader.expr()?;
-    reader.expect_token(&Token::RParen)?;
-    // Without inheritance NO INHERIT says nothing.
-    let _ = reader.eat(&["no", "inherit"]);
-    Ok(expr)
-}
-
-/// INCLUDE behind the columns of a key.
-fn included_columns(reader: &mut Reader<'_>) -> Result<Vec<String>> {
-    if reader.eat(&["include"]) { reader.column_list() } else { Ok(Vec::new()) }
-}
-
-/// WITH and TABLESPACE behind a key.
-fn key_options(reader: &mut Reader<'_>) -> Result<KeyOptions> {
-    let parameters = storage_clause(reader)?;
-    if reader.peek_words(&["using", "index", "tablespace"]) {
-        return Err(refuse("TABLESPACE"));
-    }
-    Ok(KeyOptions { parameters, deferral: Deferral::Never })
-}
-
-/// DEFERRABLE, INITIALLY DEFERRED, NOT VALID and their opposites.
-fn characteristics(reader: &mut Reader<'_>) -> Result<Deferral> {
-    let (mut deferrable, mut deferred) = (None, None);
-    loop {
-        let position = reader.position();
-        if reader.peek_words(&["not", "valid"]) {
-            return Err(refuse("NOT VALID"));
-        }
-        let (slot, value, words) = if reader.eat(&["not", "deferrable"]) {
-            (&mut deferrable, false, "DEFERRABLE/NOT DEFERRABLE")
-        } else if reader.eat(&["deferrable"]) {
-            (&mut deferrable, true, "DEFERRABLE/NOT DEFERRABLE")
-        } else if reader.eat(&["initially", "deferred"]) {
-            (&mut deferred, true, "INITIALLY IMMEDIATE/DEFERRED")
-        } else if reader.eat(&["initially", "immediate"]) {
-            (&mut deferred, false, "INITIALLY IMMEDIATE/DEFERRED")
-        } else {
-            break;
-        };
-        if slot.replace(value).is_some() {
-            return Err(super::at(
-                SqlError::syntax(format!("multiple {words} clauses not allowed")),
-                position,
-            ));
-        }
-        if deferrable == Some(false) && deferred == Some(true) {
-            let message = "constraint declared INITIALLY DEFERRED must be DEFERRABLE";
-            return Err(super::at(SqlError::syntax(message), position));
-        }
-    }
-    Ok(match (deferrable, deferred) {
-        (_, Some(true)) => Deferral::Deferred,
-        (Some(true), _) => Deferral::Immediate,
-        _ => Deferral::Never,
-    })
-}
-
-/// 42601 behind what of a column is neither a key nor a reference.
-fn refuse_characteristics(reader: &Reader<'_>) -> Result<()> {
-    const CLAUSES: [&[&str]; 4] =
-        [&["not", "deferrable"], &["deferrable"], &["initially", "deferred"], &["initially", "immediate"]];
-    match CLAUSES.iter().find(|words| reader.peek_words(words)) {
-        None => Ok(()),
-        Some(words) => {
-            let message = format!("misplaced {} clause", words.join(" ").to_uppercase());
-            Err(at(SqlError::syntax(message), reader.position()))
-        }
-    }
-}
-
-fn storage_clause(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
+pub(super) fn storage_clause(reader: &mut Reader<'_>) -> Result<Vec<StorageParameter>> {
     match reader.eat(&["with"]) {
         true => storage_parameters(reader),
         false => Ok(Vec::new()),
@@ -390,78 +255,6 @@ fn column_definition(reader: &mut Reader<'_>) -> Result<ColumnDefinition> {
         constraints.push(constraint);
     }
     Ok(ColumnDefinition { name, type_name, type_position, constraints })
-}
-
-fn column_constraint(reader: &mut Reader<'_>) -> Result<Option<NamedConstraint<ColumnConstraint>>> {
-    if reader.peek_words(&["collate"]) {
-        reader.expect("collate")?;
-        let collation = reader.name()?;
-        if !["default", "c", "posix", "ucs_basic", "C", "POSIX"].contains(&collation.last()) {
-            return Err(refuse(format!("collation {collation}")));
-        }
-        return column_constraint(reader);
-    }
-    for word in ["storage", "compression"] {
-        if reader.peek_words(&[word]) {
-            return Err(refuse(format!("{} of a column", word.to_uppercase())));
-        }
-    }
-    let position = reader.position();
-    let name = constraint_name(reader)?;
-    let constraint = if reader.eat(&["not", "null"]) {
-        ColumnConstraint::NotNull
-    } else if reader.eat(&["null"]) {
-        ColumnConstraint::Null
-    } else if reader.eat(&["default"]) {
-        ColumnConstraint::Default(reader.restricted_expr()?)
-    } else if reader.eat(&["primary", "key"]) {
-        ColumnConstraint::PrimaryKey(key_options(reader)?)
-    } else if reader.eat(&["unique"]) {
-        nulls_distinct(reader)?;
-        ColumnConstraint::Unique(key_options(reader)?)
-    } else if reader.eat(&["check"]) {
-        ColumnConstraint::Check(check(reader)?)
-    } else if reader.eat(&["generated"]) {
-        generated(reader)?
-    } else if reader.peek_words(&["references"]) {
-        ColumnConstraint::References(super::foreign_key::references(reader)?)
-    } else if name.is_some() {
-        return Err(reader.unexpected());
-    } else {
-        return Ok(None);
-    };
-    let mut constraint = constraint;
-    match &mut constraint {
-        ColumnConstraint::References(references) => references.deferral = characteristics(reader)?,
-        ColumnConstraint::PrimaryKey(options) | ColumnConstraint::Unique(options) => {
-            options.deferral = characteristics(reader)?;
-        }
-        _ => refuse_characteristics(reader)?,
-    }
-    Ok(Some(NamedConstraint { name, constraint, position }))
-}
-
-fn generated(reader: &mut Reader<'_>) -> Result<ColumnConstraint> {
-    let position = reader.position();
-    let always = reader.eat(&["always"]);
-    if !always {
-        reader.expect("by")?;
-        reader.expect("default")?;
-    }
-    reader.expect("as")?;
-    if !reader.eat(&["identity"]) {
-        reader.expect_token(&Token::LParen)?;
-        let expr = reader.expr()?;
-        reader.expect_token(&Token::RParen)?;
-        reader.expect("stored")?;
-        if !always {
-            let message = "for a generated column, GENERATED ALWAYS must be specified";
-            return Err(at(SqlError::syntax(message), position));
-        }
-        return Ok(ColumnConstraint::Generated(expr));
-    }
-    let options = super::sequence::in_parentheses(reader)?;
-    Ok(ColumnConstraint::Identity { always, options })
 }
 
 fn create_index(reader: &mut Reader<'_>, unique: bool) -> Result<Statement> {
@@ -622,7 +415,7 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
 fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     if reader.eat(&["add"]) {
         if begins_table_constraint(reader) {
-            return table_constraint(reader).map(AlterTableAction::AddConstraint);
+            return table_constraint(reader, false).map(AlterTableAction::AddConstraint);
         }
         let _ = reader.eat(&["column"]);
         let if_not_exists = reader.eat(&["if", "not", "exists"]);
@@ -645,7 +438,15 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     }
     if reader.eat(&["alter", "constraint"]) {
         let name = reader.identifier()?;
-        return Ok(AlterTableAction::AlterConstraint { name, deferral: characteristics(reader)? });
+        let said = characteristics(reader, false)?;
+        if said.not_valid {
+            let message = "FOREIGN KEY constraints cannot be marked NOT VALID";
+            return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+        }
+        return Ok(AlterTableAction::AlterConstraint { name, deferral: said.deferral });
+    }
+    if reader.eat(&["validate", "constraint"]) {
+        return Ok(AlterTableAction::ValidateConstraint(reader.identifier()?));
     }
     if reader.eat(&["alter"]) {
         let _ = reader.eat(&["column"]);

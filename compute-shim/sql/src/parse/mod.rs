@@ -9,6 +9,7 @@
 mod assigned_part;
 mod comment;
 mod conflict_target;
+mod constraint;
 mod copy;
 mod cursor;
 mod definition;

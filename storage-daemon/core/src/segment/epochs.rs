@@ -87,8 +87,8 @@ impl Segment {
         let complete = self.scl.max(self.complete_through());
         // A member that wants a page mended tells its own SCL, since it knows no tail. Records above this SCL say that the tail
         // is higher.
-        let reaches_tail = self.scl >= read.group_tail
-            && self.batches.first_record_in(self.scl, read.read_point).is_none();
+        let reaches_tail =
+            self.scl >= read.group_tail && self.batches.first_record_in(self.scl, read.read_point).is_none();
         let is_complete = complete >= read.read_point || reaches_tail;
         if is_complete { Ok(()) } else { Err(RefusalReason::NotComplete) }
     }

@@ -91,7 +91,12 @@ fn table() -> Table {
         layout: Table::layout_of(&columns),
         columns,
         tree: TreeId(PageId(300)),
-        checks: vec![Check { oid: 16_390, name: "t_n_check".to_owned(), expression: "(n > 0)".to_owned() }],
+        checks: vec![Check {
+            oid: 16_390,
+            name: "t_n_check".to_owned(),
+            expression: "(n > 0)".to_owned(),
+            validated: false,
+        }],
         foreign_keys: vec![ForeignKey {
             oid: 16_391,
             name: "t_fkey".to_owned(),
@@ -102,6 +107,7 @@ fn table() -> Table {
             on_delete: ReferentialAction::Cascade,
             on_update: ReferentialAction::SetDefault,
             deferral: Deferral::Deferred,
+            validated: true,
         }],
         indexes,
         parameters: vec![
@@ -205,7 +211,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "070100000074",
+            "080100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -256,6 +262,7 @@ fn golden_bytes_of_every_class() {
             "06400000",
             "09000000745f6e5f636865636b",
             "07000000286e203e203029",
+            "00",
             // The indexes: oid, name, tree, columns (each a column or an expression), unique, constraint, parameters,
             // included columns, predicate, state, whether it is the primary key's, when it is checked.
             "03000000",
@@ -319,8 +326,8 @@ fn golden_bytes_of_every_class() {
             "0a400000",
             "00",
             "0204",
-            // And when the check is due.
-            "02",
+            // And when the check is due, and whether all rows comply.
+            "0201",
         ),
         concat!(
             "0108000000745f69645f736571",
@@ -438,7 +445,8 @@ fn indexes_of_format_5_are_whole() {
     let mut table = table();
     table.indexes.truncate(1);
     table.indexes[0].state = IndexState::Dead;
-    (table.parameters, table.foreign_keys) = (Vec::new(), Vec::new());
+    // Of format 7 and before, checks say nothing of whether they are validated.
+    (table.parameters, table.foreign_keys, table.checks) = (Vec::new(), Vec::new(), Vec::new());
     let mut bytes = encode(&Object::Table(Arc::new(table)));
     let table = |bytes: &[u8]| match decode(ObjectClass::Table, 16_385, bytes).expect("an older format") {
         Object::Table(decoded) => decoded,

@@ -79,6 +79,7 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
             columns: Vec::new(),
             foreign: None,
             deferral: Deferral::Never,
+            validated: true,
             expression: NULL,
         };
         for index in table.indexes.iter().filter(|index| index.constraint != 0) {
@@ -91,7 +92,15 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
             let columns = columns_named(&check.expression, table);
             let columns = columns.into_iter().map(number).collect();
             let expression = text(&check.expression);
-            rows.push(ConstraintRow { columns, expression, ..row(check.oid, &*check.name, b'c') }.row());
+            rows.push(
+                ConstraintRow {
+                    columns,
+                    expression,
+                    validated: check.validated,
+                    ..row(check.oid, &*check.name, b'c')
+                }
+                .row(),
+            );
         }
         for key in &table.foreign_keys {
             let columns = key.columns.iter().map(|pair| number(pair.0)).collect();
@@ -99,7 +108,15 @@ pub(super) fn pg_constraint(view: &SessionView) -> Vec<Row> {
             let foreign = target.map(|target| (key, &**target));
             let row = row(key.oid, &*key.name, b'f');
             rows.push(
-                ConstraintRow { index: key.index, columns, foreign, deferral: key.deferral, ..row }.row(),
+                ConstraintRow {
+                    index: key.index,
+                    columns,
+                    foreign,
+                    deferral: key.deferral,
+                    validated: key.validated,
+                    ..row
+                }
+                .row(),
             );
         }
     }
@@ -117,6 +134,7 @@ struct ConstraintRow<'a> {
     /// With the table referred to.
     foreign: Option<(&'a ForeignKey, &'a Table)>,
     deferral: Deferral,
+    validated: bool,
     expression: Datum,
 }
 
@@ -146,7 +164,7 @@ impl ConstraintRow<'_> {
             Datum::Char(self.kind),
             Datum::Bool(self.deferral != Deferral::Never),
             Datum::Bool(self.deferral == Deferral::Deferred),
-            TRUE,
+            Datum::Bool(self.validated),
             oid(self.table.oid),
             oid(0),
             oid(self.index),

@@ -4,11 +4,11 @@
 //! alike, as in PostgreSQL, but for privileges, which only users' tables have here.
 
 use super::constraint::columns_named;
-use super::sql_text::{expression_text, referential_words, row_expression_text};
+use super::sql_text::{check_definition, expression_text, referential_words, row_expression_text};
 use super::tables as system_tables;
 use super::user_view::{INSERTS, changes_of_view};
 use super::value::{NULL, int4, text, yes_or_no};
-use crate::catalog::object::{Check, Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
+use crate::catalog::object::{Column, ForeignKey, Identity, Index, Oid, Sequence, Table};
 use crate::execute::Row;
 use crate::parse::tree::Deferral;
 use crate::session::SessionView;
@@ -336,8 +336,10 @@ pub(super) fn check_constraints(view: &SessionView) -> Vec<Row> {
             row.push(text(clause));
             rows.push(row);
         };
-        for Check { name, expression, .. } in &table.checks {
-            add(name, format!("({})", expression_text(view, table, expression, false)));
+        for check in &table.checks {
+            // What PostgreSQL shows is the definition without its first word, NOT VALID and all.
+            let definition = check_definition(view, table, check, false);
+            add(&check.name, definition.trim_start_matches("CHECK ").to_owned());
         }
         not_null(table).for_each(|(name, column)| add(&name, format!("{} IS NOT NULL", column.name)));
     }

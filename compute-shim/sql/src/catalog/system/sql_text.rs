@@ -149,7 +149,12 @@ pub(crate) fn foreign_key_definition(view: &SessionView, table: &Table, key: &Fo
         }
     }
     text.push_str(deferral_words(key.deferral));
+    text.push_str(validated_words(key.validated));
     text
+}
+
+fn validated_words(validated: bool) -> &'static str {
+    if validated { "" } else { " NOT VALID" }
 }
 
 fn deferral_words(deferral: Deferral) -> &'static str {
@@ -173,7 +178,8 @@ pub(crate) fn referential_words(action: ReferentialAction) -> &'static str {
 
 /// `CHECK (…)`. Pretty: with no more parentheses than needed.
 pub(crate) fn check_definition(view: &SessionView, table: &Table, check: &Check, pretty: bool) -> String {
-    format!("CHECK ({})", expression_text(view, table, &check.expression, pretty))
+    let expression = expression_text(view, table, &check.expression, pretty);
+    format!("CHECK ({expression}){}", validated_words(check.validated))
 }
 
 /// A stored expression of a table (a column's default or a check) as this session would write it. What cannot be bound

@@ -83,6 +83,7 @@ fn table() -> Table {
             oid: 16_405,
             name: "thing_check".to_owned(),
             expression: "(\"Name\" <> 'id'::text)".to_owned(),
+            validated: true,
         }],
         foreign_keys: vec![ForeignKey {
             oid: 16_406,
@@ -94,6 +95,7 @@ fn table() -> Table {
             on_delete: ReferentialAction::Cascade,
             on_update: ReferentialAction::SetNull,
             deferral: Deferral::Never,
+            validated: true,
         }],
         indexes: vec![
             index(PRIMARY_KEY, "thing_pkey", None, vec![ascending(0)], &columns),

@@ -37,10 +37,32 @@ pub(crate) enum ColumnConstraint {
 
 #[derive(Clone, Debug)]
 pub(crate) enum TableConstraint {
-    PrimaryKey { columns: Vec<String>, included: Vec<String>, options: KeyOptions },
-    Unique { columns: Vec<String>, included: Vec<String>, options: KeyOptions },
-    Check(Expr),
-    ForeignKey { columns: Vec<String>, references: References },
+    PrimaryKey {
+        columns: Vec<String>,
+        included: Vec<String>,
+        options: KeyOptions,
+    },
+    Unique {
+        columns: Vec<String>,
+        included: Vec<String>,
+        options: KeyOptions,
+    },
+    /// `validated`: rows that are there already are looked at.
+    Check {
+        expr: Expr,
+        validated: bool,
+    },
+    ForeignKey {
+        columns: Vec<String>,
+        references: References,
+        validated: bool,
+    },
+    /// PRIMARY KEY or UNIQUE by an index that is there.
+    KeyOfIndex {
+        primary: bool,
+        index: String,
+        deferral: Deferral,
+    },
 }
 
 /// What may be said of PRIMARY KEY and UNIQUE behind their columns.
@@ -185,6 +207,7 @@ pub(crate) enum AlterTableAction {
     AddIdentity { column: String, always: bool, options: Vec<SequenceOption> },
     SetIdentity { column: String, always: Option<bool>, options: Vec<SequenceOption> },
     AlterConstraint { name: String, deferral: Deferral },
+    ValidateConstraint(String),
     DropIdentity { column: String, if_exists: bool },
     DropExpression { column: String, if_exists: bool },
 }

@@ -1,0 +1,140 @@
+-- Constraints that are added to tables with rows: NOT VALID, VALIDATE CONSTRAINT, USING INDEX.
+CREATE TABLE p (id int PRIMARY KEY);
+CREATE TABLE t (id int PRIMARY KEY, a int, b int);
+INSERT INTO p VALUES (1), (2);
+INSERT INTO t VALUES (1, -1, 1), (2, 5, 9);
+ALTER TABLE t ADD CONSTRAINT pos CHECK (a > 0);
+ALTER TABLE t ADD CONSTRAINT pos CHECK (a > 0) NOT VALID;
+ALTER TABLE t ADD CONSTRAINT ref FOREIGN KEY (b) REFERENCES p;
+ALTER TABLE t ADD CONSTRAINT ref FOREIGN KEY (b) REFERENCES p NOT VALID;
+ALTER TABLE t ADD CONSTRAINT ref2 FOREIGN KEY (b) REFERENCES p ON DELETE CASCADE DEFERRABLE NOT VALID INITIALLY DEFERRED;
+SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1;
+SELECT constraint_name, enforced FROM information_schema.table_constraints WHERE table_name = 't' AND constraint_name IN ('pos', 'ref') ORDER BY 1;
+SELECT check_clause FROM information_schema.check_constraints WHERE constraint_name = 'pos';
+INSERT INTO t VALUES (3, -5, 1);
+INSERT INTO t VALUES (3, 5, 7);
+UPDATE t SET a = -2 WHERE id = 1;
+UPDATE t SET b = 1 WHERE id = 1;
+UPDATE t SET b = 9, a = 6 WHERE id = 2;
+DELETE FROM p WHERE id = 1;
+ALTER TABLE t VALIDATE CONSTRAINT pos;
+ALTER TABLE t VALIDATE CONSTRAINT ref;
+ALTER TABLE t VALIDATE CONSTRAINT nope;
+ALTER TABLE t VALIDATE CONSTRAINT t_pkey;
+ALTER TABLE p VALIDATE CONSTRAINT pos;
+ALTER TABLE nope VALIDATE CONSTRAINT pos;
+ALTER TABLE IF EXISTS nope VALIDATE CONSTRAINT pos;
+UPDATE t SET a = 1 WHERE id = 1;
+ALTER TABLE t VALIDATE CONSTRAINT pos;
+ALTER TABLE t VALIDATE CONSTRAINT pos;
+ALTER TABLE t ALTER COLUMN b TYPE bigint;
+SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1;
+UPDATE t SET b = 2 WHERE id = 2;
+ALTER TABLE t VALIDATE CONSTRAINT ref, VALIDATE CONSTRAINT ref2;
+SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1;
+ALTER TABLE t ADD CONSTRAINT twice CHECK (b < 2) NOT VALID, VALIDATE CONSTRAINT twice;
+ALTER TABLE t ADD CONSTRAINT twice CHECK (b < 3) NOT VALID, VALIDATE CONSTRAINT twice;
+SELECT convalidated FROM pg_constraint WHERE conname = 'twice';
+ALTER TABLE t ADD CONSTRAINT big CHECK (a > 100) NOT VALID;
+ALTER TABLE t ALTER COLUMN a TYPE bigint;
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'big';
+ALTER TABLE t RENAME COLUMN a TO aa;
+ALTER TABLE t ADD COLUMN c serial;
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'big';
+ALTER TABLE t DROP CONSTRAINT big;
+CREATE TABLE n (a int, CHECK (a > 0) NOT VALID, FOREIGN KEY (a) REFERENCES p NOT VALID);
+SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'n'::regclass ORDER BY 1;
+CREATE TABLE bad (a int CHECK (a > 0) NOT VALID);
+CREATE TABLE bad (a int REFERENCES p NOT VALID);
+CREATE TABLE bad (a int UNIQUE NOT VALID);
+CREATE TABLE bad (a int, UNIQUE (a) NOT VALID);
+CREATE TABLE bad (a int, PRIMARY KEY (a) NOT VALID DEFERRABLE);
+ALTER TABLE t ADD UNIQUE (b) NOT VALID;
+ALTER TABLE t ADD COLUMN z int CHECK (z > 0) NOT VALID;
+ALTER TABLE t ALTER CONSTRAINT ref NOT VALID;
+ALTER TABLE t ADD CHECK (aa > 0) NOT VALID DEFERRABLE;
+-- A constraint that is not validated binds what others do.
+BEGIN;
+ALTER TABLE t ADD CONSTRAINT late CHECK (aa <> 7) NOT VALID;
+INSERT INTO t (id, aa, b) VALUES (7, 7, 1);
+ROLLBACK;
+SELECT count(*) FROM pg_constraint WHERE conname = 'late';
+-- USING INDEX.
+CREATE TABLE u (a int, b int, c text, d int);
+INSERT INTO u VALUES (1, 1, 'x', 1), (2, NULL, 'y', 1), (3, 3, 'z', 1);
+CREATE UNIQUE INDEX u_a ON u (a);
+CREATE UNIQUE INDEX u_b ON u (b);
+CREATE UNIQUE INDEX u_c ON u (c text_pattern_ops);
+CREATE UNIQUE INDEX u_desc ON u (a, b DESC);
+CREATE UNIQUE INDEX u_nulls ON u (b NULLS FIRST);
+CREATE UNIQUE INDEX u_expr ON u ((a + 1));
+CREATE UNIQUE INDEX u_part ON u (a) WHERE b > 0;
+CREATE INDEX u_plain ON u (a);
+CREATE UNIQUE INDEX u_incl ON u (a) INCLUDE (c);
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX nope;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX t_pkey;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u;
+ALTER TABLE p ADD CONSTRAINT k UNIQUE USING INDEX u_a;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_plain;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_c;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_desc;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_nulls;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_expr;
+ALTER TABLE u ADD CONSTRAINT k UNIQUE USING INDEX u_part;
+ALTER TABLE u ADD PRIMARY KEY USING INDEX u_b;
+ALTER TABLE u ADD CONSTRAINT t_pkey UNIQUE USING INDEX u_b;
+ALTER TABLE u ADD CONSTRAINT u_b UNIQUE USING INDEX u_b;
+ALTER TABLE u ADD UNIQUE USING INDEX u_b;
+ALTER TABLE u ADD CONSTRAINT u_key UNIQUE USING INDEX u_incl DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE u ADD CONSTRAINT u_pkey PRIMARY KEY USING INDEX u_a;
+ALTER TABLE u ADD PRIMARY KEY USING INDEX u_desc;
+ALTER TABLE u ADD PRIMARY KEY (d);
+CREATE TABLE bad (a int, UNIQUE USING INDEX u_b);
+SELECT conname, contype, condeferred, pg_get_constraintdef(oid), conindid::regclass FROM pg_constraint WHERE conrelid = 'u'::regclass ORDER BY 1;
+SELECT attname, attnotnull FROM pg_attribute WHERE attrelid = 'u'::regclass AND attnum > 0 ORDER BY attnum;
+SELECT indexrelid::regclass, indisprimary, indimmediate FROM pg_index WHERE indrelid = 'u'::regclass AND indisunique ORDER BY 1;
+INSERT INTO u VALUES (1, 5, 'q');
+INSERT INTO u VALUES (NULL, 5, 'q');
+INSERT INTO u VALUES (4, 3, 'q');
+INSERT INTO u VALUES (1, 9, 'up') ON CONFLICT (a) DO UPDATE SET c = excluded.c RETURNING *;
+INSERT INTO u VALUES (1, 9, 'up') ON CONFLICT (b) DO NOTHING;
+UPDATE u SET a = a + 10 WHERE a = 1 RETURNING a;
+UPDATE u SET a = 2 WHERE a = 3;
+SELECT a, b, c FROM u WHERE a = 11;
+SELECT a, b FROM u GROUP BY a ORDER BY a;
+SELECT a FROM u ORDER BY a DESC;
+CREATE TABLE r (x int REFERENCES u);
+INSERT INTO r VALUES (2), (99);
+INSERT INTO r VALUES (2);
+DELETE FROM u WHERE a = 2;
+ALTER TABLE u ALTER COLUMN a DROP NOT NULL;
+ALTER TABLE u ALTER COLUMN a TYPE bigint;
+SELECT a, c FROM u WHERE a = 2;
+DROP INDEX u_a;
+DROP INDEX u_pkey;
+ALTER TABLE u DROP CONSTRAINT u_pkey;
+ALTER TABLE u DROP CONSTRAINT u_pkey CASCADE;
+SELECT conname FROM pg_constraint WHERE conrelid IN ('u'::regclass, 'r'::regclass) ORDER BY 1;
+DROP INDEX u_expr, u_desc;
+ALTER TABLE u ADD PRIMARY KEY (a);
+UPDATE u SET a = a + 1 RETURNING a;
+TRUNCATE u;
+-- Two sessions: writers go on while a constraint is validated.
+\session a
+BEGIN;
+INSERT INTO t (id, aa, b) VALUES (50, 50, 1);
+\session b
+ALTER TABLE t ADD CONSTRAINT s CHECK (aa < 60) NOT VALID;
+\waits
+\session a
+COMMIT;
+\session b
+\finish
+\session a
+BEGIN;
+INSERT INTO t (id, aa, b) VALUES (51, 51, 1);
+\session b
+ALTER TABLE t VALIDATE CONSTRAINT s;
+\session a
+INSERT INTO t (id, aa, b) VALUES (52, 61, 1);
+ROLLBACK;
