@@ -12,7 +12,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 BARE=${BARE:-$RELEASE/examples/bare_loop}
 [ -x "$BARE" ] || { echo "$BARE is missing: cargo build --release -p hexalog-bench --examples" >&2; exit 1; }
 scratch "${1:?directory}"
-daemon --log-bytes 256MiB
+daemon 256MiB
 port=$(free_port)
 "$BARE" "127.0.0.1:$port" "$DIR/bare" 256m >"$DIR/bare.log" 2>&1 &
 SERVERS+=($!)

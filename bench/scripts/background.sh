@@ -10,7 +10,7 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
-daemon --log-bytes 64MiB --scrub-hours 1
+daemon 64MiB --scrub-hours 1
 
 foreground=(--name=foreground --rw=append --bs=100 --rate_iops=200 --iodepth=16)
 for round in $(seq "$ROUNDS"); do

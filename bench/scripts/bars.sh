@@ -49,12 +49,14 @@ wait_for() {
     return 1
 }
 
-# daemon [OPTION...]: one storage daemon of one shard; its address in DAEMON, its process in DAEMON_PID.
+# daemon LOG_BYTES [OPTION...]: one storage daemon of one shard; its address in DAEMON, its process in DAEMON_PID.
 daemon() {
-    local port
+    local port log_bytes=$1
+    shift
     port=$(free_port)
     DAEMON=127.0.0.1:$port
-    (exec -a hexalogd "$BENCH" --node 1 --listen "$DAEMON" --data-dir "$DIR/daemon-$port" "$@") >"$DIR/daemon-$port.log" 2>&1 &
+    (exec -a hexalogd "$BENCH" format --node 1 --data-dir "$DIR/daemon-$port" --log-bytes "$log_bytes") >"$DIR/daemon-$port.log" 2>&1
+    (exec -a hexalogd "$BENCH" --node 1 --listen "$DAEMON" --data-dir "$DIR/daemon-$port" "$@") >>"$DIR/daemon-$port.log" 2>&1 &
     DAEMON_PID=$!
     SERVERS+=("$DAEMON_PID")
     wait_for "$port"

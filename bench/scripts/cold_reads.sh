@@ -11,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
 mebibytes=${2:-512}
 lay_out "$DIR/file" "$mebibytes"
-daemon --log-bytes 256MiB
+daemon 256MiB
 
 for round in $(seq "$ROUNDS"); do
     for depth in 1 8 32; do

@@ -14,7 +14,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
 lay_out "$DIR/file" 256
-daemon --log-bytes 256MiB
+daemon 256MiB
 
 hot=(--size=1m)
 wide=(--size=256m)

@@ -8,7 +8,7 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
-daemon --log-bytes 64MiB
+daemon 64MiB
 written() { awk '/^write_bytes/ {print $2}' "/proc/$DAEMON_PID/io"; }
 
 # The log is written in full ahead, in the background: that is no cost of redo.

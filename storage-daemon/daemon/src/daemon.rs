@@ -1,9 +1,9 @@
 //! The daemon's life: checks, directory, listeners, threads, ready, stop.
 
-use crate::checks::{check_file_system, check_io_uring, follow_parent, raise_descriptor_limit, ring_failure};
-use crate::directory::{Directory, Geometry};
+use crate::checks::{check_io_uring, follow_parent, raise_descriptor_limit, ring_failure};
+use crate::device::{Device, ShardAreas};
 use crate::exit::{Code, Failure};
-use crate::formatting::{format, refuse_foreign, shard_options};
+use crate::geometry::Geometry;
 use crate::listeners;
 use crate::log;
 use crate::options::{Durability, Options, Pin};
@@ -11,9 +11,7 @@ use crate::threads::{GrowingExtents, LogPreparation, ShardThreads, SpaceKeeper, 
 use hexalog_protocol::ShardIndex;
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
-use hexalog_storage_driver::areas::AreaFiles;
-use hexalog_storage_driver::durability::{self, DurabilityPath};
-use hexalog_storage_driver::log_preparation::prepared_bytes;
+use hexalog_storage_driver::durability::DurabilityPath;
 use hexalog_storage_driver::shard_loop::ShardPlan;
 use hexalog_storage_driver::signals::{Termination, TerminationSignals};
 use hexalog_storage_driver::space::Space;
@@ -36,31 +34,18 @@ pub fn run(options: Options) -> Result<(), Failure> {
     listeners::check_address(options.listen, options.insecure_no_auth)?;
     raise_descriptor_limit();
     check_io_uring()?;
-    let node = options.node;
-    log::line(node, &format!("az {} starts in {}", options.az, options.data_dir.display()));
-    refuse_foreign(&options.data_dir)?;
-    let directory = Directory::lock(&options.data_dir)?;
-    check_file_system(&directory.path, options.buffered, node)?;
-    let geometry = directory.geometry(&options)?;
-    let shards = geometry.as_ref().map(Geometry::shards).or(options.shards);
-    let listeners = listeners::bind(options.listen, shards.unwrap_or(crate::directory::SHARDS_DEFAULT))?;
-    let geometry = match geometry {
-        Some(geometry) => geometry,
-        None => {
-            let geometry = Geometry::new(&options)?;
-            format(&directory, &geometry, !options.buffered)?;
-            log::line(node, &format!("formatted {}", directory.path.display()));
-            geometry
-        }
-    };
-    let path = durability_path(&options, &directory)?;
+    let node = options.device.node;
+    log::line(node, &format!("az {} starts on {}", options.az, options.device.place().display()));
+    let (device, geometry) = Device::open(&options.device)?;
+    let listeners = listeners::bind(options.listen, geometry.shards())?;
+    let path = durability_path(&options, &device)?;
 
     let (sender, notices) = channel();
     let wake = wake_descriptor().map_err(|error| fail("cannot make an eventfd", error))?;
     let control = Control::new(Arc::new(move |text: &str| log::line(node, text)), sender, wake.clone());
     let addresses = addresses(&listeners)?;
     let (wants, wishes) = SpaceKeeper::wishes();
-    let planned = plan_shards(&options, &directory, &geometry, path, listeners, &addresses, &wants)?;
+    let planned = plan_shards(&options, &device, &geometry, path, listeners, &addresses, &wants)?;
     let Planned { plans, unprepared, growing } = planned;
     let threads = thread_count(&options, plans.len());
     let pin = options.pin == Pin::On || (options.pin == Pin::Auto && threads > 1);
@@ -86,18 +71,18 @@ fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
     addresses.map_err(|error| Failure::new(Code::Failed, format!("a bound socket has no address: {error}")))
 }
 
-fn durability_path(options: &Options, directory: &Directory) -> Result<DurabilityPath, Failure> {
+fn durability_path(options: &Options, device: &Device) -> Result<DurabilityPath, Failure> {
     let (path, why) = match options.durability {
         Durability::Fsync => (DurabilityPath::LinkedFlush, "as asked".to_owned()),
         Durability::DsyncThread => (DurabilityPath::DsyncThread, "as asked".to_owned()),
         Durability::Auto => {
-            match durability::probe(&directory.path, !options.buffered) {
+            match device.probe(!options.device.buffered) {
                 Ok(report) => (report.path, report.to_string()),
                 // What is there must be served all the same, and space freed.
-                Err(error) if Failure::io("write", &directory.path, &error).code == Code::NoSpace => {
+                Err(error) if Failure::io("write", device.place(), &error).code == Code::NoSpace => {
                     (DurabilityPath::LinkedFlush, format!("without a probe: {error}"))
                 }
-                Err(error) => return Err(Failure::io("write", &directory.path, &error)),
+                Err(error) => return Err(Failure::io("write", device.place(), &error)),
             }
         }
     };
@@ -105,7 +90,7 @@ fn durability_path(options: &Options, directory: &Directory) -> Result<Durabilit
         DurabilityPath::LinkedFlush => "linked fsync",
         DurabilityPath::DsyncThread => "writer thread with RWF_DSYNC",
     };
-    log::line(options.node, &format!("appends become durable by {name} ({why})"));
+    log::line(options.device.node, &format!("appends become durable by {name} ({why})"));
     Ok(path)
 }
 
@@ -120,7 +105,7 @@ struct Planned {
 /// Opens every shard's files and says how to run it.
 fn plan_shards(
     options: &Options,
-    directory: &Directory,
+    device: &Device,
     geometry: &Geometry,
     durability: DurabilityPath,
     listeners: Vec<TcpListener>,
@@ -131,25 +116,20 @@ fn plan_shards(
     let mut planned = Planned::default();
     for (index, listener) in listeners.into_iter().enumerate() {
         let shard = ShardIndex(index as u16);
-        let path = directory.shard(shard);
-        let fail = |error: &std::io::Error| Failure::io("open", &path, error);
-        let files = AreaFiles::open(&path, !options.buffered).map_err(|error| fail(&error))?;
-        let log = files.file(Area::Log);
-        let length = log.metadata().map_err(|error| fail(&error))?.len();
-        let from = prepared_bytes(length, geometry.log_bytes, geometry.log_piece_bytes());
-        let extents = files.file(Area::Extents);
-        // The length of its file says how far an area has space of its own; a device formatted before it did has all of it.
-        let extents_length = extents.metadata().map_err(|error| fail(&error))?.len();
-        let backed = extents_length.min(geometry.extents_bytes);
+        let areas = device.areas(geometry, shard, !options.device.buffered)?;
+        let ShardAreas { files, log_prepared_bytes: from, extents_backed_bytes: backed } = areas;
+        let fail = |error: &std::io::Error| Failure::io("open", device.place(), error);
         let space = Arc::new(Space::new(from, backed, geometry.extents_bytes));
-        planned.growing.push(GrowingExtents {
-            file: extents.try_clone().map_err(|error| fail(&error))?,
-            space: space.clone(),
-            extents_bytes: geometry.extents_bytes,
-        });
+        if backed < geometry.extents_bytes {
+            planned.growing.push(GrowingExtents {
+                file: files.file(Area::Extents).try_clone().map_err(|error| fail(&error))?,
+                space: space.clone(),
+                extents_bytes: geometry.extents_bytes,
+            });
+        }
         if from < geometry.log_bytes {
             planned.unprepared.push(UnpreparedLog {
-                file: log.try_clone().map_err(|error| fail(&error))?,
+                file: files.file(Area::Log).try_clone().map_err(|error| fail(&error))?,
                 space: space.clone(),
                 from,
                 log_bytes: geometry.log_bytes,
@@ -159,7 +139,7 @@ fn plan_shards(
         let incarnation = getrandom::u64()
             .map_err(|error| Failure::new(Code::Failed, format!("no random numbers: {error}")))?
             .max(1);
-        let mut shard_options = shard_options(geometry, shard, incarnation);
+        let mut shard_options = geometry.shard_options(shard, incarnation);
         shard_options.log_prepared_bytes = from;
         shard_options.extents_backed_bytes = backed;
         shard_options.shard_ports = ports.clone();
@@ -188,7 +168,7 @@ struct Supervision {
 impl Supervision {
     /// Waits for signals and notices until the end.
     fn run(self) -> Result<(), Failure> {
-        let node = self.options.node;
+        let node = self.options.device.node;
         let shards = self.addresses.len();
         let (mut ready, mut halted) = (BTreeSet::new(), BTreeSet::new());
         let mut failure = None;
@@ -263,7 +243,7 @@ impl Supervision {
         let but =
             if halted > 0 { format!(", but for shards that cannot go on: {halted}") } else { String::new() };
         log::line(
-            self.options.node,
+            self.options.device.node,
             &format!("az {} ready on {}{but}", self.options.az, addresses.join(" ")),
         );
     }

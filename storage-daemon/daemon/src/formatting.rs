@@ -1,6 +1,6 @@
-//! Makes a new device in an empty directory.
+//! Makes a new device: in a directory, or of a block device.
 //!
-//! The steps, each durable before the next, so that a crash at any point leaves a directory that is either
+//! In a directory the steps are, each durable before the next, so that a crash at any point leaves a directory that is either
 //! formatted, or empty, or marked as half way (and is then begun again):
 //! 1. the marker `formatting`;
 //! 2. for each shard: the superblock area, the extents file with the least that it needs, the log with space for all of it
@@ -8,48 +8,123 @@
 //! 3. `hexalogd.json`, written aside and renamed;
 //! 4. the marker is removed.
 //!
-//! A directory with anything else in it, and without the marker, is never written to.
+//! What holds anything else, or a device of ours, is never written to unless that was asked for by name. A start never formats:
+//! an empty directory may be one whose file system is not mounted.
 
-use crate::checks::{DIRECT_IO_PROBE_FILE, bytes_available};
-use crate::directory::{Directory, GEOMETRY_FILE, Geometry, LOCK_FILE};
+use crate::block_device::BlockDevice;
+use crate::checks::{DIRECT_IO_PROBE_FILE, bytes_available, check_file_system};
+use crate::directory::{Directory, GEOMETRY_FILE, LOCK_FILE};
 use crate::exit::{Code, Failure};
+use crate::geometry::{Geometry, SHARDS_DEFAULT};
 use crate::log;
-use hexalog_protocol::{DeviceId, NodeId, ShardIndex};
+use crate::options::{DeviceOptions, FormatOptions};
+use hexalog_protocol::ShardIndex;
 use hexalog_storage_core::effects::Area;
-use hexalog_storage_core::options::{ShardOptions, extents_backed_bytes_min};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::areas::{AREA_FILES, open_area};
 use hexalog_storage_driver::{log_preparation, space};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-const MARKER: &str = "formatting";
+/// There while a directory is being formatted.
+pub const MARKER: &str = "formatting";
 /// What an empty directory may hold: what a start that was cut off before formatting leaves, and what file systems
 /// put into the root of a new volume.
 const NOT_FOREIGN: [&str; 4] = [LOCK_FILE, DIRECT_IO_PROBE_FILE, "formatting.new", "lost+found"];
 
-/// Formats the directory, after checking that nothing of anyone else is in it.
-pub fn format(directory: &Directory, geometry: &Geometry, direct: bool) -> Result<(), Failure> {
-    let path = &directory.path;
-    let marker = path.join(MARKER);
-    refuse_foreign(path)?;
-    check_space(path, geometry)?;
-    make_durable(&marker, b"a daemon is formatting this directory\n")?;
-    for shard in 0..geometry.shards() {
-        format_shard(directory, geometry, ShardIndex(shard), direct)?;
+/// Makes the device that the options describe.
+pub fn format(options: &FormatOptions) -> Result<Geometry, Failure> {
+    match &options.device.device {
+        Some(path) => format_block_device(path, options),
+        None => format_directory(options),
     }
-    let mut text = serde_json::to_string_pretty(geometry).expect("plain numbers and text");
-    text.push('\n');
-    make_durable(&path.join(GEOMETRY_FILE), text.as_bytes())?;
+}
+
+fn format_block_device(path: &Path, options: &FormatOptions) -> Result<Geometry, Failure> {
+    let device = BlockDevice::open(path)?;
+    let shards = options.device.shards.unwrap_or(SHARDS_DEFAULT);
+    let geometry = Geometry::new(&options.device, Some(device.capacity(shards)))?;
+    if !options.force {
+        if let Some(before) = device.geometry()? {
+            return Err(formatted_already(path, &before));
+        }
+        if let Some(what) = device.foreign()? {
+            let message =
+                format!("{} holds {what}; --force formats it all the same, and that is lost", path.display());
+            return Err(Failure::new(Code::DirectoryInUse, message));
+        }
+    }
+    device.format(&geometry, |text| log::line(options.device.node, text))?;
+    Ok(geometry)
+}
+
+fn format_directory(options: &FormatOptions) -> Result<Geometry, Failure> {
+    let DeviceOptions { node, buffered, .. } = options.device;
+    let path = options.device.place();
+    let geometry = Geometry::new(&options.device, None)?;
+    if !options.force {
+        refuse_foreign(path)?;
+    }
+    std::fs::create_dir_all(path).map_err(|error| Failure::io("make directory", path, &error))?;
+    let directory = Directory::lock(path)?;
+    let before = if options.force { None } else { directory.geometry()? };
+    if let Some(before) = before {
+        return Err(formatted_already(path, &before));
+    }
+    check_file_system(path, buffered, node)?;
+    check_space(path, &geometry)?;
+    let marker = path.join(MARKER);
+    make_durable(&marker, b"a daemon's device is being made in this directory\n")?;
+    forget(&directory)?;
+    for shard in 0..geometry.shards() {
+        format_shard(&directory, &geometry, ShardIndex(shard), !buffered)?;
+    }
+    make_durable(&path.join(GEOMETRY_FILE), geometry.to_text().as_bytes())?;
     std::fs::remove_file(&marker)
         .and_then(|()| sync_directory(path))
-        .map_err(|e| Failure::io("remove", &marker, &e))
+        .map_err(|e| Failure::io("remove", &marker, &e))?;
+    Ok(geometry)
+}
+
+/// With `--force`: what was there is a device no more. Its shards' files are made anew one by one, those of shards that are no
+/// more removed.
+fn forget(directory: &Directory) -> Result<(), Failure> {
+    let remove = || {
+        match std::fs::remove_file(directory.path.join(GEOMETRY_FILE)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => sync_directory(&directory.path)?,
+        }
+        for entry in std::fs::read_dir(&directory.path)? {
+            let entry = entry?;
+            if entry.file_name().as_encoded_bytes().starts_with(b"shard-") && entry.file_type()?.is_dir() {
+                for (_, name) in AREA_FILES {
+                    match std::fs::remove_file(entry.path().join(name)) {
+                        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                        _ => {}
+                    }
+                }
+                // Someone's else in it stays, and so does the directory.
+                let _ = std::fs::remove_dir(entry.path());
+            }
+        }
+        Ok(())
+    };
+    remove().map_err(|error| Failure::io("clear", &directory.path, &error))
+}
+
+fn formatted_already(path: &Path, before: &Geometry) -> Failure {
+    let message = format!(
+        "{} is the device of node {} already; --force makes a new one of it, and what it holds is lost",
+        path.display(),
+        before.node
+    );
+    Failure::new(Code::DirectoryInUse, message)
 }
 
 fn check_space(path: &Path, geometry: &Geometry) -> Result<(), Failure> {
-    let each = geometry.log_bytes + extents_backed_bytes(geometry);
+    let each = geometry.log_bytes + geometry.extents_backed_bytes();
     let needed = u64::from(geometry.shards()) * each;
     let available = bytes_available(path)?;
     let most = u64::from(geometry.shards()) * (geometry.log_bytes + geometry.extents_bytes);
@@ -86,7 +161,7 @@ fn format_shard(
         let file = File::create(&file_path).map_err(|error| fail(&error))?;
         let made = match area {
             Area::Superblock => write_superblock(file, geometry, shard),
-            Area::Extents => space::grow(&file, extents_backed_bytes(geometry)),
+            Area::Extents => space::grow(&file, geometry.extents_backed_bytes()),
             Area::Log => space::reserve_log(&file, geometry.log_bytes)
                 .and_then(|()| file.sync_all())
                 .and_then(|()| prepare_first_piece(&file_path, geometry, direct)),
@@ -96,16 +171,9 @@ fn format_shard(
     sync_directory(&path).and_then(|()| sync_directory(&directory.path)).map_err(|error| fail(&error))
 }
 
-/// What a shard's extents get at once: what is kept for freeing space must not depend on what others leave.
-fn extents_backed_bytes(geometry: &Geometry) -> u64 {
-    extents_backed_bytes_min(geometry.extents_bytes, geometry.extent_bytes)
-}
-
 fn write_superblock(mut file: File, geometry: &Geometry, shard: ShardIndex) -> io::Result<()> {
-    let device =
-        u64::from_str_radix(&geometry.devices[usize::from(shard.0)], 16).expect("made by Geometry::new");
-    let options = shard_options(geometry, shard, 1);
-    file.write_all(Shard::format(DeviceId(device), &options).bytes())?;
+    let options = geometry.shard_options(shard, 1);
+    file.write_all(Shard::format(geometry.device_id(shard), &options).bytes())?;
     file.sync_all()
 }
 
@@ -114,19 +182,6 @@ fn prepare_first_piece(path: &Path, geometry: &Geometry, direct: bool) -> io::Re
     let piece = geometry.log_piece_bytes();
     log_preparation::prepare(&file, 0, piece, piece, &AtomicU64::new(0), &AtomicBool::new(false), false)?;
     file.sync_all()
-}
-
-/// The machine's options that follow from the geometry.
-pub fn shard_options(geometry: &Geometry, shard: ShardIndex, incarnation: u64) -> ShardOptions {
-    let mut options = ShardOptions::new(
-        NodeId(geometry.node),
-        shard,
-        geometry.log_bytes,
-        geometry.extents_bytes,
-        incarnation,
-    );
-    options.extent_bytes = geometry.extent_bytes;
-    options
 }
 
 /// Refuses a directory that holds anything but a device, an empty one's entries, or a formatting cut off half way.
@@ -148,7 +203,7 @@ pub fn refuse_foreign(path: &Path) -> Result<(), Failure> {
         if NOT_FOREIGN.iter().all(|ours| name != *ours) {
             let message = format!(
                 "{} holds {} and no {GEOMETRY_FILE}: it is not a daemon's directory, and only an empty one is \
-                 formatted",
+                 formatted without --force",
                 path.display(),
                 name.display()
             );

@@ -47,8 +47,9 @@ fn await_room(writer: &mut Writer, room: Room) {
 fn a_full_file_system_is_a_full_device() {
     let Some(disk) = SmallDisk::mount(DISK_BYTES) else { return };
     let directory = disk.path().join("data");
-    let mut daemon = Daemon::start_with(&directory, &OPTIONS);
-    daemon.wait_for("warning: the device may take");
+    let (_, said) = format(&directory, &OPTIONS);
+    assert!(said.contains("warning: the device may take"), "{said}");
+    let mut daemon = Daemon::start_as_it_is(&directory, &OPTIONS);
     let mut writer = Writer::connect(daemon.ready()[0], 3);
     writer.create();
     disk.fill();
@@ -80,7 +81,7 @@ fn a_full_file_system_is_a_full_device() {
 #[test]
 fn a_device_that_does_not_fit_at_all_is_refused() {
     let Some(disk) = SmallDisk::mount(16 << 20) else { return };
-    let (status, said) = Daemon::start_with(&disk.path().join("data"), &OPTIONS).wait();
+    let (status, said) = format(&disk.path().join("data"), &OPTIONS);
     assert_eq!(status.code(), Some(34), "{said}");
     assert!(said.contains("a new device takes"), "{said}");
 }

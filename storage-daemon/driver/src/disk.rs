@@ -57,6 +57,7 @@ impl Disk {
         flush: bool,
     ) {
         self.in_flight += 1;
+        let offset = self.files.offset_in_file(area, offset, buffer.len());
         match self.writer(area) {
             Some(writer) => writer.submit(WriterJob::Write { token, offset, buffer, flush }),
             None => {
@@ -86,6 +87,7 @@ impl Disk {
         buffer: AlignedBuffer,
     ) {
         self.in_flight += 1;
+        let offset = self.files.offset_in_file(area, offset, buffer.len());
         let transfer = Transfer::read(buffer.len());
         self.start(ring, token, area, offset, Some(buffer), transfer, true);
     }

@@ -46,29 +46,35 @@ impl fmt::Display for ProbeReport {
 
 /// Name of the file that the probe writes to and removes again.
 pub const PROBE_FILE: &str = "durability-probe";
-const PROBE_BYTES: usize = 1 << 20;
+/// Bytes that the probe writes over.
+pub const PROBE_BYTES: u64 = 1 << 20;
 /// Rounds of one write each way. Enough for a median on a noisy device.
 const ROUNDS_MAX: usize = 48;
 /// On a slow disk fewer rounds must do: six daemons that start on one machine probe one after the other.
 const PROBE_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// Times both paths on a pre-written file in `directory`, in turns so that noise meets both alike, and from a thread that is
-/// scheduled as a shard's.
+/// Times both paths on a pre-written file in `directory`, which it makes and removes.
 pub fn probe(directory: &Path, direct: bool) -> io::Result<ProbeReport> {
     let path = directory.join(PROBE_FILE);
     let mut file = File::create(&path)?;
-    file.write_all(&vec![0; PROBE_BYTES])?;
+    file.write_all(&vec![0; PROBE_BYTES as usize])?;
     file.sync_all()?;
     drop(file);
-    let measured = open_area(&path, direct).and_then(|file| {
-        let measuring = || {
-            // Refused, it is refused to shard threads too, and they tell.
-            let _ = ask_for_short_slices();
-            measure(&file)
-        };
-        std::thread::scope(|scope| scope.spawn(measuring).join().expect("the probe does not panic"))
-    });
+    let report = open_area(&path, direct).and_then(|file| probe_file(&file, 0));
     std::fs::remove_file(&path)?;
+    report
+}
+
+/// Times both paths on [`PROBE_BYTES`] of an open file, which are written over: in turns so that noise meets both alike, and
+/// from a thread that is scheduled as a shard's.
+pub fn probe_file(file: &File, offset: u64) -> io::Result<ProbeReport> {
+    let measuring = || {
+        // Refused, it is refused to shard threads too, and they tell.
+        let _ = ask_for_short_slices();
+        measure(file, offset)
+    };
+    let measured =
+        std::thread::scope(|scope| scope.spawn(measuring).join().expect("the probe does not panic"));
     let (linked_us, dsync_us) = measured?;
     Ok(ProbeReport { linked_us, dsync_us, path: choose(linked_us, dsync_us) })
 }
@@ -79,7 +85,7 @@ fn choose(linked_us: u64, dsync_us: Option<u64>) -> DurabilityPath {
     if is_faster { DurabilityPath::DsyncThread } else { DurabilityPath::LinkedFlush }
 }
 
-fn measure(file: &File) -> io::Result<(u64, Option<u64>)> {
+fn measure(file: &File, base: u64) -> io::Result<(u64, Option<u64>)> {
     let mut linked = (DeviceQueue::new(file, DurabilityPath::LinkedFlush)?, Vec::new());
     let mut dsync = DeviceQueue::new(file, DurabilityPath::DsyncThread).ok().map(|queue| (queue, Vec::new()));
     let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
@@ -88,7 +94,7 @@ fn measure(file: &File) -> io::Result<(u64, Option<u64>)> {
         if round > 0 && begin.elapsed() >= PROBE_TIME_MAX {
             break;
         }
-        let offset = (round * BLOCK_BYTES % PROBE_BYTES) as u64;
+        let offset = base + (round * BLOCK_BYTES) as u64 % PROBE_BYTES;
         for (queue, times) in std::iter::once(&mut linked).chain(&mut dsync) {
             let at = Instant::now();
             buffer = durable_write(queue, offset, buffer)?;

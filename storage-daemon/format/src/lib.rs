@@ -17,5 +17,6 @@ pub mod append;
 pub mod checkpoint;
 pub mod delta;
 pub mod entry;
+pub mod label;
 mod membership;
 pub mod superblock;

@@ -1,6 +1,6 @@
 //! Making a local cluster at its first start: nodes, segments, volume.
 //!
-//! The order is what makes it safe to die anywhere: ports and nodes are in metadata before a daemon starts,
+//! The order is what makes it safe to die anywhere: ports and nodes are in metadata before a device is made and its daemon starts,
 //! segments are durable on their daemons before the volume's record names them, and the volume's name comes last.
 //! A start that finds no name makes new segments; orphans of an attempt that died hold no data.
 
@@ -8,6 +8,7 @@ use crate::cli::LocalArgs;
 use crate::cluster::metadata_failure;
 use crate::exit::{Code, Failure};
 use crate::local::VOLUME;
+use crate::local::data_dir::DataDir;
 use crate::storage_client::ShardConnection;
 use hexalog_cluster::catalog::{Catalog, ChangeError, membership};
 use hexalog_cluster::{GroupMembers, NodeRecord, SqliteMetadata, VolumeRecord};
@@ -15,6 +16,7 @@ use hexalog_protocol::message::CreateSegment;
 use hexalog_protocol::{
     GeometryEpoch, GroupId, Incarnation, Lsn, NodeId, PAGE_SIZE, ShardIndex, VolumeEpoch, VolumeId,
 };
+use hexalogd::options::{DeviceOptions, FormatOptions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ const LAL_BYTES: u64 = 32 << 20;
 /// the very records that VDL waits for, for ever. A quarter leaves room for what was sent twice and for appends filled up to blocks.
 const LAL_LOG_SHARE: u64 = 4;
 /// Default of `--device-bytes`.
-pub const DEVICE_BYTES: u64 = 16 << 30;
+const DEVICE_BYTES: u64 = 16 << 30;
 
 /// Ports are looked for here: above the well-known ones, below the range from which the kernel deals out ports to
 /// outgoing connections, where a port that is free now may be taken at the next start.
@@ -98,7 +100,7 @@ pub fn check_sizes(arguments: &LocalArgs) -> Result<(), Failure> {
         );
         return Err(Failure::new(Code::Usage, message));
     }
-    hexalogd::directory::check_sizes(Some(shards), Some(device_bytes), arguments.log_bytes)
+    hexalogd::geometry::check_sizes(Some(shards), Some(device_bytes), arguments.log_bytes)
         .map(|_| ())
         .map_err(|failure| Failure::new(Code::Usage, failure.message))
 }
@@ -144,8 +146,42 @@ pub fn ensure_nodes(catalog: &Catalog, arguments: &LocalArgs) -> Result<Vec<Node
     catalog.nodes().map_err(metadata_failure)
 }
 
+/// Makes the devices of a cluster that has no volume yet, all at the same time. Later one that is missing is not made anew: it
+/// may only not be mounted, and an empty one has forgotten what it acknowledged. Its daemon refuses to start and says how.
+pub fn ensure_devices(
+    catalog: &Catalog,
+    nodes: &[NodeRecord],
+    arguments: &LocalArgs,
+    data_dir: &DataDir,
+) -> Result<(), Failure> {
+    if catalog.volume_names().map_err(metadata_failure)?.contains_key(VOLUME) {
+        return Ok(());
+    }
+    let format = |node: &NodeRecord| {
+        let directory = data_dir.node(node.node.0);
+        if directory.join(hexalogd::directory::GEOMETRY_FILE).exists() {
+            return Ok(());
+        }
+        let device = DeviceOptions {
+            data_dir: Some(directory),
+            device: None,
+            node: node.node.0,
+            shards: Some(node.shards),
+            device_bytes: Some(arguments.device_bytes.unwrap_or(DEVICE_BYTES)),
+            log_bytes: arguments.log_bytes,
+            buffered: arguments.buffered,
+        };
+        let formatted = hexalogd::formatting::format(&FormatOptions { device, force: false });
+        formatted.map(drop).map_err(|failure| Failure { code: failure.code as u8, message: failure.message })
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = nodes.iter().map(|node| scope.spawn(move || format(node))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("formatting does not panic"))
+    })
+}
+
 fn log_bytes(arguments: &LocalArgs) -> u64 {
-    arguments.log_bytes.unwrap_or(hexalogd::directory::LOG_BYTES_DEFAULT)
+    arguments.log_bytes.unwrap_or(hexalogd::geometry::LOG_BYTES_DEFAULT)
 }
 
 fn lal_bytes(arguments: &LocalArgs) -> u64 {

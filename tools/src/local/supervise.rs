@@ -2,7 +2,7 @@
 
 use super::VOLUME;
 use super::child::{Child, ChildSpec, Kind, describe, quote};
-use super::creation::{self, DEVICE_BYTES};
+use super::creation;
 use super::data_dir::DataDir;
 use crate::cli::LocalArgs;
 use crate::compute::cores;
@@ -15,7 +15,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -102,6 +101,7 @@ impl Cluster<'_> {
         let catalog = creation::open_metadata(&self.data_dir.metadata())?;
         say(&format!("data in {}", self.data_dir.path().display()));
         let nodes = creation::ensure_nodes(&catalog, self.arguments)?;
+        creation::ensure_devices(&catalog, &nodes, self.arguments, self.data_dir)?;
         for node in &nodes {
             self.start_child(self.daemon_spec(node))?;
         }
@@ -151,10 +151,9 @@ impl Cluster<'_> {
             ("--listen", SocketAddr::new(node.host, node.port).to_string().into()),
             ("--shards", node.shards.to_string().into()),
         ]);
-        // Sizes that were asked for go to a daemon that has some as well: it refuses others.
-        let device_bytes =
-            self.arguments.device_bytes.or_else(|| (!is_formatted(&directory)).then_some(DEVICE_BYTES));
-        let sizes = [("--device-bytes", device_bytes), ("--log-bytes", self.arguments.log_bytes)];
+        // Sizes that were asked for go to the daemon, which refuses others than it has.
+        let sizes =
+            [("--device-bytes", self.arguments.device_bytes), ("--log-bytes", self.arguments.log_bytes)];
         for (option, bytes) in sizes {
             let bytes = bytes.map(|bytes| (option, OsString::from(bytes.to_string())));
             arguments.extend(words(bytes));
@@ -324,10 +323,6 @@ impl Slot {
 }
 
 /// A daemon keeps its sizes in a file of its own once its device is formatted.
-fn is_formatted(directory: &Path) -> bool {
-    directory.join("hexalogd.json").exists()
-}
-
 /// A child that died before it was ready: its own words and its own code are the best explanation.
 fn start_failure(child: &Child, status: ExitStatus) -> Failure {
     let code = status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0);

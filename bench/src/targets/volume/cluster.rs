@@ -7,6 +7,8 @@ use hexalog_cluster::catalog::Catalog;
 use hexalog_cluster::{NodeRecord, SqliteMetadata};
 use hexalog_protocol::message::Role;
 use hexalog_protocol::{NodeId, ShardIndex};
+use hexalogd::formatting::format;
+use hexalogd::options::{DeviceOptions, FormatOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -151,13 +153,23 @@ impl Cluster {
         let directory = self.scratch.as_ref().expect("daemons are started in a scratch directory").path();
         let cannot = |error: std::io::Error| format!("cannot start daemon {}: {error}", node.node);
         let log = File::create(directory.join(format!("node-{}.log", node.node))).map_err(cannot)?;
+        let device = DeviceOptions {
+            data_dir: Some(directory.join(format!("node-{}", node.node))),
+            device: None,
+            node: node.node.0,
+            shards: Some(node.shards),
+            device_bytes: None,
+            log_bytes: Some(job.log_bytes),
+            buffered: false,
+        };
+        let data_dir = device.place().to_owned();
+        format(&FormatOptions { device, force: false }).map_err(|failure| failure.message)?;
         Command::new(program)
             .arg0("hexalogd")
             .args(["--node", &node.node.to_string(), "--az", &node.az, "--die-with-parent"])
             .args(["--listen", &listen.to_string()])
-            .args(["--shards", &node.shards.to_string(), "--log-bytes", &job.log_bytes.to_string()])
             .arg("--data-dir")
-            .arg(directory.join(format!("node-{}", node.node)))
+            .arg(data_dir)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(cannot)?)
             .stderr(log)

@@ -54,9 +54,19 @@ impl Daemon {
         Daemon::start_with(directory, &[])
     }
 
-    /// As `start`, with more options.
-    pub fn start_with(directory: &Path, options: &[&str]) -> Daemon {
-        Daemon::spawn(&mut command(directory, options)).expect("the binary runs")
+    /// As `start`, with more options. Formats what is not there.
+    pub fn start_with(place: &Path, options: &[&str]) -> Daemon {
+        if !place.join("hexalogd.json").exists() {
+            let (status, said) = format(place, options);
+            let is_there = status.success() || said.contains("is the device of node");
+            assert!(is_there, "{said}");
+        }
+        Daemon::start_as_it_is(place, options)
+    }
+
+    /// Starts on what is there.
+    pub fn start_as_it_is(place: &Path, options: &[&str]) -> Daemon {
+        Daemon::spawn(&mut command(place, options)).expect("the binary runs")
     }
 
     /// The next line that contains `text`; panics if the daemon ends or hangs before.
@@ -140,18 +150,41 @@ impl Drop for Daemon {
 }
 
 /// The command line of a daemon with a small device.
-pub fn command(directory: &Path, options: &[&str]) -> Command {
+pub fn command(place: &Path, options: &[&str]) -> Command {
+    let mut command = on_device(place, &[], options);
+    if !options.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command.args(options);
+    command
+}
+
+/// `hexalogd format`: how it ended and what it said. Takes those of the options that it has.
+pub fn format(place: &Path, options: &[&str]) -> (ExitStatus, String) {
+    let mut command = on_device(place, &["format"], options);
+    let mut words = options.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--buffered" | "--force" => drop(command.arg(word)),
+            "--node" | "--shards" | "--log-bytes" | "--device-bytes" => {
+                command.arg(word).args(words.next());
+            }
+            _ => {}
+        }
+    }
+    Daemon::spawn(&mut command).expect("the binary runs").wait()
+}
+
+/// What says which device it is, but for what `options` say.
+fn on_device(place: &Path, words: &[&str], options: &[&str]) -> Command {
     let mut command = Command::new(HEXALOGD);
-    command.arg("--data-dir").arg(directory);
-    let has = |name: &str| options.contains(&name);
-    for (name, value) in
-        [("--node", "1"), ("--listen", "127.0.0.1:0"), ("--log-bytes", "4MiB"), ("--device-bytes", "64MiB")]
-    {
-        if !has(name) {
+    let option = if place.starts_with("/dev") { "--device" } else { "--data-dir" };
+    command.args(words).arg(option).arg(place);
+    for (name, value) in [("--node", "1"), ("--log-bytes", "4MiB"), ("--device-bytes", "64MiB")] {
+        if !options.contains(&name) {
             command.args([name, value]);
         }
     }
-    command.args(options);
     command
 }
 
