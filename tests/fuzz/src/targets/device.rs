@@ -17,8 +17,17 @@ use hexalog_storage_format::checkpoint::{
 };
 use hexalog_storage_format::delta::{self, BlockBuilder, BlockIdentity, DeltaRecord};
 use hexalog_storage_format::entry::{Entries, Entry};
+use hexalog_storage_format::label;
 use hexalog_storage_format::superblock::{LogSpan, Superblock};
 
+/// The label of a block device.
+pub const LABEL: Target = Target {
+    name: "label",
+    seeds: || vec![("label", label::encode("{\"format_version\": 1, \"node\": 3}").expect("it is short"))],
+    mend: mend_label,
+    check: check_label,
+    allocated_bytes_max: |_| label::LABEL_BYTES,
+};
 /// One slot of the superblock, in slot 1.
 pub const SUPERBLOCK: Target = Target {
     name: "superblock",
@@ -91,6 +100,25 @@ fn superblock() -> Superblock {
             LogSpan { incarnation: 6, position: 4096, sequence: 50 },
         ],
     }
+}
+
+fn mend_label(input: &mut [u8]) {
+    let Some(length) = input.get(12..16) else { return };
+    let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+    let Some(text) = length.checked_add(16).and_then(|end| input.get(16..end)) else { return };
+    let crc = crc32c::crc32c(text);
+    input[8..12].copy_from_slice(&crc.to_le_bytes());
+}
+
+fn check_label(input: &[u8]) -> &'static str {
+    let text = match label::decode(input) {
+        Ok(text) => text,
+        Err(malformed) => return malformed.what,
+    };
+    if let Some(again) = label::encode(text) {
+        assert_eq!(label::decode(&again), Ok(text));
+    }
+    TAKEN
 }
 
 fn superblock_seeds() -> Vec<(&'static str, Vec<u8>)> {

@@ -20,6 +20,7 @@ pub static TARGETS: &[Target] = &[
     wire::FRAME,
     redo::BATCH,
     redo::APPLY,
+    device::LABEL,
     device::SUPERBLOCK,
     device::APPEND,
     device::CHECKPOINT,
