@@ -137,9 +137,15 @@ impl Shard {
                 None => Err(RefusalReason::UnknownSegment),
                 Some(segment) => segment.check_bump(writer),
             };
+            // A history that is left to a checkpoint will annul what an answer by the log would tell: that answer waits for the
+            // same checkpoint.
+            let waits_for_history =
+                self.segments.get(&key).is_some_and(|segment| segment.decided.history.is_some());
             // A repeated bump is recorded again: the answer tells the state at its own place in the log.
-            let staged =
-                accepted.and_then(|_| self.stage_or_decide(&Entry::EpochBump { volume, group, writer }));
+            let staged = accepted.and_then(|_| match waits_for_history {
+                true => Ok(Staged::Checkpoint),
+                false => self.stage_or_decide(&Entry::EpochBump { volume, group, writer }),
+            });
             let staged = match staged {
                 Ok(staged) => staged,
                 Err(reason) => {

@@ -359,7 +359,7 @@ impl Shard {
         self.appends.push_back(start);
         let place = LogPlace { position: at, end: at + u64::from(header.append_bytes) };
         if place.end - self.superblock.log_head > self.options.log_bytes {
-            self.forget_log_before_replay();
+            self.forget_log_before_scan();
         }
         let mut moved = Moved::default();
         for entry in Entries::new(header.entries(bytes)?) {
@@ -369,9 +369,11 @@ impl Shard {
     }
 
     /// The log has gone round beyond what this superblock keeps: one that was written after it gave that up, and is lost. What
-    /// is scanned stands, so it cannot be of the stretch that was written over.
-    fn forget_log_before_replay(&mut self) {
-        self.superblock.log_head = self.superblock.replay_from;
+    /// is scanned stands, so it cannot be of the stretch that was written over. The scan may have begun in the stretch that is
+    /// passed over at the ring's end: the log is counted from the first append that it found.
+    fn forget_log_before_scan(&mut self) {
+        let first = self.appends.front().expect("the caller has just found one").position;
+        (self.superblock.replay_from, self.superblock.log_head) = (first, first);
         for segment in self.segments.values_mut() {
             segment.runs.free_to(self.superblock.log_head);
         }
@@ -399,7 +401,9 @@ impl Shard {
     /// The log seems to end here: is there a later append beyond?
     fn begin_search_beyond(&mut self, end: ReplayPoint, effects: &mut Effects) {
         let ring = self.options.log_bytes;
-        let room = self.superblock.log_head + ring - end.position;
+        // What was scanned has not been written over; what the superblock keeps before that may have been, if a newer one is lost.
+        let begin = self.appends.front().map_or(end.position, |append| append.position);
+        let room = begin + ring - end.position;
         // One bad append hides at most its own length, and the stretch skipped at the ring's end.
         let window = (4 * self.options.append_bytes_max as u64).min(room);
         let at = end.position + BLOCK_BYTES as u64;

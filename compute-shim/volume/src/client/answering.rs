@@ -317,6 +317,8 @@ impl Client {
             }
             // It keeps what it knew; the next connection tells it again.
             Some(Request::Members) => return,
+            // Asked by a repair that was given up.
+            None if request_id != 0 && matches!(self.phase, Phase::Opening(_)) => return,
             _ => {}
         }
         if refusal.reason == RefusalReason::EpochBehind && !matches!(self.phase, Phase::Opening(_)) {

@@ -182,6 +182,10 @@ impl Client {
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
         let Phase::Opening(opening) = &mut self.phase else { return };
+        if opening.unsure.contains(&link) {
+            // It was asked before what it was told, and is about to be asked again.
+            return;
+        }
         let Opening { answers, step, .. } = opening;
         match step {
             Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),

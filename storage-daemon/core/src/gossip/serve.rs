@@ -147,13 +147,18 @@ impl Shard {
         if result != IoResult::Done {
             return self.refuse(connection, request_id, RefusalReason::Busy, key, "log read failed", effects);
         }
-        let batches = self.batches_from_log(&pull, run, buffer.bytes());
+        let (batches, is_whole) = self.batches_from_log(&pull, run, buffer.bytes());
+        if batches.is_empty() && is_whole && pull.through >= run.last {
+            // It was taken to reach further than it does: what comes next lies in another.
+            let segment = self.segments.get_mut(&key).expect("just seen");
+            segment.runs.ends_at(&run, pull.after);
+        }
         self.answer_pull(connection, request_id, &pull, &batches, effects);
     }
 
     /// Takes the segment's batches out of a stretch of the log. If it was freed and written anew meanwhile, or a
-    /// block is damaged, there are fewer or none: the peer asks again, or another.
-    fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> Vec<u8> {
+    /// block is damaged, there are fewer or none: the peer asks again, or another. True: all of the run was there.
+    fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> (Vec<u8>, bool) {
         let key = (pull.volume, pull.group);
         let history = &self.segments[&key].history;
         let mut found: Vec<Batch<'_>> = Vec::new();
@@ -183,6 +188,7 @@ impl Shard {
             }
             at += header.append_bytes as usize;
         }
+        let is_whole = at as u64 >= run.end - run.position;
         // In the chain's order, whatever order they came in, as far as it is unbroken.
         found.sort_by_key(|batch| batch.first);
         found.dedup_by_key(|batch| batch.first);
@@ -197,7 +203,7 @@ impl Shard {
             out.extend_from_slice(batch.bytes);
             last = last_counting(&batch, history);
         }
-        out
+        (out, is_whole)
     }
 
     fn answer_pull(

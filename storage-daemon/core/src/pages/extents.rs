@@ -262,13 +262,16 @@ impl Extents {
     /// Where an image goes that takes the place of a damaged one. Damaged blocks cannot be copied, and hold their extents: as long
     /// as nothing else has room, what takes their place goes where copies go. Collection keeps an extent of its own: a repair
     /// may leave no more than a hole.
-    pub fn fill_for_repair(&self) -> Option<Fill> {
+    /// `is_collecting`: one is under way.
+    pub fn fill_for_repair(&self, is_collecting: bool) -> Option<Fill> {
         if self.has_room(Fill::Fresh, PAGE_SIZE as u64) {
             return Some(Fill::Fresh);
         }
         let opens_one = !self.is_open_for(Fill::Moved, PAGE_SIZE as u64);
         let leaves_one = self.free.len() > self.kept_free(Fill::Moved) + usize::from(opens_one);
-        (leaves_one && !self.is_refused).then_some(Fill::Moved)
+        // With nothing to collect it takes nothing from anyone, and what it mends may be what can be collected then.
+        let is_idle = || !opens_one && !is_collecting && self.victim(|_| false).is_none();
+        (!self.is_refused && (leaves_one || is_idle())).then_some(Fill::Moved)
     }
 
     fn open_extent(&mut self, fill: Fill) -> Option<Open> {
@@ -532,7 +535,7 @@ mod tests {
     fn repairs_leave_collection_an_extent() {
         let mut extents = Extents::new(32 * EXTENT, EXTENT, 32 * EXTENT);
         let mut mended = 0;
-        while let Some(fill) = extents.fill_for_repair() {
+        while let Some(fill) = extents.fill_for_repair(true) {
             assert!(extents.allocate(fill, 1, BLOCK).is_some());
             mended += 1;
         }

@@ -296,7 +296,7 @@ impl Shard {
             }
             None => return,
         }
-        let Some(fill) = self.extents.fill_for_repair() else { return };
+        let Some(fill) = self.extents.fill_for_repair(self.collector.is_running()) else { return };
         let Some((offset, _)) = self.extents.allocate(fill, 1, PAGE_SIZE as u64) else { return };
         let mut buffer = AlignedBuffer::zeroed(PAGE_SIZE);
         let block = (0, buffer.bytes_mut());

@@ -103,6 +103,19 @@ impl Runs {
         self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
     }
 
+    /// A run was read whole, and has nothing above `last`: an annulled batch at its end, or the VDL of a range in place of the record
+    /// before it, made it seem longer. What it seemed to hold would hide the run that comes next.
+    pub fn ends_at(&mut self, read: &LogRun, last: Lsn) {
+        let Some(run) = self.by_first.get_mut(&read.first).filter(|run| **run == *read) else { return };
+        run.last = run.last.min(last);
+        self.changed.insert(read.first);
+        if last < read.first {
+            self.by_first.remove(&read.first);
+            self.changed.remove(&read.first);
+            self.growing = self.growing.filter(|growing| *growing != read.first);
+        }
+    }
+
     /// What stands above `scl` was let go and comes again: the log's old copies count for nothing.
     pub fn drop_above(&mut self, scl: Lsn) {
         let changed = &mut self.changed;
@@ -210,6 +223,26 @@ mod tests {
         history.push(EpochEntry { writer, vdl: Lsn(2), upper: Lsn(10) });
         runs.annul(&history, &[]);
         assert!(runs.covers(Lsn(1), Lsn(2)) && !runs.covers(Lsn(3), Lsn(3)));
+    }
+
+    /// The range's VDL is another group's record: the run seemed to reach it, and hid the next one from who has all that it holds.
+    #[test]
+    fn a_run_that_holds_less_than_it_seemed_to_does_not_hide_the_next() {
+        let mut runs = Runs::new();
+        runs.add(Lsn(5), Lsn(8), Lsn(4), 0, BLOCK, RING);
+        runs.add(Lsn(12), Lsn(12), Lsn(8), BLOCK, 2 * BLOCK, RING);
+        runs.add(Lsn(27), Lsn(27), Lsn(8), 600 * BLOCK, 601 * BLOCK, RING);
+        let mut history = EpochHistory::new();
+        let writer = WriterId { epoch: VolumeEpoch(2), incarnation: Incarnation(2) };
+        history.push(EpochEntry { writer, vdl: Lsn(10), upper: Lsn(26) });
+        runs.annul(&history, &[]);
+        let seeming = *runs.first_above(Lsn(8)).expect("the run of 5 to 8");
+        assert_eq!((seeming.first, seeming.last), (Lsn(5), Lsn(10)));
+        runs.ends_at(&seeming, Lsn(8));
+        assert_eq!(runs.first_above(Lsn(8)).map(|run| run.first), Some(Lsn(27)));
+        assert!(runs.covers(Lsn(5), Lsn(8)), "what it holds it has still");
+        runs.ends_at(&LogRun { last: Lsn(8), ..seeming }, Lsn(4));
+        assert_eq!(runs.oldest_lsn(), Some(Lsn(27)), "or has nothing at all");
     }
 
     /// What a checkpoint does not hold yet goes into the next one, whatever was freed in between: a restart would else not know
