@@ -18,6 +18,7 @@ const USAGE: &str =
   --plan LINE    one plan, as a failure prints it
 options
   --profile P    volume, sql or bulk (default: the seed draws it)
+  --with WORDS   these words of a plan in every plan, whatever its seed drew: 'pages=1 rot_us=20000'
   --trace        print every event
   --draw         print the plans and run none
   --minimise     shorten the fault plan of what fails
@@ -32,6 +33,7 @@ struct Options {
     is_kept: bool,
     plan: Option<Plan>,
     profile: Option<Profile>,
+    with: String,
     is_traced: bool,
     is_drawn_only: bool,
     is_minimised: bool,
@@ -50,6 +52,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--kept" => options.is_kept = true,
             "--plan" => options.plan = Some(Plan::parse(&value()?)?),
             "--profile" => options.profile = Some(Profile::parse(&value()?)?),
+            "--with" => options.with = value()?,
             "--trace" => options.is_traced = true,
             "--draw" => options.is_drawn_only = true,
             "--minimise" => options.is_minimised = true,
@@ -75,7 +78,8 @@ impl Options {
             (None, Some(_)) => self.first..u64::MAX,
             (None, None) => self.first..self.first + self.seeds,
         };
-        Box::new(seeds.map(move |seed| Plan::draw(seed, profile)))
+        let with = self.with.clone();
+        Box::new(seeds.map(move |seed| Plan::draw(seed, profile).with(&with)))
     }
 }
 

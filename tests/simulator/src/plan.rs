@@ -353,6 +353,19 @@ impl Plan {
         Some(plan)
     }
 
+    /// The same plan with some of its words replaced.
+    ///
+    /// # Panics
+    /// If one is no word of a plan.
+    #[must_use]
+    pub fn with(mut self, words: &str) -> Plan {
+        for word in words.split_whitespace() {
+            let (name, value) = word.split_once('=').unwrap_or_else(|| panic!("name=value: {word}"));
+            self.set(name, value, |value| value.parse().unwrap_or_else(|_| panic!("a number: {value}")));
+        }
+        self
+    }
+
     fn set(&mut self, name: &str, value: &str, number: impl Fn(&str) -> u64) {
         match name {
             "seed" | "profile" => {}
