@@ -9,7 +9,7 @@ use crate::catalog::{Relation, registry};
 use crate::database::Published;
 use crate::execute::{Context, Row};
 use crate::stop::{Step, Stop};
-use hexalog_engine::{EngineError, Need, RelationLockMode};
+use hexalog_engine::{Engine, EngineError, Need, RelationLockMode, Transaction};
 use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
@@ -71,13 +71,22 @@ fn sequence(context: &Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
     }
 }
 
-/// 25006 in a read-only transaction.
-fn check_writable(context: &Context<'_>, function: &str) -> Step<()> {
-    if !context.transaction.is_read_only() {
+/// 25006 in a read-only transaction, but for a temporary sequence.
+fn check_writable(context: &Context<'_>, sequence: &Sequence, function: &str) -> Step<()> {
+    if !context.view.settings.is_read_only() || context.view.catalog().is_temporary(sequence.schema) {
         return Ok(());
     }
     let message = format!("cannot execute {function}() in a read-only transaction");
     Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message).into())
+}
+
+/// Does to a sequence what was found right to be done, in a read-only transaction too.
+fn change<R>(context: &mut Context<'_>, change: impl FnOnce(&Engine, &mut Transaction) -> R) -> R {
+    let is_read_only = context.transaction.is_read_only();
+    context.transaction.set_read_only(false);
+    let result = change(context.engine, context.transaction);
+    context.transaction.set_read_only(is_read_only);
+    result
 }
 
 /// Locks a sequence, and then looks again what it is: the statement's view may be older than the end of whoever had the
@@ -98,12 +107,10 @@ fn lock(context: &mut Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
 }
 
 fn nextval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let oid = sequence(context, oid_at(arguments, 0))?.oid;
-    check_writable(context, "nextval")?;
-    let sequence = lock(context, oid)?;
-    let value = context
-        .engine
-        .sequence_next(context.transaction, sequence.id)
+    let seen = sequence(context, oid_at(arguments, 0))?;
+    check_writable(context, &seen, "nextval")?;
+    let sequence = lock(context, seen.oid)?;
+    let value = change(context, |engine, transaction| engine.sequence_next(transaction, sequence.id))
         .map_err(|stop| exhausted(stop, &sequence))?;
     context.effects.sequence_values.insert(sequence.oid, value);
     context.effects.last_sequence = Some(sequence.oid);
@@ -146,11 +153,11 @@ fn lastval(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
 }
 
 fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
-    let oid = sequence(context, oid_at(arguments, 0))?.oid;
+    let seen = sequence(context, oid_at(arguments, 0))?;
     let value = integer_at(arguments, 1);
     let is_called = arguments.len() < 3 || bool_at(arguments, 2);
-    check_writable(context, "setval")?;
-    let sequence = lock(context, oid)?;
+    check_writable(context, &seen, "setval")?;
+    let sequence = lock(context, seen.oid)?;
     let params = &sequence.params;
     if !(params.min..=params.max).contains(&value) {
         let message = format!(
@@ -159,7 +166,7 @@ fn setval(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
         );
         return Err(SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).into());
     }
-    context.engine.sequence_set(context.transaction, sequence.id, value, is_called)?;
+    change(context, |engine, transaction| engine.sequence_set(transaction, sequence.id, value, is_called))?;
     if is_called {
         context.effects.sequence_values.insert(sequence.oid, value);
     }

@@ -71,8 +71,44 @@ fn find(tokens: &[TokenWithSpan], from: usize) -> Option<(usize, usize)> {
     })
 }
 
+/// Ends select lists in front of ON CONFLICT, where nothing else does: the parser crate would take ON for a column's label.
+fn end_select_lists(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    const ENDS: [&str; 11] =
+        ["from", "where", "group", "having", "order", "limit", "offset", "fetch", "for", "values", "insert"];
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let follows_list = |at: &usize| {
+        let mut depth = 0;
+        for &before in plain[..*at].iter().rev() {
+            match &tokens[before].token {
+                Token::RParen => depth += 1,
+                Token::LParen if depth == 0 => return false,
+                Token::LParen => depth -= 1,
+                token if depth == 0 && is_word(token, "select") => return true,
+                token if depth == 0 && ENDS.iter().any(|word| is_word(token, word)) => return false,
+                _ => {}
+            }
+        }
+        false
+    };
+    let begins = |at: &usize| {
+        is_word(&tokens[plain[*at]].token, "on") && is_word(&tokens[plain[*at + 1]].token, "conflict")
+    };
+    let ended = (0..plain.len().saturating_sub(1)).filter(begins).find(follows_list);
+    let Some(at) = ended.map(|at| plain[at]) else { return tokens };
+    let span = tokens[at].span;
+    let word = |value: &str, keyword: Keyword| {
+        let token = Token::Word(Word { value: value.to_owned(), quote_style: None, keyword });
+        TokenWithSpan { token, span }
+    };
+    let mut tokens = tokens;
+    tokens.splice(at..at, [word("LIMIT", Keyword::LIMIT), word("ALL", Keyword::ALL)]);
+    end_select_lists(tokens)
+}
+
 /// Takes the targets out; answers with the tokens of each, from the opening parenthesis.
-pub(super) fn take(mut tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Vec<Vec<TokenWithSpan>>) {
+pub(super) fn take(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Vec<Vec<TokenWithSpan>>) {
+    let mut tokens = end_select_lists(tokens);
     let mut targets = Vec::new();
     let mut from = 0;
     while let Some((start, end)) = find(&tokens, from) {

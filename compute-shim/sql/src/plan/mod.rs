@@ -30,6 +30,7 @@ pub(crate) use window::{
 };
 
 use crate::answer::ColumnDescription;
+use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, Table};
 use crate::catalog::statistics::Statistics;
 use crate::catalog::system::SystemTable;
@@ -70,6 +71,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Whether it writes or locks rows, and all of them in temporary tables.
+    pub(crate) fn writes_temporary_alone(&self, catalog: &Catalog) -> bool {
+        let is_temporary =
+            |oid: Oid| catalog.table(oid).is_some_and(|table| catalog.is_temporary(table.schema));
+        let mut written = self.relations.iter().filter(|(_, mode)| *mode != RelationLockMode::AccessShare);
+        written.clone().next().is_some() && written.all(|(oid, _)| is_temporary(*oid))
+    }
+
     /// A plan without rows, for what is executed apart from any statement.
     pub(crate) fn nothing() -> Plan {
         Plan {

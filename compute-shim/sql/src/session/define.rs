@@ -25,6 +25,19 @@ impl Defining {
 
     /// Goes on; call again after a need.
     pub(super) fn step(&mut self, scope: &mut Scope) -> Step<CommandTag> {
+        // These are allowed in a read-only transaction, as in PostgreSQL: they change no data.
+        let is_maintenance =
+            matches!(definition::verb(self.definition.statement()), Some("ANALYZE" | "VACUUM"));
+        if !is_maintenance || !scope.is_read_only() {
+            return self.go_on(scope);
+        }
+        scope.restore_read_only(false);
+        let result = self.go_on(scope);
+        scope.restore_read_only(true);
+        result
+    }
+
+    fn go_on(&mut self, scope: &mut Scope) -> Step<CommandTag> {
         if !self.has_begun {
             self.begin(scope)?;
             self.has_begun = true;

@@ -314,15 +314,15 @@ impl PlanRun {
             match self.plan.command {
                 Command::Select => {
                     if !self.plan.changes.is_empty() {
-                        scope.check_may_write("SELECT")?;
+                        scope.check_plan_may_write(&self.plan, "SELECT")?;
                     }
                     if let Some(mode) = self.plan.row_lock {
-                        scope.check_may_write(&format!("SELECT {}", lock_words(mode)))?;
+                        scope.check_plan_may_write(&self.plan, &format!("SELECT {}", lock_words(mode)))?;
                     }
                 }
-                Command::Insert => scope.check_may_write("INSERT")?,
-                Command::Update => scope.check_may_write("UPDATE")?,
-                Command::Delete => scope.check_may_write("DELETE")?,
+                Command::Insert => scope.check_plan_may_write(&self.plan, "INSERT")?,
+                Command::Update => scope.check_plan_may_write(&self.plan, "UPDATE")?,
+                Command::Delete => scope.check_plan_may_write(&self.plan, "DELETE")?,
             }
             for &(relation, mode) in &self.plan.relations {
                 scope.lock_relation(relation, mode)?;

@@ -318,6 +318,14 @@ impl Scope {
         Err(SqlError::new(SqlState::READ_ONLY_SQL_TRANSACTION, message))
     }
 
+    /// The same for one with a plan: temporary tables may be written all the same.
+    pub(super) fn check_plan_may_write(&self, plan: &Plan, statement: &str) -> Result<()> {
+        match plan.writes_temporary_alone(self.view.catalog()) {
+            true => Ok(()),
+            false => self.check_may_write(statement),
+        }
+    }
+
     /// 25001 for a statement that wants a transaction to itself.
     pub(super) fn check_outside_block(&self, statement: &str) -> Result<()> {
         if !self.is_in_block() {
@@ -488,8 +496,26 @@ impl Scope {
         }
     }
 
-    /// Runs something that executes: a step of an operator, an expression.
+    /// Runs something that executes: a step of an operator, an expression. What may write in a read-only transaction has
+    /// been found fit for it.
     pub(super) fn with_execution<R>(
+        &mut self,
+        plan: &Plan,
+        parameters: &[Datum],
+        state: &mut State,
+        may_fuse: bool,
+        run: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        if !self.modes.read_only || !plan.writes_temporary_alone(self.view.catalog()) {
+            return self.executed(plan, parameters, state, may_fuse, run);
+        }
+        self.engine_and_transaction().1.set_read_only(false);
+        let result = self.executed(plan, parameters, state, may_fuse, run);
+        self.engine_and_transaction().1.set_read_only(true);
+        result
+    }
+
+    fn executed<R>(
         &mut self,
         plan: &Plan,
         parameters: &[Datum],
@@ -589,7 +615,11 @@ impl Scope {
         }
         let mut settlement = self.settlement.take().expect("made above");
         let (plan, state) = settlement.parts();
-        let result = self.with_execution(plan, &[], state, false, settle_references);
+        // What is owed was written with leave.
+        self.engine_and_transaction().1.set_read_only(false);
+        let result = self.executed(plan, &[], state, false, settle_references);
+        let is_read_only = self.modes.read_only;
+        self.engine_and_transaction().1.set_read_only(is_read_only);
         if let Err(Stop::Need(_)) = result {
             self.settlement = Some(settlement);
         }

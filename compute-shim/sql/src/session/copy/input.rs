@@ -144,7 +144,7 @@ impl CopyIn {
             if self.target.is_none() {
                 scope.refresh_durable()?;
                 let target = target(scope, &self.copy, name, columns)?;
-                scope.check_may_write("COPY FROM")?;
+                scope.check_plan_may_write(&target.plan, "COPY FROM")?;
                 for &(relation, mode) in &target.plan.relations {
                     scope.lock_relation(relation, mode)?;
                 }

@@ -472,6 +472,11 @@ impl Settings {
         self.value(definition(name).expect("a setting of the table"))
     }
 
+    /// Whether the transaction is READ ONLY.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.transaction.read_only
+    }
+
     pub(crate) fn is_on(&self, name: &str) -> bool {
         self.get(name) == "on"
     }
