@@ -66,6 +66,9 @@ pub(crate) fn abbreviation_offset(name: &str) -> Option<i32> {
     Some(ABBREVIATIONS[at].1)
 }
 
+/// Those of the abbreviations that stand for summer time.
+const SUMMER: [&str; 10] = ["aedt", "akdt", "bst", "cdt", "cest", "edt", "eest", "mdt", "nzdt", "pdt"];
+
 /// What may stand behind AT TIME ZONE or in a timestamp: a fixed offset or a zone with rules.
 #[derive(Clone, Debug)]
 pub(crate) enum ZoneRef {
@@ -112,6 +115,26 @@ impl TimeZone {
     pub fn utc() -> &'static TimeZone {
         static UTC: OnceLock<TimeZone> = OnceLock::new();
         UTC.get_or_init(|| TimeZone { name: "UTC".to_owned(), zone: jiff::tz::TimeZone::UTC })
+    }
+
+    /// Every zone of the database.
+    pub fn all() -> Vec<TimeZone> {
+        jiff::tz::db().available().filter_map(|name| TimeZone::find(name.as_str())).collect()
+    }
+
+    /// The abbreviations that are known, in capitals, with seconds east of UTC and whether they stand for summer time.
+    pub fn abbreviations() -> impl Iterator<Item = (String, i32, bool)> {
+        ABBREVIATIONS
+            .iter()
+            .map(|(name, seconds)| (name.to_ascii_uppercase(), *seconds, SUMMER.contains(name)))
+    }
+
+    /// The abbreviation in use at an instant, seconds east of UTC, and whether that is summer time.
+    pub fn state_at(&self, utc: Timestamptz) -> (String, i32, bool) {
+        let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
+        let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
+        let info = self.zone.to_offset_info(instant);
+        (info.abbreviation().to_owned(), info.offset().seconds(), info.dst().is_dst())
     }
 
     /// Finds a zone as `SET TimeZone` takes it: an IANA name in any case, a POSIX specification, or a number of hours

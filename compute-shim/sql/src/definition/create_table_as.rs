@@ -3,7 +3,7 @@
 use super::constraint::TREE_TO_BE_MADE;
 use super::create_table::make_trees;
 use super::replay::Replay;
-use super::{Defined, DefinitionContext, column, expression, lookup, store, temporary};
+use super::{Defined, DefinitionContext, Parameters, column, expression, lookup, store, temporary};
 use crate::answer::CommandTag;
 use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
@@ -15,7 +15,7 @@ use crate::plan::{Plan, PlanOptions};
 use crate::stop::Step;
 use hexalog_engine::Need;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// The statement's parts.
@@ -26,16 +26,21 @@ pub(super) struct CreateTableAs<'a> {
     pub if_not_exists: bool,
     pub columns: &'a [String],
     pub query: &'a Query,
+    pub parameters: Option<&'a Parameters>,
     pub with_data: bool,
 }
 
-fn plan(context: &DefinitionContext<'_>, query: &Query) -> Result<Arc<Plan>> {
+fn plan(
+    context: &DefinitionContext<'_>,
+    query: &Query,
+    parameters: Option<&Parameters>,
+) -> Result<Arc<Plan>> {
     let direct_routes = context.database.options().direct_routes;
     let snapshot = context.transaction.snapshot().unwrap_or_default();
     let options = PlanOptions { direct_routes, snapshot };
     let bind = BindContext { view: context.view, env: &context.env, options };
     let statement = Statement::Query(query.clone());
-    let plan = bind::plan(bind, &statement, None)?;
+    let plan = bind::plan(bind, &statement, parameters.map(|parameters| &*parameters.types))?;
     if !plan.changes.is_empty() {
         return Err(SqlError::unsupported("a data-modifying statement in CREATE TABLE AS"));
     }
@@ -62,6 +67,7 @@ fn columns(plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
 /// Runs the query and writes what it gives.
 struct Fill {
     plan: Arc<Plan>,
+    parameters: Arc<[Datum]>,
     state: State,
     operator: Box<dyn Operator>,
     row: Row,
@@ -71,15 +77,18 @@ struct Fill {
 }
 
 impl Fill {
-    fn new(plan: Arc<Plan>) -> Fill {
+    fn new(plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
         let (state, operator) = (State::new(&plan), build(&plan.root));
-        Fill { plan, state, operator, row: Row::new(), has_row: false, writer: RowWriter::new(), rows: 0 }
+        let parameters = parameters.map_or_else(|| [].into(), |parameters| parameters.values.clone());
+        let (row, writer) = (Row::new(), RowWriter::new());
+        Fill { plan, parameters, state, operator, row, has_row: false, writer, rows: 0 }
     }
 
     fn run(&mut self, context: &mut DefinitionContext<'_>, table: &Table) -> Step<u64> {
         loop {
             if !self.has_row {
                 let mut executor = expression::executor(context, &self.plan, &mut self.state);
+                executor.parameters = &self.parameters;
                 if !self.operator.next(&mut executor, &mut self.row)? {
                     return Ok(self.rows);
                 }
@@ -147,7 +156,7 @@ pub(super) fn run(
         if !lookup::is_free(context, &before, schema, name, create.if_not_exists)? {
             return Ok(None);
         }
-        let plan = plan(context, create.query)?;
+        let plan = plan(context, create.query, create.parameters)?;
         let columns = columns(&plan, create.columns)?;
         let table = Table {
             oid: context.database.allocate_oid()?,
@@ -174,7 +183,7 @@ pub(super) fn run(
     if create.with_data {
         see_definitions(replay, context, &plan)?;
         let fill = |fill: &mut Fill, context: &mut DefinitionContext<'_>| fill.run(context, &table);
-        let rows = replay.drive(context, |_| Ok(Fill::new(plan)), fill)?;
+        let rows = replay.drive(context, |_| Ok(Fill::new(plan, create.parameters)), fill)?;
         tag = CommandTag::counted("SELECT", rows);
     }
     let oid = table.oid;

@@ -62,7 +62,7 @@ use crate::session::SessionView;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::{EvalEnv, SqlError, SqlState};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId};
 use replay::Replay;
 use std::sync::Arc;
 
@@ -119,9 +119,17 @@ impl Defined {
     }
 }
 
+/// The parameters of a definition's query: their types and their values.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameters {
+    pub types: Arc<[TypeId]>,
+    pub values: Arc<[Datum]>,
+}
+
 /// One statement under way.
 pub(crate) struct Definition {
     statement: Statement,
+    parameters: Option<Parameters>,
     replay: Replay,
 }
 
@@ -132,7 +140,12 @@ impl Definition {
     }
 
     pub(crate) fn new(statement: Statement) -> Definition {
-        Definition { statement, replay: Replay::default() }
+        Definition { statement, parameters: None, replay: Replay::default() }
+    }
+
+    /// Of a statement whose query has parameters.
+    pub(crate) fn with_parameters(statement: Statement, parameters: Parameters) -> Definition {
+        Definition { parameters: Some(parameters), ..Definition::new(statement) }
     }
 
     pub(crate) fn statement(&self) -> &Statement {
@@ -141,7 +154,7 @@ impl Definition {
 
     /// Goes on; call again after a need.
     pub(crate) fn step(&mut self, context: &mut DefinitionContext<'_>) -> Step<Defined> {
-        let Definition { statement, replay } = self;
+        let Definition { statement, parameters, replay } = self;
         if context.transaction.is_read_only() {
             let verb = verb(statement).unwrap_or("this statement");
             let message = format!("cannot execute {verb} in a read-only transaction");
@@ -167,6 +180,7 @@ impl Definition {
                     if_not_exists: *if_not_exists,
                     columns,
                     query,
+                    parameters: parameters.as_ref(),
                     with_data: *with_data,
                 };
                 create_table_as::run(replay, context, &create)

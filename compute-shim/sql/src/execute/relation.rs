@@ -84,7 +84,7 @@ impl Operator for SystemScan {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         let Node::System { table, filter, .. } = &*self.plan else { unreachable!("built for system tables") };
         if self.rows.is_none() {
-            self.rows = Some(system::rows(table, context.view, context.database));
+            self.rows = Some(system::rows(table, context.view, context.database, &context.env));
         }
         let rows = self.rows.as_ref().expect("set above");
         while let Some(candidate) = rows.get(self.at) {

@@ -1,6 +1,6 @@
 //! The grammar of EXPLAIN.
 
-use super::statement::{plannable, setting_word};
+use super::statement::{execute, plannable, setting_word};
 use super::tree::{ExplainFormat, ExplainOptions, Statement};
 use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
@@ -26,7 +26,10 @@ pub(super) fn explain(reader: &mut Reader<'_>) -> Result<Statement> {
         let message = "EXPLAIN option TIMING requires ANALYZE";
         return Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message));
     }
-    for word in ["create", "execute", "declare", "refresh"] {
+    if reader.peek_words(&["execute"]) {
+        return Ok(Statement::Explain { options, statement: Box::new(execute(reader)?) });
+    }
+    for word in ["create", "declare", "refresh"] {
         if reader.peek_words(&[word]) {
             return Err(refuse(format!("EXPLAIN {}", word.to_uppercase())));
         }

@@ -26,7 +26,7 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = respell_unicode_escapes(respell_symmetric(tokens), lines)?;
+    let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
     let Some(start) = query_start(&tokens) else { return Ok(tokens) };
     let mut before = tokens;
     let tokens = before.split_off(start);
@@ -60,6 +60,41 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
         pass.take(token).map_err(|error| at(error, position))?;
     }
     Ok(pass.out)
+}
+
+/// `interval(3) '…'` becomes a cast: the parser crate drops the precision. In definitions too.
+fn respell_interval_precision(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let is_there = |at: &usize| {
+        let token = |nth: usize| plain.get(at + nth).map(|&at| &tokens[at].token);
+        let is_type = at.checked_sub(1).is_some_and(|before| {
+            let before = &tokens[plain[before]].token;
+            matches!(before, Token::DoubleColon | Token::Period) || is_word(before, "as")
+        });
+        !is_type
+            && token(0).is_some_and(|token| is_word(token, "interval"))
+            && token(1) == Some(&Token::LParen)
+            && matches!(token(2), Some(Token::Number(..)))
+            && token(3) == Some(&Token::RParen)
+            && matches!(token(4), Some(Token::SingleQuotedString(_)))
+    };
+    let Some(at) = (0..plain.len()).find(is_there) else { return tokens };
+    let (first, last) = (plain[at], plain[at + 4]);
+    let span = tokens[first].span;
+    let mut spelled: Vec<TokenWithSpan> = [keyword("CAST", Keyword::CAST), Token::LParen]
+        .map(|token| TokenWithSpan { token, span })
+        .into_iter()
+        .collect();
+    spelled.push(tokens[last].clone());
+    spelled.push(TokenWithSpan { token: keyword("AS", Keyword::AS), span });
+    spelled.extend(
+        tokens[first..last].iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).cloned(),
+    );
+    spelled.push(TokenWithSpan { token: Token::RParen, span: tokens[last].span });
+    let mut tokens = tokens;
+    tokens.splice(first..=last, spelled);
+    respell_interval_precision(tokens)
 }
 
 /// SYMMETRIC behind BETWEEN becomes a mark at the beginning of the lower bound, joined to it by an operator that binds no

@@ -358,7 +358,7 @@ fn prepare(reader: &mut Reader<'_>) -> Result<Statement> {
     Ok(Statement::Prepare { name, types, statement })
 }
 
-fn execute(reader: &mut Reader<'_>) -> Result<Statement> {
+pub(super) fn execute(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("execute")?;
     let name = reader.identifier()?;
     let mut arguments = Vec::new();

@@ -346,7 +346,7 @@ fn prepare(
     }
     let prepared = Prepared::new(Some(statement.clone()), text, Some(&declared));
     prepared.plan(scope, true)?;
-    statements.add(name, Arc::new(prepared))?;
+    statements.add(name, Arc::new(prepared), scope.statement_us(), true)?;
     tag("PREPARE")
 }
 

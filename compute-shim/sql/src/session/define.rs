@@ -6,7 +6,7 @@
 use super::transaction::{Parts, Scope};
 use super::view::SessionHost;
 use crate::answer::CommandTag;
-use crate::definition::{self, Defined, Definition, DefinitionContext, temporary};
+use crate::definition::{self, Defined, Definition, DefinitionContext, Parameters, temporary};
 use crate::parse::tree::Statement;
 use crate::stop::Step;
 
@@ -21,6 +21,12 @@ pub(super) struct Defining {
 impl Defining {
     pub(super) fn new(statement: Statement) -> Defining {
         Defining { definition: Definition::new(statement), schema: None, has_begun: false }
+    }
+
+    /// Of a statement whose query has parameters.
+    pub(super) fn with_parameters(statement: Statement, parameters: Parameters) -> Defining {
+        let definition = Definition::with_parameters(statement, parameters);
+        Defining { definition, schema: None, has_begun: false }
     }
 
     /// Goes on; call again after a need.

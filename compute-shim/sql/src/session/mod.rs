@@ -24,6 +24,7 @@ mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings};
+pub(crate) use statement::StatementView;
 pub(crate) use transaction::with_type_names;
 pub(crate) use view::{CreationPlace, CursorView, SessionView};
 
@@ -104,8 +105,8 @@ impl Session {
         let reports = settings.take_changed();
         let view = SessionView::new(&user, &name, process_id, settings, catalog);
         Ok(Session {
+            named: Named::shown_by(&view),
             scope: Scope::new(database, environment, view, commit_lsn),
-            named: Named::default(),
             query: None,
             copy: None,
             is_sync_next: false,
@@ -165,7 +166,7 @@ impl Session {
         if let Some(planned) = prepared.planned() {
             planned.plan(&self.scope, true)?;
         }
-        self.named.statements.add(name, prepared)
+        self.named.statements.add(name, prepared, self.scope.statement_us(), false)
     }
 
     /// 25P02 unless a failed block takes the statement.
@@ -195,7 +196,7 @@ impl Session {
         result_formats: &[i16],
     ) -> Result<(), SqlError> {
         self.scope.arrive();
-        let prepared = self.named.statements.get(statement)?.clone();
+        let prepared = self.named.statements.get(statement)?;
         let execution = if let Some(planned) = prepared.planned() {
             self.scope.refresh();
             self.check_takes(&prepared)?;
@@ -251,7 +252,7 @@ impl Session {
     }
 
     fn try_describe_statement(&mut self, name: &str) -> Result<StatementDescription, SqlError> {
-        let prepared = self.named.statements.get(name)?.clone();
+        let prepared = self.named.statements.get(name)?;
         self.scope.refresh();
         if prepared.is_data() {
             self.check_takes(&prepared)?;

@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::run::Execution;
 use super::statement::Statements;
 use super::transaction::{Ended, Scope};
-use super::view::CursorView;
+use super::view::{CursorView, SessionView};
 use crate::catalog::object::Oid;
 use crate::stop::Step;
 use hexalog_protocol::Lsn;
@@ -25,6 +25,11 @@ pub(super) struct Named {
 }
 
 impl Named {
+    /// Of a session with this view.
+    pub(super) fn shown_by(view: &SessionView) -> Named {
+        Named { statements: Statements::shown_by(view.statements.clone()), portals: Portals::default() }
+    }
+
     /// What comes before a commit: references that wait are looked at, cursors that outlive it read their rows, and temporary
     /// tables become what ON COMMIT says.
     pub(super) fn before_commit(&mut self, scope: &mut Scope) -> Step<()> {

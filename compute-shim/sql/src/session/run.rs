@@ -17,10 +17,10 @@ use super::transaction::Scope;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
 use crate::bind;
 use crate::catalog::object::Oid;
-use crate::definition::Definition;
+use crate::definition::{Definition, Parameters};
 use crate::execute::{Operator, Row, State, build};
 use crate::parse::lock_words;
-use crate::parse::tree::{DeclareCursor, DiscardTarget, Expr, Fetch, Scroll, Statement};
+use crate::parse::tree::{DeclareCursor, DiscardTarget, ExplainOptions, Expr, Fetch, Scroll, Statement};
 use crate::plan::{Command, Plan};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
@@ -50,6 +50,8 @@ enum Machine {
     Cursor(Box<Cursor>),
     Fetch(Box<Fetching>),
     Arguments(Box<Arguments>),
+    /// EXPLAIN EXECUTE, while the arguments are computed.
+    ExplainExecute(Box<Arguments>, ExplainOptions),
     Explain(Box<Explaining>),
     Command,
     Answer(Rows),
@@ -101,6 +103,10 @@ impl Execution {
             }
             Some(Statement::Explain { options, .. }) => {
                 Machine::Explain(Box::new(Explaining::new(options.clone(), planned, parameters)))
+            }
+            Some(statement @ Statement::CreateTableAs { .. }) => {
+                let parameters = Parameters { types: plan.parameters.clone(), values: parameters.into() };
+                Machine::Define(Box::new(Defining::with_parameters(statement.clone(), parameters)))
             }
             _ => Machine::Plan(Box::new(PlanRun::new(planned, plan, parameters, true))),
         };
@@ -227,8 +233,15 @@ impl Execution {
                 Machine::New => self.machine = begin(scope, &named.statements, &self.prepared, statement)?,
                 Machine::Plan(run) => return step_plan(run, scope, call),
                 Machine::Arguments(arguments) => {
-                    let run = arguments.step(scope)?;
-                    self.machine = Machine::Plan(Box::new(run));
+                    let values = arguments.step(scope)?;
+                    let prepared = arguments.prepared.clone();
+                    let plan = prepared.plan(scope, true)?;
+                    self.machine = Machine::Plan(Box::new(PlanRun::new(prepared, plan, values, true)));
+                }
+                Machine::ExplainExecute(arguments, options) => {
+                    let values = arguments.step(scope)?;
+                    let explaining = Explaining::new(options.clone(), arguments.prepared.clone(), values);
+                    self.machine = Machine::Explain(Box::new(explaining));
                 }
                 Machine::Explain(explaining) => {
                     let rows = explaining.step(scope)?;
@@ -321,6 +334,13 @@ fn begin(
         }
         Statement::Copy(copy) if copy.from => Machine::CopyIn(Box::new(CopyIn::new(copy.clone()))),
         Statement::Copy(copy) => Machine::CopyOut(Box::new(CopyOut::new(copy.clone()))),
+        Statement::Explain { options, statement }
+            if let Statement::Execute { name, arguments } = &**statement =>
+        {
+            scope.refresh_durable()?;
+            let arguments = Arguments::new(scope, statements, name, arguments)?;
+            Machine::ExplainExecute(Box::new(arguments), options.clone())
+        }
         Statement::Explain { options, .. } => {
             let planned = prepared.planned().expect("EXPLAIN is about a statement").clone();
             Machine::Explain(Box::new(Explaining::new(options.clone(), planned, Vec::new())))
@@ -528,7 +548,7 @@ impl Rows {
 
 impl Arguments {
     fn new(scope: &Scope, statements: &Statements, name: &str, arguments: &[Expr]) -> Result<Arguments> {
-        let prepared = statements.get(name)?.clone();
+        let prepared = statements.get(name)?;
         if !prepared.is_data() {
             return Err(SqlError::unsupported("EXECUTE of a statement that is no query and changes no rows"));
         }
@@ -545,7 +565,8 @@ impl Arguments {
         Ok(Arguments { name: name.to_owned(), prepared, plans, values: Vec::new(), current: None })
     }
 
-    fn step(&mut self, scope: &mut Scope) -> Step<PlanRun> {
+    /// The values, once they are all there.
+    fn step(&mut self, scope: &mut Scope) -> Step<Vec<Datum>> {
         while let Some(plan) = self.plans.get(self.values.len()) {
             let (state, operator) = self.current.get_or_insert_with(|| (State::new(plan), build(&plan.root)));
             let mut row = Row::new();
@@ -555,8 +576,6 @@ impl Arguments {
             self.current = None;
             self.values.push(row.pop().expect("of one column"));
         }
-        let plan = self.prepared.plan(scope, true)?;
-        let values = std::mem::take(&mut self.values);
-        Ok(PlanRun::new(self.prepared.clone(), plan, values, true))
+        Ok(std::mem::take(&mut self.values))
     }
 }

@@ -49,17 +49,33 @@ impl Prepared {
     ) -> Prepared {
         let inner = match &statement {
             Some(Statement::Declare(declare)) => Some(&declare.query),
-            Some(Statement::Explain { statement, .. }) => Some(statement),
+            // What EXECUTE names is found when it runs.
+            Some(Statement::Explain { statement, .. })
+                if !matches!(**statement, Statement::Execute { .. }) =>
+            {
+                Some(statement)
+            }
             _ => None,
         };
-        let inner = inner.map(|inner| Arc::new(Prepared::new(Some((**inner).clone()), text, declared)));
+        let inner = match &statement {
+            Some(Statement::CreateTableAs { query, .. }) => Some(Statement::Query(query.clone())),
+            _ => inner.map(|inner| (**inner).clone()),
+        };
+        let inner = inner.map(|inner| Arc::new(Prepared::new(Some(inner), text, declared)));
         let (text, declared) = (text.clone(), declared.map(Box::from));
         Prepared { statement, text, inner, declared, plan: Mutex::default() }
     }
 
-    /// What has a plan, and parameters in it: the statement itself, or what DECLARE or EXPLAIN is about.
+    /// What has a plan, and parameters in it: the statement itself, or what DECLARE, EXPLAIN or
+    /// CREATE TABLE AS is about.
     pub(super) fn planned(self: &Arc<Prepared>) -> Option<&Arc<Prepared>> {
         if self.is_data() { Some(self) } else { self.inner.as_ref() }
+    }
+
+    /// The types of its parameters, as they were found when it was planned first.
+    fn parameters(&self) -> Arc<[TypeId]> {
+        let planned = self.inner.as_deref().unwrap_or(self).plan.lock();
+        planned.described.as_ref().map_or_else(|| [].into(), |(types, _)| types.clone())
     }
 
     /// Whether it reads or changes rows, so that it has a plan.
@@ -224,16 +240,55 @@ impl TextCache {
     }
 }
 
+/// A statement under a name.
+struct Named {
+    prepared: Arc<Prepared>,
+    prepared_us: i64,
+    /// By PREPARE, and not by a Parse message.
+    from_sql: bool,
+}
+
+/// A session's statements by name, which its view shows.
+#[derive(Clone, Default)]
+pub(crate) struct NamedStatements(Arc<Mutex<BTreeMap<String, Named>>>);
+
+/// A named statement as `pg_prepared_statements` has it.
+pub(crate) struct StatementView {
+    pub name: String,
+    pub statement: Arc<str>,
+    pub prepared_us: i64,
+    pub parameters: Arc<[TypeId]>,
+    pub from_sql: bool,
+}
+
+impl NamedStatements {
+    pub(crate) fn shown(&self) -> Vec<StatementView> {
+        let shown = |(name, named): (&String, &Named)| StatementView {
+            name: name.clone(),
+            statement: named.prepared.text.clone(),
+            prepared_us: named.prepared_us,
+            parameters: named.prepared.parameters(),
+            from_sql: named.from_sql,
+        };
+        self.0.lock().iter().map(shown).collect()
+    }
+}
+
 /// The statements of a session.
 #[derive(Default)]
 pub(super) struct Statements {
-    named: BTreeMap<String, Arc<Prepared>>,
+    named: NamedStatements,
     /// Under the empty name, which Parse may use again and again.
     unnamed: Option<Arc<Prepared>>,
     texts: TextCache,
 }
 
 impl Statements {
+    /// Those of a session whose view shows the named ones.
+    pub(super) fn shown_by(named: NamedStatements) -> Statements {
+        Statements { named, ..Statements::default() }
+    }
+
     /// The statement of a text that holds one at most, for Parse. A known one is taken only while its names mean what
     /// they did: statements of one text that were described differently must not share their description.
     pub(super) fn parse_one(&mut self, scope: &Scope, text: &str, types: &[TypeId]) -> Result<Arc<Prepared>> {
@@ -270,25 +325,35 @@ impl Statements {
     }
 
     /// Keeps a statement under a name; 42P05 if it is taken.
-    pub(super) fn add(&mut self, name: &str, prepared: Arc<Prepared>) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        prepared: Arc<Prepared>,
+        prepared_us: i64,
+        from_sql: bool,
+    ) -> Result<()> {
         self.check_free(name)?;
         match name {
             "" => self.unnamed = Some(prepared),
-            name => drop(self.named.insert(name.to_owned(), prepared)),
+            name => {
+                let named = Named { prepared, prepared_us, from_sql };
+                self.named.0.lock().insert(name.to_owned(), named);
+            }
         }
         Ok(())
     }
 
     pub(super) fn check_free(&self, name: &str) -> Result<()> {
-        if name.is_empty() || !self.named.contains_key(name) {
+        if name.is_empty() || !self.named.0.lock().contains_key(name) {
             return Ok(());
         }
         let message = format!("prepared statement \"{name}\" already exists");
         Err(SqlError::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message))
     }
 
-    pub(super) fn get(&self, name: &str) -> Result<&Arc<Prepared>> {
-        let found = if name.is_empty() { self.unnamed.as_ref() } else { self.named.get(name) };
+    pub(super) fn get(&self, name: &str) -> Result<Arc<Prepared>> {
+        let named = || self.named.0.lock().get(name).map(|named| named.prepared.clone());
+        let found = if name.is_empty() { self.unnamed.clone() } else { named() };
         found.ok_or_else(|| {
             let message = match name {
                 "" => "unnamed prepared statement does not exist".to_owned(),
@@ -300,7 +365,11 @@ impl Statements {
 
     /// Forgets a statement; false if there is none.
     pub(super) fn remove(&mut self, name: &str) -> bool {
-        if name.is_empty() { self.unnamed.take().is_some() } else { self.named.remove(name).is_some() }
+        if name.is_empty() {
+            self.unnamed.take().is_some()
+        } else {
+            self.named.0.lock().remove(name).is_some()
+        }
     }
 
     /// Forgets the unnamed one: a new Parse has begun, or a Query message.
@@ -310,7 +379,7 @@ impl Statements {
 
     /// DEALLOCATE ALL, which leaves the unnamed one alone.
     pub(super) fn clear(&mut self) {
-        self.named.clear();
+        self.named.0.lock().clear();
     }
 }
 

@@ -4,6 +4,7 @@
 //! session brings the view up to date between the steps of a statement, never inside one.
 
 use super::settings::Settings;
+use super::statement::NamedStatements;
 use crate::catalog::object::{
     Oid, PG_CATALOG_OID, ROLE_OID, Schema, TEMPORARY_ALIAS, TEMPORARY_PREFIX, Table,
 };
@@ -36,6 +37,8 @@ pub(crate) struct SessionView {
     temporary_schema: Option<Oid>,
     /// The session's portals as they were when the statement began, by name.
     pub cursors: Vec<CursorView>,
+    /// The session's prepared statements.
+    pub statements: NamedStatements,
 }
 
 /// Where relations go that are named without a schema.
@@ -93,6 +96,7 @@ impl SessionView {
             temporary_number: None,
             temporary_schema: None,
             cursors: Vec::new(),
+            statements: NamedStatements::default(),
         };
         view.find_search_path();
         view

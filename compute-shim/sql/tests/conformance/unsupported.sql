@@ -22,7 +22,6 @@ SELECT '<a/>'::xml;
 SELECT '[1,5)'::int4range;
 SELECT 'a b'::tsvector;
 SELECT to_char(interval '1 day', 'IYYY');
-SELECT interval(3) '1.23456 s';
 SELECT ctid FROM t;
 SELECT xmin FROM t;
 SELECT rank(5) WITHIN GROUP (ORDER BY n) FROM t;

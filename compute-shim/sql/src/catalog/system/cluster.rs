@@ -6,8 +6,8 @@ use crate::catalog::object::{
     DATABASE_OWNER_OID, FIRST_USER_OID, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, classes,
 };
 use crate::execute::Row;
-use crate::session::{CursorView, SessionView};
-use hexalog_sql_types::datetime::Timestamptz;
+use crate::session::{CursorView, SessionView, StatementView};
+use hexalog_sql_types::datetime::{Interval, TimeZone, Timestamptz};
 use hexalog_sql_types::{Array, Datum, TypeId};
 use std::sync::Arc;
 
@@ -201,6 +201,45 @@ pub(super) fn pg_stat_activity(view: &SessionView) -> Vec<Row> {
     row.extend(std::iter::repeat_n(NULL, 9));
     row.extend([text("active"), NULL, NULL, NULL, NULL, text("client backend")]);
     vec![row]
+}
+
+/// All plans are generic here; how often each was taken is not counted.
+pub(super) fn pg_prepared_statements(view: &SessionView) -> Vec<Row> {
+    let row = |statement: StatementView| {
+        let types = statement.parameters.iter().map(|id| Datum::Oid(id.0)).collect();
+        vec![
+            text(statement.name),
+            text(&*statement.statement),
+            Datum::Timestamptz(Timestamptz(statement.prepared_us)),
+            Array::from_values(TypeId::REGTYPE, types).into(),
+            Datum::Bool(statement.from_sql),
+            NULL,
+            NULL,
+        ]
+    };
+    view.statements.shown().into_iter().map(row).collect()
+}
+
+/// Seconds east of UTC.
+fn offset(seconds: i32) -> Datum {
+    Datum::Interval(Interval { us: i64::from(seconds) * 1_000_000, days: 0, months: 0 })
+}
+
+/// The zones of the database that this program brings along, as they are when the transaction began.
+pub(super) fn pg_timezone_names(now: Timestamptz) -> Vec<Row> {
+    let zones = TimeZone::all().into_iter();
+    zones
+        .map(|zone| {
+            let (abbreviation, seconds, is_dst) = zone.state_at(now);
+            vec![text(zone.name()), text(abbreviation), offset(seconds), Datum::Bool(is_dst)]
+        })
+        .collect()
+}
+
+pub(super) fn pg_timezone_abbrevs(_: &SessionView) -> Vec<Row> {
+    let row =
+        |(name, seconds, is_dst): (String, i32, bool)| vec![text(name), offset(seconds), Datum::Bool(is_dst)];
+    TimeZone::abbreviations().map(row).collect()
 }
 
 pub(super) fn pg_cursors(view: &SessionView) -> Vec<Row> {

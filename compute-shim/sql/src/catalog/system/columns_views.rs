@@ -39,6 +39,25 @@ pub(super) static PG_CURSORS: &[SystemColumn] = columns! {
     creation_time TIMESTAMPTZ
 };
 
+/// `pg_catalog.pg_prepared_statements`, oid 12095.
+#[rustfmt::skip]
+pub(super) static PG_PREPARED_STATEMENTS: &[SystemColumn] = columns! {
+    name TEXT, statement TEXT, prepare_time TIMESTAMPTZ, parameter_types REGTYPE_ARRAY, from_sql BOOL,
+    generic_plans INT8, custom_plans INT8
+};
+
+/// `pg_catalog.pg_timezone_abbrevs`, oid 12122.
+#[rustfmt::skip]
+pub(super) static PG_TIMEZONE_ABBREVS: &[SystemColumn] = columns! {
+    abbrev TEXT, utc_offset INTERVAL, is_dst BOOL
+};
+
+/// `pg_catalog.pg_timezone_names`, oid 12126.
+#[rustfmt::skip]
+pub(super) static PG_TIMEZONE_NAMES: &[SystemColumn] = columns! {
+    name TEXT, abbrev TEXT, utc_offset INTERVAL, is_dst BOOL
+};
+
 /// `pg_catalog.pg_locks`, oid 12073.
 #[rustfmt::skip]
 pub(super) static PG_LOCKS: &[SystemColumn] = columns! {

@@ -43,7 +43,7 @@ use super::object::Oid;
 use crate::database::Database;
 use crate::execute::Row;
 use crate::session::SessionView;
-use hexalog_sql_types::{TypeId, Typmod};
+use hexalog_sql_types::{EvalEnv, TypeId, Typmod};
 
 /// A table without storage.
 #[derive(Debug)]
@@ -106,12 +106,18 @@ pub(crate) fn by_name(schema: Oid, name: &str) -> Option<&'static SystemTable> {
 }
 
 /// The rows of a table as a statement of this session finds them.
-pub(crate) fn rows(table: &SystemTable, view: &SessionView, database: &Database) -> Vec<Row> {
+pub(crate) fn rows(
+    table: &SystemTable,
+    view: &SessionView,
+    database: &Database,
+    env: &EvalEnv<'_>,
+) -> Vec<Row> {
     match table.name {
         // Nothing that the catalog knows of.
         "pg_locks" => locks::pg_locks(view, &database.engine().lock_entries()),
         "pg_stat_progress_copy" => progress::copy(view, &database.progress.shown()),
         "pg_stat_progress_create_index" => progress::create_index(view, &database.progress.shown()),
+        "pg_timezone_names" => cluster::pg_timezone_names(env.transaction_timestamp),
         _ => (table.rows)(view),
     }
 }

@@ -161,6 +161,7 @@ fn fits(id: TypeId, value: &Datum) -> bool {
         Datum::Oid(_) => id.is_oid_like(),
         Datum::Float4(_) => id == TypeId::FLOAT4,
         Datum::Float8(_) => id == TypeId::FLOAT8,
+        Datum::Interval(_) => id == TypeId::INTERVAL,
         Datum::Text(_) => id.is_text_like(),
         Datum::Array(array) => id == TypeId::ANYARRAY || id.array_element() == Some(array.element),
         _ => false,
