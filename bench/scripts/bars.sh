@@ -55,7 +55,7 @@ daemon() {
     shift
     port=$(free_port)
     DAEMON=127.0.0.1:$port
-    (exec -a hexalogd "$BENCH" format --node 1 --data-dir "$DIR/daemon-$port" --log-bytes "$log_bytes") >"$DIR/daemon-$port.log" 2>&1
+    (exec -a hexalogd "$BENCH" format --node 1 --data-dir "$DIR/daemon-$port" --log-bytes "$log_bytes" ${DEVICE_BYTES:+--device-bytes "$DEVICE_BYTES"}) >"$DIR/daemon-$port.log" 2>&1
     (exec -a hexalogd "$BENCH" --node 1 --listen "$DAEMON" --data-dir "$DIR/daemon-$port" "$@") >>"$DIR/daemon-$port.log" 2>&1 &
     DAEMON_PID=$!
     SERVERS+=("$DAEMON_PID")
