@@ -31,6 +31,7 @@ pub fn main_with_args(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     let program = args.next().unwrap_or_default();
     let mut args = args.peekable();
     if args.next_if(|word| word == "format").is_some() {
+        let program = OsString::from("hexalogd format");
         return run_with(std::iter::once(program).chain(args), |options: FormatOptions| {
             let node = options.device.node;
             let place = options.device.place().display();
