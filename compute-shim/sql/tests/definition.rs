@@ -334,3 +334,75 @@ fn indexes_and_rewritten_tables_are_sorted_whatever_fits_memory() {
         assert_eq!(cluster.connect().lines("SELECT count(*) FROM t WHERE n = 7"), ["23"]);
     }
 }
+
+/// What `pg_get_viewdef` shows makes the same view again, under whatever names the columns that it reads have got.
+#[test]
+fn a_view_of_renamed_columns_is_shown_as_what_it_is() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b text, c int); CREATE TABLE u (a int, d int)");
+    client.query("INSERT INTO t VALUES (1, 'x', 10), (2, 'y', 20); INSERT INTO u VALUES (1, 100), (3, 300)");
+    let queries = [
+        ("SELECT a, b AS label FROM t WHERE c > 5", " SELECT a, b AS label FROM tt t(a, b, c) WHERE c > 5;"),
+        ("SELECT x.a + x.c AS s FROM t AS x", " SELECT x.a + x.c AS s FROM tt AS x(a, b, c);"),
+        ("SELECT * FROM t JOIN u USING (a)", ""),
+        ("SELECT a, b, d FROM t NATURAL JOIN u p", ""),
+        ("SELECT a, count(*) FROM t GROUP BY a, b", ""),
+        ("SELECT v0.a FROM v0, t WHERE v0.a = t.a", ""),
+        ("SELECT b FROM t", " SELECT b FROM tt t;"),
+    ];
+    for (number, (query, _)) in queries.iter().enumerate() {
+        client.query(&format!("CREATE VIEW v{number} AS {query}"));
+    }
+    let rows = |client: &mut harness::Client<'_>, name: &str| {
+        let mut rows = client.lines(&format!("SELECT * FROM {name}"));
+        rows.sort();
+        rows
+    };
+    let before: Vec<_> = (0..queries.len()).map(|number| rows(&mut client, &format!("v{number}"))).collect();
+    client.query(
+        "ALTER TABLE t RENAME COLUMN a TO key; ALTER TABLE t RENAME c TO \"C\"; ALTER TABLE t RENAME TO tt",
+    );
+    client.query("ALTER TABLE u RENAME a TO key; ALTER VIEW v0 RENAME a TO first");
+    for (number, (_, expected)) in queries.iter().enumerate() {
+        let name = format!("v{number}");
+        assert_eq!(rows(&mut client, &name), before[number], "{name}");
+        let shown = client.value(&format!("SELECT pg_get_viewdef('{name}'::regclass)")).expect("a text");
+        assert!(expected.is_empty() || shown == *expected, "{shown}");
+        client.query(&format!("CREATE VIEW again{number} AS {shown}"));
+        assert_eq!(rows(&mut client, &format!("again{number}")), before[number], "{shown}");
+    }
+    client.query("CREATE VIEW listed AS SELECT y FROM tt AS x (y, z)");
+    let error = client.error("ALTER TABLE tt RENAME COLUMN key TO other");
+    assert!(error.contains("0A000"), "{error}");
+}
+
+/// Keys that are checked late and constraints that are not validated come back as they were.
+#[test]
+fn what_is_said_of_constraints_survives_a_crash() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (k int PRIMARY KEY DEFERRABLE, u int UNIQUE INITIALLY DEFERRED, v int)");
+    client.query("INSERT INTO t VALUES (1, 1, -1), (2, 2, 1); CREATE UNIQUE INDEX t_v ON t (v)");
+    client.query("ALTER TABLE t ADD CONSTRAINT t_v UNIQUE USING INDEX t_v, ADD CHECK (v > 0) NOT VALID");
+    client.make_durable();
+    drop(client);
+    let cluster = cluster.crash();
+    let mut client = cluster.connect();
+    assert_eq!(
+        client.lines(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1"
+        ),
+        [
+            "CHECK ((v > 0)) NOT VALID",
+            "PRIMARY KEY (k) DEFERRABLE",
+            "UNIQUE (u) DEFERRABLE INITIALLY DEFERRED",
+            "UNIQUE (v)"
+        ]
+    );
+    assert!(client.error("UPDATE t SET k = k + 1").contains("23514"));
+    client.query("UPDATE t SET v = v + 5, k = k + 1");
+    assert!(client.error("INSERT INTO t VALUES (3, 9, 9)").contains("23505"));
+    assert!(client.error("BEGIN; INSERT INTO t VALUES (9, 1, 9); COMMIT").contains("23505"));
+    client.query("ALTER TABLE t VALIDATE CONSTRAINT t_v_check");
+}

@@ -15,7 +15,7 @@ use crate::catalog::object::{Object, Oid, View, ViewColumn};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::parse::tree::{AlterViewAction, CheckOption, CreateView, Name};
-use crate::parse::view::{Edit, edited, query};
+use crate::parse::view::{Edit, Extent, edited, query};
 use crate::plan::Plan;
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
@@ -195,20 +195,26 @@ pub(super) fn create(
     Ok(Defined::plain("CREATE VIEW", store(replay, context, &before, changes)?))
 }
 
-/// 0A000 for a new name of a column that views read: their texts name it.
+/// 0A000 for a new name of a column that a view reads from behind a list of columns: its text knows the old name, which a
+/// list of its own would have to give (`catalog/system/user_view.rs`).
 pub(super) fn check_renamable(
     context: &DefinitionContext<'_>,
     catalog: &Catalog,
     relation: Oid,
     column: usize,
 ) -> Result<()> {
-    match catalog.views().find(|view| view.used.contains(&(relation, column))) {
-        None => Ok(()),
-        Some(view) => {
+    for view in catalog.views().filter(|view| view.used.contains(&(relation, column))) {
+        let noted = bind::view_plan(bind_context(context), &query(&view.text)?, Some(view))?.1;
+        let aliased = noted.places.iter().filter(|place| place.relation == relation && place.has_alias);
+        let list = |position| Edit { position, extent: Extent::BehindAlias, text: String::new() };
+        let edits: Vec<Edit> = aliased.map(|place| list(place.position)).collect();
+        if edited(&view.text, &edits).is_err() {
             let name = shown(context, catalog, &Relation::View(view.clone()));
-            Err(SqlError::unsupported(format!("renaming a column that a view reads (\"{name}\")")))
+            let what = format!("renaming a column that a view reads under another name (\"{name}\")");
+            return Err(SqlError::unsupported(what));
         }
     }
+    Ok(())
 }
 
 /// 2BP01 if a view needs the primary key of a table.

@@ -2,6 +2,7 @@
 //!
 //! Owns [`edited`]: what stands at a position gives way to another text. The binder knows the places (`bind/view.rs`).
 
+use super::respell::is_word;
 use super::statement::setting_word;
 use super::tree::{AlterViewAction, CheckOption, CreateView, Query, Statement};
 use super::{Lines, Reader, refuse, tokenize_plain};
@@ -145,6 +146,8 @@ pub(crate) enum Extent {
     Name,
     /// `*`, or a name and `.*`.
     Star,
+    /// Nothing: what is behind a name and its alias, where no list of columns stands.
+    BehindAlias,
 }
 
 /// A text that takes the place of what stands at a position (1-based, in characters).
@@ -163,22 +166,26 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     // Byte where each character begins, and where the last one ends.
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let byte = |position: u32| starts[(position as usize - 1).min(starts.len() - 1)];
-    let mut edits = edits.to_vec();
-    edits.sort();
-    edits.dedup();
-    let (mut out, mut done) = (String::with_capacity(text.len() * 2), 0);
+    let mut replaced = Vec::with_capacity(edits.len());
     for Edit { position, extent, text: replacement } in edits {
-        let first = tokens.iter().position(|token| lines.position(token.span.start) == position);
-        let last = first.and_then(|first| last_token(&tokens, first, extent));
+        let first = tokens.iter().position(|token| lines.position(token.span.start) == *position);
+        let last = first.and_then(|first| last_token(&tokens, first, *extent));
         let (Some(_), Some(last)) = (first, last) else {
             return Err(refuse("this form of a literal, name or * in a view"));
         };
-        let (start, end) = (byte(position), byte(lines.position(tokens[last].span.end)));
+        let end = byte(lines.position(tokens[last].span.end));
+        let start = if *extent == Extent::BehindAlias { end } else { byte(*position) };
+        replaced.push((start, end, replacement));
+    }
+    replaced.sort();
+    replaced.dedup();
+    let (mut out, mut done) = (String::with_capacity(text.len() * 2), 0);
+    for (start, end, replacement) in replaced {
         if start < done {
             return Err(SqlError::internal("two edits of one place"));
         }
         out.push_str(&text[done..start]);
-        out.push_str(&replacement);
+        out.push_str(replacement);
         done = end;
     }
     out.push_str(&text[done..]);
@@ -213,6 +220,11 @@ fn last_token(tokens: &[TokenWithSpan], first: usize, extent: Extent) -> Option<
             let is_star = token(at + 1) == Some(&Token::Period) && token(at + 2) == Some(&Token::Mul);
             is_star.then_some(at + 2)
         }
+        Extent::BehindAlias => {
+            let alias = at + if token(at + 1).is_some_and(|token| is_word(token, "as")) { 2 } else { 1 };
+            let is_bare = token(alias + 1) != Some(&Token::LParen);
+            (is_bare && matches!(token(alias)?, Token::Word(_))).then_some(alias)
+        }
         _ => Some(at),
     }
 }
@@ -234,5 +246,9 @@ mod tests {
         ];
         assert_eq!(edited(text, &edits).unwrap(), "SELECT p, q, r FROM s.t, 'z'");
         assert!(edited("SELECT 1", &[edit(8, Extent::Name, "x")]).is_err());
+        let edits = [edit(15, Extent::BehindAlias, "(c)"), edit(15, Extent::Name, "t")];
+        assert_eq!(edited("SELECT x FROM a AS b, d", &edits).unwrap(), "SELECT x FROM t AS b(c), d");
+        assert_eq!(edited("SELECT x FROM a b", &edits).unwrap(), "SELECT x FROM t b(c)");
+        assert!(edited("SELECT x FROM a b (x)", &edits).is_err(), "there is a list");
     }
 }

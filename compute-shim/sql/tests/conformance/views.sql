@@ -175,5 +175,4 @@ SELECT has_table_privilege('w', 'SELECT'), has_column_privilege('w', 'n', 'SELEC
 CREATE RECURSIVE VIEW rv (n) AS VALUES (1);
 CREATE VIEW cv WITH (security_barrier) AS SELECT a FROM t;
 CREATE VIEW cv AS SELECT 't'::regclass;
-ALTER TABLE u RENAME COLUMN x TO y;
 ALTER VIEW w ALTER COLUMN n SET DEFAULT 1;

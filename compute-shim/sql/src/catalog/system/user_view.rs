@@ -1,6 +1,7 @@
 //! Views that users made, as `pg_views`, `pg_rewrite` and `information_schema` show them, and their text.
 //!
-//! A view's text is shown as it was written, with the relations in it as they are called now.
+//! A view's text is shown as it was written, with the relations in it as they are called now. Where columns that it reads have
+//! got other names, a list behind the relation gives them the names that the text knows.
 
 use super::relation::{PG_CLASS_OID, PG_REWRITE_OID};
 use super::sql_text::with_names_only;
@@ -37,13 +38,39 @@ fn renamed(session: &SessionView, view: &Arc<View>) -> Result<String> {
         let Some(relation) = session.catalog().relation(place.relation) else { continue };
         let mut name = registry::relation_name(session, &relation);
         let known = place.parts.last().map_or("", String::as_str);
-        if !place.has_alias && relation.name() != known {
+        let columns = renamed_columns(view, &place.parts, &relation);
+        if !place.has_alias && (relation.name() != known || columns.is_some()) {
             // Columns are named by the name that it had.
-            name = format!("{name} {}", quote_identifier(known));
+            name = format!("{name} {}{}", quote_identifier(known), columns.as_deref().unwrap_or_default());
+        } else if let Some(text) = columns {
+            edits.push(Edit { position: place.position, extent: Extent::BehindAlias, text });
         }
         edits.push(Edit { position: place.position, extent: Extent::Name, text: name });
     }
     edited(&view.text, &edits)
+}
+
+/// `(a, b)`: the columns of a relation by the names that a view's text knows, if one that it reads is called otherwise now.
+fn renamed_columns(view: &View, parts: &[String], relation: &Relation) -> Option<String> {
+    let known = view.names.iter().find(|known| known.parts == parts)?;
+    let current: Vec<(usize, &str)> = match relation {
+        Relation::Table(table) => {
+            let live = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
+            live.map(|(at, column)| (at, column.name.as_str())).collect()
+        }
+        Relation::View(view) => {
+            view.columns.iter().enumerate().map(|(at, column)| (at, column.name.as_str())).collect()
+        }
+        Relation::System(_) | Relation::Index(..) | Relation::Sequence(_) => return None,
+    };
+    let known_name = |at: usize| known.columns.iter().find(|(place, _)| *place == at).map(|(_, name)| name);
+    let is_renamed = |&&(at, name): &&(usize, &str)| {
+        view.used.contains(&(known.relation, at)) && known_name(at).is_some_and(|known| known != name)
+    };
+    let last = current.iter().rposition(|column| is_renamed(&column))?;
+    let shown = |&(at, name): &(usize, &str)| quote_identifier(known_name(at).map_or(name, String::as_str));
+    let list: Vec<String> = current[..=last].iter().map(shown).collect();
+    Some(format!("({})", list.join(", ")))
 }
 
 pub(super) fn pg_views(session: &SessionView) -> Vec<Row> {
