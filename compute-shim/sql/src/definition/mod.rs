@@ -34,6 +34,7 @@ mod key_of_index;
 mod lookup;
 mod names;
 mod parameters;
+mod reindex;
 mod replay;
 mod rewrite;
 mod schema;
@@ -186,6 +187,7 @@ impl Definition {
                 create_table_as::run(replay, context, &create)
             }
             Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
+            Statement::Reindex { kind, name } => reindex::run(replay, context, *kind, name),
             Statement::CreateIndex(create) => create_index::run(replay, context, create),
             Statement::SetIndexState { table, index, state } => {
                 create_index::set_state(replay, context, (*table, *index), *state)
@@ -244,6 +246,7 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::Maintenance(Maintenance { analyze: true, is_vacuum: true, .. }) => "VACUUM",
         Statement::Maintenance(Maintenance { analyze: true, .. }) => "ANALYZE",
+        Statement::Reindex { .. } => "REINDEX",
         Statement::CreateIndex(_) | Statement::SetIndexState { .. } => "CREATE INDEX",
         Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",

@@ -1,9 +1,9 @@
-//! The grammar of VACUUM and ANALYZE, in both spellings of their options.
+//! The grammar of VACUUM and ANALYZE, in both spellings of their options, and of REINDEX.
 
 use super::explain::boolean;
 use super::statement::setting_word;
-use super::tree::{Maintenance, MaintenanceTarget, Statement};
-use super::{Reader, at};
+use super::tree::{Maintenance, MaintenanceTarget, ObjectKind, Statement};
+use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
@@ -64,6 +64,47 @@ pub(super) fn analyze(reader: &mut Reader<'_>) -> Result<Statement> {
     }
     maintenance.targets = targets(reader)?;
     Ok(Statement::Maintenance(maintenance))
+}
+
+/// REINDEX …
+pub(super) fn reindex(reader: &mut Reader<'_>) -> Result<Statement> {
+    reader.expect("reindex")?;
+    let mut concurrently = false;
+    if is_option_list(reader) {
+        loop {
+            let position = reader.position();
+            let name = reader.word()?;
+            match name.as_str() {
+                // No lines are told of each index.
+                "verbose" => drop(boolean(reader, &name)?),
+                "concurrently" => concurrently = boolean(reader, &name)?,
+                "tablespace" => return Err(refuse("TABLESPACE")),
+                other => {
+                    let message = format!("unrecognized REINDEX option \"{other}\"");
+                    return Err(at(SqlError::syntax(message), position));
+                }
+            }
+            if !reader.eat_token(&Token::Comma) {
+                break;
+            }
+        }
+        reader.expect_token(&Token::RParen)?;
+    }
+    let kind = match () {
+        () if reader.eat(&["table"]) => ObjectKind::Table,
+        () if reader.eat(&["index"]) => ObjectKind::Index,
+        () => {
+            let whole = ["schema", "database", "system"].into_iter().find(|word| reader.peek_words(&[word]));
+            return Err(match whole {
+                Some(word) => refuse(format!("REINDEX {}", word.to_uppercase())),
+                None => reader.unexpected(),
+            });
+        }
+    };
+    if concurrently | reader.eat(&["concurrently"]) {
+        return Err(refuse("REINDEX CONCURRENTLY"));
+    }
+    Ok(Statement::Reindex { kind, name: reader.name()? })
 }
 
 fn is_option_list(reader: &mut Reader<'_>) -> bool {

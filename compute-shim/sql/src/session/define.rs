@@ -33,7 +33,7 @@ impl Defining {
     pub(super) fn step(&mut self, scope: &mut Scope) -> Step<CommandTag> {
         // These are allowed in a read-only transaction, as in PostgreSQL: they change no data.
         let is_maintenance =
-            matches!(definition::verb(self.definition.statement()), Some("ANALYZE" | "VACUUM"));
+            matches!(definition::verb(self.definition.statement()), Some("ANALYZE" | "VACUUM" | "REINDEX"));
         if !is_maintenance || !scope.is_read_only() {
             return self.go_on(scope);
         }

@@ -276,6 +276,11 @@ pub(crate) enum Statement {
         cursor: Option<String>,
     },
     Maintenance(Maintenance),
+    /// REINDEX of one table or one index.
+    Reindex {
+        kind: ObjectKind,
+        name: Name,
+    },
     Explain {
         options: ExplainOptions,
         statement: Box<Statement>,

@@ -1,0 +1,70 @@
+-- REINDEX.
+CREATE TABLE t (a int PRIMARY KEY, b text, c int UNIQUE, d int);
+CREATE INDEX t_b ON t (lower(b)) WHERE d > 0;
+CREATE UNIQUE INDEX t_d ON t (d DESC) INCLUDE (b);
+CREATE TABLE bare (a int);
+CREATE TABLE late (k int PRIMARY KEY DEFERRABLE, u int UNIQUE DEFERRABLE INITIALLY DEFERRED);
+CREATE VIEW v AS SELECT * FROM t;
+INSERT INTO t SELECT g, 'x' || g, g * 2, g * 3 FROM generate_series(1, 300) g;
+INSERT INTO late SELECT g, g FROM generate_series(1, 10) g;
+REINDEX TABLE t;
+SELECT a FROM t WHERE c = 200;
+SELECT a, b FROM t WHERE d = 300;
+SELECT a FROM t WHERE lower(b) = 'x7' AND d > 0;
+INSERT INTO t VALUES (500, 'y', 200, 500);
+INSERT INTO t VALUES (500, 'y', 201, 300);
+INSERT INTO t VALUES (500, 'y', 201, 500);
+REINDEX INDEX t_b;
+REINDEX INDEX t_pkey;
+REINDEX (VERBOSE FALSE) INDEX t_c_key;
+REINDEX TABLE bare;
+REINDEX TABLE late;
+UPDATE late SET k = k + 1, u = 11 - u;
+SELECT u FROM late WHERE k = 5;
+REINDEX TABLE nope;
+REINDEX INDEX nope;
+REINDEX INDEX t;
+REINDEX TABLE t_b;
+REINDEX INDEX nope.t_b;
+REINDEX (nope) TABLE t;
+REINDEX t;
+BEGIN;
+INSERT INTO t VALUES (501, 'z', 203, 501);
+REINDEX TABLE t;
+SELECT a FROM t WHERE c = 203;
+DELETE FROM t WHERE c = 200;
+SELECT count(*) FROM t WHERE c = 200;
+ROLLBACK;
+SELECT a FROM t WHERE c IN (200, 203);
+BEGIN;
+REINDEX INDEX t_c_key;
+COMMIT;
+SELECT a FROM t WHERE c IN (200, 203);
+BEGIN READ ONLY;
+REINDEX TABLE t;
+COMMIT;
+-- One that was broken off.
+CREATE TABLE inv (a int);
+INSERT INTO inv VALUES (1), (1);
+CREATE UNIQUE INDEX CONCURRENTLY inv_a ON inv (a);
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'inv_a'::regclass;
+REINDEX INDEX inv_a;
+DELETE FROM inv;
+INSERT INTO inv VALUES (1), (2);
+REINDEX INDEX inv_a;
+SELECT indisvalid FROM pg_index WHERE indexrelid = 'inv_a'::regclass;
+INSERT INTO inv VALUES (2);
+SELECT a FROM inv WHERE a = 2;
+REINDEX TABLE v;
+-- An older snapshot.
+\session a
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM bare;
+\session b
+DELETE FROM t WHERE c = 200;
+REINDEX TABLE t;
+\session a
+SELECT a FROM t WHERE c = 200;
+SELECT count(*) FROM t WHERE d > 800;
+COMMIT;
+SELECT a FROM t WHERE c = 200;
