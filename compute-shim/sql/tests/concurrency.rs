@@ -307,3 +307,36 @@ fn many_references_let_others_run() {
     assert!(yields >= 9, "{yields}");
     a.fail(&hexalog_sql_types::SqlError::internal("end of the test"));
 }
+
+/// Two transactions take one key each from the other, checked at commit: who comes first waits, and the second one ends it.
+#[test]
+fn keys_that_are_checked_late_wait_for_rivals_and_for_each_other() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE TABLE t (k int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED, v int)");
+    a.query("BEGIN; INSERT INTO t VALUES (1, 1)");
+    b.query("BEGIN; INSERT INTO t VALUES (2, 2); INSERT INTO t VALUES (1, 2)");
+    a.query("INSERT INTO t VALUES (2, 1)");
+    let mut waiting = a.start("COMMIT");
+    assert!(matches!(a.go_on(&mut waiting), Progress::Waits));
+    assert_eq!(b.error("COMMIT"), "40P01 deadlock detected");
+    assert!(matches!(a.go_on(&mut waiting), Progress::Done(Ok(_))));
+    assert_eq!(b.status(), 'I');
+    assert_eq!(a.lines("SELECT * FROM t ORDER BY k"), ["1|1", "2|1"]);
+    // The rival may give the key up while the commit waits.
+    a.query("BEGIN; UPDATE t SET k = 3 WHERE k = 1");
+    b.query("BEGIN; INSERT INTO t VALUES (1, 2)");
+    let mut waiting = b.start("COMMIT");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    a.query("COMMIT");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Done(Ok(_))));
+    // Or keep it.
+    a.query("BEGIN; UPDATE t SET k = 4 WHERE k = 1");
+    b.query("BEGIN; INSERT INTO t VALUES (1, 9)");
+    let mut waiting = b.start("SET CONSTRAINTS ALL IMMEDIATE");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    a.query("ROLLBACK");
+    assert!(error(b.go_on(&mut waiting)).starts_with("23505"));
+    b.query("ROLLBACK");
+    assert_eq!(a.lines("SELECT * FROM t ORDER BY k"), ["1|2", "2|1", "3|1"]);
+}
