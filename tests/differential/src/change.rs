@@ -92,10 +92,11 @@ fn insert_select(table: &Table, tables: &[Table], random: &mut Random) -> String
     )
 }
 
-/// `SET` for columns that no key is made of.
+/// `SET` for columns that no key is made of, unless it is checked late.
 fn assignments(table: &Table, scope: &Scope, random: &mut Random) -> Option<String> {
     let is_free = |index: &usize| {
-        *index >= table.key_columns && Some(*index) != table.unique && !table.columns[*index].is_generated
+        let is_key = *index < table.key_columns || Some(*index) == table.unique;
+        (!is_key || table.is_deferrable) && !table.columns[*index].is_generated
     };
     let free: Vec<usize> = (0..table.columns.len()).filter(is_free).collect();
     if free.is_empty() {
@@ -108,6 +109,9 @@ fn assignments(table: &Table, scope: &Scope, random: &mut Random) -> Option<Stri
     let expressions = Expressions { scope };
     let set = chosen.iter().map(|index| {
         let column = &table.columns[*index];
+        if column.kind == Type::Int4Array && random.one_in(2) {
+            return part_assignment(&column.name, &expressions, random);
+        }
         let value = match random.below(8) {
             0 => "default".to_owned(),
             // A value that does not fit a varchar is an error of the row that comes first.
@@ -119,6 +123,18 @@ fn assignments(table: &Table, scope: &Scope, random: &mut Random) -> Option<Stri
         format!("{} = {value}", column.name)
     });
     Some(set.collect::<Vec<_>>().join(", "))
+}
+
+/// An element or a slice of an array, inside of it and outside.
+fn part_assignment(column: &str, expressions: &Expressions<'_>, random: &mut Random) -> String {
+    let mut bound = || random.within(0, 6).to_string();
+    let (first, second) = (bound(), bound());
+    match random.below(4) {
+        0 => format!("{column}[{first}:{second}] = {}", expressions.of(Type::Int4Array, 1, random)),
+        1 => format!("{column}[:{second}] = {}", expressions.of(Type::Int4Array, 1, random)),
+        2 => format!("{column}[{first}][{second}] = {}", expressions.of(Type::Int4, 1, random)),
+        _ => format!("{column}[{first}] = {}", expressions.of(Type::Int4, 1, random)),
+    }
 }
 
 fn update(table: &Table, tables: &[Table], random: &mut Random) -> String {

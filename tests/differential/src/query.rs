@@ -66,7 +66,8 @@ impl Queries<'_> {
         if random.one_in(3) {
             let text = "with recursive w(n, s) as (select 1, 'a'::text union all select n + 1, s || n from w where n < 6) ";
             let columns = vec![Column::new("n", Type::Int4), Column::new("s", Type::Text)];
-            let table = Table { name: "w".into(), columns, key_columns: 0, unique: None };
+            let table =
+                Table { name: "w".into(), columns, key_columns: 0, unique: None, is_deferrable: false };
             return (text.into(), vec![table]);
         }
         let (body, kinds) = self.select(&Scope::new(), &[], 1, random);
@@ -75,7 +76,7 @@ impl Queries<'_> {
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
         let kept = random.pick(&["", "materialized ", "not materialized "]);
         let text = format!("with w({}) as {kept}({body}) ", names.join(", "));
-        (text, vec![Table { name: "w".into(), columns, key_columns: 0, unique: None }])
+        (text, vec![Table { name: "w".into(), columns, key_columns: 0, unique: None, is_deferrable: false }])
     }
 
     fn set_operation(&self, outer: &Scope, common: &[Table], random: &mut Random) -> (String, Vec<Type>) {

@@ -234,6 +234,8 @@ pub struct Table {
     pub key_columns: usize,
     /// Columns of a unique constraint that is no primary key.
     pub unique: Option<usize>,
+    /// Its keys are checked late: they can be assigned to, whatever the order of rows, and are no arbiters of ON CONFLICT.
+    pub is_deferrable: bool,
 }
 
 impl Table {
@@ -253,6 +255,12 @@ impl Table {
                 Column::new(format!("c{index}"), kind)
             })
             .collect();
+        // When keys are checked: mostly at once.
+        let deferral = match random.below(8) {
+            0 => " deferrable",
+            1 => " deferrable initially deferred",
+            _ => "",
+        };
         let is_unique = |column: &usize| *column >= key_columns && columns[*column].kind.is_key();
         let unique = (0..count).find(is_unique).filter(|_| random.one_in(3));
         let mut parts: Vec<String> = columns
@@ -270,10 +278,10 @@ impl Table {
             .collect();
         if key_columns > 0 {
             let keys: Vec<&str> = columns[..key_columns].iter().map(|column| &*column.name).collect();
-            parts.push(format!("primary key ({})", keys.join(", ")));
+            parts.push(format!("primary key ({}){}", keys.join(", "), deferral));
         }
         if let Some(column) = unique {
-            parts.push(format!("unique ({})", columns[column].name));
+            parts.push(format!("unique ({}){}", columns[column].name, deferral));
         }
         let mut columns = columns;
         if let Some(generated) = generated(&columns, random) {
@@ -288,7 +296,8 @@ impl Table {
                 statements.push(format!("create index on {name} ({}{order})", columns[column].name));
             }
         }
-        (Table { name, columns, key_columns, unique }, statements)
+        let is_deferrable = !deferral.is_empty() && (key_columns > 0 || unique.is_some());
+        (Table { name, columns, key_columns, unique, is_deferrable }, statements)
     }
 
     /// One row of values, NULL now and then where the key allows it.

@@ -45,6 +45,12 @@ pub fn draw(seed: u64, statements: usize) -> Vec<Statement> {
         script.extend(made_by.into_iter().map(Statement::change));
         for _ in 0..random.within(1, 4) {
             let rows: Vec<String> = (0..random.within(1, 8)).map(|_| table.row(&mut random)).collect();
+            if table.is_deferrable {
+                let insert =
+                    |row: &String| Statement::change(format!("insert into {} values {row}", table.name));
+                script.extend(rows.iter().map(insert));
+                continue;
+            }
             let conflict = if table.key_columns > 0 { " on conflict do nothing" } else { "" };
             script.push(Statement::change(format!(
                 "insert into {} values {}{conflict}",
