@@ -47,6 +47,10 @@ impl Walk {
         self.before.as_ref().is_some_and(|(token, _)| words.iter().any(|word| is_word(token, word)))
     }
 
+    fn follows_parenthesis(&self) -> bool {
+        matches!(self.before, Some((Token::LParen, _)))
+    }
+
     /// Whether UPDATE begins a statement here; elsewhere it is FOR UPDATE or ON UPDATE.
     fn begins_statement(&self) -> bool {
         match &self.before {
@@ -82,15 +86,13 @@ impl Walk {
             Place::Set(depth) if depth == self.depth && self.ends_set(token) => Place::Elsewhere,
             Place::Set(depth) | Place::List(depth) if depth > self.depth => Place::Elsewhere,
             Place::Set(depth) if begins_list => Place::SetList(depth),
+            // A query in parentheses is no list.
+            Place::List(_) if self.follows_parenthesis() && begins_query(token) => Place::Elsewhere,
             Place::SetList(depth) if depth == self.depth => Place::Set(depth),
             Place::BeforeList(depth) if *token == Token::LParen && self.depth == depth + 1 => {
                 Place::List(self.depth)
             }
-            Place::BeforeList(_)
-                if ["values", "select", "default", "with"].iter().any(|word| is_word(token, word)) =>
-            {
-                Place::Elsewhere
-            }
+            Place::BeforeList(_) if begins_query(token) || is_word(token, "default") => Place::Elsewhere,
             place => place,
         };
         self.before = Some((token.clone(), self.depth));
@@ -102,6 +104,10 @@ impl Walk {
             || is_word(token, "returning")
             || (is_word(token, "from") && !self.follows(&["distinct"]))
     }
+}
+
+fn begins_query(token: &Token) -> bool {
+    ["select", "values", "with", "table"].iter().any(|word| is_word(token, word))
 }
 
 /// The position behind the brackets that begin at or behind `at`, if any do.

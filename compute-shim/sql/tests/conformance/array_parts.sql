@@ -107,6 +107,10 @@ INSERT INTO t (id, v[1]) VALUES (16, 'abcd');
 INSERT INTO t (id, m[1][1], m[1][2]) VALUES (16, 1, 2);
 INSERT INTO t (id, a[$1]) VALUES ($2, $3) RETURNING a;
 \bind 3 | 17 | 33
+INSERT INTO t (SELECT id + 100, a[1:2], b[1:1] FROM t WHERE id = 10) RETURNING id, a, b;
+INSERT INTO t ((SELECT id + 200, a[1:2], b[1:1] FROM t WHERE id = 10)) RETURNING id, a, b;
+WITH s AS (SELECT id + 300 AS id, a[1] AS f, b[1] AS g FROM t WHERE id = 10) INSERT INTO t (id, a[2], b[3]) SELECT id, f, g FROM s RETURNING id, a, b;
+SELECT a[1], b[1] FROM t WHERE id = 10 FOR UPDATE;
 -- ON CONFLICT.
 INSERT INTO t (id, a[1], b) VALUES (10, 5, '{o}') ON CONFLICT (id) DO UPDATE SET a[2] = excluded.a[1], b[1:2] = '{s,t}' RETURNING a, b;
 INSERT INTO t AS x (id, a) VALUES (10, '{50,60}') ON CONFLICT (id) DO UPDATE SET a[3] = x.a[1] + excluded.a[2] WHERE x.a[2] = 5 RETURNING x.a;
