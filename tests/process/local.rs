@@ -225,6 +225,21 @@ fn what_is_fixed_at_creation_is_not_changed_silently() {
     assert!(message.contains("was formatted with --log-bytes 33554432"), "{message}");
 }
 
+/// A device that is gone, or whose file system is not mounted, is one daemon less: the others serve.
+#[test]
+fn a_cluster_starts_without_a_device_that_is_gone() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    cluster.sql("create table t as select 1 as id");
+    cluster.stop();
+    std::fs::remove_dir_all(data_dir.join("node-2")).expect("it is there");
+    let cluster = Cluster::start_in(&data_dir, &[]);
+    assert_eq!(cluster.sql("select count(*) from t"), "1");
+    assert!(!data_dir.join("node-2").exists(), "none is made in its place");
+    cluster.stop();
+}
+
 #[test]
 fn compute_without_metadata_says_so() {
     let directory = test_directory();

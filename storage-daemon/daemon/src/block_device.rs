@@ -11,7 +11,7 @@
 //! The kernel is the lock: a device that is opened exclusively can be neither mounted nor opened so again.
 //!
 //! Formatting clears both labels first and writes them last, so that a crash at any point leaves a device that is formatted, or
-//! has zeros at both ends and is formatted anew. The log is written in full before use, as in a directory, but all of it at
+//! one that is not and, where `--force` was given or a copy of the label is torn, needs `--force` once more. The log is written in full before use, as in a directory, but all of it at
 //! once: here no file's length could tell how far that has come.
 
 use crate::exit::{Code, Failure};
@@ -29,7 +29,7 @@ use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
@@ -44,7 +44,9 @@ const SUPERBLOCK_BYTES: u64 = MIB;
 const TAIL_BYTES: u64 = MIB;
 
 /// What others write at a device's beginning: offset, bytes, whose they are.
-const SIGNATURES: [(usize, &[u8], &str); 9] = [
+const SIGNATURES: [(usize, &[u8], &str); 11] = [
+    (0, b"HXLABEL1", "a daemon's device whose label is damaged"),
+    (LABEL_COPY_AT as usize, b"HXLABEL1", "a daemon's device whose label is damaged"),
     (512, b"EFI PART", "a partition table"),
     (510, b"\x55\xaa", "a partition table or boot sector"),
     (0, b"XFSB", "an XFS file system"),
@@ -74,6 +76,7 @@ impl BlockDevice {
             let message = format!("{} is not a block device; --data-dir takes a directory", path.display());
             return Err(Failure::new(Code::Usage, message));
         }
+        refuse_partitions(path)?;
         let mut file = open_exclusively(path)?;
         let block_bytes = rustix::fs::ioctl_blksszget(&file).map_err(|errno| fail(&errno.into()))?;
         if block_bytes as usize > BLOCK_BYTES {
@@ -97,13 +100,19 @@ impl BlockDevice {
 
     /// What it was formatted as; `None`: it was not.
     pub fn geometry(&self) -> Result<Option<Geometry>, Failure> {
-        let mut head = AlignedBuffer::zeroed(SHARDS_AT as usize / 2);
-        self.read(&mut head, 0)?;
-        let copy = &head.bytes()[LABEL_COPY_AT as usize..];
-        let Some(text) = label::decode(head.bytes()).ok().or(label::decode(copy).ok()) else {
-            return Ok(None);
+        // A sector of one that cannot be read says nothing of the other.
+        let [first, second] = [0, LABEL_COPY_AT].map(|at| {
+            let mut copy = AlignedBuffer::zeroed(LABEL_BYTES);
+            self.read(&mut copy, at).map(|()| copy)
+        });
+        let text_of = |copy: &Result<AlignedBuffer, Failure>| {
+            let text = copy.as_ref().ok().and_then(|copy| label::decode(copy.bytes()).ok());
+            text.map(str::to_owned)
         };
-        let geometry = Geometry::parse(text, &self.path)?;
+        let Some(text) = text_of(&first).or_else(|| text_of(&second)) else {
+            return first.and(second).map(|_| None);
+        };
+        let geometry = Geometry::parse(&text, &self.path)?;
         let needed = end(&geometry) + TAIL_BYTES;
         if self.bytes < needed {
             let message = format!(
@@ -121,11 +130,18 @@ impl BlockDevice {
         if self.bytes < SHARDS_AT + TAIL_BYTES {
             return Ok(None);
         }
-        let mut head = AlignedBuffer::zeroed(MIB as usize);
+        let mut head = AlignedBuffer::zeroed(SHARDS_AT as usize);
         self.read(&mut head, 0)?;
-        let mut tail = AlignedBuffer::zeroed(TAIL_BYTES as usize);
-        self.read(&mut tail, (self.bytes - TAIL_BYTES) / BLOCK_BYTES as u64 * BLOCK_BYTES as u64)?;
-        Ok(describe(head.bytes(), tail.bytes()))
+        // Its end may be no multiple of a block, and the last sector counts.
+        let mut tail = vec![0; TAIL_BYTES as usize];
+        let read = self.buffered().and_then(|file| file.read_exact_at(&mut tail, self.bytes - TAIL_BYTES));
+        read.map_err(|error| Failure::io("read", &self.path, &error))?;
+        Ok(describe(head.bytes(), &tail))
+    }
+
+    /// Through the page cache: where it ends, direct I/O may not reach.
+    fn buffered(&self) -> io::Result<File> {
+        File::options().read(true).write(true).open(&self.path)
     }
 
     /// Makes a new device of it. `tell` hears of what takes long.
@@ -143,8 +159,10 @@ impl BlockDevice {
         let text = geometry.to_text();
         let label = label::encode(&text).expect("256 shards at most, 32 bytes for each");
         let write = || {
-            self.zero(0, PROBE_AT)?;
-            self.zero((self.bytes - TAIL_BYTES) / BLOCK_BYTES as u64 * BLOCK_BYTES as u64, TAIL_BYTES)?;
+            self.zero(0, SHARDS_AT)?;
+            let file = self.buffered()?;
+            file.write_all_at(&vec![0; TAIL_BYTES as usize], self.bytes - TAIL_BYTES)?;
+            file.sync_all()?;
             for shard in (0..geometry.shards()).map(ShardIndex) {
                 tell(&format!("writes the log of shard {shard}, {} bytes, in full", geometry.log_bytes));
                 self.format_shard(geometry, shard)?;
@@ -192,6 +210,21 @@ impl BlockDevice {
             Err(error) => Err(Failure::io("read", &self.path, &error)),
         }
     }
+}
+
+/// The kernel goes on knowing a disk's partitions when what says so is written over: someone could mount one under us.
+fn refuse_partitions(path: &Path) -> Result<(), Failure> {
+    let device = std::fs::metadata(path).map_err(|error| Failure::io("open", path, &error))?.rdev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let Ok(entries) = std::fs::read_dir(format!("/sys/dev/block/{major}:{minor}")) else { return Ok(()) };
+    let partition = entries.flatten().find(|entry| entry.path().join("partition").exists());
+    let Some(partition) = partition else { return Ok(()) };
+    let message = format!(
+        "{} has partitions ({}): name one of them, or remove them (wipefs --all, then partprobe)",
+        path.display(),
+        partition.file_name().display()
+    );
+    Err(Failure::new(Code::DirectoryInUse, message))
 }
 
 fn open_exclusively(path: &Path) -> Result<File, Failure> {
@@ -290,14 +323,14 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_named() {
-        let (mut head, mut tail) = (vec![0; MIB as usize], vec![0; MIB as usize]);
+        let (mut head, mut tail) = (vec![0; SHARDS_AT as usize], vec![0; MIB as usize]);
         assert_eq!(describe(&head, &tail), None);
         tail[77] = 1;
         assert_eq!(describe(&head, &tail), Some("data (byte 77 of its last MiB is not zero)".to_owned()));
         head[900_000] = 1;
         assert_eq!(describe(&head, &tail), Some("data (byte 900000 is not zero)".to_owned()));
         for (at, bytes, whose) in SIGNATURES {
-            let mut head = vec![0; MIB as usize];
+            let mut head = vec![0; SHARDS_AT as usize];
             head[at..at + bytes.len()].copy_from_slice(bytes);
             assert_eq!(describe(&head, &tail), Some(whose.to_owned()));
         }

@@ -6,7 +6,7 @@ use crate::block_device::BlockDevice;
 use crate::checks::check_file_system;
 use crate::directory::{Directory, GEOMETRY_FILE};
 use crate::exit::{Code, Failure};
-use crate::formatting::{MARKER, refuse_foreign};
+use crate::formatting::{MARKER, refuse_foreign, remove_marker};
 use crate::geometry::Geometry;
 use crate::options::DeviceOptions;
 use hexalog_protocol::ShardIndex;
@@ -44,10 +44,19 @@ impl Device {
         let found = match &options.device {
             Some(path) => {
                 let device = BlockDevice::open(path)?;
-                device.geometry()?.map(|geometry| (Device::Block(device), geometry))
+                let geometry = device.geometry()?;
+                if geometry.is_none()
+                    && let Some(what) = device.foreign()?
+                {
+                    let message =
+                        format!("{} holds {what}, and no label of a daemon's device", path.display());
+                    return Err(Failure::new(Code::DirectoryInUse, message));
+                }
+                geometry.map(|geometry| (Device::Block(device), geometry))
             }
             None if place.join(GEOMETRY_FILE).exists() => {
                 let directory = Directory::lock(place)?;
+                remove_marker(place)?;
                 check_file_system(&directory.path, options.buffered, options.node)?;
                 directory.geometry()?.map(|geometry| (Device::Directory(directory), geometry))
             }
@@ -114,8 +123,21 @@ fn not_formatted(options: &DeviceOptions) -> Failure {
     } else {
         "holds no daemon's device. Is it mounted?"
     };
-    let node = options.node;
+    let mut command = format!("hexalogd format {option} {place} --node {}", options.node);
+    let sizes = [
+        ("--shards", options.shards.map(u64::from)),
+        ("--device-bytes", options.device_bytes),
+        ("--log-bytes", options.log_bytes),
+    ];
+    for (option, value) in sizes {
+        if let Some(value) = value {
+            command.push_str(&format!(" {option} {value}"));
+        }
+    }
+    if options.buffered {
+        command.push_str(" --buffered");
+    }
     let message =
-        format!("{place} {what} A new one is made with: hexalogd format {option} {place} --node {node}");
+        format!("{place} {what} A new one, with the sizes that its peers have, is made with: {command}");
     Failure::new(Code::NotFormatted, message)
 }

@@ -23,6 +23,7 @@ use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::areas::{AREA_FILES, open_area};
 use hexalog_storage_driver::{log_preparation, space};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -45,7 +46,10 @@ pub fn format(options: &FormatOptions) -> Result<Geometry, Failure> {
 fn format_block_device(path: &Path, options: &FormatOptions) -> Result<Geometry, Failure> {
     let device = BlockDevice::open(path)?;
     let shards = options.device.shards.unwrap_or(SHARDS_DEFAULT);
-    let geometry = Geometry::new(&options.device, Some(device.capacity(shards)))?;
+    let geometry = Geometry::new(&options.device, Some(device.capacity(shards))).map_err(|failure| {
+        let code = if options.device.device_bytes.is_none() { Code::NoSpace } else { failure.code };
+        Failure::new(code, format!("{}: {}", path.display(), failure.message))
+    })?;
     if !options.force {
         if let Some(before) = device.geometry()? {
             return Err(formatted_already(path, &before));
@@ -74,18 +78,34 @@ fn format_directory(options: &FormatOptions) -> Result<Geometry, Failure> {
         return Err(formatted_already(path, &before));
     }
     check_file_system(path, buffered, node)?;
-    check_space(path, &geometry)?;
+    if !options.force {
+        check_space(path, &geometry)?;
+    }
     let marker = path.join(MARKER);
     make_durable(&marker, b"a daemon's device is being made in this directory\n")?;
     forget(&directory)?;
+    if options.force {
+        // What the old device took counts as free.
+        check_space(path, &geometry)?;
+    }
     for shard in 0..geometry.shards() {
         format_shard(&directory, &geometry, ShardIndex(shard), !buffered)?;
     }
     make_durable(&path.join(GEOMETRY_FILE), geometry.to_text().as_bytes())?;
-    std::fs::remove_file(&marker)
-        .and_then(|()| sync_directory(path))
-        .map_err(|e| Failure::io("remove", &marker, &e))?;
+    remove_marker(path)?;
     Ok(geometry)
+}
+
+/// A directory whose geometry stands is formatted, whatever a crash has left of the marker: were the geometry lost one day,
+/// the marker would say that the device was only half made.
+pub fn remove_marker(path: &Path) -> Result<(), Failure> {
+    let marker = path.join(MARKER);
+    match std::fs::remove_file(&marker) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => {
+            removed.and_then(|()| sync_directory(path)).map_err(|e| Failure::io("remove", &marker, &e))
+        }
+    }
 }
 
 /// With `--force`: what was there is a device no more. Its shards' files are made anew one by one, those of shards that are no
@@ -98,7 +118,11 @@ fn forget(directory: &Directory) -> Result<(), Failure> {
         }
         for entry in std::fs::read_dir(&directory.path)? {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b"shard-") && entry.file_type()?.is_dir() {
+            if is_shard(&entry.file_name()) {
+                if !entry.file_type()?.is_dir() {
+                    let text = format!("{} is a link or a file", entry.path().display());
+                    return Err(io::Error::other(text));
+                }
                 for (_, name) in AREA_FILES {
                     match std::fs::remove_file(entry.path().join(name)) {
                         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -112,6 +136,12 @@ fn forget(directory: &Directory) -> Result<(), Failure> {
         Ok(())
     };
     remove().map_err(|error| Failure::io("clear", &directory.path, &error))
+}
+
+/// Whether it is what a shard's directory is called.
+fn is_shard(name: &OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix("shard-"));
+    number.is_some_and(|number| number.parse::<u16>().is_ok_and(|it| it.to_string() == number))
 }
 
 fn formatted_already(path: &Path, before: &Geometry) -> Failure {

@@ -22,6 +22,8 @@ pub const LOG_BYTES_DEFAULT: u64 = 256 << 20;
 pub const EXTENT_BYTES: u64 = 1 << 20;
 /// A log must hold several appends of useful size.
 const LOG_BYTES_MIN: u64 = 1 << 20;
+/// An address on the device has 56 bits.
+const DEVICE_BYTES_MAX: u64 = 1 << 55;
 /// Fewer extents leave no room for checkpoints beside pages.
 const EXTENTS_MIN: u64 = 8;
 
@@ -69,6 +71,10 @@ pub fn check_sizes(
     let log_bytes = log_bytes.unwrap_or(LOG_BYTES_DEFAULT);
     if log_bytes < LOG_BYTES_MIN || !log_bytes.is_multiple_of(4096) {
         let message = format!("--log-bytes {log_bytes} is not a multiple of 4096 of at least 1 MiB");
+        return Err(Failure::new(Code::Usage, message));
+    }
+    if device_bytes > DEVICE_BYTES_MAX {
+        let message = format!("--device-bytes {device_bytes} is more than {DEVICE_BYTES_MAX}");
         return Err(Failure::new(Code::Usage, message));
     }
     let extents = (device_bytes / u64::from(shards)).saturating_sub(log_bytes) / EXTENT_BYTES;

@@ -7,12 +7,14 @@ mod harness;
 use harness::*;
 use hexalog_protocol::PageId;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+/// `open` flag of Linux: of a block device, with nobody else.
+const O_EXCL: i32 = 0o200;
 const OPTIONS: [&str; 2] = ["--device-bytes", "64MiB"];
 
 /// A file as a block device.
@@ -97,14 +99,20 @@ fn the_log_goes_round_and_pages_are_served() {
     assert!(untouched.await_ack());
     let mut writer = Writer::connect(addresses[0], 7);
     writer.create();
-    for round in 0..3_000 {
+    for round in 0..3_200 {
         writer.append_to(PageId(round % 16));
         assert!(writer.await_ack());
     }
     for restarts in 0..2 {
-        let mut reader = Writer::connect(addresses[0], 7);
+        let mut reader = writer.reconnect(addresses[0]);
         assert_eq!(reader.status().expect("the segment is there").scl, writer.last, "{restarts} restarts");
-        assert_eq!(Writer::connect(addresses[1], 7).status().expect("it too").scl, untouched.last);
+        for page in (0..16).map(PageId) {
+            let lsn = writer.last.0 - 15 + page.0;
+            assert_eq!(reader.read(page).map(|lsn| lsn.0), Some(lsn), "{page:?}, {restarts} restarts");
+        }
+        let mut reader = untouched.reconnect(addresses[1]);
+        assert_eq!(reader.status().expect("it too").scl, untouched.last);
+        assert_eq!(reader.read(PageId(5)), Some(untouched.last));
         if restarts == 0 {
             daemon.signal("TERM");
             assert_eq!(daemon.wait().0.code(), Some(0));
@@ -135,14 +143,16 @@ fn nothing_foreign_is_written_over_and_nobody_else_gets_it() {
     daemon.ready();
     refused(Daemon::start_as_it_is(&device.path, &[]).wait(), 11, "is in use");
     refused(format(&device.path, &["--force"]), 11, "is in use");
-    let mounted = Command::new("mount").arg(&device.path).arg("/mnt").output().unwrap();
-    assert!(!mounted.status.success(), "the kernel gives it to nobody else");
+    let exclusively = File::options().read(true).custom_flags(O_EXCL).open(&device.path);
+    assert_eq!(exclusively.map_err(|error| error.kind()).err(), Some(ErrorKind::ResourceBusy));
     daemon.signal("TERM");
     assert_eq!(daemon.wait().0.code(), Some(0));
     refused(Daemon::start_as_it_is(&device.path, &["--node", "2"]).wait(), 30, "--node 1, not 2");
-    // One copy of the label is enough.
+    // One copy of the label is enough. Without any it is not taken for an empty one.
     write_at(&device.path, 0, &[0xff; 4096]);
     Daemon::start_as_it_is(&device.path, &[]).ready();
+    write_at(&device.path, 64 << 10, &[0xff; 4096]);
+    refused(Daemon::start_as_it_is(&device.path, &[]).wait(), 11, "no label of a daemon's device");
 }
 
 #[test]

@@ -174,12 +174,16 @@ fn a_device_is_made_anew_by_force_alone() {
     writer.create();
     drop(daemon);
     std::fs::write(directory.path().join("precious"), "data").unwrap();
+    let copy = directory.path().join("shard-0.bak");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::write(copy.join("log"), "data").unwrap();
     let (status, said) = format(directory.path(), &["--force"]);
     assert!(status.success(), "{said}");
     let mut daemon = Daemon::start_as_it_is(directory.path(), &[]);
     assert!(Writer::connect(daemon.ready()[0], 1).status().is_none(), "nothing is left of it");
     assert!(!directory.path().join("shard-1").exists());
     assert_eq!(std::fs::read(directory.path().join("precious")).unwrap(), b"data");
+    assert_eq!(std::fs::read(copy.join("log")).unwrap(), b"data");
 }
 
 #[test]
@@ -188,6 +192,10 @@ fn a_formatting_cut_off_half_way_is_begun_again() {
     std::fs::write(directory.path().join("formatting"), "").unwrap();
     std::fs::create_dir(directory.path().join("shard-0")).unwrap();
     std::fs::write(directory.path().join("shard-0/log"), vec![0xff; 5000]).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("shard-1")).unwrap();
+    check_format_refusal(directory.path(), &["--shards", "2"], 1, "is a link");
+    std::fs::remove_file(directory.path().join("shard-1")).unwrap();
     check_refusal(directory.path(), &[], 38, "was not formatted to its end");
     let mut daemon = Daemon::start(directory.path());
     let mut writer = Writer::connect(daemon.ready()[0], 1);

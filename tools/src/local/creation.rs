@@ -146,6 +146,11 @@ pub fn ensure_nodes(catalog: &Catalog, arguments: &LocalArgs) -> Result<Vec<Node
     catalog.nodes().map_err(metadata_failure)
 }
 
+/// Whether the cluster has been made to its end.
+pub fn has_volume(catalog: &Catalog) -> Result<bool, Failure> {
+    Ok(catalog.volume_names().map_err(metadata_failure)?.contains_key(VOLUME))
+}
+
 /// Makes the devices of a cluster that has no volume yet, all at the same time. Later one that is missing is not made anew: it
 /// may only not be mounted, and an empty one has forgotten what it acknowledged. Its daemon refuses to start and says how.
 pub fn ensure_devices(
@@ -154,7 +159,7 @@ pub fn ensure_devices(
     arguments: &LocalArgs,
     data_dir: &DataDir,
 ) -> Result<(), Failure> {
-    if catalog.volume_names().map_err(metadata_failure)?.contains_key(VOLUME) {
+    if has_volume(catalog)? {
         return Ok(());
     }
     let format = |node: &NodeRecord| {

@@ -105,8 +105,15 @@ impl Cluster<'_> {
         for node in &nodes {
             self.start_child(self.daemon_spec(node))?;
         }
+        let is_made = creation::has_volume(&catalog)?;
         for (index, node) in nodes.iter().enumerate() {
-            self.wait_for_daemon(index, node).await?;
+            match self.wait_for_daemon(index, node).await {
+                // Without its device a daemon is as one that is dead, and the others do without it.
+                Err(failure) if failure.code == hexalogd::exit::Code::NotFormatted as u8 && is_made => {
+                    say(&format!("goes on without it: {}", failure.message));
+                }
+                waited => waited?,
+            }
         }
         say(&format!("storage: {}", describe_nodes(&nodes)));
         let record = creation::ensure_volume(&catalog, &nodes, self.arguments)?;
