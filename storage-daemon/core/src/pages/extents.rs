@@ -141,7 +141,9 @@ impl Extents {
     #[must_use]
     pub fn restore(&mut self, address: BlockAddress, bytes: u64, fill: Fill) -> bool {
         let number = self.extent_of(address);
-        let Some(extent) = self.extents.get_mut(number as usize) else { return false };
+        let ends_in_it = address.offset() % self.extent_bytes + bytes <= self.extent_bytes;
+        let extent = self.extents.get_mut(number as usize).filter(|_| ends_in_it);
+        let Some(extent) = extent else { return false };
         extent.live_bytes += bytes;
         extent.fill = fill;
         self.live_bytes += bytes;
