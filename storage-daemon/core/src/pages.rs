@@ -9,18 +9,19 @@ pub(crate) mod coalesce;
 pub(crate) mod collect;
 pub(crate) mod deltas;
 pub(crate) mod extents;
+mod map;
 pub(crate) mod repair;
 pub(crate) mod scrub;
 pub(crate) mod serve;
 
 use crate::segment::batches::{Batches, StoredBatch};
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use deltas::Chain;
 use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions};
+use map::PageMap;
 
 /// A record of a page that is in no version: its place in a held batch.
 #[derive(Clone, Debug)]
@@ -93,20 +94,20 @@ pub(crate) struct Recipe {
 /// Pages of one segment.
 #[derive(Debug)]
 pub(crate) struct PageTable {
-    pages: BTreeMap<PageId, PageEntry>,
+    pages: PageMap,
 }
 
 impl PageTable {
     pub fn new() -> PageTable {
-        PageTable { pages: BTreeMap::new() }
+        PageTable { pages: PageMap::default() }
     }
 
     pub fn get(&self, page: PageId) -> Option<&PageEntry> {
-        self.pages.get(&page)
+        self.pages.get(page)
     }
 
     pub fn get_mut(&mut self, page: PageId) -> Option<&mut PageEntry> {
-        self.pages.get_mut(&page)
+        self.pages.get_mut(page)
     }
 
     pub fn count(&self) -> usize {
@@ -115,7 +116,7 @@ impl PageTable {
 
     /// Pages from `from` on.
     pub fn range_from(&self, from: PageId) -> impl Iterator<Item = (PageId, &PageEntry)> + '_ {
-        self.pages.range(from..).map(|(page, entry)| (*page, entry))
+        self.pages.range_from(from)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (PageId, &PageEntry)> + '_ {
@@ -124,7 +125,7 @@ impl PageTable {
 
     /// Whether a record is in a version already: a replay meets such.
     pub fn is_merged(&self, page: PageId, lsn: Lsn) -> bool {
-        self.pages.get(&page).is_some_and(|entry| lsn <= entry.merged_to())
+        self.pages.get(page).is_some_and(|entry| lsn <= entry.merged_to())
     }
 
     /// The highest LSN that is in a version.
@@ -142,7 +143,7 @@ impl PageTable {
     /// Versions from a checkpoint.
     pub fn restore(&mut self, page: PageId, versions: PageVersions) {
         if versions.images.is_empty() && versions.delta.is_none() {
-            self.pages.remove(&page);
+            self.pages.remove(page);
         } else {
             self.pages.insert(page, PageEntry { versions, ..PageEntry::default() });
         }
@@ -150,7 +151,7 @@ impl PageTable {
 
     /// Adds a durable record, unless it is in a version already: a replay meets such. Returns how many wait now.
     pub fn add_unless_merged(&mut self, page: PageId, record: PendingRecord) -> Option<usize> {
-        let entry = self.pages.entry(page).or_default();
+        let entry = self.pages.entry(page);
         if record.lsn <= entry.merged_to() {
             return None;
         }
@@ -170,19 +171,19 @@ impl PageTable {
 
     /// A record is nobody's any more.
     pub fn annul(&mut self, page: PageId, lsn: Lsn) {
-        let Some(entry) = self.pages.get_mut(&page) else { return };
+        let Some(entry) = self.pages.get_mut(page) else { return };
         entry.pending.retain(|record| record.lsn != lsn);
         // What did not fit together may have been the annulled record.
         entry.is_quarantined = false;
         if entry.pending.is_empty() && entry.versions == PageVersions::default() {
-            self.pages.remove(&page);
+            self.pages.remove(page);
         }
     }
 
     /// What a page at a read point is made of: the newest image not above it, the delta if it reaches beyond the
     /// image, and the records after. A record that formats the page needs nothing before it. `None`: never written.
     pub fn recipe(&self, page: PageId, read_point: Lsn) -> Option<Recipe> {
-        let entry = self.pages.get(&page)?;
+        let entry = self.pages.get(page)?;
         let images = &entry.versions.images;
         let image = images[..images.partition_point(|image| image.lsn <= read_point)].last().copied();
         let image_lsn = image.map_or(Lsn::ZERO, |image| image.lsn);
@@ -203,7 +204,7 @@ impl PageTable {
     /// What a new delta of a page through `through` is made of: the old one and the records after it, or the records alone
     /// from the one on that formats the page anew, if no read point lies before that.
     pub fn delta_recipe(&self, page: PageId, through: Lsn, floor: Lsn) -> Option<Recipe> {
-        let entry = self.pages.get(&page)?;
+        let entry = self.pages.get(page)?;
         let end = entry.pending.partition_point(|record| record.lsn <= through);
         let records = &entry.pending[..end];
         let cuts = |record: &PendingRecord| record.lsn <= floor && starts_with_format(record.operations());
