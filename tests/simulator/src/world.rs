@@ -44,6 +44,7 @@ use crate::writer::Writer;
 use bulk::Load;
 pub use bulk::LoadStatistics;
 use file_systems::Below;
+use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::message::{Member, Membership};
 use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, NodeId, SegmentId, VolumeId};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
@@ -267,6 +268,8 @@ pub struct World {
     aloof: [bool; SHARDS],
     /// While set, only some shards get a new epoch history from an opener.
     installs_reach: Option<stranded::HalfInstall>,
+    /// History of the newest writer that has opened, be it that it is gone since.
+    newest_opened: Option<EpochHistory>,
     dying_opener: Option<openers::DyingOpener>,
     /// Until then openers race, and reach different members.
     racing_until_us: u64,
@@ -339,6 +342,7 @@ impl World {
             hidden: [false; SHARDS],
             aloof: [false; SHARDS],
             installs_reach: None,
+            newest_opened: None,
             dying_opener: None,
             racing_until_us: 0,
             unseen: BTreeMap::new(),

@@ -174,11 +174,14 @@ impl World {
         self.note(&format!("writer {run} is open: VDL {:?}, upper {:?}", entry.vdl, entry.upper));
         self.outcome.openings += 1;
         self.fences.vdl_of_writer(history.upper());
-        if let Some(newer) = self.writers[index + 1..].iter().find(|writer| writer.is_open) {
-            // Its last answers came late, from members that the newer one could do without. Commits of the newer one are
-            // none that it had to find, and no write quorum is left for it; what it found the newer one must have found too.
+        let newer = self.newest_opened.as_ref().filter(|newer| newer.writer().epoch > entry.writer.epoch);
+        let is_overtaken = newer.is_some();
+        if let Some(newer) = newer {
+            // Its last answers came late, from members that the newer one, which may be gone by now, could do without. Commits of
+            // the newer one are none that it had to find, and no write quorum is left for it; what it found the newer one must
+            // have found too.
             assert!(
-                !newer.client().history().is_annulled(history.floor(entry.vdl)),
+                !newer.is_annulled(history.floor(entry.vdl)),
                 "an overtaken writer recovered {:?}, which the newer one has annulled",
                 entry.vdl
             );
@@ -188,8 +191,10 @@ impl World {
         self.model.acknowledged = self.model.acknowledged.max(history.floor(entry.vdl));
         self.check_opening_is_true(history.floor(entry.vdl), entry.writer);
         self.writers[index].is_open = true;
-        let has_newer = self.writers[index + 1..].iter().any(|newer| newer.is_open);
-        self.writers[index].is_overtaken = has_newer;
+        self.writers[index].is_overtaken = is_overtaken;
+        if !is_overtaken {
+            self.newest_opened = Some(history);
+        }
         self.writers[..index].iter_mut().for_each(|older| older.is_overtaken = true);
         match self.plan.profile {
             Profile::Volume | Profile::Bulk => self.at(0, Happening::WriterWorks { run }),
@@ -202,12 +207,11 @@ impl World {
         if self.writers[index].is_open {
             // An old writer may hear of an acknowledgement late, but what it calls durable then must have been found by
             // whoever opened since.
-            for newer in self.writers[index + 1..].iter().filter(|writer| writer.is_open) {
-                assert!(
-                    !newer.client().history().is_annulled(history.floor(vdl)),
-                    "an old writer made {vdl:?} durable, which a new one has annulled"
-                );
-            }
+            let newest = self.newest_opened.as_ref().expect("this one has opened");
+            assert!(
+                newest.writer().epoch <= history.writer().epoch || !newest.is_annulled(history.floor(vdl)),
+                "an old writer made {vdl:?} durable, which a new one has annulled"
+            );
             self.model.acknowledged = self.model.acknowledged.max(history.floor(vdl));
             self.check_vdl_is_true(history.floor(vdl));
             self.fences.vdl_of_writer(vdl);
