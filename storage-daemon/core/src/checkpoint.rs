@@ -187,7 +187,10 @@ impl Shard {
         if is_short && allowed(self) > self.log.head() + self.log.ring_bytes() / 16 {
             return true;
         }
-        if self.checkpointer.begins_anew || self.segments.values().any(|it| !it.decided.is_empty()) {
+        // An answer that came while the last one ran may wait for what that one has made durable: nothing is decided any more then.
+        let is_waited_for = !self.checkpointer.answers.is_empty();
+        let has_decisions = || self.segments.values().any(|it| !it.decided.is_empty());
+        if self.checkpointer.begins_anew || is_waited_for || has_decisions() {
             return true;
         }
         if self.has_bad_log() && progress > 0 {
