@@ -74,6 +74,7 @@ fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, Failure> {
 fn durability_path(options: &Options, device: &Device) -> Result<DurabilityPath, Failure> {
     let (path, why) = match options.durability {
         Durability::Fsync => (DurabilityPath::LinkedFlush, "as asked".to_owned()),
+        Durability::Dsync => (DurabilityPath::DsyncWrite, "as asked".to_owned()),
         Durability::DsyncThread => (DurabilityPath::DsyncThread, "as asked".to_owned()),
         Durability::Auto => {
             match device.probe(!options.device.buffered) {
@@ -88,6 +89,7 @@ fn durability_path(options: &Options, device: &Device) -> Result<DurabilityPath,
     };
     let name = match path {
         DurabilityPath::LinkedFlush => "linked fsync",
+        DurabilityPath::DsyncWrite => "RWF_DSYNC",
         DurabilityPath::DsyncThread => "writer thread with RWF_DSYNC",
     };
     log::line(options.device.node, &format!("appends become durable by {name} ({why})"));

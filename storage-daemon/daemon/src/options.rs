@@ -22,7 +22,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7001")]
     pub listen: SocketAddr,
 
-    /// How an append is made durable. Both ways keep the same promise; a short probe at start finds the
+    /// How an append is made durable. All ways keep the same promise; a short probe at start finds the
     /// faster one of this device.
     #[arg(long, value_enum, default_value_t = Durability::Auto)]
     pub durability: Durability,
@@ -121,6 +121,8 @@ pub enum Durability {
     Auto,
     /// A write with a linked flush, both by io_uring.
     Fsync,
+    /// A write with RWF_DSYNC, by io_uring.
+    Dsync,
     /// A thread that writes with RWF_DSYNC.
     DsyncThread,
 }

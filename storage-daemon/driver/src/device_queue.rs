@@ -104,8 +104,8 @@ mod tests {
     use hexalog_storage_format::aligned::BLOCK_BYTES;
 
     #[test]
-    fn what_was_written_is_read_back_on_either_path() {
-        for path in [DurabilityPath::LinkedFlush, DurabilityPath::DsyncThread] {
+    fn what_was_written_is_read_back_on_every_path() {
+        for path in [DurabilityPath::LinkedFlush, DurabilityPath::DsyncWrite, DurabilityPath::DsyncThread] {
             let mut file = tempfile::tempfile().expect("a temporary file");
             io::Write::write_all(&mut file, &[0; 4 * BLOCK_BYTES]).expect("writes");
             let mut queue = DeviceQueue::new(&file, path).expect("io_uring is there");

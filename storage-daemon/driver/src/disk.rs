@@ -20,6 +20,8 @@ pub struct Disk {
     files: AreaFiles,
     /// Present on the writer-thread path.
     log_writer: Option<WriterThread>,
+    /// Writes to the log that are to be durable are made so by RWF_DSYNC.
+    is_dsync: bool,
     in_flight: usize,
 }
 
@@ -32,13 +34,13 @@ impl Disk {
         ring: &Ring,
     ) -> Result<Disk, RingError> {
         let log_writer = match path {
-            DurabilityPath::LinkedFlush => None,
+            DurabilityPath::LinkedFlush | DurabilityPath::DsyncWrite => None,
             DurabilityPath::DsyncThread => {
                 let log = files.file(Area::Log).try_clone().map_err(RingError::Other)?;
                 Some(WriterThread::start(log, ring, shard as u32)?)
             }
         };
-        Ok(Disk { shard, files, log_writer, in_flight: 0 })
+        Ok(Disk { shard, files, log_writer, is_dsync: path == DurabilityPath::DsyncWrite, in_flight: 0 })
     }
 
     /// Operations that the machine has not been told the end of.
@@ -61,8 +63,12 @@ impl Disk {
         match self.writer(area) {
             Some(writer) => writer.submit(WriterJob::Write { token, offset, buffer, flush }),
             None => {
-                // Else the completion of the write alone would wake the loop for nothing.
-                let transfer = Transfer::write(buffer.len(), flush).quiet(ring.skips_successes());
+                let transfer = if flush && self.is_dsync && area == Area::Log {
+                    Transfer::dsync_write(buffer.len())
+                } else {
+                    // Else the completion of the write alone would wake the loop for nothing.
+                    Transfer::write(buffer.len(), flush).quiet(ring.skips_successes())
+                };
                 self.start(ring, token, area, offset, Some(buffer), transfer, false);
             }
         }

@@ -151,7 +151,8 @@ impl DeviceOperation {
                 opcode::Read::new(file, rest.as_mut_ptr(), left as u32).offset(offset).build(),
             );
         }
-        let write = opcode::Write::new(file, rest.as_ptr(), left as u32).offset(offset).build();
+        let write = opcode::Write::new(file, rest.as_ptr(), left as u32).offset(offset);
+        let write = if self.transfer.is_dsync() { write.rw_flags(libc::RWF_DSYNC) } else { write }.build();
         if !self.transfer.flush() {
             return Entries::One(write);
         }

@@ -38,6 +38,8 @@ pub struct Transfer {
     is_read: bool,
     /// Of a write and its linked flush one completion comes: that of the one that ended the attempt.
     is_quiet: bool,
+    /// Each attempt is durable when it ends, without a flush of its own.
+    is_dsync: bool,
     attempts_without_progress: u32,
     /// Results of the attempt in flight; `None` while awaited.
     transferred: Option<i32>,
@@ -61,10 +63,21 @@ impl Transfer {
             flush,
             is_read: false,
             is_quiet: false,
+            is_dsync: false,
             attempts_without_progress: 0,
             transferred: None,
             flushed: None,
         }
+    }
+
+    /// A write of which each attempt is on stable storage when it ends.
+    pub fn dsync_write(length: usize) -> Transfer {
+        Transfer { is_dsync: true, ..Transfer::write(length, false) }
+    }
+
+    /// Whether its attempts are to be durable by themselves.
+    pub fn is_dsync(&self) -> bool {
+        self.is_dsync
     }
 
     /// The same where a write whose flush is linked to it tells only of its failure, and the flush then nothing: with the
@@ -145,7 +158,8 @@ impl Transfer {
             let errno = -result;
             return match errno {
                 libc::EINTR | libc::EAGAIN => self.again_without_progress(errno),
-                libc::ENOSPC | libc::EDQUOT if !self.is_read => Step::NoSpace,
+                // One request that writes and flushes does not tell which of the two found no space.
+                libc::ENOSPC | libc::EDQUOT if !self.is_read && !self.is_dsync => Step::NoSpace,
                 _ => Step::Failed(errno),
             };
         }

@@ -117,7 +117,8 @@ fn run(
 /// Writes all of `bytes`; with `durable` each part is on stable storage when its call returns.
 fn write(file: &File, offset: u64, bytes: &[u8], durable: bool) -> IoResult {
     let flags = if durable { ReadWriteFlags::DSYNC } else { ReadWriteFlags::empty() };
-    let mut transfer = Transfer::write(bytes.len(), false);
+    let mut transfer =
+        if durable { Transfer::dsync_write(bytes.len()) } else { Transfer::write(bytes.len(), false) };
     loop {
         let done = transfer.done();
         let parts = [IoSlice::new(&bytes[done..])];
@@ -129,8 +130,6 @@ fn write(file: &File, offset: u64, bytes: &[u8], durable: bool) -> IoResult {
             Step::Again => {}
             Step::Done => return IoResult::Done,
             Step::Failed(errno) => return IoResult::Failed(errno),
-            // One call writes and flushes: which of the two found no space, it does not tell.
-            Step::NoSpace if durable => return IoResult::Failed(libc::ENOSPC),
             Step::NoSpace => return IoResult::NoSpace,
             Step::Wait | Step::EndOfFile(_) => unreachable!("a write without a linked flush"),
         }

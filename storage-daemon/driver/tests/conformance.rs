@@ -14,7 +14,8 @@ use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-const PATHS: [DurabilityPath; 2] = [DurabilityPath::LinkedFlush, DurabilityPath::DsyncThread];
+const PATHS: [DurabilityPath; 3] =
+    [DurabilityPath::LinkedFlush, DurabilityPath::DsyncWrite, DurabilityPath::DsyncThread];
 
 #[test]
 fn writes_flushes_and_reads_of_all_areas_end_once_with_what_was_asked() {
