@@ -29,7 +29,7 @@ codes! {
     Failed = 1, "anything without a code of its own; the message says what";
     Usage = 2, "the command line makes no sense, or contradicts what is fixed";
     AddressInUse = 10, "an address is in use";
-    DirectoryInUse = 11, "a directory is in use by another process or holds something else";
+    DirectoryInUse = 11, "a directory or block device is in use by another process or holds something else";
     PermissionDenied = 12, "a permission is missing";
     Insecure = 13, "an address beyond loopback without --insecure-no-auth";
     Metadata = 14, "metadata cannot be read or is not ours";

@@ -24,10 +24,10 @@ codes! {
     Failed = 1, "anything without a code of its own; the message says what";
     Usage = 2, "the command line makes no sense";
     AddressInUse = 10, "a port is in use";
-    DirectoryInUse = 11, "the directory or block device is used by another, or holds something else";
+    DirectoryInUse = 11, "a directory or block device is in use by another process or holds something else";
     PermissionDenied = 12, "a permission is missing";
     Insecure = 13, "an address beyond loopback without --insecure-no-auth";
-    OtherDevice = 30, "the device was formatted for another node, or with other sizes";
+    OtherDevice = 30, "the device was formatted for another node, or with other sizes, or has shrunk";
     NoDirectIo = 31, "the file system does not support O_DIRECT (see --buffered)";
     NoIoUring = 32, "the kernel has no io_uring, or forbids it";
     MemoryLock = 33, "RLIMIT_MEMLOCK is too low";
@@ -35,7 +35,7 @@ codes! {
     DeviceFailed = 35, "no shard could go on: its device failed or cannot be read";
     Unclean = 36, "told to stop, but the device or a client did not let it finish in time";
     Bug = 37, "a thread panicked, which is a bug";
-    NotFormatted = 38, "there is no device: it is not mounted, or was never formatted (see hexalogd format)";
+    NotFormatted = 38, "there is no device: it is not mounted, or was never formatted";
 }
 
 impl From<Code> for ExitCode {
