@@ -17,6 +17,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -110,8 +111,16 @@ def cuts(recording, count, rng):
         yield cut, [counts for index, counts in acked if index < cut][-1]
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def judge_images(arguments, directory, binary):
     from judge import Verdict, judge
+    # Two runs on one machine would judge each other's clusters.
+    port = arguments.port or free_port()
 
     recording = Recording(f"{directory}/log.img")
     attempted = [count + 1 for count in list(acknowledged(recording.marks()))[-1][1]]
@@ -126,7 +135,7 @@ def judge_images(arguments, directory, binary):
         for name in totals:
             totals[name] += writes[name]
         try:
-            judge(image, f"{directory}/mnt", binary, arguments.port, [], acked, attempted)
+            judge(image, f"{directory}/mnt", binary, port, [], acked, attempted)
         except Verdict as verdict:
             bad += 1
             print(f"VIOLATION image {number}, cut {cut} of {len(recording.entries)}, {json.dumps(writes)}: {verdict}", flush=True)
@@ -162,7 +171,7 @@ def main():
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=40, help="of load that is recorded")
     parser.add_argument("--seed", type=int, default=1, help="fixes cuts and what the cache loses; the recording itself has real clocks")
-    parser.add_argument("--port", type=int, default=5499)
+    parser.add_argument("--port", type=int, default=0, help="where the clusters that are judged listen; a free one by default")
     parser.add_argument("--control", action="store_true", help="leave out the flushes: must find violations")
     parser.add_argument("--keep", default="power-loss-kept", help="directory for bad images")
     arguments = parser.parse_args()
