@@ -59,8 +59,14 @@ impl Part {
 #[derive(Debug)]
 enum Step {
     Fill,
-    PartInFlight { is_last: bool },
-    SuperblockInFlight(Superblock),
+    PartInFlight {
+        is_last: bool,
+    },
+    /// `is_repeated`: once it is durable it goes to the other slot too.
+    SuperblockInFlight {
+        superblock: Superblock,
+        is_repeated: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -410,16 +416,21 @@ impl Shard {
             spans,
             ..self.superblock.clone()
         };
+        let is_repeated = running.floors.values().any(|(_, decided)| decided.binds_to_writer());
+        self.put_superblock(superblock, is_repeated, effects);
+    }
+
+    fn put_superblock(&mut self, superblock: Superblock, is_repeated: bool, effects: &mut Effects) {
         let offset = superblock.offset();
         let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
         superblock.encode(buffer.bytes_mut());
-        let running = self.checkpointer.running.as_mut().expect("seen above");
-        running.step = Step::SuperblockInFlight(superblock);
+        let running = self.checkpointer.running.as_mut().expect("a superblock has its checkpoint");
+        running.step = Step::SuperblockInFlight { superblock, is_repeated };
         let token = self.token(Io::CheckpointSuperblock);
         effects.list.push(Effect::Write { token, area: Area::Superblock, offset, buffer, flush: true });
     }
 
-    /// The checkpoint is durable: what only the one before named is free now.
+    /// The checkpoint is durable: what only the one before named is free now, unless its superblock goes to the other slot first.
     pub(crate) fn on_checkpoint_superblock_written(
         &mut self,
         now: Now,
@@ -429,10 +440,17 @@ impl Shard {
         if let Some(errno) = result.errno() {
             return self.fail("writing the superblock", errno, effects);
         }
-        let running = self.checkpointer.running.take().expect("a superblock has its checkpoint");
-        let Step::SuperblockInFlight(superblock) = running.step else {
+        let mut running = self.checkpointer.running.take().expect("a superblock has its checkpoint");
+        let Step::SuperblockInFlight { superblock, is_repeated } =
+            core::mem::replace(&mut running.step, Step::Fill)
+        else {
             unreachable!("the superblock is the last step")
         };
+        if is_repeated {
+            self.checkpointer.running = Some(running);
+            let again = Superblock { generation: superblock.generation + 1, ..superblock };
+            return self.put_superblock(again, false, effects);
+        }
         self.counters.checkpoints += 1;
         self.counters.log_bytes_freed += superblock.log_head - self.superblock.log_head;
         self.superblock = superblock;

@@ -120,6 +120,11 @@ impl Decided {
         *self == Decided::default()
     }
 
+    /// Whether it promises a writer something.
+    pub fn binds_to_writer(&self) -> bool {
+        self.bump.is_some() || self.history.is_some()
+    }
+
     /// What a checkpoint has made durable is decided no more; what was decided since stays.
     pub fn forget(&mut self, durable: &Decided) {
         self.beyond_retention.retain(|member| !durable.beyond_retention.contains(member));

@@ -593,6 +593,46 @@ fn a_log_that_went_round_beyond_what_the_older_superblock_keeps_is_scanned() {
     writer.check_all_served(&mut world);
 }
 
+/// Found by review: a full log leaves a bump to the next checkpoint. When the superblock that named this was lost, the start
+/// began with the one before, and a member that was sound for all it knew had forgotten what it had promised.
+#[test]
+fn a_promise_that_a_checkpoint_holds_outlives_the_newest_superblock() {
+    let mut world = World::new(64);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    let mut written = 0;
+    // PGMRPL stays, and nothing can be coalesced.
+    while world.counter(1, "no_space_refusals") == 0 {
+        written += 1;
+        assert!(written < 10_000, "the log is never full");
+        writer.write(&mut world);
+        writer.pump(&mut world);
+        world.run_us(1_000);
+    }
+    let mut promised = 0;
+    for epoch in 2..20 {
+        let bumps = bump(&mut world, writer_id(epoch), 1);
+        if !bumps.answers.contains_key(&(1, GroupId(0))) {
+            continue;
+        }
+        promised += 1;
+        world.kill(1);
+        let area = world.disk(1).bytes_mut(Area::Superblock);
+        let newest = Superblock::newest(area).expect("it was formatted").offset() as usize;
+        area[newest + 70] ^= 1;
+        world.start(1);
+        world.run_us(100_000);
+        assert!(world.is_ready(1), "{:?}", world.halts);
+        let wire = world.connect(1).expect("up");
+        let older = EpochBump { volume: VOLUME, writer: writer_id(epoch - 1), groups: vec![GroupId(0)] };
+        match call(&mut world, wire, 1, &Message::EpochBump(older)) {
+            Some(Answer::Refused(_)) => {}
+            other => panic!("epoch {epoch} was promised: {other:?}"),
+        }
+    }
+    assert!(promised > 0);
+}
+
 #[test]
 fn a_failed_write_is_never_acknowledged() {
     let mut world = World::new(55);
