@@ -8,6 +8,7 @@
 //! rises.
 
 mod answering;
+mod confirming;
 mod reading;
 mod recovery;
 mod room;
@@ -17,6 +18,7 @@ use crate::durability::Durability;
 use crate::effects::{Effect, Effects, Event, Now, ReadFailure};
 use crate::link::{FRAMES_IN_FLIGHT_MAX, Link, LinkState};
 use crate::log::{BOXCAR_BYTES, Log, LogFull};
+use crate::promises::Moment;
 use crate::reads::Reads;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -66,6 +68,11 @@ enum Request {
     Contact {
         /// When: an answer speaks for this moment, however late it is read.
         asked_us: u64,
+    },
+    /// A status asked for only to learn whether the process that answered the bump is still there.
+    Confirm {
+        /// When.
+        asked: Moment,
     },
     /// Repair of a group during opening.
     Repair(recovery::RepairId),
@@ -139,7 +146,8 @@ impl Client {
     /// Begins to open the volume for writing. `writer` has been taken in metadata by compare-and-swap.
     pub fn open(config: VolumeConfig, writer: WriterId) -> Client {
         assert!(writer.epoch.0 > 0, "epoch 0 is before any writer");
-        let opening = Opening::new(&config);
+        let links = Routes::new(&config).links().count();
+        let opening = Opening::new(&config, links);
         Client::new(config, writer, Phase::Opening(opening))
     }
 

@@ -4,6 +4,7 @@
 //! 1. (Before this code.) Metadata took the new epoch and incarnation by compare-and-swap.
 //! 2. Every group: at least 4 members bumped, of which at least 3 undamaged, under one membership epoch.
 //!    Only what stood in a member's log before the bump is in its answer; nothing of an older writer comes after.
+//!    Which answers count, given that a member may forget what it promised, says [`crate::promises`].
 //! 3. The history of the highest epoch seen is adopted, replacing every other. The volume's chain is walked from
 //!    the highest VDL heard: VCL is where it breaks, VDL the last consistency point before.
 //! 4. Every record <= VDL is brought to 4 members of its group, before
@@ -60,15 +61,25 @@ impl Answers {
         Answers { answers: config.groups.iter().map(|_| vec![None; members]).collect() }
     }
 
-    /// Takes an answer. One under another membership epoch does not count: answers counted together carry one
-    /// pair of volume and membership epoch.
+    /// Whether an answer is one to this opener's bump. One under another membership epoch is not: answers counted
+    /// together carry one pair of volume and membership epoch.
+    pub fn counts(config: &VolumeConfig, writer: WriterId, answer: &Bumped) -> bool {
+        let is_current = answer.membership_epoch == config.groups[answer.group.0 as usize].epoch;
+        answer.writer == writer && is_current
+    }
+
+    /// Takes an answer, if it counts.
     pub fn put(&mut self, config: &VolumeConfig, writer: WriterId, slot: Slot, answer: Bumped) {
-        let group = answer.group.0 as usize;
-        let is_current = answer.membership_epoch == config.groups[group].epoch;
-        if answer.writer == writer && is_current {
+        if Answers::counts(config, writer, &answer) {
             assert!(answer.history.writer().epoch < writer.epoch, "a bump goes to a higher epoch");
+            let group = answer.group.0 as usize;
             self.answers[group][slot.0] = Some(answer);
         }
+    }
+
+    /// Takes an answer out.
+    pub fn take(&mut self, group: GroupId, slot: Slot) -> Option<Bumped> {
+        self.answers[group.0 as usize][slot.0].take()
     }
 
     /// Whether every group has its quorum of answers.

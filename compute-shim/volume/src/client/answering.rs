@@ -29,7 +29,7 @@ impl Client {
             Message::Welcome(_) => self.welcomed(link, request_id, effects),
             Message::Bumped(bumped) => self.bumped(link, request_id, bumped, now),
             Message::Done(_) => self.done(link, request_id, now, effects),
-            Message::Status(status) => self.status_came(link, request_id, &status, effects),
+            Message::Status(status) => self.status_came(link, request_id, &status, now, effects),
             Message::WriteAck(ack) => self.write_acknowledged(link, request_id, &ack, now, effects),
             Message::PageImage(image) => self.page_came(link, request_id, &image, now, effects),
             Message::GossipPush(push) => self.repair_pulled(link, request_id, &push, effects),
@@ -174,8 +174,18 @@ impl Client {
         }
     }
 
-    fn status_came(&mut self, link: LinkIndex, request_id: u64, status: &Status, effects: &mut Effects) {
+    fn status_came(
+        &mut self,
+        link: LinkIndex,
+        request_id: u64,
+        status: &Status,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         let request = self.take_request(link, request_id);
+        if let Some(Request::Confirm { asked }) = request {
+            return self.confirmed(link, asked, status, now, effects);
+        }
         if !matches!(request, Some(Request::Status | Request::Contact { .. })) {
             return;
         }
@@ -328,7 +338,7 @@ impl Client {
     }
 
     /// Whatever was refused: after a pause the link is told the history and asked for its state.
-    fn start_over(&mut self, link: LinkIndex, now: Now, effects: &mut Effects) {
+    pub(super) fn start_over(&mut self, link: LinkIndex, now: Now, effects: &mut Effects) {
         effects.list.push(Effect::Disconnect(link));
         self.closed(link, now);
     }
@@ -360,7 +370,7 @@ impl Client {
     }
 
     /// True, and fenced, if `other` is a later claim to the volume than ours.
-    fn check_fenced(&mut self, other: WriterId, effects: &mut Effects) -> bool {
+    pub(super) fn check_fenced(&mut self, other: WriterId, effects: &mut Effects) -> bool {
         let is_reader = matches!(self.phase, Phase::OpeningReadOnly | Phase::ReadOnly);
         let is_later = other.epoch > self.writer.epoch
             || (other.epoch == self.writer.epoch && other.incarnation != self.writer.incarnation);

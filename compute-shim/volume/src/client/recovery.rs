@@ -3,7 +3,7 @@
 //! [`crate::opening`] holds what is concluded from the answers. Repair brings what a group lacks to enough of its
 //! members: the opener pulls batches from a complete member and pushes them to one that is not.
 //!
-//! Until the new history goes out, nothing that was concluded binds anyone: an answer that changes the ground (a member
+//! Which answers count at all is in [`super::confirming`]. Until the new history goes out, nothing that was concluded binds anyone: an answer that changes the ground (a member
 //! tells that its state is lost, or comes late with a history newer than the one adopted) takes the opening back to step
 //! 2 with all answers that stand.
 
@@ -14,6 +14,8 @@ use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use crate::log::Log;
 use crate::opening::{Answers, Recovered, is_undamaged, reach};
+use crate::promises::Promises;
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
@@ -112,7 +114,11 @@ enum Step {
 
 /// An opening under way.
 pub(super) struct Opening {
-    answers: Answers,
+    /// Once there is a fence, those alone that may be rested on.
+    pub(super) answers: Answers,
+    pub(super) promises: Box<Promises>,
+    /// Answers that came when there was a fence, or were not confirmed when it was found.
+    pub(super) unconfirmed: BTreeMap<(GroupId, Slot), Bumped>,
     step: Step,
     /// When members whose state was lost were last asked again; at first, when the opening began.
     asked_again_us: Option<u64>,
@@ -124,10 +130,12 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new(config: &crate::config::VolumeConfig) -> Opening {
+    pub(super) fn new(config: &crate::config::VolumeConfig, links: usize) -> Opening {
         let step = Step::Bumping { sufficient_since_us: None };
         Opening {
             answers: Answers::new(config),
+            promises: Box::new(Promises::new(config, links)),
+            unconfirmed: BTreeMap::new(),
             step,
             asked_again_us: None,
             unsure: BTreeSet::new(),
@@ -163,6 +171,9 @@ impl Client {
             (Step::Bumping { .. }, Some((GroupId(group), count))) => {
                 format!("write quorum lost: group {group}, {count}/{}", self.config.quorum.members)
             }
+            (Step::Bumping { .. }, None) if opening.lacks_only_the_fence(&self.config) => {
+                "a write quorum of members to say that they are still there".into()
+            }
             (Step::Bumping { .. }, None) => match self.group_short_of_members(&opening.answers) {
                 Some(text) => text,
                 None => format!("recovery reads of {} groups", self.config.groups.len()),
@@ -186,6 +197,16 @@ impl Client {
             // It was asked before what it was told, and is about to be asked again.
             return;
         }
+        if Answers::counts(&self.config, self.writer, &bumped)
+            && !opening.keeps_for_later(link, slot, &bumped)
+        {
+            self.take_answer(slot, bumped);
+        }
+    }
+
+    /// An answer counts.
+    pub(super) fn take_answer(&mut self, slot: Slot, bumped: Bumped) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
         let Opening { answers, step, .. } = opening;
         match step {
             Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
@@ -225,6 +246,7 @@ impl Client {
             return self.advance_opening_read_only(effects);
         }
         self.end_given_up_repair(effects);
+        self.ask_who_is_there(effects);
         self.ask_lost_members_again(now, effects);
         // One step may complete the next one at once (an empty volume needs no repair).
         for _ in 0..3 {
@@ -236,6 +258,9 @@ impl Client {
                     }
                     let since = *sufficient_since_us.get_or_insert(now.monotonic_us);
                     if !opening.answers.are_all_there() && now.monotonic_us < since + GRACE_US {
+                        return;
+                    }
+                    if !self.find_fence() {
                         return;
                     }
                     self.begin_repair(effects);
@@ -281,10 +306,11 @@ impl Client {
 
     /// A link is gone. While nothing was concluded, its answers wait for it: who starts again says what it is then.
     pub(super) fn opening_link_closed(&mut self, link: LinkIndex) {
-        let Phase::Opening(Opening { answers, step: Step::Bumping { .. }, .. }) = &mut self.phase else {
-            return;
-        };
-        answers.take_back(self.links[link.0].groups());
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        opening.forget_who_was_there(link, &self.routes.groups_of_link[link.0]);
+        if matches!(opening.step, Step::Bumping { .. }) {
+            opening.answers.take_back(self.links[link.0].groups());
+        }
     }
 
     /// A group that is short of complete members, and has none that is there: what is above VDL as the others know it may be at

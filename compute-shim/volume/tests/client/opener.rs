@@ -87,16 +87,35 @@ impl Opener {
             opener.bumped(link, *bump, &[], &history_of(1));
         }
         opener.flush();
+        opener.confirm_all();
         (0..6).for_each(|link| opener.joined(link, 10));
         assert!(opener.client.is_writing());
         opener
     }
 
-    /// A turn, and another when the time is over for which a write quorum waits for the members that have not answered.
+    /// A turn, and another when the time is over for which a write quorum waits for the members that have not answered; then
+    /// those that have say that they are still there.
     pub fn wait_for_no_more_answers(&mut self) {
         self.flush();
         self.now_us += 60_000;
         self.flush();
+        self.confirm_all();
+    }
+
+    /// All members that are asked whether they are still there are.
+    pub fn confirm_all(&mut self) {
+        for link in 0..6 {
+            if self.sent[link].iter().any(|(kind, _)| *kind == 18) {
+                let query = self.request(link, 18);
+                self.is_there(link, query);
+            }
+        }
+        self.flush();
+    }
+
+    /// A member answers a question for its status: it has promised, and has no history of the opener.
+    pub fn is_there(&mut self, link: usize, query: u64) {
+        self.tells(link, query, SegmentState::Opening, OPENER, 10);
     }
 
     pub fn now(&self) -> Now {
@@ -258,12 +277,18 @@ impl Opener {
         let join = self.request(link, 12);
         self.answer(link, join, &Message::Done(Done {}));
         let query = self.request(link, 18);
+        self.tells(link, query, SegmentState::Open, OPENER, scl);
+        self.flush();
+    }
+
+    /// A member answers a question for its status.
+    pub fn tells(&mut self, link: usize, query: u64, state: SegmentState, writer: WriterId, scl: u64) {
         let segment = SegmentStatus {
             volume: VOLUME,
             group: GroupId(0),
             segment: SegmentId(link as u64),
-            state: SegmentState::Open,
-            writer: OPENER,
+            state,
+            writer,
             membership_epoch: MembershipEpoch(1),
             scl: Lsn(scl),
             vdl_heard: Lsn(10),
@@ -282,7 +307,6 @@ impl Opener {
             counters: Vec::new(),
         };
         self.answer(link, query, &Message::Status(status));
-        self.flush();
     }
 }
 

@@ -221,10 +221,11 @@ fn a_member_that_answers_late_and_has_all_counts() {
     opener.wait_for_no_more_answers();
     // Its own history was never adopted: what it says of its records is under that one.
     opener.bumped(4, bumps[4], &[11], &history_of(2));
-    opener.flush();
+    opener.wait_for_no_more_answers();
     assert!(opener.histories.is_empty(), "three have the record");
     opener.bumped(5, bumps[5], &[11], &before);
-    opener.flush();
+    opener.wait_for_no_more_answers();
+    opener.wait_for_no_more_answers();
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
 }
 
@@ -253,7 +254,7 @@ fn a_late_member_with_a_newer_history_has_it_adopted() {
     let other = WriterId { epoch: VolumeEpoch(8), incarnation: Incarnation(8) };
     newer.push(hexalog_protocol::history::EpochEntry { writer: other, vdl: Lsn(11), upper: Lsn(27) });
     opener.bumped(5, bumps[5], &[11], &newer);
-    opener.now_us += 60_000;
+    opener.wait_for_no_more_answers();
     opener.wait_for_no_more_answers();
     let history = opener.histories.last().expect("four have the record: truncate");
     let epochs: Vec<u64> = history.entries().iter().map(|entry| entry.writer.epoch.0).collect();
@@ -488,6 +489,114 @@ fn an_answer_counts_while_its_link_is_up() {
     opener.bumped(3, again, &[], &history_of(1));
     opener.wait_for_no_more_answers();
     assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// Decision 0126: two members may forget what they promised before the others have promised, and find no peer that knows. On a
+/// link that is cut without a word nothing tells of that: what was answered counts when its member says that it is still there.
+#[test]
+fn an_answer_counts_when_its_member_is_still_there_with_all_the_others() {
+    let before = history_of(1);
+    let (mut opener, bumps) = Opener::asking(4);
+    for (link, bump) in bumps.iter().enumerate().take(3) {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    assert!(!opener.sent[0].iter().any(|(kind, _)| *kind == 18), "three are no quorum");
+    opener.bumped(3, bumps[3], &[], &before);
+    opener.flush();
+    opener.now_us += 60_000;
+    let queries: Vec<u64> = (0..4).map(|link| opener.request(link, 18)).collect();
+    for (link, query) in queries.iter().enumerate().take(3) {
+        opener.is_there(link, *query);
+        opener.flush();
+    }
+    assert!(opener.histories.is_empty(), "three are no quorum");
+    let waits = opener.client.opening_waits_for().expect("it opens");
+    assert!(waits.contains("still there"), "{waits}");
+    // The last one takes long; meanwhile a fifth answers, and one that is down is tried again: neither matters.
+    let late = opener.connect(4);
+    opener.bumped(4, late, &[], &before);
+    opener.flush();
+    opener.disconnect(5);
+    opener.flush();
+    opener.is_there(3, queries[3]);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// A link that closes takes with it what its member promised, and what it said of being there.
+#[test]
+fn a_member_that_answers_anew_must_say_anew_that_it_is_there() {
+    let before = history_of(1);
+    let (mut opener, bumps) = Opener::asking(4);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    let queries: Vec<u64> = (0..4).map(|link| opener.request(link, 18)).collect();
+    opener.is_there(3, queries[3]);
+    opener.disconnect(3);
+    opener.now_us += 10_000_000;
+    opener.flush();
+    for (link, query) in queries.iter().enumerate().take(3) {
+        opener.is_there(link, *query);
+    }
+    let again = opener.connect(3);
+    opener.bumped(3, again, &[], &before);
+    opener.flush();
+    opener.now_us += 60_000;
+    opener.flush();
+    assert!(opener.histories.is_empty(), "the fourth promised after the others had been asked");
+    let again: Vec<u64> = (0..4).map(|link| opener.request(link, 18)).collect();
+    for (link, query) in again.iter().enumerate().take(3) {
+        opener.is_there(link, *query);
+    }
+    opener.flush();
+    assert!(opener.histories.is_empty());
+    opener.is_there(3, again[3]);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// One that answered and says nothing more may have forgotten both its promise and its records: it is no copy of these.
+#[test]
+fn a_member_that_may_not_be_there_counts_for_no_repair() {
+    let before = history_of(1);
+    let (mut opener, bumps) = Opener::asking(5);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, if [0, 1, 4].contains(&link) { &[11] } else { &[] }, &before);
+    }
+    opener.flush();
+    opener.now_us += 60_000;
+    let queries: Vec<u64> = (0..5).map(|link| opener.request(link, 18)).collect();
+    for (link, query) in queries.iter().enumerate().take(4) {
+        opener.is_there(link, *query);
+    }
+    opener.flush();
+    let pull = opener.pulls()[0];
+    let (target, push) = opener.pull_answered(pull);
+    opener.pushed(target, push);
+    opener.flush();
+    assert!(opener.histories.is_empty(), "the record stands at three that are there");
+    opener.is_there(4, queries[4]);
+    opener.flush();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER));
+}
+
+/// A member that follows an older writer again says so itself.
+#[test]
+fn a_member_that_has_forgotten_is_asked_from_the_beginning() {
+    let before = history_of(1);
+    let (mut opener, bumps) = Opener::asking(5);
+    for (link, bump) in bumps.iter().enumerate() {
+        opener.bumped(link, *bump, &[], &before);
+    }
+    opener.flush();
+    let query = opener.request(2, 18);
+    opener.tells(2, query, SegmentState::Open, before.writer(), 10);
+    assert_eq!(opener.client.status()[0].members_up, 4);
+    opener.wait_for_no_more_answers();
+    assert_eq!(opener.histories.last().map(EpochHistory::writer), Some(OPENER), "four others are there");
 }
 
 /// Simulator, seed 18: a part of a shard's index was lost, and with it what named a segment. The shard refused it as unknown, and
