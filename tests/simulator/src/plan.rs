@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// Kinds of faults that befall processes; which, `world::faults` says.
-pub const FAULT_KINDS: usize = 27;
+pub const FAULT_KINDS: usize = 28;
 /// Small, so that groups are many and chains long.
 const PAGES_PER_GROUP: u64 = 16;
 /// Unit of a device's space: eight pages.

@@ -192,6 +192,10 @@ enum Happening {
     Heal {
         az: usize,
     },
+    /// A shard stops, and its writers are told later.
+    StopsUnheard {
+        shard: usize,
+    },
     /// A long partition ends.
     PartedMeet {
         shards: [bool; SHARDS],
@@ -271,6 +275,8 @@ pub struct World {
     /// History of the newest writer that has opened, be it that it is gone since.
     newest_opened: Option<EpochHistory>,
     dying_opener: Option<openers::DyingOpener>,
+    /// Until then writers do not hear that a shard has stopped.
+    unheard_until_us: u64,
     /// Until then openers race, and reach different members.
     racing_until_us: u64,
     /// What single writers do not reach.
@@ -344,6 +350,7 @@ impl World {
             installs_reach: None,
             newest_opened: None,
             dying_opener: None,
+            unheard_until_us: 0,
             racing_until_us: 0,
             unseen: BTreeMap::new(),
             device_fails: [false; SHARDS],
@@ -466,6 +473,7 @@ impl World {
             Happening::WriterTurn { run } => self.writer_turn(run),
             Happening::WriterWorks { run } => self.writer_works(run),
             Happening::WriterStarts => self.start_writer(),
+            Happening::StopsUnheard { shard } => self.stop_unheard(shard),
             Happening::WritersDie => self.kill_writers(),
             Happening::WriterResumes { run } => self.resume_writer(run),
             Happening::WritersReach { shard } => {

@@ -37,6 +37,7 @@ const KINDS: [Kind; FAULT_KINDS] = [
     Kind::ShardsParted,
     Kind::FramesDoubled,
     Kind::ZoneLosesPower,
+    Kind::ShardsStopUnheard,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,7 @@ enum Kind {
     ShardsParted,
     FramesDoubled,
     ZoneLosesPower,
+    ShardsStopUnheard,
 }
 
 /// A clock jumps so far at most.
@@ -137,6 +139,7 @@ impl World {
                 let az = shard / 2;
                 (2 * az..2 * az + 2).for_each(|shard| self.stop_shard(shard, true, &mut chance));
             }
+            Kind::ShardsStopUnheard => self.stop_shards_unheard(&mut chance),
             Kind::ClockJumps => self.make_clocks_jump(shard, &mut chance),
         }
     }

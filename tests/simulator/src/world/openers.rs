@@ -12,6 +12,8 @@ use crate::random::Random;
 const FRAMES_PER_SEGMENT: u64 = 3;
 /// The longest partition, half of the work.
 const PARTED_US_MAX: u64 = 1_500_000;
+/// A connection whose other end is gone is given up after this at the latest: a system's keep-alive, in this world's measure.
+const UNHEARD_US_MAX: u64 = 1_500_000;
 
 /// An opener that dies when so many more frames have come or gone.
 pub(super) struct DyingOpener {
@@ -68,6 +70,39 @@ impl World {
             self.at(in_us, Happening::WritersDie);
             self.at(in_us + 1, Happening::WriterStarts);
         }
+    }
+
+    /// Two members stop while a volume is opened, and start again long before any writer hears that its connections are gone. Where
+    /// devices may lose what they hold, it is those: they come back without what they had promised.
+    pub(super) fn stop_shards_unheard(&mut self, chance: &mut Random) {
+        let shards = if self.plan.rot_every_us > 0 {
+            self.rotting()
+        } else {
+            let first = chance.range(0, SHARDS as u64) as usize;
+            [first, (first + chance.range(1, SHARDS as u64) as usize) % SHARDS]
+        };
+        self.unheard_until_us = self.now_us + chance.range(100_000, UNHEARD_US_MAX);
+        self.note(&format!(
+            "shards {shards:?} stop, and no writer hears of it before {}",
+            self.unheard_until_us
+        ));
+        if chance.one_in(2) {
+            self.at(0, Happening::WriterStarts);
+        }
+        for shard in shards {
+            let in_us = chance.range(100, 4_000);
+            self.at(in_us, Happening::StopsUnheard { shard });
+        }
+        let in_us = chance.range(0, 6_000);
+        self.at(in_us, Happening::WriterStarts);
+    }
+
+    pub(super) fn stop_unheard(&mut self, shard: usize) {
+        let mut chance = Random::new(self.random.bits());
+        if self.may_rot(shard) {
+            self.lose_much(shard, &mut chance);
+        }
+        self.stop_shard(shard, chance.one_in(2), &mut chance);
     }
 
     /// A writer begins; while openers race it does not reach all.

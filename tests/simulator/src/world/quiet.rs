@@ -37,6 +37,7 @@ impl World {
         self.installs_reach = None;
         self.dying_opener = None;
         self.racing_until_us = 0;
+        self.unheard_until_us = 0;
         self.unseen.clear();
         self.device_fails = [false; SHARDS];
         self.write_faults = Default::default();

@@ -22,6 +22,8 @@ use std::collections::BTreeSet;
 const BLOCK_BYTES: usize = 4096;
 /// Appends at a log's end that are left alone: the newest durable one, and one that may be on its way.
 const APPENDS_SPARED: usize = 2;
+/// Blocks that a device loses which loses much.
+const BLOCKS_LOST: usize = 8;
 
 /// What the next write to the extents of a shard comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -44,7 +46,7 @@ pub const ROT_KINDS: u64 = 10;
 
 impl World {
     /// The shards whose devices rot; the first one's in all areas.
-    fn rotting(&self) -> [usize; 2] {
+    pub(super) fn rotting(&self) -> [usize; 2] {
         let mut random = Random::new(self.plan.seed ^ 0x0207);
         let first = random.range(0, SHARDS as u64) as usize;
         let second = (first + random.range(1, SHARDS as u64) as usize) % SHARDS;
@@ -87,6 +89,14 @@ impl World {
             8 => self.write_faults[either] = WriteFault::ImageLost,
             _ => self.write_faults[either] = WriteFault::ImageRepeatsPlace,
         }
+    }
+
+    /// What makes a member forget what it promised, if it may at all: its log or, on the device of which only that rots, its index.
+    pub(super) fn lose_much(&mut self, shard: usize, chance: &mut Random) {
+        if shard == self.rotting()[0] {
+            return self.rot_log(shard, chance);
+        }
+        (0..BLOCKS_LOST).for_each(|_| self.rot_extents(shard, chance));
     }
 
     /// Any sector of an append that others follow.

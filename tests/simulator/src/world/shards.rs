@@ -279,7 +279,11 @@ impl World {
         let mut broken = self.network.open();
         broken.retain(|connection| self.network.connections[*connection].ends.iter().any(is_of));
         for connection in broken {
-            let in_us = self.random.range(10, 1_000);
+            let is_of_writer = |end: &End| matches!(end, End::Writer { .. });
+            let is_unheard = self.network.connections[connection].ends.iter().any(is_of_writer);
+            let unheard_us = self.unheard_until_us.saturating_sub(self.now_us);
+            let soon_us = self.random.range(10, 1_000);
+            let in_us = if is_unheard { soon_us.max(unheard_us) } else { soon_us };
             self.at(in_us, Happening::Break { connection });
         }
         let in_us = chance.range(1_000, 300_000);
