@@ -5,6 +5,11 @@
 //! other slot, flushed; only then is log overwritten and are extents reused. Until the superblock is durable a
 //! crash finds the old checkpoint, whose parts, versions and log are all still there.
 //!
+//! A superblock that is lost leaves the one before, whose checkpoint lacks what was decided since; what stands in the log the
+//! scan finds again. What stands in a checkpoint alone, and would not be missed, is told only when both slots name it: a promise
+//! to a writer for which the log had no room, and pages that were hydrated, without which what was acknowledged on top of them
+//! is passed over.
+//!
 //! A checkpoint is fuzzy: pages go on changing while its parts are written, in slices. What a part says of a page may
 //! be newer than the replay point; the scan then meets records that are in a version already and passes over them. The
 //! SCL that a start begins with is therefore not below the newest version.
@@ -403,7 +408,7 @@ impl Shard {
         let keep = spans.partition_point(|span| span.sequence <= replay.sequence).saturating_sub(1);
         spans.drain(..keep);
         let superblock = Superblock {
-            generation: self.superblock.generation + 1,
+            generation: self.next_generation(),
             log_head: self
                 .log_head_allowed(replay.position, |key| running.floors.get(key).map(|(_, decided)| decided)),
             replay_from: replay.position,
@@ -416,7 +421,7 @@ impl Shard {
             spans,
             ..self.superblock.clone()
         };
-        let is_repeated = running.floors.values().any(|(_, decided)| decided.binds_to_writer());
+        let is_repeated = running.floors.values().any(|(_, decided)| decided.must_not_be_forgotten());
         self.put_superblock(superblock, is_repeated, effects);
     }
 

@@ -406,8 +406,8 @@ impl Shard {
         let room = begin + ring - end.position;
         // One bad append hides at most its own length, and the stretch skipped at the ring's end.
         let window = (4 * self.options.append_bytes_max as u64).min(room);
-        let at = end.position + BLOCK_BYTES as u64;
-        self.go_on_beyond(end, at, end.position + window, effects);
+        // In its own place too: the run that gave up what stood from here on may have begun there, and its superblock be lost.
+        self.go_on_beyond(end, end.position, end.position + window, effects);
     }
 
     /// The log goes on where it is whole, above all that may stand beyond.

@@ -120,9 +120,9 @@ impl Decided {
         *self == Decided::default()
     }
 
-    /// Whether it promises a writer something.
-    pub fn binds_to_writer(&self) -> bool {
-        self.bump.is_some() || self.history.is_some()
+    /// Whether a member that had forgotten it would tell less than it told, and not know.
+    pub fn must_not_be_forgotten(&self) -> bool {
+        self.bump.is_some() || self.history.is_some() || self.hydrated.is_some()
     }
 
     /// What a checkpoint has made durable is decided no more; what was decided since stays.

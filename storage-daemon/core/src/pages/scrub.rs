@@ -17,7 +17,7 @@ use core::ops::Bound;
 use hexalog_protocol::{Page, PageId};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::append::AppendHeader;
-use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
+use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, SUPERBLOCK_SLOTS, Superblock};
 
 /// Least time between two reads: a round over few pages is not hurried, one over many may take longer than its period.
 const PAUSE_US_MIN: u64 = 500;
@@ -53,12 +53,21 @@ pub(crate) struct Scrubber {
     pause_us: u64,
     /// A restart must begin beyond this log position: it does not read back.
     pub bad_log: Option<u64>,
+    /// The superblock of this generation does not read back.
+    bad_superblock: Option<u64>,
 }
 
 impl Default for Scrubber {
     fn default() -> Scrubber {
-        let (next, reading, bad_log) = (Next::Page(None), None, None);
-        Scrubber { next, reading, is_building: false, due_us: u64::MAX, pause_us: PAUSE_US_MIN, bad_log }
+        Scrubber {
+            next: Next::Page(None),
+            reading: None,
+            is_building: false,
+            due_us: u64::MAX,
+            pause_us: PAUSE_US_MIN,
+            bad_log: None,
+            bad_superblock: None,
+        }
     }
 }
 
@@ -242,6 +251,7 @@ impl Shard {
                 // One that is being written while it is read may be either.
                 if generation == self.superblock.generation && newest < Some(generation) {
                     self.checkpointer.begin_anew();
+                    self.scrubber.bad_superblock = Some(generation);
                     self.note_scrubbed_damage("the newest superblock", self.superblock.offset(), effects);
                 }
             }
@@ -253,6 +263,17 @@ impl Shard {
         self.counters.blocks_damaged += 1;
         let text = format!("{what} at offset {offset} does not read back: it is replaced");
         effects.list.push(Effect::Log(text));
+    }
+
+    /// The generation that the next superblock gets, and with it the slot: the other one, unless the newest does not read back
+    /// and the other is all that a torn write would leave.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let newest = self.superblock.generation;
+        if self.scrubber.bad_superblock == Some(newest) {
+            newest + SUPERBLOCK_SLOTS as u64
+        } else {
+            newest + 1
+        }
     }
 
     /// Whether a restart would meet an append that does not read back.
