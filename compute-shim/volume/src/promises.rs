@@ -28,8 +28,8 @@ pub struct Promises {
     promised: Vec<Vec<Option<Moment>>>,
     /// The last moment at which a question was sent that has been answered since, by link.
     there: Vec<Option<Moment>>,
-    /// The moment of each group's fence, once all groups have one.
-    fence: Option<Vec<Moment>>,
+    /// The moment of each group's fence.
+    fences: Vec<Option<Moment>>,
 }
 
 impl Promises {
@@ -40,7 +40,7 @@ impl Promises {
             now: Moment::default(),
             promised: config.groups.iter().map(|_| vec![None; members]).collect(),
             there: vec![None; links],
-            fence: None,
+            fences: vec![None; config.groups.len()],
         }
     }
 
@@ -51,7 +51,7 @@ impl Promises {
 
     /// Whether every group has its fence.
     pub fn are_fenced(&self) -> bool {
-        self.fence.is_some()
+        self.fences.iter().all(Option::is_some)
     }
 
     /// A member answered. The first answer on a connection counts: what it promised then it has promised since.
@@ -83,32 +83,31 @@ impl Promises {
     /// Whether a link must be asked, or asked again, for what it serves to count.
     pub fn wants_word(&self, link: LinkIndex, mut members: impl Iterator<Item = (GroupId, Slot)>) -> bool {
         members.any(|(group, slot)| {
-            let wanted = self.fence.as_ref().map_or(self.now, |fence| fence[group.0 as usize]);
+            let wanted = self.fences[group.0 as usize].unwrap_or(self.now);
             self.promised[group.0 as usize][slot.0].is_some() && self.there[link.0] < Some(wanted)
         })
     }
 
     /// Whether a member's answer may be rested on: it was still there at its group's fence.
     pub fn is_trusted(&self, link: LinkIndex, group: GroupId) -> bool {
-        let fence = self.fence.as_ref().map(|fence| fence[group.0 as usize]);
+        let fence = self.fences[group.0 as usize];
         fence.is_some() && self.there[link.0] >= fence
     }
 
-    /// Finds a moment for each group at which its quorum of members, at least a read quorum of them undamaged, had promised and
-    /// was there. True once all have one: that is never undone.
-    pub fn find_fence(
+    /// Looks for the fence of each group that has none yet: a moment at which a quorum of its members, a read quorum of them
+    /// undamaged, had promised and was there. True once all have one; none is ever lost.
+    pub fn find_fences(
         &mut self,
         config: &VolumeConfig,
         answers: &Answers,
         links_of_group: &[Vec<LinkIndex>],
     ) -> bool {
-        if self.fence.is_none() {
-            let groups = links_of_group.iter().enumerate();
-            self.fence = groups
-                .map(|(group, links)| self.fence_of(config, answers, GroupId(group as u32), links))
-                .collect();
+        for (index, links) in links_of_group.iter().enumerate() {
+            if self.fences[index].is_none() {
+                self.fences[index] = self.fence_of(config, answers, GroupId(index as u32), links);
+            }
         }
-        self.fence.is_some()
+        self.are_fenced()
     }
 
     fn fence_of(
@@ -208,7 +207,7 @@ mod tests {
         fn are_there(&mut self, links: &[usize]) -> bool {
             let asked = self.promises.now();
             links.iter().for_each(|link| self.promises.was_there(LinkIndex(*link), asked));
-            self.promises.find_fence(&self.config, &self.answers, &self.routes.links_of_group)
+            self.promises.find_fences(&self.config, &self.answers, &self.routes.links_of_group)
         }
     }
 

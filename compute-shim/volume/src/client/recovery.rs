@@ -7,6 +7,7 @@
 //! tells that its state is lost, or comes late with a history newer than the one adopted) takes the opening back to step
 //! 2 with all answers that stand.
 
+use super::confirming::Words;
 use super::{Client, Phase, Request};
 use crate::config::{LinkIndex, Slot};
 use crate::durability::Durability;
@@ -14,19 +15,22 @@ use crate::effects::{Effect, Effects, Now};
 use crate::link::LinkState;
 use crate::log::Log;
 use crate::opening::{Answers, Recovered, is_undamaged, reach};
-use crate::promises::Promises;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Bumped, GossipPull, GossipPush, InstallHistory, Message, WriteAck};
+use hexalog_protocol::message::{
+    Bumped, GossipPull, GossipPush, InstallHistory, Message, SegmentState, WriteAck,
+};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
 
 /// With a quorum of answers, wait this long for the rest: each one more may save a repair.
 const GRACE_US: u64 = 50_000;
+/// With a fence, wait this long for the other members that were asked whether they are still there.
+const WORD_GRACE_US: u64 = 10_000;
 /// Batch bytes of one repair step: half a frame.
 const REPAIR_BYTES_MAX: u32 = 512 * 1024;
 /// A repair step without an answer for this long is tried with another source.
@@ -116,9 +120,7 @@ enum Step {
 pub(super) struct Opening {
     /// Once there is a fence, those alone that may be rested on.
     pub(super) answers: Answers,
-    pub(super) promises: Box<Promises>,
-    /// Answers that came when there was a fence, or were not confirmed when it was found.
-    pub(super) unconfirmed: BTreeMap<(GroupId, Slot), Bumped>,
+    pub(super) words: Box<Words>,
     step: Step,
     /// When members whose state was lost were last asked again; at first, when the opening began.
     asked_again_us: Option<u64>,
@@ -134,8 +136,7 @@ impl Opening {
         let step = Step::Bumping { sufficient_since_us: None };
         Opening {
             answers: Answers::new(config),
-            promises: Box::new(Promises::new(config, links)),
-            unconfirmed: BTreeMap::new(),
+            words: Box::new(Words::new(config, links)),
             step,
             asked_again_us: None,
             unsure: BTreeSet::new(),
@@ -197,11 +198,17 @@ impl Client {
             // It was asked before what it was told, and is about to be asked again.
             return;
         }
-        if Answers::counts(&self.config, self.writer, &bumped)
-            && !opening.keeps_for_later(link, slot, &bumped)
-        {
-            self.take_answer(slot, bumped);
+        if !Answers::counts(&self.config, self.writer, &bumped) {
+            return;
         }
+        if !opening.must_wait(link, slot, bumped.group) {
+            return self.take_answer(slot, bumped);
+        }
+        if !is_undamaged(&bumped) {
+            // That it has lost its state is so whoever it is.
+            self.opening_member_lost(bumped.group, slot);
+        }
+        self.put_aside(slot, bumped);
     }
 
     /// An answer counts.
@@ -260,7 +267,16 @@ impl Client {
                     if !opening.answers.are_all_there() && now.monotonic_us < since + GRACE_US {
                         return;
                     }
-                    if !self.find_fence() {
+                    if !self.find_fences() {
+                        return;
+                    }
+                    let Phase::Opening(opening) = &mut self.phase else { return };
+                    let fenced_us = *opening.words.fenced_since_us.get_or_insert(now.monotonic_us);
+                    let may_wait = now.monotonic_us < fenced_us + WORD_GRACE_US;
+                    // Who made a fence may be gone since.
+                    if !opening.answers.suffice(&self.config)
+                        || (may_wait && !opening.words.unconfirmed.is_empty())
+                    {
                         return;
                     }
                     self.begin_repair(effects);
@@ -299,6 +315,9 @@ impl Client {
     /// rested on it, perhaps.
     pub(super) fn opening_member_lost(&mut self, group: GroupId, slot: Slot) {
         let Phase::Opening(opening) = &mut self.phase else { return };
+        if let Some(answer) = opening.words.unconfirmed.get_mut(&(group, slot)) {
+            answer.state = SegmentState::Damaged;
+        }
         if opening.answers.lose(group, slot) && matches!(opening.step, Step::Repairing(..)) {
             opening.return_to_bumping(&self.routes.links_of_group);
         }

@@ -23,7 +23,7 @@ const BLOCK_BYTES: usize = 4096;
 /// Appends at a log's end that are left alone: the newest durable one, and one that may be on its way.
 const APPENDS_SPARED: usize = 2;
 /// Blocks that a device loses which loses much.
-const BLOCKS_LOST: usize = 8;
+const BLOCKS_LOST: usize = 3;
 
 /// What the next write to the extents of a shard comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
