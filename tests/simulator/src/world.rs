@@ -20,6 +20,7 @@ mod faults;
 mod fences;
 mod file_systems;
 mod members;
+mod moments;
 mod openers;
 mod power;
 mod quiet;
@@ -294,6 +295,7 @@ pub struct World {
     load: Load,
     history: History,
     fences: fences::Fences,
+    moments: moments::Moments,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -366,6 +368,7 @@ impl World {
             },
             history: History::default(),
             fences: fences::Fences::default(),
+            moments: moments::Moments::default(),
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome::default(),

@@ -285,6 +285,7 @@ impl World {
     }
 
     fn note_told(&mut self, shard: usize, frame: &Frame<'_>) {
+        self.note_promises(shard, frame);
         match Message::decode(frame).expect("shards send valid messages") {
             Message::WriteAck(ack) => self.fences.acknowledged(shard, &ack),
             Message::Bumped(answer) => self.fences.bumped(shard, &answer),

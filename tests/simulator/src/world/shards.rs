@@ -254,6 +254,7 @@ impl World {
         self.bytes_before_restarts += counter(&stopped, "append_bytes");
         self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
+        self.moments.ended(shard);
         let run = self.processes[shard].run;
         self.processes[shard].run += 1;
         self.conditions[shard].paused_until_us = 0;

@@ -33,6 +33,7 @@ impl World {
         let Some((connection, side)) = self.network.find(from) else { return };
         if matches!(from, End::Writer { .. }) {
             self.check_what_is_installed(&bytes);
+            self.check_promises_stood_together(&bytes);
         }
         let delay = if self.plan.profile == Profile::Bulk {
             if self.random.one_in(200) { self.random.range(300, 5_000) } else { self.random.range(20, 300) }
