@@ -57,8 +57,9 @@ pub(crate) struct Links {
     connections_numbered: u64,
     /// When this run began.
     pub started_us: u64,
-    /// When the segments were last looked at.
+    /// When the segments were last looked at, and how often they were.
     pub looked_us: u64,
+    pub(super) looks: usize,
     pub retention_looked_us: u64,
     pub(super) due_us: Option<u64>,
     pub(super) answers: BTreeMap<u64, super::serve::LogAnswer>,

@@ -29,7 +29,11 @@ impl Shard {
         let patience_us = self.options.silence_us();
         self.links.requests.retain(|_, request| now.monotonic_us < request.asked_us + patience_us);
         self.drop_unneeded_links(effects);
-        let keys: Vec<SegmentKey> = self.segments.keys().copied().collect();
+        let mut keys: Vec<SegmentKey> = self.segments.keys().copied().collect();
+        // A peer answers so many at a time, and the rest is to come again: those that are asked for last must not stay last.
+        let count = keys.len().max(1);
+        keys.rotate_left(self.links.looks % count);
+        self.links.looks = self.links.looks.wrapping_add(1);
         for key in keys {
             self.gossip_of_segment(key, now, effects);
         }
