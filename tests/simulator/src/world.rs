@@ -28,6 +28,7 @@ mod restarts;
 pub mod rot;
 mod shards;
 mod stranded;
+mod vdls;
 mod wires;
 mod writers;
 
@@ -296,6 +297,7 @@ pub struct World {
     history: History,
     fences: fences::Fences,
     moments: moments::Moments,
+    vdls: vdls::Vdls,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -369,6 +371,7 @@ impl World {
             history: History::default(),
             fences: fences::Fences::default(),
             moments: moments::Moments::default(),
+            vdls: vdls::Vdls::default(),
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome::default(),

@@ -250,6 +250,7 @@ impl World {
                     Message::decode(&frame).expect("processes send valid messages")
             {
                 self.fences.installed(&install.history);
+                self.vdls.brought(&install.history);
             }
         }
     }
@@ -288,7 +289,10 @@ impl World {
         self.note_promises(shard, frame);
         match Message::decode(frame).expect("shards send valid messages") {
             Message::WriteAck(ack) => self.fences.acknowledged(shard, &ack),
-            Message::Bumped(answer) => self.fences.bumped(shard, &answer),
+            Message::Bumped(answer) => {
+                self.fences.bumped(shard, &answer);
+                self.vdls.bumped(shard, &answer);
+            }
             Message::Status(status) => self.fences.status_told(shard, &status),
             _ => unreachable!("no other kind was looked for"),
         }

@@ -8,7 +8,7 @@ use super::ask::find_answer;
 use super::{Happening, SHARDS, VOLUME, World};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, Status};
+use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, SegmentStatus, Status};
 use hexalog_protocol::{GeometryEpoch, Lsn, MembershipEpoch, Page, PageId};
 use hexalog_storage_core::shard::Shard;
 
@@ -48,31 +48,46 @@ impl World {
     /// `draw` chooses the read point: 0 is the floor, the highest number what the member has heard.
     fn check_member_page(&mut self, shard: usize, page: PageId, draw: u64) {
         let status = self.ask_status(shard);
+        self.check_members_word(shard, page, &status);
         let Some(read) = self.draw_member_read(&status, page, draw) else { return };
         let said = self.ask(shard, &Message::ReadPage(read.clone()));
-        let is_mended_soon = self.may_rot(shard) && self.now_us < self.faults_stop_us + MEND_US;
-        let Some(image) = image_in(&said, is_mended_soon) else { return };
+        let Some(image) = image_in(&said, self.is_mended_soon(shard)) else { return };
         self.outcome.member_reads_checked += 1;
         self.check_member_image(&read, &image, &format!("shard {shard}"));
     }
 
-    /// A read that a member of this status must be able to answer, if there is one.
-    pub(super) fn draw_member_read(&self, status: &Status, page: PageId, draw: u64) -> Option<ReadPage> {
+    /// What a member says of itself, before it is held to it.
+    fn check_members_word(&mut self, shard: usize, page: PageId, status: &Status) {
+        if let Some(segment) = self.segment_with(status, page) {
+            self.check_vdl_heard(shard, segment);
+        }
+    }
+
+    /// The segment that a page belongs to.
+    pub(super) fn segment_with<'a>(&self, status: &'a Status, page: PageId) -> Option<&'a SegmentStatus> {
         let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };
         let group = geometry.group_of(page);
-        let segment = status.segments.iter().find(|segment| segment.group == group)?;
+        status.segments.iter().find(|segment| segment.group == group)
+    }
+
+    /// Whether a block of this shard may be bad now.
+    fn is_mended_soon(&self, shard: usize) -> bool {
+        self.may_rot(shard) && self.now_us < self.faults_stop_us + MEND_US
+    }
+
+    /// A read that a member of this status must be able to answer, if there is one.
+    pub(super) fn draw_member_read(&self, status: &Status, page: PageId, draw: u64) -> Option<ReadPage> {
+        let segment = self.segment_with(status, page)?;
         // What no writer was told may still be annulled.
         let high = segment.vdl_heard.min(self.model.acknowledged).min(segment.complete_through);
         if segment.state != SegmentState::Open || high < segment.gc_floor {
             return None;
         }
-        let stretch = high.since(segment.gc_floor);
-        let above_floor = ((u128::from(stretch) * u128::from(draw)) / u128::from(u64::MAX)) as u64;
         Some(ReadPage {
             volume: VOLUME,
-            group,
+            group: segment.group,
             page,
-            read_point: segment.gc_floor.plus(above_floor),
+            read_point: within(segment.gc_floor, high, draw),
             group_tail: Lsn(u64::MAX),
             writer: WriterId::default(),
             membership_epoch: MembershipEpoch(1),
@@ -96,6 +111,12 @@ impl World {
             }
         }
     }
+}
+
+/// An LSN of this stretch: its first for 0, its last for the highest number.
+fn within(low: Lsn, high: Lsn, draw: u64) -> Lsn {
+    let above_low = (u128::from(high.since(low)) * u128::from(draw)) / u128::from(u64::MAX);
+    low.plus(above_low as u64)
 }
 
 /// The image in an answer to one read. `None` if the member has too much to do, or is damaged and may be.

@@ -34,6 +34,7 @@ impl World {
         if matches!(from, End::Writer { .. }) {
             self.check_what_is_installed(&bytes);
             self.check_promises_stood_together(&bytes);
+            self.note_vdls_sent(&bytes);
         }
         let delay = if self.plan.profile == Profile::Bulk {
             if self.random.one_in(200) { self.random.range(300, 5_000) } else { self.random.range(20, 300) }
