@@ -23,6 +23,7 @@ mod members;
 mod moments;
 mod openers;
 mod power;
+mod promises;
 mod quiet;
 mod restarts;
 pub mod rot;
@@ -298,6 +299,7 @@ pub struct World {
     fences: fences::Fences,
     moments: moments::Moments,
     vdls: vdls::Vdls,
+    promises: promises::Promises,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -372,6 +374,7 @@ impl World {
             fences: fences::Fences::default(),
             moments: moments::Moments::default(),
             vdls: vdls::Vdls::default(),
+            promises: promises::Promises::default(),
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome::default(),

@@ -58,6 +58,7 @@ impl World {
 
     /// What a member says of itself, before it is held to it.
     fn check_members_word(&mut self, shard: usize, page: PageId, status: &Status) {
+        self.check_promises(&format!("shard {shard}"), shard, status);
         if let Some(segment) = self.segment_with(status, page) {
             self.check_vdl_heard(shard, segment);
         }

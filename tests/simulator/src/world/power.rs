@@ -168,6 +168,7 @@ impl World {
             std::array::from_fn(|_| (self.checks.range(0, pages), self.checks.bits()));
         self.after_power_cut(shard, |survivor| {
             let left = survivor.status();
+            self.check_promises(&format!("shard {shard} after a power cut"), shard, &left);
             word.check(&format!("shard {shard} after a power cut"), &left, |name| {
                 let said = survivor.ask(&Message::FetchHistory(name));
                 let history = find_answer(&said, |message| match message {

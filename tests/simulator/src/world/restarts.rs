@@ -83,6 +83,7 @@ impl World {
         let is_ready = self.is_shard_ready(shard);
         let Some(before) = self.processes[shard].before_stop.take_if(|_| is_ready) else { return };
         let after = self.ask_status(shard);
+        self.check_promises(&format!("shard {shard} after a restart"), shard, &after);
         let before = if self.may_rot(shard) { before.of_rotting_device() } else { before };
         before.check(&format!("shard {shard} after a restart"), &after, |name| self.ask_history(shard, name));
     }

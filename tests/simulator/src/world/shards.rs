@@ -55,6 +55,7 @@ impl World {
         let mut effects = Effects::default();
         process.shard = Some(Shard::start(options, now, &mut effects));
         self.fences.started(shard);
+        self.promises.started(shard);
         self.carry_out_shard(shard, effects);
         if self.processes[shard].run == 1 {
             self.at(1_000, Happening::SegmentsAreMade { shard });
@@ -175,6 +176,7 @@ impl World {
         }
         for (id, bytes) in effects.sends {
             self.check_what_is_told(shard, &bytes);
+            self.check_what_is_promised(shard, id, &bytes);
             self.send(End::Shard { shard, run, id }, bytes);
         }
         for effect in effects.list {

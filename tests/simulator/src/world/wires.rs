@@ -149,6 +149,7 @@ impl World {
             match end {
                 End::Shard { shard, run, id } if self.is_running(shard, run) => {
                     self.note_what_is_brought(shard, &frame);
+                    self.note_what_is_asked(shard, id, &frame);
                     if let End::Shard { shard: peer, .. } = other {
                         self.note_peers_word(shard, peer, &frame);
                     }
