@@ -15,6 +15,7 @@ mod ask;
 mod bounds;
 mod bulk;
 mod computes;
+mod counted;
 mod devices;
 mod faults;
 mod fences;
@@ -300,6 +301,7 @@ pub struct World {
     moments: moments::Moments,
     vdls: vdls::Vdls,
     promises: promises::Promises,
+    counted: counted::Counted,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -375,6 +377,7 @@ impl World {
             moments: moments::Moments::default(),
             vdls: vdls::Vdls::default(),
             promises: promises::Promises::default(),
+            counted: counted::Counted::default(),
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome::default(),

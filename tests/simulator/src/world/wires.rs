@@ -85,7 +85,10 @@ impl World {
                 self.tell_shard(shard, Event::Connected(id));
             }
             End::Shard { .. } => {}
-            End::Writer { run, link } => self.tell_writer(run, volume::Event::Connected(link)),
+            End::Writer { run, link } => {
+                self.counted.connected(run, link);
+                self.tell_writer(run, volume::Event::Connected(link));
+            }
         }
     }
 
@@ -156,7 +159,13 @@ impl World {
                     self.tell_shard(shard, Event::Frame(id, frame));
                 }
                 End::Shard { .. } => {}
-                End::Writer { run, link } => self.tell_writer(run, volume::Event::Frame(link, frame)),
+                End::Writer { run, link } => {
+                    let is_worth_a_look = self.note_word(run, link, &frame);
+                    self.tell_writer(run, volume::Event::Frame(link, frame));
+                    if is_worth_a_look {
+                        self.check_what_counts(run);
+                    }
+                }
             }
         }
         assert!(rest.is_empty(), "processes send whole frames");

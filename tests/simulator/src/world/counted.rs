@@ -1,0 +1,128 @@
+//! Checker: a writer counts what members have told it, and nothing that they took back.
+//!
+//! What reaches a writer is looked at as it arrives: a member's last word on its SCL counts until it says that its state is lost,
+//! or comes back and has not said yet what it has. Of these words four must reach what the writer calls durable in the group, its
+//! PGCL, unless that is at or below VDL, which stays whoever is lost. VDL rests on PGCL alone.
+//!
+//! The client forgets more readily than this; what is told to a writer that does not write yet counts here, too.
+
+use super::World;
+use hexalog_protocol::frame::Frame;
+use hexalog_protocol::message::{Message, RefusalReason, SegmentState, Status, WriteAck};
+use hexalog_protocol::quorum::QuorumModel;
+use hexalog_protocol::{GroupId, Lsn};
+use hexalog_volume::config::LinkIndex;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Kind of a refusal.
+const REFUSAL: u16 = 3;
+/// Kind of an acknowledgement.
+const WRITE_ACK: u16 = 7;
+/// Kind of a member's word on its segments.
+const STATUS: u16 = 19;
+/// One acknowledgement out of so many is followed by a look; what takes back a word, always.
+const ACKNOWLEDGEMENTS: u64 = 8;
+
+/// Words that have reached writers.
+#[derive(Default)]
+pub(super) struct Counted {
+    /// Of each writer's run: member and group.
+    words: BTreeMap<u64, BTreeMap<(GroupId, LinkIndex), Lsn>>,
+    /// Links that have stood since they brought a status.
+    greeted: BTreeSet<(u64, LinkIndex)>,
+    acknowledgements: u64,
+}
+
+impl Counted {
+    /// A connection to this member stands.
+    pub fn connected(&mut self, run: u64, link: LinkIndex) {
+        self.greeted.remove(&(run, link));
+    }
+
+    /// A member may be right about what it has: how far it is.
+    fn word(&mut self, run: u64, link: LinkIndex, group: GroupId, scl: Lsn) {
+        let word = self.words.entry(run).or_default().entry((group, link)).or_default();
+        *word = scl.max(*word);
+    }
+
+    fn take_back(&mut self, run: u64, link: LinkIndex, group: GroupId) {
+        self.words.entry(run).or_default().remove(&(group, link));
+    }
+
+    fn status_came(&mut self, run: u64, link: LinkIndex, status: &Status) {
+        if self.greeted.insert((run, link)) {
+            self.words.entry(run).or_default().retain(|(_, of), _| *of != link);
+        }
+        for segment in &status.segments {
+            match segment.state {
+                SegmentState::Damaged | SegmentState::NeedsHydration => {
+                    self.take_back(run, link, segment.group);
+                }
+                SegmentState::Open | SegmentState::Opening => {
+                    self.word(run, link, segment.group, segment.scl)
+                }
+            }
+        }
+    }
+
+    fn acknowledgement_came(&mut self, run: u64, link: LinkIndex, ack: &WriteAck) {
+        ack.scls.iter().for_each(|(group, scl)| self.word(run, link, *group, *scl));
+    }
+
+    /// What a write quorum has told of a group.
+    fn reached(&self, run: u64, group: GroupId) -> Lsn {
+        let Some(words) = self.words.get(&run) else { return Lsn::ZERO };
+        let of_group = (group, LinkIndex(0))..=(group, LinkIndex(usize::MAX));
+        let mut scls: Vec<Lsn> = words.range(of_group).map(|(_, scl)| *scl).collect();
+        scls.sort_unstable_by_key(|scl| Reverse(*scl));
+        scls.get(usize::from(QuorumModel::FOUR_OF_SIX.write) - 1).copied().unwrap_or(Lsn::ZERO)
+    }
+}
+
+impl World {
+    /// A writer is about to be handed this. True: what it counts is worth a look afterwards.
+    pub(super) fn note_word(&mut self, run: u64, link: LinkIndex, frame: &Frame<'_>) -> bool {
+        if !matches!(frame.kind, REFUSAL | WRITE_ACK | STATUS) {
+            return false;
+        }
+        let counted = &mut self.counted;
+        match Message::decode(frame).expect("shards send valid messages") {
+            Message::Status(status) => counted.status_came(run, link, &status),
+            Message::WriteAck(ack) => {
+                counted.acknowledgement_came(run, link, &ack);
+                counted.acknowledgements += 1;
+                return counted.acknowledgements.is_multiple_of(ACKNOWLEDGEMENTS);
+            }
+            // Told unasked: the state of a segment is lost.
+            Message::Refusal(refusal) => {
+                let is_lost = frame.request_id == 0 && refusal.reason == RefusalReason::Damaged;
+                if is_lost {
+                    counted.take_back(run, link, refusal.group);
+                }
+                return is_lost;
+            }
+            _ => unreachable!("no other kind was looked for"),
+        }
+        true
+    }
+
+    /// What a writer calls durable rests on words that stand.
+    pub(super) fn check_what_counts(&self, run: u64) {
+        let Some(index) = self.writer_index(run) else { return };
+        if !self.writers[index].is_open {
+            return;
+        }
+        let groups = self.writers[index].client().status();
+        for group in groups {
+            let reached = self.counted.reached(run, group.group).max(group.tail);
+            assert!(
+                group.pgcl <= reached,
+                "writer {run} counts {:?} durable up to {}, and its members' words reach {reached}: {:?}",
+                group.group,
+                group.pgcl,
+                group.scls
+            );
+        }
+    }
+}
