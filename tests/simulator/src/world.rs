@@ -14,6 +14,7 @@
 mod ask;
 mod bounds;
 mod bulk;
+mod completeness;
 mod computes;
 mod counted;
 mod devices;

@@ -17,6 +17,8 @@ const MEND_US: u64 = 5_000_000;
 
 /// Mean time between two readings while there is work.
 const EVERY_US: u64 = 4_000;
+/// One reading out of so many is asked for as a peer asks that wants a page mended.
+const READINGS_OF_PEERS: u64 = 4;
 
 impl World {
     /// A page of one member, at a read point somewhere between its floor and what it has heard.
@@ -49,6 +51,9 @@ impl World {
     fn check_member_page(&mut self, shard: usize, page: PageId, draw: u64) {
         let status = self.ask_status(shard);
         self.check_members_word(shard, page, &status);
+        if draw % READINGS_OF_PEERS == 1 {
+            return self.check_page_for_peer(shard, &status, (page, draw));
+        }
         let Some(read) = self.draw_member_read(&status, page, draw) else { return };
         let said = self.ask(shard, &Message::ReadPage(read.clone()));
         let Some(image) = image_in(&said, self.is_mended_soon(shard)) else { return };
@@ -59,6 +64,7 @@ impl World {
     /// What a member says of itself, before it is held to it.
     fn check_members_word(&mut self, shard: usize, page: PageId, status: &Status) {
         self.check_promises(&format!("shard {shard}"), shard, status);
+        self.check_completeness(shard, status);
         if let Some(segment) = self.segment_with(status, page) {
             self.check_vdl_heard(shard, segment);
         }
@@ -72,7 +78,7 @@ impl World {
     }
 
     /// Whether a block of this shard may be bad now.
-    fn is_mended_soon(&self, shard: usize) -> bool {
+    pub(super) fn is_mended_soon(&self, shard: usize) -> bool {
         self.may_rot(shard) && self.now_us < self.faults_stop_us + MEND_US
     }
 
@@ -115,7 +121,7 @@ impl World {
 }
 
 /// An LSN of this stretch: its first for 0, its last for the highest number.
-fn within(low: Lsn, high: Lsn, draw: u64) -> Lsn {
+pub(super) fn within(low: Lsn, high: Lsn, draw: u64) -> Lsn {
     let above_low = (u128::from(high.since(low)) * u128::from(draw)) / u128::from(u64::MAX);
     low.plus(above_low as u64)
 }
