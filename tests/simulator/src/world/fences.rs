@@ -6,6 +6,9 @@
 //! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
 //! added to it but the opener's own entry. Nor does a member tell a VDL that no writer told.
 //!
+//! What a member answers to a bump rests on the history that it tells with it: none that it was brought before may annul any of
+//! it afterwards.
+//!
 //! There is one way to less: a member that told its writer, or an opener, that it has lost some of its log may come back to
 //! that one with less than it acknowledged before, if nothing rests on that. From then on what each member told last is
 //! counted, and all that was ever acknowledged to a client must be at a write quorum of it.
@@ -17,7 +20,7 @@
 use super::World;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Bumped, Message, SegmentState, Status, WriteAck};
+use hexalog_protocol::message::{Bumped, Message, SegmentState, SegmentStatus, Status, WriteAck};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,7 +194,21 @@ impl Fences {
         );
         let falls = was_lost && answer.scl < told.scl;
         (told.scl, told.lost_to) = (answer.scl, None);
+        // What came before is in the history that it tells, or never will be.
+        told.brought.retain(|history| history.writer().epoch >= epoch || *history == answer.history);
         self.note_fall(group, falls);
+    }
+
+    /// A sound member says of itself that it is so far.
+    fn is_at(&self, shard: usize, segment: &SegmentStatus) {
+        let Some(told) = self.members.get(&(shard, segment.group)) else { return };
+        assert!(
+            told.lost_to.is_some() || told.may_fall_to(segment.scl, told.brought.iter()),
+            "shard {shard} {:?} is at {}, and had acknowledged {}",
+            segment.group,
+            segment.scl,
+            told.scl
+        );
     }
 
     fn installed(&mut self, history: &EpochHistory) {
@@ -215,6 +232,13 @@ impl Fences {
 }
 
 impl World {
+    /// What a member says when it is asked.
+    pub(super) fn check_status_is_kept(&self, shard: usize, status: &Status) {
+        let is_sound =
+            |segment: &&SegmentStatus| matches!(segment.state, SegmentState::Open | SegmentState::Opening);
+        status.segments.iter().filter(is_sound).for_each(|segment| self.fences.is_at(shard, segment));
+    }
+
     /// A shard sends this to a writer.
     pub(super) fn check_what_is_told(&mut self, shard: usize, bytes: &[u8]) {
         let mut rest = bytes;

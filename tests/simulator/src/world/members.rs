@@ -64,6 +64,7 @@ impl World {
     /// What a member says of itself, before it is held to it.
     fn check_members_word(&mut self, shard: usize, page: PageId, status: &Status) {
         self.check_promises(&format!("shard {shard}"), shard, status);
+        self.check_status_is_kept(shard, status);
         self.check_completeness(shard, status);
         if let Some(segment) = self.segment_with(status, page) {
             self.check_vdl_heard(shard, segment);
