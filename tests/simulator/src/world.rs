@@ -303,6 +303,8 @@ pub struct World {
     vdls: vdls::Vdls,
     promises: promises::Promises,
     counted: counted::Counted,
+    /// Superblocks that all shards wrote.
+    superblocks_written: u64,
     faults_stop_us: u64,
     trace: Trace,
     /// Log bytes that all shards appended in runs that have ended.
@@ -379,6 +381,7 @@ impl World {
             vdls: vdls::Vdls::default(),
             promises: promises::Promises::default(),
             counted: counted::Counted::default(),
+            superblocks_written: 0,
             faults_stop_us: WORLD_START_US + plan.work_us,
             trace,
             outcome: Outcome::default(),

@@ -25,6 +25,9 @@ impl World {
         if std::mem::take(&mut self.device_fails[shard]) {
             return self.fail_write(shard, token, area, offset, buffer);
         }
+        if area == Area::Superblock {
+            self.check_older_superblock(shard);
+        }
         let place = self.place_of_write(shard, area, (offset, buffer.len() as u64), flush);
         let disk = &mut self.processes[shard].disk;
         if let Some(place) = place {

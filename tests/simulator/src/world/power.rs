@@ -4,6 +4,9 @@
 //! Three things are held against it. A member's word: its SCL, and that it is sound. Its pages: every read point that it
 //! can serve gives what the model says. And the quorum: what a writer calls durable, be it after an opening, at least four
 //! members of each group have on their devices. Nothing of it changes what happens: the draws are of a stream of their own.
+//!
+//! One thing more a power cut may come with: a sector that cannot be read any more, of the newest superblock. The older one lets go
+//! of less, and the log may have gone round beyond that. The machine must start, and tell what it told or that it is damaged.
 
 use super::ask::{converse, find_answer};
 use super::members::image_in;
@@ -12,12 +15,14 @@ use super::restarts::{BeforeStop, is_lost};
 use super::{SHARDS, VOLUME, World};
 use crate::disk::{Disk, SECTOR_BYTES};
 use crate::plan::Profile;
+use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
+use hexalog_protocol::message::{Message, SegmentName, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, PageId};
 use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, Now};
 use hexalog_storage_core::shard::Shard;
+use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, Superblock};
 use std::collections::BTreeMap;
 
 /// Incarnation of the log that such a start would begin.
@@ -28,15 +33,20 @@ const PAGES_MAX: usize = 4;
 const MEMBER_READINGS: u64 = 8;
 /// One write of a superblock out of so many: what a checkpoint names has just become what a start begins with.
 const SUPERBLOCKS: u64 = 8;
+/// One write of a superblock out of so many is preceded by a look at what is left if the one before it does not read back.
+const SUPERBLOCKS_UNREADABLE: u64 = 8;
 /// Mean number of times that VDL moves between two looks at all six devices.
 const VDL_MOVES: u64 = 128;
+
+/// Contents of single sectors.
+type Sectors = BTreeMap<(Area, u64), [u8; SECTOR_BYTES]>;
 
 /// A machine that has started from what a device has flushed.
 pub(super) struct Survivor<'a> {
     machine: Shard,
     disk: &'a Disk,
-    /// What it has written itself, by sector.
-    written: BTreeMap<(Area, u64), [u8; SECTOR_BYTES]>,
+    /// What it has written itself, or does not read back.
+    written: Sectors,
     now: Now,
     questions: u64,
 }
@@ -44,9 +54,13 @@ pub(super) struct Survivor<'a> {
 impl<'a> Survivor<'a> {
     /// # Panics
     /// If it cannot start.
-    fn start(shard: usize, machine: Shard, effects: Effects, disk: &'a Disk, now: Now) -> Survivor<'a> {
-        let mut survivor = Survivor { machine, disk, written: BTreeMap::new(), now, questions: 0 };
-        let mut effects = effects;
+    fn start(
+        shard: usize,
+        (machine, mut effects): (Shard, Effects),
+        (disk, written): (&'a Disk, Sectors),
+        now: Now,
+    ) -> Survivor<'a> {
+        let mut survivor = Survivor { machine, disk, written, now, questions: 0 };
         while !survivor.machine.is_ready() {
             let list = std::mem::take(&mut effects.list);
             assert!(
@@ -105,15 +119,18 @@ impl<'a> Survivor<'a> {
         });
         status.expect("a status is answered at once")
     }
+
+    fn history(&mut self, name: SegmentName) -> EpochHistory {
+        let said = self.ask(&Message::FetchHistory(name));
+        let history = find_answer(&said, |message| match message {
+            Message::History(history) => Some(history.history),
+            _ => None,
+        });
+        history.expect("a history is answered at once")
+    }
 }
 
-fn read_left(
-    disk: &Disk,
-    written: &BTreeMap<(Area, u64), [u8; SECTOR_BYTES]>,
-    area: Area,
-    offset: u64,
-    buffer: &mut [u8],
-) {
+fn read_left(disk: &Disk, written: &Sectors, area: Area, offset: u64, buffer: &mut [u8]) {
     disk.read_durable(area, offset, buffer);
     let end = offset + buffer.len() as u64;
     for ((_, at), sector) in written.range((area, offset)..(area, end)) {
@@ -125,6 +142,16 @@ fn read_left(
 impl World {
     /// What a power cut would leave of a shard. `None`: it was never formatted.
     fn after_power_cut<T>(&self, shard: usize, look: impl FnOnce(&mut Survivor<'_>) -> T) -> Option<T> {
+        self.after_power_cut_without(Sectors::new(), shard, look)
+    }
+
+    /// As [`World::after_power_cut`], if some sectors do not read back.
+    fn after_power_cut_without<T>(
+        &self,
+        sectors: Sectors,
+        shard: usize,
+        look: impl FnOnce(&mut Survivor<'_>) -> T,
+    ) -> Option<T> {
         let process = &self.processes[shard];
         if !process.is_formatted {
             return None;
@@ -132,7 +159,7 @@ impl World {
         let now = self.shard_now(shard);
         let mut effects = Effects::default();
         let machine = Shard::start(self.shard_options(shard, INCARNATION), now, &mut effects);
-        Some(look(&mut Survivor::start(shard, machine, effects, &process.disk, now)))
+        Some(look(&mut Survivor::start(shard, (machine, effects), (&process.disk, sectors), now)))
     }
 
     /// Now and then, instead of a reading of a member: what is left of it. True if it was looked at.
@@ -149,6 +176,27 @@ impl World {
         if self.checks.one_in(SUPERBLOCKS) {
             self.check_word(shard);
         }
+    }
+
+    /// A superblock is about to be written: the log has come as far as it can with the newest one that there is. Now and then
+    /// that one is taken not to read back, if the other one does.
+    pub(super) fn check_older_superblock(&mut self, shard: usize) {
+        let is_ready = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
+        self.superblocks_written += 1;
+        let is_due = is_ready && self.superblocks_written.is_multiple_of(SUPERBLOCKS_UNREADABLE);
+        if !is_due || self.plan.profile == Profile::Bulk || self.may_rot(shard) {
+            return;
+        }
+        let mut area = [0; SUPERBLOCK_AREA_BYTES];
+        self.processes[shard].disk.read_durable(Area::Superblock, 0, &mut area);
+        let [_, newest] = &Superblock::valid(&area)[..] else { return };
+        let unreadable = Sectors::from([((Area::Superblock, newest.offset()), [0; SECTOR_BYTES])]);
+        let word = BeforeStop::of(self.ask_status(shard)).of_rotting_device();
+        let who = format!("shard {shard} after a power cut and with its older superblock");
+        self.after_power_cut_without(unreadable, shard, |survivor| {
+            let left = survivor.status();
+            word.check(&who, &left, |name| survivor.history(name));
+        });
     }
 
     /// What a member says of itself, and its pages, against what it has on its device.
@@ -169,14 +217,7 @@ impl World {
         self.after_power_cut(shard, |survivor| {
             let left = survivor.status();
             self.check_promises(&format!("shard {shard} after a power cut"), shard, &left);
-            word.check(&format!("shard {shard} after a power cut"), &left, |name| {
-                let said = survivor.ask(&Message::FetchHistory(name));
-                let history = find_answer(&said, |message| match message {
-                    Message::History(history) => Some(history.history),
-                    _ => None,
-                });
-                history.expect("a history is answered at once")
-            });
+            word.check(&format!("shard {shard} after a power cut"), &left, |name| survivor.history(name));
             for (page, draw) in draws {
                 let Some(read) = self.draw_member_read(&left, PageId(page), draw) else { continue };
                 let said = survivor.ask(&Message::ReadPage(read.clone()));

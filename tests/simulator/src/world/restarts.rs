@@ -24,7 +24,7 @@ impl BeforeStop {
     }
 
     /// Of a device that may lose any of it.
-    fn of_rotting_device(self) -> BeforeStop {
+    pub fn of_rotting_device(self) -> BeforeStop {
         BeforeStop { being_given_up: u64::from(u32::MAX), may_forget: true, ..self }
     }
 
