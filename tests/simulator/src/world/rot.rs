@@ -3,12 +3,15 @@
 //! **Budget.** Two shards of a run, drawn from its seed, have such devices; four never do. So of any record and any page at
 //! most two copies of six are damaged: one that was at a write quorum is at two sound members still, and any three that are
 //! believed are among the four others and meet those. One of the two shards, the *rotten* one, has rot in all areas; the
-//! other in its extents alone, which may cost it its index, and so all that it has. What the promise does not cover is left
+//! other in its extents alone, which may cost it its index, and so all that it has. The rotten one may also be given another
+//! device, an empty one, in place of its own: it has forgotten then that it ever had a segment. What the promise does not cover is left
 //! out: the last appends of a log (what ends a log cannot be told from what a crash tore), a log write that is acknowledged as
 //! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two.
 
 use super::ask::find_answer;
-use super::{Happening, SHARDS, VOLUME, World};
+use super::file_systems::SEGMENTS_MADE_US;
+use super::{Happening, SHARDS, VOLUME, WORLD_START_US, World};
+use crate::disk::Disk;
 use crate::random::Random;
 use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::frame::read_frame;
@@ -16,7 +19,7 @@ use hexalog_protocol::message::{Message, SegmentState, StatusQuery};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::append::AppendHeader;
-use hexalog_storage_format::superblock::{SUPERBLOCK_SLOTS, Superblock};
+use hexalog_storage_format::superblock::{SUPERBLOCK_AREA_BYTES, SUPERBLOCK_SLOTS, Superblock};
 use std::collections::BTreeSet;
 
 const BLOCK_BYTES: usize = 4096;
@@ -42,7 +45,7 @@ pub(super) enum WriteFault {
 /// Kinds of rot when plans did not say how many there are.
 pub const ROT_KINDS_OF_OLD: u64 = 6;
 /// Kinds of rot.
-pub const ROT_KINDS: u64 = 10;
+pub const ROT_KINDS: u64 = 11;
 
 impl World {
     /// The shards whose devices rot; the first one's in all areas.
@@ -87,6 +90,7 @@ impl World {
                 }
             }
             8 => self.write_faults[either] = WriteFault::ImageLost,
+            10 => self.replace_device(rotten, chance),
             _ => self.write_faults[either] = WriteFault::ImageRepeatsPlace,
         }
     }
@@ -97,6 +101,22 @@ impl World {
             return self.rot_log(shard, chance);
         }
         (0..BLOCKS_LOST).for_each(|_| self.rot_extents(shard, chance));
+    }
+
+    /// An operator puts an empty device in the place of one that has failed, and starts the daemon on it.
+    fn replace_device(&mut self, shard: usize, chance: &mut Random) {
+        if self.now_us < WORLD_START_US + SEGMENTS_MADE_US {
+            return;
+        }
+        self.stop_shard(shard, true, chance);
+        self.image_places[shard] = (0, 0);
+        let (log_bytes, extents_bytes) = (self.plan.log_bytes as usize, self.plan.extents_bytes as usize);
+        let process = &mut self.processes[shard];
+        process.disk = Disk::new(SUPERBLOCK_AREA_BYTES, log_bytes, extents_bytes);
+        process.is_formatted = false;
+        // It says nothing of what the old one said.
+        process.before_stop = None;
+        self.note(&format!("shard {shard} gets an empty device"));
     }
 
     /// Any sector of an append that others follow.
