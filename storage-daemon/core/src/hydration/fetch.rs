@@ -136,6 +136,7 @@ impl Segment {
         assert!(self.health == Health::NeedsHydration, "nothing else is hydrated");
         assert!(hydrated.base <= hydrated.vdl_heard, "what is above the VDL may be annulled");
         assert!(self.leads_on(hydrated.base), "hydration leads on");
+        assert!(self.pages.merged_to() <= hydrated.base, "no page is newer than what it was hydrated with");
         self.health = if self.damage.is_some() { Health::Damaged } else { Health::Sound };
         self.given_up_at = None;
         (self.base, self.scl) = (hydrated.base, hydrated.base);

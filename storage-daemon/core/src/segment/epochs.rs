@@ -184,6 +184,8 @@ impl Segment {
         }
         self.runs.annul(&self.history, &annulled);
         self.advance_scl();
+        let covers_versions = !self.health.follows_log() || self.scl >= self.pages.merged_to();
+        assert!(covers_versions, "the SCL covers what is in versions");
         self.gossip.restart();
     }
 }
