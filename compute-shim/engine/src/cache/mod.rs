@@ -238,6 +238,7 @@ impl Cache {
                 assert!(image.lsn() <= read_point.max(image.lsn()), "an image has an LSN");
                 frame.lsn.store(image.lsn().0, Ordering::Release);
                 let mut latch = frame.latch.try_write().expect("nobody latches a loading frame");
+                assert!(latch.is_none(), "an image comes into an empty frame");
                 *latch = Some(image);
                 entry.state = State::Resident;
             }
