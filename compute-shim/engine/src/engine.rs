@@ -135,9 +135,9 @@ impl Engine {
         self.fenced.load(Ordering::Acquire)
     }
 
-    /// The answer to a `fetch`.
-    pub fn page_loaded(&self, page: PageId, image: Result<Page, FetchFailure>) {
-        self.cache.loaded(page, image);
+    /// The answer to a `fetch`: the page as it is at `read_point`, which is not below the one asked for.
+    pub fn page_loaded(&self, page: PageId, read_point: Lsn, image: Result<Page, FetchFailure>) {
+        self.cache.loaded(page, read_point, image);
         self.waiting.wake_page(page);
         self.waiting.wake_frames();
     }

@@ -230,7 +230,8 @@ impl MemoryVolume {
                 vdl = Some(end);
             }
             let fetches = if log.hold_fetches { VecDeque::new() } else { std::mem::take(&mut log.fetches) };
-            let images: Vec<_> = fetches.into_iter().map(|(page, at)| (page, log.image(page, at))).collect();
+            let images: Vec<_> =
+                fetches.into_iter().map(|(page, at)| (page, at, log.image(page, at))).collect();
             (images, vdl)
         };
         let delivered = vdl.is_some() || !images.is_empty();
@@ -238,8 +239,8 @@ impl MemoryVolume {
             engine.vdl_advanced(vdl);
             engine.log_space_freed();
         }
-        for (page, image) in images {
-            engine.page_loaded(page, image);
+        for (page, read_point, image) in images {
+            engine.page_loaded(page, read_point, image);
         }
         delivered
     }

@@ -52,9 +52,9 @@ impl EngineListener {
 pub struct ListenerHandle(pub Arc<EngineListener>);
 
 impl Listener for ListenerHandle {
-    fn page(&self, page: PageId, _read_point: Lsn, image: Result<Page, ReadFailure>) {
+    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>) {
         if let Some(engine) = self.0.engine.get() {
-            engine.page_loaded(page, image.map_err(fetch_failure));
+            engine.page_loaded(page, read_point, image.map_err(fetch_failure));
             return;
         }
         let probe = self.0.probe.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -218,16 +218,20 @@ impl Cache {
         !shard.get(&page).is_some_and(|entry| matches!(entry.state, State::Loading(_)))
     }
 
-    /// The answer to a fetch.
-    pub fn loaded(&self, page: PageId, image: Result<Page, FetchFailure>) {
+    /// The answer to a fetch, at this read point or a later one. A page may have been asked for, formatted anew meanwhile, have left
+    /// and be asked for again: the answer to the first fetch, which may be older than what left, is none to the second.
+    pub fn loaded(&self, page: PageId, read_point: Lsn, image: Result<Page, FetchFailure>) {
         let mut shard = self.shard(page).lock();
         let Some(entry) = shard.get_mut(&page) else {
             return;
         };
-        let State::Loading(read_point) = entry.state else {
+        let State::Loading(wanted) = entry.state else {
             // The page was formatted anew while its old image was on its way.
             return;
         };
+        if read_point < wanted {
+            return;
+        }
         let frame = self.frame(entry.frame);
         match image {
             Ok(image) if layout::check::check(image.bytes()).is_err() => {
@@ -235,7 +239,7 @@ impl Cache {
             }
             Ok(image) => {
                 assert!(image.id() == page, "the image of another page was delivered");
-                assert!(image.lsn() <= read_point.max(image.lsn()), "an image has an LSN");
+                assert!(image.lsn() <= read_point, "an image is not above its read point");
                 frame.lsn.store(image.lsn().0, Ordering::Release);
                 let mut latch = frame.latch.try_write().expect("nobody latches a loading frame");
                 assert!(latch.is_none(), "an image comes into an empty frame");
@@ -413,5 +417,36 @@ impl Cache {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_volume::MemoryVolume;
+    use hexalog_protocol::geometry::Geometry;
+
+    /// Found by reading. A client gave up its wait for a page, which was freed, formatted anew and left the cache while its old
+    /// image was still under way. The next one asked for it, and was given what the first had asked for: the page as it was
+    /// before, and every change since was lost to it.
+    #[test]
+    fn the_answer_to_an_earlier_fetch_is_none_to_a_later_one() {
+        let earlier = MemoryVolume::new(Geometry { pages_per_group: 16, groups: 1 });
+        let later = earlier.crash_and_reopen();
+        let cache = Cache::new(&Options::default());
+        let page = PageId(3);
+        cache.prefetch(earlier.as_ref(), page);
+        let Ok((frame, mut latch)) = cache.create(earlier.as_ref(), page) else { panic!("a frame is free") };
+        *latch = Some(Page::new(hexalog_protocol::VolumeId([1; 16]), page));
+        drop(latch);
+        cache.set_lsn(frame, Lsn::ZERO);
+        cache.unpin(frame);
+        cache.evict_all(later.vdl());
+        cache.prefetch(later.as_ref(), page);
+        assert!(earlier.vdl() < later.vdl());
+        cache.loaded(page, earlier.vdl(), Err(FetchFailure::NeverWritten));
+        assert!(!cache.is_settled(page), "it is still under way");
+        cache.loaded(page, later.vdl(), Err(FetchFailure::Closed));
+        assert!(cache.is_settled(page));
     }
 }

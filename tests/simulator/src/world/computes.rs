@@ -84,11 +84,17 @@ impl World {
         }
     }
 
-    pub(super) fn page_loaded(&mut self, index: usize, page: PageId, image: Result<Page, ReadFailure>) {
+    pub(super) fn page_loaded(
+        &mut self,
+        index: usize,
+        page: PageId,
+        read_point: Lsn,
+        image: Result<Page, ReadFailure>,
+    ) {
         let run = self.writers[index].run;
         let Some(compute) = &mut self.writers[index].compute else { return };
         if !compute.is_probing() {
-            compute.engine().page_loaded(page, image.map_err(fetch_failure));
+            compute.engine().page_loaded(page, read_point, image.map_err(fetch_failure));
             return self.after_engine(index);
         }
         match image {

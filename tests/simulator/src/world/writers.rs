@@ -148,7 +148,7 @@ impl World {
                 volume::Effect::Page { page, read_point, image } => {
                     self.outcome.reads_checked += 1;
                     self.writers[index].read_answered(&self.model, page, read_point, &image);
-                    self.page_loaded(index, page, image);
+                    self.page_loaded(index, page, read_point, image);
                 }
                 volume::Effect::Opened => self.writer_opened(index),
                 volume::Effect::VdlAdvanced(vdl) => self.vdl_advanced(index, vdl),
