@@ -88,7 +88,7 @@ impl World {
         before.check(&format!("shard {shard} after a restart"), &after, |name| self.ask_history(shard, name));
     }
 
-    fn ask_history(&mut self, shard: usize, name: SegmentName) -> EpochHistory {
+    pub(super) fn ask_history(&mut self, shard: usize, name: SegmentName) -> EpochHistory {
         let said = self.ask(shard, &Message::FetchHistory(name));
         let history = find_answer(&said, |message| match message {
             Message::History(history) => Some(history.history),

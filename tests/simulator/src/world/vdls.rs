@@ -5,15 +5,16 @@
 //! opener that tells a VDL while it repairs tells one that a writer of the adopted history has told, and a member that is asked
 //! what it has heard and under which history has heard it from a writer of that history, whoever passed it on.
 //!
-//! Looked at when it is sent, or when a member is asked; whether it arrives or does harm is another matter.
+//! Looked at when it is sent, or when a member is asked; whether it arrives or does harm is another matter. And a member that is
+//! told one by an opener under another history than its own does not hear it.
 
-use super::ask::find_answer;
 use super::{VOLUME, World};
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Bumped, Message, SegmentName, SegmentStatus};
-use hexalog_protocol::{Incarnation, Lsn, VolumeEpoch};
+use hexalog_protocol::{GroupId, Incarnation, Lsn, VolumeEpoch};
+use hexalog_storage_core::shard::Shard;
 use std::collections::BTreeMap;
 
 /// Kind of a writer's frame.
@@ -99,15 +100,40 @@ impl World {
         }
     }
 
+    /// A member is about to be handed this by an opener. If the opener tells a VDL under a history that is not the member's: the
+    /// group, and what it has heard so far.
+    pub(super) fn heard_before_push(&mut self, shard: usize, frame: &Frame<'_>) -> Option<(GroupId, Lsn)> {
+        if frame.kind != GOSSIP_PUSH {
+            return None;
+        }
+        let Message::GossipPush(push) = Message::decode(frame).expect("processes send valid messages") else {
+            return None;
+        };
+        let (group, adopted) = (push.group, push.history);
+        let heard = self.ask_vdl_heard(shard, group)?;
+        let history = self.ask_history(shard, SegmentName { volume: VOLUME, group });
+        (history.writer() != adopted).then_some((group, heard))
+    }
+
+    /// It has been handed what was told under another history than its own: it has heard nothing of it.
+    pub(super) fn check_heard_after_push(&mut self, shard: usize, (group, heard): (GroupId, Lsn)) {
+        let now = self.ask_vdl_heard(shard, group);
+        assert!(
+            now.is_none_or(|now| now == heard),
+            "shard {shard} {group:?} had heard of VDL {heard}, and hears of {now:?} from an opener, under another history than its own"
+        );
+    }
+
+    fn ask_vdl_heard(&mut self, shard: usize, group: GroupId) -> Option<Lsn> {
+        let is_ready = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
+        let status = is_ready.then(|| self.ask_status(shard))?;
+        let segment = status.segments.iter().find(|segment| segment.group == group);
+        segment.map(|segment| segment.vdl_heard)
+    }
+
     /// What a member says of itself at this moment.
     pub(super) fn check_vdl_heard(&mut self, shard: usize, segment: &SegmentStatus) {
-        let name = SegmentName { volume: VOLUME, group: segment.group };
-        let said = self.ask(shard, &Message::FetchHistory(name));
-        let history = find_answer(&said, |message| match message {
-            Message::History(history) => Some(history.history),
-            _ => None,
-        });
-        let history = history.expect("a history is answered at once");
+        let history = self.ask_history(shard, SegmentName { volume: VOLUME, group: segment.group });
         self.vdls.heard(&format!("shard {shard} {:?}", segment.group), segment.vdl_heard, &history);
     }
 }

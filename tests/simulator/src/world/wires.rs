@@ -153,10 +153,15 @@ impl World {
                 End::Shard { shard, run, id } if self.is_running(shard, run) => {
                     self.note_what_is_brought(shard, &frame);
                     self.note_what_is_asked(shard, id, &frame);
-                    if let End::Shard { shard: peer, .. } = other {
-                        self.note_peers_word(shard, peer, &frame);
+                    let mut heard = None;
+                    match other {
+                        End::Shard { shard: peer, .. } => self.note_peers_word(shard, peer, &frame),
+                        End::Writer { .. } => heard = self.heard_before_push(shard, &frame),
                     }
                     self.tell_shard(shard, Event::Frame(id, frame));
+                    if let Some(heard) = heard {
+                        self.check_heard_after_push(shard, heard);
+                    }
                 }
                 End::Shard { .. } => {}
                 End::Writer { run, link } => {
