@@ -176,6 +176,8 @@ pub struct Plan {
     pub rot_every_us: u64,
     /// How many kinds of that there are, from the first.
     pub rot_kinds: u64,
+    /// Which of these, a bit each.
+    pub rot_mask: u64,
     /// What else devices do.
     pub stalls: Stalls,
     /// Mean time between file systems becoming full; none does if zero, and devices have all their space from the start.
@@ -222,6 +224,7 @@ impl Plan {
             fault_kinds: Plan::draw_fault_kinds(&mut random),
             rot_every_us: [0, 0, 300_000, 60_000][Random::new(seed ^ 0x0d07).range(0, 4) as usize],
             rot_kinds: ROT_KINDS,
+            rot_mask: u64::MAX,
             stalls: Stalls::draw(&mut random),
             full_every_us: 0,
             only_faults: None,
@@ -388,6 +391,7 @@ impl Plan {
             }
             "rot_us" => self.rot_every_us = number(value),
             "rots" => self.rot_kinds = number(value),
+            "rot_mask" => self.rot_mask = number(value),
             "full_us" => self.full_every_us = number(value),
             "only" => self.only_faults = Some(value.split_terminator(',').map(&number).collect()),
             "compute" => self.set_compute(&value.split(',').map(&number).collect::<Vec<u64>>()),
@@ -528,6 +532,9 @@ impl fmt::Display for Plan {
         let Stalls { operations, one_in, us_max } = self.stalls;
         if self.stalls != Stalls::default() {
             write!(f, " stalls={operations},{one_in},{us_max}")?;
+        }
+        if self.rot_mask != u64::MAX {
+            write!(f, " rot_mask={}", self.rot_mask)?;
         }
         if self.full_every_us != 0 {
             write!(f, " full_us={}", self.full_every_us)?;

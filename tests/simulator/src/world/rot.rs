@@ -63,7 +63,9 @@ impl World {
     pub(super) fn rot(&mut self, number: u64, chance: &mut Random) {
         let [rotten, other] = self.rotting();
         let either = if chance.one_in(2) { rotten } else { other };
-        let kind = chance.range(0, self.plan.rot_kinds);
+        let is_there = |kind: &u64| self.plan.rot_mask >> kind & 1 == 1;
+        let kinds: Vec<u64> = (0..self.plan.rot_kinds).filter(is_there).collect();
+        let kind = kinds[chance.range(0, kinds.len() as u64) as usize];
         self.note(&format!("fault {number}: rot of kind {kind}, shard {rotten} or {either}"));
         match kind {
             0 | 1 => self.rot_log(rotten, chance),
