@@ -195,6 +195,7 @@ impl World {
         let who = format!("shard {shard} after a power cut and with its older superblock");
         self.after_power_cut_without(unreadable, shard, |survivor| {
             let left = survivor.status();
+            self.check_promises(&who, shard, &left);
             word.check(&who, &left, |name| survivor.history(name));
         });
     }
