@@ -4,6 +4,8 @@
 //! or comes back and has not said yet what it has. Of these words four must reach what the writer calls durable in the group, its
 //! PGCL, unless that is at or below VDL, which stays whoever is lost. VDL rests on PGCL alone.
 //!
+//! Of a member that says unasked that the state of a segment is lost the writer knows no SCL from that moment on.
+//!
 //! The client forgets more readily than this; what is told to a writer that does not write yet counts here, too.
 
 use super::World;
@@ -80,40 +82,51 @@ impl Counted {
     }
 }
 
+/// What is looked at when a writer has been told something.
+pub(super) struct Look {
+    /// A member that has just said that its state is lost.
+    lost: Option<(GroupId, LinkIndex)>,
+}
+
 impl World {
-    /// A writer is about to be handed this. True: what it counts is worth a look afterwards.
-    pub(super) fn note_word(&mut self, run: u64, link: LinkIndex, frame: &Frame<'_>) -> bool {
+    /// A writer is about to be handed this. What to look at afterwards, if what it counts is worth a look.
+    pub(super) fn note_word(&mut self, run: u64, link: LinkIndex, frame: &Frame<'_>) -> Option<Look> {
         if !matches!(frame.kind, REFUSAL | WRITE_ACK | STATUS) {
-            return false;
+            return None;
         }
+        let mut look = Look { lost: None };
         let counted = &mut self.counted;
         match Message::decode(frame).expect("shards send valid messages") {
             Message::Status(status) => counted.status_came(run, link, &status),
             Message::WriteAck(ack) => {
                 counted.acknowledgement_came(run, link, &ack);
                 counted.acknowledgements += 1;
-                return counted.acknowledgements.is_multiple_of(ACKNOWLEDGEMENTS);
+                return counted.acknowledgements.is_multiple_of(ACKNOWLEDGEMENTS).then_some(look);
             }
             // Told unasked: the state of a segment is lost.
             Message::Refusal(refusal) => {
-                let is_lost = frame.request_id == 0 && refusal.reason == RefusalReason::Damaged;
-                if is_lost {
-                    counted.take_back(run, link, refusal.group);
+                if frame.request_id != 0 || refusal.reason != RefusalReason::Damaged {
+                    return None;
                 }
-                return is_lost;
+                counted.take_back(run, link, refusal.group);
+                look.lost = Some((refusal.group, link));
             }
             _ => unreachable!("no other kind was looked for"),
         }
-        true
+        Some(look)
     }
 
     /// What a writer calls durable rests on words that stand.
-    pub(super) fn check_what_counts(&self, run: u64) {
+    pub(super) fn check_what_counts(&self, run: u64, look: &Look) {
         let Some(index) = self.writer_index(run) else { return };
         if !self.writers[index].is_open {
             return;
         }
         let groups = self.writers[index].client().status();
+        if let Some((group, link)) = look.lost {
+            let counted = groups[group.0 as usize].scls[link.0];
+            assert_eq!(counted, None, "writer {run} knows that member {} of {group:?} is lost", link.0);
+        }
         for group in groups {
             let reached = self.counted.reached(run, group.group).max(group.tail);
             assert!(

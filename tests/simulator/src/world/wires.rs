@@ -165,10 +165,10 @@ impl World {
                 }
                 End::Shard { .. } => {}
                 End::Writer { run, link } => {
-                    let is_worth_a_look = self.note_word(run, link, &frame);
+                    let look = self.note_word(run, link, &frame);
                     self.tell_writer(run, volume::Event::Frame(link, frame));
-                    if is_worth_a_look {
-                        self.check_what_counts(run);
+                    if let Some(look) = look {
+                        self.check_what_counts(run, &look);
                     }
                 }
             }
