@@ -20,6 +20,7 @@
 use super::World;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Bumped, Message, SegmentState, SegmentStatus, Status, WriteAck};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch};
@@ -52,6 +53,9 @@ struct Told {
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
     brought: Vec<EpochHistory>,
+    /// Writers of histories that it was brought before it answered a bump, and that were not in its answer though later than what
+    /// was: it did not take them.
+    passed_over: Vec<WriterId>,
     /// Peers whose word on their epochs has come in this run of its daemon.
     witnesses: BTreeSet<usize>,
 }
@@ -61,6 +65,15 @@ impl Told {
     fn may_fall_to<'a>(&'a self, scl: Lsn, mut histories: impl Iterator<Item = &'a EpochHistory>) -> bool {
         // How far an annulled one falls the member's own chain tells.
         scl >= self.scl || histories.any(|history| history.is_annulled(self.scl))
+    }
+
+    /// This is the member's history.
+    fn has_history(&self, history: &EpochHistory, who: &str) {
+        assert!(
+            !self.passed_over.contains(&history.writer()),
+            "{who} has a history that it had been brought when it answered a bump without it: {:?}",
+            history.writer()
+        );
     }
 
     /// It tells a writer this SCL under this epoch, and as a sound member. True if that is less than it acknowledged before,
@@ -156,9 +169,10 @@ impl Fences {
     }
 
     fn history_came(&mut self, shard: usize, group: GroupId, history: &EpochHistory) {
-        let brought = &mut self.members.entry((shard, group)).or_default().brought;
-        if !brought.contains(history) {
-            brought.push(history.clone());
+        let told = self.members.entry((shard, group)).or_default();
+        told.passed_over.retain(|writer| *writer != history.writer());
+        if !told.brought.contains(history) {
+            told.brought.push(history.clone());
         }
     }
 
@@ -195,6 +209,11 @@ impl Fences {
         let falls = was_lost && answer.scl < told.scl;
         (told.scl, told.lost_to) = (answer.scl, None);
         // What came before is in the history that it tells, or never will be.
+        told.has_history(&answer.history, &format!("shard {shard} {group:?}"));
+        let later = told.brought.iter().map(EpochHistory::writer);
+        let later =
+            later.filter(|writer| writer.epoch > answer.history.writer().epoch && writer.epoch < epoch);
+        told.passed_over.extend(later);
         told.brought.retain(|history| history.writer().epoch >= epoch || *history == answer.history);
         self.note_fall(group, falls);
     }
@@ -221,6 +240,13 @@ impl Fences {
         );
         if !is_known(history.entries()) {
             self.made.push(history.clone());
+        }
+    }
+
+    /// A member is asked for its history.
+    pub fn history_told(&self, shard: usize, group: GroupId, history: &EpochHistory) {
+        if let Some(told) = self.members.get(&(shard, group)) {
+            told.has_history(history, &format!("shard {shard} {group:?}"));
         }
     }
 

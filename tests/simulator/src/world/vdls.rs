@@ -135,5 +135,6 @@ impl World {
     pub(super) fn check_vdl_heard(&mut self, shard: usize, segment: &SegmentStatus) {
         let history = self.ask_history(shard, SegmentName { volume: VOLUME, group: segment.group });
         self.vdls.heard(&format!("shard {shard} {:?}", segment.group), segment.vdl_heard, &history);
+        self.fences.history_told(shard, segment.group, &history);
     }
 }
