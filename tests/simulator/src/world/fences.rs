@@ -67,6 +67,15 @@ impl Told {
         scl >= self.scl || histories.any(|history| history.is_annulled(self.scl))
     }
 
+    /// It answers an opener of this epoch, and for the first time: the opener has brought it nothing yet. What came before is in the
+    /// history that it tells, or never will be.
+    fn pass_over(&mut self, epoch: VolumeEpoch, history: &EpochHistory) {
+        let known = history.writer().epoch;
+        let writers = self.brought.iter().map(EpochHistory::writer);
+        self.passed_over.extend(writers.filter(|writer| writer.epoch > known && writer.epoch < epoch));
+        self.brought.retain(|brought| brought.writer().epoch >= epoch || brought == history);
+    }
+
     /// This is the member's history.
     fn has_history(&self, history: &EpochHistory, who: &str) {
         assert!(
@@ -186,7 +195,7 @@ impl Fences {
             epoch.0,
             told.fence.0
         );
-        told.fence = epoch;
+        let is_first = epoch > std::mem::replace(&mut told.fence, epoch);
         if answer.state == SegmentState::Damaged {
             let count = told.witnesses.len();
             assert!(
@@ -208,13 +217,10 @@ impl Fences {
         );
         let falls = was_lost && answer.scl < told.scl;
         (told.scl, told.lost_to) = (answer.scl, None);
-        // What came before is in the history that it tells, or never will be.
         told.has_history(&answer.history, &format!("shard {shard} {group:?}"));
-        let later = told.brought.iter().map(EpochHistory::writer);
-        let later =
-            later.filter(|writer| writer.epoch > answer.history.writer().epoch && writer.epoch < epoch);
-        told.passed_over.extend(later);
-        told.brought.retain(|history| history.writer().epoch >= epoch || *history == answer.history);
+        if is_first {
+            told.pass_over(epoch, &answer.history);
+        }
         self.note_fall(group, falls);
     }
 
