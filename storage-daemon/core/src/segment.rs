@@ -407,3 +407,33 @@ impl Segment {
         self.pages.invariants_full(&self.batches, collectable, durable);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hexalog_protocol::message::Membership;
+    use hexalog_protocol::{GeometryEpoch, GroupId, MembershipEpoch, SegmentId, VolumeId};
+
+    /// Simulator, seed 4100033: a VDL came from others than the writer, without the tail there. The tail that was known was of an
+    /// earlier one, and a member that had all up to that took itself to have all.
+    #[test]
+    fn a_member_is_complete_through_the_vdl_that_came_with_its_tail() {
+        let mut segment = Segment::create(&CreateSegment {
+            volume: VolumeId([1; 16]),
+            group: GroupId(0),
+            segment: SegmentId(1),
+            pages_per_group: 16,
+            geometry_epoch: GeometryEpoch(1),
+            base_lsn: Lsn::ZERO,
+            membership: Membership { epoch: MembershipEpoch(1), members: Vec::new() },
+        });
+        segment.scl = Lsn(5);
+        segment.hear(Lsn(7));
+        assert_eq!(segment.complete_through(), Lsn(5), "no tail was told");
+        (segment.tail, segment.tail_vdl) = (Some(Lsn(5)), Lsn(7));
+        assert_eq!(segment.complete_through(), Lsn(7));
+        segment.hear(Lsn(12));
+        assert_eq!(segment.complete_through(), Lsn(7), "what lies between the two it may lack");
+        assert!(segment.is_unsure());
+    }
+}

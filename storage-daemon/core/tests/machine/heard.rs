@@ -27,7 +27,11 @@ struct Split {
 }
 
 fn split(seed: u64) -> Split {
-    let mut world = World::new(seed);
+    split_in(World::new(seed), 1)
+}
+
+/// With so many records that will be annulled.
+fn split_in(mut world: World, ghosts: usize) -> Split {
     create_volume(&mut world, 2);
     let mut first = Writer::open(&mut world, 1, 2, None);
     first.write_many(&mut world, 20);
@@ -36,7 +40,7 @@ fn split(seed: u64) -> Split {
     first.converge(&mut world);
     let tails = first.tails.iter().map(|(group, tail)| (*group, *tail)).collect();
     (1..NODES).for_each(|node| world.kill(node));
-    first.write_pages(&mut world, &[GHOST]);
+    (0..ghosts).for_each(|_| first.write_pages(&mut world, &[GHOST]));
     first.pump(&mut world);
     world.run_us(2_000);
     let wire = world.connect(0).expect("up");
@@ -311,5 +315,39 @@ fn an_openers_vdl_counts_in_the_group_that_it_mends_and_not_in_the_other() {
         third.converge(&mut world);
         third.raise_pgmrpl_to_vdl();
         third.check_all_served(&mut world);
+    }
+}
+
+/// What an opener tells counts where its history stands; a member that is short of memory takes it there, and nowhere else.
+#[test]
+fn what_an_opener_tells_under_another_history_is_not_heard() {
+    let world = World::with_options(860, |node| {
+        let mut options = options(node);
+        options.pending_bytes_max = 8 << 10;
+        options
+    });
+    let mut split = split_in(world, 40);
+    let opener = split.history.writer();
+    let older = split.first.history.writer();
+    assert_ne!(opener, older);
+    let before = split.status(SECOND);
+    let told = before.scl;
+    assert!(told > before.vdl_heard, "there is something to hear");
+    for (request, history, heard) in [(10, opener, before.vdl_heard), (11, older, told)] {
+        let push = GossipPush {
+            volume: VOLUME,
+            group: SECOND,
+            writer: opener,
+            membership_epoch: MembershipEpoch(1),
+            scl: before.scl,
+            log_from: Lsn(1),
+            history,
+            vdl: told,
+            gc_floor: Lsn::ZERO,
+            batches: &[],
+        };
+        call(&mut split.world, split.wire, request, &Message::GossipPush(push));
+        split.world.run_us(20_000);
+        assert_eq!(split.status(SECOND).vdl_heard, heard, "told under {history:?}");
     }
 }
