@@ -191,12 +191,13 @@ impl World {
         self.processes[shard].disk.read_durable(Area::Superblock, 0, &mut area);
         let [_, newest] = &Superblock::valid(&area)[..] else { return };
         let unreadable = Sectors::from([((Area::Superblock, newest.offset()), [0; SECTOR_BYTES])]);
-        let word = BeforeStop::of(self.ask_status(shard)).of_rotting_device();
+        let word = BeforeStop::of(self.ask_status(shard));
         let who = format!("shard {shard} after a power cut and with its older superblock");
         self.after_power_cut_without(unreadable, shard, |survivor| {
             let left = survivor.status();
             self.check_promises(&who, shard, &left);
-            word.check(&who, &left, |name| survivor.history(name));
+            word.check_known_loss(&who, &left);
+            word.of_rotting_device().check(&who, &left, |name| survivor.history(name));
         });
     }
 

@@ -4,7 +4,7 @@ use super::ask::find_answer;
 use super::quiet::counter;
 use super::{VOLUME, World};
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Message, SegmentName, SegmentState, Status};
+use hexalog_protocol::message::{Message, SegmentName, SegmentState, SegmentStatus, Status};
 use hexalog_storage_core::shard::Shard;
 
 /// The state of a shard's segments when it was stopped.
@@ -26,6 +26,22 @@ impl BeforeStop {
     /// Of a device that may lose any of it.
     pub fn of_rotting_device(self) -> BeforeStop {
         BeforeStop { being_given_up: u64::from(u32::MAX), may_forget: true, ..self }
+    }
+
+    /// A segment that was sound knows that it has lost something: one that takes itself to have been given up long ago would be
+    /// hydrated from any peer, and be sound without what it told.
+    pub fn check_known_loss(&self, who: &str, after: &Status) {
+        let was_open = |group| {
+            let of_group = |old: &&SegmentStatus| old.group == group;
+            self.status.segments.iter().find(of_group).is_some_and(|old| old.state == SegmentState::Open)
+        };
+        for new in after.segments.iter().filter(|new| new.state == SegmentState::NeedsHydration) {
+            assert!(
+                self.being_given_up > 0 || !was_open(new.group),
+                "{who}: {:?} was sound, and waits for hydration as if nothing were lost",
+                new.group
+            );
+        }
     }
 
     /// Everything that a segment said was durable: its SCL falls only with what a history annuls, and it is lost only if
