@@ -5,6 +5,7 @@ use crate::cluster::{check_metadata, metadata_code};
 use crate::exit::{Code, Failure};
 use hexalog_server::ServerOptions;
 use hexalog_server::compute::{ComputeError, ComputeOptions};
+use hexalog_server::isolation::end_process_on_panic;
 use std::num::NonZeroUsize;
 
 /// Runs until it is told to stop or is fenced.
@@ -12,7 +13,7 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
     check_loopback(arguments.listen, arguments.insecure_no_auth)?;
     let metadata = arguments.cluster.metadata_file();
     check_metadata(&metadata)?;
-    end_process_on_panic();
+    end_process_on_panic(i32::from(Code::Bug as u8));
     let workers = arguments.workers.map_or_else(cores, NonZeroUsize::get);
     let options = ComputeOptions {
         metadata,
@@ -29,16 +30,6 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
         Ok(()) => Ok(Code::Ok),
         Err(error) => Err(Failure::new(code_of(&error), error.to_string())),
     }
-}
-
-/// A broken invariant in one session is one of all: they share the engine. Nothing is lost by ending at once, and
-/// going on could lose or show what it must not.
-fn end_process_on_panic() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        std::process::exit(i32::from(Code::Bug as u8));
-    }));
 }
 
 /// Cores that this process may use.

@@ -6,6 +6,7 @@
 //! waits for. Locks fall at the append of a commit, before it is durable: one who gets a lock after that sees
 //! what its earlier holders have committed, and its answers rest on it.
 
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::Step;
 use crate::locks::objects::Owner;
@@ -66,6 +67,7 @@ impl Engine {
         mode: RelationLockMode,
         extent: AdvisoryExtent,
     ) -> Step<()> {
+        let _call = Call::enter();
         self.check_fenced()?;
         let owner = self.advisory_owner(txn, locks);
         if !locks.is_held(&(key, mode)) {
@@ -86,6 +88,7 @@ impl Engine {
         mode: RelationLockMode,
         extent: AdvisoryExtent,
     ) -> Step<bool> {
+        let _call = Call::enter();
         self.check_fenced()?;
         let owner = self.advisory_owner(txn, locks);
         let is_taken = locks.is_held(&(key, mode)) || self.locks.try_lock_advisory(key, owner, mode);
@@ -103,6 +106,7 @@ impl Engine {
         key: AdvisoryKey,
         mode: RelationLockMode,
     ) -> bool {
+        let _call = Call::enter();
         let lock = (key, mode);
         let Some(count) = locks.of_session.get_mut(&lock) else { return false };
         *count -= 1;
@@ -115,12 +119,14 @@ impl Engine {
 
     /// Gives all locks of the session back; those of its transaction stay.
     pub fn unlock_all_advisory(&self, locks: &mut AdvisoryLocks) {
+        let _call = Call::enter();
         let released: Vec<Lock> = std::mem::take(&mut locks.of_session).into_keys().collect();
         self.release_unless_held(locks, &released);
     }
 
     /// The transaction has ended, or has gone back to where [`AdvisoryLocks::mark`] was this.
     pub fn release_advisory_since(&self, locks: &mut AdvisoryLocks, mark: usize) {
+        let _call = Call::enter();
         if mark < locks.of_transaction.len() {
             let released = locks.of_transaction.split_off(mark);
             self.release_unless_held(locks, &released);
@@ -129,6 +135,7 @@ impl Engine {
 
     /// A session that may hold locks has begun a transaction.
     pub fn begin_advisory(&self, txn: &Transaction, locks: &AdvisoryLocks) {
+        let _call = Call::enter();
         if let Some(owner) = locks.owner
             && !locks.of_session.is_empty()
         {
@@ -138,6 +145,7 @@ impl Engine {
 
     /// All locks of relations and numbers, held or waited for.
     pub fn lock_entries(&self) -> Vec<LockEntry> {
+        let _call = Call::enter();
         self.locks.entries()
     }
 

@@ -6,6 +6,7 @@
 //! of their range is wanted.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::bitmap_page;
@@ -42,6 +43,7 @@ impl Engine {
     /// Pages in use, by counting bits. For `hexalog verify` and tests: it wants every bitmap page in the
     /// cache at once.
     pub fn pages_used(&self) -> Step<u64> {
+        let _call = Call::enter();
         self.operate_alone(|access| {
             let formatted = {
                 let page = access.shared(SUPER_PAGE)?;

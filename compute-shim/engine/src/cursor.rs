@@ -6,6 +6,7 @@
 //! changes, and what a split moved away is to its right. Visibility is [`crate::visibility`]'s.
 
 use crate::access::{Access, SharedPage};
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step};
 use crate::layout::tree_page::TreePage;
@@ -229,6 +230,7 @@ fn leave_page(cursor: &mut Cursor, page: TreePage<'_>) {
 impl Engine {
     /// The next visible row in key order (or against it). False: the range is exhausted.
     pub fn cursor_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut RowBuffer) -> Step<bool> {
+        let _call = Call::enter();
         txn.assert_active();
         self.operate(txn, |access, txn| {
             loop {
@@ -291,6 +293,7 @@ impl Engine {
     /// The next candidate of an index scan, marked ones included: the caller fetches the clustered row
     /// visible to it and recomputes the key; a differing key is no hit.
     pub fn index_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut IndexEntry) -> Step<bool> {
+        let _call = Call::enter();
         txn.assert_active();
         self.operate(txn, |access, _| access.index_candidate(cursor, out))
     }

@@ -8,6 +8,7 @@
 //! nothing.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::cursor::Cursor;
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step, Stop};
@@ -36,6 +37,7 @@ impl Engine {
         primary_key: &[u8],
         unique: Option<UniqueCheck<'_>>,
     ) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_grow(txn)?;
         let stored = entry_key(key, primary_key)?;
         let checks = unique.is_some();
@@ -63,6 +65,7 @@ impl Engine {
         key: &[u8],
         primary_key: &[u8],
     ) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_write(txn)?;
         let stored = entry_key(key, primary_key)?;
         self.operate(txn, |access, txn| access.write_entry(txn, index, &stored, key.len(), true))

@@ -13,6 +13,7 @@ mod advisory;
 mod alloc;
 mod bounds;
 mod cache;
+pub mod call;
 mod cursor;
 mod engine;
 mod error;

@@ -6,6 +6,7 @@
 //! done with the answer.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::tree_page::TreePage;
@@ -38,6 +39,7 @@ impl Engine {
         seen: RowVersion,
         snapshot: Lsn,
     ) -> Step<bool> {
+        let _call = Call::enter();
         txn.assert_active();
         self.operate(txn, |access, txn| access.is_row_seen(txn, tree, key, seen, snapshot))
     }

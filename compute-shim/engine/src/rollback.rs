@@ -8,6 +8,7 @@
 //! the transaction's records.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step, Stop};
 use crate::layout::tree_page::TreePage;
@@ -55,6 +56,7 @@ impl RollbackQueue {
 impl Engine {
     /// Aborts: drops locks at once; small ones are undone at once, others in the background. Never waits.
     pub fn abort(&self, txn: &mut Transaction) -> Step<()> {
+        let _call = Call::enter();
         assert_ne!(txn.state, State::Ended, "a transaction ends once");
         let tx_id = match (txn.state, txn.tx_id) {
             (State::Active, Some(tx_id)) => tx_id,

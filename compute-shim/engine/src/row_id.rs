@@ -4,6 +4,7 @@
 //! which delete marks and versions of losers keep there, so an id is never given to two rows that can meet.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::tree_page::TreePage;
@@ -15,6 +16,7 @@ impl Engine {
     /// A fresh hidden key for a table without a primary key. The row's key is the eight big-endian bytes of
     /// it, nothing else.
     pub fn allocate_row_id(&self, tree: TreeId) -> Step<u64> {
+        let _call = Call::enter();
         self.check_fenced()?;
         if let Some(next) = self.row_ids.read().get(&tree) {
             return Ok(next.fetch_add(1, Ordering::Relaxed));

@@ -5,6 +5,7 @@
 //! come between. Nothing is written. Read [`crate::locks`] for who holds what.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step, Stop};
 use crate::hash::key_hash;
@@ -33,6 +34,7 @@ impl Engine {
         wait: LockWait,
         out: &mut RowBuffer,
     ) -> Step<RowLockOutcome> {
+        let _call = Call::enter();
         txn.assert_active();
         let known = known.into();
         let result = self.operate(txn, |access, txn| {

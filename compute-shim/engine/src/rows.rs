@@ -6,6 +6,7 @@
 //! [`crate::write`] for how a version is written, [`crate::visibility`] for how one is read.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::hash::key_hash;
@@ -65,6 +66,7 @@ pub(crate) enum Claim {
 impl Engine {
     /// The row with this key that the statement's snapshot sees.
     pub fn get(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], out: &mut RowBuffer) -> Step<bool> {
+        let _call = Call::enter();
         txn.assert_active();
         self.operate(txn, |access, txn| {
             let mut header = {
@@ -91,6 +93,7 @@ impl Engine {
     /// Inserts a row. Fails with `DuplicateKey` if a live row has the key; waits if its writer is in
     /// progress.
     pub fn insert(&self, txn: &mut Transaction, tree: TreeId, key: &[u8], row: RowRef<'_>) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_grow(txn)?;
         check_size(key, row)?;
         let mut buffer = std::mem::take(&mut txn.body_buffer);
@@ -139,6 +142,7 @@ impl Engine {
         known: impl Into<Known>,
         row: RowRef<'_>,
     ) -> Step<WriteOutcome> {
+        let _call = Call::enter();
         let known = known.into();
         check_size(key, row)?;
         let mut buffer = std::mem::take(&mut txn.body_buffer);
@@ -157,6 +161,7 @@ impl Engine {
         known: impl Into<Known>,
         moved_to: Option<&[u8]>,
     ) -> Step<WriteOutcome> {
+        let _call = Call::enter();
         check_key(key.len())?;
         if let Some(moved_to) = moved_to {
             check_key(moved_to.len())?;
@@ -209,6 +214,7 @@ impl Engine {
         known: Option<Known>,
         out: &mut RowBuffer,
     ) -> Step<NewestRow> {
+        let _call = Call::enter();
         txn.assert_active();
         self.operate(txn, |access, txn| {
             let spot = access.settled_spot(txn, tree, key, None)?;
@@ -240,6 +246,7 @@ impl Engine {
     /// Takes back a row that the running statement has inserted: a rival was found after the insert. Does nothing if
     /// that is done. The undo record stays, and finds nothing to undo any more.
     pub fn retract(&self, txn: &mut Transaction, tree: TreeId, key: &[u8]) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_write(txn)?;
         self.operate(txn, |access, txn| {
             let version = {

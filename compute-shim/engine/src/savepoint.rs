@@ -7,6 +7,7 @@
 //! nesting are above the engine. Read [`crate::rollback`] for how one record is undone.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{Need, Step};
 use crate::layout::undo_page::{byte_of, logical_of, record_at};
@@ -32,6 +33,7 @@ pub struct Savepoint {
 impl Engine {
     /// Sets a savepoint. Nothing is written.
     pub fn savepoint(&self, txn: &Transaction) -> Savepoint {
+        let _call = Call::enter();
         txn.assert_active();
         assert!(txn.rollback_position.is_none(), "a rollback to a savepoint comes to its end first");
         Savepoint {
@@ -44,6 +46,7 @@ impl Engine {
     /// Goes back: undoes what was written since the savepoint and releases the locks taken since. Between its needs
     /// nothing else may be done with the transaction than this, going back further, or aborting it. The savepoint stays.
     pub fn rollback_to(&self, txn: &mut Transaction, savepoint: &mut Savepoint) -> Step<()> {
+        let _call = Call::enter();
         txn.assert_active();
         assert!(savepoint.relations <= txn.relations.len(), "locks are released in the order of savepoints");
         self.give_back_turn(txn);

@@ -6,6 +6,7 @@
 //! is, so nothing is skipped at the end.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::sequence_page::{self, START};
@@ -62,6 +63,7 @@ fn assert_valid(params: &SequenceParams) {
 impl Engine {
     /// Makes a sequence, which lives if the transaction commits.
     pub fn create_sequence(&self, txn: &mut Transaction, params: SequenceParams) -> Step<SequenceId> {
+        let _call = Call::enter();
         assert_valid(&params);
         self.prepare_to_grow(txn)?;
         let state = SequenceState { last_value: params.start, is_called: false, params };
@@ -76,6 +78,7 @@ impl Engine {
 
     /// The next value. Not transactional; logged every 32 values. What `txn` is told rests on that record.
     pub fn sequence_next(&self, txn: &mut Transaction, id: SequenceId) -> Step<i64> {
+        let _call = Call::enter();
         self.check_fenced()?;
         let mut sequences = self.sequences.lock();
         if let Some(cached) = sequences.get_mut(&id)
@@ -109,6 +112,7 @@ impl Engine {
         value: i64,
         is_called: bool,
     ) -> Step<()> {
+        let _call = Call::enter();
         let mut sequences = self.sequences.lock();
         self.operate_alone(|access| {
             let params = access.logged_sequence(id)?.params;
@@ -125,6 +129,7 @@ impl Engine {
 
     /// Where the sequence stands.
     pub fn sequence_current(&self, id: SequenceId) -> Step<SequenceState> {
+        let _call = Call::enter();
         let known = self.sequences.lock().get(&id).map(|cached| cached.state);
         match known {
             Some(state) => Ok(state),
@@ -134,6 +139,7 @@ impl Engine {
 
     /// Drops a sequence if the transaction commits.
     pub fn drop_sequence(&self, txn: &mut Transaction, id: SequenceId) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_write(txn)?;
         self.operate(txn, |access, txn| access.drop_page(txn, id.0))
     }

@@ -6,6 +6,7 @@
 //! holds a snapshot slot, locks and an undo stream. Read [`crate::undo`] and [`crate::rollback`] next.
 
 use crate::access::Access;
+use crate::call::{self, Call};
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::undo_page::byte_of;
@@ -174,10 +175,19 @@ impl Transaction {
     }
 }
 
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if self.state != State::Ended {
+            call::note_dropped();
+        }
+    }
+}
+
 impl Engine {
     /// Begins a transaction; it takes its snapshot at the first statement and an undo stream at its first
     /// write.
     pub fn begin(&self, isolation: Isolation, read_only: bool) -> Transaction {
+        let _call = Call::enter();
         Transaction {
             handle: self.new_handle(),
             process_id: 0,
@@ -214,6 +224,7 @@ impl Engine {
     /// Takes the statement's snapshot (READ COMMITTED: a new one; REPEATABLE READ: at the first statement
     /// only) and its command id.
     pub fn begin_statement(&self, txn: &mut Transaction) -> Step<()> {
+        let _call = Call::enter();
         txn.assert_active();
         assert!(txn.rollback_position.is_none(), "a rollback to a savepoint comes to its end first");
         self.check_fenced()?;
@@ -240,6 +251,7 @@ impl Engine {
     /// its next statement: what builds an index or checks a constraint must see every row. Its slot keeps the
     /// older snapshot, so purge leaves what both need.
     pub fn begin_statement_at_newest(&self, txn: &mut Transaction) -> Step<()> {
+        let _call = Call::enter();
         self.begin_statement(txn)?;
         if txn.isolation == Isolation::RepeatableRead {
             txn.snapshot_kept = txn.snapshot;
@@ -251,6 +263,7 @@ impl Engine {
     /// As [`Engine::begin_statement_at_newest`], but at all that is appended, durable or not: a transaction that was given a
     /// row lock sees what the one that has let go of it has committed. All that is told from here on rests on it.
     pub fn begin_statement_at_appended(&self, txn: &mut Transaction) -> Step<()> {
+        let _call = Call::enter();
         txn.dep_lsn = txn.dep_lsn.max(self.appended());
         let appended = txn.dep_lsn;
         self.begin_statement(txn)?;
@@ -263,6 +276,7 @@ impl Engine {
 
     /// Optional: the statement is over, so a READ COMMITTED transaction that now idles holds back no purge.
     pub fn end_statement(&self, txn: &mut Transaction) {
+        let _call = Call::enter();
         self.give_back_turn(txn);
         if txn.isolation == Isolation::ReadCommitted
             && let Some(slot) = txn.snapshot_slot
@@ -275,6 +289,7 @@ impl Engine {
     /// The current statement's snapshot is kept from purge to the transaction's end, for [`Engine::is_row_seen`]. Answers
     /// with the snapshot.
     pub fn keep_snapshot(&self, txn: &mut Transaction) -> Lsn {
+        let _call = Call::enter();
         let snapshot = txn.read_point();
         // The slot publishes this snapshot; the next statement takes another. REPEATABLE READ has one for all of them.
         if txn.kept_slot.is_none() && txn.isolation == Isolation::ReadCommitted {
@@ -301,6 +316,7 @@ impl Engine {
     /// As [`Engine::commit`]; `then` runs with the commit's LSN after the append and before the locks fall, so
     /// that whoever gets one of them finds what it did. It is not run when the answer is a need.
     pub fn commit_then(&self, txn: &mut Transaction, then: impl FnOnce(Lsn)) -> Step<Lsn> {
+        let _call = Call::enter();
         let lsn = match (txn.state, txn.tx_id) {
             (State::Committed(lsn), _) => lsn,
             (State::Active, None) => txn.dep_lsn,
@@ -351,6 +367,7 @@ impl Engine {
 
     /// Locks a relation to the transaction's end.
     pub fn lock_relation(&self, txn: &mut Transaction, relation: u32, mode: RelationLockMode) -> Step<()> {
+        let _call = Call::enter();
         txn.assert_active();
         self.check_fenced()?;
         let lock = (relation, 1 << mode as u8);

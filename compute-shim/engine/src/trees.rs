@@ -4,6 +4,7 @@
 //! and what a committed one dropped, is freed by [`crate::purge`] once no snapshot can need it.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::Step;
 use crate::layout::tree_page::FLAG_INDEX;
@@ -18,6 +19,7 @@ use hexalog_protocol::PageId;
 impl Engine {
     /// Makes an empty tree, which lives if the transaction commits.
     pub fn create_tree(&self, txn: &mut Transaction, kind: TreeKind) -> Step<TreeId> {
+        let _call = Call::enter();
         self.prepare_to_grow(txn)?;
         let flags = if kind == TreeKind::Index { FLAG_INDEX } else { 0 };
         self.operate(txn, |access, txn| {
@@ -31,6 +33,7 @@ impl Engine {
 
     /// Drops a tree if the transaction commits; its pages are freed when no snapshot can need them.
     pub fn drop_tree(&self, txn: &mut Transaction, tree: TreeId) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_write(txn)?;
         self.operate(txn, |access, txn| access.drop_page(txn, tree.0))
     }

@@ -4,6 +4,7 @@
 //! may be woken without its need being met: the waiter polls again. Lost wake-ups are excluded by registering
 //! first and looking again after.
 
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::Need;
 use hexalog_protocol::{Lsn, PageId};
@@ -84,6 +85,7 @@ impl Engine {
     /// True if the need is met; otherwise the waker is kept, and woken when it may be. Waiting for
     /// durability, log space or a frame also seals the boxcars that it depends on.
     pub fn poll_need(&self, need: &Need, waker: &Waker) -> bool {
+        let _call = Call::enter();
         if self.is_fenced() {
             return true;
         }
@@ -130,6 +132,7 @@ impl Engine {
 
     /// A statement gave up waiting (cancel, timeout, disconnect): leaves its queue, drops the pins it kept.
     pub fn cancel_need(&self, need: &Need) {
+        let _call = Call::enter();
         match *need {
             Need::Page { ticket, .. } => drop(self.parked.resume(&self.cache, ticket)),
             Need::Lock(ticket) | Need::Stream(ticket) => self.locks.cancel(ticket),

@@ -12,6 +12,7 @@ pub mod control;
 pub mod durability;
 pub mod engine_listener;
 pub mod input;
+pub mod isolation;
 pub mod listener;
 pub mod output;
 pub mod session;

@@ -6,7 +6,7 @@
 use crate::control::{ServerControl, StopState};
 use crate::durability::DurabilityQueue;
 use crate::session;
-use hexalog_sql::Database;
+use hexalog_sql::{Database, Environment};
 use hexalog_volume_driver::Handle;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -32,6 +32,8 @@ pub struct ServerOptions {
     pub stale_read_max: Duration,
     /// The volume is open for reading only: whatever needs room in the log fails with 25006.
     pub is_read_only: bool,
+    /// What is put around each session's view of the world; tests have it do what no world does.
+    pub environment: fn(Box<dyn Environment>) -> Box<dyn Environment>,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +45,7 @@ impl Default for ServerOptions {
             stop_grace: Duration::from_secs(5),
             stale_read_max: Duration::from_secs(1),
             is_read_only: false,
+            environment: |environment| environment,
         }
     }
 }

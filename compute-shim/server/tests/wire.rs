@@ -7,6 +7,7 @@ use fixture::{
     Client, TestServer, answer, bind, describe_portal, execute, field, message, parse, sync, text,
 };
 use hexalog_server::{ServerOptions, StopState};
+use hexalog_sql::{CancelReason, Environment};
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -478,4 +479,50 @@ fn stopping_tells_everyone_and_ends() {
         assert_eq!(field(&messages[0].1, b'S'), "FATAL");
     }
     server.join();
+}
+
+/// A world whose random numbers are a bug.
+struct Cracked(Box<dyn Environment>);
+
+impl Environment for Cracked {
+    fn wall_clock_us(&self) -> i64 {
+        self.0.wall_clock_us()
+    }
+
+    fn random_u64(&self) -> u64 {
+        panic!("no more random numbers")
+    }
+
+    fn cancelled(&self) -> Option<CancelReason> {
+        self.0.cancelled()
+    }
+}
+
+#[test]
+fn a_panic_ends_its_session_alone() {
+    let options = ServerOptions { environment: |inner| Box::new(Cracked(inner)), ..ServerOptions::default() };
+    let server = TestServer::start_with(options);
+    let mut other = server.connect();
+    other.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)");
+    let by_query = |client: &mut Client| client.query("SELECT id, gen_random_uuid() FROM t");
+    let by_portal = |client: &mut Client| {
+        let parse = parse("", "SELECT id, gen_random_uuid() FROM t");
+        client.send(&[parse, bind("", &[], 0), execute(0), sync()].concat());
+    };
+    for (at, ask) in [(1, &by_query as &dyn Fn(&mut Client)), (2, &by_portal)] {
+        let mut broken = server.connect();
+        broken.run("BEGIN");
+        broken.run(&format!("UPDATE t SET id = id + 10 WHERE id = {at}"));
+        broken.run(&format!("SELECT pg_advisory_lock({at})"));
+        ask(&mut broken);
+        let messages = broken.until_end();
+        let (kind, body) = messages.last().expect("a last word");
+        assert_eq!((*kind, &*field(body, b'S'), &*field(body, b'C')), (b'E', "FATAL", "XX000"));
+        assert_eq!(field(body, b'M'), "internal error: no more random numbers");
+        assert!(messages.iter().all(|(kind, _)| *kind != b'D'), "no row was begun");
+        // Its locks are gone, and what it wrote.
+        let rows = other.run(&format!("SELECT pg_advisory_lock({at}); UPDATE t SET id = id WHERE id = {at}"));
+        assert_eq!(rows.kinds, "TDCCZ");
+    }
+    assert_eq!(server.control.session_count(), 1);
 }

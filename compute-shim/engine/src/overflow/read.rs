@@ -6,6 +6,7 @@
 
 use super::{PAGES_PER_CALL, block};
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step};
 use crate::layout::overflow_page::{CONTENT_START, OverflowHeader, entry};
@@ -70,6 +71,7 @@ impl ChainReader {
 impl Engine {
     /// Reads on; once it answers, the value is there. Call again after a need.
     pub fn read_chain<'r>(&self, txn: &mut Transaction, reader: &'r mut ChainReader) -> Step<&'r [u8]> {
+        let _call = Call::enter();
         assert!(reader.chain.bytes as usize <= VALUE_BYTES_MAX, "a chain of a row that was read");
         let mut pages = 0;
         while !reader.is_complete() {

@@ -6,6 +6,7 @@
 
 use super::{PAGES_PER_CALL, block};
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{Need, Step};
 use crate::layout::overflow_page::{
@@ -74,6 +75,7 @@ impl Engine {
     /// Writes a value (not empty, at most [`VALUE_BYTES_MAX`]) into a chain of its own, which is the transaction's until a
     /// row is written with it, or [`Engine::drop_chain`] gives it back. Call again with the same value after a need.
     pub fn write_chain(&self, txn: &mut Transaction, writer: &mut ChainWriter, value: &[u8]) -> Step<Chain> {
+        let _call = Call::enter();
         assert!((1..=VALUE_BYTES_MAX).contains(&value.len()), "the caller bounds values");
         assert!(!txn.commit_with_next_write, "a chain is never a transaction's last write");
         self.prepare_to_grow(txn)?;
@@ -97,6 +99,7 @@ impl Engine {
     /// Gives back a chain that this transaction has written and no row was written with: purge frees it, whatever
     /// becomes of the transaction.
     pub fn drop_chain(&self, txn: &mut Transaction, chain: Chain) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_write(txn)?;
         self.operate(txn, |access, txn| access.drop_page(txn, chain.root))
     }

@@ -12,6 +12,7 @@ use super::descent::MissingSeparator;
 use super::edit;
 use super::split::{build_from_cells, write_image};
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{EngineError, Step};
 use crate::layout::chain_list;
@@ -83,6 +84,7 @@ impl TreeBuilder {
 impl Engine {
     /// Begins to fill an empty tree that this transaction has made. Until it is finished nothing else writes to the tree.
     pub fn begin_build(&self, txn: &Transaction, tree: TreeId, kind: TreeKind) -> TreeBuilder {
+        let _call = Call::enter();
         txn.assert_active();
         let created = txn.trees_created.iter().find(|(created, _)| *created == tree);
         let (_, undo) = created.expect("a tree is built by the transaction that made it");
@@ -108,6 +110,7 @@ impl Engine {
         key: &[u8],
         row: RowRef<'_>,
     ) -> Step<Built> {
+        let _call = Call::enter();
         assert_eq!(builder.kind, TreeKind::Clustered);
         check_size(key, row)?;
         if !self.make_room(txn, builder, key, row)? {
@@ -133,6 +136,7 @@ impl Engine {
         key: &[u8],
         primary_key: &[u8],
     ) -> Step<Built> {
+        let _call = Call::enter();
         assert_eq!(builder.kind, TreeKind::Index);
         check_key(key.len() + primary_key.len())?;
         let stored = [key, primary_key].concat();
@@ -170,6 +174,7 @@ impl Engine {
 
     /// Writes what is left; after it the tree is like any other. May be called again.
     pub fn finish_build(&self, txn: &mut Transaction, builder: &mut TreeBuilder) -> Step<()> {
+        let _call = Call::enter();
         self.prepare_to_grow(txn)?;
         self.operate(txn, |access, _| {
             access.write_leaf(builder, false)?;

@@ -19,10 +19,10 @@ impl Connection {
     pub(super) async fn extended(&mut self, kind: u8, body: Range<usize>) -> Result<(), End> {
         self.wire.control.start_timeout(self.session.statement_timeout_ms());
         let outcome = match kind {
-            b'P' => self.parse(body).map_err(Failed::Sql),
-            b'B' => self.bind(body).map_err(Failed::Sql),
-            b'D' => self.describe(body).map_err(Failed::Sql),
-            b'C' => self.close(body).map_err(Failed::Sql),
+            b'P' => self.isolated(|it| it.parse(body)).map_err(Failed::Sql),
+            b'B' => self.isolated(|it| it.bind(body)).map_err(Failed::Sql),
+            b'D' => self.isolated(|it| it.describe(body)).map_err(Failed::Sql),
+            b'C' => self.isolated(|it| it.close(body)).map_err(Failed::Sql),
             _ => self.execute(body).await,
         };
         if !self.wire.settle(&mut self.session, outcome).await? {

@@ -12,6 +12,7 @@ mod transmit;
 
 use crate::control::SessionControl;
 use crate::input::{Input, Interrupt, ReadEnd};
+use crate::isolation::isolated;
 use crate::listener::Worker;
 use crate::output::Output;
 use crate::wire::backend;
@@ -33,6 +34,8 @@ pub(crate) struct Wire {
     output: Output,
     control: Arc<SessionControl>,
     worker: Arc<Worker>,
+    /// The session has panicked: it is good for nothing but its end.
+    is_broken: bool,
 }
 
 /// A connection after its start-up.
@@ -154,6 +157,17 @@ impl Connection {
         let timeout_ms = self.session.idle_in_transaction_timeout_ms();
         let is_bounded = self.is_idle && timeout_ms > 0 && self.session.transaction_status() != b'I';
         is_bounded.then(|| Instant::now() + Duration::from_millis(timeout_ms))
+    }
+
+    /// Runs what a message asks of the session without a wait.
+    fn isolated<T>(
+        &mut self,
+        step: impl FnOnce(&mut Connection) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        isolated(|| step(self)).unwrap_or_else(|error| {
+            self.wire.is_broken = true;
+            Err(error)
+        })
     }
 
     async fn refuse_function_call(&mut self) -> Result<(), End> {

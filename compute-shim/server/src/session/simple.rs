@@ -15,10 +15,12 @@ impl Connection {
     }
 
     async fn run_query(&mut self, body: Range<usize>) -> Result<(), Failed> {
-        let text = frontend::single_text(self.input.body(body))
-            .map_err(|violation| SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0))?;
         self.wire.control.start_timeout(self.session.statement_timeout_ms());
-        self.session.query_start(text)?;
+        self.isolated(|it| {
+            let text = frontend::single_text(it.input.body(body))
+                .map_err(|violation| SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0))?;
+            it.session.query_start(text)
+        })?;
         loop {
             let progress = self.wire.drive(&mut self.session, |session, output| {
                 session.query_step(&mut RowSink { output, is_describing: true })

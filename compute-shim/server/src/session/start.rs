@@ -7,6 +7,7 @@ use super::{Connection, Wire, random_u64, transmit};
 use crate::control::{SessionControl, StopState};
 use crate::environment::ServerEnvironment;
 use crate::input::{Input, ReadEnd};
+use crate::isolation::isolated;
 use crate::listener::Worker;
 use crate::output::Output;
 use crate::wire::startup::{self, StartupPacket};
@@ -48,9 +49,9 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
         return refuse(stream, &error).await;
     };
     let process_id = control.process_id;
-    match open_session(request, &control, worker) {
+    match isolated(|| open_session(request, &control, worker)).and_then(|opened| opened) {
         Ok((session, output)) => {
-            let wire = Wire { stream, output, control, worker: Arc::clone(worker) };
+            let wire = Wire { stream, output, control, worker: Arc::clone(worker), is_broken: false };
             let mut connection =
                 Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
             if connection.wire.write_out().await.is_ok() {
@@ -195,7 +196,7 @@ fn open_session(
     }
     backend::authentication_ok(out);
     let startup = Startup { process_id: control.process_id, ..request.startup };
-    let environment = Box::new(ServerEnvironment(Arc::clone(control)));
+    let environment = (worker.options.environment)(Box::new(ServerEnvironment(Arc::clone(control))));
     let mut session = Session::new(Arc::clone(&worker.database), startup, environment)?;
     for (name, value) in session.parameter_status() {
         backend::parameter_status(out, &name, &value);

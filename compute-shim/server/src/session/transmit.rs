@@ -2,6 +2,7 @@
 
 use super::{End, Failed, Wire};
 use crate::control::StopState;
+use crate::isolation::isolated;
 use crate::output::Output;
 use crate::wait::{GateBroken, Waiting};
 use crate::wire::backend;
@@ -28,7 +29,8 @@ impl Wire {
         mut step: impl FnMut(&mut Session, &mut Output) -> Step<T>,
     ) -> Result<T, SqlError> {
         loop {
-            match step(session, &mut self.output) {
+            let stepped = isolated(|| step(session, &mut self.output));
+            match stepped.inspect_err(|_| self.is_broken = true)? {
                 Ok(done) => return Ok(done),
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(need)) => {
@@ -108,7 +110,12 @@ impl Wire {
             });
         }
         self.control.end_timeout();
-        while let Err(stop) = session.fail(error) {
+        if self.is_broken {
+            // What it was saying may break off in the midst of a message.
+            self.output.clear();
+            return Err(End::Fatal(error.clone()));
+        }
+        while let Err(stop) = isolated(|| session.fail(error)).map_err(End::Fatal)? {
             match stop {
                 Stop::Need(need) => {
                     if !self.waiting().need_uncancelled(&need).await {
