@@ -150,16 +150,9 @@ impl Binder<'_> {
                 let row = self.whole_row(Vec::new(), defaults)?;
                 Ok(Node::Values { width: row.len(), rows: vec![Exprs::new(row)] })
             }
-            Some(query) => match &query.body {
-                QueryBody::Values(rows)
-                    if query.order_by.is_empty()
-                        && query.limit.is_none()
-                        && query.offset.is_none()
-                        && query.with.is_empty() =>
-                {
-                    self.insert_values(rows, columns, &insert.columns, defaults)
-                }
-                _ => self.insert_query(query, columns, &insert.columns, defaults),
+            Some(query) => match plain_values(query) {
+                Some(rows) => self.insert_values(rows, columns, &insert.columns, defaults),
+                None => self.insert_query(query, columns, &insert.columns, defaults),
             },
         }
     }
@@ -387,6 +380,20 @@ impl Binder<'_> {
     pub(super) fn column_default(&mut self, table: &Table, column: usize) -> Result<Expr> {
         let mut defaults = Defaults { table, overriding: None, parsed: vec![None; table.columns.len()] };
         self.default_value(column, &mut defaults)
+    }
+}
+
+/// The rows of a query that is VALUES and nothing more, in parentheses or not.
+fn plain_values(query: &tree::Query) -> Option<&[Vec<tree::Expr>]> {
+    let is_plain = query.order_by.is_empty()
+        && query.limit.is_none()
+        && query.offset.is_none()
+        && query.with.is_empty()
+        && query.locks.is_empty();
+    match &query.body {
+        QueryBody::Values(rows) if is_plain => Some(rows),
+        QueryBody::Nested(inner) if is_plain => plain_values(inner),
+        _ => None,
     }
 }
 

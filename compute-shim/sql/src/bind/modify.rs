@@ -16,7 +16,10 @@ use crate::catalog::Relation;
 use crate::catalog::object::{Column, Identity, Oid, Table};
 use crate::expression::Expr;
 use crate::parse::at;
-use crate::parse::tree::{self, Assignment, Delete, FromItem, Name, SelectItem, Update, current_of};
+use crate::parse::tree::{
+    self, AssignedTo, AssignedValue, Assignment, Delete, FromItem, Name, SelectItem, Subscripts, Update,
+    current_of,
+};
 use crate::plan::{Exprs, Node, Predicate};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
@@ -192,46 +195,43 @@ impl Binder<'_> {
         target: &Target,
         mut default: impl FnMut(&mut Self, usize) -> Result<Expr>,
     ) -> Result<(Vec<usize>, Vec<Expr>)> {
-        let (mut columns, mut values): (Vec<usize>, Vec<Expr>) = (Vec::new(), Vec::new());
-        // Columns of which parts are assigned to.
-        let mut in_parts: Vec<usize> = Vec::new();
+        let mut assigned = Assigned::default();
+        // Of the query that gives the row which is being assigned.
+        let mut row = Vec::new();
         for Assignment { to, value } in assignments {
             let column = self.target_column(target, &to.column)?;
             let definition = &target.table.columns[column];
-            if columns.contains(&column) && (to.subscripts.is_none() || !in_parts.contains(&column)) {
-                let message = format!("multiple assignments to same column \"{}\"", definition.name);
-                return Err(SqlError::syntax(message));
-            }
+            assigned.check_once(column, definition, to)?;
             let value = match value {
-                tree::Expr::Default { .. } if !to.subscripts.is_none() => return Err(default_of_part(to)),
-                tree::Expr::Default { .. } if definition.is_generated() => continue,
-                tree::Expr::Default { .. } => default(self, column)?,
-                value => {
-                    let value = self.expr(value)?;
-                    let before = columns.iter().position(|assigned| *assigned == column);
-                    let value = if to.subscripts.is_none() {
-                        self.assign(value, definition)?
-                    } else {
-                        let own = Expr::column(column, definition.type_id, definition.typmod);
-                        let own = own.at(to.column.position);
-                        let old = before.map_or(own, |before| values[before].clone());
-                        self.with_part(old, definition, to, value)?
-                    };
-                    refuse_value(definition)?;
-                    if let Some(before) = before {
-                        values[before] = value;
-                        continue;
+                AssignedValue::Expr(tree::Expr::Default { .. }) if !to.subscripts.is_none() => {
+                    return Err(default_of_part(to));
+                }
+                AssignedValue::Expr(tree::Expr::Default { .. }) if definition.is_generated() => continue,
+                AssignedValue::Expr(tree::Expr::Default { .. }) => {
+                    let value = default(self, column)?;
+                    assigned.put(column, value, to);
+                    continue;
+                }
+                AssignedValue::Expr(value) => self.expr(value)?,
+                AssignedValue::OfQuery { query, column, columns, position } => {
+                    if let Some(query) = query {
+                        row = self.row_of_query(query, *columns, *position)?;
                     }
-                    if !to.subscripts.is_none() {
-                        in_parts.push(column);
-                    }
-                    value
+                    row[*column].clone()
                 }
             };
-            columns.push(column);
-            values.push(value);
+            let value = match to.subscripts {
+                Subscripts::None => self.assign(value, definition)?,
+                _ => {
+                    let own = Expr::column(column, definition.type_id, definition.typmod);
+                    let own = own.at(to.column.position);
+                    self.with_part(assigned.value(column).unwrap_or(own), definition, to, value)?
+                }
+            };
+            refuse_value(definition)?;
+            assigned.put(column, value, to);
         }
-        Ok((columns, values))
+        Ok((assigned.columns, assigned.values))
     }
 
     /// RETURNING: over the changed row and what was joined.
@@ -252,6 +252,43 @@ impl Binder<'_> {
         self.pop_select();
         let exprs = items.iter().map(|item| item.expr.clone()).collect();
         Ok((Some(Exprs::new(exprs)), items.into_iter().map(output).collect()))
+    }
+}
+
+/// The columns that are assigned to, and their new values.
+#[derive(Default)]
+struct Assigned {
+    columns: Vec<usize>,
+    values: Vec<Expr>,
+    /// Columns of which parts are assigned to.
+    in_parts: Vec<usize>,
+}
+
+impl Assigned {
+    /// 42601 for a second assignment, unless both are to parts.
+    fn check_once(&self, column: usize, definition: &Column, to: &AssignedTo) -> Result<()> {
+        if self.columns.contains(&column) && (to.subscripts.is_none() || !self.in_parts.contains(&column)) {
+            let message = format!("multiple assignments to same column \"{}\"", definition.name);
+            return Err(SqlError::syntax(message));
+        }
+        Ok(())
+    }
+
+    fn value(&self, column: usize) -> Option<Expr> {
+        let before = self.columns.iter().position(|assigned| *assigned == column)?;
+        Some(self.values[before].clone())
+    }
+
+    fn put(&mut self, column: usize, value: Expr, to: &AssignedTo) {
+        if let Some(before) = self.columns.iter().position(|assigned| *assigned == column) {
+            self.values[before] = value;
+            return;
+        }
+        if !to.subscripts.is_none() {
+            self.in_parts.push(column);
+        }
+        self.columns.push(column);
+        self.values.push(value);
     }
 }
 

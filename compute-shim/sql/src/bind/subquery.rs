@@ -7,7 +7,8 @@ use super::query::Wanted;
 use super::scope::Boundary;
 use super::{Binder, Bound};
 use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
-use crate::parse::tree::{self, Query};
+use crate::parse::at;
+use crate::parse::tree::{self, ANOTHER_NUMBER_OF_VALUES, Query};
 use crate::plan::{Exprs, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
@@ -147,6 +148,26 @@ impl Binder<'_> {
         let left = values.into();
         let form = SubplanForm::Rows { left, comparison, quantifier };
         Ok(self.subplan_expr(sub, form, TypeId::BOOL))
+    }
+
+    /// The values of the one row that a query gives, to be assigned to so many columns.
+    pub(super) fn row_of_query(&mut self, query: &Query, columns: usize, position: u32) -> Result<Vec<Expr>> {
+        let sub = self.subplan(query)?;
+        if sub.columns.len() != columns {
+            return Err(at(SqlError::syntax(ANOTHER_NUMBER_OF_VALUES), position));
+        }
+        let output = sub.columns.clone();
+        let names = output.iter().enumerate();
+        self.make_records(&sub, names.map(|(at, it)| Expr::column(at, it.type_id, it.typmod)).collect());
+        let Sub { id, text, correlation, .. } = sub;
+        // One run gives all of them: what it has given is kept until the next row.
+        let field = |(at, column): (usize, super::OutputColumn)| {
+            let (form, text, correlation) = (SubplanForm::Field(at), text.clone(), correlation.clone());
+            let subplan = Box::new(Subplan { id, form, text, correlation });
+            let expr = Expr::new(Kind::Subplan(subplan), column.type_id);
+            expr.with_typmod(column.typmod).at(column.position)
+        };
+        Ok(output.into_iter().enumerate().map(field).collect())
     }
 
     /// Makes a record of each row: of a subquery's rows only the first column is kept.

@@ -440,7 +440,9 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         }
         let limit = match subplan.form {
             SubplanForm::Exists => 1,
-            SubplanForm::Scalar | SubplanForm::Rows { quantifier: Quantifier::One, .. } => 2,
+            SubplanForm::Scalar
+            | SubplanForm::Field(_)
+            | SubplanForm::Rows { quantifier: Quantifier::One, .. } => 2,
             SubplanForm::Array(_) | SubplanForm::AnyAll { .. } | SubplanForm::Rows { .. } => usize::MAX,
         };
         context.run_subplan(subplan.id, limit)?;
@@ -449,6 +451,12 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         SubplanForm::Scalar => match context.state.subplans[subplan.id].values() {
             [] => Ok(Datum::Null),
             [value] => Ok(value.clone()),
+            _ => Err(several_rows().into()),
+        },
+        SubplanForm::Field(field) => match context.state.subplans[subplan.id].values() {
+            [] => Ok(Datum::Null),
+            [Datum::Record(record)] => Ok(record.values[*field].clone()),
+            [_] => unreachable!("the query's rows are made records"),
             _ => Err(several_rows().into()),
         },
         SubplanForm::Exists => Ok(Datum::Bool(!context.state.subplans[subplan.id].values().is_empty())),

@@ -142,6 +142,8 @@ pub(crate) struct Subplan {
 pub(crate) enum SubplanForm {
     /// The one value, NULL if there is no row.
     Scalar,
+    /// A value of the one row, of which a record is kept; NULL if there is no row.
+    Field(usize),
     Exists,
     /// ARRAY(SELECT …) of this element type.
     Array(TypeId),

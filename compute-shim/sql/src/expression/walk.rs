@@ -47,7 +47,10 @@ impl Expr {
                 match &subplan.form {
                     SubplanForm::AnyAll { left, .. } => children.push(left),
                     SubplanForm::Rows { left, .. } => children.extend(left),
-                    SubplanForm::Scalar | SubplanForm::Exists | SubplanForm::Array(_) => {}
+                    SubplanForm::Scalar
+                    | SubplanForm::Field(_)
+                    | SubplanForm::Exists
+                    | SubplanForm::Array(_) => {}
                 }
                 children
             }
@@ -98,7 +101,10 @@ impl Expr {
                 match &mut subplan.form {
                     SubplanForm::AnyAll { left, .. } => children.push(left),
                     SubplanForm::Rows { left, .. } => children.extend(left),
-                    SubplanForm::Scalar | SubplanForm::Exists | SubplanForm::Array(_) => {}
+                    SubplanForm::Scalar
+                    | SubplanForm::Field(_)
+                    | SubplanForm::Exists
+                    | SubplanForm::Array(_) => {}
                 }
                 children
             }
@@ -157,6 +163,7 @@ fn is_same_form(left: &SubplanForm, right: &SubplanForm) -> bool {
     match (left, right) {
         (SubplanForm::Scalar, SubplanForm::Scalar) | (SubplanForm::Exists, SubplanForm::Exists) => true,
         (SubplanForm::Array(a), SubplanForm::Array(b)) => a == b,
+        (SubplanForm::Field(a), SubplanForm::Field(b)) => a == b,
         (
             SubplanForm::AnyAll { operator: a, all: x, right: c, .. },
             SubplanForm::AnyAll { operator: b, all: y, right: d, .. },

@@ -7,6 +7,7 @@
 //! crate's grammar for them mixes a dozen dialects. Read next: `bind`.
 
 mod assigned_part;
+mod assignment;
 mod comment;
 mod conflict_target;
 mod constraint;
@@ -24,6 +25,7 @@ mod operator;
 mod place;
 mod query;
 mod respell;
+mod respell_insert;
 mod respell_select;
 
 mod select_into;

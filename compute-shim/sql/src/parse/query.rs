@@ -4,10 +4,11 @@
 //! build, and one that it knows and we do not support is refused by name.
 
 use super::place::is_word;
+use super::respell_insert::NO_LIST;
 use super::tree::{
-    Alias, Assignment, CommonTable, ConflictTarget, Delete, Distinct, EMPTY_LIST, Expr, FromItem,
-    FunctionCall, Insert, JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem,
-    SetOperator, Statement, Update,
+    Alias, CommonTable, ConflictTarget, Delete, Distinct, EMPTY_LIST, Expr, FromItem, FunctionCall, Insert,
+    JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
+    Update,
 };
 use super::{Lower, assigned_part, at, conflict_target, refuse, refuse_if, refuse_some};
 use hexalog_sql_types::SqlError;
@@ -559,6 +560,9 @@ impl Lower<'_> {
         };
         let mut names = Vec::with_capacity(columns.len());
         for column in columns {
+            if is_no_list(&column) {
+                continue;
+            }
             names.push(assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts));
         }
         let table = self.object_name(table)?;
@@ -566,9 +570,7 @@ impl Lower<'_> {
         Ok(Insert {
             with: Vec::new(),
             table,
-            alias: table_alias
-                .map(|ast::TableAliasWithoutColumns { explicit: _, alias }| self.column_id(alias))
-                .transpose()?,
+            alias: table_alias.map(|alias| self.insert_alias(alias)).transpose()?,
             columns: names,
             // The statement's reader has it (see `statement.rs`).
             overriding: None,
@@ -577,6 +579,16 @@ impl Lower<'_> {
             returning: self.select_items(returning.unwrap_or_default())?,
             copy_filter: None,
         })
+    }
+
+    /// INSERT wants AS in front of its table's alias.
+    fn insert_alias(&mut self, alias: ast::TableAliasWithoutColumns) -> Result<String> {
+        let ast::TableAliasWithoutColumns { explicit, alias } = alias;
+        if !explicit {
+            let position = self.lines.position(alias.span.start);
+            return Err(at(SqlError::syntax(format!("syntax error at or near \"{alias}\"")), position));
+        }
+        self.column_id(alias)
     }
 
     /// `start`: somewhere in front of it.
@@ -612,42 +624,6 @@ impl Lower<'_> {
             }
         };
         Ok(OnConflict { position, target, update })
-    }
-
-    fn assignments(&mut self, assignments: Vec<ast::Assignment>) -> Result<Vec<Assignment>> {
-        let mut lowered = Vec::with_capacity(assignments.len());
-        for ast::Assignment { target, value } in assignments {
-            match target {
-                ast::AssignmentTarget::ColumnName(column) => {
-                    let to = assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts);
-                    lowered.push(Assignment { to, value: self.expr(value)? });
-                }
-                ast::AssignmentTarget::Tuple(columns) => self.row_assignment(columns, value, &mut lowered)?,
-            }
-        }
-        Ok(lowered)
-    }
-
-    /// `SET (a, b) = (1, 2)` is two assignments.
-    fn row_assignment(
-        &mut self,
-        columns: Vec<ast::ObjectName>,
-        value: ast::Expr,
-        lowered: &mut Vec<Assignment>,
-    ) -> Result<()> {
-        let values = match self.expr(value)? {
-            Expr::Row { items, .. } => items,
-            Expr::Subquery { .. } => return Err(refuse("assignment of a query's row to several columns")),
-            single => vec![single],
-        };
-        if values.len() != columns.len() {
-            return Err(SqlError::syntax("number of columns does not match number of values"));
-        }
-        for (column, value) in columns.into_iter().zip(values) {
-            let to = assigned_part::assigned_to(self.object_name(column)?, self.assigned_parts);
-            lowered.push(Assignment { to, value });
-        }
-        Ok(())
     }
 
     fn update(&mut self, update: ast::Update) -> Result<Update> {
@@ -730,6 +706,11 @@ impl Lower<'_> {
             returning: self.select_items(returning.unwrap_or_default())?,
         })
     }
+}
+
+/// Whether a column of an INSERT's list stands for no list.
+fn is_no_list(column: &ast::ObjectName) -> bool {
+    matches!(column.0.as_slice(), [ast::ObjectNamePart::Identifier(name)] if name.value == NO_LIST)
 }
 
 /// The name that a call in FROM has if it stands for ROWS FROM; no one can write it.

@@ -5,6 +5,7 @@
 //! grammar of their own, are left alone.
 
 use super::query::ROWS_FROM;
+use super::respell_insert::respell_inserted_queries;
 use super::respell_select::{respell_compared_sets, respell_empty_lists};
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
@@ -34,7 +35,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(respell_bounds(tokens));
     let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
-    let tokens = respell_current_of(tokens);
+    let tokens = respell_inserted_queries(respell_current_of(tokens));
     // Behind the query of COPY stand options with strings.
     let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
     let mut pass = Pass { out: before, depth: 0, has_options };

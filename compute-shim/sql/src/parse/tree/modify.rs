@@ -48,10 +48,25 @@ pub(crate) enum ConflictTarget {
     Constraint(String),
 }
 
+/// What is wrong with `SET (a, b) = …` and a row of another width.
+pub(crate) const ANOTHER_NUMBER_OF_VALUES: &str = "number of columns does not match number of values";
+
 #[derive(Clone, Debug)]
 pub(crate) struct Assignment {
     pub to: AssignedTo,
-    pub value: Expr,
+    pub value: AssignedValue,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum AssignedValue {
+    Expr(Expr),
+    /// One of so many columns of the row that a query gives, all of which are assigned. The query comes with the first of them.
+    OfQuery {
+        query: Option<Box<Query>>,
+        column: usize,
+        columns: usize,
+        position: u32,
+    },
 }
 
 /// A column that is assigned to, or a part of one.

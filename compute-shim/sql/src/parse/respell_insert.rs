@@ -1,0 +1,48 @@
+//! `INSERT INTO t (VALUES …)` and `INSERT INTO t (WITH …)`, where the parser crate takes the parenthesis for a list of columns.
+//!
+//! Owns the list that is put in front of such a query, of one column that nothing bears: it stands for no list.
+
+use super::respell::is_word;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+/// The one column of a list that stands for none; no name that can be written.
+pub(super) const NO_LIST: &str = "NO LIST\0";
+
+pub(super) fn respell_inserted_queries(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let at = |nth: usize| plain.get(nth).map(|&at| &tokens[at].token);
+    let is_insert = |nth: &usize| {
+        at(*nth).is_some_and(|token| is_word(token, "insert"))
+            && at(nth + 1).is_some_and(|token| is_word(token, "into"))
+    };
+    let queries: Vec<usize> = (0..plain.len())
+        .filter(is_insert)
+        .filter_map(|insert| query_behind(insert + 2, at))
+        .map(|parenthesis| plain[parenthesis])
+        .collect();
+    let mut tokens = tokens;
+    for &parenthesis in queries.iter().rev() {
+        let span = tokens[parenthesis].span;
+        let column = Word { value: NO_LIST.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
+        let list = [Token::LParen, Token::Word(column), Token::RParen];
+        tokens.splice(parenthesis..parenthesis, list.map(|token| TokenWithSpan { token, span }));
+    }
+    tokens
+}
+
+/// The parenthesis in which a query stands behind the table's name, which begins here, and its alias.
+fn query_behind<'t>(name: usize, at: impl Fn(usize) -> Option<&'t Token>) -> Option<usize> {
+    let is_part = |token: &Token| matches!(token, Token::Word(_) | Token::Period);
+    let parenthesis = (name..).take_while(|&nth| at(nth).is_some_and(is_part)).last()? + 1;
+    let query = (parenthesis..).find(|&nth| at(nth) != Some(&Token::LParen))?;
+    let is_there = |word: &str| at(query).is_some_and(|token| is_word(token, word));
+    // Columns may be called so too.
+    let is_query = match at(query + 1)? {
+        Token::LParen => is_there("values"),
+        Token::Word(_) => is_there("with"),
+        _ => false,
+    };
+    (query > parenthesis && is_query).then_some(parenthesis)
+}
