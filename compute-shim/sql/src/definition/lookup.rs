@@ -26,7 +26,7 @@ pub(super) enum Found {
 }
 
 /// `schema "x" does not exist`.
-pub(super) fn no_schema(name: &str) -> SqlError {
+pub(crate) fn no_schema(name: &str) -> SqlError {
     SqlError::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))
 }
 

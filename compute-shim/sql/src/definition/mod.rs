@@ -50,6 +50,7 @@ pub(crate) use sequence::literal as sequence_literal;
 
 pub(crate) use analyze::{BLOCK_BYTES, skipped};
 pub(crate) use create_index::column_names;
+pub(crate) use lookup::no_schema;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;

@@ -2,7 +2,7 @@
 
 use super::explain::boolean;
 use super::statement::setting_word;
-use super::tree::{Maintenance, MaintenanceTarget, ObjectKind, Statement};
+use super::tree::{Maintenance, MaintenanceTarget, ObjectKind, ReindexedWhole, Statement};
 use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -90,21 +90,25 @@ pub(super) fn reindex(reader: &mut Reader<'_>) -> Result<Statement> {
         }
         reader.expect_token(&Token::RParen)?;
     }
-    let kind = match () {
-        () if reader.eat(&["table"]) => ObjectKind::Table,
-        () if reader.eat(&["index"]) => ObjectKind::Index,
-        () => {
-            let whole = ["schema", "database", "system"].into_iter().find(|word| reader.peek_words(&[word]));
-            return Err(match whole {
-                Some(word) => refuse(format!("REINDEX {}", word.to_uppercase())),
-                None => reader.unexpected(),
-            });
-        }
+    let wholes = [ReindexedWhole::Schema, ReindexedWhole::Database, ReindexedWhole::System];
+    let whole =
+        wholes.into_iter().zip(["schema", "database", "system"]).find(|(_, word)| reader.eat(&[word]));
+    let kind = match whole {
+        Some(_) => ObjectKind::Schema,
+        None if reader.eat(&["table"]) => ObjectKind::Table,
+        None if reader.eat(&["index"]) => ObjectKind::Index,
+        None => return Err(reader.unexpected()),
     };
-    if concurrently | reader.eat(&["concurrently"]) {
-        return Err(refuse("REINDEX CONCURRENTLY"));
+    concurrently |= reader.eat(&["concurrently"]);
+    match whole {
+        Some((ReindexedWhole::System, _)) if concurrently => {
+            let message = "cannot reindex system catalogs concurrently";
+            Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+        }
+        _ if concurrently => Err(refuse("REINDEX CONCURRENTLY")),
+        Some((of, _)) => Ok(Statement::ReindexAll { of, name: reader.identifier()? }),
+        None => Ok(Statement::Reindex { kind, name: reader.name()? }),
     }
-    Ok(Statement::Reindex { kind, name: reader.name()? })
 }
 
 fn is_option_list(reader: &mut Reader<'_>) -> bool {

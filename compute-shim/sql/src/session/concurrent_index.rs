@@ -477,7 +477,7 @@ impl Scope {
     }
 
     /// Commits a part of the statement: the session's portals do not end with it.
-    fn commit_part(&mut self) -> Step<()> {
+    pub(super) fn commit_part(&mut self) -> Step<()> {
         self.commit()?;
         self.take_ended();
         self.refresh();

@@ -16,6 +16,7 @@ mod plan_run;
 mod portal;
 mod query;
 mod run;
+mod reindex_all;
 mod savepoint;
 mod settings;
 mod statement;

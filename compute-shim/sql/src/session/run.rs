@@ -12,6 +12,7 @@ use super::define::Defining;
 use super::explain_run::Explaining;
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
+use super::reindex_all::ReindexAll;
 use super::statement::{Columns, Prepared, Statements};
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
@@ -57,6 +58,7 @@ enum Machine {
     Answer(Rows),
     Define(Box<Defining>),
     Concurrent(Box<Concurrent>),
+    ReindexAll(Box<ReindexAll>),
     /// DISCARD, which begins with the session's temporary objects.
     DropTemporary(Box<Defining>),
     CopyIn(Box<CopyIn>),
@@ -228,28 +230,17 @@ impl Execution {
         call: &mut Call<'_>,
     ) -> Step<Completion> {
         loop {
+            while self.lead_on(scope, named)? {}
             let Some(statement) = &self.prepared.statement else { return Ok(Completion::EmptyQuery) };
-            match &mut self.machine {
-                Machine::New => self.machine = begin(scope, &named.statements, &self.prepared, statement)?,
+            let tag = match &mut self.machine {
                 Machine::Plan(run) => return step_plan(run, scope, call),
-                Machine::Arguments(arguments) => {
-                    let values = arguments.step(scope)?;
-                    let prepared = arguments.prepared.clone();
-                    let plan = prepared.plan(scope, true)?;
-                    self.machine = Machine::Plan(Box::new(PlanRun::new(prepared, plan, values, true)));
-                }
-                Machine::ExplainExecute(arguments, options) => {
-                    let values = arguments.step(scope)?;
-                    let explaining = Explaining::new(options.clone(), arguments.prepared.clone(), values);
-                    self.machine = Machine::Explain(Box::new(explaining));
-                }
-                Machine::Explain(explaining) => {
-                    let rows = explaining.step(scope)?;
-                    let columns = command::columns(scope, named, statement)?.expect("EXPLAIN has rows");
-                    let tag = CommandTag::plain("EXPLAIN");
-                    self.machine =
-                        Machine::Answer(Rows { columns, rows, tag, is_described: false, given: 0 });
-                }
+                Machine::Cursor(cursor) => return step_cursor(cursor, scope, call),
+                Machine::Answer(rows) => return rows.step(scope, call),
+                Machine::CopyIn(copy) => return Ok(Completion::CopyIn(copy.begin(scope)?)),
+                Machine::CopyOut(copy) => match copy.step(scope, call.sink)? {
+                    Some(tag) => tag,
+                    None => return Ok(Completion::Paused),
+                },
                 Machine::Declare(run) => {
                     let Statement::Declare(declare) = statement else { unreachable!("made for DECLARE") };
                     declare_cursor(scope, named, declare, run)?;
@@ -259,47 +250,67 @@ impl Execution {
                     open_portal(scope, named, &self.prepared, declare, *run);
                     return Ok(Completion::Tag(CommandTag::plain("DECLARE CURSOR")));
                 }
-                Machine::Cursor(cursor) => return step_cursor(cursor, scope, call),
                 Machine::Fetch(fetching) => {
                     let Statement::Fetch(fetch) = statement else { unreachable!("made for FETCH") };
                     match step_fetch(fetching, fetch, scope, named, call)? {
                         Fetched::Paused => return Ok(Completion::Paused),
-                        Fetched::Rows(rows) => self.machine = Machine::Answer(rows),
+                        Fetched::Rows(rows) => {
+                            self.machine = Machine::Answer(rows);
+                            continue;
+                        }
                         Fetched::Count(count) => {
-                            let verb = if fetch.is_move { "MOVE" } else { "FETCH" };
-                            return Ok(self.finish(CommandTag::counted(verb, count)));
+                            CommandTag::counted(if fetch.is_move { "MOVE" } else { "FETCH" }, count)
                         }
                     }
                 }
                 Machine::Command => match command::step(scope, named, &self.prepared.text, statement)? {
-                    Answer::Tag(tag) => return Ok(self.finish(tag)),
+                    Answer::Tag(tag) => tag,
                     Answer::Rows { columns, rows, tag } => {
                         let (is_described, given) = (false, 0);
                         self.machine =
                             Machine::Answer(Rows { columns, rows: rows.into(), tag, is_described, given });
+                        continue;
                     }
                 },
-                Machine::Answer(rows) => return rows.step(scope, call),
-                Machine::Define(defining) => {
-                    let tag = defining.step(scope)?;
-                    return Ok(self.finish(tag));
-                }
-                Machine::Concurrent(concurrent) => {
-                    let tag = concurrent.step(scope)?;
-                    return Ok(self.finish(tag));
-                }
-                Machine::DropTemporary(dropping) => {
-                    scope.drop_temporary(dropping)?;
-                    self.machine = Machine::Command;
-                }
-                Machine::CopyIn(copy) => return Ok(Completion::CopyIn(copy.begin(scope)?)),
-                Machine::CopyOut(copy) => match copy.step(scope, call.sink)? {
-                    Some(tag) => return Ok(self.finish(tag)),
-                    None => return Ok(Completion::Paused),
-                },
+                Machine::Define(defining) => defining.step(scope)?,
+                Machine::Concurrent(concurrent) => concurrent.step(scope)?,
+                Machine::ReindexAll(reindexing) => reindexing.step(scope)?,
                 Machine::Done => unreachable!("nobody steps what is over"),
-            }
+                _ => unreachable!("it was led on"),
+            };
+            return Ok(self.finish(tag));
         }
+    }
+
+    /// From a machine that only leads to another to that one; false if it is one that answers.
+    fn lead_on(&mut self, scope: &mut Scope, named: &Named) -> Step<bool> {
+        let Some(statement) = &self.prepared.statement else { return Ok(false) };
+        self.machine = match &mut self.machine {
+            Machine::New => begin(scope, &named.statements, &self.prepared, statement)?,
+            Machine::Arguments(arguments) => {
+                let values = arguments.step(scope)?;
+                let prepared = arguments.prepared.clone();
+                let plan = prepared.plan(scope, true)?;
+                Machine::Plan(Box::new(PlanRun::new(prepared, plan, values, true)))
+            }
+            Machine::ExplainExecute(arguments, options) => {
+                let values = arguments.step(scope)?;
+                let explaining = Explaining::new(options.clone(), arguments.prepared.clone(), values);
+                Machine::Explain(Box::new(explaining))
+            }
+            Machine::Explain(explaining) => {
+                let rows = explaining.step(scope)?;
+                let columns = command::columns(scope, named, statement)?.expect("EXPLAIN has rows");
+                let tag = CommandTag::plain("EXPLAIN");
+                Machine::Answer(Rows { columns, rows, tag, is_described: false, given: 0 })
+            }
+            Machine::DropTemporary(dropping) => {
+                scope.drop_temporary(dropping)?;
+                Machine::Command
+            }
+            _ => return Ok(false),
+        };
+        Ok(true)
     }
 
     fn finish(&mut self, tag: CommandTag) -> Completion {
@@ -355,6 +366,7 @@ fn begin(
                 None => Machine::Command,
             }
         }
+        Statement::ReindexAll { of, name } => Machine::ReindexAll(Box::new(ReindexAll::new(*of, name))),
         statement if Definition::handles(statement) && Concurrent::is(statement) => {
             Machine::Concurrent(Box::new(Concurrent::new(statement)))
         }

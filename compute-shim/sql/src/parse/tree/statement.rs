@@ -281,6 +281,11 @@ pub(crate) enum Statement {
         kind: ObjectKind,
         name: Name,
     },
+    /// REINDEX of all tables of a schema or of the database, each in a transaction of its own.
+    ReindexAll {
+        of: ReindexedWhole,
+        name: String,
+    },
     Explain {
         options: ExplainOptions,
         statement: Box<Statement>,
@@ -293,4 +298,24 @@ pub(crate) enum Statement {
         mode: hexalog_engine::RelationLockMode,
         nowait: bool,
     },
+}
+
+/// What REINDEX may be told to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReindexedWhole {
+    Schema,
+    Database,
+    /// The system's own tables, which have no stored indexes here.
+    System,
+}
+
+impl ReindexedWhole {
+    /// The statement in messages.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            ReindexedWhole::Schema => "REINDEX SCHEMA",
+            ReindexedWhole::Database => "REINDEX DATABASE",
+            ReindexedWhole::System => "REINDEX SYSTEM",
+        }
+    }
 }
