@@ -30,6 +30,34 @@ pub(super) struct CreateTableAs<'a> {
     pub with_data: bool,
 }
 
+impl<'a> CreateTableAs<'a> {
+    pub(super) fn of(statement: &'a Statement, parameters: Option<&'a Parameters>) -> CreateTableAs<'a> {
+        let Statement::CreateTableAs {
+            name,
+            temporary,
+            on_commit,
+            if_not_exists,
+            columns,
+            query,
+            with_data,
+            is_select_into: _,
+        } = statement
+        else {
+            unreachable!("the caller has looked")
+        };
+        CreateTableAs {
+            name,
+            temporary: *temporary,
+            on_commit: *on_commit,
+            if_not_exists: *if_not_exists,
+            columns,
+            query,
+            parameters,
+            with_data: *with_data,
+        }
+    }
+}
+
 fn plan(
     context: &DefinitionContext<'_>,
     query: &Query,

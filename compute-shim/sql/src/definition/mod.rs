@@ -164,61 +164,9 @@ impl Definition {
         }
         replay.rewind();
         match statement {
-            Statement::CreateTable(create) => create_table::run(replay, context, create),
-            Statement::CreateTableAs {
-                name,
-                temporary,
-                on_commit,
-                if_not_exists,
-                columns,
-                query,
-                with_data,
-                is_select_into: _,
-            } => {
-                let create = create_table_as::CreateTableAs {
-                    name,
-                    temporary: *temporary,
-                    on_commit: *on_commit,
-                    if_not_exists: *if_not_exists,
-                    columns,
-                    query,
-                    parameters: parameters.as_ref(),
-                    with_data: *with_data,
-                };
+            Statement::CreateTableAs { .. } => {
+                let create = create_table_as::CreateTableAs::of(statement, parameters.as_ref());
                 create_table_as::run(replay, context, &create)
-            }
-            Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
-            Statement::Reindex { kind, name } => reindex::run(replay, context, *kind, name),
-            Statement::CreateIndex(create) => create_index::run(replay, context, create),
-            Statement::SetIndexState { table, index, state } => {
-                create_index::set_state(replay, context, (*table, *index), *state)
-            }
-            Statement::Comment { target, text } => comment::run(replay, context, target, text.as_deref()),
-            Statement::CreateView(create) => view::create(replay, context, create),
-            Statement::AlterView { name, if_exists, action } => {
-                view::alter(replay, context, name, *if_exists, action, "ALTER VIEW")
-            }
-            Statement::CreateEnum { name, labels } => enumeration::create(replay, context, name, labels),
-            Statement::AlterType { name, action } => enumeration::alter(replay, context, name, action),
-            Statement::DropType { names, if_exists, cascade } => {
-                drop_type::run(replay, context, names, *if_exists, *cascade)
-            }
-            Statement::CreateSchema { name, if_not_exists } => {
-                schema::create(replay, context, name, *if_not_exists)
-            }
-            Statement::CreateTemporarySchema => temporary::create_schema(replay, context),
-            Statement::CreateSequence { name, temporary, if_not_exists, options } => {
-                sequence::create(replay, context, (name, *temporary), *if_not_exists, options)
-            }
-            Statement::AlterSequence { name, if_exists, action } => {
-                sequence::alter(replay, context, name, *if_exists, action)
-            }
-            Statement::AlterSchema { name, action } => schema::alter(replay, context, name, action),
-            Statement::RenameRelation { kind, name, if_exists, to } => {
-                alter_action::rename_relation(replay, context, *kind, name, *if_exists, to)
-            }
-            Statement::AlterTable { name, if_exists, actions } => {
-                alter_table::run(replay, context, name, *if_exists, actions)
             }
             Statement::Drop { kind: ObjectKind::Schema, names, if_exists, cascade, concurrently: _ } => {
                 drop::schemas(replay, context, names, *if_exists, *cascade)
@@ -231,11 +179,56 @@ impl Definition {
                 };
                 drop::relations(replay, context, (*kind, mode), names, *if_exists, *cascade)
             }
-            Statement::Truncate { tables, restart_identity, cascade } => {
-                truncate::run(replay, context, tables, *restart_identity, *cascade)
-            }
-            _ => unreachable!("asked by `handles`"),
+            statement => created_or_altered(replay, context, statement),
         }
+    }
+}
+
+/// A definition that takes nothing but its statement.
+fn created_or_altered(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    statement: &Statement,
+) -> Step<Defined> {
+    match statement {
+        Statement::CreateTable(create) => create_table::run(replay, context, create),
+        Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
+        Statement::Reindex { kind, name } => reindex::run(replay, context, *kind, name),
+        Statement::CreateIndex(create) => create_index::run(replay, context, create),
+        Statement::SetIndexState { table, index, state } => {
+            create_index::set_state(replay, context, (*table, *index), *state)
+        }
+        Statement::Comment { target, text } => comment::run(replay, context, target, text.as_deref()),
+        Statement::CreateView(create) => view::create(replay, context, create),
+        Statement::AlterView { name, if_exists, action } => {
+            view::alter(replay, context, name, *if_exists, action, "ALTER VIEW")
+        }
+        Statement::CreateEnum { name, labels } => enumeration::create(replay, context, name, labels),
+        Statement::AlterType { name, action } => enumeration::alter(replay, context, name, action),
+        Statement::DropType { names, if_exists, cascade } => {
+            drop_type::run(replay, context, names, *if_exists, *cascade)
+        }
+        Statement::CreateSchema { name, if_not_exists } => {
+            schema::create(replay, context, name, *if_not_exists)
+        }
+        Statement::CreateTemporarySchema => temporary::create_schema(replay, context),
+        Statement::CreateSequence { name, temporary, if_not_exists, options } => {
+            sequence::create(replay, context, (name, *temporary), *if_not_exists, options)
+        }
+        Statement::AlterSequence { name, if_exists, action } => {
+            sequence::alter(replay, context, name, *if_exists, action)
+        }
+        Statement::AlterSchema { name, action } => schema::alter(replay, context, name, action),
+        Statement::RenameRelation { kind, name, if_exists, to } => {
+            alter_action::rename_relation(replay, context, *kind, name, *if_exists, to)
+        }
+        Statement::AlterTable { name, if_exists, actions } => {
+            alter_table::run(replay, context, name, *if_exists, actions)
+        }
+        Statement::Truncate { tables, restart_identity, cascade } => {
+            truncate::run(replay, context, tables, *restart_identity, *cascade)
+        }
+        _ => unreachable!("asked by `handles`"),
     }
 }
 
