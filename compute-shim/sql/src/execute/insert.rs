@@ -7,8 +7,8 @@
 //! the snapshot does not see raises 40001.
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
-use super::unique::KeyProbe;
-use super::{Context, Operator, Row, RowWriter, compute_generated, has_entry, index_key};
+use super::unique::{FirstTaken, KeyProbe};
+use super::{Context, Operator, Row, RowWriter, compute_generated};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
@@ -39,6 +39,7 @@ pub(super) struct Insert {
     row: Row,
     writer: RowWriter,
     probe: KeyProbe,
+    taken: FirstTaken,
     update: Option<super::modify::RowUpdate>,
     single: bool,
 }
@@ -72,6 +73,7 @@ impl Insert {
             row: Row::new(),
             writer,
             probe: KeyProbe::default(),
+            taken: FirstTaken::default(),
             update: None,
             single,
         }
@@ -174,8 +176,9 @@ impl Insert {
                     self.phase = if index.is_clustered() { Phase::Probe(0) } else { Phase::Retract(at) };
                     return Ok(());
                 }
+                let at = self.taken.find(context, table, &self.row, None, at)?;
                 let schema = context.view.catalog().schema_name(table.schema);
-                Err(duplicate_key(table, schema, index, &self.row, &context.env).into())
+                Err(duplicate_key(table, schema, &table.indexes[at], &self.row, &context.env).into())
             }
         }
     }
@@ -200,7 +203,7 @@ impl Insert {
             let schema = context.view.catalog().schema_name(table.schema);
             return Err(deferrable_arbiter(table, schema, index).into());
         }
-        if !self.find(table, index, context)? {
+        if !self.probe.find_of(context, table, index, &self.row, None)? {
             self.probe.end();
             self.phase = Phase::Probe(nth + 1);
             return Ok(());
@@ -241,18 +244,6 @@ impl Insert {
             filter.evaluation.begin_row(context.state);
         }
         super::modify::RowUpdate::of_conflict(table.clone(), both, stored)
-    }
-
-    /// Whether a live row has the new row's key in an index; the row is then in `probe.stored`.
-    fn find(&mut self, table: &Table, index: &Index, context: &mut Context<'_>) -> Step<bool> {
-        if !self.probe.has_begun() {
-            self.probe.key.clear();
-            // What has no entry is in nobody's way.
-            if !has_entry(index, &self.row)? || index_key(index, &self.row, &mut self.probe.key)? {
-                return Ok(false);
-            }
-        }
-        self.probe.find(context, table, index, None)
     }
 }
 

@@ -37,6 +37,7 @@ pub(crate) use row_writer::{
     duplicate_key, has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, decode_row};
+pub(crate) use unique::FirstTaken;
 
 use crate::plan::Node;
 use crate::stop::Step;

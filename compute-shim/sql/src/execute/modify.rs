@@ -8,7 +8,7 @@
 use super::context::Identity;
 use super::row_writer::{Entered, check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
-use super::unique::SharedIn;
+use super::unique::{FirstTaken, SharedIn};
 use super::{
     Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, has_entry, index_key, primary_key,
 };
@@ -187,6 +187,7 @@ pub(super) struct RowUpdate {
     entry: Vec<u8>,
     /// The indexes in which another row may have the new row's key.
     shared: Vec<usize>,
+    taken: FirstTaken,
 }
 
 impl RowUpdate {
@@ -235,6 +236,7 @@ impl RowUpdate {
             has_lost_conflict: false,
             entry: Vec::new(),
             shared: Vec::new(),
+            taken: FirstTaken::default(),
         }
     }
 
@@ -526,8 +528,9 @@ impl RowUpdate {
         match context.engine.insert(context.transaction, self.table.tree, &self.new_key, row) {
             Ok(()) => Ok(()),
             Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
+                let at = self.taken.find(context, &self.table, &self.new, Some(&self.key), 0)?;
                 let schema = context.view.catalog().schema_name(self.table.schema);
-                Err(duplicate_key(&self.table, schema, &self.table.indexes[0], &self.new, &context.env)
+                Err(duplicate_key(&self.table, schema, &self.table.indexes[at], &self.new, &context.env)
                     .into())
             }
             Err(stop) => Err(stop.into()),

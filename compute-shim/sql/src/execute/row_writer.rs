@@ -246,68 +246,101 @@ impl RowWriter {
     ) -> Step<Inserted> {
         loop {
             match self.phase {
-                Phase::Key => {
-                    self.discard(engine, transaction)?;
-                    self.key.clear();
-                    self.shared.clear();
-                    if !primary_key(table, row, &mut self.key)? {
-                        let id = engine.allocate_row_id(table.tree)?;
-                        self.key.extend_from_slice(&id.to_be_bytes());
-                    }
-                    if let Some(index) = table.clustered_key() {
-                        check_key_bytes(index, self.key.len())?;
-                    }
-                    self.phase = Phase::Encode;
-                }
+                Phase::Key => self.make_key(engine, transaction, table, row)?,
                 Phase::Encode => {
                     self.encoder.encode(engine, transaction, table, row, self.key.len(), &[])?;
                     self.phase = Phase::Clustered;
                 }
                 Phase::Clustered => {
-                    if fuse {
-                        transaction.set_commit_with_next_write(true);
-                    }
-                    match engine.insert(transaction, table.tree, &self.key, self.encoder.row(table)) {
-                        Ok(()) => self.phase = Phase::Entry(0),
-                        Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
-                            transaction.set_commit_with_next_write(false);
-                            self.phase = Phase::Key;
-                            return Ok(Inserted::Conflict(0));
-                        }
-                        Err(stop) => return Err(stop.into()),
+                    if !self.put_row(engine, transaction, table, fuse)? {
+                        return Ok(Inserted::Conflict(0));
                     }
                 }
+                Phase::Entry(at) if at == table.indexes.len() => {
+                    self.encoder.taken();
+                    self.phase = Phase::Key;
+                    return Ok(Inserted::Done);
+                }
                 Phase::Entry(at) => {
-                    let Some(index) = table.indexes.get(at) else {
-                        self.encoder.taken();
-                        self.phase = Phase::Key;
-                        return Ok(Inserted::Done);
-                    };
-                    if !index.is_clustered() && has_entry(index, row)? {
-                        self.entry.clear();
-                        let has_null = index_key(index, row, &mut self.entry)?;
-                        let entered = insert_entry(
-                            engine,
-                            transaction,
-                            table,
-                            index,
-                            &self.entry,
-                            has_null,
-                            &self.key,
-                        )?;
-                        match entered {
-                            Entered::Done => {}
-                            Entered::Shared => self.shared.push(at),
-                            Entered::Duplicate => {
-                                self.phase = Phase::Key;
-                                return Ok(Inserted::Conflict(at));
-                            }
-                        }
+                    if !self.put_entry(engine, transaction, table, row, at)? {
+                        return Ok(Inserted::Conflict(at));
                     }
-                    self.phase = Phase::Entry(at + 1);
                 }
             }
         }
+    }
+
+    /// The row's key: that of its primary key, or a number that no row had.
+    fn make_key(
+        &mut self,
+        engine: &Engine,
+        transaction: &mut Transaction,
+        table: &Table,
+        row: &[Datum],
+    ) -> Step<()> {
+        self.discard(engine, transaction)?;
+        self.key.clear();
+        self.shared.clear();
+        if !primary_key(table, row, &mut self.key)? {
+            let id = engine.allocate_row_id(table.tree)?;
+            self.key.extend_from_slice(&id.to_be_bytes());
+        }
+        if let Some(index) = table.clustered_key() {
+            check_key_bytes(index, self.key.len())?;
+        }
+        self.phase = Phase::Encode;
+        Ok(())
+    }
+
+    /// Puts the row in its place; false if a live row stands there.
+    fn put_row(
+        &mut self,
+        engine: &Engine,
+        transaction: &mut Transaction,
+        table: &Table,
+        fuse: bool,
+    ) -> Step<bool> {
+        if fuse {
+            transaction.set_commit_with_next_write(true);
+        }
+        match engine.insert(transaction, table.tree, &self.key, self.encoder.row(table)) {
+            Ok(()) => {
+                self.phase = Phase::Entry(0);
+                Ok(true)
+            }
+            Err(hexalog_engine::Stop::Fail(EngineError::DuplicateKey)) => {
+                transaction.set_commit_with_next_write(false);
+                self.phase = Phase::Key;
+                Ok(false)
+            }
+            Err(stop) => Err(stop.into()),
+        }
+    }
+
+    /// Gives the row its entry in index `at`, if it has one; false if a live row has the key.
+    fn put_entry(
+        &mut self,
+        engine: &Engine,
+        transaction: &mut Transaction,
+        table: &Table,
+        row: &[Datum],
+        at: usize,
+    ) -> Step<bool> {
+        let index = &table.indexes[at];
+        if !index.is_clustered() && has_entry(index, row)? {
+            self.entry.clear();
+            let has_null = index_key(index, row, &mut self.entry)?;
+            match insert_entry(engine, transaction, table, index, &self.entry, has_null, &self.key)? {
+                Entered::Done => {}
+                Entered::Shared => self.shared.push(at),
+                Entered::Duplicate => {
+                    self.phase = Phase::Key;
+                    return Ok(false);
+                }
+            }
+        }
+        self.phase = Phase::Entry(at + 1);
+        Ok(true)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::catalog::object::{Index, Oid, Table};
 use crate::stop::Step;
 use hexalog_engine::{Cursor, Direction, Engine, IndexEntry, NewestRow, RowBuffer, Transaction};
+use hexalog_sql_types::Datum;
 use hexalog_sql_types::key::prefix_end;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -73,18 +74,33 @@ pub(super) struct KeyProbe {
 }
 
 impl KeyProbe {
-    /// Whether a look has begun and is not over: the key is that of then.
-    pub(super) fn has_begun(&self) -> bool {
-        self.cursor.is_some()
-    }
-
     /// The next look begins anew.
     pub(super) fn end(&mut self) {
         self.cursor = None;
     }
 
+    /// Whether a live row, other than the one to be passed over, has the key of a row in an index.
+    pub(super) fn find_of(
+        &mut self,
+        context: &mut Context<'_>,
+        table: &Table,
+        index: &Index,
+        row: &[Datum],
+        passed_over: Option<&[u8]>,
+    ) -> Step<bool> {
+        // While a look is under way the key is that of its beginning.
+        if self.cursor.is_none() {
+            self.key.clear();
+            // What has no entry is in nobody's way.
+            if !has_entry(index, row)? || index_key(index, row, &mut self.key)? {
+                return Ok(false);
+            }
+        }
+        self.find(context, table, index, passed_over)
+    }
+
     /// Whether a live row, other than the one to be passed over, has the key.
-    pub(super) fn find(
+    fn find(
         &mut self,
         context: &mut Context<'_>,
         table: &Table,
@@ -127,6 +143,39 @@ impl KeyProbe {
                 return Ok(true);
             }
         }
+    }
+}
+
+/// The look for the key that an error names where several are taken. PostgreSQL enters a row in its indexes in the order in
+/// which they were made; here the row comes first, and with it the primary key.
+#[derive(Default)]
+pub(crate) struct FirstTaken {
+    at: usize,
+    probe: KeyProbe,
+}
+
+impl FirstTaken {
+    /// The first index in which another row has the key of a row that index `refused` has refused; call again after a need.
+    pub(crate) fn find(
+        &mut self,
+        context: &mut Context<'_>,
+        table: &Table,
+        row: &[Datum],
+        passed_over: Option<&[u8]>,
+        refused: usize,
+    ) -> Step<usize> {
+        let last = &table.indexes[refused];
+        let is_older =
+            |index: &Index| last.is_clustered() && index.oid < last.oid && index.is_unique_at_once();
+        while let Some(index) = table.indexes.get(self.at) {
+            if is_older(index) && self.probe.find_of(context, table, index, row, passed_over)? {
+                return Ok(std::mem::take(self).at);
+            }
+            self.probe.end();
+            self.at += 1;
+        }
+        *self = FirstTaken::default();
+        Ok(refused)
     }
 }
 

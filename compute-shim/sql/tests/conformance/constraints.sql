@@ -143,3 +143,36 @@ ALTER TABLE ctas_new ALTER COLUMN aa SET NOT NULL;
 INSERT INTO ctas_new DEFAULT VALUES RETURNING *;
 ALTER TABLE ctas_new ALTER COLUMN aa DROP DEFAULT;
 INSERT INTO ctas_new DEFAULT VALUES;
+-- Of several keys that are taken the oldest index is named, by its number.
+CREATE TABLE several (a int, b int UNIQUE, c int, d int);
+CREATE UNIQUE INDEX several_c ON several (c) WHERE d > 0;
+ALTER TABLE several ADD PRIMARY KEY (a);
+CREATE UNIQUE INDEX several_d ON several (d);
+INSERT INTO several VALUES (1, 1, 1, 1), (2, 2, 2, 2), (3, NULL, 3, -3);
+INSERT INTO several VALUES (1, 1, 1, 1);
+INSERT INTO several VALUES (1, 9, 2, 1);
+INSERT INTO several VALUES (1, 9, 3, 1);
+INSERT INTO several VALUES (1, NULL, 9, 2);
+INSERT INTO several VALUES (9, 9, 9, 2);
+INSERT INTO several VALUES (1, 2, 9, 9) ON CONFLICT (a) DO NOTHING;
+INSERT INTO several VALUES (1, 9, 9, 1) ON CONFLICT (d) DO NOTHING;
+INSERT INTO several VALUES (1, 2, 9, 9) ON CONFLICT (d) DO NOTHING;
+UPDATE several SET a = 1, b = 1 WHERE a = 2;
+UPDATE several SET a = 1, b = 2 WHERE a = 2;
+UPDATE several SET a = 1, c = 1 WHERE a = 2;
+UPDATE several SET a = 1, d = 1 WHERE a = 2;
+COPY several FROM STDIN;
+1	1	1	1
+\.
+COPY several FROM STDIN;
+1	9	9	1
+\.
+BEGIN;
+DELETE FROM several WHERE b = 1;
+INSERT INTO several VALUES (2, 1, 2, 9);
+ROLLBACK;
+CREATE TABLE declared (b int UNIQUE, a int PRIMARY KEY, c int UNIQUE);
+INSERT INTO declared VALUES (1, 1, 1);
+INSERT INTO declared VALUES (1, 1, 1);
+INSERT INTO declared VALUES (1, 2, 1);
+SELECT * FROM several ORDER BY a;

@@ -14,7 +14,7 @@ use super::tuples::{Refused, Tuples};
 use crate::answer::{CommandTag, CopyInFormat};
 use crate::catalog::object::{Object, ObjectClass, Table};
 use crate::execute::{
-    Context, Inserted, Row, RowWriter, State, check_not_null, check_violation, compute_generated,
+    Context, FirstTaken, Inserted, Row, RowWriter, State, check_not_null, check_violation, compute_generated,
     duplicate_key, settle_references,
 };
 use crate::expression::evaluate;
@@ -106,6 +106,7 @@ pub(in crate::session) struct CopyIn {
     fields: Fields,
     row: Row,
     writer: RowWriter,
+    taken: FirstTaken,
     state: State,
     rows: u64,
     /// Rows that WHERE has kept out.
@@ -128,6 +129,7 @@ impl CopyIn {
             fields: Fields::default(),
             row: Row::new(),
             writer: RowWriter::new(),
+            taken: FirstTaken::default(),
             state: State::default(),
             rows: 0,
             excluded: 0,
@@ -420,6 +422,7 @@ impl CopyIn {
                             context.note_insert(&target.table, &self.row, self.writer.shared())?;
                             return Ok(Written::Kept);
                         };
+                        let index = self.taken.find(context, &target.table, &self.row, None, index)?;
                         let schema = context.view.catalog().schema_name(target.table.schema);
                         let index = &target.table.indexes[index];
                         return Ok(Written::Duplicate(duplicate_key(
