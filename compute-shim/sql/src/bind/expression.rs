@@ -4,6 +4,7 @@
 //! types are final, but for untyped literals and parameters, which their surroundings decide.
 
 use super::{Binder, type_of};
+use crate::catalog::system::collation_named;
 use crate::expression::{Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree;
@@ -346,13 +347,8 @@ impl Binder<'_> {
 
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.
     fn collate(&mut self, operand: Expr, collation: &tree::Name) -> Result<Expr> {
-        const KNOWN: [&str; 4] = ["default", "C", "POSIX", "ucs_basic"];
         let operand = self.known(operand)?;
-        let in_catalog = collation.qualifier().is_none_or(|schema| schema == "pg_catalog");
-        if !in_catalog || !KNOWN.contains(&collation.last()) {
-            let message = format!("collation \"{}\" for encoding \"UTF8\" does not exist", collation.last());
-            return Err(SqlError::new(SqlState::UNDEFINED_OBJECT, message));
-        }
+        collation_named(collation)?;
         let element = operand.type_id.array_element().unwrap_or(operand.type_id);
         if element.category() != TypeCategory::String {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());

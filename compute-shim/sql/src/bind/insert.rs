@@ -503,6 +503,9 @@ impl Binder<'_> {
         if element.nulls_first.is_some() {
             return refuse("NULLS FIRST/LAST");
         }
+        if element.collation.is_some() {
+            return Err(SqlError::unsupported("COLLATE in ON CONFLICT"));
+        }
         if element.class.is_some() {
             return Err(SqlError::unsupported("an operator class in ON CONFLICT"));
         }

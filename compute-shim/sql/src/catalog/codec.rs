@@ -23,10 +23,10 @@ use std::sync::Arc;
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
 /// of format 4 no generated columns, those of format 5 no indexes that were not whole, those of format 6 no keys
-/// whose check could wait, those of format 7 no constraints that were not validated. Views of format 1 had no CHECK OPTION.
+/// whose check could wait, those of format 7 no constraints that were not validated, those of format 8 no collations of indexes. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 8,
+        ObjectClass::Table => 9,
         ObjectClass::View => 2,
         _ => 1,
     }
@@ -247,7 +247,7 @@ impl Writer {
             self.u64(tree.0.0);
         }
         self.count(columns.len());
-        for IndexColumn { part, descending, nulls_first, class } in columns {
+        for IndexColumn { part, descending, nulls_first, class, collation } in columns {
             match part {
                 KeyPart::Column(column) => {
                     self.bool(false);
@@ -261,6 +261,7 @@ impl Writer {
             self.bool(*descending);
             self.bool(*nulls_first);
             self.u32(*class);
+            self.u32(*collation);
         }
         self.bool(*unique);
         self.u32(*constraint);
@@ -551,7 +552,8 @@ impl Reader<'_> {
             };
             let (descending, nulls_first) = (reader.bool()?, reader.bool()?);
             let class = if version < 3 { 0 } else { reader.u32()? };
-            Ok(IndexColumn { part, descending, nulls_first, class })
+            let collation = if version < 9 { 0 } else { reader.u32()? };
+            Ok(IndexColumn { part, descending, nulls_first, class, collation })
         })?;
         let (unique, constraint) = (self.bool()?, self.u32()?);
         let parameters = self.parameters()?;

@@ -138,6 +138,8 @@ pub(crate) struct IndexColumn {
     pub nulls_first: bool,
     /// The operator class that was asked for, 0 for the type's own. All classes order alike here, by code points.
     pub class: Oid,
+    /// The collation that was asked for, 0 for the column's own. They all order alike too.
+    pub collation: Oid,
 }
 
 /// What an index is good for. Other than valid it is while it comes or goes CONCURRENTLY, and after that was broken off.

@@ -10,7 +10,7 @@ use crate::answer::Severity;
 use crate::bind;
 use crate::catalog::object::{Comments, Object, ObjectClass, Oid, Table, classes};
 use crate::catalog::overlay::ChangeSet;
-use crate::catalog::system::{COLLATIONS, routines};
+use crate::catalog::system::{collation_named, routines};
 use crate::catalog::{Catalog, Changes, Relation};
 use crate::parse::tree::{CommentTarget, Name, ObjectKind, TypeName};
 use crate::stop::Step;
@@ -102,14 +102,7 @@ fn place(
             (classes::PG_AUTHID, role.oid, 0)
         }
         CommentTarget::Type(name) => (classes::PG_TYPE, type_named(replay, context, name)?, 0),
-        CommentTarget::Collation(name) => {
-            let found = COLLATIONS.iter().find(|collation| collation.1 == name.last());
-            let found = found.ok_or_else(|| {
-                let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
-                SqlError::new(SqlState::UNDEFINED_OBJECT, message)
-            })?;
-            (classes::PG_COLLATION, found.0, 0)
-        }
+        CommentTarget::Collation(name) => (classes::PG_COLLATION, collation_named(name)?, 0),
         CommentTarget::Function { kind, name, arguments } => {
             (classes::PG_PROC, function(context, kind, name, arguments)?, 0)
         }

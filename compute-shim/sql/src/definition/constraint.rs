@@ -151,6 +151,7 @@ fn key_columns(clause: &KeyClause, columns: &[Column]) -> Result<Vec<IndexColumn
             descending: false,
             nulls_first: false,
             class: 0,
+            collation: 0,
         });
     }
     Ok(key)

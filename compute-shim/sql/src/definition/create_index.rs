@@ -12,7 +12,7 @@ use super::{Defined, DefinitionContext, lookup, see_every_row, store};
 use crate::bind::{RowPlace, expression_name};
 use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::catalog::system::{OPERATOR_CLASSES, operator_class_of};
+use crate::catalog::system::{OPERATOR_CLASSES, collation_named, collation_of, operator_class_of};
 use crate::catalog::{Catalog, Relation};
 use crate::expression::Kind;
 use crate::parse::tree::{CreateIndex, Deferral, IndexElement, IndexTarget, Name};
@@ -77,6 +77,23 @@ fn element_name(view: &SessionView, element: &IndexElement) -> String {
         IndexTarget::Column(column) => column.clone(),
         IndexTarget::Expr(expr) => expression_name(view, expr).unwrap_or_else(|| "expr".to_owned()),
     }
+}
+
+/// The collation that was asked for, 0 if it is the type's own.
+fn collation(context: &DefinitionContext<'_>, type_id: TypeId, name: Option<&Name>) -> Result<Oid> {
+    let Some(name) = name else { return Ok(0) };
+    if let Some(schema) = name.qualifier()
+        && context.view.schema_in(&context.newest(), schema).is_none()
+    {
+        return Err(lookup::no_schema(schema));
+    }
+    let found = collation_named(name)?;
+    let own = collation_of(type_id);
+    if own == 0 {
+        let message = format!("collations are not supported by type {}", type_id.display_name());
+        return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+    }
+    Ok(if found == own { 0 } else { found })
 }
 
 /// The class that was asked for, 0 if it is the type's own.
@@ -189,6 +206,7 @@ fn index_column(
         descending,
         nulls_first: element.nulls_first.unwrap_or(descending),
         class: operator_class(type_id, element.class.as_ref())?,
+        collation: collation(context, type_id, element.collation.as_ref())?,
     })
 }
 
@@ -202,6 +220,9 @@ fn included_column(table: &Table, element: &IndexElement) -> Result<usize> {
         let message = "expressions are not supported in included columns";
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     };
+    if element.collation.is_some() {
+        return refuse("a collation");
+    }
     if element.class.is_some() {
         return refuse("an operator class");
     }

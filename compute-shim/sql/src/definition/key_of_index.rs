@@ -55,7 +55,9 @@ fn check_usable(index: &Index) -> Result<()> {
     if index.predicate.is_some() {
         return unfit(format!("\"{name}\" is a partial index"));
     }
-    let is_plain = |column: &IndexColumn| !column.descending && !column.nulls_first && column.class == 0;
+    let is_plain = |column: &IndexColumn| {
+        !column.descending && !column.nulls_first && column.class == 0 && column.collation == 0
+    };
     match index.columns.iter().position(|column| !is_plain(column)) {
         None => Ok(()),
         Some(column) => {

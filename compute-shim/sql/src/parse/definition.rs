@@ -10,7 +10,7 @@ use super::constraint::{
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    IndexElement, IndexTarget, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
+    IndexElement, IndexTarget, Name, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
     TableConstraint,
 };
 use super::{Reader, refuse, tree};
@@ -324,16 +324,27 @@ fn index_target(reader: &mut Reader<'_>) -> Result<IndexTarget> {
     if reader.parser.peek_nth_token_ref(1).token != Token::LParen {
         return Ok(IndexTarget::Column(reader.identifier()?));
     }
-    match reader.call()? {
-        tree::Expr::Collate { .. } => Err(refuse("COLLATE in an index")),
-        call => Ok(IndexTarget::Expr(call)),
+    Ok(IndexTarget::Expr(reader.call()?))
+}
+
+/// A collation stands apart from what it is for, whether it was written in the parentheses of an expression or behind it.
+fn take_collation(target: &mut IndexTarget) -> Option<Name> {
+    match target {
+        IndexTarget::Expr(expr @ tree::Expr::Collate { .. }) => {
+            let taken = std::mem::replace(expr, tree::Expr::Null { position: 0 });
+            let tree::Expr::Collate { operand, collation, .. } = taken else { unreachable!("seen above") };
+            *expr = *operand;
+            Some(collation)
+        }
+        _ => None,
     }
 }
 
 fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
-    let target = index_target(reader)?;
-    if reader.peek_words(&["collate"]) {
-        return Err(refuse("COLLATE in an index"));
+    let mut target = index_target(reader)?;
+    let mut collation = take_collation(&mut target);
+    if reader.eat(&["collate"]) {
+        collation = Some(reader.name()?);
     }
     let begins_order = ["asc", "desc", "nulls"].iter().any(|word| reader.peek_words(&[word]));
     let class = match reader.parser.peek_token_ref().token {
@@ -352,7 +363,9 @@ fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
         None
     };
     match reader.parser.peek_token_ref().token {
-        Token::Comma | Token::RParen => Ok(IndexElement { target, class, descending, nulls_first }),
+        Token::Comma | Token::RParen => {
+            Ok(IndexElement { target, collation, class, descending, nulls_first })
+        }
         Token::LParen if class.is_some() => Err(refuse("parameters of an operator class")),
         _ => Err(reader.unexpected()),
     }

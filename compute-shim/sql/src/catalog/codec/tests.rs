@@ -67,6 +67,7 @@ fn table() -> Table {
         descending,
         nulls_first: descending,
         class: if descending { 4217 } else { 0 },
+        collation: if descending { 950 } else { 0 },
     };
     let lower =
         IndexColumn { part: KeyPart::Expression(expression("lower(c)", TypeId::TEXT, 1)), ..one(0, false) };
@@ -211,7 +212,7 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "080100000074",
+            "090100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
@@ -270,7 +271,7 @@ fn golden_bytes_of_every_class() {
             "06000000745f706b6579",
             "00",
             "01000000",
-            "0000000000000000000000",
+            "000000000000000000000000000000",
             "01",
             "03400000",
             "00000000",
@@ -282,8 +283,8 @@ fn golden_bytes_of_every_class() {
             "07000000745f635f696478",
             "010900000000000000",
             "02000000",
-            "0001000000010179100000",
-            "0000000000000000000000",
+            "0001000000010179100000b6030000",
+            "000000000000000000000000000000",
             "00",
             "00000000",
             "00000000",
@@ -299,7 +300,7 @@ fn golden_bytes_of_every_class() {
             "19000000",
             "ffffffff",
             "0100000001000000",
-            "000000000000",
+            "00000000000000000000",
             "00",
             "00000000",
             "00000000",
@@ -452,6 +453,10 @@ fn indexes_of_format_5_are_whole() {
         Object::Table(decoded) => decoded,
         other => panic!("{other:?}"),
     };
+    // Of format 8 and before, columns of indexes have no collation; what follows the only one is 25 bytes.
+    assert_eq!(bytes.drain(bytes.len() - 29..bytes.len() - 25).as_slice(), [0; 4]);
+    bytes[0] = 8;
+    assert_eq!(table(&bytes).indexes[0].columns[0].collation, 0);
     // Whether it is primary and when it is checked stand before the counts of parameters and foreign keys, the state before them.
     assert_eq!(bytes.drain(bytes.len() - 10..bytes.len() - 8).as_slice(), [1, 0]);
     bytes[0] = 6;

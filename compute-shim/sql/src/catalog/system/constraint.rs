@@ -55,7 +55,10 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
     row.extend([Datum::Bool(is_live), Datum::Bool(is_live), FALSE]);
     row.extend([
         int2_vector(columns.iter().map(part).chain(index.included.iter().map(|&column| number(column)))),
-        oid_vector(columns.iter().map(|column| collation_of(type_of(column)))),
+        oid_vector(columns.iter().map(|column| match column.collation {
+            0 => collation_of(type_of(column)),
+            collation => collation,
+        })),
         oid_vector(columns.iter().map(|column| match column.class {
             0 => operator_class_of(type_of(column)),
             class => class,

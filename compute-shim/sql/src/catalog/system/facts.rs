@@ -4,7 +4,9 @@
 //! Read off a running PostgreSQL 15. Owns no rows; `types.rs` and `routine.rs` make them.
 
 use super::super::object::Oid;
-use hexalog_sql_types::{TypeId, function};
+use crate::parse::tree::Name;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, function};
 
 /// The columns of `pg_type` that `sql-types` has no use for.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,7 @@ pub(super) fn type_facts(id: TypeId) -> Option<&'static TypeFacts> {
 }
 
 /// The collation of a column of this type, 0 if it has none.
-pub(super) fn collation_of(id: TypeId) -> Oid {
+pub(crate) fn collation_of(id: TypeId) -> Oid {
     type_facts(id).map_or(0, |facts| facts.collation)
 }
 
@@ -244,6 +246,16 @@ pub(crate) static COLLATIONS: &[(Oid, &str, Option<&str>, i32)] = &[
     (951, "POSIX", Some("POSIX"), -1),
     (12_340, "ucs_basic", Some("C"), 6),
 ];
+
+/// The collation of a name; 42704 if there is none.
+pub(crate) fn collation_named(name: &Name) -> Result<Oid> {
+    let is_known_schema = name.qualifier().is_none_or(|schema| schema == "pg_catalog");
+    let found = COLLATIONS.iter().find(|collation| is_known_schema && collation.1 == name.last());
+    found.map(|collation| collation.0).ok_or_else(|| {
+        let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
+        SqlError::new(SqlState::UNDEFINED_OBJECT, message)
+    })
+}
 
 /// Routines that types, operators, casts and access methods refer to and that cannot be called by name here: oid and
 /// name, in order of oid.

@@ -4,7 +4,7 @@
 //! qualified only where this session's search path makes it necessary.
 
 use super::constraint::EXPRESSIONS_BETWEEN;
-use super::facts::OPERATOR_CLASSES;
+use super::facts::{COLLATIONS, OPERATOR_CLASSES};
 use crate::bind::{self, BindContext};
 use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, Table};
 use crate::catalog::row_expression::RowExpression;
@@ -33,7 +33,9 @@ fn index_column(context: BindContext<'_>, table: &Table, column: &IndexColumn, p
     };
     let class = OPERATOR_CLASSES.iter().find(|class| class.oid == column.class);
     let class = class.map_or_else(String::new, |class| format!(" {}", class.name));
-    format!("{part}{class}{order}")
+    let collation = COLLATIONS.iter().find(|collation| collation.0 == column.collation);
+    let collation = collation.map_or_else(String::new, |it| format!(" COLLATE {}", quote_identifier(it.1)));
+    format!("{part}{collation}{class}{order}")
 }
 
 /// One column of an index alone, those of INCLUDE behind the others; the empty text for one that is not there.

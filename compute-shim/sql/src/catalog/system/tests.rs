@@ -69,9 +69,15 @@ fn table() -> Table {
         descending: false,
         nulls_first: false,
         class: 0,
+        collation: 0,
     };
-    let descending =
-        |column| IndexColumn { part: KeyPart::Column(column), descending: true, nulls_first: true, class: 0 };
+    let descending = |column| IndexColumn {
+        part: KeyPart::Column(column),
+        descending: true,
+        nulls_first: true,
+        class: 0,
+        collation: 0,
+    };
     let tree = |page| TreeId(PageId(page));
     Table {
         oid: TABLE,

@@ -169,6 +169,7 @@ pub(crate) enum IndexTarget {
 #[derive(Clone, Debug)]
 pub(crate) struct IndexElement {
     pub target: IndexTarget,
+    pub collation: Option<Name>,
     /// The operator class.
     pub class: Option<Name>,
     /// `None` if nothing was said.
