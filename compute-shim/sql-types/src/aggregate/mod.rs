@@ -3,6 +3,7 @@
 //! Owns [`Aggregate`] and [`Accumulator`]. Grouping, DISTINCT, ORDER BY and FILTER belong to the executor, which feeds
 //! rows in the right order and number. `number.rs` holds sums and spreads, `table.rs` the rows.
 
+mod hypothetical;
 mod json;
 mod number;
 mod ordered;
@@ -13,6 +14,7 @@ use crate::datum::{Array, Datum, Dimension, compare};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
+use hypothetical::Hypothetical;
 use json::JsonState;
 use number::{Spread, Sum};
 use ordered::Ordered;
@@ -107,16 +109,33 @@ pub enum AggregateKind {
     PercentileCont,
     /// A percentile among the values, WITHIN GROUP.
     PercentileDisc,
+    /// The rank that a row would have, WITHIN GROUP.
+    Rank,
+    /// The rank that it would have without gaps, WITHIN GROUP.
+    DenseRank,
+    /// The part of the rows that it would stand behind, WITHIN GROUP.
+    PercentRank,
+    /// The part of the rows that would stand behind it or beside it, itself among them, WITHIN GROUP.
+    CumeDist,
 }
 
 impl AggregateKind {
-    /// Of an aggregate over rows that WITHIN GROUP orders: how many of its arguments come before those it orders by.
-    pub fn direct_arguments(self) -> Option<usize> {
+    /// Of an aggregate over rows that WITHIN GROUP orders: how many of its arguments, of which there are so many, come before
+    /// those it orders by.
+    pub fn direct_arguments(self, arguments: usize) -> Option<usize> {
         match self {
             AggregateKind::Mode => Some(0),
             AggregateKind::PercentileCont | AggregateKind::PercentileDisc => Some(1),
+            _ if self.is_hypothetical() => Some(arguments / 2),
             _ => None,
         }
+    }
+
+    /// Whether it is about a row that is not there. Its direct arguments are that row; [`Accumulator::add`] is given, in order,
+    /// how each row that is there stands to it.
+    pub fn is_hypothetical(self) -> bool {
+        use AggregateKind::{CumeDist, DenseRank, PercentRank, Rank};
+        matches!(self, Rank | DenseRank | PercentRank | CumeDist)
     }
 }
 
@@ -169,6 +188,8 @@ enum State {
     Regression(Regression),
     /// Those over ordered rows.
     Ordered(Ordered),
+    /// Those of a row that is not there.
+    Hypothetical(Hypothetical),
 }
 
 impl Accumulator {
@@ -182,7 +203,8 @@ impl Accumulator {
 
     /// The state before the first row. `arguments` are the actual types after coercion (empty for `count(*)`).
     pub fn new(aggregate: &Aggregate, arguments: &[TypeId]) -> Accumulator {
-        assert_eq!(arguments.len(), aggregate.arguments.len(), "the binder passes all arguments");
+        let is_whole = arguments.len() == aggregate.arguments.len() || aggregate.kind.is_hypothetical();
+        assert!(is_whole, "the binder passes all arguments");
         let argument = arguments.first().copied().unwrap_or(TypeId::NONE);
         let state = match aggregate.kind {
             AggregateKind::Count => State::Count(0),
@@ -209,6 +231,10 @@ impl Accumulator {
             AggregateKind::Mode | AggregateKind::PercentileCont | AggregateKind::PercentileDisc => {
                 State::Ordered(Ordered::new(aggregate.kind, arguments))
             }
+            AggregateKind::Rank
+            | AggregateKind::DenseRank
+            | AggregateKind::PercentRank
+            | AggregateKind::CumeDist => State::Hypothetical(Hypothetical::default()),
             AggregateKind::JsonAgg
             | AggregateKind::JsonbAgg
             | AggregateKind::JsonObjectAgg
@@ -241,6 +267,7 @@ impl Accumulator {
             return Ok(());
         }
         match &mut self.state {
+            State::Hypothetical(hypothetical) => hypothetical.add(arguments),
             State::Count(count) => *count += 1,
             State::Sum(sum) => sum.add(&arguments[0])?,
             State::Spread(spread) => spread.add(&arguments[0])?,
@@ -261,6 +288,7 @@ impl Accumulator {
             State::Spread(spread) => spread.finish(self.kind),
             State::Regression(regression) => Ok(regression.finish(self.kind)),
             State::Ordered(ordered) => ordered.finish(),
+            State::Hypothetical(hypothetical) => Ok(hypothetical.finish(self.kind)),
             State::Value(value) => Ok(value.clone()),
             State::Text(text) => Ok(text.as_ref().map_or(Datum::Null, |text| Datum::text(text.as_str()))),
             State::Bytes(bytes) => {

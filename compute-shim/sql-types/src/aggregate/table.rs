@@ -4,10 +4,10 @@
 
 use super::Aggregate;
 use super::AggregateKind::{
-    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Corr, Count, CovarPop, CovarSamp, JsonAgg,
-    JsonObjectAgg, JsonbAgg, JsonbObjectAgg, Max, Min, Mode, PercentileCont, PercentileDisc, RegrAvgx,
-    RegrAvgy, RegrCount, RegrIntercept, RegrR2, RegrSlope, RegrSxx, RegrSxy, RegrSyy, StddevPop, StddevSamp,
-    StringAgg, Sum, VarPop, VarSamp,
+    ArrayAgg, Average, BitAnd, BitOr, BitXor, BoolAnd, BoolOr, Corr, Count, CovarPop, CovarSamp, CumeDist,
+    DenseRank, JsonAgg, JsonObjectAgg, JsonbAgg, JsonbObjectAgg, Max, Min, Mode, PercentRank, PercentileCont,
+    PercentileDisc, Rank, RegrAvgx, RegrAvgy, RegrCount, RegrIntercept, RegrR2, RegrSlope, RegrSxx, RegrSxy,
+    RegrSyy, StddevPop, StddevSamp, StringAgg, Sum, VarPop, VarSamp,
 };
 use crate::types::TypeId;
 
@@ -39,6 +39,8 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 2803, name: "count", arguments: &[], result: TypeId::INT8, kind: Count },
     Aggregate { oid: 2827, name: "covar_pop", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: CovarPop },
     Aggregate { oid: 2828, name: "covar_samp", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: CovarSamp },
+    Aggregate { oid: 3990, name: "cume_dist", arguments: &[TypeId::ANY], result: TypeId::FLOAT8, kind: CumeDist },
+    Aggregate { oid: 3992, name: "dense_rank", arguments: &[TypeId::ANY], result: TypeId::INT8, kind: DenseRank },
     Aggregate { oid: 2519, name: "every", arguments: &[TypeId::BOOL], result: TypeId::BOOL, kind: BoolAnd },
     Aggregate { oid: 3175, name: "json_agg", arguments: &[TypeId::ANYELEMENT], result: TypeId::JSON, kind: JsonAgg },
     Aggregate { oid: 3197, name: "json_object_agg", arguments: &[TypeId::ANY, TypeId::ANY], result: TypeId::JSON, kind: JsonObjectAgg },
@@ -79,12 +81,14 @@ pub(super) static AGGREGATES: &[Aggregate] = &[
     Aggregate { oid: 2245, name: "min", arguments: &[TypeId::BPCHAR], result: TypeId::BPCHAR, kind: Min },
     Aggregate { oid: 3527, name: "min", arguments: &[TypeId::ANYENUM], result: TypeId::ANYENUM, kind: Min },
     Aggregate { oid: 3984, name: "mode", arguments: &[TypeId::ANYELEMENT], result: TypeId::ANYELEMENT, kind: Mode },
+    Aggregate { oid: 3988, name: "percent_rank", arguments: &[TypeId::ANY], result: TypeId::FLOAT8, kind: PercentRank },
     Aggregate { oid: 3974, name: "percentile_cont", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: PercentileCont },
     Aggregate { oid: 3976, name: "percentile_cont", arguments: &[TypeId::FLOAT8, TypeId::INTERVAL], result: TypeId::INTERVAL, kind: PercentileCont },
     Aggregate { oid: 3980, name: "percentile_cont", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::FLOAT8], result: TypeId::FLOAT8_ARRAY, kind: PercentileCont },
     Aggregate { oid: 3982, name: "percentile_cont", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::INTERVAL], result: TypeId::INTERVAL_ARRAY, kind: PercentileCont },
     Aggregate { oid: 3972, name: "percentile_disc", arguments: &[TypeId::FLOAT8, TypeId::ANYELEMENT], result: TypeId::ANYELEMENT, kind: PercentileDisc },
     Aggregate { oid: 3978, name: "percentile_disc", arguments: &[TypeId::FLOAT8_ARRAY, TypeId::ANYELEMENT], result: TypeId::ANYARRAY, kind: PercentileDisc },
+    Aggregate { oid: 3986, name: "rank", arguments: &[TypeId::ANY], result: TypeId::INT8, kind: Rank },
     Aggregate { oid: 2822, name: "regr_avgx", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgx },
     Aggregate { oid: 2823, name: "regr_avgy", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::FLOAT8, kind: RegrAvgy },
     Aggregate { oid: 2818, name: "regr_count", arguments: &[TypeId::FLOAT8, TypeId::FLOAT8], result: TypeId::INT8, kind: RegrCount },

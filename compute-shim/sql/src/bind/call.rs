@@ -3,6 +3,7 @@
 //! Owns the choice among everything that bears a name. The tables are those of `sql-types` (pure functions,
 //! aggregates) and of [`crate::function`].
 
+use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
 use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{
@@ -114,12 +115,14 @@ impl Binder<'_> {
             return self.window_call(call, over);
         }
         self.check_schema(call)?;
-        if let Some(function) = window_by_name(name).first() {
+        let candidates = callables(name);
+        let may_be_hypothetical =
+            hypothetical(&candidates).is_some() && (call.within_group || !call.arguments.is_empty());
+        if let Some(function) = window_by_name(name).first().filter(|_| !may_be_hypothetical) {
             let message = format!("window function {} requires an OVER clause", function.name);
             let error = SqlError::new(SqlState::WRONG_OBJECT_TYPE, message);
             return Err(at(error, call.name.position));
         }
-        let candidates = callables(name);
         let has_aggregate = candidates.iter().any(|candidate| matches!(candidate, Callable::Aggregate(_)));
         let written = tree::TypeName::single(name);
         if candidates.is_empty()
@@ -433,13 +436,17 @@ impl Binder<'_> {
                 return Err(at(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message), position));
             }
         }
+        if let Some(function) = hypothetical(candidates) {
+            check_within_group(call, Some(call.arguments.len())).map_err(|error| at(error, position))?;
+            return self.hypothetical_parts(call, function, arguments);
+        }
         let types: Vec<TypeId> = arguments.iter().map(|argument| argument.type_id).collect();
         let resolved = resolve::function(&call.name.to_string(), candidates, &types, call.variadic)
             .map_err(|error| at(error, position))?;
         let Callable::Aggregate(function) = candidates[resolved.candidate] else {
             return Err(SqlError::internal("a function shares its name with an aggregate"));
         };
-        let direct = function.kind.direct_arguments();
+        let direct = function.kind.direct_arguments(arguments.len());
         check_within_group(call, direct).map_err(|error| at(error, position))?;
         let arguments = self.call_arguments(&resolved, arguments, None)?;
         let filter = match &call.filter {
@@ -578,7 +585,7 @@ pub(super) enum FromCall {
 }
 
 /// WITHIN GROUP stands where the aggregate wants it.
-fn check_within_group(call: &FunctionCall, direct: Option<usize>) -> Result<()> {
+pub(super) fn check_within_group(call: &FunctionCall, direct: Option<usize>) -> Result<()> {
     let name = call.name.last();
     let message = match (call.within_group, direct) {
         (true, None) => format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP"),

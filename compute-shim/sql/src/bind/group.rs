@@ -44,7 +44,7 @@ impl Binder<'_> {
             self.add_determined(&frame.visible, expr, &mut keys)?;
         }
         for call in &frame.aggregates {
-            let direct = call.function.kind.direct_arguments().unwrap_or(0);
+            let direct = call.function.kind.direct_arguments(call.arguments.len()).unwrap_or(0);
             for argument in &call.arguments[..direct] {
                 self.add_determined(&frame.visible, argument, &mut keys).map_err(|error| {
                     let detail =

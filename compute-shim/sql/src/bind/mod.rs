@@ -13,6 +13,7 @@ mod compare;
 mod expression;
 mod from;
 mod group;
+mod hypothetical;
 mod insert;
 mod join;
 mod known_function;

@@ -4,7 +4,8 @@
 //! Calls over windows of the same partitioning and order share one.
 
 use super::Binder;
-use super::call::Callable;
+use super::call::{Callable, check_within_group};
+use super::hypothetical::hypothetical;
 use super::scope::{Place, SelectFrame};
 use crate::expression::{Expr, Kind, for_each, rewrite, same};
 use crate::function::{WindowRoutine, window_by_name};
@@ -98,7 +99,14 @@ impl Binder<'_> {
         self.check_schema(call)?;
         let windows = window_by_name(name);
         let mut candidates: Vec<Callable> = windows.into_iter().map(Callable::Window).collect();
-        candidates.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
+        // Without arguments it is the window function that a hypothetical-set aggregate shares its name with.
+        let may_aggregate = candidates.is_empty() || call.within_group || !call.arguments.is_empty();
+        if may_aggregate {
+            candidates.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
+        }
+        if hypothetical(&candidates).is_some() && !call.within_group {
+            check_within_group(call, Some(call.arguments.len())).map_err(|error| at(error, position))?;
+        }
         if candidates.is_empty() {
             let error = match self.is_callable(call)? {
                 true => {
@@ -112,7 +120,7 @@ impl Binder<'_> {
             };
             return Err(at(error, position));
         }
-        let is_ordered_set = |candidate: &Callable| matches!(candidate, Callable::Aggregate(function) if function.kind.direct_arguments().is_some());
+        let is_ordered_set = |candidate: &Callable| matches!(candidate, Callable::Aggregate(function) if function.kind.direct_arguments(1).is_some());
         if candidates.iter().any(is_ordered_set) {
             let message = format!("OVER is not supported for ordered-set aggregate {name}");
             return Err(unsupported(&message, position));

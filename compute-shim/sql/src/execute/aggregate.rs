@@ -147,6 +147,9 @@ fn feed_kept(env: &EvalEnv<'_>, call: &AggregateCall, state: &mut Call) -> Step<
     } else {
         rows.sort_by(|a, b| compare_rows(&call.order_by, a, b));
     }
+    if call.function.kind.is_hypothetical() {
+        return feed_hypothetical(env, call, state, &rows);
+    }
     let mut previous: Option<Row> = None;
     for row in rows {
         let arguments = &row[..width];
@@ -157,6 +160,19 @@ fn feed_kept(env: &EvalEnv<'_>, call: &AggregateCall, state: &mut Call) -> Step<
         }
         state.accumulator.add(env, arguments)?;
         previous = Some(arguments.to_vec());
+    }
+    Ok(())
+}
+
+/// Tells a hypothetical-set aggregate of each row how it stands to the one that is not there.
+fn feed_hypothetical(env: &EvalEnv<'_>, call: &AggregateCall, state: &mut Call, rows: &[Row]) -> Step<()> {
+    let direct = call.order_by.len();
+    for (at, row) in rows.iter().enumerate() {
+        let mut hypothetical = row.clone();
+        hypothetical[direct..].clone_from_slice(&row[..direct]);
+        let order = compare_rows(&call.order_by, row, &hypothetical) as i32;
+        let is_different = at == 0 || compare_rows(&call.order_by, &rows[at - 1], row).is_ne();
+        state.accumulator.add(env, &[Datum::Int4(order), Datum::Bool(is_different)])?;
     }
     Ok(())
 }

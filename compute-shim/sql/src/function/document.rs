@@ -75,7 +75,9 @@ fn page() -> String {
     write_section("Set-returning functions", &sets, &mut out);
     let mut aggregates = Section::new();
     for f in aggregate::aggregates() {
-        let arguments = if f.arguments.is_empty() { "*".to_owned() } else { listed(f.arguments, false, 0) };
+        let is_variadic = f.kind.is_hypothetical();
+        let arguments =
+            if f.arguments.is_empty() { "*".to_owned() } else { listed(f.arguments, is_variadic, 0) };
         add(&mut aggregates, f.name, arguments, &f.result.display_name());
     }
     write_section("Aggregates", &aggregates, &mut out);

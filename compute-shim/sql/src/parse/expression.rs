@@ -610,9 +610,6 @@ impl Lower<'_> {
             let position = self.take_after(call.name.position, |token| is_word(token, "within"));
             return Err(at(SqlError::syntax(fault), position));
         }
-        if ["cume_dist", "dense_rank", "percent_rank", "rank"].contains(&call.name.last()) {
-            return Err(refuse(format!("the hypothetical-set aggregate {}", call.name.last())));
-        }
         call.order_by = self.order_items(items)?;
         call.within_group = true;
         Ok(())

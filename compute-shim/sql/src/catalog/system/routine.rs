@@ -91,7 +91,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         arguments: aggregate.arguments,
         result: aggregate.result,
         columns: &[],
-        variadic: None,
+        variadic: aggregate.kind.is_hypothetical().then_some(TypeId::ANY),
         defaults: 0,
         is_strict: false,
         volatility: Volatility::Immutable,
@@ -191,8 +191,16 @@ fn pg_proc_row(routine: &Routine) -> Row {
 /// Aggregates are no composition of other functions here: their transition functions are shown as none.
 pub(super) fn pg_aggregate(_: &SessionView) -> Vec<Row> {
     let row = |aggregate: &aggregate::Aggregate| {
-        let direct = aggregate.kind.direct_arguments();
-        let kind = if direct.is_some() { b'o' } else { b'n' };
+        // Where any number goes, PostgreSQL says that the hypothetical row is one.
+        let direct = match aggregate.kind.is_hypothetical() {
+            true => Some(1),
+            false => aggregate.kind.direct_arguments(aggregate.arguments.len()),
+        };
+        let kind = match direct {
+            Some(_) if aggregate.kind.is_hypothetical() => b'h',
+            Some(_) => b'o',
+            None => b'n',
+        };
         let mut row = vec![oid(aggregate.oid), Datum::Char(kind), int2(direct.unwrap_or(0))];
         row.extend(std::iter::repeat_n(oid(0), 8));
         row.extend([FALSE, FALSE, Datum::Char(b'r'), Datum::Char(b'r'), oid(0), oid(0), Datum::Int4(0)]);
