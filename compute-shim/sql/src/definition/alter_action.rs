@@ -452,7 +452,6 @@ impl Draft {
         if self.table.column_index(to).is_some() {
             return Err(self.column_exists(to));
         }
-        view::check_renamable(context, &self.before, self.table.oid, at)?;
         if column::is_system_column(to) {
             let message = format!("column name \"{to}\" conflicts with a system column name");
             return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));

@@ -15,7 +15,7 @@ use crate::catalog::object::{Object, Oid, View, ViewColumn};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
 use crate::parse::tree::{AlterViewAction, CheckOption, CreateView, Name};
-use crate::parse::view::{Edit, Extent, edited, query};
+use crate::parse::view::{Edit, edited, query};
 use crate::plan::Plan;
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
@@ -195,28 +195,6 @@ pub(super) fn create(
     Ok(Defined::plain("CREATE VIEW", store(replay, context, &before, changes)?))
 }
 
-/// 0A000 for a new name of a column that a view reads from behind a list of columns: its text knows the old name, which a
-/// list of its own would have to give (`catalog/system/user_view.rs`).
-pub(super) fn check_renamable(
-    context: &DefinitionContext<'_>,
-    catalog: &Catalog,
-    relation: Oid,
-    column: usize,
-) -> Result<()> {
-    for view in catalog.views().filter(|view| view.used.contains(&(relation, column))) {
-        let noted = bind::view_plan(bind_context(context), &query(&view.text)?, Some(view))?.1;
-        let aliased = noted.places.iter().filter(|place| place.relation == relation && place.has_alias);
-        let list = |position| Edit { position, extent: Extent::BehindAlias, text: String::new() };
-        let edits: Vec<Edit> = aliased.map(|place| list(place.position)).collect();
-        if edited(&view.text, &edits).is_err() {
-            let name = shown(context, catalog, &Relation::View(view.clone()));
-            let what = format!("renaming a column that a view reads under another name (\"{name}\")");
-            return Err(SqlError::unsupported(what));
-        }
-    }
-    Ok(())
-}
-
 /// 2BP01 if a view needs the primary key of a table.
 pub(super) fn check_key_unneeded(
     context: &DefinitionContext<'_>,
@@ -275,9 +253,7 @@ pub(super) fn alter(
                 }
                 view.name.clone_from(to);
             }
-            AlterViewAction::RenameColumn { from, to } => {
-                rename_column(context, &before, &mut view, from, to)?
-            }
+            AlterViewAction::RenameColumn { from, to } => rename_column(&mut view, from, to)?,
             AlterViewAction::SetCheckOption(option) => {
                 view.check_option = *option;
                 check_checkable(context, &Arc::new(view.clone()))?;
@@ -291,13 +267,7 @@ pub(super) fn alter(
     Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
 }
 
-fn rename_column(
-    context: &DefinitionContext<'_>,
-    catalog: &Catalog,
-    view: &mut View,
-    from: &str,
-    to: &str,
-) -> Result<()> {
+fn rename_column(view: &mut View, from: &str, to: &str) -> Result<()> {
     let place = |name: &str| view.columns.iter().position(|column| column.name == name);
     let Some(at) = place(from) else {
         let message = format!("column \"{from}\" does not exist");
@@ -307,7 +277,6 @@ fn rename_column(
         let message = format!("column \"{to}\" of relation \"{}\" already exists", view.name);
         return Err(SqlError::new(SqlState::DUPLICATE_COLUMN, message));
     }
-    check_renamable(context, catalog, view.oid, at)?;
     to.clone_into(&mut view.columns[at].name);
     Ok(())
 }

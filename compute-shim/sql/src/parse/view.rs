@@ -138,7 +138,7 @@ pub(crate) fn query(text: &str) -> Result<Query> {
 }
 
 /// What an edit takes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Extent {
     /// A literal, with what continues it on further lines.
     Literal,
@@ -146,8 +146,8 @@ pub(crate) enum Extent {
     Name,
     /// `*`, or a name and `.*`.
     Star,
-    /// Nothing: what is behind a name and its alias, where no list of columns stands.
-    BehindAlias,
+    /// Nothing: these columns are named behind a name and its alias. A list that stands there goes first, and keeps its names.
+    Columns(Vec<String>),
 }
 
 /// A text that takes the place of what stands at a position (1-based, in characters).
@@ -169,13 +169,19 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     let mut replaced = Vec::with_capacity(edits.len());
     for Edit { position, extent, text: replacement } in edits {
         let first = tokens.iter().position(|token| lines.position(token.span.start) == *position);
-        let last = first.and_then(|first| last_token(&tokens, first, *extent));
-        let (Some(_), Some(last)) = (first, last) else {
+        let last = first.and_then(|first| last_token(&tokens, first, extent));
+        let Some(last) = last else {
             return Err(refuse("this form of a literal, name or * in a view"));
         };
         let end = byte(lines.position(tokens[last].span.end));
-        let start = if *extent == Extent::BehindAlias { end } else { byte(*position) };
-        replaced.push((start, end, replacement));
+        replaced.push(match extent {
+            Extent::Columns(columns) => {
+                let (at, list) = named_behind(&tokens, last, columns);
+                let at = at.map_or(end, |at| byte(lines.position(tokens[at].span.start)));
+                (at, at, list)
+            }
+            _ => (byte(*position), end, replacement.clone()),
+        });
     }
     replaced.sort();
     replaced.dedup();
@@ -185,18 +191,30 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
             return Err(SqlError::internal("two edits of one place"));
         }
         out.push_str(&text[done..start]);
-        out.push_str(replacement);
+        out.push_str(&replacement);
         done = end;
     }
     out.push_str(&text[done..]);
     Ok(out)
 }
 
+/// How columns are named behind an alias, which is this token: at the end of the list that is there, or in one of their own.
+fn named_behind(tokens: &[TokenWithSpan], alias: usize, columns: &[String]) -> (Option<usize>, String) {
+    let behind = &tokens[alias + 1..];
+    if behind.first().is_none_or(|token| token.token != Token::LParen) {
+        return (None, format!("({})", columns.join(", ")));
+    }
+    let list = behind.iter().take_while(|token| token.token != Token::RParen);
+    let named = list.clone().filter(|token| matches!(token.token, Token::Word(_))).count();
+    let further = columns.iter().skip(named).map(|column| format!(", {column}")).collect();
+    (Some(alias + 1 + list.count()), further)
+}
+
 /// The last token of what begins at a token.
-fn last_token(tokens: &[TokenWithSpan], first: usize, extent: Extent) -> Option<usize> {
+fn last_token(tokens: &[TokenWithSpan], first: usize, extent: &Extent) -> Option<usize> {
     let token = |at: usize| tokens.get(at).map(|token| &token.token);
     let mut at = first;
-    if extent == Extent::Literal {
+    if *extent == Extent::Literal {
         let is_literal = matches!(
             token(at)?,
             Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) | Token::DollarQuotedString(_)
@@ -206,7 +224,7 @@ fn last_token(tokens: &[TokenWithSpan], first: usize, extent: Extent) -> Option<
         }
         return is_literal.then_some(at);
     }
-    if extent == Extent::Star && *token(at)? == Token::Mul {
+    if *extent == Extent::Star && *token(at)? == Token::Mul {
         return Some(at);
     }
     if !matches!(token(at)?, Token::Word(_)) {
@@ -220,10 +238,9 @@ fn last_token(tokens: &[TokenWithSpan], first: usize, extent: Extent) -> Option<
             let is_star = token(at + 1) == Some(&Token::Period) && token(at + 2) == Some(&Token::Mul);
             is_star.then_some(at + 2)
         }
-        Extent::BehindAlias => {
+        Extent::Columns(_) => {
             let alias = at + if token(at + 1).is_some_and(|token| is_word(token, "as")) { 2 } else { 1 };
-            let is_bare = token(alias + 1) != Some(&Token::LParen);
-            (is_bare && matches!(token(alias)?, Token::Word(_))).then_some(alias)
+            matches!(token(alias)?, Token::Word(_)).then_some(alias)
         }
         _ => Some(at),
     }
@@ -246,9 +263,13 @@ mod tests {
         ];
         assert_eq!(edited(text, &edits).unwrap(), "SELECT p, q, r FROM s.t, 'z'");
         assert!(edited("SELECT 1", &[edit(8, Extent::Name, "x")]).is_err());
-        let edits = [edit(15, Extent::BehindAlias, "(c)"), edit(15, Extent::Name, "t")];
+        let columns = |names: &[&str]| Extent::Columns(names.iter().map(|&name| name.to_owned()).collect());
+        let edits = [edit(15, columns(&["c"]), ""), edit(15, Extent::Name, "t")];
         assert_eq!(edited("SELECT x FROM a AS b, d", &edits).unwrap(), "SELECT x FROM t AS b(c), d");
         assert_eq!(edited("SELECT x FROM a b", &edits).unwrap(), "SELECT x FROM t b(c)");
-        assert!(edited("SELECT x FROM a b (x)", &edits).is_err(), "there is a list");
+        assert_eq!(edited("SELECT x FROM a b (x), d", &edits).unwrap(), "SELECT x FROM t b (x), d");
+        let edits = [edit(15, columns(&["c", "\"d, e\"", "f"]), "")];
+        let listed = "SELECT x FROM a AS b ( x ) WHERE x";
+        assert_eq!(edited(listed, &edits).unwrap(), "SELECT x FROM a AS b ( x , \"d, e\", f) WHERE x");
     }
 }

@@ -41,17 +41,19 @@ fn renamed(session: &SessionView, view: &Arc<View>) -> Result<String> {
         let columns = renamed_columns(view, &place.parts, &relation);
         if !place.has_alias && (relation.name() != known || columns.is_some()) {
             // Columns are named by the name that it had.
-            name = format!("{name} {}{}", quote_identifier(known), columns.as_deref().unwrap_or_default());
-        } else if let Some(text) = columns {
-            edits.push(Edit { position: place.position, extent: Extent::BehindAlias, text });
+            let list = columns.map_or_else(String::new, |columns| format!("({})", columns.join(", ")));
+            name = format!("{name} {}{list}", quote_identifier(known));
+        } else if let Some(columns) = columns {
+            let (extent, text) = (Extent::Columns(columns), String::new());
+            edits.push(Edit { position: place.position, extent, text });
         }
         edits.push(Edit { position: place.position, extent: Extent::Name, text: name });
     }
     edited(&view.text, &edits)
 }
 
-/// `(a, b)`: the columns of a relation by the names that a view's text knows, if one that it reads is called otherwise now.
-fn renamed_columns(view: &View, parts: &[String], relation: &Relation) -> Option<String> {
+/// The columns of a relation by the names that a view's text knows, if one that it reads is called otherwise now.
+fn renamed_columns(view: &View, parts: &[String], relation: &Relation) -> Option<Vec<String>> {
     let known = view.names.iter().find(|known| known.parts == parts)?;
     let current: Vec<(usize, &str)> = match relation {
         Relation::Table(table) => {
@@ -69,8 +71,7 @@ fn renamed_columns(view: &View, parts: &[String], relation: &Relation) -> Option
     };
     let last = current.iter().rposition(|column| is_renamed(&column))?;
     let shown = |&(at, name): &(usize, &str)| quote_identifier(known_name(at).map_or(name, String::as_str));
-    let list: Vec<String> = current[..=last].iter().map(shown).collect();
-    Some(format!("({})", list.join(", ")))
+    Some(current[..=last].iter().map(shown).collect())
 }
 
 pub(super) fn pg_views(session: &SessionView) -> Vec<Row> {

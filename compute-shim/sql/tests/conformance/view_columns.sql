@@ -1,0 +1,23 @@
+-- Columns of a view's tables that get other names, where the view names them itself.
+CREATE TABLE t (a int PRIMARY KEY, b text, c int);
+INSERT INTO t VALUES (1, 'x', 10), (2, 'y', 20);
+CREATE VIEW whole AS SELECT p, q, r FROM t AS x (p, q, r);
+CREATE VIEW part AS SELECT p, x.b, c FROM t x (p) WHERE c > 5;
+CREATE VIEW joined AS SELECT x.p, y.c FROM t AS x (p) JOIN t y ON y.a = x.p;
+CREATE VIEW below AS SELECT u FROM part AS z (u) WHERE b <> '';
+ALTER TABLE t RENAME a TO a2;
+ALTER TABLE t RENAME COLUMN b TO b2;
+ALTER TABLE t RENAME c TO "C 3";
+SELECT * FROM whole ORDER BY p;
+SELECT * FROM part ORDER BY p;
+SELECT * FROM joined ORDER BY p;
+SELECT * FROM below ORDER BY u;
+ALTER VIEW part RENAME COLUMN b TO bb;
+SELECT * FROM below ORDER BY u;
+ALTER TABLE t ADD COLUMN b text DEFAULT 'new';
+ALTER TABLE t RENAME b2 TO b3;
+ALTER TABLE t RENAME b TO p;
+SELECT * FROM whole ORDER BY p;
+SELECT * FROM part ORDER BY p;
+UPDATE part SET c = 21 WHERE p = 2;
+SELECT * FROM t ORDER BY a2;
