@@ -5,7 +5,7 @@
 
 use super::facts::collation_of;
 use super::routine::{METHOD_BTREE, METHOD_HEAP};
-use super::types::storage_of;
+use super::types::{row_type_of, storage_of};
 use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
 use super::{SystemTable, tables};
 use crate::bind::expression_name;
@@ -68,6 +68,7 @@ struct Class<'a> {
     is_shared: bool,
     has_rules: bool,
     has_triggers: bool,
+    has_row_type: bool,
     replica_identity: u8,
     parameters: &'a [StorageParameter],
     /// Pages and rows, as far as ANALYZE has found them.
@@ -112,7 +113,7 @@ impl Class<'_> {
             oid(self.oid),
             text(self.name),
             oid(self.schema),
-            oid(0),
+            oid(if self.has_row_type { row_type_of(self.oid) } else { 0 }),
             oid(0),
             oid(self.owner),
             oid(self.method),
@@ -150,6 +151,7 @@ impl Class<'_> {
             is_shared: false,
             has_rules: false,
             has_triggers: false,
+            has_row_type: true,
             replica_identity: b'd',
             parameters: &table.parameters,
             size: Size::UNKNOWN,
@@ -170,6 +172,7 @@ impl Class<'_> {
             is_shared: false,
             has_rules: false,
             has_triggers: false,
+            has_row_type: false,
             replica_identity: b'n',
             parameters: &index.parameters,
             size: Size::UNKNOWN,
@@ -190,6 +193,7 @@ impl Class<'_> {
             is_shared: false,
             has_rules: false,
             has_triggers: false,
+            has_row_type: false,
             replica_identity: b'n',
             parameters: &[],
             size: Size::UNKNOWN,
@@ -210,6 +214,7 @@ impl Class<'_> {
             is_shared: false,
             has_rules: true,
             has_triggers: false,
+            has_row_type: true,
             replica_identity: b'n',
             parameters: &[],
             size: Size::UNKNOWN,
@@ -230,6 +235,7 @@ impl Class<'_> {
             is_shared: table.schema == PG_CATALOG_OID && SHARED.contains(&table.name),
             has_rules: false,
             has_triggers: false,
+            has_row_type: false,
             replica_identity: b'n',
             parameters: &[],
             size: Size::UNKNOWN,

@@ -1,6 +1,7 @@
 //! Types and collations, as `pg_type`, `pg_range`, `pg_enum` and `pg_collation` show them.
 //!
-//! Tables have no row types here (`pg_class.reltype` is 0): all types are built in, or enums.
+//! All types are built in, or enums. That tables and views of users have row types is shown and no more: tools tell by
+//! `pg_class.reltype` what has columns, and no value is of such a type.
 
 use super::facts::{COLLATIONS, type_facts};
 use super::value::{FALSE, NULL, TRUE, int4, oid, text};
@@ -14,7 +15,58 @@ pub(super) fn pg_type(view: &SessionView) -> Vec<Row> {
     let own = view.catalog().enums().flat_map(|object| {
         [enum_row(view, object, object.id()), enum_row(view, object, TypeId(object.oid + 1))]
     });
-    TYPES.iter().map(pg_type_row).chain(own).collect()
+    let catalog = view.catalog();
+    let tables = catalog.tables().map(|table| row_type(table.oid, &table.name, table.schema, table.owner));
+    let views = catalog.views().map(|view| row_type(view.oid, &view.name, view.schema, view.owner));
+    TYPES.iter().map(pg_type_row).chain(own).chain(tables).chain(views).collect()
+}
+
+/// Behind all numbers that objects and enums have.
+const ROW_TYPE_OID_FIRST: Oid = 1 << 31;
+
+/// The number of a relation's row type.
+pub(super) fn row_type_of(relation: Oid) -> Oid {
+    assert!(relation < ROW_TYPE_OID_FIRST, "objects have smaller numbers");
+    ROW_TYPE_OID_FIRST + relation
+}
+
+fn row_type(relation: Oid, name: &str, schema: Oid, owner: Oid) -> Row {
+    const RECORD_ROUTINES: [Oid; 8] = [0, 2290, 2291, 2402, 2403, 0, 0, 0];
+    let [subscript, input, output, receive, send, typmod_in, typmod_out, analyze] = RECORD_ROUTINES.map(oid);
+    vec![
+        oid(row_type_of(relation)),
+        text(name),
+        oid(schema),
+        oid(owner),
+        Datum::Int2(-1),
+        FALSE,
+        Datum::Char(b'c'),
+        Datum::Char(b'C'),
+        FALSE,
+        TRUE,
+        Datum::Char(b','),
+        oid(relation),
+        subscript,
+        oid(0),
+        oid(0),
+        input,
+        output,
+        receive,
+        send,
+        typmod_in,
+        typmod_out,
+        analyze,
+        Datum::Char(b'd'),
+        Datum::Char(b'x'),
+        FALSE,
+        oid(0),
+        Datum::Int4(-1),
+        int4(0),
+        oid(0),
+        NULL,
+        NULL,
+        NULL,
+    ]
 }
 
 /// Input, output and the like of enums, as [`super::facts::TypeFacts::routines`] has them for others.
