@@ -7,6 +7,7 @@
 //! `session`).
 
 use crate::bind::bind_kept;
+use crate::catalog::moved::{Moved, Movements};
 use crate::catalog::object::{
     DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema,
     TEMPORARY_PREFIX, Table,
@@ -89,6 +90,8 @@ pub struct Database {
     version: AtomicU64,
     /// Held over a defining commit's append and publication, so that versions follow each other as their LSNs do.
     publishing: Mutex<()>,
+    /// What has made the latest versions.
+    movements: Mutex<Movements>,
     /// The next number for an object.
     next_oid: AtomicU32,
     /// The next number for a type.
@@ -112,6 +115,7 @@ impl Database {
             next_type_oid: AtomicU32::new(catalog.next_type_oid()),
             published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
             publishing: Mutex::new(()),
+            movements: Mutex::default(),
             startup: Mutex::default(),
             progress: Progress::default(),
             temporary_numbers: Mutex::default(),
@@ -227,6 +231,11 @@ impl Database {
         self.version.load(Ordering::Acquire)
     }
 
+    /// What has made the versions behind `from` up to `to`; `None` if that is not remembered.
+    pub(crate) fn moved_between(&self, from: u64, to: u64) -> Option<Vec<Arc<Moved>>> {
+        self.movements.lock().between(from, to)
+    }
+
     /// A number that no object has or had while this process runs.
     pub(crate) fn allocate_oid(&self) -> Result<Oid, SqlError> {
         let next = |oid: Oid| (oid < ENUM_OID_FIRST).then(|| oid + 1);
@@ -252,6 +261,7 @@ impl Database {
         assert!(published.commit_lsn < commit_lsn, "versions follow each other as their commits do");
         let changes = stamped(changes, commit_lsn);
         let version = published.catalog.version + 1;
+        self.movements.lock().add(version, Moved::of(&published.catalog, &changes));
         let catalog = Arc::new(published.catalog.with_changes(&changes, version, false));
         *published = Published { catalog, commit_lsn };
         self.version.store(version, Ordering::Release);

@@ -6,6 +6,7 @@
 //! `system` shows them as tables. Never parses statements (see `definition`).
 
 mod codec;
+pub(crate) mod moved;
 pub(crate) mod object;
 pub(crate) mod overlay;
 pub(crate) mod registry;

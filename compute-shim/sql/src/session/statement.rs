@@ -4,7 +4,8 @@
 //! ([`Meaning`]); after that it is made anew from the tree. A statement whose columns were described must not change
 //! them. Never runs anything.
 
-use super::transaction::{Meaning, Scope};
+use super::meaning::Meaning;
+use super::transaction::Scope;
 use crate::answer::ColumnDescription;
 use crate::bind;
 use crate::definition::Definition;
@@ -120,7 +121,7 @@ impl Prepared {
     fn is_current(&self, scope: &Scope) -> bool {
         let planned = self.plan.lock();
         planned.described.is_none()
-            || planned.kept.as_ref().is_some_and(|(_, meant)| *meant == scope.meaning())
+            || planned.kept.as_ref().is_some_and(|(plan, meant)| scope.still_means(*meant, plan, &self.text))
     }
 
     /// The plan for the view as it is now. `is_fixed`: the columns must be those that the client was told.
@@ -128,10 +129,12 @@ impl Prepared {
         let meaning = scope.meaning();
         let options = scope.plan_options();
         let mut planned = self.plan.lock();
-        if let Some((plan, meant)) = &planned.kept
-            && *meant == meaning
+        if let Some((plan, meant)) = &mut planned.kept
+            && scope.still_means(*meant, plan, &self.text)
             && plan.snapshot_min <= options.snapshot
         {
+            // So that it is not asked again.
+            *meant = meaning;
             return Ok(plan.clone());
         }
         let statement = self.statement.as_ref().expect("only data statements are planned");

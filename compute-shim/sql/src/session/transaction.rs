@@ -59,15 +59,6 @@ struct Modes {
     deferrable: bool,
 }
 
-/// What the names in a plan meant: a plan is good for another execution while this is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Meaning {
-    catalog_version: u64,
-    /// Distinguishes views with uncommitted definitions, which share their base's version.
-    private: Option<u64>,
-    settings_version: u64,
-}
-
 /// The surroundings of a session's statements.
 pub(super) struct Scope {
     pub database: Arc<Database>,
@@ -95,7 +86,7 @@ pub(super) struct Scope {
     /// The published version that the view rests on, and the commit that made it.
     base_version: u64,
     catalog_lsn: Lsn,
-    private_views: u64,
+    pub(super) private_views: u64,
     path_version: u64,
     transaction_us: i64,
     statement_us: i64,
@@ -377,15 +368,6 @@ impl Scope {
     /// Whether the view is still the newest.
     pub(super) fn is_current(&self) -> bool {
         self.database.catalog_version() == self.base_version
-    }
-
-    pub(super) fn meaning(&self) -> Meaning {
-        let catalog = self.view.catalog();
-        Meaning {
-            catalog_version: catalog.version,
-            private: catalog.is_private.then_some(self.private_views),
-            settings_version: self.view.settings.version(),
-        }
     }
 
     /// What planning may choose from now.
