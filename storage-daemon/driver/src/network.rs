@@ -255,9 +255,9 @@ impl Network {
 
     /// Hands empty buffers on to who fills the next.
     pub(crate) fn give_spare(&mut self, to: &mut Vec<Vec<u8>>) {
-        if to.is_empty() {
-            mem::swap(to, &mut self.spare);
-        }
+        let room = SPARE_COUNT_MAX.saturating_sub(to.len());
+        let kept = self.spare.len().saturating_sub(room);
+        to.extend(self.spare.drain(kept..));
     }
 
     fn mark_dirty(&mut self, id: ConnectionId) {
@@ -273,7 +273,8 @@ impl Network {
     /// A request to the ring would be no cheaper: its completion comes at once and wakes the loop to say that nothing is to be
     /// done.
     pub(crate) fn start_sends(&mut self, ring: &mut Ring) {
-        for id in mem::take(&mut self.dirty) {
+        let mut dirty = mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             connection.dirty = false;
             if connection.sending_bytes > 0 || connection.phase == Phase::Connecting {
@@ -300,6 +301,9 @@ impl Network {
             let socket = connection.socket.as_raw_fd();
             ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent });
         }
+        // Its memory stays.
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
     }
 
     /// A send ended. Gives back the parked receive buffer if receiving may go on.
