@@ -1,9 +1,12 @@
 //! One connection: its socket, where it stands in its life, what waits to be sent.
 //!
-//! At most one receive and one send are in flight. Bytes to send gather in `out` until the end of the turn, or while a send is in
+//! At most one receive and one send are in flight. A receive goes on, into buffers that all connections share, as long as the
+//! frames that come fit into one of those; larger ones are received where the connection keeps them, one receive at a time, so that
+//! nothing has to be copied. Bytes to send gather in `out` until the end of the turn, or while a send is in
 //! flight, and go out together. A connection leaves the table only when nothing of it is in flight.
 
 use crate::receive_buffer::ReceiveBuffer;
+use crate::ring::OperationKey;
 use hexalog_storage_core::effects::ConnectionId;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::ErrorKind;
@@ -26,15 +29,32 @@ pub(crate) enum Phase {
     Dead,
 }
 
+/// How bytes come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Receiving {
+    /// Nothing is in flight.
+    Not,
+    /// One receive is, and has taken `kept` along.
+    Own,
+    /// A receive that goes on is, into shared buffers.
+    Shared(OperationKey),
+    /// The same, asked to end; until then bytes may come.
+    SharedEnding,
+}
+
 /// A connection.
 pub(crate) struct Connection {
     pub socket: TcpStream,
     pub phase: Phase,
     /// A connect is in flight.
     pub connecting: bool,
-    pub receiving: bool,
-    /// The receive buffer while no receive is in flight because too much is unsent.
-    pub parked: Option<ReceiveBuffer>,
+    pub receiving: Receiving,
+    /// Received and not taken: the beginning of a frame, or whatever has come while `is_parked`.
+    pub kept: ReceiveBuffer,
+    /// Too much is unsent: no frames are taken, nothing more is received.
+    pub is_parked: bool,
+    /// Receives to come that are not into shared buffers, since a large frame came lately.
+    pub own_receives: u32,
     /// Bytes of the send in flight, zero if there is none.
     pub sending_bytes: usize,
     /// What goes out next.
@@ -49,8 +69,10 @@ impl Connection {
             socket,
             phase,
             connecting: phase == Phase::Connecting,
-            receiving: false,
-            parked: None,
+            receiving: Receiving::Not,
+            kept: ReceiveBuffer::new(),
+            is_parked: false,
+            own_receives: 0,
             sending_bytes: 0,
             out: Vec::new(),
             dirty: false,
@@ -80,7 +102,7 @@ impl Connection {
 
     /// Nothing is in flight.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.connecting && !self.receiving && self.sending_bytes == 0
+        !self.connecting && self.receiving == Receiving::Not && self.sending_bytes == 0
     }
 
     /// Who is at the other end, for a log line.

@@ -71,6 +71,7 @@ impl DeviceQueue {
                 Completion::Ended { key, part, result } => {
                     self.disk.on_completion(&mut self.ring, key, part, result)
                 }
+                Completion::Repeated { .. } => unreachable!("files have no such operations"),
                 // The writer thread's: its results are fetched below, whether or not a message came through.
                 Completion::Message(_) => None,
             };

@@ -4,11 +4,12 @@
 //! Whatever goes wrong on a connection costs that connection only. The machine hears of each lost connection
 //! once, as a `Closed` event, and of none that it has closed itself.
 
-use crate::connection::{Connection, Phase, prepare_socket};
+use crate::connection::{Connection, Phase, Receiving, prepare_socket};
 use crate::log_sink::LogSink;
 use crate::operation::{Operation, ShardSlot};
 use crate::receive_buffer::ReceiveBuffer;
-use crate::ring::{OperationKey, Ring, accepted_socket};
+use crate::ring::{OperationKey, Ring, SHARED_BUFFER_BYTES, accepted_socket};
+use hexalog_protocol::frame::frame_length;
 use hexalog_storage_core::effects::ConnectionId;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::collections::BTreeMap;
@@ -28,6 +29,10 @@ pub const UNSENT_BYTES_CUT: usize = 32 << 20;
 const SPARE_COUNT_MAX: usize = 64;
 /// Larger ones are given back.
 const SPARE_BYTES_MAX: usize = 256 << 10;
+/// After so many bytes came at once, so many receives are into the connection's own buffer, which is larger: a shared one that is
+/// filled to its end cuts a frame in two, and what is cut is copied. A guess: a session that now and then commits a lot does not change
+/// each time, and it is soon forgotten.
+const OWN_RECEIVES: u32 = 32;
 /// More connections than compute processes, readers, peers and tools of one shard ever need; bounds memory.
 pub const CONNECTIONS_MAX: usize = 1024;
 /// Without descriptors or memory an accept would fail again at once.
@@ -88,25 +93,34 @@ impl Network {
         self.accept(ring);
     }
 
+    /// Asks for connections, if that is not asked for already.
     fn accept(&mut self, ring: &mut Ring) {
         let Some(listener) = self.listener.as_ref().filter(|_| self.listening) else { return };
-        assert!(self.accept.is_none(), "one accept in flight");
         self.accept_again_us = None;
-        let operation = Operation::Accept { shard: self.shard, listener: listener.as_raw_fd() };
+        if self.accept.is_some() {
+            return;
+        }
+        let repeats = ring.features().repeated_accept;
+        let operation = Operation::Accept { shard: self.shard, listener: listener.as_raw_fd(), repeats };
         self.accept = Some(ring.start(operation));
     }
 
-    /// An accept ended. Tells the new connection, which receives already.
+    /// An accept has a result; it `goes_on`, or has ended. Tells the new connection, which receives already.
     pub(crate) fn on_accepted(
         &mut self,
         ring: &mut Ring,
         now_us: u64,
         log: &mut LogSink,
         result: i32,
+        goes_on: bool,
     ) -> Option<ConnectionId> {
-        self.accept = None;
+        if !goes_on {
+            self.accept = None;
+        }
         if !self.listening {
-            self.listener = None;
+            if !goes_on {
+                self.listener = None;
+            }
             if result >= 0 {
                 drop(accepted_socket(result));
             }
@@ -135,7 +149,7 @@ impl Network {
         self.last_accepted += 1;
         let id = ConnectionId(self.last_accepted);
         self.connections.insert(id, Connection::new(socket, Phase::Open));
-        self.receive(ring, id, ReceiveBuffer::new());
+        self.receive(ring, id);
         Some(id)
     }
 
@@ -170,43 +184,131 @@ impl Network {
             return false;
         }
         self.mark_dirty(id);
-        self.receive(ring, id, ReceiveBuffer::new());
+        self.receive(ring, id);
         true
     }
 
-    /// Starts a receive into `buffer`, which has room.
-    pub(crate) fn receive(&mut self, ring: &mut Ring, id: ConnectionId, buffer: ReceiveBuffer) {
+    /// Starts a receive, if none is in flight and there may be one.
+    fn receive(&mut self, ring: &mut Ring, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        assert!(!connection.receiving, "one receive in flight");
-        connection.receiving = true;
-        let socket = connection.socket.as_raw_fd();
-        ring.start(Operation::Receive { shard: self.shard, connection: id, socket, buffer });
+        if connection.is_parked || connection.receiving != Receiving::Not {
+            return;
+        }
+        let (shard, socket) = (self.shard, connection.socket.as_raw_fd());
+        if ring.features().shared_receive && connection.own_receives == 0 {
+            let key = ring.start(Operation::ReceiveShared { shard, connection: id, socket });
+            connection.receiving = Receiving::Shared(key);
+            return;
+        }
+        connection.own_receives = connection.own_receives.saturating_sub(1);
+        connection.receiving = Receiving::Own;
+        let mut buffer = mem::take(&mut connection.kept);
+        buffer.make_room().expect("lengths are checked where frames are taken");
+        ring.start(Operation::Receive { shard, connection: id, socket, buffer });
     }
 
-    /// A receive ended. Gives the buffer back if there are bytes to look at.
+    /// A receive into a connection's own buffer ended. True: there are bytes to look at.
     pub(crate) fn on_received(
         &mut self,
         ring: &mut Ring,
         id: ConnectionId,
         mut buffer: ReceiveBuffer,
         result: i32,
-    ) -> Option<ReceiveBuffer> {
+    ) -> bool {
         let connection = self.connections.get_mut(&id).expect("kept while its receive is in flight");
-        connection.receiving = false;
-        let again = matches!(-result, libc::EINTR | libc::EAGAIN);
+        assert!(connection.receiving == Receiving::Own, "it was started as one");
+        connection.receiving = Receiving::Not;
+        if connection.phase != Phase::Open {
+            self.on_receive_ended(ring, id, result);
+            return false;
+        }
+        let has_bytes = result > 0;
+        if has_bytes {
+            buffer.filled(result as usize);
+        }
+        connection.kept = buffer;
+        if !has_bytes {
+            self.on_receive_ended(ring, id, result);
+        }
+        has_bytes
+    }
+
+    /// A receive into shared buffers ended; bytes that came with its end have been looked at.
+    pub(crate) fn on_shared_ended(&mut self, ring: &mut Ring, id: ConnectionId, result: i32) {
+        let connection = self.connections.get_mut(&id).expect("kept while its receive is in flight");
+        connection.receiving = Receiving::Not;
+        if result == -libc::ENOBUFS && !ring.make_more_buffers() {
+            // More connections are busy in one turn than there may be buffers.
+            connection.own_receives = OWN_RECEIVES;
+        }
+        self.on_receive_ended(ring, id, result);
+    }
+
+    fn on_receive_ended(&mut self, ring: &mut Ring, id: ConnectionId, result: i32) {
+        let connection = self.connections.get_mut(&id).expect("the caller holds it");
+        let again =
+            result > 0 || matches!(-result, libc::EINTR | libc::EAGAIN | libc::ECANCELED | libc::ENOBUFS);
         match connection.phase {
-            Phase::Open if result > 0 => {
-                buffer.filled(result as usize);
-                return Some(buffer);
-            }
-            Phase::Open if again => self.receive(ring, id, buffer),
+            // What came to an end meanwhile tells it again when it is received from.
+            Phase::Open if again || connection.is_parked => self.receive(ring, id),
             Phase::Open => self.lose(id),
             // Bytes that come while closing are nobody's; they are taken so that the end can be seen.
-            Phase::Closing { .. } if result > 0 || again => self.receive(ring, id, ReceiveBuffer::new()),
+            Phase::Closing { .. } if again => self.receive(ring, id),
             Phase::Closing { .. } => self.bury(id),
             Phase::Connecting | Phase::Dead => self.remove_if_idle(id),
         }
-        None
+    }
+
+    /// Whether bytes that came on a connection are somebody's.
+    pub(crate) fn is_open(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.phase == Phase::Open)
+    }
+
+    /// Whether frames can be taken out of new bytes alone: nothing is kept that comes before.
+    pub(crate) fn keeps_nothing(&self, id: ConnectionId) -> bool {
+        self.connections
+            .get(&id)
+            .is_some_and(|connection| connection.kept.is_empty() && !connection.is_parked)
+    }
+
+    /// Keeps bytes in which there is no complete frame, or that are to be looked at later.
+    pub(crate) fn keep(&mut self, id: ConnectionId, bytes: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(&id).filter(|it| it.phase == Phase::Open)
+            && !bytes.is_empty()
+        {
+            connection.kept.append(bytes);
+        }
+    }
+
+    /// Takes out what is kept, to be looked at and put back; `None` while nothing is to be taken.
+    pub(crate) fn take_kept(&mut self, id: ConnectionId) -> Option<ReceiveBuffer> {
+        let connection = self.connections.get_mut(&id)?;
+        let is_wanted = connection.phase == Phase::Open && !connection.is_parked;
+        is_wanted.then(|| mem::take(&mut connection.kept))
+    }
+
+    /// Puts back what is left of it.
+    pub(crate) fn put_back_kept(&mut self, id: ConnectionId, buffer: ReceiveBuffer) {
+        if let Some(connection) = self.connections.get_mut(&id).filter(|it| it.phase == Phase::Open) {
+            connection.kept = buffer;
+        }
+    }
+
+    /// All complete frames were taken of what came, `bytes_at_once` of it with the last receive: receives on, in the way that suits so
+    /// much.
+    pub(crate) fn receive_on(&mut self, ring: &mut Ring, id: ConnectionId, bytes_at_once: usize) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|it| it.phase == Phase::Open) else {
+            return;
+        };
+        let begun = frame_length(connection.kept.bytes()).ok().flatten().unwrap_or(0);
+        if bytes_at_once.max(begun) >= SHARED_BUFFER_BYTES {
+            connection.own_receives = OWN_RECEIVES;
+            if let Receiving::Shared(key) = connection.receiving {
+                connection.receiving = Receiving::SharedEnding;
+                ring.cancel(key);
+            }
+        }
+        self.receive(ring, id);
     }
 
     /// What may be done with bytes received on a connection, for which `more_bytes` wait beside those that are queued here.
@@ -219,11 +321,15 @@ impl Network {
         }
     }
 
-    /// Keeps received bytes until enough has been sent.
-    pub(crate) fn park(&mut self, id: ConnectionId, buffer: ReceiveBuffer) {
+    /// Takes no more frames until enough has been sent.
+    pub(crate) fn park(&mut self, ring: &mut Ring, id: ConnectionId) {
         let connection = self.connections.get_mut(&id).expect("intake said that it is full");
         assert!(connection.unsent() > UNSENT_BYTES_RESUME, "else nobody would take it up again");
-        connection.parked = Some(buffer);
+        connection.is_parked = true;
+        if let Receiving::Shared(key) = connection.receiving {
+            connection.receiving = Receiving::SharedEnding;
+            ring.cancel(key);
+        }
     }
 
     /// Queues bytes; they leave at the end of the turn, or with the next send.
@@ -297,16 +403,21 @@ impl Network {
                 self.end_if_closing(ring, id);
                 continue;
             }
-            connection.sending_bytes = bytes.len() - sent;
-            let socket = connection.socket.as_raw_fd();
-            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent });
+            self.start_send(ring, id, bytes, sent);
         }
         // Its memory stays.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
     }
 
-    /// A send ended. Gives back the parked receive buffer if receiving may go on.
+    fn start_send(&mut self, ring: &mut Ring, id: ConnectionId, bytes: Vec<u8>, sent: usize) {
+        let connection = self.connections.get_mut(&id).expect("the caller holds it");
+        connection.sending_bytes = bytes.len() - sent;
+        let (shard, socket) = (self.shard, connection.socket.as_raw_fd());
+        ring.start(Operation::Send { shard, connection: id, socket, bytes, sent });
+    }
+
+    /// A send ended. True: it is not parked any more, and what is kept is to be looked at.
     pub(crate) fn on_sent(
         &mut self,
         ring: &mut Ring,
@@ -314,37 +425,31 @@ impl Network {
         bytes: Vec<u8>,
         mut sent: usize,
         result: i32,
-    ) -> Option<ReceiveBuffer> {
+    ) -> bool {
         let connection = self.connections.get_mut(&id).expect("kept while its send is in flight");
         let again = matches!(-result, libc::EINTR | libc::EAGAIN);
         sent += result.max(0) as usize;
         assert!(sent <= bytes.len(), "the kernel took no more than it was given");
         if connection.phase != Phase::Dead && sent < bytes.len() && (result > 0 || again) {
-            connection.sending_bytes = bytes.len() - sent;
-            let socket = connection.socket.as_raw_fd();
-            ring.start(Operation::Send { shard: self.shard, connection: id, socket, bytes, sent });
-            return None;
+            self.start_send(ring, id, bytes, sent);
+            return false;
         }
         let all_sent = sent == bytes.len();
         connection.sending_bytes = 0;
         let phase = connection.phase;
         self.keep_spare(bytes);
         match phase {
-            Phase::Dead => {
-                self.remove_if_idle(id);
-                None
-            }
-            _ if !all_sent => {
-                self.lose(id);
-                None
-            }
+            Phase::Dead => self.remove_if_idle(id),
+            _ if !all_sent => self.lose(id),
             _ => {
                 // Even with nothing more to send: `start_sends` ends a connection that is closing.
                 self.mark_dirty(id);
                 let connection = self.connections.get_mut(&id).expect("looked up above");
-                if connection.unsent() <= UNSENT_BYTES_RESUME { connection.parked.take() } else { None }
+                let is_drained = connection.unsent() <= UNSENT_BYTES_RESUME;
+                return is_drained && mem::take(&mut connection.is_parked);
             }
         }
+        false
     }
 
     /// The machine closes a connection: what was sent goes out first.
@@ -356,7 +461,8 @@ impl Network {
                 // Its connect ends by itself, in time.
             }
             Phase::Open => {
-                connection.parked = None;
+                connection.is_parked = false;
+                connection.kept = ReceiveBuffer::new();
                 connection.phase = Phase::Closing { deadline_us: now_us + CLOSING_US_MAX, end_sent: false };
                 self.mark_dirty(id);
             }
@@ -372,8 +478,8 @@ impl Network {
         connection.phase = Phase::Closing { deadline_us, end_sent: true };
         if connection.socket.shutdown(Shutdown::Write).is_err() {
             self.bury(id);
-        } else if !connection.receiving {
-            self.receive(ring, id, ReceiveBuffer::new());
+        } else {
+            self.receive(ring, id);
         }
     }
 
@@ -391,7 +497,8 @@ impl Network {
         let connection = self.connections.get_mut(&id).expect("the caller holds it");
         connection.phase = Phase::Dead;
         connection.out = Vec::new();
-        connection.parked = None;
+        connection.kept = ReceiveBuffer::new();
+        connection.is_parked = false;
         // An error means that it has ended already.
         let _ = connection.socket.shutdown(Shutdown::Both);
         self.remove_if_idle(id);

@@ -5,6 +5,7 @@
 //! `AlignedBuffer` does not move when the operation does, so pointers into it stay good.
 
 use crate::receive_buffer::ReceiveBuffer;
+use crate::ring::SHARED_GROUP;
 use crate::transfer::Transfer;
 use hexalog_storage_core::effects::{ConnectionId, IoToken};
 use hexalog_storage_format::aligned::AlignedBuffer;
@@ -29,6 +30,15 @@ pub(crate) enum Part {
     Flush,
 }
 
+/// Whose an operation is that gives results until it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Source {
+    /// Connections come to a shard.
+    Listener(ShardSlot),
+    /// Bytes come on a connection.
+    Connection(ShardSlot, ConnectionId),
+}
+
 /// The submission entries of one attempt; where there are two, the second is linked to the first.
 pub(crate) enum Entries {
     One(squeue::Entry),
@@ -46,9 +56,11 @@ pub(crate) enum Operation {
         descriptor: RawFd,
         count: Box<[u8; 8]>,
     },
+    /// With `repeats` until it fails, else once.
     Accept {
         shard: ShardSlot,
         listener: RawFd,
+        repeats: bool,
     },
     Connect {
         shard: ShardSlot,
@@ -61,6 +73,12 @@ pub(crate) enum Operation {
         connection: ConnectionId,
         socket: RawFd,
         buffer: ReceiveBuffer,
+    },
+    /// Receives into buffers that all connections share, until it fails.
+    ReceiveShared {
+        shard: ShardSlot,
+        connection: ConnectionId,
+        socket: RawFd,
     },
     Send {
         shard: ShardSlot,
@@ -92,6 +110,7 @@ impl Operation {
             Operation::Accept { shard, .. }
             | Operation::Connect { shard, .. }
             | Operation::Receive { shard, .. }
+            | Operation::ReceiveShared { shard, .. }
             | Operation::Send { shard, .. } => Some(*shard),
             Operation::Device(device) => Some(device.shard),
         }
@@ -102,6 +121,17 @@ impl Operation {
         matches!(self, Operation::Device(device) if device.transfer.is_quiet())
     }
 
+    /// Whose it is, if it gives results until it ends.
+    pub(crate) fn source(&self) -> Option<Source> {
+        match self {
+            Operation::Accept { shard, repeats: true, .. } => Some(Source::Listener(*shard)),
+            Operation::ReceiveShared { shard, connection, .. } => {
+                Some(Source::Connection(*shard, *connection))
+            }
+            _ => None,
+        }
+    }
+
     /// The submission entries of the operation's next attempt. They point into memory that `self` owns.
     pub(crate) fn entries(&mut self) -> Entries {
         match self {
@@ -109,6 +139,9 @@ impl Operation {
                 let entry = opcode::Read::new(Fd(*descriptor), count.as_mut_ptr(), count.len() as u32);
                 // An eventfd has no position.
                 Entries::One(entry.offset(u64::MAX).build())
+            }
+            Operation::Accept { listener, repeats: true, .. } => {
+                Entries::One(opcode::AcceptMulti::new(Fd(*listener)).flags(libc::SOCK_CLOEXEC).build())
             }
             Operation::Accept { listener, .. } => {
                 let entry = opcode::Accept::new(Fd(*listener), core::ptr::null_mut(), core::ptr::null_mut());
@@ -122,6 +155,9 @@ impl Operation {
             Operation::Receive { socket, buffer, .. } => {
                 let room = buffer.room();
                 Entries::One(opcode::Recv::new(Fd(*socket), room.as_mut_ptr(), room.len() as u32).build())
+            }
+            Operation::ReceiveShared { socket, .. } => {
+                Entries::One(opcode::RecvMulti::new(Fd(*socket), SHARED_GROUP).build())
             }
             Operation::Send { socket, bytes, sent, .. } => {
                 let rest = &bytes[*sent..];

@@ -2,10 +2,10 @@
 //!
 //! The buffer moves: into the receive operation while the kernel fills it, back to its connection while
 //! frames are taken. Frames are borrowed from it in place; only the beginning of a frame that is not yet
-//! complete is ever moved.
+//! complete is ever moved. Where bytes come in buffers that connections share, it keeps what could not be taken from those.
 
 use hexalog_protocol::codec::Malformed;
-use hexalog_protocol::frame::{FRAME_BYTES_MAX, Frame, frame_length, read_frame};
+use hexalog_protocol::frame::{FRAME_BYTES_MAX, frame_length};
 
 /// Size at first. A few hundred small frames fit, and a connection that only sends those stays cheap.
 const BYTES_FIRST: usize = 64 * 1024;
@@ -15,9 +15,9 @@ const BYTES_KEPT_MAX: usize = 512 * 1024;
 /// With less room than this behind the last byte, the bytes left are moved to the front.
 const ROOM_MIN: usize = 16 * 1024;
 
-/// Received bytes. Invariant: `start <= end <= bytes.len() <= FRAME_BYTES_MAX`, and there is always room for
-/// the rest of the frame at the front.
-#[derive(Debug)]
+/// Received bytes. Invariant: `start <= end <= bytes.len()`; after `make_room` there is room for the rest of the frame at the
+/// front. It is never longer than a frame, but for what was appended while nothing could be taken.
+#[derive(Debug, Default)]
 pub struct ReceiveBuffer {
     bytes: Vec<u8>,
     start: usize,
@@ -25,9 +25,19 @@ pub struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
-    /// An empty one.
+    /// An empty one, without memory until there is something to receive.
     pub fn new() -> ReceiveBuffer {
-        ReceiveBuffer { bytes: vec![0; BYTES_FIRST], start: 0, end: 0 }
+        ReceiveBuffer::default()
+    }
+
+    /// What was received and not taken.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
     }
 
     /// Where the next bytes go. Never empty.
@@ -43,25 +53,40 @@ impl ReceiveBuffer {
         self.end += count;
     }
 
-    /// The frame at the front, checked; `None` while it is incomplete. `taken` moves on behind it.
-    pub fn frame(&self) -> Result<Option<Frame<'_>>, Malformed> {
-        read_frame(&self.bytes[self.start..self.end])
+    /// So many bytes at the front were handled.
+    pub fn taken(&mut self, count: usize) {
+        assert!(count <= self.end - self.start, "what was handled lies within what was received");
+        self.start += count;
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+            if self.bytes.len() > BYTES_KEPT_MAX {
+                self.bytes = Vec::new();
+            }
+        }
     }
 
-    /// The frame at the front, of `frame_bytes`, was handled.
-    pub fn taken(&mut self, frame_bytes: usize) {
-        assert!(frame_bytes <= self.end - self.start, "a frame lies within what was received");
-        self.start += frame_bytes;
+    /// Puts bytes that came elsewhere behind the last one.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let wanted = self.end - self.start + bytes.len();
+        if self.bytes.len() - self.end < bytes.len() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted.next_power_of_two().max(BYTES_FIRST), 0);
+        }
+        self.bytes[self.end..][..bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
     }
 
     /// Before the next receive, all complete frames taken: makes room for the rest of the frame at the front.
     pub fn make_room(&mut self) -> Result<(), Malformed> {
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; BYTES_FIRST];
+        }
         let pending = self.end - self.start;
         if pending == 0 {
-            (self.start, self.end) = (0, 0);
-            if self.bytes.len() > BYTES_KEPT_MAX {
-                *self = ReceiveBuffer::new();
-            }
+            assert!(self.start == 0, "`taken` begins again at the front");
             return Ok(());
         }
         let wanted = frame_length(&self.bytes[self.start..self.end])?.unwrap_or(pending + ROOM_MIN);
@@ -78,37 +103,38 @@ impl ReceiveBuffer {
     }
 }
 
-impl Default for ReceiveBuffer {
-    fn default() -> ReceiveBuffer {
-        ReceiveBuffer::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use hexalog_protocol::codec::Put;
-    use hexalog_protocol::frame::write_frame;
+    use hexalog_protocol::frame::{read_frame, write_frame};
 
-    /// Feeds `stream` in pieces of `piece` bytes and returns the payload sizes of the frames that came out.
-    fn check(stream: &[u8], piece: usize) -> Vec<usize> {
+    /// Feeds `stream` in pieces of `piece` bytes, appended or as the kernel does, and returns the payload sizes of the frames that
+    /// came out.
+    fn check(stream: &[u8], piece: usize, is_appended: bool) -> Vec<usize> {
         let mut buffer = ReceiveBuffer::new();
         let mut sizes = Vec::new();
         let mut rest = stream;
         while !rest.is_empty() {
-            buffer.make_room().expect("well-formed");
-            let room = buffer.room();
-            let count = room.len().min(piece).min(rest.len());
-            room[..count].copy_from_slice(&rest[..count]);
+            let mut count = piece.min(rest.len());
+            if is_appended {
+                buffer.append(&rest[..count]);
+            } else {
+                buffer.make_room().expect("well-formed");
+                let room = buffer.room();
+                count = room.len().min(count);
+                room[..count].copy_from_slice(&rest[..count]);
+                buffer.filled(count);
+            }
             rest = &rest[count..];
-            buffer.filled(count);
-            while let Some(frame) = buffer.frame().expect("well-formed") {
+            while let Some(frame) = read_frame(buffer.bytes()).expect("well-formed") {
                 sizes.push(frame.payload.len());
                 let frame_bytes = frame.frame_bytes;
                 buffer.taken(frame_bytes);
             }
         }
-        assert_eq!(buffer.start, buffer.end, "nothing is left over");
+        assert!(buffer.is_empty(), "nothing is left over");
+        assert!(buffer.bytes.len() <= BYTES_KEPT_MAX, "much memory is given back");
         sizes
     }
 
@@ -119,18 +145,21 @@ mod tests {
         for size in sizes {
             write_frame(&mut stream, 1, 7, |out| out.put_bytes(&vec![size as u8; size]));
         }
-        for piece in [999, 16_384, 65_536, usize::MAX] {
-            assert_eq!(check(&stream, piece), sizes, "pieces of {piece}");
+        for is_appended in [false, true] {
+            for piece in [999, 16_384, 65_536, usize::MAX] {
+                assert_eq!(check(&stream, piece, is_appended), sizes, "pieces of {piece}");
+            }
+            assert_eq!(check(&stream[..24 + 25 + 324], 1, is_appended), [0, 1, 300]);
         }
-        assert_eq!(check(&stream[..24 + 25 + 324], 1), [0, 1, 300]);
     }
 
     #[test]
     fn a_hostile_length_is_refused_before_the_buffer_grows() {
         let mut buffer = ReceiveBuffer::new();
+        buffer.make_room().expect("nothing is there yet");
         buffer.room()[..4].copy_from_slice(&u32::MAX.to_le_bytes());
         buffer.filled(4);
-        assert!(buffer.frame().is_err());
+        assert!(read_frame(buffer.bytes()).is_err());
         assert!(buffer.make_room().is_err());
         assert_eq!(buffer.bytes.len(), BYTES_FIRST);
     }

@@ -3,14 +3,22 @@
 //! Owns the submission and completion queues and the slab of operations. The rule that makes the rest of
 //! the driver safe code: memory named in a submission entry belongs to an operation in the slab, and an
 //! operation is handed out again only after all completions of its attempt have been reaped. A ring that is
-//! dropped with operations in flight leaks them, since the kernel may still write into their buffers.
+//! dropped with operations in flight leaks them, since the kernel may still write into their buffers. Buffers that
+//! the kernel chooses itself, when bytes come, follow rules of their own: `shared_buffers`.
 
 #![allow(unsafe_code)]
 
-use crate::operation::{Entries, Operation, Part, ShardSlot};
+mod features;
+mod shared_buffers;
+
+pub use features::Features;
+pub(crate) use shared_buffers::{SHARED_BUFFER_BYTES, SHARED_GROUP, SharedBufferId};
+
+use crate::operation::{Entries, Operation, Part, ShardSlot, Source};
 use crate::transfer::Transfer;
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{IoUring, opcode, squeue};
+use io_uring::{IoUring, cqueue, opcode, squeue};
+use shared_buffers::SharedBuffers;
 use slab::Slab;
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, RawFd};
@@ -35,6 +43,8 @@ pub(crate) struct OperationKey(usize);
 pub(crate) enum Completion {
     /// A request of an operation ended.
     Ended { key: OperationKey, part: Part, result: i32 },
+    /// An operation that gives results until it ends has given one; a receive's stands in the buffer.
+    Repeated { key: OperationKey, result: i32, buffer: Option<SharedBufferId>, goes_on: bool },
     /// Another thread sent a message; the number is the sender's choice.
     Message(u32),
 }
@@ -93,13 +103,20 @@ pub struct Ring {
     operations: Slab<InFlight>,
     /// Requests for the device stand in the submission queue.
     device_is_queued: bool,
+    features: Features,
+    shared: Option<SharedBuffers>,
     /// Completions reaped to make room while pushing; given out first by the next `wait`.
     early: Vec<Completion>,
 }
 
 impl Ring {
-    /// Makes a ring for the calling thread, with the best flags that the kernel has.
+    /// Makes a ring for the calling thread, with the best flags that the kernel has, for operations on files.
     pub fn new() -> Result<Ring, RingError> {
+        Ring::with(Features::NONE)
+    }
+
+    /// The same for sockets too, with what the kernel has of the features wanted.
+    pub fn with(wanted: Features) -> Result<Ring, RingError> {
         let uring = build(SUBMISSION_ENTRIES, COMPLETION_ENTRIES).map_err(RingError::classify)?;
         if !uring.params().is_feature_ext_arg() {
             return Err(RingError::TooOld("waiting with a timeout (EXT_ARG)"));
@@ -107,7 +124,37 @@ impl Ring {
         if !uring.params().is_feature_nodrop() {
             return Err(RingError::TooOld("lossless completion (NODROP)"));
         }
-        Ok(Ring { uring, operations: Slab::with_capacity(1024), device_is_queued: false, early: Vec::new() })
+        let mut features = wanted.find(&uring);
+        let shared = features.shared_receive.then(|| SharedBuffers::register(&uring)).flatten();
+        features.shared_receive = shared.is_some();
+        Ok(Ring {
+            uring,
+            operations: Slab::with_capacity(1024),
+            device_is_queued: false,
+            features,
+            shared,
+            early: Vec::new(),
+        })
+    }
+
+    /// What is used of the kernel.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Takes a buffer that a completion has named; it is to be given back.
+    pub(crate) fn lend(&mut self, id: SharedBufferId) -> Box<[u8]> {
+        self.shared.as_mut().expect("a completion has named one").lend(id)
+    }
+
+    /// Gives a buffer back to be received into.
+    pub(crate) fn give_back(&mut self, id: SharedBufferId, buffer: Box<[u8]>) {
+        self.shared.as_mut().expect("it was lent").give_back(id, buffer);
+    }
+
+    /// Makes more buffers to receive into, if there may be more.
+    pub(crate) fn make_more_buffers(&mut self) -> bool {
+        self.shared.as_mut().is_some_and(SharedBuffers::grow)
     }
 
     /// The descriptor that other threads address messages to.
@@ -164,10 +211,15 @@ impl Ring {
 
     /// Asks the kernel to end an operation early; its completion comes as usual.
     pub(crate) fn cancel(&mut self, key: OperationKey) {
-        if self.operations.contains(key.0) {
+        if self.operations.get(key.0).is_some_and(|in_flight| in_flight.awaited > 0) {
             let cancel = opcode::AsyncCancel::new((key.0 as u64) << 1).build();
             self.push(&[cancel.user_data(USER_DATA_IGNORED)]);
         }
+    }
+
+    /// Whose an operation is that gives results until it ends.
+    pub(crate) fn source(&self, key: OperationKey) -> Source {
+        self.operations[key.0].operation.source().expect("it has given a result without having ended")
     }
 
     /// The shard and the progress of a device operation; `None` if it is another kind.
@@ -242,10 +294,18 @@ impl Ring {
             }
             let key = OperationKey((data >> 1) as usize);
             let part = if data & PART_FLUSH == 0 { Part::Main } else { Part::Flush };
-            let awaited = &mut operations[key.0].awaited;
+            let InFlight { operation, awaited } = &mut operations[key.0];
             assert!(*awaited > 0, "a completion that nobody awaits");
+            let (result, flags) = (entry.result(), entry.flags());
+            if operation.source().is_some() {
+                let goes_on = cqueue::more(flags);
+                *awaited = u8::from(goes_on);
+                let buffer = cqueue::buffer_select(flags).map(SharedBufferId);
+                completions.push(Completion::Repeated { key, result, buffer, goes_on });
+                continue;
+            }
             *awaited -= 1;
-            completions.push(Completion::Ended { key, part, result: entry.result() });
+            completions.push(Completion::Ended { key, part, result });
         }
     }
 
@@ -272,6 +332,9 @@ impl Ring {
 impl Drop for Ring {
     fn drop(&mut self) {
         // The kernel ends requests of a closed ring some time later; until then it may use their memory.
+        if self.operations.is_empty() {
+            self.shared.take().into_iter().for_each(|shared| shared.free(&self.uring));
+        }
         mem::forget(mem::take(&mut self.operations));
     }
 }

@@ -10,12 +10,13 @@ use crate::durability::DurabilityPath;
 use crate::log_sink::LogSink;
 use crate::machine::Machine;
 use crate::network::{BACKLOG, Intake, Network};
-use crate::operation::{Operation, Part, ShardSlot};
-use crate::receive_buffer::ReceiveBuffer;
-use crate::ring::{OperationKey, Ring, RingError};
+use crate::operation::{Operation, Part, ShardSlot, Source};
+use crate::ring::{OperationKey, Ring, RingError, SharedBufferId};
 use crate::space::Space;
 use crate::thread::{Control, Notice};
 use hexalog_protocol::ShardIndex;
+use hexalog_protocol::codec::Malformed;
+use hexalog_protocol::frame::read_frame;
 use hexalog_storage_core::effects::{ConnectionId, Effect, Effects, Event, Now};
 use socket2::SockRef;
 use std::mem;
@@ -87,6 +88,25 @@ impl SpaceTold {
             extents_possible_bytes: space.extents_possible_bytes.load(Ordering::Acquire),
         }
     }
+}
+
+/// What was taken out of received bytes.
+struct Taken {
+    /// So many of them.
+    bytes: usize,
+    end: TakingEnd,
+}
+
+/// Why no more frames were taken.
+enum TakingEnd {
+    /// The next one is not complete.
+    Incomplete,
+    /// Too much is unsent.
+    Full,
+    /// Nobody wants them any more.
+    Closed,
+    /// The next one is none.
+    Malformed(Malformed),
 }
 
 /// One shard.
@@ -253,60 +273,127 @@ impl<M: Machine> ShardLoop<M> {
     pub(crate) fn on_network(&mut self, ring: &mut Ring, now: Now, operation: Operation, result: i32) {
         match operation {
             Operation::Receive { connection, buffer, .. } => {
-                if let Some(buffer) = self.network.on_received(ring, connection, buffer, result) {
-                    self.take_frames(ring, now, connection, buffer);
+                if self.network.on_received(ring, connection, buffer, result) {
+                    self.take_kept(ring, now, connection, result as usize);
                 }
             }
             Operation::Send { connection, bytes, sent, .. } => {
-                if let Some(buffer) = self.network.on_sent(ring, connection, bytes, sent, result) {
-                    self.take_frames(ring, now, connection, buffer);
+                if self.network.on_sent(ring, connection, bytes, sent, result) {
+                    self.take_kept(ring, now, connection, 0);
                 }
             }
-            Operation::Accept { .. } => {
-                let accepted = self.network.on_accepted(ring, now.monotonic_us, &mut self.log, result);
-                if let Some(connection) = accepted {
-                    self.take_in(ring, now, Event::Accepted(connection));
-                }
-            }
+            Operation::Accept { .. } => self.on_accepted(ring, now, result, false),
             Operation::Connect { connection, .. } => {
                 if self.network.on_connected(ring, connection, result) {
                     self.take_in(ring, now, Event::Connected(connection));
                 }
             }
-            Operation::Wake { .. } | Operation::Device(_) => unreachable!("not of the network"),
+            Operation::Wake { .. } | Operation::ReceiveShared { .. } | Operation::Device(_) => {
+                unreachable!("not of the network, or it repeats")
+            }
         }
     }
 
-    /// Hands the machine every complete frame, then receives more.
-    fn take_frames(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, mut buffer: ReceiveBuffer) {
-        let malformed = loop {
+    /// One of the shard's network operations that repeat has a result; it `goes_on`, or has ended.
+    pub(crate) fn on_repeated(
+        &mut self,
+        ring: &mut Ring,
+        now: Now,
+        source: Source,
+        (result, buffer): (i32, Option<SharedBufferId>),
+        goes_on: bool,
+    ) {
+        match source {
+            Source::Listener(_) => self.on_accepted(ring, now, result, goes_on),
+            Source::Connection(_, id) => {
+                if let Some(buffer_id) = buffer {
+                    let buffer = ring.lend(buffer_id);
+                    self.take_shared(ring, now, id, &buffer[..result.max(0) as usize]);
+                    ring.give_back(buffer_id, buffer);
+                }
+                if !goes_on {
+                    self.network.on_shared_ended(ring, id, result);
+                }
+            }
+        }
+    }
+
+    fn on_accepted(&mut self, ring: &mut Ring, now: Now, result: i32, goes_on: bool) {
+        let accepted = self.network.on_accepted(ring, now.monotonic_us, &mut self.log, result, goes_on);
+        if let Some(connection) = accepted {
+            self.take_in(ring, now, Event::Accepted(connection));
+        }
+    }
+
+    /// Bytes came on a connection in a buffer that is not its own. Frames that are whole in it are taken from there.
+    fn take_shared(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, bytes: &[u8]) {
+        if !self.network.is_open(id) {
+            return;
+        }
+        if !self.network.keeps_nothing(id) {
+            self.network.keep(id, bytes);
+            return self.take_kept(ring, now, id, bytes.len());
+        }
+        let taken = self.take_frames(ring, now, id, bytes);
+        self.network.keep(id, &bytes[taken.bytes..]);
+        self.after_frames(ring, now, id, taken.end, bytes.len());
+    }
+
+    /// Takes frames from what a connection keeps, `bytes_at_once` of it new.
+    fn take_kept(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, bytes_at_once: usize) {
+        let Some(mut buffer) = self.network.take_kept(id) else { return };
+        let taken = self.take_frames(ring, now, id, buffer.bytes());
+        buffer.taken(taken.bytes);
+        self.network.put_back_kept(id, buffer);
+        self.after_frames(ring, now, id, taken.end, bytes_at_once);
+    }
+
+    fn after_frames(
+        &mut self,
+        ring: &mut Ring,
+        now: Now,
+        id: ConnectionId,
+        end: TakingEnd,
+        bytes_at_once: usize,
+    ) {
+        match end {
+            TakingEnd::Incomplete => self.network.receive_on(ring, id, bytes_at_once),
+            TakingEnd::Full => self.network.park(ring, id),
+            TakingEnd::Closed => {}
+            TakingEnd::Malformed(malformed) => {
+                let peer = self.network.peer_name(id);
+                self.log.log(now.monotonic_us, &format!("{peer} is closed: {malformed}"));
+                self.network.lose(id);
+            }
+        }
+    }
+
+    /// Hands the machine every complete frame at the front of `bytes`.
+    fn take_frames(&mut self, ring: &mut Ring, now: Now, id: ConnectionId, bytes: &[u8]) -> Taken {
+        let mut at = 0;
+        let end = loop {
             match self.network.intake(id, self.effects.unsent_bytes(id)) {
                 Intake::Open => {}
                 Intake::Full => {
                     self.send_out(ring, now);
                     if self.network.intake(id, 0) == Intake::Full {
-                        return self.network.park(id, buffer);
+                        break TakingEnd::Full;
                     }
                     continue;
                 }
-                Intake::Closed => return,
+                Intake::Closed => break TakingEnd::Closed,
             }
-            match buffer.frame() {
+            match read_frame(&bytes[at..]) {
                 Ok(Some(frame)) => {
                     let frame_bytes = frame.frame_bytes;
                     self.take_in(ring, now, Event::Frame(id, frame));
-                    buffer.taken(frame_bytes);
+                    at += frame_bytes;
                 }
-                Ok(None) => match buffer.make_room() {
-                    Ok(()) => return self.network.receive(ring, id, buffer),
-                    Err(malformed) => break malformed,
-                },
-                Err(malformed) => break malformed,
+                Ok(None) => break TakingEnd::Incomplete,
+                Err(malformed) => break TakingEnd::Malformed(malformed),
             }
         };
-        let peer = self.network.peer_name(id);
-        self.log.log(now.monotonic_us, &format!("{peer} is closed: {malformed}"));
-        self.network.lose(id);
+        Taken { bytes: at, end }
     }
 
     /// End of a loop turn: what time, other threads and lost connections bring, then all sends.

@@ -7,8 +7,8 @@
 use crate::clock::Clock;
 use crate::log_sink::LogLine;
 use crate::machine::Machine;
-use crate::operation::Operation;
-use crate::ring::{Completion, OperationKey, Ring, RingError};
+use crate::operation::{Operation, Source};
+use crate::ring::{Completion, Features, OperationKey, Ring, RingError};
 use crate::scheduling::ask_for_short_slices;
 use crate::shard_loop::{ShardLoop, ShardPlan, TICK_US_MAX};
 use hexalog_protocol::ShardIndex;
@@ -109,8 +109,18 @@ impl StopHandle {
     }
 }
 
-/// Runs shards on the calling thread until they are stopped. Errors are told through `control`.
+/// Runs shards on the calling thread until they are stopped, with all that its kernel has. Errors are told through `control`.
 pub fn run_shards<M: Machine>(plans: Vec<ShardPlan<M>>, control: Control, stop: StopHandle) {
+    run_shards_with(plans, Features::ALL, control, stop);
+}
+
+/// The same with what the kernel has of the features wanted.
+pub fn run_shards_with<M: Machine>(
+    plans: Vec<ShardPlan<M>>,
+    wanted: Features,
+    control: Control,
+    stop: StopHandle,
+) {
     let _guard = PanicGuard(control.clone());
     // Before the ring and the log writer are made: their threads inherit it.
     if let Err(error) = ask_for_short_slices() {
@@ -118,7 +128,7 @@ pub fn run_shards<M: Machine>(plans: Vec<ShardPlan<M>>, control: Control, stop: 
             "a shard thread is not allowed short time slices: {error}; it may wait for busy neighbours"
         ));
     }
-    let notice = match ShardThread::start(plans, control.clone(), stop).and_then(ShardThread::run) {
+    let notice = match ShardThread::start(plans, wanted, control.clone(), stop).and_then(ShardThread::run) {
         Ok(clean) => Notice::Stopped { clean },
         Err(error) => Notice::ThreadFailed(error),
     };
@@ -149,10 +159,12 @@ struct ShardThread<M> {
 impl<M: Machine> ShardThread<M> {
     fn start(
         plans: Vec<ShardPlan<M>>,
+        wanted: Features,
         control: Control,
         stop: StopHandle,
     ) -> Result<ShardThread<M>, RingError> {
-        let mut ring = Ring::new()?;
+        let mut ring = Ring::with(wanted)?;
+        (control.log)(&format!("a shard thread's ring: {}", ring.features()));
         let clock = Clock::start();
         let now = clock.now();
         let mut shards = Vec::with_capacity(plans.len());
@@ -238,6 +250,16 @@ impl<M: Machine> ShardThread<M> {
         let (key, part, result) = match completion {
             Completion::Message(slot) => return self.shards[slot as usize].on_writer(&mut self.ring, now),
             Completion::Ended { key, part, result } => (key, part, result),
+            Completion::Repeated { key, result, buffer, goes_on } => {
+                let source = self.ring.source(key);
+                let (Source::Listener(shard) | Source::Connection(shard, _)) = source;
+                self.shards[shard].on_repeated(&mut self.ring, now, source, (result, buffer), goes_on);
+                if !goes_on {
+                    // Only now: until its connection knows that it has ended, its key must not be another's.
+                    self.ring.take(key);
+                }
+                return;
+            }
         };
         if let Some((shard, _)) = self.ring.device(key) {
             return self.shards[shard].on_device(&mut self.ring, now, key, part, result);

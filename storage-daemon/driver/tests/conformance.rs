@@ -137,6 +137,69 @@ fn frames_of_the_largest_size_arrive_whole_both_ways() {
     assert_eq!(client.receive(), Some((ECHO, 77, b"slowly".to_vec())));
 }
 
+/// Sizes on both sides of what a shared buffer takes, written in pieces that cut them anywhere: where bytes are received changes
+/// with the frames that come, in the middle of them.
+#[test]
+fn frames_of_changing_sizes_stay_in_order_however_they_are_cut() {
+    let fixture = Fixture::start(DurabilityPath::LinkedFlush);
+    let mut sizes = Vec::new();
+    for (index, large) in [16_361, 100_000, 40_000, 700_000, 16_360, 20_000].into_iter().enumerate() {
+        sizes.extend((0..20 + 30 * index).map(|small| (small * 37 + index) % 900));
+        sizes.push(large);
+    }
+    let mut stream = Vec::new();
+    for (index, size) in sizes.iter().enumerate() {
+        let payload: Vec<u8> = (0..*size).map(|at| (at + index) as u8).collect();
+        hexalog_protocol::frame::write_frame(&mut stream, ECHO, index as u64, |out| out.extend(&payload));
+    }
+    for piece in [700, 5_000, 30_000, 200_000] {
+        let mut client = fixture.client();
+        let mut writer = client.stream.try_clone().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for bytes in stream.chunks(piece) {
+                    writer.write_all(bytes).unwrap();
+                    if piece > 1_000 {
+                        std::thread::sleep(Duration::from_micros(200));
+                    }
+                }
+            });
+            for (index, size) in sizes.iter().enumerate() {
+                let (_, id, payload) = client.receive().expect("an answer");
+                assert_eq!((id, payload.len()), (index as u64, *size), "pieces of {piece}");
+                assert!(payload.iter().enumerate().all(|(at, byte)| *byte == (at + index) as u8));
+            }
+        });
+    }
+}
+
+/// More connections have sent something when the loop comes to look than there are buffers to receive into, and more than once.
+#[test]
+fn more_busy_connections_than_buffers_are_all_served() {
+    let fixture = Fixture::start(DurabilityPath::LinkedFlush);
+    let mut sleeper = fixture.client();
+    let mut clients: Vec<_> = (0..200).map(|_| fixture.client()).collect();
+    for (index, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.call(ECHO, &[index as u8]), [index as u8]);
+    }
+    for round in 0..4u8 {
+        sleeper.send(SLEEP, &100u32.to_le_bytes());
+        let payload = |index: usize| vec![round ^ index as u8; 5_000 + index];
+        for (index, client) in clients.iter_mut().enumerate() {
+            for _ in 0..4 {
+                client.send(ECHO, &payload(index));
+            }
+        }
+        for (index, client) in clients.iter_mut().enumerate() {
+            for _ in 0..4 {
+                assert_eq!(client.receive().expect("an answer").2, payload(index), "connection {index}");
+            }
+        }
+        assert_eq!(sleeper.receive().expect("an answer").0, SLEEP);
+    }
+    assert!(fixture.seen.lock().unwrap().iter().all(|line| line == "accepted"), "none is lost");
+}
+
 #[test]
 fn a_receiver_that_does_not_receive_stops_its_own_requests_only() {
     let fixture = Fixture::start(DurabilityPath::LinkedFlush);

@@ -10,9 +10,10 @@ use hexalog_storage_core::effects::{Area, ConnectionId, Effect, Effects, Event, 
 use hexalog_storage_driver::areas::{AREA_FILES, AreaFiles};
 use hexalog_storage_driver::durability::DurabilityPath;
 use hexalog_storage_driver::machine::Machine;
+use hexalog_storage_driver::ring::Features;
 use hexalog_storage_driver::shard_loop::ShardPlan;
 use hexalog_storage_driver::space::Space;
-use hexalog_storage_driver::thread::{Control, Notice, StopHandle, run_shards, wake_descriptor};
+use hexalog_storage_driver::thread::{Control, Notice, StopHandle, run_shards_with, wake_descriptor};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -38,6 +39,14 @@ pub const BURST: u16 = 9;
 pub const IMPATIENT: u16 = 10;
 /// Answered with the number of ticks since then.
 pub const TICKS: u16 = 11;
+
+/// The machine takes so many milliseconds, and the driver's thread with it.
+pub const SLEEP: u16 = 12;
+
+/// What the driver is to use of the kernel: all it has, or nothing in the target that says so.
+fn features() -> Features {
+    if env!("CARGO_CRATE_NAME") == "conformance_plain" { Features::NONE } else { Features::ALL }
+}
 
 /// What the machine always wants its extents to have.
 pub const WANTED_BYTES: u64 = 512 << 10;
@@ -146,6 +155,10 @@ impl StandIn {
             TICKS => {
                 self.impatient = false;
                 self.answer(effects, waiting, TICKS, &self.ticks.to_le_bytes());
+            }
+            SLEEP => {
+                std::thread::sleep(Duration::from_millis(reader.u32("milliseconds").unwrap().into()));
+                self.answer(effects, waiting, SLEEP, &[]);
             }
             GREETING => self.note(format!("greeting of {} bytes", payload.len())),
             _ => unreachable!("kind {kind}"),
@@ -281,7 +294,7 @@ impl Fixture {
             }),
         };
         let handle = stop.clone();
-        let thread = std::thread::spawn(move || run_shards(vec![plan], control, handle));
+        let thread = std::thread::spawn(move || run_shards_with(vec![plan], features(), control, handle));
         let thread = Some(thread);
         let fixture = Fixture { directory, address, seen, space, wanted, notices, stop, thread };
         assert!(matches!(fixture.notice(), Notice::Ready { shard: ShardIndex(0) }));
@@ -339,7 +352,10 @@ pub struct Client {
 
 impl Client {
     pub fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).expect("connects");
+        Client::over(TcpStream::connect(address).expect("connects"))
+    }
+
+    pub fn over(stream: TcpStream) -> Client {
         stream.set_read_timeout(Some(HANG)).expect("sets");
         stream.set_write_timeout(Some(HANG)).expect("sets");
         Client { stream, received: Vec::new(), next_request: 1 }
