@@ -13,8 +13,8 @@ use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Most that is sent without the ring: copied in some 20 us.
-const AT_ONCE_BYTES_MAX: usize = 256 << 10;
+/// Most that is sent without waiting for the socket: copied in some 20 us.
+pub(crate) const AT_ONCE_BYTES_MAX: usize = 256 << 10;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,7 +4,7 @@
 //! Whatever goes wrong on a connection costs that connection only. The machine hears of each lost connection
 //! once, as a `Closed` event, and of none that it has closed itself.
 
-use crate::connection::{Connection, Phase, Receiving, prepare_socket};
+use crate::connection::{AT_ONCE_BYTES_MAX, Connection, Phase, Receiving, prepare_socket};
 use crate::log_sink::LogSink;
 use crate::operation::{Operation, ShardSlot};
 use crate::receive_buffer::ReceiveBuffer;
@@ -25,6 +25,8 @@ const UNSENT_BYTES_RESUME: usize = UNSENT_BYTES_MAX / 2;
 /// Answers to requests already taken can still come when receiving has stopped; a connection that gathers more
 /// than this has stopped receiving altogether and is cut.
 pub const UNSENT_BYTES_CUT: usize = 32 << 20;
+/// With fewer connections to send to in a turn, a call for each is as cheap as a request.
+const QUIET_SENDS_MIN: usize = 3;
 /// Buffers of past sends that are kept: one for each connection that is answered in one turn, on a machine of common size.
 const SPARE_COUNT_MAX: usize = 64;
 /// Larger ones are given back.
@@ -373,13 +375,12 @@ impl Network {
         }
     }
 
-    /// Sends for each connection that has something to say and no send in flight: at once what its socket takes, which is
-    /// mostly all; the rest, and what is large, by the ring.
-    ///
-    /// A request to the ring would be no cheaper: its completion comes at once and wakes the loop to say that nothing is to be
-    /// done.
+    /// Sends for each connection that has something to say and no send in flight: what its socket takes at once, which is mostly
+    /// all, by a request that goes with the loop's next system call and tells nothing if all was sent, or by a call of its own
+    /// where the kernel has no such requests; the rest, and what is large, by a request that waits for the socket.
     pub(crate) fn start_sends(&mut self, ring: &mut Ring) {
         let mut dirty = mem::take(&mut self.dirty);
+        let may_be_quiet = ring.features().quiet_sends && dirty.len() >= QUIET_SENDS_MIN;
         for id in dirty.drain(..) {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             connection.dirty = false;
@@ -391,30 +392,36 @@ impl Network {
                 continue;
             }
             let bytes = mem::take(&mut connection.out);
-            let sent = match connection.send_at_once(&bytes) {
-                Ok(sent) => sent,
-                Err(_) => {
-                    self.lose(id);
-                    continue;
-                }
+            // Its end is not told, and what is closing waits for it.
+            let is_quiet =
+                may_be_quiet && connection.phase == Phase::Open && bytes.len() <= AT_ONCE_BYTES_MAX;
+            let sent = match is_quiet {
+                true => 0,
+                false => match connection.send_at_once(&bytes) {
+                    Ok(sent) => sent,
+                    Err(_) => {
+                        self.lose(id);
+                        continue;
+                    }
+                },
             };
             if sent == bytes.len() {
                 self.keep_spare(bytes);
                 self.end_if_closing(ring, id);
                 continue;
             }
-            self.start_send(ring, id, bytes, sent);
+            self.start_send(ring, id, bytes, sent, is_quiet);
         }
         // Its memory stays.
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
     }
 
-    fn start_send(&mut self, ring: &mut Ring, id: ConnectionId, bytes: Vec<u8>, sent: usize) {
+    fn start_send(&mut self, ring: &mut Ring, id: ConnectionId, bytes: Vec<u8>, sent: usize, is_quiet: bool) {
         let connection = self.connections.get_mut(&id).expect("the caller holds it");
         connection.sending_bytes = bytes.len() - sent;
         let (shard, socket) = (self.shard, connection.socket.as_raw_fd());
-        ring.start(Operation::Send { shard, connection: id, socket, bytes, sent });
+        ring.start(Operation::Send { shard, connection: id, socket, bytes, sent, is_quiet });
     }
 
     /// A send ended. True: it is not parked any more, and what is kept is to be looked at.
@@ -431,7 +438,7 @@ impl Network {
         sent += result.max(0) as usize;
         assert!(sent <= bytes.len(), "the kernel took no more than it was given");
         if connection.phase != Phase::Dead && sent < bytes.len() && (result > 0 || again) {
-            self.start_send(ring, id, bytes, sent);
+            self.start_send(ring, id, bytes, sent, false);
             return false;
         }
         let all_sent = sent == bytes.len();

@@ -86,6 +86,8 @@ pub(crate) enum Operation {
         socket: RawFd,
         bytes: Vec<u8>,
         sent: usize,
+        /// What the socket does not take at once is not waited for, and only that is told.
+        is_quiet: bool,
     },
     Device(DeviceOperation),
 }
@@ -132,6 +134,19 @@ impl Operation {
         }
     }
 
+    /// Whether it is a send that gives a completion only if it has not sent everything.
+    pub(crate) fn is_quiet_send(&self) -> bool {
+        matches!(self, Operation::Send { is_quiet: true, .. })
+    }
+
+    /// What is left of a send.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        match self {
+            Operation::Send { bytes, sent, .. } => bytes.len() - sent,
+            _ => 0,
+        }
+    }
+
     /// The submission entries of the operation's next attempt. They point into memory that `self` owns.
     pub(crate) fn entries(&mut self) -> Entries {
         match self {
@@ -159,10 +174,18 @@ impl Operation {
             Operation::ReceiveShared { socket, .. } => {
                 Entries::One(opcode::RecvMulti::new(Fd(*socket), SHARED_GROUP).build())
             }
-            Operation::Send { socket, bytes, sent, .. } => {
+            Operation::Send { socket, bytes, sent, is_quiet, .. } => {
                 let rest = &bytes[*sent..];
                 let entry = opcode::Send::new(Fd(*socket), rest.as_ptr(), rest.len() as u32);
-                Entries::One(entry.flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build())
+                // With WAITALL less than all is a failure, which is told; without waiting it comes at once.
+                let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+                Entries::One(match is_quiet {
+                    true => {
+                        let entry = entry.flags(flags | libc::MSG_DONTWAIT).build();
+                        entry.flags(squeue::Flags::SKIP_SUCCESS)
+                    }
+                    false => entry.flags(flags).build(),
+                })
             }
             Operation::Device(operation) => operation.entries(),
         }

@@ -105,6 +105,8 @@ pub struct Ring {
     device_is_queued: bool,
     features: Features,
     shared: Option<SharedBuffers>,
+    /// Sends that tell only of what they did not send, started since it was last looked at.
+    quiet: Vec<OperationKey>,
     /// Completions reaped to make room while pushing; given out first by the next `wait`.
     early: Vec<Completion>,
 }
@@ -133,6 +135,7 @@ impl Ring {
             device_is_queued: false,
             features,
             shared,
+            quiet: Vec::with_capacity(64),
             early: Vec::new(),
         })
     }
@@ -191,6 +194,9 @@ impl Ring {
         assert!(in_flight.awaited == 0, "an attempt is still in flight");
         let main = (key.0 as u64) << 1;
         self.device_is_queued |= matches!(in_flight.operation, Operation::Device(_));
+        if in_flight.operation.is_quiet_send() {
+            self.quiet.push(key);
+        }
         let entries = in_flight.operation.entries();
         in_flight.awaited = match &entries {
             // The second of a quiet link ends after the first and names no memory, or it was cancelled with it.
@@ -245,6 +251,14 @@ impl Ring {
         }
     }
 
+    /// Submits what is queued if there are sends in it.
+    pub(crate) fn submit_sends(&mut self) {
+        if !self.quiet.is_empty() && !self.uring.submission().is_empty() {
+            // As above.
+            let _ = self.uring.submit();
+        }
+    }
+
     /// Submits what is queued and gathers completions. With a timeout, waits that long for the first one;
     /// without, returns at once.
     pub(crate) fn wait(
@@ -264,7 +278,15 @@ impl Ring {
             _ if self.needs_enter() => self.uring.submit(),
             _ => Ok(0),
         };
+        // Looked at first: what does not fit into the completion queue may be a send's.
+        let is_all_told = {
+            let queue = self.uring.submission();
+            queue.is_empty() && !queue.cq_overflow()
+        };
         self.reap(completions);
+        if is_all_told {
+            self.end_quiet_sends(completions);
+        }
         match result {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
@@ -279,6 +301,18 @@ impl Ring {
     fn needs_enter(&mut self) -> bool {
         let queue = self.uring.submission();
         !queue.is_empty() || queue.taskrun() || queue.cq_overflow()
+    }
+
+    /// Sends that were submitted and have not told of a failure have sent everything: they do not wait for their socket.
+    fn end_quiet_sends(&mut self, completions: &mut Vec<Completion>) {
+        for key in self.quiet.drain(..) {
+            let Some(InFlight { operation, awaited }) = self.operations.get_mut(key.0) else { continue };
+            if *awaited == 1 && operation.is_quiet_send() {
+                *awaited = 0;
+                let result = operation.unsent_bytes() as i32;
+                completions.push(Completion::Ended { key, part: Part::Main, result });
+            }
+        }
     }
 
     fn reap(&mut self, completions: &mut Vec<Completion>) {

@@ -284,6 +284,8 @@ impl<M: Machine> ShardThread<M> {
         for step in 0..count {
             let index = (self.next_background + step) % count;
             if self.shards[index].wants_background(now, completions_empty) {
+                // What was said in this turn is not to wait for it.
+                self.ring.submit_sends();
                 self.shards[index].background(&mut self.ring, now);
                 self.next_background = index + 1;
                 return;

@@ -200,6 +200,34 @@ fn more_busy_connections_than_buffers_are_all_served() {
     assert!(fixture.seen.lock().unwrap().iter().all(|line| line == "accepted"), "none is lost");
 }
 
+/// Small answers to several in one turn are sent without waiting for the sockets: what a full one does not take must still come, in
+/// order.
+#[test]
+fn small_answers_to_slow_receivers_all_come() {
+    const COUNT: u64 = 1_200;
+    let payload = |index: u64| -> Vec<u8> { (0..9_000).map(|at| (at as u64 * 31 + index) as u8).collect() };
+    let mut stream = Vec::new();
+    for index in 0..COUNT {
+        hexalog_protocol::frame::write_frame(&mut stream, ECHO, index, |out| out.extend(payload(index)));
+    }
+    let fixture = Fixture::start(DurabilityPath::LinkedFlush);
+    let mut clients: Vec<_> = (0..6).map(|_| fixture.client()).collect();
+    std::thread::scope(|scope| {
+        for client in &clients {
+            let mut writer = client.stream.try_clone().unwrap();
+            let stream = &stream;
+            scope.spawn(move || writer.write_all(stream).unwrap());
+        }
+        // Until all sockets are full.
+        std::thread::sleep(Duration::from_millis(300));
+        for client in &mut clients {
+            let mut answers = vec![0; stream.len()];
+            client.stream.read_exact(&mut answers).unwrap();
+            assert!(answers == stream, "all answers, in order");
+        }
+    });
+}
+
 #[test]
 fn a_receiver_that_does_not_receive_stops_its_own_requests_only() {
     let fixture = Fixture::start(DurabilityPath::LinkedFlush);

@@ -10,15 +10,17 @@ pub struct Features {
     pub repeated_accept: bool,
     /// One request receives all that comes on a connection, into buffers that all connections share (Linux 6.0).
     pub shared_receive: bool,
+    /// Sends go out with the system call that waits, and tell only of what they did not send (Linux 5.17).
+    pub quiet_sends: bool,
 }
 
 impl Features {
     /// All of them.
-    pub const ALL: Features = Features { repeated_accept: true, shared_receive: true };
+    pub const ALL: Features = Features { repeated_accept: true, shared_receive: true, quiet_sends: true };
     /// None: as on the oldest kernel.
-    pub const NONE: Features = Features { repeated_accept: false, shared_receive: false };
+    pub const NONE: Features = Features { repeated_accept: false, shared_receive: false, quiet_sends: false };
 
-    /// Those that are wanted and that the kernel has, as far as it can be asked. It has no flags for accepts and receives that go
+    /// Those that are wanted and that the kernel has; it has no flags for accepts and receives that go
     /// on: each is told by a request that came with the same release.
     pub(super) fn find(self, uring: &IoUring) -> Features {
         let mut probe = Probe::new();
@@ -27,6 +29,7 @@ impl Features {
         Features {
             repeated_accept: self.repeated_accept && has(opcode::Socket::CODE),
             shared_receive: self.shared_receive && has(opcode::SendZc::CODE),
+            quiet_sends: self.quiet_sends && uring.params().is_feature_skip_cqe_on_success(),
         }
     }
 }
@@ -37,6 +40,7 @@ impl fmt::Display for Features {
             if self.repeated_accept { "one request for all accepts" } else { "a request for each accept" };
         let receives =
             if self.shared_receive { "receives into shared buffers" } else { "a receive at a time" };
-        write!(f, "{accepts}, {receives}")
+        let sends = if self.quiet_sends { "sends with the wait" } else { "a call for each send" };
+        write!(f, "{accepts}, {receives}, {sends}")
     }
 }
