@@ -36,8 +36,8 @@ pub struct DeviceQueue {
 impl DeviceQueue {
     /// Over an open file, direct or not.
     pub fn new(file: &File, path: DurabilityPath) -> io::Result<DeviceQueue> {
-        let ring = Ring::new().map_err(io::Error::other)?;
-        let disk = Disk::new(0, AreaFiles::of_one(file)?, path, &ring).map_err(io::Error::other)?;
+        let mut ring = Ring::new().map_err(io::Error::other)?;
+        let disk = Disk::new(0, AreaFiles::of_one(file)?, path, &mut ring).map_err(io::Error::other)?;
         Ok(DeviceQueue { ring, disk, completions: Vec::new() })
     }
 

@@ -6,18 +6,20 @@
 
 use crate::areas::AreaFiles;
 use crate::durability::DurabilityPath;
-use crate::operation::{DeviceOperation, Operation, Part, ShardSlot};
+use crate::operation::{DeviceOperation, FileName, Operation, Part, ShardSlot};
 use crate::ring::{OperationKey, Ring, RingError};
 use crate::transfer::{Step, Transfer};
 use crate::writer_thread::{WriterJob, WriterThread};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_format::aligned::AlignedBuffer;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 /// A shard's device.
 pub struct Disk {
     shard: ShardSlot,
     files: AreaFiles,
+    /// What requests call the files: superblock, log, extents.
+    names: [FileName; 3],
     /// Present on the writer-thread path.
     log_writer: Option<WriterThread>,
     /// Writes to the log that are to be durable are made so by RWF_DSYNC.
@@ -31,7 +33,7 @@ impl Disk {
         shard: ShardSlot,
         files: AreaFiles,
         path: DurabilityPath,
-        ring: &Ring,
+        ring: &mut Ring,
     ) -> Result<Disk, RingError> {
         let log_writer = match path {
             DurabilityPath::LinkedFlush | DurabilityPath::DsyncWrite => None,
@@ -40,7 +42,13 @@ impl Disk {
                 Some(WriterThread::start(log, ring, shard as u32)?)
             }
         };
-        Ok(Disk { shard, files, log_writer, is_dsync: path == DurabilityPath::DsyncWrite, in_flight: 0 })
+        let names = [Area::Superblock, Area::Log, Area::Extents].map(|area| {
+            let file = files.file(area);
+            let registered = ring.register_file(file.as_fd()).map(FileName::Registered);
+            registered.unwrap_or(FileName::Descriptor(file.as_raw_fd()))
+        });
+        let is_dsync = path == DurabilityPath::DsyncWrite;
+        Ok(Disk { shard, files, names, log_writer, is_dsync, in_flight: 0 })
     }
 
     /// Operations that the machine has not been told the end of.
@@ -113,7 +121,12 @@ impl Disk {
         transfer: Transfer,
         is_read: bool,
     ) {
-        let file = self.files.file(area).as_raw_fd();
+        let [superblock, log, extents] = self.names;
+        let file = match area {
+            Area::Superblock => superblock,
+            Area::Log => log,
+            Area::Extents => extents,
+        };
         let shard = self.shard;
         ring.start(Operation::Device(DeviceOperation {
             shard,

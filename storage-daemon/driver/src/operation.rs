@@ -92,11 +92,36 @@ pub(crate) enum Operation {
     Device(DeviceOperation),
 }
 
+/// What a request calls a file by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FileName {
+    Descriptor(RawFd),
+    /// By the number that it was registered with.
+    Registered(u32),
+}
+
+impl FileName {
+    fn descriptor(self) -> Fd {
+        match self {
+            FileName::Descriptor(descriptor) => Fd(descriptor),
+            FileName::Registered(number) => Fd(number as RawFd),
+        }
+    }
+
+    /// What tells the two apart.
+    fn flags(self) -> squeue::Flags {
+        match self {
+            FileName::Descriptor(_) => squeue::Flags::empty(),
+            FileName::Registered(_) => squeue::Flags::FIXED_FILE,
+        }
+    }
+}
+
 /// An operation on an area.
 pub(crate) struct DeviceOperation {
     pub shard: ShardSlot,
     pub token: IoToken,
-    pub file: RawFd,
+    pub file: FileName,
     pub offset: u64,
     /// None for a bare flush.
     pub buffer: Option<AlignedBuffer>,
@@ -194,8 +219,8 @@ impl Operation {
 
 impl DeviceOperation {
     fn entries(&mut self) -> Entries {
-        let file = Fd(self.file);
-        let flush = || opcode::Fsync::new(file).flags(FsyncFlags::DATASYNC).build();
+        let (file, named) = (self.file.descriptor(), self.file.flags());
+        let flush = || opcode::Fsync::new(file).flags(FsyncFlags::DATASYNC).build().flags(named);
         let (done, left) = (self.transfer.done(), self.transfer.left());
         if left == 0 {
             assert!(self.transfer.flush(), "an attempt has something to do");
@@ -206,12 +231,12 @@ impl DeviceOperation {
         let offset = self.offset + done as u64;
         let rest = &mut buffer.bytes_mut()[done..];
         if self.is_read {
-            return Entries::One(
-                opcode::Read::new(file, rest.as_mut_ptr(), left as u32).offset(offset).build(),
-            );
+            let read = opcode::Read::new(file, rest.as_mut_ptr(), left as u32).offset(offset);
+            return Entries::One(read.build().flags(named));
         }
         let write = opcode::Write::new(file, rest.as_ptr(), left as u32).offset(offset);
-        let write = if self.transfer.is_dsync() { write.rw_flags(libc::RWF_DSYNC) } else { write }.build();
+        let write = if self.transfer.is_dsync() { write.rw_flags(libc::RWF_DSYNC) } else { write };
+        let write = write.build().flags(named);
         if !self.transfer.flush() {
             return Entries::One(write);
         }

@@ -12,15 +12,25 @@ pub struct Features {
     pub shared_receive: bool,
     /// Sends go out with the system call that waits, and tell only of what they did not send (Linux 5.17).
     pub quiet_sends: bool,
+    /// Areas are named to the kernel once, not with each request (Linux 5.19).
+    pub registered_files: bool,
 }
 
 impl Features {
     /// All of them.
-    pub const ALL: Features = Features { repeated_accept: true, shared_receive: true, quiet_sends: true };
+    pub const ALL: Features =
+        Features { repeated_accept: true, shared_receive: true, quiet_sends: true, registered_files: true };
     /// None: as on the oldest kernel.
-    pub const NONE: Features = Features { repeated_accept: false, shared_receive: false, quiet_sends: false };
+    pub const NONE: Features = Features {
+        repeated_accept: false,
+        shared_receive: false,
+        quiet_sends: false,
+        registered_files: false,
+    };
+    /// What files alone can use.
+    pub(super) const FILES: Features = Features { registered_files: true, ..Features::NONE };
 
-    /// Those that are wanted and that the kernel has; it has no flags for accepts and receives that go
+    /// Those that are wanted and that the kernel has, as far as it can be asked. It has no flags for accepts and receives that go
     /// on: each is told by a request that came with the same release.
     pub(super) fn find(self, uring: &IoUring) -> Features {
         let mut probe = Probe::new();
@@ -30,6 +40,7 @@ impl Features {
             repeated_accept: self.repeated_accept && has(opcode::Socket::CODE),
             shared_receive: self.shared_receive && has(opcode::SendZc::CODE),
             quiet_sends: self.quiet_sends && uring.params().is_feature_skip_cqe_on_success(),
+            registered_files: self.registered_files,
         }
     }
 }
@@ -41,6 +52,7 @@ impl fmt::Display for Features {
         let receives =
             if self.shared_receive { "receives into shared buffers" } else { "a receive at a time" };
         let sends = if self.quiet_sends { "sends with the wait" } else { "a call for each send" };
-        write!(f, "{accepts}, {receives}, {sends}")
+        let files = if self.registered_files { "registered files" } else { "files by descriptor" };
+        write!(f, "{accepts}, {receives}, {sends}, {files}")
     }
 }
