@@ -26,7 +26,7 @@ use hexalog_storage_driver::{log_preparation, space};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// There while a directory is being formatted.
@@ -78,16 +78,12 @@ fn format_directory(options: &FormatOptions) -> Result<Geometry, Failure> {
         return Err(formatted_already(path, &before));
     }
     check_file_system(path, buffered, node)?;
-    if !options.force {
-        check_space(path, &geometry)?;
-    }
+    refuse_links(&directory)?;
     let marker = path.join(MARKER);
     make_durable(&marker, b"a daemon's device is being made in this directory\n")?;
     forget(&directory)?;
-    if options.force {
-        // What the old device took counts as free.
-        check_space(path, &geometry)?;
-    }
+    // Now that what was there before counts as free. Refused, nothing of a device is left, nor a sign of one.
+    check_space(path, &geometry).or_else(|refused| remove_marker(path).and(Err(refused)))?;
     for shard in 0..geometry.shards() {
         format_shard(&directory, &geometry, ShardIndex(shard), !buffered)?;
     }
@@ -108,34 +104,57 @@ pub fn remove_marker(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// With `--force`: what was there is a device no more. Its shards' files are made anew one by one, those of shards that are no
-/// more removed.
-fn forget(directory: &Directory) -> Result<(), Failure> {
-    let remove = || {
-        match std::fs::remove_file(directory.path.join(GEOMETRY_FILE)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => sync_directory(&directory.path)?,
+/// What an operator has put elsewhere by a link is neither written to there nor replaced by a file here.
+fn refuse_links(directory: &Directory) -> Result<(), Failure> {
+    let refuse = |path: &Path, what: &str| {
+        let message = format!("{} is {what}: a device's files lie in its directory", path.display());
+        Err(Failure::new(Code::Failed, message))
+    };
+    for shard in shard_directories(directory)? {
+        if !std::fs::symlink_metadata(&shard).is_ok_and(|it| it.is_dir()) {
+            return refuse(&shard, "a link or a file");
         }
-        for entry in std::fs::read_dir(&directory.path)? {
-            let entry = entry?;
-            if is_shard(&entry.file_name()) {
-                if !entry.file_type()?.is_dir() {
-                    let text = format!("{} is a link or a file", entry.path().display());
-                    return Err(io::Error::other(text));
-                }
-                for (_, name) in AREA_FILES {
-                    match std::fs::remove_file(entry.path().join(name)) {
-                        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                        _ => {}
-                    }
-                }
-                // Someone's else in it stays, and so does the directory.
-                let _ = std::fs::remove_dir(entry.path());
+        for file in AREA_FILES.map(|(_, name)| shard.join(name)) {
+            if std::fs::symlink_metadata(&file).is_ok_and(|it| !it.is_file()) {
+                return refuse(&file, "a link or no file");
             }
+        }
+    }
+    Ok(())
+}
+
+/// A device that was there (with `--force`), or that a formatting which was cut off has begun, is none any more: its files are
+/// removed, and its shards' directories unless they hold someone else's.
+fn forget(directory: &Directory) -> Result<(), Failure> {
+    let shards = shard_directories(directory)?;
+    let remove = || {
+        remove_if_there(&directory.path.join(GEOMETRY_FILE))?;
+        sync_directory(&directory.path)?;
+        for shard in &shards {
+            for (_, name) in AREA_FILES {
+                remove_if_there(&shard.join(name))?;
+            }
+            let _ = std::fs::remove_dir(shard);
         }
         Ok(())
     };
-    remove().map_err(|error| Failure::io("clear", &directory.path, &error))
+    remove().map_err(|error: io::Error| Failure::io("clear", &directory.path, &error))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn shard_directories(directory: &Directory) -> Result<Vec<PathBuf>, Failure> {
+    let list = || {
+        let entries = std::fs::read_dir(&directory.path)?.collect::<io::Result<Vec<_>>>()?;
+        let shards = entries.iter().filter(|entry| is_shard(&entry.file_name()));
+        Ok(shards.map(|entry| entry.path()).collect())
+    };
+    list().map_err(|error: io::Error| Failure::io("list", &directory.path, &error))
 }
 
 /// Whether it is what a shard's directory is called.
@@ -187,8 +206,7 @@ fn format_shard(
     std::fs::create_dir_all(&path).map_err(|error| fail(&error))?;
     for (area, name) in AREA_FILES {
         let file_path = path.join(name);
-        // Truncates what a formatting that was cut off has left.
-        let file = File::create(&file_path).map_err(|error| fail(&error))?;
+        let file = File::create_new(&file_path).map_err(|error| fail(&error))?;
         let made = match area {
             Area::Superblock => write_superblock(file, geometry, shard),
             Area::Extents => space::grow(&file, geometry.extents_backed_bytes()),
@@ -247,7 +265,9 @@ pub fn refuse_foreign(path: &Path) -> Result<(), Failure> {
 fn make_durable(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let aside = path.with_extension("new");
     let write = || {
-        let mut file = File::create(&aside)?;
+        // What was left there, or a link that someone has put there, is not written through.
+        remove_if_there(&aside)?;
+        let mut file = File::create_new(&aside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&aside, path)?;

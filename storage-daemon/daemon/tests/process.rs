@@ -205,6 +205,50 @@ fn a_formatting_cut_off_half_way_is_begun_again() {
     assert!(!directory.path().join("formatting").exists());
 }
 
+/// An operator may think to put the log on another disk by a link. What it leads to stays as it is, and the log does not quietly
+/// come to lie here.
+#[test]
+fn a_log_that_is_a_link_is_refused() {
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(elsewhere.path(), "precious").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("shard-0")).unwrap();
+    let log = directory.path().join("shard-0/log");
+    let link = |at: &Path| std::os::unix::fs::symlink(elsewhere.path(), at).unwrap();
+    link(&log);
+    check_format_refusal(directory.path(), &[], 11, "holds shard-0");
+    check_format_refusal(directory.path(), &["--force"], 1, "shard-0/log is a link");
+    std::fs::write(directory.path().join("formatting"), "").unwrap();
+    check_format_refusal(directory.path(), &[], 1, "shard-0/log is a link");
+
+    // Of a device that is there nothing has been lost when it is refused.
+    let device = tempfile::tempdir().unwrap();
+    assert!(format(device.path(), &["--shards", "2"]).0.success());
+    let extents = device.path().join("shard-1/extents");
+    std::fs::remove_file(&extents).unwrap();
+    link(&extents);
+    check_format_refusal(device.path(), &["--force"], 1, "shard-1/extents is a link");
+    assert!(device.path().join("hexalogd.json").exists() && device.path().join("shard-0/log").exists());
+
+    let empty = tempfile::tempdir().unwrap();
+    link(&empty.path().join("formatting.new"));
+    assert!(format(empty.path(), &[]).0.success());
+    assert_eq!(std::fs::read(elsewhere.path()).unwrap(), b"precious");
+    assert!(std::fs::symlink_metadata(&log).unwrap().is_symlink());
+}
+
+/// A device for which there is no space leaves nothing that a start would take for half of one.
+#[test]
+fn without_space_nothing_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let large = ["--log-bytes", "200TiB", "--device-bytes", "300TiB"];
+    check_format_refusal(directory.path(), &large, 34, "bytes free");
+    check_refusal(directory.path(), &[], 38, "hexalogd format");
+    let left: Vec<_> =
+        std::fs::read_dir(directory.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(left, ["lock"]);
+}
+
 #[test]
 fn a_missing_permission_is_told() {
     let directory = Path::new("/hexalogd-test-without-permission");
