@@ -237,6 +237,15 @@ fn a_log_that_is_a_link_is_refused() {
     assert!(std::fs::symlink_metadata(&log).unwrap().is_symlink());
 }
 
+/// Which of the kernel's features a daemon uses cannot be seen from outside otherwise.
+#[test]
+fn what_is_used_of_the_kernel_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(directory.path());
+    let line = daemon.wait_for("a shard thread's ring: ");
+    assert!(line.contains("accept") && line.contains("receive") && line.contains("send"), "{line}");
+}
+
 /// A device for which there is no space leaves nothing that a start would take for half of one.
 #[test]
 fn without_space_nothing_is_left() {
