@@ -443,14 +443,16 @@ impl Network {
         }
         let all_sent = sent == bytes.len();
         connection.sending_bytes = 0;
-        let phase = connection.phase;
+        let (phase, has_more) = (connection.phase, !connection.out.is_empty());
         self.keep_spare(bytes);
         match phase {
             Phase::Dead => self.remove_if_idle(id),
             _ if !all_sent => self.lose(id),
             _ => {
-                // Even with nothing more to send: `start_sends` ends a connection that is closing.
-                self.mark_dirty(id);
+                // With nothing more to send, `start_sends` ends a connection that is closing; others are not to count as answered.
+                if has_more || matches!(phase, Phase::Closing { .. }) {
+                    self.mark_dirty(id);
+                }
                 let connection = self.connections.get_mut(&id).expect("looked up above");
                 let is_drained = connection.unsent() <= UNSENT_BYTES_RESUME;
                 return is_drained && mem::take(&mut connection.is_parked);
