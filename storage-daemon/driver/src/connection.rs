@@ -57,6 +57,8 @@ pub(crate) struct Connection {
     pub own_receives: u32,
     /// Bytes of the send in flight, zero if there is none.
     pub sending_bytes: usize,
+    /// Nobody wakes the loop when that send has ended: it tells only of what it did not send.
+    pub is_sending_quietly: bool,
     /// What goes out next.
     pub out: Vec<u8>,
     /// It is in the list of connections to look at at the end of the turn.
@@ -74,6 +76,7 @@ impl Connection {
             is_parked: false,
             own_receives: 0,
             sending_bytes: 0,
+            is_sending_quietly: false,
             out: Vec::new(),
             dirty: false,
         }

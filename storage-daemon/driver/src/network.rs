@@ -384,7 +384,14 @@ impl Network {
         for id in dirty.drain(..) {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             connection.dirty = false;
-            if connection.sending_bytes > 0 || connection.phase == Phase::Connecting {
+            if connection.phase == Phase::Connecting {
+                continue;
+            }
+            if connection.sending_bytes > 0 {
+                // Its end marks the connection as dirty again; that of a quiet one is to come before the loop waits for others.
+                if connection.is_sending_quietly {
+                    ring.await_quiet_sends();
+                }
                 continue;
             }
             if connection.out.is_empty() {
@@ -420,6 +427,7 @@ impl Network {
     fn start_send(&mut self, ring: &mut Ring, id: ConnectionId, bytes: Vec<u8>, sent: usize, is_quiet: bool) {
         let connection = self.connections.get_mut(&id).expect("the caller holds it");
         connection.sending_bytes = bytes.len() - sent;
+        connection.is_sending_quietly = is_quiet;
         let (shard, socket) = (self.shard, connection.socket.as_raw_fd());
         ring.start(Operation::Send { shard, connection: id, socket, bytes, sent, is_quiet });
     }
@@ -571,5 +579,112 @@ impl Network {
         let ids: Vec<_> = self.connections.keys().copied().collect();
         ids.into_iter().for_each(|id| self.bury(id));
         self.lost.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{Completion, Features};
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    /// Nothing that a test awaits takes so long.
+    const HANG: Duration = Duration::from_secs(20);
+
+    /// Connections of a network that has nothing else, and their peers.
+    struct Fixture {
+        ring: Ring,
+        network: Network,
+        log: LogSink,
+        peers: Vec<TcpStream>,
+    }
+
+    fn peer_id(index: usize) -> ConnectionId {
+        ConnectionId(index as u64)
+    }
+
+    impl Fixture {
+        fn new(connections: usize) -> Fixture {
+            let ring = Ring::with(Features::ALL).expect("io_uring is there");
+            let mut network = Network::new(0);
+            let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+            let peers = (0..connections).map(|index| {
+                let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
+                peer.set_read_timeout(Some(HANG)).expect("sets");
+                let (socket, _) = listener.accept().expect("accepts");
+                network.connections.insert(peer_id(index), Connection::new(socket, Phase::Open));
+                peer
+            });
+            let peers = peers.collect();
+            Fixture { ring, network, log: LogSink::new(Arc::new(|_| {})), peers }
+        }
+
+        fn send(&mut self, index: usize, bytes: &[u8]) {
+            self.network.send(0, &mut self.log, peer_id(index), bytes.to_vec());
+        }
+
+        /// What is sent to all in one turn goes out quietly.
+        fn send_to_all(&mut self, bytes: &[u8]) {
+            (0..self.peers.len()).for_each(|index| self.send(index, bytes));
+            self.network.start_sends(&mut self.ring);
+            assert_eq!(self.ring.in_flight(), self.peers.len(), "they are requests");
+        }
+
+        /// One turn, which is over at once.
+        fn turn(&mut self) {
+            let (begin, mut completions) = (Instant::now(), Vec::new());
+            self.ring.wait(Some(HANG), &mut completions).expect("waits");
+            assert!(begin.elapsed() < HANG / 2, "it waited for something else to happen");
+            for completion in completions {
+                let Completion::Ended { key, result, .. } = completion else { panic!("{completion:?}") };
+                let Operation::Send { connection, bytes, sent, .. } = self.ring.take(key) else {
+                    panic!("nothing else was started")
+                };
+                self.network.on_sent(&mut self.ring, connection, bytes, sent, result);
+            }
+            self.network.start_sends(&mut self.ring);
+        }
+
+        fn read(&mut self, index: usize, expected: &[u8]) {
+            let mut bytes = vec![0; expected.len()];
+            self.peers[index].read_exact(&mut bytes).expect("they come");
+            assert_eq!(bytes, expected);
+        }
+    }
+
+    /// Such an answer waited until something else happened, for a whole tick if nothing did: its connection was passed over for the
+    /// send in flight, of whose end nobody told.
+    #[test]
+    fn an_answer_behind_a_quiet_send_of_the_same_turn_leaves_with_the_next() {
+        let mut fixture = Fixture::new(4);
+        if !fixture.ring.features().quiet_sends {
+            return;
+        }
+        for is_submitted in [false, true] {
+            fixture.send_to_all(b"first ");
+            if is_submitted {
+                fixture.ring.submit_sends();
+            }
+            fixture.send(1, b"second");
+            fixture.network.start_sends(&mut fixture.ring);
+            fixture.turn();
+            assert_eq!(
+                fixture.ring.in_flight(),
+                0,
+                "of those that it found one has something to say: a call"
+            );
+            fixture.read(1, b"first second");
+        }
+        // And the end of a connection.
+        fixture.send_to_all(b"last");
+        fixture.network.close(0, peer_id(2));
+        fixture.network.start_sends(&mut fixture.ring);
+        fixture.turn();
+        let mut rest = Vec::new();
+        fixture.peers[2].read_to_end(&mut rest).expect("ends");
+        assert_eq!(rest, b"first first last");
     }
 }

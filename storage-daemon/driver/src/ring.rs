@@ -112,6 +112,8 @@ pub struct Ring {
     shared: Option<SharedBuffers>,
     /// Sends that tell only of what they did not send, started since it was last looked at.
     quiet: Vec<OperationKey>,
+    /// Something is to be done when they have ended.
+    quiet_are_awaited: bool,
     /// Completions reaped to make room while pushing; given out first by the next `wait`.
     early: Vec<Completion>,
 }
@@ -143,6 +145,7 @@ impl Ring {
             files: 0,
             shared,
             quiet: Vec::with_capacity(64),
+            quiet_are_awaited: false,
             early: Vec::new(),
         })
     }
@@ -279,6 +282,12 @@ impl Ring {
         }
     }
 
+    /// Something waits for the end of a quiet send. If it is not given out already, the next `wait` gives it, and waits for
+    /// nothing else.
+    pub(crate) fn await_quiet_sends(&mut self) {
+        self.quiet_are_awaited |= !self.quiet.is_empty();
+    }
+
     /// Submits what is queued and gathers completions. With a timeout, waits that long for the first one;
     /// without, returns at once.
     pub(crate) fn wait(
@@ -288,7 +297,7 @@ impl Ring {
     ) -> io::Result<()> {
         completions.append(&mut self.early);
         self.device_is_queued = false;
-        let ready = !completions.is_empty() || !self.uring.completion().is_empty();
+        let ready = self.quiet_are_awaited || !completions.is_empty() || !self.uring.completion().is_empty();
         let result = match timeout {
             Some(timeout) if !ready => {
                 let timeout = Timespec::from(timeout);
@@ -325,6 +334,7 @@ impl Ring {
 
     /// Sends that were submitted and have not told of a failure have sent everything: they do not wait for their socket.
     fn end_quiet_sends(&mut self, completions: &mut Vec<Completion>) {
+        self.quiet_are_awaited = false;
         for key in self.quiet.drain(..) {
             let Some(InFlight { operation, awaited }) = self.operations.get_mut(key.0) else { continue };
             if *awaited == 1 && operation.is_quiet_send() {
