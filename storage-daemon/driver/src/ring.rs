@@ -289,12 +289,12 @@ impl Ring {
     }
 
     /// Submits what is queued and gathers completions. With a timeout, waits that long for the first one;
-    /// without, returns at once.
+    /// without, returns at once. Gives how many the kernel has told; sends that told nothing come behind those.
     pub(crate) fn wait(
         &mut self,
         timeout: Option<Duration>,
         completions: &mut Vec<Completion>,
-    ) -> io::Result<()> {
+    ) -> io::Result<usize> {
         completions.append(&mut self.early);
         self.device_is_queued = false;
         let ready = self.quiet_are_awaited || !completions.is_empty() || !self.uring.completion().is_empty();
@@ -313,15 +313,16 @@ impl Ring {
             queue.is_empty() && !queue.cq_overflow()
         };
         self.reap(completions);
+        let told = completions.len();
         if is_all_told {
             self.end_quiet_sends(completions);
         }
         match result {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(told),
             Err(error) => match error.raw_os_error() {
                 // The time is over; a signal came; the completion queue was full or memory short, and what
                 // was not submitted stays queued for the next call.
-                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN) => Ok(told),
                 _ => Err(error),
             },
         }

@@ -222,9 +222,9 @@ impl<M: Machine> ShardThread<M> {
     fn turn(&mut self, wait_us_max: u64) -> Result<(), RingError> {
         let timeout = self.timeout(wait_us_max);
         let mut completions = std::mem::take(&mut self.completions);
-        self.ring.wait(timeout, &mut completions).map_err(RingError::Other)?;
+        // A send that ended without a word is no sign of load.
+        let completions_empty = self.ring.wait(timeout, &mut completions).map_err(RingError::Other)? == 0;
         let now = self.clock.now();
-        let completions_empty = completions.is_empty();
         for completion in completions.drain(..) {
             self.dispatch(completion, now);
         }
