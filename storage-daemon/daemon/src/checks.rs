@@ -1,6 +1,7 @@
 //! What the machine must offer before a daemon can run on it, each with a plain message when it does not.
 
 use crate::exit::{Code, Failure};
+use crate::formatting::remove_if_there;
 use crate::log;
 use hexalog_storage_driver::ring::{Ring, RingError};
 use rustix::process::{
@@ -36,7 +37,9 @@ pub fn ring_failure(error: &RingError) -> Failure {
 /// Whether files in `directory` can be opened with O_DIRECT; warns of file systems that keep nothing.
 pub fn check_file_system(directory: &Path, buffered: bool, node: u32) -> Result<(), Failure> {
     let path = directory.join(DIRECT_IO_PROBE_FILE);
-    let probe = File::create(&path).map_err(|error| Failure::io("write", &path, &error))?;
+    // What a start that was cut off has left goes; a link that someone has put there is not written through.
+    let probe = remove_if_there(&path).and_then(|()| File::create_new(&path));
+    let probe = probe.map_err(|error| Failure::io("write", &path, &error))?;
     let kind = rustix::fs::fstatfs(&probe).map(|statfs| statfs.f_type as u64).unwrap_or(0);
     let opened = hexalog_storage_driver::areas::open_area(&path, true);
     let _ = std::fs::remove_file(&path);

@@ -11,8 +11,11 @@ use crate::exit::{Code, Failure};
 use crate::geometry::Geometry;
 use crate::listeners::{RETRY_MAX, RETRY_PAUSE};
 use hexalog_protocol::ShardIndex;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -35,8 +38,18 @@ impl Directory {
     /// Locks the directory, which is there.
     pub fn lock(path: &Path) -> Result<Directory, Failure> {
         let lock_path = path.join(LOCK_FILE);
-        let opened = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&lock_path);
-        let mut lock = opened.map_err(|error| Failure::io("open", &lock_path, &error))?;
+        // A process id is not written to where a link leads.
+        let mut options = OpenOptions::new();
+        options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let mut lock = options.open(&lock_path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => Failure::new(Code::Failed, format!("{} is a link", lock_path.display())),
+            _ => Failure::io("open", &lock_path, &error),
+        })?;
         // A daemon that was killed keeps its lock until the kernel has taken it down.
         let deadline = Instant::now() + RETRY_MAX;
         loop {

@@ -24,7 +24,7 @@ use hexalog_storage_core::shard::Shard;
 use hexalog_storage_driver::areas::{AREA_FILES, open_area};
 use hexalog_storage_driver::{log_preparation, space};
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -106,21 +106,26 @@ pub fn remove_marker(path: &Path) -> Result<(), Failure> {
 
 /// What an operator has put elsewhere by a link is neither written to there nor replaced by a file here.
 fn refuse_links(directory: &Directory) -> Result<(), Failure> {
-    let refuse = |path: &Path, what: &str| {
-        let message = format!("{} is {what}: a device's files lie in its directory", path.display());
-        Err(Failure::new(Code::Failed, message))
-    };
+    refuse_unless(Metadata::is_file, &directory.path.join(GEOMETRY_FILE), "a link or no file")?;
     for shard in shard_directories(directory)? {
-        if !std::fs::symlink_metadata(&shard).is_ok_and(|it| it.is_dir()) {
-            return refuse(&shard, "a link or a file");
-        }
-        for file in AREA_FILES.map(|(_, name)| shard.join(name)) {
-            if std::fs::symlink_metadata(&file).is_ok_and(|it| !it.is_file()) {
-                return refuse(&file, "a link or no file");
-            }
+        refuse_unless(Metadata::is_dir, &shard, "a link or a file")?;
+        for (_, name) in AREA_FILES {
+            refuse_unless(Metadata::is_file, &shard.join(name), "a link or no file")?;
         }
     }
     Ok(())
+}
+
+/// Refuses what is there and `is_ours` not.
+fn refuse_unless(is_ours: fn(&Metadata) -> bool, path: &Path, what: &str) -> Result<(), Failure> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !is_ours(&found) => {
+            let message = format!("{} is {what}: a device's files lie in its directory", path.display());
+            Err(Failure::new(Code::Failed, message))
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Failure::io("examine", path, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// A device that was there (with `--force`), or that a formatting which was cut off has begun, is none any more: its files are
@@ -141,7 +146,8 @@ fn forget(directory: &Directory) -> Result<(), Failure> {
     remove().map_err(|error: io::Error| Failure::io("clear", &directory.path, &error))
 }
 
-fn remove_if_there(path: &Path) -> io::Result<()> {
+/// Removes a file, or a link and not what it leads to.
+pub fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -232,9 +232,41 @@ fn a_log_that_is_a_link_is_refused() {
 
     let empty = tempfile::tempdir().unwrap();
     link(&empty.path().join("formatting.new"));
+    link(&empty.path().join("direct-io-probe"));
     assert!(format(empty.path(), &[]).0.success());
     assert_eq!(std::fs::read(elsewhere.path()).unwrap(), b"precious");
     assert!(std::fs::symlink_metadata(&log).unwrap().is_symlink());
+}
+
+/// The process id was written to where a link named `lock` leads, a probe truncated its target, and a geometry that an operator keeps
+/// elsewhere was replaced by a file here, without a word.
+#[test]
+fn links_beside_the_shards_are_not_followed() {
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(elsewhere.path(), "precious").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name);
+    let link = |name: &str| std::os::unix::fs::symlink(elsewhere.path(), place(name)).unwrap();
+    link("lock");
+    check_format_refusal(directory.path(), &[], 1, "lock is a link");
+    std::fs::remove_file(place("lock")).unwrap();
+    assert!(format(directory.path(), &[]).0.success());
+
+    link("direct-io-probe");
+    let mut daemon = Daemon::start_as_it_is(directory.path(), &[]);
+    daemon.ready();
+    drop(daemon);
+    std::fs::remove_file(place("lock")).unwrap();
+    link("lock");
+    check_refusal(directory.path(), &[], 1, "lock is a link");
+    std::fs::remove_file(place("lock")).unwrap();
+
+    std::fs::remove_file(place("hexalogd.json")).unwrap();
+    link("hexalogd.json");
+    check_format_refusal(directory.path(), &["--force"], 1, "hexalogd.json is a link");
+    assert!(std::fs::symlink_metadata(place("hexalogd.json")).unwrap().is_symlink());
+    assert!(place("shard-0/log").exists());
+    assert_eq!(std::fs::read(elsewhere.path()).unwrap(), b"precious");
 }
 
 /// Which of the kernel's features a daemon uses cannot be seen from outside otherwise.
