@@ -136,7 +136,8 @@ impl Ring {
         let mut features = wanted.find(&uring);
         let shared = features.shared_receive.then(|| SharedBuffers::register(&uring)).flatten();
         features.shared_receive = shared.is_some();
-        features.registered_files &= uring.submitter().register_files_sparse(FILES_MAX).is_ok();
+        features.registered_files =
+            features.registered_files && uring.submitter().register_files_sparse(FILES_MAX).is_ok();
         Ok(Ring {
             uring,
             operations: Slab::with_capacity(1024),
@@ -542,6 +543,7 @@ mod tests {
         assert_eq!(register(&mut ring), None, "further ones go by their descriptors");
         let mut ring = Ring::with(Features::NONE).expect("io_uring is there");
         assert_eq!(register(&mut ring), None);
+        assert!(ring.uring.submitter().register_files_sparse(1).is_ok(), "nothing is registered unasked");
     }
 
     #[test]
