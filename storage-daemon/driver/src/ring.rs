@@ -52,6 +52,9 @@ pub(crate) enum Completion {
     Message(u32),
 }
 
+/// What the documentation asks for; older ones may do, but are not tried.
+const KERNEL_NEEDED: &str = "Linux 6.0 or newer is needed";
+
 /// Why there is no ring.
 #[derive(Debug)]
 pub enum RingError {
@@ -72,7 +75,7 @@ pub enum RingError {
 impl fmt::Display for RingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RingError::Missing => write!(f, "this kernel has no io_uring; Linux 5.11 or newer is needed"),
+            RingError::Missing => write!(f, "this kernel has no io_uring; {KERNEL_NEEDED}"),
             RingError::DisabledBySysctl(value) => {
                 write!(f, "io_uring is switched off: sysctl kernel.io_uring_disabled is {value}, must be 0")
             }
@@ -85,7 +88,7 @@ impl fmt::Display for RingError {
                 write!(f, "no memory may be locked for io_uring; raise RLIMIT_MEMLOCK (ulimit -l) to 8 MiB")
             }
             RingError::TooOld(feature) => {
-                write!(f, "this kernel's io_uring lacks {feature}; Linux 5.11 or newer is needed")
+                write!(f, "this kernel's io_uring lacks {feature}; {KERNEL_NEEDED}")
             }
             RingError::Other(error) => write!(f, "io_uring cannot be set up: {error}"),
         }
@@ -499,6 +502,16 @@ mod tests {
         assert!(matches!(classify(libc::ENOMEM), RingError::MemoryLock));
         assert!(matches!(classify(libc::EPERM), RingError::Forbidden | RingError::DisabledBySysctl(_)));
         assert!(matches!(classify(libc::EMFILE), RingError::Other(_)));
+    }
+
+    /// What is said and what the operator reads elsewhere named different kernels.
+    #[test]
+    fn the_kernel_needed_is_the_one_of_the_documentation() {
+        let operations = include_str!("../../../docs/operations.md");
+        assert!(operations.contains("the kernel must be 6.0 or newer"));
+        for error in [RingError::Missing, RingError::TooOld("something")] {
+            assert!(error.to_string().ends_with("Linux 6.0 or newer is needed"), "{error}");
+        }
     }
 
     /// Forbids the calling thread io_uring_setup, as a container's seccomp profile does.
