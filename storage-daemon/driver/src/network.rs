@@ -132,6 +132,11 @@ impl Network {
             match -result {
                 // The client was gone before it was accepted.
                 libc::ECONNABORTED | libc::EINTR | libc::EAGAIN | libc::EPROTO => self.accept(ring),
+                libc::EINVAL if ring.features().repeated_accept => {
+                    log.log(now_us, "the kernel refuses one request for all accepts: a request for each");
+                    ring.forgo_repeated_accept();
+                    self.accept(ring);
+                }
                 errno => {
                     let error = std::io::Error::from_raw_os_error(errno);
                     log.log(now_us, &format!("a connection cannot be accepted: {error}"));
@@ -236,12 +241,27 @@ impl Network {
     }
 
     /// A receive into shared buffers ended; bytes that came with its end have been looked at.
-    pub(crate) fn on_shared_ended(&mut self, ring: &mut Ring, id: ConnectionId, result: i32) {
+    pub(crate) fn on_shared_ended(
+        &mut self,
+        ring: &mut Ring,
+        now_us: u64,
+        log: &mut LogSink,
+        id: ConnectionId,
+        result: i32,
+    ) {
         let connection = self.connections.get_mut(&id).expect("kept while its receive is in flight");
         connection.receiving = Receiving::Not;
         if result == -libc::ENOBUFS && !ring.make_more_buffers() {
             // More connections are busy in one turn than there may be buffers.
             connection.own_receives = OWN_RECEIVES;
+        }
+        if result == -libc::EINVAL {
+            // Not the connection's fault: it would be lost, and each one after it.
+            if ring.features().shared_receive {
+                log.log(now_us, "the kernel refuses receives into shared buffers: a receive at a time");
+                ring.forgo_shared_receive();
+            }
+            return self.on_receive_ended(ring, id, -libc::EAGAIN);
         }
         self.on_receive_ended(ring, id, result);
     }
@@ -586,7 +606,7 @@ impl Network {
 mod tests {
     use super::*;
     use crate::ring::{Completion, Features};
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::sync::Arc;
     use std::time::{Duration, Instant};
@@ -683,5 +703,41 @@ mod tests {
         let mut rest = Vec::new();
         fixture.peers[2].read_to_end(&mut rest).expect("ends");
         assert_eq!(rest, b"first first last");
+    }
+
+    /// A kernel may have what tells of a feature and refuse the request all the same: no connection would ever be accepted, or each
+    /// lost with its first receive.
+    #[test]
+    fn requests_that_go_on_and_are_refused_are_made_one_at_a_time() {
+        let mut fixture = Fixture::new(1);
+        let Fixture { ring, network, log, peers } = &mut fixture;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("bound");
+        (network.listener, network.listening) = (Some(listener), true);
+        assert_eq!(network.on_accepted(ring, 0, log, -libc::EINVAL, false), None);
+        assert!(!ring.features().repeated_accept);
+        network.connections.get_mut(&peer_id(0)).expect("is there").receiving = Receiving::SharedEnding;
+        network.on_shared_ended(ring, 0, log, peer_id(0), -libc::EINVAL);
+        assert!(!ring.features().shared_receive);
+        let _client = TcpStream::connect(address).expect("connects");
+        peers[0].write_all(b"hello").expect("sends");
+        let (mut completions, mut accepted, mut received) = (Vec::new(), false, false);
+        while !(accepted && received) {
+            ring.wait(Some(HANG), &mut completions).expect("waits");
+            assert!(!completions.is_empty(), "both come");
+            for completion in completions.drain(..) {
+                let Completion::Ended { key, result, .. } = completion else { panic!("{completion:?}") };
+                match ring.take(key) {
+                    Operation::Accept { .. } => {
+                        drop(accepted_socket(result));
+                        accepted = true;
+                    }
+                    Operation::Receive { connection, buffer, .. } => {
+                        received = network.on_received(ring, connection, buffer, result);
+                    }
+                    _ => panic!("nothing else was started"),
+                }
+            }
+        }
     }
 }

@@ -159,6 +159,16 @@ impl Ring {
         self.features
     }
 
+    /// The kernel refuses accepts that go on, although it has what came with them.
+    pub(crate) fn forgo_repeated_accept(&mut self) {
+        self.features.repeated_accept = false;
+    }
+
+    /// It refuses receives into shared buffers. Those that were lent are still to be given back.
+    pub(crate) fn forgo_shared_receive(&mut self) {
+        self.features.shared_receive = false;
+    }
+
     /// Names a file to the kernel, for as long as the ring is there: by the number that is given, requests find it faster than by
     /// its descriptor. `None` if it has to do without.
     pub(crate) fn register_file(&mut self, file: BorrowedFd<'_>) -> Option<u32> {

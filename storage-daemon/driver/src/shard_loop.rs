@@ -312,7 +312,7 @@ impl<M: Machine> ShardLoop<M> {
                     ring.give_back(buffer_id, buffer);
                 }
                 if !goes_on {
-                    self.network.on_shared_ended(ring, id, result);
+                    self.network.on_shared_ended(ring, now.monotonic_us, &mut self.log, id, result);
                 }
             }
         }
