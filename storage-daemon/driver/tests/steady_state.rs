@@ -63,7 +63,8 @@ fn frames_and_answers_take_no_memory_from_the_allocator() {
         hexalog_protocol::frame::write_frame(&mut request, ECHO, id, |out| out.extend_from_slice(&[7; 300]));
     }
     let mut answer = vec![0; request.len()];
-    // A buffer may have to grow when the machine stops for a while and more comes at once than ever before, so not in every stretch.
+    // A buffer may have to grow when the machine stops for a while and more comes at once than ever before, so not in every
+    // stretch; but for the first one or two there were none, on a busy machine too.
     let counts: Vec<_> = (0..20)
         .map(|_| {
             let before = COUNT.load(Ordering::Relaxed);
@@ -72,7 +73,8 @@ fn frames_and_answers_take_no_memory_from_the_allocator() {
         })
         .collect();
     assert_eq!(answer, request);
-    assert!(counts.contains(&0), "allocations in stretches of 100 rounds of 8 connections: {counts:?}");
+    let without = counts.iter().filter(|count| **count == 0).count();
+    assert!(without >= 15, "allocations in stretches of 100 rounds of 8 connections: {counts:?}");
     assert!(fixture.stop());
     appends_take_no_memory();
 }
