@@ -497,6 +497,7 @@ impl Shard {
     /// needs any more: all below the newest one not above the floor.
     fn take_in_version(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
         let segment = self.segments.get_mut(&key).expect("segments stay");
+        assert!(segment.health.follows_log(), "a version is made of the log, and not of what was given up");
         let floor = segment.gc_floor;
         let entry = segment.pages.get_mut(page).expect("a page with records stays");
         assert!(image.lsn > entry.image_lsn(), "a version is newer than the last");

@@ -217,6 +217,7 @@ impl Shard {
 
     fn take_in_delta(&mut self, PlacedDelta { key, page, delta, chain }: PlacedDelta) {
         let segment = self.segments.get_mut(&key).expect("segments stay");
+        assert!(segment.health.follows_log(), "a version is made of the log, and not of what was given up");
         let limit = segment.delta_limit();
         let entry = segment.pages.get_mut(page).expect("a page with records stays");
         assert!(delta.to > entry.merged_to(), "a delta is newer than the last");
