@@ -8,20 +8,15 @@ use std::time::{Duration, SystemTime};
 /// Seconds from 1970 to 2000, where PostgreSQL's timestamps begin.
 const POSTGRES_EPOCH: Duration = Duration::from_secs(946_684_800);
 
-/// Microseconds since 2000-01-01 00:00 UTC.
-pub(crate) fn wall_clock_us() -> i64 {
-    let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
-    match SystemTime::now().duration_since(epoch) {
-        Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-    }
-}
-
 pub(crate) struct ServerEnvironment(pub Arc<SessionControl>);
 
 impl Environment for ServerEnvironment {
     fn wall_clock_us(&self) -> i64 {
-        wall_clock_us()
+        let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
+        match SystemTime::now().duration_since(epoch) {
+            Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
+        }
     }
 
     fn random_u64(&self) -> u64 {

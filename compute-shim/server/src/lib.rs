@@ -20,7 +20,6 @@ pub mod status;
 pub mod wait;
 pub mod wire;
 
-mod autoanalyze;
 mod background;
 mod buffers;
 mod environment;

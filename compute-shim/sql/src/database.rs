@@ -6,12 +6,11 @@
 //! version that it protected; it may be shown to clients only once VDL covers its LSN. Never runs a statement (see
 //! `session`).
 
-use crate::activity::Activity;
 use crate::bind::bind_kept;
 use crate::catalog::moved::{Moved, Movements};
 use crate::catalog::object::{
-    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, ObjectClass, Oid, PUBLIC_OID, ROLE_OID, Role,
-    Schema, TEMPORARY_PREFIX, Table,
+    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema,
+    TEMPORARY_PREFIX, Table,
 };
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
@@ -21,7 +20,6 @@ use crate::session::temporary::Emptying;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::types::ENUM_OID_FIRST;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
@@ -101,8 +99,6 @@ pub struct Database {
     startup: Mutex<Startup>,
     /// How far long statements of sessions have come.
     pub(crate) progress: Progress,
-    /// How much of each table has changed since it was analysed.
-    pub(crate) activity: Activity,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
 }
@@ -122,7 +118,6 @@ impl Database {
             movements: Mutex::default(),
             startup: Mutex::default(),
             progress: Progress::default(),
-            activity: Activity::default(),
             temporary_numbers: Mutex::default(),
         })
     }
@@ -270,23 +265,6 @@ impl Database {
         let catalog = Arc::new(published.catalog.with_changes(&changes, version, false));
         *published = Published { catalog, commit_lsn };
         self.version.store(version, Ordering::Release);
-        for (&(class, oid), change) in &changes {
-            if class == ObjectClass::Statistics || (class == ObjectClass::Table && change.is_none()) {
-                self.activity.forget(oid);
-            }
-        }
-    }
-
-    /// Statements that analyse the tables of which so much has changed that their statistics are stale, each named once. Whoever
-    /// asks should run them.
-    pub fn take_due_analyses(&self) -> Vec<String> {
-        let catalog = self.published().catalog;
-        let due = self.activity.take_due(&catalog);
-        let statement = |table: &Arc<Table>| {
-            let schema = quote_identifier(catalog.schema_name(table.schema));
-            format!("ANALYZE (SKIP_LOCKED) {schema}.{}", quote_identifier(&table.name))
-        };
-        due.into_iter().filter_map(|oid| catalog.table(oid)).map(statement).collect()
     }
 }
 

@@ -12,7 +12,6 @@
 #![deny(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod activity;
 pub mod answer;
 mod bind;
 mod catalog;

@@ -46,15 +46,12 @@ struct Sampling {
     rows: u64,
     bytes: u64,
     is_read: bool,
-    /// With more it gives up; 0: never.
-    rows_max: u64,
     found: Vec<ColumnStatistics>,
 }
 
 impl Sampling {
-    fn new(table: &Table, columns: Vec<usize>, target: usize, rows_max: u64) -> Sampling {
+    fn new(table: &Table, columns: Vec<usize>, target: usize) -> Sampling {
         Sampling {
-            rows_max,
             scan: RowScan::new(table.tree),
             columns,
             row: Row::new(),
@@ -79,7 +76,6 @@ impl Sampling {
                 self.sample.sort_unstable_by_key(|(place, _)| *place);
             } else {
                 self.take(context, table);
-                self.check_size(table)?;
             }
         }
         // Sorting the values of one column takes some milliseconds: others run in between.
@@ -92,15 +88,6 @@ impl Sampling {
         }
         let columns = std::mem::take(&mut self.found);
         Ok(Arc::new(Statistics { table: table.oid, rows: Some(self.rows), bytes: self.bytes, columns }))
-    }
-
-    fn check_size(&self, table: &Table) -> Result<()> {
-        if self.rows_max == 0 || self.rows <= self.rows_max {
-            return Ok(());
-        }
-        let message = format!("table \"{}\" has more than {} rows", table.name, self.rows_max);
-        Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
-            .with_hint("hexalog.analyze_rows_max sets that bound."))
     }
 
     /// Counts a row, and keeps it with the chance that every row has (Vitter's algorithm R).
@@ -219,10 +206,7 @@ fn analyse(
     see_every_row(replay, context)?;
     let found = replay.drive(
         context,
-        |context| {
-            let rows_max = context.view.settings.get("hexalog.analyze_rows_max").parse().unwrap_or(0);
-            Ok(Sampling::new(table, columns, target, rows_max))
-        },
+        |_| Ok(Sampling::new(table, columns, target)),
         |sampling, context| sampling.run(context, table, target),
     )?;
     if verbose {

@@ -58,18 +58,6 @@ pub(crate) struct Effects {
     /// Temporary tables for which commits do something, in the order in which they were made. A table that has gone in
     /// another way may still be named.
     pub on_commit: Vec<(Oid, OnCommit)>,
-    /// How many rows of which tables the transaction has changed.
-    pub changed: Vec<(Oid, u64)>,
-}
-
-impl Effects {
-    /// A row of a table has been changed.
-    pub(super) fn count_changed(&mut self, table: Oid) {
-        match self.changed.iter_mut().find(|(changed, _)| *changed == table) {
-            Some((_, rows)) => *rows += 1,
-            None => self.changed.push((table, 1)),
-        }
-    }
 }
 
 /// Which version of which row a scan has handed up.

@@ -134,7 +134,6 @@ fn is_same(table: &Table, columns: impl Iterator<Item = usize>, old: &[Datum], n
 impl Context<'_> {
     /// A row was inserted.
     pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
-        self.effects.count_changed(table.oid);
         self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
@@ -170,7 +169,6 @@ impl Context<'_> {
         new: Option<&[Datum]>,
         shared: SharedIn<'_>,
     ) -> Result<()> {
-        self.effects.count_changed(table.oid);
         if let Some(new) = new {
             self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {

@@ -210,7 +210,6 @@ Section { category: "Write-Ahead Log / Settings", settings: &[
     define("synchronous_commit", "on", Kind::Enum(&["local", "remote_write", "remote_apply", "on", "off"], ON_OFF), Context::User, "Sets the current transaction's synchronization level."),
 ]},
 Section { category: "Hexalog", settings: &[
-    define("hexalog.analyze_rows_max", "0", Kind::Integer(0, 2147483647, Unit::None), Context::User, "Gives ANALYZE of a larger table up; zero sets no bound."),
     define("hexalog.direct_routes", "on", Kind::Bool, Context::User, "Enables point access and index scans; off, every table is read whole."),
 ]},
 ];
