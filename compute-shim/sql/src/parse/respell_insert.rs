@@ -32,10 +32,22 @@ pub(super) fn respell_inserted_queries(tokens: Vec<TokenWithSpan>) -> Vec<TokenW
     tokens
 }
 
-/// The parenthesis in which a query stands behind the table's name, which begins here, and its alias.
+/// Where the table's name, which begins here, and its alias end.
+fn end_of_name<'t>(name: usize, at: impl Fn(usize) -> Option<&'t Token>) -> Option<usize> {
+    let is_word_at = |nth: usize| matches!(at(nth), Some(Token::Word(_)));
+    let mut end = name;
+    while at(end + 1) == Some(&Token::Period) {
+        end += 2;
+    }
+    let has_alias = at(end + 1).is_some_and(|token| is_word(token, "as"));
+    let end = if has_alias { end + 3 } else { end + 1 };
+    is_word_at(end - 1).then_some(end)
+}
+
+/// The parenthesis in which a query stands behind the table's name, which begins here, and its alias: at once, or it is one of
+/// a query that stands in none.
 fn query_behind<'t>(name: usize, at: impl Fn(usize) -> Option<&'t Token>) -> Option<usize> {
-    let is_part = |token: &Token| matches!(token, Token::Word(_) | Token::Period);
-    let parenthesis = (name..).take_while(|&nth| at(nth).is_some_and(is_part)).last()? + 1;
+    let parenthesis = end_of_name(name, &at)?;
     let query = (parenthesis..).find(|&nth| at(nth) != Some(&Token::LParen))?;
     let is_there = |word: &str| at(query).is_some_and(|token| is_word(token, word));
     // Columns may be called so too.
