@@ -39,8 +39,15 @@ fn end_of_name<'t>(name: usize, at: impl Fn(usize) -> Option<&'t Token>) -> Opti
     while at(end + 1) == Some(&Token::Period) {
         end += 2;
     }
-    let has_alias = at(end + 1).is_some_and(|token| is_word(token, "as"));
-    let end = if has_alias { end + 3 } else { end + 1 };
+    let is_there = |word: &&str| at(end + 1).is_some_and(|token| is_word(token, word));
+    let end = match is_there(&"as") {
+        true => end + 3,
+        // An alias, which must have AS here: the parser says so. None of these is one.
+        false if is_word_at(end + 1) && !["select", "values", "with", "table"].iter().any(is_there) => {
+            end + 2
+        }
+        false => end + 1,
+    };
     is_word_at(end - 1).then_some(end)
 }
 
