@@ -48,17 +48,20 @@ impl ExclusivePage<'_> {
 pub(crate) struct Access<'e> {
     pub engine: &'e Engine,
     pins: PinSet<'e>,
+    /// It has pins that were kept over a wait, when others may have lacked their frames.
+    has_resumed: bool,
     /// Pages that it has found in the cache.
     hits: u64,
 }
 
 impl<'e> Access<'e> {
     pub fn new(engine: &'e Engine) -> Access<'e> {
-        Access { engine, pins: PinSet::new(&engine.cache), hits: 0 }
+        Access { engine, pins: PinSet::new(&engine.cache), has_resumed: false, hits: 0 }
     }
 
     fn resume(engine: &'e Engine, ticket: u64) -> Access<'e> {
-        Access { engine, pins: engine.parked.resume(&engine.cache, ticket), hits: 0 }
+        let pins = engine.parked.resume(&engine.cache, ticket);
+        Access { engine, has_resumed: !pins.is_empty(), pins, hits: 0 }
     }
 
     /// Makes the page resident and pinned, or says what it waits for.
@@ -139,11 +142,10 @@ impl Engine {
             txn.pages_used.read += 1;
             let ticket = self.parked.park(&mut access.pins);
             txn.parked_pins = ticket;
-            return Err(Stop::Need(Need::Page { page, ticket }));
+            self.end_try(access, Err(Stop::Need(Need::Page { page, ticket })))
+        } else {
+            self.end_try(access, result)
         }
-        drop(access);
-        self.after_operation();
-        result
     }
 
     /// Runs one operation that belongs to no transaction. It keeps no pins between its tries.
@@ -151,19 +153,96 @@ impl Engine {
         self.check_fenced()?;
         let mut access = Access::new(self);
         let result = operation(&mut access);
+        self.end_try(access, result)
+    }
+
+    /// Gives back what a try of an operation has pinned.
+    ///
+    /// Who found no frame waits for a reason to look again, and what it gives back itself is none: it would look without
+    /// end. Nor is it one for others who wait, but for pins that were there before this try: they found no frame while
+    /// nobody else was at work. Who finds none while others are at work lets these run and tries again; it does not wait, so
+    /// the boxcars are sealed here that hold back VDL, and with it frames.
+    fn end_try<T>(&self, access: Access<'_>, result: Step<T>) -> Step<T> {
+        let lacks_frame = matches!(result, Err(Stop::Need(Need::Frame { .. })));
+        if lacks_frame {
+            // Before the look at others: those who are through later say so.
+            self.waiting.want_frames();
+        }
+        let (was_alone, has_resumed) = (access.pins.was_alone(), access.has_resumed);
         drop(access);
-        self.after_operation();
+        let gives_back = match result {
+            Err(Stop::Need(Need::Page { ticket, .. })) => ticket == 0 && has_resumed,
+            Err(Stop::Need(Need::Frame { .. })) => has_resumed,
+            _ => true,
+        };
+        if gives_back {
+            self.frames_given_back();
+        }
+        if lacks_frame && !was_alone {
+            self.volume.seal_through(self.appended());
+            return Err(Need::Yield.into());
+        }
         result
     }
 
-    fn after_operation(&self) {
+    /// Pins that an operation kept over a wait are given back: it goes on no more.
+    pub(crate) fn drop_parked(&self, ticket: u64) {
+        if ticket != 0 {
+            drop(self.parked.resume(&self.cache, ticket));
+            self.frames_given_back();
+        }
+    }
+
+    fn frames_given_back(&self) {
         if self.waiting.frames_wanted() {
-            self.cache.note_progress();
-            self.waiting.wake_frames();
+            self.waiting.wake_frames(&self.cache);
         }
     }
 
     pub(crate) fn check_fenced(&self) -> Result<(), EngineError> {
         if self.is_fenced() { Err(EngineError::Fenced) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_volume::MemoryVolume;
+    use crate::types::{Isolation, Options, RowRef};
+    use hexalog_protocol::geometry::Geometry;
+    use std::sync::Arc;
+
+    /// Found by review. Two who found no frame told each other to try again, which sealed no boxcar: nothing of what they had
+    /// appended became durable, and no frame came free.
+    #[test]
+    fn who_finds_no_frame_beside_others_seals_what_holds_them() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 4096, groups: 1 });
+        let options = Options { frames: Options::FRAMES_MIN, ..Options::default() };
+        let engine = Engine::new(Arc::clone(&volume) as _, options);
+        volume.run(&engine, || engine.create()).expect("formats");
+        let mut txn = engine.begin(Isolation::ReadCommitted, false);
+        let tree = engine.catalog_tree();
+        let mut keys = 0u32..;
+        let mut insert =
+            |key: u32| engine.insert(&mut txn, tree, &key.to_be_bytes(), RowRef::new(1, &[7; 4000]));
+        let key = keys.find(|key| {
+            loop {
+                match insert(*key) {
+                    Ok(()) => return false,
+                    Err(Stop::Need(Need::Frame { .. })) => return true,
+                    Err(Stop::Need(need)) => assert!(volume.satisfy(&engine, &need)),
+                    Err(Stop::Fail(error)) => panic!("{error}"),
+                }
+            }
+        });
+        let key = key.expect("the cache is full at last");
+        assert!(volume.sealed_through() < engine.appended(), "nobody has polled a need for a frame");
+        let beside = engine.operate_alone(|_| insert(key));
+        assert!(matches!(beside, Err(Stop::Need(Need::Yield))), "{beside:?}");
+        assert_eq!(volume.sealed_through(), engine.appended());
+        assert!(matches!(insert(key), Err(Stop::Need(Need::Frame { .. }))), "alone it waits");
+        volume.advance_vdl(&engine, volume.beyond_vdl());
+        assert!(volume.run(&engine, || insert(key)).is_ok());
+        assert!(volume.run(&engine, || engine.abort(&mut txn)).is_ok());
     }
 }

@@ -139,7 +139,7 @@ impl Engine {
     pub fn page_loaded(&self, page: PageId, read_point: Lsn, image: Result<Page, FetchFailure>) {
         self.cache.loaded(page, read_point, image);
         self.waiting.wake_page(page);
-        self.waiting.wake_frames();
+        self.waiting.wake_frames(&self.cache);
     }
 
     /// Lets every page that may leave the cache do so (invariant 6); for tests of what runs on cold pages.
@@ -149,9 +149,8 @@ impl Engine {
 
     /// VDL has risen.
     pub fn vdl_advanced(&self, vdl: Lsn) {
-        self.cache.note_progress();
         self.waiting.wake_durable(vdl);
-        self.waiting.wake_frames();
+        self.waiting.wake_frames(&self.cache);
     }
 
     /// `Volume::reserve` may succeed again.

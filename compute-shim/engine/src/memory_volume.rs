@@ -205,6 +205,11 @@ impl MemoryVolume {
         self.log.lock().ends.len()
     }
 
+    /// What boxcars hold up to this has been sealed because someone waited for it.
+    pub fn sealed_through(&self) -> Lsn {
+        self.log.lock().sealed
+    }
+
     /// What has been appended since the last call.
     pub fn take_redo_counts(&self) -> RedoCounts {
         std::mem::take(&mut self.redo.lock())

@@ -330,7 +330,7 @@ impl Engine {
 
     /// The transaction's fate is published, or it wrote nothing: locks, snapshot and an unused stream fall.
     pub(crate) fn release(&self, txn: &mut Transaction) {
-        drop(self.parked.resume(&self.cache, std::mem::take(&mut txn.parked_pins)));
+        self.drop_parked(std::mem::take(&mut txn.parked_pins));
         self.give_back_turn(txn);
         let wrote = txn.tx_id.is_some();
         if wrote || !txn.relations.is_empty() || !txn.row_locks.is_empty() {

@@ -4,6 +4,7 @@
 //! may be woken without its need being met: the waiter polls again. Lost wake-ups are excluded by registering
 //! first and looking again after.
 
+use crate::cache::Cache;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::Need;
@@ -39,6 +40,11 @@ impl Waiting {
         self.frames_wanted.load(Ordering::Acquire)
     }
 
+    /// Whoever may give back a frame from now on says so.
+    pub fn want_frames(&self) {
+        self.frames_wanted.store(true, Ordering::Release);
+    }
+
     fn wake(&self, take: impl FnOnce(&mut Wakers) -> Vec<Waker>) {
         let woken = take(&mut self.wakers.lock());
         woken.iter().for_each(Waker::wake_by_ref);
@@ -59,9 +65,12 @@ impl Waiting {
         self.wake(|wakers| std::mem::take(&mut wakers.log_space));
     }
 
-    pub fn wake_frames(&self) {
+    /// A frame may be had. The flag falls before progress is noted: who found no frame, and set it before that, sees the
+    /// progress when it comes to wait; the flag of one who came later stands.
+    pub fn wake_frames(&self, cache: &Cache) {
         self.wake(|wakers| {
             self.frames_wanted.store(false, Ordering::Release);
+            cache.note_progress();
             std::mem::take(&mut wakers.frames)
         });
     }
@@ -104,7 +113,7 @@ impl Engine {
             }
             Need::Frame { progress } => {
                 register(&mut self.waiting.wakers.lock().frames, waker);
-                self.waiting.frames_wanted.store(true, Ordering::Release);
+                self.waiting.want_frames();
                 self.volume.seal_through(self.appended());
                 self.cache.progress() != progress
             }
@@ -134,7 +143,7 @@ impl Engine {
     pub fn cancel_need(&self, need: &Need) {
         let _call = Call::enter();
         match *need {
-            Need::Page { ticket, .. } => drop(self.parked.resume(&self.cache, ticket)),
+            Need::Page { ticket, .. } => self.drop_parked(ticket),
             Need::Lock(ticket) | Need::Stream(ticket) => self.locks.cancel(ticket),
             _ => {}
         }

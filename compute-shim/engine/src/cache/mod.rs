@@ -85,6 +85,8 @@ pub(crate) struct Cache {
     hand: AtomicU32,
     /// Counts events after which a frame may be had that could not before.
     progress: AtomicU64,
+    /// Tries of operations: how many have begun, in the upper half, and how many are under way.
+    tries: AtomicU64,
     pub hits: AtomicU64,
     pub fetches: AtomicU64,
     pub evictions: AtomicU64,
@@ -107,6 +109,7 @@ impl Cache {
             free: Mutex::new((0..count).rev().collect()),
             hand: AtomicU32::new(0),
             progress: AtomicU64::new(0),
+            tries: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             fetches: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
@@ -141,6 +144,23 @@ impl Cache {
     /// Something happened that may let a page be evicted.
     pub fn note_progress(&self) {
         self.progress.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A try of an operation begins, which may pin; gives the count with it.
+    fn begin_try(&self) -> u64 {
+        const BEGUN_AND_UNDER_WAY: u64 = (1 << 32) + 1;
+        self.tries.fetch_add(BEGUN_AND_UNDER_WAY, Ordering::AcqRel).wrapping_add(BEGUN_AND_UNDER_WAY)
+    }
+
+    /// It is over, and its pins are back.
+    fn end_try(&self) {
+        self.tries.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether none but the one that begun with this count has been under way since. A change that changes nothing, and no
+    /// look: what this one did before is seen by whoever ends later.
+    fn was_alone(&self, begun: u64) -> bool {
+        self.tries.fetch_add(0, Ordering::AcqRel) == begun && begun as u32 == 1
     }
 
     /// Pins the page's frame. On a miss the fetch is on its way (its frame is pinned too if given back in
@@ -248,8 +268,6 @@ impl Cache {
             }
             Err(failure) => entry.state = State::Failed(failure),
         }
-        drop(shard);
-        self.note_progress();
     }
 
     /// A frame for a page about to be formatted: its latch, and the old image if there was one. The frame is
@@ -286,9 +304,7 @@ impl Cache {
         }
     }
 
-    /// Undoes `create` of a page that had no image: nothing was logged for it. No progress: one who needs two frames and
-    /// found one would take its own giving back for a reason to try again, without end. Others hear of it when the
-    /// operation is over.
+    /// Undoes `create` of a page that had no image: nothing was logged for it. No progress, as with a pin that is given back.
     pub fn forget_created(&self, page: PageId, frame: u32, mut latch: ExclusiveLatch<'_>) {
         *latch = None;
         let removed = self.shard(page).lock().remove(&page);

@@ -12,9 +12,11 @@ use parking_lot::Mutex;
 /// pages of a split fit twice.
 pub(crate) const PINS_MAX: usize = 16;
 
-/// The pins of one operation; given back when dropped.
+/// The pins of one try of an operation; given back when dropped. It stands for the try: the cache counts those that there are.
 pub(crate) struct PinSet<'e> {
     cache: &'e Cache,
+    /// What the cache counted when this one had begun.
+    begun: u64,
     pins: [(PageId, u32); PINS_MAX],
     length: usize,
     /// The next to be dropped when the set is full.
@@ -23,7 +25,16 @@ pub(crate) struct PinSet<'e> {
 
 impl<'e> PinSet<'e> {
     pub fn new(cache: &'e Cache) -> PinSet<'e> {
-        PinSet { cache, pins: [(PageId(0), 0); PINS_MAX], length: 0, oldest: 0 }
+        PinSet { cache, begun: cache.begin_try(), pins: [(PageId(0), 0); PINS_MAX], length: 0, oldest: 0 }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Whether no other has had pins while this one was there, but for those that are parked.
+    pub fn was_alone(&self) -> bool {
+        self.cache.was_alone(self.begun)
     }
 
     pub fn find(&self, page: PageId) -> Option<u32> {
@@ -57,6 +68,7 @@ impl<'e> PinSet<'e> {
 impl Drop for PinSet<'_> {
     fn drop(&mut self) {
         self.pins[..self.length].iter().for_each(|(_, frame)| self.cache.unpin(*frame));
+        self.cache.end_try();
     }
 }
 

@@ -504,25 +504,24 @@ impl Compute {
     }
 
     fn run_background(&mut self, context: &mut Context<'_>) {
-        if let Some(need) = &self.background_need {
-            if !self.engine.poll_need(need, &context.waker) {
-                return;
+        loop {
+            if let Some(need) = &self.background_need {
+                if !self.engine.poll_need(need, &context.waker) {
+                    return;
+                }
+                self.background_need = None;
             }
-            self.background_need = None;
-        }
-        match self.engine.background(Budget { mini_transactions: self.sizes.slice }) {
-            Ok(true) => {
-                let in_us = context.random.range(1, 200);
-                context.wake_in(in_us);
-            }
-            Ok(false) => context.wake_in(BACKGROUND_PAUSE_US),
-            Err(hexalog_engine::Stop::Need(Need::Yield)) => context.wake_in(1),
-            Err(hexalog_engine::Stop::Need(need)) => {
-                self.background_need = Some(need);
+            match self.engine.background(Budget { mini_transactions: self.sizes.slice }) {
+                Ok(true) => {
+                    let in_us = context.random.range(1, 200);
+                    return context.wake_in(in_us);
+                }
+                Ok(false) => return context.wake_in(BACKGROUND_PAUSE_US),
+                Err(hexalog_engine::Stop::Need(Need::Yield)) => return context.wake_in(1),
                 // Looks at once whether it has come meanwhile.
-                self.run_background(context);
+                Err(hexalog_engine::Stop::Need(need)) => self.background_need = Some(need),
+                Err(hexalog_engine::Stop::Fail(error)) => panic!("background work fails: {error}"),
             }
-            Err(hexalog_engine::Stop::Fail(error)) => panic!("background work fails: {error}"),
         }
     }
 
