@@ -66,6 +66,8 @@ pub(crate) enum Phase {
 pub(crate) struct VolumeView {
     /// What the last staged "heard" entry says.
     pub heard_staged: Option<Heard>,
+    /// What was told when there was no room to stage it.
+    pub heard_unstaged: Option<Heard>,
     /// Where the writer sends its frames from: SCLs that gossip moves are pushed there.
     pub writer_connection: Option<ConnectionId>,
 }
@@ -94,6 +96,8 @@ pub struct Shard {
     pub(crate) pending: Pending,
     pub(crate) segments: BTreeMap<SegmentKey, Segment>,
     pub(crate) volumes: BTreeMap<VolumeId, VolumeView>,
+    /// Something that was told of one of them waits for room.
+    pub(crate) has_unstaged: bool,
     pub(crate) connections: Connections,
     pub(crate) extents: Extents,
     pub(crate) builds: Builds,
@@ -154,6 +158,7 @@ impl Shard {
             pending: Pending::default(),
             segments: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            has_unstaged: false,
             connections: Connections::default(),
             extents: Extents::new(options.extents_bytes, options.extent_bytes, options.extents_backed_bytes),
             builds: Builds::default(),
@@ -219,6 +224,7 @@ impl Shard {
         if let Some((durable, written)) = self.durable_append.take() {
             self.apply_append(&durable, written, effects);
         }
+        self.stage_what_was_heard();
         self.submit_append(effects);
         self.invariants();
     }

@@ -107,25 +107,42 @@ impl Shard {
         let wall_time_us = if head.wall_time_us > 0 { head.wall_time_us } else { now.wall_us };
         let pgmrpl = head.pgmrpl.min(head.vdl);
         let heard = Heard { writer: head.writer, vdl: head.vdl, pgmrpl, wall_time_us };
-        // Without room a later frame tells it again, and the floor becomes durable with the next checkpoint.
         self.stage_heard(head.volume, heard, Space::Data);
         true
     }
 
     /// What was told of a volume becomes durable with the append, if it is news since some segment of it got a history: what
-    /// was staged before does not count for that one.
+    /// was staged before does not count for that one. Without room it waits for some: a writer that has no more to say tells it
+    /// once.
     fn stage_heard(&mut self, volume: VolumeId, heard: Heard, space: Space) {
         let known = self.volumes.entry(volume).or_default().heard_staged;
         let staged = known.filter(|staged| staged.writer == heard.writer);
         let is_new = staged.is_none_or(|staged| heard.vdl > staged.vdl || heard.pgmrpl > staged.pgmrpl);
-        if is_new && self.log.room_for(0, space).is_ok() {
-            let heard = Heard {
-                vdl: staged.map_or(heard.vdl, |staged| staged.vdl.max(heard.vdl)),
-                pgmrpl: staged.map_or(heard.pgmrpl, |staged| staged.pgmrpl.max(heard.pgmrpl)),
-                ..heard
-            };
+        if !is_new {
+            return;
+        }
+        if self.log.room_for(0, space).is_err() {
+            let unstaged = &mut self.volumes.entry(volume).or_default().heard_unstaged;
+            // Frames of a writer that has been replaced, or of an earlier connection, may come late.
+            *unstaged = Some(unstaged.map_or(heard, |before| before.with(heard)));
+            self.has_unstaged = true;
+        } else {
+            let heard = staged.map_or(heard, |staged| staged.with(heard));
             self.volumes.entry(volume).or_default().heard_staged = Some(heard);
             self.log.filling().push_heard(volume, heard);
+        }
+    }
+
+    /// What found no room before may find some now.
+    pub(crate) fn stage_what_was_heard(&mut self) {
+        if !core::mem::take(&mut self.has_unstaged) || !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        let unstaged =
+            self.volumes.iter_mut().filter_map(|(volume, view)| Some((*volume, view.heard_unstaged.take()?)));
+        let unstaged: Vec<(VolumeId, Heard)> = unstaged.collect();
+        for (volume, heard) in unstaged {
+            self.stage_heard(volume, heard, Space::Data);
         }
     }
 

@@ -51,6 +51,16 @@ pub(crate) struct Heard {
     pub wall_time_us: u64,
 }
 
+impl Heard {
+    /// Both: of two writers the later one's word, of one writer the furthest.
+    pub fn with(self, other: Heard) -> Heard {
+        if self.writer != other.writer {
+            return if self.writer.epoch > other.writer.epoch { self } else { other };
+        }
+        Heard { vdl: self.vdl.max(other.vdl), pgmrpl: self.pgmrpl.max(other.pgmrpl), ..other }
+    }
+}
+
 /// An append under construction.
 #[derive(Debug)]
 pub(crate) struct Append {

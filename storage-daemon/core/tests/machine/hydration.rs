@@ -269,7 +269,9 @@ fn told_damaged(world: &World, node: usize, from: usize) -> BTreeSet<PageId> {
 #[test]
 fn a_page_found_damaged_while_the_others_come_is_mended_afterwards() {
     let mut repaired = 0;
-    for seed in seeds(660, 4) {
+    // One hydration in six ends soon enough after one was found.
+    let enough = seeds(0, 3).count() as u64;
+    for seed in seeds(660, 60) {
         let world = World::with_options(seed, |node| {
             let mut options = options(node);
             if node == AWAY {
@@ -307,10 +309,15 @@ fn a_page_found_damaged_while_the_others_come_is_mended_afterwards() {
         writer.tell_floor(&mut world);
         writer.converge(&mut world);
         world.run_us(2_000_000);
-        repaired += world.counter(AWAY, "pages_repaired");
+        if !found.is_empty() {
+            repaired += world.counter(AWAY, "pages_repaired");
+        }
         let vdl = writer.vdl;
         for page in found {
             assert_eq!(writer.check_page(&mut world, AWAY, page, vdl), Some(()), "seed {seed} {page:?}");
+        }
+        if repaired >= enough {
+            return;
         }
     }
     assert!(repaired > 0, "some were found in time");
