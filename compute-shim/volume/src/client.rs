@@ -146,8 +146,7 @@ impl Client {
     /// Begins to open the volume for writing. `writer` has been taken in metadata by compare-and-swap.
     pub fn open(config: VolumeConfig, writer: WriterId) -> Client {
         assert!(writer.epoch.0 > 0, "epoch 0 is before any writer");
-        let links = Routes::new(&config).links().count();
-        let opening = Opening::new(&config, links);
+        let opening = Opening::new(&config);
         Client::new(config, writer, Phase::Opening(opening))
     }
 

@@ -68,13 +68,11 @@ impl Answers {
         answer.writer == writer && is_current
     }
 
-    /// Takes an answer, if it counts.
-    pub fn put(&mut self, config: &VolumeConfig, writer: WriterId, slot: Slot, answer: Bumped) {
-        if Answers::counts(config, writer, &answer) {
-            assert!(answer.history.writer().epoch < writer.epoch, "a bump goes to a higher epoch");
-            let group = answer.group.0 as usize;
-            self.answers[group][slot.0] = Some(answer);
-        }
+    /// Takes an answer that counts.
+    pub fn put(&mut self, slot: Slot, answer: Bumped) {
+        assert!(answer.history.writer().epoch < answer.writer.epoch, "a bump goes to a higher epoch");
+        let group = answer.group.0 as usize;
+        self.answers[group][slot.0] = Some(answer);
     }
 
     /// Takes an answer out.
@@ -275,7 +273,7 @@ mod tests {
         let config = config(groups);
         let mut all = Answers::new(&config);
         for (slot, answer) in answers {
-            all.put(&config, OPENER, Slot(slot), answer);
+            all.put(Slot(slot), answer);
         }
         all.recover()
     }
@@ -346,15 +344,14 @@ mod tests {
         let mut answers = Answers::new(&config);
         let good = || answer(0, 0, 0, &[], EpochHistory::new());
         for slot in 0..3 {
-            answers.put(&config, OPENER, Slot(slot), good());
+            answers.put(Slot(slot), good());
         }
         assert!(!answers.suffice(&config), "three are no write quorum");
         let other = Bumped { membership_epoch: MembershipEpoch(2), ..good() };
-        answers.put(&config, OPENER, Slot(3), other);
-        assert!(!answers.suffice(&config));
-        answers.put(&config, OPENER, Slot(3), Bumped { state: SegmentState::Damaged, ..good() });
+        assert!(Answers::counts(&config, OPENER, &good()) && !Answers::counts(&config, OPENER, &other));
+        answers.put(Slot(3), Bumped { state: SegmentState::Damaged, ..good() });
         assert!(answers.suffice(&config), "four bumped, three undamaged");
-        answers.put(&config, OPENER, Slot(2), Bumped { state: SegmentState::NeedsHydration, ..good() });
+        answers.put(Slot(2), Bumped { state: SegmentState::NeedsHydration, ..good() });
         assert!(!answers.suffice(&config), "two undamaged");
     }
     /// For whoever looks why an opening takes so long.
@@ -365,11 +362,11 @@ mod tests {
         assert_eq!(answers.lacking(&config), Some((GroupId(0), 0)));
         for (group, slots) in [(0, 0..4), (1, 0..3)] {
             for slot in slots {
-                answers.put(&config, OPENER, Slot(slot), answer(group, 0, 0, &[], EpochHistory::new()));
+                answers.put(Slot(slot), answer(group, 0, 0, &[], EpochHistory::new()));
             }
         }
         assert_eq!(answers.lacking(&config), Some((GroupId(1), 3)));
-        answers.put(&config, OPENER, Slot(5), answer(1, 0, 0, &[], EpochHistory::new()));
+        answers.put(Slot(5), answer(1, 0, 0, &[], EpochHistory::new()));
         assert_eq!(answers.lacking(&config), None);
         assert!(answers.suffice(&config) && !answers.are_all_there());
     }

@@ -12,6 +12,7 @@
 
 use crate::config::{LinkIndex, Slot, VolumeConfig};
 use crate::opening::{Answers, is_undamaged};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use hexalog_protocol::GroupId;
@@ -27,19 +28,19 @@ pub struct Promises {
     /// When each member's answer came on the connection that it has now, by group and slot.
     promised: Vec<Vec<Option<Moment>>>,
     /// The last moment at which a question was sent that has been answered since, by link.
-    there: Vec<Option<Moment>>,
+    there: BTreeMap<LinkIndex, Moment>,
     /// The moment of each group's fence.
     fences: Vec<Option<Moment>>,
 }
 
 impl Promises {
     /// None yet.
-    pub fn new(config: &VolumeConfig, links: usize) -> Promises {
+    pub fn new(config: &VolumeConfig) -> Promises {
         let members = usize::from(config.quorum.members);
         Promises {
             now: Moment::default(),
             promised: config.groups.iter().map(|_| vec![None; members]).collect(),
-            there: vec![None; links],
+            there: BTreeMap::new(),
             fences: vec![None; config.groups.len()],
         }
     }
@@ -70,13 +71,13 @@ impl Promises {
 
     /// A question that was sent at this moment was answered.
     pub fn was_there(&mut self, link: LinkIndex, asked: Moment) {
-        let there = &mut self.there[link.0];
-        *there = (*there).max(Some(asked));
+        let there = self.there.entry(link).or_default();
+        *there = (*there).max(asked);
     }
 
     /// A connection is gone, and with it what was known of who was behind it.
     pub fn closed(&mut self, link: LinkIndex, members: impl Iterator<Item = (GroupId, Slot)>) {
-        self.there[link.0] = None;
+        self.there.remove(&link);
         members.for_each(|(group, slot)| self.promised[group.0 as usize][slot.0] = None);
     }
 
@@ -84,14 +85,14 @@ impl Promises {
     pub fn wants_word(&self, link: LinkIndex, mut members: impl Iterator<Item = (GroupId, Slot)>) -> bool {
         members.any(|(group, slot)| {
             let wanted = self.fences[group.0 as usize].unwrap_or(self.now);
-            self.promised[group.0 as usize][slot.0].is_some() && self.there[link.0] < Some(wanted)
+            self.promised[group.0 as usize][slot.0].is_some() && self.there.get(&link) < Some(&wanted)
         })
     }
 
     /// Whether a member's answer may be rested on: it was still there at its group's fence.
     pub fn is_trusted(&self, link: LinkIndex, group: GroupId) -> bool {
         let fence = self.fences[group.0 as usize];
-        fence.is_some() && self.there[link.0] >= fence
+        fence.is_some_and(|fence| self.there.get(&link) >= Some(&fence))
     }
 
     /// Looks for the fence of each group that has none yet: a moment at which a quorum of its members, a read quorum of them
@@ -123,7 +124,7 @@ impl Promises {
             for (slot, link) in links.iter().enumerate() {
                 let has_promised = promised[slot].is_some_and(|promised| promised <= *moment);
                 let Some(answer) = answers.get(group, Slot(slot)).filter(|_| has_promised) else { continue };
-                if self.there[link.0] >= Some(*moment) {
+                if self.there.get(link) >= Some(moment) {
                     bumped += 1;
                     undamaged += usize::from(is_undamaged(answer));
                 }
@@ -176,12 +177,7 @@ mod tests {
                 lal: Lal { records: 16, bytes: 1 << 20 },
             };
             let routes = Routes::new(&config);
-            Opening {
-                answers: Answers::new(&config),
-                promises: Promises::new(&config, routes.links().count()),
-                routes,
-                config,
-            }
+            Opening { answers: Answers::new(&config), promises: Promises::new(&config), routes, config }
         }
 
         fn answers(&mut self, group: u32, slot: usize, state: SegmentState) {
@@ -199,7 +195,7 @@ mod tests {
                 history: EpochHistory::new(),
                 marks: LsnMarks(Vec::new()),
             };
-            self.answers.put(&self.config, OPENER, Slot(slot), answer);
+            self.answers.put(Slot(slot), answer);
             self.promises.promised(GroupId(group), Slot(slot));
         }
 

@@ -27,7 +27,7 @@ impl Client {
         }
         match message {
             Message::Welcome(_) => self.welcomed(link, request_id, effects),
-            Message::Bumped(bumped) => self.bumped(link, request_id, bumped, now),
+            Message::Bumped(bumped) => self.bumped(link, request_id, bumped, effects),
             Message::Done(_) => self.done(link, request_id, now, effects),
             Message::Status(status) => self.status_came(link, request_id, &status, now, effects),
             Message::WriteAck(ack) => self.write_acknowledged(link, request_id, &ack, now, effects),

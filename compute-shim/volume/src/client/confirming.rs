@@ -20,8 +20,8 @@ pub(super) struct Words {
 }
 
 impl Words {
-    pub fn new(config: &VolumeConfig, links: usize) -> Words {
-        Words { promises: Promises::new(config, links), unconfirmed: BTreeMap::new(), fenced_since_us: None }
+    pub fn new(config: &VolumeConfig) -> Words {
+        Words { promises: Promises::new(config), unconfirmed: BTreeMap::new(), fenced_since_us: None }
     }
 }
 

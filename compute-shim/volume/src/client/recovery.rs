@@ -132,11 +132,11 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new(config: &crate::config::VolumeConfig, links: usize) -> Opening {
+    pub(super) fn new(config: &crate::config::VolumeConfig) -> Opening {
         let step = Step::Bumping { sufficient_since_us: None };
         Opening {
             answers: Answers::new(config),
-            words: Box::new(Words::new(config, links)),
+            words: Box::new(Words::new(config)),
             step,
             asked_again_us: None,
             unsure: BTreeSet::new(),
@@ -188,8 +188,12 @@ impl Client {
         Some(text)
     }
 
-    pub(super) fn bumped(&mut self, link: LinkIndex, request_id: u64, bumped: Bumped, _now: Now) {
+    pub(super) fn bumped(&mut self, link: LinkIndex, request_id: u64, bumped: Bumped, effects: &mut Effects) {
         if self.requests.get(&request_id) != Some(&(link, Request::Bump)) {
+            return;
+        }
+        // It answers once its promise is durable, and may have promised a later opener by then: nobody else need tell of that one.
+        if self.check_fenced(bumped.writer, effects) {
             return;
         }
         let Some(slot) = self.routes.slot(link, bumped.group) else { return };
@@ -216,7 +220,7 @@ impl Client {
         let Phase::Opening(opening) = &mut self.phase else { return };
         let Opening { answers, step, .. } = opening;
         match step {
-            Step::Bumping { .. } => answers.put(&self.config, self.writer, slot, bumped),
+            Step::Bumping { .. } => answers.put(slot, bumped),
             Step::Repairing(recovered, repairs) => {
                 let was_sound = answers.get(bumped.group, slot).is_some_and(is_undamaged);
                 if was_sound && is_undamaged(&bumped) {
@@ -224,7 +228,7 @@ impl Client {
                 }
                 if was_sound {
                     // Its state is lost since: what was recovered rested on it, perhaps.
-                    answers.put(&self.config, self.writer, slot, bumped);
+                    answers.put(slot, bumped);
                     opening.return_to_bumping(&self.routes.links_of_group);
                     return;
                 }
@@ -238,7 +242,7 @@ impl Client {
                 if let Some(repair) = plan_repair(&bumped, recovered).filter(|_| !must_recover_again) {
                     repairs.insert(id, repair);
                 }
-                answers.put(&self.config, self.writer, slot, bumped);
+                answers.put(slot, bumped);
                 if must_recover_again {
                     opening.return_to_bumping(&self.routes.links_of_group);
                 }

@@ -206,21 +206,31 @@ impl Opener {
         marks: &[u64],
         history: &EpochHistory,
     ) {
-        let answer = Bumped {
-            volume: VOLUME,
-            group: GroupId(0),
-            segment: SegmentId(link as u64),
-            writer: OPENER,
-            membership_epoch: MembershipEpoch(1),
-            state,
-            scl: Lsn(marks.last().copied().unwrap_or(10)),
-            vdl_heard: Lsn(10),
-            tail_heard: Lsn(10),
-            gc_floor: Lsn(0),
-            history: history.clone(),
-            marks: LsnMarks(marks.iter().map(|lsn| (Lsn(*lsn), true)).collect()),
-        };
+        let answer = Bumped { state, ..bumped_answer(OPENER, link, marks, history) };
         self.answer(link, request_id, &Message::Bumped(answer));
+    }
+
+    /// A member answers the bump when it has promised that other writer.
+    pub fn promised_to(&mut self, writer: WriterId, link: usize, request_id: u64) {
+        let answer = bumped_answer(writer, link, &[], &history_of(1));
+        self.answer(link, request_id, &Message::Bumped(answer));
+    }
+}
+
+fn bumped_answer(writer: WriterId, link: usize, marks: &[u64], history: &EpochHistory) -> Bumped {
+    Bumped {
+        volume: VOLUME,
+        group: GroupId(0),
+        segment: SegmentId(link as u64),
+        writer,
+        membership_epoch: MembershipEpoch(1),
+        state: SegmentState::Opening,
+        scl: Lsn(marks.last().copied().unwrap_or(10)),
+        vdl_heard: Lsn(10),
+        tail_heard: Lsn(10),
+        gc_floor: Lsn(0),
+        history: history.clone(),
+        marks: LsnMarks(marks.iter().map(|lsn| (Lsn(*lsn), true)).collect()),
     }
 }
 

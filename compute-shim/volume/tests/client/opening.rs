@@ -177,6 +177,20 @@ fn a_read_below_the_floor_of_a_later_writer_tells_of_that_writer() {
     }
 }
 
+/// Found by the simulator. A member answers a bump once its promise is durable, which takes long when its log is full; a later
+/// opener had its promise by then, and died. The answers named that one and counted for nothing, nobody refused anything, and
+/// the earlier opener waited for ever.
+#[test]
+fn an_answer_that_names_a_later_opener_tells_of_it() {
+    let later = WriterId { epoch: VolumeEpoch(10), incarnation: Incarnation(7) };
+    for (writer, is_fenced) in [(OPENER, false), (later, true)] {
+        let mut opener = Opener::new();
+        let request = opener.connect(0);
+        opener.promised_to(writer, 0, request);
+        assert_eq!(opener.client.opening_waits_for().is_none(), is_fenced, "{writer:?}");
+    }
+}
+
 /// Found by review: a member whose answer came when the repairs were planned already had no repair, and so counted as
 /// complete. The history that truncates went out while a record <= VDL stood at two members.
 #[test]
