@@ -290,6 +290,8 @@ pub struct World {
     device_fails: [bool; SHARDS],
     /// What the next write to each shard's extents comes to.
     write_faults: [rot::WriteFault; SHARDS],
+    /// Devices on which something has been lost since their daemons started.
+    altered: [bool; SHARDS],
     /// Where the last images of pages were to go in each shard's extents: offset and length.
     image_places: [(u64, u64); SHARDS],
     below: [Below; SHARDS],
@@ -366,6 +368,7 @@ impl World {
             unseen: BTreeMap::new(),
             device_fails: [false; SHARDS],
             write_faults: Default::default(),
+            altered: [false; SHARDS],
             image_places: [(0, 0); SHARDS],
             below: [Below::Ample; SHARDS],
             conditions: [Conditions::default(); SHARDS],

@@ -1,6 +1,7 @@
 //! Checker: a member holds to what it told, and an opener to one line of histories.
 //!
-//! Once a member has answered a bump it acknowledges nothing under an older epoch and answers no older bump, and whatever it
+//! Once a member has answered a bump it acknowledges nothing under an older epoch and answers no older bump, but for what a
+//! device that lost something may have taken along (decision 0126): a promise without a fence (`moments.rs`). And whatever it
 //! says of itself later has all that it ever acknowledged and no history has annulled, be it that it lost its log or its pages
 //! meanwhile and got them from peers. One that lost some of its log answers no bump before as many peers have told their epochs
 //! as must know of any that it can have promised. A history that an opener brings is one that another opener made, with nothing
@@ -18,6 +19,7 @@
 //! sent, whether it arrives or not: connections do not keep the order between each other.
 
 use super::World;
+use super::moments::Moments;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
@@ -44,7 +46,7 @@ const HISTORIES: [u16; 3] = [12, 14, 21];
 /// What a member has told.
 #[derive(Default)]
 struct Told {
-    /// Highest epoch of which it has answered a bump.
+    /// Highest epoch of which it has answered a bump, and which it may not forget.
     fence: VolumeEpoch,
     /// Highest SCL, since it came back with less.
     scl: Lsn,
@@ -253,6 +255,14 @@ impl Fences {
     pub fn history_told(&self, shard: usize, group: GroupId, history: &EpochHistory) {
         if let Some(told) = self.members.get(&(shard, group)) {
             told.has_history(history, &format!("shard {shard} {group:?}"));
+        }
+    }
+
+    /// A daemon starts whose device has lost something, perhaps with it a promise: to an opener for which no write quorum of
+    /// the group had stood at one time. Such an opener rests on nothing that was told, and may be forgotten.
+    pub fn may_have_forgotten(&mut self, shard: usize, moments: &Moments) {
+        for ((_, group), told) in self.members.range_mut((shard, GroupId(0))..=(shard, GroupId(u32::MAX))) {
+            told.fence = moments.newest_fenced(*group, told.fence);
         }
     }
 

@@ -5,11 +5,11 @@
 //! each answered and when each stopped, so that a promise holds from the answer until its process ends.
 
 use super::World;
-use hexalog_protocol::GroupId;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::Message;
 use hexalog_protocol::quorum::QuorumModel;
+use hexalog_protocol::{GroupId, VolumeEpoch};
 use std::collections::BTreeMap;
 
 /// Kind of an answer to a bump.
@@ -29,6 +29,12 @@ impl Moments {
     /// A process has ended.
     pub fn ended(&mut self, shard: usize) {
         self.promised.retain(|(_, of), _| *of != shard);
+    }
+
+    /// Epoch of the newest opener with a fence, of those that are not above this one.
+    pub fn newest_fenced(&self, group: GroupId, epoch: VolumeEpoch) -> VolumeEpoch {
+        let fenced = self.fenced.get(&group).into_iter().flatten();
+        fenced.map(|writer| writer.epoch).filter(|fenced| *fenced <= epoch).max().unwrap_or_default()
     }
 
     fn promised(&mut self, shard: usize, group: GroupId, writer: WriterId) {

@@ -118,6 +118,7 @@ impl World {
         process.is_formatted = false;
         // It says nothing of what the old one said.
         process.before_stop = None;
+        self.altered[shard] = true;
         self.note(&format!("shard {shard} gets an empty device"));
     }
 
@@ -140,6 +141,7 @@ impl World {
         let (_, at, bytes) = appends[chance.range(from as u64, appends.len() as u64) as usize];
         let place = (at + chance.range(0, bytes as u64) as usize).min(log_bytes - 1);
         log[place] ^= 1 << chance.range(0, 8);
+        self.altered[shard] = true;
         self.note(&format!("a bit at {place} of the log of shard {shard} flips"));
     }
 
@@ -149,6 +151,7 @@ impl World {
         if is_stopped && Superblock::valid(area).len() == SUPERBLOCK_SLOTS {
             let place = chance.range(0, area.len() as u64) as usize;
             area[place] ^= 1 << chance.range(0, 8);
+            self.altered[shard] = true;
             self.note(&format!("a bit at {place} of the superblocks of shard {shard} flips"));
         }
     }
@@ -164,6 +167,7 @@ impl World {
         let block = blocks[chance.range(0, blocks.len() as u64) as usize];
         let place = block + chance.range(0, BLOCK_BYTES as u64) as usize;
         area[place] ^= 1 << chance.range(0, 8);
+        self.altered[shard] = true;
         self.note(&format!("a bit at {place} of the extents of shard {shard} flips"));
     }
 
@@ -200,6 +204,7 @@ impl World {
             }
         };
         if fault != WriteFault::None {
+            self.altered[shard] = true;
             self.note(&format!("a write of shard {shard} to extents at {offset} lands at {place:?}"));
         }
         place

@@ -55,6 +55,9 @@ impl World {
         let mut effects = Effects::default();
         process.shard = Some(Shard::start(options, now, &mut effects));
         self.fences.started(shard);
+        if std::mem::take(&mut self.altered[shard]) {
+            self.fences.may_have_forgotten(shard, &self.moments);
+        }
         self.promises.started(shard);
         self.carry_out_shard(shard, effects);
         if self.processes[shard].run == 1 {
