@@ -7,6 +7,7 @@
 use crate::compute::ComputeSizes;
 use crate::random::Random;
 use crate::workload::Mix;
+use crate::world::cluster::Cluster;
 use crate::world::rot::{ROT_KINDS, ROT_KINDS_OF_OLD};
 use hexalog_engine::{MTR_BYTES_MAX, MTR_RECORDS_MAX};
 use hexalog_protocol::PAGE_SIZE;
@@ -148,6 +149,8 @@ pub struct Plan {
     pub seed: u64,
     /// What runs above the volume client.
     pub profile: Profile,
+    /// Daemons and their shards.
+    pub cluster: Cluster,
     /// Protection groups.
     pub groups: u32,
     /// How many of them, from the first, are written to: the others are idle. The engine chooses for itself.
@@ -209,6 +212,7 @@ impl Plan {
         let mut plan = Plan {
             seed,
             profile,
+            cluster: Cluster::SIX,
             // An engine gets 1,024 pages at least: without faults and with slow purge the workload takes more than half of that.
             groups: if is_sql { groups + 32 } else { groups },
             active_groups,
@@ -242,6 +246,12 @@ impl Plan {
         let mut full = Random::new(seed ^ 0xf011);
         if profile != Profile::Bulk && full.one_in(3) {
             plan.full_every_us = [60_000, 300_000][full.range(0, 2) as usize];
+        }
+        // Of its own as well.
+        let mut cluster = Random::new(seed ^ 0xc1a5);
+        if profile != Profile::Bulk && cluster.one_in(4) {
+            let (daemons, shards) = [(6, 2), (9, 1), (12, 1)][cluster.range(0, 3) as usize];
+            plan.cluster = Cluster::new(daemons, shards);
         }
         // Full storage refuses rows, which the SQL workload does not expect yet.
         if profile == Profile::Volume && random.one_in(2) {
@@ -350,6 +360,7 @@ impl Plan {
             }
         }
         plan.full_every_us = 0;
+        plan.cluster = Cluster::SIX;
         for (name, value) in words {
             plan.set(name, value, number);
         }
@@ -372,6 +383,11 @@ impl Plan {
     fn set(&mut self, name: &str, value: &str, number: impl Fn(&str) -> u64) {
         match name {
             "seed" | "profile" => {}
+            "cluster" => {
+                let values: Vec<u64> = value.split(',').map(&number).collect();
+                let [daemons, shards] = values[..] else { panic!("daemons and shards of each: {value}") };
+                self.cluster = Cluster::new(daemons as usize, shards as usize);
+            }
             "groups" => self.groups = number(value) as u32,
             "active" => self.active_groups = number(value) as u32,
             "lal" => self.lal_records = number(value),
@@ -525,6 +541,10 @@ impl fmt::Display for Plan {
                 bulk.gossip_bytes_max,
                 bulk.gossip_interval_us
             )?;
+        }
+        if self.cluster != Cluster::SIX {
+            let (daemons, shards) = self.cluster.sizes();
+            write!(f, " cluster={daemons},{shards}")?;
         }
         if self.pages_per_group != PAGES_PER_GROUP {
             write!(f, " pages={}", self.pages_per_group)?;

@@ -3,6 +3,7 @@
 
 use crate::network::End;
 use crate::trace::{Drawn, Trace, name_of};
+use crate::world::cluster::MEMBERS;
 use std::io::{self, Write};
 
 const COLUMN: usize = 150;
@@ -18,7 +19,7 @@ fn escape(text: &str) -> String {
 
 /// Shards keep their places; writers stand right of them in the order in which they appear.
 fn columns(trace: &Trace) -> Vec<String> {
-    let mut names: Vec<String> = (0..6).map(|shard| format!("shard {shard}")).collect();
+    let mut names: Vec<String> = (0..MEMBERS).map(|shard| format!("shard {shard}")).collect();
     for (_, drawn) in trace.drawn() {
         if let Drawn::Frame { from, to, .. } = drawn {
             for name in [name_of(*from), name_of(*to)] {

@@ -1,19 +1,22 @@
 //! The world: virtual time, the order of events, the processes and what befalls them.
 //!
-//! Faults and their budget. Any shard may be killed or lose power at any event, all of them at once too, and comes back
+//! Six daemons or more, with one shard or more each (`cluster`).
+//!
+//! Faults and their budget. Any daemon may be killed or lose power at any event, all of them at once too, and comes back
 //! with what its device kept; any may stand still, be unreachable in one or both directions, or have a device that takes
 //! a hundred times as long or answers only after a third of a second, that holds up single operations of one sort, or that
 //! fails a write or a flush, after which its daemon ends. Any connection may break, or bring everything twice; a whole
 //! availability zone may be cut off or lose power, or some shards be parted for long from the writers, from their peers or
 //! from all. The compute process may die at any event, at any frame of its opening too, or be paused and come back believing
 //! that it still writes, while one or several others open that reach different members; metadata may give an epoch out twice. Wall
-//! clocks jump. Devices keep what was flushed and give back what was written, but for two of them in some runs, whose budget
+//! clocks jump. Devices keep what was flushed and give back what was written, but for those of two daemons in some runs, whose budget
 //! `rot` states, so nothing acknowledged may ever be lost, whatever the number of faults; progress is owed only when the faults have stopped. In the profile [`Profile::Bulk`] nothing
 //! fails, devices have a bandwidth, and members are held to keep up: see `bulk`.
 
 mod ask;
 mod bounds;
 mod bulk;
+pub mod cluster;
 mod completeness;
 mod computes;
 mod counted;
@@ -48,10 +51,10 @@ use crate::workload::Workload;
 use crate::writer::Writer;
 use bulk::Load;
 pub use bulk::LoadStatistics;
+use cluster::{SHARDS_MAX, ZONES};
 use file_systems::Below;
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::message::{Member, Membership};
-use hexalog_protocol::{GroupId, Lsn, MembershipEpoch, NodeId, SegmentId, VolumeId};
+use hexalog_protocol::{Lsn, VolumeId};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::aligned::AlignedBuffer;
@@ -60,8 +63,6 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Daemons, one shard each, two in each availability zone.
-const SHARDS: usize = 6;
 const VOLUME: VolumeId = VolumeId([7; 16]);
 /// Virtual time at the start of the world.
 const WORLD_START_US: u64 = 1_000_000;
@@ -203,13 +204,13 @@ enum Happening {
     },
     /// A long partition ends.
     PartedMeet {
-        shards: [bool; SHARDS],
+        shards: [bool; SHARDS_MAX],
     },
     /// The next step of a fault that has several.
     Stranded(stranded::Step),
     /// The machines of some shards go off.
     PowerIsCut {
-        shards: [bool; SHARDS],
+        shards: [bool; SHARDS_MAX],
     },
     /// A shard whose device failed is ended by its daemon.
     FileSystem {
@@ -270,11 +271,11 @@ pub struct World {
     /// Writers that were started.
     writer_runs: u64,
     model: Model,
-    cut_off: [bool; 3],
+    cut_off: [bool; ZONES],
     /// Shards that no writer reaches, while their peers do.
-    hidden: [bool; SHARDS],
+    hidden: [bool; SHARDS_MAX],
     /// Shards that no peer reaches, while writers do.
-    aloof: [bool; SHARDS],
+    aloof: [bool; SHARDS_MAX],
     /// While set, only some shards get a new epoch history from an opener.
     installs_reach: Option<stranded::HalfInstall>,
     /// History of the newest writer that has opened, be it that it is gone since.
@@ -287,15 +288,15 @@ pub struct World {
     /// What single writers do not reach.
     unseen: BTreeMap<u64, openers::Unseen>,
     /// Shards of which the next write or flush fails.
-    device_fails: [bool; SHARDS],
+    device_fails: [bool; SHARDS_MAX],
     /// What the next write to each shard's extents comes to.
-    write_faults: [rot::WriteFault; SHARDS],
+    write_faults: [rot::WriteFault; SHARDS_MAX],
     /// Devices on which something has been lost since their daemons started.
-    altered: [bool; SHARDS],
+    altered: [bool; SHARDS_MAX],
     /// Where the last images of pages were to go in each shard's extents: offset and length.
-    image_places: [(u64, u64); SHARDS],
-    below: [Below; SHARDS],
-    conditions: [Conditions; SHARDS],
+    image_places: [(u64, u64); SHARDS_MAX],
+    below: [Below; SHARDS_MAX],
+    conditions: [Conditions; SHARDS_MAX],
     compute_wall_offset_us: i64,
     workload: Workload,
     load: Load,
@@ -314,20 +315,6 @@ pub struct World {
     /// Segments that took all pages since ailing ones left no room for log.
     hydrations_for_pages: u64,
     outcome: Outcome,
-}
-
-fn address(shard: usize) -> SocketAddr {
-    SocketAddr::from(([10, 0, 0, shard as u8 + 1], 7000))
-}
-
-fn membership(group: GroupId) -> Membership {
-    let members = (0..SHARDS).map(|shard| Member {
-        segment: SegmentId(u64::from(group.0) * SHARDS as u64 + shard as u64 + 1),
-        node: NodeId(shard as u32),
-        az: (shard / 2) as u8,
-        address: address(shard),
-    });
-    Membership { epoch: MembershipEpoch(1), members: members.collect() }
 }
 
 impl World {
@@ -351,27 +338,27 @@ impl World {
             happenings: BTreeMap::new(),
             random: Random::new(plan.seed),
             checks: Random::new(plan.seed ^ 0xc4ec),
-            processes: (0..SHARDS).map(|_| process()).collect(),
+            processes: (0..plan.cluster.shards()).map(|_| process()).collect(),
             network: Network::default(),
             writers: Vec::new(),
             epoch: 0,
             writer_runs: 0,
             model: Model::new(VOLUME),
-            cut_off: [false; 3],
-            hidden: [false; SHARDS],
-            aloof: [false; SHARDS],
+            cut_off: [false; ZONES],
+            hidden: [false; SHARDS_MAX],
+            aloof: [false; SHARDS_MAX],
             installs_reach: None,
             newest_opened: None,
             dying_opener: None,
             unheard_until_us: 0,
             racing_until_us: 0,
             unseen: BTreeMap::new(),
-            device_fails: [false; SHARDS],
+            device_fails: [false; SHARDS_MAX],
             write_faults: Default::default(),
-            altered: [false; SHARDS],
-            image_places: [(0, 0); SHARDS],
-            below: [Below::Ample; SHARDS],
-            conditions: [Conditions::default(); SHARDS],
+            altered: [false; SHARDS_MAX],
+            image_places: [(0, 0); SHARDS_MAX],
+            below: [Below::Ample; SHARDS_MAX],
+            conditions: [Conditions::default(); SHARDS_MAX],
             compute_wall_offset_us: 0,
             workload: Workload::new(plan.mix),
             load: match plan.profile {
@@ -397,7 +384,7 @@ impl World {
     /// Runs to the end and checks: work with faults, then quiet, then every commit answered and every page read, then what
     /// clients were told.
     pub fn run(&mut self) -> Outcome {
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards() {
             self.at(0, Happening::ShardStarts { shard });
         }
         self.at(20_000, Happening::WriterStarts);
@@ -449,6 +436,11 @@ impl World {
             self.happen(happening);
         }
         self.now_us = end_us;
+    }
+
+    /// Shards of all daemons.
+    fn shards(&self) -> usize {
+        self.plan.cluster.shards()
     }
 
     fn note(&mut self, text: &str) {

@@ -3,6 +3,7 @@
 use crate::compute::volume::Handle;
 use crate::compute::{Compute, TaskId};
 use crate::model::Model;
+use crate::network::End;
 use crate::random::Random;
 use hexalog_protocol::message::Room;
 use hexalog_protocol::mtr::Mtr;
@@ -23,8 +24,8 @@ pub enum Kept {
     Connected(LinkIndex),
     /// One ended.
     Closed(LinkIndex),
-    /// Frames arrived.
-    Bytes(LinkIndex, Vec<u8>),
+    /// Frames arrived from there.
+    Bytes(LinkIndex, End, Vec<u8>),
     /// A timer went off, or a wake came.
     Task(TaskId),
 }

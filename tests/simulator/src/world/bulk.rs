@@ -7,8 +7,9 @@
 //! is another matter (`docs/decisions/0065`). Beyond
 //! that it measures how far members lag and how much redo reaches them through peers instead of the writer.
 
+use super::cluster::{MEMBERS, SHARDS_MAX};
 use super::quiet::counter;
-use super::{Happening, SHARDS, World};
+use super::{Happening, World};
 use crate::model::Model;
 use crate::plan::BulkSizes;
 use crate::random::Random;
@@ -112,9 +113,9 @@ pub(super) struct Load {
     began: BTreeMap<GroupId, Lsn>,
     pub statistics: LoadStatistics,
     /// When each device has done all that it was given.
-    busy_until_us: [u64; SHARDS],
+    busy_until_us: [u64; SHARDS_MAX],
     /// A device's speed in bytes a millisecond.
-    speeds: [u64; SHARDS],
+    speeds: [u64; SHARDS_MAX],
 }
 
 /// The end of what was written to a range of pages.
@@ -141,7 +142,8 @@ impl Cursor {
 impl Load {
     pub(super) fn new(sizes: &BulkSizes, random: &mut Random) -> Load {
         // A tenth more or less than the plan says.
-        let speeds = [(); SHARDS].map(|()| (sizes.device_bytes_per_ms * random.range(90, 111) / 100).max(1));
+        let mut speed = || (sizes.device_bytes_per_ms * random.range(90, 111) / 100).max(1);
+        let speeds = std::array::from_fn(|shard| if shard < MEMBERS { speed() } else { 0 });
         Load { speeds, ..Load::default() }
     }
 
@@ -242,7 +244,7 @@ impl World {
         let Some(writer) = self.writers.last().filter(|writer| writer.is_open) else { return false };
         let allocated = writer.client().allocated();
         let is_durable = writer.client().vdl() == allocated;
-        let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
+        let statuses: Vec<Status> = (0..self.shards()).map(|shard| self.ask_status(shard)).collect();
         let mut is_complete = is_durable;
         for group in 0..self.plan.groups as usize {
             let is_left = |status: &&Status| status.segments[group].state == SegmentState::NeedsHydration;
@@ -278,7 +280,7 @@ impl World {
         let client = self.writers.last().expect("a writer was started").client();
         let mut text = format!("VDL {}, allocated {}", client.vdl().0, client.allocated().0);
         drop(client);
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards() {
             let status = self.ask_status(shard);
             let scls: Vec<u64> = status.segments.iter().map(|segment| segment.scl.0).collect();
             let counters: Vec<String> = status
@@ -324,7 +326,7 @@ impl World {
         if !self.load.is_running {
             return;
         }
-        let shard = self.random.range(0, SHARDS as u64) as usize;
+        let shard = self.random.range(0, self.shards() as u64) as usize;
         if self.random.one_in(2) {
             self.conditions[shard].paused_until_us = self.now_us + self.random.range(1_000, 40_000);
         } else {

@@ -13,7 +13,6 @@ use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::{Message, RefusalReason, SegmentState, Status, WriteAck};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn};
-use hexalog_volume::config::LinkIndex;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,52 +29,52 @@ const ACKNOWLEDGEMENTS: u64 = 8;
 #[derive(Default)]
 pub(super) struct Counted {
     /// Of each writer's run: member and group.
-    words: BTreeMap<u64, BTreeMap<(GroupId, LinkIndex), Lsn>>,
-    /// Links that have stood since they brought a status.
-    greeted: BTreeSet<(u64, LinkIndex)>,
+    words: BTreeMap<u64, BTreeMap<(GroupId, usize), Lsn>>,
+    /// Shards whose connection has stood since it brought a status.
+    greeted: BTreeSet<(u64, usize)>,
     acknowledgements: u64,
 }
 
 impl Counted {
     /// A connection to this member stands.
-    pub fn connected(&mut self, run: u64, link: LinkIndex) {
-        self.greeted.remove(&(run, link));
+    pub fn connected(&mut self, run: u64, shard: usize) {
+        self.greeted.remove(&(run, shard));
     }
 
     /// A member may be right about what it has: how far it is.
-    fn word(&mut self, run: u64, link: LinkIndex, group: GroupId, scl: Lsn) {
-        let word = self.words.entry(run).or_default().entry((group, link)).or_default();
+    fn word(&mut self, run: u64, shard: usize, group: GroupId, scl: Lsn) {
+        let word = self.words.entry(run).or_default().entry((group, shard)).or_default();
         *word = scl.max(*word);
     }
 
-    fn take_back(&mut self, run: u64, link: LinkIndex, group: GroupId) {
-        self.words.entry(run).or_default().remove(&(group, link));
+    fn take_back(&mut self, run: u64, shard: usize, group: GroupId) {
+        self.words.entry(run).or_default().remove(&(group, shard));
     }
 
-    fn status_came(&mut self, run: u64, link: LinkIndex, status: &Status) {
-        if self.greeted.insert((run, link)) {
-            self.words.entry(run).or_default().retain(|(_, of), _| *of != link);
+    fn status_came(&mut self, run: u64, shard: usize, status: &Status) {
+        if self.greeted.insert((run, shard)) {
+            self.words.entry(run).or_default().retain(|(_, of), _| *of != shard);
         }
         for segment in &status.segments {
             match segment.state {
                 SegmentState::Damaged | SegmentState::NeedsHydration => {
-                    self.take_back(run, link, segment.group);
+                    self.take_back(run, shard, segment.group);
                 }
                 SegmentState::Open | SegmentState::Opening => {
-                    self.word(run, link, segment.group, segment.scl)
+                    self.word(run, shard, segment.group, segment.scl)
                 }
             }
         }
     }
 
-    fn acknowledgement_came(&mut self, run: u64, link: LinkIndex, ack: &WriteAck) {
-        ack.scls.iter().for_each(|(group, scl)| self.word(run, link, *group, *scl));
+    fn acknowledgement_came(&mut self, run: u64, shard: usize, ack: &WriteAck) {
+        ack.scls.iter().for_each(|(group, scl)| self.word(run, shard, *group, *scl));
     }
 
     /// What a write quorum has told of a group.
     fn reached(&self, run: u64, group: GroupId) -> Lsn {
         let Some(words) = self.words.get(&run) else { return Lsn::ZERO };
-        let of_group = (group, LinkIndex(0))..=(group, LinkIndex(usize::MAX));
+        let of_group = (group, 0)..=(group, usize::MAX);
         let mut scls: Vec<Lsn> = words.range(of_group).map(|(_, scl)| *scl).collect();
         scls.sort_unstable_by_key(|scl| Reverse(*scl));
         scls.get(usize::from(QuorumModel::FOUR_OF_SIX.write) - 1).copied().unwrap_or(Lsn::ZERO)
@@ -85,21 +84,21 @@ impl Counted {
 /// What is looked at when a writer has been told something.
 pub(super) struct Look {
     /// A member that has just said that its state is lost.
-    lost: Option<(GroupId, LinkIndex)>,
+    lost: Option<(GroupId, usize)>,
 }
 
 impl World {
     /// A writer is about to be handed this. What to look at afterwards, if what it counts is worth a look.
-    pub(super) fn note_word(&mut self, run: u64, link: LinkIndex, frame: &Frame<'_>) -> Option<Look> {
+    pub(super) fn note_word(&mut self, run: u64, shard: usize, frame: &Frame<'_>) -> Option<Look> {
         if !matches!(frame.kind, REFUSAL | WRITE_ACK | STATUS) {
             return None;
         }
         let mut look = Look { lost: None };
         let counted = &mut self.counted;
         match Message::decode(frame).expect("shards send valid messages") {
-            Message::Status(status) => counted.status_came(run, link, &status),
+            Message::Status(status) => counted.status_came(run, shard, &status),
             Message::WriteAck(ack) => {
-                counted.acknowledgement_came(run, link, &ack);
+                counted.acknowledgement_came(run, shard, &ack);
                 counted.acknowledgements += 1;
                 return counted.acknowledgements.is_multiple_of(ACKNOWLEDGEMENTS).then_some(look);
             }
@@ -108,8 +107,8 @@ impl World {
                 if frame.request_id != 0 || refusal.reason != RefusalReason::Damaged {
                     return None;
                 }
-                counted.take_back(run, link, refusal.group);
-                look.lost = Some((refusal.group, link));
+                counted.take_back(run, shard, refusal.group);
+                look.lost = Some((refusal.group, shard));
             }
             _ => unreachable!("no other kind was looked for"),
         }
@@ -123,9 +122,10 @@ impl World {
             return;
         }
         let groups = self.writers[index].client().status();
-        if let Some((group, link)) = look.lost {
-            let counted = groups[group.0 as usize].scls[link.0];
-            assert_eq!(counted, None, "writer {run} knows that member {} of {group:?} is lost", link.0);
+        if let Some((group, shard)) = look.lost {
+            let slot = self.plan.cluster.slot_of(group, shard).expect("a member told of it");
+            let counted = groups[group.0 as usize].scls[slot];
+            assert_eq!(counted, None, "writer {run} knows that member {slot} of {group:?} is lost");
         }
         for group in groups {
             let reached = self.counted.reached(run, group.group).max(group.tail);

@@ -1,6 +1,7 @@
 //! Devices that fail a write or a flush: the shard must stop acknowledging, and is started anew.
 
-use super::{Happening, SHARDS, World};
+use super::cluster::SHARDS_MAX;
+use super::{Happening, World};
 use crate::random::Random;
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_core::shard::Shard;
@@ -66,9 +67,11 @@ impl World {
     /// Processes die with writes in flight, come back at once and say what they found in the log, and then the machines
     /// lose power: what the device had not kept when it was scanned must not have been told.
     pub(super) fn kill_then_cut_power(&mut self, chance: &mut Random) {
-        let spared = chance.range(0, 2 * SHARDS as u64) as usize;
-        let shards = std::array::from_fn(|shard| shard != spared);
-        for shard in (0..SHARDS).filter(|shard| *shard != spared) {
+        let cluster = self.plan.cluster;
+        let (daemons, _) = cluster.sizes();
+        let spared = chance.range(0, 2 * daemons as u64) as usize;
+        let shards = std::array::from_fn(|shard| cluster.daemon_of(shard) != spared);
+        for shard in (0..self.shards()).filter(|shard| shards[*shard]) {
             self.stop_shard(shard, false, chance);
             let in_us = chance.range(500, 3_000);
             self.at(in_us, Happening::ShardStarts { shard });
@@ -77,10 +80,10 @@ impl World {
         self.at(in_us, Happening::PowerIsCut { shards });
     }
 
-    pub(super) fn cut_power(&mut self, shards: [bool; SHARDS]) {
+    pub(super) fn cut_power(&mut self, shards: [bool; SHARDS_MAX]) {
         if self.now_us < self.faults_stop_us {
             let mut chance = self.random.fork();
-            for shard in (0..SHARDS).filter(|shard| shards[*shard]) {
+            for shard in (0..self.shards()).filter(|shard| shards[*shard]) {
                 self.stop_shard(shard, true, &mut chance);
             }
         }
@@ -112,7 +115,7 @@ impl World {
             // What a failed flush left behind is gone at the latest when the machine is turned off.
             let is_power_cut = self.random.one_in(2);
             let mut chance = self.random.fork();
-            self.stop_shard(shard, is_power_cut, &mut chance);
+            self.stop_daemon(shard, is_power_cut, &mut chance);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each fault has a number and draws all it needs from the plan's seed and that number: leaving one out changes no other.
 
-use super::{Happening, SHARDS, World};
+use super::cluster::{SHARDS_MAX, ZONES};
+use super::{Happening, World};
 use crate::network::End;
 use crate::plan::FAULT_KINDS;
 use crate::random::Random;
@@ -92,13 +93,13 @@ impl World {
         }
         let kind = self.draw_kind(&mut chance);
         self.note(&format!("fault {number}: {kind:?}"));
-        let shard = chance.range(0, SHARDS as u64) as usize;
+        let shard = chance.range(0, self.shards() as u64) as usize;
         let until_us = self.now_us + chance.range(1_000, 300_000);
         match kind {
-            Kind::ShardKilled => self.stop_shard(shard, false, &mut chance),
-            Kind::PowerCut => self.stop_shard(shard, true, &mut chance),
+            Kind::ShardKilled => self.stop_daemon(shard, false, &mut chance),
+            Kind::PowerCut => self.stop_daemon(shard, true, &mut chance),
             Kind::PowerCutEverywhere => {
-                (0..SHARDS).for_each(|shard| self.stop_shard(shard, true, &mut chance));
+                (0..self.shards()).for_each(|shard| self.stop_shard(shard, true, &mut chance));
             }
             Kind::ZoneCutOff => self.cut_zone_off(&mut chance),
             Kind::ConnectionBreaks => {
@@ -136,8 +137,9 @@ impl World {
                 self.conditions[shard].doubled_until_us = until_us;
             }
             Kind::ZoneLosesPower => {
-                let az = shard / 2;
-                (2 * az..2 * az + 2).for_each(|shard| self.stop_shard(shard, true, &mut chance));
+                let cluster = self.plan.cluster;
+                let is_there = |other: &usize| cluster.zone_of(*other) == cluster.zone_of(shard);
+                (0..self.shards()).filter(is_there).for_each(|it| self.stop_shard(it, true, &mut chance));
             }
             Kind::ShardsStopUnheard => self.stop_shards_unheard(&mut chance),
             Kind::ClockJumps => self.make_clocks_jump(shard, &mut chance),
@@ -159,7 +161,7 @@ impl World {
     }
 
     fn cut_zone_off(&mut self, chance: &mut Random) {
-        let az = chance.range(0, 3) as usize;
+        let az = chance.range(0, ZONES as u64) as usize;
         self.note(&format!("az {az} is cut off"));
         self.cut_off[az] = true;
         let in_us = chance.range(1_000, 200_000);
@@ -189,7 +191,7 @@ impl World {
             self.remove_writer(0);
         }
         for run in runs {
-            let links = (0..SHARDS).map(|link| End::Writer { run, link: LinkIndex(link) });
+            let links = (0..SHARDS_MAX).map(|link| End::Writer { run, link: LinkIndex(link) });
             let broken: Vec<usize> =
                 links.filter_map(|end| self.network.find(end)).map(|(connection, _)| connection).collect();
             for connection in broken {
@@ -216,7 +218,7 @@ impl World {
     /// Some shards are reached by their peers and by no writer: they miss openings, and records.
     fn hide_shards(&mut self, chance: &mut Random) {
         for _ in 0..chance.range(1, 3) {
-            let shard = chance.range(0, SHARDS as u64) as usize;
+            let shard = chance.range(0, self.shards() as u64) as usize;
             self.note(&format!("writers do not reach shard {shard}"));
             self.hidden[shard] = true;
             let in_us = chance.range(1_000, 300_000);

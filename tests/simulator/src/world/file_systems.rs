@@ -4,7 +4,7 @@
 //! no more; or it has no space even where it gave some (one that writes every block to a new place), for the extents alone or
 //! for the log too. They end by themselves, and at the latest when the faults stop.
 
-use super::{Happening, SHARDS, World};
+use super::{Happening, World};
 use crate::plan::Profile;
 use crate::random::Random;
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
@@ -46,7 +46,7 @@ impl World {
             return;
         }
         let mut chance = Random::new(self.plan.seed ^ 0x000f_1125_7357);
-        let shards = if self.plan.profile == Profile::Sql { SHARDS_FULL_MAX_SQL } else { SHARDS };
+        let shards = if self.plan.profile == Profile::Sql { SHARDS_FULL_MAX_SQL } else { self.shards() };
         let mut at = SEGMENTS_MADE_US;
         while at < self.plan.work_us {
             let shard = chance.range(0, shards as u64) as usize;

@@ -5,11 +5,12 @@
 //! else happens.
 
 use super::ask::find_answer;
-use super::{Happening, SHARDS, VOLUME, World};
+use super::cluster::MEMBERS;
+use super::{Happening, VOLUME, World};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Message, ReadPage, RefusalReason, SegmentState, SegmentStatus, Status};
-use hexalog_protocol::{GeometryEpoch, Lsn, MembershipEpoch, Page, PageId};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, Page, PageId};
 use hexalog_storage_core::shard::Shard;
 
 /// After the faults a device is read through within so long, and what it altered is whole again.
@@ -23,9 +24,10 @@ const READINGS_OF_PEERS: u64 = 4;
 impl World {
     /// A page of one member, at a read point somewhere between its floor and what it has heard.
     pub(super) fn check_a_member(&mut self) {
-        let shard = self.checks.range(0, SHARDS as u64) as usize;
+        let slot = self.checks.range(0, MEMBERS as u64) as usize;
         let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
         let page = PageId(self.checks.range(0, pages));
+        let shard = self.plan.cluster.shard_at(self.group_of(page), slot);
         let draw = self.checks.bits();
         let is_ready = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
         if is_ready && !self.check_what_is_left(shard) {
@@ -39,7 +41,7 @@ impl World {
 
     /// Every page of every member, at its floor and at the VDL.
     pub(super) fn check_all_members(&mut self) {
-        for shard in 0..SHARDS {
+        for shard in 0..self.shards() {
             for page in self.pages_to_check() {
                 self.check_member_page(shard, page, 0);
                 self.check_member_page(shard, page, u64::MAX);
@@ -71,10 +73,14 @@ impl World {
         }
     }
 
-    /// The segment that a page belongs to.
-    pub(super) fn segment_with<'a>(&self, status: &'a Status, page: PageId) -> Option<&'a SegmentStatus> {
+    fn group_of(&self, page: PageId) -> GroupId {
         let geometry = Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups };
-        let group = geometry.group_of(page);
+        geometry.group_of(page)
+    }
+
+    /// The segment that a page belongs to, if the shard of this status has it.
+    pub(super) fn segment_with<'a>(&self, status: &'a Status, page: PageId) -> Option<&'a SegmentStatus> {
+        let group = self.group_of(page);
         status.segments.iter().find(|segment| segment.group == group)
     }
 

@@ -4,7 +4,8 @@
 //! A step is a frame that goes between the opener and a member, so that every state that an opening can be left in comes
 //! about, whatever the network's delays: drawn by number, and not by time.
 
-use super::{Happening, SHARDS, World};
+use super::cluster::SHARDS_MAX;
+use super::{Happening, World};
 use crate::network::End;
 use crate::random::Random;
 
@@ -24,12 +25,12 @@ pub(super) struct DyingOpener {
 #[derive(Clone, Copy)]
 pub(super) struct Unseen {
     until_us: u64,
-    shards: [bool; SHARDS],
+    shards: [bool; SHARDS_MAX],
 }
 
 impl World {
     pub(super) fn let_an_opener_die(&mut self, chance: &mut Random) {
-        let steps = SHARDS as u64 * (2 + FRAMES_PER_SEGMENT * u64::from(self.plan.groups.min(8)));
+        let steps = self.shards() as u64 * (2 + FRAMES_PER_SEGMENT * u64::from(self.plan.groups.min(8)));
         let frames_left = chance.range(1, steps);
         self.note(&format!("the next opener dies at frame {frames_left}"));
         self.kill_writers();
@@ -78,8 +79,8 @@ impl World {
         let shards = if self.plan.rot_every_us > 0 {
             self.rotting()
         } else {
-            let first = chance.range(0, SHARDS as u64) as usize;
-            [first, (first + chance.range(1, SHARDS as u64) as usize) % SHARDS]
+            let first = chance.range(0, self.shards() as u64) as usize;
+            [first, (first + chance.range(1, self.shards() as u64) as usize) % self.shards()]
         };
         self.unheard_until_us = self.now_us + chance.range(100_000, UNHEARD_US_MAX);
         self.note(&format!(
@@ -102,7 +103,8 @@ impl World {
         if self.may_rot(shard) {
             self.lose_much(shard, &mut chance);
         }
-        self.stop_shard(shard, chance.one_in(2), &mut chance);
+        let is_power_cut = chance.one_in(2);
+        self.stop_daemon(shard, is_power_cut, &mut chance);
     }
 
     /// A writer begins; while openers race it does not reach all.
@@ -110,9 +112,9 @@ impl World {
         if self.now_us >= self.racing_until_us {
             return;
         }
-        let mut shards = [false; SHARDS];
+        let mut shards = [false; SHARDS_MAX];
         for _ in 0..self.random.range(1, 3) {
-            shards[self.random.range(0, SHARDS as u64) as usize] = true;
+            shards[self.random.range(0, self.shards() as u64) as usize] = true;
         }
         self.note(&format!("writer {run} does not reach {shards:?}"));
         self.unseen.insert(run, Unseen { until_us: self.racing_until_us, shards });
@@ -126,9 +128,9 @@ impl World {
 
     /// One to three members are out of reach for long: of writers, of their peers, or of all.
     pub(super) fn part_shards(&mut self, chance: &mut Random) {
-        let mut shards = [false; SHARDS];
+        let mut shards = [false; SHARDS_MAX];
         for _ in 0..chance.range(1, 4) {
-            shards[chance.range(0, SHARDS as u64) as usize] = true;
+            shards[chance.range(0, self.shards() as u64) as usize] = true;
         }
         let kind = chance.range(0, 3);
         let (from_writers, from_peers) = (kind != 1, kind != 0);
@@ -136,16 +138,16 @@ impl World {
         self.note(&format!(
             "shards {shards:?} parted from writers: {from_writers}, from peers: {from_peers}"
         ));
-        for shard in (0..SHARDS).filter(|shard| shards[*shard]) {
+        for shard in (0..self.shards()).filter(|shard| shards[*shard]) {
             self.hidden[shard] |= from_writers;
             self.aloof[shard] |= from_peers;
         }
         self.at(in_us, Happening::PartedMeet { shards });
     }
 
-    pub(super) fn parted_meet(&mut self, shards: [bool; SHARDS]) {
+    pub(super) fn parted_meet(&mut self, shards: [bool; SHARDS_MAX]) {
         self.note(&format!("shards {shards:?} are reached again"));
-        for shard in (0..SHARDS).filter(|shard| shards[*shard]) {
+        for shard in (0..self.shards()).filter(|shard| shards[*shard]) {
             (self.hidden[shard], self.aloof[shard]) = (false, false);
         }
     }

@@ -9,10 +9,11 @@
 //! of less, and the log may have gone round beyond that. The machine must start, and tell what it told or that it is damaged.
 
 use super::ask::{converse, find_answer};
+use super::cluster::MEMBERS;
 use super::members::image_in;
 use super::quiet::segment_of;
 use super::restarts::{BeforeStop, is_lost};
-use super::{SHARDS, VOLUME, World};
+use super::{VOLUME, World};
 use crate::disk::{Disk, SECTOR_BYTES};
 use crate::plan::Profile;
 use hexalog_protocol::history::EpochHistory;
@@ -35,7 +36,7 @@ const MEMBER_READINGS: u64 = 8;
 const SUPERBLOCKS: u64 = 8;
 /// One write of a superblock out of so many is preceded by a look at what is left if the one before it does not read back.
 const SUPERBLOCKS_UNREADABLE: u64 = 8;
-/// Mean number of times that VDL moves between two looks at all six devices.
+/// Mean number of times that VDL moves between two looks at all devices.
 const VDL_MOVES: u64 = 128;
 
 /// Contents of single sectors.
@@ -253,17 +254,21 @@ impl World {
 
     fn check_quorum(&mut self, vdl: Lsn, opener: Option<WriterId>) {
         // A device that alters what it was given may keep nothing of it: four others do keep theirs.
-        let sound: Vec<usize> = (0..SHARDS).filter(|shard| !self.may_rot(*shard)).collect();
+        let sound: Vec<usize> = (0..self.shards()).filter(|shard| !self.may_rot(*shard)).collect();
         let left: Vec<(usize, Status)> = sound
             .iter()
             .filter_map(|shard| Some((*shard, self.after_power_cut(*shard, |left| left.status())?)))
             .collect();
         assert_eq!(left.len(), sound.len(), "no volume is open before all shards are there");
-        let needed = usize::from(QuorumModel::FOUR_OF_SIX.write) - (SHARDS - sound.len());
         for group in (0..self.plan.groups).map(GroupId) {
             let tail = self.tail_at(group, vdl);
-            let members: Vec<(usize, &SegmentStatus)> =
-                left.iter().map(|(shard, status)| (*shard, segment_of(status, group))).collect();
+            let has = |shard: &usize| self.plan.cluster.slot_of(group, *shard).is_some();
+            let members: Vec<(usize, &SegmentStatus)> = left
+                .iter()
+                .filter(|(shard, _)| has(shard))
+                .map(|(shard, status)| (*shard, segment_of(status, group)))
+                .collect();
+            let needed = usize::from(QuorumModel::FOUR_OF_SIX.write) - (MEMBERS - members.len());
             let holds = |(shard, member): &&(usize, &SegmentStatus)| {
                 // One that has given up its log since had told the writer that it holds this.
                 let has_told = self.fences.scl_told(*shard, group) >= tail;

@@ -8,7 +8,8 @@
 //! Left out are shards whose devices alter what they were given: what they had promised may be lost with their log, and they
 //! learn from their peers what matters of it (`fences`).
 
-use super::{SHARDS, World};
+use super::World;
+use super::cluster::SHARDS_MAX;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::{Message, SegmentState, Status};
@@ -35,7 +36,7 @@ struct Asked {
 #[derive(Default)]
 pub(super) struct Promises {
     /// By the connection and the number of the question; of the run of the daemon that there is.
-    asked: [BTreeMap<(ConnectionId, u64), Asked>; SHARDS],
+    asked: [BTreeMap<(ConnectionId, u64), Asked>; SHARDS_MAX],
     /// The epoch that each member has answered to be bound to.
     bound_to: BTreeMap<(usize, GroupId), VolumeEpoch>,
 }

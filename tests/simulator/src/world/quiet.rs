@@ -4,8 +4,9 @@
 //! logs had left behind, no one talks any more, and every page is what the model says.
 
 use super::ask::find_answer;
+use super::cluster::{SHARDS_MAX, ZONES};
 use super::file_systems::Below;
-use super::{SHARDS, VOLUME, World};
+use super::{VOLUME, World};
 use crate::plan::{Profile, Stalls};
 use hexalog_protocol::message::{Message, SegmentState, SegmentStatus, Status, StatusQuery};
 use hexalog_protocol::{GroupId, PageId};
@@ -31,21 +32,21 @@ impl World {
     /// Faults have stopped.
     pub(super) fn settle(&mut self) {
         self.note("faults stop");
-        self.cut_off = [false; 3];
-        self.hidden = [false; SHARDS];
-        self.aloof = [false; SHARDS];
+        self.cut_off = [false; ZONES];
+        self.hidden = [false; SHARDS_MAX];
+        self.aloof = [false; SHARDS_MAX];
         self.installs_reach = None;
         self.dying_opener = None;
         self.racing_until_us = 0;
         self.unheard_until_us = 0;
         self.unseen.clear();
-        self.device_fails = [false; SHARDS];
+        self.device_fails = [false; SHARDS_MAX];
         self.write_faults = Default::default();
-        self.below = [Below::Ample; SHARDS];
+        self.below = [Below::Ample; SHARDS_MAX];
         self.conditions = Default::default();
         self.run_until(self.now_us + SETTLE_US);
         self.want_everything();
-        let statuses: Vec<Status> = (0..SHARDS).map(|shard| self.ask_status(shard)).collect();
+        let statuses: Vec<Status> = (0..self.shards()).map(|shard| self.ask_status(shard)).collect();
         if self.trace.is_read() {
             statuses.iter().enumerate().for_each(|(shard, status)| self.note(&describe(shard, status)));
         }
@@ -91,8 +92,8 @@ impl World {
     fn check_caught_up(&mut self, group: GroupId, statuses: &[Status]) {
         let client = self.writers.last().expect("a writer was started").client();
         let seen = &client.status()[group.0 as usize];
-        for (slot, status) in statuses.iter().enumerate() {
-            let segment = segment_of(status, group);
+        for (slot, shard) in self.plan.cluster.members(group).into_iter().enumerate() {
+            let segment = segment_of(&statuses[shard], group);
             assert_eq!(segment.state, SegmentState::Open, "member {slot} of {group:?}");
             assert_eq!(segment.scl, seen.tail, "member {slot} of {group:?} has caught up");
             assert_eq!(seen.scls[slot], Some(seen.tail), "member {slot} of {group:?} has told its SCL");
@@ -175,7 +176,7 @@ fn describe(shard: usize, status: &Status) -> String {
 }
 
 pub(super) fn segment_of(status: &Status, group: GroupId) -> &SegmentStatus {
-    status.segments.iter().find(|segment| segment.group == group).expect("every shard has every group")
+    status.segments.iter().find(|segment| segment.group == group).expect("a member has its group")
 }
 
 pub(super) fn counter(status: &Status, name: &str) -> u64 {

@@ -10,7 +10,7 @@
 
 use super::ask::find_answer;
 use super::file_systems::SEGMENTS_MADE_US;
-use super::{Happening, SHARDS, VOLUME, WORLD_START_US, World};
+use super::{Happening, VOLUME, WORLD_START_US, World};
 use crate::disk::Disk;
 use crate::random::Random;
 use hexalog_protocol::PAGE_SIZE;
@@ -48,16 +48,19 @@ pub const ROT_KINDS_OF_OLD: u64 = 6;
 pub const ROT_KINDS: u64 = 11;
 
 impl World {
-    /// The shards whose devices rot; the first one's in all areas.
+    /// The shards whose devices rot; the first one's in all areas. What a power supply takes with it may be the other shards' of
+    /// their daemons too.
     pub(super) fn rotting(&self) -> [usize; 2] {
         let mut random = Random::new(self.plan.seed ^ 0x0207);
-        let first = random.range(0, SHARDS as u64) as usize;
-        let second = (first + random.range(1, SHARDS as u64) as usize) % SHARDS;
+        let shards = self.shards();
+        let first = random.range(0, shards as u64) as usize;
+        let second = (first + random.range(1, shards as u64) as usize) % shards;
         [first, second]
     }
 
     pub(super) fn may_rot(&self, shard: usize) -> bool {
-        self.plan.rot_every_us > 0 && self.rotting().contains(&shard)
+        let daemon = |shard| self.plan.cluster.daemon_of(shard);
+        self.plan.rot_every_us > 0 && self.rotting().into_iter().any(|rotten| daemon(rotten) == daemon(shard))
     }
 
     pub(super) fn rot(&mut self, number: u64, chance: &mut Random) {
@@ -79,11 +82,11 @@ impl World {
             // What a failing power supply takes with it, on one machine or on all.
             6 => {
                 self.rot_log(rotten, chance);
-                self.stop_shard(rotten, true, chance);
+                self.stop_daemon(rotten, true, chance);
             }
             7 => {
                 self.rot_log(rotten, chance);
-                (0..SHARDS).for_each(|shard| self.stop_shard(shard, true, chance));
+                (0..self.shards()).for_each(|shard| self.stop_shard(shard, true, chance));
                 if chance.one_in(2) {
                     // Compute was on the same line.
                     self.kill_writers();
@@ -110,16 +113,19 @@ impl World {
         if self.now_us < WORLD_START_US + SEGMENTS_MADE_US {
             return;
         }
-        self.stop_shard(shard, true, chance);
-        self.image_places[shard] = (0, 0);
-        let (log_bytes, extents_bytes) = (self.plan.log_bytes as usize, self.plan.extents_bytes as usize);
-        let process = &mut self.processes[shard];
-        process.disk = Disk::new(SUPERBLOCK_AREA_BYTES, log_bytes, extents_bytes);
-        process.is_formatted = false;
-        // It says nothing of what the old one said.
-        process.before_stop = None;
-        self.altered[shard] = true;
-        self.note(&format!("shard {shard} gets an empty device"));
+        self.stop_daemon(shard, true, chance);
+        let cluster = self.plan.cluster;
+        for shard in cluster.shards_of(cluster.daemon_of(shard)) {
+            self.image_places[shard] = (0, 0);
+            let (log_bytes, extents_bytes) = (self.plan.log_bytes as usize, self.plan.extents_bytes as usize);
+            let process = &mut self.processes[shard];
+            process.disk = Disk::new(SUPERBLOCK_AREA_BYTES, log_bytes, extents_bytes);
+            process.is_formatted = false;
+            // It says nothing of what the old one said.
+            process.before_stop = None;
+            self.altered[shard] = true;
+            self.note(&format!("shard {shard} gets an empty device"));
+        }
     }
 
     /// Any sector of an append that others follow.

@@ -1,13 +1,13 @@
-//! The six shards: started, fed with completions and background slices, stopped at any moment.
+//! The shards: started, fed with completions and background slices, stopped at any moment.
 
 use super::ask::tool_hello;
 use super::file_systems::SEGMENTS_MADE_US;
-use super::{Happening, SHARDS, VOLUME, WALL_START_US, WORLD_START_US, World, membership};
+use super::{Happening, VOLUME, WALL_START_US, WORLD_START_US, World};
 use crate::network::End;
 use crate::plan::{DeviceOperation, EXTENT_BYTES, Profile};
 use crate::random::Random;
 use hexalog_protocol::message::{CreateSegment, Message};
-use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId, SegmentId, ShardIndex};
+use hexalog_protocol::{DeviceId, GeometryEpoch, GroupId, Lsn, NodeId};
 use hexalog_storage_core::effects::{Area, Effect, Effects, Event, Now as ShardNow};
 use hexalog_storage_core::options::{ShardOptions, extents_backed_bytes_min};
 use hexalog_storage_core::shard::Shard;
@@ -68,9 +68,11 @@ impl World {
     pub(super) fn shard_options(&self, shard: usize, incarnation: u64) -> ShardOptions {
         let log_bytes = self.plan.log_bytes;
         let extents_bytes = self.plan.extents_bytes;
+        let cluster = self.plan.cluster;
+        let node = NodeId(cluster.daemon_of(shard) as u32);
         let mut options =
-            ShardOptions::new(NodeId(shard as u32), ShardIndex(0), log_bytes, extents_bytes, incarnation);
-        options.shard_ports = vec![7000];
+            ShardOptions::new(node, cluster.index_of(shard), log_bytes, extents_bytes, incarnation);
+        options.shard_ports = cluster.ports();
         options.extent_bytes = EXTENT_BYTES;
         options.pending_bytes_max = self.plan.pending_bytes;
         options.append_bytes_max = (log_bytes / 8) as usize;
@@ -109,17 +111,19 @@ impl World {
             return self.at(1_000, Happening::SegmentsAreMade { shard });
         }
         let mut bytes = tool_hello();
-        for group in 0..self.plan.groups {
+        let cluster = self.plan.cluster;
+        for group in (0..self.plan.groups).map(GroupId) {
+            let Some(slot) = cluster.slot_of(group, shard) else { continue };
             let create = CreateSegment {
                 volume: VOLUME,
-                group: GroupId(group),
-                segment: SegmentId(u64::from(group) * SHARDS as u64 + shard as u64 + 1),
+                group,
+                segment: cluster.segment(group, slot),
                 pages_per_group: self.plan.pages_per_group,
                 geometry_epoch: GeometryEpoch(1),
                 base_lsn: Lsn::ZERO,
-                membership: membership(GroupId(group)),
+                membership: cluster.membership(group),
             };
-            Message::CreateSegment(create).encode(2 + u64::from(group), &mut bytes);
+            Message::CreateSegment(create).encode(2 + u64::from(group.0), &mut bytes);
         }
         let run = self.processes[shard].run;
         let id = self.draw_connection(shard);
@@ -245,6 +249,14 @@ impl World {
             && self.now_us > WORLD_START_US + SEGMENTS_MADE_US
             && self.random.one_in(stalls.one_in);
         if is_held_up { self.random.range(1, stalls.us_max) } else { 0 }
+    }
+
+    /// Stops the daemon of a shard at once, with all shards that it has.
+    pub(super) fn stop_daemon(&mut self, shard: usize, is_power_cut: bool, chance: &mut Random) {
+        let cluster = self.plan.cluster;
+        for shard in cluster.shards_of(cluster.daemon_of(shard)) {
+            self.stop_shard(shard, is_power_cut, chance);
+        }
     }
 
     /// Stops a shard at once; with `is_power_cut` its device loses what was not flushed.

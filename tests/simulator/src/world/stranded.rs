@@ -9,7 +9,8 @@
 //! that next one finds more than the one that died, which had not reached the members that were ahead: the two histories
 //! then contradict each other, and the one after them sees both.
 
-use super::{Happening, SHARDS, World};
+use super::cluster::SHARDS_MAX;
+use super::{Happening, World};
 use crate::network::End;
 use crate::random::Random;
 
@@ -20,13 +21,13 @@ const INSTALL_HISTORY: u16 = 12;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// The writer dies; the next one reaches every shard.
-    WriterDies { holders: [bool; SHARDS] },
+    WriterDies { holders: [bool; SHARDS_MAX] },
     /// So does that one, and the holders are out of reach.
-    HoldersVanish { holders: [bool; SHARDS] },
+    HoldersVanish { holders: [bool; SHARDS_MAX] },
     /// The writer dies; the next one does not reach the members that are ahead, and only the holders get its history.
-    HistoryIsHalved { holders: [bool; SHARDS], ahead: [bool; SHARDS] },
+    HistoryIsHalved { holders: [bool; SHARDS_MAX], ahead: [bool; SHARDS_MAX] },
     /// An opener dies whose history only the holders have; the next one does not reach them.
-    OpenerDies { holders: [bool; SHARDS] },
+    OpenerDies { holders: [bool; SHARDS_MAX] },
     /// That one dies too, and all is reached again.
     Return,
     /// All is reached again.
@@ -35,16 +36,16 @@ pub(super) enum Step {
 
 /// An epoch history that only some shards will get.
 pub(super) struct HalfInstall {
-    holders: [bool; SHARDS],
+    holders: [bool; SHARDS_MAX],
     /// One was lost already: the opener is about to die.
     is_opener_dying: bool,
 }
 
 impl World {
     pub(super) fn strand_records(&mut self, chance: &mut Random) {
-        let mut holders = [false; SHARDS];
+        let mut holders = [false; SHARDS_MAX];
         for _ in 0..chance.range(1, 4) {
-            holders[chance.range(0, SHARDS as u64) as usize] = true;
+            holders[chance.range(0, self.shards() as u64) as usize] = true;
         }
         self.note(&format!("only shards {holders:?} are reached by writers, and not by peers"));
         self.aloof = holders;
@@ -60,7 +61,7 @@ impl World {
         self.note(&format!("stranded: {step:?}"));
         match step {
             Step::WriterDies { holders } => {
-                self.hidden = [false; SHARDS];
+                self.hidden = [false; SHARDS_MAX];
                 self.replace_writer_at_once();
                 // Before, within and after the time in which an opening waits for its last answers and repairs.
                 let in_us = self.random.range(20_000, 150_000);
@@ -99,9 +100,9 @@ impl World {
         if !chance.one_in(4) {
             return self.halve_an_install_behind(chance);
         }
-        let mut holders = [false; SHARDS];
+        let mut holders = [false; SHARDS_MAX];
         for _ in 0..chance.range(1, 4) {
-            holders[chance.range(0, SHARDS as u64) as usize] = true;
+            holders[chance.range(0, self.shards() as u64) as usize] = true;
         }
         self.note(&format!("only shards {holders:?} will get the next history"));
         self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });
@@ -111,9 +112,10 @@ impl World {
     /// As [`World::halve_an_install`]; before that one or two shards alone get what the writer sends, and that opener does
     /// not reach them. There are no more holders than the next opener can do without.
     fn halve_an_install_behind(&mut self, chance: &mut Random) {
-        let first = chance.range(0, SHARDS as u64) as usize;
-        let at = |offset: u64| (first + offset as usize) % SHARDS;
-        let (mut ahead, mut holders) = ([false; SHARDS], [false; SHARDS]);
+        let first = chance.range(0, self.shards() as u64) as usize;
+        let shards = self.shards();
+        let at = |offset: u64| (first + offset as usize) % shards;
+        let (mut ahead, mut holders) = ([false; SHARDS_MAX], [false; SHARDS_MAX]);
         (0..chance.range(1, 3)).for_each(|offset| ahead[at(offset)] = true);
         (2..chance.range(3, 5)).for_each(|offset| holders[at(offset)] = true);
         self.note(&format!("shards {ahead:?} will be ahead of an opener whose history only {holders:?} get"));
@@ -142,8 +144,8 @@ impl World {
     }
 
     fn reach_all(&mut self) {
-        self.hidden = [false; SHARDS];
-        self.aloof = [false; SHARDS];
+        self.hidden = [false; SHARDS_MAX];
+        self.aloof = [false; SHARDS_MAX];
         self.installs_reach = None;
     }
 

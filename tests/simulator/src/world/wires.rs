@@ -1,6 +1,6 @@
 //! Connections between the processes: who is reached, when a message arrives, what breaks.
 
-use super::{Happening, SHARDS, World, address};
+use super::{Happening, World};
 use crate::network::End;
 use crate::plan::Profile;
 use crate::writer::Kept;
@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 impl World {
     pub(super) fn is_cut_off(&self, end: End) -> bool {
-        matches!(end, End::Shard { shard, .. } if self.cut_off[shard / 2])
+        matches!(end, End::Shard { shard, .. } if self.cut_off[self.plan.cluster.zone_of(shard)])
     }
 
     /// Whether nothing passes between the two.
@@ -71,7 +71,8 @@ impl World {
     }
 
     pub(super) fn connect_arrives(&mut self, from: End, target: SocketAddr) {
-        let shard = (0..SHARDS).find(|shard| address(*shard) == target).expect("addresses are shards'");
+        let is_there = |shard: &usize| self.plan.cluster.address(*shard) == target;
+        let shard = (0..self.shards()).find(is_there).expect("addresses are shards'");
         let is_up = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
         let run = self.processes[shard].run;
         let id = self.draw_connection(shard);
@@ -86,7 +87,7 @@ impl World {
             }
             End::Shard { .. } => {}
             End::Writer { run, link } => {
-                self.counted.connected(run, link);
+                self.counted.connected(run, shard);
                 self.tell_writer(run, volume::Event::Connected(link));
             }
         }
@@ -122,7 +123,7 @@ impl World {
             return self.break_connection(connection);
         }
         if let End::Writer { run, link } = end
-            && self.keep_for_paused(run, Kept::Bytes(link, bytes.to_vec()))
+            && self.keep_for_paused(run, Kept::Bytes(link, other, bytes.to_vec()))
         {
             return;
         }
@@ -165,7 +166,8 @@ impl World {
                 }
                 End::Shard { .. } => {}
                 End::Writer { run, link } => {
-                    let look = self.note_word(run, link, &frame);
+                    let End::Shard { shard, .. } = other else { unreachable!("writers talk to shards") };
+                    let look = self.note_word(run, shard, &frame);
                     self.tell_writer(run, volume::Event::Frame(link, frame));
                     if let Some(look) = look {
                         self.check_what_counts(run, &look);

@@ -1,6 +1,6 @@
 //! The writers: one or, after a pause or a failover, several that believe they write.
 
-use super::{Happening, VOLUME, WALL_START_US, World, membership};
+use super::{Happening, VOLUME, WALL_START_US, World};
 use crate::network::End;
 use crate::plan::Profile;
 use crate::writer::{Kept, Writer};
@@ -25,7 +25,7 @@ impl World {
             geometry: Geometry { pages_per_group: self.plan.pages_per_group, groups: self.plan.groups },
             geometry_epoch: GeometryEpoch(1),
             quorum: QuorumModel::FOUR_OF_SIX,
-            groups: (0..self.plan.groups).map(|group| membership(GroupId(group))).collect(),
+            groups: (0..self.plan.groups).map(|group| self.plan.cluster.membership(GroupId(group))).collect(),
             lal: Lal { records: self.plan.lal_records, bytes: self.plan.lal_bytes },
         };
         let writer =
@@ -96,9 +96,8 @@ impl World {
             match kept {
                 Kept::Connected(link) => self.tell_writer(run, volume::Event::Connected(link)),
                 Kept::Closed(link) => self.tell_writer(run, volume::Event::Closed(link)),
-                Kept::Bytes(link, bytes) => {
-                    let end = End::Writer { run, link };
-                    self.deliver_to(end, end, &bytes);
+                Kept::Bytes(link, from, bytes) => {
+                    self.deliver_to(End::Writer { run, link }, from, &bytes);
                 }
                 Kept::Task(task) => self.at(1, Happening::TaskRuns { run, task }),
             }
