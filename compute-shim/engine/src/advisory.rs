@@ -143,6 +143,12 @@ impl Engine {
         }
     }
 
+    /// Whether a transaction waits for a lock of this relation.
+    pub fn is_relation_waited_for(&self, relation: u32) -> bool {
+        let _call = Call::enter();
+        self.locks.is_relation_waited_for(relation)
+    }
+
     /// All locks of relations and numbers, held or waited for.
     pub fn lock_entries(&self) -> Vec<LockEntry> {
         let _call = Call::enter();

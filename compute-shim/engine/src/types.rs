@@ -193,6 +193,18 @@ impl RowBuffer {
     }
 }
 
+/// What one page of rows holds, drawn from all of its tree's.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DrawnLeaf {
+    /// Lower bound of its keys; empty: none.
+    pub low: Vec<u8>,
+    /// Its keys are below this; `None`: there is no bound.
+    pub high: Option<Vec<u8>>,
+    /// How many leaves there would be if all inner pages on the way had as many children as the one that was gone through:
+    /// the reciprocal of the chance that this one had.
+    pub leaves: f64,
+}
+
 /// A candidate that an index scan found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct IndexEntry {

@@ -274,3 +274,42 @@ fn what_is_out_of_order_is_told_and_can_be_inserted() {
     node.commit(txn);
     node.drop_last_tree(tree);
 }
+
+/// Leaves below pages with few children come more often; with their weights all rows count alike.
+#[test]
+fn drawn_leaves_tell_how_much_there_is() {
+    let node = Node::create(SMALL);
+    let tree = node.create_tree();
+    let draw = |seed: u64| {
+        let chances = |depth: u8| Random::new(seed << 8 | u64::from(depth)).next();
+        node.run(|| node.engine.draw_leaf(tree, chances)).expect("draws")
+    };
+    let lone = draw(1);
+    assert_eq!((lone.low.as_slice(), lone.high, lone.leaves), (&b""[..], None, 1.0));
+    // Keys are long where they begin with 1: there inner pages have few children.
+    let key = |number: u64| match number {
+        0..8000 => number.to_be_bytes().to_vec(),
+        _ => [vec![1; 300], number.to_be_bytes().to_vec()].concat(),
+    };
+    fill(&node, tree, (0..10_000).map(|number| (key(number), vec![7; 100])));
+    let report = node.check(tree);
+    assert!(report.height >= 3, "{report:?}");
+    let mut txn = node.begin_rc();
+    let (mut rows, mut long, mut leaves) = (0.0, 0.0, 0.0);
+    const DRAWS: u64 = 600;
+    for seed in 0..DRAWS {
+        let drawn = draw(seed);
+        let upper = drawn.high.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut cursor = Cursor::new(tree, Bound::Included(&drawn.low), upper, Direction::Forward);
+        let mut row = RowBuffer::new();
+        leaves += drawn.leaves;
+        while node.run(|| node.engine.cursor_next(&mut txn, &mut cursor, &mut row)).expect("reads") {
+            rows += drawn.leaves;
+            long += if row.key.len() > 300 { drawn.leaves } else { 0.0 };
+        }
+    }
+    let near = |sum: f64, expected: f64| (sum / DRAWS as f64 / expected - 1.0).abs() < 0.15;
+    assert!(near(rows, 10_000.0) && near(long, 2_000.0), "{rows} {long}");
+    assert!(near(leaves, report.pages as f64), "{leaves} {report:?}");
+    node.commit(txn);
+}

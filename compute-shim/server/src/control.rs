@@ -104,12 +104,24 @@ impl ServerControl {
         self.sessions().len()
     }
 
-    /// Registers a session. `None`: there are `count_max` already.
+    /// Registers a session of the process's own, which takes no client's place; nobody has a secret to cancel it.
+    pub(crate) fn register_own(self: &Arc<Self>) -> Arc<SessionControl> {
+        self.add(&mut self.sessions(), 0, false)
+    }
+
+    /// Registers a client's session. `None`: there are `count_max` already.
     pub fn register(self: &Arc<Self>, secret: i32, count_max: usize) -> Option<Arc<SessionControl>> {
         let mut sessions = self.sessions();
-        if sessions.len() >= count_max {
-            return None;
-        }
+        let clients = sessions.values().filter(|session| session.is_client).count();
+        (clients < count_max).then(|| self.add(&mut sessions, secret, true))
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        sessions: &mut HashMap<i32, Arc<SessionControl>>,
+        secret: i32,
+        is_client: bool,
+    ) -> Arc<SessionControl> {
         // 31 bits, never 0, and free: sessions are far fewer than ids.
         let process_id = loop {
             let id = (self.process_id_next.fetch_add(1, Ordering::Relaxed) % (i32::MAX as u64)) as i32;
@@ -120,6 +132,7 @@ impl ServerControl {
         let session = Arc::new(SessionControl {
             process_id,
             secret,
+            is_client,
             cancel: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
             pause: AtomicBool::new(false),
@@ -128,7 +141,7 @@ impl ServerControl {
             server: Arc::clone(self),
         });
         sessions.insert(process_id, Arc::clone(&session));
-        Some(session)
+        session
     }
 
     /// Forgets a session that has ended.
@@ -155,7 +168,7 @@ impl ServerControl {
     /// A CancelRequest. A wrong secret changes nothing and is not answered either.
     pub fn cancel(&self, process_id: i32, secret: i32) {
         let session = self.sessions().get(&process_id).cloned();
-        if let Some(session) = session.filter(|session| session.secret == secret) {
+        if let Some(session) = session.filter(|session| session.is_client && session.secret == secret) {
             session.cancel.store(true, Ordering::Release);
             session.wake();
         }
@@ -177,6 +190,7 @@ pub struct SessionControl {
     pub process_id: i32,
     /// As told in BackendKeyData.
     pub secret: i32,
+    is_client: bool,
     cancel: AtomicBool,
     disconnected: AtomicBool,
     pause: AtomicBool,

@@ -20,6 +20,7 @@ pub mod status;
 pub mod wait;
 pub mod wire;
 
+mod autoanalyze;
 mod background;
 mod buffers;
 mod environment;

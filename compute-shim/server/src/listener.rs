@@ -3,6 +3,7 @@
 //! Owns the runtimes: worker 0 is the caller's (the volume client runs on it too), the others are threads of
 //! their own. A connection is given to the worker with the fewest sessions and stays there for life.
 
+use crate::autoanalyze;
 use crate::control::{ServerControl, StopState};
 use crate::durability::DurabilityQueue;
 use crate::session;
@@ -32,6 +33,8 @@ pub struct ServerOptions {
     pub stale_read_max: Duration,
     /// The volume is open for reading only: whatever needs room in the log fails with 25006.
     pub is_read_only: bool,
+    /// How long to wait between two looks for tables whose statistics are stale; `None`: nobody looks.
+    pub analyse_pause: Option<Duration>,
     /// What is put around each session's view of the world; tests have it do what no world does.
     pub environment: fn(Box<dyn Environment>) -> Box<dyn Environment>,
 }
@@ -45,6 +48,8 @@ impl Default for ServerOptions {
             stop_grace: Duration::from_secs(5),
             stale_read_max: Duration::from_secs(1),
             is_read_only: false,
+            // PostgreSQL looks once a minute; here a look costs next to nothing.
+            analyse_pause: Some(Duration::from_secs(10)),
             environment: |environment| environment,
         }
     }
@@ -107,6 +112,13 @@ pub async fn serve(
             threads.push(thread);
             handle
         };
+        // The volume client runs on the first worker: analyses are kept from it where there is another.
+        if index + 1 == options.workers
+            && !options.is_read_only
+            && let Some(pause) = options.analyse_pause
+        {
+            handle.spawn(autoanalyze::run(Arc::clone(&worker), pause));
+        }
         let durability = Arc::clone(&worker.durability);
         handle.spawn(async move { durability.run().await });
         seats.push(Seat { worker, handle });

@@ -40,8 +40,8 @@ pub struct Waiting<'a> {
     pub durability: &'a DurabilityQueue,
     /// The session's flags.
     pub control: &'a SessionControl,
-    /// Watched for the client's going.
-    pub stream: &'a TcpStream,
+    /// Watched for the client's going, if there is one.
+    pub stream: Option<&'a TcpStream>,
     /// There is no writer: room in the log will never come.
     pub is_read_only: bool,
 }
@@ -260,10 +260,8 @@ impl DisconnectWatch {
         DisconnectWatch { is_watching: true }
     }
 
-    fn poll_gone(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> bool {
-        if !self.is_watching {
-            return false;
-        }
+    fn poll_gone(&mut self, stream: Option<&TcpStream>, cx: &mut Context<'_>) -> bool {
+        let Some(stream) = stream.filter(|_| self.is_watching) else { return false };
         let mut byte = [0];
         match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
             Poll::Pending => false,

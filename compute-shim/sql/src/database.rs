@@ -6,11 +6,12 @@
 //! version that it protected; it may be shown to clients only once VDL covers its LSN. Never runs a statement (see
 //! `session`).
 
+use crate::activity::Activity;
 use crate::bind::bind_kept;
 use crate::catalog::moved::{Moved, Movements};
 use crate::catalog::object::{
-    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, Oid, PUBLIC_OID, ROLE_OID, Role, Schema,
-    TEMPORARY_PREFIX, Table,
+    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, ObjectClass, Oid, PUBLIC_OID, ROLE_OID, Role,
+    Schema, TEMPORARY_PREFIX, Table,
 };
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::{Loader, Write};
@@ -20,6 +21,7 @@ use crate::session::temporary::Emptying;
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
+use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::types::ENUM_OID_FIRST;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
@@ -81,6 +83,14 @@ struct Bootstrap {
     write: Write,
 }
 
+/// A table whose statistics are stale.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DueAnalysis {
+    table: Oid,
+    /// What analyses it.
+    pub statement: String,
+}
+
 /// The SQL side of one compute process.
 pub struct Database {
     engine: Arc<Engine>,
@@ -99,6 +109,8 @@ pub struct Database {
     startup: Mutex<Startup>,
     /// How far long statements of sessions have come.
     pub(crate) progress: Progress,
+    /// How much of each table has changed since it was analysed.
+    pub(crate) activity: Activity,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
 }
@@ -118,6 +130,7 @@ impl Database {
             movements: Mutex::default(),
             startup: Mutex::default(),
             progress: Progress::default(),
+            activity: Activity::default(),
             temporary_numbers: Mutex::default(),
         })
     }
@@ -265,6 +278,36 @@ impl Database {
         let catalog = Arc::new(published.catalog.with_changes(&changes, version, false));
         *published = Published { catalog, commit_lsn };
         self.version.store(version, Ordering::Release);
+        for (&(class, oid), change) in &changes {
+            match (class, change) {
+                (ObjectClass::Table, None) => self.activity.forget(oid),
+                (ObjectClass::Statistics, Some(_)) => self.activity.analysed(oid),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tables of which so much has changed that their statistics are stale. Whoever asks should analyse each, and say then that
+    /// it is over.
+    pub fn take_due_analyses(&self, now_us: u64) -> Vec<DueAnalysis> {
+        let catalog = self.published().catalog;
+        let due = self.activity.take_due(&catalog, now_us);
+        let analysis = |table: &Arc<Table>| {
+            let schema = quote_identifier(catalog.schema_name(table.schema));
+            let statement = format!("ANALYZE (SKIP_LOCKED) {schema}.{}", quote_identifier(&table.name));
+            DueAnalysis { table: table.oid, statement }
+        };
+        due.into_iter().filter_map(|oid| catalog.table(oid)).map(analysis).collect()
+    }
+
+    /// The analysis of a table that was due is over, whatever came of it.
+    pub fn analysis_is_over(&self, due: &DueAnalysis, now_us: u64) {
+        self.activity.is_over(due.table, now_us);
+    }
+
+    /// Whether a session waits for a lock of this table.
+    pub fn is_table_waited_for(&self, due: &DueAnalysis) -> bool {
+        self.engine().is_relation_waited_for(due.table)
     }
 }
 

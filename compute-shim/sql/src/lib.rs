@@ -12,6 +12,7 @@
 #![deny(clippy::unwrap_used)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod activity;
 pub mod answer;
 mod bind;
 mod catalog;
@@ -31,7 +32,7 @@ pub use answer::{
     ColumnDescription, CommandTag, Completion, CopyInFormat, Flow, PortalColumns, QueryProgress, Severity,
     Sink, StatementDescription,
 };
-pub use database::{Database, DatabaseOptions, Storage};
+pub use database::{Database, DatabaseOptions, DueAnalysis, Storage};
 pub use environment::{CancelReason, Environment};
 pub use session::{Session, Startup};
 pub use stop::{Step, Stop};

@@ -177,3 +177,83 @@ fn a_sample_stands_for_a_table_that_is_larger() {
                  FROM pg_stats WHERE tablename = 't' ORDER BY attname";
     assert_eq!(client.lines(stats), ["-1.0|f|∅|t", "10.0|f|∅|t", "-0.5|t|∅|t"]);
 }
+
+/// What ANALYZE of a large table takes does not grow with it: leaves are drawn and read, and stand for the others.
+#[test]
+fn a_large_table_is_known_by_a_part_of_it() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "SET default_statistics_target = 1;
+         CREATE TABLE t (a int PRIMARY KEY, b int, c text, d text);
+         INSERT INTO t SELECT i, i % 10, CASE WHEN i <= 6000 THEN repeat('wide', 100) ELSE 'x' END, 'd' || i
+             FROM generate_series(1, 24000) i",
+    );
+    let read_by = |client: &mut Client<'_>, analyse: &str| {
+        let before = cluster.engine.stats();
+        client.query(analyse);
+        let after = cluster.engine.stats();
+        after.page_hits + after.page_fetches - before.page_hits - before.page_fetches
+    };
+    let part = read_by(&mut client, "ANALYZE t");
+    let size = "SELECT reltuples BETWEEN 20000 AND 28000, relpages BETWEEN 350 AND 650 FROM pg_class WHERE relname = 't'";
+    assert_eq!(
+        client.lines(size),
+        ["t|t"],
+        "{:?}",
+        client.lines("SELECT reltuples, relpages FROM pg_class WHERE relname = 't'")
+    );
+    let stats = "SELECT attname, n_distinct BETWEEN -1 AND -0.9, correlation > 0.99, \
+                 null_frac = 0, avg_width BETWEEN 60 AND 160 FROM pg_stats WHERE tablename = 't' ORDER BY attname";
+    assert_eq!(client.lines(stats), ["a|t|t|t|f", "b|f|f|t|f", "c|f|t|t|t", "d|t|f|t|f"]);
+    // Rows of few to a page and of many have the same chance: by pages it would be 0.3.
+    let common = "SELECT most_common_freqs[1] BETWEEN 0.55 AND 0.92 FROM pg_stats WHERE attname = 'c' AND tablename = 't'";
+    assert_eq!(client.lines(common), ["t"]);
+    client.query("SET default_statistics_target = 20");
+    let whole = read_by(&mut client, "ANALYZE t");
+    assert_eq!(client.lines("SELECT reltuples FROM pg_class WHERE relname = 't'"), ["24000"]);
+    assert!(part * 2 < whole, "{part} pages, and {whole} of the whole table");
+}
+
+/// Long values were read whole, to be left out of the sample.
+#[test]
+fn values_that_are_too_wide_to_be_looked_at_are_not_read() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int, b text); INSERT INTO t SELECT i, repeat('b', 200000) FROM generate_series(1, 40) i");
+    let before = cluster.engine.stats().page_hits;
+    client.query("ANALYZE t");
+    let read = cluster.engine.stats().page_hits - before;
+    assert!(read < 400, "{read} pages, and the values have 1,000");
+    let stats = "SELECT attname, null_frac, n_distinct, avg_width FROM pg_stats WHERE tablename = 't' ORDER BY attname";
+    assert_eq!(client.lines(stats), ["a|0|-1|4", "b|0|-1|200000"]);
+}
+
+/// Which tables are due, and when those that could not be analysed are due again.
+#[test]
+fn tables_are_due_by_what_has_changed_and_rest_after_a_failure() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    let due = |now_s: u64| {
+        let due = cluster.database.take_due_analyses(now_s * 1_000_000);
+        due.into_iter().inspect(|due| cluster.database.analysis_is_over(due, now_s * 1_000_000)).count()
+    };
+    client.query("CREATE TABLE made AS SELECT generate_series(1, 60) a");
+    assert_eq!(due(0), 1, "rows that a definition wrote count");
+    assert_eq!(due(9), 0, "nothing has analysed it, and it rests");
+    assert_eq!((due(10), due(29), due(30), due(69), due(70)), (1, 0, 1, 0, 1));
+    // While it is analysed by hand it changes.
+    let taken = cluster.database.take_due_analyses(1_000_000_000);
+    client.query("INSERT INTO made SELECT generate_series(1, 80); ANALYZE made");
+    taken.iter().for_each(|due| cluster.database.analysis_is_over(due, 1_000_000_000));
+    assert_eq!(due(1_000), 1, "80 rows were changed since its analysis was begun");
+    client.query("ANALYZE made; CREATE TABLE quiet (a int) WITH (autovacuum_enabled = 'F')");
+    client.query("INSERT INTO quiet SELECT generate_series(1, 1000)");
+    assert_eq!(due(2_000), 0);
+    client.query("ALTER TABLE quiet SET (autovacuum_enabled = on, autovacuum_analyze_threshold = 2000)");
+    assert_eq!(due(2_000), 0);
+    client.query("ALTER TABLE quiet SET (autovacuum_analyze_threshold = 50)");
+    assert_eq!(due(2_000), 1);
+    client.query("BEGIN; DELETE FROM quiet; ROLLBACK; DROP TABLE quiet");
+    assert_eq!(due(1_000_000), 0, "what was undone, or dropped, counts for nothing");
+}

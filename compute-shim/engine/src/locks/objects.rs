@@ -230,6 +230,12 @@ impl Locks {
         };
     }
 
+    /// Whether someone waits for a lock of this relation.
+    pub fn is_relation_waited_for(&self, relation: u32) -> bool {
+        let table = self.table.lock();
+        table.objects.get(&LockedObject::Relation(relation)).is_some_and(|lock| !lock.waiters.is_empty())
+    }
+
     /// Every lock of an object that is held or waited for, in the order of objects.
     pub fn entries(&self) -> Vec<LockEntry> {
         const MODES: [RelationLockMode; 8] = RelationLockMode::ALL;

@@ -8,6 +8,7 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod descent;
+pub(crate) mod draw;
 pub(crate) mod edit;
 pub(crate) mod free;
 pub(crate) mod split;

@@ -17,7 +17,7 @@ impl Wire {
             engine: self.worker.database.engine(),
             durability: &self.worker.durability,
             control: &self.control,
-            stream: &self.stream,
+            stream: Some(&self.stream),
             is_read_only: self.worker.options.is_read_only,
         }
     }

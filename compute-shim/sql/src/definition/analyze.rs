@@ -1,19 +1,18 @@
 //! ANALYZE: reads tables and keeps what planning can guess by.
 //!
-//! Owns the choice of tables and columns, and [`Sampling`], one reading of one table: all rows are counted, and a sample of
-//! them is kept whose size does not hang on the table's. What follows from a sample: `column_statistics.rs`.
+//! Owns the choice of tables and columns. How a table is read: `sampling.rs`; what follows from a sample:
+//! `column_statistics.rs`.
 
-use super::build::RowScan;
 use super::column_statistics::{Sampled, column_statistics};
 use super::lookup::{self, Found};
 use super::replay::Replay;
+use super::sampling::{Extent, Sampling, Size};
 use super::{Defined, DefinitionContext, see_every_row, store};
 use crate::answer::Severity;
 use crate::catalog::Relation;
 use crate::catalog::object::{Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::statistics::{ColumnStatistics, Statistics};
-use crate::execute::Row;
 use crate::parse::tree::{Maintenance, MaintenanceTarget, Name};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Need, RelationLockMode};
@@ -21,10 +20,6 @@ use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Rows of a sample for each of `default_statistics_target`: PostgreSQL's factor, from "Random sampling for histogram
-/// construction: how much is enough?" (Chaudhuri, Motwani, Narasayya, 1998).
-const SAMPLE_ROWS_PER_TARGET: usize = 300;
 
 /// Bytes that a block of PostgreSQL holds: what `relpages` counts in.
 pub(crate) const BLOCK_BYTES: u64 = 8_192;
@@ -35,79 +30,57 @@ pub(crate) fn skipped(name: &str, work: &str) -> SqlError {
     SqlError::new(SqlState::WARNING, message)
 }
 
-/// Reads one table.
-struct Sampling {
-    scan: RowScan,
+/// The analysis of one table: it is read, then one column after the other is looked at.
+struct Analysis {
+    table: Oid,
     columns: Vec<usize>,
-    row: Row,
-    /// Rows with their places in the table's order.
-    sample: Vec<(u64, Vec<Sampled>)>,
-    size: usize,
-    rows: u64,
-    bytes: u64,
-    is_read: bool,
+    reading: Option<Sampling>,
+    /// Of what was read.
+    size: Size,
+    sample: Vec<Vec<Sampled>>,
     found: Vec<ColumnStatistics>,
 }
 
-impl Sampling {
-    fn new(table: &Table, columns: Vec<usize>, target: usize) -> Sampling {
-        Sampling {
-            scan: RowScan::new(table.tree),
+/// What an analysis has found, and from how much.
+#[derive(Clone)]
+struct Analysed {
+    statistics: Arc<Statistics>,
+    size: Size,
+    sample_rows: usize,
+}
+
+impl Analysis {
+    fn new(context: &DefinitionContext<'_>, table: &Table, columns: Vec<usize>, target: usize) -> Analysis {
+        let seed = context.environment.random_u64();
+        let reading = Sampling::new(table, columns.clone(), Extent::of_target(target), seed);
+        Analysis {
+            table: table.oid,
             columns,
-            row: Row::new(),
+            reading: Some(reading),
+            size: Size::default(),
             sample: Vec::new(),
-            size: target * SAMPLE_ROWS_PER_TARGET,
-            rows: 0,
-            bytes: 0,
-            is_read: false,
             found: Vec::new(),
         }
     }
 
-    fn run(
-        &mut self,
-        context: &mut DefinitionContext<'_>,
-        table: &Table,
-        target: usize,
-    ) -> Step<Arc<Statistics>> {
-        while !self.is_read {
-            self.is_read = !self.scan.next(context, table, &self.columns, &mut self.row)?;
-            if self.is_read {
-                self.sample.sort_unstable_by_key(|(place, _)| *place);
-            } else {
-                self.take(context, table);
-            }
+    fn run(&mut self, context: &mut DefinitionContext<'_>, table: &Table, target: usize) -> Step<Analysed> {
+        if let Some(reading) = &mut self.reading {
+            reading.read(context, table)?;
+            let reading = self.reading.take().expect("just read");
+            (self.size, self.sample) = reading.into_sample();
         }
+        let rows = self.size.rows.max(self.sample.len() as u64);
         // Sorting the values of one column takes some milliseconds: others run in between.
         if let Some(&column) = self.columns.get(self.found.len()) {
             let at = self.found.len();
-            let values = self.sample.iter().map(|(_, row)| &row[at]);
+            let values = self.sample.iter().map(|row| &row[at]);
             let type_id = table.columns[column].type_id;
-            self.found.push(column_statistics((column, type_id), values, self.rows, target));
+            self.found.push(column_statistics((column, type_id), values, rows, target));
             return Err(Need::Yield.into());
         }
         let columns = std::mem::take(&mut self.found);
-        Ok(Arc::new(Statistics { table: table.oid, rows: Some(self.rows), bytes: self.bytes, columns }))
-    }
-
-    /// Counts a row, and keeps it with the chance that every row has (Vitter's algorithm R).
-    fn take(&mut self, context: &DefinitionContext<'_>, table: &Table) {
-        let place = self.rows;
-        self.rows += 1;
-        self.bytes += self.scan.stored_bytes() as u64;
-        let slot = match self.sample.len() < self.size {
-            true => self.sample.len() as u64,
-            false => context.environment.random_u64() % self.rows,
-        };
-        let Some(slot) = usize::try_from(slot).ok().filter(|slot| *slot < self.size) else { return };
-        let value = |&column: &usize| {
-            Sampled::of(table.columns[column].type_id, std::mem::take(&mut self.row[column]))
-        };
-        let kept = (place, self.columns.iter().map(value).collect());
-        match self.sample.get_mut(slot) {
-            Some(old) => *old = kept,
-            None => self.sample.push(kept),
-        }
+        let statistics = Statistics { table: self.table, rows: Some(rows), bytes: self.size.bytes, columns };
+        Ok(Analysed { statistics: Arc::new(statistics), size: self.size, sample_rows: self.sample.len() })
     }
 }
 
@@ -204,23 +177,22 @@ fn analyse(
         say(replay, context, format!("analyzing \"{schema}.{}\"", table.name))?;
     }
     see_every_row(replay, context)?;
-    let found = replay.drive(
+    let Analysed { statistics, size, sample_rows } = replay.drive(
         context,
-        |_| Ok(Sampling::new(table, columns, target)),
-        |sampling, context| sampling.run(context, table, target),
+        |context| Ok(Analysis::new(context, table, columns, target)),
+        |analysis, context| analysis.run(context, table, target),
     )?;
     if verbose {
-        let rows = found.rows.unwrap_or(0);
-        let pages = found.bytes.div_ceil(BLOCK_BYTES);
-        let sample = rows.min((target * SAMPLE_ROWS_PER_TARGET) as u64);
+        let rows = statistics.rows.unwrap_or(0);
+        let (scanned, pages) = (size.bytes_read.div_ceil(BLOCK_BYTES), size.bytes.div_ceil(BLOCK_BYTES));
         let message = format!(
-            "\"{}\": scanned {pages} of {pages} pages, containing {rows} live rows and 0 dead rows; {sample} rows in \
+            "\"{}\": scanned {scanned} of {pages} pages, containing {} live rows and 0 dead rows; {sample_rows} rows in \
              sample, {rows} estimated total rows",
-            table.name
+            table.name, size.rows_read
         );
         say(replay, context, message)?;
     }
-    Ok(found)
+    Ok(statistics)
 }
 
 fn say(replay: &mut Replay, context: &mut DefinitionContext<'_>, message: String) -> Step<()> {

@@ -50,11 +50,6 @@ impl RowScan {
         Ok(true)
     }
 
-    /// Bytes of the row that came last, its key included.
-    pub(super) fn stored_bytes(&self) -> usize {
-        self.stored.key.len() + self.stored.body.len()
-    }
-
     /// The key of the row that came last.
     pub(super) fn key(&self) -> &[u8] {
         &self.stored.key

@@ -11,7 +11,7 @@ use hexalog_sql_types::{Datum, TypeId, resolve};
 use std::cmp::Ordering;
 
 /// Values of more bytes are not looked at: they are hardly ever equal, and would be kept whole.
-const WIDTH_MAX: usize = 1_024;
+pub(super) const WIDTH_MAX: usize = 1_024;
 
 /// Bytes up to which a value of PostgreSQL has a header of one byte; above, it has four.
 const SHORT_MAX: usize = 126;
@@ -33,6 +33,17 @@ impl Sampled {
             width if width > WIDTH_MAX => Sampled::Wide(width),
             width => Sampled::Value(value, width),
         }
+    }
+}
+
+impl Sampled {
+    /// What it takes in memory, about.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let beside = match self {
+            Sampled::Value(_, width) => *width,
+            Sampled::Null | Sampled::Wide(_) => 0,
+        };
+        size_of::<Sampled>() + beside
     }
 }
 

@@ -212,6 +212,11 @@ pub(super) fn run(
         see_definitions(replay, context, &plan)?;
         let fill = |fill: &mut Fill, context: &mut DefinitionContext<'_>| fill.run(context, &table);
         let rows = replay.drive(context, |_| Ok(Fill::new(plan, create.parameters)), fill)?;
+        let oid = table.oid;
+        replay.once(context, |context| {
+            context.effects.count_changed(oid, rows);
+            Ok(())
+        })?;
         tag = CommandTag::counted("SELECT", rows);
     }
     let oid = table.oid;

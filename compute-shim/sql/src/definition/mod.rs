@@ -37,6 +37,7 @@ mod parameters;
 mod reindex;
 mod replay;
 mod rewrite;
+mod sampling;
 mod schema;
 mod sequence;
 mod set_schema;
@@ -51,6 +52,7 @@ pub(crate) use sequence::literal as sequence_literal;
 pub(crate) use analyze::{BLOCK_BYTES, skipped};
 pub(crate) use create_index::column_names;
 pub(crate) use lookup::no_schema;
+pub(crate) use parameters::parse_bool;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;

@@ -1,7 +1,7 @@
 //! Storage parameters (`WITH (fillfactor = 70)`): which exist, what they may be, and merging new ones into old.
 //!
 //! Owns PostgreSQL's tables of them as far as they belong to heaps and B-trees. They are kept and shown; this storage
-//! has no use for their values.
+//! has no use for their values but for those that say when a table is analysed.
 
 use crate::parse::tree::StorageParameter;
 use hexalog_sql_types::SqlError;
@@ -56,18 +56,16 @@ pub(super) enum Of {
     Index,
 }
 
-fn is_bool(word: &str) -> bool {
+/// What a word means as a value of a boolean parameter, if anything.
+pub(crate) fn parse_bool(word: &str) -> Option<bool> {
     let word = word.to_ascii_lowercase();
     // PostgreSQL takes any prefix that leaves no doubt.
     let prefix_of = |whole: &str, least: usize| word.len() >= least && whole.starts_with(&word);
-    prefix_of("true", 1)
-        || prefix_of("false", 1)
-        || prefix_of("yes", 1)
-        || prefix_of("no", 1)
-        || prefix_of("on", 2)
-        || prefix_of("off", 2)
-        || word == "1"
-        || word == "0"
+    if prefix_of("true", 1) || prefix_of("yes", 1) || prefix_of("on", 2) || word == "1" {
+        return Some(true);
+    }
+    let is_false = prefix_of("false", 1) || prefix_of("no", 1) || prefix_of("off", 2) || word == "0";
+    is_false.then_some(false)
 }
 
 fn out_of_bounds(
@@ -85,7 +83,7 @@ fn check(name: &str, value: &str, kind: Kind) -> Result<()> {
         SqlError::invalid_parameter(format!("invalid value for {what} option \"{name}\": {value}"))
     };
     match kind {
-        Bool if is_bool(value) => Ok(()),
+        Bool if parse_bool(value).is_some() => Ok(()),
         Bool => Err(invalid("boolean")),
         Int(low, high) => match value.parse::<i64>() {
             Ok(number) if (low..=high).contains(&number) => Ok(()),

@@ -58,6 +58,18 @@ pub(crate) struct Effects {
     /// Temporary tables for which commits do something, in the order in which they were made. A table that has gone in
     /// another way may still be named.
     pub on_commit: Vec<(Oid, OnCommit)>,
+    /// How many rows of which tables the transaction has changed.
+    pub changed: Vec<(Oid, u64)>,
+}
+
+impl Effects {
+    /// Rows of a table have been changed.
+    pub(crate) fn count_changed(&mut self, table: Oid, rows: u64) {
+        match self.changed.iter_mut().find(|(changed, _)| *changed == table) {
+            Some((_, before)) => *before += rows,
+            None => self.changed.push((table, rows)),
+        }
+    }
 }
 
 /// Which version of which row a scan has handed up.

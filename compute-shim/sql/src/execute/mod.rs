@@ -36,7 +36,7 @@ pub(crate) use row_writer::{
     Entered, Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated,
     duplicate_key, has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
-pub(crate) use stored_row::{RowEncoder, decode_row};
+pub(crate) use stored_row::{RowEncoder, column_in_memory, decode_row};
 pub(crate) use unique::FirstTaken;
 
 use crate::plan::Node;

@@ -134,6 +134,7 @@ fn is_same(table: &Table, columns: impl Iterator<Item = usize>, old: &[Datum], n
 impl Context<'_> {
     /// A row was inserted.
     pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
+        self.effects.count_changed(table.oid, 1);
         self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
@@ -169,6 +170,7 @@ impl Context<'_> {
         new: Option<&[Datum]>,
         shared: SharedIn<'_>,
     ) -> Result<()> {
+        self.effects.count_changed(table.oid, 1);
         if let Some(new) = new {
             self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {

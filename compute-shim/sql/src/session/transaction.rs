@@ -686,6 +686,10 @@ impl Scope {
         self.is_committing = false;
         (self.settlement, self.tidying, self.is_tidied) = (None, None, false);
         self.effects.deferred.clear();
+        let changed = std::mem::take(&mut self.effects.changed);
+        if ended == Ended::Committed {
+            self.database.activity.add(changed);
+        }
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.fence = None;
         self.savepoints.clear();
