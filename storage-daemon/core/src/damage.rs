@@ -243,26 +243,9 @@ mod tests {
     use super::*;
     use crate::hydration::Hydrated;
     use crate::segment::Decided;
-    use alloc::vec;
+    use crate::segment::tests::created;
+    use hexalog_protocol::VolumeEpoch;
     use hexalog_protocol::history::{EpochEntry, EpochHistory};
-    use hexalog_protocol::message::{Member, Membership};
-    use hexalog_protocol::{
-        GeometryEpoch, GroupId, MembershipEpoch, NodeId, SegmentId, VolumeEpoch, VolumeId,
-    };
-
-    fn created() -> Segment {
-        let address = "127.0.0.1:7000".parse().expect("an address");
-        let member = Member { segment: SegmentId(1), node: NodeId(0), az: 0, address };
-        Segment::create(&CreateSegment {
-            volume: VolumeId([1; 16]),
-            group: GroupId(0),
-            segment: SegmentId(1),
-            pages_per_group: 16,
-            geometry_epoch: GeometryEpoch(1),
-            base_lsn: Lsn::ZERO,
-            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
-        })
-    }
 
     fn writer(epoch: u64) -> WriterId {
         WriterId { epoch: VolumeEpoch(epoch), incarnation: Incarnation(epoch) }

@@ -409,24 +409,32 @@ impl Segment {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use hexalog_protocol::message::Membership;
-    use hexalog_protocol::{GeometryEpoch, GroupId, MembershipEpoch, SegmentId, VolumeId};
+    use alloc::vec;
+    use hexalog_protocol::message::{Member, Membership};
+    use hexalog_protocol::{GeometryEpoch, GroupId, MembershipEpoch, NodeId, SegmentId, VolumeId};
 
-    /// Simulator, seed 4100033: a VDL came from others than the writer, without the tail there. The tail that was known was of an
-    /// earlier one, and a member that had all up to that took itself to have all.
-    #[test]
-    fn a_member_is_complete_through_the_vdl_that_came_with_its_tail() {
-        let mut segment = Segment::create(&CreateSegment {
+    /// The only member of its group, new.
+    pub(crate) fn created() -> Segment {
+        let address = "127.0.0.1:7000".parse().expect("an address");
+        let member = Member { segment: SegmentId(1), node: NodeId(0), az: 0, address };
+        Segment::create(&CreateSegment {
             volume: VolumeId([1; 16]),
             group: GroupId(0),
             segment: SegmentId(1),
             pages_per_group: 16,
             geometry_epoch: GeometryEpoch(1),
             base_lsn: Lsn::ZERO,
-            membership: Membership { epoch: MembershipEpoch(1), members: Vec::new() },
-        });
+            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
+        })
+    }
+
+    /// Simulator, seed 4100033: a VDL came from others than the writer, without the tail there. The tail that was known was of an
+    /// earlier one, and a member that had all up to that took itself to have all.
+    #[test]
+    fn a_member_is_complete_through_the_vdl_that_came_with_its_tail() {
+        let mut segment = created();
         segment.scl = Lsn(5);
         segment.hear(Lsn(7));
         assert_eq!(segment.complete_through(), Lsn(5), "no tail was told");
