@@ -8,7 +8,7 @@ use super::scope::Boundary;
 use super::{Binder, Bound};
 use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::parse::at;
-use crate::parse::tree::{self, ANOTHER_NUMBER_OF_VALUES, Query};
+use crate::parse::tree::{self, ANOTHER_NUMBER_OF_VALUES, Query, QueryBody};
 use crate::plan::{Exprs, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
@@ -160,12 +160,14 @@ impl Binder<'_> {
         let names = output.iter().enumerate();
         self.make_records(&sub, names.map(|(at, it)| Expr::column(at, it.type_id, it.typmod)).collect());
         let Sub { id, text, correlation, .. } = sub;
+        // As in PostgreSQL no error points at a value of VALUES.
+        let has_places = !matches!(query.body, QueryBody::Values(_));
         // One run gives all of them: what it has given is kept until the next row.
         let field = |(at, column): (usize, super::OutputColumn)| {
             let (form, text, correlation) = (SubplanForm::Field(at), text.clone(), correlation.clone());
             let subplan = Box::new(Subplan { id, form, text, correlation });
             let expr = Expr::new(Kind::Subplan(subplan), column.type_id);
-            expr.with_typmod(column.typmod).at(column.position)
+            expr.with_typmod(column.typmod).at(if has_places { column.position } else { 0 })
         };
         Ok(output.into_iter().enumerate().map(field).collect())
     }

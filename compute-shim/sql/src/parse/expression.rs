@@ -5,6 +5,7 @@
 
 use super::keyword;
 use super::place::{is_operator, is_word};
+use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
 use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
@@ -87,7 +88,7 @@ impl Lower<'_> {
             }
             E::Subquery(query) => {
                 let position = self.parenthesis_before(self.query_start(&query));
-                Ok(Expr::Subquery { query: Box::new(self.query(*query)?), position })
+                Ok(Expr::Subquery { query: Box::new(unwrapped(self.query(*query)?)), position })
             }
             E::Tuple(items) => {
                 let items = self.exprs(items)?;

@@ -6,7 +6,7 @@
 
 use super::query::ROWS_FROM;
 use super::respell_insert::respell_inserted_queries;
-use super::respell_select::{respell_compared_sets, respell_empty_lists};
+use super::respell_select::{respell_compared_sets, respell_empty_lists, respell_operands};
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
 use super::window::{respell_bounds, respell_exclusions};
@@ -28,14 +28,15 @@ const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
-    let Some(start) = query_start(&tokens) else { return Ok(tokens) };
+    // A definition may have a query: of a view, of a table's rows.
+    let Some(start) = query_start(&tokens) else { return Ok(respell_operands(tokens)) };
     let mut before = tokens;
     let tokens = before.split_off(start);
     refuse_search_and_cycle(&tokens, lines)?;
     refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_exclusions(respell_bounds(tokens));
     let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
-    let tokens = respell_inserted_queries(respell_current_of(tokens));
+    let tokens = respell_operands(respell_inserted_queries(respell_current_of(tokens)));
     // Behind the query of COPY stand options with strings.
     let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
     let mut pass = Pass { out: before, depth: 0, has_options };

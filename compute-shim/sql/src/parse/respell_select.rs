@@ -1,9 +1,10 @@
 //! Spellings of a SELECT, and of what stands for one, that the parser crate has not.
 //!
-//! A select list may be empty. A set operation or VALUES may stand in the parentheses of ANY, ALL and SOME.
+//! A select list may be empty. A set operation or VALUES may stand in the parentheses of ANY, ALL and SOME, and VALUES in those
+//! of a subquery that is an operand.
 
 use super::place::is_word;
-use super::tree::EMPTY_LIST;
+use super::tree::{EMPTY_LIST, FromItem, Query, QueryBody};
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
@@ -72,7 +73,22 @@ pub(super) fn respell_empty_lists(
     Ok(out)
 }
 
-/// `= ANY (VALUES …)` and `= ANY ((SELECT …) UNION …)` become `= ANY (SELECT * FROM (…) AS "rows")`.
+/// The alias of a query that is the rows of a SELECT for the parser crate's sake; no name that can be written.
+const WRAPPED: &str = "WRAPPED\0";
+
+/// The query itself, if it was wrapped.
+pub(super) fn unwrapped(mut query: Query) -> Query {
+    if let QueryBody::Select(select) = &mut query.body
+        && let [FromItem::Subquery { alias: Some(alias), .. }] = select.from.as_slice()
+        && alias.name == WRAPPED
+        && let Some(FromItem::Subquery { query: inner, .. }) = select.from.pop()
+    {
+        return *inner;
+    }
+    query
+}
+
+/// `= ANY (VALUES …)` and `= ANY ((SELECT …) UNION …)` become `= ANY (SELECT * FROM (…) AS …)`, which the tree has not.
 pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is_quantifier = |token: &Token| ["any", "all", "some"].iter().any(|word| is_word(token, word));
     if !tokens.iter().any(|token| is_quantifier(&token.token)) {
@@ -103,19 +119,137 @@ pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWith
             wrapped.push((plain[at + 1], plain[close]));
         }
     }
+    as_selects(tokens, &wrapped)
+}
+
+/// `= (VALUES …)` becomes `= (SELECT * FROM (VALUES …) AS …)` likewise: the parser crate takes VALUES for a function there. It
+/// reads the queries that stand in FROM, in WITH, behind a set operation and behind INSERT INTO.
+pub(super) fn respell_operands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "values")) {
+        return tokens;
+    }
+    let plain: Vec<usize> = (0..tokens.len()).filter(|&at| !is_blank(&tokens[at])).collect();
+    let token = |at: usize| plain.get(at).map(|&at| &tokens[at].token);
+    let mut wrapped: Vec<(usize, usize)> = Vec::new();
+    for at in 0..plain.len() {
+        let is_values = token(at) == Some(&Token::LParen)
+            && token(at + 1).is_some_and(|next| is_word(next, "values"))
+            && token(at + 2) == Some(&Token::LParen);
+        if is_values
+            && is_operand(at, token)
+            && let Some(close) = closing(&tokens, &plain, at)
+        {
+            wrapped.push((plain[at], plain[close]));
+        }
+    }
+    as_selects(tokens, &wrapped)
+}
+
+/// Words behind which an operand begins.
+const BEFORE_OPERAND: [&str; 21] = [
+    "select",
+    "where",
+    "and",
+    "or",
+    "not",
+    "on",
+    "case",
+    "when",
+    "then",
+    "else",
+    "having",
+    "by",
+    "returning",
+    "limit",
+    "offset",
+    "between",
+    "symmetric",
+    "like",
+    "ilike",
+    "row",
+    "filter",
+];
+
+/// Words behind whose parentheses stand tables, queries or sets.
+const BEFORE_TABLE: [&str; 19] = [
+    "from",
+    "join",
+    "lateral",
+    "using",
+    "as",
+    "materialized",
+    "in",
+    "exists",
+    "any",
+    "all",
+    "some",
+    "array",
+    "union",
+    "intersect",
+    "except",
+    "distinct",
+    "for",
+    "values",
+    "analyze",
+];
+
+/// Whether the parenthesis at this place, behind which a query begins, is an operand's.
+fn is_operand<'t>(open: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    let outer = (0..open).rev().take_while(|&at| token(at) == Some(&Token::LParen)).count();
+    let Some(before) = (open - outer).checked_sub(1) else { return false };
+    let is_before = |at: usize, words: &[&str]| {
+        token(at).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    };
+    match token(before) {
+        None | Some(Token::RParen | Token::RBracket | Token::Period) => false,
+        Some(Token::Comma) => outer > 0 || is_in_list_of_operands(before, token),
+        Some(Token::Word(_)) if is_before(before, &BEFORE_OPERAND) => true,
+        Some(Token::Word(_)) if is_before(before, &BEFORE_TABLE) => {
+            // IS DISTINCT FROM.
+            is_before(before, &["from"]) && before > 0 && is_before(before - 1, &["distinct"])
+        }
+        // An argument of a function.
+        Some(Token::Word(_)) => outer > 0,
+        Some(_) => true,
+    }
+}
+
+/// Whether the list that this comma stands in is one of expressions, not of tables.
+fn is_in_list_of_operands<'t>(comma: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    let mut depth = 0usize;
+    for at in (0..comma).rev() {
+        let Some(token) = token(at) else { return false };
+        let is_any = |words: &[&str]| words.iter().any(|word| is_word(token, word));
+        match token {
+            Token::RParen | Token::RBracket => depth += 1,
+            Token::LParen | Token::LBracket if depth == 0 => return true,
+            Token::LParen | Token::LBracket => depth -= 1,
+            _ if depth > 0 => {}
+            _ if is_any(&["from", "using"]) => return false,
+            _ if is_any(&["select", "by", "returning", "set"]) => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Makes the query behind each of these parentheses, which are given with their ends, the rows of a SELECT.
+fn as_selects(tokens: Vec<TokenWithSpan>, wrapped: &[(usize, usize)]) -> Vec<TokenWithSpan> {
     if wrapped.is_empty() {
         return tokens;
     }
+    // The SELECT stands where the query begins.
+    let opened: Vec<(usize, Span)> = wrapped.iter().map(|&(open, _)| (open, tokens[open + 1].span)).collect();
     let mut out = Vec::with_capacity(tokens.len() + 8 * wrapped.len());
     for (at, token) in tokens.into_iter().enumerate() {
         let span = token.span;
         if wrapped.iter().any(|(_, close)| *close == at) {
             let behind =
-                [Token::RParen, word("AS", None, Keyword::AS), word("rows", Some('"'), Keyword::NoKeyword)];
+                [Token::RParen, word("AS", None, Keyword::AS), word(WRAPPED, Some('"'), Keyword::NoKeyword)];
             push_all(&mut out, behind, span);
         }
         out.push(token);
-        if wrapped.iter().any(|(open, _)| *open == at) {
+        if let Some(&(_, span)) = opened.iter().find(|(open, _)| *open == at) {
             let before = [
                 word("SELECT", None, Keyword::SELECT),
                 Token::Mul,

@@ -101,3 +101,19 @@ select row_number() over (order by (select 1 union select true)) from (select 1)
 select 1 limit (select 1 union select true);
 select * from generate_series(1, (select 1 union select true));
 select (with w as (select nothing) select 1 from w), 1 from (select 1) x group by (select 1 union select true);
+-- VALUES as an operand.
+SELECT (VALUES (1)), (VALUES (2) LIMIT 1) + 1, coalesce((VALUES (NULL::int)), 3), greatest(1, (VALUES (4)));
+SELECT ARRAY(VALUES (1), (2)), EXISTS (VALUES (1)), 1 IN (VALUES (1), (2)), (1, 2) IN (VALUES (1, 2)), 1 = ANY (VALUES (1)), ARRAY[(VALUES (5))];
+SELECT 1 WHERE 1 > (VALUES (0)) AND NOT (VALUES (false)) AND 1 IS DISTINCT FROM (VALUES (2));
+SELECT CASE WHEN (VALUES (true)) THEN (VALUES (1)) ELSE (VALUES (2)) END AS x;
+SELECT (VALUES (1)) AS x, (SELECT 2) UNION (VALUES (3, 4)) ORDER BY 1;
+SELECT v.n, (VALUES (v.n * 2)) FROM (VALUES (1), (2)) w (m), (VALUES (3), (4)) v (n) WHERE v.n > (VALUES (w.m + 1)) ORDER BY (VALUES (-v.n)), w.m;
+SELECT (1, 2) = (VALUES (1, 2));
+SELECT (VALUES (1, 2));
+SELECT (VALUES (1), (2));
+SELECT (VALUES (x)) FROM (VALUES (1)) v (y);
+CREATE VIEW of_values AS SELECT (VALUES (a + 1)) AS x FROM (VALUES (1)) v (a);
+SELECT * FROM of_values;
+CREATE TABLE from_values AS SELECT (VALUES (5)) AS x;
+SELECT * FROM from_values;
+SELECT pg_get_viewdef('of_values'::regclass) LIKE '%VALUES%' AS shown;
