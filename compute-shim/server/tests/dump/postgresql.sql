@@ -221,6 +221,20 @@ CREATE TABLE s."Odd Name" (
 ALTER TABLE s."Odd Name" OWNER TO postgres;
 
 --
+-- Name: collated; Type: TABLE; Schema: s; Owner: postgres
+--
+
+CREATE TABLE s.collated (
+    a text NOT NULL COLLATE pg_catalog."C",
+    b character varying(5)[] COLLATE pg_catalog."POSIX",
+    c name COLLATE pg_catalog."default",
+    d text
+);
+
+
+ALTER TABLE s.collated OWNER TO postgres;
+
+--
 -- Name: moods; Type: TABLE; Schema: s; Owner: postgres
 --
 
@@ -366,6 +380,14 @@ COPY s."Odd Name" ("select", "A") FROM stdin;
 
 
 --
+-- Data for Name: collated; Type: TABLE DATA; Schema: s; Owner: postgres
+--
+
+COPY s.collated (a, b, c, d) FROM stdin;
+\.
+
+
+--
 -- Data for Name: later; Type: TABLE DATA; Schema: s; Owner: postgres
 --
 
@@ -491,6 +513,14 @@ ALTER TABLE ONLY s."Odd Name"
 
 
 --
+-- Name: collated collated_pkey; Type: CONSTRAINT; Schema: s; Owner: postgres
+--
+
+ALTER TABLE ONLY s.collated
+    ADD CONSTRAINT collated_pkey PRIMARY KEY (a);
+
+
+--
 -- Name: parts parts_id_name_live_key; Type: CONSTRAINT; Schema: s; Owner: postgres
 --
 
@@ -517,6 +547,13 @@ CREATE UNIQUE INDEX b_d ON public.b USING btree (d NULLS FIRST);
 --
 
 COMMENT ON INDEX public.b_d IS 'An index';
+
+
+--
+-- Name: collated_d_a_a1_idx; Type: INDEX; Schema: s; Owner: postgres
+--
+
+CREATE INDEX collated_d_a_a1_idx ON s.collated USING btree (d COLLATE "C", a, a COLLATE "default");
 
 
 --

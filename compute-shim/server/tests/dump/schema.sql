@@ -62,3 +62,5 @@ CREATE UNIQUE INDEX later_key ON later (a);
 ALTER TABLE later ADD PRIMARY KEY USING INDEX later_key;
 ALTER TABLE later ADD CONSTRAINT later_check CHECK (b > 0) NOT VALID;
 ALTER TABLE later ADD CONSTRAINT later_fk FOREIGN KEY (b) REFERENCES later NOT VALID;
+CREATE TABLE s.collated (a text COLLATE "C" PRIMARY KEY, b varchar(5)[] COLLATE "POSIX", c name COLLATE "default", d text COLLATE "default");
+CREATE INDEX ON s.collated (d COLLATE "C", a, a COLLATE "default");

@@ -11,7 +11,8 @@ use super::row_expression::RowPlace;
 use super::scope::{Frame, Names, Place, SelectFrame};
 use super::updatable::{Through, Verb};
 use super::{Binder, Bound};
-use crate::catalog::object::{Column, Identity, Index, IndexColumn, IndexState, KeyPart, Table};
+use crate::catalog::object::{Column, Identity, Index, IndexColumn, IndexState, KeyPart, Oid, Table};
+use crate::catalog::system::{collation_named, collation_of_key};
 use crate::expression::{Expr, Kind, same};
 use crate::function::host_by_name;
 use crate::parse;
@@ -431,10 +432,12 @@ struct Arbiter {
     expressions: Vec<Expr>,
     /// What holds of the rows.
     conditions: Vec<Expr>,
+    /// Elements that an index must have with these collations.
+    collated: Vec<(Expr, Oid)>,
 }
 
 impl Arbiter {
-    fn fits(&self, index: &Index) -> bool {
+    fn fits(&self, index: &Index, table: &[Column]) -> bool {
         let is_wanted = |part: &IndexColumn| match &part.part {
             KeyPart::Column(column) => self.columns.contains(column),
             KeyPart::Expression(stored) => self.expressions.iter().any(|wanted| same(wanted, stored.expr())),
@@ -449,6 +452,14 @@ impl Arbiter {
             && index.columns.iter().all(is_wanted)
             && self.columns.iter().all(has_column)
             && self.expressions.iter().all(has_expression)
+            && self.collated.iter().all(|(wanted, collation)| {
+                let is_it = |part: &IndexColumn| match (&part.part, &wanted.kind) {
+                    (KeyPart::Column(column), Kind::Column(wanted)) => column == wanted,
+                    (KeyPart::Expression(stored), _) => same(wanted, stored.expr()),
+                    _ => false,
+                };
+                index.columns.iter().any(|part| is_it(part) && collation_of_key(part, table) == *collation)
+            })
             && index.predicate.as_ref().is_none_or(|predicate| implies(&self.conditions, predicate.expr()))
     }
 }
@@ -477,7 +488,7 @@ impl Binder<'_> {
                 }
             }
         }
-        let found = table.indexes.iter().enumerate().filter(|(_, index)| wanted.fits(index));
+        let found = table.indexes.iter().enumerate().filter(|(_, index)| wanted.fits(index, &table.columns));
         let found: Vec<usize> = found.map(|(at, _)| at).collect();
         if found.is_empty() {
             let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
@@ -503,29 +514,30 @@ impl Binder<'_> {
         if element.nulls_first.is_some() {
             return refuse("NULLS FIRST/LAST");
         }
-        if element.collation.is_some() {
-            return Err(SqlError::unsupported("COLLATE in ON CONFLICT"));
-        }
+        let collation = element.collation.as_ref().map(collation_named).transpose();
+        let collation = collation.map_err(|error| parse::at(error, position))?;
         if element.class.is_some() {
             return Err(SqlError::unsupported("an operator class in ON CONFLICT"));
         }
-        match &element.target {
+        let bound = match &element.target {
             IndexTarget::Column(name) => {
                 let name = Name { parts: vec![name.clone()], position };
-                self.wanted_part(target, &tree::Expr::Column(name), wanted)
+                self.wanted_part(target, &tree::Expr::Column(name), wanted)?
             }
-            IndexTarget::Expr(expr) => self.wanted_part(target, expr, wanted),
-        }
+            IndexTarget::Expr(expr) => self.wanted_part(target, expr, wanted)?,
+        };
+        wanted.collated.extend(collation.map(|collation| (bound, collation)));
+        Ok(())
     }
 
     /// A column in parentheses is that column.
-    fn wanted_part(&mut self, target: &Target, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<()> {
+    fn wanted_part(&mut self, target: &Target, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<Expr> {
         let bound = self.row_expression(&target.table, target.names.clone(), RowPlace::IndexKey, expr)?;
         match bound.kind {
             Kind::Column(column) => wanted.columns.push(column),
-            _ => wanted.expressions.push(bound),
+            _ => wanted.expressions.push(bound.clone()),
         }
-        Ok(())
+        Ok(bound)
     }
 }
 

@@ -23,10 +23,10 @@ use std::sync::Arc;
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
 /// of format 4 no generated columns, those of format 5 no indexes that were not whole, those of format 6 no keys
-/// whose check could wait, those of format 7 no constraints that were not validated, those of format 8 no collations of indexes. Views of format 1 had no CHECK OPTION.
+/// whose check could wait, those of format 7 no constraints that were not validated, those of format 8 no collations of indexes, those of format 9 none of columns. Views of format 1 had no CHECK OPTION.
 const fn version(class: ObjectClass) -> u8 {
     match class {
-        ObjectClass::Table => 9,
+        ObjectClass::Table => 10,
         ObjectClass::View => 2,
         _ => 1,
     }
@@ -196,8 +196,18 @@ impl Writer {
     }
 
     fn column(&mut self, column: &Column) {
-        let Column { name, type_id, typmod, not_null, dropped, default, identity, generated, missing } =
-            column;
+        let Column {
+            name,
+            type_id,
+            typmod,
+            not_null,
+            dropped,
+            default,
+            identity,
+            generated,
+            missing,
+            collation,
+        } = column;
         self.text(name);
         self.u32(type_id.0);
         self.u32(typmod.0.cast_unsigned());
@@ -219,6 +229,7 @@ impl Writer {
             RowLayout::new(vec![*type_id]).encode_value(0, missing, &mut value);
             self.blob(&value);
         }
+        self.u32(*collation);
     }
 
     fn index(&mut self, index: &Index) {
@@ -538,7 +549,19 @@ impl Reader<'_> {
             false => Datum::Null,
             true => RowLayout::new(vec![type_id]).decode_value(0, self.blob()?)?,
         };
-        Ok(Column { name, type_id, typmod, not_null, dropped, default, identity, generated, missing })
+        let collation = if version < 10 { 0 } else { self.u32()? };
+        Ok(Column {
+            name,
+            type_id,
+            typmod,
+            not_null,
+            dropped,
+            default,
+            identity,
+            generated,
+            missing,
+            collation,
+        })
     }
 
     fn index(&mut self, table: &[Column], version: u8) -> Result<Index> {

@@ -80,6 +80,8 @@ pub(crate) struct Column {
     pub generated: Option<Arc<RowExpression>>,
     /// The value of rows that were stored before the column was added.
     pub missing: Datum,
+    /// The collation that it was declared with, 0 for the type's own. They all order alike, by code points.
+    pub collation: Oid,
 }
 
 impl Column {

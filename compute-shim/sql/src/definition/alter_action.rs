@@ -221,8 +221,8 @@ impl Draft {
             A::RenameColumn { from, to } => self.rename_column(context, from, to),
             A::SetDefault { column, value } => self.set_default(context, column, value.as_ref()),
             A::SetNotNull { column, not_null } => self.set_not_null(column, *not_null),
-            A::SetType { column, type_name, using } => {
-                self.set_type(context, column, type_name, using.as_ref())
+            A::SetType { column, type_name, collation, using } => {
+                self.set_type(context, column, (type_name, collation.as_ref()), using.as_ref())
             }
             A::RenameConstraint { from, to } => self.rename_constraint(from, to),
             A::SetParameters(written) => {

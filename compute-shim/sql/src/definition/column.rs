@@ -8,13 +8,14 @@ use super::constraint::{self, CheckClause, KeyClause};
 use super::foreign_key::ForeignKeyClause;
 use super::names::Names;
 use super::sequence::{self, Settings};
-use super::{DefinitionContext, expression};
+use super::{DefinitionContext, create_index, expression};
 use crate::bind;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Column, Identity, Oid, Sequence};
+use crate::catalog::system::collation_of;
 use crate::expression::Expr;
 use crate::parse::at;
-use crate::parse::tree::{self, ColumnConstraint, ColumnDefinition};
+use crate::parse::tree::{self, ColumnConstraint, ColumnDefinition, Name};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::row::COLUMNS_MAX;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
@@ -54,6 +55,8 @@ struct Clauses<'a> {
     default: Option<&'a tree::Expr>,
     identity: Option<(Identity, &'a [tree::SequenceOption])>,
     generated: Option<&'a tree::Expr>,
+    /// With the position of COLLATE.
+    collation: Option<(&'a Name, u32)>,
 }
 
 /// The integer type behind `serial` and its kin.
@@ -118,6 +121,7 @@ pub(super) fn plain(name: &str, type_id: TypeId, typmod: Typmod) -> Column {
         identity: None,
         generated: None,
         missing: Datum::Null,
+        collation: 0,
     }
 }
 
@@ -141,6 +145,10 @@ impl Columns {
         let clauses = self.clauses(target.table_name, name, constraints)?;
         let mut column = plain(name, type_id, typmod);
         column.not_null = clauses.not_null == Some(true);
+        if let Some((collation, position)) = clauses.collation {
+            let found = create_index::collation(context, type_id, collation_of(type_id), Some(collation));
+            column.collation = found.map_err(|error| at(error, position))?;
+        }
         let mut bound = None;
         if serial.is_some() {
             if clauses.not_null == Some(false) {
@@ -205,6 +213,9 @@ impl Columns {
         let mut clauses = Clauses::default();
         for constraint in constraints {
             self.keep_constraint(column, constraint);
+            if let ColumnConstraint::Collate(collation) = &constraint.constraint {
+                clauses.collation = Some((collation, constraint.position));
+            }
             let taken = clauses.take(table, column, &constraint.constraint);
             taken.map_err(|error| at(error, constraint.position))?;
         }
@@ -241,7 +252,8 @@ impl Columns {
             | ColumnConstraint::NotNull
             | ColumnConstraint::Default(_)
             | ColumnConstraint::Identity { .. }
-            | ColumnConstraint::Generated(_) => {}
+            | ColumnConstraint::Generated(_)
+            | ColumnConstraint::Collate(_) => {}
         }
     }
 }
@@ -283,7 +295,8 @@ impl<'a> Clauses<'a> {
             ColumnConstraint::PrimaryKey(_)
             | ColumnConstraint::Unique(_)
             | ColumnConstraint::Check(_)
-            | ColumnConstraint::References(_) => {}
+            | ColumnConstraint::References(_)
+            | ColumnConstraint::Collate(_) => {}
         }
         self.check_one_source(table, column)
     }

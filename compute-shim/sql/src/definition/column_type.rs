@@ -6,12 +6,14 @@
 use super::DefinitionContext;
 use super::alter_action::Draft;
 use super::column;
+use super::create_index;
 use super::drop::shown;
 use super::expression::{self, bind_context};
 use super::foreign_key::are_comparable;
 use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::Table;
+use crate::catalog::system::collation_of;
 use crate::expression::{Expr, columns_used};
 use crate::parse;
 use crate::parse::tree::{self, Name, SequenceOption, TypeName};
@@ -57,12 +59,12 @@ fn keeps_values(from: (TypeId, Typmod), to: (TypeId, Typmod)) -> bool {
 }
 
 impl Draft {
-    /// ALTER COLUMN … TYPE … [USING …].
+    /// ALTER COLUMN … TYPE … [COLLATE …] [USING …]. Without COLLATE the column is of the type's own collation again.
     pub(super) fn set_type(
         &mut self,
         context: &DefinitionContext<'_>,
         name: &str,
-        type_name: &TypeName,
+        (type_name, collation): (&TypeName, Option<&Name>),
         using: Option<&tree::Expr>,
     ) -> Result<()> {
         if column::is_system_column(name) {
@@ -71,6 +73,7 @@ impl Draft {
         }
         let number = self.column(name)?;
         let target = bind::type_of(context.view, type_name)?;
+        let collation = create_index::collation(context, target.0, collation_of(target.0), collation)?;
         column::check_column(name, target.0)?;
         if self.retyped.contains(&number) {
             let message = format!("cannot alter type of column \"{name}\" twice");
@@ -94,6 +97,7 @@ impl Draft {
         self.retype_generated(context, number, target)?;
         let column = &mut self.table.columns[number];
         (column.type_id, column.typmod) = target;
+        column.collation = collation;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use super::{Defined, DefinitionContext, lookup, see_every_row, store};
 use crate::bind::{RowPlace, expression_name};
 use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::catalog::system::{OPERATOR_CLASSES, collation_named, collation_of, operator_class_of};
+use crate::catalog::system::{OPERATOR_CLASSES, collation_named, operator_class_of, own_collation};
 use crate::catalog::{Catalog, Relation};
 use crate::expression::Kind;
 use crate::parse::tree::{CreateIndex, Deferral, IndexElement, IndexTarget, Name};
@@ -79,8 +79,13 @@ fn element_name(view: &SessionView, element: &IndexElement) -> String {
     }
 }
 
-/// The collation that was asked for, 0 if it is the type's own.
-fn collation(context: &DefinitionContext<'_>, type_id: TypeId, name: Option<&Name>) -> Result<Oid> {
+/// The collation that was asked for, 0 if it is the same as without.
+pub(super) fn collation(
+    context: &DefinitionContext<'_>,
+    type_id: TypeId,
+    own: Oid,
+    name: Option<&Name>,
+) -> Result<Oid> {
     let Some(name) = name else { return Ok(0) };
     if let Some(schema) = name.qualifier()
         && context.view.schema_in(&context.newest(), schema).is_none()
@@ -88,12 +93,16 @@ fn collation(context: &DefinitionContext<'_>, type_id: TypeId, name: Option<&Nam
         return Err(lookup::no_schema(schema));
     }
     let found = collation_named(name)?;
-    let own = collation_of(type_id);
     if own == 0 {
-        let message = format!("collations are not supported by type {}", type_id.display_name());
-        return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
+        return Err(no_collations(type_id));
     }
     Ok(if found == own { 0 } else { found })
+}
+
+/// 42804.
+pub(super) fn no_collations(type_id: TypeId) -> SqlError {
+    let message = format!("collations are not supported by type {}", type_id.display_name());
+    SqlError::new(SqlState::DATATYPE_MISMATCH, message)
 }
 
 /// The class that was asked for, 0 if it is the type's own.
@@ -201,12 +210,13 @@ fn index_column(
     };
     constraint::check_indexable(type_id)?;
     let descending = element.descending.unwrap_or(false);
+    let own = own_collation(&part, &table.columns);
     Ok(IndexColumn {
         part,
         descending,
         nulls_first: element.nulls_first.unwrap_or(descending),
         class: operator_class(type_id, element.class.as_ref())?,
-        collation: collation(context, type_id, element.collation.as_ref())?,
+        collation: collation(context, type_id, own, element.collation.as_ref())?,
     })
 }
 

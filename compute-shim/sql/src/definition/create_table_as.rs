@@ -75,7 +75,7 @@ fn plan(
     Ok(Arc::new(plan))
 }
 
-fn columns(plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
+fn columns(catalog: &Catalog, plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
     let described = plan.columns.as_deref().unwrap_or_default();
     if names.len() > described.len() {
         return Err(SqlError::syntax("too many column names were specified"));
@@ -86,7 +86,12 @@ fn columns(plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
         let name = names.get(at).map_or(&*described.name, String::as_str);
         let type_id = if described.type_id == TypeId::UNKNOWN { TypeId::TEXT } else { described.type_id };
         column::check_column(name, type_id)?;
-        columns.push(column::plain(name, type_id, described.typmod));
+        let mut column = column::plain(name, type_id, described.typmod);
+        let origin = catalog.table(described.table_oid).and_then(|table| {
+            table.columns.get(usize::try_from(described.column_number).ok()?.checked_sub(1)?)
+        });
+        column.collation = origin.map_or(0, |origin| origin.collation);
+        columns.push(column);
     }
     column::check_distinct(columns.iter().map(|column| column.name.as_str()))?;
     Ok(columns)
@@ -185,7 +190,7 @@ pub(super) fn run(
             return Ok(None);
         }
         let plan = plan(context, create.query, create.parameters)?;
-        let columns = columns(&plan, create.columns)?;
+        let columns = columns(&context.newest(), &plan, create.columns)?;
         let table = Table {
             oid: context.database.allocate_oid()?,
             name: name.to_owned(),

@@ -4,14 +4,16 @@
 
 use super::DefinitionContext;
 use super::alter_action::Draft;
+use super::create_index::no_collations;
 use super::expression::{bind_context, stored_text};
 use crate::bind::{RowPlace, row_expression};
-use crate::catalog::object::{Index, KeyPart, Table};
+use crate::catalog::object::{Column, Index, IndexColumn, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
+use crate::catalog::system::own_collation;
 use crate::expression::{Expr, is_immutable};
 use crate::parse::{self, tree};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState};
+use hexalog_sql_types::{SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
 /// 42P17.
@@ -131,8 +133,10 @@ impl Draft {
         for index in &mut indexes {
             if self.retyped.iter().any(|column| index.reads.contains(column)) {
                 renew_index(context, &after, index, retyped)?;
-                for column in &index.columns {
-                    super::constraint::check_indexable(column.value_type(&after.columns).0)?;
+                for column in &mut index.columns {
+                    let type_id = column.value_type(&after.columns).0;
+                    super::constraint::check_indexable(type_id)?;
+                    renew_collation(column, type_id, &after.columns)?;
                 }
             }
             index.key = Index::key_columns(&index.columns, &after.columns);
@@ -140,4 +144,14 @@ impl Draft {
         self.table.indexes = indexes;
         Ok(())
     }
+}
+
+/// The collation that an index was given stays, unless it is the same as without now.
+fn renew_collation(column: &mut IndexColumn, type_id: TypeId, table: &[Column]) -> Result<()> {
+    match own_collation(&column.part, table) {
+        0 if column.collation != 0 => return Err(no_collations(type_id)),
+        own if own == column.collation => column.collation = 0,
+        _ => {}
+    }
+    Ok(())
 }

@@ -188,20 +188,16 @@ fn refuse_characteristics(reader: &Reader<'_>) -> Result<()> {
 pub(super) fn column_constraint(
     reader: &mut Reader<'_>,
 ) -> Result<Option<NamedConstraint<ColumnConstraint>>> {
-    if reader.peek_words(&["collate"]) {
-        reader.expect("collate")?;
-        let collation = reader.name()?;
-        if !["default", "c", "posix", "ucs_basic", "C", "POSIX"].contains(&collation.last()) {
-            return Err(refuse(format!("collation {collation}")));
-        }
-        return column_constraint(reader);
-    }
     for word in ["storage", "compression"] {
         if reader.peek_words(&[word]) {
             return Err(refuse(format!("{} of a column", word.to_uppercase())));
         }
     }
     let position = reader.position();
+    if reader.eat(&["collate"]) {
+        let constraint = ColumnConstraint::Collate(reader.name()?);
+        return Ok(Some(NamedConstraint { name: None, constraint, position }));
+    }
     let name = constraint_name(reader)?;
     let constraint = if reader.eat(&["not", "null"]) {
         ColumnConstraint::NotNull

@@ -13,7 +13,7 @@ use super::tree::{
     IndexElement, IndexTarget, Name, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
     TableConstraint,
 };
-use super::{Reader, refuse, tree};
+use super::{Reader, at, refuse, tree};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
@@ -250,8 +250,13 @@ fn column_definition(reader: &mut Reader<'_>) -> Result<ColumnDefinition> {
     let name = reader.identifier()?;
     let type_position = reader.position();
     let type_name = reader.type_name()?;
-    let mut constraints = Vec::new();
+    let mut constraints = Vec::<NamedConstraint<ColumnConstraint>>::new();
     while let Some(constraint) = column_constraint(reader)? {
+        let is_collation = |it: &NamedConstraint<_>| matches!(it.constraint, ColumnConstraint::Collate(_));
+        if is_collation(&constraint) && constraints.iter().any(is_collation) {
+            let error = SqlError::syntax("multiple COLLATE clauses not allowed");
+            return Err(at(error, constraint.position));
+        }
         constraints.push(constraint);
     }
     Ok(ColumnDefinition { name, type_name, type_position, constraints })
@@ -533,14 +538,15 @@ fn alter_column(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
     }
     if reader.eat(&["type"]) || reader.eat(&["set", "data", "type"]) {
         let type_name = reader.type_name()?;
-        if reader.peek_words(&["collate"]) {
-            return Err(refuse("COLLATE in ALTER COLUMN TYPE"));
-        }
+        let collation = match reader.eat(&["collate"]) {
+            true => Some(reader.name()?),
+            false => None,
+        };
         let using = match reader.eat(&["using"]) {
             true => Some(reader.expr()?),
             false => None,
         };
-        return Ok(AlterTableAction::SetType { column, type_name, using });
+        return Ok(AlterTableAction::SetType { column, type_name, collation, using });
     }
     if reader.eat(&["drop", "expression"]) {
         let if_exists = reader.eat(&["if", "exists"]);

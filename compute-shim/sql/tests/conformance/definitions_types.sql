@@ -96,4 +96,3 @@ INSERT INTO t (a) VALUES (1) RETURNING id;
 SELECT conname FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY 1;
 \unsupported
 ALTER INDEX t RENAME TO u;
-ALTER TABLE t ALTER b TYPE text COLLATE "C";

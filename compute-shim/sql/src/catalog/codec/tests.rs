@@ -20,6 +20,7 @@ fn column(name: &str, type_id: TypeId, typmod: i32) -> Column {
         identity: None,
         generated: None,
         missing: Datum::Null,
+        collation: 0,
     }
 }
 
@@ -57,6 +58,7 @@ fn table() -> Table {
     ];
     columns[0].not_null = true;
     columns[0].identity = Some(Identity::ByDefault);
+    columns[1].collation = 950;
     columns[1].default = Some("''::bpchar".to_owned());
     columns[2].generated = Some(expression("(id)::numeric", TypeId::NUMERIC, 0));
     columns[2].missing = Datum::Numeric(Numeric::parse("1.50").expect("a number"));
@@ -212,12 +214,12 @@ fn golden_bytes_of_every_class() {
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
-            "090100000074",
+            "0a0100000074",
             "98080000",
             "0a000000",
             "2c01000000000000",
             "04000000",
-            // id: type, modifier, not null, dropped, default, identity, generated, missing.
+            // id: type, modifier, not null, dropped, default, identity, generated, missing, collation.
             "020000006964",
             "14000000",
             "ffffffff",
@@ -227,6 +229,7 @@ fn golden_bytes_of_every_class() {
             "02",
             "00",
             "00",
+            "00000000",
             "0100000063",
             "12040000",
             "0e000000",
@@ -236,6 +239,7 @@ fn golden_bytes_of_every_class() {
             "00",
             "00",
             "00",
+            "b6030000",
             "010000006e",
             "a4060000",
             "ffffffff",
@@ -249,6 +253,7 @@ fn golden_bytes_of_every_class() {
             "0100000000000000",
             "010900000000020000000100",
             "8813",
+            "00000000",
             "04000000676f6e65",
             "5a040000",
             "ffffffff",
@@ -258,6 +263,7 @@ fn golden_bytes_of_every_class() {
             "00",
             "00",
             "01080000000100000000000000",
+            "00000000",
             // The check.
             "01000000",
             "06400000",
@@ -448,11 +454,22 @@ fn indexes_of_format_5_are_whole() {
     table.indexes[0].state = IndexState::Dead;
     // Of format 7 and before, checks say nothing of whether they are validated.
     (table.parameters, table.foreign_keys, table.checks) = (Vec::new(), Vec::new(), Vec::new());
+    let columns = table.columns.clone();
     let mut bytes = encode(&Object::Table(Arc::new(table)));
     let table = |bytes: &[u8]| match decode(ObjectClass::Table, 16_385, bytes).expect("an older format") {
         Object::Table(decoded) => decoded,
         other => panic!("{other:?}"),
     };
+    // Of format 9 and before, columns have no collation.
+    for column in &columns {
+        let mut writer = Writer { bytes: Vec::new() };
+        writer.column(column);
+        let length = writer.bytes.len();
+        let at = bytes.windows(length).position(|window| window == writer.bytes).expect("it has the column");
+        bytes.drain(at + length - 4..at + length);
+    }
+    bytes[0] = 9;
+    assert!(table(&bytes).columns.iter().all(|column| column.collation == 0));
     // Of format 8 and before, columns of indexes have no collation; what follows the only one is 25 bytes.
     assert_eq!(bytes.drain(bytes.len() - 29..bytes.len() - 25).as_slice(), [0; 4]);
     bytes[0] = 8;

@@ -84,6 +84,7 @@ fn table(oid: Oid, name: &str, columns: usize) -> Table {
         identity: None,
         generated: None,
         missing: Datum::Null,
+        collation: 0,
     };
     let columns: Vec<Column> = (0..columns).map(column).collect();
     Table {

@@ -1,6 +1,6 @@
 //! Indexes and constraints, as `pg_index`, `pg_constraint` and `pg_indexes` show them. Their SQL text: `sql_text.rs`.
 
-use super::facts::{collation_of, operator_class_of};
+use super::facts::{collation_of_key, operator_class_of};
 use super::sql_text::index_definition;
 use super::value::{FALSE, NULL, TRUE, int2, int2_array, int2_vector, int4, oid, oid_vector, text};
 use crate::catalog::object::{Check, ForeignKey, Index, IndexColumn, IndexState, Oid, Table};
@@ -55,10 +55,7 @@ fn pg_index_row(table: &Table, index: &Index) -> Row {
     row.extend([Datum::Bool(is_live), Datum::Bool(is_live), FALSE]);
     row.extend([
         int2_vector(columns.iter().map(part).chain(index.included.iter().map(|&column| number(column)))),
-        oid_vector(columns.iter().map(|column| match column.collation {
-            0 => collation_of(type_of(column)),
-            collation => collation,
-        })),
+        oid_vector(columns.iter().map(|column| collation_of_key(column, &table.columns))),
         oid_vector(columns.iter().map(|column| match column.class {
             0 => operator_class_of(type_of(column)),
             class => class,

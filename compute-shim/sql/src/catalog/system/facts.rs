@@ -3,7 +3,7 @@
 //!
 //! Read off a running PostgreSQL 15. Owns no rows; `types.rs` and `routine.rs` make them.
 
-use super::super::object::Oid;
+use super::super::object::{Column, IndexColumn, KeyPart, Oid};
 use crate::parse::tree::Name;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, function};
@@ -239,10 +239,13 @@ pub(crate) fn operator_class_of(id: TypeId) -> Oid {
     found.map_or(0, |class| class.oid)
 }
 
+pub(super) const DEFAULT_COLLATION_OID: Oid = 100;
+pub(super) const C_COLLATION_OID: Oid = 950;
+
 /// The collations that exist: oid, name, `collcollate` and `collctype` (the default one has the database's), encoding.
 pub(crate) static COLLATIONS: &[(Oid, &str, Option<&str>, i32)] = &[
-    (100, "default", None, -1),
-    (950, "C", Some("C"), -1),
+    (DEFAULT_COLLATION_OID, "default", None, -1),
+    (C_COLLATION_OID, "C", Some("C"), -1),
     (951, "POSIX", Some("POSIX"), -1),
     (12_340, "ucs_basic", Some("C"), 6),
 ];
@@ -255,6 +258,37 @@ pub(crate) fn collation_named(name: &Name) -> Result<Oid> {
         let message = format!("collation \"{name}\" for encoding \"UTF8\" does not exist");
         SqlError::new(SqlState::UNDEFINED_OBJECT, message)
     })
+}
+
+/// The collation of a column, 0 if its type has none.
+pub(crate) fn collation_of_column(column: &Column) -> Oid {
+    match column.collation {
+        0 => collation_of(column.type_id),
+        declared => declared,
+    }
+}
+
+/// The collation that a column of an index has if no other is asked for. That of an expression comes from the columns which
+/// it reads, where one of them is not of the default one.
+pub(crate) fn own_collation(part: &KeyPart, table: &[Column]) -> Oid {
+    match part {
+        KeyPart::Column(column) => collation_of_column(&table[*column]),
+        KeyPart::Expression(expression) => match collation_of(expression.type_id) {
+            0 => 0,
+            own => {
+                let mut read = expression.reads.iter().map(|column| collation_of_column(&table[*column]));
+                read.find(|collation| ![0, DEFAULT_COLLATION_OID].contains(collation)).unwrap_or(own)
+            }
+        },
+    }
+}
+
+/// The collation of a column of an index, 0 if its type has none.
+pub(crate) fn collation_of_key(column: &IndexColumn, table: &[Column]) -> Oid {
+    match column.collation {
+        0 => own_collation(&column.part, table),
+        asked => asked,
+    }
 }
 
 /// Routines that types, operators, casts and access methods refer to and that cannot be called by name here: oid and

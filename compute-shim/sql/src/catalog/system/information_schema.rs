@@ -4,6 +4,7 @@
 //! alike, as in PostgreSQL, but for privileges, which only users' tables have here.
 
 use super::constraint::columns_named;
+use super::facts::{COLLATIONS, DEFAULT_COLLATION_OID, collation_of, collation_of_column};
 use super::sql_text::{check_definition, expression_text, referential_words, row_expression_text};
 use super::tables as system_tables;
 use super::user_view::{INSERTS, changes_of_view};
@@ -165,6 +166,7 @@ struct ColumnRow<'a> {
     not_null: bool,
     type_id: TypeId,
     typmod: Typmod,
+    collation: Oid,
     /// Identity and the sequence behind it.
     identity: Option<(Identity, Option<Arc<Sequence>>)>,
     is_updatable: bool,
@@ -192,7 +194,7 @@ impl ColumnRow<'_> {
         ];
         row.extend(type_columns(self.type_id, self.typmod));
         row.extend([NULL, NULL, NULL]);
-        row.extend(collation(view, self.type_id));
+        row.extend(collation(view, self.collation));
         row.extend([NULL, NULL, NULL]);
         row.extend([database(view), udt_schema, udt]);
         row.extend([NULL, NULL, NULL, NULL]);
@@ -205,10 +207,10 @@ impl ColumnRow<'_> {
 }
 
 /// Shown only where it is not the database's.
-fn collation(view: &SessionView, id: TypeId) -> [Datum; 3] {
-    match id {
-        TypeId::NAME | TypeId::NAME_ARRAY => [database(view), text("pg_catalog"), text("C")],
-        _ => [NULL, NULL, NULL],
+fn collation(view: &SessionView, collation: Oid) -> [Datum; 3] {
+    match COLLATIONS.iter().find(|known| known.0 == collation && collation != DEFAULT_COLLATION_OID) {
+        Some((_, name, ..)) => [database(view), text("pg_catalog"), text(*name)],
+        None => [NULL, NULL, NULL],
     }
 }
 
@@ -252,6 +254,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 not_null: column.not_null,
                 type_id: column.type_id,
                 typmod: Typmod::NONE,
+                collation: collation_of(column.type_id),
                 identity: None,
                 is_updatable: false,
             };
@@ -277,6 +280,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 not_null: column.not_null,
                 type_id: column.type_id,
                 typmod: column.typmod,
+                collation: collation_of_column(column),
                 identity,
                 is_updatable: true,
             };
@@ -296,6 +300,7 @@ pub(super) fn columns(view: &SessionView) -> Vec<Row> {
                 not_null: false,
                 type_id: column.type_id,
                 typmod: column.typmod,
+                collation: collation_of(column.type_id),
                 identity: None,
                 is_updatable: updatable[at],
             };

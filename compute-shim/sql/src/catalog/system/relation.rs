@@ -3,7 +3,9 @@
 //! What PostgreSQL stores and this product does not (numbers of pages and rows, transaction ids, toast tables, row types)
 //! is shown with the value that PostgreSQL gives to "not known" or "none".
 
-use super::facts::collation_of;
+use super::facts::{
+    C_COLLATION_OID, DEFAULT_COLLATION_OID, collation_of, collation_of_column, collation_of_key,
+};
 use super::routine::{METHOD_BTREE, METHOD_HEAP};
 use super::types::{row_type_of, storage_of};
 use super::value::{FALSE, NO_CHAR, NULL, TRUE, int2, int4, oid, text, text_array};
@@ -30,10 +32,6 @@ const PG_ATTRDEF_OID: Oid = 2604;
 const PG_CONSTRAINT_OID: Oid = 2606;
 /// Oid of tablespace `pg_global`, which tables of the whole cluster are in.
 pub(super) const GLOBAL_TABLESPACE_OID: Oid = 1664;
-
-/// The collations `default` and `C`.
-const DEFAULT_COLLATION_OID: Oid = 100;
-const C_COLLATION_OID: Oid = 950;
 
 /// Catalogs of the whole cluster (`relisshared`).
 const SHARED: &[&str] = &[
@@ -359,6 +357,7 @@ fn column_row(table: &Table, at: usize, column: &Column) -> Row {
         identity: column.identity,
         is_generated: column.is_generated(),
         missing: &column.missing,
+        collation: collation_of_column(column),
         ..Attribute::plain(table.oid, at, &column.name, column.type_id)
     }
     .row()
@@ -379,16 +378,20 @@ pub(super) fn pg_attribute(view: &SessionView) -> Vec<Row> {
     for table in catalog.tables() {
         rows.extend(table.columns.iter().enumerate().map(|(at, column)| column_row(table, at, column)));
         for index in &table.indexes {
+            let key = index
+                .columns
+                .iter()
+                .map(|key| (key.value_type(&table.columns), collation_of_key(key, &table.columns)));
+            // What has no order has no collation.
             let included = index.included.iter().map(|&column| {
                 let column = &table.columns[column];
-                (column.type_id, column.typmod)
+                ((column.type_id, column.typmod), 0)
             });
-            let types = index.columns.iter().map(|key| key.value_type(&table.columns)).chain(included);
-            for (at, (name, (type_id, typmod))) in
-                index_column_names(view, table, index).iter().zip(types).enumerate()
+            for (at, (name, ((type_id, typmod), collation))) in
+                index_column_names(view, table, index).iter().zip(key.chain(included)).enumerate()
             {
                 let attribute = Attribute::plain(index.oid, at, name, type_id);
-                rows.push(Attribute { typmod, ..attribute }.row());
+                rows.push(Attribute { typmod, collation, ..attribute }.row());
             }
         }
     }

@@ -27,6 +27,7 @@ fn column(name: &str, type_id: TypeId, typmod: Typmod) -> Column {
         identity: None,
         generated: None,
         missing: Datum::Null,
+        collation: 0,
     }
 }
 

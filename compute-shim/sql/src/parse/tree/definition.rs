@@ -33,6 +33,7 @@ pub(crate) enum ColumnConstraint {
     },
     /// GENERATED ALWAYS AS … STORED.
     Generated(Expr),
+    Collate(Name),
 }
 
 #[derive(Clone, Debug)]
@@ -200,7 +201,7 @@ pub(crate) enum AlterTableAction {
     RenameColumn { from: String, to: String },
     SetDefault { column: String, value: Option<Expr> },
     SetNotNull { column: String, not_null: bool },
-    SetType { column: String, type_name: TypeName, using: Option<Expr> },
+    SetType { column: String, type_name: TypeName, collation: Option<Name>, using: Option<Expr> },
     RenameConstraint { from: String, to: String },
     SetParameters(Vec<StorageParameter>),
     OwnerTo(String),
