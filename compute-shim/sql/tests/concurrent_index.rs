@@ -1,4 +1,4 @@
-//! CREATE and DROP INDEX CONCURRENTLY beside sessions that read and write.
+//! CREATE INDEX, DROP INDEX and REINDEX CONCURRENTLY beside sessions that read and write.
 
 mod harness;
 
@@ -149,6 +149,87 @@ fn an_index_goes_when_nobody_can_use_it() {
     assert_eq!(state(&mut client), [""; 0]);
     assert_eq!(cluster.database.storage().trees.len(), trees - 1);
     assert_eq!(client.lines("SELECT count(*), max(b) FROM t"), ["102|202"]);
+}
+
+#[test]
+fn an_index_is_built_anew_beside_those_who_read_and_write() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE UNIQUE INDEX t_i ON t (b)");
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 1200) i");
+    let (trees, oid) = (cluster.database.storage().trees.len(), client.lines("SELECT 't_i'::regclass::oid"));
+    let mut writer = cluster.connect();
+    writer.query("BEGIN; INSERT INTO t VALUES (2000, 2000); UPDATE t SET b = 5000 WHERE a = 1");
+    let mut reader = cluster.connect();
+    reader.query("BEGIN; DECLARE c CURSOR FOR SELECT a FROM t WHERE b > 1150 AND b < 2000; FETCH 1 FROM c");
+    let mut old = cluster.connect();
+    old.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(old.lines("SELECT count(*) FROM pg_class WHERE relname = 't'"), ["1"]);
+    let mut builder = cluster.connect();
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    assert!(waits(&mut builder, &mut building), "for the writer");
+    // The index is read and kept all the while, and its copy is kept.
+    assert_eq!(state(&mut client), ["t|t|t"]);
+    client.query(
+        "INSERT INTO t VALUES (3000, 3000); UPDATE t SET b = -1 WHERE a = 2; DELETE FROM t WHERE a = 3",
+    );
+    compare(&cluster, "b");
+    writer.query("UPDATE t SET b = 6000 WHERE a = 4; COMMIT");
+    // The trees are exchanged, and the reader has the old one.
+    assert!(waits(&mut builder, &mut building), "for the reader");
+    compare(&cluster, "b");
+    client.query(
+        "INSERT INTO t VALUES (3001, 3001); UPDATE t SET b = -5 WHERE a = 1199; DELETE FROM t WHERE a = 1198",
+    );
+    assert_eq!(
+        client.error("INSERT INTO t VALUES (4000, 6000)"),
+        "23505 duplicate key value violates unique constraint \"t_i\""
+    );
+    assert_eq!(reader.lines("FETCH ALL FROM c").len(), 49);
+    assert_eq!(old.lines("SELECT a FROM t WHERE b = 1198 OR b = 3"), ["3", "1198"]);
+    old.query("COMMIT");
+    reader.query("COMMIT");
+    assert!(!waits(&mut builder, &mut building));
+    compare(&cluster, "b");
+    assert_eq!(
+        client.lines("SELECT a FROM t WHERE b IN (5000, 2000, 3000, 6000, -1, 3001, -5) ORDER BY a"),
+        ["1", "2", "4", "1199", "2000", "3000", "3001"]
+    );
+    assert_eq!(client.lines("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass"), ["2"]);
+    assert_eq!(client.lines("SELECT 't_i'::regclass::oid"), oid);
+    assert_eq!(cluster.database.storage().trees.len(), trees);
+    drop((client, writer, reader, old, builder));
+    let cluster = cluster.crash();
+    compare(&cluster, "b");
+    let mut client = cluster.connect();
+    // Through the extended protocol, whose portal outlasts the transactions in between.
+    assert_eq!(client.extended("REINDEX TABLE CONCURRENTLY t", &[]).expect("builds").tag, "REINDEX");
+    compare(&cluster, "b");
+}
+
+#[test]
+fn a_rebuilding_that_breaks_off_leaves_the_index_and_a_copy() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE INDEX t_i ON t (b)");
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 100) i");
+    let mut writer = cluster.connect();
+    writer.query("BEGIN; INSERT INTO t VALUES (2000, 2000)");
+    let mut builder = cluster.connect();
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    assert!(waits(&mut builder, &mut building));
+    let indexes = "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid";
+    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
+    drop((client, writer, builder));
+    let cluster = cluster.crash();
+    let mut client = cluster.connect();
+    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
+    client.query("UPDATE t SET b = b + 1");
+    compare(&cluster, "b");
+    client.query("REINDEX TABLE CONCURRENTLY t");
+    client.query("DROP INDEX t_i_ccnew");
+    compare(&cluster, "b");
+    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t"]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn no_relation(name: &Name) -> SqlError {
 }
 
 /// 42809 `"x" is not a table`.
-pub(super) fn not_a(kind: &str, name: &str) -> SqlError {
+pub(crate) fn not_a(kind: &str, name: &str) -> SqlError {
     let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
     SqlError::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is not {article} {kind}"))
 }

@@ -51,8 +51,9 @@ pub(crate) use sequence::literal as sequence_literal;
 
 pub(crate) use analyze::{BLOCK_BYTES, skipped};
 pub(crate) use create_index::column_names;
-pub(crate) use lookup::no_schema;
+pub(crate) use lookup::{no_schema, not_a};
 pub(crate) use parameters::parse_bool;
+pub(crate) use reindex::was_reindexed;
 
 use crate::answer::{CommandTag, Severity};
 use crate::catalog::overlay::ChangeSet;
@@ -195,7 +196,11 @@ fn created_or_altered(
     match statement {
         Statement::CreateTable(create) => create_table::run(replay, context, create),
         Statement::Maintenance(maintenance) => analyze::run(replay, context, maintenance),
-        Statement::Reindex { kind, name } => reindex::run(replay, context, *kind, name),
+        Statement::Reindex { kind, name, options } => reindex::run(replay, context, *kind, name, *options),
+        Statement::CopyIndex { table, index } => reindex::copy(replay, context, *table, *index),
+        Statement::SwapIndex { table, index, copy } => {
+            reindex::swap(replay, context, *table, (*index, *copy))
+        }
         Statement::CreateIndex(create) => create_index::run(replay, context, create),
         Statement::SetIndexState { table, index, state } => {
             create_index::set_state(replay, context, (*table, *index), *state)
@@ -242,7 +247,7 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateTableAs { .. } => "CREATE TABLE AS",
         Statement::Maintenance(Maintenance { analyze: true, is_vacuum: true, .. }) => "VACUUM",
         Statement::Maintenance(Maintenance { analyze: true, .. }) => "ANALYZE",
-        Statement::Reindex { .. } => "REINDEX",
+        Statement::Reindex { .. } | Statement::CopyIndex { .. } | Statement::SwapIndex { .. } => "REINDEX",
         Statement::CreateIndex(_) | Statement::SetIndexState { .. } => "CREATE INDEX",
         Statement::Comment { .. } => "COMMENT",
         Statement::CreateView(_) => "CREATE VIEW",

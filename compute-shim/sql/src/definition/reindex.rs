@@ -2,21 +2,27 @@
 //!
 //! The primary key that orders a table's rows is those rows: there is nothing to build it from, and it stays as it is. An index
 //! that was broken off while it was built CONCURRENTLY is good afterwards.
+//!
+//! Owns two definitions of REINDEX CONCURRENTLY as well: the copy that is filled, and the exchange of the trees. Everything
+//! else of the index stays, its oid too, so that nothing which rests on it is concerned. The way: `session/concurrent_index.rs`.
 
 use super::constraint::TREE_TO_BE_MADE;
 use super::create_index::build_all;
 use super::create_table::make_trees;
 use super::lookup::{self, Found};
+use super::names::Names;
 use super::replay::Replay;
 use super::truncate::drop_trees;
 use super::{Defined, DefinitionContext, store};
+use crate::answer::Severity;
 use crate::catalog::Relation;
-use crate::catalog::object::{IndexState, Object, Oid, Table};
+use crate::catalog::object::{Index, IndexState, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::parse::tree::{Name, ObjectKind};
+use crate::parse::tree::{Deferral, Name, ObjectKind, ReindexOptions};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
-use hexalog_sql_types::SqlState;
+use hexalog_protocol::Lsn;
+use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 
 /// The table, and the one index of it that is asked for.
@@ -53,6 +59,7 @@ pub(super) fn run(
     context: &mut DefinitionContext<'_>,
     kind: ObjectKind,
     name: &Name,
+    options: ReindexOptions,
 ) -> Step<Defined> {
     let (table, wanted) = target(replay, context, kind, name)?;
     lookup::check_unused(context, &table, "REINDEX")?;
@@ -76,8 +83,85 @@ pub(super) fn run(
     }
     make_trees(replay, context, &mut table)?;
     build_all(replay, context, &mut table, &rebuilt)?;
+    replay.once(context, |context| {
+        let is_told = |index: &&Index| options.verbose && rebuilt.contains(&index.oid);
+        let told = table.indexes.iter().filter(is_told).map(|index| was_reindexed(&index.name));
+        context.notices.extend(told);
+        Ok(())
+    })?;
     drop_trees(replay, context, old)?;
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));
+    Ok(Defined::plain("REINDEX", store(replay, context, &before, changes)?))
+}
+
+/// What VERBOSE tells of an index; PostgreSQL adds times.
+pub(crate) fn was_reindexed(name: &str) -> (Severity, SqlError) {
+    let message = format!("index \"{name}\" was reindexed");
+    (Severity::Info, SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message))
+}
+
+fn gone() -> SqlError {
+    SqlError::internal("an index has gone while its table was held")
+}
+
+/// An index like another that has no entries yet: all who write from the commit on keep it. The session holds the table.
+pub(super) fn copy(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    table: Oid,
+    index: Oid,
+) -> Step<Defined> {
+    let (before, table) = replay.once(context, |context| {
+        let before = context.newest();
+        let mut table = Table::clone(before.table(table).ok_or_else(gone)?);
+        let of = table.indexes.iter().find(|own| own.oid == index).ok_or_else(gone)?;
+        let copy = Index {
+            oid: context.database.allocate_oid()?,
+            name: Names::new(&before, table.schema).choose_relation(&of.name, None, "ccnew"),
+            tree: Some(TREE_TO_BE_MADE),
+            // Where the check may wait, the index itself sees to it.
+            unique: of.is_unique_at_once(),
+            primary: false,
+            deferral: Deferral::Never,
+            constraint: 0,
+            state: IndexState::Building,
+            valid_from: Lsn::MAX,
+            built_at: Lsn::ZERO,
+            ..of.clone()
+        };
+        table.indexes.push(copy);
+        Ok((before, table))
+    })?;
+    let mut table = table;
+    make_trees(replay, context, &mut table)?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(Arc::new(table)));
+    Ok(Defined::plain("REINDEX", store(replay, context, &before, changes)?))
+}
+
+/// The index is read by the tree of its copy from the commit on. The old tree is kept by the copy for those who read it still.
+pub(super) fn swap(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    table: Oid,
+    (index, copy): (Oid, Oid),
+) -> Step<Defined> {
+    let (before, table) = replay.once(context, |context| {
+        let before = context.newest();
+        let mut table = Table::clone(before.table(table).ok_or_else(gone)?);
+        let place = |oid| table.indexes.iter().position(|own| own.oid == oid).ok_or_else(gone);
+        let (index, copy) = (place(index)?, place(copy)?);
+        let (new, old) = (table.indexes[copy].tree, table.indexes[index].tree);
+        (table.indexes[index].tree, table.indexes[copy].tree) = (new, old);
+        let index = &mut table.indexes[index];
+        let was = std::mem::replace(&mut index.state, IndexState::Valid);
+        // Snapshots before the commit have versions that the new tree has no entry for.
+        (index.valid_from, index.built_at) = (Lsn::MAX, Lsn::ZERO);
+        table.indexes[copy].state = if was == IndexState::Valid { IndexState::Building } else { was };
+        Ok((before, Arc::new(table)))
+    })?;
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(table));
     Ok(Defined::plain("REINDEX", store(replay, context, &before, changes)?))
 }

@@ -2,7 +2,7 @@
 
 use super::explain::boolean;
 use super::statement::setting_word;
-use super::tree::{Maintenance, MaintenanceTarget, ObjectKind, ReindexedWhole, Statement};
+use super::tree::{Maintenance, MaintenanceTarget, ObjectKind, ReindexOptions, ReindexedWhole, Statement};
 use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -69,15 +69,14 @@ pub(super) fn analyze(reader: &mut Reader<'_>) -> Result<Statement> {
 /// REINDEX …
 pub(super) fn reindex(reader: &mut Reader<'_>) -> Result<Statement> {
     reader.expect("reindex")?;
-    let mut concurrently = false;
+    let mut options = ReindexOptions::default();
     if is_option_list(reader) {
         loop {
             let position = reader.position();
             let name = reader.word()?;
             match name.as_str() {
-                // No lines are told of each index.
-                "verbose" => drop(boolean(reader, &name)?),
-                "concurrently" => concurrently = boolean(reader, &name)?,
+                "verbose" => options.verbose = boolean(reader, &name)?,
+                "concurrently" => options.concurrently = boolean(reader, &name)?,
                 "tablespace" => return Err(refuse("TABLESPACE")),
                 other => {
                     let message = format!("unrecognized REINDEX option \"{other}\"");
@@ -99,15 +98,10 @@ pub(super) fn reindex(reader: &mut Reader<'_>) -> Result<Statement> {
         None if reader.eat(&["index"]) => ObjectKind::Index,
         None => return Err(reader.unexpected()),
     };
-    concurrently |= reader.eat(&["concurrently"]);
+    options.concurrently |= reader.eat(&["concurrently"]);
     match whole {
-        Some((ReindexedWhole::System, _)) if concurrently => {
-            let message = "cannot reindex system catalogs concurrently";
-            Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
-        }
-        _ if concurrently => Err(refuse("REINDEX CONCURRENTLY")),
-        Some((of, _)) => Ok(Statement::ReindexAll { of, name: reader.identifier()? }),
-        None => Ok(Statement::Reindex { kind, name: reader.name()? }),
+        Some((of, _)) => Ok(Statement::ReindexAll { of, name: reader.identifier()?, options }),
+        None => Ok(Statement::Reindex { kind, name: reader.name()?, options }),
     }
 }
 

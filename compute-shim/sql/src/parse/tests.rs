@@ -212,7 +212,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("LISTEN x", "LISTEN"),
         ("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("COMMENT ON EXTENSION x IS 'x'", "COMMENT ON EXTENSION"),
-        ("REINDEX TABLE CONCURRENTLY t", "REINDEX CONCURRENTLY"),
         ("CLUSTER t", "CLUSTER"),
         ("EXPLAIN (WAL, ANALYZE) SELECT 1", "EXPLAIN WAL"),
         ("COPY t FROM '/tmp/x'", "COPY with a file or program on the server"),

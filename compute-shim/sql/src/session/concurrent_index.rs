@@ -1,4 +1,4 @@
-//! CREATE and DROP INDEX CONCURRENTLY: several transactions, between which rows are read and changed as ever.
+//! CREATE INDEX, DROP INDEX and REINDEX CONCURRENTLY: several transactions, between which rows are read and changed as ever.
 //!
 //! An index comes in three steps. It is made known as one that is kept by whoever writes, and used by nobody. All
 //! transactions are waited for that may write without knowing of it. Then every row that is there is given its entry, some
@@ -6,7 +6,10 @@
 //! The last transaction makes the index known as one to be used, by snapshots from its commit on.
 //!
 //! It goes in the opposite order: it is used by nobody, then kept by nobody, and dropped once nobody can have a plan that
-//! says otherwise. All this while a transaction of its own ([`Guard`]) keeps other definitions off the table. Whatever
+//! says otherwise. An index is built anew in both orders: a copy comes, and once it is full the two exchange their trees; the
+//! old tree goes with the copy.
+//!
+//! All this while a transaction of its own ([`Guard`]) keeps other definitions off the table. Whatever
 //! breaks off leaves an index that is not used, as in PostgreSQL, to be dropped.
 
 use super::define::Defining;
@@ -55,7 +58,14 @@ enum Phase {
 /// What is being done.
 enum Work {
     Create(Box<CreateIndex>),
-    Drop { names: Vec<Name>, cascade: bool },
+    Drop {
+        names: Vec<Name>,
+        cascade: bool,
+    },
+    /// Of the index of this oid.
+    Rebuild {
+        of: Oid,
+    },
 }
 
 /// One such statement under way.
@@ -70,7 +80,7 @@ pub(super) struct Concurrent {
     /// How many definitions have been committed.
     defined: u8,
     table: Oid,
-    /// The new index once it is known, or the one that goes; 0 for none.
+    /// The new index or the copy once it is known, or the one that goes; 0 for none.
     index: Oid,
     /// Of an index that comes.
     report: Option<Report>,
@@ -99,6 +109,15 @@ impl Concurrent {
             }
             _ => unreachable!("asked by `is`"),
         };
+        Concurrent::of(work, statement)
+    }
+
+    /// Builds an index anew, unless it has gone meanwhile. The caller has seen that no block is open.
+    pub(super) fn rebuild(table: Oid, index: Oid) -> Concurrent {
+        Concurrent::of(Work::Rebuild { of: index }, Statement::CopyIndex { table, index })
+    }
+
+    fn of(work: Work, statement: Statement) -> Concurrent {
         let (phase, is_guarded) = (Phase::Lock, false);
         Concurrent { work, statement, phase, is_guarded, defined: 0, table: 0, index: 0, report: None }
     }
@@ -107,6 +126,7 @@ impl Concurrent {
         match self.work {
             Work::Create(_) => "CREATE INDEX",
             Work::Drop { .. } => "DROP INDEX",
+            Work::Rebuild { .. } => "REINDEX",
         }
     }
 
@@ -116,11 +136,23 @@ impl Concurrent {
             match &mut self.phase {
                 Phase::Lock => {
                     self.lock(scope)?;
+                    if matches!(self.work, Work::Rebuild { .. }) && !self.is_guarded {
+                        return Ok(CommandTag::plain(self.verb()));
+                    }
                     let first = self.statement.clone();
                     self.define(first, scope);
                 }
                 Phase::Define(defining) => {
-                    defining.step(scope)?;
+                    // REINDEX is allowed where only reading is: it changes no data.
+                    let is_allowed = matches!(self.work, Work::Rebuild { .. }) && scope.is_read_only();
+                    if is_allowed {
+                        scope.restore_read_only(false);
+                    }
+                    let result = defining.step(scope);
+                    if is_allowed {
+                        scope.restore_read_only(true);
+                    }
+                    result?;
                     self.note_index(scope);
                     self.phase = Phase::Commit;
                 }
@@ -151,8 +183,11 @@ impl Concurrent {
                 Phase::Fill(filling) => {
                     filling.step(scope, self.table, self.index, self.report.as_ref())?;
                     let (table, index) = (self.table, self.index);
-                    let state = IndexState::Valid;
-                    self.define(Statement::SetIndexState { table, index, state }, scope);
+                    let statement = match self.work {
+                        Work::Rebuild { of } => Statement::SwapIndex { table, index: of, copy: index },
+                        _ => Statement::SetIndexState { table, index, state: IndexState::Valid },
+                    };
+                    self.define(statement, scope);
                 }
             }
         }
@@ -165,8 +200,10 @@ impl Concurrent {
 
     /// Takes the lock that lasts, if the statement will go on under it.
     fn lock(&mut self, scope: &mut Scope) -> Step<()> {
-        scope.check_outside_block(&format!("{} CONCURRENTLY", self.verb()))?;
-        scope.check_may_write(self.verb())?;
+        if !matches!(self.work, Work::Rebuild { .. }) {
+            scope.check_outside_block(&format!("{} CONCURRENTLY", self.verb()))?;
+            scope.check_may_write(self.verb())?;
+        }
         self.check_form()?;
         loop {
             scope.refresh_durable()?;
@@ -182,6 +219,7 @@ impl Concurrent {
         }
         self.is_guarded = true;
         match (&mut self.statement, &self.work) {
+            (_, Work::Rebuild { .. }) => {}
             (Statement::CreateIndex(create), _) => {
                 create.concurrently = true;
                 let task = Task::CreateIndex { concurrently: true };
@@ -216,6 +254,12 @@ impl Concurrent {
                 Ok(Relation::Table(table)) => Some((table.oid, 0)),
                 _ => None,
             },
+            Work::Rebuild { of } => match catalog.relation(*of) {
+                Some(Relation::Index(table, at)) if !table.indexes[at].is_clustered() => {
+                    Some((table.oid, self.index))
+                }
+                _ => None,
+            },
             Work::Drop { names, .. } => {
                 let Ok(Relation::Index(table, at)) = scope.view.find_relation(&names[0]) else { return None };
                 let index = &table.indexes[at];
@@ -229,9 +273,9 @@ impl Concurrent {
         }
     }
 
-    /// The number of the index that CREATE INDEX has made known; none if IF NOT EXISTS has found one.
+    /// The number of the index that has been made known; none if IF NOT EXISTS has found one.
     fn note_index(&mut self, scope: &Scope) {
-        if !matches!(self.work, Work::Create(_)) || self.defined > 0 {
+        if matches!(self.work, Work::Drop { .. }) || self.defined > 0 {
             return;
         }
         let has_defined = scope.own_changes().is_some_and(|changes| !changes.is_empty());
@@ -245,12 +289,20 @@ impl Concurrent {
 
     /// What follows a definition that is committed: whom to wait for. `None`: that was all.
     fn after_definition(&self, scope: &Scope) -> Option<Phase> {
-        let last = if matches!(self.work, Work::Create(_)) { 2 } else { 3 };
+        let last = match self.work {
+            Work::Create(_) => 2,
+            Work::Drop { .. } => 3,
+            Work::Rebuild { .. } => 4,
+        };
         if !self.is_guarded || self.index == 0 || self.defined == last {
             return None;
         }
         // Whoever may still use an index that goes is anybody; else it is about those who write.
-        let is_about_all = matches!(self.work, Work::Drop { .. }) && self.defined == 1;
+        let is_about_all = match self.work {
+            Work::Create(_) => false,
+            Work::Drop { .. } => self.defined == 1,
+            Work::Rebuild { .. } => self.defined == 2,
+        };
         let is_of = |entry: &&LockEntry| {
             entry.granted
                 && entry.object == LockedObject::Relation(self.table)
@@ -267,8 +319,12 @@ impl Concurrent {
         let (table, index, state) = (self.table, self.index, IndexState::Dead);
         match &self.work {
             Work::Create(_) => None,
+            Work::Rebuild { .. } if self.defined == 1 => None,
             Work::Drop { .. } if self.defined == 1 => Some(Statement::SetIndexState { table, index, state }),
-            Work::Drop { .. } => Some(Statement::Drop {
+            Work::Rebuild { .. } if self.defined == 2 => {
+                Some(Statement::SetIndexState { table, index, state })
+            }
+            Work::Drop { .. } | Work::Rebuild { .. } => Some(Statement::Drop {
                 kind: ObjectKind::Index,
                 names: scope
                     .view

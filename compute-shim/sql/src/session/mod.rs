@@ -16,7 +16,7 @@ mod meaning;
 mod plan_run;
 mod portal;
 mod query;
-mod reindex_all;
+mod reindex;
 mod run;
 mod savepoint;
 mod settings;

@@ -12,7 +12,7 @@ use super::define::Defining;
 use super::explain_run::Explaining;
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
-use super::reindex_all::ReindexAll;
+use super::reindex::{Reindexed, Reindexing};
 use super::statement::{Columns, Prepared, Statements};
 use super::transaction::Scope;
 use crate::answer::{ColumnDescription, CommandTag, Completion, Flow, Sink};
@@ -58,7 +58,7 @@ enum Machine {
     Answer(Rows),
     Define(Box<Defining>),
     Concurrent(Box<Concurrent>),
-    ReindexAll(Box<ReindexAll>),
+    Reindex(Box<Reindexing>),
     /// DISCARD, which begins with the session's temporary objects.
     DropTemporary(Box<Defining>),
     CopyIn(Box<CopyIn>),
@@ -274,7 +274,7 @@ impl Execution {
                 },
                 Machine::Define(defining) => defining.step(scope)?,
                 Machine::Concurrent(concurrent) => concurrent.step(scope)?,
-                Machine::ReindexAll(reindexing) => reindexing.step(scope)?,
+                Machine::Reindex(reindexing) => reindexing.step(scope)?,
                 Machine::Done => unreachable!("nobody steps what is over"),
                 _ => unreachable!("it was led on"),
             };
@@ -366,7 +366,14 @@ fn begin(
                 None => Machine::Command,
             }
         }
-        Statement::ReindexAll { of, name } => Machine::ReindexAll(Box::new(ReindexAll::new(*of, name))),
+        Statement::ReindexAll { of, name, options } => {
+            let of = Reindexed::Whole(*of, name.clone());
+            Machine::Reindex(Box::new(Reindexing::new(of, *options)))
+        }
+        Statement::Reindex { kind, name, options } if options.concurrently => {
+            let of = Reindexed::Relation(*kind, name.clone());
+            Machine::Reindex(Box::new(Reindexing::new(of, *options)))
+        }
         statement if Definition::handles(statement) && Concurrent::is(statement) => {
             Machine::Concurrent(Box::new(Concurrent::new(statement)))
         }

@@ -221,6 +221,17 @@ pub(crate) enum Statement {
         index: Oid,
         state: IndexState,
     },
+    /// Nobody writes it: the first step of REINDEX CONCURRENTLY, an index without entries beside the one that there is.
+    CopyIndex {
+        table: Oid,
+        index: Oid,
+    },
+    /// Nobody writes it: the index gets the tree of its copy, and the copy the index's.
+    SwapIndex {
+        table: Oid,
+        index: Oid,
+        copy: Oid,
+    },
     Truncate {
         tables: Vec<Name>,
         restart_identity: bool,
@@ -280,11 +291,13 @@ pub(crate) enum Statement {
     Reindex {
         kind: ObjectKind,
         name: Name,
+        options: ReindexOptions,
     },
     /// REINDEX of all tables of a schema or of the database, each in a transaction of its own.
     ReindexAll {
         of: ReindexedWhole,
         name: String,
+        options: ReindexOptions,
     },
     Explain {
         options: ExplainOptions,
@@ -298,6 +311,12 @@ pub(crate) enum Statement {
         mode: hexalog_engine::RelationLockMode,
         nowait: bool,
     },
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ReindexOptions {
+    pub concurrently: bool,
+    pub verbose: bool,
 }
 
 /// What REINDEX may be told to go through.
