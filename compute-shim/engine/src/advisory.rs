@@ -155,6 +155,13 @@ impl Engine {
         self.locks.entries()
     }
 
+    /// The sessions that the session of a process number waits for, by theirs: those that hold what it wants, and those
+    /// that stand before it.
+    pub fn blocking_processes(&self, process_id: i32) -> Vec<i32> {
+        let _call = Call::enter();
+        self.locks.blocking(process_id)
+    }
+
     fn advisory_owner(&self, txn: &Transaction, locks: &mut AdvisoryLocks) -> Owner {
         let owner = *locks
             .owner

@@ -21,7 +21,7 @@ fn an_index_that_waits_for_writers_says_so() {
     let mut builder = cluster.connect();
     let mut building = builder.start("CREATE INDEX CONCURRENTLY t_i ON t (b)");
     assert!(matches!(builder.go_on(&mut building), Progress::Waits));
-    let waiting = "t|t_i|CREATE INDEX CONCURRENTLY|waiting for writers before build|1|0|42|0";
+    let waiting = "t|t_i|CREATE INDEX CONCURRENTLY|waiting for writers before build|1|0|43|0";
     assert_eq!(client.lines(OF_INDEX), [waiting]);
     // Of the rows that it holds while it waits for one, none has been counted; those of the batch before have.
     client.query("BEGIN; UPDATE t SET b = -1 WHERE a = 550");

@@ -5,8 +5,10 @@
 //! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
 //! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
-use super::{Handle, NO_HANDLE, Table, WaitFor};
+use super::objects::{Owner, object_of};
+use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::hash::FixedMap;
+use std::collections::BTreeSet;
 
 struct Node {
     handle: Handle,
@@ -89,5 +91,46 @@ impl Table {
             }
         }
         node
+    }
+}
+
+impl Table {
+    /// Whom a transaction, or the one that a session runs, waits for, as PostgreSQL tells it: in a queue for a row the one before it, and the others once it is
+    /// the first.
+    fn blockers(&self, handle: Handle) -> Vec<Handle> {
+        let handle = self.transactions.get(&handle).copied().unwrap_or(handle);
+        let waits = self.wait_of.get(&handle).map(|ticket| &self.waits[ticket]);
+        if let Some(wait) = waits
+            && !wait.granted
+            && let WaitFor::Queue(name) = wait.wait_for
+        {
+            let waiters = &self.queues[&name].waiters;
+            let place = waiters.iter().position(|waiter| self.handle_of(*waiter) == handle);
+            if let Some(before) = place.and_then(|place| place.checked_sub(1)) {
+                return vec![self.handle_of(waiters[before])];
+            }
+        }
+        self.node(handle).blockers
+    }
+}
+
+impl Locks {
+    /// The sessions, by their process numbers in ascending order, that the session of this one waits for. Whoever waits for a
+    /// row or has one holds a lock of its relation too, which says whose the transaction is.
+    pub fn blocking(&self, process_id: i32) -> Vec<i32> {
+        let table = self.table.lock();
+        let mut owners: FixedMap<Handle, i32> = FixedMap::default();
+        for lock in table.objects.values() {
+            owners.extend(lock.granted.iter().map(|(owner, _)| (owner.handle, owner.process_id)));
+            // One who waits for a number is known by its session and by its transaction.
+            for wait in lock.waiters.iter().map(|ticket| &table.waits[ticket]) {
+                let Owner { handle, process_id } = object_of(wait).0;
+                owners.extend([(handle, process_id), (wait.handle, process_id)]);
+            }
+        }
+        let own = owners.iter().filter(|(_, owner)| **owner == process_id);
+        let blockers = own.flat_map(|(handle, _)| table.blockers(*handle));
+        let blocking: BTreeSet<i32> = blockers.filter_map(|blocker| owners.get(&blocker).copied()).collect();
+        blocking.into_iter().filter(|blocker| *blocker != process_id).collect()
     }
 }

@@ -60,7 +60,7 @@ impl ObjectLock {
 }
 
 /// What a wait for an object waits for.
-fn object_of(wait: &Wait) -> (Owner, u8) {
+pub(super) fn object_of(wait: &Wait) -> (Owner, u8) {
     match wait.wait_for {
         WaitFor::Object { owner, mode, .. } => (owner, mode),
         _ => unreachable!("an object's queue holds waits for objects"),

@@ -16,6 +16,7 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(746, "session_user", &[], TypeId::NAME, current_user),
     host(89, "version", &[], TypeId::TEXT, version),
     host(2026, "pg_backend_pid", &[], TypeId::INT4, backend_pid),
+    host(2561, "pg_blocking_pids", &[TypeId::INT4], TypeId::INT4_ARRAY, blocking_pids).volatile(),
     host(2077, "current_setting", &[TypeId::TEXT], TypeId::TEXT, current_setting),
     host(3294, "current_setting", &[TypeId::TEXT, TypeId::BOOL], TypeId::TEXT, current_setting),
     host(2078, "set_config", &[TypeId::TEXT, TypeId::TEXT, TypeId::BOOL], TypeId::TEXT, set_config)
@@ -44,6 +45,13 @@ const ENCODINGS: &[&str] = &[
 
 fn current_database(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::text(&*context.view.database))
+}
+
+/// Which sessions the one of this number waits for.
+fn blocking_pids(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let blocking = i32::try_from(integer_at(arguments, 0)).map(|pid| context.engine.blocking_processes(pid));
+    let blocking = blocking.unwrap_or_default().into_iter().map(Datum::Int4).collect();
+    Ok(Array::from_values(TypeId::INT4, blocking).into())
 }
 
 fn current_user(context: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {

@@ -15,7 +15,7 @@ use hexalog_sql::{
 };
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId, binary, text};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 
 /// 2020-01-01 00:00 UTC, where the clock of the tests starts.
 pub const START_US: i64 = 631_152_000_000_000;
@@ -23,6 +23,8 @@ pub const START_US: i64 = 631_152_000_000_000;
 /// The world as the sessions of a cluster see it.
 #[derive(Default)]
 pub struct World {
+    /// How many there have been.
+    pub sessions: AtomicI32,
     /// Microseconds since 2000-01-01; rises by one with each look at it.
     pub clock_us: AtomicI64,
     random: AtomicU64,
@@ -135,7 +137,7 @@ impl Cluster {
                 .iter()
                 .map(|(name, value)| (name.to_string(), value.to_string()))
                 .collect(),
-            process_id: 42,
+            process_id: self.world.sessions.fetch_add(1, Ordering::Relaxed) + 42,
         };
         let session = Session::new(self.database.clone(), startup, Box::new(WorldView(self.world.clone())))?;
         Ok(Client { cluster: self, session, collected: Collected::default(), copy_input: Vec::new() })
