@@ -161,6 +161,7 @@ impl Insert {
         let outcome = self.writer.insert(context.engine, context.transaction, table, &self.row, fuse)?;
         match outcome {
             Inserted::Done => {
+                self.taken.forget();
                 context.note_insert(table, &self.row, self.writer.shared())?;
                 context.state.is_fused = fuse;
                 let plan = self.plan.clone();
@@ -173,6 +174,7 @@ impl Insert {
                 let arbiter = conflict
                     .is_some_and(|conflict| conflict.arbiters.is_empty() || conflict.arbiters.contains(&at));
                 if arbiter {
+                    self.taken.forget();
                     self.phase = if index.is_clustered() { Phase::Probe(0) } else { Phase::Retract(at) };
                     return Ok(());
                 }

@@ -150,11 +150,19 @@ impl KeyProbe {
 /// which they were made; here the row comes first, and with it the primary key.
 #[derive(Default)]
 pub(crate) struct FirstTaken {
+    is_under_way: bool,
     at: usize,
     probe: KeyProbe,
 }
 
 impl FirstTaken {
+    /// What refused the row has gone while a look for another was under way; the next look is for another row.
+    pub(crate) fn forget(&mut self) {
+        if self.is_under_way {
+            *self = FirstTaken::default();
+        }
+    }
+
     /// The first index in which another row has the key of a row that index `refused` has refused; call again after a need.
     pub(crate) fn find(
         &mut self,
@@ -164,6 +172,7 @@ impl FirstTaken {
         passed_over: Option<&[u8]>,
         refused: usize,
     ) -> Step<usize> {
+        self.is_under_way = true;
         let last = &table.indexes[refused];
         let is_older =
             |index: &Index| last.is_clustered() && index.oid < last.oid && index.is_unique_at_once();

@@ -419,6 +419,7 @@ impl CopyIn {
                         let written =
                             self.writer.insert(engine, transaction, &target.table, &self.row, false)?;
                         let Inserted::Conflict(index) = written else {
+                            self.taken.forget();
                             context.note_insert(&target.table, &self.row, self.writer.shared())?;
                             return Ok(Written::Kept);
                         };
