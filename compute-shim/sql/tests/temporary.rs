@@ -88,3 +88,30 @@ fn a_start_drops_what_a_crash_left() {
     let cluster = cluster.crash();
     assert_eq!(left(&cluster), ["0|0"]);
 }
+
+#[test]
+fn a_session_that_cannot_be_closed_leaves_no_locks() {
+    let cluster = Cluster::new();
+    let mut other = cluster.connect();
+    other.query("CREATE TABLE kept (a int PRIMARY KEY); INSERT INTO kept VALUES (1)");
+    for begins_to_close in [false, true] {
+        let mut broken = cluster.connect();
+        broken.query("CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1); SELECT pg_advisory_lock(1)");
+        broken.query("BEGIN; UPDATE kept SET a = 2; LOCK TABLE kept");
+        if begins_to_close {
+            // It stops where the drop of its temporary objects waits for something.
+            let _ = broken.session.close();
+        }
+        cluster.run(|| broken.session.abandon()).expect("rolls back");
+        assert_eq!(other.lines("SELECT pg_try_advisory_lock(1), pg_advisory_unlock(1)"), ["t|t"]);
+        other.query("SET lock_timeout = 1; ALTER TABLE kept ALTER a SET DEFAULT 7; RESET lock_timeout");
+        assert_eq!(other.lines("SELECT a FROM kept"), ["1"]);
+    }
+    // Their numbers stay taken until the next start drops what they have left.
+    let mut third = cluster.connect();
+    third.query("CREATE TEMP TABLE t (a int)");
+    assert_eq!(third.lines("SELECT count(*) FROM t"), ["0"]);
+    drop((third, other));
+    let cluster = cluster.crash();
+    assert_eq!(left(&cluster), ["0|0"]);
+}

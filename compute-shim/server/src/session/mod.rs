@@ -117,9 +117,18 @@ impl Connection {
 
     /// Rolls back what is open. Nobody is told any more, so nothing interrupts it but the process's end.
     async fn close_session(&mut self) {
-        while let Err(Stop::Need(need)) = self.session.close() {
-            if !self.wire.waiting().need_uncancelled(&need).await {
-                return;
+        let mut is_broken = false;
+        loop {
+            // A panic in dropping what is temporary ends no more than the session has ended already. What is left then is
+            // the transaction; a panic in rolling that back ends the process.
+            let closed = match is_broken {
+                true => Ok(self.session.abandon()),
+                false => isolated(|| self.session.close()),
+            };
+            match closed {
+                Err(_) => is_broken = true,
+                Ok(Err(Stop::Need(need))) if self.wire.waiting().need_uncancelled(&need).await => {}
+                Ok(_) => return,
             }
         }
     }

@@ -467,6 +467,12 @@ impl Session {
         self.named.portals.clear();
         self.scope.close()
     }
+
+    /// [`Session::close`] has panicked: rolls back what is open, and lets go of locks. Temporary objects stay until the next
+    /// start.
+    pub fn abandon(&mut self) -> Step<()> {
+        self.scope.abandon()
+    }
 }
 
 /// 08P01 as PostgreSQL words it.

@@ -144,6 +144,15 @@ impl Scope {
         }
     }
 
+    /// The session is over, and dropping its temporary objects has met a bug.
+    pub(super) fn abandon(&mut self) -> Step<()> {
+        self.leaving = None;
+        self.view.forget_temporary_number();
+        self.abort()?;
+        self.unlock_all_advisory();
+        Ok(())
+    }
+
     fn leave(&mut self, leaving: &mut Leaving) -> Step<()> {
         if !leaving.is_dropped {
             self.drop_temporary(&mut leaving.dropping)?;
