@@ -171,7 +171,7 @@ const BEFORE_OPERAND: [&str; 21] = [
 ];
 
 /// Words behind whose parentheses stand tables, queries or sets.
-const BEFORE_TABLE: [&str; 19] = [
+const BEFORE_TABLE: [&str; 18] = [
     "from",
     "join",
     "lateral",
@@ -189,7 +189,6 @@ const BEFORE_TABLE: [&str; 19] = [
     "except",
     "distinct",
     "for",
-    "values",
     "analyze",
 ];
 
@@ -208,7 +207,7 @@ fn is_operand<'t>(open: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bo
             // IS DISTINCT FROM.
             is_before(before, &["from"]) && before > 0 && is_before(before - 1, &["distinct"])
         }
-        // An argument of a function.
+        // An argument of a function, or the first value of a row.
         Some(Token::Word(_)) => outer > 0,
         Some(_) => true,
     }
