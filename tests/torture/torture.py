@@ -84,6 +84,7 @@ class Run:
                 if self.shared.violations and not self.options.go_on:
                     break
             self.cold_check()
+            self.check_recorded()
             code = self.cluster.stop()
             if code != 0:
                 self.shared.violation("stop", f"hexalog local ended with {code} after SIGTERM")
@@ -268,6 +269,35 @@ class Run:
                 kind[name] += count
             kind["latency_max_s"] = round(max(kind.get("latency_max_s", 0), client.latency_max), 1)
         return totals
+
+    def check_recorded(self):
+        """The history of the lists, with all of them read at the end, in the format of the simulator's checkers; judged by them
+        too where they are built."""
+        history = [transaction for client in self.clients if isinstance(client, workloads.ListAppend)
+                   for transaction in client.history if "end" in transaction]
+        history.sort(key=lambda transaction: transaction["start"])
+        began = time.monotonic()
+        rows = invariants.rows_of(self.cluster, "select k, v from la")
+        reads = [["read", key, [int(word) for word in text.split(",")[1:]]] for key, text in rows]
+        history.append({"who": "end", "level": workloads.RR, "outcome": "ok", "start": began, "end": time.monotonic(), "ops": reads})
+        numbers = {}
+        path = os.path.join(self.directory, "lists.history")
+        with open(path, "w") as file:
+            for transaction in history:
+                client = numbers.setdefault(transaction["who"], len(numbers))
+                level = "rr" if transaction["level"] == workloads.RR else "rc"
+                times = [round((transaction[name] - self.started) * 1e6) for name in ("start", "end")]
+                print("transaction", client, level, transaction["outcome"], *times, file=file)
+                for kind, key, value, *_ in transaction["ops"]:
+                    print(kind, key, value if kind == "append" else ",".join(map(str, value)) or "-", file=file)
+        checker = os.path.join(os.path.dirname(os.path.abspath(self.options.binary)), "simulator")
+        if not os.path.exists(checker):
+            self.note(f"{path} is not judged by the simulator's checkers: there is no {checker}")
+            return
+        judged = subprocess.run([checker, "--history", path], capture_output=True, text=True)
+        self.note(f"simulator's checkers: {judged.stdout.strip()[:2000]}{judged.stderr.strip()}")
+        if judged.returncode != 0:
+            self.shared.violation("recorded", judged.stdout[:2000])
 
     def save(self):
         """The history of the lists, for a look by hand."""

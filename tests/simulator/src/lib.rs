@@ -15,6 +15,7 @@ pub mod model;
 pub mod network;
 pub mod plan;
 pub mod random;
+pub mod recorded;
 pub mod report;
 pub mod svg;
 pub mod trace;

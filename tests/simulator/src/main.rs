@@ -1,7 +1,9 @@
 //! `simulator`: runs seeds; says which fail, which checker said so, and how to run one again.
 
+use simulator::history::Outcome;
 use simulator::minimise::minimise;
 use simulator::plan::{KEPT, Plan, Profile};
+use simulator::recorded;
 use simulator::report::{Failure, run_plan};
 use simulator::svg;
 use simulator::trace::Trace;
@@ -16,6 +18,7 @@ const USAGE: &str =
   --minutes M    as many as this time allows, from the first
   --kept         every seed that failed once, under the plan that it failed under
   --plan LINE    one plan, as a failure prints it
+  --history FILE none: checks what real clients have recorded (`tests/torture`)
 options
   --profile P    volume, sql or bulk (default: the seed draws it)
   --with WORDS   these words of a plan in every plan, whatever its seed drew: 'pages=1 rot_us=20000'
@@ -36,6 +39,7 @@ struct Options {
     with: String,
     is_traced: bool,
     is_drawn_only: bool,
+    history: Option<String>,
     is_minimised: bool,
     svg: Option<String>,
 }
@@ -54,6 +58,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
             "--profile" => options.profile = Some(Profile::parse(&value()?)?),
             "--with" => options.with = value()?,
             "--trace" => options.is_traced = true,
+            "--history" => options.history = Some(value()?),
             "--draw" => options.is_drawn_only = true,
             "--minimise" => options.is_minimised = true,
             "--svg" => options.svg = Some(value()?),
@@ -118,12 +123,37 @@ fn look_closer(options: &Options, plan: &Plan) {
     }
 }
 
+fn check_recorded(file: &str) -> ExitCode {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string());
+    let history = match text.and_then(|text| recorded::parse(&text)) {
+        Ok(history) => history,
+        Err(error) => {
+            eprintln!("{file}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let committed = history.count(Outcome::Ok);
+    match recorded::check(&history) {
+        Ok(()) => {
+            println!("{} transactions, {committed} of them committed: no violation", history.txns.len())
+        }
+        Err(violation) => {
+            println!("VIOLATION {violation}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long it all took, and when to stop; no run sees it")]
 fn main() -> ExitCode {
     let Some(options) = parse(std::env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    if let Some(file) = &options.history {
+        return check_recorded(file);
+    }
     let started = Instant::now();
     let is_over = || options.minutes.is_some_and(|minutes| started.elapsed().as_secs() >= minutes * 60);
     let mut totals = Totals::default();
