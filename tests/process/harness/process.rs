@@ -161,8 +161,18 @@ impl Running {
     }
 }
 
+/// How long a command that is given up may take to end what it has started itself.
+const CLEAN_UP_MAX: Duration = Duration::from_secs(10);
+
 impl Drop for Running {
     fn drop(&mut self) {
+        if self.is_running() {
+            send(i32::try_from(self.child.id()).expect("process ids are small"), Signal::TERM);
+            let deadline = Instant::now() + CLEAN_UP_MAX;
+            while self.is_running() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -334,7 +334,8 @@ impl Plan {
         }
     }
 
-    /// A line as [`Plan`] is shown; `None` for one that is empty or a comment. What it does not name is drawn.
+    /// A line as [`Plan`] is shown; `None` for one that is empty or a comment. What it does not name is drawn, but for
+    /// the cluster, which has six daemons then.
     ///
     /// # Panics
     /// If the line is no plan.
@@ -383,6 +384,7 @@ impl Plan {
     fn set(&mut self, name: &str, value: &str, number: impl Fn(&str) -> u64) {
         match name {
             "seed" | "profile" => {}
+            "cluster" if self.profile == Profile::Bulk => panic!("a bulk load has six shards"),
             "cluster" => {
                 let values: Vec<u64> = value.split(',').map(&number).collect();
                 let [daemons, shards] = values[..] else { panic!("daemons and shards of each: {value}") };

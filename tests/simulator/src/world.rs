@@ -51,10 +51,10 @@ use crate::workload::Workload;
 use crate::writer::Writer;
 use bulk::Load;
 pub use bulk::LoadStatistics;
-use cluster::{SHARDS_MAX, ZONES};
+use cluster::{MEMBERS, SHARDS_MAX, ZONES};
 use file_systems::Below;
 use hexalog_protocol::history::EpochHistory;
-use hexalog_protocol::{Lsn, VolumeId};
+use hexalog_protocol::{GroupId, Lsn, VolumeId};
 use hexalog_storage_core::effects::{Area, Event, IoResult, IoToken};
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::aligned::AlignedBuffer;
@@ -441,6 +441,11 @@ impl World {
     /// Shards of all daemons.
     fn shards(&self) -> usize {
         self.plan.cluster.shards()
+    }
+
+    /// The shards of a group's members, of another group each time that something befalls the processes.
+    fn members_in_turn(&self) -> [usize; MEMBERS] {
+        self.plan.cluster.members(GroupId((self.outcome.faults % u64::from(self.plan.groups)) as u32))
     }
 
     fn note(&mut self, text: &str) {

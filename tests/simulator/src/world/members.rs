@@ -5,7 +5,6 @@
 //! else happens.
 
 use super::ask::find_answer;
-use super::cluster::MEMBERS;
 use super::{Happening, VOLUME, World};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::ids::WriterId;
@@ -24,10 +23,10 @@ const READINGS_OF_PEERS: u64 = 4;
 impl World {
     /// A page of one member, at a read point somewhere between its floor and what it has heard.
     pub(super) fn check_a_member(&mut self) {
-        let slot = self.checks.range(0, MEMBERS as u64) as usize;
+        let shard = self.checks.range(0, self.shards() as u64) as usize;
         let pages = self.plan.pages_per_group * u64::from(self.plan.active_groups);
         let page = PageId(self.checks.range(0, pages));
-        let shard = self.plan.cluster.shard_at(self.group_of(page), slot);
+        let page = self.page_of(shard, page);
         let draw = self.checks.bits();
         let is_ready = self.processes[shard].shard.as_ref().is_some_and(Shard::is_ready);
         if is_ready && !self.check_what_is_left(shard) {
@@ -71,6 +70,16 @@ impl World {
         if let Some(segment) = self.segment_with(status, page) {
             self.check_vdl_heard(shard, segment);
         }
+    }
+
+    /// This page, or the first one that the shard has if it does not have that; the same if it has none.
+    fn page_of(&self, shard: usize, page: PageId) -> PageId {
+        let has = |group: &GroupId| self.plan.cluster.slot_of(*group, shard).is_some();
+        if has(&self.group_of(page)) {
+            return page;
+        }
+        let first = (0..self.plan.groups).map(GroupId).find(has);
+        first.map_or(page, |group| PageId(u64::from(group.0) * self.plan.pages_per_group))
     }
 
     fn group_of(&self, page: PageId) -> GroupId {

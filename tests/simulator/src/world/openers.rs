@@ -4,7 +4,7 @@
 //! A step is a frame that goes between the opener and a member, so that every state that an opening can be left in comes
 //! about, whatever the network's delays: drawn by number, and not by time.
 
-use super::cluster::SHARDS_MAX;
+use super::cluster::{MEMBERS, SHARDS_MAX};
 use super::{Happening, World};
 use crate::network::End;
 use crate::random::Random;
@@ -30,7 +30,8 @@ pub(super) struct Unseen {
 
 impl World {
     pub(super) fn let_an_opener_die(&mut self, chance: &mut Random) {
-        let steps = self.shards() as u64 * (2 + FRAMES_PER_SEGMENT * u64::from(self.plan.groups.min(8)));
+        let of_groups = MEMBERS as u64 * FRAMES_PER_SEGMENT * u64::from(self.plan.groups.min(8));
+        let steps = 2 * self.shards() as u64 + of_groups;
         let frames_left = chance.range(1, steps);
         self.note(&format!("the next opener dies at frame {frames_left}"));
         self.kill_writers();
@@ -79,8 +80,9 @@ impl World {
         let shards = if self.plan.rot_every_us > 0 {
             self.rotting()
         } else {
-            let first = chance.range(0, self.shards() as u64) as usize;
-            [first, (first + chance.range(1, self.shards() as u64) as usize) % self.shards()]
+            let members = self.members_in_turn();
+            let first = chance.range(0, MEMBERS as u64) as usize;
+            [members[first], members[(first + chance.range(1, MEMBERS as u64) as usize) % MEMBERS]]
         };
         self.unheard_until_us = self.now_us + chance.range(100_000, UNHEARD_US_MAX);
         self.note(&format!(

@@ -1,6 +1,6 @@
 //! Devices that alter what they were given: bits that rot, writes that land elsewhere, writes that never land.
 //!
-//! **Budget.** Two shards of a run, drawn from its seed, have such devices; four never do. So of any record and any page at
+//! **Budget.** Two shards of a run, drawn from its seed, have such devices, and of any group at least four members never do. So of any record and any page at
 //! most two copies of six are damaged: one that was at a write quorum is at two sound members still, and any three that are
 //! believed are among the four others and meet those. One of the two shards, the *rotten* one, has rot in all areas; the
 //! other in its extents alone, which may cost it its index, and so all that it has. The rotten one may also be given another
@@ -9,13 +9,14 @@
 //! flushed and lost, and a superblock while the other one may be torn, so only of a shard that is stopped and has two.
 
 use super::ask::find_answer;
+use super::cluster::MEMBERS;
 use super::file_systems::SEGMENTS_MADE_US;
 use super::{Happening, VOLUME, WORLD_START_US, World};
 use crate::disk::Disk;
 use crate::random::Random;
-use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Message, SegmentState, StatusQuery};
+use hexalog_protocol::{GroupId, PAGE_SIZE};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_core::shard::Shard;
 use hexalog_storage_format::append::AppendHeader;
@@ -48,19 +49,20 @@ pub const ROT_KINDS_OF_OLD: u64 = 6;
 pub const ROT_KINDS: u64 = 11;
 
 impl World {
-    /// The shards whose devices rot; the first one's in all areas. What a power supply takes with it may be the other shards' of
-    /// their daemons too.
+    /// The shards whose devices rot, members of one group; the first one's in all areas. Another device in its place is another
+    /// one for all shards of its daemon.
     pub(super) fn rotting(&self) -> [usize; 2] {
         let mut random = Random::new(self.plan.seed ^ 0x0207);
-        let shards = self.shards();
-        let first = random.range(0, shards as u64) as usize;
-        let second = (first + random.range(1, shards as u64) as usize) % shards;
-        [first, second]
+        let first = random.range(0, MEMBERS as u64) as usize;
+        let second = (first + random.range(1, MEMBERS as u64) as usize) % MEMBERS;
+        let members = self.plan.cluster.members(GroupId(0));
+        [members[first], members[second]]
     }
 
     pub(super) fn may_rot(&self, shard: usize) -> bool {
         let daemon = |shard| self.plan.cluster.daemon_of(shard);
-        self.plan.rot_every_us > 0 && self.rotting().into_iter().any(|rotten| daemon(rotten) == daemon(shard))
+        let [rotten, other] = self.rotting();
+        self.plan.rot_every_us > 0 && (daemon(shard) == daemon(rotten) || shard == other)
     }
 
     pub(super) fn rot(&mut self, number: u64, chance: &mut Random) {

@@ -9,7 +9,7 @@
 //! that next one finds more than the one that died, which had not reached the members that were ahead: the two histories
 //! then contradict each other, and the one after them sees both.
 
-use super::cluster::SHARDS_MAX;
+use super::cluster::{MEMBERS, SHARDS_MAX};
 use super::{Happening, World};
 use crate::network::End;
 use crate::random::Random;
@@ -43,9 +43,9 @@ pub(super) struct HalfInstall {
 
 impl World {
     pub(super) fn strand_records(&mut self, chance: &mut Random) {
-        let mut holders = [false; SHARDS_MAX];
+        let (members, mut holders) = (self.members_in_turn(), [false; SHARDS_MAX]);
         for _ in 0..chance.range(1, 4) {
-            holders[chance.range(0, self.shards() as u64) as usize] = true;
+            holders[members[chance.range(0, MEMBERS as u64) as usize]] = true;
         }
         self.note(&format!("only shards {holders:?} are reached by writers, and not by peers"));
         self.aloof = holders;
@@ -100,9 +100,9 @@ impl World {
         if !chance.one_in(4) {
             return self.halve_an_install_behind(chance);
         }
-        let mut holders = [false; SHARDS_MAX];
+        let (members, mut holders) = (self.members_in_turn(), [false; SHARDS_MAX]);
         for _ in 0..chance.range(1, 4) {
-            holders[chance.range(0, self.shards() as u64) as usize] = true;
+            holders[members[chance.range(0, MEMBERS as u64) as usize]] = true;
         }
         self.note(&format!("only shards {holders:?} will get the next history"));
         self.installs_reach = Some(HalfInstall { holders, is_opener_dying: false });
@@ -112,9 +112,9 @@ impl World {
     /// As [`World::halve_an_install`]; before that one or two shards alone get what the writer sends, and that opener does
     /// not reach them. There are no more holders than the next opener can do without.
     fn halve_an_install_behind(&mut self, chance: &mut Random) {
-        let first = chance.range(0, self.shards() as u64) as usize;
-        let shards = self.shards();
-        let at = |offset: u64| (first + offset as usize) % shards;
+        let members = self.members_in_turn();
+        let first = chance.range(0, MEMBERS as u64) as usize;
+        let at = |offset: u64| members[(first + offset as usize) % MEMBERS];
         let (mut ahead, mut holders) = ([false; SHARDS_MAX], [false; SHARDS_MAX]);
         (0..chance.range(1, 3)).for_each(|offset| ahead[at(offset)] = true);
         (2..chance.range(3, 5)).for_each(|offset| holders[at(offset)] = true);
