@@ -39,6 +39,7 @@ pub(super) fn word(action: &AlterTableAction) -> &'static str {
         A::SetNotNull { not_null: true, .. } => "ALTER COLUMN ... SET NOT NULL",
         A::SetNotNull { not_null: false, .. } => "ALTER COLUMN ... DROP NOT NULL",
         A::SetParameters(_) => "SET",
+        A::ResetParameters(_) => "RESET",
         A::OwnerTo(_) => "OWNER TO",
         A::SetSchema(_) => "SET SCHEMA",
         A::AlterConstraint { .. } => "ALTER CONSTRAINT",
@@ -97,6 +98,7 @@ fn pass(action: &AlterTableAction) -> u8 {
         | A::RenameColumn { .. }
         | A::RenameConstraint { .. }
         | A::SetParameters(_)
+        | A::ResetParameters(_)
         | A::SetSchema(_)
         | A::AlterConstraint { .. }
         | A::ValidateConstraint(_)
@@ -225,9 +227,8 @@ impl Draft {
                 self.set_type(context, column, (type_name, collation.as_ref()), using.as_ref())
             }
             A::RenameConstraint { from, to } => self.rename_constraint(from, to),
-            A::SetParameters(written) => {
-                let new = parameters::checked(Of::Table, written)?;
-                self.table.parameters = parameters::merged(&self.table.parameters, new);
+            A::SetParameters(_) | A::ResetParameters(_) => {
+                self.table.parameters = parameters::altered(Of::Table, &self.table.parameters, action)?;
                 Ok(())
             }
             A::OwnerTo(role) => self.set_owner(context, role),

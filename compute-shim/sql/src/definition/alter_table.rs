@@ -10,6 +10,7 @@ use super::dependents::lock_views;
 use super::expression::{Evaluator, is_volatile};
 use super::foreign_key::{lock_targets, validate};
 use super::lookup::{self, Found};
+use super::parameters::{self, Of, is_of_parameters};
 use super::replay::Replay;
 use super::rewrite::{Rewrite, Source};
 use super::truncate::{drop_trees, take_trees};
@@ -26,10 +27,10 @@ use hexalog_sql_types::row::RowLayout;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
 use std::sync::Arc;
 
-/// SET of storage parameters and VALIDATE CONSTRAINT alone let readers and writers go on: what writers write complies.
+/// SET and RESET of storage parameters and VALIDATE CONSTRAINT alone let readers and writers go on: what writers write complies.
 fn lock_mode(actions: &[AlterTableAction]) -> RelationLockMode {
     let is_weak = |action: &AlterTableAction| {
-        matches!(action, AlterTableAction::SetParameters(_) | AlterTableAction::ValidateConstraint(_))
+        is_of_parameters(action) || matches!(action, AlterTableAction::ValidateConstraint(_))
     };
     match actions.iter().all(is_weak) {
         true => RelationLockMode::ShareUpdateExclusive,
@@ -77,6 +78,9 @@ pub(super) fn run(
                 }
                 [AlterTableAction::OwnerTo(role)] => AlterViewAction::OwnerTo(role.clone()),
                 [AlterTableAction::SetSchema(schema)] => AlterViewAction::SetSchema(schema.clone()),
+                [action, ..] if is_of_parameters(action) => {
+                    return Err(SqlError::unsupported("an option of a view").into());
+                }
                 _ => return Err(wrong_kind(&Relation::View(view), &actions[0]).into()),
             };
             return view::alter(replay, context, name, false, &action, "ALTER TABLE");
@@ -84,6 +88,9 @@ pub(super) fn run(
         Found::Relation(relation) => match actions {
             [AlterTableAction::RenameTable(new)] if !matches!(relation, Relation::System(_)) => {
                 return alter_action::rename_other(replay, context, &relation, new, "ALTER TABLE");
+            }
+            actions if matches!(relation, Relation::Index(..)) && actions.iter().all(is_of_parameters) => {
+                return set_index_parameters(replay, context, &relation, actions, "ALTER TABLE");
             }
             // The dumps of PostgreSQL say it so.
             [AlterTableAction::OwnerTo(role)] if matches!(relation, Relation::Sequence(_)) => {
@@ -94,11 +101,7 @@ pub(super) fn run(
             _ => return Err(wrong_kind(&relation, &actions[0]).into()),
         },
         Found::Nothing | Found::NoSchema(_) if if_exists => {
-            replay.once(context, |context| {
-                let message = format!("relation \"{}\" does not exist, skipping", name.last());
-                context.notice(SqlState::SUCCESSFUL_COMPLETION, message);
-                Ok(())
-            })?;
+            lookup::notice_skipped(replay, context, name)?;
             return Ok(Defined::nothing("ALTER TABLE"));
         }
         Found::Nothing => return Err(lookup::no_relation(name).into()),
@@ -123,6 +126,51 @@ pub(super) fn run(
     let draft = replay.once(context, |context| Ok(Draft::of(context, table, actions)?))?;
     let (before, changes) = (draft.before.clone(), carry_out(replay, context, draft)?);
     Ok(Defined::plain("ALTER TABLE", store(replay, context, &before, changes)?))
+}
+
+/// ALTER INDEX [IF EXISTS], all but RENAME TO.
+pub(super) fn run_index(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    name: &Name,
+    if_exists: bool,
+    actions: &[AlterTableAction],
+) -> Step<Defined> {
+    match lookup::locked(replay, context, name, lock_mode(actions))? {
+        Found::Relation(relation @ Relation::Index(..)) => {
+            set_index_parameters(replay, context, &relation, actions, "ALTER INDEX")
+        }
+        Found::Relation(Relation::System(table)) => Err(lookup::is_system(table.name).into()),
+        Found::Relation(relation) => Err(lookup::not_a("index", relation.name()).into()),
+        Found::Nothing | Found::NoSchema(_) if if_exists => {
+            lookup::notice_skipped(replay, context, name)?;
+            Ok(Defined::nothing("ALTER INDEX"))
+        }
+        Found::Nothing => Err(lookup::no_relation(name).into()),
+        Found::NoSchema(schema) => Err(lookup::no_schema(&schema).into()),
+    }
+}
+
+/// SET and RESET of the parameters of an index that is locked.
+fn set_index_parameters(
+    replay: &mut Replay,
+    context: &mut DefinitionContext<'_>,
+    index: &Relation,
+    actions: &[AlterTableAction],
+    verb: &'static str,
+) -> Step<Defined> {
+    let Relation::Index(table, at) = index else { unreachable!("asked for indexes only") };
+    context.view.check_own(&context.newest(), table)?;
+    lookup::check_unused(context, table, verb)?;
+    let before = replay.once(context, |context| Ok(context.newest()))?;
+    let mut table = Table::clone(table);
+    let index = &mut table.indexes[*at];
+    for action in actions {
+        index.parameters = parameters::altered(Of::Index, &index.parameters, action)?;
+    }
+    let mut changes = ChangeSet::default();
+    changes.put(Object::Table(Arc::new(table)));
+    Ok(Defined::plain(verb, store(replay, context, &before, changes)?))
 }
 
 /// Does to storage what the draft asks for.

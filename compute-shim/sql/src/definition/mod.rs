@@ -232,6 +232,9 @@ fn created_or_altered(
         Statement::AlterTable { name, if_exists, actions } => {
             alter_table::run(replay, context, name, *if_exists, actions)
         }
+        Statement::AlterIndex { name, if_exists, actions } => {
+            alter_table::run_index(replay, context, name, *if_exists, actions)
+        }
         Statement::Truncate { tables, restart_identity, cascade } => {
             truncate::run(replay, context, tables, *restart_identity, *cascade)
         }
@@ -260,7 +263,9 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::AlterSequence { .. } => "ALTER SEQUENCE",
         Statement::AlterSchema { .. } => "ALTER SCHEMA",
         Statement::AlterTable { .. } => "ALTER TABLE",
-        Statement::RenameRelation { kind: ObjectKind::Index, .. } => "ALTER INDEX",
+        Statement::AlterIndex { .. } | Statement::RenameRelation { kind: ObjectKind::Index, .. } => {
+            "ALTER INDEX"
+        }
         Statement::RenameRelation { .. } => "ALTER SEQUENCE",
         Statement::Drop { kind, .. } => drop_verb(*kind),
         Statement::Truncate { .. } => "TRUNCATE TABLE",

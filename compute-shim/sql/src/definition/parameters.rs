@@ -3,7 +3,7 @@
 //! Owns PostgreSQL's tables of them as far as they belong to heaps and B-trees. They are kept and shown; this storage
 //! has no use for their values but for those that say when a table is analysed.
 
-use crate::parse::tree::StorageParameter;
+use crate::parse::tree::{AlterTableAction, StorageParameter};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 
@@ -135,12 +135,38 @@ pub(super) fn checked(of: Of, written: &[StorageParameter]) -> Result<Vec<Storag
     Ok(stored)
 }
 
-/// ALTER TABLE SET: new values take the place of old ones, new names go to the end.
-pub(super) fn merged(old: &[StorageParameter], new: Vec<StorageParameter>) -> Vec<StorageParameter> {
+/// SET: new values take the place of old ones, new names go to the end.
+fn merged(old: &[StorageParameter], new: Vec<StorageParameter>) -> Vec<StorageParameter> {
     let mut merged: Vec<StorageParameter> =
         old.iter().filter(|old| new.iter().all(|new| new.name != old.name)).cloned().collect();
     merged.extend(new);
     merged
+}
+
+/// RESET: what is named falls. A name that nothing bears is no error.
+fn without(old: &[StorageParameter], named: &[StorageParameter]) -> Result<Vec<StorageParameter>> {
+    if named.iter().any(|parameter| parameter.value.is_some()) {
+        return Err(SqlError::syntax("RESET must not include values for parameters"));
+    }
+    Ok(old.iter().filter(|old| named.iter().all(|named| named.name != old.name)).cloned().collect())
+}
+
+/// Whether an action of ALTER TABLE or ALTER INDEX is about parameters.
+pub(super) fn is_of_parameters(action: &AlterTableAction) -> bool {
+    matches!(action, AlterTableAction::SetParameters(_) | AlterTableAction::ResetParameters(_))
+}
+
+/// The parameters after such an action.
+pub(super) fn altered(
+    of: Of,
+    old: &[StorageParameter],
+    action: &AlterTableAction,
+) -> Result<Vec<StorageParameter>> {
+    match action {
+        AlterTableAction::SetParameters(written) => Ok(merged(old, checked(of, written)?)),
+        AlterTableAction::ResetParameters(named) => without(old, named),
+        _ => unreachable!("asked by `is_of_parameters`"),
+    }
 }
 
 #[cfg(test)]

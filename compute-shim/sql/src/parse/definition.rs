@@ -383,7 +383,7 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
         return super::view::alter_view(reader);
     }
     if reader.eat(&["index"]) {
-        return rename_index(reader);
+        return alter_index(reader);
     }
     if reader.eat(&["sequence"]) {
         return super::sequence::alter(reader);
@@ -483,21 +483,35 @@ fn alter_action(reader: &mut Reader<'_>) -> Result<AlterTableAction> {
         let what = reader.peek_word_nth(0).ok_or_else(|| reader.unexpected())?.to_uppercase();
         return Err(refuse(format!("ALTER TABLE SET {what}")));
     }
+    if reader.eat(&["reset"]) {
+        return Ok(AlterTableAction::ResetParameters(storage_parameters(reader)?));
+    }
     match reader.peek_word_nth(0) {
         Some(word) => Err(refuse(format!("ALTER TABLE {}", word.to_uppercase()))),
         None => Err(reader.unexpected()),
     }
 }
 
-/// ALTER INDEX, of which renaming is there.
-fn rename_index(reader: &mut Reader<'_>) -> Result<Statement> {
+/// ALTER INDEX, of which renaming and storage parameters are there.
+fn alter_index(reader: &mut Reader<'_>) -> Result<Statement> {
     let kind = ObjectKind::Index;
     let if_exists = reader.eat(&["if", "exists"]);
     let name = reader.name()?;
-    if !reader.eat(&["rename", "to"]) {
-        return Err(refuse(format!("ALTER {}", kind.word().to_uppercase())));
+    if reader.eat(&["rename", "to"]) {
+        return Ok(Statement::RenameRelation { kind, name, if_exists, to: reader.identifier()? });
     }
-    Ok(Statement::RenameRelation { kind, name, if_exists, to: reader.identifier()? })
+    let mut actions = Vec::new();
+    loop {
+        let is_set =
+            reader.peek_words(&["set"]) && reader.parser.peek_nth_token_ref(1).token == Token::LParen;
+        if !is_set && !reader.peek_words(&["reset"]) {
+            return Err(refuse(format!("ALTER {}", kind.word().to_uppercase())));
+        }
+        actions.push(alter_action(reader)?);
+        if !reader.eat_token(&Token::Comma) {
+            return Ok(Statement::AlterIndex { name, if_exists, actions });
+        }
+    }
 }
 
 fn rename(reader: &mut Reader<'_>) -> Result<AlterTableAction> {

@@ -204,6 +204,7 @@ pub(crate) enum AlterTableAction {
     SetType { column: String, type_name: TypeName, collation: Option<Name>, using: Option<Expr> },
     RenameConstraint { from: String, to: String },
     SetParameters(Vec<StorageParameter>),
+    ResetParameters(Vec<StorageParameter>),
     OwnerTo(String),
     SetSchema(String),
     AddIdentity { column: String, always: bool, options: Vec<SequenceOption> },

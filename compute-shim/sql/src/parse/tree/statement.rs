@@ -195,6 +195,12 @@ pub(crate) enum Statement {
         if_exists: bool,
         actions: Vec<AlterTableAction>,
     },
+    /// ALTER INDEX, but for renaming: SET and RESET of storage parameters.
+    AlterIndex {
+        name: Name,
+        if_exists: bool,
+        actions: Vec<AlterTableAction>,
+    },
     /// ALTER INDEX or SEQUENCE … RENAME TO.
     RenameRelation {
         kind: ObjectKind,
