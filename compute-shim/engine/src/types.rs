@@ -121,6 +121,13 @@ pub struct RowVersion {
     pub(crate) undo: u64,
 }
 
+impl RowVersion {
+    /// The transaction that wrote it.
+    pub fn tx_id(self) -> TxId {
+        self.tx_id
+    }
+}
+
 /// A row that was read. Reused from row to row, so that a scan allocates nothing in its steady state.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RowBuffer {

@@ -8,7 +8,7 @@
 use super::call::{FromCall, undefined_columns};
 use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
-use super::scope::{Boundary, CommonState, CommonTable, Names, Place};
+use super::scope::{Boundary, CommonState, CommonTable, Names, Place, VersionColumns};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::object::{Sequence, Table};
 use crate::catalog::system::SystemTable;
@@ -17,7 +17,7 @@ use crate::expression::Expr;
 use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
 use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
-use crate::plan::{CallInFrom, CallSource, Exprs, JoinType, Node, Predicate, Scan};
+use crate::plan::{CallInFrom, CallSource, Exprs, JoinType, Node, Predicate, Scan, VERSION_COLUMNS};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Array, Datum, SqlError, SqlState, TypeId, Typmod};
@@ -30,8 +30,21 @@ pub(super) struct FromBound {
     pub width: usize,
 }
 
+/// What a scan gives behind the columns of its table.
+#[derive(Clone, Copy)]
+pub(super) struct Hidden {
+    pub identity: bool,
+    pub versions: bool,
+}
+
+impl Hidden {
+    pub(super) fn width(self) -> usize {
+        usize::from(self.identity) + if self.versions { VERSION_COLUMNS } else { 0 }
+    }
+}
+
 /// A whole table, with no more than names.
-pub(super) fn scan(catalog: &Catalog, table: &Arc<Table>, name: &str, with_identity: bool) -> Node {
+pub(super) fn scan(catalog: &Catalog, table: &Arc<Table>, name: &str, hidden: Hidden) -> Node {
     Node::Scan(Scan {
         table: table.clone(),
         name: name.to_owned(),
@@ -42,7 +55,8 @@ pub(super) fn scan(catalog: &Catalog, table: &Arc<Table>, name: &str, with_ident
         columns: (0..table.columns.len()).collect(),
         filter_columns: Vec::new(),
         long_columns: (0..table.columns.len()).collect(),
-        with_identity,
+        with_identity: hidden.identity,
+        with_versions: hidden.versions,
         statistics: catalog.statistics(table.oid).cloned(),
         rows: None,
     })
@@ -116,6 +130,7 @@ impl Binder<'_> {
                     oid: 0,
                     columns: names.columns.clone(),
                     is_scalar: false,
+                    versions: VersionColumns::Absent,
                 };
                 names.tables = vec![table];
                 Ok(FromBound { names, ..bound })
@@ -136,22 +151,24 @@ impl Binder<'_> {
             Relation::Table(table) => {
                 self.lock(table.oid, RelationLockMode::AccessShare);
                 let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
-                let with_identity = self.lock_table(&table, shown, offset);
-                let mut names = Names::of_table(&table, shown, offset);
+                let identity = self.lock_table(&table, shown, offset);
+                let hidden = Hidden { identity, versions: self.reads_versions() };
+                let columns = table.columns.len();
+                let versions = self.version_columns(offset + columns + usize::from(identity));
+                let mut names = Names::of_table(&table, shown, offset).with_versions(versions);
                 self.as_meant(name, &mut names);
                 self.name_relation(&mut names, alias, table.schema)?;
-                let width = table.columns.len() + usize::from(with_identity);
-                Ok(FromBound {
-                    node: scan(self.context.view.catalog(), &table, shown, with_identity),
-                    names,
-                    width,
-                })
+                let node = scan(self.context.view.catalog(), &table, shown, hidden);
+                Ok(FromBound { node, names, width: columns + hidden.width() })
             }
             Relation::System(table) => {
                 let shown = alias.map_or(name.last(), |alias| alias.name.as_str());
                 self.lock_name(shown, Lockable::Not(SYSTEM));
                 let mut names = Names::of_columns(shown, system_columns(table), offset);
                 names.tables[0].oid = table.oid;
+                if !table.is_view {
+                    names.tables[0].versions = VersionColumns::Refused;
+                }
                 self.name_relation(&mut names, alias, table.schema)?;
                 let node = Node::System { table, name: shown.to_owned(), filter: None };
                 Ok(FromBound { node, names, width: table.columns.len() })

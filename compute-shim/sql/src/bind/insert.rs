@@ -8,7 +8,7 @@ use super::modify::Target;
 use super::query::Wanted;
 use super::referential::Change;
 use super::row_expression::RowPlace;
-use super::scope::{Frame, Names, Place, SelectFrame};
+use super::scope::{Frame, Names, Place, SelectFrame, VersionColumns};
 use super::updatable::{Through, Verb};
 use super::{Binder, Bound};
 use crate::catalog::object::{Column, Identity, Index, IndexColumn, IndexState, KeyPart, Oid, Table};
@@ -63,7 +63,7 @@ impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &Insert) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&insert.with)?;
-        let target = self.change_target(&insert.table, insert.alias.as_deref(), Verb::Insert)?;
+        let mut target = self.change_target(&insert.table, insert.alias.as_deref(), Verb::Insert)?;
         let table = target.table.clone();
         let (columns, refused) = self.insert_columns(&target, &insert.columns)?;
         let mut defaults = Defaults {
@@ -90,6 +90,9 @@ impl Binder<'_> {
         if let Some(update) = conflict.as_ref().and_then(|conflict| conflict.update.as_ref()) {
             self.lock_referential(&table, Change::Update(update.columns.clone()));
         }
+        // What has become of the row is known once it is written, whether scans tell or not.
+        let versions = VersionColumns::At(table.columns.len());
+        target.names = std::mem::take(&mut target.names).with_versions(versions);
         let (returning, output) = self.returning(&insert.returning, &target, &[])?;
         self.common_names.truncate(outer);
         let node = Node::Insert { table, source: Arc::new(source), checks, filter, conflict, returning };

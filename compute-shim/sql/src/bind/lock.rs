@@ -123,7 +123,14 @@ impl Binder<'_> {
         };
         self.lock(table.oid, RelationLockMode::RowShare);
         self.row_lock.get_or_insert(mode);
-        let lock = RowLock { table: table.clone(), start: offset, columns: Vec::new(), mode, wait };
+        let lock = RowLock {
+            table: table.clone(),
+            start: offset,
+            columns: Vec::new(),
+            with_versions: self.reads_versions(),
+            mode,
+            wait,
+        };
         self.select_frame().locking.rows.push(lock);
         true
     }

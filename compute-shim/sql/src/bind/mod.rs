@@ -54,7 +54,7 @@ use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::{format_type, marked_type, type_from_name};
 use hexalog_sql_types::{EvalEnv, SqlError, SqlState, TypeId, Typmod};
-use scope::{CommonTable, Frame, Place, SelectFrame};
+use scope::{CommonTable, Frame, Place, SelectFrame, VersionColumns};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,13 +75,15 @@ pub(crate) fn plan(
     parameters: Option<&[TypeId]>,
 ) -> Result<Plan> {
     let mut binder = Binder::new(context, parameters);
-    let (command, bound) = match statement {
-        tree::Statement::Query(query) => (Command::Select, binder.query(query, &query::Wanted::default())?),
-        tree::Statement::Insert(insert) => (Command::Insert, binder.insert(insert)?),
-        tree::Statement::Update(update) => (Command::Update, binder.update(update)?),
-        tree::Statement::Delete(delete) => (Command::Delete, binder.delete(delete)?),
-        _ => return Err(SqlError::internal("only queries and changes have plans")),
-    };
+    binder.versions = Versions::OnDemand;
+    let mut bound = binder.statement(statement);
+    // Few statements name them, and a scan that gives them is wider: whether one does is known when all is bound.
+    if binder.wants_versions {
+        binder = Binder::new(context, parameters);
+        binder.versions = Versions::Read;
+        bound = binder.statement(statement);
+    }
+    let (command, bound) = bound?;
     binder.finish(command, bound)
 }
 
@@ -201,6 +203,15 @@ struct Bound {
     columns: Vec<OutputColumn>,
 }
 
+/// Whether scans give `xmin` and `xmax`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Versions {
+    Refused,
+    /// No, but the statement is bound anew if it names one.
+    OnDemand,
+    Read,
+}
+
 /// The state of binding one statement.
 struct Binder<'a> {
     context: BindContext<'a>,
@@ -235,6 +246,9 @@ struct Binder<'a> {
     view_depth: usize,
     /// What a query rests on that becomes a view.
     noted: Option<view::Noted>,
+    versions: Versions,
+    /// A version column was named that no scan gives.
+    wants_versions: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -262,6 +276,31 @@ impl<'a> Binder<'a> {
             inside: None,
             view_depth: 0,
             noted: None,
+            versions: Versions::Refused,
+            wants_versions: false,
+        }
+    }
+
+    fn statement(&mut self, statement: &tree::Statement) -> Result<(Command, Bound)> {
+        Ok(match statement {
+            tree::Statement::Query(query) => (Command::Select, self.query(query, &query::Wanted::default())?),
+            tree::Statement::Insert(insert) => (Command::Insert, self.insert(insert)?),
+            tree::Statement::Update(update) => (Command::Update, self.update(update)?),
+            tree::Statement::Delete(delete) => (Command::Delete, self.delete(delete)?),
+            _ => return Err(SqlError::internal("only queries and changes have plans")),
+        })
+    }
+
+    fn reads_versions(&self) -> bool {
+        self.versions == Versions::Read
+    }
+
+    /// Where a table's version columns are, if its scan gives them from here on.
+    fn version_columns(&self, first: usize) -> VersionColumns {
+        match self.versions {
+            Versions::Refused => VersionColumns::Refused,
+            Versions::OnDemand => VersionColumns::Unread,
+            Versions::Read => VersionColumns::At(first),
         }
     }
 

@@ -5,7 +5,7 @@
 //! the table below it (`updatable.rs`).
 
 use super::assigned_part::default_of_part;
-use super::from::scan;
+use super::from::{Hidden, scan};
 use super::query::Wanted;
 use super::referential::Change;
 use super::scope::{Names, Place};
@@ -14,6 +14,7 @@ use super::updatable::{Through, Verb};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::Relation;
 use crate::catalog::object::{Column, Identity, Oid, Table};
+use crate::definition::is_system_column;
 use crate::expression::Expr;
 use crate::parse::at;
 use crate::parse::tree::{
@@ -106,7 +107,15 @@ impl Binder<'_> {
             at(SqlError::new(SqlState::UNDEFINED_COLUMN, message), name.position)
         };
         let column = match &target.view {
-            None => target.table.column_index(first).ok_or_else(|| missing(&target.table.name))?,
+            None => match target.table.column_index(first) {
+                Some(column) => column,
+                None if target.verb == Verb::Update && is_system_column(first) => {
+                    let message = format!("cannot assign to system column \"{first}\"");
+                    let error = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+                    return Err(at(error, name.position));
+                }
+                None => return Err(missing(&target.table.name)),
+            },
             Some(view) => {
                 let at = view.position(first).ok_or_else(|| missing(view.name()))?;
                 view.column(at, target.verb)?
@@ -123,7 +132,8 @@ impl Binder<'_> {
     pub(super) fn update(&mut self, update: &Update) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&update.with)?;
-        let target = self.change_target(&update.table, update.alias.as_deref(), Verb::Update)?;
+        let mut target = self.change_target(&update.table, update.alias.as_deref(), Verb::Update)?;
+        self.find_versions(&mut target);
         let table = target.table.clone();
         let cursor = current_of(update.filter.as_ref());
         let (others, node) = self.change_source(&target, &update.from, cursor)?;
@@ -141,14 +151,24 @@ impl Binder<'_> {
         self.lock_referential(&table, Change::Update(columns.clone()));
         let (input, recheck) = conditioned(node, &target, filter);
         let values = Exprs::new(values);
-        let node = Node::Update { table, input, columns, values, recheck, checks, returning };
+        let node = Node::Update {
+            table,
+            input,
+            columns,
+            values,
+            recheck,
+            checks,
+            returning,
+            with_versions: self.reads_versions(),
+        };
         Ok(Bound { node, columns: output })
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Result<Bound> {
         let outer = self.common_names.len();
         self.common_tables(&delete.with)?;
-        let target = self.change_target(&delete.table, delete.alias.as_deref(), Verb::Delete)?;
+        let mut target = self.change_target(&delete.table, delete.alias.as_deref(), Verb::Delete)?;
+        self.find_versions(&mut target);
         let table = target.table.clone();
         let cursor = current_of(delete.filter.as_ref());
         let (others, node) = self.change_source(&target, &delete.using, cursor)?;
@@ -160,7 +180,14 @@ impl Binder<'_> {
         self.common_names.truncate(outer);
         self.lock_referential(&table, Change::Delete);
         let (input, recheck) = conditioned(node, &target, filter);
-        Ok(Bound { node: Node::Delete { table, input, recheck, returning }, columns: output })
+        let with_versions = self.reads_versions();
+        Ok(Bound { node: Node::Delete { table, input, recheck, returning, with_versions }, columns: output })
+    }
+
+    /// The version columns of a table to be changed stand behind the row's identity.
+    fn find_versions(&self, target: &mut Target) {
+        let versions = self.version_columns(target.table.columns.len() + 1);
+        target.names = std::mem::take(&mut target.names).with_versions(versions);
     }
 
     /// The target joined with FROM or USING, and the names of these. Leaves a frame in which the rest of the statement is
@@ -179,8 +206,9 @@ impl Binder<'_> {
         self.select_frame().visible.push(target.names.clone());
         // Behind the table's columns stands the row's identity.
         let table = &target.table;
-        let width = table.columns.len() + 1;
-        let mut node = scan(self.context.view.catalog(), table, &target.shown, true);
+        let hidden = Hidden { identity: true, versions: self.reads_versions() };
+        let width = table.columns.len() + hidden.width();
+        let mut node = scan(self.context.view.catalog(), table, &target.shown, hidden);
         if let Node::Scan(scan) = &mut node {
             scan.cursor = cursor.map(str::to_owned);
         }

@@ -11,7 +11,7 @@ use crate::parse::at;
 use crate::parse::tree::{Name, NamedWindow};
 use crate::plan::AggregateCall;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// Where in a statement an expression stands: decides what it may contain, and PostgreSQL's words if it may not.
@@ -120,6 +120,19 @@ pub(super) struct NamedColumn {
     pub origin: (Oid, i16),
 }
 
+/// Where `xmin` and `xmax` of a relation's rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VersionColumns {
+    /// It has none, as it is no table.
+    Absent,
+    /// They cannot be read at this place.
+    Refused,
+    /// The scan does not give them, but would if the statement were bound anew.
+    Unread,
+    /// At this place of the row of FROM, and behind it.
+    At(usize),
+}
+
 /// A relation that qualified names refer to.
 #[derive(Clone, Debug)]
 pub(super) struct TableNames {
@@ -130,6 +143,7 @@ pub(super) struct TableNames {
     pub columns: Vec<NamedColumn>,
     /// A function of one value: the relation's name stands for that, not for a row.
     pub is_scalar: bool,
+    pub versions: VersionColumns,
 }
 
 /// What one FROM item lets one name: relations, and the columns in the order of `*`.
@@ -158,6 +172,7 @@ impl Names {
             oid: 0,
             columns: columns.clone(),
             is_scalar: false,
+            versions: VersionColumns::Absent,
         };
         Names { tables: vec![table], columns }
     }
@@ -177,8 +192,19 @@ impl Names {
             oid: table.oid,
             columns: columns.clone(),
             is_scalar: false,
+            versions: VersionColumns::Refused,
         };
         Names { tables: vec![names], columns }
+    }
+
+    /// Says where the versions of the one relation's rows are.
+    pub(super) fn with_versions(mut self, versions: VersionColumns) -> Names {
+        if let [table] = self.tables.as_mut_slice()
+            && table.versions != VersionColumns::Absent
+        {
+            table.versions = versions;
+        }
+        self
     }
 
     fn find(&self, name: &str) -> impl Iterator<Item = &NamedColumn> {
@@ -356,7 +382,8 @@ impl Binder<'_> {
             return Err(at_name(SqlError::syntax(message), name));
         }
         match self.look_up(name)? {
-            Some((frame, Found { expr, origin })) => {
+            Some((frame, Found { expr, origin, is_unread })) => {
+                self.wants_versions |= is_unread;
                 self.refuse_generated(name)?;
                 self.note_column(origin);
                 self.note_row(&expr);
@@ -461,7 +488,9 @@ impl Binder<'_> {
         const SYSTEM: [&str; 5] = ["ctid", "xmin", "xmax", "cmin", "cmax"];
         let last = name.last();
         let error = match name.qualifier() {
-            _ if SYSTEM.contains(&last) => SqlError::unsupported(format!("the system column {last}")),
+            _ if SYSTEM.contains(&last) && self.has_table(name) => {
+                SqlError::unsupported(format!("the system column {last}"))
+            }
             None if self.place() == Place::Default => SqlError::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
                 "cannot use column reference in DEFAULT expression",
@@ -495,6 +524,19 @@ impl Binder<'_> {
             },
         };
         at_name(error, name)
+    }
+
+    /// Whether a name may mean a system column of a table in sight.
+    fn has_table(&self, name: &Name) -> bool {
+        let frames = self.frames.iter().filter_map(|frame| match frame {
+            Frame::Select(frame) => Some(frame),
+            Frame::Crossing(_) => None,
+        });
+        let mut tables = frames.flat_map(|frame| &frame.visible).flat_map(|names| &names.tables);
+        tables.any(|table| {
+            table.versions != VersionColumns::Absent
+                && name.qualifier().is_none_or(|qualifier| table.alias == qualifier)
+        })
     }
 
     /// Whether a relation of this name is in sight (true) or there but out of sight (false).
@@ -534,15 +576,35 @@ fn ambiguous(column: &str, name: &Name) -> SqlError {
 struct Found {
     expr: Expr,
     origin: (Oid, i16),
+    /// The expression stands for a version column that nothing gives yet.
+    is_unread: bool,
 }
 
 impl Found {
     fn column(column: &NamedColumn) -> Found {
-        Found { expr: column.expr.clone(), origin: column.origin }
+        Found { expr: column.expr.clone(), origin: column.origin, is_unread: false }
     }
 
     fn other(expr: Expr) -> Found {
-        Found { expr, origin: (0, 0) }
+        Found { expr, origin: (0, 0), is_unread: false }
+    }
+
+    /// `xmin` or `xmax` of a table.
+    fn version(table: &TableNames, column: &str) -> Option<Found> {
+        let behind = match column {
+            "xmin" => 0,
+            "xmax" => 1,
+            _ => return None,
+        };
+        match table.versions {
+            VersionColumns::Absent | VersionColumns::Refused => None,
+            VersionColumns::Unread => {
+                Some(Found { is_unread: true, ..Found::other(Expr::null(TypeId::XID)) })
+            }
+            VersionColumns::At(first) => {
+                Some(Found::other(Expr::column(first + behind, TypeId::XID, Typmod::NONE)))
+            }
+        }
     }
 }
 
@@ -558,7 +620,11 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
                     None => Ok(Some(Found::column(first))),
                 };
             }
-            Ok(whole_row(visible, column).or_else(|| table_oid(visible, column)).map(Found::other))
+            let other = whole_row(visible, column).or_else(|| table_oid(visible, column));
+            match other {
+                Some(other) => Ok(Some(Found::other(other))),
+                None => version_of(visible, column, name),
+            }
         }
         [.., _] => {
             let Some(table) = find_table(visible, &name.parts[..name.parts.len() - 1]) else {
@@ -572,7 +638,7 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
                 (None, _) if column == "tableoid" && table.oid != 0 => {
                     Ok(Some(Found::other(oid_constant(table.oid))))
                 }
-                (None, _) => Ok(None),
+                (None, _) => Ok(Found::version(table, column)),
             }
         }
         [] => unreachable!("a name has at least one part"),
@@ -601,6 +667,16 @@ fn whole_row(visible: &[Names], name: &str) -> Option<Expr> {
     let items = table.columns.iter().map(|column| column.expr.clone()).collect();
     let names = table.columns.iter().map(|column| column.name.as_str().into()).collect();
     Some(Expr::new(Kind::Row(items, Some(names)), TypeId::RECORD))
+}
+
+/// `xmin` or `xmax` without a table's name in front.
+fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Found>> {
+    let tables = visible.iter().flat_map(|names| &names.tables);
+    let mut found = tables.filter_map(|table| Found::version(table, column));
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(ambiguous(column, name)),
+        (found, _) => Ok(found),
+    }
 }
 
 fn table_oid(visible: &[Names], column: &str) -> Option<Expr> {

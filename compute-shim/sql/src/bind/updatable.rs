@@ -285,6 +285,7 @@ impl Through {
             oid: self.view.oid,
             columns: columns.clone(),
             is_scalar: false,
+            versions: super::scope::VersionColumns::Absent,
         };
         Names { tables: vec![table], columns }
     }

@@ -23,7 +23,7 @@ use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 /// Names that every row has already.
 const SYSTEM_COLUMNS: &[&str] = &["tableoid", "cmax", "xmax", "cmin", "xmin", "ctid"];
 
-pub(super) fn is_system_column(name: &str) -> bool {
+pub(crate) fn is_system_column(name: &str) -> bool {
     SYSTEM_COLUMNS.contains(&name)
 }
 

@@ -50,6 +50,7 @@ mod view;
 pub(crate) use sequence::literal as sequence_literal;
 
 pub(crate) use analyze::{BLOCK_BYTES, skipped};
+pub(crate) use column::is_system_column;
 pub(crate) use create_index::column_names;
 pub(crate) use lookup::{no_schema, not_a};
 pub(crate) use parameters::parse_bool;

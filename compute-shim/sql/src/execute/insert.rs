@@ -8,7 +8,7 @@
 
 use super::row_writer::{Inserted, check_not_null, check_violation, duplicate_key};
 use super::unique::{FirstTaken, KeyProbe};
-use super::{Context, Operator, Row, RowWriter, compute_generated};
+use super::{Context, Operator, Row, RowWriter, compute_generated, version_column};
 use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
@@ -122,7 +122,9 @@ impl Operator for Insert {
                     if let Some(new) = update.step(context, &plan)? {
                         self.row = new;
                         self.update = None;
-                        self.finish_row(returning.is_some(), context, &plan);
+                        // It held the row's lock before it wrote: this is how clients tell an update.
+                        let locked_by = version_column::own(context.transaction);
+                        self.finish_row(returning.is_some(), locked_by, context, &plan);
                     } else {
                         let looks_again = update.has_lost_conflict();
                         self.update = None;
@@ -135,6 +137,7 @@ impl Operator for Insert {
                     for item in &returning.items {
                         row.push(evaluate(item, &self.row, context)?);
                     }
+                    self.row.truncate(table.columns.len());
                     self.phase = Phase::Pull;
                     return Ok(true);
                 }
@@ -148,8 +151,12 @@ impl Operator for Insert {
 }
 
 impl Insert {
-    fn finish_row(&mut self, has_returning: bool, context: &mut Context<'_>, plan: &Node) {
+    /// A row was written; what is returned has `xmin` and `xmax` behind its columns.
+    fn finish_row(&mut self, has_returning: bool, xmax: Datum, context: &mut Context<'_>, plan: &Node) {
         context.state.affected += 1;
+        if has_returning {
+            self.row.extend([version_column::own(context.transaction), xmax]);
+        }
         self.phase = if has_returning { Phase::Return } else { Phase::Pull };
         if let Node::Insert { returning: Some(returning), .. } = plan {
             returning.evaluation.begin_row(context.state);
@@ -166,7 +173,7 @@ impl Insert {
                 context.state.is_fused = fuse;
                 let plan = self.plan.clone();
                 let has_returning = matches!(&*plan, Node::Insert { returning: Some(_), .. });
-                self.finish_row(has_returning, context, &plan);
+                self.finish_row(has_returning, version_column::XMAX_NONE, context, &plan);
                 Ok(())
             }
             Inserted::Conflict(at) => {

@@ -5,7 +5,7 @@
 //! again, and its select list is computed anew; other tables' rows stay as they were (PostgreSQL's EvalPlanQual). The
 //! order of rows is not looked at again, as in PostgreSQL.
 
-use super::{Context, Operator, Row, RowPlace, decode_row};
+use super::{Context, Operator, Row, RowPlace, decode_row, version_column};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Exprs, Node, RowLock};
 use crate::stop::{Step, Stop};
@@ -126,6 +126,9 @@ impl LockRows {
         decode_row(engine, transaction, &lock.table, &mut self.stored, &lock.columns, &mut newest)?;
         let start = first + lock.start;
         self.row[start..start + newest.len()].clone_from_slice(&newest);
+        if lock.with_versions {
+            self.row[start + newest.len() + 1] = version_column::xmin(&self.stored);
+        }
         self.has_changed = true;
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
-//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them. Never chooses a plan.
+//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them, `version_column.rs` says what stands for their `xmin`. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -24,6 +24,7 @@ mod scan;
 mod sort;
 mod stored_row;
 mod unique;
+mod version_column;
 mod window;
 mod window_frame;
 

@@ -11,6 +11,7 @@ use super::stored_row::long_columns;
 use super::unique::{FirstTaken, SharedIn};
 use super::{
     Context, Operator, Row, RowEncoder, check_key_bytes, decode_row, has_entry, index_key, primary_key,
+    version_column,
 };
 use crate::catalog::object::{Index, Table};
 use crate::expression::{Kind, evaluate, is_true};
@@ -106,6 +107,7 @@ impl Operator for Modify {
                 // A deleted row is returned as it was, an updated one as it is.
                 self.row = finished.joined;
                 self.row[..new.len()].clone_from_slice(&new);
+                show_writer(&plan, &mut self.row, context);
                 returning.evaluation.begin_row(context.state);
                 self.is_returning = true;
             }
@@ -120,6 +122,19 @@ impl Operator for Modify {
 impl Modify {
     fn begin_row(&self, context: &mut Context<'_>) {
         begin_row(&self.plan, context);
+    }
+}
+
+/// Puts the running transaction behind a row to be returned that it has written, or deleted.
+fn show_writer(plan: &Node, row: &mut Row, context: &Context<'_>) {
+    match plan {
+        Node::Update { table, with_versions: true, .. } => {
+            row[table.columns.len() + 1] = version_column::own(context.transaction);
+        }
+        Node::Delete { table, with_versions: true, .. } => {
+            row[table.columns.len() + 2] = version_column::own(context.transaction);
+        }
+        _ => {}
     }
 }
 
@@ -560,6 +575,11 @@ impl RowUpdate {
                 self.known = self.stored.version.into();
                 self.long = long_columns(&self.table, &self.stored)?;
                 self.joined[..newest.len()].clone_from_slice(&newest);
+                if let Node::Update { with_versions: true, .. } | Node::Delete { with_versions: true, .. } =
+                    plan
+                {
+                    self.joined[newest.len() + 1] = version_column::xmin(&self.stored);
+                }
                 begin_row(plan, context);
                 self.phase = Phase::Recheck;
                 Ok(true)

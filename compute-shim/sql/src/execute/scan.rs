@@ -6,7 +6,7 @@
 use super::context::Identity;
 use super::key_range::{KeyRange, ranges};
 use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
-use super::{Context, Operator, Row, RowPlace, has_entry, index_key};
+use super::{Context, Operator, Row, RowPlace, has_entry, index_key, version_column};
 use crate::catalog::object::Table;
 use crate::expression::is_true;
 use crate::plan::{Node, Scan};
@@ -225,6 +225,11 @@ impl TableScan {
         let (stored, row) = (&mut self.stored, &mut self.row);
         let in_filter = |column| scan.filter_columns.contains(&column);
         decode_row_where(engine, transaction, &scan.table, stored, &scan.columns, in_filter, row)?;
+        if scan.with_versions {
+            // The identity takes its place once the row has passed.
+            row.extend(scan.with_identity.then_some(Datum::Null));
+            row.extend([version_column::xmin(stored), version_column::XMAX_NONE]);
+        }
         if let Some(filter) = &scan.filter {
             filter.evaluation.begin_row(context.state);
         }
@@ -250,7 +255,10 @@ impl TableScan {
             let (key, version) = (stored.key.as_slice().into(), stored.version);
             let long = long_columns(&scan.table, stored)?;
             context.state.identities.push(Identity { key, version, long });
-            self.row.push(Datum::Int8(number));
+            match scan.with_versions {
+                true => self.row[scan.table.columns.len()] = Datum::Int8(number),
+                false => self.row.push(Datum::Int8(number)),
+            }
         }
         Ok(())
     }

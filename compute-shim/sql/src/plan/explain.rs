@@ -168,7 +168,10 @@ impl Printer<'_> {
             Node::Scan(scan) => {
                 let mut names: Vec<String> =
                     scan.table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
-                names.resize(node.width(), "identity".to_owned());
+                names.extend(scan.with_identity.then(|| "identity".to_owned()));
+                if scan.with_versions {
+                    names.extend(["xmin", "xmax"].map(str::to_owned));
+                }
                 names
             }
             Node::System { table, .. } => {

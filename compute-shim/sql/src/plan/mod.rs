@@ -178,6 +178,9 @@ pub(crate) struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
+/// `xmin` and `xmax`, where they are asked for.
+pub(crate) const VERSION_COLUMNS: usize = 2;
+
 /// A read of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
@@ -200,6 +203,8 @@ pub(crate) struct Scan {
     pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
+    /// Whether [`VERSION_COLUMNS`] more are behind that: `xmin` and `xmax`.
+    pub with_versions: bool,
     /// What ANALYZE has found of the table.
     pub statistics: Option<Arc<Statistics>>,
     /// The guess of its rows, once its access is chosen by statistics.
@@ -212,6 +217,8 @@ pub(crate) struct RowLock {
     pub table: Arc<Table>,
     /// Where its columns begin in the row of FROM; the row's identity stands behind them.
     pub start: usize,
+    /// Whether `xmin` and `xmax` stand behind that.
+    pub with_versions: bool,
     /// Those of its columns that the query reads.
     pub columns: Vec<usize>,
     pub mode: RowLockMode,
@@ -431,12 +438,15 @@ pub(crate) enum Node {
         recheck: Option<Predicate>,
         checks: Vec<RowCheck>,
         returning: Option<Exprs>,
+        /// Whether the input's rows have `xmin` and `xmax` behind the identity.
+        with_versions: bool,
     },
     Delete {
         table: Arc<Table>,
         input: Arc<Node>,
         recheck: Option<Predicate>,
         returning: Option<Exprs>,
+        with_versions: bool,
     },
 }
 
@@ -448,7 +458,10 @@ impl Node {
             Node::Values { width, .. } | Node::Functions { width, .. } => *width,
             Node::Common { width, .. } | Node::Working { width, .. } => *width,
             Node::Recursive { base, .. } => base.width(),
-            Node::Scan(scan) => scan.table.columns.len() + usize::from(scan.with_identity),
+            Node::Scan(scan) => {
+                let versions = if scan.with_versions { VERSION_COLUMNS } else { 0 };
+                scan.table.columns.len() + usize::from(scan.with_identity) + versions
+            }
             Node::System { table, .. } => table.columns.len(),
             Node::Filter { input, .. }
             | Node::Measured { input, .. }

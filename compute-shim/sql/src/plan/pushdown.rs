@@ -265,7 +265,7 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
 /// Nodes whose inputs are needed whole, and changes.
 fn prune_whole(node: Node) -> Node {
     match node {
-        Node::Update { table, input, columns, values, recheck, checks, returning } => {
+        Node::Update { table, input, columns, values, recheck, checks, returning, with_versions } => {
             // What is set to itself stays where it is.
             let sets = columns.iter().zip(&values.items);
             let sets = sets.filter(|(own, value)| !matches!(value.kind, Kind::Column(read) if read == **own));
@@ -278,15 +278,15 @@ fn prune_whole(node: Node) -> Node {
             let generated = table.generated_from(&columns);
             needed.extend(generated.flat_map(|(_, generated)| generated.reads.iter().copied()));
             let input = prune_arc(input, &needed);
-            Node::Update { table, input, columns, values, recheck, checks, returning }
+            Node::Update { table, input, columns, values, recheck, checks, returning, with_versions }
         }
-        Node::Delete { table, input, recheck, returning } => {
+        Node::Delete { table, input, recheck, returning, with_versions } => {
             let exprs = recheck
                 .iter()
                 .map(|recheck| &recheck.expr)
                 .chain(returning.iter().flat_map(|returning| &returning.items));
             let needed = needed_by_change(&table, exprs);
-            Node::Delete { input: prune_arc(input, &needed), table, recheck, returning }
+            Node::Delete { input: prune_arc(input, &needed), table, recheck, returning, with_versions }
         }
         other => other.map_inputs(|input| {
             let needed = all_columns(&input);
