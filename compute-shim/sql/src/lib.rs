@@ -22,6 +22,7 @@ pub mod environment;
 mod execute;
 mod expression;
 mod function;
+mod nesting;
 mod parse;
 mod plan;
 mod progress;

@@ -103,6 +103,7 @@ impl Binder<'_> {
         Ok(())
     }
 
+    #[recursive::recursive]
     pub(super) fn from_item(&mut self, item: &FromItem, offset: usize) -> Result<FromBound> {
         match item {
             FromItem::Table { name, alias } => self.from_table(name, alias.as_ref(), offset),

@@ -45,6 +45,7 @@ use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
 use crate::expression::Expr;
+use crate::nesting::levels;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
 use crate::session::SessionView;
@@ -370,6 +371,8 @@ impl<'a> Binder<'a> {
             snapshot_min = snapshot_min.max(self::snapshot_min(&node));
             common.push(node);
         }
+        let parts = subplans.iter().map(|subplan| &subplan.node).chain(&common).chain([&root]);
+        let deepest = parts.map(|node| levels(node)).max().expect("the root is one");
         let has_rows = command == Command::Select || !bound.columns.is_empty();
         Ok(Plan {
             root,
@@ -385,6 +388,7 @@ impl<'a> Binder<'a> {
             row_lock: self.row_lock,
             snapshot_min,
             measures: 0,
+            levels: deepest,
         })
     }
 }

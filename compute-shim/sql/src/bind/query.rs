@@ -22,6 +22,20 @@ pub(super) struct Wanted {
     pub keeps_unknown: bool,
 }
 
+/// The inputs of a UNION. A chain of them becomes one node: rows that the left side unites need not be united twice, nor
+/// its duplicates taken out (`distinct`: of these types) before those of all are.
+fn united(left: Arc<Node>, right: Arc<Node>, distinct: Option<&[TypeId]>) -> Vec<Arc<Node>> {
+    let inner = match (&*left, distinct) {
+        (Node::Append { .. }, _) => Some(&left),
+        (Node::Distinct { input, columns: None, types: of }, Some(types)) if of == types => Some(input),
+        _ => None,
+    };
+    match inner.map(|inner| &**inner) {
+        Some(Node::Append { inputs }) => inputs.iter().cloned().chain([right]).collect(),
+        _ => vec![left, right],
+    }
+}
+
 impl Binder<'_> {
     #[recursive::recursive]
     pub(super) fn query(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
@@ -229,9 +243,9 @@ impl Binder<'_> {
         let right = Arc::new(self.converted(right, &columns)?);
         let types: Vec<TypeId> = columns.iter().map(|column| column.type_id).collect();
         let node = match (op, all) {
-            (SetOperator::Union, true) => Node::Append { inputs: vec![left, right] },
+            (SetOperator::Union, true) => Node::Append { inputs: united(left, right, None) },
             (SetOperator::Union, false) => {
-                let input = Arc::new(Node::Append { inputs: vec![left, right] });
+                let input = Arc::new(Node::Append { inputs: united(left, right, Some(&types)) });
                 Node::Distinct { input, columns: None, types }
             }
             _ => Node::SetOperation { op, all, left, right, types },

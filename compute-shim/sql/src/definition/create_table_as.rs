@@ -111,7 +111,7 @@ struct Fill {
 
 impl Fill {
     fn new(plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
-        let (state, operator) = (State::new(&plan), build(&plan.root));
+        let (state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
         let parameters = parameters.map_or_else(|| [].into(), |parameters| parameters.values.clone());
         let (row, writer) = (Row::new(), RowWriter::new());
         Fill { plan, parameters, state, operator, row, has_row: false, writer, rows: 0 }

@@ -152,6 +152,7 @@ fn empty_plan(memos: usize) -> Plan {
         row_lock: None,
         snapshot_min: Lsn::ZERO,
         measures: 0,
+        levels: 1,
     }
 }
 

@@ -238,7 +238,7 @@ pub(super) fn validate(
     let found: Option<Row> = replay.drive(
         context,
         |_| {
-            let (state, operator) = (State::new(&plan), build(&plan.root));
+            let (state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
             Ok(Search { plan: plan.clone(), state, operator })
         },
         |search, context| {

@@ -299,7 +299,7 @@ impl Context<'_> {
                 operator.rewind(self);
                 self.state.subplans[id].operator = Some(operator);
             }
-            None => self.state.subplans[id].operator = Some(build(&subplan.node)),
+            None => self.state.subplans[id].operator = Some(build(&subplan.node, plan.levels)),
         }
         let state = &mut self.state.subplans[id];
         state.values.clear();
@@ -356,7 +356,7 @@ impl Context<'_> {
         let plan = self.plan;
         while at >= self.state.common[id].rows.len() && !self.state.common[id].is_complete {
             let mut operator =
-                self.state.common[id].operator.take().unwrap_or_else(|| build(&plan.common[id]));
+                self.state.common[id].operator.take().unwrap_or_else(|| build(&plan.common[id], plan.levels));
             let result = operator.next(self, row);
             self.state.common[id].operator = Some(operator);
             match result? {

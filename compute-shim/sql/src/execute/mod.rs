@@ -40,6 +40,7 @@ pub(crate) use row_writer::{
 pub(crate) use stored_row::{RowEncoder, column_in_memory, decode_row};
 pub(crate) use unique::FirstTaken;
 
+use crate::nesting::with_room_for_levels;
 use crate::plan::Node;
 use crate::stop::Step;
 use hexalog_sql_types::Datum;
@@ -62,8 +63,42 @@ pub(crate) trait Operator: Send {
     }
 }
 
+/// Plans of fewer levels run on the stack that there is.
+const LEVELS_PLAIN: usize = 16;
+
+/// The operator of a plan that is deep: it runs with room on the stack.
+struct Deep {
+    levels: usize,
+    inner: Box<dyn Operator>,
+}
+
+impl Operator for Deep {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        with_room_for_levels(self.levels, || self.inner.next(context, row))
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        with_room_for_levels(self.levels, || self.inner.rewind(context));
+    }
+
+    fn repeat(&mut self, context: &mut Context<'_>) {
+        with_room_for_levels(self.levels, || self.inner.repeat(context));
+    }
+}
+
+/// The operator of a plan, or of one of its parts.
+pub(crate) fn build(root: &Arc<Node>, levels: usize) -> Box<dyn Operator> {
+    match levels <= LEVELS_PLAIN {
+        true => operator(root),
+        false => {
+            let inner = with_room_for_levels(levels, || operator(root));
+            Box::new(Deep { levels, inner })
+        }
+    }
+}
+
 /// The operator of a node, with those below it.
-pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
+fn operator(node: &Arc<Node>) -> Box<dyn Operator> {
     let plan = node.clone();
     match &**node {
         Node::Nothing => Box::new(relation::Nothing::default()),
@@ -71,35 +106,35 @@ pub(crate) fn build(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::Scan(_) => Box::new(scan::TableScan::new(plan)),
         Node::System { .. } => Box::new(relation::SystemScan::new(plan)),
         Node::Functions { .. } => Box::new(relation::FunctionScan::new(plan)),
-        Node::Filter { input, .. } => Box::new(relation::Filter::new(plan.clone(), build(input))),
-        Node::Project { input, .. } => Box::new(relation::Project::new(plan.clone(), build(input))),
-        Node::ProjectSet { input, .. } => Box::new(relation::ProjectSet::new(plan.clone(), build(input))),
+        Node::Filter { input, .. } => Box::new(relation::Filter::new(plan.clone(), operator(input))),
+        Node::Project { input, .. } => Box::new(relation::Project::new(plan.clone(), operator(input))),
+        Node::ProjectSet { input, .. } => Box::new(relation::ProjectSet::new(plan.clone(), operator(input))),
         Node::NestedLoop { left, right, .. } => {
-            Box::new(join::NestedLoop::new(plan.clone(), build(left), build(right)))
+            Box::new(join::NestedLoop::new(plan.clone(), operator(left), operator(right)))
         }
         Node::HashJoin { left, right, .. } => {
-            Box::new(join::HashJoin::new(plan.clone(), build(left), build(right)))
+            Box::new(join::HashJoin::new(plan.clone(), operator(left), operator(right)))
         }
-        Node::Measured { input, id } => Box::new(measure::Measured::new(build(input), *id)),
-        Node::Materialize { input } => Box::new(relation::Materialize::new(build(input))),
-        Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), build(input))),
-        Node::Window { input, .. } => Box::new(window::Window::new(plan.clone(), build(input))),
-        Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), build(input))),
-        Node::Distinct { input, .. } => Box::new(sort::Distinct::new(plan.clone(), build(input))),
-        Node::Limit { input, .. } => Box::new(relation::Limit::new(plan.clone(), build(input))),
-        Node::LockRows { input, .. } => Box::new(lock_rows::LockRows::new(plan.clone(), build(input))),
-        Node::Append { inputs } => Box::new(relation::Append::new(inputs.iter().map(build).collect())),
+        Node::Measured { input, id } => Box::new(measure::Measured::new(operator(input), *id)),
+        Node::Materialize { input } => Box::new(relation::Materialize::new(operator(input))),
+        Node::Aggregate { input, .. } => Box::new(aggregate::Aggregate::new(plan.clone(), operator(input))),
+        Node::Window { input, .. } => Box::new(window::Window::new(plan.clone(), operator(input))),
+        Node::Sort { input, .. } => Box::new(sort::Sort::new(plan.clone(), operator(input))),
+        Node::Distinct { input, .. } => Box::new(sort::Distinct::new(plan.clone(), operator(input))),
+        Node::Limit { input, .. } => Box::new(relation::Limit::new(plan.clone(), operator(input))),
+        Node::LockRows { input, .. } => Box::new(lock_rows::LockRows::new(plan.clone(), operator(input))),
+        Node::Append { inputs } => Box::new(relation::Append::new(inputs.iter().map(operator).collect())),
         Node::SetOperation { left, right, .. } => {
-            Box::new(sort::SetOperation::new(plan.clone(), build(left), build(right)))
+            Box::new(sort::SetOperation::new(plan.clone(), operator(left), operator(right)))
         }
         Node::Recursive { base, step, .. } => {
-            Box::new(recursive::Recursive::new(plan.clone(), build(base), build(step)))
+            Box::new(recursive::Recursive::new(plan.clone(), operator(base), operator(step)))
         }
         Node::Working { id, .. } => Box::new(recursive::WorkingScan::new(*id)),
         Node::Common { id, .. } => Box::new(relation::CommonScan::new(*id)),
-        Node::Insert { source, .. } => Box::new(insert::Insert::new(plan.clone(), build(source))),
+        Node::Insert { source, .. } => Box::new(insert::Insert::new(plan.clone(), operator(source))),
         Node::Update { input, .. } | Node::Delete { input, .. } => {
-            Box::new(modify::Modify::new(plan.clone(), build(input)))
+            Box::new(modify::Modify::new(plan.clone(), operator(input)))
         }
         Node::Join { .. } => unreachable!("the planner has replaced logical joins"),
     }

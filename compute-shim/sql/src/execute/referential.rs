@@ -585,7 +585,7 @@ impl Reference {
                 (Debt::Changed { old, .. }, _) => old.clone(),
                 (Debt::Unique(_), _) => unreachable!("a key is no reference"),
             };
-            let (state, operator) = (State::new(&plan), build(&plan.root));
+            let (state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
             self.run = Some(Run { plan, parameters, state, operator, has_begun: false });
         }
         let run = self.run.as_mut().expect("set above");

@@ -40,6 +40,7 @@ mod window;
 
 pub(crate) use locking::lock_words;
 
+use crate::nesting::with_room;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -63,31 +64,37 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let tokens = tokenize(text, &lines)?;
     let mut statements = Vec::new();
     for group in split(tokens) {
-        check_runs(&group)?;
-        let (group, overriding) = respell::take_overriding(group);
-        let group = respell::respelled(locking::respell_locks(group), &lines)?;
-        let (group, parts) = assigned_part::take(group);
-        let (group, targets) = conflict_target::take(group);
-        let mut reader = Reader::new(group, &lines);
-        reader.overriding = overriding;
-        reader.assigned_parts = assigned_part::read(parts, &lines)?;
-        reader.conflict_targets = conflict_target::read(targets, &lines)?;
-        let statement = statement::statement(&mut reader)?;
-        reader.expect_end()?;
-        statements.push(statement);
+        let run = longest_run(&group)?;
+        statements.push(with_room_for(run, || statement_of(group, &lines))?);
     }
     Ok(statements)
+}
+
+/// The statement that these tokens are.
+fn statement_of(group: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Statement> {
+    let (group, overriding) = respell::take_overriding(group);
+    let group = respell::respelled(locking::respell_locks(group), lines)?;
+    let (group, parts) = assigned_part::take(group);
+    let (group, targets) = conflict_target::take(group);
+    let mut reader = Reader::new(group, lines);
+    reader.overriding = overriding;
+    reader.assigned_parts = assigned_part::read(parts, lines)?;
+    reader.conflict_targets = conflict_target::read(targets, lines)?;
+    let statement = statement::statement(&mut reader)?;
+    reader.expect_end()?;
+    Ok(statement)
 }
 
 /// One expression, as stored for a default or a check constraint.
 pub(crate) fn expression(text: &str) -> Result<Expr> {
     let lines = Lines::new(text);
     let tokens = tokenize(text, &lines)?;
-    check_runs(&tokens)?;
-    let mut reader = Reader::new(tokens, &lines);
-    let expr = reader.expr()?;
-    reader.expect_end()?;
-    Ok(expr)
+    with_room_for(longest_run(&tokens)?, || {
+        let mut reader = Reader::new(tokens, &lines);
+        let expr = reader.expr()?;
+        reader.expect_end()?;
+        Ok(expr)
+    })
 }
 
 /// A type's name, as in `regtype` input or a catalog function's argument.
@@ -171,14 +178,20 @@ fn split(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
     groups
 }
 
-/// A run of this many tokens is refused.
-const RUN_TOKENS_MAX: usize = 10_000;
+/// The parser crate makes a chain of boxes of a long expression, and dropping it, as an error does, takes so much of the
+/// stack for each of its tokens; four times what debug builds were seen to take.
+const TOKEN_STACK_BYTES: usize = 1 << 10;
 
-/// Refuses long runs: tokens of one level of parentheses without a comma between them. The parser crate makes a chain of
-/// boxes of a long expression, and dropping it takes more stack than a worker has.
-fn check_runs(tokens: &[TokenWithSpan]) -> Result<()> {
+/// What a run of tokens may take of the stack: a statement's expressions reach 256 thousand tokens without a comma.
+const RUN_STACK_BYTES_MAX: usize = 256 << 20;
+
+/// Runs of fewer tokens fit a worker's stack as it is.
+const RUN_TOKENS_PLAIN: usize = 1_000;
+
+/// The longest run: tokens of one level of parentheses without a comma between them. 54001 if no stack could hold it.
+fn longest_run(tokens: &[TokenWithSpan]) -> Result<usize> {
     // The run of the current level, and those of the levels around it.
-    let (mut run, mut outer) = (0usize, Vec::new());
+    let (mut longest, mut run, mut outer) = (0usize, 0usize, Vec::new());
     for token in tokens {
         match token.token {
             Token::Whitespace(_) => {}
@@ -187,11 +200,20 @@ fn check_runs(tokens: &[TokenWithSpan]) -> Result<()> {
             Token::RParen | Token::RBracket => run = outer.pop().unwrap_or(run),
             _ => run += 1,
         }
-        if run > RUN_TOKENS_MAX {
-            return Err(too_deep());
-        }
+        longest = longest.max(run);
     }
-    Ok(())
+    match longest <= RUN_STACK_BYTES_MAX / TOKEN_STACK_BYTES {
+        true => Ok(longest),
+        false => Err(too_deep()),
+    }
+}
+
+/// Parses with room for a chain of so many tokens.
+fn with_room_for<T>(run: usize, parse: impl FnOnce() -> T) -> T {
+    match run < RUN_TOKENS_PLAIN {
+        true => parse(),
+        false => with_room(run * TOKEN_STACK_BYTES, parse),
+    }
 }
 
 /// Adds a position if it is known.
@@ -485,12 +507,17 @@ struct Lower<'a> {
 
 impl Lower<'_> {
     fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth >= NESTING_MAX {
+        self.nested_by(1, inner)
+    }
+
+    /// For what will stand so many levels deeper.
+    fn nested_by<T>(&mut self, levels: usize, inner: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth + levels > NESTING_MAX {
             return Err(too_deep());
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = inner(self);
-        self.depth -= 1;
+        self.depth -= levels;
         result
     }
 

@@ -283,15 +283,22 @@ impl Lower<'_> {
     }
 
     fn item_list(&mut self, from: Vec<ast::TableWithJoins>) -> Result<Vec<FromItem>> {
-        from.into_iter().map(|item| self.joined(item)).collect()
+        // The plan joins them from left to right, so that the first one stands deepest.
+        let mut items = Vec::with_capacity(from.len());
+        let count = from.len();
+        for (at, item) in from.into_iter().enumerate() {
+            items.push(self.nested_by(count - at, |lower| lower.joined(item))?);
+        }
+        Ok(items)
     }
 
     fn joined(&mut self, item: ast::TableWithJoins) -> Result<FromItem> {
         let ast::TableWithJoins { relation, joins } = item;
-        let mut left = self.factor(relation)?;
-        for ast::Join { relation, global, join_operator } in joins {
+        let count = joins.len();
+        let mut left = self.nested_by(count, |lower| lower.factor(relation))?;
+        for (at, ast::Join { relation, global, join_operator }) in joins.into_iter().enumerate() {
             refuse_if(global, "GLOBAL JOIN")?;
-            let right = self.factor(relation)?;
+            let right = self.nested_by(count - at, |lower| lower.factor(relation))?;
             let (kind, condition) = self.join_operator(join_operator)?;
             left = FromItem::Join { kind, left: Box::new(left), right: Box::new(right), condition };
         }

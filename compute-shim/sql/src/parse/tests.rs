@@ -269,7 +269,6 @@ fn nothing_nests_without_end() {
         deep("a IN (", ")"),
         deep("EXISTS (SELECT ", ")"),
         deep("1 + (", ")"),
-        deep("a OR NOT ", ""),
         deep("a = ANY (", ")"),
         format!("SELECT 1{}", " + 1".repeat(20_000)),
     ] {
@@ -283,8 +282,18 @@ fn nothing_nests_without_end() {
     assert!(outcome(&chain).starts_with("54001 "), "commas inside of parentheses part nothing outside");
     let rows = format!("INSERT INTO t VALUES {}", vec!["(1, 'a', f(2, 3))"; 20_000].join(", "));
     assert_eq!(outcome(&rows), "Insert", "many rows are long and flat too");
-    let flat = format!("SELECT {}", vec!["a = 1"; 2_000].join(" OR "));
-    assert_eq!(outcome(&flat), "Query", "generated conditions are long and flat");
+    let flat = |count: usize| format!("SELECT {}", vec!["a = 1"; count].join(" OR "));
+    assert_eq!(outcome(&flat(30_000)), "Query", "generated conditions are long and flat");
+    let negated = format!("SELECT {}1", "a OR NOT ".repeat(5_000));
+    assert_eq!(outcome(&negated), "Query", "and so are these");
+    let wrong = format!("{} )", flat(30_000));
+    assert!(outcome(&wrong).starts_with("42601 "), "a long chain is dropped with room on the stack");
+    assert!(outcome(&flat(70_000)).starts_with("54001 "), "what no stack would hold is refused");
+    let joins = |count: usize| format!("SELECT 1 FROM t{}", " JOIN t ON true".repeat(count));
+    assert_eq!(outcome(&joins(300)), "Query", "joins nest to the left");
+    assert!(outcome(&joins(5_000)).starts_with("54001 "), "as deep as anything may");
+    let listed = format!("SELECT 1 FROM {}", vec!["t"; 5_000].join(", "));
+    assert!(outcome(&listed).starts_with("54001 "), "and so do lists of FROM");
 }
 
 /// An expression as nested lists.

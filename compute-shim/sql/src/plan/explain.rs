@@ -289,6 +289,7 @@ impl Printer<'_> {
         }
     }
 
+    #[recursive::recursive]
     fn node(&self, node: &Arc<Node>) -> Shown {
         let (mut node, mut measure, mut output) = (node, None::<Measure>, None);
         loop {

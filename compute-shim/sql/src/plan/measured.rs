@@ -1,6 +1,7 @@
 //! A plan whose nodes are measured while they run: for EXPLAIN ANALYZE.
 
 use super::{Node, Plan, SubplanNode};
+use crate::nesting::with_room_for_levels;
 use std::sync::Arc;
 
 fn wrap(node: Node, count: &mut usize) -> Node {
@@ -16,6 +17,10 @@ fn wrapped(node: &Arc<Node>, count: &mut usize) -> Arc<Node> {
 
 /// The plan with every node wrapped, numbered from 0.
 pub(crate) fn measured(plan: &Plan) -> Plan {
+    with_room_for_levels(plan.levels, || measured_here(plan))
+}
+
+fn measured_here(plan: &Plan) -> Plan {
     let mut count = 0;
     let subplan = |subplan: &SubplanNode, count: &mut usize| SubplanNode {
         node: wrapped(&subplan.node, count),
@@ -37,5 +42,6 @@ pub(crate) fn measured(plan: &Plan) -> Plan {
         row_lock: plan.row_lock,
         snapshot_min: plan.snapshot_min,
         measures: count,
+        levels: 2 * plan.levels,
     }
 }

@@ -36,6 +36,7 @@ use crate::catalog::statistics::Statistics;
 use crate::catalog::system::SystemTable;
 use crate::expression::{Evaluation, Expr};
 use crate::function::TableFunction;
+use crate::nesting::{levels, with_room_for_levels};
 use crate::parse::tree::SetOperator;
 use hexalog_engine::{LockWait, RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
@@ -68,6 +69,8 @@ pub(crate) struct Plan {
     pub snapshot_min: Lsn,
     /// How many of its nodes are measured.
     pub measures: usize,
+    /// How many nodes stand above each other, at most, in it and its parts.
+    pub levels: usize,
 }
 
 impl Plan {
@@ -95,6 +98,7 @@ impl Plan {
             row_lock: None,
             snapshot_min: Lsn::ZERO,
             measures: 0,
+            levels: 1,
         }
     }
 }
@@ -499,8 +503,10 @@ pub(crate) struct PlanOptions {
 
 /// Brings a bound tree into its executable form.
 pub(crate) fn optimise(node: Node, slots: &mut usize, options: PlanOptions) -> Arc<Node> {
-    let node = pushdown::push(node, Vec::new());
-    let node = join_order::order(node, options);
-    let node = join::choose(node, slots, options);
-    Arc::new(pushdown::prune(node))
+    with_room_for_levels(levels(&node), || {
+        let node = pushdown::push(node, Vec::new());
+        let node = join_order::order(node, options);
+        let node = join::choose(node, slots, options);
+        Arc::new(pushdown::prune(node))
+    })
 }

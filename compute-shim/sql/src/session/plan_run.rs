@@ -248,7 +248,7 @@ impl PlanRun {
             self.snapshot = engine.keep_snapshot(transaction);
             self.state.note_keys(self.plan.standing());
         }
-        self.operator = Some(build(&self.plan.root));
+        self.operator = Some(build(&self.plan.root, self.plan.levels));
         Ok(())
     }
 

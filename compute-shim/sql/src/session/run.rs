@@ -587,7 +587,8 @@ impl Arguments {
     /// The values, once they are all there.
     fn step(&mut self, scope: &mut Scope) -> Step<Vec<Datum>> {
         while let Some(plan) = self.plans.get(self.values.len()) {
-            let (state, operator) = self.current.get_or_insert_with(|| (State::new(plan), build(&plan.root)));
+            let (state, operator) =
+                self.current.get_or_insert_with(|| (State::new(plan), build(&plan.root, plan.levels)));
             let mut row = Row::new();
             let found =
                 scope.with_execution(plan, &[], state, false, |context| operator.next(context, &mut row))?;
