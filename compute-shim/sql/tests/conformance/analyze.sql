@@ -9,6 +9,7 @@ SELECT count(*) FROM pg_stats WHERE tablename = 't';
 ANALYZE t;
 SELECT reltuples FROM pg_class WHERE relname IN ('t', 'ti', 't_pkey');
 SELECT relpages > 0 FROM pg_class WHERE relname = 't';
+SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 't';
 SELECT schemaname, attname, inherited, null_frac, n_distinct, most_common_vals, most_common_freqs, correlation FROM pg_stats WHERE tablename = 't' ORDER BY attname;
 SELECT attname, histogram_bounds FROM pg_stats WHERE tablename = 't' ORDER BY attname;
 SELECT attname, avg_width FROM pg_stats WHERE tablename = 't' ORDER BY attname;

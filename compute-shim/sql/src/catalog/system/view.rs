@@ -61,24 +61,29 @@ pub(super) fn pg_sequences(view: &SessionView) -> Vec<Row> {
     rows
 }
 
-/// Counters are NULL, which says that they are not kept.
-fn table_statistics(number: Oid, schema: &str, name: &str) -> Row {
+/// Counters are NULL, which says that they are not kept. How many rows there are is what ANALYZE has found.
+fn table_statistics(number: Oid, schema: &str, name: &str, rows: Option<u64>) -> Row {
+    const COUNTERS: usize = 20;
+    const N_LIVE_TUP: usize = 8;
+    let rows = rows.map_or(NULL, |rows| Datum::Int8(i64::try_from(rows).unwrap_or(i64::MAX)));
     let mut row = vec![oid(number), text(schema), text(name)];
-    row.extend(std::iter::repeat_n(NULL, 20));
+    row.extend((0..COUNTERS).map(|counter| if counter == N_LIVE_TUP { rows.clone() } else { NULL }));
     row
 }
 
 pub(super) fn pg_stat_user_tables(view: &SessionView) -> Vec<Row> {
     let catalog = view.catalog();
-    let row =
-        |table: &Arc<Table>| table_statistics(table.oid, catalog.schema_name(table.schema), &table.name);
+    let row = |table: &Arc<Table>| {
+        let rows = catalog.statistics(table.oid).and_then(|statistics| statistics.rows);
+        table_statistics(table.oid, catalog.schema_name(table.schema), &table.name, rows)
+    };
     catalog.tables().map(row).collect()
 }
 
 pub(super) fn pg_stat_all_tables(view: &SessionView) -> Vec<Row> {
     let schema = view.catalog().schema_name(PG_CATALOG_OID);
     let mut rows: Vec<Row> =
-        system_tables().map(|table| table_statistics(table.oid, schema, table.name)).collect();
+        system_tables().map(|table| table_statistics(table.oid, schema, table.name, None)).collect();
     rows.extend(pg_stat_user_tables(view));
     rows
 }
