@@ -74,7 +74,7 @@ impl Engine {
 
 impl Access<'_> {
     fn hold_key(&mut self, txn: &mut Transaction, hash: u64) -> Step<()> {
-        self.engine.locks.lock_key(hash, txn.handle).inspect_err(|_| txn.has_waited = true)?;
+        self.engine.locks.lock_key(hash, txn.owner()).inspect_err(|_| txn.has_waited = true)?;
         txn.key_lock = Some(hash);
         Ok(())
     }

@@ -110,6 +110,11 @@ impl Transaction {
         self.process_id = process_id;
     }
 
+    /// As the lock table knows it.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner { handle: self.handle, process_id: self.process_id }
+    }
+
     pub(crate) fn process_id(&self) -> i32 {
         self.process_id
     }
@@ -372,8 +377,7 @@ impl Engine {
         self.check_fenced()?;
         let lock = (relation, 1 << mode as u8);
         if !txn.relations.contains(&lock) {
-            let owner = Owner { handle: txn.handle, process_id: txn.process_id };
-            self.locks.lock_relation(relation, owner, mode).inspect_err(|_| txn.has_waited = true)?;
+            self.locks.lock_relation(relation, txn.owner(), mode).inspect_err(|_| txn.has_waited = true)?;
             txn.relations.push(lock);
         }
         Ok(())
@@ -395,7 +399,7 @@ impl Engine {
             return Err(EngineError::ReadOnly.into());
         }
         if txn.stream.is_none() {
-            let stream = self.locks.acquire_stream(txn.handle).inspect_err(|_| txn.has_waited = true)?;
+            let stream = self.locks.acquire_stream(txn.owner()).inspect_err(|_| txn.has_waited = true)?;
             txn.stream = Some(stream);
         }
         Ok(())

@@ -125,7 +125,7 @@ impl<'e> Access<'e> {
         let still_blocked = || owner.is_some_and(|(owner, tx_id)| engine.is_still_in_progress(tx_id, owner));
         txn.has_waited = true;
         let blocker = owner.map(|(owner, _)| owner.handle);
-        let need = engine.locks.wait_for_row(hash, txn.handle, mode, blocker, still_blocked)?;
+        let need = engine.locks.wait_for_row(hash, txn.owner(), mode, blocker, still_blocked)?;
         match need {
             Some(need) => Err(need.into()),
             // The key was let go: what was found under it may have changed.

@@ -5,8 +5,7 @@
 //! So this is not a search for a cycle but a fixed point: who waits for nothing goes on, and so does who
 //! waits for such. What is left is deadlocked. Only what is reachable from the new wait is looked at.
 
-use super::objects::{Owner, object_of};
-use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
+use super::{Handle, Locks, NO_HANDLE, Table, Wait, WaitFor};
 use crate::hash::FixedMap;
 use std::collections::BTreeSet;
 
@@ -95,42 +94,67 @@ impl Table {
 }
 
 impl Table {
-    /// Whom a transaction, or the one that a session runs, waits for, as PostgreSQL tells it: in a queue for a row the one before it, and the others once it is
-    /// the first.
-    fn blockers(&self, handle: Handle) -> Vec<Handle> {
-        let handle = self.transactions.get(&handle).copied().unwrap_or(handle);
-        let waits = self.wait_of.get(&handle).map(|ticket| &self.waits[ticket]);
-        if let Some(wait) = waits
-            && !wait.granted
-            && let WaitFor::Queue(name) = wait.wait_for
-        {
+    /// Whom a wait waits for, as PostgreSQL tells it: in a queue for a row the one before it, and the others once it is the
+    /// first.
+    fn blockers(&self, wait: &Wait) -> Vec<Handle> {
+        if let WaitFor::Queue(name) = wait.wait_for {
             let waiters = &self.queues[&name].waiters;
-            let place = waiters.iter().position(|waiter| self.handle_of(*waiter) == handle);
+            let place = waiters.iter().position(|waiter| self.handle_of(*waiter) == wait.handle);
             if let Some(before) = place.and_then(|place| place.checked_sub(1)) {
                 return vec![self.handle_of(waiters[before])];
             }
         }
-        self.node(handle).blockers
+        self.node(wait.handle).blockers
     }
 }
 
 impl Locks {
-    /// The sessions, by their process numbers in ascending order, that the session of this one waits for. Whoever waits for a
-    /// row or has one holds a lock of its relation too, which says whose the transaction is.
+    /// The sessions, by their process numbers in ascending order, that the session of this one waits for. Of one that waits
+    /// for nothing only the waits are looked through, for a monitor asks of every session there is. Whoever waits
+    /// says whose it is; whoever has a row holds a lock of its relation too, which says so.
     pub fn blocking(&self, process_id: i32) -> Vec<i32> {
         let table = self.table.lock();
-        let mut owners: FixedMap<Handle, i32> = FixedMap::default();
-        for lock in table.objects.values() {
-            owners.extend(lock.granted.iter().map(|(owner, _)| (owner.handle, owner.process_id)));
-            // One who waits for a number is known by its session and by its transaction.
-            for wait in lock.waiters.iter().map(|ticket| &table.waits[ticket]) {
-                let Owner { handle, process_id } = object_of(wait).0;
-                owners.extend([(handle, process_id), (wait.handle, process_id)]);
-            }
+        let is_own = |wait: &&Wait| wait.process_id == process_id && !wait.granted;
+        let own = table.waits.values().filter(is_own);
+        let blockers: BTreeSet<Handle> = own.flat_map(|wait| table.blockers(wait)).collect();
+        if blockers.is_empty() {
+            return Vec::new();
         }
-        let own = owners.iter().filter(|(_, owner)| **owner == process_id);
-        let blockers = own.flat_map(|(handle, _)| table.blockers(*handle));
-        let blocking: BTreeSet<i32> = blockers.filter_map(|blocker| owners.get(&blocker).copied()).collect();
-        blocking.into_iter().filter(|blocker| *blocker != process_id).collect()
+        let waiting = blockers.iter().filter_map(|blocker| table.wait_of.get(blocker));
+        let mut blocking: BTreeSet<i32> = waiting.map(|ticket| table.waits[ticket].process_id).collect();
+        let granted = table.objects.values().flat_map(|lock| &lock.granted);
+        let holders = granted.filter(|(owner, _)| blockers.contains(&owner.handle));
+        blocking.extend(holders.map(|(owner, _)| owner.process_id));
+        blocking.remove(&process_id);
+        blocking.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Need;
+    use crate::locks::objects::Owner;
+    use crate::types::RelationLockMode;
+
+    /// A look at all locks of all sessions came before the question whether there is a wait, so that a monitor that asked of each
+    /// session held the table's lock for sessions times locks.
+    #[test]
+    fn who_waits_says_whose_it_is() {
+        const ROW: u64 = 1 << 30;
+        let locks = Locks::default();
+        let [writer, first, second, idle] =
+            [1, 2, 3, 4].map(|at| Owner { handle: at, process_id: 10 * at as i32 });
+        locks.lock_relation(7, writer, RelationLockMode::RowExclusive).expect("nobody is in its way");
+        locks.lock_relation(8, idle, RelationLockMode::AccessExclusive).expect("nobody is in its way");
+        for waiter in [first, second] {
+            let waits = locks.wait_for_row(ROW, waiter, None, Some(writer.handle), || true);
+            assert!(matches!(waits, Ok(Some(Need::Lock(_)))), "{waits:?}");
+        }
+        assert!(locks.lock_relation(8, writer, RelationLockMode::AccessShare).is_err());
+        let blocking = [writer, first, second, idle].map(|owner| locks.blocking(owner.process_id));
+        assert_eq!(blocking, [vec![40], vec![10], vec![20], vec![]]);
+        locks.finish(idle.handle, &[(8, u8::MAX)], &[]);
+        assert_eq!(locks.blocking(writer.process_id), [0; 0]);
     }
 }

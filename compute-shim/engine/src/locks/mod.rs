@@ -43,6 +43,8 @@ enum WaitFor {
 
 struct Wait {
     handle: Handle,
+    /// Of its session.
+    process_id: i32,
     wait_for: WaitFor,
     /// Of a row: which explicit locks it must wait for (`None`: no one's).
     mode: Option<RowLockMode>,
@@ -92,13 +94,15 @@ impl Default for Locks {
 }
 
 impl Table {
-    /// Enters a wait for `handle`, which waits for nothing else.
-    fn add_wait(&mut self, handle: Handle, wait_for: WaitFor) -> u64 {
+    /// Enters a wait for a transaction, which waits for nothing else.
+    fn add_wait(&mut self, waiter: Owner, wait_for: WaitFor) -> u64 {
+        let Owner { handle, process_id } = waiter;
         assert!(!self.wait_of.contains_key(&handle), "a transaction waits for one thing at a time");
         self.ticket_last += 1;
         self.lock_waits += 1;
         let wait = Wait {
             handle,
+            process_id,
             wait_for,
             mode: None,
             granted: false,

@@ -9,10 +9,10 @@ use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
 use crate::types::{AdvisoryKey, LockEntry, LockedObject, RelationLockMode};
 use std::collections::VecDeque;
 
-/// Who holds an object.
+/// Who holds or waits for something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Owner {
-    /// Of the transaction, or of the session for an advisory lock.
+    /// Of the transaction, or of the session for an advisory lock that it holds.
     pub handle: Handle,
     /// As `pg_locks` shows it.
     pub process_id: i32,
@@ -189,7 +189,7 @@ impl Locks {
             table.objects.insert(object, lock);
             return Ok(());
         }
-        let ticket = table.add_wait(handle, wait_for);
+        let ticket = table.add_wait(Owner { handle, process_id: owner.process_id }, wait_for);
         lock.waiters.push_back(ticket);
         table.objects.insert(object, lock);
         if table.is_deadlocked(handle) {

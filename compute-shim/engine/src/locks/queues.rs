@@ -7,6 +7,7 @@
 //! The turn is kept until the waiter writes or locks the row, or gives it back. One who holds a lock of the row
 //! already passes the waiters, or every stronger lock would end in a deadlock with them; so does one who shares.
 
+use super::objects::Owner;
 use super::{Handle, Locks, NO_HANDLE, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
 use crate::types::RowLockMode;
@@ -92,9 +93,10 @@ impl Table {
         }
     }
 
-    /// Enters `handle` in the queue and looks for a deadlock.
-    fn enqueue(&mut self, name: QueueName, handle: Handle, mode: Option<RowLockMode>) -> Step<WaitTicket> {
-        let ticket = self.add_wait(handle, WaitFor::Queue(name));
+    /// Enters a transaction in the queue and looks for a deadlock.
+    fn enqueue(&mut self, name: QueueName, waiter: Owner, mode: Option<RowLockMode>) -> Step<WaitTicket> {
+        let handle = waiter.handle;
+        let ticket = self.add_wait(waiter, WaitFor::Queue(name));
         self.waits.get_mut(&ticket).expect("added above").mode = mode;
         let has_turn = self.front(name).is_some_and(|front| self.waits[&front].granted);
         let queue = self.queues.get_mut(&name).expect("the queue exists");
@@ -142,12 +144,12 @@ impl Locks {
     pub fn wait_for_row(
         &self,
         hash: u64,
-        handle: Handle,
+        waiter: Owner,
         mode: Option<RowLockMode>,
         owner: Option<Handle>,
         still_blocked: impl FnOnce() -> bool,
     ) -> Step<Option<Need>> {
-        let name = QueueName::Row(hash);
+        let (name, handle) = (QueueName::Row(hash), waiter.handle);
         let mut guard = self.table.lock();
         let table = &mut *guard;
         let is_blocked = match owner {
@@ -166,20 +168,20 @@ impl Locks {
                 table.make_owner(name, owner);
             }
         }
-        self.enqueue_or_leave(table, name, handle, mode)
+        self.enqueue_or_leave(table, name, waiter, mode)
     }
 
     fn enqueue_or_leave(
         &self,
         table: &mut Table,
         name: QueueName,
-        handle: Handle,
+        waiter: Owner,
         mode: Option<RowLockMode>,
     ) -> Step<Option<Need>> {
-        match table.enqueue(name, handle, mode) {
+        match table.enqueue(name, waiter, mode) {
             Ok(ticket) => Ok(Some(Need::Lock(ticket))),
             Err(stop) => {
-                let ticket = table.wait_of[&handle];
+                let ticket = table.wait_of[&waiter.handle];
                 self.leave(table, ticket);
                 Err(stop)
             }
@@ -246,8 +248,8 @@ impl Locks {
     }
 
     /// Takes a unique key exclusively, or waits for it.
-    pub fn lock_key(&self, hash: u64, handle: Handle) -> Step<()> {
-        let name = QueueName::Key(hash);
+    pub fn lock_key(&self, hash: u64, waiter: Owner) -> Step<()> {
+        let (name, handle) = (QueueName::Key(hash), waiter.handle);
         let mut guard = self.table.lock();
         let table = &mut *guard;
         if let Some(ticket) = table.wait_of.get(&handle).copied() {
@@ -274,7 +276,7 @@ impl Locks {
                 if let Some(ticket) = table.wait_of.get(&handle).copied() {
                     self.leave(table, ticket);
                 }
-                match self.enqueue_or_leave(table, name, handle, None)? {
+                match self.enqueue_or_leave(table, name, waiter, None)? {
                     Some(need) => Err(need.into()),
                     None => Ok(()),
                 }
@@ -333,8 +335,12 @@ mod tests {
         }
     }
 
+    fn waiter(handle: Handle) -> Owner {
+        Owner { handle, process_id: 0 }
+    }
+
     fn wait(locks: &Locks, row: u64, handle: Handle, mode: Option<RowLockMode>, owner: Handle) -> WaitTicket {
-        match locks.wait_for_row(row, handle, mode, Some(owner), || true) {
+        match locks.wait_for_row(row, waiter(handle), mode, Some(owner), || true) {
             Ok(Some(Need::Lock(ticket))) => ticket,
             other => panic!("{handle} waits: {other:?}"),
         }
@@ -358,12 +364,13 @@ mod tests {
         wait(&locks, OTHER_ROW, holder, None, second);
         let wakes = Arc::new(Wakes::default());
         assert!(!locks.poll(ticket, &Waker::from(Arc::clone(&wakes))));
-        let refused = locks.wait_for_row(ROW, first, None, Some(holder), || true);
+        let refused = locks.wait_for_row(ROW, waiter(first), None, Some(holder), || true);
         assert!(matches!(refused, Err(Stop::Fail(EngineError::Deadlock))), "{refused:?}");
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "the next one looks again");
-        let refused = locks.wait_for_row(ROW, second, None, Some(holder), || true);
+        let refused = locks.wait_for_row(ROW, waiter(second), None, Some(holder), || true);
         assert!(matches!(refused, Err(Stop::Fail(EngineError::Deadlock))), "{refused:?}");
         locks.finish(second, &[], &[]);
-        assert!(matches!(locks.wait_for_row(OTHER_ROW, holder, None, None, || true), Ok(None)), "it goes on");
+        let goes_on = locks.wait_for_row(OTHER_ROW, waiter(holder), None, None, || true);
+        assert!(matches!(goes_on, Ok(None)), "{goes_on:?}");
     }
 }

@@ -4,6 +4,7 @@
 //! writers) and the FIFO of waiters. A stream belongs to its transaction until that has committed or is
 //! wholly undone.
 
+use super::objects::Owner;
 use super::{Handle, Locks, Table, WaitFor};
 use crate::error::{EngineError, Need, Step, Stop, WaitTicket};
 use crate::hash::FixedMap;
@@ -44,7 +45,8 @@ impl Table {
 
 impl Locks {
     /// Takes a free stream, or waits for one.
-    pub fn acquire_stream(&self, handle: Handle) -> Step<u16> {
+    pub fn acquire_stream(&self, waiter: Owner) -> Step<u16> {
+        let handle = waiter.handle;
         let mut guard = self.table.lock();
         let table = &mut *guard;
         if let Some(ticket) = table.wait_of.get(&handle).copied()
@@ -63,7 +65,7 @@ impl Locks {
         if let Some(ticket) = table.wait_of.get(&handle).copied() {
             self.leave(table, ticket);
         }
-        let ticket = table.add_wait(handle, WaitFor::Stream);
+        let ticket = table.add_wait(waiter, WaitFor::Stream);
         table.pool.waiters.push_back(ticket);
         if table.is_deadlocked(handle) {
             table.deadlocks += 1;
