@@ -43,6 +43,7 @@ pub(crate) use locking::lock_words;
 use crate::nesting::with_room;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
+use place::is_word;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
@@ -444,12 +445,47 @@ impl<'a> Reader<'a> {
         self.lower().expr(expr)
     }
 
-    /// An expression as DEFAULT takes it: without the operators that could be mistaken for a constraint behind it.
+    /// An expression as DEFAULT takes it: without the operators that could be mistaken for a constraint behind it. A
+    /// COLLATE behind it is the column's, and is left there.
     fn restricted_expr(&mut self) -> Result<Expr> {
         /// Binds weaker than comparisons and tighter than IS, whose NOT NULL would be taken for the constraint.
         const ABOVE_IS: u8 = 40;
-        let expr = self.parser.parse_subexpr(ABOVE_IS).map_err(|error| self.failure(error))?;
+        let begin = self.parser.index();
+        let expr = match self.outer_collate(begin) {
+            None => self.parser.parse_subexpr(ABOVE_IS),
+            Some(collate) => {
+                let tokens = (begin..collate).map(|at| self.parser.token_at(at).clone()).collect();
+                let before = Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX);
+                let mut before = before.with_tokens_with_locations(tokens);
+                let expr = before.parse_subexpr(ABOVE_IS);
+                while expr.is_ok() && self.parser.index() < begin + before.index() {
+                    self.parser.next_token();
+                }
+                // What is wrong with it is told by the one that knows what follows.
+                expr.map_err(|error| self.parser.parse_subexpr(ABOVE_IS).err().unwrap_or(error))
+            }
+        };
+        let expr = expr.map_err(|error| self.failure(error))?;
         self.lower().expr(expr)
+    }
+
+    /// The next COLLATE in the list that the token at this place stands in, if it stands in no CASE.
+    fn outer_collate(&self, begin: usize) -> Option<usize> {
+        let mut depth = 0usize;
+        for at in begin.. {
+            let token = &self.parser.token_at(at).token;
+            match token {
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket => depth = depth.checked_sub(1)?,
+                Token::Word(_) if is_word(token, "case") => depth += 1,
+                Token::Word(_) if is_word(token, "end") => depth = depth.checked_sub(1)?,
+                Token::Word(_) if depth == 0 && is_word(token, "collate") => return Some(at),
+                Token::Comma if depth == 0 => return None,
+                Token::EOF => return None,
+                _ => {}
+            }
+        }
+        None
     }
 
     /// The text from a position to the last token that was taken.
@@ -544,7 +580,7 @@ impl Lower<'_> {
     /// The alias of a select item: any word behind AS, most words without it.
     fn label(&self, ident: sqlparser::ast::Ident) -> Result<String> {
         let before = self.token_before(self.lines.position(ident.span.start));
-        if before.is_some_and(|token| place::is_word(token, "as")) {
+        if before.is_some_and(|token| is_word(token, "as")) {
             return self.allowed(ident, |_| true);
         }
         self.allowed(ident, keyword::can_label)

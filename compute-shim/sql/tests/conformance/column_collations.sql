@@ -91,3 +91,16 @@ SELECT attrelid::regclass::text, attname, attcollation FROM pg_attribute WHERE a
 ALTER TABLE copied RENAME x TO z;
 ALTER TABLE copied DROP COLUMN h;
 SELECT attname, attcollation FROM pg_attribute WHERE attrelid = 'copied'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
+-- COLLATE behind a default is the column's.
+CREATE TABLE late (a text DEFAULT 'x' COLLATE "C", b text DEFAULT 'x' || 'y' COLLATE "POSIX" NOT NULL, c text DEFAULT ('x' COLLATE "C"), d text DEFAULT 'x'::text COLLATE "C" CHECK (d > 'a' COLLATE "POSIX"), e text DEFAULT lower('X' COLLATE "POSIX") COLLATE "C", f text DEFAULT CASE WHEN 'x' COLLATE "POSIX" > 'a' THEN 'f' END, g text[] DEFAULT ARRAY['x' COLLATE "POSIX"] COLLATE "C", h text DEFAULT NULL COLLATE pg_catalog."C" UNIQUE);
+SELECT attname, attcollation, pg_get_expr(adbin, adrelid) IS NOT NULL AS has_default FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attrelid = 'late'::regclass AND attnum > 0 ORDER BY attnum;
+INSERT INTO late DEFAULT VALUES RETURNING *;
+ALTER TABLE late ADD i text DEFAULT 'q' COLLATE "POSIX", ALTER a SET DEFAULT 'y' COLLATE "POSIX";
+SELECT attname, attcollation FROM pg_attribute WHERE attrelid = 'late'::regclass AND attname IN ('a', 'i') ORDER BY attnum;
+CREATE TABLE bad (a int DEFAULT 1 COLLATE "C");
+CREATE TABLE bad (a text DEFAULT 'x' COLLATE nope);
+CREATE TABLE bad (a text DEFAULT 'x' COLLATE "C" COLLATE "C");
+CREATE TABLE bad (a text COLLATE "C" DEFAULT 'x' COLLATE "C");
+CREATE TABLE bad (a text DEFAULT 'x' COLLATE "C" || 'y');
+CREATE TABLE bad (a text DEFAULT 'x' COLLATE "C"::text);
+CREATE TABLE bad (a text DEFAULT 'x' COLLATE);
