@@ -3,6 +3,7 @@
 //! A select list may be empty. A set operation or VALUES may stand in the parentheses of ANY, ALL and SOME, and VALUES in those
 //! of a subquery that is an operand.
 
+use super::keyword::is_reserved;
 use super::place::is_word;
 use super::tree::{EMPTY_LIST, FromItem, Query, QueryBody};
 use super::{Lines, at};
@@ -145,33 +146,11 @@ pub(super) fn respell_operands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan>
     as_selects(tokens, &wrapped)
 }
 
-/// Words behind which an operand begins.
-const BEFORE_OPERAND: [&str; 21] = [
-    "select",
-    "where",
-    "and",
-    "or",
-    "not",
-    "on",
-    "case",
-    "when",
-    "then",
-    "else",
-    "having",
-    "by",
-    "returning",
-    "limit",
-    "offset",
-    "between",
-    "symmetric",
-    "like",
-    "ilike",
-    "row",
-    "filter",
-];
+/// Words behind which an operand begins, besides those that are reserved.
+const BEFORE_OPERAND: [&str; 5] = ["between", "by", "like", "ilike", "row"];
 
 /// Words behind whose parentheses stand tables, queries or sets.
-const BEFORE_TABLE: [&str; 18] = [
+const BEFORE_TABLE: [&str; 19] = [
     "from",
     "join",
     "lateral",
@@ -190,27 +169,57 @@ const BEFORE_TABLE: [&str; 18] = [
     "distinct",
     "for",
     "analyze",
+    "analyse",
 ];
+
+/// Functions whose arguments stand behind such words.
+const CALLED_BY_WORDS: [&str; 5] = ["extract", "overlay", "position", "substring", "trim"];
 
 /// Whether the parenthesis at this place, behind which a query begins, is an operand's.
 fn is_operand<'t>(open: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
     let outer = (0..open).rev().take_while(|&at| token(at) == Some(&Token::LParen)).count();
     let Some(before) = (open - outer).checked_sub(1) else { return false };
-    let is_before = |at: usize, words: &[&str]| {
-        token(at).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    let is_any = |at: Option<usize>, words: &[&str]| {
+        at.and_then(&token).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
     };
+    let is_before = |words: &[&str]| is_any(Some(before), words);
+    let is_behind = |words: &[&str]| is_any(before.checked_sub(1), words);
     match token(before) {
         None | Some(Token::RParen | Token::RBracket | Token::Period) => false,
         Some(Token::Comma) => outer > 0 || is_in_list_of_operands(before, token),
-        Some(Token::Word(_)) if is_before(before, &BEFORE_OPERAND) => true,
-        Some(Token::Word(_)) if is_before(before, &BEFORE_TABLE) => {
-            // IS DISTINCT FROM.
-            is_before(before, &["from"]) && before > 0 && is_before(before - 1, &["distinct"])
+        Some(Token::Word(_)) if is_before(&["distinct"]) => !is_behind(&["union", "intersect", "except"]),
+        Some(Token::Word(_)) if is_before(&["all"]) => {
+            is_behind(&["select"]) || before.checked_sub(1).and_then(token) == Some(&Token::LParen)
         }
-        // An argument of a function, or the first value of a row.
+        Some(Token::Word(_)) if is_before(&["from", "for", "in"]) => {
+            // IS DISTINCT FROM.
+            is_before(&["from"]) && is_behind(&["distinct"])
+                || is_any(called_around(before, &token), &CALLED_BY_WORDS)
+        }
+        Some(Token::Word(_)) if is_before(&BEFORE_TABLE) => false,
+        Some(Token::Word(_)) if is_before(&BEFORE_OPERAND) => true,
+        Some(Token::Word(_)) if is_before(&["zone"]) && is_behind(&["time"]) => true,
+        // What names no function is syntax; the others have an argument there, or a row its first value.
+        Some(Token::Word(Word { value, quote_style: None, .. })) if is_reserved(&value.to_lowercase()) => {
+            true
+        }
         Some(Token::Word(_)) => outer > 0,
         Some(_) => true,
     }
+}
+
+/// The token in front of the parentheses that something stands in.
+fn called_around<'t>(inner: usize, token: impl Fn(usize) -> Option<&'t Token>) -> Option<usize> {
+    let mut depth = 0usize;
+    for at in (0..inner).rev() {
+        match token(at)? {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 0 => return at.checked_sub(1),
+            Token::LParen => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether the list that this comma stands in is one of expressions, not of tables.
@@ -238,17 +247,22 @@ fn as_selects(tokens: Vec<TokenWithSpan>, wrapped: &[(usize, usize)]) -> Vec<Tok
         return tokens;
     }
     // The SELECT stands where the query begins.
-    let opened: Vec<(usize, Span)> = wrapped.iter().map(|&(open, _)| (open, tokens[open + 1].span)).collect();
+    let mut opened: Vec<(usize, Span)> =
+        wrapped.iter().map(|&(open, _)| (open, tokens[open + 1].span)).collect();
+    let mut closed: Vec<usize> = wrapped.iter().map(|&(_, close)| close).collect();
+    opened.sort_unstable_by_key(|(open, _)| *open);
+    closed.sort_unstable();
+    let (mut opened, mut closed) = (opened.into_iter().peekable(), closed.into_iter().peekable());
     let mut out = Vec::with_capacity(tokens.len() + 8 * wrapped.len());
     for (at, token) in tokens.into_iter().enumerate() {
         let span = token.span;
-        if wrapped.iter().any(|(_, close)| *close == at) {
+        if closed.next_if_eq(&at).is_some() {
             let behind =
                 [Token::RParen, word("AS", None, Keyword::AS), word(WRAPPED, Some('"'), Keyword::NoKeyword)];
             push_all(&mut out, behind, span);
         }
         out.push(token);
-        if let Some(&(_, span)) = opened.iter().find(|(open, _)| *open == at) {
+        if let Some((_, span)) = opened.next_if(|(open, _)| *open == at) {
             let before = [
                 word("SELECT", None, Keyword::SELECT),
                 Token::Mul,

@@ -127,3 +127,19 @@ SELECT * FROM ((VALUES (1)) UNION ALL (VALUES (2)) EXCEPT (VALUES (3))) v JOIN (
 COPY (VALUES (1)) TO STDOUT;
 PREPARE of_values AS (VALUES ((VALUES ($1::int))));
 EXECUTE of_values (5);
+-- VALUES behind other words.
+SELECT DISTINCT (VALUES (1));
+SELECT ALL (VALUES (1));
+SELECT DISTINCT (VALUES (1)), (VALUES (2));
+SELECT count(DISTINCT (VALUES (1))), count(ALL (VALUES (1))), count(DISTINCT ((VALUES (1)))) FROM generate_series(1, 3);
+SELECT 'a' SIMILAR TO (VALUES ('a')), 'a' NOT SIMILAR TO (VALUES ('a'));
+SELECT timestamp '2024-01-01' AT TIME ZONE (VALUES ('UTC'));
+SELECT substring('abcd' FROM (VALUES (2)) FOR (VALUES (2))), substring('abcd' FROM (VALUES ('b.'))), substring('abcd' FOR (VALUES (1)));
+SELECT trim(BOTH (VALUES ('y')) FROM (VALUES ('yxy'))), trim('y' FROM (VALUES ('yx')));
+SELECT overlay((VALUES ('abcd')) PLACING (VALUES ('xx')) FROM (VALUES (2)) FOR (VALUES (1)));
+SELECT extract(year FROM (VALUES (date '2024-01-01'))), position('b' IN (VALUES ('ab')));
+SELECT substring('abcd' FROM (SELECT a FROM (VALUES (3)) v (a)));
+SELECT 1 BETWEEN SYMMETRIC (VALUES (2)) AND (VALUES (0));
+SELECT 1 UNION ALL (VALUES (1)) UNION DISTINCT (VALUES (2)) EXCEPT ALL (VALUES (2)) ORDER BY 1;
+SELECT DISTINCT a FROM (VALUES (1), (1)) v (a) WHERE a = ALL (VALUES (1));
+SELECT array_agg(a ORDER BY (VALUES (-a))) FROM (VALUES (1), (2)) v (a);
