@@ -11,8 +11,11 @@ use std::sync::Arc;
 /// What a statement does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Task {
-    CreateIndex { concurrently: bool },
-    Copy { from: bool },
+    /// With this command, in PostgreSQL's words.
+    MakeIndex(&'static str),
+    Copy {
+        from: bool,
+    },
 }
 
 /// Where it stands.

@@ -232,6 +232,33 @@ fn a_rebuilding_that_breaks_off_leaves_the_index_and_a_copy() {
     assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t"]);
 }
 
+/// As `tests/conformance/reindex.out` has it from PostgreSQL, which adds times.
+#[test]
+fn verbose_tells_of_tables_too() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE SCHEMA told; CREATE TABLE told.t (a int, b int); CREATE TABLE told.bare (a int)");
+    client.query("CREATE INDEX t_a ON told.t (a); CREATE INDEX t_b ON told.t (b)");
+    client.query("CREATE TEMP TABLE temporary (a int UNIQUE)");
+    let qualified: &[&str] = &["index \"told.t_a\"", "index \"told.t_b\"", "table \"told.t\""];
+    let (alone, whole) =
+        (["index \"t_a\"", "index \"t_b\""], ["index \"t_a\"", "index \"t_b\"", "table \"told.t\""]);
+    for (statement, expected) in [
+        ("REINDEX (VERBOSE) TABLE told.t", alone.as_slice()),
+        ("REINDEX (VERBOSE, CONCURRENTLY) TABLE told.t", qualified),
+        ("REINDEX (VERBOSE, CONCURRENTLY) TABLE temporary", &["index \"temporary_a_key\""]),
+        ("REINDEX (VERBOSE) SCHEMA told", &whole),
+        ("REINDEX (VERBOSE, CONCURRENTLY) SCHEMA told", qualified),
+        ("REINDEX (CONCURRENTLY) SCHEMA told", &[]),
+    ] {
+        client.take_notices();
+        client.query(statement);
+        let expected: Vec<String> =
+            expected.iter().map(|what| format!("INFO 00000: {what} was reindexed")).collect();
+        assert_eq!(client.take_notices(), expected, "{statement}");
+    }
+}
+
 #[test]
 fn who_waits_for_the_builder_cannot_be_waited_for() {
     let cluster = Cluster::new();

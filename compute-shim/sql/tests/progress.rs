@@ -37,6 +37,35 @@ fn an_index_that_waits_for_writers_says_so() {
     assert_eq!(client.lines(OF_INDEX), [""; 0]);
 }
 
+/// The page on the system's catalogs sent users there for whom REINDEX CONCURRENTLY waits for, and nothing was to be seen.
+#[test]
+fn an_index_that_is_built_anew_says_whom_it_waits_for() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE INDEX t_i ON t (b)");
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 600) i");
+    let (mut writer, mut reader) = (cluster.connect(), cluster.connect());
+    writer.query("BEGIN; INSERT INTO t VALUES (0, 0)");
+    reader.query("BEGIN; SELECT FROM t");
+    let mut builder = cluster.connect();
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    assert!(matches!(builder.go_on(&mut building), Progress::Waits));
+    let waiting = "t|t_i_ccnew|REINDEX CONCURRENTLY|waiting for writers before build|1|0|43|0";
+    assert_eq!(client.lines(OF_INDEX), [waiting]);
+    writer.query("COMMIT");
+    assert!(matches!(builder.go_on(&mut building), Progress::Waits));
+    let waiting = "t|t_i_ccnew|REINDEX CONCURRENTLY|waiting for readers before marking dead|1|0|44|601";
+    assert_eq!(client.lines(OF_INDEX), [waiting]);
+    writer.query("BEGIN; INSERT INTO t VALUES (-1, -1)");
+    reader.query("COMMIT");
+    assert!(matches!(builder.go_on(&mut building), Progress::Waits));
+    let waiting = "t|t_i_ccnew|REINDEX CONCURRENTLY|waiting for readers before dropping|1|0|43|601";
+    assert_eq!(client.lines(OF_INDEX), [waiting]);
+    writer.query("COMMIT");
+    assert!(matches!(builder.go_on(&mut building), Progress::Done(Ok(_))));
+    assert_eq!(client.lines(OF_INDEX), [""; 0]);
+}
+
 #[test]
 fn rows_and_bytes_of_copy_are_counted() {
     let cluster = Cluster::new();

@@ -272,7 +272,7 @@ fn check_and_build(
         )?;
     }
     make_trees(replay, context, table)?;
-    build_all(replay, context, table, &draft.new_indexes)
+    build_all(replay, context, table, &draft.new_indexes, "CREATE INDEX")
 }
 
 /// 54000 for a missing value that no row could hold: the next change of a row would have to store it.
@@ -308,7 +308,7 @@ fn rewrite(
     // Every row is stored in full now.
     table.columns.iter_mut().for_each(|column| column.missing = Datum::Null);
     let indexes: Vec<Oid> = table.secondary_indexes().map(|index| index.oid).collect();
-    build_all(replay, context, table, &indexes)?;
+    build_all(replay, context, table, &indexes, "CREATE INDEX")?;
     for index in &mut table.indexes {
         // No version in the new tree is older than this transaction.
         (index.valid_from, index.built_at) = (hexalog_protocol::Lsn::ZERO, hexalog_protocol::Lsn::ZERO);

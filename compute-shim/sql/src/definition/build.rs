@@ -101,7 +101,12 @@ pub(super) struct IndexBuild {
 const ROWS_PER_REPORT: u64 = 1_000;
 
 impl IndexBuild {
-    pub(super) fn new(context: &DefinitionContext<'_>, table: &Table, index: &Index) -> IndexBuild {
+    pub(super) fn new(
+        context: &DefinitionContext<'_>,
+        table: &Table,
+        index: &Index,
+        command: &'static str,
+    ) -> IndexBuild {
         let tree = index.tree.expect("secondary indexes have trees");
         IndexBuild {
             scan: RowScan::new(table.tree),
@@ -113,13 +118,18 @@ impl IndexBuild {
             written: None,
             key: Vec::new(),
             pace: Pace::default(),
-            report: Self::report(context, table, index),
+            report: Self::report(context, table, index, command),
             rows: 0,
         }
     }
 
-    fn report(context: &DefinitionContext<'_>, table: &Table, index: &Index) -> Report {
-        let task = Task::CreateIndex { concurrently: false };
+    fn report(
+        context: &DefinitionContext<'_>,
+        table: &Table,
+        index: &Index,
+        command: &'static str,
+    ) -> Report {
+        let task = Task::MakeIndex(command);
         let report = context.database.progress.begin(context.view.process_id, table.oid, task);
         report.set(|numbers| {
             (numbers.index, numbers.phase) = (index.oid, "building index: scanning table");

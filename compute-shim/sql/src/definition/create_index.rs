@@ -245,12 +245,14 @@ fn included_column(table: &Table, element: &IndexElement) -> Result<usize> {
     table.column_index(name).ok_or_else(|| no_column(name))
 }
 
-/// Fills indexes of a table whose trees are empty, and notes the snapshot they are complete from.
+/// Fills indexes of a table whose trees are empty, and notes the snapshot they are complete from. Others are shown the
+/// command.
 pub(super) fn build_all(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     table: &mut Table,
     indexes: &[Oid],
+    command: &'static str,
 ) -> Step<()> {
     if indexes.is_empty() {
         return Ok(());
@@ -261,7 +263,7 @@ pub(super) fn build_all(
         let index = &table.indexes[at];
         replay.drive(
             context,
-            |context| Ok(IndexBuild::new(context, table, index)),
+            |context| Ok(IndexBuild::new(context, table, index, command)),
             |build, context| build.run(context, table, index),
         )?;
         table.indexes[at].valid_from = Lsn::MAX;
@@ -310,7 +312,7 @@ pub(super) fn run(
     table.indexes.push(index);
     make_trees(replay, context, &mut table)?;
     if !create.concurrently {
-        build_all(replay, context, &mut table, &[oid])?;
+        build_all(replay, context, &mut table, &[oid], "CREATE INDEX")?;
     }
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));

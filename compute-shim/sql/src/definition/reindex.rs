@@ -82,7 +82,7 @@ pub(super) fn run(
         return Ok(Defined::nothing("REINDEX"));
     }
     make_trees(replay, context, &mut table)?;
-    build_all(replay, context, &mut table, &rebuilt)?;
+    build_all(replay, context, &mut table, &rebuilt, "REINDEX")?;
     replay.once(context, |context| {
         let is_told = |index: &&Index| options.verbose && rebuilt.contains(&index.oid);
         let told = table.indexes.iter().filter(is_told).map(|index| was_reindexed(&index.name));

@@ -82,7 +82,7 @@ pub(super) struct Concurrent {
     table: Oid,
     /// The new index or the copy once it is known, or the one that goes; 0 for none.
     index: Oid,
-    /// Of an index that comes.
+    /// Of an index that comes, or is built anew.
     report: Option<Report>,
 }
 
@@ -168,7 +168,13 @@ impl Concurrent {
                     }
                 }
                 Phase::Wait(holders) => {
-                    wait(scope, self.table, holders, self.report.as_ref())?;
+                    let phase = match self.defined {
+                        2 => "waiting for readers before marking dead",
+                        3 => "waiting for readers before dropping",
+                        _ => "waiting for writers before build",
+                    };
+                    let report = self.report.as_ref().map(|report| (report, phase));
+                    wait(scope, self.table, holders, report)?;
                     self.phase = Phase::Durable(scope.engine().appended());
                 }
                 Phase::Durable(lsn) => {
@@ -218,14 +224,16 @@ impl Concurrent {
             }
         }
         self.is_guarded = true;
+        let task = match self.work {
+            Work::Create(_) => Some(Task::MakeIndex("CREATE INDEX CONCURRENTLY")),
+            Work::Rebuild { .. } => Some(Task::MakeIndex("REINDEX CONCURRENTLY")),
+            Work::Drop { .. } => None,
+        };
+        let progress = &scope.database.progress;
+        self.report = task.map(|task| progress.begin(scope.view.process_id, self.table, task));
         match (&mut self.statement, &self.work) {
             (_, Work::Rebuild { .. }) => {}
-            (Statement::CreateIndex(create), _) => {
-                create.concurrently = true;
-                let task = Task::CreateIndex { concurrently: true };
-                let progress = &scope.database.progress;
-                self.report = Some(progress.begin(scope.view.process_id, self.table, task));
-            }
+            (Statement::CreateIndex(create), _) => create.concurrently = true,
             (statement, _) => {
                 let (table, index, state) = (self.table, self.index, IndexState::Building);
                 *statement = Statement::SetIndexState { table, index, state };
@@ -348,17 +356,24 @@ fn full_name(scope: &Scope, relation: &Relation) -> Name {
 
 /// Waits for transactions that hold the table, without standing in the way of those who come. One of them that waits for
 /// the guard's lock would wait for ever: 40P01.
-fn wait(scope: &mut Scope, table: Oid, holders: &mut BTreeSet<u64>, report: Option<&Report>) -> Step<()> {
+fn wait(
+    scope: &mut Scope,
+    table: Oid,
+    holders: &mut BTreeSet<u64>,
+    report: Option<(&Report, &'static str)>,
+) -> Step<()> {
     let entries = scope.engine().lock_entries();
     let of_table = |entry: &&LockEntry| entry.object == LockedObject::Relation(table);
     let here: BTreeSet<u64> =
         entries.iter().filter(of_table).filter(|entry| entry.granted).map(|entry| entry.owner).collect();
     let before = holders.len();
     holders.retain(|holder| here.contains(holder));
-    if let Some(report) = report {
+    if let Some((report, phase)) = report {
         let of_first = entries.iter().find(|entry| Some(&entry.owner) == holders.first());
         report.set(|numbers| {
-            numbers.phase = "waiting for writers before build";
+            if std::mem::replace(&mut numbers.phase, phase) != phase {
+                numbers.lockers = 0;
+            }
             numbers.lockers = numbers.lockers.max(before as u64);
             numbers.lockers_done = numbers.lockers - holders.len() as u64;
             numbers.locker = of_first.map_or(0, |entry| entry.process_id);

@@ -29,6 +29,8 @@ enum Part {
     Table(Oid),
     /// The index of a table, without keeping others off.
     Index(Oid, Oid),
+    /// VERBOSE tells of a table, behind its indexes.
+    Told(Oid),
 }
 
 enum Current {
@@ -67,7 +69,7 @@ impl Reindexing {
             scope.refresh_durable()?;
             let mut parts = match &self.of {
                 Reindexed::Whole(of, name) => self.parts_of_whole(scope, *of, name)?,
-                Reindexed::Relation(kind, name) => parts_of_relation(scope, *kind, name)?,
+                Reindexed::Relation(kind, name) => self.parts_of_relation(scope, *kind, name)?,
             };
             parts.reverse();
             self.parts = Some(parts);
@@ -110,6 +112,10 @@ impl Reindexing {
                 scope.begin_implicit(Status::Started);
                 Some(Current::Table(Box::new(Defining::new(statement))))
             }
+            Part::Told(table) => {
+                tell_of_table(scope, table);
+                None
+            }
         }
     }
 
@@ -138,15 +144,67 @@ impl Reindexing {
         let mut tables: Vec<&Arc<Table>> = catalog.tables().filter(is_meant).collect();
         tables.sort_unstable_by_key(|table| table.oid);
         if !self.options.concurrently {
-            return Ok(tables.into_iter().map(|table| Part::Table(table.oid)).collect());
+            return Ok(tables
+                .into_iter()
+                .flat_map(|table| self.told(vec![Part::Table(table.oid)], table))
+                .collect());
         }
         if schema.is_none_or(|schema| schema == PG_CATALOG_OID) {
             let message = "cannot reindex system catalogs concurrently, skipping all";
             let warning = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message);
             scope.notices.push((Severity::Warning, warning));
         }
-        Ok(tables.into_iter().flat_map(|table| parts_of_table(scope, table)).collect())
+        Ok(tables.into_iter().flat_map(|table| self.told(parts_of_table(scope, table), table)).collect())
     }
+
+    fn parts_of_relation(&self, scope: &mut Scope, kind: ObjectKind, name: &Name) -> Result<Vec<Part>> {
+        match scope.view.find_relation(name)? {
+            Relation::System(table) if !table.is_view && kind == ObjectKind::Table => Err(is_system()),
+            Relation::Table(table) if kind == ObjectKind::Table => {
+                scope.view.check_own(scope.view.catalog(), &table)?;
+                let parts = parts_of_table(scope, &table);
+                let has_good = table.indexes.iter().any(|index| index.state == IndexState::Valid);
+                if parts.is_empty() && !has_good {
+                    let message =
+                        format!("table \"{}\" has no indexes that can be reindexed concurrently", table.name);
+                    let notice = SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message);
+                    scope.notices.push((Severity::Notice, notice));
+                }
+                // As in PostgreSQL, VERBOSE tells of a temporary table's indexes alone.
+                let is_temporary = scope.view.catalog().is_temporary(table.schema);
+                Ok(if is_temporary { parts } else { self.told(parts, &table) })
+            }
+            relation if kind == ObjectKind::Table => {
+                Err(not_a("table or materialized view", relation.name()))
+            }
+            Relation::Index(table, at) => {
+                scope.view.check_own(scope.view.catalog(), &table)?;
+                let index = &table.indexes[at];
+                Ok(match index.is_clustered() {
+                    true => Vec::new(),
+                    false if scope.view.catalog().is_temporary(table.schema) => vec![Part::Table(table.oid)],
+                    false => vec![Part::Index(table.oid, index.oid)],
+                })
+            }
+            relation => Err(not_a("index", relation.name())),
+        }
+    }
+
+    /// The parts of a table, and that VERBOSE tells of it.
+    fn told(&self, mut parts: Vec<Part>, table: &Table) -> Vec<Part> {
+        if self.options.verbose && !parts.is_empty() {
+            parts.push(Part::Told(table.oid));
+        }
+        parts
+    }
+}
+
+/// PostgreSQL adds times.
+fn tell_of_table(scope: &mut Scope, table: Oid) {
+    let catalog = scope.view.catalog();
+    let Some(table) = catalog.table(table) else { return };
+    let message = format!("table \"{}.{}\" was reindexed", catalog.schema_name(table.schema), table.name);
+    scope.notices.push((Severity::Info, SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message)));
 }
 
 /// The indexes of a table that are built anew CONCURRENTLY: those that are good. Nobody else has to do with a temporary table.
@@ -167,33 +225,4 @@ fn parts_of_table(scope: &mut Scope, table: &Table) -> Vec<Part> {
         }
     }
     parts
-}
-
-fn parts_of_relation(scope: &mut Scope, kind: ObjectKind, name: &Name) -> Result<Vec<Part>> {
-    match scope.view.find_relation(name)? {
-        Relation::System(table) if !table.is_view && kind == ObjectKind::Table => Err(is_system()),
-        Relation::Table(table) if kind == ObjectKind::Table => {
-            scope.view.check_own(scope.view.catalog(), &table)?;
-            let parts = parts_of_table(scope, &table);
-            let has_good = table.indexes.iter().any(|index| index.state == IndexState::Valid);
-            if parts.is_empty() && !has_good {
-                let message =
-                    format!("table \"{}\" has no indexes that can be reindexed concurrently", table.name);
-                let notice = SqlError::new(SqlState::SUCCESSFUL_COMPLETION, message);
-                scope.notices.push((Severity::Notice, notice));
-            }
-            Ok(parts)
-        }
-        relation if kind == ObjectKind::Table => Err(not_a("table or materialized view", relation.name())),
-        Relation::Index(table, at) => {
-            scope.view.check_own(scope.view.catalog(), &table)?;
-            let index = &table.indexes[at];
-            Ok(match index.is_clustered() {
-                true => Vec::new(),
-                false if scope.view.catalog().is_temporary(table.schema) => vec![Part::Table(table.oid)],
-                false => vec![Part::Index(table.oid, index.oid)],
-            })
-        }
-        relation => Err(not_a("index", relation.name())),
-    }
 }

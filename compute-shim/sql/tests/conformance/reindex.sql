@@ -174,3 +174,16 @@ INSERT INTO half VALUES (2);
 SELECT a FROM half WHERE a = 2;
 REINDEX (VERBOSE) INDEX c_b;
 REINDEX (VERBOSE, CONCURRENTLY) INDEX c_b;
+-- VERBOSE tells of tables behind their indexes, where they are not named alone.
+CREATE SCHEMA told;
+CREATE TABLE told.t (a int, b int);
+CREATE INDEX t_a ON told.t (a);
+CREATE INDEX t_b ON told.t (b);
+CREATE TABLE told.bare (a int);
+CREATE TEMP TABLE temporary (a int UNIQUE);
+REINDEX (VERBOSE) TABLE told.t;
+REINDEX (VERBOSE, CONCURRENTLY) TABLE told.t;
+REINDEX (VERBOSE, CONCURRENTLY) TABLE told.bare;
+REINDEX (VERBOSE, CONCURRENTLY) TABLE temporary;
+REINDEX (VERBOSE) SCHEMA told;
+REINDEX (VERBOSE, CONCURRENTLY) SCHEMA told;

@@ -19,8 +19,7 @@ fn begun(view: &SessionView, shown: &Shown) -> Row {
 
 pub(super) fn create_index(view: &SessionView, shown: &[Shown]) -> Vec<Row> {
     let row = |shown: &Shown| {
-        let Task::CreateIndex { concurrently } = shown.task else { return None };
-        let command = if concurrently { "CREATE INDEX CONCURRENTLY" } else { "CREATE INDEX" };
+        let Task::MakeIndex(command) = shown.task else { return None };
         let numbers = &shown.numbers;
         let mut row = begun(view, shown);
         row.extend([oid(numbers.index), text(command), text(numbers.phase)]);
