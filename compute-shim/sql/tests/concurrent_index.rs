@@ -32,6 +32,9 @@ fn state(client: &mut Client<'_>) -> Vec<String> {
     )
 }
 
+/// The indexes of the table, and whether they are used.
+const INDEXES: &str = "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid";
+
 #[test]
 fn writers_that_were_there_are_waited_for_and_nobody_waits_for_the_index() {
     let cluster = Cluster::new();
@@ -218,18 +221,50 @@ fn a_rebuilding_that_breaks_off_leaves_the_index_and_a_copy() {
     let mut builder = cluster.connect();
     let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
     assert!(waits(&mut builder, &mut building));
-    let indexes = "SELECT indexrelid::regclass, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid";
-    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
     drop((client, writer, builder));
     let cluster = cluster.crash();
     let mut client = cluster.connect();
-    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
     client.query("UPDATE t SET b = b + 1");
     compare(&cluster, "b");
     client.query("REINDEX TABLE CONCURRENTLY t");
     client.query("DROP INDEX t_i_ccnew");
     compare(&cluster, "b");
-    assert_eq!(client.lines(indexes), ["t_pkey|t", "t_i|t"]);
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t"]);
+}
+
+/// Two writers, one of which knew the trees from before the exchange, looked for others' keys in different ones, and both
+/// committed the same key. Until both can look into one tree, these indexes are not built anew beside writers.
+#[test]
+fn indexes_of_deferrable_constraints_are_not_rebuilt_beside_writers() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE t (a int PRIMARY KEY DEFERRABLE, b int UNIQUE DEFERRABLE INITIALLY DEFERRED, c int)",
+    );
+    client.query("CREATE INDEX t_i ON t (c); CREATE TABLE u (b int UNIQUE)");
+    for index in ["t_pkey", "t_b_key"] {
+        let error = client.sql_error(&format!("REINDEX INDEX CONCURRENTLY {index}"));
+        let message =
+            format!("ERROR 0A000: cannot reindex index \"{index}\" of a deferrable constraint concurrently");
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.fields().hint.as_deref(), Some("Leave out CONCURRENTLY."));
+    }
+    let skipped = |index: &str| {
+        format!(
+            "WARNING 0A000: cannot reindex index \"public.{index}\" of a deferrable constraint concurrently, skipping"
+        )
+    };
+    client.take_notices();
+    for what in ["TABLE CONCURRENTLY t", "SCHEMA CONCURRENTLY public", "DATABASE CONCURRENTLY postgres"] {
+        client.query(&format!("REINDEX {what}"));
+        let mut notices = client.take_notices();
+        notices.retain(|notice| !notice.contains("system catalogs"));
+        assert_eq!(notices, [skipped("t_pkey"), skipped("t_b_key")], "{what}");
+    }
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_b_key|t", "t_i|t"]);
+    client.query("REINDEX INDEX t_b_key; REINDEX TABLE t");
 }
 
 /// As `tests/conformance/reindex.out` has it from PostgreSQL, which adds times.

@@ -18,7 +18,7 @@ use crate::answer::Severity;
 use crate::catalog::Relation;
 use crate::catalog::object::{Index, IndexState, Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::parse::tree::{Deferral, Name, ObjectKind, ReindexOptions};
+use crate::parse::tree::{Name, ObjectKind, ReindexOptions};
 use crate::stop::Step;
 use hexalog_engine::RelationLockMode;
 use hexalog_protocol::Lsn;
@@ -105,6 +105,13 @@ fn gone() -> SqlError {
     SqlError::internal("an index has gone while its table was held")
 }
 
+/// 0A000. Who writes a key of such an index looks for others' entries in the tree that is the index's as far as it knows. Of
+/// two at once, one that knows it from before the exchange and one from behind it, neither need see the other.
+fn is_deferrable(name: &str) -> SqlError {
+    let message = format!("cannot reindex index \"{name}\" of a deferrable constraint concurrently");
+    SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message).with_hint("Leave out CONCURRENTLY.")
+}
+
 /// An index like another that has no entries yet: all who write from the commit on keep it. The session holds the table.
 pub(super) fn copy(
     replay: &mut Replay,
@@ -116,14 +123,14 @@ pub(super) fn copy(
         let before = context.newest();
         let mut table = Table::clone(before.table(table).ok_or_else(gone)?);
         let of = table.indexes.iter().find(|own| own.oid == index).ok_or_else(gone)?;
+        if of.unique && !of.is_unique_at_once() {
+            return Err(is_deferrable(&of.name).into());
+        }
         let copy = Index {
             oid: context.database.allocate_oid()?,
             name: Names::new(&before, table.schema).choose_relation(&of.name, None, "ccnew"),
             tree: Some(TREE_TO_BE_MADE),
-            // Where the check may wait, the index itself sees to it.
-            unique: of.is_unique_at_once(),
             primary: false,
-            deferral: Deferral::Never,
             constraint: 0,
             state: IndexState::Building,
             valid_from: Lsn::MAX,

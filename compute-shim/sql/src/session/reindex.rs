@@ -214,11 +214,18 @@ fn parts_of_table(scope: &mut Scope, table: &Table) -> Vec<Part> {
     }
     let mut parts = Vec::new();
     for index in &table.indexes {
+        let schema = scope.view.catalog().schema_name(table.schema);
+        let name = &index.name;
         if index.state != IndexState::Valid {
-            let schema = scope.view.catalog().schema_name(table.schema);
-            let name = &index.name;
             let message = format!("cannot reindex invalid index \"{schema}.{name}\" concurrently, skipping");
             let warning = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+            scope.notices.push((Severity::Warning, warning));
+        } else if index.unique && !index.is_unique_at_once() {
+            let message = format!(
+                "cannot reindex index \"{schema}.{name}\" of a deferrable constraint concurrently, skipping"
+            );
+            let warning = SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                .with_hint("Say REINDEX INDEX without CONCURRENTLY.");
             scope.notices.push((Severity::Warning, warning));
         } else if index.tree.is_some() {
             parts.push(Part::Index(table.oid, index.oid));
