@@ -3,6 +3,7 @@
 mod harness;
 
 use harness::{Client, Cluster, Progress, Running};
+use std::sync::atomic::Ordering;
 
 /// Goes on until it waits or ends, and says which.
 fn waits(client: &mut Client<'_>, running: &mut Running) -> bool {
@@ -232,6 +233,137 @@ fn a_rebuilding_that_breaks_off_leaves_the_index_and_a_copy() {
     client.query("DROP INDEX t_i_ccnew");
     compare(&cluster, "b");
     assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t"]);
+}
+
+/// A table of 600 rows with an index, and how many trees there are.
+fn filled(cluster: &Cluster) -> usize {
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE UNIQUE INDEX t_i ON t (b)");
+    client.query("INSERT INTO t SELECT i, i FROM generate_series(1, 600) i");
+    cluster.database.storage().trees.len()
+}
+
+/// What is left of a rebuilding that has been broken off keeps nobody from anything, and goes.
+fn drop_what_is_left(cluster: &Cluster, trees: usize) {
+    let mut client = cluster.connect();
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t", "t_i_ccnew|f"]);
+    client.query("UPDATE t SET b = b + 10000 WHERE a % 3 = 0; DELETE FROM t WHERE a % 7 = 0");
+    client.query("INSERT INTO t VALUES (7, 7), (9001, 9001)");
+    assert_eq!(
+        client.error("INSERT INTO t VALUES (9002, 9001)"),
+        "23505 duplicate key value violates unique constraint \"t_i\""
+    );
+    compare(cluster, "b");
+    client.query("DROP INDEX CONCURRENTLY t_i_ccnew");
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t"]);
+    assert_eq!(cluster.database.storage().trees.len(), trees);
+    client.query("UPDATE t SET b = b + 1 WHERE a = 9001");
+    compare(cluster, "b");
+    client.query("REINDEX INDEX CONCURRENTLY t_i");
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t"]);
+    compare(cluster, "b");
+}
+
+#[test]
+fn a_rebuilding_that_breaks_off_behind_the_exchange_leaves_the_old_tree() {
+    let cluster = Cluster::new();
+    let trees = filled(&cluster);
+    let (mut reader, mut builder) = (cluster.connect(), cluster.connect());
+    reader.query("BEGIN; DECLARE c CURSOR FOR SELECT a FROM t WHERE b > 550; FETCH 1 FROM c");
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    assert!(waits(&mut builder, &mut building), "for the reader");
+    reader.query("COMMIT; INSERT INTO t VALUES (8000, 8000)");
+    drop((reader, builder));
+    let cluster = cluster.crash();
+    drop_what_is_left(&cluster, trees);
+}
+
+#[test]
+fn a_rebuilding_may_be_cancelled() {
+    for is_exchanged in [false, true] {
+        let cluster = Cluster::new();
+        let trees = filled(&cluster);
+        let (mut other, mut builder) = (cluster.connect(), cluster.connect());
+        other.query(match is_exchanged {
+            true => "BEGIN; DECLARE c CURSOR FOR SELECT a FROM t WHERE b > 550; FETCH 1 FROM c",
+            false => "BEGIN; INSERT INTO t VALUES (8000, 8000)",
+        });
+        let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+        assert!(waits(&mut builder, &mut building));
+        cluster.world.is_cancelled.store(true, Ordering::Relaxed);
+        match builder.go_on(&mut building) {
+            Progress::Done(Err(error)) => assert_eq!(error.sqlstate().as_str(), "57014"),
+            other => panic!("it has been cancelled: {other:?}"),
+        }
+        cluster.world.is_cancelled.store(false, Ordering::Relaxed);
+        if is_exchanged {
+            assert_eq!(other.lines("FETCH ALL FROM c").len(), 49, "by the tree that it began with");
+        }
+        // Nothing keeps definitions off any more but the other's own lock.
+        other.query("COMMIT");
+        other.query("ALTER TABLE t ADD COLUMN c int");
+        drop_what_is_left(&cluster, trees);
+    }
+}
+
+#[test]
+fn prepared_statements_outlive_the_old_tree() {
+    let cluster = Cluster::new();
+    let trees = filled(&cluster);
+    let (mut client, mut builder) = (cluster.connect(), cluster.connect());
+    client
+        .query("PREPARE look AS SELECT a FROM t WHERE b = $1; PREPARE put AS INSERT INTO t VALUES ($1, $1)");
+    client.query("PREPARE move AS UPDATE t SET b = $2 WHERE b = $1");
+    client.query("EXECUTE put (1000); EXECUTE move (5, 5000)");
+    assert_eq!(client.lines("EXECUTE look (5000)"), ["5"]);
+    let mut reader = cluster.connect();
+    reader.query("BEGIN; DECLARE c CURSOR FOR SELECT a FROM t WHERE b > 550; FETCH 1 FROM c");
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    for round in 1..=2 {
+        assert_eq!(waits(&mut builder, &mut building), round == 1, "for the reader, once");
+        client.query(&format!("EXECUTE put ({0}); EXECUTE move ({0}, {1})", 1000 + round, 6000 + round));
+        assert_eq!(client.lines(&format!("EXECUTE look ({})", 6000 + round)), [(1000 + round).to_string()]);
+        assert_eq!(client.lines("EXECUTE look (5000)"), ["5"]);
+        assert!(client.error("EXECUTE put (6)").starts_with("23505"));
+        reader.query("COMMIT");
+    }
+    assert_eq!(client.lines(INDEXES), ["t_pkey|t", "t_i|t"]);
+    assert_eq!(cluster.database.storage().trees.len(), trees);
+    compare(&cluster, "b");
+}
+
+#[test]
+fn a_snapshot_from_before_the_exchange_finds_its_versions() {
+    let cluster = Cluster::new();
+    let trees = filled(&cluster);
+    let (mut client, mut builder) = (cluster.connect(), cluster.connect());
+    // One has read by the index and is waited for; the other has only its snapshot, and is not.
+    let (mut holds, mut looks) = (cluster.connect(), cluster.connect());
+    holds.query("BEGIN ISOLATION LEVEL REPEATABLE READ; PREPARE look AS SELECT a FROM t WHERE b = $1");
+    assert_eq!(holds.lines("EXECUTE look (3)"), ["3"]);
+    looks.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    assert_eq!(looks.lines("SELECT count(*) FROM pg_class WHERE relname = 't'"), ["1"]);
+    // What the new tree never has.
+    client.query("DELETE FROM t WHERE a = 3; UPDATE t SET b = 4000 WHERE a = 4");
+    let mut building = builder.start("REINDEX INDEX CONCURRENTLY t_i");
+    assert!(waits(&mut builder, &mut building), "for the one that has read");
+    client.query("DELETE FROM t WHERE a = 5; UPDATE t SET b = 6000 WHERE a = 6");
+    let check = |client: &mut Client<'_>| {
+        for b in [3, 4, 5, 6] {
+            assert_eq!(client.lines(&format!("SELECT a FROM t WHERE b = {b}")), [b.to_string()]);
+        }
+        assert_eq!(client.lines("SELECT a FROM t WHERE b IN (4000, 6000)"), [""; 0]);
+    };
+    check(&mut holds);
+    assert_eq!(holds.lines("EXECUTE look (3)"), ["3"]);
+    assert_eq!(holds.lines("EXECUTE look (6000)"), [""; 0]);
+    holds.query("COMMIT");
+    assert!(!waits(&mut builder, &mut building));
+    assert_eq!(cluster.database.storage().trees.len(), trees);
+    check(&mut looks);
+    looks.query("COMMIT");
+    assert_eq!(looks.lines("SELECT a FROM t WHERE b IN (3, 4, 5, 6, 4000, 6000) ORDER BY a"), ["4", "6"]);
+    compare(&cluster, "b");
 }
 
 /// Two writers, one of which knew the trees from before the exchange, looked for others' keys in different ones, and both

@@ -3,6 +3,8 @@
 mod harness;
 
 use harness::Cluster;
+use hexalog_engine::Need;
+use hexalog_sql::Stop;
 
 /// How many objects lie in schemas of temporary objects, and how many of these schemas there are.
 const LEFT: &str = "SELECT (SELECT count(*) FROM pg_class WHERE relpersistence = 't'), \
@@ -94,13 +96,18 @@ fn a_session_that_cannot_be_closed_leaves_no_locks() {
     let cluster = Cluster::new();
     let mut other = cluster.connect();
     other.query("CREATE TABLE kept (a int PRIMARY KEY); INSERT INTO kept VALUES (1)");
+    let mut holder = cluster.connect();
+    holder.query("CREATE TABLE linked (a int)");
     for begins_to_close in [false, true] {
         let mut broken = cluster.connect();
         broken.query("CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1); SELECT pg_advisory_lock(1)");
+        broken.query("CREATE TEMP SEQUENCE s; ALTER TABLE linked ALTER a SET DEFAULT nextval('s')");
         broken.query("BEGIN; UPDATE kept SET a = 2; LOCK TABLE kept");
         if begins_to_close {
-            // It stops where the drop of its temporary objects waits for something.
-            let _ = broken.session.close();
+            // It stops where the drop of its temporary objects waits for the table that draws from its sequence.
+            holder.query("BEGIN; SELECT FROM linked");
+            let waits = broken.session.close();
+            assert!(matches!(waits, Err(Stop::Need(Need::Lock(_)))), "{waits:?}");
         }
         cluster.run(|| broken.session.abandon()).expect("rolls back");
         assert_eq!(other.lines("SELECT pg_try_advisory_lock(1), pg_advisory_unlock(1)"), ["t|t"]);
@@ -111,7 +118,7 @@ fn a_session_that_cannot_be_closed_leaves_no_locks() {
     let mut third = cluster.connect();
     third.query("CREATE TEMP TABLE t (a int)");
     assert_eq!(third.lines("SELECT count(*) FROM t"), ["0"]);
-    drop((third, other));
+    drop((third, other, holder));
     let cluster = cluster.crash();
     assert_eq!(left(&cluster), ["0|0"]);
 }
