@@ -140,7 +140,28 @@ enum Part {
     /// The whole table.
     Whole(Cursor),
     /// Drawn leaves, in the table's order, the next to be read at the end.
-    Leaves { ahead: Vec<DrawnLeaf>, leaf: Option<Leaf> },
+    Leaves { ahead: Vec<DrawnLeaf>, leaf: Option<Leaf>, last: Taken },
+}
+
+/// The leaf that was read last, by its lower bound, and which of its rows are in the sample. A leaf that was drawn twice gives two
+/// rows: one row twice would be a value that is not unique.
+#[derive(Default)]
+struct Taken {
+    low: Vec<u8>,
+    rows: Vec<u64>,
+}
+
+impl Taken {
+    /// A row of a leaf, near the one wished for, that has not been taken; `None`: all have.
+    fn take(&mut self, low: &[u8], rows: u64, wished: u64) -> Option<u64> {
+        if self.rows.is_empty() || self.low != low {
+            (self.low, self.rows) = (low.to_vec(), Vec::new());
+        }
+        let mut nearest = (0..rows).map(|ahead| (wished + ahead) % rows);
+        let row = nearest.find(|row| !self.rows.contains(row))?;
+        self.rows.push(row);
+        Some(row)
+    }
 }
 
 /// A leaf that is being read: its rows are counted, then the one that was drawn is read again.
@@ -241,7 +262,7 @@ impl Sampling {
         } else if self.draws >= self.extent.leaves {
             let mut ahead = std::mem::take(drawn);
             ahead.sort_by(|one, other| other.low.cmp(&one.low));
-            self.part = Part::Leaves { ahead, leaf: None };
+            self.part = Part::Leaves { ahead, leaf: None, last: Taken::default() };
         }
         Ok(true)
     }
@@ -260,7 +281,7 @@ impl Sampling {
     }
 
     fn next_of_leaves(&mut self, context: &mut DefinitionContext<'_>) -> Step<bool> {
-        let Part::Leaves { ahead, leaf } = &mut self.part else { unreachable!("leaves are read") };
+        let Part::Leaves { ahead, leaf, .. } = &mut self.part else { unreachable!("leaves are read") };
         let Some(reading) = leaf else {
             let Some(drawn) = ahead.pop() else { return Ok(false) };
             let cursor = cursor_of(self.tree, &drawn);
@@ -290,10 +311,21 @@ impl Sampling {
         }
         reading.cursor = cursor_of(self.tree, &reading.drawn);
         self.count(rows, bytes, weight);
-        let nth = mixed(self.lot()) % rows;
-        let Part::Leaves { leaf: Some(reading), .. } = &mut self.part else { unreachable!("it is read") };
-        reading.ahead = Some(nth);
+        let wished = mixed(self.lot()) % rows;
+        let Part::Leaves { leaf: Some(reading), last, .. } = &mut self.part else {
+            unreachable!("it is read")
+        };
+        match last.take(&reading.drawn.low, rows, wished) {
+            Some(nth) => reading.ahead = Some(nth),
+            None => self.leave_leaf(),
+        }
         Ok(true)
+    }
+
+    fn leave_leaf(&mut self) {
+        if let Part::Leaves { leaf, .. } = &mut self.part {
+            *leaf = None;
+        }
     }
 
     fn count(&mut self, rows: u64, bytes: u64, weight: f64) {
@@ -410,6 +442,17 @@ mod tests {
             let late = places.iter().filter(|place| **place >= 10_000).count() * 100 / places.len();
             assert!((35..65).contains(&late), "{late} of 100 from the second half");
         }
+    }
+
+    #[test]
+    fn a_leaf_that_was_drawn_again_gives_another_row() {
+        let mut taken = Taken::default();
+        assert_eq!(
+            [taken.take(b"a", 3, 1), taken.take(b"a", 3, 1), taken.take(b"a", 3, 1)],
+            [1, 2, 0].map(Some)
+        );
+        assert_eq!(taken.take(b"a", 3, 1), None);
+        assert_eq!(taken.take(b"b", 3, 1), Some(1));
     }
 
     /// Where leaves with few rows were drawn as often as those with many, most of their rows go.
