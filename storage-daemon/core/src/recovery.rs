@@ -6,8 +6,9 @@
 //! all segments lose their log ([`crate::damage`]), and the log goes on in its place with a sequence above all that may
 //! still stand there. That jump, in the superblock's spans, is what later starts know the lost stretch by, until a
 //! checkpoint names the segments' state. An index that does not read back ([`crate::salvage`]) counts as such a stretch.
-//! After the scan the log is flushed before any SCL is told: after a process was killed, the scan may read what the
-//! device has not kept. The new incarnation is durable before the first append.
+//! After the scan log and superblocks are flushed, before any SCL is told and before the new incarnation goes over the older
+//! superblock: after a process was killed, a start may read what the device has not kept. The new incarnation is durable before
+//! the first append.
 
 use crate::apply::{LogPlace, Moved};
 use crate::checkpoint::Part;
@@ -57,8 +58,10 @@ pub(crate) enum Recovery {
         at: u64,
         until: u64,
     },
+    /// Flushes of log and superblocks that have not ended.
     Flush {
         end: ReplayPoint,
+        left: u8,
     },
     Mark {
         end: ReplayPoint,
@@ -425,9 +428,11 @@ impl Shard {
     }
 
     fn flush_scanned(&mut self, end: ReplayPoint, effects: &mut Effects) {
-        self.go_on(Recovery::Flush { end });
-        let token = self.token(Io::Recovery);
-        effects.list.push(Effect::Flush { token, area: Area::Log });
+        self.go_on(Recovery::Flush { end, left: 2 });
+        for area in [Area::Log, Area::Superblock] {
+            let token = self.token(Io::Recovery);
+            effects.list.push(Effect::Flush { token, area });
+        }
     }
 
     fn go_on_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, effects: &mut Effects) {
@@ -465,14 +470,18 @@ impl Shard {
         self.go_on_beyond(end, at + bytes.len() as u64, until, effects);
     }
 
-    /// What was scanned is on the device; now this run gets its place in the superblock.
+    /// What was read is on the device once both flushes have ended; then this run gets its place in the superblock.
     pub(crate) fn on_recovery_flushed(&mut self, result: IoResult, effects: &mut Effects) {
-        let Phase::Starting(Recovery::Flush { end }) = core::mem::replace(&mut self.phase, Phase::Dead)
+        let Phase::Starting(Recovery::Flush { end, left }) = core::mem::replace(&mut self.phase, Phase::Dead)
         else {
             return;
         };
         if let Some(errno) = result.errno() {
-            return self.give_up(format!("flushing the log at start failed with errno {errno}"), effects);
+            let text = format!("flushing log and superblocks at start failed with errno {errno}");
+            return self.give_up(text, effects);
+        }
+        if left > 1 {
+            return self.go_on(Recovery::Flush { end, left: left - 1 });
         }
         let mut superblock = self.superblock.clone();
         superblock.generation += 1;

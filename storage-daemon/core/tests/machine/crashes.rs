@@ -4,6 +4,7 @@
 use crate::rng::seeds;
 use crate::world::{NODES, World};
 use crate::writer::{Writer, create_volume};
+use hexalog_storage_core::effects::Area;
 
 /// At most two of six are away at a time.
 fn disturb(world: &mut World) {
@@ -59,4 +60,34 @@ fn a_power_loss_of_everything_loses_nothing_that_was_durable_in_the_volume() {
         writer.converge(&mut world);
         writer.check_all_served(&mut world);
     }
+}
+
+/// Simulator seed 240000622: a process died with a superblock on its way. The device had taken it and not kept it; the next start
+/// went on from it and wrote the other slot, and a power cut in between tore both.
+#[test]
+fn a_start_goes_on_from_no_superblock_that_a_power_cut_could_take() {
+    let mut world = World::with_long_log(400);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    let mut found_unflushed = 0;
+    for _ in 0..40 {
+        while !world.is_writing(1, Area::Superblock) {
+            writer.write(&mut world);
+            writer.raise_pgmrpl_to_vdl();
+            writer.pump(&mut world);
+            world.run_us(200);
+        }
+        world.kill(1);
+        found_unflushed += u32::from(!world.disk(1).is_durable(Area::Superblock));
+        world.start(1);
+        while !world.is_writing(1, Area::Superblock) {
+            assert!(!world.is_ready(1), "a start marks its place in the log");
+            world.step();
+        }
+        assert!(world.disk(1).is_durable(Area::Superblock), "both slots could be torn now");
+        world.run_until("ready", |world| world.is_ready(1));
+    }
+    assert!(found_unflushed > 5, "the device keeps what it has not flushed in its cache: {found_unflushed}");
+    writer.converge(&mut world);
+    writer.check_all_served(&mut world);
 }

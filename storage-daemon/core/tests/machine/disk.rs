@@ -68,6 +68,11 @@ impl Disk {
         }
     }
 
+    /// Whether a power loss would take nothing of what reads see.
+    pub fn is_durable(&self, area: Area) -> bool {
+        self.areas[index(area)].dirty.is_empty()
+    }
+
     pub fn read(&self, area: Area, offset: u64, bytes: &mut [u8]) {
         let start = offset as usize;
         bytes.copy_from_slice(&self.areas[index(area)].cached[start..start + bytes.len()]);

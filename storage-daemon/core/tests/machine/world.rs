@@ -207,6 +207,12 @@ impl World {
         &mut self.nodes[node].disk
     }
 
+    /// Whether a write to an area of a node's device is in flight.
+    pub fn is_writing(&self, node: usize, of: Area) -> bool {
+        let mut operations = self.nodes[node].operations.values();
+        operations.any(|operation| matches!(operation, Operation::Write { area, .. } if *area == of))
+    }
+
     pub fn set_failing(&mut self, node: usize, area: Option<Area>) {
         self.nodes[node].fails = area;
     }
