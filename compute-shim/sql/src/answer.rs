@@ -168,6 +168,13 @@ impl CommandTag {
     pub const fn counted(verb: &'static str, rows: u64) -> CommandTag {
         CommandTag { verb, rows: Some(rows) }
     }
+
+    /// Whether it tells of the data more than what its own transaction has done to them, as rows do: that there was nothing to do,
+    /// or how many rows were read.
+    pub fn tells_of_data(&self) -> bool {
+        let reads = matches!(self.verb, "SELECT" | "FETCH" | "MOVE");
+        self.rows.is_some_and(|rows| rows == 0 || reads)
+    }
 }
 
 impl fmt::Display for CommandTag {

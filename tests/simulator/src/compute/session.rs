@@ -299,7 +299,7 @@ impl ServerSession {
         match completion {
             Completion::Tag(tag) => {
                 self.output.reply.tag = tag.to_string();
-                self.output.is_gated |= self.session.transaction_status() != b'T';
+                self.output.is_gated |= self.session.transaction_status() != b'T' || tag.tells_of_data();
                 if matches!(message, Message::Extended(..)) {
                     self.phase = Phase::Syncing;
                 }
