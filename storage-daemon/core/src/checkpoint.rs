@@ -16,6 +16,7 @@
 
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Answer, ReplayPoint, Space};
+use crate::pages::PageEntry;
 use crate::pages::extents::{Fill, Room};
 use crate::segment::{Decided, Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
@@ -26,8 +27,8 @@ use hexalog_protocol::{DeviceId, Lsn, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::checkpoint::{
-    Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES, PageVersions, PartHeader,
-    page_item_bytes_max, part_bytes, part_crc,
+    Item, PAGE_ITEM_BYTES_MAX, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES, PageVersions,
+    PartHeader, part_bytes, part_crc,
 };
 use hexalog_storage_format::superblock::Superblock;
 
@@ -331,8 +332,8 @@ impl Shard {
         while bytes < bytes_max && running.pages.first().is_some_and(|(next, _)| *next == key) {
             let (_, page) = running.pages.pop_first().expect("just seen");
             let entry = self.segments[&key].pages.get(page);
-            let versions = entry.map(|entry| entry.versions.clone()).unwrap_or_default();
-            bytes += page_item_bytes_max(&versions);
+            let versions = entry.map(PageEntry::versions).unwrap_or_default();
+            bytes += PAGE_ITEM_BYTES_MAX;
             pages.push((page, versions));
         }
         Some(Item::Pages(key.0, key.1, pages))
@@ -349,9 +350,9 @@ impl Shard {
                     next = Some((key, page));
                     break;
                 }
-                if entry.versions != PageVersions::default() {
-                    bytes += page_item_bytes_max(&entry.versions);
-                    pages.push((page, entry.versions.clone()));
+                if entry.has_versions() {
+                    bytes += PAGE_ITEM_BYTES_MAX;
+                    pages.push((page, entry.versions()));
                 }
             }
             let after = (core::ops::Bound::Excluded(key), core::ops::Bound::Unbounded);

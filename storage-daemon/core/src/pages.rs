@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 use deltas::Chain;
 use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PageId};
+use hexalog_storage_format::address::BlockAddress;
 use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions};
 use map::PageMap;
 
@@ -41,10 +42,23 @@ impl PendingRecord {
     }
 }
 
-/// All of one page.
-#[derive(Debug, Default)]
+/// All of one page. There is one for every page that the device holds: its size is what a shard's memory grows with.
+#[derive(Debug)]
 pub(crate) struct PageEntry {
-    pub versions: PageVersions,
+    /// Of the image. Not an [`ImageRef`], which would leave holes; without one the address is [`BlockAddress::NONE`].
+    image_lsn: Lsn,
+    image_address: BlockAddress,
+    image_crc: u32,
+    /// Of the block that the delta is in.
+    delta_crc: u32,
+    /// First and last record of the delta; without one the address is [`BlockAddress::NONE`].
+    delta_from: Lsn,
+    delta_to: Lsn,
+    delta_address: BlockAddress,
+    /// Its share of the block, which has 4,096 bytes.
+    delta_bytes: u16,
+    /// Of its delta.
+    pub chain: Chain,
     /// Oldest first.
     pub pending: Vec<PendingRecord>,
     /// Its records do not fit together: never served, never coalesced, until a peer's page has taken its place.
@@ -53,32 +67,122 @@ pub(crate) struct PageEntry {
     pub is_damaged: bool,
     /// A new version is being made.
     pub is_coalescing: bool,
-    /// Of its delta.
-    pub chain: Chain,
     /// Reads from the device since the last image that needed the delta too.
     pub reads: u8,
 }
 
+const _: () = assert!(size_of::<Option<PageEntry>>() == 88, "memory for each page is a figure of the manual");
+
+impl Default for PageEntry {
+    fn default() -> PageEntry {
+        PageEntry {
+            image_lsn: Lsn::ZERO,
+            image_address: BlockAddress::NONE,
+            image_crc: 0,
+            delta_crc: 0,
+            delta_from: Lsn::ZERO,
+            delta_to: Lsn::ZERO,
+            delta_address: BlockAddress::NONE,
+            delta_bytes: 0,
+            chain: Chain::default(),
+            pending: Vec::new(),
+            is_quarantined: false,
+            is_damaged: false,
+            is_coalescing: false,
+            reads: 0,
+        }
+    }
+}
+
 impl PageEntry {
-    /// LSN of the newest image.
+    /// The image on the device.
+    pub fn image(&self) -> Option<ImageRef> {
+        let image = ImageRef { lsn: self.image_lsn, address: self.image_address, crc: self.image_crc };
+        (self.image_address != BlockAddress::NONE).then_some(image)
+    }
+
+    /// The delta on the device.
+    pub fn delta(&self) -> Option<DeltaRef> {
+        let delta = DeltaRef {
+            from: self.delta_from,
+            to: self.delta_to,
+            address: self.delta_address,
+            bytes: u32::from(self.delta_bytes),
+            crc: self.delta_crc,
+        };
+        self.has_delta().then_some(delta)
+    }
+
+    fn has_delta(&self) -> bool {
+        self.delta_address != BlockAddress::NONE
+    }
+
+    /// All of it that is on the device.
+    pub fn versions(&self) -> PageVersions {
+        PageVersions { image: self.image(), delta: self.delta() }
+    }
+
+    /// An image takes the place of the one before; returns that.
+    pub fn set_image(&mut self, image: ImageRef) -> Option<ImageRef> {
+        assert!(image.address != BlockAddress::NONE, "it stands somewhere");
+        let old = self.image();
+        (self.image_lsn, self.image_address, self.image_crc) = (image.lsn, image.address, image.crc);
+        old
+    }
+
+    /// A delta takes the place of the one before; returns that.
+    pub fn set_delta(&mut self, delta: DeltaRef) -> Option<DeltaRef> {
+        assert!(delta.address != BlockAddress::NONE, "it stands somewhere");
+        let old = self.delta();
+        (self.delta_from, self.delta_to) = (delta.from, delta.to);
+        (self.delta_address, self.delta_crc) = (delta.address, delta.crc);
+        self.delta_bytes = u16::try_from(delta.bytes).expect("a share of a block");
+        old
+    }
+
+    /// The delta goes, if it holds nothing above `through`; returns it.
+    pub fn take_delta(&mut self, through: Lsn) -> Option<DeltaRef> {
+        let old = self.delta().filter(|delta| delta.to <= through)?;
+        (self.delta_from, self.delta_to) = (Lsn::ZERO, Lsn::ZERO);
+        self.delta_address = BlockAddress::NONE;
+        Some(old)
+    }
+
+    /// Records that are in versions now wait no longer; returns them. What held them goes along when they are all: of a page that
+    /// nothing waits for it would be the larger part.
+    pub fn take_merged(&mut self) -> Vec<PendingRecord> {
+        let through = self.merged_to();
+        let rest = self.pending.split_off(self.pending.partition_point(|record| record.lsn <= through));
+        core::mem::replace(&mut self.pending, rest)
+    }
+
+    /// LSN of the image.
     pub fn image_lsn(&self) -> Lsn {
-        self.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn)
+        self.image_lsn
     }
 
     /// Whether it stands on the device as a delta alone.
     pub fn is_imageless(&self) -> bool {
-        self.versions.images.is_empty() && self.versions.delta.is_some()
+        self.image().is_none() && self.has_delta()
     }
 
     /// Whether anything of it stands on the device.
     pub fn has_versions(&self) -> bool {
-        !self.versions.images.is_empty() || self.versions.delta.is_some()
+        self.image().is_some() || self.has_delta()
     }
 
     /// LSN up to which all records are in versions.
     pub fn merged_to(&self) -> Lsn {
-        let image = self.image_lsn();
-        self.versions.delta.map_or(image, |delta| image.max(delta.to))
+        self.image_lsn.max(self.delta_to)
+    }
+}
+
+impl From<PageVersions> for PageEntry {
+    fn from(versions: PageVersions) -> PageEntry {
+        let mut entry = PageEntry::default();
+        versions.image.map(|image| entry.set_image(image));
+        versions.delta.map(|delta| entry.set_delta(delta));
+        entry
     }
 }
 
@@ -136,16 +240,16 @@ impl PageTable {
     /// LSN of the newest image and of the newest delta of any page.
     pub fn versions_through(&self) -> (Lsn, Lsn) {
         let images = self.pages.values().map(PageEntry::image_lsn).max();
-        let deltas = self.pages.values().filter_map(|entry| entry.versions.delta).map(|delta| delta.to).max();
+        let deltas = self.pages.values().map(|entry| entry.delta_to).max();
         (images.unwrap_or(Lsn::ZERO), deltas.unwrap_or(Lsn::ZERO))
     }
 
     /// Versions from a checkpoint.
     pub fn restore(&mut self, page: PageId, versions: PageVersions) {
-        if versions.images.is_empty() && versions.delta.is_none() {
+        if versions == PageVersions::default() {
             self.pages.remove(page);
         } else {
-            self.pages.insert(page, PageEntry { versions, ..PageEntry::default() });
+            self.pages.insert(page, PageEntry::from(versions));
         }
     }
 
@@ -175,19 +279,18 @@ impl PageTable {
         entry.pending.retain(|record| record.lsn != lsn);
         // What did not fit together may have been the annulled record.
         entry.is_quarantined = false;
-        if entry.pending.is_empty() && entry.versions == PageVersions::default() {
+        if entry.pending.is_empty() && !entry.has_versions() {
             self.pages.remove(page);
         }
     }
 
-    /// What a page at a read point is made of: the newest image not above it, the delta if it reaches beyond the
+    /// What a page at a read point is made of: the image if it is not above it, the delta if it reaches beyond the
     /// image, and the records after. A record that formats the page needs nothing before it. `None`: never written.
     pub fn recipe(&self, page: PageId, read_point: Lsn) -> Option<Recipe> {
         let entry = self.pages.get(page)?;
-        let images = &entry.versions.images;
-        let image = images[..images.partition_point(|image| image.lsn <= read_point)].last().copied();
+        let image = entry.image().filter(|image| image.lsn <= read_point);
         let image_lsn = image.map_or(Lsn::ZERO, |image| image.lsn);
-        let delta = entry.versions.delta.filter(|delta| delta.to > image_lsn && delta.from < read_point);
+        let delta = entry.delta().filter(|delta| delta.to > image_lsn && delta.from < read_point);
         let end = entry.pending.partition_point(|record| record.lsn <= read_point);
         let start = entry.pending[..end].partition_point(|record| record.lsn <= image_lsn);
         let records = &entry.pending[start..end];
@@ -210,23 +313,22 @@ impl PageTable {
         let cuts = |record: &PendingRecord| record.lsn <= floor && starts_with_format(record.operations());
         let begin = records.iter().rposition(cuts);
         let image_lsn = entry.image_lsn();
-        let old = entry.versions.delta.filter(|delta| delta.to > image_lsn && begin.is_none());
+        let old = entry.delta().filter(|delta| delta.to > image_lsn && begin.is_none());
         let records = records[begin.unwrap_or(0)..].to_vec();
         (!records.is_empty()).then_some(Recipe { image: None, delta: old, records })
     }
 
     /// Lets go of every record that is in no version.
     pub fn clear_pending(&mut self) {
-        self.pages.values_mut().for_each(|entry| entry.pending.clear());
+        self.pages.values_mut().for_each(|entry| entry.pending = Vec::new());
     }
 
     /// `collectable`: no image is above it. `durable`: no delta is.
     pub fn invariants_full(&self, batches: &Batches, collectable: Lsn, durable: Lsn) {
         for entry in self.pages.values() {
             assert!(entry.pending.is_sorted_by(|a, b| a.lsn < b.lsn));
-            assert!(entry.versions.images.is_sorted_by(|a, b| a.lsn < b.lsn));
             assert!(entry.image_lsn() <= collectable, "coalesced only what is complete and below the floor");
-            if let Some(delta) = entry.versions.delta {
+            if let Some(delta) = entry.delta() {
                 assert!(delta.from < delta.to, "a delta holds records");
                 assert!(delta.to > entry.image_lsn(), "what an image has taken in is let go");
                 assert!(delta.to <= durable, "only what is complete and durable in the volume");

@@ -38,10 +38,12 @@ const SCAN_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) enum Recovery {
     Superblock,
-    /// Parts read so far, newest first, and the one that is being read.
+    /// Parts taken so far, newest first, and the one that comes next, which what is being read ends with. It begins at `from`, since
+    /// those before stand there too, as a rule: one after the other they would be thousands of reads.
     Chain {
         parts: Vec<(PartHeader, Part, Vec<u8>)>,
-        reading: Part,
+        next: Part,
+        from: u64,
     },
     /// The append at `at` is looked for next; `end` is where the log ends if it is not there.
     /// Extents are searched, from this one on, for parts of checkpoints that name segments.
@@ -104,11 +106,22 @@ impl Shard {
     ) {
         let Phase::Starting(recovery) = core::mem::replace(&mut self.phase, Phase::Dead) else { return };
         if let Some(errno) = result.errno() {
-            return self.give_up(format!("reading the device at start failed with errno {errno}"), effects);
+            return match recovery {
+                // Something else there may be what cannot be read.
+                Recovery::Chain { parts, next, from } if from < next.address.offset() => {
+                    self.read_chain(parts, next, next.address.offset(), effects);
+                }
+                _ => {
+                    let text = format!("reading the device at start failed with errno {errno}");
+                    self.give_up(text, effects);
+                }
+            };
         }
         match recovery {
             Recovery::Superblock => self.take_superblock(buffer.bytes(), effects),
-            Recovery::Chain { parts, reading } => self.take_part(parts, reading, buffer.bytes(), effects),
+            Recovery::Chain { parts, next, from } => {
+                self.take_parts(parts, next, (from, buffer.bytes()), effects)
+            }
             Recovery::Salvage { salvage } => self.salvage_extent(salvage, buffer.bytes(), effects),
             Recovery::Scan { end, at } => self.scan(end, at, buffer.bytes(), effects),
             Recovery::Beyond { end, at, until } => {
@@ -135,58 +148,86 @@ impl Shard {
         if self.superblock.checkpoint_bytes == 0 {
             return self.begin_scan(effects);
         }
-        let reading = Part {
+        let last = Part {
             address: self.superblock.checkpoint,
             bytes: self.superblock.checkpoint_bytes,
             crc: self.superblock.checkpoint_crc,
         };
-        self.read_part(Vec::new(), reading, effects);
+        self.read_parts(Vec::new(), last, effects);
     }
 
-    fn read_part(&mut self, parts: Vec<(PartHeader, Part, Vec<u8>)>, reading: Part, effects: &mut Effects) {
-        let bytes = u64::from(reading.bytes);
+    /// Reads the extent up to the end of a part.
+    fn read_parts(&mut self, parts: Vec<(PartHeader, Part, Vec<u8>)>, next: Part, effects: &mut Effects) {
+        let bytes = u64::from(next.bytes);
+        let offset = next.address.offset();
         let is_inside = bytes > 0
             && bytes.is_multiple_of(BLOCK_BYTES as u64)
-            && reading.address.offset() + bytes <= self.options.extents_bytes;
+            && offset + bytes <= self.options.extents_bytes;
         if !is_inside {
             return self.begin_salvage("it names a part outside the device", effects);
         }
-        self.go_on(Recovery::Chain { parts, reading });
-        let buffer = AlignedBuffer::zeroed(reading.bytes as usize);
-        self.read(Io::Recovery, Area::Extents, reading.address.offset(), buffer, effects);
+        self.read_chain(parts, next, offset - offset % self.options.extent_bytes, effects);
     }
 
-    fn take_part(
+    fn read_chain(
         &mut self,
-        mut parts: Vec<(PartHeader, Part, Vec<u8>)>,
-        reading: Part,
-        bytes: &[u8],
+        parts: Vec<(PartHeader, Part, Vec<u8>)>,
+        next: Part,
+        from: u64,
         effects: &mut Effects,
     ) {
-        let follows = |header: &PartHeader| match parts.last() {
+        let bytes = next.address.offset() + u64::from(next.bytes) - from;
+        self.go_on(Recovery::Chain { parts, next, from });
+        self.read(Io::Recovery, Area::Extents, from, AlignedBuffer::zeroed(bytes as usize), effects);
+    }
+
+    /// Takes the next part and those before it, as far as they are in what was read.
+    fn take_parts(
+        &mut self,
+        mut parts: Vec<(PartHeader, Part, Vec<u8>)>,
+        mut next: Part,
+        (from, bytes): (u64, &[u8]),
+        effects: &mut Effects,
+    ) {
+        loop {
+            let at = (next.address.offset() - from) as usize;
+            let (header, items) = match self.take_part(&parts, next, &bytes[at..at + next.bytes as usize]) {
+                Ok(taken) => taken,
+                Err(why) => {
+                    let at = next.address.offset();
+                    return self.begin_salvage(&format!("the part at extents offset {at}: {why}"), effects);
+                }
+            };
+            // A chain of the version before told no checksum: what goes on from it tells this one.
+            let part = Part { crc: part_crc(&bytes[at..]), ..next };
+            parts.push((header, part, items.to_vec()));
+            if header.flags & PART_BEGINS_CHAIN != 0 {
+                return match self.restore_checkpoint(&parts) {
+                    Ok(()) => self.begin_scan(effects),
+                    Err(malformed) => self.begin_salvage(&format!("{malformed}"), effects),
+                };
+            }
+            next = Part { address: header.previous, bytes: header.previous_bytes, crc: header.previous_crc };
+            let end = next.address.offset() + u64::from(next.bytes);
+            if next.bytes == 0 || next.address.offset() < from || end > from + bytes.len() as u64 {
+                return self.read_parts(parts, next, effects);
+            }
+        }
+    }
+
+    /// The header and items of the part that comes before `later`.
+    fn take_part<'a>(
+        &self,
+        later: &[(PartHeader, Part, Vec<u8>)],
+        part: Part,
+        bytes: &'a [u8],
+    ) -> Result<(PartHeader, &'a [u8]), &'static str> {
+        let (header, items) = part.read(bytes, self.superblock.device)?;
+        let follows = match later.last() {
             None => header.generation == self.superblock.checkpoint_generation,
             Some((later, ..)) => header.index + 1 == later.index && header.generation <= later.generation,
         };
-        let (header, items) = match reading.read(bytes, self.superblock.device) {
-            Ok((header, items)) if follows(&header) => (header, items),
-            other => {
-                let why = other.err().unwrap_or("it is of another chain");
-                let at = reading.address.offset();
-                return self.begin_salvage(&format!("the part at extents offset {at}: {why}"), effects);
-            }
-        };
-        // A chain of the version before told no checksum: what goes on from it tells this one.
-        let reading = Part { crc: part_crc(bytes), ..reading };
-        parts.push((header, reading, items.to_vec()));
-        if header.flags & PART_BEGINS_CHAIN == 0 {
-            let before =
-                Part { address: header.previous, bytes: header.previous_bytes, crc: header.previous_crc };
-            return self.read_part(parts, before, effects);
-        }
-        match self.restore_checkpoint(&parts) {
-            Ok(()) => self.begin_scan(effects),
-            Err(malformed) => self.begin_salvage(&format!("{malformed}"), effects),
-        }
+        if follows { Ok((header, items)) } else { Err("it is of another chain") }
     }
 
     /// Takes the items of all parts, oldest first.
@@ -216,14 +257,12 @@ impl Shard {
         }
         let versions = self.segments.values().flat_map(|segment| segment.pages.iter());
         for (_, entry) in versions {
-            let versions = &entry.versions;
             if entry.is_imageless() {
                 self.extents.page_without_image();
             }
-            let images = versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64, Fill::Fresh));
-            let delta =
-                versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes), Fill::Deltas));
-            for (address, bytes, fill) in images.chain(delta) {
+            let image = entry.image().map(|image| (image.address, PAGE_SIZE as u64, Fill::Fresh));
+            let delta = entry.delta().map(|delta| (delta.address, u64::from(delta.bytes), Fill::Deltas));
+            for (address, bytes, fill) in image.into_iter().chain(delta) {
                 if !self.extents.restore(address, bytes, fill) {
                     return Err(Malformed { what: "version address" });
                 }

@@ -441,14 +441,15 @@ impl Shard {
         self.segments.values().for_each(Segment::invariants_full);
         let stages = |segment: &Segment| segment.staged_through > segment.scl;
         assert!(!self.log.is_idle() || !self.segments.values().any(stages), "nothing is staged any more");
-        let mut live = self.checkpointer.live_parts();
-        let mut imageless = 0;
-        for (_, entry) in self.segments.values().flat_map(|segment| segment.pages.iter()) {
-            imageless += usize::from(entry.is_imageless());
-            live.extend(entry.versions.images.iter().map(|image| (image.address, PAGE_SIZE as u64)));
-            live.extend(entry.versions.delta.iter().map(|delta| (delta.address, u64::from(delta.bytes))));
-        }
-        self.extents.invariants_full(&live, imageless);
+        let entries =
+            || self.segments.values().flat_map(|segment| segment.pages.iter()).map(|(_, entry)| entry);
+        let imageless = entries().filter(|entry| entry.is_imageless()).count();
+        let versions = entries().flat_map(|entry| {
+            let image = entry.image().map(|image| (image.address, PAGE_SIZE as u64));
+            image.into_iter().chain(entry.delta().map(|delta| (delta.address, u64::from(delta.bytes))))
+        });
+        let parts = self.checkpointer.live_parts().into_iter();
+        self.extents.invariants_full(parts.chain(versions), imageless);
     }
 }
 

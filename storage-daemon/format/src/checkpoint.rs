@@ -30,7 +30,7 @@
 //! | kind | item | fields |
 //! |---|---|---|
 //! | 1 | segment | volume 16, group 4, segment 8, state 1, pages per group 8, geometry epoch 8, base LSN 8, SCL 8, VDL heard 8, floor 8, bumped writer 16, history, membership, varint count and segment ids of members beyond retention |
-//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, varint image count, images (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its share of the block in bytes 4, CRC of the block 4) |
+//! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, image flag 1, image (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its share of the block in bytes 4, CRC of the block 4) |
 //! | 3 | runs | volume 16, group 4, varint count, for each: first LSN 8, last LSN 8, log position 8, end position 8 |
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
@@ -64,6 +64,7 @@ const DAMAGED_NEEDS_PAGES: u8 = 5;
 /// Most bytes that the fixed part of one page takes, with one image and no delta.
 const PAGE_BYTES_MIN: usize = 3;
 const IMAGE_BYTES: usize = 20;
+const DELTA_BYTES: usize = 32;
 const RUN_BYTES: usize = 32;
 
 /// Header of a part.
@@ -189,10 +190,10 @@ pub struct DeltaRef {
 }
 
 /// All that is on the device of one page.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PageVersions {
-    /// Images, oldest first.
-    pub images: Vec<ImageRef>,
+    /// At most one image: a new one is made below the floor only, where no read point needs the one before.
+    pub image: Option<ImageRef>,
     /// At most one delta.
     pub delta: Option<DeltaRef>,
 }
@@ -257,9 +258,7 @@ pub enum Item {
 }
 
 /// Most bytes that one page takes in a pages item.
-pub fn page_item_bytes_max(versions: &PageVersions) -> usize {
-    10 + 10 + versions.images.len() * IMAGE_BYTES + 1 + 32
-}
+pub const PAGE_ITEM_BYTES_MAX: usize = 10 + 1 + IMAGE_BYTES + 1 + DELTA_BYTES;
 
 impl Item {
     /// Appends the item.
@@ -381,8 +380,8 @@ fn decode_segment(reader: &mut Reader<'_>) -> Result<SegmentImage, Malformed> {
 }
 
 fn encode_versions(versions: &PageVersions, out: &mut Vec<u8>) {
-    out.put_varint(versions.images.len() as u64);
-    for image in &versions.images {
+    out.put_u8(u8::from(versions.image.is_some()));
+    if let Some(image) = &versions.image {
         out.put_u64(image.lsn.0);
         out.put_u64(image.address.0);
         out.put_u32(image.crc);
@@ -396,16 +395,15 @@ fn encode_versions(versions: &PageVersions, out: &mut Vec<u8>) {
 }
 
 fn decode_versions(reader: &mut Reader<'_>) -> Result<PageVersions, Malformed> {
-    let count = reader.count(IMAGE_BYTES, "image count")?;
-    let mut images = Vec::with_capacity(count);
-    for _ in 0..count {
-        let lsn = Lsn(reader.u64("image LSN")?);
-        let address = extents_address(reader, "image address")?;
-        images.push(ImageRef { lsn, address, crc: reader.u32("image CRC")? });
-    }
-    if !images.is_sorted_by_key(|image| image.lsn) {
-        return Err(Malformed { what: "image order" });
-    }
+    let image = match reader.u8("image flag")? {
+        0 => None,
+        1 => Some(ImageRef {
+            lsn: Lsn(reader.u64("image LSN")?),
+            address: extents_address(reader, "image address")?,
+            crc: reader.u32("image CRC")?,
+        }),
+        _ => return Err(Malformed { what: "image flag" }),
+    };
     let delta = match reader.u8("delta flag")? {
         0 => None,
         1 => Some(DeltaRef {
@@ -422,7 +420,7 @@ fn decode_versions(reader: &mut Reader<'_>) -> Result<PageVersions, Malformed> {
     if !lengths {
         return Err(Malformed { what: "delta length" });
     }
-    Ok(PageVersions { images, delta })
+    Ok(PageVersions { image, delta })
 }
 
 fn extents_address(reader: &mut Reader<'_>, what: &'static str) -> Result<BlockAddress, Malformed> {
@@ -477,8 +475,8 @@ mod tests {
                 volume,
                 group,
                 vec![
-                    (PageId(70), PageVersions { images: vec![image], delta: None }),
-                    (PageId(64), PageVersions { images: vec![image], delta: Some(delta) }),
+                    (PageId(70), PageVersions { image: Some(image), delta: None }),
+                    (PageId(64), PageVersions { image: Some(image), delta: Some(delta) }),
                     (PageId(99), PageVersions::default()),
                 ],
             ),
@@ -588,46 +586,42 @@ mod tests {
             address: BlockAddress::new(AREA_EXTENTS, u64::from(u32::MAX) * 4096),
             crc: u32::MAX,
         };
-        for images in [0, 1, 2, 200] {
-            let last = u64::MAX - 1;
-            let address = far(last).address;
-            let delta = DeltaRef { from: Lsn(1), to: Lsn(last), address, bytes: 4096, crc: 5 };
-            let images = (0..images).map(|image| far(last - 300 + image)).collect();
-            let versions = PageVersions { images, delta: Some(delta) };
-            let most = page_item_bytes_max(&versions);
-            let (volume, group) = (VolumeId([2; 16]), GroupId(1));
-            let encoded = |pages: Vec<(PageId, PageVersions)>| {
-                let mut bytes = vec![];
-                Item::Pages(volume, group, pages).encode(&mut bytes);
-                bytes.len()
-            };
-            let head = encoded(vec![]);
-            // The second page is as far from the first as one can be.
-            let pages = vec![(PageId(0), versions.clone()), (PageId(1 << 63), versions)];
-            let bytes = encoded(pages) - head;
-            assert!(bytes <= 2 * most && most < bytes, "{bytes} bytes, {most} a page");
-        }
+        let last = u64::MAX - 1;
+        let image = far(last);
+        let delta = DeltaRef { from: Lsn(1), to: Lsn(last), address: image.address, bytes: 4096, crc: 5 };
+        let versions = PageVersions { image: Some(image), delta: Some(delta) };
+        let (volume, group) = (VolumeId([2; 16]), GroupId(1));
+        let encoded = |pages: Vec<(PageId, PageVersions)>| {
+            let mut bytes = vec![];
+            Item::Pages(volume, group, pages).encode(&mut bytes);
+            bytes.len()
+        };
+        let head = encoded(vec![]);
+        // The second page is as far from the first as one can be.
+        let bytes = encoded(vec![(PageId(0), versions), (PageId(1 << 63), versions)]) - head;
+        assert!(bytes <= 2 * PAGE_ITEM_BYTES_MAX && PAGE_ITEM_BYTES_MAX < bytes, "{bytes} bytes");
     }
 
     #[test]
     fn versions_that_cannot_be_are_refused() {
         let address = BlockAddress::new(AREA_EXTENTS, 8192);
-        let image = |lsn| ImageRef { lsn: Lsn(lsn), address, crc: 77 };
+        let image = ImageRef { lsn: Lsn(10), address, crc: 77 };
         let delta = DeltaRef { from: Lsn(10), to: Lsn(30), address, bytes: 300, crc: 5 };
         let rows = [
-            (vec![image(10)], delta, None),
-            (vec![image(10)], DeltaRef { bytes: 4096, ..delta }, None),
-            (vec![image(10)], DeltaRef { bytes: 0, ..delta }, Some("delta length")),
-            (vec![image(10)], DeltaRef { bytes: 4097, ..delta }, Some("delta length")),
-            (vec![image(10)], DeltaRef { from: Lsn(30), ..delta }, Some("delta length")),
-            (vec![image(10), image(9)], delta, Some("image order")),
+            (delta, None),
+            (DeltaRef { bytes: 4096, ..delta }, None),
+            (DeltaRef { bytes: 0, ..delta }, Some("delta length")),
+            (DeltaRef { bytes: 4097, ..delta }, Some("delta length")),
+            (DeltaRef { from: Lsn(30), ..delta }, Some("delta length")),
         ];
-        for (images, delta, expected) in rows {
-            let versions = PageVersions { images, delta: Some(delta) };
+        for (delta, expected) in rows {
+            let versions = PageVersions { image: Some(image), delta: Some(delta) };
             let mut bytes = vec![];
             encode_versions(&versions, &mut bytes);
             let refused = decode_versions(&mut Reader::new(&bytes)).err();
             assert_eq!(refused.map(|bad| bad.what), expected, "{versions:?}");
         }
+        let refused = decode_versions(&mut Reader::new(&[2; 64])).err();
+        assert_eq!(refused.map(|bad| bad.what), Some("image flag"), "a page has one image at most");
     }
 }

@@ -378,7 +378,7 @@ impl Shard {
 
     /// Whatever there was of a page is older, its delta too: an image is all of the page at the source's read point.
     fn replace_versions(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
-        self.set_versions(key, page, PageVersions { images: Vec::from([image]), delta: None });
+        self.set_versions(key, page, PageVersions { image: Some(image), delta: None });
         self.counters.hydration_pages += 1;
     }
 
@@ -386,7 +386,7 @@ impl Shard {
     fn set_versions(&mut self, key: SegmentKey, page: PageId, new: PageVersions) {
         let pages = &mut self.segments.get_mut(&key).expect("segments stay").pages;
         assert!(pages.get(page).is_none_or(|entry| entry.pending.is_empty()), "it has given up its log");
-        let old = pages.get(page).map(|entry| entry.versions.clone()).unwrap_or_default();
+        let old = pages.get(page).map(PageEntry::versions).unwrap_or_default();
         if pages.get(page).is_some_and(PageEntry::is_imageless) {
             self.extents.page_has_image();
         }

@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
-use hexalog_storage_format::checkpoint::ImageRef;
+use hexalog_storage_format::checkpoint::{ImageRef, PageVersions};
 use hexalog_storage_format::delta::DELTA_BYTES_MAX;
 
 /// Pages of one round: at most half a MiB of images, a few hundred microseconds of work spread over their reads. With fewer
@@ -348,7 +348,7 @@ impl Shard {
         // Either way the image is newer than the last.
         let takes_records = waiting.first().is_some_and(|record| record.lsn <= collectable);
         let is_due = !waiting.is_empty() || is_read_often;
-        let takes_delta = is_due && entry.versions.delta.is_some_and(|delta| delta.to <= collectable);
+        let takes_delta = is_due && entry.delta().is_some_and(|delta| delta.to <= collectable);
         if takes_records || takes_delta {
             return Some(Choice::Image);
         }
@@ -493,8 +493,8 @@ impl Shard {
         self.write_round(effects);
     }
 
-    /// A new version stands on the device: the records in it are let go, and so are versions that no read point
-    /// needs any more: all below the newest one not above the floor.
+    /// A new image stands on the device: the records in it are let go, and so are the image before, which no read point needs
+    /// now that the floor is not below this one, and the delta if all of it is in.
     fn take_in_version(&mut self, key: SegmentKey, page: PageId, image: ImageRef) {
         let segment = self.segments.get_mut(&key).expect("segments stay");
         assert!(segment.health.follows_log(), "a version is made of the log, and not of what was given up");
@@ -505,23 +505,17 @@ impl Shard {
         if entry.is_imageless() {
             self.extents.page_has_image();
         }
-        entry.versions.images.push(image);
-        let merged = entry.pending.partition_point(|record| record.lsn <= image.lsn);
-        for record in entry.pending.drain(..merged) {
+        let old = entry.set_image(image);
+        let merged = entry.take_merged();
+        for record in &merged {
             segment.batches.merged(record.batch.first(), key, &mut self.pending);
         }
-        let kept_from = entry.versions.images.partition_point(|image| image.lsn <= floor).saturating_sub(1);
-        for dead in entry.versions.images.drain(..kept_from) {
-            self.extents.release(dead.address, PAGE_SIZE as u64);
-        }
-        let oldest = entry.versions.images[0].lsn;
-        if let Some(delta) = entry.versions.delta.take_if(|delta| delta.to <= oldest) {
-            self.extents.release(delta.address, u64::from(delta.bytes));
-        }
+        let dead = PageVersions { image: old, delta: entry.take_delta(image.lsn) };
+        self.extents.release_versions(&dead);
         (entry.chain, entry.reads) = (Chain::default(), 0);
         self.checkpointer.note_changed(key, page);
         self.counters.coalesced_pages += 1;
-        self.counters.coalesced_records += merged as u64;
+        self.counters.coalesced_records += merged.len() as u64;
     }
 }
 

@@ -9,6 +9,7 @@
 //! It runs behind the foreground and rests between pieces, unless coalescing has little room left: then the two go on
 //! side by side, and each piece of work here makes more room than it takes.
 
+use super::PageEntry;
 use super::coalesce::Placed;
 use super::deltas::{Packer, PlacedDelta};
 use super::extents::{Fill, Room};
@@ -181,13 +182,13 @@ impl Shard {
         let (volume, id) = Page::identity_in(block)?;
         let key = self.key_of(volume, id)?;
         let entry = self.segments.get(&key)?.pages.get(id)?;
-        let named = entry.versions.images.iter().find(|image| image.address == address)?;
+        let named = entry.image().filter(|image| image.address == address)?;
         let page = Page::from_bytes(block)?;
         let is_it = page.crc() == named.crc
             && page.verify(volume, id)
             && page.is_at(self.superblock.device, address.0)
             && page.lsn() == named.lsn;
-        is_it.then_some((key, page, *named))
+        is_it.then_some((key, page, named))
     }
 
     /// The segment of a page.
@@ -226,7 +227,7 @@ impl Shard {
         for delta in deltas {
             let Some(key) = self.key_of(volume, delta.page) else { continue };
             let entry = self.segments.get(&key).and_then(|segment| segment.pages.get(delta.page));
-            let Some(named) = entry.and_then(|entry| entry.versions.delta) else { continue };
+            let Some(named) = entry.and_then(PageEntry::delta) else { continue };
             let is_it = named.address.offset() == offset && named.crc == crc && named.from == delta.from;
             if is_it {
                 live.push((key, delta, named));
@@ -299,12 +300,12 @@ impl Shard {
             .segments
             .get_mut(&placed.key)
             .and_then(|segment| segment.pages.get_mut(placed.page))
-            .and_then(|entry| entry.versions.images.iter_mut().find(|image| *image == old));
+            .filter(|entry| entry.image() == Some(*old));
         // Superseded while it was copied: nothing names either place any more.
-        let Some(named) = entry else {
+        let Some(entry) = entry else {
             return self.extents.release(placed.image.address, PAGE_SIZE as u64);
         };
-        *named = placed.image;
+        entry.set_image(placed.image);
         self.extents.release(old.address, PAGE_SIZE as u64);
         self.checkpointer.note_changed(placed.key, placed.page);
     }
@@ -313,11 +314,11 @@ impl Shard {
         let collecting = self.collector.running.as_mut().expect("the caller has one");
         let old = collecting.old_deltas.remove(&(placed.key, placed.page)).expect("it was found at a place");
         let entry = self.segments.get_mut(&placed.key).and_then(|segment| segment.pages.get_mut(placed.page));
-        let Some(entry) = entry.filter(|entry| entry.versions.delta == Some(old)) else {
+        let Some(entry) = entry.filter(|entry| entry.delta() == Some(old)) else {
             return self.extents.release(placed.delta.address, u64::from(placed.delta.bytes));
         };
         assert_eq!((placed.delta.from, placed.delta.to), (old.from, old.to), "a copy is the same delta");
-        entry.versions.delta = Some(placed.delta);
+        entry.set_delta(placed.delta);
         self.counters.collected_deltas += 1;
         entry.chain = placed.chain;
         self.extents.release(old.address, u64::from(old.bytes));
@@ -357,9 +358,9 @@ impl Shard {
         let mut found: Vec<(SegmentKey, PageId)> = Vec::new();
         for (key, segment) in &self.segments {
             for (page, entry) in segment.pages.iter() {
-                let mut images = entry.versions.images.iter().map(|image| image.address);
-                let delta = entry.versions.delta.map(|delta| delta.address);
-                if images.any(is_there) || delta.is_some_and(is_there) {
+                let image = entry.image().map(|image| image.address);
+                let delta = entry.delta().map(|delta| delta.address);
+                if image.is_some_and(is_there) || delta.is_some_and(is_there) {
                     found.push((*key, page));
                 }
             }

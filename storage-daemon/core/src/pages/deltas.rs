@@ -167,7 +167,7 @@ impl Shard {
     /// many for a block, or do not follow each other.
     fn pack(&mut self, build: &Build) -> bool {
         let Some(entry) = self.segments[&build.key].pages.get(build.page) else { return false };
-        let from = entry.versions.images.last().map_or(Lsn::ZERO, |image| image.lsn);
+        let from = entry.image_lsn();
         let old = build.old_delta(self.superblock.device).expect("it was checked when it came");
         let mut records: Vec<DeltaRecord<'_>> = old.into_iter().filter(|record| record.lsn > from).collect();
         let new = build.recipe.records.iter();
@@ -223,20 +223,20 @@ impl Shard {
         assert!(delta.to > entry.merged_to(), "a delta is newer than the last");
         assert!(delta.to <= limit, "only what is complete and durable in the volume");
         let was_imageless = entry.is_imageless();
-        if let Some(old) = entry.versions.delta.replace(delta) {
+        if let Some(old) = entry.set_delta(delta) {
             self.extents.release(old.address, u64::from(old.bytes));
         }
         if entry.is_imageless() && !was_imageless {
             self.extents.page_without_image();
         }
         entry.chain = chain;
-        let merged = entry.pending.partition_point(|record| record.lsn <= delta.to);
-        for record in entry.pending.drain(..merged) {
+        let merged = entry.take_merged();
+        for record in &merged {
             segment.batches.merged(record.batch.first(), key, &mut self.pending);
         }
         self.checkpointer.note_changed(key, page);
         self.counters.delta_pages += 1;
-        self.counters.delta_records += merged as u64;
+        self.counters.delta_records += merged.len() as u64;
     }
 }
 

@@ -302,7 +302,7 @@ impl Extents {
 
     /// Nothing names a page's versions any more. The other deltas of its delta's block live on: its share alone dies.
     pub fn release_versions(&mut self, dead: &PageVersions) {
-        dead.images.iter().for_each(|image| self.release(image.address, PAGE_SIZE as u64));
+        dead.image.iter().for_each(|image| self.release(image.address, PAGE_SIZE as u64));
         dead.delta.iter().for_each(|delta| self.release(delta.address, u64::from(delta.bytes)));
     }
 
@@ -459,12 +459,12 @@ impl Extents {
     }
 
     /// Checks against all blocks that are named, with their sizes, and the pages that have a delta and no image.
-    pub fn invariants_full(&self, named: &[(BlockAddress, u64)], imageless: usize) {
+    pub fn invariants_full(&self, named: impl Iterator<Item = (BlockAddress, u64)>, imageless: usize) {
         assert_eq!(self.imageless, imageless as u64);
         let mut counted = alloc::vec![0u64; self.extents.len()];
         for (address, bytes) in named {
             assert_eq!(address.area(), AREA_EXTENTS);
-            counted[self.extent_of(*address) as usize] += bytes;
+            counted[self.extent_of(address) as usize] += bytes;
         }
         for (number, extent) in self.extents.iter().enumerate() {
             // Blocks that are being written are live before anything names them.

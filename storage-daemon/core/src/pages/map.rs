@@ -2,7 +2,7 @@
 //!
 //! A record touches the entry of whatever page it changes, so what an entry's place costs is what a record costs: in one tree of
 //! entries that is a line of memory for each level, and half of every node is empty since pages are numbered in the order in which they are
-//! made. Pages of a group are neighbours, as compute allocates them; a page that stands alone costs its whole block, two KiB.
+//! made. Pages of a group are neighbours, as compute allocates them; a page that stands alone costs its whole block, 1.4 KB.
 
 use super::PageEntry;
 use alloc::boxed::Box;
@@ -94,10 +94,7 @@ mod tests {
 
     fn entry(lsn: u64) -> PageEntry {
         let image = ImageRef { lsn: Lsn(lsn), address: BlockAddress::new(AREA_EXTENTS, 0), crc: 0 };
-        PageEntry {
-            versions: PageVersions { images: Vec::from([image]), delta: None },
-            ..PageEntry::default()
-        }
+        PageEntry::from(PageVersions { image: Some(image), delta: None })
     }
 
     /// Whatever is put in and taken out, in whatever order, it holds what a tree of entries holds.

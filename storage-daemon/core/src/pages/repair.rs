@@ -343,10 +343,8 @@ impl Shard {
         if entry.is_imageless() {
             self.extents.page_has_image();
         }
-        let new = PageVersions { images: Vec::from([image]), delta: None };
-        let old = core::mem::replace(&mut entry.versions, new);
-        let merged = entry.pending.partition_point(|record| record.lsn <= image.lsn);
-        for record in entry.pending.drain(..merged) {
+        let old = PageVersions { image: entry.set_image(image), delta: entry.take_delta(image.lsn) };
+        for record in entry.take_merged() {
             segment.batches.merged(record.batch.first(), key, &mut self.pending);
         }
         (entry.chain, entry.reads) = (Chain::default(), 0);

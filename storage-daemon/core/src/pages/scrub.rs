@@ -127,9 +127,7 @@ impl Shard {
         };
         self.scrubber.next = Next::Page(Some((key, page)));
         let entry = self.segments[&key].pages.get(page).expect("just found");
-        let versions = &entry.versions;
-        let recipe =
-            Recipe { image: versions.images.last().copied(), delta: versions.delta, records: [].into() };
+        let recipe = Recipe { image: entry.image(), delta: entry.delta(), records: [].into() };
         let read_point = entry.merged_to();
         self.scrubber.is_building = true;
         self.begin_build(Purpose::Scrub, key, page, read_point, recipe, effects);

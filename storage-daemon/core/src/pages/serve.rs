@@ -94,8 +94,8 @@ impl Shard {
     pub(crate) fn was_superseded(&self, build: &Build) -> bool {
         let entry = self.segments.get(&build.key).and_then(|segment| segment.pages.get(build.page));
         let Some(entry) = entry else { return true };
-        let has_image = build.recipe.image.is_none_or(|image| entry.versions.images.contains(&image));
-        let has_delta = build.recipe.delta.is_none_or(|delta| entry.versions.delta == Some(delta));
+        let has_image = build.recipe.image.is_none_or(|image| entry.image() == Some(image));
+        let has_delta = build.recipe.delta.is_none_or(|delta| entry.delta() == Some(delta));
         !(has_image && has_delta)
     }
 

@@ -263,8 +263,8 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
         beyond_retention: vec![SegmentId(3)],
     };
     let pages = vec![
-        (PageId(70), PageVersions { images: vec![image], delta: None }),
-        (PageId(64), PageVersions { images: vec![image], delta: Some(delta) }),
+        (PageId(70), PageVersions { image: Some(image), delta: None }),
+        (PageId(64), PageVersions { image: Some(image), delta: Some(delta) }),
         (PageId(99), PageVersions::default()),
     ];
     let run = LogRun { first: Lsn(1), last: Lsn(9), position: 0, end: 4096 };
