@@ -155,3 +155,31 @@ fn long_values_of_a_killed_compute_are_gone_and_their_pages_free() {
     );
     cluster.stop();
 }
+
+/// Who is slow can be seen: each page that was read is counted for the node that served it.
+#[test]
+fn explain_tells_which_nodes_served_what_was_read() {
+    let mut cluster = Cluster::start(&["--restart"]);
+    cluster.sql("create table t as select i, repeat('x', 200) as x from generate_series(1, 10000) i");
+    cluster.kill("compute");
+    cluster.wait_for_line(|line| line.contains("compute started again"));
+    wait_until(COMMAND_MAX, "compute to answer", || cluster.psql("select 1").is_ok());
+    let text = cluster.sql("explain (analyze, buffers, timing off, costs off) select count(x) from t");
+    let number = |of: &str| -> u64 {
+        let at = text.find(of).unwrap_or_else(|| panic!("no {of} in {text}")) + of.len();
+        let digits: String = text[at..].chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    let line = text.lines().find(|line| line.contains("Storage Reads: ")).unwrap_or_else(|| panic!("{text}"));
+    let nodes = line.split(": ").nth(1).expect("a list").split(", ");
+    let counts: Vec<(u64, u64)> = nodes
+        .map(|node| {
+            let (node, count) = node.strip_prefix("node ").and_then(|node| node.split_once('=')).expect(line);
+            (node.parse().expect(line), count.parse().expect(line))
+        })
+        .collect();
+    assert!(counts.iter().all(|(node, _)| (1..=6).contains(node)), "{text}");
+    assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), number(" read="), "{text}");
+    assert!(number(" read=") > 100, "it was not in the cache: {text}");
+    cluster.stop();
+}

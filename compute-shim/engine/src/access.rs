@@ -135,11 +135,17 @@ impl Engine {
         operation: impl FnOnce(&mut Access<'_>, &mut Transaction) -> Step<T>,
     ) -> Step<T> {
         self.check_fenced()?;
+        if let Some(page) = txn.waited_for.take()
+            && let Some(node) = self.cache.served_from(page)
+        {
+            txn.pages_used.note_read_from(node);
+        }
         let mut access = Access::resume(self, std::mem::take(&mut txn.parked_pins));
         let result = operation(&mut access, txn);
         txn.pages_used.hit += access.hits;
         if let Err(Stop::Need(Need::Page { page, .. })) = result {
             txn.pages_used.read += 1;
+            txn.waited_for = Some(page);
             let ticket = self.parked.park(&mut access.pins);
             txn.parked_pins = ticket;
             self.end_try(access, Err(Stop::Need(Need::Page { page, ticket })))

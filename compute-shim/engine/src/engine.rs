@@ -21,7 +21,7 @@ use crate::types::{EngineStats, Options, SequenceId, TreeId};
 use crate::undo::Streams;
 use crate::volume::{FetchFailure, Volume};
 use crate::waiting::Waiting;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -136,8 +136,15 @@ impl Engine {
     }
 
     /// The answer to a `fetch`: the page as it is at `read_point`, which is not below the one asked for.
-    pub fn page_loaded(&self, page: PageId, read_point: Lsn, image: Result<Page, FetchFailure>) {
-        self.cache.loaded(page, read_point, image);
+    /// `from`: the node that served it.
+    pub fn page_loaded(
+        &self,
+        page: PageId,
+        read_point: Lsn,
+        image: Result<Page, FetchFailure>,
+        from: Option<NodeId>,
+    ) {
+        self.cache.loaded(page, read_point, image, from);
         self.waiting.wake_page(page);
         self.waiting.wake_frames(&self.cache);
     }

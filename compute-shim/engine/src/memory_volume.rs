@@ -245,7 +245,7 @@ impl MemoryVolume {
             engine.log_space_freed();
         }
         for (page, read_point, image) in images {
-            engine.page_loaded(page, read_point, image);
+            engine.page_loaded(page, read_point, image, None);
         }
         delivered
     }

@@ -74,6 +74,8 @@ pub struct Transaction {
     /// How far down [`Engine::rollback_to`] has come, while it is under way.
     pub(crate) rollback_position: Option<u64>,
     pub(crate) pages_used: PagesUsed,
+    /// The page that the last operation stopped for.
+    pub(crate) waited_for: Option<PageId>,
     /// Kept from row to row.
     pub(crate) undo_buffer: Vec<u8>,
     /// Stored body of a row that lists chains, while it is written.
@@ -220,6 +222,7 @@ impl Engine {
             undo_records: 0,
             rollback_position: None,
             pages_used: PagesUsed::default(),
+            waited_for: None,
             undo_buffer: Vec::new(),
             body_buffer: Vec::new(),
             rival: RowBuffer::new(),

@@ -5,7 +5,7 @@
 use crate::layout::chain_list;
 use crate::layout::tree_page::{ROW_OVERFLOW, RowHeader};
 use crate::overflow::ChainReader;
-use hexalog_protocol::{Lsn, PageId};
+use hexalog_protocol::{Lsn, NodeId, PageId};
 use std::fmt;
 
 /// Longest stored key: index key and primary key together. Leaves room for two keys and a high key on any
@@ -521,6 +521,47 @@ pub struct PagesUsed {
     pub hit: u64,
     /// Waited for.
     pub read: u64,
+    /// Of these, who served how many, in the order in which they came up. More nodes than this are not told apart.
+    read_from: [(NodeId, u64); PagesUsed::NODES_MAX],
+}
+
+impl PagesUsed {
+    const NODES_MAX: usize = 12;
+
+    /// One more was served by a node.
+    pub(crate) fn note_read_from(&mut self, node: NodeId) {
+        self.add_read_from(node, 1);
+    }
+
+    fn add_read_from(&mut self, node: NodeId, pages: u64) {
+        let place = self.read_from.iter_mut().find(|(of, count)| *of == node || *count == 0);
+        if let Some((of, count)) = place {
+            (*of, *count) = (node, *count + pages);
+        }
+    }
+
+    /// What has been used since it stood at `before`.
+    pub fn since(&self, before: &PagesUsed) -> PagesUsed {
+        let mut used = *self;
+        used.hit -= before.hit;
+        used.read -= before.read;
+        used.read_from.iter_mut().zip(before.read_from).for_each(|((_, count), (_, then))| *count -= then);
+        used
+    }
+
+    /// Adds what has been used elsewhere.
+    pub fn add(&mut self, other: &PagesUsed) {
+        self.hit += other.hit;
+        self.read += other.read;
+        for (node, count) in other.read_from() {
+            self.add_read_from(node, count);
+        }
+    }
+
+    /// Nodes that served some of what was read, and how much.
+    pub fn read_from(&self) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        self.read_from.iter().copied().filter(|(_, count)| *count > 0)
+    }
 }
 
 /// What `check_tree` counted.

@@ -6,7 +6,7 @@
 use hexalog_engine::Engine;
 use hexalog_engine_volume::fetch_failure;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use hexalog_volume::SharedClient;
 use hexalog_volume::effects::ReadFailure;
 use hexalog_volume_driver::{Handle, Listener};
@@ -52,9 +52,9 @@ impl EngineListener {
 pub struct ListenerHandle(pub Arc<EngineListener>);
 
 impl Listener for ListenerHandle {
-    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>) {
+    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>, from: Option<NodeId>) {
         if let Some(engine) = self.0.engine.get() {
-            engine.page_loaded(page, read_point, image.map_err(fetch_failure));
+            engine.page_loaded(page, read_point, image.map_err(fetch_failure), from);
             return;
         }
         let probe = self.0.probe.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -3,7 +3,7 @@
 use crate::connection::Connection;
 use crate::handle::{Handle, State};
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use hexalog_volume::SharedClient;
 use hexalog_volume::config::LinkIndex;
 use hexalog_volume::effects::{Effect, Effects, Event, ReadFailure};
@@ -21,8 +21,8 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 /// Who hears what the volume does. Called by the driver's task between two turns, never under the client's lock.
 pub trait Listener: Send + Sync {
-    /// A page asked for with [`SharedClient::read`].
-    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>);
+    /// A page asked for with [`SharedClient::read`], and the node that answered.
+    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>, from: Option<NodeId>);
     /// Everything up to `vdl` is durable. Once a turn at most.
     fn vdl_advanced(&self, vdl: Lsn);
     /// A refused `reserve` may succeed now.
@@ -175,7 +175,9 @@ impl<L: Listener> Driver<L> {
                     self.handle.kick();
                 }
                 Effect::Disconnect(link) => self.sockets[link.0] = Socket::Idle,
-                Effect::Page { page, read_point, image } => self.listener.page(page, read_point, image),
+                Effect::Page { page, read_point, image, from } => {
+                    self.listener.page(page, read_point, image, from);
+                }
                 Effect::Opened => {
                     self.handle.0.state.send_replace(State::Open);
                 }

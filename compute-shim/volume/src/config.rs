@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::message::Membership;
 use hexalog_protocol::quorum::QuorumModel;
-use hexalog_protocol::{GeometryEpoch, GroupId, VolumeId};
+use hexalog_protocol::{GeometryEpoch, GroupId, NodeId, VolumeId};
 
 /// LSN allocation limit: how far the writer may run ahead of VDL. Durable in the volume; changed only by an
 /// opening, since the truncation range must cover everything that any earlier writer may have sent.
@@ -58,6 +58,8 @@ pub struct Slot(pub usize);
 pub struct Routes {
     /// Address of each link; the shards that own a segment of the volume.
     pub addresses: Vec<SocketAddr>,
+    /// Node of each link.
+    pub nodes: Vec<NodeId>,
     /// Per link: the groups that have a member there, and which one.
     pub groups_of_link: Vec<Vec<(GroupId, Slot)>>,
     /// Per group, per slot: the link.
@@ -72,14 +74,18 @@ impl Routes {
     /// metadata never writes such a volume.
     pub fn new(config: &VolumeConfig) -> Routes {
         assert_eq!(config.groups.len(), config.geometry.groups as usize, "every group has members");
-        let mut routes =
-            Routes { addresses: Vec::new(), groups_of_link: Vec::new(), links_of_group: Vec::new() };
+        let mut routes = Routes {
+            addresses: Vec::new(),
+            nodes: Vec::new(),
+            groups_of_link: Vec::new(),
+            links_of_group: Vec::new(),
+        };
         for (group, membership) in config.groups.iter().enumerate() {
             assert_eq!(membership.members.len(), usize::from(config.quorum.members));
             let group = GroupId(group as u32);
             let mut links = Vec::with_capacity(membership.members.len());
             for (slot, member) in membership.members.iter().enumerate() {
-                let link = routes.link_at(member.address);
+                let link = routes.link_at(member.address, member.node);
                 assert!(!links.contains(&link), "{group:?} has two members on {}", member.address);
                 routes.groups_of_link[link.0].push((group, Slot(slot)));
                 links.push(link);
@@ -89,10 +95,11 @@ impl Routes {
         routes
     }
 
-    fn link_at(&mut self, address: SocketAddr) -> LinkIndex {
+    fn link_at(&mut self, address: SocketAddr, node: NodeId) -> LinkIndex {
         let known = self.addresses.iter().position(|other| *other == address);
         LinkIndex(known.unwrap_or_else(|| {
             self.addresses.push(address);
+            self.nodes.push(node);
             self.groups_of_link.push(Vec::new());
             self.addresses.len() - 1
         }))

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::message::Room;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 
 /// Time as the driver sees it, passed into every call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -55,6 +55,8 @@ pub enum Effect {
         read_point: Lsn,
         /// Its image, if it has one.
         image: Result<Page, ReadFailure>,
+        /// The node that answered.
+        from: Option<NodeId>,
     },
     /// The volume is open: reads are served, and a writer may append.
     Opened,

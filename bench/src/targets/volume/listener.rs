@@ -1,7 +1,7 @@
 //! What the driver tells the load.
 
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use hexalog_volume::effects::ReadFailure;
 use hexalog_volume_driver::Listener;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ impl LoadListener {
 pub struct ListenerHandle(pub Arc<LoadListener>);
 
 impl Listener for ListenerHandle {
-    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>) {
+    fn page(&self, page: PageId, read_point: Lsn, image: Result<Page, ReadFailure>, _: Option<NodeId>) {
         self.0.pages.lock().unwrap_or_else(PoisonError::into_inner).push((page, read_point, image));
         self.0.changed.notify_one();
     }

@@ -13,7 +13,7 @@ use crate::hash::FixedMap;
 use crate::layout;
 use crate::types::Options;
 use crate::volume::{FetchFailure, Volume};
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -37,7 +37,12 @@ struct Frame {
     /// From this snapshot on, every newest version on the page is visible (a delete mark included).
     /// `u64::MAX`: not known.
     all_visible_from: AtomicU64,
+    /// The node that served it, or [`FROM_NOBODY`].
+    from: AtomicU32,
 }
+
+/// Of a page that was formatted here.
+const FROM_NOBODY: u32 = u32::MAX;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -102,6 +107,7 @@ impl Cache {
             pins: AtomicU32::new(0),
             touched: AtomicBool::new(false),
             all_visible_from: AtomicU64::new(u64::MAX),
+            from: AtomicU32::new(FROM_NOBODY),
         });
         Cache {
             frames: frames.collect(),
@@ -238,9 +244,22 @@ impl Cache {
         !shard.get(&page).is_some_and(|entry| matches!(entry.state, State::Loading(_)))
     }
 
+    /// Which node served a page that is here.
+    pub fn served_from(&self, page: PageId) -> Option<NodeId> {
+        let frame = self.shard(page).lock().get(&page)?.frame;
+        let from = self.frame(frame).from.load(Ordering::Relaxed);
+        (from != FROM_NOBODY).then_some(NodeId(from))
+    }
+
     /// The answer to a fetch, at this read point or a later one. A page may have been asked for, formatted anew meanwhile, have left
     /// and be asked for again: the answer to the first fetch, which may be older than what left, is none to the second.
-    pub fn loaded(&self, page: PageId, read_point: Lsn, image: Result<Page, FetchFailure>) {
+    pub fn loaded(
+        &self,
+        page: PageId,
+        read_point: Lsn,
+        image: Result<Page, FetchFailure>,
+        from: Option<NodeId>,
+    ) {
         let mut shard = self.shard(page).lock();
         let Some(entry) = shard.get_mut(&page) else {
             return;
@@ -253,6 +272,7 @@ impl Cache {
             return;
         }
         let frame = self.frame(entry.frame);
+        frame.from.store(from.map_or(FROM_NOBODY, |node| node.0), Ordering::Relaxed);
         match image {
             Ok(image) if layout::check::check(image.bytes()).is_err() => {
                 entry.state = State::Failed(FetchFailure::Corrupt);
@@ -296,6 +316,7 @@ impl Cache {
             }
             frame.page.store(page.0, Ordering::Relaxed);
             frame.lsn.store(0, Ordering::Relaxed);
+            frame.from.store(FROM_NOBODY, Ordering::Relaxed);
             frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
             frame.touched.store(true, Ordering::Relaxed);
             frame.pins.fetch_add(1, Ordering::AcqRel);
@@ -460,9 +481,9 @@ mod tests {
         cache.evict_all(later.vdl());
         cache.prefetch(later.as_ref(), page);
         assert!(earlier.vdl() < later.vdl());
-        cache.loaded(page, earlier.vdl(), Err(FetchFailure::NeverWritten));
+        cache.loaded(page, earlier.vdl(), Err(FetchFailure::NeverWritten), None);
         assert!(!cache.is_settled(page), "it is still under way");
-        cache.loaded(page, later.vdl(), Err(FetchFailure::Closed));
+        cache.loaded(page, later.vdl(), Err(FetchFailure::Closed), None);
         assert!(cache.is_settled(page));
     }
 }

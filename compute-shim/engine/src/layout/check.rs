@@ -184,7 +184,7 @@ mod tests {
         let mut damaged: Page =
             volume.images().into_iter().find(|page| page.id() == tree.0).expect("the root");
         damaged.bytes_mut()[101] = 0xff;
-        engine.page_loaded(tree.0, engine.volume.vdl(), Ok(damaged));
+        engine.page_loaded(tree.0, engine.volume.vdl(), Ok(damaged), None);
         let answer = engine.get(&mut txn, tree, &[3, 7], &mut row);
         assert!(matches!(answer, Err(Stop::Fail(EngineError::Corrupt { .. }))), "{answer:?}");
         // Another copy may be sound: who asks again gets it.

@@ -5,6 +5,7 @@
 
 use super::{Context, Operator, Row};
 use crate::stop::{Step, Stop};
+use hexalog_engine::PagesUsed;
 
 /// What one node has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,9 +17,7 @@ pub(crate) struct Measure {
     pub total_us: u64,
     /// Rows that its filter has taken away.
     pub filtered: u64,
-    /// Pages found in the cache, and pages waited for.
-    pub pages_hit: u64,
-    pub pages_read: u64,
+    pub pages: PagesUsed,
 }
 
 /// The measures of a statement's nodes.
@@ -75,8 +74,7 @@ impl Operator for Measured {
         };
         let measure = &mut context.state.measures.nodes[self.id];
         measure.filtered += filtered;
-        measure.pages_hit += used.hit - pages.hit;
-        measure.pages_read += used.read - pages.read;
+        measure.pages.add(&used.since(&pages));
         measure.total_us += spent_us;
         if let Ok(found) = result {
             self.called_us = None;

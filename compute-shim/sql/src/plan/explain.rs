@@ -381,9 +381,9 @@ impl Printer<'_> {
 
     fn buffers(&self, measure: Option<&Measure>, properties: &mut Vec<Property>) {
         let Some(measure) = measure.filter(|_| self.options.buffers) else { return };
-        properties.push(data("Shared Hit Blocks", Value::Integer(measure.pages_hit)));
-        properties.push(data("Shared Read Blocks", Value::Integer(measure.pages_read)));
-        let (mut text, hit, read) = ("shared".to_owned(), measure.pages_hit, measure.pages_read);
+        properties.push(data("Shared Hit Blocks", Value::Integer(measure.pages.hit)));
+        properties.push(data("Shared Read Blocks", Value::Integer(measure.pages.read)));
+        let (mut text, hit, read) = ("shared".to_owned(), measure.pages.hit, measure.pages.read);
         if hit > 0 {
             text.push_str(&format!(" hit={hit}"));
         }
@@ -392,6 +392,12 @@ impl Printer<'_> {
         }
         if hit + read > 0 {
             properties.push(text_only("Buffers", text));
+        }
+        let mut nodes: Vec<_> = measure.pages.read_from().collect();
+        nodes.sort_unstable();
+        if !nodes.is_empty() {
+            let nodes = nodes.into_iter().map(|(node, count)| format!("node {}={count}", node.0));
+            properties.push(line("Storage Reads", Value::List(nodes.collect())));
         }
     }
 

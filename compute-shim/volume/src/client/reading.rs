@@ -157,7 +157,8 @@ impl Client {
         let Some(read) = self.reads.answered(request_id) else { return };
         assert_eq!(read.page, image.page, "the answer is to this request");
         let image = page.ok_or(ReadFailure::NeverWritten);
-        effects.list.push(Effect::Page { page: read.page, read_point: read.read_point, image });
+        let from = Some(self.routes.nodes[link.0]);
+        effects.list.push(Effect::Page { page: read.page, read_point: read.read_point, image, from });
     }
 
     /// Another member is asked at once. False if the request is not a read under way.
@@ -168,7 +169,7 @@ impl Client {
 
     pub(super) fn fail_reads(&mut self, failure: ReadFailure, effects: &mut Effects) {
         for (page, read_point) in self.reads.take_all() {
-            effects.list.push(Effect::Page { page, read_point, image: Err(failure) });
+            effects.list.push(Effect::Page { page, read_point, image: Err(failure), from: None });
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::plan::Profile;
 use crate::workload::Script;
 use crate::writer::Kept;
 use hexalog_engine_volume::fetch_failure;
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::{Lsn, NodeId, Page, PageId};
 use hexalog_volume::SharedClient;
 use hexalog_volume::effects::ReadFailure;
 
@@ -87,14 +87,14 @@ impl World {
     pub(super) fn page_loaded(
         &mut self,
         index: usize,
-        page: PageId,
-        read_point: Lsn,
+        (page, read_point): (PageId, Lsn),
         image: Result<Page, ReadFailure>,
+        from: Option<NodeId>,
     ) {
         let run = self.writers[index].run;
         let Some(compute) = &mut self.writers[index].compute else { return };
         if !compute.is_probing() {
-            compute.engine().page_loaded(page, read_point, image.map_err(fetch_failure));
+            compute.engine().page_loaded(page, read_point, image.map_err(fetch_failure), from);
             return self.after_engine(index);
         }
         match image {

@@ -144,10 +144,10 @@ impl World {
                         others.for_each(|end| self.tell_closed(end));
                     }
                 }
-                volume::Effect::Page { page, read_point, image } => {
+                volume::Effect::Page { page, read_point, image, from } => {
                     self.outcome.reads_checked += 1;
                     self.writers[index].read_answered(&self.model, page, read_point, &image);
-                    self.page_loaded(index, page, read_point, image);
+                    self.page_loaded(index, (page, read_point), image, from);
                 }
                 volume::Effect::Opened => self.writer_opened(index),
                 volume::Effect::VdlAdvanced(vdl) => self.vdl_advanced(index, vdl),
