@@ -59,6 +59,16 @@ impl Numeric {
     /// 1 with scale 0.
     pub const ONE: Numeric = Numeric(Repr::Small { scale: 0, digits: 1 });
 
+    /// Bytes of the digits that are not held in place, if there are any.
+    pub fn heap_bytes(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Big(big) => {
+                Some(size_of::<Big>() + usize::try_from(big.digits.bits() / 8).unwrap_or(usize::MAX))
+            }
+            _ => None,
+        }
+    }
+
     /// `digits` times 10 to the power of `-scale`.
     pub fn from_digits(digits: impl Into<BigInt>, scale: u16) -> Numeric {
         assert!(scale <= SCALE_MAX, "callers bound the scale");

@@ -1,6 +1,6 @@
 //! The body of a stored row. This is an on-disk format: it changes only with the volume's format version.
 //!
-//! Owns [`RowLayout`] and the arrangement of columns; `value.rs` owns the bytes of a single value. Never touches the row header
+//! Owns [`RowLayout`] and the arrangement of columns; `value.rs` owns the bytes of a single value, `passing.rs` those of rows that are only put aside. Never touches the row header
 //! (flags, column count, transaction, undo: the engine's) and never decides what goes to overflow.
 //!
 //! All integers are little-endian. A body that stores n columns, the first n of the table:
@@ -29,7 +29,10 @@
 //! | others | variable | see `value.rs` |
 
 mod json;
+mod passing;
 mod value;
+
+pub use passing::{read_row, write_row};
 
 use crate::datum::Datum;
 use crate::env::EvalEnv;
