@@ -18,6 +18,7 @@ use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes};
 use crate::progress::Progress;
 use crate::session::temporary::Emptying;
+use crate::spill::{MemorySpill, SpillSpace};
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
@@ -39,6 +40,8 @@ pub struct DatabaseOptions {
     pub rows_per_yield: u32,
     /// Bytes of keys that an index or a rewritten table has sorted at once; with more, rows are read more than once.
     pub sort_bytes_max: usize,
+    /// Where statements put rows that do not fit `work_mem`.
+    pub spill: Arc<dyn SpillSpace>,
 }
 
 /// About half a millisecond: sessions share a worker's thread, and this is how long one may keep the others waiting.
@@ -53,6 +56,7 @@ impl Default for DatabaseOptions {
             direct_routes: true,
             rows_per_yield: ROWS_PER_YIELD,
             sort_bytes_max: SORT_BYTES_MAX,
+            spill: Arc::new(MemorySpill::default()),
         }
     }
 }

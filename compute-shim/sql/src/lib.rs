@@ -1,7 +1,7 @@
 //! SQL with PostgreSQL's meaning: catalog, binding, planning, execution, sessions.
 //!
 //! Synchronous and without I/O, clocks or randomness: storage is the engine, whose `Need`s are handed on to the
-//! caller, and the world comes in through [`Environment`]. Never frames messages (the server does) and never touches a
+//! caller, and the world comes in through [`Environment`] and [`spill`]. Never frames messages (the server does) and never touches a
 //! page (the engine does).
 //!
 //! Where to read on, in the order in which a statement meets the modules: [`session`] (protocol state,
@@ -27,6 +27,7 @@ mod parse;
 mod plan;
 mod progress;
 pub mod session;
+pub mod spill;
 pub mod stop;
 
 pub use answer::{

@@ -1,10 +1,15 @@
 //! GROUP BY and aggregates, by hash.
 //!
 //! Groups come out in the order in which their first rows came in. Without keys there is one group even if there are
-//! no rows.
+//! no rows. Once groups fill their memory, what belongs to none of them is put aside, and worked on part by part when they are given:
+//! the groups of all parts are brought into their order by a sort. A group's own rows (DISTINCT, ORDER BY, `array_agg`) stay in
+//! memory.
 
 use super::context::hash_of;
-use super::sort::compare_rows;
+use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
+use super::sort::{ENTRY_BYTES, Places, compare_rows};
+use super::sorter::Sorter;
+use super::temporary_file::{Spilled, read_rows, write_rows};
 use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Evaluation, evaluate, is_true};
 use crate::plan::{AggregateCall, Node};
@@ -12,9 +17,8 @@ use crate::stop::Step;
 use hexalog_sql_types::aggregate::Accumulator;
 use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::{read_row, write_row};
 use hexalog_sql_types::{Datum, EvalEnv, TypeId};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 /// One aggregate's state in one group.
@@ -25,8 +29,41 @@ struct Call {
 }
 
 struct Group {
+    /// The number of its first row.
+    number: u64,
     key: Row,
     calls: Vec<Call>,
+}
+
+/// What a row brings to its group.
+struct Contribution {
+    number: u64,
+    /// Of the key.
+    hash: u64,
+    key: Row,
+    /// Values for each call; `None` if its filter keeps the row out.
+    inputs: Vec<Option<Row>>,
+}
+
+impl Spilled for Contribution {
+    fn bytes(&self) -> usize {
+        unreachable!("never sorted")
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(&self.hash.to_le_bytes());
+        write_row(&self.key, out);
+        write_rows(&self.inputs, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Contribution> {
+        let (number, rest) = bytes.split_first_chunk()?;
+        let (hash, rest) = rest.split_first_chunk()?;
+        *bytes = rest;
+        let (number, hash) = (u64::from_le_bytes(*number), u64::from_le_bytes(*hash));
+        Some(Contribution { number, hash, key: read_row(bytes)?, inputs: read_rows(bytes)? })
+    }
 }
 
 /// The operator.
@@ -39,9 +76,18 @@ pub(super) struct Aggregate {
     groups: Vec<Group>,
     /// Keys of groups, and what aggregates, DISTINCT and ORDER BY keep.
     kept: KeptBytes,
-    lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
+    lookup: Places,
+    /// Rows that have come.
+    number: u64,
     is_complete: bool,
+    /// The group that is to be given.
     at: usize,
+    aside: Option<Partitions>,
+    parts: Vec<Part>,
+    /// The part that is being worked on.
+    part: Option<Part>,
+    /// Groups of parts.
+    later: Sorter<Numbered>,
 }
 
 impl Aggregate {
@@ -58,30 +104,138 @@ impl Aggregate {
             is_begun: false,
             groups: Vec::new(),
             kept: KeptBytes::worked_on("An aggregation"),
-            lookup: HashMap::default(),
+            lookup: Places::default(),
+            number: 0,
             is_complete: false,
             at: 0,
+            aside: None,
+            parts: Vec::new(),
+            part: None,
+            later: Sorter::default(),
         }
     }
 
-    /// The group of a key, made if it is new.
-    fn group(&mut self, key: Row, types: &[TypeId], calls: &[AggregateCall]) -> Result<usize> {
-        let mut hash = 0u64;
-        for (value, &type_id) in key.iter().zip(types) {
-            hash = hash.rotate_left(5) ^ hash_of(type_id, value);
-        }
-        let places = self.lookup.entry(hash).or_default();
+    /// The group of a key, made if it is new; `None` if it is to be put aside.
+    fn group(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<Option<usize>> {
+        let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
+        let places = self.lookup.entry(of.hash).or_default();
         let found = places.iter().find(|&&at| {
             let other = &self.groups[at].key;
-            key.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
+            let values = of.key.iter().zip(other);
+            values.zip(&keys.items).all(|((a, b), item)| equal(item.type_id, a, b))
         });
         if let Some(&at) = found {
-            return Ok(at);
+            return Ok(Some(at));
         }
-        self.kept.add(&key)?;
+        let level = self.part.as_ref().map_or(0, |part| part.level);
+        if self.aside.is_some() || is_hash_table_full(context, self.kept.bytes(), level) {
+            if places.is_empty() {
+                self.lookup.remove(&of.hash);
+            }
+            return Ok(None);
+        }
+        self.kept.add(&of.key)?;
+        self.kept.add_bytes(ENTRY_BYTES + size_of::<Group>() + calls.len() * size_of::<Call>())?;
         places.push(self.groups.len());
-        self.groups.push(new_group(key, calls));
-        Ok(self.groups.len() - 1)
+        self.groups.push(new_group(of.number, std::mem::take(&mut of.key), calls));
+        Ok(Some(self.groups.len() - 1))
+    }
+
+    /// Adds to the row's group, or puts the row aside.
+    fn contribute(&mut self, context: &Context<'_>, mut of: Contribution) -> Result<()> {
+        let Some(at) = self.group(context, &mut of)? else {
+            if self.aside.is_none() {
+                let level = self.part.as_ref().map_or(0, |part| part.level);
+                self.aside = Some(Partitions::create(context, level)?);
+            }
+            self.aside.as_mut().expect("made above").push(of.hash, &of);
+            return Ok(());
+        };
+        let Node::Aggregate { calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
+        for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(of.inputs) {
+            let Some(values) = input else { continue };
+            match call.distinct || !call.order_by.is_empty() {
+                true => {
+                    self.kept.add(&values)?;
+                    state.rows.push(values);
+                }
+                false => {
+                    if state.accumulator.keeps_rows() {
+                        self.kept.add(&values)?;
+                    }
+                    state.accumulator.add(&context.env, &values)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
+        self.aside.as_mut().map_or(Ok(()), |aside| aside.drain(context))
+    }
+
+    /// Puts the next group's values into a row, its number in front; `None` behind the last.
+    fn finish_group(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<Option<u64>> {
+        let Node::Aggregate { calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
+        let Some(group) = self.groups.get_mut(self.at) else { return Ok(None) };
+        context.count_row()?;
+        row.clear();
+        row.append(&mut group.key);
+        for (call, state) in calls.iter().zip(&mut group.calls) {
+            if !state.rows.is_empty() {
+                feed_kept(&context.env, call, state)?;
+            }
+            row.push(state.accumulator.finish()?);
+        }
+        self.at += 1;
+        Ok(Some(group.number))
+    }
+
+    /// Aggregates what was put aside.
+    fn work_on_parts(&mut self, context: &mut Context<'_>) -> Step<()> {
+        loop {
+            if self.part.is_none() {
+                self.forget_groups();
+                if let Some(aside) = &mut self.aside {
+                    aside.finish(context, &mut self.parts)?;
+                    self.aside = None;
+                }
+                self.part = self.parts.pop();
+            }
+            if self.part.is_none() {
+                self.later.end();
+                return self.later.sort(context, &by_number);
+            }
+            self.read_part(context)?;
+            loop {
+                self.later.make_room(context, &by_number)?;
+                let mut row = Row::new();
+                let Some(number) = self.finish_group(context, &mut row)? else { break };
+                self.later.push(Numbered { number, row });
+            }
+            self.part = None;
+        }
+    }
+
+    fn read_part(&mut self, context: &mut Context<'_>) -> Step<()> {
+        loop {
+            self.drain(context)?;
+            let part = self.part.as_mut().expect("taken before it is read");
+            if !part.reader.fill(context)? {
+                return Ok(());
+            }
+            // The row is there before it is counted: the end is come to again and again while groups are finished.
+            context.count_row()?;
+            let of = part.reader.take()?;
+            self.contribute(context, of)?;
+        }
+    }
+
+    fn forget_groups(&mut self) {
+        self.groups.clear();
+        self.lookup.clear();
+        self.kept.clear();
+        self.at = 0;
     }
 
     /// Takes in the row that is there. Everything is evaluated before any state changes.
@@ -108,33 +262,21 @@ impl Aggregate {
             }
             inputs.push(Some(values));
         }
-        let types: Vec<TypeId> = keys.items.iter().map(|item| item.type_id).collect();
-        let at = self.group(key, &types, calls)?;
-        for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(inputs) {
-            let Some(values) = input else { continue };
-            match call.distinct || !call.order_by.is_empty() {
-                true => {
-                    self.kept.add(&values)?;
-                    state.rows.push(values);
-                }
-                false => {
-                    if state.accumulator.keeps_rows() {
-                        self.kept.add(&values)?;
-                    }
-                    state.accumulator.add(&context.env, &values)?;
-                }
-            }
+        let mut hash = 0u64;
+        for (value, item) in key.iter().zip(&keys.items) {
+            hash = hash.rotate_left(5) ^ hash_of(item.type_id, value);
         }
-        Ok(())
+        self.number += 1;
+        Ok(self.contribute(context, Contribution { number: self.number, hash, key, inputs })?)
     }
 }
 
-fn new_group(key: Row, calls: &[AggregateCall]) -> Group {
+fn new_group(number: u64, key: Row, calls: &[AggregateCall]) -> Group {
     let call = |call: &AggregateCall| {
         let types: Vec<TypeId> = call.arguments.iter().map(|argument| argument.type_id).collect();
         Call { accumulator: Accumulator::new(call.function, &types), rows: Vec::new() }
     };
-    Group { key, calls: calls.iter().map(call).collect() }
+    Group { number, key, calls: calls.iter().map(call).collect() }
 }
 
 /// Feeds the kept rows in their order, equal ones once if the call says DISTINCT.
@@ -190,12 +332,13 @@ impl Operator for Aggregate {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         while !self.is_complete {
             if !self.is_begun {
+                self.drain(context)?;
                 if !self.input.next(context, &mut self.row)? {
                     let Node::Aggregate { keys, calls, .. } = &*self.plan else {
                         unreachable!("built for aggregates");
                     };
                     if keys.items.is_empty() && self.groups.is_empty() {
-                        self.groups.push(new_group(Row::new(), calls));
+                        self.groups.push(new_group(0, Row::new(), calls));
                     }
                     self.is_complete = true;
                     break;
@@ -206,28 +349,26 @@ impl Operator for Aggregate {
             self.take_row(context)?;
             self.is_begun = false;
         }
-        let Node::Aggregate { calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
-        let Some(group) = self.groups.get_mut(self.at) else { return Ok(false) };
-        context.count_row()?;
-        row.clear();
-        row.append(&mut group.key);
-        for (call, state) in calls.iter().zip(&mut group.calls) {
-            if !state.rows.is_empty() {
-                feed_kept(&context.env, call, state)?;
-            }
-            row.push(state.accumulator.finish()?);
+        // Groups of parts come behind those that fitted.
+        if self.part.is_none() && self.parts.is_empty() && self.finish_group(context, row)?.is_some() {
+            return Ok(true);
         }
-        self.at += 1;
+        if !self.later.is_sorted() {
+            self.work_on_parts(context)?;
+        }
+        let Some(found) = self.later.next(context, &by_number)? else { return Ok(false) };
+        *row = found.row;
         Ok(true)
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
-        self.groups.clear();
-        self.kept.clear();
-        self.lookup.clear();
+        self.forget_groups();
+        (self.aside, self.part) = (None, None);
+        self.parts.clear();
+        self.later = Sorter::default();
+        self.number = 0;
         self.is_complete = false;
         self.is_begun = false;
-        self.at = 0;
     }
 }

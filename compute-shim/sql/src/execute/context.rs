@@ -14,6 +14,7 @@ use crate::expression::Expr;
 use crate::parse::tree::OnCommit;
 use crate::plan::{Node, Plan};
 use crate::session::SessionView;
+use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
 use hexalog_engine::{AdvisoryLocks, Chain, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
@@ -119,6 +120,7 @@ pub(crate) struct State {
     /// What the plan's nodes come to, if they are measured.
     pub measures: Measures,
     rows_since_yield: u32,
+    spilled_since_yield: usize,
     noted: Option<Noted>,
 }
 
@@ -139,6 +141,12 @@ impl State {
             measures: Measures { nodes: vec![Measure::default(); plan.measures], ..Measures::default() },
             ..State::default()
         }
+    }
+
+    /// No further row is asked for.
+    pub(crate) fn drop_operators(&mut self) {
+        self.subplans.iter_mut().for_each(|subplan| subplan.operator = None);
+        self.common.iter_mut().for_each(|common| common.operator = None);
     }
 
     /// Has the keys of the rows that a node hands up noted.
@@ -273,6 +281,24 @@ impl Context<'_> {
         }
         // The call that follows is this row's again.
         self.state.rows_since_yield = 0;
+        match self.environment.cancelled() {
+            Some(reason) => Err(reason.error().into()),
+            None => Err(Need::Yield.into()),
+        }
+    }
+
+    /// So many bytes were written to a temporary file or read from one.
+    pub(super) fn count_spilled(&mut self, bytes: usize) {
+        self.state.spilled_since_yield += bytes;
+    }
+
+    /// Called before each piece of a temporary file is written or read: lets others run from time to time and notices
+    /// cancellation.
+    pub(super) fn let_others_run(&mut self) -> Step<()> {
+        if self.state.spilled_since_yield < SPILL_CALL_BYTES_MAX {
+            return Ok(());
+        }
+        self.state.spilled_since_yield = 0;
         match self.environment.cancelled() {
             Some(reason) => Err(reason.error().into()),
             None => Err(Need::Yield.into()),

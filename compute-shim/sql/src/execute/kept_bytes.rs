@@ -1,14 +1,17 @@
 //! How much a statement may keep in memory where nothing spills to disk: beyond it the statement fails, not the server.
+//! Owns what a row takes in memory, by which those that spill go too.
 
+use hexalog_sql_types::datum::{Array, Record};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState};
+use hexalog_sql_types::json::Json;
+use hexalog_sql_types::{Datum, Numeric, SqlError, SqlState};
 
 /// Most bytes of rows that one part of a statement keeps for later. A guess at what a statement may take.
 const KEPT_BYTES_MAX: usize = 256 << 20;
 
-/// The same of rows that are worked on, as those of a sort or a hash table. PostgreSQL goes to disk with them, so that more
-/// is asked for. A guess too: a few such statements at once are to fit beside the page cache.
-const WORKED_ON_BYTES_MAX: usize = 1 << 30;
+/// The same of rows that are worked on, as those of a set. Sorts and hash tables spill before. A guess too: a few such
+/// statements at once are to fit beside the page cache.
+pub(super) const WORKED_ON_BYTES_MAX: usize = 1 << 30;
 
 /// The bytes of the rows that one part of a statement keeps.
 pub(crate) struct KeptBytes {
@@ -30,7 +33,7 @@ impl KeptBytes {
 
     /// One more row is kept; 53200 if that is too much.
     pub(crate) fn add(&mut self, row: &[Datum]) -> Result<()> {
-        self.add_bytes(std::mem::size_of::<Vec<Datum>>() + row.iter().map(size).sum::<usize>())
+        self.add_bytes(row_bytes(row))
     }
 
     /// The same of what is no row.
@@ -52,14 +55,48 @@ impl KeptBytes {
     }
 }
 
-/// Bytes that a value takes, roughly.
-fn size(value: &Datum) -> usize {
-    let own = std::mem::size_of::<Datum>();
-    own + match value {
-        Datum::Text(text) => text.len(),
-        Datum::Bytea(bytes) => bytes.len(),
-        Datum::Array(array) => array.values.iter().map(size).sum(),
-        Datum::Record(record) => record.values.iter().map(size).sum(),
+/// What the allocator and a reference count add to a piece of memory, roughly.
+const PIECE_BYTES: usize = 32;
+
+/// Bytes that a row takes. What several rows share counts for each.
+pub(super) fn row_bytes(row: &[Datum]) -> usize {
+    size_of::<Vec<Datum>>() + PIECE_BYTES + row.iter().map(value_bytes).sum::<usize>()
+}
+
+fn value_bytes(value: &Datum) -> usize {
+    let more = match value {
+        Datum::Text(text) => PIECE_BYTES + text.len(),
+        Datum::Bytea(bytes) => PIECE_BYTES + bytes.len(),
+        Datum::Numeric(number) => numeric_bytes(number),
+        Datum::Jsonb(value) => PIECE_BYTES + json_bytes(value),
+        // As many as its text has, about; few rows have one.
+        Datum::JsonPath(path) => PIECE_BYTES + path.to_string().len(),
+        Datum::Array(array) => PIECE_BYTES + size_of::<Array>() + row_bytes(&array.values),
+        Datum::Record(record) => {
+            PIECE_BYTES + size_of::<Record>() + record.types.len() * 4 + row_bytes(&record.values)
+        }
         _ => 0,
-    }
+    };
+    size_of::<Datum>() + more
+}
+
+/// Bytes of a number besides its own place.
+fn numeric_bytes(number: &Numeric) -> usize {
+    number.heap_bytes().map_or(0, |bytes| PIECE_BYTES + bytes)
+}
+
+fn json_bytes(value: &Json) -> usize {
+    let more = match value {
+        Json::Null | Json::Bool(_) => 0,
+        Json::Number(number) => numeric_bytes(number),
+        Json::String(text) => PIECE_BYTES + text.len(),
+        Json::Array(elements) => PIECE_BYTES + elements.iter().map(json_bytes).sum::<usize>(),
+        Json::Object(members) => {
+            let member = |(key, value): &(Box<str>, Json)| {
+                PIECE_BYTES + size_of_val(key) + key.len() + json_bytes(value)
+            };
+            PIECE_BYTES + members.iter().map(member).sum::<usize>()
+        }
+    };
+    size_of::<Json>() + more
 }

@@ -7,6 +7,13 @@ use super::{Context, Operator, Row};
 use crate::stop::{Step, Stop};
 use hexalog_engine::PagesUsed;
 
+/// What a sort has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SortSpace {
+    pub is_on_disk: bool,
+    pub bytes: u64,
+}
+
 /// What one node has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Measure {
@@ -18,6 +25,8 @@ pub(crate) struct Measure {
     /// Rows that its filter has taken away.
     pub filtered: u64,
     pub pages: PagesUsed,
+    /// Of its last loop.
+    pub sort: Option<SortSpace>,
 }
 
 /// The measures of a statement's nodes.
@@ -27,6 +36,8 @@ pub(crate) struct Measures {
     pub takes_time: bool,
     /// Rows that filters have taken away in the innermost node that runs.
     pub filtered: u64,
+    /// What the innermost node that runs has sorted.
+    pub sort: Option<SortSpace>,
 }
 
 /// Measures the operator below.
@@ -65,8 +76,10 @@ impl Operator for Measured {
         let called_us = *self.called_us.get_or_insert_with(|| Measured::now(context));
         let pages = context.transaction.pages_used();
         let outer = std::mem::take(&mut context.state.measures.filtered);
+        let outer_sort = context.state.measures.sort.take();
         let result = self.input.next(context, row);
         let filtered = std::mem::replace(&mut context.state.measures.filtered, outer);
+        let sort = std::mem::replace(&mut context.state.measures.sort, outer_sort);
         let used = context.transaction.pages_used();
         let spent_us = match &result {
             Err(Stop::Need(_)) => 0,
@@ -74,6 +87,7 @@ impl Operator for Measured {
         };
         let measure = &mut context.state.measures.nodes[self.id];
         measure.filtered += filtered;
+        measure.sort = sort.or(measure.sort);
         measure.pages.add(&used.since(&pages));
         measure.total_us += spent_us;
         if let Ok(found) = result {

@@ -4,7 +4,7 @@
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
 //! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `modify.rs`, `insert.rs` and
-//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them, `version_column.rs` says what stands for their `xmin`. Never chooses a plan.
+//! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `sorter.rs`, `partitions.rs` and `temporary_file.rs` put aside what does not fit `work_mem`, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them, `version_column.rs` says what stands for their `xmin`. Never chooses a plan.
 
 mod aggregate;
 mod context;
@@ -16,13 +16,16 @@ mod key_range;
 mod lock_rows;
 mod measure;
 mod modify;
+mod partitions;
 mod recursive;
 mod referential;
 mod relation;
 mod row_writer;
 mod scan;
 mod sort;
+mod sorter;
 mod stored_row;
+mod temporary_file;
 mod unique;
 mod version_column;
 mod window;
@@ -31,7 +34,7 @@ mod window_frame;
 pub(crate) use context::{Context, Effects, RowKeys, RowPlace, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
-pub(crate) use measure::Measure;
+pub(crate) use measure::{Measure, SortSpace};
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
     Entered, Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated,

@@ -1,6 +1,8 @@
 //! Sorting, DISTINCT, and the set operations.
 
 use super::context::hash_of;
+use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
+use super::sorter::Sorter;
 use super::{Context, KeptBytes, Operator, Row};
 use crate::parse::tree::SetOperator;
 use crate::plan::{Node, SortKey};
@@ -8,9 +10,10 @@ use crate::stop::Step;
 use hexalog_sql_types::datum::{compare, equal};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, TypeId};
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// The order of two rows by sort keys.
@@ -37,42 +40,59 @@ pub(super) fn compare_rows(keys: &[SortKey], a: &[Datum], b: &[Datum]) -> Orderi
 pub(super) struct Sort {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    rows: Vec<Row>,
-    kept: KeptBytes,
-    is_sorted: bool,
-    at: usize,
+    sorter: Sorter<Row>,
 }
 
 impl Sort {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Sort {
-        Sort { plan, input, rows: Vec::new(), kept: KeptBytes::worked_on("A sort"), is_sorted: false, at: 0 }
+        Sort { plan, input, sorter: Sorter::default() }
     }
 }
 
 impl Operator for Sort {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        if !self.is_sorted {
+        let Node::Sort { keys, .. } = &*self.plan else { unreachable!("built for sorting") };
+        let compare = |a: &Row, b: &Row| compare_rows(keys, a, b);
+        if !self.sorter.is_sorted() {
             let mut next = Row::new();
-            while self.input.next(context, &mut next)? {
-                self.kept.add(&next)?;
-                self.rows.push(std::mem::take(&mut next));
+            while !self.sorter.is_ended() {
+                self.sorter.make_room(context, &compare)?;
+                match self.input.next(context, &mut next)? {
+                    true => self.sorter.push(std::mem::take(&mut next)),
+                    false => self.sorter.end(),
+                }
             }
-            let Node::Sort { keys, .. } = &*self.plan else { unreachable!("built for sorting") };
-            self.rows.sort_by(|a, b| compare_rows(keys, a, b));
-            self.is_sorted = true;
+            self.sorter.sort(context, &compare)?;
         }
-        let Some(found) = self.rows.get_mut(self.at) else { return Ok(false) };
-        self.at += 1;
-        *row = std::mem::take(found);
+        let Some(found) = self.sorter.next(context, &compare)? else { return Ok(false) };
+        *row = found;
         Ok(true)
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
-        self.rows.clear();
-        self.kept.clear();
-        self.is_sorted = false;
-        self.at = 0;
+        self.sorter = Sorter::default();
+    }
+}
+
+/// Hash of a key → places of its rows.
+pub(super) type Places = HashMap<u64, Vec<usize>, BuildHasherDefault<IsHash>>;
+
+/// For keys that are hashes already.
+#[derive(Default)]
+pub(super) struct IsHash(u64);
+
+impl Hasher for IsHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("hashes have 64 bits")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
@@ -80,75 +100,176 @@ impl Operator for Sort {
 pub(super) struct RowSet {
     rows: Vec<(Row, u64)>,
     kept: KeptBytes,
-    lookup: HashMap<u64, Vec<usize>, BuildHasherDefault<DefaultHasher>>,
+    lookup: Places,
 }
 
 impl Default for RowSet {
     fn default() -> RowSet {
-        RowSet { rows: Vec::new(), kept: KeptBytes::worked_on("A set of rows"), lookup: HashMap::default() }
+        RowSet { rows: Vec::new(), kept: KeptBytes::worked_on("A set of rows"), lookup: Places::default() }
     }
 }
 
+/// What a hash table takes for an entry besides its row: a place in the table, and a list of one place.
+pub(super) const ENTRY_BYTES: usize = 96;
+
+/// Hash of a row so that equal rows hash alike.
+pub(super) fn hash_row(types: &[TypeId], row: &[Datum]) -> u64 {
+    let mut hash = 0u64;
+    for (value, &type_id) in row.iter().zip(types) {
+        hash = hash.rotate_left(5) ^ hash_of(type_id, value);
+    }
+    hash
+}
+
 impl RowSet {
-    /// The count of rows equal to this one, which is entered with 0 if it is new; 53200 if there are too many.
-    pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> Result<&mut u64> {
-        let mut hash = 0u64;
-        for (value, &type_id) in row.iter().zip(types) {
-            hash = hash.rotate_left(5) ^ hash_of(type_id, value);
-        }
-        let places = self.lookup.entry(hash).or_default();
-        let found = places.iter().copied().find(|&at| {
+    /// The place of the row equal to this one.
+    fn find(&self, hash: u64, types: &[TypeId], row: &[Datum]) -> Option<usize> {
+        self.lookup.get(&hash)?.iter().copied().find(|&at| {
             let other = &self.rows[at].0;
             row.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
-        });
-        let at = match found {
+        })
+    }
+
+    /// Enters a row that is new; 53200 if there are too many.
+    fn add(&mut self, hash: u64, row: &[Datum]) -> Result<usize> {
+        self.kept.add(row)?;
+        self.kept.add_bytes(ENTRY_BYTES)?;
+        self.lookup.entry(hash).or_default().push(self.rows.len());
+        self.rows.push((row.to_vec(), 0));
+        Ok(self.rows.len() - 1)
+    }
+
+    /// The count of rows equal to this one, which is entered with 0 if it is new; 53200 if there are too many.
+    pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> Result<&mut u64> {
+        let hash = hash_row(types, row);
+        let at = match self.find(hash, types, row) {
             Some(at) => at,
-            None => {
-                self.kept.add(row)?;
-                places.push(self.rows.len());
-                self.rows.push((row.to_vec(), 0));
-                self.rows.len() - 1
-            }
+            None => self.add(hash, row)?,
         };
         Ok(&mut self.rows[at].1)
     }
 }
 
-/// DISTINCT and DISTINCT ON: the first row of each group of equal ones.
+/// DISTINCT and DISTINCT ON: the first row of each group of equal ones. Rows are given as they come while the set of them fits memory;
+/// what is new then is put aside, looked at part by part, and given in the order in which it came.
 pub(super) struct Distinct {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
     seen: RowSet,
+    /// Rows that were put aside or given before.
+    number: u64,
+    is_ended: bool,
+    aside: Option<Partitions>,
+    parts: Vec<Part>,
+    /// The part that is being looked at.
+    part: Option<Part>,
+    later: Sorter<Numbered>,
 }
 
 impl Distinct {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Distinct {
-        Distinct { plan, input, seen: RowSet::default() }
+        Distinct {
+            plan,
+            input,
+            seen: RowSet::default(),
+            number: 0,
+            is_ended: false,
+            aside: None,
+            parts: Vec::new(),
+            part: None,
+            later: Sorter::default(),
+        }
+    }
+
+    /// Whether a row is new; it is put aside if that cannot be said.
+    fn is_new(&mut self, context: &Context<'_>, number: u64, row: &Row) -> Result<bool> {
+        let Node::Distinct { columns, types, .. } = &*self.plan else { unreachable!("built for DISTINCT") };
+        let key: Cow<'_, Row> = match columns {
+            Some(columns) => Cow::Owned(columns.iter().map(|&column| row[column].clone()).collect()),
+            None => Cow::Borrowed(row),
+        };
+        let hash = hash_row(types, &key);
+        if self.seen.find(hash, types, &key).is_some() {
+            return Ok(false);
+        }
+        let level = self.part.as_ref().map_or(0, |part| part.level);
+        if self.aside.is_none() {
+            if !is_hash_table_full(context, self.seen.kept.bytes(), level) {
+                self.seen.add(hash, &key)?;
+                return Ok(true);
+            }
+            self.aside = Some(Partitions::create(context, level)?);
+        }
+        let aside = self.aside.as_mut().expect("made above");
+        aside.push(hash, &Numbered { number, row: row.clone() });
+        Ok(false)
+    }
+
+    fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
+        self.aside.as_mut().map_or(Ok(()), |aside| aside.drain(context))
+    }
+
+    /// Looks at what was put aside.
+    fn look_at_parts(&mut self, context: &mut Context<'_>) -> Step<()> {
+        loop {
+            if self.part.is_none() {
+                if let Some(aside) = &mut self.aside {
+                    aside.finish(context, &mut self.parts)?;
+                    self.aside = None;
+                }
+                self.seen = RowSet::default();
+                self.part = self.parts.pop();
+            }
+            if self.part.is_none() {
+                self.later.end();
+                return self.later.sort(context, &by_number);
+            }
+            loop {
+                self.later.make_room(context, &by_number)?;
+                self.drain(context)?;
+                let part = self.part.as_mut().expect("taken above");
+                if !part.reader.fill(context)? {
+                    break;
+                }
+                context.count_row()?;
+                let found: Numbered = part.reader.take()?;
+                if self.is_new(context, found.number, &found.row)? {
+                    self.later.push(found);
+                }
+            }
+            self.part = None;
+        }
     }
 }
 
 impl Operator for Distinct {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        let Node::Distinct { columns, types, .. } = &*self.plan else { unreachable!("built for DISTINCT") };
-        while self.input.next(context, row)? {
-            let count = match columns {
-                Some(columns) => {
-                    let key: Row = columns.iter().map(|&column| row[column].clone()).collect();
-                    self.seen.entry(types, &key)?
-                }
-                None => self.seen.entry(types, row)?,
-            };
-            *count += 1;
-            if *count == 1 {
+        while !self.is_ended {
+            self.drain(context)?;
+            if !self.input.next(context, row)? {
+                self.is_ended = true;
+                break;
+            }
+            self.number += 1;
+            if self.is_new(context, self.number, row)? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        if !self.later.is_sorted() {
+            self.look_at_parts(context)?;
+        }
+        let Some(found) = self.later.next(context, &by_number)? else { return Ok(false) };
+        *row = found.row;
+        Ok(true)
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.seen = RowSet::default();
+        (self.number, self.is_ended) = (0, false);
+        (self.aside, self.part) = (None, None);
+        self.parts.clear();
+        self.later = Sorter::default();
     }
 }
 

@@ -1,9 +1,13 @@
 //! Window functions: all rows are read and sorted by partition and order; then each is given with its calls' values.
 //!
+//! Rows that do not fit `work_mem` are sorted in a temporary file and given partition by partition; a partition is in memory as a whole.
 //! A need can only come up while rows are read and while offsets are computed. An aggregate whose frame only grows at its end is
 //! carried on from row to row; any other frame is gone through anew.
 
+use super::kept_bytes::row_bytes;
 use super::sort::compare_rows;
+use super::sorter::Sorter;
+use super::temporary_file::{Spilled, read_rows, write_rows};
 use super::window_frame::{Bounds, Partition, RangeKey, check_offset, counts};
 use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Evaluation, evaluate, is_true};
@@ -12,7 +16,9 @@ use crate::plan::{FrameExclusion, Node, SortKey, WindowCall, WindowFunction};
 use crate::stop::Step;
 use hexalog_sql_types::aggregate::Accumulator;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::{read_row, write_row};
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId};
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -41,7 +47,15 @@ pub(super) struct Window {
     order_keys: Vec<SortKey>,
     row: Row,
     is_begun: bool,
+    sorter: Sorter<Entry>,
+    /// In their order: all, or those of the partition that is being given if they do not fit memory together.
     entries: Vec<Entry>,
+    /// The first of the partition behind that.
+    next: Option<Entry>,
+    /// Partitions are read one by one, and the last one has been read.
+    is_read: bool,
+    /// The next partition is being read.
+    is_reading: bool,
     kept: KeptBytes,
     is_sorted: bool,
     /// Of each call, as far as they are computed.
@@ -78,7 +92,11 @@ impl Window {
             order_keys,
             row: Row::new(),
             is_begun: false,
+            sorter: Sorter::default(),
             entries: Vec::new(),
+            next: None,
+            is_read: false,
+            is_reading: false,
             kept: KeptBytes::worked_on("A window"),
             is_sorted: false,
             bounds: Vec::new(),
@@ -112,17 +130,17 @@ impl Window {
             }
             arguments.push(Some(values));
         }
-        self.kept.add(&self.row)?;
-        self.kept.add(&keys)?;
-        arguments.iter().flatten().try_for_each(|values| self.kept.add(values))?;
-        self.entries.push(Entry { row: std::mem::take(&mut self.row), keys, arguments });
+        self.sorter.push(Entry { row: std::mem::take(&mut self.row), keys, arguments });
         Ok(())
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Step<()> {
-        loop {
+        while !self.sorter.is_ended() {
             if !self.is_begun {
+                let (partition, order) = (&self.partition_keys, &self.order_keys);
+                self.sorter.make_room(context, &|a, b| compare_entries(partition, order, a, b))?;
                 if !self.input.next(context, &mut self.row)? {
+                    self.sorter.end();
                     break;
                 }
                 self.evaluation.begin_row(context.state);
@@ -132,10 +150,43 @@ impl Window {
             self.is_begun = false;
         }
         let (partition, order) = (&self.partition_keys, &self.order_keys);
-        self.entries.sort_by(|a, b| {
-            compare_rows(partition, &a.keys, &b.keys).then_with(|| compare_rows(order, &a.keys, &b.keys))
-        });
+        self.sorter.sort(context, &|a, b| compare_entries(partition, order, a, b))?;
+        match self.sorter.take_all() {
+            Some(entries) => (self.entries, self.is_read) = (entries, true),
+            None => self.is_reading = true,
+        }
         self.is_sorted = true;
+        Ok(())
+    }
+
+    /// Reads the next partition, if they are read one by one.
+    fn read_partition(&mut self, context: &mut Context<'_>) -> Step<()> {
+        if !std::mem::replace(&mut self.is_reading, true) {
+            self.entries.clear();
+            self.kept.clear();
+            self.partition = None;
+            self.at = 0;
+        }
+        let (partition, order) = (&self.partition_keys, &self.order_keys);
+        let compare = |a: &Entry, b: &Entry| compare_entries(partition, order, a, b);
+        while !self.is_read {
+            let found = match self.next.take() {
+                Some(entry) => Some(entry),
+                None => self.sorter.next(context, &compare)?,
+            };
+            let Some(entry) = found else {
+                self.is_read = true;
+                break;
+            };
+            let is_same = |first: &Entry| compare_rows(partition, &first.keys, &entry.keys).is_eq();
+            if !self.entries.first().is_none_or(is_same) {
+                self.next = Some(entry);
+                break;
+            }
+            self.kept.add_bytes(entry.bytes())?;
+            self.entries.push(entry);
+        }
+        self.is_reading = false;
         Ok(())
     }
 
@@ -186,6 +237,27 @@ impl Window {
                 }
             }
         }
+    }
+}
+
+fn compare_entries(partition: &[SortKey], order: &[SortKey], a: &Entry, b: &Entry) -> Ordering {
+    compare_rows(partition, &a.keys, &b.keys).then_with(|| compare_rows(order, &a.keys, &b.keys))
+}
+
+impl Spilled for Entry {
+    fn bytes(&self) -> usize {
+        let arguments = self.arguments.iter().flatten().map(|row| row_bytes(row)).sum::<usize>();
+        size_of::<Entry>() + row_bytes(&self.row) + row_bytes(&self.keys) + arguments
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_row(&self.row, out);
+        write_row(&self.keys, out);
+        write_rows(&self.arguments, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Entry> {
+        Some(Entry { row: read_row(bytes)?, keys: read_row(bytes)?, arguments: read_rows(bytes)? })
     }
 }
 
@@ -338,6 +410,9 @@ impl Operator for Window {
         }
         let plan = self.plan.clone();
         let Node::Window { calls, .. } = &*plan else { unreachable!("built for windows") };
+        if self.is_reading || (self.at >= self.entries.len() && !self.is_read) {
+            self.read_partition(context)?;
+        }
         if self.at >= self.entries.len() {
             return Ok(false);
         }
@@ -363,7 +438,10 @@ impl Operator for Window {
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.is_begun = false;
+        self.sorter = Sorter::default();
         self.entries.clear();
+        self.next = None;
+        (self.is_read, self.is_reading) = (false, false);
         self.kept.clear();
         self.is_sorted = false;
         self.bounds.clear();

@@ -7,7 +7,7 @@ use super::explain_format::{Answer, Property, Value, milliseconds};
 use super::{CallInFrom, CallSource, IndexAccess, JoinType, Node, Plan, Predicate, Scan, SortKey};
 use crate::catalog::Catalog;
 use crate::catalog::object::KeyPart;
-use crate::execute::Measure;
+use crate::execute::{Measure, SortSpace};
 use crate::expression::{Expr, deparse};
 use crate::parse::tree::{ExplainOptions, SetOperator};
 use hexalog_sql_types::EvalEnv;
@@ -297,9 +297,11 @@ impl Printer<'_> {
                 Node::Measured { input, id } => {
                     let found = self.measured.and_then(|measured| measured.nodes.get(*id)).copied();
                     // Of a projection and what it is shown with, the outer one has the rows and the inner one the filter.
-                    measure = measure
-                        .or(found)
-                        .map(|outer| Measure { filtered: found.map_or(0, |inner| inner.filtered), ..outer });
+                    measure = measure.or(found).map(|outer| Measure {
+                        filtered: found.map_or(0, |inner| inner.filtered),
+                        sort: found.and_then(|inner| inner.sort),
+                        ..outer
+                    });
                     node = input;
                 }
                 // A projection that only computes shows as its input does.
@@ -475,6 +477,9 @@ impl Printer<'_> {
             Node::Sort { keys, .. } => {
                 let keys = keys.iter().map(|key| sort_key(key, &names)).collect();
                 properties.push(line("Sort Key", Value::List(keys)));
+                if let Some(space) = measure.and_then(|measure| measure.sort) {
+                    sort_method(space, properties);
+                }
             }
             Node::Aggregate { keys, input, .. } if !keys.items.is_empty() => {
                 let names = self.column_names(input);
@@ -526,6 +531,16 @@ impl Printer<'_> {
             _ => Some(format!("({})", parts.join(" AND "))),
         }
     }
+}
+
+/// How a sort was done, and where its rows were meanwhile.
+fn sort_method(space: SortSpace, properties: &mut Vec<Property>) {
+    let (method, kind) = if space.is_on_disk { ("external merge", "Disk") } else { ("quicksort", "Memory") };
+    let kilobytes = space.bytes.div_ceil(1024);
+    properties.push(data("Sort Method", Value::Text(method.to_owned())));
+    properties.push(data("Sort Space Used", Value::Integer(kilobytes)));
+    properties.push(data("Sort Space Type", Value::Text(kind.to_owned())));
+    properties.push(text_only("Sort Method", format!("{method}  {kind}: {kilobytes}kB")));
 }
 
 fn is_nothing(node: &Node) -> bool {

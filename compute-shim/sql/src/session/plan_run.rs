@@ -424,10 +424,13 @@ impl PlanRun {
                 let ahead = self.ahead.as_mut().expect("made before it ran");
                 ahead.error = Some(error);
                 ahead.is_complete = true;
-                Ok(())
             }
-            other => other,
+            other => other?,
         }
+        // What is kept for long keeps no temporary files.
+        self.operator = None;
+        self.state.drop_operators();
+        Ok(())
     }
 
     fn run_ahead(&mut self, scope: &mut Scope, may_fuse: bool) -> Step<()> {

@@ -18,6 +18,7 @@ use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{EnumValue, EvalEnv, Host, SqlError, SqlState, TypeId};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// The session as statements see it.
 pub(crate) struct SessionView {
@@ -39,6 +40,8 @@ pub(crate) struct SessionView {
     pub cursors: Vec<CursorView>,
     /// The session's prepared statements.
     pub statements: NamedStatements,
+    /// What the session's temporary files come to.
+    pub temporary_bytes: Arc<AtomicU64>,
 }
 
 /// Where relations go that are named without a schema.
@@ -97,6 +100,7 @@ impl SessionView {
             temporary_schema: None,
             cursors: Vec::new(),
             statements: NamedStatements::default(),
+            temporary_bytes: Arc::default(),
         };
         view.find_search_path();
         view

@@ -90,6 +90,9 @@ pub(crate) struct Settings {
     lock_timeout_ms: u64,
     idle_in_transaction_timeout_ms: u64,
     direct_routes: bool,
+    work_mem_bytes: usize,
+    hash_mem_multiplier: f64,
+    temp_file_limit_kb: Option<u64>,
 }
 
 /// Settings that plans hang on.
@@ -147,11 +150,14 @@ impl Settings {
             lock_timeout_ms: 0,
             idle_in_transaction_timeout_ms: 0,
             direct_routes: true,
+            work_mem_bytes: 0,
+            hash_mem_multiplier: 1.0,
+            temp_file_limit_kb: None,
         };
         if !direct_routes {
             settings.reset.insert("hexalog.direct_routes".to_owned(), "off".to_owned());
         }
-        for name in ["search_path", "TimeZone", "hexalog.direct_routes"] {
+        for name in ["search_path", "TimeZone", "hexalog.direct_routes", "work_mem", "hash_mem_multiplier"] {
             settings.derive(name);
         }
         settings
@@ -467,6 +473,25 @@ impl Settings {
         self.direct_routes
     }
 
+    /// Memory that a sort may take before it goes to disk.
+    pub(crate) fn work_mem_bytes(&self) -> usize {
+        self.work_mem_bytes
+    }
+
+    /// The same for a hash table.
+    pub(crate) fn hash_mem_bytes(&self) -> usize {
+        #[expect(clippy::cast_precision_loss, reason = "a bound need not be exact")]
+        let bytes = self.work_mem_bytes as f64 * self.hash_mem_multiplier;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both are positive")]
+        let bytes = bytes as usize;
+        bytes
+    }
+
+    /// What all temporary files of the session may come to; `None`: as much as there is.
+    pub(crate) fn temp_file_limit_kb(&self) -> Option<u64> {
+        self.temp_file_limit_kb
+    }
+
     /// The kept value of a setting of the table; the name as the table writes it.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.value(definition(name).expect("a setting of the table"))
@@ -547,6 +572,15 @@ impl Settings {
             "lock_timeout" => self.lock_timeout_ms = number(self),
             "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout_ms = number(self),
             "hexalog.direct_routes" => self.direct_routes = self.is_on(name),
+            "work_mem" => {
+                let kilobytes: usize = self.get(name).parse().expect("checked before it was kept");
+                self.work_mem_bytes = kilobytes << 10;
+            }
+            "hash_mem_multiplier" => {
+                self.hash_mem_multiplier = self.get(name).parse().expect("checked before it was kept");
+            }
+            // -1 stands for no limit.
+            "temp_file_limit" => self.temp_file_limit_kb = self.get(name).parse().ok(),
             _ => {}
         }
     }

@@ -1,0 +1,106 @@
+//! Rows put aside by the hash of their keys, to be worked on part by part: equal keys meet in one part.
+//!
+//! Owns [`Partitions`], which are written together to one file, and [`Part`], one of them that is read. What does not fit when a part
+//! is worked on is put aside again, by further bits of the hash. [`Numbered`] rows can be brought back into the order in
+//! which they came.
+
+use super::kept_bytes::{WORKED_ON_BYTES_MAX, row_bytes};
+use super::temporary_file::{RowReader, RowWriter, Spilled, TemporaryFile};
+use super::{Context, Row};
+use crate::stop::Step;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::{read_row, write_row};
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Bits of a hash by which rows are parted once. 16 buffers take the least `work_mem` twice over, and a millionth is left after
+/// five times.
+const LEVEL_BITS: u32 = 4;
+
+/// How often rows are parted. Keys whose hashes agree in so many bits are equal, or as good as too many of them.
+const LEVELS_MAX: u32 = 12;
+
+/// Bytes of a part that are written and read at a time.
+const PIECE_BYTES: usize = 8 << 10;
+
+/// Whether a hash table that keeps so many bytes takes no new keys.
+pub(super) fn is_hash_table_full(context: &Context<'_>, bytes: usize, level: u32) -> bool {
+    bytes > context.view.settings.hash_mem_bytes().min(WORKED_ON_BYTES_MAX / 2) && level < LEVELS_MAX
+}
+
+/// What is put aside.
+pub(super) struct Partitions {
+    file: Arc<TemporaryFile>,
+    /// How many times rows have been parted before.
+    level: u32,
+    writers: Vec<RowWriter>,
+    /// The part that has grown last.
+    grown: usize,
+}
+
+/// One part of what was put aside.
+pub(super) struct Part {
+    /// How many times its rows have been parted.
+    pub level: u32,
+    pub reader: RowReader,
+}
+
+impl Partitions {
+    pub(super) fn create(context: &Context<'_>, level: u32) -> Result<Partitions> {
+        let file = Arc::new(TemporaryFile::create(context)?);
+        let writers = (0..1 << LEVEL_BITS).map(|_| RowWriter::default()).collect();
+        Ok(Partitions { file, level, writers, grown: 0 })
+    }
+
+    /// Puts a row aside; [`Partitions::drain`] comes before the next.
+    pub(super) fn push(&mut self, hash: u64, row: &impl Spilled) {
+        let bits = hash.rotate_left((self.level + 1) * LEVEL_BITS) & ((1 << LEVEL_BITS) - 1);
+        self.grown = usize::try_from(bits).expect("a few bits");
+        self.writers[self.grown].push(row);
+    }
+
+    /// Writes what has come together. Call again after a need.
+    pub(super) fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
+        self.writers[self.grown].drain(context, &self.file, PIECE_BYTES)
+    }
+
+    /// All rows have come: adds the parts that have any. Call again after a need.
+    pub(super) fn finish(&mut self, context: &mut Context<'_>, parts: &mut Vec<Part>) -> Step<()> {
+        while let Some(writer) = self.writers.last_mut() {
+            let stream = writer.finish(context, &self.file)?;
+            self.writers.pop();
+            if !stream.is_empty() {
+                let reader = RowReader::new(Arc::clone(&self.file), stream, PIECE_BYTES);
+                parts.push(Part { level: self.level + 1, reader });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row and its place among those that came.
+pub(super) struct Numbered {
+    pub number: u64,
+    pub row: Row,
+}
+
+pub(super) fn by_number(a: &Numbered, b: &Numbered) -> Ordering {
+    a.number.cmp(&b.number)
+}
+
+impl Spilled for Numbered {
+    fn bytes(&self) -> usize {
+        size_of::<u64>() + row_bytes(&self.row)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.number.to_le_bytes());
+        write_row(&self.row, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Numbered> {
+        let (number, rest) = bytes.split_first_chunk()?;
+        *bytes = rest;
+        Some(Numbered { number: u64::from_le_bytes(*number), row: read_row(bytes)? })
+    }
+}

@@ -1,0 +1,318 @@
+//! Sorting in bounded memory: runs that are sorted in memory go to a temporary file and are merged from there.
+//!
+//! Owns [`Sorter`]. What equals each other keeps its order: runs are sorted stably, merged with their neighbours only, and of equal
+//! heads that of the earlier run comes first. Runs that are too many to be merged at once are merged into fewer, in a second
+//! file, until they are not (Knuth, volume 3, section 5.4). As long as `work_mem` holds all, nothing is written.
+
+use super::context::Context;
+use super::kept_bytes::WORKED_ON_BYTES_MAX;
+use super::measure::SortSpace;
+use super::temporary_file::{RowReader, RowWriter, Spilled, Stream, TemporaryFile};
+use crate::stop::Step;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// Bytes of a run that are written at a time.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// Bytes of a run that are read at a time: no fewer, or disks seek more than they read.
+const READ_BYTES_MIN: usize = 8 << 10;
+
+/// Runs that are merged at once even if their buffers are more than `work_mem`, as PostgreSQL's MINORDER.
+const MERGED_MIN: usize = 6;
+
+/// Runs that are merged at once at most: more cost more comparisons than they save reading. PostgreSQL's MAXORDER.
+const MERGED_MAX: usize = 500;
+
+/// Sorted runs in a file.
+struct Runs {
+    file: Arc<TemporaryFile>,
+    streams: Vec<Stream>,
+}
+
+/// Where the merge of several runs stands.
+struct Merge<T> {
+    readers: Vec<RowReader>,
+    /// The next row of each run.
+    heads: Vec<Option<T>>,
+    /// Runs that have a next row: a heap whose least is first.
+    heap: Vec<usize>,
+    /// Runs whose first row has been read.
+    opened: usize,
+    /// The least head was given, and that run's next is to be read.
+    is_given: bool,
+}
+
+impl<T: Spilled> Merge<T> {
+    fn new(file: &Arc<TemporaryFile>, streams: impl Iterator<Item = Stream>, piece: usize) -> Merge<T> {
+        let readers: Vec<RowReader> =
+            streams.map(|stream| RowReader::new(Arc::clone(file), stream, piece)).collect();
+        let heads = readers.iter().map(|_| None).collect();
+        Merge { readers, heads, heap: Vec::new(), opened: 0, is_given: false }
+    }
+
+    fn next(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<Option<T>> {
+        while let Some(reader) = self.readers.get_mut(self.opened) {
+            if reader.fill(context)? {
+                self.heads[self.opened] = Some(reader.take()?);
+                self.heap.push(self.opened);
+            }
+            self.opened += 1;
+            if self.opened == self.readers.len() {
+                (0..self.heap.len() / 2).rev().for_each(|at| self.sift_down(at, compare));
+            }
+        }
+        if self.is_given {
+            let run = self.heap[0];
+            match self.readers[run].fill(context)? {
+                true => self.heads[run] = Some(self.readers[run].take()?),
+                false => drop(self.heap.swap_remove(0)),
+            }
+            self.is_given = false;
+            self.sift_down(0, compare);
+        }
+        let Some(&run) = self.heap.first() else { return Ok(None) };
+        self.is_given = true;
+        Ok(self.heads[run].take())
+    }
+
+    fn sift_down(&mut self, mut at: usize, compare: &impl Fn(&T, &T) -> Ordering) {
+        let head = |run: usize| self.heads[run].as_ref().expect("runs of the heap have a head");
+        let is_less = |a: usize, b: usize| compare(head(a), head(b)).then(a.cmp(&b)).is_lt();
+        loop {
+            let children = [2 * at + 1, 2 * at + 2].into_iter().filter(|&child| child < self.heap.len());
+            let least = children.reduce(|a, b| if is_less(self.heap[b], self.heap[a]) { b } else { a });
+            match least {
+                Some(child) if is_less(self.heap[child], self.heap[at]) => {
+                    self.heap.swap(at, child);
+                    at = child;
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Merges of some runs into one each.
+struct MergePass<T> {
+    from: Runs,
+    /// Runs that are merged or being merged.
+    merged: usize,
+    merge: Option<Merge<T>>,
+    writer: RowWriter,
+}
+
+/// What has been put aside.
+struct Aside<T> {
+    runs: Runs,
+    /// The run that is being written.
+    writing: Option<std::vec::IntoIter<T>>,
+    writer: RowWriter,
+    pass: Option<MergePass<T>>,
+    last: Option<Merge<T>>,
+    /// Most bytes of its files at a time.
+    bytes_max: u64,
+}
+
+/// Takes rows, sorts them, gives them. The calls take the same order each time.
+pub(super) struct Sorter<T> {
+    rows: Vec<T>,
+    bytes: usize,
+    aside: Option<Box<Aside<T>>>,
+    given: std::vec::IntoIter<T>,
+    /// All rows have come.
+    is_ended: bool,
+    is_sorted: bool,
+}
+
+impl<T> Default for Sorter<T> {
+    fn default() -> Sorter<T> {
+        Sorter {
+            rows: Vec::new(),
+            bytes: 0,
+            aside: None,
+            given: Vec::new().into_iter(),
+            is_ended: false,
+            is_sorted: false,
+        }
+    }
+}
+
+/// Bytes that a sort keeps in memory.
+fn sort_bytes_max(context: &Context<'_>) -> usize {
+    context.view.settings.work_mem_bytes().min(WORKED_ON_BYTES_MAX)
+}
+
+/// How many runs are merged at once, and the bytes that are read of each at a time.
+fn merge_order(context: &Context<'_>) -> (usize, usize) {
+    let bytes_max = sort_bytes_max(context);
+    let order = (bytes_max / READ_BYTES_MIN).clamp(MERGED_MIN, MERGED_MAX);
+    (order, (bytes_max / order).max(READ_BYTES_MIN))
+}
+
+impl<T: Spilled> Sorter<T> {
+    pub(super) fn push(&mut self, row: T) {
+        assert!(!self.is_ended, "all rows are taken before any is given");
+        self.bytes += row.bytes();
+        self.rows.push(row);
+    }
+
+    /// No further row comes.
+    pub(super) fn end(&mut self) {
+        self.is_ended = true;
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    pub(super) fn is_sorted(&self) -> bool {
+        self.is_sorted
+    }
+
+    /// What is in memory goes to a file if it is too much; comes before each further row. Call again after a need.
+    pub(super) fn make_room(
+        &mut self,
+        context: &mut Context<'_>,
+        compare: &impl Fn(&T, &T) -> Ordering,
+    ) -> Step<()> {
+        let is_writing = self.aside.as_ref().is_some_and(|aside| aside.writing.is_some());
+        match is_writing || self.bytes > sort_bytes_max(context) {
+            true => self.write_run(context, compare),
+            false => Ok(()),
+        }
+    }
+
+    fn write_run(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
+        if self.aside.is_none() {
+            let file = Arc::new(TemporaryFile::create(context)?);
+            self.aside = Some(Box::new(Aside {
+                runs: Runs { file, streams: Vec::new() },
+                writing: None,
+                writer: RowWriter::default(),
+                pass: None,
+                last: None,
+                bytes_max: 0,
+            }));
+        }
+        let aside = self.aside.as_mut().expect("made above");
+        if aside.writing.is_none() {
+            self.rows.sort_by(compare);
+            aside.writing = Some(std::mem::take(&mut self.rows).into_iter());
+        }
+        let writing = aside.writing.as_mut().expect("set above");
+        loop {
+            aside.writer.drain(context, &aside.runs.file, WRITE_BYTES)?;
+            context.count_row()?;
+            let Some(row) = writing.next() else { break };
+            aside.writer.push(&row);
+        }
+        let stream = aside.writer.finish(context, &aside.runs.file)?;
+        aside.runs.streams.push(stream);
+        aside.bytes_max = aside.runs.file.bytes();
+        aside.writing = None;
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// Puts all rows in order once they have come. Call again after a need.
+    pub(super) fn sort(
+        &mut self,
+        context: &mut Context<'_>,
+        compare: &impl Fn(&T, &T) -> Ordering,
+    ) -> Step<()> {
+        assert!(self.is_ended, "all rows are taken before any is given");
+        if self.is_sorted {
+            return Ok(());
+        }
+        let space = if self.aside.is_some() {
+            if self.bytes > 0 {
+                self.write_run(context, compare)?;
+            }
+            let aside = self.aside.as_mut().expect("looked at above");
+            aside.merge_to_few(context, compare)?;
+            let (_, piece) = merge_order(context);
+            let streams = std::mem::take(&mut aside.runs.streams);
+            aside.last = Some(Merge::new(&aside.runs.file, streams.into_iter(), piece));
+            SortSpace { is_on_disk: true, bytes: aside.bytes_max }
+        } else {
+            self.rows.sort_by(compare);
+            self.given = std::mem::take(&mut self.rows).into_iter();
+            SortSpace { is_on_disk: false, bytes: self.bytes as u64 }
+        };
+        context.state.measures.sort = Some(space);
+        self.is_sorted = true;
+        Ok(())
+    }
+
+    /// All rows in their order, if they are in memory.
+    pub(super) fn take_all(&mut self) -> Option<Vec<T>> {
+        assert!(self.is_sorted, "rows are sorted before they are given");
+        self.aside.is_none().then(|| std::mem::take(&mut self.given).collect())
+    }
+
+    /// The next row in order. Call again after a need.
+    pub(super) fn next(
+        &mut self,
+        context: &mut Context<'_>,
+        compare: &impl Fn(&T, &T) -> Ordering,
+    ) -> Step<Option<T>> {
+        assert!(self.is_sorted, "rows are sorted before they are given");
+        let Some(aside) = &mut self.aside else { return Ok(self.given.next()) };
+        context.count_row()?;
+        aside.last.as_mut().expect("made when it was sorted").next(context, compare)
+    }
+}
+
+impl<T: Spilled> Aside<T> {
+    /// Merges runs until they are few enough to be merged while they are given.
+    fn merge_to_few(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
+        let (order, piece) = merge_order(context);
+        while self.pass.is_some() || self.runs.streams.len() > order {
+            if self.pass.is_none() {
+                let into = Runs { file: Arc::new(TemporaryFile::create(context)?), streams: Vec::new() };
+                let from = std::mem::replace(&mut self.runs, into);
+                self.pass = Some(MergePass { from, merged: 0, merge: None, writer: RowWriter::default() });
+            }
+            let pass = self.pass.as_mut().expect("made above");
+            pass.run(context, compare, order, piece, &mut self.runs)?;
+            self.bytes_max = self.bytes_max.max(pass.from.file.bytes() + self.runs.file.bytes());
+            self.pass = None;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Spilled> MergePass<T> {
+    fn run(
+        &mut self,
+        context: &mut Context<'_>,
+        compare: &impl Fn(&T, &T) -> Ordering,
+        order: usize,
+        piece: usize,
+        into: &mut Runs,
+    ) -> Step<()> {
+        loop {
+            if self.merge.is_none() {
+                let from = &mut self.from.streams[self.merged..];
+                let count = from.len().min(order);
+                if count == 0 {
+                    return Ok(());
+                }
+                let streams = from[..count].iter_mut().map(std::mem::take);
+                self.merge = Some(Merge::new(&self.from.file, streams, piece));
+                self.merged += count;
+            }
+            let merge = self.merge.as_mut().expect("made above");
+            loop {
+                self.writer.drain(context, &into.file, WRITE_BYTES)?;
+                context.count_row()?;
+                let Some(row) = merge.next(context, compare)? else { break };
+                self.writer.push(&row);
+            }
+            let stream = self.writer.finish(context, &into.file)?;
+            into.streams.push(stream);
+            self.merge = None;
+        }
+    }
+}

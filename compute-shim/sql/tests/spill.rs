@@ -1,0 +1,259 @@
+//! Statements that work on more than `work_mem`: their rows go to temporary files, and nobody can tell from the answer.
+
+mod harness;
+
+use harness::{Client, Cluster, World};
+use hexalog_sql::DatabaseOptions;
+use hexalog_sql::spill::{MemorySpill, SpillError, SpillFile, SpillSpace};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+fn cluster(spill: &Arc<MemorySpill>, rows_per_yield: u32) -> Cluster {
+    let spill = Arc::clone(spill) as Arc<dyn SpillSpace>;
+    Cluster::with_options(DatabaseOptions { spill, rows_per_yield, ..DatabaseOptions::default() })
+}
+
+/// 3,000 rows of a third of a kilobyte each in memory: some 15 times the least `work_mem`.
+fn fill(client: &mut Client<'_>) {
+    client.query(
+        "CREATE TYPE mood AS ENUM ('low', 'high');
+         CREATE TABLE t (a int PRIMARY KEY, b int, c int, d text, m mood, j jsonb, n numeric);
+         INSERT INTO t SELECT i, i * 7919 % 3000, i * 7919 % 17, repeat(chr(97 + i % 26), 60) || i,
+             CASE i % 3 WHEN 0 THEN 'low' WHEN 1 THEN 'high' END::mood,
+             jsonb_build_object('k', i % 11), i / 7.0
+             FROM generate_series(1, 3000) i",
+    );
+}
+
+/// Queries whose rows are more than the least `work_mem`. Where equal keys leave the order open it is that of the input.
+const LARGE: &[&str] = &[
+    "SELECT a, d FROM t ORDER BY b",
+    "SELECT a, d FROM t ORDER BY c",
+    "SELECT a, c, d FROM t ORDER BY c DESC, d LIMIT 40 OFFSET 1000",
+    "SELECT t.*, ARRAY[a, NULL, b] AS e, ROW(a, d) AS r FROM t ORDER BY m NULLS FIRST, n DESC",
+    "SELECT a FROM t ORDER BY j, d LIMIT 100",
+    "SELECT u.a, v.a, u.d FROM (SELECT * FROM t ORDER BY c, d) u JOIN (SELECT * FROM t ORDER BY d) v ON u.b = v.a",
+    "SELECT count(*), sum(a) FROM (SELECT a, d FROM t ORDER BY d) s",
+    "SELECT DISTINCT d, m FROM t",
+    "SELECT DISTINCT d, c FROM t ORDER BY c, d",
+    "SELECT DISTINCT ON (d) d, a FROM t ORDER BY d, a DESC",
+    "SELECT DISTINCT ON (b) b, a, d FROM (SELECT * FROM t UNION ALL SELECT a + 3000, b, c, d, m, j, n FROM t) u",
+    "SELECT d FROM t UNION SELECT d || 'x' FROM t",
+    "SELECT d, count(*), sum(n), min(m), max(c) FILTER (WHERE a > 100) FROM t GROUP BY d",
+    "SELECT b % 1500 AS g, array_agg(a), string_agg(d, ',' ORDER BY a DESC), count(DISTINCT c) FROM t GROUP BY g",
+    "SELECT d, count(*) FROM (SELECT d FROM t UNION ALL SELECT d FROM t) u GROUP BY d HAVING count(*) = 2 ORDER BY d",
+    "SELECT a, row_number() OVER (PARTITION BY c ORDER BY d), sum(b) OVER (PARTITION BY c ORDER BY d), d FROM t",
+    "SELECT a, rank() OVER (ORDER BY c), lag(d, 2) OVER (ORDER BY b), d FROM t",
+    "SELECT a, count(*) FILTER (WHERE b > 9) OVER (PARTITION BY d) FROM t",
+    "WITH w AS (SELECT * FROM t ORDER BY d) SELECT a, (SELECT max(b) FROM t WHERE t.c = w.c) FROM w WHERE a < 10",
+    "SELECT x.a, y.d FROM t x, LATERAL (SELECT d FROM t WHERE t.a > x.a ORDER BY d, a LIMIT 1) y WHERE x.a < 4",
+];
+
+#[test]
+fn answers_are_the_same_with_little_memory() {
+    for rows_per_yield in [1_000, 1] {
+        let spill = Arc::new(MemorySpill::default());
+        let cluster = cluster(&spill, rows_per_yield);
+        let mut client = cluster.connect();
+        fill(&mut client);
+        for query in LARGE {
+            client.query("SET work_mem = '1GB'");
+            let before = spill.written();
+            let expected = client.lines(query);
+            assert_eq!(spill.written(), before, "{query} fits memory");
+            client.query("SET work_mem = '64kB'");
+            assert!(client.lines(query) == expected, "{query}");
+            assert!(spill.written() > before, "{query} does not fit memory");
+            assert_eq!(spill.bytes(), 0, "{query} has left a file");
+        }
+    }
+}
+
+#[test]
+fn hash_tables_that_do_not_fit_are_parted_again() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    client.query("SET work_mem = '64kB'; SET hash_mem_multiplier = 1");
+    let keys = "SELECT i * 7919 % 20000 AS k FROM generate_series(1, 40000) i";
+    assert_eq!(
+        client.lines(&format!(
+            "SELECT count(*), sum(k), sum(n) FROM (SELECT k, count(*) AS n FROM ({keys}) s GROUP BY k) g"
+        )),
+        ["20000|199990000|40000"]
+    );
+    assert_eq!(
+        client.lines(&format!("SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM ({keys}) s) g")),
+        ["20000|199990000"]
+    );
+    assert_eq!(spill.bytes(), 0);
+}
+
+#[test]
+fn cursors_stand_over_spilled_sorts() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    fill(&mut client);
+    let all = client.lines("SET work_mem = '1GB'; SELECT a, d FROM t ORDER BY b, d");
+    client
+        .query("SET work_mem = '64kB'; BEGIN; DECLARE c SCROLL CURSOR FOR SELECT a, d FROM t ORDER BY b, d");
+    assert_eq!(client.lines("FETCH 5 FROM c"), all[..5]);
+    assert!(spill.bytes() > 0);
+    // A statement beside it changes the setting, and what the cursor reads.
+    client.query("SET work_mem = '1GB'; DELETE FROM t WHERE a % 2 = 0");
+    assert_eq!(client.lines("FETCH ABSOLUTE 2000 FROM c"), all[1999..2000]);
+    assert_eq!(client.lines("FETCH BACKWARD 2 FROM c"), [all[1998].clone(), all[1997].clone()]);
+    assert_eq!(client.lines("FETCH LAST FROM c"), all[2999..]);
+    assert_eq!(client.lines("FETCH FIRST FROM c"), all[..1]);
+    client.query("CLOSE c");
+    assert_eq!(spill.bytes(), 0);
+    client.query("ROLLBACK; SET work_mem = '64kB'; BEGIN; DECLARE h CURSOR WITH HOLD FOR SELECT a, d FROM t ORDER BY b, d");
+    assert_eq!(client.lines("FETCH 1 FROM h"), all[..1]);
+    client.query("COMMIT");
+    assert_eq!(spill.bytes(), 0);
+    assert!(client.lines("FETCH ALL FROM h") == all[1..]);
+    client.query("CLOSE h; BEGIN; DECLARE d CURSOR FOR SELECT DISTINCT d FROM t; FETCH 1 FROM d");
+    // Keys that were put aside stay there when there is more room.
+    client.query("MOVE 600 FROM d; SET work_mem = '1GB'");
+    assert_eq!(client.tag("MOVE ALL FROM d"), "MOVE 2399");
+    client.query("DECLARE e CURSOR FOR SELECT a, d FROM t ORDER BY b; FETCH 1 FROM e; ROLLBACK");
+    assert_eq!(spill.bytes(), 0);
+}
+
+#[test]
+fn errors_free_the_files() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    fill(&mut client);
+    client.query("SET work_mem = '64kB'");
+    for query in [
+        "SELECT 1 / (a - 2900), d FROM t ORDER BY b",
+        "SELECT 1 / (a - 2900) FROM (SELECT a, d FROM t ORDER BY d) s",
+        "SELECT d, sum(1 / (a - 2900)) FROM t GROUP BY d",
+        "SELECT DISTINCT d, 1 / (a - 2900) FROM t",
+        "SELECT sum(1 / (a - 2900)) OVER (PARTITION BY d) FROM t",
+    ] {
+        let before = spill.written();
+        assert_eq!(client.error(query), "22012 division by zero");
+        assert!(spill.written() > before, "{query} has spilled before");
+        assert_eq!(spill.bytes(), 0, "{query} has left a file");
+    }
+    let limited = "53400 temporary file size exceeds temp_file_limit (200kB)";
+    client.query("SET temp_file_limit = '200kB'");
+    for query in ["SELECT a, d FROM t ORDER BY b", "SELECT DISTINCT d FROM t", "SELECT d FROM t GROUP BY d"] {
+        assert_eq!(client.error(query), limited);
+        assert_eq!(spill.bytes(), 0, "{query} has left a file");
+    }
+    // The limit is for all files of the session.
+    let half = "SELECT a, b, d FROM t WHERE a < 1500 ORDER BY d";
+    client.query(half);
+    assert_eq!(client.error(&format!("SELECT * FROM ({half}) u JOIN ({half}) v ON u.a = v.b")), limited);
+    assert_eq!(spill.bytes(), 0);
+    client.query("RESET temp_file_limit");
+    client.query("SELECT a, d FROM t ORDER BY b");
+}
+
+#[test]
+fn a_full_disk_fails_the_statement_alone() {
+    let spill = Arc::new(MemorySpill::new(100_000));
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    fill(&mut client);
+    client.query("SET work_mem = '64kB'");
+    let full = "53100 could not write to temporary file: No space left on device";
+    assert_eq!(client.error("SELECT a, d FROM t ORDER BY b"), full);
+    assert_eq!(spill.bytes(), 0);
+    assert_eq!(client.lines("SELECT count(*) FROM (SELECT a, d FROM t WHERE a < 900 ORDER BY b) s"), ["899"]);
+}
+
+/// Has the statement cancelled that writes so many bytes.
+#[derive(Debug, Default)]
+struct Cancels {
+    inner: MemorySpill,
+    after: u64,
+    world: OnceLock<Arc<WorldOf>>,
+}
+
+struct WorldOf(Arc<World>);
+
+impl std::fmt::Debug for WorldOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a world")
+    }
+}
+
+struct CancelsFile {
+    inner: Box<dyn SpillFile>,
+    after: u64,
+    world: Arc<WorldOf>,
+}
+
+impl SpillSpace for Cancels {
+    fn create(&self) -> Result<Box<dyn SpillFile>, SpillError> {
+        let world = Arc::clone(self.world.get().expect("set before statements run"));
+        Ok(Box::new(CancelsFile { inner: self.inner.create()?, after: self.after, world }))
+    }
+}
+
+impl SpillFile for CancelsFile {
+    fn append(&self, at: u64, bytes: &[u8]) -> Result<(), SpillError> {
+        if at >= self.after {
+            self.world.0.is_cancelled.store(true, Ordering::Relaxed);
+        }
+        self.inner.append(at, bytes)
+    }
+
+    fn read(&self, at: u64, out: &mut [u8]) -> Result<(), SpillError> {
+        self.inner.read(at, out)
+    }
+}
+
+#[test]
+fn a_cancelled_statement_frees_its_files() {
+    for after in [0, 150_000, 250_000] {
+        let spill = Arc::new(Cancels { after, ..Cancels::default() });
+        let options = DatabaseOptions {
+            spill: Arc::clone(&spill) as _,
+            rows_per_yield: 50,
+            ..DatabaseOptions::default()
+        };
+        let cluster = Cluster::with_options(options);
+        spill.world.set(Arc::new(WorldOf(Arc::clone(&cluster.world)))).expect("set once");
+        let mut client = cluster.connect();
+        fill(&mut client);
+        client.query("SET work_mem = '64kB'");
+        for query in ["SELECT a, d, j FROM t ORDER BY b", "SELECT d, min(n) FROM t GROUP BY d"] {
+            assert_eq!(client.error(query), "57014 canceling statement due to user request");
+            assert_eq!(spill.inner.bytes(), 0, "{query} has left a file");
+            cluster.world.is_cancelled.store(false, Ordering::Relaxed);
+        }
+        assert_eq!(client.lines("SELECT count(*) FROM t"), ["3000"]);
+    }
+}
+
+#[test]
+fn explain_says_where_a_sort_was() {
+    let cluster = cluster(&Arc::new(MemorySpill::default()), 1_000);
+    let mut client = cluster.connect();
+    fill(&mut client);
+    let mut method = |work_mem: &str| {
+        client.query(&format!("SET work_mem = '{work_mem}'"));
+        let plan = client.lines(
+            "EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) SELECT upper(d) FROM t WHERE a < 2000 ORDER BY b",
+        );
+        let line = plan.iter().find(|line| line.trim().starts_with("Sort Method: ")).expect("is said");
+        let (method, kilobytes) = line.trim().rsplit_once(' ').expect("two words");
+        let kilobytes: u32 = kilobytes.trim_end_matches("kB").parse().expect("kilobytes");
+        assert!((100..2_000).contains(&kilobytes), "{line}");
+        method.to_owned()
+    };
+    assert_eq!(method("64kB"), "Sort Method: external merge  Disk:");
+    assert_eq!(method("64MB"), "Sort Method: quicksort  Memory:");
+    let json = client.lines("EXPLAIN (ANALYZE, FORMAT JSON) SELECT a FROM t ORDER BY b").concat();
+    for part in ["\"Sort Method\": \"quicksort\"", "\"Sort Space Used\": ", "\"Sort Space Type\": \"Memory\""]
+    {
+        assert!(json.contains(part), "{json}");
+    }
+}
