@@ -10,6 +10,7 @@ use crate::engine_listener::{EngineListener, ListenerHandle};
 use crate::listener::{ServerOptions, serve};
 use crate::read_only;
 use crate::status::StatusSource;
+use crate::temporary_files::TemporaryFiles;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
 use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
 use hexalog_engine::{Cursor, Direction, Engine, Isolation, Need, RowBuffer};
@@ -252,13 +253,18 @@ async fn open_database(
     } else {
         run_engine_step(&engine, || engine.open()).await?;
     }
-    let database = Database::new(Arc::clone(&engine), DatabaseOptions::default());
+    let database = Database::new(Arc::clone(&engine), database_options());
     if is_catalog_empty(&engine).await? {
         run_sql_step(&engine, || database.bootstrap()).await?;
     }
     run_sql_step(&engine, || database.load()).await?;
     run_sql_step(&engine, || database.drop_temporary()).await?;
     Ok(database)
+}
+
+/// Statements put what is too much for memory into files on this machine.
+pub(crate) fn database_options() -> DatabaseOptions {
+    DatabaseOptions { spill: Arc::new(TemporaryFiles::default()), ..DatabaseOptions::default() }
 }
 
 /// Whether the first start died before the catalog's first rows were committed.

@@ -4,7 +4,7 @@
 //! durability. The way of a message: [`listener`] accepts a connection and gives it to a worker for life →
 //! [`session`] reads a message ([`input`]), decodes it in place ([`wire`]), steps the SQL session, waits for
 //! what that needs ([`wait`], [`durability`]) → [`output`] takes rows as they come and is sent once per Sync.
-//! [`compute`] opens the volume and ties all of it together; read `docs/operations.md` for what an operator sees.
+//! [`temporary_files`] is where statements put what does not fit memory. [`compute`] opens the volume and ties all of it together; read `docs/operations.md` for what an operator sees.
 #![allow(clippy::disallowed_methods)] // Not a core: this is where clocks and threads are.
 
 pub mod compute;
@@ -17,6 +17,7 @@ pub mod listener;
 pub mod output;
 pub mod session;
 pub mod status;
+pub mod temporary_files;
 pub mod wait;
 pub mod wire;
 

@@ -5,7 +5,7 @@
 //! as soon as that is open: its sessions are told to come again (57P01).
 
 use crate::compute::{
-    ComputeError, ComputeOptions, engine_options, into_tokio, run_engine_step, run_sql_step,
+    ComputeError, ComputeOptions, database_options, engine_options, into_tokio, run_engine_step, run_sql_step,
 };
 use crate::control::{ServerControl, StopState};
 use crate::engine_listener::{EngineListener, ListenerHandle};
@@ -15,7 +15,7 @@ use hexalog_engine::Engine;
 use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::{Incarnation, VolumeEpoch};
-use hexalog_sql::{Database, DatabaseOptions};
+use hexalog_sql::Database;
 use hexalog_volume::Client;
 use hexalog_volume::SharedClient;
 use hexalog_volume::config::VolumeConfig;
@@ -95,7 +95,7 @@ impl Reader {
         let engine = Arc::new(Engine::new(volume, engine_options(&self.options)));
         listener.set_engine(Arc::clone(&engine));
         run_engine_step(&engine, || engine.open()).await?;
-        let database = Database::new(Arc::clone(&engine), DatabaseOptions::default());
+        let database = Database::new(Arc::clone(&engine), database_options());
         run_sql_step(&engine, || database.load()).await?;
         self.control.set_status(StatusSource::new(handle.clone(), engine, Arc::clone(&self.control)));
         eprintln!(

@@ -435,6 +435,44 @@ fn too_many_clients() {
     server.connect();
 }
 
+/// Temporary files that this process has open: unlinked, so that only its descriptors name them.
+fn temporary_files() -> usize {
+    let prefix = format!("hexalog-{}-", std::process::id());
+    let is_temporary = |entry: std::io::Result<std::fs::DirEntry>| {
+        let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        // One may be closed while it is looked at.
+        target.is_ok_and(|target| target.to_string_lossy().contains(&prefix))
+    };
+    std::fs::read_dir("/proc/self/fd")
+        .expect("lists")
+        .filter_map(|entry| is_temporary(entry).then_some(()))
+        .count()
+}
+
+#[test]
+fn rows_beyond_work_mem_are_in_files_until_their_portal_ends() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("SET work_mem = '64kB'");
+    let query = "SELECT repeat('x', 100) || i % 100, i FROM generate_series(1, 5000) i ORDER BY 1, 2";
+    client.send(&[parse("", query), bind("", &[], 0), execute(3), message(b'H', b"")].concat());
+    client.until(b's');
+    assert!(temporary_files() > 0, "the sort has spilled");
+    client.send(&sync());
+    client.until(b'Z');
+    assert_eq!(temporary_files(), 0);
+    // A client that goes away in the midst of it.
+    client.send(&[parse("", query), bind("", &[], 0), execute(3), message(b'H', b"")].concat());
+    client.until(b's');
+    assert!(temporary_files() > 0, "the sort has spilled");
+    drop(client);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while temporary_files() > 0 {
+        assert!(std::time::Instant::now() < deadline, "a closed session has no files");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn nonsense_ends_the_connection_with_a_reason() {
     let server = TestServer::start();
