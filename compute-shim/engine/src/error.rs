@@ -3,6 +3,7 @@
 //! Owns the two enums and their SQLSTATEs. A [`Need`] is small and cheap to clone; whoever gets one waits
 //! with [`crate::Engine::poll_need`] and calls again with the same arguments. Read `waiting` next.
 
+use crate::io_wait::IoWait;
 use hexalog_protocol::{Lsn, PageId};
 use std::fmt;
 
@@ -67,8 +68,8 @@ pub enum Need {
     Grow,
     /// Enough work was done in one call: let others run, then go on.
     Yield,
-    /// Memory for a large sort or hash must be spilled. Never returned by the engine itself.
-    Spill,
+    /// A temporary file is being written or read. Never returned by the engine itself.
+    Spill(IoWait),
     /// A deferrable serializable transaction waits for a safe snapshot. Never returned yet: SERIALIZABLE
     /// answers 0A000.
     SafeSnapshot,

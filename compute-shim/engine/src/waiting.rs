@@ -95,6 +95,10 @@ impl Engine {
     /// durability, log space or a frame also seals the boxcars that it depends on.
     pub fn poll_need(&self, need: &Need, waker: &Waker) -> bool {
         let _call = Call::enter();
+        // Disks of this machine know nothing of fences.
+        if let Need::Spill(wait) = need {
+            return wait.poll(waker);
+        }
         if self.is_fenced() {
             return true;
         }
@@ -118,7 +122,8 @@ impl Engine {
                 self.cache.progress() != progress
             }
             Need::Yield => true,
-            Need::Grow | Need::Spill | Need::SafeSnapshot => unreachable!("never returned by the engine"),
+            Need::Spill(_) => unreachable!("polled above"),
+            Need::Grow | Need::SafeSnapshot => unreachable!("never returned by the engine"),
         }
     }
 
