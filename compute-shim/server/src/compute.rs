@@ -68,6 +68,8 @@ pub enum ComputeError {
     Fenced,
     /// The volume's content cannot be used.
     Volume(String),
+    /// Temporary files cannot be made in this directory.
+    TemporaryFiles(PathBuf, std::io::Error),
     /// Something that the operating system refused.
     System(String),
 }
@@ -88,6 +90,12 @@ impl fmt::Display for ComputeError {
                  Start a new one only if that other writer is gone or unwanted"
             ),
             ComputeError::Volume(why) => write!(f, "the volume cannot be used: {why}"),
+            ComputeError::TemporaryFiles(directory, error) => write!(
+                f,
+                "cannot make temporary files in {}: {error}; have TMPDIR name a directory that is there and that this \
+                 user may write to",
+                directory.display()
+            ),
             ComputeError::System(why) => f.write_str(why),
         }
     }
@@ -124,10 +132,11 @@ async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
     let control = ServerControl::new();
     stop_on_signals(&control)?;
     let listener = bind(options.listen).await?;
+    let temporary_files = open_temporary_files()?;
     let claimed = claim(options)?;
-    let mut reader = read_only::Reader::new(options, &claimed.config, &listener)?;
+    let mut reader = read_only::Reader::new(options, &claimed.config, &temporary_files, &listener)?;
     let opened = tokio::select! {
-        opened = open_volume(options, claimed) => opened.map(Some),
+        opened = open_volume(options, temporary_files, claimed) => opened.map(Some),
         never = reader.serve_meanwhile() => match never {},
         () = control.stopped(StopState::Stopping) => Ok(None),
     };
@@ -166,6 +175,19 @@ fn stop_on_signals(control: &Arc<ServerControl>) -> Result<(), ComputeError> {
         control.stop(StopState::Stopping);
     });
     Ok(())
+}
+
+/// Where sessions put what is too much for memory.
+fn open_temporary_files() -> Result<Arc<TemporaryFiles>, ComputeError> {
+    let directory = std::env::temp_dir();
+    let files = TemporaryFiles::open(directory.clone(), None);
+    let files = files.map_err(|error| ComputeError::TemporaryFiles(directory, error))?;
+    eprintln!(
+        "hexalog compute: temporary files in {}, at most {} MiB",
+        files.directory().display(),
+        files.bytes_max() >> 20
+    );
+    Ok(files)
 }
 
 async fn bind(address: SocketAddr) -> Result<std::net::TcpListener, ComputeError> {
@@ -217,7 +239,11 @@ struct OpenVolume {
     database: Arc<Database>,
 }
 
-async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenVolume, ComputeError> {
+async fn open_volume(
+    options: &ComputeOptions,
+    temporary_files: Arc<TemporaryFiles>,
+    claimed: Claimed,
+) -> Result<OpenVolume, ComputeError> {
     let started = Instant::now();
     let Claimed { config, writer } = claimed;
     let handle = Handle::new(Client::open(config, writer));
@@ -226,7 +252,7 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
     wait_until_open(&handle).await?;
     // A page that is asked for after the fence is answered by nobody, and an engine that is made after it is not told.
     let database = tokio::select! {
-        database = open_database(options, &handle, &listener, writer) => database?,
+        database = open_database(options, temporary_files, &handle, &listener, writer) => database?,
         state = handle.ended() => return Err(match state {
             State::Fenced => ComputeError::Fenced,
             _ => ComputeError::Volume("it was closed while it was opened".to_owned()),
@@ -240,6 +266,7 @@ async fn open_volume(options: &ComputeOptions, claimed: Claimed) -> Result<OpenV
 /// The engine and the SQL layer over a volume that is open.
 async fn open_database(
     options: &ComputeOptions,
+    temporary_files: Arc<TemporaryFiles>,
     handle: &Handle,
     listener: &Arc<EngineListener>,
     writer: WriterId,
@@ -253,7 +280,7 @@ async fn open_database(
     } else {
         run_engine_step(&engine, || engine.open()).await?;
     }
-    let database = Database::new(Arc::clone(&engine), database_options());
+    let database = Database::new(Arc::clone(&engine), database_options(temporary_files));
     if is_catalog_empty(&engine).await? {
         run_sql_step(&engine, || database.bootstrap()).await?;
     }
@@ -262,9 +289,8 @@ async fn open_database(
     Ok(database)
 }
 
-/// Statements put what is too much for memory into files on this machine.
-pub(crate) fn database_options() -> DatabaseOptions {
-    DatabaseOptions { spill: Arc::new(TemporaryFiles::default()), ..DatabaseOptions::default() }
+pub(crate) fn database_options(temporary_files: Arc<TemporaryFiles>) -> DatabaseOptions {
+    DatabaseOptions { spill: temporary_files, ..DatabaseOptions::default() }
 }
 
 /// Whether the first start died before the catalog's first rows were committed.

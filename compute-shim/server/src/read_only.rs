@@ -11,6 +11,7 @@ use crate::control::{ServerControl, StopState};
 use crate::engine_listener::{EngineListener, ListenerHandle};
 use crate::listener::{ServerOptions, serve};
 use crate::status::StatusSource;
+use crate::temporary_files::TemporaryFiles;
 use hexalog_engine::Engine;
 use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
@@ -38,6 +39,7 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 pub(crate) struct Reader {
     options: ComputeOptions,
     config: VolumeConfig,
+    temporary_files: Arc<TemporaryFiles>,
     listener: TcpListener,
     control: Arc<ServerControl>,
     handle: Option<Handle>,
@@ -48,12 +50,14 @@ impl Reader {
     pub(crate) fn new(
         options: &ComputeOptions,
         config: &VolumeConfig,
+        temporary_files: &Arc<TemporaryFiles>,
         listener: &TcpListener,
     ) -> Result<Reader, ComputeError> {
         let listener = listener.try_clone();
         Ok(Reader {
             options: options.clone(),
             config: config.clone(),
+            temporary_files: Arc::clone(temporary_files),
             listener: listener.map_err(|error| ComputeError::System(format!("cannot listen: {error}")))?,
             control: ServerControl::new(),
             handle: None,
@@ -95,7 +99,8 @@ impl Reader {
         let engine = Arc::new(Engine::new(volume, engine_options(&self.options)));
         listener.set_engine(Arc::clone(&engine));
         run_engine_step(&engine, || engine.open()).await?;
-        let database = Database::new(Arc::clone(&engine), database_options());
+        let database =
+            Database::new(Arc::clone(&engine), database_options(Arc::clone(&self.temporary_files)));
         run_sql_step(&engine, || database.load()).await?;
         self.control.set_status(StatusSource::new(handle.clone(), engine, Arc::clone(&self.control)));
         eprintln!(

@@ -1,59 +1,319 @@
 //! Temporary files of statements that work on more than `work_mem`.
 //!
-//! Owns [`TemporaryFiles`], a directory in which files are made and unlinked at once: they are gone with whoever has them open, however
-//! that ends. A process that dies between the two leaves an empty file. Calls block the worker; `hexalog_sql::spill` bounds them.
+//! Owns [`TemporaryFiles`]: a directory, a bound for all files of the process, and the threads that write, read and close them.
+//! A session's worker never does: worker 0 also runs the volume client, on which every commit depends, and a disk that stalls or
+//! gigabytes that are given back would hold it up. Files are made and unlinked at once: they are gone with the process, however it ends. A
+//! process that dies between the two leaves an empty file. What a statement does meanwhile: `hexalog_sql::spill`.
 
-use hexalog_sql::spill::{SpillError, SpillFile, SpillSpace};
+use hexalog_engine::IoWait;
+use hexalog_sql::spill::{SpillBusy, SpillCall, SpillEnd, SpillError, SpillFile, SpillOutcome, SpillSpace};
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Two, so that one that gives back a large file does not hold up all statements.
+const THREADS: usize = 2;
+
+/// Calls that wait for a thread at most: 16 MiB of pieces of the largest kind. A statement that comes when there are more waits until
+/// half of them are done.
+const CALLS_MAX: usize = 64;
+
+/// Files at once: a quarter of the descriptors that a process may mostly have, since connections take from them too.
+const FILES_MAX: u64 = 256;
 
 /// Makes temporary files in a directory.
 #[derive(Debug)]
 pub struct TemporaryFiles {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     directory: PathBuf,
+    bytes_max: u64,
+    /// Of all files that are not closed.
+    bytes: AtomicU64,
+    files: AtomicU64,
+    queue: Mutex<Queue>,
+    has_work: Condvar,
+}
+
+#[derive(Default, Debug)]
+struct Queue {
+    /// Calls, which [`CALLS_MAX`] bounds, and files to be closed, which [`FILES_MAX`] does.
+    work: VecDeque<Work>,
+    /// Ends when calls are taken again.
+    room: Option<IoWait>,
+    /// No work will come.
+    is_over: bool,
+}
+
+#[derive(Debug)]
+enum Work {
+    Append { file: Arc<OpenFile>, at: u64, bytes: Vec<u8>, end: SpillEnd },
+    Read { file: Arc<OpenFile>, at: u64, buffer: Vec<u8>, end: SpillEnd },
+    Close(Arc<OpenFile>),
 }
 
 impl TemporaryFiles {
-    /// In this directory, which need not be there before a file is wanted.
-    pub fn new(directory: PathBuf) -> TemporaryFiles {
-        TemporaryFiles { directory }
+    /// In this directory, in which a file is made and removed to see that it can be. `bytes_max` is for all files at a time; `None`
+    /// stands for half of what is free now.
+    pub fn open(directory: PathBuf, bytes_max: Option<u64>) -> std::io::Result<Arc<TemporaryFiles>> {
+        create_unnamed(&directory)?;
+        let bytes_max = match bytes_max {
+            Some(bytes_max) => bytes_max,
+            None => free_bytes(&directory)? / 2,
+        };
+        let shared = Arc::new(Shared {
+            directory,
+            bytes_max,
+            bytes: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+            queue: Mutex::default(),
+            has_work: Condvar::new(),
+        });
+        let files = Arc::new(TemporaryFiles { shared });
+        for number in 0..THREADS {
+            let shared = Arc::clone(&files.shared);
+            let thread = std::thread::Builder::new().name(format!("temporary-files-{number}"));
+            thread.spawn(move || shared.work())?;
+        }
+        Ok(files)
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.shared.directory
+    }
+
+    /// What all of them may come to.
+    pub fn bytes_max(&self) -> u64 {
+        self.shared.bytes_max
     }
 }
 
-impl Default for TemporaryFiles {
-    /// Where the system has temporary files: `TMPDIR`, or `/tmp`.
-    fn default() -> TemporaryFiles {
-        TemporaryFiles::new(std::env::temp_dir())
+impl Drop for TemporaryFiles {
+    /// The threads end when they have done what there is.
+    fn drop(&mut self) {
+        self.shared.queue().is_over = true;
+        self.shared.has_work.notify_all();
     }
 }
-
-struct OpenFile(File);
 
 impl SpillSpace for TemporaryFiles {
-    fn create(&self) -> Result<Box<dyn SpillFile>, SpillError> {
-        let number = crate::session::random_u64();
-        let path = self.directory.join(format!("hexalog-{}-{number:016x}", std::process::id()));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
-        let file = file.map_err(spill_error)?;
-        std::fs::remove_file(&path).map_err(spill_error)?;
-        Ok(Box::new(OpenFile(file)))
+    fn create(&self) -> Box<dyn SpillFile> {
+        Box::new(Handle(Some(Arc::new(OpenFile {
+            shared: Arc::clone(&self.shared),
+            is_counted: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            file: OnceLock::new(),
+        }))))
     }
 }
 
-impl SpillFile for OpenFile {
-    fn append(&self, at: u64, bytes: &[u8]) -> Result<(), SpillError> {
-        self.0.write_all_at(bytes, at).map_err(spill_error)
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, at: u64, out: &mut [u8]) -> Result<(), SpillError> {
-        self.0.read_exact_at(out, at).map_err(spill_error)
+    /// Has a call carried out, unless there are too many: then its buffer comes back.
+    fn begin(
+        &self,
+        buffer: Vec<u8>,
+        call: impl FnOnce(Vec<u8>, SpillEnd) -> Work,
+    ) -> Result<SpillCall, SpillBusy> {
+        let mut queue = self.queue();
+        if queue.work.len() >= CALLS_MAX {
+            let wait = queue.room.get_or_insert_default().clone();
+            return Err(SpillBusy { buffer, wait });
+        }
+        let (begun, end) = SpillCall::begin();
+        queue.work.push_back(call(buffer, end));
+        drop(queue);
+        self.has_work.notify_one();
+        Ok(begun)
+    }
+
+    fn close(&self, file: Arc<OpenFile>) {
+        let mut queue = self.queue();
+        if !queue.is_over {
+            queue.work.push_back(Work::Close(file));
+            drop(queue);
+            self.has_work.notify_one();
+        }
+    }
+
+    /// What a thread does until no work will come.
+    fn work(&self) {
+        while let Some(work) = self.next() {
+            work.carry_out();
+        }
+    }
+
+    fn next(&self) -> Option<Work> {
+        let mut queue = self.queue();
+        loop {
+            if let Some(work) = queue.work.pop_front() {
+                let room = if queue.work.len() <= CALLS_MAX / 2 { queue.room.take() } else { None };
+                drop(queue);
+                room.iter().for_each(IoWait::end);
+                return Some(work);
+            }
+            if queue.is_over {
+                return None;
+            }
+            queue = self.has_work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Counts something of which there is so much at most; false if that would be more.
+    fn count(counter: &AtomicU64, new: u64, max: u64) -> bool {
+        let fits = |all: u64| all.checked_add(new).filter(|&all| all <= max);
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn spill_error(error: std::io::Error) -> SpillError {
+impl Work {
+    fn carry_out(self) {
+        match self {
+            Work::Append { file, at, bytes, end } => end.end(file.append(at, bytes)),
+            Work::Read { file, at, buffer, end } => end.end(file.read(at, buffer)),
+            // Whoever holds it last closes it: a session has let go of it before.
+            Work::Close(file) => drop(file),
+        }
+    }
+}
+
+/// What a session has of a file; nothing once it is being let go of.
+struct Handle(Option<Arc<OpenFile>>);
+
+/// A file, which is made when something is written.
+#[derive(Debug)]
+struct OpenFile {
+    shared: Arc<Shared>,
+    /// Something was to be written: it counts among the files.
+    is_counted: AtomicBool,
+    /// What counts of it among the bytes.
+    bytes: AtomicU64,
+    file: OnceLock<File>,
+}
+
+impl Handle {
+    fn file(&self) -> &Arc<OpenFile> {
+        self.0.as_ref().expect("there until it is let go of")
+    }
+}
+
+impl SpillFile for Handle {
+    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+        let file = Arc::clone(self.file());
+        if let Err(error) = file.count(at + bytes.len() as u64) {
+            return Ok(SpillCall::ended(Err(error)));
+        }
+        self.file().shared.begin(bytes, |bytes, end| Work::Append { file, at, bytes, end })
+    }
+
+    fn read(&self, at: u64, buffer: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+        let file = Arc::clone(self.file());
+        self.file().shared.begin(buffer, |buffer, end| Work::Read { file, at, buffer, end })
+    }
+}
+
+impl Drop for Handle {
+    /// A thread lets go of it last, never the session: giving back a large file takes its time.
+    fn drop(&mut self) {
+        let file = self.0.take().expect("there until it is let go of");
+        if file.is_counted.load(Ordering::Relaxed) {
+            let shared = Arc::clone(&file.shared);
+            shared.close(file);
+        }
+    }
+}
+
+impl OpenFile {
+    /// Counts what the file comes to. Again for the same if the call was refused meanwhile.
+    fn count(&self, bytes: u64) -> Result<(), SpillError> {
+        if !self.is_counted.load(Ordering::Relaxed) {
+            if !Shared::count(&self.shared.files, 1, FILES_MAX) {
+                return Err(SpillError::Refused {
+                    what: format!("more than {FILES_MAX} temporary files of all sessions"),
+                    mend: "Have fewer large statements at once, or raise work_mem.".to_owned(),
+                });
+            }
+            self.is_counted.store(true, Ordering::Relaxed);
+        }
+        let new = bytes - self.bytes.load(Ordering::Relaxed);
+        if !Shared::count(&self.shared.bytes, new, self.shared.bytes_max) {
+            let kilobytes = self.shared.bytes_max >> 10;
+            return Err(SpillError::Refused {
+                what: format!("temporary files of all sessions exceed {kilobytes}kB"),
+                mend:
+                    "Have fewer large statements at once, or start compute with a larger --temporary-bytes."
+                        .to_owned(),
+            });
+        }
+        self.bytes.store(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn append(&self, at: u64, bytes: Vec<u8>) -> SpillOutcome {
+        let file = match self.file.get() {
+            Some(file) => file,
+            None => {
+                let directory = &self.shared.directory;
+                let created = create_unnamed(directory).map_err(|error| not_created(directory, &error))?;
+                self.file.get_or_init(|| created)
+            }
+        };
+        file.write_all_at(&bytes, at).map_err(|error| spill_error(&error))?;
+        Ok(bytes)
+    }
+
+    fn read(&self, at: u64, mut buffer: Vec<u8>) -> SpillOutcome {
+        let file = self.file.get().expect("only what was written is read");
+        file.read_exact_at(&mut buffer, at).map_err(|error| spill_error(&error))?;
+        Ok(buffer)
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        // The space is free before others are told so.
+        drop(self.file.take());
+        self.shared.bytes.fetch_sub(*self.bytes.get_mut(), Ordering::Relaxed);
+        self.shared.files.fetch_sub(u64::from(*self.is_counted.get_mut()), Ordering::Relaxed);
+    }
+}
+
+fn create_unnamed(directory: &Path) -> std::io::Result<File> {
+    let number = crate::session::random_u64();
+    let path = directory.join(format!("hexalog-{}-{number:016x}", std::process::id()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+fn free_bytes(directory: &Path) -> std::io::Result<u64> {
+    let statvfs = rustix::fs::statvfs(directory)?;
+    // What tells no size, as some file systems do, has no bound.
+    match statvfs.f_blocks {
+        0 => Ok(u64::MAX),
+        _ => Ok(statvfs.f_bavail.saturating_mul(statvfs.f_frsize)),
+    }
+}
+
+fn not_created(directory: &Path, error: &std::io::Error) -> SpillError {
+    match spill_error(error) {
+        SpillError::Failed(why) => SpillError::NotCreated { directory: directory.display().to_string(), why },
+        full => full,
+    }
+}
+
+fn spill_error(error: &std::io::Error) -> SpillError {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SpillError::Full,
         _ => SpillError::Failed(error.to_string()),
@@ -63,26 +323,114 @@ fn spill_error(error: std::io::Error) -> SpillError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hexalog_engine::Need;
+    use std::task::Waker;
+    use std::time::{Duration, Instant};
+
+    fn files(bytes_max: u64) -> (tempfile::TempDir, Arc<TemporaryFiles>) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = TemporaryFiles::open(directory.path().to_owned(), Some(bytes_max)).expect("opens");
+        (directory, files)
+    }
+
+    fn until<T>(mut poll: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(found) = poll() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "waits without end");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn outcome(call: Result<SpillCall, SpillBusy>) -> SpillOutcome {
+        let mut call = call.expect("there is room");
+        until(|| match call.take() {
+            Ok(outcome) => Some(outcome),
+            Err(Need::Spill(wait)) => {
+                until(|| wait.poll(Waker::noop()).then_some(()));
+                None
+            }
+            Err(need) => panic!("{need:?}"),
+        })
+    }
 
     #[test]
     fn a_file_has_no_name() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let files = TemporaryFiles::new(directory.path().to_owned());
-        let file = files.create().expect("creates");
-        file.append(0, b"abc").expect("writes");
-        file.append(3, b"def").expect("writes");
-        let mut out = [0; 4];
-        file.read(1, &mut out).expect("reads");
-        assert_eq!(&out, b"bcde");
+        let (directory, files) = files(100);
+        let file = files.create();
+        assert_eq!(outcome(file.append(0, b"abc".to_vec())), Ok(b"abc".to_vec()));
+        assert_eq!(outcome(file.append(3, b"def".to_vec())), Ok(b"def".to_vec()));
+        assert_eq!(outcome(file.read(1, vec![0; 4])), Ok(b"bcde".to_vec()));
         assert_eq!(std::fs::read_dir(directory.path()).expect("lists").count(), 0);
-        assert!(matches!(file.read(4, &mut out), Err(SpillError::Failed(_))));
+        assert!(matches!(outcome(file.read(4, vec![0; 4])), Err(SpillError::Failed(_))));
+    }
+
+    #[test]
+    fn all_files_together_are_bounded_until_they_are_closed() {
+        let (_directory, files) = files(10);
+        let (a, b) = (files.create(), files.create());
+        assert!(outcome(a.append(0, vec![1; 6])).is_ok());
+        let refused = outcome(b.append(0, vec![2; 5]));
+        assert!(matches!(&refused, Err(SpillError::Refused { what, .. }) if what.ends_with("exceed 0kB")));
+        assert!(outcome(b.append(0, vec![2; 4])).is_ok());
+        drop(a);
+        until(|| (files.shared.bytes.load(Ordering::Relaxed) == 4).then_some(()));
+        assert!(outcome(b.append(4, vec![2; 6])).is_ok());
+        drop(b);
+        until(|| (files.shared.bytes.load(Ordering::Relaxed) == 0).then_some(()));
+        until(|| (files.shared.files.load(Ordering::Relaxed) == 0).then_some(()));
+        let many: Vec<_> = (0..FILES_MAX).map(|_| files.create()).collect();
+        assert!(many.iter().all(|file| outcome(file.append(0, Vec::new())).is_ok()));
+        assert!(matches!(outcome(files.create().append(0, Vec::new())), Err(SpillError::Refused { .. })));
+    }
+
+    #[test]
+    fn calls_that_find_no_room_come_again() {
+        let (_directory, files) = files(u64::MAX);
+        let file = files.create();
+        assert!(outcome(file.append(0, vec![7; 1 << 20])).is_ok());
+        let mut calls = Vec::new();
+        let wait = loop {
+            match file.read(0, vec![0; 1 << 20]) {
+                Ok(call) => calls.push(call),
+                Err(SpillBusy { buffer, wait }) => {
+                    assert_eq!(buffer.len(), 1 << 20);
+                    break wait;
+                }
+            }
+        };
+        assert!(calls.len() >= CALLS_MAX);
+        until(|| wait.poll(Waker::noop()).then_some(()));
+        assert_eq!(outcome(file.read(0, vec![0; 1])), Ok(vec![7]));
+        for call in calls {
+            assert!(outcome(Ok(call)).is_ok());
+        }
+        // What is let go of is carried out and closed all the same, and the threads end.
+        drop((file.append(1 << 20, vec![8]), file));
+        let shared = Arc::clone(&files.shared);
+        drop(files);
+        until(|| (Arc::strong_count(&shared) == 1).then_some(()));
+        assert_eq!(shared.bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn a_full_disk_is_told_from_other_errors() {
-        let full = OpenFile(OpenOptions::new().write(true).open("/dev/full").expect("opens"));
-        assert_eq!(full.append(0, b"x"), Err(SpillError::Full));
-        let nowhere = TemporaryFiles::new("/nowhere".into());
-        assert!(matches!(nowhere.create(), Err(SpillError::Failed(why)) if why.starts_with("No such file")));
+        let (directory, files) = files(100);
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("opens");
+        let open = OpenFile {
+            shared: Arc::clone(&files.shared),
+            is_counted: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            file: OnceLock::from(full),
+        };
+        assert_eq!(open.append(0, b"x".to_vec()), Err(SpillError::Full));
+        let path = directory.path().display().to_string();
+        directory.close().expect("removes");
+        let refused = outcome(files.create().append(0, b"x".to_vec()));
+        assert!(matches!(&refused, Err(SpillError::NotCreated { directory, .. }) if *directory == path));
+        let error = TemporaryFiles::open(path.into(), None).expect_err("is not there");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
     }
 }

@@ -7,8 +7,10 @@ use fixture::{
     Client, TestServer, answer, bind, describe_portal, execute, field, message, parse, sync, text,
 };
 use hexalog_server::{ServerOptions, StopState};
+use hexalog_sql::spill::{SpillBusy, SpillCall, SpillEnd, SpillFile, SpillSpace};
 use hexalog_sql::{CancelReason, Environment};
 use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Long enough to see that nothing comes.
@@ -435,18 +437,24 @@ fn too_many_clients() {
     server.connect();
 }
 
-/// Temporary files that this process has open: unlinked, so that only its descriptors name them.
-fn temporary_files() -> usize {
-    let prefix = format!("hexalog-{}-", std::process::id());
+/// Temporary files that a server has open: unlinked, so that only this process's descriptors name them.
+fn temporary_files(server: &TestServer) -> usize {
+    let directory = server.temporary.as_ref().expect("has one").path();
     let is_temporary = |entry: std::io::Result<std::fs::DirEntry>| {
         let target = entry.and_then(|entry| std::fs::read_link(entry.path()));
         // One may be closed while it is looked at.
-        target.is_ok_and(|target| target.to_string_lossy().contains(&prefix))
+        target.is_ok_and(|target| target.starts_with(directory))
     };
-    std::fs::read_dir("/proc/self/fd")
-        .expect("lists")
-        .filter_map(|entry| is_temporary(entry).then_some(()))
-        .count()
+    let entries = std::fs::read_dir("/proc/self/fd").expect("lists");
+    entries.filter_map(|entry| is_temporary(entry).then_some(())).count()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -457,20 +465,81 @@ fn rows_beyond_work_mem_are_in_files_until_their_portal_ends() {
     let query = "SELECT repeat('x', 100) || i % 100, i FROM generate_series(1, 5000) i ORDER BY 1, 2";
     client.send(&[parse("", query), bind("", &[], 0), execute(3), message(b'H', b"")].concat());
     client.until(b's');
-    assert!(temporary_files() > 0, "the sort has spilled");
+    assert!(temporary_files(&server) > 0, "the sort has spilled");
     client.send(&sync());
     client.until(b'Z');
-    assert_eq!(temporary_files(), 0);
+    wait_until("a portal that has ended has no files", || temporary_files(&server) == 0);
+    let all = client.run(query);
+    assert_eq!(all.rows.len(), 5000);
+    assert_eq!(all.rows[4999], format!("{}99|4999", "x".repeat(100)));
     // A client that goes away in the midst of it.
     client.send(&[parse("", query), bind("", &[], 0), execute(3), message(b'H', b"")].concat());
     client.until(b's');
-    assert!(temporary_files() > 0, "the sort has spilled");
+    assert!(temporary_files(&server) > 0, "the sort has spilled");
     drop(client);
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
-    while temporary_files() > 0 {
-        assert!(std::time::Instant::now() < deadline, "a closed session has no files");
-        std::thread::sleep(Duration::from_millis(5));
+    wait_until("a closed session has no files", || temporary_files(&server) == 0);
+}
+
+/// Temporary files on a disk that does not answer.
+#[derive(Debug, Default)]
+struct StalledDisk(Arc<Mutex<Vec<SpillEnd>>>);
+
+impl SpillSpace for StalledDisk {
+    fn create(&self) -> Box<dyn SpillFile> {
+        Box::new(StalledDisk(Arc::clone(&self.0)))
     }
+}
+
+impl SpillFile for StalledDisk {
+    fn append(&self, _: u64, _: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+        let (call, end) = SpillCall::begin();
+        self.0.lock().expect("no panic").push(end);
+        Ok(call)
+    }
+
+    fn read(&self, _: u64, _: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+        unreachable!("nothing is ever written")
+    }
+}
+
+/// Files were written by the session's worker, which the volume client shares: a slow disk held up every commit.
+#[test]
+fn a_disk_that_stalls_holds_up_its_statement_alone() {
+    let stalled = Arc::new(StalledDisk::default());
+    let ends = Arc::clone(&stalled.0);
+    let begun = || ends.lock().expect("no panic").len();
+    let server = TestServer::start_over(ServerOptions::default(), stalled);
+    let mut client = server.connect();
+    client.run("SET work_mem = '64kB'");
+    let query = "SELECT repeat('x', 100), i FROM generate_series(1, 5000) i ORDER BY i DESC";
+    let wait = |client: &mut Client| {
+        let before = begun();
+        client.query(query);
+        wait_until("the sort spills", || begun() > before);
+    };
+    wait(&mut client);
+    // The only worker serves others meanwhile.
+    let mut other = server.connect();
+    assert!(other.run("CREATE TABLE t (a int); INSERT INTO t VALUES (1)").sqlstate.is_none());
+    let mut cancel = Client::connect(server.address);
+    let body = [client.process_id.to_be_bytes(), client.secret.to_be_bytes()].concat();
+    cancel.packet(80_877_102, &body);
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+
+    client.run("SET statement_timeout = 50");
+    wait(&mut client);
+    let timed_out = answer(&client.until(b'Z'));
+    assert_eq!((timed_out.sqlstate.as_deref(), timed_out.status), (Some("57014"), Some(b'I')));
+    client.run("SET statement_timeout = 0");
+
+    // What fails after all fails its statement.
+    wait(&mut client);
+    ends.lock().expect("no panic").clear();
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("58030"));
+    wait(&mut client);
+    let sessions = server.control.session_count();
+    drop(client);
+    wait_until("the session ends", || server.control.session_count() < sessions);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod harness;
 
 use harness::{Client, Cluster, World};
 use hexalog_sql::DatabaseOptions;
-use hexalog_sql::spill::{MemorySpill, SpillError, SpillFile, SpillSpace};
+use hexalog_sql::spill::{MemorySpill, SpillBusy, SpillCall, SpillFile, SpillSpace};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -51,8 +51,10 @@ const LARGE: &[&str] = &[
 
 #[test]
 fn answers_are_the_same_with_little_memory() {
-    for rows_per_yield in [1_000, 1] {
-        let spill = Arc::new(MemorySpill::default());
+    for (spill, rows_per_yield) in
+        [(MemorySpill::default(), 1_000), (MemorySpill::default(), 1), (MemorySpill::slow(), 1_000)]
+    {
+        let spill = Arc::new(spill);
         let cluster = cluster(&spill, rows_per_yield);
         let mut client = cluster.connect();
         fill(&mut client);
@@ -71,22 +73,24 @@ fn answers_are_the_same_with_little_memory() {
 
 #[test]
 fn hash_tables_that_do_not_fit_are_parted_again() {
-    let spill = Arc::new(MemorySpill::default());
-    let cluster = cluster(&spill, 1_000);
-    let mut client = cluster.connect();
-    client.query("SET work_mem = '64kB'; SET hash_mem_multiplier = 1");
-    let keys = "SELECT i * 7919 % 20000 AS k FROM generate_series(1, 40000) i";
-    assert_eq!(
-        client.lines(&format!(
-            "SELECT count(*), sum(k), sum(n) FROM (SELECT k, count(*) AS n FROM ({keys}) s GROUP BY k) g"
-        )),
-        ["20000|199990000|40000"]
-    );
-    assert_eq!(
-        client.lines(&format!("SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM ({keys}) s) g")),
-        ["20000|199990000"]
-    );
-    assert_eq!(spill.bytes(), 0);
+    for spill in [MemorySpill::default(), MemorySpill::slow()] {
+        let spill = Arc::new(spill);
+        let cluster = cluster(&spill, 1_000);
+        let mut client = cluster.connect();
+        client.query("SET work_mem = '64kB'; SET hash_mem_multiplier = 1");
+        let keys = "SELECT i * 7919 % 20000 AS k FROM generate_series(1, 40000) i";
+        assert_eq!(
+            client.lines(&format!(
+                "SELECT count(*), sum(k), sum(n) FROM (SELECT k, count(*) AS n FROM ({keys}) s GROUP BY k) g"
+            )),
+            ["20000|199990000|40000"]
+        );
+        assert_eq!(
+            client.lines(&format!("SELECT count(*), sum(k) FROM (SELECT DISTINCT k FROM ({keys}) s) g")),
+            ["20000|199990000"]
+        );
+        assert_eq!(spill.bytes(), 0);
+    }
 }
 
 #[test]
@@ -191,29 +195,34 @@ struct CancelsFile {
 }
 
 impl SpillSpace for Cancels {
-    fn create(&self) -> Result<Box<dyn SpillFile>, SpillError> {
+    fn create(&self) -> Box<dyn SpillFile> {
         let world = Arc::clone(self.world.get().expect("set before statements run"));
-        Ok(Box::new(CancelsFile { inner: self.inner.create()?, after: self.after, world }))
+        Box::new(CancelsFile { inner: self.inner.create(), after: self.after, world })
     }
 }
 
 impl SpillFile for CancelsFile {
-    fn append(&self, at: u64, bytes: &[u8]) -> Result<(), SpillError> {
+    fn append(&self, at: u64, bytes: Vec<u8>) -> Result<SpillCall, SpillBusy> {
         if at >= self.after {
             self.world.0.is_cancelled.store(true, Ordering::Relaxed);
         }
         self.inner.append(at, bytes)
     }
 
-    fn read(&self, at: u64, out: &mut [u8]) -> Result<(), SpillError> {
-        self.inner.read(at, out)
+    fn read(&self, at: u64, buffer: Vec<u8>) -> Result<SpillCall, SpillBusy> {
+        self.inner.read(at, buffer)
     }
 }
 
 #[test]
 fn a_cancelled_statement_frees_its_files() {
-    for after in [0, 150_000, 250_000] {
-        let spill = Arc::new(Cancels { after, ..Cancels::default() });
+    for (after, inner) in [
+        (0, MemorySpill::default()),
+        (150_000, MemorySpill::default()),
+        (250_000, MemorySpill::default()),
+        (150_000, MemorySpill::slow()),
+    ] {
+        let spill = Arc::new(Cancels { after, inner, ..Cancels::default() });
         let options = DatabaseOptions {
             spill: Arc::clone(&spill) as _,
             rows_per_yield: 50,

@@ -6,6 +6,7 @@
 //! memory.
 
 use super::context::hash_of;
+use super::kept_bytes::row_bytes;
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
 use super::sort::{ENTRY_BYTES, Places, compare_rows};
 use super::sorter::Sorter;
@@ -47,7 +48,8 @@ struct Contribution {
 
 impl Spilled for Contribution {
     fn bytes(&self) -> usize {
-        unreachable!("never sorted")
+        let inputs = self.inputs.iter().flatten().map(|values| row_bytes(values)).sum::<usize>();
+        size_of::<Contribution>() + row_bytes(&self.key) + inputs
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -146,10 +148,9 @@ impl Aggregate {
         let Some(at) = self.group(context, &mut of)? else {
             if self.aside.is_none() {
                 let level = self.part.as_ref().map_or(0, |part| part.level);
-                self.aside = Some(Partitions::create(context, level)?);
+                self.aside = Some(Partitions::create(context, level));
             }
-            self.aside.as_mut().expect("made above").push(of.hash, &of);
-            return Ok(());
+            return self.aside.as_mut().expect("made above").push(of.hash, &of);
         };
         let Node::Aggregate { calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
         for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(of.inputs) {

@@ -73,7 +73,9 @@ fn value_bytes(value: &Datum) -> usize {
         Datum::JsonPath(path) => PIECE_BYTES + path.to_string().len(),
         Datum::Array(array) => PIECE_BYTES + size_of::<Array>() + row_bytes(&array.values),
         Datum::Record(record) => {
-            PIECE_BYTES + size_of::<Record>() + record.types.len() * 4 + row_bytes(&record.values)
+            let names = record.names.iter().flat_map(|names| names.iter());
+            let names = names.map(|name| PIECE_BYTES + size_of_val(name) + name.len()).sum::<usize>();
+            PIECE_BYTES + size_of::<Record>() + record.types.len() * 4 + row_bytes(&record.values) + names
         }
         _ => 0,
     };

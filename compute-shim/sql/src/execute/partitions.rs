@@ -20,8 +20,9 @@ const LEVEL_BITS: u32 = 4;
 /// How often rows are parted. Keys whose hashes agree in so many bits are equal, or as good as too many of them.
 const LEVELS_MAX: u32 = 12;
 
-/// Bytes of a part that are written and read at a time.
-const PIECE_BYTES: usize = 8 << 10;
+/// Bytes of a part that are written and read at a time, at least and at most: what runs of a sort are read and written by.
+const PIECE_BYTES_MIN: usize = 8 << 10;
+const PIECE_BYTES_MAX: usize = 64 << 10;
 
 /// Whether a hash table that keeps so many bytes takes no new keys.
 pub(super) fn is_hash_table_full(context: &Context<'_>, bytes: usize, level: u32) -> bool {
@@ -36,6 +37,8 @@ pub(super) struct Partitions {
     writers: Vec<RowWriter>,
     /// The part that has grown last.
     grown: usize,
+    /// Bytes of a part that are written and read at a time.
+    piece: usize,
 }
 
 /// One part of what was put aside.
@@ -46,22 +49,24 @@ pub(super) struct Part {
 }
 
 impl Partitions {
-    pub(super) fn create(context: &Context<'_>, level: u32) -> Result<Partitions> {
-        let file = Arc::new(TemporaryFile::create(context)?);
-        let writers = (0..1 << LEVEL_BITS).map(|_| RowWriter::default()).collect();
-        Ok(Partitions { file, level, writers, grown: 0 })
+    pub(super) fn create(context: &Context<'_>, level: u32) -> Partitions {
+        let file = Arc::new(TemporaryFile::create(context));
+        let writers: Vec<RowWriter> = (0..1 << LEVEL_BITS).map(|_| RowWriter::default()).collect();
+        // A quarter of the hash table's memory for all buffers, of which each may take twice as much.
+        let piece = context.view.settings.hash_mem_bytes() / (8 * writers.len());
+        Partitions { file, level, writers, grown: 0, piece: piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) }
     }
 
-    /// Puts a row aside; [`Partitions::drain`] comes before the next.
-    pub(super) fn push(&mut self, hash: u64, row: &impl Spilled) {
+    /// Puts a row aside, 54000 if it is too large; [`Partitions::drain`] comes before the next.
+    pub(super) fn push(&mut self, hash: u64, row: &impl Spilled) -> Result<()> {
         let bits = hash.rotate_left((self.level + 1) * LEVEL_BITS) & ((1 << LEVEL_BITS) - 1);
         self.grown = usize::try_from(bits).expect("a few bits");
-        self.writers[self.grown].push(row);
+        self.writers[self.grown].push(row)
     }
 
     /// Writes what has come together. Call again after a need.
     pub(super) fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
-        self.writers[self.grown].drain(context, &self.file, PIECE_BYTES)
+        self.writers[self.grown].drain(context, &self.file, self.piece)
     }
 
     /// All rows have come: adds the parts that have any. Call again after a need.
@@ -70,7 +75,7 @@ impl Partitions {
             let stream = writer.finish(context, &self.file)?;
             self.writers.pop();
             if !stream.is_empty() {
-                let reader = RowReader::new(Arc::clone(&self.file), stream, PIECE_BYTES);
+                let reader = RowReader::new(Arc::clone(&self.file), stream, self.piece);
                 parts.push(Part { level: self.level + 1, reader });
             }
         }

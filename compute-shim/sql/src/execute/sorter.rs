@@ -185,7 +185,7 @@ impl<T: Spilled> Sorter<T> {
 
     fn write_run(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
         if self.aside.is_none() {
-            let file = Arc::new(TemporaryFile::create(context)?);
+            let file = Arc::new(TemporaryFile::create(context));
             self.aside = Some(Box::new(Aside {
                 runs: Runs { file, streams: Vec::new() },
                 writing: None,
@@ -205,7 +205,7 @@ impl<T: Spilled> Sorter<T> {
             aside.writer.drain(context, &aside.runs.file, WRITE_BYTES)?;
             context.count_row()?;
             let Some(row) = writing.next() else { break };
-            aside.writer.push(&row);
+            aside.writer.push(&row)?;
         }
         let stream = aside.writer.finish(context, &aside.runs.file)?;
         aside.runs.streams.push(stream);
@@ -270,7 +270,7 @@ impl<T: Spilled> Aside<T> {
         let (order, piece) = merge_order(context);
         while self.pass.is_some() || self.runs.streams.len() > order {
             if self.pass.is_none() {
-                let into = Runs { file: Arc::new(TemporaryFile::create(context)?), streams: Vec::new() };
+                let into = Runs { file: Arc::new(TemporaryFile::create(context)), streams: Vec::new() };
                 let from = std::mem::replace(&mut self.runs, into);
                 self.pass = Some(MergePass { from, merged: 0, merge: None, writer: RowWriter::default() });
             }
@@ -308,7 +308,7 @@ impl<T: Spilled> MergePass<T> {
                 self.writer.drain(context, &into.file, WRITE_BYTES)?;
                 context.count_row()?;
                 let Some(row) = merge.next(context, compare)? else { break };
-                self.writer.push(&row);
+                self.writer.push(&row)?;
             }
             let stream = self.writer.finish(context, &into.file)?;
             into.streams.push(stream);

@@ -1,16 +1,20 @@
 //! Rows in temporary files.
 //!
 //! Owns [`TemporaryFile`] (a file and what it counts against `temp_file_limit`), [`RowWriter`] and [`RowReader`], which turn rows into a
-//! stream of bytes and back. Bytes go out and come in by pieces, and others are let run between them. A stream lies in
-//! a file as a list of stretches, so that several streams can be written to one file by turns.
+//! stream of bytes and back. Bytes go out and come in by pieces: one piece of a file is written while the next comes together, and one
+//! of a stream is read while the rows of the one before are taken; whoever is ahead of the disk waits with `Need::Spill`. A
+//! stream lies in a file as a list of stretches, so that several streams can be written to one file by turns. Buffers
+//! that have grown for a large row are given back when it has gone.
 
-use super::kept_bytes::row_bytes;
+use super::kept_bytes::{WORKED_ON_BYTES_MAX, row_bytes};
 use super::{Context, Row};
-use crate::spill::{SPILL_CALL_BYTES_MAX, SpillError, SpillFile};
-use crate::stop::Step;
+use crate::spill::{SPILL_CALL_BYTES_MAX, SpillBusy, SpillCall, SpillError, SpillFile};
+use crate::stop::{Step, Stop};
+use hexalog_engine::Need;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::row::{read_row, write_row};
 use hexalog_sql_types::{SqlError, SqlState};
+use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,44 +22,87 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A file that is gone when nobody holds it any more.
 pub(super) struct TemporaryFile {
     file: Box<dyn SpillFile>,
+    writing: Mutex<Writing>,
+    /// What was handed over to be written.
     bytes: AtomicU64,
     /// Of all files of the session.
     session_bytes: Arc<AtomicU64>,
 }
 
+/// The piece that is being written.
+#[derive(Default)]
+struct Writing {
+    call: Option<SpillCall>,
+    /// The memory of the one before.
+    spare: Vec<u8>,
+}
+
+impl Writing {
+    /// Waits until nothing is being written.
+    fn settle(&mut self) -> Step<()> {
+        let Some(call) = &mut self.call else { return Ok(()) };
+        let outcome = call.take()?;
+        self.call = None;
+        self.spare = outcome.map_err(|error| spill_error("write to", error))?;
+        Ok(())
+    }
+}
+
 impl TemporaryFile {
-    pub(super) fn create(context: &Context<'_>) -> Result<TemporaryFile> {
-        let file = context.database.options().spill.create();
-        let file = file.map_err(|error| spill_error("create", &error))?;
-        let session_bytes = Arc::clone(&context.view.temporary_bytes);
-        Ok(TemporaryFile { file, bytes: AtomicU64::new(0), session_bytes })
+    pub(super) fn create(context: &Context<'_>) -> TemporaryFile {
+        TemporaryFile {
+            file: context.database.options().spill.create(),
+            writing: Mutex::default(),
+            bytes: AtomicU64::new(0),
+            session_bytes: Arc::clone(&context.view.temporary_bytes),
+        }
     }
 
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Writes at the end; answers where.
-    fn append(&self, context: &mut Context<'_>, bytes: &[u8]) -> Result<Range<u64>> {
+    /// Begins to write at the end; answers where. Call again after a need.
+    fn append(&self, context: &mut Context<'_>, bytes: &[u8]) -> Step<Range<u64>> {
         let new = bytes.len() as u64;
         if let Some(limit_kb) = context.view.settings.temp_file_limit_kb()
             && self.session_bytes.load(Ordering::Relaxed) + new > limit_kb << 10
         {
             let message = format!("temporary file size exceeds temp_file_limit ({limit_kb}kB)");
-            return Err(SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message));
+            return Err(SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message).into());
         }
         let at = self.bytes();
-        self.file.append(at, bytes).map_err(|error| spill_error("write to", &error))?;
+        let mut writing = self.writing.lock();
+        writing.settle()?;
+        let mut piece = std::mem::take(&mut writing.spare);
+        piece.clear();
+        piece.extend_from_slice(bytes);
+        match self.file.append(at, piece) {
+            Ok(call) => writing.call = Some(call),
+            Err(SpillBusy { buffer, wait }) => {
+                writing.spare = buffer;
+                return Err(Need::Spill(wait).into());
+            }
+        }
         self.bytes.store(at + new, Ordering::Relaxed);
         self.session_bytes.fetch_add(new, Ordering::Relaxed);
         context.count_spilled(bytes.len());
         Ok(at..at + new)
     }
 
-    fn read(&self, context: &mut Context<'_>, at: u64, out: &mut [u8]) -> Result<()> {
-        assert!(at + out.len() as u64 <= self.bytes(), "only what was written is read");
-        context.count_spilled(out.len());
-        self.file.read(at, out).map_err(|error| spill_error("read from", &error))
+    /// Begins to read, into the memory of `spare`, which stays there if there is a need first.
+    fn read(&self, stretch: Range<u64>, spare: &mut Vec<u8>) -> Step<SpillCall> {
+        assert!(stretch.end <= self.bytes(), "only what was written is read");
+        let mut writing = self.writing.lock();
+        writing.settle()?;
+        writing.spare = Vec::new();
+        let length = usize::try_from(stretch.end - stretch.start).expect("a piece");
+        let mut buffer = std::mem::take(spare);
+        buffer.resize(length, 0);
+        self.file.read(stretch.start, buffer).map_err(|SpillBusy { buffer, wait }| {
+            *spare = buffer;
+            Need::Spill(wait).into()
+        })
     }
 }
 
@@ -65,12 +112,19 @@ impl Drop for TemporaryFile {
     }
 }
 
-fn spill_error(doing: &str, error: &SpillError) -> SqlError {
-    let (state, why) = match error {
-        SpillError::Full => (SqlState::DISK_FULL, "No space left on device"),
-        SpillError::Failed(why) => (SqlState::IO_ERROR, why.as_str()),
-    };
-    SqlError::new(state, format!("could not {doing} temporary file: {why}"))
+fn spill_error(doing: &str, error: SpillError) -> SqlError {
+    let failed = |state, why: &str| SqlError::new(state, format!("could not {doing} temporary file: {why}"));
+    match error {
+        SpillError::Full => failed(SqlState::DISK_FULL, "No space left on device"),
+        SpillError::Failed(why) => failed(SqlState::IO_ERROR, &why),
+        SpillError::Refused { what, mend } => {
+            SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, what).with_hint(mend)
+        }
+        SpillError::NotCreated { directory, why } => {
+            let message = format!("could not create temporary file in \"{directory}\": {why}");
+            SqlError::new(SqlState::IO_ERROR, message)
+        }
+    }
 }
 
 /// Something that is put aside.
@@ -87,7 +141,11 @@ pub(super) trait Spilled: Sized {
 /// A stream in a file.
 #[derive(Clone, Default)]
 pub(super) struct Stream {
-    stretches: Vec<Range<u64>>,
+    pub stretches: Vec<Range<u64>>,
+    /// What its largest row takes in memory.
+    pub row_bytes_max: usize,
+    /// What its largest row takes in the file: reading it takes as much besides.
+    pub written_row_bytes_max: usize,
 }
 
 impl Stream {
@@ -112,7 +170,7 @@ impl Spilled for Row {
 
 /// Appends rows of which some are missing.
 pub(super) fn write_rows(rows: &[Option<Row>], out: &mut Vec<u8>) {
-    let count = u16::try_from(rows.len()).expect("a query has no more calls than columns");
+    let count = u32::try_from(rows.len()).expect("a query has fewer calls than bytes");
     out.extend_from_slice(&count.to_le_bytes());
     for row in rows {
         out.push(u8::from(row.is_some()));
@@ -125,7 +183,7 @@ pub(super) fn read_rows(bytes: &mut &[u8]) -> Option<Vec<Option<Row>>> {
     let (count, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     let mut rows = Vec::new();
-    for _ in 0..u16::from_le_bytes(*count) {
+    for _ in 0..u32::from_le_bytes(*count) {
         let (&is_there, rest) = bytes.split_first()?;
         *bytes = rest;
         rows.push(if is_there == 1 { Some(read_row(bytes)?) } else { None });
@@ -133,25 +191,47 @@ pub(super) fn read_rows(bytes: &mut &[u8]) -> Option<Vec<Option<Row>>> {
     Some(rows)
 }
 
+/// Pieces for which a buffer keeps memory between rows: one, and one of which the last row's beginning is left.
+const BUFFER_PIECES: usize = 2;
+
+/// Lets go of the bytes at the front, and of the memory that a large row took.
+fn let_go(buffer: &mut Vec<u8>, bytes: usize, piece: usize) {
+    buffer.drain(..bytes);
+    buffer.shrink_to(BUFFER_PIECES * piece);
+}
+
 /// Writes a stream. Nothing is written before [`RowWriter::drain`] or [`RowWriter::finish`].
 #[derive(Default)]
 pub(super) struct RowWriter {
     buffer: Vec<u8>,
-    /// Bytes of the buffer that are written.
+    /// Bytes of the buffer that were handed over to be written.
     written: usize,
     stream: Stream,
 }
 
 impl RowWriter {
-    pub(super) fn push(&mut self, row: &impl Spilled) {
+    /// Takes a row; 54000 if it is too large to be put aside.
+    pub(super) fn push(&mut self, row: &impl Spilled) -> Result<()> {
+        let bytes = row.bytes();
+        if bytes > WORKED_ON_BYTES_MAX {
+            return Err(row_too_large(bytes));
+        }
         let start = self.buffer.len();
         self.buffer.extend_from_slice(&[0; 4]);
         row.write(&mut self.buffer);
-        let length = u32::try_from(self.buffer.len() - start - 4).expect("rows are far below 4 GiB");
+        let written = self.buffer.len() - start - 4;
+        if written > WORKED_ON_BYTES_MAX {
+            self.buffer.truncate(start);
+            return Err(row_too_large(written));
+        }
+        let length = u32::try_from(written).expect("far below 4 GiB, as looked at above");
         self.buffer[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.stream.row_bytes_max = self.stream.row_bytes_max.max(bytes);
+        self.stream.written_row_bytes_max = self.stream.written_row_bytes_max.max(4 + written);
+        Ok(())
     }
 
-    /// Writes whole pieces; call again after a need.
+    /// Hands whole pieces over; call again after a need.
     pub(super) fn drain(
         &mut self,
         context: &mut Context<'_>,
@@ -162,13 +242,13 @@ impl RowWriter {
             self.write_piece(context, file)?;
         }
         if self.written > 0 {
-            self.buffer.drain(..self.written);
+            let_go(&mut self.buffer, self.written, piece);
             self.written = 0;
         }
         Ok(())
     }
 
-    /// Writes all that is left and answers the stream; call again after a need.
+    /// Hands all that is left over and answers the stream; call again after a need.
     pub(super) fn finish(&mut self, context: &mut Context<'_>, file: &TemporaryFile) -> Step<Stream> {
         while self.written < self.buffer.len() {
             self.write_piece(context, file)?;
@@ -189,22 +269,43 @@ impl RowWriter {
     }
 }
 
+fn row_too_large(bytes: usize) -> SqlError {
+    let message = format!(
+        "row of {} MB is too large to be sorted or grouped: at most {} MB",
+        bytes.div_ceil(1 << 20),
+        WORKED_ON_BYTES_MAX >> 20
+    );
+    SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
+        .with_hint("Sort or group without its large values, and fetch those by its key afterwards.")
+}
+
 /// Reads a stream.
 pub(super) struct RowReader {
     file: Arc<TemporaryFile>,
-    /// What has not been read, the next last.
+    /// What has not been asked for, the next last.
     left: Vec<Range<u64>>,
     buffer: Vec<u8>,
     /// Bytes of the buffer that were taken.
     taken: usize,
+    /// The next piece, if it is being read.
+    ahead: Option<SpillCall>,
+    /// The memory of the piece before.
+    spare: Vec<u8>,
     /// Bytes to be read at a time.
     piece: usize,
 }
 
 impl RowReader {
     pub(super) fn new(file: Arc<TemporaryFile>, stream: Stream, piece: usize) -> RowReader {
-        let left = stream.stretches.into_iter().rev().collect();
-        RowReader { file, left, buffer: Vec::new(), taken: 0, piece: piece.min(SPILL_CALL_BYTES_MAX) }
+        RowReader {
+            file,
+            left: stream.stretches.into_iter().rev().collect(),
+            buffer: Vec::new(),
+            taken: 0,
+            ahead: None,
+            spare: Vec::new(),
+            piece: piece.min(SPILL_CALL_BYTES_MAX),
+        }
     }
 
     /// The length of the next row's bytes, if it is there.
@@ -213,29 +314,59 @@ impl RowReader {
         Some(u32::from_le_bytes(*length) as usize)
     }
 
+    /// Bytes that are missing of the next row; `None` if it is there.
+    fn missing(&self) -> Option<usize> {
+        let there = self.buffer.len() - self.taken;
+        let whole = 4 + self.length().unwrap_or(0);
+        (whole > there || there < 4).then(|| whole - there)
+    }
+
     /// Reads until the next row is there; false at the end. Call again after a need.
     pub(super) fn fill(&mut self, context: &mut Context<'_>) -> Step<bool> {
-        loop {
-            let there = self.buffer.len() - self.taken;
-            if self.length().is_some_and(|length| there >= 4 + length) {
-                return Ok(true);
-            }
+        while let Some(missing) = self.missing() {
             context.let_others_run()?;
-            let Some(stretch) = self.left.last_mut() else {
-                assert_eq!(there, 0, "streams end with a row");
-                return Ok(false);
+            if missing > 4 + WORKED_ON_BYTES_MAX {
+                return Err(not_what_was_written().into());
+            }
+            if self.ahead.is_none() {
+                self.begin_read(context)?;
+            }
+            let Some(call) = &mut self.ahead else {
+                let is_between_rows = self.taken == self.buffer.len();
+                return if is_between_rows { Ok(false) } else { Err(not_what_was_written().into()) };
             };
-            self.buffer.drain(..self.taken);
+            let outcome = call.take()?;
+            self.ahead = None;
+            let found = outcome.map_err(|error| spill_error("read from", error))?;
+            let_go(&mut self.buffer, self.taken, self.piece);
             self.taken = 0;
-            let at = self.buffer.len();
-            let length = self.piece.min(usize::try_from(stretch.end - stretch.start).unwrap_or(usize::MAX));
-            self.buffer.resize(at + length, 0);
-            self.file.read(context, stretch.start, &mut self.buffer[at..])?;
-            stretch.start += length as u64;
-            if stretch.start == stretch.end {
-                self.left.pop();
+            self.buffer.reserve_exact(missing.max(found.len()));
+            self.buffer.extend_from_slice(&found);
+            if found.capacity() <= self.piece {
+                self.spare = found;
+            }
+            match self.begin_read(context) {
+                // It is begun when it is wanted, then.
+                Ok(()) | Err(Stop::Need(_)) => {}
+                Err(error) => return Err(error),
             }
         }
+        Ok(true)
+    }
+
+    /// Begins to read what comes next, if anything does.
+    fn begin_read(&mut self, context: &mut Context<'_>) -> Step<()> {
+        // What is missing of a large row is read by large pieces.
+        let piece = self.missing().unwrap_or(0).clamp(self.piece, SPILL_CALL_BYTES_MAX);
+        let Some(stretch) = self.left.last_mut() else { return Ok(()) };
+        let end = stretch.end.min(stretch.start + piece as u64);
+        self.ahead = Some(self.file.read(stretch.start..end, &mut self.spare)?);
+        context.count_spilled(piece);
+        stretch.start = end;
+        if stretch.is_empty() {
+            self.left.pop();
+        }
+        Ok(())
     }
 
     /// The row that is there.
@@ -244,8 +375,71 @@ impl RowReader {
         let mut bytes = &self.buffer[self.taken + 4..][..length];
         let row = T::read(&mut bytes).filter(|_| bytes.is_empty());
         self.taken += 4 + length;
-        row.ok_or_else(|| {
-            SqlError::new(SqlState::IO_ERROR, "could not read from temporary file: not what was written")
-        })
+        // The largest rows of several streams are not to be in memory twice at a time.
+        if length > self.piece {
+            let_go(&mut self.buffer, self.taken, self.piece);
+            self.taken = 0;
+        }
+        row.ok_or_else(not_what_was_written)
+    }
+}
+
+fn not_what_was_written() -> SqlError {
+    SqlError::new(SqlState::IO_ERROR, "could not read from temporary file: not what was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row that takes so much memory, and so many bytes in a file.
+    struct Large(usize, usize);
+
+    impl Spilled for Large {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+
+        fn write(&self, out: &mut Vec<u8>) {
+            out.resize(out.len() + self.1, 0);
+        }
+
+        fn read(_: &mut &[u8]) -> Option<Large> {
+            unreachable!("never written")
+        }
+    }
+
+    #[test]
+    fn a_row_that_no_operator_can_hold_is_refused() {
+        let mut writer = RowWriter::default();
+        let error = writer.push(&Large(WORKED_ON_BYTES_MAX + 1, 0)).expect_err("too large");
+        assert_eq!(error.fields().sqlstate.to_string(), "54000");
+        let message = "row of 1025 MB is too large to be sorted or grouped: at most 1024 MB";
+        assert_eq!(error.fields().message, message);
+        assert!(writer.push(&Large(1, WORKED_ON_BYTES_MAX + 1)).is_err());
+        assert_eq!(writer.buffer.len(), 0, "nothing of it is left");
+        writer.push(&Large(WORKED_ON_BYTES_MAX, 7)).expect("just fits");
+        assert_eq!(writer.buffer.len(), 4 + 7);
+        assert_eq!(writer.stream.row_bytes_max, WORKED_ON_BYTES_MAX);
+        assert_eq!(writer.stream.written_row_bytes_max, 4 + 7);
+    }
+
+    #[test]
+    fn memory_of_a_large_row_is_given_back() {
+        let mut buffer = vec![0; 1 << 20];
+        let_go(&mut buffer, (1 << 20) - 100, 8 << 10);
+        assert_eq!(buffer.len(), 100);
+        assert!(buffer.capacity() <= BUFFER_PIECES * (8 << 10));
+    }
+
+    #[test]
+    fn rows_of_which_some_are_missing() {
+        let many: Vec<Option<Row>> = (0..70_000).map(|at| (at % 3 > 0).then(Row::new)).collect();
+        let mut bytes = Vec::new();
+        write_rows(&many, &mut bytes);
+        let mut rest = bytes.as_slice();
+        assert_eq!(read_rows(&mut rest).expect("was written").len(), many.len());
+        assert!(rest.is_empty());
+        assert!(read_rows(&mut &bytes[..bytes.len() - 1]).is_none());
     }
 }
