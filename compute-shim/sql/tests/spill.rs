@@ -93,6 +93,32 @@ fn hash_tables_that_do_not_fit_are_parted_again() {
     }
 }
 
+/// Rows of which each is many pieces of a file, among small ones: fewer runs are merged at once, in several passes.
+#[test]
+fn large_rows_are_sorted() {
+    for spill in [MemorySpill::default(), MemorySpill::slow()] {
+        let spill = Arc::new(spill);
+        let cluster = cluster(&spill, 1_000);
+        let mut client = cluster.connect();
+        client.query("SET work_mem = '64kB'");
+        // Each row is a run of its own where it is large.
+        let rows = "SELECT i, i * 7919 % 101 AS k, repeat('x', CASE i % 5 WHEN 0 THEN 300000 ELSE i END) AS d
+                    FROM generate_series(1, 100) i";
+        let expected: Vec<String> = (0..101)
+            .flat_map(|k| (1..=100).filter(move |i| i * 7919 % 101 == k))
+            .map(|i| format!("{i}|{}", if i % 5 == 0 { 300_000 } else { i }))
+            .collect();
+        assert_eq!(client.lines(&format!("SELECT i, length(d) FROM ({rows} ORDER BY k, d) s")), expected);
+        // Each of twenty rows was written in a first run and in passes of two.
+        assert!(spill.written() > 3 * 20 * 300_000, "{} bytes", spill.written());
+        let groups = format!(
+            "SELECT count(*), sum(n), sum(length(d)) FROM (SELECT d, count(*) n FROM ({rows}) r GROUP BY d) g"
+        );
+        assert_eq!(client.lines(&groups), ["81|100|304000"]);
+        assert_eq!(spill.bytes(), 0);
+    }
+}
+
 #[test]
 fn cursors_stand_over_spilled_sorts() {
     let spill = Arc::new(MemorySpill::default());

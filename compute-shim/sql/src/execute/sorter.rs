@@ -2,24 +2,28 @@
 //!
 //! Owns [`Sorter`]. What equals each other keeps its order: runs are sorted stably, merged with their neighbours only, and of equal
 //! heads that of the earlier run comes first. Runs that are too many to be merged at once are merged into fewer, in a second
-//! file, until they are not (Knuth, volume 3, section 5.4). As long as `work_mem` holds all, nothing is written.
+//! file, until they are not (Knuth, volume 3, section 5.4). How many those are is a matter of memory: each run that is merged has
+//! buffers, and its next row in memory, which may be its largest. As long as `work_mem` holds all, nothing is written.
 
 use super::context::Context;
 use super::kept_bytes::WORKED_ON_BYTES_MAX;
 use super::measure::SortSpace;
-use super::temporary_file::{RowReader, RowWriter, Spilled, Stream, TemporaryFile};
+use super::temporary_file::{READER_PIECES, RowReader, RowWriter, Spilled, Stream, TemporaryFile};
+use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// Bytes of a run that are written at a time.
+/// Bytes of a run that are written at a time. What comes together meanwhile is as much again.
 const WRITE_BYTES: usize = 64 << 10;
 
 /// Bytes of a run that are read at a time: no fewer, or disks seek more than they read.
 const READ_BYTES_MIN: usize = 8 << 10;
 
-/// Runs that are merged at once even if their buffers are more than `work_mem`, as PostgreSQL's MINORDER.
-const MERGED_MIN: usize = 6;
+/// Memory for a merge even if it is more than `work_mem`: six runs of small rows, as PostgreSQL's MINORDER.
+const MERGE_BYTES_MIN: usize = 6 * (READER_PIECES * READ_BYTES_MIN + (2 << 10));
 
 /// Runs that are merged at once at most: more cost more comparisons than they save reading. PostgreSQL's MAXORDER.
 const MERGED_MAX: usize = 500;
@@ -143,11 +147,37 @@ fn sort_bytes_max(context: &Context<'_>) -> usize {
     context.view.settings.work_mem_bytes().min(WORKED_ON_BYTES_MAX)
 }
 
-/// How many runs are merged at once, and the bytes that are read of each at a time.
-fn merge_order(context: &Context<'_>) -> (usize, usize) {
-    let bytes_max = sort_bytes_max(context);
-    let order = (bytes_max / READ_BYTES_MIN).clamp(MERGED_MIN, MERGED_MAX);
-    (order, (bytes_max / order).max(READ_BYTES_MIN))
+/// How many of some runs, from the first on, are merged at once, and the bytes that are read of each at a time. Their rows and
+/// buffers fit `bytes_max`, but two runs are merged as long as a statement may have so much memory at all; 53200 beyond.
+fn merge_order(runs: &[Stream], bytes_max: usize) -> Result<(usize, usize)> {
+    let bytes_max = bytes_max.max(MERGE_BYTES_MIN);
+    let (mut order, mut heads, mut largest) = (0, 0, 0);
+    for run in runs.iter().take(MERGED_MAX) {
+        let new_heads = heads + run.row_bytes_max;
+        // One run's row at a time is read while the others' are there.
+        let new_largest = largest.max(run.written_row_bytes_max);
+        let bytes = new_heads + new_largest + (order + 1) * READER_PIECES * READ_BYTES_MIN;
+        if order == 1 && bytes > WORKED_ON_BYTES_MAX {
+            return Err(rows_too_large(bytes));
+        }
+        if order >= 2 && bytes > bytes_max {
+            break;
+        }
+        (order, heads, largest) = (order + 1, new_heads, new_largest);
+    }
+    let piece = bytes_max.saturating_sub(heads + largest) / (order.max(1) * READER_PIECES);
+    Ok((order, piece.clamp(READ_BYTES_MIN, SPILL_CALL_BYTES_MAX)))
+}
+
+fn rows_too_large(bytes: usize) -> SqlError {
+    let detail = format!(
+        "Merging two parts of a sort takes {} MB for their largest rows; a statement may take {} MB.",
+        bytes.div_ceil(1 << 20),
+        WORKED_ON_BYTES_MAX >> 20
+    );
+    SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
+        .with_detail(detail)
+        .with_hint("Sort without large values, and fetch those by a key afterwards.")
 }
 
 impl<T: Spilled> Sorter<T> {
@@ -231,8 +261,8 @@ impl<T: Spilled> Sorter<T> {
             }
             let aside = self.aside.as_mut().expect("looked at above");
             aside.merge_to_few(context, compare)?;
-            let (_, piece) = merge_order(context);
             let streams = std::mem::take(&mut aside.runs.streams);
+            let (_, piece) = merge_order(&streams, sort_bytes_max(context))?;
             aside.last = Some(Merge::new(&aside.runs.file, streams.into_iter(), piece));
             SortSpace { is_on_disk: true, bytes: aside.bytes_max }
         } else {
@@ -267,19 +297,21 @@ impl<T: Spilled> Sorter<T> {
 impl<T: Spilled> Aside<T> {
     /// Merges runs until they are few enough to be merged while they are given.
     fn merge_to_few(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
-        let (order, piece) = merge_order(context);
-        while self.pass.is_some() || self.runs.streams.len() > order {
+        loop {
             if self.pass.is_none() {
+                let (order, _) = merge_order(&self.runs.streams, sort_bytes_max(context))?;
+                if order == self.runs.streams.len() {
+                    return Ok(());
+                }
                 let into = Runs { file: Arc::new(TemporaryFile::create(context)), streams: Vec::new() };
                 let from = std::mem::replace(&mut self.runs, into);
                 self.pass = Some(MergePass { from, merged: 0, merge: None, writer: RowWriter::default() });
             }
             let pass = self.pass.as_mut().expect("made above");
-            pass.run(context, compare, order, piece, &mut self.runs)?;
+            pass.run(context, compare, &mut self.runs)?;
             self.bytes_max = self.bytes_max.max(pass.from.file.bytes() + self.runs.file.bytes());
             self.pass = None;
         }
-        Ok(())
     }
 }
 
@@ -288,14 +320,12 @@ impl<T: Spilled> MergePass<T> {
         &mut self,
         context: &mut Context<'_>,
         compare: &impl Fn(&T, &T) -> Ordering,
-        order: usize,
-        piece: usize,
         into: &mut Runs,
     ) -> Step<()> {
         loop {
             if self.merge.is_none() {
                 let from = &mut self.from.streams[self.merged..];
-                let count = from.len().min(order);
+                let (count, piece) = merge_order(from, sort_bytes_max(context))?;
                 if count == 0 {
                     return Ok(());
                 }
@@ -313,6 +343,47 @@ impl<T: Spilled> MergePass<T> {
             let stream = self.writer.finish(context, &into.file)?;
             into.streams.push(stream);
             self.merge = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_runs_are_merged_as_fit_memory() {
+        const KB: usize = 1 << 10;
+        const MB: usize = 1 << 20;
+        let small = 1 << 7;
+        for (rows, work_mem, expected) in [
+            // Small rows: by their buffers, from PostgreSQL's least number to its most.
+            (vec![small; 1], 64 * KB, Some((1, 51 * KB))),
+            (vec![small; 100], 64 * KB, Some((6, 8 * KB))),
+            (vec![small; 100], 512 * KB, Some((21, 8 * KB))),
+            (vec![small; 9], 4 * MB, Some((9, 151 * KB))),
+            (vec![small; 600], 1024 * MB, Some((500, 256 * KB))),
+            // Large ones: by the rows themselves, but two at least.
+            (vec![MB; 100], 64 * KB, Some((2, 8 * KB))),
+            (vec![MB; 100], 8 * MB, Some((6, 56 * KB))),
+            ([vec![small; 5], vec![100 * MB; 5]].concat(), 4 * MB, Some((5, 256 * KB))),
+            (vec![300 * MB; 2], 4 * MB, Some((2, 8 * KB))),
+            // No two fit what a statement may have at all.
+            (vec![400 * MB; 2], 4 * MB, None),
+            (vec![800 * MB; 1], 4 * MB, Some((1, 8 * KB))),
+            (vec![], 4 * MB, Some((0, 256 * KB))),
+        ] {
+            let run = |&bytes: &usize| Stream {
+                row_bytes_max: bytes,
+                written_row_bytes_max: bytes,
+                ..Stream::default()
+            };
+            let runs: Vec<Stream> = rows.iter().map(run).collect();
+            let found = merge_order(&runs, work_mem);
+            let found = found.map_err(|error| error.fields().sqlstate.to_string());
+            let found = found.map(|(order, piece)| (order, piece >> 10));
+            let expected = expected.map(|(order, piece)| (order, piece >> 10));
+            assert_eq!(found, expected.ok_or("53200".to_owned()), "{} runs, {work_mem} bytes", rows.len());
         }
     }
 }

@@ -194,6 +194,9 @@ pub(super) fn read_rows(bytes: &mut &[u8]) -> Option<Vec<Option<Row>>> {
 /// Pieces for which a buffer keeps memory between rows: one, and one of which the last row's beginning is left.
 const BUFFER_PIECES: usize = 2;
 
+/// Pieces for which a [`RowReader`] has memory between rows: its buffer's, and the one that is being read.
+pub(super) const READER_PIECES: usize = BUFFER_PIECES + 1;
+
 /// Lets go of the bytes at the front, and of the memory that a large row took.
 fn let_go(buffer: &mut Vec<u8>, bytes: usize, piece: usize) {
     buffer.drain(..bytes);
