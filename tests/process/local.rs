@@ -140,6 +140,31 @@ fn a_cluster_is_found_by_its_directory() {
     cluster.stop();
 }
 
+/// A compute that finds no place for temporary files says so before it takes the volume from another.
+#[test]
+fn temporary_files_have_a_place_and_a_bound() {
+    let cluster = Cluster::start(&["--temporary-bytes", "1MiB"]);
+    let data_dir = cluster.data_dir.to_str().expect("UTF-8");
+    let listen = format!("127.0.0.1:{}", free_port());
+    let mut command = Command::new(HEXALOG);
+    command.args(["compute", "--data-dir", data_dir, "--listen", &listen]).env("TMPDIR", "/nowhere");
+    let output = run_limited(&mut command, COMMAND_MAX);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("cannot make temporary files in /nowhere: No such file"), "{output:?}");
+    assert!(output.stderr.contains("have TMPDIR name a directory"), "{output:?}");
+
+    let sort = |rows: u32| {
+        let rows = format!("select repeat('x', 100) || i as d from generate_series(1, {rows}) i order by d");
+        cluster.psql(&format!("set work_mem = '64kB'; select count(*) from ({rows}) s"))
+    };
+    assert_eq!(sort(2_000).expect("fits"), "2000");
+    let refused = sort(20_000).expect_err("does not fit");
+    assert!(refused.contains("temporary files of all sessions exceed 1024kB"), "{refused}");
+    assert!(refused.contains("--temporary-bytes"), "{refused}");
+    assert_eq!(sort(2_000).expect("fits"), "2000");
+    cluster.stop();
+}
+
 #[test]
 fn a_port_in_use_is_named() {
     let directory = test_directory();

@@ -68,6 +68,10 @@ pub struct LocalArgs {
     /// Memory for compute's page cache.
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_cache_bytes)]
     pub cache_bytes: u64,
+    /// What temporary files of all sessions may come to, in the directory that TMPDIR names. [default: half of what is free
+    /// there at the start]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub temporary_bytes: Option<u64>,
     /// Most that each daemon may use on disk; the files are sparse but for the log. Fixed when the cluster is made.
     /// [default: 16GiB]
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
@@ -130,6 +134,10 @@ pub struct ComputeArgs {
     /// Memory for the page cache.
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_cache_bytes)]
     pub cache_bytes: u64,
+    /// What temporary files of all sessions may come to, in the directory that TMPDIR names. [default: half of what is free
+    /// there at the start]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub temporary_bytes: Option<u64>,
     /// Worker threads; a session stays on one for life. [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,

@@ -20,6 +20,7 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
         volume: arguments.cluster.volume.clone(),
         listen: arguments.listen,
         cache_bytes: arguments.cache_bytes,
+        temporary_bytes_max: arguments.temporary_bytes,
         server: ServerOptions {
             workers,
             connections_max: arguments.max_connections.get(),

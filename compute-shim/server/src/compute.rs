@@ -49,6 +49,8 @@ pub struct ComputeOptions {
     pub listen: SocketAddr,
     /// Memory for cached pages.
     pub cache_bytes: u64,
+    /// What temporary files of all sessions may come to; `None`: half of what is free at the start.
+    pub temporary_bytes_max: Option<u64>,
     /// Sessions and workers.
     pub server: ServerOptions,
 }
@@ -132,7 +134,7 @@ async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
     let control = ServerControl::new();
     stop_on_signals(&control)?;
     let listener = bind(options.listen).await?;
-    let temporary_files = open_temporary_files()?;
+    let temporary_files = open_temporary_files(options)?;
     let claimed = claim(options)?;
     let mut reader = read_only::Reader::new(options, &claimed.config, &temporary_files, &listener)?;
     let opened = tokio::select! {
@@ -178,9 +180,9 @@ fn stop_on_signals(control: &Arc<ServerControl>) -> Result<(), ComputeError> {
 }
 
 /// Where sessions put what is too much for memory.
-fn open_temporary_files() -> Result<Arc<TemporaryFiles>, ComputeError> {
+fn open_temporary_files(options: &ComputeOptions) -> Result<Arc<TemporaryFiles>, ComputeError> {
     let directory = std::env::temp_dir();
-    let files = TemporaryFiles::open(directory.clone(), None);
+    let files = TemporaryFiles::open(directory.clone(), options.temporary_bytes_max);
     let files = files.map_err(|error| ComputeError::TemporaryFiles(directory, error))?;
     eprintln!(
         "hexalog compute: temporary files in {}, at most {} MiB",

@@ -181,6 +181,8 @@ impl Cluster<'_> {
             ("--cache-bytes", self.arguments.cache_bytes.to_string().into()),
             ("--workers", workers.to_string().into()),
         ]));
+        let temporary = self.arguments.temporary_bytes;
+        arguments.extend(words(temporary.map(|bytes| ("--temporary-bytes", bytes.to_string().into()))));
         if self.arguments.insecure_no_auth {
             arguments.push("--insecure-no-auth".into());
         }
