@@ -523,7 +523,10 @@ fn rows_that_are_worked_on_are_bounded() {
     let mut client = cluster.connect();
     let rows = "(SELECT repeat('x', 67108864) AS x OFFSET 0) long, generate_series(1, 20) n";
     for text in [
-        format!("SELECT count(x) FROM (SELECT 1 AS n) one JOIN (SELECT x, n FROM {rows}) many USING (n)"),
+        // All of one value, so that it is not parted.
+        format!(
+            "SELECT count(x) FROM (SELECT 1 AS n) one JOIN (SELECT x, 1 AS n FROM {rows}) many USING (n)"
+        ),
         format!("SELECT cardinality(array_agg(x ORDER BY n)) FROM {rows}"),
         format!("SELECT cardinality(array_agg(x)) FROM {rows}"),
         format!("WITH kept AS MATERIALIZED (SELECT x, n FROM {rows}) SELECT count(x) FROM kept"),
@@ -531,8 +534,9 @@ fn rows_that_are_worked_on_are_bounded() {
     ] {
         assert_eq!(client.error(&text), "53200 out of memory", "{text}");
     }
-    // What is sorted goes to disk, of which there is less here.
+    // What is sorted or joined goes to disk, of which there is less here.
     for text in [
+        format!("SELECT count(x) FROM (SELECT 1 AS n) one JOIN (SELECT x, n FROM {rows}) many USING (n)"),
         format!("SELECT length(x) FROM (SELECT x, n FROM {rows} ORDER BY n DESC) sorted"),
         format!("SELECT length(x), sum(n) OVER (ORDER BY n) FROM {rows}"),
     ] {

@@ -43,6 +43,8 @@ pub(super) struct Partitions {
 
 /// One part of what was put aside.
 pub(super) struct Part {
+    /// Which: what was parted the same way has equal keys in parts of equal numbers.
+    pub number: usize,
     /// How many times its rows have been parted.
     pub level: u32,
     pub reader: RowReader,
@@ -56,6 +58,9 @@ impl Partitions {
         let piece = context.view.settings.hash_mem_bytes() / (8 * writers.len());
         Partitions { file, level, writers, grown: 0, piece: piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) }
     }
+
+    /// How many parts there are, those without rows included.
+    pub(super) const COUNT: usize = 1 << LEVEL_BITS;
 
     /// Puts a row aside, 54000 if it is too large; [`Partitions::drain`] comes before the next.
     pub(super) fn push(&mut self, hash: u64, row: &impl Spilled) -> Result<()> {
@@ -76,7 +81,7 @@ impl Partitions {
             self.writers.pop();
             if !stream.is_empty() {
                 let reader = RowReader::new(Arc::clone(&self.file), stream, self.piece);
-                parts.push(Part { level: self.level + 1, reader });
+                parts.push(Part { number: self.writers.len(), level: self.level + 1, reader });
             }
         }
         Ok(())

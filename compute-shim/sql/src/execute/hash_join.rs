@@ -1,0 +1,446 @@
+//! The join by a hash table of its right side.
+//!
+//! The right side is read whole first, then each left row looks for its matches; FULL gives the right rows without any at the end. Once the
+//! table fills its memory both sides are put aside by the hash of their keys, and joined part by part (the GRACE hash join; Kitsuregawa,
+//! Tanaka, Moto-oka 1983). A part that does not fit either is parted again, unless all its keys hash alike. So rows come out in
+//! another order then; those that match one row keep theirs. A need in the middle loses nothing: what was read is kept.
+
+use super::context::hash_of;
+use super::join::{concatenate, pad_left, pad_right};
+use super::kept_bytes::row_bytes;
+use super::partitions::{Part, Partitions, is_hash_table_full};
+use super::sort::{ENTRY_BYTES, Places};
+use super::temporary_file::{RowReader, Spilled};
+use super::{Context, KeptBytes, Operator, Row};
+use crate::expression::{evaluate, is_true};
+use crate::plan::{Exprs, JoinType, Node};
+use crate::stop::Step;
+use hexalog_sql_types::datum::equal;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::row::{read_row, write_row};
+use hexalog_sql_types::{Datum, TypeId};
+use std::sync::Arc;
+
+/// A row of one side and the values of its key.
+#[derive(Default)]
+struct Keyed {
+    /// Of the key; `None` if a part of it is NULL, which equals nothing.
+    hash: Option<u64>,
+    key: Row,
+    row: Row,
+}
+
+impl Keyed {
+    /// Computes the key of the row that is there. Call again after a need.
+    fn compute(&mut self, keys: &Exprs, context: &mut Context<'_>) -> Step<()> {
+        self.key.clear();
+        for item in &keys.items {
+            self.key.push(evaluate(item, &self.row, context)?);
+        }
+        self.hash = hash_key(keys.items.iter().map(|item| item.type_id), &self.key);
+        Ok(())
+    }
+}
+
+impl Spilled for Keyed {
+    fn bytes(&self) -> usize {
+        size_of::<Keyed>() + row_bytes(&self.key) + row_bytes(&self.row)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.hash.is_some()));
+        out.extend_from_slice(&self.hash.unwrap_or(0).to_le_bytes());
+        write_row(&self.key, out);
+        write_row(&self.row, out);
+    }
+
+    fn read(bytes: &mut &[u8]) -> Option<Keyed> {
+        let ([is_some], rest) = bytes.split_first_chunk()?;
+        let (hash, rest) = rest.split_first_chunk()?;
+        *bytes = rest;
+        let hash = (*is_some == 1).then_some(u64::from_le_bytes(*hash));
+        Some(Keyed { hash, key: read_row(bytes)?, row: read_row(bytes)? })
+    }
+}
+
+/// Rows of the right side, by their keys.
+struct Table {
+    rows: Vec<Keyed>,
+    kept: KeptBytes,
+    places: Places,
+    /// FULL: which have matched.
+    matched: Vec<bool>,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table {
+            rows: Vec::new(),
+            kept: KeptBytes::worked_on("One side of a join"),
+            places: Places::default(),
+            matched: Vec::new(),
+        }
+    }
+}
+
+impl Table {
+    /// Takes a row; 53200 if there are too many.
+    fn add(&mut self, row: Keyed) -> Result<()> {
+        self.kept.add_bytes(row.bytes() + ENTRY_BYTES)?;
+        if let Some(hash) = row.hash {
+            self.places.entry(hash).or_default().push(self.rows.len());
+        }
+        self.rows.push(row);
+        self.matched.push(false);
+        Ok(())
+    }
+
+    /// Whether rows are put aside instead: there are too many, and parting them would help.
+    fn is_full(&self, context: &Context<'_>, level: u32) -> bool {
+        self.places.len() > 1 && is_hash_table_full(context, self.kept.bytes(), level)
+    }
+}
+
+/// Both sides being put aside.
+struct Aside {
+    right: Partitions,
+    /// Rows of the table, which go first.
+    moving: std::vec::IntoIter<Keyed>,
+    right_parts: Vec<Part>,
+    left: Partitions,
+    /// All left rows have been put aside.
+    is_left_read: bool,
+    left_parts: Vec<Part>,
+}
+
+/// Parts of both sides whose keys meet. One that is missing has no rows.
+#[derive(Default)]
+struct Pair {
+    /// How many times its rows have been parted.
+    level: u32,
+    right: Option<RowReader>,
+    left: Option<RowReader>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The right side is being read.
+    Build,
+    /// What did not fit is being put aside: the left side is read.
+    Part,
+    /// A left row is wanted.
+    Left,
+    /// A right row is wanted.
+    Right,
+    /// The joined row's condition is being evaluated.
+    Condition,
+    /// Right rows without a match (FULL).
+    Unmatched,
+    /// These inputs are done.
+    Done,
+}
+
+/// The operator.
+pub(super) struct HashJoin {
+    plan: Arc<Node>,
+    left: Box<dyn Operator>,
+    right: Box<dyn Operator>,
+    phase: Phase,
+    table: Table,
+    /// A row of the right operator whose key is being computed.
+    pending: Option<Keyed>,
+    /// The left row.
+    probe: Keyed,
+    /// It is there, and its key is being computed.
+    is_keying: bool,
+    candidates: Vec<usize>,
+    at: usize,
+    joined: Row,
+    left_matched: bool,
+    aside: Option<Box<Aside>>,
+    pairs: Vec<Pair>,
+    /// What is being joined; the operators below if there is none.
+    pair: Option<Pair>,
+}
+
+impl HashJoin {
+    pub(super) fn new(plan: Arc<Node>, left: Box<dyn Operator>, right: Box<dyn Operator>) -> HashJoin {
+        HashJoin {
+            plan,
+            left,
+            right,
+            phase: Phase::Build,
+            table: Table::default(),
+            pending: None,
+            probe: Keyed::default(),
+            is_keying: false,
+            candidates: Vec::new(),
+            at: 0,
+            joined: Row::new(),
+            left_matched: false,
+            aside: None,
+            pairs: Vec::new(),
+            pair: None,
+        }
+    }
+
+    fn level(&self) -> u32 {
+        self.pair.as_ref().map_or(0, |pair| pair.level)
+    }
+
+    fn next_right(&mut self, keys: &Exprs, context: &mut Context<'_>) -> Step<Option<Keyed>> {
+        if let Some(pair) = &mut self.pair {
+            return next_of_part(pair.right.as_mut(), context);
+        }
+        if self.pending.is_none() {
+            let mut row = Row::new();
+            if !self.right.next(context, &mut row)? {
+                return Ok(None);
+            }
+            keys.evaluation.begin_row(context.state);
+            self.pending = Some(Keyed { row, ..Keyed::default() });
+        }
+        self.pending.as_mut().expect("set above").compute(keys, context)?;
+        Ok(self.pending.take())
+    }
+
+    /// Turns to the next left row; false if there is none.
+    fn next_left(&mut self, keys: &Exprs, context: &mut Context<'_>) -> Step<bool> {
+        if let Some(pair) = &mut self.pair {
+            let Some(row) = next_of_part(pair.left.as_mut(), context)? else { return Ok(false) };
+            self.probe = row;
+            return Ok(true);
+        }
+        if !self.is_keying {
+            if !self.left.next(context, &mut self.probe.row)? {
+                return Ok(false);
+            }
+            keys.evaluation.begin_row(context.state);
+            self.is_keying = true;
+        }
+        self.probe.compute(keys, context)?;
+        self.is_keying = false;
+        Ok(true)
+    }
+
+    /// Reads the right side into the table, or puts it aside if it does not fit.
+    fn build(&mut self, join: JoinType, keys: &Exprs, context: &mut Context<'_>) -> Step<()> {
+        loop {
+            if let Some(aside) = &mut self.aside {
+                aside.right.drain(context)?;
+                if !aside.moving.as_slice().is_empty() {
+                    context.count_row()?;
+                    let row = aside.moving.next().expect("looked at above");
+                    aside.right.push(row.hash.unwrap_or(0), &row)?;
+                    continue;
+                }
+            }
+            let Some(row) = self.next_right(keys, context)? else { break };
+            // What can match nothing is only wanted where such rows are given too.
+            if row.hash.is_none() && join != JoinType::Full {
+                continue;
+            }
+            if let Some(aside) = &mut self.aside {
+                aside.right.push(row.hash.unwrap_or(0), &row)?;
+                continue;
+            }
+            self.table.add(row)?;
+            let level = self.level();
+            if self.table.is_full(context, level) {
+                self.aside = Some(Box::new(Aside {
+                    right: Partitions::create(context, level),
+                    moving: std::mem::take(&mut self.table).rows.into_iter(),
+                    right_parts: Vec::new(),
+                    left: Partitions::create(context, level),
+                    is_left_read: false,
+                    left_parts: Vec::new(),
+                }));
+            }
+        }
+        self.phase = if self.aside.is_some() { Phase::Part } else { Phase::Left };
+        Ok(())
+    }
+
+    /// Puts the left side aside too, and pairs the parts.
+    fn part(&mut self, join: JoinType, keys: &Exprs, context: &mut Context<'_>) -> Step<()> {
+        let mut aside = self.aside.take().expect("made when the table was full");
+        let parted = self.part_left(&mut aside, join, keys, context);
+        if parted.is_err() {
+            self.aside = Some(aside);
+            return parted;
+        }
+        let level = self.level() + 1;
+        let mut pairs: Vec<Pair> = Vec::new();
+        pairs.resize_with(Partitions::COUNT, || Pair { level, ..Pair::default() });
+        aside.right_parts.into_iter().for_each(|part| pairs[part.number].right = Some(part.reader));
+        aside.left_parts.into_iter().for_each(|part| pairs[part.number].left = Some(part.reader));
+        let gives = |pair: &Pair| match (&pair.left, &pair.right) {
+            (Some(_), Some(_)) => true,
+            (Some(_), None) => gives_left(join),
+            (None, Some(_)) => join == JoinType::Full,
+            (None, None) => false,
+        };
+        self.pairs.extend(pairs.into_iter().filter(gives));
+        self.phase = Phase::Done;
+        Ok(())
+    }
+
+    fn part_left(
+        &mut self,
+        aside: &mut Aside,
+        join: JoinType,
+        keys: &Exprs,
+        context: &mut Context<'_>,
+    ) -> Step<()> {
+        aside.right.finish(context, &mut aside.right_parts)?;
+        while !aside.is_left_read {
+            aside.left.drain(context)?;
+            match self.next_left(keys, context)? {
+                true if self.probe.hash.is_some() || gives_left(join) => {
+                    aside.left.push(self.probe.hash.unwrap_or(0), &self.probe)?;
+                }
+                true => {}
+                false => aside.is_left_read = true,
+            }
+        }
+        aside.left.finish(context, &mut aside.left_parts)
+    }
+
+    /// Turns to the next pair of parts; false if there is none.
+    fn turn_to_pair(&mut self) -> bool {
+        let Some(pair) = self.pairs.pop() else { return false };
+        self.pair = Some(pair);
+        self.table = Table::default();
+        self.phase = Phase::Build;
+        true
+    }
+
+    /// The right rows whose keys equal the left row's.
+    fn find_candidates(&mut self, keys: &Exprs) {
+        let places = self.probe.hash.and_then(|hash| self.table.places.get(&hash));
+        self.candidates.clear();
+        for &candidate in places.into_iter().flatten() {
+            let mut same = keys.items.iter().zip(&self.probe.key).zip(&self.table.rows[candidate].key);
+            if same.all(|((item, left), right)| equal(item.type_id, left, right)) {
+                self.candidates.push(candidate);
+            }
+        }
+        self.at = 0;
+        self.left_matched = false;
+        self.phase = Phase::Right;
+    }
+
+    /// The next right row that has matched nothing.
+    fn next_unmatched(&mut self, width: usize, row: &mut Row) -> bool {
+        let matched = &self.table.matched;
+        let found = (self.at..matched.len()).find(|&at| !matched[at]);
+        self.at = found.map_or(matched.len(), |at| at + 1);
+        if let Some(at) = found {
+            pad_left(row, &self.table.rows[at].row, width);
+        }
+        found.is_some()
+    }
+}
+
+/// Whether left rows without a match are given.
+fn gives_left(join: JoinType) -> bool {
+    matches!(join, JoinType::Left | JoinType::Full)
+}
+
+fn next_of_part(part: Option<&mut RowReader>, context: &mut Context<'_>) -> Step<Option<Keyed>> {
+    let Some(reader) = part else { return Ok(None) };
+    if !reader.fill(context)? {
+        return Ok(None);
+    }
+    // The row is there before it is counted: the end may be come to again.
+    context.count_row()?;
+    Ok(Some(reader.take()?))
+}
+
+/// `None` if a part is NULL, which equals nothing.
+fn hash_key(types: impl Iterator<Item = TypeId>, key: &[Datum]) -> Option<u64> {
+    let mut hash = 0u64;
+    for (type_id, value) in types.zip(key) {
+        if value.is_null() {
+            return None;
+        }
+        hash = hash.rotate_left(5) ^ hash_of(type_id, value);
+    }
+    Some(hash)
+}
+
+impl Operator for HashJoin {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let plan = self.plan.clone();
+        let Node::HashJoin { join, left_keys, right_keys, condition, .. } = &*plan else {
+            unreachable!("built for hash joins");
+        };
+        let width = plan.width();
+        loop {
+            match self.phase {
+                Phase::Build => self.build(*join, right_keys, context)?,
+                Phase::Part => self.part(*join, left_keys, context)?,
+                Phase::Left => match self.next_left(left_keys, context)? {
+                    true => self.find_candidates(left_keys),
+                    false => {
+                        self.phase = if *join == JoinType::Full { Phase::Unmatched } else { Phase::Done };
+                        self.at = 0;
+                    }
+                },
+                Phase::Right => {
+                    let Some(&candidate) = self.candidates.get(self.at) else {
+                        self.phase = Phase::Left;
+                        if gives_left(*join) && !self.left_matched {
+                            pad_right(row, &self.probe.row, width);
+                            return Ok(true);
+                        }
+                        continue;
+                    };
+                    context.count_row()?;
+                    concatenate(&mut self.joined, &self.probe.row, &self.table.rows[candidate].row);
+                    if let Some(condition) = condition {
+                        condition.evaluation.begin_row(context.state);
+                    }
+                    self.phase = Phase::Condition;
+                }
+                Phase::Condition => {
+                    let holds = match condition {
+                        Some(condition) => is_true(&condition.expr, &self.joined, context)?,
+                        None => true,
+                    };
+                    let candidate = self.candidates[self.at];
+                    self.at += 1;
+                    self.phase = Phase::Right;
+                    if !holds {
+                        continue;
+                    }
+                    self.left_matched = true;
+                    self.table.matched[candidate] = true;
+                    std::mem::swap(row, &mut self.joined);
+                    return Ok(true);
+                }
+                Phase::Unmatched => {
+                    if self.next_unmatched(width, row) {
+                        return Ok(true);
+                    }
+                    self.phase = Phase::Done;
+                }
+                Phase::Done => {
+                    if !self.turn_to_pair() {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+    }
+
+    fn rewind(&mut self, context: &mut Context<'_>) {
+        self.left.rewind(context);
+        self.right.rewind(context);
+        self.phase = Phase::Build;
+        self.table = Table::default();
+        (self.pending, self.is_keying) = (None, false);
+        (self.aside, self.pair) = (None, None);
+        self.pairs.clear();
+    }
+}
