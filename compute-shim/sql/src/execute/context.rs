@@ -4,6 +4,7 @@
 //! state: snapshot and command live in the engine's transaction, settings and names in the session's view.
 
 use super::deferred::Deferred;
+use super::identities::Identities;
 use super::measure::{Measure, Measures};
 use super::referential::{Referential, ReferentialPlans};
 use super::{KeptBytes, Operator, Row, build};
@@ -16,7 +17,7 @@ use crate::plan::{Node, Plan};
 use crate::session::SessionView;
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
-use hexalog_engine::{AdvisoryLocks, Chain, Engine, Need, RowVersion, Transaction};
+use hexalog_engine::{AdvisoryLocks, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
 use hexalog_sql_types::operator::Operator as SqlOperator;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
@@ -73,14 +74,6 @@ impl Effects {
     }
 }
 
-/// Which version of which row a scan has handed up.
-pub(crate) struct Identity {
-    pub key: Box<[u8]>,
-    pub version: RowVersion,
-    /// Columns whose values lie in chains, read or not.
-    pub long: Vec<(usize, Chain)>,
-}
-
 /// A row of a table that a row of a query stands on.
 #[derive(Clone, Debug)]
 pub(crate) struct RowPlace {
@@ -107,8 +100,7 @@ pub(crate) struct State {
     pub case_values: Vec<Datum>,
     pub subplans: Vec<SubplanState>,
     pub common: Vec<CommonState>,
-    /// Rows that a scan has handed up for change.
-    pub identities: Vec<Identity>,
+    pub identities: Identities,
     /// Rows changed.
     pub affected: u64,
     /// How many of the changes of WITH have come to their end.

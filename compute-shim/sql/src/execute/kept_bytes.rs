@@ -46,6 +46,11 @@ impl KeptBytes {
         Err(SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(detail))
     }
 
+    /// So much is no longer kept.
+    pub(super) fn give_back(&mut self, bytes: usize) {
+        self.bytes = self.bytes.checked_sub(bytes).expect("it was counted");
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -56,7 +61,7 @@ impl KeptBytes {
 }
 
 /// What the allocator and a reference count add to a piece of memory, roughly.
-const PIECE_BYTES: usize = 32;
+pub(super) const PIECE_BYTES: usize = 32;
 
 /// Bytes that a row takes. What several rows share counts for each.
 pub(super) fn row_bytes(row: &[Datum]) -> usize {

@@ -86,8 +86,7 @@ impl LockRows {
         let Datum::Int8(number) = self.row[first + lock.start + lock.table.columns.len()] else {
             unreachable!("the column behind the table's own is the identity");
         };
-        let number = usize::try_from(number).expect("identities count from zero");
-        let identity = &context.state.identities[number];
+        let identity = context.state.identities.get(number);
         self.target = Target { key: identity.key.to_vec(), known: identity.version.into() };
         self.phase = Phase::Lock(at);
         true
@@ -137,7 +136,7 @@ impl LockRows {
 impl LockRows {
     /// Takes the next row in, and turns to its first table; false if there is none.
     fn pull(&mut self, rows: &[RowLock], first: usize, context: &mut Context<'_>) -> Step<bool> {
-        let identities = *self.identities_from.get_or_insert(context.state.identities.len());
+        let identities = *self.identities_from.get_or_insert(context.state.identities.count());
         if !self.input.next(context, &mut self.row)? {
             return Ok(false);
         }

@@ -5,7 +5,7 @@
 //! against the whole condition again; other relations stay as they were (PostgreSQL's EvalPlanQual). A changed primary
 //! key is a delete that names the new key, and an insert.
 
-use super::context::Identity;
+use super::identities::Identity;
 use super::row_writer::{Entered, check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
 use super::unique::{FirstTaken, SharedIn};
@@ -87,7 +87,7 @@ impl Operator for Modify {
                 return Ok(true);
             }
             if self.current.is_none() {
-                let identities = *self.identities_from.get_or_insert(context.state.identities.len());
+                let identities = *self.identities_from.get_or_insert(context.state.identities.count());
                 if context.state.is_fused || !self.input.next(context, &mut self.row)? {
                     return Ok(false);
                 }
@@ -210,8 +210,7 @@ impl RowUpdate {
         let Datum::Int8(number) = joined[table.columns.len()] else {
             unreachable!("the column behind the table's own is the identity");
         };
-        let number = usize::try_from(number).expect("identities count from zero");
-        let Identity { key, version, long } = &context.state.identities[number];
+        let Identity { key, version, long } = context.state.identities.get(number);
         RowUpdate::new(table, joined.clone(), key.to_vec(), *version, long.clone(), single)
     }
 

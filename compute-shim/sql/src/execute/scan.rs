@@ -3,7 +3,7 @@
 //! An index entry is only a candidate: the row version visible to the statement must have the entry's key, else it is no
 //! hit. Read next: `key_range.rs` for the ranges.
 
-use super::context::Identity;
+use super::identities::Identity;
 use super::key_range::{KeyRange, ranges};
 use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
 use super::{Context, Operator, Row, RowPlace, has_entry, index_key, version_column};
@@ -251,10 +251,10 @@ impl TableScan {
             keys.push(RowPlace { table, key: stored.key.as_slice().into(), version });
         }
         if scan.with_identity {
-            let number = i64::try_from(context.state.identities.len()).expect("rows fit memory");
+            let number = i64::try_from(context.state.identities.count()).expect("rows fit memory");
             let (key, version) = (stored.key.as_slice().into(), stored.version);
             let long = long_columns(&scan.table, stored)?;
-            context.state.identities.push(Identity { key, version, long });
+            context.state.identities.push(Identity { key, version, long })?;
             match scan.with_versions {
                 true => self.row[scan.table.columns.len()] = Datum::Int8(number),
                 false => self.row.push(Datum::Int8(number)),

@@ -1,0 +1,84 @@
+//! Which rows a statement will lock or change: what its scans hand up beside the values, by a number that travels in the row.
+//!
+//! Owns [`Identities`], which grow with the rows below a sort or a join and are let go of one by one where rows only pass. They do not
+//! go to temporary files: they are counted, and too many fail the statement.
+
+use super::kept_bytes::{KeptBytes, PIECE_BYTES};
+use hexalog_engine::{Chain, RowVersion};
+use hexalog_sql_types::error::Result;
+
+/// Which version of which row a scan has handed up.
+pub(crate) struct Identity {
+    pub key: Box<[u8]>,
+    pub version: RowVersion,
+    /// Columns whose values lie in chains, read or not.
+    pub long: Vec<(usize, Chain)>,
+}
+
+impl Identity {
+    fn bytes(&self) -> usize {
+        let long = self.long.capacity() * size_of::<(usize, Chain)>();
+        size_of::<Identity>() + PIECE_BYTES + self.key.len() + long
+    }
+}
+
+/// Rows that scans have handed up to be locked or changed.
+pub(crate) struct Identities {
+    items: Vec<Identity>,
+    kept: KeptBytes,
+}
+
+impl Default for Identities {
+    fn default() -> Identities {
+        Identities { items: Vec::new(), kept: KeptBytes::worked_on("A scan of rows to be locked or changed") }
+    }
+}
+
+impl Identities {
+    pub(super) fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Takes one in; 53200 if they are too many.
+    pub(super) fn push(&mut self, identity: Identity) -> Result<()> {
+        self.kept.add_bytes(identity.bytes())?;
+        self.items.push(identity);
+        Ok(())
+    }
+
+    pub(super) fn get(&self, number: i64) -> &Identity {
+        &self.items[usize::try_from(number).expect("identities count from zero")]
+    }
+
+    /// Lets go of all from this place on.
+    pub(super) fn truncate(&mut self, count: usize) {
+        let gone = self.items.drain(count..).map(|identity| identity.bytes()).sum();
+        self.kept.give_back(gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_let_go_of_no_longer_counts() {
+        let identity = |bytes: usize| Identity {
+            key: vec![0; bytes].into(),
+            version: RowVersion::default(),
+            long: Vec::new(),
+        };
+        let mut identities = Identities::default();
+        identities.push(identity(10)).expect("fits");
+        let before = identities.kept.bytes();
+        assert!(before > 10);
+        for _ in 0..3 {
+            identities.push(identity(700 << 20)).expect("fits by itself");
+            identities.truncate(1);
+            assert_eq!((identities.count(), identities.kept.bytes()), (1, before));
+        }
+        identities.push(identity(700 << 20)).expect("fits by itself");
+        let error = identities.push(identity(700 << 20)).expect_err("too much together");
+        assert_eq!(error.fields().sqlstate.to_string(), "53200");
+    }
+}
