@@ -41,6 +41,9 @@ const LARGE: &[&str] = &[
     "SELECT d FROM t UNION SELECT d || 'x' FROM t",
     "SELECT d, count(*), sum(n), min(m), max(c) FILTER (WHERE a > 100) FROM t GROUP BY d",
     "SELECT b % 1500 AS g, array_agg(a), string_agg(d, ',' ORDER BY a DESC), count(DISTINCT c) FROM t GROUP BY g",
+    // Ten groups whose values grow until they fill the table, before ten more come.
+    "SELECT k, max(v), min(k) FROM (SELECT CASE WHEN i <= 200 THEN i % 10 ELSE i END AS k, repeat('x', i * 100) AS v
+                                    FROM generate_series(1, 210) i) s GROUP BY k",
     "SELECT d, count(*) FROM (SELECT d FROM t UNION ALL SELECT d FROM t) u GROUP BY d HAVING count(*) = 2 ORDER BY d",
     "SELECT a, row_number() OVER (PARTITION BY c ORDER BY d), sum(b) OVER (PARTITION BY c ORDER BY d), d FROM t",
     "SELECT a, rank() OVER (ORDER BY c), lag(d, 2) OVER (ORDER BY b), d FROM t",

@@ -201,6 +201,14 @@ impl Accumulator {
         )
     }
 
+    /// The value that it keeps of those it was given: the largest so far, say.
+    pub fn kept_value(&self) -> Option<&Datum> {
+        match &self.state {
+            State::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The state before the first row. `arguments` are the actual types after coercion (empty for `count(*)`).
     pub fn new(aggregate: &Aggregate, arguments: &[TypeId]) -> Accumulator {
         let is_whole = arguments.len() == aggregate.arguments.len() || aggregate.kind.is_hypothetical();

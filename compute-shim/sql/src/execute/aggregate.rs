@@ -2,11 +2,11 @@
 //!
 //! Groups come out in the order in which their first rows came in. Without keys there is one group even if there are
 //! no rows. Once groups fill their memory, what belongs to none of them is put aside, and worked on part by part when they are given:
-//! the groups of all parts are brought into their order by a sort. A group's own rows (DISTINCT, ORDER BY, `array_agg`) stay in
-//! memory.
+//! the groups of all parts are brought into their order by a sort. Rows of the groups that are in the table (DISTINCT, ORDER BY,
+//! `array_agg`) stay in memory: a group that is there goes on growing, and a full table only keeps out new ones.
 
 use super::context::hash_of;
-use super::kept_bytes::row_bytes;
+use super::kept_bytes::{row_bytes, value_bytes};
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
 use super::sort::{ENTRY_BYTES, Places, compare_rows};
 use super::sorter::Sorter;
@@ -164,7 +164,11 @@ impl Aggregate {
                     if state.accumulator.keeps_rows() {
                         self.kept.add(&values)?;
                     }
+                    let before = kept_bytes(&state.accumulator);
                     state.accumulator.add(&context.env, &values)?;
+                    let after = kept_bytes(&state.accumulator);
+                    self.kept.give_back(before.saturating_sub(after));
+                    self.kept.add_bytes(after.saturating_sub(before))?;
                 }
             }
         }
@@ -270,6 +274,11 @@ impl Aggregate {
         self.number += 1;
         Ok(self.contribute(context, Contribution { number: self.number, hash, key, inputs })?)
     }
+}
+
+/// What an aggregate keeps of one value that it was given.
+fn kept_bytes(accumulator: &Accumulator) -> usize {
+    accumulator.kept_value().map_or(0, value_bytes)
 }
 
 fn new_group(number: u64, key: Row, calls: &[AggregateCall]) -> Group {

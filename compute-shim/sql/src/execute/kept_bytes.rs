@@ -68,7 +68,7 @@ pub(super) fn row_bytes(row: &[Datum]) -> usize {
     size_of::<Vec<Datum>>() + PIECE_BYTES + row.iter().map(value_bytes).sum::<usize>()
 }
 
-fn value_bytes(value: &Datum) -> usize {
+pub(super) fn value_bytes(value: &Datum) -> usize {
     let more = match value {
         Datum::Text(text) => PIECE_BYTES + text.len(),
         Datum::Bytea(bytes) => PIECE_BYTES + bytes.len(),
