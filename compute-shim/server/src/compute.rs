@@ -23,6 +23,7 @@ use hexalog_volume::Client;
 use hexalog_volume::SharedClient;
 use hexalog_volume::config::{Lal, VolumeConfig};
 use hexalog_volume_driver::{Handle, State, drive};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Bound;
@@ -127,7 +128,15 @@ impl From<MetadataError> for ComputeError {
 pub fn run(options: &ComputeOptions) -> Result<(), ComputeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| ComputeError::System(format!("cannot start: {error}")))?;
+    raise_descriptor_limit();
     runtime.block_on(serve_volume(options))
+}
+
+/// Raises the soft limit of descriptors to the hard one: connections and temporary files count against it.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Without it there are fewer of them, and what finds none says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 async fn serve_volume(options: &ComputeOptions) -> Result<(), ComputeError> {
@@ -185,8 +194,9 @@ fn open_temporary_files(options: &ComputeOptions) -> Result<Arc<TemporaryFiles>,
     let files = TemporaryFiles::open(directory.clone(), options.temporary_bytes_max);
     let files = files.map_err(|error| ComputeError::TemporaryFiles(directory, error))?;
     eprintln!(
-        "hexalog compute: temporary files in {}, at most {} MiB",
+        "hexalog compute: temporary files in {}, at most {} of {} MiB together",
         files.directory().display(),
+        files.files_max(),
         files.bytes_max() >> 20
     );
     Ok(files)

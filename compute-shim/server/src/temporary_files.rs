@@ -7,6 +7,8 @@
 
 use hexalog_engine::IoWait;
 use hexalog_sql::spill::{SpillBusy, SpillCall, SpillEnd, SpillError, SpillFile, SpillOutcome, SpillSpace};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
@@ -22,8 +24,12 @@ const THREADS: usize = 2;
 /// half of them are done.
 const CALLS_MAX: usize = 64;
 
-/// Files at once: a quarter of the descriptors that a process may mostly have, since connections take from them too.
-const FILES_MAX: u64 = 256;
+/// Of the descriptors that the process may have, files take one in so many at most: connections take from them too.
+const DESCRIPTORS_PER_FILE: u64 = 4;
+
+/// Files at once, however many descriptors there are: the list of those to be closed is no longer than that. Sixty-four sessions
+/// with all that they may have.
+const FILES_MAX: u64 = 4096;
 
 /// Makes temporary files in a directory.
 #[derive(Debug)]
@@ -35,6 +41,7 @@ pub struct TemporaryFiles {
 struct Shared {
     directory: PathBuf,
     bytes_max: u64,
+    files_max: u64,
     /// Of all files that are not closed.
     bytes: AtomicU64,
     files: AtomicU64,
@@ -44,7 +51,7 @@ struct Shared {
 
 #[derive(Default, Debug)]
 struct Queue {
-    /// Calls, which [`CALLS_MAX`] bounds, and files to be closed, which [`FILES_MAX`] does.
+    /// Calls, which [`CALLS_MAX`] bounds, and files to be closed, which `files_max` does.
     work: VecDeque<Work>,
     /// Ends when calls are taken again.
     room: Option<IoWait>,
@@ -71,6 +78,7 @@ impl TemporaryFiles {
         let shared = Arc::new(Shared {
             directory,
             bytes_max,
+            files_max: files_max(),
             bytes: AtomicU64::new(0),
             files: AtomicU64::new(0),
             queue: Mutex::default(),
@@ -88,6 +96,11 @@ impl TemporaryFiles {
     /// Where they are.
     pub fn directory(&self) -> &Path {
         &self.shared.directory
+    }
+
+    /// How many of them there may be: as the limit of open files was when this was made.
+    pub fn files_max(&self) -> u64 {
+        self.shared.files_max
     }
 
     /// What all of them may come to.
@@ -238,10 +251,12 @@ impl OpenFile {
     /// Counts what the file comes to. Again for the same if the call was refused meanwhile.
     fn count(&self, bytes: u64) -> Result<(), SpillError> {
         if !self.is_counted.load(Ordering::Relaxed) {
-            if !Shared::count(&self.shared.files, 1, FILES_MAX) {
+            let files_max = self.shared.files_max;
+            if !Shared::count(&self.shared.files, 1, files_max) {
                 return Err(SpillError::Refused {
-                    what: format!("more than {FILES_MAX} temporary files of all sessions"),
-                    mend: "Have fewer large statements at once, or raise work_mem.".to_owned(),
+                    what: format!("more than {files_max} temporary files of all sessions"),
+                    mend: "Have fewer large statements at once, raise work_mem, or raise compute's limit of open files (ulimit -n)."
+                        .to_owned(),
                 });
             }
             self.is_counted.store(true, Ordering::Relaxed);
@@ -297,6 +312,11 @@ fn create_unnamed(directory: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
+fn files_max() -> u64 {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    (descriptors / DESCRIPTORS_PER_FILE).min(FILES_MAX)
+}
+
 fn free_bytes(directory: &Path) -> std::io::Result<u64> {
     let statvfs = rustix::fs::statvfs(directory)?;
     // What tells no size, as some file systems do, has no bound.
@@ -314,6 +334,9 @@ fn not_created(directory: &Path, error: &std::io::Error) -> SpillError {
 }
 
 fn spill_error(error: &std::io::Error) -> SpillError {
+    if let Some(Errno::MFILE | Errno::NFILE) = Errno::from_io_error(error) {
+        return SpillError::TooManyOpen(error.to_string());
+    }
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SpillError::Full,
         _ => SpillError::Failed(error.to_string()),
@@ -381,7 +404,7 @@ mod tests {
         drop(b);
         until(|| (files.shared.bytes.load(Ordering::Relaxed) == 0).then_some(()));
         until(|| (files.shared.files.load(Ordering::Relaxed) == 0).then_some(()));
-        let many: Vec<_> = (0..FILES_MAX).map(|_| files.create()).collect();
+        let many: Vec<_> = (0..files.files_max()).map(|_| files.create()).collect();
         assert!(many.iter().all(|file| outcome(file.append(0, Vec::new())).is_ok()));
         assert!(matches!(outcome(files.create().append(0, Vec::new())), Err(SpillError::Refused { .. })));
     }
@@ -430,6 +453,10 @@ mod tests {
         directory.close().expect("removes");
         let refused = outcome(files.create().append(0, b"x".to_vec()));
         assert!(matches!(&refused, Err(SpillError::NotCreated { directory, .. }) if *directory == path));
+        for number in [Errno::MFILE, Errno::NFILE] {
+            let error = spill_error(&number.into());
+            assert!(matches!(error, SpillError::TooManyOpen(_)), "{error:?}");
+        }
         let error = TemporaryFiles::open(path.into(), None).expect_err("is not there");
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }

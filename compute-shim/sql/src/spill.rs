@@ -61,6 +61,8 @@ pub enum SpillError {
         /// What the operating system says.
         why: String,
     },
+    /// The process or the system has as many files open as it may: what the operating system says.
+    TooManyOpen(String),
     /// What the operating system says.
     Failed(String),
 }

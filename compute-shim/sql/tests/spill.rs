@@ -272,6 +272,21 @@ fn errors_free_the_files() {
     client.query("SELECT a, d FROM t ORDER BY b");
 }
 
+/// The files of one session were bounded by those of all: one statement with many sorts took the files of everybody.
+#[test]
+fn a_session_has_so_many_files_at_once() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    client.query("SET work_mem = '64kB'");
+    let sort = "(SELECT i FROM generate_series(1, 3000) i ORDER BY -i LIMIT 1 OFFSET 2000)";
+    let sorts = |count: usize| format!("SELECT {}", vec![sort; count].join(", "));
+    assert_eq!(client.lines(&sorts(64)), [vec!["1000"; 64].join("|")]);
+    assert_eq!(client.error(&sorts(65)), "53400 more than 64 temporary files of one session");
+    assert_eq!(spill.bytes(), 0);
+    assert_eq!(client.lines(&sorts(2)), ["1000|1000"]);
+}
+
 #[test]
 fn a_full_disk_fails_the_statement_alone() {
     let spill = Arc::new(MemorySpill::new(100_000));

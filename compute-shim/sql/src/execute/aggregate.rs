@@ -148,7 +148,7 @@ impl Aggregate {
         let Some(at) = self.group(context, &mut of)? else {
             if self.aside.is_none() {
                 let level = self.part.as_ref().map_or(0, |part| part.level);
-                self.aside = Some(Partitions::create(context, level));
+                self.aside = Some(Partitions::create(context, level)?);
             }
             return self.aside.as_mut().expect("made above").push(of.hash, &of);
         };

@@ -247,11 +247,13 @@ impl HashJoin {
             self.table.add(row)?;
             let level = self.level();
             if self.table.is_full(context, level) {
+                let right = Partitions::create(context, level)?;
+                let left = right.beside();
                 self.aside = Some(Box::new(Aside {
-                    right: Partitions::create(context, level),
+                    right,
                     moving: std::mem::take(&mut self.table).rows.into_iter(),
                     right_parts: Vec::new(),
-                    left: Partitions::create(context, level),
+                    left,
                     is_left_read: false,
                     left_parts: Vec::new(),
                 }));

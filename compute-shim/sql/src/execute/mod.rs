@@ -43,6 +43,7 @@ pub(crate) use row_writer::{
     duplicate_key, has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, column_in_memory, decode_row};
+pub(crate) use temporary_file::TemporaryUsage;
 pub(crate) use unique::FirstTaken;
 
 use crate::nesting::with_room_for_levels;

@@ -51,12 +51,22 @@ pub(super) struct Part {
 }
 
 impl Partitions {
-    pub(super) fn create(context: &Context<'_>, level: u32) -> Partitions {
-        let file = Arc::new(TemporaryFile::create(context));
-        let writers: Vec<RowWriter> = (0..1 << LEVEL_BITS).map(|_| RowWriter::default()).collect();
+    /// 53400 if the session has too many files.
+    pub(super) fn create(context: &Context<'_>, level: u32) -> Result<Partitions> {
+        let file = TemporaryFile::create(context)?;
         // A quarter of the hash table's memory for all buffers, of which each may take twice as much.
-        let piece = context.view.settings.hash_mem_bytes() / (8 * writers.len());
-        Partitions { file, level, writers, grown: 0, piece: piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) }
+        let piece = context.view.settings.hash_mem_bytes() / (8 * Partitions::COUNT);
+        Ok(Partitions::over(file, level, piece.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX)))
+    }
+
+    /// For rows that are parted like these, in the same file.
+    pub(super) fn beside(&self) -> Partitions {
+        Partitions::over(Arc::clone(&self.file), self.level, self.piece)
+    }
+
+    fn over(file: Arc<TemporaryFile>, level: u32, piece: usize) -> Partitions {
+        let writers = (0..Partitions::COUNT).map(|_| RowWriter::default()).collect();
+        Partitions { file, level, writers, grown: 0, piece }
     }
 
     /// How many parts there are, those without rows included.

@@ -198,7 +198,7 @@ impl Distinct {
                 self.seen.add(hash, &key)?;
                 return Ok(true);
             }
-            self.aside = Some(Partitions::create(context, level));
+            self.aside = Some(Partitions::create(context, level)?);
         }
         let aside = self.aside.as_mut().expect("made above");
         aside.push(hash, &Numbered { number, row: row.clone() })?;

@@ -215,7 +215,7 @@ impl<T: Spilled> Sorter<T> {
 
     fn write_run(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
         if self.aside.is_none() {
-            let file = Arc::new(TemporaryFile::create(context));
+            let file = TemporaryFile::create(context)?;
             self.aside = Some(Box::new(Aside {
                 runs: Runs { file, streams: Vec::new() },
                 writing: None,
@@ -303,7 +303,7 @@ impl<T: Spilled> Aside<T> {
                 if order == self.runs.streams.len() {
                     return Ok(());
                 }
-                let into = Runs { file: Arc::new(TemporaryFile::create(context)), streams: Vec::new() };
+                let into = Runs { file: TemporaryFile::create(context)?, streams: Vec::new() };
                 let from = std::mem::replace(&mut self.runs, into);
                 self.pass = Some(MergePass { from, merged: 0, merge: None, writer: RowWriter::default() });
             }

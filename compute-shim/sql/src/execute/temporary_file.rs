@@ -17,7 +17,7 @@ use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A file that is gone when nobody holds it any more.
 pub(super) struct TemporaryFile {
@@ -25,9 +25,20 @@ pub(super) struct TemporaryFile {
     writing: Mutex<Writing>,
     /// What was handed over to be written.
     bytes: AtomicU64,
-    /// Of all files of the session.
-    session_bytes: Arc<AtomicU64>,
+    usage: Arc<TemporaryUsage>,
 }
+
+/// The temporary files of a session.
+#[derive(Default, Debug)]
+pub(crate) struct TemporaryUsage {
+    files: AtomicUsize,
+    /// What was handed over to be written.
+    bytes: AtomicU64,
+}
+
+/// Files of a session at once, so that one session cannot take those of all. An operator has one or two, and a hash table one more for
+/// each time that it is parted; a guess at what statements and open cursors need.
+const SESSION_FILES_MAX: usize = 64;
 
 /// The piece that is being written.
 #[derive(Default)]
@@ -49,13 +60,21 @@ impl Writing {
 }
 
 impl TemporaryFile {
-    pub(super) fn create(context: &Context<'_>) -> TemporaryFile {
-        TemporaryFile {
+    /// 53400 if the session has too many.
+    pub(super) fn create(context: &Context<'_>) -> Result<Arc<TemporaryFile>> {
+        let usage = Arc::clone(&context.view.temporary);
+        if usage.files.load(Ordering::Relaxed) >= SESSION_FILES_MAX {
+            let message = format!("more than {SESSION_FILES_MAX} temporary files of one session");
+            return Err(SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message)
+                .with_hint("Close cursors that have not come to their end, or raise work_mem."));
+        }
+        usage.files.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(TemporaryFile {
             file: context.database.options().spill.create(),
             writing: Mutex::default(),
             bytes: AtomicU64::new(0),
-            session_bytes: Arc::clone(&context.view.temporary_bytes),
-        }
+            usage,
+        }))
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -66,7 +85,7 @@ impl TemporaryFile {
     fn append(&self, context: &mut Context<'_>, bytes: &[u8]) -> Step<Range<u64>> {
         let new = bytes.len() as u64;
         if let Some(limit_kb) = context.view.settings.temp_file_limit_kb()
-            && self.session_bytes.load(Ordering::Relaxed) + new > limit_kb << 10
+            && self.usage.bytes.load(Ordering::Relaxed) + new > limit_kb << 10
         {
             let message = format!("temporary file size exceeds temp_file_limit ({limit_kb}kB)");
             return Err(SqlError::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, message).into());
@@ -85,7 +104,7 @@ impl TemporaryFile {
             }
         }
         self.bytes.store(at + new, Ordering::Relaxed);
-        self.session_bytes.fetch_add(new, Ordering::Relaxed);
+        self.usage.bytes.fetch_add(new, Ordering::Relaxed);
         context.count_spilled(bytes.len());
         Ok(at..at + new)
     }
@@ -108,7 +127,8 @@ impl TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        self.session_bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
+        self.usage.bytes.fetch_sub(self.bytes(), Ordering::Relaxed);
+        self.usage.files.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -123,6 +143,12 @@ fn spill_error(doing: &str, error: SpillError) -> SqlError {
         SpillError::NotCreated { directory, why } => {
             let message = format!("could not create temporary file in \"{directory}\": {why}");
             SqlError::new(SqlState::IO_ERROR, message)
+        }
+        SpillError::TooManyOpen(why) => {
+            let message = format!("could not create temporary file: {why}");
+            SqlError::new(SqlState::INSUFFICIENT_RESOURCES, message).with_hint(
+                "Have fewer large statements at once, or raise compute's limit of open files (ulimit -n).",
+            )
         }
     }
 }

@@ -11,14 +11,13 @@ use crate::catalog::object::{
 use crate::catalog::{Catalog, Relation, registry};
 use crate::database::Database;
 use crate::environment::Environment;
-use crate::execute::{RowKeys, RowPlace};
+use crate::execute::{RowKeys, RowPlace, TemporaryUsage};
 use crate::parse::tree::Name;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone, Timestamptz};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{EnumValue, EvalEnv, Host, SqlError, SqlState, TypeId};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 /// The session as statements see it.
 pub(crate) struct SessionView {
@@ -40,8 +39,8 @@ pub(crate) struct SessionView {
     pub cursors: Vec<CursorView>,
     /// The session's prepared statements.
     pub statements: NamedStatements,
-    /// What the session's temporary files come to.
-    pub temporary_bytes: Arc<AtomicU64>,
+    /// Its temporary files.
+    pub temporary: Arc<TemporaryUsage>,
 }
 
 /// Where relations go that are named without a schema.
@@ -100,7 +99,7 @@ impl SessionView {
             temporary_schema: None,
             cursors: Vec::new(),
             statements: NamedStatements::default(),
-            temporary_bytes: Arc::default(),
+            temporary: Arc::default(),
         };
         view.find_search_path();
         view
