@@ -5,7 +5,7 @@
 //! the groups of all parts are brought into their order by a sort. Rows of the groups that are in the table (DISTINCT, ORDER BY,
 //! `array_agg`) stay in memory: a group that is there goes on growing, and a full table only keeps out new ones.
 
-use super::context::hash_of;
+use super::context::hash_values;
 use super::kept_bytes::{row_bytes, value_bytes};
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
 use super::sort::{ENTRY_BYTES, Places, compare_rows};
@@ -267,10 +267,7 @@ impl Aggregate {
             }
             inputs.push(Some(values));
         }
-        let mut hash = 0u64;
-        for (value, item) in key.iter().zip(&keys.items) {
-            hash = hash.rotate_left(5) ^ hash_of(item.type_id, value);
-        }
+        let hash = hash_values(keys.items.iter().map(|item| item.type_id).zip(&key));
         self.number += 1;
         Ok(self.contribute(context, Contribution { number: self.number, hash, key, inputs })?)
     }

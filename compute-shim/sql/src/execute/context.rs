@@ -264,6 +264,11 @@ pub(super) fn hash_of(type_id: TypeId, value: &Datum) -> u64 {
     hasher.finish()
 }
 
+/// The same of several values together.
+pub(super) fn hash_values<'a>(values: impl Iterator<Item = (TypeId, &'a Datum)>) -> u64 {
+    values.fold(0, |hash, (type_id, value)| hash.rotate_left(5) ^ hash_of(type_id, value))
+}
+
 impl Context<'_> {
     /// Called once per row at the leaves: lets others run from time to time and notices cancellation.
     pub(crate) fn count_row(&mut self) -> Step<()> {

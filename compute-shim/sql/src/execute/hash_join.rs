@@ -5,10 +5,10 @@
 //! Tanaka, Moto-oka 1983). A part that does not fit either is parted again, unless all its keys hash alike. So rows come out in
 //! another order then; those that match one row keep theirs. A need in the middle loses nothing: what was read is kept.
 
-use super::context::hash_of;
+use super::context::hash_values;
 use super::join::{concatenate, pad_left, pad_right};
 use super::kept_bytes::row_bytes;
-use super::partitions::{Part, Partitions, is_hash_table_full};
+use super::partitions::{Part, Partitions, is_hash_table_full, mixed};
 use super::sort::{ENTRY_BYTES, Places};
 use super::temporary_file::{RowReader, Spilled};
 use super::{Context, KeptBytes, Operator, Row};
@@ -70,6 +70,8 @@ struct Table {
     places: Places,
     /// FULL: which have matched.
     matched: Vec<bool>,
+    /// FULL: rows whose keys equal nothing.
+    null_keys: usize,
 }
 
 impl Default for Table {
@@ -79,6 +81,7 @@ impl Default for Table {
             kept: KeptBytes::worked_on("One side of a join"),
             places: Places::default(),
             matched: Vec::new(),
+            null_keys: 0,
         }
     }
 }
@@ -87,8 +90,9 @@ impl Table {
     /// Takes a row; 53200 if there are too many.
     fn add(&mut self, row: Keyed) -> Result<()> {
         self.kept.add_bytes(row.bytes() + ENTRY_BYTES)?;
-        if let Some(hash) = row.hash {
-            self.places.entry(hash).or_default().push(self.rows.len());
+        match row.hash {
+            Some(hash) => self.places.entry(hash).or_default().push(self.rows.len()),
+            None => self.null_keys += 1,
         }
         self.rows.push(row);
         self.matched.push(false);
@@ -97,7 +101,7 @@ impl Table {
 
     /// Whether rows are put aside instead: there are too many, and parting them would help.
     fn is_full(&self, context: &Context<'_>, level: u32) -> bool {
-        self.places.len() > 1 && is_hash_table_full(context, self.kept.bytes(), level)
+        self.places.len() + self.null_keys > 1 && is_hash_table_full(context, self.kept.bytes(), level)
     }
 }
 
@@ -111,6 +115,28 @@ struct Aside {
     /// All left rows have been put aside.
     is_left_read: bool,
     left_parts: Vec<Part>,
+    /// Rows whose keys equal nothing.
+    null_keys: u64,
+}
+
+impl Aside {
+    fn push_right(&mut self, row: &Keyed) -> Result<()> {
+        let hash = self.parting_hash(row);
+        self.right.push(hash, row)
+    }
+
+    fn push_left(&mut self, row: &Keyed) -> Result<()> {
+        let hash = self.parting_hash(row);
+        self.left.push(hash, row)
+    }
+
+    /// What a row is parted by: those that equal nothing may go anywhere, and go everywhere by turns.
+    fn parting_hash(&mut self, row: &Keyed) -> u64 {
+        row.hash.unwrap_or_else(|| {
+            self.null_keys += 1;
+            mixed(self.null_keys)
+        })
+    }
 }
 
 /// Parts of both sides whose keys meet. One that is missing has no rows.
@@ -231,7 +257,7 @@ impl HashJoin {
                 if !aside.moving.as_slice().is_empty() {
                     context.count_row()?;
                     let row = aside.moving.next().expect("looked at above");
-                    aside.right.push(row.hash.unwrap_or(0), &row)?;
+                    aside.push_right(&row)?;
                     continue;
                 }
             }
@@ -241,7 +267,7 @@ impl HashJoin {
                 continue;
             }
             if let Some(aside) = &mut self.aside {
-                aside.right.push(row.hash.unwrap_or(0), &row)?;
+                aside.push_right(&row)?;
                 continue;
             }
             self.table.add(row)?;
@@ -256,6 +282,7 @@ impl HashJoin {
                     left,
                     is_left_read: false,
                     left_parts: Vec::new(),
+                    null_keys: 0,
                 }));
             }
         }
@@ -299,7 +326,7 @@ impl HashJoin {
             aside.left.drain(context)?;
             match self.next_left(keys, context)? {
                 true if self.probe.hash.is_some() || gives_left(join) => {
-                    aside.left.push(self.probe.hash.unwrap_or(0), &self.probe)?;
+                    aside.push_left(&self.probe)?;
                 }
                 true => {}
                 false => aside.is_left_read = true,
@@ -361,14 +388,7 @@ fn next_of_part(part: Option<&mut RowReader>, context: &mut Context<'_>) -> Step
 
 /// `None` if a part is NULL, which equals nothing.
 fn hash_key(types: impl Iterator<Item = TypeId>, key: &[Datum]) -> Option<u64> {
-    let mut hash = 0u64;
-    for (type_id, value) in types.zip(key) {
-        if value.is_null() {
-            return None;
-        }
-        hash = hash.rotate_left(5) ^ hash_of(type_id, value);
-    }
-    Some(hash)
+    (!key.iter().any(Datum::is_null)).then(|| hash_values(types.zip(key)))
 }
 
 impl Operator for HashJoin {

@@ -29,14 +29,20 @@ pub(super) fn is_hash_table_full(context: &Context<'_>, bytes: usize, level: u32
     bytes > context.view.settings.hash_mem_bytes().min(WORKED_ON_BYTES_MAX / 2) && level < LEVELS_MAX
 }
 
+/// A number with its bits spread upwards, so that numbers that differ in their low bits differ in their high ones: 2^64 over the golden ratio
+/// (Knuth, volume 3, section 6.4).
+pub(super) fn mixed(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// What is put aside.
 pub(super) struct Partitions {
     file: Arc<TemporaryFile>,
     /// How many times rows have been parted before.
     level: u32,
     writers: Vec<RowWriter>,
-    /// The part that has grown last.
-    grown: usize,
+    /// The part that has grown since the last drain.
+    grown: Option<usize>,
     /// Bytes of a part that are written and read at a time.
     piece: usize,
 }
@@ -66,7 +72,7 @@ impl Partitions {
 
     fn over(file: Arc<TemporaryFile>, level: u32, piece: usize) -> Partitions {
         let writers = (0..Partitions::COUNT).map(|_| RowWriter::default()).collect();
-        Partitions { file, level, writers, grown: 0, piece }
+        Partitions { file, level, writers, grown: None, piece }
     }
 
     /// How many parts there are, those without rows included.
@@ -74,14 +80,20 @@ impl Partitions {
 
     /// Puts a row aside, 54000 if it is too large; [`Partitions::drain`] comes before the next.
     pub(super) fn push(&mut self, hash: u64, row: &impl Spilled) -> Result<()> {
+        assert!(self.grown.is_none(), "what came before has been drained");
         let bits = hash.rotate_left((self.level + 1) * LEVEL_BITS) & ((1 << LEVEL_BITS) - 1);
-        self.grown = usize::try_from(bits).expect("a few bits");
-        self.writers[self.grown].push(row)
+        let part = usize::try_from(bits).expect("a few bits");
+        self.grown = Some(part);
+        self.writers[part].push(row)
     }
 
     /// Writes what has come together. Call again after a need.
     pub(super) fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
-        self.writers[self.grown].drain(context, &self.file, self.piece)
+        if let Some(part) = self.grown {
+            self.writers[part].drain(context, &self.file, self.piece)?;
+            self.grown = None;
+        }
+        Ok(())
     }
 
     /// All rows have come: adds the parts that have any. Call again after a need.

@@ -1,6 +1,6 @@
 //! Sorting, DISTINCT, and the set operations.
 
-use super::context::hash_of;
+use super::context::hash_values;
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
 use super::sorter::Sorter;
 use super::{Context, KeptBytes, Operator, Row};
@@ -112,15 +112,6 @@ impl Default for RowSet {
 /// What a hash table takes for an entry besides its row: a place in the table, and a list of one place.
 pub(super) const ENTRY_BYTES: usize = 96;
 
-/// Hash of a row so that equal rows hash alike.
-pub(super) fn hash_row(types: &[TypeId], row: &[Datum]) -> u64 {
-    let mut hash = 0u64;
-    for (value, &type_id) in row.iter().zip(types) {
-        hash = hash.rotate_left(5) ^ hash_of(type_id, value);
-    }
-    hash
-}
-
 impl RowSet {
     /// The place of the row equal to this one.
     fn find(&self, hash: u64, types: &[TypeId], row: &[Datum]) -> Option<usize> {
@@ -141,7 +132,7 @@ impl RowSet {
 
     /// The count of rows equal to this one, which is entered with 0 if it is new; 53200 if there are too many.
     pub(super) fn entry(&mut self, types: &[TypeId], row: &[Datum]) -> Result<&mut u64> {
-        let hash = hash_row(types, row);
+        let hash = hash_values(types.iter().copied().zip(row));
         let at = match self.find(hash, types, row) {
             Some(at) => at,
             None => self.add(hash, row)?,
@@ -188,7 +179,7 @@ impl Distinct {
             Some(columns) => Cow::Owned(columns.iter().map(|&column| row[column].clone()).collect()),
             None => Cow::Borrowed(row),
         };
-        let hash = hash_row(types, &key);
+        let hash = hash_values(types.iter().copied().zip(&*key));
         if self.seen.find(hash, types, &key).is_some() {
             return Ok(false);
         }
