@@ -1,7 +1,7 @@
 //! Sorting, DISTINCT, and the set operations.
 
 use super::context::hash_values;
-use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
+use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full, mixed};
 use super::sorter::Sorter;
 use super::{Context, KeptBytes, Operator, Row};
 use crate::parse::tree::SetOperator;
@@ -91,8 +91,9 @@ impl Hasher for IsHash {
         unreachable!("hashes have 64 bits")
     }
 
+    /// Rows of one part agree in the high bits of their hashes, from which the table takes what tells its entries apart.
     fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+        self.0 = mixed(hash);
     }
 }
 
