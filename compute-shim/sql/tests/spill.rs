@@ -234,6 +234,43 @@ fn large_rows_are_sorted() {
     }
 }
 
+/// Values of jsonb could be built deeper than bytes of rows are read, and rows with such were damaged to whoever read them.
+#[test]
+fn what_builds_jsonb_refuses_what_cannot_be_read() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    client.query(
+        "SET work_mem = '64kB'; CREATE TABLE deep (n int, j jsonb);
+         INSERT INTO deep VALUES (999, (repeat('[', 999) || repeat(']', 999))::jsonb),
+                                 (1000, (repeat('[', 1000) || repeat(']', 1000))::jsonb)",
+    );
+    let too_deep = "54001 stack depth limit exceeded";
+    let rounds = "WITH RECURSIVE r(n, j) AS (SELECT 1, '[]'::jsonb UNION ALL
+                  SELECT n + 1, jsonb_build_array(j) FROM r WHERE n < $) SELECT n, j FROM r ORDER BY n DESC";
+    assert_eq!(client.lines(&rounds.replace('$', "1000")).len(), 1000);
+    assert!(spill.written() > 100_000, "deep values have been in files");
+    assert_eq!(client.error(&rounds.replace('$', "1200")), too_deep);
+    for built in [
+        "jsonb_build_array(1, j)",
+        "jsonb_build_object('a', j)",
+        "to_jsonb(ARRAY[j])",
+        "to_jsonb(ROW(1, j))",
+        "jsonb_set('{}', '{a}', j)",
+        "jsonb_insert('[]', '{0}', j)",
+        "jsonb_path_query_array(j, '$')",
+        "(SELECT jsonb_agg(d.j) FROM deep d WHERE d.n = deep.n)",
+        "(SELECT jsonb_object_agg(d.n, d.j) FROM deep d WHERE d.n = deep.n)",
+        "json_build_array(j)::jsonb",
+    ] {
+        client.query(&format!("BEGIN; UPDATE deep SET j = {built} WHERE n = 999"));
+        assert_eq!(client.lines("SELECT count(j) FROM deep WHERE length(j::text) > 0"), ["2"], "{built}");
+        assert_eq!(client.error(&format!("UPDATE deep SET j = {built} WHERE n = 1000")), too_deep, "{built}");
+        client.query("ROLLBACK");
+    }
+    assert_eq!(client.error("UPDATE deep SET j[0] = j WHERE n = 1000"), too_deep);
+}
+
 #[test]
 fn cursors_stand_over_spilled_sorts() {
     let spill = Arc::new(MemorySpill::default());

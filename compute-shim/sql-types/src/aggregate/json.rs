@@ -2,8 +2,6 @@
 //!
 //! Owns their spacing and refusals. Read next: `crate::json`.
 
-use std::sync::Arc;
-
 use super::AggregateKind;
 use crate::datum::Datum;
 use crate::env::EvalEnv;
@@ -70,15 +68,14 @@ impl JsonState {
         Ok(())
     }
 
-    pub(super) fn finish(&self) -> Datum {
-        let jsonb = |value: Json| Datum::Jsonb(Arc::new(value));
+    pub(super) fn finish(&self) -> Result<Datum> {
         match &self.parts {
             Parts::Text { out: Some(out), is_object } => {
-                Datum::from(format!("{out}{}", if *is_object { " }" } else { "]" }))
+                Ok(Datum::from(format!("{out}{}", if *is_object { " }" } else { "]" })))
             }
-            Parts::Elements(Some(elements)) => jsonb(Json::Array(elements.clone())),
-            Parts::Members(Some(members)) => jsonb(Json::object(members.clone())),
-            _ => Datum::Null,
+            Parts::Elements(Some(elements)) => Json::Array(elements.clone()).into_datum(),
+            Parts::Members(Some(members)) => Json::object(members.clone()).into_datum(),
+            _ => Ok(Datum::Null),
         }
     }
 }

@@ -302,7 +302,7 @@ impl Accumulator {
             State::Bytes(bytes) => {
                 Ok(bytes.as_ref().map_or(Datum::Null, |bytes| Datum::Bytea(bytes.as_slice().into())))
             }
-            State::Json(state) => Ok(state.finish()),
+            State::Json(state) => state.finish(),
             State::Values(None) => Ok(Datum::Null),
             State::Values(Some(values)) if self.argument.array_element().is_some() => stack_arrays(values),
             State::Values(Some(values)) => Ok(Array::from_values(self.argument, values.clone()).into()),

@@ -29,11 +29,11 @@ pub(super) fn path_at(args: &[Datum], at: usize) -> Option<Vec<&str>> {
 }
 
 pub(super) fn jsonb(value: Json) -> Result<Datum> {
-    Ok(Datum::Jsonb(Arc::new(value)))
+    value.into_datum()
 }
 
 fn found(value: Option<&Json>) -> Result<Datum> {
-    value.map_or(Ok(Datum::Null), |value| jsonb(value.clone()))
+    Ok(value.map_or(Datum::Null, |value| Datum::Jsonb(Arc::new(value.clone()))))
 }
 
 fn found_text(value: Option<&Json>) -> Result<Datum> {

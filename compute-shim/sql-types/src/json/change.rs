@@ -2,7 +2,7 @@
 //!
 //! Owns the rules of paths that lead nowhere (`setPath` of PostgreSQL 15). Read next: `crate::function::json`.
 
-use super::{Json, array_index, compare_keys, parse_index};
+use super::{Json, NESTING_MAX, array_index, compare_keys, parse_index, too_deep};
 use crate::error::{Result, SqlError, SqlState};
 
 /// `a || b`.
@@ -147,6 +147,10 @@ fn object(members: &Members, path: &[&str], level: usize, change: Change<'_>) ->
 
 /// What a path that leads nowhere yet is filled with: arrays for integers, objects for anything else.
 fn grown(path: &[&str], new: &Json) -> Result<Json> {
+    // Before there is a value that is too deep to be let go of.
+    if path.len() > NESTING_MAX {
+        return Err(too_deep());
+    }
     let mut value = new.clone();
     for key in path.iter().rev() {
         value = match parse_index(key) {

@@ -15,8 +15,10 @@ pub use convert::{Pretty, is_structured, json_of, to_json, write_key, write_stri
 pub use parse::{Node, NodeKind, Source, check};
 pub use write::pretty;
 
+use crate::datum::Datum;
 use crate::error::{Result, SqlError, SqlState};
 use crate::numeric::Numeric;
+use std::sync::Arc;
 
 /// Most levels of arrays and objects within each other. PostgreSQL's limit is the depth of its stack, some thousands.
 pub const NESTING_MAX: usize = 1_000;
@@ -60,6 +62,28 @@ impl Json {
     /// Reads the input of type `jsonb`.
     pub fn parse(text: &str) -> Result<Json> {
         parse::Source::parse(text, true)?.root.to_json(text)
+    }
+
+    /// As a value of SQL. 54001 if it is nested too deep, as for text that is: bytes of a row that are deeper are damage to whoever
+    /// reads them, so nothing that makes a value may make such a one.
+    pub fn into_datum(self) -> Result<Datum> {
+        match self.is_within(NESTING_MAX) {
+            true => Ok(Datum::Jsonb(Arc::new(self))),
+            false => Err(too_deep()),
+        }
+    }
+
+    /// Whether it has so many levels of arrays and objects at most.
+    fn is_within(&self, levels: usize) -> bool {
+        match self {
+            Json::Array(elements) => {
+                levels > 0 && elements.iter().all(|element| element.is_within(levels - 1))
+            }
+            Json::Object(members) => {
+                levels > 0 && members.iter().all(|(_, value)| value.is_within(levels - 1))
+            }
+            _ => true,
+        }
     }
 
     /// Whether it is neither an array nor an object.

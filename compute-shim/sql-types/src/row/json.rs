@@ -102,6 +102,7 @@ fn take_count(bytes: &mut &[u8]) -> Option<usize> {
     take_length(bytes).filter(|&count| count <= bytes.len())
 }
 
+// Values within values are taken by plain loops: `collect` would lay a dozen frames upon each level's one, where nothing is inlined.
 fn take(bytes: &mut &[u8], depth: usize) -> Option<Json> {
     let (&kind, rest) = bytes.split_first()?;
     *bytes = rest;
@@ -113,12 +114,18 @@ fn take(bytes: &mut &[u8], depth: usize) -> Option<Json> {
         STRING => Json::String(take_text(bytes)?),
         ARRAY if depth < NESTING_MAX => {
             let count = take_count(bytes)?;
-            Json::Array((0..count).map(|_| take(bytes, depth + 1)).collect::<Option<_>>()?)
+            let mut elements = Vec::new();
+            for _ in 0..count {
+                elements.push(take(bytes, depth + 1)?);
+            }
+            Json::Array(elements)
         }
         OBJECT if depth < NESTING_MAX => {
             let count = take_count(bytes)?;
-            let members = (0..count).map(|_| Some((take_text(bytes)?, take(bytes, depth + 1)?)));
-            let members: Vec<(Box<str>, Json)> = members.collect::<Option<_>>()?;
+            let mut members: Vec<(Box<str>, Json)> = Vec::new();
+            for _ in 0..count {
+                members.push((take_text(bytes)?, take(bytes, depth + 1)?));
+            }
             let is_sorted = members.windows(2).all(|pair| compare_keys(&pair[0].0, &pair[1].0).is_lt());
             Json::Object(Some(members).filter(|_| is_sorted)?)
         }

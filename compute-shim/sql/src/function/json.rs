@@ -9,7 +9,6 @@ use crate::stop::Step;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::json::{Json, Pretty, json_of, to_json, write_key, write_string, write_value};
 use hexalog_sql_types::{Datum, EvalEnv, Record, SqlError, TypeId};
-use std::sync::Arc;
 
 const JSON: TypeId = TypeId::JSON;
 const JSONB: TypeId = TypeId::JSONB;
@@ -37,7 +36,7 @@ const fn variadic(oid: u32, name: &'static str, result: TypeId, call: super::Hos
 }
 
 fn jsonb(value: Json) -> Step<Datum> {
-    Ok(Datum::Jsonb(Arc::new(value)))
+    Ok(value.into_datum()?)
 }
 
 fn record(arguments: &[Datum]) -> &Record {
@@ -135,6 +134,7 @@ fn members<'a>(
 mod tests {
     use super::*;
     use hexalog_sql_types::Array;
+    use std::sync::Arc;
 
     #[test]
     fn objects_as_postgresql_writes_them() {

@@ -10,8 +10,17 @@ use crate::error::{Result, SqlError, SqlState};
 use crate::numeric::Numeric;
 use crate::operator::regex::{Options, build_translated, translate};
 
-/// Most levels of parentheses and operators within each other; the evaluation descends as deep.
+/// Most levels of parentheses, operators and accessors within each other. Evaluation and printing descend as deep, and so does reading what
+/// was printed, which has parentheses where `a + b + c` had none: they count as they are printed.
 const NESTING_MAX: usize = 500;
+
+/// Levels of what has this on top of something that has so many; 54001 for too many.
+fn above(levels: usize, more: usize) -> Result<usize> {
+    match levels + more {
+        levels if levels < NESTING_MAX => Ok(levels),
+        _ => Err(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded")),
+    }
+}
 
 impl JsonPath {
     /// Reads the input of type `jsonpath`.
@@ -38,18 +47,22 @@ impl JsonPath {
 struct Parsed {
     item: Item,
     is_predicate: bool,
+    /// Within it, as it is printed: no fewer than reading goes down.
+    levels: usize,
 }
 
-fn value(item: Item) -> Parsed {
-    Parsed { item, is_predicate: false }
+fn value(kind: Kind, levels: usize) -> Parsed {
+    Parsed { item: Item::new(kind), is_predicate: false, levels }
 }
 
-fn predicate(kind: Kind) -> Parsed {
-    Parsed { item: Item::new(kind), is_predicate: true }
+fn predicate(kind: Kind, levels: usize) -> Parsed {
+    Parsed { item: Item::new(kind), is_predicate: true, levels }
 }
 
-fn binary(op: Binary, left: Item, right: Item) -> Kind {
-    Kind::Binary { op, left: Box::new(left), right: Box::new(right) }
+/// An operator between two operands, and the levels of both together.
+fn binary(op: Binary, left: Parsed, right: Parsed) -> Result<(Kind, usize)> {
+    let levels = above(left.levels.max(right.levels), 1)?;
+    Ok((Kind::Binary { op, left: Box::new(left.item), right: Box::new(right.item) }, levels))
 }
 
 struct Parser {
@@ -148,7 +161,8 @@ impl Parser {
             if !right.is_predicate {
                 return self.error();
             }
-            left = predicate(binary(Binary::Or, left.item, right.item));
+            let (kind, levels) = binary(Binary::Or, left, right)?;
+            left = predicate(kind, levels);
         }
         self.depth -= 1;
         Ok(left)
@@ -161,19 +175,20 @@ impl Parser {
             if !right.is_predicate {
                 return self.error();
             }
-            left = predicate(binary(Binary::And, left.item, right.item));
+            let (kind, levels) = binary(Binary::And, left, right)?;
+            left = predicate(kind, levels);
         }
         Ok(left)
     }
 
-    fn value(&mut self) -> Result<Item> {
+    fn value(&mut self) -> Result<Parsed> {
         let parsed = self.any()?;
-        if parsed.is_predicate { self.error() } else { Ok(parsed.item) }
+        if parsed.is_predicate { self.error() } else { Ok(parsed) }
     }
 
-    fn predicate(&mut self) -> Result<Item> {
+    fn predicate(&mut self) -> Result<Parsed> {
         let parsed = self.any()?;
-        if parsed.is_predicate { Ok(parsed.item) } else { self.error() }
+        if parsed.is_predicate { Ok(parsed) } else { self.error() }
     }
 
     /// `!`, `exists`, comparisons, or what they are made of.
@@ -188,30 +203,32 @@ impl Parser {
                     operand
                 }
             };
-            return Ok(predicate(Kind::Not(Box::new(operand))));
+            let levels = above(operand.levels, 1)?;
+            return Ok(predicate(Kind::Not(Box::new(operand.item)), levels));
         }
         if let Some(exists) = self.take_exists()? {
-            return Ok(Parsed { item: exists, is_predicate: true });
+            return Ok(exists);
         }
         let left = self.sum()?;
         if left.is_predicate {
             return Ok(left);
         }
-        self.comparison(left.item)
+        self.comparison(left)
     }
 
-    fn take_exists(&mut self) -> Result<Option<Item>> {
+    fn take_exists(&mut self) -> Result<Option<Parsed>> {
         if !self.take_keyword("exists") {
             return Ok(None);
         }
         self.expect_symbol("(")?;
         let operand = self.value()?;
         self.expect_symbol(")")?;
-        Ok(Some(Item::new(Kind::Exists(Box::new(operand)))))
+        let levels = above(operand.levels, 1)?;
+        Ok(Some(predicate(Kind::Exists(Box::new(operand.item)), levels)))
     }
 
     /// What may stand behind a value to make a predicate of it.
-    fn comparison(&mut self, left: Item) -> Result<Parsed> {
+    fn comparison(&mut self, left: Parsed) -> Result<Parsed> {
         let op = match self.token().clone() {
             Token::Symbol("==") => Binary::Equal,
             Token::Symbol("!=") => Binary::NotEqual,
@@ -229,20 +246,22 @@ impl Parser {
                     _ => return self.error(),
                 };
                 self.advance();
-                return Ok(predicate(binary(Binary::StartsWith, left, Item::new(initial))));
+                let (kind, levels) = binary(Binary::StartsWith, left, value(initial, 0))?;
+                return Ok(predicate(kind, levels));
             }
             _ if self.take_keyword("like_regex") => return self.like_regex(left),
-            _ => return Ok(value(left)),
+            _ => return Ok(left),
         };
         self.advance();
         let right = self.sum()?;
         if right.is_predicate {
             return self.error();
         }
-        Ok(predicate(binary(op, left, right.item)))
+        let (kind, levels) = binary(op, left, right)?;
+        Ok(predicate(kind, levels))
     }
 
-    fn like_regex(&mut self, operand: Item) -> Result<Parsed> {
+    fn like_regex(&mut self, operand: Parsed) -> Result<Parsed> {
         let Token::String(pattern) = self.token().clone() else { return self.error() };
         self.advance();
         let mut flags = RegexFlags::default();
@@ -259,8 +278,9 @@ impl Parser {
             literal: flags.literal,
         };
         let regex = build_translated(&pattern, &translate(&pattern, options)?.text)?;
-        let operand = Box::new(operand);
-        Ok(predicate(Kind::LikeRegex { operand, pattern: pattern.into(), flags, regex }))
+        let levels = above(operand.levels, 1)?;
+        let operand = Box::new(operand.item);
+        Ok(predicate(Kind::LikeRegex { operand, pattern: pattern.into(), flags, regex }, levels))
     }
 
     fn sum(&mut self) -> Result<Parsed> {
@@ -276,7 +296,8 @@ impl Parser {
             if right.is_predicate {
                 return self.error();
             }
-            left = value(Item::new(binary(op, left.item, right.item)));
+            let (kind, levels) = binary(op, left, right)?;
+            left = value(kind, levels);
         }
     }
 
@@ -294,7 +315,8 @@ impl Parser {
             if right.is_predicate {
                 return self.error();
             }
-            left = value(Item::new(binary(op, left.item, right.item)));
+            let (kind, levels) = binary(op, left, right)?;
+            left = value(kind, levels);
         }
     }
 
@@ -314,7 +336,9 @@ impl Parser {
         if operand.is_predicate {
             return self.error();
         }
-        Ok(value(Item::new(Kind::Unary { op, operand: Box::new(operand.item) })))
+        // Its parentheses and itself.
+        let levels = above(operand.levels, 2)?;
+        Ok(value(Kind::Unary { op, operand: Box::new(operand.item) }, levels))
     }
 
     /// A primary and its accessors.
@@ -326,20 +350,22 @@ impl Parser {
                 if !self.take_keyword("unknown") {
                     return self.error();
                 }
-                return Ok(predicate(Kind::IsUnknown(Box::new(inner.item))));
+                let levels = above(inner.levels, 1)?;
+                return Ok(predicate(Kind::IsUnknown(Box::new(inner.item)), levels));
             }
             inner
         } else {
-            value(self.primary()?)
+            value(self.primary()?, 0)
         };
-        while let Some(accessor) = self.accessor()? {
-            parsed.item.append(accessor);
+        while let Some((accessor, levels)) = self.accessor()? {
+            parsed.levels = above(parsed.levels.max(levels), 1)?;
+            parsed.item.append(Item::new(accessor));
             parsed.is_predicate = false;
         }
         Ok(parsed)
     }
 
-    fn primary(&mut self) -> Result<Item> {
+    fn primary(&mut self) -> Result<Kind> {
         let kind = match self.token().clone() {
             Token::String(text) => Kind::String(text.into()),
             Token::Variable(name) => Kind::Variable(name.into()),
@@ -364,12 +390,13 @@ impl Parser {
             _ => return self.error(),
         };
         self.advance();
-        Ok(Item::new(kind))
+        Ok(kind)
     }
 
-    fn accessor(&mut self) -> Result<Option<Item>> {
-        let kind = if self.take_symbol(".") {
-            self.member()?
+    /// And the levels within it.
+    fn accessor(&mut self) -> Result<Option<(Kind, usize)>> {
+        Ok(Some(if self.take_symbol(".") {
+            (self.member()?, 0)
         } else if self.take_symbol("[") {
             self.subscripts()?
         } else if self.take_symbol("?") {
@@ -378,11 +405,10 @@ impl Parser {
             let condition = self.predicate()?;
             self.filters -= 1;
             self.expect_symbol(")")?;
-            Kind::Filter(Box::new(condition))
+            (Kind::Filter(Box::new(condition.item)), condition.levels)
         } else {
             return Ok(None);
-        };
-        Ok(Some(Item::new(kind)))
+        }))
     }
 
     /// Behind a point.
@@ -450,24 +476,25 @@ impl Parser {
         })
     }
 
-    fn subscripts(&mut self) -> Result<Kind> {
+    fn subscripts(&mut self) -> Result<(Kind, usize)> {
         if self.take_symbol("*") {
             self.expect_symbol("]")?;
-            return Ok(Kind::AnyArray);
+            return Ok((Kind::AnyArray, 0));
         }
         self.subscripts += 1;
-        let mut all = Vec::new();
+        let (mut all, mut levels) = (Vec::new(), 0);
         loop {
             let from = self.value()?;
             let to = if self.take_keyword("to") { Some(self.value()?) } else { None };
-            all.push((from, to));
+            levels = levels.max(from.levels).max(to.as_ref().map_or(0, |to| to.levels));
+            all.push((from.item, to.map(|to| to.item)));
             if !self.take_symbol(",") {
                 break;
             }
         }
         self.subscripts -= 1;
         self.expect_symbol("]")?;
-        Ok(Kind::Index(all))
+        Ok((Kind::Index(all), levels))
     }
 }
 
@@ -491,4 +518,58 @@ fn regex_flags(letters: &str) -> Result<RegexFlags> {
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `1 + 1 + …` was read however long it was, and printed with a pair of parentheses for each sign: what had been stored could not
+    /// be read. A hundred thousand accessors took more than the stack.
+    #[test]
+    fn what_is_read_can_be_printed_and_read_again() {
+        // Without optimisation, frames are larger than a test's stack allows for.
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        let read_again = thread.spawn(read_again).expect("starts");
+        read_again.join().expect("holds");
+    }
+
+    fn read_again() {
+        for (front, part, back) in [
+            ("1", " + 1", ""),
+            ("", "1 - (", "1"),
+            ("$", " * 2", ""),
+            ("", "-", "1"),
+            ("", "- +", "$.a"),
+            ("$", ".a", ""),
+            ("$", "[*]", ""),
+            ("$", "[0]", ""),
+            ("(1)", ".abs()", ""),
+            ("$", " ? (@ > 1)", ""),
+            ("1 == 1", " && 2 == 2", ""),
+            ("1 == 1", " || 2 == 2 && $ == 3", ""),
+            ("", "(", "1"),
+            ("", "!(", "1 == 1"),
+            ("", "!exists ($ ? (", "1 == 1"),
+            ("", "$[", "0"),
+        ] {
+            let of = |count: usize| {
+                let opened = part.matches('(').count() - part.matches(')').count();
+                let opened = (opened * count, part.matches('[').count() - part.matches(']').count());
+                let close = format!("{}{}", ")".repeat(opened.0), "]".repeat(opened.1 * count));
+                format!("{front}{}{back}{close}", part.repeat(count))
+            };
+            let mut fitted = 0;
+            for count in (1..=NESTING_MAX + 10).step_by(7) {
+                let Ok(path) = JsonPath::parse(&of(count)) else { break };
+                let printed = path.to_string();
+                let again = JsonPath::parse(&printed).unwrap_or_else(|error| panic!("{printed}: {error:?}"));
+                assert_eq!(again.to_string(), printed);
+                fitted = count;
+            }
+            assert!((120..=NESTING_MAX).contains(&fitted), "{fitted} of {part}");
+            let error = JsonPath::parse(&of(5_000)).expect_err("too deep");
+            assert_eq!(error.sqlstate(), SqlState::STATEMENT_TOO_COMPLEX, "{part}");
+        }
+    }
 }
