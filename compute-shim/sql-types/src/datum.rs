@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
-use crate::error::{SqlError, SqlState};
+use crate::error::{Result, SqlError, SqlState};
 use crate::json::{Json, path::JsonPath};
 use crate::numeric::Numeric;
 use crate::types::TypeId;
@@ -172,7 +172,32 @@ pub struct Record {
     pub names: Option<Arc<[Box<str>]>>,
 }
 
+/// Most rows within each other: as deep as an expression that makes them may be. Whoever reads, compares or prints values goes down by
+/// recursion.
+pub const RECORD_LEVELS_MAX: usize = 400;
+
+/// Whether each has so many levels of rows at most.
+fn are_within(values: &[Datum], levels: usize) -> bool {
+    values.iter().all(|value| match value {
+        Datum::Record(record) => levels > 0 && are_within(&record.values, levels - 1),
+        Datum::Array(array) if array.element == TypeId::RECORD => are_within(&array.values, levels),
+        _ => true,
+    })
+}
+
 impl Record {
+    /// Of values of these types. 54001 if it is nested too deep, which a recursive query can come to.
+    pub fn new(types: Vec<TypeId>, values: Vec<Datum>, names: Option<Arc<[Box<str>]>>) -> Result<Record> {
+        assert_eq!(types.len(), values.len(), "each value has a type");
+        match are_within(&values, RECORD_LEVELS_MAX - 1) {
+            true => Ok(Record { types, values, names }),
+            false => {
+                let message = "stack depth limit exceeded";
+                Err(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, message)
+                    .with_detail(format!("Rows may have {RECORD_LEVELS_MAX} levels of rows.")))
+            }
+        }
+    }
     /// Name of a column.
     pub fn name(&self, column: usize) -> String {
         match &self.names {

@@ -269,6 +269,11 @@ fn what_builds_jsonb_refuses_what_cannot_be_read() {
         client.query("ROLLBACK");
     }
     assert_eq!(client.error("UPDATE deep SET j[0] = j WHERE n = 1000"), too_deep);
+    // Rows within rows.
+    let rounds = "WITH RECURSIVE r(n, x) AS (SELECT 1, ROW(1) UNION ALL
+                  SELECT n + 1, ROW(x) FROM r WHERE n < $) SELECT n, x IS NULL FROM (SELECT * FROM r ORDER BY n DESC) s";
+    assert_eq!(client.lines(&rounds.replace('$', "400")).len(), 400);
+    assert_eq!(client.error(&rounds.replace('$', "401")), too_deep);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use super::json;
 use super::value::{read_numeric, write_numeric};
 use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz};
-use crate::datum::{Array, Datum, Dimension, EnumValue, Record};
+use crate::datum::{Array, Datum, Dimension, EnumValue, RECORD_LEVELS_MAX, Record};
 use crate::json::path::JsonPath;
 use crate::types::TypeId;
 use std::sync::Arc;
@@ -45,8 +45,20 @@ pub fn write_row(values: &[Datum], out: &mut Vec<u8>) {
 
 /// Takes a row off the front; `None` for bytes that are none.
 pub fn read_row(bytes: &mut &[u8]) -> Option<Vec<Datum>> {
-    let count = take_count(bytes)?;
-    (0..count).map(|_| take(bytes)).collect()
+    take_row(bytes, 0)
+}
+
+/// Arrays and rows within each other: rows have a bound, and an array may stand around each.
+const LEVELS_MAX: usize = 2 * RECORD_LEVELS_MAX + 1;
+
+/// A plain loop, so that three frames at most stand on each other for a level.
+fn take_row(bytes: &mut &[u8], level: usize) -> Option<Vec<Datum>> {
+    let count = take_count(bytes).filter(|_| level <= LEVELS_MAX)?;
+    let mut values = Vec::new();
+    for _ in 0..count {
+        values.push(take(bytes, level)?);
+    }
+    Some(values)
 }
 
 fn write_count(count: usize, out: &mut Vec<u8>) {
@@ -164,8 +176,17 @@ fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     std::str::from_utf8(take_sized(bytes)?).ok()
 }
 
-fn take(bytes: &mut &[u8]) -> Option<Datum> {
+fn take(bytes: &mut &[u8], level: usize) -> Option<Datum> {
     let [tag] = take_chunk(bytes)?;
+    Some(match tag {
+        ARRAY => Datum::Array(Arc::new(take_array(bytes, level + 1)?)),
+        RECORD => Datum::Record(Arc::new(take_record(bytes, level + 1)?)),
+        tag => take_plain(tag, bytes)?,
+    })
+}
+
+/// What has no values within it: on its own, for its frame is large where nothing is inlined.
+fn take_plain(tag: u8, bytes: &mut &[u8]) -> Option<Datum> {
     Some(match tag {
         NULL => Datum::Null,
         FALSE => Datum::Bool(false),
@@ -199,14 +220,16 @@ fn take(bytes: &mut &[u8]) -> Option<Datum> {
         TEXT => Datum::text(take_text(bytes)?),
         BYTEA => Datum::Bytea(take_sized(bytes)?.into()),
         JSONB => Datum::Jsonb(Arc::new(json::read(take_sized(bytes)?)?)),
-        JSONPATH => Datum::JsonPath(Arc::new(JsonPath::parse(take_text(bytes)?).ok()?)),
-        ARRAY => Datum::Array(Arc::new(take_array(bytes)?)),
-        RECORD => Datum::Record(Arc::new(take_record(bytes)?)),
+        JSONPATH => {
+            // No text has NUL, and the path that is made of it could not be printed so that it is read again.
+            let text = take_text(bytes).filter(|text| !text.contains('\0'))?;
+            Datum::JsonPath(Arc::new(JsonPath::parse(text).ok()?))
+        }
         _ => return None,
     })
 }
 
-fn take_array(bytes: &mut &[u8]) -> Option<Array> {
+fn take_array(bytes: &mut &[u8], level: usize) -> Option<Array> {
     let element = TypeId(u32::from_le_bytes(take_chunk(bytes)?));
     let count = take_count(bytes)?;
     let dimension = |bytes: &mut &[u8]| {
@@ -214,14 +237,14 @@ fn take_array(bytes: &mut &[u8]) -> Option<Array> {
         Some(Dimension { length, lower: i32::from_le_bytes(take_chunk(bytes)?) })
     };
     let dimensions = (0..count).map(|_| dimension(bytes)).collect::<Option<Vec<_>>>()?;
-    Some(Array { element, dimensions, values: read_row(bytes)? })
+    Some(Array { element, dimensions, values: take_row(bytes, level)? })
 }
 
-fn take_record(bytes: &mut &[u8]) -> Option<Record> {
+fn take_record(bytes: &mut &[u8], level: usize) -> Option<Record> {
     let count = take_count(bytes)?;
     let id = |bytes: &mut &[u8]| Some(TypeId(u32::from_le_bytes(take_chunk(bytes)?)));
     let types = (0..count).map(|_| id(bytes)).collect::<Option<Vec<_>>>()?;
-    let values = read_row(bytes)?;
+    let values = take_row(bytes, level)?;
     let names = match take_chunk(bytes)? {
         [0] => None,
         _ => {
@@ -296,5 +319,31 @@ mod tests {
         for length in 0..bytes.len() - 4 {
             assert!(read_row(&mut &bytes[..length]).is_none(), "{length} bytes");
         }
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_no_row() {
+        let around = |value: Datum, is_array: bool| match is_array {
+            true => Array::from_values(TypeId::RECORD, vec![value]).into(),
+            false => {
+                let record = Record::new(vec![TypeId::RECORD], vec![value], None).expect("not too deep");
+                Datum::Record(Arc::new(record))
+            }
+        };
+        let mut value = Datum::Null;
+        for _ in 0..RECORD_LEVELS_MAX {
+            value = around(around(value, false), true);
+        }
+        let error = Record::new(vec![TypeId::RECORD], vec![value.clone()], None).expect_err("too deep");
+        assert_eq!(error.sqlstate().to_string(), "54001");
+        let mut bytes = Vec::new();
+        write_row(&[value], &mut bytes);
+        let read = read_row(&mut bytes.as_slice()).expect("was written");
+        let mut again = Vec::new();
+        write_row(&read, &mut again);
+        assert!(again == bytes, "what is read is what was written");
+        // Rows of one array, of arrays, without an end.
+        let level: &[u8] = &[1, 0, 0, 0, ARRAY, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert!(read_row(&mut level.repeat(100_000).as_slice()).is_none());
     }
 }

@@ -272,7 +272,7 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
         Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
             let types = items.iter().map(|item| item.type_id).collect();
-            Ok(Datum::Record(Arc::new(Record { types, values, names: names.clone() })))
+            Ok(Datum::Record(Arc::new(Record::new(types, values, names.clone())?)))
         }
         other => unreachable!("{other:?} is replaced before execution"),
     }

@@ -32,6 +32,7 @@ pub static TARGETS: &[Target] = &[
     values::BINARY,
     values::TEXT,
     values::ROW,
+    values::PASSING,
     values::KEY,
     volume::PAGES,
 ];

@@ -5,9 +5,10 @@
 use super::nothing;
 use crate::target::{TAKEN, Target};
 use hexalog_sql_types::key::{self, KeyColumn};
-use hexalog_sql_types::row::RowLayout;
+use hexalog_sql_types::row::{RowLayout, read_row, write_row};
 use hexalog_sql_types::types::type_from_name;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId, Typmod, binary, text};
+use hexalog_sql_types::{Datum, EvalEnv, Record, SqlError, TypeId, Typmod, binary, text};
+use std::sync::Arc;
 
 /// A value in binary, as Bind brings it.
 pub const BINARY: Target =
@@ -21,6 +22,15 @@ pub const TEXT: Target =
 /// the number of columns that it stores.
 pub const ROW: Target =
     Target { name: "row", seeds: row_seeds, mend: nothing, check: check_row, allocated_bytes_max };
+
+/// Rows as temporary files have them, of any types.
+pub const PASSING: Target = Target {
+    name: "passing",
+    seeds: passing_seeds,
+    mend: nothing,
+    check: check_passing,
+    allocated_bytes_max,
+};
 
 /// An index key of two columns of the chosen type, the second one descending.
 pub const KEY: Target =
@@ -92,6 +102,34 @@ fn binary_seeds() -> Vec<(&'static str, Vec<u8>)> {
             (label, bytes)
         })
         .collect()
+}
+
+fn passing_seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let row = |row: &[Datum]| {
+        let mut bytes = Vec::new();
+        write_row(row, &mut bytes);
+        bytes
+    };
+    let each = values().map(|(label, _, _, value)| (label, row(&[value, Datum::Null])));
+    let all: Vec<Datum> = values().map(|(_, _, _, value)| value).collect();
+    let types: Vec<TypeId> = values().map(|(_, _, id, _)| id).collect();
+    let record = Record::new(types, all, None).expect("one level");
+    each.chain([("record", row(&[Datum::Record(Arc::new(record))]))]).collect()
+}
+
+fn check_passing(mut input: &[u8]) -> &'static str {
+    let Some(row) = read_row(&mut input) else { return "damaged" };
+    let mut bytes = Vec::new();
+    write_row(&row, &mut bytes);
+    let again = read_row(&mut bytes.as_slice()).expect("what was written is read");
+    let mut once_more = Vec::new();
+    write_row(&again, &mut once_more);
+    assert!(once_more == bytes, "a row comes back as it was written");
+    match (row.is_empty(), input.is_empty()) {
+        (true, _) => "no values",
+        (_, false) => "more behind it",
+        _ => TAKEN,
+    }
 }
 
 fn answer(error: &SqlError) -> &'static str {
