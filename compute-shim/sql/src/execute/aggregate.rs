@@ -120,8 +120,8 @@ impl Aggregate {
     /// The group of a key, made if it is new; `None` if it is to be put aside.
     fn group(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<Option<usize>> {
         let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
-        let places = self.lookup.entry(of.hash).or_default();
-        let found = places.iter().find(|&&at| {
+        let mut places = self.lookup.get(&of.hash).into_iter().flatten();
+        let found = places.find(|&&at| {
             let other = &self.groups[at].key;
             let values = of.key.iter().zip(other);
             values.zip(&keys.items).all(|((a, b), item)| equal(item.type_id, a, b))
@@ -131,14 +131,11 @@ impl Aggregate {
         }
         let level = self.part.as_ref().map_or(0, |part| part.level);
         if self.aside.is_some() || is_hash_table_full(context, self.kept.bytes(), level) {
-            if places.is_empty() {
-                self.lookup.remove(&of.hash);
-            }
             return Ok(None);
         }
         self.kept.add(&of.key)?;
         self.kept.add_bytes(ENTRY_BYTES + size_of::<Group>() + calls.len() * size_of::<Call>())?;
-        places.push(self.groups.len());
+        self.lookup.entry(of.hash).or_default().push(self.groups.len());
         self.groups.push(new_group(of.number, std::mem::take(&mut of.key), calls));
         Ok(Some(self.groups.len() - 1))
     }
