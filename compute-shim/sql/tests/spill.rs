@@ -308,6 +308,41 @@ fn cursors_stand_over_spilled_sorts() {
     assert_eq!(spill.bytes(), 0);
 }
 
+/// Files were kept until the statement's end, or the cursor's, by whoever had read them.
+#[test]
+fn files_go_when_they_have_been_read() {
+    let spill = Arc::new(MemorySpill::default());
+    let cluster = cluster(&spill, 1_000);
+    let mut client = cluster.connect();
+    fill(&mut client);
+    client.query("SET work_mem = '64kB'");
+    for (rows, fetched) in [
+        (
+            "SELECT (SELECT count(*) FROM (SELECT a, d FROM t ORDER BY d) s) FROM generate_series(1, 3)",
+            "FETCH 1 FROM c",
+        ),
+        (
+            "SELECT (SELECT count(*) FROM t x JOIN t y ON x.b = y.a) FROM generate_series(1, 3)",
+            "FETCH 1 FROM c",
+        ),
+        (
+            "WITH w AS MATERIALIZED (SELECT DISTINCT d FROM t) SELECT (SELECT count(*) FROM w) FROM generate_series(1, 3)",
+            "FETCH 1 FROM c",
+        ),
+        (
+            "SELECT (SELECT a FROM t ORDER BY d LIMIT 1 OFFSET 2500) FROM generate_series(1, 3)",
+            "FETCH ALL FROM c",
+        ),
+    ] {
+        client.query(&format!("BEGIN; DECLARE c CURSOR FOR {rows}"));
+        let before = spill.written();
+        client.query(fetched);
+        assert!(spill.written() > before, "{rows} has spilled");
+        assert_eq!(spill.bytes(), 0, "{rows} has left a file");
+        client.query("ROLLBACK");
+    }
+}
+
 #[test]
 fn errors_free_the_files() {
     let spill = Arc::new(MemorySpill::default());

@@ -388,7 +388,11 @@ impl Context<'_> {
                     common.kept.get_or_insert_with(|| KeptBytes::worked_on("A common table")).add(row)?;
                     common.rows.push(row.clone());
                 }
-                false => self.state.common[id].is_complete = true,
+                false => {
+                    let common = &mut self.state.common[id];
+                    common.is_complete = true;
+                    common.operator = None;
+                }
             }
         }
         match self.state.common[id].rows.get(at) {

@@ -337,11 +337,12 @@ impl HashJoin {
 
     /// Turns to the next pair of parts; false if there is none.
     fn turn_to_pair(&mut self) -> bool {
-        let Some(pair) = self.pairs.pop() else { return false };
-        self.pair = Some(pair);
         self.table = Table::default();
-        self.phase = Phase::Build;
-        true
+        self.pair = self.pairs.pop();
+        if self.pair.is_some() {
+            self.phase = Phase::Build;
+        }
+        self.pair.is_some()
     }
 
     /// The right rows whose keys equal the left row's.

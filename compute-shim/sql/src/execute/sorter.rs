@@ -290,7 +290,12 @@ impl<T: Spilled> Sorter<T> {
         assert!(self.is_sorted, "rows are sorted before they are given");
         let Some(aside) = &mut self.aside else { return Ok(self.given.next()) };
         context.count_row()?;
-        aside.last.as_mut().expect("made when it was sorted").next(context, compare)
+        let found = aside.last.as_mut().expect("made when it was sorted").next(context, compare)?;
+        // The file is not needed any more, however long what is above goes on.
+        if found.is_none() {
+            self.aside = None;
+        }
+        Ok(found)
     }
 }
 

@@ -427,9 +427,6 @@ impl PlanRun {
             }
             other => other?,
         }
-        // What is kept for long keeps no temporary files.
-        self.operator = None;
-        self.state.drop_operators();
         Ok(())
     }
 
@@ -452,12 +449,22 @@ impl PlanRun {
                 }
             }
         }
+        // What is kept for long keeps no temporary files.
+        if ahead.is_complete || matches!(result, Err(Stop::Error(_))) {
+            self.drop_operators();
+        }
         self.ahead = Some(ahead);
         result
     }
 
-    fn end(&mut self, scope: &mut Scope) -> Step<()> {
+    /// No further row is computed.
+    fn drop_operators(&mut self) {
         self.operator = None;
+        self.state.drop_operators();
+    }
+
+    fn end(&mut self, scope: &mut Scope) -> Step<()> {
+        self.drop_operators();
         if self.state.is_fused {
             return scope.commit();
         }
