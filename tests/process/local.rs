@@ -4,9 +4,10 @@
 mod harness;
 
 use harness::process::{children_of, run_limited, wait_until};
-use harness::{COMMAND_MAX, Cluster, HEXALOG, START_MAX, free_port, test_directory};
+use harness::{COMMAND_MAX, Cluster, HEXALOG, START_MAX, free_port, logs, test_directory};
 use rustix::process::Signal;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 
 #[test]
@@ -140,28 +141,36 @@ fn a_cluster_is_found_by_its_directory() {
     cluster.stop();
 }
 
-/// A compute that finds no place for temporary files says so before it takes the volume from another.
-#[test]
-fn temporary_files_have_a_place_and_a_bound() {
-    let cluster = Cluster::start(&["--temporary-bytes", "1MiB"]);
-    let data_dir = cluster.data_dir.to_str().expect("UTF-8");
-    let listen = format!("127.0.0.1:{}", free_port());
-    let mut command = Command::new(HEXALOG);
-    command.args(["compute", "--data-dir", data_dir, "--listen", &listen]).env("TMPDIR", "/nowhere");
-    let output = run_limited(&mut command, COMMAND_MAX);
-    assert_eq!(output.code, Some(1), "{output:?}");
-    assert!(output.stderr.contains("cannot make temporary files in /nowhere: No such file"), "{output:?}");
-    assert!(output.stderr.contains("have TMPDIR name a directory"), "{output:?}");
+/// Sorts so many rows of some hundred bytes in little memory.
+fn sort(cluster: &Cluster, rows: u32) -> Result<String, String> {
+    let rows = format!("select repeat('x', 100) || i as d from generate_series(1, {rows}) i order by d");
+    cluster.psql(&format!("set work_mem = '64kB'; select count(*) from ({rows}) s"))
+}
 
-    let sort = |rows: u32| {
-        let rows = format!("select repeat('x', 100) || i as d from generate_series(1, {rows}) i order by d");
-        cluster.psql(&format!("set work_mem = '64kB'; select count(*) from ({rows}) s"))
-    };
-    assert_eq!(sort(2_000).expect("fits"), "2000");
-    let refused = sort(20_000).expect_err("does not fit");
+#[test]
+fn temporary_files_have_a_bound() {
+    let cluster = Cluster::start(&["--temporary-bytes", "1MiB"]);
+    assert_eq!(sort(&cluster, 2_000).expect("fits"), "2000");
+    let refused = sort(&cluster, 20_000).expect_err("does not fit");
     assert!(refused.contains("temporary files of all sessions exceed 1024kB"), "{refused}");
     assert!(refused.contains("--temporary-bytes"), "{refused}");
-    assert_eq!(sort(2_000).expect("fits"), "2000");
+    assert_eq!(sort(&cluster, 2_000).expect("fits"), "2000");
+    cluster.stop();
+}
+
+/// A database that serves is worth more than one that does not for want of a directory which few statements need.
+#[test]
+fn without_a_place_for_temporary_files_the_rest_is_served() {
+    let directory = test_directory();
+    let data_dir = directory.path().join("data");
+    let cluster = Cluster::start_with_temporary(&data_dir, &[], Path::new("/nowhere"));
+    assert_eq!(sort(&cluster, 10).expect("fits memory"), "10");
+    let refused = sort(&cluster, 2_000).expect_err("needs a file");
+    assert!(refused.contains("could not create temporary file in \"/nowhere\": No such file"), "{refused}");
+    assert!(refused.contains("TMPDIR naming a directory"), "{refused}");
+    assert_eq!(cluster.psql("select 1").expect("is served"), "1");
+    let logs = logs(&data_dir);
+    assert!(logs.contains("cannot make temporary files in /nowhere: No such file"), "{logs}");
     cluster.stop();
 }
 

@@ -44,10 +44,6 @@ fn code_of(error: &ComputeError) -> Code {
         ComputeError::Listen(_, error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             Code::PermissionDenied
         }
-        ComputeError::TemporaryFiles(_, error) => match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Code::PermissionDenied,
-            _ => Code::Failed,
-        },
         ComputeError::Listen(..) | ComputeError::System(_) => Code::Failed,
         ComputeError::Metadata(error) => metadata_code(error),
         ComputeError::UnknownVolume(_) | ComputeError::Volume(_) => Code::Volume,

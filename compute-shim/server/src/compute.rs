@@ -71,8 +71,6 @@ pub enum ComputeError {
     Fenced,
     /// The volume's content cannot be used.
     Volume(String),
-    /// Temporary files cannot be made in this directory.
-    TemporaryFiles(PathBuf, std::io::Error),
     /// Something that the operating system refused.
     System(String),
 }
@@ -93,12 +91,6 @@ impl fmt::Display for ComputeError {
                  Start a new one only if that other writer is gone or unwanted"
             ),
             ComputeError::Volume(why) => write!(f, "the volume cannot be used: {why}"),
-            ComputeError::TemporaryFiles(directory, error) => write!(
-                f,
-                "cannot make temporary files in {}: {error}; have TMPDIR name a directory that is there and that this \
-                 user may write to",
-                directory.display()
-            ),
             ComputeError::System(why) => f.write_str(why),
         }
     }
@@ -188,17 +180,22 @@ fn stop_on_signals(control: &Arc<ServerControl>) -> Result<(), ComputeError> {
     Ok(())
 }
 
-/// Where sessions put what is too much for memory.
+/// Where sessions put what is too much for memory. A directory that cannot be used is no reason not to serve all other statements.
 fn open_temporary_files(options: &ComputeOptions) -> Result<Arc<TemporaryFiles>, ComputeError> {
-    let directory = std::env::temp_dir();
-    let files = TemporaryFiles::open(directory.clone(), options.temporary_bytes_max);
-    let files = files.map_err(|error| ComputeError::TemporaryFiles(directory, error))?;
-    eprintln!(
-        "hexalog compute: temporary files in {}, at most {} of {} MiB together",
-        files.directory().display(),
-        files.files_max(),
-        files.bytes_max() >> 20
-    );
+    let files = TemporaryFiles::open(std::env::temp_dir(), options.temporary_bytes_max);
+    let files = files.map_err(|error| ComputeError::System(format!("cannot start: {error}")))?;
+    let directory = files.directory().display();
+    match files.check() {
+        Ok(()) => eprintln!(
+            "hexalog compute: temporary files in {directory}, at most {} of {} MiB together",
+            files.files_max(),
+            files.bytes_max() >> 20
+        ),
+        Err(error) => eprintln!(
+            "hexalog compute: cannot make temporary files in {directory}: {error}; statements that need one will fail. Have \
+             TMPDIR name a directory that is there and that this user may write to"
+        ),
+    }
     Ok(files)
 }
 

@@ -67,14 +67,11 @@ enum Work {
 }
 
 impl TemporaryFiles {
-    /// In this directory, in which a file is made and removed to see that it can be. `bytes_max` is for all files at a time; `None`
-    /// stands for half of what is free now.
+    /// In this directory, which is not touched: [`TemporaryFiles::check`] does that. `bytes_max` is for all files at a time; `None`
+    /// stands for half of what is free now, and for no bound where that cannot be said.
     pub fn open(directory: PathBuf, bytes_max: Option<u64>) -> std::io::Result<Arc<TemporaryFiles>> {
-        create_unnamed(&directory)?;
-        let bytes_max = match bytes_max {
-            Some(bytes_max) => bytes_max,
-            None => free_bytes(&directory)? / 2,
-        };
+        let half = || free_bytes(&directory).map_or(u64::MAX, |bytes| bytes / 2);
+        let bytes_max = bytes_max.unwrap_or_else(half);
         let shared = Arc::new(Shared {
             directory,
             bytes_max,
@@ -91,6 +88,11 @@ impl TemporaryFiles {
             thread.spawn(move || shared.work())?;
         }
         Ok(files)
+    }
+
+    /// Makes a file and removes it, to see that it can be done.
+    pub fn check(&self) -> std::io::Result<()> {
+        create_unnamed(&self.shared.directory).map(drop)
     }
 
     /// Where they are.
@@ -383,6 +385,7 @@ mod tests {
     fn a_file_has_no_name() {
         let (directory, files) = files(100);
         let file = files.create();
+        files.check().expect("files can be made");
         assert_eq!(outcome(file.append(0, b"abc".to_vec())), Ok(b"abc".to_vec()));
         assert_eq!(outcome(file.append(3, b"def".to_vec())), Ok(b"def".to_vec()));
         assert_eq!(outcome(file.read(1, vec![0; 4])), Ok(b"bcde".to_vec()));
@@ -457,7 +460,6 @@ mod tests {
             let error = spill_error(&number.into());
             assert!(matches!(error, SpillError::TooManyOpen(_)), "{error:?}");
         }
-        let error = TemporaryFiles::open(path.into(), None).expect_err("is not there");
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(files.check().expect_err("is not there").kind(), ErrorKind::NotFound);
     }
 }

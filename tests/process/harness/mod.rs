@@ -42,11 +42,16 @@ impl Cluster {
 
     /// Starts the cluster in a directory that outlives it.
     pub fn start_in(data_dir: &Path, options: &[&str]) -> Cluster {
+        Cluster::start_with_temporary(data_dir, options, &std::env::temp_dir())
+    }
+
+    /// With this directory for temporary files.
+    pub fn start_with_temporary(data_dir: &Path, options: &[&str], temporary: &Path) -> Cluster {
         let port = free_port();
         let mut command = Command::new(HEXALOG);
         command.args(["local", "--data-dir"]).arg(data_dir).args(["--listen", &format!("127.0.0.1:{port}")]);
         // Small, so that a test's disk and memory hold several clusters.
-        command.args(["--cache-bytes", "64MiB"]).args(options);
+        command.args(["--cache-bytes", "64MiB"]).args(options).env("TMPDIR", temporary);
         if !options.contains(&"--log-bytes") {
             command.args(["--log-bytes", "32MiB"]);
         }

@@ -142,7 +142,9 @@ fn spill_error(doing: &str, error: SpillError) -> SqlError {
         }
         SpillError::NotCreated { directory, why } => {
             let message = format!("could not create temporary file in \"{directory}\": {why}");
-            SqlError::new(SqlState::IO_ERROR, message)
+            SqlError::new(SqlState::IO_ERROR, message).with_hint(
+                "Start compute with TMPDIR naming a directory that is there and that its user may write to.",
+            )
         }
         SpillError::TooManyOpen(why) => {
             let message = format!("could not create temporary file: {why}");
