@@ -49,8 +49,54 @@ const LARGE: &[&str] = &[
     "SELECT a, rank() OVER (ORDER BY c), lag(d, 2) OVER (ORDER BY b), d FROM t",
     "SELECT a, count(*) FILTER (WHERE b > 9) OVER (PARTITION BY d) FROM t",
     "WITH w AS (SELECT * FROM t ORDER BY d) SELECT a, (SELECT max(b) FROM t WHERE t.c = w.c) FROM w WHERE a < 10",
-    "SELECT x.a, y.d FROM t x, LATERAL (SELECT d FROM t WHERE t.a > x.a ORDER BY d, a LIMIT 1) y WHERE x.a < 4",
+    "SELECT x.a, y.d FROM t x, LATERAL (SELECT d FROM t WHERE t.a > x.a ORDER BY d, a LIMIT 1 OFFSET 2000) y WHERE x.a < 4",
 ];
+
+/// Queries that want so few of their rows that those fit the least `work_mem`.
+const FIRST: &[&str] = &[
+    "SELECT a, d FROM t ORDER BY b LIMIT 1",
+    "SELECT a, d FROM t ORDER BY c LIMIT 50 OFFSET 10",
+    "SELECT upper(d), a FROM t ORDER BY c DESC, d LIMIT 30",
+    "SELECT a, d FROM t ORDER BY c, b DESC FETCH FIRST 7 ROWS ONLY",
+    "SELECT a, d FROM t ORDER BY a DESC, b LIMIT (SELECT 3)",
+    "SELECT d FROM t ORDER BY d LIMIT 0",
+    "SELECT x.a, y.d FROM t x, LATERAL (SELECT d FROM t WHERE t.a > x.a ORDER BY d, a LIMIT 1) y WHERE x.a < 4",
+    "SELECT a, (SELECT d FROM t y WHERE y.a > x.a ORDER BY c, d LIMIT 1) FROM t x WHERE a < 4",
+    "SELECT a, d FROM (SELECT * FROM t ORDER BY c LIMIT 20) s ORDER BY d LIMIT 5",
+];
+
+/// All rows were written, however few were wanted.
+#[test]
+fn first_rows_need_no_file() {
+    for (spill, rows_per_yield) in [(MemorySpill::default(), 1_000), (MemorySpill::default(), 1)] {
+        let spill = Arc::new(spill);
+        let cluster = cluster(&spill, rows_per_yield);
+        let mut client = cluster.connect();
+        fill(&mut client);
+        for query in FIRST {
+            let all = query.replace("LIMIT 50 OFFSET 10", "OFFSET 10");
+            client.query("SET work_mem = '1GB'");
+            let expected = client.lines(query);
+            if all != *query {
+                assert!(expected == client.lines(&all)[..50], "{query}");
+            }
+            client.query("SET work_mem = '64kB'");
+            assert!(client.lines(query) == expected, "{query}");
+            assert_eq!(spill.written(), 0, "{query} has needed a file");
+        }
+        // More than fit are merged from files, and the sort of what comes first is the same.
+        for limit in [100, 500, 2_000, 2_999, 5_000] {
+            client.query("SET work_mem = '64kB'");
+            let all = client.lines("SELECT a, d FROM t ORDER BY c");
+            let some = client.lines(&format!("SELECT a, d FROM t ORDER BY c LIMIT {limit}"));
+            assert!(some == all[..limit.min(3_000)], "LIMIT {limit}");
+        }
+        // Rows that are locked may turn out not to be wanted: as many are sorted as there are.
+        client.query("SET work_mem = '1GB'");
+        assert_eq!(client.lines("SELECT a FROM t ORDER BY b LIMIT 2 FOR UPDATE").len(), 2);
+        assert_eq!(spill.bytes(), 0);
+    }
+}
 
 #[test]
 fn answers_are_the_same_with_little_memory() {
@@ -493,6 +539,11 @@ fn explain_says_where_a_sort_was() {
     };
     assert_eq!(method("64kB"), "Sort Method: external merge  Disk:");
     assert_eq!(method("64MB"), "Sort Method: quicksort  Memory:");
+    let first = client.lines("EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF) SELECT d FROM t ORDER BY b LIMIT 5");
+    assert!(
+        first.iter().any(|line| line.trim().starts_with("Sort Method: top-N heapsort  Memory: ")),
+        "{first:?}"
+    );
     let json = client.lines("EXPLAIN (ANALYZE, FORMAT JSON) SELECT a FROM t ORDER BY b").concat();
     for part in ["\"Sort Method\": \"quicksort\"", "\"Sort Space Used\": ", "\"Sort Space Type\": \"Memory\""]
     {

@@ -10,8 +10,17 @@ use hexalog_engine::PagesUsed;
 /// What a sort has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SortSpace {
-    pub is_on_disk: bool,
+    pub method: SortMethod,
     pub bytes: u64,
+}
+
+/// How it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SortMethod {
+    Memory,
+    /// In memory, and only rows that were wanted were kept.
+    FirstRows,
+    Disk,
 }
 
 /// What one node has come to.
@@ -98,6 +107,10 @@ impl Operator for Measured {
             }
         }
         result
+    }
+
+    fn bound(&mut self, rows: usize) {
+        self.input.bound(rows);
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {

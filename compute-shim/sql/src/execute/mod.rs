@@ -36,7 +36,7 @@ mod window_frame;
 pub(crate) use context::{Context, Effects, RowKeys, RowPlace, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
-pub(crate) use measure::{Measure, SortSpace};
+pub(crate) use measure::{Measure, SortMethod, SortSpace};
 pub(crate) use referential::{Settlement, key_missing, settle_references, validation_query};
 pub(crate) use row_writer::{
     Entered, Inserted, RowWriter, check_key_bytes, check_not_null, check_violation, compute_generated,
@@ -60,6 +60,11 @@ pub(crate) trait Operator: Send {
     /// Puts the next row into `row`, or answers false at the end. After a need it is called again with any row buffer.
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool>;
 
+    /// No more than so many rows will be asked for until it starts anew. Said before the first of them; what it saves is its own matter.
+    fn bound(&mut self, rows: usize) {
+        let _ = rows;
+    }
+
     /// Starts anew; values in slots may have changed.
     fn rewind(&mut self, context: &mut Context<'_>);
 
@@ -81,6 +86,10 @@ struct Deep {
 impl Operator for Deep {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         with_room_for_levels(self.levels, || self.inner.next(context, row))
+    }
+
+    fn bound(&mut self, rows: usize) {
+        with_room_for_levels(self.levels, || self.inner.bound(rows));
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {

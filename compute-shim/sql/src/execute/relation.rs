@@ -267,6 +267,10 @@ impl Operator for Project {
         Ok(true)
     }
 
+    fn bound(&mut self, rows: usize) {
+        self.input.bound(rows);
+    }
+
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.is_begun = false;
         self.input.rewind(context);
@@ -430,6 +434,10 @@ impl Operator for Limit {
                 None => None,
             };
             self.bounds = Some((offset.unwrap_or(0), limit));
+            let rows = limit.map(|limit| offset.unwrap_or(0).saturating_add(limit));
+            if let Some(Ok(rows @ 1..)) = rows.map(usize::try_from) {
+                self.input.bound(rows);
+            }
         }
         let (skip, left) = self.bounds.as_mut().expect("set above");
         if *left == Some(0) {

@@ -69,6 +69,10 @@ impl Operator for Sort {
         Ok(true)
     }
 
+    fn bound(&mut self, rows: usize) {
+        self.sorter.bound(rows);
+    }
+
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.sorter = Sorter::default();

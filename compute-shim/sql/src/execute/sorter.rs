@@ -4,10 +4,11 @@
 //! heads that of the earlier run comes first. Runs that are too many to be merged at once are merged into fewer, in a second
 //! file, until they are not (Knuth, volume 3, section 5.4). How many those are is a matter of memory: each run that is merged has
 //! buffers, and its next row in memory, which may be its largest. As long as `work_mem` holds all, nothing is written.
+//! Where only the first rows are wanted, others are let go of meanwhile.
 
 use super::context::Context;
 use super::kept_bytes::WORKED_ON_BYTES_MAX;
-use super::measure::SortSpace;
+use super::measure::{SortMethod, SortSpace};
 use super::temporary_file::{READER_PIECES, RowReader, RowWriter, Spilled, Stream, TemporaryFile};
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
@@ -122,6 +123,10 @@ struct Aside<T> {
 pub(super) struct Sorter<T> {
     rows: Vec<T>,
     bytes: usize,
+    /// Only so many of the first are wanted.
+    bound: Option<usize>,
+    /// So many of the first are those that were wanted of all so far, in their order; there has been more.
+    is_cut: bool,
     aside: Option<Box<Aside<T>>>,
     given: std::vec::IntoIter<T>,
     /// All rows have come.
@@ -134,6 +139,8 @@ impl<T> Default for Sorter<T> {
         Sorter {
             rows: Vec::new(),
             bytes: 0,
+            bound: None,
+            is_cut: false,
             aside: None,
             given: Vec::new().into_iter(),
             is_ended: false,
@@ -181,6 +188,12 @@ fn rows_too_large(bytes: usize) -> SqlError {
 }
 
 impl<T: Spilled> Sorter<T> {
+    /// No more than so many rows will be taken out: others need not be kept.
+    pub(super) fn bound(&mut self, rows: usize) {
+        assert!(self.rows.is_empty() && rows > 0, "said before there are rows");
+        self.bound = Some(rows);
+    }
+
     pub(super) fn push(&mut self, row: T) {
         assert!(!self.is_ended, "all rows are taken before any is given");
         self.bytes += row.bytes();
@@ -206,11 +219,38 @@ impl<T: Spilled> Sorter<T> {
         context: &mut Context<'_>,
         compare: &impl Fn(&T, &T) -> Ordering,
     ) -> Step<()> {
-        let is_writing = self.aside.as_ref().is_some_and(|aside| aside.writing.is_some());
-        match is_writing || self.bytes > sort_bytes_max(context) {
+        if self.aside.as_ref().is_some_and(|aside| aside.writing.is_some()) {
+            return self.write_run(context, compare);
+        }
+        let bytes_max = sort_bytes_max(context);
+        let is_full = self.bytes > bytes_max;
+        self.keep_first(is_full, compare);
+        // Rows that are wanted and fill more than half would be cut again and again.
+        match is_full && self.bytes > bytes_max / 2 {
             true => self.write_run(context, compare),
             false => Ok(()),
         }
+    }
+
+    /// Lets go of rows that are not wanted: the one that has come last, or all once they are twice as many as are wanted, or memory is
+    /// full of them. As PostgreSQL's top-N heapsort, but equal keys keep their order: what has come later is the one to go.
+    fn keep_first(&mut self, is_full: bool, compare: &impl Fn(&T, &T) -> Ordering) {
+        let Some(bound) = self.bound.filter(|&bound| self.rows.len() > bound) else { return };
+        let last = self.rows.last().expect("there are more than are wanted");
+        if self.is_cut && compare(last, &self.rows[bound - 1]).is_ge() {
+            self.bytes -= last.bytes();
+            self.rows.pop();
+        }
+        if is_full || self.rows.len() / 2 >= bound {
+            self.cut(bound, compare);
+        }
+    }
+
+    fn cut(&mut self, bound: usize, compare: &impl Fn(&T, &T) -> Ordering) {
+        self.rows.sort_by(compare);
+        self.is_cut |= self.rows.len() > bound;
+        let gone = self.rows.drain(bound.min(self.rows.len())..);
+        self.bytes -= gone.map(|row| row.bytes()).sum::<usize>();
     }
 
     fn write_run(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
@@ -228,6 +268,7 @@ impl<T: Spilled> Sorter<T> {
         let aside = self.aside.as_mut().expect("made above");
         if aside.writing.is_none() {
             self.rows.sort_by(compare);
+            self.is_cut = false;
             aside.writing = Some(std::mem::take(&mut self.rows).into_iter());
         }
         let writing = aside.writing.as_mut().expect("set above");
@@ -264,11 +305,13 @@ impl<T: Spilled> Sorter<T> {
             let streams = std::mem::take(&mut aside.runs.streams);
             let (_, piece) = merge_order(&streams, sort_bytes_max(context))?;
             aside.last = Some(Merge::new(&aside.runs.file, streams.into_iter(), piece));
-            SortSpace { is_on_disk: true, bytes: aside.bytes_max }
+            SortSpace { method: SortMethod::Disk, bytes: aside.bytes_max }
         } else {
-            self.rows.sort_by(compare);
+            let was_cut = self.is_cut;
+            self.cut(self.bound.unwrap_or(usize::MAX), compare);
             self.given = std::mem::take(&mut self.rows).into_iter();
-            SortSpace { is_on_disk: false, bytes: self.bytes as u64 }
+            let method = if was_cut { SortMethod::FirstRows } else { SortMethod::Memory };
+            SortSpace { method, bytes: self.bytes as u64 }
         };
         context.state.measures.sort = Some(space);
         self.is_sorted = true;

@@ -7,7 +7,7 @@ use super::explain_format::{Answer, Property, Value, milliseconds};
 use super::{CallInFrom, CallSource, IndexAccess, JoinType, Node, Plan, Predicate, Scan, SortKey};
 use crate::catalog::Catalog;
 use crate::catalog::object::KeyPart;
-use crate::execute::{Measure, SortSpace};
+use crate::execute::{Measure, SortMethod, SortSpace};
 use crate::expression::{Expr, deparse};
 use crate::parse::tree::{ExplainOptions, SetOperator};
 use hexalog_sql_types::EvalEnv;
@@ -535,7 +535,11 @@ impl Printer<'_> {
 
 /// How a sort was done, and where its rows were meanwhile.
 fn sort_method(space: SortSpace, properties: &mut Vec<Property>) {
-    let (method, kind) = if space.is_on_disk { ("external merge", "Disk") } else { ("quicksort", "Memory") };
+    let (method, kind) = match space.method {
+        SortMethod::Memory => ("quicksort", "Memory"),
+        SortMethod::FirstRows => ("top-N heapsort", "Memory"),
+        SortMethod::Disk => ("external merge", "Disk"),
+    };
     let kilobytes = space.bytes.div_ceil(1024);
     properties.push(data("Sort Method", Value::Text(method.to_owned())));
     properties.push(data("Sort Space Used", Value::Integer(kilobytes)));
