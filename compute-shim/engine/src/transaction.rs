@@ -237,6 +237,8 @@ impl Engine {
         assert!(txn.rollback_position.is_none(), "a rollback to a savepoint comes to its end first");
         self.check_fenced()?;
         self.give_back_turn(txn);
+        // One that was cancelled while it waited for a page does not come back to it.
+        txn.waited_for = None;
         let slot = match txn.snapshot_slot {
             Some(slot) => slot,
             None => *txn.snapshot_slot.insert(self.snapshots.acquire()?),

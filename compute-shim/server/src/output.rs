@@ -149,6 +149,7 @@ mod tests {
         for verb in ["UPDATE", "DELETE", "INSERT 0"] {
             assert!(!is_gated(CommandTag::counted(verb, 1), true), "{verb} says what it did");
         }
+        assert!(is_gated(CommandTag::plain("LOCK TABLE"), true), "it says that nobody else holds it");
         assert!(!is_gated(CommandTag::plain("SAVEPOINT"), true));
     }
 }

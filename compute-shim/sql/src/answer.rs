@@ -170,10 +170,12 @@ impl CommandTag {
     }
 
     /// Whether it tells of the data more than what its own transaction has done to them, as rows do: that there was nothing to do,
-    /// or how many rows were read.
+    /// how many rows were read, that references have their rows, or that nobody else holds a table.
     pub fn tells_of_data(&self) -> bool {
-        let reads = matches!(self.verb, "SELECT" | "FETCH" | "MOVE");
-        self.rows.is_some_and(|rows| rows == 0 || reads)
+        match self.rows {
+            Some(rows) => rows == 0 || matches!(self.verb, "SELECT" | "FETCH" | "MOVE"),
+            None => matches!(self.verb, "SET CONSTRAINTS" | "LOCK TABLE"),
+        }
     }
 }
 

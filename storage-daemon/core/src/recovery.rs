@@ -6,9 +6,9 @@
 //! all segments lose their log ([`crate::damage`]), and the log goes on in its place with a sequence above all that may
 //! still stand there. That jump, in the superblock's spans, is what later starts know the lost stretch by, until a
 //! checkpoint names the segments' state. An index that does not read back ([`crate::salvage`]) counts as such a stretch.
-//! After the scan log and superblocks are flushed, before any SCL is told and before the new incarnation goes over the older
-//! superblock: after a process was killed, a start may read what the device has not kept. The new incarnation is durable before
-//! the first append.
+//! After the scan all areas are flushed, before any SCL is told and before the new incarnation goes over the older superblock:
+//! after a process was killed, a start may read what the device has not kept. The new incarnation is durable before the first
+//! append.
 
 use crate::apply::{LogPlace, Moved};
 use crate::checkpoint::Part;
@@ -23,6 +23,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::codec::{Malformed, Reader};
+use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
 use hexalog_storage_format::checkpoint::{
@@ -45,11 +46,11 @@ pub(crate) enum Recovery {
         next: Part,
         from: u64,
     },
-    /// The append at `at` is looked for next; `end` is where the log ends if it is not there.
     /// Extents are searched, from this one on, for parts of checkpoints that name segments.
     Salvage {
         salvage: Salvage,
     },
+    /// The append at `at` is looked for next; `end` is where the log ends if it is not there.
     Scan {
         end: ReplayPoint,
         at: u64,
@@ -60,7 +61,7 @@ pub(crate) enum Recovery {
         at: u64,
         until: u64,
     },
-    /// Flushes of log and superblocks that have not ended.
+    /// Flushes that have not ended.
     Flush {
         end: ReplayPoint,
         left: u8,
@@ -109,6 +110,10 @@ impl Shard {
             return match recovery {
                 // Something else there may be what cannot be read.
                 Recovery::Chain { parts, next, from } if from < next.address.offset() => {
+                    let text = format!(
+                        "reading the extent at extents offset {from} failed with errno {errno}: the checkpoint's parts in it are read one by one"
+                    );
+                    effects.list.push(Effect::Log(text));
                     self.read_chain(parts, next, next.address.offset(), effects);
                 }
                 _ => {
@@ -158,15 +163,22 @@ impl Shard {
 
     /// Reads the extent up to the end of a part.
     fn read_parts(&mut self, parts: Vec<(PartHeader, Part, Vec<u8>)>, next: Part, effects: &mut Effects) {
-        let bytes = u64::from(next.bytes);
-        let offset = next.address.offset();
-        let is_inside = bytes > 0
-            && bytes.is_multiple_of(BLOCK_BYTES as u64)
-            && offset + bytes <= self.options.extents_bytes;
-        if !is_inside {
+        if !self.may_be_part(next) {
             return self.begin_salvage("it names a part outside the device", effects);
         }
+        let offset = next.address.offset();
         self.read_chain(parts, next, offset - offset % self.options.extent_bytes, effects);
+    }
+
+    /// Whether a part can stand there: whole blocks, within one extent.
+    fn may_be_part(&self, part: Part) -> bool {
+        let (offset, bytes) = (part.address.offset(), u64::from(part.bytes));
+        let extent_bytes = self.options.extent_bytes;
+        BlockAddress::checked(part.address.0, AREA_EXTENTS).is_some()
+            && bytes > 0
+            && bytes.is_multiple_of(BLOCK_BYTES as u64)
+            && offset % extent_bytes + bytes <= extent_bytes
+            && offset + bytes <= self.options.extents_bytes
     }
 
     fn read_chain(
@@ -208,9 +220,17 @@ impl Shard {
                 };
             }
             next = Part { address: header.previous, bytes: header.previous_bytes, crc: header.previous_crc };
-            let end = next.address.offset() + u64::from(next.bytes);
-            if next.bytes == 0 || next.address.offset() < from || end > from + bytes.len() as u64 {
-                return self.read_parts(parts, next, effects);
+            let offset = next.address.offset();
+            let end = offset + u64::from(next.bytes);
+            if !self.may_be_part(next) || offset < from || end > from + bytes.len() as u64 {
+                // One that was read alone stands where not all can be read.
+                let was_alone = at == 0 && !from.is_multiple_of(self.options.extent_bytes);
+                let is_near = offset / self.options.extent_bytes == from / self.options.extent_bytes;
+                return if was_alone && is_near && self.may_be_part(next) {
+                    self.read_chain(parts, next, offset, effects)
+                } else {
+                    self.read_parts(parts, next, effects)
+                };
             }
         }
     }
@@ -225,7 +245,9 @@ impl Shard {
         let (header, items) = part.read(bytes, self.superblock.device)?;
         let follows = match later.last() {
             None => header.generation == self.superblock.checkpoint_generation,
-            Some((later, ..)) => header.index + 1 == later.index && header.generation <= later.generation,
+            Some((later, ..)) => {
+                later.index.checked_sub(1) == Some(header.index) && header.generation <= later.generation
+            }
         };
         if follows { Ok((header, items)) } else { Err("it is of another chain") }
     }
@@ -467,8 +489,8 @@ impl Shard {
     }
 
     fn flush_scanned(&mut self, end: ReplayPoint, effects: &mut Effects) {
-        self.go_on(Recovery::Flush { end, left: 2 });
-        for area in [Area::Log, Area::Superblock] {
+        self.go_on(Recovery::Flush { end, left: 3 });
+        for area in [Area::Log, Area::Superblock, Area::Extents] {
             let token = self.token(Io::Recovery);
             effects.list.push(Effect::Flush { token, area });
         }
@@ -509,15 +531,14 @@ impl Shard {
         self.go_on_beyond(end, at + bytes.len() as u64, until, effects);
     }
 
-    /// What was read is on the device once both flushes have ended; then this run gets its place in the superblock.
+    /// What was read is on the device once all flushes have ended; then this run gets its place in the superblock.
     pub(crate) fn on_recovery_flushed(&mut self, result: IoResult, effects: &mut Effects) {
         let Phase::Starting(Recovery::Flush { end, left }) = core::mem::replace(&mut self.phase, Phase::Dead)
         else {
             return;
         };
         if let Some(errno) = result.errno() {
-            let text = format!("flushing log and superblocks at start failed with errno {errno}");
-            return self.give_up(text, effects);
+            return self.give_up(format!("flushing the device at start failed with errno {errno}"), effects);
         }
         if left > 1 {
             return self.go_on(Recovery::Flush { end, left: left - 1 });

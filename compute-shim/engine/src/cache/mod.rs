@@ -219,6 +219,7 @@ impl Cache {
             let frame = self.frame(index);
             frame.page.store(page.0, Ordering::Relaxed);
             frame.lsn.store(u64::MAX, Ordering::Relaxed);
+            frame.from.store(FROM_NOBODY, Ordering::Relaxed);
             frame.all_visible_from.store(u64::MAX, Ordering::Relaxed);
             frame.touched.store(true, Ordering::Relaxed);
             frame.pins.fetch_add(1, Ordering::AcqRel);

@@ -189,7 +189,8 @@ impl Connection {
     /// so only once VDL covers the session's own commit.
     async fn ready_for_query(&mut self) -> Result<(), End> {
         for (name, value) in self.session.take_changed_parameters() {
-            backend::parameter_status(self.wire.output.plain(), &name, &value);
+            // A value may come from a row, by set_config.
+            backend::parameter_status(self.wire.output.gated(), &name, &value);
         }
         self.wire.output.ready_for_query(self.session.transaction_status());
         self.wire.send(self.session.answer_lsn()).await?;

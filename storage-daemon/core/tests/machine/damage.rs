@@ -4,6 +4,7 @@ use crate::world::{NODES, World, membership, options};
 use crate::writer::{
     Answer, PAGES_PER_GROUP, VOLUME, Writer, bump, call, create_volume, take_answer, writer_id,
 };
+use core::ops::Range;
 use hexalog_protocol::batch::BatchBuilder;
 use hexalog_protocol::message::{
     CreateSegment, EpochBump, GossipPull, Message, RefusalReason, SegmentState, StatusQuery, Write,
@@ -12,7 +13,7 @@ use hexalog_protocol::message::{
 use hexalog_protocol::record::{Operation, Record};
 use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, PageId};
 use hexalog_storage_core::effects::Area;
-use hexalog_storage_format::checkpoint::{PartHeader, part_bytes};
+use hexalog_storage_format::checkpoint::{PART_BEGINS_CHAIN, PartHeader, part_bytes};
 use hexalog_storage_format::superblock::Superblock;
 
 fn coalesced(seed: u64) -> (World, Writer) {
@@ -518,6 +519,39 @@ fn an_older_part_in_the_place_of_one_that_never_landed_is_not_taken() {
     writer.write_many(&mut world, 10);
     writer.converge(&mut world);
     assert!(states(&mut world, 1).iter().all(|state| *state == SegmentState::Open));
+    writer.raise_pgmrpl_to_vdl();
+    writer.check_all_served(&mut world);
+}
+
+/// A start reads the checkpoint by extents: what is bad in one beside the parts costs it nothing.
+#[test]
+fn a_bad_block_beside_the_checkpoints_parts_is_got_around() {
+    let (mut world, mut writer) = coalesced(66);
+    world.kill(1);
+    let device = world.disk(1);
+    let newest = Superblock::newest(device.bytes_mut(Area::Superblock)).expect("it was formatted");
+    let extents = device.bytes_mut(Area::Extents);
+    let (mut at, mut bytes) = (newest.checkpoint.offset(), u64::from(newest.checkpoint_bytes));
+    let mut parts = Vec::new();
+    loop {
+        parts.push(at..at + bytes);
+        let (header, _) = PartHeader::decode(&extents[at as usize..]).expect("a part of the chain");
+        if header.flags & PART_BEGINS_CHAIN != 0 {
+            break;
+        }
+        (at, bytes) = (header.previous.offset(), u64::from(header.previous_bytes));
+    }
+    // In front of a part, in its extent, and in none.
+    let extent_bytes = options(1).extent_bytes;
+    let before = |part: &Range<u64>| (part.start - part.start % extent_bytes..part.start).step_by(4096);
+    let bad = parts.iter().flat_map(before).find(|block| !parts.iter().any(|part| part.contains(block)));
+    world.set_bad_block(1, Some((Area::Extents, bad.expect("parts of checkpoints before"))));
+    world.start(1);
+    world.run_until("the start has ended", |world| world.is_ready(1));
+    assert!(world.logs.iter().any(|line| line.contains("are read one by one")), "{:?}", world.logs);
+    assert!(states(&mut world, 1).iter().all(|state| *state == SegmentState::Open), "nothing is lost");
+    writer.write_many(&mut world, 10);
+    writer.converge(&mut world);
     writer.raise_pgmrpl_to_vdl();
     writer.check_all_served(&mut world);
 }

@@ -71,6 +71,8 @@ struct Node {
     fails: Option<Area>,
     /// Reads of this area do.
     fails_reads: Option<Area>,
+    /// A block that no read gets over.
+    bad_block: Option<(Area, u64)>,
 }
 
 /// One connection: its two ends and whether it stands.
@@ -160,6 +162,7 @@ impl World {
                 options,
                 fails: None,
                 fails_reads: None,
+                bad_block: None,
             }
         });
         let mut world = World {
@@ -215,6 +218,10 @@ impl World {
 
     pub fn set_failing(&mut self, node: usize, area: Option<Area>) {
         self.nodes[node].fails = area;
+    }
+
+    pub fn set_bad_block(&mut self, node: usize, block: Option<(Area, u64)>) {
+        self.nodes[node].bad_block = block;
     }
 
     pub fn set_unreadable(&mut self, node: usize, area: Option<Area>) {
@@ -548,7 +555,12 @@ impl World {
                 at.disk.flush(area);
                 Event::Flushed(token, IoResult::Done)
             }
-            Operation::Read { area, buffer, .. } if at.fails_reads == Some(area) => {
+            Operation::Read { area, offset, buffer }
+                if at.fails_reads == Some(area)
+                    || at.bad_block.is_some_and(|(of, block)| {
+                        of == area && (offset..offset + buffer.len() as u64).contains(&block)
+                    }) =>
+            {
                 Event::Read(token, IoResult::Failed(5), buffer)
             }
             Operation::Read { area, offset, mut buffer } => {
