@@ -5,6 +5,7 @@ mod harness;
 use harness::{Client, Cluster, World};
 use hexalog_sql::DatabaseOptions;
 use hexalog_sql::spill::{MemorySpill, SpillBusy, SpillCall, SpillFile, SpillSpace};
+use hexalog_sql_types::SqlState;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
@@ -377,7 +378,7 @@ fn files_go_when_they_have_been_read() {
         ),
         (
             "SELECT (SELECT a FROM t ORDER BY d LIMIT 1 OFFSET 2500) FROM generate_series(1, 3)",
-            "FETCH ALL FROM c",
+            "FETCH 1 FROM c",
         ),
     ] {
         client.query(&format!("BEGIN; DECLARE c CURSOR FOR {rows}"));
@@ -431,11 +432,17 @@ fn a_session_has_so_many_files_at_once() {
     let mut client = cluster.connect();
     client.query("SET work_mem = '64kB'");
     let sort = "(SELECT i FROM generate_series(1, 3000) i ORDER BY -i LIMIT 1 OFFSET 2000)";
-    let sorts = |count: usize| format!("SELECT {}", vec![sort; count].join(", "));
-    assert_eq!(client.lines(&sorts(64)), [vec!["1000"; 64].join("|")]);
-    assert_eq!(client.error(&sorts(65)), "53400 more than 64 temporary files of one session");
+    let joined = |count: usize| {
+        let sorts: Vec<String> = (0..count).map(|at| format!("{sort} s{at}")).collect();
+        format!("SELECT count(*) FROM {}", sorts.join(", "))
+    };
+    assert_eq!(client.lines(&joined(64)), ["1"]);
+    assert_eq!(client.error(&joined(65)), "53400 more than 64 temporary files of one session");
     assert_eq!(spill.bytes(), 0);
-    assert_eq!(client.lines(&sorts(2)), ["1000|1000"]);
+    // One after the other they need one at a time.
+    let after = format!("SELECT {}", vec![sort; 100].join(", "));
+    assert_eq!(client.lines(&after), [vec!["1000"; 100].join("|")]);
+    assert_eq!(client.lines(&joined(2)), ["1"]);
 }
 
 #[test]
@@ -518,6 +525,36 @@ fn a_cancelled_statement_frees_its_files() {
             cluster.world.is_cancelled.store(false, Ordering::Relaxed);
         }
         assert_eq!(client.lines("SELECT count(*) FROM t"), ["3000"]);
+    }
+}
+
+/// Found by review: a cursor was read ahead for a statement that was cancelled meanwhile, and gave what had been read as if it were
+/// all.
+#[test]
+fn a_cursor_is_whole_or_fails_when_another_statement_is_cancelled() {
+    for inner in [MemorySpill::default(), MemorySpill::slow()] {
+        let spill = Arc::new(Cancels { after: 150_000, inner, ..Cancels::default() });
+        let options = DatabaseOptions {
+            spill: Arc::clone(&spill) as _,
+            rows_per_yield: 50,
+            ..DatabaseOptions::default()
+        };
+        let cluster = Cluster::with_options(options);
+        spill.world.set(Arc::new(WorldOf(Arc::clone(&cluster.world)))).expect("set once");
+        let mut client = cluster.connect();
+        fill(&mut client);
+        client.query("SET work_mem = '64kB'");
+        client.query("BEGIN; DECLARE c CURSOR FOR SELECT a, d, j FROM t ORDER BY b; SAVEPOINT s");
+        assert_eq!(client.error("SELECT 1"), "57014 canceling statement due to user request");
+        cluster.world.is_cancelled.store(false, Ordering::Relaxed);
+        client.query("ROLLBACK TO s");
+        match client.try_query("FETCH ALL FROM c") {
+            Ok(answers) => assert_eq!(answers[0].rows.len(), 3_000),
+            Err(error) => assert_eq!(error.sqlstate(), SqlState::QUERY_CANCELED),
+        }
+        cluster.world.is_cancelled.store(false, Ordering::Relaxed);
+        client.query("ROLLBACK");
+        assert_eq!(spill.inner.bytes(), 0);
     }
 }
 

@@ -161,11 +161,13 @@ impl Aggregate {
                     if state.accumulator.keeps_rows() {
                         self.kept.add(&values)?;
                     }
-                    let before = kept_bytes(&state.accumulator);
+                    let before = state.accumulator.kept_value().map(value_bytes);
                     state.accumulator.add(&context.env, &values)?;
-                    let after = kept_bytes(&state.accumulator);
-                    self.kept.give_back(before.saturating_sub(after));
-                    self.kept.add_bytes(after.saturating_sub(before))?;
+                    if let Some(before) = before {
+                        let after = state.accumulator.kept_value().map_or(0, value_bytes);
+                        self.kept.give_back(before.saturating_sub(after));
+                        self.kept.add_bytes(after.saturating_sub(before))?;
+                    }
                 }
             }
         }
@@ -268,11 +270,6 @@ impl Aggregate {
         self.number += 1;
         Ok(self.contribute(context, Contribution { number: self.number, hash, key, inputs })?)
     }
-}
-
-/// What an aggregate keeps of one value that it was given.
-fn kept_bytes(accumulator: &Accumulator) -> usize {
-    accumulator.kept_value().map_or(0, value_bytes)
 }
 
 fn new_group(number: u64, key: Row, calls: &[AggregateCall]) -> Group {

@@ -354,10 +354,11 @@ impl Context<'_> {
             }
         };
         let state = &mut self.state.subplans[id];
-        state.operator = Some(operator);
         if result.is_ok() {
             state.phase = SubplanPhase::Done;
         }
+        // One that runs once keeps no temporary files for it.
+        state.operator = (result.is_err() || state.is_correlated).then_some(operator);
         result
     }
 

@@ -12,7 +12,7 @@ use crate::parse::lock_words;
 use crate::plan::{Command, Plan, measured};
 use crate::stop::{Step, Stop};
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError};
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -385,7 +385,9 @@ impl PlanRun {
                 }
                 match ahead.error.take() {
                     Some(error) => Err(error.into()),
-                    None => Ok(false),
+                    None if ahead.is_complete => Ok(false),
+                    // The statement that had it read ahead was cancelled meanwhile.
+                    None => self.pull(scope, may_fuse),
                 }
             }
         }
@@ -413,8 +415,8 @@ impl PlanRun {
     }
 
     /// Computes all rows that are left and keeps them: another statement is about to take a snapshot of its own, and
-    /// a transaction has one at a time. An error is kept for the call that would have met it. Behind the last row there is
-    /// nothing to do.
+    /// a transaction has one at a time. An error is kept for the call that would have met it; one that is meant for the other
+    /// statement fails that too. Behind the last row there is nothing to do.
     pub(super) fn hold(&mut self, scope: &mut Scope) -> Step<()> {
         if self.phase == Phase::Done {
             return Ok(());
@@ -422,8 +424,11 @@ impl PlanRun {
         match self.run_ahead(scope, false) {
             Err(Stop::Error(error)) => {
                 let ahead = self.ahead.as_mut().expect("made before it ran");
-                ahead.error = Some(error);
+                ahead.error = Some(error.clone());
                 ahead.is_complete = true;
+                if error.sqlstate() == SqlState::QUERY_CANCELED {
+                    return Err(error.into());
+                }
             }
             other => other?,
         }
