@@ -419,11 +419,12 @@ impl Shard {
     }
 
     /// What does not read back can be neither served nor copied, and its extent would never be free: on a device that has no
-    /// more of them, what takes its place could not be written.
+    /// more of them, what takes its place could not be written. One that is being written over goes with the next look.
     pub(crate) fn drop_damaged_pages<'a>(&mut self, keys: impl Iterator<Item = &'a SegmentKey>) {
         for key in keys {
             let pages = self.segments[key].pages.iter().filter(|(_, entry)| entry.is_damaged);
-            let damaged: Vec<PageId> = pages.map(|(page, _)| page).collect();
+            let pages = pages.map(|(page, _)| page).filter(|page| !self.repairs.writes(*key, *page));
+            let damaged: Vec<PageId> = pages.collect();
             damaged.into_iter().for_each(|page| self.drop_versions(*key, page));
         }
     }

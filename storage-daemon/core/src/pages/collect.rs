@@ -72,6 +72,11 @@ impl Collector {
     pub fn is_running(&self) -> bool {
         self.running.is_some()
     }
+
+    /// The extent that is being emptied.
+    pub fn extent(&self) -> Option<u32> {
+        self.running.as_ref().map(|collecting| collecting.extent)
+    }
 }
 
 impl Shard {
@@ -153,7 +158,7 @@ impl Shard {
             // nobody asks for.
             self.extents.leave(collecting.extent);
             let mut pages = self.pages_in(collecting.extent);
-            pages.retain(|(key, page)| self.comes_anew(*key, *page));
+            pages.retain(|(key, page)| self.comes_anew(*key, *page) && !self.repairs.writes(*key, *page));
             pages.into_iter().for_each(|(key, page)| self.drop_versions(key, page));
             let text = format!(
                 "reading the extent at extents offset {} failed with errno {errno}: it is not collected before something in it has died",

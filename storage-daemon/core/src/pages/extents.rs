@@ -190,6 +190,11 @@ impl Extents {
         (self.possible as usize) < self.extents.len()
     }
 
+    /// Whether nothing is filled.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     /// Nothing is filled, or again.
     pub fn set_refused(&mut self, is_refused: bool) {
         self.is_refused = is_refused;
@@ -365,6 +370,12 @@ impl Extents {
     /// A collection could not empty it.
     pub fn leave(&mut self, number: u32) {
         self.extents[number as usize].is_left = true;
+    }
+
+    /// A damaged block that held a collection up is whole again.
+    pub fn mended(&mut self, address: BlockAddress) {
+        let number = self.extent_of(address);
+        self.extents[number as usize].is_left = false;
     }
 
     /// A checkpoint of this generation begins: what dies from now on may still be named by it.

@@ -6,6 +6,9 @@
 //! taken in if it holds all that the versions here hold (it takes the place of them all), nothing above the SCL (it would
 //! say of the segment what is not so), and nothing above the floor (a read point below it could not be served any more): for
 //! the floor it waits.
+//!
+//! It goes where there is room. If there is none, it goes over the image that it takes the place of: that one is of no use, its extent
+//! cannot be emptied as long as it is there, and until a checkpoint names what was written a start finds it damaged as before.
 
 use super::coalesce::Placed;
 use super::deltas::Chain;
@@ -54,6 +57,8 @@ pub(crate) struct Repairs {
     wanted: BTreeSet<(SegmentKey, PageId)>,
     running: Option<Repair>,
     writing: Option<Placed>,
+    /// What is being written goes over the image that the page has.
+    is_in_place: bool,
     /// The one that was tried last: the others come first.
     last: Option<(SegmentKey, PageId)>,
     /// Which peer is asked next.
@@ -71,6 +76,11 @@ impl Repairs {
     /// What is on its way to the device: live, and named by nothing yet.
     pub fn writing(&self) -> Option<&Placed> {
         self.writing.as_ref()
+    }
+
+    /// Whether this page is being written: perhaps over the image that it has.
+    pub fn writes(&self, key: SegmentKey, page: PageId) -> bool {
+        self.writing.as_ref().is_some_and(|placed| (placed.key, placed.page) == (key, page))
     }
 
     pub fn count(&self) -> usize {
@@ -139,7 +149,7 @@ impl Shard {
                 format!("a block of {page:?} of {} {:?} is damaged, {where_at}: not served", key.0, key.1);
             effects.list.push(Effect::Log(text));
         }
-        if self.comes_anew(key, page) {
+        if self.comes_anew(key, page) && !self.repairs.writes(key, page) {
             return self.drop_versions(key, page);
         }
         self.want_repair(key, page);
@@ -283,7 +293,7 @@ impl Shard {
     fn write_repaired(&mut self, now: Now, effects: &mut Effects) {
         let Some(Repair { key, page, step: Step::Holds(image), .. }) = &self.repairs.running else { return };
         let (key, page) = (*key, *page);
-        let segment = self.segments.get_mut(&key).expect("segments stay");
+        let segment = &self.segments[&key];
         let is_wanted = segment.health.follows_log();
         let takes = segment.pages.get(page).filter(|entry| is_wanted && entry.is_ailing());
         let takes = takes.map_or(Some(false), |entry| segment.takes_image(entry, image));
@@ -296,16 +306,27 @@ impl Shard {
             }
             None => return,
         }
-        let Some(fill) = self.extents.fill_for_repair(self.collector.is_running()) else { return };
-        let Some((offset, _)) = self.extents.allocate(fill, 1, PAGE_SIZE as u64) else { return };
+        let fill = self.extents.fill_for_repair(self.collector.is_running());
+        let room = fill.and_then(|fill| self.extents.allocate(fill, 1, PAGE_SIZE as u64));
+        let place = room.map(|(offset, _)| offset).or_else(|| self.place_of_image(key, page));
+        let Some(offset) = place else { return };
+        self.repairs.is_in_place = room.is_none();
         let mut buffer = AlignedBuffer::zeroed(PAGE_SIZE);
         let block = (0, buffer.bytes_mut());
         self.repairs.writing = Some(Placed::new(key, image.clone(), self.superblock.device, offset, block));
+        let segment = self.segments.get_mut(&key).expect("segments stay");
         segment.pages.get_mut(page).expect("just seen").is_coalescing = true;
         self.repairs.running.as_mut().expect("just seen").step = Step::Writes;
         let token = self.token(Io::RepairedPage);
         // The checkpoint that names it flushes first.
         effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: false });
+    }
+
+    /// Where an ailing page has its image, if nobody else may move it meanwhile, and writes find space at all.
+    fn place_of_image(&self, key: SegmentKey, page: PageId) -> Option<u64> {
+        let image = self.segments[&key].pages.get(page)?.image().filter(|_| !self.extents.is_refused())?;
+        let is_collected = self.collector.extent() == Some(self.extents.extent_of(image.address));
+        (!is_collected).then_some(image.address.offset())
     }
 
     /// A segment that is behind gets no page that it could take in: each has records that it lacks. If what waits for its
@@ -325,27 +346,38 @@ impl Shard {
             IoResult::Done => {}
             IoResult::Failed(errno) => return self.fail("writing a repaired page", errno, effects),
             IoResult::NoSpace => {
-                let fill = self.extents.fill_of(self.extents.extent_of(image.address));
-                self.extents.give_back(fill, image.address.offset(), PAGE_SIZE as u64);
+                if !self.repairs.is_in_place {
+                    let fill = self.extents.fill_of(self.extents.extent_of(image.address));
+                    self.extents.give_back(fill, image.address.offset(), PAGE_SIZE as u64);
+                }
                 self.coalescing_ended(key, page);
                 self.note_no_space(now, "a repaired page", effects);
                 return self.end_repair(now, false);
             }
         }
         self.coalescing_ended(key, page);
+        let is_in_place = self.repairs.is_in_place;
         let segment = self.segments.get_mut(&key).expect("segments stay");
         let is_wanted = segment.health.follows_log();
         let entry = segment.pages.get_mut(page).filter(|entry| is_wanted && image.lsn >= entry.merged_to());
         let Some(entry) = entry else {
-            self.extents.release(image.address, PAGE_SIZE as u64);
+            match segment.pages.get_mut(page).filter(|_| is_in_place) {
+                // One that was quarantined alone had an image that was whole.
+                Some(entry) => entry.is_damaged = true,
+                None => self.extents.release(image.address, PAGE_SIZE as u64),
+            }
             return self.end_repair(now, false);
         };
         if entry.is_imageless() {
             self.extents.page_has_image();
         }
-        let old = PageVersions { image: entry.set_image(image), delta: entry.take_delta(image.lsn) };
+        let mut old = PageVersions { image: entry.set_image(image), delta: entry.take_delta(image.lsn) };
         for record in entry.take_merged() {
             segment.batches.merged(record.batch.first(), key, &mut self.pending);
+        }
+        if is_in_place {
+            old.image = None;
+            self.extents.mended(image.address);
         }
         (entry.chain, entry.reads) = (Chain::default(), 0);
         (entry.is_damaged, entry.is_quarantined) = (false, false);
