@@ -6,7 +6,7 @@
 use crate::effects::{ConnectionId, Effect, Effects, IoResult, IoToken, Now};
 use crate::log::{Answer, Durable, ReplayPoint, WrittenAppend};
 use crate::segment::batches::last_counting;
-use crate::segment::{Health, Segment, SegmentKey};
+use crate::segment::{GivenUp, Health, Segment, SegmentKey};
 use crate::shard::{Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, btree_map};
 use alloc::format;
@@ -162,7 +162,7 @@ impl Shard {
                     && segment.base <= *scl
                 {
                     segment.give_up_log(&mut self.pending);
-                    segment.given_up_at = Some(*scl);
+                    segment.given_up_at = Some(GivenUp { scl: *scl, position: place.position });
                     moved.lost.insert((*volume, *group));
                 }
             }

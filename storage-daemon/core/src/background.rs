@@ -9,13 +9,24 @@ const LOOK_US: u64 = 20_000;
 impl Shard {
     /// One slice of background work: gossip, hydration, checkpoint, coalescing. True: there is more to do now.
     pub fn background(&mut self, now: Now, effects: &mut Effects) -> bool {
-        if !matches!(self.phase, Phase::Running) {
+        let serves_reads_alone = matches!(self.phase, Phase::Failed) && !self.has_index();
+        if !matches!(self.phase, Phase::Running) && !serves_reads_alone {
             return false;
         }
         self.background_us = now.monotonic_us;
+        if serves_reads_alone {
+            return self.index_slice(now, effects);
+        }
         // A frame that found the append buffer submitted with nothing in flight cannot be, but room may have come.
         self.submit_append(effects);
         self.no_space_slice(now, effects);
+        if !self.has_index() {
+            // Everything else rests on it.
+            let more = self.index_slice(now, effects);
+            self.room_slice(now, effects);
+            self.invariants();
+            return more;
+        }
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
         self.damage_slice(effects);
@@ -34,6 +45,9 @@ impl Shard {
     pub fn next_deadline_us(&self) -> Option<u64> {
         if !matches!(self.phase, Phase::Running) {
             return None;
+        }
+        if !self.has_index() {
+            return Some(self.background_us + LOOK_US);
         }
         let gossip = self.links.next_due_us();
         let has_work = self.pending.count() > 0

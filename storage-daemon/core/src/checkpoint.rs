@@ -14,6 +14,7 @@
 //! be newer than the replay point; the scan then meets records that are in a version already and passes over them. The
 //! SCL that a start begins with is therefore not below the newest version.
 
+use crate::chain::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::log::{Answer, ReplayPoint, Space};
 use crate::pages::PageEntry;
@@ -23,12 +24,12 @@ use crate::shard::{Io, Phase, Shard};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
-use hexalog_protocol::{DeviceId, Lsn, PageId};
+use hexalog_protocol::{Lsn, PageId};
 use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::checkpoint::{
-    Item, PAGE_ITEM_BYTES_MAX, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES, PageVersions,
-    PartHeader, part_bytes, part_crc,
+    Item, PAGE_ITEM_BYTES_MAX, PART_BEGINS_CHAIN, PART_BEGINS_SEGMENTS, PART_ENDS_CHECKPOINT,
+    PART_HEADER_BYTES, PageVersions, PartHeader, SegmentImage, VersionsThrough, part_bytes, part_crc,
 };
 use hexalog_storage_format::superblock::Superblock;
 
@@ -38,29 +39,6 @@ const RUNS_IN_ITEM: usize = 256;
 const RETRY_US: u64 = 1_000_000;
 /// Least time between two checkpoints that are not due by the amount of log.
 const INTERVAL_US_MIN: u64 = 10_000;
-
-/// A part of the durable chain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Part {
-    pub address: BlockAddress,
-    pub bytes: u32,
-    /// What its checksum must be; 0: whoever names it did not tell.
-    pub crc: u32,
-}
-
-impl Part {
-    /// The header and items in what was read in its place, if they are its own.
-    pub fn read<'a>(
-        &self,
-        bytes: &'a [u8],
-        device: DeviceId,
-    ) -> Result<(PartHeader, &'a [u8]), &'static str> {
-        let (header, items) = PartHeader::decode(bytes).map_err(|malformed| malformed.what)?;
-        let is_here = header.device == device && header.offset == self.address.offset();
-        let is_it = self.crc == 0 || self.crc == part_crc(bytes);
-        if is_here && is_it { Ok((header, items)) } else { Err("it is another part") }
-    }
-}
 
 #[derive(Debug)]
 enum Step {
@@ -81,12 +59,17 @@ struct Running {
     is_base: bool,
     replay: ReplayPoint,
     step: Step,
-    /// Segments and runs, as they were when the checkpoint began.
+    /// Runs, as they were when the checkpoint began, and what did not fit into the part before.
     items: VecDeque<Item>,
     /// Pages still to be written: for a delta the changed ones.
     pages: BTreeSet<(SegmentKey, PageId)>,
     /// For a base: the page from which on all follow.
     cursor: Option<(SegmentKey, PageId)>,
+    /// Segments, as they were when the checkpoint began: they come last, where a start finds them at once.
+    segments: VecDeque<SegmentImage>,
+    has_begun_segments: bool,
+    /// How far the versions go that the chain will name.
+    through: BTreeMap<SegmentKey, VersionsThrough>,
     /// Pages and runs taken from the changed sets, to be put back if the checkpoint fails for want of room.
     taken_pages: Vec<(SegmentKey, PageId)>,
     taken_runs: Vec<(SegmentKey, Lsn)>,
@@ -104,6 +87,9 @@ pub(crate) struct Checkpointer {
     running: Option<Running>,
     /// The durable chain, oldest part first.
     chain: Vec<Part>,
+    /// How far the versions go that it names. What is in memory may be newer, and rest on log that a start does not find: the SCL
+    /// that it begins with must not.
+    through: BTreeMap<SegmentKey, VersionsThrough>,
     /// Bytes of the chain's base; 0 after a start, which does not count them.
     base_bytes: u64,
     deltas: u32,
@@ -117,8 +103,8 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Versions of a page changed.
-    pub fn note_changed(&mut self, key: SegmentKey, page: PageId) {
+    /// Versions of a page changed: use [`Shard::note_versions_changed`].
+    fn note_changed(&mut self, key: SegmentKey, page: PageId) {
         self.changed.insert((key, page));
     }
 
@@ -147,8 +133,23 @@ impl Checkpointer {
         self.chain.contains(&part)
     }
 
-    /// Goes on from the chain that a start has read.
-    pub fn restore(&mut self, chain: Vec<Part>, checkpoints: u32, generation: u64) {
+    /// A segment has other versions than the chain names, none of them newer than its SCL in the next checkpoint.
+    pub fn versions_replaced(&mut self, key: SegmentKey, through: VersionsThrough) {
+        self.through.insert(key, through);
+        if let Some(running) = &mut self.running {
+            running.through.insert(key, through);
+        }
+    }
+
+    /// Goes on from the chain that a start has read, with versions as far as it names them.
+    pub fn restore(
+        &mut self,
+        chain: Vec<Part>,
+        checkpoints: u32,
+        generation: u64,
+        through: BTreeMap<SegmentKey, VersionsThrough>,
+    ) {
+        self.through = through;
         self.chain = chain;
         self.deltas = checkpoints.saturating_sub(1);
         self.generation = generation;
@@ -168,6 +169,12 @@ impl Checkpointer {
 }
 
 impl Shard {
+    /// Versions of a page changed.
+    pub(crate) fn note_versions_changed(&mut self, key: SegmentKey, page: PageId) {
+        self.segments.get_mut(&key).expect("segments stay").pages.note_versions(page);
+        self.checkpointer.note_changed(key, page);
+    }
+
     /// Does one piece of a checkpoint, or begins one that is due; true if there is more to do now.
     pub(crate) fn checkpoint_slice(&mut self, now: Now, effects: &mut Effects) -> bool {
         match &self.checkpointer.running {
@@ -247,12 +254,15 @@ impl Shard {
             answers: core::mem::take(&mut checkpointer.answers),
             pages: if is_base { BTreeSet::new() } else { changed },
             cursor: self.segments.first_key_value().filter(|_| is_base).map(|(key, _)| (*key, PageId(0))),
+            segments: VecDeque::new(),
+            has_begun_segments: false,
+            through: if is_base { BTreeMap::new() } else { checkpointer.through.clone() },
             parts: Vec::new(),
         };
         for (key, segment) in &mut self.segments {
             let image = segment.to_image();
             running.floors.insert(*key, (image.gc_floor, segment.decided.clone()));
-            running.items.push_back(Item::Segment(image));
+            running.segments.push_back(image);
             // What lies at or above the replay point is found by the scan.
             let runs = segment.runs.take_for_checkpoint(is_base);
             running.taken_runs.extend(runs.iter().map(|run| (*key, run.first)));
@@ -267,7 +277,8 @@ impl Shard {
     /// Fills and writes the next part.
     fn write_part(&mut self, now: Now, effects: &mut Effects) {
         let mut running = self.checkpointer.running.take().expect("the caller found it");
-        let (items, is_last) = self.fill_part(&mut running);
+        let (items, flags) = self.fill_part(&mut running);
+        let is_last = flags & PART_ENDS_CHECKPOINT != 0;
         let bytes = part_bytes(items.len());
         let Some((offset, _)) = self.extents.allocate(Fill::Parts, 1, bytes as u64) else {
             return self.abandon_checkpoint(running, now, effects);
@@ -281,8 +292,7 @@ impl Shard {
             offset,
             generation: running.generation,
             index: (chain_before + running.parts.len()) as u32,
-            flags: if begins { PART_BEGINS_CHAIN } else { 0 }
-                | if is_last { PART_ENDS_CHECKPOINT } else { 0 },
+            flags: flags | if begins { PART_BEGINS_CHAIN } else { 0 },
             previous: previous.map_or(BlockAddress::NONE, |part| part.address),
             previous_bytes: previous.map_or(0, |part| part.bytes),
             previous_crc: previous.map_or(0, |part| part.crc),
@@ -298,19 +308,33 @@ impl Shard {
         effects.list.push(Effect::Write { token, area: Area::Extents, offset, buffer, flush: is_last });
     }
 
-    fn fill_part(&self, running: &mut Running) -> (Vec<u8>, bool) {
+    /// Items of the next part, and its flags.
+    fn fill_part(&self, running: &mut Running) -> (Vec<u8>, u32) {
         let limit =
             self.options.checkpoint_part_bytes.min(self.options.extent_bytes as usize - PART_HEADER_BYTES);
         let mut items = Vec::new();
+        let mut flags = 0;
         while items.len() < limit / 2 {
-            let item = match running.items.pop_front() {
-                Some(item) => item,
-                None => match self.next_pages(running, limit / 2) {
-                    Some(item) => item,
-                    None => return (items, true),
-                },
-            };
+            let item = running.items.pop_front().or_else(|| self.next_pages(running, limit / 2));
             let mut bytes = Vec::new();
+            let Some(item) = item else {
+                if !core::mem::replace(&mut running.has_begun_segments, true) {
+                    flags |= PART_BEGINS_SEGMENTS;
+                }
+                let Some(image) = running.segments.pop_front() else {
+                    return (items, flags | PART_ENDS_CHECKPOINT);
+                };
+                // Every version that the checkpoint names is in a part by now.
+                let through = running.through.get(&(image.volume, image.group)).copied().unwrap_or_default();
+                Item::Segment(image.clone()).encode(&mut bytes);
+                Item::Versions(image.volume, image.group, through).encode(&mut bytes);
+                if !items.is_empty() && items.len() + bytes.len() > limit {
+                    running.segments.push_front(image);
+                    break;
+                }
+                items.extend_from_slice(&bytes);
+                continue;
+            };
             item.encode(&mut bytes);
             if !items.is_empty() && items.len() + bytes.len() > limit {
                 running.items.push_front(item);
@@ -318,7 +342,7 @@ impl Shard {
             }
             items.extend_from_slice(&bytes);
         }
-        (items, false)
+        (items, flags)
     }
 
     /// The next pages of one segment, up to about `bytes_max` of them.
@@ -334,6 +358,7 @@ impl Shard {
             let entry = self.segments[&key].pages.get(page);
             let versions = entry.map(PageEntry::versions).unwrap_or_default();
             bytes += PAGE_ITEM_BYTES_MAX;
+            running.through.entry(key).or_default().include(&versions);
             pages.push((page, versions));
         }
         Some(Item::Pages(key.0, key.1, pages))
@@ -352,12 +377,14 @@ impl Shard {
                 }
                 if entry.has_versions() {
                     bytes += PAGE_ITEM_BYTES_MAX;
+                    running.through.entry(key).or_default().include(&entry.versions());
                     pages.push((page, entry.versions()));
                 }
             }
             let after = (core::ops::Bound::Excluded(key), core::ops::Bound::Unbounded);
-            running.cursor =
-                next.or_else(|| self.segments.range(after).next().map(|(key, _)| (*key, PageId(0))));
+            // One that was made since the checkpoint began is none of its segments.
+            let mut later = self.segments.range(after).filter(|(key, _)| running.floors.contains_key(*key));
+            running.cursor = next.or_else(|| later.next().map(|(key, _)| (*key, PageId(0))));
             if !pages.is_empty() {
                 return Some(Item::Pages(key.0, key.1, pages));
             }
@@ -458,11 +485,13 @@ impl Shard {
             return self.put_superblock(again, false, effects);
         }
         self.counters.checkpoints += 1;
+        self.checkpointer.through = core::mem::take(&mut running.through);
         self.counters.log_bytes_freed += superblock.log_head - self.superblock.log_head;
         self.superblock = superblock;
         self.log.free_to(self.superblock.log_head);
         for segment in self.segments.values_mut() {
             segment.runs.free_to(self.superblock.log_head);
+            segment.given_up_at.take_if(|given_up| given_up.position < running.replay.position);
         }
         while self.appends.front().is_some_and(|append| append.position < running.replay.position) {
             self.appends.pop_front();

@@ -118,6 +118,8 @@ counters! {
     segments_hydrated,
     /// Stretches of the log that were found lost at a start.
     logs_damaged,
+    /// Indexes that did not read back after a start: their segments got all their pages anew.
+    indexes_lost,
     /// Segments that a writer knew and this shard did not: made anew, damaged.
     segments_restored,
     /// Segments that were damaged and are proven to be whole again.

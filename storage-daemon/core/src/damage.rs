@@ -69,8 +69,8 @@ impl Segment {
     /// Whether its page versions are above what its log says was durable when they were made: the log's end is lost, although
     /// it looks as if it had been torn.
     pub(crate) fn is_ahead_of_log(&self) -> bool {
-        let (images, deltas) = self.pages.versions_through();
-        self.health.follows_log() && (images > self.gc_floor || deltas > self.vdl_durable)
+        let through = self.pages.versions_through();
+        self.health.follows_log() && (through.image > self.gc_floor || through.delta > self.vdl_durable)
     }
 
     /// All that it may have acknowledged is there again, durably. False if it is not, after all.
@@ -242,8 +242,8 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::hydration::Hydrated;
-    use crate::segment::Decided;
     use crate::segment::tests::created;
+    use crate::segment::{Decided, GivenUp};
     use hexalog_protocol::VolumeEpoch;
     use hexalog_protocol::history::{EpochEntry, EpochHistory};
 
@@ -301,11 +301,12 @@ mod tests {
         segment.lose_log(&mut Pending::default());
         segment.complete_hydration(Hydrated { base: Lsn(88), vdl_heard: Lsn(88) });
         segment.give_up_log(&mut Pending::default());
-        segment.given_up_at = Some(Lsn(88));
-        assert!(!segment.leads_on(Lsn(88)));
-        assert!(segment.leads_on(Lsn(89)));
+        segment.given_up_at = Some(GivenUp { scl: Lsn(88), position: 0 });
+        let at = |lsn| Hydrated { base: Lsn(lsn), vdl_heard: Lsn(lsn) };
+        assert!(!segment.leads_on(at(88)));
+        assert!(segment.leads_on(at(89)));
         // No scan meets again what stands before the stretch that was lost.
         segment.lose_log(&mut Pending::default());
-        assert!(segment.leads_on(Lsn(88)));
+        assert!(segment.leads_on(at(88)));
     }
 }

@@ -19,11 +19,12 @@ pub(crate) use serve::{PagesAnswers, Session};
 use crate::log::Space;
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
+use hexalog_protocol::message::RefusalReason;
 use hexalog_storage_format::entry::Entry;
 
 impl Shard {
     /// A segment gives up its log, durably: with the next append or, if a full log has no room for it, the next checkpoint. False
-    /// if that was decided before: what it has got by then must not be given up again.
+    /// if not, or if that was decided before: what it has got by then must not be given up again.
     pub(crate) fn decide_hydration(&mut self, key: SegmentKey) -> bool {
         let segment = &self.segments[&key];
         if !segment.health.follows_log() || segment.decided.gives_up_log || segment.is_giving_up {
@@ -31,7 +32,12 @@ impl Shard {
         }
         let (volume, group) = key;
         let entry = Entry::NeedsHydration { volume, group, scl: segment.scl };
-        let is_staged = self.stage_entry(&entry, Space::Freeing).is_ok();
+        let is_staged = match self.stage_entry(&entry, Space::Freeing) {
+            Ok(()) => true,
+            // There will be room in a moment: whoever asked asks again.
+            Err(RefusalReason::Busy) => return false,
+            Err(_) => false,
+        };
         let segment = self.segments.get_mut(&key).expect("just seen");
         (segment.is_giving_up, segment.decided.gives_up_log) = (is_staged, !is_staged);
         self.counters.hydrations_decided += 1;

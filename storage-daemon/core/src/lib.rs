@@ -3,7 +3,7 @@
 //! No clock, no randomness, no I/O, no threads: [`effects`] is the whole interface to the outside. Read
 //! [`shard`] first. The foreground is one straight way: [`shard`] (frame) → `write` (checks, one copy) → `log`
 //! (one device write) → `apply` (what is durable becomes true, answers go out). Everything else runs in
-//! slices from [`shard::Shard::background`]: `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `hydration`,
+//! slices from [`shard::Shard::background`]: `index` (after a start), `pages` (coalescing), `checkpoint`, `gossip`, `retention`, `hydration`,
 //! `damage`, `room`.
 #![no_std]
 #![deny(missing_docs)]
@@ -15,6 +15,7 @@ extern crate std;
 mod apply;
 mod background;
 pub mod bounds;
+mod chain;
 mod checkpoint;
 mod connections;
 mod control;
@@ -23,6 +24,7 @@ mod damage;
 pub mod effects;
 mod gossip;
 mod hydration;
+mod index;
 mod log;
 pub mod options;
 mod pages;

@@ -21,7 +21,7 @@ use deltas::Chain;
 use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_storage_format::address::BlockAddress;
-use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions};
+use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions, VersionsThrough};
 use map::PageMap;
 
 /// A record of a page that is in no version: its place in a held batch.
@@ -199,11 +199,13 @@ pub(crate) struct Recipe {
 #[derive(Debug)]
 pub(crate) struct PageTable {
     pages: PageMap,
+    /// How far versions of any page go, those included that a start has not loaded yet.
+    through: VersionsThrough,
 }
 
 impl PageTable {
     pub fn new() -> PageTable {
-        PageTable { pages: PageMap::default() }
+        PageTable { pages: PageMap::default(), through: VersionsThrough::default() }
     }
 
     pub fn get(&self, page: PageId) -> Option<&PageEntry> {
@@ -234,18 +236,46 @@ impl PageTable {
 
     /// The highest LSN that is in a version.
     pub fn merged_to(&self) -> Lsn {
-        self.pages.values().map(PageEntry::merged_to).max().unwrap_or(Lsn::ZERO)
+        self.through.image.max(self.through.delta)
     }
 
-    /// LSN of the newest image and of the newest delta of any page.
-    pub fn versions_through(&self) -> (Lsn, Lsn) {
-        let images = self.pages.values().map(PageEntry::image_lsn).max();
-        let deltas = self.pages.values().map(|entry| entry.delta_to).max();
-        (images.unwrap_or(Lsn::ZERO), deltas.unwrap_or(Lsn::ZERO))
+    /// How far images and deltas of any page went. One that an image has taken in since counts as well.
+    pub fn versions_through(&self) -> VersionsThrough {
+        self.through
     }
 
-    /// Versions from a checkpoint.
-    pub fn restore(&mut self, page: PageId, versions: PageVersions) {
+    /// Versions of a page changed.
+    pub fn note_versions(&mut self, page: PageId) {
+        if let Some(entry) = self.pages.get(page) {
+            self.through.include(&entry.versions());
+        }
+    }
+
+    /// Versions that went furthest may have gone.
+    pub fn recount_versions(&mut self) {
+        let mut through = VersionsThrough::default();
+        self.pages.values().for_each(|entry| through.include(&entry.versions()));
+        self.through = through;
+    }
+
+    /// What a checkpoint says of versions that are to be loaded.
+    pub fn expect_versions(&mut self, through: VersionsThrough) {
+        self.through = through;
+    }
+
+    /// Versions from a checkpoint, of a page that has none yet. Returns records that were taken to wait for one and are in them.
+    pub fn load(&mut self, page: PageId, versions: PageVersions) -> Vec<PendingRecord> {
+        let entry = self.pages.entry(page);
+        assert!(!entry.has_versions(), "what is newer was loaded before");
+        versions.image.map(|image| entry.set_image(image));
+        versions.delta.map(|delta| entry.set_delta(delta));
+        let merged = entry.take_merged();
+        self.note_versions(page);
+        merged
+    }
+
+    /// These are a page's versions from now on, whatever it had.
+    pub fn replace(&mut self, page: PageId, versions: PageVersions) {
         if versions == PageVersions::default() {
             self.pages.remove(page);
         } else {
@@ -323,6 +353,11 @@ impl PageTable {
         self.pages.values_mut().for_each(|entry| entry.pending = Vec::new());
     }
 
+    /// Whether what is known of how far versions go is what they do: all are loaded.
+    pub fn is_through_exact(&self) -> bool {
+        self.pages.values().map(PageEntry::merged_to).max().unwrap_or(Lsn::ZERO) == self.merged_to()
+    }
+
     /// `collectable`: no image is above it. `durable`: no delta is.
     pub fn invariants_full(&self, batches: &Batches, collectable: Lsn, durable: Lsn) {
         for entry in self.pages.values() {
@@ -338,6 +373,7 @@ impl PageTable {
                 let first = record.batch.first();
                 assert!(batches.get(first).is_some(), "a pending record's batch is held");
             }
+            assert!(entry.image_lsn <= self.through.image && entry.delta_to <= self.through.delta);
         }
     }
 }

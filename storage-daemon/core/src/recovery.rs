@@ -1,4 +1,5 @@
-//! A start: superblock → checkpoint → log scan → flush → new log incarnation → ready.
+//! A start: superblock → segments of the checkpoint → log scan → flush → new log incarnation → ready. The rest of the checkpoint is
+//! loaded afterwards ([`crate::index`]).
 //!
 //! The scan takes an append only if run, sequence, position and the checksum of the append before it fit. The very
 //! last append may be torn and is dropped. If a later one lies beyond a bad one, the log is damaged: with one append in
@@ -11,23 +12,22 @@
 //! append.
 
 use crate::apply::{LogPlace, Moved};
-use crate::checkpoint::Part;
+use crate::chain::{After, Part, Taken, Walk};
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
+use crate::index::{Index, Loading};
 use crate::log::{Durable, ReplayPoint};
-use crate::pages::extents::Fill;
 use crate::salvage::Salvage;
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentKey};
 use crate::shard::{Io, Phase, Shard};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::codec::{Malformed, Reader};
-use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::append::AppendHeader;
 use hexalog_storage_format::checkpoint::{
-    Item, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PartHeader, part_crc,
+    Item, PART_BEGINS_SEGMENTS, PART_ENDS_CHECKPOINT, SegmentImage, VersionsThrough,
 };
 use hexalog_storage_format::entry::Entries;
 use hexalog_storage_format::superblock::{LOG_SPANS_MAX, LogSpan, Superblock};
@@ -39,12 +39,10 @@ const SCAN_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) enum Recovery {
     Superblock,
-    /// Parts taken so far, newest first, and the one that comes next, which what is being read ends with. It begins at `from`, since
-    /// those before stand there too, as a rule: one after the other they would be thousands of reads.
-    Chain {
-        parts: Vec<(PartHeader, Part, Vec<u8>)>,
-        next: Part,
-        from: u64,
+    /// The end of the newest checkpoint is read, for the segments that it names.
+    Segments {
+        walk: Walk,
+        found: FoundSegments,
     },
     /// Extents are searched, from this one on, for parts of checkpoints that name segments.
     Salvage {
@@ -54,6 +52,12 @@ pub(crate) enum Recovery {
     Scan {
         end: ReplayPoint,
         at: u64,
+    },
+    /// The index is loaded before the scan goes on at `at`.
+    Index {
+        end: ReplayPoint,
+        at: u64,
+        bytes_min: u64,
     },
     /// Blocks beyond the end are searched, up to `until`.
     Beyond {
@@ -72,6 +76,15 @@ pub(crate) enum Recovery {
     },
 }
 
+/// What the end of a checkpoint tells.
+#[derive(Debug, Default)]
+pub(crate) struct FoundSegments {
+    images: Vec<SegmentImage>,
+    through: Vec<(SegmentKey, VersionsThrough)>,
+    /// Parts that they stand in, newest first.
+    parts: Vec<Part>,
+}
+
 /// What stands at a place where an append may be.
 enum Found {
     Append(AppendHeader, u32),
@@ -80,6 +93,21 @@ enum Found {
     /// The one that follows, of a run that the superblock does not know: a later superblock is lost.
     Stranger,
     Nothing,
+}
+
+impl FoundSegments {
+    fn take(&mut self, taken: &Taken<'_>) -> Result<(), Malformed> {
+        self.parts.push(taken.part);
+        let mut reader = Reader::new(taken.items);
+        while reader.remaining() > 0 {
+            match Item::decode(&mut reader)? {
+                Item::Segment(image) => self.images.push(image),
+                Item::Versions(volume, group, through) => self.through.push(((volume, group), through)),
+                Item::Pages(..) | Item::Runs(..) => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Recovery {
@@ -94,7 +122,7 @@ impl Shard {
     }
 
     /// The start cannot go on; nothing has been written.
-    fn give_up(&mut self, reason: String, effects: &mut Effects) {
+    pub(crate) fn give_up(&mut self, reason: String, effects: &mut Effects) {
         self.phase = Phase::Dead;
         effects.list.push(Effect::Halt { reason, reads_go_on: false });
     }
@@ -107,32 +135,29 @@ impl Shard {
     ) {
         let Phase::Starting(recovery) = core::mem::replace(&mut self.phase, Phase::Dead) else { return };
         if let Some(errno) = result.errno() {
-            return match recovery {
-                // Something else there may be what cannot be read.
-                Recovery::Chain { parts, next, from } if from < next.address.offset() => {
-                    let text = format!(
-                        "reading the extent at extents offset {from} failed with errno {errno}: the checkpoint's parts in it are read one by one"
-                    );
-                    effects.list.push(Effect::Log(text));
-                    self.read_chain(parts, next, next.address.offset(), effects);
-                }
-                _ => {
-                    let text = format!("reading the device at start failed with errno {errno}");
-                    self.give_up(text, effects);
-                }
-            };
+            if let Recovery::Segments { mut walk, found } = recovery
+                && walk.read_alone()
+            {
+                let (offset, _) = walk.piece();
+                let text = format!(
+                    "reading up to the checkpoint's part at extents offset {offset} failed with errno {errno}: it is read alone"
+                );
+                effects.list.push(Effect::Log(text));
+                return self.read_segments(walk, found, effects);
+            }
+            return self.give_up(format!("reading the device at start failed with errno {errno}"), effects);
         }
         match recovery {
             Recovery::Superblock => self.take_superblock(buffer.bytes(), effects),
-            Recovery::Chain { parts, next, from } => {
-                self.take_parts(parts, next, (from, buffer.bytes()), effects)
-            }
+            Recovery::Segments { walk, found } => self.take_segments(walk, found, buffer.bytes(), effects),
             Recovery::Salvage { salvage } => self.salvage_extent(salvage, buffer.bytes(), effects),
             Recovery::Scan { end, at } => self.scan(end, at, buffer.bytes(), effects),
             Recovery::Beyond { end, at, until } => {
                 self.search_beyond(end, at, until, buffer.bytes(), effects)
             }
-            Recovery::Flush { .. } | Recovery::Mark { .. } => unreachable!("nothing is read in these"),
+            Recovery::Index { .. } | Recovery::Flush { .. } | Recovery::Mark { .. } => {
+                unreachable!("nothing is read for these here")
+            }
         }
     }
 
@@ -153,178 +178,73 @@ impl Shard {
         if self.superblock.checkpoint_bytes == 0 {
             return self.begin_scan(effects);
         }
-        let last = Part {
-            address: self.superblock.checkpoint,
-            bytes: self.superblock.checkpoint_bytes,
-            crc: self.superblock.checkpoint_crc,
-        };
-        self.read_parts(Vec::new(), last, effects);
-    }
-
-    /// Reads the extent up to the end of a part.
-    fn read_parts(&mut self, parts: Vec<(PartHeader, Part, Vec<u8>)>, next: Part, effects: &mut Effects) {
-        if !self.may_be_part(next) {
-            return self.begin_salvage("it names a part outside the device", effects);
+        match Walk::begin(&self.superblock) {
+            Ok(walk) => self.read_segments(walk, FoundSegments::default(), effects),
+            Err(why) => self.begin_salvage(why, effects),
         }
-        let offset = next.address.offset();
-        self.read_chain(parts, next, offset - offset % self.options.extent_bytes, effects);
     }
 
-    /// Whether a part can stand there: whole blocks, within one extent.
-    fn may_be_part(&self, part: Part) -> bool {
-        let (offset, bytes) = (part.address.offset(), u64::from(part.bytes));
-        let extent_bytes = self.options.extent_bytes;
-        BlockAddress::checked(part.address.0, AREA_EXTENTS).is_some()
-            && bytes > 0
-            && bytes.is_multiple_of(BLOCK_BYTES as u64)
-            && offset % extent_bytes + bytes <= extent_bytes
-            && offset + bytes <= self.options.extents_bytes
+    fn read_segments(&mut self, walk: Walk, found: FoundSegments, effects: &mut Effects) {
+        let (offset, bytes) = walk.piece();
+        self.go_on(Recovery::Segments { walk, found });
+        self.read(Io::Recovery, Area::Extents, offset, AlignedBuffer::zeroed(bytes), effects);
     }
 
-    fn read_chain(
+    /// Takes segments out of the newest checkpoint's parts, as far as they are in what was read.
+    fn take_segments(
         &mut self,
-        parts: Vec<(PartHeader, Part, Vec<u8>)>,
-        next: Part,
-        from: u64,
-        effects: &mut Effects,
-    ) {
-        let bytes = next.address.offset() + u64::from(next.bytes) - from;
-        self.go_on(Recovery::Chain { parts, next, from });
-        self.read(Io::Recovery, Area::Extents, from, AlignedBuffer::zeroed(bytes as usize), effects);
-    }
-
-    /// Takes the next part and those before it, as far as they are in what was read.
-    fn take_parts(
-        &mut self,
-        mut parts: Vec<(PartHeader, Part, Vec<u8>)>,
-        mut next: Part,
-        (from, bytes): (u64, &[u8]),
+        mut walk: Walk,
+        mut found: FoundSegments,
+        piece: &[u8],
         effects: &mut Effects,
     ) {
         loop {
-            let at = (next.address.offset() - from) as usize;
-            let (header, items) = match self.take_part(&parts, next, &bytes[at..at + next.bytes as usize]) {
+            let taken = match walk.take(piece) {
                 Ok(taken) => taken,
-                Err(why) => {
-                    let at = next.address.offset();
-                    return self.begin_salvage(&format!("the part at extents offset {at}: {why}"), effects);
-                }
+                Err(why) => return self.begin_salvage(&why, effects),
             };
-            // A chain of the version before told no checksum: what goes on from it tells this one.
-            let part = Part { crc: part_crc(&bytes[at..]), ..next };
-            parts.push((header, part, items.to_vec()));
-            if header.flags & PART_BEGINS_CHAIN != 0 {
-                return match self.restore_checkpoint(&parts) {
-                    Ok(()) => self.begin_scan(effects),
-                    Err(malformed) => self.begin_salvage(&format!("{malformed}"), effects),
-                };
+            // A checkpoint of before superblock version 5 has its segments in front: they end where the one before it begins.
+            let is_older = taken.header.flags & PART_ENDS_CHECKPOINT != 0 && !found.parts.is_empty();
+            if !is_older && let Err(malformed) = found.take(&taken) {
+                return self.begin_salvage(&format!("{malformed}"), effects);
             }
-            next = Part { address: header.previous, bytes: header.previous_bytes, crc: header.previous_crc };
-            let offset = next.address.offset();
-            let end = offset + u64::from(next.bytes);
-            if !self.may_be_part(next) || offset < from || end > from + bytes.len() as u64 {
-                // One that was read alone stands where not all can be read.
-                let was_alone = at == 0 && !from.is_multiple_of(self.options.extent_bytes);
-                let is_near = offset / self.options.extent_bytes == from / self.options.extent_bytes;
-                return if was_alone && is_near && self.may_be_part(next) {
-                    self.read_chain(parts, next, offset, effects)
-                } else {
-                    self.read_parts(parts, next, effects)
-                };
+            let is_all = taken.header.flags & PART_BEGINS_SEGMENTS != 0;
+            match taken.after {
+                _ if is_all || is_older => return self.restore_segments(found, !is_all, effects),
+                After::Here => {}
+                After::Elsewhere => return self.read_segments(walk, found, effects),
+                After::Nowhere => return self.restore_segments(found, !is_all, effects),
             }
         }
     }
 
-    /// The header and items of the part that comes before `later`.
-    fn take_part<'a>(
-        &self,
-        later: &[(PartHeader, Part, Vec<u8>)],
-        part: Part,
-        bytes: &'a [u8],
-    ) -> Result<(PartHeader, &'a [u8]), &'static str> {
-        let (header, items) = part.read(bytes, self.superblock.device)?;
-        let follows = match later.last() {
-            None => header.generation == self.superblock.checkpoint_generation,
-            Some((later, ..)) => {
-                later.index.checked_sub(1) == Some(header.index) && header.generation <= later.generation
-            }
-        };
-        if follows { Ok((header, items)) } else { Err("it is of another chain") }
-    }
-
-    /// Takes the items of all parts, oldest first.
-    fn restore_checkpoint(&mut self, parts: &[(PartHeader, Part, Vec<u8>)]) -> Result<(), Malformed> {
-        let mut checkpoints = 0;
-        for (header, part, items) in parts.iter().rev() {
-            checkpoints += u32::from(header.flags & PART_ENDS_CHECKPOINT != 0);
-            if !self.extents.restore(part.address, u64::from(part.bytes), Fill::Parts) {
-                return Err(Malformed { what: "part address" });
-            }
-            let mut reader = Reader::new(items);
-            while reader.remaining() > 0 {
-                self.restore_item(Item::decode(&mut reader)?)?;
+    /// The segments are known. `comes_first`: how far their versions go is not.
+    fn restore_segments(&mut self, found: FoundSegments, comes_first: bool, effects: &mut Effects) {
+        for image in found.images {
+            self.segments.insert((image.volume, image.group), Segment::from_image(image));
+        }
+        for (key, through) in found.through {
+            let Some(segment) = self.segments.get_mut(&key) else {
+                return self.begin_salvage("it tells versions of a segment that it does not name", effects);
+            };
+            segment.pages.expect_versions(through);
+            if segment.health.follows_log() {
+                // A version may hold records above the SCL of the segment's item, which is as it was when the checkpoint
+                // began. They were complete when it was made. The VDL that they rest on the scan finds: it was told durably
+                // before they went into a version. (One that is being hydrated may have some pages: they say nothing of the
+                // others.)
+                segment.scl = segment.scl.max(segment.pages.merged_to());
             }
         }
-        for segment in self.segments.values_mut() {
-            segment.runs.forget_annulled(&segment.history);
-            segment.runs.forget_through(segment.base);
-            if !segment.health.follows_log() {
-                // It may have some of the pages that it is being hydrated with; they say nothing of the others.
-                continue;
-            }
-            // A version in a later part may hold records above the SCL of the segment's own item, which was written
-            // first. They were complete when it was made, and the scan, which passes over them, would find a gap there.
-            // The VDL that they rest on the scan finds: it was told durably before they went into a version.
-            segment.scl = segment.scl.max(segment.pages.merged_to());
-        }
-        let versions = self.segments.values().flat_map(|segment| segment.pages.iter());
-        for (_, entry) in versions {
-            if entry.is_imageless() {
-                self.extents.page_without_image();
-            }
-            let image = entry.image().map(|image| (image.address, PAGE_SIZE as u64, Fill::Fresh));
-            let delta = entry.delta().map(|delta| (delta.address, u64::from(delta.bytes), Fill::Deltas));
-            for (address, bytes, fill) in image.into_iter().chain(delta) {
-                if !self.extents.restore(address, bytes, fill) {
-                    return Err(Malformed { what: "version address" });
-                }
+        for part in &found.parts {
+            if let Err(malformed) = self.restore_block(*part) {
+                return self.begin_salvage(&format!("{malformed}"), effects);
             }
         }
-        let generation = self.superblock.checkpoint_generation;
-        let chain = parts.iter().rev().map(|(_, part, _)| *part).collect();
-        self.checkpointer.restore(chain, checkpoints, generation);
-        self.extents.checkpoint_begins(generation);
-        Ok(())
-    }
-
-    fn restore_item(&mut self, item: Item) -> Result<(), Malformed> {
-        let unknown = Malformed { what: "item of an unknown segment" };
-        match item {
-            Item::Segment(image) => {
-                let key = (image.volume, image.group);
-                let mut segment = Segment::from_image(image);
-                if let Some(before) = self.segments.remove(&key) {
-                    segment.runs = before.runs;
-                    segment.pages = before.pages;
-                }
-                self.segments.insert(key, segment);
-            }
-            Item::Pages(volume, group, pages) => {
-                let segment = self.segments.get_mut(&(volume, group)).ok_or(unknown)?;
-                for (page, versions) in pages {
-                    segment.pages.restore(page, versions);
-                }
-            }
-            Item::Runs(volume, group, runs) => {
-                let (head, replay) = (self.superblock.log_head, self.superblock.replay_from);
-                let segment = self.segments.get_mut(&(volume, group)).ok_or(unknown)?;
-                // What was freed since is gone; what the scan will meet it finds itself.
-                for run in runs.into_iter().filter(|run| run.position >= head && run.position < replay) {
-                    segment.runs.restore(run);
-                }
-            }
-        }
-        Ok(())
+        let named = self.segments.keys().copied().collect();
+        let walk = Walk::begin(&self.superblock).expect("it was walked");
+        self.index = Index::Loading(Box::new(Loading::new(walk, found.parts, named, comes_first)));
+        self.begin_scan(effects);
     }
 
     pub(crate) fn begin_scan(&mut self, effects: &mut Effects) {
@@ -337,7 +257,11 @@ impl Shard {
     }
 
     /// Reads at least `bytes_min` of the log from `at`, as far as the ring goes in one piece.
-    fn read_log(&mut self, end: ReplayPoint, at: u64, bytes_min: u64, effects: &mut Effects) {
+    pub(crate) fn read_log(&mut self, end: ReplayPoint, at: u64, bytes_min: u64, effects: &mut Effects) {
+        if self.index_comes_first() {
+            self.go_on(Recovery::Index { end, at, bytes_min });
+            return self.load_all(effects);
+        }
         let ring = self.options.log_bytes;
         let offset = at % ring;
         let bytes = SCAN_BYTES.max(bytes_min).min(ring - offset);
@@ -352,7 +276,7 @@ impl Shard {
         // An append may stand at the ring's start instead of where the one before ended.
         let mut at = at;
         loop {
-            if taken == bytes.len() {
+            if taken == bytes.len() || self.index_comes_first() {
                 return self.read_log(end, at, 0, effects);
             }
             match self.append_at(&end, at, &bytes[taken..]) {

@@ -119,6 +119,10 @@ impl Shard {
     }
 
     fn extents_room(&self) -> Room {
+        if !self.has_index() {
+            // Nobody knows, and nothing can be made free.
+            return Room::Short;
+        }
         room_left(self.extents.promised_bytes(), self.extents.usable_bytes(), self.room_told.room, 14, 15)
     }
 

@@ -5,9 +5,11 @@
 //! all its pages anew and learns its epoch from its peers ([`crate::damage`]). Its identity is all that is taken from here.
 //! Falling back to the checkpoint of the other superblock would not be sound: decisions may stand in the newest one alone.
 
-use crate::checkpoint::Part;
+use crate::chain::Part;
 use crate::effects::{Area, Effects};
+use crate::index::Index;
 use crate::pages::extents::{Extents, Fill};
+use crate::pending::Pending;
 use crate::recovery::Recovery;
 use crate::segment::{Segment, SegmentKey};
 use crate::shard::{Io, Shard};
@@ -34,6 +36,10 @@ impl Shard {
     pub(crate) fn begin_salvage(&mut self, why: &str, effects: &mut Effects) {
         self.salvaged = Some(format!("the index checkpoint is damaged: {why}"));
         self.segments.clear();
+        self.index = Index::Loaded;
+        // What was scanned is scanned again.
+        self.appends.clear();
+        self.pending = Pending::default();
         let (backed_bytes, possible_bytes) = (self.extents.backed_bytes(), self.extents.possible_bytes());
         self.extents = Extents::new(self.options.extents_bytes, self.options.extent_bytes, backed_bytes);
         self.extents.set_backed(backed_bytes, possible_bytes);
@@ -92,7 +98,7 @@ impl Shard {
             self.segments.insert(key, Segment::from_image(image));
         }
         let generation = salvage.generation;
-        self.checkpointer.restore(kept, 1, generation);
+        self.checkpointer.restore(kept, 1, generation, BTreeMap::new());
         self.checkpointer.begin_anew();
         self.extents.checkpoint_begins(generation);
         self.begin_scan(effects);

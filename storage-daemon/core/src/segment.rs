@@ -45,6 +45,15 @@ impl Health {
     }
 }
 
+/// A decision to give up log that stands in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct GivenUp {
+    /// The SCL then.
+    pub scl: Lsn,
+    /// Position of the append that it stands in: a scan that begins beyond does not meet it.
+    pub position: u64,
+}
+
 /// One segment.
 ///
 /// Invariants: `promised >= bumped`; the history's writer is not above `bumped`; `gc_floor <= vdl_heard`; no
@@ -69,7 +78,7 @@ pub(crate) struct Segment {
     /// Some of its log is lost, with what it had acknowledged and promised in it.
     pub damage: Option<Damage>,
     /// Its SCL when it was decided that it gives up its log, if a scan may meet that decision again: what it gets must be above.
-    pub given_up_at: Option<Lsn>,
+    pub given_up_at: Option<GivenUp>,
     /// That decision is staged.
     pub is_giving_up: bool,
     pub scl: Lsn,

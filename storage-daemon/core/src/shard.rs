@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::effects::{Area, ConnectionId, Effect, Effects, Event, IoResult, IoToken, Now};
 use crate::gossip::Links;
 use crate::hydration::{Fetches, PagesAnswers};
+use crate::index::Index;
 use crate::log::{Durable, Heard, Log, ReplayPoint, WrittenAppend};
 use crate::options::ShardOptions;
 use crate::pages::build::Builds;
@@ -44,6 +45,7 @@ pub(crate) enum Io {
     HydratedPages,
     RepairedPage,
     Scrub,
+    Index,
     CheckpointPart,
     CheckpointSuperblock,
     GossipLog { answer: u64 },
@@ -107,6 +109,7 @@ pub struct Shard {
     pub(crate) scrubber: Scrubber,
     pub(crate) room_told: RoomTold,
     pub(crate) checkpointer: Checkpointer,
+    pub(crate) index: Index,
     pub(crate) links: Links,
     pub(crate) fetches: Fetches,
     pub(crate) pages_answers: PagesAnswers,
@@ -168,6 +171,7 @@ impl Shard {
             scrubber: Scrubber::default(),
             room_told: RoomTold::default(),
             checkpointer: Checkpointer::default(),
+            index: Index::Loaded,
             links: Links::default(),
             fetches: Fetches::default(),
             pages_answers: PagesAnswers::default(),
@@ -214,7 +218,7 @@ impl Shard {
                     self.on_recovery_flushed(result, effects);
                 }
             }
-            Event::Read(token, result, buffer) => self.on_read(token, result, buffer, effects),
+            Event::Read(token, result, buffer) => self.on_read(now, token, result, buffer, effects),
             Event::Tick => {}
         }
     }
@@ -297,11 +301,19 @@ impl Shard {
             | Io::PageDelta { .. }
             | Io::GossipLog { .. }
             | Io::CollectedPiece
-            | Io::Scrub => unreachable!("these are reads"),
+            | Io::Scrub
+            | Io::Index => unreachable!("these are reads"),
         }
     }
 
-    fn on_read(&mut self, token: IoToken, result: IoResult, buffer: AlignedBuffer, effects: &mut Effects) {
+    fn on_read(
+        &mut self,
+        now: Now,
+        token: IoToken,
+        result: IoResult,
+        buffer: AlignedBuffer,
+        effects: &mut Effects,
+    ) {
         let Some(io) = self.io.remove(&token) else { return };
         match io {
             Io::Recovery => self.on_recovery_read(result, buffer, effects),
@@ -309,6 +321,7 @@ impl Shard {
             Io::PageDelta { build } => self.on_delta_read(build, result, buffer, effects),
             Io::CollectedPiece => self.on_piece_read(result, buffer, effects),
             Io::Scrub => self.on_scrub_read(result, &buffer, effects),
+            Io::Index => self.on_index_read(now, result, buffer, effects),
             Io::GossipLog { answer } => self.on_gossip_log_read(answer, result, &buffer, effects),
             Io::Append
             | Io::CoalescedPages
@@ -407,6 +420,7 @@ impl Shard {
                     | Io::GossipLog { .. }
                     | Io::CollectedPiece
                     | Io::Scrub
+                    | Io::Index
             );
             !is_read
         };
@@ -441,6 +455,13 @@ impl Shard {
         self.segments.values().for_each(Segment::invariants_full);
         let stages = |segment: &Segment| segment.staged_through > segment.scl;
         assert!(!self.log.is_idle() || !self.segments.values().any(stages), "nothing is staged any more");
+        if matches!(self.index, Index::Loading(_)) {
+            // Blocks of its parts are counted as they are loaded.
+            return;
+        }
+        let mut following = self.segments.values().filter(|segment| segment.health.follows_log());
+        let is_exact = |segment: &Segment| segment.pages.is_through_exact();
+        assert!(!self.has_index() || following.all(is_exact), "the SCL rests on versions that are there");
         let entries =
             || self.segments.values().flat_map(|segment| segment.pages.iter()).map(|(_, entry)| entry);
         let imageless = entries().filter(|entry| entry.is_imageless()).count();

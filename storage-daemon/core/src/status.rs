@@ -55,6 +55,7 @@ impl Shard {
             ("connections", self.connections.count() as u64),
             ("reads_in_flight", self.builds.count() as u64),
             ("segments", self.segments.len() as u64),
+            ("index_is_loading", u64::from(!self.has_index())),
         ]);
         list
     }

@@ -7,7 +7,7 @@
 //! | 16..24 | own address |
 //! | 24..32 | checkpoint generation |
 //! | 32..36 | index of the part in its chain |
-//! | 36..40 | flags: 1 = the chain begins here (first part of a base), 2 = last part of its checkpoint |
+//! | 36..40 | flags: 1 = the chain begins here (first part of a base), 2 = last part of its checkpoint, 4 = its segments begin in this part |
 //! | 40..48 | address of the part before; 0 = none |
 //! | 48..52 | length of the part before |
 //! | 52..56 | bytes of items |
@@ -20,10 +20,13 @@
 //! | 124..128 | CRC32C of bytes 0..124 |
 //! | 128.. | items, padded to whole blocks |
 //!
-//! The superblock names the last part; a restart follows the chain back to its beginning and takes the items
-//! from there forward, a later item replacing an earlier one for the same segment, page or run. Each names the checksum of
-//! the one before, as the superblock does of the last: a write that never landed leaves an older part in its place, sound in
-//! itself and with the same index perhaps.
+//! The superblock names the last part, and a restart follows the chain back to its beginning; of two items for the same
+//! segment, page or run the one in the later part counts. Each part names the checksum of the one before, as the superblock does
+//! of the last: a write that never landed leaves an older part in its place, sound in itself and with the same index perhaps.
+//!
+//! Every checkpoint names all segments, at its end, so that a restart knows them after few reads whatever the chain holds: the
+//! part with flag 4 and those after it hold all items of kinds 1 and 4. A chain of before that flag has its segments in front of
+//! each checkpoint, and no items of kind 4.
 //!
 //! An item is: kind 1, then
 //!
@@ -32,6 +35,7 @@
 //! | 1 | segment | volume 16, group 4, segment 8, state 1, pages per group 8, geometry epoch 8, base LSN 8, SCL 8, VDL heard 8, floor 8, bumped writer 16, history, membership, varint count and segment ids of members beyond retention |
 //! | 2 | pages | volume 16, group 4, varint count, for each: zigzag page distance, image flag 1, image (LSN 8, address 8, CRC 4), delta flag 1, delta (from 8, to 8, address of its block 8, its share of the block in bytes 4, CRC of the block 4) |
 //! | 3 | runs | volume 16, group 4, varint count, for each: first LSN 8, last LSN 8, log position 8, end position 8 |
+//! | 4 | versions | volume 16, group 4, LSN 8 of the newest image of any page of the segment, LSN 8 of its newest delta; not below what the chain holds |
 
 use crate::address::{AREA_EXTENTS, BlockAddress};
 use crate::aligned::BLOCK_BYTES;
@@ -50,6 +54,8 @@ pub const PART_HEADER_BYTES: usize = 128;
 pub const PART_BEGINS_CHAIN: u32 = 1;
 /// The checkpoint is whole with this part.
 pub const PART_ENDS_CHECKPOINT: u32 = 2;
+/// The checkpoint's segments begin in this part.
+pub const PART_BEGINS_SEGMENTS: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"HXCHKPT3";
 /// The version before did not name checksums.
@@ -59,6 +65,7 @@ const HEADER_CRC_AT: usize = 124;
 const SEGMENT: u8 = 1;
 const PAGES: u8 = 2;
 const RUNS: u8 = 3;
+const VERSIONS: u8 = 4;
 /// State of a segment that is damaged and needs all its pages; the others are as on the wire.
 const DAMAGED_NEEDS_PAGES: u8 = 5;
 /// Most bytes that the fixed part of one page takes, with one image and no delta.
@@ -78,7 +85,7 @@ pub struct PartHeader {
     pub generation: u64,
     /// Place in the chain, from 0.
     pub index: u32,
-    /// [`PART_BEGINS_CHAIN`] and [`PART_ENDS_CHECKPOINT`].
+    /// [`PART_BEGINS_CHAIN`], [`PART_ENDS_CHECKPOINT`] and [`PART_BEGINS_SEGMENTS`].
     pub flags: u32,
     /// The part before.
     pub previous: BlockAddress,
@@ -246,6 +253,23 @@ pub struct SegmentImage {
     pub beyond_retention: Vec<SegmentId>,
 }
 
+/// How far the versions of a segment's pages go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct VersionsThrough {
+    /// LSN of the newest image of any page.
+    pub image: Lsn,
+    /// LSN of the newest delta.
+    pub delta: Lsn,
+}
+
+impl VersionsThrough {
+    /// They go as far as these at least.
+    pub fn include(&mut self, versions: &PageVersions) {
+        self.image = self.image.max(versions.image.map_or(Lsn::ZERO, |image| image.lsn));
+        self.delta = self.delta.max(versions.delta.map_or(Lsn::ZERO, |delta| delta.to));
+    }
+}
+
 /// One item of a part.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Item {
@@ -255,6 +279,8 @@ pub enum Item {
     Pages(VolumeId, GroupId, Vec<(PageId, PageVersions)>),
     /// Log runs of a segment: one with the same first LSN replaces the earlier one.
     Runs(VolumeId, GroupId, Vec<LogRun>),
+    /// How far the versions of a segment's pages go: what a restart knows of them before it has them.
+    Versions(VolumeId, GroupId, VersionsThrough),
 }
 
 /// Most bytes that one page takes in a pages item.
@@ -289,6 +315,12 @@ impl Item {
                         .for_each(|field| out.put_u64(field));
                 }
             }
+            Item::Versions(volume, group, through) => {
+                out.put_u8(VERSIONS);
+                put_name(out, *volume, *group);
+                out.put_u64(through.image.0);
+                out.put_u64(through.delta.0);
+            }
         }
     }
 
@@ -315,6 +347,12 @@ impl Item {
                     runs.push(decode_run(reader)?);
                 }
                 Ok(Item::Runs(volume, group, runs))
+            }
+            VERSIONS => {
+                let (volume, group) = get_name(reader)?;
+                let image = Lsn(reader.u64("newest image")?);
+                let delta = Lsn(reader.u64("newest delta")?);
+                Ok(Item::Versions(volume, group, VersionsThrough { image, delta }))
             }
             _ => Err(Malformed { what: "item kind" }),
         }
@@ -481,6 +519,7 @@ mod tests {
                 ],
             ),
             Item::Runs(volume, group, vec![LogRun { first: Lsn(1), last: Lsn(9), position: 0, end: 4096 }]),
+            Item::Versions(volume, group, VersionsThrough { image: Lsn(10), delta: Lsn(30) }),
         ]
     }
 

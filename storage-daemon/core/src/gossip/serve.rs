@@ -1,6 +1,7 @@
 //! Answers pulls: from memory what is held there, from the log the rest, one device read an answer.
 
 use crate::effects::{Area, ConnectionId, Effects, IoResult};
+use crate::index::NO_INDEX;
 use crate::segment::SegmentKey;
 use crate::segment::batches::last_counting;
 use crate::shard::{Io, Shard};
@@ -52,9 +53,12 @@ impl Shard {
         if let Err(reason) = allowed {
             return self.refuse(connection, request_id, reason, key, "gossip", effects);
         }
-        self.counters.gossip_answers += 1;
         // Who asks for nothing wants to know the SCL.
         let wants_batches = pull.through > pull.after;
+        if wants_batches && !self.has_index() {
+            return self.refuse(connection, request_id, RefusalReason::Busy, key, NO_INDEX, effects);
+        }
+        self.counters.gossip_answers += 1;
         let source = if wants_batches { self.source_above(key, pull.after) } else { Source::Nowhere };
         match source {
             Source::Nowhere => self.answer_pull(connection, request_id, pull, &[], effects),
@@ -221,7 +225,11 @@ impl Shard {
             writer: segment.promised,
             membership_epoch: segment.membership.epoch,
             scl: segment.scl,
-            log_from: segment.runs.oldest_lsn().unwrap_or(segment.scl.plus(1)),
+            log_from: match segment.runs.oldest_lsn() {
+                // What log there is must not seem to be less than it is.
+                _ if !self.has_index() => Lsn::ZERO,
+                oldest => oldest.unwrap_or(segment.scl.plus(1)),
+            },
             // What a writer told is told by that writer; what holds while there is none, an opener knows better.
             history: WriterId::default(),
             vdl: Lsn::ZERO,

@@ -125,17 +125,20 @@ impl Segment {
 
     /// Whether pages as they are at `base` bring it further than when it gave up its log: what it has told since is among them, and
     /// a scan that meets that decision again knows by the base that it is over. The group may have stood still since, so they
-    /// need be no further than its SCL.
-    pub(crate) fn leads_on(&self, base: Lsn) -> bool {
-        let is_over = self.given_up_at.is_none_or(|given_up| base > given_up);
-        base >= self.scl && is_over
+    /// need be no further than its SCL once no scan meets it.
+    pub(crate) fn leads_on(&self, hydrated: Hydrated) -> bool {
+        let Hydrated { base, vdl_heard } = hydrated;
+        let is_over = self.given_up_at.is_none_or(|given_up| base > given_up.scl);
+        // What an opening has annulled of it since, nobody has any more.
+        let is_annulled = self.history.is_annulled(self.scl) && vdl_heard >= self.history.floor(self.scl);
+        (base >= self.scl || is_annulled) && is_over
     }
 
     /// The checkpoint with all pages is durable.
     pub(crate) fn complete_hydration(&mut self, hydrated: Hydrated) {
         assert!(self.health == Health::NeedsHydration, "nothing else is hydrated");
         assert!(hydrated.base <= hydrated.vdl_heard, "what is above the VDL may be annulled");
-        assert!(self.leads_on(hydrated.base), "hydration leads on");
+        assert!(self.leads_on(hydrated), "hydration leads on");
         assert!(self.pages.merged_to() <= hydrated.base, "no page is newer than what it was hydrated with");
         self.health = if self.damage.is_some() { Health::Damaged } else { Health::Sound };
         self.given_up_at = None;
@@ -290,7 +293,7 @@ impl Shard {
             self.fail_fetch(now, "the members have changed", effects);
             return true;
         }
-        let is_behind = !segment.leads_on(answer.base);
+        let is_behind = !segment.leads_on(Hydrated { base: answer.base, vdl_heard: answer.vdl_heard });
         (fetch.session, fetch.turn, fetch.retries) = (answer.session, fetch.turn + 1, 0);
         fetch.is_whole = answer.is_whole;
         fetch.pages_done += images.len() as u64;
@@ -390,9 +393,9 @@ impl Shard {
         if pages.get(page).is_some_and(PageEntry::is_imageless) {
             self.extents.page_has_image();
         }
-        pages.restore(page, new);
+        pages.replace(page, new);
         self.extents.release_versions(&old);
-        self.checkpointer.note_changed(key, page);
+        self.note_versions_changed(key, page);
     }
 
     /// All that is here of a page is of no use: it comes from a peer, or the source has not got it.
@@ -445,6 +448,9 @@ impl Shard {
         self.fetches.rest_until_us = now.monotonic_us;
         self.drop_pages_not_sent(key, &fetch);
         let segment = self.segments.get_mut(&key).expect("segments stay");
+        // Those that were dropped or replaced went further, perhaps.
+        segment.pages.recount_versions();
+        self.checkpointer.versions_replaced(key, segment.pages.versions_through());
         segment.decided.hydrated = Some(end);
         let known = segment.decided.history.as_ref().unwrap_or(&segment.history);
         if let Some(history) = fetch.history.filter(|history| history.writer().epoch > known.writer().epoch) {

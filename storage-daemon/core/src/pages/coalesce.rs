@@ -513,7 +513,7 @@ impl Shard {
         let dead = PageVersions { image: old, delta: entry.take_delta(image.lsn) };
         self.extents.release_versions(&dead);
         (entry.chain, entry.reads) = (Chain::default(), 0);
-        self.checkpointer.note_changed(key, page);
+        self.note_versions_changed(key, page);
         self.counters.coalesced_pages += 1;
         self.counters.coalesced_records += merged.len() as u64;
     }

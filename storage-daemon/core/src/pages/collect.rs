@@ -312,7 +312,7 @@ impl Shard {
         };
         entry.set_image(placed.image);
         self.extents.release(old.address, PAGE_SIZE as u64);
-        self.checkpointer.note_changed(placed.key, placed.page);
+        self.note_versions_changed(placed.key, placed.page);
     }
 
     fn delta_moved(&mut self, placed: &PlacedDelta) {
@@ -327,7 +327,7 @@ impl Shard {
         self.counters.collected_deltas += 1;
         entry.chain = placed.chain;
         self.extents.release(old.address, u64::from(old.bytes));
-        self.checkpointer.note_changed(placed.key, placed.page);
+        self.note_versions_changed(placed.key, placed.page);
     }
 
     fn end_collection(&mut self, effects: &mut Effects) {

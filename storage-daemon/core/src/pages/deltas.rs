@@ -234,7 +234,7 @@ impl Shard {
         for record in &merged {
             segment.batches.merged(record.batch.first(), key, &mut self.pending);
         }
-        self.checkpointer.note_changed(key, page);
+        self.note_versions_changed(key, page);
         self.counters.delta_pages += 1;
         self.counters.delta_records += merged.len() as u64;
     }

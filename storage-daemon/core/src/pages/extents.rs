@@ -137,13 +137,20 @@ impl Extents {
         }
     }
 
+    /// Whether a block can stand there.
+    pub fn is_inside(&self, address: BlockAddress, bytes: u64) -> bool {
+        let ends_in_it = address.offset() % self.extent_bytes + bytes <= self.extent_bytes;
+        ends_in_it && (self.extent_of(address) as usize) < self.extents.len()
+    }
+
     /// A block that the durable checkpoint names, or is part of. Refused if it lies outside.
     #[must_use]
     pub fn restore(&mut self, address: BlockAddress, bytes: u64, fill: Fill) -> bool {
+        if !self.is_inside(address, bytes) {
+            return false;
+        }
         let number = self.extent_of(address);
-        let ends_in_it = address.offset() % self.extent_bytes + bytes <= self.extent_bytes;
-        let extent = self.extents.get_mut(number as usize).filter(|_| ends_in_it);
-        let Some(extent) = extent else { return false };
+        let extent = &mut self.extents[number as usize];
         extent.live_bytes += bytes;
         extent.fill = fill;
         self.live_bytes += bytes;

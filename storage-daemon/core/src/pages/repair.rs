@@ -382,7 +382,7 @@ impl Shard {
         (entry.chain, entry.reads) = (Chain::default(), 0);
         (entry.is_damaged, entry.is_quarantined) = (false, false);
         self.extents.release_versions(&old);
-        self.checkpointer.note_changed(key, page);
+        self.note_versions_changed(key, page);
         self.counters.pages_repaired += 1;
         let text = format!("{page:?} of {} {:?} is mended, as it is at LSN {}", key.0, key.1, image.lsn);
         effects.list.push(Effect::Log(text));

@@ -8,7 +8,7 @@
 
 use super::Recipe;
 use super::build::{Build, BuildError, Purpose};
-use crate::checkpoint::Part;
+use crate::chain::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
 use crate::segment::SegmentKey;
 use crate::shard::{Io, Shard};

@@ -3,6 +3,7 @@
 use super::build::{Build, BuildError, Purpose};
 use super::coalesce::DELTA_READS_MAX;
 use crate::effects::{ConnectionId, Effects};
+use crate::index::NO_INDEX;
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::format;
@@ -25,6 +26,9 @@ impl Shard {
         };
         if let Err(reason) = allowed {
             return self.refuse(connection, request_id, reason, key, "read", effects);
+        }
+        if !self.has_index() {
+            return self.refuse(connection, request_id, RefusalReason::Busy, key, NO_INDEX, effects);
         }
         let pages = &self.segments[&key].pages;
         if pages.get(read.page).is_some_and(|entry| entry.is_quarantined) {

@@ -30,9 +30,20 @@ impl Runs {
         Runs { by_first: BTreeMap::new(), growing: None, changed: BTreeSet::new() }
     }
 
-    /// A run from a checkpoint.
-    pub fn restore(&mut self, run: LogRun) {
-        self.by_first.insert(run.first, run);
+    /// A run of before the scan's beginning from a checkpoint, unless a newer part of that told of it. It may hold what was annulled
+    /// after that was written, or with it: a run that ends in an annulled record has none that counts between the VDL of that
+    /// range and the record. What lies at or below the base of a hydrated segment is from before: the chain has a hole after it.
+    pub fn restore(&mut self, run: LogRun, history: &EpochHistory, base: Lsn, scanned_from: u64) {
+        let last = history.floor(run.last);
+        if last < run.first || last <= base {
+            return;
+        }
+        let run = LogRun { last, ..run };
+        let known = self.by_first.entry(run.first).or_insert(run);
+        // A batch that was staged once more begins one that may be shorter.
+        if known.position >= scanned_from && known.last < run.last {
+            *known = run;
+        }
     }
 
     /// Whether a stretch of the log holds the LSNs from `first` to `last`.
@@ -128,20 +139,6 @@ impl Runs {
         });
         self.changed.retain(|first| self.by_first.contains_key(first));
         self.growing = self.growing.filter(|growing| self.by_first.contains_key(growing));
-    }
-
-    /// A checkpoint may hold runs that were annulled after it was written, or with it. A run that ends in an annulled
-    /// record has none that counts between the VDL of that range and the record.
-    pub fn forget_annulled(&mut self, history: &EpochHistory) {
-        self.by_first.retain(|first, run| {
-            run.last = history.floor(run.last);
-            run.last >= *first
-        });
-    }
-
-    /// What lies at or below the base of a hydrated segment is from before: the chain has a hole after it.
-    pub fn forget_through(&mut self, base: Lsn) {
-        self.by_first.retain(|_, run| run.last > base);
     }
 
     /// The log before `position` was freed.

@@ -298,6 +298,7 @@ fn a_page_whose_records_do_not_fit_is_quarantined_and_mended() {
     writer.tell_floor(&mut world);
     world.run_until("it is mended", |world| world.counter(0, "pages_repaired") == 1);
     for restarts in 0..2 {
+        world.run_until("the index is loaded", |world| world.has_index(0));
         assert_eq!(writer.check_page(&mut world, 0, page, vdl), Some(()), "{restarts} restarts");
         world.run_us(1_000_000);
         world.power_cycle(0, 0);
@@ -548,7 +549,13 @@ fn a_bad_block_beside_the_checkpoints_parts_is_got_around() {
     world.set_bad_block(1, Some((Area::Extents, bad.expect("parts of checkpoints before"))));
     world.start(1);
     world.run_until("the start has ended", |world| world.is_ready(1));
-    assert!(world.logs.iter().any(|line| line.contains("are read one by one")), "{:?}", world.logs);
+    world.run_until("the index is loaded", |world| world.has_index(1));
+    assert!(
+        world.logs.iter().any(|line| line.contains("reading the index at extents offset")),
+        "{:?}",
+        world.logs
+    );
+    assert_eq!(world.counter(1, "indexes_lost"), 0);
     assert!(states(&mut world, 1).iter().all(|state| *state == SegmentState::Open), "nothing is lost");
     writer.write_many(&mut world, 10);
     writer.converge(&mut world);

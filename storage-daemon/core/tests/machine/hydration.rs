@@ -229,7 +229,7 @@ fn pages_that_a_lower_source_has_not_got_go() {
         world.disk(AWAY).bytes_mut(Area::Log)[places[places.len() - 3] + 130] ^= 1;
         let others = [0, LAGGARDS[0], LAGGARDS[1]];
         others.into_iter().for_each(|node| world.start(node));
-        world.run_until("they have started", |world| others.into_iter().all(|node| world.is_ready(node)));
+        world.run_until("they have started", |world| others.into_iter().all(|node| world.has_index(node)));
         // The third witness of its promises is no source: its pages do not read back.
         world.set_unreadable(0, Some(Area::Extents));
         world.start(AWAY);
@@ -240,6 +240,7 @@ fn pages_that_a_lower_source_has_not_got_go() {
         // Alone, so that nothing comes by gossip.
         others.into_iter().for_each(|node| world.kill(node));
         for restarts in 0..2 {
+            world.run_until("its pages are known", |world| world.has_index(AWAY));
             let hydrated = segment(&mut world, AWAY).expect("it is up");
             assert_eq!((hydrated.scl, hydrated.pages), (lower, 8), "seed {seed}, {restarts} restarts");
             world.power_cycle(AWAY, 0);

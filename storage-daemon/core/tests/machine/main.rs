@@ -22,4 +22,5 @@ mod hydration;
 mod reclaim;
 mod scrub;
 mod space;
+mod start;
 mod versions;

@@ -130,6 +130,7 @@ fn the_newest_old_part_is_named_with_its_checksum() {
     let older = PartHeader { generation: old.generation - 1, ..old };
     older.encode(&[], &mut extents[at..at + part_bytes(0)]);
     start(&mut world);
+    world.run_until("it is found", |world| world.counter(OLD, "indexes_lost") == 1);
     assert!(world.logs.iter().any(|line| line.contains("it is another part")), "{:?}", world.logs.last());
     writer.write_many(&mut world, 10);
     writer.converge(&mut world);

@@ -71,6 +71,7 @@ struct Node {
     fails: Option<Area>,
     /// Reads of this area do.
     fails_reads: Option<Area>,
+    holds_reads: Option<Area>,
     /// A block that no read gets over.
     bad_block: Option<(Area, u64)>,
 }
@@ -162,6 +163,7 @@ impl World {
                 options,
                 fails: None,
                 fails_reads: None,
+                holds_reads: None,
                 bad_block: None,
             }
         });
@@ -200,6 +202,11 @@ impl World {
         self.nodes[node].shard.as_ref().is_some_and(Shard::is_ready)
     }
 
+    /// Whether it has loaded the index since its start.
+    pub fn has_index(&self, node: usize) -> bool {
+        self.is_ready(node) && self.counter(node, "index_is_loading") == 0
+    }
+
     pub fn counter(&self, node: usize, name: &str) -> u64 {
         let shard = self.nodes[node].shard.as_ref().expect("the node is up");
         let counters = shard.counters();
@@ -226,6 +233,11 @@ impl World {
 
     pub fn set_unreadable(&mut self, node: usize, area: Option<Area>) {
         self.nodes[node].fails_reads = area;
+    }
+
+    /// Reads of an area do not end until this is taken back.
+    pub fn set_holding(&mut self, node: usize, area: Option<Area>) {
+        self.nodes[node].holds_reads = area;
     }
 
     pub fn set_below(&mut self, node: usize, below: Below) {
@@ -503,7 +515,9 @@ impl World {
         self.trace = (self.trace ^ at ^ order.rotate_left(32)).wrapping_mul(0x0100_0000_01b3);
         match happening {
             Happening::Io { node, life, token } => {
-                if self.nodes[node].life == life {
+                if self.nodes[node].life == life && self.is_held(node, token) {
+                    self.schedule(1_000, Happening::Io { node, life, token });
+                } else if self.nodes[node].life == life {
                     self.finish_io(node, token);
                 }
             }
@@ -534,6 +548,11 @@ impl World {
             }
         }
         true
+    }
+
+    fn is_held(&self, node: usize, token: IoToken) -> bool {
+        let at = &self.nodes[node];
+        matches!(at.operations.get(&token), Some(Operation::Read { area, .. }) if at.holds_reads == Some(*area))
     }
 
     fn finish_io(&mut self, node: usize, token: IoToken) {

@@ -623,9 +623,11 @@ impl Writer {
     }
 
     fn all_complete(&self, world: &World) -> bool {
-        (0..NODES)
-            .filter(|node| world.is_up(*node))
-            .all(|node| self.tails.iter().all(|(group, tail)| self.scl(node, *group) >= *tail))
+        (0..NODES).filter(|node| world.is_up(*node)).all(|node| world.has_index(node) && self.has_tails(node))
+    }
+
+    fn has_tails(&self, node: usize) -> bool {
+        self.tails.iter().all(|(group, tail)| self.scl(node, *group) >= *tail)
     }
 }
 

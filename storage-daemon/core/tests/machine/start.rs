@@ -1,0 +1,128 @@
+//! A start: writes are taken before the index is loaded.
+
+use crate::world::{World, options};
+use crate::writer::{Writer, create_volume};
+use hexalog_protocol::message::RefusalReason;
+use hexalog_protocol::{GroupId, PageId};
+use hexalog_storage_core::effects::Area;
+
+const STARTED: usize = 4;
+
+/// All members have page versions, in a chain of several parts.
+fn with_versions(mut world: World) -> (World, Writer) {
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    for _ in 0..4 {
+        writer.write_many(&mut world, 30);
+        writer.tell_floor(&mut world);
+        writer.converge(&mut world);
+        world.run_us(500_000);
+    }
+    assert!(world.counter(STARTED, "coalesced_pages") > 0);
+    (world, writer)
+}
+
+/// It is up again, and the device does not give it its index.
+fn started_without_index(world: &mut World) {
+    world.start(STARTED);
+    world.run_until("it is ready", |world| world.is_ready(STARTED));
+    world.set_holding(STARTED, Some(Area::Extents));
+    assert!(!world.has_index(STARTED));
+}
+
+fn refuses_reads(world: &mut World, writer: &mut Writer) {
+    let vdl = writer.vdl;
+    assert_eq!(writer.check_page(world, STARTED, PageId(3), vdl), None);
+    assert_eq!(writer.refusals.last().map(|refusal| refusal.reason), Some(RefusalReason::Busy));
+}
+
+/// Writes records and waits until the member has acknowledged them.
+fn acknowledges(world: &mut World, writer: &mut Writer, count: usize) {
+    writer.write_many(world, count);
+    let tail = writer.last;
+    let mut turns = 0;
+    while writer.scl(STARTED, GroupId(0)) < tail {
+        turns += 1;
+        assert!(turns < 1_000, "seed {}: it does not acknowledge", world.seed);
+        world.run_us(1_000);
+        writer.pump(world);
+    }
+}
+
+#[test]
+fn writes_are_acknowledged_before_the_index_is_loaded() {
+    for seed in 900..904 {
+        let (mut world, mut writer) = with_versions(World::new(seed));
+        world.kill(STARTED);
+        started_without_index(&mut world);
+        acknowledges(&mut world, &mut writer, 20);
+        assert!(!world.has_index(STARTED));
+        refuses_reads(&mut world, &mut writer);
+        // What it acknowledged it has after a power cut too.
+        world.power_loss(STARTED);
+        world.set_holding(STARTED, None);
+        started_without_index(&mut world);
+        acknowledges(&mut world, &mut writer, 5);
+        world.set_holding(STARTED, None);
+        writer.converge(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+        writer.check_all_served(&mut world);
+        assert_eq!(world.counter(STARTED, "indexes_lost"), 0);
+    }
+}
+
+/// The members that are up go on without it; what it lost it gets from them, and it counts for nothing meanwhile.
+#[test]
+fn an_index_that_does_not_read_back_after_the_start_is_fetched_page_by_page() {
+    for (seed, crashes, is_idle) in [(910, 0, false), (911, 1, false), (912, 2, false), (913, 0, true)] {
+        let (mut world, mut writer) = with_versions(World::new(seed));
+        world.kill(STARTED);
+        started_without_index(&mut world);
+        acknowledges(&mut world, &mut writer, 20);
+        world.set_unreadable(STARTED, Some(Area::Extents));
+        world.set_holding(STARTED, None);
+        world.run_until("it is lost", |world| world.counter(STARTED, "indexes_lost") == 1);
+        for _ in 0..crashes {
+            world.run_us(700);
+            world.power_loss(STARTED);
+            world.set_unreadable(STARTED, None);
+            world.start(STARTED);
+            world.run_until("it is ready", |world| world.is_ready(STARTED));
+        }
+        world.set_unreadable(STARTED, None);
+        if is_idle {
+            // Its peers have no more than it had.
+            world.run_until("it has all pages", |world| world.counter(STARTED, "segments_hydrated") > 0);
+        } else {
+            writer.write_many(&mut world, 10);
+            writer.tell_floor(&mut world);
+        }
+        writer.converge(&mut world);
+        writer.raise_pgmrpl_to_vdl();
+        writer.check_all_served(&mut world);
+        world.power_cycle_all();
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+    }
+}
+
+/// The log reaches back over far more than may wait in memory: the scan lets go of what is in versions.
+#[test]
+fn a_scan_that_would_hold_too_much_loads_the_index_first() {
+    const BOUND: usize = 32 << 10;
+    let world = World::with_options(920, |node| {
+        let mut options = options(node);
+        options.pending_bytes_max = BOUND;
+        options.checkpoint_log_bytes = options.log_bytes;
+        options.checkpoint_interval_us = 60_000_000;
+        options
+    });
+    let (mut world, mut writer) = with_versions(world);
+    world.power_cycle(STARTED, 0);
+    assert!(world.counter(STARTED, "log_replay_bytes") > 2 * BOUND as u64);
+    assert!(world.has_index(STARTED));
+    assert!(world.counter(STARTED, "pending_bytes") <= 2 * BOUND as u64);
+    writer.converge(&mut world);
+    writer.raise_pgmrpl_to_vdl();
+    writer.check_all_served(&mut world);
+}
