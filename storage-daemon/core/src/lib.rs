@@ -35,5 +35,6 @@ mod room;
 mod salvage;
 mod segment;
 pub mod shard;
+mod shares;
 mod status;
 mod write;

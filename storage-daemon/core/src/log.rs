@@ -11,8 +11,9 @@ pub(crate) use staging::{Answer, Append, Heard};
 
 use crate::effects::{Area, Effect, Effects, IoResult, IoToken};
 use crate::options::ShardOptions;
+use crate::shares::{ByVolume, LOG_SHARE, SHARE, is_fair};
 use alloc::vec::Vec;
-use hexalog_protocol::DeviceId;
+use hexalog_protocol::{DeviceId, VolumeId};
 use hexalog_storage_format::aligned::AlignedBuffer;
 use hexalog_storage_format::append::{AppendHeader, append_bytes};
 
@@ -98,6 +99,10 @@ pub(crate) struct Log {
     filling: Append,
     in_flight: Option<InFlight>,
     spare: Vec<AlignedBuffer>,
+    /// Of the append that is being filled: bytes of batches.
+    filled_by: ByVolume,
+    /// The same of all that is kept, as far as is known: what a start finds is nobody's, and what is freed is taken to be everybody's.
+    kept_by: ByVolume,
 }
 
 impl Log {
@@ -118,6 +123,8 @@ impl Log {
             in_flight: None,
             // One fills and one is in flight while a third, just written, still takes effect.
             spare: [(); 2].map(|()| AlignedBuffer::zeroed(options.append_bytes_max)).into(),
+            filled_by: ByVolume::default(),
+            kept_by: ByVolume::default(),
         }
     }
 
@@ -185,6 +192,8 @@ impl Log {
     pub fn free_to(&mut self, position: u64) {
         assert!(position >= self.head, "freed log does not come back");
         assert!(position <= self.durable.position, "what is not yet durable is not freed");
+        let before = self.used_bytes() + self.filling.entries_bytes() as u64;
+        self.kept_by.scale(before, before - (position - self.head));
         self.head = position;
     }
 
@@ -211,6 +220,31 @@ impl Log {
             end + reserve <= self.head + self.log_bytes
         });
         if fits { Ok(()) } else { Err(Full::Ring) }
+    }
+
+    /// Whether a volume's batch leaves the others their share of the append that is being filled and of the ring: asked when there
+    /// is room for it.
+    pub fn fair_room_for(&self, volume: VolumeId, entry_bytes: usize) -> Result<(), Full> {
+        let bytes = entry_bytes as u64;
+        let filled = append_bytes(self.filling.bytes_needed() + entry_bytes);
+        assert!(filled <= self.append_bytes_max, "there is room for it");
+        let before = self.filled_by.get(volume);
+        if !is_fair(before, before + bytes, (self.append_bytes_max - filled) as u64, SHARE) {
+            return Err(Full::Buffer);
+        }
+        let before = self.kept_by.get(volume);
+        let taken = filled as u64 + self.append_bytes_max as u64;
+        let left = self.free_bytes().saturating_sub(taken);
+        if is_fair(before, before + bytes, left, LOG_SHARE) { Ok(()) } else { Err(Full::Ring) }
+    }
+
+    /// Copies a batch into the append that is being filled.
+    pub fn push_batch(&mut self, volume: VolumeId, batch: &[u8]) {
+        let before = self.filling.entries_bytes();
+        self.filling.push_batch(volume, batch);
+        let bytes = (self.filling.entries_bytes() - before) as u64;
+        self.filled_by.add(volume, bytes);
+        self.kept_by.add(volume, bytes);
     }
 
     /// Where an append of `bytes` would begin, if head and pre-written pieces allow it.
@@ -279,6 +313,7 @@ impl Log {
         };
         let token = token();
         self.next = after;
+        self.filled_by.clear();
         let entries_bytes = sealed.entries_bytes;
         self.in_flight =
             Some(InFlight { token, start, after, entries_bytes, answers: sealed.answers, held: None });
@@ -341,5 +376,13 @@ impl Log {
         assert!(self.head <= self.durable.position);
         assert!(self.durable.position <= self.next.position);
         assert!(self.spare.len() + usize::from(self.in_flight.is_some()) >= 1);
+    }
+
+    /// All checks.
+    pub fn invariants_full(&self) {
+        self.invariants();
+        let filled = self.filling.entries_bytes() as u64;
+        assert!(self.filled_by.sum() <= filled, "an append holds what was put into it");
+        assert!(self.kept_by.sum() <= self.used_bytes() + filled, "what volumes keep of the log is in it");
     }
 }

@@ -2,13 +2,15 @@
 //! in the log it reaches.
 
 use crate::segment::SegmentKey;
+use crate::shares::ByVolume;
 use alloc::collections::BTreeSet;
-use hexalog_protocol::Lsn;
+use hexalog_protocol::{Lsn, VolumeId};
 
 /// The ledger of batches that are held in memory since a record of theirs is in no page version.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     bytes: usize,
+    bytes_by_volume: ByVolume,
     /// By log position, so that the oldest is found first: it holds the log back.
     batches: BTreeSet<(u64, SegmentKey, Lsn)>,
 }
@@ -18,6 +20,7 @@ impl Pending {
         let is_new = self.batches.insert((position, segment, first));
         assert!(is_new, "a batch is held once");
         self.bytes += bytes;
+        self.bytes_by_volume.add(segment.0, bytes as u64);
     }
 
     pub fn remove(&mut self, position: u64, segment: SegmentKey, first: Lsn, bytes: usize) {
@@ -25,11 +28,17 @@ impl Pending {
         assert!(was_there, "a batch is let go once");
         assert!(self.bytes >= bytes);
         self.bytes -= bytes;
+        self.bytes_by_volume.remove(segment.0, bytes as u64);
     }
 
     /// Bytes of memory that all held batches take.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Those of one volume.
+    pub fn bytes_of(&self, volume: VolumeId) -> usize {
+        self.bytes_by_volume.get(volume) as usize
     }
 
     /// Batches held.
@@ -45,5 +54,9 @@ impl Pending {
     /// Held batches, oldest append first.
     pub fn oldest_first(&self) -> impl Iterator<Item = (SegmentKey, Lsn)> + '_ {
         self.batches.iter().map(|(_, segment, first)| (*segment, *first))
+    }
+
+    pub fn invariants_full(&self) {
+        assert_eq!(self.bytes_by_volume.sum(), self.bytes as u64, "all of it is somebody's");
     }
 }

@@ -452,6 +452,8 @@ impl Shard {
             // scan has met what raised it.
             return;
         }
+        self.log.invariants_full();
+        self.pending.invariants_full();
         self.segments.values().for_each(Segment::invariants_full);
         let stages = |segment: &Segment| segment.staged_through > segment.scl;
         assert!(!self.log.is_idle() || !self.segments.values().any(stages), "nothing is staged any more");

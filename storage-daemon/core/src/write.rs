@@ -8,6 +8,7 @@ use crate::log::{Answer, Full, Heard, Space};
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
 use crate::shard::{Phase, Shard};
+use crate::shares::{SHARE, is_fair};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
@@ -188,15 +189,20 @@ impl Shard {
         if !batch.records().all(|record| segment.holds_page(record.page)) {
             return Err(RefusalReason::Malformed);
         }
-        if !self.has_memory_for(segment, batch, space) {
+        // What fills a gap may go beyond its volume's share as well: nothing above it is let go of before.
+        let fills_gap = batch.backlink <= segment.scl && segment.batches.has_above(segment.scl);
+        let is_shared = space == Space::Data && !fills_gap;
+        if !self.has_memory_for(segment, batch, space) || (is_shared && !self.has_fair_memory_for(key.0)) {
             return Err(RefusalReason::NoSpace);
         }
-        match self.log.room_for(BATCH_OVERHEAD_BYTES + batch.bytes.len(), space) {
+        let bytes = BATCH_OVERHEAD_BYTES + batch.bytes.len();
+        let room = self.log.room_for(bytes, space);
+        match room.and_then(|()| if is_shared { self.log.fair_room_for(key.0, bytes) } else { Ok(()) }) {
             Ok(()) => {}
             Err(Full::Buffer) => return Err(RefusalReason::Busy),
             Err(Full::Ring) => return Err(RefusalReason::NoSpace),
         }
-        self.log.filling().push_batch(key.0, batch.bytes);
+        self.log.push_batch(key.0, batch.bytes);
         self.segments.get_mut(&key).expect("just seen").note_staged(batch.backlink, last);
         self.counters.batches += 1;
         self.counters.redo_bytes += batch.bytes.len() as u64;
@@ -216,6 +222,13 @@ impl Shard {
             return self.pending.bytes() <= bound / 2 && self.log.used_bytes() <= half_of_log;
         }
         self.pending.bytes() <= bound
+    }
+
+    /// Whether a volume leaves the others their share of memory.
+    fn has_fair_memory_for(&self, volume: VolumeId) -> bool {
+        let left = self.options.pending_bytes_max.saturating_sub(self.pending.bytes()) as u64;
+        let held = self.pending.bytes_of(volume) as u64;
+        is_fair(held, held, left, SHARE)
     }
 
     /// Ties an answer to everything staged so far; if all of that is durable already, it goes out now.

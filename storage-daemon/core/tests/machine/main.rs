@@ -14,6 +14,7 @@ mod crashes;
 mod damage;
 mod deltas;
 mod epochs;
+mod fairness;
 mod foreground;
 mod full;
 mod gossip;

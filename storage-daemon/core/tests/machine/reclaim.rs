@@ -109,7 +109,8 @@ fn openings_never_wait_for_room_in_the_log() {
     world.power_cycle_all();
     let late = bump(&mut world, writer_id(28), 1);
     assert!(late.refused >= 4, "epoch 29 was promised by a write quorum: {} refuse", late.refused);
-    let mut writer = Writer::open(&mut world, 30, 1, Some(&writer));
+    let bumps = bump_within(&mut world, writer_id(30), 1, 60_000);
+    let mut writer = Writer::open_after_bump(&mut world, writer_id(30), 1, Some(&writer), bumps);
     for _ in 0..100 {
         writer.pgmrpl = writer.vdl;
         writer.pump(&mut world);

@@ -1,0 +1,256 @@
+//! Two volumes on one shard, one of which takes all that it gets.
+
+use crate::world::{World, address, options};
+use crate::writer::{Answer, call, take_answer, writer_id};
+use hexalog_protocol::batch::BatchBuilder;
+use hexalog_protocol::history::{EpochEntry, EpochHistory};
+use hexalog_protocol::message::*;
+use hexalog_protocol::record::{Operation, Record};
+use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, NodeId, PageId, SegmentId, VolumeId};
+use std::collections::BTreeMap;
+
+const NODE: usize = 0;
+const GROUP: GroupId = GroupId(0);
+const PAGES: u64 = 16;
+const QUIET: u8 = 1;
+const LOUD: u8 = 2;
+
+/// A volume with one segment, and its writer.
+struct Volume {
+    volume: VolumeId,
+    wire: usize,
+    pages: BTreeMap<PageId, Lsn>,
+    last: Lsn,
+    /// What is told of the VDL and the floor.
+    vdl: Lsn,
+    requests: u64,
+}
+
+/// What became of frames.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    acknowledged: usize,
+    refused: BTreeMap<RefusalReason, usize>,
+}
+
+impl Volume {
+    fn open(world: &mut World, name: u8) -> Volume {
+        let (volume, writer) = (VolumeId([name; 16]), writer_id(1));
+        let wire = world.connect(NODE).expect("up");
+        let segment = SegmentId(u64::from(name));
+        let member = Member { segment, node: NodeId(NODE as u32), az: 0, address: address(NODE) };
+        let create = CreateSegment {
+            volume,
+            group: GROUP,
+            segment,
+            pages_per_group: PAGES,
+            geometry_epoch: GeometryEpoch(1),
+            base_lsn: Lsn::ZERO,
+            membership: Membership { epoch: MembershipEpoch(1), members: vec![member] },
+        };
+        assert!(matches!(call(world, wire, 1, &Message::CreateSegment(create)), Some(Answer::Done)));
+        let bump = EpochBump { volume, writer, groups: vec![GROUP] };
+        assert!(matches!(call(world, wire, 2, &Message::EpochBump(bump)), Some(Answer::Bumped(_))));
+        let mut history = EpochHistory::new();
+        history.push(EpochEntry { writer, vdl: Lsn::ZERO, upper: Lsn::ZERO });
+        let install = InstallHistory { volume, groups: vec![GROUP], history };
+        assert!(matches!(call(world, wire, 3, &Message::InstallHistory(install)), Some(Answer::Done)));
+        Volume { volume, wire, pages: BTreeMap::new(), last: Lsn::ZERO, vdl: Lsn::ZERO, requests: 10 }
+    }
+
+    /// The next batch, of one record.
+    fn batch(&self, page: PageId, bytes: usize) -> Vec<u8> {
+        let page_backlink = self.pages.get(&page).copied().unwrap_or(Lsn::ZERO);
+        let mut operations = Vec::new();
+        if page_backlink == Lsn::ZERO {
+            Operation::Format.encode(&mut operations);
+        }
+        Operation::Write { offset: 200, bytes: &vec![7; bytes] }.encode(&mut operations);
+        let mut builder = BatchBuilder::new(GROUP);
+        builder.push(&Record {
+            lsn: self.last.plus(1),
+            page,
+            page_backlink,
+            group_backlink: self.last,
+            is_cpl: true,
+            operations: &operations,
+        });
+        builder.seal()
+    }
+
+    fn take(&mut self, page: PageId) {
+        self.last = self.last.plus(1);
+        self.pages.insert(page, self.last);
+    }
+
+    fn head(&self, tail: Lsn) -> WriterHead {
+        WriterHead {
+            volume: self.volume,
+            writer: writer_id(1),
+            vdl: self.vdl,
+            pgmrpl: self.vdl,
+            wall_time_us: 5,
+            tails: vec![(GROUP, tail)],
+        }
+    }
+
+    /// Tells the VDL.
+    fn tell(&mut self, world: &mut World) -> Outcome {
+        self.requests += 1;
+        let write = Write { head: self.head(self.last), entries: &[] };
+        world.send(self.wire, self.requests, &Message::Write(write));
+        world.run_us(5_000);
+        self.outcome(world, &[self.requests])
+    }
+
+    /// Sends frames of one record of so many bytes, all at once; the requests.
+    fn send(&mut self, world: &mut World, frames: usize, bytes: usize) -> Vec<u64> {
+        let head = self.head(self.last.plus(frames as u64));
+        let mut entries = Vec::new();
+        for _ in 0..frames {
+            let page = PageId(self.last.0 % PAGES);
+            let mut entry = Vec::new();
+            Write::put_entry(&mut entry, MembershipEpoch(1), &self.batch(page, bytes));
+            self.take(page);
+            self.requests += 1;
+            entries.push((self.requests, entry));
+        }
+        let writes: Vec<(u64, Message<'_>)> = entries
+            .iter()
+            .map(|(request, entries)| (*request, Message::Write(Write { head: head.clone(), entries })))
+            .collect();
+        let writes: Vec<(u64, &Message<'_>)> =
+            writes.iter().map(|(request, write)| (*request, write)).collect();
+        world.send_together(self.wire, &writes);
+        entries.iter().map(|(request, _)| *request).collect()
+    }
+
+    /// What the frames were answered: an acknowledgement comes after each refusal of what is in a frame.
+    fn outcome(&self, world: &mut World, requests: &[u64]) -> Outcome {
+        let mut outcome = Outcome::default();
+        for request in requests {
+            let mut is_refused = false;
+            while let Some(answer) = take_answer(world, self.wire, *request) {
+                match answer {
+                    Answer::Refused(refusal) => {
+                        is_refused = true;
+                        *outcome.refused.entry(refusal.reason).or_default() += 1;
+                    }
+                    Answer::Ack(_) => outcome.acknowledged += usize::from(!is_refused),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Writes one record and waits for it; the reason if it is refused.
+    fn write(&mut self, world: &mut World, bytes: usize) -> Result<(), RefusalReason> {
+        let before = (self.last, self.pages.clone());
+        let requests = self.send(world, 1, bytes);
+        world.run_us(5_000);
+        let outcome = self.outcome(world, &requests);
+        match outcome.refused.into_keys().next() {
+            Some(reason) => {
+                (self.last, self.pages) = before;
+                Err(reason)
+            }
+            None => {
+                assert_eq!(outcome.acknowledged, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// The same, and it is told to be durable in the volume.
+    fn write_through(&mut self, world: &mut World, bytes: usize) -> Result<(), RefusalReason> {
+        self.write(world, bytes)?;
+        self.vdl = self.last;
+        Ok(())
+    }
+
+    /// Writes until it is refused: how often it was not.
+    fn write_into_the_wall(&mut self, world: &mut World, bytes: usize) -> (usize, RefusalReason) {
+        for count in 0..2_000 {
+            if let Err(reason) = self.write(world, bytes) {
+                return (count, reason);
+            }
+        }
+        panic!("never refused");
+    }
+}
+
+/// While an append is written the next one is filled: a volume that sent more than there is room for filled it to the end, and
+/// whoever came then was refused.
+#[test]
+fn an_append_has_room_for_who_comes_last() {
+    let mut world = World::new(800);
+    let mut loud = Volume::open(&mut world, LOUD);
+    let mut quiet = Volume::open(&mut world, QUIET);
+    let (mut acknowledged, mut refused_loud) = (0, 0);
+    for _ in 0..100 {
+        let before = (loud.last, loud.pages.clone());
+        let of_loud = loud.send(&mut world, 150, 300);
+        let of_quiet = quiet.send(&mut world, 1, 1_500);
+        world.run_us(10_000);
+        let outcome = quiet.outcome(&mut world, &of_quiet);
+        assert_eq!(outcome.refused, BTreeMap::new());
+        acknowledged += outcome.acknowledged;
+        quiet.vdl = quiet.last;
+        let outcome = loud.outcome(&mut world, &of_loud);
+        refused_loud += outcome.refused.values().sum::<usize>();
+        // What follows a refused batch stands above a gap.
+        let durable = before.0.plus(outcome.acknowledged as u64);
+        (loud.last, loud.pages) = before;
+        while loud.last < durable {
+            loud.take(PageId(loud.last.0 % PAGES));
+        }
+        loud.vdl = loud.last;
+    }
+    assert_eq!(acknowledged, 100);
+    assert!(refused_loud > 0, "it did send more than there was room for");
+}
+
+/// A volume whose writer tells of no VDL holds its records in memory for ever. It held all that there was.
+#[test]
+fn who_fills_memory_is_refused_alone() {
+    let mut world = World::with_options(801, |node| {
+        let mut options = options(node);
+        (options.log_bytes, options.log_prepared_bytes) = (8 << 20, 8 << 20);
+        options.checkpoint_log_bytes = 1 << 20;
+        options.pending_bytes_max = 128 << 10;
+        options
+    });
+    let mut loud = Volume::open(&mut world, LOUD);
+    let mut quiet = Volume::open(&mut world, QUIET);
+    let (_, reason) = loud.write_into_the_wall(&mut world, 1_000);
+    assert_eq!(reason, RefusalReason::NoSpace);
+    for round in 0..400 {
+        assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
+        if round % 40 == 0 {
+            assert_eq!(loud.write(&mut world, 1_000), Err(RefusalReason::NoSpace));
+        }
+    }
+    // When it can go on it does.
+    loud.vdl = loud.last;
+    assert_eq!(loud.tell(&mut world).acknowledged, 1);
+    world.run_us(500_000);
+    assert_eq!(loud.write(&mut world, 1_000), Ok(()));
+}
+
+/// The same in a log that its records fill.
+#[test]
+fn who_fills_the_log_leaves_some() {
+    let mut world = World::with_options(802, |node| {
+        let mut options = options(node);
+        options.pending_bytes_max = 16 << 20;
+        options
+    });
+    let mut loud = Volume::open(&mut world, LOUD);
+    let mut quiet = Volume::open(&mut world, QUIET);
+    let (_, reason) = loud.write_into_the_wall(&mut world, 4_000);
+    assert_eq!(reason, RefusalReason::NoSpace);
+    for round in 0..3 {
+        assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
+    }
+}
