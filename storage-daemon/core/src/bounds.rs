@@ -37,6 +37,7 @@ impl Shard {
             bound("bytes of an append", self.log.filling_bytes(), options.append_bytes_max),
             bound("bytes of records", self.pending.bytes(), 2 * options.pending_bytes_max + staged),
             bound("builds", self.builds.count(), options.reads_in_flight_max + ROUND_PAGES_MAX),
+            bound("page reads", self.reads.count(), options.reads_in_flight_max),
             bound("log reads for peers", self.links.log_reads(), LOG_READS_MAX),
         ])
     }

@@ -60,8 +60,12 @@ pub struct ShardOptions {
     pub gossip_bytes_max: u32,
     /// Page images in one answer to a peer that is hydrated; at most what a frame holds.
     pub hydration_pages_max: u32,
-    /// Device reads in flight for page reads and gossip; beyond it requests are refused as `Busy`.
+    /// Page reads that wait for the device or for their turn at it; beyond it requests are refused as `Busy`, those of a volume that
+    /// has many before the others'.
     pub reads_in_flight_max: usize,
+    /// Page reads that the device is given at once: the next one waits for all of them. Devices give what they can, or nearly, at
+    /// this depth, each of several shards having its own. A guess.
+    pub reads_at_device_max: usize,
     /// Everything in use is read again within this time, as far as the device and the foreground let it.
     pub scrub_period_us: u64,
     /// Random incarnation of the log, drawn by the driver at every start; never zero.
@@ -99,6 +103,7 @@ impl ShardOptions {
             gossip_bytes_max: 512 << 10,
             hydration_pages_max: HYDRATION_PAGES_MAX,
             reads_in_flight_max: 256,
+            reads_at_device_max: 32,
             scrub_period_us: SCRUB_PERIOD_US,
             incarnation,
         }

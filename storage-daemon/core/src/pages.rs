@@ -1,7 +1,7 @@
 //! Pages of a segment: versions on the device, and records that are in none yet.
 //!
 //! Owns the index and the rule of what a read point needs. Reading, building and writing are carried out by
-//! [`build`], [`serve`], [`coalesce`] and [`deltas`]; space by [`extents`] and [`collect`]; what is damaged is found by [`scrub`] and
+//! [`build`], [`reads`], [`serve`], [`coalesce`] and [`deltas`]; space by [`extents`] and [`collect`]; what is damaged is found by [`scrub`] and
 //! mended by [`repair`].
 
 pub(crate) mod build;
@@ -10,6 +10,7 @@ pub(crate) mod collect;
 pub(crate) mod deltas;
 pub(crate) mod extents;
 mod map;
+pub(crate) mod reads;
 pub(crate) mod repair;
 pub(crate) mod scrub;
 pub(crate) mod serve;

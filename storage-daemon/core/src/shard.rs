@@ -16,6 +16,7 @@ use crate::pages::build::Builds;
 use crate::pages::coalesce::Coalescer;
 use crate::pages::collect::Collector;
 use crate::pages::extents::Extents;
+use crate::pages::reads::Reads;
 use crate::pages::repair::Repairs;
 use crate::pages::scrub::Scrubber;
 use crate::pending::Pending;
@@ -103,6 +104,7 @@ pub struct Shard {
     pub(crate) connections: Connections,
     pub(crate) extents: Extents,
     pub(crate) builds: Builds,
+    pub(crate) reads: Reads,
     pub(crate) coalescer: Coalescer,
     pub(crate) collector: Collector,
     pub(crate) repairs: Repairs,
@@ -165,6 +167,7 @@ impl Shard {
             connections: Connections::default(),
             extents: Extents::new(options.extents_bytes, options.extent_bytes, options.extents_backed_bytes),
             builds: Builds::default(),
+            reads: Reads::new(options.reads_at_device_max),
             coalescer: Coalescer::default(),
             collector: Collector::default(),
             repairs: Repairs::default(),
@@ -439,6 +442,7 @@ impl Shard {
             return;
         }
         self.log.invariants();
+        self.reads.invariants();
         assert!(self.superblock.log_head == self.log.head(), "freed log is named by no durable superblock");
         let oldest = self.pending.oldest_position().unwrap_or(u64::MAX);
         assert!(oldest >= self.log.head(), "a record that is in no version is in the log");
@@ -454,6 +458,7 @@ impl Shard {
         }
         self.log.invariants_full();
         self.pending.invariants_full();
+        self.reads.invariants_full();
         self.segments.values().for_each(Segment::invariants_full);
         let stages = |segment: &Segment| segment.staged_through > segment.scl;
         assert!(!self.log.is_idle() || !self.segments.values().any(stages), "nothing is staged any more");

@@ -54,6 +54,7 @@ impl Shard {
             ("room", self.room_told.room as u64),
             ("connections", self.connections.count() as u64),
             ("reads_in_flight", self.builds.count() as u64),
+            ("reads_waiting", self.reads.waiting() as u64),
             ("segments", self.segments.len() as u64),
             ("index_is_loading", u64::from(!self.has_index())),
         ]);

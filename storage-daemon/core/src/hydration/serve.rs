@@ -130,9 +130,8 @@ impl Shard {
             None => Err(RefusalReason::UnknownSegment),
             Some(segment) => segment.check_hydrate(pull),
         };
-        let is_busy = !self.has_index()
-            || self.pages_answers.running.len() >= ANSWERS_MAX
-            || self.builds.count() > self.options.reads_in_flight_max / 2;
+        let is_busy =
+            !self.has_index() || self.pages_answers.running.len() >= ANSWERS_MAX || self.has_many_reads();
         let allowed = allowed.and(if is_busy { Err(RefusalReason::Busy) } else { Ok(()) });
         let allowed = allowed.and_then(|()| self.continue_session(now, key, pull));
         if let Err(reason) = allowed {

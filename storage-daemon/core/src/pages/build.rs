@@ -165,7 +165,14 @@ impl Shard {
         build.reads_left -= 1;
         if build.reads_left == 0 {
             let build = self.builds.running.remove(&number).expect("just seen");
+            let is_served = matches!(build.purpose, Purpose::Serve { .. });
+            if is_served {
+                self.reads.ended(build.key.0);
+            }
             self.finish_build(build, effects);
+            if is_served {
+                self.serve_waiting(effects);
+            }
         }
     }
 

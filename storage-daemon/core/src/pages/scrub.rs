@@ -86,7 +86,7 @@ impl Shard {
 
     /// A pause of the foreground comes between any two writes.
     fn is_foreground_busy(&self) -> bool {
-        self.log.is_in_flight() || self.builds.count() > self.options.reads_in_flight_max / 2
+        self.log.is_in_flight() || self.has_many_reads()
     }
 
     /// Begins the next read, if it is time for it and nothing more urgent goes on.

@@ -1,7 +1,9 @@
 //! Answers `page @ read point`.
 
+use super::Recipe;
 use super::build::{Build, BuildError, Purpose};
 use super::coalesce::DELTA_READS_MAX;
+use super::reads::{Admitted, Waiting};
 use crate::effects::{ConnectionId, Effects};
 use crate::index::NO_INDEX;
 use crate::segment::SegmentKey;
@@ -18,33 +20,86 @@ impl Shard {
         read: ReadPage,
         effects: &mut Effects,
     ) {
+        let Some(recipe) = self.look_up(connection, request_id, &read, effects) else { return };
+        if recipe.image.is_some() || recipe.delta.is_some() {
+            let key = (read.volume, read.group);
+            let waiting = Waiting { connection, request_id, read: read.clone() };
+            match self.reads.admit(waiting, self.options.reads_in_flight_max) {
+                Admitted::AtOnce => {}
+                Admitted::Later => return,
+                Admitted::No => {
+                    return self.refuse(connection, request_id, RefusalReason::Busy, key, "reads", effects);
+                }
+            }
+        }
+        self.begin_serving(connection, request_id, read, recipe, effects);
+    }
+
+    /// Begins the reads whose turn has come. What they need may have changed while they waited.
+    pub(crate) fn serve_waiting(&mut self, effects: &mut Effects) {
+        while let Some(Waiting { connection, request_id, read }) = self.reads.next() {
+            let volume = read.volume;
+            let is_there = self.connections.is_there(connection);
+            let recipe = if is_there { self.look_up(connection, request_id, &read, effects) } else { None };
+            let needs_device =
+                recipe.as_ref().is_some_and(|recipe| recipe.image.is_some() || recipe.delta.is_some());
+            if !needs_device {
+                self.reads.ended(volume);
+            }
+            if let Some(recipe) = recipe {
+                self.begin_serving(connection, request_id, read, recipe, effects);
+            }
+        }
+    }
+
+    /// What a read needs; `None` if it is answered already.
+    fn look_up(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        read: &ReadPage,
+        effects: &mut Effects,
+    ) -> Option<Recipe> {
         let key = (read.volume, read.group);
         let allowed = match self.segments.get(&key) {
             None => Err(RefusalReason::UnknownSegment),
             Some(segment) if !segment.holds_page(read.page) => Err(RefusalReason::Malformed),
-            Some(segment) => segment.check_read(&read),
+            Some(segment) => segment.check_read(read),
         };
         if let Err(reason) = allowed {
-            return self.refuse(connection, request_id, reason, key, "read", effects);
+            self.refuse(connection, request_id, reason, key, "read", effects);
+            return None;
         }
         if !self.has_index() {
-            return self.refuse(connection, request_id, RefusalReason::Busy, key, NO_INDEX, effects);
+            self.refuse(connection, request_id, RefusalReason::Busy, key, NO_INDEX, effects);
+            return None;
         }
         let pages = &self.segments[&key].pages;
         if pages.get(read.page).is_some_and(|entry| entry.is_quarantined) {
             let detail = format!("{:?}", read.page);
-            return self.refuse(connection, request_id, RefusalReason::Quarantined, key, &detail, effects);
+            self.refuse(connection, request_id, RefusalReason::Quarantined, key, &detail, effects);
+            return None;
         }
         let Some(recipe) = pages.recipe(read.page, read.read_point) else {
             // Complete, and no record of it: it was never written.
             self.counters.reads += 1;
             let answer = PageImage { page: read.page, read_point: read.read_point, image: &[] };
-            return Message::PageImage(answer).encode(request_id, effects.send(connection));
+            Message::PageImage(answer).encode(request_id, effects.send(connection));
+            return None;
         };
+        Some(recipe)
+    }
+
+    fn begin_serving(
+        &mut self,
+        connection: ConnectionId,
+        request_id: u64,
+        read: ReadPage,
+        recipe: Recipe,
+        effects: &mut Effects,
+    ) {
+        let key = (read.volume, read.group);
         if recipe.image.is_some() || recipe.delta.is_some() {
-            if self.builds.count() >= self.options.reads_in_flight_max {
-                return self.refuse(connection, request_id, RefusalReason::Busy, key, "reads", effects);
-            }
             self.counters.reads_from_device += 1;
         }
         if recipe.delta.is_some() {
@@ -92,6 +147,11 @@ impl Shard {
                 self.refuse(connection, request_id, RefusalReason::Quarantined, build.key, &detail, effects);
             }
         }
+    }
+
+    /// Whether reads of pages leave no time for what can wait.
+    pub(crate) fn has_many_reads(&self) -> bool {
+        self.builds.count() + self.reads.waiting() > self.options.reads_in_flight_max / 2
     }
 
     /// Whether the image or the delta that a build read is no longer the page's.

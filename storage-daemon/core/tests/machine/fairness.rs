@@ -178,6 +178,44 @@ impl Volume {
         }
         panic!("never refused");
     }
+
+    fn read(&self, page: PageId) -> ReadPage {
+        ReadPage {
+            volume: self.volume,
+            group: GROUP,
+            page,
+            read_point: self.vdl,
+            group_tail: self.vdl,
+            writer: writer_id(1),
+            membership_epoch: MembershipEpoch(1),
+            geometry_epoch: GeometryEpoch(1),
+        }
+    }
+
+    /// Asks for pages, all at once.
+    fn ask(&mut self, world: &mut World, count: u64) -> Vec<u64> {
+        let reads: Vec<Message<'_>> =
+            (0..count).map(|index| Message::ReadPage(self.read(PageId(index % PAGES)))).collect();
+        let first = self.requests + 1;
+        self.requests += count;
+        let reads: Vec<(u64, &Message<'_>)> = (first..).zip(&reads).collect();
+        world.send_together(self.wire, &reads);
+        (first..first + count).collect()
+    }
+
+    /// Pages that have come for these requests, and how many requests were refused.
+    fn images(&self, world: &mut World, requests: &[u64]) -> (usize, usize) {
+        let (mut images, mut refused) = (0, 0);
+        for request in requests {
+            match take_answer(world, self.wire, *request) {
+                Some(Answer::Image(_)) => images += 1,
+                Some(Answer::Refused(refusal)) if refusal.reason == RefusalReason::Busy => refused += 1,
+                None => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        (images, refused)
+    }
 }
 
 /// While an append is written the next one is filled: a volume that sent more than there is room for filled it to the end, and
@@ -253,4 +291,48 @@ fn who_fills_the_log_leaves_some() {
     for round in 0..3 {
         assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
     }
+}
+
+/// Whoever asked for as many pages as may be asked for had all of them read before the others', who were refused meanwhile.
+#[test]
+fn a_page_does_not_wait_for_all_that_another_volume_asked_for() {
+    let mut world = World::new(803);
+    let mut loud = Volume::open(&mut world, LOUD);
+    let mut quiet = Volume::open(&mut world, QUIET);
+    for volume in [&mut loud, &mut quiet] {
+        for _ in 0..2 * PAGES {
+            volume.write_through(&mut world, 1_000).expect("there is room");
+        }
+        assert_eq!(volume.tell(&mut world).acknowledged, 1);
+    }
+    world.run_us(1_000_000);
+    assert_eq!(world.counter(NODE, "pending_batches"), 0);
+    let before = world.counter(NODE, "reads_from_device");
+    let depth = options(NODE).reads_at_device_max;
+    let (mut answered_before, mut refused_loud) = (0, 0);
+    for _ in 0..20 {
+        let of_loud = loud.ask(&mut world, 400);
+        // They are all there before the quiet one's.
+        world.run_us(170);
+        let of_quiet = quiet.ask(&mut world, 1);
+        let mut waited_us = 0;
+        let mut come = (0, 0);
+        while come == (0, 0) {
+            world.run_us(10);
+            waited_us += 10;
+            assert!(waited_us < 100_000, "it comes");
+            come = quiet.images(&mut world, &of_quiet);
+        }
+        assert_eq!(come, (1, 0), "it is not refused");
+        let (images, refused) = loud.images(&mut world, &of_loud);
+        (answered_before, refused_loud) = (answered_before + images, refused_loud + refused);
+        world.run_us(100_000);
+        let (images, refused) = loud.images(&mut world, &of_loud);
+        refused_loud += refused;
+        assert!(images > 0, "the loud one had more under way");
+        world.check_all();
+    }
+    assert!(refused_loud > 0, "it did ask for more than may be asked for");
+    assert!(answered_before / 20 < 4 * depth, "{answered_before} pages came before");
+    assert!(world.counter(NODE, "reads_from_device") > before);
 }
