@@ -7,7 +7,7 @@ use crate::shard::{Phase, Shard};
 const LOOK_US: u64 = 20_000;
 
 impl Shard {
-    /// One slice of background work: gossip, hydration, checkpoint, coalescing. True: there is more to do now.
+    /// One slice of background work: gossip, log, hydration, checkpoint, coalescing. True: there is more to do now.
     pub fn background(&mut self, now: Now, effects: &mut Effects) -> bool {
         let serves_reads_alone = matches!(self.phase, Phase::Failed) && !self.has_index();
         if !matches!(self.phase, Phase::Running) && !serves_reads_alone {
@@ -30,7 +30,8 @@ impl Shard {
         self.retention_slice(now, effects);
         self.gossip_slice(now, effects);
         self.damage_slice(effects);
-        let more = self.hydrate_slice(now, effects)
+        let more = self.carry_slice(effects)
+            | self.hydrate_slice(now, effects)
             | self.checkpoint_slice(now, effects)
             | self.coalesce_slice(now, effects);
         self.collect_slice(now, effects);

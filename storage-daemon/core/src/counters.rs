@@ -96,6 +96,8 @@ counters! {
     checkpoints,
     /// Bytes of checkpoint parts written.
     checkpoint_bytes,
+    /// Bytes of batches that were taken further on in the log, since they held it back.
+    carried_bytes,
     /// Log bytes freed.
     log_bytes_freed,
     /// Extents handed out again after all in them was dead.

@@ -15,6 +15,7 @@ extern crate std;
 mod apply;
 mod background;
 pub mod bounds;
+mod carry;
 mod chain;
 mod checkpoint;
 mod connections;

@@ -56,6 +56,12 @@ impl Pending {
         self.batches.iter().map(|(_, segment, first)| (*segment, *first))
     }
 
+    /// Those in appends before `position`.
+    pub fn oldest_before(&self, position: u64) -> impl Iterator<Item = (SegmentKey, Lsn)> + '_ {
+        let is_before = move |(at, ..): &&(u64, SegmentKey, Lsn)| *at < position;
+        self.batches.iter().take_while(is_before).map(|(_, segment, first)| (*segment, *first))
+    }
+
     pub fn invariants_full(&self) {
         assert_eq!(self.bytes_by_volume.sum(), self.bytes as u64, "all of it is somebody's");
     }

@@ -31,12 +31,11 @@ pub(crate) struct StoredRecord {
 pub(crate) struct StoredBatch {
     pub bytes: Vec<u8>,
     pub backlink: Lsn,
-    pub position: u64,
     pub records: Vec<StoredRecord>,
 }
 
 impl StoredBatch {
-    fn new(batch: &Batch<'_>, position: u64, history: &EpochHistory) -> StoredBatch {
+    fn new(batch: &Batch<'_>, history: &EpochHistory) -> StoredBatch {
         let origin = batch.bytes.as_ptr() as usize;
         let mut records = Vec::with_capacity(batch.count as usize);
         let counting = batch.records().take_while(|record| !history.is_annulled(record.lsn));
@@ -49,7 +48,7 @@ impl StoredBatch {
             start: (record.operations.as_ptr() as usize - origin) as u32,
             length: record.operations.len() as u32,
         }));
-        StoredBatch { bytes: batch.bytes.to_vec(), backlink: batch.backlink, position, records }
+        StoredBatch { bytes: batch.bytes.to_vec(), backlink: batch.backlink, records }
     }
 
     pub fn first(&self) -> Lsn {
@@ -74,6 +73,10 @@ impl StoredBatch {
 
 struct Held {
     batch: Arc<StoredBatch>,
+    /// Of the append in the log that holds it for a restart.
+    position: u64,
+    /// It is staged once more: that append will hold it ([`crate::carry`]).
+    is_carried: bool,
     unmerged: u32,
 }
 
@@ -120,9 +123,12 @@ impl Batches {
         (pages, pending): (&mut PageTable, &mut Pending),
         mut on_new: impl FnMut(&StoredRecord, usize),
     ) {
-        let stored = StoredBatch::new(batch, position, history);
-        if stored.records.is_empty() || self.holds(batch.first, stored.last()) {
+        let stored = StoredBatch::new(batch, history);
+        if stored.records.is_empty() {
             return;
+        }
+        if self.holds(batch.first, stored.last()) {
+            return self.came_again(batch.first, stored.last(), position, segment, pending);
         }
         let stored = Arc::new(stored);
         let known_to = self.held.get(&batch.first).map_or(Lsn::ZERO, |held| held.batch.last());
@@ -143,10 +149,36 @@ impl Batches {
         }
         if let Some(held) = self.held.remove(&batch.first) {
             // Truncated by a history that has since been replaced: the longer form takes its place.
-            pending.remove(held.batch.position, segment, batch.first, held.batch.memory_bytes());
+            pending.remove(held.position, segment, batch.first, held.batch.memory_bytes());
         }
         pending.add(position, segment, batch.first, stored.memory_bytes());
-        self.held.insert(batch.first, Held { batch: stored, unmerged });
+        self.held.insert(batch.first, Held { batch: stored, position, is_carried: false, unmerged });
+    }
+
+    /// A batch that is held became durable once more, further on in the log: a restart finds it there, and the log before is
+    /// held back by it no longer.
+    fn came_again(
+        &mut self,
+        first: Lsn,
+        last: Lsn,
+        position: u64,
+        segment: SegmentKey,
+        pending: &mut Pending,
+    ) {
+        let held = self.held.get_mut(&first).expect("the caller found it");
+        // The longer form of one that was truncated meanwhile stands where it stood.
+        if held.batch.last() == last && position > held.position {
+            let bytes = held.batch.memory_bytes();
+            pending.remove(held.position, segment, first, bytes);
+            pending.add(position, segment, first, bytes);
+            (held.position, held.is_carried) = (position, false);
+        }
+    }
+
+    /// The batch with this first LSN is to be staged once more; `None` if it is already.
+    pub fn carry(&mut self, first: Lsn) -> Option<&StoredBatch> {
+        let held = self.held.get_mut(&first).expect("the ledger names held batches");
+        (!core::mem::replace(&mut held.is_carried, true)).then_some(&*held.batch)
     }
 
     /// A record went into a page version.
@@ -155,7 +187,7 @@ impl Batches {
         held.unmerged -= 1;
         if held.unmerged == 0 {
             let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
         }
     }
 
@@ -224,7 +256,7 @@ impl Batches {
             .collect();
         for first in concerned {
             let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
             let counts = held.batch.records.partition_point(|record| !history.is_annulled(record.lsn));
             annulled.extend_from_slice(&held.batch.records[counts..]);
             // Annulled records lie above every VDL heard, so none of them is in a page version. A replay may meet them when
@@ -237,11 +269,10 @@ impl Batches {
                 let batch = StoredBatch {
                     bytes: held.batch.bytes.clone(),
                     backlink: held.batch.backlink,
-                    position: held.batch.position,
                     records: held.batch.records[..counts].to_vec(),
                 };
-                pending.add(batch.position, segment, first, batch.memory_bytes());
-                self.held.insert(first, Held { batch: Arc::new(batch), unmerged });
+                pending.add(held.position, segment, first, batch.memory_bytes());
+                self.held.insert(first, Held { batch: Arc::new(batch), unmerged, ..held });
             }
         }
         annulled
@@ -259,7 +290,7 @@ impl Batches {
     pub fn drop_above(&mut self, scl: Lsn, segment: SegmentKey, pending: &mut Pending) -> Vec<StoredRecord> {
         let mut dropped = Vec::new();
         for (first, held) in self.held.split_off(&scl.plus(1)) {
-            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
             assert_eq!(
                 held.unmerged as usize,
                 held.batch.records.len(),
@@ -273,7 +304,7 @@ impl Batches {
     /// Lets go of everything.
     pub fn clear(&mut self, segment: SegmentKey, pending: &mut Pending) {
         for (first, held) in core::mem::take(&mut self.held) {
-            pending.remove(held.batch.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
         }
     }
 

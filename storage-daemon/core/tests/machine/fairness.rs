@@ -1,12 +1,15 @@
 //! Two volumes on one shard, one of which takes all that it gets.
 
+use crate::rng::seeds;
 use crate::world::{World, address, options};
-use crate::writer::{Answer, call, take_answer, writer_id};
+use crate::writer::{Answer, LAL, call, take_answer, writer_id};
 use hexalog_protocol::batch::BatchBuilder;
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::message::*;
 use hexalog_protocol::record::{Operation, Record};
-use hexalog_protocol::{GeometryEpoch, GroupId, Lsn, MembershipEpoch, NodeId, PageId, SegmentId, VolumeId};
+use hexalog_protocol::{
+    GeometryEpoch, GroupId, Lsn, MembershipEpoch, NodeId, Page, PageId, SegmentId, VolumeId,
+};
 use std::collections::BTreeMap;
 
 const NODE: usize = 0;
@@ -19,6 +22,7 @@ const LOUD: u8 = 2;
 struct Volume {
     volume: VolumeId,
     wire: usize,
+    epoch: u64,
     pages: BTreeMap<PageId, Lsn>,
     last: Lsn,
     /// What is told of the VDL and the floor.
@@ -55,7 +59,61 @@ impl Volume {
         history.push(EpochEntry { writer, vdl: Lsn::ZERO, upper: Lsn::ZERO });
         let install = InstallHistory { volume, groups: vec![GROUP], history };
         assert!(matches!(call(world, wire, 3, &Message::InstallHistory(install)), Some(Answer::Done)));
-        Volume { volume, wire, pages: BTreeMap::new(), last: Lsn::ZERO, vdl: Lsn::ZERO, requests: 10 }
+        let (last, vdl) = (Lsn::ZERO, Lsn::ZERO);
+        Volume { volume, wire, epoch: 1, pages: BTreeMap::new(), last, vdl, requests: 10 }
+    }
+
+    /// A new writer, which annuls all above `vdl`.
+    fn reopen(&mut self, world: &mut World, vdl: Lsn) {
+        let (volume, before) = (self.volume, writer_id(self.epoch));
+        self.epoch += 1;
+        let writer = writer_id(self.epoch);
+        self.wire = world.connect(NODE).expect("up");
+        let bump = EpochBump { volume, writer, groups: vec![GROUP] };
+        let Some(Answer::Bumped(bumped)) = call(world, self.wire, 4, &Message::EpochBump(bump)) else {
+            panic!("it is bumped")
+        };
+        assert_eq!(bumped.scl, self.last, "nothing is lost");
+        let mut history = EpochHistory::new();
+        history.push(EpochEntry { writer: before, vdl: Lsn::ZERO, upper: Lsn::ZERO });
+        history.push(EpochEntry { writer, vdl, upper: self.last.plus(LAL) });
+        self.vdl = history.upper();
+        self.last = vdl;
+        let install = InstallHistory { volume, groups: vec![GROUP], history };
+        assert!(matches!(call(world, self.wire, 5, &Message::InstallHistory(install)), Some(Answer::Done)));
+    }
+
+    /// How far its segment's chain goes.
+    fn scl(&mut self, world: &mut World) -> Lsn {
+        self.requests += 1;
+        let query = Message::StatusQuery(StatusQuery { volume: self.volume });
+        let Some(Answer::Status(status)) = call(world, self.wire, self.requests, &query) else {
+            panic!("it tells")
+        };
+        status.segments[0].scl
+    }
+
+    /// Sends a record and has the node lose power at any moment after that.
+    fn write_into_power_loss(&mut self, world: &mut World) {
+        let before = (self.last, self.pages.clone());
+        self.send(world, 1, 1_000);
+        let delay_us = world.rng.below(1_500);
+        world.run_us(delay_us);
+        world.power_cycle(NODE, 3_000);
+        self.wire = world.connect(NODE).expect("up");
+        if self.scl(world) < self.last {
+            (self.last, self.pages) = before;
+        }
+    }
+
+    /// Every page is at its newest record.
+    fn check_pages(&mut self, world: &mut World) {
+        for (page, lsn) in self.pages.clone() {
+            self.requests += 1;
+            let answer = call(world, self.wire, self.requests, &Message::ReadPage(self.read(page)));
+            let Some(Answer::Image(image)) = answer else { panic!("{page:?}: {answer:?}") };
+            assert_eq!(Page::from_bytes(&image).expect("it was written").lsn(), lsn);
+        }
     }
 
     /// The next batch, of one record.
@@ -86,7 +144,7 @@ impl Volume {
     fn head(&self, tail: Lsn) -> WriterHead {
         WriterHead {
             volume: self.volume,
-            writer: writer_id(1),
+            writer: writer_id(self.epoch),
             vdl: self.vdl,
             pgmrpl: self.vdl,
             wall_time_us: 5,
@@ -162,7 +220,34 @@ impl Volume {
         }
     }
 
-    /// The same, and it is told to be durable in the volume.
+    /// Writes one batch of several records and waits for it.
+    fn write_batch(&mut self, world: &mut World, records: usize) {
+        let mut builder = BatchBuilder::new(GROUP);
+        for _ in 0..records {
+            let page = PageId(self.last.0 % PAGES);
+            let (page_backlink, group_backlink) = (self.pages[&page], self.last);
+            let mut operations = Vec::new();
+            Operation::Write { offset: 300, bytes: &[9; 50] }.encode(&mut operations);
+            self.take(page);
+            builder.push(&Record {
+                lsn: self.last,
+                page,
+                page_backlink,
+                group_backlink,
+                is_cpl: true,
+                operations: &operations,
+            });
+        }
+        let mut entries = Vec::new();
+        Write::put_entry(&mut entries, MembershipEpoch(1), &builder.seal());
+        self.requests += 1;
+        let write = Write { head: self.head(self.last), entries: &entries };
+        world.send(self.wire, self.requests, &Message::Write(write));
+        world.run_us(5_000);
+        assert_eq!(self.outcome(world, &[self.requests]).acknowledged, 1);
+    }
+
+    /// As [`Volume::write`], and it is told to be durable in the volume.
     fn write_through(&mut self, world: &mut World, bytes: usize) -> Result<(), RefusalReason> {
         self.write(world, bytes)?;
         self.vdl = self.last;
@@ -185,8 +270,8 @@ impl Volume {
             group: GROUP,
             page,
             read_point: self.vdl,
-            group_tail: self.vdl,
-            writer: writer_id(1),
+            group_tail: self.last,
+            writer: writer_id(self.epoch),
             membership_epoch: MembershipEpoch(1),
             geometry_epoch: GeometryEpoch(1),
         }
@@ -290,6 +375,85 @@ fn who_fills_the_log_leaves_some() {
     assert_eq!(reason, RefusalReason::NoSpace);
     for round in 0..3 {
         assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
+    }
+}
+
+/// A writer that was killed has never told that its last records are durable in the volume, and they get into no version before it
+/// is opened again. They held the log, and when it had gone round once every volume of the shard was refused.
+#[test]
+fn records_of_a_writer_that_is_gone_do_not_hold_the_log() {
+    let mut world = World::new(804);
+    let mut gone = Volume::open(&mut world, LOUD);
+    let mut quiet = Volume::open(&mut world, QUIET);
+    for _ in 0..PAGES {
+        gone.write_through(&mut world, 1_000).expect("there is room");
+    }
+    // What it told last stands in the middle of a batch.
+    gone.write_batch(&mut world, 3);
+    gone.vdl = gone.vdl.plus(1);
+    assert_eq!(gone.tell(&mut world).acknowledged, 1);
+    for _ in 0..10 {
+        gone.write(&mut world, 1_000).expect("there is room");
+    }
+    world.disconnect(gone.wire);
+    let ring = options(NODE).log_bytes;
+    for round in 0..600 {
+        assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
+        if round % 150 == 149 {
+            world.power_cycle(NODE, 3_000);
+            quiet.wire = world.connect(NODE).expect("up");
+        }
+    }
+    assert!(world.counter(NODE, "log_bytes_used") < ring * 3 / 4, "it is freed again and again");
+    // They are all there when it comes back.
+    gone.wire = world.connect(NODE).expect("up");
+    gone.vdl = gone.last;
+    assert_eq!(gone.tell(&mut world).acknowledged, 1);
+    gone.check_pages(&mut world);
+    assert_eq!(quiet.tell(&mut world).acknowledged, 1);
+    world.run_us(1_000_000);
+    assert_eq!(world.counter(NODE, "pending_batches"), 0);
+    world.check_all();
+}
+
+/// Power fails at any moment of it, and the next writer annuls some of what was carried.
+#[test]
+fn what_is_carried_in_the_log_is_there_once() {
+    for seed in seeds(810, 6) {
+        let mut world = World::new(seed);
+        let mut gone = Volume::open(&mut world, LOUD);
+        let mut quiet = Volume::open(&mut world, QUIET);
+        let mut states = Vec::new();
+        for _ in 0..20 + world.rng.below(20) {
+            gone.write(&mut world, 1_000).expect("there is room");
+            states.push((gone.last, gone.pages.clone()));
+        }
+        world.disconnect(gone.wire);
+        for round in 0..300 {
+            assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "seed {seed} round {round}");
+            if world.rng.percent(10) {
+                quiet.write_into_power_loss(&mut world);
+            }
+        }
+        let (vdl, pages) = states.swap_remove(world.rng.below(states.len() as u64) as usize);
+        gone.reopen(&mut world, vdl);
+        gone.pages = pages;
+        for round in 0..150 {
+            assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "seed {seed} round {round}");
+            if world.rng.percent(10) {
+                quiet.write_into_power_loss(&mut world);
+            }
+        }
+        gone.wire = world.connect(NODE).expect("up");
+        assert_eq!(gone.scl(&mut world), vdl, "seed {seed}");
+        assert_eq!(gone.tell(&mut world).acknowledged, 1);
+        gone.check_pages(&mut world);
+        quiet.vdl = quiet.last;
+        assert_eq!(quiet.tell(&mut world).acknowledged, 1);
+        world.run_us(1_000_000);
+        assert_eq!(world.counter(NODE, "pending_batches"), 0, "seed {seed}");
+        gone.check_pages(&mut world);
+        world.check_all();
     }
 }
 
