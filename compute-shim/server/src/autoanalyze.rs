@@ -54,7 +54,7 @@ async fn analyse_in(
 ) -> Result<(), SqlError> {
     let startup = Startup {
         user: "postgres".to_owned(),
-        database: "postgres".to_owned(),
+        database: due.database_name.clone(),
         parameters: vec![
             ("application_name".to_owned(), "autoanalyze".to_owned()),
             ("statement_timeout".to_owned(), STATEMENT_TIMEOUT.to_owned()),
@@ -101,7 +101,7 @@ async fn query(session: &mut Session, waiting: &Waiting<'_>, statement: &str) ->
     }
 }
 
-/// The world of a session that stops when another waits for its table.
+/// The world of a session that stops when another waits for its table, or wants its database to itself.
 struct GivesWay {
     world: ServerEnvironment,
     database: Arc<Database>,
@@ -122,7 +122,7 @@ impl Environment for GivesWay {
     }
 
     fn cancelled(&self) -> Option<CancelReason> {
-        let gives_way = || self.database.is_table_waited_for(&self.due).then_some(CancelReason::Request);
+        let gives_way = || self.database.is_in_the_way(&self.due).then_some(CancelReason::Request);
         self.world.cancelled().or_else(gives_way)
     }
 }

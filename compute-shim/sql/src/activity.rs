@@ -8,6 +8,7 @@ use crate::catalog::object::{Oid, Table};
 use crate::definition::parse_bool;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// PostgreSQL's `autovacuum_analyze_threshold` and `autovacuum_analyze_scale_factor`: as many changes, and as large a part of
 /// the rows, make a table due.
@@ -65,11 +66,12 @@ impl Activity {
         }
     }
 
-    /// The tables that are due. Each must be said to be over.
-    pub(crate) fn take_due(&self, catalog: &Catalog, now_us: u64) -> Vec<Oid> {
+    /// The tables that are due, each with the catalog that it is in. Each must be said to be over.
+    pub(crate) fn take_due(&self, catalogs: &[Arc<Catalog>], now_us: u64) -> Vec<(Arc<Catalog>, Arc<Table>)> {
+        let find = |oid| catalogs.iter().find_map(|catalog| Some((catalog, catalog.table(oid)?)));
         let mut due = Vec::new();
         self.tables.lock().retain(|&oid, changes| {
-            let Some(table) = catalog.table(oid) else {
+            let Some((catalog, table)) = find(oid) else {
                 return !std::mem::replace(&mut changes.is_unknown, true);
             };
             changes.is_unknown = false;
@@ -80,7 +82,7 @@ impl Activity {
                 && is_due(table, rows.unwrap_or(0), changes.rows)
             {
                 changes.taken = Some(std::mem::take(&mut changes.rows));
-                due.push(oid);
+                due.push((catalog.clone(), table.clone()));
             }
             true
         });

@@ -1,6 +1,6 @@
-//! What all sessions of one compute process share: the engine and the catalog as it was last published.
+//! What all sessions of one compute process share: the engine and the catalogs as they were last published.
 //!
-//! Owns [`Database`]: the one published version of the catalog with the LSN of the commit that made it, the numbers
+//! Owns [`Database`]: the published catalog of each database that SQL knows, the numbers
 //! given to new objects, and the way from a transaction's definitions to the next version. A version is published
 //! between its commit's append and the fall of the transaction's relation locks, so whoever gets such a lock finds the
 //! version that it protected; it may be shown to clients only once VDL covers its LSN. Never runs a statement (see
@@ -8,14 +8,13 @@
 
 use crate::activity::Activity;
 use crate::bind::bind_kept;
-use crate::catalog::moved::{Moved, Movements};
 use crate::catalog::object::{
-    DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, Object, ObjectClass, Oid, PUBLIC_OID, ROLE_OID, Role,
-    Schema, TEMPORARY_PREFIX, Table,
+    DATABASE_OID, DatabaseObject, Object, ObjectClass, Oid, ROLE_OID, Role, TEMPORARY_PREFIX, Table,
 };
-use crate::catalog::overlay::ChangeSet;
+use crate::catalog::published::PublishedCatalog;
 use crate::catalog::store::{Loader, Write};
-use crate::catalog::{Catalog, Changes};
+use crate::catalog::{Catalog, Changes, first_schemas};
+use crate::connections::Connections;
 use crate::progress::Progress;
 use crate::session::temporary::Emptying;
 use crate::spill::{MemorySpill, SpillSpace};
@@ -26,9 +25,9 @@ use hexalog_sql_types::function::quote_identifier;
 use hexalog_sql_types::types::ENUM_OID_FIRST;
 use hexalog_sql_types::{SqlError, SqlState};
 use parking_lot::{Mutex, RwLock};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Choices of a process that hold for all its sessions.
 #[derive(Clone, Debug)]
@@ -61,14 +60,6 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// One version of the catalog and the commit that made it.
-#[derive(Clone, Debug)]
-pub(crate) struct Published {
-    pub catalog: Arc<Catalog>,
-    /// What rests on this version may be told once VDL covers it.
-    pub commit_lsn: Lsn,
-}
-
 /// The first start's and every start's reading, under way.
 #[derive(Default)]
 enum Startup {
@@ -91,21 +82,21 @@ struct Bootstrap {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DueAnalysis {
     table: Oid,
+    database: Oid,
+    /// Where it is.
+    pub database_name: String,
     /// What analyses it.
     pub statement: String,
 }
 
-/// The SQL side of one compute process.
+/// The SQL side of one compute process, with all its databases.
 pub struct Database {
     engine: Arc<Engine>,
     options: DatabaseOptions,
-    published: RwLock<Published>,
-    /// Version of `published`, to be asked without its lock.
-    version: AtomicU64,
+    /// By database.
+    catalogs: RwLock<BTreeMap<Oid, Arc<PublishedCatalog>>>,
     /// Held over a defining commit's append and publication, so that versions follow each other as their LSNs do.
     publishing: Mutex<()>,
-    /// What has made the latest versions.
-    movements: Mutex<Movements>,
     /// The next number for an object.
     next_oid: AtomicU32,
     /// The next number for a type.
@@ -115,6 +106,8 @@ pub struct Database {
     pub(crate) progress: Progress,
     /// How much of each table has changed since it was analysed.
     pub(crate) activity: Activity,
+    /// Who is connected to which database.
+    pub(crate) connections: Connections,
     /// N of the schemas `pg_temp_N` that sessions have.
     temporary_numbers: Mutex<BTreeSet<u32>>,
 }
@@ -122,19 +115,17 @@ pub struct Database {
 impl Database {
     /// Over an engine that has been created or opened; [`Database::load`] comes next.
     pub fn new(engine: Arc<Engine>, options: DatabaseOptions) -> Arc<Database> {
-        let catalog = Arc::new(Catalog::empty());
         Arc::new(Database {
             engine,
             options,
-            version: AtomicU64::new(catalog.version),
-            next_oid: AtomicU32::new(catalog.highest_oid() + 1),
-            next_type_oid: AtomicU32::new(catalog.next_type_oid()),
-            published: RwLock::new(Published { catalog, commit_lsn: Lsn::ZERO }),
+            next_oid: AtomicU32::new(0),
+            next_type_oid: AtomicU32::new(0),
+            catalogs: RwLock::default(),
             publishing: Mutex::new(()),
-            movements: Mutex::default(),
             startup: Mutex::default(),
             progress: Progress::default(),
             activity: Activity::default(),
+            connections: Connections::default(),
             temporary_numbers: Mutex::default(),
         })
     }
@@ -146,7 +137,7 @@ impl Database {
         loop {
             match &mut *startup {
                 Startup::Idle => {
-                    let write = Write::new(&Catalog::empty(), &first_objects());
+                    let write = Write::new(&Catalog::empty(DATABASE_OID), &first_objects());
                     let transaction = self.engine.begin(Isolation::ReadCommitted, false);
                     *startup = Startup::Bootstrap(Box::new(Bootstrap { transaction, write }));
                 }
@@ -169,20 +160,26 @@ impl Database {
         }
     }
 
-    /// Every start: reads the catalog into memory. Resumable: call again after the need.
+    /// Every start: reads the catalogs into memory. Resumable: call again after the need.
     pub fn load(&self) -> Step<()> {
         let mut startup = self.startup.lock();
         if let Startup::Idle = *startup {
             *startup = Startup::Load(Box::new(Loader::new(&self.engine)));
         }
         let Startup::Load(loader) = &mut *startup else { unreachable!("bootstrap has come to its end") };
-        let catalog = Arc::new(loader.step(&self.engine)?);
-        bind_kept(&catalog)?;
+        let loaded = loader.step(&self.engine)?;
         *startup = Startup::Idle;
-        self.next_oid.store(catalog.highest_oid() + 1, Ordering::Relaxed);
-        self.next_type_oid.store(catalog.next_type_oid(), Ordering::Relaxed);
-        self.version.store(catalog.version, Ordering::Release);
-        *self.published.write() = Published { catalog, commit_lsn: Lsn::ZERO };
+        let highest = loaded.iter().map(Catalog::highest_oid).max().ok_or_else(no_database)?;
+        let next_type = loaded.iter().map(Catalog::next_type_oid).max().ok_or_else(no_database)?;
+        self.next_oid.store(highest + 1, Ordering::Relaxed);
+        self.next_type_oid.store(next_type, Ordering::Relaxed);
+        let mut catalogs = BTreeMap::new();
+        for catalog in loaded {
+            let (database, published) = (catalog.database, PublishedCatalog::new(catalog, Lsn::ZERO));
+            bind_kept(&published)?;
+            catalogs.insert(database, published);
+        }
+        *self.catalogs.write() = catalogs;
         Ok(())
     }
 
@@ -190,23 +187,26 @@ impl Database {
     /// process. Resumable: call again after the need.
     pub fn drop_temporary(&self) -> Step<()> {
         let mut startup = self.startup.lock();
-        if let Startup::Idle = *startup {
-            let Some(emptying) = Emptying::of(self) else { return Ok(()) };
-            *startup = Startup::Empty(Box::new(emptying));
+        loop {
+            if let Startup::Idle = *startup {
+                let Some(emptying) = self.catalogs().iter().find_map(|one| Emptying::of(self, one)) else {
+                    return Ok(());
+                };
+                *startup = Startup::Empty(Box::new(emptying));
+            }
+            let Startup::Empty(emptying) = &mut *startup else { unreachable!("the catalogs are loaded") };
+            emptying.step(self)?;
+            *startup = Startup::Idle;
         }
-        let Startup::Empty(emptying) = &mut *startup else { unreachable!("the catalog is loaded") };
-        emptying.step(self)?;
-        *startup = Startup::Idle;
-        Ok(())
     }
 
     /// A number that no session has, and no schema that one has left behind.
     pub(crate) fn take_temporary_number(&self) -> u32 {
-        let catalog = self.published().catalog;
+        let catalogs = self.newest_catalogs();
         let mut taken = self.temporary_numbers.lock();
         let is_free = |number: &u32| {
-            !taken.contains(number)
-                && catalog.schema_by_name(&format!("{TEMPORARY_PREFIX}{number}")).is_none()
+            let name = format!("{TEMPORARY_PREFIX}{number}");
+            !taken.contains(number) && catalogs.iter().all(|catalog| catalog.schema_by_name(&name).is_none())
         };
         let number = (1..=u32::MAX).find(is_free).expect("there are fewer sessions than numbers");
         taken.insert(number);
@@ -227,35 +227,46 @@ impl Database {
         &self.options
     }
 
-    /// Where all objects of the catalog as last published have their data.
+    /// Where all objects of the catalogs as last published have their data.
     pub fn storage(&self) -> Storage {
-        let catalog = self.published().catalog;
-        let indexes = |table: &Table| table.indexes.iter().filter_map(|index| index.tree).collect::<Vec<_>>();
-        let trees_of = |table: &Arc<Table>| [vec![table.tree], indexes(table)].concat();
+        let catalogs = self.newest_catalogs();
         Storage {
-            trees: catalog.tables().flat_map(trees_of).collect(),
-            sequences: catalog.sequences().map(|sequence| sequence.id).collect(),
+            trees: catalogs
+                .iter()
+                .flat_map(|catalog| catalog.tables())
+                .flat_map(|table| table.trees())
+                .collect(),
+            sequences: catalogs.iter().flat_map(|catalog| catalog.sequences()).map(|it| it.id).collect(),
         }
     }
 
-    /// The catalog as last published.
-    pub(crate) fn published(&self) -> Published {
-        self.published.read().clone()
+    /// The catalog of a database, if there is one.
+    pub(crate) fn catalog_of(&self, database: Oid) -> Option<Arc<PublishedCatalog>> {
+        self.catalogs.read().get(&database).cloned()
     }
 
-    /// The number of the version last published: cheap to ask before every statement.
-    pub(crate) fn catalog_version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+    /// The catalog of any database, for what is shared; `None` before they are loaded.
+    pub(crate) fn any_catalog(&self) -> Option<Arc<Catalog>> {
+        self.catalogs.read().values().next().map(|published| published.newest().catalog)
     }
 
-    /// What has made the versions behind `from` up to `to`; `None` if that is not remembered.
-    pub(crate) fn moved_between(&self, from: u64, to: u64) -> Option<Vec<Arc<Moved>>> {
-        self.movements.lock().between(from, to)
+    fn catalogs(&self) -> Vec<Arc<PublishedCatalog>> {
+        self.catalogs.read().values().cloned().collect()
+    }
+
+    fn newest_catalogs(&self) -> Vec<Arc<Catalog>> {
+        self.catalogs.read().values().map(|published| published.newest().catalog).collect()
     }
 
     /// A number that no object has or had while this process runs.
     pub(crate) fn allocate_oid(&self) -> Result<Oid, SqlError> {
         let next = |oid: Oid| (oid < ENUM_OID_FIRST).then(|| oid + 1);
+        self.next_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| used_up())
+    }
+
+    /// The same for a database; the number behind it is its own, too.
+    pub(crate) fn allocate_database_oid(&self) -> Result<Oid, SqlError> {
+        let next = |oid: Oid| (oid < ENUM_OID_FIRST - 1).then(|| oid + 2);
         self.next_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| used_up())
     }
 
@@ -265,23 +276,22 @@ impl Database {
         self.next_type_oid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| used_up())
     }
 
-    /// Commits a transaction with definitions and publishes them before its locks fall. Resumable.
-    pub(crate) fn commit_definitions(&self, transaction: &mut Transaction, changes: &Changes) -> Step<Lsn> {
+    /// Commits a transaction with definitions in a database and publishes them before its locks fall. Resumable.
+    pub(crate) fn commit_definitions(
+        &self,
+        transaction: &mut Transaction,
+        home: &PublishedCatalog,
+        changes: &Changes,
+    ) -> Step<Lsn> {
         assert!(!changes.is_empty(), "an ordinary commit publishes nothing");
         let _in_order = self.publishing.lock();
-        Ok(self.engine.commit_then(transaction, |commit_lsn| self.publish(changes, commit_lsn))?)
+        Ok(self.engine.commit_then(transaction, |commit_lsn| self.publish(home, changes, commit_lsn))?)
     }
 
-    /// Swaps the next version in: the changes on top of whatever is current.
-    fn publish(&self, changes: &Changes, commit_lsn: Lsn) {
-        let mut published = self.published.write();
-        assert!(published.commit_lsn < commit_lsn, "versions follow each other as their commits do");
+    fn publish(&self, home: &PublishedCatalog, changes: &Changes, commit_lsn: Lsn) {
         let changes = stamped(changes, commit_lsn);
-        let version = published.catalog.version + 1;
-        self.movements.lock().add(version, Moved::of(&published.catalog, &changes));
-        let catalog = Arc::new(published.catalog.with_changes(&changes, version, false));
-        *published = Published { catalog, commit_lsn };
-        self.version.store(version, Ordering::Release);
+        home.publish(&changes, commit_lsn);
+        self.share(&home.newest().catalog, &changes, commit_lsn);
         for (&(class, oid), change) in &changes {
             match (class, change) {
                 (ObjectClass::Table, None) => self.activity.forget(oid),
@@ -291,17 +301,43 @@ impl Database {
         }
     }
 
+    /// What a database's new version has brought to all others; databases come and go with it.
+    fn share(&self, home: &Catalog, changes: &Changes, commit_lsn: Lsn) {
+        // Comments fall with what they are about.
+        let falls = |oid: Oid| {
+            [ObjectClass::Database, ObjectClass::Role].map(|class| changes.contains_key(&(class, oid)))
+        };
+        let is_shared = |class, oid| home.is_shared(class, oid) || falls(oid).contains(&true);
+        let shared = changes.iter().filter(|((class, oid), _)| is_shared(*class, *oid));
+        let shared: Changes = shared.map(|(key, change)| (*key, change.clone())).collect();
+        if shared.is_empty() {
+            return;
+        }
+        let mut catalogs = self.catalogs.write();
+        for other in catalogs.values().filter(|other| other.newest().catalog.database != home.database) {
+            other.publish(&shared, commit_lsn);
+        }
+        for (&(_, oid), change) in shared.iter().filter(|((class, _), _)| *class == ObjectClass::Database) {
+            if change.is_some() {
+                let first = || PublishedCatalog::new(home.of_new_database(oid), commit_lsn);
+                catalogs.entry(oid).or_insert_with(first);
+            } else if let Some(fallen) = catalogs.remove(&oid) {
+                fallen.newest().catalog.tables().for_each(|table| self.activity.forget(table.oid));
+            }
+        }
+    }
+
     /// Tables of which so much has changed that their statistics are stale. Whoever asks should analyse each, and say then that
     /// it is over.
     pub fn take_due_analyses(&self, now_us: u64) -> Vec<DueAnalysis> {
-        let catalog = self.published().catalog;
-        let due = self.activity.take_due(&catalog, now_us);
-        let analysis = |table: &Arc<Table>| {
+        let due = self.activity.take_due(&self.newest_catalogs(), now_us);
+        let analysis = |(catalog, table): (Arc<Catalog>, Arc<Table>)| {
             let schema = quote_identifier(catalog.schema_name(table.schema));
             let statement = format!("ANALYZE (SKIP_LOCKED) {schema}.{}", quote_identifier(&table.name));
-            DueAnalysis { table: table.oid, statement }
+            let database_name = catalog.database_name().to_owned();
+            DueAnalysis { table: table.oid, database: catalog.database, database_name, statement }
         };
-        due.into_iter().filter_map(|oid| catalog.table(oid)).map(analysis).collect()
+        due.into_iter().map(analysis).collect()
     }
 
     /// The analysis of a table that was due is over, whatever came of it.
@@ -309,10 +345,14 @@ impl Database {
         self.activity.is_over(due.table, now_us);
     }
 
-    /// Whether a session waits for a lock of this table.
-    pub fn is_table_waited_for(&self, due: &DueAnalysis) -> bool {
-        self.engine().is_relation_waited_for(due.table)
+    /// Whether a session waits for a lock of this table, or wants its database to itself.
+    pub fn is_in_the_way(&self, due: &DueAnalysis) -> bool {
+        self.engine().is_relation_waited_for(due.table) || self.connections.is_reserved(due.database)
     }
+}
+
+fn no_database() -> SqlError {
+    SqlError::new(SqlState::DATA_CORRUPTED, "the catalog has no database")
 }
 
 fn used_up() -> SqlError {
@@ -354,12 +394,10 @@ pub struct Storage {
 
 /// What a new cluster holds.
 fn first_objects() -> Changes {
-    let mut first = ChangeSet::default();
     let role = Role { oid: ROLE_OID, name: "postgres".to_owned() };
-    first.put(Object::Role(Arc::new(role)));
-    let database = DatabaseObject { oid: DATABASE_OID, name: "postgres".to_owned(), owner: ROLE_OID };
-    first.put(Object::Database(Arc::new(database)));
-    let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: DATABASE_OWNER_OID };
-    first.put(Object::Schema(Arc::new(schema)));
-    first.into_changes()
+    let database = DatabaseObject::new(DATABASE_OID, "postgres", ROLE_OID);
+    let mut first = first_schemas();
+    first.insert((ObjectClass::Role, role.oid), Some(Object::Role(Arc::new(role))));
+    first.insert((ObjectClass::Database, database.oid), Some(Object::Database(Arc::new(database))));
+    first
 }

@@ -16,6 +16,7 @@ mod activity;
 pub mod answer;
 mod bind;
 mod catalog;
+mod connections;
 pub mod database;
 mod definition;
 pub mod environment;

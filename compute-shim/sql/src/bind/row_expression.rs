@@ -5,8 +5,8 @@
 
 use super::scope::{self, Frame, Place, SelectFrame};
 use super::{BindContext, Binder};
-use crate::catalog::Catalog;
 use crate::catalog::object::{KeyPart, Table};
+use crate::catalog::published::PublishedCatalog;
 use crate::catalog::row_expression::RowExpression;
 use crate::expression::Expr;
 use crate::parse::{self, tree};
@@ -79,8 +79,10 @@ impl Binder<'_> {
 }
 
 /// Binds what the tables of a catalog that was just loaded keep.
-pub(crate) fn bind_kept(catalog: &Arc<Catalog>) -> Result<()> {
-    let view = SessionView::new("postgres", "postgres", 0, Settings::new("postgres", false), catalog.clone());
+pub(crate) fn bind_kept(published: &Arc<PublishedCatalog>) -> Result<()> {
+    let catalog = published.newest().catalog;
+    let settings = Settings::new("postgres", false);
+    let view = SessionView::new("postgres", catalog.database_name(), 0, settings, published.clone());
     let env = EvalEnv::without_session();
     let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO };
     let context = BindContext { view: &view, env: &env, options };

@@ -5,11 +5,12 @@
 //! number, big-endian, so that one scan of a database's range reads everything in order. Byte by byte:
 //! `docs/catalog-format.md`.
 
+mod database;
 mod statistics;
 
 use super::object::{
-    Check, Column, Comments, DatabaseObject, EnumLabel, EnumType, ForeignKey, Identity, Index, IndexColumn,
-    IndexState, KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
+    Check, Column, Comments, EnumLabel, EnumType, ForeignKey, Identity, Index, IndexColumn, IndexState,
+    KeyPart, Object, ObjectClass, Oid, Role, Schema, Sequence, Table, View, ViewColumn, ViewName,
 };
 use super::row_expression::RowExpression;
 use crate::parse::tree::{CheckOption, Deferral, ReferentialAction, StorageParameter};
@@ -23,11 +24,12 @@ use std::sync::Arc;
 /// Formats of everything below. Tables of format 1 had no foreign keys, those of format 2 none that could be deferred, and no operator
 /// classes; those of format 3 no indexes on expressions or of a part of the rows, those
 /// of format 4 no generated columns, those of format 5 no indexes that were not whole, those of format 6 no keys
-/// whose check could wait, those of format 7 no constraints that were not validated, those of format 8 no collations of indexes, those of format 9 none of columns. Views of format 1 had no CHECK OPTION.
+/// whose check could wait, those of format 7 no constraints that were not validated, those of format 8 no collations of indexes, those of format 9 none of columns. Views of format 1 had no CHECK OPTION, databases
+/// of format 1 nothing but their names and owners.
 const fn version(class: ObjectClass) -> u8 {
     match class {
         ObjectClass::Table => 10,
-        ObjectClass::View => 2,
+        ObjectClass::Database | ObjectClass::View => 2,
         _ => 1,
     }
 }
@@ -93,11 +95,7 @@ pub(super) fn damaged() -> SqlError {
 pub(super) fn encode(object: &Object) -> Vec<u8> {
     let mut out = Writer { bytes: vec![version(object.class())] };
     match object {
-        Object::Database(object) => {
-            let DatabaseObject { oid: _, name, owner } = &**object;
-            out.text(name);
-            out.u32(*owner);
-        }
+        Object::Database(object) => out.database(object),
         Object::Role(object) => {
             let Role { oid: _, name } = &**object;
             out.text(name);
@@ -125,9 +123,7 @@ pub(super) fn decode(class: ObjectClass, oid: Oid, bytes: &[u8]) -> Result<Objec
         return Err(SqlError::new(SqlState::DATA_CORRUPTED, "the catalog was written by a newer program"));
     }
     let object = match class {
-        ObjectClass::Database => {
-            Object::Database(Arc::new(DatabaseObject { oid, name: reader.text()?, owner: reader.u32()? }))
-        }
+        ObjectClass::Database => Object::Database(Arc::new(reader.database(oid, found)?)),
         ObjectClass::Role => Object::Role(Arc::new(Role { oid, name: reader.text()? })),
         ObjectClass::Schema => {
             Object::Schema(Arc::new(Schema { oid, name: reader.text()?, owner: reader.u32()? }))

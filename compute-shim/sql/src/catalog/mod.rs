@@ -1,14 +1,16 @@
-//! The catalog: what objects exist, as one immutable snapshot per version.
+//! The catalog: what objects exist in one database, as one immutable snapshot per version.
 //!
 //! Owns [`Catalog`] (the snapshot), look-up by name, and the way from one version to the next by a list of changes.
-//! A snapshot is shared by all sessions; a transaction with uncommitted definitions holds a view of its own made of the
-//! same parts. `object.rs` holds the objects, `types.rs` what names of types mean, `row_expression.rs` what is computed from their rows, `codec.rs` their stored form, `store.rs` reads and writes them,
+//! Databases and roles are shared: they stand in the catalog of each database.
+//! A snapshot is shared by all sessions of its database; a transaction with uncommitted definitions holds a view of its own made of the
+//! same parts. `object.rs` holds the objects, `types.rs` what names of types mean, `row_expression.rs` what is computed from their rows, `published.rs` the newest snapshot, `codec.rs` their stored form, `store.rs` reads and writes them,
 //! `system` shows them as tables. Never parses statements (see `definition`).
 
 mod codec;
 pub(crate) mod moved;
 pub(crate) mod object;
 pub(crate) mod overlay;
+pub(crate) mod published;
 pub(crate) mod registry;
 pub(crate) mod row_expression;
 pub(crate) mod statistics;
@@ -21,7 +23,7 @@ pub(crate) use types::{is_type_visible, type_shown, types_used};
 use hexalog_sql_types::TypeId;
 use object::{
     Comments, DATABASE_OID, DATABASE_OWNER_OID, DatabaseObject, EnumType, INFORMATION_SCHEMA_OID, Object,
-    ObjectClass, Oid, PG_CATALOG_OID, ROLE_OID, Role, Schema, Sequence, Table, View,
+    ObjectClass, Oid, PG_CATALOG_OID, PUBLIC_OID, ROLE_OID, Role, Schema, Sequence, TEMPLATES, Table, View,
 };
 use statistics::Statistics;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,11 @@ use std::sync::Arc;
 
 /// One object's change: its new state, or nothing if it was dropped.
 pub(crate) type Changes = BTreeMap<(ObjectClass, Oid), Option<Object>>;
+
+/// What a new database holds.
+pub(crate) fn first_schemas() -> Changes {
+    Changes::from([((ObjectClass::Schema, PUBLIC_OID), Some(Object::Schema(Arc::new(Schema::public()))))])
+}
 
 /// What a relation's name stands for.
 #[derive(Clone, Debug)]
@@ -82,9 +89,10 @@ enum Target {
     View(Oid),
 }
 
-/// One version of the catalog.
+/// One version of the catalog of a database.
 #[derive(Debug)]
 pub(crate) struct Catalog {
+    pub database: Oid,
     /// Rises with every change; private views share the version they were made from, marked by `is_private`.
     pub version: u64,
     /// Holds uncommitted definitions of one transaction.
@@ -113,15 +121,17 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of the system's own schemas.
-    pub(crate) fn empty() -> Catalog {
+    /// A catalog of the system's own schemas, and of what is there from the start in all databases.
+    pub(crate) fn empty(database: Oid) -> Catalog {
+        let template = |(oid, name)| (oid, Arc::new(DatabaseObject::template(oid, name)));
         let system_schema =
             |oid, name: &str| (oid, Arc::new(Schema { oid, name: name.to_owned(), owner: ROLE_OID }));
         Catalog {
+            database,
             version: 0,
             is_private: false,
             own: BTreeSet::new(),
-            databases: BTreeMap::new(),
+            databases: TEMPLATES.map(template).into(),
             roles: BTreeMap::from([(
                 DATABASE_OWNER_OID,
                 Arc::new(Role { oid: DATABASE_OWNER_OID, name: "pg_database_owner".to_owned() }),
@@ -146,6 +156,7 @@ impl Catalog {
     /// The next version.
     pub(crate) fn with_changes(&self, changes: &Changes, version: u64, is_private: bool) -> Catalog {
         let mut next = Catalog {
+            database: self.database,
             version,
             is_private,
             own: if is_private { changes.keys().map(|(_, oid)| *oid).collect() } else { BTreeSet::new() },
@@ -172,6 +183,61 @@ impl Catalog {
         next.derive_names();
         next.derive_type_names();
         next
+    }
+
+    /// The first version of the catalog of a database that has just been made.
+    pub(crate) fn of_new_database(&self, database: Oid) -> Catalog {
+        let mut first = Catalog::empty(database);
+        first.databases.clone_from(&self.databases);
+        first.roles.clone_from(&self.roles);
+        let shared = self.comments.iter().filter(|(oid, _)| self.is_shared(ObjectClass::Comments, **oid));
+        first.comments = shared.map(|(oid, comments)| (*oid, comments.clone())).collect();
+        first.with_changes(&first_schemas(), 1, false)
+    }
+
+    /// Whether an object belongs to all databases: these themselves, roles, and the comments on both.
+    pub(crate) fn is_shared(&self, class: ObjectClass, oid: Oid) -> bool {
+        match class {
+            ObjectClass::Database | ObjectClass::Role => true,
+            ObjectClass::Comments => self.databases.contains_key(&oid) || self.roles.contains_key(&oid),
+            _ => false,
+        }
+    }
+
+    /// All objects that fall with the database.
+    pub(crate) fn own_objects(&self) -> Vec<(ObjectClass, Oid)> {
+        let of = |class: ObjectClass, oids: Vec<Oid>| oids.into_iter().map(move |oid| (class, oid));
+        let keys = [
+            of(ObjectClass::Schema, self.schemas.keys().copied().collect()),
+            of(ObjectClass::Table, self.tables.keys().copied().collect()),
+            of(ObjectClass::Sequence, self.sequences.keys().copied().collect()),
+            of(ObjectClass::View, self.views.keys().copied().collect()),
+            of(ObjectClass::Comments, self.comments.keys().copied().collect()),
+            of(ObjectClass::Enum, self.enums.keys().copied().collect()),
+            of(ObjectClass::Statistics, self.statistics.keys().copied().collect()),
+        ];
+        let is_own = |(class, oid): &(ObjectClass, Oid)| {
+            let is_system =
+                *class == ObjectClass::Schema && [PG_CATALOG_OID, INFORMATION_SCHEMA_OID].contains(oid);
+            !is_system && !self.is_shared(*class, *oid)
+        };
+        keys.into_iter().flatten().filter(is_own).collect()
+    }
+
+    /// Whether users have made nothing in the database, nor changed what is there from the start.
+    pub(crate) fn is_as_new(&self) -> bool {
+        let public = self.schemas.get(&PUBLIC_OID);
+        self.own_objects() == [(ObjectClass::Schema, PUBLIC_OID)]
+            && public.is_some_and(|schema| **schema == Schema::public())
+    }
+
+    /// The number that a schema is locked by. `public` bears the same number in each database; the one behind that of a
+    /// database is kept for it.
+    pub(crate) fn lock_number_of_schema(&self, schema: Oid) -> Oid {
+        match schema == PUBLIC_OID && self.database != DATABASE_OID {
+            true => self.database + 1,
+            false => schema,
+        }
     }
 
     /// Whether the object is as this view's own transaction has defined it.
@@ -238,8 +304,13 @@ impl Catalog {
         self.databases.values().find(|database| database.name == name)
     }
 
+    pub(crate) fn database(&self, oid: Oid) -> Option<&Arc<DatabaseObject>> {
+        self.databases.get(&oid)
+    }
+
+    /// The name of the database whose catalog this is.
     pub(crate) fn database_name(&self) -> &str {
-        self.databases.get(&DATABASE_OID).map_or("postgres", |database| &database.name)
+        self.databases.get(&self.database).map_or("", |database| &database.name)
     }
 
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Arc<Role>> {
@@ -397,7 +468,10 @@ impl Catalog {
             let inner = inner.chain(table.foreign_keys.iter().map(|key| key.oid));
             inner.chain(table.checks.iter().map(|check| check.oid)).chain([table.oid])
         });
+        // The number behind a database's is its own, too.
+        let databases = self.databases.keys().map(|database| database.saturating_add(1));
         tables
+            .chain(databases)
             .chain(self.sequences.keys().copied())
             .chain(self.schemas.keys().copied())
             .chain(self.views.values().flat_map(|view| [view.oid, view.rule]))

@@ -34,7 +34,8 @@ impl Moved {
                 moved.add(object);
             }
             match class {
-                ObjectClass::Comments => {}
+                // What a database is called or begins its sessions with means nothing to a plan.
+                ObjectClass::Comments | ObjectClass::Database => {}
                 ObjectClass::Table | ObjectClass::View | ObjectClass::Sequence | ObjectClass::Statistics => {
                     moved.relations.push(oid);
                 }

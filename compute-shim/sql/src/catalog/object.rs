@@ -20,15 +20,17 @@ pub(crate) type Oid = u32;
 
 /// First oid of objects that users make, as in PostgreSQL.
 pub(crate) const FIRST_USER_OID: Oid = 16_384;
-/// `postgres`, the one database.
+/// `postgres`, the first database.
 pub(crate) const DATABASE_OID: Oid = 5;
+/// `template1` and `template0`: as empty as a new database. They have no catalog, since nobody can connect to them.
+pub(crate) const TEMPLATES: [(Oid, &str); 2] = [(1, "template1"), (4, "template0")];
 /// `postgres`, the one role.
 pub(crate) const ROLE_OID: Oid = 10;
 /// `pg_database_owner`: whoever owns the database; owns `public`. Nobody logs in as it.
 pub(crate) const DATABASE_OWNER_OID: Oid = 6_171;
 /// Schema `pg_catalog`.
 pub(crate) const PG_CATALOG_OID: Oid = 11;
-/// Schema `public`.
+/// Schema `public`, in each database.
 pub(crate) const PUBLIC_OID: Oid = 2_200;
 /// Schema `information_schema`.
 pub(crate) const INFORMATION_SCHEMA_OID: Oid = 13_000;
@@ -43,6 +45,38 @@ pub(crate) struct DatabaseObject {
     pub oid: Oid,
     pub name: String,
     pub owner: Oid,
+    /// -1: none.
+    pub connection_limit: i32,
+    pub allows_connections: bool,
+    pub is_template: bool,
+    /// What its sessions begin with: names and values of settings.
+    pub settings: Vec<(String, String)>,
+}
+
+impl DatabaseObject {
+    /// As CREATE DATABASE makes it if nothing else is said.
+    pub(crate) fn new(oid: Oid, name: &str, owner: Oid) -> DatabaseObject {
+        DatabaseObject {
+            oid,
+            name: name.to_owned(),
+            owner,
+            connection_limit: -1,
+            allows_connections: true,
+            is_template: false,
+            settings: Vec::new(),
+        }
+    }
+
+    /// One of those that are there from the start to be copied.
+    pub(crate) fn template(oid: Oid, name: &str) -> DatabaseObject {
+        let database = DatabaseObject::new(oid, name, ROLE_OID);
+        DatabaseObject { allows_connections: false, is_template: true, ..database }
+    }
+
+    /// Whether it is one of these.
+    pub(crate) fn is_first_template(&self) -> bool {
+        TEMPLATES.iter().any(|(oid, _)| *oid == self.oid)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +90,13 @@ pub(crate) struct Schema {
     pub oid: Oid,
     pub name: String,
     pub owner: Oid,
+}
+
+impl Schema {
+    /// The one that a new database has.
+    pub(crate) fn public() -> Schema {
+        Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: DATABASE_OWNER_OID }
+    }
 }
 
 /// GENERATED … AS IDENTITY.
@@ -304,6 +345,12 @@ impl Table {
     /// Where rows' columns stand.
     pub(crate) fn layout_of(columns: &[Column]) -> Arc<RowLayout> {
         Arc::new(RowLayout::new(columns.iter().map(|column| column.type_id).collect()))
+    }
+
+    /// Where its rows and their indexes are.
+    pub(crate) fn trees(&self) -> Vec<TreeId> {
+        let indexes = self.indexes.iter().filter_map(|index| index.tree);
+        [self.tree].into_iter().chain(indexes).collect()
     }
 
     /// The primary key.
@@ -560,10 +607,11 @@ impl Object {
     }
 
     /// Names that no other object of their name space may bear: (name space, name, oid). Schemas share the name space
-    /// 0, relations that of their schema; types of a schema have one of their own.
+    /// 0, databases that of their catalog, relations that of their schema; types of a schema have one of their own.
     pub(crate) fn names(&self) -> Vec<(Oid, String, Oid)> {
         match self {
-            Object::Database(_) | Object::Role(_) | Object::Comments(_) | Object::Statistics(_) => Vec::new(),
+            Object::Role(_) | Object::Comments(_) | Object::Statistics(_) => Vec::new(),
+            Object::Database(database) => vec![(classes::PG_DATABASE, database.name.clone(), database.oid)],
             Object::Schema(schema) => vec![(0, schema.name.clone(), schema.oid)],
             Object::Table(table) => {
                 let mut names = vec![(table.schema, table.name.clone(), table.oid)];

@@ -4,41 +4,42 @@
 //! a need. Formats and keys: `codec.rs`.
 
 use super::codec::{self, CHUNK_BYTES};
-use super::object::{DATABASE_OID, Object, ObjectClass, Oid};
+use super::object::{DATABASE_OID, Object, ObjectClass, Oid, TEMPLATES};
 use super::{Catalog, Changes};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{
     Cursor, Direction, Engine, EngineError, Isolation, NewestRow, RowBuffer, RowRef, Transaction,
     WriteOutcome,
 };
+use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
-/// Databases and roles belong to the cluster, which has number 0; the rest to the one database.
-fn database_of(class: ObjectClass) -> Oid {
+/// What belongs to all databases has number 0, but for comments: these stand with those of the first database, as they
+/// did when it was the only one.
+const SHARED: Oid = 0;
+
+/// Where an object stands that a transaction changes.
+fn database_of(before: &Catalog, class: ObjectClass, oid: Oid) -> Oid {
     match class {
-        ObjectClass::Database | ObjectClass::Role => 0,
-        ObjectClass::Schema
-        | ObjectClass::Table
-        | ObjectClass::Sequence
-        | ObjectClass::View
-        | ObjectClass::Comments
-        | ObjectClass::Enum
-        | ObjectClass::Statistics => DATABASE_OID,
+        ObjectClass::Database | ObjectClass::Role => SHARED,
+        ObjectClass::Comments if before.is_shared(class, oid) => DATABASE_OID,
+        _ => before.database,
     }
 }
 
-/// Reads every object. Call [`Loader::step`] until it answers.
+/// Reads every object of all databases. Call [`Loader::step`] until it answers.
 pub(crate) struct Loader {
     transaction: Transaction,
     cursor: Option<Cursor>,
     row: RowBuffer,
-    /// The object whose chunks are being gathered, and how many there are.
-    current: Option<(ObjectClass, Oid)>,
+    /// The object whose chunks are being gathered, its database, and how many there are.
+    current: Option<(Oid, ObjectClass, Oid)>,
     chunks: u16,
     bytes: Vec<u8>,
-    objects: Changes,
+    /// By database.
+    objects: BTreeMap<Oid, Changes>,
 }
 
 impl Loader {
@@ -50,12 +51,12 @@ impl Loader {
             current: None,
             chunks: 0,
             bytes: Vec::new(),
-            objects: Changes::new(),
+            objects: BTreeMap::new(),
         }
     }
 
-    /// The snapshot, once everything is read.
-    pub(crate) fn step(&mut self, engine: &Engine) -> Step<Catalog> {
+    /// The catalog of each database, once everything is read.
+    pub(crate) fn step(&mut self, engine: &Engine) -> Step<Vec<Catalog>> {
         if self.cursor.is_none() {
             engine.begin_statement(&mut self.transaction)?;
             let tree = engine.catalog_tree();
@@ -63,10 +64,10 @@ impl Loader {
         }
         let cursor = self.cursor.as_mut().expect("set above");
         while engine.cursor_next(&mut self.transaction, cursor, &mut self.row)? {
-            let Some((_, class, oid, chunk)) = codec::decode_key(&self.row.key)? else { continue };
-            if self.current != Some((class, oid)) {
+            let Some((database, class, oid, chunk)) = codec::decode_key(&self.row.key)? else { continue };
+            if self.current != Some((database, class, oid)) {
                 finish(&mut self.current, &mut self.bytes, &mut self.objects)?;
-                self.current = Some((class, oid));
+                self.current = Some((database, class, oid));
                 self.chunks = 0;
             }
             if chunk != self.chunks {
@@ -77,16 +78,44 @@ impl Loader {
         }
         finish(&mut self.current, &mut self.bytes, &mut self.objects)?;
         engine.commit(&mut self.transaction)?;
-        Ok(Catalog::empty().with_changes(&self.objects, 1, false))
+        Ok(catalogs(std::mem::take(&mut self.objects))?)
     }
 }
 
-fn finish(current: &mut Option<(ObjectClass, Oid)>, bytes: &mut Vec<u8>, objects: &mut Changes) -> Step<()> {
-    if let Some((class, oid)) = current.take() {
-        objects.insert((class, oid), Some(codec::decode(class, oid, bytes)?));
+fn finish(
+    current: &mut Option<(Oid, ObjectClass, Oid)>,
+    bytes: &mut Vec<u8>,
+    objects: &mut BTreeMap<Oid, Changes>,
+) -> Step<()> {
+    if let Some((database, class, oid)) = current.take() {
+        let object = codec::decode(class, oid, bytes)?;
+        objects.entry(database).or_default().insert((class, oid), Some(object));
         bytes.clear();
     }
     Ok(())
+}
+
+/// The catalogs that the stored objects make up.
+fn catalogs(mut objects: BTreeMap<Oid, Changes>) -> Result<Vec<Catalog>> {
+    let mut shared = objects.remove(&SHARED).unwrap_or_default();
+    let all = Catalog::empty(SHARED).with_changes(&shared, 0, false);
+    if let Some(first) = objects.get_mut(&DATABASE_OID) {
+        let is_shared =
+            |&(class, oid): &(ObjectClass, Oid), _: &mut Option<Object>| all.is_shared(class, oid);
+        shared.extend(first.extract_if(.., is_shared));
+        if first.is_empty() {
+            objects.remove(&DATABASE_OID);
+        }
+    }
+    let is_real = |oid: &Oid| TEMPLATES.iter().all(|(template, _)| template != oid);
+    let catalog = |database: Oid| {
+        let mut own = objects.remove(&database).unwrap_or_default();
+        own.extend(shared.clone());
+        Catalog::empty(database).with_changes(&own, 1, false)
+    };
+    let catalogs = all.databases().map(|database| database.oid).filter(is_real).map(catalog).collect();
+    // Objects of a database that there is not.
+    if objects.is_empty() { Ok(catalogs) } else { Err(codec::damaged()) }
 }
 
 /// One row to be written.
@@ -115,14 +144,14 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// The rows that lead from `before` to the changes. Names that fall are freed first.
-    pub(crate) fn new(before: &Catalog, changes: &Changes) -> Write {
+    /// The rows that lead from what is stored to the changes. Names that fall are freed first.
+    pub(crate) fn new(stored: &Catalog, changes: &Changes) -> Write {
         let mut operations = VecDeque::new();
         let mut added = Vec::new();
         for (&(class, oid), after) in changes {
-            let before = before.object(class, oid);
+            let before = stored.object(class, oid);
             let (old_names, new_names) = (names(before.as_ref()), names(after.as_ref()));
-            let database = database_of(class);
+            let database = database_of(stored, class, oid);
             for (name_space, name, _) in old_names.iter().filter(|name| !new_names.contains(name)) {
                 operations.push_back(Operation::Delete {
                     key: codec::name_key(database, class, *name_space, name),
@@ -148,7 +177,7 @@ impl Write {
         Write { operations, begun: false, row: RowBuffer::new() }
     }
 
-    /// Writes on. 42P07, 42710 or 42P06 if a name is taken.
+    /// Writes on. 42P07, 42710, 42P06 or 42P04 if a name is taken.
     pub(crate) fn step(&mut self, engine: &Engine, transaction: &mut Transaction) -> Step<()> {
         if !self.begun {
             // A new command, so that rows which this transaction wrote in an earlier statement can be written again.
@@ -209,6 +238,10 @@ fn taken(stop: hexalog_engine::Stop, name: &str, class: ObjectClass) -> Stop {
         hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if class == ObjectClass::Enum => {
             let message = format!("type \"{name}\" already exists");
             SqlError::new(SqlState::DUPLICATE_OBJECT, message).into()
+        }
+        hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if class == ObjectClass::Database => {
+            let message = format!("database \"{name}\" already exists");
+            SqlError::new(SqlState::DUPLICATE_DATABASE, message).into()
         }
         hexalog_engine::Stop::Fail(EngineError::DuplicateKey) if class == ObjectClass::Schema => {
             let message = format!("schema \"{name}\" already exists");

@@ -68,7 +68,9 @@ fn place(
         CommentTarget::Schema(name) => {
             let schema = newest.schema_by_name(name).map(|schema| schema.oid);
             let oid = schema.ok_or_else(|| lookup::no_schema(name))?;
-            lookup::lock(replay, context, oid, RelationLockMode::ShareUpdateExclusive)?;
+            replay.once(context, |context| {
+                lookup::lock_schema(context, oid, RelationLockMode::ShareUpdateExclusive)
+            })?;
             (classes::PG_NAMESPACE, oid, 0)
         }
         CommentTarget::Constraint { name, table } => constraint(replay, context, name, table)?,
@@ -83,7 +85,11 @@ fn place(
             }
         }
         CommentTarget::Database(name) => match newest.database_by_name(name) {
-            Some(database) => (classes::PG_DATABASE, database.oid, 0),
+            Some(database) => {
+                let oid = database.oid;
+                lookup::lock(replay, context, oid, RelationLockMode::ShareUpdateExclusive)?;
+                (classes::PG_DATABASE, oid, 0)
+            }
             None => {
                 // A dump may be loaded into a database of another name.
                 let warning = SqlError::new(

@@ -234,7 +234,7 @@ pub(super) fn run(
 
 /// The query reads at a snapshot taken after its locks, at or above what its plan needs.
 fn see_definitions(replay: &mut Replay, context: &mut DefinitionContext<'_>, plan: &Plan) -> Step<()> {
-    let lsn = plan.snapshot_min.max(context.database.published().commit_lsn);
+    let lsn = plan.snapshot_min.max(context.view.published.newest().commit_lsn);
     let lsn = replay.once(context, |_| Ok(lsn))?;
     replay.once(context, |context| match context.engine.volume().vdl() < lsn {
         true => Err(Need::Durable(lsn).into()),

@@ -358,8 +358,7 @@ fn carry_out(
     let mut changes = ChangeSet::default();
     let mut trees: Vec<TreeId> = Vec::new();
     for table in tables.values() {
-        trees.push(table.tree);
-        trees.extend(table.indexes.iter().filter_map(|index| index.tree));
+        trees.extend(table.trees());
         changes.remove(ObjectClass::Table, table.oid);
     }
     let mut changed: BTreeMap<Oid, Table> = BTreeMap::new();
@@ -420,7 +419,7 @@ fn target_schema(
             let message = format!("cannot drop schema {name} because it is required by the database system");
             return Err(SqlError::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message).into());
         }
-        context.engine.lock_relation(context.transaction, oid, RelationLockMode::AccessExclusive)?;
+        lookup::lock_schema(context, oid, RelationLockMode::AccessExclusive)?;
         match context.newest().schema(oid) {
             Some(_) => Ok(Some(oid)),
             None => Err(lookup::no_schema(name).into()),

@@ -170,6 +170,16 @@ pub(super) fn lock(
     replay.once(context, |context| Ok(context.engine.lock_relation(context.transaction, oid, mode)?))
 }
 
+/// Locks a schema; a step of its own.
+pub(super) fn lock_schema(
+    context: &mut DefinitionContext<'_>,
+    schema: Oid,
+    mode: RelationLockMode,
+) -> Step<()> {
+    let number = context.view.catalog().lock_number_of_schema(schema);
+    Ok(context.engine.lock_relation(context.transaction, number, mode)?)
+}
+
 /// The schema that a relation's name leads to. That of temporary objects has been made if it is wanted.
 fn place_of(context: &DefinitionContext<'_>, name: &Name, temporary: bool) -> Result<Oid> {
     let invalid =
@@ -218,7 +228,7 @@ pub(super) fn creation_schema(
         if schema == INFORMATION_SCHEMA_OID {
             return Err(SqlError::unsupported("an object of users in information_schema").into());
         }
-        context.engine.lock_relation(context.transaction, schema, RelationLockMode::AccessShare)?;
+        lock_schema(context, schema, RelationLockMode::AccessShare)?;
         if context.newest().schema(schema).is_none() {
             return Err(no_schema(name.qualifier().unwrap_or_default()).into());
         }
@@ -238,7 +248,7 @@ pub(super) fn schema_named(
         if schema == PG_CATALOG_OID || schema == INFORMATION_SCHEMA_OID {
             return Err(SqlError::unsupported(format!("an object of users in {name}")).into());
         }
-        context.engine.lock_relation(context.transaction, schema, RelationLockMode::AccessShare)?;
+        lock_schema(context, schema, RelationLockMode::AccessShare)?;
         if context.newest().schema(schema).is_none() {
             return Err(no_schema(name).into());
         }

@@ -92,7 +92,7 @@ impl DefinitionContext<'_> {
     /// The catalog as it stands now: what others have published since the statement began, and this transaction's own
     /// definitions on top. Asked once a lock is held.
     fn newest(&self) -> Arc<Catalog> {
-        let published = self.database.published().catalog;
+        let published = self.view.published.newest().catalog;
         if self.changes.is_empty() {
             return published;
         }

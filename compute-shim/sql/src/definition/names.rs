@@ -138,7 +138,7 @@ impl Names<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::object::PUBLIC_OID;
+    use crate::catalog::object::{DATABASE_OID, PUBLIC_OID};
 
     #[test]
     fn names_are_cut_as_postgres_cuts_them() {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn taken_names_get_numbers() {
-        let catalog = Catalog::empty();
+        let catalog = Catalog::empty(DATABASE_OID);
         let mut names = Names::new(&catalog, PUBLIC_OID);
         names.take_relation("t_a_key");
         assert_eq!(names.choose_key("t", Some("a"), "key"), "t_a_key1");

@@ -22,7 +22,7 @@ pub(super) fn alter(
     let (before, altered) = replay.once(context, |context| {
         let found = context.newest().schema_by_name(name).map(|schema| schema.oid);
         let oid = found.ok_or_else(|| lookup::no_schema(name))?;
-        context.engine.lock_relation(context.transaction, oid, RelationLockMode::AccessExclusive)?;
+        lookup::lock_schema(context, oid, RelationLockMode::AccessExclusive)?;
         let before = context.newest();
         let schema = before.schema(oid).filter(|schema| schema.name == name);
         let mut schema = Schema::clone(schema.ok_or_else(|| lookup::no_schema(name))?);

@@ -391,13 +391,16 @@ pub(super) fn altered(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::object::DATABASE_OID;
+    use crate::catalog::published::PublishedCatalog;
     use crate::session::Settings;
     use SequenceOption as O;
+    use hexalog_protocol::Lsn;
 
     #[test]
     fn options_come_to_what_postgres_makes_of_them() {
         let params = |start, increment, min, max, cycle| SequenceParams { start, increment, min, max, cycle };
-        let catalog = Arc::new(Catalog::empty());
+        let catalog = PublishedCatalog::new(Catalog::empty(DATABASE_OID), Lsn::ZERO);
         let view = SessionView::new("postgres", "postgres", 0, Settings::new("postgres", false), catalog);
         for (type_id, options, expected) in [
             (TypeId::INT8, vec![], Ok(params(1, 1, 1, i64::MAX, false))),

@@ -9,6 +9,7 @@ use super::measure::{Measure, Measures};
 use super::referential::{Referential, ReferentialPlans};
 use super::{KeptBytes, Operator, Row, build};
 use crate::catalog::object::Oid;
+use crate::connections::Reservation;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::expression::Expr;
@@ -60,6 +61,8 @@ pub(crate) struct Effects {
     /// Temporary tables for which commits do something, in the order in which they were made. A table that has gone in
     /// another way may still be named.
     pub on_commit: Vec<(Oid, OnCommit)>,
+    /// Databases that no session may come to until the transaction ends.
+    pub reserved: Vec<Arc<Reservation>>,
     /// How many rows of which tables the transaction has changed.
     pub changed: Vec<(Oid, u64)>,
 }

@@ -40,8 +40,7 @@ pub(super) static FUNCTIONS: &[HostFunction] = both! {
 };
 
 fn key(context: &Context<'_>, arguments: &[Datum]) -> AdvisoryKey {
-    let view = context.view;
-    let database = view.catalog().database_by_name(&view.database).map_or(0, |database| database.oid);
+    let database = context.view.catalog().database;
     let number = match arguments {
         [Datum::Int4(first), Datum::Int4(second)] => {
             u64::from(first.cast_unsigned()) << 32 | u64::from(second.cast_unsigned())

@@ -5,8 +5,8 @@
 
 use super::{HostFunction, TableFunction, bool_at, host, integer_at, oid_at, table_of, text_at};
 use crate::catalog::object::{Sequence, Table};
+use crate::catalog::published::Published;
 use crate::catalog::{Relation, registry};
-use crate::database::Published;
 use crate::execute::{Context, Row};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, EngineError, Need, RelationLockMode, Transaction};
@@ -95,10 +95,10 @@ fn lock(context: &mut Context<'_>, oid: u32) -> Step<Arc<Sequence>> {
     let seen = sequence(context, oid)?;
     context.engine.lock_relation(context.transaction, oid, RelationLockMode::RowExclusive)?;
     let view = context.view.catalog();
-    if context.database.catalog_version() == view.version || view.is_own(oid) {
+    if context.view.published.version() == view.version || view.is_own(oid) {
         return Ok(seen);
     }
-    let Published { catalog, commit_lsn } = context.database.published();
+    let Published { catalog, commit_lsn } = context.view.published.newest();
     if context.engine.volume().vdl() < commit_lsn {
         return Err(Need::Durable(commit_lsn).into());
     }

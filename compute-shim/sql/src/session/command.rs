@@ -199,15 +199,7 @@ fn set(scope: &mut Scope, name: &str, value: &SettingValue, local: bool) -> Step
     }
     let value = match value {
         SettingValue::Default => None,
-        SettingValue::Values(values) if Settings::is_name_list(name) => {
-            scope.view.settings.set_names(name, values, local)?;
-            return tag("SET");
-        }
-        SettingValue::Values(values) if values.len() > 1 && !Settings::is_list(name) => {
-            let message = format!("SET {name} takes only one argument");
-            return Err(SqlError::invalid_parameter(message).into());
-        }
-        SettingValue::Values(values) => Some(values.join(", ")),
+        SettingValue::Values(values) => Some(Settings::written(name, values)?),
     };
     if !set_mode(scope, name, value.as_deref())? {
         scope.view.settings.set(name, value.as_deref(), local)?;

@@ -95,7 +95,7 @@ fn step(definition: &mut Definition, scope: &mut Scope) -> Step<Defined> {
         transaction_us,
         statement_us,
     } = scope.parts();
-    let host = SessionHost { view, database, environment };
+    let host = SessionHost { view, environment };
     definition.step(&mut DefinitionContext {
         engine: database.engine(),
         database,

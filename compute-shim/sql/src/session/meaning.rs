@@ -36,7 +36,7 @@ impl Scope {
             return meant == now;
         }
         let (from, to) = (meant.catalog_version, now.catalog_version);
-        let Some(moved) = (from < to).then(|| self.database.moved_between(from, to)).flatten() else {
+        let Some(moved) = (from < to).then(|| self.view.published.moved_between(from, to)).flatten() else {
             return false;
         };
         let relations: Vec<Oid> = plan.relations.iter().map(|&(relation, _)| relation).collect();

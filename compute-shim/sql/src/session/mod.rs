@@ -25,7 +25,7 @@ pub(crate) mod temporary;
 mod transaction;
 mod view;
 
-pub(crate) use settings::{SERVER_VERSION, Settings};
+pub(crate) use settings::{SERVER_VERSION, Settings, encoding_name};
 pub(crate) use statement::StatementView;
 pub(crate) use transaction::with_type_names;
 pub(crate) use view::{CreationPlace, CursorView, SessionView};
@@ -33,8 +33,11 @@ pub(crate) use view::{CreationPlace, CursorView, SessionView};
 use crate::answer::{
     CommandTag, Completion, PortalColumns, QueryProgress, Sink, StatementDescription, format_of,
 };
+use crate::catalog::Catalog;
 use crate::catalog::object::DATABASE_OWNER_OID;
-use crate::database::{Database, Published};
+use crate::catalog::published::PublishedCatalog;
+use crate::connections::Connection;
+use crate::database::Database;
 use crate::environment::Environment;
 use crate::stop::Step;
 use copy::input::CopyIn;
@@ -80,13 +83,14 @@ struct Copying {
 }
 
 impl Session {
-    /// 3D000 for an unknown database, 28000 for an unknown role.
+    /// 3D000 for an unknown database, 28000 for an unknown role; 55000 for a database that nobody may connect to, 57P03 while it
+    /// is being dropped or renamed.
     pub fn new(
         database: Arc<Database>,
         startup: Startup,
         environment: Box<dyn Environment>,
     ) -> Result<Session, SqlError> {
-        let Published { catalog, commit_lsn } = database.published();
+        let catalog = database.any_catalog().ok_or_else(|| no_database(&startup.database))?;
         let Startup { user, database: name, parameters, process_id } = startup;
         if catalog.role_by_name(&user).is_none() {
             let message = format!("role \"{user}\" does not exist");
@@ -96,19 +100,17 @@ impl Session {
             let message = format!("role \"{user}\" is not permitted to log in");
             return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
         }
-        if catalog.database_by_name(&name).is_none() {
-            let message = format!("database \"{name}\" does not exist");
-            return Err(SqlError::new(SqlState::INVALID_CATALOG_NAME, message));
-        }
+        let (published, connection) = connect(&database, &catalog, &name, process_id)?;
         let mut settings = Settings::new(&user, database.options().direct_routes);
+        settings.set_by_database(&published.newest().catalog);
         for (name, value) in &parameters {
             settings.set_at_start(name, value)?;
         }
         let reports = settings.take_changed();
-        let view = SessionView::new(&user, &name, process_id, settings, catalog);
+        let view = SessionView::new(&user, &name, process_id, settings, published);
         Ok(Session {
             named: Named::shown_by(&view),
-            scope: Scope::new(database, environment, view, commit_lsn),
+            scope: Scope::new(database, environment, view, connection),
             query: None,
             copy: None,
             is_sync_next: false,
@@ -472,6 +474,34 @@ impl Session {
     /// start.
     pub fn abandon(&mut self) -> Step<()> {
         self.scope.abandon()
+    }
+}
+
+fn no_database(name: &str) -> SqlError {
+    SqlError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{name}\" does not exist"))
+}
+
+/// Comes to the database of this name.
+fn connect(
+    database: &Database,
+    shared: &Catalog,
+    name: &str,
+    process_id: i32,
+) -> Result<(Arc<PublishedCatalog>, Connection), SqlError> {
+    let found = shared.database_by_name(name).ok_or_else(|| no_database(name))?;
+    if !found.allows_connections {
+        let message = format!("database \"{name}\" is not currently accepting connections");
+        return Err(SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message));
+    }
+    let connection = database.connections.connect(found.oid, process_id).ok_or_else(|| {
+        let message = format!("database \"{name}\" is being dropped or renamed");
+        SqlError::new(SqlState::CANNOT_CONNECT_NOW, message)
+    })?;
+    // It may have been dropped or renamed since its name was looked up.
+    let published = database.catalog_of(found.oid).ok_or_else(|| no_database(name))?;
+    match published.newest().catalog.database_name() == name {
+        true => Ok((published, connection)),
+        false => Err(no_database(name)),
     }
 }
 

@@ -10,6 +10,7 @@ use super::statement::Prepared;
 use super::transaction::{Scope, Status};
 use super::view::{SessionHost, SessionView};
 use crate::catalog::object::{Oid, TEMPORARY_PREFIX};
+use crate::catalog::published::PublishedCatalog;
 use crate::catalog::{Catalog, Changes};
 use crate::database::Database;
 use crate::definition::{Definition, DefinitionContext};
@@ -240,9 +241,9 @@ pub(crate) struct Emptying {
 }
 
 impl Emptying {
-    /// `None` if there are none.
-    pub(crate) fn of(database: &Database) -> Option<Emptying> {
-        let catalog = database.published().catalog;
+    /// Those of one database; `None` if there are none.
+    pub(crate) fn of(database: &Database, published: &Arc<PublishedCatalog>) -> Option<Emptying> {
+        let catalog = published.newest().catalog;
         let names = catalog.schemas().map(|schema| &schema.name);
         let names: Vec<String> = names.filter(|name| name.starts_with(TEMPORARY_PREFIX)).cloned().collect();
         if names.is_empty() {
@@ -254,7 +255,7 @@ impl Emptying {
         transaction.set_frees_space();
         Some(Emptying {
             transaction,
-            view: SessionView::new("postgres", "postgres", 0, settings, catalog),
+            view: SessionView::new("postgres", catalog.database_name(), 0, settings, published.clone()),
             effects: Effects::default(),
             definition: Definition::new(drop),
             has_begun: false,
@@ -269,7 +270,7 @@ impl Emptying {
             self.has_begun = true;
         }
         if self.dropped.is_none() {
-            let host = SessionHost { view: &self.view, database, environment: &Nobody };
+            let host = SessionHost { view: &self.view, environment: &Nobody };
             let defined = self.definition.step(&mut DefinitionContext {
                 engine: database.engine(),
                 database,
@@ -284,7 +285,7 @@ impl Emptying {
             self.dropped = Some(defined.changes);
         }
         let dropped = self.dropped.as_ref().expect("set above");
-        database.commit_definitions(&mut self.transaction, dropped).map(drop)
+        database.commit_definitions(&mut self.transaction, &self.view.published, dropped).map(drop)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::bind::BindContext;
 use crate::catalog::object::Oid;
 use crate::catalog::overlay::Overlay;
 use crate::catalog::{Changes, type_shown};
+use crate::connections::Connection;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::{Context, Effects, Settlement, State, settle_references};
@@ -103,15 +104,16 @@ pub(super) struct Scope {
     pub(super) guard: Option<Box<Guard>>,
     /// The session is ending.
     pub(super) leaving: Option<Box<Leaving>>,
+    /// Keeps the session's database from being dropped.
+    _connection: Connection,
 }
 
 impl Scope {
-    /// `catalog_lsn`: the commit that made the version which `view` was made from.
     pub(super) fn new(
         database: Arc<Database>,
         environment: Box<dyn Environment>,
         view: SessionView,
-        catalog_lsn: Lsn,
+        connection: Connection,
     ) -> Scope {
         let modes = Modes {
             isolation: Isolation::ReadCommitted,
@@ -121,6 +123,8 @@ impl Scope {
         };
         Scope {
             base_version: view.catalog().version,
+            // That of the version which the view was made from, or of a later one.
+            catalog_lsn: view.published.newest().commit_lsn,
             path_version: view.settings.version(),
             database,
             environment,
@@ -138,7 +142,6 @@ impl Scope {
             is_committing: false,
             has_waited: false,
             fence: None,
-            catalog_lsn,
             private_views: 0,
             transaction_us: 0,
             statement_us: 0,
@@ -149,6 +152,7 @@ impl Scope {
             is_tidied: false,
             guard: None,
             leaving: None,
+            _connection: connection,
         }
     }
 
@@ -334,8 +338,8 @@ impl Scope {
 
     /// Sees what has been published since, and what settings have changed in the search path.
     pub(super) fn refresh(&mut self) {
-        if self.database.catalog_version() != self.base_version {
-            let published = self.database.published();
+        if self.view.published.version() != self.base_version {
+            let published = self.view.published.newest();
             self.base_version = published.catalog.version;
             self.catalog_lsn = published.commit_lsn;
             let catalog = match &mut self.overlay {
@@ -367,7 +371,7 @@ impl Scope {
 
     /// Whether the view is still the newest.
     pub(super) fn is_current(&self) -> bool {
-        self.database.catalog_version() == self.base_version
+        self.view.published.version() == self.base_version
     }
 
     /// What planning may choose from now.
@@ -387,7 +391,7 @@ impl Scope {
     }
 
     pub(super) fn host(&self) -> SessionHost<'_> {
-        SessionHost { view: &self.view, database: &self.database, environment: &*self.environment }
+        SessionHost { view: &self.view, environment: &*self.environment }
     }
 
     pub(super) fn env<'a>(&self, host: &'a SessionHost<'a>) -> EvalEnv<'a> {
@@ -516,7 +520,7 @@ impl Scope {
             statement_us,
             ..
         } = self.parts();
-        let host = SessionHost { view, database, environment };
+        let host = SessionHost { view, environment };
         let result = run(&mut Context {
             engine: database.engine(),
             database,
@@ -547,7 +551,7 @@ impl Scope {
         if changes.is_empty() {
             return;
         }
-        let published = self.database.published();
+        let published = self.view.published.newest();
         let overlay = self.overlay.get_or_insert_with(|| Overlay::new(published.catalog.clone()));
         overlay.add(changes);
         self.definitions += 1;
@@ -575,7 +579,7 @@ impl Scope {
     }
 
     fn see_published(&mut self) {
-        let published = self.database.published();
+        let published = self.view.published.newest();
         self.base_version = published.catalog.version;
         self.catalog_lsn = published.commit_lsn;
         self.see(published.catalog);
@@ -624,7 +628,9 @@ impl Scope {
         if let Some(transaction) = &mut self.transaction {
             let overlay = self.overlay.as_ref().filter(|overlay| overlay.is_of_others());
             let lsn = match overlay {
-                Some(overlay) => self.database.commit_definitions(transaction, overlay.changes())?,
+                Some(overlay) => {
+                    self.database.commit_definitions(transaction, &self.view.published, overlay.changes())?
+                }
                 None => self.database.engine().commit(transaction)?,
             };
             self.told_lsn = self.told_lsn.max(lsn);
@@ -691,6 +697,7 @@ impl Scope {
             self.database.activity.add(changed);
         }
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
+        self.effects.reserved.clear();
         self.fence = None;
         self.savepoints.clear();
         self.definitions = 0;

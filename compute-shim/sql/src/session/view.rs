@@ -8,8 +8,8 @@ use super::statement::NamedStatements;
 use crate::catalog::object::{
     Oid, PG_CATALOG_OID, ROLE_OID, Schema, TEMPORARY_ALIAS, TEMPORARY_PREFIX, Table,
 };
+use crate::catalog::published::PublishedCatalog;
 use crate::catalog::{Catalog, Relation, registry};
-use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::{RowKeys, RowPlace, TemporaryUsage};
 use crate::parse::tree::Name;
@@ -26,6 +26,8 @@ pub(crate) struct SessionView {
     pub database: String,
     pub process_id: i32,
     pub settings: Settings,
+    /// The catalog of the session's database as it was last published.
+    pub published: Arc<PublishedCatalog>,
     catalog: Arc<Catalog>,
     /// Schemas that names are looked up in; that of temporary objects first and `pg_catalog` next, unless they were named
     /// elsewhere.
@@ -77,14 +79,15 @@ pub(crate) struct CursorView {
 }
 
 impl SessionView {
-    /// The view of a session of this user over a version of the catalog.
+    /// The view of a session of this user over the newest version of a database's catalog.
     pub(crate) fn new(
         user: &str,
         database: &str,
         process_id: i32,
         settings: Settings,
-        catalog: Arc<Catalog>,
+        published: Arc<PublishedCatalog>,
     ) -> SessionView {
+        let catalog = published.newest().catalog;
         let user_oid = catalog.role_by_name(user).map_or(ROLE_OID, |role| role.oid);
         let mut view = SessionView {
             user: user.to_owned(),
@@ -92,6 +95,7 @@ impl SessionView {
             database: database.to_owned(),
             process_id,
             settings,
+            published,
             catalog,
             search_path: Vec::new(),
             creation_place: CreationPlace::Nowhere,
@@ -276,7 +280,6 @@ impl SessionView {
 /// What expressions may ask a session.
 pub(crate) struct SessionHost<'a> {
     pub view: &'a SessionView,
-    pub database: &'a Database,
     pub environment: &'a dyn Environment,
 }
 
@@ -299,7 +302,7 @@ impl Host for SessionHost<'_> {
 
     fn enum_label(&self, value: EnumValue) -> Option<Arc<str>> {
         // A row that has changed since the statement began may hold a value that has come since.
-        let newest = || registry::enum_label(&self.database.published().catalog, value);
+        let newest = || registry::enum_label(&self.view.published.newest().catalog, value);
         registry::enum_label(self.view.catalog(), value).or_else(newest)
     }
 

@@ -1,6 +1,7 @@
 //! Golden bytes of every class of object, the way back, and damage: no bytes make the decoder panic.
 
 use super::*;
+use crate::catalog::object::DatabaseObject;
 use crate::catalog::statistics::{ColumnStatistics, Statistics};
 use hexalog_sql_types::Numeric;
 use hexalog_sql_types::datetime::Timestamp;
@@ -137,7 +138,12 @@ fn sequence() -> Sequence {
 fn objects() -> Vec<Object> {
     let name = "postgres".to_owned();
     vec![
-        Object::Database(Arc::new(DatabaseObject { oid: 5, name: name.clone(), owner: 10 })),
+        Object::Database(Arc::new(DatabaseObject {
+            connection_limit: -1,
+            is_template: true,
+            settings: vec![("work_mem".to_owned(), "64".to_owned())],
+            ..DatabaseObject::new(5, &name, 10)
+        })),
         Object::Role(Arc::new(Role { oid: 10, name })),
         Object::Schema(Arc::new(Schema { oid: 2_200, name: "é".to_owned(), owner: 10 })),
         Object::Table(Arc::new(table())),
@@ -209,8 +215,14 @@ fn view() -> View {
 #[test]
 fn golden_bytes_of_every_class() {
     let golden = [
-        // Version, name, owner.
-        "0108000000706f7374677265730a000000",
+        // Version, name, owner, connection limit, allows connections, is a template, settings.
+        concat!(
+            "0208000000706f7374677265730a000000",
+            "ffffffff",
+            "01",
+            "01",
+            "0100000008000000776f726b5f6d656d020000003634",
+        ),
         "0108000000706f737467726573",
         "0102000000c3a90a000000",
         concat!(
@@ -551,6 +563,16 @@ fn noise_never_panics() {
             let _ = decode(class, 1, &bytes);
         }
     }
+}
+
+#[test]
+fn databases_of_format_1_have_names_and_owners() {
+    let bytes = b"\x01\x08\0\0\0postgres\x0a\0\0\0";
+    let Object::Database(decoded) = decode(ObjectClass::Database, 5, bytes).expect("an older format") else {
+        panic!("a database was asked for");
+    };
+    assert_eq!(*decoded, DatabaseObject::new(5, "postgres", 10));
+    assert!(decode(ObjectClass::Database, 5, &bytes[..bytes.len() - 1]).is_err());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::relation::GLOBAL_TABLESPACE_OID;
 use super::value::{FALSE, NULL, TRUE, oid, text, text_array};
 use crate::catalog::object::{
-    DATABASE_OWNER_OID, FIRST_USER_OID, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, classes,
+    DATABASE_OWNER_OID, DatabaseObject, FIRST_USER_OID, Oid, PUBLIC_OID, ROLE_OID, Role, Schema, classes,
 };
 use crate::execute::Row;
 use crate::session::{CursorView, SessionView, StatementView};
@@ -32,9 +32,9 @@ pub(super) fn pg_database(view: &SessionView) -> Vec<Row> {
             oid(database.owner),
             Datum::Int4(ENCODING_UTF8),
             Datum::Char(b'c'),
-            FALSE,
-            TRUE,
-            Datum::Int4(-1),
+            Datum::Bool(database.is_template),
+            Datum::Bool(database.allows_connections),
+            Datum::Int4(database.connection_limit),
             oid(0),
             oid(0),
             oid(DEFAULT_TABLESPACE_OID),
@@ -46,6 +46,15 @@ pub(super) fn pg_database(view: &SessionView) -> Vec<Row> {
         ]);
     }
     rows
+}
+
+/// What the sessions of each database begin with; roles have no settings of their own.
+pub(super) fn pg_db_role_setting(view: &SessionView) -> Vec<Row> {
+    let settings = |database: &Arc<DatabaseObject>| {
+        text_array(database.settings.iter().map(|(name, value)| format!("{name}={value}")))
+    };
+    let databases = view.catalog().databases().filter(|database| !database.settings.is_empty());
+    databases.map(|database| vec![oid(database.oid), oid(0), settings(database)]).collect()
 }
 
 /// What a role may: all, but for the one that stands for whoever owns the database.
@@ -188,9 +197,8 @@ pub(super) fn pg_settings(view: &SessionView) -> Vec<Row> {
 /// The own session alone: a view knows no others. What it does not know of itself (address, times, text of the
 /// statement) is NULL.
 pub(super) fn pg_stat_activity(view: &SessionView) -> Vec<Row> {
-    let database = view.catalog().database_by_name(&view.database);
     let mut row = vec![
-        database.map_or(NULL, |database| oid(database.oid)),
+        oid(view.catalog().database),
         text(&view.database),
         Datum::Int4(view.process_id),
         NULL,

@@ -42,7 +42,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(2607, "pg_conversion", c::PG_CONVERSION, none),
     catalog_view(12077, "pg_cursors", v::PG_CURSORS, cluster::pg_cursors),
     catalog(1262, "pg_database", c::PG_DATABASE, cluster::pg_database),
-    catalog(2964, "pg_db_role_setting", c::PG_DB_ROLE_SETTING, none),
+    catalog(2964, "pg_db_role_setting", c::PG_DB_ROLE_SETTING, cluster::pg_db_role_setting),
     catalog(826, "pg_default_acl", c::PG_DEFAULT_ACL, none),
     catalog(2608, "pg_depend", c::PG_DEPEND, relation::pg_depend),
     catalog(2609, "pg_description", c::PG_DESCRIPTION, cluster::pg_description),

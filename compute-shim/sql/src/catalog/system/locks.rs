@@ -4,17 +4,25 @@
 //! table knows by its row alone.
 
 use super::value::{FALSE, NULL, oid, text};
+use crate::catalog::object::Oid;
 use crate::execute::Row;
 use crate::session::SessionView;
 use hexalog_engine::{LockEntry, LockedObject};
 use hexalog_sql_types::Datum;
+use std::collections::BTreeMap;
 
-pub(super) fn pg_locks(view: &SessionView, entries: &[LockEntry]) -> Vec<Row> {
-    let here = view.catalog().database_by_name(&view.database).map_or(0, |database| database.oid);
-    entries.iter().map(|entry| row(entry, here)).collect()
+/// `databases`: that of each session.
+pub(super) fn pg_locks(
+    view: &SessionView,
+    entries: &[LockEntry],
+    databases: &BTreeMap<i32, Oid>,
+) -> Vec<Row> {
+    let here = view.catalog().database;
+    let of = |entry: &LockEntry| databases.get(&entry.process_id).copied().unwrap_or(here);
+    entries.iter().map(|entry| row(entry, of(entry))).collect()
 }
 
-fn row(entry: &LockEntry, here: u32) -> Row {
+fn row(entry: &LockEntry, here: Oid) -> Row {
     let (kind, database, relation, key) = match entry.object {
         LockedObject::Relation(relation) => ("relation", here, oid(relation), [NULL, NULL, NULL]),
         LockedObject::Advisory(key) => {

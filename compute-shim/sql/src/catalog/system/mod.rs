@@ -114,9 +114,15 @@ pub(crate) fn rows(
 ) -> Vec<Row> {
     match table.name {
         // Nothing that the catalog knows of.
-        "pg_locks" => locks::pg_locks(view, &database.engine().lock_entries()),
-        "pg_stat_progress_copy" => progress::copy(view, &database.progress.shown()),
-        "pg_stat_progress_create_index" => progress::create_index(view, &database.progress.shown()),
+        "pg_locks" => {
+            locks::pg_locks(view, &database.engine().lock_entries(), &database.connections.by_session())
+        }
+        "pg_stat_progress_copy" => {
+            progress::copy(view, &database.progress.shown(), &database.connections.by_session())
+        }
+        "pg_stat_progress_create_index" => {
+            progress::create_index(view, &database.progress.shown(), &database.connections.by_session())
+        }
         "pg_timezone_names" => cluster::pg_timezone_names(env.transaction_timestamp),
         _ => (table.rows)(view),
     }

@@ -2,6 +2,7 @@
 
 use super::super::object::*;
 use super::super::overlay::ChangeSet;
+use super::super::published::PublishedCatalog;
 use super::super::{Catalog, Relation, registry};
 use super::*;
 use crate::parse::tree::{Deferral, ReferentialAction, StorageParameter};
@@ -134,7 +135,7 @@ fn user_view() -> View {
 fn view() -> SessionView {
     let mut changes = ChangeSet::default();
     changes.put(Object::Role(Arc::new(Role { oid: ROLE_OID, name: "postgres".to_owned() })));
-    let database = DatabaseObject { oid: DATABASE_OID, name: "postgres".to_owned(), owner: ROLE_OID };
+    let database = DatabaseObject::new(DATABASE_OID, "postgres", ROLE_OID);
     changes.put(Object::Database(Arc::new(database)));
     let schema = Schema { oid: PUBLIC_OID, name: "public".to_owned(), owner: ROLE_OID };
     changes.put(Object::Schema(Arc::new(schema)));
@@ -152,8 +153,14 @@ fn view() -> SessionView {
         owned_by: Some((TABLE, 0)),
     };
     changes.put(Object::Sequence(Arc::new(sequence)));
-    let catalog = Catalog::empty().with_changes(&changes.into_changes(), 1, false);
-    SessionView::new("postgres", "postgres", 7, Settings::new("postgres", true), Arc::new(catalog))
+    let catalog = Catalog::empty(DATABASE_OID).with_changes(&changes.into_changes(), 1, false);
+    SessionView::new(
+        "postgres",
+        "postgres",
+        7,
+        Settings::new("postgres", true),
+        PublishedCatalog::new(catalog, Lsn::ZERO),
+    )
 }
 
 /// Whether a value is one of a type.

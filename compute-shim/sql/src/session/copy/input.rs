@@ -590,7 +590,7 @@ fn target(scope: &Scope, copy: &Copy, name: &Name, names: &[String]) -> Result<T
 /// FREEZE may skip nothing here, but PostgreSQL refuses it where rows could be seen too early.
 fn check_freeze(scope: &Scope, table: &Table) -> Result<()> {
     let changed = scope.own_changes().and_then(|changes| changes.get(&(ObjectClass::Table, table.oid)));
-    let published = scope.database.published().catalog;
+    let published = scope.view.published.newest().catalog;
     let is_new = match changed {
         Some(Some(Object::Table(own))) => {
             published.table(table.oid).is_none_or(|before| before.tree != own.tree)

@@ -12,15 +12,16 @@ mod table;
 pub(crate) use table::SERVER_VERSION;
 
 /// The plain name of an encoding that PostgreSQL knows, `utf8` and `sqlascii` among them.
-pub(super) fn encoding_name(value: &str) -> Option<&'static str> {
+pub(crate) fn encoding_name(value: &str) -> Option<&'static str> {
     special::encoding_name(value)
 }
 
+use crate::catalog::Catalog;
 use definition::{Context, Definition, Kind};
 use hexalog_sql_types::datetime::{IntervalStyle, TimeZone};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use table::SECTIONS;
@@ -35,7 +36,7 @@ pub(crate) struct SettingRow {
     pub short_desc: &'static str,
     pub context: &'static str,
     pub vartype: &'static str,
-    /// `default`, `client` (start-up packet) or `session`.
+    /// `default`, `database`, `client` (start-up packet) or `session`.
     pub source: &'static str,
     pub min_val: Option<String>,
     pub max_val: Option<String>,
@@ -74,8 +75,10 @@ pub(crate) struct Settings {
     user: String,
     /// Values that differ from the reset value, by canonical name.
     current: BTreeMap<String, String>,
-    /// Reset values that differ from the default: those of the start-up packet.
+    /// Reset values that differ from the default: those of the database and of the start-up packet.
     reset: BTreeMap<String, String>,
+    /// Which of them the database has.
+    from_database: BTreeSet<String>,
     undo: BTreeMap<String, Undo>,
     transaction: TransactionShown,
     /// Hashes of what the client was told last, for each setting that is reported in their order; empty before the first
@@ -134,6 +137,7 @@ impl Settings {
             user: user.to_owned(),
             current: BTreeMap::new(),
             reset: BTreeMap::new(),
+            from_database: BTreeSet::new(),
             undo: BTreeMap::new(),
             transaction: TransactionShown {
                 isolation: "read committed",
@@ -163,9 +167,20 @@ impl Settings {
         settings
     }
 
+    /// The values that a database's sessions begin with. One that no longer is one is passed over.
+    pub(crate) fn set_by_database(&mut self, catalog: &Catalog) {
+        let Some(database) = catalog.database(catalog.database) else { return };
+        for (name, value) in &database.settings {
+            if self.set_at_start(name, value).is_ok() {
+                self.from_database.insert(name.clone());
+            }
+        }
+    }
+
     /// A value of the start-up packet, which becomes the reset value.
     pub(crate) fn set_at_start(&mut self, name: &str, value: &str) -> Result<()> {
         let (name, value) = self.checked(name, value)?;
+        self.from_database.remove(&name);
         self.reset.insert(name.clone(), value);
         self.derive(&name);
         Ok(())
@@ -194,14 +209,16 @@ impl Settings {
         Ok(())
     }
 
-    /// SET of a list: each value is one name, whatever it looks like.
-    pub(crate) fn set_names(&mut self, name: &str, names: &[String], local: bool) -> Result<()> {
-        self.set(name, Some(&special::join_names(names)), local)
-    }
-
-    /// Whether a setting takes several words that are no names.
-    pub(crate) fn is_list(name: &str) -> bool {
-        name.eq_ignore_ascii_case("DateStyle")
+    /// What stands behind SET as one text; 22023 for several values where there may be one. In a list of names each value is
+    /// one name, whatever it looks like.
+    pub(crate) fn written(name: &str, values: &[String]) -> Result<String> {
+        if Settings::is_name_list(name) {
+            return Ok(special::join_names(values));
+        }
+        if values.len() > 1 && !name.eq_ignore_ascii_case("DateStyle") {
+            return Err(SqlError::invalid_parameter(format!("SET {name} takes only one argument")));
+        }
+        Ok(values.join(", "))
     }
 
     /// A Boolean as settings take it.
@@ -296,13 +313,6 @@ impl Settings {
             Kind::Enum(values, _) => (None, None, None, Some(values.to_vec())),
             Kind::Bool | Kind::Text(_) => (None, None, None, None),
         };
-        let source = if self.current.contains_key(definition.name) {
-            "session"
-        } else if self.reset.contains_key(definition.name) {
-            "client"
-        } else {
-            "default"
-        };
         SettingRow {
             name: definition.name.to_owned(),
             setting: self.value(definition).to_owned(),
@@ -311,12 +321,21 @@ impl Settings {
             short_desc: definition.description,
             context: definition.context.word(),
             vartype: definition.type_word(),
-            source,
+            source: self.source(definition.name),
             min_val,
             max_val,
             enumvals,
             boot_val: definition.boot,
             reset_val: self.reset.get(definition.name).map_or(definition.boot, String::as_str).to_owned(),
+        }
+    }
+
+    fn source(&self, name: &str) -> &'static str {
+        match () {
+            () if self.current.contains_key(name) => "session",
+            () if self.from_database.contains(name) => "database",
+            () if self.reset.contains_key(name) => "client",
+            () => "default",
         }
     }
 
@@ -362,7 +381,7 @@ impl Settings {
             short_desc: "",
             context: Context::User.word(),
             vartype: "string",
-            source: if self.current.contains_key(name) { "session" } else { "client" },
+            source: self.source(name),
             min_val: None,
             max_val: None,
             enumvals: None,
@@ -512,7 +531,7 @@ impl Settings {
     }
 
     /// The canonical name of a setting that a session may change.
-    fn changeable(&self, name: &str) -> Result<String> {
+    pub(crate) fn changeable(&self, name: &str) -> Result<String> {
         if let Some(definition) = definition(name) {
             definition.check_changeable()?;
             return Ok(definition.name.to_owned());
@@ -528,7 +547,8 @@ impl Settings {
         Err(special::unrecognized(name))
     }
 
-    fn checked(&self, name: &str, value: &str) -> Result<(String, String)> {
+    /// The canonical name of a setting that a session may change, and a value for it in the form that it is kept in.
+    pub(crate) fn checked(&self, name: &str, value: &str) -> Result<(String, String)> {
         let name = self.changeable(name)?;
         let value = match definition(&name) {
             Some(definition) => definition.normalise(value)?,
