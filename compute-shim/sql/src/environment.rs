@@ -16,6 +16,9 @@ pub trait Environment: Send {
     /// time whether something has come to pass that nobody tells it of.
     fn pause(&self) {}
 
+    /// Ends another session, as far as there is one of this number: DROP DATABASE WITH (FORCE).
+    fn terminate(&self, _process_id: i32) {}
+
     /// Whether the running statement shall stop. Polled at yield points.
     fn cancelled(&self) -> Option<CancelReason>;
 }

@@ -9,6 +9,7 @@
 //! `rewrite.rs`), store the objects. `replay.rs` says how that is resumed.
 
 mod alter_action;
+mod alter_database;
 mod alter_table;
 mod analyze;
 mod build;
@@ -20,6 +21,7 @@ mod constraint;
 mod create_index;
 mod create_table;
 mod create_table_as;
+mod database;
 mod dependents;
 mod drop;
 mod drop_column;
@@ -183,6 +185,9 @@ impl Definition {
                 };
                 drop::relations(replay, context, (*kind, mode), names, *if_exists, *cascade)
             }
+            Statement::DropDatabase { name, if_exists, force } => {
+                database::drop(replay, context, name, *if_exists, *force)
+            }
             statement => created_or_altered(replay, context, statement),
         }
     }
@@ -216,6 +221,8 @@ fn created_or_altered(
         Statement::DropType { names, if_exists, cascade } => {
             drop_type::run(replay, context, names, *if_exists, *cascade)
         }
+        Statement::CreateDatabase { name, properties } => database::create(replay, context, name, properties),
+        Statement::AlterDatabase { name, action } => alter_database::run(replay, context, name, action),
         Statement::CreateSchema { name, if_not_exists } => {
             schema::create(replay, context, name, *if_not_exists)
         }
@@ -257,6 +264,9 @@ pub(crate) fn verb(statement: &Statement) -> Option<&'static str> {
         Statement::CreateView(_) => "CREATE VIEW",
         Statement::AlterView { .. } => "ALTER VIEW",
         Statement::CreateSchema { .. } | Statement::CreateTemporarySchema => "CREATE SCHEMA",
+        Statement::CreateDatabase { .. } => "CREATE DATABASE",
+        Statement::AlterDatabase { .. } => "ALTER DATABASE",
+        Statement::DropDatabase { .. } => "DROP DATABASE",
         Statement::CreateEnum { .. } => "CREATE TYPE",
         Statement::AlterType { .. } => "ALTER TYPE",
         Statement::DropType { .. } => "DROP TYPE",

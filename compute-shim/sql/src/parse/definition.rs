@@ -47,6 +47,9 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["schema"]) {
         return create_schema(reader);
     }
+    if reader.eat(&["database"]) {
+        return super::database::create(reader);
+    }
     if reader.eat(&["type"]) {
         return super::enumeration::create_type(reader);
     }
@@ -390,6 +393,9 @@ pub(super) fn alter(reader: &mut Reader<'_>) -> Result<Statement> {
     }
     if reader.eat(&["type"]) {
         return super::enumeration::alter_type(reader);
+    }
+    if reader.eat(&["database"]) {
+        return super::database::alter(reader);
     }
     if reader.eat(&["schema"]) {
         let name = reader.identifier()?;

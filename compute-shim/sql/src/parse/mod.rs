@@ -13,6 +13,7 @@ mod conflict_target;
 mod constraint;
 mod copy;
 mod cursor;
+mod database;
 mod definition;
 mod enumeration;
 mod explain;

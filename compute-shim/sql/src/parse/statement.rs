@@ -93,6 +93,9 @@ fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["type"]) {
         return super::enumeration::drop_type(reader);
     }
+    if reader.eat(&["database"]) {
+        return super::database::drop(reader);
+    }
     let mut concurrently = false;
     let kind = if reader.eat(&["table"]) {
         ObjectKind::Table
@@ -251,22 +254,31 @@ fn set(reader: &mut Reader<'_>) -> Result<Statement> {
             return Err(refuse(feature));
         }
     }
+    let (name, value) = setting_of(reader)?;
+    Ok(Statement::Set { name, value, local })
+}
+
+/// A setting and what it is set to.
+pub(super) fn setting_of(reader: &mut Reader<'_>) -> Result<(String, SettingValue)> {
     if reader.eat(&["time", "zone"]) {
-        let value = time_zone(reader)?;
-        return Ok(Statement::Set { name: "timezone".to_owned(), value, local });
+        return Ok(("timezone".to_owned(), time_zone(reader)?));
     }
     if reader.eat(&["names"]) {
         let value = match reader.at_end() || reader.eat(&["default"]) {
             true => SettingValue::Default,
             false => SettingValue::Values(vec![reader.string()?]),
         };
-        return Ok(Statement::Set { name: "client_encoding".to_owned(), value, local });
+        return Ok(("client_encoding".to_owned(), value));
     }
-    let name = reader.name()?.to_string();
+    Ok((reader.name()?.to_string(), assigned(reader)?))
+}
+
+/// `TO value` or `= value`.
+pub(super) fn assigned(reader: &mut Reader<'_>) -> Result<SettingValue> {
     if !reader.eat_token(&Token::Eq) {
         reader.expect("to")?;
     }
-    Ok(Statement::Set { name, value: setting_value(reader)?, local })
+    setting_value(reader)
 }
 
 fn time_zone(reader: &mut Reader<'_>) -> Result<SettingValue> {
@@ -310,7 +322,7 @@ pub(super) fn setting_word(reader: &mut Reader<'_>) -> Result<String> {
 }
 
 /// The name behind SHOW and RESET, with the spellings of SQL.
-fn setting_name(reader: &mut Reader<'_>) -> Result<String> {
+pub(super) fn setting_name(reader: &mut Reader<'_>) -> Result<String> {
     if reader.eat(&["time", "zone"]) {
         return Ok("timezone".to_owned());
     }

@@ -65,14 +65,17 @@ impl Defining {
         scope.refresh_durable()?;
         let statement = self.definition.statement();
         let verb = definition::verb(statement).expect("a definition has a name");
-        if verb == "VACUUM" {
+        if matches!(verb, "VACUUM" | "CREATE DATABASE" | "DROP DATABASE") {
             scope.check_outside_block(verb)?;
         }
         scope.check_may_write(verb)?;
         scope.begin_statement()?;
         if matches!(
             statement,
-            Statement::Drop { .. } | Statement::DropType { .. } | Statement::Truncate { .. }
+            Statement::Drop { .. }
+                | Statement::DropType { .. }
+                | Statement::DropDatabase { .. }
+                | Statement::Truncate { .. }
         ) {
             scope.parts().transaction.set_frees_space();
         }

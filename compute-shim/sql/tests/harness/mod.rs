@@ -20,6 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 /// 2020-01-01 00:00 UTC, where the clock of the tests starts.
 pub const START_US: i64 = 631_152_000_000_000;
 
+/// How long a statement rests that has nothing to do for a while.
+const PAUSE_US: i64 = 10_000;
+
 /// The world as the sessions of a cluster see it.
 #[derive(Default)]
 pub struct World {
@@ -53,6 +56,7 @@ impl Environment for WorldView {
     }
 
     fn pause(&self) {
+        self.0.clock_us.fetch_add(PAUSE_US, Ordering::Relaxed);
         self.0.is_pausing.store(true, Ordering::Relaxed);
     }
 

@@ -5,6 +5,7 @@
 //! `parse/expression.rs`), so no clause is ever dropped in silence. Identifiers are folded already.
 
 mod cursor;
+mod database;
 mod definition;
 mod expression;
 mod modify;
@@ -13,6 +14,7 @@ mod statement;
 mod window;
 
 pub(crate) use cursor::*;
+pub(crate) use database::*;
 pub(crate) use definition::*;
 pub(crate) use expression::*;
 pub(crate) use modify::*;

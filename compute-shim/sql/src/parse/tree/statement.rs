@@ -4,9 +4,9 @@
 use crate::catalog::object::{IndexState, Oid};
 
 use super::{
-    AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterTypeAction, AlterViewAction,
-    CommentTarget, CreateIndex, CreateTable, CreateView, DeclareCursor, Delete, Expr, Fetch, Insert, Name,
-    ObjectKind, OnCommit, Query, SequenceOption, TypeName, Update,
+    AlterDatabaseAction, AlterSchemaAction, AlterSequenceAction, AlterTableAction, AlterTypeAction,
+    AlterViewAction, CommentTarget, CreateIndex, CreateTable, CreateView, DatabaseProperties, DeclareCursor,
+    Delete, Expr, Fetch, Insert, Name, ObjectKind, OnCommit, Query, SequenceOption, TypeName, Update,
 };
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,6 +185,19 @@ pub(crate) enum Statement {
         name: Name,
         if_exists: bool,
         action: AlterSequenceAction,
+    },
+    CreateDatabase {
+        name: String,
+        properties: DatabaseProperties,
+    },
+    AlterDatabase {
+        name: String,
+        action: AlterDatabaseAction,
+    },
+    DropDatabase {
+        name: String,
+        if_exists: bool,
+        force: bool,
     },
     AlterSchema {
         name: String,
