@@ -135,6 +135,7 @@ impl ServerControl {
             is_client,
             cancel: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
+            terminated: AtomicBool::new(false),
             pause: AtomicBool::new(false),
             deadline_us: AtomicU64::new(0),
             waker: Mutex::new(None),
@@ -174,6 +175,15 @@ impl ServerControl {
         }
     }
 
+    /// Ends a session from within, if it is still there: another one wants its database gone.
+    pub fn terminate(&self, process_id: i32) {
+        let session = self.sessions().get(&process_id).cloned();
+        if let Some(session) = session {
+            session.terminated.store(true, Ordering::Release);
+            session.wake();
+        }
+    }
+
     fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Arc<SessionControl>>> {
         lock(&self.sessions)
     }
@@ -193,6 +203,7 @@ pub struct SessionControl {
     is_client: bool,
     cancel: AtomicBool,
     disconnected: AtomicBool,
+    terminated: AtomicBool,
     pause: AtomicBool,
     /// Microseconds after the server's start; 0: none.
     deadline_us: AtomicU64,
@@ -216,9 +227,19 @@ impl SessionControl {
         self.pause.swap(false, Ordering::Relaxed)
     }
 
+    /// Whether the session is to end, be it between statements.
+    pub fn is_ending(&self) -> bool {
+        self.stop_state() > StopState::Running || self.terminated.load(Ordering::Acquire)
+    }
+
+    /// Ends another session.
+    pub fn terminate_other(&self, process_id: i32) {
+        self.server.terminate(process_id);
+    }
+
     /// Why the running statement shall stop, if it shall.
     pub fn cancelled(&self) -> Option<CancelReason> {
-        if self.stop_state() > StopState::Running || self.disconnected.load(Ordering::Acquire) {
+        if self.is_ending() || self.disconnected.load(Ordering::Acquire) {
             return Some(CancelReason::Shutdown);
         }
         if self.cancel.load(Ordering::Acquire) {

@@ -27,6 +27,10 @@ impl Environment for ServerEnvironment {
         self.0.pause();
     }
 
+    fn terminate(&self, process_id: i32) {
+        self.0.terminate_other(process_id);
+    }
+
     fn cancelled(&self) -> Option<CancelReason> {
         self.0.cancelled()
     }

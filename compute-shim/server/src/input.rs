@@ -4,7 +4,7 @@
 //! holds no buffer: it waits for readiness and takes one from the worker's pool then.
 
 use crate::buffers;
-use crate::control::{SessionControl, StopState};
+use crate::control::SessionControl;
 use crate::wire::{ProtocolViolation, frontend, startup};
 use hexalog_sql::CancelReason;
 use std::future::{Future, poll_fn};
@@ -163,8 +163,6 @@ impl Input {
 fn interrupted(control: &SessionControl, interrupt: Interrupt) -> Option<CancelReason> {
     match interrupt {
         Interrupt::Statement => control.cancelled(),
-        Interrupt::Stop { .. } => {
-            (control.stop_state() > StopState::Running).then_some(CancelReason::Shutdown)
-        }
+        Interrupt::Stop { .. } => control.is_ending().then_some(CancelReason::Shutdown),
     }
 }

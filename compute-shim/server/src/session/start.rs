@@ -10,6 +10,7 @@ use crate::input::{Input, ReadEnd};
 use crate::isolation::isolated;
 use crate::listener::Worker;
 use crate::output::Output;
+use crate::wait::Waiting;
 use crate::wire::startup::{self, StartupPacket};
 use crate::wire::{ProtocolViolation, backend};
 use hexalog_sql::{Session, Startup};
@@ -60,11 +61,26 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
             connection.close_session().await;
         }
         Err(error) => {
+            wait_for_what_was_seen(worker, &control, &stream).await;
             refuse(stream, &error).await;
         }
     }
     worker.control.unregister(process_id);
     None
+}
+
+/// That a database or a role is not there may rest on a commit that is not durable yet.
+async fn wait_for_what_was_seen(worker: &Worker, control: &SessionControl, stream: &TcpStream) {
+    let engine = worker.database.engine();
+    let waiting = Waiting {
+        engine,
+        durability: &worker.durability,
+        control,
+        stream: Some(stream),
+        is_read_only: worker.options.is_read_only,
+    };
+    // If it never becomes so, the client has gone or the process ends: either hears what it can.
+    let _ = waiting.answer_gate(engine.appended()).await;
 }
 
 async fn refuse(mut stream: TcpStream, error: &SqlError) -> Option<Box<Connection>> {
