@@ -29,7 +29,9 @@ use std::sync::Arc;
 
 /// One step of a script.
 enum Action {
-    Session(String),
+    /// The name, and the database of a new one.
+    Session(String, Option<String>),
+    End(String),
     /// From here on everything is refused.
     Unsupported,
     Query {
@@ -62,7 +64,14 @@ fn steps(script: &str) -> Vec<Message> {
             continue;
         }
         if let Some(name) = line.strip_prefix("\\session ") {
-            let action = Action::Session(name.trim().to_owned());
+            let (name, database) = match name.trim().split_once(' ') {
+                Some((name, database)) => (name, Some(database.trim().to_owned())),
+                None => (name.trim(), None),
+            };
+            let action = Action::Session(name.to_owned(), database);
+            steps.push(Message { line: start, text: String::new(), action });
+        } else if let Some(name) = line.strip_prefix("\\end ") {
+            let action = Action::End(name.trim().to_owned());
             steps.push(Message { line: start, text: String::new(), action });
         } else if line.starts_with("\\unsupported") {
             steps.push(Message { line: start, text: String::new(), action: Action::Unsupported });
@@ -382,7 +391,7 @@ impl Player<'_> {
                 self.sink.lines = self.waiting.remove(name).expect("a statement waits in this session");
                 self.go_on(session, &[])
             }
-            Action::Session(_) | Action::Unsupported => unreachable!("not for the server"),
+            Action::Session(..) | Action::End(_) | Action::Unsupported => unreachable!("not for the server"),
         };
         if std::mem::take(&mut self.waits) {
             self.waiting.insert(name.to_owned(), std::mem::take(&mut self.sink.lines));
@@ -519,15 +528,22 @@ fn play(name: &str, way: Way, exceptions: &BTreeMap<Key, Exception>) -> Outcome 
         needs_max: 0,
     };
     let (mut session, mut is_unsupported) = ("a".to_owned(), false);
+    let mut database_of_new = None;
     let mut outcome = Outcome::default();
     for step in steps(&script) {
         match &step.action {
-            Action::Session(name) => session.clone_from(name),
+            Action::Session(name, database) => {
+                session.clone_from(name);
+                database_of_new = database.clone();
+            }
+            Action::End(name) => drop(clients.remove(name)),
             Action::Unsupported => is_unsupported = true,
             Action::Query { .. } | Action::Bind { .. } | Action::Start | Action::Finish => {
                 outcome.messages += 1;
                 let client = clients.entry(session.clone()).or_insert_with(|| {
-                    cluster.connect_with(&[("application_name", "conformance")]).expect("connects")
+                    let database = database_of_new.as_deref().unwrap_or("postgres");
+                    let parameters = [("application_name", "conformance")];
+                    cluster.connect_as("postgres", database, &parameters).expect("connects")
                 });
                 // A panic is shown with its statement; the sessions are of no use after it.
                 let answer = catch_unwind(AssertUnwindSafe(|| player.answer(&session, client, &step)));

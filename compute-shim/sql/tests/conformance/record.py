@@ -11,6 +11,8 @@ but Python 3.
 A script's grammar, line by line:
   -- text            a comment, if outside of a statement
   \\session NAME      the statements that follow go through the session of this name (the first one is `a`)
+  \\session NAME DATABASE   the same; a new one is connected to this database instead of the script's own
+  \\end NAME          this session ends
   \\bind V | V ...    directly behind a statement: run it (again) by the extended protocol with these parameters in
                      text form, `\\N` for NULL; a lone \\bind has no parameters
   \\waits             directly behind a statement: it must wait for a lock of another session; go on with that one
@@ -137,10 +139,13 @@ class Recorder:
         self.lines = []
         self.types = {}
 
-    def session(self, name):
+    def session(self, name, database=None):
         if name not in self.sessions:
-            self.sessions[name] = Connection(self.options, self.database)
+            self.sessions[name] = Connection(self.options, database or self.database)
         return self.sessions[name]
+
+    def end(self, name):
+        self.sessions.pop(name).close()
 
     def close(self):
         for session in self.sessions.values():
@@ -246,7 +251,9 @@ def steps(text):
         if not line.strip() or line.startswith("--"):
             continue
         if line.startswith("\\session"):
-            found.append((start, "session", line.split()[1], []))
+            found.append((start, "session", line.split()[1], line.split()[2:]))
+        elif line.startswith("\\end"):
+            found.append((start, "end", line.split()[1], []))
         elif line.startswith("\\unsupported"):
             found.append((start, "unsupported", "", []))
         elif line.startswith("\\waits"):
@@ -282,6 +289,10 @@ def record(options, path):
     for line, kind, text, data in steps(path.read_text()):
         if kind == "session":
             name = text
+            recorder.session(name, *data)
+            continue
+        if kind == "end":
+            recorder.end(text)
             continue
         if kind == "unsupported":
             continue
