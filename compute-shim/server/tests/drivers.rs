@@ -76,6 +76,11 @@ fn django_migrations() {
 }
 
 #[test]
+fn django_test_database() {
+    run("django_test_database.py");
+}
+
+#[test]
 fn sqlalchemy_and_alembic() {
     run("sqlalchemy_alembic.py");
 }
