@@ -41,6 +41,10 @@ fn a_connection_is_to_a_database_that_is_there_and_takes_connections() {
     admin.run("ALTER DATABASE shop ALLOW_CONNECTIONS false");
     assert_eq!(refusal(&server, "shop"), ("55000".to_owned(), closed("shop")));
     assert_eq!(shop.run("SELECT current_database()").rows, ["shop"], "who is there stays");
+    // Names are cut at 63 bytes, wherever they come from.
+    let long = "a".repeat(70);
+    admin.run(&format!("CREATE DATABASE {long}"));
+    assert_eq!(connect(&server, &long).run("SELECT current_database()").rows, [&long[..63]]);
 }
 
 /// A plan of one database outlives definitions in another, and what is shared reaches all.

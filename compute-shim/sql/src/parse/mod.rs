@@ -624,15 +624,19 @@ fn too_deep() -> SqlError {
 
 /// Folds an identifier as PostgreSQL does: lower case unless quoted, cut at 63 bytes.
 pub(crate) fn fold(name: &str, quoted: bool) -> String {
-    let mut folded = if quoted { name.replace("\"\"", "\"") } else { name.to_lowercase() };
-    if folded.len() > NAME_BYTES_MAX {
+    cut(if quoted { name.replace("\"\"", "\"") } else { name.to_lowercase() })
+}
+
+/// A name as far as it counts.
+pub(crate) fn cut(mut name: String) -> String {
+    if name.len() > NAME_BYTES_MAX {
         let mut end = NAME_BYTES_MAX;
-        while !folded.is_char_boundary(end) {
+        while !name.is_char_boundary(end) {
             end -= 1;
         }
-        folded.truncate(end);
+        name.truncate(end);
     }
-    folded
+    name
 }
 
 /// 0A000 naming the feature.

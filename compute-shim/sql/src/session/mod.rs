@@ -39,6 +39,7 @@ use crate::catalog::published::PublishedCatalog;
 use crate::connections::Connection;
 use crate::database::Database;
 use crate::environment::Environment;
+use crate::parse;
 use crate::stop::Step;
 use copy::input::CopyIn;
 use hexalog_protocol::Lsn;
@@ -92,6 +93,8 @@ impl Session {
     ) -> Result<Session, SqlError> {
         let catalog = database.any_catalog().ok_or_else(|| no_database(&startup.database))?;
         let Startup { user, database: name, parameters, process_id } = startup;
+        // As they were cut when they were given.
+        let (user, name) = (parse::cut(user), parse::cut(name));
         if catalog.role_by_name(&user).is_none() {
             let message = format!("role \"{user}\" does not exist");
             return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
