@@ -13,8 +13,8 @@ use hexalog_protocol::message::{
 };
 use hexalog_protocol::{Lsn, SegmentId};
 
-/// Peers that must have said that their log no longer reaches down before a segment gives up on log: with a write
-/// quorum of 4 of 6 every record that it lacks was at four of the other five.
+/// Peers that must have said that they have not what is missing, since their log no longer reaches down or their state is lost,
+/// before a segment gives up on log: with a write quorum of 4 of 6 every record that it lacks was at four of the other five.
 const BEYOND_PEERS_MIN: usize = 3;
 
 impl Shard {
@@ -285,7 +285,9 @@ impl Shard {
     fn consider_hydration(&mut self, now: Now, key: SegmentKey) {
         let segment = &self.segments[&key];
         let silence_us = self.options.silence_us();
-        let beyond = segment.gossip.peers().filter(|peer| peer.is_beyond).count();
+        let have_it_not = segment.gossip.peers().filter(|peer| peer.is_beyond || peer.is_lost).count();
+        // Those whose state is lost do not say that there is anything.
+        let is_some_beyond = segment.gossip.peers().any(|peer| peer.is_beyond);
         // One that is away for a moment may come back with what is missing.
         let may_have_it = segment.gossip.peers().any(|peer| {
             let is_reachable = self.links.connection(peer.address).is_some()
@@ -293,7 +295,7 @@ impl Shard {
             let has_told = peer.is_beyond || peer.is_lost;
             is_reachable && !has_told && peer.scl.is_none_or(|scl| scl > segment.scl)
         });
-        if beyond >= BEYOND_PEERS_MIN && !may_have_it {
+        if is_some_beyond && have_it_not >= BEYOND_PEERS_MIN && !may_have_it {
             self.decide_hydration(key);
         }
     }
