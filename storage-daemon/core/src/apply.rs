@@ -277,7 +277,9 @@ impl Shard {
         groups: impl Iterator<Item = GroupId>,
     ) -> WriteAck {
         let segments = groups.filter_map(|group| self.segments.get(&(volume, group)));
-        let counts = |segment: &&Segment| segment.bumped == writer && segment.health == Health::Sound;
+        let counts = |segment: &&Segment| {
+            segment.bumped == writer && segment.health == Health::Sound && !segment.lacks_index
+        };
         let bound: Vec<_> = segments.filter(counts).collect();
         WriteAck {
             volume,

@@ -43,8 +43,8 @@ pub(crate) enum Index {
     /// All.
     Loaded,
     Loading(Box<Loading>),
-    /// Some of it does not read back: these segments are to get all their pages anew.
-    Lost(BTreeSet<SegmentKey>),
+    /// Some of it does not read back: segments that lack it are to give up their log, and get all pages anew.
+    Lost,
 }
 
 /// A chain that is being loaded.
@@ -108,7 +108,7 @@ impl Shard {
     pub(crate) fn index_slice(&mut self, now: Now, effects: &mut Effects) -> bool {
         match &self.index {
             Index::Loaded => {}
-            Index::Lost(_) => return self.give_up_without_index(now, effects),
+            Index::Lost => return self.give_up_without_index(now, effects),
             Index::Loading(loading) if loading.is_reading || now.monotonic_us < loading.retry_at_us => {}
             Index::Loading(loading) => {
                 let until = loading.pages + SLICE_PAGES;
@@ -315,22 +315,20 @@ impl Shard {
         // A start before the next checkpoint needs the parts that name the segments again.
         self.take_chain(loading.chain, 1);
         self.checkpointer.begin_anew();
-        self.index = Index::Lost(loading.named);
-    }
-
-    /// Whether a segment is about to give up its log, since its index does not read back.
-    pub(crate) fn has_lost_index_of(&self, key: &SegmentKey) -> bool {
-        matches!(&self.index, Index::Lost(named) if named.contains(key))
+        self.index = Index::Lost;
+        for key in loading.named {
+            let segment = self.segments.get_mut(&key).expect("segments stay");
+            segment.lacks_index = segment.health.follows_log();
+        }
     }
 
     /// Segments without an index give up their log; the next checkpoint, which does not rest on this chain, says so too.
     fn give_up_without_index(&mut self, now: Now, effects: &mut Effects) -> bool {
-        let Index::Lost(named) = &self.index else { unreachable!("the caller has just seen it") };
         if !matches!(self.phase, Phase::Running) {
             return false;
         }
-        let left: Vec<SegmentKey> =
-            named.iter().filter(|key| self.segments[key].health.follows_log()).copied().collect();
+        let lacking = self.segments.iter().filter(|(_, segment)| segment.lacks_index);
+        let left: Vec<SegmentKey> = lacking.map(|(key, _)| *key).collect();
         if left.is_empty() {
             self.index = Index::Loaded;
             self.links.started(now);

@@ -120,8 +120,8 @@ impl Shard {
 
     fn extents_room(&self) -> Room {
         if !self.has_index() {
-            // Nobody knows, and nothing can be made free.
-            return Room::Short;
+            // Nobody knows yet.
+            return Room::Ample;
         }
         room_left(self.extents.promised_bytes(), self.extents.usable_bytes(), self.room_told.room, 14, 15)
     }

@@ -81,6 +81,8 @@ pub(crate) struct Segment {
     pub given_up_at: Option<GivenUp>,
     /// That decision is staged.
     pub is_giving_up: bool,
+    /// Its index does not read back: it is about to give up its log, and tells no more that it is sound.
+    pub lacks_index: bool,
     pub scl: Lsn,
     /// Where the SCL will be when all that is staged is durable, as far as it is known; below the SCL if nothing is.
     pub staged_through: Lsn,
@@ -163,6 +165,7 @@ impl Segment {
             damage: None,
             given_up_at: None,
             is_giving_up: false,
+            lacks_index: false,
             scl: create.base_lsn,
             staged_through: Lsn::ZERO,
             vdl_heard: Lsn::ZERO,
@@ -206,6 +209,7 @@ impl Segment {
             damage: (image.state == SegmentState::Damaged).then(Damage::default),
             given_up_at: None,
             is_giving_up: false,
+            lacks_index: false,
             scl: image.scl,
             staged_through: Lsn::ZERO,
             vdl_heard: image.vdl_heard,
@@ -250,7 +254,8 @@ impl Segment {
             pages_per_group: self.pages_per_group,
             geometry_epoch: self.geometry_epoch,
             base: self.base.max(base),
-            scl: scl.max(base),
+            // Below the one that it had, if an opening has annulled that.
+            scl: hydrated.map_or(scl, |hydrated| hydrated.base),
             vdl_heard: hydrated.map_or(self.vdl_heard, |hydrated| hydrated.vdl_heard.max(self.vdl_heard)),
             gc_floor: self.gc_floor.max(self.pgmrpl_heard).max(base),
             bumped: bumps.into_iter().max_by_key(|bump| bump.epoch).expect("three of them"),
@@ -264,7 +269,7 @@ impl Segment {
     /// log and memory until then. What was decided of its writer stands: answers to an opener wait for that.
     pub fn give_up_log(&mut self, pending: &mut Pending) {
         self.health = Health::NeedsHydration;
-        self.is_giving_up = false;
+        (self.is_giving_up, self.lacks_index) = (false, false);
         let Decided { bump, history, .. } = core::mem::take(&mut self.decided);
         self.decided = Decided { bump, history, ..Decided::default() };
         self.forget_proof();
@@ -303,6 +308,7 @@ impl Segment {
             _ if self.damage.is_some() => SegmentState::Damaged,
             Health::Damaged => unreachable!("asserted with every event"),
             Health::NeedsHydration => SegmentState::NeedsHydration,
+            Health::Sound if self.lacks_index => SegmentState::NeedsHydration,
             Health::Sound if self.bumped == self.history.writer() => SegmentState::Open,
             Health::Sound => SegmentState::Opening,
         }

@@ -176,11 +176,11 @@ impl Shard {
         batch: &Batch<'_>,
         space: Space,
     ) -> Result<(), RefusalReason> {
-        if self.has_lost_index_of(&key) {
+        let segment = &self.segments[&key];
+        if segment.lacks_index {
             // What it would acknowledge now it is about to give up.
             return Err(RefusalReason::Damaged);
         }
-        let segment = &self.segments[&key];
         let Some(last) = last_counting(batch, &segment.history) else { return Ok(()) };
         if last <= segment.reached() || segment.batches.holds(batch.first, last) {
             self.counters.batches_repeated += 1;

@@ -126,19 +126,21 @@ impl Segment {
     /// Whether pages as they are at `base` bring it further than when it gave up its log: what it has told since is among them, and
     /// a scan that meets that decision again knows by the base that it is over. The group may have stood still since, so they
     /// need be no further than its SCL once no scan meets it.
-    pub(crate) fn leads_on(&self, hydrated: Hydrated) -> bool {
-        let Hydrated { base, vdl_heard } = hydrated;
+    pub(crate) fn leads_on(&self, base: Lsn) -> bool {
         let is_over = self.given_up_at.is_none_or(|given_up| base > given_up.scl);
-        // What an opening has annulled of it since, nobody has any more.
-        let is_annulled = self.history.is_annulled(self.scl) && vdl_heard >= self.history.floor(self.scl);
-        (base >= self.scl || is_annulled) && is_over
+        // Of what an opening has annulled since, nobody has anything. Its writer knows what counts, and tells once it is all there.
+        let is_annulled = self.history.is_annulled(self.scl) && self.is_open();
+        let has_all_that_counts = is_annulled && self.tail.is_some_and(|tail| base >= tail);
+        (base >= self.scl || has_all_that_counts) && is_over
     }
 
     /// The checkpoint with all pages is durable.
     pub(crate) fn complete_hydration(&mut self, hydrated: Hydrated) {
         assert!(self.health == Health::NeedsHydration, "nothing else is hydrated");
         assert!(hydrated.base <= hydrated.vdl_heard, "what is above the VDL may be annulled");
-        assert!(self.leads_on(hydrated), "hydration leads on");
+        // A later history annuls it too: what a writer that has opened annulled is adopted.
+        let leads_on = hydrated.base >= self.scl || self.history.is_annulled(self.scl);
+        assert!(leads_on, "hydration leads on");
         assert!(self.pages.merged_to() <= hydrated.base, "no page is newer than what it was hydrated with");
         self.health = if self.damage.is_some() { Health::Damaged } else { Health::Sound };
         self.given_up_at = None;
@@ -293,7 +295,7 @@ impl Shard {
             self.fail_fetch(now, "the members have changed", effects);
             return true;
         }
-        let is_behind = !segment.leads_on(Hydrated { base: answer.base, vdl_heard: answer.vdl_heard });
+        let is_behind = !segment.leads_on(answer.base);
         (fetch.session, fetch.turn, fetch.retries) = (answer.session, fetch.turn + 1, 0);
         fetch.is_whole = answer.is_whole;
         fetch.pages_done += images.len() as u64;

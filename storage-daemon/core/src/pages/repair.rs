@@ -361,10 +361,11 @@ impl Shard {
         let is_wanted = segment.health.follows_log();
         let entry = segment.pages.get_mut(page).filter(|entry| is_wanted && image.lsn >= entry.merged_to());
         let Some(entry) = entry else {
-            match segment.pages.get_mut(page).filter(|_| is_in_place) {
+            if !is_in_place {
+                self.extents.release(image.address, PAGE_SIZE as u64);
+            } else if let Some(entry) = segment.pages.get_mut(page) {
                 // One that was quarantined alone had an image that was whole.
-                Some(entry) => entry.is_damaged = true,
-                None => self.extents.release(image.address, PAGE_SIZE as u64),
+                entry.is_damaged = true;
             }
             return self.end_repair(now, false);
         };

@@ -62,6 +62,7 @@ impl Segment {
 
     fn check_members(&self, membership: MembershipEpoch) -> Result<(), RefusalReason> {
         match self.health {
+            Health::Sound if self.lacks_index => Err(RefusalReason::Damaged),
             Health::Sound if membership == self.membership.epoch => Ok(()),
             Health::Sound => Err(RefusalReason::StaleMembership),
             Health::Damaged | Health::NeedsHydration => Err(RefusalReason::Damaged),

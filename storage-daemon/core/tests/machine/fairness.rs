@@ -100,6 +100,7 @@ impl Volume {
         let delay_us = world.rng.below(1_500);
         world.run_us(delay_us);
         world.power_cycle(NODE, 3_000);
+        world.run_until("the index is loaded", |world| world.has_index(NODE));
         self.wire = world.connect(NODE).expect("up");
         if self.scl(world) < self.last {
             (self.last, self.pages) = before;
@@ -401,6 +402,7 @@ fn records_of_a_writer_that_is_gone_do_not_hold_the_log() {
         assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
         if round % 150 == 149 {
             world.power_cycle(NODE, 3_000);
+            world.run_until("the index is loaded", |world| world.has_index(NODE));
             quiet.wire = world.connect(NODE).expect("up");
         }
     }
