@@ -31,6 +31,9 @@ use hexalog_storage_format::checkpoint::{Item, LogRun, PART_ENDS_CHECKPOINT, Pag
 /// Why who asks for pages or log is to come again.
 pub(crate) const NO_INDEX: &str = "the index is not there yet";
 
+/// What is in versions already is held too until that is known: a scan, and writes until then, may take so many times what may wait
+/// otherwise.
+pub(crate) const HELD_FACTOR: usize = 2;
 /// Pages that are taken in one slice, or a few more: some 500 us.
 const SLICE_PAGES: usize = 1_024;
 /// A read that failed is tried again so often, and so long after: a device that is gone for a moment has not lost anything.
@@ -101,7 +104,7 @@ impl Shard {
     /// Whether the scan of a start must wait for the index.
     pub(crate) fn index_comes_first(&self) -> bool {
         let Index::Loading(loading) = &self.index else { return false };
-        loading.comes_first || self.pending.bytes() > self.options.pending_bytes_max
+        loading.comes_first || self.pending.bytes() > HELD_FACTOR * self.options.pending_bytes_max
     }
 
     /// Takes in one part, or what there is to do without an index. True: there is more to do now.

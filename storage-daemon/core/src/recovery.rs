@@ -514,10 +514,11 @@ impl Shard {
         self.links.started(now);
         let scanned = self.appends.len();
         let text = format!(
-            "{} segments, {} appends scanned from position {}, log goes on at {}",
+            "{} segments, {} appends scanned from position {}, {} bytes of records held, log goes on at {}",
             self.segments.len(),
             scanned,
             self.superblock.replay_from,
+            self.pending.bytes(),
             self.log.durable().position
         );
         effects.list.push(Effect::Log(text));

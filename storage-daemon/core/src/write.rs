@@ -4,6 +4,7 @@
 //! durable. An opener's repair takes the same way under the rules of gossip.
 
 use crate::effects::{ConnectionId, Effects, Now};
+use crate::index::HELD_FACTOR;
 use crate::log::{Answer, Full, Heard, Space};
 use crate::segment::batches::last_counting;
 use crate::segment::{Health, Segment, SegmentKey};
@@ -212,10 +213,10 @@ impl Shard {
     /// Bounds what is held above a gap: it can be neither coalesced nor freed until the gap is filled, so it may
     /// take half of the log and of the memory, and what fills the gap may go beyond the bound.
     fn has_memory_for(&self, segment: &Segment, batch: &Batch<'_>, space: Space) -> bool {
-        let bound = self.options.pending_bytes_max;
+        let bound = self.held_bytes_max();
         if space == Space::Gossip {
             // A peer sends what follows the SCL, in the chain's order.
-            return self.pending.bytes() <= bound * 2;
+            return self.pending.bytes() <= self.options.pending_bytes_max * 2;
         }
         if batch.backlink > segment.scl && segment.batches.has_above(segment.scl) {
             let half_of_log = self.log.ring_bytes() / 2;
@@ -224,9 +225,14 @@ impl Shard {
         self.pending.bytes() <= bound
     }
 
+    /// Bytes of records that may be held. Without an index, what is in versions already counts too.
+    fn held_bytes_max(&self) -> usize {
+        self.options.pending_bytes_max * if self.has_index() { 1 } else { HELD_FACTOR }
+    }
+
     /// Whether a volume leaves the others their share of memory.
     fn has_fair_memory_for(&self, volume: VolumeId) -> bool {
-        let left = self.options.pending_bytes_max.saturating_sub(self.pending.bytes()) as u64;
+        let left = self.held_bytes_max().saturating_sub(self.pending.bytes()) as u64;
         let held = self.pending.bytes_of(volume) as u64;
         is_fair(held, held, left, SHARE)
     }
