@@ -2,12 +2,12 @@
 //!
 //! A start reads the end of the newest checkpoint alone, which names all segments, and the log. So how long it takes does not
 //! grow with what the device holds. Versions of pages and runs of log come afterwards, from the newest part of the chain to the
-//! oldest, a part for each slice of background work; of two parts that tell of one page the newer one counts. Until all is there,
+//! oldest, some parts in each slice of background work; of two parts that tell of one page the newer one counts. Until all is there,
 //! nobody is told what a page is or what log there is, no version is made and no log or extent is freed: reads and peers are asked to
 //! come again, and find other members meanwhile.
 //!
 //! What a start scans is held as if it were in no version: the records that are in one are let go when that is loaded. If that
-//! takes more memory than records may take, the index is loaded in the middle of the scan.
+//! takes more than twice the memory that records may take, the index is loaded in the middle of the scan.
 //!
 //! A part that does not read back is found when the shard has told its SCLs. The segments know their promises and what they have
 //! acknowledged, and lack pages that nobody can name: they give up their log and get all pages from their peers

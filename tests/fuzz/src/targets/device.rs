@@ -12,8 +12,8 @@ use hexalog_storage_format::address::{AREA_EXTENTS, BlockAddress};
 use hexalog_storage_format::aligned::BLOCK_BYTES;
 use hexalog_storage_format::append::{APPEND_HEADER_BYTES, AppendHeader, append_bytes};
 use hexalog_storage_format::checkpoint::{
-    DeltaRef, ImageRef, Item, LogRun, PART_BEGINS_CHAIN, PART_ENDS_CHECKPOINT, PART_HEADER_BYTES,
-    PageVersions, PartHeader, SegmentImage, part_bytes,
+    DeltaRef, ImageRef, Item, LogRun, PART_BEGINS_CHAIN, PART_BEGINS_SEGMENTS, PART_ENDS_CHECKPOINT,
+    PART_HEADER_BYTES, PageVersions, PartHeader, SegmentImage, VersionsThrough, part_bytes,
 };
 use hexalog_storage_format::delta::{self, BlockBuilder, BlockIdentity, DeltaRecord};
 use hexalog_storage_format::entry::{Entries, Entry};
@@ -268,8 +268,13 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
         (PageId(99), PageVersions::default()),
     ];
     let run = LogRun { first: Lsn(1), last: Lsn(9), position: 0, end: 4096 };
-    let items =
-        [Item::Segment(segment), Item::Pages(volume, group, pages), Item::Runs(volume, group, vec![run])];
+    let through = VersionsThrough { image: Lsn(10), delta: Lsn(30) };
+    let items = [
+        Item::Runs(volume, group, vec![run]),
+        Item::Pages(volume, group, pages),
+        Item::Segment(segment),
+        Item::Versions(volume, group, through),
+    ];
     let mut bytes = Vec::new();
     items.iter().for_each(|item| item.encode(&mut bytes));
     let header = PartHeader {
@@ -277,7 +282,7 @@ fn checkpoint_seeds() -> Vec<(&'static str, Vec<u8>)> {
         offset: 65536,
         generation: 3,
         index: 1,
-        flags: PART_BEGINS_CHAIN | PART_ENDS_CHECKPOINT,
+        flags: PART_BEGINS_CHAIN | PART_BEGINS_SEGMENTS | PART_ENDS_CHECKPOINT,
         previous: BlockAddress::new(AREA_EXTENTS, 4096),
         previous_bytes: 4096,
         previous_crc: 0x99aa_bbcc,
