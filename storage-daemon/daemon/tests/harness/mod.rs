@@ -7,8 +7,8 @@ use hexalog_protocol::frame::{PROTOCOL_VERSION, read_frame};
 use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::ids::{Incarnation, WriterId};
 use hexalog_protocol::message::{
-    CreateSegment, EpochBump, Hello, InstallHistory, Member, Membership, Message, ReadPage, Role, Room,
-    SegmentStatus, StatusQuery, Write as WriteMessage, WriterHead,
+    CreateSegment, EpochBump, Hello, InstallHistory, Member, Membership, Message, ReadPage, RefusalReason,
+    Role, Room, SegmentStatus, StatusQuery, Write as WriteMessage, WriterHead,
 };
 use hexalog_protocol::record::{Operation, Record};
 use hexalog_protocol::{
@@ -323,26 +323,39 @@ impl Writer {
 
     /// LSN of a page as it is at what was acknowledged last.
     pub fn read(&mut self, page: PageId) -> Option<Lsn> {
-        self.send(&Message::ReadPage(ReadPage {
-            volume: self.volume,
-            group: GROUP,
-            page,
-            read_point: self.acknowledged,
-            group_tail: self.acknowledged,
-            writer: self.writer,
-            membership_epoch: MEMBERSHIP,
-            geometry_epoch: GeometryEpoch(1),
-        }));
-        let mut found = None;
-        assert!(self.receive(|message| match message {
-            Message::PageImage(image) => {
-                found = Page::from_bytes(image.image).map(|page| page.lsn());
-                true
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            self.send(&Message::ReadPage(ReadPage {
+                volume: self.volume,
+                group: GROUP,
+                page,
+                read_point: self.acknowledged,
+                group_tail: self.acknowledged,
+                writer: self.writer,
+                membership_epoch: MEMBERSHIP,
+                geometry_epoch: GeometryEpoch(1),
+            }));
+            let (mut found, mut is_busy) = (None, false);
+            assert!(self.receive(|message| match message {
+                Message::PageImage(image) => {
+                    found = Page::from_bytes(image.image).map(|page| page.lsn());
+                    true
+                }
+                // It has just been started, and has no index yet.
+                Message::Refusal(refusal)
+                    if refusal.reason == RefusalReason::Busy && Instant::now() < deadline =>
+                {
+                    is_busy = true;
+                    true
+                }
+                Message::Refusal(refusal) => panic!("{refusal:?}"),
+                _ => false,
+            }));
+            if !is_busy {
+                return found;
             }
-            Message::Refusal(refusal) => panic!("{refusal:?}"),
-            _ => false,
-        }));
-        found
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The state of the volume's segment.
