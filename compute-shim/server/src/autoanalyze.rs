@@ -58,6 +58,9 @@ async fn analyse_in(
         parameters: vec![
             ("application_name".to_owned(), "autoanalyze".to_owned()),
             ("statement_timeout".to_owned(), STATEMENT_TIMEOUT.to_owned()),
+            // Whatever the database sets for its sessions.
+            ("default_transaction_read_only".to_owned(), "off".to_owned()),
+            ("default_transaction_isolation".to_owned(), "read committed".to_owned()),
         ],
         process_id: control.process_id,
     };

@@ -229,7 +229,12 @@ impl SessionControl {
 
     /// Whether the session is to end, be it between statements.
     pub fn is_ending(&self) -> bool {
-        self.stop_state() > StopState::Running || self.terminated.load(Ordering::Acquire)
+        self.stop_state() > StopState::Running || self.is_terminated()
+    }
+
+    /// Whether somebody has ended it.
+    pub fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::Acquire)
     }
 
     /// Ends another session.

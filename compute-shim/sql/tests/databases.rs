@@ -171,3 +171,51 @@ fn a_drop_that_fails_leaves_the_database() {
         "0A000 ALTER DATABASE of template1 is not supported"
     );
 }
+
+/// A savepoint gives back the lock of a database that was renamed after it: sessions come in again, and others may drop it.
+#[test]
+fn a_database_is_open_again_after_a_rollback_to_a_savepoint() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE DATABASE shop");
+    a.query("BEGIN; SAVEPOINT s; ALTER DATABASE shop RENAME TO store");
+    assert!(cluster.connect_as("postgres", "shop", &[]).is_err(), "it is reserved");
+    a.query("ROLLBACK TO s");
+    assert_eq!(to(&cluster, "shop").lines("SELECT current_database()"), ["shop"]);
+    b.query("DROP DATABASE shop");
+    a.query("COMMIT");
+}
+
+/// Each looks again once the other has come to his end.
+#[test]
+fn two_drops_of_one_database_both_succeed() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("CREATE DATABASE shop");
+    let visitor = to(&cluster, "shop");
+    let mut first = a.start("DROP DATABASE IF EXISTS shop");
+    assert!(matches!(a.go_on(&mut first), Progress::Waits), "for the visitor");
+    let mut second = b.start("DROP DATABASE IF EXISTS shop");
+    assert!(matches!(b.go_on(&mut second), Progress::Waits), "for the first");
+    drop(visitor);
+    assert!(matches!(a.go_on(&mut first), Progress::Done(Ok(_))));
+    let Progress::Done(Ok(_)) = b.go_on(&mut second) else { panic!("there is nothing left to drop") };
+    assert_eq!(b.take_notices(), ["NOTICE 00000: database \"shop\" does not exist, skipping"]);
+}
+
+/// A long comment stands in several rows. One that waited for it took it for a short one, and left some of these: no start could read
+/// them.
+#[test]
+fn a_comment_that_waited_for_a_longer_one_takes_its_place() {
+    let cluster = Cluster::new();
+    let (mut a, mut b) = (cluster.connect(), cluster.connect());
+    a.query("COMMENT ON ROLE postgres IS 'short'");
+    a.query(&format!("BEGIN; COMMENT ON ROLE postgres IS '{}'", noise(9_000)));
+    let mut waiting = b.start("COMMENT ON ROLE postgres IS 'x'");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Waits));
+    a.query("COMMIT");
+    assert!(matches!(b.go_on(&mut waiting), Progress::Done(Ok(_))));
+    drop((a, b));
+    let cluster = cluster.crash();
+    assert_eq!(cluster.connect().lines("SELECT description FROM pg_shdescription"), ["x"]);
+}

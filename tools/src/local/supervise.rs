@@ -7,7 +7,7 @@ use super::data_dir::DataDir;
 use crate::cli::LocalArgs;
 use crate::compute::cores;
 use crate::exit::{Code, Failure};
-use crate::sql::Connection;
+use crate::sql::{ClientError, Connection};
 use crate::storage_client::ShardConnection;
 use hexalog_cluster::NodeRecord;
 use hexalog_protocol::ShardIndex;
@@ -207,19 +207,17 @@ impl Cluster<'_> {
         Ok(())
     }
 
-    /// Ready means that a session can be had.
+    /// Ready means that a session can be had, or would be if the first database were still there and took some.
     async fn wait_for_compute(&mut self) -> Result<(), Failure> {
         let slot = self.slots.len() - 1;
         let listen = self.arguments.listen;
         self.wait_ready(slot, COMPUTE_START_MAX, || {
-            Connection::connect(
-                listen,
-                "postgres",
-                "postgres",
-                "hexalog local",
-                Some(Duration::from_millis(200)),
-            )
-            .is_ok()
+            let patience = Some(Duration::from_millis(200));
+            match Connection::connect(listen, "postgres", "postgres", "hexalog local", patience) {
+                Ok(_) => true,
+                Err(ClientError::Fatal(refusal)) => matches!(refusal.code.as_str(), "3D000" | "55000"),
+                Err(_) => false,
+            }
         })
         .await
     }

@@ -10,9 +10,10 @@ use crate::input::{Input, ReadEnd};
 use crate::isolation::isolated;
 use crate::listener::Worker;
 use crate::output::Output;
-use crate::wait::Waiting;
+use crate::wait::{GateBroken, Waiting};
 use crate::wire::startup::{self, StartupPacket};
 use crate::wire::{ProtocolViolation, backend};
+use hexalog_protocol::Lsn;
 use hexalog_sql::{Session, Startup};
 use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
@@ -55,13 +56,16 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
             let wire = Wire { stream, output, control, worker: Arc::clone(worker), is_broken: false };
             let mut connection =
                 Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
-            if connection.wire.write_out().await.is_ok() {
+            let lsn = connection.session.answer_lsn();
+            let stands = wait_for(lsn, worker, &connection.wire.control, &connection.wire.stream).await;
+            if stands.is_ok() && connection.wire.write_out().await.is_ok() {
                 return Some(connection);
             }
             connection.close_session().await;
         }
         Err(error) => {
-            wait_for_what_was_seen(worker, &control, &stream).await;
+            // If it never becomes so, the client has gone or the process ends: either hears what it can.
+            let _ = wait_for(worker.database.engine().appended(), worker, &control, &stream).await;
             refuse(stream, &error).await;
         }
     }
@@ -69,18 +73,21 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     None
 }
 
-/// That a database or a role is not there may rest on a commit that is not durable yet.
-async fn wait_for_what_was_seen(worker: &Worker, control: &SessionControl, stream: &TcpStream) {
-    let engine = worker.database.engine();
+/// That a database or a role is there, or is not, may rest on a commit that is not durable yet.
+async fn wait_for(
+    lsn: Lsn,
+    worker: &Worker,
+    control: &SessionControl,
+    stream: &TcpStream,
+) -> Result<(), GateBroken> {
     let waiting = Waiting {
-        engine,
+        engine: worker.database.engine(),
         durability: &worker.durability,
         control,
         stream: Some(stream),
         is_read_only: worker.options.is_read_only,
     };
-    // If it never becomes so, the client has gone or the process ends: either hears what it can.
-    let _ = waiting.answer_gate(engine.appended()).await;
+    waiting.answer_gate(lsn).await
 }
 
 async fn refuse(mut stream: TcpStream, error: &SqlError) -> Option<Box<Connection>> {

@@ -87,11 +87,11 @@ impl Wire {
         Ok(())
     }
 
-    /// A client that does not read holds up its own session only; the process's end does not wait for it.
+    /// A client that does not read holds up its own session only; neither the process's end nor who ends the session waits for it.
     async fn wait_writable(&self) -> Result<(), End> {
         std::future::poll_fn(|cx| {
             self.control.watch(cx.waker());
-            if self.control.stop_state() >= StopState::Aborting {
+            if self.control.stop_state() >= StopState::Aborting || self.control.is_terminated() {
                 return std::task::Poll::Ready(Err(End::Closed));
             }
             self.stream.poll_write_ready(cx).map(|ready| ready.map_err(|_| End::Closed))

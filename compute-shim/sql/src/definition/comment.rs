@@ -21,6 +21,9 @@ use hexalog_sql_types::{SqlError, SqlState, TypeId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// An object's comments are one value: who changes them has it to himself.
+const COMMENTED: RelationLockMode = RelationLockMode::ShareUpdateExclusive;
+
 /// What a comment is about: the catalog that the object is in, its number, and a column's number or 0.
 type Place = (Oid, Oid, i32);
 
@@ -68,9 +71,7 @@ fn place(
         CommentTarget::Schema(name) => {
             let schema = newest.schema_by_name(name).map(|schema| schema.oid);
             let oid = schema.ok_or_else(|| lookup::no_schema(name))?;
-            replay.once(context, |context| {
-                lookup::lock_schema(context, oid, RelationLockMode::ShareUpdateExclusive)
-            })?;
+            replay.once(context, |context| lookup::lock_schema(context, oid, COMMENTED))?;
             (classes::PG_NAMESPACE, oid, 0)
         }
         CommentTarget::Constraint { name, table } => constraint(replay, context, name, table)?,
@@ -87,7 +88,7 @@ fn place(
         CommentTarget::Database(name) => match newest.database_by_name(name) {
             Some(database) => {
                 let oid = database.oid;
-                lookup::lock(replay, context, oid, RelationLockMode::ShareUpdateExclusive)?;
+                lookup::lock(replay, context, oid, COMMENTED)?;
                 (classes::PG_DATABASE, oid, 0)
             }
             None => {
@@ -105,26 +106,38 @@ fn place(
         },
         CommentTarget::Role(name) => {
             let role = newest.role_by_name(name).ok_or_else(|| SqlError::undefined_object("role", name))?;
-            (classes::PG_AUTHID, role.oid, 0)
+            let oid = role.oid;
+            lookup::lock(replay, context, oid, COMMENTED)?;
+            (classes::PG_AUTHID, oid, 0)
         }
         CommentTarget::Type(name) => (classes::PG_TYPE, type_named(replay, context, name)?, 0),
-        CommentTarget::Collation(name) => (classes::PG_COLLATION, collation_named(name)?, 0),
+        CommentTarget::Collation(name) => {
+            let oid = collation_named(name)?;
+            lookup::lock(replay, context, oid, COMMENTED)?;
+            (classes::PG_COLLATION, oid, 0)
+        }
         CommentTarget::Function { kind, name, arguments } => {
-            (classes::PG_PROC, function(context, kind, name, arguments)?, 0)
+            let oid = function(context, kind, name, arguments)?;
+            lookup::lock(replay, context, oid, COMMENTED)?;
+            (classes::PG_PROC, oid, 0)
         }
     }))
 }
 
 /// The number of a type; one of users is locked against being dropped.
 fn type_named(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &TypeName) -> Step<Oid> {
-    match enumeration::locked(replay, context, name, RelationLockMode::ShareUpdateExclusive)? {
+    match enumeration::locked(replay, context, name, COMMENTED)? {
         Some(id) => Ok(id.0),
-        None => Ok(bind::type_of(context.view, name)?.0.0),
+        None => {
+            let oid = bind::type_of(context.view, name)?.0.0;
+            lookup::lock(replay, context, oid, COMMENTED)?;
+            Ok(oid)
+        }
     }
 }
 
 fn relation(replay: &mut Replay, context: &mut DefinitionContext<'_>, name: &Name) -> Step<Relation> {
-    match lookup::locked(replay, context, name, RelationLockMode::ShareUpdateExclusive)? {
+    match lookup::locked(replay, context, name, COMMENTED)? {
         Found::Relation(relation) => Ok(relation),
         Found::Nothing => Err(lookup::no_relation(name).into()),
         Found::NoSchema(schema) => Err(lookup::no_schema(&schema).into()),

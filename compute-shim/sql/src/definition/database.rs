@@ -54,8 +54,11 @@ pub(super) fn have_alone(
     let begun_us = replay.once(context, |context| {
         let has_it = context.effects.reserved.iter().any(|reserved| reserved.database() == database);
         if !has_it {
-            // Its lock is held: whoever has reserved it has come to his end.
-            let reserved = context.database.connections.reserve(database).ok_or(Need::Yield)?;
+            // Its lock is held: whoever has reserved it has come to his end, or is about to.
+            let Some(reserved) = context.database.connections.reserve(database) else {
+                context.environment.pause();
+                return Err(Need::Yield.into());
+            };
             context.effects.reserved.push(Arc::new(reserved));
         }
         Ok(context.environment.wall_clock_us())
@@ -86,13 +89,20 @@ pub(super) fn locked(
     name: &str,
 ) -> Step<Option<Arc<DatabaseObject>>> {
     replay.once(context, |context| {
-        let find = |catalog: &Catalog| catalog.database_by_name(name).cloned();
-        let Some(found) = find(&context.newest()) else { return Ok(None) };
-        let mode = RelationLockMode::AccessExclusive;
-        context.engine.lock_relation(context.transaction, found.oid, mode)?;
-        // Another may bear the name by now, and that one is not locked.
-        let newest = find(&context.newest()).filter(|newest| newest.oid == found.oid);
-        Ok(Some(newest.ok_or_else(|| no_database(name))?))
+        let mut held = None;
+        loop {
+            let Some(found) = context.newest().database_by_name(name).cloned() else { return Ok(None) };
+            if held == Some(found.oid) {
+                return Ok(Some(found));
+            }
+            // Another may bear the name once the lock is there, or none.
+            context.engine.lock_relation(
+                context.transaction,
+                found.oid,
+                RelationLockMode::AccessExclusive,
+            )?;
+            held = Some(found.oid);
+        }
     })
 }
 

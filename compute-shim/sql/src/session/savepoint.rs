@@ -29,8 +29,9 @@ struct Mark {
     settings: SettingsMark,
     read_only: bool,
     deferred: DeferredMark,
-    /// How many advisory locks the transaction held.
+    /// How many advisory locks the transaction held, and how many databases it had to itself.
     advisory: usize,
+    reserved: usize,
 }
 
 /// The savepoints of a transaction, the newest last.
@@ -93,6 +94,7 @@ impl Scope {
             read_only,
             deferred,
             advisory,
+            reserved: self.effects.reserved.len(),
         });
         Ok(())
     }
@@ -131,6 +133,7 @@ impl Scope {
         self.view.settings.roll_back_to(&mark.settings);
         self.effects.deferred.roll_back_to(&mark.deferred, serial);
         self.database.engine().release_advisory_since(&mut self.effects.advisory, mark.advisory);
+        self.effects.reserved.truncate(mark.reserved);
         if mark.definitions != self.definitions() {
             let (changes, definitions) = (mark.changes.clone(), mark.definitions);
             self.restore_definitions(changes, definitions);
