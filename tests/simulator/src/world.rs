@@ -314,6 +314,8 @@ pub struct World {
     bytes_before_restarts: u64,
     /// Segments that took all pages since ailing ones left no room for log.
     hydrations_for_pages: u64,
+    /// Indexes that rot took after a start: all segments that they named got their pages anew.
+    indexes_lost: u64,
     outcome: Outcome,
 }
 
@@ -377,6 +379,7 @@ impl World {
             outcome: Outcome::default(),
             bytes_before_restarts: 0,
             hydrations_for_pages: 0,
+            indexes_lost: 0,
             plan,
         }
     }

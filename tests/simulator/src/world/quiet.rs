@@ -71,6 +71,7 @@ impl World {
         self.outcome.segments_repaired += of("segments_repaired");
         self.outcome.pages_repaired += of("pages_repaired");
         self.hydrations_for_pages += of("hydrations_for_pages");
+        self.indexes_lost += of("indexes_lost");
         self.check_hydrations(&statuses);
     }
 
@@ -124,9 +125,11 @@ impl World {
             "without a fault no member is left behind"
         );
         let longest = statuses.iter().map(|status| counter(status, "append_bytes")).max().unwrap_or(0);
+        assert!(self.indexes_lost == 0 || self.plan.rot_every_us > 0, "nothing else takes an index");
         assert!(
             self.outcome.segments_repaired > 0
                 || self.hydrations_for_pages > 0
+                || self.indexes_lost > 0
                 || longest + self.bytes_before_restarts > self.plan.log_bytes / 2,
             "a member was left behind, and no log ever had to be freed for want of room"
         );

@@ -268,6 +268,7 @@ impl World {
         self.outcome.segments_repaired += counter(&stopped, "segments_repaired");
         self.outcome.pages_repaired += counter(&stopped, "pages_repaired");
         self.hydrations_for_pages += counter(&stopped, "hydrations_for_pages");
+        self.indexes_lost += counter(&stopped, "indexes_lost");
         self.bytes_before_restarts += counter(&stopped, "append_bytes");
         self.outcome.extents_collected += counter(&stopped, "extents_collected");
         self.note(&format!("shard {shard} {}", if is_power_cut { "loses power" } else { "is killed" }));
