@@ -92,6 +92,22 @@ fn tried(target: &Target, input: &[u8]) -> Result<&'static str, Finding> {
 
 /// The decoder's answer, or what broke.
 pub fn try_once(target: &Target, input: &[u8]) -> Result<&'static str, String> {
+    let (answer, mut allocated) = measured(target, input)?;
+    let allowed = (target.allocated_bytes_max)(input.len());
+    // What other threads of the process allocate counts too; an input that breaks the bound does so each time.
+    for _ in 0..2 {
+        if allocated > allowed {
+            allocated = allocated.min(measured(target, input)?.1);
+        }
+    }
+    if allocated > allowed {
+        return Err(format!("{allocated} bytes allocated for {} bytes: over {allowed}", input.len()));
+    }
+    Ok(answer)
+}
+
+/// The decoder's answer and the bytes that were allocated meanwhile, or with what it panicked.
+fn measured(target: &Target, input: &[u8]) -> Result<(&'static str, usize), String> {
     let region = Region::new(&INSTRUMENTED_SYSTEM);
     IS_CHECKING.set(true);
     let answer = panic::catch_unwind(AssertUnwindSafe(|| (target.check)(input)));
@@ -99,11 +115,7 @@ pub fn try_once(target: &Target, input: &[u8]) -> Result<&'static str, String> {
     let change = region.change();
     let answer = answer.map_err(|_| PANIC.lock().expect("no panic while held").clone())?;
     let allocated = change.bytes_allocated + usize::try_from(change.bytes_reallocated.max(0)).unwrap_or(0);
-    let allowed = (target.allocated_bytes_max)(input.len());
-    if allocated > allowed {
-        return Err(format!("{allocated} bytes allocated for {} bytes: over {allowed}", input.len()));
-    }
-    Ok(answer)
+    Ok((answer, allocated))
 }
 
 /// Cuts pieces out and makes bytes zero for as long as the input breaks something.
