@@ -11,8 +11,8 @@
 //! is passed over.
 //!
 //! A checkpoint is fuzzy: pages go on changing while its parts are written, in slices. What a part says of a page may
-//! be newer than the replay point; the scan then meets records that are in a version already and passes over them. The
-//! SCL that a start begins with is therefore not below the newest version.
+//! be newer than the replay point: the scan meets records that are in a version already. The SCL that a start begins with is
+//! not below the newest version that the chain names.
 
 use crate::chain::Part;
 use crate::effects::{Area, Effect, Effects, IoResult, Now};
