@@ -17,8 +17,9 @@ const CARRIED_MAX: usize = 256;
 const CARRIED_LOOKS_MAX: usize = 1024;
 
 impl Shard {
-    /// Stages what reaches back over more than half of the ring, which is twice as far as makes coalescing urgent. What
-    /// writers send shares the append: it takes a quarter of that. True if there may be more.
+    /// Stages what reaches back over more than half of the ring, which is twice as far as makes coalescing urgent. What writers
+    /// send shares the append with it. It takes half of that: at most a quarter of the ring is to be carried, and then no more than that
+    /// comes meanwhile. True if there may be more.
     pub(crate) fn carry_slice(&mut self, effects: &mut Effects) -> bool {
         let end = self.log.durable().position;
         let reaches_back = end - self.replay_point().position;
@@ -28,7 +29,7 @@ impl Shard {
         if reaches_back <= most || !is_worthwhile {
             return false;
         }
-        let share = self.options.append_bytes_max / 4;
+        let share = self.options.append_bytes_max / 2;
         let (mut carried, mut carried_bytes, mut has_share) = (0, 0, true);
         for (key, first) in self.pending.oldest_before(end - most).take(CARRIED_LOOKS_MAX) {
             let segment = self.segments.get_mut(&key).expect("the ledger names segments");
