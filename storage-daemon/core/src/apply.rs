@@ -219,25 +219,18 @@ impl Shard {
         let records_max = self.options.chain_records_max;
         let session = &mut segment.session;
         let tables = (&mut segment.pages, &mut self.pending);
-        segment.batches.insert(
-            (batch, last),
-            place.position,
-            key,
-            &segment.history,
-            tables,
-            |record, count| {
-                counters.records += 1;
-                if let Some(session) = session {
-                    session.note_record(record.page, record.lsn);
+        segment.batches.insert(batch, place.position, key, &segment.history, tables, |record, count| {
+            counters.records += 1;
+            if let Some(session) = session {
+                session.note_record(record.page, record.lsn);
+            }
+            if count.is_multiple_of(records_max) {
+                coalescer.note_long_chain(key, record.page);
+                if count > records_max {
+                    coalescer.note_overlong_chain();
                 }
-                if count.is_multiple_of(records_max) {
-                    coalescer.note_long_chain(key, record.page);
-                    if count > records_max {
-                        coalescer.note_overlong_chain();
-                    }
-                }
-            },
-        );
+            }
+        });
         let limit = segment.coalesce_limit();
         if segment.advance_scl() {
             moved.segments.insert(key);

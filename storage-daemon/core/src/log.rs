@@ -202,11 +202,6 @@ impl Log {
         append_bytes(self.filling.entries_bytes())
     }
 
-    /// Whether nothing is in it.
-    pub fn has_nothing_filled(&self) -> bool {
-        self.filling.entries_bytes() == 0
-    }
-
     /// Whether entries of this many bytes can be staged.
     pub fn room_for(&self, entry_bytes: usize, space: Space) -> Result<(), Full> {
         let entries = self.filling.bytes_needed() + entry_bytes;

@@ -6,41 +6,29 @@ use crate::shares::ByVolume;
 use alloc::collections::BTreeSet;
 use hexalog_protocol::{Lsn, VolumeId};
 
-/// What a held batch takes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Size {
-    /// Bytes of memory.
-    pub memory: usize,
-    /// Bytes of an append.
-    pub log: usize,
-}
-
 /// The ledger of batches that are held in memory since a record of theirs is in no page version.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     bytes: usize,
-    log_bytes: usize,
     bytes_by_volume: ByVolume,
     /// By log position, so that the oldest is found first: it holds the log back.
     batches: BTreeSet<(u64, SegmentKey, Lsn)>,
 }
 
 impl Pending {
-    pub fn add(&mut self, position: u64, segment: SegmentKey, first: Lsn, size: Size) {
+    pub fn add(&mut self, position: u64, segment: SegmentKey, first: Lsn, bytes: usize) {
         let is_new = self.batches.insert((position, segment, first));
         assert!(is_new, "a batch is held once");
-        self.bytes += size.memory;
-        self.log_bytes += size.log;
-        self.bytes_by_volume.add(segment.0, size.memory as u64);
+        self.bytes += bytes;
+        self.bytes_by_volume.add(segment.0, bytes as u64);
     }
 
-    pub fn remove(&mut self, position: u64, segment: SegmentKey, first: Lsn, size: Size) {
+    pub fn remove(&mut self, position: u64, segment: SegmentKey, first: Lsn, bytes: usize) {
         let was_there = self.batches.remove(&(position, segment, first));
         assert!(was_there, "a batch is let go once");
-        assert!(self.bytes >= size.memory && self.log_bytes >= size.log);
-        self.bytes -= size.memory;
-        self.log_bytes -= size.log;
-        self.bytes_by_volume.remove(segment.0, size.memory as u64);
+        assert!(self.bytes >= bytes);
+        self.bytes -= bytes;
+        self.bytes_by_volume.remove(segment.0, bytes as u64);
     }
 
     /// Bytes of memory that all held batches take.
@@ -48,12 +36,7 @@ impl Pending {
         self.bytes
     }
 
-    /// Bytes of the log that they take.
-    pub fn log_bytes(&self) -> usize {
-        self.log_bytes
-    }
-
-    /// Bytes of memory of one volume's.
+    /// Those of one volume.
     pub fn bytes_of(&self, volume: VolumeId) -> usize {
         self.bytes_by_volume.get(volume) as usize
     }

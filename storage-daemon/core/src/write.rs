@@ -36,8 +36,6 @@ impl Shard {
         }
         let hears = self.hear(connection, head, now, effects);
         let mut groups: Vec<GroupId> = head.tails.iter().map(|(group, _)| *group).collect();
-        // Groups of which a batch found no room: what follows would stand above a gap.
-        let mut held_up: Vec<(GroupId, RefusalReason)> = Vec::new();
         for entry in write.batches() {
             let Ok((membership, batch)) = entry else {
                 let key = (volume, GroupId(0));
@@ -53,8 +51,6 @@ impl Shard {
                 // It goes at the end of the turn, but must not be full before.
                 self.submit_append(effects);
             }
-            let before = held_up.iter().find(|(group, _)| *group == batch.group);
-            let admitted = admitted.and(before.map_or(Ok(()), |(_, reason)| Err(*reason)));
             match admitted.and_then(|()| self.stage_batch(key, &batch, Space::Data)) {
                 Ok(()) => {
                     self.segments.get_mut(&key).expect("admitted").note_fed(batch.last, now);
@@ -62,12 +58,7 @@ impl Shard {
                         groups.push(batch.group);
                     }
                 }
-                Err(reason) => {
-                    if matches!(reason, RefusalReason::Busy | RefusalReason::NoSpace) {
-                        held_up.push((batch.group, reason));
-                    }
-                    self.refuse(connection, request_id, reason, key, "", effects);
-                }
+                Err(reason) => self.refuse(connection, request_id, reason, key, "", effects),
             }
         }
         if !hears && groups.is_empty() {

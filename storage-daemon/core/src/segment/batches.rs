@@ -5,14 +5,13 @@
 
 use super::SegmentKey;
 use crate::pages::{PageTable, PendingRecord};
-use crate::pending::{Pending, Size};
+use crate::pending::Pending;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::{Lsn, PageId};
-use hexalog_storage_format::entry::BATCH_OVERHEAD_BYTES;
 
 /// A record of a held batch; its operations stay where they are in the batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,10 +65,9 @@ impl StoredBatch {
         &self.bytes[record.start as usize..(record.start + record.length) as usize]
     }
 
-    fn size(&self) -> Size {
+    fn memory_bytes(&self) -> usize {
         // Map entries and page entries beside the vectors; an estimate on the high side.
-        let memory = self.bytes.len() + self.records.len() * (size_of::<StoredRecord>() + 32) + 160;
-        Size { memory, log: BATCH_OVERHEAD_BYTES + self.bytes.len() }
+        self.bytes.len() + self.records.len() * (size_of::<StoredRecord>() + 32) + 160
     }
 }
 
@@ -115,21 +113,24 @@ impl Batches {
     }
 
     /// Takes in a durable batch and puts its new records into the page table, those that are in no version yet. `on_new` is told
-    /// each of them, with the number of records that wait for its page now. `last`: the last that counts.
+    /// each of them, with the number of records that wait for its page now.
     pub fn insert(
         &mut self,
-        (batch, last): (&Batch<'_>, Lsn),
+        batch: &Batch<'_>,
         position: u64,
         segment: SegmentKey,
         history: &EpochHistory,
         (pages, pending): (&mut PageTable, &mut Pending),
         mut on_new: impl FnMut(&StoredRecord, usize),
     ) {
-        if self.holds(batch.first, last) {
-            return self.came_again(batch.first, last, position, segment, pending);
+        let stored = StoredBatch::new(batch, history);
+        if stored.records.is_empty() {
+            return;
         }
-        let stored = Arc::new(StoredBatch::new(batch, history));
-        assert_eq!(stored.last(), last, "the caller looked");
+        if self.holds(batch.first, stored.last()) {
+            return self.came_again(batch.first, stored.last(), position, segment, pending);
+        }
+        let stored = Arc::new(stored);
         let known_to = self.held.get(&batch.first).map_or(Lsn::ZERO, |held| held.batch.last());
         let mut unmerged = 0;
         for (index, record) in stored.records.iter().enumerate() {
@@ -148,9 +149,9 @@ impl Batches {
         }
         if let Some(held) = self.held.remove(&batch.first) {
             // Truncated by a history that has since been replaced: the longer form takes its place.
-            pending.remove(held.position, segment, batch.first, held.batch.size());
+            pending.remove(held.position, segment, batch.first, held.batch.memory_bytes());
         }
-        pending.add(position, segment, batch.first, stored.size());
+        pending.add(position, segment, batch.first, stored.memory_bytes());
         self.held.insert(batch.first, Held { batch: stored, position, is_carried: false, unmerged });
     }
 
@@ -167,9 +168,9 @@ impl Batches {
         let held = self.held.get_mut(&first).expect("the caller found it");
         // The longer form of one that was truncated meanwhile stands where it stood.
         if held.batch.last() == last && position > held.position {
-            let size = held.batch.size();
-            pending.remove(held.position, segment, first, size);
-            pending.add(position, segment, first, size);
+            let bytes = held.batch.memory_bytes();
+            pending.remove(held.position, segment, first, bytes);
+            pending.add(position, segment, first, bytes);
             (held.position, held.is_carried) = (position, false);
         }
     }
@@ -186,7 +187,7 @@ impl Batches {
         held.unmerged -= 1;
         if held.unmerged == 0 {
             let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.position, segment, first, held.batch.size());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
         }
     }
 
@@ -255,7 +256,7 @@ impl Batches {
             .collect();
         for first in concerned {
             let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.position, segment, first, held.batch.size());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
             let counts = held.batch.records.partition_point(|record| !history.is_annulled(record.lsn));
             annulled.extend_from_slice(&held.batch.records[counts..]);
             // Annulled records lie above every VDL heard, so none of them is in a page version. A replay may meet them when
@@ -270,7 +271,7 @@ impl Batches {
                     backlink: held.batch.backlink,
                     records: held.batch.records[..counts].to_vec(),
                 };
-                pending.add(held.position, segment, first, batch.size());
+                pending.add(held.position, segment, first, batch.memory_bytes());
                 self.held.insert(first, Held { batch: Arc::new(batch), unmerged, ..held });
             }
         }
@@ -289,7 +290,7 @@ impl Batches {
     pub fn drop_above(&mut self, scl: Lsn, segment: SegmentKey, pending: &mut Pending) -> Vec<StoredRecord> {
         let mut dropped = Vec::new();
         for (first, held) in self.held.split_off(&scl.plus(1)) {
-            pending.remove(held.position, segment, first, held.batch.size());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
             assert_eq!(
                 held.unmerged as usize,
                 held.batch.records.len(),
@@ -303,7 +304,7 @@ impl Batches {
     /// Lets go of everything.
     pub fn clear(&mut self, segment: SegmentKey, pending: &mut Pending) {
         for (first, held) in core::mem::take(&mut self.held) {
-            pending.remove(held.position, segment, first, held.batch.size());
+            pending.remove(held.position, segment, first, held.batch.memory_bytes());
         }
     }
 

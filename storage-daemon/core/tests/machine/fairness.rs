@@ -418,33 +418,6 @@ fn records_of_a_writer_that_is_gone_do_not_hold_the_log() {
     world.check_all();
 }
 
-/// Of small records memory takes several times what the log does: whether carrying is worth it was asked of memory, and they held the
-/// log for all.
-#[test]
-fn small_records_of_a_writer_that_is_gone_are_carried_too() {
-    const STUCK: usize = 900;
-    let mut world = World::new(806);
-    let mut gone = Volume::open(&mut world, LOUD);
-    let mut quiet = Volume::open(&mut world, QUIET);
-    for _ in 0..STUCK {
-        gone.write(&mut world, 40).expect("there is room");
-    }
-    world.disconnect(gone.wire);
-    let held = world.counter(NODE, "pending_bytes");
-    assert!(held > options(NODE).log_bytes / 4, "in memory, half of what would be freed: {held}");
-    let before = world.counter(NODE, "carried_bytes");
-    for round in 0..400 {
-        assert_eq!(quiet.write_through(&mut world, 1_000), Ok(()), "round {round}");
-    }
-    let carried = world.counter(NODE, "carried_bytes") - before;
-    assert!(carried > 4 * options(NODE).append_bytes_max as u64, "{carried}");
-    gone.wire = world.connect(NODE).expect("up");
-    gone.vdl = gone.last;
-    assert_eq!(gone.tell(&mut world).acknowledged, 1);
-    gone.check_pages(&mut world);
-    world.check_all();
-}
-
 /// Power fails at any moment of it, and the next writer annuls some of what was carried.
 #[test]
 fn what_is_carried_in_the_log_is_there_once() {
