@@ -573,6 +573,8 @@ body! {
         turn: u32,
         /// No more pages than this in the answer.
         pages_max: u32,
+        /// Pages as they were below this LSN do not bring the asker on: a source that is no further refuses.
+        base_min: Lsn,
     }
 }
 

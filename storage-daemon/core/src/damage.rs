@@ -302,10 +302,9 @@ mod tests {
         segment.complete_hydration(Hydrated { base: Lsn(88), vdl_heard: Lsn(88) });
         segment.give_up_log(&mut Pending::default());
         segment.given_up_at = Some(GivenUp { scl: Lsn(88), position: 0 });
-        assert!(!segment.leads_on(Lsn(88)));
-        assert!(segment.leads_on(Lsn(89)));
+        assert_eq!(segment.base_min(), Lsn(89));
         // No scan meets again what stands before the stretch that was lost.
         segment.lose_log(&mut Pending::default());
-        assert!(segment.leads_on(Lsn(88)));
+        assert_eq!(segment.base_min(), Lsn(88));
     }
 }

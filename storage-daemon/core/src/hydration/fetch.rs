@@ -123,15 +123,15 @@ impl Segment {
         is_waiting && self.promised.epoch.0 > 0 && self.check_promises().is_ok()
     }
 
-    /// Whether pages as they are at `base` bring it further than when it gave up its log: what it has told since is among them, and
+    /// The least base whose pages bring it further than when it gave up its log: what it has told since is among them, and
     /// a scan that meets that decision again knows by the base that it is over. The group may have stood still since, so they
     /// need be no further than its SCL once no scan meets it.
-    pub(crate) fn leads_on(&self, base: Lsn) -> bool {
-        let is_over = self.given_up_at.is_none_or(|given_up| base > given_up.scl);
+    pub(crate) fn base_min(&self) -> Lsn {
+        let is_over_from = self.given_up_at.map_or(Lsn::ZERO, |given_up| given_up.scl.plus(1));
         // Of what an opening has annulled since, nobody has anything. Its writer knows what counts, and tells once it is all there.
         let is_annulled = self.history.is_annulled(self.scl) && self.is_open();
-        let has_all_that_counts = is_annulled && self.tail.is_some_and(|tail| base >= tail);
-        (base >= self.scl || has_all_that_counts) && is_over
+        let all_that_counts = self.tail.filter(|_| is_annulled).map_or(self.scl, |tail| tail.min(self.scl));
+        all_that_counts.max(is_over_from)
     }
 
     /// The checkpoint with all pages is durable.
@@ -252,6 +252,7 @@ impl Shard {
             session: fetch.session,
             turn: fetch.turn,
             pages_max: if is_busy && !fetch.is_whole { pages_max.min(BUSY_PAGES_MAX) } else { pages_max },
+            base_min: segment.base_min(),
         };
         let asked_position = self.log.durable().position;
         let asked_us = now.monotonic_us;
@@ -295,7 +296,8 @@ impl Shard {
             self.fail_fetch(now, "the members have changed", effects);
             return true;
         }
-        let is_behind = !segment.leads_on(answer.base);
+        // It may have learnt of more since it asked.
+        let is_behind = answer.base < segment.base_min();
         (fetch.session, fetch.turn, fetch.retries) = (answer.session, fetch.turn + 1, 0);
         fetch.is_whole = answer.is_whole;
         fetch.pages_done += images.len() as u64;

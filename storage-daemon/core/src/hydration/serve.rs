@@ -104,7 +104,9 @@ pub(crate) struct PagesAnswers {
 }
 
 impl Segment {
-    /// Whether this segment may be a source for `pull`: sound, of the same epochs, and not behind its own group.
+    /// Whether this segment may be a source for `pull`: sound, of the same epochs, not behind its own group, and far enough for
+    /// the asker. One that cannot be brought on from here, such as one that gave up its log above the VDL that is known before
+    /// an opening, would hold the session that another one needs.
     fn check_hydrate(&self, pull: &HydratePull) -> Result<(), RefusalReason> {
         self.check_gossip(pull.writer, pull.membership_epoch)?;
         if !self.gossip.peers().any(|peer| peer.segment == pull.asker) {
@@ -112,7 +114,7 @@ impl Segment {
         }
         // While the volume is being opened nobody knows what stands above a gap: pages go as they are below it.
         let lacks_some = self.is_behind() && self.is_open();
-        if lacks_some { Err(RefusalReason::NotComplete) } else { Ok(()) }
+        if lacks_some || self.tail_heard() < pull.base_min { Err(RefusalReason::NotComplete) } else { Ok(()) }
     }
 }
 

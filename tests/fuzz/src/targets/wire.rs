@@ -246,6 +246,7 @@ fn between_peers(batches: &[u8]) -> Vec<(&'static str, Message<'_>)> {
         session: 77,
         turn: 2,
         pages_max: 16,
+        base_min: Lsn(29),
     };
     let pages = HydratePages {
         volume,
