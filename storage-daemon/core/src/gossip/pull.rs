@@ -246,7 +246,9 @@ impl Shard {
         if is_full && segment.drop_above_gap(&mut self.pending) {
             self.counters.gaps_dropped += 1;
         }
-        let is_beyond = push.scl > scl && !brings_next && push.log_from > scl;
+        // Its log may have a hole there too: it frees what was written first, and gaps are filled last.
+        let begins_above = push.log_from > scl || !push.batches.is_empty();
+        let is_beyond = push.scl > scl && !brings_next && begins_above;
         let is_for_scl = request.is_for_scl;
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);

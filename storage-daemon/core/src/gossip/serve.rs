@@ -24,7 +24,16 @@ pub(crate) struct LogAnswer {
     connection: ConnectionId,
     request_id: u64,
     pull: GossipPull,
+    /// As the segment knows it; what follows it in the log is read too.
     run: LogRun,
+}
+
+/// What a stretch of the log has for an answer.
+struct Found {
+    batches: Vec<u8>,
+    first: Option<Lsn>,
+    /// All of the run was there to be read.
+    is_run_whole: bool,
 }
 
 /// Where the batches for an answer are.
@@ -117,13 +126,12 @@ impl Shard {
         let ring_end = run.position - run.position % ring + ring;
         let wanted_end = run.end + answer_bytes_max(pull) as u64 / BLOCK_BYTES as u64 * BLOCK_BYTES as u64;
         let end = wanted_end.min(self.log.durable().position).min(ring_end).max(run.end);
-        let run = LogRun { end, ..run };
         self.links.answers_numbered += 1;
         let answer = self.links.answers_numbered;
         let waiting = LogAnswer { connection, request_id, pull: pull.clone(), run };
         self.links.answers.insert(answer, waiting);
-        let buffer = AlignedBuffer::zeroed((run.end - run.position) as usize);
-        let offset = run.position % self.log.ring_bytes();
+        let buffer = AlignedBuffer::zeroed((end - run.position) as usize);
+        let offset = run.position % ring;
         self.read(Io::GossipLog { answer }, Area::Log, offset, buffer, effects);
     }
 
@@ -151,18 +159,20 @@ impl Shard {
         if result != IoResult::Done {
             return self.refuse(connection, request_id, RefusalReason::Busy, key, "log read failed", effects);
         }
-        let (batches, is_whole) = self.batches_from_log(&pull, run, buffer.bytes());
-        if batches.is_empty() && is_whole && pull.through >= run.last {
-            // It was taken to reach further than it does: what comes next lies in another.
+        let mut found = self.batches_from_log(&pull, run, buffer.bytes());
+        let is_of_run = found.first.is_some_and(|first| first <= run.last);
+        if found.is_run_whole && !is_of_run && pull.through >= run.last {
+            // It was taken to reach further than it does: what comes next lies in another, and is not what was read behind this one.
             let segment = self.segments.get_mut(&key).expect("just seen");
             segment.runs.ends_at(&run, pull.after);
+            found.batches.clear();
         }
-        self.answer_pull(connection, request_id, &pull, &batches, effects);
+        self.answer_pull(connection, request_id, &pull, &found.batches, effects);
     }
 
     /// Takes the segment's batches out of a stretch of the log. If it was freed and written anew meanwhile, or a
-    /// block is damaged, there are fewer or none: the peer asks again, or another. True: all of the run was there.
-    fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> (Vec<u8>, bool) {
+    /// block is damaged, there are fewer or none: the peer asks again, or another.
+    fn batches_from_log(&mut self, pull: &GossipPull, run: LogRun, bytes: &[u8]) -> Found {
         let key = (pull.volume, pull.group);
         let history = &self.segments[&key].history;
         let mut found: Vec<Batch<'_>> = Vec::new();
@@ -192,10 +202,11 @@ impl Shard {
             }
             at += header.append_bytes as usize;
         }
-        let is_whole = at as u64 >= run.end - run.position;
+        let is_run_whole = at as u64 >= run.end - run.position;
         // In the chain's order, whatever order they came in, as far as it is unbroken.
         found.sort_by_key(|batch| batch.first);
         found.dedup_by_key(|batch| batch.first);
+        let first = found.first().map(|batch| batch.first);
         let mut out = Vec::new();
         let mut last = None;
         for batch in found {
@@ -207,7 +218,7 @@ impl Shard {
             out.extend_from_slice(batch.bytes);
             last = last_counting(&batch, history);
         }
-        (out, is_whole)
+        Found { batches: out, first, is_run_whole }
     }
 
     fn answer_pull(
