@@ -4,6 +4,8 @@
 //! printed or kept; the hash takes in its numbers.
 
 use crate::network::End;
+use crate::world::VOLUME;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::frame::Frame;
 use hexalog_protocol::message::Message;
@@ -154,7 +156,14 @@ fn describe(frame: &Frame<'_>) -> String {
             format!("Push {:?} scl {scl} log from {log_from} vdl {vdl} {batches:?}", push.group)
         }
         Message::PageImage(image) => format!("PageImage {:?} @ {:?}", image.page, image.read_point),
+        Message::HydratePages(pages) => {
+            let count = pages.images.len() / PAGE_SIZE;
+            let end = if pages.is_final { ", the last" } else { "" };
+            let (group, turn, base) = (pages.group, pages.turn, pages.base);
+            format!("HydratePages {group:?} turn {turn}, {count} of {} @ {base:?}{end}", pages.pages_total)
+        }
         Message::Status(_) => "Status".to_owned(),
-        other => format!("{other:?}"),
+        // There is one volume.
+        other => format!("{other:?}").replace(&format!("volume: {VOLUME:?}, "), ""),
     }
 }

@@ -63,7 +63,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 use std::net::SocketAddr;
 
-const VOLUME: VolumeId = VolumeId([7; 16]);
+pub(crate) const VOLUME: VolumeId = VolumeId([7; 16]);
 /// Virtual time at the start of the world.
 const WORLD_START_US: u64 = 1_000_000;
 /// Wall clock at the start of the world; decides nothing.
