@@ -23,7 +23,9 @@ use super::moments::Moments;
 use hexalog_protocol::frame::{Frame, read_frame};
 use hexalog_protocol::history::EpochHistory;
 use hexalog_protocol::ids::WriterId;
-use hexalog_protocol::message::{Bumped, Message, SegmentState, SegmentStatus, Status, WriteAck};
+use hexalog_protocol::message::{
+    Bumped, Message, Refusal, RefusalReason, SegmentState, SegmentStatus, Status, WriteAck,
+};
 use hexalog_protocol::quorum::QuorumModel;
 use hexalog_protocol::{GroupId, Lsn, VolumeEpoch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,10 +36,14 @@ const PEERS_WORDS: [u16; 2] = [3, 16];
 const INSTALL_HISTORY: u16 = 12;
 /// Peers of which every four members with the segment have at least one.
 const WITNESSES_MIN: usize = (QuorumModel::FOUR_OF_SIX.members - QuorumModel::FOUR_OF_SIX.write + 1) as usize;
+/// Kind of a refusal.
+const REFUSAL: u16 = 3;
 /// Kind of an acknowledgement.
 const WRITE_ACK: u16 = 7;
 /// Kind of an answer to a bump.
 const BUMPED: u16 = 11;
+/// What a refused bump says of itself.
+const BUMP_REFUSED: &str = "epoch bump";
 /// Kind of a member's word on its segments.
 const STATUS: u16 = 19;
 /// Kinds that bring a member an epoch history.
@@ -52,6 +58,9 @@ struct Told {
     scl: Lsn,
     /// Epoch of the writer or opener that it told of its damage, since it told that SCL.
     lost_to: Option<VolumeEpoch>,
+    /// It has refused an opener as damaged, since it told that SCL: what it promised it did not know yet. Until it answers for itself
+    /// again nobody concludes from what it had told.
+    has_refused: bool,
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
     brought: Vec<EpochHistory>,
@@ -92,8 +101,13 @@ impl Told {
     fn tells(&mut self, scl: Lsn, epoch: VolumeEpoch) -> bool {
         let falls = self.lost_to == Some(epoch) && scl < self.scl;
         self.scl = if falls { scl } else { self.scl.max(scl) };
-        self.lost_to = None;
+        (self.lost_to, self.has_refused) = (None, false);
         falls
+    }
+
+    /// Whether somebody knows that it may have less than it told.
+    fn is_known_lost(&self) -> bool {
+        self.lost_to.is_some() || self.has_refused
     }
 }
 
@@ -166,6 +180,13 @@ impl Fences {
         }
     }
 
+    fn refused(&mut self, shard: usize, refusal: &Refusal) {
+        // A page may be damaged too, and says nothing of the log.
+        if refusal.reason == RefusalReason::Damaged && refusal.detail == BUMP_REFUSED {
+            self.members.entry((shard, refusal.group)).or_default().has_refused = true;
+        }
+    }
+
     fn note_fall(&mut self, group: GroupId, falls: bool) {
         if falls {
             self.fallen.insert(group);
@@ -210,7 +231,7 @@ impl Fences {
             return;
         }
         // Proven to an opener that died since, perhaps: what it concludes now rests on what the others have, and that is counted.
-        let was_lost = told.lost_to.is_some();
+        let was_lost = told.is_known_lost();
         assert!(
             was_lost || told.may_fall_to(answer.scl, told.brought.iter().chain([&answer.history])),
             "shard {shard} {group:?} answers a bump with SCL {}, and had acknowledged {}",
@@ -218,7 +239,7 @@ impl Fences {
             told.scl
         );
         let falls = was_lost && answer.scl < told.scl;
-        (told.scl, told.lost_to) = (answer.scl, None);
+        (told.scl, told.lost_to, told.has_refused) = (answer.scl, None, false);
         told.has_history(&answer.history, &format!("shard {shard} {group:?}"));
         if is_first {
             told.pass_over(epoch, &answer.history);
@@ -230,7 +251,7 @@ impl Fences {
     fn is_at(&self, shard: usize, segment: &SegmentStatus) {
         let Some(told) = self.members.get(&(shard, segment.group)) else { return };
         assert!(
-            told.lost_to.is_some() || told.may_fall_to(segment.scl, told.brought.iter()),
+            told.is_known_lost() || told.may_fall_to(segment.scl, told.brought.iter()),
             "shard {shard} {:?} is at {}, and had acknowledged {}",
             segment.group,
             segment.scl,
@@ -286,7 +307,7 @@ impl World {
         let mut rest = bytes;
         while let Some(frame) = read_frame(rest).expect("processes send valid frames") {
             rest = &rest[frame.frame_bytes..];
-            if matches!(frame.kind, WRITE_ACK | BUMPED | STATUS) {
+            if matches!(frame.kind, REFUSAL | WRITE_ACK | BUMPED | STATUS) {
                 self.note_told(shard, &frame);
             }
         }
@@ -360,6 +381,7 @@ impl World {
                 self.vdls.bumped(shard, &answer);
             }
             Message::Status(status) => self.fences.status_told(shard, &status),
+            Message::Refusal(refusal) => self.fences.refused(shard, &refusal),
             _ => unreachable!("no other kind was looked for"),
         }
         if std::mem::take(&mut self.fences.has_fallen) {
