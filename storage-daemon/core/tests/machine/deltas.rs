@@ -201,6 +201,46 @@ fn a_damaged_block_costs_its_own_pages_alone() {
     world.check_all();
 }
 
+/// What is above the floor is in deltas alone. A peer's page as it was at the floor would take the place of one whose delta is
+/// damaged, and with it what that held.
+#[test]
+fn a_damaged_delta_above_the_floor_waits_for_a_page_that_holds_all() {
+    let mut world = World::with_options(851, lasting);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    (0..4).for_each(|page| writer.write_pages(&mut world, &[PageId(page)]));
+    writer.converge(&mut world);
+    writer.tell_floor(&mut world);
+    let above = [PageId(0), PageId(1)];
+    for _ in 0..20 {
+        writer.write_pages(&mut world, &above);
+        writer.settle(&mut world);
+        world.run_us(60_000);
+    }
+    // A pause: nothing waits in memory, to be seen not to go on from an older page.
+    writer.converge(&mut world);
+    world.run_us(2_000_000);
+    assert!(world.counter(0, "delta_pages") > 0);
+    for block in delta_blocks(&mut world, 0) {
+        block[100] ^= 1;
+    }
+    let vdl = writer.vdl;
+    for _ in 0..20 {
+        for page in above {
+            assert_eq!(writer.check_page(&mut world, 0, page, vdl), None);
+            assert_eq!(writer.refusals.last().map(|refusal| refusal.reason), Some(RefusalReason::Damaged));
+        }
+        world.run_us(100_000);
+    }
+    writer.tell_floor(&mut world);
+    world.run_until("all are mended", |world| world.counter(0, "pages_to_repair") == 0);
+    for page in above {
+        assert_eq!(writer.check_page(&mut world, 0, page, vdl), Some(()));
+    }
+    assert_eq!(world.counter(0, "pages_quarantined"), 0);
+    world.check_all();
+}
+
 #[test]
 fn a_page_that_is_read_again_and_again_gets_an_image() {
     let mut world = World::with_options(860, lasting);
