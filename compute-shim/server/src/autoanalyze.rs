@@ -120,8 +120,8 @@ impl Environment for GivesWay {
         random_u64()
     }
 
-    fn pause(&self) {
-        self.world.pause();
+    fn pause(&self, us: u64) {
+        self.world.pause(us);
     }
 
     fn cancelled(&self) -> Option<CancelReason> {

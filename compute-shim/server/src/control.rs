@@ -136,7 +136,7 @@ impl ServerControl {
             cancel: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
-            pause: AtomicBool::new(false),
+            pause_us: AtomicU64::new(0),
             deadline_us: AtomicU64::new(0),
             waker: Mutex::new(None),
             server: Arc::clone(self),
@@ -204,7 +204,8 @@ pub struct SessionControl {
     cancel: AtomicBool,
     disconnected: AtomicBool,
     terminated: AtomicBool,
-    pause: AtomicBool,
+    /// Microseconds; 0: none.
+    pause_us: AtomicU64,
     /// Microseconds after the server's start; 0: none.
     deadline_us: AtomicU64,
     waker: Mutex<Option<Waker>>,
@@ -217,14 +218,15 @@ impl SessionControl {
         self.server.stop_state()
     }
 
-    /// The session has nothing to do the next time that it lets others run.
-    pub fn pause(&self) {
-        self.pause.store(true, Ordering::Relaxed);
+    /// The session has nothing to do for so long the next time that it lets others run.
+    pub fn pause(&self, us: u64) {
+        self.pause_us.store(us, Ordering::Relaxed);
     }
 
-    /// Whether it said so since it was asked last.
-    pub fn take_pause(&self) -> bool {
-        self.pause.swap(false, Ordering::Relaxed)
+    /// For how long, if it said so since it was asked last.
+    pub fn take_pause(&self) -> Option<Duration> {
+        let us = self.pause_us.swap(0, Ordering::Relaxed);
+        (us > 0).then_some(Duration::from_micros(us))
     }
 
     /// Whether the session is to end, be it between statements.

@@ -23,8 +23,8 @@ impl Environment for ServerEnvironment {
         crate::session::random_u64()
     }
 
-    fn pause(&self) {
-        self.0.pause();
+    fn pause(&self, us: u64) {
+        self.0.pause(us);
     }
 
     fn terminate(&self, process_id: i32) {

@@ -18,8 +18,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a statement waits for room in the log while storage is full: what frees space has had time to do it.
 const FULL_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a session does nothing that looks from time to time whether something has come to pass.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Longest pause in one piece: timers have an end.
+const PAUSE_MAX: Duration = Duration::from_secs(600);
 
 /// Why a wait for durability ended without it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,14 +51,13 @@ impl Waiting<'_> {
     /// nobody waits any more.
     pub async fn need(&self, need: &Need, lock_timeout_ms: u64) -> Result<(), SqlError> {
         let outcome = match need {
-            Need::Yield if self.control.take_pause() => {
-                self.pause().await;
-                Ok(())
-            }
-            Need::Yield => {
-                tokio::task::yield_now().await;
-                Ok(())
-            }
+            Need::Yield => match self.control.take_pause() {
+                Some(pause) => self.pause(pause).await.map_err(CancelReason::error),
+                None => {
+                    tokio::task::yield_now().await;
+                    Ok(())
+                }
+            },
             Need::LogSpace { .. } if self.is_read_only => Err(no_writer()),
             Need::LogSpace { .. } => self.log_space(need).await,
             _ => self.need_or_reason(need, lock_timeout_ms).await.map_err(CancelReason::error),
@@ -75,21 +74,26 @@ impl Waiting<'_> {
         outcome
     }
 
-    /// Does nothing for a while, unless there is a reason to stop.
-    async fn pause(&self) {
-        let mut timer = pin!(sleep_until(Instant::now() + PAUSE));
+    /// Does nothing for so long, unless there is a reason to stop.
+    async fn pause(&self, pause: Duration) -> Result<(), CancelReason> {
+        let end = Instant::now() + pause.min(PAUSE_MAX);
+        let deadline = self.control.deadline().map(Instant::from_std).filter(|deadline| *deadline < end);
+        let mut timer = pin!(sleep_until(deadline.unwrap_or(end)));
         let mut watch = DisconnectWatch::new();
         poll_fn(|cx| {
             self.control.watch(cx.waker());
             if watch.poll_gone(self.stream, cx) {
                 self.control.set_disconnected();
             }
-            match self.control.cancelled() {
-                Some(_) => Poll::Ready(()),
-                None => timer.as_mut().poll(cx),
+            if let Some(reason) = self.control.cancelled() {
+                return Poll::Ready(Err(reason));
             }
+            timer.as_mut().poll(cx).map(|()| match deadline {
+                Some(_) => Err(CancelReason::StatementTimeout),
+                None => Ok(()),
+            })
         })
-        .await;
+        .await
     }
 
     /// While storage is full, room in the log may never come: the statement is told so rather than kept waiting.

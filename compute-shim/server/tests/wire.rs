@@ -350,6 +350,33 @@ fn a_late_cancel_counts_for_nothing() {
     }
 }
 
+/// A timeout, a cancel and the client's going end a sleep at once; others run meanwhile.
+#[test]
+fn a_sleep_is_ended() {
+    let server = TestServer::start();
+    let (mut sleeper, mut other) = (server.connect(), server.connect());
+    sleeper.run("set statement_timeout = 50");
+    assert_eq!(sleeper.run("select pg_sleep(3600)").sqlstate.as_deref(), Some("57014"));
+    sleeper.run("set statement_timeout = 0");
+    sleeper.query("begin; select pg_sleep('infinity')");
+    assert!(sleeper.is_silent_for(SILENCE));
+    assert_eq!(other.run("select 1").rows, ["1"]);
+    let mut cancel = Client::connect(server.address);
+    cancel.packet(80_877_102, &[sleeper.process_id.to_be_bytes(), sleeper.secret.to_be_bytes()].concat());
+    let cancelled = answer(&sleeper.until(b'Z'));
+    assert_eq!((cancelled.sqlstate.as_deref(), cancelled.status), (Some("57014"), Some(b'E')));
+    sleeper.run("rollback");
+    assert_eq!(sleeper.run("select pg_sleep(0.02)").kinds, "TDCZ");
+    sleeper.query("select pg_sleep_for('1 year')");
+    assert!(sleeper.is_silent_for(SILENCE));
+    drop(sleeper);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while server.control.session_count() > 1 {
+        assert!(std::time::Instant::now() < deadline, "the session has ended");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// While nothing becomes durable, clients that come, write and go leave no place in any queue, and the commits that
 /// they appended are there once it does.
 #[test]

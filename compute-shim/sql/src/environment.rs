@@ -4,6 +4,9 @@
 
 use hexalog_sql_types::{SqlError, SqlState};
 
+/// How long a statement pauses that looks from time to time.
+pub(crate) const LOOK_US: u64 = 10_000;
+
 /// The world as one session sees it.
 pub trait Environment: Send {
     /// Microseconds since 2000-01-01 00:00 UTC.
@@ -12,9 +15,9 @@ pub trait Environment: Send {
     /// 64 random bits.
     fn random_u64(&self) -> u64;
 
-    /// The next time that the statement lets others run, it has nothing to do for some milliseconds: it looks from time to
-    /// time whether something has come to pass that nobody tells it of.
-    fn pause(&self) {}
+    /// The next time that the statement lets others run, it has nothing to do for so long: it sleeps, or looks from time to
+    /// time whether something has come to pass that nobody tells it of ([`LOOK_US`]).
+    fn pause(&self, _us: u64) {}
 
     /// Ends another session, as far as there is one of this number: DROP DATABASE WITH (FORCE).
     fn terminate(&self, _process_id: i32) {}

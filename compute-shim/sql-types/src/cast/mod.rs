@@ -136,7 +136,9 @@ fn path(source: TypeId, target: TypeId, context: CastContext) -> Option<Path> {
         });
     }
     // Values that are there have text forms, whatever their type is called.
-    if source.is_pseudo() && !matches!(source, TypeId::RECORD | TypeId::CSTRING | TypeId::ANYARRAY) {
+    if source.is_pseudo()
+        && !matches!(source, TypeId::RECORD | TypeId::CSTRING | TypeId::ANYARRAY | TypeId::VOID)
+    {
         return None;
     }
     let to_string = context >= CastContext::Assignment && target.category() == TypeCategory::String;

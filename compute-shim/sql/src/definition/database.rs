@@ -12,6 +12,7 @@ use crate::catalog::object::{DatabaseObject, Object, ObjectClass, Oid, TEMPLATES
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::store::Write;
 use crate::catalog::{Catalog, Changes, first_schemas};
+use crate::environment::LOOK_US;
 use crate::parse::tree::DatabaseProperties;
 use crate::stop::Step;
 use hexalog_engine::{Need, RelationLockMode, TreeId};
@@ -56,7 +57,7 @@ pub(super) fn have_alone(
         if !has_it {
             // Its lock is held: whoever has reserved it has come to his end, or is about to.
             let Some(reserved) = context.database.connections.reserve(database) else {
-                context.environment.pause();
+                context.environment.pause(LOOK_US);
                 return Err(Need::Yield.into());
             };
             context.effects.reserved.push(Arc::new(reserved));
@@ -77,7 +78,7 @@ pub(super) fn have_alone(
         if context.environment.wall_clock_us() - begun_us >= LEAVE_US {
             return Err(in_use(what, others.len()).into());
         }
-        context.environment.pause();
+        context.environment.pause(LOOK_US);
         Err(Need::Yield.into())
     })
 }

@@ -114,6 +114,8 @@ pub(crate) struct State {
     pub is_fused: bool,
     /// What the plan's nodes come to, if they are measured.
     pub measures: Measures,
+    /// When the call that sleeps is over; microseconds as of the environment's clock.
+    pub sleeps_until_us: Option<i64>,
     rows_since_yield: u32,
     spilled_since_yield: usize,
     noted: Option<Noted>,

@@ -20,6 +20,7 @@ mod sequence;
 mod series;
 mod session;
 mod size;
+mod sleep;
 mod table;
 mod visibility;
 mod window;
@@ -284,6 +285,7 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     sequence::FUNCTIONS,
     session::FUNCTIONS,
     size::FUNCTIONS,
+    sleep::FUNCTIONS,
     visibility::FUNCTIONS,
 ];
 

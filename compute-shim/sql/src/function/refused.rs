@@ -8,7 +8,6 @@ use hexalog_sql_types::{Datum, SqlError, TypeId};
 const INT8: TypeId = TypeId::INT8;
 const INT4: TypeId = TypeId::INT4;
 const TEXT: TypeId = TypeId::TEXT;
-const TIMESTAMPTZ: TypeId = TypeId::TIMESTAMPTZ;
 
 /// Rows of functions whose code is the refusal.
 macro_rules! refused {
@@ -32,9 +31,6 @@ refused! {
     2621 "pg_reload_conf" () BOOL;
     3036 "pg_notify" (TEXT, TEXT) VOID;
     3809 "pg_export_snapshot" () TEXT;
-    2626 "pg_sleep" (TypeId::FLOAT8) VOID;
-    3935 "pg_sleep_for" (TypeId::INTERVAL) VOID;
-    3936 "pg_sleep_until" (TIMESTAMPTZ) VOID;
     2943 "txid_current" () INT8;
     3348 "txid_current_if_assigned" () INT8;
     3360 "txid_status" (INT8) TEXT;

@@ -268,7 +268,8 @@ impl Lower<'_> {
                 ast::SelectItemQualifiedWildcardKind::ObjectName(name),
                 options,
             ) => {
-                plain_wildcard(options)?;
+                // A name behind it means nothing to PostgreSQL either.
+                self.plain_wildcard(ast::WildcardAdditionalOptions { opt_alias: None, ..options })?;
                 Ok(SelectItem::QualifiedWildcard(self.object_name(name)?))
             }
             ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::Expr(_), _) => {
@@ -276,10 +277,33 @@ impl Lower<'_> {
             }
             ast::SelectItem::Wildcard(options) => {
                 let position = self.lines.position(options.wildcard_token.0.span.start);
-                plain_wildcard(options)?;
+                self.plain_wildcard(options)?;
                 Ok(SelectItem::Wildcard { position })
             }
         }
+    }
+
+    /// `*` with nothing behind it. The parser crate takes a name there, for other databases.
+    fn plain_wildcard(&self, options: ast::WildcardAdditionalOptions) -> Result<()> {
+        let ast::WildcardAdditionalOptions {
+            wildcard_token: _,
+            opt_ilike,
+            opt_exclude,
+            opt_except,
+            opt_replace,
+            opt_rename,
+            opt_alias,
+        } = options;
+        if let Some(alias) = opt_alias {
+            let position = self.lines.position(alias.span.start);
+            return Err(at(SqlError::syntax(format!("syntax error at or near \"{alias}\"")), position));
+        }
+        let plain = opt_ilike.is_none()
+            && opt_exclude.is_none()
+            && opt_except.is_none()
+            && opt_replace.is_none()
+            && opt_rename.is_none();
+        refuse_if(!plain, "a clause behind *")
     }
 
     fn item_list(&mut self, from: Vec<ast::TableWithJoins>) -> Result<Vec<FromItem>> {
@@ -735,26 +759,6 @@ fn side_by_side(call: FunctionCall) -> Vec<FunctionCall> {
     }
     let FunctionCall { name, arguments, .. } = call;
     arguments.into_iter().map(|argument| FunctionCall::plain(name.clone(), vec![argument])).collect()
-}
-
-/// `*` with nothing behind it.
-fn plain_wildcard(options: ast::WildcardAdditionalOptions) -> Result<()> {
-    let ast::WildcardAdditionalOptions {
-        wildcard_token: _,
-        opt_ilike,
-        opt_exclude,
-        opt_except,
-        opt_replace,
-        opt_rename,
-        opt_alias,
-    } = options;
-    let plain = opt_ilike.is_none()
-        && opt_exclude.is_none()
-        && opt_except.is_none()
-        && opt_replace.is_none()
-        && opt_rename.is_none()
-        && opt_alias.is_none();
-    refuse_if(!plain, "a clause behind *")
 }
 
 /// Whether a call stands for a select list without items.

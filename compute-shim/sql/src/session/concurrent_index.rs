@@ -17,6 +17,7 @@ use super::transaction::{Scope, Status};
 use crate::answer::CommandTag;
 use crate::catalog::Relation;
 use crate::catalog::object::{Index, IndexState, Oid, Table};
+use crate::environment::LOOK_US;
 use crate::execute::{Entered, Row, decode_row, has_entry, index_key, insert_entry, shown_key};
 use crate::parse::tree::{CreateIndex, Name, ObjectKind, Statement};
 use crate::progress::{Report, Task};
@@ -391,7 +392,7 @@ fn wait(
     if let Some(reason) = scope.environment.cancelled() {
         return Err(reason.error().into());
     }
-    scope.environment.pause();
+    scope.environment.pause(LOOK_US);
     Err(Need::Yield.into())
 }
 

@@ -20,9 +20,6 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 /// 2020-01-01 00:00 UTC, where the clock of the tests starts.
 pub const START_US: i64 = 631_152_000_000_000;
 
-/// How long a statement rests that has nothing to do for a while.
-const PAUSE_US: i64 = 10_000;
-
 /// The world as the sessions of a cluster see it.
 #[derive(Default)]
 pub struct World {
@@ -55,8 +52,8 @@ impl Environment for WorldView {
         (before ^ before >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9)
     }
 
-    fn pause(&self) {
-        self.0.clock_us.fetch_add(PAUSE_US, Ordering::Relaxed);
+    fn pause(&self, us: u64) {
+        self.0.clock_us.fetch_add(us as i64, Ordering::Relaxed);
         self.0.is_pausing.store(true, Ordering::Relaxed);
     }
 
