@@ -250,6 +250,8 @@ struct Binder<'a> {
     versions: Versions,
     /// A version column was named that no scan gives.
     wants_versions: bool,
+    /// A query inside an expression was refused: it alone says where.
+    is_refused_inside: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -279,6 +281,7 @@ impl<'a> Binder<'a> {
             noted: None,
             versions: Versions::Refused,
             wants_versions: false,
+            is_refused_inside: false,
         }
     }
 
