@@ -457,6 +457,7 @@ impl Binder<'_> {
         if let Some(direct) = direct {
             for (item, argument) in call.order_by.iter().zip(&arguments[direct..]) {
                 let (column, type_id) = (direct + order_by.len(), argument.type_id);
+                self.check_sortable(type_id).map_err(|error| at(error, item.expr.start()))?;
                 let nulls_first = item.nulls_first.unwrap_or(item.descending);
                 order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
             }
@@ -481,6 +482,13 @@ impl Binder<'_> {
         if call.distinct {
             for argument in &arguments {
                 self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
+                self.check_sortable(argument.type_id).map_err(|error| {
+                    let name = argument.type_id.display_name();
+                    let message = format!("could not identify an ordering operator for type {name}");
+                    let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
+                    let sqlstate = error.sqlstate();
+                    at(SqlError::new(sqlstate, message).with_detail(detail), argument.position)
+                })?;
             }
         }
         let call =
@@ -506,13 +514,17 @@ impl Binder<'_> {
 
     /// 42883 for a type whose values cannot be told apart.
     pub(super) fn check_groupable(&self, type_id: TypeId) -> Result<()> {
-        match (self.check_sortable(type_id), self.comparison("=", type_id, type_id)) {
-            (Err(error), Err(_)) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION => {
+        if type_id == TypeId::RECORD {
+            return self.check_sortable(type_id);
+        }
+        // Values of some types (xid) are equal or not, and have no order: a hash is enough.
+        match self.comparison("=", type_id, type_id) {
+            Ok(_) => Ok(()),
+            Err(_) => {
                 let name = type_id.display_name();
                 let message = format!("could not identify an equality operator for type {name}");
                 Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
             }
-            (result, _) => result,
         }
     }
 

@@ -22,7 +22,7 @@ impl Binder<'_> {
             Ok(bound) if bound.position == 0 => Ok(bound.at(expr.start())),
             Ok(bound) => Ok(bound),
             // What is closest to the fault says where it is.
-            Err(error) if error.fields().position.is_none() && !self.is_refused_inside => {
+            Err(error) if error.fields().position.is_none() && !self.is_placed => {
                 Err(at(error, expr.anchor()))
             }
             Err(error) => Err(error),

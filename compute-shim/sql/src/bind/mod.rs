@@ -250,8 +250,8 @@ struct Binder<'a> {
     versions: Versions,
     /// A version column was named that no scan gives.
     wants_versions: bool,
-    /// A query inside an expression was refused: it alone says where.
-    is_refused_inside: bool,
+    /// The error that is on its way out says where the fault is, or that it is nowhere: no expression around adds its own place.
+    is_placed: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -281,7 +281,7 @@ impl<'a> Binder<'a> {
             noted: None,
             versions: Versions::Refused,
             wants_versions: false,
-            is_refused_inside: false,
+            is_placed: false,
         }
     }
 

@@ -120,7 +120,7 @@ pub(super) struct NamedColumn {
     pub origin: (Oid, i16),
 }
 
-/// Where `xmin` and `xmax` of a relation's rows are.
+/// Where `xmin`, `xmax` and `tableoid` of a relation's rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VersionColumns {
     /// It has none, as it is no table.
@@ -144,6 +144,10 @@ pub(super) struct TableNames {
     /// A function of one value: the relation's name stands for that, not for a row.
     pub is_scalar: bool,
     pub versions: VersionColumns,
+    /// Its row may be missing, since an outer join has filled it up with NULL.
+    pub is_nullable: bool,
+    /// A column that is NULL in no row, of a relation whose rows have no version columns.
+    pub witness: Option<Expr>,
 }
 
 /// What one FROM item lets one name: relations, and the columns in the order of `*`.
@@ -173,6 +177,8 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Absent,
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![table], columns }
     }
@@ -193,6 +199,8 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Refused,
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![names], columns }
     }
@@ -485,7 +493,7 @@ impl Binder<'_> {
     }
 
     fn not_found(&self, name: &Name) -> SqlError {
-        const SYSTEM: [&str; 5] = ["ctid", "xmin", "xmax", "cmin", "cmax"];
+        const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
         let last = name.last();
         let error = match name.qualifier() {
             _ if SYSTEM.contains(&last) && self.has_table(name) => {
@@ -589,20 +597,24 @@ impl Found {
         Found { expr, origin: (0, 0), is_unread: false }
     }
 
-    /// `xmin` or `xmax` of a table.
+    /// `xmin`, `xmax` or `tableoid` of a table.
     fn version(table: &TableNames, column: &str) -> Option<Found> {
-        let behind = match column {
-            "xmin" => 0,
-            "xmax" => 1,
+        let (behind, type_id) = match column {
+            "xmin" => (0, TypeId::XID),
+            "xmax" => (1, TypeId::XID),
+            "tableoid" if table.versions == VersionColumns::Absent => return None,
+            "tableoid" if !table.is_nullable => return Some(Found::other(oid_constant(table.oid))),
+            "tableoid" => (2, TypeId::OID),
             _ => return None,
         };
         match table.versions {
-            VersionColumns::Absent | VersionColumns::Refused => None,
-            VersionColumns::Unread => {
-                Some(Found { is_unread: true, ..Found::other(Expr::null(TypeId::XID)) })
+            VersionColumns::Refused if column == "tableoid" => {
+                table.witness.as_ref().map(|witness| Found::other(oid_where_there(witness, table.oid)))
             }
+            VersionColumns::Absent | VersionColumns::Refused => None,
+            VersionColumns::Unread => Some(Found { is_unread: true, ..Found::other(Expr::null(type_id)) }),
             VersionColumns::At(first) => {
-                Some(Found::other(Expr::column(first + behind, TypeId::XID, Typmod::NONE)))
+                Some(Found::other(Expr::column(first + behind, type_id, Typmod::NONE)))
             }
         }
     }
@@ -620,8 +632,7 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
                     None => Ok(Some(Found::column(first))),
                 };
             }
-            let other = whole_row(visible, column).or_else(|| table_oid(visible, column));
-            match other {
+            match whole_row(visible, column) {
                 Some(other) => Ok(Some(Found::other(other))),
                 None => version_of(visible, column, name),
             }
@@ -635,9 +646,6 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
             match (found.next(), found.next()) {
                 (Some(_), Some(_)) => Err(ambiguous(column, name)),
                 (Some(first), None) => Ok(Some(Found::column(first))),
-                (None, _) if column == "tableoid" && table.oid != 0 => {
-                    Ok(Some(Found::other(oid_constant(table.oid))))
-                }
                 (None, _) => Ok(Found::version(table, column)),
             }
         }
@@ -669,7 +677,7 @@ fn whole_row(visible: &[Names], name: &str) -> Option<Expr> {
     Some(Expr::new(Kind::Row(items, Some(names)), TypeId::RECORD))
 }
 
-/// `xmin` or `xmax` without a table's name in front.
+/// `xmin`, `xmax` or `tableoid` without a table's name in front.
 fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Found>> {
     let tables = visible.iter().flat_map(|names| &names.tables);
     let mut found = tables.filter_map(|table| Found::version(table, column));
@@ -679,14 +687,17 @@ fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Fou
     }
 }
 
-fn table_oid(visible: &[Names], column: &str) -> Option<Expr> {
-    let mut tables = visible.iter().flat_map(|names| &names.tables).filter(|table| table.oid != 0);
-    match (column, tables.next(), tables.next()) {
-        ("tableoid", Some(table), None) => Some(oid_constant(table.oid)),
-        _ => None,
-    }
-}
-
 fn oid_constant(oid: Oid) -> Expr {
     Expr::constant(Datum::Oid(oid), TypeId::OID)
+}
+
+/// The oid in rows in which the column is not NULL.
+fn oid_where_there(witness: &Expr, oid: Oid) -> Expr {
+    let is_there = Kind::IsNull { operand: Box::new(witness.clone()), negated: true };
+    let kind = Kind::Case {
+        operand: None,
+        branches: Box::new([(Expr::new(is_there, TypeId::BOOL), oid_constant(oid))]),
+        otherwise: Box::new(Expr::null(TypeId::OID)),
+    };
+    Expr::new(kind, TypeId::OID)
 }

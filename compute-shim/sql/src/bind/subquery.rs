@@ -31,7 +31,7 @@ impl Binder<'_> {
         self.subplans.push(None);
         let first_common = self.common.len();
         let bound = self.across(Boundary::Subplan, |binder| binder.query(query, &Wanted::default()));
-        self.is_refused_inside |= bound.is_err();
+        self.is_placed |= bound.is_err();
         let (bound, crossing) = bound?;
         let Bound { node, columns } = bound;
         self.subplans[id] = Some(SubplanNode {

@@ -286,6 +286,8 @@ impl Through {
             columns: columns.clone(),
             is_scalar: false,
             versions: super::scope::VersionColumns::Absent,
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![table], columns }
     }

@@ -151,11 +151,12 @@ impl Operator for Insert {
 }
 
 impl Insert {
-    /// A row was written; what is returned has `xmin` and `xmax` behind its columns.
+    /// A row was written; what is returned has the version columns behind its own.
     fn finish_row(&mut self, has_returning: bool, xmax: Datum, context: &mut Context<'_>, plan: &Node) {
+        let Node::Insert { table, .. } = plan else { unreachable!("built for insertions") };
         context.state.affected += 1;
         if has_returning {
-            self.row.extend([version_column::own(context.transaction), xmax]);
+            self.row.extend([version_column::own(context.transaction), xmax, Datum::Oid(table.oid)]);
         }
         self.phase = if has_returning { Phase::Return } else { Phase::Pull };
         if let Node::Insert { returning: Some(returning), .. } = plan {

@@ -228,7 +228,8 @@ impl TableScan {
         if scan.with_versions {
             // The identity takes its place once the row has passed.
             row.extend(scan.with_identity.then_some(Datum::Null));
-            row.extend([version_column::xmin(stored), version_column::XMAX_NONE]);
+            let oid = Datum::Oid(scan.table.oid);
+            row.extend([version_column::xmin(stored), version_column::XMAX_NONE, oid]);
         }
         if let Some(filter) = &scan.filter {
             filter.evaluation.begin_row(context.state);

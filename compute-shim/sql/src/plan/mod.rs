@@ -182,8 +182,8 @@ pub(crate) struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
-/// `xmin` and `xmax`, where they are asked for.
-pub(crate) const VERSION_COLUMNS: usize = 2;
+/// `xmin`, `xmax` and `tableoid`, where they are asked for.
+pub(crate) const VERSION_COLUMNS: usize = 3;
 
 /// A read of a table.
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ pub(crate) struct Scan {
     pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
-    /// Whether [`VERSION_COLUMNS`] more are behind that: `xmin` and `xmax`.
+    /// Whether [`VERSION_COLUMNS`] more are behind that.
     pub with_versions: bool,
     /// What ANALYZE has found of the table.
     pub statistics: Option<Arc<Statistics>>,
