@@ -132,6 +132,7 @@ impl Binder<'_> {
                     columns: names.columns.clone(),
                     is_scalar: false,
                     versions: VersionColumns::Absent,
+                    has_places: false,
                     is_nullable: false,
                     witness: None,
                 };

@@ -146,6 +146,8 @@ pub(super) struct TableNames {
     pub versions: VersionColumns,
     /// Its row may be missing, since an outer join has filled it up with NULL.
     pub is_nullable: bool,
+    /// Its rows have `ctid`s, where version columns can be read.
+    pub has_places: bool,
     /// A column that is NULL in no row, of a relation whose rows have no version columns.
     pub witness: Option<Expr>,
 }
@@ -177,6 +179,7 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Absent,
+            has_places: false,
             is_nullable: false,
             witness: None,
         };
@@ -199,6 +202,7 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Refused,
+            has_places: table.row_number().is_some(),
             is_nullable: false,
             witness: None,
         };
@@ -392,6 +396,9 @@ impl Binder<'_> {
         match self.look_up(name)? {
             Some((frame, Found { expr, origin, is_unread })) => {
                 self.wants_versions |= is_unread;
+                if name.last() == "ctid" {
+                    self.note_place(name);
+                }
                 self.refuse_generated(name)?;
                 self.note_column(origin);
                 self.note_row(&expr);
@@ -497,7 +504,9 @@ impl Binder<'_> {
         let last = name.last();
         let error = match name.qualifier() {
             _ if SYSTEM.contains(&last) && self.has_table(name) => {
-                SqlError::unsupported(format!("the system column {last}"))
+                let is_placeless = last == "ctid" && self.table_with_places(name).is_none();
+                let of = if is_placeless { " of a table whose primary key is not one integer" } else { "" };
+                SqlError::unsupported(format!("the system column {last}{of}"))
             }
             None if self.place() == Place::Default => SqlError::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
@@ -532,6 +541,24 @@ impl Binder<'_> {
             },
         };
         at_name(error, name)
+    }
+
+    /// The table that `ctid` is read of, if rows of it have one.
+    fn table_with_places(&self, name: &Name) -> Option<Oid> {
+        let frames = self.frames.iter().rev().filter_map(|frame| match frame {
+            Frame::Select(frame) => Some(frame),
+            Frame::Crossing(_) => None,
+        });
+        let mut tables = frames.flat_map(|frame| &frame.visible).flat_map(|names| &names.tables);
+        let of = name.parts.len().checked_sub(2).map(|at| &name.parts[at]);
+        let found = tables.find(|table| table.has_places && of.is_none_or(|alias| table.alias == *alias));
+        found.map(|table| table.oid)
+    }
+
+    /// Notes that a table's rows must say where they are.
+    fn note_place(&mut self, name: &Name) {
+        let table = self.table_with_places(name);
+        self.places.extend(table);
     }
 
     /// Whether a name may mean a system column of a table in sight.
@@ -597,7 +624,7 @@ impl Found {
         Found { expr, origin: (0, 0), is_unread: false }
     }
 
-    /// `xmin`, `xmax` or `tableoid` of a table.
+    /// A version column of a table, or its oid.
     fn version(table: &TableNames, column: &str) -> Option<Found> {
         let (behind, type_id) = match column {
             "xmin" => (0, TypeId::XID),
@@ -605,6 +632,7 @@ impl Found {
             "tableoid" if table.versions == VersionColumns::Absent => return None,
             "tableoid" if !table.is_nullable => return Some(Found::other(oid_constant(table.oid))),
             "tableoid" => (2, TypeId::OID),
+            "ctid" if table.has_places => (3, TypeId::TID),
             _ => return None,
         };
         match table.versions {

@@ -65,6 +65,8 @@ pub(crate) struct Plan {
     pub relations: Vec<(Oid, RelationLockMode)>,
     /// The first of its row locks, for the words of an error.
     pub row_lock: Option<RowLockMode>,
+    /// Tables whose rows show a `ctid`.
+    pub places: Vec<Oid>,
     /// Indexes that it reads hold no entry for versions that older snapshots need.
     pub snapshot_min: Lsn,
     /// How many of its nodes are measured.
@@ -96,6 +98,7 @@ impl Plan {
             parameters: Arc::new([]),
             relations: Vec::new(),
             row_lock: None,
+            places: Vec::new(),
             snapshot_min: Lsn::ZERO,
             measures: 0,
             levels: 1,
@@ -182,8 +185,8 @@ pub(crate) struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
-/// `xmin`, `xmax` and `tableoid`, where they are asked for.
-pub(crate) const VERSION_COLUMNS: usize = 3;
+/// `xmin`, `xmax`, `tableoid` and `ctid`, where they are asked for.
+pub(crate) const VERSION_COLUMNS: usize = 4;
 
 /// A read of a table.
 #[derive(Clone, Debug)]

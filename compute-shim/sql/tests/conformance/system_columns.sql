@@ -126,7 +126,6 @@ SELECT tableoid FROM pg_tables;
 SELECT tableoid FROM g, h;
 SELECT tableoid FROM of_h, h WHERE false;
 \unsupported
-SELECT ctid FROM t;
 SELECT cmin, cmax FROM t;
 SELECT xmin FROM pg_class;
 INSERT INTO t VALUES (1) ON CONFLICT (id) DO UPDATE SET n = 1 WHERE t.xmin = 0;

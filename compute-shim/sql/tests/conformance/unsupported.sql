@@ -21,7 +21,6 @@ SELECT '<a/>'::xml;
 SELECT '[1,5)'::int4range;
 SELECT 'a b'::tsvector;
 SELECT to_char(interval '1 day', 'IYYY');
-SELECT ctid FROM t;
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 ROLLBACK PREPARED 'x';
 PREPARE TRANSACTION 'x';
