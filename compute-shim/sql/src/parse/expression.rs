@@ -7,10 +7,12 @@ use super::keyword;
 use super::place::{is_operator, is_word};
 use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
-use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
+use super::tree::{
+    AnyAllSource, CaseBranch, Expr, FunctionCall, LIST_ITEM, LikeKind, Name, OperatorName, OrderItem,
+};
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
-use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 use sqlparser::tokenizer::Token;
 
@@ -27,6 +29,14 @@ fn boxed(expr: Expr) -> Box<Expr> {
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
     Expr::Function(Box::new(FunctionCall::plain(name, arguments)))
+}
+
+fn is_list_item(function: &ast::Function) -> bool {
+    function
+        .name
+        .0
+        .last()
+        .is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(name) if name.value == LIST_ITEM))
 }
 
 fn text(value: String) -> Expr {
@@ -70,6 +80,7 @@ impl Lower<'_> {
             E::Interval(interval) => self.interval(interval),
             E::Nested(inner) => self.expr(*inner),
             E::Value(value) => self.value(value),
+            E::Function(function) if is_list_item(&function) => self.list_item(function),
             E::Function(function) => self.function_expr(function),
             E::Case { case_token, end_token: _, operand, conditions, else_result } => {
                 let position = self.lines.position(case_token.0.span.start);
@@ -632,6 +643,33 @@ impl Lower<'_> {
         items.into_iter().map(|item| self.order_item(item)).collect()
     }
 
+    /// The direction that an operator orders by.
+    fn descends(&self, operator: &ast::ObjectName) -> Result<bool> {
+        let schema = operator.0.iter().rev().nth(1).map(ToString::to_string);
+        if schema.is_some_and(|schema| schema != "pg_catalog") {
+            return Err(refuse("ORDER BY … USING an operator of a schema"));
+        }
+        match operator.0.last().map(ToString::to_string).as_deref() {
+            Some("<") => Ok(false),
+            Some(">") => Ok(true),
+            other => {
+                let message =
+                    format!("operator {} is not a valid ordering operator", other.unwrap_or_default());
+                Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(
+                    "Ordering operators must be \"<\" or \">\" members of btree operator families.",
+                ))
+            }
+        }
+    }
+
+    /// What was marked as an item of a list.
+    fn list_item(&mut self, function: ast::Function) -> Result<Expr> {
+        let call = self.function_call(function)?;
+        let [item] = <[Expr; 1]>::try_from(call.arguments)
+            .map_err(|_| SqlError::internal("a mark is put around one item"))?;
+        Ok(item)
+    }
+
     fn order_item(&mut self, item: ast::OrderByExpr) -> Result<OrderItem> {
         let ast::OrderByExpr { expr, options, with_fill } = item;
         refuse_if(with_fill.is_some(), "WITH FILL")?;
@@ -639,7 +677,7 @@ impl Lower<'_> {
         let descending = match sort {
             None | Some(ast::OrderBySort::Asc) => false,
             Some(ast::OrderBySort::Desc) => true,
-            Some(ast::OrderBySort::Using(_)) => return Err(refuse("ORDER BY … USING")),
+            Some(ast::OrderBySort::Using(operator)) => self.descends(&operator)?,
         };
         Ok(OrderItem { expr: self.expr(expr)?, descending, nulls_first })
     }
