@@ -587,3 +587,34 @@ fn explain_says_where_a_sort_was() {
         assert!(json.contains(part), "{json}");
     }
 }
+
+/// A sort in memory was one step of its thread: five million rows took seconds, in which no cancel was heard and no other
+/// session of the worker went on.
+#[test]
+fn a_sort_in_memory_is_cancelled_between_its_slices() {
+    let options = DatabaseOptions { rows_per_yield: 1_000, ..DatabaseOptions::default() };
+    let cluster = Cluster::with_options(options);
+    let mut client = cluster.connect();
+    client.query("SET work_mem = '1GB'");
+    for query in [
+        "SELECT count(*) FROM (SELECT i FROM generate_series(1, 60000) i ORDER BY i * 7919 % 60013) s",
+        "SELECT i FROM generate_series(1, 60000) i ORDER BY i * 7919 % 60013 LIMIT 25000",
+    ] {
+        let looks = |client: &mut Client<'_>, query: &str| {
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            client.query(query);
+            cluster.world.looks_for_cancel.load(Ordering::Relaxed)
+        };
+        let of_input = looks(&mut client, "SELECT count(*) FROM generate_series(1, 60000) i");
+        let of_all = looks(&mut client, query);
+        // Sixty runs, and six times all rows merged.
+        assert!(of_all >= of_input + 150, "{query}: {of_input} looks for its input, {of_all} for all");
+        for after in [of_input + 1, of_input + 100, of_all - 1] {
+            cluster.world.cancel_at_look.store(after, Ordering::Relaxed);
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            assert_eq!(client.error(query), "57014 canceling statement due to user request", "{after}");
+            cluster.world.cancel_at_look.store(0, Ordering::Relaxed);
+        }
+    }
+    assert_eq!(client.lines("SELECT count(*) FROM generate_series(1, 3) i"), ["3"]);
+}

@@ -24,6 +24,7 @@ mod referential;
 mod relation;
 mod row_writer;
 mod scan;
+mod sliced_sort;
 mod sort;
 mod sorter;
 mod stored_row;
