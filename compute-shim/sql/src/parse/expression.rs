@@ -8,7 +8,8 @@ use super::place::{is_operator, is_word};
 use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
 use super::tree::{
-    AnyAllSource, CaseBranch, Expr, FunctionCall, LIST_ITEM, LikeKind, Name, OperatorName, OrderItem,
+    AnyAllSource, COLLATION, CaseBranch, Expr, FunctionCall, LIST_ITEM, LikeKind, Name, OperatorName,
+    OrderItem,
 };
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
 use hexalog_sql_types::error::Result;
@@ -29,6 +30,16 @@ fn boxed(expr: Expr) -> Box<Expr> {
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
     Expr::Function(Box::new(FunctionCall::plain(name, arguments)))
+}
+
+/// The collation that COLLATE behind a cast is spelled as.
+fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
+    match zone {
+        ast::Expr::CompoundIdentifier(parts) if parts.first()?.value == COLLATION => {
+            Some(ast::ObjectName::from(parts[1..].to_vec()))
+        }
+        _ => None,
+    }
 }
 
 fn is_list_item(function: &ast::Function) -> bool {
@@ -120,6 +131,14 @@ impl Lower<'_> {
                 let collation = self.object_name(collation)?;
                 let operand = self.boxed(*expr)?;
                 let position = self.take_after(operand.start(), |token| is_word(token, "collate"));
+                Ok(Expr::Collate { operand, collation, position })
+            }
+            E::AtTimeZone { timestamp, time_zone } if collation_of(&time_zone).is_some() => {
+                let collation = collation_of(&time_zone).expect("looked at above");
+                let collation = self.object_name(collation)?;
+                let operand = self.boxed(*timestamp)?;
+                let is_mark = |token: &Token| is_word(token, "collate") || is_word(token, "at");
+                let position = self.take_after(operand.start(), is_mark);
                 Ok(Expr::Collate { operand, collation, position })
             }
             E::AtTimeZone { timestamp, time_zone } => {

@@ -5,7 +5,7 @@
 
 use super::place::is_word;
 use super::respell_select::{closing, is_blank, word};
-use super::tree::LIST_ITEM;
+use super::tree::{COLLATION, LIST_ITEM};
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
@@ -105,6 +105,17 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             && is_name(nth + 2..close, token)
         {
             edits.dropped.extend([plain[nth], plain[nth + 1], plain[close]]);
+        } else if is(nth, &["collate"])
+            && matches!(token(nth + 1), Some(Token::Word(_)))
+            && is_cast(nth, token)
+        {
+            // The crate knows COLLATE behind names and parentheses alone; AT TIME ZONE binds as it does, but for itself.
+            let words = [("AT", Keyword::AT), ("TIME", Keyword::TIME), ("ZONE", Keyword::ZONE)];
+            let mut spelled: Vec<Token> =
+                words.into_iter().map(|(text, keyword)| word(text, None, keyword)).collect();
+            spelled.extend([word(COLLATION, Some('"'), Keyword::NoKeyword), Token::Period]);
+            edits.dropped.push(plain[nth]);
+            edits.before.push((plain[nth], spelled));
         } else if is(nth, &["limit"]) && has_comma(nth + 1, token) {
             let error = SqlError::syntax("LIMIT #,# syntax is not supported")
                 .with_hint("Use separate LIMIT and OFFSET clauses.");
@@ -140,6 +151,25 @@ fn first_of_list(tokens: &[TokenWithSpan], plain: &[usize], first: usize) -> Opt
         }
     }
     None
+}
+
+/// Whether the type of a cast by `::` ends in front of this place.
+fn is_cast<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    let is_type = |token: &Token| {
+        matches!(
+            token,
+            Token::Word(_)
+                | Token::Period
+                | Token::Number(..)
+                | Token::Comma
+                | Token::LParen
+                | Token::RParen
+                | Token::LBracket
+                | Token::RBracket
+        )
+    };
+    let mut before = (0..end).rev().map_while(token).skip_while(|token| is_type(token));
+    before.next() == Some(&Token::DoubleColon)
 }
 
 fn is_name<'t>(mut range: std::ops::Range<usize>, token: impl Fn(usize) -> Option<&'t Token>) -> bool {

@@ -118,3 +118,7 @@ DELETE FROM ONLY (public.t) WHERE false;
 SELECT x."only", y.id FROM ONLY (t) AS y (id), (SELECT 1 AS "only") x ORDER BY id LIMIT 1;
 VALUES (1), (2) FETCH FIRST (SELECT 1) ROW ONLY;
 SELECT 7 IN ((SELECT 5) + 2), 1 IN ((SELECT 1)::bigint), 3 IN ((SELECT 1) UNION (SELECT 3)), 3 IN ((SELECT 3) ORDER BY 1), 'b' IN (((SELECT 'a')) || 'b', 'b');
+SELECT s::varchar COLLATE "C" < 'y', 'a'::text COLLATE pg_catalog."C", ('a' || 'b') COLLATE "C", upper('a') COLLATE "C" FROM t WHERE s::text COLLATE "default" = 'x'::character varying(3) COLLATE "default" ORDER BY s::text COLLATE "C";
+SELECT s::text COLLATE nope FROM t;
+SELECT 1::int COLLATE "C";
+SELECT '{a}'::text[] COLLATE "C", ('{a,b}'::text[])[2] COLLATE "C", 'a'::numeric(3, 1) COLLATE "C";
