@@ -260,10 +260,10 @@ fn holds(expected: TypeId, found: TypeId) -> bool {
 }
 
 fn read_array(id: TypeId, mut bytes: &[u8]) -> Option<Array> {
-    let element = TypeId(take_u32(&mut bytes)?);
-    if !holds(id.array_element()?, element) {
-        return None;
-    }
+    let (wanted, written) = (id.array_element()?, TypeId(take_u32(&mut bytes)?));
+    // What puts NULL into an array that is not there yet takes it for text: with no value in it, that says nothing.
+    let is_other = !holds(wanted, written);
+    let element = if is_other { wanted } else { written };
     let (&count, mut bytes) = bytes.split_first()?;
     if usize::from(count) > ARRAY_DIMENSIONS_MAX {
         return None;
@@ -281,6 +281,9 @@ fn read_array(id: TypeId, mut bytes: &[u8]) -> Option<Array> {
         return None;
     }
     let values = (0..total).map(|_| take_element(element, &mut bytes)).collect::<Option<Vec<_>>>()?;
+    if is_other && values.iter().any(|value| !value.is_null()) {
+        return None;
+    }
     // Nothing that takes a vector expects NULL in it.
     let is_sound = bytes.is_empty() && !(id.is_vector() && values.iter().any(Datum::is_null));
     is_sound.then_some(Array { element, dimensions, values })
