@@ -65,7 +65,7 @@ const TEMPLATES: &[(Type, &str)] = &[
     (Int4, "(select count(*)::integer from jsonb_array_elements({jsonarr}))"),
     (Int4, "(select count(*)::integer from jsonb_object_keys({jsonobj}))"),
     (Int4, "(select sum(x)::integer from unnest({arr}) x)"),
-    (Int4, "({date} - {date}) % 1000"),
+    (Int4, "(greatest(least({date}, date '2100-01-01'), date '1900-01-01') - date '2000-02-29') % 1000"),
     (Int4, "date_part('year', {ts})::integer"),
     (Int4, "extract(doy from {date})::integer"),
     (Int4, "extract(week from {date})::integer"),
