@@ -40,6 +40,13 @@ const LARGE: &[&str] = &[
     "SELECT DISTINCT ON (d) d, a FROM t ORDER BY d, a DESC",
     "SELECT DISTINCT ON (b) b, a, d FROM (SELECT * FROM t UNION ALL SELECT a + 3000, b, c, d, m, j, n FROM t) u",
     "SELECT d FROM t UNION SELECT d || 'x' FROM t",
+    "SELECT d FROM t INTERSECT SELECT d FROM t WHERE a % 3 <> 0",
+    "SELECT d, m FROM t EXCEPT SELECT d, m FROM t WHERE a % 5 <> 0",
+    "SELECT d FROM t EXCEPT SELECT 'none'",
+    "(SELECT d FROM t UNION ALL SELECT d FROM t) EXCEPT ALL SELECT d FROM t WHERE a > 100",
+    "(SELECT d FROM t UNION ALL SELECT d FROM t) INTERSECT ALL (SELECT d FROM t WHERE a < 2000 UNION ALL SELECT d FROM t)",
+    "(SELECT d FROM t UNION ALL SELECT d FROM t) INTERSECT (SELECT d FROM t EXCEPT SELECT d FROM t WHERE c = 3)",
+    "SELECT x.a, y.d FROM (SELECT a FROM t WHERE a < 4) x, LATERAL (SELECT d FROM t WHERE t.a > x.a EXCEPT SELECT d FROM t WHERE t.a > x.a + 2) y",
     "SELECT d, count(*), sum(n), min(m), max(c) FILTER (WHERE a > 100) FROM t GROUP BY d",
     "SELECT b % 1500 AS g, array_agg(a), string_agg(d, ',' ORDER BY a DESC), count(DISTINCT c) FROM t GROUP BY g",
     // Ten groups whose values grow until they fill the table, before ten more come.
@@ -519,7 +526,11 @@ fn a_cancelled_statement_frees_its_files() {
         let mut client = cluster.connect();
         fill(&mut client);
         client.query("SET work_mem = '64kB'");
-        for query in ["SELECT a, d, j FROM t ORDER BY b", "SELECT d, min(n) FROM t GROUP BY d"] {
+        for query in [
+            "SELECT a, d, j FROM t ORDER BY b",
+            "SELECT d, min(n) FROM t GROUP BY d",
+            "SELECT a, d, j FROM t EXCEPT SELECT a, d, j FROM t WHERE c = 0",
+        ] {
             assert_eq!(client.error(query), "57014 canceling statement due to user request");
             assert_eq!(spill.inner.bytes(), 0, "{query} has left a file");
             cluster.world.is_cancelled.store(false, Ordering::Relaxed);
@@ -586,4 +597,35 @@ fn explain_says_where_a_sort_was() {
     {
         assert!(json.contains(part), "{json}");
     }
+}
+
+/// A sort in memory was one step of its thread: five million rows took seconds, in which no cancel was heard and no other
+/// session of the worker went on.
+#[test]
+fn a_sort_in_memory_is_cancelled_between_its_slices() {
+    let options = DatabaseOptions { rows_per_yield: 1_000, ..DatabaseOptions::default() };
+    let cluster = Cluster::with_options(options);
+    let mut client = cluster.connect();
+    client.query("SET work_mem = '1GB'");
+    for query in [
+        "SELECT count(*) FROM (SELECT i FROM generate_series(1, 60000) i ORDER BY i * 7919 % 60013) s",
+        "SELECT i FROM generate_series(1, 60000) i ORDER BY i * 7919 % 60013 LIMIT 25000",
+    ] {
+        let looks = |client: &mut Client<'_>, query: &str| {
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            client.query(query);
+            cluster.world.looks_for_cancel.load(Ordering::Relaxed)
+        };
+        let of_input = looks(&mut client, "SELECT count(*) FROM generate_series(1, 60000) i");
+        let of_all = looks(&mut client, query);
+        // Sixty runs, and six times all rows merged.
+        assert!(of_all >= of_input + 150, "{query}: {of_input} looks for its input, {of_all} for all");
+        for after in [of_input + 1, of_input + 100, of_all - 1] {
+            cluster.world.cancel_at_look.store(after, Ordering::Relaxed);
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            assert_eq!(client.error(query), "57014 canceling statement due to user request", "{after}");
+            cluster.world.cancel_at_look.store(0, Ordering::Relaxed);
+        }
+    }
+    assert_eq!(client.lines("SELECT count(*) FROM generate_series(1, 3) i"), ["3"]);
 }

@@ -85,7 +85,12 @@ impl Queries<'_> {
         for _ in 0..random.within(1, 2) {
             let operation =
                 random.pick(&["union", "union all", "intersect", "except", "except all", "intersect all"]);
-            text += &format!(" {operation} {}", self.select_of(outer, common, &kinds, random));
+            let right = self.select_of(outer, common, &kinds, random);
+            text = match random.below(4) {
+                0 => format!("({text}) {operation} ({right})"),
+                1 => format!("{text} {operation} ({right} {operation} {right})"),
+                _ => format!("{text} {operation} {right}"),
+            };
         }
         (text, kinds)
     }
@@ -125,7 +130,11 @@ impl Queries<'_> {
             return self.grouped(&from, &scope, &filter, random);
         }
         if !from.scope.is_empty() && random.one_in(5) {
-            return windowed(&from, &scope, &filter, random);
+            let draw = if random.one_in(2) { windowed } else { framed };
+            return draw(&from, &scope, &filter, random);
+        }
+        if !from.scope.is_empty() && random.one_in(8) {
+            return first_of_each(&from, &scope, &filter, random);
         }
         let expressions = Expressions { scope: &scope };
         let mut list = Vec::new();
@@ -315,6 +324,70 @@ fn aggregate(expressions: &Expressions<'_>, random: &mut Random) -> (String, Typ
         }
         _ => (format!("bit_or({})", of(Type::Int4, random)), Type::Int4),
     }
+}
+
+/// Window functions of rows in an order that tells all rows apart that differ in what is shown or computed from.
+fn framed(from: &From, scope: &Scope, filter: &str, random: &mut Random) -> (String, Vec<Type>) {
+    let keys: Vec<&Named> = from.scope.iter().filter(|named| named.kind.is_key()).collect();
+    if keys.is_empty() {
+        return windowed(from, scope, filter, random);
+    }
+    let value = format!("(({}) % 1000)", Expressions { scope }.of(Type::Int4, 1, random));
+    let (partition, order) = (*random.pick(&keys), *random.pick(&keys));
+    let direction = random.pick(&["", " desc", " nulls first", " desc nulls last"]);
+    let over = format!("partition by {} order by {}{direction}, {value}", partition.text, order.text);
+    let bounds = [
+        "rows between 1 preceding and 1 following",
+        "rows between 2 preceding and 1 preceding",
+        "rows between 1 following and 3 following",
+        "rows between unbounded preceding and 1 preceding",
+        "rows between current row and unbounded following",
+        "rows 1 preceding",
+        "groups between 1 following and 2 following",
+        "groups between unbounded preceding and unbounded following",
+        "rows between 0 preceding and 0 following",
+        "range unbounded preceding",
+    ];
+    let exclusion = random.pick(&[
+        "",
+        "",
+        " exclude current row",
+        " exclude ties",
+        " exclude group",
+        " exclude no others",
+    ]);
+    let frame = format!("{}{exclusion}", random.pick(&bounds));
+    let (function, kind) = match random.below(12) {
+        0 => (format!("sum({value}) over ({over} {frame})"), Type::Int8),
+        1 => (format!("count({value}) over ({over} {frame})"), Type::Int8),
+        2 => (format!("min({value}) over ({over} {frame})"), Type::Int4),
+        3 => (format!("first_value({value}) over ({over} {frame})"), Type::Int4),
+        4 => (format!("last_value({value}) over ({over} {frame})"), Type::Int4),
+        5 => (format!("nth_value({value}, 2) over ({over} {frame})"), Type::Int4),
+        6 => (format!("lag({value}, 2, -1) over ({over})"), Type::Int4),
+        7 => (format!("lead({value}) over ({over})"), Type::Int4),
+        8 => (format!("row_number() over ({over})"), Type::Int8),
+        9 => (format!("ntile(3) over ({over})"), Type::Int4),
+        10 => (format!("array_agg({value}) over ({over} {frame})"), Type::Int4Array),
+        _ => (format!("sum({value}) filter (where {value} > 0) over ({over} {frame})"), Type::Int8),
+    };
+    let text = format!("select {}, {}, {value}, {function}{}{filter}", partition.text, order.text, from.text);
+    (text, vec![partition.kind, order.kind, Type::Int4, kind])
+}
+
+/// DISTINCT ON, whose order leaves no choice of what is shown.
+fn first_of_each(from: &From, scope: &Scope, filter: &str, random: &mut Random) -> (String, Vec<Type>) {
+    let keys: Vec<&Named> = from.scope.iter().filter(|named| named.kind.is_key()).collect();
+    if keys.is_empty() {
+        return windowed(from, scope, filter, random);
+    }
+    let (key, value) = (*random.pick(&keys), Expressions { scope }.of(Type::Text, 1, random));
+    let direction = random.pick(&["", " desc", " nulls first"]);
+    let text = format!(
+        "select * from (select distinct on ({0}) {0}, {value}{1}{filter} order by {0}{direction}, 2) x",
+        key.text, from.text
+    );
+    (text, vec![key.kind, Type::Text])
 }
 
 /// Window functions over an order that is total but for rows that are equal in all that is asked.

@@ -32,6 +32,8 @@ pub fn send(env: &EvalEnv<'_>, id: TypeId, value: &Datum, out: &mut Vec<u8>) -> 
         Datum::Char(value) => out.push(*value),
         Datum::Int2(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Int4(value) => out.extend_from_slice(&value.to_be_bytes()),
+        // Block and offset, as the lower six bytes have them.
+        Datum::Int8(value) if id == TypeId::TID => out.extend_from_slice(&value.to_be_bytes()[2..]),
         Datum::Int8(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Oid(value) => out.extend_from_slice(&value.to_be_bytes()),
         Datum::Float4(value) => out.extend_from_slice(&value.to_be_bytes()),
@@ -199,6 +201,7 @@ fn read(env: &EvalEnv<'_>, id: TypeId, reader: &mut Reader<'_>) -> Result<Datum>
             let us = reader.i64()?;
             Datum::Interval(Interval { us, days: reader.i32()?, months: reader.i32()? })
         }
+        TypeId::TID => Datum::Int8(i64::from(reader.u32()?) << 16 | i64::from(reader.i16()?.cast_unsigned())),
         _ if id.is_oid_like() => Datum::Oid(reader.u32()?),
         _ if id.is_enum() => {
             let label = decode_utf8(reader.rest())?;

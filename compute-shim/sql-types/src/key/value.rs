@@ -52,7 +52,8 @@ impl Kind {
             TypeId::CHAR => Kind::Char,
             TypeId::INT2 => Kind::Int2,
             TypeId::INT4 => Kind::Int4,
-            TypeId::INT8 => Kind::Int8,
+            // Block and offset in one number.
+            TypeId::INT8 | TypeId::TID => Kind::Int8,
             TypeId::FLOAT4 => Kind::Float4,
             TypeId::FLOAT8 => Kind::Float8,
             TypeId::NUMERIC => Kind::Numeric,

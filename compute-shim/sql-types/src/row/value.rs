@@ -6,6 +6,7 @@
 //! |---|---|
 //! | text, varchar, bpchar (padded as the column says), name and the like | UTF-8 |
 //! | bytea | as they are |
+//! | tid | block 4, offset 2, big-endian |
 //! | numeric | kind 1 (0 positive, 1 negative, 2 NaN, 3 infinity, 4 -infinity); for kinds 0 and 1 also: scale 2, weight of the first group 2 (signed, in powers of 10,000), then groups of four decimal digits, 2 bytes each, without leading or trailing zero groups |
 //! | arrays and vectors | element type oid 4, number of dimensions 1, per dimension length 4 and lower bound 4, then per element its length 4 (0xffffffff for NULL) and its bytes as its own type has them |
 //! | record | number of columns 2, per column type oid 4, then per column length 4 (0xffffffff for NULL) and bytes |
@@ -20,6 +21,9 @@ use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, EnumValue, Rec
 use crate::json::path::JsonPath;
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
 use crate::types::TypeId;
+
+/// Bytes of a tid: block 4, offset 2.
+const TID_BYTES: usize = 6;
 
 /// Length word of a NULL element.
 const NULL: u32 = u32::MAX;
@@ -78,6 +82,8 @@ pub(super) fn write_variable(value: &Datum, out: &mut Vec<u8>) {
         Datum::Jsonb(value) => json::write(value, out),
         Datum::JsonPath(path) => out.extend_from_slice(path.to_string().as_bytes()),
         Datum::Numeric(number) => write_numeric(number, out),
+        // A tid, the one type of variable width that is held so.
+        Datum::Int8(value) => out.extend_from_slice(&value.to_be_bytes()[8 - TID_BYTES..]),
         Datum::Array(array) => write_array(array, out),
         Datum::Record(record) => write_record(record, out),
         other => panic!("a variable-width column was given {other:?}"),
@@ -150,11 +156,19 @@ pub(super) fn read(id: TypeId, bytes: &[u8]) -> Option<Datum> {
             Some(Datum::JsonPath(Arc::new(path)))
         }
         TypeId::NUMERIC => read_numeric(bytes).map(Datum::Numeric),
+        TypeId::TID => read_tid(bytes),
         TypeId::RECORD => read_record(bytes).map(|record| Datum::Record(Arc::new(record))),
         _ if id.is_text_like() => Some(Datum::text(std::str::from_utf8(bytes).ok()?)),
         _ if id.array_element().is_some() => read_array(id, bytes).map(|array| Datum::Array(Arc::new(array))),
         _ => None,
     }
+}
+
+fn read_tid(bytes: &[u8]) -> Option<Datum> {
+    let bytes: [u8; TID_BYTES] = bytes.try_into().ok()?;
+    let mut wide = [0; 8];
+    wide[8 - TID_BYTES..].copy_from_slice(&bytes);
+    Some(Datum::Int8(i64::from_be_bytes(wide)))
 }
 
 /// Bytes that are no time of day are damage.
@@ -246,10 +260,10 @@ fn holds(expected: TypeId, found: TypeId) -> bool {
 }
 
 fn read_array(id: TypeId, mut bytes: &[u8]) -> Option<Array> {
-    let element = TypeId(take_u32(&mut bytes)?);
-    if !holds(id.array_element()?, element) {
-        return None;
-    }
+    let (wanted, written) = (id.array_element()?, TypeId(take_u32(&mut bytes)?));
+    // What puts NULL into an array that is not there yet takes it for text: with no value in it, that says nothing.
+    let is_other = !holds(wanted, written);
+    let element = if is_other { wanted } else { written };
     let (&count, mut bytes) = bytes.split_first()?;
     if usize::from(count) > ARRAY_DIMENSIONS_MAX {
         return None;
@@ -267,6 +281,9 @@ fn read_array(id: TypeId, mut bytes: &[u8]) -> Option<Array> {
         return None;
     }
     let values = (0..total).map(|_| take_element(element, &mut bytes)).collect::<Option<Vec<_>>>()?;
+    if is_other && values.iter().any(|value| !value.is_null()) {
+        return None;
+    }
     // Nothing that takes a vector expects NULL in it.
     let is_sound = bytes.is_empty() && !(id.is_vector() && values.iter().any(Datum::is_null));
     is_sound.then_some(Array { element, dimensions, values })

@@ -143,6 +143,61 @@ pub(crate) fn write_bytea(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// `(block,offset)` in one number, as loosely as PostgreSQL's `tidin` reads it: what stands before the parenthesis and
+/// behind the other one does not matter.
+pub(super) fn parse_tid(text: &str) -> Result<i64> {
+    let invalid = || SqlError::invalid_input("tid", text);
+    let mut begins = [0; 2];
+    let mut count = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if count == begins.len() || byte == b')' {
+            break;
+        }
+        if byte == b',' || (byte == b'(' && count == 0) {
+            begins[count] = at + 1;
+            count += 1;
+        }
+    }
+    if count < begins.len() {
+        return Err(invalid());
+    }
+    let (block, rest) = c_unsigned(&text[begins[0]..]).ok_or_else(invalid)?;
+    // A negative number of 32 bits is one without its sign.
+    let narrow = block as u32;
+    let is_block = block == u64::from(narrow) || block == i64::from(narrow.cast_signed()).cast_unsigned();
+    if !is_block || !rest.starts_with(',') {
+        return Err(invalid());
+    }
+    let (offset, rest) = c_unsigned(&text[begins[1]..]).ok_or_else(invalid)?;
+    let offset = u16::try_from(offset).map_err(|_| invalid())?;
+    if !rest.starts_with(')') {
+        return Err(invalid());
+    }
+    Ok(i64::from(narrow) << 16 | i64::from(offset))
+}
+
+/// C's `strtoul`: the number and what stands behind it; 0 and all of the text if there is none, `None` beyond 64 bits.
+fn c_unsigned(text: &str) -> Option<(u64, &str)> {
+    let blank = |character: char| character.is_ascii_whitespace() || character == '\x0b';
+    let number = text.trim_start_matches(blank);
+    let (negative, digits) = match number.as_bytes().first() {
+        Some(b'-') => (true, &number[1..]),
+        Some(b'+') => (false, &number[1..]),
+        _ => (false, number),
+    };
+    let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    if end == 0 {
+        return Some((0, text));
+    }
+    let value: u64 = digits[..end].parse().ok()?;
+    Some((if negative { value.wrapping_neg() } else { value }, &digits[end..]))
+}
+
+/// Appends a tid as `(block,offset)`.
+pub(super) fn write_tid(value: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("({},{})", value >> 16, value & i64::from(u16::MAX)).as_bytes());
+}
+
 /// 32 hexadecimal digits, a hyphen allowed behind each four, braces allowed around.
 pub(super) fn parse_uuid(text: &str) -> Result<[u8; 16]> {
     let invalid = || SqlError::invalid_input("uuid", text);

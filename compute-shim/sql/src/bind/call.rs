@@ -3,6 +3,7 @@
 //! Owns the choice among everything that bears a name. The tables are those of `sql-types` (pure functions,
 //! aggregates) and of [`crate::function`].
 
+use super::coerce::{common_collation, is_collatable};
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
 use crate::expression::{Expr, Kind, for_each, same};
@@ -272,6 +273,7 @@ impl Binder<'_> {
             }
             coerced.push(self.coerce_implicit(argument, target)?);
         }
+        common_collation(&coerced)?;
         let Some(from) = resolved.gather_from else { return Ok(coerced) };
         let gathered = coerced.split_off(from);
         let element = resolved.arguments[from];
@@ -374,6 +376,8 @@ impl Binder<'_> {
             return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
         }
         let call = parts;
+        let explicit = call.arguments.iter().find_map(|argument| argument.explicit);
+        let explicit = explicit.filter(|_| is_collatable(result));
         let frame = self.select_frame();
         if frame.aggregate_position == 0 {
             frame.aggregate_position = position;
@@ -383,7 +387,7 @@ impl Binder<'_> {
             frame.aggregates.push(call);
             frame.aggregates.len() - 1
         });
-        Ok(Expr::new(Kind::Aggregate(number), result))
+        Ok(Expr { explicit, ..Expr::new(Kind::Aggregate(number), result) })
     }
 
     /// The query that an aggregate belongs to, if it is not the innermost: the nearest whose columns it reads.
@@ -457,6 +461,7 @@ impl Binder<'_> {
         if let Some(direct) = direct {
             for (item, argument) in call.order_by.iter().zip(&arguments[direct..]) {
                 let (column, type_id) = (direct + order_by.len(), argument.type_id);
+                self.check_sortable(type_id).map_err(|error| at(error, item.expr.start()))?;
                 let nulls_first = item.nulls_first.unwrap_or(item.descending);
                 order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
             }
@@ -481,6 +486,13 @@ impl Binder<'_> {
         if call.distinct {
             for argument in &arguments {
                 self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
+                self.check_sortable(argument.type_id).map_err(|error| {
+                    let name = argument.type_id.display_name();
+                    let message = format!("could not identify an ordering operator for type {name}");
+                    let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
+                    let sqlstate = error.sqlstate();
+                    at(SqlError::new(sqlstate, message).with_detail(detail), argument.position)
+                })?;
             }
         }
         let call =
@@ -506,13 +518,17 @@ impl Binder<'_> {
 
     /// 42883 for a type whose values cannot be told apart.
     pub(super) fn check_groupable(&self, type_id: TypeId) -> Result<()> {
-        match (self.check_sortable(type_id), self.comparison("=", type_id, type_id)) {
-            (Err(error), Err(_)) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION => {
+        if type_id == TypeId::RECORD {
+            return self.check_sortable(type_id);
+        }
+        // Values of some types (xid) are equal or not, and have no order: a hash is enough.
+        match self.comparison("=", type_id, type_id) {
+            Ok(_) => Ok(()),
+            Err(_) => {
                 let name = type_id.display_name();
                 let message = format!("could not identify an equality operator for type {name}");
                 Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
             }
-            (result, _) => result,
         }
     }
 
@@ -566,7 +582,9 @@ impl Binder<'_> {
         // The result has the type that the comparison sees.
         let (first, right) = self.operands(&resolved, Some(left), right)?;
         let first = first.expect("two operands");
-        let comparison = Box::new([first.clone(), right]);
+        let comparison = [first.clone(), right];
+        common_collation(&comparison)?;
+        let comparison = Box::new(comparison);
         let (type_id, typmod) = (first.type_id, first.typmod);
         let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
         Ok(Expr::new(kind, type_id).with_typmod(typmod))

@@ -3,9 +3,10 @@
 //! Owns the dispatch and the kinds that are no calls and no comparisons. Every method hands back an expression whose
 //! types are final, but for untyped literals and parameters, which their surroundings decide.
 
+use super::coerce::is_collatable;
 use super::{Binder, type_of};
 use crate::catalog::system::collation_named;
-use crate::expression::{Expr, Kind};
+use crate::expression::{ExplicitCollation, Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree;
 use hexalog_sql_types::cast::CastContext;
@@ -19,10 +20,14 @@ impl Binder<'_> {
     #[recursive::recursive]
     pub(super) fn expr(&mut self, expr: &tree::Expr) -> Result<Expr> {
         match self.expr_variant(expr) {
-            Ok(bound) if bound.position == 0 => Ok(bound.at(expr.start())),
-            Ok(bound) => Ok(bound),
+            Ok(bound) => {
+                let bound = if bound.position == 0 { bound.at(expr.start()) } else { bound };
+                Ok(with_collation_of_parts(bound))
+            }
             // What is closest to the fault says where it is.
-            Err(error) if error.fields().position.is_none() => Err(at(error, expr.anchor())),
+            Err(error) if error.fields().position.is_none() && !self.is_placed => {
+                Err(at(error, expr.anchor()))
+            }
             Err(error) => Err(error),
         }
     }
@@ -93,9 +98,9 @@ impl Binder<'_> {
             }
             E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
             E::Slice { operand, ranges } => self.slice(operand, ranges),
-            E::Collate { operand, collation, .. } => {
+            E::Collate { operand, collation, position } => {
                 let operand = self.expr(operand)?;
-                self.collate(operand, collation)
+                self.collate(operand, collation, *position)
             }
             other => unreachable!("{other:?} is dispatched before"),
         }
@@ -346,14 +351,36 @@ impl Binder<'_> {
     }
 
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.
-    fn collate(&mut self, operand: Expr, collation: &tree::Name) -> Result<Expr> {
+    fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
         let operand = self.known(operand)?;
-        collation_named(collation)?;
+        let oid = collation_named(collation)?;
         let element = operand.type_id.array_element().unwrap_or(operand.type_id);
         if element.category() != TypeCategory::String {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
-        Ok(operand)
+        let explicit = Some(ExplicitCollation { oid, position });
+        Ok(Expr { explicit, ..operand })
     }
+}
+
+/// What COLLATE says of the parts that an expression gives one of, it says of the whole.
+fn with_collation_of_parts(expr: Expr) -> Expr {
+    if expr.explicit.is_some() || !is_collatable(expr.type_id) {
+        return expr;
+    }
+    let explicit = match &expr.kind {
+        Kind::Coalesce(items) | Kind::Extreme { items, .. } | Kind::Array { items, .. } => {
+            items.iter().find_map(|item| item.explicit)
+        }
+        Kind::Function { arguments, .. } | Kind::Host { arguments, .. } => {
+            arguments.iter().find_map(|item| item.explicit)
+        }
+        Kind::Case { branches, otherwise, .. } => {
+            branches.iter().map(|(_, result)| result).chain([&**otherwise]).find_map(|result| result.explicit)
+        }
+        Kind::NullIf { first, .. } => first.explicit,
+        _ => None,
+    };
+    Expr { explicit, ..expr }
 }

@@ -132,6 +132,9 @@ impl Binder<'_> {
                     columns: names.columns.clone(),
                     is_scalar: false,
                     versions: VersionColumns::Absent,
+                    has_places: false,
+                    is_nullable: false,
+                    witness: None,
                 };
                 names.tables = vec![table];
                 Ok(FromBound { names, ..bound })
@@ -169,6 +172,8 @@ impl Binder<'_> {
                 names.tables[0].oid = table.oid;
                 if !table.is_view {
                     names.tables[0].versions = VersionColumns::Refused;
+                    let witness = table.columns.iter().position(|column| column.not_null);
+                    names.tables[0].witness = witness.map(|at| names.columns[at].expr.clone());
                 }
                 self.name_relation(&mut names, alias, table.schema)?;
                 let node = Node::System { table, name: shown.to_owned(), filter: None };
@@ -385,6 +390,8 @@ impl Binder<'_> {
         });
         let mut names = Names::of_columns(shown, columns, offset);
         names.tables[0].oid = sequence.oid;
+        names.tables[0].versions = VersionColumns::Refused;
+        names.tables[0].witness = names.columns.first().map(|column| column.expr.clone());
         self.name_relation(&mut names, alias, sequence.schema)?;
         let width = SEQUENCE_ROW.columns.len();
         let argument = Expr::constant(Datum::Oid(sequence.oid), TypeId::OID);

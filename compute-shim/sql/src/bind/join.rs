@@ -83,7 +83,8 @@ impl Binder<'_> {
         self.select_frame().lateral.extend(outer_lateral);
         let middle = offset + left.width;
         let width = left.width + right.width;
-        let (names, conditions) = match condition {
+        let left_tables = left.names.tables.len();
+        let (mut names, conditions) = match condition {
             JoinCondition::None => (both(left.names, right.names), Vec::new()),
             JoinCondition::On(expr) => {
                 let names = both(left.names, right.names);
@@ -102,6 +103,15 @@ impl Binder<'_> {
                 self.using(kind, left.names, right.names, &shared)?
             }
         };
+        let is_nullable = |at: usize| match kind {
+            JoinKind::Inner => false,
+            JoinKind::Left => at >= left_tables,
+            JoinKind::Right => at < left_tables,
+            JoinKind::Full => true,
+        };
+        for (at, table) in names.tables.iter_mut().enumerate() {
+            table.is_nullable |= is_nullable(at);
+        }
         if kind == JoinKind::Inner {
             self.select_frame().locking.join_conditions(&conditions);
         }

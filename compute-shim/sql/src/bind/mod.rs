@@ -56,7 +56,7 @@ use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::{format_type, marked_type, type_from_name};
 use hexalog_sql_types::{EvalEnv, SqlError, SqlState, TypeId, Typmod};
 use scope::{CommonTable, Frame, Place, SelectFrame, VersionColumns};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What binding is given.
@@ -248,8 +248,12 @@ struct Binder<'a> {
     /// What a query rests on that becomes a view.
     noted: Option<view::Noted>,
     versions: Versions,
+    /// Tables whose `ctid` is read.
+    places: BTreeSet<Oid>,
     /// A version column was named that no scan gives.
     wants_versions: bool,
+    /// The error that is on its way out says where the fault is, or that it is nowhere: no expression around adds its own place.
+    is_placed: bool,
 }
 
 impl<'a> Binder<'a> {
@@ -278,7 +282,9 @@ impl<'a> Binder<'a> {
             view_depth: 0,
             noted: None,
             versions: Versions::Refused,
+            places: BTreeSet::new(),
             wants_versions: false,
+            is_placed: false,
         }
     }
 
@@ -386,6 +392,7 @@ impl<'a> Binder<'a> {
             parameters: self.parameters.into(),
             relations: self.relations.into_iter().collect(),
             row_lock: self.row_lock,
+            places: self.places.into_iter().collect(),
             snapshot_min,
             measures: 0,
             levels: deepest,

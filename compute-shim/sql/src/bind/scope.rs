@@ -120,7 +120,7 @@ pub(super) struct NamedColumn {
     pub origin: (Oid, i16),
 }
 
-/// Where `xmin` and `xmax` of a relation's rows are.
+/// Where `xmin`, `xmax` and `tableoid` of a relation's rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VersionColumns {
     /// It has none, as it is no table.
@@ -144,6 +144,12 @@ pub(super) struct TableNames {
     /// A function of one value: the relation's name stands for that, not for a row.
     pub is_scalar: bool,
     pub versions: VersionColumns,
+    /// Its row may be missing, since an outer join has filled it up with NULL.
+    pub is_nullable: bool,
+    /// Its rows have `ctid`s, where version columns can be read.
+    pub has_places: bool,
+    /// A column that is NULL in no row, of a relation whose rows have no version columns.
+    pub witness: Option<Expr>,
 }
 
 /// What one FROM item lets one name: relations, and the columns in the order of `*`.
@@ -173,6 +179,9 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Absent,
+            has_places: false,
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![table], columns }
     }
@@ -193,6 +202,9 @@ impl Names {
             columns: columns.clone(),
             is_scalar: false,
             versions: VersionColumns::Refused,
+            has_places: table.row_number().is_some(),
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![names], columns }
     }
@@ -384,6 +396,9 @@ impl Binder<'_> {
         match self.look_up(name)? {
             Some((frame, Found { expr, origin, is_unread })) => {
                 self.wants_versions |= is_unread;
+                if name.last() == "ctid" {
+                    self.note_place(name);
+                }
                 self.refuse_generated(name)?;
                 self.note_column(origin);
                 self.note_row(&expr);
@@ -485,11 +500,13 @@ impl Binder<'_> {
     }
 
     fn not_found(&self, name: &Name) -> SqlError {
-        const SYSTEM: [&str; 5] = ["ctid", "xmin", "xmax", "cmin", "cmax"];
+        const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
         let last = name.last();
         let error = match name.qualifier() {
             _ if SYSTEM.contains(&last) && self.has_table(name) => {
-                SqlError::unsupported(format!("the system column {last}"))
+                let is_placeless = last == "ctid" && self.table_with_places(name).is_none();
+                let of = if is_placeless { " of a table whose primary key is not one integer" } else { "" };
+                SqlError::unsupported(format!("the system column {last}{of}"))
             }
             None if self.place() == Place::Default => SqlError::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
@@ -524,6 +541,24 @@ impl Binder<'_> {
             },
         };
         at_name(error, name)
+    }
+
+    /// The table that `ctid` is read of, if rows of it have one.
+    fn table_with_places(&self, name: &Name) -> Option<Oid> {
+        let frames = self.frames.iter().rev().filter_map(|frame| match frame {
+            Frame::Select(frame) => Some(frame),
+            Frame::Crossing(_) => None,
+        });
+        let mut tables = frames.flat_map(|frame| &frame.visible).flat_map(|names| &names.tables);
+        let of = name.parts.len().checked_sub(2).map(|at| &name.parts[at]);
+        let found = tables.find(|table| table.has_places && of.is_none_or(|alias| table.alias == *alias));
+        found.map(|table| table.oid)
+    }
+
+    /// Notes that a table's rows must say where they are.
+    fn note_place(&mut self, name: &Name) {
+        let table = self.table_with_places(name);
+        self.places.extend(table);
     }
 
     /// Whether a name may mean a system column of a table in sight.
@@ -589,20 +624,25 @@ impl Found {
         Found { expr, origin: (0, 0), is_unread: false }
     }
 
-    /// `xmin` or `xmax` of a table.
+    /// A version column of a table, or its oid.
     fn version(table: &TableNames, column: &str) -> Option<Found> {
-        let behind = match column {
-            "xmin" => 0,
-            "xmax" => 1,
+        let (behind, type_id) = match column {
+            "xmin" => (0, TypeId::XID),
+            "xmax" => (1, TypeId::XID),
+            "tableoid" if table.versions == VersionColumns::Absent => return None,
+            "tableoid" if !table.is_nullable => return Some(Found::other(oid_constant(table.oid))),
+            "tableoid" => (2, TypeId::OID),
+            "ctid" if table.has_places => (3, TypeId::TID),
             _ => return None,
         };
         match table.versions {
-            VersionColumns::Absent | VersionColumns::Refused => None,
-            VersionColumns::Unread => {
-                Some(Found { is_unread: true, ..Found::other(Expr::null(TypeId::XID)) })
+            VersionColumns::Refused if column == "tableoid" => {
+                table.witness.as_ref().map(|witness| Found::other(oid_where_there(witness, table.oid)))
             }
+            VersionColumns::Absent | VersionColumns::Refused => None,
+            VersionColumns::Unread => Some(Found { is_unread: true, ..Found::other(Expr::null(type_id)) }),
             VersionColumns::At(first) => {
-                Some(Found::other(Expr::column(first + behind, TypeId::XID, Typmod::NONE)))
+                Some(Found::other(Expr::column(first + behind, type_id, Typmod::NONE)))
             }
         }
     }
@@ -620,8 +660,7 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
                     None => Ok(Some(Found::column(first))),
                 };
             }
-            let other = whole_row(visible, column).or_else(|| table_oid(visible, column));
-            match other {
+            match whole_row(visible, column) {
                 Some(other) => Ok(Some(Found::other(other))),
                 None => version_of(visible, column, name),
             }
@@ -635,9 +674,6 @@ fn look_up_in(frame: &SelectFrame, name: &Name) -> Result<Option<Found>> {
             match (found.next(), found.next()) {
                 (Some(_), Some(_)) => Err(ambiguous(column, name)),
                 (Some(first), None) => Ok(Some(Found::column(first))),
-                (None, _) if column == "tableoid" && table.oid != 0 => {
-                    Ok(Some(Found::other(oid_constant(table.oid))))
-                }
                 (None, _) => Ok(Found::version(table, column)),
             }
         }
@@ -669,7 +705,7 @@ fn whole_row(visible: &[Names], name: &str) -> Option<Expr> {
     Some(Expr::new(Kind::Row(items, Some(names)), TypeId::RECORD))
 }
 
-/// `xmin` or `xmax` without a table's name in front.
+/// `xmin`, `xmax` or `tableoid` without a table's name in front.
 fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Found>> {
     let tables = visible.iter().flat_map(|names| &names.tables);
     let mut found = tables.filter_map(|table| Found::version(table, column));
@@ -679,14 +715,17 @@ fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Fou
     }
 }
 
-fn table_oid(visible: &[Names], column: &str) -> Option<Expr> {
-    let mut tables = visible.iter().flat_map(|names| &names.tables).filter(|table| table.oid != 0);
-    match (column, tables.next(), tables.next()) {
-        ("tableoid", Some(table), None) => Some(oid_constant(table.oid)),
-        _ => None,
-    }
-}
-
 fn oid_constant(oid: Oid) -> Expr {
     Expr::constant(Datum::Oid(oid), TypeId::OID)
+}
+
+/// The oid in rows in which the column is not NULL.
+fn oid_where_there(witness: &Expr, oid: Oid) -> Expr {
+    let is_there = Kind::IsNull { operand: Box::new(witness.clone()), negated: true };
+    let kind = Kind::Case {
+        operand: None,
+        branches: Box::new([(Expr::new(is_there, TypeId::BOOL), oid_constant(oid))]),
+        otherwise: Box::new(Expr::null(TypeId::OID)),
+    };
+    Expr::new(kind, TypeId::OID)
 }

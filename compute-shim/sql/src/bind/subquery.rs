@@ -30,8 +30,9 @@ impl Binder<'_> {
         let id = self.subplans.len();
         self.subplans.push(None);
         let first_common = self.common.len();
-        let (bound, crossing) =
-            self.across(Boundary::Subplan, |binder| binder.query(query, &Wanted::default()))?;
+        let bound = self.across(Boundary::Subplan, |binder| binder.query(query, &Wanted::default()));
+        self.is_placed |= bound.is_err();
+        let (bound, crossing) = bound?;
         let Bound { node, columns } = bound;
         self.subplans[id] = Some(SubplanNode {
             node: Arc::new(node),

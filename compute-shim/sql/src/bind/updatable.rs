@@ -286,6 +286,9 @@ impl Through {
             columns: columns.clone(),
             is_scalar: false,
             versions: super::scope::VersionColumns::Absent,
+            has_places: false,
+            is_nullable: false,
+            witness: None,
         };
         Names { tables: vec![table], columns }
     }

@@ -202,7 +202,13 @@ impl Binder<'_> {
         for expr in definition.partition_by {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
-            self.check_sortable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_groupable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_sortable(expr.type_id).map_err(|_| {
+                self.is_placed = true;
+                let message = "could not implement window PARTITION BY";
+                SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
+                    .with_detail("Window partitioning columns must be of sortable datatypes.")
+            })?;
             partition.push(expr);
         }
         let mut order = Vec::with_capacity(definition.order_by.len());

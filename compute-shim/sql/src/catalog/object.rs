@@ -341,6 +341,15 @@ pub(crate) struct Table {
     pub layout: Arc<RowLayout>,
 }
 
+/// The number of [`Table::row_number`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RowNumber {
+    /// The key of a table without a primary key: a row keeps it for life.
+    Hidden,
+    /// This column, which is the primary key.
+    Column(usize),
+}
+
 impl Table {
     /// Where rows' columns stand.
     pub(crate) fn layout_of(columns: &[Column]) -> Arc<RowLayout> {
@@ -361,6 +370,16 @@ impl Table {
     /// The primary key, if the rows are ordered by it. Without it rows have a hidden row id as key.
     pub(crate) fn clustered_key(&self) -> Option<&Index> {
         self.indexes.first().filter(|index| index.is_clustered())
+    }
+
+    /// What tells a row from all others of the table in one number, if anything does.
+    pub(crate) fn row_number(&self) -> Option<RowNumber> {
+        let Some(key) = self.clustered_key() else { return Some(RowNumber::Hidden) };
+        let [part] = key.columns.as_slice() else { return None };
+        let column = part.column()?;
+        let is_integer =
+            matches!(self.columns[column].type_id, TypeId::INT2 | TypeId::INT4 | TypeId::INT8 | TypeId::OID);
+        is_integer.then_some(RowNumber::Column(column))
     }
 
     /// All indexes with a tree of their own.

@@ -150,6 +150,7 @@ fn empty_plan(memos: usize) -> Plan {
         parameters: Arc::from([]),
         relations: Vec::new(),
         row_lock: None,
+        places: Vec::new(),
         snapshot_min: Lsn::ZERO,
         measures: 0,
         levels: 1,

@@ -289,6 +289,20 @@ impl Context<'_> {
         }
     }
 
+    /// The same for so many rows that have been worked on at once, and are not worked on again when the call is repeated.
+    pub(super) fn count_rows_done(&mut self, rows: usize) -> Step<()> {
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        self.state.rows_since_yield = self.state.rows_since_yield.saturating_add(rows);
+        if self.state.rows_since_yield <= self.database.options().rows_per_yield {
+            return Ok(());
+        }
+        self.state.rows_since_yield = 0;
+        match self.environment.cancelled() {
+            Some(reason) => Err(reason.error().into()),
+            None => Err(Need::Yield.into()),
+        }
+    }
+
     /// So many bytes were written to a temporary file or read from one.
     pub(super) fn count_spilled(&mut self, bytes: usize) {
         self.state.spilled_since_yield += bytes;

@@ -120,11 +120,12 @@ impl Operator for Insert {
                 Phase::Update => {
                     let update = self.update.as_mut().expect("set by the probe");
                     if let Some(new) = update.step(context, &plan)? {
+                        let ctid = update.ctid(&new, context.plan)?;
                         self.row = new;
                         self.update = None;
                         // It held the row's lock before it wrote: this is how clients tell an update.
                         let locked_by = version_column::own(context.transaction);
-                        self.finish_row(returning.is_some(), locked_by, context, &plan);
+                        self.finish_row(returning.is_some(), locked_by, ctid, context, &plan);
                     } else {
                         let looks_again = update.has_lost_conflict();
                         self.update = None;
@@ -151,11 +152,19 @@ impl Operator for Insert {
 }
 
 impl Insert {
-    /// A row was written; what is returned has `xmin` and `xmax` behind its columns.
-    fn finish_row(&mut self, has_returning: bool, xmax: Datum, context: &mut Context<'_>, plan: &Node) {
+    /// A row was written; what is returned has the version columns behind its own.
+    fn finish_row(
+        &mut self,
+        has_returning: bool,
+        xmax: Datum,
+        ctid: Datum,
+        context: &mut Context<'_>,
+        plan: &Node,
+    ) {
+        let Node::Insert { table, .. } = plan else { unreachable!("built for insertions") };
         context.state.affected += 1;
         if has_returning {
-            self.row.extend([version_column::own(context.transaction), xmax]);
+            self.row.extend([version_column::own(context.transaction), xmax, Datum::Oid(table.oid), ctid]);
         }
         self.phase = if has_returning { Phase::Return } else { Phase::Pull };
         if let Node::Insert { returning: Some(returning), .. } = plan {
@@ -173,7 +182,8 @@ impl Insert {
                 context.state.is_fused = fuse;
                 let plan = self.plan.clone();
                 let has_returning = matches!(&*plan, Node::Insert { returning: Some(_), .. });
-                self.finish_row(has_returning, version_column::XMAX_NONE, context, &plan);
+                let ctid = self.writer.ctid(table, &self.row, context.plan)?;
+                self.finish_row(has_returning, version_column::XMAX_NONE, ctid, context, &plan);
                 Ok(())
             }
             Inserted::Conflict(at) => {

@@ -126,7 +126,9 @@ impl LockRows {
         let start = first + lock.start;
         self.row[start..start + newest.len()].clone_from_slice(&newest);
         if lock.with_versions {
-            self.row[start + newest.len() + 1] = version_column::xmin(&self.stored);
+            let versions = version_column::of_stored(&lock.table, &self.stored, context.plan)?;
+            let first = start + newest.len() + 1;
+            self.row[first..first + versions.len()].clone_from_slice(&versions);
         }
         self.has_changed = true;
         Ok(())

@@ -24,6 +24,8 @@ mod referential;
 mod relation;
 mod row_writer;
 mod scan;
+mod set_operation;
+mod sliced_sort;
 mod sort;
 mod sorter;
 mod stored_row;
@@ -140,7 +142,7 @@ fn operator(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::LockRows { input, .. } => Box::new(lock_rows::LockRows::new(plan.clone(), operator(input))),
         Node::Append { inputs } => Box::new(relation::Append::new(inputs.iter().map(operator).collect())),
         Node::SetOperation { left, right, .. } => {
-            Box::new(sort::SetOperation::new(plan.clone(), operator(left), operator(right)))
+            Box::new(set_operation::SetOperation::new(plan.clone(), operator(left), operator(right)))
         }
         Node::Recursive { base, step, .. } => {
             Box::new(recursive::Recursive::new(plan.clone(), operator(base), operator(step)))

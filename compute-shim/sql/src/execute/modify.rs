@@ -15,7 +15,7 @@ use super::{
 };
 use crate::catalog::object::{Index, Table};
 use crate::expression::{Kind, evaluate, is_true};
-use crate::plan::{Exprs, Node, Predicate, RowCheck};
+use crate::plan::{Exprs, Node, Plan, Predicate, RowCheck};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{
     Chain, ChainReader, EngineError, Known, LockWait, Moved, NewestRow, RowBuffer, RowLockMode, RowVersion,
@@ -105,9 +105,10 @@ impl Operator for Modify {
             context.state.affected += 1;
             if let Some(returning) = returning {
                 // A deleted row is returned as it was, an updated one as it is.
+                let ctid = finished.ctid(&new, context.plan)?;
                 self.row = finished.joined;
                 self.row[..new.len()].clone_from_slice(&new);
-                show_writer(&plan, &mut self.row, context);
+                show_version(&plan, &mut self.row, ctid, context);
                 returning.evaluation.begin_row(context.state);
                 self.is_returning = true;
             }
@@ -125,11 +126,13 @@ impl Modify {
     }
 }
 
-/// Puts the running transaction behind a row to be returned that it has written, or deleted.
-fn show_writer(plan: &Node, row: &mut Row, context: &Context<'_>) {
+/// Puts the running transaction behind a row to be returned that it has written, or deleted, and where a row is now that
+/// it has written.
+fn show_version(plan: &Node, row: &mut Row, ctid: Datum, context: &Context<'_>) {
     match plan {
         Node::Update { table, with_versions: true, .. } => {
             row[table.columns.len() + 1] = version_column::own(context.transaction);
+            row[table.columns.len() + 4] = ctid;
         }
         Node::Delete { table, with_versions: true, .. } => {
             row[table.columns.len() + 2] = version_column::own(context.transaction);
@@ -257,6 +260,15 @@ impl RowUpdate {
     /// Whether DO UPDATE has to look again for what is in the way of its row.
     pub(super) fn has_lost_conflict(&self) -> bool {
         self.has_lost_conflict
+    }
+
+    /// `ctid` of the row that has been written; NULL if none was, or nobody asks for it.
+    pub(super) fn ctid(&self, new: &[Datum], plan: &Plan) -> Step<Datum> {
+        if self.new_key.is_empty() {
+            return Ok(Datum::Null);
+        }
+        let written = self.encoder.last(&self.table);
+        Ok(version_column::ctid_written(&self.table, &self.new_key, new, written, plan)?)
     }
 
     fn old(&self) -> &[Datum] {
@@ -577,7 +589,9 @@ impl RowUpdate {
                 if let Node::Update { with_versions: true, .. } | Node::Delete { with_versions: true, .. } =
                     plan
                 {
-                    self.joined[newest.len() + 1] = version_column::xmin(&self.stored);
+                    let versions = version_column::of_stored(&self.table, &self.stored, context.plan)?;
+                    let first = newest.len() + 1;
+                    self.joined[first..first + versions.len()].clone_from_slice(&versions);
                 }
                 begin_row(plan, context);
                 self.phase = Phase::Recheck;

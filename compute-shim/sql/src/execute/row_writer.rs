@@ -6,11 +6,11 @@
 
 use super::stored_row::column_in_memory;
 use super::unique::{SharedIn, may_be_shared};
-use super::{Context, RowEncoder};
+use super::{Context, RowEncoder, version_column};
 use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
 use crate::expression::{Kind, deparse, deparse_pretty};
-use crate::plan::{RowCheck, RowRule};
+use crate::plan::{Plan, RowCheck, RowRule};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, EngineError, KEY_BYTES_MAX, RowBuffer, Transaction, UniqueCheck, ValueWanted};
 use hexalog_sql_types::error::Result;
@@ -227,6 +227,11 @@ impl RowWriter {
             entry: Vec::new(),
             shared: Vec::new(),
         }
+    }
+
+    /// `ctid` of the row that was inserted last; NULL if nobody asks for it.
+    pub(crate) fn ctid(&self, table: &Table, row: &[Datum], plan: &Plan) -> Result<Datum> {
+        version_column::ctid_written(table, &self.key, row, self.encoder.last(table), plan)
     }
 
     /// Where other rows may have keys of the row that was inserted last.

@@ -228,7 +228,7 @@ impl TableScan {
         if scan.with_versions {
             // The identity takes its place once the row has passed.
             row.extend(scan.with_identity.then_some(Datum::Null));
-            row.extend([version_column::xmin(stored), version_column::XMAX_NONE]);
+            row.extend(version_column::of_stored(&scan.table, stored, context.plan)?);
         }
         if let Some(filter) = &scan.filter {
             filter.evaluation.begin_row(context.state);

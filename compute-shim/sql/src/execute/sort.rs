@@ -1,10 +1,9 @@
-//! Sorting, DISTINCT, and the set operations.
+//! Sorting and DISTINCT.
 
 use super::context::hash_values;
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full, mixed};
 use super::sorter::Sorter;
 use super::{Context, KeptBytes, Operator, Row};
-use crate::parse::tree::SetOperator;
 use crate::plan::{Node, SortKey};
 use crate::stop::Step;
 use hexalog_sql_types::datum::{compare, equal};
@@ -119,7 +118,7 @@ pub(super) const ENTRY_BYTES: usize = 96;
 
 impl RowSet {
     /// The place of the row equal to this one.
-    fn find(&self, hash: u64, types: &[TypeId], row: &[Datum]) -> Option<usize> {
+    pub(super) fn find(&self, hash: u64, types: &[TypeId], row: &[Datum]) -> Option<usize> {
         self.lookup.get(&hash)?.iter().copied().find(|&at| {
             let other = &self.rows[at].0;
             row.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
@@ -127,12 +126,22 @@ impl RowSet {
     }
 
     /// Enters a row that is new; 53200 if there are too many.
-    fn add(&mut self, hash: u64, row: &[Datum]) -> Result<usize> {
+    pub(super) fn add(&mut self, hash: u64, row: &[Datum]) -> Result<usize> {
         self.kept.add(row)?;
         self.kept.add_bytes(ENTRY_BYTES)?;
         self.lookup.entry(hash).or_default().push(self.rows.len());
         self.rows.push((row.to_vec(), 0));
         Ok(self.rows.len() - 1)
+    }
+
+    /// The count of the row at a place.
+    pub(super) fn count(&mut self, at: usize) -> &mut u64 {
+        &mut self.rows[at].1
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.bytes()
     }
 
     /// The count of rows equal to this one, which is entered with 0 if it is new; 53200 if there are too many.
@@ -266,80 +275,5 @@ impl Operator for Distinct {
         (self.aside, self.part) = (None, None);
         self.parts.clear();
         self.later = Sorter::default();
-    }
-}
-
-/// INTERSECT and EXCEPT.
-pub(super) struct SetOperation {
-    plan: Arc<Node>,
-    left: Box<dyn Operator>,
-    right: Box<dyn Operator>,
-    right_rows: RowSet,
-    given: RowSet,
-    is_built: bool,
-}
-
-impl SetOperation {
-    pub(super) fn new(plan: Arc<Node>, left: Box<dyn Operator>, right: Box<dyn Operator>) -> SetOperation {
-        SetOperation {
-            plan,
-            left,
-            right,
-            right_rows: RowSet::default(),
-            given: RowSet::default(),
-            is_built: false,
-        }
-    }
-}
-
-impl Operator for SetOperation {
-    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        let Node::SetOperation { op, all, types, .. } = &*self.plan else {
-            unreachable!("built for set operations");
-        };
-        while !self.is_built {
-            match self.right.next(context, row)? {
-                true => *self.right_rows.entry(types, row)? += 1,
-                false => self.is_built = true,
-            }
-        }
-        while self.left.next(context, row)? {
-            let right = self.right_rows.entry(types, row)?;
-            let passes = match (op, all) {
-                (SetOperator::Intersect, true) => {
-                    let there = *right > 0;
-                    *right = right.saturating_sub(1);
-                    there
-                }
-                (SetOperator::Except, true) => {
-                    let there = *right > 0;
-                    *right = right.saturating_sub(1);
-                    !there
-                }
-                (SetOperator::Intersect, false) => *right > 0,
-                (SetOperator::Except, false) => *right == 0,
-                (SetOperator::Union, _) => unreachable!("UNION is an append"),
-            };
-            if !passes {
-                continue;
-            }
-            if *all {
-                return Ok(true);
-            }
-            let given = self.given.entry(types, row)?;
-            *given += 1;
-            if *given == 1 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn rewind(&mut self, context: &mut Context<'_>) {
-        self.left.rewind(context);
-        self.right.rewind(context);
-        self.right_rows = RowSet::default();
-        self.given = RowSet::default();
-        self.is_built = false;
     }
 }

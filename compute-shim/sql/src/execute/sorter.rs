@@ -4,11 +4,12 @@
 //! heads that of the earlier run comes first. Runs that are too many to be merged at once are merged into fewer, in a second
 //! file, until they are not (Knuth, volume 3, section 5.4). How many those are is a matter of memory: each run that is merged has
 //! buffers, and its next row in memory, which may be its largest. As long as `work_mem` holds all, nothing is written.
-//! Where only the first rows are wanted, others are let go of meanwhile.
+//! Where only the first rows are wanted, others are let go of meanwhile. What is sorted in memory is sorted in slices (`sliced_sort.rs`).
 
 use super::context::Context;
 use super::kept_bytes::WORKED_ON_BYTES_MAX;
 use super::measure::{SortMethod, SortSpace};
+use super::sliced_sort::SlicedSort;
 use super::temporary_file::{READER_PIECES, RowReader, RowWriter, Spilled, Stream, TemporaryFile};
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
@@ -119,9 +120,22 @@ struct Aside<T> {
     bytes_max: u64,
 }
 
+/// What is being done with the rows in memory once they are sorted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    /// Those that are not wanted go; what is left may still be too much.
+    Cut { is_full: bool },
+    /// They go to a file.
+    Run,
+}
+
 /// Takes rows, sorts them, gives them. The calls take the same order each time.
 pub(super) struct Sorter<T> {
     rows: Vec<T>,
+    /// The rows while they are being sorted.
+    sorting: Option<SlicedSort<T>>,
+    /// Why room is being made.
+    purpose: Option<Purpose>,
     bytes: usize,
     /// Only so many of the first are wanted.
     bound: Option<usize>,
@@ -138,6 +152,8 @@ impl<T> Default for Sorter<T> {
     fn default() -> Sorter<T> {
         Sorter {
             rows: Vec::new(),
+            sorting: None,
+            purpose: None,
             bytes: 0,
             bound: None,
             is_cut: false,
@@ -196,6 +212,7 @@ impl<T: Spilled> Sorter<T> {
 
     pub(super) fn push(&mut self, row: T) {
         assert!(!self.is_ended, "all rows are taken before any is given");
+        assert!(self.sorting.is_none(), "room is made before a row comes");
         self.bytes += row.bytes();
         self.rows.push(row);
     }
@@ -219,38 +236,66 @@ impl<T: Spilled> Sorter<T> {
         context: &mut Context<'_>,
         compare: &impl Fn(&T, &T) -> Ordering,
     ) -> Step<()> {
-        if self.aside.as_ref().is_some_and(|aside| aside.writing.is_some()) {
-            return self.write_run(context, compare);
-        }
         let bytes_max = sort_bytes_max(context);
-        let is_full = self.bytes > bytes_max;
-        self.keep_first(is_full, compare);
-        // Rows that are wanted and fill more than half would be cut again and again.
-        match is_full && self.bytes > bytes_max / 2 {
-            true => self.write_run(context, compare),
-            false => Ok(()),
+        if self.purpose.is_none() {
+            let is_full = self.bytes > bytes_max;
+            self.purpose = match self.wants_cut(is_full, compare) {
+                true => Some(Purpose::Cut { is_full }),
+                false if is_full => Some(Purpose::Run),
+                false => return Ok(()),
+            };
         }
+        if let Some(Purpose::Cut { is_full }) = self.purpose {
+            self.cut(context, compare)?;
+            // Rows that are wanted and fill more than half would be cut again and again.
+            self.purpose = (is_full && self.bytes > bytes_max / 2).then_some(Purpose::Run);
+        }
+        if self.purpose == Some(Purpose::Run) {
+            self.write_run(context, compare)?;
+            self.purpose = None;
+        }
+        Ok(())
     }
 
-    /// Lets go of rows that are not wanted: the one that has come last, or all once they are twice as many as are wanted, or memory is
-    /// full of them. As PostgreSQL's top-N heapsort, but equal keys keep their order: what has come later is the one to go.
-    fn keep_first(&mut self, is_full: bool, compare: &impl Fn(&T, &T) -> Ordering) {
-        let Some(bound) = self.bound.filter(|&bound| self.rows.len() > bound) else { return };
+    /// Whether rows that are not wanted are to go: once they are twice as many as are wanted, or memory is full of them. The one
+    /// that has come last goes at once. As PostgreSQL's top-N heapsort, but equal keys keep their order: what has come later is
+    /// the one to go.
+    fn wants_cut(&mut self, is_full: bool, compare: &impl Fn(&T, &T) -> Ordering) -> bool {
+        let Some(bound) = self.bound.filter(|&bound| self.rows.len() > bound) else { return false };
         let last = self.rows.last().expect("there are more than are wanted");
         if self.is_cut && compare(last, &self.rows[bound - 1]).is_ge() {
             self.bytes -= last.bytes();
             self.rows.pop();
         }
-        if is_full || self.rows.len() / 2 >= bound {
-            self.cut(bound, compare);
-        }
+        is_full || self.rows.len() / 2 >= bound
     }
 
-    fn cut(&mut self, bound: usize, compare: &impl Fn(&T, &T) -> Ordering) {
-        self.rows.sort_by(compare);
-        self.is_cut |= self.rows.len() > bound;
-        let gone = self.rows.drain(bound.min(self.rows.len())..);
+    /// Sorts the rows in memory, and lets go of those that are not wanted.
+    fn cut(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
+        self.sort_in_memory(context, compare)?;
+        let Some(bound) = self.bound.filter(|&bound| self.rows.len() > bound) else { return Ok(()) };
+        self.is_cut = true;
+        let gone = self.rows.drain(bound..);
         self.bytes -= gone.map(|row| row.bytes()).sum::<usize>();
+        Ok(())
+    }
+
+    fn sort_in_memory(
+        &mut self,
+        context: &mut Context<'_>,
+        compare: &impl Fn(&T, &T) -> Ordering,
+    ) -> Step<()> {
+        let rows = &mut self.rows;
+        let sorting = self.sorting.get_or_insert_with(|| SlicedSort::new(std::mem::take(rows)));
+        loop {
+            match sorting.advance(compare) {
+                0 => break,
+                worked => context.count_rows_done(worked)?,
+            }
+        }
+        let sorted = self.sorting.take().expect("set above");
+        self.rows = sorted.finish();
+        Ok(())
     }
 
     fn write_run(&mut self, context: &mut Context<'_>, compare: &impl Fn(&T, &T) -> Ordering) -> Step<()> {
@@ -267,10 +312,12 @@ impl<T: Spilled> Sorter<T> {
         }
         let aside = self.aside.as_mut().expect("made above");
         if aside.writing.is_none() {
-            self.rows.sort_by(compare);
+            self.sort_in_memory(context, compare)?;
             self.is_cut = false;
+            let aside = self.aside.as_mut().expect("made above");
             aside.writing = Some(std::mem::take(&mut self.rows).into_iter());
         }
+        let aside = self.aside.as_mut().expect("made above");
         let writing = aside.writing.as_mut().expect("set above");
         loop {
             aside.writer.drain(context, &aside.runs.file, WRITE_BYTES)?;
@@ -308,7 +355,7 @@ impl<T: Spilled> Sorter<T> {
             SortSpace { method: SortMethod::Disk, bytes: aside.bytes_max }
         } else {
             let was_cut = self.is_cut;
-            self.cut(self.bound.unwrap_or(usize::MAX), compare);
+            self.cut(context, compare)?;
             self.given = std::mem::take(&mut self.rows).into_iter();
             let method = if was_cut { SortMethod::FirstRows } else { SortMethod::Memory };
             SortSpace { method, bytes: self.bytes as u64 }

@@ -167,6 +167,12 @@ impl RowEncoder {
         RowRef { columns: table.layout.column_count(), body: &self.body, chains: &self.chains }
     }
 
+    /// The row that was written last.
+    pub(crate) fn last(&self, table: &Table) -> RowRef<'_> {
+        assert_eq!(self.state, State::New, "taken, and no other has come");
+        RowRef { columns: table.layout.column_count(), body: &self.body, chains: &self.chains }
+    }
+
     /// The row was written: its chains are its own. The next row may come.
     pub(crate) fn taken(&mut self) {
         self.fresh_from = self.chains.len();

@@ -13,6 +13,7 @@ pub(crate) use deparse::{deparse, deparse_pretty};
 pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 
+use crate::catalog::object::Oid;
 use crate::function::HostFunction;
 use hexalog_sql_types::cast::Coercion;
 use hexalog_sql_types::function::Function;
@@ -27,6 +28,16 @@ pub(crate) struct Expr {
     pub type_id: TypeId,
     pub typmod: Typmod,
     /// Where it begins in the statement, for errors; 0 if it does not stand there.
+    pub position: u32,
+    /// The collation that COLLATE has given it. All order alike, so it matters for what is refused alone.
+    pub explicit: Option<ExplicitCollation>,
+}
+
+/// A collation that was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ExplicitCollation {
+    pub oid: Oid,
+    /// Where COLLATE stands.
     pub position: u32,
 }
 
@@ -173,7 +184,7 @@ pub(crate) enum Quantifier {
 
 impl Expr {
     pub(crate) fn new(kind: Kind, type_id: TypeId) -> Expr {
-        Expr { kind, type_id, typmod: Typmod::NONE, position: 0 }
+        Expr { kind, type_id, typmod: Typmod::NONE, position: 0, explicit: None }
     }
 
     pub(crate) fn with_typmod(self, typmod: Typmod) -> Expr {
@@ -197,7 +208,7 @@ impl Expr {
     }
 
     pub(crate) fn column(index: usize, type_id: TypeId, typmod: Typmod) -> Expr {
-        Expr { kind: Kind::Column(index), type_id, typmod, position: 0 }
+        Expr { kind: Kind::Column(index), type_id, typmod, position: 0, explicit: None }
     }
 
     /// The conjunction of several conditions; none is true.

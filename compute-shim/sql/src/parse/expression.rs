@@ -7,10 +7,13 @@ use super::keyword;
 use super::place::{is_operator, is_word};
 use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
-use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
+use super::tree::{
+    AnyAllSource, COLLATION, CaseBranch, Expr, FunctionCall, LIST_ITEM, LikeKind, Name, OperatorName,
+    OrderItem,
+};
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
-use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator, Value};
 use sqlparser::tokenizer::Token;
 
@@ -27,6 +30,24 @@ fn boxed(expr: Expr) -> Box<Expr> {
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
     Expr::Function(Box::new(FunctionCall::plain(name, arguments)))
+}
+
+/// The collation that COLLATE behind a cast is spelled as.
+fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
+    match zone {
+        ast::Expr::CompoundIdentifier(parts) if parts.first()?.value == COLLATION => {
+            Some(ast::ObjectName::from(parts[1..].to_vec()))
+        }
+        _ => None,
+    }
+}
+
+fn is_list_item(function: &ast::Function) -> bool {
+    function
+        .name
+        .0
+        .last()
+        .is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(name) if name.value == LIST_ITEM))
 }
 
 fn text(value: String) -> Expr {
@@ -70,6 +91,7 @@ impl Lower<'_> {
             E::Interval(interval) => self.interval(interval),
             E::Nested(inner) => self.expr(*inner),
             E::Value(value) => self.value(value),
+            E::Function(function) if is_list_item(&function) => self.list_item(function),
             E::Function(function) => self.function_expr(function),
             E::Case { case_token, end_token: _, operand, conditions, else_result } => {
                 let position = self.lines.position(case_token.0.span.start);
@@ -109,6 +131,14 @@ impl Lower<'_> {
                 let collation = self.object_name(collation)?;
                 let operand = self.boxed(*expr)?;
                 let position = self.take_after(operand.start(), |token| is_word(token, "collate"));
+                Ok(Expr::Collate { operand, collation, position })
+            }
+            E::AtTimeZone { timestamp, time_zone } if collation_of(&time_zone).is_some() => {
+                let collation = collation_of(&time_zone).expect("looked at above");
+                let collation = self.object_name(collation)?;
+                let operand = self.boxed(*timestamp)?;
+                let is_mark = |token: &Token| is_word(token, "collate") || is_word(token, "at");
+                let position = self.take_after(operand.start(), is_mark);
                 Ok(Expr::Collate { operand, collation, position })
             }
             E::AtTimeZone { timestamp, time_zone } => {
@@ -632,6 +662,33 @@ impl Lower<'_> {
         items.into_iter().map(|item| self.order_item(item)).collect()
     }
 
+    /// The direction that an operator orders by.
+    fn descends(&self, operator: &ast::ObjectName) -> Result<bool> {
+        let schema = operator.0.iter().rev().nth(1).map(ToString::to_string);
+        if schema.is_some_and(|schema| schema != "pg_catalog") {
+            return Err(refuse("ORDER BY … USING an operator of a schema"));
+        }
+        match operator.0.last().map(ToString::to_string).as_deref() {
+            Some("<") => Ok(false),
+            Some(">") => Ok(true),
+            other => {
+                let message =
+                    format!("operator {} is not a valid ordering operator", other.unwrap_or_default());
+                Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message).with_hint(
+                    "Ordering operators must be \"<\" or \">\" members of btree operator families.",
+                ))
+            }
+        }
+    }
+
+    /// What was marked as an item of a list.
+    fn list_item(&mut self, function: ast::Function) -> Result<Expr> {
+        let call = self.function_call(function)?;
+        let [item] = <[Expr; 1]>::try_from(call.arguments)
+            .map_err(|_| SqlError::internal("a mark is put around one item"))?;
+        Ok(item)
+    }
+
     fn order_item(&mut self, item: ast::OrderByExpr) -> Result<OrderItem> {
         let ast::OrderByExpr { expr, options, with_fill } = item;
         refuse_if(with_fill.is_some(), "WITH FILL")?;
@@ -639,7 +696,7 @@ impl Lower<'_> {
         let descending = match sort {
             None | Some(ast::OrderBySort::Asc) => false,
             Some(ast::OrderBySort::Desc) => true,
-            Some(ast::OrderBySort::Using(_)) => return Err(refuse("ORDER BY … USING")),
+            Some(ast::OrderBySort::Using(operator)) => self.descends(&operator)?,
         };
         Ok(OrderItem { expr: self.expr(expr)?, descending, nulls_first })
     }

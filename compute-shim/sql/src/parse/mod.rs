@@ -27,6 +27,7 @@ mod place;
 mod query;
 mod respell;
 mod respell_insert;
+mod respell_query;
 mod respell_select;
 
 mod select_into;

@@ -27,6 +27,27 @@ fn change(statement: Statement) -> Query {
     }
 }
 
+/// 42601 for a clause that stands inside of a query's parentheses and behind them: the two are one query.
+fn check_nested(query: &Query) -> Result<()> {
+    let mut body = &query.body;
+    while let QueryBody::Nested(inner) = body {
+        let twice = [
+            (
+                "ORDER BY",
+                query.order_by.first().map(|item| &item.expr).filter(|_| !inner.order_by.is_empty()),
+            ),
+            ("OFFSET", query.offset.as_ref().filter(|_| inner.offset.is_some())),
+            ("LIMIT", query.limit.as_ref().filter(|_| inner.limit.is_some())),
+        ];
+        if let Some((clause, Some(expr))) = twice.into_iter().find(|(_, expr)| expr.is_some()) {
+            let message = format!("multiple {clause} clauses not allowed");
+            return Err(at(SqlError::syntax(message), expr.start()));
+        }
+        body = &inner.body;
+    }
+    Ok(())
+}
+
 impl Lower<'_> {
     #[recursive::recursive]
     pub(super) fn query(&mut self, query: ast::Query) -> Result<Query> {
@@ -87,6 +108,7 @@ impl Lower<'_> {
                 None => Expr::Number { digits: "1".to_owned(), position: 0 },
             });
         }
+        check_nested(&lowered)?;
         Ok(lowered)
     }
 
@@ -214,6 +236,7 @@ impl Lower<'_> {
         refuse_if(qualify.is_some(), "QUALIFY")?;
         refuse_if(value_table_mode.is_some(), "SELECT AS VALUE")?;
         refuse_if(!matches!(flavor, ast::SelectFlavor::Standard), "FROM before SELECT")?;
+        let has_empty_set;
         let group_by = match group_by {
             ast::GroupByExpr::Expressions(exprs, modifiers) => {
                 refuse_some(&modifiers, "GROUP BY WITH ROLLUP or CUBE")?;
@@ -221,7 +244,10 @@ impl Lower<'_> {
                     matches!(expr, ast::Expr::GroupingSets(_) | ast::Expr::Cube(_) | ast::Expr::Rollup(_))
                 };
                 refuse_if(exprs.iter().any(sets), "GROUPING SETS, CUBE or ROLLUP")?;
-                self.exprs(exprs)?
+                // The empty grouping set: what is left of the rows is one group.
+                let is_empty = |expr: &ast::Expr| matches!(expr, ast::Expr::Tuple(items) if items.is_empty());
+                has_empty_set = exprs.iter().any(is_empty);
+                self.exprs(exprs.into_iter().filter(|expr| !is_empty(expr)).collect())?
             }
             ast::GroupByExpr::All(_) => return Err(refuse("GROUP BY ALL")),
         };
@@ -236,7 +262,10 @@ impl Lower<'_> {
             from: self.item_list(from)?,
             filter: selection.map(|filter| self.expr(filter)).transpose()?,
             group_by,
-            having: having.map(|having| self.expr(having)).transpose()?,
+            having: match having {
+                Some(having) => Some(self.expr(having)?),
+                None => has_empty_set.then_some(Expr::Bool { value: true, position: 0 }),
+            },
             windows: self.named_windows(named_window)?,
         })
     }

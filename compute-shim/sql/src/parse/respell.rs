@@ -6,6 +6,7 @@
 
 use super::query::ROWS_FROM;
 use super::respell_insert::respell_inserted_queries;
+use super::respell_query::respell_forms;
 use super::respell_select::{respell_compared_sets, respell_empty_lists, respell_operands};
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
@@ -34,7 +35,7 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     let tokens = before.split_off(start);
     refuse_search_and_cycle(&tokens, lines)?;
     refuse_similar_substring(&tokens, lines)?;
-    let tokens = respell_exclusions(respell_bounds(tokens));
+    let tokens = respell_forms(respell_exclusions(respell_bounds(tokens)), lines)?;
     let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
     let tokens = respell_operands(respell_inserted_queries(respell_current_of(tokens)));
     // Behind the query of COPY stand options with strings.

@@ -16,11 +16,11 @@ use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 const BEHIND_LIST: [&str; 10] =
     ["where", "group", "having", "window", "union", "intersect", "except", "order", "limit", "offset"];
 
-fn is_blank(token: &TokenWithSpan) -> bool {
+pub(super) fn is_blank(token: &TokenWithSpan) -> bool {
     matches!(token.token, Token::Whitespace(_))
 }
 
-fn word(value: &str, quote_style: Option<char>, keyword: Keyword) -> Token {
+pub(super) fn word(value: &str, quote_style: Option<char>, keyword: Keyword) -> Token {
     Token::Word(Word { value: value.to_owned(), quote_style, keyword })
 }
 
@@ -108,6 +108,16 @@ pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWith
             continue;
         }
         let Some(close) = closing(&tokens, &plain, at + 1) else { continue };
+        // Of VALUES in parentheses of its own, those are what is wrapped.
+        let (mut inner, mut end) = (at + 1, close);
+        while token(inner + 1) == Some(&Token::LParen) && closing(&tokens, &plain, inner + 1) == Some(end - 1)
+        {
+            (inner, end) = (inner + 1, end - 1);
+        }
+        if inner > at + 1 && token(inner + 1).is_some_and(|next| is_word(next, "values")) {
+            wrapped.push((plain[inner], plain[end]));
+            continue;
+        }
         let is_values = token(at + 2).is_some_and(|next| is_word(next, "values"));
         let is_set = token(at + 2) == Some(&Token::LParen)
             && closing(&tokens, &plain, at + 2).is_some_and(|end| {
@@ -280,7 +290,7 @@ fn push_all<const N: usize>(out: &mut Vec<TokenWithSpan>, tokens: [Token; N], sp
 }
 
 /// The parenthesis that closes the one at this place, both among the tokens that are no blanks.
-fn closing(tokens: &[TokenWithSpan], plain: &[usize], open: usize) -> Option<usize> {
+pub(super) fn closing(tokens: &[TokenWithSpan], plain: &[usize], open: usize) -> Option<usize> {
     let mut depth = 0usize;
     for (at, &token) in plain.iter().enumerate().skip(open) {
         match tokens[token].token {

@@ -170,7 +170,7 @@ impl Printer<'_> {
                     scan.table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
                 names.extend(scan.with_identity.then(|| "identity".to_owned()));
                 if scan.with_versions {
-                    names.extend(["xmin", "xmax"].map(str::to_owned));
+                    names.extend(["xmin", "xmax", "tableoid", "ctid"].map(str::to_owned));
                 }
                 names
             }

@@ -40,6 +40,7 @@ fn measured_here(plan: &Plan) -> Plan {
         parameters: plan.parameters.clone(),
         relations: plan.relations.clone(),
         row_lock: plan.row_lock,
+        places: plan.places.clone(),
         snapshot_min: plan.snapshot_min,
         measures: count,
         levels: 2 * plan.levels,

@@ -65,6 +65,8 @@ pub(crate) struct Plan {
     pub relations: Vec<(Oid, RelationLockMode)>,
     /// The first of its row locks, for the words of an error.
     pub row_lock: Option<RowLockMode>,
+    /// Tables whose rows show a `ctid`.
+    pub places: Vec<Oid>,
     /// Indexes that it reads hold no entry for versions that older snapshots need.
     pub snapshot_min: Lsn,
     /// How many of its nodes are measured.
@@ -96,6 +98,7 @@ impl Plan {
             parameters: Arc::new([]),
             relations: Vec::new(),
             row_lock: None,
+            places: Vec::new(),
             snapshot_min: Lsn::ZERO,
             measures: 0,
             levels: 1,
@@ -182,8 +185,8 @@ pub(crate) struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
-/// `xmin` and `xmax`, where they are asked for.
-pub(crate) const VERSION_COLUMNS: usize = 2;
+/// `xmin`, `xmax`, `tableoid` and `ctid`, where they are asked for.
+pub(crate) const VERSION_COLUMNS: usize = 4;
 
 /// A read of a table.
 #[derive(Clone, Debug)]
@@ -207,7 +210,7 @@ pub(crate) struct Scan {
     pub long_columns: Vec<usize>,
     /// Whether a further column holds the row's identity, for UPDATE and DELETE.
     pub with_identity: bool,
-    /// Whether [`VERSION_COLUMNS`] more are behind that: `xmin` and `xmax`.
+    /// Whether [`VERSION_COLUMNS`] more are behind that.
     pub with_versions: bool,
     /// What ANALYZE has found of the table.
     pub statistics: Option<Arc<Statistics>>,

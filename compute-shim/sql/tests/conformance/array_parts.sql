@@ -148,3 +148,11 @@ UPDATE t SET a[:] = '{7}' WHERE id = 1 RETURNING a;
 UPDATE t SET a = '[-2147483648:-2147483647]={1,2}' WHERE id = 1;
 UPDATE t SET a[-2147483648:] = '{7,8}' WHERE id = 1 RETURNING a;
 UPDATE t SET a[2147483646] = 1 WHERE id = 1;
+-- NULL in an array that was none: what is stored is an array of its column's type.
+CREATE TABLE of_null (n int, a int[], d date[]);
+INSERT INTO of_null SELECT 1, array_prepend(NULL::int, NULL::int[]), NULL::date[] || NULL::date;
+INSERT INTO of_null SELECT 2, array_append(NULL::int[], NULL), array_fill(NULL::date, ARRAY[2, 1]);
+INSERT INTO of_null SELECT 3, array_fill(NULL::int, ARRAY[0]), NULL;
+SELECT * FROM of_null ORDER BY n;
+UPDATE of_null SET a = a || 5 WHERE n < 3 RETURNING n, a;
+SELECT n, a, d FROM of_null WHERE a @> '{5}' ORDER BY n;

@@ -30,6 +30,10 @@ pub struct World {
     random: AtomicU64,
     /// Statements stop at their next yield point.
     pub is_cancelled: AtomicBool,
+    /// How often statements have looked whether they are cancelled.
+    pub looks_for_cancel: AtomicU64,
+    /// They are when they look for this time; 0: never.
+    pub cancel_at_look: AtomicU64,
     /// A statement has said that it has nothing to do for a while.
     is_pausing: AtomicBool,
 }
@@ -58,7 +62,10 @@ impl Environment for WorldView {
     }
 
     fn cancelled(&self) -> Option<CancelReason> {
-        self.0.is_cancelled.load(Ordering::Relaxed).then_some(CancelReason::Request)
+        let look = self.0.looks_for_cancel.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_it = self.0.is_cancelled.load(Ordering::Relaxed)
+            || look == self.0.cancel_at_look.load(Ordering::Relaxed);
+        is_it.then_some(CancelReason::Request)
     }
 }
 

@@ -260,6 +260,11 @@ pub(crate) fn collation_named(name: &Name) -> Result<Oid> {
     })
 }
 
+/// The name of a collation that there is.
+pub(crate) fn collation_name(oid: Oid) -> &'static str {
+    COLLATIONS.iter().find(|collation| collation.0 == oid).map_or("???", |collation| collation.1)
+}
+
 /// The collation of a column, 0 if its type has none.
 pub(crate) fn collation_of_column(column: &Column) -> Oid {
     match column.collation {

@@ -75,6 +75,13 @@ pub(crate) struct Select {
     pub windows: Vec<NamedWindow>,
 }
 
+/// What stands in front of the collation where COLLATE behind a cast is spelled as a time zone; no name that can be written.
+pub(crate) const COLLATION: &str = "COLLATE\0";
+
+/// The function that a subquery at the head of a list is put into, so that the list is not taken for a query; no name that
+/// can be written.
+pub(crate) const LIST_ITEM: &str = "LIST\0ITEM";
+
 /// The function that a select list without items is spelled as; no name that can be written.
 pub(crate) const EMPTY_LIST: &str = "EMPTY\0LIST";
 

@@ -1,0 +1,196 @@
+//! Spellings inside of queries that the parser crate has not, or takes for something else.
+//!
+//! A list behind IN may begin with a subquery, FETCH FIRST may count by an expression, ONLY may have its table in parentheses,
+//! and GROUP BY may have a word for what is done anyway. What the crate lets pass and PostgreSQL does not is refused here.
+
+use super::place::is_word;
+use super::respell_select::{closing, is_blank, word};
+use super::tree::{COLLATION, LIST_ITEM};
+use super::{Lines, at};
+use hexalog_sql_types::SqlError;
+use hexalog_sql_types::error::Result;
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// First words of a query in parentheses.
+const QUERY_WORDS: [&str; 4] = ["select", "values", "with", "table"];
+
+/// What may follow a query in parentheses that is a part of one.
+const BEHIND_QUERY: [&str; 8] = ["union", "intersect", "except", "order", "limit", "offset", "fetch", "for"];
+
+/// Ends of a LIMIT clause.
+const BEHIND_LIMIT: [&str; 8] =
+    ["offset", "fetch", "for", "union", "intersect", "except", "returning", "window"];
+
+/// What is to become of the tokens, by their place.
+#[derive(Default)]
+struct Edits {
+    dropped: Vec<usize>,
+    /// Tokens to stand in front of one.
+    before: Vec<(usize, Vec<Token>)>,
+}
+
+impl Edits {
+    fn applied(mut self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+        if self.dropped.is_empty() && self.before.is_empty() {
+            return tokens;
+        }
+        self.dropped.sort_unstable();
+        self.before.sort_by_key(|(place, _)| *place);
+        let mut dropped = self.dropped.into_iter().peekable();
+        let mut before = self.before.into_iter().peekable();
+        let mut out = Vec::with_capacity(tokens.len() + 8);
+        for (place, token) in tokens.into_iter().enumerate() {
+            let span = token.span;
+            while let Some((_, new)) = before.next_if(|(before, _)| *before == place) {
+                out.extend(new.into_iter().map(|token| TokenWithSpan { token, span }));
+            }
+            if dropped.next_if_eq(&place).is_none() {
+                out.push(token);
+            }
+        }
+        out
+    }
+}
+
+pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    let plain: Vec<usize> = (0..tokens.len()).filter(|&place| !is_blank(&tokens[place])).collect();
+    let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
+    let is = |nth: usize, words: &[&str]| {
+        token(nth).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    };
+    let is_label = |nth: usize| {
+        nth.checked_sub(1).is_some_and(|before| is(before, &["as"]) || token(before) == Some(&Token::Period))
+    };
+    let position = |nth: usize| plain.get(nth).map_or(0, |&place| lines.position(tokens[place].span.start));
+    let mut edits = Edits::default();
+    for nth in 0..plain.len() {
+        if !matches!(token(nth), Some(Token::Word(_))) || is_label(nth) {
+            continue;
+        }
+        if is(nth, &["in"]) && token(nth + 1) == Some(&Token::LParen) {
+            if let Some(place) = first_of_list(&tokens, &plain, nth + 2) {
+                let call = [word(LIST_ITEM, Some('"'), Keyword::NoKeyword), Token::LParen, Token::RParen];
+                let [name, open, close] = call;
+                edits.before.push((plain[nth + 2], vec![name, open]));
+                edits.before.push((plain[place], vec![close]));
+            }
+        } else if is(nth, &["distinct"]) && nth > 0 && is(nth - 1, &["select"]) {
+            let refused = match token(nth + 1) {
+                Some(next) if is_word(next, "all") => Some(nth + 1),
+                Some(next) if is_word(next, "on") && token(nth + 3) == Some(&Token::RParen) => Some(nth + 3),
+                _ => None,
+            };
+            if let Some(refused) = refused {
+                let found = token(refused).expect("matched above");
+                let message = format!("syntax error at or near \"{found}\"");
+                return Err(at(SqlError::syntax(message), position(refused)));
+            }
+        } else if is(nth, &["by"]) && nth > 0 && is(nth - 1, &["group"]) && is(nth + 1, &["distinct", "all"])
+        {
+            // Of grouping sets they say something, and those are refused.
+            edits.dropped.push(plain[nth + 1]);
+        } else if is(nth, &["fetch"])
+            && is(nth + 1, &["first", "next"])
+            && token(nth + 2) == Some(&Token::LParen)
+            && let Some(close) = closing(&tokens, &plain, nth + 2)
+            && is(close + 1, &["row", "rows"])
+            && is(close + 2, &["only"])
+        {
+            edits.dropped.extend([plain[nth], plain[nth + 1], plain[close + 1], plain[close + 2]]);
+            edits.before.push((plain[nth], vec![word("LIMIT", None, Keyword::LIMIT)]));
+        } else if is(nth, &["only"])
+            && token(nth + 1) == Some(&Token::LParen)
+            && let Some(close) = closing(&tokens, &plain, nth + 1)
+            && is_name(nth + 2..close, token)
+        {
+            edits.dropped.extend([plain[nth], plain[nth + 1], plain[close]]);
+        } else if is(nth, &["collate"])
+            && matches!(token(nth + 1), Some(Token::Word(_)))
+            && is_cast(nth, token)
+        {
+            // The crate knows COLLATE behind names and parentheses alone; AT TIME ZONE binds as it does, but for itself.
+            let words = [("AT", Keyword::AT), ("TIME", Keyword::TIME), ("ZONE", Keyword::ZONE)];
+            let mut spelled: Vec<Token> =
+                words.into_iter().map(|(text, keyword)| word(text, None, keyword)).collect();
+            spelled.extend([word(COLLATION, Some('"'), Keyword::NoKeyword), Token::Period]);
+            edits.dropped.push(plain[nth]);
+            edits.before.push((plain[nth], spelled));
+        } else if is(nth, &["limit"]) && has_comma(nth + 1, token) {
+            let error = SqlError::syntax("LIMIT #,# syntax is not supported")
+                .with_hint("Use separate LIMIT and OFFSET clauses.");
+            return Err(at(error, position(nth)));
+        }
+    }
+    Ok(edits.applied(tokens))
+}
+
+/// Where the first item of a list ends, if it begins with a query and is none by itself: the crate takes the whole list for
+/// one.
+fn first_of_list(tokens: &[TokenWithSpan], plain: &[usize], first: usize) -> Option<usize> {
+    let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
+    let inner = (first..).take_while(|&nth| token(nth) == Some(&Token::LParen)).count();
+    let begins_query =
+        token(first + inner).is_some_and(|token| QUERY_WORDS.iter().any(|word| is_word(token, word)));
+    if inner == 0 || !begins_query {
+        return None;
+    }
+    let behind = closing(tokens, plain, first)? + 1;
+    match token(behind)? {
+        Token::RParen => return None,
+        token if BEHIND_QUERY.iter().any(|word| is_word(token, word)) => return None,
+        _ => {}
+    }
+    let mut depth = 0usize;
+    for nth in behind.. {
+        match token(nth)? {
+            Token::Comma | Token::RParen if depth == 0 => return Some(nth),
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the type of a cast by `::` ends in front of this place.
+fn is_cast<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    let is_type = |token: &Token| {
+        matches!(
+            token,
+            Token::Word(_)
+                | Token::Period
+                | Token::Number(..)
+                | Token::Comma
+                | Token::LParen
+                | Token::RParen
+                | Token::LBracket
+                | Token::RBracket
+        )
+    };
+    let mut before = (0..end).rev().map_while(token).skip_while(|token| is_type(token));
+    before.next() == Some(&Token::DoubleColon)
+}
+
+fn is_name<'t>(mut range: std::ops::Range<usize>, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    !range.is_empty() && range.all(|nth| matches!(token(nth), Some(Token::Word(_) | Token::Period)))
+}
+
+/// Whether a comma stands in the LIMIT clause whose expression begins here.
+fn has_comma<'t>(first: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    let mut depth = 0usize;
+    for nth in first.. {
+        match token(nth) {
+            None | Some(Token::SemiColon) => return false,
+            Some(Token::LParen | Token::LBracket) => depth += 1,
+            Some(Token::RParen | Token::RBracket) if depth == 0 => return false,
+            Some(Token::RParen | Token::RBracket) => depth -= 1,
+            Some(Token::Comma) if depth == 0 => return true,
+            Some(token) if depth == 0 && BEHIND_LIMIT.iter().any(|word| is_word(token, word)) => {
+                return false;
+            }
+            Some(_) => {}
+        }
+    }
+    false
+}
