@@ -19,7 +19,9 @@ mod role;
 mod sequence;
 mod series;
 mod session;
+mod signal;
 mod size;
+mod statements;
 mod table;
 mod visibility;
 mod window;
@@ -281,9 +283,11 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     privilege::COLUMN_FUNCTIONS,
     refused::FUNCTIONS,
     role::FUNCTIONS,
+    signal::FUNCTIONS,
     sequence::FUNCTIONS,
     session::FUNCTIONS,
     size::FUNCTIONS,
+    statements::FUNCTIONS,
     visibility::FUNCTIONS,
 ];
 
@@ -292,6 +296,7 @@ static TABLE_FUNCTIONS: &[&[TableFunction]] = &[
     pattern::TABLE_FUNCTIONS,
     sequence::TABLE_FUNCTIONS,
     series::FUNCTIONS,
+    statements::TABLE_FUNCTIONS,
     table::FUNCTIONS,
 ];
 

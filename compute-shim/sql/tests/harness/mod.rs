@@ -33,6 +33,8 @@ pub struct World {
     random: AtomicU64,
     /// Statements stop at their next yield point.
     pub is_cancelled: AtomicBool,
+    /// The session that was told last to end.
+    pub terminated: AtomicI32,
     /// A statement has said that it has nothing to do for a while.
     is_pausing: AtomicBool,
 }
@@ -58,6 +60,10 @@ impl Environment for WorldView {
     fn pause(&self) {
         self.0.clock_us.fetch_add(PAUSE_US, Ordering::Relaxed);
         self.0.is_pausing.store(true, Ordering::Relaxed);
+    }
+
+    fn terminate(&self, process_id: i32) {
+        self.0.terminated.fetch_max(process_id, Ordering::Relaxed);
     }
 
     fn cancelled(&self) -> Option<CancelReason> {
@@ -403,10 +409,11 @@ impl Client<'_> {
         self.make_durable();
     }
 
-    /// Waits as the server does before it answers.
+    /// Waits as the server does before it answers, and is ready.
     pub fn make_durable(&mut self) {
         let need = Need::Durable(self.session.answer_lsn());
         assert!(self.cluster.meet(&need), "becomes durable");
+        self.session.ready();
     }
 
     /// Extended protocol: Execute. The rows and the tag, `suspended` for a portal that has more.
