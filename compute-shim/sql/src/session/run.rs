@@ -234,7 +234,8 @@ impl Execution {
     ) -> Step<Completion> {
         self.meter.run(scope);
         while self.lead_on(scope, named)? {}
-        scope.activity.set_query_id(self.counted().query_id());
+        let is_numbered = scope.view.settings.tracked().numbers;
+        scope.activity.set_query_id(if is_numbered { self.counted().query_id() } else { 0 });
         let completion = self.go_on(scope, named, call)?;
         let mut meter = std::mem::take(&mut self.meter);
         match &completion {

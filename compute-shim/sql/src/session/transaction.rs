@@ -775,6 +775,8 @@ impl Scope {
         self.used = self.blocks_used();
         match ended {
             Ended::Committed => self.counters.commits += 1,
+            // What has failed was counted then, and a session that ends may have nothing open.
+            Ended::RolledBack if self.has_failed_whole() || self.status == Status::Idle => {}
             Ended::RolledBack => self.counters.rollbacks += 1,
         }
         self.transaction = None;

@@ -53,6 +53,11 @@ SELECT state, query, query_start <= now(), xact_start = now(), wait_event FROM p
 SELECT length(query), octet_length(query) FROM pg_stat_activity WHERE pid = pg_backend_pid() /* äääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääääää */;
 SHOW track_activity_query_size;
 SET track_activity_query_size = 2048;
+SET compute_query_id = off;
+SELECT query_id FROM pg_stat_activity WHERE pid = pg_backend_pid();
+SET compute_query_id = on;
+SELECT query_id IS NOT NULL FROM pg_stat_activity WHERE pid = pg_backend_pid();
+RESET compute_query_id;
 -- A session that does not want to be seen.
 \session a
 SET track_activities = off;

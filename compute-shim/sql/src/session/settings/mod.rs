@@ -108,6 +108,8 @@ pub(crate) struct Tracked {
     /// Those without a plan.
     pub utility: bool,
     pub planning: bool,
+    /// Whether statements have numbers at all.
+    pub numbers: bool,
 }
 
 /// The first of the settings of `pg_stat_statements`.
@@ -636,11 +638,13 @@ impl Settings {
                 self.hash_mem_multiplier = self.get(name).parse().expect("checked before it was kept");
             }
             _ if name.starts_with("pg_stat_statements.") || name == "compute_query_id" => {
-                let statements = self.get(TRACK) != "none" && self.get("compute_query_id") != "off";
+                let numbers = self.get("compute_query_id") != "off";
+                let statements = numbers && self.get(TRACK) != "none";
                 self.tracked = Tracked {
                     statements,
                     utility: statements && self.is_on("pg_stat_statements.track_utility"),
                     planning: statements && self.is_on("pg_stat_statements.track_planning"),
+                    numbers,
                 };
             }
             // -1 stands for no limit.
