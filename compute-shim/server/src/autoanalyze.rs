@@ -80,6 +80,7 @@ async fn analyse_in(
         let environment = (worker.options.environment)(Box::new(world));
         Session::new(Arc::clone(&worker.database), startup, environment)
     })??;
+    session.activity().set_background();
     control.start_timeout(session.statement_timeout_ms());
     let result = query(&mut session, &waiting, &due.statement).await;
     control.end_timeout();

@@ -175,7 +175,16 @@ impl ServerControl {
         }
     }
 
-    /// Ends a session from within, if it is still there: another one wants its database gone.
+    /// The same from within, where nobody needs a secret.
+    pub fn cancel_from_within(&self, process_id: i32) {
+        let session = self.sessions().get(&process_id).cloned();
+        if let Some(session) = session {
+            session.cancel.store(true, Ordering::Release);
+            session.wake();
+        }
+    }
+
+    /// Ends a session from within, if it is still there: another one wants its database gone, or says so.
     pub fn terminate(&self, process_id: i32) {
         let session = self.sessions().get(&process_id).cloned();
         if let Some(session) = session {
@@ -237,6 +246,11 @@ impl SessionControl {
     /// Whether somebody has ended it.
     pub fn is_terminated(&self) -> bool {
         self.terminated.load(Ordering::Acquire)
+    }
+
+    /// Stops what another session runs.
+    pub fn cancel_other(&self, process_id: i32) {
+        self.server.cancel_from_within(process_id);
     }
 
     /// Ends another session.

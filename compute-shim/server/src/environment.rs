@@ -31,6 +31,10 @@ impl Environment for ServerEnvironment {
         self.0.terminate_other(process_id);
     }
 
+    fn cancel(&self, process_id: i32) {
+        self.0.cancel_other(process_id);
+    }
+
     fn cancelled(&self) -> Option<CancelReason> {
         self.0.cancelled()
     }

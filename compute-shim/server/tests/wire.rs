@@ -712,3 +712,102 @@ fn a_table_whose_lock_is_taken_is_analysed_later() {
     }
     panic!("it rests for ten seconds after it found the lock taken");
 }
+
+/// What `pg_stat_activity` says of a session.
+fn seen(watcher: &mut Client, columns: &str, process_id: i32) -> Vec<String> {
+    watcher.run(&format!("SELECT {columns} FROM pg_stat_activity WHERE pid = {process_id}")).rows
+}
+
+fn wait_until_seen(watcher: &mut Client, columns: &str, process_id: i32, expected: &str) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while seen(watcher, columns, process_id) != [expected] {
+        assert!(std::time::Instant::now() < deadline, "{:?}", seen(watcher, columns, process_id));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn sessions_see_each_other() {
+    let server = TestServer::start();
+    let (mut watcher, mut client) = (server.connect(), server.connect());
+    let id = client.process_id;
+    let port = client.stream.local_addr().expect("connected").port();
+    let columns = "state, wait_event, client_port, query, query_start IS NULL, backend_type";
+    assert_eq!(seen(&mut watcher, columns, id), [format!("idle|ClientRead|{port}||t|client backend")]);
+    client.run("CREATE TABLE t (id int PRIMARY KEY)");
+    // A commit that storage does not confirm is waited for, and that is seen.
+    server.volume.hold_vdl(true);
+    client.query("INSERT INTO t VALUES (1)");
+    let columns = "state, wait_event_type, wait_event, query";
+    wait_until_seen(&mut watcher, columns, id, "active|IO|WALSync|INSERT INTO t VALUES (1)");
+    server.volume.hold_vdl(false);
+    assert_eq!(answer(&client.until(b'Z')).kinds, "CZ");
+    assert_eq!(seen(&mut watcher, "state", id), ["idle"]);
+    drop(client);
+    let gone =
+        || watcher.run(&format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {id}")).rows == ["0"];
+    wait_until_mut("the session to be gone", gone);
+    // It has not said good-bye.
+    assert_eq!(
+        watcher.run("SELECT sessions_abandoned FROM pg_stat_database WHERE datname = 'postgres'").rows,
+        ["1"]
+    );
+}
+
+fn wait_until_mut(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "waited for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_session_is_cancelled_and_ended_by_another() {
+    let server = TestServer::start();
+    let (mut watcher, mut holder, mut client) = (server.connect(), server.connect(), server.connect());
+    holder.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    holder.run("BEGIN; DELETE FROM t");
+    let id = client.process_id;
+    client.query("SELECT * FROM t FOR UPDATE");
+    wait_until_seen(&mut watcher, "wait_event_type, wait_event", id, "Lock|transactionid");
+    assert_eq!(watcher.run(&format!("SELECT pg_cancel_backend({id})")).rows, ["t"]);
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    // An idle session has nothing to cancel, and is not harmed later.
+    assert_eq!(watcher.run(&format!("SELECT pg_cancel_backend({id})")).rows, ["t"]);
+    assert_eq!(client.run("SELECT 1").rows, ["1"]);
+    // The one that holds the row is ended: it is told why, its transaction is undone, and whoever waited goes on.
+    client.query("SELECT id FROM t FOR UPDATE");
+    wait_until_seen(&mut watcher, "wait_event_type, wait_event", id, "Lock|transactionid");
+    let ended = watcher.run(&format!("SELECT pg_terminate_backend({}, 20000)", holder.process_id));
+    assert_eq!(ended.rows, ["t"], "it was waited for");
+    assert_eq!(seen(&mut watcher, "pid", holder.process_id), [""; 0]);
+    let messages = holder.until_end();
+    let (_, body) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
+    assert_eq!((field(body, b'C').as_str(), field(body, b'S').as_str()), ("57P01", "FATAL"));
+    assert_eq!(field(body, b'M'), "terminating connection due to administrator command");
+    assert_eq!(answer(&client.until(b'Z')).rows, ["1"]);
+    // In the midst of a statement, without being waited for.
+    assert_eq!(watcher.run("SELECT pg_advisory_lock(7)").kinds, "TDCZ");
+    client.query("SELECT pg_advisory_lock(7)");
+    wait_until_seen(&mut watcher, "wait_event", id, "advisory");
+    assert_eq!(watcher.run(&format!("SELECT pg_terminate_backend({id})")).rows, ["t"]);
+    let messages = client.until_end();
+    let (_, body) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
+    assert_eq!((field(body, b'C').as_str(), field(body, b'S').as_str()), ("57P01", "FATAL"));
+    let killed = "SELECT sessions_killed FROM pg_stat_database WHERE datname = 'postgres'";
+    wait_until_mut("both to be counted", || watcher.run(killed).rows == ["2"]);
+}
+
+#[test]
+fn who_means_himself_stops_in_the_statement_that_says_so() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    let cancelled = client.run("SELECT pg_cancel_backend(pg_backend_pid())");
+    assert_eq!(cancelled.sqlstate.as_deref(), Some("57014"));
+    assert_eq!(client.run("SELECT 1").rows, ["1"]);
+    client.query("SELECT pg_terminate_backend(pg_backend_pid())");
+    let messages = client.until_end();
+    let (_, body) = messages.iter().find(|(kind, _)| *kind == b'E').expect("an error");
+    assert_eq!((field(body, b'C').as_str(), field(body, b'S').as_str()), ("57P01", "FATAL"));
+}

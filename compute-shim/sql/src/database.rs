@@ -17,7 +17,9 @@ use crate::catalog::{Catalog, Changes, first_schemas};
 use crate::connections::Connections;
 use crate::progress::Progress;
 use crate::session::temporary::Emptying;
+use crate::sessions::Sessions;
 use crate::spill::{MemorySpill, SpillSpace};
+use crate::statement_statistics::{STATEMENTS_MAX, StatementStatistics};
 use crate::stop::Step;
 use hexalog_engine::{Engine, Isolation, Need, SequenceId, Transaction, TreeId};
 use hexalog_protocol::Lsn;
@@ -106,6 +108,10 @@ pub struct Database {
     pub(crate) progress: Progress,
     /// How much of each table has changed since it was analysed.
     pub(crate) activity: Activity,
+    /// How often statements of each shape have run.
+    pub(crate) statements: StatementStatistics,
+    /// What each session is doing.
+    pub(crate) sessions: Sessions,
     /// Who is connected to which database.
     pub(crate) connections: Connections,
     /// N of the schemas `pg_temp_N` that sessions have.
@@ -125,6 +131,8 @@ impl Database {
             startup: Mutex::default(),
             progress: Progress::default(),
             activity: Activity::default(),
+            statements: StatementStatistics::new(STATEMENTS_MAX),
+            sessions: Sessions::default(),
             connections: Connections::default(),
             temporary_numbers: Mutex::default(),
         })
@@ -322,6 +330,7 @@ impl Database {
                 let first = || PublishedCatalog::new(home.of_new_database(oid), commit_lsn);
                 catalogs.entry(oid).or_insert_with(first);
             } else if let Some(fallen) = catalogs.remove(&oid) {
+                self.sessions.forget(oid);
                 fallen.newest().catalog.tables().for_each(|table| self.activity.forget(table.oid));
             }
         }

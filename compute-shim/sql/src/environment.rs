@@ -19,8 +19,11 @@ pub trait Environment: Send {
     /// time whether something has come to pass that nobody tells it of ([`LOOK_US`]).
     fn pause(&self, _us: u64) {}
 
-    /// Ends another session, as far as there is one of this number: DROP DATABASE WITH (FORCE).
+    /// Ends a session, as far as there is one of this number: DROP DATABASE WITH (FORCE), `pg_terminate_backend`.
     fn terminate(&self, _process_id: i32) {}
+
+    /// Stops what a session runs, as its client could.
+    fn cancel(&self, _process_id: i32) {}
 
     /// Whether the running statement shall stop. Polled at yield points.
     fn cancelled(&self) -> Option<CancelReason>;

@@ -28,7 +28,9 @@ mod parse;
 mod plan;
 mod progress;
 pub mod session;
+mod sessions;
 pub mod spill;
+mod statement_statistics;
 pub mod stop;
 
 pub use answer::{
@@ -38,4 +40,5 @@ pub use answer::{
 pub use database::{Database, DatabaseOptions, DueAnalysis, Storage};
 pub use environment::{CancelReason, Environment};
 pub use session::{Session, Startup};
+pub use sessions::{SessionActivity, SessionEnd, SessionWait};
 pub use stop::{Step, Stop};

@@ -16,7 +16,7 @@ use crate::isolation::isolated;
 use crate::listener::Worker;
 use crate::output::Output;
 use crate::wire::backend;
-use hexalog_sql::{Session, Stop};
+use hexalog_sql::{Session, SessionActivity, SessionEnd, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +34,8 @@ pub(crate) struct Wire {
     output: Output,
     control: Arc<SessionControl>,
     worker: Arc<Worker>,
+    /// What others see of the session.
+    activity: Arc<SessionActivity>,
     /// The session has panicked: it is good for nothing but its end.
     is_broken: bool,
 }
@@ -47,6 +49,8 @@ pub(crate) struct Connection {
     is_skipping: bool,
     /// The client was told ReadyForQuery and has sent nothing since.
     is_idle: bool,
+    /// The client has ended the session.
+    has_said_good_bye: bool,
 }
 
 /// How a connection ends.
@@ -108,11 +112,22 @@ impl Connection {
                 break end;
             }
         };
+        self.wire.activity.set_end(self.kind_of(&end));
         if let End::Fatal(error) = &end {
             self.wire.say_good_bye(error).await;
         }
         let _ = self.wire.stream.shutdown().await;
         self.close_session().await;
+    }
+
+    /// How an end is counted.
+    fn kind_of(&self, end: &End) -> SessionEnd {
+        match end {
+            End::Closed if self.has_said_good_bye => SessionEnd::Normal,
+            End::Closed => SessionEnd::Abandoned,
+            End::Fatal(error) if error.sqlstate() == SqlState::ADMIN_SHUTDOWN => SessionEnd::Killed,
+            End::Fatal(_) => SessionEnd::Fatal,
+        }
     }
 
     /// Rolls back what is open. Nobody is told any more, so nothing interrupts it but the process's end.
@@ -149,7 +164,10 @@ impl Connection {
             b'P' | b'B' | b'D' | b'E' | b'C' => self.extended(kind, body).await,
             b'H' => self.wire.send(self.session.answer_lsn()).await,
             b'S' => self.sync().await,
-            b'X' => Err(End::Closed),
+            b'X' => {
+                self.has_said_good_bye = true;
+                Err(End::Closed)
+            }
             // Left over from a COPY that failed on the server's side.
             b'd' | b'c' | b'f' => Ok(()),
             b'F' => self.refuse_function_call().await,
@@ -193,7 +211,10 @@ impl Connection {
             backend::parameter_status(self.wire.output.gated(), &name, &value);
         }
         self.wire.output.ready_for_query(self.session.transaction_status());
-        self.wire.send(self.session.answer_lsn()).await?;
+        self.wire.pass_gate(self.session.answer_lsn()).await?;
+        // Before the client knows: whom it asks then must not say that it is still at work.
+        self.session.ready();
+        self.wire.write_out().await?;
         self.wire.control.end_timeout();
         self.wire.control.forget_cancel();
         self.is_idle = true;

@@ -53,9 +53,20 @@ pub(super) async fn start(mut stream: TcpStream, worker: &Arc<Worker>) -> Option
     let process_id = control.process_id;
     match isolated(|| open_session(request, &control, worker)).and_then(|opened| opened) {
         Ok((session, output)) => {
-            let wire = Wire { stream, output, control, worker: Arc::clone(worker), is_broken: false };
-            let mut connection =
-                Box::new(Connection { wire, input, session, is_skipping: false, is_idle: true });
+            let activity = Arc::clone(session.activity());
+            if let Ok(address) = stream.peer_addr() {
+                activity.set_client_port(address.port());
+            }
+            let wire =
+                Wire { stream, output, control, worker: Arc::clone(worker), activity, is_broken: false };
+            let mut connection = Box::new(Connection {
+                wire,
+                input,
+                session,
+                is_skipping: false,
+                is_idle: true,
+                has_said_good_bye: false,
+            });
             let lsn = connection.session.answer_lsn();
             let stands = wait_for(lsn, worker, &connection.wire.control, &connection.wire.stream).await;
             if stands.is_ok() && connection.wire.write_out().await.is_ok() {

@@ -7,7 +7,7 @@ use crate::output::Output;
 use crate::wait::{GateBroken, Waiting};
 use crate::wire::backend;
 use hexalog_protocol::Lsn;
-use hexalog_sql::{Session, Step, Stop};
+use hexalog_sql::{Session, SessionWait, Step, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
 
 impl Wire {
@@ -47,13 +47,21 @@ impl Wire {
         if self.output.is_empty() {
             return Ok(());
         }
+        self.pass_gate(answer_lsn).await?;
+        self.write_out().await
+    }
+
+    /// Waits until what has gathered may be sent.
+    pub(super) async fn pass_gate(&mut self, answer_lsn: Lsn) -> Result<(), End> {
         if self.output.is_gated() {
             if !self.worker.durability.is_durable(answer_lsn) {
+                self.activity.wait(SessionWait::Durable);
                 Box::pin(self.waiting().answer_gate(answer_lsn)).await.map_err(gate_broken)?;
+                self.activity.wait(SessionWait::Nothing);
             }
             self.confirm_writer().await?;
         }
-        self.write_out().await
+        Ok(())
     }
 
     /// A process that was paused may have been replaced: what it has read may be stale then. While storage

@@ -396,6 +396,7 @@ impl<'a> Binder<'a> {
             snapshot_min,
             measures: 0,
             levels: deepest,
+            query_id: 0,
         })
     }
 }

@@ -28,6 +28,7 @@ static NAMED: &[Named] = &[
     (1268, &["str", "strict"], &["true"]),
     (2023, JSON_PATH, JSON_PATH_DEFAULTS),
     (2030, JSON_PATH, JSON_PATH_DEFAULTS),
+    (2096, &["pid", "timeout"], &["0"]),
     (3208, &["from_json"], &[]),
     (3214, JSON_FIELD, &[]),
     (3215, JSON_ELEMENT, &[]),
@@ -66,6 +67,8 @@ static NAMED: &[Named] = &[
         &["jsonb_in", "path", "replacement", "create_if_missing", "null_value_treatment"],
         &["true", "'use_json_null'"],
     ),
+    (13_903, &["userid", "dbid", "queryid"], &["0", "0", "0"]),
+    (13_904, &["showtext"], &[]),
 ];
 
 fn oid(callable: &Callable) -> u32 {

@@ -220,6 +220,7 @@ pub(super) fn run(
         let oid = table.oid;
         replay.once(context, |context| {
             context.effects.count_changed(oid, rows);
+            context.effects.rows.inserted += rows;
             Ok(())
         })?;
         tag = CommandTag::counted("SELECT", rows);

@@ -154,6 +154,7 @@ fn empty_plan(memos: usize) -> Plan {
         snapshot_min: Lsn::ZERO,
         measures: 0,
         levels: 1,
+        query_id: 0,
     }
 }
 

@@ -65,6 +65,18 @@ pub(crate) struct Effects {
     pub reserved: Vec<Arc<Reservation>>,
     /// How many rows of which tables the transaction has changed.
     pub changed: Vec<(Oid, u64)>,
+    /// How many rows statements have changed since the session said so, and in what way.
+    pub rows: RowsChanged,
+    /// Another session was told to end, and is waited for until then.
+    pub signalled: Option<i64>,
+}
+
+/// Rows that were changed, whatever became of the transaction.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct RowsChanged {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
 }
 
 impl Effects {

@@ -135,6 +135,7 @@ impl Context<'_> {
     /// A row was inserted.
     pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
         self.effects.count_changed(table.oid, 1);
+        self.effects.rows.inserted += 1;
         self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
@@ -171,6 +172,10 @@ impl Context<'_> {
         shared: SharedIn<'_>,
     ) -> Result<()> {
         self.effects.count_changed(table.oid, 1);
+        match new {
+            Some(_) => self.effects.rows.updated += 1,
+            None => self.effects.rows.deleted += 1,
+        }
         if let Some(new) = new {
             self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {

@@ -34,6 +34,22 @@ pub(crate) struct TemporaryUsage {
     files: AtomicUsize,
     /// What was handed over to be written.
     bytes: AtomicU64,
+    /// Files, and bytes written and read, in all.
+    files_made: AtomicU64,
+    bytes_written: AtomicU64,
+    bytes_read: AtomicU64,
+}
+
+impl TemporaryUsage {
+    /// Bytes that the session has read from and written to temporary files in all.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        (self.bytes_read.load(Ordering::Relaxed), self.bytes_written.load(Ordering::Relaxed))
+    }
+
+    /// Files that the session has made in all.
+    pub(crate) fn files_made(&self) -> u64 {
+        self.files_made.load(Ordering::Relaxed)
+    }
 }
 
 /// Files of a session at once, so that one session cannot take those of all. An operator has one or two, and a hash table one more for
@@ -69,6 +85,7 @@ impl TemporaryFile {
                 .with_hint("Close cursors that have not come to their end, or raise work_mem."));
         }
         usage.files.fetch_add(1, Ordering::Relaxed);
+        usage.files_made.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(TemporaryFile {
             file: context.database.options().spill.create(),
             writing: Mutex::default(),
@@ -105,6 +122,7 @@ impl TemporaryFile {
         }
         self.bytes.store(at + new, Ordering::Relaxed);
         self.usage.bytes.fetch_add(new, Ordering::Relaxed);
+        self.usage.bytes_written.fetch_add(new, Ordering::Relaxed);
         context.count_spilled(bytes.len());
         Ok(at..at + new)
     }
@@ -118,10 +136,12 @@ impl TemporaryFile {
         let length = usize::try_from(stretch.end - stretch.start).expect("a piece");
         let mut buffer = std::mem::take(spare);
         buffer.resize(length, 0);
-        self.file.read(stretch.start, buffer).map_err(|SpillBusy { buffer, wait }| {
+        let read = self.file.read(stretch.start, buffer).map_err(|SpillBusy { buffer, wait }| {
             *spare = buffer;
-            Need::Spill(wait).into()
-        })
+            Stop::from(Need::Spill(wait))
+        })?;
+        self.usage.bytes_read.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 

@@ -19,8 +19,10 @@ mod role;
 mod sequence;
 mod series;
 mod session;
+mod signal;
 mod size;
 mod sleep;
+mod statements;
 mod table;
 mod visibility;
 mod window;
@@ -282,10 +284,12 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     privilege::COLUMN_FUNCTIONS,
     refused::FUNCTIONS,
     role::FUNCTIONS,
+    signal::FUNCTIONS,
     sequence::FUNCTIONS,
     session::FUNCTIONS,
     size::FUNCTIONS,
     sleep::FUNCTIONS,
+    statements::FUNCTIONS,
     visibility::FUNCTIONS,
 ];
 
@@ -294,6 +298,7 @@ static TABLE_FUNCTIONS: &[&[TableFunction]] = &[
     pattern::TABLE_FUNCTIONS,
     sequence::TABLE_FUNCTIONS,
     series::FUNCTIONS,
+    statements::TABLE_FUNCTIONS,
     table::FUNCTIONS,
 ];
 

@@ -24,8 +24,6 @@ macro_rules! refused {
 }
 
 refused! {
-    2171 "pg_cancel_backend" (INT4) BOOL;
-    2096 "pg_terminate_backend" (INT4, INT8) BOOL with 1 default;
     2560 "pg_postmaster_start_time" () TIMESTAMPTZ;
     2034 "pg_conf_load_time" () TIMESTAMPTZ;
     2621 "pg_reload_conf" () BOOL;

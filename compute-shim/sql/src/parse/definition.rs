@@ -53,6 +53,9 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["type"]) {
         return super::enumeration::create_type(reader);
     }
+    if reader.eat(&["extension"]) {
+        return super::extension::create(reader);
+    }
     Err(refused_object(reader, ""))
 }
 

@@ -18,6 +18,7 @@ mod definition;
 mod enumeration;
 mod explain;
 mod expression;
+mod extension;
 mod foreign_key;
 pub(crate) mod keyword;
 mod locking;
@@ -32,6 +33,7 @@ mod respell_select;
 
 mod select_into;
 mod sequence;
+mod shape;
 mod spelling;
 mod statement;
 pub(crate) mod tree;
@@ -41,6 +43,7 @@ pub(crate) mod view;
 mod window;
 
 pub(crate) use locking::lock_words;
+pub(crate) use shape::Shape;
 
 use crate::nesting::with_room;
 use hexalog_sql_types::error::Result;
@@ -64,11 +67,24 @@ static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
 /// All statements of a text, in order; empty ones are left out.
 pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {
     let lines = Lines::new(text);
-    let tokens = tokenize(text, &lines)?;
+    parsed(tokenize(text, &lines)?, &lines)
+}
+
+/// The same, each with its shape.
+pub(crate) fn shaped(text: &str) -> Result<Vec<(Statement, Shape)>> {
+    let lines = Lines::new(text);
+    let tokens = tokenize_plain(text, &lines)?;
+    let shapes = shape::shapes(&tokens, &lines);
+    let statements = parsed(whole(tokens, &lines)?, &lines)?;
+    assert_eq!(statements.len(), shapes.len(), "both cut at semicolons");
+    Ok(statements.into_iter().zip(shapes).collect())
+}
+
+fn parsed(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for group in split(tokens) {
         let run = longest_run(&group)?;
-        statements.push(with_room_for(run, || statement_of(group, &lines))?);
+        statements.push(with_room_for(run, || statement_of(group, lines))?);
     }
     Ok(statements)
 }
@@ -111,7 +127,12 @@ pub(crate) fn type_name(text: &str) -> Result<tree::TypeName> {
 }
 
 fn tokenize(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = operator::part_signs(continued(tokenize_plain(text, lines)?, lines)?);
+    whole(tokenize_plain(text, lines)?, lines)
+}
+
+/// Tokens as the grammar has them.
+fn whole(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    let tokens = operator::part_signs(continued(tokens, lines)?);
     let is_empty = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(Word { value, quote_style: Some(_), .. }) if value.is_empty());
     match tokens.iter().find(is_empty) {
         None => Ok(tokens),

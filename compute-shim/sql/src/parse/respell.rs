@@ -340,7 +340,7 @@ impl Pass {
         if is_word(&token.token, "asymmetric") && self.follows(&["between"]) {
             return true;
         }
-        if is_word(&token.token, "from") && self.follows(&["rows"]) {
+        if is_word(&token.token, "from") && self.follows(&["rows"]) && self.is_in_from() {
             self.rows_from(token);
             return true;
         }
@@ -370,6 +370,35 @@ impl Pass {
             return Some("an alias of the columns of USING");
         }
         None
+    }
+
+    /// Whether what has come last stands in a list of tables: ROWS is a column's name elsewhere, that of `pg_stat_statements` for one.
+    fn is_in_from(&self) -> bool {
+        let tokens = self.out.iter().rev().map(|token| &token.token);
+        let mut tokens = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+        let mut depth = 0usize;
+        while let Some(token) = tokens.next() {
+            match token {
+                Token::RParen => depth += 1,
+                Token::LParen => depth = depth.saturating_sub(1),
+                Token::Word(_)
+                    if depth == 0 && ["from", "using", "join"].iter().any(|word| is_word(token, word)) =>
+                {
+                    // IS DISTINCT FROM is an operator.
+                    return tokens.peek().is_none_or(|before| !is_word(before, "distinct"));
+                }
+                Token::Word(_)
+                    if depth == 0
+                        && ["select", "set", "where", "returning", "having", "by", "on"]
+                            .iter()
+                            .any(|word| is_word(token, word)) =>
+                {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// `ROWS FROM (…)` becomes a call.

@@ -96,6 +96,9 @@ fn drop(reader: &mut Reader<'_>) -> Result<Statement> {
     if reader.eat(&["database"]) {
         return super::database::drop(reader);
     }
+    if reader.eat(&["extension"]) {
+        return super::extension::drop(reader);
+    }
     let mut concurrently = false;
     let kind = if reader.eat(&["table"]) {
         ObjectKind::Table

@@ -44,5 +44,6 @@ fn measured_here(plan: &Plan) -> Plan {
         snapshot_min: plan.snapshot_min,
         measures: count,
         levels: 2 * plan.levels,
+        query_id: plan.query_id,
     }
 }

@@ -73,6 +73,8 @@ pub(crate) struct Plan {
     pub measures: usize,
     /// How many nodes stand above each other, at most, in it and its parts.
     pub levels: usize,
+    /// The number that its statement is counted by, 0 if it is not.
+    pub query_id: i64,
 }
 
 impl Plan {
@@ -102,6 +104,7 @@ impl Plan {
             snapshot_min: Lsn::ZERO,
             measures: 0,
             levels: 1,
+            query_id: 0,
         }
     }
 }

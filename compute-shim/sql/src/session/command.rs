@@ -2,6 +2,7 @@
 //!
 //! Owns [`Command`], one of them under way, and the columns that some of them answer with.
 
+use super::extension;
 use super::portal::Named;
 use super::settings::Settings;
 use super::statement::{Columns, Prepared, Statements};
@@ -88,7 +89,7 @@ fn is_all(name: &str) -> bool {
 pub(super) fn step(
     scope: &mut Scope,
     named: &mut Named,
-    text: &Arc<str>,
+    prepared: &Prepared,
     statement: &Statement,
 ) -> Step<Answer> {
     let statements = &mut named.statements;
@@ -103,7 +104,7 @@ pub(super) fn step(
         }
         Statement::Show { name } => show(scope, name),
         Statement::Prepare { name, types, statement } => {
-            prepare(scope, statements, text, name, types, statement)
+            prepare(scope, statements, prepared, name, types, statement)
         }
         Statement::Deallocate { name, verb } => deallocate(statements, name.as_deref(), verb),
         Statement::Maintenance(maintenance) => vacuum(scope, maintenance),
@@ -111,6 +112,14 @@ pub(super) fn step(
         Statement::CloseCursor { cursor } => {
             named.portals.close(cursor.as_deref())?;
             tag(if cursor.is_some() { "CLOSE CURSOR" } else { "CLOSE CURSOR ALL" })
+        }
+        Statement::CreateExtension(create) => {
+            extension::create(scope, create)?;
+            tag("CREATE EXTENSION")
+        }
+        Statement::DropExtension { names, if_exists } => {
+            extension::drop(scope, names, *if_exists)?;
+            tag("DROP EXTENSION")
         }
         Statement::Lock { tables, mode, nowait } => lock(scope, tables, *mode, *nowait),
         _ => unreachable!("other statements have machines of their own"),
@@ -324,7 +333,7 @@ fn show(scope: &Scope, name: &str) -> Step<Answer> {
 fn prepare(
     scope: &mut Scope,
     statements: &mut Statements,
-    text: &Arc<str>,
+    whole: &Prepared,
     name: &str,
     types: &[TypeName],
     statement: &Statement,
@@ -336,7 +345,8 @@ fn prepare(
         let found = bind::type_of(&scope.view, written).map_err(|error| at(error, written.position))?;
         declared.push(found.0);
     }
-    let prepared = Prepared::new(Some(statement.clone()), text, Some(&declared));
+    let prepared = Prepared::new(Some(statement.clone()), &whole.text, Some(&declared));
+    let prepared = prepared.with_shape(whole.shape.clone());
     prepared.plan(scope, true)?;
     statements.add(name, Arc::new(prepared), scope.statement_us(), true)?;
     tag("PREPARE")

@@ -12,7 +12,9 @@ pub mod copy;
 mod cursor;
 mod define;
 mod explain_run;
+mod extension;
 mod meaning;
+mod meter;
 mod plan_run;
 mod portal;
 mod query;
@@ -40,10 +42,12 @@ use crate::connections::Connection;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::parse;
+use crate::sessions::{SessionActivity, SessionWait};
 use crate::stop::Step;
 use copy::input::CopyIn;
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, Typmod, binary, text};
+use meter::{Counted, Meter};
 use portal::{Named, Portal};
 use query::{Query, commit_implicit};
 use run::{Call, Execution};
@@ -77,10 +81,19 @@ pub struct Session {
 
 /// COPY FROM STDIN, awaiting data or ending.
 struct Copying {
+    prepared: Arc<Prepared>,
     copy: Box<CopyIn>,
+    meter: Meter,
     /// Of a Query message, whose last statement it is.
     is_last: bool,
     tag: Option<CommandTag>,
+}
+
+impl Copying {
+    fn new(execution: &mut Execution, is_last: bool) -> Copying {
+        let (copy, meter) = execution.take_copy();
+        Copying { prepared: execution.prepared.clone(), copy, meter, is_last, tag: None }
+    }
 }
 
 impl Session {
@@ -104,6 +117,7 @@ impl Session {
             return Err(SqlError::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message));
         }
         let (published, connection) = connect(&database, &catalog, &name, process_id)?;
+        database.statements.begin(environment.wall_clock_us());
         let mut settings = Settings::new(&user, database.options().direct_routes);
         settings.set_by_database(&published.newest().catalog);
         for (name, value) in &parameters {
@@ -111,9 +125,13 @@ impl Session {
         }
         let reports = settings.take_changed();
         let view = SessionView::new(&user, &name, process_id, settings, published);
+        let application_name = view.settings.application_name().clone();
+        let (of, user) = (view.catalog().database, view.user_oid);
+        let now_us = environment.wall_clock_us();
+        let activity = database.sessions.begin(process_id, of, user, now_us, application_name);
         Ok(Session {
             named: Named::shown_by(&view),
-            scope: Scope::new(database, environment, view, connection),
+            scope: Scope::new(database, environment, view, activity, connection),
             query: None,
             copy: None,
             is_sync_next: false,
@@ -138,6 +156,16 @@ impl Session {
             Status::Block => b'T',
             Status::Failed => b'E',
         }
+    }
+
+    /// The client is about to be told that the session is ready: others see it idle from now on.
+    pub fn ready(&mut self) {
+        self.scope.show_resting();
+    }
+
+    /// Where it is said what the session does, besides what it says itself.
+    pub fn activity(&self) -> &Arc<SessionActivity> {
+        &self.scope.activity
     }
 
     /// `statement_timeout` in milliseconds, 0 for none.
@@ -167,13 +195,23 @@ impl Session {
             self.named.statements.remove_unnamed();
         }
         self.scope.refresh();
-        let prepared = self.named.statements.parse_one(&self.scope, text, parameter_types)?;
+        let parsed = self.named.statements.parse_one(&self.scope, text, parameter_types);
+        self.show_running(text, parsed.as_ref().ok());
+        let prepared = parsed?;
         self.check_takes(&prepared)?;
         self.named.statements.check_free(name)?;
         if let Some(planned) = prepared.planned() {
             planned.plan(&self.scope, true)?;
         }
         self.named.statements.add(name, prepared, self.scope.statement_us(), false)
+    }
+
+    /// Shows others the text of a message, be it that it is none that could be parsed.
+    fn show_running(&self, text: &str, parsed: Option<&Arc<Prepared>>) {
+        match parsed {
+            Some(prepared) => self.scope.show_running(&prepared.text),
+            None => self.scope.show_running(&text.into()),
+        }
     }
 
     /// 25P02 unless a failed block takes the statement.
@@ -305,6 +343,7 @@ impl Session {
     /// Starts or continues a portal; a row limit of 0 means all rows. Rows given to the sink before a need or a pause
     /// stay given.
     pub fn execute(&mut self, portal: &str, row_limit: u32, sink: &mut dyn Sink) -> Step<Completion> {
+        self.scope.activity.wait(SessionWait::Nothing);
         self.try_execute(portal, row_limit, sink).map_err(|stop| self.scope.named_stop(stop))
     }
 
@@ -341,6 +380,7 @@ impl Session {
                 self.named.portals.hold(&mut self.scope)?;
             }
             self.named.portals.show(&mut self.scope);
+            self.scope.show_running(&portal.execution.prepared.text);
             self.scope.begin_implicit(Status::Started);
             portal.has_begun = true;
         }
@@ -350,13 +390,14 @@ impl Session {
         let completion = portal.execution.step(&mut self.scope, &mut self.named, &mut call)?;
         portal.is_running = false;
         if let Completion::CopyIn(_) = completion {
-            self.copy = Some(Copying { copy: portal.execution.take_copy(), is_last: false, tag: None });
+            self.copy = Some(Copying::new(&mut portal.execution, false));
         }
         Ok(completion)
     }
 
     /// Sync: ends the implicit transaction, if there is one.
     pub fn sync(&mut self) -> Step<()> {
+        self.scope.activity.wait(SessionWait::Nothing);
         self.try_sync().map_err(|stop| self.scope.named_stop(stop))
     }
 
@@ -380,13 +421,16 @@ impl Session {
         self.scope.arrive();
         self.named.statements.remove_unnamed();
         self.named.portals.remove("");
-        let statements = self.named.statements.parse_all(text)?;
+        let parsed = self.named.statements.parse_all(text);
+        self.show_running(text, parsed.as_ref().ok().and_then(|statements| statements.first()));
+        let statements = parsed?;
         self.query = Some(Query::new(statements, &self.scope));
         Ok(())
     }
 
     /// Runs the Query message on.
     pub fn query_step(&mut self, sink: &mut dyn Sink) -> Step<QueryProgress> {
+        self.scope.activity.wait(SessionWait::Nothing);
         self.try_query_step(sink).map_err(|stop| self.scope.named_stop(stop))
     }
 
@@ -399,8 +443,7 @@ impl Session {
             Ok(QueryProgress::Statement(Completion::CopyIn(_))) => {
                 let query = self.query.as_mut().expect("it has just answered");
                 let mut execution = query.take_execution().expect("it has just answered");
-                let is_last = query.is_last();
-                self.copy = Some(Copying { copy: execution.take_copy(), is_last, tag: None });
+                self.copy = Some(Copying::new(&mut execution, query.is_last()));
             }
             Ok(QueryProgress::Finished) => self.query = None,
             _ => {}
@@ -410,6 +453,7 @@ impl Session {
 
     /// Data of COPY FROM STDIN; returns how many bytes were taken (the rest is to be given again).
     pub fn copy_data(&mut self, bytes: &[u8]) -> Step<usize> {
+        self.scope.activity.wait(SessionWait::Nothing);
         self.try_copy_data(bytes).map_err(|stop| self.scope.named_stop(stop))
     }
 
@@ -420,6 +464,7 @@ impl Session {
 
     /// CopyDone.
     pub fn copy_done(&mut self) -> Step<Completion> {
+        self.scope.activity.wait(SessionWait::Nothing);
         self.try_copy_done().map_err(|stop| self.scope.named_stop(stop))
     }
 
@@ -427,7 +472,11 @@ impl Session {
         let copying = self.copy.as_mut().expect("a COPY was announced");
         let tag = match copying.tag {
             Some(tag) => tag,
-            None => *copying.tag.insert(copying.copy.done(&mut self.scope)?),
+            None => {
+                let tag = copying.copy.done(&mut self.scope)?;
+                copying.meter.end(&self.scope, &Counted::Utility(&copying.prepared), &tag);
+                *copying.tag.insert(tag)
+            }
         };
         if copying.is_last {
             commit_implicit(&mut self.scope, &mut self.named)?;
@@ -449,12 +498,15 @@ impl Session {
     /// A statement failed or was cancelled: an open block becomes aborted (`E`), what it did since its newest savepoint is
     /// undone; an implicit transaction is rolled back.
     pub fn fail(&mut self, error: &SqlError) -> Step<()> {
-        let _ = error;
+        self.scope.activity.wait(SessionWait::Nothing);
         self.query = None;
         self.copy = None;
         self.is_sync_next = false;
         self.named.portals.break_off();
         self.scope.fail()?;
+        if error.sqlstate() == SqlState::DEADLOCK_DETECTED {
+            self.scope.count_deadlock();
+        }
         self.drop_portals();
         self.drop_unused_portals();
         Ok(())

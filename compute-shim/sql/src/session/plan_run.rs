@@ -169,6 +169,10 @@ impl PlanRun {
         &self.plan
     }
 
+    pub(super) fn prepared(&self) -> &Arc<Prepared> {
+        &self.prepared
+    }
+
     pub(super) fn columns(&self) -> Option<&Arc<[ColumnDescription]>> {
         self.plan.columns.as_ref()
     }

@@ -10,6 +10,7 @@ use super::copy::output::CopyOut;
 use super::cursor::{Cursor, CursorOptions, Fetching};
 use super::define::Defining;
 use super::explain_run::Explaining;
+use super::meter::{Counted, Meter};
 use super::plan_run::{PlanRun, Ran, RowTarget, SinkTarget};
 use super::portal::{Named, Portal};
 use super::reindex::{Reindexed, Reindexing};
@@ -88,12 +89,13 @@ struct Arguments {
 pub(super) struct Execution {
     pub prepared: Arc<Prepared>,
     machine: Machine,
+    meter: Meter,
 }
 
 impl Execution {
     /// Of a Query message: without parameters, planned when it begins.
     pub(super) fn new(prepared: Arc<Prepared>) -> Execution {
-        Execution { prepared, machine: Machine::New }
+        Execution { prepared, machine: Machine::New, meter: Meter::default() }
     }
 
     /// Of a portal whose plan the client may have been told of.
@@ -112,7 +114,7 @@ impl Execution {
             }
             _ => Machine::Plan(Box::new(PlanRun::new(planned, plan, parameters, true))),
         };
-        Execution { prepared, machine }
+        Execution { prepared, machine, meter: Meter::default() }
     }
 
     /// The cursor that it is.
@@ -182,6 +184,7 @@ impl Execution {
     /// It has failed, or was given up.
     pub(super) fn break_off(&mut self) {
         self.machine = Machine::Done;
+        self.meter.give_up();
     }
 
     /// Computes what is left, if it was suspended.
@@ -214,10 +217,10 @@ impl Execution {
         }
     }
 
-    /// The COPY FROM STDIN that [`Completion::CopyIn`] announced.
-    pub(super) fn take_copy(&mut self) -> Box<CopyIn> {
+    /// The COPY FROM STDIN that [`Completion::CopyIn`] announced, and what measures it.
+    pub(super) fn take_copy(&mut self) -> (Box<CopyIn>, Meter) {
         match std::mem::replace(&mut self.machine, Machine::Done) {
-            Machine::CopyIn(copy) => copy,
+            Machine::CopyIn(copy) => (copy, std::mem::take(&mut self.meter)),
             _ => unreachable!("a COPY was announced"),
         }
     }
@@ -229,6 +232,30 @@ impl Execution {
         named: &mut Named,
         call: &mut Call<'_>,
     ) -> Step<Completion> {
+        self.meter.run(scope);
+        while self.lead_on(scope, named)? {}
+        let is_numbered = scope.view.settings.tracked().numbers;
+        scope.activity.set_query_id(if is_numbered { self.counted().query_id() } else { 0 });
+        let completion = self.go_on(scope, named, call)?;
+        let mut meter = std::mem::take(&mut self.meter);
+        match &completion {
+            Completion::Tag(tag) => meter.end(scope, &self.counted(), tag),
+            Completion::Suspended => meter.suspend(scope, &self.counted(), u64::from(call.limit)),
+            Completion::Paused | Completion::CopyIn(_) | Completion::EmptyQuery => {}
+        }
+        self.meter = meter;
+        Ok(completion)
+    }
+
+    /// What it is counted as. A plan stays where it was run, and tells its number.
+    fn counted(&self) -> Counted<'_> {
+        match &self.machine {
+            Machine::Plan(run) => Counted::Planned(run.prepared(), run.plan()),
+            _ => Counted::Utility(&self.prepared),
+        }
+    }
+
+    fn go_on(&mut self, scope: &mut Scope, named: &mut Named, call: &mut Call<'_>) -> Step<Completion> {
         loop {
             while self.lead_on(scope, named)? {}
             let Some(statement) = &self.prepared.statement else { return Ok(Completion::EmptyQuery) };
@@ -263,7 +290,7 @@ impl Execution {
                         }
                     }
                 }
-                Machine::Command => match command::step(scope, named, &self.prepared.text, statement)? {
+                Machine::Command => match command::step(scope, named, &self.prepared, statement)? {
                     Answer::Tag(tag) => tag,
                     Answer::Rows { columns, rows, tag } => {
                         let (is_described, given) = (false, 0);
@@ -450,7 +477,8 @@ fn open_portal(
 ) {
     let DeclareCursor { binary, hold, scroll, .. } = *declare;
     let cursor = Cursor::new(run, CursorOptions { binary, hold, scroll });
-    let execution = Execution { prepared: prepared.clone(), machine: Machine::Cursor(Box::new(cursor)) };
+    let machine = Machine::Cursor(Box::new(cursor));
+    let execution = Execution { prepared: prepared.clone(), machine, meter: Meter::default() };
     let formats: &[i16] = if binary { &[1] } else { &[] };
     let portal = Portal {
         execution,

@@ -5,12 +5,14 @@
 //! them. Never runs anything.
 
 use super::meaning::Meaning;
+use super::meter;
 use super::transaction::Scope;
 use crate::answer::ColumnDescription;
 use crate::bind;
+use crate::catalog::object::Oid;
 use crate::definition::Definition;
-use crate::parse;
 use crate::parse::tree::Statement;
+use crate::parse::{self, Shape};
 use crate::plan::Plan;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
@@ -28,6 +30,8 @@ pub(super) struct Prepared {
     pub statement: Option<Statement>,
     /// What the client sent: the whole message, if it held several statements.
     pub text: Arc<str>,
+    /// What it is counted by; empty for what is made within another statement.
+    pub shape: Shape,
     /// What DECLARE or EXPLAIN is about.
     inner: Option<Arc<Prepared>>,
     /// Types of `$1`, … as far as they were said; `None`: nobody gives values, as in a Query message.
@@ -64,7 +68,43 @@ impl Prepared {
         };
         let inner = inner.map(|inner| Arc::new(Prepared::new(Some(inner), text, declared)));
         let (text, declared) = (text.clone(), declared.map(Box::from));
-        Prepared { statement, text, inner, declared, plan: Mutex::default() }
+        let shape = Shape::default();
+        Prepared { statement, text, shape, inner, declared, plan: Mutex::default() }
+    }
+
+    /// The same as a statement that is counted.
+    pub(super) fn with_shape(self, shape: Shape) -> Prepared {
+        Prepared { shape, ..self }
+    }
+
+    /// The text with its constants left out.
+    pub(super) fn normalised(&self) -> String {
+        self.shape.normalised(&self.text)
+    }
+
+    /// Its own part of the text.
+    pub(super) fn written(&self) -> &str {
+        self.shape.written(&self.text)
+    }
+
+    /// The number by which a statement without a plan is counted.
+    pub(super) fn utility_id(&self) -> i64 {
+        let mut hasher = DefaultHasher::new();
+        self.written().hash(&mut hasher);
+        query_id(hasher)
+    }
+
+    /// The number by which a plan is counted: the same words mean something else where names mean other relations.
+    fn planned_id(&self, plan: &Plan) -> i64 {
+        if self.shape.hash == 0 {
+            return 0;
+        }
+        let mut relations: Vec<Oid> = plan.relations.iter().map(|(relation, _)| *relation).collect();
+        relations.sort_unstable();
+        relations.dedup();
+        let mut hasher = DefaultHasher::new();
+        (self.shape.hash, relations).hash(&mut hasher);
+        query_id(hasher)
     }
 
     /// What has a plan, and parameters in it: the statement itself, or what DECLARE, EXPLAIN or
@@ -140,7 +180,16 @@ impl Prepared {
         let statement = self.statement.as_ref().expect("only data statements are planned");
         let declared = self.declared.as_deref();
         let types = declared.map(|declared| planned.described.as_ref().map_or(declared, |(types, _)| types));
-        let plan = Arc::new(scope.with_binding(|context| bind::plan(context, statement, types))?);
+        let begun_us = scope.environment.wall_clock_us();
+        let mut plan = scope.with_binding(|context| bind::plan(context, statement, types))?;
+        plan.query_id = self.planned_id(&plan);
+        let us = u64::try_from(scope.environment.wall_clock_us() - begun_us).unwrap_or(0);
+        scope.count_planning(us);
+        if plan.query_id != 0 && scope.view.settings.tracked().planning {
+            let key = meter::key(scope, plan.query_id);
+            scope.database.statements.planned(key, us, || self.normalised());
+        }
+        let plan = Arc::new(plan);
         match &planned.described {
             Some((_, columns)) if is_fixed && !is_same_shape(columns, &plan.columns) => {
                 let message = "cached plan must not change result type";
@@ -152,6 +201,11 @@ impl Prepared {
         planned.kept = scope.is_plan_lasting(options).then(|| (plan.clone(), meaning));
         Ok(plan)
     }
+}
+
+/// Zero says that there is none.
+fn query_id(hasher: DefaultHasher) -> i64 {
+    hasher.finish().max(1).cast_signed()
 }
 
 /// Names may change (a column was renamed), types may not.
@@ -302,11 +356,13 @@ impl Statements {
         {
             return Ok(prepared);
         }
-        let mut statements = parse::statements(text)?;
+        let mut statements = parse::shaped(text)?;
         if statements.len() > 1 {
             return Err(SqlError::syntax("cannot insert multiple commands into a prepared statement"));
         }
-        let prepared = Arc::new(Prepared::new(statements.pop(), &text.into(), types));
+        let (statement, shape) = statements.pop().unzip();
+        let prepared = Prepared::new(statement, &text.into(), types).with_shape(shape.unwrap_or_default());
+        let prepared = Arc::new(prepared);
         self.texts.put(hash, text, types, &prepared);
         Ok(prepared)
     }
@@ -317,9 +373,10 @@ impl Statements {
         if let Some(prepared) = self.texts.get(hash, text, None) {
             return Ok(if prepared.statement.is_some() { vec![prepared] } else { Vec::new() });
         }
-        let statements = parse::statements(text)?;
+        let statements = parse::shaped(text)?;
         let whole: Arc<str> = text.into();
-        let prepared = |statement| Arc::new(Prepared::new(Some(statement), &whole, None));
+        let prepared =
+            |(statement, shape)| Arc::new(Prepared::new(Some(statement), &whole, None).with_shape(shape));
         let all: Vec<_> = statements.into_iter().map(prepared).collect();
         if let [only] = all.as_slice() {
             self.texts.put(hash, text, None, only);

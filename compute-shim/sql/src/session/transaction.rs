@@ -21,12 +21,15 @@ use crate::environment::Environment;
 use crate::execute::{Context, Effects, Settlement, State, settle_references};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
 use crate::plan::{Plan, PlanOptions};
+use crate::sessions::{DatabaseCounters, SessionActivity, SessionState};
+use crate::statement_statistics::BlocksUsed;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, types};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 /// Where the session stands.
@@ -104,6 +107,15 @@ pub(super) struct Scope {
     pub(super) guard: Option<Box<Guard>>,
     /// The session is ending.
     pub(super) leaving: Option<Box<Leaving>>,
+    /// Time that planning has taken so far.
+    planned_us: Cell<u64>,
+    /// Blocks that transactions which have ended had used.
+    used: BlocksUsed,
+    /// Where the session says what it does.
+    pub activity: Arc<SessionActivity>,
+    /// What has come to pass since it said so last, and the blocks that had been used by then.
+    counters: DatabaseCounters,
+    said: (BlocksUsed, u64),
     /// Keeps the session's database from being dropped.
     _connection: Connection,
 }
@@ -113,6 +125,7 @@ impl Scope {
         database: Arc<Database>,
         environment: Box<dyn Environment>,
         view: SessionView,
+        activity: Arc<SessionActivity>,
         connection: Connection,
     ) -> Scope {
         let modes = Modes {
@@ -152,6 +165,11 @@ impl Scope {
             is_tidied: false,
             guard: None,
             leaving: None,
+            planned_us: Cell::new(0),
+            used: BlocksUsed::default(),
+            activity,
+            counters: DatabaseCounters::default(),
+            said: (BlocksUsed::default(), 0),
             _connection: connection,
         }
     }
@@ -180,6 +198,73 @@ impl Scope {
     /// When the message came.
     pub(super) fn statement_us(&self) -> i64 {
         self.statement_us
+    }
+
+    /// Shows others what the session has begun to do.
+    pub(super) fn show_running(&self, query: &Arc<str>) {
+        let settings = &self.view.settings;
+        let query = settings.tracks_activities().then(|| shown_part(query));
+        let since_us = (!self.has_failed_whole()).then_some(self.transaction_us);
+        self.activity.run(query.as_ref(), settings.application_name(), self.statement_us, since_us);
+    }
+
+    /// Shows others that the session awaits its client's next message.
+    pub(super) fn show_resting(&mut self) {
+        let state = match self.status {
+            Status::Idle | Status::Started | Status::Implicit => SessionState::Idle,
+            Status::Block => SessionState::IdleInTransaction,
+            Status::Failed => SessionState::IdleInFailedTransaction,
+        };
+        let counters = self.take_counters();
+        let now_us = self.environment.wall_clock_us();
+        let has_transaction = state != SessionState::Idle && !self.has_failed_whole();
+        self.activity.rest(state, has_transaction, self.view.settings.application_name(), now_us, &counters);
+    }
+
+    /// Whether nothing is left of the block's transaction.
+    fn has_failed_whole(&self) -> bool {
+        self.status == Status::Failed && self.savepoints.is_empty()
+    }
+
+    fn take_counters(&mut self) -> DatabaseCounters {
+        let (used, files) = (self.blocks_used(), self.view.temporary.files_made());
+        let (used_before, files_before) = std::mem::replace(&mut self.said, (used, files));
+        let rows = std::mem::take(&mut self.effects.rows);
+        DatabaseCounters {
+            used: used.since(&used_before),
+            temporary_files: files - files_before,
+            inserted: rows.inserted,
+            updated: rows.updated,
+            deleted: rows.deleted,
+            ..std::mem::take(&mut self.counters)
+        }
+    }
+
+    /// A statement has fallen to a deadlock.
+    pub(super) fn count_deadlock(&mut self) {
+        self.counters.deadlocks += 1;
+    }
+
+    /// Something was planned.
+    pub(super) fn count_planning(&self, us: u64) {
+        self.planned_us.set(self.planned_us.get() + us);
+    }
+
+    /// How long the session has planned in all.
+    pub(super) fn planned_us(&self) -> u64 {
+        self.planned_us.get()
+    }
+
+    /// The blocks that the session has used in all.
+    pub(super) fn blocks_used(&self) -> BlocksUsed {
+        let pages = self.transaction.as_ref().map(Transaction::pages_used).unwrap_or_default();
+        let (temporary_read, temporary_written) = self.view.temporary.moved();
+        BlocksUsed {
+            hit: self.used.hit + pages.hit,
+            read: self.used.read + pages.read,
+            temporary_read,
+            temporary_written,
+        }
     }
 
     /// 25P02 in a failed block.
@@ -666,6 +751,7 @@ impl Scope {
     pub(super) fn fail(&mut self) -> Step<()> {
         self.end_guard()?;
         self.effects.settings.clear();
+        self.effects.signalled = None;
         (self.settlement, self.tidying) = (None, None);
         match self.status {
             _ if self.is_committing => self.roll_back(Status::Idle),
@@ -686,6 +772,13 @@ impl Scope {
     }
 
     fn end(&mut self, ended: Ended) {
+        self.used = self.blocks_used();
+        match ended {
+            Ended::Committed => self.counters.commits += 1,
+            // What has failed was counted then, and a session that ends may have nothing open.
+            Ended::RolledBack if self.has_failed_whole() || self.status == Status::Idle => {}
+            Ended::RolledBack => self.counters.rollbacks += 1,
+        }
         self.transaction = None;
         self.status = Status::Idle;
         (self.has_queried, self.has_waited, self.ended) = (false, false, Some(ended));
@@ -751,8 +844,29 @@ impl Scope {
     pub(super) fn named_stop(&self, stop: Stop) -> Stop {
         match stop {
             Stop::Error(error) => Stop::Error(self.named(error)),
-            need @ Stop::Need(_) => need,
+            Stop::Need(need) => {
+                self.activity.wait_for(&need);
+                Stop::Need(need)
+            }
         }
+    }
+}
+
+/// The session is gone.
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let counters = self.take_counters();
+        self.activity.leave(self.environment.wall_clock_us(), &counters);
+    }
+}
+
+/// Bytes of a query that others see: `track_activity_query_size` - 1, PostgreSQL's default.
+const SHOWN_BYTES_MAX: usize = 1_023;
+
+fn shown_part(query: &Arc<str>) -> Arc<str> {
+    match query.len() <= SHOWN_BYTES_MAX {
+        true => query.clone(),
+        false => query[..query.floor_char_boundary(SHOWN_BYTES_MAX)].into(),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct World {
     pub looks_for_cancel: AtomicU64,
     /// They are when they look for this time; 0: never.
     pub cancel_at_look: AtomicU64,
+    /// The session that was told last to end.
+    pub terminated: AtomicI32,
     /// A statement has said that it has nothing to do for a while.
     is_pausing: AtomicBool,
 }
@@ -59,6 +61,10 @@ impl Environment for WorldView {
     fn pause(&self, us: u64) {
         self.0.clock_us.fetch_add(us as i64, Ordering::Relaxed);
         self.0.is_pausing.store(true, Ordering::Relaxed);
+    }
+
+    fn terminate(&self, process_id: i32) {
+        self.0.terminated.fetch_max(process_id, Ordering::Relaxed);
     }
 
     fn cancelled(&self) -> Option<CancelReason> {
@@ -407,10 +413,11 @@ impl Client<'_> {
         self.make_durable();
     }
 
-    /// Waits as the server does before it answers.
+    /// Waits as the server does before it answers, and is ready.
     pub fn make_durable(&mut self) {
         let need = Need::Durable(self.session.answer_lsn());
         assert!(self.cluster.meet(&need), "becomes durable");
+        self.session.ready();
     }
 
     /// Extended protocol: Execute. The rows and the tag, `suspended` for a portal that has more.

@@ -194,23 +194,6 @@ pub(super) fn pg_settings(view: &SessionView) -> Vec<Row> {
     rows
 }
 
-/// The own session alone: a view knows no others. What it does not know of itself (address, times, text of the
-/// statement) is NULL.
-pub(super) fn pg_stat_activity(view: &SessionView) -> Vec<Row> {
-    let mut row = vec![
-        oid(view.catalog().database),
-        text(&view.database),
-        Datum::Int4(view.process_id),
-        NULL,
-        oid(view.user_oid),
-        text(&view.user),
-        setting(view, "application_name"),
-    ];
-    row.extend(std::iter::repeat_n(NULL, 9));
-    row.extend([text("active"), NULL, NULL, NULL, NULL, text("client backend")]);
-    vec![row]
-}
-
 /// All plans are generic here; how often each was taken is not counted.
 pub(super) fn pg_prepared_statements(view: &SessionView) -> Vec<Row> {
     let row = |statement: StatementView| {

@@ -171,6 +171,18 @@ pub(super) static PG_STAT_ALL_TABLES: &[SystemColumn] = columns! {
     autoanalyze_count INT8
 };
 
+/// `pg_catalog.pg_stat_database`, oid 12266.
+#[rustfmt::skip]
+pub(super) static PG_STAT_DATABASE: &[SystemColumn] = columns! {
+    datid OID, datname NAME, numbackends INT4, xact_commit INT8, xact_rollback INT8, blks_read INT8,
+    blks_hit INT8, tup_returned INT8, tup_fetched INT8, tup_inserted INT8, tup_updated INT8,
+    tup_deleted INT8, conflicts INT8, temp_files INT8, temp_bytes INT8, deadlocks INT8,
+    checksum_failures INT8, checksum_last_failure TIMESTAMPTZ, blk_read_time FLOAT8,
+    blk_write_time FLOAT8, session_time FLOAT8, active_time FLOAT8, idle_in_transaction_time FLOAT8,
+    sessions INT8, sessions_abandoned INT8, sessions_fatal INT8, sessions_killed INT8,
+    stats_reset TIMESTAMPTZ
+};
+
 /// `pg_catalog.pg_stat_progress_copy`, oid 12322.
 #[rustfmt::skip]
 pub(super) static PG_STAT_PROGRESS_COPY: &[SystemColumn] = columns! {
@@ -194,6 +206,28 @@ pub(super) static PG_STAT_REPLICATION: &[SystemColumn] = columns! {
     sent_lsn (3220), write_lsn (3220), flush_lsn (3220), replay_lsn (3220), write_lag INTERVAL,
     flush_lag INTERVAL, replay_lag INTERVAL, sync_priority INT4, sync_state TEXT,
     reply_time TIMESTAMPTZ
+};
+
+/// `pg_catalog.pg_stat_statements`, which PostgreSQL has in an extension, of version 1.10.
+#[rustfmt::skip]
+pub(super) static PG_STAT_STATEMENTS: &[SystemColumn] = columns! {
+    userid OID, dbid OID, toplevel BOOL, queryid INT8, query TEXT, plans INT8, total_plan_time FLOAT8,
+    min_plan_time FLOAT8, max_plan_time FLOAT8, mean_plan_time FLOAT8, stddev_plan_time FLOAT8,
+    calls INT8, total_exec_time FLOAT8, min_exec_time FLOAT8, max_exec_time FLOAT8,
+    mean_exec_time FLOAT8, stddev_exec_time FLOAT8, rows INT8, shared_blks_hit INT8,
+    shared_blks_read INT8, shared_blks_dirtied INT8, shared_blks_written INT8, local_blks_hit INT8,
+    local_blks_read INT8, local_blks_dirtied INT8, local_blks_written INT8, temp_blks_read INT8,
+    temp_blks_written INT8, blk_read_time FLOAT8, blk_write_time FLOAT8, temp_blk_read_time FLOAT8,
+    temp_blk_write_time FLOAT8, wal_records INT8, wal_fpi INT8, wal_bytes NUMERIC,
+    jit_functions INT8, jit_generation_time FLOAT8, jit_inlining_count INT8, jit_inlining_time FLOAT8,
+    jit_optimization_count INT8, jit_optimization_time FLOAT8, jit_emission_count INT8,
+    jit_emission_time FLOAT8
+};
+
+/// `pg_catalog.pg_stat_statements_info`, of the same extension.
+#[rustfmt::skip]
+pub(super) static PG_STAT_STATEMENTS_INFO: &[SystemColumn] = columns! {
+    dealloc INT8, stats_reset TIMESTAMPTZ
 };
 
 /// `pg_catalog.pg_stat_user_indexes`, oid 12192.

@@ -2,7 +2,10 @@
 
 use super::super::object::{INFORMATION_SCHEMA_OID, Oid, PG_CATALOG_OID};
 use super::{SystemColumn, SystemTable, none};
-use super::{cluster, constraint, information_schema, relation, routine, statistics, types, user_view, view};
+use super::{
+    cluster, constraint, information_schema, relation, routine, statements, statistics, types, user_view,
+    view,
+};
 use super::{columns_catalogs as c, columns_information_schema as i, columns_views as v};
 use crate::execute::Row;
 use crate::session::SessionView;
@@ -33,8 +36,8 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(1249, "pg_attribute", c::PG_ATTRIBUTE, relation::pg_attribute),
     catalog(1261, "pg_auth_members", c::PG_AUTH_MEMBERS, none),
     catalog(1260, "pg_authid", c::PG_AUTHID, cluster::pg_authid),
-    catalog_view(12085, "pg_available_extension_versions", v::PG_AVAILABLE_EXTENSION_VERSIONS, none),
-    catalog_view(12081, "pg_available_extensions", v::PG_AVAILABLE_EXTENSIONS, none),
+    catalog_view(12085, "pg_available_extension_versions", v::PG_AVAILABLE_EXTENSION_VERSIONS, statements::pg_available_extension_versions),
+    catalog_view(12081, "pg_available_extensions", v::PG_AVAILABLE_EXTENSIONS, statements::pg_available_extensions),
     catalog(2605, "pg_cast", c::PG_CAST, routine::pg_cast),
     catalog(1259, "pg_class", c::PG_CLASS, relation::pg_class),
     catalog(3456, "pg_collation", c::PG_COLLATION, types::pg_collation),
@@ -48,7 +51,7 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(2609, "pg_description", c::PG_DESCRIPTION, cluster::pg_description),
     catalog(3501, "pg_enum", c::PG_ENUM, types::pg_enum),
     catalog(3466, "pg_event_trigger", c::PG_EVENT_TRIGGER, none),
-    catalog(3079, "pg_extension", c::PG_EXTENSION, none),
+    catalog(3079, "pg_extension", c::PG_EXTENSION, statements::pg_extension),
     catalog(2328, "pg_foreign_data_wrapper", c::PG_FOREIGN_DATA_WRAPPER, none),
     catalog(1417, "pg_foreign_server", c::PG_FOREIGN_SERVER, none),
     catalog(3118, "pg_foreign_table", c::PG_FOREIGN_TABLE, none),
@@ -91,12 +94,15 @@ pub(super) static TABLES: &[SystemTable] = &[
     catalog(1214, "pg_shdepend", c::PG_SHDEPEND, none),
     catalog(2396, "pg_shdescription", c::PG_SHDESCRIPTION, cluster::pg_shdescription),
     catalog(3592, "pg_shseclabel", c::PG_SHSECLABEL, none),
-    catalog_view(12222, "pg_stat_activity", v::PG_STAT_ACTIVITY, cluster::pg_stat_activity),
+    catalog_view(12222, "pg_stat_activity", v::PG_STAT_ACTIVITY, none),
     catalog_view(12183, "pg_stat_all_indexes", v::PG_STAT_ALL_INDEXES, view::pg_stat_all_indexes),
     catalog_view(12142, "pg_stat_all_tables", v::PG_STAT_ALL_TABLES, view::pg_stat_all_tables),
+    catalog_view(12266, "pg_stat_database", v::PG_STAT_DATABASE, none),
     catalog_view(12322, "pg_stat_progress_copy", v::PG_STAT_PROGRESS_COPY, none),
     catalog_view(12312, "pg_stat_progress_create_index", v::PG_STAT_PROGRESS_CREATE_INDEX, none),
     catalog_view(12227, "pg_stat_replication", v::PG_STAT_REPLICATION, none),
+    catalog_view(13901, "pg_stat_statements", v::PG_STAT_STATEMENTS, none),
+    catalog_view(13902, "pg_stat_statements_info", v::PG_STAT_STATEMENTS_INFO, none),
     catalog_view(12192, "pg_stat_user_indexes", v::PG_STAT_USER_INDEXES, view::pg_stat_user_indexes),
     catalog_view(12161, "pg_stat_user_tables", v::PG_STAT_USER_TABLES, view::pg_stat_user_tables),
     catalog(2619, "pg_statistic", c::PG_STATISTIC, none),

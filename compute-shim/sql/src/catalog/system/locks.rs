@@ -1,25 +1,88 @@
-//! `pg_locks`: relation and advisory locks, held and waited for.
+//! `pg_locks`: relation and advisory locks, and transactions that are waited for.
 //!
-//! Rows and unique keys that are waited for are not shown: whom their waiters wait for is a transaction that the lock
-//! table knows by its row alone.
+//! As in PostgreSQL, who waits for a row or a unique key waits for the transaction that has it. Transactions are
+//! known to the lock table by numbers of their own, of which an `xid` is made.
 
 use super::value::{FALSE, NULL, oid, text};
 use crate::catalog::object::Oid;
+use crate::database::Database;
 use crate::execute::Row;
 use crate::session::SessionView;
-use hexalog_engine::{LockEntry, LockedObject};
+use hexalog_engine::{LockEntry, LockedObject, RelationLockMode};
 use hexalog_sql_types::Datum;
 use std::collections::BTreeMap;
 
-/// `databases`: that of each session.
-pub(super) fn pg_locks(
-    view: &SessionView,
-    entries: &[LockEntry],
-    databases: &BTreeMap<i32, Oid>,
-) -> Vec<Row> {
+pub(super) fn pg_locks(view: &SessionView, database: &Database) -> Vec<Row> {
+    let entries = database.engine().lock_entries();
+    let databases = database.connections.by_session();
     let here = view.catalog().database;
     let of = |entry: &LockEntry| databases.get(&entry.process_id).copied().unwrap_or(here);
-    entries.iter().map(|entry| row(entry, of(entry))).collect()
+    let mut rows: Vec<Row> = entries.iter().map(|entry| row(entry, of(entry))).collect();
+    let transactions = Transactions::of(&entries);
+    for (&process_id, &owner) in &transactions.writing {
+        rows.push(transaction_row(process_id, owner, owner, true));
+    }
+    for &process_id in databases.keys() {
+        // Whoever waits for an object has a row already.
+        if entries.iter().any(|entry| entry.process_id == process_id && !entry.granted) {
+            continue;
+        }
+        for blocking in database.engine().blocking_processes(process_id) {
+            if let (Some(owner), Some(other)) =
+                (transactions.of_session(process_id), transactions.of_session(blocking))
+            {
+                rows.push(transaction_row(process_id, owner, other, false));
+            }
+        }
+    }
+    rows
+}
+
+/// The transactions that hold locks of relations, by their sessions.
+pub(super) struct Transactions {
+    all: BTreeMap<i32, u64>,
+    writing: BTreeMap<i32, u64>,
+}
+
+impl Transactions {
+    pub(super) fn of(entries: &[LockEntry]) -> Transactions {
+        let relations = entries.iter().filter(|entry| matches!(entry.object, LockedObject::Relation(_)));
+        let (mut all, mut writing) = (BTreeMap::new(), BTreeMap::new());
+        for entry in relations {
+            all.insert(entry.process_id, entry.owner);
+            if entry.granted && entry.mode != RelationLockMode::AccessShare {
+                writing.insert(entry.process_id, entry.owner);
+            }
+        }
+        Transactions { all, writing }
+    }
+
+    fn of_session(&self, process_id: i32) -> Option<u64> {
+        self.all.get(&process_id).copied()
+    }
+
+    /// The transaction of a session, if it changes or locks rows.
+    pub(super) fn writing(&self, process_id: i32) -> Option<u64> {
+        self.writing.get(&process_id).copied()
+    }
+}
+
+/// Numbers up to here have meanings of their own in PostgreSQL.
+const SPECIAL_XID_MAX: u32 = 2;
+
+/// The `xid` of a transaction, made of the lock table's number for it.
+pub(super) fn transaction_number(owner: u64) -> u32 {
+    ((owner >> 32) as u32 ^ owner as u32).max(SPECIAL_XID_MAX + 1)
+}
+
+/// A transaction has itself, or waits for another one.
+fn transaction_row(process_id: i32, owner: u64, locked: u64, granted: bool) -> Row {
+    let mut row = vec![text("transactionid"), NULL, NULL, NULL, NULL, NULL];
+    row.push(Datum::Oid(transaction_number(locked)));
+    row.extend([NULL, NULL, NULL, text(format!("{process_id}/{owner}")), Datum::Int4(process_id)]);
+    row.push(text(if granted { "ExclusiveLock" } else { "ShareLock" }));
+    row.extend([Datum::Bool(granted), FALSE, NULL]);
+    row
 }
 
 fn row(entry: &LockEntry, here: Oid) -> Row {

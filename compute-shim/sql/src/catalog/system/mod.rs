@@ -5,6 +5,7 @@
 //! says of built-in types, and the other files the rows of one subject each. System columns (`ctid`, `xmin`, …) have no
 //! rows in `pg_attribute`.
 
+mod activity;
 mod cluster;
 mod columns_catalogs;
 mod columns_information_schema;
@@ -18,6 +19,7 @@ mod progress;
 mod relation;
 mod routine;
 mod sql_text;
+mod statements;
 mod statistics;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ pub(crate) use sql_text::{
     check_definition, expression_text, foreign_key_definition, index_column_definition, index_definition,
     key_definition,
 };
+pub(crate) use statements::{EXTENSION, EXTENSION_VERSION, pg_stat_statements, pg_stat_statements_info};
 pub(crate) use user_view::{DELETES, INSERTS, UPDATES, changes_of_view, view_definition};
 
 use super::object::Oid;
@@ -114,15 +117,17 @@ pub(crate) fn rows(
 ) -> Vec<Row> {
     match table.name {
         // Nothing that the catalog knows of.
-        "pg_locks" => {
-            locks::pg_locks(view, &database.engine().lock_entries(), &database.connections.by_session())
-        }
+        "pg_locks" => locks::pg_locks(view, database),
+        "pg_stat_activity" => activity::pg_stat_activity(view, database),
+        "pg_stat_database" => activity::pg_stat_database(view, database, env.host.clock().0),
         "pg_stat_progress_copy" => {
             progress::copy(view, &database.progress.shown(), &database.connections.by_session())
         }
         "pg_stat_progress_create_index" => {
             progress::create_index(view, &database.progress.shown(), &database.connections.by_session())
         }
+        "pg_stat_statements" => pg_stat_statements(&database.statements, true),
+        "pg_stat_statements_info" => pg_stat_statements_info(&database.statements),
         "pg_timezone_names" => cluster::pg_timezone_names(env.transaction_timestamp),
         _ => (table.rows)(view),
     }

@@ -130,6 +130,15 @@ pub(crate) struct MaintenanceTarget {
     pub columns: Vec<String>,
 }
 
+/// CREATE EXTENSION.
+#[derive(Clone, Debug)]
+pub(crate) struct CreateExtension {
+    pub name: String,
+    pub if_not_exists: bool,
+    pub schema: Option<String>,
+    pub version: Option<String>,
+}
+
 #[expect(clippy::large_enum_variant, reason = "a statement is made once and moved a few times")]
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
@@ -185,6 +194,11 @@ pub(crate) enum Statement {
         name: Name,
         if_exists: bool,
         action: AlterSequenceAction,
+    },
+    CreateExtension(CreateExtension),
+    DropExtension {
+        names: Vec<String>,
+        if_exists: bool,
     },
     CreateDatabase {
         name: String,

@@ -38,6 +38,7 @@ impl Context {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     None,
+    Bytes,
     Kilobytes,
     /// 8 KiB each.
     Blocks,
@@ -61,6 +62,7 @@ impl Unit {
     pub(super) fn name(self) -> Option<&'static str> {
         match self {
             Unit::None => None,
+            Unit::Bytes => Some("B"),
             Unit::Kilobytes => Some("kB"),
             Unit::Blocks => Some("8kB"),
             Unit::Milliseconds => Some("ms"),
@@ -71,6 +73,7 @@ impl Unit {
     fn family(self) -> Option<(&'static [(&'static str, i64)], i64)> {
         match self {
             Unit::None => None,
+            Unit::Bytes => Some((MEMORY, 1)),
             Unit::Kilobytes => Some((MEMORY, 1 << 10)),
             Unit::Blocks => Some((MEMORY, 8 << 10)),
             Unit::Milliseconds => Some((TIME, 1_000)),
@@ -79,7 +82,7 @@ impl Unit {
 
     fn hint(self) -> &'static str {
         match self {
-            Unit::Kilobytes | Unit::Blocks => {
+            Unit::Bytes | Unit::Kilobytes | Unit::Blocks => {
                 "Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\"."
             }
             _ => "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".",

@@ -96,7 +96,24 @@ pub(crate) struct Settings {
     work_mem_bytes: usize,
     hash_mem_multiplier: f64,
     temp_file_limit_kb: Option<u64>,
+    tracked: Tracked,
+    tracks_activities: bool,
+    application_name: Arc<str>,
 }
+
+/// What of a session's statements is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tracked {
+    pub statements: bool,
+    /// Those without a plan.
+    pub utility: bool,
+    pub planning: bool,
+    /// Whether statements have numbers at all.
+    pub numbers: bool,
+}
+
+/// The first of the settings of `pg_stat_statements`.
+const TRACK: &str = "pg_stat_statements.track";
 
 /// Settings that plans hang on.
 const PLANNED: &[&str] = &["search_path", "IntervalStyle", "TimeZone", "hexalog.direct_routes"];
@@ -157,11 +174,16 @@ impl Settings {
             work_mem_bytes: 0,
             hash_mem_multiplier: 1.0,
             temp_file_limit_kb: None,
+            tracked: Tracked::default(),
+            tracks_activities: true,
+            application_name: "".into(),
         };
         if !direct_routes {
             settings.reset.insert("hexalog.direct_routes".to_owned(), "off".to_owned());
         }
-        for name in ["search_path", "TimeZone", "hexalog.direct_routes", "work_mem", "hash_mem_multiplier"] {
+        for name in
+            ["search_path", "TimeZone", "hexalog.direct_routes", "work_mem", "hash_mem_multiplier", TRACK]
+        {
             settings.derive(name);
         }
         settings
@@ -511,6 +533,20 @@ impl Settings {
         self.temp_file_limit_kb
     }
 
+    /// Whether other sessions may see what this one does.
+    pub(crate) fn tracks_activities(&self) -> bool {
+        self.tracks_activities
+    }
+
+    pub(crate) fn application_name(&self) -> &Arc<str> {
+        &self.application_name
+    }
+
+    /// What of the session's statements is counted.
+    pub(crate) fn tracked(&self) -> Tracked {
+        self.tracked
+    }
+
     /// The kept value of a setting of the table; the name as the table writes it.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.value(definition(name).expect("a setting of the table"))
@@ -588,6 +624,8 @@ impl Settings {
             "search_path" => {
                 self.search_path = special::split_names(self.get(name)).expect("checked before it was kept");
             }
+            "track_activities" => self.tracks_activities = self.is_on(name),
+            "application_name" => self.application_name = self.get(name).into(),
             "statement_timeout" => self.statement_timeout_ms = number(self),
             "lock_timeout" => self.lock_timeout_ms = number(self),
             "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout_ms = number(self),
@@ -598,6 +636,16 @@ impl Settings {
             }
             "hash_mem_multiplier" => {
                 self.hash_mem_multiplier = self.get(name).parse().expect("checked before it was kept");
+            }
+            _ if name.starts_with("pg_stat_statements.") || name == "compute_query_id" => {
+                let numbers = self.get("compute_query_id") != "off";
+                let statements = numbers && self.get(TRACK) != "none";
+                self.tracked = Tracked {
+                    statements,
+                    utility: statements && self.is_on("pg_stat_statements.track_utility"),
+                    planning: statements && self.is_on("pg_stat_statements.track_planning"),
+                    numbers,
+                };
             }
             // -1 stands for no limit.
             "temp_file_limit" => self.temp_file_limit_kb = self.get(name).parse().ok(),

@@ -185,12 +185,23 @@ Section { category: "Resource Usage / Memory", settings: &[
     define("temp_buffers", "1024", Kind::Integer(100, 1073741823, Unit::Blocks), Context::User, "Sets the maximum number of temporary buffers used by each session."),
     define("work_mem", "4096", Kind::Integer(64, 2147483647, Unit::Kilobytes), Context::User, "Sets the maximum memory to be used for query workspaces."),
 ]},
+Section { category: "Customized Options", settings: &[
+    define("pg_stat_statements.max", "5000", Kind::Integer(100, 1073741823, Unit::None), Context::Postmaster, "Sets the maximum number of statements tracked by pg_stat_statements."),
+    define("pg_stat_statements.save", "off", Kind::Bool, Context::Postmaster, "Save pg_stat_statements statistics across server shutdowns."),
+    define("pg_stat_statements.track", "top", Kind::Enum(&["none", "top", "all"], &[]), Context::Superuser, "Selects which statements are tracked by pg_stat_statements.").only(&["none", "top"]),
+    define("pg_stat_statements.track_planning", "off", Kind::Bool, Context::Superuser, "Selects whether planning duration is tracked by pg_stat_statements."),
+    define("pg_stat_statements.track_utility", "on", Kind::Bool, Context::Superuser, "Selects whether utility commands are tracked by pg_stat_statements."),
+]},
 Section { category: "Statistics / Cumulative Query and Index Statistics", settings: &[
     define("stats_fetch_consistency", "cache", Kind::Enum(&["none", "cache", "snapshot"], &[]), Context::User, "Sets the consistency of accesses to statistics data."),
+    define("track_activity_query_size", "1024", Kind::Integer(100, 1048576, Unit::Bytes), Context::Postmaster, "Sets the size reserved for pg_stat_activity.query, in bytes."),
     define("track_activities", "on", Kind::Bool, Context::Superuser, "Collects information about executing commands."),
     define("track_counts", "on", Kind::Bool, Context::Superuser, "Collects statistics on database activity."),
     define("track_functions", "none", Kind::Enum(&["none", "pl", "all"], &[]), Context::Superuser, "Collects function-level statistics on database activity."),
     define("track_io_timing", "off", Kind::Bool, Context::Superuser, "Collects timing statistics for database I/O activity."),
+]},
+Section { category: "Statistics / Monitoring", settings: &[
+    define("compute_query_id", "auto", Kind::Enum(&["auto", "regress", "on", "off"], ON_OFF), Context::Superuser, "Enables in-core computation of query identifiers.").only(&["auto", "on", "off"]),
 ]},
 Section { category: "Version and Platform Compatibility / Other Platforms and Clients", settings: &[
     define("transform_null_equals", "off", Kind::Bool, Context::User, "Treats \"expr=NULL\" as \"expr IS NULL\".").only(&["off"]),
