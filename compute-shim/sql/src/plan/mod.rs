@@ -2,13 +2,14 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `join.rs` how two sides are joined, `narrow.rs` which columns rows hold,
+//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `equivalence.rs` what they compare besides what is written, `join.rs` how two sides are joined, `narrow.rs` which columns rows hold,
 //! `selectivity.rs` and `cardinality.rs` guess rows, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
 mod cardinality;
 mod cursor;
+mod equivalence;
 mod explain;
 mod explain_format;
 mod implication;
