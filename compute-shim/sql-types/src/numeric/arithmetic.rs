@@ -78,6 +78,11 @@ impl Numeric {
         {
             return Ok(Numeric(Repr::Small { scale: *s1, digits }));
         }
+        if let Some((left, right, scale)) = self.aligned_small(other)
+            && let Ok(digits) = i64::try_from(left + right)
+        {
+            return Ok(Numeric(Repr::Small { scale, digits }));
+        }
         if !self.is_finite() || !other.is_finite() {
             return Ok(match (&self.0, &other.0) {
                 (Repr::NaN, _) | (_, Repr::NaN) => Numeric::NAN,
@@ -279,6 +284,15 @@ impl Numeric {
         let Some((precision, scale)) = typmod.numeric_precision_scale() else {
             return Ok(self.clone());
         };
+        if let Repr::Small { scale: own, digits } = self.0
+            && i32::from(own) == scale
+            && u32::try_from(precision)
+                .ok()
+                .and_then(|count| 10u64.checked_pow(count))
+                .is_some_and(|limit| digits.unsigned_abs() < limit)
+        {
+            return Ok(self.clone());
+        }
         let overflow = |detail: String| {
             let error = SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
             Err(error.with_detail(format!("A field with precision {precision}, scale {scale} {detail}")))
@@ -331,5 +345,55 @@ impl Numeric {
             a = std::mem::replace(&mut b, remainder);
         }
         checked(a, scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::TypeId;
+
+    const DIGITS: [i64; 9] = [0, 1, -1, 9_999, -10_000, 123_456_789_012, i64::MAX, i64::MIN, i64::MIN + 1];
+    const SCALES: [u16; 8] = [0, 1, 2, 4, 17, 18, 19, 40];
+
+    /// What is computed in place is what the digits of any length give.
+    #[test]
+    fn short_numbers_are_as_long_ones() {
+        let numbers = DIGITS.iter().flat_map(|&digits| SCALES.map(|scale| (digits, scale)));
+        for (d1, s1) in numbers.clone() {
+            for (d2, s2) in numbers.clone() {
+                let (a, b) = (Numeric::from_digits(d1, s1), Numeric::from_digits(d2, s2));
+                let scale = i32::from(s1.max(s2));
+                let (x, y) = (rescale(d1.into(), s1.into(), scale), rescale(d2.into(), s2.into(), scale));
+                assert_eq!(a.cmp(&b), x.cmp(&y), "{d1} scale {s1} beside {d2} scale {s2}");
+                for (found, wanted) in
+                    [(a.add(&b), checked(&x + &y, scale)), (a.subtract(&b), checked(&x - &y, scale))]
+                {
+                    let (found, wanted) = (found.unwrap().to_string(), wanted.unwrap().to_string());
+                    assert_eq!(found, wanted, "{d1} scale {s1} and {d2} scale {s2}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_typmod_is_kept_to() {
+        for (digits, scale, precision, places, shown) in [
+            (12_345i64, 2u16, 5, 2, Some("123.45")),
+            (-12_345, 2, 5, 2, Some("-123.45")),
+            (12_345, 2, 4, 2, None),
+            (-12_345, 2, 4, 2, None),
+            (99_995, 3, 4, 2, None),
+            (12_345, 2, 4, 1, Some("123.5")),
+            (12_345, 2, 30, 2, Some("123.45")),
+        ] {
+            let typmod = Typmod::from_arguments(TypeId::NUMERIC, &[precision, places]).unwrap();
+            let found = Numeric::from_digits(digits, scale).apply_typmod(typmod);
+            assert_eq!(
+                found.ok().map(|number| number.to_string()).as_deref(),
+                shown,
+                "{digits} scale {scale}"
+            );
+        }
     }
 }

@@ -34,9 +34,17 @@ pub struct Groups {
     pub digits: Vec<u16>,
 }
 
+/// Groups of which an `i64` may take all digits.
+const SMALL_GROUPS_MAX: usize = 5;
+
 impl Groups {
     /// Takes a number apart.
     pub fn of(number: &Numeric) -> Groups {
+        if let Repr::Small { scale, digits } = &number.0
+            && let Some(groups) = Groups::of_small(*digits, *scale)
+        {
+            return groups;
+        }
         let empty = |sign| Groups { sign, weight: 0, digits: Vec::new() };
         let (negative, digits, scale) = match &number.0 {
             Repr::NaN => return empty(NumericSign::NaN),
@@ -75,6 +83,55 @@ impl Groups {
         Groups { sign, weight, digits: groups }
     }
 
+    /// The same of digits in place; `None` if they do not fit once padded to whole groups behind the point.
+    fn of_small(digits: i64, scale: u16) -> Option<Groups> {
+        let behind = scale.next_multiple_of(4) - scale;
+        let mut rest = digits.unsigned_abs().checked_mul(10u64.pow(u32::from(behind)))?;
+        let sign = if digits < 0 { NumericSign::Negative } else { NumericSign::Positive };
+        if rest == 0 {
+            return Some(Groups { sign, weight: 0, digits: Vec::new() });
+        }
+        // Exponent of the last group.
+        let mut last = -i32::from(scale.div_ceil(4));
+        while rest % 10_000 == 0 {
+            rest /= 10_000;
+            last += 1;
+        }
+        let count = (rest.ilog10() / 4 + 1) as usize;
+        let mut groups = vec![0; count];
+        for group in groups.iter_mut().rev() {
+            *group = u16::try_from(rest % 10_000).expect("below 10,000");
+            rest /= 10_000;
+        }
+        assert_eq!(rest, 0, "so many groups were counted");
+        Some(Groups { sign, weight: last + to_i32(count) - 1, digits: groups })
+    }
+
+    /// The number whose groups, at most five, are given without being kept; `None` if its digits do not fit in place. What
+    /// [`Groups::to_numeric`] gives.
+    pub(crate) fn small(
+        negative: bool,
+        weight: i32,
+        groups: impl ExactSizeIterator<Item = u16>,
+        scale: u16,
+    ) -> Option<Numeric> {
+        let count = groups.len();
+        if count > SMALL_GROUPS_MAX {
+            return None;
+        }
+        let mut value = 0i64;
+        for group in groups {
+            value = value.checked_mul(10_000)?.checked_add(i64::from(group))?;
+        }
+        let shift = match value {
+            0 => 0,
+            _ => 4 * (weight - to_i32(count) + 1) + i32::from(scale),
+        };
+        let power = 10i64.checked_pow(shift.unsigned_abs())?;
+        let value = if shift >= 0 { value.checked_mul(power)? } else { value / power };
+        Some(Numeric(Repr::Small { scale, digits: if negative { -value } else { value } }))
+    }
+
     /// Puts a number together again, with `scale` digits after the point; digits beyond are cut off.
     pub fn to_numeric(&self, scale: u16) -> Numeric {
         match self.sign {
@@ -83,8 +140,9 @@ impl Groups {
             NumericSign::NegativeInfinity => return Numeric::NEGATIVE_INFINITY,
             NumericSign::Positive | NumericSign::Negative => {}
         }
-        if self.digits.is_empty() {
-            return Numeric::from_digits(0, scale);
+        let negative = self.sign == NumericSign::Negative;
+        if let Some(number) = Groups::small(negative, self.weight, self.digits.iter().copied(), scale) {
+            return number;
         }
         let mut text = Vec::with_capacity(self.digits.len() * 4);
         for &group in &self.digits {
@@ -98,7 +156,7 @@ impl Groups {
         let shift = exponent + i64::from(scale);
         let power = u32::try_from(shift.unsigned_abs()).expect("weights are bounded by their 16-bit formats");
         let value = if shift >= 0 { value * power_of_ten(power) } else { value / power_of_ten(power) };
-        Numeric::from_digits(if self.sign == NumericSign::Negative { -value } else { value }, scale)
+        Numeric::from_digits(if negative { -value } else { value }, scale)
     }
 }
 
@@ -126,6 +184,11 @@ mod tests {
             (100, 2, 0, vec![1]),
             (0, 3, 0, vec![]),
             (-7, 0, 0, vec![7]),
+            (i64::MAX, 0, 4, vec![922, 3372, 368, 5477, 5807]),
+            (i64::MIN, 0, 4, vec![922, 3372, 368, 5477, 5808]),
+            (i64::MIN, 3, 3, vec![9223, 3720, 3685, 4775, 8080]),
+            (5_000_000_000_000_000_000, 0, 4, vec![500]),
+            (10_001, 40, -9, vec![1, 1]),
         ] {
             let number = Numeric::from_digits(digits, scale);
             let parts = Groups::of(&number);

@@ -2,12 +2,13 @@
 //!
 //! Owns the value [`Numeric`] and its order; `arithmetic.rs` holds + - * / %, rounding and typmods,
 //! `transcendental.rs` sqrt, exp, ln, log and power, `format.rs` the text form, `base10000.rs` the digit groups
-//! that the wire, the row and the key share, `convert.rs` integers and floats. Never touches a `Datum`.
+//! that the wire, the row and the key share, `short.rs` sums and products of few digits, `convert.rs` integers and floats. Never touches a `Datum`.
 
 mod arithmetic;
 mod base10000;
 mod convert;
 mod format;
+mod short;
 mod transcendental;
 
 use std::cmp::Ordering;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use num_bigint::{BigInt, Sign};
 
 pub use base10000::{Groups, NumericSign};
+pub use short::Short;
 
 /// A decimal number: an integer times a power of ten, or NaN, or an infinity.
 ///
@@ -131,6 +133,23 @@ impl Numeric {
         }
     }
 
+    /// The digits of both at the larger scale, which is the third, if both are held in place and their scales are not far apart.
+    /// The sum and the difference of what is given do not overflow.
+    fn aligned_small(&self, other: &Numeric) -> Option<(i128, i128, u16)> {
+        let (Repr::Small { scale: s1, digits: d1 }, Repr::Small { scale: s2, digits: d2 }) =
+            (&self.0, &other.0)
+        else {
+            return None;
+        };
+        let scale = *s1.max(s2);
+        let aligned = |digits: i64, from: u16| {
+            let distance = u32::from(scale - from);
+            // 10^18 times 2^63 is below 2^123.
+            (distance <= 18).then(|| i128::from(digits) * 10i128.pow(distance))
+        };
+        Some((aligned(*d1, *s1)?, aligned(*d2, *s2)?, scale))
+    }
+
     /// Rank of the special values around the finite ones.
     fn class(&self) -> i8 {
         match self.0 {
@@ -157,6 +176,9 @@ impl Ord for Numeric {
             && s1 == s2
         {
             return d1.cmp(d2);
+        }
+        if let Some((left, right, _)) = self.aligned_small(other) {
+            return left.cmp(&right);
         }
         let (scale1, scale2) = (self.scale(), other.scale());
         let scale = scale1.max(scale2);

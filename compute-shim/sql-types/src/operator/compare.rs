@@ -33,6 +33,9 @@ fn order(env: &EvalEnv<'_>, operands: &[Datum]) -> Ordering {
     };
     match (left, right) {
         (Datum::Int4(a), Datum::Int4(b)) => a.cmp(b),
+        (Datum::Int8(a), Datum::Int8(b)) => a.cmp(b),
+        (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
+        (Datum::Numeric(a), Datum::Numeric(b)) => a.cmp(b),
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         // xid = integer: the same bits.
         (Datum::Oid(a), Datum::Int4(b)) => a.cmp(&b.cast_unsigned()),

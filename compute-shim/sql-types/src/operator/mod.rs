@@ -53,7 +53,7 @@ impl Operator {
     /// Applies the operator; NULL operands give NULL.
     pub fn apply(&self, env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
         assert_eq!(operands.len(), 1 + usize::from(self.left.is_some()), "the binder passes all operands");
-        if self.is_strict() && operands.iter().any(Datum::is_null) {
+        if operands.iter().any(Datum::is_null) && self.is_strict() {
             return Ok(Datum::Null);
         }
         (self.call)(env, operands)

@@ -180,10 +180,13 @@ fn damaged_bodies_are_errors() {
     bytes[5] = 0xff;
     assert!(arrays.decode_value(0, &bytes).is_err());
     // Fuzzing found these, which panicked when they were printed: a vector with NULL in it, an array of another type.
-    for (stored, read) in [(TypeId::INT2_ARRAY, TypeId::INT2VECTOR), (TypeId::TEXT_ARRAY, TypeId::INT4_ARRAY)]
-    {
+    let others = [
+        (TypeId::INT2_ARRAY, Datum::Null, TypeId::INT2VECTOR),
+        (TypeId::TEXT_ARRAY, Datum::text("1"), TypeId::INT4_ARRAY),
+    ];
+    for (stored, value, read) in others {
         let element = stored.array_element().expect("an array");
-        let array = Array::from_values(element, vec![Datum::Null]);
+        let array = Array::from_values(element, vec![value]);
         let mut bytes = Vec::new();
         RowLayout::new(vec![stored]).encode_value(0, &array.into(), &mut bytes);
         assert!(RowLayout::new(vec![read]).decode_value(0, &bytes).is_err(), "{stored:?} as {read:?}");

@@ -228,11 +228,13 @@ pub(super) fn read_numeric(bytes: &[u8]) -> Option<Numeric> {
     if scale > SCALE_MAX || !rest.len().is_multiple_of(2) {
         return None;
     }
-    let digits: Vec<u16> = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    if digits.iter().any(|&group| group >= 10_000) {
+    let digits = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    if digits.clone().any(|group| group >= 10_000) {
         return None;
     }
-    Some(Groups { sign, weight, digits }.to_numeric(scale))
+    // Nearly all numbers are short: those are read without a list of their groups.
+    let short = Groups::small(sign == NumericSign::Negative, weight, digits.clone(), scale);
+    Some(short.unwrap_or_else(|| Groups { sign, weight, digits: digits.collect() }.to_numeric(scale)))
 }
 
 fn take_u32(bytes: &mut &[u8]) -> Option<u32> {

@@ -55,6 +55,7 @@ pub(super) fn scan(catalog: &Catalog, table: &Arc<Table>, name: &str, hidden: Hi
         columns: (0..table.columns.len()).collect(),
         filter_columns: Vec::new(),
         long_columns: (0..table.columns.len()).collect(),
+        output: None,
         with_identity: hidden.identity,
         with_versions: hidden.versions,
         statistics: catalog.statistics(table.oid).cloned(),

@@ -37,6 +37,7 @@ struct Group {
 }
 
 /// What a row brings to its group.
+#[derive(Default)]
 struct Contribution {
     number: u64,
     /// Of the key.
@@ -79,6 +80,8 @@ pub(super) struct Aggregate {
     /// Keys of groups, and what aggregates, DISTINCT and ORDER BY keep.
     kept: KeptBytes,
     lookup: Places,
+    /// What the row that is there brings; kept for its memory.
+    contribution: Contribution,
     /// Rows that have come.
     number: u64,
     is_complete: bool,
@@ -107,6 +110,7 @@ impl Aggregate {
             groups: Vec::new(),
             kept: KeptBytes::worked_on("An aggregation"),
             lookup: Places::default(),
+            contribution: Contribution::default(),
             number: 0,
             is_complete: false,
             at: 0,
@@ -120,14 +124,13 @@ impl Aggregate {
     /// The group of a key, made if it is new; `None` if it is to be put aside.
     fn group(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<Option<usize>> {
         let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
-        let mut places = self.lookup.get(&of.hash).into_iter().flatten();
-        let found = places.find(|&&at| {
+        let found = self.lookup.of(of.hash).find(|&at| {
             let other = &self.groups[at].key;
             let values = of.key.iter().zip(other);
             values.zip(&keys.items).all(|((a, b), item)| equal(item.type_id, a, b))
         });
-        if let Some(&at) = found {
-            return Ok(Some(at));
+        if found.is_some() {
+            return Ok(found);
         }
         let level = self.part.as_ref().map_or(0, |part| part.level);
         if self.aside.is_some() || is_hash_table_full(context, self.kept.bytes(), level) {
@@ -135,34 +138,34 @@ impl Aggregate {
         }
         self.kept.add(&of.key)?;
         self.kept.add_bytes(ENTRY_BYTES + size_of::<Group>() + calls.len() * size_of::<Call>())?;
-        self.lookup.entry(of.hash).or_default().push(self.groups.len());
+        self.lookup.add(of.hash, self.groups.len());
         self.groups.push(new_group(of.number, std::mem::take(&mut of.key), calls));
         Ok(Some(self.groups.len() - 1))
     }
 
     /// Adds to the row's group, or puts the row aside.
-    fn contribute(&mut self, context: &Context<'_>, mut of: Contribution) -> Result<()> {
-        let Some(at) = self.group(context, &mut of)? else {
+    fn contribute(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<()> {
+        let Some(at) = self.group(context, of)? else {
             if self.aside.is_none() {
                 let level = self.part.as_ref().map_or(0, |part| part.level);
                 self.aside = Some(Partitions::create(context, level)?);
             }
-            return self.aside.as_mut().expect("made above").push(of.hash, &of);
+            return self.aside.as_mut().expect("made above").push(of.hash, of);
         };
         let Node::Aggregate { calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
-        for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(of.inputs) {
+        for ((call, state), input) in calls.iter().zip(&mut self.groups[at].calls).zip(&mut of.inputs) {
             let Some(values) = input else { continue };
             match call.distinct || !call.order_by.is_empty() {
                 true => {
-                    self.kept.add(&values)?;
-                    state.rows.push(values);
+                    self.kept.add(values)?;
+                    state.rows.push(std::mem::take(values));
                 }
                 false => {
                     if state.accumulator.keeps_rows() {
-                        self.kept.add(&values)?;
+                        self.kept.add(values)?;
                     }
                     let before = state.accumulator.kept_value().map(value_bytes);
-                    state.accumulator.add(&context.env, &values)?;
+                    state.accumulator.add(&context.env, values)?;
                     if let Some(before) = before {
                         let after = state.accumulator.kept_value().map_or(0, value_bytes);
                         self.kept.give_back(before.saturating_sub(after));
@@ -230,8 +233,8 @@ impl Aggregate {
             }
             // The row is there before it is counted: the end is come to again and again while groups are finished.
             context.count_row()?;
-            let of = part.reader.take()?;
-            self.contribute(context, of)?;
+            let mut of = part.reader.take()?;
+            self.contribute(context, &mut of)?;
         }
     }
 
@@ -244,31 +247,35 @@ impl Aggregate {
 
     /// Takes in the row that is there. Everything is evaluated before any state changes.
     fn take_row(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let plan = self.plan.clone();
-        let Node::Aggregate { keys, calls, .. } = &*plan else { unreachable!("built for aggregates") };
-        let mut key = Row::with_capacity(keys.items.len());
+        let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
+        let of = &mut self.contribution;
+        of.key.clear();
         for item in &keys.items {
-            key.push(evaluate(item, &self.row, context)?);
+            of.key.push(evaluate(item, &self.row, context)?);
         }
-        let mut inputs: Vec<Option<Row>> = Vec::with_capacity(calls.len());
-        for call in calls {
+        of.inputs.resize_with(calls.len(), Option::default);
+        for (call, input) in calls.iter().zip(&mut of.inputs) {
             let passes = match &call.filter {
                 Some(filter) => is_true(filter, &self.row, context)?,
                 None => true,
             };
             if !passes {
-                inputs.push(None);
+                *input = None;
                 continue;
             }
-            let mut values = Row::with_capacity(call.arguments.len() + call.order_exprs.len());
+            let values = input.get_or_insert_default();
+            values.clear();
             for argument in call.arguments.iter().chain(&call.order_exprs) {
                 values.push(evaluate(argument, &self.row, context)?);
             }
-            inputs.push(Some(values));
         }
-        let hash = hash_values(keys.items.iter().map(|item| item.type_id).zip(&key));
+        of.hash = hash_values(keys.items.iter().map(|item| item.type_id).zip(&of.key));
         self.number += 1;
-        Ok(self.contribute(context, Contribution { number: self.number, hash, key, inputs })?)
+        of.number = self.number;
+        let mut of = std::mem::take(&mut self.contribution);
+        let added = self.contribute(context, &mut of);
+        self.contribution = of;
+        Ok(added?)
     }
 }
 

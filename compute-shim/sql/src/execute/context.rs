@@ -276,9 +276,57 @@ impl SubplanState {
 
 /// Hash of a value so that equal values hash alike.
 pub(super) fn hash_of(type_id: TypeId, value: &Datum) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = ValueHasher::default();
     hash(type_id, value, &mut hasher);
     hasher.finish()
+}
+
+/// Hashes values for tables of one statement: each word is multiplied into the state, high and low halves of the product
+/// folded together (as in wyhash; Wang Yi, 2019). Its constants are the binary digits of pi.
+#[derive(Default)]
+struct ValueHasher(u64);
+
+impl ValueHasher {
+    fn add(&mut self, word: u64) {
+        let product = u128::from(self.0 ^ word ^ 0x243f_6a88_85a3_08d3)
+            * u128::from(0x1319_8a2e_0370_7345u64 ^ word.rotate_left(32));
+        self.0 = (product as u64) ^ ((product >> 64) as u64);
+    }
+}
+
+impl Hasher for ValueHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        // The length tells zeros at the end from none.
+        self.add(u64::from_le_bytes(last) ^ ((bytes.len() as u64) << 56));
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.add(number.into());
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.add(number.into());
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.add(number.into());
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.add(number);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.add(number as u64);
+    }
 }
 
 /// The same of several values together.

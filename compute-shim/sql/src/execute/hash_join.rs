@@ -12,7 +12,7 @@ use super::partitions::{Part, Partitions, is_hash_table_full, mixed};
 use super::sort::{ENTRY_BYTES, Places};
 use super::temporary_file::{RowReader, Spilled};
 use super::{Context, KeptBytes, Operator, Row};
-use crate::expression::{evaluate, is_true};
+use crate::expression::{Kind, evaluate, is_true};
 use crate::plan::{Exprs, JoinType, Node};
 use crate::stop::Step;
 use hexalog_sql_types::datum::equal;
@@ -26,6 +26,7 @@ use std::sync::Arc;
 struct Keyed {
     /// Of the key; `None` if a part of it is NULL, which equals nothing.
     hash: Option<u64>,
+    /// Empty if the row's own columns are the key.
     key: Row,
     row: Row,
 }
@@ -34,11 +35,24 @@ impl Keyed {
     /// Computes the key of the row that is there. Call again after a need.
     fn compute(&mut self, keys: &Exprs, context: &mut Context<'_>) -> Step<()> {
         self.key.clear();
+        if has_column_keys(keys) {
+            self.hash =
+                hash_key((0..keys.items.len()).map(|at| (keys.items[at].type_id, self.value(keys, at))));
+            return Ok(());
+        }
         for item in &keys.items {
             self.key.push(evaluate(item, &self.row, context)?);
         }
-        self.hash = hash_key(keys.items.iter().map(|item| item.type_id), &self.key);
+        self.hash = hash_key(keys.items.iter().map(|item| item.type_id).zip(&self.key));
         Ok(())
+    }
+
+    /// A value of the key.
+    fn value(&self, keys: &Exprs, at: usize) -> &Datum {
+        match keys.items[at].kind {
+            Kind::Column(column) if self.key.is_empty() => &self.row[column],
+            _ => &self.key[at],
+        }
     }
 }
 
@@ -91,7 +105,7 @@ impl Table {
     fn add(&mut self, row: Keyed) -> Result<()> {
         self.kept.add_bytes(row.bytes() + ENTRY_BYTES)?;
         match row.hash {
-            Some(hash) => self.places.entry(hash).or_default().push(self.rows.len()),
+            Some(hash) => self.places.add(hash, self.rows.len()),
             None => self.null_keys += 1,
         }
         self.rows.push(row);
@@ -346,14 +360,16 @@ impl HashJoin {
     }
 
     /// The right rows whose keys equal the left row's.
-    fn find_candidates(&mut self, keys: &Exprs) {
-        let places = self.probe.hash.and_then(|hash| self.table.places.get(&hash));
+    fn find_candidates(&mut self, left_keys: &Exprs, right_keys: &Exprs) {
         self.candidates.clear();
-        for &candidate in places.into_iter().flatten() {
-            let mut same = keys.items.iter().zip(&self.probe.key).zip(&self.table.rows[candidate].key);
-            if same.all(|((item, left), right)| equal(item.type_id, left, right)) {
-                self.candidates.push(candidate);
-            }
+        if let Some(hash) = self.probe.hash {
+            let (probe, rows) = (&self.probe, &self.table.rows);
+            self.candidates.extend(self.table.places.of(hash).filter(|&candidate| {
+                left_keys.items.iter().enumerate().all(|(at, item)| {
+                    let (left, right) = (probe.value(left_keys, at), rows[candidate].value(right_keys, at));
+                    equal(item.type_id, left, right)
+                })
+            }));
         }
         self.at = 0;
         self.left_matched = false;
@@ -387,9 +403,15 @@ fn next_of_part(part: Option<&mut RowReader>, context: &mut Context<'_>) -> Step
     Ok(Some(reader.take()?))
 }
 
+/// Whether a key is read off its row.
+fn has_column_keys(keys: &Exprs) -> bool {
+    keys.items.iter().all(|item| matches!(item.kind, Kind::Column(_)))
+}
+
 /// `None` if a part is NULL, which equals nothing.
-fn hash_key(types: impl Iterator<Item = TypeId>, key: &[Datum]) -> Option<u64> {
-    (!key.iter().any(Datum::is_null)).then(|| hash_values(types.zip(key)))
+fn hash_key<'a>(key: impl Iterator<Item = (TypeId, &'a Datum)> + Clone) -> Option<u64> {
+    let is_null = key.clone().any(|(_, value)| value.is_null());
+    (!is_null).then(|| hash_values(key))
 }
 
 impl Operator for HashJoin {
@@ -404,7 +426,7 @@ impl Operator for HashJoin {
                 Phase::Build => self.build(*join, right_keys, context)?,
                 Phase::Part => self.part(*join, left_keys, context)?,
                 Phase::Left => match self.next_left(left_keys, context)? {
-                    true => self.find_candidates(left_keys),
+                    true => self.find_candidates(left_keys, right_keys),
                     false => {
                         self.phase = if *join == JoinType::Full { Phase::Unmatched } else { Phase::Done };
                         self.at = 0;

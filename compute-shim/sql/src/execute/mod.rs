@@ -2,7 +2,7 @@
 //!
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
-//! `context.rs` holds what every operator is given, `scan.rs` reads tables, `join.rs`, `hash_join.rs`, `aggregate.rs`, `sort.rs`,
+//! `context.rs` holds what every operator is given, `scan.rs` reads tables, `scan_filter.rs` tests their rows, `join.rs`, `hash_join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `identities.rs` holds which those are, `modify.rs`, `insert.rs` and
 //! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `sorter.rs`, `partitions.rs` and `temporary_file.rs` put aside what does not fit `work_mem`, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them, `version_column.rs` says what stands for their `xmin`. Never chooses a plan.
 
@@ -24,6 +24,7 @@ mod referential;
 mod relation;
 mod row_writer;
 mod scan;
+mod scan_filter;
 mod set_operation;
 mod sliced_sort;
 mod sort;

@@ -5,10 +5,10 @@
 
 use super::identities::Identity;
 use super::key_range::{KeyRange, ranges};
-use super::stored_row::{decode_long, decode_row, decode_row_where, long_columns};
+use super::scan_filter::ScanFilter;
+use super::stored_row::{column_in_memory, decode_long, decode_row, long_columns};
 use super::{Context, Operator, Row, RowPlace, has_entry, index_key, version_column};
 use crate::catalog::object::Table;
-use crate::expression::is_true;
 use crate::plan::{Node, Scan};
 use crate::stop::Step;
 use hexalog_engine::{Cursor, Direction, IndexEntry, RowBuffer};
@@ -27,17 +27,20 @@ enum Phase {
     Advance,
     /// An index entry waits for its row.
     Fetch,
-    /// The row is there; what the filter needs is decoded.
-    Decode,
+    /// The row is there.
+    Begin,
     /// The filter is being evaluated.
     Filter,
-    /// Values in overflow that are wanted of a row that passes are read.
-    Long,
+    /// What is wanted of a row that passes is decoded.
+    Finish,
 }
 
 /// The scan operator.
 pub(super) struct TableScan {
     plan: Arc<Node>,
+    filter: ScanFilter,
+    /// Columns that someone above reads and the filter does not.
+    rest: Vec<usize>,
     phase: Phase,
     ranges: VecDeque<KeyRange>,
     cursor: Option<Cursor>,
@@ -60,9 +63,21 @@ fn check_rows(table: &Table, context: &Context<'_>) -> Result<()> {
         .with_table(context.view.catalog().schema_name(table.schema), &table.name))
 }
 
+fn scan_of(plan: &Node) -> &Scan {
+    match plan {
+        Node::Scan(scan) => scan,
+        _ => unreachable!("built for scans"),
+    }
+}
+
 impl TableScan {
     pub(super) fn new(plan: Arc<Node>) -> TableScan {
+        let scan = scan_of(&plan);
+        let in_filter = |column: &usize| scan.filter_columns.contains(column);
+        let rest = scan.columns.iter().copied().filter(|column| !in_filter(column)).collect();
         TableScan {
+            filter: ScanFilter::new(scan),
+            rest,
             plan,
             phase: Phase::Start,
             ranges: VecDeque::new(),
@@ -74,15 +89,8 @@ impl TableScan {
         }
     }
 
-    fn scan(&self) -> &Scan {
-        match &*self.plan {
-            Node::Scan(scan) => scan,
-            _ => unreachable!("built for scans"),
-        }
-    }
-
     fn start(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let scan = self.scan();
+        let scan = scan_of(&self.plan);
         check_rows(&scan.table, context)?;
         let found = match &scan.access {
             None if let Some(cursor) = &scan.cursor => {
@@ -105,8 +113,7 @@ impl TableScan {
     /// Moves to the next stored row (or index entry); false at the end.
     fn advance(&mut self, context: &mut Context<'_>) -> Step<bool> {
         context.count_row()?;
-        let plan = self.plan.clone();
-        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
+        let scan = scan_of(&self.plan);
         let index = scan.access.as_ref().and_then(|access| scan.table.indexes[access.index].tree);
         loop {
             if let Some(cursor) = &mut self.cursor {
@@ -115,7 +122,7 @@ impl TableScan {
                     None => context.engine.cursor_next(context.transaction, cursor, &mut self.stored)?,
                 };
                 if found {
-                    self.phase = if index.is_some() { Phase::Fetch } else { Phase::Decode };
+                    self.phase = if index.is_some() { Phase::Fetch } else { Phase::Begin };
                     return Ok(true);
                 }
                 self.cursor = None;
@@ -131,7 +138,7 @@ impl TableScan {
                     };
                     if found {
                         self.stored.key = key;
-                        self.phase = Phase::Decode;
+                        self.phase = Phase::Begin;
                         return Ok(true);
                     }
                 }
@@ -149,8 +156,7 @@ impl TableScan {
 
     /// Fetches an index entry's row; false if the entry is no hit.
     fn fetch(&mut self, context: &mut Context<'_>) -> Step<bool> {
-        let plan = self.plan.clone();
-        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
+        let scan = scan_of(&self.plan);
         let table = &scan.table;
         let access = scan.access.as_ref().expect("entries come from an index");
         let index = &table.indexes[access.index];
@@ -179,31 +185,39 @@ impl Operator for TableScan {
                 }
                 Phase::Fetch => {
                     let hit = self.fetch(context)?;
-                    self.phase = Phase::Advance;
-                    if hit {
-                        self.phase = Phase::Decode;
-                    }
+                    self.phase = if hit { Phase::Begin } else { Phase::Advance };
                 }
-                Phase::Decode => {
-                    self.begin_filter(context)?;
+                Phase::Begin => {
+                    self.begin_row(context)?;
                     self.phase = Phase::Filter;
                 }
                 Phase::Filter => {
-                    let plan = self.plan.clone();
-                    let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
-                    if let Some(filter) = &scan.filter
-                        && !is_true(&filter.expr, &self.row, context)?
-                    {
+                    let scan = scan_of(&self.plan);
+                    if self.filter.passes(scan, &mut self.stored, &mut self.row, context)? {
+                        self.phase = Phase::Finish;
+                    } else {
                         context.state.measures.filtered += 1;
                         self.phase = Phase::Advance;
-                        continue;
                     }
-                    self.phase = Phase::Long;
                 }
-                Phase::Long => {
-                    self.finish_row(context)?;
+                Phase::Finish => {
+                    let scan = scan_of(&self.plan);
+                    match &scan.output {
+                        Some(output) if self.stored.chains.is_empty() => {
+                            give(scan, output, &self.stored, &mut self.row, row)?;
+                        }
+                        _ => {
+                            self.finish_row(context)?;
+                            match &scan_of(&self.plan).output {
+                                None => std::mem::swap(row, &mut self.row),
+                                Some(output) => {
+                                    row.clear();
+                                    row.extend(output.iter().map(|&at| std::mem::take(&mut self.row[at])));
+                                }
+                            }
+                        }
+                    }
                     self.phase = Phase::Advance;
-                    std::mem::swap(row, &mut self.row);
                     return Ok(true);
                 }
             }
@@ -217,30 +231,35 @@ impl Operator for TableScan {
 }
 
 impl TableScan {
-    /// Decodes the row, values in overflow only where the filter reads them.
-    fn begin_filter(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let plan = self.plan.clone();
-        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
-        let Context { engine, transaction, .. } = context;
-        let (stored, row) = (&mut self.stored, &mut self.row);
-        let in_filter = |column| scan.filter_columns.contains(&column);
-        decode_row_where(engine, transaction, &scan.table, stored, &scan.columns, in_filter, row)?;
+    /// Makes room for the row's values.
+    fn begin_row(&mut self, context: &mut Context<'_>) -> Result<()> {
+        let scan = scan_of(&self.plan);
+        let row = &mut self.row;
+        let width = scan.table.columns.len();
+        // A row that is given in part stays here: of the last one nothing is left but what the filter reads anew.
+        if scan.output.is_none() || row.len() != width {
+            row.clear();
+            row.resize(width, Datum::Null);
+        }
         if scan.with_versions {
             // The identity takes its place once the row has passed.
             row.extend(scan.with_identity.then_some(Datum::Null));
-            row.extend(version_column::of_stored(&scan.table, stored, context.plan)?);
+            row.extend(version_column::of_stored(&scan.table, &self.stored, context.plan)?);
         }
-        if let Some(filter) = &scan.filter {
-            filter.evaluation.begin_row(context.state);
-        }
+        self.filter.begin_row(scan, context);
         Ok(())
     }
 
     /// The row has passed: reads what is wanted beside the filter's columns, and notes the row if it is to be changed.
     fn finish_row(&mut self, context: &mut Context<'_>) -> Step<()> {
-        let plan = self.plan.clone();
-        let Node::Scan(scan) = &*plan else { unreachable!("built for scans") };
+        let scan = scan_of(&self.plan);
         let stored = &mut self.stored;
+        for &column in &self.rest {
+            // What is in overflow follows.
+            if let Ok(value) = column_in_memory(&scan.table, stored, column)? {
+                self.row[column] = value;
+            }
+        }
         if !stored.chains.is_empty() {
             let Context { engine, transaction, .. } = context;
             decode_long(engine, transaction, &scan.table, stored, &scan.long_columns, &mut self.row)?;
@@ -262,6 +281,21 @@ impl TableScan {
         }
         Ok(())
     }
+}
+
+/// Gives what is wanted of a row that has passed, and of which nothing is in overflow. `own` has what the filter has read.
+fn give(scan: &Scan, output: &[usize], stored: &RowBuffer, own: &mut Row, row: &mut Row) -> Result<()> {
+    row.clear();
+    for column in output {
+        row.push(match scan.filter_columns.contains(column) {
+            true => std::mem::take(&mut own[*column]),
+            false => match column_in_memory(&scan.table, stored, *column)? {
+                Ok(value) => value,
+                Err(place) => unreachable!("a row without chains names the one at {place}"),
+            },
+        });
+    }
+    Ok(())
 }
 
 /// Whether the row under a key is the one that the cursor of WHERE CURRENT OF stands on, and none that has come since.

@@ -12,6 +12,7 @@ use hexalog_sql_types::{Datum, TypeId};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -78,8 +79,55 @@ impl Operator for Sort {
     }
 }
 
-/// Hash of a key → places of its rows.
-pub(super) type Places = HashMap<u64, Vec<usize>, BuildHasherDefault<IsHash>>;
+/// Hash of a key → places of its rows, in the order in which they were added.
+#[derive(Default)]
+pub(super) struct Places {
+    /// First and last place of each hash.
+    ends: HashMap<u64, (u32, u32), BuildHasherDefault<IsHash>>,
+    /// Behind each place the next of its hash.
+    next: Vec<u32>,
+}
+
+/// No place: what is worked on in memory has fewer rows than that.
+const NO_PLACE: u32 = u32::MAX;
+
+impl Places {
+    /// Adds a place, which is above all others.
+    pub(super) fn add(&mut self, hash: u64, place: usize) {
+        assert!(place >= self.next.len(), "places ascend");
+        self.next.resize(place + 1, NO_PLACE);
+        let place = u32::try_from(place).ok().filter(|&place| place != NO_PLACE).expect("rows fit memory");
+        match self.ends.entry(hash) {
+            Entry::Vacant(entry) => {
+                entry.insert((place, place));
+            }
+            Entry::Occupied(mut entry) => {
+                let last = std::mem::replace(&mut entry.get_mut().1, place);
+                self.next[last as usize] = place;
+            }
+        }
+    }
+
+    /// The places of a hash.
+    pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let mut at = self.ends.get(&hash).map_or(NO_PLACE, |&(first, _)| first);
+        std::iter::from_fn(move || {
+            let found = (at != NO_PLACE).then_some(at as usize)?;
+            at = self.next[found];
+            Some(found)
+        })
+    }
+
+    /// How many hashes there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ends.clear();
+        self.next.clear();
+    }
+}
 
 /// For keys that are hashes already.
 #[derive(Default)]
@@ -113,13 +161,13 @@ impl Default for RowSet {
     }
 }
 
-/// What a hash table takes for an entry besides its row: a place in the table, and a list of one place.
-pub(super) const ENTRY_BYTES: usize = 96;
+/// What a hash table takes for an entry besides its row: a place in the table, at most twice over, and the link to the next.
+pub(super) const ENTRY_BYTES: usize = 48;
 
 impl RowSet {
     /// The place of the row equal to this one.
     pub(super) fn find(&self, hash: u64, types: &[TypeId], row: &[Datum]) -> Option<usize> {
-        self.lookup.get(&hash)?.iter().copied().find(|&at| {
+        self.lookup.of(hash).find(|&at| {
             let other = &self.rows[at].0;
             row.iter().zip(other).zip(types).all(|((a, b), &type_id)| equal(type_id, a, b))
         })
@@ -129,7 +177,7 @@ impl RowSet {
     pub(super) fn add(&mut self, hash: u64, row: &[Datum]) -> Result<usize> {
         self.kept.add(row)?;
         self.kept.add_bytes(ENTRY_BYTES)?;
-        self.lookup.entry(hash).or_default().push(self.rows.len());
+        self.lookup.add(hash, self.rows.len());
         self.rows.push((row.to_vec(), 0));
         Ok(self.rows.len() - 1)
     }

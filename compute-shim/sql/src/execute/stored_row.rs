@@ -253,29 +253,15 @@ pub(crate) fn decode_row(
     columns: &[usize],
     row: &mut Vec<Datum>,
 ) -> Step<()> {
-    decode_row_where(engine, transaction, table, stored, columns, |_| true, row)
-}
-
-/// As [`decode_row`], but a value in a chain is read only if `is_wanted` says so of its column; else NULL stands for it.
-pub(crate) fn decode_row_where(
-    engine: &Engine,
-    transaction: &mut Transaction,
-    table: &Table,
-    stored: &mut RowBuffer,
-    columns: &[usize],
-    is_wanted: impl Fn(usize) -> bool,
-    row: &mut Vec<Datum>,
-) -> Step<()> {
     row.clear();
     row.resize(table.columns.len(), Datum::Null);
     for &column in columns {
         match column_in_memory(table, stored, column)? {
             Ok(value) => row[column] = value,
-            Err(place) if is_wanted(column) => {
+            Err(place) => {
                 let bytes = engine.read_chain(transaction, stored.value_reader(place))?;
                 row[column] = table.layout.decode_value(column, bytes)?;
             }
-            Err(_) => {}
         }
     }
     Ok(())

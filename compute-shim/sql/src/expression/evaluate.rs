@@ -13,6 +13,7 @@ use hexalog_sql_types::cast::{self, CastContext, Coercion};
 use hexalog_sql_types::datum::{compare, equal};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::Volatility;
+use hexalog_sql_types::numeric::Short;
 use hexalog_sql_types::operator::Operator;
 use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId, Typmod};
 use std::cmp::Ordering;
@@ -180,6 +181,11 @@ pub(crate) fn evaluate<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mu
                 Ok(operator.apply(context.env(), &[operand])?)
             }
             [left, right] => {
+                if Short::knows(operator)
+                    && let Some(found) = short(expr, row, SHORT_LEVELS_MAX)
+                {
+                    return Ok(found.into());
+                }
                 let left = evaluate(left, row, context)?;
                 let right = evaluate(right, row, context)?;
                 Ok(operator.apply(context.env(), &[left, right])?)
@@ -223,6 +229,25 @@ pub(crate) fn evaluate<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mu
         }
         Kind::Subplan(subplan) => context.subplan(subplan, row),
         _ => evaluate_compound(expr, row, context),
+    }
+}
+
+/// Levels of an expression that are tried as short numbers: a failed try is repeated on the level below.
+const SHORT_LEVELS_MAX: u32 = 6;
+
+/// Sums and products of columns and constants, all of them short numbers: without a value made for each step. `None`: it is to be
+/// evaluated as everything else is, NULL included. It has no effects, so that it may be.
+fn short(expr: &Expr, row: &[Datum], levels: u32) -> Option<Short> {
+    match &expr.kind {
+        Kind::Column(index) => Short::of(&row[*index]),
+        Kind::Constant(value) => Short::of(value),
+        Kind::Operator { operator, operands } if levels > 0 && Short::knows(operator) => {
+            let [left, right] = &**operands else { return None };
+            let left = short(left, row, levels - 1)?;
+            let right = short(right, row, levels - 1)?;
+            Short::apply(operator, left, right)
+        }
+        _ => None,
     }
 }
 

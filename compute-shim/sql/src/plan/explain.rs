@@ -149,6 +149,17 @@ fn relation_of(node: &Node) -> Option<(&str, u32, &str)> {
     }
 }
 
+/// Names of what a scan may give, in which its conditions are written.
+fn table_names(scan: &Scan) -> Vec<String> {
+    let mut names: Vec<String> =
+        scan.table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
+    names.extend(scan.with_identity.then(|| "identity".to_owned()));
+    if scan.with_versions {
+        names.extend(["xmin", "xmax", "tableoid", "ctid"].map(str::to_owned));
+    }
+    names
+}
+
 fn join_title(kind: &str, join: JoinType) -> String {
     let word = match join {
         JoinType::Inner => return kind.to_owned(),
@@ -166,13 +177,11 @@ impl Printer<'_> {
     fn column_names(&self, node: &Node) -> Vec<String> {
         match node {
             Node::Scan(scan) => {
-                let mut names: Vec<String> =
-                    scan.table.columns.iter().map(|column| quote_identifier(&column.name)).collect();
-                names.extend(scan.with_identity.then(|| "identity".to_owned()));
-                if scan.with_versions {
-                    names.extend(["xmin", "xmax", "tableoid", "ctid"].map(str::to_owned));
+                let names = table_names(scan);
+                match &scan.output {
+                    Some(output) => output.iter().map(|&column| names[column].clone()).collect(),
+                    None => names,
                 }
-                names
             }
             Node::System { table, .. } => {
                 table.columns.iter().map(|column| quote_identifier(column.name)).collect()
@@ -406,7 +415,10 @@ impl Printer<'_> {
     /// The columns of a node's rows, for VERBOSE.
     fn output(&self, node: &Node) -> Vec<String> {
         match node {
-            Node::Scan(scan) => scan.columns.iter().map(|&at| self.column_names(node)[at].clone()).collect(),
+            Node::Scan(scan) => {
+                let names = table_names(scan);
+                scan.columns.iter().map(|&at| names[at].clone()).collect()
+            }
             Node::Project { exprs, .. } => exprs.items.iter().map(|expr| self.expr(expr, &[])).collect(),
             Node::Insert { returning, table, .. }
             | Node::Update { returning, table, .. }
@@ -443,6 +455,7 @@ impl Printer<'_> {
         let names = self.column_names(node);
         match node {
             Node::Scan(scan) => {
+                let names = table_names(scan);
                 if let Some(cursor) = &scan.cursor {
                     properties.push(line("TID Cond", Value::Text(format!("CURRENT OF {cursor}"))));
                 }

@@ -5,6 +5,7 @@
 //! one before (LATERAL), stay where they were written, and what is inside of them is ordered by itself.
 
 use super::cardinality::{UNKNOWN, distinct_in, equality, is_known, rows};
+use super::equivalence::{Class, Member, classes};
 use super::{Exprs, JoinType, Node, PlanOptions, access, pushdown};
 use crate::expression::{Expr, Kind, columns_used, rewrite, shift_columns};
 use hexalog_sql_types::{TypeId, Typmod};
@@ -45,7 +46,9 @@ struct Condition {
 /// Inner joins that follow each other.
 struct Joins {
     sides: Vec<Side>,
+    /// Those that no class says.
     conditions: Vec<Condition>,
+    classes: Vec<Class>,
 }
 
 /// The best way found to join a set of sides.
@@ -64,7 +67,11 @@ pub(super) fn order(node: Node, options: PlanOptions) -> Node {
     let written: Vec<usize> = (0..joins.sides.len()).collect();
     let (order, cost) = joins.cheapest(options);
     if order == written || cost > joins.cost_of(&written, options) * GAIN_MIN {
-        return node.map_inputs(|input| self::order(input, options));
+        // What was not written, but follows, may be all that joins two sides.
+        return match joins.is_written(&written) {
+            true => node.map_inputs(|input| self::order(input, options)),
+            false => joins.build(&written),
+        };
     }
     joins.build(&order)
 }
@@ -78,6 +85,7 @@ fn collect(node: &Node, options: PlanOptions) -> Option<Joins> {
     if sides.len() > SIDES_MAX || conditions.iter().any(pushdown::is_fixed) {
         return None;
     }
+    let classes = classes(&mut conditions, |column| side_of(&sides, column));
     let of = |expr: &Expr| {
         columns_used(expr).into_iter().fold(0, |sides_read, column| sides_read | 1 << side_of(&sides, column))
     };
@@ -87,7 +95,7 @@ fn collect(node: &Node, options: PlanOptions) -> Option<Joins> {
     });
     let conditions = conditions.collect();
     let has_types = sides.iter().all(|side| (0..side.width).all(|at| column_type(&side.node, at).is_some()));
-    has_types.then_some(Joins { sides, conditions })
+    has_types.then_some(Joins { sides, conditions, classes })
 }
 
 fn is_ordered_freely(node: &Node) -> bool {
@@ -163,10 +171,21 @@ impl Joins {
         let is_new =
             |condition: &&Condition| condition.sides & !with == 0 && condition.sides & 1 << side != 0;
         let new: Vec<&Condition> = self.conditions.iter().filter(is_new).collect();
-        let part: f64 = new.iter().map(|condition| condition.part).product();
+        let mut part: f64 = new.iter().map(|condition| condition.part).product();
         let added = &self.sides[side];
+        let mut equal: Vec<&Expr> =
+            new.iter().filter_map(|condition| self.other_than(side, condition)).collect();
+        for class in &self.classes {
+            let Some(own) = class.of(side) else { continue };
+            if class.within(set).next().is_none() {
+                continue;
+            }
+            // What is equal in all sides of the set has no more values than the one with the fewest.
+            let there = class.within(set).filter_map(|member| self.distinct_of(member));
+            part *= equality(there.reduce(f64::min), self.distinct_of(own));
+            equal.push(&own.expr);
+        }
         let rows = (best.rows * added.rows * part).max(1.0);
-        let equal: Vec<&Expr> = new.iter().filter_map(|condition| self.other_than(side, condition)).collect();
         let apart = match equal.is_empty() {
             true => added.cost + best.rows * added.rows * PROBED_ROW,
             false => added.cost + added.rows * HASHED_ROW + best.rows * PROBED_ROW,
@@ -177,6 +196,24 @@ impl Joins {
         };
         let looked_up = looked_up.map_or(f64::INFINITY, |cost| best.rows * cost);
         Best { cost: best.cost + apart.min(looked_up) + rows * JOINED_ROW, rows, last: side }
+    }
+
+    fn distinct_of(&self, member: &Member) -> Option<f64> {
+        let Kind::Column(column) = member.expr.kind else { return None };
+        let side = &self.sides[member.side];
+        distinct_in(&side.node, column - side.start)
+    }
+
+    /// Whether joining in this order needs no equality but those that were written.
+    fn is_written(&self, order: &[usize]) -> bool {
+        let mut set = 0;
+        order.iter().all(|&side| {
+            let is_written =
+                |class: &Class| class.between(set, side).is_none_or(|(_, is_written)| is_written);
+            let all = self.classes.iter().all(is_written);
+            set |= 1 << side;
+            all
+        })
     }
 
     /// Of an equality between a side and others: the side's column.
@@ -258,11 +295,14 @@ impl Joins {
         let mut rest = self.conditions;
         let (mut node, mut set) = (take(order[0]), 1 << order[0]);
         for &side in &order[1..] {
+            let of_classes = self.classes.iter().filter_map(|class| class.between(set, side));
+            let mut conditions: Vec<Expr> =
+                of_classes.map(|(equality, _)| moved(equality, &places)).collect();
             set |= 1 << side;
             let (now, later): (Vec<Condition>, Vec<Condition>) =
                 rest.into_iter().partition(|condition| condition.sides & !set == 0);
             rest = later;
-            let conditions = now.into_iter().map(|condition| moved(condition.expr, &places)).collect();
+            conditions.extend(now.into_iter().map(|condition| moved(condition.expr, &places)));
             node = Node::Join {
                 join: JoinType::Inner,
                 left: Arc::new(node),

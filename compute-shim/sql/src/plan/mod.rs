@@ -2,19 +2,21 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `join.rs` how two sides are joined,
+//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `equivalence.rs` what they compare besides what is written, `join.rs` how two sides are joined, `narrow.rs` which columns rows hold,
 //! `selectivity.rs` and `cardinality.rs` guess rows, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
 mod access;
 mod cardinality;
 mod cursor;
+mod equivalence;
 mod explain;
 mod explain_format;
 mod implication;
 mod join;
 mod join_order;
 mod measured;
+mod narrow;
 mod pushdown;
 mod selectivity;
 mod walk;
@@ -188,6 +190,17 @@ pub(crate) struct AggregateCall {
     pub filter: Option<Expr>,
 }
 
+impl AggregateCall {
+    /// All that is evaluated over a row of the input.
+    fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.arguments.iter().chain(&self.order_exprs).chain(&self.filter)
+    }
+
+    fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        self.arguments.iter_mut().chain(&mut self.order_exprs).chain(&mut self.filter)
+    }
+}
+
 /// `xmin`, `xmax`, `tableoid` and `ctid`, where they are asked for.
 pub(crate) const VERSION_COLUMNS: usize = 4;
 
@@ -215,6 +228,9 @@ pub(crate) struct Scan {
     pub with_identity: bool,
     /// Whether [`VERSION_COLUMNS`] more are behind that.
     pub with_versions: bool,
+    /// The columns that its rows consist of, if someone above has no use for others (`narrow.rs`). The filter's columns are
+    /// still the table's. `None`: all of the table's, and what stands behind them.
+    pub output: Option<Vec<usize>>,
     /// What ANALYZE has found of the table.
     pub statistics: Option<Arc<Statistics>>,
     /// The guess of its rows, once its access is chosen by statistics.
@@ -468,6 +484,7 @@ impl Node {
             Node::Values { width, .. } | Node::Functions { width, .. } => *width,
             Node::Common { width, .. } | Node::Working { width, .. } => *width,
             Node::Recursive { base, .. } => base.width(),
+            Node::Scan(Scan { output: Some(output), .. }) => output.len(),
             Node::Scan(scan) => {
                 let versions = if scan.with_versions { VERSION_COLUMNS } else { 0 };
                 scan.table.columns.len() + usize::from(scan.with_identity) + versions
@@ -513,6 +530,6 @@ pub(crate) fn optimise(node: Node, slots: &mut usize, options: PlanOptions) -> A
         let node = pushdown::push(node, Vec::new());
         let node = join_order::order(node, options);
         let node = join::choose(node, slots, options);
-        Arc::new(pushdown::prune(node))
+        Arc::new(narrow::narrow(pushdown::prune(node)))
     })
 }
