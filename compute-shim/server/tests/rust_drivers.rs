@@ -11,7 +11,7 @@ use sqlx_core::query_as::query_as;
 use sqlx_core::query_scalar::query_scalar;
 use sqlx_core::row::Row;
 use sqlx_core::types::Json;
-use sqlx_postgres::{PgConnectOptions, PgPoolOptions, PgSslMode, Postgres};
+use sqlx_postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use std::future::Future;
 use std::time::{Duration, SystemTime};
 use tokio_postgres::error::SqlState;
