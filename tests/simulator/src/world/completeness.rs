@@ -38,7 +38,8 @@ impl World {
         if refused == Some(RefusalReason::NotComplete) {
             return;
         }
-        let Some(image) = image_in(&said, self.is_mended_soon(shard)) else { return };
+        let are_waiting = self.are_reads_waiting(shard);
+        let Some(image) = image_in(&said, self.is_mended_soon(shard), are_waiting) else { return };
         let reached =
             ReadPage { read_point: read.read_point.min(segment.scl.max(segment.complete_through)), ..read };
         self.outcome.member_reads_checked += 1;

@@ -224,7 +224,7 @@ impl World {
             for (page, draw) in draws {
                 let Some(read) = self.draw_member_read(&left, PageId(page), draw) else { continue };
                 let said = survivor.ask(&Message::ReadPage(read.clone()));
-                if let Some(image) = image_in(&said, false) {
+                if let Some(image) = image_in(&said, false, false) {
                     self.check_member_image(&read, &image, &format!("shard {shard} after a power cut"));
                 }
             }
