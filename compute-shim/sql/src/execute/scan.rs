@@ -286,6 +286,8 @@ impl TableScan {
 /// Gives what is wanted of a row that has passed, and of which nothing is in overflow. `own` has what the filter has read.
 fn give(scan: &Scan, output: &[usize], stored: &RowBuffer, own: &mut Row, row: &mut Row) -> Result<()> {
     row.clear();
+    // Kept rows are counted by what they hold.
+    row.reserve_exact(output.len());
     for column in output {
         row.push(match scan.filter_columns.contains(column) {
             true => std::mem::take(&mut own[*column]),

@@ -6,6 +6,7 @@ use crate::shard::Shard;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
+use hexalog_protocol::Lsn;
 use hexalog_protocol::SegmentId;
 use hexalog_protocol::frame::PROTOCOL_VERSION;
 use hexalog_protocol::message::{Hello, Message, Role};
@@ -43,6 +44,8 @@ pub(crate) struct PeerRequest {
     pub asked_us: u64,
     /// Where the own log ended then.
     pub asked_position: u64,
+    /// Own SCL, above which it was asked for.
+    pub after: Lsn,
     /// Only the peer's SCL was asked for.
     pub is_for_scl: bool,
 }

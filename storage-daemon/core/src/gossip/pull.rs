@@ -58,6 +58,8 @@ impl Shard {
             (segment.gossip.seen_scl, segment.gossip.seen_us) =
                 (scl, if asks_on { 0 } else { now.monotonic_us });
             segment.gossip.quiet_answers = 0;
+            // What a peer lacked was behind the SCL of before.
+            segment.gossip.peers.iter_mut().for_each(|peer| peer.is_beyond = false);
         }
         let (is_unsure, is_behind) = (segment.is_unsure(), segment.is_behind());
         // While the writer's frames move it, it needs no one; a step that comes a little late is no reason to ask. A
@@ -156,8 +158,9 @@ impl Shard {
             bytes_max: self.options.gossip_bytes_max,
         };
         let asked_position = self.log.durable().position;
-        let asked_us = now.monotonic_us;
-        let request = PeerRequest { key, segment: peer, address, asked_us, asked_position, is_for_scl };
+        let (asked_us, after) = (now.monotonic_us, segment.scl);
+        let request =
+            PeerRequest { key, segment: peer, address, asked_us, asked_position, after, is_for_scl };
         let request_id = self.note_request(request);
         self.counters.gossip_pulls += 1;
         Message::GossipPull(question).encode(request_id, effects.send(connection));
@@ -246,8 +249,10 @@ impl Shard {
         if is_full && segment.drop_above_gap(&mut self.pending) {
             self.counters.gaps_dropped += 1;
         }
-        // Its log may have a hole there too: it frees what was written first, and gaps are filled last.
-        let begins_above = push.log_from > scl || !push.batches.is_empty();
+        // Its log may have a hole there too: it frees what was written first, and gaps are filled last. An answer to a question from
+        // further up, before a history took the SCL back, begins above it by itself.
+        let has_hole = !push.batches.is_empty() && request.after <= scl;
+        let begins_above = push.log_from > scl || has_hole;
         let is_beyond = push.scl > scl && !brings_next && begins_above;
         let is_for_scl = request.is_for_scl;
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };

@@ -161,11 +161,14 @@ impl Shard {
         }
         let mut found = self.batches_from_log(&pull, run, buffer.bytes());
         let is_of_run = found.first.is_some_and(|first| first <= run.last);
-        if found.is_run_whole && !is_of_run && pull.through >= run.last {
-            // It was taken to reach further than it does: what comes next lies in another, and is not what was read behind this one.
-            let segment = self.segments.get_mut(&key).expect("just seen");
-            segment.runs.ends_at(&run, pull.after);
+        if !is_of_run {
+            // What was read behind the run does not go on from the question.
             found.batches.clear();
+            if found.is_run_whole && pull.through >= run.last {
+                // It was taken to reach further than it does: what comes next lies in another.
+                let segment = self.segments.get_mut(&key).expect("just seen");
+                segment.runs.ends_at(&run, pull.after);
+            }
         }
         self.answer_pull(connection, request_id, &pull, &found.batches, effects);
     }

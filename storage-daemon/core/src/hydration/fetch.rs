@@ -262,6 +262,7 @@ impl Shard {
             address,
             asked_us,
             asked_position,
+            after: Lsn::ZERO,
             is_for_scl: false,
         });
         self.fetches.running.as_mut().expect("seen above").step = Step::Waits { request_id };

@@ -137,6 +137,11 @@ impl Shard {
         let allowed = allowed.and(if is_busy { Err(RefusalReason::Busy) } else { Ok(()) });
         let allowed = allowed.and_then(|()| self.continue_session(now, key, pull));
         if let Err(reason) = allowed {
+            if reason == RefusalReason::NotComplete {
+                // It asks another source: its session here would keep others waiting.
+                let segment = self.segments.get_mut(&key).expect("it refused");
+                segment.session.take_if(|session| session.asker == pull.asker);
+            }
             return self.refuse(connection, request_id, reason, key, "hydration", effects);
         }
         self.begin_pages_answer(now, connection, request_id, pull, effects);

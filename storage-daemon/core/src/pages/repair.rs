@@ -219,6 +219,7 @@ impl Shard {
             address,
             asked_us: now.monotonic_us,
             asked_position: self.log.durable().position,
+            after: Lsn::ZERO,
             is_for_scl: true,
         });
         let step = Step::Waits { request_id };
