@@ -298,8 +298,8 @@ fn with_samples(check: impl Fn(&Message<'_>)) {
 }
 
 #[test]
-fn golden_bytes_version_5() {
-    assert_eq!(PROTOCOL_VERSION, 5);
+fn golden_bytes_version_6() {
+    assert_eq!(PROTOCOL_VERSION, 6);
     with_samples(|message| {
         let mut bytes = Vec::new();
         message.encode(0x0102, &mut bytes);
