@@ -240,9 +240,10 @@ impl Sessions {
 
     /// What the sessions of each database have come to, and how many there are.
     pub(crate) fn by_database(&self, now_us: i64) -> BTreeMap<Oid, (usize, DatabaseCounters)> {
-        let ended = self.register.ended.lock().clone();
+        // Held until the others are counted: one that leaves meanwhile would be in neither.
+        let ended = self.register.ended.lock();
         let mut sums: BTreeMap<Oid, (usize, DatabaseCounters)> =
-            ended.into_iter().map(|(database, counters)| (database, (0, counters))).collect();
+            ended.iter().map(|(database, counters)| (*database, (0, *counters))).collect();
         for session in self.shown() {
             let (count, counters) = sums.entry(session.database).or_default();
             *count += 1;
@@ -372,6 +373,7 @@ impl SessionActivity {
 
     /// The session has ended.
     pub(crate) fn leave(&self, now_us: i64, counters: &DatabaseCounters) {
+        let mut ended = self.register.ended.lock();
         // Another one may have got its number by now.
         let mut sessions = self.register.sessions.lock();
         if sessions.get(&self.process_id).is_none_or(|other| std::ptr::eq(other.as_ptr(), self)) {
@@ -385,6 +387,6 @@ impl SessionActivity {
         sum.abandoned += u64::from(end == SessionEnd::Abandoned as u8);
         sum.fatal += u64::from(end == SessionEnd::Fatal as u8);
         sum.killed += u64::from(end == SessionEnd::Killed as u8);
-        self.register.ended.lock().entry(self.database).or_default().add(&sum);
+        ended.entry(self.database).or_default().add(&sum);
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(crate) const STATEMENTS_MAX: usize = 5_000;
 
 /// Bytes of one text that are kept, and of all of them: one that a program has made may be of any length.
-const TEXT_BYTES_MAX: usize = 64 << 10;
+pub(crate) const TEXT_BYTES_MAX: usize = 64 << 10;
 const TEXTS_BYTES_MAX: usize = 32 << 20;
 
 /// PostgreSQL's: so much less counts what was used before the last time that room was made, and so many entries go then.

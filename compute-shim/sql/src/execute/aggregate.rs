@@ -250,6 +250,8 @@ impl Aggregate {
         let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
         let of = &mut self.contribution;
         of.key.clear();
+        // What is kept of these is counted by what it holds.
+        of.key.reserve_exact(keys.items.len());
         for item in &keys.items {
             of.key.push(evaluate(item, &self.row, context)?);
         }
@@ -265,6 +267,7 @@ impl Aggregate {
             }
             let values = input.get_or_insert_default();
             values.clear();
+            values.reserve_exact(call.arguments.len() + call.order_exprs.len());
             for argument in call.arguments.iter().chain(&call.order_exprs) {
                 values.push(evaluate(argument, &self.row, context)?);
             }

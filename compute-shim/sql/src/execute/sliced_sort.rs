@@ -44,10 +44,7 @@ impl<T> SlicedSort<T> {
             self.runs.push_back(run);
             return count;
         }
-        if self.merge.is_none() && !self.begin_merge(compare) {
-            return 0;
-        }
-        let Some(merge) = &mut self.merge else { return 1 };
+        let Some(merge) = &mut self.merge else { return self.begin_merge(compare) };
         for worked in 0..SLICE_ROWS {
             let next = match (merge.left.peek(), merge.right.peek()) {
                 // Of equal rows that of the earlier run comes first.
@@ -67,15 +64,15 @@ impl<T> SlicedSort<T> {
         SLICE_ROWS
     }
 
-    /// Takes the next two neighbours; false once one run is all. Two that are in order already become one at once, and no
-    /// merge is begun.
-    fn begin_merge(&mut self, compare: &impl Fn(&T, &T) -> Ordering) -> bool {
+    /// Takes the next two neighbours: the rows that were worked on, none once one run is all. Two that are in order already become
+    /// one at once.
+    fn begin_merge(&mut self, compare: &impl Fn(&T, &T) -> Ordering) -> usize {
         if self.runs.len() < 2 {
             self.merged.extend(self.runs.pop_front());
             std::mem::swap(&mut self.runs, &mut self.merged);
         }
         if self.runs.len() < 2 {
-            return false;
+            return 0;
         }
         let mut left = self.runs.pop_front().expect("there are two");
         let mut right = self.runs.pop_front().expect("there are two");
@@ -84,14 +81,15 @@ impl<T> SlicedSort<T> {
             _ => true,
         };
         if is_in_order {
+            let moved = right.len();
             left.append(&mut right);
             self.merged.push_back(left);
-            return true;
+            return moved.max(1);
         }
         let merged = Vec::with_capacity(left.len() + right.len());
         let (left, right) = (left.into_iter().peekable(), right.into_iter().peekable());
         self.merge = Some(Merge { left, right, merged });
-        true
+        1
     }
 
     /// The rows in order.

@@ -5,12 +5,10 @@
 
 use super::keyword;
 use super::place::{is_operator, is_word};
+use super::respell_query::{collation_of, is_list_item};
 use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
-use super::tree::{
-    AnyAllSource, COLLATION, CaseBranch, Expr, FunctionCall, LIST_ITEM, LikeKind, Name, OperatorName,
-    OrderItem,
-};
+use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
 use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
@@ -30,24 +28,6 @@ fn boxed(expr: Expr) -> Box<Expr> {
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let name = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
     Expr::Function(Box::new(FunctionCall::plain(name, arguments)))
-}
-
-/// The collation that COLLATE behind a cast is spelled as.
-fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
-    match zone {
-        ast::Expr::CompoundIdentifier(parts) if parts.first()?.value == COLLATION => {
-            Some(ast::ObjectName::from(parts[1..].to_vec()))
-        }
-        _ => None,
-    }
-}
-
-fn is_list_item(function: &ast::Function) -> bool {
-    function
-        .name
-        .0
-        .last()
-        .is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(name) if name.value == LIST_ITEM))
 }
 
 fn text(value: String) -> Expr {

@@ -9,6 +9,7 @@ use super::tree::{COLLATION, LIST_ITEM};
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use sqlparser::ast;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -21,6 +22,25 @@ const BEHIND_QUERY: [&str; 8] = ["union", "intersect", "except", "order", "limit
 /// Ends of a LIMIT clause.
 const BEHIND_LIMIT: [&str; 8] =
     ["offset", "fetch", "for", "union", "intersect", "except", "returning", "window"];
+
+/// The collation that COLLATE behind a cast is spelled as.
+pub(super) fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
+    match zone {
+        ast::Expr::CompoundIdentifier(parts) if parts.first()?.value == COLLATION => {
+            Some(ast::ObjectName::from(parts[1..].to_vec()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a call marks an item of a list.
+pub(super) fn is_list_item(function: &ast::Function) -> bool {
+    function
+        .name
+        .0
+        .last()
+        .is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(name) if name.value == LIST_ITEM))
+}
 
 /// What is to become of the tokens, by their place.
 #[derive(Default)]

@@ -5,6 +5,7 @@
 //! are none, and the minus of a negative number belongs to it. Never fails: what is no statement is refused by the parser.
 
 use super::{Lines, keyword};
+use crate::statement_statistics::TEXT_BYTES_MAX;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Word};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -24,10 +25,14 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The statement as it was written, with numbered parameters in place of its constants.
+    /// Of a long one the beginning, at least as much as is kept.
     pub(crate) fn normalised(&self, text: &str) -> String {
-        let mut out = String::with_capacity(self.end - self.begin);
+        let mut out = String::new();
         let (mut from, mut number) = (self.begin, self.parameters);
         for &(begin, end) in &self.constants {
+            if out.len() > TEXT_BYTES_MAX {
+                return out.trim_start().to_owned();
+            }
             number += 1;
             out.push_str(&text[from..begin]);
             out.push('$');

@@ -123,10 +123,15 @@ pub(super) fn classes(conditions: &mut Vec<Expr>, side_of: impl Fn(usize) -> usi
         sides.len() == class.members.len() && sides.len() > 2
     });
     conditions.retain(|condition| {
-        let is_in = |class: &Class, pair: [usize; 2]| {
-            pair.iter().all(|column| class.members.iter().any(|member| column_of(&member.expr) == *column))
+        let (Some(pair), Kind::Operator { operator, .. }) = (columns(condition), &condition.kind) else {
+            return true;
         };
-        columns(condition).is_none_or(|pair| !found.iter().any(|class| is_in(class, pair)))
+        // The same columns may be equal by another operator as well: that one is still to be looked at.
+        let is_in = |class: &Class| {
+            let has = |column: usize| class.members.iter().any(|member| column_of(&member.expr) == column);
+            class.operator.oid == operator.oid && pair.into_iter().all(has)
+        };
+        !found.iter().any(is_in)
     });
     found
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns [`Meter`], which goes along with an execution. Time runs from the first step to the answer, waits included, and stands
 //! still while a portal is suspended; planning is taken off, since PostgreSQL counts it apart. A statement that fails is not
-//! counted. The clock is looked at twice a statement.
+//! counted. The clock is looked at twice a statement for this, and twice more for what others see (`shown.rs`, planning).
 
 use super::settings::Tracked;
 use super::statement::Prepared;
@@ -11,7 +11,7 @@ use crate::answer::CommandTag;
 use crate::database::Database;
 use crate::parse::tree::Statement;
 use crate::plan::Plan;
-use crate::statement_statistics::{BlocksUsed, Executed, StatementKey};
+use crate::statement_statistics::{BlocksUsed, Executed, StatementKey, TEXT_BYTES_MAX};
 use std::sync::Arc;
 
 /// The measuring of one execution.
@@ -118,7 +118,10 @@ impl Meter {
         let prepared = counted.prepared();
         let text = || match counted {
             Counted::Planned(..) => prepared.normalised(),
-            Counted::Utility(_) => prepared.written().to_owned(),
+            Counted::Utility(_) => {
+                let written = prepared.written();
+                written[..written.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+            }
         };
         scope.database.statements.executed(key(scope, counted.query_id()), &self.spent, text);
         *self = Meter::default();

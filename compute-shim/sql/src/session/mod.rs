@@ -22,14 +22,16 @@ mod reindex;
 mod run;
 mod savepoint;
 mod settings;
+mod shown;
 mod statement;
 pub(crate) mod temporary;
+mod told;
 mod transaction;
 mod view;
 
 pub(crate) use settings::{SERVER_VERSION, Settings, encoding_name};
 pub(crate) use statement::StatementView;
-pub(crate) use transaction::with_type_names;
+pub(crate) use told::with_type_names;
 pub(crate) use view::{CreationPlace, CursorView, SessionView};
 
 use crate::answer::{
@@ -210,7 +212,7 @@ impl Session {
     fn show_running(&self, text: &str, parsed: Option<&Arc<Prepared>>) {
         match parsed {
             Some(prepared) => self.scope.show_running(&prepared.text),
-            None => self.scope.show_running(&text.into()),
+            None => self.scope.show_running(&shown::shown_part(text).into()),
         }
     }
 

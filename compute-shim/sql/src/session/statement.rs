@@ -19,7 +19,7 @@ use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The columns of a statement's rows; `None` if it gives no rows.
 pub(super) type Columns = Option<Arc<[ColumnDescription]>>;
@@ -37,6 +37,7 @@ pub(super) struct Prepared {
     /// Types of `$1`, … as far as they were said; `None`: nobody gives values, as in a Query message.
     declared: Option<Box<[TypeId]>>,
     plan: Mutex<Planned>,
+    utility_id: OnceLock<i64>,
 }
 
 #[derive(Default)]
@@ -69,7 +70,15 @@ impl Prepared {
         let inner = inner.map(|inner| Arc::new(Prepared::new(Some(inner), text, declared)));
         let (text, declared) = (text.clone(), declared.map(Box::from));
         let shape = Shape::default();
-        Prepared { statement, text, shape, inner, declared, plan: Mutex::default() }
+        Prepared {
+            statement,
+            text,
+            shape,
+            inner,
+            declared,
+            plan: Mutex::default(),
+            utility_id: OnceLock::new(),
+        }
     }
 
     /// The same as a statement that is counted.
@@ -89,9 +98,11 @@ impl Prepared {
 
     /// The number by which a statement without a plan is counted.
     pub(super) fn utility_id(&self) -> i64 {
-        let mut hasher = DefaultHasher::new();
-        self.written().hash(&mut hasher);
-        query_id(hasher)
+        *self.utility_id.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.written().hash(&mut hasher);
+            query_id(hasher)
+        })
     }
 
     /// The number by which a plan is counted: the same words mean something else where names mean other relations.

@@ -10,25 +10,24 @@ use super::savepoint::Savepoints;
 use super::settings::TransactionShown;
 use super::temporary::{Leaving, Tidying};
 use super::view::{SessionHost, SessionView};
-use crate::answer::{Severity, Sink};
+use crate::answer::Severity;
 use crate::bind::BindContext;
+use crate::catalog::Changes;
 use crate::catalog::object::Oid;
 use crate::catalog::overlay::Overlay;
-use crate::catalog::{Changes, type_shown};
 use crate::connections::Connection;
 use crate::database::Database;
 use crate::environment::Environment;
 use crate::execute::{Context, Effects, Settlement, State, settle_references};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
 use crate::plan::{Plan, PlanOptions};
-use crate::sessions::{DatabaseCounters, SessionActivity, SessionState};
+use crate::sessions::{DatabaseCounters, SessionActivity};
 use crate::statement_statistics::BlocksUsed;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Engine, Isolation, Need, RelationLockMode, Transaction};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState, TypeId, types};
-use std::borrow::Cow;
+use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -92,7 +91,7 @@ pub(super) struct Scope {
     catalog_lsn: Lsn,
     pub(super) private_views: u64,
     path_version: u64,
-    transaction_us: i64,
+    pub(super) transaction_us: i64,
     statement_us: i64,
     /// Highest LSN that something said or to be said rests on, the open transaction's apart.
     told_lsn: Lsn,
@@ -108,14 +107,14 @@ pub(super) struct Scope {
     /// The session is ending.
     pub(super) leaving: Option<Box<Leaving>>,
     /// Time that planning has taken so far.
-    planned_us: Cell<u64>,
+    pub(super) planned_us: Cell<u64>,
     /// Blocks that transactions which have ended had used.
-    used: BlocksUsed,
+    pub(super) used: BlocksUsed,
     /// Where the session says what it does.
     pub activity: Arc<SessionActivity>,
     /// What has come to pass since it said so last, and the blocks that had been used by then.
-    counters: DatabaseCounters,
-    said: (BlocksUsed, u64),
+    pub(super) counters: DatabaseCounters,
+    pub(super) said: (BlocksUsed, u64),
     /// Keeps the session's database from being dropped.
     _connection: Connection,
 }
@@ -198,73 +197,6 @@ impl Scope {
     /// When the message came.
     pub(super) fn statement_us(&self) -> i64 {
         self.statement_us
-    }
-
-    /// Shows others what the session has begun to do.
-    pub(super) fn show_running(&self, query: &Arc<str>) {
-        let settings = &self.view.settings;
-        let query = settings.tracks_activities().then(|| shown_part(query));
-        let since_us = (!self.has_failed_whole()).then_some(self.transaction_us);
-        self.activity.run(query.as_ref(), settings.application_name(), self.statement_us, since_us);
-    }
-
-    /// Shows others that the session awaits its client's next message.
-    pub(super) fn show_resting(&mut self) {
-        let state = match self.status {
-            Status::Idle | Status::Started | Status::Implicit => SessionState::Idle,
-            Status::Block => SessionState::IdleInTransaction,
-            Status::Failed => SessionState::IdleInFailedTransaction,
-        };
-        let counters = self.take_counters();
-        let now_us = self.environment.wall_clock_us();
-        let has_transaction = state != SessionState::Idle && !self.has_failed_whole();
-        self.activity.rest(state, has_transaction, self.view.settings.application_name(), now_us, &counters);
-    }
-
-    /// Whether nothing is left of the block's transaction.
-    fn has_failed_whole(&self) -> bool {
-        self.status == Status::Failed && self.savepoints.is_empty()
-    }
-
-    fn take_counters(&mut self) -> DatabaseCounters {
-        let (used, files) = (self.blocks_used(), self.view.temporary.files_made());
-        let (used_before, files_before) = std::mem::replace(&mut self.said, (used, files));
-        let rows = std::mem::take(&mut self.effects.rows);
-        DatabaseCounters {
-            used: used.since(&used_before),
-            temporary_files: files - files_before,
-            inserted: rows.inserted,
-            updated: rows.updated,
-            deleted: rows.deleted,
-            ..std::mem::take(&mut self.counters)
-        }
-    }
-
-    /// A statement has fallen to a deadlock.
-    pub(super) fn count_deadlock(&mut self) {
-        self.counters.deadlocks += 1;
-    }
-
-    /// Something was planned.
-    pub(super) fn count_planning(&self, us: u64) {
-        self.planned_us.set(self.planned_us.get() + us);
-    }
-
-    /// How long the session has planned in all.
-    pub(super) fn planned_us(&self) -> u64 {
-        self.planned_us.get()
-    }
-
-    /// The blocks that the session has used in all.
-    pub(super) fn blocks_used(&self) -> BlocksUsed {
-        let pages = self.transaction.as_ref().map(Transaction::pages_used).unwrap_or_default();
-        let (temporary_read, temporary_written) = self.view.temporary.moved();
-        BlocksUsed {
-            hit: self.used.hit + pages.hit,
-            read: self.used.read + pages.read,
-            temporary_read,
-            temporary_written,
-        }
     }
 
     /// 25P02 in a failed block.
@@ -811,77 +743,6 @@ impl Scope {
         let dependency = self.transaction.as_ref().map_or(Lsn::ZERO, Transaction::dep_lsn);
         self.told_lsn.max(dependency).max(self.catalog_lsn)
     }
-
-    /// Hands notices on, as far as `client_min_messages` lets them.
-    pub(super) fn flush_notices(&mut self, sink: &mut dyn Sink) {
-        if self.notices.is_empty() {
-            return;
-        }
-        let quiet = match self.view.settings.get("client_min_messages") {
-            "error" => 2,
-            "warning" => 1,
-            _ => 0,
-        };
-        for (severity, notice) in self.notices.drain(..) {
-            // INFO is always sent, as in PostgreSQL.
-            let passes = match severity {
-                Severity::Info => true,
-                Severity::Notice => quiet < 1,
-                Severity::Warning => quiet < 2,
-            };
-            if passes {
-                sink.notice(severity, &with_type_names(&self.view, notice));
-            }
-        }
-    }
-
-    /// An error on its way out of the session.
-    pub(super) fn named(&self, error: SqlError) -> SqlError {
-        with_type_names(&self.view, error)
-    }
-
-    /// A stop on its way out of the session.
-    pub(super) fn named_stop(&self, stop: Stop) -> Stop {
-        match stop {
-            Stop::Error(error) => Stop::Error(self.named(error)),
-            Stop::Need(need) => {
-                self.activity.wait_for(&need);
-                Stop::Need(need)
-            }
-        }
-    }
-}
-
-/// The session is gone.
-impl Drop for Scope {
-    fn drop(&mut self) {
-        let counters = self.take_counters();
-        self.activity.leave(self.environment.wall_clock_us(), &counters);
-    }
-}
-
-/// Bytes of a query that others see: `track_activity_query_size` - 1, PostgreSQL's default.
-const SHOWN_BYTES_MAX: usize = 1_023;
-
-fn shown_part(query: &Arc<str>) -> Arc<str> {
-    match query.len() <= SHOWN_BYTES_MAX {
-        true => query.clone(),
-        false => query[..query.floor_char_boundary(SHOWN_BYTES_MAX)].into(),
-    }
-}
-
-/// A message with the names of types in place of their marks.
-pub(crate) fn with_type_names(view: &SessionView, mut error: SqlError) -> SqlError {
-    let name = |id: TypeId| type_shown(view, id).unwrap_or_else(|| "???".to_owned());
-    let fields = error.fields_mut();
-    let texts = [&mut fields.detail, &mut fields.hint, &mut fields.context];
-    let texts = texts.into_iter().flatten().chain([&mut fields.message]);
-    for text in texts {
-        if let Cow::Owned(named) = types::with_type_names(text, name) {
-            *text = named;
-        }
-    }
-    error
 }
 
 /// See [`Scope::parts`].
