@@ -17,6 +17,31 @@ use hexalog_protocol::{Lsn, SegmentId};
 /// before a segment gives up on log: with a write quorum of 4 of 6 every record that it lacks was at four of the other five.
 const BEYOND_PEERS_MIN: usize = 3;
 
+/// What an answer tells of its sender's log.
+#[derive(Clone, Copy)]
+struct Answered {
+    /// How far the sender is complete.
+    scl: Lsn,
+    /// The oldest that its log has.
+    log_from: Lsn,
+    /// What the first batch that it sent links to.
+    links_to: Option<Lsn>,
+}
+
+impl Answered {
+    /// Whether the sender has more than a member at `scl`, and its log has not got what comes next.
+    fn is_beyond(&self, scl: Lsn, asked_after: Lsn) -> bool {
+        let has_not_got_it = match self.links_to {
+            Some(backlink) if backlink <= scl => false,
+            // Its log may have a hole, although it reaches further down: it frees what was written first, and gaps are filled last. An
+            // answer to a question from further up, before a history took the SCL back, begins above it by itself.
+            Some(_) => asked_after <= scl || self.log_from > scl,
+            None => self.log_from > scl,
+        };
+        self.scl > scl && has_not_got_it
+    }
+}
+
 impl Shard {
     /// Looks at every segment: which one should ask whom.
     pub(crate) fn gossip_slice(&mut self, now: Now, effects: &mut Effects) {
@@ -237,7 +262,12 @@ impl Shard {
         // What does not go on from the SCL was asked for of others: a peer that has freed what lies between, or lacks it
         // too, begins with what it has. That would stand above a gap, and take the place of what fills it.
         let scl = self.segments[&key].scl;
-        let brings_next = push.iter().flatten().next().is_some_and(|batch| batch.backlink <= scl);
+        let answer = Answered {
+            scl: push.scl,
+            log_from: push.log_from,
+            links_to: push.iter().flatten().next().map(|batch| batch.backlink),
+        };
+        let brings_next = answer.links_to.is_some_and(|backlink| backlink <= scl);
         // Without room for all, what has been staged counts; the rest is asked for again.
         let is_full = brings_next && self.stage_push(key, push) == Err(RefusalReason::NoSpace);
         let staged = self.counters.batches - before;
@@ -249,11 +279,7 @@ impl Shard {
         if is_full && segment.drop_above_gap(&mut self.pending) {
             self.counters.gaps_dropped += 1;
         }
-        // Its log may have a hole there too: it frees what was written first, and gaps are filled last. An answer to a question from
-        // further up, before a history took the SCL back, begins above it by itself.
-        let has_hole = !push.batches.is_empty() && request.after <= scl;
-        let begins_above = push.log_from > scl || has_hole;
-        let is_beyond = push.scl > scl && !brings_next && begins_above;
+        let is_beyond = answer.is_beyond(scl, request.after);
         let is_for_scl = request.is_for_scl;
         let Some(peer) = segment.gossip.peer_mut(request.segment) else { return };
         peer.scl = Some(push.scl);
@@ -354,5 +380,35 @@ impl Shard {
             self.counters.histories_fetched += 1;
         }
         self.submit_append(effects);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCL: Lsn = Lsn(8);
+
+    fn is_beyond(scl: u64, log_from: u64, links_to: Option<u64>, asked_after: u64) -> bool {
+        let answer = Answered { scl: Lsn(scl), log_from: Lsn(log_from), links_to: links_to.map(Lsn) };
+        answer.is_beyond(SCL, Lsn(asked_after))
+    }
+
+    #[test]
+    fn a_log_with_a_hole_has_not_got_what_lies_in_it() {
+        assert!(is_beyond(20, 3, Some(15), 8), "it begins above");
+        assert!(is_beyond(20, 12, None, 8), "its log does");
+        assert!(is_beyond(20, 12, Some(15), 8));
+        assert!(!is_beyond(20, 3, Some(8), 8), "that is what comes next");
+        assert!(!is_beyond(20, 12, Some(7), 6), "and that too: the first batch may reach further back");
+        assert!(!is_beyond(20, 3, None, 8), "it was too busy, perhaps");
+        assert!(!is_beyond(8, 3, None, 8) && !is_beyond(5, 12, None, 8), "it has no more");
+    }
+
+    /// A history took the SCL back from 15 to 8 while three answers were under way: a member that lacked nothing would have given
+    /// up its log, and its peers theirs.
+    #[test]
+    fn a_late_answer_tells_nothing_of_an_scl_that_has_fallen() {
+        assert!(!is_beyond(20, 3, Some(15), 15));
     }
 }
