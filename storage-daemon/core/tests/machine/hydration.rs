@@ -6,7 +6,8 @@ use crate::rng::seeds;
 use crate::world::{NODES, World, membership, options};
 use crate::writer::{Answer, VOLUME, Writer, bump, call, create_volume, writer_id};
 use hexalog_protocol::message::{
-    Membership, Message, RefusalReason, SegmentState, SegmentStatus, SetMembership, StatusQuery,
+    HydratePull, Membership, Message, RefusalReason, Role, SegmentState, SegmentStatus, SetMembership,
+    StatusQuery,
 };
 use hexalog_protocol::{GroupId, Lsn, Page, PageId};
 use hexalog_storage_core::effects::Area;
@@ -184,6 +185,46 @@ fn the_sources_history_comes_with_the_pages() {
     let answer = &again.answers[&(AWAY, GroupId(0))];
     assert!(answer.vdl_heard >= second.vdl, "{} of {}", answer.vdl_heard, second.vdl);
     assert_eq!(answer.history.writer(), writer_id(2));
+}
+
+/// Asks a node for the first turn of a hydration of some other node's segment; `Ok`: pages came.
+fn ask_pages(world: &mut World, node: usize, asker: usize, base_min: Lsn) -> Result<(), RefusalReason> {
+    let pull = HydratePull {
+        volume: VOLUME,
+        group: GroupId(0),
+        writer: writer_id(1),
+        membership_epoch: membership(0).epoch,
+        asker: membership(0).members[asker].segment,
+        session: 0,
+        turn: 0,
+        pages_max: 1,
+        base_min,
+    };
+    let wire = world.connect_as(node, Role::Peer).expect("up");
+    let answer = call(world, wire, 800, &Message::HydratePull(pull));
+    world.disconnect(wire);
+    match answer {
+        Some(Answer::Other) => Ok(()),
+        Some(Answer::Refused(refusal)) => Err(refusal.reason),
+        answer => panic!("{answer:?}"),
+    }
+}
+
+/// Simulator seed 350000259: a source has one session of a group. An asker that it can no longer bring on held it until it expired,
+/// began it anew at once, and so kept out one that it could have helped.
+#[test]
+fn who_cannot_be_brought_on_holds_no_session() {
+    let [hopeless, other] = [AWAY, 4];
+    let (mut world, mut writer) = left_behind(47, 1);
+    writer.converge(&mut world);
+    assert_eq!(ask_pages(&mut world, 0, hopeless, Lsn::ZERO), Ok(()));
+    assert_eq!(ask_pages(&mut world, 0, other, Lsn::ZERO), Err(RefusalReason::Busy), "it has one session");
+    let above = Lsn(writer.vdl.0 + 1_000_000);
+    // One who is refused takes no session with it but its own.
+    assert_eq!(ask_pages(&mut world, 0, other, above), Err(RefusalReason::NotComplete));
+    assert_eq!(ask_pages(&mut world, 0, other, Lsn::ZERO), Err(RefusalReason::Busy));
+    assert_eq!(ask_pages(&mut world, 0, hopeless, above), Err(RefusalReason::NotComplete));
+    assert_eq!(ask_pages(&mut world, 0, other, Lsn::ZERO), Ok(()));
 }
 
 /// Nodes that have less than the others and do not find those who have it.

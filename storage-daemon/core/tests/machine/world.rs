@@ -355,6 +355,10 @@ impl World {
 
     /// Connects a client to a node; the number names the connection.
     pub fn connect(&mut self, node: usize) -> Option<usize> {
+        self.connect_as(node, Role::Compute)
+    }
+
+    pub fn connect_as(&mut self, node: usize, role: Role) -> Option<usize> {
         if !self.is_ready(node) {
             return None;
         }
@@ -366,12 +370,8 @@ impl World {
             busy_until_us: [0; 2],
         });
         self.inbox.insert(wire, VecDeque::new());
-        let hello = Hello {
-            version_low: PROTOCOL_VERSION,
-            version_high: PROTOCOL_VERSION,
-            role: Role::Compute,
-            identity: &[],
-        };
+        let hello =
+            Hello { version_low: PROTOCOL_VERSION, version_high: PROTOCOL_VERSION, role, identity: &[] };
         self.send(wire, 0, &Message::Hello(hello));
         Some(wire)
     }
