@@ -96,12 +96,12 @@ pub struct Tally {
     pub known: u64,
 }
 
-fn connect(server: &Server) -> Result<Connection, ClientError> {
-    Connection::connect(server.address, &server.user, "postgres", "differential", Some(CONNECT_MAX))
+pub(crate) fn connect(server: &Server, database: &str) -> Result<Connection, ClientError> {
+    Connection::connect(server.address, &server.user, database, "differential", Some(CONNECT_MAX))
 }
 
 /// Runs one statement to its end.
-fn run(connection: &mut Connection, text: &str) -> Outcome {
+pub(crate) fn run(connection: &mut Connection, text: &str) -> Outcome {
     let mut outcome = Outcome::Done(Vec::new(), Vec::new(), String::new());
     if let Err(error) = connection.send_query(text) {
         return Outcome::Broken(error.to_string());
@@ -130,7 +130,7 @@ fn has_same_rows(mut a: Vec<Vec<Option<String>>>, mut b: Vec<Vec<Option<String>>
     a == b
 }
 
-enum Verdict {
+pub(crate) enum Verdict {
     Same,
     SameRefusal,
     /// A value on some row, class 22 or 23505 and the like on one side alone.
@@ -139,14 +139,14 @@ enum Verdict {
     Different,
 }
 
-fn judge(statement: &Statement, theirs: &Outcome, ours: &Outcome) -> Verdict {
+pub(crate) fn judge(text: &str, is_ordered: bool, theirs: &Outcome, ours: &Outcome) -> Verdict {
     // Values, and constraints: of rows that break two, which is met first is no one's business.
     let is_data = |code: &str| code.starts_with("22") || code.starts_with("23");
     let verdict = match (theirs, ours) {
         (Outcome::Done(types, rows, tag), Outcome::Done(our_types, our_rows, our_tag)) => {
             let is_same = types == our_types
                 && tag == our_tag
-                && has_same_rows(rows.clone(), our_rows.clone(), statement.is_ordered);
+                && has_same_rows(rows.clone(), our_rows.clone(), is_ordered);
             if is_same { Verdict::Same } else { Verdict::Different }
         }
         (Outcome::Refused(code, _), Outcome::Refused(our_code, _)) if code == our_code => {
@@ -168,9 +168,7 @@ fn judge(statement: &Statement, theirs: &Outcome, ours: &Outcome) -> Verdict {
     };
     let messages = [message(theirs), message(ours)];
     match verdict {
-        Verdict::Different if known::reason(&statement.text, &[&messages[0], &messages[1]]).is_some() => {
-            Verdict::Known
-        }
+        Verdict::Different if known::reason(text, &[&messages[0], &messages[1]]).is_some() => Verdict::Known,
         verdict => verdict,
     }
 }
@@ -182,14 +180,14 @@ fn run_script(
     script: &[Statement],
     tally: &mut Tally,
 ) -> Result<Option<Difference>, ClientError> {
-    let mut connections = [connect(&servers[0])?, connect(&servers[1])?];
+    let mut connections = [connect(&servers[0], "postgres")?, connect(&servers[1], "postgres")?];
     for connection in &mut connections {
         run(connection, &clean_up());
     }
     for (at, statement) in script.iter().enumerate() {
         let [theirs, ours] = connections.each_mut().map(|connection| run(connection, &statement.text));
         tally.statements += 1;
-        match judge(statement, &theirs, &ours) {
+        match judge(&statement.text, statement.is_ordered, &theirs, &ours) {
             Verdict::Same => {}
             Verdict::SameRefusal => tally.refused += 1,
             // From here on the two are not of one state, if it was a change.

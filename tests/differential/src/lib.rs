@@ -14,6 +14,7 @@
 
 pub mod change;
 pub mod compare;
+pub mod corpus;
 pub mod expression;
 pub mod known;
 pub mod postgresql;

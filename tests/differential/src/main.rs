@@ -4,6 +4,7 @@
 
 use clap::Parser;
 use differential::compare::{Server, Tally, compare};
+use differential::corpus;
 use differential::postgresql::Postgresql;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,9 @@ struct Arguments {
     /// Its user
     #[arg(long, value_name = "NAME", default_value = "postgres")]
     user: String,
+    /// Scripts of others in place of random ones: those whose path contains this, all with ""
+    #[arg(long, value_name = "PART")]
+    corpus: Option<String>,
     /// This seed alone
     #[arg(long)]
     seed: Option<u64>,
@@ -57,6 +61,9 @@ fn main() -> ExitCode {
         (None, address) => Server { address: address.expect("given"), user: arguments.user.clone() },
     };
     let servers = [theirs, Server { address: arguments.hexalog, user: "postgres".into() }];
+    if let Some(part) = &arguments.corpus {
+        return run_corpora(&servers, part);
+    }
     let mut tally = Tally::default();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let begun = Instant::now();
@@ -88,4 +95,46 @@ fn main() -> ExitCode {
         "{scripts} scripts, {statements} statements: {refused} refused by both alike, {undetermined} by one alone for a value, {known} known differences, {differences} differences"
     );
     if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the scripts of all packages whose path contains `part`.
+fn run_corpora(servers: &[Server; 2], part: &str) -> ExitCode {
+    let mut tally = Tally::default();
+    let mut count = 0;
+    for package in corpus::PACKAGES {
+        let scripts =
+            package.install().and_then(|folder| corpus::scripts(&folder).map_err(|error| error.to_string()));
+        let scripts = match scripts {
+            Ok(scripts) => scripts,
+            Err(why) => {
+                eprintln!("{why}");
+                return ExitCode::from(2);
+            }
+        };
+        for script in scripts.iter().filter(|script| script.to_string_lossy().contains(part)) {
+            let before = (tally.statements, count);
+            let compared = corpus::statements(script).and_then(|statements| {
+                corpus::compare_script(servers, script, &statements, &mut tally)
+                    .map_err(|error| error.to_string())
+            });
+            match compared {
+                Ok(differences) => {
+                    count += differences.len();
+                    differences.iter().for_each(|difference| println!("{difference}\n"));
+                }
+                Err(why) => println!("{}: {why}", script.display()),
+            }
+            eprintln!(
+                "{}: {} statements, {} differences",
+                script.display(),
+                tally.statements - before.0,
+                count - before.1
+            );
+        }
+    }
+    let Tally { statements, refused, undetermined, known } = tally;
+    println!(
+        "{statements} statements: {refused} refused by both alike, {undetermined} by one alone for a value, {known} known differences, {count} differences"
+    );
+    if count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,8 +1,9 @@
 //! Functions of byte strings, digests and encodings.
 //!
-//! Owns `md5`, `encode`, `decode` and the byte-wise forms of the string functions. Read next: `string.rs`.
+//! Owns `md5`, the SHA-2 family, `encode`, `decode` and the byte-wise forms of the string functions. Read next: `string.rs`.
 
 use md5::{Digest, Md5};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::string::{length_datum, substr_bounds};
 use super::{bytes_at, str_at};
@@ -38,6 +39,26 @@ pub(super) fn md5_text(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
 
 pub(super) fn md5_bytes(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     Ok(digest(bytes_at(args, 0)))
+}
+
+fn sha<D: Digest>(args: &[Datum]) -> Result<Datum> {
+    Ok(Datum::Bytea(D::digest(bytes_at(args, 0)).as_slice().into()))
+}
+
+pub(super) fn sha224(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    sha::<Sha224>(args)
+}
+
+pub(super) fn sha256(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    sha::<Sha256>(args)
+}
+
+pub(super) fn sha384(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    sha::<Sha384>(args)
+}
+
+pub(super) fn sha512(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
+    sha::<Sha512>(args)
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

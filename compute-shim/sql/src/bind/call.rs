@@ -452,6 +452,7 @@ impl Binder<'_> {
         };
         let direct = function.kind.direct_arguments(arguments.len());
         check_within_group(call, direct).map_err(|error| at(error, position))?;
+        let written = if call.order_by.is_empty() { Vec::new() } else { arguments.clone() };
         let arguments = self.call_arguments(&resolved, arguments, None)?;
         let filter = match &call.filter {
             Some(filter) => Some(self.condition_of(filter, "FILTER")?),
@@ -469,12 +470,18 @@ impl Binder<'_> {
         for item in call.order_by.iter().filter(|_| direct.is_none()) {
             let expr = self.expr(&item.expr)?;
             let expr = self.known(expr)?;
-            let type_id = expr.type_id;
-            let known = arguments.iter().chain(&order_exprs).position(|known| same(known, &expr));
+            // An argument as it was before it was implicitly cast: `string_agg(DISTINCT v, ',' ORDER BY v)` of a varchar.
+            let mut given = written.iter().take(arguments.len());
+            let known = given.position(|known| same(known, &expr)).or_else(|| {
+                let known = order_exprs.iter().position(|known| same(known, &expr));
+                known.map(|at| arguments.len() + at)
+            });
+            let type_id = known.and_then(|at| arguments.get(at)).map_or(expr.type_id, |known| known.type_id);
             if call.distinct && known.is_none_or(|at| at >= arguments.len()) {
                 let message =
                     "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
-                return Err(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message));
+                let error = SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message);
+                return Err(at(error, item.expr.start()));
             }
             let column = known.unwrap_or_else(|| {
                 order_exprs.push(expr);

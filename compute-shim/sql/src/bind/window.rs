@@ -75,8 +75,6 @@ impl Binder<'_> {
         let frame = self.window_frame(&definition, &order)?;
         let call = WindowCall { frame, ..bound };
         let query = self.select_frame();
-        let number = query.window_count;
-        query.window_count += 1;
         let shared = query.windows.iter_mut().find(|window| {
             let same_order = window.order.len() == order.len()
                 && window.order.iter().zip(&order).all(|(a, b)| {
@@ -86,6 +84,13 @@ impl Binder<'_> {
                 && window.partition.len() == partition.len()
                 && window.partition.iter().zip(&partition).all(|(a, b)| same(a, b))
         });
+        let known =
+            shared.as_ref().and_then(|window| window.calls.iter().find(|(_, known)| known.is_same(&call)));
+        if let Some((number, _)) = known {
+            return Ok(Expr::new(Kind::Window(*number), result));
+        }
+        let number = query.window_count;
+        query.window_count += 1;
         match shared {
             Some(window) => window.calls.push((number, call)),
             None => query.windows.push(Window { partition, order, calls: vec![(number, call)] }),

@@ -62,6 +62,9 @@ pub(super) fn create(reader: &mut Reader<'_>) -> Result<Statement> {
 /// The refusal of an object of a kind that there is not.
 fn refused_object(reader: &Reader<'_>, prefix: &str) -> SqlError {
     let Some(word) = reader.peek_word_nth(0) else { return reader.unexpected() };
+    if !is_kind(word, !prefix.is_empty()) {
+        return reader.unexpected();
+    }
     let mut feature = format!("CREATE {prefix}{}", word.to_uppercase());
     let prefixes = ["global", "unlogged", "materialized", "foreign"];
     if let Some(next) = reader.peek_word_nth(1)
@@ -70,6 +73,48 @@ fn refused_object(reader: &Reader<'_>, prefix: &str) -> SqlError {
         feature = format!("{feature} {}", next.to_uppercase());
     }
     refuse(feature)
+}
+
+/// Whether PostgreSQL has such objects, here those that can be replaced or are temporary.
+fn is_kind(word: &str, is_special: bool) -> bool {
+    const SPECIAL: [&str; 8] =
+        ["aggregate", "function", "language", "procedure", "recursive", "rule", "transform", "trigger"];
+    const OTHERS: [&str; 30] = [
+        "access",
+        "cast",
+        "collation",
+        "constraint",
+        "conversion",
+        "default",
+        "domain",
+        "event",
+        "foreign",
+        "global",
+        "group",
+        "materialized",
+        "operator",
+        "policy",
+        "procedural",
+        "publication",
+        "role",
+        "server",
+        "statistics",
+        "subscription",
+        "tablespace",
+        "text",
+        "trusted",
+        "unlogged",
+        "user",
+        "index",
+        "schema",
+        "table",
+        "type",
+        "view",
+    ];
+    let is_among = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+    is_among(&SPECIAL)
+        || !is_special && is_among(&OTHERS)
+        || is_special && is_among(&["trusted", "procedural"])
 }
 
 /// TEMPORARY, and LOCAL before it, which says nothing.
@@ -137,9 +182,6 @@ fn create_table(reader: &mut Reader<'_>, temporary: bool) -> Result<Statement> {
     let on_commit = on_commit(reader)?;
     if reader.peek_words(&["tablespace"]) {
         return Err(refuse("TABLESPACE"));
-    }
-    if reader.peek_words(&["as"]) {
-        return Err(refuse("CREATE TABLE AS with column definitions"));
     }
     let table = CreateTable { name, temporary, on_commit, if_not_exists, columns, constraints, parameters };
     Ok(Statement::CreateTable(table))

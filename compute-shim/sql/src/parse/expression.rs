@@ -172,6 +172,10 @@ impl Lower<'_> {
                 let position = self.take_after(operand.start(), |token| *token == Token::DoubleColon);
                 Ok(Expr::Cast { operand, target: self.type_name(data_type)?, position })
             }
+            E::Cast { kind: ast::CastKind::TryCast, expr, .. } => {
+                let operand = self.boxed(*expr)?;
+                Err(self.foreign_word(operand.start(), &["as"]))
+            }
             E::TypedString(ast::TypedString { data_type, value, uses_odbc_syntax: false }) => {
                 let operand = boxed(self.value(value)?);
                 Ok(Expr::Cast { operand, target: self.type_name(data_type)?, position: 0 })
@@ -301,6 +305,11 @@ impl Lower<'_> {
                     arguments.push(self.expr(*count)?);
                 }
                 Ok(call("overlay", arguments))
+            }
+            // Of BigQuery's structs.
+            E::Named { expr, name: _ } => {
+                let value = self.boxed(*expr)?;
+                Err(self.foreign_word(value.start(), &["as"]))
             }
             other => Err(refuse(format!("the expression {}", summary(&other)))),
         }
@@ -579,8 +588,10 @@ impl Lower<'_> {
         } = function;
         refuse_if(uses_odbc_syntax, "ODBC function syntax")?;
         refuse_if(!matches!(parameters, ast::FunctionArguments::None), "a parametric aggregate")?;
-        refuse_if(null_treatment.is_some(), "IGNORE NULLS")?;
         let name = self.function_name(name)?;
+        if null_treatment.is_some() {
+            return Err(self.foreign_word(name.position, &["nulls"]));
+        }
         let filter = filter.map(|filter| self.expr(*filter)).transpose()?;
         let mut call = FunctionCall { filter, ..FunctionCall::plain(name, Vec::new()) };
         if let ast::FunctionArguments::List(list) = args {
@@ -602,6 +613,12 @@ impl Lower<'_> {
         for clause in clauses {
             match clause {
                 ast::FunctionArgumentClause::OrderBy(items) => call.order_by = self.order_items(items)?,
+                ast::FunctionArgumentClause::Limit(_) => {
+                    return Err(self.foreign_word(call.name.position, &["limit"]));
+                }
+                ast::FunctionArgumentClause::IgnoreOrRespectNulls(_) => {
+                    return Err(self.foreign_word(call.name.position, &["ignore", "respect"]));
+                }
                 other => return Err(refuse(format!("{other} inside a function call"))),
             }
         }

@@ -19,6 +19,7 @@ mod enumeration;
 mod explain;
 mod expression;
 mod extension;
+mod foreign;
 mod foreign_key;
 pub(crate) mod keyword;
 mod locking;
@@ -132,7 +133,7 @@ fn tokenize(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
 
 /// Tokens as the grammar has them.
 fn whole(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = operator::part_signs(continued(tokens, lines)?);
+    let tokens = foreign::take_foreign(operator::part_signs(continued(tokens, lines)?), lines)?;
     let is_empty = |token: &&TokenWithSpan| matches!(&token.token, Token::Word(Word { value, quote_style: Some(_), .. }) if value.is_empty());
     match tokens.iter().find(is_empty) {
         None => Ok(tokens),

@@ -111,6 +111,20 @@ impl Lower<'_> {
         }
     }
 
+    /// `syntax error at or near` the first of these words behind a position: a clause of another dialect.
+    pub(super) fn foreign_word(&mut self, start: u32, words: &[&str]) -> SqlError {
+        let position = self.take_after(start.max(1), |token| words.iter().any(|word| is_word(token, word)));
+        match position.checked_sub(1).and_then(|_| self.token_at(position)) {
+            Some(token) => at(SqlError::syntax(format!("syntax error at or near \"{token}\"")), position),
+            None => SqlError::syntax("syntax error"),
+        }
+    }
+
+    fn token_at(&self, position: u32) -> Option<&Token> {
+        let index = self.index_at(position);
+        (index < self.token_count).then(|| &self.parser.token_at(index).token)
+    }
+
     /// Where the token behind the one at a position begins.
     pub(super) fn behind(&self, position: u32) -> u32 {
         if position == 0 {

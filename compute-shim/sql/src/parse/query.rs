@@ -233,7 +233,10 @@ impl Lower<'_> {
         refuse_some(&cluster_by, "CLUSTER BY")?;
         refuse_some(&distribute_by, "DISTRIBUTE BY")?;
         refuse_some(&sort_by, "SORT BY")?;
-        refuse_if(qualify.is_some(), "QUALIFY")?;
+        if qualify.is_some() {
+            let position = self.take_after(1, |token| is_word(token, "qualify"));
+            return Err(self.unexpected_behind(position));
+        }
         refuse_if(value_table_mode.is_some(), "SELECT AS VALUE")?;
         refuse_if(!matches!(flavor, ast::SelectFlavor::Standard), "FROM before SELECT")?;
         let has_empty_set;
@@ -366,6 +369,8 @@ impl Lower<'_> {
             J::Right(constraint) | J::RightOuter(constraint) => (JoinKind::Right, constraint),
             J::FullOuter(constraint) => (JoinKind::Full, constraint),
             J::CrossJoin(ast::JoinConstraint::None) => return Ok((JoinKind::Inner, JoinCondition::None)),
+            J::Semi(_) | J::LeftSemi(_) | J::RightSemi(_) => return Err(self.foreign_word(1, &["semi"])),
+            J::Anti(_) | J::LeftAnti(_) | J::RightAnti(_) => return Err(self.foreign_word(1, &["anti"])),
             _ => return Err(refuse("this kind of join")),
         };
         let condition = match constraint {
@@ -601,8 +606,10 @@ impl Lower<'_> {
             multi_table_when_clauses,
             multi_table_else_clause,
         } = insert;
-        let foreign =
-            or.is_some() || ignore || overwrite || has_table_keyword || replace_into || priority.is_some();
+        if has_table_keyword {
+            return Err(self.foreign_word(1, &["table"]));
+        }
+        let foreign = or.is_some() || ignore || overwrite || replace_into || priority.is_some();
         refuse_if(foreign || !into, "this form of INSERT")?;
         refuse_some(&assignments, "INSERT … SET")?;
         refuse_if(partitioned.is_some() || !after_columns.is_empty(), "INSERT … PARTITION")?;

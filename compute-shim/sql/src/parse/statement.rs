@@ -3,6 +3,7 @@
 //! Owns transaction control, settings, prepared statements and upkeep. A statement that PostgreSQL has and we
 //! have not is refused by its name; anything else is a syntax error.
 
+use super::keyword::is_reserved;
 use super::tree::{
     DiscardTarget, IsolationLevel, ObjectKind, SavepointCommand, SettingValue, Statement, TransactionCommand,
     TransactionModes,
@@ -10,7 +11,7 @@ use super::tree::{
 use super::{Reader, refuse};
 use hexalog_engine::RelationLockMode;
 use hexalog_sql_types::error::Result;
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, Word};
 
 /// First words of PostgreSQL's commands that answer 0A000.
 const UNSUPPORTED: &[&str] = &[
@@ -298,11 +299,24 @@ fn setting_value(reader: &mut Reader<'_>) -> Result<SettingValue> {
     if reader.eat(&["default"]) {
         return Ok(SettingValue::Default);
     }
-    let mut values = vec![setting_word(reader)?];
+    let mut values = vec![set_word(reader)?];
     while reader.eat_token(&Token::Comma) {
-        values.push(setting_word(reader)?);
+        values.push(set_word(reader)?);
     }
     Ok(SettingValue::Values(values))
+}
+
+/// A value of a setting: no reserved word but a boolean.
+fn set_word(reader: &mut Reader<'_>) -> Result<String> {
+    match &reader.parser.peek_token_ref().token {
+        Token::Word(Word { value, quote_style: None, .. })
+            if is_reserved(&value.to_lowercase())
+                && !["true", "false", "on"].contains(&value.to_lowercase().as_str()) =>
+        {
+            Err(reader.unexpected())
+        }
+        _ => setting_word(reader),
+    }
 }
 
 pub(super) fn setting_word(reader: &mut Reader<'_>) -> Result<String> {

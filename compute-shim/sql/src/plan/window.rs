@@ -1,6 +1,6 @@
 //! Window functions in a plan.
 
-use crate::expression::Expr;
+use crate::expression::{Expr, same};
 use crate::function::WindowKind;
 pub(crate) use crate::parse::tree::{FrameExclusion, FrameUnit};
 use hexalog_sql_types::aggregate::Aggregate;
@@ -15,10 +15,35 @@ pub(crate) struct WindowCall {
     pub frame: WindowFrame,
 }
 
+impl WindowCall {
+    /// Whether another call over the same window gives the same value.
+    pub(crate) fn is_same(&self, other: &WindowCall) -> bool {
+        self.function.is_same(other.function)
+            && self.filter.is_some() == other.filter.is_some()
+            && self.arguments.len() == other.arguments.len()
+            && self.parts().zip(other.parts()).all(|(a, b)| same(a, b))
+            && self.frame.is_same(&other.frame)
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Expr> {
+        self.arguments.iter().chain(&self.filter)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WindowFunction {
     Ranking(WindowKind),
     Aggregate(&'static Aggregate),
+}
+
+impl WindowFunction {
+    fn is_same(self, other: WindowFunction) -> bool {
+        match (self, other) {
+            (WindowFunction::Ranking(a), WindowFunction::Ranking(b)) => a == b,
+            (WindowFunction::Aggregate(a), WindowFunction::Aggregate(b)) => a.oid == b.oid,
+            _ => false,
+        }
+    }
 }
 
 /// Which rows around the current one a call sees.
@@ -28,6 +53,15 @@ pub(crate) struct WindowFrame {
     pub start: WindowBound,
     pub end: WindowBound,
     pub exclusion: FrameExclusion,
+}
+
+impl WindowFrame {
+    fn is_same(&self, other: &WindowFrame) -> bool {
+        self.unit == other.unit
+            && self.exclusion == other.exclusion
+            && self.start.is_same(&other.start)
+            && self.end.is_same(&other.end)
+    }
 }
 
 /// An offset has no columns: it is computed once. It is bigint for ROWS and GROUPS; for RANGE bigint, numeric, float8 or
@@ -42,6 +76,11 @@ pub(crate) enum WindowBound {
 }
 
 impl WindowBound {
+    fn is_same(&self, other: &WindowBound) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.offset().zip(other.offset()).is_none_or(|(a, b)| same(a, b))
+    }
+
     pub(crate) fn offset(&self) -> Option<&Expr> {
         match self {
             WindowBound::Preceding(offset) | WindowBound::Following(offset) => Some(offset),
