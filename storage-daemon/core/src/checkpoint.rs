@@ -433,8 +433,10 @@ impl Shard {
         let replay = running.replay;
         let last = running.parts.last().copied().expect("a checkpoint has a part");
         let mut spans = self.superblock.spans.clone();
-        let keep = spans.partition_point(|span| span.sequence <= replay.sequence).saturating_sub(1);
-        spans.drain(..keep);
+        // The run that wrote there, and with it those that it found there.
+        let after = spans.partition_point(|span| span.sequence <= replay.sequence);
+        let first = spans[..after].last().map_or(0, |span| span.sequence);
+        spans.drain(..spans.partition_point(|span| span.sequence < first));
         let superblock = Superblock {
             generation: self.next_generation(),
             log_head: self

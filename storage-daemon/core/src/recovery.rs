@@ -59,21 +59,33 @@ pub(crate) enum Recovery {
         at: u64,
         bytes_min: u64,
     },
-    /// Blocks beyond the end are searched, up to `until`.
-    Beyond {
-        end: ReplayPoint,
-        at: u64,
-        until: u64,
-    },
+    Beyond(Search),
     /// Flushes that have not ended.
     Flush {
         end: ReplayPoint,
         left: u8,
+        remains: Remains,
     },
     Mark {
         end: ReplayPoint,
         superblock: Superblock,
     },
+}
+
+/// Runs of which the header of a torn append stands where the next one will.
+///
+/// What this run writes there may be torn in its turn, of the same records, and a power cut leave the one's head and the other's
+/// end: an append that is whole, of a run that found no end. The superblock names these runs at the sequence of that append, so
+/// that it is taken for what it is.
+type Remains = Vec<u64>;
+
+/// Blocks beyond the end are searched, from `at` up to `until`.
+#[derive(Debug)]
+pub(crate) struct Search {
+    end: ReplayPoint,
+    at: u64,
+    until: u64,
+    remains: Remains,
 }
 
 /// What the end of a checkpoint tells.
@@ -152,9 +164,7 @@ impl Shard {
             Recovery::Segments { walk, found } => self.take_segments(walk, found, buffer.bytes(), effects),
             Recovery::Salvage { salvage } => self.salvage_extent(salvage, buffer.bytes(), effects),
             Recovery::Scan { end, at } => self.scan(end, at, buffer.bytes(), effects),
-            Recovery::Beyond { end, at, until } => {
-                self.search_beyond(end, at, until, buffer.bytes(), effects)
-            }
+            Recovery::Beyond(search) => self.search_beyond(search, buffer.bytes(), effects),
             Recovery::Index { .. } | Recovery::Flush { .. } | Recovery::Mark { .. } => {
                 unreachable!("nothing is read for these here")
             }
@@ -329,6 +339,7 @@ impl Shard {
             Ok(_) if Some(header.incarnation) == self.incarnation_of(end.sequence) => {
                 Found::Append(header, crc)
             }
+            Ok(_) if self.is_abandoned(header.incarnation, end.sequence) => Found::Nothing,
             Ok(_) => Found::Stranger,
             Err(_) => Found::Nothing,
         }
@@ -339,6 +350,12 @@ impl Shard {
         let spans = &self.superblock.spans;
         let after = spans.partition_point(|span| span.sequence <= sequence);
         spans[..after].last().map(|span| span.incarnation)
+    }
+
+    /// Whether a start has met the torn append of this sequence that the run left.
+    fn is_abandoned(&self, incarnation: u64, sequence: u64) -> bool {
+        let mut spans = self.superblock.spans.iter();
+        spans.any(|span| span.incarnation == incarnation && span.sequence == sequence)
     }
 
     fn replay_append(&mut self, header: &AppendHeader, at: u64, bytes: &[u8]) -> Result<(), Malformed> {
@@ -395,7 +412,8 @@ impl Shard {
         // One bad append hides at most its own length, and the stretch skipped at the ring's end.
         let window = (4 * self.options.append_bytes_max as u64).min(room);
         // In its own place too: the run that gave up what stood from here on may have begun there, and its superblock be lost.
-        self.go_on_beyond(end, end.position, end.position + window, effects);
+        let (at, until) = (end.position, end.position + window);
+        self.go_on_beyond(Search { end, at, until, remains: Remains::new() }, effects);
     }
 
     /// The log goes on where it is whole, above all that may stand beyond.
@@ -409,18 +427,20 @@ impl Shard {
         // A ring holds no more appends than blocks; a superblock that was lost may have known of one lap more.
         let sequence = highest + 2 * self.options.log_bytes / BLOCK_BYTES as u64 + 1;
         superblock.spans.retain(|span| span.sequence <= end.sequence);
-        self.flush_scanned(ReplayPoint { sequence, ..end }, effects);
+        // Nothing that stands here is of that sequence.
+        self.flush_scanned(ReplayPoint { sequence, ..end }, Remains::new(), effects);
     }
 
-    fn flush_scanned(&mut self, end: ReplayPoint, effects: &mut Effects) {
-        self.go_on(Recovery::Flush { end, left: 3 });
+    fn flush_scanned(&mut self, end: ReplayPoint, remains: Remains, effects: &mut Effects) {
+        self.go_on(Recovery::Flush { end, left: 3, remains });
         for area in [Area::Log, Area::Superblock, Area::Extents] {
             let token = self.token(Io::Recovery);
             effects.list.push(Effect::Flush { token, area });
         }
     }
 
-    fn go_on_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, effects: &mut Effects) {
+    fn go_on_beyond(&mut self, search: Search, effects: &mut Effects) {
+        let Search { end, at, until, .. } = search;
         if at >= until {
             return match self.salvaged.take() {
                 Some(why) => self.log_is_damaged(end, &why, effects),
@@ -428,36 +448,45 @@ impl Shard {
                     let found = "page versions rest on what the log does not tell";
                     self.log_is_damaged(end, found, effects);
                 }
-                None => self.flush_scanned(end, effects),
+                None => self.flush_scanned(end, search.remains, effects),
             };
         }
         let ring = self.options.log_bytes;
         let bytes = SCAN_BYTES.min(until - at).min(ring - at % ring);
-        self.go_on(Recovery::Beyond { end, at, until });
+        self.go_on(Recovery::Beyond(search));
         self.read(Io::Recovery, Area::Log, at % ring, AlignedBuffer::zeroed(bytes as usize), effects);
     }
 
-    fn search_beyond(&mut self, end: ReplayPoint, at: u64, until: u64, bytes: &[u8], effects: &mut Effects) {
-        let ring = self.options.log_bytes;
+    fn search_beyond(&mut self, mut search: Search, bytes: &[u8], effects: &mut Effects) {
+        let (ring, end) = (self.options.log_bytes, search.end);
         for (index, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
-            let position = at + (index * BLOCK_BYTES) as u64;
+            let position = search.at + (index * BLOCK_BYTES) as u64;
             let Ok((header, _)) = AppendHeader::decode(block) else { continue };
+            if header.device != self.superblock.device || header.position % ring != position % ring {
+                continue;
+            }
+            // Where the next one is looked for: here, or at the ring's start.
+            let is_next = header.position == position
+                && (position == end.position || position.is_multiple_of(ring))
+                && header.sequence == end.sequence
+                && header.previous_crc == end.previous_crc;
+            if is_next {
+                search.remains.push(header.incarnation);
+            }
             // Of whatever run, and of a later lap too: a superblock that knew of it may be lost.
-            let is_later = header.device == self.superblock.device
-                && header.position >= position
-                && header.position % ring == position % ring
-                && header.sequence > end.sequence;
-            if is_later {
+            if header.position >= position && header.sequence > end.sequence {
                 let found = format!("append {} after it is intact", header.sequence);
                 return self.log_is_damaged(end, &found, effects);
             }
         }
-        self.go_on_beyond(end, at + bytes.len() as u64, until, effects);
+        search.at += bytes.len() as u64;
+        self.go_on_beyond(search, effects);
     }
 
     /// What was read is on the device once all flushes have ended; then this run gets its place in the superblock.
     pub(crate) fn on_recovery_flushed(&mut self, result: IoResult, effects: &mut Effects) {
-        let Phase::Starting(Recovery::Flush { end, left }) = core::mem::replace(&mut self.phase, Phase::Dead)
+        let Phase::Starting(Recovery::Flush { end, left, remains }) =
+            core::mem::replace(&mut self.phase, Phase::Dead)
         else {
             return;
         };
@@ -465,7 +494,7 @@ impl Shard {
             return self.give_up(format!("flushing the device at start failed with errno {errno}"), effects);
         }
         if left > 1 {
-            return self.go_on(Recovery::Flush { end, left: left - 1 });
+            return self.go_on(Recovery::Flush { end, left: left - 1, remains });
         }
         let mut superblock = self.superblock.clone();
         superblock.generation += 1;
@@ -473,13 +502,18 @@ impl Shard {
         while superblock.spans.last().is_some_and(|span| span.sequence >= end.sequence) {
             superblock.spans.pop();
         }
-        if superblock.spans.len() >= LOG_SPANS_MAX {
+        // Where the log has gone on, what was abandoned has been written over.
+        superblock.spans.reverse();
+        superblock.spans.dedup_by_key(|span| span.sequence);
+        superblock.spans.reverse();
+        if superblock.spans.len() + remains.len() >= LOG_SPANS_MAX {
             let text =
                 "too many starts without a checkpoint in between: look at why the daemon stops so early";
             return self.give_up(String::from(text), effects);
         }
-        let incarnation = self.options.incarnation;
-        superblock.spans.push(LogSpan { incarnation, position: end.position, sequence: end.sequence });
+        let runs = remains.into_iter().chain([self.options.incarnation]);
+        let (position, sequence) = (end.position, end.sequence);
+        superblock.spans.extend(runs.map(|incarnation| LogSpan { incarnation, position, sequence }));
         let mut buffer = AlignedBuffer::zeroed(BLOCK_BYTES);
         superblock.encode(buffer.bytes_mut());
         let offset = superblock.offset();

@@ -94,7 +94,8 @@ pub struct Superblock {
     pub checkpoint_generation: u64,
     /// Checksum of the checkpoint's last part; 0: not told.
     pub checkpoint_crc: u32,
-    /// Runs whose appends a scan can meet, oldest first; sequences never fall.
+    /// Runs whose appends a scan can meet, oldest first; sequences never fall. Of one sequence the last run is the log's, and the
+    /// others left a torn append there.
     pub spans: Vec<LogSpan>,
 }
 

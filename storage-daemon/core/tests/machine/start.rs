@@ -1,10 +1,13 @@
 //! A start: writes are taken before the index is loaded.
 
-use crate::world::{World, options};
+use crate::damage::appends;
+use crate::rng::seeds;
+use crate::world::{NODES, World, options};
 use crate::writer::{Writer, create_volume};
 use hexalog_protocol::message::RefusalReason;
 use hexalog_protocol::{GroupId, PageId};
 use hexalog_storage_core::effects::Area;
+use hexalog_storage_format::append::APPEND_HEADER_BYTES;
 
 const STARTED: usize = 4;
 
@@ -125,4 +128,39 @@ fn a_scan_that_would_hold_too_much_loads_the_index_first() {
     writer.converge(&mut world);
     writer.raise_pgmrpl_to_vdl();
     writer.check_all_served(&mut world);
+}
+
+/// Simulator seed 400002604: two runs of a daemon tried to write the same append in the same place, of the same records, and a power
+/// cut left the head of the first and the end of the second. That is whole, of a run that the log does not belong to there.
+#[test]
+fn what_two_torn_appends_make_together_is_no_damage() {
+    for seed in seeds(720, 4) {
+        let mut world = World::new(seed);
+        create_volume(&mut world, 1);
+        let mut writer = Writer::open(&mut world, 1, 1, None);
+        writer.write_many(&mut world, 10);
+        writer.converge(&mut world);
+        (0..NODES).for_each(|node| world.kill(node));
+        let last = *appends(&mut world, 0).last().expect("it has written");
+        let end = last + APPEND_HEADER_BYTES + 20;
+        world.disk(0).bytes_mut(Area::Log)[end] ^= 1;
+        // Two starts that append nothing: the first finds the end there, the second must not forget what was found.
+        for _ in 0..2 {
+            world.start(0);
+            world.run_until("it has started", |world| world.is_ready(0));
+            assert_eq!(world.counter(0, "logs_damaged"), 0);
+            world.kill(0);
+        }
+        world.disk(0).bytes_mut(Area::Log)[end] ^= 1;
+        world.start_all();
+        world.run_until("it has started", |world| world.is_ready(0));
+        assert_eq!(world.counter(0, "logs_damaged"), 0, "seed {seed}: {:#?}", world.logs);
+        writer.write_many(&mut world, 5);
+        writer.converge(&mut world);
+        world.power_cycle(0, 0);
+        writer.write_many(&mut world, 5);
+        writer.converge(&mut world);
+        writer.check_all_served(&mut world);
+        assert_eq!(world.counter(0, "logs_damaged"), 0);
+    }
 }
