@@ -90,6 +90,8 @@ pub struct Tally {
     pub statements: u64,
     /// Of these, refused by both with the same SQLSTATE.
     pub refused: u64,
+    /// Of a foreign dialect, refused by both with another SQLSTATE.
+    pub refused_otherwise: u64,
     /// Refused by one alone for a value on some row: which rows are looked at first is not determined.
     pub undetermined: u64,
     /// Differences that are meant.

@@ -89,7 +89,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let Tally { statements, refused, undetermined, known } = tally;
+    let Tally { statements, refused, undetermined, known, .. } = tally;
     let differences: usize = seen.values().sum();
     println!(
         "{scripts} scripts, {statements} statements: {refused} refused by both alike, {undetermined} by one alone for a value, {known} known differences, {differences} differences"
@@ -132,9 +132,9 @@ fn run_corpora(servers: &[Server; 2], part: &str) -> ExitCode {
             );
         }
     }
-    let Tally { statements, refused, undetermined, known } = tally;
+    let Tally { statements, refused, refused_otherwise, undetermined, known } = tally;
     println!(
-        "{statements} statements: {refused} refused by both alike, {undetermined} by one alone for a value, {known} known differences, {count} differences"
+        "{statements} statements: {refused} refused by both alike, {refused_otherwise} by both otherwise, {undetermined} by one alone for a value, {known} known differences, {count} differences"
     );
     if count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

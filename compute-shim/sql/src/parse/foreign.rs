@@ -2,9 +2,9 @@
 //!
 //! A number ends where no word begins. A list in brackets is an array behind ARRAY alone, and a subscript stands behind a
 //! column, a parameter, a parenthesis or another subscript: not behind a call, a constant or a CASE. `==` is the name of an
-//! operator, of which PostgreSQL has none.
+//! operator, of which PostgreSQL has none. Some key words of theirs are names here.
 
-use super::keyword::is_reserved;
+use super::keyword::{is_reserved, keyword};
 use super::place::is_word;
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
@@ -52,9 +52,27 @@ pub(super) fn take_foreign(mut tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) ->
             _ => {}
         }
     }
+    quote_names(&mut tokens);
     refuse_junk(&tokens, lines)?;
     refuse_brackets(&tokens, lines)?;
     Ok(tokens)
+}
+
+/// `UNSIGNED`, and units of an interval that are none here, are names: `SELECT interval '5' weeks` has a column `weeks`.
+fn quote_names(tokens: &mut [TokenWithSpan]) {
+    // The last token begins the literal of an interval, or ends it.
+    let mut before = [false; 2];
+    for token in tokens.iter_mut().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
+        let is_literal = before[0] && matches!(token.token, Token::SingleQuotedString(_));
+        let is_interval = is_word(&token.token, "interval");
+        if let Token::Word(Word { value, quote_style: quote_style @ None, .. }) = &mut token.token {
+            let folded = value.to_lowercase();
+            if folded == "unsigned" || before[1] && keyword(&folded).is_none() {
+                (*value, *quote_style) = (folded, Some('"'));
+            }
+        }
+        before = [is_interval, is_literal];
+    }
 }
 
 fn refused(what: &str, text: &str, token: &TokenWithSpan, lines: &Lines<'_>) -> SqlError {

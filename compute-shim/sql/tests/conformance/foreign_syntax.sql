@@ -56,6 +56,9 @@ SHOW x.y;
 SET search_path TO public, "null";
 SHOW search_path;
 RESET search_path;
+SELECT interval '5' years, interval '5' week, interval '1' day AS unit, interval '5' Milliseconds, 10::smallint unsigned, 1 unsigned;
+SELECT unsigned FROM (VALUES (1)) AS v (unsigned) WHERE unsigned = 1;
+SELECT interval '5' day, interval '1-2' year to month, interval '5' AS hours, (interval '5') hours;
 -- An aggregate with DISTINCT is sorted by an argument that was cast, and a window call is the same where it comes again.
 CREATE TABLE sorted (v varchar(3), i int);
 INSERT INTO sorted VALUES ('b', 2), ('a', 1), ('b', 3), (NULL, 4);
