@@ -423,7 +423,7 @@ fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
                     set.defined.iter().map(column).collect()
                 }
                 [] => vec![call_column(set.function.column.unwrap_or(name), set.result)],
-                several => several.iter().map(|(name, type_id)| call_column(name, *type_id)).collect(),
+                _ => set.columns().iter().map(|column| call_column(&column.name, column.type_id)).collect(),
             };
             let arguments = Exprs::new(set.arguments);
             (CallSource::Set { function: set.function, arguments }, columns)

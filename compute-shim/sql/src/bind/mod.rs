@@ -11,6 +11,7 @@ mod call;
 mod coerce;
 mod compare;
 mod expression;
+mod field;
 mod from;
 mod group;
 mod hypothetical;
@@ -248,6 +249,8 @@ struct Binder<'a> {
     /// What a query rests on that becomes a view.
     noted: Option<view::Noted>,
     versions: Versions,
+    /// What rows without a name for their type look like, by the number that is their modifier.
+    shapes: Vec<field::RowShape>,
     /// Tables whose `ctid` is read.
     places: BTreeSet<Oid>,
     /// A version column was named that no scan gives.
@@ -282,6 +285,7 @@ impl<'a> Binder<'a> {
             view_depth: 0,
             noted: None,
             versions: Versions::Refused,
+            shapes: Vec::new(),
             places: BTreeSet::new(),
             wants_versions: false,
             is_placed: false,
@@ -409,7 +413,7 @@ fn describe(column: &OutputColumn) -> ColumnDescription {
         column_number,
         type_id: column.type_id,
         type_size: column.type_id.typlen(),
-        typmod: column.typmod,
+        typmod: if column.type_id == TypeId::RECORD { Typmod::NONE } else { column.typmod },
     }
 }
 

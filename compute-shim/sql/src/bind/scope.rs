@@ -356,6 +356,14 @@ impl Binder<'_> {
         }
     }
 
+    /// What the innermost query has in FROM so far.
+    pub(super) fn visible(&self) -> &[Names] {
+        match self.frames.last() {
+            Some(Frame::Select(frame)) => &frame.visible,
+            _ => unreachable!("expressions are bound inside a query"),
+        }
+    }
+
     pub(super) fn place(&self) -> Place {
         match self.frames.last() {
             Some(Frame::Select(frame)) => frame.place,
@@ -402,6 +410,7 @@ impl Binder<'_> {
                 self.refuse_generated(name)?;
                 self.note_column(origin);
                 self.note_row(&expr);
+                let expr = self.shaped(expr);
                 self.bring_in(frame, expr, name)
             }
             None => Err(self.not_found(name)),

@@ -136,6 +136,7 @@ impl Binder<'_> {
         let mut bound: Vec<Item> = Vec::new();
         for item in items {
             match item {
+                SelectItem::Expr { expr: tree::Expr::Fields(row), .. } => bound.extend(self.fields(row)?),
                 SelectItem::Expr { expr, alias } => {
                     let name = alias.clone().unwrap_or_else(|| column_name(self.context.view, expr));
                     let origin = self.origin(expr);
@@ -194,7 +195,11 @@ impl Binder<'_> {
 
     /// The table and column that an item is, unchanged.
     fn origin(&mut self, expr: &tree::Expr) -> (u32, i16) {
-        let tree::Expr::Column(name) = expr else { return (0, 0) };
+        let name = match expr {
+            tree::Expr::Column(name) => name,
+            tree::Expr::Field { operand, name } => return self.field_origin(operand, name),
+            _ => return (0, 0),
+        };
         let frame = self.select_frame();
         let column = match name.parts.as_slice() {
             [column] => {
@@ -547,8 +552,7 @@ fn spread_sets(
         });
     }
     let functions = std::mem::take(&mut frame.sets);
-    let functions =
-        functions.into_iter().map(|set| (set.function, Exprs::new(set.arguments), set.result)).collect();
+    let functions = functions.into_iter().map(super::call::SetCall::in_list).collect();
     Node::ProjectSet { input: Arc::new(node), functions }
 }
 

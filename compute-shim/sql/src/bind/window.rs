@@ -147,7 +147,7 @@ impl Binder<'_> {
 
     /// Whether there is a function of this name; 42883 if its arguments fit none.
     fn is_callable(&mut self, call: &FunctionCall) -> Result<bool> {
-        let candidates = super::call::callables(call.name.last());
+        let candidates = self.callables(&call.name);
         if candidates.is_empty() && super::known_function::is_known(call.name.last()) {
             return Ok(false);
         }

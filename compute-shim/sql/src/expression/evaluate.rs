@@ -294,6 +294,10 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
             let subscripts = evaluate_all(subscripts, row, context)?;
             Ok(element(&value, &subscripts))
         }
+        Kind::Field { operand, column, .. } => match evaluate(operand, row, context)? {
+            Datum::Record(record) => Ok(record.values[*column].clone()),
+            _ => Ok(Datum::Null),
+        },
         Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
             let types = items.iter().map(|item| item.type_id).collect();

@@ -124,6 +124,12 @@ pub(crate) enum Kind {
         operand: Box<Expr>,
         subscripts: Box<[Expr]>,
     },
+    /// A column of a row.
+    Field {
+        operand: Box<Expr>,
+        column: usize,
+        name: Box<str>,
+    },
     /// A row, and the names of its columns where it is a relation's.
     Row(Box<[Expr]>, Option<Arc<[Box<str>]>>),
     Subplan(Box<Subplan>),

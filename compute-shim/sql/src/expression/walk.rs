@@ -27,6 +27,7 @@ impl Expr {
             | Kind::Array { items, .. }
             | Kind::Row(items, _) => items.iter().collect(),
             Kind::Coerce { operand, .. }
+            | Kind::Field { operand, .. }
             | Kind::Not(operand)
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
@@ -77,6 +78,7 @@ impl Expr {
             | Kind::Array { items, .. }
             | Kind::Row(items, _) => items.iter_mut().collect(),
             Kind::Coerce { operand, .. }
+            | Kind::Field { operand, .. }
             | Kind::Not(operand)
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
@@ -210,6 +212,7 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
         (Kind::Row(_, a), Kind::Row(_, b)) => a == b,
+        (Kind::Field { column: a, .. }, Kind::Field { column: b, .. }) => a == b,
         (Kind::Subplan(a), Kind::Subplan(b)) => {
             a.text.is_some() && a.text == b.text && is_same_form(&a.form, &b.form)
         }
