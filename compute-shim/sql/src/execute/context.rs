@@ -22,6 +22,7 @@ use hexalog_engine::{AdvisoryLocks, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
 use hexalog_sql_types::operator::Operator as SqlOperator;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub(crate) struct Effects {
     pub changed: Vec<(Oid, u64)>,
     /// How many rows statements have changed since the session said so, and in what way.
     pub rows: RowsChanged,
+    /// The call that has just said that it has nothing to do sleeps.
+    pub is_asleep: Cell<bool>,
     /// Another session was told to end, and is waited for until then.
     pub signalled: Option<i64>,
 }
