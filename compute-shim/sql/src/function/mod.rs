@@ -23,6 +23,7 @@ mod signal;
 mod size;
 mod sleep;
 mod statements;
+mod statistics;
 mod table;
 mod visibility;
 mod window;
@@ -293,6 +294,7 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     size::FUNCTIONS,
     sleep::FUNCTIONS,
     statements::FUNCTIONS,
+    statistics::FUNCTIONS,
     visibility::FUNCTIONS,
 ];
 

@@ -11,6 +11,7 @@ mod columns_catalogs;
 mod columns_information_schema;
 mod columns_views;
 mod constraint;
+mod counters;
 mod facts;
 mod information_schema;
 mod list;
@@ -119,6 +120,9 @@ pub(crate) fn rows(
         // Nothing that the catalog knows of.
         "pg_locks" => locks::pg_locks(view, database),
         "pg_stat_activity" => activity::pg_stat_activity(view, database),
+        "pg_stat_all_indexes" | "pg_stat_user_indexes" => counters::pg_stat_indexes(view, database),
+        "pg_stat_all_tables" => counters::pg_stat_all_tables(view, database),
+        "pg_stat_user_tables" => counters::pg_stat_user_tables(view, database),
         "pg_stat_database" => activity::pg_stat_database(view, database, env.host.clock().0),
         "pg_stat_progress_copy" => {
             progress::copy(view, &database.progress.shown(), &database.connections.by_session())
