@@ -258,6 +258,7 @@ impl Printer<'_> {
                     self.push("]");
                 }
             }
+            Kind::Indeterminate { value, .. } => self.expr(value, true),
             Kind::Field { operand, name, .. } => {
                 self.push("(");
                 self.expr(operand, true);
