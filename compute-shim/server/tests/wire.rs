@@ -773,6 +773,10 @@ fn a_session_is_cancelled_and_ended_by_another() {
     wait_until_seen(&mut watcher, "wait_event_type, wait_event", id, "Lock|transactionid");
     assert_eq!(watcher.run(&format!("SELECT pg_cancel_backend({id})")).rows, ["t"]);
     assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
+    client.query("SELECT pg_sleep(60)");
+    wait_until_seen(&mut watcher, "wait_event_type, wait_event", id, "Timeout|PgSleep");
+    assert_eq!(watcher.run(&format!("SELECT pg_cancel_backend({id})")).rows, ["t"]);
+    assert_eq!(answer(&client.until(b'Z')).sqlstate.as_deref(), Some("57014"));
     // An idle session has nothing to cancel, and is not harmed later.
     assert_eq!(watcher.run(&format!("SELECT pg_cancel_backend({id})")).rows, ["t"]);
     assert_eq!(client.run("SELECT 1").rows, ["1"]);

@@ -39,8 +39,8 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// A transaction has committed.
-    pub(crate) fn add(&self, changed: Vec<(Oid, u64)>) {
-        if changed.is_empty() {
+    pub(crate) fn add(&self, changed: impl ExactSizeIterator<Item = (Oid, u64)>) {
+        if changed.len() == 0 {
             return;
         }
         let mut tables = self.tables.lock();

@@ -16,6 +16,7 @@ use crate::catalog::store::{Loader, Write};
 use crate::catalog::{Catalog, Changes, first_schemas};
 use crate::connections::Connections;
 use crate::progress::Progress;
+use crate::relation_statistics::RelationStatistics;
 use crate::session::temporary::Emptying;
 use crate::sessions::Sessions;
 use crate::spill::{MemorySpill, SpillSpace};
@@ -108,6 +109,8 @@ pub struct Database {
     pub(crate) progress: Progress,
     /// How much of each table has changed since it was analysed.
     pub(crate) activity: Activity,
+    /// What has been read of tables and indexes, and changed.
+    pub(crate) relations: RelationStatistics,
     /// How often statements of each shape have run.
     pub(crate) statements: StatementStatistics,
     /// What each session is doing.
@@ -131,6 +134,7 @@ impl Database {
             startup: Mutex::default(),
             progress: Progress::default(),
             activity: Activity::default(),
+            relations: RelationStatistics::default(),
             statements: StatementStatistics::new(STATEMENTS_MAX),
             sessions: Sessions::default(),
             connections: Connections::default(),
@@ -302,7 +306,11 @@ impl Database {
         self.share(&home.newest().catalog, &changes, commit_lsn);
         for (&(class, oid), change) in &changes {
             match (class, change) {
-                (ObjectClass::Table, None) => self.activity.forget(oid),
+                (ObjectClass::Table, None) => {
+                    self.activity.forget(oid);
+                    self.relations.forget(oid);
+                }
+                (ObjectClass::Table, Some(Object::Table(table))) => self.relations.redefined(table),
                 (ObjectClass::Statistics, Some(_)) => self.activity.analysed(oid),
                 _ => {}
             }

@@ -27,6 +27,7 @@ mod nesting;
 mod parse;
 mod plan;
 mod progress;
+mod relation_statistics;
 pub mod session;
 mod sessions;
 pub mod spill;

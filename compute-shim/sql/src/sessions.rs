@@ -54,10 +54,12 @@ pub enum SessionWait {
     Frame,
     /// A temporary file.
     Spill,
+    /// A time that the statement itself has named.
+    Sleep,
 }
 
 impl SessionWait {
-    const ALL: [SessionWait; 7] = [
+    const ALL: [SessionWait; 8] = [
         SessionWait::Nothing,
         SessionWait::Page,
         SessionWait::Lock,
@@ -65,6 +67,7 @@ impl SessionWait {
         SessionWait::LogSpace,
         SessionWait::Frame,
         SessionWait::Spill,
+        SessionWait::Sleep,
     ];
 
     /// `wait_event_type` and `wait_event`. Of a lock the event says what is locked, which the lock table knows.
@@ -77,6 +80,7 @@ impl SessionWait {
             SessionWait::LogSpace => Some(("IO", "WALWrite")),
             SessionWait::Frame => Some(("BufferPin", "BufferPin")),
             SessionWait::Spill => Some(("IO", "BufFileWrite")),
+            SessionWait::Sleep => Some(("Timeout", "PgSleep")),
         }
     }
 

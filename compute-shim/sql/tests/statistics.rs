@@ -287,3 +287,64 @@ fn tables_are_due_by_what_has_changed_and_rest_after_a_failure() {
     client.query("BEGIN; DELETE FROM quiet; ROLLBACK; DROP TABLE quiet");
     assert_eq!(due(1_000_000), 0, "what was undone, or dropped, counts for nothing");
 }
+
+/// What is counted of a table's indexes: name, scans, entries, rows.
+fn index_counts(client: &mut Client<'_>, table: &str) -> Vec<String> {
+    client.lines(&format!(
+        "SELECT indexrelname, idx_scan, idx_tup_read, idx_tup_fetch FROM pg_stat_user_indexes WHERE relname = '{table}' ORDER BY 1"
+    ))
+}
+
+fn table_counts(client: &mut Client<'_>, table: &str, columns: &str) -> Vec<String> {
+    client.lines(&format!("SELECT {columns} FROM pg_stat_user_tables WHERE relname = '{table}'"))
+}
+
+#[test]
+fn reads_through_indexes_are_counted() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE p (a int PRIMARY KEY, b int); CREATE INDEX p_b ON p (b)");
+    client.query("INSERT INTO p SELECT i, i % 10 FROM generate_series(1, 100) i");
+    assert_eq!(index_counts(&mut client, "p"), ["p_b|0|0|0", "p_pkey|0|0|0"]);
+    client.query("SELECT b FROM p WHERE a = 7");
+    client.query("SELECT b FROM p WHERE a = 1000");
+    assert_eq!(index_counts(&mut client, "p")[1], "p_pkey|2|1|1");
+    client.query("SELECT b FROM p WHERE a IN (1, 2, 3)");
+    client.query("SELECT b FROM p WHERE a BETWEEN 11 AND 20");
+    assert_eq!(index_counts(&mut client, "p")[1], "p_pkey|6|14|14");
+    client.query("SELECT a FROM p WHERE b = 3");
+    client.query("UPDATE p SET b = 30 WHERE a = 3");
+    assert_eq!(index_counts(&mut client, "p"), ["p_b|1|10|10", "p_pkey|7|15|15"]);
+    let columns = "seq_scan, seq_tup_read, idx_scan, idx_tup_fetch, n_tup_ins, n_tup_upd, n_live_tup";
+    assert_eq!(table_counts(&mut client, "p", columns), ["0|0|8|25|100|1|100"]);
+    // What a key of another table asks for, and what its action changes.
+    client.query("CREATE TABLE c (a int REFERENCES p ON DELETE CASCADE); INSERT INTO c VALUES (1), (1), (2)");
+    assert_eq!(
+        index_counts(&mut client, "p")[1],
+        "p_pkey|9|17|17",
+        "a key that stands twice is looked for once"
+    );
+    client.query("DELETE FROM p WHERE a = 1");
+    assert_eq!(table_counts(&mut client, "c", "n_tup_ins, n_tup_del, n_live_tup"), ["3|2|1"]);
+    client.query("DROP INDEX p_b; CREATE INDEX p_b ON p (b)");
+    assert_eq!(index_counts(&mut client, "p")[0], "p_b|0|0|0");
+    client.query("SELECT pg_stat_reset_single_table_counters('p_pkey'::regclass)");
+    assert_eq!(index_counts(&mut client, "p")[1], "p_pkey|0|0|0");
+}
+
+#[test]
+fn a_statement_that_fails_or_is_left_counts_what_it_has_read() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int); INSERT INTO t SELECT i FROM generate_series(1, 10) i");
+    client.error("SELECT 1 / (a - 4) FROM t");
+    assert_eq!(table_counts(&mut client, "t", "seq_scan, seq_tup_read"), ["1|4"]);
+    client.query("BEGIN; DECLARE c CURSOR FOR SELECT a FROM t; FETCH 3 FROM c");
+    client.query("CLOSE c; COMMIT");
+    assert_eq!(table_counts(&mut client, "t", "seq_scan, seq_tup_read"), ["2|7"]);
+    client.query("SELECT a FROM t LIMIT 2");
+    assert_eq!(table_counts(&mut client, "t", "seq_scan, seq_tup_read"), ["3|9"]);
+    client.error("INSERT INTO t VALUES (1), (1 / 0)");
+    client.error("INSERT INTO t SELECT 1 / (5 - i) FROM generate_series(1, 9) i");
+    assert_eq!(table_counts(&mut client, "t", "n_tup_ins, n_live_tup"), ["15|10"]);
+}

@@ -221,10 +221,68 @@ public class Jdbc {
         Set<String> names = new TreeSet<>();
         while (tables.next()) names.add(tables.getString("TABLE_NAME"));
         same(Set.of("c", "t"), names, "tables");
+        keys(connection, data);
         ResultSetMetaData result = connection.createStatement().executeQuery("SELECT id, s, n FROM t").getMetaData();
         same(10, result.getPrecision(3), "precision");
         same(2, result.getScale(3), "scale");
         same(ResultSetMetaData.columnNoNulls, result.isNullable(1), "nullable");
+    }
+
+    // What the driver's queries take rows apart for: keys, what refers to them, indexes.
+    static void keys(Connection connection, DatabaseMetaData data) throws Exception {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("CREATE TABLE book (isbn text, edition int, title varchar(40) NOT NULL DEFAULT 'untitled', PRIMARY KEY (edition, isbn))");
+            statement.execute("CREATE TABLE loan (id bigint PRIMARY KEY, isbn text, edition int, day date, CONSTRAINT loan_book FOREIGN KEY (edition, isbn) REFERENCES book ON DELETE CASCADE ON UPDATE SET NULL DEFERRABLE)");
+            statement.execute("CREATE UNIQUE INDEX loan_day ON loan (day DESC, id) WHERE day IS NOT NULL");
+            statement.execute("CREATE INDEX loan_upper ON loan (upper(isbn))");
+            statement.execute("CREATE VIEW long_titles AS SELECT title FROM book WHERE length(title) > 20");
+            statement.execute("COMMENT ON TABLE book IS 'what is lent'");
+            statement.execute("COMMENT ON COLUMN book.title IS 'as printed'");
+        }
+        String[] primary = {"TABLE_SCHEM", "TABLE_NAME", "COLUMN_NAME", "KEY_SEQ", "PK_NAME"};
+        same(List.of("public book edition 1 book_pkey", "public book isbn 2 book_pkey"), rows(data.getPrimaryKeys(null, "public", "book"), primary), "primary keys");
+        same(List.of(), rows(data.getPrimaryKeys(null, null, "long_titles"), primary), "a view's primary keys");
+        String[] foreign = {"PKTABLE_NAME", "PKCOLUMN_NAME", "FKTABLE_NAME", "FKCOLUMN_NAME", "KEY_SEQ", "UPDATE_RULE", "DELETE_RULE", "FK_NAME", "PK_NAME", "DEFERRABILITY"};
+        List<String> reference = List.of(
+            "book edition loan edition 1 2 0 loan_book book_pkey 6",
+            "book isbn loan isbn 2 2 0 loan_book book_pkey 6");
+        same(reference, rows(data.getImportedKeys(null, "public", "loan"), foreign), "imported keys");
+        same(reference, rows(data.getExportedKeys(null, null, "book"), foreign), "exported keys");
+        same(reference, rows(data.getCrossReference(null, null, "book", null, null, "loan"), foreign), "cross reference");
+        same(List.of(), rows(data.getExportedKeys(null, null, "loan"), foreign), "what nothing refers to");
+        String[] index = {"TABLE_NAME", "NON_UNIQUE", "INDEX_NAME", "TYPE", "ORDINAL_POSITION", "COLUMN_NAME", "ASC_OR_DESC", "FILTER_CONDITION"};
+        List<String> unique = List.of(
+            "loan f loan_day 3 1 day D (day IS NOT NULL)",
+            "loan f loan_day 3 2 id A (day IS NOT NULL)",
+            "loan f loan_pkey 3 1 id A null");
+        List<String> indexes = new ArrayList<>(unique);
+        indexes.add("loan t loan_upper 3 1 upper(isbn) A null");
+        same(indexes, rows(data.getIndexInfo(null, "public", "loan", false, false), index), "indexes");
+        same(unique, rows(data.getIndexInfo(null, null, "loan", true, true), index), "unique indexes");
+        String[] best = {"COLUMN_NAME", "TYPE_NAME", "PSEUDO_COLUMN"};
+        same(List.of("isbn text 1", "edition int4 1"), rows(data.getBestRowIdentifier(null, null, "book", DatabaseMetaData.bestRowSession, false), best), "best row");
+        String[] column = {"TABLE_NAME", "COLUMN_NAME", "DATA_TYPE", "TYPE_NAME", "COLUMN_SIZE", "NULLABLE", "REMARKS", "COLUMN_DEF", "ORDINAL_POSITION", "IS_NULLABLE"};
+        List<String> columns = List.of(
+            "book isbn 12 text 2147483647 0 null null 1 NO",
+            "book edition 4 int4 10 0 null null 2 NO",
+            "book title 12 varchar 40 0 as printed 'untitled'::character varying 3 NO");
+        same(columns, rows(data.getColumns(null, "public", "book", "%"), column), "columns");
+        String[] table = {"TABLE_SCHEM", "TABLE_NAME", "TABLE_TYPE", "REMARKS"};
+        same(List.of("public book TABLE what is lent", "public loan TABLE null", "public long_titles VIEW null"), rows(data.getTables(null, "public", "%o%", new String[] {"TABLE", "VIEW"}), table), "tables");
+        same(List.of("public loan_day INDEX null", "public loan_pkey INDEX null", "public loan_upper INDEX null"), rows(data.getTables(null, "public", "loan%", new String[] {"INDEX"}), table), "indexes as tables");
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("DROP TABLE book, loan CASCADE");
+        }
+    }
+
+    static List<String> rows(ResultSet rows, String... columns) throws Exception {
+        List<String> all = new ArrayList<>();
+        while (rows.next()) {
+            StringJoiner row = new StringJoiner(" ");
+            for (String column : columns) row.add(String.valueOf(rows.getString(column)));
+            all.add(row.toString());
+        }
+        return all;
     }
 
     // Threads over a pool of ten connections move money; nothing is lost, and what must be said again is said again.

@@ -4,15 +4,18 @@
 //! aggregates) and of [`crate::function`].
 
 use super::coerce::{common_collation, is_collatable};
+use super::collation::need_of_function;
+use super::field::RowColumn;
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
+use crate::catalog::object::{INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
 use crate::expression::{Expr, Kind, for_each, same};
 use crate::function::{
     HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
 };
 use crate::parse::at;
 use crate::parse::tree::{self, CURRENT_OF, FunctionCall, Name};
-use crate::plan::{AggregateCall, SortKey};
+use crate::plan::{AggregateCall, Exprs, RecordColumns, SetInList, SortKey};
 use hexalog_sql_types::aggregate::Aggregate;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
@@ -30,6 +33,33 @@ pub(super) struct SetCall {
     pub defined: Vec<(String, TypeId, Typmod)>,
     pub position: u32,
 }
+
+impl SetCall {
+    /// Names and types of the rows' columns, if there may be several.
+    pub(super) fn columns(&self) -> Vec<RowColumn> {
+        let arguments = self.function.arguments.iter().zip(&self.arguments);
+        let mut arrays = arguments.filter(|(declared, _)| **declared == TypeId::ANYARRAY);
+        let element = arrays.next().and_then(|(_, array)| array.type_id.array_element());
+        let column = |&(name, type_id): &(&str, TypeId)| RowColumn {
+            name: name.into(),
+            type_id: if type_id == TypeId::ANYELEMENT { element.unwrap_or(type_id) } else { type_id },
+            typmod: Typmod::NONE,
+        };
+        self.function.columns.iter().map(column).collect()
+    }
+
+    /// As a node has it.
+    pub(super) fn in_list(self) -> SetInList {
+        let columns = self.columns();
+        let record = (!columns.is_empty()).then(|| RecordColumns {
+            types: columns.iter().map(|column| column.type_id).collect(),
+            names: columns.into_iter().map(|column| column.name).collect(),
+        });
+        SetInList { function: self.function, arguments: Exprs::new(self.arguments), record }
+    }
+}
+
+const INFORMATION_SCHEMA: &str = "information_schema";
 
 pub(super) const MOVE_SETS: &str =
     "You might be able to move the set-returning function into a LATERAL FROM item.";
@@ -88,16 +118,34 @@ impl Signature for Callable {
     }
 }
 
-/// Everything of one name.
-pub(super) fn callables(name: &str) -> Vec<Callable> {
-    let mut all: Vec<Callable> = function::by_name(name).iter().map(Callable::Pure).collect();
-    all.extend(host_by_name(name).into_iter().map(Callable::Host));
-    all.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
-    all.extend(table_by_name(name).into_iter().map(Callable::Table));
-    all
-}
-
 impl Binder<'_> {
+    /// Everything of one name.
+    pub(super) fn callables(&self, written: &Name) -> Vec<Callable> {
+        let name = written.last();
+        let tables = self.tables_named(written);
+        if written.qualifier() == Some(INFORMATION_SCHEMA) {
+            return tables;
+        }
+        let mut all: Vec<Callable> = function::by_name(name).iter().map(Callable::Pure).collect();
+        all.extend(host_by_name(name).into_iter().map(Callable::Host));
+        all.extend(aggregate::by_name(name).iter().map(Callable::Aggregate));
+        all.extend(tables);
+        all
+    }
+
+    /// The set-returning functions of a name.
+    fn tables_named(&self, written: &Name) -> Vec<Callable> {
+        let is_meant = |function: &&TableFunction| match written.qualifier() {
+            None => {
+                function.schema == PG_CATALOG_OID
+                    || self.context.view.search_path().contains(&function.schema)
+            }
+            Some(INFORMATION_SCHEMA) => function.schema == INFORMATION_SCHEMA_OID,
+            Some(_) => function.schema == PG_CATALOG_OID,
+        };
+        table_by_name(written.last()).into_iter().filter(is_meant).map(Callable::Table).collect()
+    }
+
     /// A call as written.
     pub(super) fn call(&mut self, call: &FunctionCall) -> Result<Expr> {
         let call = &*self.by_position(call)?;
@@ -116,7 +164,7 @@ impl Binder<'_> {
             return self.window_call(call, over);
         }
         self.check_schema(call)?;
-        let candidates = callables(name);
+        let candidates = self.callables(&call.name);
         let may_be_hypothetical =
             hypothetical(&candidates).is_some() && (call.within_group || !call.arguments.is_empty());
         if let Some(function) = window_by_name(name).first().filter(|_| !may_be_hypothetical) {
@@ -152,12 +200,13 @@ impl Binder<'_> {
     /// A call that the grammar itself makes.
     pub(super) fn call_by_name(&mut self, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
         let written = Name { parts: vec!["pg_catalog".to_owned(), name.to_owned()], position: 0 };
-        self.resolve_call(&written, &callables(name), arguments, false)
+        self.resolve_call(&written, &self.callables(&written), arguments, false)
     }
 
     pub(super) fn check_schema(&mut self, call: &FunctionCall) -> Result<()> {
         match call.name.qualifier() {
             None | Some("pg_catalog") => Ok(()),
+            Some(INFORMATION_SCHEMA) if !self.tables_named(&call.name).is_empty() => Ok(()),
             Some(schema) => {
                 let exists = self.context.view.catalog().schema_by_name(schema).is_some();
                 let error = if exists {
@@ -177,7 +226,7 @@ impl Binder<'_> {
         }
     }
 
-    fn resolve_call(
+    pub(super) fn resolve_call(
         &mut self,
         written: &Name,
         candidates: &[Callable],
@@ -189,6 +238,10 @@ impl Binder<'_> {
         let resolved = match resolve::function(&written.to_string(), candidates, &types, variadic) {
             Ok(resolved) => resolved,
             Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
+                // `column(row)` is another way to write `(row).column`.
+                if let Some(field) = self.field_of(&arguments[0], name) {
+                    return Ok(field);
+                }
                 return match self.cast_call(name, position, &arguments[0])? {
                     Some(cast) => Ok(cast),
                     None => Err(at(error, position)),
@@ -239,7 +292,15 @@ impl Binder<'_> {
                 unreachable!("these are called by aggregate_call and window_call")
             }
         };
-        Ok(self.fold(Expr::new(kind, resolved.result)))
+        let called = self.fold(Expr::new(kind, resolved.result));
+        let arguments = match &called.kind {
+            Kind::Function { arguments, .. } if self.names_collation => arguments.clone(),
+            _ => return Ok(called),
+        };
+        Ok(match need_of_function(name) {
+            Some(what) => self.with_collation(called, &arguments, what),
+            None => called,
+        })
     }
 
     /// `t(x)`, where t is a type: a cast.
@@ -301,11 +362,7 @@ impl Binder<'_> {
                 "Provide a non-null record argument, or call the function in the FROM clause using a column definition list.",
             ));
         }
-        if !call.function.columns.is_empty() {
-            let what = format!("{} with its several columns in a select list", call.function.name);
-            return Err(at(SqlError::unsupported(what), position));
-        }
-        let result = call.result;
+        let (result, columns) = (call.result, call.columns());
         let mut is_nested = false;
         for argument in &call.arguments {
             for_each(argument, &mut |expr| {
@@ -317,7 +374,8 @@ impl Binder<'_> {
             return Err(at(SqlError::unsupported("nesting of set-returning functions"), position));
         }
         frame.sets.push(call);
-        Ok(Expr::new(Kind::SetReturning(frame.sets.len() - 1), result))
+        let set = Expr::new(Kind::SetReturning(frame.sets.len() - 1), result);
+        Ok(if columns.is_empty() { set } else { set.with_typmod(self.shape(columns)) })
     }
 
     /// Refuses set-returning functions that were bound since there were `count`: a branch that is not taken would still
@@ -333,12 +391,11 @@ impl Binder<'_> {
     pub(super) fn call_in_from(&mut self, call: &FunctionCall) -> Result<FromCall> {
         let call = &*self.by_position(call)?;
         self.check_schema(call)?;
-        let name = call.name.last();
         if call.over.is_some() {
             let message = "window functions are not allowed in functions in FROM";
             return Err(at(SqlError::new(SqlState::WINDOWING_ERROR, message), call.name.position));
         }
-        let tables: Vec<Callable> = table_by_name(name).into_iter().map(Callable::Table).collect();
+        let tables = self.tables_named(&call.name);
         if tables.is_empty() {
             return self.call(call).map(FromCall::Scalar);
         }
@@ -470,6 +527,7 @@ impl Binder<'_> {
         for item in call.order_by.iter().filter(|_| direct.is_none()) {
             let expr = self.expr(&item.expr)?;
             let expr = self.known(expr)?;
+            self.check_one_collation(&expr)?;
             // An argument as it was before it was implicitly cast: `string_agg(DISTINCT v, ',' ORDER BY v)` of a varchar.
             let mut given = written.iter().take(arguments.len());
             let known = given.position(|known| same(known, &expr)).or_else(|| {
@@ -493,6 +551,7 @@ impl Binder<'_> {
         if call.distinct {
             for argument in &arguments {
                 self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
+                self.check_one_collation(argument)?;
                 self.check_sortable(argument.type_id).map_err(|error| {
                     let name = argument.type_id.display_name();
                     let message = format!("could not identify an ordering operator for type {name}");
@@ -575,7 +634,9 @@ impl Binder<'_> {
             "COALESCE" => Kind::Coalesce(items),
             _ => {
                 self.check_sortable(type_id)?;
-                Kind::Extreme { items, greatest: words == "GREATEST" }
+                let kind = Kind::Extreme { items: items.clone(), greatest: words == "GREATEST" };
+                let value = Expr::new(kind, type_id).with_typmod(typmod);
+                return Ok(Some(self.with_collation(value, &items, "string comparison")));
             }
         };
         Ok(Some(Expr::new(kind, type_id).with_typmod(typmod)))
@@ -594,7 +655,10 @@ impl Binder<'_> {
         let comparison = Box::new(comparison);
         let (type_id, typmod) = (first.type_id, first.typmod);
         let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
-        Ok(Expr::new(kind, type_id).with_typmod(typmod))
+        let value = Expr::new(kind, type_id).with_typmod(typmod);
+        let Kind::NullIf { comparison, .. } = &value.kind else { unreachable!("made above") };
+        let compared = comparison.clone();
+        Ok(self.with_collation(value, &*compared, "string comparison"))
     }
 }
 

@@ -92,11 +92,16 @@ impl Binder<'_> {
             }
             E::Array { items, .. } => self.array(items),
             E::Row { items, .. } => {
-                let items = self.exprs(items)?;
+                let items = self.row_items(items)?;
                 let items: Result<Vec<Expr>> = items.into_iter().map(|item| self.known(item)).collect();
-                Ok(Expr::new(Kind::Row(items?.into(), None), TypeId::RECORD))
+                Ok(self.shaped(Expr::new(Kind::Row(items?.into(), None), TypeId::RECORD)))
             }
             E::Subscript { operand, subscripts } => self.subscript(operand, subscripts),
+            E::Field { operand, name } => self.field(operand, name),
+            E::Fields(_) => {
+                let message = "row expansion via \"*\" is not supported here";
+                Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+            }
             E::Slice { operand, ranges } => self.slice(operand, ranges),
             E::Collate { operand, collation, position } => {
                 let operand = self.expr(operand)?;

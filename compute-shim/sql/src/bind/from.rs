@@ -13,7 +13,7 @@ use super::{Binder, Bound, OutputColumn};
 use crate::catalog::object::{Sequence, Table};
 use crate::catalog::system::SystemTable;
 use crate::catalog::{Catalog, Relation};
-use crate::expression::Expr;
+use crate::expression::{Expr, Implicit};
 use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
 use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
@@ -403,7 +403,14 @@ impl Binder<'_> {
 }
 
 fn call_column(name: &str, type_id: TypeId) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), type_id, typmod: Typmod::NONE, origin: (0, 0), position: 0 }
+    OutputColumn {
+        name: name.to_owned(),
+        type_id,
+        typmod: Typmod::NONE,
+        origin: (0, 0),
+        position: 0,
+        implicit: Implicit::Own,
+    }
 }
 
 /// A bound function in FROM with the columns of its rows; `name` is for one that has but one.
@@ -423,7 +430,7 @@ fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
                     set.defined.iter().map(column).collect()
                 }
                 [] => vec![call_column(set.function.column.unwrap_or(name), set.result)],
-                several => several.iter().map(|(name, type_id)| call_column(name, *type_id)).collect(),
+                _ => set.columns().iter().map(|column| call_column(&column.name, column.type_id)).collect(),
             };
             let arguments = Exprs::new(set.arguments);
             (CallSource::Set { function: set.function, arguments }, columns)
@@ -438,6 +445,7 @@ fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputCol
         typmod: column.typmod,
         origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
         position: 0,
+        implicit: Implicit::Own,
     })
 }
 

@@ -9,8 +9,10 @@
 mod assigned_part;
 mod call;
 mod coerce;
+mod collation;
 mod compare;
 mod expression;
+mod field;
 mod from;
 mod group;
 mod hypothetical;
@@ -44,7 +46,7 @@ pub(crate) use view::{is_view_of, view_plan};
 use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
-use crate::expression::Expr;
+use crate::expression::{Expr, Implicit};
 use crate::nesting::levels;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -128,6 +130,7 @@ pub(crate) fn scalar_plan(
         typmod: Typmod::NONE,
         origin: (0, 0),
         position: 0,
+        implicit: Implicit::Own,
     }];
     let node = Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(vec![bound]) };
     binder.finish(Command::Select, Bound { node, columns })
@@ -196,6 +199,7 @@ struct OutputColumn {
     origin: (Oid, i16),
     /// Where its expression stands, for errors; 0 if unknown.
     position: u32,
+    implicit: Implicit,
 }
 
 /// A bound query or change.
@@ -248,6 +252,10 @@ struct Binder<'a> {
     /// What a query rests on that becomes a view.
     noted: Option<view::Noted>,
     versions: Versions,
+    /// What rows without a name for their type look like, by the number that is their modifier.
+    shapes: Vec<field::RowShape>,
+    /// A column was named whose collation may disagree with another's.
+    names_collation: bool,
     /// Tables whose `ctid` is read.
     places: BTreeSet<Oid>,
     /// A version column was named that no scan gives.
@@ -282,6 +290,8 @@ impl<'a> Binder<'a> {
             view_depth: 0,
             noted: None,
             versions: Versions::Refused,
+            shapes: Vec::new(),
+            names_collation: false,
             places: BTreeSet::new(),
             wants_versions: false,
             is_placed: false,
@@ -409,7 +419,7 @@ fn describe(column: &OutputColumn) -> ColumnDescription {
         column_number,
         type_id: column.type_id,
         type_size: column.type_id.typlen(),
-        typmod: column.typmod,
+        typmod: if column.type_id == TypeId::RECORD { Typmod::NONE } else { column.typmod },
     }
 }
 

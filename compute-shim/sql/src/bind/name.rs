@@ -26,6 +26,7 @@ fn figure(view: &SessionView, expr: &Expr) -> Option<(String, Strength)> {
     match expr {
         Expr::Column(name) => strong(name.last()),
         Expr::Function(call) => strong(call.name.last()),
+        Expr::Field { name, .. } => strong(name),
         Expr::Keyword { name, .. } => strong(if name == "user" { "user" } else { name }),
         Expr::Cast { operand, target, .. } => match figure(view, operand) {
             Some((name, Strength::Strong)) => Some((name, Strength::Strong)),

@@ -4,7 +4,7 @@
 //! name becomes one by position before anything else is made of it.
 
 use super::Binder;
-use super::call::{Callable, callables};
+use super::call::Callable;
 use crate::parse::tree::{self, FunctionCall};
 use crate::parse::{self, at};
 use hexalog_sql_types::error::Result;
@@ -113,7 +113,7 @@ impl Binder<'_> {
             let message = format!("argument name \"{}\" used more than once", twice.last());
             return Err(parse::at(SqlError::syntax(message), twice.position));
         }
-        let known = callables(call.name.last());
+        let known = self.callables(&call.name);
         let named = known.iter().filter_map(|callable| {
             let at = NAMED.binary_search_by_key(&oid(callable), |named| named.0).ok()?;
             Some((in_places(call, &NAMED[at])?, &NAMED[at]))

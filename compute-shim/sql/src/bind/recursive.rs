@@ -10,7 +10,7 @@ use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::Node;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::format_type;
-use hexalog_sql_types::{SqlError, SqlState, Typmod, resolve};
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod, resolve};
 use std::sync::Arc;
 
 /// The terms of a query that may be recursive.
@@ -81,7 +81,11 @@ impl Binder<'_> {
         let outer = self.common_names.len();
         self.push_unfinished(&table.name, CommonState::Base);
         self.common_tables(&terms.whole.with)?;
-        let base = self.query(terms.base, &Wanted::default())?;
+        let mut base = self.query(terms.base, &Wanted::default())?;
+        // Rows may grow from round to round: `ROW(x)` has another shape each time.
+        for column in base.columns.iter_mut().filter(|column| column.type_id == TypeId::RECORD) {
+            column.typmod = Typmod::NONE;
+        }
         let mut columns = base.columns.clone();
         for (column, name) in columns.iter_mut().zip(&table.columns) {
             column.name.clone_from(name);
@@ -201,7 +205,7 @@ fn check_columns(name: &str, base: &[OutputColumn], step: &[OutputColumn]) -> Re
     for (number, (l, r)) in base.iter().zip(step).enumerate() {
         let common =
             resolve::common_type("UNION", &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
-        let same = l.type_id == r.type_id || r.type_id == hexalog_sql_types::TypeId::UNKNOWN;
+        let same = l.type_id == r.type_id || r.type_id == TypeId::UNKNOWN;
         let typmod = if same && (l.typmod == r.typmod) { l.typmod } else { Typmod::NONE };
         if common != l.type_id || typmod != l.typmod {
             let (number, there) = (number + 1, format_type(l.type_id, Some(l.typmod)));

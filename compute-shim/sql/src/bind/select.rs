@@ -3,13 +3,14 @@
 //! Clauses are bound in PostgreSQL's order (FROM, list, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT), which
 //! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
 
+use super::collation::outside;
 use super::lock::{Locking, whole_row};
 use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
 use super::window::{Window, stack_windows};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, same};
+use crate::expression::{Expr, Implicit, Kind, columns_used, for_each, rewrite, same};
 use crate::parse::at;
 use crate::parse::tree::{self, Distinct, OrderItem, Query, Select, SelectItem};
 use crate::plan::{Exprs, Node, Predicate, SortKey};
@@ -69,8 +70,11 @@ impl Binder<'_> {
             let error = SqlError::new(SqlState::INVALID_RECURSION, message);
             return Err(at(error, frame.aggregate_position));
         }
+        // What is above a group says no more where its columns come from.
+        let collations: Vec<Implicit> = parts.items.iter().map(|item| outside(&item.expr)).collect();
         let (node, items) = self.stack(parts, frame, limit, offset)?;
-        let columns = items.into_iter().map(output).collect();
+        let columns = items.into_iter().zip(collations);
+        let columns = columns.map(|(item, implicit)| OutputColumn { implicit, ..output(item) }).collect();
         Ok(Bound { node, columns })
     }
 
@@ -103,6 +107,7 @@ impl Binder<'_> {
             for item in &items {
                 let position = item.expr.position;
                 self.check_groupable(item.expr.type_id).map_err(|error| at(error, position))?;
+                self.check_one_collation(&item.expr)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
                 Target::Hidden(expr) => Some(expr.position),
@@ -136,6 +141,7 @@ impl Binder<'_> {
         let mut bound: Vec<Item> = Vec::new();
         for item in items {
             match item {
+                SelectItem::Expr { expr: tree::Expr::Fields(row), .. } => bound.extend(self.fields(row)?),
                 SelectItem::Expr { expr, alias } => {
                     let name = alias.clone().unwrap_or_else(|| column_name(self.context.view, expr));
                     let origin = self.origin(expr);
@@ -194,7 +200,11 @@ impl Binder<'_> {
 
     /// The table and column that an item is, unchanged.
     fn origin(&mut self, expr: &tree::Expr) -> (u32, i16) {
-        let tree::Expr::Column(name) = expr else { return (0, 0) };
+        let name = match expr {
+            tree::Expr::Column(name) => name,
+            tree::Expr::Field { operand, name } => return self.field_origin(operand, name),
+            _ => return (0, 0),
+        };
         let frame = self.select_frame();
         let column = match name.parts.as_slice() {
             [column] => {
@@ -217,6 +227,10 @@ impl Binder<'_> {
                 Target::Hidden(expr) => (expr.type_id, expr.position),
             };
             self.check_sortable(type_id).map_err(|error| at(error, position))?;
+            self.check_ordered_collation(match &target {
+                Target::Output(at) => &items[*at].expr,
+                Target::Hidden(expr) => expr,
+            })?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -250,7 +264,12 @@ impl Binder<'_> {
     ) -> Result<Vec<Target>> {
         let mut targets = Vec::with_capacity(exprs.len());
         for expr in exprs {
-            targets.push(self.target(expr, items, "SELECT DISTINCT ON")?);
+            let target = self.target(expr, items, "SELECT DISTINCT ON")?;
+            self.check_one_collation(match &target {
+                Target::Output(at) => &items[*at].expr,
+                Target::Hidden(expr) => expr,
+            })?;
+            targets.push(target);
         }
         let is_among = |key: &Ordering| {
             targets.iter().any(|target| match (target, &key.target) {
@@ -306,6 +325,7 @@ impl Binder<'_> {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
         self.check_groupable(key.type_id).map_err(|error| at(error, expr.start()))?;
+        self.check_one_collation(&key)?;
         Ok(key)
     }
 
@@ -472,6 +492,7 @@ pub(super) fn output(item: Item) -> OutputColumn {
         typmod: item.expr.typmod,
         origin: item.origin,
         position: item.expr.position,
+        implicit: outside(&item.expr),
     }
 }
 
@@ -547,8 +568,7 @@ fn spread_sets(
         });
     }
     let functions = std::mem::take(&mut frame.sets);
-    let functions =
-        functions.into_iter().map(|set| (set.function, Exprs::new(set.arguments), set.result)).collect();
+    let functions = functions.into_iter().map(super::call::SetCall::in_list).collect();
     Node::ProjectSet { input: Arc::new(node), functions }
 }
 

@@ -152,7 +152,7 @@ impl Binder<'_> {
 
     /// Whether there is a function of this name; 42883 if its arguments fit none.
     fn is_callable(&mut self, call: &FunctionCall) -> Result<bool> {
-        let candidates = super::call::callables(call.name.last());
+        let candidates = self.callables(&call.name);
         if candidates.is_empty() && super::known_function::is_known(call.name.last()) {
             return Ok(false);
         }
@@ -208,6 +208,7 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_groupable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_one_collation(&expr)?;
             self.check_sortable(expr.type_id).map_err(|_| {
                 self.is_placed = true;
                 let message = "could not implement window PARTITION BY";
@@ -221,6 +222,7 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_sortable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_one_collation(&expr)?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(WindowKey { expr, descending: *descending, nulls_first });
         }

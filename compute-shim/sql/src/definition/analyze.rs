@@ -14,6 +14,7 @@ use crate::catalog::object::{Object, Oid, Table};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::statistics::{ColumnStatistics, Statistics};
 use crate::parse::tree::{Maintenance, MaintenanceTarget, Name};
+use crate::relation_statistics::Upkeep;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Need, RelationLockMode};
 use hexalog_sql_types::error::Result;
@@ -243,6 +244,13 @@ pub(super) fn run(
         let statistics = merged(known, &found);
         all.insert(found.table, Arc::new(statistics));
     }
+    replay.once(context, |context| {
+        for &table in all.keys() {
+            context.effects.kept_up.push((table, Upkeep::Analyze));
+            context.effects.kept_up.extend(maintenance.is_vacuum.then_some((table, Upkeep::Vacuum)));
+        }
+        Ok(())
+    })?;
     let mut changes = ChangeSet::default();
     for statistics in all.into_values() {
         changes.put(Object::Statistics(statistics));

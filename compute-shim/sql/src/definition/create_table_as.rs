@@ -9,7 +9,7 @@ use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Column, Object, Table};
 use crate::catalog::overlay::ChangeSet;
-use crate::execute::{Operator, Row, RowWriter, State, build};
+use crate::execute::{Operator, Row, RowWriter, RowsChanged, State, build};
 use crate::parse::tree::{Name, OnCommit, Query, Statement};
 use crate::plan::{Plan, PlanOptions};
 use crate::stop::Step;
@@ -219,8 +219,9 @@ pub(super) fn run(
         let rows = replay.drive(context, |_| Ok(Fill::new(plan, create.parameters)), fill)?;
         let oid = table.oid;
         replay.once(context, |context| {
-            context.effects.count_changed(oid, rows);
-            context.effects.rows.inserted += rows;
+            let inserted = RowsChanged { inserted: rows, ..RowsChanged::default() };
+            context.effects.count_changed(oid, &inserted);
+            context.database.relations.changed(oid, &inserted);
             Ok(())
         })?;
         tag = CommandTag::counted("SELECT", rows);

@@ -138,5 +138,9 @@ pub(super) fn run(
         }
         changes.put(Object::Table(Arc::new(table)));
     }
+    replay.once(context, |context| {
+        tables.iter().for_each(|table| context.effects.count_emptied(table.oid));
+        Ok(())
+    })?;
     Ok(Defined::plain("TRUNCATE TABLE", store(replay, context, &before, changes)?))
 }

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::expression::Expr;
 use crate::parse::tree::OnCommit;
 use crate::plan::{Node, Plan};
+use crate::relation_statistics::{StatementCounts, TableChanged, Upkeep};
 use crate::session::SessionView;
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
@@ -22,6 +23,7 @@ use hexalog_engine::{AdvisoryLocks, Engine, Need, RowVersion, Transaction};
 use hexalog_sql_types::datum::{equal, hash};
 use hexalog_sql_types::operator::Operator as SqlOperator;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -63,29 +65,61 @@ pub(crate) struct Effects {
     pub on_commit: Vec<(Oid, OnCommit)>,
     /// Databases that no session may come to until the transaction ends.
     pub reserved: Vec<Arc<Reservation>>,
-    /// How many rows of which tables the transaction has changed.
-    pub changed: Vec<(Oid, u64)>,
+    /// How the transaction has changed rows of which tables.
+    pub changed: Vec<(Oid, TableChanged)>,
+    /// Tables that the transaction has looked after.
+    pub kept_up: Vec<(Oid, Upkeep)>,
     /// How many rows statements have changed since the session said so, and in what way.
     pub rows: RowsChanged,
+    /// The call that has just said that it has nothing to do sleeps.
+    pub is_asleep: Cell<bool>,
     /// Another session was told to end, and is waited for until then.
     pub signalled: Option<i64>,
 }
 
-/// Rows that were changed, whatever became of the transaction.
-#[derive(Clone, Copy, Default, Debug)]
+/// Rows that were changed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct RowsChanged {
     pub inserted: u64,
     pub updated: u64,
     pub deleted: u64,
 }
 
+impl RowsChanged {
+    pub(crate) const INSERTED: RowsChanged = RowsChanged { inserted: 1, updated: 0, deleted: 0 };
+    pub(crate) const UPDATED: RowsChanged = RowsChanged { inserted: 0, updated: 1, deleted: 0 };
+    pub(crate) const DELETED: RowsChanged = RowsChanged { inserted: 0, updated: 0, deleted: 1 };
+
+    pub(crate) fn add(&mut self, other: &RowsChanged) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
 impl Effects {
     /// Rows of a table have been changed.
-    pub(crate) fn count_changed(&mut self, table: Oid, rows: u64) {
-        match self.changed.iter_mut().find(|(changed, _)| *changed == table) {
-            Some((_, before)) => *before += rows,
-            None => self.changed.push((table, rows)),
-        }
+    pub(crate) fn count_changed(&mut self, table: Oid, rows: &RowsChanged) {
+        self.rows.add(rows);
+        self.changed_of(table).rows.add(rows);
+    }
+
+    /// A table has been emptied at once.
+    pub(crate) fn count_emptied(&mut self, table: Oid) {
+        *self.changed_of(table) = TableChanged { is_emptied: true, ..TableChanged::default() };
+    }
+
+    fn changed_of(&mut self, table: Oid) -> &mut TableChanged {
+        let known = self.changed.iter().position(|(changed, _)| *changed == table);
+        let place = known.unwrap_or_else(|| {
+            self.changed.push((table, TableChanged::default()));
+            self.changed.len() - 1
+        });
+        &mut self.changed[place].1
     }
 }
 
@@ -124,6 +158,8 @@ pub(crate) struct State {
     pub referential: Referential,
     /// The transaction has been committed by the statement's last write.
     pub is_fused: bool,
+    /// What it reads and changes, as others may ask.
+    pub counts: StatementCounts,
     /// What the plan's nodes come to, if they are measured.
     pub measures: Measures,
     /// When the call that sleeps is over; microseconds as of the environment's clock.

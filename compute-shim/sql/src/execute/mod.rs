@@ -36,7 +36,7 @@ mod version_column;
 mod window;
 mod window_frame;
 
-pub(crate) use context::{Context, Effects, RowKeys, RowPlace, State};
+pub(crate) use context::{Context, Effects, RowKeys, RowPlace, RowsChanged, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
 pub(crate) use measure::{Measure, SortMethod, SortSpace};

@@ -10,7 +10,7 @@
 use super::deferred::Deferred;
 use super::kept_bytes::KeptBytes;
 use super::unique::{KeyCheck, SharedIn, SharedKey, index_of};
-use super::{Context, Operator, Row, State, build, index_key};
+use super::{Context, Operator, Row, RowsChanged, State, build, index_key};
 use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
 use crate::catalog::object::{ForeignKey, Oid, Table};
@@ -134,13 +134,17 @@ fn is_same(table: &Table, columns: impl Iterator<Item = usize>, old: &[Datum], n
 impl Context<'_> {
     /// A row was inserted.
     pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
-        self.effects.count_changed(table.oid, 1);
-        self.effects.rows.inserted += 1;
+        self.count_changed(table, &RowsChanged::INSERTED);
         self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
         }
         self.note_shared_keys(table, row, shared, false)
+    }
+
+    fn count_changed(&mut self, table: &Table, rows: &RowsChanged) {
+        self.effects.count_changed(table.oid, rows);
+        self.state.counts.changed(table.oid, rows);
     }
 
     /// A row has keys that other rows may have: the primary one, or others. PostgreSQL's triggers go by their names:
@@ -171,11 +175,7 @@ impl Context<'_> {
         new: Option<&[Datum]>,
         shared: SharedIn<'_>,
     ) -> Result<()> {
-        self.effects.count_changed(table.oid, 1);
-        match new {
-            Some(_) => self.effects.rows.updated += 1,
-            None => self.effects.rows.deleted += 1,
-        }
+        self.count_changed(table, if new.is_some() { &RowsChanged::UPDATED } else { &RowsChanged::DELETED });
         if let Some(new) = new {
             self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {
@@ -613,6 +613,7 @@ impl Reference {
         };
         let found = run.operator.next(&mut inner, &mut Row::new())?;
         assert!(run.plan.command == Command::Select || !found, "a change without RETURNING gives no rows");
+        context.state.counts.take_from(&mut run.state.counts);
         // What the changed rows owe is settled after what is owed already.
         while let Some(debt) = run.state.referential.pop() {
             context.state.referential.push(debt)?;

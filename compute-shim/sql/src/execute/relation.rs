@@ -7,7 +7,7 @@ use super::{Context, KeptBytes, Operator, Row};
 use crate::catalog::system;
 use crate::expression::{evaluate, is_true};
 use crate::function::RowSet;
-use crate::plan::{CallInFrom, CallSource, Node};
+use crate::plan::{CallInFrom, CallSource, Node, SetInList};
 use crate::stop::Step;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
@@ -295,7 +295,7 @@ impl ProjectSet {
     fn compute(&mut self, context: &mut Context<'_>) -> Step<()> {
         let Node::ProjectSet { functions, .. } = &*self.plan else { unreachable!("built for sets") };
         while self.sets.len() < functions.len() {
-            let (function, arguments, _) = &functions[self.sets.len()];
+            let SetInList { function, arguments, .. } = &functions[self.sets.len()];
             let mut values = Vec::with_capacity(arguments.items.len());
             for argument in &arguments.items {
                 values.push(evaluate(argument, &self.row, context)?);
@@ -308,13 +308,14 @@ impl ProjectSet {
 
 impl Operator for ProjectSet {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        let plan = self.plan.clone();
+        let Node::ProjectSet { functions, .. } = &*plan else { unreachable!("built for sets") };
         loop {
             if !self.is_begun {
                 if !self.input.next(context, &mut self.row)? {
                     return Ok(false);
                 }
-                let Node::ProjectSet { functions, .. } = &*self.plan else { unreachable!("built for sets") };
-                functions.iter().for_each(|(_, arguments, _)| arguments.evaluation.begin_row(context.state));
+                functions.iter().for_each(|set| set.arguments.evaluation.begin_row(context.state));
                 self.sets.clear();
                 self.is_begun = true;
             }
@@ -322,10 +323,14 @@ impl Operator for ProjectSet {
             context.count_row()?;
             row.clone_from(&self.row);
             let mut is_over = true;
-            for set in &mut self.sets {
+            for (set, SetInList { record, .. }) in self.sets.iter_mut().zip(functions) {
                 let found = set.next(&context.env)?;
                 is_over &= found.is_none();
-                row.push(found.and_then(|found| found.into_iter().next()).unwrap_or_default());
+                row.push(match (found, record) {
+                    (None, _) => Datum::Null,
+                    (Some(values), Some(record)) => record.of(values)?,
+                    (Some(values), None) => values.into_iter().next().unwrap_or_default(),
+                });
             }
             if !is_over {
                 return Ok(true);

@@ -10,6 +10,7 @@ use super::stored_row::{column_in_memory, decode_long, decode_row, long_columns}
 use super::{Context, Operator, Row, RowPlace, has_entry, index_key, version_column};
 use crate::catalog::object::Table;
 use crate::plan::{Node, Scan};
+use crate::relation_statistics::Counted;
 use crate::stop::Step;
 use hexalog_engine::{Cursor, Direction, IndexEntry, RowBuffer};
 use hexalog_sql_types::error::Result;
@@ -42,6 +43,8 @@ pub(super) struct TableScan {
     /// Columns that someone above reads and the filter does not.
     rest: Vec<usize>,
     phase: Phase,
+    /// Where it counts what it reads, if it does.
+    counted: Option<Counted>,
     ranges: VecDeque<KeyRange>,
     cursor: Option<Cursor>,
     entry: IndexEntry,
@@ -80,6 +83,7 @@ impl TableScan {
             rest,
             plan,
             phase: Phase::Start,
+            counted: None,
             ranges: VecDeque::new(),
             cursor: None,
             entry: IndexEntry::default(),
@@ -100,6 +104,9 @@ impl TableScan {
             Some(access) => ranges(&scan.table, access, context)?,
             None => vec![KeyRange::Between(Bound::Unbounded, Bound::Unbounded)],
         };
+        let index = scan.access.as_ref().map(|access| scan.table.indexes[access.index].oid);
+        // PostgreSQL counts no look at the row of a cursor.
+        self.counted = scan.cursor.is_none().then(|| context.state.counts.scan(scan.table.oid, index));
         let backward = scan.backward;
         self.ranges = found.into();
         if backward {
@@ -122,6 +129,12 @@ impl TableScan {
                     None => context.engine.cursor_next(context.transaction, cursor, &mut self.stored)?,
                 };
                 if found {
+                    if let Some(counted) = self.counted {
+                        let reads = context.state.counts.reads(counted);
+                        reads.entries += 1;
+                        // An entry of another tree than the table's leads to a row yet.
+                        reads.rows += u64::from(index.is_none());
+                    }
                     self.phase = if index.is_some() { Phase::Fetch } else { Phase::Begin };
                     return Ok(true);
                 }
@@ -136,6 +149,12 @@ impl TableScan {
                     let Some(KeyRange::Point(key)) = self.ranges.pop_front() else {
                         unreachable!("seen above")
                     };
+                    if let Some(counted) = self.counted {
+                        let reads = context.state.counts.reads(counted);
+                        reads.scans += 1;
+                        reads.entries += u64::from(found);
+                        reads.rows += u64::from(found);
+                    }
                     if found {
                         self.stored.key = key;
                         self.phase = Phase::Begin;
@@ -147,6 +166,9 @@ impl TableScan {
                     let direction = if scan.backward { Direction::Backward } else { Direction::Forward };
                     let (lower, upper) =
                         (lower.as_ref().map(Vec::as_slice), upper.as_ref().map(Vec::as_slice));
+                    if let Some(counted) = self.counted {
+                        context.state.counts.reads(counted).scans += 1;
+                    }
                     self.cursor = Some(Cursor::new(tree, lower, upper, direction));
                     self.ranges.pop_front();
                 }
@@ -169,7 +191,11 @@ impl TableScan {
         decode_row(engine, transaction, table, &mut self.stored, &index.reads, &mut self.row)?;
         self.key_scratch.clear();
         index_key(index, &self.row, &mut self.key_scratch)?;
-        Ok(self.key_scratch == self.entry.key && has_entry(index, &self.row)?)
+        let is_hit = self.key_scratch == self.entry.key && has_entry(index, &self.row)?;
+        if let (true, Some(counted)) = (is_hit, self.counted) {
+            context.state.counts.reads(counted).rows += 1;
+        }
+        Ok(is_hit)
     }
 }
 

@@ -258,6 +258,12 @@ impl Printer<'_> {
                     self.push("]");
                 }
             }
+            Kind::Indeterminate { value, .. } => self.expr(value, true),
+            Kind::Field { operand, name, .. } => {
+                self.push("(");
+                self.expr(operand, true);
+                self.push(&format!(").{}", quote_identifier(name)));
+            }
             Kind::Row(items, _) => self.listed("ROW", "(", items, ")"),
             Kind::Subplan(_) => self.push("(SubPlan)"),
             _ => self.push("?"),

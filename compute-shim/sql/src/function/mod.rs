@@ -23,6 +23,7 @@ mod signal;
 mod size;
 mod sleep;
 mod statements;
+mod statistics;
 mod table;
 mod visibility;
 mod window;
@@ -30,6 +31,7 @@ mod window;
 pub(crate) use sequence::SEQUENCE_ROW;
 pub(crate) use window::{WindowKind, WindowRoutine, window_by_name, window_functions};
 
+use crate::catalog::object::{Oid, PG_CATALOG_OID};
 use crate::execute::{Context, Row};
 use crate::stop::Step;
 use hexalog_sql_types::error::Result;
@@ -116,10 +118,11 @@ impl HostFunction {
 pub(crate) struct TableFunction {
     pub oid: u32,
     pub name: &'static str,
+    pub schema: Oid,
     pub arguments: &'static [TypeId],
     /// Type of the one column, possibly polymorphic, or RECORD with `columns`.
     pub result: TypeId,
-    /// Names and types of the columns if there are several; empty: one column named like the function.
+    /// Names and types of the columns, possibly polymorphic, if there are several; empty: one column named like the function.
     pub columns: &'static [(&'static str, TypeId)],
     /// Name of the one column if it is not the function's.
     pub column: Option<&'static str>,
@@ -193,6 +196,7 @@ const fn set_of(
     TableFunction {
         oid,
         name,
+        schema: PG_CATALOG_OID,
         arguments,
         result,
         columns: &[],
@@ -290,6 +294,7 @@ static HOST_FUNCTIONS: &[&[HostFunction]] = &[
     size::FUNCTIONS,
     sleep::FUNCTIONS,
     statements::FUNCTIONS,
+    statistics::FUNCTIONS,
     visibility::FUNCTIONS,
 ];
 

@@ -48,6 +48,7 @@ fn sleep(context: &mut Context<'_>, end_us: impl FnOnce(i64) -> Step<i64>) -> St
     if let Some(reason) = context.environment.cancelled() {
         return Err(reason.error().into());
     }
+    context.effects.is_asleep.set(true);
     context.environment.pause(until_us.abs_diff(now_us));
     Err(Need::Yield.into())
 }

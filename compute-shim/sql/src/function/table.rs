@@ -1,9 +1,11 @@
 //! Set-returning functions that take values apart or list what there is.
 
 use super::{TableFunction, set_of, table_of};
+use crate::catalog::object::INFORMATION_SCHEMA_OID;
 use crate::execute::{Context, Row};
 use crate::parse::keyword::KEYWORDS;
 use crate::stop::Step;
+use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::{Datum, SqlError, TypeId, function};
 
 const TEXT: TypeId = TypeId::TEXT;
@@ -41,6 +43,17 @@ pub(super) static FUNCTIONS: &[TableFunction] = &[
         ],
         keywords,
     ),
+    TableFunction {
+        schema: INFORMATION_SCHEMA_OID,
+        volatility: Volatility::Immutable,
+        ..table_of(
+            13_208,
+            "_pg_expandarray",
+            &[TypeId::ANYARRAY],
+            &[("x", TypeId::ANYELEMENT), ("n", TypeId::INT4)],
+            expand_array,
+        )
+    },
     set_of(3425, "pg_partition_ancestors", &[TypeId::REGCLASS], TypeId::REGCLASS, partition_ancestors)
         .stable(),
     TableFunction { strict: false, ..set_of(6160, "string_to_table", &[TEXT, TEXT], TEXT, string_to_table) },
@@ -54,6 +67,17 @@ pub(super) static FUNCTIONS: &[TableFunction] = &[
 /// keys refer to.
 fn partition_ancestors(_: &mut Context<'_>, _: &[Datum]) -> Step<Vec<Row>> {
     Ok(Vec::new())
+}
+
+/// Elements with their places, from 1 on. Of an array of several dimensions PostgreSQL's SQL text gives NULL for each of the
+/// first: an element has as many subscripts as there are dimensions.
+fn expand_array(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
+    let Some(array) = arguments[0].as_array() else { return Ok(Vec::new()) };
+    let Some(first) = array.dimensions.first() else { return Ok(Vec::new()) };
+    let is_flat = array.dimensions.len() == 1;
+    let element = |at: usize| if is_flat { array.elements()[at].clone() } else { Datum::Null };
+    let places = 0..usize::try_from(first.length).unwrap_or(0);
+    Ok(places.zip(1..).map(|(at, place)| vec![element(at), Datum::Int4(place)]).collect())
 }
 
 /// Grants do not exist yet, so that every list of them in the catalog is NULL, which gives no rows without a call.

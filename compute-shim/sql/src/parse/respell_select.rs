@@ -5,7 +5,7 @@
 
 use super::keyword::is_reserved;
 use super::place::is_word;
-use super::tree::{EMPTY_LIST, FromItem, Query, QueryBody};
+use super::tree::{ALL_FIELDS, EMPTY_LIST, FromItem, Query, QueryBody};
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
@@ -22,6 +22,24 @@ pub(super) fn is_blank(token: &TokenWithSpan) -> bool {
 
 pub(super) fn word(value: &str, quote_style: Option<char>, keyword: Keyword) -> Token {
     Token::Word(Word { value: value.to_owned(), quote_style, keyword })
+}
+
+/// `*` behind a row becomes the name of a field: `(row).*`.
+pub(super) fn respell_all_fields(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    // How much of a row's end and the point behind it has been seen.
+    let mut seen = 0;
+    for token in tokens.iter_mut().filter(|token| !is_blank(token)) {
+        seen = match (&token.token, seen) {
+            (Token::RParen | Token::RBracket, _) => 1,
+            (Token::Period, 1) => 2,
+            (Token::Mul, 2) => {
+                token.token = word(ALL_FIELDS, Some('"'), Keyword::NoKeyword);
+                0
+            }
+            _ => 0,
+        };
+    }
+    tokens
 }
 
 /// An empty list becomes a call that the tree knows for one.

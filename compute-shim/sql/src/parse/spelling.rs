@@ -1,16 +1,17 @@
-//! Forms of expressions that the parser crate has in another shape than our tree: subscripts, arguments by name, and
+//! Forms of expressions that the parser crate has in another shape than our tree: subscripts, fields, arguments by name, and
 //! BETWEEN SYMMETRIC, which `respell.rs` has put into one that it can read.
 
 use super::respell::SYMMETRIC;
-use super::tree::{Expr, FunctionCall, Name, SliceRange};
-use super::{Lower, at, refuse, refuse_if};
+use super::tree::{ALL_FIELDS, Expr, FunctionCall, Name, SliceRange};
+use super::{Lower, NESTING_MAX, at, refuse, refuse_if, too_deep};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
+use sqlparser::tokenizer::Token;
 
 impl Lower<'_> {
-    /// A column or another operand, and subscripts.
+    /// A column or another operand, subscripts and fields.
     pub(super) fn access(&mut self, root: ast::Expr, chain: Vec<ast::AccessExpr>) -> Result<Expr> {
         let mut chain = chain.into_iter().peekable();
         // The parser sees `t.a[1]` as t, then .a, then [1]; without parentheses around it, `t.a` is a column.
@@ -27,8 +28,12 @@ impl Lower<'_> {
             }
             root => root,
         };
-        let operand = self.boxed(root)?;
-        let (mut subscripts, mut is_slice) = (Vec::new(), false);
+        if chain.len() + self.depth > NESTING_MAX {
+            return Err(too_deep());
+        }
+        let takes_fields = takes_fields(&root);
+        let mut operand = self.expr(root)?;
+        let mut subscripts = Vec::new();
         for access in chain {
             match access {
                 ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
@@ -36,29 +41,61 @@ impl Lower<'_> {
                 }
                 ast::AccessExpr::Subscript(ast::Subscript::Slice { lower_bound, upper_bound, stride }) => {
                     refuse_if(stride.is_some(), "a stride")?;
-                    is_slice = true;
                     let lower = lower_bound.map(|bound| self.expr(bound)).transpose()?;
                     let upper = upper_bound.map(|bound| self.expr(bound)).transpose()?;
                     subscripts.push((Some(lower), upper));
                 }
-                ast::AccessExpr::Dot(_) => return Err(refuse("field selection from a composite value")),
+                ast::AccessExpr::Dot(ast::Expr::Identifier(name)) => {
+                    if !takes_fields {
+                        let position = self.lines.position(name.span.start);
+                        let position = self.take_before(position, |token| *token == Token::Period);
+                        return Err(at(SqlError::syntax("syntax error at or near \".\""), position));
+                    }
+                    operand = subscripted(operand, std::mem::take(&mut subscripts));
+                    let row = Box::new(operand);
+                    operand = match name.value == ALL_FIELDS {
+                        true => Expr::Fields(row),
+                        false => Expr::Field { operand: row, name: self.ident(name) },
+                    };
+                }
+                ast::AccessExpr::Dot(_) => return Err(refuse("this form of field selection")),
             }
         }
-        if !is_slice {
-            let subscripts = subscripts.into_iter().filter_map(|(_, index)| index).collect();
-            return Ok(Expr::Subscript { operand, subscripts });
-        }
-        // Beside a range a single number is the upper end of one from 1 on.
-        let first = |upper: &Option<Expr>| Expr::Number {
-            digits: "1".to_owned(),
-            position: upper.as_ref().map_or(0, Expr::start),
-        };
-        let range = |(lower, upper): (Option<Option<Expr>>, Option<Expr>)| SliceRange {
-            lower: lower.unwrap_or_else(|| Some(first(&upper))),
-            upper,
-        };
-        Ok(Expr::Slice { operand, ranges: subscripts.into_iter().map(range).collect() })
+        Ok(subscripted(operand, subscripts))
     }
+}
+
+/// Whether PostgreSQL's grammar lets a field be selected of an operand as it is written.
+fn takes_fields(operand: &ast::Expr) -> bool {
+    use ast::Expr as E;
+    match operand {
+        E::Nested(_) | E::Subquery(_) | E::Identifier(_) | E::CompoundIdentifier(_) => true,
+        E::CompoundFieldAccess { root, .. } => takes_fields(root),
+        E::Value(value) => matches!(value.value, ast::Value::Placeholder(_)),
+        _ => false,
+    }
+}
+
+/// A subscript: the lower bound of a range, if it is one, and the upper bound or the index.
+type Subscript = (Option<Option<Expr>>, Option<Expr>);
+
+fn subscripted(operand: Expr, subscripts: Vec<Subscript>) -> Expr {
+    if subscripts.is_empty() {
+        return operand;
+    }
+    let operand = Box::new(operand);
+    if subscripts.iter().all(|(lower, _)| lower.is_none()) {
+        let subscripts = subscripts.into_iter().filter_map(|(_, index)| index).collect();
+        return Expr::Subscript { operand, subscripts };
+    }
+    // Beside a range a single number is the upper end of one from 1 on.
+    let first = |upper: &Option<Expr>| Expr::Number {
+        digits: "1".to_owned(),
+        position: upper.as_ref().map_or(0, Expr::start),
+    };
+    let range =
+        |(lower, upper): Subscript| SliceRange { lower: lower.unwrap_or_else(|| Some(first(&upper))), upper };
+    Expr::Slice { operand, ranges: subscripts.into_iter().map(range).collect() }
 }
 
 impl Lower<'_> {

@@ -42,8 +42,9 @@ use crate::nesting::{levels, with_room_for_levels};
 use crate::parse::tree::SetOperator;
 use hexalog_engine::{LockWait, RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
-use hexalog_sql_types::TypeId;
 use hexalog_sql_types::aggregate::Aggregate as AggregateFunction;
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{Datum, Record, TypeId};
 use std::sync::Arc;
 
 /// A statement that reads or changes rows, ready to run any number of times.
@@ -294,6 +295,30 @@ impl RowCheck {
     }
 }
 
+/// A set-returning function of a select list.
+#[derive(Clone, Debug)]
+pub(crate) struct SetInList {
+    pub function: &'static TableFunction,
+    pub arguments: Exprs,
+    /// Its rows are values themselves, with these columns; otherwise they have one column, which is the value.
+    pub record: Option<RecordColumns>,
+}
+
+/// What is around the values of a row that is a value.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordColumns {
+    pub types: Vec<TypeId>,
+    pub names: Arc<[Box<str>]>,
+}
+
+impl RecordColumns {
+    /// The row of these values.
+    pub(crate) fn of(&self, values: Vec<Datum>) -> Result<Datum> {
+        let record = Record::new(self.types.clone(), values, Some(self.names.clone()))?;
+        Ok(Datum::Record(Arc::new(record)))
+    }
+}
+
 /// One function in FROM.
 #[derive(Clone, Debug)]
 pub(crate) struct CallInFrom {
@@ -342,7 +367,7 @@ pub(crate) enum Node {
     /// Set-returning functions of a select list: their columns are appended to the input's.
     ProjectSet {
         input: Arc<Node>,
-        functions: Vec<(&'static TableFunction, Exprs, TypeId)>,
+        functions: Vec<SetInList>,
     },
     /// A join as the binder makes it; `join.rs` turns it into one of the two below.
     Join {

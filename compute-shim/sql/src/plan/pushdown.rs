@@ -209,10 +209,7 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
         Node::ProjectSet { input, functions } => {
             let width = input.width();
             let mut below: Needed = needed.iter().copied().filter(|&column| column < width).collect();
-            functions
-                .iter()
-                .flat_map(|(_, arguments, _)| &arguments.items)
-                .for_each(|expr| add(&mut below, expr));
+            functions.iter().flat_map(|set| &set.arguments.items).for_each(|expr| add(&mut below, expr));
             Node::ProjectSet { input: prune_arc(input, &below), functions }
         }
         Node::NestedLoop { join, left, right, correlation, condition } => {

@@ -18,6 +18,7 @@ use crate::parse::tree::{
     DiscardTarget, ExplainFormat, Maintenance, Name, SavepointCommand, SettingValue, Statement,
     TransactionCommand, TransactionModes, TypeName,
 };
+use crate::relation_statistics::Upkeep;
 use crate::stop::{Step, Stop};
 use hexalog_engine::{Isolation, Need, RelationLockMode};
 use hexalog_sql_types::error::Result;
@@ -367,12 +368,20 @@ fn deallocate(statements: &mut Statements, name: Option<&str>, verb: &'static st
 fn vacuum(scope: &mut Scope, maintenance: &Maintenance) -> Step<Answer> {
     scope.check_outside_block("VACUUM")?;
     scope.refresh_durable()?;
+    let mut vacuumed: Vec<Oid> = Vec::new();
+    if maintenance.targets.is_empty() {
+        vacuumed.extend(scope.view.catalog().tables().map(|table| table.oid));
+    }
     for target in &maintenance.targets {
         match scope.view.find_relation(&target.name)? {
-            Relation::Table(_) => {}
+            Relation::Table(table) => vacuumed.push(table.oid),
             Relation::System(table) if !table.is_view => {}
             relation => scope.notices.push((Severity::Warning, skipped(relation.name(), "vacuum"))),
         }
+    }
+    let now_us = scope.environment.wall_clock_us();
+    for table in vacuumed {
+        scope.database.relations.kept_up(table, Upkeep::Vacuum, now_us);
     }
     tag("VACUUM")
 }

@@ -10,6 +10,7 @@ use crate::answer::{ColumnDescription, Flow, Sink};
 use crate::execute::{KeptBytes, Measure, Operator, Row, RowKeys, State, build, settle_references};
 use crate::parse::lock_words;
 use crate::plan::{Command, Plan, measured};
+use crate::relation_statistics::StatementCounts;
 use crate::stop::{Step, Stop};
 use hexalog_protocol::Lsn;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, SqlState};
@@ -246,6 +247,7 @@ impl PlanRun {
             self.plan = Arc::new(measured(&self.plan));
         }
         self.state = State::new(&self.plan);
+        self.state.counts = StatementCounts::of(&scope.database);
         self.state.measures.takes_time = self.measured == Some(true);
         if self.is_cursor {
             let (engine, transaction) = scope.engine_and_transaction();
@@ -474,6 +476,7 @@ impl PlanRun {
 
     fn end(&mut self, scope: &mut Scope) -> Step<()> {
         self.drop_operators();
+        self.state.counts.end();
         if self.state.is_fused {
             return scope.commit();
         }

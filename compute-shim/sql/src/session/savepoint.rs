@@ -8,7 +8,9 @@
 use super::settings::SettingsMark;
 use super::transaction::{Scope, Status};
 use crate::catalog::Changes;
+use crate::catalog::object::Oid;
 use crate::execute::DeferredMark;
+use crate::relation_statistics::TableChanged;
 use crate::stop::Step;
 use hexalog_engine::Savepoint;
 use hexalog_sql_types::error::Result;
@@ -32,6 +34,8 @@ struct Mark {
     /// How many advisory locks the transaction held, and how many databases it had to itself.
     advisory: usize,
     reserved: usize,
+    /// How it had changed rows.
+    changed: Vec<(Oid, TableChanged)>,
 }
 
 /// The savepoints of a transaction, the newest last.
@@ -94,6 +98,7 @@ impl Scope {
             read_only,
             deferred,
             advisory,
+            changed: self.effects.changed.clone(),
             reserved: self.effects.reserved.len(),
         });
         Ok(())
@@ -134,6 +139,7 @@ impl Scope {
         self.effects.deferred.roll_back_to(&mark.deferred, serial);
         self.database.engine().release_advisory_since(&mut self.effects.advisory, mark.advisory);
         self.effects.reserved.truncate(mark.reserved);
+        self.effects.changed.clone_from(&mark.changed);
         if mark.definitions != self.definitions() {
             let (changes, definitions) = (mark.changes.clone(), mark.definitions);
             self.restore_definitions(changes, definitions);

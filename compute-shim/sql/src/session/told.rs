@@ -4,6 +4,7 @@ use super::transaction::Scope;
 use super::view::SessionView;
 use crate::answer::{Severity, Sink};
 use crate::catalog::type_shown;
+use crate::sessions::SessionWait;
 use crate::stop::Stop;
 use hexalog_sql_types::{SqlError, TypeId, types};
 use std::borrow::Cow;
@@ -42,7 +43,10 @@ impl Scope {
         match stop {
             Stop::Error(error) => Stop::Error(self.named(error)),
             Stop::Need(need) => {
-                self.activity.wait_for(&need);
+                match self.effects.is_asleep.take() {
+                    true => self.activity.wait(SessionWait::Sleep),
+                    false => self.activity.wait_for(&need),
+                }
                 Stop::Need(need)
             }
         }

@@ -21,6 +21,7 @@ use crate::environment::Environment;
 use crate::execute::{Context, Effects, Settlement, State, settle_references};
 use crate::parse::tree::{IsolationLevel, TransactionModes};
 use crate::plan::{Plan, PlanOptions};
+use crate::relation_statistics::Upkeep;
 use crate::sessions::{DatabaseCounters, SessionActivity};
 use crate::statement_statistics::BlocksUsed;
 use crate::stop::{Step, Stop};
@@ -718,8 +719,17 @@ impl Scope {
         (self.settlement, self.tidying, self.is_tidied) = (None, None, false);
         self.effects.deferred.clear();
         let changed = std::mem::take(&mut self.effects.changed);
+        let kept_up = std::mem::take(&mut self.effects.kept_up);
         if ended == Ended::Committed {
-            self.database.activity.add(changed);
+            self.database.relations.committed(&changed);
+            self.database.activity.add(changed.iter().map(|(table, changed)| (*table, changed.rows.count())));
+            for (table, upkeep) in kept_up {
+                let upkeep = match upkeep {
+                    Upkeep::Analyze if self.activity.is_background() => Upkeep::AutoAnalyze,
+                    upkeep => upkeep,
+                };
+                self.database.relations.kept_up(table, upkeep, self.environment.wall_clock_us());
+            }
         }
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.effects.reserved.clear();

@@ -11,6 +11,7 @@ mod columns_catalogs;
 mod columns_information_schema;
 mod columns_views;
 mod constraint;
+mod counters;
 mod facts;
 mod information_schema;
 mod list;
@@ -31,8 +32,9 @@ mod view;
 pub(crate) use cluster::{ENCODING_UTF8, is_shared_class};
 pub(crate) use constraint::{Constraint, constraint};
 pub(crate) use facts::{
-    COLLATIONS, OPERATOR_CLASSES, OPERATOR_FAMILIES, collation_name, collation_named, collation_of,
-    collation_of_key, foreign_type_name, operator_class_of, own_collation, routine_by_name, routine_name,
+    C_COLLATION_OID, COLLATIONS, DEFAULT_COLLATION_OID, OPERATOR_CLASSES, OPERATOR_FAMILIES, collation_name,
+    collation_named, collation_of, collation_of_key, foreign_type_name, operator_class_of, own_collation,
+    routine_by_name, routine_name,
 };
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{
@@ -119,6 +121,9 @@ pub(crate) fn rows(
         // Nothing that the catalog knows of.
         "pg_locks" => locks::pg_locks(view, database),
         "pg_stat_activity" => activity::pg_stat_activity(view, database),
+        "pg_stat_all_indexes" | "pg_stat_user_indexes" => counters::pg_stat_indexes(view, database),
+        "pg_stat_all_tables" => counters::pg_stat_all_tables(view, database),
+        "pg_stat_user_tables" => counters::pg_stat_user_tables(view, database),
         "pg_stat_database" => activity::pg_stat_database(view, database, env.host.clock().0),
         "pg_stat_progress_copy" => {
             progress::copy(view, &database.progress.shown(), &database.connections.by_session())

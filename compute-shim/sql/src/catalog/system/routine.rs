@@ -27,6 +27,7 @@ pub(super) const METHOD_HEAP: Oid = 2;
 pub(crate) struct Routine {
     pub oid: Oid,
     pub name: &'static str,
+    pub schema: Oid,
     pub arguments: &'static [TypeId],
     pub result: TypeId,
     /// The columns of a function that returns records.
@@ -46,6 +47,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
         function::functions().iter().filter(|function| !function.is_unsupported()).map(|function| Routine {
             oid: function.oid,
             name: function.name,
+            schema: PG_CATALOG_OID,
             arguments: function.arguments,
             result: function.result,
             columns: &[],
@@ -60,6 +62,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
     let hosts = host_functions().map(|function| Routine {
         oid: function.oid,
         name: function.name,
+        schema: PG_CATALOG_OID,
         arguments: function.arguments,
         result: function.result,
         columns: &[],
@@ -74,6 +77,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
     let tables = table_functions().map(|function| Routine {
         oid: function.oid,
         name: function.name,
+        schema: function.schema,
         arguments: function.arguments,
         result: function.result,
         columns: function.columns,
@@ -88,6 +92,7 @@ pub(crate) fn routines() -> impl Iterator<Item = Routine> {
     let aggregates = aggregate::aggregates().iter().map(|aggregate| Routine {
         oid: aggregate.oid,
         name: aggregate.name,
+        schema: PG_CATALOG_OID,
         arguments: aggregate.arguments,
         result: aggregate.result,
         columns: &[],
@@ -106,6 +111,7 @@ fn window_routines() -> impl Iterator<Item = Routine> {
     window_functions().map(|function| Routine {
         oid: function.oid,
         name: function.name,
+        schema: PG_CATALOG_OID,
         arguments: function.arguments,
         result: function.result,
         columns: &[],
@@ -157,7 +163,7 @@ fn pg_proc_row(routine: &Routine) -> Row {
     vec![
         oid(routine.oid),
         text(routine.name),
-        oid(PG_CATALOG_OID),
+        oid(routine.schema),
         oid(ROLE_OID),
         oid(LANGUAGE_INTERNAL),
         Datum::Float4(1.0),

@@ -2,11 +2,10 @@
 
 use super::value::{FALSE, NULL, oid, text};
 use super::{SystemTable, tables};
-use crate::catalog::object::{Oid, PG_CATALOG_OID, ROLE_OID, Table};
+use crate::catalog::object::{Oid, ROLE_OID};
 use crate::execute::Row;
 use crate::session::SessionView;
 use hexalog_sql_types::Datum;
-use std::sync::Arc;
 
 /// The name of a role, as `pg_get_userbyid` gives it.
 fn role(view: &SessionView, number: Oid) -> Datum {
@@ -59,56 +58,4 @@ pub(super) fn pg_sequences(view: &SessionView) -> Vec<Row> {
         ]);
     }
     rows
-}
-
-/// Counters are NULL, which says that they are not kept. How many rows there are is what ANALYZE has found.
-fn table_statistics(number: Oid, schema: &str, name: &str, rows: Option<u64>) -> Row {
-    const COUNTERS: usize = 20;
-    const N_LIVE_TUP: usize = 8;
-    let rows = rows.map_or(NULL, |rows| Datum::Int8(i64::try_from(rows).unwrap_or(i64::MAX)));
-    let mut row = vec![oid(number), text(schema), text(name)];
-    row.extend((0..COUNTERS).map(|counter| if counter == N_LIVE_TUP { rows.clone() } else { NULL }));
-    row
-}
-
-pub(super) fn pg_stat_user_tables(view: &SessionView) -> Vec<Row> {
-    let catalog = view.catalog();
-    let row = |table: &Arc<Table>| {
-        let rows = catalog.statistics(table.oid).and_then(|statistics| statistics.rows);
-        table_statistics(table.oid, catalog.schema_name(table.schema), &table.name, rows)
-    };
-    catalog.tables().map(row).collect()
-}
-
-pub(super) fn pg_stat_all_tables(view: &SessionView) -> Vec<Row> {
-    let schema = view.catalog().schema_name(PG_CATALOG_OID);
-    let mut rows: Vec<Row> =
-        system_tables().map(|table| table_statistics(table.oid, schema, table.name, None)).collect();
-    rows.extend(pg_stat_user_tables(view));
-    rows
-}
-
-pub(super) fn pg_stat_user_indexes(view: &SessionView) -> Vec<Row> {
-    let catalog = view.catalog();
-    let mut rows = Vec::new();
-    for table in catalog.tables() {
-        for index in &table.indexes {
-            rows.push(vec![
-                oid(table.oid),
-                oid(index.oid),
-                text(catalog.schema_name(table.schema)),
-                text(&table.name),
-                text(&index.name),
-                NULL,
-                NULL,
-                NULL,
-            ]);
-        }
-    }
-    rows
-}
-
-/// The system's own tables have no indexes.
-pub(super) fn pg_stat_all_indexes(view: &SessionView) -> Vec<Row> {
-    pg_stat_user_indexes(view)
 }

@@ -141,6 +141,13 @@ pub(crate) enum Expr {
         operand: Box<Expr>,
         ranges: Vec<SliceRange>,
     },
+    /// `(row).column`.
+    Field {
+        operand: Box<Expr>,
+        name: String,
+    },
+    /// `(row).*`.
+    Fields(Box<Expr>),
     Collate {
         operand: Box<Expr>,
         collation: Name,
@@ -182,6 +189,7 @@ impl Expr {
             Expr::Column(name) => name.position,
             Expr::Function(call) => call.name.position,
             Expr::Unary { op, .. } | Expr::Binary { op, .. } | Expr::AnyAll { op, .. } => op.position,
+            Expr::Field { operand, .. } | Expr::Fields(operand) => operand.start(),
             Expr::And(_)
             | Expr::Or(_)
             | Expr::Not(_)
@@ -211,6 +219,8 @@ impl Expr {
                 | Expr::AtTimeZone { operand, .. }
                 | Expr::Subscript { operand, .. }
                 | Expr::Slice { operand, .. }
+                | Expr::Field { operand, .. }
+                | Expr::Fields(operand)
                 | Expr::Collate { operand, .. } => operand,
                 Expr::Cast { operand, position, .. } => {
                     let start = operand.start();

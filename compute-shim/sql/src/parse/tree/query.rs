@@ -82,6 +82,9 @@ pub(crate) const COLLATION: &str = "COLLATE\0";
 /// can be written.
 pub(crate) const LIST_ITEM: &str = "LIST\0ITEM";
 
+/// The name of the field that `*` behind a row is spelled as; no name that can be written.
+pub(crate) const ALL_FIELDS: &str = "ALL\0FIELDS";
+
 /// The function that a select list without items is spelled as; no name that can be written.
 pub(crate) const EMPTY_LIST: &str = "EMPTY\0LIST";
 

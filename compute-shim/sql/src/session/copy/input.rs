@@ -21,6 +21,7 @@ use crate::expression::evaluate;
 use crate::parse::tree::{Copy, CopySource, Insert, Name, Statement};
 use crate::plan::{Exprs, Node, Plan, Predicate, RowCheck};
 use crate::progress::{Report, Task};
+use crate::relation_statistics::StatementCounts;
 use crate::session::statement::Prepared;
 use crate::session::transaction::Scope;
 use crate::stop::{Step, Stop};
@@ -157,6 +158,7 @@ impl CopyIn {
                     check_freeze(scope, &target.table)?;
                 }
                 self.state = State::new(&target.plan);
+                self.state.counts = StatementCounts::of(&scope.database);
                 self.source = match target.options.format {
                     Format::Text => Source::Lines(Lines::new(None)),
                     Format::Csv => Source::Lines(Lines::new(Some(target.options.quoting))),

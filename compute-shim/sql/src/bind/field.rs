@@ -1,0 +1,171 @@
+//! Rows as values: what their columns are called, `(row).column` and `(row).*`.
+//!
+//! Owns the shapes of a statement's rows. As in PostgreSQL, whose rows of no named type carry a number in their type modifier, the
+//! modifier of a `record` is the number of its shape: it goes along wherever a type does, through subqueries, common tables and
+//! slots, and two rows of one shape have one number. Numbers mean something to one binder alone, and leave it with nothing
+//! (decision 0136).
+
+use super::Binder;
+use super::call::Callable;
+use super::scope::find_table;
+use super::select::Item;
+use crate::catalog::object::Oid;
+use crate::expression::{Expr, Kind};
+use crate::parse::at;
+use crate::parse::tree::{self, Name};
+use hexalog_sql_types::error::Result;
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod, resolve};
+use std::sync::Arc;
+
+/// What a row of a table has besides its columns.
+const VERSION_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
+
+/// A column of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RowColumn {
+    pub name: Box<str>,
+    pub type_id: TypeId,
+    pub typmod: Typmod,
+}
+
+/// The columns of a row.
+pub(super) type RowShape = Arc<[RowColumn]>;
+
+impl Binder<'_> {
+    /// The modifier of rows of these columns.
+    pub(super) fn shape(&mut self, columns: Vec<RowColumn>) -> Typmod {
+        let known = self.shapes.iter().position(|shape| **shape == *columns);
+        let number = known.unwrap_or_else(|| {
+            self.shapes.push(columns.into());
+            self.shapes.len() - 1
+        });
+        Typmod(i32::try_from(number).expect("a statement's text is shorter than 2 GiB"))
+    }
+
+    /// A row that is made here, with its shape.
+    pub(super) fn shaped(&mut self, row: Expr) -> Expr {
+        let Kind::Row(items, names) = &row.kind else { return row };
+        let column = |(at, item): (usize, &Expr)| RowColumn {
+            name: names.as_ref().map_or_else(|| format!("f{}", at + 1).into(), |names| names[at].clone()),
+            type_id: item.type_id,
+            typmod: item.typmod,
+        };
+        let columns = items.iter().enumerate().map(column).collect();
+        let typmod = self.shape(columns);
+        row.with_typmod(typmod)
+    }
+
+    /// The columns of an expression's value, if it is a row and they are known.
+    fn shape_of(&self, expr: &Expr) -> Option<RowShape> {
+        match expr.type_id {
+            TypeId::RECORD => self.shapes.get(usize::try_from(expr.typmod.0).ok()?).cloned(),
+            _ => None,
+        }
+    }
+
+    /// `(row).column`, or a function of one argument that is written so.
+    pub(super) fn field(&mut self, operand: &tree::Expr, name: &str) -> Result<Expr> {
+        let value = self.expr(operand)?;
+        if let Some(field) = self.field_of(&value, name) {
+            return Ok(field);
+        }
+        if let (tree::Expr::Column(relation), Kind::Row(_, Some(_))) = (operand, &value.kind)
+            && VERSION_COLUMNS.contains(&name)
+        {
+            let parts = relation.parts.iter().cloned().chain([name.to_owned()]).collect();
+            return self.column(&Name { parts, position: relation.position });
+        }
+        let written = Name::single(name);
+        let mut candidates = self.callables(&written);
+        candidates.retain(|candidate| !matches!(candidate, Callable::Aggregate(_) | Callable::Window(_)));
+        if resolve::function(name, &candidates, &[value.type_id], false).is_ok() {
+            return self.resolve_call(&written, &candidates, vec![value], false);
+        }
+        Err(at(no_field(operand, &value, name), operand.start()))
+    }
+
+    /// The column of this name, if the value is a row that is known to have one.
+    pub(super) fn field_of(&self, value: &Expr, name: &str) -> Option<Expr> {
+        let shape = self.shape_of(value)?;
+        let column = shape.iter().position(|column| *column.name == *name)?;
+        Some(field_at(value, column, &shape))
+    }
+
+    /// What ROW(…) is made of.
+    pub(super) fn row_items(&mut self, items: &[tree::Expr]) -> Result<Vec<Expr>> {
+        let mut bound = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                tree::Expr::Fields(row) => {
+                    bound.extend(self.fields(row)?.into_iter().map(|column| column.expr));
+                }
+                item => bound.push(self.expr(item)?),
+            }
+        }
+        Ok(bound)
+    }
+
+    /// The columns of `(row).*`.
+    pub(super) fn fields(&mut self, operand: &tree::Expr) -> Result<Vec<Item>> {
+        if self.noted.is_some() {
+            return Err(SqlError::unsupported("expansion of a composite value in a view"));
+        }
+        let value = self.expr(operand)?;
+        if value.type_id != TypeId::RECORD {
+            let message = format!("type {} is not composite", value.type_id.display_name());
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        }
+        let Some(shape) = self.shape_of(&value) else {
+            let message = "record type has not been registered";
+            return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
+        };
+        let item = |(at, column): (usize, &RowColumn)| Item {
+            name: column.name.to_string(),
+            expr: field_at(&value, at, &shape).at(operand.start()),
+            origin: self.field_origin(operand, &column.name),
+        };
+        Ok(shape.iter().enumerate().map(item).collect())
+    }
+
+    /// The table and column that `(relation).column` is.
+    pub(super) fn field_origin(&self, operand: &tree::Expr, field: &str) -> (Oid, i16) {
+        let tree::Expr::Column(name) = operand else { return (0, 0) };
+        let visible = self.visible();
+        let [alias] = name.parts.as_slice() else { return (0, 0) };
+        if visible.iter().flat_map(|names| &names.columns).any(|column| column.name == *alias) {
+            return (0, 0);
+        }
+        let columns = find_table(visible, &name.parts).into_iter().flat_map(|table| &table.columns);
+        columns.into_iter().find(|column| column.name == field).map_or((0, 0), |column| column.origin)
+    }
+}
+
+/// A column of a row; of one that is made here, what it is made of.
+fn field_at(value: &Expr, at: usize, shape: &RowShape) -> Expr {
+    let column = &shape[at];
+    if let Kind::Row(items, _) = &value.kind {
+        return items[at].clone();
+    }
+    let kind = Kind::Field { operand: Box::new(value.clone()), column: at, name: column.name.clone() };
+    Expr::new(kind, column.type_id).with_typmod(column.typmod)
+}
+
+/// Why there is no such column.
+fn no_field(operand: &tree::Expr, value: &Expr, field: &str) -> SqlError {
+    let undefined = |message| SqlError::new(SqlState::UNDEFINED_COLUMN, message);
+    match (operand, &value.kind) {
+        (tree::Expr::Column(name), Kind::Row(_, Some(_))) => {
+            undefined(format!("column {}.{field} does not exist", name.last()))
+        }
+        _ if value.type_id == TypeId::RECORD => {
+            undefined(format!("could not identify column \"{field}\" in record data type"))
+        }
+        _ => {
+            let type_name = value.type_id.display_name();
+            let message = format!(
+                "column notation .{field} applied to type {type_name}, which is not a composite type"
+            );
+            SqlError::new(SqlState::WRONG_OBJECT_TYPE, message)
+        }
+    }
+}
