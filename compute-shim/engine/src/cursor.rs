@@ -116,6 +116,8 @@ impl Cursor {
             Direction::Forward => {
                 let slot = match &self.position {
                     Bound::Unbounded => 0,
+                    // Come from the page before: all of this one is to be looked at, and keys are not in the processor's caches.
+                    Bound::Included(key) if page.slots() > 0 && page.key(0) >= key.as_slice() => 0,
                     Bound::Included(key) => page.partition(|other| other < key.as_slice()),
                     Bound::Excluded(key) => page.partition(|other| other <= key.as_slice()),
                 };

@@ -12,12 +12,12 @@ use crate::access::SharedPage;
 use crate::call::Call;
 use crate::engine::Engine;
 use crate::error::{Need, Step};
-use crate::layout::Bytes;
-use crate::layout::tree_page::{LeafCell, ROW_OVERFLOW, RowHeader, TreePage};
+use crate::layout::tree_page::{LeafCell, ROW_DELETED, ROW_HEADER_BYTES, ROW_OVERFLOW, TreePage};
+use crate::layout::{Bytes, get_u16};
 use crate::transaction::Transaction;
 use crate::types::{Direction, RowBuffer, RowVersion, TxId};
 use crate::undo::status::TxStatus;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 
 /// What [`Engine::cursor_rows`] has found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +34,8 @@ pub enum Found {
 #[derive(Clone, Debug, Default)]
 pub struct LeafRows {
     page: Option<Box<Bytes>>,
+    /// Whether that is the page that the cells are of.
+    is_copied: bool,
     cells: Vec<Cell>,
 }
 
@@ -44,6 +46,18 @@ struct Cell {
     body: u16,
     body_bytes: u16,
     columns: u16,
+}
+
+impl Cell {
+    /// The cell at an offset, and its flags.
+    #[inline]
+    fn at(page: TreePage<'_>, offset: usize) -> (u8, Cell) {
+        let (key_bytes, body_bytes) = (get_u16(page.0, offset), get_u16(page.0, offset + 2));
+        let header = offset + 4 + usize::from(key_bytes);
+        // Offsets within a page.
+        let (body, offset) = ((header + ROW_HEADER_BYTES) as u16, offset as u16);
+        (page.0[header], Cell { offset, body, body_bytes, columns: get_u16(page.0, header + 1) })
+    }
 }
 
 /// A row of [`LeafRows`].
@@ -79,32 +93,32 @@ impl LeafRows {
     }
 
     /// A row with its key and version.
+    #[inline]
     pub fn row(&self, at: usize) -> LeafRow<'_> {
         let LeafCell { key, header, body, .. } =
             TreePage(self.page()).leaf_cell_at(self.cells[at].offset.into());
         LeafRow { key, columns: header.columns, body, version: header.version }
     }
 
+    #[inline]
     fn page(&self) -> &Bytes {
         self.page.as_deref().expect("rows stand in a page")
     }
 
-    fn clear(&mut self) {
-        self.cells.clear();
+    /// Makes one of them the row of a buffer.
+    pub fn load(&self, at: usize, out: &mut RowBuffer) {
+        out.set(&TreePage(self.page()).leaf_cell_at(self.cells[at].offset.into()));
     }
 
-    fn push(&mut self, cell: &LeafCell<'_>) {
-        // Offsets within a page, and lengths of what stands in one.
-        self.cells.push(Cell {
-            offset: cell.offset as u16,
-            body: cell.body_offset() as u16,
-            body_bytes: cell.body.len() as u16,
-            columns: cell.header.columns,
-        });
+    /// Drops all rows.
+    pub fn clear(&mut self) {
+        self.cells.clear();
+        self.is_copied = false;
     }
 
     /// Takes the bytes that the cells point into.
     fn copy(&mut self, page: &Bytes) {
+        self.is_copied = true;
         match &mut self.page {
             Some(copy) => copy.copy_from_slice(page),
             None => self.page = Some(Box::new(*page)),
@@ -142,9 +156,12 @@ impl Engine {
     ) -> Step<Found> {
         let _call = Call::enter();
         txn.assert_active();
+        // Who fails or waits at the door of the operation leaves nothing either.
         rows.clear();
         self.operate(txn, |access, txn| {
             loop {
+                // Of the leaf before, on which nothing was to be seen, there may be a copy.
+                rows.clear();
                 let Some((page, slot)) = access.cursor_find(cursor)? else {
                     return Ok(Found::End);
                 };
@@ -172,6 +189,7 @@ impl Engine {
                         row.set(&cell);
                         rows.clear();
                     }
+                    _ if rows.is_copied => {}
                     _ => rows.copy(page.bytes()),
                 }
                 cursor.skipped = 0;
@@ -182,6 +200,9 @@ impl Engine {
 
     /// Finds the visible rows of a latched leaf from a slot on, up to one that has to be looked up. Gives the last slot that it
     /// has dealt with; `None`: it is the first that has to be looked up.
+    ///
+    /// Where all rows are visible the leaf is copied first and looked at in the copy: a page comes from memory as a stream then, and
+    /// not cell by cell from its end.
     fn look_at_leaf(
         &self,
         txn: &Transaction,
@@ -196,35 +217,65 @@ impl Engine {
             Direction::Forward => slot == 0,
             Direction::Backward => slot + 1 == view.slots(),
         };
-        let mut sights = Sights { all: self.is_all_visible(page, txn.read_point(), begins), last: None };
+        let all = self.is_all_visible(page, txn.read_point(), begins);
         let mut last = None;
-        let mut look = |slot: usize| {
-            let cell = view.leaf_cell(slot);
-            match sights.of(self, txn, &cell.header) {
-                Sight::Row => rows.push(&cell),
+        if all && range.len() > 1 && view.leaf_cell(slot).header.flags & ROW_OVERFLOW == 0 {
+            rows.copy(page.bytes());
+            let LeafRows { page: Some(copy), cells, .. } = rows else { unreachable!("copied above") };
+            let view = TreePage(copy);
+            each_slot(range, cursor.direction, |slot| {
+                let (flags, cell) = Cell::at(view, view.slot(slot));
+                match Sight::of_visible(flags) {
+                    Sight::Row => cells.push(cell),
+                    Sight::Nothing => {}
+                    Sight::Unknown => return false,
+                }
+                last = Some(slot);
+                true
+            });
+            return last;
+        }
+        let mut sights = Sights { all, last: None };
+        each_slot(range, cursor.direction, |slot| {
+            let header = view.leaf_cell(slot).header;
+            let sight = match sights.all || sights.is_visible(self, txn, header.version) {
+                true => Sight::of_visible(header.flags),
+                false => Sight::Unknown,
+            };
+            match sight {
+                Sight::Row => rows.cells.push(Cell::at(view, view.slot(slot)).1),
                 Sight::Nothing => {}
                 Sight::Unknown => return false,
             }
             last = Some(slot);
             true
-        };
-        match cursor.direction {
-            Direction::Forward => range.into_iter().all(&mut look),
-            Direction::Backward => range.into_iter().rev().all(&mut look),
-        };
+        });
         last
     }
 }
 
-impl Sights {
-    fn of(&mut self, engine: &Engine, txn: &Transaction, header: &RowHeader) -> Sight {
-        match self.all || self.is_visible(engine, txn, header.version) {
-            true if header.is_deleted() => Sight::Nothing,
-            true if header.flags & ROW_OVERFLOW == 0 => Sight::Row,
-            _ => Sight::Unknown,
+/// Calls `look` with slots in scan order until it says no.
+#[inline]
+fn each_slot(mut range: Range<usize>, direction: Direction, look: impl FnMut(usize) -> bool) {
+    match direction {
+        Direction::Forward => range.all(look),
+        Direction::Backward => range.rev().all(look),
+    };
+}
+
+impl Sight {
+    /// Of a row whose newest version is visible.
+    #[inline]
+    fn of_visible(flags: u8) -> Sight {
+        match flags & (ROW_DELETED | ROW_OVERFLOW) {
+            0 => Sight::Row,
+            ROW_OVERFLOW => Sight::Unknown,
+            _ => Sight::Nothing,
         }
     }
+}
 
+impl Sights {
     /// Whether a version is known to be visible: [`crate::visibility`]'s rule, without reading a page.
     fn is_visible(&mut self, engine: &Engine, txn: &Transaction, version: RowVersion) -> bool {
         if txn.is_own(version.tx_id) {
@@ -243,11 +294,27 @@ impl Sights {
 }
 
 impl Cursor {
-    /// The slots of a leaf that lie within the range, from one that does up to the far end.
+    /// The slots of a leaf that lie within the range, from one that does up to the far end. Most leaves lie in it whole.
     fn slots_within(&self, page: TreePage<'_>, slot: usize) -> Range<usize> {
+        let last = match self.direction {
+            Direction::Forward => page.slots() - 1,
+            Direction::Backward => 0,
+        };
+        let is_whole = !self.is_bounded() || !self.is_past_end(page.key(last));
         match self.direction {
+            Direction::Forward if is_whole => slot..last + 1,
             Direction::Forward => slot..page.partition(|key| !self.is_past_end(key)),
+            Direction::Backward if is_whole => 0..slot + 1,
             Direction::Backward => page.partition(|key| self.is_past_end(key))..slot + 1,
         }
+    }
+
+    /// Whether the range has a far end.
+    fn is_bounded(&self) -> bool {
+        let end = match self.direction {
+            Direction::Forward => &self.upper,
+            Direction::Backward => &self.lower,
+        };
+        !matches!(end, Bound::Unbounded)
     }
 }

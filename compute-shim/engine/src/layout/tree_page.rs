@@ -196,6 +196,7 @@ impl<'a> TreePage<'a> {
     }
 
     /// The cell that begins at an offset.
+    #[inline]
     pub fn leaf_cell_at(&self, offset: usize) -> LeafCell<'a> {
         debug_assert!(self.is_leaf());
         let key_bytes = usize::from(get_u16(self.0, offset));
