@@ -3,7 +3,12 @@
 //! Owns where a scan stands: the key it has come to, and as a shortcut the page that held it. Going forward
 //! follows right links; going backward descends anew for what lies below the page's lower bound, since pages
 //! have no left links. A page found again is valid whatever happened to it meanwhile: its lower bound never
-//! changes, and what a split moved away is to its right. Visibility is [`crate::visibility`]'s.
+//! changes, and what a split moved away is to its right. Visibility is [`crate::visibility`]'s. Read next: `leaf_rows.rs`, which gives
+//! the rows of a leaf together.
+
+mod leaf_rows;
+
+pub use leaf_rows::{Found, LeafRow, LeafRows};
 
 use crate::access::{Access, SharedPage};
 use crate::call::Call;
@@ -111,6 +116,8 @@ impl Cursor {
             Direction::Forward => {
                 let slot = match &self.position {
                     Bound::Unbounded => 0,
+                    // Come from the page before: all of this one is to be looked at, and keys are not in the processor's caches.
+                    Bound::Included(key) if page.slots() > 0 && page.key(0) >= key.as_slice() => 0,
                     Bound::Included(key) => page.partition(|other| other < key.as_slice()),
                     Bound::Excluded(key) => page.partition(|other| other <= key.as_slice()),
                 };
@@ -227,6 +234,42 @@ fn leave_page(cursor: &mut Cursor, page: TreePage<'_>) {
     }
 }
 
+impl Access<'_> {
+    /// Takes the cell that was found: the cursor goes on behind it. False if the statement sees no row there.
+    fn cursor_take(
+        &mut self,
+        txn: &mut Transaction,
+        cursor: &mut Cursor,
+        page: SharedPage<'_>,
+        slot: usize,
+        out: &mut RowBuffer,
+    ) -> Step<bool> {
+        let cell = TreePage(page.bytes()).leaf_cell(slot);
+        out.key.clear();
+        out.key.extend_from_slice(cell.key);
+        out.body.clear();
+        out.body.extend_from_slice(cell.body);
+        let mut header = cell.header;
+        let place = Place { page: page.id, lsn: page.lsn(), slot };
+        let all_visible = self.engine.is_all_visible(&page, txn.read_point(), slot == 0);
+        drop(page);
+        let visible =
+            if all_visible { !header.is_deleted() } else { self.resolve(txn, &mut header, &mut out.body)? };
+        cursor.consume(place, &out.key);
+        if visible {
+            cursor.skipped = 0;
+            self.take_stored(cursor.tree, &header, out)?;
+            return Ok(true);
+        }
+        cursor.skipped += 1;
+        if cursor.skipped >= SKIPPED_MAX {
+            cursor.skipped = 0;
+            return Err(Need::Yield.into());
+        }
+        Ok(false)
+    }
+}
+
 impl Engine {
     /// The next visible row in key order (or against it). False: the range is exhausted.
     pub fn cursor_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut RowBuffer) -> Step<bool> {
@@ -237,31 +280,8 @@ impl Engine {
                 let Some((page, slot)) = access.cursor_find(cursor)? else {
                     return Ok(false);
                 };
-                let view = TreePage(page.bytes());
-                let cell = view.leaf_cell(slot);
-                out.key.clear();
-                out.key.extend_from_slice(cell.key);
-                out.body.clear();
-                out.body.extend_from_slice(cell.body);
-                let mut header = cell.header;
-                let place = Place { page: page.id, lsn: page.lsn(), slot };
-                let all_visible = self.is_all_visible(&page, txn.read_point(), slot == 0);
-                drop(page);
-                let visible = if all_visible {
-                    !header.is_deleted()
-                } else {
-                    access.resolve(txn, &mut header, &mut out.body)?
-                };
-                cursor.consume(place, &out.key);
-                if visible {
-                    cursor.skipped = 0;
-                    access.take_stored(cursor.tree, &header, out)?;
+                if access.cursor_take(txn, cursor, page, slot, out)? {
                     return Ok(true);
-                }
-                cursor.skipped += 1;
-                if cursor.skipped >= SKIPPED_MAX {
-                    cursor.skipped = 0;
-                    return Err(Need::Yield.into());
                 }
             }
         })

@@ -48,7 +48,7 @@ mod waiting;
 mod write;
 
 pub use advisory::{AdvisoryExtent, AdvisoryLocks};
-pub use cursor::Cursor;
+pub use cursor::{Cursor, Found, LeafRow, LeafRows};
 pub use engine::Engine;
 pub use error::{EngineError, Need, Step, Stop, WaitTicket};
 pub use inspect::describe_page;

@@ -3,7 +3,7 @@
 //! Owns no behaviour beyond packing a [`TxId`]. Read [`crate::Engine`] for the calls that use them.
 
 use crate::layout::chain_list;
-use crate::layout::tree_page::{ROW_OVERFLOW, RowHeader};
+use crate::layout::tree_page::{LeafCell, ROW_OVERFLOW, RowHeader};
 use crate::overflow::ChainReader;
 use hexalog_protocol::{Lsn, NodeId, PageId};
 use std::fmt;
@@ -180,6 +180,15 @@ impl RowBuffer {
     /// Lets go of the values that were read.
     pub fn forget_values(&mut self) {
         self.values.clear();
+    }
+
+    /// Becomes the row of a cell, which has no chains.
+    pub(crate) fn set(&mut self, cell: &LeafCell<'_>) {
+        self.key.clear();
+        self.key.extend_from_slice(cell.key);
+        self.body.clear();
+        self.body.extend_from_slice(cell.body);
+        self.take_stored(&cell.header).expect("a cell without a list of chains");
     }
 
     /// `body` holds a version's stored body: cuts its list of chains off. `None`: it has a damaged one.

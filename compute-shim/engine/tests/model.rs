@@ -233,15 +233,30 @@ impl World {
         let session = &mut self.sessions[at];
         let mut cursor = Cursor::new(self.tree, Bound::Included(&low), Bound::Included(&high), direction);
         let (mut row, mut rows) = (RowBuffer::new(), Vec::new());
+        let mut leaf = LeafRows::default();
+        // Row by row, leaf by leaf, or both in turn.
+        let way = self.random.below(3);
         loop {
-            let next =
-                Self::drive(node, |engine| engine.cursor_next(&mut session.txn, &mut cursor, &mut row));
+            let by_leaf = way == 0 || way == 1 && self.random.below(2) == 0;
+            let next = Self::drive(node, |engine| match by_leaf {
+                true => engine.cursor_rows(&mut session.txn, &mut cursor, &mut leaf, &mut row),
+                false => {
+                    let found = engine.cursor_next(&mut session.txn, &mut cursor, &mut row)?;
+                    Ok(if found { Found::Row } else { Found::End })
+                }
+            });
             let Outcome::Done(next) = next else { panic!("a scan neither waits nor fails") };
-            if !next {
-                break;
+            match next {
+                Found::End => break,
+                Found::Row => {
+                    let body = Self::load(node, &mut session.txn, &mut row);
+                    rows.push((row.key.clone(), body));
+                }
+                Found::Rows => {
+                    let given = (0..leaf.len()).map(|at| leaf.row(at));
+                    rows.extend(given.map(|row| (row.key.to_vec(), row.body.to_vec())));
+                }
             }
-            let body = Self::load(node, &mut session.txn, &mut row);
-            rows.push((row.key.clone(), body));
         }
         if !forward {
             rows.reverse();

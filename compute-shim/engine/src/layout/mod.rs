@@ -32,16 +32,19 @@ pub(crate) const KIND_SEQUENCE: u8 = 6;
 pub(crate) const KIND_OVERFLOW: u8 = 7;
 
 /// Two bytes, little-endian.
+#[inline]
 pub(crate) fn get_u16(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(*bytes[at..].first_chunk().expect("two bytes"))
 }
 
 /// Eight bytes, little-endian.
+#[inline]
 pub(crate) fn get_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(*bytes[at..].first_chunk().expect("eight bytes"))
 }
 
 /// `N` low bytes, little-endian.
+#[inline]
 pub(crate) fn get_low<const N: usize>(bytes: &[u8], at: usize) -> u64 {
     let mut wide = [0; 8];
     wide[..N].copy_from_slice(&bytes[at..at + N]);

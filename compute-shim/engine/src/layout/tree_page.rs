@@ -192,9 +192,15 @@ impl<'a> TreePage<'a> {
     }
 
     pub fn leaf_cell(&self, index: usize) -> LeafCell<'a> {
+        self.leaf_cell_at(self.slot(index))
+    }
+
+    /// The cell that begins at an offset.
+    #[inline]
+    pub fn leaf_cell_at(&self, offset: usize) -> LeafCell<'a> {
         debug_assert!(self.is_leaf());
-        let offset = self.slot(index);
-        let key = self.key(index);
+        let key_bytes = usize::from(get_u16(self.0, offset));
+        let key = &self.0[offset + 4..offset + 4 + key_bytes];
         let body_bytes = usize::from(get_u16(self.0, offset + 2));
         let header = offset + 4 + key.len();
         let body = header + ROW_HEADER_BYTES;

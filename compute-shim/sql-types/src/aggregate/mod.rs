@@ -10,15 +10,18 @@ mod ordered;
 mod regression;
 mod table;
 
-use crate::datum::{Array, Datum, Dimension, compare};
+use crate::datum::{Array, Datum, Dimension, compare, compare_f64};
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
+use crate::numeric::Short;
+use crate::row::{whole_datum, whole_of};
 use crate::types::TypeId;
 use hypothetical::Hypothetical;
 use json::JsonState;
 use number::{Spread, Sum};
 use ordered::Ordered;
 use regression::Regression;
+use std::cmp::Ordering;
 
 /// One aggregate function.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +131,15 @@ impl AggregateKind {
             AggregateKind::PercentileCont | AggregateKind::PercentileDisc => Some(1),
             _ if self.is_hypothetical() => Some(arguments / 2),
             _ => None,
+        }
+    }
+
+    /// Of `min` and `max`: whether a value that stands so to the one that is kept takes its place.
+    fn replaces(self, order: Ordering) -> bool {
+        match self {
+            AggregateKind::Min => order.is_lt(),
+            AggregateKind::Max => order.is_gt(),
+            other => panic!("{other:?} keeps no number"),
         }
     }
 
@@ -286,6 +298,63 @@ impl Accumulator {
             State::Values(_) | State::Json(_) | State::Ordered(_) => unreachable!("taken in above"),
         }
         Ok(())
+    }
+
+    /// Whether it can be given numbers without a value for each: [`Accumulator::add_whole`] and its like.
+    pub fn takes_numbers(&self) -> bool {
+        matches!(self.kind, AggregateKind::Min | AggregateKind::Max)
+            || matches!(self.state, State::Count(_) | State::Sum(_))
+    }
+
+    /// As [`Accumulator::add`], of a value of a type that is ordered by a whole number: this one.
+    #[inline]
+    pub fn add_whole(&mut self, number: i64) -> Result<()> {
+        match &mut self.state {
+            State::Count(count) => *count += 1,
+            State::Sum(sum) => sum.add_whole(number)?,
+            State::Value(kept) => {
+                if whole_of(kept).is_none_or(|other| self.kind.replaces(number.cmp(&other))) {
+                    *kept = whole_datum(self.argument, number);
+                }
+            }
+            _ => panic!("{:?} takes no numbers", self.kind),
+        }
+        Ok(())
+    }
+
+    /// As [`Accumulator::add`], of a `double precision`.
+    #[inline]
+    pub fn add_float(&mut self, number: f64) -> Result<()> {
+        match &mut self.state {
+            State::Count(count) => *count += 1,
+            State::Sum(sum) => sum.add_float(number)?,
+            State::Value(Datum::Float8(kept)) => {
+                if self.kind.replaces(compare_f64(number, *kept)) {
+                    *kept = number;
+                }
+            }
+            State::Value(kept) => *kept = Datum::Float8(number),
+            _ => panic!("{:?} takes no numbers", self.kind),
+        }
+        Ok(())
+    }
+
+    /// As [`Accumulator::add`], of a `numeric` whose digits are held in place.
+    #[inline]
+    pub fn add_short(&mut self, number: Short) -> Result<()> {
+        match &mut self.state {
+            State::Count(count) => *count += 1,
+            State::Sum(sum) => sum.add_short(number)?,
+            State::Value(kept) => keep(self.kind, self.argument, kept, &number.into()),
+            _ => panic!("{:?} takes no numbers", self.kind),
+        }
+        Ok(())
+    }
+
+    /// As [`Accumulator::add`] of so many rows, of `count` alone: none of the values is NULL.
+    pub fn add_rows(&mut self, rows: usize) {
+        let State::Count(count) = &mut self.state else { panic!("{:?} counts no rows", self.kind) };
+        *count += i64::try_from(rows).expect("rows fit memory");
     }
 
     /// The result over all rows taken in so far; more may follow.

@@ -8,7 +8,7 @@ use crate::cast::float_overflow;
 use crate::datetime::Interval;
 use crate::datum::Datum;
 use crate::error::{Result, SqlError};
-use crate::numeric::Numeric;
+use crate::numeric::{Numeric, Short};
 use crate::types::TypeId;
 
 /// State of `sum` and `avg`.
@@ -71,6 +71,42 @@ impl Sum {
             (Total::Interval(sum), Datum::Interval(value)) => *sum = sum.add(value)?,
             (total, value) => panic!("a sum of {total:?} was given {value:?}"),
         }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// As [`Sum::add`], of an integer.
+    #[inline]
+    pub(super) fn add_whole(&mut self, value: i64) -> Result<()> {
+        match &mut self.total {
+            Total::Integer(sum) => {
+                *sum = sum.checked_add(value).ok_or_else(|| SqlError::out_of_range("bigint"))?;
+            }
+            Total::Wide(sum) => *sum += i128::from(value),
+            total => panic!("a sum of {total:?} was given an integer"),
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// As [`Sum::add`], of a `double precision`.
+    #[inline]
+    pub(super) fn add_float(&mut self, value: f64) -> Result<()> {
+        let Total::Float8(sum) = &mut self.total else {
+            panic!("a sum of {:?} was given a float", self.total)
+        };
+        *sum = add_f64(self.count == 0, *sum, value)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// As [`Sum::add`], of a number in place.
+    #[inline]
+    pub(super) fn add_short(&mut self, value: Short) -> Result<()> {
+        let Total::Numeric(sum) = &mut self.total else {
+            panic!("a sum of {:?} was given a number", self.total)
+        };
+        *sum = sum.add(&value.into())?;
         self.count += 1;
         Ok(())
     }

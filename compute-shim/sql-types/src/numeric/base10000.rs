@@ -109,6 +109,7 @@ impl Groups {
 
     /// The number whose groups, at most five, are given without being kept; `None` if its digits do not fit in place. What
     /// [`Groups::to_numeric`] gives.
+    #[inline]
     pub(crate) fn small(
         negative: bool,
         weight: i32,

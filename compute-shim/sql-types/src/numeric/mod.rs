@@ -18,7 +18,7 @@ use std::sync::Arc;
 use num_bigint::{BigInt, Sign};
 
 pub use base10000::{Groups, NumericSign};
-pub use short::Short;
+pub use short::{Short, Shorts};
 
 /// A decimal number: an integer times a power of ten, or NaN, or an infinity.
 ///

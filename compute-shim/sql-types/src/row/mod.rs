@@ -1,6 +1,6 @@
 //! The body of a stored row. This is an on-disk format: it changes only with the volume's format version.
 //!
-//! Owns [`RowLayout`] and the arrangement of columns; `value.rs` owns the bytes of a single value, `passing.rs` those of rows that are only put aside. Never touches the row header
+//! Owns [`RowLayout`] and the arrangement of columns; `value.rs` owns the bytes of a single value, `passing.rs` those of rows that are only put aside, `field_test.rs` and `columns.rs` what reads many rows without a value for each. Never touches the row header
 //! (flags, column count, transaction, undo: the engine's) and never decides what goes to overflow.
 //!
 //! All integers are little-endian. A body that stores n columns, the first n of the table:
@@ -28,10 +28,15 @@
 //! | uuid | 16 | in order of its text |
 //! | others | variable | see `value.rs` |
 
+mod columns;
+mod field_test;
 mod json;
 mod passing;
 mod value;
 
+pub use columns::{Values, ValuesKind};
+pub(crate) use columns::{whole_datum, whole_of};
+pub use field_test::FieldTest;
 pub use passing::{read_row, write_row};
 
 use crate::datum::Datum;
@@ -181,6 +186,7 @@ impl RowLayout {
     }
 
     /// One column's bytes in a body that stores `stored` columns. XX001 for a damaged body.
+    #[inline]
     pub fn raw<'a>(&self, body: &'a [u8], stored: u16, column: usize) -> Result<RawField<'a>> {
         let stored = usize::from(stored);
         assert!(column < self.types.len(), "the binder has checked the column");
@@ -248,6 +254,12 @@ impl RowLayout {
     /// A value from the bytes of its field (inline, or fetched from overflow). XX001 for damaged bytes.
     pub fn decode_value(&self, column: usize, bytes: &[u8]) -> Result<Datum> {
         value::read(self.types[column], bytes).ok_or_else(|| corrupted("value does not decode"))
+    }
+
+    /// Whether the field of a stored row passes a test; NULL does not. XX001 for damaged bytes.
+    #[inline]
+    pub fn passes(&self, test: &FieldTest, bytes: &[u8]) -> Result<bool> {
+        test.passes(bytes).ok_or_else(|| corrupted("value does not decode"))
     }
 
     /// Appends a value's bytes as a field holds them, to be put into overflow. The value is not NULL.

@@ -211,6 +211,7 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
     })
 }
 
+#[inline]
 pub(super) fn read_numeric(bytes: &[u8]) -> Option<Numeric> {
     let (&kind, rest) = bytes.split_first()?;
     let sign = match kind {

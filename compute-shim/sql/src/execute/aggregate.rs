@@ -3,8 +3,10 @@
 //! Groups come out in the order in which their first rows came in. Without keys there is one group even if there are
 //! no rows. Once groups fill their memory, what belongs to none of them is put aside, and worked on part by part when they are given:
 //! the groups of all parts are brought into their order by a sort. Rows of the groups that are in the table (DISTINCT, ORDER BY,
-//! `array_agg`) stay in memory: a group that is there goes on growing, and a full table only keeps out new ones.
+//! `array_agg`) stay in memory: a group that is there goes on growing, and a full table only keeps out new ones. Rows that come as columns
+//! are taken in by `aggregate_columns.rs` where it can.
 
+use super::aggregate_columns::{ByColumns, is_by_columns};
 use super::context::hash_values;
 use super::kept_bytes::{row_bytes, value_bytes};
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
@@ -23,17 +25,34 @@ use hexalog_sql_types::{Datum, EvalEnv, TypeId};
 use std::sync::Arc;
 
 /// One aggregate's state in one group.
-struct Call {
-    accumulator: Accumulator,
+pub(super) struct Call {
+    pub accumulator: Accumulator,
     /// DISTINCT or ORDER BY: arguments (and order values) of all rows, fed at the end.
     rows: Vec<Row>,
 }
 
-struct Group {
+pub(super) struct Group {
     /// The number of its first row.
     number: u64,
     key: Row,
-    calls: Vec<Call>,
+    pub calls: Vec<Call>,
+}
+
+impl Call {
+    /// Takes in the arguments of a row, counting what is kept of them.
+    pub(super) fn add(&mut self, env: &EvalEnv<'_>, kept: &mut KeptBytes, values: &[Datum]) -> Result<()> {
+        if self.accumulator.keeps_rows() {
+            kept.add(values)?;
+        }
+        let before = self.accumulator.kept_value().map(value_bytes);
+        self.accumulator.add(env, values)?;
+        if let Some(before) = before {
+            let after = self.accumulator.kept_value().map_or(0, value_bytes);
+            kept.give_back(before.saturating_sub(after));
+            kept.add_bytes(after.saturating_sub(before))?;
+        }
+        Ok(())
+    }
 }
 
 /// What a row brings to its group.
@@ -71,19 +90,21 @@ impl Spilled for Contribution {
 
 /// The operator.
 pub(super) struct Aggregate {
-    plan: Arc<Node>,
+    pub plan: Arc<Node>,
     input: Box<dyn Operator>,
+    /// What is kept of columns, if they can be taken in.
+    by_columns: Option<Box<ByColumns>>,
     evaluation: Evaluation,
     row: Row,
     is_begun: bool,
-    groups: Vec<Group>,
+    pub groups: Vec<Group>,
     /// Keys of groups, and what aggregates, DISTINCT and ORDER BY keep.
-    kept: KeptBytes,
+    pub kept: KeptBytes,
     lookup: Places,
     /// What the row that is there brings; kept for its memory.
     contribution: Contribution,
     /// Rows that have come.
-    number: u64,
+    pub number: u64,
     is_complete: bool,
     /// The group that is to be given.
     at: usize,
@@ -102,6 +123,7 @@ impl Aggregate {
             calls.iter().flat_map(|call| call.arguments.iter().chain(&call.order_exprs).chain(&call.filter));
         let evaluation = Evaluation::of(keys.items.iter().chain(inner));
         Aggregate {
+            by_columns: is_by_columns(&keys.items, calls).then(Box::default),
             plan,
             input,
             evaluation,
@@ -122,11 +144,16 @@ impl Aggregate {
     }
 
     /// The group of a key, made if it is new; `None` if it is to be put aside.
-    fn group(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<Option<usize>> {
+    pub(super) fn group(
+        &mut self,
+        context: &Context<'_>,
+        number: u64,
+        hash: u64,
+        key: &mut Row,
+    ) -> Result<Option<usize>> {
         let Node::Aggregate { keys, calls, .. } = &*self.plan else { unreachable!("built for aggregates") };
-        let found = self.lookup.of(of.hash).find(|&at| {
-            let other = &self.groups[at].key;
-            let values = of.key.iter().zip(other);
+        let found = self.lookup.of(hash).find(|&at| {
+            let values = key.iter().zip(&self.groups[at].key);
             values.zip(&keys.items).all(|((a, b), item)| equal(item.type_id, a, b))
         });
         if found.is_some() {
@@ -136,16 +163,16 @@ impl Aggregate {
         if self.aside.is_some() || is_hash_table_full(context, self.kept.bytes(), level) {
             return Ok(None);
         }
-        self.kept.add(&of.key)?;
+        self.kept.add(key)?;
         self.kept.add_bytes(ENTRY_BYTES + size_of::<Group>() + calls.len() * size_of::<Call>())?;
-        self.lookup.add(of.hash, self.groups.len());
-        self.groups.push(new_group(of.number, std::mem::take(&mut of.key), calls));
+        self.lookup.add(hash, self.groups.len());
+        self.groups.push(new_group(number, std::mem::take(key), calls));
         Ok(Some(self.groups.len() - 1))
     }
 
     /// Adds to the row's group, or puts the row aside.
     fn contribute(&mut self, context: &Context<'_>, of: &mut Contribution) -> Result<()> {
-        let Some(at) = self.group(context, of)? else {
+        let Some(at) = self.group(context, of.number, of.hash, &mut of.key)? else {
             if self.aside.is_none() {
                 let level = self.part.as_ref().map_or(0, |part| part.level);
                 self.aside = Some(Partitions::create(context, level)?);
@@ -160,21 +187,36 @@ impl Aggregate {
                     self.kept.add(values)?;
                     state.rows.push(std::mem::take(values));
                 }
-                false => {
-                    if state.accumulator.keeps_rows() {
-                        self.kept.add(values)?;
-                    }
-                    let before = state.accumulator.kept_value().map(value_bytes);
-                    state.accumulator.add(&context.env, values)?;
-                    if let Some(before) = before {
-                        let after = state.accumulator.kept_value().map_or(0, value_bytes);
-                        self.kept.give_back(before.saturating_sub(after));
-                        self.kept.add_bytes(after.saturating_sub(before))?;
-                    }
-                }
+                false => state.add(&context.env, &mut self.kept, values)?,
             }
         }
         Ok(())
+    }
+
+    /// The next row that is to be taken in by itself; those that come as columns are taken in here where they can be.
+    fn next_row(&mut self, context: &mut Context<'_>) -> Step<bool> {
+        let Some(mut by) = self.by_columns.take() else { return self.input.next(context, &mut self.row) };
+        let next = self.next_row_beside_columns(context, &mut by);
+        self.by_columns = Some(by);
+        next
+    }
+
+    fn next_row_beside_columns(&mut self, context: &mut Context<'_>, by: &mut ByColumns) -> Step<bool> {
+        loop {
+            if by.has_rows() {
+                by.columns.row(by.at, &mut self.row);
+                by.at += 1;
+                return Ok(true);
+            }
+            if !self.input.next_columns(context, &mut by.columns)? {
+                by.columns.rows = 0;
+                return self.input.next(context, &mut self.row);
+            }
+            by.at = 0;
+            if self.take_columns(context, by)? {
+                by.at = by.columns.rows;
+            }
+        }
     }
 
     fn drain(&mut self, context: &mut Context<'_>) -> Step<()> {
@@ -239,6 +281,7 @@ impl Aggregate {
     }
 
     fn forget_groups(&mut self) {
+        self.by_columns.iter_mut().for_each(|by| by.clear());
         self.groups.clear();
         self.lookup.clear();
         self.kept.clear();
@@ -344,7 +387,7 @@ impl Operator for Aggregate {
         while !self.is_complete {
             if !self.is_begun {
                 self.drain(context)?;
-                if !self.input.next(context, &mut self.row)? {
+                if !self.next_row(context)? {
                     let Node::Aggregate { keys, calls, .. } = &*self.plan else {
                         unreachable!("built for aggregates");
                     };

@@ -320,7 +320,7 @@ pub(super) fn hash_of(type_id: TypeId, value: &Datum) -> u64 {
 /// Hashes values for tables of one statement: each word is multiplied into the state, high and low halves of the product
 /// folded together (as in wyhash; Wang Yi, 2019). Its constants are the binary digits of pi.
 #[derive(Default)]
-struct ValueHasher(u64);
+pub(super) struct ValueHasher(u64);
 
 impl ValueHasher {
     fn add(&mut self, word: u64) {

@@ -3,7 +3,7 @@
 //! Owns [`Measure`] and the operator that takes it. A node's time is that of all below it too, waits included: it runs
 //! from the call that a need has stopped to the call that answers. Rows that a filter has taken away are the node's own.
 
-use super::{Context, Operator, Row};
+use super::{Columns, Context, Operator, Row};
 use crate::stop::{Step, Stop};
 use hexalog_engine::PagesUsed;
 
@@ -75,10 +75,13 @@ impl Measured {
         self.has_given = false;
         self.called_us = None;
     }
-}
 
-impl Operator for Measured {
-    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+    /// Runs a call of the input, which says how many rows it has given; `None` if it gives none this way.
+    fn measure(
+        &mut self,
+        context: &mut Context<'_>,
+        call: impl FnOnce(&mut dyn Operator, &mut Context<'_>) -> Step<Option<usize>>,
+    ) -> Step<bool> {
         if !std::mem::replace(&mut self.is_begun, true) {
             context.state.measures.nodes[self.id].loops += 1;
         }
@@ -86,7 +89,7 @@ impl Operator for Measured {
         let pages = context.transaction.pages_used();
         let outer = std::mem::take(&mut context.state.measures.filtered);
         let outer_sort = context.state.measures.sort.take();
-        let result = self.input.next(context, row);
+        let result = call(&mut *self.input, context);
         let filtered = std::mem::replace(&mut context.state.measures.filtered, outer);
         let sort = std::mem::replace(&mut context.state.measures.sort, outer_sort);
         let used = context.transaction.pages_used();
@@ -99,14 +102,29 @@ impl Operator for Measured {
         measure.sort = sort.or(measure.sort);
         measure.pages.add(&used.since(&pages));
         measure.total_us += spent_us;
-        if let Ok(found) = result {
+        if let Ok(None) = &result {
             self.called_us = None;
-            measure.rows += u64::from(found);
+        }
+        if let Ok(Some(found)) = &result {
+            self.called_us = None;
+            measure.rows += *found as u64;
             if !std::mem::replace(&mut self.has_given, true) {
                 measure.startup_us += spent_us;
             }
         }
-        result
+        Ok(result?.is_some_and(|found| found > 0))
+    }
+}
+
+impl Operator for Measured {
+    fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
+        self.measure(context, |input, context| Ok(Some(usize::from(input.next(context, row)?))))
+    }
+
+    fn next_columns(&mut self, context: &mut Context<'_>, columns: &mut Columns) -> Step<bool> {
+        self.measure(context, |input, context| {
+            Ok(input.next_columns(context, columns)?.then_some(columns.rows))
+        })
     }
 
     fn bound(&mut self, rows: usize) {

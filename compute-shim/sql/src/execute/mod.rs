@@ -2,11 +2,13 @@
 //!
 //! Owns [`Operator`] and [`build`], which makes operators from a plan's nodes. Every call of `next` may stop for a
 //! need; the operator keeps what it has and goes on when called again, so that nothing with effects happens twice.
-//! `context.rs` holds what every operator is given, `scan.rs` reads tables, `scan_filter.rs` tests their rows, `join.rs`, `hash_join.rs`, `aggregate.rs`, `sort.rs`,
+//! `context.rs` holds what every operator is given, `scan.rs` reads tables, `scan_filter.rs` tests their rows, `columns.rs` holds those that come together, `join.rs`, `hash_join.rs`, `aggregate.rs`, `sort.rs`,
 //! `window.rs`, `recursive.rs`, `relation.rs` combine rows, `lock_rows.rs` locks them, `identities.rs` holds which those are, `modify.rs`, `insert.rs` and
 //! `row_writer.rs` change them, `measure.rs` counts what nodes come to, `referential.rs` settles what foreign keys ask for afterwards, `unique.rs` looks for rows that have a key, `sorter.rs`, `partitions.rs` and `temporary_file.rs` put aside what does not fit `work_mem`, `deferred.rs` keeps what waits for the commit, `stored_row.rs` encodes and decodes them, `version_column.rs` says what stands for their `xmin`. Never chooses a plan.
 
 mod aggregate;
+mod aggregate_columns;
+mod columns;
 mod context;
 mod deferred;
 mod hash_join;
@@ -36,6 +38,7 @@ mod version_column;
 mod window;
 mod window_frame;
 
+pub(crate) use columns::Columns;
 pub(crate) use context::{Context, Effects, RowKeys, RowPlace, RowsChanged, State};
 pub(crate) use deferred::{DeferredMark, constraints_named};
 pub(crate) use kept_bytes::KeptBytes;
@@ -63,6 +66,13 @@ pub(crate) trait Operator: Send {
     /// Puts the next row into `row`, or answers false at the end. After a need it is called again with any row buffer.
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool>;
 
+    /// The next rows as columns. False: they do not come so, or not now, and [`Operator::next`] is to be asked for one. The two may be
+    /// asked in any turn.
+    fn next_columns(&mut self, context: &mut Context<'_>, columns: &mut Columns) -> Step<bool> {
+        let _ = (context, columns);
+        Ok(false)
+    }
+
     /// No more than so many rows will be asked for until it starts anew. Said before the first of them; what it saves is its own matter.
     fn bound(&mut self, rows: usize) {
         let _ = rows;
@@ -89,6 +99,10 @@ struct Deep {
 impl Operator for Deep {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         with_room_for_levels(self.levels, || self.inner.next(context, row))
+    }
+
+    fn next_columns(&mut self, context: &mut Context<'_>, columns: &mut Columns) -> Step<bool> {
+        with_room_for_levels(self.levels, || self.inner.next_columns(context, columns))
     }
 
     fn bound(&mut self, rows: usize) {

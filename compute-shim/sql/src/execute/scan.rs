@@ -1,18 +1,20 @@
 //! Reading a table: by key, by ranges of its clustered tree, or through a secondary index.
 //!
 //! An index entry is only a candidate: the row version visible to the statement must have the entry's key, else it is no
-//! hit. Read next: `key_range.rs` for the ranges.
+//! hit. Rows of a clustered tree come a leaf at a time, where they need no more than a look, and those that fail the filter's tests of
+//! fields are left behind there. Read next: `key_range.rs` for the ranges, `columns.rs` for rows that are given as columns.
 
+use super::columns::Columns;
 use super::identities::Identity;
 use super::key_range::{KeyRange, ranges};
 use super::scan_filter::ScanFilter;
-use super::stored_row::{column_in_memory, decode_long, decode_row, long_columns};
+use super::stored_row::{column_in_memory, column_of_body, decode_long, decode_row, long_columns};
 use super::{Context, Operator, Row, RowPlace, has_entry, index_key, version_column};
 use crate::catalog::object::Table;
 use crate::plan::{Node, Scan};
 use crate::relation_statistics::Counted;
 use crate::stop::Step;
-use hexalog_engine::{Cursor, Direction, IndexEntry, RowBuffer};
+use hexalog_engine::{Cursor, Direction, Found, IndexEntry, LeafRows, RowBuffer};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::collections::VecDeque;
@@ -26,6 +28,8 @@ enum Phase {
     Start,
     /// The next row is wanted.
     Advance,
+    /// The next row of the leaf is wanted.
+    Leaf,
     /// An index entry waits for its row.
     Fetch,
     /// The row is there.
@@ -34,14 +38,18 @@ enum Phase {
     Filter,
     /// What is wanted of a row that passes is decoded.
     Finish,
+    /// There is no further row. Who asks for columns and then for a row is told so twice, and the end is no row to count.
+    End,
 }
 
 /// The scan operator.
 pub(super) struct TableScan {
     plan: Arc<Node>,
     filter: ScanFilter,
-    /// Columns that someone above reads and the filter does not.
+    /// Columns that are read of a row that has passed.
     rest: Vec<usize>,
+    /// Whether a row of a leaf is given from there: nothing is wanted of it but values of columns, and the filter evaluates nothing.
+    is_direct: bool,
     phase: Phase,
     /// Where it counts what it reads, if it does.
     counted: Option<Counted>,
@@ -49,6 +57,11 @@ pub(super) struct TableScan {
     cursor: Option<Cursor>,
     entry: IndexEntry,
     stored: RowBuffer,
+    /// Rows that come together, and the one of them that is next.
+    leaf: LeafRows,
+    at: usize,
+    /// Those of a leaf that are given as columns; kept for its memory.
+    selected: Vec<usize>,
     row: Row,
     key_scratch: Vec<u8>,
 }
@@ -76,10 +89,15 @@ fn scan_of(plan: &Node) -> &Scan {
 impl TableScan {
     pub(super) fn new(plan: Arc<Node>) -> TableScan {
         let scan = scan_of(&plan);
-        let in_filter = |column: &usize| scan.filter_columns.contains(column);
-        let rest = scan.columns.iter().copied().filter(|column| !in_filter(column)).collect();
+        let filter = ScanFilter::new(scan);
+        let decoded: Vec<usize> = filter.decoded().collect();
+        let rest = scan.columns.iter().copied().filter(|column| !decoded.contains(column)).collect();
         TableScan {
-            filter: ScanFilter::new(scan),
+            is_direct: scan.output.is_some()
+                && !scan.with_identity
+                && !scan.with_versions
+                && filter.is_of_fields(),
+            filter,
             rest,
             plan,
             phase: Phase::Start,
@@ -88,6 +106,9 @@ impl TableScan {
             cursor: None,
             entry: IndexEntry::default(),
             stored: RowBuffer::new(),
+            leaf: LeafRows::default(),
+            at: 0,
+            selected: Vec::new(),
             row: Row::new(),
             key_scratch: Vec::new(),
         }
@@ -113,35 +134,50 @@ impl TableScan {
             self.ranges.make_contiguous().reverse();
         }
         self.cursor = None;
+        self.leaf.clear();
         self.phase = Phase::Advance;
         Ok(())
     }
 
-    /// Moves to the next stored row (or index entry); false at the end.
+    /// Moves to the next stored row (or index entry), or to the next ones of a leaf; false at the end.
     fn advance(&mut self, context: &mut Context<'_>) -> Step<bool> {
         context.count_row()?;
         let scan = scan_of(&self.plan);
         let index = scan.access.as_ref().and_then(|access| scan.table.indexes[access.index].tree);
         loop {
             if let Some(cursor) = &mut self.cursor {
-                let found = match index {
-                    Some(_) => context.engine.index_next(context.transaction, cursor, &mut self.entry)?,
-                    None => context.engine.cursor_next(context.transaction, cursor, &mut self.stored)?,
+                let Context { engine, transaction, .. } = context;
+                let (leaf, stored) = (&mut self.leaf, &mut self.stored);
+                let next = match index {
+                    Some(_) => {
+                        engine.index_next(transaction, cursor, &mut self.entry)?.then_some(Phase::Fetch)
+                    }
+                    None => match engine.cursor_rows(transaction, cursor, leaf, stored)? {
+                        Found::End => None,
+                        Found::Row => Some(Phase::Begin),
+                        Found::Rows => Some(Phase::Leaf),
+                    },
                 };
-                if found {
+                if let Some(next) = next {
+                    let count = if next == Phase::Leaf { self.leaf.len() } else { 1 };
                     if let Some(counted) = self.counted {
                         let reads = context.state.counts.reads(counted);
-                        reads.entries += 1;
+                        reads.entries += count as u64;
                         // An entry of another tree than the table's leads to a row yet.
-                        reads.rows += u64::from(index.is_none());
+                        reads.rows += if index.is_none() { count as u64 } else { 0 };
                     }
-                    self.phase = if index.is_some() { Phase::Fetch } else { Phase::Begin };
+                    (self.phase, self.at) = (next, 0);
+                    // One is counted above.
+                    context.count_rows_done(count.saturating_sub(1))?;
                     return Ok(true);
                 }
                 self.cursor = None;
             }
             match self.ranges.front() {
-                None => return Ok(false),
+                None => {
+                    self.phase = Phase::End;
+                    return Ok(false);
+                }
                 Some(KeyRange::Point(key)) => {
                     let found =
                         context.engine.get(context.transaction, scan.table.tree, key, &mut self.stored)?;
@@ -209,12 +245,25 @@ impl Operator for TableScan {
                         return Ok(false);
                     }
                 }
+                Phase::End => return Ok(false),
+                Phase::Leaf => match self.next_of_leaf(context)? {
+                    None => self.phase = Phase::Advance,
+                    Some(at) if self.is_direct => {
+                        self.give_of_leaf(at, row)?;
+                        return Ok(true);
+                    }
+                    Some(at) => {
+                        self.leaf.load(at, &mut self.stored);
+                        self.begin_row(context, true)?;
+                        self.phase = Phase::Filter;
+                    }
+                },
                 Phase::Fetch => {
                     let hit = self.fetch(context)?;
                     self.phase = if hit { Phase::Begin } else { Phase::Advance };
                 }
                 Phase::Begin => {
-                    self.begin_row(context)?;
+                    self.begin_row(context, false)?;
                     self.phase = Phase::Filter;
                 }
                 Phase::Filter => {
@@ -223,14 +272,14 @@ impl Operator for TableScan {
                         self.phase = Phase::Finish;
                     } else {
                         context.state.measures.filtered += 1;
-                        self.phase = Phase::Advance;
+                        self.phase = Phase::Leaf;
                     }
                 }
                 Phase::Finish => {
                     let scan = scan_of(&self.plan);
                     match &scan.output {
                         Some(output) if self.stored.chains.is_empty() => {
-                            give(scan, output, &self.stored, &mut self.row, row)?;
+                            give(scan, output, &self.rest, &self.stored, &mut self.row, row)?;
                         }
                         _ => {
                             self.finish_row(context)?;
@@ -243,9 +292,40 @@ impl Operator for TableScan {
                             }
                         }
                     }
-                    self.phase = Phase::Advance;
+                    self.phase = Phase::Leaf;
                     return Ok(true);
                 }
+            }
+        }
+    }
+
+    fn next_columns(&mut self, context: &mut Context<'_>, columns: &mut Columns) -> Step<bool> {
+        if !self.is_direct {
+            return Ok(false);
+        }
+        loop {
+            match self.phase {
+                Phase::Start => self.start(context)?,
+                Phase::Advance => {
+                    if !self.advance(context)? {
+                        return Ok(false);
+                    }
+                }
+                Phase::Leaf => {
+                    let scan = scan_of(&self.plan);
+                    self.filter.select(scan, &self.leaf, self.at, &mut self.selected)?;
+                    context.state.measures.filtered +=
+                        (self.leaf.len() - self.at - self.selected.len()) as u64;
+                    let output = scan.output.as_deref().expect("what is direct is narrowed");
+                    columns.fill(&scan.table, output, &self.leaf, &self.selected)?;
+                    self.at = self.leaf.len();
+                    self.phase = Phase::Advance;
+                    if !self.selected.is_empty() {
+                        return Ok(true);
+                    }
+                }
+                // One row has come alone, or none.
+                Phase::Fetch | Phase::Begin | Phase::Filter | Phase::Finish | Phase::End => return Ok(false),
             }
         }
     }
@@ -257,8 +337,36 @@ impl Operator for TableScan {
 }
 
 impl TableScan {
-    /// Makes room for the row's values.
-    fn begin_row(&mut self, context: &mut Context<'_>) -> Result<()> {
+    /// The next row of the leaf that passes the tests of fields, behind which the scan then stands. None: there is no further one.
+    fn next_of_leaf(&mut self, context: &mut Context<'_>) -> Result<Option<usize>> {
+        let scan = scan_of(&self.plan);
+        while self.at < self.leaf.len() {
+            let at = self.at;
+            self.at += 1;
+            if self.filter.passes_leading(scan, &self.leaf, at)? {
+                return Ok(Some(at));
+            }
+            context.state.measures.filtered += 1;
+        }
+        Ok(None)
+    }
+
+    /// Gives the wanted columns of a row of the leaf.
+    fn give_of_leaf(&self, at: usize, row: &mut Row) -> Result<()> {
+        let scan = scan_of(&self.plan);
+        let output = scan.output.as_deref().expect("what is direct is narrowed");
+        let (columns, body) = self.leaf.columns_and_body(at);
+        row.clear();
+        // Kept rows are counted by what they hold.
+        row.reserve_exact(output.len());
+        for &column in output {
+            row.push(column_of_body(&scan.table, columns, body, column)?);
+        }
+        Ok(())
+    }
+
+    /// Makes room for the row's values. `has_passed`: the tests of fields at the front.
+    fn begin_row(&mut self, context: &mut Context<'_>, has_passed: bool) -> Result<()> {
         let scan = scan_of(&self.plan);
         let row = &mut self.row;
         let width = scan.table.columns.len();
@@ -272,7 +380,7 @@ impl TableScan {
             row.extend(scan.with_identity.then_some(Datum::Null));
             row.extend(version_column::of_stored(&scan.table, &self.stored, context.plan)?);
         }
-        self.filter.begin_row(scan, context);
+        self.filter.begin_row(scan, context, has_passed);
         Ok(())
     }
 
@@ -309,18 +417,22 @@ impl TableScan {
     }
 }
 
-/// Gives what is wanted of a row that has passed, and of which nothing is in overflow. `own` has what the filter has read.
-fn give(scan: &Scan, output: &[usize], stored: &RowBuffer, own: &mut Row, row: &mut Row) -> Result<()> {
+/// Gives what is wanted of a row that has passed, and of which nothing is in overflow. `own` has what is not of the `rest`.
+fn give(
+    scan: &Scan,
+    output: &[usize],
+    rest: &[usize],
+    stored: &RowBuffer,
+    own: &mut Row,
+    row: &mut Row,
+) -> Result<()> {
     row.clear();
     // Kept rows are counted by what they hold.
     row.reserve_exact(output.len());
     for column in output {
-        row.push(match scan.filter_columns.contains(column) {
-            true => std::mem::take(&mut own[*column]),
-            false => match column_in_memory(&scan.table, stored, *column)? {
-                Ok(value) => value,
-                Err(place) => unreachable!("a row without chains names the one at {place}"),
-            },
+        row.push(match rest.contains(column) {
+            true => column_of_body(&scan.table, stored.columns, &stored.body, *column)?,
+            false => std::mem::take(&mut own[*column]),
         });
     }
     Ok(())

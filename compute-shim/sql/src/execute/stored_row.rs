@@ -202,11 +202,26 @@ fn is_long(value: &Datum) -> bool {
 }
 
 /// The place in its row's list that a field in overflow names.
-fn place(reference: &[u8], stored: &RowBuffer) -> Result<usize> {
+pub(super) fn place(reference: &[u8], stored: &RowBuffer) -> Result<usize> {
     match reference {
         [place] if usize::from(*place) < stored.chains.len() => Ok(usize::from(*place)),
-        _ => Err(SqlError::new(SqlState::DATA_CORRUPTED, "stored row is damaged: reference to overflow")),
+        _ => Err(unexpected_overflow()),
     }
+}
+
+/// A field names a chain that its row does not have.
+pub(super) fn unexpected_overflow() -> SqlError {
+    SqlError::new(SqlState::DATA_CORRUPTED, "stored row is damaged: reference to overflow")
+}
+
+/// A column's value in the body of a row that has no chains.
+pub(super) fn column_of_body(table: &Table, columns: u16, body: &[u8], column: usize) -> Result<Datum> {
+    Ok(match table.layout.raw(body, columns, column)? {
+        RawField::Inline(bytes) => table.layout.decode_value(column, bytes)?,
+        RawField::Null => Datum::Null,
+        RawField::Missing => table.columns[column].missing.clone(),
+        RawField::Overflow(_) => return Err(unexpected_overflow()),
+    })
 }
 
 /// The columns of a stored row whose values lie in chains.
