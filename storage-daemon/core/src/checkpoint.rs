@@ -436,7 +436,7 @@ impl Shard {
         // The run that wrote there, and with it those that it found there.
         let after = spans.partition_point(|span| span.sequence <= replay.sequence);
         let first = spans[..after].last().map_or(0, |span| span.sequence);
-        spans.drain(..spans.partition_point(|span| span.sequence < first));
+        spans.retain(|span| span.sequence >= first);
         let superblock = Superblock {
             generation: self.next_generation(),
             log_head: self

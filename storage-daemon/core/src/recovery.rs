@@ -72,11 +72,11 @@ pub(crate) enum Recovery {
     },
 }
 
-/// Runs of which the header of a torn append stands where the next one will.
+/// Runs of which the header of an append stands where the next one will, torn when it was first found.
 ///
 /// What this run writes there may be torn in its turn, of the same records, and a power cut leave the one's head and the other's
-/// end: an append that is whole, of a run that found no end. The superblock names these runs at the sequence of that append, so
-/// that it is taken for what it is.
+/// end: an append that is whole, of a run to which the log does not belong there. The superblock names these runs at the sequence
+/// of that append, so that each start takes it for what it is, for as long as it may meet it: until a checkpoint has passed it.
 type Remains = Vec<u64>;
 
 /// Blocks beyond the end are searched, from `at` up to `until`.
@@ -102,7 +102,7 @@ enum Found {
     Append(AppendHeader, u32),
     /// Its length goes beyond what has been read.
     Partly(u64),
-    /// The one that follows, of a run that the superblock does not know: a later superblock is lost.
+    /// The one that follows, of a run that the superblock does not name there: a later superblock is lost.
     Stranger,
     Nothing,
 }
@@ -308,8 +308,11 @@ impl Shard {
                     let start_of_ring = at - at % ring + ring;
                     return self.read_log(end, start_of_ring, 0, effects);
                 }
+                // What was found lost before is so for whatever reason.
+                Found::Stranger if self.is_lost_from(&end) => return self.end_scan(end, effects),
                 Found::Stranger => {
-                    return self.log_is_damaged(end, "it is of a run that no superblock knows", effects);
+                    let found = "it is of a run that no superblock knows";
+                    return self.log_is_damaged(end, end.sequence, found, effects);
                 }
                 Found::Nothing => return self.end_scan(end, effects),
             }
@@ -350,6 +353,12 @@ impl Shard {
         let spans = &self.superblock.spans;
         let after = spans.partition_point(|span| span.sequence <= sequence);
         spans[..after].last().map(|span| span.incarnation)
+    }
+
+    /// Whether a start has found the log from here on lost, and gone on in its place.
+    fn is_lost_from(&self, end: &ReplayPoint) -> bool {
+        let later = self.superblock.spans.iter().find(|span| span.sequence > end.sequence);
+        later.is_some_and(|span| span.position == end.position)
     }
 
     /// Whether a start has met the torn append of this sequence that the run left.
@@ -398,7 +407,7 @@ impl Shard {
             }
             Some(span) => {
                 let found = format!("a later run began at append {}", span.sequence);
-                self.log_is_damaged(end, &found, effects);
+                self.log_is_damaged(end, end.sequence, &found, effects);
             }
         }
     }
@@ -416,18 +425,17 @@ impl Shard {
         self.go_on_beyond(Search { end, at, until, remains: Remains::new() }, effects);
     }
 
-    /// The log goes on where it is whole, above all that may stand beyond.
-    fn log_is_damaged(&mut self, end: ReplayPoint, found: &str, effects: &mut Effects) {
+    /// The log goes on where it is whole, above all that may stand beyond; `seen` is the highest sequence that was met.
+    fn log_is_damaged(&mut self, end: ReplayPoint, seen: u64, found: &str, effects: &mut Effects) {
         let offset = end.position % self.options.log_bytes;
         let why = format!("log append {} at offset {offset} is damaged: {found}", end.sequence);
         self.lose_logs(&why, effects);
         let superblock = &mut self.superblock;
         let known = superblock.spans.last().map_or(0, |span| span.sequence);
-        let highest = known.max(superblock.replay_sequence).max(end.sequence);
+        let highest = known.max(superblock.replay_sequence).max(seen);
         // A ring holds no more appends than blocks; a superblock that was lost may have known of one lap more.
         let sequence = highest + 2 * self.options.log_bytes / BLOCK_BYTES as u64 + 1;
         superblock.spans.retain(|span| span.sequence <= end.sequence);
-        // Nothing that stands here is of that sequence.
         self.flush_scanned(ReplayPoint { sequence, ..end }, Remains::new(), effects);
     }
 
@@ -443,10 +451,10 @@ impl Shard {
         let Search { end, at, until, .. } = search;
         if at >= until {
             return match self.salvaged.take() {
-                Some(why) => self.log_is_damaged(end, &why, effects),
+                Some(why) => self.log_is_damaged(end, end.sequence, &why, effects),
                 None if self.segments.values().any(Segment::is_ahead_of_log) => {
                     let found = "page versions rest on what the log does not tell";
-                    self.log_is_damaged(end, found, effects);
+                    self.log_is_damaged(end, end.sequence, found, effects);
                 }
                 None => self.flush_scanned(end, search.remains, effects),
             };
@@ -476,7 +484,7 @@ impl Shard {
             // Of whatever run, and of a later lap too: a superblock that knew of it may be lost.
             if header.position >= position && header.sequence > end.sequence {
                 let found = format!("append {} after it is intact", header.sequence);
-                return self.log_is_damaged(end, &found, effects);
+                return self.log_is_damaged(end, header.sequence, &found, effects);
             }
         }
         search.at += bytes.len() as u64;
@@ -502,10 +510,10 @@ impl Shard {
         while superblock.spans.last().is_some_and(|span| span.sequence >= end.sequence) {
             superblock.spans.pop();
         }
-        // Where the log has gone on, what was abandoned has been written over.
-        superblock.spans.reverse();
-        superblock.spans.dedup_by_key(|span| span.sequence);
-        superblock.spans.reverse();
+        if superblock.spans.len() + remains.len() >= LOG_SPANS_MAX {
+            // Rather false alarms than no start.
+            keep_owners(&mut superblock.spans);
+        }
         if superblock.spans.len() + remains.len() >= LOG_SPANS_MAX {
             let text =
                 "too many starts without a checkpoint in between: look at why the daemon stops so early";
@@ -558,4 +566,15 @@ impl Shard {
         effects.list.push(Effect::Log(text));
         self.invariants_full();
     }
+}
+
+/// The last run of each sequence is the one that the log belongs to.
+fn keep_owners(spans: &mut Vec<LogSpan>) {
+    spans.dedup_by(|next, kept| {
+        let is_one = next.sequence == kept.sequence;
+        if is_one {
+            *kept = *next;
+        }
+        is_one
+    });
 }

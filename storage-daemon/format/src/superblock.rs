@@ -40,8 +40,8 @@ use hexalog_protocol::codec::{Malformed, Put, Reader};
 pub const SUPERBLOCK_SLOTS: usize = 2;
 /// Bytes of the whole area.
 pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
-/// Most log spans that a superblock holds. A span is added by each start that appends anything and goes when
-/// a checkpoint has passed it, so only a daemon that never lives to its first checkpoint could collect them.
+/// Most log spans that a superblock holds. A span is added by each start that appends anything, one or two more by what
+/// it finds torn at the log's end, and they go when a checkpoint has passed them, so only a daemon that never lives to its first checkpoint could collect them.
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";
@@ -54,12 +54,12 @@ const SPAN_BYTES: usize = 24;
 const CRC_AT: usize = BLOCK_BYTES - 4;
 const _: () = assert!(SPANS_AT + LOG_SPANS_MAX * SPAN_BYTES <= CRC_AT);
 
-/// A stretch of the log written by one run of the daemon.
+/// A stretch of the log written by one run of the daemon, or the place of one torn append that it left and another run found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogSpan {
     /// Random number of the run; in every append header of it.
     pub incarnation: u64,
-    /// Position at which the run's first append was looked for.
+    /// Position at which the run's first append was looked for; one for all of one sequence.
     pub position: u64,
     /// Sequence of the run's first append.
     pub sequence: u64,
