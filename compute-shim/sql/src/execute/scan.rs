@@ -159,16 +159,16 @@ impl TableScan {
                     },
                 };
                 if let Some(next) = next {
-                    let count = if next == Phase::Leaf { self.leaf.len() } else { 1 };
-                    if let Some(counted) = self.counted {
-                        let reads = context.state.counts.reads(counted);
-                        reads.entries += count as u64;
-                        // An entry of another tree than the table's leads to a row yet.
-                        reads.rows += if index.is_none() { count as u64 } else { 0 };
-                    }
+                    // Rows of a leaf are counted as they are looked at. An entry of another tree leads to a row yet.
+                    let (entries, rows) = match next {
+                        Phase::Leaf => (0, 0),
+                        Phase::Fetch => (1, 0),
+                        _ => (1, 1),
+                    };
+                    self.count_reads(context, entries, rows);
                     (self.phase, self.at) = (next, 0);
                     // One is counted above.
-                    context.count_rows_done(count.saturating_sub(1))?;
+                    context.count_rows_done(self.leaf.len().saturating_sub(1))?;
                     return Ok(true);
                 }
                 self.cursor = None;
@@ -312,6 +312,8 @@ impl Operator for TableScan {
                     }
                 }
                 Phase::Leaf => {
+                    let looked_at = (self.leaf.len() - self.at) as u64;
+                    self.count_reads(context, looked_at, looked_at);
                     let scan = scan_of(&self.plan);
                     self.filter.select(scan, &self.leaf, self.at, &mut self.selected)?;
                     context.state.measures.filtered +=
@@ -337,8 +339,23 @@ impl Operator for TableScan {
 }
 
 impl TableScan {
+    fn count_reads(&self, context: &mut Context<'_>, entries: u64, rows: u64) {
+        if let Some(counted) = self.counted {
+            let reads = context.state.counts.reads(counted);
+            (reads.entries, reads.rows) = (reads.entries + entries, reads.rows + rows);
+        }
+    }
+
     /// The next row of the leaf that passes the tests of fields, behind which the scan then stands. None: there is no further one.
     fn next_of_leaf(&mut self, context: &mut Context<'_>) -> Result<Option<usize>> {
+        let from = self.at;
+        let found = self.look_through_leaf(context);
+        let looked_at = (self.at - from) as u64;
+        self.count_reads(context, looked_at, looked_at);
+        found
+    }
+
+    fn look_through_leaf(&mut self, context: &mut Context<'_>) -> Result<Option<usize>> {
         let scan = scan_of(&self.plan);
         while self.at < self.leaf.len() {
             let at = self.at;

@@ -9,6 +9,7 @@ use super::place::is_word;
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
+use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Types behind whose modifiers in parentheses brackets may stand.
@@ -65,10 +66,10 @@ fn quote_names(tokens: &mut [TokenWithSpan]) {
     for token in tokens.iter_mut().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
         let is_literal = before[0] && matches!(token.token, Token::SingleQuotedString(_));
         let is_interval = is_word(&token.token, "interval");
-        if let Token::Word(Word { value, quote_style: quote_style @ None, .. }) = &mut token.token {
-            let folded = value.to_lowercase();
+        if let Token::Word(word @ Word { quote_style: None, .. }) = &mut token.token {
+            let folded = word.value.to_lowercase();
             if folded == "unsigned" || before[1] && keyword(&folded).is_none() {
-                (*value, *quote_style) = (folded, Some('"'));
+                *word = Word { value: folded, quote_style: Some('"'), keyword: Keyword::NoKeyword };
             }
         }
         before = [is_interval, is_literal];
