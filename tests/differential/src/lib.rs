@@ -6,6 +6,8 @@
 //! SQLSTATE. What both refuse with the same SQLSTATE is the same. [`known`] lists the differences that are meant, each with
 //! its reason; nothing else is passed over. [`postgresql`] starts a server of its own where PostgreSQL 15 is installed.
 //!
+//! [`corpus`] takes statements from scripts of others instead, in the form of sqllogictest, which package registries have.
+//!
 //! Statements are drawn so that PostgreSQL itself has one answer: rows are compared as a multiset unless all columns are
 //! ordered by, no float is summed, no UPDATE moves keys through each other.
 
