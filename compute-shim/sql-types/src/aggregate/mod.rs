@@ -300,12 +300,6 @@ impl Accumulator {
         Ok(())
     }
 
-    /// Whether it can be given numbers without a value for each: [`Accumulator::add_whole`] and its like.
-    pub fn takes_numbers(&self) -> bool {
-        matches!(self.kind, AggregateKind::Min | AggregateKind::Max)
-            || matches!(self.state, State::Count(_) | State::Sum(_))
-    }
-
     /// As [`Accumulator::add`], of a value of a type that is ordered by a whole number: this one.
     #[inline]
     pub fn add_whole(&mut self, number: i64) -> Result<()> {

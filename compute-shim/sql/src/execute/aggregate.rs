@@ -195,7 +195,11 @@ impl Aggregate {
 
     /// The next row that is to be taken in by itself; those that come as columns are taken in here where they can be.
     fn next_row(&mut self, context: &mut Context<'_>) -> Step<bool> {
-        let Some(mut by) = self.by_columns.take() else { return self.input.next(context, &mut self.row) };
+        // Of groups that are put aside each row is made anew.
+        let is_by_rows = self.aside.is_some() && self.by_columns.as_ref().is_none_or(|by| !by.has_rows());
+        let Some(mut by) = self.by_columns.take_if(|_| !is_by_rows) else {
+            return self.input.next(context, &mut self.row);
+        };
         let next = self.next_row_beside_columns(context, &mut by);
         self.by_columns = Some(by);
         next

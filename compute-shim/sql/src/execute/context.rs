@@ -450,6 +450,9 @@ impl Context<'_> {
     pub(crate) fn run_subplan(&mut self, id: usize, limit: usize) -> Step<()> {
         let mut operator = self.state.subplans[id].operator.take().expect("started before");
         let mut row = Row::new();
+        if self.state.subplans[id].values.is_empty() {
+            operator.bound(limit);
+        }
         let result = loop {
             if self.state.subplans[id].values.len() >= limit {
                 break Ok(());

@@ -104,6 +104,10 @@ impl Measured {
         measure.total_us += spent_us;
         if let Ok(None) = &result {
             self.called_us = None;
+            // Who finds none this way is asked for one by itself next.
+            if !self.has_given {
+                measure.startup_us += spent_us;
+            }
         }
         if let Ok(Some(found)) = &result {
             self.called_us = None;

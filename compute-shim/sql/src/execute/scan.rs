@@ -42,6 +42,9 @@ enum Phase {
     End,
 }
 
+/// Of a scan that is to give no more than so many rows, each comes by itself: the rest of its leaf would be copied for nothing.
+const FEW_ROWS: usize = 8;
+
 /// The scan operator.
 pub(super) struct TableScan {
     plan: Arc<Node>,
@@ -51,6 +54,7 @@ pub(super) struct TableScan {
     /// Whether a row of a leaf is given from there: nothing is wanted of it but values of columns, and the filter evaluates nothing.
     is_direct: bool,
     phase: Phase,
+    is_for_few: bool,
     /// Where it counts what it reads, if it does.
     counted: Option<Counted>,
     ranges: VecDeque<KeyRange>,
@@ -101,6 +105,7 @@ impl TableScan {
             rest,
             plan,
             phase: Phase::Start,
+            is_for_few: false,
             counted: None,
             ranges: VecDeque::new(),
             cursor: None,
@@ -135,6 +140,7 @@ impl TableScan {
         }
         self.cursor = None;
         self.leaf.clear();
+        self.at = 0;
         self.phase = Phase::Advance;
         Ok(())
     }
@@ -151,6 +157,9 @@ impl TableScan {
                 let next = match index {
                     Some(_) => {
                         engine.index_next(transaction, cursor, &mut self.entry)?.then_some(Phase::Fetch)
+                    }
+                    None if self.is_for_few => {
+                        engine.cursor_next(transaction, cursor, stored)?.then_some(Phase::Begin)
                     }
                     None => match engine.cursor_rows(transaction, cursor, leaf, stored)? {
                         Found::End => None,
@@ -300,7 +309,11 @@ impl Operator for TableScan {
     }
 
     fn next_columns(&mut self, context: &mut Context<'_>, columns: &mut Columns) -> Step<bool> {
-        if !self.is_direct {
+        // Neither index entries nor few rows come by leaves.
+        let by_entries = scan_of(&self.plan).access.as_ref();
+        let by_entries =
+            by_entries.is_some_and(|access| scan_of(&self.plan).table.indexes[access.index].tree.is_some());
+        if !self.is_direct || by_entries || self.is_for_few {
             return Ok(false);
         }
         loop {
@@ -332,9 +345,14 @@ impl Operator for TableScan {
         }
     }
 
+    fn bound(&mut self, rows: usize) {
+        self.is_for_few = rows <= FEW_ROWS;
+    }
+
     fn rewind(&mut self, _: &mut Context<'_>) {
         self.phase = Phase::Start;
         self.cursor = None;
+        self.is_for_few = false;
     }
 }
 
