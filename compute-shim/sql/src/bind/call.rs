@@ -4,7 +4,6 @@
 //! aggregates) and of [`crate::function`].
 
 use super::coerce::{common_collation, is_collatable};
-use super::collation::need_of_function;
 use super::field::RowColumn;
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
@@ -292,15 +291,7 @@ impl Binder<'_> {
                 unreachable!("these are called by aggregate_call and window_call")
             }
         };
-        let called = self.fold(Expr::new(kind, resolved.result));
-        let arguments = match &called.kind {
-            Kind::Function { arguments, .. } if self.names_collation => arguments.clone(),
-            _ => return Ok(called),
-        };
-        Ok(match need_of_function(name) {
-            Some(what) => self.with_collation(called, &arguments, what),
-            None => called,
-        })
+        Ok(self.fold(Expr::new(kind, resolved.result)))
     }
 
     /// `t(x)`, where t is a type: a cast.
@@ -527,7 +518,6 @@ impl Binder<'_> {
         for item in call.order_by.iter().filter(|_| direct.is_none()) {
             let expr = self.expr(&item.expr)?;
             let expr = self.known(expr)?;
-            self.check_one_collation(&expr)?;
             // An argument as it was before it was implicitly cast: `string_agg(DISTINCT v, ',' ORDER BY v)` of a varchar.
             let mut given = written.iter().take(arguments.len());
             let known = given.position(|known| same(known, &expr)).or_else(|| {
@@ -551,7 +541,6 @@ impl Binder<'_> {
         if call.distinct {
             for argument in &arguments {
                 self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
-                self.check_one_collation(argument)?;
                 self.check_sortable(argument.type_id).map_err(|error| {
                     let name = argument.type_id.display_name();
                     let message = format!("could not identify an ordering operator for type {name}");
@@ -634,9 +623,7 @@ impl Binder<'_> {
             "COALESCE" => Kind::Coalesce(items),
             _ => {
                 self.check_sortable(type_id)?;
-                let kind = Kind::Extreme { items: items.clone(), greatest: words == "GREATEST" };
-                let value = Expr::new(kind, type_id).with_typmod(typmod);
-                return Ok(Some(self.with_collation(value, &items, "string comparison")));
+                Kind::Extreme { items, greatest: words == "GREATEST" }
             }
         };
         Ok(Some(Expr::new(kind, type_id).with_typmod(typmod)))
@@ -655,10 +642,7 @@ impl Binder<'_> {
         let comparison = Box::new(comparison);
         let (type_id, typmod) = (first.type_id, first.typmod);
         let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
-        let value = Expr::new(kind, type_id).with_typmod(typmod);
-        let Kind::NullIf { comparison, .. } = &value.kind else { unreachable!("made above") };
-        let compared = comparison.clone();
-        Ok(self.with_collation(value, &*compared, "string comparison"))
+        Ok(Expr::new(kind, type_id).with_typmod(typmod))
     }
 }
 

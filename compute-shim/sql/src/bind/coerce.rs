@@ -4,9 +4,8 @@
 //! undecided parameter takes the type that its first use asks for.
 
 use super::Binder;
-use super::collation::need_of_operator;
 use crate::catalog::system::collation_name;
-use crate::expression::{ExplicitCollation, Expr, Implicit, Kind, evaluate_constant};
+use crate::expression::{ExplicitCollation, Expr, Kind, evaluate_constant};
 use crate::parse::{at, tree};
 use hexalog_sql_types::cast::{CastContext, coercion};
 use hexalog_sql_types::error::Result;
@@ -68,14 +67,7 @@ impl Binder<'_> {
         }
         let (position, explicit) = (expr.position, expr.explicit.filter(|_| is_collatable(target)));
         let kind = Kind::Coerce { coercion: Box::new(coercion), operand: Box::new(expr), is_written };
-        let coerced = self.fold(Expr {
-            kind,
-            type_id: target,
-            typmod,
-            position,
-            explicit: None,
-            implicit: Implicit::Own,
-        });
+        let coerced = self.fold(Expr { kind, type_id: target, typmod, position, explicit: None });
         Ok(Some(Expr { explicit, ..coerced }))
     }
 
@@ -220,13 +212,8 @@ impl Binder<'_> {
         let (left, right) = self.operands(resolved, left, right)?;
         let operands: Box<[Expr]> = left.into_iter().chain([right]).collect();
         let explicit = common_collation(&operands)?.filter(|_| is_collatable(resolved.result));
-        let what = need_of_operator(resolved.operator).filter(|_| self.names_collation);
-        let checked = what.map(|what| (what, operands.clone()));
         let kind = Kind::Operator { operator: resolved.operator, operands };
-        let mut called = self.fold(Expr::new(kind, resolved.result));
-        if let Some((what, operands)) = checked {
-            called = self.with_collation(called, &operands, what);
-        }
+        let called = self.fold(Expr::new(kind, resolved.result));
         Ok(Expr { explicit, ..called })
     }
 

@@ -1,11 +1,9 @@
 //! Comparisons beyond a plain operator: rows, IN, BETWEEN, LIKE, ANY and ALL, IS DISTINCT FROM.
 
 use super::Binder;
-use super::collation::need_of_operator;
 use crate::expression::{Expr, Kind, Quantifier, columns_used, for_each};
 use crate::parse::tree::{self, AnyAllSource, LikeKind};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::operator::Operator;
 use hexalog_sql_types::resolve;
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
 
@@ -92,9 +90,7 @@ impl Binder<'_> {
         if sides[0].type_id != sides[1].type_id {
             return Err(SqlError::unsupported("IS DISTINCT FROM over two types without a common one"));
         }
-        let compared = sides.clone();
-        let value = boolean(Kind::IsDistinct { sides, negated });
-        Ok(self.with_collation(value, &*compared, "string comparison"))
+        Ok(boolean(Kind::IsDistinct { sides, negated }))
     }
 
     pub(super) fn between(
@@ -202,7 +198,7 @@ impl Binder<'_> {
             elements.push(self.coerce_implicit(item, resolved.right)?);
         }
         let array = Box::new(self.array_from(elements, resolved.right)?);
-        Ok(self.any_of(operator, left, *array, op == "<>"))
+        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" }))
     }
 
     /// An untyped operand takes the type that the others have.
@@ -251,17 +247,7 @@ impl Binder<'_> {
             })?;
             array = self.coerce_implicit(array, target)?;
         }
-        Ok(self.any_of(operator, left, array, all))
-    }
-
-    fn any_of(&self, operator: &'static Operator, left: Expr, array: Expr, all: bool) -> Expr {
-        let what = need_of_operator(operator).filter(|_| self.names_collation);
-        let checked = what.map(|what| (what, [left.clone(), array.clone()]));
-        let value = boolean(Kind::AnyAll { operator, left: Box::new(left), array: Box::new(array), all });
-        match checked {
-            Some((what, operands)) => self.with_collation(value, &operands, what),
-            None => value,
-        }
+        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array: Box::new(array), all }))
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Binder, Bound, OutputColumn};
 use crate::catalog::object::{Sequence, Table};
 use crate::catalog::system::SystemTable;
 use crate::catalog::{Catalog, Relation};
-use crate::expression::{Expr, Implicit};
+use crate::expression::Expr;
 use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
 use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
@@ -403,14 +403,7 @@ impl Binder<'_> {
 }
 
 fn call_column(name: &str, type_id: TypeId) -> OutputColumn {
-    OutputColumn {
-        name: name.to_owned(),
-        type_id,
-        typmod: Typmod::NONE,
-        origin: (0, 0),
-        position: 0,
-        implicit: Implicit::Own,
-    }
+    OutputColumn { name: name.to_owned(), type_id, typmod: Typmod::NONE, origin: (0, 0), position: 0 }
 }
 
 /// A bound function in FROM with the columns of its rows; `name` is for one that has but one.
@@ -445,7 +438,6 @@ fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputCol
         typmod: column.typmod,
         origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
         position: 0,
-        implicit: Implicit::Own,
     })
 }
 

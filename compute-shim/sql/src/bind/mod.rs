@@ -9,7 +9,6 @@
 mod assigned_part;
 mod call;
 mod coerce;
-mod collation;
 mod compare;
 mod expression;
 mod field;
@@ -46,7 +45,7 @@ pub(crate) use view::{is_view_of, view_plan};
 use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
-use crate::expression::{Expr, Implicit};
+use crate::expression::Expr;
 use crate::nesting::levels;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -130,7 +129,6 @@ pub(crate) fn scalar_plan(
         typmod: Typmod::NONE,
         origin: (0, 0),
         position: 0,
-        implicit: Implicit::Own,
     }];
     let node = Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(vec![bound]) };
     binder.finish(Command::Select, Bound { node, columns })
@@ -199,7 +197,6 @@ struct OutputColumn {
     origin: (Oid, i16),
     /// Where its expression stands, for errors; 0 if unknown.
     position: u32,
-    implicit: Implicit,
 }
 
 /// A bound query or change.
@@ -254,8 +251,6 @@ struct Binder<'a> {
     versions: Versions,
     /// What rows without a name for their type look like, by the number that is their modifier.
     shapes: Vec<field::RowShape>,
-    /// A column was named whose collation may disagree with another's.
-    names_collation: bool,
     /// Tables whose `ctid` is read.
     places: BTreeSet<Oid>,
     /// A version column was named that no scan gives.
@@ -291,7 +286,6 @@ impl<'a> Binder<'a> {
             noted: None,
             versions: Versions::Refused,
             shapes: Vec::new(),
-            names_collation: false,
             places: BTreeSet::new(),
             wants_versions: false,
             is_placed: false,

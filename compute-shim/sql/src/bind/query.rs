@@ -1,10 +1,9 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
-use super::collation::{mismatch, of_both, outside};
 use super::lock::check_no_locks;
 use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Implicit, Kind};
+use crate::expression::{Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::{Exprs, Node};
@@ -188,11 +187,10 @@ impl Binder<'_> {
                 _ => self.unify("VALUES", exprs)?,
             };
             let typmod = Self::common_typmod(&exprs);
-            let implicit = exprs.first().map_or(Implicit::Own, outside);
             *column = exprs;
             let (name, position) =
                 (format!("column{}", at + 1), column.first().map_or(0, |expr| expr.position));
-            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, implicit });
+            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
         }
         self.pop_select();
         let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
@@ -239,12 +237,7 @@ impl Binder<'_> {
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
             let (name, position) = (l.name.clone(), l.position);
-            let implicit = match of_both((l.type_id, l.implicit), (r.type_id, r.implicit)) {
-                Ok(implicit) => implicit,
-                Err(_) if op == SetOperator::Union && all => Implicit::Missing,
-                Err((first, second)) => return Err(at(mismatch(first, second), r.position)),
-            };
-            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, implicit });
+            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
         }
         let left = Arc::new(self.converted(left, &columns)?);
         let right = Arc::new(self.converted(right, &columns)?);

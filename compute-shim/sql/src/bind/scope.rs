@@ -6,8 +6,7 @@
 
 use super::{Binder, OutputColumn};
 use crate::catalog::object::{Oid, Table};
-use crate::catalog::system::DEFAULT_COLLATION_OID;
-use crate::expression::{Expr, Implicit, Kind, same};
+use crate::expression::{Expr, Kind, same};
 use crate::parse::at;
 use crate::parse::tree::{Name, NamedWindow};
 use crate::plan::AggregateCall;
@@ -168,10 +167,7 @@ impl Names {
         offset: usize,
     ) -> Names {
         let columns = columns.into_iter().enumerate().map(|(at, column)| NamedColumn {
-            expr: Expr {
-                implicit: column.implicit,
-                ..Expr::column(offset + at, column.type_id, column.typmod)
-            },
+            expr: Expr::column(offset + at, column.type_id, column.typmod),
             name: column.name,
             origin: column.origin,
         });
@@ -195,10 +191,7 @@ impl Names {
         let columns = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
         let columns = columns.map(|(at, column)| NamedColumn {
             name: column.name.clone(),
-            expr: Expr {
-                implicit: declared(column.collation),
-                ..Expr::column(offset + at, column.type_id, column.typmod)
-            },
+            expr: Expr::column(offset + at, column.type_id, column.typmod),
             origin: (table.oid, i16::try_from(at + 1).expect("tables have at most 1,600 columns")),
         });
         let columns: Vec<NamedColumn> = columns.collect();
@@ -417,7 +410,6 @@ impl Binder<'_> {
                 self.refuse_generated(name)?;
                 self.note_column(origin);
                 self.note_row(&expr);
-                self.note_collation(&expr);
                 let expr = self.shaped(expr);
                 self.bring_in(frame, expr, name)
             }
@@ -513,8 +505,7 @@ impl Binder<'_> {
             }
         }
         let slot = slot.expect("a boundary was crossed");
-        let slot = Expr::new(Kind::Slot(slot), expr.type_id).with_typmod(expr.typmod);
-        Ok(Expr { implicit: expr.implicit, ..slot })
+        Ok(Expr::new(Kind::Slot(slot), expr.type_id).with_typmod(expr.typmod))
     }
 
     fn not_found(&self, name: &Name) -> SqlError {
@@ -730,14 +721,6 @@ fn version_of(visible: &[Names], column: &str, name: &Name) -> Result<Option<Fou
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(ambiguous(column, name)),
         (found, _) => Ok(found),
-    }
-}
-
-/// What a table's column is declared with.
-fn declared(collation: Oid) -> Implicit {
-    match collation {
-        0 | DEFAULT_COLLATION_OID => Implicit::Own,
-        oid => Implicit::Of(oid),
     }
 }
 

@@ -3,14 +3,13 @@
 //! Clauses are bound in PostgreSQL's order (FROM, list, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT), which
 //! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
 
-use super::collation::outside;
 use super::lock::{Locking, whole_row};
 use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
 use super::window::{Window, stack_windows};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Implicit, Kind, columns_used, for_each, rewrite, same};
+use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, same};
 use crate::parse::at;
 use crate::parse::tree::{self, Distinct, OrderItem, Query, Select, SelectItem};
 use crate::plan::{Exprs, Node, Predicate, SortKey};
@@ -70,11 +69,8 @@ impl Binder<'_> {
             let error = SqlError::new(SqlState::INVALID_RECURSION, message);
             return Err(at(error, frame.aggregate_position));
         }
-        // What is above a group says no more where its columns come from.
-        let collations: Vec<Implicit> = parts.items.iter().map(|item| outside(&item.expr)).collect();
         let (node, items) = self.stack(parts, frame, limit, offset)?;
-        let columns = items.into_iter().zip(collations);
-        let columns = columns.map(|(item, implicit)| OutputColumn { implicit, ..output(item) }).collect();
+        let columns = items.into_iter().map(output).collect();
         Ok(Bound { node, columns })
     }
 
@@ -107,7 +103,6 @@ impl Binder<'_> {
             for item in &items {
                 let position = item.expr.position;
                 self.check_groupable(item.expr.type_id).map_err(|error| at(error, position))?;
-                self.check_one_collation(&item.expr)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
                 Target::Hidden(expr) => Some(expr.position),
@@ -227,10 +222,6 @@ impl Binder<'_> {
                 Target::Hidden(expr) => (expr.type_id, expr.position),
             };
             self.check_sortable(type_id).map_err(|error| at(error, position))?;
-            self.check_ordered_collation(match &target {
-                Target::Output(at) => &items[*at].expr,
-                Target::Hidden(expr) => expr,
-            })?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -264,12 +255,7 @@ impl Binder<'_> {
     ) -> Result<Vec<Target>> {
         let mut targets = Vec::with_capacity(exprs.len());
         for expr in exprs {
-            let target = self.target(expr, items, "SELECT DISTINCT ON")?;
-            self.check_one_collation(match &target {
-                Target::Output(at) => &items[*at].expr,
-                Target::Hidden(expr) => expr,
-            })?;
-            targets.push(target);
+            targets.push(self.target(expr, items, "SELECT DISTINCT ON")?);
         }
         let is_among = |key: &Ordering| {
             targets.iter().any(|target| match (target, &key.target) {
@@ -325,7 +311,6 @@ impl Binder<'_> {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
         self.check_groupable(key.type_id).map_err(|error| at(error, expr.start()))?;
-        self.check_one_collation(&key)?;
         Ok(key)
     }
 
@@ -492,7 +477,6 @@ pub(super) fn output(item: Item) -> OutputColumn {
         typmod: item.expr.typmod,
         origin: item.origin,
         position: item.expr.position,
-        implicit: outside(&item.expr),
     }
 }
 

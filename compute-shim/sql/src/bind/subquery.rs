@@ -61,8 +61,7 @@ impl Binder<'_> {
         let sub = self.subplan(query)?;
         let column = one_column(&sub, "subquery must return only one column")?;
         let expr = self.subplan_expr(sub, SubplanForm::Scalar, column.type_id);
-        self.note_collation(&Expr { implicit: column.implicit, ..expr.clone() });
-        Ok(Expr { implicit: column.implicit, ..expr.with_typmod(column.typmod) })
+        Ok(expr.with_typmod(column.typmod))
     }
 
     pub(super) fn array_subquery(&mut self, query: &Query) -> Result<Expr> {

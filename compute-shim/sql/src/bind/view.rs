@@ -104,7 +104,6 @@ impl Binder<'_> {
             typmod: column.typmod,
             origin: (view.oid, number(at)),
             position: 0,
-            implicit: found[at].implicit,
         });
         let width = view.columns.len();
         let mut names = Names::of_columns(shown, columns, offset);

@@ -208,7 +208,6 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_groupable(expr.type_id).map_err(|error| at(error, expr.position))?;
-            self.check_one_collation(&expr)?;
             self.check_sortable(expr.type_id).map_err(|_| {
                 self.is_placed = true;
                 let message = "could not implement window PARTITION BY";
@@ -222,7 +221,6 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_sortable(expr.type_id).map_err(|error| at(error, expr.position))?;
-            self.check_one_collation(&expr)?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(WindowKey { expr, descending: *descending, nulls_first });
         }

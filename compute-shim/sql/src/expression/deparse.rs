@@ -258,7 +258,6 @@ impl Printer<'_> {
                     self.push("]");
                 }
             }
-            Kind::Indeterminate { value, .. } => self.expr(value, true),
             Kind::Field { operand, name, .. } => {
                 self.push("(");
                 self.expr(operand, true);

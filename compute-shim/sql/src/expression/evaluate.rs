@@ -251,13 +251,6 @@ fn short(expr: &Expr, row: &[Datum], levels: u32) -> Option<Short> {
     }
 }
 
-/// 42P22 for something that needs one.
-pub(crate) fn indeterminate_collation(what: &str) -> SqlError {
-    let message = format!("could not determine which collation to use for {what}");
-    SqlError::new(SqlState::INDETERMINATE_COLLATION, message)
-        .with_hint("Use the COLLATE clause to set the collation explicitly.")
-}
-
 /// The kinds that are rare on hot paths; CASE has the largest frames.
 #[recursive::recursive]
 fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut S) -> Step<Datum> {
@@ -305,13 +298,6 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
             Datum::Record(record) => Ok(record.values[*column].clone()),
             _ => Ok(Datum::Null),
         },
-        Kind::Indeterminate { value, operands, what } => {
-            let operands = evaluate_all(operands, row, context)?;
-            match operands.iter().any(Datum::is_null) {
-                true => evaluate(value, row, context),
-                false => Err(indeterminate_collation(what).into()),
-            }
-        }
         Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
             let types = items.iter().map(|item| item.type_id).collect();

@@ -10,9 +10,7 @@ mod evaluate;
 mod walk;
 
 pub(crate) use deparse::{deparse, deparse_pretty};
-pub(crate) use evaluate::{
-    evaluate, evaluate_constant, evaluate_row, indeterminate_collation, is_immutable, is_true,
-};
+pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 
 use crate::catalog::object::Oid;
@@ -33,19 +31,6 @@ pub(crate) struct Expr {
     pub position: u32,
     /// The collation that COLLATE has given it. All order alike, so it matters for what is refused alone.
     pub explicit: Option<ExplicitCollation>,
-    /// The collation of a column, or of what stands for one.
-    pub implicit: Implicit,
-}
-
-/// The collation that a column has if nobody asks for another.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) enum Implicit {
-    /// Its type's, if that has any.
-    #[default]
-    Own,
-    Of(Oid),
-    /// None, though its type has: it is made of columns that differ.
-    Missing,
 }
 
 /// A collation that was asked for.
@@ -145,13 +130,6 @@ pub(crate) enum Kind {
         column: usize,
         name: Box<str>,
     },
-    /// A value that is made of operands which have no one collation: it fails unless one of them is NULL.
-    Indeterminate {
-        value: Box<Expr>,
-        operands: Box<[Expr]>,
-        /// What needs a collation.
-        what: &'static str,
-    },
     /// A row, and the names of its columns where it is a relation's.
     Row(Box<[Expr]>, Option<Arc<[Box<str>]>>),
     Subplan(Box<Subplan>),
@@ -212,7 +190,7 @@ pub(crate) enum Quantifier {
 
 impl Expr {
     pub(crate) fn new(kind: Kind, type_id: TypeId) -> Expr {
-        Expr { kind, type_id, typmod: Typmod::NONE, position: 0, explicit: None, implicit: Implicit::Own }
+        Expr { kind, type_id, typmod: Typmod::NONE, position: 0, explicit: None }
     }
 
     pub(crate) fn with_typmod(self, typmod: Typmod) -> Expr {
@@ -236,14 +214,7 @@ impl Expr {
     }
 
     pub(crate) fn column(index: usize, type_id: TypeId, typmod: Typmod) -> Expr {
-        Expr {
-            kind: Kind::Column(index),
-            type_id,
-            typmod,
-            position: 0,
-            explicit: None,
-            implicit: Implicit::Own,
-        }
+        Expr { kind: Kind::Column(index), type_id, typmod, position: 0, explicit: None }
     }
 
     /// The conjunction of several conditions; none is true.

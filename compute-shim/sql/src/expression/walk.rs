@@ -40,9 +40,6 @@ impl Expr {
             }
             Kind::NullIf { first, comparison, .. } => vec![first, &comparison[0], &comparison[1]],
             Kind::AnyAll { left, array, .. } => vec![left, array],
-            Kind::Indeterminate { value, operands, .. } => {
-                std::iter::once(&**value).chain(operands.iter()).collect()
-            }
             Kind::Subscript { operand, subscripts } => {
                 std::iter::once(&**operand).chain(subscripts.iter()).collect()
             }
@@ -97,9 +94,6 @@ impl Expr {
                 vec![first, left, right]
             }
             Kind::AnyAll { left, array, .. } => vec![left, array],
-            Kind::Indeterminate { value, operands, .. } => {
-                std::iter::once(&mut **value).chain(operands.iter_mut()).collect()
-            }
             Kind::Subscript { operand, subscripts } => {
                 std::iter::once(&mut **operand).chain(subscripts.iter_mut()).collect()
             }
@@ -218,7 +212,6 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
         (Kind::Row(_, a), Kind::Row(_, b)) => a == b,
-        (Kind::Indeterminate { what: a, .. }, Kind::Indeterminate { what: b, .. }) => a == b,
         (Kind::Field { column: a, .. }, Kind::Field { column: b, .. }) => a == b,
         (Kind::Subplan(a), Kind::Subplan(b)) => {
             a.text.is_some() && a.text == b.text && is_same_form(&a.form, &b.form)
