@@ -339,7 +339,10 @@ impl Database {
                 catalogs.entry(oid).or_insert_with(first);
             } else if let Some(fallen) = catalogs.remove(&oid) {
                 self.sessions.forget(oid);
-                fallen.newest().catalog.tables().for_each(|table| self.activity.forget(table.oid));
+                fallen.newest().catalog.tables().for_each(|table| {
+                    self.activity.forget(table.oid);
+                    self.relations.forget(table.oid);
+                });
             }
         }
     }
@@ -347,7 +350,9 @@ impl Database {
     /// Tables of which so much has changed that their statistics are stale. Whoever asks should analyse each, and say then that
     /// it is over.
     pub fn take_due_analyses(&self, now_us: u64) -> Vec<DueAnalysis> {
-        let due = self.activity.take_due(&self.newest_catalogs(), now_us);
+        let catalogs = self.newest_catalogs();
+        self.relations.sweep(|oid| catalogs.iter().any(|catalog| catalog.table(oid).is_some()));
+        let due = self.activity.take_due(&catalogs, now_us);
         let analysis = |(catalog, table): (Arc<Catalog>, Arc<Table>)| {
             let schema = quote_identifier(catalog.schema_name(table.schema));
             let statement = format!("ANALYZE (SKIP_LOCKED) {schema}.{}", quote_identifier(&table.name));

@@ -169,6 +169,8 @@ pub(crate) struct TableStatistics {
     pub analysed: Runs,
     pub auto_analysed: Runs,
     pub vacuumed: Runs,
+    /// No catalog knew it at the last look.
+    is_unknown: bool,
 }
 
 /// What a transaction has made of a table.
@@ -179,8 +181,7 @@ pub(crate) struct TableChanged {
     pub is_emptied: bool,
 }
 
-/// More tables than a catalog in memory holds: a bound for tables that come back after they were dropped, as a statement that was
-/// given up late may bring them.
+/// More tables than a catalog in memory holds: a bound for tables that come and go between two looks ([`RelationStatistics::sweep`]).
 const TABLES_MAX: usize = 1 << 20;
 
 /// The sums of all tables of a process. Tables have numbers of their own over all databases.
@@ -245,6 +246,15 @@ impl RelationStatistics {
         }
     }
 
+    /// Forgets tables that no catalog knows, now and at the look before: those of transactions that were rolled back, or dropped
+    /// what they had made. One that is just being made may count from anew.
+    pub(crate) fn sweep(&self, is_known: impl Fn(Oid) -> bool) {
+        self.tables.lock().retain(|&oid, sums| {
+            let was_unknown = std::mem::replace(&mut sums.is_unknown, !is_known(oid));
+            !(was_unknown && sums.is_unknown)
+        });
+    }
+
     /// A table is gone, or its counters begin anew.
     pub(crate) fn forget(&self, table: Oid) {
         self.tables.lock().remove(&table);
@@ -283,6 +293,22 @@ mod tests {
         sums.committed(&[(7, changed(0, 4))]);
         sums.committed(&[(7, TableChanged { is_emptied: true, ..changed(2, 1) })]);
         assert_eq!(sums.of(7).live, 1);
+    }
+
+    #[test]
+    fn tables_that_nobody_knows_are_swept_at_the_second_look() {
+        let statistics = RelationStatistics::default();
+        for table in [7, 8] {
+            statistics.committed(&[(table, changed(3, 1))]);
+        }
+        statistics.sweep(|oid| oid == 7);
+        assert_eq!(statistics.of(8).live, 2);
+        statistics.sweep(|oid| oid == 7);
+        assert_eq!((statistics.of(7).live, statistics.of(8).live), (2, 0));
+        statistics.committed(&[(8, changed(1, 0))]);
+        statistics.sweep(|_| true);
+        statistics.sweep(|oid| oid == 7);
+        assert_eq!(statistics.of(8).live, 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::Binder;
 use super::call::Callable;
 use super::scope::find_table;
 use super::select::Item;
+use super::select::check_width;
 use crate::catalog::object::Oid;
 use crate::expression::{Expr, Kind};
 use crate::parse::at;
@@ -101,6 +102,7 @@ impl Binder<'_> {
                 }
                 item => bound.push(self.expr(item)?),
             }
+            check_width(bound.len(), "ROW expressions")?;
         }
         Ok(bound)
     }

@@ -53,6 +53,18 @@ struct Parts {
     is_distinct: bool,
 }
 
+/// Most columns of a row that a query makes, as in PostgreSQL: what is spread out, level by level, ends there.
+const ENTRIES_MAX: usize = 1664;
+
+/// 54011 for a row with more columns than there may be.
+pub(super) fn check_width(columns: usize, what: &str) -> Result<()> {
+    if columns <= ENTRIES_MAX {
+        return Ok(());
+    }
+    let message = format!("{what} can have at most {ENTRIES_MAX} entries");
+    Err(SqlError::new(SqlState::TOO_MANY_COLUMNS, message))
+}
+
 impl Binder<'_> {
     pub(super) fn select(&mut self, select: &Select, query: &Query, wanted: &Wanted) -> Result<Bound> {
         self.push_select(Place::Select);
@@ -174,6 +186,7 @@ impl Binder<'_> {
                     self.note_star(name.position, Some(&alias));
                 }
             }
+            check_width(bound.len(), "target lists")?;
         }
         Ok(bound)
     }

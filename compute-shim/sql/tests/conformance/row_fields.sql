@@ -80,3 +80,6 @@ SELECT (u).n FROM t AS u;
 SELECT (t).tableoid::regclass FROM t;
 WITH RECURSIVE r (n, x) AS (SELECT 1, ROW(1) UNION ALL SELECT n + 1, ROW(x) FROM r WHERE n < 3) SELECT n, x FROM r ORDER BY n;
 WITH RECURSIVE r (n, x) AS (SELECT 1, ROW(1, 2) UNION ALL SELECT n + 1, ROW('a'::text) FROM r WHERE n < 3) SELECT n, x FROM r ORDER BY n;
+-- Rows are no wider than that, however they are spread out.
+SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW(1, 2) AS x) s0) s1) s2) s3) s4) s5) s6) s7) s8) s9;
+SELECT (x).*, (x).*, (x).*, (x).* FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW((x).*, (x).*) AS x FROM (SELECT ROW(1, 2) AS x) s0) s1) s2) s3) s4) s5) s6) s7) s8;

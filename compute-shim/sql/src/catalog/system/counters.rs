@@ -26,7 +26,7 @@ fn last(runs: &Runs) -> Datum {
 
 /// `analysed_rows`: how many ANALYZE has found.
 fn counters(table: &Table, sums: &TableStatistics, analysed_rows: Option<u64>) -> [Datum; COUNTERS] {
-    let TableStatistics { counts, live, modified, inserted, analysed, auto_analysed, vacuumed } = sums;
+    let TableStatistics { counts, live, modified, inserted, analysed, auto_analysed, vacuumed, .. } = sums;
     let by_index: Vec<_> = table.indexes.iter().map(|index| counts.of_index(index.oid)).collect();
     // As in PostgreSQL, where there is no index there is no sum of indexes.
     let of_indexes = |sum: u64| if by_index.is_empty() { NULL } else { int8(sum) };
