@@ -427,19 +427,23 @@ impl Context<'_> {
         }
     }
 
-    /// Makes a subquery ready to run with the slots as they are.
-    pub(crate) fn start_subplan(&mut self, id: usize) {
+    /// Makes a subquery ready to run with the slots as they are, for no more than so many rows.
+    pub(crate) fn start_subplan(&mut self, id: usize, limit: usize) {
         let plan = self.plan;
         let subplan = &plan.subplans[id];
         self.renew(&subplan.inner_common, &subplan.inner_subplans);
-        match self.state.subplans[id].operator.take() {
+        let mut operator = match self.state.subplans[id].operator.take() {
             Some(mut operator) => {
                 operator.rewind(self);
-                self.state.subplans[id].operator = Some(operator);
+                operator
             }
-            None => self.state.subplans[id].operator = Some(build(&subplan.node, plan.levels)),
+            None => build(&subplan.node, plan.levels),
+        };
+        if limit < usize::MAX {
+            operator.bound(limit);
         }
         let state = &mut self.state.subplans[id];
+        state.operator = Some(operator);
         state.values.clear();
         state.kept = None;
         state.lookup = None;
@@ -450,9 +454,6 @@ impl Context<'_> {
     pub(crate) fn run_subplan(&mut self, id: usize, limit: usize) -> Step<()> {
         let mut operator = self.state.subplans[id].operator.take().expect("started before");
         let mut row = Row::new();
-        if self.state.subplans[id].values.is_empty() {
-            operator.bound(limit);
-        }
         let result = loop {
             if self.state.subplans[id].values.len() >= limit {
                 break Ok(());

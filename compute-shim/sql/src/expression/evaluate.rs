@@ -460,13 +460,6 @@ fn too_many_elements() -> SqlError {
 /// Runs a subquery for the current row, or answers with what it gave already.
 fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>) -> Step<Datum> {
     if !context.state.subplans[subplan.id].is_done() {
-        if !context.state.subplans[subplan.id].is_running() {
-            for (slot, source) in &subplan.correlation {
-                let value = evaluate(source, row, context)?;
-                context.state.slots[*slot] = value;
-            }
-            context.start_subplan(subplan.id);
-        }
         let limit = match subplan.form {
             SubplanForm::Exists => 1,
             SubplanForm::Scalar
@@ -474,6 +467,13 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
             | SubplanForm::Rows { quantifier: Quantifier::One, .. } => 2,
             SubplanForm::Array(_) | SubplanForm::AnyAll { .. } | SubplanForm::Rows { .. } => usize::MAX,
         };
+        if !context.state.subplans[subplan.id].is_running() {
+            for (slot, source) in &subplan.correlation {
+                let value = evaluate(source, row, context)?;
+                context.state.slots[*slot] = value;
+            }
+            context.start_subplan(subplan.id, limit);
+        }
         context.run_subplan(subplan.id, limit)?;
     }
     match &subplan.form {

@@ -13,7 +13,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Types behind whose modifiers in parentheses brackets may stand.
-const TYPES_WITH_MODIFIERS: [&str; 16] = [
+const TYPES_WITH_MODIFIERS: [&str; 17] = [
     "bit",
     "bpchar",
     "char",
@@ -24,6 +24,7 @@ const TYPES_WITH_MODIFIERS: [&str; 16] = [
     "interval",
     "nchar",
     "numeric",
+    "second",
     "time",
     "timestamp",
     "timestamptz",

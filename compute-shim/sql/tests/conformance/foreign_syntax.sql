@@ -20,6 +20,7 @@ SELECT (array_agg(1))[1];
 SELECT (SELECT ARRAY[5, 6])[2];
 SELECT '{1,2}'[1];
 SELECT '{1,2}'::int[][1], CAST('{1,2}' AS numeric(10, 2)[3]), '{a}'::varchar(3)[], '{1}'::pg_catalog.int4[];
+SELECT '{1.25}'::interval second(1)[];
 SELECT ARRAY(SELECT 1)[1];
 SELECT coalesce(ARRAY[1])[1];
 SELECT CASE WHEN true THEN ARRAY[1] END[1];
