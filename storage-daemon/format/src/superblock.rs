@@ -41,7 +41,8 @@ pub const SUPERBLOCK_SLOTS: usize = 2;
 /// Bytes of the whole area.
 pub const SUPERBLOCK_AREA_BYTES: usize = SUPERBLOCK_SLOTS * BLOCK_BYTES;
 /// Most log spans that a superblock holds. A span is added by each start that appends anything, one or two more by what
-/// it finds torn at the log's end, and they go when a checkpoint has passed them, so only a daemon that never lives to its first checkpoint could collect them.
+/// it finds torn at the log's end, and they go when a checkpoint has passed them, so only a daemon that never lives to its
+/// first checkpoint could collect them.
 pub const LOG_SPANS_MAX: usize = 128;
 
 const MAGIC: [u8; 8] = *b"HXSUPER1";

@@ -373,16 +373,8 @@ pub(super) fn hash_values<'a>(values: impl Iterator<Item = (TypeId, &'a Datum)>)
 impl Context<'_> {
     /// Called once per row at the leaves: lets others run from time to time and notices cancellation.
     pub(crate) fn count_row(&mut self) -> Step<()> {
-        self.state.rows_since_yield += 1;
-        if self.state.rows_since_yield <= self.database.options().rows_per_yield {
-            return Ok(());
-        }
-        // The call that follows is this row's again.
-        self.state.rows_since_yield = 0;
-        match self.environment.cancelled() {
-            Some(reason) => Err(reason.error().into()),
-            None => Err(Need::Yield.into()),
-        }
+        // The call that follows a yield is this row's again.
+        self.count_rows_done(1)
     }
 
     /// The same for so many rows that have been worked on at once, and are not worked on again when the call is repeated.
