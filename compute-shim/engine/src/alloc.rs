@@ -1,14 +1,15 @@
 //! Page allocation: bitmaps in the volume, a hint in memory.
 //!
 //! Owns which pages are in use. A bit is set in the mini-transaction that formats the page, and cleared only
-//! by purge, once no snapshot can need what the page held. The last pages of the volume are kept for rollback
-//! and purge, so that a full volume can still undo and free. Bitmap pages are formatted when the first page
+//! by purge, once no snapshot can need what the page held. Who finds no free page waits while purge has some to
+//! give, so that a volume is full only of what is in use. The last pages of the volume are kept for rollback and
+//! purge, so that a full volume can still undo and free. Bitmap pages are formatted when the first page
 //! of their range is wanted.
 
 use crate::access::Access;
 use crate::call::Call;
 use crate::engine::Engine;
-use crate::error::{EngineError, Step};
+use crate::error::{EngineError, Need, Step};
 use crate::layout::bitmap_page;
 use crate::layout::super_page::{BITMAPS_FORMATTED, SUPER_PAGE, SuperPage};
 use crate::mini_transaction::{MiniTransaction, PageSlot};
@@ -26,11 +27,18 @@ pub(crate) struct Allocator {
     pages: u64,
     /// No page below it is free, as far as is known. A hint: freeing lowers it, allocating raises it.
     hint: AtomicU64,
+    /// Pages given back since the process began.
+    freed: AtomicU64,
 }
 
 impl Allocator {
     pub fn new(pages: u64) -> Allocator {
-        Allocator { pages, hint: AtomicU64::new(0) }
+        Allocator { pages, hint: AtomicU64::new(0), freed: AtomicU64::new(0) }
+    }
+
+    /// Pages given back since the process began.
+    pub fn freed(&self) -> u64 {
+        self.freed.load(Ordering::Acquire)
     }
 
     /// First page that ordinary allocations do not get.
@@ -60,10 +68,11 @@ impl Engine {
 
 impl<'e> Access<'e> {
     /// Takes a free page: sets its bit in the mini-transaction. `from_reserve`: rollback may use the pages
-    /// kept for it.
+    /// kept for it, and does not wait, since purge may wait for it.
     pub fn allocate(&mut self, mini: &mut MiniTransaction<'e>, from_reserve: bool) -> Step<PageId> {
         let allocator = &self.engine.allocator;
         let end = if from_reserve { allocator.pages } else { allocator.reserve_start() };
+        let freed = allocator.freed();
         // From the hint on, then once from the start: the hint is allowed to be wrong.
         for from in [allocator.hint.load(Ordering::Relaxed), 0] {
             if let Some(page) = self.allocate_between(mini, from, end)? {
@@ -71,7 +80,10 @@ impl<'e> Access<'e> {
                 return Ok(page);
             }
         }
-        Err(EngineError::VolumeFull.into())
+        match !from_reserve && self.engine.has_pages_to_give() {
+            true => Err(Need::Grow { freed }.into()),
+            false => Err(EngineError::VolumeFull.into()),
+        }
     }
 
     fn allocate_between(
@@ -102,7 +114,9 @@ impl<'e> Access<'e> {
 
     /// The page's freeing has been committed.
     pub fn note_freed(&self, page: PageId) {
-        self.engine.allocator.hint.fetch_min(page.0, Ordering::Relaxed);
+        let allocator = &self.engine.allocator;
+        allocator.hint.fetch_min(page.0, Ordering::Relaxed);
+        allocator.freed.fetch_add(1, Ordering::Release);
     }
 
     fn set_bit(&self, mini: &mut MiniTransaction<'e>, slot: PageSlot, page: PageId, used: bool) {

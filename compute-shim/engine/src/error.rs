@@ -64,8 +64,12 @@ pub enum Need {
         /// The cache's progress count when the frame was wanted.
         progress: u64,
     },
-    /// The volume must grow. Never returned while volumes have a fixed size.
-    Grow,
+    /// No page is free, and purge has pages to give or a rollback is under way: one of them must come further. (Where
+    /// neither is so the call fails with [`EngineError::VolumeFull`]: volumes have a fixed size yet.)
+    Grow {
+        /// Pages that had ever been given back when one was wanted.
+        freed: u64,
+    },
     /// Enough work was done in one call: let others run, then go on.
     Yield,
     /// A temporary file is being written or read. Never returned by the engine itself.
@@ -88,7 +92,7 @@ pub enum EngineError {
     TooManyRowLocks,
     /// 40P01: this wait would close a cycle of waits.
     Deadlock,
-    /// 53100: no page is free.
+    /// 53100: no page is free, and none will be by itself: open transactions and snapshots hold what could be given back.
     VolumeFull,
     /// 53100: the storage daemons are all but full, and what is written would take space.
     StorageFull,

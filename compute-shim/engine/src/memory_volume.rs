@@ -8,6 +8,7 @@
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step, Stop};
+use crate::types::Budget;
 use crate::volume::{FetchFailure, LogFull, Reservation, ReservationLedger, Volume};
 use hexalog_protocol::geometry::Geometry;
 use hexalog_protocol::mtr::Mtr;
@@ -277,6 +278,10 @@ impl MemoryVolume {
         for _ in 0..PUMPS_MAX {
             if engine.poll_need(need, Waker::noop()) {
                 return true;
+            }
+            if matches!(need, Need::Grow { .. }) {
+                // A failure shows in that the need is met, and the call fails.
+                let _ = self.run(engine, || engine.background(Budget::default()));
             }
             self.pump(engine);
         }

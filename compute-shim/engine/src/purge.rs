@@ -8,7 +8,7 @@
 
 use crate::access::Access;
 use crate::engine::Engine;
-use crate::error::{EngineError, Step};
+use crate::error::{EngineError, Step, Stop};
 use crate::layout::super_page::DirectoryEntry;
 use crate::layout::undo_page::{RECORDS_START, byte_of, logical_of, offset_of, records_from};
 use crate::layout::undo_record::{
@@ -17,10 +17,9 @@ use crate::layout::undo_record::{
 use crate::layout::{KIND, KIND_OVERFLOW, KIND_SEQUENCE, KIND_TREE};
 use crate::mini_transaction::MiniTransaction;
 use crate::types::{Budget, SequenceId, TreeId, TxId};
+use crate::undo::SPARE_PAGES_KEPT;
 use hexalog_protocol::{Lsn, PageId};
-
-/// Pages below its tail that a stream keeps for its own next ones.
-const SPARE_PAGES_KEPT: u64 = 2;
+use std::sync::atomic::Ordering;
 
 /// A transaction whose records are being visited.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,23 +55,36 @@ impl Engine {
     pub fn background(&self, budget: Budget) -> Step<bool> {
         self.check_fenced()?;
         let mut steps = budget.mini_transactions.max(1);
-        let mut worked = self.rollback_slice(&mut steps)?;
-        if steps == 0 {
-            return Ok(true);
-        }
+        let worked = match self.rollback_slice(&mut steps) {
+            // What it wants purge may have to give.
+            Err(full @ Stop::Fail(EngineError::VolumeFull)) => match self.purge_slice(&mut steps) {
+                Ok(false) => Err(full),
+                purged => purged,
+            },
+            Ok(worked) => self.purge_slice(&mut steps).map(|purged| worked || purged),
+            stopped => stopped,
+        };
+        self.is_purge_failing.store(matches!(worked, Err(Stop::Fail(_))), Ordering::Release);
+        self.waiting.wake_space();
+        worked
+    }
+
+    /// True: it has done something.
+    fn purge_slice(&self, steps: &mut u32) -> Step<bool> {
         let horizon = self.snapshots.raise_horizon(&*self.volume);
         self.volume.set_purge_horizon(horizon);
         // One purges at a time; whoever comes second has nothing to add.
         let Some(mut state) = self.purge.try_lock() else {
-            return Ok(worked);
+            return Ok(false);
         };
+        let mut worked = false;
         for _ in 0..self.streams().count() {
             let stream = state.stream_next % self.streams().count();
-            while steps > 0 && self.operate_alone(|access| access.purge_step(&mut state, stream, horizon))? {
+            while *steps > 0 && self.operate_alone(|access| access.purge_step(&mut state, stream, horizon))? {
                 worked = true;
-                steps -= 1;
+                *steps -= 1;
             }
-            if steps == 0 {
+            if *steps == 0 {
                 return Ok(true);
             }
             if state.visit.is_some() {
@@ -82,6 +94,19 @@ impl Engine {
             state.stream_next = stream + 1;
         }
         Ok(worked)
+    }
+
+    /// Whether pages will come free with no more than background work: a transaction is being undone, or purge is behind
+    /// with one that no snapshot in use needs. What is over but not durable yet counts, since that ends by itself too.
+    pub(crate) fn has_pages_to_give(&self) -> bool {
+        if self.is_purge_failing.load(Ordering::Acquire) || self.is_fenced() {
+            return false;
+        }
+        let oldest = self.snapshots.lowest_in_use();
+        let streams = self.streams();
+        streams.is_undoing()
+            || self.purge.try_lock().is_none_or(|state| state.visit.is_some())
+            || (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(oldest))
     }
 }
 
@@ -150,6 +175,7 @@ impl<'e> Access<'e> {
             }
             let (outcome, lsn) = header_outcome(record);
             if lsn == Lsn::ZERO || lsn > horizon {
+                self.engine.streams().stream(stream).lock().stopped_at = Some((tail, lsn));
                 return Ok(None);
             }
             let tx_id = TxId::new(stream, offset_of(logical, at));

@@ -1,4 +1,4 @@
-//! Who waits for what that is not a lock: pages, VDL, log space, frames.
+//! Who waits for what that is not a lock: pages, VDL, log space, frames, space in the volume.
 //!
 //! Owns the wakers of those waits; lock and stream waits are queues of their own in [`crate::locks`]. A waker
 //! may be woken without its need being met: the waiter polls again. Lost wake-ups are excluded by registering
@@ -20,6 +20,7 @@ struct Wakers {
     durable: BTreeMap<Lsn, Vec<Waker>>,
     log_space: Vec<Waker>,
     frames: Vec<Waker>,
+    space: Vec<Waker>,
 }
 
 /// The wakers of all waits that are no locks.
@@ -75,16 +76,22 @@ impl Waiting {
         });
     }
 
+    /// Background work has come to the end of a slice: pages may be free, or nothing left that would free some.
+    pub fn wake_space(&self) {
+        self.wake(|wakers| std::mem::take(&mut wakers.space));
+    }
+
     /// The engine is fenced: everyone finds out.
     pub fn wake_all(&self) {
         self.wake(|wakers| {
-            let Wakers { pages, durable, log_space, frames } = std::mem::take(wakers);
+            let Wakers { pages, durable, log_space, frames, space } = std::mem::take(wakers);
             pages
                 .into_values()
                 .chain(durable.into_values())
                 .flatten()
                 .chain(log_space)
                 .chain(frames)
+                .chain(space)
                 .collect()
         });
     }
@@ -121,9 +128,13 @@ impl Engine {
                 self.volume.seal_through(self.appended());
                 self.cache.progress() != progress
             }
+            Need::Grow { freed } => {
+                register(&mut self.waiting.wakers.lock().space, waker);
+                self.allocator.freed() != freed || !self.has_pages_to_give()
+            }
             Need::Yield => true,
             Need::Spill(_) => unreachable!("polled above"),
-            Need::Grow | Need::SafeSnapshot => unreachable!("never returned by the engine"),
+            Need::SafeSnapshot => unreachable!("never returned by the engine"),
         }
     }
 

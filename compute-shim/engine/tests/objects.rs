@@ -512,3 +512,56 @@ fn a_full_volume_refuses_inserts_and_still_rolls_back_and_frees() {
     }
     node.commit(txn);
 }
+
+/// A tree of a few pages.
+fn try_create_filled(node: &Node) -> Result<TreeId, EngineError> {
+    let mut txn = node.begin_rc();
+    let filled = node.run(|| node.engine.create_tree(&mut txn, TreeKind::Clustered)).and_then(|tree| {
+        (0..60u8).try_for_each(|k| node.insert(&mut txn, tree, &[k], &[3; 500]))?;
+        Ok(tree)
+    });
+    match filled {
+        Ok(_) => node.commit(txn),
+        Err(_) => node.abort(txn),
+    }
+    filled
+}
+
+fn drop_tree(node: &Node, tree: TreeId) {
+    let mut txn = node.begin_rc();
+    node.run(|| node.engine.drop_tree(&mut txn, tree)).expect("drops");
+    node.commit(txn);
+}
+
+#[test]
+fn who_finds_no_page_waits_for_purge_and_fails_only_where_it_has_none_to_give() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });
+    // Nothing else purges here: what comes free is what these waited for.
+    for _ in 0..100 {
+        let tree = try_create_filled(&node).expect("waits for pages of those before");
+        drop_tree(&node, tree);
+    }
+    let keeper = {
+        let mut txn = node.begin(Isolation::RepeatableRead);
+        node.statement(&mut txn);
+        txn
+    };
+    let mut refused = None;
+    for _ in 0..100 {
+        match try_create_filled(&node) {
+            Ok(tree) => drop_tree(&node, tree),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    assert_eq!(refused, Some(EngineError::VolumeFull), "a snapshot keeps what was dropped since");
+    node.commit(keeper);
+    for _ in 0..100 {
+        let tree = try_create_filled(&node).expect("nothing keeps it now");
+        drop_tree(&node, tree);
+    }
+    node.settle();
+    assert_eq!(node.engine.pages_used(), Ok(4 + node.engine.stats().undo_pages));
+}

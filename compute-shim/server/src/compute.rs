@@ -13,7 +13,7 @@ use crate::status::StatusSource;
 use crate::temporary_files::TemporaryFiles;
 use hexalog_cluster::catalog::{self, Catalog, ChangeError};
 use hexalog_cluster::{MetadataError, SqliteMetadata, VolumeRecord};
-use hexalog_engine::{Cursor, Direction, Engine, Isolation, Need, RowBuffer};
+use hexalog_engine::{Budget, Cursor, Direction, Engine, Isolation, Need, RowBuffer};
 use hexalog_engine_volume::EngineVolume;
 use hexalog_protocol::ids::WriterId;
 use hexalog_protocol::quorum::QuorumModel;
@@ -357,6 +357,11 @@ pub(crate) async fn run_sql_step<T>(
             Ok(done) => return Ok(done),
             Err(Stop::Error(error)) => return Err(ComputeError::Volume(error.to_string())),
             Err(Stop::Need(Need::Yield)) => tokio::task::yield_now().await,
+            Err(Stop::Need(Need::Grow { .. })) => {
+                // While a volume is opened nothing runs yet that would purge it.
+                Box::pin(run_engine_step(engine, || engine.background(Budget::default()))).await?;
+                tokio::task::yield_now().await;
+            }
             Err(Stop::Need(need)) => {
                 if let Need::Durable(lsn) = need {
                     engine.volume().seal_through(lsn);

@@ -52,6 +52,8 @@ pub enum SessionWait {
     LogSpace,
     /// No frame of the cache is free.
     Frame,
+    /// Purge or a rollback must free a page first.
+    Space,
     /// A temporary file.
     Spill,
     /// A time that the statement itself has named.
@@ -59,13 +61,14 @@ pub enum SessionWait {
 }
 
 impl SessionWait {
-    const ALL: [SessionWait; 8] = [
+    const ALL: [SessionWait; 9] = [
         SessionWait::Nothing,
         SessionWait::Page,
         SessionWait::Lock,
         SessionWait::Durable,
         SessionWait::LogSpace,
         SessionWait::Frame,
+        SessionWait::Space,
         SessionWait::Spill,
         SessionWait::Sleep,
     ];
@@ -79,6 +82,7 @@ impl SessionWait {
             SessionWait::Durable => Some(("IO", "WALSync")),
             SessionWait::LogSpace => Some(("IO", "WALWrite")),
             SessionWait::Frame => Some(("BufferPin", "BufferPin")),
+            SessionWait::Space => Some(("IO", "DataFileExtend")),
             SessionWait::Spill => Some(("IO", "BufFileWrite")),
             SessionWait::Sleep => Some(("Timeout", "PgSleep")),
         }
@@ -92,7 +96,8 @@ impl SessionWait {
             Need::LogSpace { .. } => SessionWait::LogSpace,
             Need::Frame { .. } => SessionWait::Frame,
             Need::Spill(_) => SessionWait::Spill,
-            Need::Grow | Need::Yield | Need::SafeSnapshot => SessionWait::Nothing,
+            Need::Grow { .. } => SessionWait::Space,
+            Need::Yield | Need::SafeSnapshot => SessionWait::Nothing,
         }
     }
 }

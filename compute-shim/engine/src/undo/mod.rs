@@ -23,6 +23,9 @@ pub(crate) const FINISHED_MAX: usize = 1024;
 /// Beyond this offset a stream takes no new transaction: 1 GiB below the end of its 44 bits.
 const RETIRE_AT: u64 = (1 << TxId::OFFSET_BITS) - (1 << 30);
 
+/// Pages below its tail that a stream keeps for its own next ones.
+pub(crate) const SPARE_PAGES_KEPT: u64 = 2;
+
 /// How the transaction that is open in a stream stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OpenState {
@@ -73,6 +76,9 @@ pub(crate) struct StreamState {
     /// Every transaction of the stream that began at or above this offset and is over stands in `finished`,
     /// unless the tail has passed it.
     pub known_since: u64,
+    /// The tail at which purge has read in the transaction's header that it must stop, and when that one ended; zero: it
+    /// had not.
+    pub stopped_at: Option<(u64, Lsn)>,
 }
 
 impl StreamState {
@@ -141,6 +147,28 @@ impl StreamState {
             return 0;
         }
         logical_of(self.tail).saturating_sub(self.owned_from)
+    }
+
+    /// Whether purge would free a page here, were the horizon at `horizon`. What is not known it has to read, and counts.
+    pub fn has_pages_to_give(&self, horizon: Lsn) -> bool {
+        if !self.has_pages() {
+            return false;
+        }
+        if self.known_since > self.tail {
+            return match self.stopped_at {
+                Some((tail, lsn)) if tail == self.tail && lsn == Lsn::ZERO => self.open.is_none(),
+                Some((tail, lsn)) if tail == self.tail => lsn <= horizon,
+                _ => true,
+            };
+        }
+        let mut passed = self.tail;
+        for finished in self.finished.iter().take_while(|finished| finished.lsn <= horizon) {
+            if finished.needs_purge && finished.offset >= self.tail {
+                return true;
+            }
+            passed = passed.max(finished.end);
+        }
+        logical_of(passed).saturating_sub(self.owned_from) > SPARE_PAGES_KEPT
     }
 
     /// The open transaction is over.
