@@ -68,7 +68,7 @@ impl Engine {
 
 impl<'e> Access<'e> {
     /// Takes a free page: sets its bit in the mini-transaction. `from_reserve`: rollback may use the pages
-    /// kept for it, and does not wait, since purge may wait for it.
+    /// kept for it.
     pub fn allocate(&mut self, mini: &mut MiniTransaction<'e>, from_reserve: bool) -> Step<PageId> {
         let allocator = &self.engine.allocator;
         let end = if from_reserve { allocator.pages } else { allocator.reserve_start() };
@@ -80,7 +80,7 @@ impl<'e> Access<'e> {
                 return Ok(page);
             }
         }
-        match !from_reserve && self.engine.has_pages_to_give() {
+        match self.engine.has_pages_to_give() {
             true => Err(Need::Grow { freed }.into()),
             false => Err(EngineError::VolumeFull.into()),
         }

@@ -64,8 +64,8 @@ pub enum Need {
         /// The cache's progress count when the frame was wanted.
         progress: u64,
     },
-    /// No page is free, and purge has pages to give or a rollback is under way: one of them must come further. (Where
-    /// neither is so the call fails with [`EngineError::VolumeFull`]: volumes have a fixed size yet.)
+    /// No page is free, and purge has some to give. (Where it has not the call fails with [`EngineError::VolumeFull`]:
+    /// volumes have a fixed size yet.)
     Grow {
         /// Pages that had ever been given back when one was wanted.
         freed: u64,

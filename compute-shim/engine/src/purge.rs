@@ -8,7 +8,7 @@
 
 use crate::access::Access;
 use crate::engine::Engine;
-use crate::error::{EngineError, Step, Stop};
+use crate::error::{EngineError, Need, Step, Stop};
 use crate::layout::super_page::DirectoryEntry;
 use crate::layout::undo_page::{RECORDS_START, byte_of, logical_of, offset_of, records_from};
 use crate::layout::undo_record::{
@@ -17,7 +17,7 @@ use crate::layout::undo_record::{
 use crate::layout::{KIND, KIND_OVERFLOW, KIND_SEQUENCE, KIND_TREE};
 use crate::mini_transaction::MiniTransaction;
 use crate::types::{Budget, SequenceId, TreeId, TxId};
-use crate::undo::SPARE_PAGES_KEPT;
+use crate::undo::{PurgeStop, SPARE_PAGES_KEPT};
 use hexalog_protocol::{Lsn, PageId};
 use std::sync::atomic::Ordering;
 
@@ -54,19 +54,27 @@ impl Engine {
     /// One slice of loser and abort rollback and of purge. False: nothing is left to do.
     pub fn background(&self, budget: Budget) -> Step<bool> {
         self.check_fenced()?;
-        let mut steps = budget.mini_transactions.max(1);
-        let worked = match self.rollback_slice(&mut steps) {
-            // What it wants purge may have to give.
-            Err(full @ Stop::Fail(EngineError::VolumeFull)) => match self.purge_slice(&mut steps) {
-                Ok(false) => Err(full),
-                purged => purged,
-            },
-            Ok(worked) => self.purge_slice(&mut steps).map(|purged| worked || purged),
-            stopped => stopped,
-        };
+        let freed_before = self.allocator.freed();
+        let worked = self.background_slice(budget.mini_transactions.max(1));
         self.is_purge_failing.store(matches!(worked, Err(Stop::Fail(_))), Ordering::Release);
-        self.waiting.wake_space();
+        if worked != Ok(true) || self.allocator.freed() != freed_before {
+            self.waiting.wake_space();
+        }
         worked
+    }
+
+    fn background_slice(&self, mut steps: u32) -> Step<bool> {
+        match self.rollback_slice(&mut steps) {
+            Ok(worked) => Ok(self.purge_slice(&mut steps)? || worked),
+            // What it wants purge may have to give. Nobody else purges meanwhile: it is not waited for here.
+            Err(Stop::Need(Need::Grow { .. }) | Stop::Fail(EngineError::VolumeFull)) => {
+                match self.purge_slice(&mut steps.max(1))? {
+                    true => Ok(true),
+                    false => Err(EngineError::VolumeFull.into()),
+                }
+            }
+            stopped => stopped,
+        }
     }
 
     /// True: it has done something.
@@ -85,7 +93,7 @@ impl Engine {
                 *steps -= 1;
             }
             if *steps == 0 {
-                return Ok(true);
+                return Ok(worked);
             }
             if state.visit.is_some() {
                 // It waits for a rollback; the stream is not left before.
@@ -96,17 +104,14 @@ impl Engine {
         Ok(worked)
     }
 
-    /// Whether pages will come free with no more than background work: a transaction is being undone, or purge is behind
-    /// with one that no snapshot in use needs. What is over but not durable yet counts, since that ends by itself too.
+    /// Whether purge is behind with pages that no snapshot in use needs: they come free by themselves.
     pub(crate) fn has_pages_to_give(&self) -> bool {
-        if self.is_purge_failing.load(Ordering::Acquire) || self.is_fenced() {
+        if self.is_purge_failing.load(Ordering::Acquire) {
             return false;
         }
-        let oldest = self.snapshots.lowest_in_use();
+        let horizon = self.snapshots.lowest(self.volume.vdl());
         let streams = self.streams();
-        streams.is_undoing()
-            || self.purge.try_lock().is_none_or(|state| state.visit.is_some())
-            || (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(oldest))
+        (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(horizon))
     }
 }
 
@@ -175,7 +180,8 @@ impl<'e> Access<'e> {
             }
             let (outcome, lsn) = header_outcome(record);
             if lsn == Lsn::ZERO || lsn > horizon {
-                self.engine.streams().stream(stream).lock().stopped_at = Some((tail, lsn));
+                let stop = PurgeStop { tail, offset: offset_of(logical, at), lsn };
+                self.engine.streams().stream(stream).lock().purge_stop = Some(stop);
                 return Ok(None);
             }
             let tx_id = TxId::new(stream, offset_of(logical, at));

@@ -93,12 +93,8 @@ impl Snapshots {
         Lsn(self.horizon().0.min(self.lowest(target).0))
     }
 
-    /// The lowest snapshot in use, or a number above all LSNs.
-    pub fn lowest_in_use(&self) -> Lsn {
-        self.lowest(Lsn(u64::MAX))
-    }
-
-    fn lowest(&self, from: Lsn) -> Lsn {
+    /// The lowest snapshot in use, `from` at most.
+    pub fn lowest(&self, from: Lsn) -> Lsn {
         let published = self.slots.iter().map(|slot| slot.load(Ordering::SeqCst));
         Lsn(published.filter(|value| *value > RESERVED).map(|value| value - 2).fold(from.0, u64::min))
     }

@@ -76,7 +76,7 @@ impl Waiting {
         });
     }
 
-    /// Background work has come to the end of a slice: pages may be free, or nothing left that would free some.
+    /// Background work has freed pages, or has come to where it frees none.
     pub fn wake_space(&self) {
         self.wake(|wakers| std::mem::take(&mut wakers.space));
     }

@@ -565,3 +565,31 @@ fn who_finds_no_page_waits_for_purge_and_fails_only_where_it_has_none_to_give() 
     node.settle();
     assert_eq!(node.engine.pages_used(), Ok(4 + node.engine.stats().undo_pages));
 }
+
+#[test]
+fn a_rollback_under_way_is_not_waited_for() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });
+    let tree = node.create_tree();
+    let mut hog = node.begin_rc();
+    let is_full = (0..60_000u32).any(|k| node.insert(&mut hog, tree, &k.to_be_bytes(), &[2; 500]).is_err());
+    assert!(is_full, "the volume is finite");
+    node.abort(hog);
+    assert_eq!(node.engine.stats().transactions_to_undo, 1);
+    // Its pages come free once it has ended, and then for those who look later: this snapshot keeps them.
+    let mut txn = node.begin_rc();
+    node.statement(&mut txn);
+    let refused = loop {
+        match node.engine.create_tree(&mut txn, TreeKind::Clustered) {
+            Ok(_) | Err(Stop::Need(Need::Yield)) => {}
+            Err(Stop::Need(need @ (Need::Page { .. } | Need::LogSpace { .. } | Need::Frame { .. }))) => {
+                assert!(node.volume.satisfy(&node.engine, &need));
+            }
+            Err(stop) => break stop,
+        }
+    };
+    assert_eq!(refused, Stop::Fail(EngineError::VolumeFull));
+    node.abort(txn);
+    node.settle();
+    drop_tree(&node, tree);
+    try_create_filled(&node).expect("there is room again");
+}

@@ -10,10 +10,11 @@ use std::time::Duration;
 const PAUSE_MIN: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(200);
 
-/// Runs slices until the server stops. Each gives way to whatever session is ready before the next begins.
+/// Runs slices until the server waits for nothing more: what sessions drop as they end may need pages that purge frees. Each
+/// gives way to whatever session is ready before the next begins.
 pub(crate) async fn run(engine: Arc<Engine>, control: Arc<ServerControl>) {
     let mut pause = PAUSE_MIN;
-    while control.stop_state() == StopState::Running {
+    while control.stop_state() < StopState::Aborting {
         match engine.background(Budget::default()) {
             Ok(true) => {
                 pause = PAUSE_MIN;

@@ -59,7 +59,7 @@ impl Waiting<'_> {
                 }
             },
             Need::LogSpace { .. } if self.is_read_only => Err(no_writer()),
-            Need::LogSpace { .. } => self.log_space(need).await,
+            Need::LogSpace { .. } | Need::Grow { .. } => self.room(need).await,
             _ => self.need_or_reason(need, lock_timeout_ms).await.map_err(CancelReason::error),
         };
         // Also when both came at once: a statement does not go on after its cancel, nor while the process ends. A need
@@ -96,8 +96,9 @@ impl Waiting<'_> {
         .await
     }
 
-    /// While storage is full, room in the log may never come: the statement is told so rather than kept waiting.
-    async fn log_space(&self, need: &Need) -> Result<(), SqlError> {
+    /// While storage is full, room in the log may never come, nor pages that purge needs such room to free: the statement is
+    /// told so rather than kept waiting.
+    async fn room(&self, need: &Need) -> Result<(), SqlError> {
         loop {
             match tokio::time::timeout(FULL_WAIT, self.need_or_reason(need, 0)).await {
                 Ok(met) => return met.map_err(CancelReason::error),

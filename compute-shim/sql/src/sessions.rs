@@ -52,7 +52,7 @@ pub enum SessionWait {
     LogSpace,
     /// No frame of the cache is free.
     Frame,
-    /// Purge or a rollback must free a page first.
+    /// Purge must free a page first.
     Space,
     /// A temporary file.
     Spill,

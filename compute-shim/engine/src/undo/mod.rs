@@ -60,6 +60,17 @@ pub(crate) struct Finished {
     pub needs_purge: bool,
 }
 
+/// A transaction that purge may not pass yet, as its header said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PurgeStop {
+    /// The stream's tail at that time.
+    pub tail: u64,
+    /// Offset of the header.
+    pub offset: u64,
+    /// When the transaction ended; zero: it had not.
+    pub lsn: Lsn,
+}
+
 /// One stream.
 #[derive(Debug, Default)]
 pub(crate) struct StreamState {
@@ -76,9 +87,8 @@ pub(crate) struct StreamState {
     /// Every transaction of the stream that began at or above this offset and is over stands in `finished`,
     /// unless the tail has passed it.
     pub known_since: u64,
-    /// The tail at which purge has read in the transaction's header that it must stop, and when that one ended; zero: it
-    /// had not.
-    pub stopped_at: Option<(u64, Lsn)>,
+    /// Where purge had to stop last by what it read.
+    pub purge_stop: Option<PurgeStop>,
 }
 
 impl StreamState {
@@ -154,21 +164,28 @@ impl StreamState {
         if !self.has_pages() {
             return false;
         }
-        if self.known_since > self.tail {
-            return match self.stopped_at {
-                Some((tail, lsn)) if tail == self.tail && lsn == Lsn::ZERO => self.open.is_none(),
-                Some((tail, lsn)) if tail == self.tail => lsn <= horizon,
-                _ => true,
-            };
-        }
+        let is_unknown = self.known_since > self.tail;
         let mut passed = self.tail;
-        for finished in self.finished.iter().take_while(|finished| finished.lsn <= horizon) {
+        if is_unknown && self.purge_stop.is_none_or(|stop| self.would_pass(stop, horizon)) {
+            return true;
+        }
+        let finished = self.finished.iter().take_while(|finished| !is_unknown && finished.lsn <= horizon);
+        for finished in finished {
             if finished.needs_purge && finished.offset >= self.tail {
                 return true;
             }
             passed = passed.max(finished.end);
         }
         logical_of(passed).saturating_sub(self.owned_from) > SPARE_PAGES_KEPT
+    }
+
+    /// Whether purge would not stop there now.
+    fn would_pass(&self, stop: PurgeStop, horizon: Lsn) -> bool {
+        let is_over = match stop.lsn {
+            Lsn::ZERO => self.open.is_none_or(|open| open.offset != stop.offset),
+            lsn => lsn <= horizon,
+        };
+        stop.tail != self.tail || is_over
     }
 
     /// The open transaction is over.
