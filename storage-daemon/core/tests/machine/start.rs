@@ -8,6 +8,7 @@ use hexalog_protocol::message::RefusalReason;
 use hexalog_protocol::{GroupId, PageId};
 use hexalog_storage_core::effects::Area;
 use hexalog_storage_format::append::APPEND_HEADER_BYTES;
+use hexalog_storage_format::superblock::LOG_SPANS_MAX;
 
 const STARTED: usize = 4;
 
@@ -139,28 +140,98 @@ fn what_two_torn_appends_make_together_is_no_damage() {
         create_volume(&mut world, 1);
         let mut writer = Writer::open(&mut world, 1, 1, None);
         writer.write_many(&mut world, 10);
-        writer.converge(&mut world);
-        (0..NODES).for_each(|node| world.kill(node));
-        let last = *appends(&mut world, 0).last().expect("it has written");
-        let end = last + APPEND_HEADER_BYTES + 20;
-        world.disk(0).bytes_mut(Area::Log)[end] ^= 1;
-        // Two starts that append nothing: the first finds the end there, the second must not forget what was found.
-        for _ in 0..2 {
-            world.start(0);
-            world.run_until("it has started", |world| world.is_ready(0));
-            assert_eq!(world.counter(0, "logs_damaged"), 0);
-            world.kill(0);
-        }
-        world.disk(0).bytes_mut(Area::Log)[end] ^= 1;
-        world.start_all();
-        world.run_until("it has started", |world| world.is_ready(0));
-        assert_eq!(world.counter(0, "logs_damaged"), 0, "seed {seed}: {:#?}", world.logs);
-        writer.write_many(&mut world, 5);
-        writer.converge(&mut world);
+        tear_and_make_whole(&mut world, &mut writer);
         world.power_cycle(0, 0);
         writer.write_many(&mut world, 5);
         writer.converge(&mut world);
         writer.check_all_served(&mut world);
         assert_eq!(world.counter(0, "logs_damaged"), 0);
     }
+}
+
+/// The same at every place of a ring, at its end and behind checkpoints too.
+#[test]
+fn torn_appends_are_noted_all_round_the_log() {
+    const LOG_BYTES: u64 = 256 << 10;
+    let mut world = World::with_options(730, |node| {
+        let mut options = options(node);
+        options.log_bytes = LOG_BYTES;
+        options.log_prepared_bytes = LOG_BYTES;
+        options.checkpoint_log_bytes = LOG_BYTES / 8;
+        options
+    });
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    // The first append of the first lap is no append that goes on at the ring's start.
+    let (mut laps, mut last, mut is_torn_at_start) = (0, 0, false);
+    for _ in 0..400 {
+        writer.write_many(&mut world, 4);
+        writer.tell_floor(&mut world);
+        let at = tear_and_make_whole(&mut world, &mut writer);
+        laps += u32::from(at < last);
+        last = at;
+        is_torn_at_start |= laps > 0 && at == 0;
+        if laps >= 3 && is_torn_at_start {
+            break;
+        }
+    }
+    assert!(laps >= 3 && is_torn_at_start, "{laps} laps");
+    writer.check_all_served(&mut world);
+}
+
+/// Kills all members, tears the end of the last append of one, starts that twice, for nothing, and mends the append. Returns
+/// where it stands.
+fn tear_and_make_whole(world: &mut World, writer: &mut Writer) -> usize {
+    writer.converge(world);
+    (0..NODES).for_each(|node| world.kill(node));
+    let last = *appends(world, 0).last().expect("it has written");
+    tear_last_append(world);
+    // Two starts that append nothing: the first finds the end there, the second must not forget what was found.
+    for _ in 0..2 {
+        world.start(0);
+        world.run_until("it has started", |world| world.is_ready(0));
+        assert_eq!(world.counter(0, "logs_damaged"), 0);
+        world.kill(0);
+    }
+    tear_last_append(world);
+    world.start_all();
+    world.run_until("it has started", |world| world.is_ready(0));
+    assert_eq!(world.counter(0, "logs_damaged"), 0, "seed {}: {:#?}", world.seed, world.logs);
+    writer.write_many(world, 5);
+    writer.converge(world);
+    last
+}
+
+/// Changes a bit at its end, or changes it back.
+fn tear_last_append(world: &mut World) {
+    let last = *appends(world, 0).last().expect("it has written");
+    world.disk(0).bytes_mut(Area::Log)[last + APPEND_HEADER_BYTES + 20] ^= 1;
+}
+
+/// Each start leaves its name and that of the run before, whose append is torn: the latter give way when the superblock is full.
+#[test]
+fn as_many_starts_as_a_superblock_names_leave_torn_appends() {
+    let mut world = World::with_options(740, |node| {
+        let mut options = options(node);
+        // No checkpoint comes in between.
+        options.log_bytes = 8 << 20;
+        options.log_prepared_bytes = options.log_bytes;
+        options.checkpoint_log_bytes = options.log_bytes;
+        options.checkpoint_interval_us = 60_000_000_000;
+        options
+    });
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    for _ in 0..LOG_SPANS_MAX - 20 {
+        writer.write_many(&mut world, 1);
+        writer.converge(&mut world);
+        world.kill(0);
+        tear_last_append(&mut world);
+        world.start(0);
+        world.run_until("it has started", |world| world.is_ready(0));
+    }
+    writer.write_many(&mut world, 5);
+    writer.converge(&mut world);
+    writer.check_all_served(&mut world);
+    assert_eq!(world.counter(0, "logs_damaged"), 0);
 }
