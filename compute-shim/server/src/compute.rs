@@ -359,7 +359,10 @@ pub(crate) async fn run_sql_step<T>(
             Err(Stop::Need(Need::Yield)) => tokio::task::yield_now().await,
             Err(Stop::Need(Need::Grow { .. })) => {
                 // While a volume is opened nothing runs yet that would purge it.
-                Box::pin(run_engine_step(engine, || engine.background(Budget::default()))).await?;
+                // By its trait: of its own type, this function would be called for ever more types of steps.
+                let purge: &mut (dyn FnMut() -> hexalog_sql::Step<bool> + Send) =
+                    &mut || engine.background(Budget::default()).map_err(Stop::from);
+                Box::pin(run_sql_step(engine, purge)).await?;
                 tokio::task::yield_now().await;
             }
             Err(Stop::Need(need)) => {
