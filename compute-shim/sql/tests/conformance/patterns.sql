@@ -57,3 +57,12 @@ INSERT INTO p VALUES ('x1y22'), (NULL), ('z');
 SELECT s, regexp_replace(s, '\d', '#', 'g'), regexp_match(s, '\d+'), regexp_split_to_array(s, '\d+') FROM p ORDER BY s;
 SELECT s, m FROM p, regexp_matches(s, '\d+', 'g') AS m ORDER BY s, m;
 SELECT s FROM p WHERE regexp_replace(s, '[0-9]', '', 'g') SIMILAR TO '[xy]+';
+-- LIKE with sets of patterns.
+SELECT s, s LIKE ANY (ARRAY['a%', '%b']), s NOT LIKE ANY (ARRAY['a%', '%b']), s ILIKE ALL (ARRAY['%a%', '%B%']), s NOT ILIKE ALL (ARRAY['x%', NULL]) FROM p ORDER BY s;
+SELECT s FROM p WHERE s LIKE ANY (SELECT s FROM p) ORDER BY s;
+SELECT s FROM p WHERE NOT s || '' LIKE SOME (VALUES ('x%'), ('%1')) ORDER BY s;
+SELECT 'a' LIKE ANY ('{a,b}'), 'a' LIKE ANY (ARRAY[NULL]), 'a' LIKE ALL (ARRAY[]::text[]);
+SELECT 1 LIKE ANY (ARRAY['1']);
+SELECT 'x' LIKE ANY (ARRAY['_', '\']);
+SELECT 'x' LIKE ANY (ARRAY['\']);
+SELECT bytea '\x800a' LIKE '\200%', bytea '\xc3a9' LIKE '__', bytea '\xc3a9' LIKE '_', bytea '\x25' NOT LIKE '\\%', bytea 'ab' LIKE ANY (ARRAY['a%']::bytea[]);
