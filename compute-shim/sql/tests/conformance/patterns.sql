@@ -66,3 +66,11 @@ SELECT 1 LIKE ANY (ARRAY['1']);
 SELECT 'x' LIKE ANY (ARRAY['_', '\']);
 SELECT 'x' LIKE ANY (ARRAY['\']);
 SELECT bytea '\x800a' LIKE '\200%', bytea '\xc3a9' LIKE '__', bytea '\xc3a9' LIKE '_', bytea '\x25' NOT LIKE '\\%', bytea 'ab' LIKE ANY (ARRAY['a%']::bytea[]);
+-- Classes of characters beyond ASCII.
+SELECT 'ä' ~ '[[:alpha:]]', 'İ' ~ '[[:upper:]]', 'ß' ~ '[[:lower:]]', 'é' ~* '[[:upper:]]', '日' ~ '[[:upper:]]', '日' ~* '[[:upper:]]', 'ǅ' ~ '[[:upper:]]', '²' ~ '[[:alnum:]]';
+SELECT '٣' ~ '\d', '٣' ~ '[[:digit:]]', '٣' ~ '\w', '٣' ~ '[[:alpha:]]', '٣' ~ '\D', e'e\u0301' ~ '^\w\w$', '‿' ~ '\w', e'\u00a0' ~ '\s', e'\u2003' ~ '\s', e'\u0085' ~ '\S';
+SELECT '…' ~ '[[:punct:]]', '€' ~ '[[:punct:]]', 'é' ~ '[[:graph:]]', e'\u2003' ~ '[[:graph:]]', e'\u00a0' ~ '[[:graph:]]', e'\u2003' ~ '[[:print:]]', e'\u0085' ~ '[[:cntrl:]]', 'a_' ~ '^[[:word:]]+$';
+SELECT regexp_match('İi', '[[:alpha:]]+?'), regexp_replace('naïve café 12', '[^[:alpha:]]+', '-', 'g'), regexp_split_to_array('ein Maß, zwei', '\W+'), 'x-1' ~ '^[\w-]+$', 'x y' ~ '^[^\s\d]+$';
+SELECT 'b' ~ '[[:<:]]*b';
+SELECT 'b' ~ 'b[[:>:]]{2}';
+SELECT regexp_instr('a', 'a**', 1, 1, 2147483647);
