@@ -134,3 +134,6 @@ SELECT q FROM p ORDER BY q;
 SELECT jsonb_path_query(v, $1) FROM p ORDER BY id;
 \bind $.a
 DROP TABLE p;
+-- The sign of a number is part of it.
+SELECT '-1'::jsonpath, '+1'::jsonpath, '-(1)'::jsonpath, '-1.5e3'::jsonpath, '--1'::jsonpath, '1 - -2'::jsonpath, '(-1).type()'::jsonpath, '(+1).type()'::jsonpath, '-$.a'::jsonpath, '-(1).abs()'::jsonpath, '-"a"'::jsonpath;
+SELECT jsonb_path_query('[1]', '-(-1).abs()'), jsonb_path_query('[1]', '-1 + $[0]');
