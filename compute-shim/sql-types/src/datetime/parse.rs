@@ -239,8 +239,13 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
             Token::Word(word) if let Some(offset) = day_offset(&word) => {
                 let now = env.time_zone.to_local(env.transaction_timestamp).ok_or(Fault::Field)?;
                 builder.calendar(now.split().0 + offset)?;
+                // The last of these words counts.
+                instant = None;
             }
-            Token::Word(word) if word == "allballs" => builder.midnight()?,
+            Token::Word(word) if word == "allballs" => {
+                builder.midnight()?;
+                instant = None;
+            }
             Token::Word(word) if word == "j" => match tokens.next() {
                 Some(Token::Number(text)) => builder.julian_day(&text)?,
                 _ => return Err(Fault::Syntax),

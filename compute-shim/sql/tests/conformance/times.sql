@@ -154,3 +154,5 @@ SELECT interval 'P0001-02-03-04';
 SELECT interval '2004-12-22';
 SELECT interval '2004-11-22';
 SELECT interval '1996-12-18 22:13:35 Asia/Kolkata';
+SELECT timestamp 'epoch allballs';
+SELECT timestamp 'infinity today' = 'today', timestamp 'today infinity';
