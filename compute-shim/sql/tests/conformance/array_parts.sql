@@ -160,3 +160,7 @@ SELECT n, a, d FROM of_null WHERE a @> '{5}' ORDER BY n;
 SELECT '[1:1]={}'::int[];
 SELECT '[0:0][1:1]={}'::int[];
 SELECT '[2:3]={1,2}'::int[], '{ }'::int[];
+-- NULL among arrays is an array of nothing.
+SELECT ARRAY[NULL, '{}'::numeric[]], ARRAY[NULL::int[], NULL], ARRAY['{}'::int[], '{}'];
+SELECT ARRAY[NULL, '{1}'::int[]];
+SELECT ARRAY['{1}', '{}'::int[]];
