@@ -185,9 +185,10 @@ fn parts(template: &str) -> impl Iterator<Item = Part> {
             };
             rest = &begun[name.len()..];
             let mut ordinal = None;
-            for suffix in ["TH", "th"] {
+            for suffix in ["TH", "th", "SP"] {
                 if let Some(behind) = rest.strip_prefix(suffix) {
-                    (rest, ordinal) = (behind, Some(suffix));
+                    // SP says nothing, as in PostgreSQL.
+                    (rest, ordinal) = (behind, (suffix != "SP").then_some(suffix));
                     break;
                 }
             }

@@ -47,3 +47,7 @@ SELECT format('%*s|%-5s|%1$s', 3, 'a', 'b'), format('%2$*1$s', -3, 'a');
 SELECT format('%2$*1$s', -2147483648, 'a');
 SELECT format('%*s', 2147483647, 'a');
 SELECT format('%2147483647s%2147483647s', 'a', 'b');
+SELECT to_char(date '2024-02-02', 'DDthTH'), to_char(date '2024-02-02', 'DDSPth DDthSP DDSP'), to_char(date '2024-02-02', 'DDsp');
+SELECT date_trunc('century', timestamp '4713-11-24 BC');
+SELECT date_trunc('millennium', timestamptz '4713-11-24 BC');
+SELECT date_trunc('week', timestamp '4714-11-24 BC'), date_trunc('year', timestamptz '4713-11-24 BC');
