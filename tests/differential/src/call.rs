@@ -200,7 +200,7 @@ fn resolved(random: &mut Random) -> String {
     match random.below(7) {
         0 => format!("case when true then {a} else {b} end"),
         1 => format!("coalesce(null, {a}, {b})"),
-        2 => format!("greatest({a}, {b}, {c})"),
+        2 => format!("greatest({a}, null, {})", constant(random)),
         3 => format!("array[{a}, {b}]"),
         4 => format!("{} in ({b}, {c})", constant(random)),
         5 => format!("{a} between {b} and {c}"),
