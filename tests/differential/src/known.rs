@@ -46,6 +46,10 @@ pub const KNOWN: &[Known] = &[
         reason: "expressions of other kinds than advanced ones",
     },
     Known {
+        contains: "){0}",
+        reason: "a group that is never entered is none to the crate of regular expressions",
+    },
+    Known {
         contains: "FULL JOIN is only supported with merge-joinable",
         reason: "other conditions are joined by here",
     },
