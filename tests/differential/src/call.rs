@@ -167,8 +167,19 @@ pub fn draw(random: &mut Random) -> String {
 /// A call with parameters in the place of some constants: their types come from where they stand.
 fn prepared(random: &mut Random) -> String {
     // Functions of "any" take parameters here whose type PostgreSQL asks for; others have more signatures there.
-    const OTHERWISE: &[&str] =
-        &["unnest(", "format(", "row(", "concat", "bit", "@@", "row_to_json", " ?", "&&", "trunc("];
+    const OTHERWISE: &[&str] = &[
+        "unnest(",
+        "format(",
+        "row(",
+        "concat",
+        "bit",
+        "@@",
+        "row_to_json",
+        " ?",
+        "&&",
+        "trunc(",
+        "timezone(",
+    ];
     let template = loop {
         let area = random.pick(AREAS);
         let template = *random.pick::<&str>(area);

@@ -46,6 +46,10 @@ pub const KNOWN: &[Known] = &[
         reason: "expressions of other kinds than advanced ones",
     },
     Known {
+        contains: "function bool(smallint) does not exist",
+        reason: "bool() is a cast here, and smallint has none; PostgreSQL has a function for integer",
+    },
+    Known {
         contains: "){0}",
         reason: "a group that is never entered is none to the crate of regular expressions",
     },
