@@ -66,7 +66,7 @@ fn insert_select(table: &Table, tables: &[Table], random: &mut Random) -> String
         table.columns.iter().filter(|column| !column.is_generated).collect();
     let names: Vec<&str> = plain.iter().map(|column| &*column.name).collect();
     let target = format!("{} ({})", table.name, names.join(", "));
-    let list: Vec<String> = plain.iter().map(|column| expressions.of(column.kind, 1, random)).collect();
+    let list: Vec<String> = plain.iter().map(|column| assigned(column.kind, &expressions, random)).collect();
     let conflict = if table.key_columns > 0 { " on conflict do nothing" } else { "" };
     // Which of two rows with one key goes in is not determined unless all of a row is.
     let one = if table.key_columns > 0 { " limit 1" } else { "" };
@@ -114,15 +114,42 @@ fn assignments(table: &Table, scope: &Scope, random: &mut Random) -> Option<Stri
         }
         let value = match random.below(8) {
             0 => "default".to_owned(),
-            // A value that does not fit a varchar is an error of the row that comes first.
-            _ if column.kind == Type::Varchar => {
-                format!("left({}, 12)", expressions.of(Type::Text, 1, random))
-            }
-            _ => expressions.of(column.kind, 1, random),
+            _ => assigned(column.kind, &expressions, random),
         };
         format!("{} = {value}", column.name)
     });
-    Some(set.collect::<Vec<_>>().join(", "))
+    let set: Vec<String> = set.collect();
+    let pairs: Option<Vec<(&str, &str)>> = set.iter().map(|one| one.split_once(" = ")).collect();
+    match pairs {
+        Some(pairs) if random.one_in(4) && set.iter().all(|one| !one.contains('[')) => {
+            let (names, values): (Vec<&str>, Vec<&str>) = pairs.into_iter().unzip();
+            let row = if names.len() == 1 { "row" } else { *random.pick(&["", "row"]) };
+            Some(format!("({}) = {row}({})", names.join(", "), values.join(", ")))
+        }
+        _ => Some(set.join(", ")),
+    }
+}
+
+/// A value for a column, now and then of another type that is cast as it is assigned. None fails for what is in a row: which
+/// row comes first is not determined.
+fn assigned(kind: Type, expressions: &Expressions<'_>, random: &mut Random) -> String {
+    let numeric_from = *random.pick(&[Type::Int8, Type::Float8, Type::Int2]);
+    let text_from = *random.pick(&[Type::Int4, Type::Date, Type::Varchar, Type::Jsonb, Type::Bool]);
+    let mut of = |kind| expressions.of(kind, 1, random);
+    let other = match kind {
+        // A value that does not fit a varchar is an error of the row that comes first.
+        Type::Varchar => return format!("left({}, 12)", of(Type::Text)),
+        Type::Int2 => format!("({}) % 1000", of(Type::Int4)),
+        Type::Int4 => format!("(({}) % 1000) / 7.0", of(Type::Int8)),
+        Type::Int8 => format!("(({}) % 1000)::double precision / 8", of(Type::Int4)),
+        Type::Numeric => of(numeric_from),
+        Type::Float8 => of(Type::Int8),
+        Type::Date => of(Type::Timestamp),
+        Type::Timestamp => of(Type::Date),
+        Type::Text => of(text_from),
+        _ => return of(kind),
+    };
+    if random.one_in(3) { other } else { expressions.of(kind, 1, random) }
 }
 
 /// An element or a slice of an array, inside of it and outside.
@@ -205,12 +232,21 @@ fn with_change(table: &Table, random: &mut Random) -> String {
     let scope = scope_of(table, "");
     let filter = Expressions { scope: &scope }.of(Type::Bool, 1, random);
     let name = &table.name;
-    match random.below(3) {
-        0 => format!(
+    let plain: Vec<&str> =
+        table.columns.iter().filter(|column| !column.is_generated).map(|column| &*column.name).collect();
+    let plain = plain.join(", ");
+    match random.below(6) {
+        0 if !table.is_deferrable => format!(
+            "with gone as (delete from {name} where {filter} returning {plain}) insert into {name} ({plain}) select {plain} from gone"
+        ),
+        1 if let Some(set) = assignments(table, &scope, random) => format!(
+            "with moved as (update {name} set {set} where {filter} returning *), gone as (select * from {name} where {filter}) select (select count(*) from moved), (select count(*) from gone), (select count(*) from {name})"
+        ),
+        2 => format!(
             "with gone as (delete from {name} where {filter} returning *) select count(*), count({}) from gone",
             table.columns[0].name
         ),
-        1 => format!(
+        3 => format!(
             "with new as (insert into {name} values {} on conflict do nothing returning 1 as one) select sum(one) from new",
             table.row(random)
         ),
@@ -220,11 +256,65 @@ fn with_change(table: &Table, random: &mut Random) -> String {
     }
 }
 
+/// Columns that nothing else of their table rests on.
+fn loose_columns(table: &Table) -> Vec<usize> {
+    if table.columns.iter().any(|column| column.is_generated) {
+        return Vec::new();
+    }
+    (table.key_columns..table.columns.len()).filter(|index| Some(*index) != table.unique).collect()
+}
+
+/// A wider type for a column.
+fn retyped(table: &mut Table, random: &mut Random) -> String {
+    let wider = |kind| match kind {
+        Type::Int2 => Some(Type::Int4),
+        Type::Int4 => Some(Type::Int8),
+        Type::Int8 => Some(Type::Numeric),
+        Type::Varchar => Some(Type::Text),
+        Type::Date => Some(Type::Timestamp),
+        _ => None,
+    };
+    let loose = loose_columns(table);
+    let found = loose.iter().find_map(|index| Some((*index, wider(table.columns[*index].kind)?)));
+    let Some((index, kind)) = found else { return format!("analyze {}", table.name) };
+    let column = &mut table.columns[index];
+    column.kind = kind;
+    let using =
+        if random.one_in(2) { format!(" using {}::{}", column.name, kind.name()) } else { String::new() };
+    format!("alter table {} alter column {} type {}{using}", table.name, column.name, kind.name())
+}
+
+/// One column less.
+fn dropped(table: &mut Table, random: &mut Random) -> String {
+    let loose = loose_columns(table);
+    if loose.len() < 2 {
+        return format!("analyze {}", table.name);
+    }
+    let index = *random.pick(&loose);
+    if let Some(unique) = &mut table.unique
+        && *unique > index
+    {
+        *unique -= 1;
+    }
+    let column = table.columns.remove(index);
+    format!("alter table {} drop column {} cascade", table.name, column.name)
+}
+
 /// A definition that old rows meet.
 pub fn definition(tables: &mut [Table], random: &mut Random) -> String {
     let at = random.below(tables.len());
     let table = &mut tables[at];
-    match random.below(5) {
+    match random.below(8) {
+        5 => {
+            let column = random.below(table.columns.len());
+            let column = &mut table.columns[column];
+            let name = format!("{}r", column.name);
+            let text = format!("alter table {} rename column {} to {name}", table.name, column.name);
+            column.name = name;
+            text
+        }
+        6 => retyped(table, random),
+        7 => dropped(table, random),
         0 => {
             let kind = *random.pick(crate::schema::DRAWN);
             let name = format!("c{}x", table.columns.len());

@@ -1,7 +1,7 @@
 //! Runs a script on both servers and finds the first statement that comes to something else.
 
 use crate::known;
-use crate::script::{Statement, clean_up, draw};
+use crate::script::{Statement, clean_up};
 use hexalog_sql_client::{ClientError, Connection, Event};
 use std::fmt;
 use std::net::SocketAddr;
@@ -141,14 +141,16 @@ pub(crate) enum Verdict {
     Different,
 }
 
-pub(crate) fn judge(text: &str, is_ordered: bool, theirs: &Outcome, ours: &Outcome) -> Verdict {
+/// What two outcomes of a statement say of the servers.
+pub(crate) fn judge(statement: &Statement, theirs: &Outcome, ours: &Outcome) -> Verdict {
+    let Statement { text, is_ordered, is_certain, .. } = statement;
     // Values, and constraints: of rows that break two, which is met first is no one's business.
-    let is_data = |code: &str| code.starts_with("22") || code.starts_with("23");
+    let is_data = |code: &str| !is_certain && (code.starts_with("22") || code.starts_with("23"));
     let verdict = match (theirs, ours) {
         (Outcome::Done(types, rows, tag), Outcome::Done(our_types, our_rows, our_tag)) => {
             let is_same = types == our_types
                 && tag == our_tag
-                && has_same_rows(rows.clone(), our_rows.clone(), is_ordered);
+                && has_same_rows(rows.clone(), our_rows.clone(), *is_ordered);
             if is_same { Verdict::Same } else { Verdict::Different }
         }
         (Outcome::Refused(code, _), Outcome::Refused(our_code, _)) if code == our_code => {
@@ -183,13 +185,17 @@ fn run_script(
     tally: &mut Tally,
 ) -> Result<Option<Difference>, ClientError> {
     let mut connections = [connect(&servers[0], "postgres")?, connect(&servers[1], "postgres")?];
-    for connection in &mut connections {
-        run(connection, &clean_up());
-    }
+    let leaves_something = script.iter().any(|statement| statement.is_change);
+    let clean_up = |connections: &mut [Connection; 2]| {
+        if leaves_something {
+            connections.iter_mut().for_each(|connection| drop(run(connection, &clean_up())));
+        }
+    };
+    clean_up(&mut connections);
     for (at, statement) in script.iter().enumerate() {
         let [theirs, ours] = connections.each_mut().map(|connection| run(connection, &statement.text));
         tally.statements += 1;
-        match judge(&statement.text, statement.is_ordered, &theirs, &ours) {
+        match judge(statement, &theirs, &ours) {
             Verdict::Same => {}
             Verdict::SameRefusal => tally.refused += 1,
             // From here on the two are not of one state, if it was a change.
@@ -215,21 +221,25 @@ fn run_script(
             }
         }
     }
-    for connection in &mut connections {
-        run(connection, &clean_up());
-    }
+    clean_up(&mut connections);
     Ok(None)
 }
 
-/// Draws the script of a seed and runs it on both; a difference comes back with as few statements as show it.
+/// Runs the script of a seed on both; a difference comes back with as few statements as show it.
 pub fn compare(
     servers: &[Server; 2],
     seed: u64,
-    statements: usize,
+    script: &[Statement],
     tally: &mut Tally,
 ) -> Result<Option<Difference>, ClientError> {
-    let script = draw(seed, statements);
-    let Some(mut found) = run_script(servers, seed, &script, tally)? else { return Ok(None) };
+    let Some(mut found) = run_script(servers, seed, script, tally)? else { return Ok(None) };
+    // What rests on nothing before it stands alone.
+    let last = found.script.last().filter(|statement| statement.is_certain).cloned();
+    if let Some(alone) = last
+        && let Some(again) = run_script(servers, seed, &[alone], &mut Tally::default())?
+    {
+        return Ok(Some(again));
+    }
     // Leave out what is not needed, from the end, the statement itself stays.
     let mut at = found.script.len().saturating_sub(1);
     while at > 0 {

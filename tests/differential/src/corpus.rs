@@ -4,6 +4,7 @@
 //! statement only the text is taken, and it must come to the same on both, be it a refusal. Each file has a new database.
 
 use crate::compare::{Outcome, Server, Tally, Verdict, connect, judge, run};
+use crate::script::Statement;
 use hexalog_sql_client::{ClientError, Connection};
 use sqllogictest::{Condition, DefaultColumnType, QueryExpect, Record};
 use std::fmt;
@@ -49,16 +50,12 @@ const PASSED_OVER: [&str; 13] = [
 #[derive(Clone, Debug)]
 pub struct CorpusStatement {
     line: u32,
-    text: String,
-    /// Its rows have an order.
-    is_ordered: bool,
+    statement: Statement,
 }
 
-impl CorpusStatement {
-    fn is_change(&self) -> bool {
-        let first = self.text.split_whitespace().next().unwrap_or_default().to_lowercase();
-        !["select", "with", "values"].contains(&first.as_str())
-    }
+fn is_change(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default().to_lowercase();
+    !["select", "with", "values"].contains(&first.as_str())
 }
 
 /// A statement of a script that comes to something else.
@@ -72,7 +69,7 @@ pub struct CorpusDifference {
 
 impl fmt::Display for CorpusDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}:{}:\n{};", self.file.display(), self.statement.line, self.statement.text)?;
+        writeln!(f, "{}:{}:\n{};", self.file.display(), self.statement.line, self.statement.statement.text)?;
         writeln!(f, "  PostgreSQL: {}", self.outcomes[0])?;
         write!(f, "  Hexalog:    {}", self.outcomes[1])
     }
@@ -148,8 +145,12 @@ fn statement(record: Record<DefaultColumnType>) -> Option<CorpusStatement> {
     let outermost = small.rsplit(')').next().unwrap_or_default();
     Some(CorpusStatement {
         line: location.line(),
-        is_ordered: !is_sorted && outermost.contains("order by"),
-        text,
+        statement: Statement {
+            is_ordered: !is_sorted && outermost.contains("order by"),
+            is_change: is_change(&text),
+            is_certain: false,
+            text,
+        },
     })
 }
 
@@ -163,10 +164,10 @@ pub fn compare_script(
     let mut connections = [begin(&servers[0])?, begin(&servers[1])?];
     let mut differences = Vec::new();
     for statement in statements {
-        let outcomes = connections.each_mut().map(|connection| run(connection, &statement.text));
+        let outcomes = connections.each_mut().map(|connection| run(connection, &statement.statement.text));
         tally.statements += 1;
         let is_refused = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(..)));
-        match judge(&statement.text, statement.is_ordered, &outcomes[0], &outcomes[1]) {
+        match judge(&statement.statement, &outcomes[0], &outcomes[1]) {
             Verdict::Same => continue,
             Verdict::SameRefusal => tally.refused += 1,
             // Of a dialect that neither knows: which fault of a statement is met first is no one's business.
@@ -179,7 +180,7 @@ pub fn compare_script(
             }
         }
         let is_broken = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Broken(_)));
-        if is_broken || !is_refused && statement.is_change() {
+        if is_broken || !is_refused && statement.statement.is_change {
             break;
         }
     }

@@ -160,7 +160,7 @@ const TEMPLATES: &[(Type, &str)] = &[
     (Text, "(select string_agg(k || '=' || v, '|') from jsonb_each_text({jsonobj}) e(k, v))"),
     (Text, "({date} + {shortiv})::text"),
     (Text, "({date} - {small})::text"),
-    (Text, "age({ts}, {ts})::text"),
+    (Text, "age({fts}, {fts})::text"),
     (Text, "({ts} - {ts})::text"),
     (Text, "date_trunc('week', {ts})::text"),
     (Text, "date_trunc('quarter', {ts} - {shortiv})::text"),
@@ -297,7 +297,7 @@ const TEMPLATES: &[(Type, &str)] = &[
     (Timestamp, "timestamp '2020-03-31' - {shortiv}"),
     (Timestamp, "make_timestamp(2013, 7, 15, abs({small}) % 24, 15, 23.5)"),
     (Interval, "{ts} - {ts}"),
-    (Interval, "age({ts}, {ts})"),
+    (Interval, "age({fts}, {fts})"),
     (Interval, "{iv} * 0.3"),
     (Interval, "{iv} / 7"),
     (Interval, "{shortiv} * ({edge} % 50)"),
@@ -469,6 +469,11 @@ impl Expressions<'_> {
             "bytea" => Bytea,
             "arr" => Int4Array,
             "json" => Jsonb,
+            // With infinities PostgreSQL 15 computes as if they were instants.
+            "fts" => {
+                let text = self.of(Timestamp, depth, random);
+                return Some(format!("case when isfinite({text}) then {text} end"));
+            }
             "any" => return Some(self.any(depth.min(1), random).0),
             // No sum or product of these leaves its type.
             "small" => {

@@ -6,6 +6,7 @@ use clap::Parser;
 use differential::compare::{Server, Tally, compare};
 use differential::corpus;
 use differential::postgresql::Postgresql;
+use differential::script;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ struct Arguments {
     /// Statements of a script after its set-up
     #[arg(long, default_value_t = 40)]
     statements: usize,
+    /// Calls on constants alone
+    #[arg(long)]
+    calls: bool,
     /// Stop after so many differences
     #[arg(long, value_name = "N", default_value_t = 20)]
     differences: usize,
@@ -68,13 +72,14 @@ fn main() -> ExitCode {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let begun = Instant::now();
     let seeds = arguments.seed.map_or(arguments.first..=u64::MAX, |seed| seed..=seed);
+    let draw = if arguments.calls { script::calls } else { script::draw };
     let mut scripts = 0;
     for seed in seeds {
         if begun.elapsed() > Duration::from_secs(arguments.seconds) {
             break;
         }
         scripts += 1;
-        match compare(&servers, seed, arguments.statements, &mut tally) {
+        match compare(&servers, seed, &draw(seed, arguments.statements), &mut tally) {
             Ok(None) => {}
             Ok(Some(difference)) => {
                 println!("{difference}\n");

@@ -1,6 +1,7 @@
 //! Queries: joins, grouping, windows, set operations, subqueries, common tables.
 
 use crate::expression::{Expressions, Named, Scope};
+use crate::form;
 use crate::random::Random;
 use crate::schema::{Column, Table, Type};
 
@@ -26,7 +27,7 @@ struct From {
     scope: Scope,
 }
 
-fn columns_of(table: &Table, alias: &str) -> Scope {
+pub(crate) fn columns_of(table: &Table, alias: &str) -> Scope {
     let named = |column: &Column| Named { text: format!("{alias}.{}", column.name), kind: column.kind };
     table.columns.iter().map(named).collect()
 }
@@ -34,6 +35,9 @@ fn columns_of(table: &Table, alias: &str) -> Scope {
 impl Queries<'_> {
     /// A whole query, perhaps ordered and cut.
     pub fn draw(&self, random: &mut Random) -> Query {
+        if random.one_in(3) {
+            return form::draw(self.tables, random);
+        }
         let outer = Scope::new();
         let (with, common) = self.common_tables(random);
         let (body, kinds) = match random.below(6) {
@@ -288,7 +292,7 @@ impl Queries<'_> {
 /// Types that group, sort and compare, and print the same when they are equal.
 const KEYS: &[Type] = &[Type::Int4, Type::Text, Type::Date, Type::Int2, Type::Bool, Type::Uuid, Type::Int8];
 
-fn order_by_all(count: usize, random: &mut Random) -> String {
+pub(crate) fn order_by_all(count: usize, random: &mut Random) -> String {
     let mut ordinals: Vec<usize> = (1..=count).collect();
     for at in (1..count).rev() {
         ordinals.swap(at, random.below(at + 1));

@@ -1,5 +1,6 @@
 //! A script of one seed: tables, their rows, then queries and changes.
 
+use crate::call;
 use crate::change;
 use crate::query::Queries;
 use crate::random::Random;
@@ -14,15 +15,21 @@ pub struct Statement {
     pub is_ordered: bool,
     /// It changes something: what comes after depends on it.
     pub is_change: bool,
+    /// It is of constants: an error of a value is as certain as an answer.
+    pub is_certain: bool,
 }
 
 impl Statement {
     fn change(text: impl Into<String>) -> Statement {
-        Statement { text: text.into(), is_ordered: false, is_change: true }
+        Statement { text: text.into(), is_ordered: false, is_change: true, is_certain: false }
     }
 
     fn query(text: impl Into<String>) -> Statement {
-        Statement { text: text.into(), is_ordered: false, is_change: false }
+        Statement { text: text.into(), is_ordered: false, is_change: false, is_certain: false }
+    }
+
+    fn call(text: impl Into<String>) -> Statement {
+        Statement { is_certain: true, ..Statement::query(text) }
     }
 }
 
@@ -35,9 +42,21 @@ pub fn clean_up() -> String {
     format!("rollback; drop table if exists {} cascade", tables.join(", "))
 }
 
+/// So many calls on constants.
+pub fn calls(seed: u64, statements: usize) -> Vec<Statement> {
+    let mut random = Random::new(seed);
+    (0..statements).map(|_| Statement::call(call::draw(&mut random))).collect()
+}
+
+/// One script in so many has calls alone.
+const CALLS_IN: usize = 4;
+
 /// The script of a seed, of so many statements after its set-up.
 pub fn draw(seed: u64, statements: usize) -> Vec<Statement> {
     let mut random = Random::new(seed);
+    if random.one_in(CALLS_IN) {
+        return calls(seed, statements);
+    }
     let mut script = Vec::new();
     let mut tables = Vec::new();
     for number in 0..random.within(1, TABLES_MAX) {
@@ -68,7 +87,7 @@ pub fn draw(seed: u64, statements: usize) -> Vec<Statement> {
         match random.below(20) {
             0..=11 => {
                 let query = Queries { tables: &tables }.draw(&mut random);
-                script.push(Statement { text: query.text, is_ordered: query.is_ordered, is_change: false });
+                script.push(Statement { is_ordered: query.is_ordered, ..Statement::query(query.text) });
             }
             12..=16 => script.push(Statement::change(change::draw(&tables, &mut random))),
             17 if !is_open => script.push(Statement::change(change::definition(&mut tables, &mut random))),

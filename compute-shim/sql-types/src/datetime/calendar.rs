@@ -163,10 +163,14 @@ impl Timestamp {
 impl Civil {
     /// Microseconds since 2000-01-01, unless out of range.
     pub(crate) fn timestamp(&self) -> Option<Timestamp> {
+        timestamp_in_range(self.us()).map(Timestamp)
+    }
+
+    /// Microseconds since 2000-01-01, wherever that is.
+    pub(crate) fn us(&self) -> i128 {
         let days = i128::from(days_from_civil(self.year, self.month, self.day));
         let seconds = i128::from(self.hour) * 3600 + i128::from(self.minute) * 60 + i128::from(self.second);
-        let us = days * i128::from(US_PER_DAY) + seconds * i128::from(US_PER_SECOND) + i128::from(self.us);
-        timestamp_in_range(us).map(Timestamp)
+        days * i128::from(US_PER_DAY) + seconds * i128::from(US_PER_SECOND) + i128::from(self.us)
     }
 }
 

@@ -279,7 +279,9 @@ fn parse_words(text: &str, of: i32) -> Result<Interval, Fault> {
     if ago {
         tokens.pop();
     }
-    if tokens.is_empty() {
+    // A name is met before what is in front of it.
+    let is_name = |token: &Token| matches!(token, Token::Date(text) if text.starts_with(|first: char| first.is_ascii_lowercase()));
+    if tokens.is_empty() || tokens.iter().any(is_name) {
         return Err(Fault::Syntax);
     }
     let mut builder = Builder { is_minutes: of == fields::MINUTE | fields::SECOND, ..Builder::default() };
@@ -328,15 +330,21 @@ fn parse_words(text: &str, of: i32) -> Result<Interval, Fault> {
 fn years_and_months(builder: &mut Builder, text: &str, negative: bool) -> Result<(), Fault> {
     let (years, months) = text.split_once('-').ok_or(Fault::Syntax)?;
     let years = Amount { negative, ..Amount::parse(years)? };
+    // What is no month is that before what stands behind it is looked at.
+    let end = months.find(|c: char| !c.is_ascii_digit()).unwrap_or(months.len());
+    let (months, behind) = months.split_at(end);
     let months = Amount { negative, ..Amount::parse(months)? };
     if months.whole > 11 {
         return Err(Fault::Range);
+    }
+    if !behind.is_empty() {
+        return Err(Fault::Syntax);
     }
     builder.add(&years, Unit::Year)?;
     builder.add(&months, Unit::Month)
 }
 
-/// ISO 8601 with designators: `P1Y2M3DT4H5M6S`.
+/// ISO 8601 with designators, `P1Y2M3DT4H5M6S`, or in its other form, `P0001-02-03T04:05:06`.
 fn parse_iso(text: &str) -> Result<Interval, Fault> {
     let mut builder = Builder::default();
     let mut rest = &text[1..];
@@ -344,6 +352,45 @@ fn parse_iso(text: &str) -> Result<Interval, Fault> {
     if rest.is_empty() {
         return Err(Fault::Syntax);
     }
+    let (date, clock) = rest.split_once('T').unwrap_or((rest, ""));
+    let is_digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_digits(date, 8) {
+        iso_fields(&mut builder, &[&date[..4], &date[4..6], &date[6..]], &DATE_UNITS)?;
+        (time, rest) = (true, clock);
+    } else if date.find('-').is_some_and(|dash| dash > 0 && date.as_bytes()[dash - 1].is_ascii_digit()) {
+        iso_fields(&mut builder, &date.split('-').collect::<Vec<_>>(), &DATE_UNITS)?;
+        (time, rest) = (true, clock);
+    }
+    if clock.contains(':') || is_digits(clock.split('.').next().unwrap_or_default(), 6) {
+        if !time && !date.is_empty() {
+            parse_iso_units(&mut builder, date, false)?;
+        }
+        let fields = match clock.contains(':') {
+            true => clock.split(':').collect::<Vec<_>>(),
+            false => vec![&clock[..2], &clock[2..4], &clock[4..]],
+        };
+        iso_fields(&mut builder, &fields, &TIME_UNITS)?;
+        return builder.finish();
+    }
+    parse_iso_units(&mut builder, rest, time)?;
+    builder.finish()
+}
+
+const DATE_UNITS: [Unit; 3] = [Unit::Year, Unit::Month, Unit::Day];
+const TIME_UNITS: [Unit; 3] = [Unit::Hour, Unit::Minute, Unit::Second];
+
+/// Fields whose places are their units.
+fn iso_fields(builder: &mut Builder, fields: &[&str], units: &[Unit]) -> Result<(), Fault> {
+    if fields.len() > units.len() {
+        return Err(Fault::Syntax);
+    }
+    fields.iter().zip(units).try_for_each(|(field, unit)| builder.add(&Amount::parse(field)?, *unit))
+}
+
+/// Numbers with the letters of their units.
+fn parse_iso_units(builder: &mut Builder, text: &str, mut time: bool) -> Result<(), Fault> {
+    let mut rest = text;
     while !rest.is_empty() {
         if let Some(behind) = rest.strip_prefix('T') {
             (time, rest) = (true, behind);
@@ -364,5 +411,5 @@ fn parse_iso(text: &str) -> Result<Interval, Fault> {
         builder.add(&amount, unit)?;
         rest = &rest[end + 1..];
     }
-    builder.finish()
+    Ok(())
 }

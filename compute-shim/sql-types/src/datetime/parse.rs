@@ -3,7 +3,7 @@
 //! Owns the meaning of the fields that `token.rs` finds (PostgreSQL 15, appendix B). Special words (`now`, `today`, …)
 //! take the transaction's time from the environment. Read next: `interval.rs` for spans.
 
-use super::calendar::{Civil, days_from_civil, days_in_month};
+use super::calendar::{Civil, TIMESTAMP_END, days_from_civil, days_in_month, timestamp_in_range};
 use super::token::{Token, tokens};
 use super::zone::abbreviation_offset;
 use super::{Date, Timestamp, Timestamptz, US_PER_DAY, US_PER_SECOND, ZoneRef};
@@ -57,8 +57,6 @@ fn range_error(what: &str, text: &str) -> SqlError {
 
 /// What a text says, before a type is made of it.
 enum Reading {
-    /// An instant given by a word, in microseconds of local time.
-    Local(Timestamp),
     /// An instant given by a word.
     Instant(Timestamptz),
     /// An infinity.
@@ -74,7 +72,6 @@ impl Date {
         let days = match reading {
             Reading::Infinite(true) => return Ok(Date::INFINITY),
             Reading::Infinite(false) => return Ok(Date::NEGATIVE_INFINITY),
-            Reading::Local(local) => local.split().0,
             Reading::Instant(instant) => to_local(env, instant, text)?.split().0,
             Reading::Fields(civil, _) => days_from_civil(civil.year, civil.month, civil.day),
         };
@@ -89,7 +86,6 @@ impl Timestamp {
         match reading {
             Reading::Infinite(true) => Ok(Timestamp::INFINITY),
             Reading::Infinite(false) => Ok(Timestamp::NEGATIVE_INFINITY),
-            Reading::Local(local) => Ok(local),
             Reading::Instant(instant) => to_local(env, instant, text),
             Reading::Fields(civil, _) => civil.timestamp().ok_or_else(|| range_error("timestamp", text)),
         }
@@ -104,11 +100,16 @@ impl Timestamptz {
             Reading::Infinite(true) => return Ok(Timestamptz::INFINITY),
             Reading::Infinite(false) => return Ok(Timestamptz::NEGATIVE_INFINITY),
             Reading::Instant(instant) => return Ok(instant),
-            Reading::Local(local) => env.time_zone.to_utc(local),
-            Reading::Fields(civil, zone) => civil.timestamp().and_then(|local| match zone {
-                Some(zone) => zone.to_utc(local),
-                None => env.time_zone.to_utc(local),
-            }),
+            // The range is that of the instant: a local time may lie a little beyond it.
+            Reading::Fields(civil, zone) => {
+                let local = civil.timestamp().unwrap_or(Timestamp(TIMESTAMP_END - 1));
+                let east = match zone {
+                    Some(ZoneRef::Fixed(east)) => east,
+                    Some(ZoneRef::Named(zone)) => zone.offset_at_local(local),
+                    None => env.time_zone.offset_at_local(local),
+                };
+                timestamp_in_range(civil.us() - i128::from(east) * i128::from(US_PER_SECOND)).map(Timestamptz)
+            }
         };
         instant.ok_or_else(|| range_error("timestamp", text))
     }
@@ -139,6 +140,41 @@ pub(super) fn month(word: &str) -> Option<i32> {
     }
     let at = NAMES.iter().position(|name| *name == word || &name[..3] == word)?;
     i32::try_from(at + 1).ok()
+}
+
+/// Whether it is a word of dates and times, so that a digit or `+` behind it begins something else.
+pub(super) fn is_keyword(word: &str) -> bool {
+    const WORDS: [&str; 28] = [
+        "ad",
+        "allballs",
+        "am",
+        "at",
+        "bc",
+        "d",
+        "dow",
+        "doy",
+        "dst",
+        "epoch",
+        "h",
+        "infinity",
+        "isodow",
+        "isoyear",
+        "j",
+        "jd",
+        "julian",
+        "m",
+        "mm",
+        "now",
+        "on",
+        "pm",
+        "s",
+        "t",
+        "today",
+        "tomorrow",
+        "y",
+        "yesterday",
+    ];
+    WORDS.contains(&word) || month(word).is_some() || is_day_name(word)
 }
 
 pub(super) fn is_day_name(word: &str) -> bool {
@@ -185,20 +221,31 @@ pub(super) struct Builder {
 
 fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
     let tokens = tokens(text).ok_or(Fault::Syntax)?;
-    if let [Token::Word(word)] = tokens.as_slice()
-        && let Some(reading) = special(env, word)
-    {
-        return Ok(reading);
-    }
     let mut builder = Builder::default();
+    let mut instant = None;
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
             Token::Date(text) => builder.date(&text)?,
             Token::Time(text) => builder.clock(&text)?,
-            Token::Signed(text) if builder.time.is_some() || builder.has_date() => builder.offset(&text)?,
-            Token::Signed(_) => return Err(Fault::Syntax),
+            Token::Signed(text) => builder.offset(&text)?,
             Token::Number(text) => builder.number(&text)?,
+            Token::Word(word) if let Some(reading) = special(env, &word) => {
+                if instant.is_some() {
+                    return Err(Fault::Syntax);
+                }
+                instant = Some(reading);
+            }
+            Token::Word(word) if let Some(offset) = day_offset(&word) => {
+                let now = env.time_zone.to_local(env.transaction_timestamp).ok_or(Fault::Field)?;
+                builder.calendar(now.split().0 + offset)?;
+                // The last of these words counts.
+                instant = None;
+            }
+            Token::Word(word) if word == "allballs" => {
+                builder.midnight()?;
+                instant = None;
+            }
             Token::Word(word) if word == "j" => match tokens.next() {
                 Some(Token::Number(text)) => builder.julian_day(&text)?,
                 _ => return Err(Fault::Syntax),
@@ -206,15 +253,26 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
             Token::Word(word) => builder.word(&word)?,
         }
     }
-    builder.finish()
+    match instant {
+        // What stands beside an infinity or the epoch is read and has no effect.
+        Some(Reading::Instant(_)) if !builder.is_empty() => Err(Fault::Syntax),
+        Some(reading) => Ok(reading),
+        None => builder.finish(),
+    }
+}
+
+/// Words for days beside today.
+fn day_offset(word: &str) -> Option<i64> {
+    match word {
+        "today" => Some(0),
+        "tomorrow" => Some(1),
+        "yesterday" => Some(-1),
+        _ => None,
+    }
 }
 
 /// Words that stand for an instant by themselves.
 fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
-    let day = |offset: i64| {
-        let today = env.time_zone.to_local(env.transaction_timestamp)?.split().0;
-        Some(Reading::Local(Timestamp((today + offset) * US_PER_DAY)))
-    };
     match word {
         "infinity" | "+infinity" => Some(Reading::Infinite(true)),
         "-infinity" => Some(Reading::Infinite(false)),
@@ -224,9 +282,6 @@ fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
             Some(Reading::Fields(civil, Some(ZoneRef::Fixed(0))))
         }
         "now" => Some(Reading::Instant(env.transaction_timestamp)),
-        "today" => day(0),
-        "tomorrow" => day(1),
-        "yesterday" => day(-1),
         _ => None,
     }
 }
@@ -268,8 +323,54 @@ impl Builder {
         self.year.is_some() || self.julian || self.month.is_some()
     }
 
-    /// A date with separators: three parts, or a year and its day.
+    /// Nothing is read yet.
+    fn is_empty(&self) -> bool {
+        !self.has_date() && self.day.is_none() && self.time.is_none() && self.zone.is_none()
+    }
+
+    /// Year, month and day are known.
+    fn is_date_complete(&self) -> bool {
+        self.julian || self.day_of_year.is_some() || (self.month.is_some() && self.day.is_some())
+    }
+
+    /// A day of the calendar, whole.
+    fn calendar(&mut self, days: i64) -> Result<(), Fault> {
+        if self.has_date() || self.day.is_some() {
+            return Err(Fault::Syntax);
+        }
+        let (year, month, day) = super::calendar::civil_from_days(days);
+        (self.year, self.month, self.day, self.julian) = (Some((year, 4)), Some(month), Some(day), true);
+        Ok(())
+    }
+
+    /// A zone by its name. Whether there is one of that name is asked before whether there may be another zone.
+    pub(super) fn zone_name(&mut self, name: &str) -> Result<(), Fault> {
+        let zone = ZoneRef::from_name(name).map_err(Fault::Error)?;
+        match self.zone.replace(zone) {
+            None => Ok(()),
+            Some(_) => Err(Fault::Syntax),
+        }
+    }
+
+    /// The midnight of UTC that `allballs` is.
+    fn midnight(&mut self) -> Result<(), Fault> {
+        if self.time.is_some() || self.zone.is_some() {
+            return Err(Fault::Syntax);
+        }
+        (self.time, self.zone) = (Some((0, 0, 0, 0)), Some(ZoneRef::Fixed(0)));
+        Ok(())
+    }
+
+    /// A date with separators: three parts, or a year and its day. Behind a date, a zone's name, or a time with its zone.
     pub(super) fn date(&mut self, text: &str) -> Result<(), Fault> {
+        if self.is_date_complete() {
+            if text.starts_with(|first: char| first.is_ascii_digit()) {
+                let dash = text.find('-').filter(|_| self.time.is_none()).ok_or(Fault::Syntax)?;
+                self.offset(&text[dash..])?;
+                return self.number(&text[..dash]);
+            }
+            return self.zone_name(text);
+        }
         // PostgreSQL takes no date with separators behind a time.
         if self.has_date() || self.time.is_some() {
             return Err(Fault::Syntax);
@@ -337,28 +438,33 @@ impl Builder {
         Ok(())
     }
 
-    /// `+HH`, `+HHMM`, `+HH:MM[:SS]`.
+    /// `+HH`, `+HHMM`, `+HH:MM[:SS]`. What is beyond the range of zones is that before what stands behind it is looked at.
     pub(super) fn offset(&mut self, text: &str) -> Result<(), Fault> {
-        if self.zone.is_some() {
-            return Err(Fault::Syntax);
-        }
         let negative = text.starts_with('-');
-        let digits = &text[1..];
-        let parts: Vec<&str> = digits.split(':').collect();
-        let (hours, minutes, seconds) = match *parts.as_slice() {
-            [hours] if hours.len() > 2 => (&hours[..hours.len() - 2], &hours[hours.len() - 2..], "0"),
-            [hours] => (hours, "0", "0"),
-            [hours, minutes] => (hours, minutes, "0"),
-            [hours, minutes, seconds] => (hours, minutes, seconds),
-            _ => return Err(Fault::Syntax),
-        };
-        let (Some(hours), Some(minutes), Some(seconds)) =
-            (integer(hours), integer(minutes), integer(seconds))
+        let mut rest = &text[1..];
+        let mut digits = [""; 3];
+        for (at, field) in digits.iter_mut().enumerate() {
+            if at > 0 {
+                let Some(behind) = rest.strip_prefix(':') else { break };
+                rest = behind;
+            }
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            (*field, rest) = rest.split_at(end);
+        }
+        let [mut hours, mut minutes, seconds] = digits;
+        if rest.is_empty() && minutes.is_empty() && hours.len() > 2 {
+            (hours, minutes) = hours.split_at(hours.len() - 2);
+        }
+        let number = |digits: &str| if digits.is_empty() { Some(0) } else { integer(digits) };
+        let (Some(hours), Some(minutes), Some(seconds)) = (number(hours), number(minutes), number(seconds))
         else {
-            return Err(Fault::Syntax);
+            return Err(Fault::Zone);
         };
         if hours > 15 || minutes > 59 || seconds > 59 {
             return Err(Fault::Zone);
+        }
+        if !rest.is_empty() || self.zone.is_some() {
+            return Err(Fault::Syntax);
         }
         let total = hours * 3600 + minutes * 60 + seconds;
         self.zone = Some(ZoneRef::Fixed(if negative { -total } else { total }));
@@ -374,6 +480,14 @@ impl Builder {
         let value = |range: std::ops::Range<usize>| integer(&digits[range]).ok_or(Fault::Syntax);
         let date_complete =
             self.year.is_some() && (self.day.is_some() || self.day_of_year.is_some()) || self.julian;
+        // Parts of a date, each of which has to be an integer before it has to be a part.
+        if !self.has_date()
+            && fraction.is_some_and(|fraction| {
+                [digits, fraction].iter().any(|part| !part.is_empty() && integer(part).is_none())
+            })
+        {
+            return Err(Fault::Field);
+        }
         if date_complete && self.time.is_none() && (self.iso_time || matches!(digits.len(), 4 | 6)) {
             let (second, minute) = match digits.len() {
                 6 => (value(4..6)?, value(2..4)?),
@@ -434,14 +548,8 @@ impl Builder {
     }
 
     fn julian_day(&mut self, digits: &str) -> Result<(), Fault> {
-        if self.has_date() {
-            return Err(Fault::Syntax);
-        }
         let julian = integer(digits).ok_or(Fault::Syntax)?;
-        let days = i64::from(julian) - i64::from(super::EPOCH_JULIAN);
-        let (year, month, day) = super::calendar::civil_from_days(days);
-        (self.year, self.month, self.day, self.julian) = (Some((year, 4)), Some(month), Some(day), true);
-        Ok(())
+        self.calendar(i64::from(julian) - i64::from(super::EPOCH_JULIAN))
     }
 
     pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
@@ -466,6 +574,12 @@ impl Builder {
 
     /// Checks and completes the fields.
     fn finish(self) -> Result<Reading, Fault> {
+        // A lone number is a month, if it can be one.
+        if let (None, None, Some(number)) = (self.year, self.month, self.day)
+            && !(1..=12).contains(&number)
+        {
+            return Err(Fault::MonthDay);
+        }
         if self.year.is_none() || (self.iso_time && self.time.is_none()) {
             return Err(Fault::Syntax);
         }
@@ -536,14 +650,10 @@ fn full_year(year: i32, digits: usize, before_christ: bool) -> Result<i32, Fault
     }
 }
 
-/// A zone's abbreviation or name; a single unknown word is bad syntax, a name with separators an unknown zone.
+/// A zone's abbreviation or name; an unknown word is bad syntax.
 fn zone(word: &str) -> Result<ZoneRef, Fault> {
     if let Some(offset) = abbreviation_offset(word) {
         return Ok(ZoneRef::Fixed(offset));
     }
-    match ZoneRef::from_name(word) {
-        Ok(zone) => Ok(zone),
-        Err(error) if word.contains(['/', '_', '-', '+']) => Err(Fault::Error(error)),
-        Err(_) => Err(Fault::Syntax),
-    }
+    ZoneRef::from_name(word).map_err(|_| Fault::Syntax)
 }

@@ -66,6 +66,9 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Clock, Fault> {
     for (at, token) in tokens.iter().enumerate() {
         match token {
             Token::Date(text) if at == 0 && is_dated => builder.date(text)?,
+            Token::Date(text) if text.starts_with(|first: char| first.is_ascii_lowercase()) => {
+                builder.zone_name(text)?;
+            }
             Token::Date(text) if builder.time.is_none() => {
                 // `040506-08` only looks like a date.
                 let dash = text.find('-').ok_or(Fault::Syntax)?;
@@ -73,7 +76,7 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Clock, Fault> {
                 builder.clock_digits(&text[..dash])?;
             }
             Token::Time(text) => builder.clock(text)?,
-            Token::Signed(text) if builder.time.is_some() => builder.offset(text)?,
+            Token::Signed(text) => builder.offset(text)?,
             Token::Number(text) if builder.time.is_none() => builder.clock_digits(text)?,
             Token::Word(word) if word == "t" && builder.time.is_none() && !after_t => after_t = true,
             Token::Word(word) if super::parse::month(word).is_some() => return Err(Fault::Syntax),

@@ -10,9 +10,10 @@ pub(crate) enum Token {
     Number(String),
     /// Digits with colons: `04:05:06.789`.
     Time(String),
-    /// Digits or a month's name with separators: `1999-01-08`, `8-jan-1999`, `1/8/1999`.
+    /// Digits or a name with separators: `1999-01-08`, `8-jan-1999`, `1/8/1999`; or letters that go on with separators or
+    /// digits: a zone's name (`america/new_york`, `pst8pdt`), or a date that begins with its month.
     Date(String),
-    /// Letters, or a zone's name: `january`, `america/new_york`.
+    /// Letters, `january`; or an infinity with its sign.
     Word(String),
     /// A sign and digits: `+02:30`, `-08`.
     Signed(String),
@@ -94,25 +95,21 @@ impl Scanner<'_> {
         Token::Date(text)
     }
 
-    /// A word; with separators behind it a zone's name, or a date that begins with a month's name.
+    /// A word; with separators or digits behind it a zone's name, or a date that begins with a month's name.
     fn word(&mut self) -> Token {
-        let text = self.take(|byte| byte.is_ascii_lowercase()).to_owned();
-        match self.peek() {
-            Some(delimiter @ (b'-' | b'/' | b'.')) if super::parse::month(&text).is_some() => {
-                self.date(text, delimiter)
-            }
-            Some(b'/' | b'_') => self.zone_name(text),
-            // A POSIX zone such as UTC-5; but T alone begins a time.
-            Some(b'+' | b'-') if text != "t" => self.zone_name(text),
-            _ => Token::Word(text),
+        let mut text = self.take(|byte| byte.is_ascii_lowercase()).to_owned();
+        let goes_on = match self.peek() {
+            Some(b'-' | b'/' | b'.') => true,
+            Some(b'+' | b'0'..=b'9') => !super::parse::is_keyword(&text),
+            _ => false,
+        };
+        if !goes_on {
+            return Token::Word(text);
         }
-    }
-
-    /// The rest of a zone's name.
-    fn zone_name(&mut self, mut text: String) -> Token {
-        text += self
-            .take(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+' | b':'));
-        Token::Word(text)
+        text += self.take(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'+' | b':' | b'.')
+        });
+        Token::Date(text)
     }
 
     /// A signed number or offset, or a signed word (`-infinity`).

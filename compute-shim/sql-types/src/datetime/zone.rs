@@ -190,7 +190,11 @@ impl TimeZone {
 
     /// Seconds east of UTC if that is the same at all times.
     pub(crate) fn fixed_offset(&self) -> Option<i32> {
-        self.zone.to_fixed_offset().ok().map(jiff::tz::Offset::seconds)
+        if let Ok(offset) = self.zone.to_fixed_offset() {
+            return Some(offset.seconds());
+        }
+        let is_constant = self.zone.following(jiff::Timestamp::MIN).next().is_none();
+        is_constant.then(|| self.zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds())
     }
 
     /// Seconds east of UTC at an instant.

@@ -122,18 +122,6 @@ fn one_dimensional(array: &Array) -> Result<()> {
     Ok(())
 }
 
-/// 22004 names the place of a NULL in a path.
-fn steps(args: &[Datum], at: usize) -> Result<Vec<&str>> {
-    let array = array_at(args, at);
-    one_dimensional(array)?;
-    let step = |(place, value): (usize, &'_ Datum)| {
-        let message = format!("path element at position {} is null", place + 1);
-        if value.is_null() { Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message)) } else { Ok(()) }
-    };
-    array.values.iter().enumerate().try_for_each(step)?;
-    Ok(array.values.iter().filter_map(Datum::as_str).collect())
-}
-
 /// A scalar can have no path changed; an empty path changes nothing.
 fn changed(args: &[Datum], change: Change<'_>) -> Result<Datum> {
     let value = json_at(args, 0);
@@ -155,7 +143,8 @@ fn changed(args: &[Datum], change: Change<'_>) -> Result<Datum> {
     if array_at(args, 1).values.is_empty() {
         return Ok(args[0].clone());
     }
-    jsonb(change_path(value, &steps(args, 1)?, change)?)
+    let path: Vec<Option<&str>> = array_at(args, 1).values.iter().map(Datum::as_str).collect();
+    jsonb(change_path(value, &path, change)?)
 }
 
 pub(crate) fn delete_path(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
@@ -222,6 +211,7 @@ pub(super) fn assign(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let old = if args[0].is_null() { &empty } else { json_at(args, 0) };
     let null = Json::Null;
     let new = if args[2].is_null() { &null } else { json_at(args, 2) };
+    let path: Vec<Option<&str>> = path.into_iter().map(Some).collect();
     jsonb(change_path(old, &path, Change::Assign { new })?)
 }
 

@@ -24,7 +24,7 @@ pub(super) fn to_char(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let mut template = Template::parse(text)?;
     let digits = match &args[0] {
         value if template.roman => Digits { text: roman(integer(value)?), sign: 0, spaces: 0 },
-        Datum::Int4(value) => int4(*value, &mut template),
+        Datum::Int4(value) => int4(*value, &mut template)?,
         Datum::Int8(value) => int8(*value, &mut template)?,
         Datum::Float4(value) => float(f64::from(*value), REAL_DIGITS, &mut template),
         Datum::Float8(value) => float(*value, DOUBLE_DIGITS, &mut template),
@@ -100,19 +100,18 @@ fn exponent_of_float(value: f64, template: &Template) -> Digits {
     Digits { text, sign: 0, spaces: 0 }
 }
 
-fn int4(value: i32, template: &mut Template) -> Digits {
+fn int4(value: i32, template: &mut Template) -> Result<Digits> {
     if template.exponent {
-        return exponent_of_float(f64::from(value), template);
+        return Ok(exponent_of_float(f64::from(value), template));
     }
     let mut value = value;
     if template.shift {
-        // Overflow comes round, as in PostgreSQL.
         #[expect(clippy::cast_possible_truncation, reason = "saturates, as C does on common machines")]
         let factor = 10f64.powi(i32::try_from(template.shifted).unwrap_or(i32::MAX)) as i32;
-        value = value.wrapping_mul(factor);
+        value = value.checked_mul(factor).ok_or_else(|| SqlError::out_of_range("integer"))?;
         template.before += template.shifted;
     }
-    fitted(&with_places(value.to_string(), template.after), template)
+    Ok(fitted(&with_places(value.to_string(), template.after), template))
 }
 
 fn with_places(text: String, places: usize) -> String {

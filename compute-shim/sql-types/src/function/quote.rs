@@ -3,9 +3,10 @@
 //! Owns the rules for when quotes are needed. Read next: `string.rs`.
 
 use super::str_at;
+use super::string::TEXT_BYTES_MAX;
 use crate::datum::Datum;
 use crate::env::EvalEnv;
-use crate::error::{Result, SqlError};
+use crate::error::{Result, SqlError, SqlState};
 
 /// Words of PostgreSQL 15's grammar that cannot stand as an identifier everywhere. Sorted.
 #[rustfmt::skip]
@@ -104,14 +105,16 @@ fn unterminated() -> SqlError {
         .with_hint("For a single \"%\" use \"%%\".")
 }
 
+fn number_out_of_range() -> SqlError {
+    SqlError::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range")
+}
+
 fn take_number(rest: &mut &str) -> Result<Option<i64>> {
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
     if length == 0 {
         return Ok(None);
     }
-    let number = rest[..length].parse::<i32>().map_err(|_| {
-        SqlError::new(crate::error::SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "number is out of range")
-    })?;
+    let number = rest[..length].parse::<i32>().map_err(|_| number_out_of_range())?;
     *rest = &rest[length..];
     Ok(Some(i64::from(number)))
 }
@@ -203,12 +206,22 @@ impl Formatter<'_> {
             (_, Some(value)) => quote_identifier(value),
             (_, None) => {
                 let message = "null values cannot be formatted as an SQL identifier";
-                return Err(SqlError::new(crate::error::SqlState::NULL_VALUE_NOT_ALLOWED, message));
+                return Err(SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message));
             }
         };
+        // As in PostgreSQL, whose widths are integers without the one that has no opposite.
+        if width == i64::from(i32::MIN) {
+            return Err(number_out_of_range());
+        }
         let missing = usize::try_from(width.unsigned_abs())
             .expect("fits on 64 bits")
             .saturating_sub(text.chars().count());
+        let before = self.out.len();
+        if before + missing > TEXT_BYTES_MAX {
+            let detail =
+                format!("Cannot enlarge string buffer containing {before} bytes by {missing} more bytes.");
+            return Err(SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "out of memory").with_detail(detail));
+        }
         let padding = " ".repeat(missing);
         if specifier.left_aligned || width < 0 {
             self.out.extend([text.as_str(), padding.as_str()]);

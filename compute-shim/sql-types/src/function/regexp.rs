@@ -129,7 +129,9 @@ fn options(flags: &str) -> Result<(Options, bool)> {
         match flag {
             'g' => global = true,
             'q' => options.literal = true,
-            'b' => return Err(SqlError::unsupported("regular expression option \"b\"")),
+            'b' | 'e' => {
+                return Err(SqlError::unsupported(format!("regular expression option \"{flag}\"")));
+            }
             flag if options.set(flag) => {}
             other => {
                 let message = format!("invalid regular expression option: \"{other}\"");
@@ -167,8 +169,11 @@ fn check_argument(name: &str, value: i32, least: i32) -> Result<()> {
     if value >= least {
         return Ok(());
     }
-    let message = format!("invalid value for parameter \"{name}\": {value}");
-    Err(SqlError::new(SqlState::INVALID_PARAMETER_VALUE, message))
+    Err(invalid_argument(name, value))
+}
+
+fn invalid_argument(name: &str, value: i32) -> SqlError {
+    SqlError::invalid_parameter(format!("invalid value for parameter \"{name}\": {value}"))
 }
 
 /// The byte where the character of this number, from 1, begins; behind the end if there are fewer.
@@ -276,7 +281,7 @@ pub(super) fn regexp_instr(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     check_argument("start", start, 1)?;
     check_argument("n", number, 1)?;
     if !(0..=1).contains(&end) {
-        check_argument("endoption", end, i32::MAX)?;
+        return Err(invalid_argument("endoption", end));
     }
     check_argument("subexpr", group, 0)?;
     let text = str_at(args, 0);

@@ -10,7 +10,7 @@ use crate::error::{Result, SqlError, SqlState};
 use crate::types::TypeId;
 
 /// Most bytes of a string that a function may build.
-const TEXT_BYTES_MAX: usize = 0x3fff_ffff;
+pub(super) const TEXT_BYTES_MAX: usize = 0x3fff_ffff;
 
 /// A length as `integer`.
 pub(super) fn length_datum(length: usize) -> Datum {

@@ -162,6 +162,15 @@ pub(super) fn date_trunc(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         Datum::Interval(value) => value.truncate(field).map(Datum::Interval),
         other => panic!("date_trunc was given {other:?}"),
     };
+    // The beginning of a millennium may lie before all timestamps.
+    let is_beyond = match (&args[1], &truncated) {
+        (Datum::Timestamp(_), Some(Datum::Timestamp(begin))) => !in_range::timestamp(begin.0),
+        (Datum::Timestamptz(_), None) => Timestamp(0).truncate(field).is_some(),
+        _ => false,
+    };
+    if is_beyond {
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp out of range"));
+    }
     truncated.ok_or_else(|| {
         // Fields that are no units of time are not recognized at all.
         if matches!(

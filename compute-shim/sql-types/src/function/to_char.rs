@@ -51,7 +51,7 @@ struct Fields {
     minute: i64,
     second: i64,
     us: i64,
-    /// Days since 2000-01-01, of a timestamp.
+    /// Days since 2000-01-01; of an interval as if its fields were those of a date.
     days: i64,
     day_of_year: i64,
     is_interval: bool,
@@ -103,6 +103,7 @@ pub(super) fn to_char(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
             let (year, month) = (i64::from(value.months / 12), i64::from(value.months % 12));
             let (seconds, us) = (value.us / 1_000_000, value.us % 1_000_000);
             Fields {
+                days: days_of_fields(year, month, value.days.into()),
                 year,
                 month,
                 day: value.days.into(),
@@ -127,7 +128,10 @@ pub(super) fn to_char(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
             Part::Pattern { name, fill, ordinal } => {
                 let start = out.len();
                 print(&mut out, &fields, name, fill)?;
-                append_ordinal(&mut out, start, ordinal);
+                // Offsets from UTC are numbers that nobody counts.
+                if !["OF", "TZH", "TZM"].contains(&name.to_ascii_uppercase().as_str()) {
+                    append_ordinal(&mut out, start, ordinal);
+                }
             }
         }
     }
@@ -169,18 +173,22 @@ fn parts(template: &str) -> impl Iterator<Item = Part> {
             let prefixed = ["FM", "fm", "TM", "tm"].iter().find_map(|prefix| rest.strip_prefix(prefix));
             let (fill, begun) = prefixed.map_or((true, rest), |behind| (false, behind));
             let Some(name) = PATTERNS.iter().find(|pattern| begun.starts_with(**pattern)) else {
-                if prefixed.is_some() {
-                    rest = begun;
-                    continue;
+                // A prefix of no pattern is gone, and what it stood in front of is plain, another prefix too.
+                rest = begun;
+                match rest.chars().next() {
+                    Some(plain) if prefixed.is_none() || !matches!(plain, '"' | '\\') => {
+                        rest = &rest[plain.len_utf8()..];
+                        return Some(Part::Text(plain));
+                    }
+                    _ => continue,
                 }
-                rest = &rest[first.len_utf8()..];
-                return Some(Part::Text(first));
             };
             rest = &begun[name.len()..];
             let mut ordinal = None;
-            for suffix in ["TH", "th"] {
+            for suffix in ["TH", "th", "SP"] {
                 if let Some(behind) = rest.strip_prefix(suffix) {
-                    (rest, ordinal) = (behind, Some(suffix));
+                    // SP says nothing, as in PostgreSQL.
+                    (rest, ordinal) = (behind, (suffix != "SP").then_some(suffix));
                     break;
                 }
             }
@@ -234,10 +242,6 @@ fn print(out: &mut String, fields: &Fields, pattern: &str, fill: bool) -> Result
     let upper = pattern.to_uppercase();
     let of_dates =
         ["A.D.", "AD", "B.C.", "BC", "MONTH", "MON", "DAY", "DY", "D", "ID", "TZ", "TZH", "TZM", "OF"];
-    // PostgreSQL prints something for these, but nothing that means anything.
-    if fields.is_interval && ["IYYY", "IYY", "IY", "I", "IW", "IDDD", "J"].contains(&upper.as_str()) {
-        return Err(SqlError::unsupported(format!("the pattern {pattern} of to_char for an interval")));
-    }
     if fields.is_interval && of_dates.contains(&upper.as_str()) {
         let message = "invalid format specification for an interval value";
         return Err(SqlError::new(SqlState::INVALID_DATETIME_FORMAT, message)
@@ -292,11 +296,42 @@ fn weekday(fields: &Fields) -> usize {
     usize::try_from(day_of_week(fields.days)).expect("a day of the week")
 }
 
+/// The year of an ISO week and the day in it, from 1.
+fn iso_of_date(days: i64) -> (i64, i64) {
+    let (year, week) = iso_week(days);
+    (year.into(), i64::from((week - 1) * 7 + (day_of_week(days) + 6) % 7 + 1))
+}
+
+/// The Monday of the first week of a year.
+fn iso_year_begin(year: i64) -> i64 {
+    let fourth = days_of_fields(year, 1, 4);
+    fourth - i64::from((day_of_week(fourth) + 6) % 7)
+}
+
+/// Likewise of an interval's fields, whose days may lie far outside of the year: PostgreSQL looks at the years beside it alone.
+fn iso_of_fields(year: i64, days: i64) -> (i64, i64) {
+    let begin = iso_year_begin(year);
+    if days < begin {
+        return (year - 1, days - iso_year_begin(year - 1) + 1);
+    }
+    let next = iso_year_begin(year + 1);
+    if days >= next { (year + 1, days - next + 1) } else { (year, days - begin + 1) }
+}
+
+/// Days since 2000-01-01 by PostgreSQL's formula, which takes any number for a month: those of a year begin in March, and
+/// have 30.6 days.
+fn days_of_fields(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year + 4800, month + 1) } else { (year + 4799, month + 13) };
+    let century = year / 100;
+    let leap_days = year / 4 - century + century / 4;
+    year * 365 - 32_167 + leap_days + 7834 * month / 256 + day - i64::from(EPOCH_JULIAN)
+}
+
 fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {
     let Fields { year, month, day, hour, minute, second, us, days, .. } = *fields;
-    let (iso_year, week) = iso_week(days);
-    let iso_day = (day_of_week(days) + 6) % 7 + 1;
-    let iso_year = fields.counted(iso_year.into());
+    let (iso_year, iso_day) = if fields.is_interval { iso_of_fields(year, days) } else { iso_of_date(days) };
+    let week = (iso_day - 1) / 7 + 1;
+    let iso_year = fields.counted(iso_year);
     let counted = fields.counted(year);
     let (value, digits, fill) = match pattern {
         "HH" | "HH12" => (if hour % 12 == 0 { 12 } else { hour % 12 }, 2, fill),
@@ -312,12 +347,12 @@ fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {
         "SSSS" | "SSSSS" => (hour * 3600 + minute * 60 + second, 1, false),
         "MM" => (month, 2, fill),
         "DDD" => (fields.day_of_year, 3, fill),
-        "IDDD" => (i64::from((week - 1) * 7 + iso_day), 3, fill),
+        "IDDD" => (iso_day, 3, fill),
         "DD" => (day, 2, fill),
         "D" => (i64::from(day_of_week(days)) + 1, 1, false),
-        "ID" => (i64::from(iso_day), 1, false),
+        "ID" => ((iso_day - 1) % 7 + 1, 1, false),
         "WW" => ((fields.day_of_year - 1) / 7 + 1, 2, fill),
-        "IW" => (i64::from(week), 2, fill),
+        "IW" => (week, 2, fill),
         "W" => ((day - 1) / 7 + 1, 1, false),
         "Q" if month == 0 => return,
         "Q" => ((month - 1) / 3 + 1, 1, false),
@@ -326,9 +361,8 @@ fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {
         "CC" => (year / 100 - 1, 2, fill),
         "J" => (days + i64::from(EPOCH_JULIAN), 1, false),
         "Y,YYY" => {
-            number(out, counted / 1000, 1, false);
-            out.push(',');
-            (counted % 1000, 3, true)
+            let _ = write!(out, "{},{:03}", counted / 1000, counted % 1000);
+            return;
         }
         "YYYY" => (counted, 4, fill),
         "YYY" => (counted % 1000, 3, fill),
@@ -342,7 +376,13 @@ fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {
     };
     match pattern {
         // Here a sign counts as one of the digits.
-        "DD" | "DDD" | "WW" | "MS" | "US" | "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6" if value < 0 => {
+        "IYYY" | "IYY" | "IY" if fields.is_interval && year >= 0 => {
+            let digits = if fill { digits } else { 1 };
+            let _ = write!(out, "{value:0digits$}");
+        }
+        "DD" | "DDD" | "IDDD" | "WW" | "MS" | "US" | "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6"
+            if value < 0 =>
+        {
             let digits = if fill { digits } else { 1 };
             let _ = write!(out, "{value:0digits$}");
         }

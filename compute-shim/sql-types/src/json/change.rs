@@ -75,8 +75,8 @@ pub enum Change<'a> {
     },
 }
 
-/// The value with the change made at the end of the path.
-pub fn change_path(value: &Json, path: &[&str], change: Change<'_>) -> Result<Json> {
+/// The value with the change made at the end of the path. A NULL in it is 22004 where the path comes to it in an object or array.
+pub fn change_path(value: &Json, path: &[Option<&str>], change: Change<'_>) -> Result<Json> {
     if value.is_scalar() {
         return match change {
             Change::Delete => Err(SqlError::invalid_parameter("cannot delete path in scalar")),
@@ -98,7 +98,17 @@ fn not_composite() -> SqlError {
     cannot_replace().with_detail("The path assumes key is a composite object, but it is a scalar value.")
 }
 
-fn step(value: &Json, path: &[&str], level: usize, change: Change<'_>) -> Result<Json> {
+/// An element of a path; 22004 for NULL.
+fn key_at<'a>(path: &[Option<&'a str>], level: usize) -> Result<&'a str> {
+    path[level].ok_or_else(|| {
+        let message = format!("path element at position {} is null", level + 1);
+        SqlError::new(SqlState::NULL_VALUE_NOT_ALLOWED, message)
+    })
+}
+
+fn step(value: &Json, path: &[Option<&str>], level: usize, change: Change<'_>) -> Result<Json> {
+    // Before it is known whether there is anything to go into.
+    key_at(path, level)?;
     match value {
         Json::Object(members) => object(members, path, level, change).map(Json::Object),
         Json::Array(elements) => array(elements, path, level, change).map(Json::Array),
@@ -112,8 +122,8 @@ fn step(value: &Json, path: &[&str], level: usize, change: Change<'_>) -> Result
 
 type Members = Vec<(Box<str>, Json)>;
 
-fn object(members: &Members, path: &[&str], level: usize, change: Change<'_>) -> Result<Members> {
-    let key = path[level];
+fn object(members: &Members, path: &[Option<&str>], level: usize, change: Change<'_>) -> Result<Members> {
+    let key = key_at(path, level)?;
     let is_last = level + 1 == path.len();
     let mut members = members.clone();
     match members.binary_search_by(|(other, _)| compare_keys(other, key)) {
@@ -134,7 +144,7 @@ fn object(members: &Members, path: &[&str], level: usize, change: Change<'_>) ->
                 Change::Set { new, create: true } | Change::Insert { new, .. } if is_last => {
                     Some(new.clone())
                 }
-                Change::Assign { new } => Some(grown(&path[level + 1..], new)?),
+                Change::Assign { new } => Some(grown(path, level + 1, new)?),
                 _ => None,
             };
             if let Some(new) = new {
@@ -146,13 +156,14 @@ fn object(members: &Members, path: &[&str], level: usize, change: Change<'_>) ->
 }
 
 /// What a path that leads nowhere yet is filled with: arrays for integers, objects for anything else.
-fn grown(path: &[&str], new: &Json) -> Result<Json> {
+fn grown(path: &[Option<&str>], from: usize, new: &Json) -> Result<Json> {
     // Before there is a value that is too deep to be let go of.
-    if path.len() > NESTING_MAX {
+    if path.len() - from > NESTING_MAX {
         return Err(too_deep());
     }
     let mut value = new.clone();
-    for key in path.iter().rev() {
+    for level in (from..path.len()).rev() {
+        let key = key_at(path, level)?;
         value = match parse_index(key) {
             Some(index) => {
                 let gap = usize::try_from(index).unwrap_or(0);
@@ -160,17 +171,17 @@ fn grown(path: &[&str], new: &Json) -> Result<Json> {
                 elements.push(value);
                 Json::Array(elements)
             }
-            None => Json::Object(vec![((*key).into(), value)]),
+            None => Json::Object(vec![(key.into(), value)]),
         };
     }
     Ok(value)
 }
 
-fn array(elements: &[Json], path: &[&str], level: usize, change: Change<'_>) -> Result<Vec<Json>> {
+fn array(elements: &[Json], path: &[Option<&str>], level: usize, change: Change<'_>) -> Result<Vec<Json>> {
     let is_last = level + 1 == path.len();
-    let index = parse_index(path[level]).ok_or_else(|| {
-        let message =
-            format!("path element at position {} is not an integer: \"{}\"", level + 1, path[level]);
+    let key = key_at(path, level)?;
+    let index = parse_index(key).ok_or_else(|| {
+        let message = format!("path element at position {} is not an integer: \"{key}\"", level + 1);
         SqlError::new(SqlState::INVALID_TEXT_REPRESENTATION, message)
     })?;
     let mut elements = elements.to_vec();
@@ -192,7 +203,7 @@ fn array(elements: &[Json], path: &[&str], level: usize, change: Change<'_>) -> 
                 let message = format!("path element at position {} is out of range: {index}", level + 1);
                 return Err(SqlError::invalid_parameter(message));
             };
-            let value = grown(&path[level + 1..], new)?;
+            let value = grown(path, level + 1, new)?;
             elements.resize(at, Json::Null);
             elements.push(value);
         }

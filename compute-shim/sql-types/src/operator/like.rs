@@ -9,7 +9,11 @@ use crate::function::to_lower;
 
 /// Whether the whole text matches. `\` escapes the character behind it; 22025 where it stands last.
 pub(crate) fn matches(text: &str, pattern: &str) -> Result<bool> {
-    let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
+    matches_bytes(text.as_bytes(), pattern.as_bytes(), character_len)
+}
+
+/// Likewise, of characters whose length their first byte tells.
+fn matches_bytes(text: &[u8], pattern: &[u8], character_len: fn(u8) -> usize) -> Result<bool> {
     let (mut t, mut p) = (0, 0);
     // Where to go on after the latest `%` if what follows it does not match here.
     let mut retry: Option<(usize, usize)> = None;
@@ -78,6 +82,17 @@ fn operands_text(operands: &[Datum]) -> (&str, &str) {
 pub(crate) fn like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
     matches(text, pattern).map(Datum::Bool)
+}
+
+pub(crate) fn bytes_like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    match operands {
+        [Datum::Bytea(bytes), Datum::Bytea(pattern)] => matches_bytes(bytes, pattern, |_| 1).map(Datum::Bool),
+        _ => panic!("LIKE was given values of other types: {operands:?}"),
+    }
+}
+
+pub(crate) fn bytes_not_like(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    bytes_like(env, operands).map(|matched| Datum::Bool(matched.as_bool() == Some(false)))
 }
 
 pub(crate) fn not_like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {

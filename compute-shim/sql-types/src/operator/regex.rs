@@ -261,18 +261,44 @@ impl Options {
             'w' => (self.breaks_lines, self.anchors_lines) = (false, true),
             'x' => self.expanded = true,
             't' => self.expanded = false,
-            'e' => {}
             _ => return false,
         }
         true
     }
 }
 
-/// Names of character classes.
-const CLASSES: &[&str] = &[
-    "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper",
-    "xdigit", "word",
+/// Character classes and their members inside brackets, as the C library has them for UTF-8: digits of other scripts are
+/// letters, what is visible and neither is punctuation.
+const CLASSES: &[(&str, &str)] = &[
+    ("alnum", ALNUM),
+    ("alpha", "\\p{Alphabetic}[\\p{Nd}--[0-9]]"),
+    ("blank", "\\x20\\t"),
+    ("cntrl", "\\x00-\\x1f\\x7f-\\x9f"),
+    ("digit", DIGIT),
+    ("graph", "^\\s\\p{Cc}\\p{Cn}--[\\x{a0}\\x{2007}\\x{202f}]"),
+    ("lower", "\\p{Lowercase}"),
+    ("print", "^\\p{Cc}\\p{Cn}\\x{2028}\\x{2029}"),
+    ("punct", "[^\\p{Z}\\p{Cc}\\p{Cn}\\p{Alphabetic}\\p{Nd}][\\x{a0}\\x{2007}\\x{202f}]"),
+    ("space", SPACE),
+    ("upper", "\\p{Uppercase}\\p{Lt}"),
+    ("xdigit", "0-9A-Fa-f"),
+    ("word", WORD),
 ];
+
+const ALNUM: &str = "\\p{Alphabetic}\\p{Nd}";
+const DIGIT: &str = "0-9";
+const SPACE: &str = "\\s--[\\x{85}\\x{a0}\\x{2007}\\x{202f}]";
+const WORD: &str = "\\p{Alphabetic}\\p{Nd}_";
+
+/// Members of the class that `\d`, `\s` or `\w` stands for.
+fn shorthand(character: char) -> &'static str {
+    match character {
+        'd' => DIGIT,
+        's' => SPACE,
+        'w' => WORD,
+        other => unreachable!("\\{other} is no class"),
+    }
+}
 
 /// Largest count in a bound.
 const REPETITIONS_MAX: u32 = 255;
@@ -360,7 +386,7 @@ impl Translator<'_> {
             self.note(character);
             match character {
                 '\\' => now = self.escape()?,
-                '[' => self.bracket()?,
+                '[' => now = self.bracket()?,
                 '(' => {
                     if self.rest.peek() == Some(&'?') {
                         self.group()?;
@@ -482,9 +508,13 @@ impl Translator<'_> {
             return Err(invalid("invalid escape \\ sequence"));
         };
         match character {
-            'd' | 'D' | 's' | 'S' | 'w' | 'W' | 't' | 'n' | 'r' | 'f' | 'v' | 'a' | 'A' => {
+            't' | 'n' | 'r' | 'f' | 'v' | 'a' | 'A' => {
                 self.out.push('\\');
                 self.out.push(character);
+            }
+            'd' | 's' | 'w' => self.out.push_str(&format!("[{}]", shorthand(character))),
+            'D' | 'S' | 'W' => {
+                self.out.push_str(&format!("[^{}]", shorthand(character.to_ascii_lowercase())));
             }
             'Z' => self.out.push_str("\\z"),
             'm' => self.out.push_str("\\b{start}"),
@@ -523,7 +553,7 @@ impl Translator<'_> {
     }
 
     /// A bracket expression; the crate gives meaning to more characters inside than ARE does.
-    fn bracket(&mut self) -> Result<()> {
+    fn bracket(&mut self) -> Result<Previous> {
         let rest: String = self.rest.clone().collect();
         for (word, boundary) in [("[:<:]]", "\\b{start}"), ("[:>:]]", "\\b{end}")] {
             if rest.starts_with(word) {
@@ -531,7 +561,7 @@ impl Translator<'_> {
                 (0..word.len()).for_each(|_| {
                     self.rest.next();
                 });
-                return Ok(());
+                return Ok(Previous::Nothing);
             }
         }
         self.out.push('[');
@@ -562,7 +592,7 @@ impl Translator<'_> {
             }
         }
         self.out.push(']');
-        Ok(())
+        Ok(Previous::Atom)
     }
 
     /// `[:class:]`, `[.x.]`, `[=x=]` inside brackets; a bracket by itself is itself.
@@ -573,11 +603,18 @@ impl Translator<'_> {
                 let Some(end) = rest.find(":]") else {
                     return Err(invalid("brackets [] not balanced"));
                 };
-                if !CLASSES.contains(&&rest[1..end]) {
-                    return Err(invalid("invalid character class"));
-                }
-                self.out.push('[');
-                (0..rest[..end + 2].chars().count()).for_each(|_| self.out.extend(self.rest.next()));
+                let class = match &rest[1..end] {
+                    "lower" | "upper" if self.options.ignore_case => "alpha",
+                    name => name,
+                };
+                let (_, members) = CLASSES
+                    .iter()
+                    .find(|(name, _)| *name == class)
+                    .ok_or_else(|| invalid("invalid character class"))?;
+                self.out.push_str(&format!("[{members}]"));
+                (0..rest[..end + 2].chars().count()).for_each(|_| {
+                    self.rest.next();
+                });
                 Ok(())
             }
             Some('.' | '=') => Err(SqlError::unsupported("collating elements in regular expressions")),

@@ -153,8 +153,13 @@ pub(super) fn parse_array(env: &EvalEnv<'_>, element: TypeId, text: &str) -> Res
         return Err(malformed(text, "Junk after closing right brace."));
     }
     let Parser { values, lengths, .. } = parser;
+    let mismatched = || malformed(text, "Specified array dimensions do not match array contents.");
     if values.is_empty() {
-        return Ok(Array::from_values(element, Vec::new()).into());
+        return if bounds.is_empty() {
+            Ok(Array::from_values(element, Vec::new()).into())
+        } else {
+            Err(mismatched())
+        };
     }
     let lengths: Vec<i32> = lengths
         .into_iter()
@@ -164,7 +169,7 @@ pub(super) fn parse_array(env: &EvalEnv<'_>, element: TypeId, text: &str) -> Res
             SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "array size exceeds the maximum allowed")
         })?;
     if !bounds.is_empty() && bounds.iter().map(|bound| bound.length).ne(lengths.iter().copied()) {
-        return Err(malformed(text, "Specified array dimensions do not match array contents."));
+        return Err(mismatched());
     }
     let dimensions = if bounds.is_empty() {
         lengths.into_iter().map(|length| Dimension { length, lower: 1 }).collect()

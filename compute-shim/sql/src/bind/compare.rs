@@ -75,6 +75,15 @@ impl Binder<'_> {
         if left.type_id == TypeId::RECORD || right.type_id == TypeId::RECORD {
             return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
         }
+        // From NULL as it is written, whatever has no equality is distinct too.
+        let is_null = |side: &Expr| {
+            side.type_id == TypeId::UNKNOWN && matches!(&side.kind, Kind::Constant(value) if value.is_null())
+        };
+        if is_null(&left) || is_null(&right) {
+            let operand = if is_null(&right) { left } else { right };
+            let operand = Box::new(self.tested(operand)?);
+            return Ok(boolean(Kind::IsNull { operand, negated: !negated }));
+        }
         let (left, right) =
             if resolve::common_type("IS DISTINCT FROM", &[left.type_id, right.type_id]).is_ok() {
                 let (mut sides, _) = self.unify("IS DISTINCT FROM", vec![left, right])?;

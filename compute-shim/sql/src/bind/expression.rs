@@ -149,18 +149,21 @@ impl Binder<'_> {
         Ok(Expr::new(kind, TypeId::BOOL))
     }
 
+    /// What IS NULL looks at. It says nothing of a parameter's type, and a literal needs none.
+    pub(super) fn tested(&mut self, operand: Expr) -> Result<Expr> {
+        match operand.kind {
+            Kind::Parameter(_) => Ok(operand),
+            _ => self.known(operand),
+        }
+    }
+
     /// IS NULL, IS TRUE and their kin.
     fn test(&mut self, expr: &tree::Expr) -> Result<Expr> {
         use tree::Expr as E;
         let kind = match expr {
             E::IsNull { operand, negated } => {
                 let operand = self.expr(operand)?;
-                // It says nothing of a parameter's type, and a literal needs none.
-                let operand = match operand.kind {
-                    Kind::Parameter(_) => operand,
-                    _ => self.known(operand)?,
-                };
-                Kind::IsNull { operand: Box::new(operand), negated: *negated }
+                Kind::IsNull { operand: Box::new(self.tested(operand)?), negated: *negated }
             }
             E::IsBool { operand, value, negated } => {
                 let word = match (value, negated) {

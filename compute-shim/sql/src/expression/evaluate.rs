@@ -432,16 +432,24 @@ fn nest(element: TypeId, values: Vec<Datum>) -> Result<Datum> {
     let mut dimensions: Option<Vec<Dimension>> = None;
     let mut elements = Vec::new();
     let count = i32::try_from(values.len()).map_err(|_| too_many_elements())?;
+    let mut has_empty = false;
     for value in values {
-        let Datum::Array(inner) = value else { return Err(unequal_dimensions()) };
+        // NULL is an array of nothing here.
+        let inner = match value {
+            Datum::Array(inner) if !inner.values.is_empty() => inner,
+            _ => {
+                has_empty = true;
+                continue;
+            }
+        };
         if dimensions.get_or_insert_with(|| inner.dimensions.clone()) != &inner.dimensions {
             return Err(unequal_dimensions());
         }
         elements.extend(inner.values.iter().cloned());
     }
-    let inner = dimensions.unwrap_or_default();
-    if elements.is_empty() {
-        return Ok(Array::from_values(element, Vec::new()).into());
+    let Some(inner) = dimensions else { return Ok(Array::from_values(element, Vec::new()).into()) };
+    if has_empty {
+        return Err(unequal_dimensions());
     }
     let mut all = vec![Dimension { length: count, lower: 1 }];
     all.extend(inner);

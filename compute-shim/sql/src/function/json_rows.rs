@@ -47,9 +47,9 @@ pub(super) static FUNCTIONS: &[TableFunction] = &[
     set_of(3931, "jsonb_object_keys", &[JSONB], TEXT, jsonb_keys),
     TableFunction { defaults: 2, ..set_of(4006, "jsonb_path_query", PATH, JSONB, path_query) },
     TableFunction { defaults: 2, ..set_of(1179, "jsonb_path_query_tz", PATH, JSONB, path_query_tz) }.stable(),
-    records_of(3204, "json_to_record", &[JSON], |context, arguments| to_rows(context, arguments, false)),
+    record_of(3204, "json_to_record", &[JSON], |context, arguments| to_rows(context, arguments, false)),
     records_of(3205, "json_to_recordset", &[JSON], |context, arguments| to_rows(context, arguments, true)),
-    records_of(3490, "jsonb_to_record", &[JSONB], |context, arguments| to_rows(context, arguments, false)),
+    record_of(3490, "jsonb_to_record", &[JSONB], |context, arguments| to_rows(context, arguments, false)),
     records_of(3491, "jsonb_to_recordset", &[JSONB], |context, arguments| to_rows(context, arguments, true)),
 ];
 
@@ -81,6 +81,16 @@ const fn records_of(
     call: super::RowsCall,
 ) -> TableFunction {
     TableFunction { needs_definition: true, ..set_of(oid, name, arguments, TypeId::RECORD, call).stable() }
+}
+
+/// One row, of NULLs for NULL.
+const fn record_of(
+    oid: u32,
+    name: &'static str,
+    arguments: &'static [TypeId],
+    call: super::RowsCall,
+) -> TableFunction {
+    TableFunction { strict: false, ..records_of(oid, name, arguments, call) }
 }
 
 fn json_at(arguments: &[Datum], at: usize) -> &Json {
@@ -211,6 +221,7 @@ fn to_rows(context: &mut Context<'_>, arguments: &[Datum], is_set: bool) -> Step
         (_, true) => "json_to_recordset",
     };
     match &arguments[0] {
+        Datum::Null => Ok(vec![make_row(&context.env, &columns, |_| None)?]),
         Datum::Jsonb(value) => {
             let objects = match (&**value, is_set) {
                 (Json::Array(elements), true) => elements.iter().collect(),

@@ -107,6 +107,37 @@ pub(super) fn unwrapped(mut query: Query) -> Query {
     query
 }
 
+/// `LIKE ANY (…)` and its kin become `~~ ANY (…)`, which is what they stand for: the parser crate cannot say them.
+pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| is_word(token, word));
+    if !tokens.iter().any(|token| is_any(&token.token, &["like", "ilike"])) {
+        return tokens;
+    }
+    let plain: Vec<usize> = (0..tokens.len()).filter(|&at| !is_blank(&tokens[at])).collect();
+    let is_of_set = |at: usize| {
+        let token = |nth: usize| plain.get(at + nth).map(|&at| &tokens[at].token);
+        token(0).is_some_and(|token| is_any(token, &["like", "ilike"]))
+            && token(1).is_some_and(|token| is_any(token, &["any", "all", "some"]))
+            && token(2) == Some(&Token::LParen)
+    };
+    let found: Vec<usize> = (1..plain.len()).filter(|&at| is_of_set(at)).collect();
+    let mut tokens = tokens;
+    for at in found.into_iter().rev() {
+        let ignores_case = is_word(&tokens[plain[at]].token, "ilike");
+        let is_negated = is_word(&tokens[plain[at - 1]].token, "not");
+        let token = match (is_negated, ignores_case) {
+            (false, false) => Token::DoubleTilde,
+            (false, true) => Token::DoubleTildeAsterisk,
+            (true, false) => Token::ExclamationMarkDoubleTilde,
+            (true, true) => Token::ExclamationMarkDoubleTildeAsterisk,
+        };
+        let first = if is_negated { plain[at - 1] } else { plain[at] };
+        let span = tokens[first].span;
+        tokens.splice(first..=plain[at], [TokenWithSpan { token, span }]);
+    }
+    tokens
+}
+
 /// `= ANY (VALUES …)` and `= ANY ((SELECT …) UNION …)` become `= ANY (SELECT * FROM (…) AS …)`, which the tree has not.
 pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is_quantifier = |token: &Token| ["any", "all", "some"].iter().any(|word| is_word(token, word));

@@ -156,3 +156,11 @@ INSERT INTO of_null SELECT 3, array_fill(NULL::int, ARRAY[0]), NULL;
 SELECT * FROM of_null ORDER BY n;
 UPDATE of_null SET a = a || 5 WHERE n < 3 RETURNING n, a;
 SELECT n, a, d FROM of_null WHERE a @> '{5}' ORDER BY n;
+-- Bounds say how many elements there are.
+SELECT '[1:1]={}'::int[];
+SELECT '[0:0][1:1]={}'::int[];
+SELECT '[2:3]={1,2}'::int[], '{ }'::int[];
+-- NULL among arrays is an array of nothing.
+SELECT ARRAY[NULL, '{}'::numeric[]], ARRAY[NULL::int[], NULL], ARRAY['{}'::int[], '{}'];
+SELECT ARRAY[NULL, '{1}'::int[]];
+SELECT ARRAY['{1}', '{}'::int[]];

@@ -35,3 +35,19 @@ SELECT date_bin('0 days', timestamp '2024-03-05', timestamp '2024-01-01');
 SELECT date_bin('-1 days', timestamp '2024-03-05', timestamp '2024-01-01');
 SELECT date_bin('1 day', timestamp 'infinity', timestamp '2024-01-01'), date_bin('1 day', NULL::timestamp, timestamp '2024-01-01');
 SELECT date_bin('1 day', timestamp '2024-03-05', timestamp '-infinity');
+-- Weeks and days of intervals, whose fields are taken for those of a date.
+SELECT i, to_char(i, 'J IYYY IYY IY I IW IDDD'), to_char(i, 'FMIYYY FMIYY FMIW FMIDDD'), to_char(i, 'Y,YYY YYYY YYY YY Y') FROM (VALUES (interval '0'), ('-36 months 10 days'), ('11:34:13'), ('1 year 400 days'), ('2024 years 5 months 17 days'), ('-1234 years -11 months'), ('-1 day')) v(i);
+SELECT to_char(timestamptz '2024-02-29 12:34+00', 'OFth|TZHth|TZMth|DDth|FMOFTH'), to_char(date '2024-02-29', 'FMFM, '), to_char(date '2024-02-29', 'FMTMMonth TMFMx FM"y"'), to_char(date '0044-01-01 BC', 'Y,YYY IYYY');
+SELECT to_char(interval '1 day', 'ID');
+SELECT to_char(2147483647, '99V99');
+SELECT to_char(214748364, '999999999V9');
+SELECT to_char(214748365, '999999999V9');
+-- Widths that are too wide.
+SELECT format('%*s|%-5s|%1$s', 3, 'a', 'b'), format('%2$*1$s', -3, 'a');
+SELECT format('%2$*1$s', -2147483648, 'a');
+SELECT format('%*s', 2147483647, 'a');
+SELECT format('%2147483647s%2147483647s', 'a', 'b');
+SELECT to_char(date '2024-02-02', 'DDthTH'), to_char(date '2024-02-02', 'DDSPth DDthSP DDSP'), to_char(date '2024-02-02', 'DDsp');
+SELECT date_trunc('century', timestamp '4713-11-24 BC');
+SELECT date_trunc('millennium', timestamptz '4713-11-24 BC');
+SELECT date_trunc('week', timestamp '4714-11-24 BC'), date_trunc('year', timestamptz '4713-11-24 BC');

@@ -209,3 +209,15 @@ SELECT id FROM j WHERE v ->> $1 = '1' ORDER BY id;
 \bind a
 DROP TABLE j;
 DROP TABLE u;
+-- NULL in a path is met where the path comes to it.
+SELECT jsonb_set('{}', '{a,NULL}', '1'), jsonb_set('{"a": {}}', '{b,NULL}', '1'), jsonb_set_lax('{"b": 1}', '{a,NULL}', NULL), '{"b": 1}'::jsonb #- '{a,NULL}';
+SELECT jsonb_insert('[]', '{a,NULL}', '1', true);
+SELECT jsonb_set('{"a": {}}', '{a,NULL}', '1');
+SELECT jsonb_set('{"a": 1}', '{a,NULL}', '1');
+SELECT '{"a": -1}'::jsonb #- '{a,NULL}';
+SELECT '[1]'::jsonb #- '{NULL}';
+-- A row of NULLs for NULL, and no rows.
+SELECT x.*, x::text FROM jsonb_to_record(NULL) x(a int, b text);
+SELECT * FROM json_to_record(NULL) x(a int[]);
+SELECT * FROM jsonb_to_recordset(NULL) x(a int);
+SELECT count(*) FROM json_to_recordset(NULL) x(a int);

@@ -134,3 +134,10 @@ SELECT q FROM p ORDER BY q;
 SELECT jsonb_path_query(v, $1) FROM p ORDER BY id;
 \bind $.a
 DROP TABLE p;
+-- The sign of a number is part of it.
+SELECT '-1'::jsonpath, '+1'::jsonpath, '-(1)'::jsonpath, '-1.5e3'::jsonpath, '--1'::jsonpath, '1 - -2'::jsonpath, '(-1).type()'::jsonpath, '(+1).type()'::jsonpath, '-$.a'::jsonpath, '-(1).abs()'::jsonpath, '-"a"'::jsonpath;
+SELECT jsonb_path_query('[1]', '-(-1).abs()'), jsonb_path_query('[1]', '-1 + $[0]');
+-- What was found before an error that is passed over in silence.
+SELECT jsonb_path_query_array('[1,2,"a",3]', '-$[*]', silent => true), jsonb_path_query_array('[{"a":1},{"b":2},{"a":3}]', 'strict $[*].a', silent => true), jsonb_path_query_first('[1,"a"]', '-$[*]', silent => true), jsonb_path_query_array('[[1,2],3]', 'strict $[*][*]', silent => true);
+SELECT jsonb_path_query('[1,2,"a",3]', '-$[*]', silent => true);
+SELECT jsonb_path_exists('[1,"a"]', '-$[*]', silent => true), jsonb_path_exists('[1,"a"]', 'strict -$[*]', silent => true), '["a",1]'::jsonb @? '-$[*]', jsonb_path_match('[true,1]', '$[*]', silent => true), jsonb_path_match('[{"a":true},{}]', 'strict $[*].a', silent => true);

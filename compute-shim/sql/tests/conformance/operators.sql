@@ -75,3 +75,6 @@ SELECT overlay('abcdef' PLACING 'X' FROM 2 FOR 3), trim(both 'x' FROM 'xax'), tr
 SELECT timestamptz '2024-06-01 12:00+00' AT TIME ZONE 'America/New_York', timestamp '2024-06-01 12:00' AT TIME ZONE 'UTC';
 SELECT 'a' COLLATE "C" < 'b', s COLLATE "C" FROM n WHERE i = 1;
 SELECT 1 OPERATOR(pg_catalog.+) 2, 'a' OPERATOR(pg_catalog.~) '^a$';
+-- From NULL as it is written whatever is not NULL is distinct, with an equality or without.
+SELECT '[1]'::json IS DISTINCT FROM NULL, NULL IS DISTINCT FROM '[1]'::json, NULL::json IS NOT DISTINCT FROM NULL, 'a' IS DISTINCT FROM NULL, NULL IS NOT DISTINCT FROM NULL, point_free IS DISTINCT FROM NULL FROM (SELECT '$'::jsonpath AS point_free) q;
+SELECT '[1]'::json IS DISTINCT FROM NULL::json;

@@ -57,3 +57,20 @@ INSERT INTO p VALUES ('x1y22'), (NULL), ('z');
 SELECT s, regexp_replace(s, '\d', '#', 'g'), regexp_match(s, '\d+'), regexp_split_to_array(s, '\d+') FROM p ORDER BY s;
 SELECT s, m FROM p, regexp_matches(s, '\d+', 'g') AS m ORDER BY s, m;
 SELECT s FROM p WHERE regexp_replace(s, '[0-9]', '', 'g') SIMILAR TO '[xy]+';
+-- LIKE with sets of patterns.
+SELECT s, s LIKE ANY (ARRAY['a%', '%b']), s NOT LIKE ANY (ARRAY['a%', '%b']), s ILIKE ALL (ARRAY['%a%', '%B%']), s NOT ILIKE ALL (ARRAY['x%', NULL]) FROM p ORDER BY s;
+SELECT s FROM p WHERE s LIKE ANY (SELECT s FROM p) ORDER BY s;
+SELECT s FROM p WHERE NOT s || '' LIKE SOME (VALUES ('x%'), ('%1')) ORDER BY s;
+SELECT 'a' LIKE ANY ('{a,b}'), 'a' LIKE ANY (ARRAY[NULL]), 'a' LIKE ALL (ARRAY[]::text[]);
+SELECT 1 LIKE ANY (ARRAY['1']);
+SELECT 'x' LIKE ANY (ARRAY['_', '\']);
+SELECT 'x' LIKE ANY (ARRAY['\']);
+SELECT bytea '\x800a' LIKE '\200%', bytea '\xc3a9' LIKE '__', bytea '\xc3a9' LIKE '_', bytea '\x25' NOT LIKE '\\%', bytea 'ab' LIKE ANY (ARRAY['a%']::bytea[]);
+-- Classes of characters beyond ASCII.
+SELECT 'ä' ~ '[[:alpha:]]', 'İ' ~ '[[:upper:]]', 'ß' ~ '[[:lower:]]', 'é' ~* '[[:upper:]]', '日' ~ '[[:upper:]]', '日' ~* '[[:upper:]]', 'ǅ' ~ '[[:upper:]]', '²' ~ '[[:alnum:]]';
+SELECT '٣' ~ '\d', '٣' ~ '[[:digit:]]', '٣' ~ '\w', '٣' ~ '[[:alpha:]]', '٣' ~ '\D', e'e\u0301' ~ '^\w\w$', '‿' ~ '\w', e'\u00a0' ~ '\s', e'\u2003' ~ '\s', e'\u0085' ~ '\S';
+SELECT '…' ~ '[[:punct:]]', '€' ~ '[[:punct:]]', 'é' ~ '[[:graph:]]', e'\u2003' ~ '[[:graph:]]', e'\u00a0' ~ '[[:graph:]]', e'\u2003' ~ '[[:print:]]', e'\u0085' ~ '[[:cntrl:]]', 'a_' ~ '^[[:word:]]+$';
+SELECT regexp_match('İi', '[[:alpha:]]+?'), regexp_replace('naïve café 12', '[^[:alpha:]]+', '-', 'g'), regexp_split_to_array('ein Maß, zwei', '\W+'), 'x-1' ~ '^[\w-]+$', 'x y' ~ '^[^\s\d]+$';
+SELECT 'b' ~ '[[:<:]]*b';
+SELECT 'b' ~ 'b[[:>:]]{2}';
+SELECT regexp_instr('a', 'a**', 1, 1, 2147483647);

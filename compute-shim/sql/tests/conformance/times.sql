@@ -126,3 +126,33 @@ SELECT $1::time, $2::timetz;
 \bind 10:11:12.5 | 10:11:12+05:30
 SELECT pg_typeof($1), $1 + interval '1 hour' FROM (SELECT $1::time) q;
 \bind 23:30
+-- Zones of letters and digits, midnight by its name, days by theirs.
+SELECT timestamptz '2023-03-12 02:30:00 PST8PDT', timestamptz '2023-01-01 12:00 UTC+3', timestamp '1999-01-08 12:00 PST8PDT', timestamptz '2023-01-01 040506-08';
+SELECT timestamp '2024-02-29 allballs', timestamptz '2024-02-29 allballs', timestamp 'today 12:30' - timestamp 'today', timestamp 'tomorrow' - timestamp 'yesterday 06:00';
+SELECT timestamptz 'infinity CEST', timestamp '-infinity 04:05:06', timestamp 'epoch 04:05', timestamptz 'epoch UTC', date 'infinity 12:00';
+SELECT timestamptz '294277-01-01 +05:45:10', timestamptz '294277-01-01 Asia/Kolkata';
+SELECT timestamptz '294276-12-31 23:59:59 -01';
+SELECT timestamp 'now 12:00';
+SELECT timestamp 'today 2024-01-01';
+SELECT timestamptz '2024-01-01 allballs +02';
+SELECT timestamptz '2024-01-01 12:00 nowhere/at_all';
+SELECT timestamptz '2024-01-01 12:00 nowhere9';
+SELECT timestamptz '2024-01-01 12:00 nowhere';
+SELECT timestamp '-infinityT12:00';
+SELECT timestamptz '-71010';
+SELECT time '-39.25 days';
+SELECT timestamp '0.49999999999999999999';
+SELECT timestamp '0';
+SELECT timestamp '13';
+SELECT timestamp '12';
+SELECT time '12:00 PST8PDT';
+SELECT timetz '12:00 Etc/GMT-3';
+SELECT timetz '2024-07-01 12:00 America/New_York', time '12:00 UTC+3';
+-- The other form of ISO 8601, and dates that are no intervals.
+SELECT interval 'P0001-02-03T04:05:06', interval 'P0001-02-03', interval 'PT04:05:06.5', interval 'P00010203T040506', interval 'P1Y-2M3DT-4H', interval 'P1DT01:02';
+SELECT interval 'P0001-02-03-04';
+SELECT interval '2004-12-22';
+SELECT interval '2004-11-22';
+SELECT interval '1996-12-18 22:13:35 Asia/Kolkata';
+SELECT timestamp 'epoch allballs';
+SELECT timestamp 'infinity today' = 'today', timestamp 'today infinity';

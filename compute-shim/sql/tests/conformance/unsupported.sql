@@ -20,7 +20,6 @@ SELECT '(1,2)'::point;
 SELECT '<a/>'::xml;
 SELECT '[1,5)'::int4range;
 SELECT 'a b'::tsvector;
-SELECT to_char(interval '1 day', 'IYYY');
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 ROLLBACK PREPARED 'x';
 PREPARE TRANSACTION 'x';

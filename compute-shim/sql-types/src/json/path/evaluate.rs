@@ -133,8 +133,9 @@ fn variables_error() -> SqlError {
         .with_detail("Jsonpath parameters should be encoded as key-value pairs of \"vars\" object.")
 }
 
-/// All results. `Ok(None)`: an error that is passed over in silence.
-fn run(call: Call<'_>, first_is_enough: bool) -> Result<Option<(bool, Vec<Found>)>> {
+/// Whether anything is found, and what. After an error that is passed over in silence the first is not known, and the second
+/// is what was found before it.
+fn run(call: Call<'_>, first_is_enough: bool) -> Result<(Option<bool>, Vec<Found>)> {
     if call.variables.is_some_and(|variables| !matches!(variables, Json::Object(_))) {
         return Err(variables_error());
     }
@@ -150,23 +151,20 @@ fn run(call: Call<'_>, first_is_enough: bool) -> Result<Option<(bool, Vec<Found>
     let sink = if first_is_enough && call.path.lax { None } else { Some(&mut found) };
     let is_check = sink.is_none();
     match walker.item(&call.path.root, Value::Json(call.root), place, sink) {
-        Ok(is_ok) => Ok(Some((if is_check { is_ok } else { !found.is_empty() }, found))),
-        Err(Fault::Path(_)) if call.silent => Ok(None),
+        Ok(is_ok) => Ok((Some(if is_check { is_ok } else { !found.is_empty() }), found)),
+        Err(Fault::Path(_)) if call.silent => Ok((None, found)),
         Err(Fault::Path(error) | Fault::Fatal(error)) => Err(error),
     }
 }
 
 /// `jsonb_path_exists`; `None` is NULL.
 pub fn exists(call: Call<'_>) -> Result<Option<bool>> {
-    Ok(run(call, true)?.map(|(any, _)| any))
+    Ok(run(call, true)?.0)
 }
 
 /// `jsonb_path_match`; `None` is NULL.
 pub fn matches(call: Call<'_>) -> Result<Option<bool>> {
-    let found = match run(call, false)? {
-        Some((_, found)) => found,
-        None => Vec::new(),
-    };
+    let (_, found) = run(call, false)?;
     match found.as_slice() {
         [Found::Json(Json::Bool(value))] => Ok(Some(*value)),
         [Found::Json(Json::Null)] => Ok(None),
@@ -180,7 +178,7 @@ pub fn matches(call: Call<'_>) -> Result<Option<bool>> {
 
 /// `jsonb_path_query`: all results in order.
 pub fn query(call: Call<'_>) -> Result<Vec<Json>> {
-    let found = run(call, false)?.map(|(_, found)| found).unwrap_or_default();
+    let (_, found) = run(call, false)?;
     Ok(found.into_iter().map(Found::into_json).collect())
 }
 

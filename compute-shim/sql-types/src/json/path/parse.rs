@@ -336,6 +336,11 @@ impl Parser {
         if operand.is_predicate {
             return self.error();
         }
+        // The sign of a number is part of it.
+        if let Item { kind: Kind::Number(number), next: None } = operand.item {
+            let number = if op == Sign::Minus { number.negate() } else { number };
+            return Ok(value(Kind::Number(number), operand.levels));
+        }
         // Its parentheses and itself.
         let levels = above(operand.levels, 2)?;
         Ok(value(Kind::Unary { op, operand: Box::new(operand.item) }, levels))
