@@ -1,6 +1,7 @@
 //! Comparisons beyond a plain operator: rows, IN, BETWEEN, LIKE, ANY and ALL, IS DISTINCT FROM.
 
 use super::Binder;
+use super::collation::{check_explicit, check_explicit_of};
 use crate::expression::{Expr, Kind, Quantifier, columns_used, for_each};
 use crate::parse::tree::{self, AnyAllSource, LikeKind};
 use hexalog_sql_types::error::Result;
@@ -90,7 +91,8 @@ impl Binder<'_> {
         if sides[0].type_id != sides[1].type_id {
             return Err(SqlError::unsupported("IS DISTINCT FROM over two types without a common one"));
         }
-        Ok(boolean(Kind::IsDistinct { sides, negated }))
+        check_explicit_of(&*sides)?;
+        Ok(self.called(boolean(Kind::IsDistinct { sides, negated })))
     }
 
     pub(super) fn between(
@@ -198,7 +200,8 @@ impl Binder<'_> {
             elements.push(self.coerce_implicit(item, resolved.right)?);
         }
         let array = Box::new(self.array_from(elements, resolved.right)?);
-        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" }))
+        check_explicit([left.collation, array.collation])?;
+        Ok(self.called(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" })))
     }
 
     /// An untyped operand takes the type that the others have.
@@ -247,7 +250,9 @@ impl Binder<'_> {
             })?;
             array = self.coerce_implicit(array, target)?;
         }
-        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array: Box::new(array), all }))
+        check_explicit([left.collation, array.collation])?;
+        let (left, array) = (Box::new(left), Box::new(array));
+        Ok(self.called(boolean(Kind::AnyAll { operator, left, array, all })))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
+use super::collation::of_set_operation;
 use super::lock::check_no_locks;
 use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Kind};
+use crate::expression::{Collation, Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::{Exprs, Node};
@@ -187,10 +188,11 @@ impl Binder<'_> {
                 _ => self.unify("VALUES", exprs)?,
             };
             let typmod = Self::common_typmod(&exprs);
+            let collation = Collation::together(&exprs).unwrap_or_default().outside();
             *column = exprs;
             let (name, position) =
                 (format!("column{}", at + 1), column.first().map_or(0, |expr| expr.position));
-            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
+            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });
         }
         self.pop_select();
         let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
@@ -237,7 +239,8 @@ impl Binder<'_> {
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
             let (name, position) = (l.name.clone(), l.position);
-            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
+            let collation = of_set_operation(l, r, !(op == SetOperator::Union && all))?;
+            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });
         }
         let left = Arc::new(self.converted(left, &columns)?);
         let right = Arc::new(self.converted(right, &columns)?);

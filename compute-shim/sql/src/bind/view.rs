@@ -104,6 +104,7 @@ impl Binder<'_> {
             typmod: column.typmod,
             origin: (view.oid, number(at)),
             position: 0,
+            collation: found[at].collation,
         });
         let width = view.columns.len();
         let mut names = Names::of_columns(shown, columns, offset);
