@@ -14,6 +14,7 @@ use crate::execute::{Operator, Row, RowWriter, RowsChanged, State, build};
 use crate::expression::{indeterminate_collation, is_collatable};
 use crate::parse::tree::{Name, OnCommit, Query, Statement};
 use crate::plan::{Plan, PlanOptions};
+use crate::relation_statistics::StatementCounts;
 use crate::stop::Step;
 use hexalog_engine::Need;
 use hexalog_sql_types::error::Result;
@@ -119,8 +120,9 @@ struct Fill {
 }
 
 impl Fill {
-    fn new(plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
-        let (state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
+    fn new(context: &DefinitionContext<'_>, plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
+        let (mut state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
+        state.counts = StatementCounts::of(&context.database.relations);
         let parameters = parameters.map_or_else(|| [].into(), |parameters| parameters.values.clone());
         let (row, writer) = (Row::new(), RowWriter::new());
         Fill { plan, parameters, state, operator, row, has_row: false, writer, rows: 0 }
@@ -225,12 +227,11 @@ pub(super) fn run(
     if create.with_data {
         see_definitions(replay, context, &plan)?;
         let fill = |fill: &mut Fill, context: &mut DefinitionContext<'_>| fill.run(context, &table);
-        let rows = replay.drive(context, |_| Ok(Fill::new(plan, create.parameters)), fill)?;
+        let rows = replay.drive(context, |context| Ok(Fill::new(context, plan, create.parameters)), fill)?;
         let oid = table.oid;
         replay.once(context, |context| {
             let inserted = RowsChanged { inserted: rows, ..RowsChanged::default() };
             context.effects.count_changed(oid, &inserted);
-            context.database.relations.changed(oid, &inserted);
             Ok(())
         })?;
         tag = CommandTag::counted("SELECT", rows);
