@@ -20,6 +20,7 @@ use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{Function, Volatility};
 use hexalog_sql_types::resolve::{self, ResolvedCall, Signature};
+use hexalog_sql_types::types::TypeCategory;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, aggregate, function};
 
 /// A call of a set-returning function in a select list.
@@ -238,7 +239,9 @@ impl Binder<'_> {
             Ok(resolved) => resolved,
             Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
                 // `column(row)` is another way to write `(row).column`.
-                if let Some(field) = self.field_of(&arguments[0], name) {
+                let field =
+                    written.qualifier().is_none().then(|| self.field_of(&arguments[0], name)).flatten();
+                if let Some(field) = field {
                     return Ok(field);
                 }
                 return match self.cast_call(name, position, &arguments[0])? {
@@ -294,10 +297,19 @@ impl Binder<'_> {
         Ok(self.called(Expr::new(kind, resolved.result)))
     }
 
-    /// `t(x)`, where t is a type: a cast.
-    fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
+    /// `t(x)` or `(x).t`, where t is a type by the name in the catalog: a cast. As in PostgreSQL a row is not made a text in this
+    /// way.
+    pub(super) fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
         let written = tree::TypeName::single(name);
         match type_of(self.context.view, &written) {
+            Ok((target, _)) if target.is_pseudo() || target.info().is_some_and(|info| info.name != name) => {
+                Ok(None)
+            }
+            Ok((target, _))
+                if argument.type_id == TypeId::RECORD && target.category() == TypeCategory::String =>
+            {
+                Ok(None)
+            }
             Ok((target, _)) => {
                 self.note_type(position, target)?;
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)

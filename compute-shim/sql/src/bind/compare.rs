@@ -15,7 +15,7 @@ fn boolean(kind: Kind) -> Expr {
 impl Binder<'_> {
     pub(super) fn binary(&mut self, op: &str, left: &tree::Expr, right: &tree::Expr) -> Result<Expr> {
         if let (tree::Expr::Row { items: left, .. }, tree::Expr::Row { items: right, .. }) = (left, right) {
-            let (left, right) = (self.exprs(left)?, self.exprs(right)?);
+            let (left, right) = (self.row_items(left)?, self.row_items(right)?);
             return self.compare_rows(op, left, right);
         }
         if let (tree::Expr::Row { items, .. }, tree::Expr::Subquery { query, .. }) = (left, right) {

@@ -167,17 +167,19 @@ impl Binder<'_> {
 
     fn values(&mut self, rows: &[Vec<tree::Expr>], wanted: &Wanted) -> Result<Bound> {
         self.push_select(Place::Values);
-        let width = rows.first().map_or(0, Vec::len);
-        let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
-        for row in rows {
-            if row.len() != width {
+        let mut columns: Vec<Vec<Expr>> = Vec::new();
+        for (number, row) in rows.iter().enumerate() {
+            let bound = self.row_items(row)?;
+            if number == 0 {
+                columns.resize_with(bound.len(), || Vec::with_capacity(rows.len()));
+            }
+            if bound.len() != columns.len() {
                 let position = row.first().map_or(0, tree::Expr::start);
                 return Err(at(SqlError::syntax("VALUES lists must all be the same length"), position));
             }
-            for (at, expr) in row.iter().enumerate() {
-                columns[at].push(self.expr(expr)?);
-            }
+            columns.iter_mut().zip(bound).for_each(|(column, value)| column.push(value));
         }
+        let width = columns.len();
         let mut output = Vec::with_capacity(width);
         for (at, column) in columns.iter_mut().enumerate() {
             let exprs = std::mem::take(column);

@@ -92,7 +92,7 @@ impl Binder<'_> {
         all: bool,
     ) -> Result<Expr> {
         if let tree::Expr::Row { items, .. } = left
-            && items.len() != 1
+            && !matches!(&**items, [item] if !matches!(item, tree::Expr::Fields(_)))
         {
             let quantifier = if all { Quantifier::All } else { Quantifier::Any };
             return self.row_subquery(items, op, query, quantifier);
@@ -127,7 +127,7 @@ impl Binder<'_> {
         query: &Query,
         quantifier: Quantifier,
     ) -> Result<Expr> {
-        let left = self.exprs(left)?;
+        let left = self.row_items(left)?;
         let sub = self.subplan(query)?;
         self.compared_rows(left, op, sub, quantifier)
     }

@@ -259,6 +259,14 @@ impl Binder<'_> {
         noted.edits.push(Edit { position, extent: Extent::Star, text: written.join(", ") });
     }
 
+    /// Notes `(row).*`, whose row begins there, with the columns that it stands for.
+    pub(super) fn note_fields<'c>(&mut self, position: u32, columns: impl Iterator<Item = &'c str>) {
+        if let Some(noted) = &mut self.noted {
+            let extent = Extent::Fields(columns.map(quote_identifier).collect());
+            noted.edits.push(Edit { position, extent, text: String::new() });
+        }
+    }
+
     /// Notes a literal whose value hangs on the clock or on the session's settings: the value is written out. 0A000 for
     /// names of objects, which a text cannot hold on to.
     pub(super) fn note_literal(&mut self, position: u32, type_id: TypeId, value: &Datum) -> Result<()> {
