@@ -21,6 +21,8 @@ pub struct ColumnDescription {
     pub type_size: i16,
     /// The type's modifier.
     pub typmod: Typmod,
+    /// The collation of its values, if its type has one and they have come to one.
+    pub(crate) collation: Option<u32>,
 }
 
 /// What Describe of a statement answers.

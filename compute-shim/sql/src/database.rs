@@ -110,7 +110,7 @@ pub struct Database {
     /// How much of each table has changed since it was analysed.
     pub(crate) activity: Activity,
     /// What has been read of tables and indexes, and changed.
-    pub(crate) relations: RelationStatistics,
+    pub(crate) relations: Arc<RelationStatistics>,
     /// How often statements of each shape have run.
     pub(crate) statements: StatementStatistics,
     /// What each session is doing.
@@ -134,7 +134,7 @@ impl Database {
             startup: Mutex::default(),
             progress: Progress::default(),
             activity: Activity::default(),
-            relations: RelationStatistics::default(),
+            relations: Arc::default(),
             statements: StatementStatistics::new(STATEMENTS_MAX),
             sessions: Sessions::default(),
             connections: Connections::default(),

@@ -1,12 +1,12 @@
 //! What has been read of tables and through indexes, and how rows have changed: `pg_stat_user_tables`, `pg_stat_user_indexes`.
 //!
-//! Owns [`StatementCounts`], in which a statement counts for itself, and [`RelationStatistics`], the sums of a process, to which
-//! that is added once, when the statement ends or is given up. Rows that are read and changed count whatever becomes of the
-//! transaction; live rows and changes since the last ANALYZE count once it has committed. Lives as long as the process, has
-//! an entry for each table that was touched and is still there, and never reads a clock.
+//! Owns [`StatementCounts`], in which a statement counts what it reads, [`TableChanged`], in which a transaction counts what it
+//! changes, and [`RelationStatistics`], the sums of a process, to which these are added once, when the statement or the transaction
+//! ends or is given up. Rows that are read and changed count whatever becomes of the transaction, but for those that are gone with
+//! a TRUNCATE, as in PostgreSQL; live rows and changes since the last ANALYZE count once it has committed. Lives as long as the
+//! process, has an entry for each table that was touched and is still there, and never reads a clock.
 
 use crate::catalog::object::{Oid, Table};
-use crate::database::Database;
 use crate::execute::RowsChanged;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -30,12 +30,11 @@ impl ReadCounts {
     }
 }
 
-/// What has been done with one table.
+/// What has been read of one table.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct TableCounts {
     pub sequential: ReadCounts,
     pub by_index: Vec<(Oid, ReadCounts)>,
-    pub changed: RowsChanged,
 }
 
 impl TableCounts {
@@ -57,7 +56,6 @@ impl TableCounts {
             let place = self.place_of_index(*index);
             self.by_index[place].1.add(counts);
         }
-        self.changed.add(&other.changed);
     }
 }
 
@@ -68,17 +66,17 @@ pub(crate) struct Counted {
     index: Option<usize>,
 }
 
-/// What one statement has done. It has few tables: they are found by looking at each.
+/// What one statement has read. It has few tables: they are found by looking at each.
 #[derive(Default)]
 pub(crate) struct StatementCounts {
-    database: Option<Arc<Database>>,
+    sums: Option<Arc<RelationStatistics>>,
     tables: Vec<(Oid, TableCounts)>,
 }
 
 impl StatementCounts {
-    /// Of a statement of this database's sessions. (Others are read by nobody.)
-    pub(crate) fn of(database: &Arc<Database>) -> StatementCounts {
-        StatementCounts { database: Some(database.clone()), tables: Vec::new() }
+    /// Of a statement that is added to these sums. (Others are read by nobody.)
+    pub(crate) fn of(sums: &Arc<RelationStatistics>) -> StatementCounts {
+        StatementCounts { sums: Some(sums.clone()), tables: Vec::new() }
     }
 
     fn place(&mut self, table: Oid) -> usize {
@@ -104,12 +102,6 @@ impl StatementCounts {
         }
     }
 
-    /// Rows of a table have changed.
-    pub(crate) fn changed(&mut self, table: Oid, rows: &RowsChanged) {
-        let place = self.place(table);
-        self.tables[place].1.changed.add(rows);
-    }
-
     /// A small statement within this one is through.
     pub(crate) fn take_from(&mut self, inner: &mut StatementCounts) {
         for (table, counts) in inner.tables.drain(..) {
@@ -121,8 +113,8 @@ impl StatementCounts {
     /// The statement is through: its counts are added to all others.
     pub(crate) fn end(&mut self) {
         let tables = std::mem::take(&mut self.tables);
-        if let Some(database) = self.database.as_ref().filter(|_| !tables.is_empty()) {
-            database.relations.add(&tables);
+        if let Some(sums) = self.sums.as_ref().filter(|_| !tables.is_empty()) {
+            sums.add(&tables);
         }
     }
 }
@@ -151,8 +143,12 @@ impl Runs {
 /// Maintenance of a table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Upkeep {
-    Analyze,
-    AutoAnalyze,
+    /// `rows` were found, of which its own transaction has won so many that it adds when it commits.
+    Analyze {
+        rows: u64,
+        own: i64,
+        is_automatic: bool,
+    },
     Vacuum,
 }
 
@@ -160,11 +156,14 @@ pub(crate) enum Upkeep {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct TableStatistics {
     pub counts: TableCounts,
-    /// How many rows it has won since it was analysed.
+    pub changed: RowsChanged,
+    /// How many live rows it had when this process last knew, in an ANALYZE or when it was emptied.
+    pub found: Option<i64>,
+    /// How many it has won since.
     pub live: i64,
     /// Rows changed since then.
     pub modified: u64,
-    /// Rows inserted since VACUUM.
+    /// Rows inserted since VACUUM or TRUNCATE, also those of transactions that were rolled back.
     pub inserted: u64,
     pub analysed: Runs,
     pub auto_analysed: Runs,
@@ -173,12 +172,47 @@ pub(crate) struct TableStatistics {
     is_unknown: bool,
 }
 
+impl TableStatistics {
+    fn count_changed(&mut self, rows: &RowsChanged) {
+        self.changed.add(rows);
+        self.inserted += rows.inserted;
+    }
+}
+
 /// What a transaction has made of a table.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct TableChanged {
+    /// What stands. Once the table is emptied, what has been changed since.
     pub rows: RowsChanged,
-    /// Since it was emptied by TRUNCATE.
-    pub is_emptied: bool,
+    /// It was emptied by TRUNCATE, and these had been changed before.
+    pub emptied: Option<RowsChanged>,
+    /// What was undone by going back to a savepoint.
+    pub undone: RowsChanged,
+}
+
+impl TableChanged {
+    /// The table is emptied at once.
+    pub(crate) fn empty(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        self.emptied.get_or_insert(rows);
+    }
+
+    /// All is undone that was not there before.
+    pub(crate) fn roll_back_to(&mut self, before: &TableChanged) {
+        let mut undone = match (self.emptied, before.emptied) {
+            (Some(rows), None) => rows,
+            _ => self.rows,
+        };
+        undone.subtract(&before.rows);
+        undone.add(&self.undone);
+        *self = TableChanged { undone, ..*before };
+    }
+
+    /// How many rows the table wins when the transaction commits.
+    pub(crate) fn won(&self) -> i64 {
+        let signed = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+        signed(self.rows.inserted) - signed(self.rows.deleted)
+    }
 }
 
 /// More tables than a catalog in memory holds: a bound for tables that come and go between two looks ([`RelationStatistics::sweep`]).
@@ -204,36 +238,44 @@ impl RelationStatistics {
         }
     }
 
-    /// Rows that were changed by no statement that counts.
-    pub(crate) fn changed(&self, table: Oid, rows: &RowsChanged) {
-        self.change(table, |sums| sums.counts.changed.add(rows));
-    }
-
     /// A transaction has committed.
     pub(crate) fn committed(&self, changed: &[(Oid, TableChanged)]) {
-        let signed = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-        for (table, TableChanged { rows, is_emptied }) in changed {
+        for (table, changed) in changed {
             self.change(*table, |sums| {
-                let before = if *is_emptied { 0 } else { sums.live };
-                sums.live = before.saturating_add(signed(rows.inserted) - signed(rows.deleted));
-                sums.modified += rows.count();
-                sums.inserted += rows.inserted;
+                if changed.emptied.is_some() {
+                    (sums.found, sums.live, sums.inserted) = (Some(0), 0, 0);
+                }
+                sums.live = sums.live.saturating_add(changed.won());
+                sums.modified += changed.rows.count();
+                sums.count_changed(&changed.rows);
+                sums.count_changed(&changed.undone);
             });
         }
     }
 
-    /// A table has been looked after. What ANALYZE has found holds the rows that were counted before.
+    /// A transaction was rolled back: all that it has changed has been changed.
+    pub(crate) fn rolled_back(&self, changed: &[(Oid, TableChanged)]) {
+        for (table, changed) in changed {
+            self.change(*table, |sums| {
+                sums.count_changed(&changed.emptied.unwrap_or(changed.rows));
+                sums.count_changed(&changed.undone);
+            });
+        }
+    }
+
+    /// A table has been looked after, whatever becomes of the transaction that did. What ANALYZE has found holds the rows that were
+    /// counted before.
     pub(crate) fn kept_up(&self, table: Oid, upkeep: Upkeep, now_us: i64) {
         self.change(table, |sums| match upkeep {
             Upkeep::Vacuum => {
                 sums.vacuumed.add(now_us);
                 sums.inserted = 0;
             }
-            Upkeep::Analyze | Upkeep::AutoAnalyze => {
-                let runs =
-                    if upkeep == Upkeep::Analyze { &mut sums.analysed } else { &mut sums.auto_analysed };
+            Upkeep::Analyze { rows, own, is_automatic } => {
+                let runs = if is_automatic { &mut sums.auto_analysed } else { &mut sums.analysed };
                 runs.add(now_us);
-                (sums.live, sums.modified) = (0, 0);
+                let found = i64::try_from(rows).unwrap_or(i64::MAX).saturating_sub(own).max(0);
+                (sums.found, sums.live, sums.modified) = (Some(found), 0, 0);
             }
         });
     }
@@ -278,7 +320,7 @@ mod tests {
     use super::*;
 
     fn changed(inserted: u64, deleted: u64) -> TableChanged {
-        TableChanged { rows: RowsChanged { inserted, updated: 0, deleted }, is_emptied: false }
+        TableChanged { rows: RowsChanged { inserted, updated: 0, deleted }, ..TableChanged::default() }
     }
 
     #[test]
@@ -286,13 +328,18 @@ mod tests {
         let sums = RelationStatistics::default();
         sums.committed(&[(7, changed(10, 3)), (8, changed(1, 0))]);
         assert_eq!((sums.of(7).live, sums.of(7).modified, sums.of(8).live), (7, 13, 1));
-        sums.kept_up(7, Upkeep::AutoAnalyze, 5);
+        sums.kept_up(7, Upkeep::Analyze { rows: 12, own: 5, is_automatic: true }, 5);
         let of = sums.of(7);
-        assert_eq!((of.live, of.modified, of.inserted, of.auto_analysed.last_us), (0, 0, 10, Some(5)));
+        assert_eq!((of.found, of.live, of.modified, of.auto_analysed.last_us), (Some(7), 0, 0, Some(5)));
         assert_eq!((of.analysed.count, of.auto_analysed.count), (0, 1));
         sums.committed(&[(7, changed(0, 4))]);
-        sums.committed(&[(7, TableChanged { is_emptied: true, ..changed(2, 1) })]);
-        assert_eq!(sums.of(7).live, 1);
+        assert_eq!((sums.of(7).found, sums.of(7).live), (Some(7), -4));
+        let emptied = TableChanged { emptied: Some(changed(5, 5).rows), ..changed(2, 1) };
+        sums.rolled_back(&[(7, emptied)]);
+        assert_eq!((sums.of(7).found, sums.of(7).live, sums.of(7).inserted), (Some(7), -4, 15));
+        sums.committed(&[(7, emptied)]);
+        assert_eq!((sums.of(7).found, sums.of(7).live, sums.of(7).inserted), (Some(0), 1, 2));
+        assert_eq!(sums.of(7).changed, changed(17, 13).rows);
     }
 
     #[test]

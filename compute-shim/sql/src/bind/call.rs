@@ -3,12 +3,12 @@
 //! Owns the choice among everything that bears a name. The tables are those of `sql-types` (pure functions,
 //! aggregates) and of [`crate::function`].
 
-use super::coerce::{common_collation, is_collatable};
+use super::collation::{check_explicit_of, check_one, check_sort_key};
 use super::field::RowColumn;
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
 use crate::catalog::object::{INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
-use crate::expression::{Expr, Kind, for_each, same};
+use crate::expression::{Collation, Expr, Kind, for_each, is_collatable, same};
 use crate::function::{
     HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
 };
@@ -20,6 +20,7 @@ use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{Function, Volatility};
 use hexalog_sql_types::resolve::{self, ResolvedCall, Signature};
+use hexalog_sql_types::types::TypeCategory;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, aggregate, function};
 
 /// A call of a set-returning function in a select list.
@@ -238,7 +239,9 @@ impl Binder<'_> {
             Ok(resolved) => resolved,
             Err(error) if error.sqlstate() == SqlState::UNDEFINED_FUNCTION && arguments.len() == 1 => {
                 // `column(row)` is another way to write `(row).column`.
-                if let Some(field) = self.field_of(&arguments[0], name) {
+                let field =
+                    written.qualifier().is_none().then(|| self.field_of(&arguments[0], name)).flatten();
+                if let Some(field) = field {
                     return Ok(field);
                 }
                 return match self.cast_call(name, position, &arguments[0])? {
@@ -291,13 +294,22 @@ impl Binder<'_> {
                 unreachable!("these are called by aggregate_call and window_call")
             }
         };
-        Ok(self.fold(Expr::new(kind, resolved.result)))
+        Ok(self.called(Expr::new(kind, resolved.result)))
     }
 
-    /// `t(x)`, where t is a type: a cast.
-    fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
+    /// `t(x)` or `(x).t`, where t is a type by the name in the catalog: a cast. As in PostgreSQL a row is not made a text in this
+    /// way.
+    pub(super) fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
         let written = tree::TypeName::single(name);
         match type_of(self.context.view, &written) {
+            Ok((target, _)) if target.is_pseudo() || target.info().is_some_and(|info| info.name != name) => {
+                Ok(None)
+            }
+            Ok((target, _))
+                if argument.type_id == TypeId::RECORD && target.category() == TypeCategory::String =>
+            {
+                Ok(None)
+            }
             Ok((target, _)) => {
                 self.note_type(position, target)?;
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
@@ -325,7 +337,7 @@ impl Binder<'_> {
             }
             coerced.push(self.coerce_implicit(argument, target)?);
         }
-        common_collation(&coerced)?;
+        check_explicit_of(&coerced)?;
         let Some(from) = resolved.gather_from else { return Ok(coerced) };
         let gathered = coerced.split_off(from);
         let element = resolved.arguments[from];
@@ -424,8 +436,8 @@ impl Binder<'_> {
             return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
         }
         let call = parts;
-        let explicit = call.arguments.iter().find_map(|argument| argument.explicit);
-        let explicit = explicit.filter(|_| is_collatable(result));
+        let collation =
+            Collation::together(&call.arguments).filter(|_| is_collatable(result)).unwrap_or_default();
         let frame = self.select_frame();
         if frame.aggregate_position == 0 {
             frame.aggregate_position = position;
@@ -435,7 +447,7 @@ impl Binder<'_> {
             frame.aggregates.push(call);
             frame.aggregates.len() - 1
         });
-        Ok(Expr { explicit, ..Expr::new(Kind::Aggregate(number), result) })
+        Ok(Expr::new(Kind::Aggregate(number), result).with_collation(collation))
     }
 
     /// The query that an aggregate belongs to, if it is not the innermost: the nearest whose columns it reads.
@@ -515,7 +527,26 @@ impl Binder<'_> {
                 order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
             }
         }
-        for item in call.order_by.iter().filter(|_| direct.is_none()) {
+        if direct.is_none() {
+            (order_by, order_exprs) = self.aggregate_order(call, &written, &arguments)?;
+        }
+        if call.distinct {
+            self.check_distinct_arguments(&arguments)?;
+        }
+        let call =
+            AggregateCall { function, arguments, order_by, order_exprs, distinct: call.distinct, filter };
+        Ok((call, resolved.result))
+    }
+
+    /// ORDER BY of an aggregate, whose arguments were written like that: keys, and what they order by besides arguments.
+    fn aggregate_order(
+        &mut self,
+        call: &FunctionCall,
+        written: &[Expr],
+        arguments: &[Expr],
+    ) -> Result<(Vec<SortKey>, Vec<Expr>)> {
+        let (mut order_by, mut order_exprs) = (Vec::new(), Vec::new());
+        for item in &call.order_by {
             let expr = self.expr(&item.expr)?;
             let expr = self.known(expr)?;
             // An argument as it was before it was implicitly cast: `string_agg(DISTINCT v, ',' ORDER BY v)` of a varchar.
@@ -524,7 +555,12 @@ impl Binder<'_> {
                 let known = order_exprs.iter().position(|known| same(known, &expr));
                 known.map(|at| arguments.len() + at)
             });
-            let type_id = known.and_then(|at| arguments.get(at)).map_or(expr.type_id, |known| known.type_id);
+            let argument = known.and_then(|at| arguments.get(at)).unwrap_or(&expr);
+            if let Err(error) = check_sort_key(&expr) {
+                // It is said of the argument, if it is one.
+                return Err(check_sort_key(argument).err().unwrap_or(error));
+            }
+            let type_id = argument.type_id;
             if call.distinct && known.is_none_or(|at| at >= arguments.len()) {
                 let message =
                     "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
@@ -538,21 +574,22 @@ impl Binder<'_> {
             let nulls_first = item.nulls_first.unwrap_or(item.descending);
             order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
         }
-        if call.distinct {
-            for argument in &arguments {
-                self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
-                self.check_sortable(argument.type_id).map_err(|error| {
-                    let name = argument.type_id.display_name();
-                    let message = format!("could not identify an ordering operator for type {name}");
-                    let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
-                    let sqlstate = error.sqlstate();
-                    at(SqlError::new(sqlstate, message).with_detail(detail), argument.position)
-                })?;
-            }
+        Ok((order_by, order_exprs))
+    }
+
+    fn check_distinct_arguments(&self, arguments: &[Expr]) -> Result<()> {
+        for argument in arguments {
+            self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
+            check_one(argument.collation)?;
+            self.check_sortable(argument.type_id).map_err(|error| {
+                let name = argument.type_id.display_name();
+                let message = format!("could not identify an ordering operator for type {name}");
+                let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
+                let sqlstate = error.sqlstate();
+                at(SqlError::new(sqlstate, message).with_detail(detail), argument.position)
+            })?;
         }
-        let call =
-            AggregateCall { function, arguments, order_by, order_exprs, distinct: call.distinct, filter };
-        Ok((call, resolved.result))
+        Ok(())
     }
 
     /// 42883 for a type without an order.
@@ -626,7 +663,7 @@ impl Binder<'_> {
                 Kind::Extreme { items, greatest: words == "GREATEST" }
             }
         };
-        Ok(Some(Expr::new(kind, type_id).with_typmod(typmod)))
+        Ok(Some(self.called(Expr::new(kind, type_id).with_typmod(typmod))))
     }
 
     fn null_if(&mut self, mut items: Vec<Expr>, position: u32) -> Result<Expr> {
@@ -638,11 +675,11 @@ impl Binder<'_> {
         let (first, right) = self.operands(&resolved, Some(left), right)?;
         let first = first.expect("two operands");
         let comparison = [first.clone(), right];
-        common_collation(&comparison)?;
+        check_explicit_of(&comparison)?;
         let comparison = Box::new(comparison);
         let (type_id, typmod) = (first.type_id, first.typmod);
         let kind = Kind::NullIf { operator, first: Box::new(first), comparison };
-        Ok(Expr::new(kind, type_id).with_typmod(typmod))
+        Ok(self.called(Expr::new(kind, type_id).with_typmod(typmod)))
     }
 }
 

@@ -4,8 +4,8 @@
 //! undecided parameter takes the type that its first use asks for.
 
 use super::Binder;
-use crate::catalog::system::collation_name;
-use crate::expression::{ExplicitCollation, Expr, Kind, evaluate_constant};
+use super::collation::check_explicit_of;
+use crate::expression::{Collation, Expr, Kind, evaluate_constant};
 use crate::parse::{at, tree};
 use hexalog_sql_types::cast::{CastContext, coercion};
 use hexalog_sql_types::error::Result;
@@ -58,17 +58,16 @@ impl Binder<'_> {
             let value = read.map_err(|error| at(error, position))?;
             self.note_literal(position, target, &value)?;
             let read = Expr::constant(value, target).with_typmod(first).at(expr.position);
-            let read = Expr { explicit: expr.explicit, ..read };
-            return self.coerce_as(read, target, typmod, context, is_written);
+            return self.coerce_as(read.with_collation(expr.collation), target, typmod, context, is_written);
         }
         if coercion.is_identity() && (self.folds || !is_written) {
             // Only the type's name changes.
-            return Ok(Some(Expr { type_id: target, typmod, ..expr }));
+            let collation = Collation::together([&expr]).unwrap_or(expr.collation);
+            return Ok(Some(Expr { type_id: target, typmod, collation, ..expr }));
         }
-        let (position, explicit) = (expr.position, expr.explicit.filter(|_| is_collatable(target)));
+        let position = expr.position;
         let kind = Kind::Coerce { coercion: Box::new(coercion), operand: Box::new(expr), is_written };
-        let coerced = self.fold(Expr { kind, type_id: target, typmod, position, explicit: None });
-        Ok(Some(Expr { explicit, ..coerced }))
+        Ok(Some(self.fold(Expr::new(kind, target).with_typmod(typmod).at(position))))
     }
 
     /// A conversion that resolution has promised.
@@ -171,7 +170,7 @@ impl Binder<'_> {
         let exprs: Result<Vec<Expr>> =
             exprs.into_iter().map(|expr| self.coerce_implicit(expr, common)).collect();
         let exprs = exprs?;
-        common_collation(&exprs)?;
+        check_explicit_of(&exprs)?;
         Ok((exprs, common))
     }
 
@@ -211,10 +210,9 @@ impl Binder<'_> {
     ) -> Result<Expr> {
         let (left, right) = self.operands(resolved, left, right)?;
         let operands: Box<[Expr]> = left.into_iter().chain([right]).collect();
-        let explicit = common_collation(&operands)?.filter(|_| is_collatable(resolved.result));
+        check_explicit_of(&operands)?;
         let kind = Kind::Operator { operator: resolved.operator, operands };
-        let called = self.fold(Expr::new(kind, resolved.result));
-        Ok(Expr { explicit, ..called })
+        Ok(self.called(Expr::new(kind, resolved.result)))
     }
 
     /// The boolean operator of this name over two types.
@@ -234,27 +232,8 @@ impl Binder<'_> {
             return expr;
         }
         match evaluate_constant(&expr, self.context.env) {
-            Some(Ok(value)) => Expr::constant(value, expr.type_id).with_typmod(expr.typmod).at(expr.position),
+            Some(Ok(value)) => Expr { kind: Kind::Constant(value), ..expr },
             Some(Err(_)) | None => expr,
-        }
-    }
-}
-
-/// Whether values of a type have a collation.
-pub(super) fn is_collatable(type_id: TypeId) -> bool {
-    type_id.array_element().unwrap_or(type_id).category() == TypeCategory::String
-}
-
-/// The collation that COLLATE has given one of these; 42P21 if it has given two.
-pub(super) fn common_collation(exprs: &[Expr]) -> Result<Option<ExplicitCollation>> {
-    let asked = exprs.iter().filter_map(|expr| expr.explicit);
-    let Some(first) = asked.clone().min_by_key(|explicit| explicit.position) else { return Ok(None) };
-    match asked.clone().find(|other| other.oid != first.oid) {
-        None => Ok(Some(first)),
-        Some(other) => {
-            let (one, two) = (collation_name(first.oid), collation_name(other.oid));
-            let message = format!("collation mismatch between explicit collations \"{one}\" and \"{two}\"");
-            Err(at(SqlError::new(SqlState::COLLATION_MISMATCH, message), other.position))
         }
     }
 }

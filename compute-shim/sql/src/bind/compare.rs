@@ -1,6 +1,7 @@
 //! Comparisons beyond a plain operator: rows, IN, BETWEEN, LIKE, ANY and ALL, IS DISTINCT FROM.
 
 use super::Binder;
+use super::collation::{check_explicit, check_explicit_of};
 use crate::expression::{Expr, Kind, Quantifier, columns_used, for_each};
 use crate::parse::tree::{self, AnyAllSource, LikeKind};
 use hexalog_sql_types::error::Result;
@@ -14,7 +15,7 @@ fn boolean(kind: Kind) -> Expr {
 impl Binder<'_> {
     pub(super) fn binary(&mut self, op: &str, left: &tree::Expr, right: &tree::Expr) -> Result<Expr> {
         if let (tree::Expr::Row { items: left, .. }, tree::Expr::Row { items: right, .. }) = (left, right) {
-            let (left, right) = (self.exprs(left)?, self.exprs(right)?);
+            let (left, right) = (self.row_items(left)?, self.row_items(right)?);
             return self.compare_rows(op, left, right);
         }
         if let (tree::Expr::Row { items, .. }, tree::Expr::Subquery { query, .. }) = (left, right) {
@@ -99,7 +100,8 @@ impl Binder<'_> {
         if sides[0].type_id != sides[1].type_id {
             return Err(SqlError::unsupported("IS DISTINCT FROM over two types without a common one"));
         }
-        Ok(boolean(Kind::IsDistinct { sides, negated }))
+        check_explicit_of(&*sides)?;
+        Ok(self.called(boolean(Kind::IsDistinct { sides, negated })))
     }
 
     pub(super) fn between(
@@ -207,7 +209,8 @@ impl Binder<'_> {
             elements.push(self.coerce_implicit(item, resolved.right)?);
         }
         let array = Box::new(self.array_from(elements, resolved.right)?);
-        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" }))
+        check_explicit([left.collation, array.collation])?;
+        Ok(self.called(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" })))
     }
 
     /// An untyped operand takes the type that the others have.
@@ -256,7 +259,9 @@ impl Binder<'_> {
             })?;
             array = self.coerce_implicit(array, target)?;
         }
-        Ok(boolean(Kind::AnyAll { operator, left: Box::new(left), array: Box::new(array), all }))
+        check_explicit([left.collation, array.collation])?;
+        let (left, array) = (Box::new(left), Box::new(array));
+        Ok(self.called(boolean(Kind::AnyAll { operator, left, array, all })))
     }
 }
 

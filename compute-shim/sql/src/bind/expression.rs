@@ -3,16 +3,14 @@
 //! Owns the dispatch and the kinds that are no calls and no comparisons. Every method hands back an expression whose
 //! types are final, but for untyped literals and parameters, which their surroundings decide.
 
-use super::coerce::is_collatable;
 use super::{Binder, type_of};
 use crate::catalog::system::collation_named;
-use crate::expression::{ExplicitCollation, Expr, Kind};
+use crate::expression::{Collation, Expr, Kind, is_collatable};
 use crate::parse::at;
 use crate::parse::tree;
 use hexalog_sql_types::cast::CastContext;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::resolve;
-use hexalog_sql_types::types::TypeCategory;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod, function, text};
 
 impl Binder<'_> {
@@ -20,10 +18,7 @@ impl Binder<'_> {
     #[recursive::recursive]
     pub(super) fn expr(&mut self, expr: &tree::Expr) -> Result<Expr> {
         match self.expr_variant(expr) {
-            Ok(bound) => {
-                let bound = if bound.position == 0 { bound.at(expr.start()) } else { bound };
-                Ok(with_collation_of_parts(bound))
-            }
+            Ok(bound) => Ok(if bound.position == 0 { bound.at(expr.start()) } else { bound }),
             // What is closest to the fault says where it is.
             Err(error) if error.fields().position.is_none() && !self.is_placed => {
                 Err(at(error, expr.anchor()))
@@ -245,6 +240,7 @@ impl Binder<'_> {
             conditions.push(match &operand {
                 Some(operand) => {
                     let value = Expr::new(Kind::CaseValue, operand.type_id).with_typmod(operand.typmod);
+                    let value = value.with_collation(operand.collation.outside());
                     self.operator("=", Some(value), condition).map_err(|error| at(error, *position))?
                 }
                 None => self.condition(condition, "CASE/WHEN")?,
@@ -362,33 +358,10 @@ impl Binder<'_> {
     fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
         let operand = self.known(operand)?;
         let oid = collation_named(collation)?;
-        let element = operand.type_id.array_element().unwrap_or(operand.type_id);
-        if element.category() != TypeCategory::String {
+        if !is_collatable(operand.type_id) {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
-        let explicit = Some(ExplicitCollation { oid, position });
-        Ok(Expr { explicit, ..operand })
+        Ok(operand.with_collation(Collation::Explicit { oid, position }))
     }
-}
-
-/// What COLLATE says of the parts that an expression gives one of, it says of the whole.
-fn with_collation_of_parts(expr: Expr) -> Expr {
-    if expr.explicit.is_some() || !is_collatable(expr.type_id) {
-        return expr;
-    }
-    let explicit = match &expr.kind {
-        Kind::Coalesce(items) | Kind::Extreme { items, .. } | Kind::Array { items, .. } => {
-            items.iter().find_map(|item| item.explicit)
-        }
-        Kind::Function { arguments, .. } | Kind::Host { arguments, .. } => {
-            arguments.iter().find_map(|item| item.explicit)
-        }
-        Kind::Case { branches, otherwise, .. } => {
-            branches.iter().map(|(_, result)| result).chain([&**otherwise]).find_map(|result| result.explicit)
-        }
-        Kind::NullIf { first, .. } => first.explicit,
-        _ => None,
-    };
-    Expr { explicit, ..expr }
 }

@@ -82,6 +82,9 @@ impl Binder<'_> {
         if resolve::function(name, &candidates, &[value.type_id], false).is_ok() {
             return self.resolve_call(&written, &candidates, vec![value], false);
         }
+        if let Some(cast) = self.cast_call(name, 0, &value)? {
+            return Ok(cast);
+        }
         Err(at(no_field(operand, &value, name), operand.start()))
     }
 
@@ -109,9 +112,6 @@ impl Binder<'_> {
 
     /// The columns of `(row).*`.
     pub(super) fn fields(&mut self, operand: &tree::Expr) -> Result<Vec<Item>> {
-        if self.noted.is_some() {
-            return Err(SqlError::unsupported("expansion of a composite value in a view"));
-        }
         let value = self.expr(operand)?;
         if value.type_id != TypeId::RECORD {
             let message = format!("type {} is not composite", value.type_id.display_name());
@@ -121,6 +121,7 @@ impl Binder<'_> {
             let message = "record type has not been registered";
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
         };
+        self.note_fields(operand.start(), shape.iter().map(|column| &*column.name));
         let item = |(at, column): (usize, &RowColumn)| Item {
             name: column.name.to_string(),
             expr: field_at(&value, at, &shape).at(operand.start()),

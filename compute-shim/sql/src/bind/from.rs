@@ -11,9 +11,9 @@ use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Names, Place, VersionColumns};
 use super::{Binder, Bound, OutputColumn};
 use crate::catalog::object::{Sequence, Table};
-use crate::catalog::system::SystemTable;
+use crate::catalog::system::{C_COLLATION_OID, SystemTable};
 use crate::catalog::{Catalog, Relation};
-use crate::expression::Expr;
+use crate::expression::{Collation, Expr};
 use crate::function::SEQUENCE_ROW;
 use crate::parse::at;
 use crate::parse::tree::{Alias, FromItem, FunctionCall, Name, Query};
@@ -403,14 +403,16 @@ impl Binder<'_> {
 }
 
 fn call_column(name: &str, type_id: TypeId) -> OutputColumn {
-    OutputColumn { name: name.to_owned(), type_id, typmod: Typmod::NONE, origin: (0, 0), position: 0 }
+    let (typmod, collation) = (Typmod::NONE, Collation::Own);
+    OutputColumn { name: name.to_owned(), type_id, typmod, origin: (0, 0), position: 0, collation }
 }
 
 /// A bound function in FROM with the columns of its rows; `name` is for one that has but one.
 fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
     match call {
         FromCall::Scalar(expr) => {
-            let columns = vec![call_column(name, expr.type_id)];
+            let collation = expr.collation;
+            let columns = vec![OutputColumn { collation, ..call_column(name, expr.type_id) }];
             (CallSource::Value(Predicate::new(expr)), columns)
         }
         FromCall::Set(set) => {
@@ -438,6 +440,7 @@ fn system_columns(table: &'static SystemTable) -> impl Iterator<Item = OutputCol
         typmod: column.typmod,
         origin: (table.oid, i16::try_from(at + 1).expect("system tables are narrow")),
         position: 0,
+        collation: if table.is_view { Collation::Own } else { Collation::declared(C_COLLATION_OID) },
     })
 }
 

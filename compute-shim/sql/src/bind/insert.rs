@@ -387,7 +387,8 @@ impl Binder<'_> {
     }
 }
 
-/// The rows of a query that is VALUES and nothing more, in parentheses or not.
+/// The rows of a query that is VALUES and nothing more, in parentheses or not. Where rows are spread in them it is not said how many
+/// values there are.
 fn plain_values(query: &tree::Query) -> Option<&[Vec<tree::Expr>]> {
     let is_plain = query.order_by.is_empty()
         && query.limit.is_none()
@@ -395,7 +396,10 @@ fn plain_values(query: &tree::Query) -> Option<&[Vec<tree::Expr>]> {
         && query.with.is_empty()
         && query.locks.is_empty();
     match &query.body {
-        QueryBody::Values(rows) if is_plain => Some(rows),
+        QueryBody::Values(rows) if is_plain => {
+            let mut values = rows.iter().flatten();
+            (!values.any(|value| matches!(value, tree::Expr::Fields(_)))).then_some(rows)
+        }
         QueryBody::Nested(inner) if is_plain => plain_values(inner),
         _ => None,
     }

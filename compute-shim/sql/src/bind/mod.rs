@@ -9,6 +9,7 @@
 mod assigned_part;
 mod call;
 mod coerce;
+mod collation;
 mod compare;
 mod expression;
 mod field;
@@ -45,7 +46,7 @@ pub(crate) use view::{is_view_of, view_plan};
 use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
-use crate::expression::Expr;
+use crate::expression::{Collation, Expr};
 use crate::nesting::levels;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -129,6 +130,7 @@ pub(crate) fn scalar_plan(
         typmod: Typmod::NONE,
         origin: (0, 0),
         position: 0,
+        collation: Collation::Own,
     }];
     let node = Node::Project { input: Arc::new(Node::Nothing), exprs: Exprs::new(vec![bound]) };
     binder.finish(Command::Select, Bound { node, columns })
@@ -197,6 +199,8 @@ struct OutputColumn {
     origin: (Oid, i16),
     /// Where its expression stands, for errors; 0 if unknown.
     position: u32,
+    /// With what its query says: outside, COLLATE has no more say than a column's declaration.
+    collation: Collation,
 }
 
 /// A bound query or change.
@@ -414,6 +418,7 @@ fn describe(column: &OutputColumn) -> ColumnDescription {
         type_id: column.type_id,
         type_size: column.type_id.typlen(),
         typmod: if column.type_id == TypeId::RECORD { Typmod::NONE } else { column.typmod },
+        collation: column.collation.oid(column.type_id),
     }
 }
 

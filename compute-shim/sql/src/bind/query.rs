@@ -1,9 +1,10 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
+use super::collation::of_set_operation;
 use super::lock::check_no_locks;
 use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Kind};
+use crate::expression::{Collation, Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree::{self, Query, QueryBody, SetOperator};
 use crate::plan::{Exprs, Node};
@@ -166,17 +167,19 @@ impl Binder<'_> {
 
     fn values(&mut self, rows: &[Vec<tree::Expr>], wanted: &Wanted) -> Result<Bound> {
         self.push_select(Place::Values);
-        let width = rows.first().map_or(0, Vec::len);
-        let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
-        for row in rows {
-            if row.len() != width {
+        let mut columns: Vec<Vec<Expr>> = Vec::new();
+        for (number, row) in rows.iter().enumerate() {
+            let bound = self.row_items(row)?;
+            if number == 0 {
+                columns.resize_with(bound.len(), || Vec::with_capacity(rows.len()));
+            }
+            if bound.len() != columns.len() {
                 let position = row.first().map_or(0, tree::Expr::start);
                 return Err(at(SqlError::syntax("VALUES lists must all be the same length"), position));
             }
-            for (at, expr) in row.iter().enumerate() {
-                columns[at].push(self.expr(expr)?);
-            }
+            columns.iter_mut().zip(bound).for_each(|(column, value)| column.push(value));
         }
+        let width = columns.len();
         let mut output = Vec::with_capacity(width);
         for (at, column) in columns.iter_mut().enumerate() {
             let exprs = std::mem::take(column);
@@ -187,10 +190,11 @@ impl Binder<'_> {
                 _ => self.unify("VALUES", exprs)?,
             };
             let typmod = Self::common_typmod(&exprs);
+            let collation = Collation::together(&exprs).unwrap_or_default().outside();
             *column = exprs;
             let (name, position) =
                 (format!("column{}", at + 1), column.first().map_or(0, |expr| expr.position));
-            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
+            output.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });
         }
         self.pop_select();
         let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
@@ -237,7 +241,8 @@ impl Binder<'_> {
             }
             let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
             let (name, position) = (l.name.clone(), l.position);
-            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position });
+            let collation = of_set_operation(l, r, !(op == SetOperator::Union && all))?;
+            columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });
         }
         let left = Arc::new(self.converted(left, &columns)?);
         let right = Arc::new(self.converted(right, &columns)?);

@@ -2,6 +2,7 @@
 //!
 //! Whether a table refers to itself shows while its terms are bound. One that does not is bound anew as any other.
 
+use super::collation::{check_recursive, of_set_operation};
 use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Enclosing, Frame};
 use super::{Binder, Bound, OutputColumn};
@@ -110,7 +111,7 @@ impl Binder<'_> {
             return Ok(None);
         }
         refuse_clauses(terms.whole)?;
-        let types = check_columns(&table.name, &base.columns, &step.columns)?;
+        let types = check_columns(&table.name, &base.columns, &step.columns, terms.all)?;
         if !terms.all {
             for column in &base.columns {
                 self.check_groupable(column.type_id)?;
@@ -196,7 +197,12 @@ fn refuse_clauses(whole: &Query) -> Result<()> {
 }
 
 /// The columns that the recursive term must give: those of the non-recursive one.
-fn check_columns(name: &str, base: &[OutputColumn], step: &[OutputColumn]) -> Result<Vec<OutputColumn>> {
+fn check_columns(
+    name: &str,
+    base: &[OutputColumn],
+    step: &[OutputColumn],
+    all: bool,
+) -> Result<Vec<OutputColumn>> {
     if base.len() != step.len() {
         let position = step.first().map_or(0, |column| column.position);
         let error = SqlError::syntax("each UNION query must have the same number of columns");
@@ -217,6 +223,8 @@ fn check_columns(name: &str, base: &[OutputColumn], step: &[OutputColumn]) -> Re
                 .with_hint("Cast the output of the non-recursive term to the correct type.");
             return Err(at(error, l.position));
         }
+        let overall = of_set_operation(l, r, !all)?;
+        check_recursive(name, number + 1, l, overall)?;
     }
     Ok(base.to_vec())
 }

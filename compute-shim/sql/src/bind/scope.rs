@@ -6,7 +6,7 @@
 
 use super::{Binder, OutputColumn};
 use crate::catalog::object::{Oid, Table};
-use crate::expression::{Expr, Kind, same};
+use crate::expression::{Collation, Expr, Kind, same};
 use crate::parse::at;
 use crate::parse::tree::{Name, NamedWindow};
 use crate::plan::AggregateCall;
@@ -167,7 +167,8 @@ impl Names {
         offset: usize,
     ) -> Names {
         let columns = columns.into_iter().enumerate().map(|(at, column)| NamedColumn {
-            expr: Expr::column(offset + at, column.type_id, column.typmod),
+            expr: Expr::column(offset + at, column.type_id, column.typmod)
+                .with_collation(column.collation.outside()),
             name: column.name,
             origin: column.origin,
         });
@@ -191,7 +192,8 @@ impl Names {
         let columns = table.columns.iter().enumerate().filter(|(_, column)| !column.dropped);
         let columns = columns.map(|(at, column)| NamedColumn {
             name: column.name.clone(),
-            expr: Expr::column(offset + at, column.type_id, column.typmod),
+            expr: Expr::column(offset + at, column.type_id, column.typmod)
+                .with_collation(Collation::declared(column.collation)),
             origin: (table.oid, i16::try_from(at + 1).expect("tables have at most 1,600 columns")),
         });
         let columns: Vec<NamedColumn> = columns.collect();
@@ -505,7 +507,8 @@ impl Binder<'_> {
             }
         }
         let slot = slot.expect("a boundary was crossed");
-        Ok(Expr::new(Kind::Slot(slot), expr.type_id).with_typmod(expr.typmod))
+        let slot = Expr::new(Kind::Slot(slot), expr.type_id).with_typmod(expr.typmod);
+        Ok(slot.with_collation(expr.collation))
     }
 
     fn not_found(&self, name: &Name) -> SqlError {

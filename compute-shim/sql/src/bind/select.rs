@@ -3,13 +3,14 @@
 //! Clauses are bound in PostgreSQL's order (FROM, list, WHERE, HAVING, ORDER BY, GROUP BY, DISTINCT, LIMIT), which
 //! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
 
+use super::collation::{check_one, check_sort_key};
 use super::lock::{Locking, whole_row};
 use super::name::column_name;
 use super::query::Wanted;
 use super::scope::{Place, SelectFrame, find_table};
 use super::window::{Window, stack_windows};
 use super::{Binder, Bound, OutputColumn};
-use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, same};
+use crate::expression::{Collation, Expr, Kind, columns_used, for_each, rewrite, same};
 use crate::parse::at;
 use crate::parse::tree::{self, Distinct, OrderItem, Query, Select, SelectItem};
 use crate::plan::{Exprs, Node, Predicate, SortKey};
@@ -81,8 +82,11 @@ impl Binder<'_> {
             let error = SqlError::new(SqlState::INVALID_RECURSION, message);
             return Err(at(error, frame.aggregate_position));
         }
+        // What is above a group says no more what it is made of.
+        let collations: Vec<Collation> = parts.items.iter().map(|item| item.expr.collation).collect();
         let (node, items) = self.stack(parts, frame, limit, offset)?;
-        let columns = items.into_iter().map(output).collect();
+        let columns = items.into_iter().zip(collations);
+        let columns = columns.map(|(item, collation)| OutputColumn { collation, ..output(item) }).collect();
         Ok(Bound { node, columns })
     }
 
@@ -115,6 +119,7 @@ impl Binder<'_> {
             for item in &items {
                 let position = item.expr.position;
                 self.check_groupable(item.expr.type_id).map_err(|error| at(error, position))?;
+                check_one(item.expr.collation)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
                 Target::Hidden(expr) => Some(expr.position),
@@ -247,13 +252,16 @@ impl Binder<'_> {
             && let [name] = name.parts.as_slice()
             && let Some(number) = by_name(items, name, clause).map_err(|error| at(error, expr.start()))?
         {
+            check_sort_key(&items[number].expr)?;
             return Ok(Target::Output(number));
         }
         if let Some(number) = by_position(items, expr, clause)? {
+            check_sort_key(&items[number].expr)?;
             return Ok(Target::Output(number));
         }
         let expr = self.expr(expr)?;
         let expr = self.known(expr)?;
+        check_sort_key(&expr)?;
         match items.iter().position(|item| same(&item.expr, &expr)) {
             Some(at) => Ok(Target::Output(at)),
             None => Ok(Target::Hidden(expr)),
@@ -324,6 +332,7 @@ impl Binder<'_> {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
         self.check_groupable(key.type_id).map_err(|error| at(error, expr.start()))?;
+        check_one(key.collation)?;
         Ok(key)
     }
 
@@ -490,6 +499,7 @@ pub(super) fn output(item: Item) -> OutputColumn {
         typmod: item.expr.typmod,
         origin: item.origin,
         position: item.expr.position,
+        collation: item.expr.collation,
     }
 }
 

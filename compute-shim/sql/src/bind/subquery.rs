@@ -3,6 +3,7 @@
 //! A subquery becomes a subplan of the statement; what it reads of the rows around it goes through slots, which its
 //! expression sets before it runs.
 
+use super::collation::lacks_collation;
 use super::query::Wanted;
 use super::scope::Boundary;
 use super::{Binder, Bound};
@@ -61,7 +62,7 @@ impl Binder<'_> {
         let sub = self.subplan(query)?;
         let column = one_column(&sub, "subquery must return only one column")?;
         let expr = self.subplan_expr(sub, SubplanForm::Scalar, column.type_id);
-        Ok(expr.with_typmod(column.typmod))
+        Ok(expr.with_typmod(column.typmod).with_collation(column.collation.outside()))
     }
 
     pub(super) fn array_subquery(&mut self, query: &Query) -> Result<Expr> {
@@ -91,7 +92,7 @@ impl Binder<'_> {
         all: bool,
     ) -> Result<Expr> {
         if let tree::Expr::Row { items, .. } = left
-            && items.len() != 1
+            && !matches!(&**items, [item] if !matches!(item, tree::Expr::Fields(_)))
         {
             let quantifier = if all { Quantifier::All } else { Quantifier::Any };
             return self.row_subquery(items, op, query, quantifier);
@@ -107,9 +108,12 @@ impl Binder<'_> {
             _ => return Err(SqlError::syntax("subquery has too many columns")),
         };
         let (operator, resolved) = self.comparison(op, left.type_id, column.type_id)?;
-        let right = Expr::column(0, column.type_id, column.typmod);
-        let (left, right) = self.operands(&resolved, Some(left), right)?;
+        let (left, right) = self.operands(&resolved, Some(left), value_of(0, &column))?;
         let left = left.expect("two operands");
+        if lacks_collation([&left, &right]) {
+            let quantifier = if all { Quantifier::All } else { Quantifier::Any };
+            return self.compared_rows(vec![left], op, sub, quantifier);
+        }
         Ok(self.subplan_expr(sub, SubplanForm::AnyAll { operator, left, right, all }, TypeId::BOOL))
     }
 }
@@ -123,25 +127,26 @@ impl Binder<'_> {
         query: &Query,
         quantifier: Quantifier,
     ) -> Result<Expr> {
-        let left = self.exprs(left)?;
+        let left = self.row_items(left)?;
         let sub = self.subplan(query)?;
+        self.compared_rows(left, op, sub, quantifier)
+    }
+
+    fn compared_rows(&mut self, left: Vec<Expr>, op: &str, sub: Sub, quantifier: Quantifier) -> Result<Expr> {
         if sub.columns.len() != left.len() {
             let word = if sub.columns.len() > left.len() { "many" } else { "few" };
             return Err(SqlError::syntax(format!("subquery has too {word} columns")));
         }
-        let columns: Vec<Expr> = sub
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| Expr::column(at, column.type_id, column.typmod))
-            .collect();
+        let columns: Vec<Expr> =
+            sub.columns.iter().enumerate().map(|(at, column)| value_of(at, column)).collect();
         // The left values are brought to the types that they are compared as, and then stand behind the query's.
         let (mut values, mut names) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
         for (at, (value, column)) in left.into_iter().zip(&columns).enumerate() {
             let (_, resolved) = self.comparison(op, value.type_id, column.type_id)?;
             let (value, _) = self.operands(&resolved, Some(value), column.clone())?;
             let value = value.expect("two operands");
-            names.push(Expr::column(columns.len() + at, value.type_id, value.typmod));
+            let name = Expr::column(columns.len() + at, value.type_id, value.typmod);
+            names.push(name.with_collation(value.collation));
             values.push(value);
         }
         let comparison = self.compare_rows(op, names, columns.clone())?;
@@ -211,6 +216,11 @@ fn without_values(node: &Arc<Node>) -> Arc<Node> {
         }
         _ => node.clone(),
     }
+}
+
+/// A column of a subquery's row.
+fn value_of(at: usize, column: &super::OutputColumn) -> Expr {
+    Expr::column(at, column.type_id, column.typmod).with_collation(column.collation.outside())
 }
 
 fn one_column(sub: &Sub, message: &str) -> Result<super::OutputColumn> {

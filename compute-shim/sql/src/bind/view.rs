@@ -104,6 +104,7 @@ impl Binder<'_> {
             typmod: column.typmod,
             origin: (view.oid, number(at)),
             position: 0,
+            collation: found[at].collation,
         });
         let width = view.columns.len();
         let mut names = Names::of_columns(shown, columns, offset);
@@ -256,6 +257,14 @@ impl Binder<'_> {
         items.iter().for_each(|(_, column)| self.note_column(column.origin));
         let noted = self.noted.as_mut().expect("asked above");
         noted.edits.push(Edit { position, extent: Extent::Star, text: written.join(", ") });
+    }
+
+    /// Notes `(row).*`, whose row begins there, with the columns that it stands for.
+    pub(super) fn note_fields<'c>(&mut self, position: u32, columns: impl Iterator<Item = &'c str>) {
+        if let Some(noted) = &mut self.noted {
+            let extent = Extent::Fields(columns.map(quote_identifier).collect());
+            noted.edits.push(Edit { position, extent, text: String::new() });
+        }
     }
 
     /// Notes a literal whose value hangs on the clock or on the session's settings: the value is written out. 0A000 for

@@ -5,6 +5,7 @@
 
 use super::Binder;
 use super::call::{Callable, check_within_group};
+use super::collation::{check_one, check_sort_key};
 use super::hypothetical::hypothetical;
 use super::scope::{Place, SelectFrame};
 use crate::expression::{Expr, Kind, for_each, rewrite, same};
@@ -208,6 +209,7 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_groupable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            check_one(expr.collation)?;
             self.check_sortable(expr.type_id).map_err(|_| {
                 self.is_placed = true;
                 let message = "could not implement window PARTITION BY";
@@ -221,6 +223,7 @@ impl Binder<'_> {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
             self.check_sortable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            check_sort_key(&expr)?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(WindowKey { expr, descending: *descending, nulls_first });
         }

@@ -245,8 +245,10 @@ pub(super) fn run(
         all.insert(found.table, Arc::new(statistics));
     }
     replay.once(context, |context| {
-        for &table in all.keys() {
-            context.effects.kept_up.push((table, Upkeep::Analyze));
+        for (&table, found) in &all {
+            let (rows, own) = (found.rows.unwrap_or(0), context.effects.won(table));
+            let upkeep = Upkeep::Analyze { rows, own, is_automatic: false };
+            context.effects.kept_up.push((table, upkeep));
             context.effects.kept_up.extend(maintenance.is_vacuum.then_some((table, Upkeep::Vacuum)));
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::catalog::object::{Index, IndexColumn, IndexState, KeyPart, Object, Oi
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::system::{OPERATOR_CLASSES, collation_named, operator_class_of, own_collation};
 use crate::catalog::{Catalog, Relation};
-use crate::expression::Kind;
+use crate::expression::{Kind, is_collatable, no_collation_for};
 use crate::parse::tree::{CreateIndex, Deferral, IndexElement, IndexTarget, Name};
 use crate::session::SessionView;
 use crate::stop::Step;
@@ -209,6 +209,12 @@ fn index_column(
         KeyPart::Expression(expression) => expression.type_id,
     };
     constraint::check_indexable(type_id)?;
+    if let (KeyPart::Expression(expression), None) = (&part, &element.collation)
+        && is_collatable(type_id)
+        && expression.expr().collation.oid(type_id).is_none()
+    {
+        return Err(no_collation_for("index expression"));
+    }
     let descending = element.descending.unwrap_or(false);
     let own = own_collation(&part, &table.columns);
     Ok(IndexColumn {

@@ -9,9 +9,12 @@ use crate::bind::{self, BindContext};
 use crate::catalog::Catalog;
 use crate::catalog::object::{Column, Object, Table};
 use crate::catalog::overlay::ChangeSet;
+use crate::catalog::system::collation_of;
 use crate::execute::{Operator, Row, RowWriter, RowsChanged, State, build};
+use crate::expression::{indeterminate_collation, is_collatable};
 use crate::parse::tree::{Name, OnCommit, Query, Statement};
 use crate::plan::{Plan, PlanOptions};
+use crate::relation_statistics::StatementCounts;
 use crate::stop::Step;
 use hexalog_engine::Need;
 use hexalog_sql_types::error::Result;
@@ -75,7 +78,7 @@ fn plan(
     Ok(Arc::new(plan))
 }
 
-fn columns(catalog: &Catalog, plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
+fn columns(plan: &Plan, names: &[String]) -> Result<Vec<Column>> {
     let described = plan.columns.as_deref().unwrap_or_default();
     if names.len() > described.len() {
         return Err(SqlError::syntax("too many column names were specified"));
@@ -87,10 +90,17 @@ fn columns(catalog: &Catalog, plan: &Plan, names: &[String]) -> Result<Vec<Colum
         let type_id = if described.type_id == TypeId::UNKNOWN { TypeId::TEXT } else { described.type_id };
         column::check_column(name, type_id)?;
         let mut column = column::plain(name, type_id, described.typmod);
-        let origin = catalog.table(described.table_oid).and_then(|table| {
-            table.columns.get(usize::try_from(described.column_number).ok()?.checked_sub(1)?)
-        });
-        column.collation = origin.map_or(0, |origin| origin.collation);
+        column.collation = match described.collation {
+            Some(collation) if collation != collation_of(type_id) => collation,
+            None if is_collatable(type_id) && described.type_id == type_id => {
+                let type_name = type_id.display_name();
+                let message = format!(
+                    "no collation was derived for column \"{name}\" with collatable type {type_name}"
+                );
+                return Err(indeterminate_collation(message));
+            }
+            _ => 0,
+        };
         columns.push(column);
     }
     column::check_distinct(columns.iter().map(|column| column.name.as_str()))?;
@@ -110,8 +120,9 @@ struct Fill {
 }
 
 impl Fill {
-    fn new(plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
-        let (state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
+    fn new(context: &DefinitionContext<'_>, plan: Arc<Plan>, parameters: Option<&Parameters>) -> Fill {
+        let (mut state, operator) = (State::new(&plan), build(&plan.root, plan.levels));
+        state.counts = StatementCounts::of(&context.database.relations);
         let parameters = parameters.map_or_else(|| [].into(), |parameters| parameters.values.clone());
         let (row, writer) = (Row::new(), RowWriter::new());
         Fill { plan, parameters, state, operator, row, has_row: false, writer, rows: 0 }
@@ -190,7 +201,7 @@ pub(super) fn run(
             return Ok(None);
         }
         let plan = plan(context, create.query, create.parameters)?;
-        let columns = columns(&context.newest(), &plan, create.columns)?;
+        let columns = columns(&plan, create.columns)?;
         let table = Table {
             oid: context.database.allocate_oid()?,
             name: name.to_owned(),
@@ -216,12 +227,11 @@ pub(super) fn run(
     if create.with_data {
         see_definitions(replay, context, &plan)?;
         let fill = |fill: &mut Fill, context: &mut DefinitionContext<'_>| fill.run(context, &table);
-        let rows = replay.drive(context, |_| Ok(Fill::new(plan, create.parameters)), fill)?;
+        let rows = replay.drive(context, |context| Ok(Fill::new(context, plan, create.parameters)), fill)?;
         let oid = table.oid;
         replay.once(context, |context| {
             let inserted = RowsChanged { inserted: rows, ..RowsChanged::default() };
             context.effects.count_changed(oid, &inserted);
-            context.database.relations.changed(oid, &inserted);
             Ok(())
         })?;
         tag = CommandTag::counted("SELECT", rows);

@@ -14,6 +14,7 @@ use crate::bind;
 use crate::catalog::object::{Object, Oid, View, ViewColumn};
 use crate::catalog::overlay::ChangeSet;
 use crate::catalog::{Catalog, Relation};
+use crate::expression::{is_collatable, no_collation_for};
 use crate::parse::tree::{AlterViewAction, CheckOption, CreateView, Name};
 use crate::parse::view::{Edit, edited, query};
 use crate::plan::Plan;
@@ -42,6 +43,9 @@ fn columns(plan: &Plan, names: &[String]) -> Result<Vec<ViewColumn>> {
     for (at, found) in described.iter().enumerate() {
         let name = names.get(at).map_or(&*found.name, String::as_str);
         column::check_column(name, found.type_id)?;
+        if found.collation.is_none() && is_collatable(found.type_id) {
+            return Err(no_collation_for(&format!("view column \"{name}\"")));
+        }
         columns.push(ViewColumn { name: name.to_owned(), type_id: found.type_id, typmod: found.typmod });
     }
     column::check_distinct(columns.iter().map(|column| column.name.as_str()))?;

@@ -67,7 +67,7 @@ pub(crate) struct Effects {
     pub reserved: Vec<Arc<Reservation>>,
     /// How the transaction has changed rows of which tables.
     pub changed: Vec<(Oid, TableChanged)>,
-    /// Tables that the transaction has looked after.
+    /// Tables that the statement has looked after.
     pub kept_up: Vec<(Oid, Upkeep)>,
     /// How many rows statements have changed since the session said so, and in what way.
     pub rows: RowsChanged,
@@ -96,6 +96,13 @@ impl RowsChanged {
         self.deleted += other.deleted;
     }
 
+    /// Less what was changed before.
+    pub(crate) fn subtract(&mut self, before: &RowsChanged) {
+        self.inserted = self.inserted.saturating_sub(before.inserted);
+        self.updated = self.updated.saturating_sub(before.updated);
+        self.deleted = self.deleted.saturating_sub(before.deleted);
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.inserted + self.updated + self.deleted
     }
@@ -110,7 +117,20 @@ impl Effects {
 
     /// A table has been emptied at once.
     pub(crate) fn count_emptied(&mut self, table: Oid) {
-        *self.changed_of(table) = TableChanged { is_emptied: true, ..TableChanged::default() };
+        self.changed_of(table).empty();
+    }
+
+    /// What was changed since is undone. Tables keep their places in the list.
+    pub(crate) fn roll_back_changed(&mut self, before: &[(Oid, TableChanged)]) {
+        for (at, (_, changed)) in self.changed.iter_mut().enumerate() {
+            changed.roll_back_to(&before.get(at).map_or_else(TableChanged::default, |(_, known)| *known));
+        }
+    }
+
+    /// How many rows of a table the transaction has won so far.
+    pub(crate) fn won(&self, table: Oid) -> i64 {
+        let known = self.changed.iter().find(|(changed, _)| *changed == table);
+        known.map_or(0, |(_, changed)| changed.won())
     }
 
     fn changed_of(&mut self, table: Oid) -> &mut TableChanged {

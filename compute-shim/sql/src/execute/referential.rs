@@ -17,6 +17,7 @@ use crate::catalog::object::{ForeignKey, Oid, Table};
 use crate::parse;
 use crate::parse::tree::ReferentialAction;
 use crate::plan::{Command, Plan, PlanOptions};
+use crate::relation_statistics::{RelationStatistics, StatementCounts};
 use crate::stop::{Step, Stop};
 use hexalog_engine::{EngineError, Isolation};
 use hexalog_sql_types::datum::equal;
@@ -134,17 +135,12 @@ fn is_same(table: &Table, columns: impl Iterator<Item = usize>, old: &[Datum], n
 impl Context<'_> {
     /// A row was inserted.
     pub(crate) fn note_insert(&mut self, table: &Table, row: &[Datum], shared: SharedIn<'_>) -> Result<()> {
-        self.count_changed(table, &RowsChanged::INSERTED);
+        self.effects.count_changed(table.oid, &RowsChanged::INSERTED);
         self.note_shared_keys(table, row, shared, true)?;
         for key in &table.foreign_keys {
             self.note_present(table, key, row)?;
         }
         self.note_shared_keys(table, row, shared, false)
-    }
-
-    fn count_changed(&mut self, table: &Table, rows: &RowsChanged) {
-        self.effects.count_changed(table.oid, rows);
-        self.state.counts.changed(table.oid, rows);
     }
 
     /// A row has keys that other rows may have: the primary one, or others. PostgreSQL's triggers go by their names:
@@ -175,7 +171,8 @@ impl Context<'_> {
         new: Option<&[Datum]>,
         shared: SharedIn<'_>,
     ) -> Result<()> {
-        self.count_changed(table, if new.is_some() { &RowsChanged::UPDATED } else { &RowsChanged::DELETED });
+        let changed = if new.is_some() { &RowsChanged::UPDATED } else { &RowsChanged::DELETED };
+        self.effects.count_changed(table.oid, changed);
         if let Some(new) = new {
             self.note_shared_keys(table, new, shared, true)?;
             for key in &table.foreign_keys {
@@ -611,9 +608,13 @@ impl Reference {
             state: &mut run.state,
             may_fuse: false,
         };
-        let found = run.operator.next(&mut inner, &mut Row::new())?;
+        let found = run.operator.next(&mut inner, &mut Row::new());
+        if !matches!(found, Err(Stop::Need(_))) {
+            // It counts as well if it has failed.
+            context.state.counts.take_from(&mut run.state.counts);
+        }
+        let found = found?;
         assert!(run.plan.command == Command::Select || !found, "a change without RETURNING gives no rows");
-        context.state.counts.take_from(&mut run.state.counts);
         // What the changed rows owe is settled after what is owed already.
         while let Some(debt) = run.state.referential.pop() {
             context.state.referential.push(debt)?;
@@ -671,9 +672,11 @@ pub(crate) struct Settlement {
 }
 
 impl Settlement {
-    /// Of what waits, of these keys or of all; `None` if nothing does. `serial`: of the newest savepoint.
+    /// Of what waits, of these keys or of all; `None` if nothing does. `serial`: of the newest savepoint. What it reads is added
+    /// to these sums.
     pub(crate) fn of(
         deferred: &mut Deferred,
+        sums: &Arc<RelationStatistics>,
         keys: Option<&[Oid]>,
         serial: u64,
     ) -> Result<Option<Settlement>> {
@@ -682,6 +685,7 @@ impl Settlement {
             return Ok(None);
         }
         let mut state = State::default();
+        state.counts = StatementCounts::of(sums);
         state.referential.is_final = true;
         for debt in due {
             state.referential.push(debt)?;

@@ -112,6 +112,7 @@ impl Printer<'_> {
                 self.conversion(operand, expr);
             }
             Kind::Coerce { operand, .. } => self.operand(operand, false, expr),
+            Kind::WithoutCollation { call, .. } => self.expr(call, show_implicit),
             Kind::And(items) => self.joined(items, " AND ", expr),
             Kind::Or(items) => self.joined(items, " OR ", expr),
             Kind::Not(operand) => {

@@ -5,7 +5,8 @@
 //! the operator goes on to another row ([`super::Evaluation`]), so nothing with effects runs twice. Everything else
 //! is free of effects and may be computed anew.
 
-use super::{Expr, Kind, Quantifier, Subplan, SubplanForm, for_each};
+use super::collation::is_reached;
+use super::{Expr, Kind, Quantifier, Subplan, SubplanForm, for_each, no_collation_for};
 use crate::execute::Context;
 use crate::function::HostFunction;
 use crate::stop::{Step, Stop};
@@ -298,6 +299,13 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
             Datum::Record(record) => Ok(record.values[*column].clone()),
             _ => Ok(Datum::Null),
         },
+        Kind::WithoutCollation { call, what } => {
+            let values = evaluate_all(call.children(), row, context)?;
+            match is_reached(&call.kind, &values) {
+                true => Err(no_collation_for(what).into()),
+                false => Ok(apply_call(&call.kind, values, context.env())?),
+            }
+        }
         Kind::Row(items, names) => {
             let values = evaluate_all(items, row, context)?;
             let types = items.iter().map(|item| item.type_id).collect();
@@ -312,8 +320,13 @@ pub(crate) fn is_true<S: Surroundings>(condition: &Expr, row: &[Datum], context:
     Ok(evaluate(condition, row, context)?.as_bool() == Some(true))
 }
 
-fn evaluate_all<S: Surroundings>(exprs: &[Expr], row: &[Datum], context: &mut S) -> Step<Vec<Datum>> {
-    let mut values = Vec::with_capacity(exprs.len());
+fn evaluate_all<'e, S: Surroundings>(
+    exprs: impl IntoIterator<Item = &'e Expr>,
+    row: &[Datum],
+    context: &mut S,
+) -> Step<Vec<Datum>> {
+    let exprs = exprs.into_iter();
+    let mut values = Vec::with_capacity(exprs.size_hint().0);
     for expr in exprs {
         values.push(evaluate(expr, row, context)?);
     }
@@ -376,6 +389,24 @@ fn extreme<S: Surroundings>(
         }
     }
     Ok(best)
+}
+
+/// A call of those that need a collation, over values that do not bring it to that.
+fn apply_call(call: &Kind, mut values: Vec<Datum>, env: &EvalEnv<'_>) -> Result<Datum> {
+    match call {
+        Kind::Operator { operator, .. } => operator.apply(env, &values),
+        Kind::Function { function, .. } => function.apply(env, &values),
+        Kind::IsDistinct { sides, negated } => {
+            Ok(Datum::Bool(equal(sides[0].type_id, &values[0], &values[1]) == *negated))
+        }
+        Kind::Extreme { .. } => Ok(values.into_iter().find(|value| !value.is_null()).unwrap_or_default()),
+        Kind::NullIf { .. } => Ok(values.swap_remove(0)),
+        Kind::AnyAll { operator, all, .. } => match &*values {
+            [left, Datum::Array(array)] => any_all(env, operator, left, array.elements(), *all),
+            _ => Ok(Datum::Null),
+        },
+        other => unreachable!("{other:?} needs no collation"),
+    }
 }
 
 /// An element of an array, or a byte of a `name`; NULL if it is not there.

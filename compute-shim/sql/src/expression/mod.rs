@@ -5,15 +5,16 @@
 //! belongs to; values of outer queries come through numbered slots of the statement. Never resolves names (see
 //! `bind`).
 
+mod collation;
 mod deparse;
 mod evaluate;
 mod walk;
 
+pub(crate) use collation::{Collation, indeterminate_collation, is_collatable, need, no_collation_for};
 pub(crate) use deparse::{deparse, deparse_pretty};
 pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 
-use crate::catalog::object::Oid;
 use crate::function::HostFunction;
 use hexalog_sql_types::cast::Coercion;
 use hexalog_sql_types::function::Function;
@@ -29,16 +30,8 @@ pub(crate) struct Expr {
     pub typmod: Typmod,
     /// Where it begins in the statement, for errors; 0 if it does not stand there.
     pub position: u32,
-    /// The collation that COLLATE has given it. All order alike, so it matters for what is refused alone.
-    pub explicit: Option<ExplicitCollation>,
-}
-
-/// A collation that was asked for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct ExplicitCollation {
-    pub oid: Oid,
-    /// Where COLLATE stands.
-    pub position: u32,
+    /// All collations order alike, so it matters for what is refused alone.
+    pub collation: Collation,
 }
 
 #[derive(Clone, Debug)]
@@ -130,6 +123,12 @@ pub(crate) enum Kind {
         column: usize,
         name: Box<str>,
     },
+    /// A call whose operands have no one collation, where it needs one: it fails if it comes to that.
+    WithoutCollation {
+        call: Box<Expr>,
+        /// What needs the collation.
+        what: &'static str,
+    },
     /// A row, and the names of its columns where it is a relation's.
     Row(Box<[Expr]>, Option<Arc<[Box<str>]>>),
     Subplan(Box<Subplan>),
@@ -190,7 +189,12 @@ pub(crate) enum Quantifier {
 
 impl Expr {
     pub(crate) fn new(kind: Kind, type_id: TypeId) -> Expr {
-        Expr { kind, type_id, typmod: Typmod::NONE, position: 0, explicit: None }
+        let collation = Collation::of_parts(&kind, type_id);
+        Expr { kind, type_id, typmod: Typmod::NONE, position: 0, collation }
+    }
+
+    pub(crate) fn with_collation(self, collation: Collation) -> Expr {
+        Expr { collation, ..self }
     }
 
     pub(crate) fn with_typmod(self, typmod: Typmod) -> Expr {
@@ -214,7 +218,7 @@ impl Expr {
     }
 
     pub(crate) fn column(index: usize, type_id: TypeId, typmod: Typmod) -> Expr {
-        Expr { kind: Kind::Column(index), type_id, typmod, position: 0, explicit: None }
+        Expr::new(Kind::Column(index), type_id).with_typmod(typmod)
     }
 
     /// The conjunction of several conditions; none is true.

@@ -7,7 +7,7 @@ use crate::execute::State;
 use hexalog_sql_types::datum::equal;
 
 impl Expr {
-    fn children(&self) -> Vec<&Expr> {
+    pub(super) fn children(&self) -> Vec<&Expr> {
         match &self.kind {
             Kind::Constant(_)
             | Kind::Column(_)
@@ -29,6 +29,7 @@ impl Expr {
             Kind::Coerce { operand, .. }
             | Kind::Field { operand, .. }
             | Kind::Not(operand)
+            | Kind::WithoutCollation { call: operand, .. }
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
             Kind::IsDistinct { sides, .. } => sides.iter().collect(),
@@ -80,6 +81,7 @@ impl Expr {
             Kind::Coerce { operand, .. }
             | Kind::Field { operand, .. }
             | Kind::Not(operand)
+            | Kind::WithoutCollation { call: operand, .. }
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
             Kind::IsDistinct { sides, .. } => sides.iter_mut().collect(),
@@ -220,6 +222,7 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         | (Kind::Or(_), Kind::Or(_))
         | (Kind::Not(_), Kind::Not(_))
         | (Kind::CaseValue, Kind::CaseValue)
+        | (Kind::WithoutCollation { .. }, Kind::WithoutCollation { .. })
         | (Kind::Coalesce(_), Kind::Coalesce(_))
         | (Kind::Subscript { .. }, Kind::Subscript { .. }) => true,
         _ => false,

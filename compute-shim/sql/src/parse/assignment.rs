@@ -1,7 +1,7 @@
 //! What UPDATE and ON CONFLICT DO UPDATE assign: one column, or several at once the values of a row.
 
 use super::tree::{ANOTHER_NUMBER_OF_VALUES, AssignedValue, Assignment, Expr};
-use super::{Lower, assigned_part, at};
+use super::{Lower, assigned_part, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::ast;
@@ -30,6 +30,9 @@ impl Lower<'_> {
     ) -> Result<()> {
         let count = columns.len();
         let values: Vec<AssignedValue> = match self.expr(value)? {
+            Expr::Row { items, .. } if items.iter().any(|item| matches!(item, Expr::Fields(_))) => {
+                return Err(refuse("row expansion via \"*\" in what UPDATE assigns to several columns"));
+            }
             Expr::Row { items, position } if items.len() != count => {
                 return Err(at(SqlError::syntax(ANOTHER_NUMBER_OF_VALUES), position));
             }

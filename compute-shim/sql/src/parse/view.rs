@@ -146,6 +146,8 @@ pub(crate) enum Extent {
     Name,
     /// `*`, or a name and `.*`.
     Star,
+    /// `(row).*`, whose row's expression begins there: each of these columns is taken of it.
+    Fields(Vec<String>),
     /// Nothing: these columns are named behind a name and its alias. A list that stands there goes first, and keeps its names.
     Columns(Vec<String>),
 }
@@ -158,7 +160,8 @@ pub(crate) struct Edit {
     pub text: String,
 }
 
-/// A text after its edits, each of them once. 0A000 if what an edit takes away does not stand where it should.
+/// A text after its edits, each of them once; what is within a row that is spread stands in each of its columns. 0A000 if what an
+/// edit takes away does not stand where it should.
 pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     let lines = Lines::new(text);
     let mut tokens = tokenize_plain(text, &lines)?;
@@ -167,6 +170,7 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let byte = |position: u32| starts[(position as usize - 1).min(starts.len() - 1)];
     let mut replaced = Vec::with_capacity(edits.len());
+    let mut spread = Vec::new();
     for Edit { position, extent, text: replacement } in edits {
         let first = tokens.iter().position(|token| lines.position(token.span.start) == *position);
         let last = first.and_then(|first| last_token(&tokens, first, extent));
@@ -180,9 +184,20 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
                 let at = at.map_or(end, |at| byte(lines.position(tokens[at].span.start)));
                 (at, at, list)
             }
+            Extent::Fields(columns) => {
+                let [open, close] = first.and_then(|first| row_of(&tokens, first)).expect("found above");
+                let open = lines.position(tokens[open].span.start);
+                let (from, to) = (open + 1, lines.position(tokens[close].span.start));
+                let row = edited(&text[byte(from)..byte(to)], &within(edits, from, to, *position))?;
+                let fields: Vec<String> = columns.iter().map(|column| format!("({row}).{column}")).collect();
+                spread.push((byte(open), end));
+                (byte(open), end, fields.join(", "))
+            }
             _ => (byte(*position), end, replacement.clone()),
         });
     }
+    let is_within = |start, end| spread.iter().any(|&(from, to)| from < start && end <= to);
+    replaced.retain(|&(start, end, _)| !is_within(start, end));
     replaced.sort();
     replaced.dedup();
     let (mut out, mut done) = (String::with_capacity(text.len() * 2), 0);
@@ -196,6 +211,36 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     }
     out.push_str(&text[done..]);
     Ok(out)
+}
+
+/// Edits of a part of a text, but for the spreading of the row that begins there.
+fn within(edits: &[Edit], from: u32, to: u32, row: u32) -> Vec<Edit> {
+    let inner = edits.iter().filter(|edit| {
+        let is_own = edit.position == row && matches!(edit.extent, Extent::Fields(_));
+        (from..to).contains(&edit.position) && !is_own
+    });
+    inner.map(|edit| Edit { position: edit.position - from + 1, ..edit.clone() }).collect()
+}
+
+/// The parentheses around a row that is spread, whose expression begins at a token.
+fn row_of(tokens: &[TokenWithSpan], first: usize) -> Option<[usize; 2]> {
+    let is = |at: usize, wanted: Token| tokens.get(at).is_some_and(|token| token.token == wanted);
+    let opened = (0..=first).rev().skip_while(|&at| at == first && !is(at, Token::LParen));
+    for open in opened.take_while(|&at| is(at, Token::LParen)) {
+        let mut depth = 0_usize;
+        let close = (open..tokens.len()).find(|&at| {
+            match tokens[at].token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        })?;
+        if is(close + 1, Token::Period) && is(close + 2, Token::Mul) {
+            return Some([open, close]);
+        }
+    }
+    None
 }
 
 /// How columns are named behind an alias, which is this token: at the end of the list that is there, or in one of their own.
@@ -214,6 +259,9 @@ fn named_behind(tokens: &[TokenWithSpan], alias: usize, columns: &[String]) -> (
 fn last_token(tokens: &[TokenWithSpan], first: usize, extent: &Extent) -> Option<usize> {
     let token = |at: usize| tokens.get(at).map(|token| &token.token);
     let mut at = first;
+    if let Extent::Fields(_) = extent {
+        return row_of(tokens, first).map(|[_, close]| close + 2);
+    }
     if *extent == Extent::Literal {
         let is_literal = matches!(
             token(at)?,
@@ -268,6 +316,21 @@ mod tests {
         assert_eq!(edited("SELECT x FROM a AS b, d", &edits).unwrap(), "SELECT x FROM t AS b(c), d");
         assert_eq!(edited("SELECT x FROM a b", &edits).unwrap(), "SELECT x FROM t b(c)");
         assert_eq!(edited("SELECT x FROM a b (x), d", &edits).unwrap(), "SELECT x FROM t b (x), d");
+        let fields = |names: &[&str]| Extent::Fields(names.iter().map(|&name| name.to_owned()).collect());
+        let edits =
+            [edit(11, fields(&["f", "g"]), ""), edit(16, fields(&["a"]), ""), edit(16, Extent::Name, "u")];
+        assert_eq!(edited("SELECT 1, (t).*", &[edit(12, fields(&["p"]), "")]).unwrap(), "SELECT 1, (t).p");
+        assert_eq!(
+            edited("SELECT 1, ROW((t).*)", &[edit(16, fields(&["p", "q"]), "")]).unwrap(),
+            "SELECT 1, ROW((t).p, (t).q)"
+        );
+        let nested = "SELECT (( ROW((t).*, 2))).*, ((x).y).*";
+        assert_eq!(
+            edited(nested, &edits).unwrap(),
+            "SELECT (( ROW((u).a, 2))).f, (( ROW((u).a, 2))).g, ((x).y).*"
+        );
+        assert_eq!(edited("SELECT ((x).y).*", &[edit(10, fields(&["z"]), "")]).unwrap(), "SELECT ((x).y).z");
+        assert!(edited("SELECT (t).a", &[edit(9, fields(&["p"]), "")]).is_err());
         let edits = [edit(15, columns(&["c", "\"d, e\"", "f"]), "")];
         let listed = "SELECT x FROM a AS b ( x ) WHERE x";
         assert_eq!(edited(listed, &edits).unwrap(), "SELECT x FROM a AS b ( x , \"d, e\", f) WHERE x");

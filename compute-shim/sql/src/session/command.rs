@@ -11,6 +11,7 @@ use crate::answer::{ColumnDescription, CommandTag, Severity};
 use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::Oid;
+use crate::catalog::system::DEFAULT_COLLATION_OID;
 use crate::definition::skipped;
 use crate::execute::{Row, constraints_named};
 use crate::parse::at;
@@ -48,6 +49,7 @@ fn text_column(name: &str) -> ColumnDescription {
         type_id: TypeId::TEXT,
         type_size: -1,
         typmod: Typmod::NONE,
+        collation: Some(DEFAULT_COLLATION_OID),
     }
 }
 

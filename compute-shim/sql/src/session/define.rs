@@ -57,6 +57,7 @@ impl Defining {
         }
         let defined = step(&mut self.definition, scope)?;
         scope.add_changes(defined.changes);
+        scope.count_upkeep();
         scope.end_statement()?;
         Ok(defined.tag)
     }

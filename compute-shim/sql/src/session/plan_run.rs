@@ -247,7 +247,7 @@ impl PlanRun {
             self.plan = Arc::new(measured(&self.plan));
         }
         self.state = State::new(&self.plan);
-        self.state.counts = StatementCounts::of(&scope.database);
+        self.state.counts = StatementCounts::of(&scope.database.relations);
         self.state.measures.takes_time = self.measured == Some(true);
         if self.is_cursor {
             let (engine, transaction) = scope.engine_and_transaction();

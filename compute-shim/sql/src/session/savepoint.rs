@@ -139,7 +139,7 @@ impl Scope {
         self.effects.deferred.roll_back_to(&mark.deferred, serial);
         self.database.engine().release_advisory_since(&mut self.effects.advisory, mark.advisory);
         self.effects.reserved.truncate(mark.reserved);
-        self.effects.changed.clone_from(&mark.changed);
+        self.effects.roll_back_changed(&mark.changed);
         if mark.definitions != self.definitions() {
             let (changes, definitions) = (mark.changes.clone(), mark.definitions);
             self.restore_definitions(changes, definitions);

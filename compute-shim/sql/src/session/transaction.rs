@@ -612,9 +612,8 @@ impl Scope {
     pub(super) fn settle_deferred(&mut self, keys: Option<&[Oid]>) -> Step<()> {
         if self.settlement.is_none() {
             let serial = self.savepoints.serial();
-            let Some(settlement) = Settlement::of(&mut self.effects.deferred, keys, serial)? else {
-                return Ok(());
-            };
+            let (deferred, sums) = (&mut self.effects.deferred, &self.database.relations);
+            let Some(settlement) = Settlement::of(deferred, sums, keys, serial)? else { return Ok(()) };
             self.settlement = Some(Box::new(settlement));
         }
         let mut settlement = self.settlement.take().expect("made above");
@@ -719,17 +718,12 @@ impl Scope {
         (self.settlement, self.tidying, self.is_tidied) = (None, None, false);
         self.effects.deferred.clear();
         let changed = std::mem::take(&mut self.effects.changed);
-        let kept_up = std::mem::take(&mut self.effects.kept_up);
+        self.effects.kept_up.clear();
         if ended == Ended::Committed {
             self.database.relations.committed(&changed);
             self.database.activity.add(changed.iter().map(|(table, changed)| (*table, changed.rows.count())));
-            for (table, upkeep) in kept_up {
-                let upkeep = match upkeep {
-                    Upkeep::Analyze if self.activity.is_background() => Upkeep::AutoAnalyze,
-                    upkeep => upkeep,
-                };
-                self.database.relations.kept_up(table, upkeep, self.environment.wall_clock_us());
-            }
+        } else {
+            self.database.relations.rolled_back(&changed);
         }
         self.database.engine().release_advisory_since(&mut self.effects.advisory, 0);
         self.effects.reserved.clear();
@@ -741,6 +735,16 @@ impl Scope {
         }
         let catalog = self.view.catalog();
         self.effects.on_commit.retain(|(table, _)| catalog.table(*table).is_some());
+    }
+
+    /// A statement that looks after tables is through.
+    pub(super) fn count_upkeep(&mut self) {
+        for (table, mut upkeep) in std::mem::take(&mut self.effects.kept_up) {
+            if let Upkeep::Analyze { is_automatic, .. } = &mut upkeep {
+                *is_automatic = self.activity.is_background();
+            }
+            self.database.relations.kept_up(table, upkeep, self.environment.wall_clock_us());
+        }
     }
 
     /// How a transaction has ended since the last call, if one has.

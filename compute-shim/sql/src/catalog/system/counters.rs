@@ -24,27 +24,28 @@ fn last(runs: &Runs) -> Datum {
     runs.last_us.map_or(NULL, |us| Datum::Timestamptz(Timestamptz(us)))
 }
 
-/// `analysed_rows`: how many ANALYZE has found.
+/// `analysed_rows`: how many the last ANALYZE has found, if it was another process's.
 fn counters(table: &Table, sums: &TableStatistics, analysed_rows: Option<u64>) -> [Datum; COUNTERS] {
-    let TableStatistics { counts, live, modified, inserted, analysed, auto_analysed, vacuumed, .. } = sums;
+    let TableStatistics { counts, changed, analysed, auto_analysed, vacuumed, .. } = sums;
     let by_index: Vec<_> = table.indexes.iter().map(|index| counts.of_index(index.oid)).collect();
     // As in PostgreSQL, where there is no index there is no sum of indexes.
     let of_indexes = |sum: u64| if by_index.is_empty() { NULL } else { int8(sum) };
-    let rows = i64::try_from(analysed_rows.unwrap_or(0)).unwrap_or(i64::MAX).saturating_add(*live);
+    let found = sums.found.unwrap_or_else(|| i64::try_from(analysed_rows.unwrap_or(0)).unwrap_or(i64::MAX));
+    let rows = found.saturating_add(sums.live);
     [
         int8(counts.sequential.scans),
         int8(counts.sequential.entries),
         of_indexes(by_index.iter().map(|index| index.scans).sum()),
         of_indexes(by_index.iter().map(|index| index.rows).sum()),
-        int8(counts.changed.inserted),
-        int8(counts.changed.updated),
-        int8(counts.changed.deleted),
+        int8(changed.inserted),
+        int8(changed.updated),
+        int8(changed.deleted),
         // Rows are changed where they lie, and old versions are in the undo log: there are neither HOT updates nor dead rows.
         int8(0),
         Datum::Int8(rows.max(0)),
         int8(0),
-        int8(*modified),
-        int8(*inserted),
+        int8(sums.modified),
+        int8(sums.inserted),
         last(vacuumed),
         NULL,
         last(analysed),

@@ -239,8 +239,8 @@ pub(crate) fn operator_class_of(id: TypeId) -> Oid {
     found.map_or(0, |class| class.oid)
 }
 
-pub(super) const DEFAULT_COLLATION_OID: Oid = 100;
-pub(super) const C_COLLATION_OID: Oid = 950;
+pub(crate) const DEFAULT_COLLATION_OID: Oid = 100;
+pub(crate) const C_COLLATION_OID: Oid = 950;
 
 /// The collations that exist: oid, name, `collcollate` and `collctype` (the default one has the database's), encoding.
 pub(crate) static COLLATIONS: &[(Oid, &str, Option<&str>, i32)] = &[

@@ -158,7 +158,7 @@ impl CopyIn {
                     check_freeze(scope, &target.table)?;
                 }
                 self.state = State::new(&target.plan);
-                self.state.counts = StatementCounts::of(&scope.database);
+                self.state.counts = StatementCounts::of(&scope.database.relations);
                 self.source = match target.options.format {
                     Format::Text => Source::Lines(Lines::new(None)),
                     Format::Csv => Source::Lines(Lines::new(Some(target.options.quoting))),
