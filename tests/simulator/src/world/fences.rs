@@ -58,8 +58,8 @@ struct Told {
     scl: Lsn,
     /// Epoch of the writer or opener that it told of its damage, since it told that SCL.
     lost_to: Option<VolumeEpoch>,
-    /// It has refused an opener as damaged, since it told that SCL: what it promised it did not know yet. Until it answers for itself
-    /// again nobody concludes from what it had told.
+    /// It has refused an opener as damaged, or as one that knows of no such segment, since it told that SCL: what it promised it did not
+    /// know yet. Until it answers for itself again nobody concludes from what it had told.
     has_refused: bool,
     /// Histories that the member was brought: one that annuls what it told may have been replaced since by one that does
     /// not, and what it took is gone.
@@ -181,8 +181,9 @@ impl Fences {
     }
 
     fn refused(&mut self, shard: usize, refusal: &Refusal) {
-        // A page may be damaged too, and says nothing of the log.
-        if refusal.reason == RefusalReason::Damaged && refusal.detail == BUMP_REFUSED {
+        // A page may be damaged too, and says nothing of the log. A segment that nothing on the device names is lost whole.
+        let is_loss = matches!(refusal.reason, RefusalReason::Damaged | RefusalReason::UnknownSegment);
+        if is_loss && refusal.detail == BUMP_REFUSED {
             self.members.entry((shard, refusal.group)).or_default().has_refused = true;
         }
     }
