@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::datum::Datum;
 use crate::env::EvalEnv;
@@ -15,6 +15,10 @@ use crate::error::{Result, SqlError, SqlState};
 
 /// Compiled patterns kept per thread: as many as PostgreSQL keeps per session.
 const CACHE_PATTERNS_MAX: usize = 32;
+
+/// What a pattern may take when it is compiled: classes that know all alphabets are large, and `[[:alpha:]]{1,255}` has 255 of one.
+/// At most one beyond the crate's own limit of 10 MiB is kept per thread.
+const LARGE_BYTES_MAX: usize = 32 << 20;
 
 /// What flags and embedded options say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub(crate) struct Options {
 struct Cached {
     pattern: String,
     ignore_case: bool,
+    is_large: bool,
     regex: Regex,
 }
 
@@ -52,27 +57,37 @@ pub(crate) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex> {
     if let Some(regex) = hit {
         return Ok(regex);
     }
-    let regex = build(pattern, ignore_case)?;
+    let translation = translate(pattern, Options { ignore_case, ..Options::default() })?;
+    let (regex, is_large) = build_sized(pattern, &translation.text)?;
     CACHE.with_borrow_mut(|cache| {
+        cache.retain(|entry| !(is_large && entry.is_large));
         cache.truncate(CACHE_PATTERNS_MAX - 1);
-        cache.insert(0, Cached { pattern: pattern.to_owned(), ignore_case, regex: regex.clone() });
+        cache.insert(0, Cached { pattern: pattern.to_owned(), ignore_case, is_large, regex: regex.clone() });
     });
     Ok(regex)
 }
 
-fn build(pattern: &str, ignore_case: bool) -> Result<Regex> {
-    build_translated(pattern, &translate(pattern, Options { ignore_case, ..Options::default() })?.text)
-}
-
 /// The compiled form of what a pattern was translated to.
 pub(crate) fn build_translated(pattern: &str, translated: &str) -> Result<Regex> {
-    Regex::new(translated).map_err(|error| match error {
+    build_sized(pattern, translated).map(|(regex, _)| regex)
+}
+
+/// And whether it is a large one.
+fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
+    let (built, is_large) = match Regex::new(translated) {
+        Err(regex::Error::CompiledTooBig(_)) => {
+            (RegexBuilder::new(translated).size_limit(LARGE_BYTES_MAX).build(), true)
+        }
+        built => (built, false),
+    };
+    let regex = built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
         error if error.to_string().contains("invalid character class range") => {
             invalid("invalid character range")
         }
         _ => invalid(reason(pattern)),
-    })
+    })?;
+    Ok((regex, is_large))
 }
 
 /// A pattern in the syntax of the crate, and what decides which of several matches ARE takes.

@@ -300,17 +300,19 @@ impl Binder<'_> {
     /// `t(x)` or `(x).t`, where t is a type by the name in the catalog: a cast. As in PostgreSQL a row is not made a text in this
     /// way.
     pub(super) fn cast_call(&mut self, name: &str, position: u32, argument: &Expr) -> Result<Option<Expr>> {
-        let written = tree::TypeName::single(name);
-        match type_of(self.context.view, &written) {
-            Ok((target, _)) if target.is_pseudo() || target.info().is_some_and(|info| info.name != name) => {
+        // As a type's name, and not quoted, it means another type.
+        let target = match name {
+            "char" => Ok(TypeId::CHAR),
+            _ => type_of(self.context.view, &tree::TypeName::single(name)).map(|(target, _)| target),
+        };
+        match target {
+            Ok(target) if target.is_pseudo() || target.info().is_some_and(|info| info.name != name) => {
                 Ok(None)
             }
-            Ok((target, _))
-                if argument.type_id == TypeId::RECORD && target.category() == TypeCategory::String =>
-            {
+            Ok(target) if argument.type_id == TypeId::RECORD && target.category() == TypeCategory::String => {
                 Ok(None)
             }
-            Ok((target, _)) => {
+            Ok(target) => {
                 self.note_type(position, target)?;
                 self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
             }

@@ -121,7 +121,7 @@ impl Binder<'_> {
             let message = "record type has not been registered";
             return Err(SqlError::new(SqlState::WRONG_OBJECT_TYPE, message));
         };
-        self.note_fields(operand.start(), shape.iter().map(|column| &*column.name));
+        self.note_fields(operand.start(), shape.iter().map(|column| &*column.name))?;
         let item = |(at, column): (usize, &RowColumn)| Item {
             name: column.name.to_string(),
             expr: field_at(&value, at, &shape).at(operand.start()),

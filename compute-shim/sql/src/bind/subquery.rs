@@ -110,7 +110,9 @@ impl Binder<'_> {
         let (operator, resolved) = self.comparison(op, left.type_id, column.type_id)?;
         let (left, right) = self.operands(&resolved, Some(left), value_of(0, &column))?;
         let left = left.expect("two operands");
-        if lacks_collation([&left, &right]) {
+        // Others than comparisons need none, or (patterns) are given one here though PostgreSQL answers 42P22 where they are reached.
+        let is_comparison = ["=", "<>", "<", "<=", ">", ">="].contains(&op);
+        if is_comparison && lacks_collation([&left, &right]) {
             let quantifier = if all { Quantifier::All } else { Quantifier::Any };
             return self.compared_rows(vec![left], op, sub, quantifier);
         }

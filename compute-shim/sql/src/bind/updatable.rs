@@ -243,7 +243,8 @@ impl Below {
             }
             _ => Err(own()),
         };
-        ThroughColumn { expr: item.expr.clone(), column }
+        let collation = item.expr.collation.outside();
+        ThroughColumn { expr: item.expr.clone().with_collation(collation), column }
     }
 }
 

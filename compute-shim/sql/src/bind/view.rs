@@ -259,12 +259,21 @@ impl Binder<'_> {
         noted.edits.push(Edit { position, extent: Extent::Star, text: written.join(", ") });
     }
 
-    /// Notes `(row).*`, whose row begins there, with the columns that it stands for.
-    pub(super) fn note_fields<'c>(&mut self, position: u32, columns: impl Iterator<Item = &'c str>) {
-        if let Some(noted) = &mut self.noted {
-            let extent = Extent::Fields(columns.map(quote_identifier).collect());
-            noted.edits.push(Edit { position, extent, text: String::new() });
+    /// Notes `(row).*`, whose row begins there, with the columns that it stands for. 0A000 if two have one name: a text could name
+    /// the first alone.
+    pub(super) fn note_fields<'c>(
+        &mut self,
+        position: u32,
+        columns: impl Iterator<Item = &'c str>,
+    ) -> Result<()> {
+        let Some(noted) = &mut self.noted else { return Ok(()) };
+        let columns: Vec<&str> = columns.collect();
+        if (1..columns.len()).any(|at| columns[..at].contains(&columns[at])) {
+            return Err(SqlError::unsupported("* of a row with two columns of one name in a view"));
         }
+        let extent = Extent::Fields(columns.into_iter().map(quote_identifier).collect());
+        noted.edits.push(Edit { position, extent, text: String::new() });
+        Ok(())
     }
 
     /// Notes a literal whose value hangs on the clock or on the session's settings: the value is written out. 0A000 for

@@ -122,7 +122,8 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
     };
     let found: Vec<usize> = (1..plain.len()).filter(|&at| is_of_set(at)).collect();
     let mut tokens = tokens;
-    for at in found.into_iter().rev() {
+    let mut is_taken = vec![false; tokens.len()];
+    for at in found {
         let ignores_case = is_word(&tokens[plain[at]].token, "ilike");
         let is_negated = is_word(&tokens[plain[at - 1]].token, "not");
         let token = match (is_negated, ignores_case) {
@@ -133,8 +134,11 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
         };
         let first = if is_negated { plain[at - 1] } else { plain[at] };
         let span = tokens[first].span;
-        tokens.splice(first..=plain[at], [TokenWithSpan { token, span }]);
+        tokens[first] = TokenWithSpan { token, span };
+        is_taken[first + 1..=plain[at]].fill(true);
     }
+    let mut is_taken = is_taken.into_iter();
+    tokens.retain(|_| !is_taken.next().expect("one for each token"));
     tokens
 }
 

@@ -7,8 +7,12 @@ use super::statement::setting_word;
 use super::tree::{AlterViewAction, CheckOption, CreateView, Query, Statement};
 use super::{Lines, Reader, refuse, tokenize_plain};
 use hexalog_sql_types::SqlError;
-use hexalog_sql_types::error::Result;
+use hexalog_sql_types::error::{Result, SqlState};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// Bytes that the columns of one row that is spread may take in a view's text: each of them holds the row, and a row in a row so
+/// multiplies.
+const SPREAD_BYTES_MAX: usize = 1 << 20;
 
 /// What is behind CREATE [OR REPLACE] [TEMPORARY] VIEW.
 pub(super) fn create_view(reader: &mut Reader<'_>, or_replace: bool, temporary: bool) -> Result<Statement> {
@@ -171,7 +175,14 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     let byte = |position: u32| starts[(position as usize - 1).min(starts.len() - 1)];
     let mut replaced = Vec::with_capacity(edits.len());
     let mut spread = Vec::new();
-    for Edit { position, extent, text: replacement } in edits {
+    // Rows that are spread come before what is within them, which is edited with each row, and not here.
+    let mut edits = edits.to_vec();
+    edits.sort_by_key(|edit| (edit.position, !matches!(edit.extent, Extent::Fields(_))));
+    for Edit { position, extent, text: replacement } in &edits {
+        let at = byte(*position);
+        if spread.iter().any(|&(from, to)| from < at && at < to) {
+            continue;
+        }
         let first = tokens.iter().position(|token| lines.position(token.span.start) == *position);
         let last = first.and_then(|first| last_token(&tokens, first, extent));
         let Some(last) = last else {
@@ -188,7 +199,10 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
                 let [open, close] = first.and_then(|first| row_of(&tokens, first)).expect("found above");
                 let open = lines.position(tokens[open].span.start);
                 let (from, to) = (open + 1, lines.position(tokens[close].span.start));
-                let row = edited(&text[byte(from)..byte(to)], &within(edits, from, to, *position))?;
+                let row = edited(&text[byte(from)..byte(to)], &within(&edits, from, to, *position))?;
+                if row.len() * columns.len() > SPREAD_BYTES_MAX {
+                    return Err(too_long());
+                }
                 let fields: Vec<String> = columns.iter().map(|column| format!("({row}).{column}")).collect();
                 spread.push((byte(open), end));
                 (byte(open), end, fields.join(", "))
@@ -196,8 +210,6 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
             _ => (byte(*position), end, replacement.clone()),
         });
     }
-    let is_within = |start, end| spread.iter().any(|&(from, to)| from < start && end <= to);
-    replaced.retain(|&(start, end, _)| !is_within(start, end));
     replaced.sort();
     replaced.dedup();
     let (mut out, mut done) = (String::with_capacity(text.len() * 2), 0);
@@ -211,6 +223,11 @@ pub(crate) fn edited(text: &str, edits: &[Edit]) -> Result<String> {
     }
     out.push_str(&text[done..]);
     Ok(out)
+}
+
+fn too_long() -> SqlError {
+    let message = "a row that is spread into its columns makes the view's text too long";
+    SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
 }
 
 /// Edits of a part of a text, but for the spreading of the row that begins there.

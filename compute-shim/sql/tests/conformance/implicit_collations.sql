@@ -156,3 +156,10 @@ SELECT upper(lower(upper(lower(upper(lower(upper(lower(upper(lower(upper(lower(u
 SELECT string_agg(a || b, ',' ORDER BY (a || b) COLLATE "C") AS k FROM c;
 SELECT count(*) FROM c AS l JOIN c AS r USING (a) WHERE l.b IS NOT NULL;
 SELECT count(*) FROM (SELECT a AS k FROM c) AS l JOIN (SELECT b AS k FROM c WHERE b IS NULL) AS r USING (k);
+CREATE TABLE outer_sides (a text COLLATE "C", b text COLLATE "POSIX", d text);
+INSERT INTO outer_sides VALUES ('q', 'q', 'r'), ('s', 't', 'u');
+SELECT a ~~ ANY (SELECT b FROM outer_sides) FROM outer_sides ORDER BY 1;
+SELECT a NOT LIKE ALL (SELECT b FROM outer_sides) FROM outer_sides ORDER BY 1;
+CREATE VIEW collated_view AS SELECT a COLLATE "C" AS x, d FROM outer_sides;
+DELETE FROM collated_view WHERE x = 'q' COLLATE "POSIX";
+SELECT count(*) FROM outer_sides;

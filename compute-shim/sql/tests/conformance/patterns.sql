@@ -74,3 +74,6 @@ SELECT regexp_match('İi', '[[:alpha:]]+?'), regexp_replace('naïve café 12', '
 SELECT 'b' ~ '[[:<:]]*b';
 SELECT 'b' ~ 'b[[:>:]]{2}';
 SELECT regexp_instr('a', 'a**', 1, 1, 2147483647);
+SELECT 'abc' ~ '^[[:alpha:]]{1,255}$', 'ab' ~ '^[[:print:]]{0,255}$', 'ab' ~* '^[[:alnum:]]{1,255}$';
+SELECT 'a.b.c' ~ '^([[:alnum:]]{1,63}\.){1,5}[[:alpha:]]+$';
+SELECT regexp_replace('abc1', '^[[:alpha:]]{1,255}', 'x'), 'a' NOT LIKE ANY ('{b}'), 'a' NOT ILIKE ALL ('{A,b}'), 'a' LIKE ANY ('{a,b}');

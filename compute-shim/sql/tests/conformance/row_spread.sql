@@ -76,3 +76,9 @@ CREATE VIEW v5 AS SELECT (ROW((x.t).*, 'k'::text)).*, (((x.t))).bb::varchar AS n
 SELECT * FROM v5 ORDER BY f1;
 CREATE VIEW v6 (p) AS VALUES ((ROW(1, 2)).*), (3, 4);
 SELECT * FROM v6 ORDER BY p;
+
+-- A row within a row, in a view: each column holds the rows within it.
+CREATE VIEW nested_spread AS SELECT (ROW((ROW((ROW(1, 'x'::text)).*, 2)).*, 3)).*;
+TABLE nested_spread;
+DROP VIEW nested_spread;
+SELECT "char"('xy'), "char"(65);
