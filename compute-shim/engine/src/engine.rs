@@ -53,7 +53,7 @@ pub struct Engine {
     pub(crate) rollbacks: RollbackQueue,
     pub(crate) purge: Mutex<PurgeState>,
     /// Background work ended in an error when it last ran: nobody is to wait for what it would do.
-    pub(crate) is_purge_failing: AtomicBool,
+    pub(crate) is_background_failing: AtomicBool,
     pub(crate) sequences: Mutex<FixedMap<SequenceId, CachedSequence>>,
     pub(crate) row_ids: RwLock<FixedMap<TreeId, AtomicU64>>,
     pub(crate) opening: Mutex<OpeningProgress>,
@@ -88,7 +88,7 @@ impl Engine {
             counters: Counters::default(),
             rollbacks: RollbackQueue::default(),
             purge: Mutex::default(),
-            is_purge_failing: AtomicBool::new(false),
+            is_background_failing: AtomicBool::new(false),
             sequences: Mutex::default(),
             row_ids: RwLock::default(),
             opening: Mutex::default(),

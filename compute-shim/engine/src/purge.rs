@@ -56,7 +56,7 @@ impl Engine {
         self.check_fenced()?;
         let freed_before = self.allocator.freed();
         let worked = self.background_slice(budget.mini_transactions.max(1));
-        self.is_purge_failing.store(matches!(worked, Err(Stop::Fail(_))), Ordering::Release);
+        self.is_background_failing.store(matches!(worked, Err(Stop::Fail(_))), Ordering::Release);
         if worked != Ok(true) || self.allocator.freed() != freed_before {
             self.waiting.wake_space();
         }
@@ -106,7 +106,7 @@ impl Engine {
 
     /// Whether purge is behind with pages that no snapshot in use needs: they come free by themselves.
     pub(crate) fn has_pages_to_give(&self) -> bool {
-        if self.is_purge_failing.load(Ordering::Acquire) {
+        if self.is_background_failing.load(Ordering::Acquire) {
             return false;
         }
         let horizon = self.snapshots.lowest(self.volume.vdl());

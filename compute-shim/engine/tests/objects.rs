@@ -6,6 +6,9 @@ use harness::{Node, SMALL};
 use hexalog_engine::*;
 use hexalog_protocol::geometry::Geometry;
 use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
 
 /// The tests' index key: the body up to its first `|`.
 fn index_key(body: &[u8]) -> &[u8] {
@@ -592,4 +595,58 @@ fn a_rollback_under_way_is_not_waited_for() {
     node.settle();
     drop_tree(&node, tree);
     try_create_filled(&node).expect("there is room again");
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_waits_for_a_page_is_woken_when_purge_frees_one() {
+    let node = Node::create_of(SMALL, Geometry { pages_per_group: 16, groups: 4 });
+    // Trees come and go, and nothing purges, until no page is found.
+    let need = loop {
+        let mut txn = node.begin_rc();
+        let created = loop {
+            match node.engine.create_tree(&mut txn, TreeKind::Clustered) {
+                Err(Stop::Need(need @ Need::Grow { .. })) => break Err(need),
+                Err(Stop::Need(need)) => assert!(node.volume.satisfy(&node.engine, &need)),
+                created => break Ok(created.expect("purge has pages to give")),
+            }
+        };
+        match created {
+            Ok(tree) => {
+                node.commit(txn);
+                drop_tree(&node, tree);
+            }
+            Err(need) => {
+                node.abort(txn);
+                break need;
+            }
+        }
+    };
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut slices = 0;
+    while !node.engine.poll_need(&need, &waker) {
+        let woken_before = woken.0.load(Ordering::Relaxed);
+        match node.engine.background(Budget { mini_transactions: 1 }) {
+            Ok(_) => {
+                let may_go_on = node.engine.poll_need(&need, Waker::noop());
+                assert!(!may_go_on || woken.0.load(Ordering::Relaxed) > woken_before, "not told of its page");
+            }
+            Err(Stop::Need(need)) => assert!(node.volume.satisfy(&node.engine, &need)),
+            Err(Stop::Fail(error)) => panic!("{error}"),
+        }
+        slices += 1;
+        assert!(slices < 10_000, "purge frees nothing");
+    }
+    assert!(slices > 0, "it had nothing to wait for");
+    try_create_filled(&node).expect("pages come free");
 }

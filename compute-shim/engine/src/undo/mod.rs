@@ -164,17 +164,17 @@ impl StreamState {
         if !self.has_pages() {
             return false;
         }
-        let is_unknown = self.known_since > self.tail;
-        let mut passed = self.tail;
-        if is_unknown && self.purge_stop.is_none_or(|stop| self.would_pass(stop, horizon)) {
+        if self.known_since > self.tail && self.purge_stop.is_none_or(|stop| self.would_pass(stop, horizon)) {
             return true;
         }
-        let finished = self.finished.iter().take_while(|finished| !is_unknown && finished.lsn <= horizon);
-        for finished in finished {
-            if finished.needs_purge && finished.offset >= self.tail {
-                return true;
+        let mut passed = self.tail;
+        if self.known_since <= self.tail {
+            for finished in self.finished.iter().take_while(|finished| finished.lsn <= horizon) {
+                if finished.needs_purge && finished.offset >= self.tail {
+                    return true;
+                }
+                passed = passed.max(finished.end);
             }
-            passed = passed.max(finished.end);
         }
         logical_of(passed).saturating_sub(self.owned_from) > SPARE_PAGES_KEPT
     }
