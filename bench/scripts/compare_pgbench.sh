@@ -4,8 +4,10 @@
 #
 #   compare_pgbench.sh DIR [SECONDS=15] [ROUNDS=2] [SCALE=10]
 #
-# DIR lies on the device under test. Prints one line per run and the medians with their ratio. TPC-B and -S, prepared, at 1,
-# 16 and 64 clients. Build first: cargo build --release.
+# DIR lies on the device under test. Prints one line per run and the medians with their ratio, prepared statements. From the environment:
+#   LOADS      what runs: tpcb, select (one row by key), simple (pgbench -N), update (one row by key, alone)  [tpcb select]
+#   CLIENTS    [1 16 64]
+# Build first: cargo build --release.
 set -euo pipefail
 
 dir=$(realpath -m "${1:?directory}")
@@ -49,18 +51,34 @@ compute() { pgrep -P "$cluster" -f 'hexalog compute' || true; }
 
 results=$dir/results.tsv
 : >"$results"
-run() { # NAME PORT MODE CLIENTS
+# Only what a load adds to pgbench's options.
+load() { # LOAD
+    case $1 in
+    tpcb) ;;
+    select) echo -S ;;
+    simple) echo -N ;;
+    update) echo "-f $dir/update.sql" ;;
+    *) echo "LOADS: $1 is none of tpcb, select, simple, update" >&2; return 1 ;;
+    esac
+}
+cat >"$dir/update.sql" <<'SQL'
+\set aid random(1, 100000 * :scale)
+\set delta random(-5000, 5000)
+UPDATE pgbench_accounts SET abalance = abalance + :delta WHERE aid = :aid;
+SQL
+
+run() { # NAME PORT LOAD CLIENTS
     local log=$dir/pgbench-log out tps p
     rm -f "$log".*
     local threads=$(($4 > 1 ? 2 : 1)) daemon_before compute_before
     daemon_before=$(cpu_seconds $(daemons))
     compute_before=$(cpu_seconds $(compute))
-    out=$(cd "$dir" && pgbench -h 127.0.0.1 -p "$2" -U postgres -n $3 -M prepared -c "$4" -j "$threads" -T "$seconds" \
+    out=$(cd "$dir" && pgbench -h 127.0.0.1 -p "$2" -U postgres -n $(load "$3") -D scale="$scale" -M prepared -c "$4" -j "$threads" -T "$seconds" \
         -l --log-prefix="$log" postgres 2>&1) || { echo "$out" >&2; return 1; }
     tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' <<<"$out")
     p=$(cat "$log".* | awk '{print $3}' | sort -n | awk '{v[NR]=$1} END {
         printf "%.2f\t%.2f\t%.2f", v[int(NR*0.50)+1]/1000, v[int(NR*0.95)+1]/1000, v[int(NR*0.99)+1]/1000}')
-    printf '%s\t%s\t%s\t%s\t%s' "$1" "${3:-tpcb}" "$4" "$tps" "$p" | tee -a "$results"
+    printf '%s\t%s\t%s\t%s\t%s' "$1" "$3" "$4" "$tps" "$p" | tee -a "$results"
     if [ "$1" = hexalog ]; then
         awk -v d0="$daemon_before" -v d1="$(cpu_seconds $(daemons))" -v c0="$compute_before" -v c1="$(cpu_seconds $(compute))" \
             -v n="$(awk -v t="$tps" -v s="$seconds" 'BEGIN {print t * s}')" \
@@ -72,8 +90,8 @@ run() { # NAME PORT MODE CLIENTS
 
 echo "machine: $(nproc) cores, load $(cut -d' ' -f1-3 /proc/loadavg); scale $scale, $seconds s, $rounds rounds"
 printf 'who\tmode\tclients\ttps\tp50 ms\tp95 ms\tp99 ms\n'
-for clients in 1 16 64; do
-    for mode in "" -S; do
+for clients in ${CLIENTS:-1 16 64}; do
+    for mode in ${LOADS:-tpcb select}; do
         for _ in $(seq "$rounds"); do
             run hexalog "$ours" "$mode" "$clients"
             run postgres "$theirs" "$mode" "$clients"
