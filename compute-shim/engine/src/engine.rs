@@ -130,6 +130,12 @@ impl Engine {
         Lsn(self.appended.load(Ordering::Acquire))
     }
 
+    /// Hands to storage what nobody waits for, background work above all: for who has been idle for a while. Commits
+    /// seal what they need themselves. What is held back longer keeps VDL below it, and storage from coalescing.
+    pub fn seal_appended(&self) {
+        self.volume.seal_through(self.appended());
+    }
+
     pub(crate) fn note_appended(&self, lsn: Lsn) {
         self.appended.fetch_max(lsn.0, Ordering::AcqRel);
     }

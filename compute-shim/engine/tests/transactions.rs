@@ -558,3 +558,17 @@ fn an_opening_asks_for_the_streams_heads_together() {
     }
     assert!(trips < 12, "{trips} trips for {STREAMS} streams");
 }
+
+#[test]
+fn what_nobody_waits_for_is_durable_once_it_is_sealed() {
+    let (node, tree) = harness::seeded(1);
+    let mut txn = node.begin_rc();
+    node.insert(&mut txn, tree, b"unsealed", b"row").expect("inserts");
+    let appended = node.engine.appended();
+    node.volume.pump(&node.engine);
+    assert!(node.volume.vdl() < appended, "nobody waits for it");
+    node.engine.seal_appended();
+    node.volume.pump(&node.engine);
+    assert_eq!(node.volume.vdl(), appended);
+    node.abort(txn);
+}

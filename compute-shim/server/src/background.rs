@@ -21,6 +21,10 @@ pub(crate) async fn run(engine: Arc<Engine>, control: Arc<ServerControl>) {
                 tokio::task::yield_now().await;
             }
             Ok(false) => {
+                if pause == PAUSE_MAX {
+                    // Nothing came for as long: the last records of purge would wait for the next commit.
+                    engine.seal_appended();
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }

@@ -40,8 +40,10 @@ pub(crate) const DELTA_READS_MAX: u8 = 16;
 const BATCHES_LOOKED_AT_MAX: usize = 256;
 /// Held batches passed over in one slice since nothing of them may be coalesced yet.
 const BATCHES_PASSED_MAX: usize = 4096;
-/// After a round that found nothing to do, wait this long, unless more may be coalesced before.
-const REST_US: u64 = 20_000;
+/// After a round that found nothing to do, wait this long, unless more may be coalesced before. Each time in a row it is
+/// twice as long, so that what a read point holds back is not looked through fifty times a second for as long as that takes.
+const REST_MIN_US: u64 = 20_000;
+const REST_MAX_US: u64 = 320_000;
 /// No write frame for this long is a pause: everything pending is coalesced then.
 const PAUSE_US: u64 = 200_000;
 
@@ -64,6 +66,8 @@ pub(crate) struct Coalescer {
     pub(super) packed: Packer,
     pub(super) writing_deltas: Vec<PlacedDelta>,
     rest_until_us: u64,
+    /// How long the next rest is.
+    rest_us: u64,
 }
 
 /// What a page gets next.
@@ -137,7 +141,13 @@ impl Coalescer {
 
     /// More records may be coalesced than when a round last found none.
     pub fn limit_moved(&mut self) {
-        self.rest_until_us = 0;
+        (self.rest_until_us, self.rest_us) = (0, 0);
+    }
+
+    /// Nothing could be chosen: each time in a row, twice as long as before until it is tried again.
+    fn rest(&mut self, now: Now) {
+        self.rest_us = (self.rest_us * 2).clamp(REST_MIN_US, REST_MAX_US);
+        self.rest_until_us = now.monotonic_us + self.rest_us;
     }
 
     /// Where versions are being written: live, and named by nothing yet.
@@ -164,9 +174,10 @@ impl Shard {
         let takes_oldest = self.oldest_are_due(now);
         let chosen = self.choose_pages(takes_oldest);
         if chosen.is_empty() {
-            self.coalescer.rest_until_us = now.monotonic_us + REST_US;
+            self.coalescer.rest(now);
             return false;
         }
+        self.coalescer.rest_us = 0;
         self.coalescer.waiting = chosen.into_keys().collect();
         self.begin_coalescing(effects);
         true

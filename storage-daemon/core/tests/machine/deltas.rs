@@ -340,3 +340,28 @@ fn a_chain_is_bounded_while_the_log_is_always_in_flight() {
     }
     writer.check_all_served(&mut world);
 }
+
+/// An idle cluster used a core's hundredth for each daemon: what could not be coalesced was looked through fifty times a second.
+#[test]
+fn what_a_read_point_holds_back_is_looked_through_ever_less_often() {
+    let mut world = World::new(31);
+    create_volume(&mut world, 1);
+    let mut writer = Writer::open(&mut world, 1, 1, None);
+    // More than the block of a page's delta takes, and the read point stays below all of it.
+    for _ in 0..200 {
+        writer.write_pages(&mut world, &[PageId(1)]);
+    }
+    writer.settle(&mut world);
+    writer.pump(&mut world);
+    world.run_us(2_000_000);
+    let before = world.counter(0, "coalescing_looks");
+    world.run_us(10_000_000);
+    let looks = world.counter(0, "coalescing_looks") - before;
+    assert!(looks > 0, "nothing is held back");
+    assert_eq!(world.counter(0, "coalesced_records"), 0);
+    assert!(looks <= 200 * 10_000_000 / 320_000, "{looks} looks at 200 records in ten seconds");
+    // Where more may be coalesced it comes with the pause after the frame that said so.
+    writer.tell_floor(&mut world);
+    world.run_us(250_000);
+    assert!(world.counter(0, "coalesced_records") > 0, "all of it may be coalesced");
+}

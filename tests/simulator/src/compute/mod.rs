@@ -41,6 +41,8 @@ const SESSION_FIRST: usize = 2;
 
 /// Pause of the background work when it found nothing.
 const BACKGROUND_PAUSE_US: u64 = 5_000;
+/// As many pauses in a row without work, and what nobody waits for is handed to storage.
+const IDLE_PAUSES: u32 = 8;
 /// Stands for the statement that ends a set-up which was refused its rows.
 const GOES_BACK: usize = SET_UP.len() + 1;
 /// How long to wait with it.
@@ -196,6 +198,8 @@ pub struct Compute {
     stage: Stage,
     need: Option<Need>,
     background_need: Option<Need>,
+    /// Pauses of background work since there was some.
+    idle_pauses: u32,
     sessions: Vec<SessionTask>,
     commits: Commits,
     woken: Woken,
@@ -227,6 +231,7 @@ impl Compute {
             stage: Stage::Probing,
             need: None,
             background_need: None,
+            idle_pauses: 0,
             sessions: Vec::new(),
             commits: Commits::default(),
             woken,
@@ -513,10 +518,17 @@ impl Compute {
             }
             match self.engine.background(Budget { mini_transactions: self.sizes.slice }) {
                 Ok(true) => {
+                    self.idle_pauses = 0;
                     let in_us = context.random.range(1, 200);
                     return context.wake_in(in_us);
                 }
-                Ok(false) => return context.wake_in(BACKGROUND_PAUSE_US),
+                Ok(false) => {
+                    self.idle_pauses += 1;
+                    if self.idle_pauses >= IDLE_PAUSES {
+                        self.engine.seal_appended();
+                    }
+                    return context.wake_in(BACKGROUND_PAUSE_US);
+                }
                 Err(hexalog_engine::Stop::Need(Need::Yield)) => return context.wake_in(1),
                 // Looks at once whether it has come meanwhile.
                 Err(hexalog_engine::Stop::Need(need)) => self.background_need = Some(need),
