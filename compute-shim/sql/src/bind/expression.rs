@@ -174,8 +174,7 @@ impl Binder<'_> {
                 Kind::IsBool { operand: Box::new(operand), value: *value, negated: *negated }
             }
             E::IsDistinct { left, right, negated, .. } => {
-                let (left, right) = (self.expr(left)?, self.expr(right)?);
-                return self.is_distinct(left, right, *negated);
+                return self.are_distinct(left, right, *negated);
             }
             other => unreachable!("{other:?} is dispatched before"),
         };

@@ -143,7 +143,12 @@ impl Printer<'_> {
             }
             Kind::IsDistinct { sides, negated } => {
                 let words = if *negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" };
-                self.operator(words, &sides[..], expr);
+                match &sides[1].kind {
+                    Kind::Constant(Datum::Null) if sides[1].type_id == TypeId::RECORD => {
+                        self.test(&sides[0], &format!(" {words} NULL"), expr);
+                    }
+                    _ => self.operator(words, &sides[..], expr),
+                }
             }
             _ => self.compound(expr),
         }
