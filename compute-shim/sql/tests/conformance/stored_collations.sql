@@ -108,3 +108,10 @@ SELECT pg_get_expr(adbin, adrelid), pg_get_expr(adbin, adrelid, true) FROM pg_at
 ALTER TABLE s ALTER "X" TYPE text;
 SELECT pg_get_expr(adbin, adrelid), pg_get_expr(adbin, adrelid, true) FROM pg_attrdef WHERE adrelid = 's'::regclass;
 SELECT check_clause FROM information_schema.check_constraints WHERE constraint_name LIKE 's\_%' ORDER BY 1;
+ALTER TABLE s ADD e text DEFAULT ('q' COLLATE "C"), ADD f text COLLATE "POSIX" DEFAULT (lower('Q' COLLATE "C") || 'r'), ADD h text GENERATED ALWAYS AS ("X" COLLATE "C" || "order") STORED;
+SELECT * FROM s ORDER BY "X" COLLATE "C";
+INSERT INTO s ("X", "order") VALUES ('b', 'c') RETURNING *;
+INSERT INTO s ("X", "order", e) VALUES ('b', 'c', DEFAULT) ON CONFLICT (("X" COLLATE "C" || "order")) DO NOTHING;
+CREATE UNIQUE INDEX s_u ON s (("X" COLLATE "C" || "order"));
+INSERT INTO s ("X", "order", e) VALUES ('b', 'c', DEFAULT) ON CONFLICT (("X" COLLATE "C" || "order")) DO NOTHING;
+INSERT INTO s ("X", "order", e) VALUES ('b', 'c', DEFAULT);
