@@ -8,7 +8,7 @@ use super::field::RowColumn;
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
 use crate::catalog::object::{INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
-use crate::expression::{Collation, Expr, Kind, for_each, is_collatable, same};
+use crate::expression::{Collation, Expr, Kind, for_each, same};
 use crate::function::{
     HostFunction, TableFunction, WindowRoutine, host_by_name, table_by_name, window_by_name,
 };
@@ -40,12 +40,19 @@ impl SetCall {
         let arguments = self.function.arguments.iter().zip(&self.arguments);
         let mut arrays = arguments.filter(|(declared, _)| **declared == TypeId::ANYARRAY);
         let element = arrays.next().and_then(|(_, array)| array.type_id.array_element());
-        let column = |&(name, type_id): &(&str, TypeId)| RowColumn {
-            name: name.into(),
-            type_id: if type_id == TypeId::ANYELEMENT { element.unwrap_or(type_id) } else { type_id },
-            typmod: Typmod::NONE,
+        let column = |&(name, declared): &(&str, TypeId)| {
+            let (type_id, collation) = match element {
+                Some(element) if declared == TypeId::ANYELEMENT => (element, self.collation(element)),
+                _ => (declared, Collation::Own),
+            };
+            RowColumn { name: name.into(), type_id, typmod: Typmod::NONE, collation: collation.outside() }
         };
         self.function.columns.iter().map(column).collect()
+    }
+
+    /// What its values of this type have.
+    pub(super) fn collation(&self, type_id: TypeId) -> Collation {
+        Collation::of_call(&self.arguments, type_id)
     }
 
     /// As a node has it.
@@ -368,6 +375,7 @@ impl Binder<'_> {
             ));
         }
         let (result, columns) = (call.result, call.columns());
+        let collation = call.collation(result);
         let mut is_nested = false;
         for argument in &call.arguments {
             for_each(argument, &mut |expr| {
@@ -379,7 +387,7 @@ impl Binder<'_> {
             return Err(at(SqlError::unsupported("nesting of set-returning functions"), position));
         }
         frame.sets.push(call);
-        let set = Expr::new(Kind::SetReturning(frame.sets.len() - 1), result);
+        let set = Expr::new(Kind::SetReturning(frame.sets.len() - 1), result).with_collation(collation);
         Ok(if columns.is_empty() { set } else { set.with_typmod(self.shape(columns)) })
     }
 
@@ -438,8 +446,7 @@ impl Binder<'_> {
             return Err(at(SqlError::new(SqlState::GROUPING_ERROR, message), position));
         }
         let call = parts;
-        let collation =
-            Collation::together(&call.arguments).filter(|_| is_collatable(result)).unwrap_or_default();
+        let collation = Collation::of_call(&call.arguments, result);
         let frame = self.select_frame();
         if frame.aggregate_position == 0 {
             frame.aggregate_position = position;

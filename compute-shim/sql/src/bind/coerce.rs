@@ -5,7 +5,8 @@
 
 use super::Binder;
 use super::collation::check_explicit_of;
-use crate::expression::{Collation, Expr, Kind, evaluate_constant};
+use super::expression::collated;
+use crate::expression::{Collation, Expr, Kind, evaluate_constant, is_collatable};
 use crate::parse::{at, tree};
 use hexalog_sql_types::cast::{CastContext, coercion};
 use hexalog_sql_types::error::Result;
@@ -46,6 +47,16 @@ impl Binder<'_> {
             && target.category() != TypeCategory::String
         {
             return Ok(None);
+        }
+        if let Kind::Collate { oid, .. } = expr.kind {
+            // It goes beneath COLLATE, which is gone if the type has no collations.
+            let (collation, operand) = (expr.collation, expr.without_collate());
+            let coerced = self.coerce_as(operand, target, typmod, context, is_written)?;
+            let shown = |coerced| match is_collatable(target) {
+                true => collated(coerced, oid).with_collation(collation),
+                false => coerced,
+            };
+            return Ok(coerced.map(shown));
         }
         // A literal is read as of any length, and then brought to the wanted one as a value is.
         let is_literal = expr.type_id == TypeId::UNKNOWN && matches!(expr.kind, Kind::Constant(_));

@@ -72,18 +72,59 @@ impl Binder<'_> {
         Ok(result.expect("rows are not empty"))
     }
 
-    pub(super) fn is_distinct(&mut self, left: Expr, right: Expr, negated: bool) -> Result<Expr> {
-        if left.type_id == TypeId::RECORD || right.type_id == TypeId::RECORD {
-            return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
+    /// IS DISTINCT FROM: of two rows as they are written column by column.
+    pub(super) fn are_distinct(
+        &mut self,
+        left: &tree::Expr,
+        right: &tree::Expr,
+        negated: bool,
+    ) -> Result<Expr> {
+        let (tree::Expr::Row { items: left, .. }, tree::Expr::Row { items: right, .. }) = (left, right)
+        else {
+            let (left, right) = (self.expr(left)?, self.expr(right)?);
+            return self.is_distinct(left, right, negated);
+        };
+        let (left, right) = (self.row_items(left)?, self.row_items(right)?);
+        if left.len() != right.len() {
+            return Err(SqlError::syntax("unequal number of entries in row expressions"));
         }
+        let sides = left.into_iter().zip(right);
+        let columns: Result<Vec<Expr>> =
+            sides.map(|(left, right)| self.distinct_values(left, right, false)).collect();
+        let mut columns = columns?;
+        let distinct = match columns.len() {
+            0 => Expr::bool(false),
+            1 => columns.remove(0),
+            _ => boolean(Kind::Or(columns.into())),
+        };
+        Ok(if negated { boolean(Kind::Not(Box::new(distinct))) } else { distinct })
+    }
+
+    fn is_distinct(&mut self, left: Expr, right: Expr, negated: bool) -> Result<Expr> {
         // From NULL as it is written, whatever has no equality is distinct too.
         let is_null = |side: &Expr| {
             side.type_id == TypeId::UNKNOWN && matches!(&side.kind, Kind::Constant(value) if value.is_null())
         };
         if is_null(&left) || is_null(&right) {
             let operand = if is_null(&right) { left } else { right };
-            let operand = Box::new(self.tested(operand)?);
-            return Ok(boolean(Kind::IsNull { operand, negated: !negated }));
+            // A row that is made here is one, if of NULLs alone; IS NULL would look into it.
+            if matches!(operand.kind, Kind::Row(_, None)) {
+                let sides = Box::new([operand, Expr::null(TypeId::RECORD)]);
+                return Ok(boolean(Kind::IsDistinct { sides, negated }));
+            }
+            if operand.type_id != TypeId::RECORD {
+                let operand = Box::new(self.tested(operand)?);
+                return Ok(boolean(Kind::IsNull { operand, negated: !negated }));
+            }
+            // A relation's row that an outer join has not found is one of NULLs here, and NULL there.
+            return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
+        }
+        self.distinct_values(left, right, negated)
+    }
+
+    fn distinct_values(&mut self, left: Expr, right: Expr, negated: bool) -> Result<Expr> {
+        if left.type_id == TypeId::RECORD || right.type_id == TypeId::RECORD {
+            return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
         }
         let (left, right) =
             if resolve::common_type("IS DISTINCT FROM", &[left.type_id, right.type_id]).is_ok() {

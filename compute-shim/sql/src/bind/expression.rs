@@ -4,6 +4,7 @@
 //! types are final, but for untyped literals and parameters, which their surroundings decide.
 
 use super::{Binder, type_of};
+use crate::catalog::object::Oid;
 use crate::catalog::system::collation_named;
 use crate::expression::{Collation, Expr, Kind, is_collatable};
 use crate::parse::at;
@@ -173,8 +174,7 @@ impl Binder<'_> {
                 Kind::IsBool { operand: Box::new(operand), value: *value, negated: *negated }
             }
             E::IsDistinct { left, right, negated, .. } => {
-                let (left, right) = (self.expr(left)?, self.expr(right)?);
-                return self.is_distinct(left, right, *negated);
+                return self.are_distinct(left, right, *negated);
             }
             other => unreachable!("{other:?} is dispatched before"),
         };
@@ -354,7 +354,8 @@ impl Binder<'_> {
         Ok((self.array_from(path, TypeId::TEXT)?, first_is_integer.unwrap_or(false)))
     }
 
-    /// COLLATE: every collation that exists here orders by code points, so nothing changes but the check.
+    /// COLLATE: every collation that exists here orders by code points, so nothing changes but what is refused; it is kept where
+    /// it will be shown.
     fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
         let operand = self.known(operand)?;
         let oid = collation_named(collation)?;
@@ -362,6 +363,13 @@ impl Binder<'_> {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
-        Ok(operand.with_collation(Collation::Explicit { oid, position }))
+        let collated = if self.folds { operand } else { collated(operand, oid) };
+        Ok(collated.with_collation(Collation::Explicit { oid, position }))
     }
+}
+
+/// An expression with COLLATE behind it, which is to be shown.
+pub(super) fn collated(operand: Expr, oid: Oid) -> Expr {
+    let (type_id, typmod, position) = (operand.type_id, operand.typmod, operand.position);
+    Expr::new(Kind::Collate { operand: Box::new(operand), oid }, type_id).with_typmod(typmod).at(position)
 }

@@ -11,7 +11,7 @@ use super::scope::find_table;
 use super::select::Item;
 use super::select::check_width;
 use crate::catalog::object::Oid;
-use crate::expression::{Expr, Kind};
+use crate::expression::{Collation, Expr, Kind};
 use crate::parse::at;
 use crate::parse::tree::{self, Name};
 use hexalog_sql_types::error::Result;
@@ -27,6 +27,8 @@ pub(super) struct RowColumn {
     pub name: Box<str>,
     pub type_id: TypeId,
     pub typmod: Typmod,
+    /// As it is outside of what made the row.
+    pub collation: Collation,
 }
 
 /// The columns of a row.
@@ -50,6 +52,7 @@ impl Binder<'_> {
             name: names.as_ref().map_or_else(|| format!("f{}", at + 1).into(), |names| names[at].clone()),
             type_id: item.type_id,
             typmod: item.typmod,
+            collation: item.collation.outside(),
         };
         let columns = items.iter().enumerate().map(column).collect();
         let typmod = self.shape(columns);
@@ -147,10 +150,10 @@ impl Binder<'_> {
 fn field_at(value: &Expr, at: usize, shape: &RowShape) -> Expr {
     let column = &shape[at];
     if let Kind::Row(items, _) = &value.kind {
-        return items[at].clone();
+        return items[at].clone().with_collation(column.collation);
     }
     let kind = Kind::Field { operand: Box::new(value.clone()), column: at, name: column.name.clone() };
-    Expr::new(kind, column.type_id).with_typmod(column.typmod)
+    Expr::new(kind, column.type_id).with_typmod(column.typmod).with_collation(column.collation)
 }
 
 /// Why there is no such column.

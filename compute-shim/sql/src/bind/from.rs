@@ -6,6 +6,7 @@
 #![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
 
 use super::call::{FromCall, undefined_columns};
+use super::field::RowColumn;
 use super::lock::{Lockable, SYSTEM};
 use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Names, Place, VersionColumns};
@@ -424,8 +425,18 @@ fn call_source(call: FromCall, name: &str) -> (CallSource, Vec<OutputColumn>) {
                     };
                     set.defined.iter().map(column).collect()
                 }
-                [] => vec![call_column(set.function.column.unwrap_or(name), set.result)],
-                _ => set.columns().iter().map(|column| call_column(&column.name, column.type_id)).collect(),
+                [] => {
+                    let collation = set.collation(set.result);
+                    let column = call_column(set.function.column.unwrap_or(name), set.result);
+                    vec![OutputColumn { collation, ..column }]
+                }
+                _ => {
+                    let column = |column: &RowColumn| OutputColumn {
+                        collation: column.collation,
+                        ..call_column(&column.name, column.type_id)
+                    };
+                    set.columns().iter().map(column).collect()
+                }
             };
             let arguments = Exprs::new(set.arguments);
             (CallSource::Set { function: set.function, arguments }, columns)

@@ -82,11 +82,13 @@ impl Binder<'_> {
             let error = SqlError::new(SqlState::INVALID_RECURSION, message);
             return Err(at(error, frame.aggregate_position));
         }
-        // What is above a group says no more what it is made of.
-        let collations: Vec<Collation> = parts.items.iter().map(|item| item.expr.collation).collect();
+        // What is above a group says no more what it is made of, nor where it stands.
+        let said = |item: &Item| (item.expr.collation, item.expr.position);
+        let said: Vec<(Collation, u32)> = parts.items.iter().map(said).collect();
         let (node, items) = self.stack(parts, frame, limit, offset)?;
-        let columns = items.into_iter().zip(collations);
-        let columns = columns.map(|(item, collation)| OutputColumn { collation, ..output(item) }).collect();
+        let columns = items.into_iter().zip(said);
+        let column = |(item, (collation, position))| OutputColumn { collation, position, ..output(item) };
+        let columns = columns.map(column).collect();
         Ok(Bound { node, columns })
     }
 

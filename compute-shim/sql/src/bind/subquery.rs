@@ -67,7 +67,8 @@ impl Binder<'_> {
 
     pub(super) fn array_subquery(&mut self, query: &Query) -> Result<Expr> {
         let sub = self.subplan(query)?;
-        let element = one_column(&sub, "subquery must return only one column")?.type_id;
+        let column = one_column(&sub, "subquery must return only one column")?;
+        let (element, collation) = (column.type_id, column.collation.outside());
         if element.array_element().is_some() {
             return Err(SqlError::unsupported("ARRAY over a subquery of arrays"));
         }
@@ -75,7 +76,7 @@ impl Binder<'_> {
             let message = format!("could not find array type for data type {}", element.display_name());
             SqlError::new(SqlState::UNDEFINED_OBJECT, message)
         })?;
-        Ok(self.subplan_expr(sub, SubplanForm::Array(element), array))
+        Ok(self.subplan_expr(sub, SubplanForm::Array(element), array).with_collation(collation))
     }
 
     pub(super) fn in_query(&mut self, operand: &tree::Expr, query: &Query, negated: bool) -> Result<Expr> {

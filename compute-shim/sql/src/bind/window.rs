@@ -8,7 +8,7 @@ use super::call::{Callable, check_within_group};
 use super::collation::{check_one, check_sort_key};
 use super::hypothetical::hypothetical;
 use super::scope::{Place, SelectFrame};
-use crate::expression::{Expr, Kind, for_each, rewrite, same};
+use crate::expression::{Collation, Expr, Kind, for_each, rewrite, same};
 use crate::function::{WindowRoutine, window_by_name};
 use crate::parse::at;
 use crate::parse::tree::{self, FrameBound, FrameUnit, FunctionCall, NamedWindow, Over, WindowSpec};
@@ -74,6 +74,7 @@ impl Binder<'_> {
         let definition = definition(over, &named)?;
         let (partition, order) = self.window_keys(&definition)?;
         let frame = self.window_frame(&definition, &order)?;
+        let collation = Collation::of_call(&bound.arguments, result);
         let call = WindowCall { frame, ..bound };
         let query = self.select_frame();
         let shared = query.windows.iter_mut().find(|window| {
@@ -88,7 +89,7 @@ impl Binder<'_> {
         let known =
             shared.as_ref().and_then(|window| window.calls.iter().find(|(_, known)| known.is_same(&call)));
         if let Some((number, _)) = known {
-            return Ok(Expr::new(Kind::Window(*number), result));
+            return Ok(Expr::new(Kind::Window(*number), result).with_collation(collation));
         }
         let number = query.window_count;
         query.window_count += 1;
@@ -96,7 +97,7 @@ impl Binder<'_> {
             Some(window) => window.calls.push((number, call)),
             None => query.windows.push(Window { partition, order, calls: vec![(number, call)] }),
         }
-        Ok(Expr::new(Kind::Window(number), result))
+        Ok(Expr::new(Kind::Window(number), result).with_collation(collation))
     }
 
     /// The call itself, still without its frame.

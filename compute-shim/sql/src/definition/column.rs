@@ -125,6 +125,16 @@ pub(super) fn plain(name: &str, type_id: TypeId, typmod: Typmod) -> Column {
     }
 }
 
+/// The collation that a column of this type is declared with, 0 for the type's own.
+pub(super) fn declared_collation(
+    context: &DefinitionContext<'_>,
+    type_id: TypeId,
+    name: &Name,
+) -> Result<Oid> {
+    let found = create_index::collation(context, type_id, name)?;
+    Ok(if found == collation_of(type_id) { 0 } else { found })
+}
+
 impl Columns {
     /// Adds one column; `number` is its place in the table.
     pub(super) fn add(
@@ -146,7 +156,7 @@ impl Columns {
         let mut column = plain(name, type_id, typmod);
         column.not_null = clauses.not_null == Some(true);
         if let Some((collation, position)) = clauses.collation {
-            let found = create_index::collation(context, type_id, collation_of(type_id), Some(collation));
+            let found = declared_collation(context, type_id, collation);
             column.collation = found.map_err(|error| at(error, position))?;
         }
         let mut bound = None;

@@ -6,14 +6,12 @@
 use super::DefinitionContext;
 use super::alter_action::Draft;
 use super::column;
-use super::create_index;
 use super::drop::shown;
 use super::expression::{self, bind_context};
 use super::foreign_key::are_comparable;
 use crate::bind;
 use crate::catalog::Relation;
 use crate::catalog::object::Table;
-use crate::catalog::system::collation_of;
 use crate::expression::{Expr, columns_used};
 use crate::parse;
 use crate::parse::tree::{self, Name, SequenceOption, TypeName};
@@ -73,7 +71,8 @@ impl Draft {
         }
         let number = self.column(name)?;
         let target = bind::type_of(context.view, type_name)?;
-        let collation = create_index::collation(context, target.0, collation_of(target.0), collation)?;
+        let collation = collation.map(|name| column::declared_collation(context, target.0, name));
+        let collation = collation.transpose()?.unwrap_or_default();
         column::check_column(name, target.0)?;
         if self.retyped.contains(&number) {
             let message = format!("cannot alter type of column \"{name}\" twice");

@@ -3,7 +3,7 @@
 use super::build::IndexBuild;
 use super::constraint::{self, TREE_TO_BE_MADE};
 use super::create_table::make_trees;
-use super::kept_expression::{kept, written};
+use super::kept_expression::{keep, kept, written};
 use super::lookup::Found;
 use super::names::{Names, joined_columns};
 use super::parameters::{self, Of};
@@ -79,24 +79,15 @@ fn element_name(view: &SessionView, element: &IndexElement) -> String {
     }
 }
 
-/// The collation that was asked for, 0 if it is the same as without.
-pub(super) fn collation(
-    context: &DefinitionContext<'_>,
-    type_id: TypeId,
-    own: Oid,
-    name: Option<&Name>,
-) -> Result<Oid> {
-    let Some(name) = name else { return Ok(0) };
+/// The collation that was asked for.
+pub(super) fn collation(context: &DefinitionContext<'_>, type_id: TypeId, name: &Name) -> Result<Oid> {
     if let Some(schema) = name.qualifier()
         && context.view.schema_in(&context.newest(), schema).is_none()
     {
         return Err(lookup::no_schema(schema));
     }
     let found = collation_named(name)?;
-    if own == 0 {
-        return Err(no_collations(type_id));
-    }
-    Ok(if found == own { 0 } else { found })
+    if is_collatable(type_id) { Ok(found) } else { Err(no_collations(type_id)) }
 }
 
 /// 42804.
@@ -195,34 +186,44 @@ fn index_column(
     table: &Table,
     element: &IndexElement,
 ) -> Result<IndexColumn> {
+    let mut collated = None;
     let part = match &element.target {
         IndexTarget::Column(name) => {
             KeyPart::Column(table.column_index(name).ok_or_else(|| no_column(name))?)
         }
-        IndexTarget::Expr(expr) => match written(context, table, RowPlace::IndexKey, expr)?.kind {
-            Kind::Column(column) => KeyPart::Column(column),
-            _ => KeyPart::Expression(kept(context, table, RowPlace::IndexKey, expr)?),
-        },
+        IndexTarget::Expr(expr) => {
+            let written = written(context, table, RowPlace::IndexKey, expr)?;
+            // A cast goes beneath COLLATE, so that it may come out here.
+            if let Kind::Collate { oid, .. } = written.kind {
+                collated = Some(oid);
+            }
+            let written = written.without_collate();
+            match written.kind {
+                Kind::Column(column) => KeyPart::Column(column),
+                _ => KeyPart::Expression(keep(context, table, RowPlace::IndexKey, written)?),
+            }
+        }
     };
     let type_id = match &part {
         KeyPart::Column(column) => table.columns[*column].type_id,
         KeyPart::Expression(expression) => expression.type_id,
     };
     constraint::check_indexable(type_id)?;
-    if let (KeyPart::Expression(expression), None) = (&part, &element.collation)
-        && is_collatable(type_id)
-        && expression.expr().collation.oid(type_id).is_none()
-    {
+    let asked = match &element.collation {
+        Some(name) => Some(collation(context, type_id, name)?),
+        None => collated,
+    };
+    let own = own_collation(&part, &table.columns);
+    if asked.is_none() && own == 0 && is_collatable(type_id) {
         return Err(no_collation_for("index expression"));
     }
     let descending = element.descending.unwrap_or(false);
-    let own = own_collation(&part, &table.columns);
     Ok(IndexColumn {
         part,
         descending,
         nulls_first: element.nulls_first.unwrap_or(descending),
         class: operator_class(type_id, element.class.as_ref())?,
-        collation: collation(context, type_id, own, element.collation.as_ref())?,
+        collation: asked.filter(|asked| *asked != own).unwrap_or_default(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::bind::{RowPlace, row_expression};
 use crate::catalog::object::{Column, Index, IndexColumn, KeyPart, Table};
 use crate::catalog::row_expression::RowExpression;
 use crate::catalog::system::own_collation;
-use crate::expression::{Expr, is_immutable};
+use crate::expression::{Expr, is_collatable, is_immutable};
 use crate::parse::{self, tree};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState, TypeId};
@@ -40,7 +40,7 @@ pub(super) fn written(
 }
 
 /// What is kept of it, bound with the table.
-fn keep(
+pub(super) fn keep(
     context: &DefinitionContext<'_>,
     table: &Table,
     place: RowPlace,
@@ -149,7 +149,7 @@ impl Draft {
 /// The collation that an index was given stays, unless it is the same as without now.
 fn renew_collation(column: &mut IndexColumn, type_id: TypeId, table: &[Column]) -> Result<()> {
     match own_collation(&column.part, table) {
-        0 if column.collation != 0 => return Err(no_collations(type_id)),
+        _ if column.collation != 0 && !is_collatable(type_id) => return Err(no_collations(type_id)),
         own if own == column.collation => column.collation = 0,
         _ => {}
     }

@@ -94,7 +94,7 @@ fn key_expression(table: &Table, expression: &RowExpression, env: &EvalEnv<'_>, 
         true => deparse_pretty(expr, &columns, env),
         false => deparse(expr, &columns, env),
     };
-    match &expr.kind {
+    match &expr.unmarked().kind {
         Kind::Function { function, .. } if std::ptr::eq(*function, &ARRAY_SLICE) => format!("({text})"),
         Kind::Function { .. } | Kind::Coalesce(_) | Kind::Extreme { .. } | Kind::NullIf { .. } => text,
         _ => format!("({text})"),

@@ -76,6 +76,11 @@ impl Collation {
         known.reduce(Collation::and)
     }
 
+    /// What a call over such arguments comes to, of this type.
+    pub(crate) fn of_call(arguments: &[Expr], result: TypeId) -> Collation {
+        Collation::together(arguments).filter(|_| is_collatable(result)).unwrap_or_default()
+    }
+
     /// What a value of this type at this place has, by its name; `None` if it has none.
     fn known(self, type_id: TypeId, at: u32) -> Option<Collation> {
         match self {

@@ -5,6 +5,7 @@
 //! parentheses that a reader needs.
 
 use super::{Expr, Kind};
+use crate::catalog::system::collation_name;
 use hexalog_sql_types::function::{ARRAY_SLICE, quote_identifier};
 use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
@@ -113,6 +114,12 @@ impl Printer<'_> {
             }
             Kind::Coerce { operand, .. } => self.operand(operand, false, expr),
             Kind::WithoutCollation { call, .. } => self.expr(call, show_implicit),
+            Kind::Collate { operand, oid } => {
+                self.plain("(");
+                self.operand(operand, show_implicit, expr);
+                self.push(&format!(" COLLATE {}", quote_identifier(collation_name(*oid))));
+                self.plain(")");
+            }
             Kind::And(items) => self.joined(items, " AND ", expr),
             Kind::Or(items) => self.joined(items, " OR ", expr),
             Kind::Not(operand) => {
@@ -136,7 +143,12 @@ impl Printer<'_> {
             }
             Kind::IsDistinct { sides, negated } => {
                 let words = if *negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" };
-                self.operator(words, &sides[..], expr);
+                match &sides[1].kind {
+                    Kind::Constant(Datum::Null) if sides[1].type_id == TypeId::RECORD => {
+                        self.test(&sides[0], &format!(" {words} NULL"), expr);
+                    }
+                    _ => self.operator(words, &sides[..], expr),
+                }
             }
             _ => self.compound(expr),
         }
@@ -288,7 +300,7 @@ impl Printer<'_> {
         }
         for (condition, result) in branches {
             self.line("WHEN ");
-            match &condition.kind {
+            match &condition.unmarked().kind {
                 // The operand compared with a value: only the value was written.
                 Kind::Operator { operands, .. } if operand.is_some() && operands.len() == 2 => {
                     self.expr(&operands[1], false);
@@ -335,6 +347,7 @@ fn delimits(parent: &Expr) -> bool {
 
 /// Whether a part needs no parentheses within its parent: `isSimpleNode` of `ruleutils.c`.
 fn is_simple(expr: &Expr, parent: &Expr) -> bool {
+    let expr = expr.unmarked();
     match &expr.kind {
         Kind::Operator { .. } if matches!(parent.kind, Kind::Operator { .. }) => {
             arithmetic_is_simple(expr, parent)
@@ -348,7 +361,7 @@ fn is_simple(expr: &Expr, parent: &Expr) -> bool {
             delimits(parent) && !matches!(parent.kind, Kind::And(_) | Kind::Or(_) | Kind::Not(_))
         }
         Kind::Coerce { operand, .. } => is_simple(operand, expr),
-        Kind::AnyAll { .. } => false,
+        Kind::AnyAll { .. } | Kind::Collate { .. } => false,
         _ => true,
     }
 }

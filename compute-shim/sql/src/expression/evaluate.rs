@@ -299,6 +299,8 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
             Datum::Record(record) => Ok(record.values[*column].clone()),
             _ => Ok(Datum::Null),
         },
+        // In definitions alone: queries see the operand.
+        Kind::Collate { operand, .. } => evaluate(operand, row, context),
         Kind::WithoutCollation { call, what } => {
             let values = evaluate_all(call.children(), row, context)?;
             match is_reached(&call.kind, &values) {

@@ -15,6 +15,7 @@ pub(crate) use deparse::{deparse, deparse_pretty};
 pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
 pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
 
+use crate::catalog::object::Oid;
 use crate::function::HostFunction;
 use hexalog_sql_types::cast::Coercion;
 use hexalog_sql_types::function::Function;
@@ -129,6 +130,11 @@ pub(crate) enum Kind {
         /// What needs the collation.
         what: &'static str,
     },
+    /// COLLATE, where an expression is kept as it was written; elsewhere its operand has the collation, and nothing else.
+    Collate {
+        operand: Box<Expr>,
+        oid: Oid,
+    },
     /// A row, and the names of its columns where it is a relation's.
     Row(Box<[Expr]>, Option<Arc<[Box<str>]>>),
     Subplan(Box<Subplan>),
@@ -235,6 +241,22 @@ impl Expr {
         match self.kind {
             Kind::And(items) => items.into_vec().into_iter().flat_map(Expr::conjuncts).collect(),
             _ => vec![self],
+        }
+    }
+
+    /// The call that is marked, where this is one.
+    pub(crate) fn unmarked(&self) -> &Expr {
+        match &self.kind {
+            Kind::WithoutCollation { call, .. } => call,
+            _ => self,
+        }
+    }
+
+    /// What COLLATE stands behind, however often it does.
+    pub(crate) fn without_collate(self) -> Expr {
+        match self.kind {
+            Kind::Collate { operand, .. } => operand.without_collate(),
+            _ => self,
         }
     }
 

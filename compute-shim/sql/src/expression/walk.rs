@@ -30,6 +30,7 @@ impl Expr {
             | Kind::Field { operand, .. }
             | Kind::Not(operand)
             | Kind::WithoutCollation { call: operand, .. }
+            | Kind::Collate { operand, .. }
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
             Kind::IsDistinct { sides, .. } => sides.iter().collect(),
@@ -82,6 +83,7 @@ impl Expr {
             | Kind::Field { operand, .. }
             | Kind::Not(operand)
             | Kind::WithoutCollation { call: operand, .. }
+            | Kind::Collate { operand, .. }
             | Kind::IsNull { operand, .. }
             | Kind::IsBool { operand, .. } => vec![operand],
             Kind::IsDistinct { sides, .. } => sides.iter_mut().collect(),
@@ -214,6 +216,7 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         }
         (Kind::Array { nested: a, .. }, Kind::Array { nested: b, .. }) => a == b,
         (Kind::Row(_, a), Kind::Row(_, b)) => a == b,
+        (Kind::Collate { oid: a, .. }, Kind::Collate { oid: b, .. }) => a == b,
         (Kind::Field { column: a, .. }, Kind::Field { column: b, .. }) => a == b,
         (Kind::Subplan(a), Kind::Subplan(b)) => {
             a.text.is_some() && a.text == b.text && is_same_form(&a.form, &b.form)

@@ -108,7 +108,7 @@ fn statement_of(group: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Statemen
 /// One expression, as stored for a default or a check constraint.
 pub(crate) fn expression(text: &str) -> Result<Expr> {
     let lines = Lines::new(text);
-    let tokens = tokenize(text, &lines)?;
+    let tokens = respell_query::respell_collate(tokenize(text, &lines)?);
     with_room_for(longest_run(&tokens)?, || {
         let mut reader = Reader::new(tokens, &lines);
         let expr = reader.expr()?;

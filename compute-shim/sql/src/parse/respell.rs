@@ -6,7 +6,7 @@
 
 use super::query::ROWS_FROM;
 use super::respell_insert::respell_inserted_queries;
-use super::respell_query::respell_forms;
+use super::respell_query::{respell_collate, respell_forms};
 use super::respell_select::{
     respell_all_fields, respell_compared_sets, respell_empty_lists, respell_like_sets, respell_operands,
 };
@@ -33,7 +33,9 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     let tokens = respell_like_sets(respell_all_fields(tokens));
     let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
     // A definition may have a query: of a view, of a table's rows.
-    let Some(start) = query_start(&tokens) else { return Ok(respell_operands(tokens)) };
+    let Some(start) = query_start(&tokens) else {
+        return Ok(respell_collate(respell_operands(tokens)));
+    };
     let mut before = tokens;
     let tokens = before.split_off(start);
     refuse_search_and_cycle(&tokens, lines)?;

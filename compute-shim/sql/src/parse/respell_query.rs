@@ -51,6 +51,16 @@ struct Edits {
 }
 
 impl Edits {
+    /// The crate knows COLLATE behind names and parentheses alone; AT TIME ZONE binds as it does, but for itself.
+    fn respell_collate(&mut self, place: usize) {
+        let words = [("AT", Keyword::AT), ("TIME", Keyword::TIME), ("ZONE", Keyword::ZONE)];
+        let mut spelled: Vec<Token> =
+            words.into_iter().map(|(text, keyword)| word(text, None, keyword)).collect();
+        spelled.extend([word(COLLATION, Some('"'), Keyword::NoKeyword), Token::Period]);
+        self.dropped.push(place);
+        self.before.push((place, spelled));
+    }
+
     fn applied(mut self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         if self.dropped.is_empty() && self.before.is_empty() {
             return tokens;
@@ -129,13 +139,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             && matches!(token(nth + 1), Some(Token::Word(_)))
             && is_cast(nth, token)
         {
-            // The crate knows COLLATE behind names and parentheses alone; AT TIME ZONE binds as it does, but for itself.
-            let words = [("AT", Keyword::AT), ("TIME", Keyword::TIME), ("ZONE", Keyword::ZONE)];
-            let mut spelled: Vec<Token> =
-                words.into_iter().map(|(text, keyword)| word(text, None, keyword)).collect();
-            spelled.extend([word(COLLATION, Some('"'), Keyword::NoKeyword), Token::Period]);
-            edits.dropped.push(plain[nth]);
-            edits.before.push((plain[nth], spelled));
+            edits.respell_collate(plain[nth]);
         } else if is(nth, &["limit"]) && has_comma(nth + 1, token) {
             let error = SqlError::syntax("LIMIT #,# syntax is not supported")
                 .with_hint("Use separate LIMIT and OFFSET clauses.");
@@ -173,23 +177,64 @@ fn first_of_list(tokens: &[TokenWithSpan], plain: &[usize], first: usize) -> Opt
     None
 }
 
+/// COLLATE behind casts in a definition and in what is kept of one. Behind a DEFAULT it is the column's.
+pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(&token.token, "collate")) {
+        return tokens;
+    }
+    let plain: Vec<usize> = (0..tokens.len()).filter(|&place| !is_blank(&tokens[place])).collect();
+    let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
+    let mut edits = Edits::default();
+    // The depth of the list that a DEFAULT stands in, up to the end of its element.
+    let (mut depth, mut default) = (0usize, None);
+    for (nth, &place) in plain.iter().enumerate() {
+        match &tokens[place].token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            found if is_word(found, "default") => {
+                let is_set = nth > 0 && token(nth - 1).is_some_and(|before| is_word(before, "set"));
+                default = (!is_set).then_some(depth);
+            }
+            found if is_word(found, "collate") && default != Some(depth) && is_cast(nth, token) => {
+                edits.respell_collate(place);
+            }
+            _ => {}
+        }
+        let is_over = depth == default.unwrap_or(depth) && tokens[place].token == Token::Comma;
+        if is_over || default.is_some_and(|default| depth < default) {
+            default = None;
+        }
+    }
+    edits.applied(tokens)
+}
+
 /// Whether the type of a cast by `::` ends in front of this place.
 fn is_cast<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
-    let is_type = |token: &Token| {
-        matches!(
-            token,
-            Token::Word(_)
-                | Token::Period
-                | Token::Number(..)
-                | Token::Comma
-                | Token::LParen
-                | Token::RParen
-                | Token::LBracket
-                | Token::RBracket
-        )
-    };
-    let mut before = (0..end).rev().map_while(token).skip_while(|token| is_type(token));
-    before.next() == Some(&Token::DoubleColon)
+    /// Words of types that have several.
+    const SEVERAL: [&str; 10] =
+        ["double", "character", "char", "national", "nchar", "bit", "time", "timestamp", "with", "without"];
+    let before = |nth: usize| nth.checked_sub(1).and_then(&token);
+    let mut nth = end;
+    // Dimensions and modifiers.
+    while let Some(Token::RBracket | Token::RParen) = before(nth) {
+        let is_inside = |token: &Token| matches!(token, Token::Number(..) | Token::Comma);
+        nth -= 1;
+        while before(nth).is_some_and(is_inside) {
+            nth -= 1;
+        }
+        let Some(Token::LBracket | Token::LParen) = before(nth) else { return false };
+        nth -= 1;
+    }
+    loop {
+        let Some(Token::Word(_)) = before(nth) else { return false };
+        nth -= 1;
+        match before(nth) {
+            Some(Token::DoubleColon) => return true,
+            Some(Token::Period) => nth -= 1,
+            Some(found) if SEVERAL.iter().any(|word| is_word(found, word)) => {}
+            _ => return false,
+        }
+    }
 }
 
 fn is_name<'t>(mut range: std::ops::Range<usize>, token: impl Fn(usize) -> Option<&'t Token>) -> bool {

@@ -273,18 +273,14 @@ pub(crate) fn collation_of_column(column: &Column) -> Oid {
     }
 }
 
-/// The collation that a column of an index has if no other is asked for. That of an expression comes from the columns which
-/// it reads, where one of them is not of the default one.
+/// The collation that a column of an index has if no other is asked for, 0 if it has none: its type, or what its expression has
+/// come to.
 pub(crate) fn own_collation(part: &KeyPart, table: &[Column]) -> Oid {
     match part {
         KeyPart::Column(column) => collation_of_column(&table[*column]),
-        KeyPart::Expression(expression) => match collation_of(expression.type_id) {
-            0 => 0,
-            own => {
-                let mut read = expression.reads.iter().map(|column| collation_of_column(&table[*column]));
-                read.find(|collation| ![0, DEFAULT_COLLATION_OID].contains(collation)).unwrap_or(own)
-            }
-        },
+        KeyPart::Expression(expression) => {
+            expression.expr().collation.oid(expression.type_id).unwrap_or_default()
+        }
     }
 }
 
