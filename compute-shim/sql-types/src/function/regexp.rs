@@ -139,6 +139,10 @@ fn options(flags: &str) -> Result<(Options, bool)> {
             }
         }
     }
+    if options.literal && options.expanded {
+        let message = "invalid regular expression: invalid argument to regex function";
+        return Err(SqlError::new(SqlState::INVALID_REGULAR_EXPRESSION, message));
+    }
     Ok((options, global))
 }
 
