@@ -172,6 +172,8 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
 /// A level of parentheses while it is read.
 #[derive(Clone, Debug, Default)]
 struct Group {
+    /// Where it begins in what is written.
+    start: usize,
     captures: bool,
     greedy: bool,
     non_greedy: bool,
@@ -418,9 +420,10 @@ impl Translator<'_> {
                     if self.rest.peek() == Some(&'?') {
                         self.group()?;
                     } else {
+                        let start = self.out.len();
                         self.out.push('(');
                         self.facts.captures += 1;
-                        self.groups.push(Group { captures: true, ..Group::default() });
+                        self.groups.push(Group { start, captures: true, ..Group::default() });
                     }
                     now = Previous::Nothing;
                 }
@@ -493,6 +496,13 @@ impl Translator<'_> {
         if self.rest.next() != Some('}') {
             return Err(invalid("braces {} not balanced"));
         }
+        if high == Some(0)
+            && let Some(group) = self.closed.take()
+        {
+            self.rest.next_if_eq(&'?');
+            self.never(&group);
+            return Ok(Previous::Quantifier);
+        }
         match high {
             Some(high) if high < low => return Err(invalid("invalid repetition count(s)")),
             Some(high) => self.out.push_str(&format!("{{{low},{high}}}")),
@@ -501,6 +511,15 @@ impl Translator<'_> {
         let is_greedy = self.is_greedy();
         self.quantified(is_greedy, high != Some(low));
         Ok(Previous::Quantifier)
+    }
+
+    /// A group that is there no times. The crate would forget that there are groups in it, which are counted with the others and
+    /// match nothing: it may be there, with something behind it that no text has.
+    fn never(&mut self, group: &Group) {
+        self.out.insert_str(group.start, "(?:");
+        self.out.push_str(bracket::NONE);
+        self.out.push_str(")?");
+        self.group_now().current.quantify();
     }
 
     fn repetitions(&mut self) -> Result<Option<u32>> {
@@ -520,8 +539,9 @@ impl Translator<'_> {
         self.rest.next();
         match self.rest.next() {
             Some(':') => {
+                let start = self.out.len();
                 self.out.push_str("(?:");
-                self.groups.push(Group::default());
+                self.groups.push(Group { start, ..Group::default() });
             }
             Some('=' | '!' | '<') => return Err(SqlError::unsupported("lookaround in regular expressions")),
             _ => return Err(invalid("quantifier operand invalid")),

@@ -223,3 +223,10 @@ SELECT 'a' ~ '(?1)', 'A' ~ '(?1)', 'a.' ~ '(?1)', 'a b' ~ '(?1)';
 SELECT 'a' ~ '(?_)', 'A' ~ '(?_)', 'a.' ~ '(?_)', 'a b' ~ '(?_)';
 SELECT regexp_replace('a.c', 'a.', 'X', 'q'), regexp_replace('a.c', 'A.', 'X', 'qi');
 SELECT regexp_replace('a.c', 'a.', 'X', 'xq');
+-- A group that is there no times.
+select regexp_match('abc', '(b){0}'), regexp_match('abc', '(b){0}c'), regexp_match('abc', '(b){0}(c)'), regexp_match('abc', '((b)c){0}a');
+select regexp_matches('abab', '(b){0}a', 'g');
+select regexp_replace('abab', '(b){0}(a)', '[\1\2]', 'g'), regexp_replace('abc', '(b){0}', 'x'), regexp_substr('abc', '(x){0}(b)', 1, 1, '', 2), regexp_substr('abc', '(x){0}(b)', 1, 1, '', 1), regexp_instr('abc', '(x){0}(b)', 1, 1, 0, '', 2);
+select regexp_split_to_array('abab', '(b){0}a'), 'abc' ~ '(b){0}', 'abc' ~ '^(b){0}$', '' ~ '(b){0}', regexp_count('abc', '(b){0}'), regexp_count('abc', '(b){0}c');
+select regexp_match('abc', '(a|b){0}(c)'), regexp_match('abc', '(?:a){0}b'), regexp_match('abc', '(^){0}b'), regexp_match('abc', '(b){0}?c'), substring('abc' from '(b){0}c'), substring('abc' from '(b){0}(c)');
+select regexp_match('aaa', 'a{0}b'), 'b' ~ 'a{0}b', regexp_match('ab', '(a)(b){0}'), regexp_match('aabb', '(a{0,3})(b{2,5})'), 'a' ~ 'a{255}', regexp_match('abc', '(\m){0}(b)'), regexp_match('abc', '(()){0}b'), regexp_match('ab', '((a){0}b)'), regexp_match('ab', '((a){0})b');

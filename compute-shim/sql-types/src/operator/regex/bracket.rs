@@ -8,7 +8,7 @@ use super::{CLASSES, Previous, Translator, invalid};
 use crate::error::{Result, SqlError};
 
 /// What matches no character, as a member.
-const NONE: &str = "[^\\x{0}-\\x{10FFFF}]";
+pub(super) const NONE: &str = "[^\\x{0}-\\x{10FFFF}]";
 
 /// One thing between brackets.
 enum Member {
