@@ -4,8 +4,8 @@
 //! Owns the walk over such a text. Every number may have a sign of its own, and PostgreSQL takes what a floating-point number
 //! takes: a fraction, an exponent. Units may come again and in any order. Read next: `interval.rs`, whose sums it fills.
 
-use super::interval::{Builder, Fault, Unit};
 use super::Interval;
+use super::interval::{Builder, Fault, Unit};
 
 /// Numbers beyond this are not looked at.
 const NUMBERS_MAX: f64 = 1e15;
@@ -134,7 +134,8 @@ impl<'a> Walk<'a> {
     /// Digits with a minus, a point and an exponent; a plus begins none.
     fn number(&mut self) -> Result<Number<'a>, Fault> {
         let bytes = self.rest.as_bytes();
-        let digits_from = |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let digits_from =
+            |from: usize| from + bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
         let start = usize::from(bytes.first() == Some(&b'-'));
         let mut end = digits_from(start);
         if bytes.get(end) == Some(&b'.') {
@@ -159,4 +160,3 @@ impl<'a> Walk<'a> {
         Ok(Number { text, whole, fraction: value - value.trunc() })
     }
 }
-

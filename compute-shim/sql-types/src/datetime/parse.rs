@@ -264,7 +264,7 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
         }
     }
     match instant {
-        Some(reading) => Ok(reading),
+        Some(reading) => builder.check_beside().map(|()| reading),
         None => builder.finish(),
     }
 }
@@ -622,14 +622,32 @@ impl Builder {
         }
     }
 
+    /// A lone number is a month, if it can be one.
+    fn check_lone_number(&self) -> Result<(), Fault> {
+        match (self.year, self.month, self.day) {
+            (None, None, Some(number)) if !(1..=12).contains(&number) => Err(Fault::MonthDay),
+            _ => Ok(()),
+        }
+    }
+
+    /// Beside an infinity or the epoch fields may be missing, but those that are there have to be right.
+    fn check_beside(&self) -> Result<(), Fault> {
+        self.check_lone_number()?;
+        if self.iso_time && self.time.is_none() {
+            return Err(Fault::Syntax);
+        }
+        if self.year.is_some() && self.is_date_complete() {
+            self.calendar_day()?;
+        }
+        if self.time.is_some() {
+            self.time_of_day()?;
+        }
+        Ok(())
+    }
+
     /// Checks and completes the fields.
     fn finish(mut self) -> Result<Reading, Fault> {
-        // A lone number is a month, if it can be one.
-        if let (None, None, Some(number)) = (self.year, self.month, self.day)
-            && !(1..=12).contains(&number)
-        {
-            return Err(Fault::MonthDay);
-        }
+        self.check_lone_number()?;
         if self.year.is_none() || (self.iso_time && self.time.is_none()) {
             return Err(Fault::Syntax);
         }

@@ -158,8 +158,9 @@ impl TimeZone {
         // PostgreSQL looks at the midnight that the year 2000 began with.
         if zone.offset_at(Timestamptz(0)) % 60 != 0 {
             let message = format!("time zone \"{name}\" appears to use leap seconds");
-            return Err(SqlError::invalid_parameter(message)
-                .with_detail("PostgreSQL does not support leap seconds."));
+            return Err(
+                SqlError::invalid_parameter(message).with_detail("PostgreSQL does not support leap seconds.")
+            );
         }
         Ok(zone)
     }
@@ -184,8 +185,9 @@ impl TimeZone {
         // Of infinities and what is no number neither.
         if !(hours.abs() < f64::from(POSIX_HOURS_MAX + 1)) {
             let message = format!("invalid value for parameter \"TimeZone\": \"{text}\"");
-            return Err(SqlError::invalid_parameter(message)
-                .with_detail("UTC timezone offset is out of range."));
+            return Err(
+                SqlError::invalid_parameter(message).with_detail("UTC timezone offset is out of range.")
+            );
         }
         #[expect(clippy::cast_possible_truncation, reason = "less than a week of seconds, checked above")]
         let seconds = (hours * 3600.0) as i32;

@@ -629,3 +629,16 @@ show timezone;
 select '2020-07-01 12:00'::timestamptz;
 reset timezone;
 select 'today BC'::date = (date 'today' - make_interval(years => 2 * extract(year from current_date)::int - 1))::date, 'J2451545 BC'::date;
+-- Fields beside an infinity are to be right.
+select 'infinity 20200231'::timestamptz;
+select 'epoch 20201301'::timestamptz;
+select 'infinity Feb 30 2020'::timestamptz;
+select 'infinity 20'::timestamptz;
+select 'infinity Feb'::timestamptz;
+select 'infinity 13:00 AM'::timestamptz;
+select 'infinity BC 00000101'::timestamptz;
+select 'infinity T'::timestamptz;
+select 'infinity 20200101T'::timestamptz;
+select '-infinity 13:00 PM +02'::timestamptz;
+select 'infinity dst'::timestamptz;
+select 'infinity Feb 30'::timestamptz;

@@ -93,3 +93,10 @@ select int2(true);
 select 1 where bool(1::smallint);
 select "char"(65::smallint), (1::smallint).bool, text(1::smallint), int8(1::smallint);
 select date(1::smallint);
+-- What is wrong with an oid first.
+select '-4250005000.0'::oid;
+select '99999999999999999999.0'::oid;
+select '4294967296 x'::oid;
+select '-2147483649'::oid;
+select '+-1'::oid;
+select ' 12 '::oid, '-1'::oid;

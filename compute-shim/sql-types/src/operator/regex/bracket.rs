@@ -33,7 +33,9 @@ impl Translator<'_> {
         let mut members = String::new();
         // A closing bracket or a hyphen in the first place is itself.
         let mut first = self.rest.next_if(|&next| next == ']' || next == '-').map(u32::from);
-        while let Some(member) = first.take().map(Member::Character).map_or_else(|| self.member(), |m| Ok(Some(m)))? {
+        while let Some(member) =
+            first.take().map(Member::Character).map_or_else(|| self.member(), |m| Ok(Some(m)))?
+        {
             match member {
                 Member::Hyphen => return Err(invalid_range()),
                 Member::Class(class) => members.push_str(&class),
