@@ -183,7 +183,8 @@ impl TimeZone {
     /// A fixed number of hours, named as PostgreSQL names it: `<+05:30>-05:30`.
     fn from_hours(hours: f64, text: &str) -> Result<TimeZone> {
         // Of infinities and what is no number neither.
-        if !(hours.abs() < f64::from(POSIX_HOURS_MAX + 1)) {
+        let is_within = hours.abs() < f64::from(POSIX_HOURS_MAX + 1);
+        if !is_within {
             let message = format!("invalid value for parameter \"TimeZone\": \"{text}\"");
             return Err(
                 SqlError::invalid_parameter(message).with_detail("UTC timezone offset is out of range.")
