@@ -532,6 +532,17 @@ fn hole(name: &str, random: &mut Random) -> Option<String> {
             "a%", "(a|b)+", "%(b|c)%", "[a-c]*", "_{2}", "a?b", "", "%#%%", "a.b", "a|b", "(ab)*c%", "[^a]%",
             "\\%", "a{1,2}%", "(", "^a$", "%\\",
         ])),
+        "parted" => quoted(random.word(&[
+            "%#\"a%#\"%",
+            "#\"%#\"_",
+            "_#\"(a|b)*#\"%",
+            "a#\"%",
+            "%#\"[a-c]+#\"b?",
+            "(a|ab)#\"b*#\"%",
+            "#\"#\"",
+            "%#\"a#\"#\"",
+            "%|a#\"b|c#\"%",
+        ])),
         "typename" => quoted(random.word(&[
             "int",
             "integer[]",

@@ -33,11 +33,6 @@ pub const KNOWN: &[Known] = &[
     Known { statement: "", message: "MERGE is not supported", reason: "not built yet" },
     Known {
         statement: "",
-        message: "function substring is not supported",
-        reason: "patterns of SQL in substring are not built",
-    },
-    Known {
-        statement: "",
         message: "what groups match in a regular expression with",
         reason: "which of several matches the groups are of is a rule of PostgreSQL's own engine",
     },
