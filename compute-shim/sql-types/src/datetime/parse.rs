@@ -593,6 +593,7 @@ impl Builder {
                     return Err(Fault::Syntax);
                 }
                 self.zone = Some(zone(word)?);
+                self.is_worded |= self.summer_zone;
                 return Ok(());
             }
             _ => return Err(Fault::Syntax),

@@ -642,3 +642,5 @@ select 'infinity 20200101T'::timestamptz;
 select '-infinity 13:00 PM +02'::timestamptz;
 select 'infinity dst'::timestamptz;
 select 'infinity Feb 30'::timestamptz;
+select 'EDT 2020-02-29'::date;
+select 'EDT Feb 29 2020 12:00'::timestamptz, 'EST 2020-02-29 12:00'::timestamptz, '2020-02-29 12:00 EDT'::timestamptz;
