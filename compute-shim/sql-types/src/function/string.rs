@@ -153,12 +153,12 @@ fn padding(args: &[Datum]) -> Result<(&str, String)> {
     let text = str_at(args, 0);
     let fill = if args.len() > 2 { str_at(args, 2) } else { " " };
     let length = usize::try_from(i32_at(args, 1)).unwrap_or(0);
-    if length.saturating_mul(4) > TEXT_BYTES_MAX {
-        return Err(too_large());
-    }
     let count = text.chars().count();
     if count >= length || fill.is_empty() {
         return Ok((&text[..offset_of(text, length)], String::new()));
+    }
+    if length.saturating_mul(4) > TEXT_BYTES_MAX {
+        return Err(too_large());
     }
     Ok((text, fill.chars().cycle().take(length - count).collect()))
 }

@@ -42,6 +42,13 @@ pub(super) struct Ordering {
     nulls_first: bool,
 }
 
+/// LIMIT and OFFSET, bound.
+pub(super) struct Limits {
+    limit: Option<Expr>,
+    offset: Option<Expr>,
+    with_ties: bool,
+}
+
 /// Everything of a SELECT, bound.
 struct Parts {
     node: Node,
@@ -74,7 +81,7 @@ impl Binder<'_> {
         let keeps_unknown = wanted.keeps_unknown && matches!(select.distinct, Distinct::No);
         let wanted = Wanted { keeps_unknown, targets: wanted.targets.clone() };
         let parts = self.select_parts(select, &query.order_by, &wanted)?;
-        let (limit, offset) = self.limits(query)?;
+        let limits = self.limits(query)?;
         self.check_locking(select, query)?;
         let frame = self.pop_select();
         if frame.is_recursive && !frame.aggregates.is_empty() {
@@ -85,7 +92,7 @@ impl Binder<'_> {
         // What is above a group says no more what it is made of, nor where it stands.
         let said = |item: &Item| (item.expr.collation, item.expr.position);
         let said: Vec<(Collation, u32)> = parts.items.iter().map(said).collect();
-        let (node, items) = self.stack(parts, frame, limit, offset)?;
+        let (node, items) = self.stack(parts, frame, limits)?;
         let columns = items.into_iter().zip(said);
         let column = |(item, (collation, position))| OutputColumn { collation, position, ..output(item) };
         let columns = columns.map(column).collect();
@@ -339,10 +346,14 @@ impl Binder<'_> {
     }
 
     /// LIMIT and OFFSET, which see no columns.
-    pub(super) fn limits(&mut self, query: &Query) -> Result<(Option<Expr>, Option<Expr>)> {
+    pub(super) fn limits(&mut self, query: &Query) -> Result<Limits> {
+        if query.with_ties && matches!(query.limit, Some(tree::Expr::Null { .. })) {
+            let message = "row count cannot be null in FETCH FIRST ... WITH TIES clause";
+            return Err(SqlError::new(SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE, message));
+        }
         let limit = self.row_count(query.limit.as_ref(), Place::Limit)?;
         let offset = self.row_count(query.offset.as_ref(), Place::Offset)?;
-        Ok((limit, offset))
+        Ok(Limits { limit, offset, with_ties: query.with_ties })
     }
 
     fn row_count(&mut self, expr: Option<&tree::Expr>, place: Place) -> Result<Option<Expr>> {
@@ -375,13 +386,7 @@ impl Binder<'_> {
     }
 
     /// Stacks the nodes of a bound SELECT.
-    fn stack(
-        &mut self,
-        parts: Parts,
-        mut frame: SelectFrame,
-        limit: Option<Expr>,
-        offset: Option<Expr>,
-    ) -> Result<(Node, Vec<Item>)> {
+    fn stack(&mut self, parts: Parts, mut frame: SelectFrame, limits: Limits) -> Result<(Node, Vec<Item>)> {
         let Parts { mut node, mut items, filter, mut having, mut order, group, mut distinct_on, is_distinct } =
             parts;
         let (width, is_locked) = (node.width(), !frame.locking.rows.is_empty());
@@ -422,7 +427,7 @@ impl Binder<'_> {
             node = Node::Distinct { input: Arc::new(node), columns: None, types: types.clone() };
         }
         if !keys.is_empty() {
-            node = Node::Sort { input: Arc::new(node), keys };
+            node = Node::Sort { input: Arc::new(node), keys: keys.clone() };
         }
         if let Some(on) = on {
             let key_types = on.iter().map(|&column| types[column]).collect();
@@ -431,7 +436,7 @@ impl Binder<'_> {
         if let Some(locked) = locked {
             node = locked.above(node);
         }
-        node = limited(node, limit, offset);
+        node = limited(node, limits, keys);
         if has_hidden {
             let exprs = items.iter().enumerate();
             let exprs =
@@ -473,7 +478,7 @@ impl Binder<'_> {
                 );
             return Err(at(error, position));
         }
-        let (limit, offset) = self.limits(query)?;
+        let limits = self.limits(query)?;
         self.pop_select();
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let keys: Vec<SortKey> = order.into_iter().map(|key| sort_key(key, &mut exprs)).collect();
@@ -483,9 +488,9 @@ impl Binder<'_> {
             node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
         }
         if !keys.is_empty() {
-            node = Node::Sort { input: Arc::new(node), keys };
+            node = Node::Sort { input: Arc::new(node), keys: keys.clone() };
         }
-        node = limited(node, limit, offset);
+        node = limited(node, limits, keys);
         if has_hidden {
             let exprs = items.iter().map(|item| item.expr.clone()).collect();
             node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
@@ -509,11 +514,13 @@ pub(super) fn filtered(node: Node, condition: Expr) -> Node {
     Node::Filter { input: Arc::new(node), predicate: Predicate::new(condition) }
 }
 
-fn limited(node: Node, limit: Option<Expr>, offset: Option<Expr>) -> Node {
+fn limited(node: Node, limits: Limits, keys: Vec<SortKey>) -> Node {
+    let Limits { limit, offset, with_ties } = limits;
     if limit.is_none() && offset.is_none() {
         return node;
     }
-    Node::Limit { input: Arc::new(node), limit, offset }
+    let ties = if with_ties { keys } else { Vec::new() };
+    Node::Limit { input: Arc::new(node), limit, offset, ties }
 }
 
 fn hidden(target: &mut Target) -> Option<&mut Expr> {

@@ -213,9 +213,9 @@ fn without_values(node: &Arc<Node>) -> Arc<Node> {
             Arc::new(Node::Project { input: input.clone(), exprs: Exprs::new(vec![nothing]) })
         }
         Node::Sort { input, .. } | Node::Distinct { input, .. } => without_values(input),
-        Node::Limit { input, limit, offset: None } => {
-            let (limit, offset) = (limit.clone(), None);
-            Arc::new(Node::Limit { input: without_values(input), limit, offset })
+        Node::Limit { input, limit, offset: None, ties } if ties.is_empty() => {
+            let (limit, offset, ties) = (limit.clone(), None, Vec::new());
+            Arc::new(Node::Limit { input: without_values(input), limit, offset, ties })
         }
         _ => node.clone(),
     }

@@ -3,6 +3,7 @@
 //! Owns values, system tables, set-returning functions, filter, projection, limit, append, kept rows and common
 //! tables. Joins, sorting and aggregation have files of their own.
 
+use super::sort::compare_rows;
 use super::{Context, KeptBytes, Operator, Row};
 use crate::catalog::system;
 use crate::expression::{evaluate, is_true};
@@ -401,11 +402,13 @@ pub(super) struct Limit {
     input: Box<dyn Operator>,
     /// What is left of both; `None` before the first row.
     bounds: Option<(u64, Option<u64>)>,
+    /// The last row within the limit, while those that are tied with it come.
+    last: Option<Row>,
 }
 
 impl Limit {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Limit {
-        Limit { plan, input, bounds: None }
+        Limit { plan, input, bounds: None, last: None }
     }
 }
 
@@ -422,7 +425,7 @@ fn row_count(value: Datum, state: SqlState, word: &str) -> Result<Option<u64>, S
 
 impl Operator for Limit {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
-        let Node::Limit { limit, offset, .. } = &*self.plan else { unreachable!("built for LIMIT") };
+        let Node::Limit { limit, offset, ties, .. } = &*self.plan else { unreachable!("built for LIMIT") };
         if self.bounds.is_none() {
             let offset = match offset {
                 Some(offset) => {
@@ -440,13 +443,20 @@ impl Operator for Limit {
             };
             self.bounds = Some((offset.unwrap_or(0), limit));
             let rows = limit.map(|limit| offset.unwrap_or(0).saturating_add(limit));
-            if let Some(Ok(rows @ 1..)) = rows.map(usize::try_from) {
+            if let Some(Ok(rows @ 1..)) = rows.map(usize::try_from)
+                && ties.is_empty()
+            {
                 self.input.bound(rows);
             }
         }
         let (skip, left) = self.bounds.as_mut().expect("set above");
         if *left == Some(0) {
-            return Ok(false);
+            let Some(last) = &self.last else { return Ok(false) };
+            let is_tied = self.input.next(context, row)? && compare_rows(ties, last, row).is_eq();
+            if !is_tied {
+                self.last = None;
+            }
+            return Ok(is_tied);
         }
         while *skip > 0 {
             if !self.input.next(context, row)? {
@@ -459,12 +469,15 @@ impl Operator for Limit {
         }
         if let Some(left) = left {
             *left -= 1;
+            if *left == 0 && !ties.is_empty() {
+                self.last = Some(row.clone());
+            }
         }
         Ok(true)
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
-        self.bounds = None;
+        (self.bounds, self.last) = (None, None);
         self.input.rewind(context);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::keyword;
 use super::place::{is_operator, is_word};
-use super::respell_query::{collation_of, is_list_item};
+use super::respell_query::{collation_of, is_mark};
 use super::respell_select::unwrapped;
 use super::spelling::without_symmetric;
 use super::tree::{AnyAllSource, CaseBranch, Expr, FunctionCall, LikeKind, Name, OperatorName, OrderItem};
@@ -71,7 +71,7 @@ impl Lower<'_> {
             E::Interval(interval) => self.interval(interval),
             E::Nested(inner) => self.expr(*inner),
             E::Value(value) => self.value(value),
-            E::Function(function) if is_list_item(&function) => self.list_item(function),
+            E::Function(function) if is_mark(&function) => self.marked(function),
             E::Function(function) => self.function_expr(function),
             E::Case { case_token, end_token: _, operand, conditions, else_result } => {
                 let position = self.lines.position(case_token.0.span.start);
@@ -676,7 +676,7 @@ impl Lower<'_> {
     }
 
     /// What was marked as an item of a list.
-    fn list_item(&mut self, function: ast::Function) -> Result<Expr> {
+    fn marked(&mut self, function: ast::Function) -> Result<Expr> {
         let call = self.function_call(function)?;
         let [item] = <[Expr; 1]>::try_from(call.arguments)
             .map_err(|_| SqlError::internal("a mark is put around one item"))?;

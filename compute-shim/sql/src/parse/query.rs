@@ -5,12 +5,14 @@
 
 use super::place::is_word;
 use super::respell_insert::NO_LIST;
+use super::respell_query::is_count_with_ties;
 use super::tree::{
     Alias, CommonTable, ConflictTarget, Delete, Distinct, EMPTY_LIST, Expr, FromItem, FunctionCall, Insert,
     JoinCondition, JoinKind, Name, OnConflict, Query, QueryBody, Select, SelectItem, SetOperator, Statement,
     Update,
 };
 use super::{Lower, assigned_part, at, conflict_target, refuse, refuse_if, refuse_some};
+use hexalog_engine::LockWait;
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -22,6 +24,7 @@ fn change(statement: Statement) -> Query {
         body: QueryBody::Change(Box::new(statement)),
         order_by: Vec::new(),
         limit: None,
+        with_ties: false,
         offset: None,
         locks: Vec::new(),
     }
@@ -44,6 +47,22 @@ fn check_nested(query: &Query) -> Result<()> {
             return Err(at(SqlError::syntax(message), expr.start()));
         }
         body = &inner.body;
+    }
+    Ok(())
+}
+
+/// 42601 where nothing says which rows are tied, or rows might be passed over.
+fn check_ties(query: &Query) -> Result<()> {
+    if query.order_by.is_empty() {
+        return Err(match &query.body {
+            QueryBody::Nested(inner) if !inner.order_by.is_empty() => {
+                refuse("WITH TIES behind the parentheses around its ORDER BY")
+            }
+            _ => SqlError::syntax("WITH TIES cannot be specified without ORDER BY clause"),
+        });
+    }
+    if query.locks.iter().any(|lock| lock.wait == LockWait::Skip) {
+        return Err(SqlError::syntax("SKIP LOCKED and WITH TIES options cannot be used together"));
     }
     Ok(())
 }
@@ -77,6 +96,7 @@ impl Lower<'_> {
             body: self.set_expr(*body)?,
             order_by: Vec::new(),
             limit: None,
+            with_ties: false,
             offset: None,
             locks: self.locks(locks)?,
         };
@@ -91,6 +111,7 @@ impl Lower<'_> {
             None => {}
             Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) => {
                 refuse_some(&limit_by, "LIMIT … BY")?;
+                lowered.with_ties = limit.as_ref().is_some_and(is_count_with_ties);
                 lowered.limit = limit.map(|limit| self.expr(limit)).transpose()?;
                 lowered.offset = offset.map(|ast::Offset { value, rows: _ }| self.expr(value)).transpose()?;
             }
@@ -100,13 +121,16 @@ impl Lower<'_> {
             }
         }
         if let Some(ast::Fetch { with_ties, percent, quantity }) = fetch {
-            refuse_if(with_ties, "FETCH … WITH TIES")?;
             refuse_if(percent, "FETCH … PERCENT")?;
             refuse_if(lowered.limit.is_some(), "LIMIT together with FETCH")?;
             lowered.limit = Some(match quantity {
                 Some(quantity) => self.expr(quantity)?,
                 None => Expr::Number { digits: "1".to_owned(), position: 0 },
             });
+            lowered.with_ties = with_ties;
+        }
+        if lowered.with_ties {
+            check_ties(&lowered)?;
         }
         check_nested(&lowered)?;
         Ok(lowered)
@@ -181,7 +205,7 @@ impl Lower<'_> {
         self.nested(|lower| {
             let body = lower.set_expr(body)?;
             let (with, order_by, locks) = (Vec::new(), Vec::new(), Vec::new());
-            Ok(Query { with, body, order_by, limit: None, offset: None, locks })
+            Ok(Query { with, body, order_by, limit: None, with_ties: false, offset: None, locks })
         })
     }
 

@@ -5,7 +5,7 @@
 
 use super::place::is_word;
 use super::respell_select::{closing, is_blank, word};
-use super::tree::{COLLATION, LIST_ITEM};
+use super::tree::{COLLATION, LIST_ITEM, TIES};
 use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
@@ -33,13 +33,19 @@ pub(super) fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
     }
 }
 
-/// Whether a call marks an item of a list.
-pub(super) fn is_list_item(function: &ast::Function) -> bool {
-    function
-        .name
-        .0
-        .last()
-        .is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(name) if name.value == LIST_ITEM))
+/// Whether a call is a mark that was put around an expression here.
+pub(super) fn is_mark(function: &ast::Function) -> bool {
+    has_name(function, LIST_ITEM) || has_name(function, TIES)
+}
+
+/// Whether an expression marks the count of FETCH … WITH TIES.
+pub(super) fn is_count_with_ties(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Function(function) if has_name(function, TIES))
+}
+
+fn has_name(function: &ast::Function, name: &str) -> bool {
+    let part = function.name.0.last();
+    part.is_some_and(|part| matches!(part, ast::ObjectNamePart::Identifier(part) if part.value == name))
 }
 
 /// What is to become of the tokens, by their place.
@@ -122,13 +128,25 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             edits.dropped.push(plain[nth + 1]);
         } else if is(nth, &["fetch"])
             && is(nth + 1, &["first", "next"])
-            && token(nth + 2) == Some(&Token::LParen)
-            && let Some(close) = closing(&tokens, &plain, nth + 2)
+            && let Some(close) = match token(nth + 2) {
+                Some(Token::LParen) => closing(&tokens, &plain, nth + 2),
+                Some(Token::Plus | Token::Minus) => Some(nth + 3),
+                _ => None,
+            }
             && is(close + 1, &["row", "rows"])
-            && is(close + 2, &["only"])
         {
-            edits.dropped.extend([plain[nth], plain[nth + 1], plain[close + 1], plain[close + 2]]);
-            edits.before.push((plain[nth], vec![word("LIMIT", None, Keyword::LIMIT)]));
+            let mut limit = vec![word("LIMIT", None, Keyword::LIMIT)];
+            if is(close + 2, &["only"]) {
+                edits.dropped.extend([plain[nth], plain[nth + 1], plain[close + 1], plain[close + 2]]);
+            } else if is(close + 2, &["with"]) && is(close + 3, &["ties"]) {
+                let behind = [plain[close + 1], plain[close + 2], plain[close + 3]];
+                edits.dropped.extend([plain[nth], plain[nth + 1]].into_iter().chain(behind));
+                limit.extend([word(TIES, Some('"'), Keyword::NoKeyword), Token::LParen]);
+                edits.before.push((behind[0], vec![Token::RParen]));
+            } else {
+                continue;
+            }
+            edits.before.push((plain[nth], limit));
         } else if is(nth, &["only"])
             && token(nth + 1) == Some(&Token::LParen)
             && let Some(close) = closing(&tokens, &plain, nth + 1)

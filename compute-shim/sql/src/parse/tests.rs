@@ -226,7 +226,10 @@ fn what_is_not_supported_is_refused_by_name() {
         ("SELECT 1 INTO UNLOGGED t", "an unlogged table"),
         ("SELECT a FROM t GROUP BY ROLLUP (a)", "GROUPING SETS, CUBE or ROLLUP"),
         ("SELECT * FROM t TABLESAMPLE system (10)", "TABLESAMPLE"),
-        ("SELECT a FROM t FETCH FIRST 1 ROW WITH TIES", "FETCH … WITH TIES"),
+        (
+            "(SELECT a FROM t ORDER BY a) FETCH FIRST 1 ROW WITH TIES",
+            "WITH TIES behind the parentheses around its ORDER BY",
+        ),
         ("SET ROLE x", "SET ROLE"),
         ("SET SESSION AUTHORIZATION x", "SET SESSION AUTHORIZATION"),
     ];

@@ -429,6 +429,8 @@ pub(crate) enum Node {
         input: Arc<Node>,
         limit: Option<Expr>,
         offset: Option<Expr>,
+        /// Rows that are equal to the last in these keys come as well; none: no more than the limit.
+        ties: Vec<SortKey>,
     },
     /// Locks the rows that it passes on. The input's row: the items, then the row of FROM that they are made from.
     LockRows {

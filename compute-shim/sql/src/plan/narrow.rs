@@ -84,9 +84,12 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
             keys.iter_mut().for_each(|key: &mut SortKey| key.column = place(&places, key.column));
             (Node::Sort { input: Arc::new(input), keys }, places)
         }
-        Node::Limit { input, limit, offset } => {
-            let (input, places) = below(Arc::unwrap_or_clone(input), needed);
-            (Node::Limit { input: Arc::new(input), limit, offset }, places)
+        Node::Limit { input, limit, offset, mut ties } => {
+            let mut wanted = needed.clone();
+            wanted.extend(ties.iter().map(|key| key.column));
+            let (input, places) = below(Arc::unwrap_or_clone(input), &wanted);
+            ties.iter_mut().for_each(|key: &mut SortKey| key.column = place(&places, key.column));
+            (Node::Limit { input: Arc::new(input), limit, offset, ties }, places)
         }
         Node::Materialize { input } => {
             let (input, places) = below(Arc::unwrap_or_clone(input), needed);

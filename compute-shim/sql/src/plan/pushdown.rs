@@ -251,8 +251,10 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
             below.extend(keys.iter().map(|key| key.column));
             Node::Sort { input: prune_arc(input, &below), keys }
         }
-        Node::Limit { input, limit, offset } => {
-            Node::Limit { input: prune_arc(input, needed), limit, offset }
+        Node::Limit { input, limit, offset, ties } => {
+            let mut below = needed.clone();
+            below.extend(ties.iter().map(|key| key.column));
+            Node::Limit { input: prune_arc(input, &below), limit, offset, ties }
         }
         Node::Materialize { input } => Node::Materialize { input: prune_arc(input, needed) },
         other => prune_whole(other),

@@ -6,7 +6,6 @@ CREATE SEQUENCE q;
 SELECT s, sum(n) FROM t GROUP BY ROLLUP (s);
 SELECT s, sum(n) FROM t GROUP BY CUBE (s);
 SELECT s, sum(n), grouping(s) FROM t GROUP BY GROUPING SETS ((s), ());
-SELECT id FROM t ORDER BY id FETCH FIRST 1 ROW WITH TIES;
 SELECT * FROM t TABLESAMPLE BERNOULLI (100);
 INSERT INTO t (id, n) VALUES (generate_series(5, 6), 1);
 SELECT generate_series(1, generate_series(1, 3));

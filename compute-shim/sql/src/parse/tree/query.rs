@@ -8,6 +8,8 @@ pub(crate) struct Query {
     pub body: QueryBody,
     pub order_by: Vec<OrderItem>,
     pub limit: Option<Expr>,
+    /// FETCH … WITH TIES: of the rows that ORDER BY puts on one place with the last, all come.
+    pub with_ties: bool,
     pub offset: Option<Expr>,
     pub locks: Vec<LockClause>,
 }
@@ -81,6 +83,9 @@ pub(crate) const COLLATION: &str = "COLLATE\0";
 /// The function that a subquery at the head of a list is put into, so that the list is not taken for a query; no name that
 /// can be written.
 pub(crate) const LIST_ITEM: &str = "LIST\0ITEM";
+
+/// The function that a count of FETCH … WITH TIES is put into as a limit, where it is an expression; no name that can be written.
+pub(crate) const TIES: &str = "WITH\0TIES";
 
 /// The name of the field that `*` behind a row is spelled as; no name that can be written.
 pub(crate) const ALL_FIELDS: &str = "ALL\0FIELDS";

@@ -388,6 +388,7 @@ fn table_query(table: &Readable, name: &Name, columns: &[String]) -> Result<Quer
         body: QueryBody::Select(Box::new(select)),
         order_by: Vec::new(),
         limit: None,
+        with_ties: false,
         offset: None,
         locks: Vec::new(),
     })
