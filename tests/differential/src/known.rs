@@ -17,7 +17,6 @@ pub const KNOWN: &[Known] = &[
         message: "BETWEEN SYMMETRIC is not supported",
         reason: "the parser's tree cannot say it",
     },
-    Known { statement: "", message: "an array slice is not supported", reason: "not built yet" },
     Known { statement: "", message: "a named argument is not supported", reason: "not built yet" },
     Known { statement: "", message: "a bit string is not supported", reason: "bit strings are not built" },
     Known {

@@ -343,27 +343,25 @@ fn framed(from: &From, scope: &Scope, filter: &str, random: &mut Random) -> (Str
     let (partition, order) = (*random.pick(&keys), *random.pick(&keys));
     let direction = random.pick(&["", " desc", " nulls first", " desc nulls last"]);
     let over = format!("partition by {} order by {}{direction}, {value}", partition.text, order.text);
+    // The current row is in the last of them.
     let bounds = [
-        "rows between 1 preceding and 1 following",
         "rows between 2 preceding and 1 preceding",
         "rows between 1 following and 3 following",
         "rows between unbounded preceding and 1 preceding",
+        "groups between 1 following and 2 following",
+        "rows between 1 preceding and 1 following",
         "rows between current row and unbounded following",
         "rows 1 preceding",
-        "groups between 1 following and 2 following",
         "groups between unbounded preceding and unbounded following",
         "rows between 0 preceding and 0 following",
         "range unbounded preceding",
     ];
-    let exclusion = random.pick(&[
-        "",
-        "",
-        " exclude current row",
-        " exclude ties",
-        " exclude group",
-        " exclude no others",
-    ]);
-    let frame = format!("{}{exclusion}", random.pick(&bounds));
+    let exclusions =
+        ["", "", " exclude current row", " exclude group", " exclude no others", " exclude ties"];
+    let exclusion = *random.pick(&exclusions);
+    // Without the ties of a row that is not in its frame, PostgreSQL's first_value and the like count that row with it.
+    let bounds = if exclusion == " exclude ties" { &bounds[4..] } else { &bounds[..] };
+    let frame = format!("{}{exclusion}", random.pick(bounds));
     let (function, kind) = match random.below(12) {
         0 => (format!("sum({value}) over ({over} {frame})"), Type::Int8),
         1 => (format!("count({value}) over ({over} {frame})"), Type::Int8),

@@ -363,7 +363,10 @@ pub(super) fn date_bin(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
         let message = "timestamps cannot be binned into intervals containing months or years";
         return Err(SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
-    let width = i128::from(stride.days) * i128::from(US_PER_DAY) + i128::from(stride.us);
+    let days_us = i64::from(stride.days).checked_mul(US_PER_DAY);
+    let width = days_us.and_then(|days_us| days_us.checked_add(stride.us)).map(i128::from);
+    let width =
+        width.ok_or_else(|| SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"))?;
     if width <= 0 {
         let message = "stride must be greater than zero";
         return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
