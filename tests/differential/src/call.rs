@@ -164,33 +164,41 @@ pub fn draw(random: &mut Random) -> String {
     format!("select {expression}")
 }
 
+/// Whether parameters in a call mean something else to PostgreSQL: functions of "any" take parameters here whose type it asks
+/// for, and others have more signatures there.
+fn is_otherwise(template: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "unnest",
+        "format",
+        "row",
+        "concat",
+        "concat_ws",
+        "row_to_json",
+        "trunc",
+        "timezone",
+        "bit_length",
+        "bit_count",
+        "get_bit",
+        "set_bit",
+    ];
+    const OPERATORS: &[&str] = &["@@", "?", "?|", "?&", "&&"];
+    let mut words = template.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| NAMES.contains(&word)) || template.split(' ').any(|word| OPERATORS.contains(&word))
+}
+
 /// A call with parameters in the place of some constants: their types come from where they stand.
 fn prepared(random: &mut Random) -> String {
-    // Functions of "any" take parameters here whose type PostgreSQL asks for; others have more signatures there.
-    const OTHERWISE: &[&str] = &[
-        "unnest(",
-        "format(",
-        "row(",
-        "concat",
-        "bit",
-        "@@",
-        "row_to_json",
-        " ?",
-        "&&",
-        "trunc(",
-        "timezone(",
-    ];
     let template = loop {
         let area = random.pick(AREAS);
         let template = *random.pick::<&str>(area);
-        if !OTHERWISE.iter().any(|part| template.contains(part)) {
+        if !is_otherwise(template) {
             break template;
         }
     };
     let mut values: Vec<String> = Vec::new();
     let expression = filled_by(template, |name| {
         // Words of the grammar, and pairs of texts, are no values.
-        let is_value = !matches!(name, "field" | "fmt" | "tsread" | "ivtext");
+        let is_value = !matches!(name, "field" | "fmt" | "tsread" | "ivtext" | "isoiv" | "worded");
         let text = hole(name, random)?;
         if !is_value || values.len() == 2 || random.one_in(2) {
             return Some(text);
@@ -323,6 +331,8 @@ fn hole(name: &str, random: &mut Random) -> Option<String> {
                 | "typename"
                 | "tsread"
                 | "ivtext"
+                | "isoiv"
+                | "worded"
                 | "any"
                 | "esc"
                 | "numfmt"
@@ -378,6 +388,8 @@ fn hole(name: &str, random: &mut Random) -> Option<String> {
         "tz" => typed(&written::timestamp_with_zone(random), "timestamptz"),
         "iv" => typed(&written::interval(random), "interval"),
         "ivtext" => quoted(&written::interval(random)),
+        "isoiv" => quoted(&written::iso_interval(random)),
+        "worded" => quoted(&written::worded_date(random)),
         "zone" => quoted(written::zone(random)),
         "uuid" => typed("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "uuid"),
         "uuidtext" => quoted(random.word(&[
@@ -519,6 +531,17 @@ fn hole(name: &str, random: &mut Random) -> Option<String> {
         "similar" => quoted(random.word(&[
             "a%", "(a|b)+", "%(b|c)%", "[a-c]*", "_{2}", "a?b", "", "%#%%", "a.b", "a|b", "(ab)*c%", "[^a]%",
             "\\%", "a{1,2}%", "(", "^a$", "%\\",
+        ])),
+        "parted" => quoted(random.word(&[
+            "%#\"a%#\"%",
+            "#\"%#\"_",
+            "_#\"(a|b)*#\"%",
+            "a#\"%",
+            "%#\"[a-c]+#\"b?",
+            "(a|ab)#\"b*#\"%",
+            "#\"#\"",
+            "%#\"a#\"#\"",
+            "%|a#\"b|c#\"%",
         ])),
         "typename" => quoted(random.word(&[
             "int",

@@ -2,8 +2,20 @@
 //! doubled.
 
 /// Templates by area, so that each area is drawn as often as any other.
-pub(crate) const AREAS: &[&[&str]] =
-    &[FORMATTING, TIMES, NUMBERS, TEXTS, PATTERNS, DOCUMENTS, PATHS, ARRAYS, BYTES, SETS];
+pub(crate) const AREAS: &[&[&str]] = &[
+    FORMATTING,
+    TIMES,
+    NUMBERS,
+    TEXTS,
+    PATTERNS,
+    DOCUMENTS,
+    PATHS,
+    ARRAYS,
+    BYTES,
+    TRIGONOMETRY,
+    STATISTICS,
+    SETS,
+];
 
 const FORMATTING: &[&str] = &[
     "to_char({ts}, {tsfmt})",
@@ -114,6 +126,10 @@ const TIMES: &[&str] = &[
     "interval {ivtext} day to second",
     "interval {ivtext} minute",
     "interval(2) {ivtext}",
+    "interval {isoiv}",
+    "timestamptz {worded}",
+    "timestamp {worded}",
+    "date {worded}",
 ];
 
 const NUMBERS: &[&str] = &[
@@ -325,8 +341,27 @@ const PATTERNS: &[&str] = &[
     "{text} similar to {similar}",
     "{text} not similar to {similar}",
     "{text} similar to {similar} escape {esc}",
+    "substring({text} similar {similar} escape {esc})",
+    "substring({text} from {parted} for '#')",
+    "substring({text} similar {parted} escape '#')",
+    "{text} similar to {parted} escape '#'",
     "{text} like any (array[{like}, {like}])",
     "{text} not ilike all (array[{like}, {like}])",
+    "{text} like any ({tarrtext})",
+    "{char} like any (array[{like}, {like}])",
+    "{char} = any ({tarrtext})",
+    "{bool} = {text} like any (array[{like}, {like}])",
+    "{bool} <> {text} not ilike all (array[{like}, {like}])",
+    "{bool} = {text} like {like}",
+    "{bool} <> {text} not like {like} escape {esc}",
+    "{bool} = {text} similar to {similar}",
+    "{bool} = {int4} between {int2} and {int8}",
+    "{bool} = {int4} not in ({int2}, {int4})",
+    "{bool} = {text} ~ {re}",
+    "{bool} <> {text} !~~ {like}",
+    "{text} || {text} like {like}",
+    "{text} like {text} || {like} = {bool}",
+    "{text} operator(pg_catalog.~) {re} = {bool}",
 ];
 
 const DOCUMENTS: &[&str] = &[
@@ -383,6 +418,11 @@ const DOCUMENTS: &[&str] = &[
     "array_to_json({arr})",
     "array_to_json({tarr}, true)",
     "row_to_json(row({any}, {any}), true)",
+    "json_extract_path({json}, {key}, {key})",
+    "jsonb_extract_path_text({jsonb}, {key})",
+    "(select array_agg(v) from json_array_elements({json}) v)",
+    "(select array_agg(v) from json_each_text({json}) e(k, v))",
+    "(select array_agg(x::text) from json_to_recordset({json}) x(a text, b integer))",
     "{jsonb}::integer",
     "{jsonb}::numeric",
     "{jsonb}::boolean",
@@ -406,6 +446,9 @@ const DOCUMENTS: &[&str] = &[
 const PATHS: &[&str] = &[
     "{path}::jsonpath",
     "jsonb_path_exists({jsonb}, {path})",
+    "jsonb_path_exists_tz({jsonb}, {path})",
+    "jsonb_path_match_tz({jsonb}, {path})",
+    "jsonb_path_query_first_tz({jsonb}, {path})",
     "jsonb_path_match({jsonb}, {path})",
     "jsonb_path_query_array({jsonb}, {path})",
     "jsonb_path_query_array({jsonb}, {path}, '{{\"x\": 1}')",
@@ -503,6 +546,8 @@ const BYTES: &[&str] = &[
     "length({bytea})",
     "md5({bytea})",
     "sha224({bytea})",
+    "sha384({bytea})",
+    "sha512({bytea})",
     "convert_from({bytea}, 'UTF8')",
     "convert_from({bytea}, 'LATIN1')",
     "convert({bytea}, 'LATIN1', 'UTF8')",
@@ -511,6 +556,51 @@ const BYTES: &[&str] = &[
     "{bytea} like {bytea}",
     "{uuidtext}::uuid",
     "{uuidtext}::uuid < {uuidtext}::uuid",
+];
+
+/// What the last digit of is the C library's: rounded.
+const TRIGONOMETRY: &[&str] = &[
+    "round(sinh({smallf8})::numeric, 4)",
+    "round(cosh({smallf8})::numeric, 4)",
+    "round(tanh({smallf8})::numeric, 9)",
+    "round(asinh({smallf8})::numeric, 9)",
+    "round(acosh({smallf8})::numeric, 9)",
+    "round(atanh({smallf8})::numeric, 9)",
+    "round(acos({smallf8})::numeric, 9)",
+    "round(asin({smallf8})::numeric, 9)",
+    "round(atan({f8})::numeric, 9)",
+    "round(atan2({f8}, {f8})::numeric, 9)",
+    "round(cos({smallf8})::numeric, 9)",
+    "round(tan({smallf8})::numeric, 6)",
+    "round(cot({smallf8})::numeric, 6)",
+    "round(sind({smallf8})::numeric, 9)",
+    "round(cotd({smallf8})::numeric, 6)",
+    "round(acosd({smallf8})::numeric, 9)",
+    "round(asind({smallf8})::numeric, 9)",
+    "round(atand({f8})::numeric, 9)",
+    "round(atan2d({f8}, {f8})::numeric, 9)",
+    "pow({smallnum}, {int2})",
+    "pow({smallf8}, 2)",
+];
+
+/// Aggregates of statistics, over rows that are written out.
+const STATISTICS: &[&str] = &[
+    "(select stddev_pop(x) from unnest({arr}) x)",
+    "(select stddev_samp(x) from unnest({numarr}) x)",
+    "(select var_samp(x) from unnest({numarr}) x)",
+    "(select bit_and(x) from unnest({arr}) x)",
+    "(select round(corr(x, y)::numeric, 9) from (values ({smallf8}, 1.5), (2, {smallf8}), (null, 1)) v(x, y))",
+    "(select round(covar_pop(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(covar_samp(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select regr_count(x, y) from (values ({f8}, 1.5), (null, {f8})) v(x, y))",
+    "(select round(regr_avgx(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_avgy(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_slope(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_intercept(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_r2(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_sxx(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_sxy(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
+    "(select round(regr_syy(x, y)::numeric, 6) from (values ({smallf8}, 1.5), (2, {smallf8})) v(x, y))",
 ];
 
 /// Rows of functions, as arrays: a set of one statement has an order.

@@ -54,10 +54,13 @@ impl Queries<'_> {
             text += &order_by_all(kinds.len(), random);
             // Of rows that compare equal and print apart, which is cut off is no one's business.
             if can_order && random.one_in(2) {
-                text += &format!(" limit {}", random.below(8));
-                if random.one_in(2) {
-                    text += &format!(" offset {}", random.below(4));
-                }
+                let (rows, passed) = (random.below(8), random.below(4));
+                text += &match random.below(5) {
+                    0 | 1 => format!(" limit {rows}"),
+                    2 => format!(" limit {rows} offset {passed}"),
+                    3 => format!(" fetch first {rows} rows only"),
+                    _ => format!(" offset {passed} rows fetch next {rows} rows only"),
+                };
             }
         }
         Query { text, kinds, is_ordered: is_ordered && can_order }

@@ -198,6 +198,53 @@ pub fn interval(random: &mut Random) -> String {
 }
 
 /// A number, from the smallest scale to the largest.
+/// As ISO 8601 has it, more or less: each number with a sign of its own.
+pub fn iso_interval(random: &mut Random) -> String {
+    const DATES: &[&str] =
+        &["1Y", "-2M", "3W", "-4D", "1.5Y", "-0.5M", "+1D", "1-2-3", "-1-2", "00010203", "2Y"];
+    const TIMES: &[&str] = &["4H", "-5M", "6.5S", "-.5S", "1e2S", "04:05:06", "-040506", "1:2", "7", "5H"];
+    let mut text = String::from(if random.one_in(20) { "-P" } else { "P" });
+    text += &some(DATES, 0, 3, random);
+    if random.one_in(2) {
+        text.push('T');
+        text += &some(TIMES, 0, 3, random);
+    }
+    text
+}
+
+/// A date beside words, of which some fit. Nothing in it hangs on the current time.
+pub fn worded_date(random: &mut Random) -> String {
+    const PIECES: &[&str] = &[
+        "2020-02-29 ",
+        "20200229 ",
+        "Feb 29 2020 ",
+        "12:30 ",
+        "BC ",
+        "AD ",
+        "PM ",
+        "AM ",
+        "Mon ",
+        "epoch ",
+        "infinity ",
+        "-infinity ",
+        "UTC ",
+        "EST ",
+        "EDT ",
+        "dst ",
+        "GMT+0100 ",
+        "+05 ",
+        "-08:30 ",
+        "at ",
+        "on ",
+        "J2451545 ",
+        "allballs ",
+        "America/New_York ",
+        "T12:30 ",
+    ];
+    some(PIECES, 1, 4, random)
+}
+
+/// A number.
 pub fn numeric(random: &mut Random) -> String {
     const ODD: &[&str] = &[
         "NaN",
@@ -451,18 +498,54 @@ pub fn pattern(random: &mut Random) -> String {
         "(?<=a)",
         "(?<!b)",
         "[]a]",
+        "[a-]",
+        "[\\w-]",
+        "[^\\W_]",
+        "\\061",
+        "\\cA",
         "[[:<:]]",
         "\\x61",
         "\\u00e9",
         "(b|)",
         "\\1",
     ];
-    const TIMES: &[&str] =
-        &["", "", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,1}?", "{,2}", "{2,}", "{0}"];
+    const TIMES: &[&str] = &[
+        "", "", "", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,2}", "{0,1}?", "{,2}", "{2,}", "{0}",
+        "{0,3}", "{2,5}",
+    ];
     if random.one_in(12) {
         return (random.word(&[
-            "(", ")", "[", "a**", "*a", "a{2,1}", "\\", "(?i)A", "***=a.", "***:a", "(?x) a b", "a|", "|",
-            "[b-a]", "a{300}",
+            "(",
+            ")",
+            "[",
+            "a**",
+            "*a",
+            "a{2,1}",
+            "\\",
+            "(?i)A",
+            "***=a.",
+            "***:a",
+            "(?x) a b",
+            "a|",
+            "|",
+            "[b-a]",
+            "a{300}",
+            "a{255}",
+            "a{256}",
+            "(?:ab){0,255}",
+            "a{0,256}",
+            "[\\w-.]",
+            "[a\\d-z]",
+            "[a-b-c]",
+            "[[:alpha:]-z]",
+            "[--a]",
+            "(?z)a",
+            "(?n)a.b",
+            "(?q)a.",
+            "(?ic)A",
+            "(?i",
+            "[[.a.]-c]",
+            "[[=a=]]",
         ]))
         .to_owned();
     }

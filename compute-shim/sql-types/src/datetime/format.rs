@@ -106,11 +106,12 @@ impl Timestamptz {
     }
 }
 
-/// `+HH`, with minutes and seconds where they are not zero.
+/// `+HH` or `+HHH`, with minutes and seconds where they are not zero.
 pub(super) fn write_offset(offset: i32, out: &mut Vec<u8>) {
     out.push(if offset < 0 { b'-' } else { b'+' });
     let offset = offset.abs();
-    write_two(offset / 3600, out);
+    // Zones go as far as a week.
+    write!(out, "{:02}", offset / 3600).expect(MEMORY);
     if offset % 3600 != 0 {
         out.push(b':');
         write_two(offset / 60 % 60, out);

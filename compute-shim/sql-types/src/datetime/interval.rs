@@ -10,14 +10,17 @@ use crate::error::{Result, SqlError, SqlState};
 use crate::types::{Typmod, interval_fields as fields};
 
 /// What went wrong; the message needs the whole text.
-enum Fault {
+pub(super) enum Fault {
     Syntax,
+    /// A field is beyond its range.
     Range,
+    /// All of them together are.
+    Total,
 }
 
 /// The units, each once in a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Unit {
+pub(super) enum Unit {
     Microsecond,
     Millisecond,
     Second,
@@ -83,9 +86,10 @@ impl Amount {
 
 /// The sum so far.
 #[derive(Default)]
-struct Builder {
-    months: i64,
-    days: i64,
+pub(super) struct Builder {
+    years: i32,
+    months: i32,
+    days: i32,
     us: i64,
     seen: Vec<Unit>,
     /// A time of two fields is one of minutes and seconds.
@@ -107,7 +111,7 @@ impl Builder {
     }
 
     fn add_days(&mut self, count: i64, fraction: f64) -> Result<(), Fault> {
-        self.days = self.days.checked_add(count).ok_or(Fault::Range)?;
+        add_to(&mut self.days, count)?;
         self.add_us_fraction(fraction, US_PER_DAY)
     }
 
@@ -120,12 +124,10 @@ impl Builder {
     }
 
     fn add_years(&mut self, count: i64, fraction: f64, years: i32) -> Result<(), Fault> {
-        let per_unit = f64::from(years) * 12.0;
+        add_to(&mut self.years, count.checked_mul(i64::from(years)).ok_or(Fault::Range)?)?;
         #[expect(clippy::cast_possible_truncation, reason = "a fraction of at most 12,000 months")]
-        let part = (fraction * per_unit).round_ties_even() as i64;
-        let months = count.checked_mul(i64::from(years) * 12).and_then(|months| months.checked_add(part));
-        self.months = months.and_then(|months| self.months.checked_add(months)).ok_or(Fault::Range)?;
-        Ok(())
+        let part = (fraction * f64::from(years) * 12.0).round_ties_even() as i64;
+        add_to(&mut self.months, part)
     }
 
     fn add(&mut self, amount: &Amount, unit: Unit) -> Result<(), Fault> {
@@ -141,6 +143,11 @@ impl Builder {
             }
             self.seen.extend([Unit::Millisecond, Unit::Microsecond]);
         }
+        self.add_signed(whole, fraction, unit)
+    }
+
+    /// So many of a unit, whether or not there were some of it.
+    pub(super) fn add_signed(&mut self, whole: i64, fraction: f64, unit: Unit) -> Result<(), Fault> {
         let time = |builder: &mut Builder, us: i64| {
             builder.add_us(whole, us)?;
             builder.add_us_fraction(fraction, us)
@@ -157,7 +164,7 @@ impl Builder {
                 self.add_days_fraction(fraction, 7.0)
             }
             Unit::Month => {
-                self.months = self.months.checked_add(whole).ok_or(Fault::Range)?;
+                add_to(&mut self.months, whole)?;
                 self.add_days_fraction(fraction, 30.0)
             }
             Unit::Year => self.add_years(whole, fraction, 1),
@@ -199,11 +206,17 @@ impl Builder {
         self.add_us(sign * us, 1)
     }
 
-    fn finish(self) -> Result<Interval, Fault> {
-        let months = i32::try_from(self.months).map_err(|_| Fault::Range)?;
-        let days = i32::try_from(self.days).map_err(|_| Fault::Range)?;
-        Ok(Interval { us: self.us, days, months })
+    pub(super) fn finish(self) -> Result<Interval, Fault> {
+        let months = i64::from(self.years) * 12 + i64::from(self.months);
+        let months = i32::try_from(months).map_err(|_| Fault::Total)?;
+        Ok(Interval { us: self.us, days: self.days, months })
     }
+}
+
+fn add_to(field: &mut i32, count: i64) -> Result<(), Fault> {
+    let sum = i64::from(*field).checked_add(count).and_then(|sum| i32::try_from(sum).ok());
+    *field = sum.ok_or(Fault::Range)?;
+    Ok(())
 }
 
 impl Interval {
@@ -215,8 +228,8 @@ impl Interval {
     /// Reads the input of an `interval` of some fields: a last number without a unit counts the last of them.
     pub fn parse_as(text: &str, typmod: Typmod) -> Result<Interval> {
         let fields = typmod.interval_fields().unwrap_or(fields::FULL_RANGE);
-        let result = match text.trim_start().starts_with('P') {
-            true => parse_iso(text.trim()),
+        let result = match text.starts_with('P') {
+            true => super::interval_iso::parse(text),
             false => parse_words(text, fields),
         };
         result.map_err(|fault| match fault {
@@ -225,6 +238,7 @@ impl Interval {
                 let message = format!("interval field value out of range: \"{text}\"");
                 SqlError::new(SqlState::INTERVAL_FIELD_OVERFLOW, message)
             }
+            Fault::Total => SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"),
         })
     }
 }
@@ -342,74 +356,4 @@ fn years_and_months(builder: &mut Builder, text: &str, negative: bool) -> Result
     }
     builder.add(&years, Unit::Year)?;
     builder.add(&months, Unit::Month)
-}
-
-/// ISO 8601 with designators, `P1Y2M3DT4H5M6S`, or in its other form, `P0001-02-03T04:05:06`.
-fn parse_iso(text: &str) -> Result<Interval, Fault> {
-    let mut builder = Builder::default();
-    let mut rest = &text[1..];
-    let mut time = false;
-    if rest.is_empty() {
-        return Err(Fault::Syntax);
-    }
-    let (date, clock) = rest.split_once('T').unwrap_or((rest, ""));
-    let is_digits =
-        |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_digits(date, 8) {
-        iso_fields(&mut builder, &[&date[..4], &date[4..6], &date[6..]], &DATE_UNITS)?;
-        (time, rest) = (true, clock);
-    } else if date.find('-').is_some_and(|dash| dash > 0 && date.as_bytes()[dash - 1].is_ascii_digit()) {
-        iso_fields(&mut builder, &date.split('-').collect::<Vec<_>>(), &DATE_UNITS)?;
-        (time, rest) = (true, clock);
-    }
-    if clock.contains(':') || is_digits(clock.split('.').next().unwrap_or_default(), 6) {
-        if !time && !date.is_empty() {
-            parse_iso_units(&mut builder, date, false)?;
-        }
-        let fields = match clock.contains(':') {
-            true => clock.split(':').collect::<Vec<_>>(),
-            false => vec![&clock[..2], &clock[2..4], &clock[4..]],
-        };
-        iso_fields(&mut builder, &fields, &TIME_UNITS)?;
-        return builder.finish();
-    }
-    parse_iso_units(&mut builder, rest, time)?;
-    builder.finish()
-}
-
-const DATE_UNITS: [Unit; 3] = [Unit::Year, Unit::Month, Unit::Day];
-const TIME_UNITS: [Unit; 3] = [Unit::Hour, Unit::Minute, Unit::Second];
-
-/// Fields whose places are their units.
-fn iso_fields(builder: &mut Builder, fields: &[&str], units: &[Unit]) -> Result<(), Fault> {
-    if fields.len() > units.len() {
-        return Err(Fault::Syntax);
-    }
-    fields.iter().zip(units).try_for_each(|(field, unit)| builder.add(&Amount::parse(field)?, *unit))
-}
-
-/// Numbers with the letters of their units.
-fn parse_iso_units(builder: &mut Builder, text: &str, mut time: bool) -> Result<(), Fault> {
-    let mut rest = text;
-    while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix('T') {
-            (time, rest) = (true, behind);
-            continue;
-        }
-        let end = rest.find(|c: char| c.is_ascii_alphabetic()).ok_or(Fault::Syntax)?;
-        let amount = Amount::parse(&rest[..end])?;
-        let unit = match (rest.as_bytes()[end], time) {
-            (b'Y', false) => Unit::Year,
-            (b'M', false) => Unit::Month,
-            (b'W', false) => Unit::Week,
-            (b'D', false) => Unit::Day,
-            (b'H', true) => Unit::Hour,
-            (b'M', true) => Unit::Minute,
-            (b'S', true) => Unit::Second,
-            _ => return Err(Fault::Syntax),
-        };
-        builder.add(&amount, unit)?;
-        rest = &rest[end + 1..];
-    }
-    Ok(())
 }

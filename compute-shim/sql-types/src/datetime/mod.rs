@@ -10,6 +10,7 @@ mod clock;
 mod field;
 mod format;
 mod interval;
+mod interval_iso;
 mod interval_style;
 mod parse;
 mod parse_clock;

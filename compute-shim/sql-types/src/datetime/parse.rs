@@ -57,8 +57,6 @@ fn range_error(what: &str, text: &str) -> SqlError {
 
 /// What a text says, before a type is made of it.
 enum Reading {
-    /// An instant given by a word.
-    Instant(Timestamptz),
     /// An infinity.
     Infinite(bool),
     /// Fields and perhaps a zone.
@@ -72,7 +70,6 @@ impl Date {
         let days = match reading {
             Reading::Infinite(true) => return Ok(Date::INFINITY),
             Reading::Infinite(false) => return Ok(Date::NEGATIVE_INFINITY),
-            Reading::Instant(instant) => to_local(env, instant, text)?.split().0,
             Reading::Fields(civil, _) => days_from_civil(civil.year, civil.month, civil.day),
         };
         Date::from_days(days).ok_or_else(|| range_error("date", text))
@@ -86,7 +83,6 @@ impl Timestamp {
         match reading {
             Reading::Infinite(true) => Ok(Timestamp::INFINITY),
             Reading::Infinite(false) => Ok(Timestamp::NEGATIVE_INFINITY),
-            Reading::Instant(instant) => to_local(env, instant, text),
             Reading::Fields(civil, _) => civil.timestamp().ok_or_else(|| range_error("timestamp", text)),
         }
     }
@@ -99,7 +95,6 @@ impl Timestamptz {
         let instant = match reading {
             Reading::Infinite(true) => return Ok(Timestamptz::INFINITY),
             Reading::Infinite(false) => return Ok(Timestamptz::NEGATIVE_INFINITY),
-            Reading::Instant(instant) => return Ok(instant),
             // The range is that of the instant: a local time may lie a little beyond it.
             Reading::Fields(civil, zone) => {
                 let local = civil.timestamp().unwrap_or(Timestamp(TIMESTAMP_END - 1));
@@ -113,10 +108,6 @@ impl Timestamptz {
         };
         instant.ok_or_else(|| range_error("timestamp", text))
     }
-}
-
-fn to_local(env: &EvalEnv<'_>, instant: Timestamptz, text: &str) -> Result<Timestamp> {
-    env.time_zone.to_local(instant).ok_or_else(|| range_error("timestamp", text))
 }
 
 /// The number of a month's name or its abbreviation.
@@ -214,15 +205,26 @@ pub(super) struct Builder {
     before_christ: bool,
     era: bool,
     afternoon: Option<bool>,
+    weekday: bool,
+    /// The zone's name says that it is of summer time.
+    summer_zone: bool,
+    /// The word `dst` was read.
+    dst: bool,
+    /// Words were read that no date with separators may follow.
+    is_worded: bool,
     iso_time: bool,
+    /// A whole day is known.
     julian: bool,
+    /// It was given by its number, which knows no era.
+    is_counted: bool,
     day_of_year: Option<i32>,
 }
 
 fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
     let tokens = tokens(text).ok_or(Fault::Syntax)?;
     let mut builder = Builder::default();
-    let mut instant = None;
+    // An infinity or the epoch, and whether there was one.
+    let (mut instant, mut is_special) = (None, false);
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
@@ -230,16 +232,21 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
             Token::Time(text) => builder.clock(&text)?,
             Token::Signed(text) => builder.offset(&text)?,
             Token::Number(text) => builder.number(&text)?,
-            Token::Word(word) if let Some(reading) = special(env, &word) => {
-                if instant.is_some() {
+            Token::Word(word) if let Some(reading) = special(&word) => {
+                if std::mem::replace(&mut is_special, true) {
                     return Err(Fault::Syntax);
                 }
+                builder.is_worded = true;
                 instant = Some(reading);
+            }
+            // The last of the words that stand for instants or days counts, the others are read and have no effect.
+            Token::Word(word) if word == "now" => {
+                builder.now(env)?;
+                instant = None;
             }
             Token::Word(word) if let Some(offset) = day_offset(&word) => {
                 let now = env.time_zone.to_local(env.transaction_timestamp).ok_or(Fault::Field)?;
                 builder.calendar(now.split().0 + offset)?;
-                // The last of these words counts.
                 instant = None;
             }
             Token::Word(word) if word == "allballs" => {
@@ -247,16 +254,17 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Reading, Fault> {
                 instant = None;
             }
             Token::Word(word) if word == "j" => match tokens.next() {
-                Some(Token::Number(text)) => builder.julian_day(&text)?,
+                Some(Token::Number(text)) => {
+                    builder.julian_day(&text)?;
+                    instant = None;
+                }
                 _ => return Err(Fault::Syntax),
             },
             Token::Word(word) => builder.word(&word)?,
         }
     }
     match instant {
-        // What stands beside an infinity or the epoch is read and has no effect.
-        Some(Reading::Instant(_)) if !builder.is_empty() => Err(Fault::Syntax),
-        Some(reading) => Ok(reading),
+        Some(reading) => builder.check_beside().map(|()| reading),
         None => builder.finish(),
     }
 }
@@ -272,16 +280,15 @@ fn day_offset(word: &str) -> Option<i64> {
 }
 
 /// Words that stand for an instant by themselves.
-fn special(env: &EvalEnv<'_>, word: &str) -> Option<Reading> {
+fn special(word: &str) -> Option<Reading> {
     match word {
-        "infinity" | "+infinity" => Some(Reading::Infinite(true)),
+        "infinity" => Some(Reading::Infinite(true)),
         "-infinity" => Some(Reading::Infinite(false)),
         // 1970-01-01 00:00 UTC for timestamptz and the same digits for the other types, which do not heed the zone.
         "epoch" => {
             let civil = Civil { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, us: 0 };
             Some(Reading::Fields(civil, Some(ZoneRef::Fixed(0))))
         }
-        "now" => Some(Reading::Instant(env.transaction_timestamp)),
         _ => None,
     }
 }
@@ -323,11 +330,6 @@ impl Builder {
         self.year.is_some() || self.julian || self.month.is_some()
     }
 
-    /// Nothing is read yet.
-    fn is_empty(&self) -> bool {
-        !self.has_date() && self.day.is_none() && self.time.is_none() && self.zone.is_none()
-    }
-
     /// Year, month and day are known.
     fn is_date_complete(&self) -> bool {
         self.julian || self.day_of_year.is_some() || (self.month.is_some() && self.day.is_some())
@@ -340,6 +342,19 @@ impl Builder {
         }
         let (year, month, day) = super::calendar::civil_from_days(days);
         (self.year, self.month, self.day, self.julian) = (Some((year, 4)), Some(month), Some(day), true);
+        Ok(())
+    }
+
+    /// The transaction's time, beside which neither date nor time nor zone may stand.
+    fn now(&mut self, env: &EvalEnv<'_>) -> Result<(), Fault> {
+        if self.time.is_some() || self.zone.is_some() {
+            return Err(Fault::Syntax);
+        }
+        let local = env.time_zone.to_local(env.transaction_timestamp).ok_or(Fault::Field)?;
+        self.calendar(local.split().0)?;
+        let civil = local.civil();
+        self.time = Some((civil.hour, civil.minute, civil.second, civil.us));
+        self.zone = Some(ZoneRef::Fixed(env.time_zone.offset_at(env.transaction_timestamp)));
         Ok(())
     }
 
@@ -371,8 +386,8 @@ impl Builder {
             }
             return self.zone_name(text);
         }
-        // PostgreSQL takes no date with separators behind a time.
-        if self.has_date() || self.time.is_some() {
+        // PostgreSQL takes no date with separators behind a time or such a word.
+        if self.has_date() || self.time.is_some() || self.is_worded {
             return Err(Fault::Syntax);
         }
         let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
@@ -549,6 +564,7 @@ impl Builder {
 
     fn julian_day(&mut self, digits: &str) -> Result<(), Fault> {
         let julian = integer(digits).ok_or(Fault::Syntax)?;
+        self.is_counted = true;
         self.calendar(i64::from(julian) - i64::from(super::EPOCH_JULIAN))
     }
 
@@ -561,37 +577,91 @@ impl Builder {
             return Ok(());
         }
         match word {
-            "am" | "pm" if self.time.is_some() => self.afternoon = Some(word == "pm"),
+            "am" | "pm" if self.afternoon.is_none() => self.afternoon = Some(word == "pm"),
             "ad" | "bc" if !self.era => (self.era, self.before_christ) = (true, word == "bc"),
+            "dst" if !self.dst && !self.summer_zone => self.summer_time()?,
             "t" if self.has_date() && self.time.is_none() => self.iso_time = true,
-            "at" | "on" => {}
-            _ if is_day_name(word) => {}
-            _ if self.zone.is_none() => self.zone = Some(zone(word)?),
+            "at" | "on" => return Ok(()),
+            _ if is_day_name(word) => {
+                if std::mem::replace(&mut self.weekday, true) {
+                    return Err(Fault::Syntax);
+                }
+            }
+            _ if self.zone.is_none() => {
+                self.summer_zone = super::zone::is_summer(word);
+                if self.summer_zone && self.dst {
+                    return Err(Fault::Syntax);
+                }
+                self.zone = Some(zone(word)?);
+                self.is_worded |= self.summer_zone;
+                return Ok(());
+            }
             _ => return Err(Fault::Syntax),
+        }
+        self.is_worded = true;
+        Ok(())
+    }
+
+    /// The word `dst`: the zone before it is an hour further ahead, and has to be one of one offset. One behind it is not.
+    fn summer_time(&mut self) -> Result<(), Fault> {
+        self.dst = true;
+        match &mut self.zone {
+            None => Ok(()),
+            Some(ZoneRef::Fixed(east)) => {
+                *east += 3600;
+                Ok(())
+            }
+            Some(ZoneRef::Named(_)) => Err(Fault::Syntax),
+        }
+    }
+
+    /// The zone; the word for summer time wants one.
+    pub(super) fn zone_offset(&self) -> Result<Option<ZoneRef>, Fault> {
+        match (&self.zone, self.dst) {
+            (None, true) => Err(Fault::Syntax),
+            (zone, _) => Ok(zone.clone()),
+        }
+    }
+
+    /// A lone number is a month, if it can be one.
+    fn check_lone_number(&self) -> Result<(), Fault> {
+        match (self.year, self.month, self.day) {
+            (None, None, Some(number)) if !(1..=12).contains(&number) => Err(Fault::MonthDay),
+            _ => Ok(()),
+        }
+    }
+
+    /// Beside an infinity or the epoch fields may be missing, but those that are there have to be right.
+    fn check_beside(&self) -> Result<(), Fault> {
+        self.check_lone_number()?;
+        if self.iso_time && self.time.is_none() {
+            return Err(Fault::Syntax);
+        }
+        if self.year.is_some() && self.is_date_complete() {
+            self.calendar_day()?;
+        }
+        if self.time.is_some() {
+            self.time_of_day()?;
         }
         Ok(())
     }
 
     /// Checks and completes the fields.
-    fn finish(self) -> Result<Reading, Fault> {
-        // A lone number is a month, if it can be one.
-        if let (None, None, Some(number)) = (self.year, self.month, self.day)
-            && !(1..=12).contains(&number)
-        {
-            return Err(Fault::MonthDay);
-        }
+    fn finish(mut self) -> Result<Reading, Fault> {
+        self.check_lone_number()?;
         if self.year.is_none() || (self.iso_time && self.time.is_none()) {
             return Err(Fault::Syntax);
         }
         let (year, month, day) = self.calendar_day()?;
-        let (hour, minute, second, us) = if self.time.is_some() { self.time_of_day()? } else { (0, 0, 0, 0) };
-        Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone))
+        self.time.get_or_insert((0, 0, 0, 0));
+        let (hour, minute, second, us) = self.time_of_day()?;
+        Ok(Reading::Fields(Civil { year, month, day, hour, minute, second, us }, self.zone_offset()?))
     }
 
     /// Year, month and day, checked.
     pub(super) fn calendar_day(&self) -> Result<(i32, i32, i32), Fault> {
         let (year, digits) = self.year.ok_or(Fault::Syntax)?;
-        let year = if self.julian { year } else { full_year(year, digits, self.before_christ)? };
+        let year = if self.is_counted { year } else { full_year(year, digits, self.before_christ)? };
         let (month, day) = match (self.day_of_year, self.month, self.day) {
             (Some(day_of_year), _, _) => {
                 let first = days_from_civil(year, 1, 1);

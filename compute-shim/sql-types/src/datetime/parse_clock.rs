@@ -92,7 +92,7 @@ fn read(env: &EvalEnv<'_>, text: &str) -> Result<Clock, Fault> {
 fn finish(builder: Builder) -> Result<Clock, Fault> {
     let (hour, minute, second, us) = builder.time_of_day()?;
     let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-    let zone = builder.zone.clone();
+    let zone = builder.zone_offset()?;
     let dated = match builder.year {
         None => None,
         Some(_) => {

@@ -14,6 +14,8 @@ use crate::error::{Result, SqlError};
 pub struct TimeZone {
     name: String,
     zone: jiff::tz::TimeZone,
+    /// Seconds east of `zone`, for offsets of more than a day, which the crate has not.
+    beyond: i32,
 }
 
 /// Years whose local time the database knows; beyond them the rules repeat every 400 years, as the calendar does.
@@ -69,6 +71,11 @@ pub(crate) fn abbreviation_offset(name: &str) -> Option<i32> {
 /// Those of the abbreviations that stand for summer time.
 const SUMMER: [&str; 10] = ["aedt", "akdt", "bst", "cdt", "cest", "edt", "eest", "mdt", "nzdt", "pdt"];
 
+/// Whether an abbreviation, in lower case, stands for summer time.
+pub(super) fn is_summer(name: &str) -> bool {
+    SUMMER.contains(&name)
+}
+
 /// What may stand behind AT TIME ZONE or in a timestamp: a fixed offset or a zone with rules.
 #[derive(Clone, Debug)]
 pub(crate) enum ZoneRef {
@@ -114,7 +121,7 @@ impl TimeZone {
     /// Coordinated universal time.
     pub fn utc() -> &'static TimeZone {
         static UTC: OnceLock<TimeZone> = OnceLock::new();
-        UTC.get_or_init(|| TimeZone { name: "UTC".to_owned(), zone: jiff::tz::TimeZone::UTC })
+        UTC.get_or_init(|| TimeZone { name: "UTC".to_owned(), zone: jiff::tz::TimeZone::UTC, beyond: 0 })
     }
 
     /// Every zone of the database.
@@ -134,53 +141,75 @@ impl TimeZone {
         let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
         let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
         let info = self.zone.to_offset_info(instant);
-        (info.abbreviation().to_owned(), info.offset().seconds(), info.dst().is_dst())
+        (info.abbreviation().to_owned(), info.offset().seconds() + self.beyond, info.dst().is_dst())
     }
 
     /// Finds a zone as `SET TimeZone` takes it: an IANA name in any case, a POSIX specification, or a number of hours
     /// east of UTC. 22023 `invalid value for parameter "TimeZone": "..."` otherwise.
     pub fn from_name(name: &str) -> Result<TimeZone> {
         if let Ok(hours) = name.parse::<f64>() {
-            return Self::from_hours(hours);
+            return Self::from_hours(hours, name);
         }
-        Self::find(name).ok_or_else(|| {
+        // The word begins a setting of another form.
+        let is_interval = name.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("interval"));
+        let zone = Self::find(name).filter(|_| !is_interval).ok_or_else(|| {
             SqlError::invalid_parameter(format!("invalid value for parameter \"TimeZone\": \"{name}\""))
-        })
+        })?;
+        // PostgreSQL looks at the midnight that the year 2000 began with.
+        if zone.offset_at(Timestamptz(0)) % 60 != 0 {
+            let message = format!("time zone \"{name}\" appears to use leap seconds");
+            return Err(
+                SqlError::invalid_parameter(message).with_detail("PostgreSQL does not support leap seconds.")
+            );
+        }
+        Ok(zone)
     }
 
     fn find(name: &str) -> Option<TimeZone> {
         if let Ok(zone) = jiff::tz::TimeZone::get(name) {
             let name = zone.iana_name().unwrap_or(name).to_owned();
-            return Some(TimeZone { name, zone });
+            return Some(TimeZone { name, zone, beyond: 0 });
         }
-        // A POSIX specification without a name counts west of UTC.
-        if let Ok(Some(west)) = super::numeric_offset(name)
-            && name.starts_with(['+', '-'])
-        {
-            let zone = jiff::tz::TimeZone::fixed(jiff::tz::Offset::from_seconds(-west).ok()?);
-            return Some(TimeZone { name: name.to_owned(), zone });
+        if let Some(west) = posix_offset(name) {
+            return Some(Self::fixed(name.to_ascii_uppercase(), -west));
         }
-        let zone = jiff::tz::TimeZone::posix(name).ok()?;
-        Some(TimeZone { name: name.to_ascii_uppercase(), zone })
+        // Summer time without a rule is that of the United States.
+        let zone = jiff::tz::TimeZone::posix(name)
+            .or_else(|_| jiff::tz::TimeZone::posix(&format!("{name},M3.2.0,M11.1.0")))
+            .ok()?;
+        Some(TimeZone { name: name.to_ascii_uppercase(), zone, beyond: 0 })
     }
 
     /// A fixed number of hours, named as PostgreSQL names it: `<+05:30>-05:30`.
-    fn from_hours(hours: f64) -> Result<TimeZone> {
-        if hours.is_nan() || hours.abs() > 168.0 {
-            let message = format!("invalid value for parameter \"TimeZone\": \"{hours}\"");
-            return Err(SqlError::invalid_parameter(message));
+    fn from_hours(hours: f64, text: &str) -> Result<TimeZone> {
+        // Of infinities and what is no number neither.
+        let is_within = hours.abs() < f64::from(POSIX_HOURS_MAX + 1);
+        if !is_within {
+            let message = format!("invalid value for parameter \"TimeZone\": \"{text}\"");
+            return Err(
+                SqlError::invalid_parameter(message).with_detail("UTC timezone offset is out of range.")
+            );
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most a week of seconds, checked above")]
-        let seconds = (hours * 3600.0).round() as i32;
-        let offset = jiff::tz::Offset::from_seconds(seconds)
-            .map_err(|_| SqlError::unsupported(format!("a time zone {hours} hours from UTC")))?;
-        let digits = |seconds: i32| {
-            let sign = if seconds < 0 { '-' } else { '+' };
-            let (hours, minutes) = (seconds.abs() / 3600, seconds.abs() / 60 % 60);
-            if minutes == 0 { format!("{sign}{hours:02}") } else { format!("{sign}{hours:02}:{minutes:02}") }
+        #[expect(clippy::cast_possible_truncation, reason = "less than a week of seconds, checked above")]
+        let seconds = (hours * 3600.0) as i32;
+        let digits = |sign: char| {
+            let (hours, minutes, rest) = (seconds.abs() / 3600, seconds.abs() / 60 % 60, seconds.abs() % 60);
+            match (minutes, rest) {
+                (0, 0) => format!("{sign}{hours:02}"),
+                (_, 0) => format!("{sign}{hours:02}:{minutes:02}"),
+                _ => format!("{sign}{hours:02}:{minutes:02}:{rest:02}"),
+            }
         };
-        let name = format!("<{}>{}", digits(seconds), digits(-seconds));
-        Ok(TimeZone { name, zone: jiff::tz::TimeZone::fixed(offset) })
+        let (east, west) = if seconds < 0 { ('-', '+') } else { ('+', '-') };
+        Ok(Self::fixed(format!("<{}>{}", digits(east), digits(west)), seconds))
+    }
+
+    /// A zone so many seconds east of UTC at all times.
+    fn fixed(name: String, east: i32) -> TimeZone {
+        match jiff::tz::Offset::from_seconds(east) {
+            Ok(offset) => TimeZone { name, zone: jiff::tz::TimeZone::fixed(offset), beyond: 0 },
+            Err(_) => TimeZone { name, zone: jiff::tz::TimeZone::UTC, beyond: east },
+        }
     }
 
     /// The name as `SHOW TimeZone` prints it.
@@ -191,7 +220,7 @@ impl TimeZone {
     /// Seconds east of UTC if that is the same at all times.
     pub(crate) fn fixed_offset(&self) -> Option<i32> {
         if let Ok(offset) = self.zone.to_fixed_offset() {
-            return Some(offset.seconds());
+            return Some(offset.seconds() + self.beyond);
         }
         let is_constant = self.zone.following(jiff::Timestamp::MIN).next().is_none();
         is_constant.then(|| self.zone.to_offset(jiff::Timestamp::UNIX_EPOCH).seconds())
@@ -201,7 +230,7 @@ impl TimeZone {
     pub fn offset_at(&self, utc: Timestamptz) -> i32 {
         let us = into_known(utc.0) + i64::from(UNIX_EPOCH_DAYS) * US_PER_DAY;
         let instant = jiff::Timestamp::from_microsecond(us).expect("brought into the known range");
-        self.zone.to_offset(instant).seconds()
+        self.zone.to_offset(instant).seconds() + self.beyond
     }
 
     /// The abbreviation in use at an instant, `CEST`.
@@ -232,7 +261,7 @@ impl TimeZone {
             AmbiguousOffset::Gap { before, .. } => before,
             AmbiguousOffset::Fold { after, .. } => after,
         };
-        offset.seconds()
+        offset.seconds() + self.beyond
     }
 
     /// UTC of a local time; infinities stay. `None` outside the range of timestamps.
@@ -250,6 +279,24 @@ impl TimeZone {
         }
         shift(utc.0, i64::from(self.offset_at(utc))).map(Timestamp)
     }
+}
+
+/// Hours of a POSIX specification's offset: less than a week.
+const POSIX_HOURS_MAX: i32 = 167;
+
+/// Seconds west of UTC by a POSIX specification without summer time: a name, which may be missing or stand in angle brackets,
+/// and `[+-]hh[:mm[:ss]]`.
+fn posix_offset(name: &str) -> Option<i32> {
+    let offset = match name.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>')?.1,
+        None => name.trim_start_matches(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '-' | ',')),
+    };
+    let digits = offset.strip_prefix(['+', '-']).unwrap_or(offset);
+    let mut fields = digits.split(':').map(super::parse::integer);
+    let mut next = |max: i32| fields.next().map(|field| field.filter(|field| *field <= max));
+    let (hours, minutes, seconds) = (next(POSIX_HOURS_MAX)??, next(59), next(60));
+    let seconds = hours * 3600 + minutes.unwrap_or(Some(0))? * 60 + seconds.unwrap_or(Some(0))?;
+    (fields.next().is_none()).then_some(if offset.starts_with('-') { -seconds } else { seconds })
 }
 
 /// Moves an instant by whole cycles of 400 years into the years that the database knows.

@@ -24,6 +24,7 @@ mod number_text;
 mod overlaps;
 mod quote;
 mod regexp;
+mod similar;
 mod string;
 mod table;
 mod temporal;

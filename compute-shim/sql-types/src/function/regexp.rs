@@ -139,6 +139,10 @@ fn options(flags: &str) -> Result<(Options, bool)> {
             }
         }
     }
+    if options.literal && options.expanded {
+        let message = "invalid regular expression: invalid argument to regex function";
+        return Err(SqlError::new(SqlState::INVALID_REGULAR_EXPRESSION, message));
+    }
     Ok((options, global))
 }
 
@@ -156,7 +160,7 @@ fn options_of(function: &str, flags: Option<&str>) -> Result<Options> {
     })
 }
 
-fn flags_at(args: &[Datum], at: usize) -> Option<&str> {
+pub(super) fn flags_at(args: &[Datum], at: usize) -> Option<&str> {
     args.get(at).and_then(Datum::as_str)
 }
 
@@ -395,57 +399,4 @@ fn append_replacement(out: &mut String, replacement: &str, text: &str, found: &F
             _ => out.push('\\'),
         }
     }
-}
-
-/// SIMILAR TO's pattern as an ARE: `%` and `_` are wild, the other signs of SQL's regular expressions mean what they mean there.
-pub(super) fn similar_to_escape(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
-    let pattern = str_at(args, 0);
-    let escape = match flags_at(args, 1) {
-        None => Some('\\'),
-        Some(escape) => {
-            let mut characters = escape.chars();
-            let first = characters.next();
-            if characters.next().is_some() {
-                let error = SqlError::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string");
-                return Err(error.with_hint("Escape string must be empty or one character."));
-            }
-            first
-        }
-    };
-    let (mut out, mut in_bracket, mut after_escape) = (String::from("^(?:"), false, false);
-    for character in pattern.chars() {
-        if after_escape {
-            if character == '"' && !in_bracket {
-                return Err(SqlError::unsupported("SIMILAR with escape-double-quote separators"));
-            }
-            out.push('\\');
-            out.push(character);
-            after_escape = false;
-        } else if Some(character) == escape {
-            after_escape = true;
-        } else if in_bracket {
-            if character == '\\' {
-                out.push('\\');
-            }
-            out.push(character);
-            in_bracket = character != ']';
-        } else {
-            match character {
-                '[' => {
-                    out.push('[');
-                    in_bracket = true;
-                }
-                '%' => out.push_str(".*"),
-                '_' => out.push('.'),
-                '(' => out.push_str("(?:"),
-                '\\' | '.' | '^' | '$' => {
-                    out.push('\\');
-                    out.push(character);
-                }
-                other => out.push(other),
-            }
-        }
-    }
-    out.push_str(")$");
-    Ok(out.into())
 }

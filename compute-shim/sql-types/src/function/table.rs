@@ -1,12 +1,12 @@
 //! The table of scalar functions on built-in types.
 //!
 //! Owns the facts (`pg_proc` of PostgreSQL 15, for the functions of this crate) and which code serves each. Read next:
-//! `string.rs`, `regexp.rs`, `quote.rs`, `bytes.rs`, `hash.rs`, `math.rs`, `temporal.rs`, `overlaps.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
+//! `string.rs`, `regexp.rs`, `similar.rs`, `quote.rs`, `bytes.rs`, `hash.rs`, `math.rs`, `temporal.rs`, `overlaps.rs`, `to_char.rs`, `array.rs` for that code, `unsupported.rs` for what has none.
 
 use super::Volatility::{Immutable, Stable, Volatile};
 use super::{
     Function, array, array_shape, byte_parts, bytes, from_char, hash, histogram, identifier, json, json_path,
-    json_text, math, number_text, overlaps, quote, regexp, string, temporal, to_char, trigonometry,
+    json_text, math, number_text, overlaps, quote, regexp, similar, string, temporal, to_char, trigonometry,
     unsupported,
 };
 use crate::operator::{add_temporal, arithmetic, array as array_operator, like};
@@ -299,8 +299,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 3422, name: "sha512", arguments: &[TypeId::BYTEA], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::sha512 },
     Function { oid: 1706, name: "sign", arguments: &[TypeId::NUMERIC], result: TypeId::NUMERIC, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::numeric_sign },
     Function { oid: 2310, name: "sign", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::float_sign },
-    Function { oid: 1986, name: "similar_to_escape", arguments: &[TypeId::TEXT, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: regexp::similar_to_escape },
-    Function { oid: 1987, name: "similar_to_escape", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: regexp::similar_to_escape },
+    Function { oid: 1986, name: "similar_to_escape", arguments: &[TypeId::TEXT, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: similar::similar_to_escape },
+    Function { oid: 1987, name: "similar_to_escape", arguments: &[TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: similar::similar_to_escape },
     Function { oid: 1604, name: "sin", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::sin },
     Function { oid: 2735, name: "sind", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: trigonometry::sind },
     Function { oid: 2462, name: "sinh", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: trigonometry::sinh },
@@ -321,7 +321,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function { oid: 2012, name: "substring", arguments: &[TypeId::BYTEA, TypeId::INT4, TypeId::INT4], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::substr },
     Function { oid: 2013, name: "substring", arguments: &[TypeId::BYTEA, TypeId::INT4], result: TypeId::BYTEA, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: bytes::substr },
     Function { oid: 2073, name: "substring", arguments: &[TypeId::TEXT, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: regexp::substring },
-    Function { oid: 2074, name: "substring", arguments: &[TypeId::TEXT, TypeId::TEXT, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: unsupported::substring },
+    Function { oid: 2074, name: "substring", arguments: &[TypeId::TEXT, TypeId::TEXT, TypeId::TEXT], result: TypeId::TEXT, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: similar::substring },
     Function { oid: 1606, name: "tan", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: math::tan },
     Function { oid: 2737, name: "tand", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: trigonometry::tand },
     Function { oid: 2464, name: "tanh", arguments: &[TypeId::FLOAT8], result: TypeId::FLOAT8, strict: true, volatility: Immutable, variadic: None, defaults: 0, call: trigonometry::tanh },

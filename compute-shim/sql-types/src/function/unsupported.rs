@@ -8,7 +8,7 @@ use crate::env::EvalEnv;
 use crate::error::{Result, SqlError};
 
 /// Oids of the rows of the table that lead here. Sorted.
-pub(super) const OIDS: &[u32] = &[1181, 1845, 1846, 1847, 2009, 2074, 4350];
+pub(super) const OIDS: &[u32] = &[1181, 1845, 1846, 1847, 2009, 4350];
 
 macro_rules! unsupported {
     ($($name:ident)*) => {
@@ -22,6 +22,5 @@ unsupported! {
     age
     like_escape
     normalize
-    substring
     to_ascii
 }

@@ -1,7 +1,10 @@
 //! Regular expression operators: PostgreSQL's advanced regular expressions (ARE) on the crate `regex`.
 //!
 //! Owns the translation of the syntax and a small cache of compiled patterns per thread (a memo: it changes no result). What
-//! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `like.rs`.
+//! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `regex/bracket.rs`, `like.rs`.
+
+mod bracket;
+mod escape;
 
 use std::cell::RefCell;
 use std::iter::Peekable;
@@ -9,6 +12,7 @@ use std::str::Chars;
 
 use regex::{Regex, RegexBuilder};
 
+use self::escape::Escape;
 use crate::datum::Datum;
 use crate::env::EvalEnv;
 use crate::error::{Result, SqlError, SqlState};
@@ -82,9 +86,6 @@ fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
     };
     let regex = built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
-        error if error.to_string().contains("invalid character class range") => {
-            invalid("invalid character range")
-        }
         _ => invalid(reason(pattern)),
     })?;
     Ok((regex, is_large))
@@ -143,20 +144,15 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
         Some(_) => return Err(invalid("invalid regular expression (starts with ***)")),
         None => (pattern, false),
     };
+    let rest = match literal || options.literal {
+        true => rest,
+        false => options.take_embedded(rest)?,
+    };
     if literal || options.literal {
         let options = Options { expanded: false, ..options };
         let text = options.flags() + &regex::escape(rest);
         return Ok(Translation { text, ..Translation::default() });
     }
-    let rest = match rest.strip_prefix("(?").and_then(|inner| inner.split_once(')')) {
-        Some((embedded, behind))
-            if !embedded.is_empty() && embedded.bytes().all(|b| b.is_ascii_lowercase()) =>
-        {
-            options.embedded(embedded)?;
-            behind
-        }
-        _ => rest,
-    };
     let mut translator = Translator {
         rest: rest.chars().peekable(),
         out: options.flags(),
@@ -176,6 +172,8 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
 /// A level of parentheses while it is read.
 #[derive(Clone, Debug, Default)]
 struct Group {
+    /// Where it begins in what is written.
+    start: usize,
     captures: bool,
     greedy: bool,
     non_greedy: bool,
@@ -255,14 +253,30 @@ impl Options {
 }
 
 impl Options {
-    /// Embedded options `(?i)` at the very beginning.
-    fn embedded(&mut self, options: &str) -> Result<()> {
-        for option in options.chars() {
-            if !self.set(option) {
-                return Err(SqlError::unsupported(format!("regular expression option \"{option}\"")));
+    /// Embedded options `(?i)` at the very beginning; what is behind them.
+    fn take_embedded<'a>(&mut self, pattern: &'a str) -> Result<&'a str> {
+        let Some(inner) = pattern.strip_prefix("(?").filter(|inner| inner.starts_with(char::is_alphabetic))
+        else {
+            return Ok(pattern);
+        };
+        let bad = || invalid("invalid embedded option");
+        let end = inner.find(|c: char| !c.is_alphabetic()).ok_or_else(bad)?;
+        // The last one of those that say what kind of expression this is.
+        let mut kind = None;
+        for option in inner[..end].chars() {
+            match option {
+                'b' | 'e' | 'q' => kind = Some(option),
+                option if self.set(option) => {}
+                _ => return Err(bad()),
             }
         }
-        Ok(())
+        match kind {
+            Some(kind @ ('b' | 'e')) => {
+                return Err(SqlError::unsupported(format!("regular expression option \"{kind}\"")));
+            }
+            kind => self.literal |= kind.is_some(),
+        }
+        inner[end..].strip_prefix(')').ok_or_else(bad)
     }
 
     /// Sets one option that flags and embedded options share; false if it is none.
@@ -406,9 +420,10 @@ impl Translator<'_> {
                     if self.rest.peek() == Some(&'?') {
                         self.group()?;
                     } else {
+                        let start = self.out.len();
                         self.out.push('(');
                         self.facts.captures += 1;
-                        self.groups.push(Group { captures: true, ..Group::default() });
+                        self.groups.push(Group { start, captures: true, ..Group::default() });
                     }
                     now = Previous::Nothing;
                 }
@@ -481,6 +496,13 @@ impl Translator<'_> {
         if self.rest.next() != Some('}') {
             return Err(invalid("braces {} not balanced"));
         }
+        if high == Some(0)
+            && let Some(group) = self.closed.take()
+        {
+            self.rest.next_if_eq(&'?');
+            self.never(&group);
+            return Ok(Previous::Quantifier);
+        }
         match high {
             Some(high) if high < low => return Err(invalid("invalid repetition count(s)")),
             Some(high) => self.out.push_str(&format!("{{{low},{high}}}")),
@@ -489,6 +511,15 @@ impl Translator<'_> {
         let is_greedy = self.is_greedy();
         self.quantified(is_greedy, high != Some(low));
         Ok(Previous::Quantifier)
+    }
+
+    /// A group that is there no times. The crate would forget that there are groups in it, which are counted with the others and
+    /// match nothing: it may be there, with something behind it that no text has.
+    fn never(&mut self, group: &Group) {
+        self.out.insert_str(group.start, "(?:");
+        self.out.push_str(bracket::NONE);
+        self.out.push_str(")?");
+        self.group_now().current.quantify();
     }
 
     fn repetitions(&mut self) -> Result<Option<u32>> {
@@ -508,8 +539,9 @@ impl Translator<'_> {
         self.rest.next();
         match self.rest.next() {
             Some(':') => {
+                let start = self.out.len();
                 self.out.push_str("(?:");
-                self.groups.push(Group::default());
+                self.groups.push(Group { start, ..Group::default() });
             }
             Some('=' | '!' | '<') => return Err(SqlError::unsupported("lookaround in regular expressions")),
             _ => return Err(invalid("quantifier operand invalid")),
@@ -519,125 +551,19 @@ impl Translator<'_> {
 
     /// A backslash and what it escapes.
     fn escape(&mut self) -> Result<Previous> {
-        let Some(character) = self.rest.next() else {
-            return Err(invalid("invalid escape \\ sequence"));
-        };
-        match character {
-            't' | 'n' | 'r' | 'f' | 'v' | 'a' | 'A' => {
-                self.out.push('\\');
-                self.out.push(character);
-            }
-            'd' | 's' | 'w' => self.out.push_str(&format!("[{}]", shorthand(character))),
-            'D' | 'S' | 'W' => {
-                self.out.push_str(&format!("[^{}]", shorthand(character.to_ascii_lowercase())));
-            }
-            'Z' => self.out.push_str("\\z"),
-            'm' => self.out.push_str("\\b{start}"),
-            'M' => self.out.push_str("\\b{end}"),
-            'y' => self.out.push_str("\\b"),
-            'Y' => self.out.push_str("\\B"),
-            'b' => self.out.push_str("\\x08"),
-            'B' => self.out.push_str("\\\\"),
-            'e' => self.out.push_str("\\x1B"),
-            'u' => self.hexadecimal(4)?,
-            'U' => self.hexadecimal(8)?,
-            'x' => self.hexadecimal(2)?,
-            '0' => self.out.push_str("\\x00"),
-            '1'..='9' => return Err(SqlError::unsupported("back reference in regular expressions")),
-            other if other.is_ascii_alphanumeric() => return Err(invalid("invalid escape \\ sequence")),
-            other => self.literal(other),
-        }
-        let constraint = matches!(character, 'A' | 'Z' | 'm' | 'M' | 'y' | 'Y');
-        Ok(if constraint { Previous::Nothing } else { Previous::Atom })
-    }
-
-    fn literal(&mut self, character: char) {
-        self.out.push_str(&regex::escape(character.encode_utf8(&mut [0; 4])));
-    }
-
-    fn hexadecimal(&mut self, digits: usize) -> Result<()> {
-        let mut text = String::new();
-        while text.len() < digits && self.rest.peek().is_some_and(char::is_ascii_hexdigit) {
-            text.extend(self.rest.next());
-        }
-        if text.is_empty() {
-            return Err(invalid("invalid escape \\ sequence"));
-        }
-        self.out.push_str(&format!("\\x{{{text}}}"));
-        Ok(())
-    }
-
-    /// A bracket expression; the crate gives meaning to more characters inside than ARE does.
-    fn bracket(&mut self) -> Result<Previous> {
-        let rest: String = self.rest.clone().collect();
-        for (word, boundary) in [("[:<:]]", "\\b{start}"), ("[:>:]]", "\\b{end}")] {
-            if rest.starts_with(word) {
-                self.out.push_str(boundary);
-                (0..word.len()).for_each(|_| {
-                    self.rest.next();
-                });
+        match self.read_escape()? {
+            Escape::Character(code) => self.out.push_str(&bracket::single(code)),
+            Escape::Class(members, false) => self.out.push_str(&format!("[{members}]")),
+            Escape::Class(members, true) => self.out.push_str(&format!("[^{members}]")),
+            Escape::Constraint(constraint) => {
+                self.out.push_str(constraint);
                 return Ok(Previous::Nothing);
             }
-        }
-        self.out.push('[');
-        if self.rest.next_if_eq(&'^').is_some() {
-            self.out.push('^');
-            if self.options.breaks_lines {
-                self.out.push_str("\\n");
+            Escape::BackReference => {
+                return Err(SqlError::unsupported("back reference in regular expressions"));
             }
         }
-        // A closing bracket in the first place is itself.
-        if self.rest.next_if_eq(&']').is_some() {
-            self.out.push_str("\\]");
-        }
-        loop {
-            match self.rest.next() {
-                None => return Err(invalid("brackets [] not balanced")),
-                Some(']') => break,
-                Some('[') => self.bracket_class()?,
-                Some('\\') => {
-                    self.escape()?;
-                }
-
-                Some(special @ ('&' | '~' | '^')) => {
-                    self.out.push('\\');
-                    self.out.push(special);
-                }
-                Some(other) => self.out.push(other),
-            }
-        }
-        self.out.push(']');
         Ok(Previous::Atom)
-    }
-
-    /// `[:class:]`, `[.x.]`, `[=x=]` inside brackets; a bracket by itself is itself.
-    fn bracket_class(&mut self) -> Result<()> {
-        match self.rest.peek() {
-            Some(':') => {
-                let rest: String = self.rest.clone().collect();
-                let Some(end) = rest.find(":]") else {
-                    return Err(invalid("brackets [] not balanced"));
-                };
-                let class = match &rest[1..end] {
-                    "lower" | "upper" if self.options.ignore_case => "alpha",
-                    name => name,
-                };
-                let (_, members) = CLASSES
-                    .iter()
-                    .find(|(name, _)| *name == class)
-                    .ok_or_else(|| invalid("invalid character class"))?;
-                self.out.push_str(&format!("[{members}]"));
-                (0..rest[..end + 2].chars().count()).for_each(|_| {
-                    self.rest.next();
-                });
-                Ok(())
-            }
-            Some('.' | '=') => Err(SqlError::unsupported("collating elements in regular expressions")),
-            _ => {
-                self.out.push_str("\\[");
-                Ok(())
-            }
-        }
     }
 }
 

@@ -64,6 +64,12 @@ pub(super) fn parse_i64(text: &str) -> Result<i64> {
 /// An oid; negative numbers down to -2^31 are taken modulo 2^32, as PostgreSQL does.
 pub(super) fn parse_oid(text: &str, id: TypeId) -> Result<u32> {
     let name = id.display_name();
+    // What stands behind the digits is met before a range that they are within as the machine reads them.
+    let digits = text.trim_matches(is_space).trim_start_matches(['+', '-']);
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    if end < digits.len() && digits[..end].parse::<u64>().is_ok() {
+        return Err(SqlError::invalid_input(&name, text));
+    }
     let value = parse_integer(text, i64::from(i32::MIN), i64::from(u32::MAX), &name)?;
     let wrapped = value.rem_euclid(1 << 32);
     Ok(u32::try_from(wrapped).expect("reduced modulo 2^32"))

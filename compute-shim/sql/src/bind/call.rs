@@ -16,7 +16,7 @@ use crate::parse::at;
 use crate::parse::tree::{self, CURRENT_OF, FunctionCall, Name};
 use crate::plan::{AggregateCall, Exprs, RecordColumns, SetInList, SortKey};
 use hexalog_sql_types::aggregate::Aggregate;
-use hexalog_sql_types::cast::CastContext;
+use hexalog_sql_types::cast::{Cast, CastContext, casts};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{Function, Volatility};
 use hexalog_sql_types::resolve::{self, ResolvedCall, Signature};
@@ -321,10 +321,30 @@ impl Binder<'_> {
             }
             Ok(target) => {
                 self.note_type(position, target)?;
-                self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)
+                let cast =
+                    self.coerce_as(argument.clone(), target, Typmod::NONE, CastContext::Explicit, true)?;
+                match cast {
+                    None => self.cast_function(target, argument),
+                    cast => Ok(cast),
+                }
             }
             Err(_) => Ok(None),
         }
+    }
+
+    /// PostgreSQL has functions of these names behind its casts, and one takes what becomes its argument implicitly: `bool(int2)`
+    /// is that of integer.
+    fn cast_function(&mut self, target: TypeId, argument: &Expr) -> Result<Option<Expr>> {
+        let takes = |cast: &&Cast| {
+            cast.target == target
+                && cast.source != target
+                && cast.function != 0
+                && resolve::can_coerce(argument.type_id, cast.source, CastContext::Implicit)
+        };
+        let mut functions = casts().iter().filter(takes);
+        let (Some(cast), None) = (functions.next(), functions.next()) else { return Ok(None) };
+        let argument = self.coerce_implicit(argument.clone(), cast.source)?;
+        self.coerce_as(argument, target, Typmod::NONE, CastContext::Explicit, true)
     }
 
     /// Brings arguments to the types that resolution chose. From `prints_from` on they are `VARIADIC "any"`: values in the

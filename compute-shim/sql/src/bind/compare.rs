@@ -274,11 +274,9 @@ impl Binder<'_> {
         let left = self.expr(left)?;
         let mut array = self.expr(array)?;
         if array.type_id == TypeId::UNKNOWN {
-            // The array is of the left side's type.
-            let element = if left.type_id == TypeId::UNKNOWN { TypeId::TEXT } else { left.type_id };
-            let target = element.array_of().ok_or_else(|| {
-                SqlError::new(SqlState::WRONG_OBJECT_TYPE, "op ANY/ALL (array) requires array on right side")
-            })?;
+            // The array is of what the operator takes when its right side is untyped.
+            let (_, resolved) = self.comparison(op, left.type_id, TypeId::UNKNOWN)?;
+            let target = resolved.right.array_of().ok_or_else(|| no_array_of(resolved.right))?;
             array = self.coerce_implicit(array, target)?;
         }
         let Some(element) = array.type_id.array_element() else {
@@ -292,12 +290,7 @@ impl Binder<'_> {
         }
         let left = self.coerce_implicit(left, resolved.left.expect("an infix operator has two operands"))?;
         if resolved.right != element {
-            let target = resolved.right.array_of().ok_or_else(|| {
-                SqlError::new(
-                    SqlState::UNDEFINED_OBJECT,
-                    format!("could not find array type for data type {}", resolved.right.display_name()),
-                )
-            })?;
+            let target = resolved.right.array_of().ok_or_else(|| no_array_of(resolved.right))?;
             array = self.coerce_implicit(array, target)?;
         }
         check_explicit([left.collation, array.collation])?;
@@ -313,4 +306,10 @@ fn has_subplan(expr: &Expr) -> bool {
         !found
     });
     found
+}
+
+/// 42704, for the right side of ANY or ALL.
+fn no_array_of(element: TypeId) -> SqlError {
+    let message = format!("could not find array type for data type {}", element.display_name());
+    SqlError::new(SqlState::UNDEFINED_OBJECT, message)
 }

@@ -359,9 +359,6 @@ impl Lower<'_> {
             chain.push((op, *right));
             first = *left;
         }
-        if let Some(symbol) = misread_operator(&chain, &first) {
-            return Err(refuse(format!("OPERATOR({symbol}) beside another operator without parentheses")));
-        }
         let deep =
             chain.iter().filter(|(op, _)| !matches!(op, BinaryOperator::And | BinaryOperator::Or)).count();
         if deep > NESTING_MAX {
@@ -736,39 +733,6 @@ fn prefix_operator(expr: &ast::Expr) -> Option<String> {
         ast::Expr::UnaryOp { op, .. } => Some(op.to_string()),
         _ => None,
     }
-}
-
-/// The symbol of an `OPERATOR(…)` that the parser crate, which has it bind weaker than other operators, may have given the
-/// wrong operand.
-fn misread_operator(chain: &[(BinaryOperator, ast::Expr)], first: &ast::Expr) -> Option<String> {
-    let written = |op: &BinaryOperator| match op {
-        BinaryOperator::PGCustomBinaryOperator(parts) => Some(parts.join(".")),
-        _ => None,
-    };
-    let is_weak = |expr: &ast::Expr| {
-        use ast::Expr as E;
-        matches!(
-            expr,
-            E::Like { .. } | E::ILike { .. } | E::SimilarTo { .. } | E::Between { .. } | E::InList { .. }
-        )
-    };
-    for (at, (op, right)) in chain.iter().enumerate() {
-        let Some(symbol) = written(op) else { continue };
-        let is_left_weak = chain.get(at + 1).map_or(is_weak(first), |(_, left)| is_weak(left));
-        let takes_more = match right {
-            ast::Expr::BinaryOp { op, .. } => !is_arithmetic(op),
-            right => is_weak(right),
-        };
-        if is_left_weak || takes_more {
-            return Some(symbol);
-        }
-    }
-    None
-}
-
-fn is_arithmetic(op: &BinaryOperator) -> bool {
-    use BinaryOperator as B;
-    matches!(op, B::Plus | B::Minus | B::Multiply | B::Divide | B::Modulo | B::PGExp)
 }
 
 /// The symbol of an infix operator as `pg_operator` has it.

@@ -21,6 +21,7 @@ mod expression;
 mod extension;
 mod foreign;
 mod foreign_key;
+mod grammar;
 pub(crate) mod keyword;
 mod locking;
 mod maintenance;
@@ -47,10 +48,10 @@ pub(crate) use locking::lock_words;
 pub(crate) use shape::Shape;
 
 use crate::nesting::with_room;
+use grammar::Grammar;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use place::is_word;
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 use std::collections::BTreeSet;
@@ -63,7 +64,7 @@ pub(crate) const NESTING_MAX: usize = 400;
 /// Bytes of an identifier that count (`NAMEDATALEN` - 1).
 const NAME_BYTES_MAX: usize = 63;
 
-static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+static DIALECT: Grammar = Grammar;
 
 /// All statements of a text, in order; empty ones are left out.
 pub(crate) fn statements(text: &str) -> Result<Vec<Statement>> {

@@ -30,6 +30,7 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    let tokens = respell_similar_substring(tokens, lines)?;
     let tokens = respell_like_sets(respell_all_fields(tokens));
     let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
     // A definition may have a query: of a view, of a table's rows.
@@ -39,7 +40,6 @@ pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result
     let mut before = tokens;
     let tokens = before.split_off(start);
     refuse_search_and_cycle(&tokens, lines)?;
-    refuse_similar_substring(&tokens, lines)?;
     let tokens = respell_forms(respell_exclusions(respell_bounds(tokens)), lines)?;
     let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
     let tokens = respell_operands(respell_inserted_queries(respell_current_of(tokens)));
@@ -225,27 +225,46 @@ fn refuse_search_and_cycle(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Resul
     Ok(())
 }
 
-/// `substring(x SIMILAR y ESCAPE z)`; elsewhere SIMILAR is followed by TO.
-fn refuse_similar_substring(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<()> {
-    let plain = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
-    let mut depths: Vec<bool> = Vec::new();
-    let mut previous: Option<&TokenWithSpan> = None;
-    for token in plain {
-        if let Some(before) = previous {
-            match token.token {
-                Token::LParen => depths.push(is_word(&before.token, "substring")),
-                Token::RParen => drop(depths.pop()),
-                _ => {}
-            }
-            let is_similar = is_word(&before.token, "similar") && !is_word(&token.token, "to");
-            if is_similar && depths.last() == Some(&true) {
-                let position = lines.position(before.span.start);
-                return Err(at(refuse("substring with SIMILAR"), position));
-            }
-        }
-        previous = Some(token);
+/// `substring(x SIMILAR y ESCAPE z)` becomes `substring(x FROM y FOR z)`, which means the same; elsewhere SIMILAR is followed by
+/// TO.
+fn respell_similar_substring(
+    mut tokens: Vec<TokenWithSpan>,
+    lines: &Lines<'_>,
+) -> Result<Vec<TokenWithSpan>> {
+    if !tokens.iter().any(|token| is_word(&token.token, "substring")) {
+        return Ok(tokens);
     }
-    Ok(())
+    let plain: Vec<usize> =
+        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    // For each open parenthesis: whether it is that of the call, and whether SIMILAR was read in it.
+    let mut depths: Vec<(bool, bool)> = Vec::new();
+    for (nth, &place) in plain.iter().enumerate() {
+        let before = nth.checked_sub(1).map(|before| &tokens[plain[before]].token);
+        let behind = plain.get(nth + 1).map(|&behind| &tokens[behind].token);
+        match (&tokens[place].token, depths.last_mut()) {
+            (Token::LParen, _) => {
+                depths.push((before.is_some_and(|token| is_word(token, "substring")), false));
+            }
+            (Token::RParen, _) => {
+                if let Some((true, true)) = depths.pop() {
+                    let error = SqlError::syntax("syntax error at or near \")\"");
+                    return Err(at(error, lines.position(tokens[place].span.start)));
+                }
+            }
+            (token, Some((true, is_similar @ false)))
+                if is_word(token, "similar") && !behind.is_some_and(|token| is_word(token, "to")) =>
+            {
+                *is_similar = true;
+                tokens[place].token = Token::make_keyword("FROM");
+            }
+            (token, Some((true, is_similar @ true))) if is_word(token, "escape") => {
+                *is_similar = false;
+                tokens[place].token = Token::make_keyword("FOR");
+            }
+            _ => {}
+        }
+    }
+    Ok(tokens)
 }
 
 struct Pass {

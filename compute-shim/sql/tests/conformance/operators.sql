@@ -78,3 +78,17 @@ SELECT 1 OPERATOR(pg_catalog.+) 2, 'a' OPERATOR(pg_catalog.~) '^a$';
 -- From NULL as it is written whatever is not NULL is distinct, with an equality or without.
 SELECT '[1]'::json IS DISTINCT FROM NULL, NULL IS DISTINCT FROM '[1]'::json, NULL::json IS NOT DISTINCT FROM NULL, 'a' IS DISTINCT FROM NULL, NULL IS NOT DISTINCT FROM NULL, point_free IS DISTINCT FROM NULL FROM (SELECT '$'::jsonpath AS point_free) q;
 SELECT '[1]'::json IS DISTINCT FROM NULL::json;
+-- What binds tighter: other operators, then LIKE, BETWEEN and IN, then comparisons.
+SELECT true = 'ab' LIKE ANY (ARRAY['a%']), false = 'ab' NOT LIKE ALL (ARRAY['a%']), true = 'AB' ILIKE ANY ('{a%}'), 'x' || 'a' LIKE ANY (ARRAY['xa']), false <> 'ab' LIKE SOME ('{a_}');
+SELECT true = 'ab' LIKE 'a%', false = 'ab' NOT LIKE 'a%', true = 2 BETWEEN 1 AND 3, true = 2 NOT BETWEEN 1 AND 3, false = 2 IN (1, 2), true = 'ab' SIMILAR TO 'a%', true = 'AB' ILIKE 'a%';
+SELECT true = 'ab' ~ 'a', false = 'ab' !~ 'a', true = 'ab' ~~ 'a%', false = 'ab' !~~ 'a%', true = 'AB' ~* 'a', false <> 'AB' !~* 'a', true = 'AB' ~~* 'a%', true = 'AB' !~~* 'a%';
+SELECT 'ab' ~ 'a' = true, 'ab' ~ 'a' || 'b', 'a' || 'b' ~ 'ab', 'ab' ~ 'b' AND NOT 'ab' ~ 'c', 'ab' ~ 'b' IS TRUE, 'b' = 'a' ~ 'b', 1 + 1 = 2;
+SELECT 'ab' ~ 'a' LIKE 't%';
+SELECT 'ab' ~ 'a' ~ 'a';
+SELECT ('ab' ~ 'a')::text LIKE 'ab' ~~ 'a', 'true' LIKE ('ab' ~ 'a')::text || '%';
+SELECT 'x' LIKE 'x' || '%' = true, 'x' NOT LIKE 'y' ~~ 'y';
+SELECT true = 'ab' OPERATOR(pg_catalog.~) 'a', 1 OPERATOR(+) 2 || 'a', 'a' LIKE 'a' OPERATOR(||) 'b', 1 OPERATOR(+) 2 * 3 + 4, 1 OPERATOR(pg_catalog.=) 2 = false, 3 BETWEEN 1 OPERATOR(+) 1 AND 2 OPERATOR(*) 2;
+SELECT '{"a": true}'::jsonb -> 'a' = 'true', true = '{"a": 1}'::jsonb ? 'a', true = ARRAY[1, 2] @> ARRAY[1], 'b' = '{"a": "b"}'::jsonb ->> 'a', true = 'b' LIKE '{"a": "b"}'::jsonb ->> 'a';
+SELECT 1 < 2 = 'a' ~ 'a';
+SELECT x.a = x.b LIKE ANY (ARRAY['t%']) FROM (VALUES (true, 'tx'), (false, 'tx'), (true, NULL)) AS x(a, b);
+SELECT count(*) FROM (VALUES (true, 'tx'), (false, 'tx')) AS x(a, b) WHERE a = b ~ '^t' OR NOT a = b LIKE 't_';

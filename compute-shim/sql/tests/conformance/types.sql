@@ -85,3 +85,18 @@ SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attreli
 SELECT e.a FROM (SELECT b AS a FROM ch) e LIMIT 1;
 SELECT b || '' FROM ch LIMIT 1;
 SELECT d, c + 0, n FROM (SELECT d, c, 1 AS n FROM num CROSS JOIN (SELECT d FROM ch LIMIT 1) x) y LIMIT 1;
+-- Functions behind casts.
+select bool(1::smallint), bool(0::smallint), bool(null::smallint);
+select bool(1::bigint);
+select bool(1.5);
+select int2(true);
+select 1 where bool(1::smallint);
+select "char"(65::smallint), (1::smallint).bool, text(1::smallint), int8(1::smallint);
+select date(1::smallint);
+-- What is wrong with an oid first.
+select '-4250005000.0'::oid;
+select '99999999999999999999.0'::oid;
+select '4294967296 x'::oid;
+select '-2147483649'::oid;
+select '+-1'::oid;
+select ' 12 '::oid, '-1'::oid;

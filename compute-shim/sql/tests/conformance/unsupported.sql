@@ -63,5 +63,3 @@ SELECT regexp_match('abcd', '(a|ab)(c|bcd)');
 SELECT regexp_match('abab', '((a?)b)*');
 SELECT regexp_replace('abab', 'a*?|b', 'x');
 SELECT regexp_replace('abc', 'b', 'x', 'b');
-SELECT substring('abcdefg' SIMILAR 'a#"%#"g' ESCAPE '#');
-SELECT 'abc' SIMILAR TO 'a#"b#"c' ESCAPE '#';
