@@ -186,9 +186,9 @@ impl Binder<'_> {
     }
 
     /// The modifier that all expressions share, if they do.
-    pub(super) fn common_typmod(exprs: &[Expr]) -> Typmod {
+    pub(super) fn common_typmod(&mut self, exprs: &[Expr]) -> Typmod {
         let first = exprs.first().map_or(Typmod::NONE, |expr| expr.typmod);
-        if exprs.iter().all(|expr| expr.typmod == first) { first } else { Typmod::NONE }
+        if exprs.iter().all(|expr| expr.typmod == first) { first } else { self.common_shape(exprs) }
     }
 
     /// An operator's call, resolved by the operands' types.

@@ -249,7 +249,7 @@ impl Binder<'_> {
         }
         self.refuse_sets(sets, "CASE")?;
         let (mut results, type_id) = self.unify("CASE", results)?;
-        let typmod = Self::common_typmod(&results);
+        let typmod = self.common_typmod(&results);
         let otherwise = Box::new(results.remove(0));
         let branches = conditions.into_iter().zip(results).collect();
         let kind = Kind::Case { operand: operand.map(Box::new), branches, otherwise };
