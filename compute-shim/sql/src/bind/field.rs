@@ -140,10 +140,13 @@ impl Binder<'_> {
         Some(self.field_at(value, column, &shape))
     }
 
-    /// A column of a row; of one that is made here, what it is made of.
+    /// A column of a row; of one that is made here, what it is made of. Where an expression is kept as it was written, ROW(…)
+    /// stays: COLLATE within it says less than without it.
     fn field_at(&self, value: &Expr, at: usize, shape: &RowShape) -> Expr {
         let column = &shape[at];
-        if let Kind::Row(items, _) = &value.kind {
+        if let Kind::Row(items, names) = &value.kind
+            && (self.folds || names.is_some())
+        {
             return items[at].clone().with_collation(column.collation);
         }
         let kind = Kind::Field { operand: Box::new(value.clone()), column: at, name: column.name.clone() };
