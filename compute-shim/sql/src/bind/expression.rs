@@ -5,7 +5,6 @@
 
 use super::{Binder, type_of};
 use crate::catalog::object::Oid;
-use crate::catalog::system::collation_named;
 use crate::expression::{Collation, Expr, Kind, is_collatable};
 use crate::parse::at;
 use crate::parse::tree;
@@ -358,7 +357,7 @@ impl Binder<'_> {
     /// it will be shown.
     fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
         let operand = self.known(operand)?;
-        let oid = collation_named(collation)?;
+        let oid = self.collation_asked(collation)?;
         if !is_collatable(operand.type_id) {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
