@@ -41,6 +41,7 @@ impl Binder<'_> {
         }
         if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
             let decided = self.decide_parameter(*number, target)?.at(expr.position);
+            let decided = decided.with_collation(expr.collation);
             return self.coerce_as(decided, target, typmod, context, is_written);
         }
         if let (TypeId::RECORD, Kind::Row(..)) = (expr.type_id, &expr.kind)

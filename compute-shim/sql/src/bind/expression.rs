@@ -356,9 +356,9 @@ impl Binder<'_> {
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but what is refused; it is kept where
     /// it will be shown.
     fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
-        let operand = self.known(operand)?;
+        let operand = self.decided(operand);
         let oid = self.collation_asked(collation)?;
-        if !is_collatable(operand.type_id) {
+        if operand.type_id != TypeId::UNKNOWN && !is_collatable(operand.type_id) {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }
