@@ -683,7 +683,7 @@ impl Binder<'_> {
             return self.null_if(items, call.name.position).map(Some);
         }
         let (items, type_id) = self.unify(words, items)?;
-        let typmod = Self::common_typmod(&items);
+        let typmod = self.common_typmod(&items);
         let items: Box<[Expr]> = items.into();
         let kind = match words {
             "COALESCE" => Kind::Coalesce(items),

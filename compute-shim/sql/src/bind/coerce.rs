@@ -41,6 +41,7 @@ impl Binder<'_> {
         }
         if let (Kind::Parameter(number), TypeId::UNKNOWN) = (&expr.kind, expr.type_id) {
             let decided = self.decide_parameter(*number, target)?.at(expr.position);
+            let decided = decided.with_collation(expr.collation);
             return self.coerce_as(decided, target, typmod, context, is_written);
         }
         if let (TypeId::RECORD, Kind::Row(..)) = (expr.type_id, &expr.kind)
@@ -186,9 +187,9 @@ impl Binder<'_> {
     }
 
     /// The modifier that all expressions share, if they do.
-    pub(super) fn common_typmod(exprs: &[Expr]) -> Typmod {
+    pub(super) fn common_typmod(&mut self, exprs: &[Expr]) -> Typmod {
         let first = exprs.first().map_or(Typmod::NONE, |expr| expr.typmod);
-        if exprs.iter().all(|expr| expr.typmod == first) { first } else { Typmod::NONE }
+        if exprs.iter().all(|expr| expr.typmod == first) { first } else { self.common_shape(exprs) }
     }
 
     /// An operator's call, resolved by the operands' types.

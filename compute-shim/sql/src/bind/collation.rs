@@ -5,9 +5,11 @@
 
 use super::{Binder, OutputColumn};
 use crate::catalog::object::Oid;
-use crate::catalog::system::collation_name;
+use crate::catalog::system::{collation_name, collation_named};
+use crate::definition::no_schema;
 use crate::expression::{Collation, Expr, Kind, is_collatable, need, no_collation_for};
 use crate::parse::at;
+use crate::parse::tree::Name;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 
@@ -91,6 +93,15 @@ pub(super) fn check_recursive(
 }
 
 impl Binder<'_> {
+    /// The collation that is asked for by name.
+    pub(super) fn collation_asked(&self, name: &Name) -> Result<Oid> {
+        let view = self.context.view;
+        match name.qualifier() {
+            Some(schema) if view.schema_in(view.catalog(), schema).is_none() => Err(no_schema(schema)),
+            _ => collation_named(name),
+        }
+    }
+
     /// A call, computed if it is one of constants, and marked if it needs a collation which its operands do not have together.
     pub(super) fn called(&self, call: Expr) -> Expr {
         let call = self.fold(call);

@@ -5,7 +5,6 @@
 
 use super::{Binder, type_of};
 use crate::catalog::object::Oid;
-use crate::catalog::system::collation_named;
 use crate::expression::{Collation, Expr, Kind, is_collatable};
 use crate::parse::at;
 use crate::parse::tree;
@@ -249,7 +248,7 @@ impl Binder<'_> {
         }
         self.refuse_sets(sets, "CASE")?;
         let (mut results, type_id) = self.unify("CASE", results)?;
-        let typmod = Self::common_typmod(&results);
+        let typmod = self.common_typmod(&results);
         let otherwise = Box::new(results.remove(0));
         let branches = conditions.into_iter().zip(results).collect();
         let kind = Kind::Case { operand: operand.map(Box::new), branches, otherwise };
@@ -357,9 +356,9 @@ impl Binder<'_> {
     /// COLLATE: every collation that exists here orders by code points, so nothing changes but what is refused; it is kept where
     /// it will be shown.
     fn collate(&mut self, operand: Expr, collation: &tree::Name, position: u32) -> Result<Expr> {
-        let operand = self.known(operand)?;
-        let oid = collation_named(collation)?;
-        if !is_collatable(operand.type_id) {
+        let operand = self.decided(operand);
+        let oid = self.collation_asked(collation)?;
+        if operand.type_id != TypeId::UNKNOWN && !is_collatable(operand.type_id) {
             let message = format!("collations are not supported by type {}", operand.type_id.display_name());
             return Err(SqlError::new(SqlState::DATATYPE_MISMATCH, message));
         }

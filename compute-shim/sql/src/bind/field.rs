@@ -5,11 +5,11 @@
 //! slots, and two rows of one shape have one number. Numbers mean something to one binder alone, and leave it with nothing
 //! (decision 0136).
 
-use super::Binder;
 use super::call::Callable;
 use super::scope::find_table;
 use super::select::Item;
 use super::select::check_width;
+use super::{Binder, OutputColumn};
 use crate::catalog::object::Oid;
 use crate::expression::{Collation, Expr, Kind};
 use crate::parse::at;
@@ -21,7 +21,8 @@ use std::sync::Arc;
 /// What a row of a table has besides its columns.
 const VERSION_COLUMNS: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
 
-/// A column of a row.
+/// A column of a row. Rows that differ by collations alone have two shapes, since a number must say which collations a field
+/// has, and are rows of one kind all the same ([`RowColumn::is_like`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RowColumn {
     pub name: Box<str>,
@@ -29,6 +30,16 @@ pub(super) struct RowColumn {
     pub typmod: Typmod,
     /// As it is outside of what made the row.
     pub collation: Collation,
+}
+
+impl RowColumn {
+    fn is_like(&self, other: &RowColumn) -> bool {
+        self.name == other.name && self.type_id == other.type_id && self.typmod == other.typmod
+    }
+}
+
+fn are_like(left: &[RowColumn], right: &[RowColumn]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.is_like(right))
 }
 
 /// The columns of a row.
@@ -61,10 +72,41 @@ impl Binder<'_> {
 
     /// The columns of an expression's value, if it is a row and they are known.
     fn shape_of(&self, expr: &Expr) -> Option<RowShape> {
-        match expr.type_id {
-            TypeId::RECORD => self.shapes.get(usize::try_from(expr.typmod.0).ok()?).cloned(),
+        self.shape_of_type(expr.type_id, expr.typmod)
+    }
+
+    fn shape_of_type(&self, type_id: TypeId, typmod: Typmod) -> Option<RowShape> {
+        match type_id {
+            TypeId::RECORD => self.shapes.get(usize::try_from(typmod.0).ok()?).cloned(),
             _ => None,
         }
+    }
+
+    /// The modifier of rows of which an expression gives one or another, if they are alike: each column has the collation that
+    /// they come to together.
+    pub(super) fn common_shape(&mut self, rows: &[Expr]) -> Typmod {
+        let shapes: Option<Vec<RowShape>> = rows.iter().map(|row| self.shape_of(row)).collect();
+        let Some((first, others)) = shapes.as_deref().and_then(<[RowShape]>::split_first) else {
+            return Typmod::NONE;
+        };
+        if !others.iter().all(|other| are_like(first, other)) {
+            return Typmod::NONE;
+        }
+        let together = |(at, column): (usize, &RowColumn)| {
+            let sides = others.iter().map(|other| other[at].collation);
+            let collation = sides.fold(column.collation, |left, right| {
+                Collation::of_sides((column.type_id, left, 0), (column.type_id, right, 0))
+            });
+            RowColumn { collation: collation.outside(), ..column.clone() }
+        };
+        let columns = first.iter().enumerate().map(together).collect();
+        self.shape(columns)
+    }
+
+    /// Whether both are rows that differ by collations alone. As in PostgreSQL those of a set operation are as on its left.
+    pub(super) fn is_like(&self, left: &OutputColumn, right: &OutputColumn) -> bool {
+        let shape = |column: &OutputColumn| self.shape_of_type(column.type_id, column.typmod);
+        shape(left).zip(shape(right)).is_some_and(|(left, right)| are_like(&left, &right))
     }
 
     /// `(row).column`, or a function of one argument that is written so.
@@ -95,7 +137,20 @@ impl Binder<'_> {
     pub(super) fn field_of(&self, value: &Expr, name: &str) -> Option<Expr> {
         let shape = self.shape_of(value)?;
         let column = shape.iter().position(|column| *column.name == *name)?;
-        Some(field_at(value, column, &shape))
+        Some(self.field_at(value, column, &shape))
+    }
+
+    /// A column of a row; of one that is made here, what it is made of. Where an expression is kept as it was written, ROW(…)
+    /// stays: COLLATE within it says less than without it.
+    fn field_at(&self, value: &Expr, at: usize, shape: &RowShape) -> Expr {
+        let column = &shape[at];
+        if let Kind::Row(items, names) = &value.kind
+            && (self.folds || names.is_some())
+        {
+            return items[at].clone().with_collation(column.collation);
+        }
+        let kind = Kind::Field { operand: Box::new(value.clone()), column: at, name: column.name.clone() };
+        Expr::new(kind, column.type_id).with_typmod(column.typmod).with_collation(column.collation)
     }
 
     /// What ROW(…) is made of.
@@ -127,7 +182,7 @@ impl Binder<'_> {
         self.note_fields(operand.start(), shape.iter().map(|column| &*column.name))?;
         let item = |(at, column): (usize, &RowColumn)| Item {
             name: column.name.to_string(),
-            expr: field_at(&value, at, &shape).at(operand.start()),
+            expr: self.field_at(&value, at, &shape).at(operand.start()),
             origin: self.field_origin(operand, &column.name),
         };
         Ok(shape.iter().enumerate().map(item).collect())
@@ -144,16 +199,6 @@ impl Binder<'_> {
         let columns = find_table(visible, &name.parts).into_iter().flat_map(|table| &table.columns);
         columns.into_iter().find(|column| column.name == field).map_or((0, 0), |column| column.origin)
     }
-}
-
-/// A column of a row; of one that is made here, what it is made of.
-fn field_at(value: &Expr, at: usize, shape: &RowShape) -> Expr {
-    let column = &shape[at];
-    if let Kind::Row(items, _) = &value.kind {
-        return items[at].clone().with_collation(column.collation);
-    }
-    let kind = Kind::Field { operand: Box::new(value.clone()), column: at, name: column.name.clone() };
-    Expr::new(kind, column.type_id).with_typmod(column.typmod).with_collation(column.collation)
 }
 
 /// Why there is no such column.

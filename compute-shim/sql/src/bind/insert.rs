@@ -12,8 +12,8 @@ use super::scope::{Frame, Names, Place, SelectFrame, VersionColumns};
 use super::updatable::{Through, Verb};
 use super::{Binder, Bound};
 use crate::catalog::object::{Column, Identity, Index, IndexColumn, IndexState, KeyPart, Oid, Table};
-use crate::catalog::system::{collation_named, collation_of_key};
-use crate::expression::{Expr, Kind, same};
+use crate::catalog::system::{collation_of_column, collation_of_key};
+use crate::expression::{Expr, Kind, same_with_collations};
 use crate::function::host_by_name;
 use crate::parse;
 use crate::parse::tree::{
@@ -447,11 +447,13 @@ impl Arbiter {
     fn fits(&self, index: &Index, table: &[Column]) -> bool {
         let is_wanted = |part: &IndexColumn| match &part.part {
             KeyPart::Column(column) => self.columns.contains(column),
-            KeyPart::Expression(stored) => self.expressions.iter().any(|wanted| same(wanted, stored.expr())),
+            KeyPart::Expression(stored) => {
+                self.expressions.iter().any(|wanted| same_with_collations(wanted, stored.expr()))
+            }
         };
         let has_column = |column: &usize| index.columns.iter().any(|part| part.column() == Some(*column));
         let has_expression = |wanted: &Expr| {
-            let is_it = |part: &IndexColumn| matches!(&part.part, KeyPart::Expression(stored) if same(wanted, stored.expr()));
+            let is_it = |part: &IndexColumn| matches!(&part.part, KeyPart::Expression(stored) if same_with_collations(wanted, stored.expr()));
             index.columns.iter().any(is_it)
         };
         index.state == IndexState::Valid
@@ -462,7 +464,7 @@ impl Arbiter {
             && self.collated.iter().all(|(wanted, collation)| {
                 let is_it = |part: &IndexColumn| match (&part.part, &wanted.kind) {
                     (KeyPart::Column(column), Kind::Column(wanted)) => column == wanted,
-                    (KeyPart::Expression(stored), _) => same(wanted, stored.expr()),
+                    (KeyPart::Expression(stored), _) => same_with_collations(wanted, stored.expr()),
                     _ => false,
                 };
                 index.columns.iter().any(|part| is_it(part) && collation_of_key(part, table) == *collation)
@@ -521,7 +523,7 @@ impl Binder<'_> {
         if element.nulls_first.is_some() {
             return refuse("NULLS FIRST/LAST");
         }
-        let collation = element.collation.as_ref().map(collation_named).transpose();
+        let collation = element.collation.as_ref().map(|name| self.collation_asked(name)).transpose();
         let collation = collation.map_err(|error| parse::at(error, position))?;
         if element.class.is_some() {
             return Err(SqlError::unsupported("an operator class in ON CONFLICT"));
@@ -537,11 +539,15 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// A column in parentheses is that column.
+    /// A column in parentheses is that column, unless COLLATE makes more of it.
     fn wanted_part(&mut self, target: &Target, expr: &tree::Expr, wanted: &mut Arbiter) -> Result<Expr> {
-        let bound = self.row_expression(&target.table, target.names.clone(), RowPlace::IndexKey, expr)?;
+        let table = &target.table;
+        let bound = self.row_expression(table, target.names.clone(), RowPlace::IndexKey, expr)?;
+        let collation = bound.collation.oid(bound.type_id).unwrap_or_default();
         match bound.kind {
-            Kind::Column(column) => wanted.columns.push(column),
+            Kind::Column(column) if collation == collation_of_column(&table.columns[column]) => {
+                wanted.columns.push(column);
+            }
             _ => wanted.expressions.push(bound.clone()),
         }
         Ok(bound)

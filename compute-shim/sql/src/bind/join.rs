@@ -180,7 +180,7 @@ impl Binder<'_> {
             self.note_column(r.origin);
             conditions.push(self.operator("=", Some(l.expr.clone()), r.expr.clone())?);
             let (mut sides, type_id) = self.unify("JOIN/USING", vec![l.expr, r.expr])?;
-            let typmod = Self::common_typmod(&sides);
+            let typmod = self.common_typmod(&sides);
             let right_side = sides.pop().expect("two sides");
             let left_side = sides.pop().expect("two sides");
             let (expr, origin) = match kind {

@@ -189,7 +189,7 @@ impl Binder<'_> {
                 _ if untyped && wanted.keeps_unknown => (exprs, TypeId::UNKNOWN),
                 _ => self.unify("VALUES", exprs)?,
             };
-            let typmod = Self::common_typmod(&exprs);
+            let typmod = self.common_typmod(&exprs);
             let collation = Collation::together(&exprs).unwrap_or_default().outside();
             *column = exprs;
             let (name, position) =
@@ -239,7 +239,8 @@ impl Binder<'_> {
             if !(op == SetOperator::Union && all) {
                 self.check_groupable(type_id)?;
             }
-            let typmod = if l.typmod == r.typmod && l.type_id == r.type_id { l.typmod } else { Typmod::NONE };
+            let is_one = l.type_id == r.type_id && (l.typmod == r.typmod || self.is_like(l, r));
+            let typmod = if is_one { l.typmod } else { Typmod::NONE };
             let (name, position) = (l.name.clone(), l.position);
             let collation = of_set_operation(l, r, !(op == SetOperator::Union && all))?;
             columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });

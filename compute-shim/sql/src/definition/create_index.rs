@@ -90,6 +90,14 @@ pub(super) fn collation(context: &DefinitionContext<'_>, type_id: TypeId, name: 
     if is_collatable(type_id) { Ok(found) } else { Err(no_collations(type_id)) }
 }
 
+/// 42P22 for a key that is made of columns which differ, and for which no collation was asked (0).
+pub(super) fn check_collation(asked: Oid, own: Oid, type_id: TypeId) -> Result<()> {
+    if asked == 0 && own == 0 && is_collatable(type_id) {
+        return Err(no_collation_for("index expression"));
+    }
+    Ok(())
+}
+
 /// 42804.
 pub(super) fn no_collations(type_id: TypeId) -> SqlError {
     let message = format!("collations are not supported by type {}", type_id.display_name());
@@ -214,9 +222,7 @@ fn index_column(
         None => collated,
     };
     let own = own_collation(&part, &table.columns);
-    if asked.is_none() && own == 0 && is_collatable(type_id) {
-        return Err(no_collation_for("index expression"));
-    }
+    check_collation(asked.unwrap_or_default(), own, type_id)?;
     let descending = element.descending.unwrap_or(false);
     Ok(IndexColumn {
         part,

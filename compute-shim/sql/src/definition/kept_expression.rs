@@ -4,7 +4,8 @@
 
 use super::DefinitionContext;
 use super::alter_action::Draft;
-use super::create_index::no_collations;
+use super::constraint::TREE_TO_BE_MADE;
+use super::create_index::{check_collation, no_collations};
 use super::expression::{bind_context, stored_text};
 use crate::bind::{RowPlace, row_expression};
 use crate::catalog::object::{Column, Index, IndexColumn, KeyPart, Table};
@@ -126,7 +127,8 @@ impl Draft {
         Ok(())
     }
 
-    /// The indexes' expressions over columns that have got other types: read again with these, as PostgreSQL does it.
+    /// The indexes' expressions over columns that have got other types: read again with these, as PostgreSQL does it, and
+    /// computed anew: over columns of other collations they may give nothing but 42P22, and had better do so now.
     pub(super) fn retype_in_indexes(&mut self, context: &DefinitionContext<'_>) -> Result<()> {
         let after = self.table.clone();
         let mut indexes = std::mem::take(&mut self.table.indexes);
@@ -138,6 +140,14 @@ impl Draft {
                     super::constraint::check_indexable(type_id)?;
                     renew_collation(column, type_id, &after.columns)?;
                 }
+                let is_computed = index.predicate.is_some() || index.key_expressions().next().is_some();
+                if is_computed
+                    && let Some(tree) = &mut index.tree
+                    && *tree != TREE_TO_BE_MADE
+                {
+                    self.dropped_trees.push(std::mem::replace(tree, TREE_TO_BE_MADE));
+                    self.new_indexes.push(index.oid);
+                }
             }
             index.key = Index::key_columns(&index.columns, &after.columns);
         }
@@ -148,10 +158,13 @@ impl Draft {
 
 /// The collation that an index was given stays, unless it is the same as without now.
 fn renew_collation(column: &mut IndexColumn, type_id: TypeId, table: &[Column]) -> Result<()> {
-    match own_collation(&column.part, table) {
-        _ if column.collation != 0 && !is_collatable(type_id) => return Err(no_collations(type_id)),
-        own if own == column.collation => column.collation = 0,
-        _ => {}
+    if column.collation != 0 && !is_collatable(type_id) {
+        return Err(no_collations(type_id));
+    }
+    let own = own_collation(&column.part, table);
+    check_collation(column.collation, own, type_id)?;
+    if column.collation == own {
+        column.collation = 0;
     }
     Ok(())
 }

@@ -83,8 +83,10 @@ impl Collation {
 
     /// What a value of this type at this place has, by its name; `None` if it has none.
     fn known(self, type_id: TypeId, at: u32) -> Option<Collation> {
+        // What COLLATE says of a literal without a type goes on to the type that it gets.
+        let is_untyped = type_id == TypeId::UNKNOWN && self != Collation::Own;
         match self {
-            _ if !is_collatable(type_id) => None,
+            _ if !is_collatable(type_id) && !is_untyped => None,
             Collation::Missing => None,
             Collation::Own => Some(Collation::Implicit { oid: own(type_id), position: at }),
             Collation::Implicit { oid, position: 0 } => Some(Collation::Implicit { oid, position: at }),

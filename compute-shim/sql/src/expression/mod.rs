@@ -13,7 +13,9 @@ mod walk;
 pub(crate) use collation::{Collation, indeterminate_collation, is_collatable, need, no_collation_for};
 pub(crate) use deparse::{deparse, deparse_pretty};
 pub(crate) use evaluate::{evaluate, evaluate_constant, evaluate_row, is_immutable, is_true};
-pub(crate) use walk::{Evaluation, columns_used, for_each, rewrite, same, shift_columns};
+pub(crate) use walk::{
+    Evaluation, columns_used, for_each, rewrite, same, same_with_collations, shift_columns,
+};
 
 use crate::catalog::object::Oid;
 use crate::function::HostFunction;

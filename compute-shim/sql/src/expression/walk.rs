@@ -234,6 +234,19 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
     heads && left.len() == right.len() && left.iter().zip(right).all(|(a, b)| same(a, b))
 }
 
+/// The same, and with the same collations wherever there are some.
+pub(crate) fn same_with_collations(left: &Expr, right: &Expr) -> bool {
+    let collations = |expr: &Expr| {
+        let mut found = Vec::new();
+        for_each(expr, &mut |part| {
+            found.push(part.collation.oid(part.type_id));
+            true
+        });
+        found
+    };
+    same(left, right) && collations(left) == collations(right)
+}
+
 /// What has to be forgotten before an expression is evaluated for another row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Evaluation {

@@ -10,10 +10,10 @@ use super::constraint::{
 use super::statement::drop_behavior;
 use super::tree::{
     AlterSchemaAction, AlterTableAction, ColumnConstraint, ColumnDefinition, CreateIndex, CreateTable,
-    IndexElement, IndexTarget, Name, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
+    IndexElement, IndexTarget, NamedConstraint, ObjectKind, OnCommit, Statement, StorageParameter,
     TableConstraint,
 };
-use super::{Reader, at, refuse, tree};
+use super::{Reader, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
@@ -380,25 +380,9 @@ fn index_target(reader: &mut Reader<'_>) -> Result<IndexTarget> {
     Ok(IndexTarget::Expr(reader.call()?))
 }
 
-/// A collation stands apart from what it is for, whether it was written in the parentheses of an expression or behind it.
-fn take_collation(target: &mut IndexTarget) -> Option<Name> {
-    match target {
-        IndexTarget::Expr(expr @ tree::Expr::Collate { .. }) => {
-            let taken = std::mem::replace(expr, tree::Expr::Null { position: 0 });
-            let tree::Expr::Collate { operand, collation, .. } = taken else { unreachable!("seen above") };
-            *expr = *operand;
-            Some(collation)
-        }
-        _ => None,
-    }
-}
-
 fn index_element(reader: &mut Reader<'_>) -> Result<IndexElement> {
-    let mut target = index_target(reader)?;
-    let mut collation = take_collation(&mut target);
-    if reader.eat(&["collate"]) {
-        collation = Some(reader.name()?);
-    }
+    let target = index_target(reader)?;
+    let collation = if reader.eat(&["collate"]) { Some(reader.name()?) } else { None };
     let begins_order = ["asc", "desc", "nulls"].iter().any(|word| reader.peek_words(&[word]));
     let class = match reader.parser.peek_token_ref().token {
         Token::Word(_) if !begins_order => Some(reader.name()?),

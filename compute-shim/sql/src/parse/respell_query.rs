@@ -3,6 +3,7 @@
 //! A list behind IN may begin with a subquery, FETCH FIRST may count by an expression, ONLY may have its table in parentheses,
 //! and GROUP BY may have a word for what is done anyway. What the crate lets pass and PostgreSQL does not is refused here.
 
+use super::keyword::can_name;
 use super::place::is_word;
 use super::respell_select::{closing, is_blank, word};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
@@ -11,7 +12,7 @@ use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// First words of a query in parentheses.
 const QUERY_WORDS: [&str; 4] = ["select", "values", "with", "table"];
@@ -155,7 +156,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             edits.dropped.extend([plain[nth], plain[nth + 1], plain[close]]);
         } else if is(nth, &["collate"])
             && matches!(token(nth + 1), Some(Token::Word(_)))
-            && is_cast(nth, token)
+            && is_behind(nth, token, |_| true)
         {
             edits.respell_collate(plain[nth]);
         } else if is(nth, &["limit"]) && has_comma(nth + 1, token) {
@@ -209,11 +210,17 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         match &tokens[place].token {
             Token::LParen | Token::LBracket => depth += 1,
             Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+            found if is_word(found, "case") => depth += 1,
+            found if is_word(found, "end") => depth = depth.saturating_sub(1),
             found if is_word(found, "default") => {
                 let is_set = nth > 0 && token(nth - 1).is_some_and(|before| is_word(before, "set"));
                 default = (!is_set).then_some(depth);
             }
-            found if is_word(found, "collate") && default != Some(depth) && is_cast(nth, token) => {
+            found
+                if is_word(found, "collate")
+                    && default != Some(depth)
+                    && is_behind(nth, token, |first| is_operand(first, token)) =>
+            {
                 edits.respell_collate(place);
             }
             _ => {}
@@ -224,6 +231,66 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         }
     }
     edits.applied(tokens)
+}
+
+/// Whether this COLLATE stands behind what the crate knows none behind: a cast by `::`, or another COLLATE whose operand, which
+/// ends in front of the first one, is one.
+fn is_behind<'t>(
+    end: usize,
+    token: impl Fn(usize) -> Option<&'t Token> + Copy,
+    is_operand: impl Fn(usize) -> bool,
+) -> bool {
+    let is = |nth: usize, word: &str| token(nth).is_some_and(|token| is_word(token, word));
+    let mut first = end;
+    while first > 0
+        && let name = name_before(first, token)
+        && name < first
+        && name > 0
+        && is(name - 1, "collate")
+    {
+        first = name - 1;
+    }
+    is_cast(first, token) || (first < end && is_operand(first))
+}
+
+/// Where the name begins that ends in front of this place; the place itself if there is none.
+fn name_before<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> usize {
+    let is_word = |nth: usize| matches!(token(nth), Some(Token::Word(_)));
+    let Some(mut first) = end.checked_sub(1).filter(|&nth| is_word(nth)) else { return end };
+    while first > 1 && token(first - 1) == Some(&Token::Period) && is_word(first - 2) {
+        first -= 2;
+    }
+    first
+}
+
+/// Whether what ends in front of this place in a definition is no column's type: that stands behind the column's name.
+fn is_operand<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy) -> bool {
+    /// Words that an operand may stand behind, though they can be names.
+    const BEFORE: [&str; 2] = ["by", "between"];
+    let mut first = end;
+    if let Some(Token::RParen | Token::RBracket) = end.checked_sub(1).and_then(token) {
+        let mut depth = 0usize;
+        while first > 0 {
+            first -= 1;
+            match token(first) {
+                Some(Token::RParen | Token::RBracket) => depth += 1,
+                Some(Token::LParen | Token::LBracket) => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    let first = name_before(first, token);
+    match first.checked_sub(1).and_then(token) {
+        Some(Token::Word(Word { value, quote_style: None, .. })) => {
+            let word = value.to_lowercase();
+            BEFORE.contains(&&*word) || !can_name(&word)
+        }
+        Some(Token::Word(_)) => false,
+        _ => true,
+    }
 }
 
 /// Whether the type of a cast by `::` ends in front of this place.
@@ -241,6 +308,9 @@ fn is_cast<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
             nth -= 1;
         }
         let Some(Token::LBracket | Token::LParen) = before(nth) else { return false };
+        nth -= 1;
+    }
+    if before(nth).is_some_and(|token| is_word(token, "array")) {
         nth -= 1;
     }
     loop {

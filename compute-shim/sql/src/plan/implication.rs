@@ -70,6 +70,10 @@ fn is_not_null(condition: &Expr, predicate: &Expr) -> bool {
 
 /// Whether an expression is NULL (or an error) where `part` is.
 fn is_strict_in(expr: &Expr, part: &Expr) -> bool {
+    // Constants of other types do not compare, and say nothing of rows.
+    if matches!(part.kind, Kind::Constant(_)) {
+        return false;
+    }
     // Relabelled as another type it is still the same value.
     let relabelled = Expr { type_id: part.type_id, typmod: part.typmod, ..expr.clone() };
     if same(&relabelled, part) {

@@ -81,3 +81,9 @@ SELECT count(*) FROM k WHERE a IN (SELECT a FROM t);
 SELECT count(*) FROM k WHERE a = ANY (NULL);
 SELECT count(*) FROM k WHERE a = ANY ('{}');
 SELECT count(*) FROM k WHERE a <> ALL ('{1,2}');
+-- What is not NULL whatever the row.
+CREATE TABLE cc (n int);
+CREATE INDEX ON cc (n) WHERE 'x' IS NOT NULL;
+INSERT INTO cc VALUES (1), (5);
+SELECT * FROM cc WHERE n < 3;
+SELECT * FROM cc WHERE n = 5 AND 'y' < 'z';

@@ -33,8 +33,8 @@ pub(crate) use cluster::{ENCODING_UTF8, is_shared_class};
 pub(crate) use constraint::{Constraint, constraint};
 pub(crate) use facts::{
     C_COLLATION_OID, COLLATIONS, DEFAULT_COLLATION_OID, OPERATOR_CLASSES, OPERATOR_FAMILIES, collation_name,
-    collation_named, collation_of, collation_of_key, foreign_type_name, operator_class_of, own_collation,
-    routine_by_name, routine_name,
+    collation_named, collation_of, collation_of_column, collation_of_key, foreign_type_name,
+    operator_class_of, own_collation, routine_by_name, routine_name,
 };
 pub(crate) use routine::{Routine, routines};
 pub(crate) use sql_text::{

@@ -1,0 +1,23 @@
+-- What is kept of an expression over a row's column.
+CREATE TABLE t (x text COLLATE "C", y text COLLATE "POSIX", n int);
+ALTER TABLE t ADD CONSTRAINT c1 CHECK ((row(x COLLATE "C", n)).f1 < y);
+ALTER TABLE t ADD CONSTRAINT c2 CHECK ((row(x, n)).f2 < 5);
+ALTER TABLE t ADD CONSTRAINT c3 CHECK ((t).n < 5);
+ALTER TABLE t ADD CONSTRAINT c4 CHECK ((row(row(n, y), n)).f2 < 5);
+SELECT pg_get_constraintdef(oid), pg_get_expr(conbin, conrelid, true) FROM pg_constraint WHERE conrelid = 't'::regclass ORDER BY conname;
+INSERT INTO t VALUES ('a', 'b', 1);
+ALTER TABLE t DROP CONSTRAINT c1;
+INSERT INTO t VALUES ('a', 'b', 1);
+INSERT INTO t VALUES ('a', 'b', 5);
+CREATE INDEX ti ON t (((row(x COLLATE "C", n)).f1));
+CREATE INDEX tj ON t (((row(x COLLATE "POSIX", n)).f1));
+CREATE INDEX tk ON t (((row(x COLLATE "POSIX", n)).f1 || x));
+SELECT indexdef FROM pg_indexes WHERE tablename = 't' ORDER BY indexname;
+SELECT indexrelid::regclass::text, indcollation FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1;
+ALTER TABLE t ADD g text GENERATED ALWAYS AS ((row(x COLLATE "C", n)).f1 || 'z') STORED;
+ALTER TABLE t ALTER y SET DEFAULT (row('q'::text COLLATE "C", 1)).f1;
+SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 't'::regclass ORDER BY adnum;
+INSERT INTO t (x, n) VALUES ('r', 2) RETURNING *;
+SELECT n FROM t WHERE (row(x, n)).f1 = 'r';
+ALTER TABLE t RENAME n TO m;
+SELECT indexdef FROM pg_indexes WHERE tablename = 't' ORDER BY indexname;
