@@ -26,7 +26,7 @@ pub const KNOWN: &[Known] = &[
     },
     Known {
         statement: "",
-        message: "ordering or grouping by a row is not supported",
+        message: "ordering or grouping by a row of unknown columns is not supported",
         reason: "not built yet",
     },
     Known { statement: "", message: "MERGE is not supported", reason: "not built yet" },

@@ -4,7 +4,7 @@
 //! aggregates) and of [`crate::function`].
 
 use super::collation::{check_explicit_of, check_one, check_sort_key};
-use super::field::RowColumn;
+use super::field::{RowColumn, RowShape};
 use super::hypothetical::hypothetical;
 use super::{Binder, known_function, type_of};
 use crate::catalog::object::{INFORMATION_SCHEMA_OID, PG_CATALOG_OID};
@@ -551,7 +551,8 @@ impl Binder<'_> {
         if let Some(direct) = direct {
             for (item, argument) in call.order_by.iter().zip(&arguments[direct..]) {
                 let (column, type_id) = (direct + order_by.len(), argument.type_id);
-                self.check_sortable(type_id).map_err(|error| at(error, item.expr.start()))?;
+                self.check_sortable(type_id, argument.typmod)
+                    .map_err(|error| at(error, item.expr.start()))?;
                 let nulls_first = item.nulls_first.unwrap_or(item.descending);
                 order_by.push(SortKey { column, type_id, descending: item.descending, nulls_first });
             }
@@ -608,9 +609,10 @@ impl Binder<'_> {
 
     fn check_distinct_arguments(&self, arguments: &[Expr]) -> Result<()> {
         for argument in arguments {
-            self.check_groupable(argument.type_id).map_err(|error| at(error, argument.position))?;
+            self.check_groupable(argument.type_id, argument.typmod)
+                .map_err(|error| at(error, argument.position))?;
             check_one(argument.collation)?;
-            self.check_sortable(argument.type_id).map_err(|error| {
+            self.check_sortable(argument.type_id, argument.typmod).map_err(|error| {
                 let name = argument.type_id.display_name();
                 let message = format!("could not identify an ordering operator for type {name}");
                 let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
@@ -621,10 +623,12 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// 42883 for a type without an order.
-    pub(super) fn check_sortable(&self, type_id: TypeId) -> Result<()> {
+    /// 42883 for a type without an order. A row has the order of its columns, which must be known: rows of other columns are
+    /// not compared, and what comes of that PostgreSQL says when it meets two.
+    pub(super) fn check_sortable(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
         if type_id == TypeId::RECORD {
-            return Err(SqlError::unsupported("ordering or grouping by a row"));
+            let columns = self.columns_of_row(type_id, typmod)?;
+            return columns.iter().try_for_each(|column| self.check_sortable(column.type_id, column.typmod));
         }
         match self.comparison("<", type_id, type_id) {
             Ok(_) => Ok(()),
@@ -637,10 +641,16 @@ impl Binder<'_> {
         }
     }
 
+    fn columns_of_row(&self, type_id: TypeId, typmod: Typmod) -> Result<RowShape> {
+        let shape = self.shape_of_type(type_id, typmod);
+        shape.ok_or_else(|| SqlError::unsupported("ordering or grouping by a row of unknown columns"))
+    }
+
     /// 42883 for a type whose values cannot be told apart.
-    pub(super) fn check_groupable(&self, type_id: TypeId) -> Result<()> {
+    pub(super) fn check_groupable(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
         if type_id == TypeId::RECORD {
-            return self.check_sortable(type_id);
+            let columns = self.columns_of_row(type_id, typmod)?;
+            return columns.iter().try_for_each(|column| self.check_groupable(column.type_id, column.typmod));
         }
         // Values of some types (xid) are equal or not, and have no order: a hash is enough.
         match self.comparison("=", type_id, type_id) {
@@ -688,7 +698,7 @@ impl Binder<'_> {
         let kind = match words {
             "COALESCE" => Kind::Coalesce(items),
             _ => {
-                self.check_sortable(type_id)?;
+                self.check_sortable(type_id, typmod)?;
                 Kind::Extreme { items, greatest: words == "GREATEST" }
             }
         };

@@ -75,7 +75,7 @@ impl Binder<'_> {
         self.shape_of_type(expr.type_id, expr.typmod)
     }
 
-    fn shape_of_type(&self, type_id: TypeId, typmod: Typmod) -> Option<RowShape> {
+    pub(super) fn shape_of_type(&self, type_id: TypeId, typmod: Typmod) -> Option<RowShape> {
         match type_id {
             TypeId::RECORD => self.shapes.get(usize::try_from(typmod.0).ok()?).cloned(),
             _ => None,

@@ -39,7 +39,7 @@ impl Binder<'_> {
         for (hypothetical, own) in arguments.into_iter().zip(behind) {
             let (pair, _) = self.unify("WITHIN GROUP", vec![own, hypothetical])?;
             let [own, hypothetical] = <[Expr; 2]>::try_from(pair).expect("as many as were given");
-            self.check_sortable(own.type_id).map_err(|error| at(error, own.position))?;
+            self.check_sortable(own.type_id, own.typmod).map_err(|error| at(error, own.position))?;
             rows.push(hypothetical);
             pairs.push(own);
         }

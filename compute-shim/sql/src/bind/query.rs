@@ -236,11 +236,11 @@ impl Binder<'_> {
         for (l, r) in left.columns.iter().zip(&right.columns) {
             let type_id =
                 resolve::common_type(word, &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
-            if !(op == SetOperator::Union && all) {
-                self.check_groupable(type_id)?;
-            }
             let is_one = l.type_id == r.type_id && (l.typmod == r.typmod || self.is_like(l, r));
             let typmod = if is_one { l.typmod } else { Typmod::NONE };
+            if !(op == SetOperator::Union && all) {
+                self.check_groupable(type_id, typmod)?;
+            }
             let (name, position) = (l.name.clone(), l.position);
             let collation = of_set_operation(l, r, !(op == SetOperator::Union && all))?;
             columns.push(OutputColumn { name, type_id, typmod, origin: (0, 0), position, collation });

@@ -114,7 +114,7 @@ impl Binder<'_> {
         let types = check_columns(&table.name, &base.columns, &step.columns, terms.all)?;
         if !terms.all {
             for column in &base.columns {
-                self.check_groupable(column.type_id)?;
+                self.check_groupable(column.type_id, column.typmod)?;
             }
         }
         let step = Arc::new(self.converted(step, &types)?);

@@ -127,7 +127,8 @@ impl Binder<'_> {
         if is_distinct {
             for item in &items {
                 let position = item.expr.position;
-                self.check_groupable(item.expr.type_id).map_err(|error| at(error, position))?;
+                self.check_groupable(item.expr.type_id, item.expr.typmod)
+                    .map_err(|error| at(error, position))?;
                 check_one(item.expr.collation)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
@@ -244,11 +245,11 @@ impl Binder<'_> {
         let mut order = Vec::with_capacity(order_by.len());
         for OrderItem { expr, descending, nulls_first } in order_by {
             let target = self.target(expr, items, "ORDER BY")?;
-            let (type_id, position) = match &target {
-                Target::Output(at) => (items[*at].expr.type_id, expr.start()),
-                Target::Hidden(expr) => (expr.type_id, expr.position),
+            let (key, position) = match &target {
+                Target::Output(at) => (&items[*at].expr, expr.start()),
+                Target::Hidden(expr) => (expr, expr.position),
             };
-            self.check_sortable(type_id).map_err(|error| at(error, position))?;
+            self.check_sortable(key.type_id, key.typmod).map_err(|error| at(error, position))?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -340,7 +341,7 @@ impl Binder<'_> {
         if has_set {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
-        self.check_groupable(key.type_id).map_err(|error| at(error, expr.start()))?;
+        self.check_groupable(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
         check_one(key.collation)?;
         Ok(key)
     }

@@ -209,9 +209,9 @@ impl Binder<'_> {
         for expr in definition.partition_by {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
-            self.check_groupable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_groupable(expr.type_id, expr.typmod).map_err(|error| at(error, expr.position))?;
             check_one(expr.collation)?;
-            self.check_sortable(expr.type_id).map_err(|_| {
+            self.check_sortable(expr.type_id, expr.typmod).map_err(|_| {
                 self.is_placed = true;
                 let message = "could not implement window PARTITION BY";
                 SqlError::new(SqlState::FEATURE_NOT_SUPPORTED, message)
@@ -223,7 +223,7 @@ impl Binder<'_> {
         for tree::OrderItem { expr, descending, nulls_first } in definition.order_by {
             let expr = self.in_window(Place::Window, |binder| binder.expr(expr))?;
             let expr = self.known(expr)?;
-            self.check_sortable(expr.type_id).map_err(|error| at(error, expr.position))?;
+            self.check_sortable(expr.type_id, expr.typmod).map_err(|error| at(error, expr.position))?;
             check_sort_key(&expr)?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(WindowKey { expr, descending: *descending, nulls_first });
