@@ -644,3 +644,20 @@ select 'infinity dst'::timestamptz;
 select 'infinity Feb 30'::timestamptz;
 select 'EDT 2020-02-29'::date;
 select 'EDT Feb 29 2020 12:00'::timestamptz, 'EST 2020-02-29 12:00'::timestamptz, '2020-02-29 12:00 EDT'::timestamptz;
+
+-- Zones further away than a client may send
+CREATE TABLE far(b timetz PRIMARY KEY, a timetz[]);
+INSERT INTO far VALUES ('12:00 xxx-100', ARRAY['12:00 xxx-167:59:59'::timetz, '12:00 xxx+167:59:59']), ('12:00 xxx+167:59:60', NULL);
+INSERT INTO far VALUES (timezone(interval '596523:14:07', '12:00+00'::timetz), NULL), (timezone(interval '-596523:14:07', '12:00+00'::timetz), '{}');
+INSERT INTO far VALUES (timezone('xxx-90', '12:00+00'::timetz), ARRAY[timezone(interval '-600000 hours', '12:00+00'::timetz)]);
+INSERT INTO far VALUES ($1, $2);
+\bind 01:00 xxx-30 | {01:00 xxx+30}
+SET TimeZone = '-167.5';
+INSERT INTO far VALUES ('12:00', ARRAY['12:00'::time::timetz]);
+RESET TimeZone;
+SELECT * FROM far ORDER BY b;
+SELECT b, extract(timezone FROM b), extract(epoch FROM b), b::time AS t FROM far WHERE b >= '12:00+00' ORDER BY b DESC;
+SELECT min(b), max(b), count(DISTINCT b), array_agg(b ORDER BY b) FROM far;
+SELECT timezone(interval '600000 hours', timestamptz '2020-01-01 00:00+00'), timezone(interval '600000 hours', timestamp '2020-01-01 00:00');
+SELECT f.b FROM far f JOIN far g ON f.b = g.b ORDER BY f.b LIMIT 3;
+DROP TABLE far;
