@@ -268,3 +268,22 @@ SELECT substring('bbab' similar 'aa*#"#"(b|a)*' escape '#'), substring('babb' si
 SELECT substring('bbbbb' similar '(b|a)*a*#"%[ab]#"(b|a)*b?' escape '#'), substring('a' similar '(b|a)*#"(a|ab)ba*#"(ab)+' escape '#'), substring('bbbaaa' similar '(ab)+%_#"a#"_%a' escape '#'), substring('a' similar '%[ab]#"b?#"' escape '#'), substring('bbb' similar '#"_#"a(b|a)*' escape '#'), substring('bba' similar 'ab?#"b(a|ab)#"(ab)+(a|ab)' escape '#'), substring('ab' similar '(ab)+b?(b|a)*#"%%(ab)+#"(ab)+[ab]_' escape '#'), substring('a' similar 'aa*#"#"(ab)+(ab)+' escape '#');
 SELECT substring('abbb' similar '_[ab](a|ab)#"a*a*%#"(a|ab)[ab]' escape '#'), substring('ba' similar '(a|ab)[ab]#"%[ab]#"' escape '#'), substring('' similar '_(a|ab)a#"a*#"' escape '#'), substring('bab' similar '#"[ab]#"%(a|ab)' escape '#'), substring('bb' similar '#"#"(a|ab)' escape '#'), substring('bb' similar '#"(b|a)*(b|a)*(ab)+#"a' escape '#'), substring('' similar 'b?[ab]#"#"a' escape '#'), substring('bbb' similar 'a*_(a|ab)#"b(a|ab)a#"(ab)+(a|ab)[ab]' escape '#');
 SELECT substring('aa' similar 'b?[ab](b|a)*#"a*#"' escape '#'), substring('' similar '(a|ab)#"#"' escape '#'), substring('abbab' similar 'abb#"(ab)+#"' escape '#'), substring('abbaa' similar 'a*#"b#"a' escape '#'), substring('abab' similar '#"#"(ab)+%a' escape '#'), substring('abb' similar '(b|a)*(b|a)*a#"(a|ab)#"(ab)+' escape '#'), substring('babaa' similar '(a|ab)b?#"_#"[ab]a*' escape '#'), substring('a' similar '#"b(ab)+#"' escape '#');
+
+-- Operators inside of ANY and ALL of a pattern operator
+SELECT 'a' LIKE ANY (ARRAY['a'] || ARRAY['b']), 'c' LIKE ANY (ARRAY['a'] || 'b'::text), 'a' NOT LIKE ALL (ARRAY['b'] || ARRAY['c']), 'A' ILIKE SOME (ARRAY['a'] || ARRAY['b']), 'A' NOT ILIKE ANY (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' ~ ANY (ARRAY['a'] || ARRAY['b']), 'a' !~ ALL (ARRAY['a'] || ARRAY['b']), 'A' ~* ANY (ARRAY['a'] || ARRAY['b']), 'A' !~* ALL (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' ~~ ANY (ARRAY['a'] || ARRAY['b']), 'a' !~~ ALL (ARRAY['a'] || ARRAY['b']), 'A' ~~* ANY (ARRAY['a'] || ARRAY['b']), 'A' !~~* ALL (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' LIKE ANY ((ARRAY['a'] || ARRAY['b'])), 'a' LIKE ANY ((ARRAY['x']) || (ARRAY['a'])), 'a' ~ ANY (SELECT 'a' || 'b'), 'ab' ~ ANY ((SELECT 'a' || 'b')), 'ab' ~~ ALL (VALUES ('a' || 'b'), ('%b'));
+SELECT 'a' LIKE ANY ((SELECT 'b') UNION SELECT 'a'), 'a' ~ ANY (WITH q AS (SELECT 'a') SELECT * FROM q), 'a' LIKE ANY (CASE WHEN true THEN ARRAY['a'] END), 'a' LIKE ANY (coalesce(ARRAY['b'], ARRAY['a']) || ARRAY[NULL]), 'b' LIKE ANY ('{a,b}'), 'a' LIKE ANY (string_to_array('a,b', ',') || ARRAY['c']);
+SELECT 'a' LIKE ANY (ARRAY['a'] || 'b' ~ 'c');
+SELECT 'a' LIKE ANY (ARRAY['a'] || );
+SELECT 'a' LIKE ANY ();
+CREATE TABLE pattern_rows (a text, p text[]);
+INSERT INTO pattern_rows VALUES ('x1', '{x%}'), ('y1', NULL), ('z1', '{a}');
+CREATE VIEW pattern_view AS SELECT a, a LIKE ANY (p || ARRAY['y%']) AS is_like, a ~ ANY (p || 'z'::text) AS matches FROM pattern_rows WHERE a !~~ ALL (p || ARRAY['q']) OR p IS NULL;
+SELECT * FROM pattern_view ORDER BY a;
+CREATE INDEX pattern_index ON pattern_rows (a) WHERE a LIKE ANY (ARRAY['x%'] || ARRAY['y%']);
+ALTER TABLE pattern_rows ADD CHECK (a ~ ANY (ARRAY['1'] || p));
+INSERT INTO pattern_rows VALUES ('n', '{a}');
+SELECT a FROM pattern_rows WHERE a LIKE ANY (p || ARRAY['y_']) AND a = ANY (ARRAY['x1'] || ARRAY['y1']) ORDER BY a;
+DROP TABLE pattern_rows CASCADE;
