@@ -661,3 +661,16 @@ SELECT min(b), max(b), count(DISTINCT b), array_agg(b ORDER BY b) FROM far;
 SELECT timezone(interval '600000 hours', timestamptz '2020-01-01 00:00+00'), timezone(interval '600000 hours', timestamp '2020-01-01 00:00');
 SELECT f.b FROM far f JOIN far g ON f.b = g.b ORDER BY f.b LIMIT 3;
 DROP TABLE far;
+
+-- A zone that is no whole number of minutes
+SET TimeZone = '5.999';
+SHOW TimeZone;
+SELECT '2020-01-01 00:00+00'::timestamptz;
+SET TimeZone = 'xxx-5:00:30';
+SELECT '2020-01-01 00:00+00'::timestamptz;
+BEGIN;
+SET LOCAL TimeZone = '-0.501';
+SELECT '2020-01-01 00:00+00'::timestamptz, '12:00'::timetz;
+ROLLBACK;
+SELECT '2020-01-01 00:00+00'::timestamptz;
+RESET TimeZone;
