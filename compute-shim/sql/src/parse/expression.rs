@@ -364,15 +364,11 @@ impl Lower<'_> {
         if deep > NESTING_MAX {
             return Err(too_deep());
         }
+        give_sums_to_prefix_operators(&mut first, &mut chain);
         // PostgreSQL's comparisons do not associate; parentheses would have made one of them a value.
         let unassociated = chain.windows(2).rposition(|pair| pair.iter().all(|(op, _)| is_comparison(op)));
-        let mut prefix = prefix_operator(&first);
         let mut left = self.expr(first)?;
         while let Some((op, right)) = chain.pop() {
-            if let (Some(symbol), BinaryOperator::Plus | BinaryOperator::Minus) = (prefix.take(), &op) {
-                // PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`.
-                return Err(refuse(format!("prefix operator {symbol} before + or - without parentheses")));
-            }
             if unassociated == Some(chain.len()) {
                 let position = self.infix(op.clone(), left.start())?.position;
                 return Err(at(SqlError::syntax(format!("syntax error at or near \"{op}\"")), position));
@@ -724,15 +720,55 @@ fn clock_keyword(call: &FunctionCall) -> Option<(&'static str, &'static str)> {
     matches!(call.arguments.as_slice(), [Expr::Number { .. }]).then_some(found)
 }
 
-/// The symbol, if this is an operand behind a prefix operator other than a sign.
-fn prefix_operator(expr: &ast::Expr) -> Option<String> {
-    match expr {
-        ast::Expr::UnaryOp {
-            op: UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not, ..
-        } => None,
-        ast::Expr::UnaryOp { op, .. } => Some(op.to_string()),
-        _ => None,
+/// PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`: what is added behind an operand that ends with a
+/// prefix operator's belongs to that. The chain's first operator is its last.
+fn give_sums_to_prefix_operators(first: &mut ast::Expr, chain: &mut Vec<(BinaryOperator, ast::Expr)>) {
+    // How many operators of the chain are still behind the operand that is looked at.
+    let mut behind = chain.len();
+    while behind > 0 {
+        let is_sum = matches!(chain[behind - 1].0, BinaryOperator::Plus | BinaryOperator::Minus);
+        let last = if behind == chain.len() { &mut *first } else { &mut chain[behind].1 };
+        if !is_sum || open_operand(last).is_none() {
+            behind -= 1;
+            continue;
+        }
+        let (op, right) = chain.remove(behind - 1);
+        let last = if behind > chain.len() { &mut *first } else { &mut chain[behind - 1].1 };
+        let operand = open_operand(last).expect("seen above");
+        let left = std::mem::replace(operand, ast::Expr::value(Value::Null));
+        *operand = ast::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) };
+        behind -= 1;
     }
+}
+
+/// The operand of the last prefix operator, if the expression ends with it; a sign is none, it binds tighter than a sum.
+fn open_operand(expr: &mut ast::Expr) -> Option<&mut ast::Expr> {
+    let mut end = expr;
+    let mut levels = 0usize;
+    let mut found = None;
+    {
+        let mut seen: &ast::Expr = end;
+        loop {
+            seen = match seen {
+                ast::Expr::BinaryOp { right, .. } => right,
+                ast::Expr::UnaryOp { op, expr } => {
+                    if !matches!(op, UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not) {
+                        found = Some(levels + 1);
+                    }
+                    expr
+                }
+                _ => break,
+            };
+            levels += 1;
+        }
+    }
+    for _ in 0..found? {
+        end = match end {
+            ast::Expr::BinaryOp { right: inner, .. } | ast::Expr::UnaryOp { expr: inner, .. } => inner,
+            _ => unreachable!("the levels were counted"),
+        };
+    }
+    Some(end)
 }
 
 /// The symbol of an infix operator as `pg_operator` has it.

@@ -92,3 +92,9 @@ SELECT '{"a": true}'::jsonb -> 'a' = 'true', true = '{"a": 1}'::jsonb ? 'a', tru
 SELECT 1 < 2 = 'a' ~ 'a';
 SELECT x.a = x.b LIKE ANY (ARRAY['t%']) FROM (VALUES (true, 'tx'), (false, 'tx'), (true, NULL)) AS x(a, b);
 SELECT count(*) FROM (VALUES (true, 'tx'), (false, 'tx')) AS x(a, b) WHERE a = b ~ '^t' OR NOT a = b LIKE 't_';
+
+-- A prefix operator behind an infix one takes the sums behind it
+SELECT 4 - |/ 4 + 5, 2 * @ -3 + 1, 2 + @ -3 * 2, 1 + @ -3 - 5 + 2, 2 * @ -3 * 2 + 1;
+SELECT 2 * ~ 1 + 1, 10 - ~ 1 - 1, 2 * @ -3 = 6, 1 + @ 2 - 3 > 0, 2 ^ @ -1 + 1, 4 - (|/ 4) + 5, (4 - |/ 4) + 5, 2 * - 3 + 1, 2 * + 3 - 1;
+SELECT @ -3 + 1, - @ -3 + 1, |/ 4 + 5, 'a' || @ -2 - 1;
+SELECT true AND @ -3 + 1 = 4 OR false, NOT @ -3 + 1 = 4, CASE WHEN true THEN 2 * @ -3 + 1 END;
