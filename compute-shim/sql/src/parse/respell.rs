@@ -253,7 +253,9 @@ fn respell_similar_substring(
                 }
             }
             (token, Some((true, is_similar @ false)))
-                if is_word(token, "similar") && !behind.is_some_and(|token| is_word(token, "to")) =>
+                if is_word(token, "similar")
+                    && !behind.is_some_and(|token| is_word(token, "to"))
+                    && before != Some(&Token::Period) =>
             {
                 *is_similar = true;
                 tokens[place].token = Token::make_keyword("FROM");

@@ -287,3 +287,7 @@ ALTER TABLE pattern_rows ADD CHECK (a ~ ANY (ARRAY['1'] || p));
 INSERT INTO pattern_rows VALUES ('n', '{a}');
 SELECT a FROM pattern_rows WHERE a LIKE ANY (p || ARRAY['y_']) AND a = ANY (ARRAY['x1'] || ARRAY['y1']) ORDER BY a;
 DROP TABLE pattern_rows CASCADE;
+
+-- A column of the name of a word of the call
+SELECT substring(x.similar, 2), substring(x.similar FROM 2 FOR 1), substring(x.similar SIMILAR 'a#"b#"c' ESCAPE '#'), substring((x).similar || 'd', 3) FROM (SELECT 'abc' AS similar) x;
+SELECT substring("similar", 2), substring(x."similar" SIMILAR 'a#"%#"' ESCAPE '#') FROM (SELECT 'abc' AS similar) x;
