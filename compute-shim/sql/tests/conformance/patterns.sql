@@ -291,3 +291,8 @@ DROP TABLE pattern_rows CASCADE;
 -- A column of the name of a word of the call
 SELECT substring(x.similar, 2), substring(x.similar FROM 2 FOR 1), substring(x.similar SIMILAR 'a#"b#"c' ESCAPE '#'), substring((x).similar || 'd', 3) FROM (SELECT 'abc' AS similar) x;
 SELECT substring("similar", 2), substring(x."similar" SIMILAR 'a#"%#"' ESCAPE '#') FROM (SELECT 'abc' AS similar) x;
+
+-- Long texts are read once
+SELECT length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"b#"%' ESCAPE '#')), length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"%#"b' ESCAPE '#')), substring(repeat('ab', 100000) SIMILAR '(ab|a|b)*#"ba#"(a|b)*' ESCAPE '#');
+SELECT length(substring(repeat('é', 100000) || 'x' SIMILAR '(é|éé)+#"é*x#"' ESCAPE '#')), length(substring(repeat('é', 100000) SIMILAR '#"é*#"é{3}' ESCAPE '#')), substring(repeat('a', 100000) SIMILAR 'a*#"b#"%' ESCAPE '#') IS NULL;
+SELECT substring('héllo wörld' SIMILAR '%#"[[:alpha:]]+#"_%' ESCAPE '#'), substring('héllo wörld' SIMILAR '_*#" %#"' ESCAPE '#'), substring('äöü' SIMILAR '_#"_#"_' ESCAPE '#'), substring('' SIMILAR '#"#"' ESCAPE '#'), substring('ab' SIMILAR '#"#"ab' ESCAPE '#'), substring('ab' SIMILAR 'ab#"#"' ESCAPE '#'), substring('a b' SIMILAR 'a#"%#Y%#"b' ESCAPE '#');
