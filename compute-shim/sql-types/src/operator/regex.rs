@@ -87,6 +87,10 @@ fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
     let regex = built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
         _ => invalid(reason(pattern)),
+        // The crate has no kind for it.
+        regex::Error::Syntax(why) if why.contains("exceed the maximum number of nested") => {
+            invalid("regular expression is too complex")
+        }
     })?;
     Ok((regex, is_large))
 }
@@ -163,6 +167,7 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
         is_first_quantifier: true,
         closed: None,
     };
+        never_starts: Vec::new(),
     translator.run()?;
     let outermost = translator.groups.pop().unwrap_or_default();
     translator.leave(&outermost);
@@ -362,9 +367,24 @@ impl Translator<'_> {
     }
 
     /// Notes what a group that ends says of the whole.
+    /// Where in what is written a parenthesis is still to be opened, in any order: each was once put in at once, which took the
+    /// square of the pattern's length.
+    never_starts: Vec<usize>,
     fn leave(&mut self, group: &Group) {
         if !group.alternatives.is_empty() && !group.is_decided() {
             self.facts.unsure_groups = Some("alternatives of which one may begin as another does");
+    /// What is written, with the parentheses that are still to be opened.
+    fn text(&mut self) -> String {
+        self.never_starts.sort_unstable();
+        let (mut text, mut from) = (String::with_capacity(self.out.len() + 3 * self.never_starts.len()), 0);
+        for &start in &self.never_starts {
+            text.push_str(&self.out[from..start]);
+            text.push_str("(?:");
+            from = start;
+        }
+        text + &self.out[from..]
+    }
+
         }
     }
 
@@ -516,7 +536,7 @@ impl Translator<'_> {
     /// A group that is there no times. The crate would forget that there are groups in it, which are counted with the others and
     /// match nothing: it may be there, with something behind it that no text has.
     fn never(&mut self, group: &Group) {
-        self.out.insert_str(group.start, "(?:");
+        self.never_starts.push(group.start);
         self.out.push_str(bracket::NONE);
         self.out.push_str(")?");
         self.group_now().current.quantify();

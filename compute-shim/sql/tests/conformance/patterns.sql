@@ -296,3 +296,9 @@ SELECT substring("similar", 2), substring(x."similar" SIMILAR 'a#"%#"' ESCAPE '#
 SELECT length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"b#"%' ESCAPE '#')), length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"%#"b' ESCAPE '#')), substring(repeat('ab', 100000) SIMILAR '(ab|a|b)*#"ba#"(a|b)*' ESCAPE '#');
 SELECT length(substring(repeat('é', 100000) || 'x' SIMILAR '(é|éé)+#"é*x#"' ESCAPE '#')), length(substring(repeat('é', 100000) SIMILAR '#"é*#"é{3}' ESCAPE '#')), substring(repeat('a', 100000) SIMILAR 'a*#"b#"%' ESCAPE '#') IS NULL;
 SELECT substring('héllo wörld' SIMILAR '%#"[[:alpha:]]+#"_%' ESCAPE '#'), substring('héllo wörld' SIMILAR '_*#" %#"' ESCAPE '#'), substring('äöü' SIMILAR '_#"_#"_' ESCAPE '#'), substring('' SIMILAR '#"#"' ESCAPE '#'), substring('ab' SIMILAR '#"#"ab' ESCAPE '#'), substring('ab' SIMILAR 'ab#"#"' ESCAPE '#'), substring('a b' SIMILAR 'a#"%#Y%#"b' ESCAPE '#');
+
+-- Long patterns are read once
+SELECT 'a' ~ repeat('[[:alpha:]]?', 20), 'a' ~ ('[' || repeat('[:alpha:][.a.][=b=]', 500) || ']'), 'ab' ~ ('^' || repeat('(a){0}', 3000) || 'ab$');
+SELECT 'a' ~ ('[' || repeat('[:alpha', 20000));
+SELECT 'ab' ~ '^(x(y(z){0}){0}){0}(a)b$', regexp_match('ab', '^((x)(y(z){0}){0}){0}(a)b$'), 'b' ~ '^(a(b){0,0}c){0}b';
+SELECT 'a' ~ (repeat('(', 100000) || 'a' || repeat('){0}', 100000));

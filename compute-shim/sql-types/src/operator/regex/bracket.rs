@@ -107,11 +107,16 @@ impl Translator<'_> {
 
     /// `[:class:]`, `[.x.]`, `[=x=]` behind their opening bracket.
     fn named(&mut self, mark: char) -> Result<Member> {
-        let rest: String = self.rest.clone().skip(1).collect();
-        let Some((name, _)) = rest.split_once(&format!("{mark}]")) else {
-            return Err(unbalanced());
-        };
-        self.skip(name.chars().count() + 3);
+        self.rest.next();
+        let mut name = String::new();
+        loop {
+            match self.rest.next() {
+                None => return Err(unbalanced()),
+                Some(next) if next == mark && self.rest.next_if_eq(&']').is_some() => break,
+                Some(next) => name.push(next),
+            }
+        }
+        let name = name.as_str();
         if mark == ':' {
             let class = match name {
                 "lower" | "upper" if self.options.ignore_case => "alpha",
