@@ -188,7 +188,7 @@ impl Lower<'_> {
     fn test(&mut self, expr: ast::Expr) -> Result<Expr> {
         use ast::Expr as E;
         let is_bool = |lower: &mut Self, operand: ast::Expr, value, negated| {
-            Ok(Expr::IsBool { operand: lower.boxed(operand)?, value, negated })
+            Ok(Expr::IsBool { operand: lower.is_operand(operand)?, value, negated })
         };
         match expr {
             E::IsTrue(operand) => is_bool(self, *operand, Some(true), false),
@@ -197,22 +197,24 @@ impl Lower<'_> {
             E::IsNotFalse(operand) => is_bool(self, *operand, Some(false), true),
             E::IsUnknown(operand) => is_bool(self, *operand, None, false),
             E::IsNotUnknown(operand) => is_bool(self, *operand, None, true),
-            E::IsNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: false }),
-            E::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: true }),
+            E::IsNull(operand) => Ok(Expr::IsNull { operand: self.is_operand(*operand)?, negated: false }),
+            E::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.is_operand(*operand)?, negated: true }),
             E::IsDistinctFrom(left, right) => self.is_distinct(*left, *right, false),
             E::IsNotDistinctFrom(left, right) => self.is_distinct(*left, *right, true),
             E::InList { expr, list, negated } => {
-                let (operand, list) = (self.boxed(*expr)?, self.exprs(list)?);
+                let operand = self.like_operand(*expr, "in", negated)?;
+                let list = self.exprs(list)?;
                 let position = self.take_word_after(operand.start(), "in", negated);
                 Ok(Expr::InList { operand, list, negated, position })
             }
             E::InSubquery { expr, subquery, negated } => {
-                let (operand, query) = (self.boxed(*expr)?, Box::new(self.query(*subquery)?));
+                let operand = self.like_operand(*expr, "in", negated)?;
+                let query = Box::new(self.query(*subquery)?);
                 let position = self.take_word_after(operand.start(), "in", negated);
                 Ok(Expr::InQuery { operand, query, negated, position })
             }
             E::Between { expr, negated, low, high } => {
-                let operand = self.boxed(*expr)?;
+                let operand = self.like_operand(*expr, "between", negated)?;
                 let (low, symmetric) = without_symmetric(*low);
                 let (low, high) = (self.boxed(low)?, self.boxed(*high)?);
                 let position = self.take_word_after(operand.start(), "between", negated);
@@ -315,8 +317,31 @@ impl Lower<'_> {
         }
     }
 
+    /// The operand of LIKE, BETWEEN, IN and their kin: none of the first two without parentheses, they do not associate.
+    fn like_operand(&mut self, operand: ast::Expr, word: &str, negated: bool) -> Result<Box<Expr>> {
+        use ast::Expr as E;
+        let is_barred =
+            matches!(operand, E::Like { .. } | E::ILike { .. } | E::SimilarTo { .. } | E::Between { .. });
+        let operand = self.boxed(operand)?;
+        if !is_barred {
+            return Ok(operand);
+        }
+        let position = self.take_word_after(operand.start(), word, negated);
+        Err(self.syntax_error_at(position))
+    }
+
+    /// The operand of IS: no IS DISTINCT FROM, likewise.
+    fn is_operand(&mut self, operand: ast::Expr) -> Result<Box<Expr>> {
+        let is_barred = matches!(operand, ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..));
+        let operand = self.boxed(operand)?;
+        match is_barred {
+            true => Err(self.foreign_word(operand.start(), &["is"])),
+            false => Ok(operand),
+        }
+    }
+
     fn is_distinct(&mut self, left: ast::Expr, right: ast::Expr, negated: bool) -> Result<Expr> {
-        let (left, right) = (self.boxed(left)?, self.boxed(right)?);
+        let (left, right) = (self.is_operand(left)?, self.boxed(right)?);
         let position = self.take_after(left.start(), |token| is_word(token, "is"));
         Ok(Expr::IsDistinct { left, right, negated, position })
     }
@@ -329,13 +354,14 @@ impl Lower<'_> {
         kind: LikeKind,
         negated: bool,
     ) -> Result<Expr> {
-        let (operand, pattern) = (self.boxed(operand)?, self.boxed(pattern)?);
-        let escape = self.optional(escape)?;
         let word = match kind {
             LikeKind::Like => "like",
             LikeKind::ILike => "ilike",
             LikeKind::Similar => "similar",
         };
+        let operand = self.like_operand(operand, word, negated)?;
+        let pattern = self.boxed(pattern)?;
+        let escape = self.optional(escape)?;
         let position = self.take_word_after(operand.start(), word, negated);
         Ok(Expr::Like { operand, pattern, escape, kind, negated, position })
     }

@@ -302,3 +302,23 @@ SELECT 'a' ~ repeat('[[:alpha:]]?', 20), 'a' ~ ('[' || repeat('[:alpha:][.a.][=b
 SELECT 'a' ~ ('[' || repeat('[:alpha', 20000));
 SELECT 'ab' ~ '^(x(y(z){0}){0}){0}(a)b$', regexp_match('ab', '^((x)(y(z){0}){0}){0}(a)b$'), 'b' ~ '^(a(b){0,0}c){0}b';
 SELECT 'a' ~ (repeat('(', 100000) || 'a' || repeat('){0}', 100000));
+
+-- What does not associate
+SELECT 'a' LIKE 'b' LIKE 'c';
+SELECT 'a' NOT LIKE 'b' LIKE 'c';
+SELECT 'a' LIKE 'b' NOT ILIKE 'c';
+SELECT 'a' SIMILAR TO 'b' LIKE 'c';
+SELECT 'a' LIKE 'b' ESCAPE 'c' LIKE 'd';
+SELECT 'a' LIKE 'b' BETWEEN 'c' AND 'd';
+SELECT 'a' LIKE 'b' IN (true);
+SELECT 'a' ILIKE 'b' NOT IN (SELECT true);
+SELECT 1 BETWEEN 1 AND 2 BETWEEN false AND true;
+SELECT 1 BETWEEN 1 AND 2 IN (true);
+SELECT 'a' BETWEEN 'b' AND 'c' LIKE 'd';
+SELECT 1 IN (1) IN (true), 1 IN (1) BETWEEN false AND true, ('a' LIKE 'b') IN (false), (1 BETWEEN 1 AND 2) BETWEEN false AND true, 'a' LIKE 'b' = false, false = 'a' LIKE 'b', 'a' LIKE 'b' IS NULL, ('a' LIKE 'b')::text LIKE 'f%';
+SELECT NULL IS DISTINCT FROM 1 IS NOT NULL;
+SELECT 1 IS DISTINCT FROM 1 IS DISTINCT FROM 2;
+SELECT 1 IS NOT DISTINCT FROM 1 IS NULL;
+SELECT 1 IS DISTINCT FROM 1 IS TRUE;
+SELECT 1 IS DISTINCT FROM 1 IS NOT UNKNOWN;
+SELECT (NULL IS DISTINCT FROM 1) IS NOT NULL, 1 IS NULL IS NULL, 1 IS NULL = true, 1 IS NULL IS DISTINCT FROM true, 1 = 2 IS DISTINCT FROM true, 1 IS DISTINCT FROM 2 AND true;

@@ -674,3 +674,18 @@ SELECT '2020-01-01 00:00+00'::timestamptz, '12:00'::timetz;
 ROLLBACK;
 SELECT '2020-01-01 00:00+00'::timestamptz;
 RESET TimeZone;
+
+-- No times, no dates
+SELECT '2020-01-01T12'::timestamp;
+SELECT '2020-01-01 T12'::timestamp;
+SELECT '2020-01-01T12+02'::timestamptz;
+SELECT '20200101T12'::timestamp;
+SELECT '2020-01-01T12 PM'::timestamp;
+SELECT '2020-01-01T12'::date;
+SELECT 'Jan 1 2020 T12'::timestamp;
+SELECT '2020-01-01T1234'::timestamp, '20200101T1234'::timestamp, '2020-01-01T12:00'::timestamp, '2020-01-01T120000'::timestamp, 'T12:00'::time;
+SELECT '2020010'::date;
+SELECT '2020010 12:00'::timestamp;
+SELECT '02020010'::date;
+SELECT '2020010T12:00'::timestamp;
+SELECT '202001010'::date, '2020123'::date, '9991231'::date, '2020123T10:00'::timestamp, '1999.008'::date;
