@@ -436,6 +436,9 @@ impl Translator<'_> {
             match character {
                 '\\' => now = self.escape()?,
                 '[' => now = self.bracket()?,
+            if character == '(' && self.take_comment() {
+                continue;
+            }
                 '(' => {
                     if self.rest.peek() == Some(&'?') {
                         self.group()?;
@@ -482,6 +485,15 @@ impl Translator<'_> {
             }
             '.' | '[' | '\\' => self.group_now().current.push(None),
             ' ' | '\t' | '\n' | '#' if self.options.expanded => {}
+    /// Takes the rest of `(?#…)`, which says nothing: what stands before it and behind it belongs together. It need not end.
+    fn take_comment(&mut self) -> bool {
+        let is_comment = self.rest_starts_with("?#");
+        if is_comment {
+            self.rest.by_ref().find(|&character| character == ')');
+        }
+        is_comment
+    }
+
             literal => self.group_now().current.push(Some(literal)),
         }
     }

@@ -322,3 +322,10 @@ SELECT 1 IS NOT DISTINCT FROM 1 IS NULL;
 SELECT 1 IS DISTINCT FROM 1 IS TRUE;
 SELECT 1 IS DISTINCT FROM 1 IS NOT UNKNOWN;
 SELECT (NULL IS DISTINCT FROM 1) IS NOT NULL, 1 IS NULL IS NULL, 1 IS NULL = true, 1 IS NULL IS DISTINCT FROM true, 1 = 2 IS DISTINCT FROM true, 1 IS DISTINCT FROM 2 AND true;
+
+-- Comments inside of a pattern
+SELECT 'ab' ~ 'a(?#comment)b', 'aaa' ~ '^a(?#b)*$', 'ab' ~ 'a(?#xx', 'ab' ~ '(?#x)ab', 'a' ~ 'a(?#', 'aa' ~ '(a)(?#c){0}aa$', '(' ~ '^[(?#]$', '(c' ~ '\((?#d)c', 'ab' ~ '***=(?#c)ab', 'a.b' ~ '(?x)a (?#c) \. b';
+SELECT regexp_match('ab', '(?i)(?#c)(A)(?#(c)'), regexp_replace('aXb', '(?#n)x', '-', 'i'), regexp_matches('aab', 'a(?#c){2}(?#d)', 'g');
+SELECT 'a' ~ 'a*(?#b)?';
+SELECT 'a' ~ '(?#b)*';
+SELECT regexp_replace('aXb', '(?#n)(?i)x', '-');

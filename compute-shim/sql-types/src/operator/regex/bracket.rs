@@ -140,7 +140,7 @@ impl Translator<'_> {
         }
     }
 
-    fn rest_starts_with(&self, word: &str) -> bool {
+    pub(super) fn rest_starts_with(&self, word: &str) -> bool {
         let mut rest = self.rest.clone();
         word.chars().all(|character| rest.next() == Some(character))
     }
