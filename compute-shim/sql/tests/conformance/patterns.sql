@@ -329,3 +329,6 @@ SELECT regexp_match('ab', '(?i)(?#c)(A)(?#(c)'), regexp_replace('aXb', '(?#n)x',
 SELECT 'a' ~ 'a*(?#b)?';
 SELECT 'a' ~ '(?#b)*';
 SELECT regexp_replace('aXb', '(?#n)(?i)x', '-');
+
+-- Cases that are one letter
+SELECT lower('İ'), upper('ᾀᾗᾧᾳῃῳ'), initcap('ᾳb ῳ'), 'İ' ILIKE 'i', upper('ßŉǰ'), lower('ẞ');
