@@ -4,6 +4,7 @@
 //! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `regex/bracket.rs`, `like.rs`.
 
 mod bracket;
+mod cases;
 mod escape;
 
 use std::cell::RefCell;
@@ -86,11 +87,11 @@ fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
     };
     let regex = built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
-        _ => invalid(reason(pattern)),
         // The crate has no kind for it.
         regex::Error::Syntax(why) if why.contains("exceed the maximum number of nested") => {
             invalid("regular expression is too complex")
         }
+        _ => invalid(reason(pattern)),
     })?;
     Ok((regex, is_large))
 }
@@ -154,7 +155,7 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
     };
     if literal || options.literal {
         let options = Options { expanded: false, ..options };
-        let text = options.flags() + &regex::escape(rest);
+        let text = options.flags() + &literal_text(rest, options.ignore_case);
         return Ok(Translation { text, ..Translation::default() });
     }
     let mut translator = Translator {
@@ -166,12 +167,20 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
         groups: vec![Group::default()],
         is_first_quantifier: true,
         closed: None,
-    };
         never_starts: Vec::new(),
+    };
     translator.run()?;
     let outermost = translator.groups.pop().unwrap_or_default();
     translator.leave(&outermost);
-    Ok(Translation { text: translator.out, ..translator.facts })
+    Ok(Translation { text: translator.text(), ..translator.facts })
+}
+
+/// A text as a pattern that matches it alone.
+fn literal_text(text: &str, ignore_case: bool) -> String {
+    if !ignore_case {
+        return regex::escape(text);
+    }
+    text.chars().map(|character| bracket::single(character.into(), true)).collect()
 }
 
 /// A level of parentheses while it is read.
@@ -243,12 +252,11 @@ impl Group {
 }
 
 impl Options {
-    /// The crate's flags. `$` is written out, since it has no flag of its own.
+    /// The crate's flags. `$` is written out, since it has no flag of its own, and so are the cases of characters.
     fn flags(self) -> String {
         let mut flags = String::from("(?");
         flags.push_str(if self.breaks_lines { "" } else { "s" });
         flags.push_str(if self.anchors_lines { "m" } else { "" });
-        flags.push_str(if self.ignore_case { "i" } else { "" });
         flags.push_str(if self.expanded { "x" } else { "" });
         match flags.len() {
             2 => String::new(),
@@ -359,20 +367,12 @@ struct Translator<'a> {
     is_first_quantifier: bool,
     /// The group whose closing parenthesis was just read.
     closed: Option<Group>,
-}
-
-impl Translator<'_> {
-    fn group_now(&mut self) -> &mut Group {
-        self.groups.last_mut().expect("the pattern itself is a group")
-    }
-
-    /// Notes what a group that ends says of the whole.
     /// Where in what is written a parenthesis is still to be opened, in any order: each was once put in at once, which took the
     /// square of the pattern's length.
     never_starts: Vec<usize>,
-    fn leave(&mut self, group: &Group) {
-        if !group.alternatives.is_empty() && !group.is_decided() {
-            self.facts.unsure_groups = Some("alternatives of which one may begin as another does");
+}
+
+impl Translator<'_> {
     /// What is written, with the parentheses that are still to be opened.
     fn text(&mut self) -> String {
         self.never_starts.sort_unstable();
@@ -385,6 +385,14 @@ impl Translator<'_> {
         text + &self.out[from..]
     }
 
+    fn group_now(&mut self) -> &mut Group {
+        self.groups.last_mut().expect("the pattern itself is a group")
+    }
+
+    /// Notes what a group that ends says of the whole.
+    fn leave(&mut self, group: &Group) {
+        if !group.alternatives.is_empty() && !group.is_decided() {
+            self.facts.unsure_groups = Some("alternatives of which one may begin as another does");
         }
     }
 
@@ -428,6 +436,9 @@ impl Translator<'_> {
 
     fn run(&mut self) -> Result<()> {
         while let Some(character) = self.rest.next() {
+            if character == '(' && self.take_comment() {
+                continue;
+            }
             if !matches!(character, '*' | '+' | '?' | '{') {
                 self.closed = None;
             }
@@ -436,9 +447,6 @@ impl Translator<'_> {
             match character {
                 '\\' => now = self.escape()?,
                 '[' => now = self.bracket()?,
-            if character == '(' && self.take_comment() {
-                continue;
-            }
                 '(' => {
                     if self.rest.peek() == Some(&'?') {
                         self.group()?;
@@ -466,11 +474,24 @@ impl Translator<'_> {
                     self.out.push(character);
                     now = Previous::Nothing;
                 }
+                other if self.options.ignore_case => match cases::others(other.into(), other.into()).next() {
+                    Some(_) => self.out.push_str(&self.single(other.into())),
+                    None => self.out.push(other),
+                },
                 other => self.out.push(other),
             }
             self.previous = now;
         }
         Ok(())
+    }
+
+    /// Takes the rest of `(?#…)`, which says nothing: what stands before it and behind it belongs together. It need not end.
+    fn take_comment(&mut self) -> bool {
+        let is_comment = self.rest_starts_with("?#");
+        if is_comment {
+            self.rest.by_ref().find(|&character| character == ')');
+        }
+        is_comment
     }
 
     /// Notes what an alternative goes on with.
@@ -485,15 +506,6 @@ impl Translator<'_> {
             }
             '.' | '[' | '\\' => self.group_now().current.push(None),
             ' ' | '\t' | '\n' | '#' if self.options.expanded => {}
-    /// Takes the rest of `(?#…)`, which says nothing: what stands before it and behind it belongs together. It need not end.
-    fn take_comment(&mut self) -> bool {
-        let is_comment = self.rest_starts_with("?#");
-        if is_comment {
-            self.rest.by_ref().find(|&character| character == ')');
-        }
-        is_comment
-    }
-
             literal => self.group_now().current.push(Some(literal)),
         }
     }
@@ -584,7 +596,7 @@ impl Translator<'_> {
     /// A backslash and what it escapes.
     fn escape(&mut self) -> Result<Previous> {
         match self.read_escape()? {
-            Escape::Character(code) => self.out.push_str(&bracket::single(code)),
+            Escape::Character(code) => self.out.push_str(&self.single(code)),
             Escape::Class(members, false) => self.out.push_str(&format!("[{members}]")),
             Escape::Class(members, true) => self.out.push_str(&format!("[^{members}]")),
             Escape::Constraint(constraint) => {

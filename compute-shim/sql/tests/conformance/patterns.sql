@@ -332,3 +332,10 @@ SELECT regexp_replace('aXb', '(?#n)(?i)x', '-');
 
 -- Cases that are one letter
 SELECT lower('İ'), upper('ᾀᾗᾧᾳῃῳ'), initcap('ᾳb ῳ'), 'İ' ILIKE 'i', upper('ßŉǰ'), lower('ẞ');
+
+-- Cases: those of the pattern's characters, one step
+SELECT 'ſ' ~* '[a-z]', U&'\212A' ~* 'k', 'k' ~* U&'\212A', 'K' ~* U&'\212A', 'ſ' ~* 's', 's' ~* 'ſ', 'S' ~* 'ſ', 'ſ' ~* '[^s]', U&'\212A' ~* '[^k]', U&'\212A' ~* '[j-l]', 'k' ~* U&'[\2129-\212B]';
+SELECT 'ß' ~* 'ẞ', 'ẞ' ~* 'ß', 'σ' ~* 'ς', 'ς' ~* 'Σ', 'Σ' ~* 'ς', 'ǅ' ~* 'ǆ', 'ǆ' ~* 'ǅ', 'Ǆ' ~* 'ǅ', 'i' ~* 'İ', 'İ' ~* 'i', 'ı' ~* 'I', 'I' ~* 'ı', 'µ' ~* 'μ', 'Μ' ~* 'µ';
+SELECT 'ÄB' ~* 'äb', 'äb' ~* '(?i)ÄB', 'ÄB' ~ '(?i)äb', 'Äb' ~ '(?c)äb', 'Äb' ~* '***=äB', 'Ä.b' ~* '(?q)ä.B', 'Äxb' ~* '(?q)ä.B', 'A-Z' ~* '^a-z$', 'A' ~* '\x61', 'É' ~* '[[=é=]]', 'É' ~* '[[.é.]]', 'É' ~* '[á-ü]', '-' ~* '[^a-z]', 'Q' ~* '[^a-z]';
+SELECT 'a B' ~* '(?x) A \s b # C', 'AB' ~* 'a(b|C){1,2}', regexp_replace('Straße STRASSE', 'strasse', 'x', 'gi'), regexp_match('xÄy', '(ä)', 'i'), regexp_split_to_array('1X2x3', 'x', 'i'), 'AB' !~* '^ab$', 'AB' ~* '[[:lower:]]{2}', 'ab' ~* '[[:upper:]]{2}', 'AF' ~* '[[:xdigit:]]{2}', 'A' ~* '\w', '_' ~* '[\w]';
+SELECT jsonb_path_query_array('["ſ", "S", "s"]', '$[*] ? (@ like_regex "s" flag "i")'), jsonb_path_query_array('["a.C", "abc"]', '$[*] ? (@ like_regex "A.c" flag "iq")');
