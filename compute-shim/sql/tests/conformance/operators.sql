@@ -105,3 +105,8 @@ SELECT "timestamp"('2020-01-01'::date), "timestamptz"('2020-01-01'::date), "time
 SELECT "numeric"(1::int2), "numeric"(1::float4), "text"('a'::name), "text"('a'::varchar), "text"('a'::char(3)), "text"(true), bool(1::int2), float8(1::int2), int4(1.5), oid(1::int2);
 SELECT date(1);
 SELECT "time"(1);
+SELECT - @ -3 - - 2, 2 - - 3 + 1, @ - 2 + 1, 5 - @ - 2 * 3 - 1, NOT @ 1 - 1 = 0, 1 - @ 2::int + 3, 1 - @ (2) + 3, 1 - (@ 2) + 3, 1 - abs(@ 2) + 3, ARRAY[1 - @ 2 + 3], 2 * @ CASE WHEN true THEN 1 END + 3;
+SELECT 1 + @ -2 + 3 || 'x', @ -2 + 3 < 3 AND @ -2 - 1 = 3, 8 # ~ 1 + 2 & 7, @ @ -5 + 2 - 1, 1 - @ 2 - @ 3 - 4, 1 - @ 2 * @ 3 - 4, 2 - @ 1 BETWEEN -5 AND @ -2 + 1;
+CREATE VIEW prefixed AS SELECT 4 - |/ 4 + 5 AS a, 2 * @ -3 + 1 AS b;
+SELECT * FROM prefixed;
+DROP VIEW prefixed;
