@@ -231,22 +231,24 @@ impl Alternative {
 }
 
 impl Group {
-    /// Whether no two alternatives can match texts of which one begins with the other.
+    /// Whether no two alternatives can match texts of which one begins with the other: they begin otherwise, or are plain and
+    /// none of them goes on from another. In order, those that could be so stand side by side.
     fn is_decided(&self) -> bool {
-        let all: Vec<&Alternative> = self.alternatives.iter().chain([&self.current]).collect();
-        let fold = |c: char| c.to_lowercase().next().unwrap_or(c);
-        all.iter().enumerate().all(|(at, a)| {
-            all[..at].iter().all(|b| {
-                let begin_apart = matches!((a.first, b.first), (Some(x), Some(y)) if fold(x) != fold(y));
-                let plain_apart = match (&a.plain, &b.plain) {
-                    (Some(x), Some(y)) => {
-                        let (x, y) = (x.to_lowercase(), y.to_lowercase());
-                        !x.starts_with(&y) && !y.starts_with(&x)
-                    }
-                    _ => false,
-                };
-                begin_apart || plain_apart
-            })
+        let mut all = Vec::with_capacity(self.alternatives.len() + 1);
+        for alternative in self.alternatives.iter().chain([&self.current]) {
+            // Empty, or of any beginning.
+            let Some(first) = alternative.first else { return self.alternatives.is_empty() };
+            let first = first.to_lowercase().next().unwrap_or(first);
+            all.push((first, alternative.plain.as_ref().map(|plain| plain.to_lowercase())));
+        }
+        all.sort_unstable();
+        all.windows(2).all(|pair| {
+            let [(first, plain), (next_first, next_plain)] = pair else { unreachable!("windows of two") };
+            let plain_apart = match (plain, next_plain) {
+                (Some(plain), Some(next)) => !next.starts_with(plain.as_str()),
+                _ => false,
+            };
+            first != next_first || plain_apart
         })
     }
 }
