@@ -8,7 +8,7 @@ mod composite;
 use std::sync::Arc;
 
 use crate::datetime::{
-    Date, Interval, Time, Timestamp, Timestamptz, Timetz, in_range, is_time_of_day, is_west,
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, in_range, is_time_of_day, is_west_received,
 };
 use crate::datum::{Datum, EnumValue};
 use crate::env::EvalEnv;
@@ -189,7 +189,7 @@ fn read(env: &EvalEnv<'_>, id: TypeId, reader: &mut Reader<'_>) -> Result<Datum>
         TypeId::TIME => Datum::Time(Time(read_time(reader)?)),
         TypeId::TIMETZ => {
             let (us, west) = (read_time(reader)?, reader.i32()?);
-            if !is_west(&west) {
+            if !is_west_received(west) {
                 let message = "time zone displacement out of range";
                 return Err(SqlError::new(SqlState::INVALID_TIME_ZONE_DISPLACEMENT, message));
             }

@@ -21,16 +21,17 @@ pub struct Time(pub i64);
 pub struct Timetz {
     /// Local time: microseconds since midnight, 24:00 included.
     pub us: i64,
-    /// Seconds **west** of UTC, as PostgreSQL stores and sends them; a day's range on either side.
+    /// Seconds **west** of UTC, as PostgreSQL stores and sends them. Any number: zones by name go as far as a week,
+    /// `timezone(interval, timetz)` as far as the type does.
     pub west: i32,
 }
 
-/// Largest distance of a zone from UTC, in seconds: below 16 hours, as `time_recv` checks.
+/// Largest distance of a zone from UTC, in seconds, in what clients send: below 16 hours, as `timetz_recv` checks.
 const WEST_MAX: i32 = 16 * 3600 - 1;
 
-/// Whether seconds west of UTC are those of a zone.
-pub(crate) fn is_west(west: &i32) -> bool {
-    (-WEST_MAX..=WEST_MAX).contains(west)
+/// Whether seconds west of UTC may be sent by a client. Values that are stored may be further away.
+pub(crate) fn is_west_received(west: i32) -> bool {
+    (-WEST_MAX..=WEST_MAX).contains(&west)
 }
 
 /// Whether microseconds are a time of day.
@@ -154,7 +155,7 @@ impl Timetz {
     /// Appends the text form.
     pub fn write(self, out: &mut Vec<u8>) {
         write_clock(self.us, out);
-        write_offset(-self.west, out);
+        write_offset(self.west.wrapping_neg(), out);
     }
 }
 

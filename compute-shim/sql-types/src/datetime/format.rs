@@ -109,16 +109,17 @@ impl Timestamptz {
 /// `+HH` or `+HHH`, with minutes and seconds where they are not zero.
 pub(super) fn write_offset(offset: i32, out: &mut Vec<u8>) {
     out.push(if offset < 0 { b'-' } else { b'+' });
-    let offset = offset.abs();
+    let offset = i64::from(offset).abs();
+    let small = |part: i64| i32::try_from(part).expect("below sixty");
     // Zones go as far as a week.
     write!(out, "{:02}", offset / 3600).expect(MEMORY);
     if offset % 3600 != 0 {
         out.push(b':');
-        write_two(offset / 60 % 60, out);
+        write_two(small(offset / 60 % 60), out);
     }
     if offset % 60 != 0 {
         out.push(b':');
-        write_two(offset % 60, out);
+        write_two(small(offset % 60), out);
     }
 }
 

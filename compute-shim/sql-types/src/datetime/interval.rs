@@ -103,10 +103,14 @@ impl Builder {
         Ok(())
     }
 
-    /// A part of `unit` microseconds, rounded to one.
-    fn add_us_fraction(&mut self, fraction: f64, unit: i64) -> Result<(), Fault> {
+    /// A part of `unit` microseconds, rounded to one; halves are rounded towards zero.
+    pub(super) fn add_us_fraction(&mut self, fraction: f64, unit: i64) -> Result<(), Fault> {
         #[expect(clippy::cast_possible_truncation, reason = "a fraction of a unit of at most a day")]
-        let us = (fraction * unit as f64).round_ties_even() as i64;
+        let us = {
+            let exact = fraction * unit as f64;
+            let rest = exact - exact.trunc();
+            exact.trunc() as i64 + i64::from(rest > 0.5) - i64::from(rest < -0.5)
+        };
         self.add_us(us, 1)
     }
 

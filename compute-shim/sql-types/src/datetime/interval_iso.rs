@@ -94,13 +94,15 @@ impl<'a> Walk<'a> {
         self.further('-', [Unit::Month, Unit::Day])
     }
 
-    /// `040506` or `04:05:06`, likewise. What is below a second of the former has no effect.
+    /// `040506` or `04:05:06`, likewise. A fraction of the former counts as one of a
+    /// microsecond, as in PostgreSQL.
     fn time_by_places(&mut self, first: &Number<'a>) -> Result<(), Fault> {
         if first.has_digits(6) && !self.rest.starts_with(':') {
             let (whole, none) = (first.whole, 0.0);
             self.sum.add_signed(whole / 10_000, none, Unit::Hour)?;
             self.sum.add_signed(whole / 100 % 100, none, Unit::Minute)?;
-            return self.sum.add_signed(whole % 100, none, Unit::Second);
+            self.sum.add_signed(whole % 100, none, Unit::Second)?;
+            return self.sum.add_us_fraction(first.fraction, 1);
         }
         self.add(first, Unit::Hour)?;
         self.further(':', [Unit::Minute, Unit::Second])

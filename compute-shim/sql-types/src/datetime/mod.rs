@@ -18,7 +18,7 @@ mod token;
 mod zone;
 
 pub(crate) use calendar::{civil_from_days, day_of_week, days_from_civil, days_in_month, in_range, iso_week};
-pub(crate) use clock::{is_time_of_day, is_west};
+pub(crate) use clock::{is_time_of_day, is_west_received};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};
 pub(crate) use parse::numeric_offset;
 pub(crate) use zone::ZoneRef;

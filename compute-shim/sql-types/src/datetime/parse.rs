@@ -507,7 +507,6 @@ impl Builder {
             let (second, minute) = match digits.len() {
                 6 => (value(4..6)?, value(2..4)?),
                 4 if fraction.is_none() => (0, value(2..4)?),
-                2 if self.iso_time && fraction.is_none() => (0, 0),
                 _ => return Err(Fault::Syntax),
             };
             let us = fraction_us(fraction.unwrap_or("")).ok_or(Fault::Syntax)?;
@@ -540,7 +539,7 @@ impl Builder {
         Ok(())
     }
 
-    /// `YYYYMMDD`, `YYMMDD`, `YYYYDDD`; or the day before a month's name.
+    /// `YYYYMMDD`, `YYMMDD`, of any number of digits for the year; or the day before a month's name.
     fn concatenated_date(&mut self, digits: &str) -> Result<(), Fault> {
         let length = digits.len();
         if self.has_date() || self.day.is_some() {
@@ -548,11 +547,7 @@ impl Builder {
         }
         match length {
             1 | 2 => self.day = Some(integer(digits).ok_or(Fault::Syntax)?),
-            7 => {
-                self.set_year(&digits[..4])?;
-                self.day_of_year = Some(integer(&digits[4..]).ok_or(Fault::Syntax)?);
-            }
-            6 | 8.. => {
+            6.. => {
                 self.set_year(&digits[..length - 4])?;
                 self.month = Some(integer(&digits[length - 4..length - 2]).ok_or(Fault::Syntax)?);
                 self.day = Some(integer(&digits[length - 2..]).ok_or(Fault::Syntax)?);

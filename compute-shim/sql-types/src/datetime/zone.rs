@@ -165,6 +165,12 @@ impl TimeZone {
         Ok(zone)
     }
 
+    /// The zone of this [name](TimeZone::name). More than `from_name` takes: `SET TimeZone = '5.999'` makes one whose name would be
+    /// refused.
+    pub fn from_shown(name: &str) -> Option<TimeZone> {
+        Self::find(name)
+    }
+
     fn find(name: &str) -> Option<TimeZone> {
         if let Ok(zone) = jiff::tz::TimeZone::get(name) {
             let name = zone.iana_name().unwrap_or(name).to_owned();
@@ -354,6 +360,13 @@ mod tests {
             ("5.5", "<+05:30>-05:30"),
         ] {
             assert_eq!(TimeZone::from_name(name).expect(name).name(), expected);
+        }
+        for name in
+            ["Europe/Berlin", "-5", "5.999", "-167.9999", "xxx-100", "<a>3", "foo3bar", "0", "-0.0001"]
+        {
+            let zone = TimeZone::from_name(name).expect(name);
+            let again = TimeZone::from_shown(zone.name()).expect(name);
+            assert_eq!((again.name(), again.fixed_offset()), (zone.name(), zone.fixed_offset()), "{name}");
         }
         let error = TimeZone::from_name("Nowhere/City").expect_err("no such zone");
         assert_eq!(

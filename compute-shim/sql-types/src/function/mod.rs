@@ -36,7 +36,7 @@ pub use json_path::call as json_path_call;
 pub use json_text::plain as json_plain_text;
 pub use quote::{quote_identifier, quote_literal_text};
 pub use regexp::{regexp_matches, regexp_split_to_table};
-pub(crate) use string::to_lower;
+pub(crate) use string::{lower_char, to_lower, upper_char};
 
 use crate::datum::Datum;
 use crate::env::EvalEnv;

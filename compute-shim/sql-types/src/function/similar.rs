@@ -1,10 +1,11 @@
 //! Regular expressions of SQL: SIMILAR TO, and `substring(x SIMILAR pattern ESCAPE escape)`.
 //!
-//! Owns the way from such a pattern to an ARE, and which of several divisions of a text a pattern in three parts takes. Read next:
-//! `regexp.rs`, and `operator/regex.rs`, which reads AREs.
+//! Owns the way from such a pattern to an ARE. Read next: `similar/division.rs`, which divides a text by a pattern in three
+//! parts; `operator/regex.rs`, which reads AREs.
 
-use regex::Regex;
+mod division;
 
+use self::division::division;
 use super::regexp::flags_at;
 use super::str_at;
 use crate::datum::Datum;
@@ -34,22 +35,11 @@ pub(super) fn substring(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     if !compile(&whole, false)?.is_match(text) {
         return Ok(Datum::Null);
     }
-    let [first, middle, rest @ ..] = parts.as_slice() else {
+    if parts.len() == 1 {
         return Ok(Datum::from(text));
-    };
-    let last = rest.first().map_or("", String::as_str);
-    let anchored = |part: &str| compile(&format!("^(?:{part})$"), false);
-    let (first, behind) = (anchored(first)?, anchored(&format!("(?:{middle})(?:{last})"))?);
-    let (middle, last) = (anchored(middle)?, anchored(last)?);
-    let divides = |before: &Regex, behind: &Regex, text: &str, at: usize| {
-        text.is_char_boundary(at) && before.is_match(&text[..at]) && behind.is_match(&text[at..])
-    };
-    let start = (0..=text.len()).find(|&at| divides(&first, &behind, text, at));
-    let found = start.map(|start| &text[start..]).and_then(|rest| {
-        let length = (0..=rest.len()).rev().find(|&at| divides(&middle, &last, rest, at))?;
-        Some(&rest[..length])
-    });
-    Ok(found.map_or(Datum::Null, Datum::from))
+    }
+    let found = division(&whole, &parts)?.find(text)?;
+    Ok(found.map_or(Datum::Null, |range| Datum::from(&text[range])))
 }
 
 /// The pattern's parts, between escape-double-quote separators, as AREs.

@@ -21,19 +21,29 @@ fn too_large() -> SqlError {
     SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "requested length too large")
 }
 
-/// The upper-case form of a character where that is one character.
-fn upper_char(c: char) -> char {
-    let mut upper = c.to_uppercase();
-    match (upper.next(), upper.next()) {
-        (Some(one), None) => one,
-        _ => c,
-    }
+/// The upper-case form of a character where that is one character. Greek letters with an iota beneath have one that Rust passes
+/// over for two letters.
+pub(crate) fn upper_char(c: char) -> char {
+    let behind = match c {
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
+        _ => {
+            let mut upper = c.to_uppercase();
+            return match (upper.next(), upper.next()) {
+                (Some(one), None) => one,
+                _ => c,
+            };
+        }
+    };
+    char::from_u32(u32::from(c) + behind).expect("a letter of the same block")
 }
 
-fn lower_char(c: char) -> char {
+/// Likewise; the I with a dot loses it.
+pub(crate) fn lower_char(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(one), None) => one,
+        _ if c == '\u{130}' => 'i',
         _ => c,
     }
 }

@@ -219,7 +219,8 @@ pub(super) fn timezone(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
             return Err(SqlError::invalid_parameter(message));
         }
         Datum::Interval(interval) => {
-            let seconds = i32::try_from(interval.us / US_PER_SECOND).map_err(|_| timestamp_out_of_range())?;
+            #[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's is an int and wraps")]
+            let seconds = (interval.us / US_PER_SECOND) as i32;
             ZoneRef::Fixed(seconds)
         }
         other => panic!("timezone was given {other:?}"),
@@ -231,7 +232,7 @@ pub(super) fn timezone(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
                 ZoneRef::Fixed(east) => *east,
                 ZoneRef::Named(zone) => zone.offset_at(env.transaction_timestamp),
             };
-            Ok(Datum::Timetz(time.at_west(-east)))
+            Ok(Datum::Timetz(time.at_west(east.wrapping_neg())))
         }
         Datum::Timestamp(local) => {
             zone.to_utc(*local).map(Datum::Timestamptz).ok_or_else(timestamp_out_of_range)

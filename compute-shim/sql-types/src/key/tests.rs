@@ -151,6 +151,11 @@ fn pair() -> impl Strategy<Value = (TypeId, Datum, Datum)> {
             proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255)], 0..5),
             |bytes| { Datum::Bytea(bytes.into()) }
         ),
+        both(
+            TypeId::TIMETZ,
+            (0i64..=86_400_000_000, prop_oneof![any::<i32>(), Just(i32::MIN)]),
+            |(us, west)| { Datum::Timetz(Timetz { us, west }) }
+        ),
         both(TypeId::TIMESTAMP, any::<i64>(), |us| Datum::Timestamp(Timestamp(us))),
         both(TypeId::INTERVAL, (any::<i64>(), any::<i32>(), -3i32..3), |(us, days, months)| {
             Datum::Interval(Interval { us, days, months })

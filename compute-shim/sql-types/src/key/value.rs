@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::datetime::{
-    Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day, is_west,
+    Date, Interval, Time, Timestamp, Timestamptz, Timetz, US_PER_DAY, US_PER_SECOND, is_time_of_day,
 };
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, EnumValue, trim_bpchar};
 use crate::numeric::{Groups, Numeric, NumericSign};
@@ -260,7 +260,7 @@ pub(super) fn read(id: TypeId, reader: &mut Reader<'_>) -> Option<Datum> {
         Kind::Date => Datum::Date(Date(reader.signed_i32()?)),
         Kind::Time => Datum::Time(Time(reader.signed_i64().filter(|&us| is_time_of_day(us))?)),
         Kind::Timetz => {
-            let (utc_us, west) = (reader.signed_i64()?, reader.signed_i32().filter(is_west)?);
+            let (utc_us, west) = (reader.signed_i64()?, reader.signed_i32()?);
             let us = utc_us.checked_sub(i64::from(west) * US_PER_SECOND)?;
             Datum::Timetz(Timetz { us: Some(us).filter(|&us| is_time_of_day(us))?, west })
         }

@@ -4,6 +4,7 @@
 //! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `regex/bracket.rs`, `like.rs`.
 
 mod bracket;
+mod cases;
 mod escape;
 
 use std::cell::RefCell;
@@ -86,6 +87,10 @@ fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
     };
     let regex = built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
+        // The crate has no kind for it.
+        regex::Error::Syntax(why) if why.contains("exceed the maximum number of nested") => {
+            invalid("regular expression is too complex")
+        }
         _ => invalid(reason(pattern)),
     })?;
     Ok((regex, is_large))
@@ -150,7 +155,7 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
     };
     if literal || options.literal {
         let options = Options { expanded: false, ..options };
-        let text = options.flags() + &regex::escape(rest);
+        let text = options.flags() + &literal_text(rest, options.ignore_case);
         return Ok(Translation { text, ..Translation::default() });
     }
     let mut translator = Translator {
@@ -162,11 +167,20 @@ pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translati
         groups: vec![Group::default()],
         is_first_quantifier: true,
         closed: None,
+        never_starts: Vec::new(),
     };
     translator.run()?;
     let outermost = translator.groups.pop().unwrap_or_default();
     translator.leave(&outermost);
-    Ok(Translation { text: translator.out, ..translator.facts })
+    Ok(Translation { text: translator.text(), ..translator.facts })
+}
+
+/// A text as a pattern that matches it alone.
+fn literal_text(text: &str, ignore_case: bool) -> String {
+    if !ignore_case {
+        return regex::escape(text);
+    }
+    text.chars().map(|character| bracket::single(character.into(), true)).collect()
 }
 
 /// A level of parentheses while it is read.
@@ -217,33 +231,34 @@ impl Alternative {
 }
 
 impl Group {
-    /// Whether no two alternatives can match texts of which one begins with the other.
+    /// Whether no two alternatives can match texts of which one begins with the other: they begin otherwise, or are plain and
+    /// none of them goes on from another. In order, those that could be so stand side by side.
     fn is_decided(&self) -> bool {
-        let all: Vec<&Alternative> = self.alternatives.iter().chain([&self.current]).collect();
-        let fold = |c: char| c.to_lowercase().next().unwrap_or(c);
-        all.iter().enumerate().all(|(at, a)| {
-            all[..at].iter().all(|b| {
-                let begin_apart = matches!((a.first, b.first), (Some(x), Some(y)) if fold(x) != fold(y));
-                let plain_apart = match (&a.plain, &b.plain) {
-                    (Some(x), Some(y)) => {
-                        let (x, y) = (x.to_lowercase(), y.to_lowercase());
-                        !x.starts_with(&y) && !y.starts_with(&x)
-                    }
-                    _ => false,
-                };
-                begin_apart || plain_apart
-            })
+        let mut all = Vec::with_capacity(self.alternatives.len() + 1);
+        for alternative in self.alternatives.iter().chain([&self.current]) {
+            // Empty, or of any beginning.
+            let Some(first) = alternative.first else { return self.alternatives.is_empty() };
+            let first = first.to_lowercase().next().unwrap_or(first);
+            all.push((first, alternative.plain.as_ref().map(|plain| plain.to_lowercase())));
+        }
+        all.sort_unstable();
+        all.windows(2).all(|pair| {
+            let [(first, plain), (next_first, next_plain)] = pair else { unreachable!("windows of two") };
+            let plain_apart = match (plain, next_plain) {
+                (Some(plain), Some(next)) => !next.starts_with(plain.as_str()),
+                _ => false,
+            };
+            first != next_first || plain_apart
         })
     }
 }
 
 impl Options {
-    /// The crate's flags. `$` is written out, since it has no flag of its own.
+    /// The crate's flags. `$` is written out, since it has no flag of its own, and so are the cases of characters.
     fn flags(self) -> String {
         let mut flags = String::from("(?");
         flags.push_str(if self.breaks_lines { "" } else { "s" });
         flags.push_str(if self.anchors_lines { "m" } else { "" });
-        flags.push_str(if self.ignore_case { "i" } else { "" });
         flags.push_str(if self.expanded { "x" } else { "" });
         match flags.len() {
             2 => String::new(),
@@ -354,9 +369,24 @@ struct Translator<'a> {
     is_first_quantifier: bool,
     /// The group whose closing parenthesis was just read.
     closed: Option<Group>,
+    /// Where in what is written a parenthesis is still to be opened, in any order: each was once put in at once, which took the
+    /// square of the pattern's length.
+    never_starts: Vec<usize>,
 }
 
 impl Translator<'_> {
+    /// What is written, with the parentheses that are still to be opened.
+    fn text(&mut self) -> String {
+        self.never_starts.sort_unstable();
+        let (mut text, mut from) = (String::with_capacity(self.out.len() + 3 * self.never_starts.len()), 0);
+        for &start in &self.never_starts {
+            text.push_str(&self.out[from..start]);
+            text.push_str("(?:");
+            from = start;
+        }
+        text + &self.out[from..]
+    }
+
     fn group_now(&mut self) -> &mut Group {
         self.groups.last_mut().expect("the pattern itself is a group")
     }
@@ -408,6 +438,9 @@ impl Translator<'_> {
 
     fn run(&mut self) -> Result<()> {
         while let Some(character) = self.rest.next() {
+            if character == '(' && self.take_comment() {
+                continue;
+            }
             if !matches!(character, '*' | '+' | '?' | '{') {
                 self.closed = None;
             }
@@ -443,11 +476,24 @@ impl Translator<'_> {
                     self.out.push(character);
                     now = Previous::Nothing;
                 }
+                other if self.options.ignore_case => match cases::others(other.into(), other.into()).next() {
+                    Some(_) => self.out.push_str(&self.single(other.into())),
+                    None => self.out.push(other),
+                },
                 other => self.out.push(other),
             }
             self.previous = now;
         }
         Ok(())
+    }
+
+    /// Takes the rest of `(?#…)`, which says nothing: what stands before it and behind it belongs together. It need not end.
+    fn take_comment(&mut self) -> bool {
+        let is_comment = self.rest_starts_with("?#");
+        if is_comment {
+            self.rest.by_ref().find(|&character| character == ')');
+        }
+        is_comment
     }
 
     /// Notes what an alternative goes on with.
@@ -516,7 +562,7 @@ impl Translator<'_> {
     /// A group that is there no times. The crate would forget that there are groups in it, which are counted with the others and
     /// match nothing: it may be there, with something behind it that no text has.
     fn never(&mut self, group: &Group) {
-        self.out.insert_str(group.start, "(?:");
+        self.never_starts.push(group.start);
         self.out.push_str(bracket::NONE);
         self.out.push_str(")?");
         self.group_now().current.quantify();
@@ -552,7 +598,7 @@ impl Translator<'_> {
     /// A backslash and what it escapes.
     fn escape(&mut self) -> Result<Previous> {
         match self.read_escape()? {
-            Escape::Character(code) => self.out.push_str(&bracket::single(code)),
+            Escape::Character(code) => self.out.push_str(&self.single(code)),
             Escape::Class(members, false) => self.out.push_str(&format!("[{members}]")),
             Escape::Class(members, true) => self.out.push_str(&format!("[^{members}]")),
             Escape::Constraint(constraint) => {

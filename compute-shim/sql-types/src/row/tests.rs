@@ -161,6 +161,20 @@ fn every_type_round_trips() {
     }
 }
 
+/// A zone further away than a client may send was written, by `INSERT … '12:00 xxx-100'`, and its row could not be read again.
+#[test]
+fn times_of_far_zones_round_trip() {
+    let layout = RowLayout::new(vec![TypeId::TIMETZ]);
+    for west in [i32::MIN, -604_799, -57_600, 57_600, 604_800, i32::MAX] {
+        for us in [0, 86_400_000_000] {
+            let values = [Datum::Timetz(Timetz { us, west })];
+            let body = encode(&layout, &values);
+            let back = layout.get(&body, 1, 0).expect("a row that was written").expect("stored");
+            assert!(equal(TypeId::TIMETZ, &back, &values[0]), "{back:?}");
+        }
+    }
+}
+
 #[test]
 fn damaged_bodies_are_errors() {
     let layout = layout();

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use super::json;
-use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day, is_west};
+use crate::datetime::{Date, Interval, Time, Timestamp, Timestamptz, Timetz, is_time_of_day};
 use crate::datum::{ARRAY_DIMENSIONS_MAX, Array, Datum, Dimension, EnumValue, Record};
 use crate::json::path::JsonPath;
 use crate::numeric::{Groups, Numeric, NumericSign, SCALE_MAX};
@@ -196,7 +196,7 @@ fn read_fixed(id: TypeId, bytes: &[u8]) -> Option<Datum> {
         TypeId::TIME => Datum::Time(Time(time_of_day(eight()?)?)),
         TypeId::TIMETZ => Datum::Timetz(Timetz {
             us: time_of_day(eight()?)?,
-            west: Some(i32::from_le_bytes(*bytes[8..].first_chunk::<4>()?)).filter(is_west)?,
+            west: i32::from_le_bytes(*bytes[8..].first_chunk::<4>()?),
         }),
         TypeId::TIMESTAMP => Datum::Timestamp(Timestamp(i64::from_le_bytes(eight()?))),
         TypeId::TIMESTAMPTZ => Datum::Timestamptz(Timestamptz(i64::from_le_bytes(eight()?))),

@@ -333,7 +333,7 @@ impl Binder<'_> {
     }
 
     /// PostgreSQL has functions of these names behind its casts, and one takes what becomes its argument implicitly: `bool(int2)`
-    /// is that of integer.
+    /// is that of integer. Of several the one that takes the preferred type of a category: `time(date)` is that of timestamptz.
     fn cast_function(&mut self, target: TypeId, argument: &Expr) -> Result<Option<Expr>> {
         let takes = |cast: &&Cast| {
             cast.target == target
@@ -341,8 +341,13 @@ impl Binder<'_> {
                 && cast.function != 0
                 && resolve::can_coerce(argument.type_id, cast.source, CastContext::Implicit)
         };
-        let mut functions = casts().iter().filter(takes);
-        let (Some(cast), None) = (functions.next(), functions.next()) else { return Ok(None) };
+        let functions: Vec<&Cast> = casts().iter().filter(takes).collect();
+        let mut preferred = functions.iter().filter(|cast| cast.source.is_preferred());
+        let cast = match (functions.as_slice(), preferred.next(), preferred.next()) {
+            ([cast], ..) => cast,
+            (_, Some(cast), None) => cast,
+            _ => return Ok(None),
+        };
         let argument = self.coerce_implicit(argument.clone(), cast.source)?;
         self.coerce_as(argument, target, Typmod::NONE, CastContext::Explicit, true)
     }

@@ -188,7 +188,7 @@ impl Lower<'_> {
     fn test(&mut self, expr: ast::Expr) -> Result<Expr> {
         use ast::Expr as E;
         let is_bool = |lower: &mut Self, operand: ast::Expr, value, negated| {
-            Ok(Expr::IsBool { operand: lower.boxed(operand)?, value, negated })
+            Ok(Expr::IsBool { operand: lower.is_operand(operand)?, value, negated })
         };
         match expr {
             E::IsTrue(operand) => is_bool(self, *operand, Some(true), false),
@@ -197,22 +197,24 @@ impl Lower<'_> {
             E::IsNotFalse(operand) => is_bool(self, *operand, Some(false), true),
             E::IsUnknown(operand) => is_bool(self, *operand, None, false),
             E::IsNotUnknown(operand) => is_bool(self, *operand, None, true),
-            E::IsNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: false }),
-            E::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.boxed(*operand)?, negated: true }),
+            E::IsNull(operand) => Ok(Expr::IsNull { operand: self.is_operand(*operand)?, negated: false }),
+            E::IsNotNull(operand) => Ok(Expr::IsNull { operand: self.is_operand(*operand)?, negated: true }),
             E::IsDistinctFrom(left, right) => self.is_distinct(*left, *right, false),
             E::IsNotDistinctFrom(left, right) => self.is_distinct(*left, *right, true),
             E::InList { expr, list, negated } => {
-                let (operand, list) = (self.boxed(*expr)?, self.exprs(list)?);
+                let operand = self.like_operand(*expr, "in", negated)?;
+                let list = self.exprs(list)?;
                 let position = self.take_word_after(operand.start(), "in", negated);
                 Ok(Expr::InList { operand, list, negated, position })
             }
             E::InSubquery { expr, subquery, negated } => {
-                let (operand, query) = (self.boxed(*expr)?, Box::new(self.query(*subquery)?));
+                let operand = self.like_operand(*expr, "in", negated)?;
+                let query = Box::new(self.query(*subquery)?);
                 let position = self.take_word_after(operand.start(), "in", negated);
                 Ok(Expr::InQuery { operand, query, negated, position })
             }
             E::Between { expr, negated, low, high } => {
-                let operand = self.boxed(*expr)?;
+                let operand = self.like_operand(*expr, "between", negated)?;
                 let (low, symmetric) = without_symmetric(*low);
                 let (low, high) = (self.boxed(low)?, self.boxed(*high)?);
                 let position = self.take_word_after(operand.start(), "between", negated);
@@ -315,8 +317,31 @@ impl Lower<'_> {
         }
     }
 
+    /// The operand of LIKE, BETWEEN, IN and their kin: none of the first two without parentheses, they do not associate.
+    fn like_operand(&mut self, operand: ast::Expr, word: &str, negated: bool) -> Result<Box<Expr>> {
+        use ast::Expr as E;
+        let is_barred =
+            matches!(operand, E::Like { .. } | E::ILike { .. } | E::SimilarTo { .. } | E::Between { .. });
+        let operand = self.boxed(operand)?;
+        if !is_barred {
+            return Ok(operand);
+        }
+        let position = self.take_word_after(operand.start(), word, negated);
+        Err(self.syntax_error_at(position))
+    }
+
+    /// The operand of IS: no IS DISTINCT FROM, likewise.
+    fn is_operand(&mut self, operand: ast::Expr) -> Result<Box<Expr>> {
+        let is_barred = matches!(operand, ast::Expr::IsDistinctFrom(..) | ast::Expr::IsNotDistinctFrom(..));
+        let operand = self.boxed(operand)?;
+        match is_barred {
+            true => Err(self.foreign_word(operand.start(), &["is"])),
+            false => Ok(operand),
+        }
+    }
+
     fn is_distinct(&mut self, left: ast::Expr, right: ast::Expr, negated: bool) -> Result<Expr> {
-        let (left, right) = (self.boxed(left)?, self.boxed(right)?);
+        let (left, right) = (self.is_operand(left)?, self.boxed(right)?);
         let position = self.take_after(left.start(), |token| is_word(token, "is"));
         Ok(Expr::IsDistinct { left, right, negated, position })
     }
@@ -329,13 +354,14 @@ impl Lower<'_> {
         kind: LikeKind,
         negated: bool,
     ) -> Result<Expr> {
-        let (operand, pattern) = (self.boxed(operand)?, self.boxed(pattern)?);
-        let escape = self.optional(escape)?;
         let word = match kind {
             LikeKind::Like => "like",
             LikeKind::ILike => "ilike",
             LikeKind::Similar => "similar",
         };
+        let operand = self.like_operand(operand, word, negated)?;
+        let pattern = self.boxed(pattern)?;
+        let escape = self.optional(escape)?;
         let position = self.take_word_after(operand.start(), word, negated);
         Ok(Expr::Like { operand, pattern, escape, kind, negated, position })
     }
@@ -364,15 +390,11 @@ impl Lower<'_> {
         if deep > NESTING_MAX {
             return Err(too_deep());
         }
+        give_sums_to_prefix_operators(&mut first, &mut chain);
         // PostgreSQL's comparisons do not associate; parentheses would have made one of them a value.
         let unassociated = chain.windows(2).rposition(|pair| pair.iter().all(|(op, _)| is_comparison(op)));
-        let mut prefix = prefix_operator(&first);
         let mut left = self.expr(first)?;
         while let Some((op, right)) = chain.pop() {
-            if let (Some(symbol), BinaryOperator::Plus | BinaryOperator::Minus) = (prefix.take(), &op) {
-                // PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`.
-                return Err(refuse(format!("prefix operator {symbol} before + or - without parentheses")));
-            }
             if unassociated == Some(chain.len()) {
                 let position = self.infix(op.clone(), left.start())?.position;
                 return Err(at(SqlError::syntax(format!("syntax error at or near \"{op}\"")), position));
@@ -724,15 +746,55 @@ fn clock_keyword(call: &FunctionCall) -> Option<(&'static str, &'static str)> {
     matches!(call.arguments.as_slice(), [Expr::Number { .. }]).then_some(found)
 }
 
-/// The symbol, if this is an operand behind a prefix operator other than a sign.
-fn prefix_operator(expr: &ast::Expr) -> Option<String> {
-    match expr {
-        ast::Expr::UnaryOp {
-            op: UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not, ..
-        } => None,
-        ast::Expr::UnaryOp { op, .. } => Some(op.to_string()),
-        _ => None,
+/// PostgreSQL reads `~ a + b` as `~ (a + b)`, the parser crate as `(~ a) + b`: what is added behind an operand that ends with a
+/// prefix operator's belongs to that. The chain's first operator is its last.
+fn give_sums_to_prefix_operators(first: &mut ast::Expr, chain: &mut Vec<(BinaryOperator, ast::Expr)>) {
+    // How many operators of the chain are still behind the operand that is looked at.
+    let mut behind = chain.len();
+    while behind > 0 {
+        let is_sum = matches!(chain[behind - 1].0, BinaryOperator::Plus | BinaryOperator::Minus);
+        let last = if behind == chain.len() { &mut *first } else { &mut chain[behind].1 };
+        if !is_sum || open_operand(last).is_none() {
+            behind -= 1;
+            continue;
+        }
+        let (op, right) = chain.remove(behind - 1);
+        let last = if behind > chain.len() { &mut *first } else { &mut chain[behind - 1].1 };
+        let operand = open_operand(last).expect("seen above");
+        let left = std::mem::replace(operand, ast::Expr::value(Value::Null));
+        *operand = ast::Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) };
+        behind -= 1;
     }
+}
+
+/// The operand of the last prefix operator, if the expression ends with it; a sign is none, it binds tighter than a sum.
+fn open_operand(expr: &mut ast::Expr) -> Option<&mut ast::Expr> {
+    let mut end = expr;
+    let mut levels = 0usize;
+    let mut found = None;
+    {
+        let mut seen: &ast::Expr = end;
+        loop {
+            seen = match seen {
+                ast::Expr::BinaryOp { right, .. } => right,
+                ast::Expr::UnaryOp { op, expr } => {
+                    if !matches!(op, UnaryOperator::Minus | UnaryOperator::Plus | UnaryOperator::Not) {
+                        found = Some(levels + 1);
+                    }
+                    expr
+                }
+                _ => break,
+            };
+            levels += 1;
+        }
+    }
+    for _ in 0..found? {
+        end = match end {
+            ast::Expr::BinaryOp { right: inner, .. } | ast::Expr::UnaryOp { expr: inner, .. } => inner,
+            _ => unreachable!("the levels were counted"),
+        };
+    }
+    Some(end)
 }
 
 /// The symbol of an infix operator as `pg_operator` has it.

@@ -114,6 +114,11 @@ impl Lower<'_> {
     /// `syntax error at or near` the first of these words behind a position: a clause of another dialect.
     pub(super) fn foreign_word(&mut self, start: u32, words: &[&str]) -> SqlError {
         let position = self.take_after(start.max(1), |token| words.iter().any(|word| is_word(token, word)));
+        self.syntax_error_at(position)
+    }
+
+    /// 42601 at the token of a position, which may be unknown.
+    pub(super) fn syntax_error_at(&self, position: u32) -> SqlError {
         match position.checked_sub(1).and_then(|_| self.token_at(position)) {
             Some(token) => at(SqlError::syntax(format!("syntax error at or near \"{token}\"")), position),
             None => SqlError::syntax("syntax error"),

@@ -9,6 +9,7 @@ use super::respell_insert::respell_inserted_queries;
 use super::respell_query::{respell_collate, respell_forms};
 use super::respell_select::{
     respell_all_fields, respell_compared_sets, respell_empty_lists, respell_like_sets, respell_operands,
+    respell_pattern_sets,
 };
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
@@ -31,7 +32,7 @@ const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let tokens = respell_similar_substring(tokens, lines)?;
-    let tokens = respell_like_sets(respell_all_fields(tokens));
+    let tokens = respell_pattern_sets(respell_like_sets(respell_all_fields(tokens)));
     let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
     // A definition may have a query: of a view, of a table's rows.
     let Some(start) = query_start(&tokens) else {
@@ -252,7 +253,9 @@ fn respell_similar_substring(
                 }
             }
             (token, Some((true, is_similar @ false)))
-                if is_word(token, "similar") && !behind.is_some_and(|token| is_word(token, "to")) =>
+                if is_word(token, "similar")
+                    && !behind.is_some_and(|token| is_word(token, "to"))
+                    && before != Some(&Token::Period) =>
             {
                 *is_similar = true;
                 tokens[place].token = Token::make_keyword("FROM");

@@ -142,6 +142,67 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
     tokens
 }
 
+/// `~ ANY (x || y)` becomes `~ ANY ((x || y))`: the parser crate reads what is inside with the rank of the operator before it, and
+/// stops at what binds no tighter. Queries stay as they are.
+pub(super) fn respell_pattern_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| is_word(token, word));
+    let is_pattern_operator = |token: &Token| {
+        matches!(
+            token,
+            Token::Tilde
+                | Token::TildeAsterisk
+                | Token::ExclamationMarkTilde
+                | Token::ExclamationMarkTildeAsterisk
+                | Token::DoubleTilde
+                | Token::DoubleTildeAsterisk
+                | Token::ExclamationMarkDoubleTilde
+                | Token::ExclamationMarkDoubleTildeAsterisk
+        )
+    };
+    if !tokens.iter().any(|token| is_pattern_operator(&token.token)) {
+        return tokens;
+    }
+    let plain: Vec<usize> = (0..tokens.len()).filter(|&at| !is_blank(&tokens[at])).collect();
+    let token = |at: usize| plain.get(at).map(|&at| &tokens[at].token);
+    let (mut opened, mut closed) = (vec![false; tokens.len()], vec![false; tokens.len()]);
+    for at in 0..plain.len() {
+        let is_set = token(at).is_some_and(is_pattern_operator)
+            && token(at + 1).is_some_and(|token| is_any(token, &["any", "all", "some"]))
+            && token(at + 2) == Some(&Token::LParen);
+        let Some(close) = is_set.then(|| closing(&tokens, &plain, at + 2)).flatten() else { continue };
+        // Of several parentheses, what the innermost holds, and what stands behind that.
+        let mut first = at + 3;
+        while token(first) == Some(&Token::LParen) {
+            first += 1;
+        }
+        let is_query =
+            token(first).is_some_and(|token| is_any(token, &["select", "with", "values", "table"]));
+        if is_query && first == at + 3 || close <= at + 4 {
+            continue;
+        }
+        let is_whole = token(at + 3) == Some(&Token::LParen)
+            && closing(&tokens, &plain, at + 3).is_some_and(|end| {
+                let sets = ["union", "intersect", "except"];
+                end + 1 == close || is_query && token(end + 1).is_some_and(|next| is_any(next, &sets))
+            });
+        if !is_whole {
+            (opened[plain[at + 2]], closed[plain[close]]) = (true, true);
+        }
+    }
+    let mut out = Vec::with_capacity(tokens.len());
+    for (at, token) in tokens.into_iter().enumerate() {
+        let span = token.span;
+        if closed[at] {
+            push_all(&mut out, [Token::RParen], span);
+        }
+        out.push(token);
+        if opened[at] {
+            push_all(&mut out, [Token::LParen], span);
+        }
+    }
+    out
+}
+
 /// `= ANY (VALUES …)` and `= ANY ((SELECT …) UNION …)` become `= ANY (SELECT * FROM (…) AS …)`, which the tree has not.
 pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is_quantifier = |token: &Token| ["any", "all", "some"].iter().any(|word| is_word(token, word));

@@ -92,3 +92,21 @@ SELECT '{"a": true}'::jsonb -> 'a' = 'true', true = '{"a": 1}'::jsonb ? 'a', tru
 SELECT 1 < 2 = 'a' ~ 'a';
 SELECT x.a = x.b LIKE ANY (ARRAY['t%']) FROM (VALUES (true, 'tx'), (false, 'tx'), (true, NULL)) AS x(a, b);
 SELECT count(*) FROM (VALUES (true, 'tx'), (false, 'tx')) AS x(a, b) WHERE a = b ~ '^t' OR NOT a = b LIKE 't_';
+
+-- A prefix operator behind an infix one takes the sums behind it
+SELECT 4 - |/ 4 + 5, 2 * @ -3 + 1, 2 + @ -3 * 2, 1 + @ -3 - 5 + 2, 2 * @ -3 * 2 + 1;
+SELECT 2 * ~ 1 + 1, 10 - ~ 1 - 1, 2 * @ -3 = 6, 1 + @ 2 - 3 > 0, 2 ^ @ -1 + 1, 4 - (|/ 4) + 5, (4 - |/ 4) + 5, 2 * - 3 + 1, 2 * + 3 - 1;
+SELECT @ -3 + 1, - @ -3 + 1, |/ 4 + 5, 'a' || @ -2 - 1;
+SELECT true AND @ -3 + 1 = 4 OR false, NOT @ -3 + 1 = 4, CASE WHEN true THEN 2 * @ -3 + 1 END;
+
+-- Functions behind casts: of several the one of a preferred type
+SELECT "time"('2020-01-01'::date), "timetz"('2020-01-01'::date), "time"('2020-01-01 10:00'::timestamp), "time"('2020-01-01 10:00'::timestamptz), timetz('10:00'::time);
+SELECT "timestamp"('2020-01-01'::date), "timestamptz"('2020-01-01'::date), "timestamp"('2020-01-01'::timestamptz), "interval"('10:00'::time), "time"('10:00'::interval), "time"('10:00'::timetz);
+SELECT "numeric"(1::int2), "numeric"(1::float4), "text"('a'::name), "text"('a'::varchar), "text"('a'::char(3)), "text"(true), bool(1::int2), float8(1::int2), int4(1.5), oid(1::int2);
+SELECT date(1);
+SELECT "time"(1);
+SELECT - @ -3 - - 2, 2 - - 3 + 1, @ - 2 + 1, 5 - @ - 2 * 3 - 1, NOT @ 1 - 1 = 0, 1 - @ 2::int + 3, 1 - @ (2) + 3, 1 - (@ 2) + 3, 1 - abs(@ 2) + 3, ARRAY[1 - @ 2 + 3], 2 * @ CASE WHEN true THEN 1 END + 3;
+SELECT 1 + @ -2 + 3 || 'x', @ -2 + 3 < 3 AND @ -2 - 1 = 3, 8 # ~ 1 + 2 & 7, @ @ -5 + 2 - 1, 1 - @ 2 - @ 3 - 4, 1 - @ 2 * @ 3 - 4, 2 - @ 1 BETWEEN -5 AND @ -2 + 1;
+CREATE VIEW prefixed AS SELECT 4 - |/ 4 + 5 AS a, 2 * @ -3 + 1 AS b;
+SELECT * FROM prefixed;
+DROP VIEW prefixed;

@@ -268,3 +268,77 @@ SELECT substring('bbab' similar 'aa*#"#"(b|a)*' escape '#'), substring('babb' si
 SELECT substring('bbbbb' similar '(b|a)*a*#"%[ab]#"(b|a)*b?' escape '#'), substring('a' similar '(b|a)*#"(a|ab)ba*#"(ab)+' escape '#'), substring('bbbaaa' similar '(ab)+%_#"a#"_%a' escape '#'), substring('a' similar '%[ab]#"b?#"' escape '#'), substring('bbb' similar '#"_#"a(b|a)*' escape '#'), substring('bba' similar 'ab?#"b(a|ab)#"(ab)+(a|ab)' escape '#'), substring('ab' similar '(ab)+b?(b|a)*#"%%(ab)+#"(ab)+[ab]_' escape '#'), substring('a' similar 'aa*#"#"(ab)+(ab)+' escape '#');
 SELECT substring('abbb' similar '_[ab](a|ab)#"a*a*%#"(a|ab)[ab]' escape '#'), substring('ba' similar '(a|ab)[ab]#"%[ab]#"' escape '#'), substring('' similar '_(a|ab)a#"a*#"' escape '#'), substring('bab' similar '#"[ab]#"%(a|ab)' escape '#'), substring('bb' similar '#"#"(a|ab)' escape '#'), substring('bb' similar '#"(b|a)*(b|a)*(ab)+#"a' escape '#'), substring('' similar 'b?[ab]#"#"a' escape '#'), substring('bbb' similar 'a*_(a|ab)#"b(a|ab)a#"(ab)+(a|ab)[ab]' escape '#');
 SELECT substring('aa' similar 'b?[ab](b|a)*#"a*#"' escape '#'), substring('' similar '(a|ab)#"#"' escape '#'), substring('abbab' similar 'abb#"(ab)+#"' escape '#'), substring('abbaa' similar 'a*#"b#"a' escape '#'), substring('abab' similar '#"#"(ab)+%a' escape '#'), substring('abb' similar '(b|a)*(b|a)*a#"(a|ab)#"(ab)+' escape '#'), substring('babaa' similar '(a|ab)b?#"_#"[ab]a*' escape '#'), substring('a' similar '#"b(ab)+#"' escape '#');
+
+-- Operators inside of ANY and ALL of a pattern operator
+SELECT 'a' LIKE ANY (ARRAY['a'] || ARRAY['b']), 'c' LIKE ANY (ARRAY['a'] || 'b'::text), 'a' NOT LIKE ALL (ARRAY['b'] || ARRAY['c']), 'A' ILIKE SOME (ARRAY['a'] || ARRAY['b']), 'A' NOT ILIKE ANY (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' ~ ANY (ARRAY['a'] || ARRAY['b']), 'a' !~ ALL (ARRAY['a'] || ARRAY['b']), 'A' ~* ANY (ARRAY['a'] || ARRAY['b']), 'A' !~* ALL (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' ~~ ANY (ARRAY['a'] || ARRAY['b']), 'a' !~~ ALL (ARRAY['a'] || ARRAY['b']), 'A' ~~* ANY (ARRAY['a'] || ARRAY['b']), 'A' !~~* ALL (ARRAY['a'] || ARRAY['b']);
+SELECT 'a' LIKE ANY ((ARRAY['a'] || ARRAY['b'])), 'a' LIKE ANY ((ARRAY['x']) || (ARRAY['a'])), 'a' ~ ANY (SELECT 'a' || 'b'), 'ab' ~ ANY ((SELECT 'a' || 'b')), 'ab' ~~ ALL (VALUES ('a' || 'b'), ('%b'));
+SELECT 'a' LIKE ANY ((SELECT 'b') UNION SELECT 'a'), 'a' ~ ANY (WITH q AS (SELECT 'a') SELECT * FROM q), 'a' LIKE ANY (CASE WHEN true THEN ARRAY['a'] END), 'a' LIKE ANY (coalesce(ARRAY['b'], ARRAY['a']) || ARRAY[NULL]), 'b' LIKE ANY ('{a,b}'), 'a' LIKE ANY (string_to_array('a,b', ',') || ARRAY['c']);
+SELECT 'a' LIKE ANY (ARRAY['a'] || 'b' ~ 'c');
+SELECT 'a' LIKE ANY (ARRAY['a'] || );
+SELECT 'a' LIKE ANY ();
+CREATE TABLE pattern_rows (a text, p text[]);
+INSERT INTO pattern_rows VALUES ('x1', '{x%}'), ('y1', NULL), ('z1', '{a}');
+CREATE VIEW pattern_view AS SELECT a, a LIKE ANY (p || ARRAY['y%']) AS is_like, a ~ ANY (p || 'z'::text) AS matches FROM pattern_rows WHERE a !~~ ALL (p || ARRAY['q']) OR p IS NULL;
+SELECT * FROM pattern_view ORDER BY a;
+CREATE INDEX pattern_index ON pattern_rows (a) WHERE a LIKE ANY (ARRAY['x%'] || ARRAY['y%']);
+ALTER TABLE pattern_rows ADD CHECK (a ~ ANY (ARRAY['1'] || p));
+INSERT INTO pattern_rows VALUES ('n', '{a}');
+SELECT a FROM pattern_rows WHERE a LIKE ANY (p || ARRAY['y_']) AND a = ANY (ARRAY['x1'] || ARRAY['y1']) ORDER BY a;
+DROP TABLE pattern_rows CASCADE;
+
+-- A column of the name of a word of the call
+SELECT substring(x.similar, 2), substring(x.similar FROM 2 FOR 1), substring(x.similar SIMILAR 'a#"b#"c' ESCAPE '#'), substring((x).similar || 'd', 3) FROM (SELECT 'abc' AS similar) x;
+SELECT substring("similar", 2), substring(x."similar" SIMILAR 'a#"%#"' ESCAPE '#') FROM (SELECT 'abc' AS similar) x;
+
+-- Long texts are read once
+SELECT length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"b#"%' ESCAPE '#')), length(substring(repeat('a', 200000) || 'b' SIMILAR '%#"%#"b' ESCAPE '#')), substring(repeat('ab', 100000) SIMILAR '(ab|a|b)*#"ba#"(a|b)*' ESCAPE '#');
+SELECT length(substring(repeat('é', 100000) || 'x' SIMILAR '(é|éé)+#"é*x#"' ESCAPE '#')), length(substring(repeat('é', 100000) SIMILAR '#"é*#"é{3}' ESCAPE '#')), substring(repeat('a', 100000) SIMILAR 'a*#"b#"%' ESCAPE '#') IS NULL;
+SELECT substring('héllo wörld' SIMILAR '%#"[[:alpha:]]+#"_%' ESCAPE '#'), substring('héllo wörld' SIMILAR '_*#" %#"' ESCAPE '#'), substring('äöü' SIMILAR '_#"_#"_' ESCAPE '#'), substring('' SIMILAR '#"#"' ESCAPE '#'), substring('ab' SIMILAR '#"#"ab' ESCAPE '#'), substring('ab' SIMILAR 'ab#"#"' ESCAPE '#'), substring('a b' SIMILAR 'a#"%#Y%#"b' ESCAPE '#');
+
+-- Long patterns are read once
+SELECT 'a' ~ repeat('[[:alpha:]]?', 20), 'a' ~ ('[' || repeat('[:alpha:][.a.][=b=]', 500) || ']'), 'ab' ~ ('^' || repeat('(a){0}', 3000) || 'ab$');
+SELECT 'a' ~ ('[' || repeat('[:alpha', 20000));
+SELECT 'ab' ~ '^(x(y(z){0}){0}){0}(a)b$', regexp_match('ab', '^((x)(y(z){0}){0}){0}(a)b$'), 'b' ~ '^(a(b){0,0}c){0}b';
+SELECT 'a' ~ (repeat('(', 100000) || 'a' || repeat('){0}', 100000));
+
+-- What does not associate
+SELECT 'a' LIKE 'b' LIKE 'c';
+SELECT 'a' NOT LIKE 'b' LIKE 'c';
+SELECT 'a' LIKE 'b' NOT ILIKE 'c';
+SELECT 'a' SIMILAR TO 'b' LIKE 'c';
+SELECT 'a' LIKE 'b' ESCAPE 'c' LIKE 'd';
+SELECT 'a' LIKE 'b' BETWEEN 'c' AND 'd';
+SELECT 'a' LIKE 'b' IN (true);
+SELECT 'a' ILIKE 'b' NOT IN (SELECT true);
+SELECT 1 BETWEEN 1 AND 2 BETWEEN false AND true;
+SELECT 1 BETWEEN 1 AND 2 IN (true);
+SELECT 'a' BETWEEN 'b' AND 'c' LIKE 'd';
+SELECT 1 IN (1) IN (true), 1 IN (1) BETWEEN false AND true, ('a' LIKE 'b') IN (false), (1 BETWEEN 1 AND 2) BETWEEN false AND true, 'a' LIKE 'b' = false, false = 'a' LIKE 'b', 'a' LIKE 'b' IS NULL, ('a' LIKE 'b')::text LIKE 'f%';
+SELECT NULL IS DISTINCT FROM 1 IS NOT NULL;
+SELECT 1 IS DISTINCT FROM 1 IS DISTINCT FROM 2;
+SELECT 1 IS NOT DISTINCT FROM 1 IS NULL;
+SELECT 1 IS DISTINCT FROM 1 IS TRUE;
+SELECT 1 IS DISTINCT FROM 1 IS NOT UNKNOWN;
+SELECT (NULL IS DISTINCT FROM 1) IS NOT NULL, 1 IS NULL IS NULL, 1 IS NULL = true, 1 IS NULL IS DISTINCT FROM true, 1 = 2 IS DISTINCT FROM true, 1 IS DISTINCT FROM 2 AND true;
+
+-- Comments inside of a pattern
+SELECT 'ab' ~ 'a(?#comment)b', 'aaa' ~ '^a(?#b)*$', 'ab' ~ 'a(?#xx', 'ab' ~ '(?#x)ab', 'a' ~ 'a(?#', 'aa' ~ '(a)(?#c){0}aa$', '(' ~ '^[(?#]$', '(c' ~ '\((?#d)c', 'ab' ~ '***=(?#c)ab', 'a.b' ~ '(?x)a (?#c) \. b';
+SELECT regexp_match('ab', '(?i)(?#c)(A)(?#(c)'), regexp_replace('aXb', '(?#n)x', '-', 'i'), regexp_matches('aab', 'a(?#c){2}(?#d)', 'g');
+SELECT 'a' ~ 'a*(?#b)?';
+SELECT 'a' ~ '(?#b)*';
+SELECT regexp_replace('aXb', '(?#n)(?i)x', '-');
+
+-- Cases that are one letter
+SELECT lower('İ'), upper('ᾀᾗᾧᾳῃῳ'), initcap('ᾳb ῳ'), 'İ' ILIKE 'i', upper('ßŉǰ'), lower('ẞ');
+
+-- Cases: those of the pattern's characters, one step
+SELECT 'ſ' ~* '[a-z]', U&'\212A' ~* 'k', 'k' ~* U&'\212A', 'K' ~* U&'\212A', 'ſ' ~* 's', 's' ~* 'ſ', 'S' ~* 'ſ', 'ſ' ~* '[^s]', U&'\212A' ~* '[^k]', U&'\212A' ~* '[j-l]', 'k' ~* U&'[\2129-\212B]';
+SELECT 'ß' ~* 'ẞ', 'ẞ' ~* 'ß', 'σ' ~* 'ς', 'ς' ~* 'Σ', 'Σ' ~* 'ς', 'ǅ' ~* 'ǆ', 'ǆ' ~* 'ǅ', 'Ǆ' ~* 'ǅ', 'i' ~* 'İ', 'İ' ~* 'i', 'ı' ~* 'I', 'I' ~* 'ı', 'µ' ~* 'μ', 'Μ' ~* 'µ';
+SELECT 'ÄB' ~* 'äb', 'äb' ~* '(?i)ÄB', 'ÄB' ~ '(?i)äb', 'Äb' ~ '(?c)äb', 'Äb' ~* '***=äB', 'Ä.b' ~* '(?q)ä.B', 'Äxb' ~* '(?q)ä.B', 'A-Z' ~* '^a-z$', 'A' ~* '\x61', 'É' ~* '[[=é=]]', 'É' ~* '[[.é.]]', 'É' ~* '[á-ü]', '-' ~* '[^a-z]', 'Q' ~* '[^a-z]';
+SELECT 'a B' ~* '(?x) A \s b # C', 'AB' ~* 'a(b|C){1,2}', regexp_replace('Straße STRASSE', 'strasse', 'x', 'gi'), regexp_match('xÄy', '(ä)', 'i'), regexp_split_to_array('1X2x3', 'x', 'i'), 'AB' !~* '^ab$', 'AB' ~* '[[:lower:]]{2}', 'ab' ~* '[[:upper:]]{2}', 'AF' ~* '[[:xdigit:]]{2}', 'A' ~* '\w', '_' ~* '[\w]';
+SELECT jsonb_path_query_array('["ſ", "S", "s"]', '$[*] ? (@ like_regex "s" flag "i")'), jsonb_path_query_array('["a.C", "abc"]', '$[*] ? (@ like_regex "A.c" flag "iq")');
+SELECT '(' ~* '(?#x', 'ab' ~ '[[:alpha:]]{2}(?#', 'x' LIKE ANY (ARRAY['a'] || (ARRAY['x'] || ARRAY[]::text[])), ('x' LIKE ANY (ARRAY['a'] || 'x'::text)) = ANY (ARRAY[true] || false), 'x' ~ ANY (ARRAY(SELECT 'x' || 'y')), 'x' ~ ALL ((ARRAY['x', 'y'])[1:1]), 'x' LIKE ANY (((ARRAY['a'] || 'x'::text)));
+SELECT 'x7' ~ ('^(' || string_agg('x' || n || 'y', '|') || ')$'), regexp_match('ax77yb', '(' || string_agg('x' || n || 'y', '|') || ')') FROM generate_series(1, 3000) n;
+SELECT regexp_match('abcd', '(ab|cd|e)(c|d)'), regexp_match('éÉ', '(é|a)(É|b)', 'i'), regexp_match('b', '(a|b)'), regexp_match('xyz', '(xy|xz|ad)(z)');

@@ -151,3 +151,8 @@ select 'P00010203.5'::interval, 'P1.5-2.5-3.5'::interval, 'PT1.5:2.5:3.5'::inter
 select 'P1e16Y'::interval;
 select 'P1-2-3-4'::interval;
 select 'PT1:2:3:4'::interval;
+
+-- Halves of a microsecond
+SELECT interval 'PT0.0000015S', interval '1.0000015 s', interval '0.0015 ms', interval '-0.0015 ms', interval '0.0025 ms', interval '0.0035 ms', interval '1.5 us', interval '2.5 us', interval '-2.5 us', interval '2.51 us';
+SELECT interval 'P00010203T040506.7', interval 'P00010203T040506.5', interval 'P00010203T040506.51', interval 'PT040506.4', interval 'P00010203T-040506.7', interval 'P00010203T04:05:06.7', interval 'P00010203.7';
+SELECT interval '00:00:00.0000015', interval '00:00:00.0000025', interval '0.0000025', interval '1 0.0000015', interval '0.5 day 0.0000015 s', interval '@ 0.0000015 sec ago';

@@ -644,3 +644,48 @@ select 'infinity dst'::timestamptz;
 select 'infinity Feb 30'::timestamptz;
 select 'EDT 2020-02-29'::date;
 select 'EDT Feb 29 2020 12:00'::timestamptz, 'EST 2020-02-29 12:00'::timestamptz, '2020-02-29 12:00 EDT'::timestamptz;
+
+-- Zones further away than a client may send
+CREATE TABLE far(b timetz PRIMARY KEY, a timetz[]);
+INSERT INTO far VALUES ('12:00 xxx-100', ARRAY['12:00 xxx-167:59:59'::timetz, '12:00 xxx+167:59:59']), ('12:00 xxx+167:59:60', NULL);
+INSERT INTO far VALUES (timezone(interval '596523:14:07', '12:00+00'::timetz), NULL), (timezone(interval '-596523:14:07', '12:00+00'::timetz), '{}');
+INSERT INTO far VALUES (timezone('xxx-90', '12:00+00'::timetz), ARRAY[timezone(interval '-600000 hours', '12:00+00'::timetz)]);
+INSERT INTO far VALUES ($1, $2);
+\bind 01:00 xxx-30 | {01:00 xxx+30}
+SET TimeZone = '-167.5';
+INSERT INTO far VALUES ('12:00', ARRAY['12:00'::time::timetz]);
+RESET TimeZone;
+SELECT * FROM far ORDER BY b;
+SELECT b, extract(timezone FROM b), extract(epoch FROM b), b::time AS t FROM far WHERE b >= '12:00+00' ORDER BY b DESC;
+SELECT min(b), max(b), count(DISTINCT b), array_agg(b ORDER BY b) FROM far;
+SELECT timezone(interval '600000 hours', timestamptz '2020-01-01 00:00+00'), timezone(interval '600000 hours', timestamp '2020-01-01 00:00');
+SELECT f.b FROM far f JOIN far g ON f.b = g.b ORDER BY f.b LIMIT 3;
+DROP TABLE far;
+
+-- A zone that is no whole number of minutes
+SET TimeZone = '5.999';
+SHOW TimeZone;
+SELECT '2020-01-01 00:00+00'::timestamptz;
+SET TimeZone = 'xxx-5:00:30';
+SELECT '2020-01-01 00:00+00'::timestamptz;
+BEGIN;
+SET LOCAL TimeZone = '-0.501';
+SELECT '2020-01-01 00:00+00'::timestamptz, '12:00'::timetz;
+ROLLBACK;
+SELECT '2020-01-01 00:00+00'::timestamptz;
+RESET TimeZone;
+
+-- No times, no dates
+SELECT '2020-01-01T12'::timestamp;
+SELECT '2020-01-01 T12'::timestamp;
+SELECT '2020-01-01T12+02'::timestamptz;
+SELECT '20200101T12'::timestamp;
+SELECT '2020-01-01T12 PM'::timestamp;
+SELECT '2020-01-01T12'::date;
+SELECT 'Jan 1 2020 T12'::timestamp;
+SELECT '2020-01-01T1234'::timestamp, '20200101T1234'::timestamp, '2020-01-01T12:00'::timestamp, '2020-01-01T120000'::timestamp, 'T12:00'::time;
+SELECT '2020010'::date;
+SELECT '2020010 12:00'::timestamp;
+SELECT '02020010'::date;
+SELECT '2020010T12:00'::timestamp;
+SELECT '202001010'::date, '2020123'::date, '9991231'::date, '2020123T10:00'::timestamp, '1999.008'::date;

@@ -4,7 +4,7 @@
 //! syntax passes over blanks there.
 
 use super::escape::{Escape, invalid_escape};
-use super::{CLASSES, Previous, Translator, invalid};
+use super::{CLASSES, Previous, Translator, cases, invalid};
 use crate::error::{Result, SqlError};
 
 /// What matches no character, as a member.
@@ -47,7 +47,7 @@ impl Translator<'_> {
                     if high < low {
                         return Err(invalid_range());
                     }
-                    push_range(&mut members, low, high);
+                    push_cases(&mut members, low, high, self.options.ignore_case);
                 }
             }
         }
@@ -107,11 +107,16 @@ impl Translator<'_> {
 
     /// `[:class:]`, `[.x.]`, `[=x=]` behind their opening bracket.
     fn named(&mut self, mark: char) -> Result<Member> {
-        let rest: String = self.rest.clone().skip(1).collect();
-        let Some((name, _)) = rest.split_once(&format!("{mark}]")) else {
-            return Err(unbalanced());
-        };
-        self.skip(name.chars().count() + 3);
+        self.rest.next();
+        let mut name = String::new();
+        loop {
+            match self.rest.next() {
+                None => return Err(unbalanced()),
+                Some(next) if next == mark && self.rest.next_if_eq(&']').is_some() => break,
+                Some(next) => name.push(next),
+            }
+        }
+        let name = name.as_str();
         if mark == ':' {
             let class = match name {
                 "lower" | "upper" if self.options.ignore_case => "alpha",
@@ -128,14 +133,20 @@ impl Translator<'_> {
             // No character has an equal but itself.
             (Some(character), None) => {
                 let mut members = String::new();
-                push_range(&mut members, u32::from(character), u32::from(character));
+                let code = u32::from(character);
+                push_cases(&mut members, code, code, self.options.ignore_case);
                 Ok(Member::Class(members))
             }
             _ => Err(SqlError::unsupported("a collating element's name in regular expressions")),
         }
     }
 
-    fn rest_starts_with(&self, word: &str) -> bool {
+    /// One code outside of brackets.
+    pub(super) fn single(&self, code: u32) -> String {
+        single(code, self.options.ignore_case)
+    }
+
+    pub(super) fn rest_starts_with(&self, word: &str) -> bool {
         let mut rest = self.rest.clone();
         word.chars().all(|character| rest.next() == Some(character))
     }
@@ -166,9 +177,23 @@ fn push_range(members: &mut String, low: u32, high: u32) {
     }
 }
 
+/// A range, with the other cases of what is in it if they do not count.
+fn push_cases(members: &mut String, low: u32, high: u32, ignore_case: bool) {
+    push_range(members, low, high);
+    if ignore_case {
+        for code in cases::others(low, high) {
+            push_range(members, code, code);
+        }
+    }
+}
+
 /// One code outside of brackets.
-pub(super) fn single(code: u32) -> String {
+pub(super) fn single(code: u32, ignore_case: bool) -> String {
     let mut members = String::new();
-    push_range(&mut members, code, code);
-    if members.is_empty() { NONE.to_owned() } else { members }
+    push_cases(&mut members, code, code, ignore_case);
+    match ignore_case {
+        _ if members.is_empty() => NONE.to_owned(),
+        true => format!("[{members}]"),
+        false => members,
+    }
 }

@@ -617,8 +617,8 @@ impl Settings {
         let number = |settings: &Settings| settings.get(name).parse().unwrap_or(0);
         match name {
             "TimeZone" => {
-                let zone = TimeZone::from_name(self.get(name));
-                self.time_zone = Arc::new(zone.unwrap_or_else(|_| TimeZone::utc().clone()));
+                let zone = TimeZone::from_shown(self.get(name));
+                self.time_zone = Arc::new(zone.expect("checked before it was kept"));
             }
             "IntervalStyle" => self.interval_style = IntervalStyle::from_name(self.get(name)),
             "search_path" => {
