@@ -351,6 +351,33 @@ mod tests {
         assert_eq!(abbreviation_offset("nowhere"), None);
     }
 
+    /// What a session keeps of its zone is the name that it shows.
+    #[test]
+    fn every_name_that_is_taken_is_read_again() {
+        let parts = [
+            "<", ">", "+", "-", "0", "1", "12", "30", "59", "167", ":", ",", "M3.2.0", "J60", "/", ".",
+            "est", "EDT", "a", "Z", "utc", "berlin", "America", "New_York", " ", "posix/", "4", "002",
+        ];
+        let (mut seed, mut taken) = (7_u64, 0);
+        for _ in 0..200_000 {
+            let mut name = String::new();
+            let mut next = || {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (seed >> 33) as usize
+            };
+            for _ in 0..=next() % 7 {
+                name.push_str(parts[next() % parts.len()]);
+            }
+            if let Ok(zone) = TimeZone::from_name(&name) {
+                taken += 1;
+                let again = TimeZone::from_shown(zone.name())
+                    .unwrap_or_else(|| panic!("{name:?} is shown as {:?}", zone.name()));
+                assert_eq!(again.name(), zone.name(), "{name:?}");
+            }
+        }
+        assert!(taken > 1_000, "{taken} names were taken");
+    }
+
     #[test]
     fn names() {
         for (name, expected) in [
