@@ -30,6 +30,7 @@ SELECT make_timestamptz(2024, 3, 5, 1, 2, 3.5, 'Nowhere/City');
 SELECT make_interval(), make_interval(1), make_interval(1, 2, 3, 4, 5, 6, 7.5), make_interval(0, 0, 0, 0, 0, 0, -1.5), make_interval(-1, 14), make_interval(0, 0, 1, -7);
 SELECT make_interval(0, 0, 0, 0, 0, 0, 'infinity');
 SELECT date_bin('15 minutes', timestamp '2024-03-05 14:07', timestamp '2024-01-01'), date_bin('1 day', timestamptz '2024-03-05 14:07+00', timestamptz '2024-01-01 06:00+00'), date_bin('2 hours 30 minutes', timestamp '2023-12-31 23:59', timestamp '2024-01-01'), date_bin('7 days', timestamp '2024-03-05', timestamp '2024-03-05');
+SELECT to_char(timestamptz '2024-02-01 00:00+00', 'tzh tzm tz TZH TZM TZ tzmonth TZmonth of OF');
 SELECT date_bin('106751991 days', timestamp '2020-01-01', timestamp '2020-01-01');
 SELECT date_bin('106751992 days', timestamp '2020-01-01', timestamp '2020-01-01');
 SELECT date_bin('-106751992 days', timestamp '2020-01-01', timestamp '2020-01-01');
