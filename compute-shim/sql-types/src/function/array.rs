@@ -76,6 +76,10 @@ pub(super) fn position(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     };
     one_dimensional(array, "searching for elements in")?;
     let lower = array.dimensions.first().map_or(1, |dimension| dimension.lower);
+    let is_in_vain = args[1].is_null() && !array.values.iter().any(Datum::is_null);
+    if array.values.is_empty() || is_in_vain {
+        return Ok(Datum::Null);
+    }
     let first = match args.get(2) {
         None => lower,
         Some(Datum::Int4(first)) => *first,

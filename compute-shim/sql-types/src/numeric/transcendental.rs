@@ -330,13 +330,13 @@ impl Numeric {
             let grows = (magnitude > one) == (exponent.signum() > 0);
             return Ok(if grows { Numeric::INFINITY } else { Numeric::ZERO });
         }
-        if exponent.signum() < 0 {
-            return Ok(Numeric::ZERO);
-        }
         let integral = exponent.truncate(0)? == *exponent;
         if self.signum() < 0 && !integral {
             let message = "a negative number raised to a non-integer power yields a complex result";
             return Err(SqlError::new(SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION, message));
+        }
+        if exponent.signum() < 0 {
+            return Ok(Numeric::ZERO);
         }
         let odd = integral && exponent.modulo(&Numeric::from(2i64))?.signum() != 0;
         Ok(if self.signum() < 0 && odd { Numeric::NEGATIVE_INFINITY } else { Numeric::INFINITY })

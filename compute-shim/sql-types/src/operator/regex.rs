@@ -143,7 +143,8 @@ fn reason(pattern: &str) -> &'static str {
 
 /// Rewrites an ARE in the syntax of the crate.
 pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translation> {
-    let (rest, literal) = match pattern.strip_prefix("***") {
+    // A text that is meant as it stands has no directors.
+    let (rest, literal) = match pattern.strip_prefix("***").filter(|_| !options.literal) {
         Some(rest) if rest.starts_with('=') => (&rest[1..], true),
         Some(rest) if rest.starts_with(':') => (&rest[1..], false),
         Some(_) => return Err(invalid("invalid regular expression (starts with ***)")),
