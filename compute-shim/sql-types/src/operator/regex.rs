@@ -240,7 +240,9 @@ impl Group {
             // Empty, or of any beginning.
             let Some(first) = alternative.first else { return self.alternatives.is_empty() };
             let first = first.to_lowercase().next().unwrap_or(first);
-            all.push((first, alternative.plain.as_ref().map(|plain| plain.to_lowercase())));
+            // Character by character: a text's last sigma has a small letter of its own.
+            let lower = |plain: &String| plain.chars().flat_map(char::to_lowercase).collect::<String>();
+            all.push((first, alternative.plain.as_ref().map(lower)));
         }
         all.sort_unstable();
         all.windows(2).all(|pair| {

@@ -147,6 +147,22 @@ fn query_start(tokens: &[TokenWithSpan]) -> Option<usize> {
     if is_word(&tokens[first].token, "explain") {
         return (first + 1..tokens.len()).find(|&at| is_first(at));
     }
+    if is_word(&tokens[first].token, "create") {
+        // Of a view or a table that is made of a query; what is generated stands deeper.
+        let mut depth = 0usize;
+        for (at, token) in tokens.iter().enumerate().skip(first) {
+            match token.token {
+                Token::LParen => depth += 1,
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ if depth == 0 && is_word(&token.token, "as") => {
+                    let next = (at + 1..tokens.len()).find(|&at| !is_blank(&tokens[at]))?;
+                    return is_first(next).then_some(at + 1);
+                }
+                _ => {}
+            }
+        }
+        return None;
+    }
     if is_word(&tokens[first].token, "copy") {
         let next = (first + 1..tokens.len()).find(|&at| !is_blank(&tokens[at]))?;
         return if is_first(next) { Some(next) } else { behind("where") };

@@ -7,7 +7,7 @@ use super::keyword::can_name;
 use super::place::is_word;
 use super::respell_select::{closing, is_blank, word};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
-use super::{Lines, at};
+use super::{Lines, NESTING_MAX, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -136,17 +136,20 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             }
             && is(close + 1, &["row", "rows"])
         {
-            let mut limit = vec![word("LIMIT", None, Keyword::LIMIT)];
-            if is(close + 2, &["only"]) {
-                edits.dropped.extend([plain[nth], plain[nth + 1], plain[close + 1], plain[close + 2]]);
+            // What closes the count stands where the clause ends, since a view's text goes to the last token that was read.
+            let (last, mark) = if is(close + 2, &["only"]) {
+                (close + 2, None)
             } else if is(close + 2, &["with"]) && is(close + 3, &["ties"]) {
-                let behind = [plain[close + 1], plain[close + 2], plain[close + 3]];
-                edits.dropped.extend([plain[nth], plain[nth + 1]].into_iter().chain(behind));
-                limit.extend([word(TIES, Some('"'), Keyword::NoKeyword), Token::LParen]);
-                edits.before.push((behind[0], vec![Token::RParen]));
+                (close + 3, Some(word(TIES, Some('"'), Keyword::NoKeyword)))
             } else {
                 continue;
-            }
+            };
+            edits.dropped.extend([plain[nth], plain[nth + 1]]);
+            edits.dropped.extend(&plain[close + 1..=last]);
+            let mut limit = vec![word("LIMIT", None, Keyword::LIMIT)];
+            limit.extend(mark);
+            limit.push(Token::LParen);
+            edits.before.push((plain[last], vec![Token::RParen]));
             edits.before.push((plain[nth], limit));
         } else if is(nth, &["only"])
             && token(nth + 1) == Some(&Token::LParen)
@@ -241,14 +244,16 @@ fn is_behind<'t>(
     is_operand: impl Fn(usize) -> bool,
 ) -> bool {
     let is = |nth: usize, word: &str| token(nth).is_some_and(|token| is_word(token, word));
-    let mut first = end;
-    while first > 0
+    let (mut first, mut passed) = (end, 0);
+    // A longer chain is nested too deep in any case.
+    while passed < NESTING_MAX
+        && first > 0
         && let name = name_before(first, token)
         && name < first
         && name > 0
         && is(name - 1, "collate")
     {
-        first = name - 1;
+        (first, passed) = (name - 1, passed + 1);
     }
     is_cast(first, token) || (first < end && is_operand(first))
 }

@@ -59,3 +59,4 @@ SELECT regexp_match('abcd', '(a|ab)(c|bcd)');
 SELECT regexp_match('abab', '((a?)b)*');
 SELECT regexp_replace('abab', 'a*?|b', 'x');
 SELECT regexp_replace('abc', 'b', 'x', 'b');
+SELECT regexp_match('ΑΣΑΒ', '(ΑΣ|ΑΣΑ)(ΑΒ|Β)');
