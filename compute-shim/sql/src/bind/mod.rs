@@ -18,6 +18,7 @@ mod group;
 mod hypothetical;
 mod insert;
 mod join;
+mod key_types;
 mod known_function;
 mod lock;
 mod modify;

@@ -418,6 +418,7 @@ impl Binder<'_> {
         let visible_count = items.len();
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let keys: Vec<SortKey> = order.into_iter().map(|key| sort_key(key, &mut exprs)).collect();
+        let ties = if limits.with_ties { keys.clone() } else { Vec::new() };
         let on: Option<Vec<usize>> = distinct_on
             .map(|targets| targets.into_iter().map(|target| place_of(target, &mut exprs)).collect());
         let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
@@ -428,7 +429,7 @@ impl Binder<'_> {
             node = Node::Distinct { input: Arc::new(node), columns: None, types: types.clone() };
         }
         if !keys.is_empty() {
-            node = Node::Sort { input: Arc::new(node), keys: keys.clone() };
+            node = Node::Sort { input: Arc::new(node), keys };
         }
         if let Some(on) = on {
             let key_types = on.iter().map(|&column| types[column]).collect();
@@ -437,7 +438,7 @@ impl Binder<'_> {
         if let Some(locked) = locked {
             node = locked.above(node);
         }
-        node = limited(node, limits, keys);
+        node = limited(node, limits, ties);
         if has_hidden {
             let exprs = items.iter().enumerate();
             let exprs =
@@ -483,15 +484,16 @@ impl Binder<'_> {
         self.pop_select();
         let mut exprs: Vec<Expr> = items.iter().map(|item| item.expr.clone()).collect();
         let keys: Vec<SortKey> = order.into_iter().map(|key| sort_key(key, &mut exprs)).collect();
+        let ties = if limits.with_ties { keys.clone() } else { Vec::new() };
         let has_hidden = exprs.len() > items.len();
         let mut node = node;
         if has_hidden {
             node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
         }
         if !keys.is_empty() {
-            node = Node::Sort { input: Arc::new(node), keys: keys.clone() };
+            node = Node::Sort { input: Arc::new(node), keys };
         }
-        node = limited(node, limits, keys);
+        node = limited(node, limits, ties);
         if has_hidden {
             let exprs = items.iter().map(|item| item.expr.clone()).collect();
             node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
@@ -515,12 +517,11 @@ pub(super) fn filtered(node: Node, condition: Expr) -> Node {
     Node::Filter { input: Arc::new(node), predicate: Predicate::new(condition) }
 }
 
-fn limited(node: Node, limits: Limits, keys: Vec<SortKey>) -> Node {
-    let Limits { limit, offset, with_ties } = limits;
+fn limited(node: Node, limits: Limits, ties: Vec<SortKey>) -> Node {
+    let Limits { limit, offset, with_ties: _ } = limits;
     if limit.is_none() && offset.is_none() {
         return node;
     }
-    let ties = if with_ties { keys } else { Vec::new() };
     Node::Limit { input: Arc::new(node), limit, offset, ties }
 }
 

@@ -26,17 +26,25 @@ macro_rules! as_the_crate_has_it {
     };
 }
 
-impl Dialect for Grammar {
-    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
-        match &parser.peek_token_ref().token {
-            Token::Tilde
+/// `~`, `~~` and their kin, to which PostgreSQL's grammar gives the rank of all operators that it has no rank of their own for.
+pub(super) fn is_pattern_operator(token: &Token) -> bool {
+    matches!(
+        token,
+        Token::Tilde
             | Token::TildeAsterisk
             | Token::ExclamationMarkTilde
             | Token::ExclamationMarkTildeAsterisk
             | Token::DoubleTilde
             | Token::DoubleTildeAsterisk
             | Token::ExclamationMarkDoubleTilde
-            | Token::ExclamationMarkDoubleTildeAsterisk => Some(Ok(BASE.prec_value(Precedence::PgOther))),
+            | Token::ExclamationMarkDoubleTildeAsterisk
+    )
+}
+
+impl Dialect for Grammar {
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        match &parser.peek_token_ref().token {
+            token if is_pattern_operator(token) => Some(Ok(BASE.prec_value(Precedence::PgOther))),
             Token::Word(word) if word.keyword == Keyword::OPERATOR => {
                 Some(Ok(BASE.prec_value(Precedence::PgOther)))
             }

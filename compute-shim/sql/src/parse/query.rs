@@ -4,6 +4,7 @@
 //! build, and one that it knows and we do not support is refused by name.
 
 use super::place::is_word;
+use super::query_checks::{check_nested, check_ties};
 use super::respell_insert::NO_LIST;
 use super::respell_query::is_count_with_ties;
 use super::tree::{
@@ -12,7 +13,6 @@ use super::tree::{
     Update,
 };
 use super::{Lower, assigned_part, at, conflict_target, refuse, refuse_if, refuse_some};
-use hexalog_engine::LockWait;
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -28,43 +28,6 @@ fn change(statement: Statement) -> Query {
         offset: None,
         locks: Vec::new(),
     }
-}
-
-/// 42601 for a clause that stands inside of a query's parentheses and behind them: the two are one query.
-fn check_nested(query: &Query) -> Result<()> {
-    let mut body = &query.body;
-    while let QueryBody::Nested(inner) = body {
-        let twice = [
-            (
-                "ORDER BY",
-                query.order_by.first().map(|item| &item.expr).filter(|_| !inner.order_by.is_empty()),
-            ),
-            ("OFFSET", query.offset.as_ref().filter(|_| inner.offset.is_some())),
-            ("LIMIT", query.limit.as_ref().filter(|_| inner.limit.is_some())),
-        ];
-        if let Some((clause, Some(expr))) = twice.into_iter().find(|(_, expr)| expr.is_some()) {
-            let message = format!("multiple {clause} clauses not allowed");
-            return Err(at(SqlError::syntax(message), expr.start()));
-        }
-        body = &inner.body;
-    }
-    Ok(())
-}
-
-/// 42601 where nothing says which rows are tied, or rows might be passed over.
-fn check_ties(query: &Query) -> Result<()> {
-    if query.order_by.is_empty() {
-        return Err(match &query.body {
-            QueryBody::Nested(inner) if !inner.order_by.is_empty() => {
-                refuse("WITH TIES behind the parentheses around its ORDER BY")
-            }
-            _ => SqlError::syntax("WITH TIES cannot be specified without ORDER BY clause"),
-        });
-    }
-    if query.locks.iter().any(|lock| lock.wait == LockWait::Skip) {
-        return Err(SqlError::syntax("SKIP LOCKED and WITH TIES options cannot be used together"));
-    }
-    Ok(())
 }
 
 impl Lower<'_> {

@@ -3,6 +3,7 @@
 //! A select list may be empty. A set operation or VALUES may stand in the parentheses of ANY, ALL and SOME, and VALUES in those
 //! of a subquery that is an operand.
 
+use super::grammar::is_pattern_operator;
 use super::keyword::is_reserved;
 use super::place::is_word;
 use super::tree::{ALL_FIELDS, EMPTY_LIST, FromItem, Query, QueryBody};
@@ -146,19 +147,6 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
 /// stops at what binds no tighter. Queries stay as they are.
 pub(super) fn respell_pattern_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| is_word(token, word));
-    let is_pattern_operator = |token: &Token| {
-        matches!(
-            token,
-            Token::Tilde
-                | Token::TildeAsterisk
-                | Token::ExclamationMarkTilde
-                | Token::ExclamationMarkTildeAsterisk
-                | Token::DoubleTilde
-                | Token::DoubleTildeAsterisk
-                | Token::ExclamationMarkDoubleTilde
-                | Token::ExclamationMarkDoubleTildeAsterisk
-        )
-    };
     if !tokens.iter().any(|token| is_pattern_operator(&token.token)) {
         return tokens;
     }
