@@ -64,9 +64,32 @@ pub(crate) struct Worker {
     /// Asked whether this writer still has the volume; none where there is nothing to be fenced from.
     pub volume: Option<Handle>,
     pub sessions: AtomicUsize,
+    /// Sessions within a statement that has had to give way to others.
+    long_statements: AtomicUsize,
+}
+
+/// Held by a session while its statement, which had to give way, runs on.
+pub(crate) struct LongStatement(Arc<Worker>);
+
+impl Drop for LongStatement {
+    fn drop(&mut self) {
+        self.0.long_statements.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Worker {
+    /// Counts a statement that gives way for the first time.
+    pub(crate) fn long_statement(self: &Arc<Worker>) -> LongStatement {
+        self.long_statements.fetch_add(1, Ordering::Relaxed);
+        LongStatement(Arc::clone(self))
+    }
+
+    /// Whether a session that is polled once more after all that are ready now soon has its turn: others are there to be
+    /// ready, and none of them holds the worker for as long as a step may take.
+    pub(crate) fn has_short_turns(&self) -> bool {
+        self.sessions.load(Ordering::Relaxed) > 1 && self.long_statements.load(Ordering::Relaxed) == 0
+    }
+
     fn new(
         database: &Arc<Database>,
         control: &Arc<ServerControl>,
@@ -80,6 +103,7 @@ impl Worker {
             options: options.clone(),
             volume: volume.clone(),
             sessions: AtomicUsize::new(0),
+            long_statements: AtomicUsize::new(0),
         })
     }
 }

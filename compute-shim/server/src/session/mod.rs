@@ -212,6 +212,7 @@ impl Connection {
         }
         self.wire.output.ready_for_query(self.session.transaction_status());
         self.wire.pass_gate(self.session.answer_lsn()).await?;
+        self.wire.gather_replies().await;
         // Before the client knows: whom it asks then must not say that it is still at work.
         self.session.ready();
         self.wire.write_out().await?;

@@ -6,6 +6,7 @@ use crate::isolation::isolated;
 use crate::output::Output;
 use crate::wait::{GateBroken, Waiting};
 use crate::wire::backend;
+use hexalog_engine::Need;
 use hexalog_protocol::Lsn;
 use hexalog_sql::{Session, SessionWait, Step, Stop};
 use hexalog_sql_types::{SqlError, SqlState};
@@ -28,12 +29,16 @@ impl Wire {
         session: &mut Session,
         mut step: impl FnMut(&mut Session, &mut Output) -> Step<T>,
     ) -> Result<T, SqlError> {
+        let mut long_statement = None;
         loop {
             let stepped = isolated(|| step(session, &mut self.output));
             match stepped.inspect_err(|_| self.is_broken = true)? {
                 Ok(done) => return Ok(done),
                 Err(Stop::Error(error)) => return Err(error),
                 Err(Stop::Need(need)) => {
+                    if need == Need::Yield && long_statement.is_none() {
+                        long_statement = Some(self.worker.long_statement());
+                    }
                     let lock_timeout_ms = session.lock_timeout_ms();
                     // Boxed, here and below: what waits now and then must not weigh on every idle connection.
                     Box::pin(self.waiting().need(&need, lock_timeout_ms)).await?;
@@ -76,6 +81,15 @@ impl Wire {
         match self.control.stop_state() {
             StopState::Fenced => Err(End::Fatal(stopped(StopState::Fenced))),
             _ => Ok(()),
+        }
+    }
+
+    /// Lets the worker's other sessions have their turn before a reply is written, so that the replies of one turn go out together:
+    /// their clients then wake together, and ask together. One client per turn would have each woken alone, and the
+    /// scheduler would go between them and the worker for every message.
+    pub(super) async fn gather_replies(&self) {
+        if self.worker.has_short_turns() {
+            tokio::task::yield_now().await;
         }
     }
 
