@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+#[global_allocator]
+static MEMORY: hexalog_page_memory::PageMemory = hexalog_page_memory::PageMemory;
+
 fn main() -> ExitCode {
     let called_as = std::env::args_os().next();
     if called_as.is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "hexalogd")) {

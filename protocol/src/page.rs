@@ -21,6 +21,7 @@
 
 use crate::{DeviceId, Lsn, PageId, VolumeId};
 use alloc::boxed::Box;
+use core::alloc::Layout;
 
 /// Bytes in a page, everywhere: cache, wire and device.
 pub const PAGE_SIZE: usize = 8192;
@@ -49,6 +50,9 @@ struct Aligned([u8; PAGE_SIZE]);
 pub struct Page(Box<Aligned>);
 
 impl Page {
+    /// How an image lies in memory: what an allocator may know it by.
+    pub const LAYOUT: Layout = Layout::new::<Aligned>();
+
     /// A page of zeros with the format set: what `Format` is applied to.
     pub fn zeroed() -> Page {
         let mut page = Page(Box::new(Aligned([0; PAGE_SIZE])));

@@ -5,6 +5,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+#[global_allocator]
+static MEMORY: hexalog_page_memory::PageMemory = hexalog_page_memory::PageMemory;
+
 fn main() -> ExitCode {
     if let Err(message) = supervised::follow_supervisor() {
         eprintln!("hexalog: {message}");

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static MEMORY: hexalog_page_memory::PageMemory = hexalog_page_memory::PageMemory;
+
 fn main() -> ExitCode {
     hexalogd::main_with_args(std::env::args_os())
 }
