@@ -7,7 +7,7 @@ use super::cardinality::{is_known, known, rows};
 use super::join_order::{HASHED_ROW, PROBED_ROW};
 use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
-use hexalog_sql_types::TypeId;
+use hexalog_sql_types::{TypeId, Typmod};
 use std::sync::Arc;
 
 fn owned(node: Arc<Node>) -> Node {
@@ -192,6 +192,10 @@ fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
 /// Both sides hold the same kind of value, so that equal values hash alike.
 fn is_hashable(a: &Expr, b: &Expr) -> bool {
     let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
+    // Rows are compared column by column, and are of several kinds unless they have one shape.
+    if a.type_id == TypeId::RECORD && (a.typmod != b.typmod || a.typmod == Typmod::NONE) {
+        return false;
+    }
     a.type_id == b.type_id
         || (text(a.type_id) && text(b.type_id))
         || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
