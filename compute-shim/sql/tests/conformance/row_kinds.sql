@@ -59,3 +59,10 @@ SELECT count(DISTINCT c) FROM (VALUES (row(1, 2)), (row(2, 'a'::text)), (row(1, 
 SELECT c FROM (VALUES (row(1, 2)), (row(2, 'a'::text))) v(c) UNION SELECT row(1, 2) ORDER BY 1;
 SELECT array_agg(c ORDER BY c DESC) FROM (VALUES (row(1, 2)), (row(2, 'a'::text))) v(c);
 SELECT nullif(v.c, w.c) FROM (VALUES (row(1, 2))) v(c), (VALUES (row(1, 'a'::text))) w(c);
+CREATE TABLE one (a int, b text);
+CREATE TABLE two (c int, d text);
+INSERT INTO one VALUES (1, 'x'), (2, 'y'), (NULL, 'z');
+INSERT INTO two VALUES (2, 'y'), (3, 'z'), (NULL, 'z');
+SELECT one.a FROM one JOIN two ON row(one.a, one.b) = row(two.c, two.d);
+SELECT o.r FROM (SELECT row(a, b) AS r FROM one) o JOIN (SELECT row(c, d) AS r FROM two) w ON o.r = w.r ORDER BY o.r;
+SELECT o.r FROM (SELECT row(a, b) AS r FROM one) o JOIN (SELECT row(d, c) AS r FROM two) w ON o.r = w.r;
