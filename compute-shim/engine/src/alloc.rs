@@ -48,8 +48,8 @@ impl Allocator {
 }
 
 impl Engine {
-    /// Pages in use, by counting bits. For `hexalog verify` and tests: it wants every bitmap page in the
-    /// cache at once.
+    /// Pages in use, by counting bits. For `hexalog verify`, sizes that someone asks for, and tests: it wants every bitmap
+    /// page in the cache at once, one for each 500 MB.
     pub fn pages_used(&self) -> Step<u64> {
         let _call = Call::enter();
         self.operate_alone(|access| {

@@ -331,9 +331,12 @@ fn compare_arrays(id: TypeId, left: &Array, right: &Array) -> Ordering {
         })
 }
 
+/// Of rows with other columns the order is that of the types' numbers: PostgreSQL refuses to compare them (`operator/record.rs`),
+/// and whoever sorts looks at neighbours.
 fn compare_records(left: &Record, right: &Record) -> Ordering {
     for (at, (a, b)) in left.values.iter().zip(&right.values).enumerate() {
-        let order = compare(left.types[at], a, b);
+        let types = left.types[at].0.cmp(&right.types[at].0);
+        let order = types.then_with(|| compare(left.types[at], a, b));
         if order != Ordering::Equal {
             return order;
         }

@@ -113,20 +113,21 @@ impl Timestamp {
     }
 
     /// `age(timestamp, timestamp)`: years, months, days and time as one would count them on a calendar.
+    /// `infinity` is the instant that it is kept as, which has a place in PostgreSQL's calendar; `-infinity` has none.
     pub fn age(self, other: Timestamp) -> Result<Interval> {
-        if !self.is_finite() || !other.is_finite() {
+        if self == Timestamp::NEGATIVE_INFINITY || other == Timestamp::NEGATIVE_INFINITY {
             return Err(out_of_range("timestamp"));
         }
         if self < other {
             return self.age_forward(other).and_then(|interval| interval.negate());
         }
         // Counted back from the later date: borrowed days are those of the earlier date's month.
-        let (later, earlier) = (self.civil(), other.civil());
+        let (later, earlier) = (self.kept_civil(), other.kept_civil());
         Ok(age_fields(&later, &earlier, (self.split().1, other.split().1)))
     }
 
     fn age_forward(self, other: Timestamp) -> Result<Interval> {
-        let (earlier, later) = (self.civil(), other.civil());
+        let (earlier, later) = (self.kept_civil(), other.kept_civil());
         Ok(age_fields(&later, &earlier, (other.split().1, self.split().1)))
     }
 

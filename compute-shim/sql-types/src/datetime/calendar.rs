@@ -145,6 +145,11 @@ impl Timestamp {
     /// The fields of a finite timestamp.
     pub(crate) fn civil(self) -> Civil {
         assert!(self.is_finite(), "callers answer infinities themselves");
+        self.kept_civil()
+    }
+
+    /// The fields of what a timestamp is kept as, for an infinity too.
+    pub(super) fn kept_civil(self) -> Civil {
         let (days, us) = self.split();
         let (year, month, day) = civil_from_days(days);
         let small = |value: i64| i32::try_from(value).expect("fields of a day are small");

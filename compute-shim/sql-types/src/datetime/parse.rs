@@ -610,10 +610,10 @@ impl Builder {
         }
     }
 
-    /// The zone; the word for summer time wants one.
+    /// The zone; the word for summer time wants one, of one offset by its kind.
     pub(super) fn zone_offset(&self) -> Result<Option<ZoneRef>, Fault> {
         match (&self.zone, self.dst) {
-            (None, true) => Err(Fault::Syntax),
+            (None | Some(ZoneRef::Named(_)), true) => Err(Fault::Syntax),
             (zone, _) => Ok(zone.clone()),
         }
     }

@@ -179,10 +179,7 @@ impl TimeZone {
         if let Some(west) = posix_offset(name) {
             return Some(Self::fixed(name.to_ascii_uppercase(), -west));
         }
-        // Summer time without a rule is that of the United States.
-        let zone = jiff::tz::TimeZone::posix(name)
-            .or_else(|_| jiff::tz::TimeZone::posix(&format!("{name},M3.2.0,M11.1.0")))
-            .ok()?;
+        let zone = jiff::tz::TimeZone::posix(name).ok().or_else(|| posix_summer(name))?;
         Some(TimeZone { name: name.to_ascii_uppercase(), zone, beyond: 0 })
     }
 
@@ -305,6 +302,41 @@ fn posix_offset(name: &str) -> Option<i32> {
     (fields.next().is_none()).then_some(if offset.starts_with('-') { -seconds } else { seconds })
 }
 
+/// Rule of summer time where none is written: that of the United States.
+const SUMMER_RULE: &str = ",M3.2.0,M11.1.0";
+
+/// A POSIX specification with summer time whose names are not those that the standard allows: PostgreSQL takes whatever stands
+/// before a number, `2.5` for a zone two hours west, and five in the summer, which is called `.`.
+fn posix_summer(name: &str) -> Option<jiff::tz::TimeZone> {
+    let (standard, rest) = posix_name(name)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && !matches!(c, '+' | '-' | ':'))?;
+    let (offset, rest) = rest.split_at(end);
+    posix_offset(offset)?;
+    let (summer, rest) = posix_name(rest)?;
+    if summer.is_empty() {
+        return None;
+    }
+    let rest = if rest.contains(',') { rest.to_owned() } else { format!("{rest}{SUMMER_RULE}") };
+    // The crate knows names of three letters and more.
+    let known = |name: &str, other: &'static str| {
+        let is_known = name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphanumeric());
+        format!("<{}>", if is_known { name } else { other })
+    };
+    let spelled = format!("{}{offset}{}{rest}", known(standard, "std"), known(summer, "dst"));
+    jiff::tz::TimeZone::posix(&spelled).ok()
+}
+
+/// The name that a POSIX specification begins with, maybe in angle brackets, and the rest.
+fn posix_name(text: &str) -> Option<(&str, &str)> {
+    match text.strip_prefix('<') {
+        Some(quoted) => quoted.split_once('>'),
+        None => {
+            let end = text.find(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | ','));
+            Some(text.split_at(end.unwrap_or(text.len())))
+        }
+    }
+}
+
 /// Moves an instant by whole cycles of 400 years into the years that the database knows.
 fn into_known(us: i64) -> i64 {
     if us > KNOWN_MAX_US {
@@ -331,6 +363,11 @@ impl Timestamptz {
     /// Whether it is neither infinity.
     pub fn is_finite(self) -> bool {
         self.0 != i64::MAX && self.0 != i64::MIN
+    }
+
+    /// Local time so many seconds west of UTC. `None` outside the range of timestamps.
+    pub(crate) fn at_west(self, west: i32) -> Option<Timestamp> {
+        shift(self.0, -i64::from(west)).map(Timestamp)
     }
 
     /// From microseconds since 1970-01-01 UTC, as clocks count; held within the range of timestamps.

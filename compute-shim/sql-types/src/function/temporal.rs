@@ -189,6 +189,11 @@ pub(super) fn date_trunc(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
 pub(super) fn age(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let local = |value: &Datum| match value {
         Datum::Timestamp(value) => Ok(*value),
+        Datum::Timestamptz(Timestamptz::INFINITY) => {
+            let value = &Timestamptz::INFINITY;
+            let east = i64::from(env.time_zone.offset_at(*value)) * US_PER_SECOND;
+            Ok(Timestamp(value.0.saturating_add(east)))
+        }
         Datum::Timestamptz(value) => env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range),
         other => panic!("age was given {other:?}"),
     };
@@ -219,9 +224,13 @@ pub(super) fn timezone(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
             return Err(SqlError::invalid_parameter(message));
         }
         Datum::Interval(interval) => {
-            #[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's is an int and wraps")]
-            let seconds = (interval.us / US_PER_SECOND) as i32;
-            ZoneRef::Fixed(seconds)
+            let seconds = interval.us / US_PER_SECOND;
+            #[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's are ints and wrap")]
+            let (east, west) = (seconds as i32, seconds.wrapping_neg() as i32);
+            if let Datum::Timestamptz(utc) = &args[1] {
+                return utc.at_west(west).map(Datum::Timestamp).ok_or_else(timestamp_out_of_range);
+            }
+            ZoneRef::Fixed(east)
         }
         other => panic!("timezone was given {other:?}"),
     };
@@ -324,24 +333,20 @@ fn numeric_zone(name: &str) -> Result<ZoneRef> {
 
 /// `make_interval(years, months, weeks, days, hours, minutes, seconds)`, all of which may be left out.
 pub(super) fn make_interval(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
-    let integer = |at: usize| if at < args.len() { i64::from(i32_at(args, at)) } else { 0 };
+    let integer = |at: usize| if at < args.len() { i32_at(args, at) } else { 0 };
     let seconds = if args.len() > 6 { f64_at(args, 6) } else { 0.0 };
-    let out_of_range = || SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range");
     if !seconds.is_finite() {
-        return Err(out_of_range());
+        return Err(SqlError::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"));
     }
+    // PostgreSQL 15 looks at nothing more: what does not fit wraps, and a float beyond the range is the least number.
     let us = (seconds * 1e6).round_ties_even();
-    if us.abs() >= i64::MAX as f64 {
-        return Err(out_of_range());
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
-    let us =
-        i128::from(us as i64) + i128::from(integer(4) * 3600 + integer(5) * 60) * i128::from(US_PER_SECOND);
-    let small = |value: i64| i32::try_from(value).map_err(|_| out_of_range());
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number within the range")]
+    let us = if us.abs() < i64::MAX as f64 { us as i64 } else { i64::MIN };
+    let clock = (i64::from(integer(4)) * 3600 + i64::from(integer(5)) * 60) * US_PER_SECOND;
     Ok(Datum::Interval(Interval {
-        months: small(integer(0) * 12 + integer(1))?,
-        days: small(integer(2) * 7 + integer(3))?,
-        us: i64::try_from(us).map_err(|_| out_of_range())?,
+        months: integer(0).wrapping_mul(12).wrapping_add(integer(1)),
+        days: integer(2).wrapping_mul(7).wrapping_add(integer(3)),
+        us: us.wrapping_add(clock),
     }))
 }
 

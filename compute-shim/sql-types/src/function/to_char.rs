@@ -324,7 +324,10 @@ fn days_of_fields(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year + 4800, month + 1) } else { (year + 4799, month + 13) };
     let century = year / 100;
     let leap_days = year / 4 - century + century / 4;
-    year * 365 - 32_167 + leap_days + 7834 * month / 256 + day - i64::from(EPOCH_JULIAN)
+    let julian = year * 365 - 32_167 + leap_days + 7834 * month / 256 + day;
+    #[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's is an int and wraps")]
+    let wrapped = julian as i32;
+    i64::from(wrapped) - i64::from(EPOCH_JULIAN)
 }
 
 fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {

@@ -155,18 +155,32 @@ fn object(members: &Members, path: &[Option<&str>], level: usize, change: Change
     Ok(members)
 }
 
+/// Most elements that an array may be filled up to: PostgreSQL doubles the room of one that is being made, 32 bytes for each, and
+/// takes no gigabyte at once.
+const ARRAY_ELEMENTS_MAX: usize = 1 << 24;
+
+/// XX000 in place of so many NULLs.
+fn check_elements(count: usize) -> Result<()> {
+    match count <= ARRAY_ELEMENTS_MAX {
+        true => Ok(()),
+        false => Err(SqlError::internal("invalid memory alloc request size 1073741824")),
+    }
+}
+
 /// What a path that leads nowhere yet is filled with: arrays for integers, objects for anything else.
 fn grown(path: &[Option<&str>], from: usize, new: &Json) -> Result<Json> {
     // Before there is a value that is too deep to be let go of.
     if path.len() - from > NESTING_MAX {
         return Err(too_deep());
     }
-    let mut value = new.clone();
+    let (mut value, mut filled) = (new.clone(), 0usize);
     for level in (from..path.len()).rev() {
         let key = key_at(path, level)?;
         value = match parse_index(key) {
             Some(index) => {
                 let gap = usize::try_from(index).unwrap_or(0);
+                filled = filled.saturating_add(gap).saturating_add(1);
+                check_elements(filled)?;
                 let mut elements = vec![Json::Null; gap];
                 elements.push(value);
                 Json::Array(elements)
@@ -203,6 +217,7 @@ fn array(elements: &[Json], path: &[Option<&str>], level: usize, change: Change<
                 let message = format!("path element at position {} is out of range: {index}", level + 1);
                 return Err(SqlError::invalid_parameter(message));
             };
+            check_elements(at.saturating_add(1))?;
             let value = grown(path, level + 1, new)?;
             elements.resize(at, Json::Null);
             elements.push(value);

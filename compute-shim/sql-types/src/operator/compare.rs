@@ -10,6 +10,8 @@ use crate::env::EvalEnv;
 use crate::error::Result;
 use crate::types::TypeId;
 
+use super::record::{Purpose, order_arrays, order_records};
+
 /// Any integer, as the widest.
 fn integer(value: &Datum) -> Option<i64> {
     match value {
@@ -97,6 +99,50 @@ comparisons! {
     le is_le;
     gt is_gt;
     ge is_ge;
+}
+
+macro_rules! row_comparisons {
+    ($($name:ident $purpose:ident $test:ident;)*) => {
+        $(pub(super) fn $name(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+            let order = match operands {
+                [Datum::Record(left), Datum::Record(right)] => order_records(left, right, Purpose::$purpose)?,
+                other => panic!("rows were to be compared, not {other:?}"),
+            };
+            Ok(Datum::Bool(order.$test()))
+        })*
+    };
+}
+
+row_comparisons! {
+    row_eq Equality is_eq;
+    row_ne Equality is_ne;
+    row_lt Order is_lt;
+    row_le Order is_le;
+    row_gt Order is_gt;
+    row_ge Order is_ge;
+}
+
+macro_rules! array_comparisons {
+    ($($name:ident $purpose:ident $test:ident;)*) => {
+        $(pub(super) fn $name(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+            let order = match operands {
+                [Datum::Array(left), Datum::Array(right)] if left.element == TypeId::RECORD => {
+                    order_arrays(left, right, Purpose::$purpose)?
+                }
+                _ => order(env, operands),
+            };
+            Ok(Datum::Bool(order.$test()))
+        })*
+    };
+}
+
+array_comparisons! {
+    array_eq Equality is_eq;
+    array_ne Equality is_ne;
+    array_lt Order is_lt;
+    array_le Order is_le;
+    array_gt Order is_gt;
+    array_ge Order is_ge;
 }
 
 comparisons! {

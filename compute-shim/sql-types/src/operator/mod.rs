@@ -6,11 +6,13 @@ pub(crate) mod arithmetic;
 pub(crate) mod array;
 mod compare;
 pub(crate) mod like;
+mod record;
 pub(crate) mod regex;
 mod table;
 mod temporal;
 mod text;
 
+pub use record::order_checked;
 pub(crate) use temporal::add as add_temporal;
 
 use crate::datum::Datum;

@@ -647,7 +647,10 @@ impl Binder<'_> {
         let kind = match words {
             "COALESCE" => Kind::Coalesce(items),
             _ => {
-                self.check_sortable(type_id, typmod)?;
+                // Rows are looked at when two of them meet.
+                if type_id != TypeId::RECORD {
+                    self.check_sortable(type_id, typmod)?;
+                }
                 Kind::Extreme { items, greatest: words == "GREATEST" }
             }
         };

@@ -242,13 +242,15 @@ impl Binder<'_> {
     /// `left = ANY (ARRAY[…])`, or `<> ALL`.
     fn in_array(&mut self, left: Expr, items: Vec<Expr>, common: TypeId, op: &str) -> Result<Expr> {
         let left = self.known_as(left, common)?;
+        // Texts are read before an operator is looked for, as PostgreSQL has it.
+        let items: Result<Vec<Expr>> =
+            items.into_iter().map(|item| self.coerce_implicit(item, common)).collect();
+        let items = items?;
         let (operator, resolved) = self.comparison(op, left.type_id, common)?;
         let left = self.coerce_implicit(left, resolved.left.expect("a comparison has two operands"))?;
-        let mut elements = Vec::with_capacity(items.len());
-        for item in items {
-            let item = self.coerce_implicit(item, common)?;
-            elements.push(self.coerce_implicit(item, resolved.right)?);
-        }
+        let elements: Result<Vec<Expr>> =
+            items.into_iter().map(|item| self.coerce_implicit(item, resolved.right)).collect();
+        let elements = elements?;
         let array = Box::new(self.array_from(elements, resolved.right)?);
         check_explicit([left.collation, array.collation])?;
         Ok(self.called(boolean(Kind::AnyAll { operator, left: Box::new(left), array, all: op == "<>" })))

@@ -3,6 +3,7 @@
 //! Owns the dispatch and the kinds that are no calls and no comparisons. Every method hands back an expression whose
 //! types are final, but for untyped literals and parameters, which their surroundings decide.
 
+use super::slice::check_dimensions;
 use super::{Binder, type_of};
 use crate::catalog::object::Oid;
 use crate::expression::{Collation, Expr, Kind, is_collatable};
@@ -316,6 +317,7 @@ impl Binder<'_> {
         let bound: Result<Vec<Expr>> =
             subscripts.iter().map(|subscript| self.array_subscript(subscript)).collect();
         let bound = bound?;
+        check_dimensions(bound.len())?;
         let typmod = operand.typmod;
         let kind = Kind::Subscript { operand: Box::new(operand), subscripts: bound.into() };
         Ok(Expr::new(kind, element).with_typmod(typmod))

@@ -66,7 +66,9 @@ impl Binder<'_> {
         sets.iter_mut().flat_map(|set| &mut set.arguments).for_each(replace);
         frame.sets = sets;
         let calls = std::mem::take(&mut frame.aggregates);
-        Ok(Node::Aggregate { input: Arc::new(input), keys: Exprs::new(keys), calls })
+        let columns: Vec<_> = keys.iter().map(|key| (key.type_id, key.typmod)).collect();
+        let node = Node::Aggregate { input: Arc::new(input), keys: Exprs::new(keys), calls };
+        self.compared(node, &columns)
     }
 
     /// Adds the columns of an expression that the keys determine; 42803 for others.

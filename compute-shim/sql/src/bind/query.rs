@@ -37,6 +37,15 @@ fn united(left: Arc<Node>, right: Arc<Node>, distinct: Option<&[TypeId]>) -> Vec
     }
 }
 
+/// Whether a query is VALUES and nothing else.
+fn is_values(query: &Query) -> bool {
+    match &query.body {
+        QueryBody::Values(_) => true,
+        QueryBody::Nested(inner) => is_values(inner),
+        _ => false,
+    }
+}
+
 impl Binder<'_> {
     #[recursive::recursive]
     pub(super) fn query(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
@@ -185,8 +194,10 @@ impl Binder<'_> {
             let exprs = std::mem::take(column);
             let untyped = exprs.iter().all(|expr| expr.type_id == TypeId::UNKNOWN);
             let (exprs, type_id) = match wanted.targets.get(at) {
-                Some(&(target, _)) if untyped => (self.all_to(exprs, target)?, target),
-                _ if untyped && wanted.keeps_unknown => (exprs, TypeId::UNKNOWN),
+                // Under a set operation VALUES decides for itself: what no row types is text.
+                Some(&(target, _)) if untyped && !wanted.keeps_unknown => {
+                    (self.all_to(exprs, target)?, target)
+                }
                 _ => self.unify("VALUES", exprs)?,
             };
             let typmod = self.common_typmod(&exprs);
@@ -210,6 +221,15 @@ impl Binder<'_> {
         exprs.into_iter().map(|expr| self.coerce_implicit(expr, target)).collect()
     }
 
+    /// A side of a set operation. Columns of VALUES stand nowhere, only what is in its rows does.
+    fn operand(&mut self, query: &Query, wanted: &Wanted) -> Result<Bound> {
+        let mut bound = self.query(query, wanted)?;
+        if is_values(query) {
+            bound.columns.iter_mut().for_each(|column| column.position = 0);
+        }
+        Ok(bound)
+    }
+
     fn set_operation(
         &mut self,
         op: SetOperator,
@@ -222,9 +242,9 @@ impl Binder<'_> {
         let enclosing = self.enclosing;
         self.enclosing.intersect |= op == SetOperator::Intersect && all;
         self.enclosing.except |= op == SetOperator::Except && all;
-        let left = self.query(left, &inner)?;
+        let left = self.operand(left, &inner)?;
         self.enclosing.except |= op == SetOperator::Except;
-        let right = self.query(right, &inner)?;
+        let right = self.operand(right, &inner)?;
         self.enclosing = enclosing;
         let word = op.word();
         if left.columns.len() != right.columns.len() {
@@ -238,7 +258,8 @@ impl Binder<'_> {
                 resolve::common_type(word, &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
             let is_one = l.type_id == r.type_id && (l.typmod == r.typmod || self.is_like(l, r));
             let typmod = if is_one { l.typmod } else { Typmod::NONE };
-            if !(op == SetOperator::Union && all) {
+            let is_sorted = op == SetOperator::Union && (all || self.is_mixed(type_id, typmod));
+            if !is_sorted {
                 self.check_groupable(type_id, typmod)?;
             }
             let (name, position) = (l.name.clone(), l.position);
@@ -252,7 +273,8 @@ impl Binder<'_> {
             (SetOperator::Union, true) => Node::Append { inputs: united(left, right, None) },
             (SetOperator::Union, false) => {
                 let input = Arc::new(Node::Append { inputs: united(left, right, Some(&types)) });
-                Node::Distinct { input, columns: None, types }
+                let of: Vec<_> = columns.iter().map(|column| (column.type_id, column.typmod)).collect();
+                self.compared(Node::Distinct { input, columns: None, types }, &of)?
             }
             _ => Node::SetOperation { op, all, left, right, types },
         };

@@ -113,7 +113,9 @@ impl Binder<'_> {
         refuse_clauses(terms.whole)?;
         let types = check_columns(&table.name, &base.columns, &step.columns, terms.all)?;
         if !terms.all {
-            for column in &base.columns {
+            // Told apart by a hash, as in PostgreSQL: rows of other columns are other rows.
+            let alike = base.columns.iter().filter(|column| !self.is_mixed(column.type_id, column.typmod));
+            for column in alike {
                 self.check_groupable(column.type_id, column.typmod)?;
             }
         }

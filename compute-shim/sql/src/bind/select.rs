@@ -127,8 +127,10 @@ impl Binder<'_> {
         if is_distinct {
             for item in &items {
                 let position = item.expr.position;
-                self.check_groupable(item.expr.type_id, item.expr.typmod)
-                    .map_err(|error| at(error, position))?;
+                if !self.is_mixed(item.expr.type_id, item.expr.typmod) {
+                    self.check_groupable(item.expr.type_id, item.expr.typmod)
+                        .map_err(|error| at(error, position))?;
+                }
                 check_one(item.expr.collation)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
@@ -249,7 +251,9 @@ impl Binder<'_> {
                 Target::Output(at) => (&items[*at].expr, expr.start()),
                 Target::Hidden(expr) => (expr, expr.position),
             };
-            self.check_sortable(key.type_id, key.typmod).map_err(|error| at(error, position))?;
+            if !self.is_mixed(key.type_id, key.typmod) {
+                self.check_sortable(key.type_id, key.typmod).map_err(|error| at(error, position))?;
+            }
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -341,7 +345,9 @@ impl Binder<'_> {
         if has_set {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
-        self.check_groupable(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
+        if !self.is_mixed(key.type_id, key.typmod) {
+            self.check_groupable(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
+        }
         check_one(key.collation)?;
         Ok(key)
     }
@@ -427,6 +433,8 @@ impl Binder<'_> {
         node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
         if is_distinct {
             node = Node::Distinct { input: Arc::new(node), columns: None, types: types.clone() };
+            let columns: Vec<_> = items.iter().map(|item| (item.expr.type_id, item.expr.typmod)).collect();
+            node = self.compared(node, &columns)?;
         }
         if !keys.is_empty() {
             node = Node::Sort { input: Arc::new(node), keys };

@@ -21,7 +21,7 @@ use hexalog_sql_types::{SqlError, SqlState};
 use std::sync::Arc;
 
 /// 3D000.
-pub(super) fn no_database(name: &str) -> SqlError {
+pub(crate) fn no_database(name: &str) -> SqlError {
     SqlError::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{name}\" does not exist"))
 }
 

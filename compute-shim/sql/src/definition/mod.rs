@@ -54,6 +54,7 @@ pub(crate) use sequence::literal as sequence_literal;
 pub(crate) use analyze::{BLOCK_BYTES, skipped};
 pub(crate) use column::is_system_column;
 pub(crate) use create_index::column_names;
+pub(crate) use database::no_database;
 pub(crate) use lookup::{no_schema, not_a};
 pub(crate) use parameters::parse_bool;
 pub(crate) use reindex::was_reindexed;

@@ -10,18 +10,19 @@ use super::aggregate_columns::{ByColumns, is_by_columns};
 use super::context::hash_values;
 use super::kept_bytes::{row_bytes, value_bytes};
 use super::partitions::{Numbered, Part, Partitions, by_number, is_hash_table_full};
-use super::sort::{ENTRY_BYTES, Places, compare_rows};
+use super::sort::{ENTRY_BYTES, Places, compare_rows, compare_rows_checked};
 use super::sorter::Sorter;
 use super::temporary_file::{Spilled, read_rows, write_rows};
 use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Evaluation, evaluate, is_true};
-use crate::plan::{AggregateCall, Node};
+use crate::plan::{AggregateCall, Node, SortKey};
 use crate::stop::Step;
 use hexalog_sql_types::aggregate::Accumulator;
 use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::row::{read_row, write_row};
 use hexalog_sql_types::{Datum, EvalEnv, TypeId};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// One aggregate's state in one group.
@@ -337,16 +338,32 @@ fn new_group(number: u64, key: Row, calls: &[AggregateCall]) -> Group {
     Group { number, key, calls: calls.iter().map(call).collect() }
 }
 
+/// Puts kept rows in their order: that of the call, or of all arguments for DISTINCT alone.
+fn sort_kept(call: &AggregateCall, types: &[TypeId], rows: &mut [Row]) -> Result<()> {
+    let by_arguments = call.distinct && call.order_by.is_empty();
+    let ordered = call.order_by.iter().map(|key| key.type_id);
+    let has_rows = types.iter().copied().chain(ordered).any(|type_id| type_id == TypeId::RECORD);
+    if !has_rows {
+        match by_arguments {
+            true => rows.sort_by(|a, b| compare_values(types, a, b)),
+            false => rows.sort_by(|a, b| compare_rows(&call.order_by, a, b)),
+        }
+        return Ok(());
+    }
+    let key = |(column, &type_id)| SortKey { column, type_id, descending: false, nulls_first: false };
+    let arguments: Vec<SortKey> = types.iter().enumerate().map(key).collect();
+    let keys = if by_arguments { &arguments } else { &call.order_by };
+    let fault = RefCell::default();
+    rows.sort_by(|a, b| compare_rows_checked(keys, a, b, &fault));
+    fault.into_inner().map_or(Ok(()), Err)
+}
+
 /// Feeds the kept rows in their order, equal ones once if the call says DISTINCT.
 fn feed_kept(env: &EvalEnv<'_>, call: &AggregateCall, state: &mut Call) -> Step<()> {
     let mut rows = std::mem::take(&mut state.rows);
     let width = call.arguments.len();
     let types: Vec<TypeId> = call.arguments.iter().map(|argument| argument.type_id).collect();
-    if call.distinct && call.order_by.is_empty() {
-        rows.sort_by(|a, b| compare_values(&types, a, b));
-    } else {
-        rows.sort_by(|a, b| compare_rows(&call.order_by, a, b));
-    }
+    sort_kept(call, &types, &mut rows)?;
     if call.function.kind.is_hypothetical() {
         return feed_hypothetical(env, call, state, &rows);
     }

@@ -8,8 +8,10 @@ use crate::plan::{Node, SortKey};
 use crate::stop::Step;
 use hexalog_sql_types::datum::{compare, equal};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, TypeId};
+use hexalog_sql_types::operator::order_checked;
+use hexalog_sql_types::{Datum, SqlError, TypeId};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,6 +20,33 @@ use std::sync::Arc;
 
 /// The order of two rows by sort keys.
 pub(super) fn compare_rows(keys: &[SortKey], a: &[Datum], b: &[Datum]) -> Ordering {
+    compare_rows_by(keys, a, b, compare)
+}
+
+/// The same where rows among the keys may be of several kinds: the first two that cannot be compared leave a fault. Whatever the
+/// way of sorting, values that end up beside each other have been compared. The later row comes first here; of PostgreSQL's words the
+/// first are about the earlier.
+pub(super) fn compare_rows_checked(
+    keys: &[SortKey],
+    a: &[Datum],
+    b: &[Datum],
+    fault: &RefCell<Option<SqlError>>,
+) -> Ordering {
+    compare_rows_by(keys, a, b, |type_id, left, right| match order_checked(type_id, right, left) {
+        Ok(order) => order.reverse(),
+        Err(error) => {
+            fault.borrow_mut().get_or_insert(error);
+            compare(type_id, left, right)
+        }
+    })
+}
+
+fn compare_rows_by(
+    keys: &[SortKey],
+    a: &[Datum],
+    b: &[Datum],
+    compare: impl Fn(TypeId, &Datum, &Datum) -> Ordering,
+) -> Ordering {
     for key in keys {
         let (left, right) = (&a[key.column], &b[key.column]);
         let order = match (left.is_null(), right.is_null()) {
@@ -26,7 +55,7 @@ pub(super) fn compare_rows(keys: &[SortKey], a: &[Datum], b: &[Datum]) -> Orderi
             (true, false) => Ordering::Greater,
             (false, true) if key.nulls_first => Ordering::Greater,
             (false, true) => Ordering::Less,
-            (false, false) if key.descending => compare(key.type_id, right, left),
+            (false, false) if key.descending => compare(key.type_id, left, right).reverse(),
             (false, false) => compare(key.type_id, left, right),
         };
         if order.is_ne() {
@@ -41,32 +70,30 @@ pub(super) struct Sort {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
     sorter: Sorter<Row>,
+    /// Rows among the keys that cannot be compared.
+    fault: RefCell<Option<SqlError>>,
 }
 
 impl Sort {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Sort {
-        Sort { plan, input, sorter: Sorter::default() }
+        Sort { plan, input, sorter: Sorter::default(), fault: RefCell::default() }
     }
 }
 
 impl Operator for Sort {
     fn next(&mut self, context: &mut Context<'_>, row: &mut Row) -> Step<bool> {
         let Node::Sort { keys, .. } = &*self.plan else { unreachable!("built for sorting") };
-        let compare = |a: &Row, b: &Row| compare_rows(keys, a, b);
-        if !self.sorter.is_sorted() {
-            let mut next = Row::new();
-            while !self.sorter.is_ended() {
-                self.sorter.make_room(context, &compare)?;
-                match self.input.next(context, &mut next)? {
-                    true => self.sorter.push(std::mem::take(&mut next)),
-                    false => self.sorter.end(),
-                }
+        let Sort { input, sorter, fault, .. } = self;
+        match keys.iter().any(|key| key.type_id == TypeId::RECORD) {
+            true => {
+                let compare = |a: &Row, b: &Row| compare_rows_checked(keys, a, b, fault);
+                next_sorted(&mut **input, sorter, &compare, fault, context, row)
             }
-            self.sorter.sort(context, &compare)?;
+            false => {
+                let compare = |a: &Row, b: &Row| compare_rows(keys, a, b);
+                next_sorted(&mut **input, sorter, &compare, fault, context, row)
+            }
         }
-        let Some(found) = self.sorter.next(context, &compare)? else { return Ok(false) };
-        *row = found;
-        Ok(true)
     }
 
     fn bound(&mut self, rows: usize) {
@@ -76,7 +103,38 @@ impl Operator for Sort {
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.input.rewind(context);
         self.sorter = Sorter::default();
+        self.fault = RefCell::default();
     }
+}
+
+/// Sorts if that is not done yet, and takes the next row.
+fn next_sorted(
+    input: &mut dyn Operator,
+    sorter: &mut Sorter<Row>,
+    compare: &impl Fn(&Row, &Row) -> Ordering,
+    fault: &RefCell<Option<SqlError>>,
+    context: &mut Context<'_>,
+    row: &mut Row,
+) -> Step<bool> {
+    if !sorter.is_sorted() {
+        let mut next = Row::new();
+        while !sorter.is_ended() {
+            sorter.make_room(context, compare)?;
+            match input.next(context, &mut next)? {
+                true => sorter.push(std::mem::take(&mut next)),
+                false => sorter.end(),
+            }
+        }
+        sorter.sort(context, compare)?;
+    }
+    let found = sorter.next(context, compare)?;
+    // Of runs in a file the last comparisons come while rows are given.
+    if let Some(error) = fault.take() {
+        return Err(error.into());
+    }
+    let Some(found) = found else { return Ok(false) };
+    *row = found;
+    Ok(true)
 }
 
 /// Hash of a key → places of its rows, in the order in which they were added.

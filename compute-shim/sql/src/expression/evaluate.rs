@@ -11,11 +11,11 @@ use crate::execute::Context;
 use crate::function::HostFunction;
 use crate::stop::{Step, Stop};
 use hexalog_sql_types::cast::{self, CastContext, Coercion};
-use hexalog_sql_types::datum::{compare, equal};
+use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::numeric::Short;
-use hexalog_sql_types::operator::Operator;
+use hexalog_sql_types::operator::{Operator, order_checked};
 use hexalog_sql_types::{Array, Datum, Dimension, EvalEnv, Record, SqlError, SqlState, TypeId, Typmod};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -270,7 +270,8 @@ fn evaluate_compound<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mut 
             Ok(Datum::Null)
         }
         Kind::Extreme { items, greatest } => {
-            let wanted = if *greatest { Ordering::Greater } else { Ordering::Less };
+            // The best one's beside the next.
+            let wanted = if *greatest { Ordering::Less } else { Ordering::Greater };
             extreme(expr.type_id, items, wanted, row, context)
         }
         Kind::NullIf { operator, first, comparison } => {
@@ -386,7 +387,7 @@ fn extreme<S: Surroundings>(
     let mut best = Datum::Null;
     for item in items {
         let value = evaluate(item, row, context)?;
-        if !value.is_null() && (best.is_null() || compare(type_id, &value, &best) == wanted) {
+        if !value.is_null() && (best.is_null() || order_checked(type_id, &best, &value)? == wanted) {
             best = value;
         }
     }

@@ -1,10 +1,13 @@
 //! Sizes of relations and databases, and how sizes are written.
 //!
-//! A size is known only to storage, and a statement does not ask it: every size is NULL, which says that it is not known.
+//! Storage knows how many pages of a volume are in use, and not whose they are: of a database the size is that of the volume, which
+//! holds all databases, and of anything else NULL, which says that it is not known.
 
-use super::{HostFunction, host, integer_at};
+use super::{HostFunction, host, integer_at, oid_at, text_at};
+use crate::definition::no_database;
 use crate::execute::Context;
 use crate::stop::Step;
+use hexalog_protocol::PAGE_SIZE;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, Numeric, SqlError, TypeId};
 
@@ -14,8 +17,8 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
     host(2997, "pg_table_size", &[TypeId::REGCLASS], TypeId::INT8, unknown).volatile(),
     host(2998, "pg_indexes_size", &[TypeId::REGCLASS], TypeId::INT8, unknown).volatile(),
     host(2286, "pg_total_relation_size", &[TypeId::REGCLASS], TypeId::INT8, unknown).volatile(),
-    host(2324, "pg_database_size", &[TypeId::OID], TypeId::INT8, unknown).volatile(),
-    host(2168, "pg_database_size", &[TypeId::NAME], TypeId::INT8, unknown).volatile(),
+    host(2324, "pg_database_size", &[TypeId::OID], TypeId::INT8, database_size).volatile(),
+    host(2168, "pg_database_size", &[TypeId::NAME], TypeId::INT8, database_size_by_name).volatile(),
     host(2322, "pg_tablespace_size", &[TypeId::OID], TypeId::INT8, unknown).volatile(),
     host(2323, "pg_tablespace_size", &[TypeId::NAME], TypeId::INT8, unknown).volatile(),
     host(2288, "pg_size_pretty", &[TypeId::INT8], TypeId::TEXT, size_pretty).immutable(),
@@ -24,6 +27,29 @@ pub(super) static FUNCTIONS: &[HostFunction] = &[
 
 fn unknown(_: &mut Context<'_>, _: &[Datum]) -> Step<Datum> {
     Ok(Datum::Null)
+}
+
+/// NULL for a database that there is not.
+fn database_size(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    match context.view.catalog().database(oid_at(arguments, 0)) {
+        Some(_) => volume_size(context),
+        None => Ok(Datum::Null),
+    }
+}
+
+/// 3D000 for a database that there is not.
+fn database_size_by_name(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Datum> {
+    let name = text_at(arguments, 0);
+    match context.view.catalog().database_by_name(name) {
+        Some(_) => volume_size(context),
+        None => Err(no_database(name).into()),
+    }
+}
+
+/// Bytes of the volume's pages that are in use: those of undo, and of what is gone and not purged yet, among them.
+fn volume_size(context: &mut Context<'_>) -> Step<Datum> {
+    let bytes = u128::from(context.engine.pages_used()?) * PAGE_SIZE as u128;
+    Ok(Datum::Int8(i64::try_from(bytes).unwrap_or(i64::MAX)))
 }
 
 /// A unit with the size from which the next one is taken, whether a half is added before it is printed (its figure is

@@ -34,6 +34,7 @@ mod respell;
 mod respell_insert;
 mod respell_query;
 mod respell_select;
+mod row_count;
 
 mod select_into;
 mod sequence;

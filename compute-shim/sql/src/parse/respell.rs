@@ -32,7 +32,7 @@ const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "
 
 pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let tokens = respell_similar_substring(tokens, lines)?;
-    let tokens = respell_pattern_sets(respell_like_sets(respell_all_fields(tokens)));
+    let tokens = respell_pattern_sets(respell_like_sets(respell_all_fields(tokens), lines)?);
     let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
     // A definition may have a query: of a view, of a table's rows.
     let Some(start) = query_start(&tokens) else {

@@ -6,6 +6,7 @@
 use super::keyword::can_name;
 use super::place::is_word;
 use super::respell_select::{closing, is_blank, word};
+use super::row_count::{FetchCount, check_offset, fetch_count};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
 use super::{Lines, NESTING_MAX, at};
 use hexalog_sql_types::SqlError;
@@ -68,6 +69,21 @@ impl Edits {
         self.before.push((place, spelled));
     }
 
+    /// FETCH with a count that the crate has not becomes LIMIT. What closes the count stands where the clause ends, since a
+    /// view's text goes to the last token that was read.
+    fn respell_fetch(&mut self, fetch: usize, count: &FetchCount, plain: &[usize]) {
+        let last = plain[count.last];
+        self.dropped.extend([plain[fetch], plain[fetch + 1]]);
+        self.dropped.extend(&plain[count.end..=count.last]);
+        let mut limit = vec![word("LIMIT", None, Keyword::LIMIT)];
+        if count.has_ties {
+            limit.push(word(TIES, Some('"'), Keyword::NoKeyword));
+        }
+        limit.push(Token::LParen);
+        self.before.push((last, vec![Token::RParen]));
+        self.before.push((plain[fetch], limit));
+    }
+
     fn applied(mut self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         if self.dropped.is_empty() && self.before.is_empty() {
             return tokens;
@@ -119,38 +135,19 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
                 _ => None,
             };
             if let Some(refused) = refused {
-                let found = token(refused).expect("matched above");
-                let message = format!("syntax error at or near \"{found}\"");
-                return Err(at(SqlError::syntax(message), position(refused)));
+                let found = token(refused).expect("matched above").to_string();
+                return Err(unexpected((found, refused), position));
             }
         } else if is(nth, &["by"]) && nth > 0 && is(nth - 1, &["group"]) && is(nth + 1, &["distinct", "all"])
         {
             // Of grouping sets they say something, and those are refused.
             edits.dropped.push(plain[nth + 1]);
-        } else if is(nth, &["fetch"])
-            && is(nth + 1, &["first", "next"])
-            && let Some(close) = match token(nth + 2) {
-                Some(Token::LParen) => closing(&tokens, &plain, nth + 2),
-                Some(Token::Plus | Token::Minus) => Some(nth + 3),
-                _ => None,
+        } else if is(nth, &["fetch"]) && is(nth + 1, &["first", "next"]) {
+            if let Some(count) = fetch_count(nth + 2, token).map_err(|error| unexpected(error, position))? {
+                edits.respell_fetch(nth, &count, &plain);
             }
-            && is(close + 1, &["row", "rows"])
-        {
-            // What closes the count stands where the clause ends, since a view's text goes to the last token that was read.
-            let (last, mark) = if is(close + 2, &["only"]) {
-                (close + 2, None)
-            } else if is(close + 2, &["with"]) && is(close + 3, &["ties"]) {
-                (close + 3, Some(word(TIES, Some('"'), Keyword::NoKeyword)))
-            } else {
-                continue;
-            };
-            edits.dropped.extend([plain[nth], plain[nth + 1]]);
-            edits.dropped.extend(&plain[close + 1..=last]);
-            let mut limit = vec![word("LIMIT", None, Keyword::LIMIT)];
-            limit.extend(mark);
-            limit.push(Token::LParen);
-            edits.before.push((plain[last], vec![Token::RParen]));
-            edits.before.push((plain[nth], limit));
+        } else if is(nth, &["offset"]) {
+            check_offset(nth + 1, token).map_err(|error| unexpected(error, position))?;
         } else if is(nth, &["only"])
             && token(nth + 1) == Some(&Token::LParen)
             && let Some(close) = closing(&tokens, &plain, nth + 1)
@@ -169,6 +166,11 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
         }
     }
     Ok(edits.applied(tokens))
+}
+
+/// 42601 at a token.
+fn unexpected((found, nth): (String, usize), position: impl Fn(usize) -> u32) -> SqlError {
+    at(SqlError::syntax(format!("syntax error at or near \"{found}\"")), position(nth))
 }
 
 /// Where the first item of a list ends, if it begins with a query and is none by itself: the crate takes the whole list for
@@ -199,7 +201,7 @@ fn first_of_list(tokens: &[TokenWithSpan], plain: &[usize], first: usize) -> Opt
     None
 }
 
-/// COLLATE behind casts in a definition and in what is kept of one. Behind a DEFAULT it is the column's.
+/// COLLATE behind casts and tests in a definition and in what is kept of one. Behind a DEFAULT it is the column's.
 pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_word(&token.token, "collate")) {
         return tokens;
@@ -236,7 +238,7 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     edits.applied(tokens)
 }
 
-/// Whether this COLLATE stands behind what the crate knows none behind: a cast by `::`, or another COLLATE whose operand, which
+/// Whether this COLLATE stands behind what the crate knows none behind: a cast by `::`, a test, or another COLLATE whose operand, which
 /// ends in front of the first one, is one.
 fn is_behind<'t>(
     end: usize,
@@ -255,7 +257,22 @@ fn is_behind<'t>(
     {
         (first, passed) = (name - 1, passed + 1);
     }
-    is_cast(first, token) || (first < end && is_operand(first))
+    is_cast(first, token) || is_test(first, token) || (first < end && is_operand(first))
+}
+
+/// Whether a test by IN, ANY, ALL or IS ends in front of this place.
+fn is_test<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy) -> bool {
+    let is = |nth: usize, words: &[&str]| {
+        token(nth).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
+    };
+    let Some(last) = end.checked_sub(1) else { return false };
+    if token(last) == Some(&Token::RParen) {
+        let open = opening(last, token);
+        return open > 0 && is(open - 1, &["in", "any", "all", "some"]);
+    }
+    let is_value = is(last, &["null", "true", "false", "unknown"]) && last > 0;
+    let before = if last > 1 && is(last - 1, &["not"]) { last - 2 } else { last.saturating_sub(1) };
+    is(last, &["isnull", "notnull"]) || is_value && is(before, &["is"])
 }
 
 /// Where the name begins that ends in front of this place; the place itself if there is none.
@@ -272,21 +289,10 @@ fn name_before<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> us
 fn is_operand<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy) -> bool {
     /// Words that an operand may stand behind, though they can be names.
     const BEFORE: [&str; 2] = ["by", "between"];
-    let mut first = end;
-    if let Some(Token::RParen | Token::RBracket) = end.checked_sub(1).and_then(token) {
-        let mut depth = 0usize;
-        while first > 0 {
-            first -= 1;
-            match token(first) {
-                Some(Token::RParen | Token::RBracket) => depth += 1,
-                Some(Token::LParen | Token::LBracket) => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-        }
-    }
+    let first = match end.checked_sub(1).and_then(token) {
+        Some(Token::RParen | Token::RBracket) => opening(end - 1, token),
+        _ => end,
+    };
     let first = name_before(first, token);
     match first.checked_sub(1).and_then(token) {
         Some(Token::Word(Word { value, quote_style: None, .. })) => {
@@ -296,6 +302,22 @@ fn is_operand<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy)
         Some(Token::Word(_)) => false,
         _ => true,
     }
+}
+
+/// Where the parenthesis or bracket opens that closes here; 0 if none does.
+fn opening<'t>(close: usize, token: impl Fn(usize) -> Option<&'t Token>) -> usize {
+    let mut depth = 0usize;
+    for nth in (0..=close).rev() {
+        match token(nth) {
+            Some(Token::RParen | Token::RBracket) => depth += 1,
+            Some(Token::LParen | Token::LBracket) => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return nth;
+        }
+    }
+    0
 }
 
 /// Whether the type of a cast by `::` ends in front of this place.

@@ -109,10 +109,10 @@ pub(super) fn unwrapped(mut query: Query) -> Query {
 }
 
 /// `LIKE ANY (…)` and its kin become `~~ ANY (…)`, which is what they stand for: the parser crate cannot say them.
-pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
     let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| is_word(token, word));
     if !tokens.iter().any(|token| is_any(&token.token, &["like", "ilike"])) {
-        return tokens;
+        return Ok(tokens);
     }
     let plain: Vec<usize> = (0..tokens.len()).filter(|&at| !is_blank(&tokens[at])).collect();
     let is_of_set = |at: usize| {
@@ -133,14 +133,66 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan
             (true, false) => Token::ExclamationMarkDoubleTilde,
             (true, true) => Token::ExclamationMarkDoubleTildeAsterisk,
         };
-        let first = if is_negated { plain[at - 1] } else { plain[at] };
+        let start = if is_negated { at - 1 } else { at };
+        let first = plain[start];
         let span = tokens[first].span;
+        if is_behind_pattern(start, |nth| plain.get(nth).map(|&place| &tokens[place].token)) {
+            let found = tokens[first].token.to_string();
+            let error = SqlError::syntax(format!("syntax error at or near \"{found}\""));
+            return Err(super::at(error, lines.position(span.start)));
+        }
         tokens[first] = TokenWithSpan { token, span };
         is_taken[first + 1..=plain[at]].fill(true);
     }
     let mut is_taken = is_taken.into_iter();
     tokens.retain(|_| !is_taken.next().expect("one for each token"));
-    tokens
+    Ok(tokens)
+}
+
+/// Whether the left side of the LIKE at this place is the end of a LIKE, SIMILAR TO or BETWEEN: they do not associate.
+fn is_behind_pattern<'t>(like: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
+    // Words that bind less tightly, or begin an expression.
+    const STARTS: [&str; 19] = [
+        "or",
+        "not",
+        "is",
+        "select",
+        "distinct",
+        "where",
+        "on",
+        "having",
+        "by",
+        "when",
+        "then",
+        "else",
+        "case",
+        "returning",
+        "set",
+        "limit",
+        "offset",
+        "values",
+        "check",
+    ];
+    let (mut depth, mut is_behind_and) = (0usize, false);
+    for nth in (0..like).rev() {
+        match token(nth) {
+            Some(Token::RParen | Token::RBracket) => depth += 1,
+            Some(Token::LParen | Token::LBracket) if depth == 0 => return false,
+            Some(Token::LParen | Token::LBracket) => depth -= 1,
+            _ if depth > 0 => {}
+            Some(Token::Comma | Token::SemiColon) => return false,
+            Some(Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq) => return false,
+            Some(found) if is_word(found, "between") => return is_behind_and,
+            Some(found) if is_word(found, "and") && is_behind_and => return false,
+            Some(found) if is_word(found, "and") => is_behind_and = true,
+            Some(found) if ["like", "ilike", "similar"].iter().any(|word| is_word(found, word)) => {
+                return !is_behind_and;
+            }
+            Some(found) if STARTS.iter().any(|word| is_word(found, word)) => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// `~ ANY (x || y)` becomes `~ ANY ((x || y))`: the parser crate reads what is inside with the rank of the operator before it, and

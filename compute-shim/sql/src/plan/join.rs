@@ -7,7 +7,7 @@ use super::cardinality::{is_known, known, rows};
 use super::join_order::{HASHED_ROW, PROBED_ROW};
 use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
-use hexalog_sql_types::TypeId;
+use hexalog_sql_types::{TypeId, Typmod};
 use std::sync::Arc;
 
 fn owned(node: Arc<Node>) -> Node {
@@ -192,9 +192,24 @@ fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
 /// Both sides hold the same kind of value, so that equal values hash alike.
 fn is_hashable(a: &Expr, b: &Expr) -> bool {
     let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
+    if a.type_id == TypeId::RECORD {
+        return are_alike(a, b);
+    }
     a.type_id == b.type_id
         || (text(a.type_id) && text(b.type_id))
         || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
+}
+
+/// Whether rows are known to have columns of the same types: others are compared one by one, which may be an error.
+fn are_alike(a: &Expr, b: &Expr) -> bool {
+    let is_one =
+        |(a, b): (&Expr, &Expr)| a.type_id == b.type_id && (a.type_id != TypeId::RECORD || are_alike(a, b));
+    match (&a.kind, &b.kind) {
+        (Kind::Row(left, _), Kind::Row(right, _)) => {
+            left.len() == right.len() && left.iter().zip(right).all(is_one)
+        }
+        _ => a.type_id == b.type_id && a.typmod == b.typmod && a.typmod != Typmod::NONE,
+    }
 }
 
 /// What rows are to be ordered by.

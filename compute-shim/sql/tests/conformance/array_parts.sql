@@ -164,3 +164,18 @@ SELECT '[2:3]={1,2}'::int[], '{ }'::int[];
 SELECT ARRAY[NULL, '{}'::numeric[]], ARRAY[NULL::int[], NULL], ARRAY['{}'::int[], '{}'];
 SELECT ARRAY[NULL, '{1}'::int[]];
 SELECT ARRAY['{1}', '{}'::int[]];
+
+-- More subscripts than an array has dimensions, and more elements than there is room for.
+SELECT ('{1,2}'::int[])[1][1][1][1][1][1][1];
+SELECT ('{1,2}'::int[])[1][1][1][1][1][1];
+SELECT ('[1]'::jsonb)[1][2][3][4][5][6][7];
+CREATE TABLE filled (j jsonb, a int[]);
+INSERT INTO filled VALUES ('[1]', '{1}');
+UPDATE filled SET j[2000000000] = '1';
+UPDATE filled SET j[16777216] = '1';
+UPDATE filled SET j[0] = '{}', j['q'] = '1';
+UPDATE filled SET j = '{}';
+UPDATE filled SET j['q'][2000000000] = '1';
+INSERT INTO filled (j['q'][2000000000][2]) VALUES ('1');
+INSERT INTO filled (j[3][2]) VALUES ('1') RETURNING j;
+UPDATE filled SET a[2000000000] = 1;

@@ -28,3 +28,15 @@ ALTER TABLE t ALTER x SET DEFAULT 'a'::text COLLATE "C" COLLATE "POSIX";
 ALTER TABLE u ALTER k TYPE text COLLATE "C" USING k::text COLLATE "C" COLLATE "POSIX";
 CREATE TABLE v (a text ARRAY COLLATE "C", b text ARRAY[3] COLLATE "C", c text[] COLLATE "C" DEFAULT '{x}'::text array, CHECK ('{x}'::text ARRAY[3] COLLATE "C" < a));
 SELECT attname, attcollation FROM pg_attribute WHERE attrelid = 'v'::regclass AND attnum > 0 ORDER BY attnum;
+
+-- Behind a test COLLATE is of its answer.
+SELECT 1 IN (1, 2) COLLATE "C";
+SELECT 1 IN (1, 2) COLLATE "C" IS NULL;
+SELECT 'a' IN ('a', 'b') COLLATE "C";
+SELECT 1 NOT IN (1, 2) COLLATE "C";
+SELECT 1 IN (SELECT 1) COLLATE "C";
+SELECT 1 IS NULL COLLATE "C";
+SELECT 1 IS NOT NULL COLLATE "C";
+SELECT true IS NOT TRUE COLLATE "C";
+SELECT 1 = ANY (ARRAY[1]) COLLATE "C";
+SELECT 'a' COLLATE "C" IN ('a' COLLATE "C");

@@ -221,3 +221,8 @@ SELECT x.*, x::text FROM jsonb_to_record(NULL) x(a int, b text);
 SELECT * FROM json_to_record(NULL) x(a int[]);
 SELECT * FROM jsonb_to_recordset(NULL) x(a int);
 SELECT count(*) FROM json_to_recordset(NULL) x(a int);
+
+-- Texts of a list behind IN are read before an operator is looked for.
+SELECT '1'::json IN ('text', 'b');
+SELECT '1'::json IN ('1', '2');
+SELECT '1'::json IN ('text');

@@ -342,3 +342,15 @@ SELECT jsonb_path_query_array('["ſ", "S", "s"]', '$[*] ? (@ like_regex "s" flag
 SELECT '(' ~* '(?#x', 'ab' ~ '[[:alpha:]]{2}(?#', 'x' LIKE ANY (ARRAY['a'] || (ARRAY['x'] || ARRAY[]::text[])), ('x' LIKE ANY (ARRAY['a'] || 'x'::text)) = ANY (ARRAY[true] || false), 'x' ~ ANY (ARRAY(SELECT 'x' || 'y')), 'x' ~ ALL ((ARRAY['x', 'y'])[1:1]), 'x' LIKE ANY (((ARRAY['a'] || 'x'::text)));
 SELECT 'x7' ~ ('^(' || string_agg('x' || n || 'y', '|') || ')$'), regexp_match('ax77yb', '(' || string_agg('x' || n || 'y', '|') || ')') FROM generate_series(1, 3000) n;
 SELECT regexp_match('abcd', '(ab|cd|e)(c|d)'), regexp_match('éÉ', '(é|a)(É|b)', 'i'), regexp_match('b', '(a|b)'), regexp_match('xyz', '(xy|xz|ad)(z)');
+
+-- LIKE does not associate, with ANY and ALL neither.
+SELECT 'a' LIKE 'b' LIKE ANY (ARRAY['a']);
+SELECT 'a' LIKE 'b' ESCAPE 'c' LIKE ANY (ARRAY['a']);
+SELECT 'a' NOT LIKE 'a' || 'b' NOT LIKE ALL (ARRAY['ab']);
+SELECT 'a' BETWEEN 'a' AND 'b' LIKE ANY ('{a,b}');
+SELECT 'a' LIKE 'a' AND 'b' LIKE ANY ('{a,b}');
+SELECT 'a' LIKE 'a' = ('b' LIKE ANY ('{a,b}'));
+SELECT ('a' LIKE 'a')::text LIKE ANY ('{t,true}');
+SELECT 1 BETWEEN 0 AND 2 AND 'b' LIKE ANY ('{a,b}');
+SELECT CASE WHEN 'a' LIKE 'b' THEN 'c' ELSE 'd' END LIKE ANY ('{d}');
+SELECT CASE 'a' LIKE 'b' WHEN 'a' LIKE ANY ('{a}') THEN 1 ELSE 2 END;

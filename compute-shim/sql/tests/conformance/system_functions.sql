@@ -109,3 +109,13 @@ SELECT unnest('1 2 3'::int2vector), unnest(ARRAY['a','b']);
 SELECT pg_table_is_visible('line'::regclass), pg_table_is_visible('other.thing'::regclass), pg_table_is_visible(1), pg_type_is_visible(23), pg_function_is_visible(89), pg_operator_is_visible(96), pg_opclass_is_visible(1978), pg_collation_is_visible(100);
 SELECT obj_description(1259), obj_description(99999,'pg_class'), col_description(99999,1), shobj_description(99999,'pg_database');
 SELECT nope.lower('x');
+
+-- The size of a database, which grows with what is put in.
+CREATE TABLE measured AS SELECT pg_database_size(current_database()) AS bytes;
+CREATE TABLE filling AS SELECT n, repeat('x', 1000) AS filler FROM generate_series(1, 400) n;
+SELECT bytes > 0, pg_database_size(current_database()) - bytes > 200000 FROM measured;
+SELECT count(*) FROM filling WHERE n < pg_database_size(current_database()) AND filler <> '' AND pg_database_size(current_database()) > 200000;
+SELECT pg_database_size(oid) > 0 FROM pg_database WHERE datname IN (current_database(), 'template0');
+SELECT pg_database_size('no_such_database');
+SELECT pg_database_size(99999::oid) IS NULL, pg_database_size(NULL::name) IS NULL;
+SELECT pg_size_pretty(pg_database_size(current_database())) ~ '^\d+ [kM]B$';

@@ -689,3 +689,29 @@ SELECT '2020010 12:00'::timestamp;
 SELECT '02020010'::date;
 SELECT '2020010T12:00'::timestamp;
 SELECT '202001010'::date, '2020123'::date, '9991231'::date, '2020123T10:00'::timestamp, '1999.008'::date;
+
+-- Zones by POSIX's rules, whose names are whatever stands before a number; offsets that wrap.
+SELECT timezone('2.5', timestamp '2020-01-01 00:00:00'), timezone('2.5', timestamptz '2020-01-01 00:00:00+00'), timezone('2.', timestamptz '2020-07-01 00:00:00+00');
+SELECT timezone('FOO2.5', timestamptz '2020-01-01 00:00:00+00'), timezone('ab1cd', timestamptz '2020-07-01 00:00:00+00'), timezone('<x>3y4,M3.5.0,M10.5.0', timestamptz '2020-07-01 00:00:00+00');
+SELECT timezone('2x', timestamptz '2020-07-01 00:00:00+00'), timezone('.5', timestamptz '2020-07-01 00:00:00+00');
+SELECT timezone('2.5.', timestamptz '2020-07-01 00:00:00+00');
+SELECT timezone('2,M3.5.0,M10.5.0', timestamptz '2020-07-01 00:00:00+00');
+SELECT timezone('168.', timestamptz '2020-07-01 00:00:00+00');
+SELECT time 'ab1aaB';
+SELECT timetz '10:00 ab1aaB';
+SELECT date 'ab1aaB';
+SELECT timestamptz '2020-01-01 ab1aaB', timestamptz '2020-07-01 10:00 ab1aaB';
+SELECT date 'J2451545 dst GMT+0100 ';
+SELECT timestamptz 'J2451545 dst GMT+0100 ';
+SELECT timestamptz 'J2451545 dst EST', timestamptz 'J2451545 GMT+0100';
+SELECT timezone(interval '-2147483648 s', timestamptz '2020-01-01 00:00:00+00'), timezone(interval '2147483648 s', timestamptz '2020-01-01 00:00:00+00'), timezone(interval '4294967296 s', timestamptz '2020-01-01 00:00:00+00'), timezone(interval '-2147483648 s', timestamp '2020-01-01 00:00:00'), timezone(interval '2147483648 s', timestamp '2020-01-01 00:00:00');
+
+-- What PostgreSQL does not look at: infinities of age, numbers that wrap.
+SELECT age('infinity'::timestamp, '2020-01-01'::timestamp), age('2020-01-01'::timestamp, 'infinity'::timestamp), age('infinity'::timestamptz, '2020-01-01'::timestamptz), age('infinity', 'infinity');
+SELECT age('infinity'::timestamp, '-infinity'::timestamp);
+SELECT age('-infinity'::timestamptz);
+SELECT to_char('2147483647 days'::interval, 'FMIYYYTH IYYY J IDDD'), to_char('178956970 years'::interval, 'YYYY IYYY CC J'), to_char('-178956970 years'::interval, 'YYYY IYYY CC J');
+SELECT make_interval(-2147483648), make_interval(2147483647), make_interval(178956971), make_interval(1, 2147483647), make_interval(357913941, 5);
+SELECT make_interval(0, 0, 2147483647), make_interval(0, 0, -2147483648), make_interval(0, 0, 1, 2147483647), make_interval(0, 0, 306783379);
+SELECT make_interval(0, 0, 0, 0, 0, 0, 1e300), make_interval(0, 0, 0, 0, 0, 0, -1e300), make_interval(0, 0, 0, 0, 2147483647, 2147483647, 1e13), make_interval(secs => 9223372036854.7757);
+SELECT make_interval(secs => 'Infinity');

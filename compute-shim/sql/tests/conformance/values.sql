@@ -37,3 +37,16 @@ SELECT '0x1F', 1_000;
 SELECT 'a' 'b';
 SELECT trim(trailing 'x' FROM 'xaxx'), ltrim('xxa', 'x'), rtrim('axx', 'x'), overlay('abcdef' PLACING 'zz' FROM 3), translate('12345', '143', 'ax'), format('%s %I %L %%', 'a', 'B c', 'd''e'), quote_ident('Ab'), quote_literal('a''b'), to_hex(255), encode('abc', 'base64'), md5(''), starts_with('abc', 'ab'), initcap('ab cd'), ascii('é'), chr(233);
 SELECT gcd(12, 18), lcm(4, 6), factorial(5), div(9, 4), mod(-9, 4), -9 % 4, degrees(1), radians(180), atan2(1, 1), log(2, 8), trunc(-2.7), round(-2.5), round(2.5::float8), scale(1.50), trim_scale(1.50);
+
+-- VALUES decides on the type of its untyped columns, whatever stands beside it.
+VALUES ('1') UNION SELECT 1;
+VALUES ('1' COLLATE "C") UNION ALL SELECT 1;
+SELECT 1 UNION VALUES ('1');
+SELECT 1 UNION (VALUES ('1'), ('2'));
+SELECT 1 EXCEPT VALUES (1, 2);
+VALUES ('1') UNION VALUES (1);
+SELECT pg_typeof(c) FROM (VALUES ('1') UNION ALL VALUES ('2')) AS v (c);
+CREATE TABLE united (n int);
+INSERT INTO united VALUES ('1') UNION VALUES ('2');
+INSERT INTO united VALUES ('1'), ('2');
+INSERT INTO united (VALUES ('3'));
