@@ -342,3 +342,9 @@ SELECT jsonb_path_query_array('["ſ", "S", "s"]', '$[*] ? (@ like_regex "s" flag
 SELECT '(' ~* '(?#x', 'ab' ~ '[[:alpha:]]{2}(?#', 'x' LIKE ANY (ARRAY['a'] || (ARRAY['x'] || ARRAY[]::text[])), ('x' LIKE ANY (ARRAY['a'] || 'x'::text)) = ANY (ARRAY[true] || false), 'x' ~ ANY (ARRAY(SELECT 'x' || 'y')), 'x' ~ ALL ((ARRAY['x', 'y'])[1:1]), 'x' LIKE ANY (((ARRAY['a'] || 'x'::text)));
 SELECT 'x7' ~ ('^(' || string_agg('x' || n || 'y', '|') || ')$'), regexp_match('ax77yb', '(' || string_agg('x' || n || 'y', '|') || ')') FROM generate_series(1, 3000) n;
 SELECT regexp_match('abcd', '(ab|cd|e)(c|d)'), regexp_match('éÉ', '(é|a)(É|b)', 'i'), regexp_match('b', '(a|b)'), regexp_match('xyz', '(xy|xz|ad)(z)');
+-- Constraints on words beside characters that are not ASCII, in patterns with separators.
+SELECT substring('é abc' SIMILAR '%#"#mabc#"%' ESCAPE '#'), substring('abc é' SIMILAR '%#"abc#M#"%' ESCAPE '#');
+SELECT substring('é abc' SIMILAR '%#"#yé#"%' ESCAPE '#'), substring('aé bc' SIMILAR '%#"#Mb?#"%' ESCAPE '#');
+SELECT substring('日本 語x' SIMILAR '_*#"#y%#Y%#"%' ESCAPE '#'), substring('日本語' SIMILAR '%#"#M#"%' ESCAPE '#');
+SELECT substring('日本 語x' SIMILAR '#"%#M#" %' ESCAPE '#'), substring('éa ab' SIMILAR '%#"#ma_#M#"' ESCAPE '#');
+SELECT substring('é' SIMILAR '%#"#m#"%' ESCAPE '#') IS NULL, substring('- é -' SIMILAR '%#m#"%#"#M%' ESCAPE '#');
