@@ -27,6 +27,7 @@ mod locking;
 mod maintenance;
 mod operator;
 mod operator_chain;
+mod parentheses;
 mod place;
 mod query;
 mod query_checks;
