@@ -49,11 +49,24 @@ pub(super) fn respell_all_fields(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWit
     tokens
 }
 
+/// Whether a list may be empty: SELECT in front of what is no list, whatever the word stands for.
+fn has_empty_list(tokens: &[TokenWithSpan]) -> bool {
+    let is_empty = |at: usize| match tokens[at + 1..].iter().find(|token| !is_blank(token)) {
+        None => true,
+        Some(next) if next.token == Token::RParen || is_word(&next.token, "distinct") => true,
+        Some(next) => BEHIND_LIST.iter().any(|word| is_word(&next.token, word)),
+    };
+    tokens.iter().enumerate().any(|(at, token)| is_word(&token.token, "select") && is_empty(at))
+}
+
 /// An empty list becomes a call that the tree knows for one.
 pub(super) fn respell_empty_lists(
     tokens: Vec<TokenWithSpan>,
     lines: &Lines<'_>,
 ) -> Result<Vec<TokenWithSpan>> {
+    if !has_empty_list(&tokens) {
+        return Ok(tokens);
+    }
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut tokens = tokens.into_iter().peekable();
     // The last two tokens: no query begins behind FROM or in the parentheses of USING.
