@@ -8,7 +8,7 @@ use hexalog_sql_types::{function, operator, text};
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// Is told to stop after the first look.
+/// Is told to stop after the looks that surround a compilation.
 #[derive(Default)]
 struct Impatient(Cell<u32>);
 
@@ -23,7 +23,7 @@ impl Host for Impatient {
 
     fn cancelled(&self) -> Option<SqlError> {
         self.0.set(self.0.get() + 1);
-        (self.0.get() > 1).then(|| SqlError::new(SqlState::QUERY_CANCELED, "canceling statement"))
+        (self.0.get() > 3).then(|| SqlError::new(SqlState::QUERY_CANCELED, "canceling statement"))
     }
 
     fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {

@@ -19,8 +19,9 @@ use crate::error::Result;
 /// slowest engine takes for one (measured, `(a|b)*a(a|b){n}`).
 const UNWATCHED_VISITS_MAX: usize = 1 << 24;
 
-/// Most bytes of a text that a DFA which stays in its cache reads without a look: 40 to 60 ms (measured, 0.6 ns a byte and more).
-const UNWATCHED_BYTES_MAX: usize = 64 << 20;
+/// Most bytes of a text that a DFA which stays in its cache reads without a look: 100 ms at the 6 ns a byte that were measured where
+/// every few bytes begin what could be a match, 10 ms at best.
+const UNWATCHED_BYTES_MAX: usize = 16 << 20;
 
 /// Patterns that are longer have no literals looked for in them unless they repeat nothing: that took a second for `a?` a hundred
 /// thousand times.
@@ -86,19 +87,24 @@ impl Pattern {
     }
 
     /// Whether the meta engine is through with so much of a text soon. What is known without another compilation comes first.
-    fn is_unwatched(&self, text: &str, length: usize) -> bool {
-        if is_short(length, self.states_max) || is_short(length, self.forward().nfa().states().len()) {
-            return true;
+    fn is_unwatched(&self, watch: &mut Watch<'_>, text: &str, length: usize) -> Result<bool> {
+        if is_short(length, self.states_max) {
+            return Ok(true);
+        }
+        // A machine is compiled, and so was the pattern perhaps.
+        watch.look()?;
+        if is_short(length, self.forward().nfa().states().len()) {
+            return Ok(true);
         }
         let is_steady = || self.forward().is_steady() && self.backward().is_steady();
-        length <= UNWATCHED_BYTES_MAX
+        Ok(length <= UNWATCHED_BYTES_MAX
             && !self.forward().is_simulated(text)
-            && *self.is_steady.get_or_init(is_steady)
+            && *self.is_steady.get_or_init(is_steady))
     }
 
     /// Whether there is a match in the text.
     pub(crate) fn is_match(&self, watch: &mut Watch<'_>, text: &str) -> Result<bool> {
-        if self.is_unwatched(text, text.len()) {
+        if self.is_unwatched(watch, text, text.len())? {
             watch.count(text.len())?;
             return Ok(self.regex.is_match(text));
         }
@@ -106,6 +112,7 @@ impl Pattern {
     }
 
     fn is_match_watched(&self, watch: &mut Watch<'_>, text: &str) -> Result<bool> {
+        watch.look()?;
         let mut is_found = false;
         self.forward().run(watch, text, 0..text.len(), Anchored::No, |_| {
             is_found = true;
@@ -117,7 +124,7 @@ impl Pattern {
     /// Where the leftmost match at `from` or behind it begins.
     pub(crate) fn start(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Option<usize>> {
         let span = from..text.len();
-        if self.is_unwatched(text, span.len()) {
+        if self.is_unwatched(watch, text, span.len())? {
             watch.count(span.len())?;
             return Ok(self.regex.find(Input::new(text).span(span)).map(|found| found.start()));
         }
@@ -125,6 +132,7 @@ impl Pattern {
     }
 
     fn start_watched(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Option<usize>> {
+        watch.look()?;
         let span = from..text.len();
         let (forward, mut start) = (self.forward(), None);
         if forward.is_simulated(text) {
