@@ -1,6 +1,6 @@
 //! The allocator as a process has it.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::disallowed_methods)]
 
 use hexalog_page_memory::PageMemory;
 use hexalog_protocol::{PAGE_SIZE, Page};

@@ -377,6 +377,24 @@ fn a_sleep_is_ended() {
     }
 }
 
+/// A search for a pattern once ran to its end, half a minute and more, whatever `statement_timeout` said.
+#[test]
+fn a_search_is_ended() {
+    let server = TestServer::start();
+    let mut client = server.connect();
+    client.run("set statement_timeout = 100");
+    for search in [
+        "repeat('ab', 1000000) ~ '^(a|b)*a((a|b){250}){20}z'",
+        "repeat('a', 1000000) like '%' || repeat('a', 100000) || 'b%'",
+        "substring(repeat('a', 500000) similar (repeat('a?', 20000) || '#\"' || repeat('a?', 20000) || '#\"%') escape '#')",
+        "regexp_replace(repeat('ab', 1000000), 'b|a(.*z)?', '', 'g')",
+    ] {
+        let answer = client.run(&format!("select {search}"));
+        assert_eq!(answer.sqlstate.as_deref(), Some("57014"), "{search}");
+    }
+    assert_eq!(client.run("select 'ab' ~ 'b'").rows, ["t"]);
+}
+
 /// While nothing becomes durable, clients that come, write and go leave no place in any queue, and the commits that
 /// they appended are there once it does.
 #[test]

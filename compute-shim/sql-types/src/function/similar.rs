@@ -9,9 +9,9 @@ use self::division::division;
 use super::regexp::flags_at;
 use super::str_at;
 use crate::datum::Datum;
-use crate::env::EvalEnv;
+use crate::env::{EvalEnv, Watch};
 use crate::error::{Result, SqlError, SqlState};
-use crate::operator::regex::compile;
+use crate::operator::regex::{Options, compile};
 
 /// SIMILAR TO's pattern as an ARE: `%` and `_` are wild, the other signs of SQL's regular expressions mean what they mean there.
 pub(super) fn similar_to_escape(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
@@ -32,13 +32,12 @@ pub(super) fn substring(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let Datum::Text(whole) = similar_to_escape(env, &args[1..])? else {
         unreachable!("a pattern is a text");
     };
-    if !compile(&whole, false)?.is_match(text) {
-        return Ok(Datum::Null);
-    }
+    let (pattern, mut watch) = (compile(&whole, Options::default())?, Watch::new(env));
     if parts.len() == 1 {
-        return Ok(Datum::from(text));
+        let is_match = pattern.is_match(&mut watch, text)?;
+        return Ok(if is_match { Datum::from(text) } else { Datum::Null });
     }
-    let found = division(&whole, &parts)?.find(text)?;
+    let found = division(&mut watch, &whole, &parts)?.find(&mut watch, text)?;
     Ok(found.map_or(Datum::Null, |range| Datum::from(&text[range])))
 }
 

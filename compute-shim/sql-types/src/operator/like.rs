@@ -3,17 +3,39 @@
 //! Owns the matching of `%` and `_` with an escape character. `regex.rs` owns the other patterns.
 
 use crate::datum::Datum;
-use crate::env::EvalEnv;
+use crate::env::{EvalEnv, Watch};
 use crate::error::{Result, SqlError, SqlState};
 use crate::function::to_lower;
 
+/// Most pairs of a byte of the text and one of the pattern that are compared without a look whether the statement shall stop:
+/// 30 ms at 2 ns each.
+const UNWATCHED_PAIRS_MAX: usize = 1 << 24;
+
 /// Whether the whole text matches. `\` escapes the character behind it; 22025 where it stands last.
-pub(crate) fn matches(text: &str, pattern: &str) -> Result<bool> {
-    matches_bytes(text.as_bytes(), pattern.as_bytes(), character_len)
+pub(crate) fn matches(env: &EvalEnv<'_>, text: &str, pattern: &str) -> Result<bool> {
+    matches_bytes(env, text.as_bytes(), pattern.as_bytes(), character_len)
 }
 
 /// Likewise, of characters whose length their first byte tells.
-fn matches_bytes(text: &[u8], pattern: &[u8], character_len: fn(u8) -> usize) -> Result<bool> {
+fn matches_bytes(
+    env: &EvalEnv<'_>,
+    text: &[u8],
+    pattern: &[u8],
+    character_len: fn(u8) -> usize,
+) -> Result<bool> {
+    if text.len().saturating_mul(pattern.len()) <= UNWATCHED_PAIRS_MAX {
+        return matches_counted(text, pattern, character_len, |_| Ok(()));
+    }
+    let mut watch = Watch::new(env);
+    matches_counted(text, pattern, character_len, |compared| watch.count(compared))
+}
+
+fn matches_counted(
+    text: &[u8],
+    pattern: &[u8],
+    character_len: fn(u8) -> usize,
+    mut count: impl FnMut(usize) -> Result<()>,
+) -> Result<bool> {
     let (mut t, mut p) = (0, 0);
     // Where to go on after the latest `%` if what follows it does not match here.
     let mut retry: Option<(usize, usize)> = None;
@@ -53,6 +75,7 @@ fn matches_bytes(text: &[u8], pattern: &[u8], character_len: fn(u8) -> usize) ->
         }
         match retry {
             Some((from, behind)) if from < text.len() => {
+                count(1 + p - behind)?;
                 t = from + character_len(text[from]);
                 p = behind;
                 retry = Some((t, p));
@@ -79,14 +102,16 @@ fn operands_text(operands: &[Datum]) -> (&str, &str) {
     }
 }
 
-pub(crate) fn like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+pub(crate) fn like(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(text, pattern).map(Datum::Bool)
+    matches(env, text, pattern).map(Datum::Bool)
 }
 
-pub(crate) fn bytes_like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+pub(crate) fn bytes_like(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     match operands {
-        [Datum::Bytea(bytes), Datum::Bytea(pattern)] => matches_bytes(bytes, pattern, |_| 1).map(Datum::Bool),
+        [Datum::Bytea(bytes), Datum::Bytea(pattern)] => {
+            matches_bytes(env, bytes, pattern, |_| 1).map(Datum::Bool)
+        }
         _ => panic!("LIKE was given values of other types: {operands:?}"),
     }
 }
@@ -95,19 +120,19 @@ pub(crate) fn bytes_not_like(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Da
     bytes_like(env, operands).map(|matched| Datum::Bool(matched.as_bool() == Some(false)))
 }
 
-pub(crate) fn not_like(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+pub(crate) fn not_like(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(text, pattern).map(|matched| Datum::Bool(!matched))
+    matches(env, text, pattern).map(|matched| Datum::Bool(!matched))
 }
 
-pub(crate) fn ilike(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+pub(crate) fn ilike(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(&to_lower(text), &to_lower(pattern)).map(Datum::Bool)
+    matches(env, &to_lower(text), &to_lower(pattern)).map(Datum::Bool)
 }
 
-pub(crate) fn not_ilike(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+pub(crate) fn not_ilike(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
     let (text, pattern) = operands_text(operands);
-    matches(&to_lower(text), &to_lower(pattern)).map(|matched| Datum::Bool(!matched))
+    matches(env, &to_lower(text), &to_lower(pattern)).map(|matched| Datum::Bool(!matched))
 }
 
 /// Rewrites a pattern whose escape character is another (`LIKE … ESCAPE 'x'`); an empty escape switches escapes off.
@@ -167,10 +192,16 @@ mod tests {
             // The text ends before the pattern's fault is reached.
             ("abc", "abc\\", false),
         ] {
-            assert_eq!(matches(text, pattern).expect(pattern), expected, "{text} LIKE {pattern}");
+            assert_eq!(
+                matches(&EvalEnv::without_session(), text, pattern).expect(pattern),
+                expected,
+                "{text} LIKE {pattern}"
+            );
         }
         assert_eq!(
-            matches("abcd", "abc\\").expect_err("ends with the escape").to_string(),
+            matches(&EvalEnv::without_session(), "abcd", "abc\\")
+                .expect_err("ends with the escape")
+                .to_string(),
             "ERROR 22025: LIKE pattern must not end with escape character"
         );
     }

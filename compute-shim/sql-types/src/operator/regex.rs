@@ -1,29 +1,47 @@
 //! Regular expression operators: PostgreSQL's advanced regular expressions (ARE) on the crate `regex`.
 //!
 //! Owns the translation of the syntax and a small cache of compiled patterns per thread (a memo: it changes no result). What
-//! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `regex/bracket.rs`, `like.rs`.
+//! the engine cannot do in linear time (back references, lookaround) answers 0A000. Read next: `regex/search.rs`,
+//! `regex/bracket.rs`, `like.rs`.
 
 mod bracket;
 mod cases;
 mod escape;
+pub(crate) mod machine;
+pub(crate) mod search;
+pub(crate) mod simulation;
 
 use std::cell::RefCell;
 use std::iter::Peekable;
 use std::str::Chars;
-
-use regex::{Regex, RegexBuilder};
+use std::sync::Arc;
 
 use self::escape::Escape;
+use self::search::Pattern;
 use crate::datum::Datum;
-use crate::env::EvalEnv;
+use crate::env::{EvalEnv, Watch};
 use crate::error::{Result, SqlError, SqlState};
 
 /// Compiled patterns kept per thread: as many as PostgreSQL keeps per session.
 const CACHE_PATTERNS_MAX: usize = 32;
 
 /// What a pattern may take when it is compiled: classes that know all alphabets are large, and `[[:alpha:]]{1,255}` has 255 of one.
-/// At most one beyond the crate's own limit of 10 MiB is kept per thread.
-const LARGE_BYTES_MAX: usize = 32 << 20;
+/// At most one beyond [`ORDINARY_BYTES_MAX`] is kept per thread.
+pub(crate) const LARGE_BYTES_MAX: usize = 32 << 20;
+
+/// What the crate `regex` gives a pattern.
+pub(crate) const ORDINARY_BYTES_MAX: usize = 10 << 20;
+
+/// Longest pattern: the crate reads it before it knows whether it is too large, which takes up to 0.6 us a byte and cannot be
+/// stopped.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Longest translation. Most of those beyond it would not fit [`LARGE_BYTES_MAX`].
+const TRANSLATION_BYTES_MAX: usize = 4 << 20;
+
+/// Most classes that know an alphabet, of which the crate reads one in some 20 us. A thousand of them that stand apart do not fit
+/// [`LARGE_BYTES_MAX`].
+const ALPHABETS_MAX: usize = 8 << 10;
 
 /// What flags and embedded options say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +59,9 @@ pub(crate) struct Options {
 
 struct Cached {
     pattern: String,
-    ignore_case: bool,
+    options: Options,
     is_large: bool,
-    regex: Regex,
+    compiled: Arc<Pattern>,
 }
 
 thread_local! {
@@ -51,49 +69,44 @@ thread_local! {
 }
 
 /// The compiled form of an ARE. 2201B for a pattern that is none.
-pub(crate) fn compile(pattern: &str, ignore_case: bool) -> Result<Regex> {
+pub(crate) fn compile(pattern: &str, options: Options) -> Result<Arc<Pattern>> {
     let hit = CACHE.with_borrow_mut(|cache| {
-        let at =
-            cache.iter().position(|entry| entry.ignore_case == ignore_case && entry.pattern == pattern)?;
+        let at = cache.iter().position(|entry| entry.options == options && entry.pattern == pattern)?;
         // Most recently used first.
         cache[..=at].rotate_right(1);
-        Some(cache[0].regex.clone())
+        Some(cache[0].compiled.clone())
     });
-    if let Some(regex) = hit {
-        return Ok(regex);
+    if let Some(compiled) = hit {
+        return Ok(compiled);
     }
-    let translation = translate(pattern, Options { ignore_case, ..Options::default() })?;
-    let (regex, is_large) = build_sized(pattern, &translation.text)?;
+    let (compiled, is_large) = build_sized(pattern, &translate(pattern, options)?)?;
+    let compiled = Arc::new(compiled);
     CACHE.with_borrow_mut(|cache| {
         cache.retain(|entry| !(is_large && entry.is_large));
         cache.truncate(CACHE_PATTERNS_MAX - 1);
-        cache.insert(0, Cached { pattern: pattern.to_owned(), ignore_case, is_large, regex: regex.clone() });
+        let pattern = pattern.to_owned();
+        cache.insert(0, Cached { pattern, options, is_large, compiled: compiled.clone() });
     });
-    Ok(regex)
+    Ok(compiled)
 }
 
-/// The compiled form of what a pattern was translated to.
-pub(crate) fn build_translated(pattern: &str, translated: &str) -> Result<Regex> {
-    build_sized(pattern, translated).map(|(regex, _)| regex)
-}
-
-/// And whether it is a large one.
-fn build_sized(pattern: &str, translated: &str) -> Result<(Regex, bool)> {
-    let (built, is_large) = match Regex::new(translated) {
-        Err(regex::Error::CompiledTooBig(_)) => {
-            (RegexBuilder::new(translated).size_limit(LARGE_BYTES_MAX).build(), true)
-        }
+/// Compiles what a pattern was translated to; whether that is large.
+fn build_sized(pattern: &str, translated: &Translation) -> Result<(Pattern, bool)> {
+    let text = &translated.text;
+    if text.len() > TRANSLATION_BYTES_MAX || text.matches("\\p{").count() > ALPHABETS_MAX {
+        return Err(too_complex());
+    }
+    let (built, is_large) = match Pattern::new(translated, ORDINARY_BYTES_MAX) {
+        Err(error) if error.size_limit().is_some() => (Pattern::new(translated, LARGE_BYTES_MAX), true),
         built => (built, false),
     };
-    let regex = built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => invalid("regular expression is too complex"),
+    let compiled = built.map_err(|error| match error.syntax_error() {
+        None => too_complex(),
         // The crate has no kind for it.
-        regex::Error::Syntax(why) if why.contains("exceed the maximum number of nested") => {
-            invalid("regular expression is too complex")
-        }
-        _ => invalid(reason(pattern)),
+        Some(why) if why.to_string().contains("exceed the maximum number of nested") => too_complex(),
+        Some(_) => invalid(reason(pattern)),
     })?;
-    Ok((regex, is_large))
+    Ok((compiled, is_large))
 }
 
 /// A pattern in the syntax of the crate, and what decides which of several matches ARE takes.
@@ -103,6 +116,7 @@ pub(crate) struct Translation {
     pub captures: usize,
     /// The first quantifier wants as little as can be.
     pub is_shortest: bool,
+    pub has_quantifier: bool,
     pub has_non_greedy: bool,
     pub has_alternation: bool,
     pub has_repeated_group: bool,
@@ -114,6 +128,11 @@ pub(crate) struct Translation {
 fn invalid(reason: &str) -> SqlError {
     let message = format!("invalid regular expression: {reason}");
     SqlError::new(SqlState::INVALID_REGULAR_EXPRESSION, message)
+}
+
+/// 2201B for a pattern that takes too much.
+pub(crate) fn too_complex() -> SqlError {
+    invalid("regular expression is too complex")
 }
 
 /// PostgreSQL's words for the commonest mistakes.
@@ -143,6 +162,9 @@ fn reason(pattern: &str) -> &'static str {
 
 /// Rewrites an ARE in the syntax of the crate.
 pub(crate) fn translate(pattern: &str, mut options: Options) -> Result<Translation> {
+    if pattern.len() > PATTERN_BYTES_MAX {
+        return Err(too_complex());
+    }
     // A text that is meant as it stands has no directors.
     let (rest, literal) = match pattern.strip_prefix("***").filter(|_| !options.literal) {
         Some(rest) if rest.starts_with('=') => (&rest[1..], true),
@@ -421,6 +443,7 @@ impl Translator<'_> {
 
     /// Notes a quantifier; `{m}` has no preference.
     fn quantified(&mut self, is_greedy: bool, is_variable: bool) {
+        self.facts.has_quantifier = true;
         if let Some(group) = self.closed.take() {
             self.facts.has_repeated_group = true;
             if group.captures && (group.greedy || group.non_greedy || !group.alternatives.is_empty()) {
@@ -565,6 +588,7 @@ impl Translator<'_> {
     /// A group that is there no times. The crate would forget that there are groups in it, which are counted with the others and
     /// match nothing: it may be there, with something behind it that no text has.
     fn never(&mut self, group: &Group) {
+        self.facts.has_quantifier = true;
         self.never_starts.push(group.start);
         self.out.push_str(bracket::NONE);
         self.out.push_str(")?");
@@ -616,27 +640,30 @@ impl Translator<'_> {
     }
 }
 
-fn test(operands: &[Datum], ignore_case: bool) -> Result<bool> {
+fn test(env: &EvalEnv<'_>, operands: &[Datum], ignore_case: bool) -> Result<bool> {
     match operands {
-        [Datum::Text(text), Datum::Text(pattern)] => Ok(compile(pattern, ignore_case)?.is_match(text)),
+        [Datum::Text(text), Datum::Text(pattern)] => {
+            let options = Options { ignore_case, ..Options::default() };
+            compile(pattern, options)?.is_match(&mut Watch::new(env), text)
+        }
         _ => panic!("a pattern operator was given values of other types: {operands:?}"),
     }
 }
 
-pub(super) fn matches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
-    test(operands, false).map(Datum::Bool)
+pub(super) fn matches(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(env, operands, false).map(Datum::Bool)
 }
 
-pub(super) fn not_matches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
-    test(operands, false).map(|matched| Datum::Bool(!matched))
+pub(super) fn not_matches(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(env, operands, false).map(|matched| Datum::Bool(!matched))
 }
 
-pub(super) fn imatches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
-    test(operands, true).map(Datum::Bool)
+pub(super) fn imatches(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(env, operands, true).map(Datum::Bool)
 }
 
-pub(super) fn not_imatches(_: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
-    test(operands, true).map(|matched| Datum::Bool(!matched))
+pub(super) fn not_imatches(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
+    test(env, operands, true).map(|matched| Datum::Bool(!matched))
 }
 
 #[cfg(test)]
@@ -667,7 +694,11 @@ mod tests {
             ("aaa", "^a{3}$", true),
         ] {
             let operands = [Datum::from(text), Datum::from(pattern)];
-            assert_eq!(test(&operands, false).expect(pattern), expected, "{text} ~ {pattern}");
+            assert_eq!(
+                test(&EvalEnv::without_session(), &operands, false).expect(pattern),
+                expected,
+                "{text} ~ {pattern}"
+            );
         }
         for (pattern, expected) in [
             ("(", "ERROR 2201B: invalid regular expression: parentheses () not balanced"),
@@ -675,7 +706,7 @@ mod tests {
             ("*a", "ERROR 2201B: invalid regular expression: quantifier operand invalid"),
             ("(a)\\1", "ERROR 0A000: back reference in regular expressions is not supported"),
         ] {
-            assert_eq!(compile(pattern, false).expect_err(pattern).to_string(), expected);
+            assert_eq!(compile(pattern, Options::default()).expect_err(pattern).to_string(), expected);
         }
     }
 }

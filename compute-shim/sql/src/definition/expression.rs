@@ -36,6 +36,10 @@ impl Host for QualifyingHost<'_> {
         self.inner.random_u64()
     }
 
+    fn cancelled(&self) -> Option<SqlError> {
+        self.inner.cancelled()
+    }
+
     fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {
         if id == TypeId::REGTYPE && (TypeId(oid).is_enum() || TypeId(oid).is_enum_array()) {
             return Some(quote_identifier(&TypeId(oid).display_name()));

@@ -18,10 +18,10 @@ fn rows(values: Vec<Datum>) -> Vec<Row> {
     values.into_iter().map(|value| vec![value]).collect()
 }
 
-fn matches(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
-    Ok(rows(function::regexp_matches(arguments)?))
+fn matches(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
+    Ok(rows(function::regexp_matches(&context.env, arguments)?))
 }
 
-fn split(_: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
-    Ok(rows(function::regexp_split_to_table(arguments)?))
+fn split(context: &mut Context<'_>, arguments: &[Datum]) -> Step<Vec<Row>> {
+    Ok(rows(function::regexp_split_to_table(&context.env, arguments)?))
 }

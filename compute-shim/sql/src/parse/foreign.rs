@@ -68,8 +68,9 @@ fn quote_names(tokens: &mut [TokenWithSpan]) {
         let is_literal = before[0] && matches!(token.token, Token::SingleQuotedString(_));
         let is_interval = is_word(&token.token, "interval");
         if let Token::Word(word @ Word { quote_style: None, .. }) = &mut token.token {
-            let folded = word.value.to_lowercase();
-            if folded == "unsigned" || before[1] && keyword(&folded).is_none() {
+            let folded = || word.value.to_lowercase();
+            if word.value.eq_ignore_ascii_case("unsigned") || before[1] && keyword(&folded()).is_none() {
+                let folded = folded();
                 *word = Word { value: folded, quote_style: Some('"'), keyword: Keyword::NoKeyword };
             }
         }

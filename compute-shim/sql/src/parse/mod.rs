@@ -27,6 +27,7 @@ mod locking;
 mod maintenance;
 mod operator;
 mod operator_chain;
+mod parentheses;
 mod place;
 mod query;
 mod query_checks;
@@ -35,7 +36,6 @@ mod respell_insert;
 mod respell_query;
 mod respell_select;
 mod row_count;
-
 mod select_into;
 mod sequence;
 mod shape;
@@ -46,6 +46,7 @@ mod type_name;
 mod unicode_escape;
 pub(crate) mod view;
 mod window;
+mod words;
 
 pub(crate) use locking::lock_words;
 pub(crate) use shape::Shape;
@@ -59,6 +60,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 use std::collections::BTreeSet;
 use tree::{Expr, Statement};
+use words::{Asked, Words};
 
 /// Deepest nesting of an expression or query. Each level costs a few stack frames in the binder and the evaluator; read
 /// off debug builds, where 2 MiB of stack (a worker thread's) hold about three times as much.
@@ -96,10 +98,15 @@ fn parsed(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<Statement
 
 /// The statement that these tokens are.
 fn statement_of(group: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Statement> {
-    let (group, overriding) = respell::take_overriding(group);
-    let group = respell::respelled(locking::respell_locks(group), lines)?;
-    let (group, parts) = assigned_part::take(group);
-    let (group, targets) = conflict_target::take(group);
+    const LOCKS: Asked<1> = Asked::new(["for"]);
+    const TARGETS: Asked<1> = Asked::new(["conflict"]);
+    // Nothing that is put in brings any of the words that are asked for.
+    let words = Words::of(&group);
+    let (group, overriding) = respell::take_overriding(group, &words);
+    let group = if words.may_have(&LOCKS) { locking::respell_locks(group) } else { group };
+    let (group, parts) = assigned_part::take(respell::respelled(group, &words, lines)?);
+    let (group, targets) =
+        if words.may_have(&TARGETS) { conflict_target::take(group) } else { (group, Vec::new()) };
     let mut reader = Reader::new(group, lines);
     reader.overriding = overriding;
     reader.assigned_parts = assigned_part::read(parts, lines)?;
@@ -166,6 +173,12 @@ fn tokenize_plain(text: &str, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
 /// Puts together literals that a line break parts, as SQL has it. On one line the second one is an error, which the
 /// parser crate would take for an alias.
 fn continued(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
+    let is_literal = |token: &&TokenWithSpan| {
+        matches!(token.token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_))
+    };
+    if tokens.iter().filter(is_literal).nth(1).is_none() {
+        return Ok(tokens);
+    }
     let mut joined: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     // Where the last token stands that is no blank.
     let mut last: Option<usize> = None;
@@ -196,12 +209,18 @@ fn continued(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenW
 /// Cuts at semicolons, which stand nowhere but between statements.
 fn split(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
     let mut groups = vec![Vec::new()];
-    for token in tokens {
-        match token.token {
-            Token::SemiColon => groups.push(Vec::new()),
-            Token::EOF => {}
-            _ => groups.last_mut().expect("never empty").push(token),
+    if tokens.iter().any(|token| token.token == Token::SemiColon) {
+        for token in tokens {
+            match token.token {
+                Token::SemiColon => groups.push(Vec::new()),
+                Token::EOF => {}
+                _ => groups.last_mut().expect("never empty").push(token),
+            }
         }
+    } else {
+        let mut tokens = tokens;
+        tokens.retain(|token| token.token != Token::EOF);
+        groups[0] = tokens;
     }
     groups.retain(|group| group.iter().any(|token| !matches!(token.token, Token::Whitespace(_))));
     groups

@@ -14,6 +14,7 @@ use super::respell_select::{
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
 use super::window::{respell_bounds, respell_exclusions};
+use super::words::{Asked, Words};
 use super::{Lines, at, refuse};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::types::type_from_name;
@@ -30,22 +31,83 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 /// First words of statements that the parser crate reads.
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
-pub(super) fn respelled(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let tokens = respell_similar_substring(tokens, lines)?;
-    let tokens = respell_pattern_sets(respell_like_sets(respell_all_fields(tokens), lines)?);
-    let tokens = respell_unicode_escapes(respell_interval_precision(respell_symmetric(tokens)), lines)?;
+/// Words that one of the passes up to `respell_operands` is for, besides those that look at an empty select list.
+const SETS: Asked<3> = Asked::new(["any", "all", "some"]);
+const FORMS: Asked<8> =
+    Asked::new(["in", "distinct", "group", "fetch", "offset", "only", "collate", "limit"]);
+/// Words that [`Pass`] is for, besides strings.
+const PASSED: Asked<11> = Asked::new([
+    "only",
+    "table",
+    "isnull",
+    "asymmetric",
+    "rows",
+    "leading",
+    "trailing",
+    "both",
+    "interval",
+    "variadic",
+    "using",
+]);
+
+/// Passes a statement's tokens through what may find something in them: `words` are its own.
+pub(super) fn respelled(
+    tokens: Vec<TokenWithSpan>,
+    words: &Words,
+    lines: &Lines<'_>,
+) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = respell_all_fields(respell_similar_substring(tokens, lines)?);
+    if words.may_have(&SETS) {
+        tokens = respell_pattern_sets(respell_like_sets(tokens, lines)?);
+    }
+    if words.may_have(&const { Asked::new(["symmetric", "asymmetric"]) }) {
+        tokens = respell_symmetric(tokens);
+    }
+    if words.may_have(&const { Asked::new(["interval"]) }) {
+        tokens = respell_interval_precision(tokens);
+    }
+    if words.may_have(&const { Asked::new(["uescape"]) }) {
+        tokens = respell_unicode_escapes(tokens, lines)?;
+    }
     // A definition may have a query: of a view, of a table's rows.
     let Some(start) = query_start(&tokens) else {
         return Ok(respell_collate(respell_operands(tokens)));
     };
-    let mut before = tokens;
-    let tokens = before.split_off(start);
+    let (mut before, mut tokens) = match start {
+        0 => (Vec::new(), tokens),
+        start => {
+            let behind = tokens.split_off(start);
+            (tokens, behind)
+        }
+    };
     refuse_search_and_cycle(&tokens, lines)?;
-    let tokens = respell_forms(respell_exclusions(respell_bounds(tokens)), lines)?;
-    let tokens = respell_compared_sets(respell_empty_lists(tokens, lines)?);
-    let tokens = respell_operands(respell_inserted_queries(respell_current_of(tokens)));
+    if words.may_have(&const { Asked::new(["rows", "range", "groups", "exclude"]) }) {
+        tokens = respell_exclusions(respell_bounds(tokens));
+    }
+    if words.may_have(&FORMS) {
+        tokens = respell_forms(tokens, lines)?;
+    }
+    tokens = respell_empty_lists(tokens, lines)?;
+    if words.may_have(&SETS) {
+        tokens = respell_compared_sets(tokens);
+    }
+    if words.may_have(&const { Asked::new(["current"]) }) {
+        tokens = respell_current_of(tokens);
+    }
+    if words.may_have(&const { Asked::new(["insert"]) }) {
+        tokens = respell_inserted_queries(tokens);
+    }
+    if words.may_have(&const { Asked::new(["values"]) }) {
+        tokens = respell_operands(tokens);
+    }
+    let is_string = |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_));
+    if !words.may_have(&PASSED) && !tokens.iter().any(is_string) {
+        before.append(&mut tokens);
+        return Ok(before);
+    }
     // Behind the query of COPY stand options with strings.
     let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
+    before.reserve(tokens.len());
     let mut pass = Pass { out: before, depth: 0, has_options };
     for token in tokens {
         match &token.token {
@@ -171,7 +233,13 @@ fn query_start(tokens: &[TokenWithSpan]) -> Option<usize> {
 }
 
 /// Takes `OVERRIDING SYSTEM VALUE` or `… USER VALUE` out of an INSERT, of which there can be one.
-pub(super) fn take_overriding(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Option<Overriding>) {
+pub(super) fn take_overriding(
+    tokens: Vec<TokenWithSpan>,
+    words: &Words,
+) -> (Vec<TokenWithSpan>, Option<Overriding>) {
+    if !words.may_have(&const { Asked::new(["overriding"]) }) {
+        return (tokens, None);
+    }
     let plain: Vec<usize> =
         (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
     let is_there = |at: &&[usize]| {

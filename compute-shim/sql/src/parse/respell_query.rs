@@ -4,8 +4,9 @@
 //! and GROUP BY may have a word for what is done anyway. What the crate lets pass and PostgreSQL does not is refused here.
 
 use super::keyword::can_name;
+use super::parentheses::Parentheses;
 use super::place::is_word;
-use super::respell_select::{closing, is_blank, word};
+use super::respell_select::{plain, word};
 use super::row_count::{FetchCount, check_offset, fetch_count};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
 use super::{Lines, NESTING_MAX, at};
@@ -107,7 +108,8 @@ impl Edits {
 }
 
 pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let plain: Vec<usize> = (0..tokens.len()).filter(|&place| !is_blank(&tokens[place])).collect();
+    let plain = plain(&tokens);
+    let parentheses = Parentheses::of(plain.iter().map(|&place| &tokens[place].token));
     let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
     let is = |nth: usize, words: &[&str]| {
         token(nth).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
@@ -122,7 +124,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             continue;
         }
         if is(nth, &["in"]) && token(nth + 1) == Some(&Token::LParen) {
-            if let Some(place) = first_of_list(&tokens, &plain, nth + 2) {
+            if let Some(place) = first_of_list(token, &parentheses, nth + 2) {
                 let call = [word(LIST_ITEM, Some('"'), Keyword::NoKeyword), Token::LParen, Token::RParen];
                 let [name, open, close] = call;
                 edits.before.push((plain[nth + 2], vec![name, open]));
@@ -150,7 +152,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             check_offset(nth + 1, token).map_err(|error| unexpected(error, position))?;
         } else if is(nth, &["only"])
             && token(nth + 1) == Some(&Token::LParen)
-            && let Some(close) = closing(&tokens, &plain, nth + 1)
+            && let Some(close) = parentheses.closing(nth + 1)
             && is_name(nth + 2..close, token)
         {
             edits.dropped.extend([plain[nth], plain[nth + 1], plain[close]]);
@@ -159,7 +161,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             && is_behind(nth, token, |_| true)
         {
             edits.respell_collate(plain[nth]);
-        } else if is(nth, &["limit"]) && has_comma(nth + 1, token) {
+        } else if is(nth, &["limit"]) && has_comma(nth + 1, token, &parentheses) {
             let error = SqlError::syntax("LIMIT #,# syntax is not supported")
                 .with_hint("Use separate LIMIT and OFFSET clauses.");
             return Err(at(error, position(nth)));
@@ -175,30 +177,34 @@ fn unexpected((found, nth): (String, usize), position: impl Fn(usize) -> u32) ->
 
 /// Where the first item of a list ends, if it begins with a query and is none by itself: the crate takes the whole list for
 /// one.
-fn first_of_list(tokens: &[TokenWithSpan], plain: &[usize], first: usize) -> Option<usize> {
-    let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
+fn first_of_list<'t>(
+    token: impl Fn(usize) -> Option<&'t Token>,
+    parentheses: &Parentheses,
+    first: usize,
+) -> Option<usize> {
     let inner = (first..).take_while(|&nth| token(nth) == Some(&Token::LParen)).count();
     let begins_query =
         token(first + inner).is_some_and(|token| QUERY_WORDS.iter().any(|word| is_word(token, word)));
     if inner == 0 || !begins_query {
         return None;
     }
-    let behind = closing(tokens, plain, first)? + 1;
+    let behind = parentheses.closing(first)? + 1;
     match token(behind)? {
         Token::RParen => return None,
         token if BEHIND_QUERY.iter().any(|word| is_word(token, word)) => return None,
         _ => {}
     }
-    let mut depth = 0usize;
-    for nth in behind.. {
+    let (mut depth, mut nth) = (0usize, behind);
+    loop {
         match token(nth)? {
             Token::Comma | Token::RParen if depth == 0 => return Some(nth),
-            Token::LParen | Token::LBracket => depth += 1,
+            Token::LParen => nth = parentheses.closing(nth)?,
+            Token::LBracket => depth += 1,
             Token::RParen | Token::RBracket => depth = depth.checked_sub(1)?,
             _ => {}
         }
+        nth += 1;
     }
-    None
 }
 
 /// COLLATE behind casts and tests in a definition and in what is kept of one. Behind a DEFAULT it is the column's.
@@ -206,7 +212,7 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     if !tokens.iter().any(|token| is_word(&token.token, "collate")) {
         return tokens;
     }
-    let plain: Vec<usize> = (0..tokens.len()).filter(|&place| !is_blank(&tokens[place])).collect();
+    let plain = plain(&tokens);
     let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
     let mut edits = Edits::default();
     // The depth of the list that a DEFAULT stands in, up to the end of its element.
@@ -357,12 +363,20 @@ fn is_name<'t>(mut range: std::ops::Range<usize>, token: impl Fn(usize) -> Optio
 }
 
 /// Whether a comma stands in the LIMIT clause whose expression begins here.
-fn has_comma<'t>(first: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
-    let mut depth = 0usize;
-    for nth in first.. {
+fn has_comma<'t>(
+    first: usize,
+    token: impl Fn(usize) -> Option<&'t Token>,
+    parentheses: &Parentheses,
+) -> bool {
+    let (mut depth, mut nth) = (0usize, first);
+    loop {
         match token(nth) {
             None | Some(Token::SemiColon) => return false,
-            Some(Token::LParen | Token::LBracket) => depth += 1,
+            Some(Token::LParen) => match parentheses.closing(nth) {
+                Some(close) => nth = close,
+                None => return false,
+            },
+            Some(Token::LBracket) => depth += 1,
             Some(Token::RParen | Token::RBracket) if depth == 0 => return false,
             Some(Token::RParen | Token::RBracket) => depth -= 1,
             Some(Token::Comma) if depth == 0 => return true,
@@ -371,6 +385,6 @@ fn has_comma<'t>(first: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bo
             }
             Some(_) => {}
         }
+        nth += 1;
     }
-    false
 }

@@ -10,7 +10,7 @@ use crate::catalog::object::{
 };
 use crate::catalog::published::PublishedCatalog;
 use crate::catalog::{Catalog, Relation, registry};
-use crate::environment::Environment;
+use crate::environment::{CancelReason, Environment};
 use crate::execute::{RowKeys, RowPlace, TemporaryUsage};
 use crate::parse::tree::Name;
 use hexalog_protocol::Lsn;
@@ -290,6 +290,10 @@ impl Host for SessionHost<'_> {
 
     fn random_u64(&self) -> u64 {
         self.environment.random_u64()
+    }
+
+    fn cancelled(&self) -> Option<SqlError> {
+        self.environment.cancelled().map(CancelReason::error)
     }
 
     fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {

@@ -354,3 +354,9 @@ SELECT ('a' LIKE 'a')::text LIKE ANY ('{t,true}');
 SELECT 1 BETWEEN 0 AND 2 AND 'b' LIKE ANY ('{a,b}');
 SELECT CASE WHEN 'a' LIKE 'b' THEN 'c' ELSE 'd' END LIKE ANY ('{d}');
 SELECT CASE 'a' LIKE 'b' WHEN 'a' LIKE ANY ('{a}') THEN 1 ELSE 2 END;
+-- Constraints on words beside characters that are not ASCII, in patterns with separators.
+SELECT substring('é abc' SIMILAR '%#"#mabc#"%' ESCAPE '#'), substring('abc é' SIMILAR '%#"abc#M#"%' ESCAPE '#');
+SELECT substring('é abc' SIMILAR '%#"#yé#"%' ESCAPE '#'), substring('aé bc' SIMILAR '%#"#Mb?#"%' ESCAPE '#');
+SELECT substring('日本 語x' SIMILAR '_*#"#y%#Y%#"%' ESCAPE '#'), substring('日本語' SIMILAR '%#"#M#"%' ESCAPE '#');
+SELECT substring('日本 語x' SIMILAR '#"%#M#" %' ESCAPE '#'), substring('éa ab' SIMILAR '%#"#ma_#M#"' ESCAPE '#');
+SELECT substring('é' SIMILAR '%#"#m#"%' ESCAPE '#') IS NULL, substring('- é -' SIMILAR '%#m#"%#"#M%' ESCAPE '#');

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use super::evaluate::{Fault, Found, Place, Truth, Value, Walk, Walker};
 use super::{Binary, Item, Kind};
+use crate::env::Watch;
 use crate::json::Json;
 
 impl Walker<'_> {
@@ -39,8 +40,10 @@ impl Walker<'_> {
                 self.predicate((left, Some(right)), value, place, false, check)
             }
             Kind::LikeRegex { operand, regex, .. } => {
-                let check = |_: &Self, left: Value<'_>, _: Option<Value<'_>>| {
-                    Ok(left.as_string().map(|text| regex.is_match(text)))
+                let check = |walker: &Self, left: Value<'_>, _: Option<Value<'_>>| {
+                    let mut watch = Watch::new(walker.call.env);
+                    let is_match = |text| regex.is_match(&mut watch, text);
+                    left.as_string().map(is_match).transpose().map_err(Fault::Fatal)
                 };
                 self.predicate((operand, None), value, place, false, check)
             }

@@ -15,7 +15,8 @@ mod print;
 pub use evaluate::{Call, exists, matches, query};
 
 use crate::numeric::Numeric;
-use regex::Regex;
+use crate::operator::regex::search::Pattern;
+use std::sync::Arc;
 
 /// A path expression.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub(crate) enum Kind {
         operand: Box<Item>,
         pattern: Box<str>,
         flags: RegexFlags,
-        regex: Regex,
+        regex: Arc<Pattern>,
     },
     Key(Box<str>),
     AnyKey,

@@ -8,7 +8,7 @@ use super::lex::{Placed, Token, error_near, tokens};
 use super::{Binary, Item, JsonPath, Kind, LAST_LEVEL, Method, RegexFlags, Sign};
 use crate::error::{Result, SqlError, SqlState};
 use crate::numeric::Numeric;
-use crate::operator::regex::{Options, build_translated, translate};
+use crate::operator::regex::{Options, compile};
 
 /// Most levels of parentheses, operators and accessors within each other. Evaluation and printing descend as deep, and so does reading what
 /// was printed, which has parentheses where `a + b + c` had none: they count as they are printed.
@@ -277,7 +277,7 @@ impl Parser {
             expanded: false,
             literal: flags.literal,
         };
-        let regex = build_translated(&pattern, &translate(&pattern, options)?.text)?;
+        let regex = compile(&pattern, options)?;
         let levels = above(operand.levels, 1)?;
         let operand = Box::new(operand.item);
         Ok(predicate(Kind::LikeRegex { operand, pattern: pattern.into(), flags, regex }, levels))

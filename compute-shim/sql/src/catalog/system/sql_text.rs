@@ -19,7 +19,7 @@ use hexalog_protocol::Lsn;
 use hexalog_sql_types::datetime::Timestamptz;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::{quote_identifier, quote_literal_text};
-use hexalog_sql_types::{EnumValue, EvalEnv, Host, TypeId};
+use hexalog_sql_types::{EnumValue, EvalEnv, Host, SqlError, TypeId};
 use std::sync::Arc;
 
 /// A column of an index as CREATE INDEX has it.
@@ -255,6 +255,10 @@ impl Host for NamesOnly<'_> {
 
     fn random_u64(&self) -> u64 {
         0
+    }
+
+    fn cancelled(&self) -> Option<SqlError> {
+        None
     }
 
     fn registry_name(&self, id: TypeId, oid: u32) -> Option<String> {
