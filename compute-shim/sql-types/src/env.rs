@@ -3,6 +3,7 @@
 //! Owns [`EvalEnv`], the [`Host`] trait and [`Watch`]. Never reads a clock or a random source itself; the session does and
 //! passes the result. Read next: `datetime::zone` for time zones.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::datetime::{IntervalStyle, TimeZone, Timestamptz};
@@ -97,20 +98,29 @@ pub(crate) const STEPS_PER_LOOK: usize = 1 << 18;
 /// left before its end otherwise, and the session notices nothing until then.
 pub(crate) struct Watch<'a> {
     host: &'a dyn Host,
-    steps_left: usize,
+}
+
+thread_local! {
+    /// Steps until the next look, of all calls on this thread together: many that are short take as long as one.
+    static STEPS_LEFT: Cell<usize> = const { Cell::new(STEPS_PER_LOOK) };
+}
+
+/// The next step is one before which to look: what has just been done took long, and could not be stopped.
+pub(crate) fn look_soon() {
+    STEPS_LEFT.set(0);
 }
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(env: &EvalEnv<'a>) -> Watch<'a> {
-        Watch { host: env.host, steps_left: STEPS_PER_LOOK }
+        Watch { host: env.host }
     }
 
     /// So many steps are to be done. The error with which the statement ends, if it shall.
     #[inline]
     pub(crate) fn count(&mut self, steps: usize) -> Result<()> {
-        match self.steps_left.checked_sub(steps) {
+        match STEPS_LEFT.get().checked_sub(steps) {
             Some(left) => {
-                self.steps_left = left;
+                STEPS_LEFT.set(left);
                 Ok(())
             }
             None => self.look(),
@@ -120,7 +130,7 @@ impl<'a> Watch<'a> {
     /// Before what takes some time and cannot be divided.
     #[cold]
     pub(crate) fn look(&mut self) -> Result<()> {
-        self.steps_left = STEPS_PER_LOOK;
+        STEPS_LEFT.set(STEPS_PER_LOOK);
         self.host.cancelled().map_or(Ok(()), Err)
     }
 }

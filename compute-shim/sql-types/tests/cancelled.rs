@@ -115,3 +115,25 @@ fn patterns() {
         path.apply(env, &arguments).map(drop)
     });
 }
+
+/// Calls none of which takes long, but many do together: a statement ends among them too.
+#[test]
+fn many_short_calls() {
+    let like = operator::by_oid(1209).expect("~~");
+    let (text, pattern) = ("a".repeat(2_000), format!("%{}b%", "a".repeat(500)));
+    check("LIKE", |env| (0..100).try_for_each(|_| like.apply(env, &texts(&[&text, &pattern])).map(drop)));
+    let matches = operator::by_oid(641).expect("~");
+    let text = "ab".repeat(100);
+    check("~", |env| {
+        (0..1_000).try_for_each(|_| matches.apply(env, &texts(&[&text, "a(a|b){100}z"])).map(drop))
+    });
+    // Each of them is compiled.
+    check("compilation", |env| {
+        (0..100).try_for_each(|n| matches.apply(env, &texts(&["a", &format!("b{n}")])).map(drop))
+    });
+    let count = function::by_name("regexp_count").iter().find(|function| function.arguments.len() == 2);
+    let count = count.expect("regexp_count(text, text)");
+    check("matches of one text", |env| {
+        count.apply(env, &texts(&[&"ab".repeat(2_000), "a(?:(?:a|b){0,50}z)?"])).map(drop)
+    });
+}

@@ -7,10 +7,11 @@
 
 use super::{i32_at, str_at};
 use crate::datum::{Array, Datum};
-use crate::env::{EvalEnv, Watch};
+use crate::env::{EvalEnv, Watch, look_soon};
 use crate::error::{Result, SqlError, SqlState};
-use crate::operator::regex::machine::Machine;
+use crate::operator::regex::machine::{Machine, STATES_PER_STEP};
 use crate::operator::regex::search::{Pattern, is_short};
+use crate::operator::regex::searched::Searched;
 use crate::operator::regex::simulation::{NO_PLACE, Simulation};
 use crate::operator::regex::{ORDINARY_BYTES_MAX, Options, Translation, compile, too_complex, translate};
 use crate::types::TypeId;
@@ -80,6 +81,7 @@ fn program(pattern: &str, options: Options) -> Result<Rc<Program>> {
     if ends.get_nfa().states().len() * slot_count > SLOTS_MAX {
         return Err(too_complex());
     }
+    look_soon();
     let (ends_cache, ends_machine) = (RefCell::default(), OnceCell::new());
     let program = Rc::new(Program { starts, ends, ends_cache, ends_machine, facts });
     CACHE.with_borrow_mut(|cache| {
@@ -101,19 +103,21 @@ impl Program {
     }
 
     /// The first match that begins at `from` or behind it.
-    fn find(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Option<Found>> {
+    fn find(&self, watch: &mut Watch<'_>, text: &Searched<'_>, from: usize) -> Result<Option<Found>> {
         if from > text.len() {
             return Ok(None);
         }
         let Some(start) = self.starts.start(watch, text, from)? else { return Ok(None) };
-        if is_short(text.len() - start, self.ends.get_nfa().states().len()) {
+        let states = self.ends.get_nfa().states().len();
+        if is_short(text.len() - start, states) {
+            watch.count(1 + (text.len() - start) * states / STATES_PER_STEP)?;
             return Ok(Some(self.find_from(text, start..text.len())));
         }
         self.find_watched(watch, text, start).map(Some)
     }
 
     /// The match that begins at `start`.
-    fn find_watched(&self, watch: &mut Watch<'_>, text: &str, start: usize) -> Result<Found> {
+    fn find_watched(&self, watch: &mut Watch<'_>, text: &Searched<'_>, start: usize) -> Result<Found> {
         let is_short = |length| is_short(length, self.ends.get_nfa().states().len());
         let end = self.end(watch, text, start)?;
         if is_short(end - start) {
@@ -139,7 +143,7 @@ impl Program {
     }
 
     /// Where the match that begins at `start` ends.
-    fn end(&self, watch: &mut Watch<'_>, text: &str, start: usize) -> Result<usize> {
+    fn end(&self, watch: &mut Watch<'_>, text: &Searched<'_>, start: usize) -> Result<usize> {
         let machine = self.ends_machine.get_or_init(|| {
             Machine::new(&self.facts.text, MatchKind::All, false, usize::MAX).expect("compiled before")
         });
@@ -155,7 +159,7 @@ impl Program {
     fn groups(
         &self,
         watch: &mut Watch<'_>,
-        text: &str,
+        text: &Searched<'_>,
         whole: Range<usize>,
     ) -> Result<Vec<Option<Range<usize>>>> {
         if self.facts.captures == 0 {
@@ -176,7 +180,7 @@ impl Program {
     }
 
     /// All matches from a place on, each behind the one before.
-    fn find_all(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Vec<Found>> {
+    fn find_all(&self, watch: &mut Watch<'_>, text: &Searched<'_>, from: usize) -> Result<Vec<Found>> {
         let (mut all, mut at) = (Vec::new(), from);
         while let Some(found) = self.find(watch, text, at)? {
             at = next_search(text, &found.whole);
@@ -276,7 +280,7 @@ pub(super) fn regexp_match(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let text = str_at(args, 0);
     let program = program(str_at(args, 1), options_of("regexp_match", flags_at(args, 2))?)?;
     program.check_groups()?;
-    let found = program.find(&mut Watch::new(env), text, 0)?;
+    let found = program.find(&mut Watch::new(env), &Searched::new(text), 0)?;
     Ok(found.map_or(Datum::Null, |found| texts(text, &found)))
 }
 
@@ -288,8 +292,8 @@ pub fn regexp_matches(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Vec<Datum>> {
     program.check_groups()?;
     let mut watch = Watch::new(env);
     let found = match global {
-        true => program.find_all(&mut watch, text, 0)?,
-        false => program.find(&mut watch, text, 0)?.into_iter().collect(),
+        true => program.find_all(&mut watch, &Searched::new(text), 0)?,
+        false => program.find(&mut watch, &Searched::new(text), 0)?.into_iter().collect(),
     };
     Ok(found.iter().map(|found| texts(text, found)).collect())
 }
@@ -300,7 +304,7 @@ fn split(env: &EvalEnv<'_>, function: &str, args: &[Datum]) -> Result<Vec<Datum>
     let text = str_at(args, 0);
     let program = program(str_at(args, 1), options_of(function, flags_at(args, 2))?)?;
     let (mut pieces, mut at, mut previous_end) = (Vec::new(), 0, 0);
-    for Found { whole, .. } in program.find_all(&mut Watch::new(env), text, 0)? {
+    for Found { whole, .. } in program.find_all(&mut Watch::new(env), &Searched::new(text), 0)? {
         if whole.start < text.len() && whole.end > previous_end {
             pieces.push(Datum::from(&text[at..whole.start]));
             at = whole.end;
@@ -325,7 +329,7 @@ pub fn regexp_split_to_table(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Vec<Da
 pub(super) fn regexp_like(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let options = options_of("regexp_like", flags_at(args, 2))?;
     let pattern = compile(str_at(args, 1), options)?;
-    pattern.is_match(&mut Watch::new(env), str_at(args, 0)).map(Datum::Bool)
+    pattern.is_match(&mut Watch::new(env), &Searched::new(str_at(args, 0))).map(Datum::Bool)
 }
 
 /// `regexp_count(text, pattern [, start [, flags]])`.
@@ -334,7 +338,7 @@ pub(super) fn regexp_count(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     check_argument("start", start, 1)?;
     let text = str_at(args, 0);
     let program = program(str_at(args, 1), options_of("regexp_count", flags_at(args, 3))?)?;
-    let count = program.find_all(&mut Watch::new(env), text, offset(text, start))?.len();
+    let count = program.find_all(&mut Watch::new(env), &Searched::new(text), offset(text, start))?.len();
     Ok(Datum::Int4(i32::try_from(count).expect("texts are shorter than 1 GB")))
 }
 
@@ -350,7 +354,7 @@ fn nth(env: &EvalEnv<'_>, program: &Program, text: &str, which: Which) -> Result
         program.check_groups()?;
     }
     let number = usize::try_from(which.number - 1).expect("checked to be no less than 1");
-    let all = program.find_all(&mut Watch::new(env), text, offset(text, which.start))?;
+    let all = program.find_all(&mut Watch::new(env), &Searched::new(text), offset(text, which.start))?;
     Ok(all.into_iter().nth(number).and_then(|found| match usize::try_from(which.group - 1) {
         Err(_) => Some(found.whole),
         Ok(group) => found.groups.get(group).cloned().flatten(),
@@ -394,9 +398,11 @@ pub(super) fn substring(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let text = str_at(args, 0);
     let program = program(str_at(args, 1), Options::default())?;
     program.check_groups()?;
-    let found = program.find(&mut Watch::new(env), text, 0)?.and_then(|found| match found.groups.first() {
-        None => Some(found.whole),
-        Some(group) => group.clone(),
+    let found = program.find(&mut Watch::new(env), &Searched::new(text), 0)?.and_then(|found| {
+        match found.groups.first() {
+            None => Some(found.whole),
+            Some(group) => group.clone(),
+        }
     });
     Ok(found.map_or(Datum::Null, |range| Datum::from(&text[range])))
 }
@@ -433,8 +439,9 @@ fn replace(env: &EvalEnv<'_>, args: &[Datum], options: Options, start: i32, numb
         program.check_groups()?;
     }
     let (mut out, mut copied, mut count) = (String::new(), 0, 0);
-    let (mut at, mut watch) = (offset(text, start), Watch::new(env));
-    while let Some(found) = program.find(&mut watch, text, at)? {
+    let (searched, mut watch) = (Searched::new(text), Watch::new(env));
+    let mut at = offset(text, start);
+    while let Some(found) = program.find(&mut watch, &searched, at)? {
         count += 1;
         at = next_search(text, &found.whole);
         if number > 0 && count < number {
@@ -507,14 +514,15 @@ mod tests {
         for pattern in patterns {
             let program = program(pattern, Options::default()).expect(pattern);
             for text in texts {
+                let text = &Searched::new(text);
                 let Some(start) = program.starts.start(&mut watch, text, 0).expect("not cancelled") else {
                     continue;
                 };
                 let expected = program.find_from(text, start..text.len());
                 let end = program.end(&mut watch, text, start).expect("not cancelled");
-                assert_eq!(start..end, expected.whole, "{pattern} in {text}");
+                assert_eq!(start..end, expected.whole, "{pattern} in {}", &**text);
                 let groups = program.groups(&mut watch, text, start..end).expect("not cancelled");
-                assert_eq!(groups, expected.groups, "{pattern} in {text}");
+                assert_eq!(groups, expected.groups, "{pattern} in {}", &**text);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::str_at;
 use crate::datum::Datum;
 use crate::env::{EvalEnv, Watch};
 use crate::error::{Result, SqlError, SqlState};
+use crate::operator::regex::searched::Searched;
 use crate::operator::regex::{Options, compile};
 
 /// SIMILAR TO's pattern as an ARE: `%` and `_` are wild, the other signs of SQL's regular expressions mean what they mean there.
@@ -28,16 +29,16 @@ pub(super) fn similar_to_escape(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum
 /// The text that the middle part matches, or all of it if the pattern is one part: of several divisions the one whose first part
 /// is the shortest, and of those the one whose middle is the longest.
 pub(super) fn substring(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
-    let (text, parts) = (str_at(args, 0), parts(str_at(args, 1), flags_at(args, 2))?);
+    let (text, parts) = (Searched::new(str_at(args, 0)), parts(str_at(args, 1), flags_at(args, 2))?);
     let Datum::Text(whole) = similar_to_escape(env, &args[1..])? else {
         unreachable!("a pattern is a text");
     };
     let (pattern, mut watch) = (compile(&whole, Options::default())?, Watch::new(env));
     if parts.len() == 1 {
-        let is_match = pattern.is_match(&mut watch, text)?;
-        return Ok(if is_match { Datum::from(text) } else { Datum::Null });
+        let is_match = pattern.is_match(&mut watch, &text)?;
+        return Ok(if is_match { Datum::from(&*text) } else { Datum::Null });
     }
-    let found = division(&mut watch, &whole, &parts)?.find(&mut watch, text)?;
+    let found = division(&mut watch, &whole, &parts)?.find(&mut watch, &text)?;
     Ok(found.map_or(Datum::Null, |range| Datum::from(&text[range])))
 }
 

@@ -11,6 +11,9 @@ use crate::function::to_lower;
 /// 30 ms at 2 ns each.
 const UNWATCHED_PAIRS_MAX: usize = 1 << 24;
 
+/// Pairs that count as one step. A guess.
+const PAIRS_PER_STEP: usize = 16;
+
 /// Whether the whole text matches. `\` escapes the character behind it; 22025 where it stands last.
 pub(crate) fn matches(env: &EvalEnv<'_>, text: &str, pattern: &str) -> Result<bool> {
     matches_bytes(env, text.as_bytes(), pattern.as_bytes(), character_len)
@@ -23,10 +26,11 @@ fn matches_bytes(
     pattern: &[u8],
     character_len: fn(u8) -> usize,
 ) -> Result<bool> {
-    if text.len().saturating_mul(pattern.len()) <= UNWATCHED_PAIRS_MAX {
+    let (mut watch, pairs) = (Watch::new(env), text.len().saturating_mul(pattern.len()));
+    if pairs <= UNWATCHED_PAIRS_MAX {
+        watch.count(pairs / PAIRS_PER_STEP)?;
         return matches_counted(text, pattern, character_len, |_| Ok(()));
     }
-    let mut watch = Watch::new(env);
     matches_counted(text, pattern, character_len, |compared| watch.count(compared))
 }
 

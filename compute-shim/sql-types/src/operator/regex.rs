@@ -9,6 +9,7 @@ mod cases;
 mod escape;
 pub(crate) mod machine;
 pub(crate) mod search;
+pub(crate) mod searched;
 pub(crate) mod simulation;
 
 use std::cell::RefCell;
@@ -18,8 +19,9 @@ use std::sync::Arc;
 
 use self::escape::Escape;
 use self::search::Pattern;
+use self::searched::Searched;
 use crate::datum::Datum;
-use crate::env::{EvalEnv, Watch};
+use crate::env::{EvalEnv, Watch, look_soon};
 use crate::error::{Result, SqlError, SqlState};
 
 /// Compiled patterns kept per thread: as many as PostgreSQL keeps per session.
@@ -80,6 +82,7 @@ pub(crate) fn compile(pattern: &str, options: Options) -> Result<Arc<Pattern>> {
         return Ok(compiled);
     }
     let (compiled, is_large) = build_sized(pattern, &translate(pattern, options)?)?;
+    look_soon();
     let compiled = Arc::new(compiled);
     CACHE.with_borrow_mut(|cache| {
         cache.retain(|entry| !(is_large && entry.is_large));
@@ -644,7 +647,7 @@ fn test(env: &EvalEnv<'_>, operands: &[Datum], ignore_case: bool) -> Result<bool
     match operands {
         [Datum::Text(text), Datum::Text(pattern)] => {
             let options = Options { ignore_case, ..Options::default() };
-            compile(pattern, options)?.is_match(&mut Watch::new(env), text)
+            compile(pattern, options)?.is_match(&mut Watch::new(env), &Searched::new(text))
         }
         _ => panic!("a pattern operator was given values of other types: {operands:?}"),
     }

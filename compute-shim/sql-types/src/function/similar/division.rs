@@ -11,9 +11,10 @@ use std::rc::Rc;
 
 use regex_automata::{Anchored, MatchKind};
 
-use crate::env::Watch;
+use crate::env::{Watch, look_soon};
 use crate::error::{Result, SqlError};
 use crate::operator::regex::machine::Machine;
+use crate::operator::regex::searched::Searched;
 use crate::operator::regex::{LARGE_BYTES_MAX, Options, compile, translate};
 
 /// Patterns kept per thread: a guess at how many a statement has.
@@ -60,6 +61,7 @@ pub(super) fn division(watch: &mut Watch<'_>, whole: &str, parts: &[String]) -> 
         middle: machine(middle, false)?,
         last: machine(last, true)?,
     });
+    look_soon();
     CACHE.with_borrow_mut(|cache| {
         cache.truncate(CACHE_DIVISIONS_MAX - 1);
         cache.insert(0, (whole.to_owned(), division.clone()));
@@ -75,7 +77,7 @@ fn machine(part: &str, is_reverse: bool) -> Result<Machine> {
 
 impl Division {
     /// What the middle part matches; `None` if the pattern does not match the whole text.
-    pub(super) fn find(&self, watch: &mut Watch<'_>, text: &str) -> Result<Option<Range<usize>>> {
+    pub(super) fn find(&self, watch: &mut Watch<'_>, text: &Searched<'_>) -> Result<Option<Range<usize>>> {
         let marks = starts(&self.middle_and_last, watch, text, 0)?;
         let mut start = None;
         self.first.run(watch, text, 0..text.len(), Anchored::Yes, |at| {
@@ -94,7 +96,7 @@ impl Division {
 }
 
 /// The places from `from` on where a match begins that ends where the text does.
-fn starts(machine: &Machine, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Marks> {
+fn starts(machine: &Machine, watch: &mut Watch<'_>, text: &Searched<'_>, from: usize) -> Result<Marks> {
     let mut marks = Marks(vec![0; text.len() / 64 + 1]);
     machine.run(watch, text, from..text.len(), Anchored::Yes, |at| {
         marks.set(at);
@@ -137,7 +139,7 @@ mod tests {
             let parts = parts.map(str::to_owned);
             let found = division(&mut watch, &parts.join("|"), &parts)
                 .expect("good")
-                .find(&mut watch, &text)
+                .find(&mut watch, &Searched::new(&text))
                 .expect("not cancelled");
             assert_eq!(found, expected, "{parts:?}");
         }

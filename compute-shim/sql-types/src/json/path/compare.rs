@@ -8,6 +8,7 @@ use super::evaluate::{Fault, Found, Place, Truth, Value, Walk, Walker};
 use super::{Binary, Item, Kind};
 use crate::env::Watch;
 use crate::json::Json;
+use crate::operator::regex::searched::Searched;
 
 impl Walker<'_> {
     /// Whether a predicate holds.
@@ -42,7 +43,7 @@ impl Walker<'_> {
             Kind::LikeRegex { operand, regex, .. } => {
                 let check = |walker: &Self, left: Value<'_>, _: Option<Value<'_>>| {
                     let mut watch = Watch::new(walker.call.env);
-                    let is_match = |text| regex.is_match(&mut watch, text);
+                    let is_match = |text| regex.is_match(&mut watch, &Searched::new(text));
                     left.as_string().map(is_match).transpose().map_err(Fault::Fatal)
                 };
                 self.predicate((operand, None), value, place, false, check)

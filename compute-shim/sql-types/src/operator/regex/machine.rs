@@ -12,13 +12,14 @@ use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson::{self, NFA};
 use regex_automata::{Anchored, Input, MatchKind};
 
+use super::searched::Searched;
 use super::simulation::Simulation;
 use super::too_complex;
 use crate::env::{STEPS_PER_LOOK, Watch};
 use crate::error::Result;
 
 /// States of the NFA that count as one step: what makes a new state of the DFA visits all of them.
-const STATES_PER_STEP: usize = 16;
+pub(crate) const STATES_PER_STEP: usize = 16;
 
 /// Bytes that are read without counting, where states are few: those of a page.
 const STRETCH_BYTES_MAX: usize = 4096;
@@ -66,7 +67,7 @@ impl Machine {
     }
 
     /// Whether the DFA cannot read this text.
-    pub(crate) fn is_simulated(&self, text: &str) -> bool {
+    pub(crate) fn is_simulated(&self, text: &Searched<'_>) -> bool {
         self.has_words && !text.is_ascii()
     }
 
@@ -116,7 +117,7 @@ impl Machine {
     pub(crate) fn run(
         &self,
         watch: &mut Watch<'_>,
-        text: &str,
+        text: &Searched<'_>,
         span: Range<usize>,
         anchored: Anchored,
         mut go_on: impl FnMut(usize) -> bool,
@@ -127,7 +128,7 @@ impl Machine {
         }
         let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut cache = known.unwrap_or_else(|| Box::new(self.dfa.create_cache()));
-        let input = Input::new(text).range(span).anchored(anchored);
+        let input = Input::new(&**text).range(span).anchored(anchored);
         let result = match self.nfa().is_reverse() {
             true => self.backward(&mut cache, watch, &input, go_on),
             false => self.forward(&mut cache, watch, &input, go_on),

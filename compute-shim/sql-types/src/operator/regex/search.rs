@@ -10,7 +10,8 @@ use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Anchored, Input, MatchKind, meta};
 
 use super::Translation;
-use super::machine::Machine;
+use super::machine::{Machine, STATES_PER_STEP};
+use super::searched::Searched;
 use super::simulation::Simulation;
 use crate::env::Watch;
 use crate::error::Result;
@@ -87,8 +88,9 @@ impl Pattern {
     }
 
     /// Whether the meta engine is through with so much of a text soon. What is known without another compilation comes first.
-    fn is_unwatched(&self, watch: &mut Watch<'_>, text: &str, length: usize) -> Result<bool> {
+    fn is_unwatched(&self, watch: &mut Watch<'_>, text: &Searched<'_>, length: usize) -> Result<bool> {
         if is_short(length, self.states_max) {
+            watch.count(1 + length * self.states_max / STATES_PER_STEP)?;
             return Ok(true);
         }
         // A machine is compiled, and so was the pattern perhaps.
@@ -103,15 +105,15 @@ impl Pattern {
     }
 
     /// Whether there is a match in the text.
-    pub(crate) fn is_match(&self, watch: &mut Watch<'_>, text: &str) -> Result<bool> {
+    pub(crate) fn is_match(&self, watch: &mut Watch<'_>, text: &Searched<'_>) -> Result<bool> {
         if self.is_unwatched(watch, text, text.len())? {
             watch.count(text.len())?;
-            return Ok(self.regex.is_match(text));
+            return Ok(self.regex.is_match(&**text));
         }
         self.is_match_watched(watch, text)
     }
 
-    fn is_match_watched(&self, watch: &mut Watch<'_>, text: &str) -> Result<bool> {
+    fn is_match_watched(&self, watch: &mut Watch<'_>, text: &Searched<'_>) -> Result<bool> {
         watch.look()?;
         let mut is_found = false;
         self.forward().run(watch, text, 0..text.len(), Anchored::No, |_| {
@@ -122,16 +124,26 @@ impl Pattern {
     }
 
     /// Where the leftmost match at `from` or behind it begins.
-    pub(crate) fn start(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Option<usize>> {
+    pub(crate) fn start(
+        &self,
+        watch: &mut Watch<'_>,
+        text: &Searched<'_>,
+        from: usize,
+    ) -> Result<Option<usize>> {
         let span = from..text.len();
         if self.is_unwatched(watch, text, span.len())? {
             watch.count(span.len())?;
-            return Ok(self.regex.find(Input::new(text).span(span)).map(|found| found.start()));
+            return Ok(self.regex.find(Input::new(&**text).span(span)).map(|found| found.start()));
         }
         self.start_watched(watch, text, from)
     }
 
-    fn start_watched(&self, watch: &mut Watch<'_>, text: &str, from: usize) -> Result<Option<usize>> {
+    fn start_watched(
+        &self,
+        watch: &mut Watch<'_>,
+        text: &Searched<'_>,
+        from: usize,
+    ) -> Result<Option<usize>> {
         watch.look()?;
         let span = from..text.len();
         let (forward, mut start) = (self.forward(), None);
@@ -213,12 +225,13 @@ mod tests {
         for pattern in patterns {
             let compiled = compile(pattern, Options::default()).expect(pattern);
             for text in texts {
+                let text = &Searched::new(text);
                 let froms = (0..=text.len()).filter(|&from| text.is_char_boundary(from));
                 for from in froms {
                     let expected =
-                        compiled.regex.find(Input::new(text).range(from..)).map(|found| found.start());
+                        compiled.regex.find(Input::new(&**text).range(from..)).map(|found| found.start());
                     let found = compiled.start_watched(&mut watch, text, from).expect("not cancelled");
-                    assert_eq!(found, expected, "{pattern:?} in {text:?} from {from}");
+                    assert_eq!(found, expected, "{pattern:?} in {:?} from {from}", &**text);
                     let mut simulated = None;
                     Simulation::new(compiled.forward().nfa(), text, 1)
                         .run(&mut watch, from..text.len(), false, |_, slots| {
@@ -226,10 +239,10 @@ mod tests {
                             true
                         })
                         .expect("not cancelled");
-                    assert_eq!(simulated, expected, "{pattern:?} in {text:?} from {from}, simulated");
+                    assert_eq!(simulated, expected, "{pattern:?} in {:?} from {from}, simulated", &**text);
                 }
                 let is_match = compiled.is_match_watched(&mut watch, text).expect("not cancelled");
-                assert_eq!(is_match, compiled.regex.is_match(text), "{pattern:?} in {text:?}");
+                assert_eq!(is_match, compiled.regex.is_match(&**text), "{pattern:?} in {:?}", &**text);
             }
         }
     }
