@@ -290,6 +290,8 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Text(a), Datum::Text(b)) if id == TypeId::BPCHAR => trim_bpchar(a).cmp(trim_bpchar(b)),
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
         (Datum::Jsonb(a), Datum::Jsonb(b)) => a.cmp(b),
+        // No operator of SQL has this order: a sort of rows that meets such values goes on to its end before it fails.
+        (Datum::JsonPath(a), Datum::JsonPath(b)) => a.to_string().cmp(&b.to_string()),
         (Datum::Bytea(a), Datum::Bytea(b)) => a.cmp(b),
         (Datum::Date(a), Datum::Date(b)) => a.cmp(b),
         (Datum::Time(a), Datum::Time(b)) => a.cmp(b),

@@ -112,25 +112,6 @@ impl Timestamp {
         Interval { us, days: 0, months: 0 }.justify_hours()
     }
 
-    /// `age(timestamp, timestamp)`: years, months, days and time as one would count them on a calendar.
-    /// `infinity` is the instant that it is kept as, which has a place in PostgreSQL's calendar; `-infinity` has none.
-    pub fn age(self, other: Timestamp) -> Result<Interval> {
-        if self == Timestamp::NEGATIVE_INFINITY || other == Timestamp::NEGATIVE_INFINITY {
-            return Err(out_of_range("timestamp"));
-        }
-        if self < other {
-            return self.age_forward(other).and_then(|interval| interval.negate());
-        }
-        // Counted back from the later date: borrowed days are those of the earlier date's month.
-        let (later, earlier) = (self.kept_civil(), other.kept_civil());
-        Ok(age_fields(&later, &earlier, (self.split().1, other.split().1)))
-    }
-
-    fn age_forward(self, other: Timestamp) -> Result<Interval> {
-        let (earlier, later) = (self.kept_civil(), other.kept_civil());
-        Ok(age_fields(&later, &earlier, (other.split().1, self.split().1)))
-    }
-
     /// Rounds to a number of fractional digits, as `timestamp(p)` does.
     pub fn round(self, precision: u32) -> Result<Timestamp> {
         if !self.is_finite() || precision >= 6 {
@@ -144,7 +125,30 @@ impl Timestamp {
     }
 }
 
-fn age_fields(later: &Civil, earlier: &Civil, (later_us, earlier_us): (i64, i64)) -> Interval {
+/// `age(timestamp, timestamp)`, of microseconds since 2000-01-01: years, months, days and time as one would count them on a calendar.
+/// `infinity` is the instant that it is kept as, which has a place in PostgreSQL's calendar, and in a zone east of UTC one behind all
+/// timestamps; `-infinity` has none.
+pub(crate) fn age_between(us: i128, other: i128) -> Result<Interval> {
+    let begin = i128::from(Timestamp::NEGATIVE_INFINITY.0);
+    if us == begin || other == begin {
+        return Err(out_of_range("timestamp"));
+    }
+    // Counted back from the later date: borrowed days are those of the earlier date's month.
+    match us < other {
+        true => age_fields(&fields_at(other), &fields_at(us)).negate(),
+        false => Ok(age_fields(&fields_at(us), &fields_at(other))),
+    }
+}
+
+/// A day's fields, and the time of that day.
+fn fields_at(us: i128) -> (Civil, i64) {
+    let day = i128::from(US_PER_DAY);
+    let small = |value: i128| i64::try_from(value).expect("a timestamp and some hours");
+    let (days, us) = (small(us.div_euclid(day)), small(us.rem_euclid(day)));
+    (Civil::at(days, us), us)
+}
+
+fn age_fields((later, later_us): &(Civil, i64), (earlier, earlier_us): &(Civil, i64)) -> Interval {
     let mut us = later_us - earlier_us;
     let mut days = later.day - earlier.day;
     let mut months = (later.year - earlier.year) * 12 + later.month - earlier.month;

@@ -145,12 +145,14 @@ impl Timestamp {
     /// The fields of a finite timestamp.
     pub(crate) fn civil(self) -> Civil {
         assert!(self.is_finite(), "callers answer infinities themselves");
-        self.kept_civil()
-    }
-
-    /// The fields of what a timestamp is kept as, for an infinity too.
-    pub(super) fn kept_civil(self) -> Civil {
         let (days, us) = self.split();
+        Civil::at(days, us)
+    }
+}
+
+impl Civil {
+    /// The fields of a day since 2000-01-01 and a time of it.
+    pub(super) fn at(days: i64, us: i64) -> Civil {
         let (year, month, day) = civil_from_days(days);
         let small = |value: i64| i32::try_from(value).expect("fields of a day are small");
         Civil {
@@ -163,9 +165,7 @@ impl Timestamp {
             us: small(us % US_PER_SECOND),
         }
     }
-}
 
-impl Civil {
     /// Microseconds since 2000-01-01, unless out of range.
     pub(crate) fn timestamp(&self) -> Option<Timestamp> {
         timestamp_in_range(self.us()).map(Timestamp)

@@ -17,6 +17,7 @@ mod parse_clock;
 mod token;
 mod zone;
 
+pub(crate) use arithmetic::age_between;
 pub(crate) use calendar::{civil_from_days, day_of_week, days_from_civil, days_in_month, in_range, iso_week};
 pub(crate) use clock::{is_time_of_day, is_west_received};
 pub(crate) use field::{Field, extract_date, unrecognized_unit, unsupported_unit};

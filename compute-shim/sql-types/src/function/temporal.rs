@@ -5,7 +5,7 @@
 use super::{f64_at, i32_at, str_at};
 use crate::datetime::{
     Date, Field, Interval, Time, Timestamp, Timestamptz, UNIX_EPOCH_DAYS, US_PER_DAY, US_PER_SECOND, ZoneRef,
-    day_of_week, extract_date, in_range, numeric_offset, unrecognized_unit, unsupported_unit,
+    age_between, day_of_week, extract_date, in_range, numeric_offset, unrecognized_unit, unsupported_unit,
 };
 use crate::datum::Datum;
 use crate::env::EvalEnv;
@@ -188,21 +188,23 @@ pub(super) fn date_trunc(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
 /// `age(later, earlier)`, or `age(earlier)` up to midnight of the current day.
 pub(super) fn age(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let local = |value: &Datum| match value {
-        Datum::Timestamp(value) => Ok(*value),
-        Datum::Timestamptz(Timestamptz::INFINITY) => {
-            let value = &Timestamptz::INFINITY;
+        Datum::Timestamp(value) => Ok(i128::from(value.0)),
+        Datum::Timestamptz(value) if *value == Timestamptz::INFINITY => {
             let east = i64::from(env.time_zone.offset_at(*value)) * US_PER_SECOND;
-            Ok(Timestamp(value.0.saturating_add(east)))
+            Ok(i128::from(value.0) + i128::from(east))
         }
-        Datum::Timestamptz(value) => env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range),
+        Datum::Timestamptz(value) => {
+            let local = env.time_zone.to_local(*value).ok_or_else(timestamp_out_of_range)?;
+            Ok(i128::from(local.0))
+        }
         other => panic!("age was given {other:?}"),
     };
     if let [later, earlier] = args {
-        return local(later)?.age(local(earlier)?).map(Datum::Interval);
+        return age_between(local(later)?, local(earlier)?).map(Datum::Interval);
     }
     let today = local(&Datum::Timestamptz(env.transaction_timestamp))?;
-    let midnight = Timestamp(today.0.div_euclid(US_PER_DAY) * US_PER_DAY);
-    midnight.age(local(&args[0])?).map(Datum::Interval)
+    let day = i128::from(US_PER_DAY);
+    age_between(today.div_euclid(day) * day, local(&args[0])?).map(Datum::Interval)
 }
 
 fn timestamp_out_of_range() -> SqlError {

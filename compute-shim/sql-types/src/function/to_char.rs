@@ -111,7 +111,7 @@ pub(super) fn to_char(env: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
                 minute: seconds / 60 % 60,
                 second: seconds % 60,
                 us,
-                day_of_year: (year * 12 + month) * 30 + i64::from(value.days),
+                day_of_year: wrapped((year * 12 + month) * 30 + i64::from(value.days)),
                 is_interval: true,
                 ..Fields::default()
             }
@@ -325,9 +325,12 @@ fn days_of_fields(year: i64, month: i64, day: i64) -> i64 {
     let century = year / 100;
     let leap_days = year / 4 - century + century / 4;
     let julian = year * 365 - 32_167 + leap_days + 7834 * month / 256 + day;
-    #[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's is an int and wraps")]
-    let wrapped = julian as i32;
-    i64::from(wrapped) - i64::from(EPOCH_JULIAN)
+    wrapped(julian) - i64::from(EPOCH_JULIAN)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "PostgreSQL's is an int and wraps")]
+fn wrapped(number: i64) -> i64 {
+    i64::from(number as i32)
 }
 
 fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {

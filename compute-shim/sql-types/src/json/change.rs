@@ -2,6 +2,7 @@
 //!
 //! Owns the rules of paths that lead nowhere (`setPath` of PostgreSQL 15). Read next: `crate::function::json`.
 
+use super::size::{BYTES_MAX, check_assigned};
 use super::{Json, NESTING_MAX, array_index, compare_keys, parse_index, too_deep};
 use crate::error::{Result, SqlError, SqlState};
 
@@ -87,8 +88,16 @@ pub fn change_path(value: &Json, path: &[Option<&str>], change: Change<'_>) -> R
     if path.is_empty() {
         return Ok(value.clone());
     }
+    if let Change::Assign { new } = change
+        && path.len() <= PATH_MAX
+    {
+        check_assigned(Some(value), path, new, BYTES_MAX)?;
+    }
     step(value, path, 0, change)
 }
+
+/// Longer paths end in what is too deep.
+const PATH_MAX: usize = 2 * NESTING_MAX;
 
 fn cannot_replace() -> SqlError {
     SqlError::invalid_parameter("cannot replace existing key")
@@ -160,7 +169,7 @@ fn object(members: &Members, path: &[Option<&str>], level: usize, change: Change
 const ARRAY_ELEMENTS_MAX: usize = 1 << 24;
 
 /// XX000 in place of so many NULLs.
-fn check_elements(count: usize) -> Result<()> {
+pub(super) fn check_elements(count: usize) -> Result<()> {
     match count <= ARRAY_ELEMENTS_MAX {
         true => Ok(()),
         false => Err(SqlError::internal("invalid memory alloc request size 1073741824")),

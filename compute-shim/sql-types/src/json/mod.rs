@@ -1,14 +1,15 @@
 //! `json` and `jsonb`: text checked and taken apart, values in jsonb's normal form with their order.
 //!
 //! Owns [`Json`], the value of `jsonb`; a `json` value is its text. `parse.rs` reads text, `write.rs` prints, `convert.rs` makes
-//! JSON of SQL's values; `change.rs` holds what makes a new value of an old one; `path/` is SQL/JSON path, on its own. The functions of SQL are in
-//! `crate::function::json`.
+//! JSON of SQL's values; `change.rs` holds what makes a new value of an old one, `size.rs` how large it may be; `path/` is
+//! SQL/JSON path, on its own. The functions of SQL are in `crate::function::json`.
 
 pub mod change;
 mod convert;
 mod order;
 mod parse;
 pub mod path;
+mod size;
 mod write;
 
 pub use convert::{Pretty, is_structured, json_of, to_json, write_key, write_string, write_value};

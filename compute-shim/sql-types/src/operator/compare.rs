@@ -10,7 +10,7 @@ use crate::env::EvalEnv;
 use crate::error::Result;
 use crate::types::TypeId;
 
-use super::record::{Purpose, order_arrays, order_records};
+use super::record::{Purpose, order_records};
 
 /// Any integer, as the widest.
 fn integer(value: &Datum) -> Option<i64> {
@@ -126,10 +126,11 @@ macro_rules! array_comparisons {
     ($($name:ident $purpose:ident $test:ident;)*) => {
         $(pub(super) fn $name(env: &EvalEnv<'_>, operands: &[Datum]) -> Result<Datum> {
             let order = match operands {
-                [Datum::Array(left), Datum::Array(right)] if left.element == TypeId::RECORD => {
-                    order_arrays(left, right, Purpose::$purpose)?
+                [Datum::Array(left), Datum::Array(_)] => {
+                    Purpose::$purpose.check(left.element)?;
+                    order(env, operands)
                 }
-                _ => order(env, operands),
+                other => panic!("arrays were to be compared, not {other:?}"),
             };
             Ok(Datum::Bool(order.$test()))
         })*

@@ -12,7 +12,7 @@ mod table;
 mod temporal;
 mod text;
 
-pub use record::order_checked;
+pub use record::{check_hashable, order_checked};
 pub(crate) use temporal::add as add_temporal;
 
 use crate::datum::Datum;

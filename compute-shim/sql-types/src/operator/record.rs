@@ -24,6 +24,15 @@ impl Purpose {
             Purpose::Order => ("<", "a comparison function"),
         }
     }
+
+    /// 42883 for a type whose values cannot be compared so.
+    pub(super) fn check(self, type_id: TypeId) -> Result<()> {
+        let (operator, what) = self.needs();
+        match is_plain(type_id) || has_operator(operator, type_id) {
+            true => Ok(()),
+            false => Err(not_identified(what, type_id)),
+        }
+    }
 }
 
 /// 42804 for rows that differ in kind before they differ in value; 42883 for a column without a comparison.
@@ -50,7 +59,7 @@ pub(super) fn order_records(left: &Record, right: &Record, purpose: Purpose) -> 
 }
 
 /// Arrays of rows, element by element; then by their shapes.
-pub(super) fn order_arrays(left: &Array, right: &Array, purpose: Purpose) -> Result<Ordering> {
+fn order_arrays(left: &Array, right: &Array, purpose: Purpose) -> Result<Ordering> {
     for (a, b) in left.values.iter().zip(&right.values) {
         let order = order_values(left.element, a, b, purpose)?;
         if order.is_ne() {
@@ -66,22 +75,60 @@ fn order_values(type_id: TypeId, left: &Datum, right: &Datum, purpose: Purpose) 
         (Datum::Array(left), Datum::Array(right)) if left.element == TypeId::RECORD => {
             order_arrays(left, right, purpose)
         }
-        (Datum::Null, _) | (_, Datum::Null) => Ok(compare(type_id, left, right)),
         _ => {
-            let (operator, what) = purpose.needs();
-            if !is_plain(type_id) && crate::resolve::operator(operator, Some(type_id), type_id).is_err() {
-                let name = type_id.display_name();
-                let message = format!("could not identify {what} for type {name}");
-                return Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message));
-            }
+            purpose.check(type_id)?;
             Ok(compare(type_id, left, right))
         }
     }
 }
 
+fn not_identified(what: &str, type_id: TypeId) -> SqlError {
+    let message = format!("could not identify {what} for type {}", type_id.display_name());
+    SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+}
+
+/// Whether values of a type, or of an array's elements, can be compared. Of rows it is seen when two of them meet.
+fn has_operator(name: &str, type_id: TypeId) -> bool {
+    match type_id.array_element() {
+        Some(element) => has_operator(name, element),
+        None => is_of_rows(type_id) || crate::resolve::operator(name, Some(type_id), type_id).is_ok(),
+    }
+}
+
+fn is_of_rows(type_id: TypeId) -> bool {
+    matches!(type_id, TypeId::RECORD | TypeId::RECORD_ARRAY)
+}
+
+/// 42883 for a row with a column that has no hash. As in PostgreSQL rows within rows have none, whatever their columns.
+pub fn check_hashable(value: &Datum) -> Result<()> {
+    let Datum::Record(record) = value else { return Ok(()) };
+    for &type_id in record.types.iter().filter(|&&type_id| !is_plain(type_id)) {
+        if is_of_rows(type_id) || !has_operator("=", type_id) {
+            return Err(not_identified("a hash function", type_id));
+        }
+    }
+    Ok(())
+}
+
 /// The types that most columns have, which are known to have an order.
 fn is_plain(type_id: TypeId) -> bool {
-    matches!(type_id, TypeId::INT4 | TypeId::INT8 | TypeId::TEXT | TypeId::NUMERIC | TypeId::UNKNOWN)
+    matches!(
+        type_id,
+        TypeId::BOOL
+            | TypeId::INT2
+            | TypeId::INT4
+            | TypeId::INT8
+            | TypeId::FLOAT4
+            | TypeId::FLOAT8
+            | TypeId::NUMERIC
+            | TypeId::TEXT
+            | TypeId::VARCHAR
+            | TypeId::UNKNOWN
+            | TypeId::DATE
+            | TypeId::TIMESTAMP
+            | TypeId::TIMESTAMPTZ
+            | TypeId::UUID
+    )
 }
 
 /// The order of two values of a type of rows, or of any other, by which `greatest` and `least` choose.

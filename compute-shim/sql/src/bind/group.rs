@@ -4,6 +4,7 @@
 //! determine through a primary key), and the rewriting of expressions to the rows that the aggregate node gives.
 
 use super::Binder;
+use super::key_types::compared;
 use super::scope::{Names, SelectFrame};
 use crate::catalog::object::Oid;
 use crate::expression::{Expr, Kind, for_each, rewrite, same};
@@ -11,7 +12,7 @@ use crate::parse::at;
 use crate::plan::{Exprs, Node};
 use hexalog_sql_types::cast::is_binary_coercible;
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{SqlError, SqlState};
+use hexalog_sql_types::{SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// Whether an expression is a group's key; a mere relabelling of its type does not matter.
@@ -28,6 +29,13 @@ fn is_key(key: &Expr, expr: &Expr) -> bool {
         relabelled.typmod = key.typmod;
         same(key, &relabelled)
     }
+}
+
+/// A node's rows with values behind their columns. Whoever reads a column knows its type.
+fn beside_columns(input: Node, values: Vec<Expr>) -> Node {
+    let own = (0..input.width()).map(|column| Expr::column(column, TypeId::UNKNOWN, Typmod::NONE));
+    let exprs = own.chain(values).collect();
+    Node::Project { input: Arc::new(input), exprs: Exprs::new(exprs) }
 }
 
 impl Binder<'_> {
@@ -67,8 +75,13 @@ impl Binder<'_> {
         frame.sets = sets;
         let calls = std::mem::take(&mut frame.aggregates);
         let columns: Vec<_> = keys.iter().map(|key| (key.type_id, key.typmod)).collect();
-        let node = Node::Aggregate { input: Arc::new(input), keys: Exprs::new(keys), calls };
-        self.compared(node, &columns)
+        let mut input = input;
+        if self.is_to_be_compared(&columns)? {
+            let width = input.width();
+            input = compared(beside_columns(input, keys.clone()), width);
+            keys = vec![Expr::column(width, columns[0].0, columns[0].1)];
+        }
+        Ok(Node::Aggregate { input: Arc::new(input), keys: Exprs::new(keys), calls })
     }
 
     /// Adds the columns of an expression that the keys determine; 42803 for others.

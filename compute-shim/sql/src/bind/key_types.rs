@@ -14,15 +14,19 @@ fn rows_unknown() -> SqlError {
     SqlError::unsupported("ordering or grouping by a row of unknown columns")
 }
 
+/// Rows in the order of a column of rows, all of which are compared.
+pub(super) fn compared(node: Node, column: usize) -> Node {
+    let key = SortKey { column, type_id: TypeId::RECORD, descending: false, nulls_first: false };
+    Node::Sort { input: Arc::new(node), keys: vec![key] }
+}
+
 impl Binder<'_> {
     pub(super) fn check_distinct_arguments(&self, arguments: &[Expr]) -> Result<()> {
-        // Rows of several kinds are sorted, and looked at then.
-        for argument in arguments.iter().filter(|argument| !self.is_mixed(argument.type_id, argument.typmod))
-        {
-            self.check_groupable(argument.type_id, argument.typmod)
+        for argument in arguments {
+            self.check_group_type(argument.type_id, argument.typmod)
                 .map_err(|error| at(error, argument.position))?;
             check_one(argument.collation)?;
-            self.check_sortable(argument.type_id, argument.typmod).map_err(|error| {
+            self.check_sort_type(argument.type_id, argument.typmod).map_err(|error| {
                 let name = argument.type_id.display_name();
                 let message = format!("could not identify an ordering operator for type {name}");
                 let detail = "Aggregates with DISTINCT must be able to sort their inputs.";
@@ -38,24 +42,30 @@ impl Binder<'_> {
         type_id == TypeId::RECORD && self.shape_of_type(type_id, typmod).is_none()
     }
 
-    /// Puts rows in order by their first columns if some of those are rows which may be of several kinds. Grouping by a hash
-    /// finds them to differ, where PostgreSQL, which sorts, finds that they cannot be compared. Of several columns it also
-    /// compares those of neighbours from the last one on, which is not built.
-    pub(super) fn compared(&self, node: Node, columns: &[(TypeId, Typmod)]) -> Result<Node> {
-        if !columns.iter().any(|&(type_id, typmod)| self.is_mixed(type_id, typmod)) {
-            return Ok(node);
+    /// [`Binder::check_sortable`] where a sort compares the values: rows that may be of several kinds are looked at then.
+    pub(super) fn check_sort_type(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
+        match self.is_mixed(type_id, typmod) {
+            true => Ok(()),
+            false => self.check_sortable(type_id, typmod),
         }
-        if columns.len() > 1 {
-            return Err(rows_unknown());
+    }
+
+    /// [`Binder::check_groupable`] where such rows are sorted before they are told apart, or looked at one by one.
+    pub(super) fn check_group_type(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
+        match self.is_mixed(type_id, typmod) {
+            true => Ok(()),
+            false => self.check_groupable(type_id, typmod),
         }
-        let key = |(column, &(type_id, _)): (usize, &(TypeId, Typmod))| SortKey {
-            column,
-            type_id,
-            descending: false,
-            nulls_first: false,
-        };
-        let keys = columns.iter().enumerate().map(key).collect();
-        Ok(Node::Sort { input: Arc::new(node), keys })
+    }
+
+    /// Whether what tells rows apart by these keys must have them in order: the only key is rows that may be of several kinds. A
+    /// hash finds such to differ or to be the same, where PostgreSQL, which sorts, finds that they cannot be compared. Of several
+    /// keys it also compares those of neighbours from the last one on, which is not built.
+    pub(super) fn is_to_be_compared(&self, keys: &[(TypeId, Typmod)]) -> Result<bool> {
+        match keys.iter().any(|&(type_id, typmod)| self.is_mixed(type_id, typmod)) {
+            true if keys.len() > 1 => Err(rows_unknown()),
+            is_mixed => Ok(is_mixed),
+        }
     }
 
     /// 42883 for a type without an order. A row has the order of its columns, which must be known where no sort compares them.
@@ -64,7 +74,8 @@ impl Binder<'_> {
             let columns = self.columns_of_row(type_id, typmod)?;
             return columns.iter().try_for_each(|column| self.check_sortable(column.type_id, column.typmod));
         }
-        match self.comparison("<", type_id, type_id) {
+        let compared = type_id.array_element().unwrap_or(type_id);
+        match self.comparison("<", compared, compared) {
             Ok(_) => Ok(()),
             Err(_) => {
                 let name = type_id.display_name();
@@ -87,7 +98,8 @@ impl Binder<'_> {
             return columns.iter().try_for_each(|column| self.check_groupable(column.type_id, column.typmod));
         }
         // Values of some types (xid) are equal or not, and have no order: a hash is enough.
-        match self.comparison("=", type_id, type_id) {
+        let compared = type_id.array_element().unwrap_or(type_id);
+        match self.comparison("=", compared, compared) {
             Ok(_) => Ok(()),
             Err(_) => {
                 let name = type_id.display_name();

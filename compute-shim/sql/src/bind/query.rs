@@ -1,6 +1,7 @@
 //! Queries as a whole: WITH, VALUES, set operations, and what goes around a SELECT.
 
 use super::collation::of_set_operation;
+use super::key_types::compared;
 use super::lock::check_no_locks;
 use super::scope::{Boundary, CommonState, CommonTable, Place};
 use super::{Binder, Bound, OutputColumn};
@@ -258,9 +259,10 @@ impl Binder<'_> {
                 resolve::common_type(word, &[l.type_id, r.type_id]).map_err(|error| at(error, r.position))?;
             let is_one = l.type_id == r.type_id && (l.typmod == r.typmod || self.is_like(l, r));
             let typmod = if is_one { l.typmod } else { Typmod::NONE };
-            let is_sorted = op == SetOperator::Union && (all || self.is_mixed(type_id, typmod));
-            if !is_sorted {
-                self.check_groupable(type_id, typmod)?;
+            match (op, all) {
+                (SetOperator::Union, true) => {}
+                (SetOperator::Union, false) => self.check_group_type(type_id, typmod)?,
+                _ => self.check_groupable(type_id, typmod)?,
             }
             let (name, position) = (l.name.clone(), l.position);
             let collation = of_set_operation(l, r, !(op == SetOperator::Union && all))?;
@@ -272,9 +274,12 @@ impl Binder<'_> {
         let node = match (op, all) {
             (SetOperator::Union, true) => Node::Append { inputs: united(left, right, None) },
             (SetOperator::Union, false) => {
-                let input = Arc::new(Node::Append { inputs: united(left, right, Some(&types)) });
+                let mut input = Node::Append { inputs: united(left, right, Some(&types)) };
                 let of: Vec<_> = columns.iter().map(|column| (column.type_id, column.typmod)).collect();
-                self.compared(Node::Distinct { input, columns: None, types }, &of)?
+                if self.is_to_be_compared(&of)? {
+                    input = compared(input, 0);
+                }
+                Node::Distinct { input: Arc::new(input), columns: None, types }
             }
             _ => Node::SetOperation { op, all, left, right, types },
         };

@@ -114,9 +114,8 @@ impl Binder<'_> {
         let types = check_columns(&table.name, &base.columns, &step.columns, terms.all)?;
         if !terms.all {
             // Told apart by a hash, as in PostgreSQL: rows of other columns are other rows.
-            let alike = base.columns.iter().filter(|column| !self.is_mixed(column.type_id, column.typmod));
-            for column in alike {
-                self.check_groupable(column.type_id, column.typmod)?;
+            for column in &base.columns {
+                self.check_group_type(column.type_id, column.typmod)?;
             }
         }
         let step = Arc::new(self.converted(step, &types)?);

@@ -4,6 +4,7 @@
 //! decides what a parameter comes to and which error is seen first. The nodes are then stacked from the inside out.
 
 use super::collation::{check_one, check_sort_key};
+use super::key_types::compared;
 use super::lock::{Locking, whole_row};
 use super::name::column_name;
 use super::query::Wanted;
@@ -126,11 +127,8 @@ impl Binder<'_> {
         let is_distinct = matches!(select.distinct, Distinct::Yes);
         if is_distinct {
             for item in &items {
-                let position = item.expr.position;
-                if !self.is_mixed(item.expr.type_id, item.expr.typmod) {
-                    self.check_groupable(item.expr.type_id, item.expr.typmod)
-                        .map_err(|error| at(error, position))?;
-                }
+                self.check_group_type(item.expr.type_id, item.expr.typmod)
+                    .map_err(|error| at(error, item.expr.position))?;
                 check_one(item.expr.collation)?;
             }
             let hidden = order.iter().find_map(|key| match &key.target {
@@ -251,9 +249,7 @@ impl Binder<'_> {
                 Target::Output(at) => (&items[*at].expr, expr.start()),
                 Target::Hidden(expr) => (expr, expr.position),
             };
-            if !self.is_mixed(key.type_id, key.typmod) {
-                self.check_sortable(key.type_id, key.typmod).map_err(|error| at(error, position))?;
-            }
+            self.check_sort_type(key.type_id, key.typmod).map_err(|error| at(error, position))?;
             let nulls_first = nulls_first.unwrap_or(*descending);
             order.push(Ordering { target, descending: *descending, nulls_first });
         }
@@ -304,6 +300,13 @@ impl Binder<'_> {
             let position = exprs.first().map_or(0, tree::Expr::start);
             return Err(at(SqlError::new(SqlState::INVALID_COLUMN_REFERENCE, message), position));
         }
+        for (target, expr) in targets.iter().zip(exprs) {
+            let key = match target {
+                Target::Output(at) => &items[*at].expr,
+                Target::Hidden(key) => key,
+            };
+            self.check_group_type(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
+        }
         Ok(targets)
     }
 
@@ -345,9 +348,7 @@ impl Binder<'_> {
         if has_set {
             return Err(SqlError::unsupported("a set-returning function in GROUP BY"));
         }
-        if !self.is_mixed(key.type_id, key.typmod) {
-            self.check_groupable(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
-        }
+        self.check_group_type(key.type_id, key.typmod).map_err(|error| at(error, expr.start()))?;
         check_one(key.collation)?;
         Ok(key)
     }
@@ -428,13 +429,16 @@ impl Binder<'_> {
         let on: Option<Vec<usize>> = distinct_on
             .map(|targets| targets.into_iter().map(|target| place_of(target, &mut exprs)).collect());
         let types: Vec<TypeId> = exprs.iter().map(|expr| expr.type_id).collect();
+        let is_compared = self.is_to_be_compared(&told_apart(on.as_deref(), is_distinct, &exprs))?;
         let locked = is_locked.then(|| whole_row(&mut frame, &mut exprs, recheck, width));
         let has_hidden = exprs.len() > visible_count;
         node = Node::Project { input: Arc::new(node), exprs: Exprs::new(exprs) };
+        // ORDER BY compares what DISTINCT ON tells apart.
+        if is_compared && (is_distinct || keys.is_empty()) {
+            node = compared(node, on.as_ref().map_or(0, |on| on[0]));
+        }
         if is_distinct {
             node = Node::Distinct { input: Arc::new(node), columns: None, types: types.clone() };
-            let columns: Vec<_> = items.iter().map(|item| (item.expr.type_id, item.expr.typmod)).collect();
-            node = self.compared(node, &columns)?;
         }
         if !keys.is_empty() {
             node = Node::Sort { input: Arc::new(node), keys };
@@ -518,6 +522,16 @@ pub(super) fn output(item: Item) -> OutputColumn {
         origin: item.origin,
         position: item.expr.position,
         collation: item.expr.collation,
+    }
+}
+
+/// The types of the columns by which DISTINCT tells rows apart.
+fn told_apart(on: Option<&[usize]>, is_distinct: bool, exprs: &[Expr]) -> Vec<(TypeId, Typmod)> {
+    let type_of = |expr: &Expr| (expr.type_id, expr.typmod);
+    match on {
+        Some(on) => on.iter().map(|&column| type_of(&exprs[column])).collect(),
+        None if is_distinct => exprs.iter().map(type_of).collect(),
+        None => Vec::new(),
     }
 }
 

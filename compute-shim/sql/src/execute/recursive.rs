@@ -7,6 +7,7 @@ use super::sort::RowSet;
 use super::{Context, KeptBytes, Operator, Row};
 use crate::plan::Node;
 use crate::stop::Step;
+use hexalog_sql_types::operator::check_hashable;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ impl Operator for Recursive {
                 continue;
             }
             if *distinct {
+                // Rows are told apart by a hash, and never compared where it differs.
+                row.iter().try_for_each(check_hashable)?;
                 let count = self.seen.entry(types, row)?;
                 *count += 1;
                 if *count > 1 {

@@ -140,7 +140,7 @@ fn refuse_brackets(tokens: &[TokenWithSpan], lines: &Lines<'_>) -> Result<()> {
                 };
                 open.push(bracket);
             }
-            Token::LParen => open.push(parenthesis(before[0])),
+            Token::LParen => open.push(parenthesis(before)),
             Token::RBracket | Token::RParen => closes = open.pop(),
             _ => {}
         }
@@ -176,8 +176,15 @@ fn bracket(before: [Option<&Token>; 2], closed: Option<Open>, around: Option<&mu
     }
 }
 
-fn parenthesis(before: Option<&Token>) -> Open {
-    match before {
+fn parenthesis(before: [Option<&Token>; 2]) -> Open {
+    match before[0] {
+        // FETCH FIRST calls nothing.
+        Some(first)
+            if before[1].is_some_and(|fetch| is_word(fetch, "fetch"))
+                && (is_word(first, "first") || is_word(first, "next")) =>
+        {
+            Open::Parenthesis
+        }
         Some(Token::Word(Word { value, quote_style, .. })) => {
             let word = value.to_lowercase();
             let is_call = quote_style.is_some()

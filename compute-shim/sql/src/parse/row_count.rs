@@ -12,6 +12,10 @@ const OPERATORS: [&str; 17] = [
     "notnull", "operator", "overlaps", "distinct", "uescape",
 ];
 
+/// Reserved words that no expression has outside of parentheses: what follows is another clause.
+const NEXT_CLAUSE: [&str; 10] =
+    ["fetch", "limit", "offset", "for", "union", "intersect", "except", "with", "on", "returning"];
+
 /// The count of a FETCH clause that the parser crate has not, by places among the tokens that are no blanks.
 pub(super) struct FetchCount {
     /// Where ROW or ROWS stands.
@@ -83,7 +87,10 @@ fn end_of_count<'t>(first: usize, token: impl Fn(usize) -> Option<&'t Token>) ->
             Token::SemiColon | Token::EOF => return None,
             // `ROW (…)` is a row.
             found if is_word(found, "row") && token(nth + 1) == Some(&Token::LParen) => {}
-            found if depth == 0 && (is_word(found, "row") || is_word(found, "rows")) => return Some(nth),
+            // Behind a period any word is a name.
+            _ if depth > 0 || token(nth.checked_sub(1)?) == Some(&Token::Period) => {}
+            found if is_word(found, "row") || is_word(found, "rows") => return Some(nth),
+            found if NEXT_CLAUSE.iter().any(|word| is_word(found, word)) => return None,
             _ => {}
         }
     }

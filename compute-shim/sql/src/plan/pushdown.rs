@@ -1,6 +1,6 @@
 //! Conditions move down to the rows they speak of; columns that nobody reads are not decoded.
 //!
-//! Owns two passes. [`push`] takes conjuncts from WHERE and ON and hangs each on the lowest node that has all its
+//! Owns two passes. [`push`] takes conjuncts from WHERE, HAVING and ON and hangs each on the lowest node that has all its
 //! columns, if it is free of side effects and the join lets it pass. [`prune`] tells each scan which columns are read.
 //! Neither changes a result.
 
@@ -90,6 +90,33 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
             let inputs =
                 inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
             filtered(Node::Append { inputs }, above)
+        }
+        // What is asked of the keys alone is asked of a group's rows, as PostgreSQL does: none is made to be left out.
+        Node::Aggregate { input, keys, calls } if !keys.items.is_empty() => {
+            let (mut below, mut above) = (Vec::new(), Vec::new());
+            for condition in conditions {
+                let is_of_keys = columns_used(&condition).iter().all(|&column| column < keys.items.len());
+                let moved = match is_of_keys && !has_subplan(&condition) {
+                    true => substitute(&condition, &keys.items),
+                    false => None,
+                };
+                match moved {
+                    Some(moved) => below.push(moved),
+                    None => above.push(condition),
+                }
+            }
+            let input = Arc::new(push(owned(input), below));
+            filtered(Node::Aggregate { input, keys, calls }, above)
+        }
+        // A row passes or not as those do that are the same.
+        Node::Distinct { input, columns: None, types } => {
+            let (above, below): (Vec<Expr>, Vec<Expr>) = conditions
+                .into_iter()
+                .partition(|condition| is_volatile(condition) || has_subplan(condition));
+            filtered(
+                Node::Distinct { input: Arc::new(push(owned(input), below)), columns: None, types },
+                above,
+            )
         }
         Node::Sort { input, keys } => {
             let (above, below): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(is_volatile);

@@ -715,3 +715,12 @@ SELECT make_interval(-2147483648), make_interval(2147483647), make_interval(1789
 SELECT make_interval(0, 0, 2147483647), make_interval(0, 0, -2147483648), make_interval(0, 0, 1, 2147483647), make_interval(0, 0, 306783379);
 SELECT make_interval(0, 0, 0, 0, 0, 0, 1e300), make_interval(0, 0, 0, 0, 0, 0, -1e300), make_interval(0, 0, 0, 0, 2147483647, 2147483647, 1e13), make_interval(secs => 9223372036854.7757);
 SELECT make_interval(secs => 'Infinity');
+-- The last instant has its place in the zone's calendar, behind all timestamps where that is east of UTC.
+SET timezone = 'Asia/Tokyo';
+SELECT age('infinity'::timestamptz, '2024-01-01'), age('2024-01-01'::timestamptz, 'infinity'), age('infinity'::timestamptz, 'infinity');
+SELECT age('infinity'::timestamp, '2024-01-01'), age('infinity'::timestamptz, '2024-01-01'::timestamp);
+SELECT age('-infinity'::timestamptz, '2024-01-01');
+SET timezone = 'America/New_York';
+SELECT age('infinity'::timestamptz, '2024-01-01'), age('2024-01-01'::timestamptz, 'infinity');
+RESET timezone;
+SELECT to_char(interval '-178956970 years', 'DDD WW IDDD J'), to_char(interval '178956970 years', 'DDD WW'), to_char(interval '5 years 3 mons 4 days', 'DDD');
