@@ -80,3 +80,53 @@ fn json_is_what_clients_read() {
                    AND (p #>> '{0,Execution Time}')::float > 0 FROM plans";
     assert_eq!(client.value(counted).as_deref(), Some("t"), "{plan}");
 }
+
+/// Lines of a plan that name its nodes.
+fn nodes(client: &mut Client<'_>, query: &str) -> Vec<String> {
+    client.lines(&format!("EXPLAIN (COSTS OFF) {query}"))
+}
+
+/// Joins by columns of different types looped over all pairs: a hash was of one type.
+#[test]
+fn keys_of_one_family_are_hashed() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE s (i smallint, j int, r real, t text, n name, c char(3));
+         CREATE TABLE w (i bigint, j int, r double precision, t varchar(9), n name, c char(5))",
+    );
+    for condition in
+        ["s.i = w.i", "w.i = s.i", "s.j = w.i", "s.i = w.j", "s.r = w.r", "s.t = w.t", "s.n = w.t", "s.c = w.c"]
+    {
+        for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
+            let plan = nodes(&mut client, &format!("SELECT * FROM s {join} w ON {condition}"));
+            assert!(plan.iter().any(|line| line.contains("Hash")), "{condition}: {plan:#?}");
+            assert!(!plan.iter().any(|line| line.contains("Nested Loop")), "{condition}: {plan:#?}");
+        }
+    }
+    let plan = nodes(&mut client, "SELECT * FROM s JOIN w ON s.j = w.i");
+    assert!(plan.iter().any(|line| line.trim() == "Hash Cond: (j = i)"), "{plan:#?}");
+}
+
+#[test]
+fn an_index_leads_to_keys_of_another_width() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE p (i bigint PRIMARY KEY, r double precision);
+         CREATE INDEX p_r ON p (r);
+         CREATE TABLE q (i int PRIMARY KEY, j smallint, r real);
+         INSERT INTO p SELECT i, i FROM generate_series(1, 5000) i;
+         INSERT INTO q SELECT i, i, i FROM generate_series(1, 10) i;
+         ANALYZE p; ANALYZE q",
+    );
+    for (query, index) in [
+        ("SELECT * FROM q JOIN p ON p.i = q.i", "p_pkey"),
+        ("SELECT * FROM q LEFT JOIN p ON q.j = p.i", "p_pkey"),
+        ("SELECT * FROM q JOIN p ON p.r = q.r", "p_r"),
+        ("SELECT * FROM p JOIN q ON p.i = q.i WHERE p.i < 3", "q_pkey"),
+    ] {
+        let plan = nodes(&mut client, query);
+        assert!(plan.iter().any(|line| line.contains(&format!("using {index} on"))), "{query}: {plan:#?}");
+    }
+}

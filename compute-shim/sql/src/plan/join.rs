@@ -7,6 +7,7 @@ use super::cardinality::{is_known, known, rows};
 use super::join_order::{HASHED_ROW, PROBED_ROW};
 use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
+use hexalog_sql_types::datum::hash_alike;
 use hexalog_sql_types::{TypeId, Typmod};
 use std::sync::Arc;
 
@@ -167,7 +168,7 @@ fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) 
     Node::HashJoin { join, left, right: Arc::new(right), left_keys, right_keys, condition }
 }
 
-/// `left = right` of one type, each side over its own columns.
+/// `left = right` of one family of types, each side over its own columns.
 fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let [a, b] = &**operands else { return None };
@@ -191,13 +192,10 @@ fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
 
 /// Both sides hold the same kind of value, so that equal values hash alike.
 fn is_hashable(a: &Expr, b: &Expr) -> bool {
-    let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
     if a.type_id == TypeId::RECORD {
         return are_alike(a, b);
     }
-    a.type_id == b.type_id
-        || (text(a.type_id) && text(b.type_id))
-        || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
+    hash_alike(a.type_id, b.type_id)
 }
 
 /// Whether rows are known to have columns of the same types: others are compared one by one, which may be an error.
