@@ -95,9 +95,16 @@ fn keys_of_one_family_are_hashed() {
         "CREATE TABLE s (i smallint, j int, r real, t text, n name, c char(3));
          CREATE TABLE w (i bigint, j int, r double precision, t varchar(9), n name, c char(5))",
     );
-    for condition in
-        ["s.i = w.i", "w.i = s.i", "s.j = w.i", "s.i = w.j", "s.r = w.r", "s.t = w.t", "s.n = w.t", "s.c = w.c"]
-    {
+    for condition in [
+        "s.i = w.i",
+        "w.i = s.i",
+        "s.j = w.i",
+        "s.i = w.j",
+        "s.r = w.r",
+        "s.t = w.t",
+        "s.n = w.t",
+        "s.c = w.c",
+    ] {
         for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
             let plan = nodes(&mut client, &format!("SELECT * FROM s {join} w ON {condition}"));
             assert!(plan.iter().any(|line| line.contains("Hash")), "{condition}: {plan:#?}");
@@ -128,5 +135,41 @@ fn an_index_leads_to_keys_of_another_width() {
     ] {
         let plan = nodes(&mut client, query);
         assert!(plan.iter().any(|line| line.contains(&format!("using {index} on"))), "{query}: {plan:#?}");
+    }
+}
+
+/// IN by several columns compared all pairs of rows, and EXISTS ran its query for each row.
+#[test]
+fn rows_of_subqueries_are_looked_up() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE a (x int, y bigint, r real); CREATE TABLE b (x bigint, y int, z int, r double precision);
+         CREATE TABLE k (x int PRIMARY KEY);",
+    );
+    for (condition, is_hashed) in [
+        ("x IN (SELECT x FROM b)", true),
+        ("x::numeric NOT IN (SELECT x FROM b)", true),
+        ("r IN (SELECT r FROM b)", true),
+        ("(x, y) IN (SELECT x, y FROM b)", true),
+        ("(x, y) NOT IN (SELECT x, y FROM b)", true),
+        ("(y, 1) = ANY (SELECT y, z FROM b)", true),
+        ("(x, y) < ANY (SELECT x, y FROM b)", false),
+        ("(x, y) = ALL (SELECT x, y FROM b)", false),
+        ("(x, y) IN (SELECT b.x, b.y FROM b WHERE b.z = a.y)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.y = a.y)", true),
+        ("EXISTS (SELECT 1 FROM b WHERE (a.x, a.y) = (b.x, b.y) LIMIT 1)", true),
+        ("NOT EXISTS (SELECT * FROM b WHERE b.x = a.x + a.y AND b.z > 3)", true),
+        ("EXISTS (SELECT 1 FROM b, k WHERE b.x = a.x AND k.x = b.z)", true),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.z < a.y)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND random() < 2)", false),
+        ("EXISTS (SELECT 1 FROM k WHERE k.x = a.x)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x LIMIT 0)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x OFFSET 1)", false),
+        ("EXISTS (SELECT count(*) FROM b WHERE b.x = a.x)", false),
+    ] {
+        let plan = nodes(&mut client, &format!("SELECT 1 FROM a WHERE {condition}"));
+        let filter = plan.iter().find(|line| line.trim().starts_with("Filter: ")).expect("a filter");
+        assert_eq!(filter.contains("hashed SubPlan"), is_hashed, "{condition}: {plan:#?}");
     }
 }

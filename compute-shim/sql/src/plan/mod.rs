@@ -10,6 +10,7 @@ mod access;
 mod cardinality;
 mod cursor;
 mod equivalence;
+mod exists;
 mod explain;
 mod explain_format;
 mod implication;
@@ -24,6 +25,7 @@ mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use cursor::tables_stood_on;
+pub(crate) use exists::{Lookup, lookup};
 pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
 pub(crate) use measured::measured;
