@@ -145,7 +145,7 @@ fn rows_of_subqueries_are_looked_up() {
     let mut client = cluster.connect();
     client.query(
         "CREATE TABLE a (x int, y bigint, r real); CREATE TABLE b (x bigint, y int, z int, r double precision);
-         CREATE TABLE k (x int PRIMARY KEY);",
+         CREATE TABLE k (x int PRIMARY KEY); CREATE TABLE c (u int, v bigint, w real)",
     );
     for (condition, is_hashed) in [
         ("x IN (SELECT x FROM b)", true),
@@ -154,6 +154,9 @@ fn rows_of_subqueries_are_looked_up() {
         ("(x, y) IN (SELECT x, y FROM b)", true),
         ("(x, y) NOT IN (SELECT x, y FROM b)", true),
         ("(y, 1) = ANY (SELECT y, z FROM b)", true),
+        ("a IN (SELECT c FROM c)", true),
+        ("CASE WHEN x > 0 THEN row(x, y) END NOT IN (SELECT row(u, v) FROM c)", true),
+        ("a IN (SELECT b FROM b)", false),
         ("(x, y) < ANY (SELECT x, y FROM b)", false),
         ("(x, y) = ALL (SELECT x, y FROM b)", false),
         ("(x, y) IN (SELECT b.x, b.y FROM b WHERE b.z = a.y)", false),
@@ -161,6 +164,8 @@ fn rows_of_subqueries_are_looked_up() {
         ("EXISTS (SELECT 1 FROM b WHERE (a.x, a.y) = (b.x, b.y) LIMIT 1)", true),
         ("NOT EXISTS (SELECT * FROM b WHERE b.x = a.x + a.y AND b.z > 3)", true),
         ("EXISTS (SELECT 1 FROM b, k WHERE b.x = a.x AND k.x = b.z)", true),
+        ("EXISTS (SELECT 1 FROM c WHERE c = a)", true),
+        ("EXISTS (SELECT 1 FROM b WHERE b = a)", false),
         ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.z < a.y)", false),
         ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND random() < 2)", false),
         ("EXISTS (SELECT 1 FROM k WHERE k.x = a.x)", false),
@@ -171,5 +176,46 @@ fn rows_of_subqueries_are_looked_up() {
         let plan = nodes(&mut client, &format!("SELECT 1 FROM a WHERE {condition}"));
         let filter = plan.iter().find(|line| line.trim().starts_with("Filter: ")).expect("a filter");
         assert_eq!(filter.contains("hashed SubPlan"), is_hashed, "{condition}: {plan:#?}");
+    }
+}
+
+/// Joins by rows made by CASE and the like looped over all pairs: their columns were not known to be of the same types.
+#[test]
+fn rows_known_to_be_alike_are_hashed() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE t (x int, y int); CREATE TABLE u (v int, w int); CREATE TABLE v (x int, y bigint)",
+    );
+    let plain = "SELECT row(x, y) AS r FROM t";
+    for (left, right, is_hashed) in [
+        (plain, plain, true),
+        (plain, "SELECT row(v, w) AS r FROM u", true),
+        (plain, "SELECT row(x, y) AS r FROM v", false),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t", plain, true),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) ELSE row(1, 2) END AS r FROM t", plain, true),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) ELSE row(1, 'a'::text) END AS r FROM t", plain, false),
+        ("SELECT coalesce(row(x, y), NULL) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y)) OVER (ORDER BY x) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y), 1, row(0, 0)) OVER (ORDER BY x) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y), 1, row(0, y::bigint)) OVER (ORDER BY x) AS r FROM t", plain, false),
+        ("SELECT row(x, CASE WHEN x > 0 THEN row(x, y) END) AS r FROM t", plain, false),
+        (
+            "SELECT row(x, CASE WHEN x > 0 THEN row(x, y) END) AS r FROM t",
+            "SELECT row(v, row(w, v)) AS r FROM u",
+            true,
+        ),
+        ("SELECT t AS r FROM t", "SELECT u AS r FROM u", true),
+        ("SELECT t AS r FROM t", "SELECT v AS r FROM v", false),
+        ("SELECT DISTINCT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t ORDER BY 1 LIMIT 9", plain, true),
+        (
+            "SELECT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t UNION ALL SELECT row(v, w) FROM u",
+            plain,
+            true,
+        ),
+    ] {
+        let query = format!("SELECT 1 FROM ({left}) a JOIN ({right}) b ON a.r = b.r");
+        let plan = nodes(&mut client, &query);
+        assert_eq!(plan.iter().any(|line| line.contains("Hash Join")), is_hashed, "{query}: {plan:#?}");
     }
 }

@@ -10,7 +10,7 @@ use crate::expression::{Expr, Kind, Quantifier, SubplanForm, columns_used, evalu
 use crate::stop::Step;
 use hexalog_sql_types::datum::{equal, hash_alike};
 use hexalog_sql_types::operator::Operator;
-use hexalog_sql_types::{Datum, TypeId};
+use hexalog_sql_types::{Datum, TypeId, Typmod};
 
 /// Rows from which on they are hashed; a guess.
 pub(super) const HASHED_ROWS_MIN: usize = 16;
@@ -27,8 +27,8 @@ struct Part<'a> {
 /// The equalities that a comparison consists of; `None` if it has others.
 fn parts(form: &SubplanForm) -> Option<Vec<Part<'_>>> {
     match form {
-        SubplanForm::AnyAll { operator, right, all: false, .. } => {
-            is_hashable(operator).then(|| vec![Part { type_id: operator.right, right, left: 0 }])
+        SubplanForm::AnyAll { operator, left, right, all: false } => {
+            is_hashable(operator, left, right).then(|| vec![Part { type_id: operator.right, right, left: 0 }])
         }
         SubplanForm::Rows { left, comparison, quantifier: Quantifier::Any | Quantifier::Exists } => {
             let equalities = match &comparison.kind {
@@ -60,13 +60,13 @@ fn row_part(equality: &Expr, columns: usize) -> Option<Part<'_>> {
         _ => return None,
     };
     let is_right = columns_used(right).iter().all(|&column| column < columns);
-    // Rows that are not alike are an error where they meet.
-    let is_hashable = is_hashable(operator) && operator.right != TypeId::RECORD;
-    (is_right && is_hashable).then_some(Part { type_id: operator.right, right, left })
+    (is_right && is_hashable(operator, a, b)).then_some(Part { type_id: operator.right, right, left })
 }
 
-fn is_hashable(operator: &Operator) -> bool {
-    operator.name == "=" && operator.left.is_some_and(|left| hash_alike(left, operator.right))
+/// Rows hash where one modifier says that they are alike: others are an error where they meet.
+fn is_hashable(operator: &Operator, a: &Expr, b: &Expr) -> bool {
+    let are_alike = operator.right != TypeId::RECORD || (a.typmod == b.typmod && a.typmod != Typmod::NONE);
+    are_alike && operator.name == "=" && operator.left.is_some_and(|left| hash_alike(left, operator.right))
 }
 
 /// The table.

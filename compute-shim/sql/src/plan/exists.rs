@@ -5,10 +5,10 @@
 //! and join, it runs for each row as it is written.
 
 use super::cardinality::rows;
+use super::join::is_hashable;
 use super::pushdown::is_fixed;
 use super::{Exprs, IndexAccess, Node, PlanOptions, Predicate, optimise};
 use crate::expression::{Expr, Kind, columns_used, for_each, rewrite};
-use hexalog_sql_types::datum::hash_alike;
 use hexalog_sql_types::{Datum, TypeId};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ pub(crate) fn lookup(
     }
     let (mut equalities, mut rest) = (Vec::new(), Vec::new());
     for condition in predicate.expr.clone().conjuncts() {
-        match equality(&condition, correlation) {
+        match equality(&condition, input, correlation) {
             Some(equality) => equalities.push(equality),
             None if is_inner(&condition) => rest.push(condition),
             None => return None,
@@ -73,7 +73,9 @@ fn looked_up(input: Arc<Node>, equalities: Vec<Equality>) -> Lookup {
     for (at, Equality { inner, outer, compare }) in equalities.into_iter().enumerate() {
         let name =
             |at: usize, of: &Expr| Expr::column(at, of.type_id, of.typmod).with_collation(of.collation);
-        comparisons.push(compare(name(at, &inner), name(columns + at, &outer)));
+        // Rows are known to be alike here, which one modifier says.
+        let typmod = if outer.type_id == TypeId::RECORD { inner.typmod } else { outer.typmod };
+        comparisons.push(compare(name(at, &inner), name(columns + at, &outer).with_typmod(typmod)));
         keys.push(inner);
         left.push(outer);
     }
@@ -122,11 +124,10 @@ fn is_inner(expr: &Expr) -> bool {
 }
 
 /// An equality of values that hash alike, one of the query's row and one of the row outside.
-fn equality(condition: &Expr, correlation: &[(usize, Expr)]) -> Option<Equality> {
+fn equality(condition: &Expr, input: &Node, correlation: &[(usize, Expr)]) -> Option<Equality> {
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let [a, b] = &**operands else { return None };
-    let is_hashable = operator.name == "=" && a.type_id != TypeId::RECORD && hash_alike(a.type_id, b.type_id);
-    if !is_hashable || is_fixed(condition) {
+    if operator.name != "=" || is_fixed(condition) {
         return None;
     }
     let inner = |expr: &Expr| is_inner(expr) && !columns_used(expr).is_empty();
@@ -134,14 +135,15 @@ fn equality(condition: &Expr, correlation: &[(usize, Expr)]) -> Option<Equality>
     let of = |left: Expr, right: Expr| {
         Expr::new(Kind::Operator { operator, operands: Box::new([left, right]) }, TypeId::BOOL)
     };
-    match (outside(a, correlation), outside(b, correlation)) {
+    let equality = match (outside(a, correlation), outside(b, correlation)) {
         (Some(outer), None) if inner(b) => {
             let compare = Box::new(move |inner, outer| of(outer, inner));
-            Some(Equality { inner: b.clone(), outer, compare })
+            Equality { inner: b.clone(), outer, compare }
         }
-        (None, Some(outer)) if inner(a) => Some(Equality { inner: a.clone(), outer, compare: Box::new(of) }),
-        _ => None,
-    }
+        (None, Some(outer)) if inner(a) => Equality { inner: a.clone(), outer, compare: Box::new(of) },
+        _ => return None,
+    };
+    is_hashable((&equality.inner, input), (&equality.outer, &Node::Nothing)).then_some(equality)
 }
 
 /// A value of the row outside as an expression over it; `None` if it is something else.

@@ -19,6 +19,7 @@ mod join_order;
 mod measured;
 mod narrow;
 mod pushdown;
+mod row_shape;
 mod selectivity;
 mod walk;
 mod window;
@@ -29,6 +30,7 @@ pub(crate) use exists::{Lookup, lookup};
 pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
 pub(crate) use measured::measured;
+pub(crate) use row_shape::are_alike;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
 };
