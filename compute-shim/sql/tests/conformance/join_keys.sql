@@ -45,6 +45,9 @@ SELECT v.a, v.b, (a, b) IN (SELECT x::numeric, y::bigint FROM pairs), (a::bigint
   FROM (VALUES (1, 1), (1, 2), (1, 40), (60, NULL)) v(a, b);
 SELECT v.a, v.b, (a, b) IN (SELECT x, y FROM pairs WHERE x > v.b - 5) FROM (VALUES (1, 1), (20, 20), (30, 30), (3, 20)) v(a, b);
 SELECT v.a, v.b, (a, b) < ANY (SELECT x, y FROM pairs WHERE x < 31), (a, b) <> ALL (SELECT x, y FROM pairs) FROM (VALUES (1, 1), (30, 30), (60, 61)) v(a, b);
+SELECT v.a, v.b FROM (VALUES (1, 1), (1, 40), (41, 1), (NULL, 1), (60, 61)) v(a, b) WHERE (a, b) IN (SELECT x, y FROM pairs);
+SELECT v.a, v.b FROM (VALUES (1, 1), (1, 40), (41, 1), (NULL, 1), (60, 61)) v(a, b) WHERE NOT ((a, b) IN (SELECT x, y FROM pairs));
+SELECT v.a, v.b FROM (VALUES (1, 1), (1, 40), (41, 1), (NULL, 1), (60, 61)) v(a, b) WHERE ((a, b) IN (SELECT x, y FROM pairs)) IS NULL;
 -- EXISTS by equal columns.
 SELECT a.x FROM pairs a WHERE EXISTS (SELECT 1 FROM pairs b WHERE b.x = a.x AND b.y = a.y) ORDER BY 1;
 SELECT a.x, a.y FROM pairs a WHERE NOT EXISTS (SELECT 1 FROM pairs b WHERE b.x = a.x AND b.y = a.y) ORDER BY 1, 2;
