@@ -271,8 +271,8 @@ pub fn trim_bpchar(text: &str) -> &str {
 
 /// Compares two values of the same type by its default btree order, text by code point (collation `C`).
 ///
-/// NULL equals NULL and is above every value (`NULLS LAST`); operators are strict and never pass one. Panics when
-/// the variants differ: the binder has brought both sides to one type.
+/// NULL equals NULL and is above every value (`NULLS LAST`); operators are strict and never pass one. Integers may differ in
+/// width, and so may floats. Panics when other variants differ: the binder has brought both sides to one type.
 pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
     match (left, right) {
         (Datum::Null, Datum::Null) => Ordering::Equal,
@@ -286,6 +286,8 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Oid(a), Datum::Oid(b)) => a.cmp(b),
         (Datum::Float4(a), Datum::Float4(b)) => compare_f64(f64::from(*a), f64::from(*b)),
         (Datum::Float8(a), Datum::Float8(b)) => compare_f64(*a, *b),
+        (Datum::Float4(a), Datum::Float8(b)) => compare_f64(f64::from(*a), *b),
+        (Datum::Float8(a), Datum::Float4(b)) => compare_f64(*a, f64::from(*b)),
         (Datum::Numeric(a), Datum::Numeric(b)) => a.cmp(b),
         (Datum::Text(a), Datum::Text(b)) if id == TypeId::BPCHAR => trim_bpchar(a).cmp(trim_bpchar(b)),
         (Datum::Text(a), Datum::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
@@ -303,7 +305,10 @@ pub fn compare(id: TypeId, left: &Datum, right: &Datum) -> Ordering {
         (Datum::Enum(a), Datum::Enum(b)) => a.key.cmp(&b.key),
         (Datum::Array(a), Datum::Array(b)) => compare_arrays(id, a, b),
         (Datum::Record(a), Datum::Record(b)) => compare_records(a, b),
-        _ => panic!("values of different types compared as {id:?}: {left:?} and {right:?}"),
+        _ => match (left.as_i64(), right.as_i64()) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => panic!("values of different types compared as {id:?}: {left:?} and {right:?}"),
+        },
     }
 }
 
@@ -351,14 +356,27 @@ pub fn equal(id: TypeId, left: &Datum, right: &Datum) -> bool {
     compare(id, left, right) == Ordering::Equal
 }
 
-/// Feeds a value to a hasher so that values equal by [`equal`] feed the same bytes.
+/// Whether values of two types that `=` compares without a cast are compared by [`equal`] and hash alike: PostgreSQL's
+/// operator families.
+pub fn hash_alike(left: TypeId, right: TypeId) -> bool {
+    let integer = |id| matches!(id, TypeId::INT2 | TypeId::INT4 | TypeId::INT8);
+    let float = |id| matches!(id, TypeId::FLOAT4 | TypeId::FLOAT8);
+    let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
+    left == right
+        || (integer(left) && integer(right))
+        || (float(left) && float(right))
+        || (text(left) && text(right))
+        || (left.is_oid_like() && right.is_oid_like())
+}
+
+/// Feeds a value to a hasher so that values equal by [`equal`] feed the same bytes, of whatever width.
 pub fn hash<H: Hasher>(id: TypeId, value: &Datum, state: &mut H) {
     match value {
         Datum::Null => state.write_u8(0xff),
         Datum::Bool(value) => value.hash(state),
         Datum::Char(value) => value.hash(state),
-        Datum::Int2(value) => value.hash(state),
-        Datum::Int4(value) => value.hash(state),
+        Datum::Int2(value) => i64::from(*value).hash(state),
+        Datum::Int4(value) => i64::from(*value).hash(state),
         Datum::Int8(value) => value.hash(state),
         Datum::Oid(value) => value.hash(state),
         Datum::Float4(value) => hash_f64(f64::from(*value), state),

@@ -80,3 +80,142 @@ fn json_is_what_clients_read() {
                    AND (p #>> '{0,Execution Time}')::float > 0 FROM plans";
     assert_eq!(client.value(counted).as_deref(), Some("t"), "{plan}");
 }
+
+/// Lines of a plan that name its nodes.
+fn nodes(client: &mut Client<'_>, query: &str) -> Vec<String> {
+    client.lines(&format!("EXPLAIN (COSTS OFF) {query}"))
+}
+
+/// Joins by columns of different types looped over all pairs: a hash was of one type.
+#[test]
+fn keys_of_one_family_are_hashed() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE s (i smallint, j int, r real, t text, n name, c char(3));
+         CREATE TABLE w (i bigint, j int, r double precision, t varchar(9), n name, c char(5))",
+    );
+    for condition in [
+        "s.i = w.i",
+        "w.i = s.i",
+        "s.j = w.i",
+        "s.i = w.j",
+        "s.r = w.r",
+        "s.t = w.t",
+        "s.n = w.t",
+        "s.c = w.c",
+    ] {
+        for join in ["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"] {
+            let plan = nodes(&mut client, &format!("SELECT * FROM s {join} w ON {condition}"));
+            assert!(plan.iter().any(|line| line.contains("Hash")), "{condition}: {plan:#?}");
+            assert!(!plan.iter().any(|line| line.contains("Nested Loop")), "{condition}: {plan:#?}");
+        }
+    }
+    let plan = nodes(&mut client, "SELECT * FROM s JOIN w ON s.j = w.i");
+    assert!(plan.iter().any(|line| line.trim() == "Hash Cond: (j = i)"), "{plan:#?}");
+}
+
+#[test]
+fn an_index_leads_to_keys_of_another_width() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE p (i bigint PRIMARY KEY, r double precision);
+         CREATE INDEX p_r ON p (r);
+         CREATE TABLE q (i int PRIMARY KEY, j smallint, r real);
+         INSERT INTO p SELECT i, i FROM generate_series(1, 5000) i;
+         INSERT INTO q SELECT i, i, i FROM generate_series(1, 10) i;
+         ANALYZE p; ANALYZE q",
+    );
+    for (query, index) in [
+        ("SELECT * FROM q JOIN p ON p.i = q.i", "p_pkey"),
+        ("SELECT * FROM q LEFT JOIN p ON q.j = p.i", "p_pkey"),
+        ("SELECT * FROM q JOIN p ON p.r = q.r", "p_r"),
+        ("SELECT * FROM p JOIN q ON p.i = q.i WHERE p.i < 3", "q_pkey"),
+    ] {
+        let plan = nodes(&mut client, query);
+        assert!(plan.iter().any(|line| line.contains(&format!("using {index} on"))), "{query}: {plan:#?}");
+    }
+}
+
+/// IN by several columns compared all pairs of rows, and EXISTS ran its query for each row.
+#[test]
+fn rows_of_subqueries_are_looked_up() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE a (x int, y bigint, r real); CREATE TABLE b (x bigint, y int, z int, r double precision);
+         CREATE TABLE k (x int PRIMARY KEY); CREATE TABLE c (u int, v bigint, w real)",
+    );
+    for (condition, is_hashed) in [
+        ("x IN (SELECT x FROM b)", true),
+        ("x::numeric NOT IN (SELECT x FROM b)", true),
+        ("r IN (SELECT r FROM b)", true),
+        ("(x, y) IN (SELECT x, y FROM b)", true),
+        ("(x, y) NOT IN (SELECT x, y FROM b)", true),
+        ("(y, 1) = ANY (SELECT y, z FROM b)", true),
+        ("a IN (SELECT c FROM c)", true),
+        ("CASE WHEN x > 0 THEN row(x, y) END NOT IN (SELECT row(u, v) FROM c)", true),
+        ("a IN (SELECT b FROM b)", false),
+        ("(x, y) < ANY (SELECT x, y FROM b)", false),
+        ("(x, y) = ALL (SELECT x, y FROM b)", false),
+        ("(x, y) IN (SELECT b.x, b.y FROM b WHERE b.z = a.y)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.y = a.y)", true),
+        ("EXISTS (SELECT 1 FROM b WHERE (a.x, a.y) = (b.x, b.y) LIMIT 1)", true),
+        ("NOT EXISTS (SELECT * FROM b WHERE b.x = a.x + a.y AND b.z > 3)", true),
+        ("EXISTS (SELECT 1 FROM b, k WHERE b.x = a.x AND k.x = b.z)", true),
+        ("EXISTS (SELECT 1 FROM c WHERE c = a)", true),
+        ("EXISTS (SELECT 1 FROM b WHERE b = a)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.z < a.y)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND random() < 2)", false),
+        ("EXISTS (SELECT 1 FROM k WHERE k.x = a.x)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x LIMIT 0)", false),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x OFFSET 1)", false),
+        ("EXISTS (SELECT count(*) FROM b WHERE b.x = a.x)", false),
+    ] {
+        let plan = nodes(&mut client, &format!("SELECT 1 FROM a WHERE {condition}"));
+        let filter = plan.iter().find(|line| line.trim().starts_with("Filter: ")).expect("a filter");
+        assert_eq!(filter.contains("hashed SubPlan"), is_hashed, "{condition}: {plan:#?}");
+    }
+}
+
+/// Joins by rows made by CASE and the like looped over all pairs: their columns were not known to be of the same types.
+#[test]
+fn rows_known_to_be_alike_are_hashed() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE t (x int, y int); CREATE TABLE u (v int, w int); CREATE TABLE v (x int, y bigint)",
+    );
+    let plain = "SELECT row(x, y) AS r FROM t";
+    for (left, right, is_hashed) in [
+        (plain, plain, true),
+        (plain, "SELECT row(v, w) AS r FROM u", true),
+        (plain, "SELECT row(x, y) AS r FROM v", false),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t", plain, true),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) ELSE row(1, 2) END AS r FROM t", plain, true),
+        ("SELECT CASE WHEN x > 0 THEN row(x, y) ELSE row(1, 'a'::text) END AS r FROM t", plain, false),
+        ("SELECT coalesce(row(x, y), NULL) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y)) OVER (ORDER BY x) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y), 1, row(0, 0)) OVER (ORDER BY x) AS r FROM t", plain, true),
+        ("SELECT lag(row(x, y), 1, row(0, y::bigint)) OVER (ORDER BY x) AS r FROM t", plain, false),
+        ("SELECT row(x, CASE WHEN x > 0 THEN row(x, y) END) AS r FROM t", plain, false),
+        (
+            "SELECT row(x, CASE WHEN x > 0 THEN row(x, y) END) AS r FROM t",
+            "SELECT row(v, row(w, v)) AS r FROM u",
+            true,
+        ),
+        ("SELECT t AS r FROM t", "SELECT u AS r FROM u", true),
+        ("SELECT t AS r FROM t", "SELECT v AS r FROM v", false),
+        ("SELECT DISTINCT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t ORDER BY 1 LIMIT 9", plain, true),
+        (
+            "SELECT CASE WHEN x > 0 THEN row(x, y) END AS r FROM t UNION ALL SELECT row(v, w) FROM u",
+            plain,
+            true,
+        ),
+    ] {
+        let query = format!("SELECT 1 FROM ({left}) a JOIN ({right}) b ON a.r = b.r");
+        let plan = nodes(&mut client, &query);
+        assert_eq!(plan.iter().any(|line| line.contains("Hash Join")), is_hashed, "{query}: {plan:#?}");
+    }
+}

@@ -10,9 +10,9 @@ use super::{Binder, Bound};
 use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::parse::at;
 use crate::parse::tree::{self, ANOTHER_NUMBER_OF_VALUES, Query, QueryBody};
-use crate::plan::{Exprs, Node, SubplanNode};
+use crate::plan::{self, Exprs, Lookup, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
-use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId};
+use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
 
 /// A bound subquery before it is known what becomes of its rows.
@@ -55,6 +55,15 @@ impl Binder<'_> {
         let sub = self.subplan(query)?;
         let subplan = self.subplans[sub.id].as_mut().expect("bound before");
         subplan.node = without_values(&subplan.node);
+        let stands_alone = subplan.inner_subplans.is_empty() && subplan.inner_common.is_empty();
+        let lookup = stands_alone
+            .then(|| plan::lookup(&subplan.node, &sub.correlation, self.slots, self.context.options))
+            .flatten();
+        if let Some(Lookup { node, left, comparison }) = lookup {
+            (subplan.node, subplan.is_correlated) = (Arc::new(node), false);
+            let form = SubplanForm::Rows { left: left.into(), comparison, quantifier: Quantifier::Exists };
+            return Ok(self.subplan_expr(Sub { correlation: Vec::new(), ..sub }, form, TypeId::BOOL));
+        }
         Ok(self.subplan_expr(sub, SubplanForm::Exists, TypeId::BOOL))
     }
 
@@ -110,7 +119,7 @@ impl Binder<'_> {
         };
         let (operator, resolved) = self.comparison(op, left.type_id, column.type_id)?;
         let (left, right) = self.operands(&resolved, Some(left), value_of(0, &column))?;
-        let left = left.expect("two operands");
+        let left = self.with_shape_of(left.expect("two operands"), &right, &sub);
         // Others than comparisons need none, or (patterns) are given one here though PostgreSQL answers 42P22 where they are reached.
         let is_comparison = ["=", "<>", "<", "<=", ">", ">="].contains(&op);
         if is_comparison && lacks_collation([&left, &right]) {
@@ -157,6 +166,16 @@ impl Binder<'_> {
         let left = values.into();
         let form = SubplanForm::Rows { left, comparison, quantifier };
         Ok(self.subplan_expr(sub, form, TypeId::BOOL))
+    }
+
+    /// A row with the modifier of a subquery's rows, if it is known to be alike.
+    fn with_shape_of(&self, left: Expr, right: &Expr, sub: &Sub) -> Expr {
+        let node = &self.subplans[sub.id].as_ref().expect("bound before").node;
+        let are_rows = left.type_id == TypeId::RECORD && right.typmod != Typmod::NONE;
+        match are_rows && plan::are_alike((&left, &Node::Nothing), (right, node)) {
+            true => left.with_typmod(right.typmod),
+            false => left,
+        }
     }
 
     /// The values of the one row that a query gives, to be assigned to so many columns.

@@ -7,12 +7,12 @@ use super::deferred::Deferred;
 use super::identities::Identities;
 use super::measure::{Measure, Measures};
 use super::referential::{Referential, ReferentialPlans};
+use super::subplan_table::SubplanTable;
 use super::{KeptBytes, Operator, Row, build};
 use crate::catalog::object::Oid;
 use crate::connections::Reservation;
 use crate::database::Database;
 use crate::environment::Environment;
-use crate::expression::Expr;
 use crate::parse::tree::OnCommit;
 use crate::plan::{Node, Plan};
 use crate::relation_statistics::{StatementCounts, TableChanged, Upkeep};
@@ -20,12 +20,11 @@ use crate::session::SessionView;
 use crate::spill::SPILL_CALL_BYTES_MAX;
 use crate::stop::Step;
 use hexalog_engine::{AdvisoryLocks, Engine, Need, RowVersion, Transaction};
-use hexalog_sql_types::datum::{equal, hash};
-use hexalog_sql_types::operator::Operator as SqlOperator;
+use hexalog_sql_types::datum::hash;
 use hexalog_sql_types::{Datum, EvalEnv, SqlError, TypeId};
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::sync::Arc;
 
 /// The surroundings of one call.
@@ -250,22 +249,17 @@ enum SubplanPhase {
     Done,
 }
 
-type FixedHasher = BuildHasherDefault<DefaultHasher>;
-
 /// A subquery inside an expression: its operator and the first column of its rows.
 #[derive(Default)]
 pub(crate) struct SubplanState {
     is_correlated: bool,
     phase: SubplanPhase,
     operator: Option<Box<dyn Operator>>,
-    values: Vec<Datum>,
+    pub(super) values: Vec<Datum>,
     kept: Option<KeptBytes>,
-    /// For IN over many values: hash of a value → places in `values`.
-    lookup: Option<HashMap<u64, Vec<usize>, FixedHasher>>,
+    /// Takes the place of many values that are looked up.
+    pub(super) table: Option<Box<SubplanTable>>,
 }
-
-/// Values above which IN (SELECT …) builds a hash table.
-const PROBE_VALUES_MIN: usize = 16;
 
 impl SubplanState {
     pub(crate) fn is_done(&self) -> bool {
@@ -290,43 +284,6 @@ impl SubplanState {
     /// Starts anew with all that belongs to it.
     fn reset(&mut self) {
         self.phase = SubplanPhase::Idle;
-    }
-
-    /// `left = ANY` by hash, where both sides hold one type and the compared value is the row's own.
-    pub(crate) fn probe(
-        &mut self,
-        operator: &SqlOperator,
-        left: &Datum,
-        right: &Expr,
-        all: bool,
-    ) -> Option<Datum> {
-        let plain = matches!(right.kind, crate::expression::Kind::Column(0));
-        let hashable = operator.name == "=" && operator.left == Some(operator.right);
-        if all || !plain || !hashable || self.values.len() < PROBE_VALUES_MIN {
-            return None;
-        }
-        if left.is_null() {
-            return Some(Datum::Null);
-        }
-        let type_id = operator.right;
-        let values = &self.values;
-        let lookup = self.lookup.get_or_insert_with(|| {
-            let mut lookup: HashMap<u64, Vec<usize>, FixedHasher> = HashMap::default();
-            for (at, value) in values.iter().enumerate() {
-                lookup.entry(hash_of(type_id, value)).or_default().push(at);
-            }
-            lookup
-        });
-        let found = lookup
-            .get(&hash_of(type_id, left))
-            .is_some_and(|places| places.iter().any(|&at| equal(type_id, left, &values[at])));
-        if found {
-            return Some(Datum::Bool(true));
-        }
-        let unknown = lookup
-            .get(&hash_of(type_id, &Datum::Null))
-            .is_some_and(|places| places.iter().any(|&at| values[at].is_null()));
-        Some(if unknown { Datum::Null } else { Datum::Bool(false) })
     }
 }
 
@@ -458,7 +415,7 @@ impl Context<'_> {
         state.operator = Some(operator);
         state.values.clear();
         state.kept = None;
-        state.lookup = None;
+        state.table = None;
         state.phase = SubplanPhase::Running;
     }
 

@@ -36,6 +36,9 @@ enum Fit {
 }
 
 fn fit(value: Datum, target: TypeId) -> Fit {
+    if let (Datum::Float4(value), TypeId::FLOAT8) = (&value, target) {
+        return Fit::Value(Datum::Float8(f64::from(*value)));
+    }
     let Some(number) = value.as_i64() else {
         return if value.is_null() { Fit::Null } else { Fit::Value(value) };
     };

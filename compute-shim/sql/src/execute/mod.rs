@@ -32,6 +32,7 @@ mod sliced_sort;
 mod sort;
 mod sorter;
 mod stored_row;
+mod subplan_table;
 mod temporary_file;
 mod unique;
 mod version_column;
@@ -49,6 +50,7 @@ pub(crate) use row_writer::{
     duplicate_key, has_entry, index_key, insert_entry, key_part, primary_key, shown_key,
 };
 pub(crate) use stored_row::{RowEncoder, column_in_memory, decode_row};
+pub(crate) use subplan_table::is_looked_up;
 pub(crate) use temporary_file::TemporaryUsage;
 pub(crate) use unique::FirstTaken;
 

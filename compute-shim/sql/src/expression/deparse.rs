@@ -6,6 +6,7 @@
 
 use super::{Expr, Kind};
 use crate::catalog::system::collation_name;
+use crate::execute::is_looked_up;
 use hexalog_sql_types::function::{ARRAY_SLICE, quote_identifier};
 use hexalog_sql_types::{Datum, EvalEnv, TypeId, Typmod, text};
 
@@ -277,6 +278,9 @@ impl Printer<'_> {
                 self.push(&format!(").{}", quote_identifier(name)));
             }
             Kind::Row(items, _) => self.listed("ROW", "(", items, ")"),
+            Kind::Subplan(subplan) if subplan.correlation.is_empty() && is_looked_up(&subplan.form) => {
+                self.push("(hashed SubPlan)");
+            }
             Kind::Subplan(_) => self.push("(SubPlan)"),
             _ => self.push("?"),
         }

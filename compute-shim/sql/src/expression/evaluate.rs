@@ -536,7 +536,8 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         }
         SubplanForm::AnyAll { operator, left, right, all } => {
             let left = evaluate(left, row, context)?;
-            if let Some(answer) = context.state.subplans[subplan.id].probe(operator, &left, right, *all) {
+            let probed = context.probe_subplan(subplan.id, &subplan.form, std::slice::from_ref(&left))?;
+            if let Some(answer) = probed {
                 return Ok(answer);
             }
             let values = context.state.subplans[subplan.id].values().to_vec();
@@ -548,6 +549,9 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         }
         SubplanForm::Rows { left, comparison, quantifier } => {
             let left = evaluate_all(left, row, context)?;
+            if let Some(answer) = context.probe_subplan(subplan.id, &subplan.form, &left)? {
+                return Ok(answer);
+            }
             let rows = context.state.subplans[subplan.id].values().to_vec();
             compare_rows(&left, comparison, *quantifier, &rows, context)
         }
@@ -570,7 +574,7 @@ fn compare_rows(
     if quantifier == Quantifier::One && rows.len() > 1 {
         return Err(several_rows().into());
     }
-    let decisive = quantifier == Quantifier::Any;
+    let decisive = matches!(quantifier, Quantifier::Any | Quantifier::Exists);
     let mut unknown = quantifier == Quantifier::One && rows.is_empty();
     for row in rows {
         let Datum::Record(record) = row else { unreachable!("the query's rows are made records") };
@@ -579,7 +583,7 @@ fn compare_rows(
         match evaluate(comparison, &both, context)?.as_bool() {
             Some(holds) if holds == decisive => return Ok(Datum::Bool(decisive)),
             Some(_) => {}
-            None => unknown = true,
+            None => unknown = quantifier != Quantifier::Exists,
         }
     }
     Ok(if unknown { Datum::Null } else { Datum::Bool(!decisive) })

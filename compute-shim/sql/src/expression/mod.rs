@@ -190,6 +190,8 @@ pub(crate) enum SubplanForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quantifier {
     Any,
+    /// The same where only a row that is known to be equal counts: never NULL.
+    Exists,
     All,
     /// The query gives one row; none makes it NULL.
     One,

@@ -14,7 +14,7 @@ use crate::expression::{Expr, Kind, columns_used, for_each, same};
 use hexalog_sql_types::operator::Operator;
 use hexalog_sql_types::{Datum, TypeId, resolve};
 
-/// A value of a key column; integers of another width are converted when the scan starts.
+/// A value of a key column; numbers of another width are converted when the scan starts.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyValue {
     pub expr: Expr,
@@ -77,7 +77,9 @@ impl Comparison {
 fn is_compatible(column: TypeId, other: TypeId) -> bool {
     let integer = |id| matches!(id, TypeId::INT2 | TypeId::INT4 | TypeId::INT8);
     let string = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
-    column == other || (integer(column) && integer(other)) || (string(column) && string(other))
+    // The other way round a value may lie between two of the column's.
+    let is_widened = column == TypeId::FLOAT8 && other == TypeId::FLOAT4;
+    column == other || (integer(column) && integer(other)) || (string(column) && string(other)) || is_widened
 }
 
 /// Whether an expression has its value before the scan begins.

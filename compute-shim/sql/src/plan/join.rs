@@ -5,9 +5,10 @@
 
 use super::cardinality::{is_known, known, rows};
 use super::join_order::{HASHED_ROW, PROBED_ROW};
-use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown};
+use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown, row_shape};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
-use hexalog_sql_types::{TypeId, Typmod};
+use hexalog_sql_types::TypeId;
+use hexalog_sql_types::datum::hash_alike;
 use std::sync::Arc;
 
 fn owned(node: Arc<Node>) -> Node {
@@ -143,13 +144,12 @@ fn parameterise(
 
 /// Equalities between the sides make a hash join; without any the right side is kept and looped over.
 fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) -> Node {
-    let boundary = left.width();
     let (mut left_keys, mut right_keys, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for condition in conditions {
-        match hash_key(&condition, boundary) {
-            Some((left, right)) => {
-                left_keys.push(left);
-                right_keys.push(right);
+        match hash_key(&condition, &left, &right) {
+            Some((left_key, right_key)) => {
+                left_keys.push(left_key);
+                right_keys.push(right_key);
             }
             None => rest.push(condition),
         }
@@ -167,11 +167,12 @@ fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) 
     Node::HashJoin { join, left, right: Arc::new(right), left_keys, right_keys, condition }
 }
 
-/// `left = right` of one type, each side over its own columns.
-fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
+/// `left = right` of one family of types, each side over its own columns.
+fn hash_key(condition: &Expr, left_node: &Node, right_node: &Node) -> Option<(Expr, Expr)> {
+    let boundary = left_node.width();
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let [a, b] = &**operands else { return None };
-    if operator.name != "=" || pushdown::is_volatile(condition) || !is_hashable(a, b) {
+    if operator.name != "=" || pushdown::is_volatile(condition) {
         return None;
     }
     let side = |expr: &Expr| {
@@ -186,30 +187,13 @@ fn hash_key(condition: &Expr, boundary: usize) -> Option<(Expr, Expr)> {
         _ => return None,
     };
     shift_columns(&mut right, -isize::try_from(boundary).expect("rows are narrow"));
-    Some((left, right))
+    is_hashable((&left, left_node), (&right, right_node)).then_some((left, right))
 }
 
-/// Both sides hold the same kind of value, so that equal values hash alike.
-fn is_hashable(a: &Expr, b: &Expr) -> bool {
-    let text = |id| matches!(id, TypeId::TEXT | TypeId::VARCHAR | TypeId::NAME);
-    if a.type_id == TypeId::RECORD {
-        return are_alike(a, b);
-    }
-    a.type_id == b.type_id
-        || (text(a.type_id) && text(b.type_id))
-        || (a.type_id.is_oid_like() && b.type_id.is_oid_like())
-}
-
-/// Whether rows are known to have columns of the same types: others are compared one by one, which may be an error.
-fn are_alike(a: &Expr, b: &Expr) -> bool {
-    let is_one =
-        |(a, b): (&Expr, &Expr)| a.type_id == b.type_id && (a.type_id != TypeId::RECORD || are_alike(a, b));
-    match (&a.kind, &b.kind) {
-        (Kind::Row(left, _), Kind::Row(right, _)) => {
-            left.len() == right.len() && left.iter().zip(right).all(is_one)
-        }
-        _ => a.type_id == b.type_id && a.typmod == b.typmod && a.typmod != Typmod::NONE,
-    }
+/// Both sides, over rows of these nodes, hold the same kind of value, so that equal values hash alike.
+pub(super) fn is_hashable(a: (&Expr, &Node), b: (&Expr, &Node)) -> bool {
+    let (left, right) = (a.0.type_id, b.0.type_id);
+    hash_alike(left, right) && (left != TypeId::RECORD || row_shape::are_alike(a, b))
 }
 
 /// What rows are to be ordered by.

@@ -10,6 +10,7 @@ mod access;
 mod cardinality;
 mod cursor;
 mod equivalence;
+mod exists;
 mod explain;
 mod explain_format;
 mod implication;
@@ -18,15 +19,18 @@ mod join_order;
 mod measured;
 mod narrow;
 mod pushdown;
+mod row_shape;
 mod selectivity;
 mod walk;
 mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use cursor::tables_stood_on;
+pub(crate) use exists::{Lookup, lookup};
 pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
 pub(crate) use measured::measured;
+pub(crate) use row_shape::are_alike;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
 };

@@ -6,7 +6,9 @@
 
 use super::{Exprs, JoinType, Node, Predicate, Scan, WindowCall};
 use crate::catalog::object::Table;
-use crate::expression::{Expr, Kind, columns_used, for_each, rewrite, shift_columns};
+use crate::expression::{
+    Expr, Kind, Quantifier, SubplanForm, columns_used, for_each, rewrite, shift_columns,
+};
 use hexalog_sql_types::function::Volatility;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -50,11 +52,21 @@ fn filtered(node: Node, conditions: Vec<Expr>) -> Node {
     }
 }
 
+/// A filter's condition: NULL is as good as false there, so that IN by several columns need not tell them apart.
+fn decided(mut condition: Expr) -> Expr {
+    if let Kind::Subplan(subplan) = &mut condition.kind
+        && let SubplanForm::Rows { quantifier: quantifier @ Quantifier::Any, .. } = &mut subplan.form
+    {
+        *quantifier = Quantifier::Exists;
+    }
+    condition
+}
+
 /// Pushes conditions over a node's row into the node.
 pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
     match node {
         Node::Filter { input, predicate } => {
-            let mut all = predicate.expr.conjuncts();
+            let mut all: Vec<Expr> = predicate.expr.conjuncts().into_iter().map(decided).collect();
             all.extend(conditions);
             push(owned(input), all)
         }
@@ -360,4 +372,41 @@ fn needed_by_change<'a>(table: &Table, exprs: impl Iterator<Item = &'a Expr>) ->
 /// Expressions as one list, for [`Exprs`] of hash keys.
 pub(super) fn exprs(items: Vec<Expr>) -> Exprs {
     Exprs::new(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expression::Subplan;
+    use hexalog_sql_types::TypeId;
+
+    /// A filter by IN of two columns looked through all keys with a NULL, only to tell NULL from false: 17 s for 20,000 rows.
+    #[test]
+    fn a_filter_does_not_tell_null_from_false() {
+        let form = SubplanForm::Rows {
+            left: Box::new([]),
+            comparison: Expr::bool(true),
+            quantifier: Quantifier::Any,
+        };
+        let subplan = Box::new(Subplan { id: 0, form, text: None, correlation: Vec::new() });
+        let is_in = Expr::new(Kind::Subplan(subplan), TypeId::BOOL);
+        let quantifier = |condition: Expr| {
+            let predicate = Predicate::new(condition);
+            let node = push(Node::Filter { input: Arc::new(Node::Nothing), predicate }, Vec::new());
+            let Node::Filter { predicate, .. } = node else { panic!("nothing takes conditions") };
+            let mut found = None;
+            for_each(&predicate.expr, &mut |expr| {
+                if let Kind::Subplan(subplan) = &expr.kind
+                    && let SubplanForm::Rows { quantifier, .. } = &subplan.form
+                {
+                    found = Some(*quantifier);
+                }
+                true
+            });
+            found.expect("the filter stays")
+        };
+        assert_eq!(quantifier(is_in.clone()), Quantifier::Exists);
+        let negated = Expr::new(Kind::Not(Box::new(is_in)), TypeId::BOOL);
+        assert_eq!(quantifier(negated), Quantifier::Any);
+    }
 }
