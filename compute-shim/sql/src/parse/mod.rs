@@ -119,9 +119,9 @@ fn statement_of(group: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Statemen
 /// One expression, as stored for a default or a check constraint.
 pub(crate) fn expression(text: &str) -> Result<Expr> {
     let lines = Lines::new(text);
-    let tokens = respell_query::respell_collate(tokenize(text, &lines)?);
+    let tokens = tokenize(text, &lines)?;
     with_room_for(longest_run(&tokens)?, || {
-        let mut reader = Reader::new(tokens, &lines);
+        let mut reader = Reader::new(respell_query::respell_collate(tokens), &lines);
         let expr = reader.expr()?;
         reader.expect_end()?;
         Ok(expr)
@@ -236,7 +236,8 @@ const RUN_STACK_BYTES_MAX: usize = 256 << 20;
 /// Runs of fewer tokens fit a worker's stack as it is.
 const RUN_TOKENS_PLAIN: usize = 1_000;
 
-/// The longest run: tokens of one level of parentheses without a comma between them. 54001 if no stack could hold it.
+/// The longest run: tokens of one level of parentheses without a comma between them. 54001 if no stack could hold it, or if
+/// parentheses are nested too deep: what comes next goes over the tokens, and shall not have to be fit for that.
 fn longest_run(tokens: &[TokenWithSpan]) -> Result<usize> {
     // The run of the current level, and those of the levels around it.
     let (mut longest, mut run, mut outer) = (0usize, 0usize, Vec::new());
@@ -244,6 +245,7 @@ fn longest_run(tokens: &[TokenWithSpan]) -> Result<usize> {
         match token.token {
             Token::Whitespace(_) => {}
             Token::Comma => run = 0,
+            Token::LParen | Token::LBracket if outer.len() == NESTING_MAX => return Err(too_deep()),
             Token::LParen | Token::LBracket => outer.push(std::mem::take(&mut run) + 1),
             Token::RParen | Token::RBracket => run = outer.pop().unwrap_or(run),
             _ => run += 1,
