@@ -518,3 +518,17 @@ fn long_statements_are_walked_once() {
         assert!(outcome.starts_with(expected), "{first}{repeated}: {outcome:.80}");
     }
 }
+
+/// A join in 190 parentheses ended the process: each level of FROM takes more of the stack than one of an expression.
+#[test]
+fn nested_joins_have_room() {
+    for (open, close) in [("(", ")"), ("(t JOIN ", " ON true)"), ("(SELECT * FROM ", ") x")] {
+        let outcome = |count: usize| {
+            outcome(&format!("SELECT 1 FROM {}t JOIN t ON true{}", open.repeat(count), close.repeat(count)))
+        };
+        assert_eq!(outcome(190), "Query", "{open}");
+        for count in [NESTING_MAX, NESTING_MAX + 1] {
+            assert!(outcome(count).starts_with("54001 "), "{open} {count} times");
+        }
+    }
+}
