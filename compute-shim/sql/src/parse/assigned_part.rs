@@ -149,7 +149,7 @@ pub(super) fn take(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Vec<Vec<T
             continue;
         }
         let is_name = matches!(token.token, Token::Word(_)) && walk.is_at_target();
-        match behind_brackets(&tokens, at).filter(|_| is_name) {
+        match is_name.then(|| behind_brackets(&tokens, at)).flatten() {
             None => {
                 walk.pass(&token.token);
                 out.push(token.clone());

@@ -3,124 +3,137 @@
 //! Owns taking them out of a statement's tokens and reading them. A list with one column of a name that nothing bears
 //! stands in their place, and leads back to them.
 
+use super::parentheses::Parentheses;
 use super::respell::is_word;
+use super::respell_select::{is_blank, plain, word};
 use super::tree::{ConflictTarget, Expr};
 use super::{Lines, Reader, definition};
 use hexalog_sql_types::error::Result;
 use sqlparser::ast::Ident;
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::ops::Range;
 
 /// What the name in the list begins with; the target's number follows.
 const TAKEN: &str = "target\0";
 
-/// The position behind the parenthesis that closes the one before `at`.
-fn behind_parenthesis(tokens: &[TokenWithSpan], mut at: usize) -> Option<usize> {
-    let mut depth = 1;
-    while depth > 0 {
-        match tokens.get(at)?.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
+/// Where the condition that begins at each of the tokens ends: in front of DO, in the same parentheses.
+fn ends_of_conditions<'t>(tokens: impl DoubleEndedIterator<Item = &'t Token>) -> Vec<Option<usize>> {
+    let tokens: Vec<&Token> = tokens.collect();
+    let mut ends = vec![None; tokens.len()];
+    // The next DO, of what is read and of what stands around it.
+    let (mut end, mut outer) = (None, Vec::new());
+    for (nth, token) in tokens.into_iter().enumerate().rev() {
+        match token {
+            Token::RParen => outer.push(end.take()),
+            Token::LParen => end = outer.pop().flatten(),
+            token if is_word(token, "do") => end = Some(nth),
             _ => {}
         }
-        at += 1;
+        ends[nth] = end;
     }
-    Some(at)
+    ends
 }
 
-/// Where the condition behind a list ends: in front of DO.
-fn end_of_condition(tokens: &[TokenWithSpan], mut at: usize) -> Option<usize> {
-    let mut depth = 0;
-    loop {
-        match &tokens.get(at)?.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth -= 1,
-            token if depth == 0 && is_word(token, "do") => return Some(at),
-            _ => {}
-        }
-        at += 1;
-    }
-}
-
-/// The first target from `from` on that the parser crate does not read: its tokens' range, from the opening parenthesis.
-fn find(tokens: &[TokenWithSpan], from: usize) -> Option<(usize, usize)> {
-    let plain: Vec<usize> =
-        (from..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
-    plain.windows(3).find_map(|at| {
-        let begins = is_word(&tokens[at[0]].token, "on")
-            && is_word(&tokens[at[1]].token, "conflict")
-            && tokens[at[2]].token == Token::LParen;
-        if !begins {
-            return None;
-        }
-        let behind = behind_parenthesis(tokens, at[2] + 1)?;
-        let next = (behind..tokens.len()).find(|&at| !matches!(tokens[at].token, Token::Whitespace(_)))?;
-        if is_word(&tokens[next].token, "where") {
-            return Some((at[2], end_of_condition(tokens, next)?));
-        }
-        let is_list = |token: &TokenWithSpan| {
-            matches!(token.token, Token::Whitespace(_) | Token::Word(_) | Token::Comma)
+/// The targets that the parser crate does not read: their tokens' ranges, from the opening parenthesis.
+fn found(tokens: &[TokenWithSpan]) -> Vec<Range<usize>> {
+    let plain = plain(tokens);
+    let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
+    let is = |nth: usize, word: &str| token(nth).is_some_and(|token| is_word(token, word));
+    let each = plain.iter().map(|&place| &tokens[place].token);
+    let parentheses = Parentheses::of(each.clone());
+    let ends = ends_of_conditions(each);
+    let (mut found, mut nth) = (Vec::new(), 0);
+    while nth < plain.len() {
+        let begins = is(nth, "on") && is(nth + 1, "conflict") && token(nth + 2) == Some(&Token::LParen);
+        let open = nth + 2;
+        nth += 1;
+        let Some(close) = begins.then(|| parentheses.closing(open)).flatten() else { continue };
+        let end = match token(close + 1) {
+            None => continue,
+            Some(next) if is_word(next, "where") => match ends[close + 1] {
+                None => continue,
+                Some(end) => plain[end],
+            },
+            Some(_) if is_plain_list(&tokens[plain[open] + 1..plain[close]]) => continue,
+            Some(_) => plain[close] + 1,
         };
-        let has_plain_list = tokens[at[2] + 1..behind - 1].iter().all(is_list);
-        let words =
-            tokens[at[2] + 1..behind - 1].iter().filter(|token| matches!(token.token, Token::Word(_)));
-        let commas = tokens[at[2] + 1..behind - 1].iter().filter(|token| token.token == Token::Comma);
-        // Two words side by side are a column and its operator class or order.
-        let is_plain = has_plain_list && words.count() == commas.count() + 1;
-        (!is_plain).then_some((at[2], behind))
-    })
+        found.push(plain[open]..end);
+        nth = plain.partition_point(|&place| place < end);
+    }
+    found
+}
+
+/// Whether these are names with commas between them: two words side by side are a column and its operator class or order.
+fn is_plain_list(list: &[TokenWithSpan]) -> bool {
+    let (mut words, mut commas) = (0, 0);
+    for token in list {
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::Word(_) => words += 1,
+            Token::Comma => commas += 1,
+            _ => return false,
+        }
+    }
+    words == commas + 1
 }
 
 /// Ends select lists in front of ON CONFLICT, where nothing else does: the parser crate would take ON for a column's label.
 fn end_select_lists(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     const ENDS: [&str; 11] =
         ["from", "where", "group", "having", "order", "limit", "offset", "fetch", "for", "values", "insert"];
-    let plain: Vec<usize> =
-        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
-    let follows_list = |at: &usize| {
-        let mut depth = 0;
-        for &before in plain[..*at].iter().rev() {
-            match &tokens[before].token {
-                Token::RParen => depth += 1,
-                Token::LParen if depth == 0 => return false,
-                Token::LParen => depth -= 1,
-                token if depth == 0 && is_word(token, "select") => return true,
-                token if depth == 0 && ENDS.iter().any(|word| is_word(token, word)) => return false,
-                _ => {}
+    let mut out = Vec::with_capacity(tokens.len());
+    // Whether a list is open, of what is read and of what stands around it.
+    let (mut in_list, mut outer) = (false, Vec::new());
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match &token.token {
+            Token::LParen => outer.push(std::mem::take(&mut in_list)),
+            Token::RParen => in_list = outer.pop().unwrap_or(false),
+            found if is_word(found, "select") => in_list = true,
+            found if ENDS.iter().any(|word| is_word(found, word)) => in_list = false,
+            found if in_list && is_word(found, "on") => {
+                let on = token;
+                let mut blanks = Vec::new();
+                while let Some(blank) = tokens.next_if(is_blank) {
+                    blanks.push(blank);
+                }
+                if tokens.peek().is_some_and(|next| is_word(&next.token, "conflict")) {
+                    let all = [word("LIMIT", None, Keyword::LIMIT), word("ALL", None, Keyword::ALL)];
+                    out.extend(all.map(|token| TokenWithSpan { token, span: on.span }));
+                    in_list = false;
+                }
+                out.push(on);
+                out.append(&mut blanks);
+                continue;
             }
+            _ => {}
         }
-        false
-    };
-    let begins = |at: &usize| {
-        is_word(&tokens[plain[*at]].token, "on") && is_word(&tokens[plain[*at + 1]].token, "conflict")
-    };
-    let ended = (0..plain.len().saturating_sub(1)).filter(begins).find(follows_list);
-    let Some(at) = ended.map(|at| plain[at]) else { return tokens };
-    let span = tokens[at].span;
-    let word = |value: &str, keyword: Keyword| {
-        let token = Token::Word(Word { value: value.to_owned(), quote_style: None, keyword });
-        TokenWithSpan { token, span }
-    };
-    let mut tokens = tokens;
-    tokens.splice(at..at, [word("LIMIT", Keyword::LIMIT), word("ALL", Keyword::ALL)]);
-    end_select_lists(tokens)
+        out.push(token);
+    }
+    out
 }
 
 /// Takes the targets out; answers with the tokens of each, from the opening parenthesis.
 pub(super) fn take(tokens: Vec<TokenWithSpan>) -> (Vec<TokenWithSpan>, Vec<Vec<TokenWithSpan>>) {
-    let mut tokens = end_select_lists(tokens);
-    let mut targets = Vec::new();
-    let mut from = 0;
-    while let Some((start, end)) = find(&tokens, from) {
-        let span = tokens[start].span;
-        let value = format!("{TAKEN}{}", targets.len());
-        let name = Word { value, quote_style: Some('"'), keyword: Keyword::NoKeyword };
-        let list = [Token::LParen, Token::Word(name), Token::RParen];
-        let list = list.map(|token| TokenWithSpan { token, span });
-        targets.push(tokens.splice(start..end, list).collect());
-        from = start;
+    let tokens = end_select_lists(tokens);
+    let mut found = found(&tokens).into_iter().peekable();
+    let (mut out, mut targets) = (Vec::with_capacity(tokens.len()), Vec::new());
+    for (place, token) in tokens.into_iter().enumerate() {
+        let Some(range) = found.peek().filter(|range| range.contains(&place)) else {
+            out.push(token);
+            continue;
+        };
+        if place == range.start {
+            let name = word(&format!("{TAKEN}{}", targets.len()), Some('"'), Keyword::NoKeyword);
+            let list = [Token::LParen, name, Token::RParen];
+            out.extend(list.map(|new| TokenWithSpan { token: new, span: token.span }));
+            targets.push(Vec::new());
+        }
+        targets.last_mut().expect("the range has begun").push(token);
+        found.next_if(|range| range.end == place + 1);
     }
-    (tokens, targets)
+    (out, targets)
 }
 
 /// Reads what was taken.

@@ -90,8 +90,8 @@ pub(crate) fn shaped(text: &str) -> Result<Vec<(Statement, Shape)>> {
 fn parsed(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<Statement>> {
     let mut statements = Vec::new();
     for group in split(tokens) {
-        let run = longest_run(&group)?;
-        statements.push(with_room_for(run, || statement_of(group, lines))?);
+        let bytes = stack_bytes(&group)?;
+        statements.push(with_room_for(bytes, || statement_of(group, lines))?);
     }
     Ok(statements)
 }
@@ -119,9 +119,9 @@ fn statement_of(group: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Statemen
 /// One expression, as stored for a default or a check constraint.
 pub(crate) fn expression(text: &str) -> Result<Expr> {
     let lines = Lines::new(text);
-    let tokens = respell_query::respell_collate(tokenize(text, &lines)?);
-    with_room_for(longest_run(&tokens)?, || {
-        let mut reader = Reader::new(tokens, &lines);
+    let tokens = tokenize(text, &lines)?;
+    with_room_for(stack_bytes(&tokens)?, || {
+        let mut reader = Reader::new(respell_query::respell_collate(tokens), &lines);
         let expr = reader.expr()?;
         reader.expect_end()?;
         Ok(expr)
@@ -233,34 +233,45 @@ const TOKEN_STACK_BYTES: usize = 1 << 10;
 /// What a run of tokens may take of the stack: a statement's expressions reach 256 thousand tokens without a comma.
 const RUN_STACK_BYTES_MAX: usize = 256 << 20;
 
-/// Runs of fewer tokens fit a worker's stack as it is.
-const RUN_TOKENS_PLAIN: usize = 1_000;
+/// What a level of parentheses may take of the stack: debug builds were seen to take 20 KiB for one of FROM, of which the
+/// parser crate takes joins and queries alike. Frames of release builds are a third as large.
+const LEVEL_STACK_BYTES: usize = if cfg!(debug_assertions) { 32 << 10 } else { 12 << 10 };
 
-/// The longest run: tokens of one level of parentheses without a comma between them. 54001 if no stack could hold it.
-fn longest_run(tokens: &[TokenWithSpan]) -> Result<usize> {
+/// Less than this fits a worker's stack as it is.
+const STACK_BYTES_PLAIN: usize = 1 << 20;
+
+/// The stack for the longest run, tokens of one level of parentheses without a comma between them, and for the deepest level.
+/// 54001 if no stack could hold the run, or if parentheses are nested too deep: the passes over the tokens need not be fit
+/// for that.
+fn stack_bytes(tokens: &[TokenWithSpan]) -> Result<usize> {
     // The run of the current level, and those of the levels around it.
     let (mut longest, mut run, mut outer) = (0usize, 0usize, Vec::new());
+    let mut deepest = 0usize;
     for token in tokens {
         match token.token {
             Token::Whitespace(_) => {}
             Token::Comma => run = 0,
-            Token::LParen | Token::LBracket => outer.push(std::mem::take(&mut run) + 1),
+            Token::LParen | Token::LBracket if outer.len() == NESTING_MAX => return Err(too_deep()),
+            Token::LParen | Token::LBracket => {
+                outer.push(std::mem::take(&mut run) + 1);
+                deepest = deepest.max(outer.len());
+            }
             Token::RParen | Token::RBracket => run = outer.pop().unwrap_or(run),
             _ => run += 1,
         }
         longest = longest.max(run);
     }
     match longest <= RUN_STACK_BYTES_MAX / TOKEN_STACK_BYTES {
-        true => Ok(longest),
+        true => Ok(longest * TOKEN_STACK_BYTES + deepest * LEVEL_STACK_BYTES),
         false => Err(too_deep()),
     }
 }
 
-/// Parses with room for a chain of so many tokens.
-fn with_room_for<T>(run: usize, parse: impl FnOnce() -> T) -> T {
-    match run < RUN_TOKENS_PLAIN {
+/// Parses with so much room on the stack.
+fn with_room_for<T>(bytes: usize, parse: impl FnOnce() -> T) -> T {
+    match bytes < STACK_BYTES_PLAIN {
         true => parse(),
-        false => with_room(run * TOKEN_STACK_BYTES, parse),
+        false => with_room(bytes, parse),
     }
 }
 

@@ -8,8 +8,8 @@ use super::query::ROWS_FROM;
 use super::respell_insert::respell_inserted_queries;
 use super::respell_query::{respell_collate, respell_forms};
 use super::respell_select::{
-    respell_all_fields, respell_compared_sets, respell_empty_lists, respell_like_sets, respell_operands,
-    respell_pattern_sets,
+    is_blank, plain, respell_all_fields, respell_compared_sets, respell_empty_lists, respell_like_sets,
+    respell_operands, respell_pattern_sets,
 };
 use super::tree::{CURRENT_OF, Overriding};
 use super::unicode_escape::respell_unicode_escapes;
@@ -21,6 +21,7 @@ use hexalog_sql_types::types::type_from_name;
 use hexalog_sql_types::{SqlError, SqlState};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use std::ops::RangeInclusive;
 
 /// What stands for SYMMETRIC; no name that can be written.
 pub(super) const SYMMETRIC: &str = "SYMMETRIC\0";
@@ -108,7 +109,7 @@ pub(super) fn respelled(
     // Behind the query of COPY stand options with strings.
     let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
     before.reserve(tokens.len());
-    let mut pass = Pass { out: before, depth: 0, has_options };
+    let mut pass = Pass { out: before, depth: 0, has_options, in_from: vec![false] };
     for token in tokens {
         match &token.token {
             Token::Whitespace(_) => {
@@ -135,37 +136,61 @@ pub(super) fn respelled(
 
 /// `interval(3) '…'` becomes a cast: the parser crate drops the precision. In definitions too.
 fn respell_interval_precision(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let plain: Vec<usize> =
-        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
-    let is_there = |at: &usize| {
-        let token = |nth: usize| plain.get(at + nth).map(|&at| &tokens[at].token);
-        let is_type = at.checked_sub(1).is_some_and(|before| {
+    let mut literals = interval_literals(&tokens).into_iter().peekable();
+    if literals.peek().is_none() {
+        return tokens;
+    }
+    let mut out = Vec::with_capacity(tokens.len() + 8);
+    // The type of the literal that is being read.
+    let mut name: Vec<TokenWithSpan> = Vec::new();
+    for (place, token) in tokens.into_iter().enumerate() {
+        match literals.peek() {
+            Some(literal) if place == *literal.end() => {
+                literals.next();
+                push_cast(&mut out, token, std::mem::take(&mut name));
+            }
+            Some(literal) if literal.contains(&place) => {
+                if !is_blank(&token) {
+                    name.push(token);
+                }
+            }
+            _ => out.push(token),
+        }
+    }
+    out
+}
+
+/// Where such literals stand, from the type to the string.
+fn interval_literals(tokens: &[TokenWithSpan]) -> Vec<RangeInclusive<usize>> {
+    let plain = plain(tokens);
+    let mut literals = Vec::new();
+    for (nth, literal) in plain.windows(5).enumerate() {
+        let [first, open, precision, close, string] = [0, 1, 2, 3, 4].map(|nth| &tokens[literal[nth]].token);
+        let is_type = nth.checked_sub(1).is_some_and(|before| {
             let before = &tokens[plain[before]].token;
             matches!(before, Token::DoubleColon | Token::Period) || is_word(before, "as")
         });
-        !is_type
-            && token(0).is_some_and(|token| is_word(token, "interval"))
-            && token(1) == Some(&Token::LParen)
-            && matches!(token(2), Some(Token::Number(..)))
-            && token(3) == Some(&Token::RParen)
-            && matches!(token(4), Some(Token::SingleQuotedString(_)))
-    };
-    let Some(at) = (0..plain.len()).find(is_there) else { return tokens };
-    let (first, last) = (plain[at], plain[at + 4]);
-    let span = tokens[first].span;
-    let mut spelled: Vec<TokenWithSpan> = [keyword("CAST", Keyword::CAST), Token::LParen]
-        .map(|token| TokenWithSpan { token, span })
-        .into_iter()
-        .collect();
-    spelled.push(tokens[last].clone());
-    spelled.push(TokenWithSpan { token: keyword("AS", Keyword::AS), span });
-    spelled.extend(
-        tokens[first..last].iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).cloned(),
-    );
-    spelled.push(TokenWithSpan { token: Token::RParen, span: tokens[last].span });
-    let mut tokens = tokens;
-    tokens.splice(first..=last, spelled);
-    respell_interval_precision(tokens)
+        let is_there = !is_type
+            && is_word(first, "interval")
+            && *open == Token::LParen
+            && matches!(precision, Token::Number(..))
+            && *close == Token::RParen
+            && matches!(string, Token::SingleQuotedString(_));
+        if is_there {
+            literals.push(literal[0]..=literal[4]);
+        }
+    }
+    literals
+}
+
+/// `CAST(string AS name)`.
+fn push_cast(out: &mut Vec<TokenWithSpan>, string: TokenWithSpan, name: Vec<TokenWithSpan>) {
+    let (span, end) = (name[0].span, string.span);
+    let new = |token| TokenWithSpan { token, span };
+    out.extend([new(keyword("CAST", Keyword::CAST)), new(Token::LParen)]);
+    out.extend([string, new(keyword("AS", Keyword::AS))]);
+    out.extend(name);
+    out.push(TokenWithSpan { token: Token::RParen, span: end });
 }
 
 /// SYMMETRIC behind BETWEEN becomes a mark at the beginning of the lower bound, joined to it by an operator that binds no
@@ -359,6 +384,8 @@ struct Pass {
     /// Of parentheses and brackets.
     depth: usize,
     has_options: bool,
+    /// For each parenthesis that is open, and for what stands in none: whether a list of tables is.
+    in_from: Vec<bool>,
 }
 
 /// Whether a folded word is neither a key word nor a type that is built in.
@@ -399,29 +426,20 @@ impl Pass {
             self.out.pop();
         }
         let Some(name) = self.out.pop() else { unreachable!("a type's name was seen") };
-        let span = name.span;
-        let spelled = [
-            (keyword("CAST", Keyword::CAST), span),
-            (Token::LParen, span),
-            (literal.token, literal.span),
-            (keyword("AS", Keyword::AS), span),
-            (name.token, span),
-            (Token::RParen, literal.span),
-        ];
-        self.out.extend(spelled.map(|(token, span)| TokenWithSpan { token, span }));
+        push_cast(&mut self.out, literal, vec![name]);
     }
 
     fn take(&mut self, token: TokenWithSpan) -> Result<()> {
         // A column's label may be any word.
         if self.follows(&["as"]) || self.before(0) == Some(&Token::Period) {
-            self.out.push(token);
+            self.push(token);
             return Ok(());
         }
         if let Some(feature) = self.refused_in_query(&token.token) {
             return Err(refuse(feature));
         }
         if !self.replaced(&token) {
-            self.out.push(token);
+            self.push(token);
         }
         Ok(())
     }
@@ -437,14 +455,14 @@ impl Pass {
         {
             let spelled = [keyword("SELECT", Keyword::SELECT), Token::Mul, keyword("FROM", Keyword::FROM)];
             for new in spelled {
-                self.out.push(TokenWithSpan { token: new, span: token.span });
+                self.push(TokenWithSpan { token: new, span: token.span });
             }
             return true;
         }
         if is_word(&token.token, "isnull") && self.before(0).is_some() {
             let spelled = [keyword("IS", Keyword::IS), keyword("NULL", Keyword::NULL)];
             for new in spelled {
-                self.out.push(TokenWithSpan { token: new, span: token.span });
+                self.push(TokenWithSpan { token: new, span: token.span });
             }
             return true;
         }
@@ -461,7 +479,7 @@ impl Pass {
         {
             // TRIM(LEADING FROM x) takes blanks away.
             let blank = Token::SingleQuotedString(" ".to_owned());
-            self.out.push(TokenWithSpan { token: blank, span: token.span });
+            self.push(TokenWithSpan { token: blank, span: token.span });
         }
         false
     }
@@ -483,33 +501,35 @@ impl Pass {
         None
     }
 
+    /// Puts a token out, and notes whether a list of tables begins or ends with it.
+    fn push(&mut self, token: TokenWithSpan) {
+        let is_any = |words: &[&str]| words.iter().any(|word| is_word(&token.token, word));
+        match token.token {
+            Token::LParen => self.in_from.push(self.is_in_from()),
+            Token::RParen => {
+                self.in_from.pop();
+            }
+            Token::Word(_) if is_any(&["from", "using", "join"]) => {
+                // IS DISTINCT FROM is an operator.
+                let begins = !self.follows(&["distinct"]);
+                self.set_in_from(begins);
+            }
+            Token::Word(_) if is_any(&["select", "set", "where", "returning", "having", "by", "on"]) => {
+                self.set_in_from(false);
+            }
+            _ => {}
+        }
+        self.out.push(token);
+    }
+
+    fn set_in_from(&mut self, is_in_from: bool) {
+        self.in_from.pop();
+        self.in_from.push(is_in_from);
+    }
+
     /// Whether what has come last stands in a list of tables: ROWS is a column's name elsewhere, that of `pg_stat_statements` for one.
     fn is_in_from(&self) -> bool {
-        let tokens = self.out.iter().rev().map(|token| &token.token);
-        let mut tokens = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
-        let mut depth = 0usize;
-        while let Some(token) = tokens.next() {
-            match token {
-                Token::RParen => depth += 1,
-                Token::LParen => depth = depth.saturating_sub(1),
-                Token::Word(_)
-                    if depth == 0 && ["from", "using", "join"].iter().any(|word| is_word(token, word)) =>
-                {
-                    // IS DISTINCT FROM is an operator.
-                    return tokens.peek().is_none_or(|before| !is_word(before, "distinct"));
-                }
-                Token::Word(_)
-                    if depth == 0
-                        && ["select", "set", "where", "returning", "having", "by", "on"]
-                            .iter()
-                            .any(|word| is_word(token, word)) =>
-                {
-                    return false;
-                }
-                _ => {}
-            }
-        }
-        false
+        self.in_from.last().copied().unwrap_or(false)
     }
 
     /// `ROWS FROM (…)` becomes a call.

@@ -3,15 +3,15 @@
 //! Owns the list that is put in front of such a query, of one column that nothing bears: it stands for no list.
 
 use super::respell::is_word;
+use super::respell_select::{plain, word};
 use sqlparser::keywords::Keyword;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// The one column of a list that stands for none; no name that can be written.
 pub(super) const NO_LIST: &str = "NO LIST\0";
 
 pub(super) fn respell_inserted_queries(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let plain: Vec<usize> =
-        (0..tokens.len()).filter(|&at| !matches!(tokens[at].token, Token::Whitespace(_))).collect();
+    let plain = plain(&tokens);
     let at = |nth: usize| plain.get(nth).map(|&at| &tokens[at].token);
     let is_insert = |nth: &usize| {
         at(*nth).is_some_and(|token| is_word(token, "insert"))
@@ -22,14 +22,20 @@ pub(super) fn respell_inserted_queries(tokens: Vec<TokenWithSpan>) -> Vec<TokenW
         .filter_map(|insert| query_behind(insert + 2, at))
         .map(|parenthesis| plain[parenthesis])
         .collect();
-    let mut tokens = tokens;
-    for &parenthesis in queries.iter().rev() {
-        let span = tokens[parenthesis].span;
-        let column = Word { value: NO_LIST.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
-        let list = [Token::LParen, Token::Word(column), Token::RParen];
-        tokens.splice(parenthesis..parenthesis, list.map(|token| TokenWithSpan { token, span }));
+    if queries.is_empty() {
+        return tokens;
     }
-    tokens
+    let mut queries = queries.into_iter().peekable();
+    let mut out = Vec::with_capacity(tokens.len() + 8);
+    for (place, token) in tokens.into_iter().enumerate() {
+        if queries.next_if_eq(&place).is_some() {
+            let column = word(NO_LIST, Some('"'), Keyword::NoKeyword);
+            let list = [Token::LParen, column, Token::RParen];
+            out.extend(list.map(|new| TokenWithSpan { token: new, span: token.span }));
+        }
+        out.push(token);
+    }
+    out
 }
 
 /// Where the table's name, which begins here, and its alias end.

@@ -9,7 +9,7 @@ use super::place::is_word;
 use super::respell_select::{plain, word};
 use super::row_count::{FetchCount, check_offset, fetch_count};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
-use super::{Lines, NESTING_MAX, at};
+use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::ast;
@@ -22,9 +22,9 @@ const QUERY_WORDS: [&str; 4] = ["select", "values", "with", "table"];
 /// What may follow a query in parentheses that is a part of one.
 const BEHIND_QUERY: [&str; 8] = ["union", "intersect", "except", "order", "limit", "offset", "fetch", "for"];
 
-/// Ends of a LIMIT clause.
-const BEHIND_LIMIT: [&str; 8] =
-    ["offset", "fetch", "for", "union", "intersect", "except", "returning", "window"];
+/// Ends of a LIMIT clause, of which a query has one.
+const BEHIND_LIMIT: [&str; 9] =
+    ["limit", "offset", "fetch", "for", "union", "intersect", "except", "returning", "window"];
 
 /// The collation that COLLATE behind a cast is spelled as.
 pub(super) fn collation_of(zone: &ast::Expr) -> Option<ast::ObjectName> {
@@ -118,7 +118,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
         nth.checked_sub(1).is_some_and(|before| is(before, &["as"]) || token(before) == Some(&Token::Period))
     };
     let position = |nth: usize| plain.get(nth).map_or(0, |&place| lines.position(tokens[place].span.start));
-    let mut edits = Edits::default();
+    let (mut edits, mut chain) = (Edits::default(), Chain::default());
     for nth in 0..plain.len() {
         if !matches!(token(nth), Some(Token::Word(_))) || is_label(nth) {
             continue;
@@ -158,7 +158,7 @@ pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Re
             edits.dropped.extend([plain[nth], plain[nth + 1], plain[close]]);
         } else if is(nth, &["collate"])
             && matches!(token(nth + 1), Some(Token::Word(_)))
-            && is_behind(nth, token, |_| true)
+            && is_behind(nth, token, &parentheses, &mut chain, |_| true)
         {
             edits.respell_collate(plain[nth]);
         } else if is(nth, &["limit"]) && has_comma(nth + 1, token, &parentheses) {
@@ -213,8 +213,9 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
         return tokens;
     }
     let plain = plain(&tokens);
+    let parentheses = Parentheses::of(plain.iter().map(|&place| &tokens[place].token));
     let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
-    let mut edits = Edits::default();
+    let (mut edits, mut chain) = (Edits::default(), Chain::default());
     // The depth of the list that a DEFAULT stands in, up to the end of its element.
     let (mut depth, mut default) = (0usize, None);
     for (nth, &place) in plain.iter().enumerate() {
@@ -230,7 +231,9 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
             found
                 if is_word(found, "collate")
                     && default != Some(depth)
-                    && is_behind(nth, token, |first| is_operand(first, token)) =>
+                    && is_behind(nth, token, &parentheses, &mut chain, |first| {
+                        is_operand(first, token, &parentheses)
+                    }) =>
             {
                 edits.respell_collate(place);
             }
@@ -244,37 +247,54 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     edits.applied(tokens)
 }
 
+/// One COLLATE behind the other, as far as it has been read, and what its operand is.
+#[derive(Default)]
+struct Chain {
+    last: usize,
+    is_cast_or_test: bool,
+    is_operand: bool,
+}
+
 /// Whether this COLLATE stands behind what the crate knows none behind: a cast by `::`, a test, or another COLLATE whose operand, which
 /// ends in front of the first one, is one.
 fn is_behind<'t>(
     end: usize,
     token: impl Fn(usize) -> Option<&'t Token> + Copy,
+    parentheses: &Parentheses,
+    chain: &mut Chain,
     is_operand: impl Fn(usize) -> bool,
 ) -> bool {
     let is = |nth: usize, word: &str| token(nth).is_some_and(|token| is_word(token, word));
-    let (mut first, mut passed) = (end, 0);
-    // A longer chain is nested too deep in any case.
-    while passed < NESTING_MAX
-        && first > 0
-        && let name = name_before(first, token)
-        && name < first
-        && name > 0
-        && is(name - 1, "collate")
-    {
-        (first, passed) = (name - 1, passed + 1);
+    let before = |end: usize| {
+        let name = name_before(end, token);
+        (0 < name && name < end && is(name - 1, "collate")).then(|| name - 1)
+    };
+    let mut first = end;
+    while let Some(before) = before(first) {
+        if before == chain.last {
+            chain.last = end;
+            return chain.is_cast_or_test || chain.is_operand;
+        }
+        first = before;
     }
-    is_cast(first, token) || is_test(first, token) || (first < end && is_operand(first))
+    let is_cast_or_test = is_cast(first, token) || is_test(first, token, parentheses);
+    *chain = Chain { last: end, is_cast_or_test, is_operand: is_operand(first) };
+    is_cast_or_test || first < end && chain.is_operand
 }
 
 /// Whether a test by IN, ANY, ALL or IS ends in front of this place.
-fn is_test<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy) -> bool {
+fn is_test<'t>(
+    end: usize,
+    token: impl Fn(usize) -> Option<&'t Token> + Copy,
+    parentheses: &Parentheses,
+) -> bool {
     let is = |nth: usize, words: &[&str]| {
         token(nth).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
     };
     let Some(last) = end.checked_sub(1) else { return false };
     if token(last) == Some(&Token::RParen) {
-        let open = opening(last, token);
-        return open > 0 && is(open - 1, &["in", "any", "all", "some"]);
+        let before = parentheses.opening(last).and_then(|open| open.checked_sub(1));
+        return before.is_some_and(|before| is(before, &["in", "any", "all", "some"]));
     }
     let is_value = is(last, &["null", "true", "false", "unknown"]) && last > 0;
     let before = if last > 1 && is(last - 1, &["not"]) { last - 2 } else { last.saturating_sub(1) };
@@ -292,11 +312,15 @@ fn name_before<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token>) -> us
 }
 
 /// Whether what ends in front of this place in a definition is no column's type: that stands behind the column's name.
-fn is_operand<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy) -> bool {
+fn is_operand<'t>(
+    end: usize,
+    token: impl Fn(usize) -> Option<&'t Token> + Copy,
+    parentheses: &Parentheses,
+) -> bool {
     /// Words that an operand may stand behind, though they can be names.
     const BEFORE: [&str; 2] = ["by", "between"];
     let first = match end.checked_sub(1).and_then(token) {
-        Some(Token::RParen | Token::RBracket) => opening(end - 1, token),
+        Some(Token::RParen | Token::RBracket) => parentheses.opening(end - 1).unwrap_or(0),
         _ => end,
     };
     let first = name_before(first, token);
@@ -308,22 +332,6 @@ fn is_operand<'t>(end: usize, token: impl Fn(usize) -> Option<&'t Token> + Copy)
         Some(Token::Word(_)) => false,
         _ => true,
     }
-}
-
-/// Where the parenthesis or bracket opens that closes here; 0 if none does.
-fn opening<'t>(close: usize, token: impl Fn(usize) -> Option<&'t Token>) -> usize {
-    let mut depth = 0usize;
-    for nth in (0..=close).rev() {
-        match token(nth) {
-            Some(Token::RParen | Token::RBracket) => depth += 1,
-            Some(Token::LParen | Token::LBracket) => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return nth;
-        }
-    }
-    0
 }
 
 /// Whether the type of a cast by `::` ends in front of this place.

@@ -134,85 +134,112 @@ pub(super) fn respell_like_sets(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -
         return Ok(tokens);
     }
     let plain = plain(&tokens);
-    let is_of_set = |at: usize| {
+    let is_of_set = |tokens: &[TokenWithSpan], at: usize| {
         let token = |nth: usize| plain.get(at + nth).map(|&at| &tokens[at].token);
         token(0).is_some_and(|token| is_any(token, &["like", "ilike"]))
             && token(1).is_some_and(|token| is_any(token, &["any", "all", "some"]))
             && token(2) == Some(&Token::LParen)
     };
-    let found: Vec<usize> = (1..plain.len()).filter(|&at| is_of_set(at)).collect();
     let mut tokens = tokens;
     let mut is_taken = vec![false; tokens.len()];
-    for at in found {
-        let ignores_case = is_word(&tokens[plain[at]].token, "ilike");
-        let is_negated = is_word(&tokens[plain[at - 1]].token, "not");
-        let token = match (is_negated, ignores_case) {
+    let mut sides = PatternSides::default();
+    let mut at = 0;
+    while at < plain.len() {
+        let first = plain[at];
+        let is_negated = is_word(&tokens[first].token, "not") && is_of_set(&tokens, at + 1);
+        if !is_negated && (at == 0 || !is_of_set(&tokens, at)) {
+            sides.pass(&tokens[first].token);
+            at += 1;
+            continue;
+        }
+        let like = at + usize::from(is_negated);
+        let span = tokens[first].span;
+        if sides.is_pattern() {
+            let found = tokens[first].token.to_string();
+            let error = SqlError::syntax(format!("syntax error at or near \"{found}\""));
+            return Err(super::at(error, lines.position(span.start)));
+        }
+        let token = match (is_negated, is_word(&tokens[plain[like]].token, "ilike")) {
             (false, false) => Token::DoubleTilde,
             (false, true) => Token::DoubleTildeAsterisk,
             (true, false) => Token::ExclamationMarkDoubleTilde,
             (true, true) => Token::ExclamationMarkDoubleTildeAsterisk,
         };
-        let start = if is_negated { at - 1 } else { at };
-        let first = plain[start];
-        let span = tokens[first].span;
-        if is_behind_pattern(start, |nth| plain.get(nth).map(|&place| &tokens[place].token)) {
-            let found = tokens[first].token.to_string();
-            let error = SqlError::syntax(format!("syntax error at or near \"{found}\""));
-            return Err(super::at(error, lines.position(span.start)));
-        }
         tokens[first] = TokenWithSpan { token, span };
-        is_taken[first + 1..=plain[at]].fill(true);
+        is_taken[first + 1..=plain[like]].fill(true);
+        at = like + 1;
     }
     let mut is_taken = is_taken.into_iter();
     tokens.retain(|_| !is_taken.next().expect("one for each token"));
     Ok(tokens)
 }
 
-/// Whether the left side of the LIKE at this place is the end of a LIKE, SIMILAR TO or BETWEEN: they do not associate.
-fn is_behind_pattern<'t>(like: usize, token: impl Fn(usize) -> Option<&'t Token>) -> bool {
-    // Words that bind less tightly, or begin an expression.
-    const STARTS: [&str; 19] = [
-        "or",
-        "not",
-        "is",
-        "select",
-        "distinct",
-        "where",
-        "on",
-        "having",
-        "by",
-        "when",
-        "then",
-        "else",
-        "case",
-        "returning",
-        "set",
-        "limit",
-        "offset",
-        "values",
-        "check",
-    ];
-    let (mut depth, mut is_behind_and) = (0usize, false);
-    for nth in (0..like).rev() {
-        match token(nth) {
-            Some(Token::RParen | Token::RBracket) => depth += 1,
-            Some(Token::LParen | Token::LBracket) if depth == 0 => return false,
-            Some(Token::LParen | Token::LBracket) => depth -= 1,
-            _ if depth > 0 => {}
-            Some(Token::Comma | Token::SemiColon) => return false,
-            Some(Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq) => return false,
-            Some(found) if is_word(found, "between") => return is_behind_and,
-            Some(found) if is_word(found, "and") && is_behind_and => return false,
-            Some(found) if is_word(found, "and") => is_behind_and = true,
-            Some(found) if ["like", "ilike", "similar"].iter().any(|word| is_word(found, word)) => {
-                return !is_behind_and;
-            }
-            Some(found) if STARTS.iter().any(|word| is_word(found, word)) => return false,
-            _ => {}
-        }
-    }
-    false
+/// What the tokens so far are to a LIKE behind them.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum PatternSide {
+    #[default]
+    Other,
+    /// Behind BETWEEN, in front of its AND.
+    Bound,
+    /// The end of a BETWEEN, which does not associate with LIKE.
+    Between,
+    /// The end of a LIKE or SIMILAR TO, likewise.
+    Like,
 }
+
+/// The side that is open at the end of the tokens passed, and those around it.
+#[derive(Default)]
+struct PatternSides {
+    side: PatternSide,
+    outer: Vec<PatternSide>,
+}
+
+impl PatternSides {
+    fn is_pattern(&self) -> bool {
+        matches!(self.side, PatternSide::Like | PatternSide::Between)
+    }
+
+    fn pass(&mut self, token: &Token) {
+        let is_any = |words: &[&str]| words.iter().any(|word| is_word(token, word));
+        self.side = match token {
+            Token::LParen | Token::LBracket => {
+                self.outer.push(self.side);
+                PatternSide::Other
+            }
+            Token::RParen | Token::RBracket => self.outer.pop().unwrap_or_default(),
+            Token::Comma | Token::SemiColon => PatternSide::Other,
+            Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => PatternSide::Other,
+            Token::Word(_) if is_any(&["between"]) => PatternSide::Bound,
+            Token::Word(_) if is_any(&["and"]) && self.side == PatternSide::Bound => PatternSide::Between,
+            Token::Word(_) if is_any(&["like", "ilike", "similar"]) => PatternSide::Like,
+            Token::Word(_) if is_any(&["and"]) || is_any(&BEFORE_PATTERN) => PatternSide::Other,
+            _ => self.side,
+        };
+    }
+}
+
+/// Words that bind less tightly than LIKE, or begin an expression, besides AND.
+const BEFORE_PATTERN: [&str; 19] = [
+    "or",
+    "not",
+    "is",
+    "select",
+    "distinct",
+    "where",
+    "on",
+    "having",
+    "by",
+    "when",
+    "then",
+    "else",
+    "case",
+    "returning",
+    "set",
+    "limit",
+    "offset",
+    "values",
+    "check",
+];
 
 /// `~ ANY (x || y)` becomes `~ ANY ((x || y))`: the parser crate reads what is inside with the rank of the operator before it, and
 /// stops at what binds no tighter. Queries stay as they are.

@@ -489,3 +489,46 @@ fn long_names_are_cut_and_case_is_folded() {
     let names: Vec<&str> = names.iter().map(tree::Name::last).collect();
     assert_eq!(names, ["n".repeat(63), "N".repeat(63), "a\"b".to_owned(), "àb".to_owned()]);
 }
+
+/// Each of these once was searched anew, copied or recursed into for each repeat: minutes, or the end of the process.
+#[test]
+fn long_statements_are_walked_once() {
+    const COUNT: usize = 20_000;
+    for (first, repeated, last, expected) in [
+        ("SELECT count(*) FROM (VALUES ", "(interval(3) '1 s'), ", "(interval '1 s')) v", "Query"),
+        ("INSERT INTO t ", "SELECT 1 UNION SELECT 1 ON CONFLICT ", "DO NOTHING", "42601 "),
+        ("INSERT INTO t VALUES (1) ", "ON CONFLICT (a + 1) DO NOTHING ", "", "42601 "),
+        ("INSERT INTO t VALUES (1) ", "ON CONFLICT (a) WHERE b ", "", "42601 "),
+        ("SELECT 1 uescape", " \n", "", "Query"),
+        ("SELECT ", "uescape ", "", "42601 "),
+        ("SELECT ", "U&'!0061' UESCAPE '!', ", "1", "Query"),
+        ("SELECT U&'", "!0061a", "' UESCAPE '!'", "Query"),
+        ("SELECT ", "INSERT INTO t (VALUES (1)) ", "", "42601 "),
+        ("SELECT ", "(", "'a' LIKE ANY (x)", "54001 "),
+        ("SELECT 'a'", " LIKE ANY (x)", "", "54001 "),
+        ("SELECT ", "x + 'a' LIKE ANY (x), ", "1", "Query"),
+        ("SELECT 1 FROM ", "ROWS FROM (f()), ", "t", "54001 "),
+        ("SELECT 'a'", " COLLATE x", "", "54001 "),
+        ("SELECT ", "('a' COLLATE x) COLLATE x, ", "1", "Query"),
+        ("SELECT ", "LIMIT 1 ", "", "42601 "),
+        ("UPDATE t SET a = b", "[1]", "", "54001 "),
+    ] {
+        let text = [first, &repeated.repeat(COUNT), last].concat();
+        let outcome = outcome(&text);
+        assert!(outcome.starts_with(expected), "{first}{repeated}: {outcome:.80}");
+    }
+}
+
+/// A join in 190 parentheses ended the process: each level of FROM takes more of the stack than one of an expression.
+#[test]
+fn nested_joins_have_room() {
+    for (open, close) in [("(", ")"), ("(t JOIN ", " ON true)"), ("(SELECT * FROM ", ") x")] {
+        let outcome = |count: usize| {
+            outcome(&format!("SELECT 1 FROM {}t JOIN t ON true{}", open.repeat(count), close.repeat(count)))
+        };
+        assert_eq!(outcome(190), "Query", "{open}");
+        for count in [NESTING_MAX, NESTING_MAX + 1] {
+            assert!(outcome(count).starts_with("54001 "), "{open} {count} times");
+        }
+    }
+}

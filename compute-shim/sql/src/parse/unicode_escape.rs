@@ -7,6 +7,7 @@ use super::{Lines, at};
 use hexalog_sql_types::SqlError;
 use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
+use std::str::Chars;
 
 /// Puts a plain string in place of each string with UESCAPE.
 pub(super) fn respell_unicode_escapes(
@@ -19,14 +20,20 @@ pub(super) fn respell_unicode_escapes(
     }
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut tokens = tokens.into_iter().peekable();
+    let mut text = Text { rest: lines.text.chars(), position: 1 };
+    // Where the last token that is no blank stands, if it is such a string.
+    let mut last: Option<usize> = None;
     while let Some(token) = tokens.next() {
-        // The last token that is no blank, if it is such a string.
-        let last = out.iter().rposition(|token| !matches!(token.token, Token::Whitespace(_)));
-        let string = last.filter(|&last| matches!(out[last].token, Token::UnicodeStringLiteral(_)));
-        let (true, Some(string)) = (is_uescape(&token), string) else {
+        let (true, Some(string)) = (is_uescape(&token), last) else {
+            match token.token {
+                Token::Whitespace(_) => {}
+                Token::UnicodeStringLiteral(_) => last = Some(out.len()),
+                _ => last = None,
+            }
             out.push(token);
             continue;
         };
+        last = None;
         while tokens.next_if(|token| matches!(token.token, Token::Whitespace(_))).is_some() {}
         let position = tokens.peek().map_or(0, |token| lines.position(token.span.start));
         let written = match tokens.next().map(|token| token.token) {
@@ -41,7 +48,7 @@ pub(super) fn respell_unicode_escapes(
             at(SqlError::syntax(message), position)
         })?;
         let start = lines.position(out[string].span.start);
-        let raw = raw_string(lines, start, lines.position(out[string].span.end));
+        let raw = text.string(start, lines.position(out[string].span.end));
         // Behind `U&'`.
         let value = decoded(&raw, escape).map_err(|(error, offset)| at(error, start + 3 + offset))?;
         out.truncate(string + 1);
@@ -58,12 +65,22 @@ fn escape_character(text: &str) -> Option<char> {
     (characters.next().is_none() && is_valid).then_some(escape)
 }
 
-/// What stands between the quotes.
-fn raw_string(lines: &Lines<'_>, start: u32, end: u32) -> String {
-    let count = end.saturating_sub(start) as usize;
-    let text: String = lines.text.chars().skip((start as usize).saturating_sub(1)).take(count).collect();
-    let inner = text.find('\'').map_or("", |quote| &text[quote + 1..]);
-    inner.strip_suffix('\'').unwrap_or(inner).replace("''", "'")
+/// The statement's text from where it was last asked for.
+struct Text<'a> {
+    rest: Chars<'a>,
+    position: u32,
+}
+
+impl Text<'_> {
+    /// What stands between the quotes of a string: none in front of one that was asked for.
+    fn string(&mut self, start: u32, end: u32) -> String {
+        let passed = start.saturating_sub(self.position) as usize;
+        let count = end.saturating_sub(start) as usize;
+        self.position = self.position.max(start).max(end);
+        let text: String = self.rest.by_ref().skip(passed).take(count).collect();
+        let inner = text.find('\'').map_or("", |quote| &text[quote + 1..]);
+        inner.strip_suffix('\'').unwrap_or(inner).replace("''", "'")
+    }
 }
 
 fn invalid() -> SqlError {
@@ -82,11 +99,11 @@ fn decoded(raw: &str, escape: char) -> std::result::Result<String, (SqlError, u3
     };
     let pair = || SqlError::syntax("invalid Unicode surrogate pair");
     loop {
-        let here = place(rest.as_str());
+        let here = rest.as_str();
         let Some(character) = rest.next() else { break };
         if character != escape || rest.as_str().starts_with(escape) {
             if high.is_some() {
-                return Err((pair(), here));
+                return Err((pair(), place(here)));
             }
             if character == escape {
                 rest.next();
@@ -99,7 +116,8 @@ fn decoded(raw: &str, escape: char) -> std::result::Result<String, (SqlError, u3
             rest.next();
         }
         let hex = rest.as_str().get(..digits).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let code = hex.and_then(|hex| u32::from_str_radix(hex, 16).ok()).ok_or_else(|| (invalid(), here))?;
+        let code =
+            hex.and_then(|hex| u32::from_str_radix(hex, 16).ok()).ok_or_else(|| (invalid(), place(here)))?;
         rest = rest.as_str()[digits..].chars();
         let code = match (high.take(), code) {
             (None, 0xd800..=0xdbff) => {
@@ -107,11 +125,11 @@ fn decoded(raw: &str, escape: char) -> std::result::Result<String, (SqlError, u3
                 continue;
             }
             (Some(high), 0xdc00..=0xdfff) => 0x1_0000 + ((high - 0xd800) << 10) + (code - 0xdc00),
-            (Some(_), _) | (None, 0xdc00..=0xdfff) => return Err((pair(), here)),
+            (Some(_), _) | (None, 0xdc00..=0xdfff) => return Err((pair(), place(here))),
             (None, code) => code,
         };
         let character = char::from_u32(code).filter(|character| *character != '\0');
-        out.push(character.ok_or_else(|| (SqlError::syntax("invalid Unicode escape value"), here))?);
+        out.push(character.ok_or_else(|| (SqlError::syntax("invalid Unicode escape value"), place(here)))?);
     }
     match high {
         Some(_) => Err((pair(), place(""))),
