@@ -10,7 +10,7 @@ use super::{Binder, Bound};
 use crate::expression::{Expr, Kind, Quantifier, Subplan, SubplanForm};
 use crate::parse::at;
 use crate::parse::tree::{self, ANOTHER_NUMBER_OF_VALUES, Query, QueryBody};
-use crate::plan::{self, Exprs, Lookup, Node, SubplanNode};
+use crate::plan::{self, Exprs, Node, SubplanNode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::sync::Arc;
@@ -55,15 +55,6 @@ impl Binder<'_> {
         let sub = self.subplan(query)?;
         let subplan = self.subplans[sub.id].as_mut().expect("bound before");
         subplan.node = without_values(&subplan.node);
-        let stands_alone = subplan.inner_subplans.is_empty() && subplan.inner_common.is_empty();
-        let lookup = stands_alone
-            .then(|| plan::lookup(&subplan.node, &sub.correlation, self.slots, self.context.options))
-            .flatten();
-        if let Some(Lookup { node, left, comparison }) = lookup {
-            (subplan.node, subplan.is_correlated) = (Arc::new(node), false);
-            let form = SubplanForm::Rows { left: left.into(), comparison, quantifier: Quantifier::Exists };
-            return Ok(self.subplan_expr(Sub { correlation: Vec::new(), ..sub }, form, TypeId::BOOL));
-        }
         Ok(self.subplan_expr(sub, SubplanForm::Exists, TypeId::BOOL))
     }
 

@@ -10,7 +10,6 @@ mod access;
 mod cardinality;
 mod cursor;
 mod equivalence;
-mod exists;
 mod explain;
 mod explain_format;
 mod implication;
@@ -26,7 +25,6 @@ mod window;
 
 pub(crate) use access::{IndexAccess, KeyValue};
 pub(crate) use cursor::tables_stood_on;
-pub(crate) use exists::{Lookup, lookup};
 pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
 pub(crate) use measured::measured;
