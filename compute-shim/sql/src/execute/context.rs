@@ -281,6 +281,11 @@ impl SubplanState {
         }
     }
 
+    /// Whether the query, which has ended, gave no row.
+    pub(crate) fn gave_nothing(&self) -> bool {
+        self.values.is_empty() && self.table.is_none()
+    }
+
     /// Starts anew with all that belongs to it.
     fn reset(&mut self) {
         self.phase = SubplanPhase::Idle;

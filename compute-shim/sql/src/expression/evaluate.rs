@@ -534,6 +534,15 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
         SubplanForm::Array(element) => {
             Ok(Array::from_values(*element, context.state.subplans[subplan.id].values().to_vec()).into())
         }
+        // As PostgreSQL does, without a look at what would be compared: it may fail.
+        SubplanForm::AnyAll { all, .. } if context.state.subplans[subplan.id].gave_nothing() => {
+            Ok(Datum::Bool(*all))
+        }
+        SubplanForm::Rows { quantifier, .. }
+            if *quantifier != Quantifier::One && context.state.subplans[subplan.id].gave_nothing() =>
+        {
+            Ok(Datum::Bool(*quantifier == Quantifier::All))
+        }
         SubplanForm::AnyAll { operator, left, right, all } => {
             let left = evaluate(left, row, context)?;
             let probed = context.probe_subplan(subplan.id, &subplan.form, std::slice::from_ref(&left))?;

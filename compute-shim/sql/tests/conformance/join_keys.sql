@@ -126,3 +126,12 @@ SELECT count(*), count(l.i), count(r.i), sum(l.i), sum(r.i), count(l.pad), count
 RESET work_mem;
 DROP TABLE many, other, unlike, left_side, right_side;
 DROP TABLE small, wide, pairs, parents, children, rates, cells;
+
+-- What is compared with no rows is not looked at.
+CREATE TABLE none_there (x int, y int);
+SELECT n, 1 / (n - 1) IN (SELECT x FROM none_there), 1 / (n - 1) NOT IN (SELECT x FROM none_there) FROM generate_series(1, 2) n;
+SELECT n, (1 / (n - 1), 2) IN (SELECT x, y FROM none_there), (1 / (n - 1), 2) NOT IN (SELECT x, y FROM none_there) FROM generate_series(1, 2) n;
+SELECT n, 1 / (n - 1) > ALL (SELECT x FROM none_there), 1 / (n - 1) > ANY (SELECT x FROM none_there) FROM generate_series(1, 2) n;
+SELECT n, (1 / (n - 1), 2) > ALL (SELECT x, y FROM none_there) FROM generate_series(1, 2) n;
+SELECT n, EXISTS (SELECT FROM none_there e WHERE e.x = 1 / (n - 1)) FROM generate_series(1, 2) n;
+SELECT n, (1 / (n - 1), 2) = (SELECT x, y FROM none_there) FROM generate_series(1, 2) n;
