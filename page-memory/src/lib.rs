@@ -19,7 +19,11 @@ use std::ptr::{self, NonNull};
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a huge page, on x86-64 and on AArch64 with small pages of 4 KiB. Where it is another, images still lie side by side.
-const STRETCH: usize = 2 << 20;
+const HUGE: usize = 2 << 20;
+
+/// Bytes mapped at once, of which the kernel gives what is touched: a process may have 65,530 mappings, and a cache of 128 GiB
+/// comes to 2,048 of these.
+const STRETCH: usize = 32 * HUGE;
 
 const PAGE: Layout = Page::LAYOUT;
 const _: () = assert!(STRETCH.is_multiple_of(PAGE.size()) && STRETCH.is_multiple_of(PAGE.align()));
@@ -77,14 +81,14 @@ impl Free {
     }
 }
 
-/// Maps a stretch at a multiple of its size, as a huge page lies.
+/// Maps a stretch at a multiple of a huge page.
 fn map_stretch() -> Option<*mut u8> {
     // SAFETY: a new mapping, wherever the kernel likes; it touches none that is there.
     let mapped = unsafe {
-        mmap_anonymous(ptr::null_mut(), 2 * STRETCH, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        mmap_anonymous(ptr::null_mut(), STRETCH + HUGE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
     }
     .ok()?;
-    let before = mapped.align_offset(STRETCH);
+    let before = mapped.align_offset(HUGE);
     let stretch = mapped.wrapping_byte_add(before);
     let behind = stretch.wrapping_byte_add(STRETCH);
     // SAFETY: all three lie within the mapping, which nobody has but us; what is cut off is not used again.
@@ -92,8 +96,8 @@ fn map_stretch() -> Option<*mut u8> {
         if before > 0 {
             let _ = munmap(mapped, before);
         }
-        if before < STRETCH {
-            let _ = munmap(behind, STRETCH - before);
+        if before < HUGE {
+            let _ = munmap(behind, HUGE - before);
         }
         // A kernel without huge pages refuses, and everything works as it would have.
         let _ = madvise(stretch, STRETCH, Advice::LinuxHugepage);
