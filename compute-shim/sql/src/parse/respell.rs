@@ -32,10 +32,17 @@ const LITERAL_TYPES: [&str; 1] = ["jsonpath"];
 /// First words of statements that the parser crate reads.
 const FIRST_WORDS: [&str; 7] = ["select", "values", "with", "table", "insert", "update", "delete"];
 
-/// Words that one of the passes up to `respell_operands` is for, besides those that look at an empty select list.
+/// Words that the passes up to `respell_operands` are for, besides those that look at an empty select list.
 const SETS: Asked<3> = Asked::new(["any", "all", "some"]);
 const FORMS: Asked<8> =
     Asked::new(["in", "distinct", "group", "fetch", "offset", "only", "collate", "limit"]);
+const SYMMETRIES: Asked<2> = Asked::new(["symmetric", "asymmetric"]);
+const INTERVAL: Asked<1> = Asked::new(["interval"]);
+const UESCAPE: Asked<1> = Asked::new(["uescape"]);
+const FRAMES: Asked<4> = Asked::new(["rows", "range", "groups", "exclude"]);
+const CURRENT: Asked<1> = Asked::new(["current"]);
+const INSERT: Asked<1> = Asked::new(["insert"]);
+const VALUES: Asked<1> = Asked::new(["values"]);
 /// Words that [`Pass`] is for, besides strings.
 const PASSED: Asked<11> = Asked::new([
     "only",
@@ -51,25 +58,16 @@ const PASSED: Asked<11> = Asked::new([
     "using",
 ]);
 
+type Tokens = Vec<TokenWithSpan>;
+
 /// Passes a statement's tokens through what may find something in them: `words` are its own.
-pub(super) fn respelled(
-    tokens: Vec<TokenWithSpan>,
-    words: &Words,
-    lines: &Lines<'_>,
-) -> Result<Vec<TokenWithSpan>> {
+pub(super) fn respelled(tokens: Tokens, words: &Words, lines: &Lines<'_>) -> Result<Tokens> {
     let mut tokens = respell_all_fields(respell_similar_substring(tokens, lines)?);
-    if words.may_have(&SETS) {
-        tokens = respell_pattern_sets(respell_like_sets(tokens, lines)?);
-    }
-    if words.may_have(&const { Asked::new(["symmetric", "asymmetric"]) }) {
-        tokens = respell_symmetric(tokens);
-    }
-    if words.may_have(&const { Asked::new(["interval"]) }) {
-        tokens = respell_interval_precision(tokens);
-    }
-    if words.may_have(&const { Asked::new(["uescape"]) }) {
-        tokens = respell_unicode_escapes(tokens, lines)?;
-    }
+    let sets = |tokens| Ok(respell_pattern_sets(respell_like_sets(tokens, lines)?));
+    tokens = words.pass(&SETS, tokens, sets)?;
+    tokens = words.pass(&SYMMETRIES, tokens, |tokens| Ok(respell_symmetric(tokens)))?;
+    tokens = words.pass(&INTERVAL, tokens, |tokens| Ok(respell_interval_precision(tokens)))?;
+    tokens = words.pass(&UESCAPE, tokens, |tokens| respell_unicode_escapes(tokens, lines))?;
     // A definition may have a query: of a view, of a table's rows.
     let Some(start) = query_start(&tokens) else {
         return Ok(respell_collate(respell_operands(tokens)));
@@ -82,35 +80,29 @@ pub(super) fn respelled(
         }
     };
     refuse_search_and_cycle(&tokens, lines)?;
-    if words.may_have(&const { Asked::new(["rows", "range", "groups", "exclude"]) }) {
-        tokens = respell_exclusions(respell_bounds(tokens));
-    }
-    if words.may_have(&FORMS) {
-        tokens = respell_forms(tokens, lines)?;
-    }
+    tokens = words.pass(&FRAMES, tokens, |tokens| Ok(respell_exclusions(respell_bounds(tokens))))?;
+    tokens = words.pass(&FORMS, tokens, |tokens| respell_forms(tokens, lines))?;
     tokens = respell_empty_lists(tokens, lines)?;
-    if words.may_have(&SETS) {
-        tokens = respell_compared_sets(tokens);
-    }
-    if words.may_have(&const { Asked::new(["current"]) }) {
-        tokens = respell_current_of(tokens);
-    }
-    if words.may_have(&const { Asked::new(["insert"]) }) {
-        tokens = respell_inserted_queries(tokens);
-    }
-    if words.may_have(&const { Asked::new(["values"]) }) {
-        tokens = respell_operands(tokens);
-    }
+    tokens = words.pass(&SETS, tokens, |tokens| Ok(respell_compared_sets(tokens)))?;
+    tokens = words.pass(&CURRENT, tokens, |tokens| Ok(respell_current_of(tokens)))?;
+    tokens = words.pass(&INSERT, tokens, |tokens| Ok(respell_inserted_queries(tokens)))?;
+    tokens = words.pass(&VALUES, tokens, |tokens| Ok(respell_operands(tokens)))?;
     let is_string = |token: &TokenWithSpan| matches!(token.token, Token::SingleQuotedString(_));
-    if !words.may_have(&PASSED) && !tokens.iter().any(is_string) {
-        before.append(&mut tokens);
-        return Ok(before);
-    }
+    let has_strings = tokens.iter().any(is_string);
+    let start = before.len();
+    before.append(&mut tokens);
+    let respell = |tokens| respell_words(tokens, start, lines);
+    if has_strings { respell(before) } else { words.pass(&PASSED, before, respell) }
+}
+
+/// What [`Pass`] is for, token by token of the query that begins at this place.
+fn respell_words(mut tokens: Tokens, start: usize, lines: &Lines<'_>) -> Result<Tokens> {
+    let query = tokens.split_off(start);
     // Behind the query of COPY stand options with strings.
-    let has_options = before.iter().any(|token| is_word(&token.token, "copy"));
-    before.reserve(tokens.len());
-    let mut pass = Pass { out: before, depth: 0, has_options, in_from: vec![false] };
-    for token in tokens {
+    let has_options = tokens.iter().any(|token| is_word(&token.token, "copy"));
+    tokens.reserve(query.len());
+    let mut pass = Pass { out: tokens, depth: 0, has_options, in_from: vec![false] };
+    for token in query {
         match &token.token {
             Token::Whitespace(_) => {
                 pass.out.push(token);

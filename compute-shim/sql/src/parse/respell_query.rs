@@ -6,7 +6,7 @@
 use super::keyword::can_name;
 use super::parentheses::Parentheses;
 use super::place::is_word;
-use super::respell_select::{plain, word};
+use super::respell_select::{parted, word};
 use super::row_count::{FetchCount, check_offset, fetch_count};
 use super::tree::{COLLATION, LIST_ITEM, TIES};
 use super::{Lines, at};
@@ -108,8 +108,7 @@ impl Edits {
 }
 
 pub(super) fn respell_forms(tokens: Vec<TokenWithSpan>, lines: &Lines<'_>) -> Result<Vec<TokenWithSpan>> {
-    let plain = plain(&tokens);
-    let parentheses = Parentheses::of(plain.iter().map(|&place| &tokens[place].token));
+    let (plain, parentheses) = parted(&tokens);
     let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
     let is = |nth: usize, words: &[&str]| {
         token(nth).is_some_and(|token| words.iter().any(|word| is_word(token, word)))
@@ -212,8 +211,7 @@ pub(super) fn respell_collate(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> 
     if !tokens.iter().any(|token| is_word(&token.token, "collate")) {
         return tokens;
     }
-    let plain = plain(&tokens);
-    let parentheses = Parentheses::of(plain.iter().map(|&place| &tokens[place].token));
+    let (plain, parentheses) = parted(&tokens);
     let token = |nth: usize| plain.get(nth).map(|&place| &tokens[place].token);
     let (mut edits, mut chain) = (Edits::default(), Chain::default());
     // The depth of the list that a DEFAULT stands in, up to the end of its element.

@@ -247,8 +247,7 @@ pub(super) fn respell_pattern_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithS
     if !tokens.iter().any(|token| is_pattern_operator(&token.token)) {
         return tokens;
     }
-    let plain = plain(&tokens);
-    let parentheses = Parentheses::of(plain.iter().map(|&at| &tokens[at].token));
+    let (plain, parentheses) = parted(&tokens);
     let token = |at: usize| plain.get(at).map(|&at| &tokens[at].token);
     let (mut opened, mut closed) = (vec![false; tokens.len()], vec![false; tokens.len()]);
     for (open, close) in pattern_sets(plain.len(), &token, &parentheses) {
@@ -309,13 +308,17 @@ pub(super) fn respell_compared_sets(tokens: Vec<TokenWithSpan>) -> Vec<TokenWith
     if !tokens.iter().any(|token| is_quantifier(&token.token)) {
         return tokens;
     }
-    let plain = plain(&tokens);
-    let parentheses = Parentheses::of(plain.iter().map(|&at| &tokens[at].token));
+    let (plain, parentheses) = parted(&tokens);
     let token = |at: usize| plain.get(at).map(|&at| &tokens[at].token);
     let found = compared_sets(plain.len(), &token, &parentheses);
-    let wrapped: Vec<(usize, usize)> =
-        found.into_iter().map(|(open, close)| (plain[open], plain[close])).collect();
-    as_selects(tokens, &wrapped)
+    as_selects(tokens, &plain, &found)
+}
+
+/// The places of tokens that are no blanks, and the parentheses among them.
+pub(super) fn parted(tokens: &[TokenWithSpan]) -> (Vec<usize>, Parentheses) {
+    let plain = plain(tokens);
+    let parentheses = Parentheses::of(plain.iter().map(|&at| &tokens[at].token));
+    (plain, parentheses)
 }
 
 /// Parentheses to be opened behind and closed before, of so many tokens.
@@ -364,13 +367,10 @@ pub(super) fn respell_operands(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan>
     if !tokens.iter().any(|token| is_word(&token.token, "values")) {
         return tokens;
     }
-    let plain = plain(&tokens);
-    let parentheses = Parentheses::of(plain.iter().map(|&at| &tokens[at].token));
+    let (plain, parentheses) = parted(&tokens);
     let token = |at: usize| plain.get(at).map(|&at| &tokens[at].token);
     let found = operands(plain.len(), &token, &parentheses);
-    let wrapped: Vec<(usize, usize)> =
-        found.into_iter().map(|(open, close)| (plain[open], plain[close])).collect();
-    as_selects(tokens, &wrapped)
+    as_selects(tokens, &plain, &found)
 }
 
 /// The parentheses of VALUES that are operands, of so many tokens.
@@ -498,14 +498,14 @@ fn is_operand<'t>(
 }
 
 /// Makes the query behind each of these parentheses, which are given with their ends, the rows of a SELECT.
-fn as_selects(tokens: Vec<TokenWithSpan>, wrapped: &[(usize, usize)]) -> Vec<TokenWithSpan> {
+fn as_selects(tokens: Vec<TokenWithSpan>, plain: &[usize], wrapped: &[(usize, usize)]) -> Vec<TokenWithSpan> {
     if wrapped.is_empty() {
         return tokens;
     }
     // The SELECT stands where the query begins.
     let mut opened: Vec<(usize, Span)> =
-        wrapped.iter().map(|&(open, _)| (open, tokens[open + 1].span)).collect();
-    let mut closed: Vec<usize> = wrapped.iter().map(|&(_, close)| close).collect();
+        wrapped.iter().map(|&(open, _)| (plain[open], tokens[plain[open] + 1].span)).collect();
+    let mut closed: Vec<usize> = wrapped.iter().map(|&(_, close)| plain[close]).collect();
     opened.sort_unstable_by_key(|(open, _)| *open);
     closed.sort_unstable();
     let (mut opened, mut closed) = (opened.into_iter().peekable(), closed.into_iter().peekable());

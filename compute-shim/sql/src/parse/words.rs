@@ -3,6 +3,7 @@
 //! A dozen passes put spellings of PostgreSQL into those of the parser crate, each for a few words that most statements have not:
 //! they ask here before they read the tokens.
 
+use hexalog_sql_types::error::Result;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Bits of the set: a statement of thirty words has a given other one by chance in one case of thirty.
@@ -45,6 +46,24 @@ impl Words {
             }
         }
         Words(set)
+    }
+
+    /// Puts a statement's tokens through a pass that has nothing to do where none of these words is there. In debug builds that is
+    /// looked at: a word that a pass knows and its list lacks would go unseen otherwise.
+    pub(super) fn pass<const N: usize>(
+        &self,
+        asked: &Asked<N>,
+        tokens: Vec<TokenWithSpan>,
+        respell: impl Fn(Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>>,
+    ) -> Result<Vec<TokenWithSpan>> {
+        if self.may_have(asked) {
+            return respell(tokens);
+        }
+        debug_assert!(
+            respell(tokens.clone()).is_ok_and(|same| same == tokens),
+            "a pass has words of its own"
+        );
+        Ok(tokens)
     }
 
     /// False if none of these words is there for sure.
