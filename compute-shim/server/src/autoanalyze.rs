@@ -40,8 +40,9 @@ pub(crate) async fn run(worker: Arc<Worker>, pause: Duration) {
     }
 }
 
-async fn analyse(worker: &Worker, due: &DueAnalysis) -> Result<(), SqlError> {
+async fn analyse(worker: &Arc<Worker>, due: &DueAnalysis) -> Result<(), SqlError> {
     let control = worker.control.register_own();
+    let _long = worker.long_statement();
     let result = analyse_in(worker, &control, due).await;
     worker.control.unregister(control.process_id);
     result

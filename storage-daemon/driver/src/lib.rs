@@ -2,8 +2,8 @@
 //!
 //! Owns the rings, sockets, area files, buffers in flight and the clock. It decides nothing about segments,
 //! epochs or durability rules: those are the machine's ([`machine::Machine`], in production
-//! `hexalog_storage_core::shard::Shard`). All `unsafe` of the daemon lives in this crate, in [`ring`] and its
-//! `shared_buffers`, [`scheduling`] and [`signals`].
+//! `hexalog_storage_core::shard::Shard`). All `unsafe` of the daemon but its allocator's lives in this crate, in [`ring`]
+//! and its `shared_buffers`, [`scheduling`] and [`signals`].
 //!
 //! The way of a write, from network to device and back, on one thread:
 //! [`thread::run_shards`] reaps completions → `shard_loop` takes frames from the buffer that they came in

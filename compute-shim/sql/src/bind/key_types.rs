@@ -2,7 +2,7 @@
 
 use super::Binder;
 use super::collation::check_one;
-use super::field::RowShape;
+use super::field::RowColumn;
 use crate::expression::Expr;
 use crate::parse::at;
 use crate::plan::{Node, SortKey};
@@ -70,42 +70,32 @@ impl Binder<'_> {
 
     /// 42883 for a type without an order. A row has the order of its columns, which must be known where no sort compares them.
     pub(super) fn check_sortable(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
-        if type_id == TypeId::RECORD {
-            let columns = self.columns_of_row(type_id, typmod)?;
-            return columns.iter().try_for_each(|column| self.check_sortable(column.type_id, column.typmod));
-        }
-        let compared = type_id.array_element().unwrap_or(type_id);
-        match self.comparison("<", compared, compared) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let name = type_id.display_name();
-                let message = format!("could not identify an ordering operator for type {name}");
-                Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
-                    .with_hint("Use an explicit ordering operator or modify the query."))
+        self.check_compared("<", type_id, typmod).map_err(|error| match error.sqlstate() {
+            SqlState::UNDEFINED_FUNCTION => {
+                error.with_hint("Use an explicit ordering operator or modify the query.")
             }
-        }
+            _ => error,
+        })
     }
 
-    fn columns_of_row(&self, type_id: TypeId, typmod: Typmod) -> Result<RowShape> {
-        let shape = self.shape_of_type(type_id, typmod);
-        shape.ok_or_else(rows_unknown)
-    }
-
-    /// 42883 for a type whose values cannot be told apart.
+    /// 42883 for a type whose values cannot be told apart. Of some (xid) they are equal or not, and have no order: a hash is enough.
     pub(super) fn check_groupable(&self, type_id: TypeId, typmod: Typmod) -> Result<()> {
+        self.check_compared("=", type_id, typmod)
+    }
+
+    /// 42883 for a type whose values have no such operator.
+    fn check_compared(&self, operator: &str, type_id: TypeId, typmod: Typmod) -> Result<()> {
         if type_id == TypeId::RECORD {
-            let columns = self.columns_of_row(type_id, typmod)?;
-            return columns.iter().try_for_each(|column| self.check_groupable(column.type_id, column.typmod));
+            let columns = self.shape_of_type(type_id, typmod).ok_or_else(rows_unknown)?;
+            let check = |column: &RowColumn| self.check_compared(operator, column.type_id, column.typmod);
+            return columns.iter().try_for_each(check);
         }
-        // Values of some types (xid) are equal or not, and have no order: a hash is enough.
         let compared = type_id.array_element().unwrap_or(type_id);
-        match self.comparison("=", compared, compared) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let name = type_id.display_name();
-                let message = format!("could not identify an equality operator for type {name}");
-                Err(SqlError::new(SqlState::UNDEFINED_FUNCTION, message))
-            }
-        }
+        self.comparison(operator, compared, compared).map(drop).map_err(|_| {
+            let (kind, name) =
+                (if operator == "<" { "ordering" } else { "equality" }, type_id.display_name());
+            let message = format!("could not identify an {kind} operator for type {name}");
+            SqlError::new(SqlState::UNDEFINED_FUNCTION, message)
+        })
     }
 }

@@ -62,6 +62,23 @@ fn decided(mut condition: Expr) -> Expr {
     condition
 }
 
+/// Conditions as they are below a node, and those that stay above it.
+fn moved(conditions: Vec<Expr>, below: impl Fn(&Expr) -> Option<Expr>) -> (Vec<Expr>, Vec<Expr>) {
+    let (mut moved, mut above) = (Vec::new(), Vec::new());
+    for condition in conditions {
+        match below(&condition) {
+            Some(condition) => moved.push(condition),
+            None => above.push(condition),
+        }
+    }
+    (moved, above)
+}
+
+/// Whether a condition may be asked of other rows than it was written for.
+fn may_move(condition: &Expr) -> bool {
+    !is_volatile(condition) && !has_subplan(condition)
+}
+
 /// Pushes conditions over a node's row into the node.
 pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
     match node {
@@ -85,50 +102,35 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
             push_join(join, owned(left), owned(right), correlation, on, conditions)
         }
         Node::Project { input, exprs } => {
-            let (mut below, mut above) = (Vec::new(), Vec::new());
-            for condition in conditions {
-                match substitute(&condition, &exprs.items) {
-                    Some(condition) => below.push(condition),
-                    None => above.push(condition),
-                }
-            }
+            let (below, above) = moved(conditions, |condition| substitute(condition, &exprs.items));
             let input = Arc::new(push(owned(input), below));
             filtered(Node::Project { input, exprs }, above)
         }
         Node::Append { inputs } => {
-            let movable =
-                conditions.iter().all(|condition| !is_volatile(condition) && !has_subplan(condition));
-            let (below, above) = if movable { (conditions, Vec::new()) } else { (Vec::new(), conditions) };
+            let (below, above) = if conditions.iter().all(may_move) {
+                (conditions, Vec::new())
+            } else {
+                (Vec::new(), conditions)
+            };
             let inputs =
                 inputs.into_iter().map(|input| Arc::new(push(owned(input), below.clone()))).collect();
             filtered(Node::Append { inputs }, above)
         }
         // What is asked of the keys alone is asked of a group's rows, as PostgreSQL does: none is made to be left out.
         Node::Aggregate { input, keys, calls } if !keys.items.is_empty() => {
-            let (mut below, mut above) = (Vec::new(), Vec::new());
-            for condition in conditions {
-                let is_of_keys = columns_used(&condition).iter().all(|&column| column < keys.items.len());
-                let moved = match is_of_keys && !has_subplan(&condition) {
-                    true => substitute(&condition, &keys.items),
-                    false => None,
-                };
-                match moved {
-                    Some(moved) => below.push(moved),
-                    None => above.push(condition),
-                }
-            }
+            let of_keys = |condition: &Expr| {
+                let is_of_keys = columns_used(condition).iter().all(|&column| column < keys.items.len());
+                (is_of_keys && !has_subplan(condition)).then(|| substitute(condition, &keys.items)).flatten()
+            };
+            let (below, above) = moved(conditions, of_keys);
             let input = Arc::new(push(owned(input), below));
             filtered(Node::Aggregate { input, keys, calls }, above)
         }
         // A row passes or not as those do that are the same.
         Node::Distinct { input, columns: None, types } => {
-            let (above, below): (Vec<Expr>, Vec<Expr>) = conditions
-                .into_iter()
-                .partition(|condition| is_volatile(condition) || has_subplan(condition));
-            filtered(
-                Node::Distinct { input: Arc::new(push(owned(input), below)), columns: None, types },
-                above,
-            )
+            let (below, above): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(may_move);
+            let input = Arc::new(push(owned(input), below));
+            filtered(Node::Distinct { input, columns: None, types }, above)
         }
         Node::Sort { input, keys } => {
             let (above, below): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(is_volatile);
@@ -137,8 +139,7 @@ pub(super) fn push(node: Node, conditions: Vec<Expr>) -> Node {
         Node::LockRows { input, rows, items, recheck } => {
             // Rows that do not pass as the snapshot has them are not locked; those that do are asked again, since they may
             // have changed by the time that they are locked.
-            let below =
-                conditions.iter().filter(|condition| !is_volatile(condition) && !has_subplan(condition));
+            let below = conditions.iter().filter(|condition| may_move(condition));
             let input = Arc::new(push(owned(input), below.cloned().collect()));
             filtered(Node::LockRows { input, rows, items, recheck }, conditions)
         }

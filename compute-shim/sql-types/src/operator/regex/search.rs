@@ -87,7 +87,8 @@ impl Pattern {
         self.machine(&self.backward, MatchKind::All, true)
     }
 
-    /// Whether the meta engine is through with so much of a text soon. What is known without another compilation comes first.
+    /// Whether the meta engine is through with so much of a text soon; its steps are counted if it is. What is known without another
+    /// compilation comes first.
     fn is_unwatched(&self, watch: &mut Watch<'_>, text: &Searched<'_>, length: usize) -> Result<bool> {
         if is_short(length, self.states_max) {
             watch.count(1 + length * self.states_max / STATES_PER_STEP)?;
@@ -95,19 +96,24 @@ impl Pattern {
         }
         // A machine is compiled, and so was the pattern perhaps.
         watch.look()?;
-        if is_short(length, self.forward().nfa().states().len()) {
+        let states = self.forward().nfa().states().len();
+        if is_short(length, states) {
+            watch.count(1 + length * states / STATES_PER_STEP)?;
             return Ok(true);
         }
         let is_steady = || self.forward().is_steady() && self.backward().is_steady();
-        Ok(length <= UNWATCHED_BYTES_MAX
+        let is_unwatched = length <= UNWATCHED_BYTES_MAX
             && !self.forward().is_simulated(text)
-            && *self.is_steady.get_or_init(is_steady))
+            && *self.is_steady.get_or_init(is_steady);
+        if is_unwatched {
+            watch.count(length)?;
+        }
+        Ok(is_unwatched)
     }
 
     /// Whether there is a match in the text.
     pub(crate) fn is_match(&self, watch: &mut Watch<'_>, text: &Searched<'_>) -> Result<bool> {
         if self.is_unwatched(watch, text, text.len())? {
-            watch.count(text.len())?;
             return Ok(self.regex.is_match(&**text));
         }
         self.is_match_watched(watch, text)
@@ -132,7 +138,6 @@ impl Pattern {
     ) -> Result<Option<usize>> {
         let span = from..text.len();
         if self.is_unwatched(watch, text, span.len())? {
-            watch.count(span.len())?;
             return Ok(self.regex.find(Input::new(&**text).span(span)).map(|found| found.start()));
         }
         self.start_watched(watch, text, from)
