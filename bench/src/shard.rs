@@ -58,9 +58,12 @@ impl Caller {
                 return taken.ok_or(unexpected);
             }
             let mut piece = [0; 16384];
-            match self.socket.read(&mut piece).map_err(lost)? {
-                0 => return Err("the shard closed the connection".to_owned()),
-                count => self.received.extend_from_slice(&piece[..count]),
+            match self.socket.read(&mut piece) {
+                Ok(0) => return Err("the shard closed the connection".to_owned()),
+                Ok(count) => self.received.extend_from_slice(&piece[..count]),
+                // The kernel does not resume a wait with a time limit after the process was stopped.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(lost(error)),
             }
         }
     }

@@ -135,8 +135,11 @@ impl ShardConnection {
             self.received.resize(filled + (16 << 10), 0);
             let read = self.stream.read(&mut self.received[filled..]);
             self.received.truncate(filled + *read.as_ref().unwrap_or(&0));
-            if read? == 0 {
-                return Err(StorageError::Io(std::io::ErrorKind::UnexpectedEof.into()));
+            match read {
+                Ok(0) => return Err(StorageError::Io(std::io::ErrorKind::UnexpectedEof.into())),
+                // The kernel does not resume a wait with a time limit after the process was stopped.
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+                _ => {}
             }
         }
     }

@@ -402,6 +402,8 @@ impl Writer {
                 Ok(0) => return false,
                 Ok(count) => self.received.extend_from_slice(&piece[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return false,
+                // The kernel does not resume a wait with a time limit after the process was stopped.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("nothing comes: {error}"),
             }
         }

@@ -384,6 +384,8 @@ impl Client {
                 Ok(0) => return None,
                 Ok(count) => self.received.extend_from_slice(&piece[..count]),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                // The kernel does not resume a wait with a time limit after the process was stopped.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("nothing comes: {error}"),
             }
         }
