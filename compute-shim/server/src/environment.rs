@@ -3,20 +3,20 @@
 use crate::control::SessionControl;
 use hexalog_sql::{CancelReason, Environment};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-/// Seconds from 1970 to 2000, where PostgreSQL's timestamps begin.
-const POSTGRES_EPOCH: Duration = Duration::from_secs(946_684_800);
+/// Microseconds from 1970 to 2000, where PostgreSQL's timestamps begin.
+const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 pub(crate) struct ServerEnvironment(pub Arc<SessionControl>);
 
 impl Environment for ServerEnvironment {
     fn wall_clock_us(&self) -> i64 {
-        let epoch = SystemTime::UNIX_EPOCH + POSTGRES_EPOCH;
-        match SystemTime::now().duration_since(epoch) {
+        let since_1970_us = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
             Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-        }
+        };
+        since_1970_us.saturating_sub(POSTGRES_EPOCH_US)
     }
 
     fn random_u64(&self) -> u64 {

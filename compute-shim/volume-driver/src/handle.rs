@@ -74,7 +74,11 @@ impl Handle {
 
     pub(crate) fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { monotonic_us: self.0.started.elapsed().as_micros() as u64, wall_us: wall.as_micros() as u64 }
+        Now { monotonic_us: self.monotonic_us(), wall_us: wall.as_micros() as u64 }
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        self.0.started.elapsed().as_micros() as u64
     }
 
     pub(crate) fn register(&self, waker: &Waker) {
@@ -112,7 +116,7 @@ impl Handle {
     /// Whether a recovery read quorum of some group has stood by this writer's epoch within `stale_read_max`. Costs two
     /// loads and a look at the clock.
     pub fn is_fresh(&self, stale_read_max: Duration) -> bool {
-        let silence_us = self.now().monotonic_us.saturating_sub(*self.0.contact_us.borrow());
+        let silence_us = self.monotonic_us().saturating_sub(*self.0.contact_us.borrow());
         silence_us <= stale_read_max.as_micros() as u64
     }
 
@@ -125,7 +129,7 @@ impl Handle {
         }
         let limit = stale_read_max.as_micros() as u64;
         let mut contacts = self.0.contact_us.subscribe();
-        let asked_us = self.now().monotonic_us;
+        let asked_us = self.monotonic_us();
         // Asked again every so often: members may have been away when they were asked first.
         loop {
             self.client().want_contact();

@@ -221,16 +221,15 @@ impl Scope {
     fn begin_transaction(&mut self) {
         assert!(self.transaction.is_none(), "one transaction at a time");
         self.transaction_us = self.statement_us;
-        let settings = &self.view.settings;
-        let level = settings.get("default_transaction_isolation").to_owned();
-        self.modes.read_only = settings.is_on("default_transaction_read_only");
-        self.modes.deferrable = settings.is_on("default_transaction_deferrable");
-        (self.modes.isolation, self.modes.isolation_name) = match level.as_str() {
-            "repeatable read" => (Isolation::RepeatableRead, "repeatable read"),
-            "read uncommitted" => (Isolation::ReadCommitted, "read uncommitted"),
-            _ => (Isolation::ReadCommitted, "read committed"),
+        let modes = self.view.settings.initial_modes();
+        self.modes.read_only = modes.read_only;
+        self.modes.deferrable = modes.deferrable;
+        self.modes.isolation_name = modes.isolation;
+        self.modes.isolation = match modes.isolation {
+            "repeatable read" => Isolation::RepeatableRead,
+            _ => Isolation::ReadCommitted,
         };
-        self.show_modes();
+        self.view.settings.set_transaction(modes);
     }
 
     fn show_modes(&mut self) {

@@ -61,7 +61,7 @@ pub(crate) struct SettingsMark {
     undo: BTreeMap<String, Undo>,
 }
 
-/// The modes of the current transaction, which SHOW knows as settings.
+/// The modes of a transaction, which SHOW knows as settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TransactionShown {
     pub isolation: &'static str,
@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     from_database: BTreeSet<String>,
     undo: BTreeMap<String, Undo>,
     transaction: TransactionShown,
+    /// What transactions begin with.
+    initial_modes: TransactionShown,
     /// Hashes of what the client was told last, for each setting that is reported in their order; empty before the first
     /// report. The values themselves would be a third of an idle session.
     reported: Vec<u64>,
@@ -150,17 +152,15 @@ fn on_off(value: bool) -> &'static str {
 impl Settings {
     /// The defaults. `direct_routes`: the process's choice, the default of `hexalog.direct_routes`.
     pub(crate) fn new(user: &str, direct_routes: bool) -> Settings {
+        let modes = TransactionShown { isolation: "read committed", read_only: false, deferrable: false };
         let mut settings = Settings {
             user: user.to_owned(),
             current: BTreeMap::new(),
             reset: BTreeMap::new(),
             from_database: BTreeSet::new(),
             undo: BTreeMap::new(),
-            transaction: TransactionShown {
-                isolation: "read committed",
-                read_only: false,
-                deferrable: false,
-            },
+            transaction: modes,
+            initial_modes: modes,
             reported: Vec::new(),
             is_report_due: true,
             version: 0,
@@ -447,6 +447,11 @@ impl Settings {
         self.transaction = shown;
     }
 
+    /// The modes that a transaction begins with.
+    pub(crate) fn initial_modes(&self) -> TransactionShown {
+        self.initial_modes
+    }
+
     /// Reported settings that the client does not know yet.
     pub(crate) fn take_changed(&mut self) -> Vec<(String, String)> {
         if !std::mem::take(&mut self.is_report_due) {
@@ -626,6 +631,15 @@ impl Settings {
             }
             "track_activities" => self.tracks_activities = self.is_on(name),
             "application_name" => self.application_name = self.get(name).into(),
+            "default_transaction_isolation" => {
+                self.initial_modes.isolation = match self.get(name) {
+                    "repeatable read" => "repeatable read",
+                    "read uncommitted" => "read uncommitted",
+                    _ => "read committed",
+                };
+            }
+            "default_transaction_read_only" => self.initial_modes.read_only = self.is_on(name),
+            "default_transaction_deferrable" => self.initial_modes.deferrable = self.is_on(name),
             "statement_timeout" => self.statement_timeout_ms = number(self),
             "lock_timeout" => self.lock_timeout_ms = number(self),
             "idle_in_transaction_session_timeout" => self.idle_in_transaction_timeout_ms = number(self),
