@@ -629,3 +629,45 @@ fn a_sort_in_memory_is_cancelled_between_its_slices() {
     }
     assert_eq!(client.lines("SELECT count(*) FROM generate_series(1, 3) i"), ["3"]);
 }
+
+/// The hash table of a NOT IN was one step of its thread, and so was each row that had to be compared with all of it; and a query that
+/// reads nothing of the rows outside was run and hashed again for each of them.
+#[test]
+fn rows_that_are_compared_are_counted() {
+    let options = DatabaseOptions { rows_per_yield: 1_000, ..DatabaseOptions::default() };
+    let cluster = Cluster::with_options(options);
+    let mut client = cluster.connect();
+    client.query(
+        "SET work_mem = '1GB'; CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 10000)",
+    );
+    for (query, looks_min, looks_max) in [
+        // Sixty to read, sixty to hash.
+        ("SELECT 0 NOT IN (SELECT i FROM generate_series(1, 60000) i)", 115, 130),
+        // Each row is compared with all.
+        (
+            "SELECT count(*) FROM generate_series(1, 200) o
+             WHERE (nullif(o, o), -o) NOT IN (SELECT i, i FROM generate_series(1, 3000) i)",
+            190,
+            220,
+        ),
+        // Read and hashed once, for fifty rows outside.
+        (
+            "SELECT (SELECT count(*) FROM generate_series(1, 5) o
+                     WHERE o + w NOT IN (SELECT i + 90 FROM generate_series(1, 10000) i))
+             FROM generate_series(1, 50) w",
+            18,
+            30,
+        ),
+    ] {
+        cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+        client.query(query);
+        let looks = cluster.world.looks_for_cancel.load(Ordering::Relaxed);
+        assert!((looks_min..looks_max).contains(&looks), "{query}: {looks} looks");
+        for after in [1, looks / 2, looks - 1] {
+            cluster.world.cancel_at_look.store(after, Ordering::Relaxed);
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            assert_eq!(client.error(query), "57014 canceling statement due to user request", "{after}");
+            cluster.world.cancel_at_look.store(0, Ordering::Relaxed);
+        }
+    }
+}
