@@ -170,6 +170,21 @@ const JOINS: &[&str] = &[
     "SELECT w.i, (SELECT count(y.d) FROM t x JOIN t y ON x.b = y.a + w.i) FROM generate_series(1, 3) w(i)",
     "SELECT x.a, s.d FROM t x, LATERAL (SELECT y.d FROM t y JOIN t z ON y.b = z.a + x.a) s WHERE x.a IN (1, 500)",
     "SELECT a FROM t WHERE b IN (SELECT y.a FROM t x JOIN t y ON x.b = y.a AND x.d <> y.d)",
+    "SELECT a, d FROM t WHERE b IN (SELECT a + 1000 FROM t)",
+    "SELECT a, d FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + 1000 AND y.d <> x.d)",
+    "SELECT a, d FROM t x WHERE NOT EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + 1000)",
+    "SELECT a, d FROM t x WHERE NOT EXISTS (SELECT 1 FROM t y WHERE y.a = x.b AND y.c + x.c < 20)",
+    "SELECT k, d FROM (SELECT nullif(a % 7, 3) k, d FROM t) x
+     WHERE NOT EXISTS (SELECT 1 FROM (SELECT nullif(a, 3) k, d FROM t) y WHERE x.k = y.k AND y.d > x.d)",
+    // Keys that equal nothing: all are given, or none.
+    "SELECT a FROM (SELECT nullif(b, b) k, a FROM t) x WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.a = x.k)",
+    "SELECT a FROM (SELECT nullif(b, b) k, a FROM t) x WHERE k IN (SELECT a FROM t)",
+    "SELECT a FROM t x WHERE NOT EXISTS (SELECT 1 FROM (SELECT a % 3 AS k, d FROM t) y WHERE y.k = x.a AND y.d > x.d)",
+    // Run anew for each row outside.
+    "SELECT w.i, (SELECT count(*) FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + w.i AND y.d <> x.d))
+     FROM generate_series(1, 3) w(i)",
+    "SELECT w.i, (SELECT count(*) + w.i FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b AND y.d <> x.d))
+     FROM generate_series(1, 3) w(i)",
 ];
 
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
@@ -200,6 +215,8 @@ fn joins_are_the_same_with_little_memory() {
         for change in [
             "UPDATE t SET c = u.c FROM (SELECT a % 1500 AS k, c, d FROM t) u WHERE u.k = t.b",
             "DELETE FROM t USING t u WHERE u.b = t.a AND u.d > 'm'",
+            "UPDATE t SET c = c + 1 WHERE EXISTS (SELECT 1 FROM t u WHERE u.b = t.a + 1000 AND u.d <> t.d)",
+            "DELETE FROM t WHERE NOT EXISTS (SELECT 1 FROM t u WHERE u.b = t.a + 1000)",
         ] {
             let mut changed = |work_mem: &str| {
                 let tag = client.tag(&format!("SET work_mem = '{work_mem}'; BEGIN; {change}"));
@@ -211,6 +228,8 @@ fn joins_are_the_same_with_little_memory() {
         }
         client.query("SET work_mem = '64kB'");
         let locked = "SELECT t.a FROM t JOIN t u ON u.a = t.b FOR UPDATE OF t";
+        assert_eq!(client.lines(locked).len(), 2999);
+        let locked = "SELECT a, d FROM t WHERE b IN (SELECT a FROM t) FOR UPDATE";
         assert_eq!(client.lines(locked).len(), 2999);
         assert_eq!(spill.bytes(), 0);
     }
@@ -656,6 +675,12 @@ fn rows_that_are_compared_are_counted() {
                      WHERE o + w NOT IN (SELECT i + 90 FROM generate_series(1, 10000) i))
              FROM generate_series(1, 50) w",
             18,
+            30,
+        ),
+        (
+            "SELECT (SELECT count(*) + w FROM generate_series(1, 5) o WHERE EXISTS (SELECT 1 FROM t WHERE t.a + 0 = o))
+             FROM generate_series(1, 50) w",
+            9,
             30,
         ),
     ] {
