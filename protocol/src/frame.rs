@@ -11,6 +11,7 @@
 //! | 24.. | message |
 
 use crate::codec::{Malformed, Put, Reader};
+use crate::image::SummedImage;
 use alloc::vec::Vec;
 
 /// Bytes before the message.
@@ -67,6 +68,28 @@ pub fn read_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, Malformed> {
 
 /// Appends a frame to `out`; `encode` appends the message.
 pub fn write_frame(out: &mut Vec<u8>, kind: u16, request_id: u64, encode: impl FnOnce(&mut Vec<u8>)) {
+    let start = begin_frame(out, kind, request_id);
+    encode(out);
+    let crc = crc32c::crc32c(&out[start + 8..]);
+    end_frame(out, start, crc);
+}
+
+/// The same for a message that ends with the tail of an image, whose sum is known: `encode` appends what comes before that.
+pub fn write_image_frame(
+    out: &mut Vec<u8>,
+    kind: u16,
+    request_id: u64,
+    image: &SummedImage<'_>,
+    encode: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = begin_frame(out, kind, request_id);
+    encode(out);
+    let crc = image.checksum_behind(crc32c::crc32c(&out[start + 8..]));
+    out.put_bytes(image.tail());
+    end_frame(out, start, crc);
+}
+
+fn begin_frame(out: &mut Vec<u8>, kind: u16, request_id: u64) -> usize {
     let start = out.len();
     out.put_u64(0);
     out.put_u16(PROTOCOL_VERSION);
@@ -74,10 +97,12 @@ pub fn write_frame(out: &mut Vec<u8>, kind: u16, request_id: u64, encode: impl F
     out.put_u32(0);
     out.put_u64(request_id);
     debug_assert_eq!(out.len() - start, FRAME_HEADER_BYTES);
-    encode(out);
+    start
+}
+
+fn end_frame(out: &mut [u8], start: usize, crc: u32) {
     let length = out.len() - start;
-    assert!(length <= FRAME_BYTES_MAX, "a frame of kind {kind} is {length} bytes: over the maximum");
-    let crc = crc32c::crc32c(&out[start + 8..]);
+    assert!(length <= FRAME_BYTES_MAX, "a frame is {length} bytes: over the maximum");
     out[start..start + 4].copy_from_slice(&(length as u32).to_le_bytes());
     out[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
 }

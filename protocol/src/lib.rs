@@ -17,6 +17,7 @@ pub mod frame;
 pub mod geometry;
 pub mod history;
 pub mod ids;
+pub mod image;
 pub mod message;
 pub mod mtr;
 pub mod page;
@@ -27,4 +28,5 @@ pub use ids::{
     DeviceId, GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, PageId, SegmentId,
     ShardIndex, VolumeEpoch, VolumeId,
 };
+pub use image::SummedImage;
 pub use page::{PAGE_BODY_START, PAGE_SIZE, Page};

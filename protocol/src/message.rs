@@ -10,7 +10,9 @@ mod wire;
 pub use bodies::*;
 
 use crate::codec::{Malformed, Reader};
-use crate::frame::{Frame, write_frame};
+use crate::frame::{Frame, write_frame, write_image_frame};
+use crate::image::SummedImage;
+use crate::{Lsn, PageId};
 use alloc::vec::Vec;
 use wire::Wire;
 
@@ -43,9 +45,13 @@ macro_rules! messages {
 
             /// Appends the message in a frame of its own.
             pub fn encode(&self, request_id: u64, out: &mut Vec<u8>) {
-                write_frame(out, self.kind(), request_id, |out| match self {
+                write_frame(out, self.kind(), request_id, |out| self.put(out));
+            }
+
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {
                     $(Message::$name(body) => body.put(out)),+
-                });
+                }
             }
         }
     };
@@ -97,4 +103,16 @@ messages! {
     /// Makes a segment anew that was there before and is not known here any more: it counts for nothing until it has got all
     /// from its peers. The base LSN says nothing.
     22 RestoreSegment(CreateSegment),
+}
+
+/// Appends the answer to a read to `out`: the frame that [`Message::PageImage`] makes of the image as it is sealed for the wire.
+pub fn encode_page_image(
+    request_id: u64,
+    page: PageId,
+    read_point: Lsn,
+    image: &SummedImage<'_>,
+    out: &mut Vec<u8>,
+) {
+    let message = Message::PageImage(PageImage { page, read_point, image: &image.wire_head() });
+    write_image_frame(out, message.kind(), request_id, image, |out| message.put(out));
 }

@@ -30,16 +30,18 @@ pub const PAGE_BODY_START: usize = 96;
 /// First four bytes of a page image: "HXP" and the format version 1.
 pub const PAGE_FORMAT: u32 = u32::from_le_bytes(*b"HXP\x01");
 
-const OFFSET_KEY_ID: usize = 6;
-const OFFSET_DEVICE: usize = 8;
-const OFFSET_ADDRESS: usize = 16;
-const OFFSET_VOLUME: usize = 24;
-const OFFSET_PAGE: usize = 40;
-const OFFSET_LSN: usize = 48;
-const OFFSET_NONCE: usize = 56;
-const OFFSET_CRC: usize = 84;
+pub(crate) const OFFSET_KEY_ID: usize = 6;
+pub(crate) const OFFSET_DEVICE: usize = 8;
+pub(crate) const OFFSET_ADDRESS: usize = 16;
+pub(crate) const OFFSET_VOLUME: usize = 24;
+pub(crate) const OFFSET_PAGE: usize = 40;
+pub(crate) const OFFSET_LSN: usize = 48;
+pub(crate) const OFFSET_NONCE: usize = 56;
+pub(crate) const OFFSET_CRC: usize = 84;
 const OFFSET_SPARE: usize = 88;
-const _: () = assert!(OFFSET_SPARE + 8 == PAGE_BODY_START);
+/// Up to the end of the checksum: what differs between an image on a device and the same on the wire stands in here.
+pub const IMAGE_HEAD_BYTES: usize = OFFSET_SPARE;
+const _: () = assert!(OFFSET_SPARE + 8 == PAGE_BODY_START && OFFSET_CRC + 4 == IMAGE_HEAD_BYTES);
 const _: () = assert!(OFFSET_NONCE + 12 + 16 == OFFSET_CRC);
 
 /// Aligned to the device's block, so that a page can be handed to O_DIRECT as it lies.

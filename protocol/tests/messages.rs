@@ -9,8 +9,8 @@ use hexalog_protocol::history::{EpochEntry, EpochHistory};
 use hexalog_protocol::message::*;
 use hexalog_protocol::record::Record;
 use hexalog_protocol::{
-    DeviceId, GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, PageId, SegmentId,
-    ShardIndex, VolumeEpoch, VolumeId, ids::WriterId,
+    DeviceId, GeometryEpoch, GroupId, Incarnation, Lsn, MembershipEpoch, NodeId, PAGE_BODY_START, Page,
+    PageId, SegmentId, ShardIndex, SummedImage, VolumeEpoch, VolumeId, ids::WriterId,
 };
 use std::net::SocketAddr;
 
@@ -365,4 +365,23 @@ fn batches_come_one_after_the_other_up_to_a_damaged_one() {
     entries.truncate(entries.len() - 1);
     let write = Write { head: head(), entries: &entries };
     assert_eq!(write.batches().map(|it| it.is_ok()).collect::<Vec<_>>(), [true, false]);
+}
+
+/// A page read is answered by a way of its own, which must make no other bytes.
+#[test]
+fn an_image_summed_up_in_parts_makes_the_frame_of_its_message() {
+    let mut page = Page::new(VOLUME, PageId(40));
+    page.bytes_mut()[PAGE_BODY_START..]
+        .iter_mut()
+        .zip(1u32..)
+        .for_each(|(byte, at)| *byte = ((at * at) >> 3) as u8);
+    page.seal_for_device(DeviceId(6), 1 << 56 | 8192);
+    let mut sealed = page.clone();
+    sealed.seal_for_wire();
+    let mut expected = b"before".to_vec();
+    let message = PageImage { page: PageId(40), read_point: Lsn(31), image: sealed.bytes() };
+    Message::PageImage(message).encode(9, &mut expected);
+    let mut out = b"before".to_vec();
+    encode_page_image(9, PageId(40), Lsn(31), &SummedImage::new(page.bytes()), &mut out);
+    assert!(out == expected, "the frames differ");
 }

@@ -12,7 +12,7 @@ use crate::load::{Clock, Direction, Engine, Observer, Operation, Snapshot};
 use crate::options::Job;
 use crate::shard::Probe;
 use rustix::event::{Timespec, epoll};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -22,6 +22,8 @@ use writer::Writer;
 
 /// Batches of 64 KiB under way while pages are laid out: enough to fill a write, little to send again.
 const LAY_OUT_DEPTH: usize = 16;
+/// Room for what is received at once: thirty pages.
+const RECEIVE_BYTES: usize = 256 << 10;
 /// The last notices are on their way for this long; a connection that is closed with answers unread may lose them.
 const FAREWELL_MAX: Duration = Duration::from_millis(100);
 /// Without any acknowledgement for this long the lay-out has failed.
@@ -137,16 +139,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Receives what is there, once.
-    fn receive(&mut self, piece: &mut [u8]) -> io::Result<()> {
-        match self.socket.read(piece) {
+    /// Receives what is there, once, behind what is there already.
+    fn receive(&mut self) -> io::Result<()> {
+        self.received.reserve(RECEIVE_BYTES);
+        match rustix::io::read(&self.socket, rustix::buffer::spare_capacity(&mut self.received)) {
             Ok(0) => Err(io::Error::from(ErrorKind::UnexpectedEof)),
-            Ok(count) => {
-                self.received.extend_from_slice(&piece[..count]);
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error),
+            Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),
+            Err(errno) => Err(errno.into()),
         }
     }
 }
@@ -157,7 +156,6 @@ struct Connections<'a> {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     events: Vec<epoll::Event>,
-    piece: Vec<u8>,
     clock: Clock,
 }
 
@@ -169,7 +167,7 @@ impl<'a> Connections<'a> {
             epoll::add(&epoll, &connection.socket, data, epoll::EventFlags::IN)?;
         }
         let events = Vec::with_capacity(connections.len());
-        Ok(Connections { node, epoll, connections, events, piece: vec![0; 256 << 10], clock: Clock::start() })
+        Ok(Connections { node, epoll, connections, events, clock: Clock::start() })
     }
 
     /// Gives every page of every volume a record, and waits until all are durable.
@@ -203,7 +201,7 @@ impl<'a> Connections<'a> {
     /// Receives answers.
     fn serve(&mut self, index: usize, done: &mut Vec<usize>) -> Result<(), String> {
         let connection = &mut self.connections[index];
-        connection.receive(&mut self.piece).map_err(lost)?;
+        connection.receive().map_err(lost)?;
         let first_slot = index * self.node.job.iodepth as usize;
         let mut on_done = |slot: u32| done.push(first_slot + slot as usize);
         let refused = connection.writer.take_answers(&mut connection.received, &mut on_done)?;

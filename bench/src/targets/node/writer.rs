@@ -9,7 +9,7 @@ use hexalog_protocol::batch::BatchBuilder;
 use hexalog_protocol::frame::read_frame;
 use hexalog_protocol::message::{Message, PageImage, ReadPage, Refusal, RefusalReason, Write, WriterHead};
 use hexalog_protocol::record::{Operation, Record};
-use hexalog_protocol::{GeometryEpoch, Lsn, PAGE_BODY_START, PAGE_SIZE, Page, PageId};
+use hexalog_protocol::{GeometryEpoch, Lsn, PAGE_BODY_START, PAGE_SIZE, PageId, SummedImage};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A batch is sealed at this size, as a boxcar is.
@@ -273,7 +273,8 @@ impl Writer {
         let slot = (request_id & !READ) as u32;
         let reading = self.reading.remove(&slot).filter(|_| request_id & READ != 0);
         let reading = reading.ok_or("the shard answers a read that was not asked for")?;
-        let page = Page::from_bytes(image.image).filter(|page| page.verify(self.volume.volume, image.page));
+        let page = image.image.try_into().ok().map(SummedImage::new);
+        let page = page.filter(|page| page.verify(self.volume.volume, image.page));
         let newest = self.pages[reading.page];
         match page {
             _ if image.page.0 != reading.page as u64 => {

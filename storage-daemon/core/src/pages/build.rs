@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use hexalog_protocol::message::ReadPage;
 use hexalog_protocol::record::{ApplyError, apply};
-use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId};
+use hexalog_protocol::{DeviceId, Lsn, PAGE_SIZE, Page, PageId, SummedImage};
 use hexalog_storage_format::aligned::{AlignedBuffer, BLOCK_BYTES};
 use hexalog_storage_format::delta::{self, BlockIdentity, DeltaRecord};
 
@@ -44,7 +44,8 @@ pub(crate) struct Build {
     pub page: PageId,
     pub read_point: Lsn,
     pub recipe: Recipe,
-    image: Option<Page>,
+    /// As they were read.
+    image: Option<AlignedBuffer>,
     delta: Option<AlignedBuffer>,
     reads_left: u8,
     has_failed: bool,
@@ -77,6 +78,12 @@ impl Builds {
 
     fn page_buffer(&mut self) -> AlignedBuffer {
         self.spare.pop().unwrap_or_else(|| AlignedBuffer::zeroed(PAGE_SIZE))
+    }
+
+    fn keep_spare(&mut self, buffer: Option<AlignedBuffer>) {
+        if self.spare.len() < SPARE_BUFFERS_MAX {
+            self.spare.extend(buffer);
+        }
     }
 }
 
@@ -140,10 +147,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let build = self.builds.running.get_mut(&number).expect("a read has its build");
-        build.image = Page::from_bytes(buffer.bytes());
-        if self.builds.spare.len() < SPARE_BUFFERS_MAX {
-            self.builds.spare.push(buffer);
-        }
+        build.image = Some(buffer);
         self.build_read_ended(number, result, effects);
     }
 
@@ -177,21 +181,25 @@ impl Shard {
     }
 
     fn finish_build(&mut self, mut build: Build, effects: &mut Effects) {
-        if matches!(build.purpose, Purpose::Gather) {
-            return self.finish_gathering(build, effects);
-        }
-        let built = build.assemble(self.superblock.device);
+        let device = self.superblock.device;
         match build.purpose.clone() {
-            Purpose::Serve { connection, request_id, read } => {
-                self.finish_serving(connection, request_id, read, &build, built, effects);
+            Purpose::Gather => return self.finish_gathering(build, effects),
+            Purpose::Serve { connection, request_id, read } if build.is_image_alone() => {
+                let image = build.checked_image(device);
+                self.finish_serving(connection, request_id, read, &build, image, effects);
             }
-            Purpose::Coalesce => self.finish_coalescing(&build, built, effects),
-            Purpose::Gather => unreachable!("seen above"),
-            Purpose::Scrub => self.finish_scrubbing(&build, built, effects),
+            Purpose::Serve { connection, request_id, read } => {
+                let built = build.assemble(device);
+                let image = built.as_ref().map(|page| SummedImage::new(page.bytes())).map_err(|error| *error);
+                self.finish_serving(connection, request_id, read, &build, image, effects);
+            }
+            Purpose::Coalesce => self.finish_coalescing(&build, build.assemble(device), effects),
+            Purpose::Scrub => self.finish_scrubbing(&build, build.assemble(device), effects),
             Purpose::Hydrate { answer, index } => {
-                self.finish_hydrating((answer, index), &build, built, effects);
+                self.finish_hydrating((answer, index), &build, build.assemble(device), effects);
             }
         }
+        self.builds.keep_spare(build.image.take());
     }
 }
 
@@ -210,24 +218,33 @@ impl Build {
         Ok(found.map_err(|_| BuildError::Damaged)?.records)
     }
 
-    fn assemble(&mut self, device: DeviceId) -> Result<Page, BuildError> {
+    /// Whether the page is the image, as it stands on the device.
+    fn is_image_alone(&self) -> bool {
+        self.recipe.image.is_some() && self.recipe.delta.is_none() && self.recipe.records.is_empty()
+    }
+
+    /// The image that was read, if it is what the index says.
+    fn checked_image(&self, device: DeviceId) -> Result<SummedImage<'_>, BuildError> {
+        let bytes = self.image.as_ref().and_then(|buffer| buffer.bytes().first_chunk());
+        let (Some(named), Some(bytes), false) = (self.recipe.image, bytes, self.has_failed) else {
+            return Err(BuildError::Damaged);
+        };
+        let image = SummedImage::new(bytes);
+        let is_it = image.crc() == named.crc
+            && image.verify(self.key.0, self.page)
+            && image.is_at(device, named.address.0)
+            && image.lsn() == named.lsn;
+        if is_it { Ok(image) } else { Err(BuildError::Damaged) }
+    }
+
+    fn assemble(&self, device: DeviceId) -> Result<Page, BuildError> {
         if self.has_failed {
             return Err(BuildError::Damaged);
         }
         let volume = self.key.0;
         let mut page = match self.recipe.image {
             None => Page::new(volume, self.page),
-            Some(image) => {
-                let page = self.image.take().ok_or(BuildError::Damaged)?;
-                let is_it = page.crc() == image.crc
-                    && page.verify(volume, self.page)
-                    && page.is_at(device, image.address.0)
-                    && page.lsn() == image.lsn;
-                if !is_it {
-                    return Err(BuildError::Damaged);
-                }
-                page
-            }
+            Some(_) => self.checked_image(device)?.to_page(),
         };
         let base = page.lsn();
         for record in self.delta_records(device)? {

@@ -9,8 +9,8 @@ use crate::index::NO_INDEX;
 use crate::segment::SegmentKey;
 use crate::shard::Shard;
 use alloc::format;
-use hexalog_protocol::message::{Message, PageImage, ReadPage, RefusalReason};
-use hexalog_protocol::{Lsn, Page, PageId};
+use hexalog_protocol::message::{Message, PageImage, ReadPage, RefusalReason, encode_page_image};
+use hexalog_protocol::{Lsn, PageId, SummedImage};
 
 impl Shard {
     pub(crate) fn on_read_page(
@@ -116,21 +116,24 @@ impl Shard {
         request_id: u64,
         read: ReadPage,
         build: &Build,
-        built: Result<Page, BuildError>,
+        image: Result<SummedImage<'_>, BuildError>,
         effects: &mut Effects,
     ) {
         if !self.connections.is_there(connection) {
             return;
         }
-        match built {
-            Ok(mut page) => {
-                page.seal_for_wire();
+        match image {
+            Ok(image) => {
                 self.counters.reads += 1;
-                let (page_id, read_point) = (read.page, read.read_point);
-                // With a delta that begins above the read point, and nothing before it: it was never written.
-                let image: &[u8] = if page.lsn() == Lsn::ZERO { &[] } else { page.bytes() };
-                let answer = PageImage { page: page_id, read_point, image };
-                Message::PageImage(answer).encode(request_id, effects.send(connection));
+                let (page, read_point) = (read.page, read.read_point);
+                assert!(image.lsn() <= read_point, "nothing above the read point is in it");
+                let out = effects.send(connection);
+                if image.lsn() == Lsn::ZERO {
+                    // With a delta that begins above the read point, and nothing before it: it was never written.
+                    Message::PageImage(PageImage { page, read_point, image: &[] }).encode(request_id, out);
+                } else {
+                    encode_page_image(request_id, page, read_point, &image, out);
+                }
             }
             Err(BuildError::Damaged) if self.was_superseded(build) => {
                 // A newer version took its place while the read was on its way, and the extent was used again.
