@@ -5,6 +5,11 @@ use alloc::vec::Vec;
 /// Unit of every on-disk address, length and buffer. 4 KiB suits every device that 512-byte ones do.
 pub const BLOCK_BYTES: usize = 4096;
 
+/// Most that is copied in one go. From 2,112 bytes on the C library copies with one instruction that on many processors takes
+/// sixteen times as long where the target begins up to 63 bytes further into its 4 KiB than the source does into its own (glibc bug
+/// 30994). What comes from a receive buffer, its head taken off, goes behind a head of much the same size: there it is the rule.
+const COPY_BYTES: usize = 2048;
+
 /// A byte buffer whose address is a multiple of [`BLOCK_BYTES`].
 ///
 /// The bytes stand inside a plain vector, at the first aligned place: the vector is never grown, so the
@@ -34,6 +39,14 @@ impl AlignedBuffer {
     /// The bytes.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + self.length]
+    }
+
+    /// Copies `bytes` to the place at `start`.
+    pub fn copy_in(&mut self, start: usize, bytes: &[u8]) {
+        let target = &mut self.bytes_mut()[start..start + bytes.len()];
+        for (target, piece) in target.chunks_mut(COPY_BYTES).zip(bytes.chunks(COPY_BYTES)) {
+            target.copy_from_slice(piece);
+        }
     }
 
     /// Sets how many bytes from the start count; up to what the buffer was made with. Lets one buffer serve
@@ -78,6 +91,18 @@ mod tests {
         buffers.rotate_left(1);
         for buffer in &buffers {
             assert_eq!(buffer.bytes().as_ptr().align_offset(BLOCK_BYTES), 0);
+        }
+    }
+
+    #[test]
+    fn all_of_what_is_copied_in_stands_where_it_should() {
+        for length in [0, 1, COPY_BYTES - 1, COPY_BYTES, COPY_BYTES + 1, 5 * COPY_BYTES + 77] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251 + 1) as u8).collect();
+            let mut buffer = AlignedBuffer::zeroed(4 * BLOCK_BYTES);
+            buffer.copy_in(77, &bytes);
+            assert_eq!(buffer.bytes()[77..77 + length], bytes);
+            let around = buffer.bytes()[..77].iter().chain(&buffer.bytes()[77 + length..]);
+            assert!(around.copied().all(|byte| byte == 0), "{length} bytes and nothing else");
         }
     }
 
