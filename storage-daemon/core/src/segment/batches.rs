@@ -29,6 +29,13 @@ pub(crate) struct StoredRecord {
     length: u32,
 }
 
+impl StoredRecord {
+    /// Bytes of its operations.
+    pub fn operations_bytes(&self) -> u32 {
+        self.length
+    }
+}
+
 /// Records of one batch. A session that commits a little at a time seals batches of one: those stand in place.
 #[derive(Debug)]
 pub(crate) enum StoredRecords {
@@ -190,8 +197,8 @@ impl Batches {
                 unmerged += u32::from(!pages.is_merged(record.page, record.lsn));
                 continue;
             }
-            let waiting = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index: index as u32 };
-            if let Some(count) = pages.add_unless_merged(record.page, waiting) {
+            let waiting = PendingRecord::new(&stored, index);
+            if let Some(count) = pages.add_unless_merged(record.page, waiting, &mut pending.lists) {
                 unmerged += 1;
                 on_new(record, count);
             }
@@ -355,6 +362,48 @@ impl Batches {
             assert!(held.unmerged > 0);
             last = held.batch.last();
             assert!(!history.is_annulled(last), "annulled records are let go");
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use hexalog_protocol::GroupId;
+    use hexalog_protocol::batch::BatchBuilder;
+    use hexalog_protocol::codec::Reader;
+
+    /// A batch of one record for each (page, bytes of operations); their LSNs are 1, 2, ….
+    pub(crate) fn stored(records: &[(u64, usize)]) -> Arc<StoredBatch> {
+        let mut builder = BatchBuilder::new(GroupId(0));
+        for ((page, bytes), lsn) in records.iter().zip(1..) {
+            builder.push(&Record {
+                lsn: Lsn(lsn),
+                page: PageId(*page),
+                page_backlink: Lsn::ZERO,
+                group_backlink: Lsn(lsn - 1),
+                is_cpl: true,
+                operations: &alloc::vec![lsn as u8; *bytes],
+            });
+        }
+        let sealed = builder.seal();
+        let batch = Batch::read(&mut Reader::new(&sealed)).expect("just sealed");
+        Arc::new(StoredBatch::new(&batch, batch.last))
+    }
+
+    #[test]
+    fn records_of_a_batch_are_found_in_it_be_it_one_or_many() {
+        for count in [1, 2, 17] {
+            let records: Vec<_> = (0..count).map(|at| (at as u64 * 3, at + 1)).collect();
+            let batch = stored(&records);
+            assert_eq!((batch.first(), batch.last()), (Lsn(1), Lsn(count as u64)));
+            assert_eq!(matches!(batch.records, StoredRecords::One(_)), count == 1);
+            for (index, (page, bytes)) in records.iter().enumerate() {
+                assert_eq!(batch.records[index].page, PageId(*page));
+                assert_eq!(batch.operations(index), alloc::vec![index as u8 + 1; *bytes]);
+                let pending = PendingRecord::new(&batch, index);
+                assert_eq!((pending.operations_bytes as usize, pending.operations().len()), (*bytes, *bytes));
+            }
         }
     }
 }
