@@ -69,6 +69,7 @@ mod tests {
         let mut next = Vec::new();
         lists.grow(&mut next);
         assert_eq!((next.capacity(), lists.empty[0].len()), (RECORDS_FIRST, 0));
+        next.push(PendingRecord::new(&batch, 0));
         lists.keep(next);
         lists.keep(list);
         assert_eq!(lists.empty.each_ref().map(Vec::len), [1; SIZES], "the largest is not kept");
