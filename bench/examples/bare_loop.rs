@@ -2,7 +2,7 @@
 //! load generator, writes them to a pre-written file, flushes, acknowledges, and does nothing else.
 //!
 //! ```text
-//! bare_loop LISTEN FILE SIZE
+//! bare_loop LISTEN FILE SIZE [fsync|dsync]
 //! hexalog-bench --target=node --address=LISTEN --numjobs=8 --iodepth=16
 //! ```
 //! It checks no epoch and no order, keeps no segment, reads nothing back: its acknowledgements are durable, and there is no
@@ -74,8 +74,8 @@ struct Loop {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [listen, file, size] = arguments.as_slice() else {
-        return Err("usage: bare_loop ADDRESS:PORT FILE BYTES".into());
+    let [listen, file, size, asked @ ..] = arguments.as_slice() else {
+        return Err("usage: bare_loop ADDRESS:PORT FILE BYTES [fsync|dsync]".into());
     };
     // As the daemon's shard threads.
     ask_for_short_slices()?;
@@ -84,12 +84,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(path, vec![0; file_bytes as usize])?;
     let opened = open_area(path, true)?;
     opened.sync_all()?;
-    // The same choice as the daemon's.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let report = probe(directory, true)?;
-    let mut bare =
-        Loop::new(TcpListener::bind(listen)?, DeviceQueue::new(&opened, path_of(report.path))?, file_bytes)?;
-    println!("ready at {listen}: {:?}", report.path);
+    let durability = match asked.first().map(String::as_str) {
+        Some("fsync") => DurabilityPath::LinkedFlush,
+        Some("dsync") => DurabilityPath::DsyncWrite,
+        Some(other) => return Err(format!("{other} is none of fsync and dsync").into()),
+        // The same choice as the daemon's.
+        None => path_of(probe(directory, true)?.path),
+    };
+    let mut bare = Loop::new(TcpListener::bind(listen)?, DeviceQueue::new(&opened, durability)?, file_bytes)?;
+    println!("ready at {listen}: {durability:?}");
     bare.run()
 }
 
@@ -97,8 +101,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn path_of(chosen: DurabilityPath) -> DurabilityPath {
     if chosen == DurabilityPath::DsyncThread {
         eprintln!("the daemon would choose a writer thread here; this loop uses the linked flush");
+        return DurabilityPath::LinkedFlush;
     }
-    DurabilityPath::LinkedFlush
+    chosen
 }
 
 impl Loop {

@@ -6,15 +6,16 @@
 #
 # DIR lies on the device under test. Records of 256 bytes: 8 connections with 16 in flight each (bars: acknowledged >= 0.85 times,
 # CPU of the server for each <= 1.3 times the bare loop's), 8 with 128, and one alone.
-# Environment: see bars.sh.
+# Environment: see bars.sh, and DURABILITY, which both are told: fsync or dsync. Without it each takes what is faster when it starts,
+# which on a machine with neighbours may be one for the one and another for the other.
 
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 BARE=${BARE:-$RELEASE/examples/bare_loop}
 [ -x "$BARE" ] || { echo "$BARE is missing: cargo build --release -p hexalog-bench --examples" >&2; exit 1; }
 scratch "${1:?directory}"
-daemon 256MiB
+daemon 256MiB ${DURABILITY:+--durability "$DURABILITY"}
 port=$(free_port)
-"$BARE" "127.0.0.1:$port" "$DIR/bare" 256m >"$DIR/bare.log" 2>&1 &
+"$BARE" "127.0.0.1:$port" "$DIR/bare" 256m ${DURABILITY:+"$DURABILITY"} >"$DIR/bare.log" 2>&1 &
 SERVERS+=($!)
 bare_pid=$!
 wait_for "$port"

@@ -4,7 +4,8 @@
 #   bench/scripts/durable_append.sh DIR
 #
 # DIR lies on the device under test. 64 KiB: bytes a second, bar >= 0.90 of fio. 4 KiB at depth 1: p50 <= 1.20 times, p99 <= 1.5 times fio's.
-# fio writes with O_DSYNC, so that its latency holds the flush as ours does. Environment: see bars.sh.
+# fio writes with O_DSYNC, so that its latency holds the flush as ours does. Environment: see bars.sh, and DURABILITY, which the daemon
+# is told: dsync is the same flush as fio's. Without it the daemon takes what is faster when it starts.
 #
 # The daemon is sent frames of 64 KiB, eight records of 8,000 bytes each, two of them in flight, as a writer's connection has; or
 # single records that make an append of one block. The records go to 128 pages in turn: few versions of pages are made of
@@ -14,7 +15,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/bars.sh"
 scratch "${1:?directory}"
 lay_out "$DIR/file" 256
-daemon 256MiB
+daemon 256MiB ${DURABILITY:+--durability "$DURABILITY"}
 
 hot=(--size=1m)
 wide=(--size=256m)

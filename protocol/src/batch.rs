@@ -141,6 +141,17 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Takes one batch from the front of `reader` and checks all of it.
     pub fn read(reader: &mut Reader<'a>) -> Result<Batch<'a>, Malformed> {
+        let batch = Batch::read_verified(&mut reader.clone())?;
+        let crc = batch.bytes[28..].first_chunk().expect("it has a header");
+        if checksum(batch.bytes) != u32::from_le_bytes(*crc) {
+            return Err(Malformed { what: "batch CRC" });
+        }
+        reader.bytes(batch.bytes.len(), "batch records")?;
+        Ok(batch)
+    }
+
+    /// The same of bytes whose checksum was verified when they came into this process: all but that is checked.
+    pub fn read_verified(reader: &mut Reader<'a>) -> Result<Batch<'a>, Malformed> {
         let mut peek = reader.clone();
         let header = peek.bytes(BATCH_HEADER_BYTES, "batch header")?;
         let mut fields = Reader::new(header);
@@ -149,7 +160,6 @@ impl<'a> Batch<'a> {
         let first = Lsn(fields.u64("batch first LSN")?);
         let backlink = Lsn(fields.u64("batch backlink")?);
         let body = fields.u32("batch length")? as usize;
-        let crc = fields.u32("batch CRC")?;
         let malformed = |what| Malformed { what };
         if body > BATCH_BYTES_MAX - BATCH_HEADER_BYTES || count == 0 {
             return Err(malformed("batch size"));
@@ -161,9 +171,6 @@ impl<'a> Batch<'a> {
             return Err(malformed("batch backlink"));
         }
         let bytes = reader.bytes(BATCH_HEADER_BYTES + body, "batch records")?;
-        if checksum(bytes) != crc {
-            return Err(malformed("batch CRC"));
-        }
         let mut batch = Batch { group, first, last: first, backlink, count, bytes };
         // A first record elsewhere would be one that the header, by which batches are found, does not name.
         if bytes[BATCH_HEADER_BYTES] != 0 {

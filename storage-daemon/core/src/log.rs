@@ -83,6 +83,14 @@ pub(crate) enum Full {
     Ring,
 }
 
+/// How far an append buffer moves on: appends of a moment go all over three times this, which is more than a processor's own cache
+/// holds and less than all share.
+const APPEND_RANGE_BYTES: usize = 1 << 20;
+
+fn append_buffer(options: &ShardOptions) -> AlignedBuffer {
+    AlignedBuffer::roving(options.append_bytes_max, APPEND_RANGE_BYTES.min(options.append_bytes_max))
+}
+
 /// The log of one shard.
 #[derive(Debug)]
 pub(crate) struct Log {
@@ -119,10 +127,10 @@ impl Log {
             head: 0,
             next: ReplayPoint::default(),
             durable: ReplayPoint::default(),
-            filling: Append::new(AlignedBuffer::zeroed(options.append_bytes_max)),
+            filling: Append::new(append_buffer(options)),
             in_flight: None,
             // One fills and one is in flight while a third, just written, still takes effect.
-            spare: [(); 2].map(|()| AlignedBuffer::zeroed(options.append_bytes_max)).into(),
+            spare: [(); 2].map(|()| append_buffer(options)).into(),
             filled_by: ByVolume::default(),
             kept_by: ByVolume::default(),
         }
@@ -367,7 +375,7 @@ impl Log {
     /// Takes a buffer back for the append after the next.
     pub fn recycle(&mut self, mut buffer: AlignedBuffer) {
         assert!(self.spare.len() < 2, "three append buffers");
-        buffer.set_len(buffer.capacity());
+        buffer.move_on();
         self.spare.push(buffer);
     }
 

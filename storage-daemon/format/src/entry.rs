@@ -253,30 +253,45 @@ pub(crate) fn get_writer(reader: &mut Reader<'_>) -> Result<WriterId, Malformed>
 
 /// Iterates over the entries of an append whose checksum holds.
 #[derive(Clone, Debug)]
-pub struct Entries<'a>(Reader<'a>);
+pub struct Entries<'a> {
+    reader: Reader<'a>,
+    read_batch: ReadBatch<'a>,
+}
+
+type ReadBatch<'a> = fn(&mut Reader<'a>) -> Result<Batch<'a>, Malformed>;
 
 impl<'a> Entries<'a> {
     /// Over the entry bytes of one append.
     pub fn new(bytes: &'a [u8]) -> Entries<'a> {
-        Entries(Reader::new(bytes))
+        Entries { reader: Reader::new(bytes), read_batch: Batch::read }
+    }
+
+    /// The same of an append that was put together in this run and is still in memory: each batch's checksum was verified
+    /// when the batch was received.
+    pub fn of_verified(bytes: &'a [u8]) -> Entries<'a> {
+        Entries { reader: Reader::new(bytes), read_batch: Batch::read_verified }
     }
 
     fn read(&mut self) -> Result<Entry<'a>, Malformed> {
-        let kind = self.0.u8("entry kind")?;
-        if self.0.array::<3>("entry spare")? != [0; 3] {
+        let kind = self.reader.u8("entry kind")?;
+        if self.reader.array::<3>("entry spare")? != [0; 3] {
             return Err(Malformed { what: "entry spare" });
         }
-        let length = self.0.u32("entry length")? as usize;
-        let mut body = Reader::new(self.0.bytes(length, "entry body")?);
-        let entry = decode_body(kind, &mut body)?;
+        let length = self.reader.u32("entry length")? as usize;
+        let mut body = Reader::new(self.reader.bytes(length, "entry body")?);
+        let entry = decode_body(kind, &mut body, self.read_batch)?;
         body.finish("entry trailing bytes")?;
         Ok(entry)
     }
 }
 
-fn decode_body<'a>(kind: u8, body: &mut Reader<'a>) -> Result<Entry<'a>, Malformed> {
+fn decode_body<'a>(
+    kind: u8,
+    body: &mut Reader<'a>,
+    read_batch: ReadBatch<'a>,
+) -> Result<Entry<'a>, Malformed> {
     if kind == BATCH {
-        return Ok(Entry::Batch { volume: get_volume(body)?, batch: Batch::read(body)? });
+        return Ok(Entry::Batch { volume: get_volume(body)?, batch: read_batch(body)? });
     }
     if kind == HEARD {
         return Ok(Entry::Heard {
@@ -308,12 +323,12 @@ impl<'a> Iterator for Entries<'a> {
     type Item = Result<Entry<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.0.remaining() == 0 {
+        if self.reader.remaining() == 0 {
             return None;
         }
         let item = self.read();
         if item.is_err() {
-            self.0.rest();
+            self.reader.rest();
         }
         Some(item)
     }
@@ -391,8 +406,10 @@ mod tests {
         let samples = samples(&sealed);
         let mut bytes = vec![];
         samples.iter().for_each(|entry| entry.encode(&mut bytes));
-        let read: Result<Vec<_>, _> = Entries::new(&bytes).collect();
-        assert_eq!(read, Ok(samples.clone()));
+        for entries in [Entries::new(&bytes), Entries::of_verified(&bytes)] {
+            let read: Result<Vec<_>, _> = entries.collect();
+            assert_eq!(read, Ok(samples.clone()));
+        }
         for entry in &samples {
             let mut bytes = vec![];
             entry.encode(&mut bytes);

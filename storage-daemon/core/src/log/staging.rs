@@ -27,6 +27,20 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// Whether both are acknowledgements on one connection about the same segments.
+    pub fn tells_the_same_as(&self, other: &Answer) -> bool {
+        let about = |answer: &Answer| match answer {
+            Answer::WriteAck { connection, volume, writer, .. } => Some((*connection, *volume, *writer)),
+            Answer::Bumped { .. } | Answer::Done { .. } => None,
+        };
+        match (self, other) {
+            (Answer::WriteAck { groups, .. }, Answer::WriteAck { groups: others, .. }) => {
+                about(self) == about(other) && groups == others
+            }
+            _ => false,
+        }
+    }
+
     /// Who waits, for which request, about which segment.
     pub fn asker(&self) -> (ConnectionId, u64, Option<(VolumeId, GroupId)>) {
         match self {
@@ -147,8 +161,7 @@ impl Append {
     }
 
     fn copy_in(&mut self, bytes: &[u8]) {
-        let start = APPEND_HEADER_BYTES + self.entries_bytes;
-        self.buffer.bytes_mut()[start..start + bytes.len()].copy_from_slice(bytes);
+        self.buffer.copy_in(APPEND_HEADER_BYTES + self.entries_bytes, bytes);
         self.entries_bytes += bytes.len();
         self.entries_crc = crc32c::crc32c_append(self.entries_crc, bytes);
     }

@@ -5,12 +5,16 @@
 
 use super::SegmentKey;
 use crate::pages::{PageTable, PendingRecord};
-use crate::pending::Pending;
+use crate::pending::{LedgerPlace, Pending};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Deref;
 use hexalog_protocol::batch::Batch;
 use hexalog_protocol::history::EpochHistory;
+use hexalog_protocol::record::Record;
 use hexalog_protocol::{Lsn, PageId};
 
 /// A record of a held batch; its operations stay where they are in the batch.
@@ -25,21 +29,54 @@ pub(crate) struct StoredRecord {
     length: u32,
 }
 
+impl StoredRecord {
+    /// Bytes of its operations.
+    pub fn operations_bytes(&self) -> u32 {
+        self.length
+    }
+}
+
+/// Records of one batch. A session that commits a little at a time seals batches of one: those stand in place.
+#[derive(Debug)]
+pub(crate) enum StoredRecords {
+    One([StoredRecord; 1]),
+    Many(Box<[StoredRecord]>),
+}
+
+impl Deref for StoredRecords {
+    type Target = [StoredRecord];
+
+    fn deref(&self) -> &[StoredRecord] {
+        match self {
+            StoredRecords::One(record) => record,
+            StoredRecords::Many(records) => records,
+        }
+    }
+}
+
+impl From<&[StoredRecord]> for StoredRecords {
+    fn from(records: &[StoredRecord]) -> StoredRecords {
+        match records {
+            [record] => StoredRecords::One([*record]),
+            _ => StoredRecords::Many(records.into()),
+        }
+    }
+}
+
 /// A batch as sealed, with its records that count. Annulment always takes the end of a batch: all of it was
 /// written by one writer, and a truncation range covers everything of that writer above the VDL found.
 #[derive(Debug)]
 pub(crate) struct StoredBatch {
-    pub bytes: Vec<u8>,
+    pub bytes: Box<[u8]>,
     pub backlink: Lsn,
-    pub records: Vec<StoredRecord>,
+    pub records: StoredRecords,
 }
 
 impl StoredBatch {
-    fn new(batch: &Batch<'_>, history: &EpochHistory) -> StoredBatch {
+    /// Of the batch's records those through `last`, the last one that counts.
+    fn new(batch: &Batch<'_>, last: Lsn) -> StoredBatch {
         let origin = batch.bytes.as_ptr() as usize;
-        let mut records = Vec::with_capacity(batch.count as usize);
-        let counting = batch.records().take_while(|record| !history.is_annulled(record.lsn));
-        records.extend(counting.map(|record| StoredRecord {
+        let stored = |record: Record<'_>| StoredRecord {
             lsn: record.lsn,
             page: record.page,
             page_backlink: record.page_backlink,
@@ -47,8 +84,17 @@ impl StoredBatch {
             is_cpl: record.is_cpl,
             start: (record.operations.as_ptr() as usize - origin) as u32,
             length: record.operations.len() as u32,
-        }));
-        StoredBatch { bytes: batch.bytes.to_vec(), backlink: batch.backlink, records }
+        };
+        let mut counting = batch.records().take_while(|record| record.lsn <= last).map(stored);
+        let records = match counting.next() {
+            Some(record) if record.lsn == last => StoredRecords::One([record]),
+            first => {
+                let mut records = Vec::with_capacity(batch.count as usize);
+                records.extend(first.into_iter().chain(counting));
+                StoredRecords::Many(records.into())
+            }
+        };
+        StoredBatch { bytes: batch.bytes.into(), backlink: batch.backlink, records }
     }
 
     pub fn first(&self) -> Lsn {
@@ -73,8 +119,8 @@ impl StoredBatch {
 
 struct Held {
     batch: Arc<StoredBatch>,
-    /// Of the append in the log that holds it for a restart.
-    position: u64,
+    /// With the append in the log that holds it for a restart.
+    place: LedgerPlace,
     /// It is staged once more: that append will hold it ([`crate::carry`]).
     is_carried: bool,
     unmerged: u32,
@@ -83,6 +129,18 @@ struct Held {
 /// Held batches by first LSN. Their LSN ranges do not overlap: each is a stretch of the group's one chain.
 pub(crate) struct Batches {
     held: BTreeMap<Lsn, Held>,
+}
+
+/// A batch that is held became durable once more, further on in the log: a restart finds it there, and the log before is
+/// held back by it no longer.
+fn came_again(held: &mut Held, last: Lsn, position: u64, segment: SegmentKey, pending: &mut Pending) {
+    // The longer form of one that was truncated meanwhile stands where it stood.
+    if held.batch.last() == last && position > held.place.position {
+        let (first, bytes) = (held.batch.first(), held.batch.memory_bytes());
+        pending.remove(held.place, segment, first, bytes);
+        held.place = pending.add(position, segment, first, bytes);
+        held.is_carried = false;
+    }
 }
 
 /// The last LSN of a batch that counts under a history; `None` if all of it is annulled.
@@ -112,34 +170,35 @@ impl Batches {
         self.held.get(&first).is_some_and(|held| held.batch.last() >= last)
     }
 
-    /// Takes in a durable batch and puts its new records into the page table, those that are in no version yet. `on_new` is told
-    /// each of them, with the number of records that wait for its page now.
+    /// Takes in a durable batch of which the records through `last` count, and puts its new ones into the page table, those that
+    /// are in no version yet. `on_new` is told each of them, with the number of records that wait for its page now.
     pub fn insert(
         &mut self,
-        batch: &Batch<'_>,
+        (batch, last): (&Batch<'_>, Lsn),
         position: u64,
         segment: SegmentKey,
-        history: &EpochHistory,
         (pages, pending): (&mut PageTable, &mut Pending),
         mut on_new: impl FnMut(&StoredRecord, usize),
     ) {
-        let stored = StoredBatch::new(batch, history);
-        if stored.records.is_empty() {
-            return;
+        let entry = self.held.entry(batch.first);
+        let known_to = match &entry {
+            Entry::Occupied(held) => held.get().batch.last(),
+            Entry::Vacant(_) => Lsn::ZERO,
+        };
+        if let Entry::Occupied(held) = entry
+            && known_to >= last
+        {
+            return came_again(held.into_mut(), last, position, segment, pending);
         }
-        if self.holds(batch.first, stored.last()) {
-            return self.came_again(batch.first, stored.last(), position, segment, pending);
-        }
-        let stored = Arc::new(stored);
-        let known_to = self.held.get(&batch.first).map_or(Lsn::ZERO, |held| held.batch.last());
+        let stored = Arc::new(StoredBatch::new(batch, last));
         let mut unmerged = 0;
         for (index, record) in stored.records.iter().enumerate() {
             if record.lsn <= known_to {
                 unmerged += u32::from(!pages.is_merged(record.page, record.lsn));
                 continue;
             }
-            let waiting = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index: index as u32 };
-            if let Some(count) = pages.add_unless_merged(record.page, waiting) {
+            let waiting = PendingRecord::new(&stored, index);
+            if let Some(count) = pages.add_unless_merged(record.page, waiting, &mut pending.lists) {
                 unmerged += 1;
                 on_new(record, count);
             }
@@ -147,31 +206,11 @@ impl Batches {
         if unmerged == 0 {
             return;
         }
-        if let Some(held) = self.held.remove(&batch.first) {
+        let place = pending.add(position, segment, batch.first, stored.memory_bytes());
+        let held = Held { batch: stored, place, is_carried: false, unmerged };
+        if let Some(shorter) = self.held.insert(batch.first, held) {
             // Truncated by a history that has since been replaced: the longer form takes its place.
-            pending.remove(held.position, segment, batch.first, held.batch.memory_bytes());
-        }
-        pending.add(position, segment, batch.first, stored.memory_bytes());
-        self.held.insert(batch.first, Held { batch: stored, position, is_carried: false, unmerged });
-    }
-
-    /// A batch that is held became durable once more, further on in the log: a restart finds it there, and the log before is
-    /// held back by it no longer.
-    fn came_again(
-        &mut self,
-        first: Lsn,
-        last: Lsn,
-        position: u64,
-        segment: SegmentKey,
-        pending: &mut Pending,
-    ) {
-        let held = self.held.get_mut(&first).expect("the caller found it");
-        // The longer form of one that was truncated meanwhile stands where it stood.
-        if held.batch.last() == last && position > held.position {
-            let bytes = held.batch.memory_bytes();
-            pending.remove(held.position, segment, first, bytes);
-            pending.add(position, segment, first, bytes);
-            (held.position, held.is_carried) = (position, false);
+            pending.remove(shorter.place, segment, batch.first, shorter.batch.memory_bytes());
         }
     }
 
@@ -183,11 +222,13 @@ impl Batches {
 
     /// A record went into a page version.
     pub fn merged(&mut self, first: Lsn, segment: SegmentKey, pending: &mut Pending) {
-        let held = self.held.get_mut(&first).expect("a pending record's batch is held");
-        held.unmerged -= 1;
-        if held.unmerged == 0 {
-            let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.position, segment, first, held.batch.memory_bytes());
+        let Entry::Occupied(mut entry) = self.held.entry(first) else {
+            panic!("a pending record's batch is held");
+        };
+        entry.get_mut().unmerged -= 1;
+        if entry.get().unmerged == 0 {
+            let held = entry.remove();
+            pending.remove(held.place, segment, first, held.batch.memory_bytes());
         }
     }
 
@@ -197,6 +238,7 @@ impl Batches {
         let mut scl = scl;
         // The SCL may stand inside a batch whose end came back when a history was replaced.
         if let Some((_, held)) = self.held.range(..=scl).next_back()
+            && held.batch.last() > scl
             && held.batch.records.iter().any(|record| record.lsn == scl)
         {
             scl = held.batch.last();
@@ -256,7 +298,7 @@ impl Batches {
             .collect();
         for first in concerned {
             let held = self.held.remove(&first).expect("just seen");
-            pending.remove(held.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.place, segment, first, held.batch.memory_bytes());
             let counts = held.batch.records.partition_point(|record| !history.is_annulled(record.lsn));
             annulled.extend_from_slice(&held.batch.records[counts..]);
             // Annulled records lie above every VDL heard, so none of them is in a page version. A replay may meet them when
@@ -269,10 +311,10 @@ impl Batches {
                 let batch = StoredBatch {
                     bytes: held.batch.bytes.clone(),
                     backlink: held.batch.backlink,
-                    records: held.batch.records[..counts].to_vec(),
+                    records: held.batch.records[..counts].into(),
                 };
-                pending.add(held.position, segment, first, batch.memory_bytes());
-                self.held.insert(first, Held { batch: Arc::new(batch), unmerged, ..held });
+                let place = pending.add(held.place.position, segment, first, batch.memory_bytes());
+                self.held.insert(first, Held { batch: Arc::new(batch), unmerged, place, ..held });
             }
         }
         annulled
@@ -290,7 +332,7 @@ impl Batches {
     pub fn drop_above(&mut self, scl: Lsn, segment: SegmentKey, pending: &mut Pending) -> Vec<StoredRecord> {
         let mut dropped = Vec::new();
         for (first, held) in self.held.split_off(&scl.plus(1)) {
-            pending.remove(held.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.place, segment, first, held.batch.memory_bytes());
             assert_eq!(
                 held.unmerged as usize,
                 held.batch.records.len(),
@@ -304,7 +346,7 @@ impl Batches {
     /// Lets go of everything.
     pub fn clear(&mut self, segment: SegmentKey, pending: &mut Pending) {
         for (first, held) in core::mem::take(&mut self.held) {
-            pending.remove(held.position, segment, first, held.batch.memory_bytes());
+            pending.remove(held.place, segment, first, held.batch.memory_bytes());
         }
     }
 
@@ -320,6 +362,48 @@ impl Batches {
             assert!(held.unmerged > 0);
             last = held.batch.last();
             assert!(!history.is_annulled(last), "annulled records are let go");
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use hexalog_protocol::GroupId;
+    use hexalog_protocol::batch::BatchBuilder;
+    use hexalog_protocol::codec::Reader;
+
+    /// A batch of one record for each (page, bytes of operations); their LSNs are 1, 2, ….
+    pub(crate) fn stored(records: &[(u64, usize)]) -> Arc<StoredBatch> {
+        let mut builder = BatchBuilder::new(GroupId(0));
+        for ((page, bytes), lsn) in records.iter().zip(1..) {
+            builder.push(&Record {
+                lsn: Lsn(lsn),
+                page: PageId(*page),
+                page_backlink: Lsn::ZERO,
+                group_backlink: Lsn(lsn - 1),
+                is_cpl: true,
+                operations: &alloc::vec![lsn as u8; *bytes],
+            });
+        }
+        let sealed = builder.seal();
+        let batch = Batch::read(&mut Reader::new(&sealed)).expect("just sealed");
+        Arc::new(StoredBatch::new(&batch, batch.last))
+    }
+
+    #[test]
+    fn records_of_a_batch_are_found_in_it_be_it_one_or_many() {
+        for count in [1, 2, 17] {
+            let records: Vec<_> = (0..count).map(|at| (at as u64 * 3, at + 1)).collect();
+            let batch = stored(&records);
+            assert_eq!((batch.first(), batch.last()), (Lsn(1), Lsn(count as u64)));
+            assert_eq!(matches!(batch.records, StoredRecords::One(_)), count == 1);
+            for (index, (page, bytes)) in records.iter().enumerate() {
+                assert_eq!(batch.records[index].page, PageId(*page));
+                assert_eq!(batch.operations(index), alloc::vec![index as u8 + 1; *bytes]);
+                let pending = PendingRecord::new(&batch, index);
+                assert_eq!((pending.operations_bytes as usize, pending.operations().len()), (*bytes, *bytes));
+            }
         }
     }
 }
