@@ -230,10 +230,6 @@ impl Operator for Filter {
         }
     }
 
-    fn has_put_aside(&self) -> bool {
-        self.input.has_put_aside()
-    }
-
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.is_begun = false;
         self.input.rewind(context);
@@ -274,10 +270,6 @@ impl Operator for Project {
 
     fn bound(&mut self, rows: usize) {
         self.input.bound(rows);
-    }
-
-    fn has_put_aside(&self) -> bool {
-        self.input.has_put_aside()
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
