@@ -88,40 +88,17 @@ impl Shard {
             }
         }
         at_the_end.extend(answers.map(|(_, answer)| answer));
-        self.release_at_the_end(durable, at_the_end, &mut moved, effects);
+        for answer in at_the_end {
+            if let Answer::WriteAck { connection, volume, groups, .. } = &answer {
+                moved.told.extend(groups.iter().map(|group| (*connection, (*volume, *group))));
+            }
+            self.release(durable, answer, effects);
+        }
         self.push_moved_scls(durable, &moved, effects);
         self.note_lost(&moved.lost, effects);
         self.note_whole(&moved.whole, effects);
         self.note_restored(&moved.restored, effects);
         self.log.recycle(written.buffer);
-    }
-
-    /// Answers that tell the state at the end of an append. Frames that a writer sent one after the other are told the same.
-    fn release_at_the_end(
-        &mut self,
-        durable: &Durable,
-        answers: Vec<Answer>,
-        moved: &mut Moved,
-        effects: &mut Effects,
-    ) {
-        let mut last: Option<(Answer, Message<'_>)> = None;
-        for answer in answers {
-            let Answer::WriteAck { connection, request_id, volume, writer, ref groups } = answer else {
-                self.release(durable, answer, effects);
-                continue;
-            };
-            let ack = match last.take().filter(|(before, _)| before.tells_the_same_as(&answer)) {
-                Some((_, ack)) => ack,
-                None => {
-                    moved.told.extend(groups.iter().map(|group| (connection, (volume, *group))));
-                    Message::WriteAck(self.write_ack(volume, writer, groups.iter().copied()))
-                }
-            };
-            if self.connections.is_there(connection) {
-                ack.encode(request_id, effects.send(connection));
-            }
-            last = Some((answer, ack));
-        }
     }
 
     /// What waited for an append that will never be durable is refused: no one waits for ever.

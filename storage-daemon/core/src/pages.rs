@@ -9,7 +9,6 @@ pub(crate) mod coalesce;
 pub(crate) mod collect;
 pub(crate) mod deltas;
 pub(crate) mod extents;
-pub(crate) mod lists;
 mod map;
 pub(crate) mod reads;
 pub(crate) mod repair;
@@ -24,7 +23,6 @@ use hexalog_protocol::record::starts_with_format;
 use hexalog_protocol::{Lsn, PageId};
 use hexalog_storage_format::address::BlockAddress;
 use hexalog_storage_format::checkpoint::{DeltaRef, ImageRef, PageVersions, VersionsThrough};
-use lists::Lists;
 use map::PageMap;
 
 /// A record of a page that is in no version: its place in a held batch.
@@ -33,20 +31,9 @@ pub(crate) struct PendingRecord {
     pub lsn: Lsn,
     pub batch: Arc<StoredBatch>,
     pub index: u32,
-    /// As the batch says too: which version a page gets is decided by these alone, without a look into each batch.
-    pub operations_bytes: u32,
 }
 
-const _: () = assert!(size_of::<PendingRecord>() == 24, "what waits for a page is looked through often");
-
 impl PendingRecord {
-    /// Record `index` of a batch.
-    pub fn new(batch: &Arc<StoredBatch>, index: usize) -> PendingRecord {
-        let record = &batch.records[index];
-        let operations_bytes = record.operations_bytes();
-        PendingRecord { lsn: record.lsn, batch: Arc::clone(batch), index: index as u32, operations_bytes }
-    }
-
     pub fn operations(&self) -> &[u8] {
         self.batch.operations(self.index as usize)
     }
@@ -298,18 +285,10 @@ impl PageTable {
     }
 
     /// Adds a durable record, unless it is in a version already: a replay meets such. Returns how many wait now.
-    pub fn add_unless_merged(
-        &mut self,
-        page: PageId,
-        record: PendingRecord,
-        lists: &mut Lists,
-    ) -> Option<usize> {
+    pub fn add_unless_merged(&mut self, page: PageId, record: PendingRecord) -> Option<usize> {
         let entry = self.pages.entry(page);
         if record.lsn <= entry.merged_to() {
             return None;
-        }
-        if entry.pending.len() == entry.pending.capacity() {
-            lists.grow(&mut entry.pending);
         }
         match entry.pending.last() {
             Some(last) if last.lsn >= record.lsn => {

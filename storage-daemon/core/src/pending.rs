@@ -1,7 +1,6 @@
 //! What is not yet in page versions, over all segments of the shard: how much memory it takes and how far back
 //! in the log it reaches.
 
-use crate::pages::lists::Lists;
 use crate::segment::SegmentKey;
 use crate::shares::ByVolume;
 use alloc::collections::VecDeque;
@@ -17,8 +16,6 @@ pub(crate) struct Pending {
     /// By log position, so that the oldest is found first: it holds the log back. Batches come at the end and go from anywhere,
     /// so an append whose batches are all gone stays, empty, until it is the oldest.
     appends: VecDeque<Appended>,
-    /// For the lists of their records by page.
-    pub lists: Lists,
 }
 
 /// Batches of one append.

@@ -27,20 +27,6 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Whether both are acknowledgements on one connection about the same segments.
-    pub fn tells_the_same_as(&self, other: &Answer) -> bool {
-        let about = |answer: &Answer| match answer {
-            Answer::WriteAck { connection, volume, writer, .. } => Some((*connection, *volume, *writer)),
-            Answer::Bumped { .. } | Answer::Done { .. } => None,
-        };
-        match (self, other) {
-            (Answer::WriteAck { groups, .. }, Answer::WriteAck { groups: others, .. }) => {
-                about(self) == about(other) && groups == others
-            }
-            _ => false,
-        }
-    }
-
     /// Who waits, for which request, about which segment.
     pub fn asker(&self) -> (ConnectionId, u64, Option<(VolumeId, GroupId)>) {
         match self {

@@ -527,7 +527,6 @@ impl Shard {
         self.note_versions_changed(key, page);
         self.counters.coalesced_pages += 1;
         self.counters.coalesced_records += merged.len() as u64;
-        self.pending.lists.keep(merged);
     }
 }
 
@@ -537,7 +536,7 @@ fn fitting_records(entry: &PageEntry, waiting: &[PendingRecord], bytes_max: usiz
     let room = bytes_max.saturating_sub(DELTA_HEAD_BYTES_MAX + usize::from(entry.chain.bytes));
     let (mut count, mut bytes) = (0, 0);
     for record in waiting {
-        let all = bytes + RECORD_HEAD_BYTES_MAX + record.operations_bytes as usize;
+        let all = bytes + RECORD_HEAD_BYTES_MAX + record.operations().len();
         if all > room {
             break;
         }

@@ -237,7 +237,6 @@ impl Shard {
         self.note_versions_changed(key, page);
         self.counters.delta_pages += 1;
         self.counters.delta_records += merged.len() as u64;
-        self.pending.lists.keep(merged);
     }
 }
 

@@ -29,13 +29,6 @@ pub(crate) struct StoredRecord {
     length: u32,
 }
 
-impl StoredRecord {
-    /// Bytes of its operations.
-    pub fn operations_bytes(&self) -> u32 {
-        self.length
-    }
-}
-
 /// Records of one batch. A session that commits a little at a time seals batches of one: those stand in place.
 #[derive(Debug)]
 pub(crate) enum StoredRecords {
@@ -94,7 +87,9 @@ impl StoredBatch {
                 StoredRecords::Many(records.into())
             }
         };
-        StoredBatch { bytes: batch.bytes.into(), backlink: batch.backlink, records }
+        let stored = StoredBatch { bytes: batch.bytes.into(), backlink: batch.backlink, records };
+        assert_eq!(stored.last(), last, "the last that counts is a record of the batch");
+        stored
     }
 
     pub fn first(&self) -> Lsn {
@@ -197,8 +192,8 @@ impl Batches {
                 unmerged += u32::from(!pages.is_merged(record.page, record.lsn));
                 continue;
             }
-            let waiting = PendingRecord::new(&stored, index);
-            if let Some(count) = pages.add_unless_merged(record.page, waiting, &mut pending.lists) {
+            let waiting = PendingRecord { lsn: record.lsn, batch: Arc::clone(&stored), index: index as u32 };
+            if let Some(count) = pages.add_unless_merged(record.page, waiting) {
                 unmerged += 1;
                 on_new(record, count);
             }
@@ -367,14 +362,14 @@ impl Batches {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
     use hexalog_protocol::GroupId;
     use hexalog_protocol::batch::BatchBuilder;
     use hexalog_protocol::codec::Reader;
 
     /// A batch of one record for each (page, bytes of operations); their LSNs are 1, 2, ….
-    pub(crate) fn stored(records: &[(u64, usize)]) -> Arc<StoredBatch> {
+    fn stored(records: &[(u64, usize)]) -> Arc<StoredBatch> {
         let mut builder = BatchBuilder::new(GroupId(0));
         for ((page, bytes), lsn) in records.iter().zip(1..) {
             builder.push(&Record {
@@ -401,8 +396,6 @@ pub(crate) mod tests {
             for (index, (page, bytes)) in records.iter().enumerate() {
                 assert_eq!(batch.records[index].page, PageId(*page));
                 assert_eq!(batch.operations(index), alloc::vec![index as u8 + 1; *bytes]);
-                let pending = PendingRecord::new(&batch, index);
-                assert_eq!((pending.operations_bytes as usize, pending.operations().len()), (*bytes, *bytes));
             }
         }
     }
