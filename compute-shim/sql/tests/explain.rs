@@ -138,7 +138,7 @@ fn an_index_leads_to_keys_of_another_width() {
     }
 }
 
-/// IN by several columns compared all pairs of rows.
+/// IN by several columns compared all pairs of rows, and EXISTS ran its query for each row.
 #[test]
 fn rows_of_subqueries_are_looked_up() {
     let cluster = Cluster::new();
@@ -147,23 +147,104 @@ fn rows_of_subqueries_are_looked_up() {
         "CREATE TABLE a (x int, y bigint, r real); CREATE TABLE b (x bigint, y int, z int, r double precision);
          CREATE TABLE k (x int PRIMARY KEY); CREATE TABLE c (u int, v bigint, w real)",
     );
-    for (condition, is_hashed) in [
-        ("x IN (SELECT x FROM b)", true),
-        ("x::numeric NOT IN (SELECT x FROM b)", true),
-        ("r IN (SELECT r FROM b)", true),
-        ("(x, y) IN (SELECT x, y FROM b)", true),
-        ("(x, y) NOT IN (SELECT x, y FROM b)", true),
-        ("(y, 1) = ANY (SELECT y, z FROM b)", true),
-        ("a IN (SELECT c FROM c)", true),
-        ("CASE WHEN x > 0 THEN row(x, y) END NOT IN (SELECT row(u, v) FROM c)", true),
-        ("a IN (SELECT b FROM b)", false),
-        ("(x, y) < ANY (SELECT x, y FROM b)", false),
-        ("(x, y) = ALL (SELECT x, y FROM b)", false),
-        ("(x, y) IN (SELECT b.x, b.y FROM b WHERE b.z = a.y)", false),
+    let (semi, anti, hashed, run) = ("Hash Semi Join", "Hash Anti Join", "(hashed SubPlan)", "(SubPlan)");
+    for (condition, expected) in [
+        ("x IN (SELECT x FROM b)", semi),
+        ("x::numeric NOT IN (SELECT x FROM b)", hashed),
+        ("r IN (SELECT r FROM b)", semi),
+        ("(x, y) IN (SELECT x, y FROM b)", semi),
+        ("(x, y) NOT IN (SELECT x, y FROM b)", hashed),
+        ("(y, 1) = ANY (SELECT y, z FROM b)", semi),
+        ("a IN (SELECT c FROM c)", semi),
+        ("CASE WHEN x > 0 THEN row(x, y) END NOT IN (SELECT row(u, v) FROM c)", hashed),
+        ("a IN (SELECT b FROM b)", run),
+        ("(x, y) < ANY (SELECT x, y FROM b)", run),
+        ("(x, y) = ALL (SELECT x, y FROM b)", run),
+        ("(x, y) IN (SELECT b.x, b.y FROM b WHERE b.z = a.y)", semi),
+        ("x IN (SELECT max(x) FROM b GROUP BY y ORDER BY 1 LIMIT 5)", semi),
+        ("x IN (SELECT b.x FROM b WHERE b.z = a.y LIMIT 5)", run),
+        ("3 IN (SELECT x FROM b)", hashed),
+        ("x IN (SELECT x FROM b) OR y = 2", hashed),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.y = a.y)", semi),
+        ("EXISTS (SELECT 1 FROM b WHERE (a.x, a.y) = (b.x, b.y) LIMIT 1)", semi),
+        ("EXISTS (SELECT DISTINCT z FROM b WHERE b.x = a.x ORDER BY z LIMIT ALL)", semi),
+        ("NOT EXISTS (SELECT * FROM b WHERE b.x = a.x + a.y AND b.z > 3)", anti),
+        ("NOT EXISTS (SELECT 1 / z FROM b WHERE b.x = a.x AND b.y <> a.y)", anti),
+        ("EXISTS (SELECT 1 FROM b, c WHERE b.x = a.x AND c.u = b.z)", semi),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND EXISTS (SELECT 1 FROM c WHERE c.u = b.z))", semi),
+        ("EXISTS (SELECT 1 FROM k WHERE k.x = a.x)", semi),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x > a.x)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND random() < 2)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x LIMIT 0)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x OFFSET 1)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x FOR SHARE)", run),
+        ("EXISTS (SELECT count(*) FROM b WHERE b.x = a.x)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x GROUP BY b.y)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x UNION SELECT 2)", run),
+        ("EXISTS (SELECT 1 FROM b JOIN c ON c.u = a.y WHERE b.x = a.x)", run),
+        ("EXISTS (SELECT 1 FROM b WHERE b.x = a.x AND b.y = (SELECT max(u) FROM c WHERE v < a.y))", run),
+        ("EXISTS (WITH w AS (SELECT * FROM b) SELECT 1 FROM w WHERE w.x = a.x)", run),
+        ("(EXISTS (SELECT 1 FROM b WHERE b.x = a.x)) IS TRUE", run),
     ] {
         let plan = nodes(&mut client, &format!("SELECT 1 FROM a WHERE {condition}"));
-        let filter = plan.iter().find(|line| line.trim().starts_with("Filter: ")).expect("a filter");
-        assert_eq!(filter.contains("hashed SubPlan"), is_hashed, "{condition}: {plan:#?}");
+        assert!(plan.iter().any(|line| line.contains(expected)), "{condition}: {plan:#?}");
+        let is_joined = [semi, anti].contains(&expected);
+        assert_eq!(plan.iter().any(|line| line.contains("Plan 1")), !is_joined, "{condition}: {plan:#?}");
+    }
+}
+
+/// Joins cost the whole of their right side: a query that an index leads through, or that is run for few rows, need not read it.
+#[test]
+fn queries_of_few_rows_are_not_joined() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE few (x int PRIMARY KEY, y int); INSERT INTO few SELECT i, i FROM generate_series(1, 10) i;
+         CREATE TABLE many (x int PRIMARY KEY, y int, z int);
+         INSERT INTO many SELECT i, i % 5000, i FROM generate_series(1, 10000) i;
+         CREATE INDEX ON many (y);
+         ANALYZE few; ANALYZE many",
+    );
+    let looked_up = ["Nested Loop Semi Join", "using many_y_idx on many"];
+    for (query, expected) in [
+        ("SELECT * FROM few WHERE EXISTS (SELECT 1 FROM many WHERE many.y = few.y)", &looked_up[..]),
+        ("SELECT * FROM few WHERE y IN (SELECT y FROM many)", &looked_up),
+        ("SELECT * FROM few WHERE EXISTS (SELECT 1 FROM many WHERE many.y = few.y) ORDER BY x", &looked_up),
+        (
+            "SELECT * FROM few WHERE NOT EXISTS (SELECT 1 FROM many WHERE many.y = few.y AND many.z > few.x)",
+            &["Nested Loop Anti Join", "using many_y_idx on many"],
+        ),
+        ("SELECT * FROM few WHERE EXISTS (SELECT 1 FROM many WHERE many.z = few.y)", &["Hash Semi Join"]),
+        (
+            "SELECT * FROM few WHERE x = 3 AND EXISTS (SELECT 1 FROM many WHERE many.z = few.y)",
+            &["(SubPlan)"],
+        ),
+        (
+            "SELECT * FROM few WHERE EXISTS (SELECT 1 FROM many m JOIN many n ON n.x = m.z WHERE m.y = few.y)",
+            &["(SubPlan)", "using many_y_idx on many m"],
+        ),
+        ("SELECT * FROM many WHERE EXISTS (SELECT 1 FROM few WHERE many.x = few.y)", &["Hash Semi Join"]),
+        // Of a few rows that are wanted, the first are soon found.
+        (
+            "SELECT * FROM many WHERE EXISTS (SELECT 1 FROM many n WHERE n.x = many.z) ORDER BY x LIMIT 5",
+            &["Index Scan using many_pkey on many n", "(SubPlan)"],
+        ),
+        (
+            "SELECT * FROM many WHERE EXISTS (SELECT 1 FROM many n WHERE n.x = many.z) LIMIT 20000",
+            &["Hash Semi Join"],
+        ),
+        // What is looked up for each row of a join is asked the condition for it.
+        (
+            "SELECT * FROM few JOIN many ON many.x = few.y WHERE EXISTS (SELECT 1 FROM few f WHERE f.y = many.z)",
+            &["Index Scan using many_pkey on many", "(SubPlan)"],
+        ),
+    ] {
+        let plan = nodes(&mut client, query);
+        for expected in expected {
+            assert!(plan.iter().any(|line| line.contains(expected)), "{query}: {expected}: {plan:#?}");
+        }
+        let sorts = plan.iter().any(|line| line.contains("Sort"));
+        assert!(!sorts, "{query}: {plan:#?}");
     }
 }
 

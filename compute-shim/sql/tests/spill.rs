@@ -170,6 +170,21 @@ const JOINS: &[&str] = &[
     "SELECT w.i, (SELECT count(y.d) FROM t x JOIN t y ON x.b = y.a + w.i) FROM generate_series(1, 3) w(i)",
     "SELECT x.a, s.d FROM t x, LATERAL (SELECT y.d FROM t y JOIN t z ON y.b = z.a + x.a) s WHERE x.a IN (1, 500)",
     "SELECT a FROM t WHERE b IN (SELECT y.a FROM t x JOIN t y ON x.b = y.a AND x.d <> y.d)",
+    "SELECT a, d FROM t WHERE b IN (SELECT a + 1000 FROM t)",
+    "SELECT a, d FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + 1000 AND y.d <> x.d)",
+    "SELECT a, d FROM t x WHERE NOT EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + 1000)",
+    "SELECT a, d FROM t x WHERE NOT EXISTS (SELECT 1 FROM t y WHERE y.a = x.b AND y.c + x.c < 20)",
+    "SELECT k, d FROM (SELECT nullif(a % 7, 3) k, d FROM t) x
+     WHERE NOT EXISTS (SELECT 1 FROM (SELECT nullif(a, 3) k, d FROM t) y WHERE x.k = y.k AND y.d > x.d)",
+    // Keys that equal nothing: all are given, or none.
+    "SELECT a FROM (SELECT nullif(b, b) k, a FROM t) x WHERE NOT EXISTS (SELECT 1 FROM t WHERE t.a = x.k)",
+    "SELECT a FROM (SELECT nullif(b, b) k, a FROM t) x WHERE k IN (SELECT a FROM t)",
+    "SELECT a FROM t x WHERE NOT EXISTS (SELECT 1 FROM (SELECT a % 3 AS k, d FROM t) y WHERE y.k = x.a AND y.d > x.d)",
+    // Run anew for each row outside.
+    "SELECT w.i, (SELECT count(*) FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b + w.i AND y.d <> x.d))
+     FROM generate_series(1, 3) w(i)",
+    "SELECT w.i, (SELECT count(*) + w.i FROM t x WHERE EXISTS (SELECT 1 FROM t y WHERE y.a = x.b AND y.d <> x.d))
+     FROM generate_series(1, 3) w(i)",
 ];
 
 fn sorted(mut lines: Vec<String>) -> Vec<String> {
@@ -200,6 +215,8 @@ fn joins_are_the_same_with_little_memory() {
         for change in [
             "UPDATE t SET c = u.c FROM (SELECT a % 1500 AS k, c, d FROM t) u WHERE u.k = t.b",
             "DELETE FROM t USING t u WHERE u.b = t.a AND u.d > 'm'",
+            "UPDATE t SET c = c + 1 WHERE EXISTS (SELECT 1 FROM t u WHERE u.b = t.a + 1000 AND u.d <> t.d)",
+            "DELETE FROM t WHERE NOT EXISTS (SELECT 1 FROM t u WHERE u.b = t.a + 1000)",
         ] {
             let mut changed = |work_mem: &str| {
                 let tag = client.tag(&format!("SET work_mem = '{work_mem}'; BEGIN; {change}"));
@@ -211,6 +228,8 @@ fn joins_are_the_same_with_little_memory() {
         }
         client.query("SET work_mem = '64kB'");
         let locked = "SELECT t.a FROM t JOIN t u ON u.a = t.b FOR UPDATE OF t";
+        assert_eq!(client.lines(locked).len(), 2999);
+        let locked = "SELECT a, d FROM t WHERE b IN (SELECT a FROM t) FOR UPDATE";
         assert_eq!(client.lines(locked).len(), 2999);
         assert_eq!(spill.bytes(), 0);
     }
@@ -628,4 +647,52 @@ fn a_sort_in_memory_is_cancelled_between_its_slices() {
         }
     }
     assert_eq!(client.lines("SELECT count(*) FROM generate_series(1, 3) i"), ["3"]);
+}
+
+/// The hash table of a NOT IN was one step of its thread, and so was each row that had to be compared with all of it; and a query that
+/// reads nothing of the rows outside was run and hashed again for each of them.
+#[test]
+fn rows_that_are_compared_are_counted() {
+    let options = DatabaseOptions { rows_per_yield: 1_000, ..DatabaseOptions::default() };
+    let cluster = Cluster::with_options(options);
+    let mut client = cluster.connect();
+    client.query(
+        "SET work_mem = '1GB'; CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 10000)",
+    );
+    for (query, looks_min, looks_max) in [
+        // Sixty to read, sixty to hash.
+        ("SELECT 0 NOT IN (SELECT i FROM generate_series(1, 60000) i)", 115, 130),
+        // Each row is compared with all.
+        (
+            "SELECT count(*) FROM generate_series(1, 200) o
+             WHERE (nullif(o, o), -o) NOT IN (SELECT i, i FROM generate_series(1, 3000) i)",
+            190,
+            220,
+        ),
+        // Read and hashed once, for fifty rows outside.
+        (
+            "SELECT (SELECT count(*) FROM generate_series(1, 5) o
+                     WHERE o + w NOT IN (SELECT i + 90 FROM generate_series(1, 10000) i))
+             FROM generate_series(1, 50) w",
+            18,
+            30,
+        ),
+        (
+            "SELECT (SELECT count(*) + w FROM generate_series(1, 5) o WHERE EXISTS (SELECT 1 FROM t WHERE t.a + 0 = o))
+             FROM generate_series(1, 50) w",
+            9,
+            30,
+        ),
+    ] {
+        cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+        client.query(query);
+        let looks = cluster.world.looks_for_cancel.load(Ordering::Relaxed);
+        assert!((looks_min..looks_max).contains(&looks), "{query}: {looks} looks");
+        for after in [1, looks / 2, looks - 1] {
+            cluster.world.cancel_at_look.store(after, Ordering::Relaxed);
+            cluster.world.looks_for_cancel.store(0, Ordering::Relaxed);
+            assert_eq!(client.error(query), "57014 canceling statement due to user request", "{after}");
+            cluster.world.cancel_at_look.store(0, Ordering::Relaxed);
+        }
+    }
 }

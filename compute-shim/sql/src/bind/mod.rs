@@ -47,7 +47,7 @@ pub(crate) use view::{is_view_of, view_plan};
 use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
-use crate::expression::{Collation, Expr};
+use crate::expression::{Collation, Expr, Kind, for_each};
 use crate::nesting::levels;
 use crate::parse::{at, tree};
 use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
@@ -367,25 +367,20 @@ impl<'a> Binder<'a> {
         }
         let options = self.context.options;
         let mut slots = self.slots;
-        let root = optimise(bound.node, &mut slots, options);
-        let mut snapshot_min = snapshot_min(&root);
-        let mut subplans = Vec::with_capacity(self.subplans.len());
-        for subplan in self.subplans.drain(..) {
-            let subplan = subplan.expect("a subquery is complete before its statement is");
-            let node = optimise(Arc::unwrap_or_clone(subplan.node), &mut slots, options);
-            snapshot_min = snapshot_min.max(self::snapshot_min(&node));
-            subplans.push(SubplanNode { node, ..subplan });
-        }
+        let bound_subplans: Vec<SubplanNode> = self
+            .subplans
+            .drain(..)
+            .map(|subplan| subplan.expect("a subquery is complete before its statement is"))
+            .collect();
+        let root = optimise(bound.node, &bound_subplans, &mut slots, options);
         let mut common = Vec::with_capacity(self.common.len());
         for node in self.common.drain(..) {
-            let node = optimise(
-                node.expect("a common table is complete before its statement is"),
-                &mut slots,
-                options,
-            );
-            snapshot_min = snapshot_min.max(self::snapshot_min(&node));
-            common.push(node);
+            let node = node.expect("a common table is complete before its statement is");
+            common.push(optimise(node, &bound_subplans, &mut slots, options));
         }
+        let subplans = optimise_subplans(&bound_subplans, common.iter().chain([&root]), &mut slots, options);
+        let parts = subplans.iter().map(|subplan| &subplan.node).chain(&common).chain([&root]);
+        let snapshot_min = parts.map(|node| self::snapshot_min(node)).max().expect("the root is one");
         let parts = subplans.iter().map(|subplan| &subplan.node).chain(&common).chain([&root]);
         let deepest = parts.map(|node| levels(node)).max().expect("the root is one");
         let has_rows = command == Command::Select || !bound.columns.is_empty();
@@ -408,6 +403,43 @@ impl<'a> Binder<'a> {
             query_id: 0,
         })
     }
+}
+
+/// Optimises the subqueries that expressions of these nodes run, and those inside. The others have become sides of joins.
+fn optimise_subplans<'n>(
+    bound: &[SubplanNode],
+    nodes: impl Iterator<Item = &'n Arc<Node>>,
+    slots: &mut usize,
+    options: PlanOptions,
+) -> Vec<SubplanNode> {
+    let unused = |subplan: &SubplanNode| SubplanNode { node: Arc::new(Node::Nothing), ..subplan.clone() };
+    let mut subplans: Vec<SubplanNode> = bound.iter().map(unused).collect();
+    let mut is_run = vec![false; bound.len()];
+    let mut ahead: Vec<usize> = Vec::new();
+    if !bound.is_empty() {
+        nodes.for_each(|node| subplans_run(node, &mut ahead));
+    }
+    while let Some(id) = ahead.pop() {
+        if !std::mem::replace(&mut is_run[id], true) {
+            subplans[id].node = optimise(Node::clone(&bound[id].node), bound, slots, options);
+            subplans_run(&subplans[id].node, &mut ahead);
+        }
+    }
+    subplans
+}
+
+/// The subqueries that a plan's expressions run.
+fn subplans_run(node: &Node, found: &mut Vec<usize>) {
+    node.for_each(&mut |node| {
+        for expr in node.exprs() {
+            for_each(expr, &mut |expr| {
+                if let Kind::Subplan(subplan) = &expr.kind {
+                    found.push(subplan.id);
+                }
+                true
+            });
+        }
+    });
 }
 
 fn describe(column: &OutputColumn) -> ColumnDescription {

@@ -35,10 +35,12 @@ impl Binder<'_> {
         self.is_placed |= bound.is_err();
         let (bound, crossing) = bound?;
         let Bound { node, columns } = bound;
+        // What is the same for all rows outside is kept when this query runs for the next.
+        let starts_anew = |&inner: &usize| !self.subplans[inner].as_ref().is_some_and(stands_alone);
         self.subplans[id] = Some(SubplanNode {
             node: Arc::new(node),
             is_correlated: crossing.is_correlated,
-            inner_subplans: (id + 1..self.subplans.len()).collect(),
+            inner_subplans: (id + 1..self.subplans.len()).filter(starts_anew).collect(),
             inner_common: (first_common..self.common.len()).collect(),
         });
         let text = self.select_frame().has_keys.then(|| without_places(query).into());
@@ -210,6 +212,15 @@ fn without_places(query: &Query) -> String {
         out.push_str(part.trim_start_matches(|character: char| character.is_ascii_digit()));
     }
     out
+}
+
+/// Whether a query reads nothing that is set outside of it, nor a common table that may.
+fn stands_alone(subplan: &SubplanNode) -> bool {
+    let mut is_common_read = false;
+    subplan.node.for_each(&mut |node| {
+        is_common_read |= matches!(node, Node::Common { .. } | Node::Working { .. });
+    });
+    !subplan.is_correlated && !is_common_read && subplan.inner_common.is_empty()
 }
 
 /// The node with as many rows, whose values nobody asks for and nothing computes. As in PostgreSQL, what groups rows is

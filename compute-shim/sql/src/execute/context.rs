@@ -257,6 +257,8 @@ pub(crate) struct SubplanState {
     operator: Option<Box<dyn Operator>>,
     pub(super) values: Vec<Datum>,
     kept: Option<KeptBytes>,
+    /// What comparing its rows with the row at hand costs has been counted.
+    is_noted: bool,
     /// Takes the place of many values that are looked up.
     pub(super) table: Option<Box<SubplanTable>>,
 }
@@ -276,6 +278,7 @@ impl SubplanState {
 
     /// A new row has come: what depends on the row must be computed anew.
     pub(crate) fn forget(&mut self) {
+        self.is_noted = false;
         if self.is_correlated {
             self.phase = SubplanPhase::Idle;
         }
@@ -370,6 +373,15 @@ impl Context<'_> {
         match self.environment.cancelled() {
             Some(reason) => Err(reason.error().into()),
             None => Err(Need::Yield.into()),
+        }
+    }
+
+    /// So many rows of a subquery were compared with the row at hand: others run, and cancellation is noticed, when the next row is
+    /// counted. Once for a row, since what is evaluated anew after that would never come to its end.
+    pub(crate) fn note_rows_compared(&mut self, id: usize, rows: usize) {
+        if !std::mem::replace(&mut self.state.subplans[id].is_noted, true) {
+            let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+            self.state.rows_since_yield = self.state.rows_since_yield.saturating_add(rows);
         }
     }
 

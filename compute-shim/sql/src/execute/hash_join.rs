@@ -1,19 +1,21 @@
 //! The join by a hash table of its right side.
 //!
-//! The right side is read whole first, then each left row looks for its matches; FULL gives the right rows without any at the end. Once the
+//! The right side is read whole first, then each left row looks for its matches; FULL gives the right rows without any at the end. Semi
+//! and anti joins turn to the next left row at the first match, and where nothing but the key is compared the table has each key once.
+//! A table that was not put aside serves again when the join starts anew, if nothing outside of it changes what is in it. Once the
 //! table fills its memory both sides are put aside by the hash of their keys, and joined part by part (the GRACE hash join; Kitsuregawa,
 //! Tanaka, Moto-oka 1983). A part that does not fit either is parted again, unless all its keys hash alike. So rows come out in
 //! another order then; those that match one row keep theirs. A need in the middle loses nothing: what was read is kept.
 
 use super::context::hash_values;
-use super::join::{concatenate, pad_left, pad_right};
+use super::join::{concatenate, give_match, gives_left, pad_left, pad_right};
 use super::kept_bytes::row_bytes;
 use super::partitions::{Part, Partitions, is_hash_table_full, mixed};
 use super::sort::{ENTRY_BYTES, Places};
 use super::temporary_file::{RowReader, Spilled};
 use super::{Context, KeptBytes, Operator, Row};
 use crate::expression::{Kind, evaluate, is_true};
-use crate::plan::{Exprs, JoinType, Node};
+use crate::plan::{Exprs, JoinType, Node, is_same_for_all};
 use crate::stop::Step;
 use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::error::Result;
@@ -113,6 +115,12 @@ impl Table {
         Ok(())
     }
 
+    /// Whether a row with the key of this one is there.
+    fn has_key(&self, row: &Keyed, keys: &Exprs) -> bool {
+        let mut places = row.hash.into_iter().flat_map(|hash| self.places.of(hash));
+        places.any(|place| has_equal_keys((row, keys), (&self.rows[place], keys)))
+    }
+
     /// Whether rows are put aside instead: there are too many, and parting them would help.
     fn is_full(&self, context: &Context<'_>, level: u32) -> bool {
         self.places.len() + self.null_keys > 1 && is_hash_table_full(context, self.kept.bytes(), level)
@@ -193,11 +201,15 @@ pub(super) struct HashJoin {
     probe: Keyed,
     /// It is there, and its key is being computed.
     is_keying: bool,
-    candidates: Vec<usize>,
+    /// The next right row that may match the left one.
+    candidate: Option<usize>,
+    /// The next right row that may have matched nothing (FULL).
     at: usize,
     joined: Row,
     left_matched: bool,
     aside: Option<Box<Aside>>,
+    /// Rows have been put aside since it started.
+    is_aside: bool,
     pairs: Vec<Pair>,
     /// What is being joined; the operators below if there is none.
     pair: Option<Pair>,
@@ -214,11 +226,12 @@ impl HashJoin {
             pending: None,
             probe: Keyed::default(),
             is_keying: false,
-            candidates: Vec::new(),
+            candidate: None,
             at: 0,
             joined: Row::new(),
             left_matched: false,
             aside: None,
+            is_aside: false,
             pairs: Vec::new(),
             pair: None,
         }
@@ -264,7 +277,14 @@ impl HashJoin {
     }
 
     /// Reads the right side into the table, or puts it aside if it does not fit.
-    fn build(&mut self, join: JoinType, keys: &Exprs, context: &mut Context<'_>) -> Step<()> {
+    fn build(
+        &mut self,
+        join: JoinType,
+        keys: &Exprs,
+        has_condition: bool,
+        context: &mut Context<'_>,
+    ) -> Step<()> {
+        let wants_keys_once = join.gives_left_alone() && !has_condition;
         loop {
             if let Some(aside) = &mut self.aside {
                 aside.right.drain(context)?;
@@ -284,11 +304,15 @@ impl HashJoin {
                 aside.push_right(&row)?;
                 continue;
             }
+            if wants_keys_once && self.table.has_key(&row, keys) {
+                continue;
+            }
             self.table.add(row)?;
             let level = self.level();
             if self.table.is_full(context, level) {
                 let right = Partitions::create(context, level)?;
                 let left = right.beside();
+                self.is_aside = true;
                 self.aside = Some(Box::new(Aside {
                     right,
                     moving: std::mem::take(&mut self.table).rows.into_iter(),
@@ -300,8 +324,14 @@ impl HashJoin {
                 }));
             }
         }
-        self.phase = if self.aside.is_some() { Phase::Part } else { Phase::Left };
+        self.phase = if self.aside.is_some() { Phase::Part } else { self.phase_with_table(join) };
         Ok(())
+    }
+
+    /// What follows once the table is there. As in PostgreSQL no left row is looked at where none can match: its key might be an error.
+    fn phase_with_table(&self, join: JoinType) -> Phase {
+        let is_over = self.table.rows.is_empty() && !gives_left(join);
+        if is_over { Phase::Done } else { Phase::Left }
     }
 
     /// Puts the left side aside too, and pairs the parts.
@@ -351,6 +381,9 @@ impl HashJoin {
 
     /// Turns to the next pair of parts; false if there is none.
     fn turn_to_pair(&mut self) -> bool {
+        if self.pair.is_none() && self.pairs.is_empty() {
+            return false;
+        }
         self.table = Table::default();
         self.pair = self.pairs.pop();
         if self.pair.is_some() {
@@ -359,21 +392,31 @@ impl HashJoin {
         self.pair.is_some()
     }
 
-    /// The right rows whose keys equal the left row's.
-    fn find_candidates(&mut self, left_keys: &Exprs, right_keys: &Exprs) {
-        self.candidates.clear();
-        if let Some(hash) = self.probe.hash {
-            let (probe, rows) = (&self.probe, &self.table.rows);
-            self.candidates.extend(self.table.places.of(hash).filter(|&candidate| {
-                left_keys.items.iter().enumerate().all(|(at, item)| {
-                    let (left, right) = (probe.value(left_keys, at), rows[candidate].value(right_keys, at));
-                    equal(item.type_id, left, right)
-                })
-            }));
-        }
-        self.at = 0;
+    /// Whether the table is whole, and would be the same if it were made again.
+    fn keeps_table(&self) -> bool {
+        let is_whole = !matches!(self.phase, Phase::Build | Phase::Part) && !self.is_aside;
+        let Node::HashJoin { right, right_keys, .. } = &*self.plan else {
+            unreachable!("built for hash joins");
+        };
+        is_whole && right_keys.items.iter().all(is_same_for_all) && right.stays_the_same()
+    }
+
+    /// Begins to look for the right rows whose keys equal the left row's.
+    fn begin_probe(&mut self) {
+        self.candidate = self.probe.hash.and_then(|hash| self.table.places.first_of(hash));
         self.left_matched = false;
         self.phase = Phase::Right;
+    }
+
+    /// Turns to the next of those, which may be the one at hand.
+    fn find_candidate(&mut self, left_keys: &Exprs, right_keys: &Exprs) -> Option<usize> {
+        while let Some(candidate) = self.candidate {
+            if has_equal_keys((&self.probe, left_keys), (&self.table.rows[candidate], right_keys)) {
+                break;
+            }
+            self.candidate = self.table.places.after(candidate);
+        }
+        self.candidate
     }
 
     /// The next right row that has matched nothing.
@@ -388,9 +431,9 @@ impl HashJoin {
     }
 }
 
-/// Whether left rows without a match are given.
-fn gives_left(join: JoinType) -> bool {
-    matches!(join, JoinType::Left | JoinType::Full)
+fn has_equal_keys((a, a_keys): (&Keyed, &Exprs), (b, b_keys): (&Keyed, &Exprs)) -> bool {
+    let values = a_keys.items.iter().enumerate();
+    values.into_iter().all(|(at, item)| equal(item.type_id, a.value(a_keys, at), b.value(b_keys, at)))
 }
 
 fn next_of_part(part: Option<&mut RowReader>, context: &mut Context<'_>) -> Step<Option<Keyed>> {
@@ -423,17 +466,17 @@ impl Operator for HashJoin {
         let width = plan.width();
         loop {
             match self.phase {
-                Phase::Build => self.build(*join, right_keys, context)?,
+                Phase::Build => self.build(*join, right_keys, condition.is_some(), context)?,
                 Phase::Part => self.part(*join, left_keys, context)?,
                 Phase::Left => match self.next_left(left_keys, context)? {
-                    true => self.find_candidates(left_keys, right_keys),
+                    true => self.begin_probe(),
                     false => {
                         self.phase = if *join == JoinType::Full { Phase::Unmatched } else { Phase::Done };
                         self.at = 0;
                     }
                 },
                 Phase::Right => {
-                    let Some(&candidate) = self.candidates.get(self.at) else {
+                    let Some(candidate) = self.find_candidate(left_keys, right_keys) else {
                         self.phase = Phase::Left;
                         if gives_left(*join) && !self.left_matched {
                             pad_right(row, &self.probe.row, width);
@@ -442,7 +485,9 @@ impl Operator for HashJoin {
                         continue;
                     };
                     context.count_row()?;
-                    concatenate(&mut self.joined, &self.probe.row, &self.table.rows[candidate].row);
+                    if condition.is_some() || !join.gives_left_alone() {
+                        concatenate(&mut self.joined, &self.probe.row, &self.table.rows[candidate].row);
+                    }
                     if let Some(condition) = condition {
                         condition.evaluation.begin_row(context.state);
                     }
@@ -453,16 +498,20 @@ impl Operator for HashJoin {
                         Some(condition) => is_true(&condition.expr, &self.joined, context)?,
                         None => true,
                     };
-                    let candidate = self.candidates[self.at];
-                    self.at += 1;
+                    let candidate = self.candidate.expect("there was one to evaluate the condition for");
+                    self.candidate = self.table.places.after(candidate);
                     self.phase = Phase::Right;
                     if !holds {
                         continue;
                     }
                     self.left_matched = true;
                     self.table.matched[candidate] = true;
-                    std::mem::swap(row, &mut self.joined);
-                    return Ok(true);
+                    if join.gives_left_alone() {
+                        self.phase = Phase::Left;
+                    }
+                    if give_match(*join, row, &mut self.probe.row, &mut self.joined) {
+                        return Ok(true);
+                    }
                 }
                 Phase::Unmatched => {
                     if self.next_unmatched(width, row) {
@@ -479,11 +528,22 @@ impl Operator for HashJoin {
         }
     }
 
+    fn has_put_aside(&self) -> bool {
+        self.is_aside || self.left.has_put_aside()
+    }
+
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.left.rewind(context);
-        self.right.rewind(context);
-        self.phase = Phase::Build;
-        self.table = Table::default();
+        if self.keeps_table() {
+            let Node::HashJoin { join, .. } = &*self.plan else { unreachable!("built for hash joins") };
+            self.phase = self.phase_with_table(*join);
+            self.table.matched.fill(false);
+        } else {
+            self.right.rewind(context);
+            self.phase = Phase::Build;
+            self.table = Table::default();
+        }
+        self.is_aside = false;
         (self.pending, self.is_keying) = (None, false);
         (self.aside, self.pair) = (None, None);
         self.pairs.clear();

@@ -1,7 +1,7 @@
 //! The join that loops over the right side for each left row. `hash_join.rs` has the other.
 //!
 //! It keeps the left row while the right side is being read, so a need in the middle loses nothing. FULL keeps which
-//! right rows have matched and gives the others at the end.
+//! right rows have matched and gives the others at the end. Semi and anti joins turn to the next left row at the first match.
 
 use super::{Context, Operator, Row};
 use crate::expression::{Expr, evaluate, is_true};
@@ -97,6 +97,21 @@ impl NestedLoop {
     }
 }
 
+/// Whether left rows without a match are given.
+pub(super) fn gives_left(join: JoinType) -> bool {
+    matches!(join, JoinType::Left | JoinType::Full | JoinType::Anti)
+}
+
+/// Puts what a match gives into `row`; false if it gives none.
+pub(super) fn give_match(join: JoinType, row: &mut Row, left: &mut Row, joined: &mut Row) -> bool {
+    match join {
+        JoinType::Inner | JoinType::Left | JoinType::Full => std::mem::swap(row, joined),
+        JoinType::Semi => std::mem::swap(row, left),
+        JoinType::Anti => return false,
+    }
+    true
+}
+
 pub(super) fn concatenate(out: &mut Row, left: &[Datum], right: &[Datum]) {
     out.clear();
     out.extend_from_slice(left);
@@ -136,14 +151,11 @@ impl Operator for NestedLoop {
                 Phase::Right => {
                     if !self.right.next(context, &mut self.right_row)? {
                         self.phase = Phase::Left;
-                        let unmatched = !self.left_matched;
-                        match join {
-                            JoinType::Left | JoinType::Full if unmatched => {
-                                pad_right(row, &self.left_row, width);
-                                return Ok(true);
-                            }
-                            _ => continue,
+                        if gives_left(*join) && !self.left_matched {
+                            pad_right(row, &self.left_row, width);
+                            return Ok(true);
                         }
+                        continue;
                     }
                     concatenate(&mut self.joined, &self.left_row, &self.right_row);
                     if let Some(condition) = condition {
@@ -167,8 +179,12 @@ impl Operator for NestedLoop {
                         continue;
                     }
                     self.left_matched = true;
-                    std::mem::swap(row, &mut self.joined);
-                    return Ok(true);
+                    if join.gives_left_alone() {
+                        self.phase = Phase::Left;
+                    }
+                    if give_match(*join, row, &mut self.left_row, &mut self.joined) {
+                        return Ok(true);
+                    }
                 }
                 Phase::Unmatched => {
                     if !self.right.next(context, &mut self.right_row)? {
@@ -185,6 +201,10 @@ impl Operator for NestedLoop {
                 Phase::Done => return Ok(false),
             }
         }
+    }
+
+    fn has_put_aside(&self) -> bool {
+        self.left.has_put_aside()
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {

@@ -54,11 +54,14 @@ pub(super) struct LockRows {
     computed: Row,
 }
 
-/// Whether rows come one by one, each with the identities given last.
-fn is_streaming(node: &Node) -> bool {
+/// Whether rows come one by one, each with the identities given last, unless they have been put aside meanwhile.
+pub(super) fn is_streaming(node: &Node) -> bool {
     match node {
         Node::Scan(_) => true,
         Node::Project { input, .. } | Node::Filter { input, .. } => is_streaming(input),
+        Node::HashJoin { join, left, .. } | Node::NestedLoop { join, left, .. } => {
+            join.gives_left_alone() && is_streaming(left)
+        }
         _ => false,
     }
 }
@@ -146,7 +149,7 @@ impl LockRows {
         self.has_changed = false;
         let is_any = self.turn_to(0, rows, first, context);
         assert!(is_any, "a locking node locks something");
-        if self.is_streaming {
+        if self.is_streaming && !self.input.has_put_aside() {
             context.state.identities.truncate(identities);
         }
         Ok(true)

@@ -80,6 +80,11 @@ pub(crate) trait Operator: Send {
         let _ = rows;
     }
 
+    /// Whether rows wait in it that were taken from below before: whatever belongs to them is still wanted.
+    fn has_put_aside(&self) -> bool {
+        false
+    }
+
     /// Starts anew; values in slots may have changed.
     fn rewind(&mut self, context: &mut Context<'_>);
 
@@ -109,6 +114,10 @@ impl Operator for Deep {
 
     fn bound(&mut self, rows: usize) {
         with_room_for_levels(self.levels, || self.inner.bound(rows));
+    }
+
+    fn has_put_aside(&self) -> bool {
+        with_room_for_levels(self.levels, || self.inner.has_put_aside())
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
@@ -170,6 +179,6 @@ fn operator(node: &Arc<Node>) -> Box<dyn Operator> {
         Node::Update { input, .. } | Node::Delete { input, .. } => {
             Box::new(modify::Modify::new(plan.clone(), operator(input)))
         }
-        Node::Join { .. } => unreachable!("the planner has replaced logical joins"),
+        Node::Join { .. } | Node::SemiJoin { .. } => unreachable!("the planner has replaced logical joins"),
     }
 }

@@ -6,6 +6,7 @@
 //! key is a delete that names the new key, and an insert.
 
 use super::identities::Identity;
+use super::lock_rows::is_streaming;
 use super::row_writer::{Entered, check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
 use super::unique::{FirstTaken, SharedIn};
@@ -28,8 +29,7 @@ use std::sync::Arc;
 pub(super) struct Modify {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    /// The scan of the target stands directly below, so identities need not be kept: from this place on they are those of
-    /// the row at hand. What is before it belongs to operators around this one.
+    /// The target is read row by row, so identities need not be kept: from this place on they are those of the row at hand. What is before it belongs to operators around this one.
     is_streaming: bool,
     identities_from: Option<usize>,
     row: Row,
@@ -50,9 +50,8 @@ fn target(plan: &Node) -> (&Arc<Table>, &Arc<Node>, Option<&Exprs>) {
 impl Modify {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Modify {
         let (_, below, returning) = target(&plan);
-        let (mut is_streaming, mut single) = (false, false);
+        let mut single = false;
         if let Node::Scan(scan) = &**below {
-            is_streaming = true;
             single = returning.is_none()
                 && scan.access.as_ref().is_some_and(|access| {
                     let index = &scan.table.indexes[access.index];
@@ -60,9 +59,9 @@ impl Modify {
                 });
         }
         Modify {
+            is_streaming: is_streaming(below),
             plan,
             input,
-            is_streaming,
             identities_from: None,
             row: Row::new(),
             current: None,
@@ -93,7 +92,7 @@ impl Operator for Modify {
                 }
                 self.identities_from = None;
                 self.current = Some(RowUpdate::of_row(table.clone(), &self.row, context, self.single));
-                if self.is_streaming {
+                if self.is_streaming && !self.input.has_put_aside() {
                     context.state.identities.truncate(identities);
                 }
                 self.begin_row(context);

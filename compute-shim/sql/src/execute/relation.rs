@@ -230,6 +230,10 @@ impl Operator for Filter {
         }
     }
 
+    fn has_put_aside(&self) -> bool {
+        self.input.has_put_aside()
+    }
+
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.is_begun = false;
         self.input.rewind(context);
@@ -270,6 +274,10 @@ impl Operator for Project {
 
     fn bound(&mut self, rows: usize) {
         self.input.bound(rows);
+    }
+
+    fn has_put_aside(&self) -> bool {
+        self.input.has_put_aside()
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {

@@ -168,12 +168,18 @@ impl Places {
 
     /// The places of a hash.
     pub(super) fn of(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let mut at = self.ends.get(&hash).map_or(NO_PLACE, |&(first, _)| first);
-        std::iter::from_fn(move || {
-            let found = (at != NO_PLACE).then_some(at as usize)?;
-            at = self.next[found];
-            Some(found)
-        })
+        std::iter::successors(self.first_of(hash), |&place| self.after(place))
+    }
+
+    /// The first place of a hash.
+    pub(super) fn first_of(&self, hash: u64) -> Option<usize> {
+        self.ends.get(&hash).map(|&(first, _)| first as usize)
+    }
+
+    /// The place of the same hash behind this one.
+    pub(super) fn after(&self, place: usize) -> Option<usize> {
+        let next = self.next[place];
+        (next != NO_PLACE).then_some(next as usize)
     }
 
     /// How many hashes there are.

@@ -1,11 +1,13 @@
-//! A subquery's rows by hash, for IN, `= ANY` and EXISTS.
+//! A subquery's rows by hash, for NOT IN, and for IN and `= ANY` where they are no joins (`plan/semi_join.rs`).
 //!
 //! Owns which comparisons can be looked up and what they come to in three-valued logic: NULL where a value that is not known
-//! could have made a row equal (PostgreSQL's hashed subplans, `nodeSubplan.c`). Without such values a look-up is one probe.
+//! could have made a row equal (PostgreSQL's hashed subplans, `nodeSubplan.c`). Without such values a look-up is one probe. It is kept in
+//! memory, and counted; others may run, and cancellation is noticed, while it is made.
 
-use super::Context;
 use super::context::hash_values;
-use super::sort::Places;
+use super::kept_bytes::value_bytes;
+use super::sort::{ENTRY_BYTES, Places};
+use super::{Context, KeptBytes};
 use crate::expression::{Expr, Kind, Quantifier, SubplanForm, columns_used, evaluate};
 use crate::stop::Step;
 use hexalog_sql_types::datum::{equal, hash_alike};
@@ -73,8 +75,11 @@ fn is_hashable(operator: &Operator, a: &Expr, b: &Expr) -> bool {
 pub(super) struct SubplanTable {
     /// What each part of a key is compared as, and with which of the values outside.
     parts: Vec<(TypeId, usize)>,
+    /// Rows whose keys are not in the table yet.
+    rows: std::vec::IntoIter<Datum>,
     /// One key after the other.
     keys: Vec<Datum>,
+    kept: KeptBytes,
     /// Keys without NULLs.
     places: Places,
     /// Keys with NULLs.
@@ -84,37 +89,46 @@ pub(super) struct SubplanTable {
 }
 
 impl SubplanTable {
-    fn build(
-        form: &SubplanForm,
-        parts: &[Part<'_>],
-        rows: &[Datum],
-        context: &mut Context<'_>,
-    ) -> Step<Self> {
-        let mut table = SubplanTable {
+    fn new(form: &SubplanForm, parts: &[Part<'_>], rows: Vec<Datum>) -> SubplanTable {
+        SubplanTable {
             parts: parts.iter().map(|part| (part.type_id, part.left)).collect(),
             keys: Vec::with_capacity(rows.len() * parts.len()),
+            rows: rows.into_iter(),
+            kept: KeptBytes::worked_on("A subquery"),
             places: Places::default(),
             unknown: Vec::new(),
             is_known: matches!(form, SubplanForm::Rows { quantifier: Quantifier::Exists, .. }),
-        };
+        }
+    }
+
+    /// Takes the rest of the rows in. Call again after a need.
+    fn build(&mut self, form: &SubplanForm, parts: &[Part<'_>], context: &mut Context<'_>) -> Step<()> {
         let are_records = matches!(form, SubplanForm::Rows { .. });
-        for (at, row) in rows.iter().enumerate() {
+        while let Some(row) = self.rows.as_slice().first() {
             let row = match row {
                 Datum::Record(record) if are_records => &record.values,
                 row => std::slice::from_ref(row),
             };
+            let mut key = Vec::with_capacity(parts.len());
             for part in parts {
-                table.keys.push(evaluate(part.right, row, context)?);
+                key.push(evaluate(part.right, row, context)?);
             }
-            let key = table.key(at);
+            self.kept.add_bytes(ENTRY_BYTES + key.iter().map(value_bytes).sum::<usize>())?;
+            let at = self.keys.len() / self.parts.len();
             if key.iter().any(Datum::is_null) {
-                table.unknown.push(at);
+                self.unknown.push(at);
             } else {
-                let hash = hash_values(table.types().zip(key));
-                table.places.add(hash, at);
+                let hash = hash_values(self.types().zip(&key));
+                self.places.add(hash, at);
             }
+            self.keys.append(&mut key);
+            self.rows.next();
+            // The row is in the table before it is counted: counted first, it would let others run again and again where the row
+            // outside is counted anew each time that this goes on.
+            context.count_row()?;
         }
-        Ok(table)
+        self.rows = Vec::new().into_iter();
+        Ok(())
     }
 
     fn types(&self) -> impl Iterator<Item = TypeId> + Clone {
@@ -129,8 +143,8 @@ impl SubplanTable {
         self.keys.len() / self.parts.len()
     }
 
-    /// Whether a row equals these values; NULL if that is not known.
-    fn find(&self, left: &[Datum]) -> Datum {
+    /// Whether a row equals these values; NULL if that is not known. And how many rows were compared besides those that hash alike.
+    fn find(&self, left: &[Datum]) -> (Datum, usize) {
         let probe = || self.parts.iter().map(|&(_, at)| &left[at]);
         let has_null = probe().any(Datum::is_null);
         if !has_null {
@@ -139,7 +153,7 @@ impl SubplanTable {
                 parts.all(|((type_id, right), left)| equal(type_id, left, right))
             };
             if self.places.of(hash_values(self.types().zip(probe()))).any(is_equal) {
-                return Datum::Bool(true);
+                return (Datum::Bool(true), 0);
             }
         }
         let may_equal = |at: usize| {
@@ -148,12 +162,17 @@ impl SubplanTable {
                 left.is_null() || right.is_null() || equal(type_id, left, right)
             })
         };
-        let is_unknown = !self.is_known
-            && match has_null {
-                true => (0..self.rows()).any(may_equal),
-                false => self.unknown.iter().copied().any(may_equal),
-            };
-        if is_unknown { Datum::Null } else { Datum::Bool(false) }
+        if self.is_known {
+            return (Datum::Bool(false), 0);
+        }
+        let (rows, found) = match has_null {
+            true => (self.rows(), (0..self.rows()).position(may_equal)),
+            false => (self.unknown.len(), self.unknown.iter().copied().position(may_equal)),
+        };
+        match found {
+            Some(at) => (Datum::Null, at),
+            None => (Datum::Bool(false), rows),
+        }
     }
 }
 
@@ -165,21 +184,24 @@ impl Context<'_> {
         form: &SubplanForm,
         left: &[Datum],
     ) -> Step<Option<Datum>> {
-        if self.state.subplans[id].table.is_none() {
-            if self.state.subplans[id].values().len() < HASHED_ROWS_MIN {
-                return Ok(None);
-            }
+        let state = &mut self.state.subplans[id];
+        if state.table.is_none() && state.values().len() < HASHED_ROWS_MIN {
+            return Ok(None);
+        }
+        let is_whole = state.table.as_ref().is_some_and(|table| table.rows.as_slice().is_empty());
+        if !is_whole {
             let Some(parts) = parts(form) else { return Ok(None) };
             // Once its keys are known nobody asks for a row.
-            let rows = std::mem::take(&mut self.state.subplans[id].values);
-            match SubplanTable::build(form, &parts, &rows, self) {
-                Ok(table) => self.state.subplans[id].table = Some(Box::new(table)),
-                Err(stop) => {
-                    self.state.subplans[id].values = rows;
-                    return Err(stop);
-                }
-            }
+            let rows = std::mem::take(&mut state.values);
+            let table = state.table.take();
+            let mut table = table.unwrap_or_else(|| Box::new(SubplanTable::new(form, &parts, rows)));
+            let built = table.build(form, &parts, self);
+            self.state.subplans[id].table = Some(table);
+            built?;
         }
-        Ok(self.state.subplans[id].table.as_ref().map(|table| table.find(left)))
+        let table = self.state.subplans[id].table.as_ref().expect("made above");
+        let (answer, compared) = table.find(left);
+        self.note_rows_compared(id, compared);
+        Ok(Some(answer))
     }
 }

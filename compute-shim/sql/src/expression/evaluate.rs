@@ -550,6 +550,7 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
                 return Ok(answer);
             }
             let values = context.state.subplans[subplan.id].values().to_vec();
+            context.note_rows_compared(subplan.id, values.len());
             let mut compared = Vec::with_capacity(values.len());
             for value in values {
                 compared.push(evaluate(right, &[value], context)?);
@@ -562,6 +563,7 @@ fn evaluate_subplan(subplan: &Subplan, row: &[Datum], context: &mut Context<'_>)
                 return Ok(answer);
             }
             let rows = context.state.subplans[subplan.id].values().to_vec();
+            context.note_rows_compared(subplan.id, rows.len());
             compare_rows(&left, comparison, *quantifier, &rows, context)
         }
     }

@@ -282,6 +282,12 @@ fn candidate_cost(scan: &Scan, statistics: &Statistics, conditions: &[Expr], can
     DESCENT * descents as f64 + found.max(1.0) * of_row
 }
 
+/// What reading so many rows by a chosen access costs, in reads of a row.
+pub(super) fn cost_of_range(scan: &Scan, access: &IndexAccess, rows: f64) -> f64 {
+    let of_row = if scan.table.indexes[access.index].is_clustered() { 1.0 } else { LOOKED_UP_ROW };
+    DESCENT + rows.max(1.0) * of_row
+}
+
 /// The best candidate, and whether it beats reading the whole table.
 fn best(scan: &Scan, conditions: &[Expr], options: PlanOptions) -> Option<Candidate> {
     let candidates = candidates(scan, conditions, options);

@@ -21,6 +21,12 @@ pub(super) fn is_known(node: &Node) -> bool {
         | Node::Sort { input, .. }
         | Node::Measured { input, .. }
         | Node::Materialize { input } => is_known(input),
+        Node::SemiJoin { left, .. } => is_known(left),
+        Node::NestedLoop { join, left, .. } | Node::HashJoin { join, left, .. }
+            if join.gives_left_alone() =>
+        {
+            is_known(left)
+        }
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }
         | Node::HashJoin { left, right, .. } => is_known(left) && is_known(right),
@@ -73,6 +79,20 @@ pub(super) fn rows(node: &Node) -> f64 {
         | Node::Window { input, .. }
         | Node::LockRows { input, .. }
         | Node::ProjectSet { input, .. } => rows(input),
+        Node::SemiJoin { join, left, right, conditions, .. } => {
+            let equal = conditions.iter().filter_map(|condition| equal_columns(condition, left.width()));
+            left_alone(*join, left, matched(left, right, equal))
+        }
+        Node::NestedLoop { join, left, .. } if join.gives_left_alone() => left_alone(*join, left, None),
+        Node::HashJoin { join, left, right, left_keys, right_keys, .. } if join.gives_left_alone() => {
+            let column = |expr: &Expr| match expr.kind {
+                Kind::Column(column) => Some(column),
+                _ => None,
+            };
+            let keys = left_keys.items.iter().zip(&right_keys.items);
+            let equal = keys.filter_map(|(a, b)| Some((column(a)?, column(b)?)));
+            left_alone(*join, left, matched(left, right, equal))
+        }
         Node::Join { .. } | Node::NestedLoop { .. } | Node::HashJoin { .. } => joined(node),
         Node::Append { inputs } => inputs.iter().map(|input| rows(input)).sum(),
         Node::SetOperation { left, .. } => rows(left),
@@ -97,6 +117,39 @@ fn scan_guess(scan: &Scan) -> f64 {
         None if scan.filter.is_some() => 2_000.0,
         None => 20_000.0,
     }
+}
+
+/// Of a condition that asks a query of which nothing is known.
+const ASKED: f64 = 0.25;
+
+/// Rows of the left side that match a part of their number, or that do not.
+fn left_alone(join: JoinType, left: &Node, matched: Option<f64>) -> f64 {
+    let all = rows(left);
+    let part = match (matched, join) {
+        // As of a scan that has a filter.
+        _ if !is_known(left) => 0.1,
+        (None, _) => ASKED,
+        (Some(part), JoinType::Anti) => 1.0 - part,
+        (Some(part), _) => part,
+    };
+    (all * part).max(1.0)
+}
+
+/// The part of the left rows that match, by how many different values the two sides have (PostgreSQL's `eqjoinsel_semi`).
+fn matched(left: &Node, right: &Node, equal: impl Iterator<Item = (usize, usize)>) -> Option<f64> {
+    let part = |(a, b)| Some((distinct_in(right, b)? / distinct_in(left, a)?).min(1.0));
+    equal.filter_map(part).reduce(f64::min)
+}
+
+/// The columns, of a row of each side, that a condition over both compares.
+fn equal_columns(condition: &Expr, boundary: usize) -> Option<(usize, usize)> {
+    let Kind::Operator { operator, operands } = &condition.kind else { return None };
+    let [Expr { kind: Kind::Column(a), .. }, Expr { kind: Kind::Column(b), .. }] = &**operands else {
+        return None;
+    };
+    let (left, right) = (*a.min(b), *a.max(b));
+    let is_of_both = operator.name == "=" && left < boundary;
+    is_of_both.then_some(right.checked_sub(boundary)).flatten().map(|right| (left, right))
 }
 
 fn joined(node: &Node) -> f64 {
@@ -126,6 +179,7 @@ fn joined(node: &Node) -> f64 {
         JoinType::Inner => inner,
         JoinType::Left => inner.max(on_left),
         JoinType::Full => inner.max(on_left).max(on_right),
+        JoinType::Semi | JoinType::Anti => unreachable!("their rows are those of one side"),
     }
 }
 
@@ -176,6 +230,7 @@ pub(super) fn distinct_in(node: &Node, column: usize) -> Option<f64> {
         | Node::Sort { input, .. }
         | Node::Measured { input, .. }
         | Node::Materialize { input } => distinct_in(input, column),
+        Node::SemiJoin { left, .. } => Some(distinct_in(left, column)?.min(rows(node))),
         Node::Project { input, exprs } => distinct(input, exprs.items.get(column)?),
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }

@@ -81,6 +81,8 @@ fn kind(node: &Node) -> (&'static str, Vec<Property>) {
             JoinType::Inner => "Inner",
             JoinType::Left => "Left",
             JoinType::Full => "Full",
+            JoinType::Semi => "Semi",
+            JoinType::Anti => "Anti",
         };
         vec![text("Join Type", word)]
     };
@@ -103,7 +105,7 @@ fn kind(node: &Node) -> (&'static str, Vec<Property>) {
         Node::Functions { .. } => ("Function Scan", Vec::new()),
         Node::Filter { .. } => ("Filter", Vec::new()),
         Node::ProjectSet { .. } => ("ProjectSet", Vec::new()),
-        Node::Join { .. } => ("Join", Vec::new()),
+        Node::Join { .. } | Node::SemiJoin { .. } => ("Join", Vec::new()),
         Node::NestedLoop { join: of, .. } => ("Nested Loop", join(*of)),
         Node::HashJoin { join: of, .. } => ("Hash Join", join(*of)),
         Node::Materialize { .. } => ("Materialize", Vec::new()),
@@ -165,6 +167,8 @@ fn join_title(kind: &str, join: JoinType) -> String {
         JoinType::Inner => return kind.to_owned(),
         JoinType::Left => "Left",
         JoinType::Full => "Full",
+        JoinType::Semi => "Semi",
+        JoinType::Anti => "Anti",
     };
     match kind.strip_suffix(" Join") {
         Some(kind) => format!("{kind} {word} Join"),
@@ -198,8 +202,7 @@ impl Printer<'_> {
                 exprs.items.iter().map(|item| self.expr(item, &names)).collect()
             }
             Node::NestedLoop { left, right, .. } | Node::HashJoin { left, right, .. } => {
-                let mut names = self.column_names(left);
-                names.extend(self.column_names(right));
+                let mut names = self.names_of_both(left, right);
                 names.truncate(node.width());
                 names
             }
@@ -207,11 +210,21 @@ impl Printer<'_> {
         }
     }
 
+    /// The columns that a condition of a join sees.
+    fn names_of_both(&self, left: &Node, right: &Node) -> Vec<String> {
+        let mut names = self.column_names(left);
+        names.extend(self.column_names(right));
+        names
+    }
+
     /// The statement with its common tables and subqueries, which stand with the topmost node.
     fn whole(&self) -> Shown {
         let mut shown = self.node(&self.plan.root);
         let mut inputs = Vec::new();
-        for (at, subplan) in self.plan.subplans.iter().enumerate().filter(|(_, plan)| !plan.is_correlated) {
+        // What has become a side of a join is shown there.
+        let subplans = self.plan.subplans.iter().enumerate();
+        let run = subplans.filter(|(_, subplan)| !is_nothing(&subplan.node));
+        for (at, subplan) in run.clone().filter(|(_, plan)| !plan.is_correlated) {
             inputs.push(self.subplan("InitPlan", format!("InitPlan {}", at + 1), &subplan.node));
         }
         for (id, common) in self.plan.common.iter().enumerate() {
@@ -219,7 +232,7 @@ impl Printer<'_> {
             inputs.push(self.subplan("InitPlan", format!("CTE {name}"), common));
         }
         inputs.append(&mut shown.inputs);
-        for (at, subplan) in self.plan.subplans.iter().enumerate().filter(|(_, plan)| plan.is_correlated) {
+        for (at, subplan) in run.filter(|(_, plan)| plan.is_correlated) {
             inputs.push(self.subplan("SubPlan", format!("SubPlan {}", at + 1), &subplan.node));
         }
         shown.inputs = inputs;
@@ -475,7 +488,8 @@ impl Printer<'_> {
                 self.condition("Filter", Some(predicate), &names, properties);
                 self.removed("Rows Removed by Filter", true, measure, properties);
             }
-            Node::NestedLoop { condition, .. } => {
+            Node::NestedLoop { left, right, condition, .. } => {
+                let names = self.names_of_both(left, right);
                 self.condition("Join Filter", condition.as_ref(), &names, properties);
             }
             Node::HashJoin { left, right, left_keys, right_keys, condition, .. } => {
@@ -485,6 +499,7 @@ impl Printer<'_> {
                 });
                 let text = keys.collect::<Vec<_>>().join(" AND ");
                 properties.push(line("Hash Cond", Value::Text(text)));
+                let names = self.names_of_both(left, right);
                 self.condition("Join Filter", condition.as_ref(), &names, properties);
             }
             Node::Sort { keys, .. } => {

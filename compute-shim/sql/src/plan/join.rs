@@ -5,7 +5,7 @@
 
 use super::cardinality::{is_known, known, rows};
 use super::join_order::{HASHED_ROW, PROBED_ROW};
-use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown, row_shape};
+use super::{JoinType, Node, PlanOptions, Predicate, Scan, access, pushdown, row_shape, semi_join};
 use crate::expression::{Expr, Kind, columns_used, shift_columns};
 use hexalog_sql_types::TypeId;
 use hexalog_sql_types::datum::hash_alike;
@@ -25,6 +25,19 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
         Node::Join { join, left, right, correlation, conditions } => {
             let left = choose(owned(left), slots, options);
             choose_join(join, left, owned(right), correlation, conditions, slots, options)
+        }
+        Node::SemiJoin { join, left, right, conditions, written, cost } => {
+            let left = choose(owned(left), slots, options);
+            let node = choose_join(join, left, owned(right), Vec::new(), conditions, slots, options);
+            written_is_cheaper(node, written, cost)
+        }
+        Node::Limit { input, limit, offset, ties } => {
+            let wanted = [&limit, &offset].map(|bound| bound.as_ref().map_or(Some(0.0), first_rows));
+            let asked = limit.as_ref().zip(wanted[0].zip(wanted[1])).and_then(|(_, (limit, offset))| {
+                semi_join::asked_of_first(&input, limit + offset, slots, options)
+            });
+            let input = Arc::new(asked.unwrap_or_else(|| choose(owned(input), slots, options)));
+            Node::Limit { input, limit, offset, ties }
         }
         Node::Sort { input, keys } => {
             let input = Arc::new(choose(owned(input), slots, options));
@@ -46,42 +59,77 @@ fn choose_join(
     slots: &mut usize,
     options: PlanOptions,
 ) -> Node {
-    let boundary = left.width();
     if !correlation.is_empty() {
         let right = Arc::new(choose(right, slots, options));
         let condition = Predicate::all(conditions);
         return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
     }
-    let right = match right {
-        Node::Scan(scan) if join != JoinType::Full && may_look_up(&left, &scan) => {
-            let mut slots_wanted = *slots;
-            let mut correlation = Vec::new();
-            let mut inner: Vec<Expr> =
-                scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
-            let own = access::worth(&scan, &inner, options);
-            let (mut looked_up, mut kept) = (Vec::new(), Vec::new());
-            for condition in conditions.iter().cloned() {
-                match parameterise(&condition, boundary, &mut slots_wanted, &mut correlation) {
-                    Some(condition) => looked_up.push(condition),
-                    None => kept.push(condition),
-                }
-            }
-            inner.extend(looked_up);
-            let is_better = access::worth(&scan, &inner, options) > own.max(99);
-            if is_better && is_cheaper(&left, &scan, &inner, options) {
-                *slots = slots_wanted;
-                let mut scan = scan;
-                scan.filter = Predicate::all(inner);
-                let right = Arc::new(Node::Scan(access::choose(scan, options)));
-                let condition = Predicate::all(kept);
-                return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
-            }
-            Node::Scan(scan)
+    let scan = if join == JoinType::Full { None } else { semi_join::as_written(&right) };
+    if let Some(scan) = scan.filter(|scan| may_look_up(&left, scan)) {
+        let looked_up = look_up(&left, scan.into_owned(), &conditions, slots, options);
+        if let Some(LookedUp { scan, correlation, kept }) = looked_up {
+            let right = Arc::new(Node::Scan(access::choose(scan, options)));
+            let condition = Predicate::all(kept);
+            return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
         }
-        other => other,
-    };
+    }
     let right = choose(right, slots, options);
     hash_or_loop(join, left, right, conditions)
+}
+
+/// The number that a LIMIT is, if it is known.
+fn first_rows(bound: &Expr) -> Option<f64> {
+    bound.as_constant()?.as_i64().map(|rows| rows as f64)
+}
+
+/// A scan as it is looked up.
+struct LookedUp {
+    /// With what is read of it for one left row.
+    scan: Scan,
+    /// The slots for that.
+    correlation: Vec<(usize, Expr)>,
+    /// Conditions that are left.
+    kept: Vec<Expr>,
+}
+
+/// A scan that is looked up for each left row; `None` if no index leads there, or it costs more than to read and hash the scan.
+fn look_up(
+    left: &Node,
+    mut scan: Scan,
+    conditions: &[Expr],
+    slots: &mut usize,
+    options: PlanOptions,
+) -> Option<LookedUp> {
+    let mut slots_wanted = *slots;
+    let mut correlation = Vec::new();
+    let mut inner: Vec<Expr> = scan.filter.clone().map_or_else(Vec::new, |filter| filter.expr.conjuncts());
+    let own = access::worth(&scan, &inner, options);
+    let mut kept = Vec::new();
+    for condition in conditions {
+        match parameterise(condition, left.width(), &mut slots_wanted, &mut correlation) {
+            Some(condition) => inner.push(condition),
+            None => kept.push(condition.clone()),
+        }
+    }
+    let is_better = access::worth(&scan, &inner, options) > own.max(99);
+    if !is_better || !is_cheaper(left, &scan, &inner, options) {
+        return None;
+    }
+    *slots = slots_wanted;
+    scan.filter = Predicate::all(inner);
+    Some(LookedUp { scan, correlation, kept })
+}
+
+/// A join of a condition that asks a query, or its left side under the condition as it was written if the query costs less, run for each
+/// of few rows, or for rows that an index leads to.
+fn written_is_cheaper(joined: Node, written: Expr, cost_of_run: Option<f64>) -> Node {
+    let (Node::HashJoin { left, right, .. }, Some(cost_of_run)) = (&joined, cost_of_run) else {
+        return joined;
+    };
+    match rows(left) * cost_of_run < semi_join::hashed(left, right) {
+        true => semi_join::under(Node::clone(left), vec![written]),
+        false => joined,
+    }
 }
 
 /// Whether a scan may be looked up for each left row. With statistics of both that is a question of cost.
@@ -168,7 +216,7 @@ fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) 
 }
 
 /// `left = right` of one family of types, each side over its own columns.
-fn hash_key(condition: &Expr, left_node: &Node, right_node: &Node) -> Option<(Expr, Expr)> {
+pub(super) fn hash_key(condition: &Expr, left_node: &Node, right_node: &Node) -> Option<(Expr, Expr)> {
     let boundary = left_node.width();
     let Kind::Operator { operator, operands } = &condition.kind else { return None };
     let [a, b] = &**operands else { return None };
@@ -191,7 +239,7 @@ fn hash_key(condition: &Expr, left_node: &Node, right_node: &Node) -> Option<(Ex
 }
 
 /// Both sides, over rows of these nodes, hold the same kind of value, so that equal values hash alike.
-pub(super) fn is_hashable(a: (&Expr, &Node), b: (&Expr, &Node)) -> bool {
+fn is_hashable(a: (&Expr, &Node), b: (&Expr, &Node)) -> bool {
     let (left, right) = (a.0.type_id, b.0.type_id);
     hash_alike(left, right) && (left != TypeId::RECORD || row_shape::are_alike(a, b))
 }
@@ -227,6 +275,11 @@ fn ordered(input: &Arc<Node>, keys: &[Order]) -> Option<Node> {
         Node::Filter { input: below, predicate } => {
             let input = Arc::new(ordered(below, keys)?);
             Some(Node::Filter { input, predicate: predicate.clone() })
+        }
+        Node::NestedLoop { join, left, right, correlation, condition } if join.gives_left_alone() => {
+            let left = Arc::new(ordered(left, keys)?);
+            let (right, correlation) = (right.clone(), correlation.clone());
+            Some(Node::NestedLoop { join: *join, left, right, correlation, condition: condition.clone() })
         }
         Node::Scan(scan) => {
             let (index, fixed) = match &scan.access {

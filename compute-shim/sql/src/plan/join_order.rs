@@ -6,7 +6,7 @@
 
 use super::cardinality::{UNKNOWN, distinct_in, equality, is_known, rows};
 use super::equivalence::{Class, Member, classes};
-use super::{Exprs, JoinType, Node, PlanOptions, access, pushdown};
+use super::{Exprs, JoinType, Node, PlanOptions, access, pushdown, semi_join};
 use crate::expression::{Expr, Kind, columns_used, rewrite, shift_columns};
 use hexalog_sql_types::{TypeId, Typmod};
 use std::sync::Arc;
@@ -155,6 +155,7 @@ fn column_type(node: &Node, column: usize) -> Option<(TypeId, Typmod)> {
             None => (TypeId::NONE, Typmod::NONE),
         }),
         Node::Filter { input, .. } => column_type(input, column),
+        Node::SemiJoin { left, .. } => column_type(left, column),
         Node::Project { exprs, .. } => exprs.items.get(column).map(|expr| (expr.type_id, expr.typmod)),
         Node::Join { left, right, .. } => match column.checked_sub(left.width()) {
             Some(column) => column_type(right, column),
@@ -190,10 +191,8 @@ impl Joins {
             true => added.cost + best.rows * added.rows * PROBED_ROW,
             false => added.cost + added.rows * HASHED_ROW + best.rows * PROBED_ROW,
         };
-        let looked_up = match &added.node {
-            Node::Scan(scan) => access::lookup_cost(scan, &equal, added.start, options),
-            _ => None,
-        };
+        let looked_up = semi_join::as_written(&added.node)
+            .and_then(|scan| access::lookup_cost(&scan, &equal, added.start, options));
         let looked_up = looked_up.map_or(f64::INFINITY, |cost| best.rows * cost);
         Best { cost: best.cost + apart.min(looked_up) + rows * JOINED_ROW, rows, last: side }
     }

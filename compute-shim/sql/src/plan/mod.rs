@@ -2,7 +2,7 @@
 //!
 //! Owns the node types, which the binder builds in their logical form (joins, filters above scans), and [`Plan`], a
 //! whole statement ready to run. `pushdown.rs` moves conditions to where they cut most, `access.rs` chooses how a table
-//! is read, `implication.rs` whether a partial index serves, `join_order.rs` in which order inner joins are made, `equivalence.rs` what they compare besides what is written, `join.rs` how two sides are joined, `narrow.rs` which columns rows hold,
+//! is read, `implication.rs` whether a partial index serves, `semi_join.rs` which conditions ask a query that can be joined, `join_order.rs` in which order inner joins are made, `equivalence.rs` what they compare besides what is written, `join.rs` how two sides are joined, `narrow.rs` which columns rows hold,
 //! `selectivity.rs` and `cardinality.rs` guess rows, `explain.rs` and `explain_format.rs` print, `measured.rs` has a plan measured. Every node says what its rows are made of; a
 //! column is an index into the row of the node below. Never touches storage (see `execute`).
 
@@ -20,6 +20,7 @@ mod narrow;
 mod pushdown;
 mod row_shape;
 mod selectivity;
+mod semi_join;
 mod walk;
 mod window;
 
@@ -29,6 +30,7 @@ pub(crate) use explain::{Measured, explain};
 pub(crate) use implication::implies;
 pub(crate) use measured::measured;
 pub(crate) use row_shape::are_alike;
+pub(crate) use walk::is_same_for_all;
 pub(crate) use window::{
     FrameExclusion, FrameUnit, WindowBound, WindowCall, WindowFrame, WindowFunction, WindowKey,
 };
@@ -117,6 +119,7 @@ impl Plan {
 /// A subquery inside an expression.
 #[derive(Clone, Debug)]
 pub(crate) struct SubplanNode {
+    /// [`Node::Nothing`] if no expression runs it: it has become a side of a join.
     pub node: Arc<Node>,
     /// Whether it reads slots that are set outside of it.
     pub is_correlated: bool,
@@ -170,6 +173,17 @@ pub(crate) enum JoinType {
     Inner,
     Left,
     Full,
+    /// Left rows that match some right row, once each.
+    Semi,
+    /// Left rows that match none.
+    Anti,
+}
+
+impl JoinType {
+    /// Whether its rows are those of the left side, with no columns of the right.
+    pub(crate) fn gives_left_alone(self) -> bool {
+        matches!(self, JoinType::Semi | JoinType::Anti)
+    }
 }
 
 /// A sort key over a row.
@@ -379,6 +393,19 @@ pub(crate) enum Node {
         correlation: Vec<(usize, Expr)>,
         conditions: Vec<Expr>,
     },
+    /// A condition that asks a query, over the left side's rows (`semi_join.rs`); `join.rs` decides between a join and the condition as
+    /// it was written.
+    SemiJoin {
+        /// `Semi` or `Anti`.
+        join: JoinType,
+        left: Arc<Node>,
+        right: Arc<Node>,
+        /// Over both sides.
+        conditions: Vec<Expr>,
+        written: Expr,
+        /// What the query costs each time that it is run for a left row; `None` if it is run once for all of them.
+        cost: Option<f64>,
+    },
     /// The right side is run anew for each left row, after the slots were set.
     NestedLoop {
         join: JoinType,
@@ -528,6 +555,12 @@ impl Node {
             | Node::Limit { input, .. } => input.width(),
             Node::Project { exprs, .. } => exprs.items.len(),
             Node::ProjectSet { input, functions } => input.width() + functions.len(),
+            Node::SemiJoin { left, .. } => left.width(),
+            Node::NestedLoop { join, left, .. } | Node::HashJoin { join, left, .. }
+                if join.gives_left_alone() =>
+            {
+                left.width()
+            }
             Node::Join { left, right, .. }
             | Node::NestedLoop { left, right, .. }
             | Node::HashJoin { left, right, .. } => left.width() + right.width(),
@@ -553,10 +586,17 @@ pub(crate) struct PlanOptions {
     pub snapshot: Lsn,
 }
 
-/// Brings a bound tree into its executable form.
-pub(crate) fn optimise(node: Node, slots: &mut usize, options: PlanOptions) -> Arc<Node> {
-    with_room_for_levels(levels(&node), || {
+/// Brings a bound tree into its executable form. `subplans`: the statement's subqueries, as they were bound.
+pub(crate) fn optimise(
+    node: Node,
+    subplans: &[SubplanNode],
+    slots: &mut usize,
+    options: PlanOptions,
+) -> Arc<Node> {
+    let deepest = levels(&node) + subplans.iter().map(|subplan| levels(&subplan.node)).sum::<usize>();
+    with_room_for_levels(deepest, || {
         let node = pushdown::push(node, Vec::new());
+        let node = semi_join::pull(node, subplans, slots, options);
         let node = join_order::order(node, options);
         let node = join::choose(node, slots, options);
         Arc::new(narrow::narrow(pushdown::prune(node)))

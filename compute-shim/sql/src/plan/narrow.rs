@@ -34,6 +34,21 @@ pub(super) fn narrow(node: Node) -> Node {
             }
             Node::Aggregate { input: Arc::new(input), keys: moved_exprs(keys, &places), calls }
         }
+        Node::HashJoin { join, left, right, left_keys, right_keys, mut condition }
+            if join.gives_left_alone() =>
+        {
+            // Whatever the left rows have to be, nobody above sees the right ones.
+            let left = narrow(Arc::unwrap_or_clone(left));
+            let of_both = condition.iter().flat_map(|condition| columns_used(&condition.expr)).collect();
+            let (_, mut to_right) = split(of_both, left.width());
+            to_right.extend(right_keys.items.iter().flat_map(columns_used));
+            let (right, right_places) = below(Arc::unwrap_or_clone(right), &to_right);
+            let right_keys = moved_exprs(right_keys, &right_places);
+            let places = joined((0..left.width()).map(Some).collect(), right_places, left.width());
+            condition = condition.map(|condition| moved_predicate(condition, &places));
+            let (left, right) = (Arc::new(left), Arc::new(right));
+            Node::HashJoin { join, left, right, left_keys, right_keys, condition }
+        }
         other => other.map_inputs(narrow),
     }
 }
@@ -113,8 +128,12 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
             let (left, left_places) = below(Arc::unwrap_or_clone(left), &to_left);
             let (right, right_places) = below(Arc::unwrap_or_clone(right), &to_right);
             correlation.iter_mut().for_each(|(_, source)| move_columns(source, &left_places));
-            let places = joined(left_places, right_places, left.width());
+            let width = left_places.len();
+            let mut places = joined(left_places, right_places, left.width());
             let condition = condition.map(|condition| moved_predicate(condition, &places));
+            if join.gives_left_alone() {
+                places.truncate(width);
+            }
             let (left, right) = (Arc::new(left), Arc::new(right));
             (Node::NestedLoop { join, left, right, correlation, condition }, places)
         }
@@ -128,8 +147,12 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
             let (right, right_places) = below(Arc::unwrap_or_clone(right), &to_right);
             let left_keys = moved_exprs(left_keys, &left_places);
             let right_keys = moved_exprs(right_keys, &right_places);
-            let places = joined(left_places, right_places, left.width());
+            let width = left_places.len();
+            let mut places = joined(left_places, right_places, left.width());
             let condition = condition.map(|condition| moved_predicate(condition, &places));
+            if join.gives_left_alone() {
+                places.truncate(width);
+            }
             let (left, right) = (Arc::new(left), Arc::new(right));
             (Node::HashJoin { join, left, right, left_keys, right_keys, condition }, places)
         }

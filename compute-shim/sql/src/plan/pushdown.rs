@@ -36,7 +36,7 @@ pub(super) fn is_fixed(condition: &Expr) -> bool {
     is_volatile(condition) || has_subplan(condition)
 }
 
-fn has_subplan(expr: &Expr) -> bool {
+pub(super) fn has_subplan(expr: &Expr) -> bool {
     let mut found = false;
     for_each(expr, &mut |expr| {
         found |= matches!(expr.kind, Kind::Subplan(_));
@@ -45,7 +45,8 @@ fn has_subplan(expr: &Expr) -> bool {
     found
 }
 
-fn filtered(node: Node, conditions: Vec<Expr>) -> Node {
+/// A node under conditions.
+pub(super) fn filtered(node: Node, conditions: Vec<Expr>) -> Node {
     match Predicate::all(conditions) {
         Some(predicate) => Node::Filter { input: Arc::new(node), predicate },
         None => node,

@@ -86,6 +86,7 @@ fn shape_of_column(node: &Node, at: usize) -> Option<Shape> {
             rows().next().and_then(|_| common_of(rows(), input))
         }
         Node::ProjectSet { input, .. } if at < input.width() => shape_of_column(input, at),
+        Node::SemiJoin { left, .. } => shape_of_column(left, at),
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }
         | Node::HashJoin { left, right, .. } => match at.checked_sub(left.width()) {
