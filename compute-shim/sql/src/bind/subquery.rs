@@ -35,12 +35,16 @@ impl Binder<'_> {
         self.is_placed |= bound.is_err();
         let (bound, crossing) = bound?;
         let Bound { node, columns } = bound;
+        let inside = self.subplans[id + 1..].iter().map(|inner| inner.as_ref().expect("bound before"));
+        let reads_common = reads_common(&node) || inside.clone().any(|inner| inner.reads_common);
         // What is the same for all rows outside is kept when this query runs for the next.
-        let starts_anew = |&inner: &usize| !self.subplans[inner].as_ref().is_some_and(stands_alone);
+        let numbered = (id + 1..).zip(inside);
+        let inner_subplans = numbered.filter(|(_, inner)| !stands_alone(inner)).map(|(at, _)| at).collect();
         self.subplans[id] = Some(SubplanNode {
             node: Arc::new(node),
             is_correlated: crossing.is_correlated,
-            inner_subplans: (id + 1..self.subplans.len()).filter(starts_anew).collect(),
+            reads_common,
+            inner_subplans,
             inner_common: (first_common..self.common.len()).collect(),
         });
         let text = self.select_frame().has_keys.then(|| without_places(query).into());
@@ -216,11 +220,14 @@ fn without_places(query: &Query) -> String {
 
 /// Whether a query reads nothing that is set outside of it, nor a common table that may.
 fn stands_alone(subplan: &SubplanNode) -> bool {
-    let mut is_common_read = false;
-    subplan.node.for_each(&mut |node| {
-        is_common_read |= matches!(node, Node::Common { .. } | Node::Working { .. });
-    });
-    !subplan.is_correlated && !is_common_read && subplan.inner_common.is_empty()
+    !subplan.is_correlated && !subplan.reads_common && subplan.inner_common.is_empty()
+}
+
+/// Whether a query's own nodes read a common table, or the round before of a recursive one.
+fn reads_common(node: &Node) -> bool {
+    let mut reads = false;
+    node.for_each(&mut |node| reads |= matches!(node, Node::Common { .. } | Node::Working { .. }));
+    reads
 }
 
 /// The node with as many rows, whose values nobody asks for and nothing computes. As in PostgreSQL, what groups rows is

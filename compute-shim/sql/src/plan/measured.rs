@@ -25,6 +25,7 @@ fn measured_here(plan: &Plan) -> Plan {
     let subplan = |subplan: &SubplanNode, count: &mut usize| SubplanNode {
         node: wrapped(&subplan.node, count),
         is_correlated: subplan.is_correlated,
+        reads_common: subplan.reads_common,
         inner_subplans: subplan.inner_subplans.clone(),
         inner_common: subplan.inner_common.clone(),
     };

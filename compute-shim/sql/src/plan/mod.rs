@@ -123,6 +123,8 @@ pub(crate) struct SubplanNode {
     pub node: Arc<Node>,
     /// Whether it reads slots that are set outside of it.
     pub is_correlated: bool,
+    /// Whether it, or a query in it, reads a common table: that may have read such slots.
+    pub reads_common: bool,
     /// Subqueries and common tables inside, which start anew when it does.
     pub inner_subplans: Vec<usize>,
     pub inner_common: Vec<usize>,

@@ -200,3 +200,8 @@ SELECT count(*) FROM a WHERE 1 / (id - id) IN (SELECT x FROM none);
 SELECT count(*) FROM a WHERE EXISTS (SELECT 1 FROM none WHERE none.x = 1 / (a.id - a.id));
 SELECT count(*) FROM a WHERE NOT EXISTS (SELECT 1 FROM none WHERE none.x = 1 / (a.id - a.id));
 SELECT count(*) FROM a WHERE 1 / (id - id) IN (SELECT x FROM b);
+-- A query inside reads a common table that is another for each row outside.
+SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT 1 + (SELECT v FROM w))) FROM a WHERE id < 4 ORDER BY 1;
+SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT max(b.id) FROM b WHERE b.id <= 5 AND b.id NOT IN (SELECT d.id FROM b d WHERE d.id < 6 AND NOT d.id = (SELECT v FROM w))) FROM a WHERE id < 4 ORDER BY 1;
+SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT sum(CASE WHEN EXISTS (SELECT 1 FROM w WHERE v = 2) THEN 1 ELSE 0 END) FROM b WHERE id < 5)) FROM a WHERE id < 4 ORDER BY 1;
+SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT max((SELECT max((SELECT v FROM w)) FROM c)) FROM none RIGHT JOIN c ON true)) FROM a WHERE id < 4 ORDER BY 1;
