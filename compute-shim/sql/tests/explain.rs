@@ -288,3 +288,34 @@ fn rows_known_to_be_alike_are_hashed() {
         assert_eq!(plan.iter().any(|line| line.contains("Hash Join")), is_hashed, "{query}: {plan:#?}");
     }
 }
+
+/// Tables of which only few rows are wanted by what stands above.
+fn few_of_many(client: &mut Client<'_>) {
+    client.query(
+        "CREATE TABLE many (x int PRIMARY KEY, y int, z int);
+         INSERT INTO many SELECT i, i % 5000, i FROM generate_series(1, 10000) i;
+         CREATE TABLE other (x int PRIMARY KEY, z int); INSERT INTO other SELECT i, i FROM generate_series(1, 10000) i;
+         ANALYZE many; ANALYZE other",
+    );
+}
+
+/// Each guess of a semi join's rows asked twice for those below: twenty of them were planned for two minutes.
+#[test]
+fn a_hundred_queries_in_conditions_are_planned() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    few_of_many(&mut client);
+    let asks = |at: usize| {
+        format!("EXISTS (SELECT 1 FROM other o{at} WHERE o{at}.z = m.y AND o{at}.x <> m.z + {at})")
+    };
+    let conditions = (0..100).map(asks).collect::<Vec<_>>().join(" AND ");
+    for query in [
+        format!("SELECT * FROM many m JOIN other ON other.x = m.x WHERE {conditions}"),
+        format!("SELECT * FROM many m WHERE {conditions} LIMIT 1"),
+        format!("SELECT * FROM many m WHERE {conditions}"),
+    ] {
+        let plan = nodes(&mut client, &query);
+        let asked = plan.iter().filter(|line| line.contains("Semi Join") || line.contains("SubPlan "));
+        assert_eq!(asked.count(), 100, "{plan:#?}");
+    }
+}

@@ -79,20 +79,8 @@ pub(super) fn rows(node: &Node) -> f64 {
         | Node::Window { input, .. }
         | Node::LockRows { input, .. }
         | Node::ProjectSet { input, .. } => rows(input),
-        Node::SemiJoin { join, left, right, conditions, .. } => {
-            let equal = conditions.iter().filter_map(|condition| equal_columns(condition, left.width()));
-            left_alone(*join, left, matched(left, right, equal))
-        }
-        Node::NestedLoop { join, left, .. } if join.gives_left_alone() => left_alone(*join, left, None),
-        Node::HashJoin { join, left, right, left_keys, right_keys, .. } if join.gives_left_alone() => {
-            let column = |expr: &Expr| match expr.kind {
-                Kind::Column(column) => Some(column),
-                _ => None,
-            };
-            let keys = left_keys.items.iter().zip(&right_keys.items);
-            let equal = keys.filter_map(|(a, b)| Some((column(a)?, column(b)?)));
-            left_alone(*join, left, matched(left, right, equal))
-        }
+        Node::SemiJoin { rows, .. } => *rows,
+        Node::NestedLoop { rows: Some(rows), .. } | Node::HashJoin { rows: Some(rows), .. } => *rows,
         Node::Join { .. } | Node::NestedLoop { .. } | Node::HashJoin { .. } => joined(node),
         Node::Append { inputs } => inputs.iter().map(|input| rows(input)).sum(),
         Node::SetOperation { left, .. } => rows(left),
@@ -119,21 +107,21 @@ fn scan_guess(scan: &Scan) -> f64 {
     }
 }
 
-/// Of a condition that asks a query of which nothing is known.
-const ASKED: f64 = 0.25;
-
-/// Rows of the left side that match a part of their number, or that do not.
-fn left_alone(join: JoinType, left: &Node, matched: Option<f64>) -> f64 {
-    let all = rows(left);
-    let part = match (matched, join) {
+/// Rows of a semi or anti join that is being made: those of the left side that match a part of their number, or that do not.
+pub(super) fn rows_of_semi_join(join: JoinType, left: &Node, right: &Node, conditions: &[Expr]) -> f64 {
+    let equal = conditions.iter().filter_map(|condition| equal_columns(condition, left.width()));
+    let part = match (matched(left, right, equal), join) {
         // As of a scan that has a filter.
         _ if !is_known(left) => 0.1,
         (None, _) => ASKED,
         (Some(part), JoinType::Anti) => 1.0 - part,
         (Some(part), _) => part,
     };
-    (all * part).max(1.0)
+    (rows(left) * part).max(1.0)
 }
+
+/// Of a condition that asks a query of which nothing is known.
+const ASKED: f64 = 0.25;
 
 /// The part of the left rows that match, by how many different values the two sides have (PostgreSQL's `eqjoinsel_semi`).
 fn matched(left: &Node, right: &Node, equal: impl Iterator<Item = (usize, usize)>) -> Option<f64> {
@@ -163,7 +151,7 @@ fn joined(node: &Node) -> f64 {
             let part = condition.as_ref().map_or(1.0, |_| UNKNOWN);
             (*join, left, right, part)
         }
-        Node::HashJoin { join, left, right, left_keys, right_keys, condition } => {
+        Node::HashJoin { join, left, right, left_keys, right_keys, condition, .. } => {
             let keys = left_keys.items.iter().zip(&right_keys.items);
             let part = keys.map(|(a, b)| equality(distinct(left, a), distinct(right, b))).product::<f64>();
             (*join, left, right, part * condition.as_ref().map_or(1.0, |_| UNKNOWN))
@@ -230,7 +218,7 @@ pub(super) fn distinct_in(node: &Node, column: usize) -> Option<f64> {
         | Node::Sort { input, .. }
         | Node::Measured { input, .. }
         | Node::Materialize { input } => distinct_in(input, column),
-        Node::SemiJoin { left, .. } => Some(distinct_in(left, column)?.min(rows(node))),
+        Node::SemiJoin { left, rows, .. } => Some(distinct_in(left, column)?.min(*rows)),
         Node::Project { input, exprs } => distinct(input, exprs.items.get(column)?),
         Node::Join { left, right, .. }
         | Node::NestedLoop { left, right, .. }

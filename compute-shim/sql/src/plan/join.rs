@@ -26,10 +26,10 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
             let left = choose(owned(left), slots, options);
             choose_join(join, left, owned(right), correlation, conditions, slots, options)
         }
-        Node::SemiJoin { join, left, right, conditions, written, cost } => {
+        Node::SemiJoin { join, left, right, conditions, written, cost, rows } => {
             let left = choose(owned(left), slots, options);
             let node = choose_join(join, left, owned(right), Vec::new(), conditions, slots, options);
-            written_is_cheaper(node, written, cost)
+            written_is_cheaper(with_rows(node, rows), written, cost)
         }
         Node::Limit { input, limit, offset, ties } => {
             let wanted = [&limit, &offset].map(|bound| bound.as_ref().map_or(Some(0.0), first_rows));
@@ -62,7 +62,7 @@ fn choose_join(
     if !correlation.is_empty() {
         let right = Arc::new(choose(right, slots, options));
         let condition = Predicate::all(conditions);
-        return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
+        return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition, rows: None };
     }
     let scan = if join == JoinType::Full { None } else { semi_join::as_written(&right) };
     if let Some(scan) = scan.filter(|scan| may_look_up(&left, scan)) {
@@ -70,11 +70,27 @@ fn choose_join(
         if let Some(LookedUp { scan, correlation, kept }) = looked_up {
             let right = Arc::new(Node::Scan(access::choose(scan, options)));
             let condition = Predicate::all(kept);
-            return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition };
+            return Node::NestedLoop {
+                join,
+                left: Arc::new(left),
+                right,
+                correlation,
+                condition,
+                rows: None,
+            };
         }
     }
     let right = choose(right, slots, options);
     hash_or_loop(join, left, right, conditions)
+}
+
+/// A join with the guess of its rows.
+fn with_rows(mut join: Node, guess: f64) -> Node {
+    match &mut join {
+        Node::NestedLoop { rows, .. } | Node::HashJoin { rows, .. } => *rows = Some(guess),
+        _ => unreachable!("asked of joins"),
+    }
+    join
 }
 
 /// The number that a LIMIT is, if it is known.
@@ -209,10 +225,10 @@ fn hash_or_loop(join: JoinType, left: Node, right: Node, conditions: Vec<Expr>) 
             kept @ (Node::System { .. } | Node::Values { .. } | Node::Materialize { .. }) => Arc::new(kept),
             other => Arc::new(Node::Materialize { input: Arc::new(other) }),
         };
-        return Node::NestedLoop { join, left, right, correlation: Vec::new(), condition };
+        return Node::NestedLoop { join, left, right, correlation: Vec::new(), condition, rows: None };
     }
     let (left_keys, right_keys) = (pushdown::exprs(left_keys), pushdown::exprs(right_keys));
-    Node::HashJoin { join, left, right: Arc::new(right), left_keys, right_keys, condition }
+    Node::HashJoin { join, left, right: Arc::new(right), left_keys, right_keys, condition, rows: None }
 }
 
 /// `left = right` of one family of types, each side over its own columns.
@@ -276,10 +292,11 @@ fn ordered(input: &Arc<Node>, keys: &[Order]) -> Option<Node> {
             let input = Arc::new(ordered(below, keys)?);
             Some(Node::Filter { input, predicate: predicate.clone() })
         }
-        Node::NestedLoop { join, left, right, correlation, condition } if join.gives_left_alone() => {
+        Node::NestedLoop { join, left, right, correlation, condition, rows } if join.gives_left_alone() => {
             let left = Arc::new(ordered(left, keys)?);
             let (right, correlation) = (right.clone(), correlation.clone());
-            Some(Node::NestedLoop { join: *join, left, right, correlation, condition: condition.clone() })
+            let (join, condition, rows) = (*join, condition.clone(), *rows);
+            Some(Node::NestedLoop { join, left, right, correlation, condition, rows })
         }
         Node::Scan(scan) => {
             let (index, fixed) = match &scan.access {

@@ -407,6 +407,8 @@ pub(crate) enum Node {
         written: Expr,
         /// What the query costs each time that it is run for a left row; `None` if it is run once for all of them.
         cost: Option<f64>,
+        /// The guess of its rows. A guess that asked again for those below, at each of many above each other, would take forever.
+        rows: f64,
     },
     /// The right side is run anew for each left row, after the slots were set.
     NestedLoop {
@@ -415,6 +417,8 @@ pub(crate) enum Node {
         right: Arc<Node>,
         correlation: Vec<(usize, Expr)>,
         condition: Option<Predicate>,
+        /// Of a semi or anti join, the guess of its rows.
+        rows: Option<f64>,
     },
     HashJoin {
         join: JoinType,
@@ -423,6 +427,8 @@ pub(crate) enum Node {
         left_keys: Exprs,
         right_keys: Exprs,
         condition: Option<Predicate>,
+        /// Of a semi or anti join, the guess of its rows.
+        rows: Option<f64>,
     },
     /// What the node below comes to is counted, under this number.
     Measured {

@@ -34,7 +34,7 @@ pub(super) fn narrow(node: Node) -> Node {
             }
             Node::Aggregate { input: Arc::new(input), keys: moved_exprs(keys, &places), calls }
         }
-        Node::HashJoin { join, left, right, left_keys, right_keys, mut condition }
+        Node::HashJoin { join, left, right, left_keys, right_keys, mut condition, rows }
             if join.gives_left_alone() =>
         {
             // Whatever the left rows have to be, nobody above sees the right ones.
@@ -47,7 +47,7 @@ pub(super) fn narrow(node: Node) -> Node {
             let places = joined((0..left.width()).map(Some).collect(), right_places, left.width());
             condition = condition.map(|condition| moved_predicate(condition, &places));
             let (left, right) = (Arc::new(left), Arc::new(right));
-            Node::HashJoin { join, left, right, left_keys, right_keys, condition }
+            Node::HashJoin { join, left, right, left_keys, right_keys, condition, rows }
         }
         other => other.map_inputs(narrow),
     }
@@ -120,7 +120,7 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
             let exprs = moved_exprs(Exprs::new(kept), &inner);
             (Node::Project { input: Arc::new(input), exprs }, places)
         }
-        Node::NestedLoop { join, left, right, mut correlation, condition } => {
+        Node::NestedLoop { join, left, right, mut correlation, condition, rows } => {
             let mut wanted = needed.clone();
             wanted.extend(condition.iter().flat_map(|condition| columns_used(&condition.expr)));
             let (mut to_left, to_right) = split(wanted, left.width());
@@ -135,9 +135,9 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
                 places.truncate(width);
             }
             let (left, right) = (Arc::new(left), Arc::new(right));
-            (Node::NestedLoop { join, left, right, correlation, condition }, places)
+            (Node::NestedLoop { join, left, right, correlation, condition, rows }, places)
         }
-        Node::HashJoin { join, left, right, left_keys, right_keys, condition } => {
+        Node::HashJoin { join, left, right, left_keys, right_keys, condition, rows } => {
             let mut wanted = needed.clone();
             wanted.extend(condition.iter().flat_map(|condition| columns_used(&condition.expr)));
             let (mut to_left, mut to_right) = split(wanted, left.width());
@@ -154,7 +154,7 @@ fn below(node: Node, needed: &Needed) -> (Node, Places) {
                 places.truncate(width);
             }
             let (left, right) = (Arc::new(left), Arc::new(right));
-            (Node::HashJoin { join, left, right, left_keys, right_keys, condition }, places)
+            (Node::HashJoin { join, left, right, left_keys, right_keys, condition, rows }, places)
         }
         other => {
             let places = (0..other.width()).map(Some).collect();

@@ -253,20 +253,20 @@ fn prune_node(node: Node, needed: &Needed) -> Node {
             functions.iter().flat_map(|set| &set.arguments.items).for_each(|expr| add(&mut below, expr));
             Node::ProjectSet { input: prune_arc(input, &below), functions }
         }
-        Node::NestedLoop { join, left, right, correlation, condition } => {
+        Node::NestedLoop { join, left, right, correlation, condition, rows } => {
             let (mut to_left, to_right) =
                 split(needed, left.width(), condition.iter().map(|item| &item.expr));
             correlation.iter().for_each(|(_, source)| add(&mut to_left, source));
             let (left, right) = (prune_arc(left, &to_left), prune_arc(right, &to_right));
-            Node::NestedLoop { join, left, right, correlation, condition }
+            Node::NestedLoop { join, left, right, correlation, condition, rows }
         }
-        Node::HashJoin { join, left, right, left_keys, right_keys, condition } => {
+        Node::HashJoin { join, left, right, left_keys, right_keys, condition, rows } => {
             let (mut to_left, mut to_right) =
                 split(needed, left.width(), condition.iter().map(|item| &item.expr));
             left_keys.items.iter().for_each(|key| add(&mut to_left, key));
             right_keys.items.iter().for_each(|key| add(&mut to_right, key));
             let (left, right) = (prune_arc(left, &to_left), prune_arc(right, &to_right));
-            Node::HashJoin { join, left, right, left_keys, right_keys, condition }
+            Node::HashJoin { join, left, right, left_keys, right_keys, condition, rows }
         }
         Node::Aggregate { input, keys, calls } => {
             let mut below = Needed::new();

@@ -6,7 +6,7 @@
 //! meanwhile is asked the condition itself again. NOT IN is no anti join, since it is NULL where a key is. `join.rs` chooses how, and
 //! may come back to the condition ([`as_written`]).
 
-use super::cardinality::{known, rows};
+use super::cardinality::{known, rows, rows_of_semi_join};
 use super::pushdown::{filtered, has_subplan, is_volatile};
 use super::{
     Exprs, JoinType, Node, PlanOptions, Predicate, Scan, SubplanNode, access, join, join_order, pushdown,
@@ -113,8 +113,9 @@ impl Puller<'_> {
         joins.into_iter().fold(node, |left, ((join, asked, cost), written)| {
             let right = pushdown::push(asked.right, Vec::new());
             let right = pull(right, self.subplans, self.slots, self.options);
+            let rows = rows_of_semi_join(join, &left, &right, &asked.conditions);
             let (left, right, conditions) = (Arc::new(left), Arc::new(right), asked.conditions);
-            Node::SemiJoin { join, left, right, conditions, written, cost }
+            Node::SemiJoin { join, left, right, conditions, written, cost, rows }
         })
     }
 
