@@ -319,3 +319,19 @@ fn a_hundred_queries_in_conditions_are_planned() {
         assert_eq!(asked.count(), 100, "{plan:#?}");
     }
 }
+
+/// A LIMIT around a LIMIT planned what is inside twice.
+#[test]
+fn limits_in_limits_are_planned_once() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    few_of_many(&mut client);
+    let mut query = "SELECT x FROM many z0 LIMIT 5".to_owned();
+    for at in 1..60 {
+        query = format!(
+            "SELECT x FROM many z{at} WHERE EXISTS (SELECT 1 FROM ({query}) s WHERE s.x = z{at}.x) LIMIT 5"
+        );
+    }
+    let plan = nodes(&mut client, &query);
+    assert!(plan.iter().any(|line| line.contains("on many z0")), "{plan:#?}");
+}

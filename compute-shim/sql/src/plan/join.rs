@@ -33,11 +33,13 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
         }
         Node::Limit { input, limit, offset, ties } => {
             let wanted = [&limit, &offset].map(|bound| bound.as_ref().map_or(Some(0.0), first_rows));
-            let asked = limit.as_ref().zip(wanted[0].zip(wanted[1])).and_then(|(_, (limit, offset))| {
-                semi_join::asked_of_first(&input, limit + offset, slots, options)
-            });
-            let input = Arc::new(asked.unwrap_or_else(|| choose(owned(input), slots, options)));
-            Node::Limit { input, limit, offset, ties }
+            let input = match wanted {
+                [Some(rows), Some(passed)] if limit.is_some() => {
+                    semi_join::choose_first(owned(input), rows + passed, slots, options)
+                }
+                _ => choose(owned(input), slots, options),
+            };
+            Node::Limit { input: Arc::new(input), limit, offset, ties }
         }
         Node::Sort { input, keys } => {
             let input = Arc::new(choose(owned(input), slots, options));

@@ -328,24 +328,17 @@ fn over_right(expr: &Expr, values: Option<&Exprs>, boundary: usize) -> Expr {
     over_both(&expr, &[], boundary)
 }
 
-/// The plan of a node of which the first so many rows are wanted, with its queries run for each row that is read until then; `None` if
+/// The plan of a node of which the first so many rows are wanted: with its queries run for each row that is read until then, unless
 /// joins cost less, or the rows have to be sorted first.
-pub(super) fn asked_of_first(
-    node: &Node,
-    wanted: f64,
-    slots: &mut usize,
-    options: PlanOptions,
-) -> Option<Node> {
-    let (written, cost_of_row, part) = written_above(node)?;
-    let mut slots_wanted = *slots;
-    let joined = join::choose(node.clone(), &mut slots_wanted, options);
-    let asked = join::choose(written, &mut slots_wanted, options);
-    let is_cheaper = wanted / part * (1.0 + cost_of_row) < cost(&joined);
-    if !is_cheaper || sorts(&asked) {
-        return None;
+pub(super) fn choose_first(node: Node, wanted: f64, slots: &mut usize, options: PlanOptions) -> Node {
+    let written = written_above(&node);
+    let joined = join::choose(node, slots, options);
+    let Some((written, cost_of_row, part)) = written else { return joined };
+    if wanted / part * (1.0 + cost_of_row) >= cost(&joined) {
+        return joined;
     }
-    *slots = slots_wanted;
-    Some(asked)
+    let asked = join::choose(written, slots, options);
+    if sorts(&asked) { joined } else { asked }
 }
 
 /// A node with the conditions as they were written that are joins at its top, what they cost for a row, and which part of the rows they
