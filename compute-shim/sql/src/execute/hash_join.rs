@@ -1,7 +1,8 @@
 //! The join by a hash table of its right side.
 //!
 //! The right side is read whole first, then each left row looks for its matches; FULL gives the right rows without any at the end. Semi
-//! and anti joins turn to the next left row at the first match, and where nothing but the key is compared the table has each key once.
+//! and anti joins turn to the next left row at the first match, and where nothing but the key is compared the table has each key once;
+//! they look whether there is a left row before anything else, since without one the right side is not to be read.
 //! A table that was not put aside serves again when the join starts anew, if nothing outside of it changes what is in it. Once the
 //! table fills its memory both sides are put aside by the hash of their keys, and joined part by part (the GRACE hash join; Kitsuregawa,
 //! Tanaka, Moto-oka 1983). A part that does not fit either is parted again, unless all its keys hash alike. So rows come out in
@@ -172,6 +173,8 @@ struct Pair {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// The first left row is wanted: semi and anti joins read nothing of the right side if there is none.
+    First,
     /// The right side is being read.
     Build,
     /// What did not fit is being put aside: the left side is read.
@@ -199,6 +202,8 @@ pub(super) struct HashJoin {
     pending: Option<Keyed>,
     /// The left row.
     probe: Keyed,
+    /// It is there, and nothing of it has been computed.
+    is_first: bool,
     /// It is there, and its key is being computed.
     is_keying: bool,
     /// The next right row that may match the left one.
@@ -207,6 +212,8 @@ pub(super) struct HashJoin {
     at: usize,
     joined: Row,
     left_matched: bool,
+    /// All of the right side is in the table.
+    is_table_whole: bool,
     aside: Option<Box<Aside>>,
     /// Rows have been put aside since it started.
     is_aside: bool,
@@ -218,18 +225,20 @@ pub(super) struct HashJoin {
 impl HashJoin {
     pub(super) fn new(plan: Arc<Node>, left: Box<dyn Operator>, right: Box<dyn Operator>) -> HashJoin {
         HashJoin {
+            phase: first_phase(&plan),
             plan,
             left,
             right,
-            phase: Phase::Build,
             table: Table::default(),
             pending: None,
             probe: Keyed::default(),
+            is_first: false,
             is_keying: false,
             candidate: None,
             at: 0,
             joined: Row::new(),
             left_matched: false,
+            is_table_whole: false,
             aside: None,
             is_aside: false,
             pairs: Vec::new(),
@@ -265,11 +274,11 @@ impl HashJoin {
             return Ok(true);
         }
         if !self.is_keying {
-            if !self.left.next(context, &mut self.probe.row)? {
+            if !self.is_first && !self.left.next(context, &mut self.probe.row)? {
                 return Ok(false);
             }
             keys.evaluation.begin_row(context.state);
-            self.is_keying = true;
+            (self.is_first, self.is_keying) = (false, true);
         }
         self.probe.compute(keys, context)?;
         self.is_keying = false;
@@ -324,6 +333,7 @@ impl HashJoin {
                 }));
             }
         }
+        self.is_table_whole = !self.is_aside;
         self.phase = if self.aside.is_some() { Phase::Part } else { self.phase_with_table(join) };
         Ok(())
     }
@@ -394,11 +404,10 @@ impl HashJoin {
 
     /// Whether the table is whole, and would be the same if it were made again.
     fn keeps_table(&self) -> bool {
-        let is_whole = !matches!(self.phase, Phase::Build | Phase::Part) && !self.is_aside;
         let Node::HashJoin { right, right_keys, .. } = &*self.plan else {
             unreachable!("built for hash joins");
         };
-        is_whole && right_keys.items.iter().all(is_same_for_all) && right.stays_the_same()
+        self.is_table_whole && right_keys.items.iter().all(is_same_for_all) && right.stays_the_same()
     }
 
     /// Begins to look for the right rows whose keys equal the left row's.
@@ -429,6 +438,12 @@ impl HashJoin {
         }
         found.is_some()
     }
+}
+
+/// Where a join begins. As in PostgreSQL those of other kinds than semi and anti joins read their right side first.
+fn first_phase(plan: &Node) -> Phase {
+    let Node::HashJoin { join, .. } = plan else { unreachable!("built for hash joins") };
+    if join.gives_left_alone() { Phase::First } else { Phase::Build }
 }
 
 fn has_equal_keys((a, a_keys): (&Keyed, &Exprs), (b, b_keys): (&Keyed, &Exprs)) -> bool {
@@ -466,6 +481,10 @@ impl Operator for HashJoin {
         let width = plan.width();
         loop {
             match self.phase {
+                Phase::First => {
+                    self.is_first = self.left.next(context, &mut self.probe.row)?;
+                    self.phase = if self.is_first { Phase::Build } else { Phase::Done };
+                }
                 Phase::Build => self.build(*join, right_keys, condition.is_some(), context)?,
                 Phase::Part => self.part(*join, left_keys, context)?,
                 Phase::Left => match self.next_left(left_keys, context)? {
@@ -540,11 +559,12 @@ impl Operator for HashJoin {
             self.table.matched.fill(false);
         } else {
             self.right.rewind(context);
-            self.phase = Phase::Build;
+            self.phase = first_phase(&self.plan);
             self.table = Table::default();
+            self.is_table_whole = false;
         }
         self.is_aside = false;
-        (self.pending, self.is_keying) = (None, false);
+        (self.pending, self.is_first, self.is_keying) = (None, false, false);
         (self.aside, self.pair) = (None, None);
         self.pairs.clear();
     }

@@ -205,3 +205,14 @@ SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT 1 + (SELE
 SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT max(b.id) FROM b WHERE b.id <= 5 AND b.id NOT IN (SELECT d.id FROM b d WHERE d.id < 6 AND NOT d.id = (SELECT v FROM w))) FROM a WHERE id < 4 ORDER BY 1;
 SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT sum(CASE WHEN EXISTS (SELECT 1 FROM w WHERE v = 2) THEN 1 ELSE 0 END) FROM b WHERE id < 5)) FROM a WHERE id < 4 ORDER BY 1;
 SELECT a.id, (WITH w AS MATERIALIZED (SELECT a.id AS v) SELECT (SELECT max((SELECT max((SELECT v FROM w)) FROM c)) FROM none RIGHT JOIN c ON true)) FROM a WHERE id < 4 ORDER BY 1;
+-- Without a row outside the query is not read.
+SELECT * FROM none WHERE EXISTS (SELECT 1 FROM b WHERE b.x = none.x AND 1 / (b.y - b.y) > 0);
+SELECT * FROM none WHERE NOT EXISTS (SELECT 1 FROM b WHERE b.x = none.x AND 1 / (b.y - b.y) > 0);
+SELECT * FROM none WHERE x IN (SELECT 1 / (y - y) FROM b);
+SELECT * FROM a WHERE id < 0 AND x IN (SELECT 1 / (y - y) FROM b);
+SELECT * FROM a WHERE id < 0 AND NOT EXISTS (SELECT 1 FROM b WHERE b.id = a.id AND 1 / (b.y - b.y) > 0);
+CREATE TABLE few AS SELECT i AS k, i AS x FROM generate_series(1, 30) i;
+SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT z FROM c)) FROM generate_series(1, 7) g ORDER BY g;
+SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT z FROM c)) FROM generate_series(3, 9) g ORDER BY g;
+SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND NOT EXISTS (SELECT 1 FROM c WHERE c.z = few.k + 18)) FROM generate_series(3, 9) g ORDER BY g;
+SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT z + g - 4 FROM c)) FROM generate_series(3, 9) g ORDER BY g;
