@@ -335,3 +335,25 @@ fn limits_in_limits_are_planned_once() {
     let plan = nodes(&mut client, &query);
     assert!(plan.iter().any(|line| line.contains("on many z0")), "{plan:#?}");
 }
+
+/// What is looked up for each row of a join was asked the condition for it although that reads a whole table each time.
+#[test]
+fn what_is_looked_up_is_not_asked_what_costs_more() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    few_of_many(&mut client);
+    client.query(
+        "CREATE TABLE nox (k int, v int); INSERT INTO nox SELECT i, i FROM generate_series(1, 5000) i",
+    );
+    let join = "SELECT count(*) FROM other l JOIN many r ON r.x = l.z WHERE l.x <= 2000 AND";
+    for analyse in ["", "ANALYZE nox"] {
+        client.query(analyse);
+        let plan = nodes(&mut client, &format!("{join} EXISTS (SELECT 1 FROM nox WHERE nox.k = r.z + 6000)"));
+        assert!(plan.iter().any(|line| line.contains("Hash Semi Join")), "{analyse}: {plan:#?}");
+        let plan = nodes(
+            &mut client,
+            &format!("{join} l.x <= 3 AND EXISTS (SELECT 1 FROM other o WHERE o.x = r.z)"),
+        );
+        assert!(plan.iter().any(|line| line.contains("using many_pkey on many r")), "{analyse}: {plan:#?}");
+    }
+}

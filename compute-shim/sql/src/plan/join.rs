@@ -67,19 +67,14 @@ fn choose_join(
         return Node::NestedLoop { join, left: Arc::new(left), right, correlation, condition, rows: None };
     }
     let scan = if join == JoinType::Full { None } else { semi_join::as_written(&right) };
-    if let Some(scan) = scan.filter(|scan| may_look_up(&left, scan)) {
-        let looked_up = look_up(&left, scan.into_owned(), &conditions, slots, options);
-        if let Some(LookedUp { scan, correlation, kept }) = looked_up {
-            let right = Arc::new(Node::Scan(access::choose(scan, options)));
-            let condition = Predicate::all(kept);
-            return Node::NestedLoop {
-                join,
-                left: Arc::new(left),
-                right,
-                correlation,
-                condition,
-                rows: None,
-            };
+    if let Some((scan, asks)) = scan.filter(|(scan, _)| may_look_up(&left, scan))
+        && let Some(found) = look_up(&left, scan.into_owned(), &conditions, slots, options)
+    {
+        let LookedUp { scan, correlation, kept } = found;
+        let scan = Node::Scan(access::choose(scan, options));
+        if asks == 0.0 || is_asked_cheaply(&left, &right, &scan, asks) {
+            let (left, right, condition) = (Arc::new(left), Arc::new(scan), Predicate::all(kept));
+            return Node::NestedLoop { join, left, right, correlation, condition, rows: None };
         }
     }
     let right = choose(right, slots, options);
@@ -166,6 +161,13 @@ fn is_cheaper(left: &Node, scan: &Scan, looked_up: &[Expr], options: PlanOptions
         + rows(&Node::Scan(scan.clone())) * HASHED_ROW
         + left_rows * PROBED_ROW;
     left_rows * access::cost(scan, looked_up, options) <= hashed
+}
+
+/// Whether looking a scan up, and running queries of so much cost for each row found, costs less than to read the right side whole with
+/// these queries as joins, and to hash it.
+fn is_asked_cheaply(left: &Node, right: &Node, looked_up: &Node, asks: f64) -> bool {
+    let of_row = semi_join::cost(looked_up) + rows(looked_up) * asks;
+    rows(left) * of_row <= semi_join::hashed(left, right)
 }
 
 /// An equality between a column of the right side and an expression over the left one, with the left values in slots.

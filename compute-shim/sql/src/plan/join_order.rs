@@ -191,8 +191,10 @@ impl Joins {
             true => added.cost + best.rows * added.rows * PROBED_ROW,
             false => added.cost + added.rows * HASHED_ROW + best.rows * PROBED_ROW,
         };
-        let looked_up = semi_join::as_written(&added.node)
-            .and_then(|scan| access::lookup_cost(&scan, &equal, added.start, options));
+        let looked_up = semi_join::as_written(&added.node).and_then(|(scan, asks)| {
+            let cost = access::lookup_cost(&scan, &equal, added.start, options)?;
+            Some(cost + (added.rows * part).max(1.0) * asks)
+        });
         let looked_up = looked_up.map_or(f64::INFINITY, |cost| best.rows * cost);
         Best { cost: best.cost + apart.min(looked_up) + rows * JOINED_ROW, rows, last: side }
     }

@@ -49,14 +49,15 @@ pub(super) fn pull(node: Node, subplans: &[SubplanNode], slots: &mut usize, opti
     }
 }
 
-/// A scan under the conditions that have been made joins of it; `None` for anything else.
-pub(super) fn as_written(node: &Node) -> Option<Cow<'_, Scan>> {
+/// A scan under the conditions that have been made joins of it, and what these cost for a row; `None` for anything else.
+pub(super) fn as_written(node: &Node) -> Option<(Cow<'_, Scan>, f64)> {
     match node {
-        Node::Scan(scan) => Some(Cow::Borrowed(scan)),
-        Node::SemiJoin { left, written, .. } => {
-            let mut scan = as_written(left)?.into_owned();
+        Node::Scan(scan) => Some((Cow::Borrowed(scan), 0.0)),
+        Node::SemiJoin { left, written, cost, .. } => {
+            let (scan, below) = as_written(left)?;
+            let mut scan = scan.into_owned();
             scan.filter = Predicate::all(with(scan.filter.take(), vec![written.clone()]));
-            Some(Cow::Owned(scan))
+            Some((Cow::Owned(scan), below + cost.unwrap_or(0.0)))
         }
         _ => None,
     }
@@ -392,7 +393,9 @@ pub(super) fn cost(node: &Node) -> f64 {
             Node::Materialize { input } => cost(left) + cost(input) + rows(left) * rows(input),
             right => cost(left) + rows(left) * cost(right),
         },
-        Node::HashJoin { left, right, .. } => cost(left) + hashed(left, right),
+        Node::SemiJoin { left, right, .. } | Node::HashJoin { left, right, .. } => {
+            cost(left) + hashed(left, right)
+        }
         other => rows(other) + other.inputs().into_iter().map(|input| cost(input)).sum::<f64>(),
     }
 }
