@@ -357,3 +357,41 @@ fn what_is_looked_up_is_not_asked_what_costs_more() {
         assert!(plan.iter().any(|line| line.contains("using many_pkey on many r")), "{analyse}: {plan:#?}");
     }
 }
+
+/// A LIMIT that is given by a parameter, the body of EXISTS, a cursor and the sides of UNION ALL read the whole right side of a join for
+/// rows that nobody asked for.
+#[test]
+fn joins_are_not_made_for_the_first_rows() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    few_of_many(&mut client);
+    let asks = "SELECT x FROM many WHERE EXISTS (SELECT 1 FROM other o WHERE o.x = many.z)";
+    client.query(&format!(
+        "PREPARE first_rows (int) AS {asks} LIMIT $1;
+         PREPARE later (int) AS {asks} LIMIT 3 OFFSET $1;
+         PREPARE whole (int) AS {asks} LIMIT ALL OFFSET $1"
+    ));
+    let (asked, joined) = ("(SubPlan)", "Hash Semi Join");
+    for (query, expected) in [
+        ("EXECUTE first_rows (5)".to_owned(), asked),
+        ("EXECUTE later (5)".to_owned(), asked),
+        ("EXECUTE whole (5)".to_owned(), joined),
+        (asks.to_owned(), joined),
+        (format!("{asks} LIMIT NULL"), joined),
+        (format!("SELECT EXISTS ({asks})"), asked),
+        (format!("SELECT EXISTS ({asks} OFFSET 3)"), asked),
+        (format!("SELECT ARRAY ({asks})"), joined),
+        (format!("({asks}) UNION ALL SELECT x FROM other LIMIT 3"), asked),
+        (format!("SELECT 2::bigint UNION ALL ({asks}) UNION ALL SELECT 1 LIMIT 3"), asked),
+        (format!("({asks}) UNION SELECT x FROM other LIMIT 3"), joined),
+        (format!("({asks}) UNION ALL SELECT x FROM other"), joined),
+    ] {
+        let plan = nodes(&mut client, &query);
+        assert!(plan.iter().any(|line| line.contains(expected)), "{query}: {expected}: {plan:#?}");
+    }
+    // A cursor has no plan to show: a join would come to the row of the other side that is an error.
+    let fails =
+        format!("{asks} AND NOT EXISTS (SELECT 1 FROM other o WHERE o.x = many.z AND 1 / (o.z - 9000) > 0)");
+    client.query(&format!("BEGIN; DECLARE c CURSOR FOR {fails}"));
+    assert_eq!(client.lines("FETCH 3 FROM c"), ["1", "2", "3"]);
+}

@@ -47,10 +47,10 @@ pub(crate) use view::{is_view_of, view_plan};
 use crate::answer::ColumnDescription;
 use crate::catalog::Catalog;
 use crate::catalog::object::{Oid, PG_CATALOG_OID, Table, View};
-use crate::expression::{Collation, Expr, Kind, for_each};
+use crate::expression::{Collation, Expr, Kind, SubplanForm, for_each};
 use crate::nesting::levels;
 use crate::parse::{at, tree};
-use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, SubplanNode, optimise};
+use crate::plan::{Command, Exprs, Node, Plan, PlanOptions, RowsAsked, SubplanNode, optimise};
 use crate::session::SessionView;
 use hexalog_engine::{RelationLockMode, RowLockMode};
 use hexalog_protocol::Lsn;
@@ -372,11 +372,12 @@ impl<'a> Binder<'a> {
             .drain(..)
             .map(|subplan| subplan.expect("a subquery is complete before its statement is"))
             .collect();
-        let root = optimise(bound.node, &bound_subplans, &mut slots, options);
+        let asked = if options.is_for_cursor { RowsAsked::Tenth } else { RowsAsked::All };
+        let root = optimise(bound.node, &bound_subplans, asked, &mut slots, options);
         let mut common = Vec::with_capacity(self.common.len());
         for node in self.common.drain(..) {
             let node = node.expect("a common table is complete before its statement is");
-            common.push(optimise(node, &bound_subplans, &mut slots, options));
+            common.push(optimise(node, &bound_subplans, RowsAsked::All, &mut slots, options));
         }
         let subplans = optimise_subplans(&bound_subplans, common.iter().chain([&root]), &mut slots, options);
         let parts = subplans.iter().map(|subplan| &subplan.node).chain(&common).chain([&root]);
@@ -415,26 +416,30 @@ fn optimise_subplans<'n>(
     let unused = |subplan: &SubplanNode| SubplanNode { node: Arc::new(Node::Nothing), ..subplan.clone() };
     let mut subplans: Vec<SubplanNode> = bound.iter().map(unused).collect();
     let mut is_run = vec![false; bound.len()];
-    let mut ahead: Vec<usize> = Vec::new();
+    let mut ahead = Vec::new();
     if !bound.is_empty() {
         nodes.for_each(|node| subplans_run(node, &mut ahead));
     }
-    while let Some(id) = ahead.pop() {
+    while let Some((id, asked)) = ahead.pop() {
         if !std::mem::replace(&mut is_run[id], true) {
-            subplans[id].node = optimise(Node::clone(&bound[id].node), bound, slots, options);
+            subplans[id].node = optimise(Node::clone(&bound[id].node), bound, asked, slots, options);
             subplans_run(&subplans[id].node, &mut ahead);
         }
     }
     subplans
 }
 
-/// The subqueries that a plan's expressions run.
-fn subplans_run(node: &Node, found: &mut Vec<usize>) {
+/// The subqueries that a plan's expressions run, and how many of their rows these ask for.
+fn subplans_run(node: &Node, found: &mut Vec<(usize, RowsAsked)>) {
     node.for_each(&mut |node| {
         for expr in node.exprs() {
             for_each(expr, &mut |expr| {
                 if let Kind::Subplan(subplan) = &expr.kind {
-                    found.push(subplan.id);
+                    let asked = match subplan.form {
+                        SubplanForm::Exists => RowsAsked::One,
+                        _ => RowsAsked::All,
+                    };
+                    found.push((subplan.id, asked));
                 }
                 true
             });

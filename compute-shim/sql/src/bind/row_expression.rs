@@ -84,7 +84,7 @@ pub(crate) fn bind_kept(published: &Arc<PublishedCatalog>) -> Result<()> {
     let settings = Settings::new("postgres", false);
     let view = SessionView::new("postgres", catalog.database_name(), 0, settings, published.clone());
     let env = EvalEnv::without_session();
-    let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO };
+    let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO, is_for_cursor: false };
     let context = BindContext { view: &view, env: &env, options };
     let bind = |table: &Table, place, stored: &RowExpression| -> Result<()> {
         let parsed = parse::expression(&stored.text)?;

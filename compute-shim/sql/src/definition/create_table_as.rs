@@ -68,7 +68,7 @@ fn plan(
 ) -> Result<Arc<Plan>> {
     let direct_routes = context.database.options().direct_routes;
     let snapshot = context.transaction.snapshot().unwrap_or_default();
-    let options = PlanOptions { direct_routes, snapshot };
+    let options = PlanOptions { direct_routes, snapshot, is_for_cursor: false };
     let bind = BindContext { view: context.view, env: &context.env, options };
     let statement = Statement::Query(query.clone());
     let plan = bind::plan(bind, &statement, parameters.map(|parameters| &*parameters.types))?;

@@ -66,7 +66,7 @@ impl Host for QualifyingHost<'_> {
 }
 
 pub(super) fn bind_context<'a>(context: &'a DefinitionContext<'_>) -> BindContext<'a> {
-    let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO };
+    let options = PlanOptions { direct_routes: false, snapshot: Lsn::ZERO, is_for_cursor: false };
     BindContext { view: context.view, env: &context.env, options }
 }
 

@@ -434,7 +434,8 @@ fn plan(context: &mut Context<'_>, table: &Table, key: &ForeignKey, query: Query
     }
     let (text, types) = query.text(catalog, table, key)?;
     let statement = parse::statements(&text)?.pop().expect("one statement was written");
-    let options = PlanOptions { direct_routes: context.view.settings.direct_routes(), snapshot };
+    let options =
+        PlanOptions { direct_routes: context.view.settings.direct_routes(), snapshot, is_for_cursor: false };
     let bind = BindContext { view: context.view, env: &context.env, options };
     let plan = Arc::new(bind::plan(bind, &statement, Some(&types))?);
     if !catalog.is_private {

@@ -31,16 +31,7 @@ pub(super) fn choose(node: Node, slots: &mut usize, options: PlanOptions) -> Nod
             let node = choose_join(join, left, owned(right), Vec::new(), conditions, slots, options);
             written_is_cheaper(with_rows(node, rows), written, cost)
         }
-        Node::Limit { input, limit, offset, ties } => {
-            let wanted = [&limit, &offset].map(|bound| bound.as_ref().map_or(Some(0.0), first_rows));
-            let input = match wanted {
-                [Some(rows), Some(passed)] if limit.is_some() => {
-                    semi_join::choose_first(owned(input), rows + passed, slots, options)
-                }
-                _ => choose(owned(input), slots, options),
-            };
-            Node::Limit { input: Arc::new(input), limit, offset, ties }
-        }
+        Node::Limit { .. } => choose_first(node, f64::INFINITY, slots, options),
         Node::Sort { input, keys } => {
             let input = Arc::new(choose(owned(input), slots, options));
             match sorted_already(&input, &keys) {
@@ -90,9 +81,51 @@ fn with_rows(mut join: Node, guess: f64) -> Node {
     join
 }
 
-/// The number that a LIMIT is, if it is known.
-fn first_rows(bound: &Expr) -> Option<f64> {
-    bound.as_constant()?.as_i64().map(|rows| rows as f64)
+/// The same of a node of which no more than the first so many rows are wanted.
+pub(super) fn choose_first(node: Node, wanted: f64, slots: &mut usize, options: PlanOptions) -> Node {
+    match node {
+        Node::Limit { input, limit, offset, ties } => {
+            let given = limit.as_ref().map_or(f64::INFINITY, |limit| first_rows(limit, &input));
+            let passed = offset.as_ref().map_or(0.0, |offset| match first_rows(offset, &input) {
+                // OFFSET NULL passes none.
+                rows if rows.is_infinite() => 0.0,
+                rows => rows,
+            });
+            let input = choose_first(owned(input), given.min(wanted) + passed, slots, options);
+            Node::Limit { input: Arc::new(input), limit, offset, ties }
+        }
+        Node::Append { inputs } => {
+            let inputs = inputs.into_iter().map(|input| choose_first(owned(input), wanted, slots, options));
+            Node::Append { inputs: inputs.map(Arc::new).collect() }
+        }
+        Node::Project { input, exprs } if is_append(&input) => {
+            let input = Arc::new(choose_first(owned(input), wanted, slots, options));
+            Node::Project { input, exprs }
+        }
+        node if wanted.is_finite() => semi_join::choose_first(node, wanted, slots, options),
+        node => choose(node, slots, options),
+    }
+}
+
+/// Whether rows come from several inputs one after the other.
+fn is_append(node: &Node) -> bool {
+    match node {
+        Node::Append { .. } => true,
+        Node::Project { input, .. } => is_append(input),
+        _ => false,
+    }
+}
+
+/// Most rows that a LIMIT or OFFSET is taken for that is not known; a guess.
+const UNKNOWN_LIMIT_MAX: f64 = 100.0;
+
+/// The number that a LIMIT or OFFSET of these rows is; infinite for NULL. One that is not known is taken for a tenth of the rows, as in
+/// PostgreSQL, or for the few that a page of them has.
+fn first_rows(bound: &Expr, input: &Node) -> f64 {
+    match bound.as_constant() {
+        Some(bound) => bound.as_i64().map_or(f64::INFINITY, |rows| rows as f64),
+        None => (rows(input) / 10.0).clamp(1.0, UNKNOWN_LIMIT_MAX),
+    }
 }
 
 /// A scan as it is looked up.

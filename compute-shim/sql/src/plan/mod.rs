@@ -592,12 +592,25 @@ pub(crate) struct PlanOptions {
     pub direct_routes: bool,
     /// Indexes whose `valid_from` is above this are not used: the transaction's snapshot is older.
     pub snapshot: Lsn,
+    /// Whether the statement's rows are fetched through a cursor.
+    pub is_for_cursor: bool,
+}
+
+/// How many of its rows a part of a statement is asked for, as far as that is known when it is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowsAsked {
+    All,
+    /// EXISTS looks whether there is one.
+    One,
+    /// PostgreSQL's `cursor_tuple_fraction`.
+    Tenth,
 }
 
 /// Brings a bound tree into its executable form. `subplans`: the statement's subqueries, as they were bound.
 pub(crate) fn optimise(
     node: Node,
     subplans: &[SubplanNode],
+    asked: RowsAsked,
     slots: &mut usize,
     options: PlanOptions,
 ) -> Arc<Node> {
@@ -606,7 +619,14 @@ pub(crate) fn optimise(
         let node = pushdown::push(node, Vec::new());
         let node = semi_join::pull(node, subplans, slots, options);
         let node = join_order::order(node, options);
-        let node = join::choose(node, slots, options);
+        let node = match asked {
+            RowsAsked::All => join::choose(node, slots, options),
+            RowsAsked::One => join::choose_first(node, 1.0, slots, options),
+            RowsAsked::Tenth => {
+                let tenth = cardinality::rows(&node) / 10.0;
+                join::choose_first(node, tenth, slots, options)
+            }
+        };
         Arc::new(narrow::narrow(pushdown::prune(node)))
     })
 }

@@ -34,6 +34,8 @@ pub(super) struct Prepared {
     pub shape: Shape,
     /// What DECLARE or EXPLAIN is about.
     inner: Option<Arc<Prepared>>,
+    /// It is what DECLARE is about.
+    is_for_cursor: bool,
     /// Types of `$1`, … as far as they were said; `None`: nobody gives values, as in a Query message.
     declared: Option<Box<[TypeId]>>,
     plan: Mutex<Planned>,
@@ -67,7 +69,11 @@ impl Prepared {
             Some(Statement::CreateTableAs { query, .. }) => Some(Statement::Query(query.clone())),
             _ => inner.map(|inner| (**inner).clone()),
         };
-        let inner = inner.map(|inner| Arc::new(Prepared::new(Some(inner), text, declared)));
+        let is_for_cursor = matches!(statement, Some(Statement::Declare(_)));
+        let inner = inner.map(|inner| {
+            let inner = Prepared::new(Some(inner), text, declared);
+            Arc::new(Prepared { is_for_cursor, ..inner })
+        });
         let (text, declared) = (text.clone(), declared.map(Box::from));
         let shape = Shape::default();
         Prepared {
@@ -75,6 +81,7 @@ impl Prepared {
             text,
             shape,
             inner,
+            is_for_cursor: false,
             declared,
             plan: Mutex::default(),
             utility_id: OnceLock::new(),
@@ -192,7 +199,10 @@ impl Prepared {
         let declared = self.declared.as_deref();
         let types = declared.map(|declared| planned.described.as_ref().map_or(declared, |(types, _)| types));
         let begun_us = scope.environment.wall_clock_us();
-        let mut plan = scope.with_binding(|context| bind::plan(context, statement, types))?;
+        let mut plan = scope.with_binding(|mut context| {
+            context.options.is_for_cursor = self.is_for_cursor;
+            bind::plan(context, statement, types)
+        })?;
         plan.query_id = self.planned_id(&plan);
         let us = u64::try_from(scope.environment.wall_clock_us() - begun_us).unwrap_or(0);
         scope.count_planning(us);

@@ -399,6 +399,7 @@ impl Scope {
         PlanOptions {
             direct_routes: self.view.settings.direct_routes(),
             snapshot: snapshot.unwrap_or(newest),
+            is_for_cursor: false,
         }
     }
 

@@ -238,7 +238,7 @@ pub(super) fn with_names_only<T>(view: &SessionView, work: impl FnOnce(BindConte
         interval_style: view.interval_style(),
         host: &host,
     };
-    let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX };
+    let options = PlanOptions { direct_routes: true, snapshot: Lsn::MAX, is_for_cursor: false };
     work(BindContext { view, env: &env, options })
 }
 
