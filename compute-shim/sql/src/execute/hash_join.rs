@@ -9,7 +9,8 @@
 //! another order then; those that match one row keep theirs. A need in the middle loses nothing: what was read is kept.
 
 use super::context::hash_values;
-use super::join::{concatenate, give_match, gives_left, pad_left, pad_right};
+use super::identities::OfRow;
+use super::join::{concatenate, drops_left, give_match, gives_left, pad_left, pad_right};
 use super::kept_bytes::row_bytes;
 use super::partitions::{Part, Partitions, is_hash_table_full, mixed};
 use super::sort::{ENTRY_BYTES, Places};
@@ -212,6 +213,8 @@ pub(super) struct HashJoin {
     at: usize,
     joined: Row,
     left_matched: bool,
+    /// Of the left row.
+    identities: OfRow,
     /// All of the right side is in the table.
     is_table_whole: bool,
     aside: Option<Box<Aside>>,
@@ -224,8 +227,10 @@ pub(super) struct HashJoin {
 
 impl HashJoin {
     pub(super) fn new(plan: Arc<Node>, left: Box<dyn Operator>, right: Box<dyn Operator>) -> HashJoin {
+        let Node::HashJoin { left: below, .. } = &*plan else { unreachable!("built for hash joins") };
         HashJoin {
             phase: first_phase(&plan),
+            identities: OfRow::new(below),
             plan,
             left,
             right,
@@ -274,6 +279,7 @@ impl HashJoin {
             return Ok(true);
         }
         if !self.is_keying {
+            self.identities.ask(&context.state.identities);
             if !self.is_first && !self.left.next(context, &mut self.probe.row)? {
                 return Ok(false);
             }
@@ -417,6 +423,15 @@ impl HashJoin {
         self.phase = Phase::Right;
     }
 
+    /// It is known whether the left row has a match.
+    fn leave_left(&mut self, join: JoinType, context: &mut Context<'_>) {
+        let has_put_aside = self.has_put_aside();
+        match drops_left(join, self.left_matched) {
+            true => self.identities.let_go(&mut context.state.identities, has_put_aside),
+            false => self.identities.pass(),
+        }
+    }
+
     /// Turns to the next of those, which may be the one at hand.
     fn find_candidate(&mut self, left_keys: &Exprs, right_keys: &Exprs) -> Option<usize> {
         while let Some(candidate) = self.candidate {
@@ -482,6 +497,7 @@ impl Operator for HashJoin {
         loop {
             match self.phase {
                 Phase::First => {
+                    self.identities.ask(&context.state.identities);
                     self.is_first = self.left.next(context, &mut self.probe.row)?;
                     self.phase = if self.is_first { Phase::Build } else { Phase::Done };
                 }
@@ -497,6 +513,7 @@ impl Operator for HashJoin {
                 Phase::Right => {
                     let Some(candidate) = self.find_candidate(left_keys, right_keys) else {
                         self.phase = Phase::Left;
+                        self.leave_left(*join, context);
                         if gives_left(*join) && !self.left_matched {
                             pad_right(row, &self.probe.row, width);
                             return Ok(true);
@@ -527,6 +544,7 @@ impl Operator for HashJoin {
                     self.table.matched[candidate] = true;
                     if join.gives_left_alone() {
                         self.phase = Phase::Left;
+                        self.leave_left(*join, context);
                     }
                     if give_match(*join, row, &mut self.probe.row, &mut self.joined) {
                         return Ok(true);
@@ -553,6 +571,7 @@ impl Operator for HashJoin {
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.left.rewind(context);
+        self.identities.pass();
         if self.keeps_table() {
             let Node::HashJoin { join, .. } = &*self.plan else { unreachable!("built for hash joins") };
             self.phase = self.phase_with_table(*join);

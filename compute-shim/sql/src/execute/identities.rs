@@ -1,9 +1,10 @@
 //! Which rows a statement will lock or change: what its scans hand up beside the values, by a number that travels in the row.
 //!
-//! Owns [`Identities`], which grow with the rows below a sort or a join and are let go of one by one where rows only pass. They do not
-//! go to temporary files: they are counted, and too many fail the statement.
+//! Owns [`Identities`], which grow with the rows below a sort or a join and are let go of one by one where rows only pass, and
+//! [`OfRow`], by which they are. They do not go to temporary files: they are counted, and too many fail the statement.
 
 use super::kept_bytes::{KeptBytes, PIECE_BYTES};
+use crate::plan::Node;
 use hexalog_engine::{Chain, RowVersion};
 use hexalog_sql_types::error::Result;
 
@@ -54,6 +55,51 @@ impl Identities {
     pub(super) fn truncate(&mut self, count: usize) {
         let gone = self.items.drain(count..).map(|identity| identity.bytes()).sum();
         self.kept.give_back(gone);
+    }
+}
+
+/// Where the identities of the row at hand begin, of rows that an operator asks one input for. What is before them belongs to
+/// operators around it.
+pub(super) struct OfRow {
+    is_streaming: bool,
+    from: Option<usize>,
+}
+
+impl OfRow {
+    pub(super) fn new(input: &Node) -> OfRow {
+        OfRow { is_streaming: is_streaming(input), from: None }
+    }
+
+    /// The next row is asked for, perhaps again.
+    pub(super) fn ask(&mut self, identities: &Identities) {
+        self.from.get_or_insert(identities.count());
+    }
+
+    /// The row goes on to the operator above, which lets go of it, or another input is read.
+    pub(super) fn pass(&mut self) {
+        self.from = None;
+    }
+
+    /// Nobody needs the row's identities any longer. `has_put_aside`: those of other rows may be among them.
+    pub(super) fn let_go(&mut self, identities: &mut Identities, has_put_aside: bool) {
+        if let Some(from) = self.from.take()
+            && self.is_streaming
+            && !has_put_aside
+        {
+            identities.truncate(from);
+        }
+    }
+}
+
+/// Whether rows with identities come one by one, each with those given last, unless they have been put aside meanwhile.
+fn is_streaming(node: &Node) -> bool {
+    match node {
+        Node::Scan(scan) => scan.with_identity,
+        Node::Project { input, .. } | Node::Filter { input, .. } => is_streaming(input),
+        Node::HashJoin { join, left, .. } | Node::NestedLoop { join, left, .. } => {
+            join.gives_left_alone() && is_streaming(left)
+        }
+        _ => false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! It keeps the left row while the right side is being read, so a need in the middle loses nothing. FULL keeps which
 //! right rows have matched and gives the others at the end. Semi and anti joins turn to the next left row at the first match.
 
+use super::identities::OfRow;
 use super::{Context, Operator, Row};
 use crate::expression::{Expr, evaluate, is_true};
 use crate::plan::{JoinType, Node};
@@ -35,6 +36,8 @@ pub(super) struct NestedLoop {
     right_row: Row,
     joined: Row,
     left_matched: bool,
+    /// Of the left row.
+    identities: OfRow,
     /// FULL: the number of the right row and which have matched.
     right_at: usize,
     right_matched: Vec<bool>,
@@ -52,7 +55,9 @@ enum RightState {
 
 impl NestedLoop {
     pub(super) fn new(plan: Arc<Node>, left: Box<dyn Operator>, right: Box<dyn Operator>) -> NestedLoop {
+        let Node::NestedLoop { left: below, .. } = &*plan else { unreachable!("built for loops") };
         NestedLoop {
+            identities: OfRow::new(below),
             plan,
             left,
             right,
@@ -80,6 +85,14 @@ impl NestedLoop {
         }
     }
 
+    /// It is known whether the left row has a match.
+    fn leave_left(&mut self, join: JoinType, context: &mut Context<'_>) {
+        match drops_left(join, self.left_matched) {
+            true => self.identities.let_go(&mut context.state.identities, self.left.has_put_aside()),
+            false => self.identities.pass(),
+        }
+    }
+
     /// Sets the slots that the right side reads, and starts it.
     fn correlate(&mut self, correlation: &[(usize, Expr)], context: &mut Context<'_>) -> Step<()> {
         for (slot, source) in correlation {
@@ -100,6 +113,15 @@ impl NestedLoop {
 /// Whether left rows without a match are given.
 pub(super) fn gives_left(join: JoinType) -> bool {
     matches!(join, JoinType::Left | JoinType::Full | JoinType::Anti)
+}
+
+/// Whether a left row is in no row that comes out, so that nobody will ask for its identities.
+pub(super) fn drops_left(join: JoinType, has_matched: bool) -> bool {
+    match join {
+        JoinType::Semi => !has_matched,
+        JoinType::Anti => has_matched,
+        JoinType::Inner | JoinType::Left | JoinType::Full => false,
+    }
 }
 
 /// Puts what a match gives into `row`; false if it gives none.
@@ -140,6 +162,7 @@ impl Operator for NestedLoop {
         loop {
             match self.phase {
                 Phase::Left => {
+                    self.identities.ask(&context.state.identities);
                     if !self.left.next(context, &mut self.left_row)? {
                         self.end_left(*join, context);
                         continue;
@@ -151,6 +174,7 @@ impl Operator for NestedLoop {
                 Phase::Right => {
                     if !self.right.next(context, &mut self.right_row)? {
                         self.phase = Phase::Left;
+                        self.leave_left(*join, context);
                         if gives_left(*join) && !self.left_matched {
                             pad_right(row, &self.left_row, width);
                             return Ok(true);
@@ -181,6 +205,7 @@ impl Operator for NestedLoop {
                     self.left_matched = true;
                     if join.gives_left_alone() {
                         self.phase = Phase::Left;
+                        self.leave_left(*join, context);
                     }
                     if give_match(*join, row, &mut self.left_row, &mut self.joined) {
                         return Ok(true);
@@ -209,6 +234,7 @@ impl Operator for NestedLoop {
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.left.rewind(context);
+        self.identities.pass();
         self.phase = Phase::Left;
         self.right_matched.clear();
         self.right_state = RightState::Stale;

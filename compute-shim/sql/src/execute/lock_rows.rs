@@ -5,6 +5,7 @@
 //! again, and its select list is computed anew; other tables' rows stay as they were (PostgreSQL's EvalPlanQual). The
 //! order of rows is not looked at again, as in PostgreSQL.
 
+use super::identities::OfRow;
 use super::{Context, Operator, Row, RowPlace, decode_row, version_column};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Exprs, Node, RowLock};
@@ -41,10 +42,8 @@ struct Target {
 pub(super) struct LockRows {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    /// One table, read row by row: no identity is needed once its row has been taken. From this place on they are those of
-    /// the row at hand. What is before it belongs to operators around this one.
-    is_streaming: bool,
-    identities_from: Option<usize>,
+    /// No identity is needed once its row has been taken.
+    identities: OfRow,
     phase: Phase,
     row: Row,
     target: Target,
@@ -54,26 +53,13 @@ pub(super) struct LockRows {
     computed: Row,
 }
 
-/// Whether rows come one by one, each with the identities given last, unless they have been put aside meanwhile.
-pub(super) fn is_streaming(node: &Node) -> bool {
-    match node {
-        Node::Scan(_) => true,
-        Node::Project { input, .. } | Node::Filter { input, .. } => is_streaming(input),
-        Node::HashJoin { join, left, .. } | Node::NestedLoop { join, left, .. } => {
-            join.gives_left_alone() && is_streaming(left)
-        }
-        _ => false,
-    }
-}
-
 impl LockRows {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> LockRows {
         let Node::LockRows { input: below, .. } = &*plan else { unreachable!("built for locks") };
         LockRows {
-            is_streaming: is_streaming(below),
+            identities: OfRow::new(below),
             plan,
             input,
-            identities_from: None,
             phase: Phase::Input,
             row: Row::new(),
             target: Target { key: Vec::new(), known: RowVersion::default().into() },
@@ -141,17 +127,14 @@ impl LockRows {
 impl LockRows {
     /// Takes the next row in, and turns to its first table; false if there is none.
     fn pull(&mut self, rows: &[RowLock], first: usize, context: &mut Context<'_>) -> Step<bool> {
-        let identities = *self.identities_from.get_or_insert(context.state.identities.count());
+        self.identities.ask(&context.state.identities);
         if !self.input.next(context, &mut self.row)? {
             return Ok(false);
         }
-        self.identities_from = None;
         self.has_changed = false;
         let is_any = self.turn_to(0, rows, first, context);
         assert!(is_any, "a locking node locks something");
-        if self.is_streaming && !self.input.has_put_aside() {
-            context.state.identities.truncate(identities);
-        }
+        self.identities.let_go(&mut context.state.identities, self.input.has_put_aside());
         Ok(true)
     }
 
@@ -268,7 +251,7 @@ impl Operator for LockRows {
 
     fn rewind(&mut self, context: &mut Context<'_>) {
         self.phase = Phase::Input;
-        self.identities_from = None;
+        self.identities.pass();
         self.input.rewind(context);
     }
 }

@@ -5,8 +5,7 @@
 //! against the whole condition again; other relations stay as they were (PostgreSQL's EvalPlanQual). A changed primary
 //! key is a delete that names the new key, and an insert.
 
-use super::identities::Identity;
-use super::lock_rows::is_streaming;
+use super::identities::{Identity, OfRow};
 use super::row_writer::{Entered, check_not_null, check_violation, duplicate_key, insert_entry};
 use super::stored_row::long_columns;
 use super::unique::{FirstTaken, SharedIn};
@@ -29,9 +28,8 @@ use std::sync::Arc;
 pub(super) struct Modify {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
-    /// The target is read row by row, so identities need not be kept: from this place on they are those of the row at hand. What is before it belongs to operators around this one.
-    is_streaming: bool,
-    identities_from: Option<usize>,
+    /// No identity is needed once its row has been taken.
+    identities: OfRow,
     row: Row,
     current: Option<RowUpdate>,
     is_returning: bool,
@@ -59,10 +57,9 @@ impl Modify {
                 });
         }
         Modify {
-            is_streaming: is_streaming(below),
+            identities: OfRow::new(below),
             plan,
             input,
-            identities_from: None,
             row: Row::new(),
             current: None,
             is_returning: false,
@@ -86,15 +83,12 @@ impl Operator for Modify {
                 return Ok(true);
             }
             if self.current.is_none() {
-                let identities = *self.identities_from.get_or_insert(context.state.identities.count());
+                self.identities.ask(&context.state.identities);
                 if context.state.is_fused || !self.input.next(context, &mut self.row)? {
                     return Ok(false);
                 }
-                self.identities_from = None;
                 self.current = Some(RowUpdate::of_row(table.clone(), &self.row, context, self.single));
-                if self.is_streaming && !self.input.has_put_aside() {
-                    context.state.identities.truncate(identities);
-                }
+                self.identities.let_go(&mut context.state.identities, self.input.has_put_aside());
                 self.begin_row(context);
             }
             let current = self.current.as_mut().expect("set above");

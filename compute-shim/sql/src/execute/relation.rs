@@ -3,6 +3,7 @@
 //! Owns values, system tables, set-returning functions, filter, projection, limit, append, kept rows and common
 //! tables. Joins, sorting and aggregation have files of their own.
 
+use super::identities::OfRow;
 use super::sort::compare_rows;
 use super::{Context, KeptBytes, Operator, Row};
 use crate::catalog::system;
@@ -199,13 +200,16 @@ impl Operator for FunctionScan {
 pub(super) struct Filter {
     plan: Arc<Node>,
     input: Box<dyn Operator>,
+    identities: OfRow,
     row: Row,
     is_begun: bool,
 }
 
 impl Filter {
     pub(super) fn new(plan: Arc<Node>, input: Box<dyn Operator>) -> Filter {
-        Filter { plan, input, row: Row::new(), is_begun: false }
+        let Node::Filter { input: below, .. } = &*plan else { unreachable!("built for filters") };
+        let identities = OfRow::new(below);
+        Filter { plan, input, identities, row: Row::new(), is_begun: false }
     }
 }
 
@@ -214,6 +218,7 @@ impl Operator for Filter {
         let Node::Filter { predicate, .. } = &*self.plan else { unreachable!("built for filters") };
         loop {
             if !self.is_begun {
+                self.identities.ask(&context.state.identities);
                 if !self.input.next(context, &mut self.row)? {
                     return Ok(false);
                 }
@@ -223,9 +228,11 @@ impl Operator for Filter {
             let passes = is_true(&predicate.expr, &self.row, context)?;
             self.is_begun = false;
             if passes {
+                self.identities.pass();
                 std::mem::swap(row, &mut self.row);
                 return Ok(true);
             }
+            self.identities.let_go(&mut context.state.identities, self.input.has_put_aside());
             context.state.measures.filtered += 1;
         }
     }
@@ -235,6 +242,7 @@ impl Operator for Filter {
     }
 
     fn rewind(&mut self, context: &mut Context<'_>) {
+        self.identities.pass();
         self.is_begun = false;
         self.input.rewind(context);
     }
