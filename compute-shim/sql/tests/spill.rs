@@ -723,3 +723,24 @@ fn rows_that_do_not_come_up_leave_nothing() {
         assert_eq!(client.lines(&query), ["0"], "{condition}");
     }
 }
+
+/// Rows of a common table that locks them are taken one by one: which they are was let go of with the row at hand, and the next one was
+/// not found.
+#[test]
+fn a_common_table_keeps_what_it_has_to_lock() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query(
+        "CREATE TABLE a (id int PRIMARY KEY, x int); INSERT INTO a SELECT i, i FROM generate_series(1, 50) i;
+         CREATE TABLE b (id int PRIMARY KEY, x int); INSERT INTO b SELECT i, i FROM generate_series(1, 40) i",
+    );
+    let locks = "WITH w AS MATERIALIZED (SELECT * FROM b ORDER BY x FOR UPDATE)";
+    let asks = "EXISTS (SELECT 1 FROM w WHERE w.x >= a.x)";
+    for (statement, rows) in [
+        (format!("SELECT id FROM a WHERE {asks} FOR UPDATE"), 40),
+        (format!("SELECT id FROM a WHERE {asks} AND x NOT IN (1, 40) FOR UPDATE"), 38),
+        (format!("DELETE FROM a WHERE {asks} AND x IN (SELECT x FROM b) RETURNING id"), 40),
+    ] {
+        assert_eq!(client.lines(&format!("{locks} {statement}")).len(), rows, "{statement}");
+    }
+}

@@ -237,6 +237,8 @@ pub(crate) struct CommonState {
     rows: Vec<Row>,
     kept: Option<KeptBytes>,
     is_complete: bool,
+    /// How many identities there were when the next row was asked for.
+    identities: Option<usize>,
     /// Of a recursive one: the rows of the round before.
     pub working: Vec<Row>,
 }
@@ -486,10 +488,17 @@ impl Context<'_> {
         while at >= self.state.common[id].rows.len() && !self.state.common[id].is_complete {
             let mut operator =
                 self.state.common[id].operator.take().unwrap_or_else(|| build(&plan.common[id], plan.levels));
+            self.state.common[id].identities.get_or_insert(self.state.identities.count());
             let result = operator.next(self, row);
             self.state.common[id].operator = Some(operator);
-            match result? {
+            let is_row = result?;
+            let before = self.state.common[id].identities.take().expect("set above");
+            match is_row {
                 true => {
+                    // Those of rows to come, which the row outside must not take along when it is let go of.
+                    if self.state.identities.count() > before {
+                        self.state.identities.hold();
+                    }
                     let common = &mut self.state.common[id];
                     common.kept.get_or_insert_with(|| KeptBytes::worked_on("A common table")).add(row)?;
                     common.rows.push(row.clone());

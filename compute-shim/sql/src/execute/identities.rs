@@ -27,11 +27,14 @@ impl Identity {
 pub(crate) struct Identities {
     items: Vec<Identity>,
     kept: KeptBytes,
+    /// Those before this place belong to common tables, which give their rows when they are asked for: they stay.
+    held: usize,
 }
 
 impl Default for Identities {
     fn default() -> Identities {
-        Identities { items: Vec::new(), kept: KeptBytes::worked_on("A scan of rows to be locked or changed") }
+        let kept = KeptBytes::worked_on("A scan of rows to be locked or changed");
+        Identities { items: Vec::new(), kept, held: 0 }
     }
 }
 
@@ -49,6 +52,11 @@ impl Identities {
 
     pub(super) fn get(&self, number: i64) -> &Identity {
         &self.items[usize::try_from(number).expect("identities count from zero")]
+    }
+
+    /// All that are there now stay.
+    pub(super) fn hold(&mut self) {
+        self.held = self.items.len();
     }
 
     /// Lets go of all from this place on.
@@ -86,7 +94,7 @@ impl OfRow {
             && self.is_streaming
             && !has_put_aside
         {
-            identities.truncate(from);
+            identities.truncate(from.max(identities.held));
         }
     }
 }
