@@ -155,6 +155,9 @@ impl Puller<'_> {
             SubplanForm::AnyAll { operator, left, right, all: false } => {
                 let (input, values) = self.rows_compared(&query.node, &subplan.correlation)?;
                 let mut asked = self.split(input, &subplan.correlation, boundary)?;
+                if !may_compute_of_all(values, &asked) {
+                    return None;
+                }
                 let right = over_right(right, values, boundary);
                 let operands = Box::new([left.clone(), right]);
                 let operator = *operator;
@@ -166,6 +169,9 @@ impl Puller<'_> {
                 let [Expr { kind: Kind::Row(columns, _), .. }] = exprs.items.as_slice() else { return None };
                 let (input, values) = self.rows_compared(input, &subplan.correlation)?;
                 let mut asked = self.split(input, &subplan.correlation, boundary)?;
+                if !may_compute_of_all(values, &asked) {
+                    return None;
+                }
                 let mut comparison = comparison.clone();
                 rewrite(&mut comparison, &mut |expr| match expr.kind {
                     Kind::Column(at) => Some(match at.checked_sub(columns.len()) {
@@ -301,6 +307,31 @@ fn asks_inside(condition: &Expr) -> bool {
         true
     });
     count > 1
+}
+
+/// Whether a query's values may be computed of rows that no row outside asks for. What is more than to read them could be an error, which
+/// it is not while the query's conditions keep it from such rows: those that read the row outside come after the key of a join.
+fn may_compute_of_all(values: Option<&Exprs>, asked: &Asked) -> bool {
+    asked.conditions.is_empty()
+        || values.is_none_or(|values| values.items.iter().all(|value| is_read(value, &asked.right)))
+}
+
+/// Whether an expression over a node's rows is no more than a value that is there below all that a condition is pushed through.
+fn is_read(expr: &Expr, node: &Node) -> bool {
+    let column = match expr.kind {
+        Kind::Constant(_) | Kind::Parameter(_) | Kind::Slot(_) => return true,
+        Kind::Column(column) => column,
+        _ => return false,
+    };
+    match node {
+        Node::Project { input, exprs } => is_read(&exprs.items[column], input),
+        Node::Filter { input, .. } | Node::Sort { input, .. } => is_read(expr, input),
+        Node::Join { left, right, .. } => match column.checked_sub(left.width()) {
+            Some(column) => is_read(&Expr { kind: Kind::Column(column), ..expr.clone() }, right),
+            None => is_read(expr, left),
+        },
+        _ => true,
+    }
 }
 
 /// An expression over the query's row and the row outside as one over both.

@@ -216,3 +216,11 @@ SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT
 SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT z FROM c)) FROM generate_series(3, 9) g ORDER BY g;
 SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND NOT EXISTS (SELECT 1 FROM c WHERE c.z = few.k + 18)) FROM generate_series(3, 9) g ORDER BY g;
 SELECT g, (SELECT count(*) FROM few WHERE few.k < g % 3 * 2 AND few.x IN (SELECT z + g - 4 FROM c)) FROM generate_series(3, 9) g ORDER BY g;
+-- What a query compares is computed of rows that its own conditions let through, those that read the row outside among them.
+SELECT id FROM a WHERE x IN (SELECT 6 / b.y FROM b WHERE b.y = a.y) ORDER BY id;
+SELECT id FROM a WHERE x IN (SELECT 6 / b.y FROM b WHERE b.y = a.y AND a.y > 0) ORDER BY id;
+SELECT id FROM a WHERE x + 1 = ANY (SELECT (6 / b.y)::int FROM b WHERE b.x = a.x AND a.y < b.y) ORDER BY id;
+SELECT id FROM a WHERE (x, t) IN (SELECT 6 / b.y, b.t FROM b WHERE b.x = a.x AND a.y < b.y) ORDER BY id;
+SELECT id FROM a WHERE a.y = 1 AND x IN (SELECT (b.t || '0')::int FROM b WHERE b.x = a.x AND a.y > 1) ORDER BY id;
+SELECT id FROM a WHERE x IN (SELECT g.v FROM (SELECT 6 / y AS v, x, y FROM b) g WHERE g.x = a.x AND a.y < g.y) ORDER BY id;
+SELECT id FROM a WHERE x IN (SELECT g.v FROM c JOIN (SELECT 6 / y AS v, x, y FROM b) g ON c.x = g.x WHERE c.x = a.x AND a.y < g.y) ORDER BY id;
