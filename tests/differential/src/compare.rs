@@ -11,6 +11,11 @@ use std::time::Duration;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Rows of a side that a report shows.
 const SHOWN_MAX: usize = 8;
+/// Rows of a result that are kept and compared. A series may well go to the end of `bigint`.
+const ROWS_MAX: usize = 100_000;
+/// Ends statements on both; who is ended by it has said nothing.
+const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '20s'";
+const QUERY_CANCELED: &str = "57014";
 
 /// A server to compare.
 #[derive(Clone, Debug)]
@@ -92,14 +97,18 @@ pub struct Tally {
     pub refused: u64,
     /// Of a foreign dialect, refused by both with another SQLSTATE.
     pub refused_otherwise: u64,
-    /// Refused by one alone for a value on some row: which rows are looked at first is not determined.
+    /// Refused by one alone for a value on some row: which rows are looked at first is not determined. Or not run to its end.
     pub undetermined: u64,
     /// Differences that are meant.
     pub known: u64,
 }
 
 pub(crate) fn connect(server: &Server, database: &str) -> Result<Connection, ClientError> {
-    Connection::connect(server.address, &server.user, database, "differential", Some(CONNECT_MAX))
+    let connected =
+        Connection::connect(server.address, &server.user, database, "differential", Some(CONNECT_MAX));
+    let mut connection = connected?;
+    run(&mut connection, STATEMENT_TIMEOUT);
+    Ok(connection)
 }
 
 /// Runs one statement to its end.
@@ -115,7 +124,7 @@ pub(crate) fn run(connection: &mut Connection, text: &str) -> Outcome {
                 *types = columns.iter().map(|column| column.type_oid).collect();
                 rows.clear();
             }
-            (Ok(Event::Row(row)), Outcome::Done(_, rows, _)) => rows.push(row),
+            (Ok(Event::Row(row)), Outcome::Done(_, rows, _)) if rows.len() < ROWS_MAX => rows.push(row),
             (Ok(Event::Complete(done)), Outcome::Done(_, _, tag)) => *tag = done,
             (Ok(Event::Error(message)), _) => outcome = Outcome::Refused(message.code, message.message),
             (Ok(_), _) => {}
@@ -146,6 +155,11 @@ pub(crate) fn judge(statement: &Statement, theirs: &Outcome, ours: &Outcome) -> 
     let Statement { text, is_ordered, is_certain, .. } = statement;
     // Values, and constraints: of rows that break two, which is met first is no one's business.
     let is_data = |code: &str| !is_certain && (code.starts_with("22") || code.starts_with("23"));
+    let is_cut_off =
+        |outcome: &Outcome| matches!(outcome, Outcome::Refused(code, _) if code == QUERY_CANCELED);
+    if is_cut_off(theirs) || is_cut_off(ours) {
+        return Verdict::Undetermined;
+    }
     let verdict = match (theirs, ours) {
         (Outcome::Done(types, rows, tag), Outcome::Done(our_types, our_rows, our_tag)) => {
             let is_same = types == our_types
