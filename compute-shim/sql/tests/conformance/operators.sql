@@ -125,3 +125,5 @@ SELECT d IS DISTINCT FROM t, t IS NOT DISTINCT FROM d, v IS DISTINCT FROM c FROM
 RESET timezone;
 SELECT d IS DISTINCT FROM t, t IS NOT DISTINCT FROM d, v IS DISTINCT FROM c FROM distinct_sides ORDER BY v;
 SELECT (v IS DISTINCT FROM c), count(*) FROM distinct_sides GROUP BY (v IS DISTINCT FROM c) ORDER BY 1;
+-- A sign behind an operator is one of the operand.
+SELECT 1<<-1, 256>>-30, '[1,2]'::jsonb->-1, '[1,2]'::json->>-2, 1<<+3, 1::bigint<<-1;
