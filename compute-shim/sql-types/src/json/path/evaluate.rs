@@ -20,7 +20,7 @@ pub struct Call<'a> {
     pub path: &'a JsonPath,
     /// The value that `$` stands for.
     pub root: &'a Json,
-    /// An object of named values.
+    /// An object of named values; without one, as in operators, all of them are null.
     pub variables: Option<&'a Json>,
     /// Errors of the path are no errors.
     pub silent: bool,
@@ -288,7 +288,9 @@ impl Walker<'_> {
     }
 
     fn literal(&mut self, item: &Item, place: Place<'_>, sink: Sink<'_>) -> Walk<bool> {
-        if item.next.is_none() && sink.is_none() {
+        // A variable is looked up all the same: it may be missing.
+        let is_variable = matches!(item.kind, Kind::Variable(_));
+        if item.next.is_none() && sink.is_none() && !is_variable {
             return Ok(true);
         }
         let next = item.next.as_deref();
@@ -298,10 +300,10 @@ impl Walker<'_> {
             Kind::Number(number) => Json::Number(number.clone()),
             Kind::String(text) => Json::String(text.clone()),
             Kind::Variable(name) => {
-                let variables = self.call.variables;
-                let Some((variables, value)) =
-                    variables.and_then(|variables| Some((variables, variables.member(name)?)))
-                else {
+                let Some(variables) = self.call.variables else {
+                    return self.next(next, Value::Json(&Json::Null), place, sink);
+                };
+                let Some(value) = variables.member(name) else {
                     let message = format!("could not find jsonpath variable \"{name}\"");
                     return Err(Fault::Fatal(SqlError::new(SqlState::UNDEFINED_OBJECT, message)));
                 };
