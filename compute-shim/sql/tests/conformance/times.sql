@@ -750,3 +750,11 @@ SELECT interval '99999999999999999999:00';
 SELECT date '12.jan.2020', timestamp '2.Feb.2020 4:05', date '1.2.2020';
 SELECT date '12.';
 SELECT timestamp '2020-01-01 .5';
+-- Numbers by themselves are the parts of a date.
+SELECT date '2020 01 05', date '01 05 2020', date '1 5 20', date '2020 jan 05', date '20 jan 05', date 'jan 05 2020', date 'jan 2020 5', date '5 jan 2020', date '2020 123', timestamp '2020 01 05 1000', timestamp '10:00 2020 01 05', timestamptz 'Mon 1 5 2020 10:00 PM +02';
+SELECT date '05 2020';
+SELECT date '2020 05';
+SELECT date '13 5 2020';
+SELECT date '2020 01 366';
+SELECT date '99 feb 99';
+SELECT date '1 2 3 4';
