@@ -9,6 +9,9 @@ use super::{Interval, US_PER_DAY, US_PER_HOUR, US_PER_SECOND};
 use crate::error::{Result, SqlError, SqlState};
 use crate::types::{Typmod, interval_fields as fields};
 
+/// What a time gives, and what a fraction of a second takes.
+const SECONDS: [Unit; 3] = [Unit::Second, Unit::Millisecond, Unit::Microsecond];
+
 /// What went wrong; the message needs the whole text.
 pub(super) enum Fault {
     Syntax,
@@ -35,14 +38,11 @@ pub(super) enum Unit {
     Millennium,
 }
 
+/// PostgreSQL looks at the first ten letters of a word.
 fn unit(word: &str) -> Option<Unit> {
-    Some(match word {
-        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecond" | "microseconds" | "microsecon" => {
-            Unit::Microsecond
-        }
-        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecond" | "milliseconds" | "millisecon" => {
-            Unit::Millisecond
-        }
+    Some(match &word[..word.len().min(10)] {
+        "us" | "usec" | "usecs" | "usecond" | "useconds" | "microsecon" => Unit::Microsecond,
+        "ms" | "msec" | "msecs" | "msecond" | "mseconds" | "millisecon" => Unit::Millisecond,
         "s" | "sec" | "secs" | "second" | "seconds" => Unit::Second,
         "m" | "min" | "mins" | "minute" | "minutes" => Unit::Minute,
         "h" | "hr" | "hrs" | "hour" | "hours" => Unit::Hour,
@@ -57,31 +57,21 @@ fn unit(word: &str) -> Option<Unit> {
     })
 }
 
-/// A sign, whole digits and a fraction.
-#[derive(Clone)]
-struct Amount {
-    negative: bool,
-    whole: i64,
-    fraction: f64,
+/// C's `strtol`: a number in front and what is behind it. Without a number it is 0, and all of the text is behind it.
+fn leading(text: &str) -> Result<(i64, &str), Fault> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let count = digits.bytes().take_while(u8::is_ascii_digit).count();
+    if count == 0 {
+        return Ok((0, text));
+    }
+    let (number, behind) = text.split_at(text.len() - digits.len() + count);
+    Ok((number.parse().map_err(|_| Fault::Range)?, behind))
 }
 
-impl Amount {
-    fn parse(text: &str) -> Result<Amount, Fault> {
-        let negative = text.starts_with('-');
-        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let digits_only = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty()) || !digits_only(whole) || !digits_only(fraction) {
-            return Err(Fault::Syntax);
-        }
-        let whole = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| Fault::Range)? };
-        let fraction = format!("0.{fraction}").parse().map_err(|_| Fault::Syntax)?;
-        Ok(Amount { negative, whole, fraction })
-    }
-
-    fn signed(&self) -> (i64, f64) {
-        if self.negative { (-self.whole, -self.fraction) } else { (self.whole, self.fraction) }
-    }
+/// The same of what PostgreSQL keeps in an `int`.
+fn leading_int(text: &str) -> Result<(i64, &str), Fault> {
+    let (number, behind) = leading(text)?;
+    if i32::try_from(number).is_err() { Err(Fault::Range) } else { Ok((number, behind)) }
 }
 
 /// The sum so far.
@@ -134,20 +124,22 @@ impl Builder {
         add_to(&mut self.months, part)
     }
 
-    fn add(&mut self, amount: &Amount, unit: Unit) -> Result<(), Fault> {
-        if self.seen.contains(&unit) {
+    fn add(&mut self, whole: i64, fraction: f64, unit: Unit) -> Result<(), Fault> {
+        self.add_signed(whole, fraction, unit)?;
+        match unit {
+            // A fraction of a second takes the place of the smaller units.
+            Unit::Second if fraction != 0.0 => self.see(&SECONDS),
+            _ => self.see(&[unit]),
+        }
+    }
+
+    /// Every unit comes once.
+    fn see(&mut self, units: &[Unit]) -> Result<(), Fault> {
+        if units.iter().any(|unit| self.seen.contains(unit)) {
             return Err(Fault::Syntax);
         }
-        self.seen.push(unit);
-        let (whole, fraction) = amount.signed();
-        if unit == Unit::Second && fraction != 0.0 {
-            // A fraction of a second takes the place of the smaller units.
-            if self.seen.iter().any(|unit| matches!(unit, Unit::Millisecond | Unit::Microsecond)) {
-                return Err(Fault::Syntax);
-            }
-            self.seen.extend([Unit::Millisecond, Unit::Microsecond]);
-        }
-        self.add_signed(whole, fraction, unit)
+        self.seen.extend(units);
+        Ok(())
     }
 
     /// So many of a unit, whether or not there were some of it.
@@ -178,36 +170,70 @@ impl Builder {
         }
     }
 
-    /// `H:MM[:SS[.f]]`, or `M:SS.f` where the second field has a fraction.
+    /// `H:MM[:SS[.f]]`, or `M:SS.f` where the second field has a fraction; what is missing between colons is 0. It takes the
+    /// place of what fractions of days and months came to, as in PostgreSQL.
     fn clock(&mut self, text: &str, negative: bool) -> Result<(), Fault> {
-        let parts: Vec<&str> = text.split(':').collect();
-        let (hours, minutes, seconds) = match *parts.as_slice() {
-            [minutes, seconds] if seconds.contains('.') || self.is_minutes => ("0", minutes, seconds),
-            [hours, minutes] => (hours, minutes, "0"),
-            [hours, minutes, seconds] => (hours, minutes, seconds),
-            _ => return Err(Fault::Syntax),
+        let (first, behind) = leading(text)?;
+        let (second, behind) = leading_int(behind.strip_prefix(':').ok_or(Fault::Syntax)?)?;
+        let is_minutes = behind.starts_with('.') || (behind.is_empty() && self.is_minutes);
+        let (third, behind) = match behind.strip_prefix(':') {
+            Some(seconds) => leading_int(seconds)?,
+            None => (0, behind),
         };
-        let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
-        let number = |text: &str| -> Result<i64, Fault> {
-            if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let us = match behind.strip_prefix('.') {
+            Some(fraction) => i64::from(fraction_us(fraction).ok_or(Fault::Syntax)?),
+            None if behind.is_empty() => 0,
+            None => return Err(Fault::Syntax),
+        };
+        let (hours, minutes, seconds) = if is_minutes { (0, first, second) } else { (first, second, third) };
+        if hours < 0 || !(0..=59).contains(&minutes) || !(0..=60).contains(&seconds) {
+            return Err(Fault::Range);
+        }
+        self.us = us;
+        self.add_us(hours, US_PER_HOUR)?;
+        self.add_us(minutes, 60 * US_PER_SECOND)?;
+        self.add_us(seconds, US_PER_SECOND)?;
+        self.us = if negative { -self.us } else { self.us };
+        self.see(&[Unit::Hour, Unit::Minute])?;
+        self.see(&SECONDS)
+    }
+
+    /// A number of a unit, or SQL's `1-2`, a year and two months. It answers what a number in front of it counts.
+    fn number(&mut self, text: &str, unit: Option<Unit>) -> Result<Option<Unit>, Fault> {
+        let (whole, behind) = leading(text)?;
+        let negative = text.starts_with('-');
+        if let Some(months) = behind.strip_prefix('-') {
+            let (months, behind) = leading_int(months)?;
+            if !(0..12).contains(&months) {
+                return Err(Fault::Range);
+            }
+            if !behind.is_empty() {
                 return Err(Fault::Syntax);
             }
-            text.parse().map_err(|_| Fault::Range)
-        };
-        let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
-        let us = i64::from(fraction_us(fraction).ok_or(Fault::Syntax)?);
-        if minutes > 59
-            || seconds > 60
-            || [Unit::Hour, Unit::Minute, Unit::Second].iter().any(|u| self.seen.contains(u))
-        {
-            return Err(if minutes > 59 || seconds > 60 { Fault::Range } else { Fault::Syntax });
+            let months = if negative { -months } else { months };
+            let months = whole.checked_mul(12).and_then(|years| years.checked_add(months));
+            self.add(months.ok_or(Fault::Range)?, 0.0, Unit::Month)?;
+            return Ok(Some(Unit::Month));
         }
-        self.seen.extend([Unit::Hour, Unit::Minute, Unit::Second]);
-        let sign = if negative { -1 } else { 1 };
-        self.add_us(sign * hours, US_PER_HOUR)?;
-        self.add_us(sign * minutes, 60 * US_PER_SECOND)?;
-        self.add_us(sign * seconds, US_PER_SECOND)?;
-        self.add_us(sign * us, 1)
+        let fraction: f64 = match behind.strip_prefix('.') {
+            None if behind.is_empty() => 0.0,
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("0.{digits}").parse().map_err(|_| Fault::Syntax)?
+            }
+            _ => return Err(Fault::Syntax),
+        };
+        let unit = unit.ok_or(Fault::Syntax)?;
+        self.add(whole, if negative { -fraction } else { fraction }, unit)?;
+        Ok(Some(if unit == Unit::Hour { Unit::Day } else { unit }))
+    }
+
+    /// All of it with the other sign.
+    fn negate(&mut self) -> Result<(), Fault> {
+        self.us = self.us.checked_neg().ok_or(Fault::Range)?;
+        for field in [&mut self.days, &mut self.months, &mut self.years] {
+            *field = field.checked_neg().ok_or(Fault::Range)?;
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Interval, Fault> {
@@ -291,73 +317,37 @@ fn unit_of(of: i32) -> Unit {
     }
 }
 
+/// Reads the fields from the last one to the first, as PostgreSQL does: a unit counts for the numbers in front of it until
+/// another one comes, and in front of hours and of a time there are days.
 fn parse_words(text: &str, of: i32) -> Result<Interval, Fault> {
-    let mut tokens = tokens(text).ok_or(Fault::Syntax)?;
-    let ago = tokens.last() == Some(&Token::Word("ago".to_owned()));
-    if ago {
-        tokens.pop();
-    }
-    // A name is met before what is in front of it.
-    let is_name = |token: &Token| matches!(token, Token::Date(text) if text.starts_with(|first: char| first.is_ascii_lowercase()));
-    if tokens.is_empty() || tokens.iter().any(is_name) {
-        return Err(Fault::Syntax);
-    }
     let mut builder = Builder { is_minutes: of == fields::MINUTE | fields::SECOND, ..Builder::default() };
-    let last = unit_of(of);
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            Token::Time(text) => builder.clock(&text, false)?,
-            Token::Signed(text) if text.contains(':') => builder.clock(&text[1..], text.starts_with('-'))?,
-            Token::Date(text) => years_and_months(&mut builder, &text, false)?,
-            Token::Signed(text) if text[1..].contains('-') => {
-                years_and_months(&mut builder, &text[1..], text.starts_with('-'))?;
+    let (mut next, mut ago) = (Some(unit_of(of)), false);
+    for token in tokens(text).ok_or(Fault::Syntax)?.iter().rev() {
+        next = match token {
+            Token::Time(text) => {
+                builder.clock(text, false)?;
+                Some(Unit::Day)
             }
-            Token::Number(text) | Token::Signed(text) => {
-                let amount = Amount::parse(&text)?;
-                let unit = match tokens.peek() {
-                    Some(Token::Word(word)) => {
-                        let unit = unit(word).ok_or(Fault::Syntax)?;
-                        tokens.next();
-                        unit
-                    }
-                    // A bare number before a time counts days, otherwise seconds.
-                    Some(Token::Time(_)) => Unit::Day,
-                    Some(Token::Signed(text)) if text.contains(':') => Unit::Day,
-                    // Or before a number of hours.
-                    Some(Token::Number(_) | Token::Signed(_)) if last == Unit::Hour => Unit::Day,
-                    _ => last,
-                };
-                builder.add(&amount, unit)?;
+            // What is no time is read as a number, and its colon is a fault.
+            Token::Signed(text)
+                if text.contains(':') && builder.clock(&text[1..], text.starts_with('-')).is_ok() =>
+            {
+                Some(Unit::Day)
             }
-            Token::Word(_) => return Err(Fault::Syntax),
-        }
+            Token::Number(text) | Token::Signed(text) | Token::Date(text) => builder.number(text, next)?,
+            Token::Word(word) if word == "ago" => {
+                ago = true;
+                None
+            }
+            Token::Word(word) => Some(unit(word).ok_or(Fault::Syntax)?),
+        };
     }
-    let interval = builder.finish()?;
-    if !ago {
-        return Ok(interval);
-    }
-    Ok(Interval {
-        us: interval.us.checked_neg().ok_or(Fault::Range)?,
-        days: interval.days.checked_neg().ok_or(Fault::Range)?,
-        months: interval.months.checked_neg().ok_or(Fault::Range)?,
-    })
-}
-
-/// SQL's `1-2`: a year and two months.
-fn years_and_months(builder: &mut Builder, text: &str, negative: bool) -> Result<(), Fault> {
-    let (years, months) = text.split_once('-').ok_or(Fault::Syntax)?;
-    let years = Amount { negative, ..Amount::parse(years)? };
-    // What is no month is that before what stands behind it is looked at.
-    let end = months.find(|c: char| !c.is_ascii_digit()).unwrap_or(months.len());
-    let (months, behind) = months.split_at(end);
-    let months = Amount { negative, ..Amount::parse(months)? };
-    if months.whole > 11 {
-        return Err(Fault::Range);
-    }
-    if !behind.is_empty() {
+    // Units alone are nothing.
+    if builder.seen.is_empty() {
         return Err(Fault::Syntax);
     }
-    builder.add(&years, Unit::Year)?;
-    builder.add(&months, Unit::Month)
+    if ago {
+        builder.negate()?;
+    }
+    builder.finish()
 }

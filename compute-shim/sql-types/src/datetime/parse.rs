@@ -198,6 +198,7 @@ pub(super) struct Builder {
     /// With its number of digits.
     pub(super) year: Option<(i32, usize)>,
     month: Option<i32>,
+    is_month_named: bool,
     day: Option<i32>,
     /// Hour, minute, second, microsecond.
     pub(super) time: Option<(i32, i32, i32, i32)>,
@@ -525,34 +526,38 @@ impl Builder {
             self.day_of_year = Some(integer(day).ok_or(Fault::Syntax)?);
             return Ok(());
         }
-        if self.month.is_none() {
+        if digits.len() > 5 {
             return self.concatenated_date(digits);
         }
-        // Beside a month's name: a long number or the second one is the year.
-        if digits.len() > 2 || self.day.is_some() {
-            if self.year.is_some() || digits.len() > 5 {
-                return Err(Fault::Syntax);
-            }
-            return self.set_year(digits);
-        }
-        self.day = Some(value(0..digits.len())?);
-        Ok(())
+        self.date_part(integer(digits).ok_or(Fault::Syntax)?, digits.len())
     }
 
-    /// `YYYYMMDD`, `YYMMDD`, of any number of digits for the year; or the day before a month's name.
+    /// `YYYYMMDD`, `YYMMDD`, of any number of digits for the year.
     fn concatenated_date(&mut self, digits: &str) -> Result<(), Fault> {
-        let length = digits.len();
         if self.has_date() || self.day.is_some() {
             return Err(Fault::Syntax);
         }
-        match length {
-            1 | 2 => self.day = Some(integer(digits).ok_or(Fault::Syntax)?),
-            6.. => {
-                self.set_year(&digits[..length - 4])?;
-                self.month = Some(integer(&digits[length - 4..length - 2]).ok_or(Fault::Syntax)?);
-                self.day = Some(integer(&digits[length - 2..]).ok_or(Fault::Syntax)?);
+        let length = digits.len();
+        self.set_year(&digits[..length - 4])?;
+        self.month = Some(integer(&digits[length - 4..length - 2]).ok_or(Fault::Syntax)?);
+        self.day = Some(integer(&digits[length - 2..]).ok_or(Fault::Syntax)?);
+        Ok(())
+    }
+
+    /// A part of a date by itself (`DecodeNumber`): one of three digits or more is the year where one may stand, what else
+    /// comes first is the month.
+    fn date_part(&mut self, number: i32, length: usize) -> Result<(), Fault> {
+        let is_long = length > 2;
+        match (self.year, self.month, self.day) {
+            (Some(_), None, None) if length == 3 && (1..=366).contains(&number) => {
+                self.day_of_year = Some(number);
             }
-            _ => return Err(Fault::Syntax),
+            (None, None, None) if is_long => self.year = Some((number, length)),
+            (_, None, _) => self.month = Some(number),
+            (None, Some(_), None) if self.is_month_named && is_long => self.year = Some((number, length)),
+            (_, Some(_), None) => self.day = Some(number),
+            (None, Some(_), Some(_)) => self.year = Some((number, length)),
+            (Some(_), Some(_), Some(_)) => return Err(Fault::Syntax),
         }
         Ok(())
     }
@@ -565,10 +570,13 @@ impl Builder {
 
     pub(super) fn word(&mut self, word: &str) -> Result<(), Fault> {
         if let Some(number) = month(word) {
-            if self.month.is_some() {
-                return Err(Fault::Syntax);
+            match self.month {
+                // A number in front of it was no month.
+                Some(day @ 1..=31) if !self.is_month_named && self.day.is_none() => self.day = Some(day),
+                Some(_) => return Err(Fault::Syntax),
+                None => {}
             }
-            self.month = Some(number);
+            (self.month, self.is_month_named) = (Some(number), true);
             return Ok(());
         }
         match word {
@@ -618,17 +626,17 @@ impl Builder {
         }
     }
 
-    /// A lone number is a month, if it can be one.
-    fn check_lone_number(&self) -> Result<(), Fault> {
-        match (self.year, self.month, self.day) {
-            (None, None, Some(number)) if !(1..=12).contains(&number) => Err(Fault::MonthDay),
-            _ => Ok(()),
-        }
+    /// The parts of a date that lacks others; a whole one is checked with its year.
+    fn check_parts(&self) -> Result<(), Fault> {
+        let is_whole = self.year.is_some() && self.is_date_complete();
+        let is_month = self.month.is_none_or(|month| (1..=12).contains(&month));
+        let is_day = self.day.is_none_or(|day| (1..=31).contains(&day));
+        if is_whole || (is_month && is_day) { Ok(()) } else { Err(Fault::MonthDay) }
     }
 
     /// Beside an infinity or the epoch fields may be missing, but those that are there have to be right.
     fn check_beside(&self) -> Result<(), Fault> {
-        self.check_lone_number()?;
+        self.check_parts()?;
         if self.iso_time && self.time.is_none() {
             return Err(Fault::Syntax);
         }
@@ -643,7 +651,7 @@ impl Builder {
 
     /// Checks and completes the fields.
     fn finish(mut self) -> Result<Reading, Fault> {
-        self.check_lone_number()?;
+        self.check_parts()?;
         if self.year.is_none() || (self.iso_time && self.time.is_none()) {
             return Err(Fault::Syntax);
         }

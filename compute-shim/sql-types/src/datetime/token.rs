@@ -33,7 +33,9 @@ pub(crate) fn tokens(text: &str) -> Option<Vec<Token>> {
     while let Some(byte) = scanner.peek() {
         match byte {
             b' ' | b'\t'..=b'\r' => scanner.at += 1,
-            b'0'..=b'9' | b'.' => tokens.push(scanner.digits()),
+            b'0'..=b'9' => tokens.push(scanner.digits()),
+            // Alone it is a number too, of no digits.
+            b'.' => tokens.push(scanner.fraction()),
             b'a'..=b'z' => tokens.push(scanner.word()),
             b'+' | b'-' => tokens.push(scanner.signed()?),
             // Other punctuation only separates.
@@ -71,16 +73,18 @@ impl Scanner<'_> {
                 Token::Time(text)
             }
             Some(delimiter @ (b'-' | b'/')) => self.date(text, delimiter),
-            Some(b'.') => {
-                text += self.take(|byte| byte == b'.' || byte.is_ascii_digit());
-                if text.bytes().filter(|&byte| byte == b'.').count() > 1 {
-                    Token::Date(text)
-                } else {
-                    Token::Number(text)
-                }
-            }
+            Some(b'.') => match self.date(text, b'.') {
+                Token::Date(text) if is_decimal(&text) => Token::Number(text),
+                date => date,
+            },
             _ => Token::Number(text),
         }
+    }
+
+    /// A point and the digits behind it.
+    fn fraction(&mut self) -> Token {
+        self.at += 1;
+        Token::Number(format!(".{}", self.take(|byte| byte.is_ascii_digit())))
     }
 
     /// The rest of a date whose first field is read: all digits behind a digit, letters too behind a letter.
@@ -116,7 +120,7 @@ impl Scanner<'_> {
     fn signed(&mut self) -> Option<Token> {
         let sign = char::from(self.bytes[self.at]);
         self.at += 1;
-        self.take(|byte| byte == b' ');
+        self.take(|byte| byte.is_ascii_whitespace() || byte == b'\x0b');
         let next = self.peek()?;
         if next.is_ascii_digit() || next == b'.' {
             let text = self.take(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'-'));
@@ -128,4 +132,10 @@ impl Scanner<'_> {
         }
         None
     }
+}
+
+/// Digits, a point and digits.
+fn is_decimal(text: &str) -> bool {
+    let behind = text.split_once('.').map_or("", |(_, behind)| behind);
+    !behind.is_empty() && behind.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -24,10 +24,17 @@ pub(super) fn to_char(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let mut template = Template::parse(text)?;
     let digits = match &args[0] {
         value if template.roman => Digits { text: roman(integer(value)?), sign: 0, spaces: 0 },
-        Datum::Int4(value) => int4(*value, &mut template)?,
+        Datum::Int4(value) => int4(*value, &mut template),
         Datum::Int8(value) => int8(*value, &mut template)?,
-        Datum::Float4(value) => float(f64::from(*value), REAL_DIGITS, &mut template),
-        Datum::Float8(value) => float(*value, DOUBLE_DIGITS, &mut template),
+        Datum::Float4(value) => {
+            #[expect(clippy::cast_possible_truncation, reason = "a `real` is multiplied as one")]
+            let shifted = value * shift_factor(&template) as f32;
+            float(f64::from(shifted), REAL_DIGITS, &mut template)
+        }
+        Datum::Float8(value) => {
+            let shifted = value * shift_factor(&template);
+            float(shifted, DOUBLE_DIGITS, &mut template)
+        }
         Datum::Numeric(value) => numeric(value, &mut template)?,
         other => panic!("to_char was given {other:?}"),
     };
@@ -100,18 +107,18 @@ fn exponent_of_float(value: f64, template: &Template) -> Digits {
     Digits { text, sign: 0, spaces: 0 }
 }
 
-fn int4(value: i32, template: &mut Template) -> Result<Digits> {
+fn int4(value: i32, template: &mut Template) -> Digits {
     if template.exponent {
-        return Ok(exponent_of_float(f64::from(value), template));
+        return exponent_of_float(f64::from(value), template);
     }
     let mut value = value;
     if template.shift {
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, as C does on common machines")]
-        let factor = 10f64.powi(i32::try_from(template.shifted).unwrap_or(i32::MAX)) as i32;
-        value = value.checked_mul(factor).ok_or_else(|| SqlError::out_of_range("integer"))?;
+        // What C makes of a power that is no integer on x86-64, and of a product that is none.
+        let factor = u32::try_from(template.shifted).ok().and_then(|shifted| 10i32.checked_pow(shifted));
+        value = value.wrapping_mul(factor.unwrap_or(i32::MIN));
         template.before += template.shifted;
     }
-    Ok(fitted(&with_places(value.to_string(), template.after), template))
+    fitted(&with_places(value.to_string(), template.after), template)
 }
 
 fn with_places(text: String, places: usize) -> String {
@@ -132,14 +139,18 @@ fn int8(value: i64, template: &mut Template) -> Result<Digits> {
     Ok(fitted(&with_places(value.to_string(), template.after), template))
 }
 
-/// Digits beyond what the type surely holds are not shown.
+/// What `V` multiplies by; nothing does with an exponent.
+fn shift_factor(template: &Template) -> f64 {
+    let shifted = if template.shift && !template.exponent { template.shifted } else { 0 };
+    10f64.powi(i32::try_from(shifted).unwrap_or(i32::MAX))
+}
+
+/// A value that is shifted; digits beyond what its type surely holds are not shown.
 fn float(value: f64, digits_max: usize, template: &mut Template) -> Digits {
     if template.exponent {
         return exponent_of_float(value, template);
     }
-    let mut value = value;
     if template.shift {
-        value *= 10f64.powi(i32::try_from(template.shifted).unwrap_or(i32::MAX));
         template.before += template.shifted;
     }
     let word = match value {

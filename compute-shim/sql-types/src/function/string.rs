@@ -127,9 +127,12 @@ pub(super) fn left(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     Ok(text[..offset_of(text, keep)].into())
 }
 
-/// `right(text, n)`; a negative n drops the first -n characters.
+/// `right(text, n)`; a negative n drops the first -n characters. The least n has no -n: nothing is dropped, as in PostgreSQL.
 pub(super) fn right(_: &EvalEnv<'_>, args: &[Datum]) -> Result<Datum> {
     let (text, count) = (str_at(args, 0), i32_at(args, 1));
+    if count == i32::MIN {
+        return Ok(text.into());
+    }
     let drop = text.chars().count() - kept(text, count);
     Ok(text[offset_of(text, drop)..].into())
 }

@@ -110,7 +110,7 @@ impl Binder<'_> {
             // A row that is made here is one, if of NULLs alone; IS NULL would look into it.
             if matches!(operand.kind, Kind::Row(_, None)) {
                 let sides = Box::new([operand, Expr::null(TypeId::RECORD)]);
-                return Ok(boolean(Kind::IsDistinct { sides, negated }));
+                return Ok(boolean(Kind::IsDistinct { operator: None, sides, negated }));
             }
             if operand.type_id != TypeId::RECORD {
                 let operand = Box::new(self.tested(operand)?);
@@ -126,23 +126,13 @@ impl Binder<'_> {
         if left.type_id == TypeId::RECORD || right.type_id == TypeId::RECORD {
             return Err(SqlError::unsupported("IS DISTINCT FROM over rows"));
         }
-        let (left, right) =
-            if resolve::common_type("IS DISTINCT FROM", &[left.type_id, right.type_id]).is_ok() {
-                let (mut sides, _) = self.unify("IS DISTINCT FROM", vec![left, right])?;
-                let right = sides.pop().expect("two sides");
-                (sides.pop().expect("two sides"), right)
-            } else {
-                (left, right)
-            };
-        // PostgreSQL refuses what has no equality.
-        let (_, resolved) = self.comparison("=", left.type_id, right.type_id)?;
+        // The operator is that of the two types as they are: they may have a common one that compares otherwise.
+        let (left, right) = (self.decided(left), self.decided(right));
+        let (operator, resolved) = self.comparison("=", left.type_id, right.type_id)?;
         let (left, right) = self.operands(&resolved, Some(left), right)?;
         let sides = Box::new([left.expect("both operands"), right]);
-        if sides[0].type_id != sides[1].type_id {
-            return Err(SqlError::unsupported("IS DISTINCT FROM over two types without a common one"));
-        }
         check_explicit_of(&*sides)?;
-        Ok(self.called(boolean(Kind::IsDistinct { sides, negated })))
+        Ok(self.called(boolean(Kind::IsDistinct { operator: Some(operator), sides, negated })))
     }
 
     pub(super) fn between(

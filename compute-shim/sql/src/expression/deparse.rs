@@ -142,7 +142,7 @@ impl Printer<'_> {
                 let test = format!(" IS {}{word}", if *negated { "NOT " } else { "" });
                 self.test(operand, &test, expr);
             }
-            Kind::IsDistinct { sides, negated } => {
+            Kind::IsDistinct { sides, negated, .. } => {
                 let words = if *negated { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" };
                 match &sides[1].kind {
                     Kind::Constant(Datum::Null) if sides[1].type_id == TypeId::RECORD => {

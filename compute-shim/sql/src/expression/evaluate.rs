@@ -11,7 +11,6 @@ use crate::execute::Context;
 use crate::function::HostFunction;
 use crate::stop::{Step, Stop};
 use hexalog_sql_types::cast::{self, CastContext, Coercion};
-use hexalog_sql_types::datum::equal;
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::function::Volatility;
 use hexalog_sql_types::numeric::Short;
@@ -122,7 +121,9 @@ pub(crate) fn is_immutable(expr: &Expr) -> bool {
                 !operator.stable || is_immutable_concatenation(operator, operands)
             }
             Kind::AnyAll { operator, .. } => !operator.stable,
-            Kind::NullIf { operator, .. } => !operator.stable,
+            Kind::NullIf { operator, .. } | Kind::IsDistinct { operator: Some(operator), .. } => {
+                !operator.stable
+            }
             Kind::Function { function, .. } => function.volatility == Volatility::Immutable,
             Kind::Coerce { coercion, operand, .. } => {
                 operand.as_constant().is_some() || is_immutable_coercion(coercion)
@@ -222,10 +223,10 @@ pub(crate) fn evaluate<S: Surroundings>(expr: &Expr, row: &[Datum], context: &mu
             let is = evaluate(operand, row, context)?.as_bool() == *value;
             Ok(Datum::Bool(is != *negated))
         }
-        Kind::IsDistinct { sides, negated } => {
+        Kind::IsDistinct { operator, sides, negated } => {
             let left = evaluate(&sides[0], row, context)?;
             let right = evaluate(&sides[1], row, context)?;
-            let distinct = !equal(sides[0].type_id, &left, &right);
+            let distinct = are_distinct(context.env(), *operator, &[left, right])?;
             Ok(Datum::Bool(distinct != *negated))
         }
         Kind::Subplan(subplan) => context.subplan(subplan, row),
@@ -394,13 +395,24 @@ fn extreme<S: Surroundings>(
     Ok(best)
 }
 
+/// IS DISTINCT FROM: NULL is so from all but NULL.
+fn are_distinct(env: &EvalEnv<'_>, operator: Option<&'static Operator>, sides: &[Datum]) -> Result<bool> {
+    let [left, right] = sides else { panic!("IS DISTINCT FROM has two sides") };
+    match operator {
+        Some(operator) if !left.is_null() && !right.is_null() => {
+            Ok(operator.apply(env, sides)?.as_bool() != Some(true))
+        }
+        _ => Ok(left.is_null() != right.is_null()),
+    }
+}
+
 /// A call of those that need a collation, over values that do not bring it to that.
 fn apply_call(call: &Kind, mut values: Vec<Datum>, env: &EvalEnv<'_>) -> Result<Datum> {
     match call {
         Kind::Operator { operator, .. } => operator.apply(env, &values),
         Kind::Function { function, .. } => function.apply(env, &values),
-        Kind::IsDistinct { sides, negated } => {
-            Ok(Datum::Bool(equal(sides[0].type_id, &values[0], &values[1]) == *negated))
+        Kind::IsDistinct { operator, negated, .. } => {
+            Ok(Datum::Bool(are_distinct(env, *operator, &values)? != *negated))
         }
         Kind::Extreme { .. } => Ok(values.into_iter().find(|value| !value.is_null()).unwrap_or_default()),
         Kind::NullIf { .. } => Ok(values.swap_remove(0)),

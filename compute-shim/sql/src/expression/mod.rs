@@ -80,7 +80,9 @@ pub(crate) enum Kind {
         value: Option<bool>,
         negated: bool,
     },
+    /// Without an operator: of a row from NULL as it is written.
     IsDistinct {
+        operator: Option<&'static Operator>,
         sides: Box<[Expr; 2]>,
         negated: bool,
     },

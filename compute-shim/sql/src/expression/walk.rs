@@ -203,8 +203,11 @@ pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
         (Kind::Coerce { coercion: a, .. }, Kind::Coerce { coercion: b, .. }) => {
             a.source() == b.source() && a.target() == b.target() && a.typmod() == b.typmod()
         }
-        (Kind::IsNull { negated: a, .. }, Kind::IsNull { negated: b, .. })
-        | (Kind::IsDistinct { negated: a, .. }, Kind::IsDistinct { negated: b, .. }) => a == b,
+        (Kind::IsNull { negated: a, .. }, Kind::IsNull { negated: b, .. }) => a == b,
+        (
+            Kind::IsDistinct { operator: a, negated: x, .. },
+            Kind::IsDistinct { operator: b, negated: y, .. },
+        ) => a.map(|operator| operator.oid) == b.map(|operator| operator.oid) && x == y,
         (Kind::IsBool { value: a, negated: x, .. }, Kind::IsBool { value: b, negated: y, .. }) => {
             a == b && x == y
         }

@@ -141,3 +141,27 @@ SELECT jsonb_path_query('[1]', '-(-1).abs()'), jsonb_path_query('[1]', '-1 + $[0
 SELECT jsonb_path_query_array('[1,2,"a",3]', '-$[*]', silent => true), jsonb_path_query_array('[{"a":1},{"b":2},{"a":3}]', 'strict $[*].a', silent => true), jsonb_path_query_first('[1,"a"]', '-$[*]', silent => true), jsonb_path_query_array('[[1,2],3]', 'strict $[*][*]', silent => true);
 SELECT jsonb_path_query('[1,2,"a",3]', '-$[*]', silent => true);
 SELECT jsonb_path_exists('[1,"a"]', '-$[*]', silent => true), jsonb_path_exists('[1,"a"]', 'strict -$[*]', silent => true), '["a",1]'::jsonb @? '-$[*]', jsonb_path_match('[true,1]', '$[*]', silent => true), jsonb_path_match('[{"a":true},{}]', 'strict $[*].a', silent => true);
+-- Variables of operators are null; those of functions have to be there.
+SELECT '{"1": true}'::jsonb @? '$[1, 0] ? (@ >= $x)', '1'::jsonb @@ '$x == null', '1'::jsonb @? '$ ? (@ != $x)', '1'::jsonb @? 'strict $x.a', '1'::jsonb @? '$x.a', '1'::jsonb @@ '$x', '1'::jsonb @@ '($x + 1 == 2) is unknown', '[1,2]'::jsonb @? '$[$x]', '[1,2]'::jsonb @@ '$x.type() == "null"';
+SELECT jsonb_path_exists('1', '$x');
+SELECT jsonb_path_exists('1', '$x', '{}', true);
+SELECT jsonb_path_exists('1', 'exists($x)', '{}'), jsonb_path_exists('1', '$x', '{"x": null}');
+SELECT jsonb_path_query('{"a": {"b": 1}}', '$.keyvalue().keyvalue()');
+-- An error of what ** begins with is forgotten within a predicate and in silence; not if it holds nothing.
+SELECT jsonb_path_match('[]'::jsonb, 'strict $.**.double() > "a"');
+SELECT jsonb_path_match('[1]'::jsonb, 'strict $.**.double() > 0');
+SELECT jsonb_path_match('["x"]'::jsonb, 'strict $.**.double() > 1');
+SELECT jsonb_path_match('"x"'::jsonb, 'strict $.**.double() > 1');
+SELECT jsonb_path_match('{"a":1}'::jsonb, 'strict $.**.double() == 1');
+SELECT jsonb_path_match('{"a":[1]}'::jsonb, 'strict $.**.double() == 1');
+SELECT jsonb_path_match('{}'::jsonb, '($.**.double() > "a") is unknown');
+SELECT jsonb_path_match('{}'::jsonb, 'exists($.**.double())');
+SELECT jsonb_path_query('{}'::jsonb, '$.**.double()');
+SELECT jsonb_path_query('{"a":1}'::jsonb, '$.**.double()', silent=>true);
+SELECT jsonb_path_query('{"a":1}'::jsonb, 'strict $.**.double()', silent=>true);
+SELECT jsonb_path_exists('{}'::jsonb, 'strict $.**.double()', silent=>true);
+SELECT '{}'::jsonb @? 'strict $.**.double()';
+SELECT '[[],1]'::jsonb @? 'strict $[*].**.double()';
+SELECT jsonb_path_query_array('[[],1,{"a":2}]', 'strict $[*].**.double()', silent=>true);
+SELECT jsonb_path_query_array('[[],1,{"a":2}]', 'lax $[*].**.double()', silent=>true);
+SELECT jsonb_path_query('{"a":1}'::jsonb, '$ ? (@.**.double() == 1)');

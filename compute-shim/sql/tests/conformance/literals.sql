@@ -108,3 +108,6 @@ SELECT power(0, -1);
 SELECT substring('abc', 2, -1);
 SELECT chr(0);
 SELECT repeat('x', 3), length(repeat('x', 100000));
+-- The least integer has no positive one.
+SELECT right('a%b_c', -2147483648), right('äö', -2147483647), left('a%b_c', -2147483648), left('äö', 2147483647), right('äö', 2147483647), lpad('abc', -2147483648), rpad('abc', -2147483648), repeat('a', -2147483648);
+SELECT substr('a%b_c', -2147483648), substr('a%b_c', -2147483647, 2147483647), substr('a%b_c', 2147483647), split_part('a,b,c', ',', -2147483648);

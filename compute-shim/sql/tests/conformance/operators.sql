@@ -110,3 +110,20 @@ SELECT 1 + @ -2 + 3 || 'x', @ -2 + 3 < 3 AND @ -2 - 1 = 3, 8 # ~ 1 + 2 & 7, @ @ 
 CREATE VIEW prefixed AS SELECT 4 - |/ 4 + 5 AS a, 2 * @ -3 + 1 AS b;
 SELECT * FROM prefixed;
 DROP VIEW prefixed;
+-- IS DISTINCT FROM compares as = does of the two types as they are, which need no common one.
+SELECT 'a '::varchar IS DISTINCT FROM 'a'::char(4), 'a '::varchar IS NOT DISTINCT FROM 'a'::char(4), 'a '::text IS DISTINCT FROM 'a'::char(4), 'a '::name IS DISTINCT FROM 'a'::"char", NULLIF('a '::varchar, 'a'::char(4)) IS NULL;
+SELECT 0.1 IS DISTINCT FROM 0.1::float4, 16777217 IS DISTINCT FROM 16777217::float4, 1 IS DISTINCT FROM 1::bigint, 1::smallint IS NOT DISTINCT FROM 1.0, NULL::int IS DISTINCT FROM NULL::bigint, NULL::int IS DISTINCT FROM 1::bigint;
+SELECT ('a '::varchar, 1) IS DISTINCT FROM ('a'::char(4), 1::bigint), ('a '::varchar, NULL) IS NOT DISTINCT FROM ('a'::char(4), NULL), ROW('a '::name) IS DISTINCT FROM ROW('a'::"char");
+SELECT v IS DISTINCT FROM c, (v, 1) IS NOT DISTINCT FROM (c, 1), NULLIF(v, c) FROM (SELECT 'a '::varchar AS v, 'a'::char(4) AS c) q;
+SELECT ARRAY[1] IS DISTINCT FROM ARRAY[1::bigint];
+SELECT 'pg_class'::regclass IS DISTINCT FROM '{1}';
+SELECT '{}'::json IS DISTINCT FROM '{1}';
+CREATE TABLE distinct_sides (d date, t timestamptz CHECK (t IS DISTINCT FROM timestamptz 'epoch'), v varchar, c char(4));
+INSERT INTO distinct_sides VALUES ('2020-01-01', '2020-01-01', 'a ', 'a'), (NULL, NULL, NULL, NULL), (NULL, '2020-01-01', 'b', NULL);
+SET timezone = 'America/New_York';
+SELECT d IS DISTINCT FROM t, t IS NOT DISTINCT FROM d, v IS DISTINCT FROM c FROM distinct_sides ORDER BY v;
+RESET timezone;
+SELECT d IS DISTINCT FROM t, t IS NOT DISTINCT FROM d, v IS DISTINCT FROM c FROM distinct_sides ORDER BY v;
+SELECT (v IS DISTINCT FROM c), count(*) FROM distinct_sides GROUP BY (v IS DISTINCT FROM c) ORDER BY 1;
+-- A sign behind an operator is one of the operand.
+SELECT 1<<-1, 256>>-30, '[1,2]'::jsonb->-1, '[1,2]'::json->>-2, 1<<+3, 1::bigint<<-1;

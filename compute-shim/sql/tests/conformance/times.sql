@@ -724,3 +724,37 @@ SET timezone = 'America/New_York';
 SELECT age('infinity'::timestamptz, '2024-01-01'), age('2024-01-01'::timestamptz, 'infinity');
 RESET timezone;
 SELECT to_char(interval '-178956970 years', 'DDD WW IDDD J'), to_char(interval '178956970 years', 'DDD WW'), to_char(interval '5 years 3 mons 4 days', 'DDD');
+-- A lone point is a number of no digits; other punctuation stands between fields.
+SELECT interval '.', '. '::interval year to month, '. day'::interval, '1. day'::interval, '1 . 2:00'::interval, '@ 1 day @'::interval, '1 day, 2 hours;'::interval;
+SELECT interval '..';
+SELECT interval '-.';
+SELECT interval '-.5';
+SELECT interval '+.5 day';
+SELECT interval '1.a';
+SELECT interval ',';
+-- Fields are read from the last to the first: a unit counts until another comes, days stand in front of hours and times.
+SELECT interval '1 2 hours', interval '3 4:00', interval '1-2 3 4:00', interval '1 day hours', interval '1 second second', interval 'ago 1 day', interval '1 day ago 2 hours', interval '1:00 ago';
+SELECT interval '1 ago';
+SELECT interval '5 3 2 hours';
+SELECT interval 'day';
+SELECT interval '1:00 .5 day', interval '.5 day 1:00', interval '1 year 1-2', interval '1-', interval '-1-', interval '1:', interval '1::', interval '1:2:.5', interval '1:.5', interval '- 5', interval '1 microsecondxyz';
+SELECT interval '1--2';
+SELECT interval '1-2 1 mon';
+SELECT interval '1:00 1 ms';
+SELECT interval '1:99';
+SELECT interval '-1:99';
+SELECT interval '-9223372036854775808 us', interval '178956970-7', interval '-178956970-8';
+SELECT interval '9223372036854775808 us';
+SELECT interval '178956970-8';
+SELECT interval '99999999999999999999:00';
+SELECT date '12.jan.2020', timestamp '2.Feb.2020 4:05', date '1.2.2020';
+SELECT date '12.';
+SELECT timestamp '2020-01-01 .5';
+-- Numbers by themselves are the parts of a date.
+SELECT date '2020 01 05', date '01 05 2020', date '1 5 20', date '2020 jan 05', date '20 jan 05', date 'jan 05 2020', date 'jan 2020 5', date '5 jan 2020', date '2020 123', timestamp '2020 01 05 1000', timestamp '10:00 2020 01 05', timestamptz 'Mon 1 5 2020 10:00 PM +02';
+SELECT date '05 2020';
+SELECT date '2020 05';
+SELECT date '13 5 2020';
+SELECT date '2020 01 366';
+SELECT date '99 feb 99';
+SELECT date '1 2 3 4';

@@ -60,14 +60,27 @@ impl Walker<'_> {
     }
 
     fn exists(&mut self, inner: &Item, value: Value<'_>, place: Place<'_>) -> Walk<Truth> {
-        let found = if self.is_lax() {
-            self.item(inner, value, place, None)
-        } else {
+        self.unraised(|walker| {
+            if walker.is_lax() {
+                return walker.item(inner, value, place, None);
+            }
             // Strictness needs the whole list, for the errors in it.
             let mut all = Vec::new();
-            self.item(inner, value, place, Some(&mut all)).map(|_| !all.is_empty())
-        };
-        known(found.map(Some))
+            walker.item(inner, value, place, Some(&mut all))?;
+            Ok(!all.is_empty())
+        })
+    }
+
+    /// A walk whose errors of SQL/JSON are unknown.
+    fn unraised<T>(&mut self, walk: impl FnOnce(&mut Self) -> Walk<T>) -> Walk<Option<T>> {
+        let raises = std::mem::replace(&mut self.raises, false);
+        let result = walk(self);
+        self.raises = raises;
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Fault::Path(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Tries a check on every pair of operands: in lax mode until one holds.
@@ -79,13 +92,17 @@ impl Walker<'_> {
         unwraps_right: bool,
         check: impl Fn(&Self, Value<'_>, Option<Value<'_>>) -> Walk<Truth>,
     ) -> Walk<Truth> {
-        let Some(lefts) = known(self.operand(left, value, place, true).map(Some))? else { return Ok(None) };
+        let Some(lefts) = self.unraised(|walker| walker.operand(left, value, place, true))? else {
+            return Ok(None);
+        };
         let rights: Vec<Option<Found>> = match right {
             None => vec![None],
-            Some(right) => match known(self.operand(right, value, place, unwraps_right).map(Some))? {
-                Some(rights) => rights.into_iter().map(Some).collect(),
-                None => return Ok(None),
-            },
+            Some(right) => {
+                match self.unraised(|walker| walker.operand(right, value, place, unwraps_right))? {
+                    Some(rights) => rights.into_iter().map(Some).collect(),
+                    None => return Ok(None),
+                }
+            }
         };
         let (mut any_true, mut any_unknown) = (false, false);
         for left in &lefts {
@@ -132,13 +149,5 @@ impl Walker<'_> {
             Binary::LessOrEqual => order.is_le(),
             _ => order.is_ge(),
         }))
-    }
-}
-
-/// An error of SQL/JSON is unknown.
-fn known<T>(result: Walk<Option<T>>) -> Walk<Option<T>> {
-    match result {
-        Err(Fault::Path(_)) => Ok(None),
-        other => other,
     }
 }

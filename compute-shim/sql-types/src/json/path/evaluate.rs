@@ -20,7 +20,7 @@ pub struct Call<'a> {
     pub path: &'a JsonPath,
     /// The value that `$` stands for.
     pub root: &'a Json,
-    /// An object of named values.
+    /// An object of named values; without one, as in operators, all of them are null.
     pub variables: Option<&'a Json>,
     /// Errors of the path are no errors.
     pub silent: bool,
@@ -123,6 +123,8 @@ pub(super) struct Walker<'a> {
     pub call: Call<'a>,
     /// Number of the next object that keyvalue() makes.
     pub next_id: i64,
+    /// An error of SQL/JSON is the call's: neither is it silent, nor is this within a predicate.
+    pub raises: bool,
 }
 
 /// A truth value; `None` is unknown.
@@ -139,7 +141,8 @@ fn run(call: Call<'_>, first_is_enough: bool) -> Result<(Option<bool>, Vec<Found
     if call.variables.is_some_and(|variables| !matches!(variables, Json::Object(_))) {
         return Err(variables_error());
     }
-    let mut walker = Walker { call, next_id: if call.variables.is_some() { 2 } else { 1 } };
+    let next_id = if call.variables.is_some() { 2 } else { 1 };
+    let mut walker = Walker { call, next_id, raises: !call.silent };
     let place = Place {
         current: Value::Json(call.root),
         array_size: None,
@@ -288,7 +291,9 @@ impl Walker<'_> {
     }
 
     fn literal(&mut self, item: &Item, place: Place<'_>, sink: Sink<'_>) -> Walk<bool> {
-        if item.next.is_none() && sink.is_none() {
+        // A variable is looked up all the same: it may be missing.
+        let is_variable = matches!(item.kind, Kind::Variable(_));
+        if item.next.is_none() && sink.is_none() && !is_variable {
             return Ok(true);
         }
         let next = item.next.as_deref();
@@ -298,10 +303,10 @@ impl Walker<'_> {
             Kind::Number(number) => Json::Number(number.clone()),
             Kind::String(text) => Json::String(text.clone()),
             Kind::Variable(name) => {
-                let variables = self.call.variables;
-                let Some((variables, value)) =
-                    variables.and_then(|variables| Some((variables, variables.member(name)?)))
-                else {
+                let Some(variables) = self.call.variables else {
+                    return self.next(next, Value::Json(&Json::Null), place, sink);
+                };
+                let Some(value) = variables.member(name) else {
                     let message = format!("could not find jsonpath variable \"{name}\"");
                     return Err(Fault::Fatal(SqlError::new(SqlState::UNDEFINED_OBJECT, message)));
                 };
@@ -425,20 +430,22 @@ impl Walker<'_> {
         mut sink: Sink<'_>,
     ) -> Walk<bool> {
         let next = item.next.as_deref();
+        let is_container = matches!(value, Value::Json(Json::Array(_) | Json::Object(_)));
         let mut any = false;
         if first == 0 {
             let lenient = Place { lenient: true, ..place };
-            any = self.next(next, value, lenient, sink.as_deref_mut())?;
-            if any && sink.is_none() {
-                return Ok(true);
+            match self.next(next, value, lenient, sink.as_deref_mut()) {
+                Ok(true) if sink.is_none() => return Ok(true),
+                Ok(found) => any = found,
+                // PostgreSQL forgets an error of the value itself, unless it raises it, and goes on with what is in it.
+                Err(Fault::Path(_)) if is_container && !self.raises => {}
+                Err(fault) => return Err(fault),
             }
         }
-        match value {
-            Value::Json(Json::Array(_) | Json::Object(_)) => {
-                self.any(next, value, place, (1, first, last), true, sink, self.is_lax())
-            }
-            _ => Ok(any),
+        if !is_container {
+            return Ok(any);
         }
+        self.any(next, value, place, (1, first, last), true, sink, self.is_lax())
     }
 
     fn index(
