@@ -86,6 +86,8 @@ pub enum EngineError {
     DuplicateKey,
     /// 40001: under REPEATABLE READ the row was changed by a transaction that committed after the snapshot.
     SerializationFailure,
+    /// 40001: the same of a row that such a transaction has deleted, when it is to be written.
+    DeletedSince,
     /// 55P03: another transaction is in the way of a lock that was not to be waited for.
     LockNotAvailable,
     /// 53200: the lock table is full.
@@ -134,7 +136,7 @@ impl EngineError {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             EngineError::DuplicateKey => "23505",
-            EngineError::SerializationFailure => "40001",
+            EngineError::SerializationFailure | EngineError::DeletedSince => "40001",
             EngineError::LockNotAvailable => "55P03",
             EngineError::TooManyRowLocks => "53200",
             EngineError::Deadlock => "40P01",
@@ -159,6 +161,7 @@ impl fmt::Display for EngineError {
             EngineError::SerializationFailure => {
                 write!(f, "could not serialize access due to concurrent update")
             }
+            EngineError::DeletedSince => write!(f, "could not serialize access due to concurrent delete"),
             EngineError::LockNotAvailable => write!(f, "could not obtain lock on row"),
             EngineError::TooManyRowLocks => write!(f, "too many row locks at once"),
             EngineError::Deadlock => write!(f, "deadlock detected"),

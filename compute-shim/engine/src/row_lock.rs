@@ -52,6 +52,10 @@ impl Engine {
                 {
                     None
                 }
+                // Who only locks is not told how the row has changed, as in PostgreSQL.
+                Err(Stop::Fail(EngineError::DeletedSince)) => {
+                    return Err(EngineError::SerializationFailure.into());
+                }
                 claim => Some(claim?),
             };
             let outcome = match claim {

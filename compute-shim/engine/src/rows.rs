@@ -290,10 +290,14 @@ impl Access<'_> {
             let is_deleted = header.is_deleted();
             return Ok(if is_deleted { Claim::Answer(WriteOutcome::Gone) } else { Claim::Write });
         }
+        let fate = self.fate(txn, spot, known)?;
         if txn.isolation() == Isolation::RepeatableRead {
-            return Err(EngineError::SerializationFailure.into());
+            return Err(match fate {
+                Fate::Here | Fate::MovedTo(_) => EngineError::SerializationFailure.into(),
+                Fate::Gone => EngineError::DeletedSince.into(),
+            });
         }
-        Ok(Claim::Answer(match self.fate(txn, spot, known)? {
+        Ok(Claim::Answer(match fate {
             Fate::Here => WriteOutcome::Changed,
             Fate::Gone => WriteOutcome::Gone,
             Fate::MovedTo(moved) => WriteOutcome::MovedTo(moved),

@@ -403,6 +403,11 @@ impl World {
                 Outcome::Done(other) => panic!("unexpected {other:?}"),
                 Outcome::Failed(EngineError::SerializationFailure) => {
                     assert!(self.model.versions[&key].last().expect("a version").0 > snapshot);
+                    assert!(!self.model.has_ended_since(&key, snapshot));
+                    return self.abort(at);
+                }
+                Outcome::Failed(EngineError::DeletedSince) => {
+                    assert!(self.model.has_ended_since(&key, snapshot));
                     return self.abort(at);
                 }
                 Outcome::Failed(error) => return self.failed(at, error),
