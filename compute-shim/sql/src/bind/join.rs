@@ -112,8 +112,13 @@ impl Binder<'_> {
         for (at, table) in names.tables.iter_mut().enumerate() {
             table.is_nullable |= is_nullable(at);
         }
-        if kind == JoinKind::Inner {
-            self.select_frame().locking.join_conditions(&conditions);
+        let locking = &mut self.select_frame().locking;
+        match kind {
+            JoinKind::Inner => locking.join_conditions(&conditions),
+            JoinKind::Left => locking.outer_join(middle..offset + width, &conditions),
+            JoinKind::Right => locking.outer_join(offset..middle, &conditions),
+            // No row of either side is locked.
+            JoinKind::Full => {}
         }
         let node = match kind {
             JoinKind::Inner => self.join(JoinType::Inner, left.node, right.node, offset, middle, conditions),

@@ -7,7 +7,7 @@
 use super::Binder;
 use super::scope::SelectFrame;
 use crate::catalog::object::Table;
-use crate::expression::{Expr, columns_used};
+use crate::expression::{Expr, Kind, columns_used, rewrite};
 use crate::parse::tree::{Distinct, LockClause, Query, Select};
 use crate::parse::{at, lock_words};
 use crate::plan::{Exprs, Node, Predicate, RowLock};
@@ -15,6 +15,7 @@ use hexalog_engine::{LockWait, RelationLockMode, RowLockMode};
 use hexalog_sql_types::error::Result;
 use hexalog_sql_types::{Datum, SqlError, SqlState, TypeId, Typmod};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a name in FROM stands for.
@@ -35,6 +36,15 @@ pub(super) struct Locking {
     applied: Vec<RowLockMode>,
     /// Conditions of inner joins, over the row of FROM.
     pub conditions: Vec<Expr>,
+    /// Outer joins with locked rows on the side that is kept, those of sides before their own.
+    outer_joins: Vec<OuterJoin>,
+}
+
+/// An outer join over the row of FROM: the columns that are NULL where the condition does not hold.
+#[derive(Debug)]
+struct OuterJoin {
+    columns: Range<usize>,
+    condition: Expr,
 }
 
 /// How far the locking has come at one side of a join.
@@ -42,6 +52,7 @@ pub(super) struct Locking {
 pub(super) struct Reached {
     applied: usize,
     conditions: usize,
+    outer_joins: usize,
 }
 
 impl Locking {
@@ -69,12 +80,17 @@ impl Locking {
     }
 
     pub(super) fn reached(&self) -> Reached {
-        Reached { applied: self.applied.len(), conditions: self.conditions.len() }
+        Reached {
+            applied: self.applied.len(),
+            conditions: self.conditions.len(),
+            outer_joins: self.outer_joins.len(),
+        }
     }
 
     /// The rows bound between the two places may be missing from a joined row.
     pub(super) fn nullable(&mut self, from: Reached, to: Reached) -> Result<()> {
         self.conditions.drain(from.conditions..to.conditions);
+        self.outer_joins.drain(from.outer_joins..to.outer_joins);
         match self.applied.get(from.applied..to.applied) {
             Some([mode, ..]) => {
                 Err(refused(*mode, "cannot be applied to the nullable side of an outer join"))
@@ -89,6 +105,27 @@ impl Locking {
             self.conditions.extend_from_slice(conditions);
         }
     }
+
+    /// An outer join's conditions, and the columns of its nullable side.
+    pub(super) fn outer_join(&mut self, columns: Range<usize>, conditions: &[Expr]) {
+        let condition = Expr::and(conditions.to_vec()).filter(|_| !self.is_empty());
+        self.outer_joins.extend(condition.map(|condition| OuterJoin { columns, condition }));
+    }
+}
+
+/// What `expr` is over a row of FROM in which locked rows have changed: a row that an outer join has found counts as long as
+/// its condition holds. Another one is not looked for, as in PostgreSQL.
+fn rejoined(expr: &mut Expr, outer_joins: &[OuterJoin]) {
+    rewrite(expr, &mut |expr| {
+        let Kind::Column(column) = expr.kind else { return None };
+        let join = outer_joins.iter().find(|join| join.columns.contains(&column))?;
+        let kind = Kind::Case {
+            operand: None,
+            branches: Box::new([(join.condition.clone(), expr.clone())]),
+            otherwise: Box::new(Expr::null(expr.type_id)),
+        };
+        Some(Expr { kind, ..expr.clone() })
+    });
 }
 
 fn refused(mode: RowLockMode, what: &str) -> SqlError {
@@ -201,13 +238,19 @@ pub(super) fn whole_row(
     let mut rows = std::mem::take(&mut frame.locking.rows);
     let mut conditions = std::mem::take(&mut frame.locking.conditions);
     conditions.extend(filter);
-    let mut used: BTreeSet<usize> = items.iter().chain(&conditions).flat_map(columns_used).collect();
+    let mut listed = items.clone();
+    let mut outer_joins = std::mem::take(&mut frame.locking.outer_joins);
+    for at in 0..outer_joins.len() {
+        let (before, from_here) = outer_joins.split_at_mut(at);
+        rejoined(&mut from_here[0].condition, before);
+    }
+    listed.iter_mut().chain(&mut conditions).for_each(|expr| rejoined(expr, &outer_joins));
+    let mut used: BTreeSet<usize> = listed.iter().chain(&conditions).flat_map(columns_used).collect();
     for lock in &mut rows {
         let columns = lock.start..lock.start + lock.table.columns.len();
         lock.columns = used.range(columns).map(|column| column - lock.start).collect();
         used.insert(lock.start + lock.table.columns.len());
     }
-    let listed = items.clone();
     items.extend((0..width).map(|column| match used.contains(&column) {
         true => Expr::column(column, TypeId::UNKNOWN, Typmod::NONE),
         false => Expr::constant(Datum::Null, TypeId::UNKNOWN),
