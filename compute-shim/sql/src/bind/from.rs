@@ -8,6 +8,7 @@
 use super::call::{FromCall, undefined_columns};
 use super::field::RowColumn;
 use super::lock::{Lockable, SYSTEM};
+use super::merged::mergeable;
 use super::query::Wanted;
 use super::scope::{Boundary, CommonState, CommonTable, Names, Place, VersionColumns};
 use super::{Binder, Bound, OutputColumn};
@@ -287,6 +288,15 @@ impl Binder<'_> {
         };
         let boundary = if lateral { Boundary::Lateral } else { Boundary::Derived };
         let locked = self.lock_subquery(query, &alias.name);
+        if let Some(query) = locked.as_ref().filter(|_| !lateral)
+            && let Some(select) = mergeable(query)
+        {
+            let (merged, crossing) = self.across(boundary, |binder| binder.merged(select, query))?;
+            self.select_frame().lateral.extend(crossing.correlation);
+            let mut names = merged.names(&alias.name, merged.columns.clone(), offset);
+            rename(&mut names, alias)?;
+            return Ok(self.take_in(merged, names, offset));
+        }
         let query = locked.as_ref().unwrap_or(query);
         let (bound, crossing) = self.across(boundary, |binder| binder.query(query, &Wanted::default()))?;
         self.select_frame().lateral.extend(crossing.correlation);

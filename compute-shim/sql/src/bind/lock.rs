@@ -7,7 +7,7 @@
 use super::Binder;
 use super::scope::SelectFrame;
 use crate::catalog::object::Table;
-use crate::expression::{Expr, Kind, columns_used, rewrite};
+use crate::expression::{Expr, Kind, columns_used, rewrite, shift_columns};
 use crate::parse::tree::{Distinct, LockClause, Query, Select};
 use crate::parse::{at, lock_words};
 use crate::plan::{Exprs, Node, Predicate, RowLock};
@@ -104,6 +104,22 @@ impl Locking {
         if !self.is_empty() {
             self.conditions.extend_from_slice(conditions);
         }
+    }
+
+    /// What a subquery locks whose row of FROM stands at `offset` of this one's.
+    pub(super) fn take_in(&mut self, inner: Locking, offset: usize) {
+        let places = isize::try_from(offset).expect("rows are short");
+        let shifted = |mut expr: Expr| {
+            shift_columns(&mut expr, places);
+            expr
+        };
+        let rows = inner.rows.into_iter();
+        self.rows.extend(rows.map(|row| RowLock { start: row.start + offset, ..row }));
+        self.conditions.extend(inner.conditions.into_iter().map(shifted));
+        self.outer_joins.extend(inner.outer_joins.into_iter().map(|OuterJoin { columns, condition }| {
+            let columns = columns.start + offset..columns.end + offset;
+            OuterJoin { columns, condition: shifted(condition) }
+        }));
     }
 
     /// An outer join's conditions, and the columns of its nullable side.

@@ -21,6 +21,7 @@ mod join;
 mod key_types;
 mod known_function;
 mod lock;
+mod merged;
 mod modify;
 mod name;
 mod named_argument;

@@ -51,10 +51,10 @@ pub(super) struct Limits {
 }
 
 /// Everything of a SELECT, bound.
-struct Parts {
-    node: Node,
-    items: Vec<Item>,
-    filter: Option<Expr>,
+pub(super) struct Parts {
+    pub node: Node,
+    pub items: Vec<Item>,
+    pub filter: Option<Expr>,
     having: Option<Expr>,
     order: Vec<Ordering>,
     group: Vec<Expr>,
@@ -100,7 +100,12 @@ impl Binder<'_> {
         Ok(Bound { node, columns })
     }
 
-    fn select_parts(&mut self, select: &Select, order_by: &[OrderItem], wanted: &Wanted) -> Result<Parts> {
+    pub(super) fn select_parts(
+        &mut self,
+        select: &Select,
+        order_by: &[OrderItem],
+        wanted: &Wanted,
+    ) -> Result<Parts> {
         self.select_frame().has_keys = !select.group_by.is_empty();
         self.set_place(Place::From);
         let (node, _) = self.from_list(&select.from, None)?;

@@ -8,6 +8,7 @@
 #![expect(clippy::wrong_self_convention, reason = "`from_…` is about FROM, no conversion")]
 
 use super::from::FromBound;
+use super::merged::{Merged, mergeable};
 use super::query::Wanted;
 use super::scope::{NamedColumn, Names};
 use super::{BindContext, Binder, Bound, OutputColumn};
@@ -69,6 +70,12 @@ pub(crate) fn is_view_of(view: &View, columns: &[ColumnDescription]) -> bool {
         && view.columns.iter().zip(columns).all(|(column, found)| column.type_id == found.type_id)
 }
 
+/// A view's query: bound for itself, or taken in by the one around it.
+enum Content {
+    Bound(Bound),
+    Merged(Merged),
+}
+
 impl Binder<'_> {
     /// A view in FROM.
     pub(super) fn from_view(
@@ -83,12 +90,20 @@ impl Binder<'_> {
         let query = parse::view::query(&view.text)?;
         let locked = self.lock_subquery(&query, shown);
         let query = locked.as_ref().unwrap_or(&query);
-        let bound = self.within_view(view, |binder| binder.query(query, &Wanted::default()));
+        let select = locked.as_ref().and_then(mergeable);
+        let bound = self.within_view(view, |binder| match select {
+            Some(select) => binder.merged(select, query).map(Content::Merged),
+            None => binder.query(query, &Wanted::default()).map(Content::Bound),
+        });
         // Places in a view's text are nowhere in the statement's.
-        let Bound { node, columns: found } = bound.map_err(|mut error| {
+        let content = bound.map_err(|mut error| {
             error.fields_mut().position = None;
             error
         })?;
+        let found = match &content {
+            Content::Bound(bound) => &bound.columns,
+            Content::Merged(merged) => &merged.columns,
+        };
         let fits = found.len() == view.columns.len()
             && found.iter().zip(&view.columns).all(|(found, column)| found.type_id == column.type_id);
         if !fits {
@@ -107,11 +122,17 @@ impl Binder<'_> {
             collation: found[at].collation,
         });
         let width = view.columns.len();
-        let mut names = Names::of_columns(shown, columns, offset);
+        let mut names = match &content {
+            Content::Bound(_) => Names::of_columns(shown, columns, offset),
+            Content::Merged(merged) => merged.names(shown, columns, offset),
+        };
         names.tables[0].oid = view.oid;
         self.as_meant(name, &mut names);
         self.name_relation(&mut names, alias, view.schema)?;
-        Ok(FromBound { node, names, width })
+        Ok(match content {
+            Content::Bound(Bound { node, .. }) => FromBound { node, names, width },
+            Content::Merged(merged) => self.take_in(merged, names, offset),
+        })
     }
 
     /// Binds what stands in a view's text. Nothing around a view is seen in it.
