@@ -47,6 +47,8 @@ pub struct Cursor {
     /// Lower bound of that page; kept going backward only. Empty: none.
     page_low: Vec<u8>,
     place: Option<Place>,
+    /// The page that was last noted as read.
+    noted: Option<PageId>,
     finished: bool,
     skipped: u32,
 }
@@ -69,6 +71,7 @@ impl Cursor {
             page: None,
             page_low: Vec::new(),
             place: None,
+            noted: None,
             finished: false,
             skipped: 0,
         }
@@ -138,9 +141,19 @@ impl Cursor {
 impl<'e> Access<'e> {
     /// The page and slot of the scan's next cell. `None`: the range is exhausted. Moves the cursor's page,
     /// not its position.
-    fn cursor_find(&mut self, cursor: &mut Cursor) -> Step<Option<(SharedPage<'e>, usize)>> {
+    fn cursor_find(
+        &mut self,
+        reader: Option<&Transaction>,
+        cursor: &mut Cursor,
+    ) -> Step<Option<(SharedPage<'e>, usize)>> {
         while !cursor.finished {
             let page = self.cursor_page(cursor)?;
+            if let Some(reader) = reader
+                && cursor.noted != Some(page.id)
+            {
+                self.note_leaf_read(reader, cursor.tree, page.id)?;
+                cursor.noted = Some(page.id);
+            }
             let view = TreePage(page.bytes());
             let unchanged = cursor.place.filter(|place| place.page == page.id && place.lsn == page.lsn());
             let slot = match (unchanged, cursor.direction) {
@@ -277,7 +290,7 @@ impl Engine {
         txn.assert_active();
         self.operate(txn, |access, txn| {
             loop {
-                let Some((page, slot)) = access.cursor_find(cursor)? else {
+                let Some((page, slot)) = access.cursor_find(Some(&*txn), cursor)? else {
                     return Ok(false);
                 };
                 if access.cursor_take(txn, cursor, page, slot, out)? {
@@ -315,14 +328,19 @@ impl Engine {
     pub fn index_next(&self, txn: &mut Transaction, cursor: &mut Cursor, out: &mut IndexEntry) -> Step<bool> {
         let _call = Call::enter();
         txn.assert_active();
-        self.operate(txn, |access, _| access.index_candidate(cursor, out))
+        self.operate(txn, |access, txn| access.index_candidate(Some(&*txn), cursor, out))
     }
 }
 
 impl Access<'_> {
-    /// The next entry of an index, whoever wrote it.
-    pub fn index_candidate(&mut self, cursor: &mut Cursor, out: &mut IndexEntry) -> Step<bool> {
-        let Some((page, slot)) = self.cursor_find(cursor)? else {
+    /// The next entry of an index, whoever wrote it. Without a `reader` nothing depends on what was not there.
+    pub fn index_candidate(
+        &mut self,
+        reader: Option<&Transaction>,
+        cursor: &mut Cursor,
+        out: &mut IndexEntry,
+    ) -> Step<bool> {
+        let Some((page, slot)) = self.cursor_find(reader, cursor)? else {
             return Ok(false);
         };
         let cell = TreePage(page.bytes()).leaf_cell(slot);

@@ -16,6 +16,7 @@ use crate::opening::OpeningProgress;
 use crate::purge::PurgeState;
 use crate::rollback::RollbackQueue;
 use crate::sequence::CachedSequence;
+use crate::serializable::Serializable;
 use crate::snapshots::Snapshots;
 use crate::types::{EngineStats, Options, SequenceId, TreeId};
 use crate::undo::Streams;
@@ -47,6 +48,7 @@ pub struct Engine {
     pub(crate) waiting: Waiting,
     pub(crate) locks: Locks,
     pub(crate) snapshots: Snapshots,
+    pub(crate) serializable: Serializable,
     pub(crate) allocator: Allocator,
     pub(crate) scratch: Mutex<Vec<Scratch>>,
     pub(crate) counters: Counters,
@@ -83,6 +85,7 @@ impl Engine {
             waiting: Waiting::default(),
             locks: Locks::default(),
             snapshots: Snapshots::new(options.snapshots),
+            serializable: Serializable::default(),
             allocator: Allocator::new(volume.geometry().pages()),
             scratch: Mutex::default(),
             counters: Counters::default(),
@@ -179,6 +182,7 @@ impl Engine {
         self.fenced.store(true, Ordering::Release);
         self.waiting.wake_all();
         self.locks.wake_all();
+        self.serializable.wake_all();
     }
 
     /// Counters.
@@ -186,6 +190,7 @@ impl Engine {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (lock_waits, deadlocks) = self.locks.counts();
         let opened = self.opened.get();
+        let serializable = self.serializable.usage();
         EngineStats {
             frames: self.cache.frame_count() as u64,
             frames_used: self.cache.frames_used() as u64,
@@ -201,6 +206,9 @@ impl Engine {
             rows_undone: load(&self.counters.rows_undone),
             lock_waits,
             deadlocks,
+            serializable_transactions: serializable.members as u64,
+            serializable_reads: serializable.reads as u64,
+            serializable_dooms: serializable.dooms,
             undo_streams_open: opened.map_or(0, |opened| opened.streams.open_count()),
             undo_pages: opened.map_or(0, |opened| opened.streams.owned_pages()),
             transactions_to_undo: self.rollbacks.len() as u64,

@@ -4,6 +4,7 @@
 //! with [`crate::Engine::poll_need`] and calls again with the same arguments. Read `waiting` next.
 
 use crate::io_wait::IoWait;
+use crate::serializable::Cycle;
 use hexalog_protocol::{Lsn, PageId};
 use std::fmt;
 
@@ -74,9 +75,11 @@ pub enum Need {
     Yield,
     /// A temporary file is being written or read. Never returned by the engine itself.
     Spill(IoWait),
-    /// A deferrable serializable transaction waits for a safe snapshot. Never returned yet: SERIALIZABLE
-    /// answers 0A000.
-    SafeSnapshot,
+    /// A deferrable serializable transaction waits for a safe snapshot.
+    SafeSnapshot {
+        /// Serializable transactions that had ever ended.
+        ends: u64,
+    },
 }
 
 /// Why a call failed for good. [`EngineError::sqlstate`] gives the SQLSTATE of each.
@@ -84,10 +87,13 @@ pub enum Need {
 pub enum EngineError {
     /// 23505: a live row or index entry has the key.
     DuplicateKey,
-    /// 40001: under REPEATABLE READ the row was changed by a transaction that committed after the snapshot.
+    /// 40001: with one snapshot for all statements, the row was changed by a transaction that committed after the snapshot.
     SerializationFailure,
     /// 40001: the same of a row that such a transaction has deleted, when it is to be written.
     DeletedSince,
+    /// 40001: under SERIALIZABLE, what the transaction and concurrent ones have read and written could not have come of one
+    /// after the other.
+    NotSerializable(Cycle),
     /// 55P03: another transaction is in the way of a lock that was not to be waited for.
     LockNotAvailable,
     /// 53200: the lock table is full.
@@ -136,7 +142,9 @@ impl EngineError {
     pub fn sqlstate(&self) -> &'static str {
         match self {
             EngineError::DuplicateKey => "23505",
-            EngineError::SerializationFailure | EngineError::DeletedSince => "40001",
+            EngineError::SerializationFailure
+            | EngineError::DeletedSince
+            | EngineError::NotSerializable(_) => "40001",
             EngineError::LockNotAvailable => "55P03",
             EngineError::TooManyRowLocks => "53200",
             EngineError::Deadlock => "40P01",
@@ -162,6 +170,9 @@ impl fmt::Display for EngineError {
                 write!(f, "could not serialize access due to concurrent update")
             }
             EngineError::DeletedSince => write!(f, "could not serialize access due to concurrent delete"),
+            EngineError::NotSerializable(_) => {
+                write!(f, "could not serialize access due to read/write dependencies among transactions")
+            }
             EngineError::LockNotAvailable => write!(f, "could not obtain lock on row"),
             EngineError::TooManyRowLocks => write!(f, "too many row locks at once"),
             EngineError::Deadlock => write!(f, "deadlock detected"),

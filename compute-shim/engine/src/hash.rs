@@ -3,11 +3,14 @@
 //! Owns the mixing function, the `Hasher` for in-memory maps and the row and key hashes of the lock table.
 
 use crate::types::TreeId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A hash map whose behaviour is the same in every run.
 pub(crate) type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<FixedHasher>>;
+
+/// A set of the same kind.
+pub(crate) type FixedSet<T> = HashSet<T, BuildHasherDefault<FixedHasher>>;
 
 /// Odd constant: 2^64 divided by the golden ratio.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;

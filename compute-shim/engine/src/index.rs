@@ -16,7 +16,8 @@ use crate::hash::key_hash;
 use crate::layout::tree_page::ROW_DELETED;
 use crate::rows::check_key;
 use crate::transaction::Transaction;
-use crate::types::{Direction, IndexEntry, RowLockMode, TreeId, UniqueCheck, ValueWanted};
+use crate::tree::descent::Seek;
+use crate::types::{Direction, IndexEntry, Isolation, RowLockMode, TreeId, UniqueCheck, ValueWanted};
 use crate::write::{NewVersion, Occupant};
 use std::ops::Bound;
 
@@ -118,7 +119,7 @@ impl Access<'_> {
     ) -> Step<()> {
         let mut cursor = Cursor::new(index, Bound::Included(key), Bound::Unbounded, Direction::Forward);
         let (mut entry, mut computed) = (IndexEntry::default(), Vec::new());
-        while self.index_candidate(&mut cursor, &mut entry)? {
+        while self.index_candidate(None, &mut cursor, &mut entry)? {
             if !entry.key.starts_with(key) {
                 break;
             }
@@ -130,7 +131,9 @@ impl Access<'_> {
             if let Occupant::Committed(lsn) = spot.occupant {
                 txn.depends_on(lsn, self.engine.volume.vdl());
             }
+            let occupant = spot.occupant;
             let Some(cell) = spot.cell().filter(|cell| !cell.header.is_deleted()) else {
+                self.note_rival(txn, unique.clustered, &entry.primary_key, occupant, false)?;
                 continue;
             };
             let header = cell.header;
@@ -139,7 +142,15 @@ impl Access<'_> {
             drop(spot);
             self.take_stored(unique.clustered, &header, &mut txn.rival)?;
             self.rival_key(txn, unique, &mut computed)?;
-            if computed != key {
+            let is_duplicate = computed == key;
+            if is_duplicate && txn.isolation() == Isolation::Serializable {
+                // Told as a conflict if it is one, as in PostgreSQL.
+                let stored = entry_key(key, primary_key)?;
+                let leaf = self.leaf_shared(index, Seek::At(&stored), None)?;
+                self.note_write(txn, index, leaf.id, &stored)?;
+            }
+            self.note_rival(txn, unique.clustered, &entry.primary_key, occupant, is_duplicate)?;
+            if !is_duplicate {
                 continue;
             }
             return Err(EngineError::DuplicateKey.into());

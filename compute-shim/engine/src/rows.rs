@@ -19,8 +19,8 @@ use crate::locks::queues::Gate;
 use crate::transaction::Transaction;
 use crate::tree::descent::Seek;
 use crate::types::{
-    CELL_BYTES_MAX, CHAINS_MAX, Isolation, KEY_BYTES_MAX, Known, NewestRow, RowBuffer, RowLockMode, RowRef,
-    TreeId, WriteOutcome,
+    CELL_BYTES_MAX, CHAINS_MAX, KEY_BYTES_MAX, Known, NewestRow, RowBuffer, RowLockMode, RowRef, TreeId,
+    WriteOutcome,
 };
 use crate::write::{NewVersion, Occupant, Spot};
 use hexalog_protocol::Lsn;
@@ -71,6 +71,7 @@ impl Engine {
         self.operate(txn, |access, txn| {
             let mut header = {
                 let page = access.leaf_shared(tree, Seek::At(key), None)?;
+                access.note_key_read(txn, tree, key)?;
                 let view = TreePage(page.bytes());
                 let Ok(index) = view.search(key) else {
                     return Ok(false);
@@ -116,7 +117,13 @@ impl Engine {
                 if let Occupant::Committed(lsn) = spot.occupant {
                     txn.depends_on(lsn, self.volume.vdl());
                 }
-                if spot.header().is_some_and(|header| !header.is_deleted()) {
+                let is_duplicate = spot.header().is_some_and(|header| !header.is_deleted());
+                if is_duplicate {
+                    // Told as a conflict if it is one, as in PostgreSQL.
+                    access.note_write(txn, tree, spot.leaf.id, key)?;
+                }
+                access.note_rival(txn, tree, key, spot.occupant, is_duplicate)?;
+                if is_duplicate {
                     return Err(EngineError::DuplicateKey.into());
                 }
                 let (hash, mode) = (key_hash(tree, key), Some(RowLockMode::Update));
@@ -218,6 +225,7 @@ impl Engine {
         txn.assert_active();
         self.operate(txn, |access, txn| {
             let spot = access.settled_spot(txn, tree, key, None)?;
+            access.note_key_read(txn, tree, key)?;
             out.committed_at = Lsn::ZERO;
             if let Occupant::Committed(lsn) = spot.occupant {
                 txn.depends_on(lsn, self.volume.vdl());
@@ -291,7 +299,7 @@ impl Access<'_> {
             return Ok(if is_deleted { Claim::Answer(WriteOutcome::Gone) } else { Claim::Write });
         }
         let fate = self.fate(txn, spot, known)?;
-        if txn.isolation() == Isolation::RepeatableRead {
+        if txn.isolation().has_one_snapshot() {
             return Err(match fate {
                 Fate::Here | Fate::MovedTo(_) => EngineError::SerializationFailure.into(),
                 Fate::Gone => EngineError::DeletedSince.into(),

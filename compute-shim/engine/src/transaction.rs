@@ -39,9 +39,16 @@ pub struct Transaction {
     process_id: i32,
     isolation: Isolation,
     read_only: bool,
+    /// It was read-write when its first savepoint was set, and may be so again.
+    returns_to_writing: bool,
+    pub(crate) is_deferrable: bool,
+    /// SERIALIZABLE, and its conflicts are looked for.
+    pub(crate) is_watched: bool,
+    /// The snapshot that a deferrable transaction will have if it turns out to be safe.
+    pub(crate) deferred_snapshot: Option<Lsn>,
     pub(crate) state: State,
     pub(crate) snapshot: Option<Lsn>,
-    /// REPEATABLE READ: its own snapshot, while one statement reads at a newer one.
+    /// Not READ COMMITTED: its own snapshot, while one statement reads at a newer one.
     snapshot_kept: Option<Lsn>,
     snapshot_slot: Option<u32>,
     /// Publishes the snapshot of the first of its statements whose rows it may come back to, and with it all later ones.
@@ -142,6 +149,20 @@ impl Transaction {
         self.isolation = isolation;
     }
 
+    /// Before the first statement: whether going back to a savepoint would make a READ ONLY transaction READ WRITE.
+    pub fn set_returns_to_writing(&mut self, returns: bool) {
+        self.returns_to_writing = returns;
+    }
+
+    pub(crate) fn is_read_only_to_its_end(&self) -> bool {
+        self.read_only && !self.returns_to_writing
+    }
+
+    /// SET TRANSACTION DEFERRABLE: a serializable READ ONLY transaction waits for a safe snapshot.
+    pub fn set_deferrable(&mut self, is_deferrable: bool) {
+        self.is_deferrable = is_deferrable;
+    }
+
     /// SET TRANSACTION READ ONLY or READ WRITE in the midst of it.
     pub fn set_read_only(&mut self, read_only: bool) {
         self.read_only = read_only;
@@ -200,6 +221,10 @@ impl Engine {
             process_id: 0,
             isolation,
             read_only,
+            returns_to_writing: false,
+            is_deferrable: false,
+            is_watched: false,
+            deferred_snapshot: None,
             state: State::Active,
             snapshot: None,
             snapshot_kept: None,
@@ -229,7 +254,7 @@ impl Engine {
         }
     }
 
-    /// Takes the statement's snapshot (READ COMMITTED: a new one; REPEATABLE READ: at the first statement
+    /// Takes the statement's snapshot (READ COMMITTED: a new one; otherwise: at the first statement
     /// only) and its command id.
     pub fn begin_statement(&self, txn: &mut Transaction) -> Step<()> {
         let _call = Call::enter();
@@ -250,20 +275,23 @@ impl Engine {
             // What the transaction's writes rest on is seen by its next statement, though it may not be durable yet: no
             // row and no unique key may seem to be there twice. Nothing above `dep_lsn` is seen, so the gate of the
             // answers covers it; the slot publishes VDL, which only keeps more.
-            txn.snapshot = Some(self.snapshots.take(slot, &*self.volume).max(txn.dep_lsn));
+            txn.snapshot = Some(match txn.isolation {
+                Isolation::Serializable => self.serializable_snapshot(txn, slot)?,
+                _ => self.snapshots.take(slot, &*self.volume).max(txn.dep_lsn),
+            });
         }
         txn.command_id = self.undo_head(txn);
         txn.frees_space = false;
         Ok(())
     }
 
-    /// As [`Engine::begin_statement`], but a REPEATABLE READ transaction too reads at the newest snapshot until
+    /// As [`Engine::begin_statement`], but a transaction with one snapshot too reads at the newest snapshot until
     /// its next statement: what builds an index or checks a constraint must see every row. Its slot keeps the
     /// older snapshot, so purge leaves what both need.
     pub fn begin_statement_at_newest(&self, txn: &mut Transaction) -> Step<()> {
         let _call = Call::enter();
         self.begin_statement(txn)?;
-        if txn.isolation == Isolation::RepeatableRead {
+        if txn.isolation.has_one_snapshot() {
             txn.snapshot_kept = txn.snapshot;
             txn.snapshot = txn.snapshot.max(Some(self.volume.vdl()));
         }
@@ -277,7 +305,7 @@ impl Engine {
         txn.dep_lsn = txn.dep_lsn.max(self.appended());
         let appended = txn.dep_lsn;
         self.begin_statement(txn)?;
-        if txn.isolation == Isolation::RepeatableRead {
+        if txn.isolation.has_one_snapshot() {
             txn.snapshot_kept = txn.snapshot;
             txn.snapshot = txn.snapshot.max(Some(appended));
         }
@@ -301,7 +329,7 @@ impl Engine {
     pub fn keep_snapshot(&self, txn: &mut Transaction) -> Lsn {
         let _call = Call::enter();
         let snapshot = txn.read_point();
-        // The slot publishes this snapshot; the next statement takes another. REPEATABLE READ has one for all of them.
+        // The slot publishes this snapshot; the next statement takes another. The other levels have one for all of them.
         if txn.kept_slot.is_none() && txn.isolation == Isolation::ReadCommitted {
             txn.kept_slot = txn.snapshot_slot.take();
         }
@@ -329,7 +357,13 @@ impl Engine {
         let _call = Call::enter();
         let lsn = match (txn.state, txn.tx_id) {
             (State::Committed(lsn), _) => lsn,
-            (State::Active, None) => txn.dep_lsn,
+            (State::Active, None) => {
+                if let Some(committing) = self.serializable.begin_commit(txn)? {
+                    committing.commit(self.appended(), self.volume.vdl());
+                    txn.is_watched = false;
+                }
+                txn.dep_lsn
+            }
             (State::Active, Some(_)) => self.operate(txn, |access, txn| access.append_commit(txn))?,
             (State::Ended, _) => panic!("a transaction ends once"),
         };
@@ -340,6 +374,8 @@ impl Engine {
 
     /// The transaction's fate is published, or it wrote nothing: locks, snapshot and an unused stream fall.
     pub(crate) fn release(&self, txn: &mut Transaction) {
+        // Before its stream falls: the next one's id may be what this one's would have been.
+        self.serializable.abort(txn, &*self.volume);
         self.drop_parked(std::mem::take(&mut txn.parked_pins));
         self.give_back_turn(txn);
         let wrote = txn.tx_id.is_some();
@@ -371,6 +407,7 @@ impl Engine {
     }
 
     pub(crate) fn note_committed(&self, txn: &mut Transaction, lsn: Lsn) {
+        txn.is_watched = false;
         txn.state = State::Committed(lsn);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -421,7 +458,11 @@ impl<'e> Access<'e> {
         let slot = mini.add(page);
         mini.write_commit_lsn(slot, byte_of(tx_id.offset()) + HEADER_COMMIT_LSN);
         let needs_purge = txn.needs_purge;
+        let committing = engine.serializable.begin_commit(txn)?;
         let lsn = mini.commit(&mut |_, last| engine.publish_commit(tx_id, last, needs_purge));
+        if let Some(committing) = committing {
+            committing.commit(lsn, engine.volume.vdl());
+        }
         engine.note_committed(txn, lsn);
         Ok(lsn)
     }
@@ -437,16 +478,24 @@ impl<'e> Access<'e> {
         fused
     }
 
-    /// Commits the mini-transaction of a write whose undo stands at `place`.
+    /// Commits the mini-transaction of a write whose undo stands at `place`. Fails only if it is the transaction's commit too,
+    /// and that may not be.
     pub fn commit_write(
         &mut self,
         mini: MiniTransaction<'e>,
         txn: &mut Transaction,
         place: &UndoPlace,
         fused: bool,
-    ) -> Lsn {
+    ) -> Step<Lsn> {
         let engine = self.engine;
         let (handle, needs_purge) = (txn.handle, txn.needs_purge);
+        if place.opens() {
+            engine.serializable.name(txn, place.tx_id);
+        }
+        let committing = match fused {
+            true => engine.serializable.begin_commit(txn)?,
+            false => None,
+        };
         let last = mini.commit(&mut |_, last| {
             engine.publish_undo(place, handle);
             if fused {
@@ -458,9 +507,12 @@ impl<'e> Access<'e> {
             txn.header_page = place.page();
         }
         txn.undo_records += 1;
+        if let Some(committing) = committing {
+            committing.commit(last, engine.volume.vdl());
+        }
         if fused {
             engine.note_committed(txn, last);
         }
-        last
+        Ok(last)
     }
 }

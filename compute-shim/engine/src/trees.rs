@@ -35,6 +35,7 @@ impl Engine {
     pub fn drop_tree(&self, txn: &mut Transaction, tree: TreeId) -> Step<()> {
         let _call = Call::enter();
         self.prepare_to_write(txn)?;
+        self.note_tree_dropped(txn, tree)?;
         self.operate(txn, |access, txn| access.drop_page(txn, tree.0))
     }
 }
@@ -64,7 +65,7 @@ impl<'e> Access<'e> {
         mini.write(place.slot(), byte_of(place.offset), &record);
         txn.needs_purge = true;
         let fused = self.fuse_commit(&mut mini, txn, &place);
-        self.commit_write(mini, txn, &place, fused);
+        self.commit_write(mini, txn, &place, fused)?;
         Ok((page, place.offset))
     }
 
@@ -77,7 +78,7 @@ impl<'e> Access<'e> {
         mini.write(place.slot(), byte_of(place.offset), &record);
         txn.needs_purge = true;
         let fused = self.fuse_commit(&mut mini, txn, &place);
-        self.commit_write(mini, txn, &place, fused);
+        self.commit_write(mini, txn, &place, fused)?;
         Ok(())
     }
 }

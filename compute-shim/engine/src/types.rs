@@ -281,13 +281,22 @@ pub enum NewestRow {
     MovedTo(Moved),
 }
 
-/// A transaction's isolation level. SERIALIZABLE answers 0A000 above the engine.
+/// A transaction's isolation level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Isolation {
     /// A snapshot per statement.
     ReadCommitted,
     /// One snapshot per transaction; a conflict fails with 40001.
     RepeatableRead,
+    /// The same, and what could not have come of one transaction after the other fails with 40001 too.
+    Serializable,
+}
+
+impl Isolation {
+    /// Whether all statements of a transaction read at one snapshot.
+    pub fn has_one_snapshot(self) -> bool {
+        self != Isolation::ReadCommitted
+    }
 }
 
 /// Which way a cursor goes.
@@ -517,6 +526,12 @@ pub struct EngineStats {
     pub rows_undone: u64,
     pub lock_waits: u64,
     pub deadlocks: u64,
+    /// Serializable transactions that run, or are concurrent with one that does.
+    pub serializable_transactions: u64,
+    /// Keys, leaves and trees that they have read.
+    pub serializable_reads: u64,
+    /// Transactions that had to be aborted for another's sake, ever.
+    pub serializable_dooms: u64,
     pub undo_streams_open: u64,
     pub undo_pages: u64,
     pub transactions_to_undo: u64,

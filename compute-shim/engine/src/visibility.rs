@@ -26,6 +26,7 @@ impl Access<'_> {
             if self.is_visible(txn, header.version)? {
                 return Ok(!header.is_deleted());
             }
+            self.note_skipped(txn, header.version.tx_id)?;
             if !self.step_back(txn, header, body)? {
                 return Ok(false);
             }

@@ -134,7 +134,7 @@ impl Engine {
             }
             Need::Yield => true,
             Need::Spill(_) => unreachable!("polled above"),
-            Need::SafeSnapshot => unreachable!("never returned by the engine"),
+            Need::SafeSnapshot { ends } => self.serializable.poll(ends, waker),
         }
     }
 

@@ -156,6 +156,7 @@ impl<'e> Access<'e> {
             self.split(tree, spot.leaf, split_at, key, false)?;
             return Ok(false);
         }
+        self.note_write(txn, tree, spot.leaf.id, key)?;
         let mut record = std::mem::take(&mut txn.undo_buffer);
         self.encode_undo(&mut record, tree, key, &spot, new);
         let records = 1 + self.encode_dropped_chains(&mut record, tree, &spot, new)?;
@@ -237,7 +238,7 @@ impl<'e> Access<'e> {
             }
         }
         let fused = self.fuse_commit(&mut mini, txn, &place);
-        self.commit_write(mini, txn, &place, fused);
+        self.commit_write(mini, txn, &place, fused)?;
         Ok(())
     }
 }

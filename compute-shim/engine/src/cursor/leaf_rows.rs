@@ -162,7 +162,7 @@ impl Engine {
             loop {
                 // Of the leaf before, on which nothing was to be seen, there may be a copy.
                 rows.clear();
-                let Some((page, slot)) = access.cursor_find(cursor)? else {
+                let Some((page, slot)) = access.cursor_find(Some(&*txn), cursor)? else {
                     return Ok(Found::End);
                 };
                 let Some(last) = self.look_at_leaf(txn, cursor, &page, slot, rows) else {

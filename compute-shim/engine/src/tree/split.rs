@@ -170,6 +170,7 @@ impl<'e> Access<'e> {
         };
         write_image(&mut mini, right, &image);
         edit::truncate(&mut mini, left, cut.at, &cut.separator, right_id);
+        self.engine.serializable.split(tree, mini.page_id(left), &[right_id]);
         mini.commit(&mut |_, _| {});
         let missing = MissingSeparator { level: level + 1, key: cut.separator, child: right_id };
         self.insert_separator(tree, &missing)
@@ -205,6 +206,8 @@ impl<'e> Access<'e> {
         write_image(&mut mini, left, &left_image);
         write_image(&mut mini, right, &right_image);
         write_image(&mut mini, root, &root_image);
+        let (from, to) = (mini.page_id(root), [mini.page_id(left), mini.page_id(right)]);
+        self.engine.serializable.split(tree, from, &to);
         mini.commit(&mut |_, _| {});
         Ok(())
     }
