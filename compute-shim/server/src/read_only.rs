@@ -97,6 +97,7 @@ impl Reader {
         let nobody = WriterId { epoch: VolumeEpoch(u64::MAX), incarnation: Incarnation::default() };
         let volume = Arc::new(EngineVolume::new(handle.clone(), nobody.epoch));
         let engine = Arc::new(Engine::new(volume, engine_options(&self.options)));
+        engine.refuse_serializable();
         listener.set_engine(Arc::clone(&engine));
         run_engine_step(&engine, || engine.open()).await?;
         let database =

@@ -82,6 +82,9 @@ impl StatusSource {
                 "rows_undone": stats.rows_undone,
                 "lock_waits": stats.lock_waits,
                 "deadlocks": stats.deadlocks,
+                "serializable_transactions": stats.serializable_transactions,
+                "serializable_reads": stats.serializable_reads,
+                "serializable_dooms": stats.serializable_dooms,
                 "transactions_to_undo": stats.transactions_to_undo,
             },
         })

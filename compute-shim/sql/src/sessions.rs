@@ -58,10 +58,12 @@ pub enum SessionWait {
     Spill,
     /// A time that the statement itself has named.
     Sleep,
+    /// Serializable transactions must end before a deferrable one can begin.
+    SafeSnapshot,
 }
 
 impl SessionWait {
-    const ALL: [SessionWait; 9] = [
+    const ALL: [SessionWait; 10] = [
         SessionWait::Nothing,
         SessionWait::Page,
         SessionWait::Lock,
@@ -71,6 +73,7 @@ impl SessionWait {
         SessionWait::Space,
         SessionWait::Spill,
         SessionWait::Sleep,
+        SessionWait::SafeSnapshot,
     ];
 
     /// `wait_event_type` and `wait_event`. Of a lock the event says what is locked, which the lock table knows.
@@ -85,6 +88,7 @@ impl SessionWait {
             SessionWait::Space => Some(("IO", "DataFileExtend")),
             SessionWait::Spill => Some(("IO", "BufFileWrite")),
             SessionWait::Sleep => Some(("Timeout", "PgSleep")),
+            SessionWait::SafeSnapshot => Some(("IPC", "SafeSnapshot")),
         }
     }
 
@@ -97,7 +101,8 @@ impl SessionWait {
             Need::Frame { .. } => SessionWait::Frame,
             Need::Spill(_) => SessionWait::Spill,
             Need::Grow { .. } => SessionWait::Space,
-            Need::Yield | Need::SafeSnapshot => SessionWait::Nothing,
+            Need::SafeSnapshot { .. } => SessionWait::SafeSnapshot,
+            Need::Yield => SessionWait::Nothing,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Owns [`Stop`] and the translation of the engine's errors into PostgreSQL's. Never waits itself: the caller waits for
 //! the [`Need`] through `Engine::poll_need` and calls again with the same arguments.
 
-use hexalog_engine::{EngineError, Need};
+use hexalog_engine::{Cycle, EngineError, Need};
 use hexalog_sql_types::{SqlError, SqlState};
 
 /// What every call that may touch storage returns: the answer, or why there is none yet or ever.
@@ -57,10 +57,24 @@ pub(crate) fn engine_error(error: &EngineError) -> SqlError {
     };
     let error_out = SqlError::new(SqlState::new(state), message);
     match error {
+        EngineError::NotSerializable(cycle) => error_out
+            .with_detail(format!("Reason code: {}.", reason(*cycle)))
+            .with_hint("The transaction might succeed if retried."),
         EngineError::Deadlock => error_out.with_hint("See server log for query details."),
         EngineError::StorageFull => error_out.with_hint(
             "Reads, ROLLBACK, DELETE, DROP and TRUNCATE still work. Make room, or give the storage daemons larger devices.",
         ),
         _ => error_out,
+    }
+}
+
+/// PostgreSQL's reason codes, and one of our own.
+fn reason(cycle: Cycle) -> &'static str {
+    match cycle {
+        Cycle::PivotAtRead => "Canceled on identification as a pivot, during conflict out checking",
+        Cycle::PivotAtWrite => "Canceled on identification as a pivot, during write",
+        Cycle::PivotAtCommit => "Canceled on identification as a pivot, during commit attempt",
+        Cycle::OutToPivot => "Canceled on conflict out to pivot, during read",
+        Cycle::TooMany => "Canceled for the memory that concurrent transactions of its long life had come to",
     }
 }

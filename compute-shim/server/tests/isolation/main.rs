@@ -29,7 +29,6 @@ fn locks() {
 }
 
 #[test]
-#[ignore = "SERIALIZABLE answers 0A000 so far"]
 fn serializable() {
     check("serializable");
 }

@@ -213,7 +213,7 @@ pub(super) fn carry_out(
     } else {
         check_and_build(replay, context, &draft, &mut table)?;
     }
-    drop_trees(replay, context, dropped_trees)?;
+    drop_trees(replay, context, dropped_trees, Some(table.tree))?;
     for sequence in fallen_sequences {
         let id = sequence.id;
         replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;

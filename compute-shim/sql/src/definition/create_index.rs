@@ -299,6 +299,9 @@ pub(super) fn set_state(
         let index = table.indexes.iter_mut().find(|own| own.oid == index).ok_or_else(gone)?;
         // Snapshots before the commit have versions that it has no entry for.
         (index.state, index.valid_from, index.built_at) = (state, Lsn::MAX, Lsn::ZERO);
+        if let (IndexState::Dead, Some(tree)) = (state, index.tree) {
+            context.engine.share_reads(tree, table.tree);
+        }
         Ok((before, Arc::new(table)))
     })?;
     let mut changes = ChangeSet::default();

@@ -228,7 +228,7 @@ pub(super) fn drop(
         Ok((context.newest(), fallen.newest().catalog))
     })?;
     let trees: Vec<TreeId> = fallen.tables().flat_map(|table| table.trees()).collect();
-    drop_trees(replay, context, trees)?;
+    drop_trees(replay, context, trees, None)?;
     for sequence in fallen.sequences() {
         replay
             .once(context, |context| Ok(context.engine.drop_sequence(context.transaction, sequence.id)?))?;

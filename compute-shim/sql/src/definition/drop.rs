@@ -357,6 +357,7 @@ fn carry_out(
     let Fall { tables, indexes, sequences, defaults, views, types, foreign_keys } = fall;
     let mut changes = ChangeSet::default();
     let mut trees: Vec<TreeId> = Vec::new();
+    let mut index_trees: Vec<(TreeId, TreeId)> = Vec::new();
     for table in tables.values() {
         trees.extend(table.trees());
         changes.remove(ObjectClass::Table, table.oid);
@@ -368,7 +369,7 @@ fn carry_out(
         }
         let table = changed.entry(table.oid).or_insert_with(|| Table::clone(&table));
         let at = table.indexes.iter().position(|index| index.oid == oid).expect("its table was locked");
-        trees.extend(table.indexes.remove(at).tree);
+        index_trees.extend(table.indexes.remove(at).tree.map(|tree| (tree, table.tree)));
     }
     for DefaultUse { table, column, .. } in defaults {
         let Some(stored) = before.table(table) else { continue };
@@ -386,7 +387,10 @@ fn carry_out(
         let table = changed.entry(table).or_insert_with(|| Table::clone(stored));
         table.foreign_keys.retain(|other| other.oid != key);
     }
-    drop_trees(replay, context, trees)?;
+    drop_trees(replay, context, trees, None)?;
+    for (tree, rows) in index_trees {
+        drop_trees(replay, context, [tree], Some(rows))?;
+    }
     for sequence in sequences.into_values() {
         let id = sequence.id;
         replay.once(context, |context| Ok(context.engine.drop_sequence(context.transaction, id)?))?;

@@ -89,7 +89,7 @@ pub(super) fn run(
         context.notices.extend(told);
         Ok(())
     })?;
-    drop_trees(replay, context, old)?;
+    drop_trees(replay, context, old, Some(table.tree))?;
     let mut changes = ChangeSet::default();
     changes.put(Object::Table(Arc::new(table)));
     Ok(Defined::plain("REINDEX", store(replay, context, &before, changes)?))

@@ -29,15 +29,22 @@ pub(super) fn take_trees(table: &mut Table) -> Vec<TreeId> {
     old
 }
 
-/// Drops trees with the transaction's commit.
+/// Drops trees with the transaction's commit. `heir`: the tree of the rows that they were of, if these live on.
 pub(super) fn drop_trees(
     replay: &mut Replay,
     context: &mut DefinitionContext<'_>,
     trees: impl IntoIterator<Item = TreeId>,
+    heir: Option<TreeId>,
 ) -> Step<()> {
     for tree in trees {
         assert_ne!(tree, TREE_TO_BE_MADE, "only trees that were made are dropped");
-        replay.once(context, |context| Ok(context.engine.drop_tree(context.transaction, tree)?))?;
+        replay.once(context, |context| {
+            context.engine.drop_tree(context.transaction, tree)?;
+            if let Some(heir) = heir {
+                context.engine.hand_reads_on(tree, heir);
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }
@@ -117,7 +124,7 @@ pub(super) fn run(
         let mut table = Table::clone(table);
         let old = take_trees(&mut table);
         make_trees(replay, context, &mut table)?;
-        drop_trees(replay, context, old)?;
+        drop_trees(replay, context, old, Some(table.tree))?;
         if restart_identity {
             // A new page takes the old one's place, so that a rollback leaves the sequence where it stood.
             let owned =

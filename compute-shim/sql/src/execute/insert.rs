@@ -13,7 +13,6 @@ use crate::catalog::object::{Index, Table};
 use crate::expression::{evaluate, is_true};
 use crate::plan::{Conflict, ConflictUpdate, Node};
 use crate::stop::Step;
-use hexalog_engine::Isolation;
 use hexalog_sql_types::{Datum, SqlError, SqlState};
 use std::sync::Arc;
 
@@ -230,7 +229,7 @@ impl Insert {
         self.probe.end();
         let snapshot = context.transaction.snapshot().expect("a statement has a snapshot");
         let is_unseen = self.probe.stored.committed_at > snapshot;
-        if is_unseen && context.transaction.isolation() == Isolation::RepeatableRead {
+        if is_unseen && context.transaction.isolation().has_one_snapshot() {
             return Err(hexalog_engine::EngineError::SerializationFailure.into());
         }
         match &conflict.update {

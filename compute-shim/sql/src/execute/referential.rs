@@ -546,7 +546,7 @@ impl Reference {
                     return Err(still_referenced(context, table, key, old).into());
                 }
                 (_, Query::Delete | Query::Cascade | Query::SetNull, _)
-                    if context.transaction.isolation() == Isolation::RepeatableRead =>
+                    if context.transaction.isolation().has_one_snapshot() =>
                 {
                     self.queries.push_back(Query::Referrer);
                 }

@@ -209,8 +209,10 @@ fn transaction_modes(reader: &mut Reader<'_>) -> Result<TransactionModes> {
         } else if reader.eat(&["read", "write"]) {
             modes.read_only = Some(false);
         } else if reader.eat(&["deferrable"]) {
-            return Err(refuse("DEFERRABLE transactions"));
-        } else if !reader.eat(&["not", "deferrable"]) {
+            modes.deferrable = Some(true);
+        } else if reader.eat(&["not", "deferrable"]) {
+            modes.deferrable = Some(false);
+        } else {
             return Err(reader.unexpected());
         }
         let _ = reader.eat_token(&Token::Comma);
@@ -224,7 +226,7 @@ fn isolation_level(reader: &mut Reader<'_>) -> Result<IsolationLevel> {
     } else if reader.eat(&["repeatable", "read"]) {
         Ok(IsolationLevel::RepeatableRead)
     } else if reader.eat(&["serializable"]) {
-        Err(refuse("isolation level SERIALIZABLE"))
+        Ok(IsolationLevel::Serializable)
     } else {
         Err(reader.unexpected())
     }

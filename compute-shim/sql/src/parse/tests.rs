@@ -215,7 +215,6 @@ fn what_is_not_supported_is_refused_by_name() {
         ("COMMIT AND CHAIN", "AND CHAIN"),
         ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
         ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
-        ("BEGIN ISOLATION LEVEL SERIALIZABLE", "isolation level SERIALIZABLE"),
         ("LISTEN x", "LISTEN"),
         ("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE", "MERGE"),
         ("COMMENT ON EXTENSION x IS 'x'", "COMMENT ON EXTENSION"),

@@ -189,12 +189,17 @@ fn set_transaction(scope: &mut Scope, modes: TransactionModes, session: bool) ->
             let name = match level {
                 crate::parse::tree::IsolationLevel::ReadCommitted => "read committed",
                 crate::parse::tree::IsolationLevel::RepeatableRead => "repeatable read",
+                crate::parse::tree::IsolationLevel::Serializable => "serializable",
             };
             settings.set("default_transaction_isolation", Some(name), false)?;
         }
         if let Some(read_only) = modes.read_only {
             let value = if read_only { "on" } else { "off" };
             settings.set("default_transaction_read_only", Some(value), false)?;
+        }
+        if let Some(deferrable) = modes.deferrable {
+            let value = if deferrable { "on" } else { "off" };
+            settings.set("default_transaction_deferrable", Some(value), false)?;
         }
         return tag("SET");
     }
@@ -235,6 +240,7 @@ fn set_mode(scope: &mut Scope, name: &str, value: Option<&str>) -> Result<bool> 
                     error
                 })?;
             match level.as_str() {
+                "serializable" => scope.set_isolation(Isolation::Serializable, "serializable")?,
                 "repeatable read" => scope.set_isolation(Isolation::RepeatableRead, "repeatable read")?,
                 "read uncommitted" => scope.set_isolation(Isolation::ReadCommitted, "read uncommitted")?,
                 _ => scope.set_isolation(Isolation::ReadCommitted, "read committed")?,

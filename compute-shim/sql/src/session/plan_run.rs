@@ -231,6 +231,9 @@ impl PlanRun {
     /// Takes locks and snapshot, so that it stands before its first row.
     pub(super) fn open(&mut self, scope: &mut Scope) -> Step<()> {
         if self.phase == Phase::Lock {
+            if scope.defers_snapshot() {
+                scope.begin_statement()?;
+            }
             self.lock(scope)?;
             self.phase = Phase::Begin;
         }

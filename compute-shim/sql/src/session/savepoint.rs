@@ -48,6 +48,11 @@ pub(super) struct Savepoints {
 }
 
 impl Savepoints {
+    /// Whether going back would make a READ ONLY transaction READ WRITE.
+    pub(super) fn returns_to_writing(&self) -> bool {
+        self.stack.first().is_some_and(|mark| !mark.read_only)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.stack.is_empty()
     }

@@ -226,6 +226,7 @@ impl Scope {
         self.modes.deferrable = modes.deferrable;
         self.modes.isolation_name = modes.isolation;
         self.modes.isolation = match modes.isolation {
+            "serializable" => Isolation::Serializable,
             "repeatable read" => Isolation::RepeatableRead,
             _ => Isolation::ReadCommitted,
         };
@@ -259,11 +260,15 @@ impl Scope {
             let (isolation, name) = match level {
                 IsolationLevel::ReadCommitted => (Isolation::ReadCommitted, "read committed"),
                 IsolationLevel::RepeatableRead => (Isolation::RepeatableRead, "repeatable read"),
+                IsolationLevel::Serializable => (Isolation::Serializable, "serializable"),
             };
             self.set_isolation(isolation, name)?;
         }
         if let Some(read_only) = modes.read_only {
             self.set_read_only(read_only)?;
+        }
+        if let Some(deferrable) = modes.deferrable {
+            self.set_deferrable(deferrable)?;
         }
         Ok(())
     }
@@ -316,7 +321,14 @@ impl Scope {
             let message = "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction";
             return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
         }
+        if self.has_queried {
+            let message = "SET TRANSACTION [NOT] DEFERRABLE must be called before any query";
+            return Err(SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+        }
         self.modes.deferrable = deferrable;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.set_deferrable(deferrable);
+        }
         self.show_modes();
         Ok(())
     }
@@ -393,7 +405,7 @@ impl Scope {
 
     /// What planning may choose from now.
     pub(super) fn plan_options(&self) -> PlanOptions {
-        let fixed = self.transaction.as_ref().filter(|it| it.isolation() == Isolation::RepeatableRead);
+        let fixed = self.transaction.as_ref().filter(|it| it.isolation().has_one_snapshot());
         let snapshot = fixed.and_then(Transaction::snapshot);
         let newest = self.engine().volume().vdl().max(self.catalog_lsn);
         PlanOptions {
@@ -440,6 +452,13 @@ impl Scope {
         self.has_waited = true;
     }
 
+    /// Whether the transaction has to wait for a safe snapshot. It does so without locks: whom it waits for may want them.
+    pub(super) fn defers_snapshot(&self) -> bool {
+        let Modes { isolation, read_only, deferrable, .. } = self.modes;
+        let has_snapshot = self.transaction.as_ref().is_some_and(|it| it.snapshot().is_some());
+        isolation == Isolation::Serializable && read_only && deferrable && !has_snapshot
+    }
+
     /// Begins a statement: takes its snapshot and its command number.
     pub(super) fn begin_statement(&mut self) -> Step<()> {
         if std::mem::take(&mut self.has_waited) {
@@ -451,10 +470,13 @@ impl Scope {
             }
             self.fence = None;
         }
+        let is_first = !std::mem::replace(&mut self.has_queried, true);
+        let returns_to_writing = self.savepoints.returns_to_writing();
         let (engine, transaction) = self.engine_and_transaction();
-        engine.begin_statement(transaction)?;
-        self.has_queried = true;
-        Ok(())
+        if is_first {
+            transaction.set_returns_to_writing(returns_to_writing);
+        }
+        Ok(engine.begin_statement(transaction)?)
     }
 
     /// The statement is over.
@@ -472,11 +494,12 @@ impl Scope {
     pub(super) fn engine_and_transaction(&mut self) -> (&Engine, &mut Transaction) {
         assert!(!matches!(self.status, Status::Idle | Status::Failed), "statements run in a transaction");
         let engine = self.database.engine();
-        let Modes { isolation, read_only, .. } = self.modes;
+        let Modes { isolation, read_only, deferrable, .. } = self.modes;
         let (process_id, advisory) = (self.view.process_id, &self.effects.advisory);
         let transaction = self.transaction.get_or_insert_with(|| {
             let mut transaction = engine.begin(isolation, read_only);
             transaction.set_process_id(process_id);
+            transaction.set_deferrable(deferrable);
             engine.begin_advisory(&transaction, advisory);
             transaction
         });

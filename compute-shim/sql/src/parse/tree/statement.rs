@@ -34,6 +34,7 @@ pub(crate) struct ExplainOptions {
 pub(crate) enum IsolationLevel {
     ReadCommitted,
     RepeatableRead,
+    Serializable,
 }
 
 /// What BEGIN, SET TRANSACTION and the like may say.
@@ -41,6 +42,7 @@ pub(crate) enum IsolationLevel {
 pub(crate) struct TransactionModes {
     pub isolation: Option<IsolationLevel>,
     pub read_only: Option<bool>,
+    pub deferrable: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -633,6 +633,7 @@ impl Settings {
             "application_name" => self.application_name = self.get(name).into(),
             "default_transaction_isolation" => {
                 self.initial_modes.isolation = match self.get(name) {
+                    "serializable" => "serializable",
                     "repeatable read" => "repeatable read",
                     "read uncommitted" => "read uncommitted",
                     _ => "read committed",

@@ -47,7 +47,7 @@ Section { category: "Client Connection Defaults / Statement Behavior", settings:
     define("default_tablespace", "", Kind::Text(special::any), Context::User, "Sets the default tablespace to create tables and indexes in.").only(&[""]),
     define("default_toast_compression", "pglz", Kind::Enum(&["pglz", "lz4"], &[]), Context::User, "Sets the default compression method for compressible values."),
     define("default_transaction_deferrable", "off", Kind::Bool, Context::User, "Sets the default deferrable status of new transactions."),
-    define("default_transaction_isolation", "read committed", Kind::Enum(&["serializable", "repeatable read", "read committed", "read uncommitted"], &[]), Context::User, "Sets the transaction isolation level of each new transaction.").only(&["read committed", "read uncommitted", "repeatable read"]),
+    define("default_transaction_isolation", "read committed", Kind::Enum(&["serializable", "repeatable read", "read committed", "read uncommitted"], &[]), Context::User, "Sets the transaction isolation level of each new transaction."),
     define("default_transaction_read_only", "off", Kind::Bool, Context::User, "Sets the default read-only status of new transactions.").reported(),
     define("gin_pending_list_limit", "4096", Kind::Integer(64, 2147483647, Unit::Kilobytes), Context::User, "Sets the maximum size of the pending list for GIN index."),
     define("idle_in_transaction_session_timeout", "0", Kind::Integer(0, 2147483647, Unit::Milliseconds), Context::User, "Sets the maximum allowed idle time between queries, when in a transaction."),
