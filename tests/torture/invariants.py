@@ -11,7 +11,7 @@ import re
 import psycopg2
 
 import workloads
-from workloads import RR
+from workloads import RR, SER
 
 
 def rows_of(cluster, statement):
@@ -219,7 +219,7 @@ def check_reads(shared, history, orders, empty):
             length = len(others)
             if not order.is_boundary(length):
                 shared.violation("list-intermediate", f"key {key}, {length} values: {brief(transaction)}")
-            is_rr = transaction["level"] == RR
+            is_rr = transaction["level"] in (RR, SER)
             if is_rr and lengths.setdefault(key, length) != length:
                 shared.violation("list-unrepeatable", f"key {key}: {lengths[key]} then {length}: {brief(transaction)}")
             reads.append((transaction, key, length, first if is_rr else started, is_rr))

@@ -288,7 +288,7 @@ class Run:
         with open(path, "w") as file:
             for transaction in history:
                 client = numbers.setdefault(transaction["who"], len(numbers))
-                level = "rr" if transaction["level"] == workloads.RR else "rc"
+                level = {workloads.RC: "rc", workloads.RR: "rr", workloads.SER: "ser"}[transaction["level"]]
                 times = [round((transaction[name] - self.started) * 1e6) for name in ("start", "end")]
                 print("transaction", client, level, transaction["outcome"], *times, file=file)
                 for kind, key, value, *_ in transaction["ops"]:

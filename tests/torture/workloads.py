@@ -16,7 +16,7 @@ import time
 import psycopg2
 from psycopg2 import extensions
 
-RC, RR = "READ COMMITTED", "REPEATABLE READ"
+RC, RR, SER = "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"
 # What any statement may be told while processes die: the connection's end, a read-only compute, serialization.
 LOST = {None, "57P01", "57P02", "57P03", "08006", "08003", "08000", "08001", "25006"}
 RETRY = {"40001", "40P01"}
@@ -354,7 +354,7 @@ class ListAppend(Client):
         self.run_sql("insert into la values (%s, '') on conflict (k) do nothing", (fresh,))
 
     def step(self):
-        level = self.random.choice([RR, RR, RC])
+        level = self.random.choice([RR, SER, SER, RC])
         with self.keys_lock:
             keys = [self.random.choice(self.keys) for _ in range(self.random.randint(1, 5))]
         is_reader = self.random.random() < 0.25
@@ -495,7 +495,7 @@ class Indexes(Client):
         try:
             is_block = self.random.random() < 0.5
             if is_block:
-                self.begin(self.random.choice([RC, RC, RR]))
+                self.begin(self.random.choice([RC, RC, RR, SER]))
             for _ in range(self.random.randint(1, 6) if is_block else 1):
                 self.write()
             outcome = self.finish(self.random.choice(["commit"] * 3 + ["rollback"])) if is_block else "ok"

@@ -25,6 +25,15 @@ pub enum Level {
     ReadCommitted,
     /// One snapshot.
     RepeatableRead,
+    /// One snapshot, and as if the committed ones of this level had come one after the other.
+    Serializable,
+}
+
+impl Level {
+    /// Whether all statements read at one snapshot.
+    pub fn has_one_snapshot(self) -> bool {
+        self != Level::ReadCommitted
+    }
 }
 
 /// What the client knows of a transaction's end.

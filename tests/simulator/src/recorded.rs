@@ -29,6 +29,7 @@ fn parse_line(history: &mut History, words: &[&str]) -> Option<()> {
             let level = match level {
                 "rc" => Level::ReadCommitted,
                 "rr" => Level::RepeatableRead,
+                "ser" => Level::Serializable,
                 _ => return None,
             };
             let outcome = match outcome {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 const STALE_US: u64 = 50;
 const RC: Level = Level::ReadCommitted;
 const RR: Level = Level::RepeatableRead;
+const SER: Level = Level::Serializable;
 
 /// A transaction of process 1 as (level, began, ended, outcome, operations).
 type Row = (Level, u64, u64, Outcome, Vec<Op>);
@@ -139,6 +140,40 @@ fn what_no_snapshot_could_show_is_rejected() {
             ok(RR, vec![r(1, &[1]), r(2, &[])]),
             ok(RR, vec![r(1, &[]), r(2, &[2])]),
             ok(RC, vec![range(&[(1, &[1]), (2, &[2])])]),
+        ],
+    );
+}
+
+/// Write skew: each reads what the other writes.
+fn skew(first: (Level, Outcome), second: (Level, Outcome)) -> Vec<Row> {
+    vec![
+        (first.0, 0, 100, first.1, vec![r(1, &[]), a(2, 1)]),
+        (second.0, 0, 100, second.1, vec![r(2, &[]), a(1, 2)]),
+        ok(SER, vec![range(&[(1, &[2]), (2, &[1])])]),
+    ]
+}
+
+#[test]
+fn what_no_order_could_show_is_rejected_among_serializable_transactions_alone() {
+    let (ser, maybe) = ((SER, Outcome::Ok), (SER, Outcome::Unknown));
+    rejects("G2", skew(ser, ser));
+    rejects("G2", skew(maybe, ser));
+    accepts(skew(ser, (RR, Outcome::Ok)));
+    // A reader that fails has been told no order.
+    accepts(vec![
+        (SER, 0, 100, Outcome::Fail, vec![r(1, &[]), r(2, &[])]),
+        ok(SER, vec![r(1, &[]), a(2, 1)]),
+        ok(SER, vec![r(2, &[1]), a(1, 2)]),
+        ok(SER, vec![range(&[(1, &[2]), (2, &[1])])]),
+    ]);
+    // The read-only anomaly: the report sees the batch closed, and a receipt comes into it all the same.
+    rejects(
+        "G2",
+        vec![
+            ok(SER, vec![r(1, &[]), a(2, 1)]),
+            ok(SER, vec![a(1, 2)]),
+            ok(SER, vec![range(&[(1, &[2])])]),
+            ok(SER, vec![range(&[(1, &[2]), (2, &[1])])]),
         ],
     );
 }

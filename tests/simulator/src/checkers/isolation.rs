@@ -10,13 +10,17 @@
 //!   and no two `rw` follow each other. (Of T1 -rw-> T2: T2 committed after T1's snapshot. Of T1 -ww/wr-> T2: T1
 //!   committed before T2 did, and before T2's snapshot if it has one. Going round leads to a commit before itself. Two
 //!   `rw` in a row say nothing: that is write skew, which snapshots allow.)
+//!   The same at SERIALIZABLE, which is more:
+//! - G2: any cycle whose transactions have all committed at SERIALIZABLE.
 //!
-//! Aborted transactions take part with what they read: it was told to a client too.
+//! Aborted transactions take part with what they read: it was told to a client too. But for G2: what they read is what they are
+//! aborted for.
 
 use super::graph::Graph;
 use super::lists::{ListRead, Lists};
 use super::{Violation, violation};
-use crate::history::{History, Level};
+use crate::history::{History, Level, Outcome, Txn, TxnId};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,20 +36,44 @@ fn node(txn: usize, is_after_rw: bool) -> usize {
 }
 
 pub(super) fn check(history: &History, lists: &Lists) -> Result<(), Violation> {
-    let mut graph = Graph::new(2 * history.txns.len());
-    let mut add = |from: usize, to: usize, dependency: Dependency| {
+    let (mut graph, mut serial) = (Graph::new(2 * history.txns.len()), Graph::new(2 * history.txns.len()));
+    let stored: BTreeSet<TxnId> =
+        lists.orders.values().flatten().map(|element| lists.writers[element]).collect();
+    let is_serial = |txn: TxnId| {
+        let Txn { level, outcome, .. } = &history.txns[txn];
+        let is_committed = match outcome {
+            Outcome::Ok => true,
+            Outcome::Unknown => stored.contains(&txn),
+            Outcome::Open | Outcome::Fail => false,
+        };
+        *level == Level::Serializable && is_committed
+    };
+    each_dependency(lists, |from, to, dependency| {
         if from == to {
             return;
         }
+        if is_serial(from) && is_serial(to) {
+            serial.add(node(from, false), node(to, false), dependency);
+        }
         if dependency == Dependency::Rw {
-            if history.txns[from].level == Level::RepeatableRead {
+            if history.txns[from].level.has_one_snapshot() {
                 graph.add(node(from, false), node(to, true), dependency);
             }
             return;
         }
         graph.add(node(from, false), node(to, false), dependency);
         graph.add(node(from, true), node(to, false), dependency);
-    };
+    });
+    if let Some(cycle) = graph.find_cycle() {
+        return violation("isolation", describe(history, &cycle));
+    }
+    match serial.find_cycle() {
+        None => Ok(()),
+        Some(cycle) => violation("isolation", format!("G2, of {}", describe(history, &cycle))),
+    }
+}
+
+fn each_dependency(lists: &Lists, mut add: impl FnMut(TxnId, TxnId, Dependency)) {
     for order in lists.orders.values() {
         for pair in order.windows(2) {
             add(lists.writers[&pair[0]], lists.writers[&pair[1]], Dependency::Ww);
@@ -59,10 +87,6 @@ pub(super) fn check(history: &History, lists: &Lists) -> Result<(), Violation> {
         if let Some(next) = order.get(*length) {
             add(*reader, lists.writers[next], Dependency::Rw);
         }
-    }
-    match graph.find_cycle() {
-        None => Ok(()),
-        Some(cycle) => violation("isolation", describe(history, &cycle)),
     }
 }
 

@@ -158,6 +158,7 @@ impl Running {
                     match self.script.level {
                         Level::ReadCommitted => "BEGIN ISOLATION LEVEL READ COMMITTED",
                         Level::RepeatableRead => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+                        Level::Serializable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
                     },
                     What::Plain,
                 ))

@@ -221,7 +221,11 @@ pub struct Script {
 
 impl Script {
     pub(super) fn new(random: &mut Random) -> Script {
-        let level = if random.one_in(2) { Level::ReadCommitted } else { Level::RepeatableRead };
+        let level = match random.range(0, 4) {
+            0 => Level::RepeatableRead,
+            1 => Level::Serializable,
+            _ => Level::ReadCommitted,
+        };
         Script { level, end: End::Commit, statements: VecDeque::new(), next: None }
     }
 
@@ -237,9 +241,11 @@ impl Script {
         self.statements.extend(statements);
     }
 
-    /// What reads first and writes what it computed from it is right at this level only.
+    /// What reads first and writes what it computed from it is right with one snapshot only.
     pub(super) fn make_repeatable(&mut self) {
-        self.level = Level::RepeatableRead;
+        if !self.level.has_one_snapshot() {
+            self.level = Level::RepeatableRead;
+        }
     }
 
     /// Puts savepoints between what it does, and goes back to some. A statement that fails behind one is no end then.
