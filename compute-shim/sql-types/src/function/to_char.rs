@@ -340,7 +340,9 @@ fn print_number(out: &mut String, fields: &Fields, pattern: &str, fill: bool) {
     let iso_year = fields.counted(iso_year);
     let counted = fields.counted(year);
     let (value, digits, fill) = match pattern {
-        "HH" | "HH12" => (if hour % 12 == 0 { 12 } else { hour % 12 }, 2, fill),
+        // An interval's hours below zero have room for the sign, which a 12 in the place of a 0 has not.
+        "HH" | "HH12" if hour % 12 == 0 => (12, if hour < 0 { 3 } else { 2 }, fill),
+        "HH" | "HH12" => (hour % 12, 2, fill),
         "HH24" => (hour, 2, fill),
         "MI" => (minute, 2, fill),
         "SS" => (second, 2, fill),

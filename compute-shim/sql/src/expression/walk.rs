@@ -4,7 +4,9 @@
 
 use super::{Expr, Kind, SubplanForm};
 use crate::execute::State;
+use hexalog_sql_types::Datum;
 use hexalog_sql_types::datum::equal;
+use hexalog_sql_types::row::write_row;
 
 impl Expr {
     pub(super) fn children(&self) -> Vec<&Expr> {
@@ -182,13 +184,23 @@ fn is_same_form(left: &SubplanForm, right: &SubplanForm) -> bool {
     }
 }
 
+/// Whether two equal values are shown alike too, which 0 and 0.00 are not.
+fn is_alike(a: &Datum, b: &Datum) -> bool {
+    let written = |value: &Datum| {
+        let mut bytes = Vec::new();
+        write_row(std::slice::from_ref(value), &mut bytes);
+        bytes
+    };
+    written(a) == written(b)
+}
+
 /// Whether two expressions are the same by structure, so that equal rows give equal values.
 pub(crate) fn same(left: &Expr, right: &Expr) -> bool {
     if left.type_id != right.type_id || left.typmod != right.typmod {
         return false;
     }
     let heads = match (&left.kind, &right.kind) {
-        (Kind::Constant(a), Kind::Constant(b)) => equal(left.type_id, a, b),
+        (Kind::Constant(a), Kind::Constant(b)) => equal(left.type_id, a, b) && is_alike(a, b),
         (Kind::Column(a), Kind::Column(b)) => a == b,
         (Kind::Parameter(a), Kind::Parameter(b)) => a == b,
         (Kind::Slot(a), Kind::Slot(b)) => a == b,

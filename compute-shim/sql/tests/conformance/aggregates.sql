@@ -91,3 +91,6 @@ SELECT max(n) FILTER (WHERE g = 'a') - min(n) FILTER (WHERE g = 'b') FROM s;
 SELECT length(string_agg(repeat('x', 100), '')) FROM generate_series(1, 100);
 SELECT count(*) FROM generate_series(1, 1000) a, generate_series(1, 10) b;
 SELECT g % 10 AS k, count(*), sum(g) FROM generate_series(1, 1000) g GROUP BY 1 ORDER BY 1;
+-- Two calls whose constants are equal and not alike are two.
+SELECT sum(0.0), sum(0.000), sum(1.50), sum(1.5), sum(-0.0::float8), sum(0.0::float8) FROM generate_series(1, 2);
+SELECT g, sum('0'::numeric / 0.7), sum(round('0.5'::numeric, -1)) FROM generate_series(1, 2) g GROUP BY g ORDER BY g;

@@ -59,3 +59,4 @@ SELECT date_trunc('week', timestamp '4714-11-24 BC'), date_trunc('year', timesta
 SELECT to_char(2147483647, 'V9'), to_char(2147483647, '99V999'), to_char(-2147483647, '9V9PR'), to_char(123, 'V999999999'), to_char(123, '9V99999999999'), to_char(-5, 'V9999999999'), to_char((-2147483648)::int, 'V9'), to_char(122, 'V9999999999'), to_char(32767::smallint, '9V9999999');
 SELECT to_char(9223372036854775807, 'V9');
 SELECT to_char(922337203685477580, 'V9'), to_char(12::bigint, '9V9'), to_char(1.5::float4, '9V99999999999'), to_char(1e10::float4, '9999999999V9'), to_char(3.4e38::float4, '99V99999999'), to_char(1e300::float8, 'V9999999999'), to_char(1.255, '9V99'), to_char('NaN'::float4, '9V99');
+SELECT to_char('-12 hours'::interval, 'HH HH12 FMHH HHth'), to_char('-24 hours'::interval, 'HH12'), to_char('-13 hours'::interval, 'HH HH24'), to_char('24 hours'::interval, 'HH'), to_char('-20.25 mons -8 weeks -1.5 days'::interval, 'rmthHH12TH"of"');
