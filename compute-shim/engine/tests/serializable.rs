@@ -490,3 +490,24 @@ fn an_index_that_is_not_kept_is_read_as_its_rows_are() {
         refuses_skew(&node, tree, reader);
     }
 }
+
+/// A commit that is not durable yet makes each snapshot before it unsafe: a deferrable transaction waits for it.
+#[test]
+fn a_snapshot_that_is_unsafe_at_once_waits_for_what_makes_it_so() {
+    let (node, tree) = seeded();
+    let mut pivot = node.begin(SERIALIZABLE);
+    node.get(&mut pivot, tree, &key_of(10));
+    let mut out = node.begin(SERIALIZABLE);
+    assert_eq!(node.update(&mut out, tree, &key_of(10), &body_of(3)), Ok(true));
+    node.commit(out);
+    node.volume.hold_vdl(true);
+    node.insert(&mut pivot, tree, &key_of(61), &body_of(2)).expect("nobody has it");
+    let commit = node.run(|| node.engine.commit(&mut pivot)).expect("commits");
+    let mut report = node.engine.begin(SERIALIZABLE, true);
+    report.set_deferrable(true);
+    assert_eq!(node.engine.begin_statement(&mut report), Err(Stop::Need(Need::Durable(commit))));
+    node.make_durable();
+    assert_eq!(node.engine.begin_statement(&mut report), Ok(()));
+    assert!(node.get(&mut report, tree, &key_of(61)).is_some());
+    node.commit(report);
+}

@@ -150,12 +150,7 @@ impl Members {
         if is_read_only {
             let writers = self.running.iter().filter(|(_, other)| !self.members[other].is_read_only);
             member.awaited = writers.map(|(_, other)| *other).collect();
-            // Those that have committed and are not seen yet.
-            let unseen = self.committed.range((snapshot.plus(1), 0)..);
-            let shows = |(_, other): &(Lsn, Handle)| {
-                self.members[other].shown_out().is_some_and(|out| out <= snapshot)
-            };
-            member.is_unsafe = unseen.into_iter().any(shows);
+            member.is_unsafe = self.unsafe_before(snapshot).is_some();
             if !member.is_unsafe {
                 if member.awaited.is_empty() {
                     return Safety::Safe;
@@ -168,6 +163,14 @@ impl Members {
         let before = self.members.insert(handle, member);
         assert!(before.is_none(), "a transaction begins once");
         safety
+    }
+
+    /// The last commit that makes a snapshot before it unsafe: of one that did not see what the snapshot sees.
+    pub fn unsafe_before(&self, snapshot: Lsn) -> Option<Lsn> {
+        let mut unseen = self.committed.range((snapshot.plus(1), NO_HANDLE)..).rev();
+        let shows =
+            |(_, other): &&(Lsn, Handle)| self.members[other].shown_out().is_some_and(|out| out <= snapshot);
+        unseen.find(shows).map(|(at, _)| *at)
     }
 
     /// What has become of a READ ONLY transaction's snapshot.

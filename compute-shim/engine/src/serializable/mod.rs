@@ -188,6 +188,7 @@ impl Engine {
                     Safety::Unknown => return Err(Need::SafeSnapshot { ends: table.ends }.into()),
                     Safety::Unsafe => {
                         table.members.abort(txn.handle);
+                        txn.is_watched = false;
                         txn.deferred_snapshot = None;
                     }
                 }
@@ -196,6 +197,10 @@ impl Engine {
             let vdl = self.snapshots.take(slot, &*self.volume);
             let snapshot = vdl.max(txn.dep_lsn());
             table.members.forget_seen(vdl);
+            if is_deferrable && let Some(commit) = table.members.unsafe_before(snapshot) {
+                // The next snapshot would be as unsafe until it sees that.
+                return Err(Need::Durable(commit).into());
+            }
             let safety = table.members.begin(txn.handle, snapshot, is_read_only);
             self.serializable.count.store(table.members.len(), Ordering::Release);
             txn.is_watched = safety != Safety::Safe;
