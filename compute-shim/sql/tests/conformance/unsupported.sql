@@ -19,7 +19,6 @@ SELECT '(1,2)'::point;
 SELECT '<a/>'::xml;
 SELECT '[1,5)'::int4range;
 SELECT 'a b'::tsvector;
-BEGIN ISOLATION LEVEL SERIALIZABLE;
 ROLLBACK PREPARED 'x';
 PREPARE TRANSACTION 'x';
 LISTEN ch;
