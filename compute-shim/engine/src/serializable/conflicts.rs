@@ -111,7 +111,7 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Members there may be, some 40 MiB of them.
+    /// Members there may be.
     pub const MAX: usize = 1 << 17;
 
     pub fn len(&self) -> usize {
