@@ -1,7 +1,8 @@
 //! Page allocation: bitmaps in the volume, a hint in memory.
 //!
 //! Owns which pages are in use. A bit is set in the mini-transaction that formats the page, and cleared only
-//! by purge, once no snapshot can need what the page held. Who finds no free page waits while purge has some to
+//! by purge, once no snapshot can need what the page held; a page that a merge has emptied is free at once and rests, in
+//! memory, until no scan can remember it. Who finds no free page waits while purge has some to
 //! give, so that a volume is full only of what is in use. The last pages of the volume are kept for rollback and
 //! purge, so that a full volume can still undo and free. Bitmap pages are formatted when the first page
 //! of their range is wanted.
@@ -13,7 +14,9 @@ use crate::error::{EngineError, Need, Step};
 use crate::layout::bitmap_page;
 use crate::layout::super_page::{BITMAPS_FORMATTED, SUPER_PAGE, SuperPage};
 use crate::mini_transaction::{MiniTransaction, PageSlot};
-use hexalog_protocol::{PAGE_BODY_START, PageId};
+use hexalog_protocol::{Lsn, PAGE_BODY_START, PageId};
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Share of the volume that is kept for rollback, within these bounds: a rollback splits at most a few pages
@@ -21,6 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const RESERVE_SHARE: u64 = 64;
 const RESERVE_MIN: u64 = 4;
 const RESERVE_MAX: u64 = 256;
+/// Pages that may rest at once: beyond it nothing is merged.
+const RESTING_MAX: usize = 4096;
 
 /// Where to look for a free page first.
 pub(crate) struct Allocator {
@@ -29,16 +34,60 @@ pub(crate) struct Allocator {
     hint: AtomicU64,
     /// Pages given back since the process began.
     freed: AtomicU64,
+    resting: Mutex<Resting>,
+}
+
+/// Free pages that a scan which began before they were freed may still come to. Their bits are clear: a crash ends all scans.
+#[derive(Default)]
+struct Resting {
+    pages: BTreeSet<PageId>,
+    /// With the LSNs that freed them, which rise.
+    queue: VecDeque<(Lsn, PageId)>,
 }
 
 impl Allocator {
     pub fn new(pages: u64) -> Allocator {
-        Allocator { pages, hint: AtomicU64::new(0), freed: AtomicU64::new(0) }
+        Allocator { pages, hint: AtomicU64::new(0), freed: AtomicU64::new(0), resting: Mutex::default() }
     }
 
     /// Pages given back since the process began.
     pub fn freed(&self) -> u64 {
         self.freed.load(Ordering::Acquire)
+    }
+
+    /// A page is freed by the record at `lsn`, and not to be used before every snapshot is as new. Called while its bitmap is
+    /// latched.
+    pub fn rest(&self, page: PageId, lsn: Lsn) {
+        let mut resting = self.resting.lock();
+        assert!(resting.pages.insert(page), "{page:?} is freed once");
+        resting.queue.push_back((lsn, page));
+    }
+
+    pub fn has_room_to_rest(&self) -> bool {
+        self.resting.lock().pages.len() < RESTING_MAX
+    }
+
+    fn is_resting(&self, page: PageId) -> bool {
+        self.resting.lock().pages.contains(&page)
+    }
+
+    /// Whether a page may be used again once purge looks.
+    pub fn has_rested(&self, horizon: Lsn) -> bool {
+        self.resting.lock().queue.front().is_some_and(|(lsn, _)| *lsn <= horizon)
+    }
+
+    /// No snapshot in use is older than the horizon: what was freed up to there may be used again.
+    pub fn end_rest(&self, horizon: Lsn) {
+        let mut resting = self.resting.lock();
+        while let Some((_, page)) = resting.queue.pop_front_if(|(lsn, _)| *lsn <= horizon) {
+            resting.pages.remove(&page);
+            self.note_freed(page);
+        }
+    }
+
+    fn note_freed(&self, page: PageId) {
+        self.hint.fetch_min(page.0, Ordering::Relaxed);
+        self.freed.fetch_add(1, Ordering::Release);
     }
 
     /// First page that ordinary allocations do not get.
@@ -92,15 +141,17 @@ impl<'e> Access<'e> {
         from: u64,
         end: u64,
     ) -> Step<Option<PageId>> {
-        let mut index = bitmap_page::index_of(PageId(from));
+        let (mut index, mut from) = (bitmap_page::index_of(PageId(from)), from);
         while from < end && bitmap_page::page_of(index).0 < end {
             let slot = self.bitmap(mini, index)?;
-            let free = bitmap_page::first_free(mini.bytes(slot), index, PageId(from), PageId(end));
-            if let Some(page) = free {
-                self.set_bit(mini, slot, page, true);
-                return Ok(Some(page));
+            match bitmap_page::first_free(mini.bytes(slot), index, PageId(from), PageId(end)) {
+                Some(page) if self.engine.allocator.is_resting(page) => from = page.0 + 1,
+                Some(page) => {
+                    self.set_bit(mini, slot, page, true);
+                    return Ok(Some(page));
+                }
+                None => index += 1,
             }
-            index += 1;
         }
         Ok(None)
     }
@@ -114,9 +165,7 @@ impl<'e> Access<'e> {
 
     /// The page's freeing has been committed.
     pub fn note_freed(&self, page: PageId) {
-        let allocator = &self.engine.allocator;
-        allocator.hint.fetch_min(page.0, Ordering::Relaxed);
-        allocator.freed.fetch_add(1, Ordering::Release);
+        self.engine.allocator.note_freed(page);
     }
 
     fn set_bit(&self, mini: &mut MiniTransaction<'e>, slot: PageSlot, page: PageId, used: bool) {

@@ -2,8 +2,9 @@
 //!
 //! Owns where a scan stands: the key it has come to, and as a shortcut the page that held it. Going forward
 //! follows right links; going backward descends anew for what lies below the page's lower bound, since pages
-//! have no left links. A page found again is valid whatever happened to it meanwhile: its lower bound never
-//! changes, and what a split moved away is to its right. Visibility is [`crate::visibility`]'s. Read next: `leaf_rows.rs`, which gives
+//! have no left links. A page found again alive is valid whatever happened to it meanwhile: its lower bound never
+//! changes, and what a split moved away is to its right. One that a merge has emptied is dead, and is used for nothing
+//! else while a snapshot as old as the scan's is in use. Visibility is [`crate::visibility`]'s. Read next: `leaf_rows.rs`, which gives
 //! the rows of a leaf together.
 
 mod leaf_rows;
@@ -195,15 +196,15 @@ impl<'e> Access<'e> {
     }
 
     /// Goes on from the page that the cursor remembers, to the right if a split has moved what comes next.
-    /// `None`: it is no leaf any more, a root that was pushed down.
-    fn cursor_page_from(&mut self, cursor: &mut Cursor, mut id: PageId) -> Step<Option<SharedPage<'e>>> {
+    /// `None`: it is no leaf any more, a root that was pushed down or a page that was merged.
+    fn cursor_page_from(&mut self, cursor: &mut Cursor, id: PageId) -> Step<Option<SharedPage<'e>>> {
+        let mut page = self.shared(id)?;
         loop {
-            let page = self.shared(id)?;
             let view = TreePage(page.bytes());
-            check_tree_page(view, id, cursor.tree)?;
-            if !view.is_leaf() {
+            if view.is_tree() && (view.is_dead() || !view.is_leaf()) {
                 return Ok(None);
             }
+            check_tree_page(view, page.id, cursor.tree)?;
             let moves_right = match (view.high_key(), &cursor.position, cursor.direction) {
                 (None, _, _) => false,
                 (Some(high), _, Direction::Forward) => cursor.position_key() >= high,
@@ -212,13 +213,14 @@ impl<'e> Access<'e> {
                 (Some(high), Bound::Excluded(key), Direction::Backward) => key.as_slice() > high,
             };
             if !moves_right {
-                cursor.page = Some(id);
+                cursor.page = Some(page.id);
                 return Ok(Some(page));
             }
             if cursor.direction == Direction::Backward {
                 cursor.page_low = view.high_key().expect("it has one").to_vec();
             }
-            id = view.right().expect("a page with a high key has a right sibling");
+            let right = view.right().expect("a page with a high key has a right sibling");
+            page = self.shared(right)?;
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Counters {
     pub commits: AtomicU64,
     pub aborts: AtomicU64,
     pub splits: AtomicU64,
+    pub merges: AtomicU64,
+    pub delete_marks_removed: AtomicU64,
     pub rows_undone: AtomicU64,
 }
 
@@ -203,6 +205,8 @@ impl Engine {
             redo_records: load(&self.counters.redo_records),
             redo_bytes: load(&self.counters.redo_bytes),
             splits: load(&self.counters.splits),
+            merges: load(&self.counters.merges),
+            delete_marks_removed: load(&self.counters.delete_marks_removed),
             rows_undone: load(&self.counters.rows_undone),
             lock_waits,
             deadlocks,

@@ -15,6 +15,7 @@ mod bounds;
 mod cache;
 pub mod call;
 mod cursor;
+mod delete_marks;
 mod engine;
 mod error;
 mod hash;

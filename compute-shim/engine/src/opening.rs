@@ -6,11 +6,13 @@
 //! rows can be used at once, since whoever meets one undoes it first. Progress survives a need.
 
 use crate::access::Access;
+use crate::call::Call;
 use crate::engine::{Engine, Opened};
 use crate::error::{EngineError, Step};
 use crate::layout::bitmap_page;
 use crate::layout::super_page::{
-    DirectoryEntry, ENTRIES_PER_PAGE, SUPER_PAGE, SuperPage, directory_header, directory_pages,
+    DirectoryEntry, ENTRIES_PER_PAGE, FORMAT_VERSION, SUPER_PAGE, SuperPage, VERSION, directory_header,
+    directory_pages,
 };
 use crate::layout::undo_page::{
     RECORDS_START, UndoHeader, byte_of, end_of_records, offset_of, record_at, records_from,
@@ -93,6 +95,22 @@ impl Engine {
         Ok(())
     }
 
+    /// A writer has opened a volume of an older format: from here on it is of this one. Resumable.
+    pub fn upgrade(&self) -> Step<()> {
+        let _call = Call::enter();
+        if self.opened().super_page.version == FORMAT_VERSION {
+            return Ok(());
+        }
+        self.operate_alone(|access| {
+            let page = access.exclusive(SUPER_PAGE)?;
+            let mut mini = MiniTransaction::begin(self)?;
+            let slot = mini.add(page);
+            mini.write_difference(slot, usize::from(VERSION), &FORMAT_VERSION.to_le_bytes());
+            mini.commit(&mut |_, _| {});
+            Ok(())
+        })
+    }
+
     fn finish_opening(&self, super_page: SuperPage, streams: Streams) {
         let set = self.opened.set(Opened { super_page, streams });
         assert!(set.is_ok(), "a volume is created or opened once");
@@ -131,6 +149,7 @@ impl<'e> Access<'e> {
         (0..used).for_each(|page| bits[(page / 8) as usize] |= 1 << (page % 8));
         mini.write(bitmap, usize::from(bitmap_page::bit_of(PageId(0)).0), &bits);
         let super_page = SuperPage {
+            version: FORMAT_VERSION,
             undo_streams,
             directory_pages,
             bitmaps_formatted: 1,
@@ -233,5 +252,54 @@ impl<'e> Access<'e> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory_volume::MemoryVolume;
+    use crate::types::Options;
+    use hexalog_protocol::geometry::Geometry;
+    use std::sync::Arc;
+
+    fn version(engine: &Engine) -> u32 {
+        engine.opened().super_page.version
+    }
+
+    #[test]
+    fn a_volume_of_the_format_before_is_opened_and_is_of_this_one_from_then_on() {
+        let options = Options { frames: 64, undo_streams: 8, snapshots: 8 };
+        let mut volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 4 });
+        let engine = Engine::new(Arc::clone(&volume) as _, options);
+        volume.run(&engine, || engine.create()).expect("creates");
+        let write = |access: &mut Access<'_>, version: u32| {
+            let page = access.exclusive(SUPER_PAGE)?;
+            let mut mini = MiniTransaction::begin(access.engine)?;
+            let slot = mini.add(page);
+            mini.write(slot, usize::from(VERSION), &version.to_le_bytes());
+            mini.commit(&mut |_, _| {});
+            Ok(())
+        };
+        volume.run(&engine, || engine.operate_alone(|access| write(access, 3))).expect("writes");
+        volume.advance_vdl(&engine, volume.beyond_vdl());
+        for expected in [3, FORMAT_VERSION] {
+            volume = volume.crash_and_reopen();
+            let engine = Engine::new(Arc::clone(&volume) as _, options);
+            volume.run(&engine, || engine.open()).expect("opens");
+            assert_eq!(version(&engine), expected);
+            volume.run(&engine, || engine.upgrade()).expect("upgrades");
+            volume.advance_vdl(&engine, volume.beyond_vdl());
+        }
+        let engine = Engine::new(Arc::clone(&volume) as _, options);
+        volume.run(&engine, || engine.open()).expect("opens");
+        volume
+            .run(&engine, || engine.operate_alone(|access| write(access, FORMAT_VERSION + 1)))
+            .expect("writes");
+        volume.advance_vdl(&engine, volume.beyond_vdl());
+        let volume = volume.crash_and_reopen();
+        let engine = Engine::new(Arc::clone(&volume) as _, options);
+        let refused = volume.run(&engine, || engine.open());
+        assert!(matches!(refused, Err(EngineError::WrongFormat(_))), "{refused:?}");
     }
 }

@@ -3,16 +3,17 @@
 //! Owns the order in which that is safe. A stream's tail passes a finished transaction only once its end lies
 //! at or below the purge horizon; a transaction that created or dropped trees is visited first, and the pages
 //! of what it left dead are freed: a tree one child at a time from the leaves up, an overflow chain from its end; the
-//! root goes together with the mark that the record is done. Delete marks stay where they are. Everything here can stop after any
-//! mini-transaction and go on from what is durable.
+//! root goes together with the mark that the record is done. One that has deleted rows or index entries is visited for its delete
+//! marks ([`crate::delete_marks`]). Everything here can stop after any mini-transaction and go on from what is durable.
 
 use crate::access::Access;
+use crate::delete_marks::{Mark, Marks};
 use crate::engine::Engine;
 use crate::error::{EngineError, Need, Step, Stop};
 use crate::layout::super_page::DirectoryEntry;
 use crate::layout::undo_page::{RECORDS_START, byte_of, logical_of, offset_of, records_from};
 use crate::layout::undo_record::{
-    KIND_FREED, RECORD_KIND, STATE_ABORTED, UndoRecord, header_outcome, is_header,
+    Change, KIND_FREED, RECORD_KIND, STATE_ABORTED, UndoRecord, header_outcome, is_header,
 };
 use crate::layout::{KIND, KIND_OVERFLOW, KIND_SEQUENCE, KIND_TREE};
 use crate::mini_transaction::MiniTransaction;
@@ -31,6 +32,8 @@ struct Visit {
     end: Option<u64>,
     /// Those of one page of records at most.
     dead: Vec<Dead>,
+    /// The same.
+    marks: Marks,
 }
 
 /// A root or single page to be freed.
@@ -81,6 +84,7 @@ impl Engine {
     fn purge_slice(&self, steps: &mut u32) -> Step<bool> {
         let horizon = self.snapshots.raise_horizon(&*self.volume);
         self.volume.set_purge_horizon(horizon);
+        self.allocator.end_rest(horizon);
         // One purges at a time; whoever comes second has nothing to add.
         let Some(mut state) = self.purge.try_lock() else {
             return Ok(false);
@@ -111,7 +115,8 @@ impl Engine {
         }
         let horizon = self.snapshots.lowest(self.volume.vdl());
         let streams = self.streams();
-        (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(horizon))
+        self.allocator.has_rested(horizon)
+            || (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(horizon))
     }
 }
 
@@ -186,11 +191,13 @@ impl<'e> Access<'e> {
             }
             let tx_id = TxId::new(stream, offset_of(logical, at));
             let aborted = outcome == STATE_ABORTED;
-            return Ok(Some(Visit { tx_id, aborted, position: tx_id.offset(), end: None, dead: Vec::new() }));
+            let (position, marks) = (tx_id.offset(), Marks::default());
+            return Ok(Some(Visit { tx_id, aborted, position, end: None, dead: Vec::new(), marks }));
         }
     }
 
-    /// Reads one page of the visited transaction's records, or frees one page, or ends the visit.
+    /// Reads one page of the visited transaction's records, or frees one page, or removes the marks of one leaf, or ends the
+    /// visit.
     fn visit_step(&mut self, state: &mut PurgeState) -> Step<bool> {
         let visit = state.visit.as_mut().expect("a visit is under way");
         if let Some(dead) = visit.dead.last().copied() {
@@ -200,6 +207,10 @@ impl<'e> Access<'e> {
             if is_free {
                 visit.dead.pop();
             }
+            return Ok(true);
+        }
+        if !visit.marks.is_empty() {
+            self.remove_marks(visit.tx_id, &mut visit.marks)?;
             return Ok(true);
         }
         let Some(end) = visit.end else {
@@ -218,11 +229,12 @@ impl<'e> Access<'e> {
         let logical = logical_of(visit.position);
         let head = self.engine.streams().stream(stream).lock().head;
         let page = self.undo_page(stream, logical)?;
+        let mut marks = Vec::new();
         for (byte, record) in records_from(page.bytes(), byte_of(visit.position).max(RECORDS_START)) {
             let offset = offset_of(logical, byte);
             if is_header(record) && offset != visit.tx_id.offset() {
                 visit.end = Some(offset);
-                return Ok(());
+                break;
             }
             let what = "an undo record that does not decode";
             let decoded =
@@ -234,10 +246,17 @@ impl<'e> Access<'e> {
                 UndoRecord::Dropped { page: root, taken_back: false } if !visit.aborted => {
                     visit.dead.push(Dead { root, record: offset, is_dropped: true });
                 }
+                UndoRecord::Change(Change { tree, key, is_deletion: true, .. }) if !visit.aborted => {
+                    marks.push(Mark { tree: TreeId(tree), key: key.to_vec(), undo: offset });
+                }
                 _ => {}
             }
         }
+        visit.marks = Marks::new(marks);
         let next = offset_of(logical + 1, RECORDS_START);
+        if visit.end.is_some() {
+            return Ok(());
+        }
         if next > head {
             visit.end = Some(head);
         } else {

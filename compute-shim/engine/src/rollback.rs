@@ -195,10 +195,15 @@ impl Access<'_> {
                     continue;
                 }
             }
+            let is_over = match change {
+                Some(change) => self.is_seen_by_all(&change.previous)?,
+                None => true,
+            };
             let mut mini = MiniTransaction::begin(self.engine)?;
             let slot = mini.add(leaf);
-            match change {
+            match change.filter(|_| !is_over) {
                 Some(change) => edit::replace_row(&mut mini, slot, index, &change.previous, Some(&body)),
+                // Nothing was there, or a mark that purge has come by.
                 None => edit::remove_cell(&mut mini, slot, index),
             }
             mini.commit(&mut |_, _| {});

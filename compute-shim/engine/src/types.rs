@@ -523,6 +523,8 @@ pub struct EngineStats {
     pub redo_records: u64,
     pub redo_bytes: u64,
     pub splits: u64,
+    pub merges: u64,
+    pub delete_marks_removed: u64,
     pub rows_undone: u64,
     pub lock_waits: u64,
     pub deadlocks: u64,

@@ -11,10 +11,11 @@ use crate::error::{EngineError, Need, Step};
 use crate::hash::key_hash;
 use crate::layout::chain_list;
 use crate::layout::tree_page::{
-    LEAF_CELL_OVERHEAD, LeafCell, ROW_OVERFLOW, RowHeader, SLOT_BYTES, TreePage, encode_leaf_cell,
+    LEAF_CELL_OVERHEAD, LeafCell, ROW_DELETED, ROW_OVERFLOW, RowHeader, SLOT_BYTES, TreePage,
+    encode_leaf_cell,
 };
 use crate::layout::undo_page::byte_of;
-use crate::layout::undo_record::{encode_change, encode_dropped, encode_insert};
+use crate::layout::undo_record::{NewChange, encode_change, encode_dropped, encode_insert};
 use crate::locks::queues::Gate;
 use crate::mini_transaction::MiniTransaction;
 use crate::transaction::Transaction;
@@ -160,7 +161,7 @@ impl<'e> Access<'e> {
         let mut record = std::mem::take(&mut txn.undo_buffer);
         self.encode_undo(&mut record, tree, key, &spot, new);
         let records = 1 + self.encode_dropped_chains(&mut record, tree, &spot, new)?;
-        txn.needs_purge |= records > 1;
+        txn.needs_purge |= records > 1 || new.flags & ROW_DELETED != 0;
         let result = self.write_with_undo(txn, key, spot, new, &record);
         txn.undo_buffer = record;
         result?;
@@ -189,7 +190,16 @@ impl<'e> Access<'e> {
         if spot.occupant == Occupant::Committed(Lsn::ZERO) {
             previous.version = RowVersion::default();
         }
-        encode_change(record, tree.0, key, &previous, new.moved_to, cell.body, new.body);
+        let change = NewChange {
+            tree: tree.0,
+            key,
+            previous: &previous,
+            moved_to: new.moved_to,
+            old_body: cell.body,
+            new_body: new.body,
+            is_deletion: new.flags & ROW_DELETED != 0,
+        };
+        encode_change(record, &change);
     }
 
     /// Appends a record for each chain that the version found lists and the new one does not; answers how many.

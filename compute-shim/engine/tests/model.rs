@@ -546,7 +546,7 @@ fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
     let node = world.node();
     node.settle();
     assert_eq!(node.engine.stats().transactions_to_undo, 0);
-    node.check(tree);
+    let report = node.check(tree);
     let mut txn = node.begin_rc();
     let mut cursor = Cursor::new(tree, Bound::Unbounded, Bound::Unbounded, Direction::Forward);
     let (mut row, mut rows) = (RowBuffer::new(), Vec::new());
@@ -561,6 +561,7 @@ fn run(seed: u64, steps: usize, streams: u16, keys: usize) {
         .filter_map(|key| Some((key.clone(), world.model.at(key, Lsn::MAX)?.clone())))
         .collect();
     assert!(rows == expected, "seed {seed}: the end is what committed");
+    assert_eq!((report.cells, report.cells_marked), (rows.len() as u64, 0), "seed {seed}: no mark stays");
     node.commit(txn);
     node.volume.assert_cache_equals_log(&node.engine);
     node.settle();

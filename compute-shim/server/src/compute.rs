@@ -288,6 +288,7 @@ async fn open_database(
         run_engine_step(&engine, || engine.create()).await?;
     } else {
         run_engine_step(&engine, || engine.open()).await?;
+        run_engine_step(&engine, || engine.upgrade()).await?;
     }
     let database = Database::new(Arc::clone(&engine), database_options(temporary_files));
     if is_catalog_empty(&engine).await? {

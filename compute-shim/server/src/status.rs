@@ -79,6 +79,8 @@ impl StatusSource {
                 "commits": stats.commits,
                 "aborts": stats.aborts,
                 "splits": stats.splits,
+                "merges": stats.merges,
+                "delete_marks_removed": stats.delete_marks_removed,
                 "rows_undone": stats.rows_undone,
                 "lock_waits": stats.lock_waits,
                 "deadlocks": stats.deadlocks,

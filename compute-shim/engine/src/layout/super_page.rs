@@ -22,7 +22,11 @@ use super::{Bytes, KIND, KIND_DIRECTORY, KIND_SUPER, get_u16, get_u64};
 use hexalog_protocol::{PAGE_SIZE, PageId};
 
 pub(crate) const SUPER_PAGE: PageId = PageId(0);
-pub(crate) const FORMAT_VERSION: u32 = 3;
+pub(crate) const FORMAT_VERSION: u32 = 4;
+/// The oldest that is read: 4 added kind 10 of undo records and dead tree pages.
+const FORMAT_VERSION_OLDEST: u32 = 3;
+/// Offset of the version.
+pub(crate) const VERSION: u16 = 100;
 pub(crate) const BITMAPS_FORMATTED: u16 = 108;
 
 const ENTRIES_START: usize = 128;
@@ -34,6 +38,7 @@ const _: () = assert!(ENTRIES_START + ENTRIES_PER_PAGE as usize * ENTRY_BYTES ==
 /// What the super page says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SuperPage {
+    pub version: u32,
     pub undo_streams: u16,
     pub directory_pages: u16,
     pub bitmaps_formatted: u32,
@@ -46,7 +51,7 @@ impl SuperPage {
     pub fn encode(&self) -> [u8; 32] {
         let mut out = [0; 32];
         out[0] = KIND_SUPER;
-        out[4..8].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[4..8].copy_from_slice(&self.version.to_le_bytes());
         out[8..10].copy_from_slice(&self.undo_streams.to_le_bytes());
         out[10..12].copy_from_slice(&self.directory_pages.to_le_bytes());
         out[12..16].copy_from_slice(&self.bitmaps_formatted.to_le_bytes());
@@ -55,10 +60,12 @@ impl SuperPage {
         out
     }
 
-    /// `None` if the page is not a super page of this format version.
+    /// `None` if the page is not a super page of a format version that is known.
     pub fn decode(bytes: &Bytes) -> Option<SuperPage> {
         let version = u32::from_le_bytes(*bytes[100..].first_chunk()?);
-        (bytes[KIND] == KIND_SUPER && version == FORMAT_VERSION).then(|| SuperPage {
+        let is_known = (FORMAT_VERSION_OLDEST..=FORMAT_VERSION).contains(&version);
+        (bytes[KIND] == KIND_SUPER && is_known).then(|| SuperPage {
+            version,
             undo_streams: get_u16(bytes, 104),
             directory_pages: get_u16(bytes, 106),
             bitmaps_formatted: u32::from_le_bytes(*bytes[108..].first_chunk().expect("four bytes")),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 96 | kind 5 |
 //! | 97 | level, 0 = leaf |
-//! | 98 | flags: bit 0 index tree, bit 1 root |
+//! | 98 | flags: bit 0 index tree, bit 1 root, bit 2 dead: its cells are in its left sibling, nothing leads here |
 //! | 99 | zero |
 //! | 100..102 | slots |
 //! | 102..104 | heap start: lowest byte used by cells |
@@ -37,6 +37,8 @@ pub(crate) const SLOTS_START: usize = 136;
 
 pub(crate) const FLAG_INDEX: u8 = 1;
 pub(crate) const FLAG_ROOT: u8 = 2;
+/// Whoever comes to it by a page id that it remembers searches anew from the root.
+pub(crate) const FLAG_DEAD: u8 = 4;
 
 pub(crate) const ROW_DELETED: u8 = 1;
 pub(crate) const ROW_MOVED: u8 = 2;
@@ -133,6 +135,10 @@ impl<'a> TreePage<'a> {
 
     pub fn is_root(&self) -> bool {
         self.flags() & FLAG_ROOT != 0
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.flags() & FLAG_DEAD != 0
     }
 
     pub fn slots(&self) -> usize {
@@ -254,6 +260,11 @@ impl<'a> TreePage<'a> {
     /// Bytes free once the heap is compacted.
     pub fn free(&self) -> usize {
         self.contiguous_free() + self.garbage()
+    }
+
+    /// Bytes of its cells and their slots.
+    pub fn used(&self) -> usize {
+        CAPACITY - self.free() - self.high_key_bytes()
     }
 
     /// Cell of the high key, in bytes; zero if there is none.

@@ -36,6 +36,8 @@ const KIND_CREATED: u8 = 4;
 const KIND_DROPPED: u8 = 5;
 /// Written by purge over the kind of a record whose pages are free again, so that no crash frees them twice.
 pub(crate) const KIND_FREED: u8 = 6;
+/// As `KIND_CHANGE`; the version that it belongs to is a delete mark, which purge removes.
+const KIND_DELETION: u8 = 10;
 /// Offset of the kind byte in a record.
 pub(crate) const RECORD_KIND: usize = 2;
 const KIND_MASK: u8 = 0x0f;
@@ -78,6 +80,20 @@ pub(crate) struct Change<'a> {
     pub previous: RowHeader,
     pub moved_to: Option<&'a [u8]>,
     pub body: PreviousBody<'a>,
+    /// What it became is a delete mark.
+    pub is_deletion: bool,
+}
+
+/// A change to be encoded: `old_body` becomes `new_body` (`None`: it stays).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewChange<'a> {
+    pub tree: PageId,
+    pub key: &'a [u8],
+    pub previous: &'a RowHeader,
+    pub moved_to: Option<&'a [u8]>,
+    pub old_body: &'a [u8],
+    pub new_body: Option<&'a [u8]>,
+    pub is_deletion: bool,
 }
 
 /// How the body was before.
@@ -173,23 +189,16 @@ pub(crate) fn encode_dropped(out: &mut Vec<u8>, page: PageId) {
     encode(out, KIND_DROPPED, |out| out.put_varint(page.0));
 }
 
-/// The change of a row: `old_body` becomes `new_body` (`None`: it stays).
-pub(crate) fn encode_change(
-    out: &mut Vec<u8>,
-    tree: PageId,
-    key: &[u8],
-    previous: &RowHeader,
-    moved_to: Option<&[u8]>,
-    old_body: &[u8],
-    new_body: Option<&[u8]>,
-) {
+/// The change of a row.
+pub(crate) fn encode_change(out: &mut Vec<u8>, change: &NewChange<'_>) {
+    let NewChange { tree, key, previous, moved_to, old_body, new_body, is_deletion } = *change;
     let body_flag = match new_body {
         None => 0,
         Some(new) if new.len() == old_body.len() => FLAG_BODY_RANGES,
         Some(_) => FLAG_BODY_WHOLE,
     };
     let frozen = previous.version.tx_id == TxId::FROZEN;
-    let kind = KIND_CHANGE
+    let kind = if is_deletion { KIND_DELETION } else { KIND_CHANGE }
         | body_flag
         | if frozen { FLAG_PREVIOUS_FROZEN } else { 0 }
         | if moved_to.is_some() { FLAG_MOVED } else { 0 };
@@ -243,7 +252,7 @@ impl<'a> UndoRecord<'a> {
                 let tree = PageId(reader.varint("undo tree")?);
                 Ok(UndoRecord::Insert { tree, key: reader.rest() })
             }
-            KIND_CHANGE => Change::decode(&mut reader, kind).map(UndoRecord::Change),
+            KIND_CHANGE | KIND_DELETION => Change::decode(&mut reader, kind).map(UndoRecord::Change),
             KIND_CREATED => {
                 let taken_back = kind & FLAG_TAKEN_BACK != 0;
                 Ok(UndoRecord::Created { page: PageId(reader.varint("created page")?), taken_back })
@@ -287,7 +296,9 @@ impl<'a> Change<'a> {
             FLAG_BODY_WHOLE => PreviousBody::Whole(rest),
             _ => PreviousBody::Same,
         };
-        Ok(Change { tree, key, previous: RowHeader { flags, columns, version }, moved_to, body })
+        let previous = RowHeader { flags, columns, version };
+        let is_deletion = kind & KIND_MASK == KIND_DELETION;
+        Ok(Change { tree, key, previous, moved_to, body, is_deletion })
     }
 }
 
@@ -325,16 +336,54 @@ mod tests {
             (b"", Some(b"x")),
         ] {
             let mut record = Vec::new();
-            encode_change(&mut record, PageId(9), b"key", &previous, Some(b"to"), old, new);
+            let is_deletion = new.is_none();
+            let (tree, key, moved_to) = (PageId(9), &b"key"[..], Some(&b"to"[..]));
+            let change = NewChange {
+                tree,
+                key,
+                previous: &previous,
+                moved_to,
+                old_body: old,
+                new_body: new,
+                is_deletion,
+            };
+            encode_change(&mut record, &change);
             let Ok(UndoRecord::Change(change)) = UndoRecord::decode(&record) else {
                 panic!("decodes as a change")
             };
-            assert_eq!(change.previous, previous);
+            assert_eq!((change.previous, change.is_deletion), (previous, is_deletion));
             assert_eq!((change.key, change.moved_to), (&b"key"[..], Some(&b"to"[..])));
             let mut body = new.unwrap_or(old).to_vec();
             change.body.restore(&mut body).expect("restores");
             assert_eq!(body, old);
         }
+    }
+
+    #[test]
+    fn golden_bytes_of_a_deletion() {
+        let previous =
+            RowHeader { flags: 0, columns: 3, version: RowVersion { tx_id: TxId::new(5, 700), undo: 760 } };
+        let change = NewChange {
+            tree: PageId(9),
+            key: b"key",
+            previous: &previous,
+            moved_to: Some(b"to"),
+            old_body: b"body",
+            new_body: None,
+            is_deletion: true,
+        };
+        let mut record = Vec::new();
+        encode_change(&mut record, &change);
+        let expected = [
+            &[21, 0, 0x20 | 10, 9, 3][..],
+            b"key",
+            &[0, 3],
+            // 700 in 44 bits, stream 5 above it; 60 further.
+            &[0xbc, 0x02, 0, 0, 0, 0x50, 0, 60],
+            &[2],
+            b"to",
+        ];
+        assert_eq!(record, expected.concat());
     }
 
     #[test]
@@ -346,7 +395,16 @@ mod tests {
         };
         let mut record = Vec::new();
         let (old, new) = ([0u8; 100], [[0u8; 50], [1u8; 50]].concat());
-        encode_change(&mut record, PageId(300), &[0x80, 0, 0, 7], &previous, None, &old, Some(&new[..]));
+        let change = NewChange {
+            tree: PageId(300),
+            key: &[0x80, 0, 0, 7],
+            previous: &previous,
+            moved_to: None,
+            old_body: &old,
+            new_body: Some(&new[..]),
+            is_deletion: false,
+        };
+        encode_change(&mut record, &change);
         assert_eq!(record.len(), 3 + 2 + 1 + 4 + 1 + 1 + 7 + 1 + 2 + 50);
         let mut header = Vec::new();
         encode_header(&mut header, VolumeEpoch(1));

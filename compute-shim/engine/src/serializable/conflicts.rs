@@ -256,8 +256,8 @@ impl Members {
         }
     }
 
-    /// A leaf was split: what was read of it was read of the new one too.
-    pub fn split(&mut self, tree: TreeId, from: Target, to: Target) {
+    /// Rows of one leaf move to another: what was read of the one was read of the other too.
+    pub fn rows_move(&mut self, tree: TreeId, from: Target, to: Target) {
         let mut holder = NO_HANDLE;
         while let Some(next) = self.reads.holder_after(from, holder) {
             holder = next;

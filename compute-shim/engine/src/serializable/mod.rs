@@ -61,13 +61,14 @@ impl Serializable {
         Usage { members: members.len(), reads: members.targets(), dooms: members.dooms }
     }
 
-    /// Leaf `from` is about to be split, its pages are latched: what was read of it was read of `to` too.
-    pub fn split(&self, tree: TreeId, from: PageId, to: &[PageId]) {
+    /// Rows of leaf `from` are about to move to `to`, all are latched: what was read of it was read of those too.
+    pub fn rows_move(&self, tree: TreeId, from: PageId, to: &[PageId]) {
         if self.count.load(Ordering::Acquire) == 0 {
             return;
         }
         let mut table = self.table.lock();
-        to.iter().for_each(|to| table.members.split(tree, Target::Leaf(tree, from), Target::Leaf(tree, *to)));
+        to.iter()
+            .for_each(|to| table.members.rows_move(tree, Target::Leaf(tree, from), Target::Leaf(tree, *to)));
     }
 
     fn note(

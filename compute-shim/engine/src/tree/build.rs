@@ -262,7 +262,7 @@ impl<'e> Access<'e> {
         edit::truncate(&mut mini, neighbour, slots, &builder.separator, page);
         mini.commit(&mut |_, _| {});
         let key = std::mem::take(&mut builder.separator);
-        builder.missing = Some(MissingSeparator { level: 1, key, child: page });
+        builder.missing = Some(MissingSeparator { level: 1, key });
         builder.left = Some(page);
         Ok(())
     }

@@ -1,15 +1,17 @@
 //! Finding the page of a key, from the root down and to the right.
 //!
-//! Owns the rule for reading a tree while others split it: one latch at a time; a page whose high key is not
-//! above the key sends the search to its right sibling. A descent that is going to write finishes the splits
-//! it meets: having to move right under a parent means that the parent lacks a separator.
+//! Owns the rule for reading a tree while others split and merge its pages: a page is let go of only when the next one is
+//! latched, so a pointer that was read leads to a page that is alive; a page whose high key is not above the key sends the
+//! search to its right sibling. A descent that is going to write finishes the splits it meets: having to move right under a
+//! parent means that the parent lacks a separator.
 
 use crate::access::{Access, ExclusivePage, SharedPage};
-use crate::error::{EngineError, Step};
+use crate::error::{EngineError, Step, Stop};
 use crate::layout::check::LEVELS_MAX;
 use crate::layout::tree_page::TreePage;
 use crate::types::TreeId;
 use hexalog_protocol::PageId;
+use std::cmp::Ordering;
 
 /// What a descent looks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,14 +51,20 @@ pub(crate) struct MissingSeparator {
     /// Level of the parent.
     pub level: u8,
     pub key: Vec<u8>,
-    pub child: PageId,
 }
 
 /// Where one page leads.
 enum Next {
+    /// It is on the level, or a root below it.
     Here,
-    Right { page: PageId, low: Vec<u8> },
-    Down { page: PageId, low: Option<Vec<u8>> },
+    Right {
+        page: PageId,
+        low: Vec<u8>,
+    },
+    Down {
+        page: PageId,
+        low: Option<Vec<u8>>,
+    },
 }
 
 fn next(page: TreePage<'_>, seek: Seek<'_>, level: u8, want_low: bool) -> Next {
@@ -64,7 +72,7 @@ fn next(page: TreePage<'_>, seek: Seek<'_>, level: u8, want_low: bool) -> Next {
         let right = page.right().expect("a page with a high key has a right sibling");
         return Next::Right { page: right, low: page.high_key().expect("beyond it").to_vec() };
     }
-    if page.level() == level {
+    if page.level() <= level {
         return Next::Here;
     }
     let slot = seek.child_slot(page);
@@ -72,12 +80,28 @@ fn next(page: TreePage<'_>, seek: Seek<'_>, level: u8, want_low: bool) -> Next {
     Next::Down { page: page.child(slot), low }
 }
 
+const NOT_OF_TREE: &str = "not a page of its tree";
+
+/// Whether a descent has failed because the tree, or a part of it, is not there any more.
+pub(crate) fn is_tree_gone(stop: &Stop) -> bool {
+    matches!(stop, Stop::Fail(EngineError::Corrupt { what, .. }) if *what == NOT_OF_TREE)
+}
+
 pub(crate) fn check_tree_page(page: TreePage<'_>, id: PageId, tree: TreeId) -> Result<(), EngineError> {
-    if page.is_tree() && page.tree() == tree.0 && page.level() < LEVELS_MAX {
+    if page.is_tree() && page.tree() == tree.0 && page.level() < LEVELS_MAX && !page.is_dead() {
         Ok(())
     } else {
-        Err(EngineError::Corrupt { page: id, what: "not a page of its tree" })
+        Err(EngineError::Corrupt { page: id, what: NOT_OF_TREE })
     }
+}
+
+/// Where a descent for a change has come to.
+pub(crate) enum Descent<'e> {
+    Here(ExclusivePage<'e>),
+    /// The first separator found missing on the way.
+    Missing(MissingSeparator),
+    /// The tree has become lower than that: what was to be done there is done.
+    NoSuchLevel,
 }
 
 impl<'e> Access<'e> {
@@ -88,14 +112,13 @@ impl<'e> Access<'e> {
         seek: Seek<'_>,
         mut low: Option<&mut Vec<u8>>,
     ) -> Step<SharedPage<'e>> {
-        let mut id = tree.0;
         if let Some(low) = low.as_deref_mut() {
             low.clear();
         }
+        let mut page = self.shared(tree.0)?;
         loop {
-            let page = self.shared(id)?;
             let view = TreePage(page.bytes());
-            check_tree_page(view, id, tree)?;
+            check_tree_page(view, page.id, tree)?;
             let (to, bound) = match next(view, seek, 0, low.is_some()) {
                 Next::Here => return Ok(page),
                 Next::Right { page, low } => (page, Some(low)),
@@ -104,7 +127,8 @@ impl<'e> Access<'e> {
             if let (Some(low), Some(bound)) = (low.as_deref_mut(), bound) {
                 *low = bound;
             }
-            id = to;
+            // The page before is let go of when the next one is latched.
+            page = self.shared(to)?;
         }
     }
 
@@ -112,62 +136,55 @@ impl<'e> Access<'e> {
     pub fn leaf_exclusive(&mut self, tree: TreeId, key: &[u8]) -> Step<ExclusivePage<'e>> {
         loop {
             match self.descend_exclusive(tree, key, 0)? {
-                Ok(page) => return Ok(page),
-                Err(missing) => self.insert_separator(tree, &missing)?,
+                Descent::Here(page) => return Ok(page),
+                Descent::Missing(missing) => self.insert_separator(tree, &missing)?,
+                Descent::NoSuchLevel => unreachable!("every tree has leaves"),
             }
         }
     }
 
     /// Descends to a level and latches the page there for a change. Stops at the first separator found
     /// missing.
-    pub fn descend_exclusive(
-        &mut self,
-        tree: TreeId,
-        key: &[u8],
-        level: u8,
-    ) -> Step<Result<ExclusivePage<'e>, MissingSeparator>> {
+    pub fn descend_exclusive(&mut self, tree: TreeId, key: &[u8], level: u8) -> Step<Descent<'e>> {
         let seek = Seek::At(key);
-        let mut id = tree.0;
-        // The level that `id` must be at; unknown for the root.
-        let mut expected = None;
+        let mut page = self.shared(tree.0)?;
         loop {
-            if expected == Some(level) {
-                let page = self.exclusive(id)?;
-                let view = TreePage(page.bytes());
-                check_tree_page(view, id, tree)?;
-                assert_eq!(view.level(), level, "levels are fixed, but for the root's");
-                match next(view, seek, level, false) {
-                    Next::Here => return Ok(Ok(page)),
-                    Next::Right { page: right, low } => {
-                        return Ok(Err(MissingSeparator { level: level + 1, key: low, child: right }));
-                    }
-                    Next::Down { .. } => unreachable!("at its level already"),
-                }
-            }
-            let (here, to) = {
-                let page = self.shared(id)?;
-                let view = TreePage(page.bytes());
-                check_tree_page(view, id, tree)?;
-                assert!(view.level() >= level, "a level that the tree has");
-                (view.level(), next(view, seek, level, false))
-            };
-            match to {
-                // Only the root comes here: latch it for a change and look again, it may have been pushed
-                // down.
+            let view = TreePage(page.bytes());
+            check_tree_page(view, page.id, tree)?;
+            match next(view, seek, level, false) {
+                // Only the root comes here: latch it for a change and look again, its level may have changed meanwhile.
                 Next::Here => {
-                    let page = self.exclusive(id)?;
-                    if TreePage(page.bytes()).level() == level {
-                        return Ok(Ok(page));
+                    drop(page);
+                    let root = self.exclusive(tree.0)?;
+                    match TreePage(root.bytes()).level().cmp(&level) {
+                        Ordering::Equal => return Ok(Descent::Here(root)),
+                        Ordering::Less => return Ok(Descent::NoSuchLevel),
+                        Ordering::Greater => drop(root),
                     }
+                    page = self.shared(tree.0)?;
                 }
-                Next::Right { page, low } => {
-                    return Ok(Err(MissingSeparator { level: here + 1, key: low, child: page }));
+                Next::Right { low: key, .. } => {
+                    return Ok(Descent::Missing(MissingSeparator { level: view.level() + 1, key }));
                 }
-                Next::Down { page, .. } => {
-                    id = page;
-                    expected = Some(here - 1);
+                Next::Down { page: below, .. } if view.level() == level + 1 => {
+                    let found = self.exclusive(below)?;
+                    drop(page);
+                    return at_level(found, seek, tree, level);
                 }
+                Next::Down { page: below, .. } => page = self.shared(below)?,
             }
         }
     }
+}
+
+/// The page that a parent has led to, latched for a change, or the separator that the parent lacks.
+fn at_level<'e>(page: ExclusivePage<'e>, seek: Seek<'_>, tree: TreeId, level: u8) -> Step<Descent<'e>> {
+    let view = TreePage(page.bytes());
+    check_tree_page(view, page.id, tree)?;
+    assert_eq!(view.level(), level, "a child is one level below its parent");
+    Ok(match next(view, seek, level, false) {
+        Next::Here => Descent::Here(page),
+        Next::Right { low: key, .. } => Descent::Missing(MissingSeparator { level: level + 1, key }),
+        Next::Down { .. } => unreachable!("at its level already"),
+    })
 }

@@ -25,12 +25,11 @@ impl Engine {
 impl Access<'_> {
     fn draw_leaf(&mut self, tree: TreeId, chances: &impl Fn(u8) -> u64) -> Step<DrawnLeaf> {
         let mut drawn = DrawnLeaf { low: Vec::new(), high: None, leaves: 1.0 };
-        let mut id = tree.0;
+        let mut page = self.shared(tree.0)?;
         let mut depth = 0;
         loop {
-            let page = self.shared(id)?;
             let view = TreePage(page.bytes());
-            check_tree_page(view, id, tree)?;
+            check_tree_page(view, page.id, tree)?;
             if view.is_leaf() {
                 // A root without inner pages.
                 return Ok(drawn);
@@ -46,7 +45,8 @@ impl Access<'_> {
             if view.level() == 1 {
                 return Ok(drawn);
             }
-            id = view.child(slot);
+            let child = view.child(slot);
+            page = self.shared(child)?;
             depth += 1;
         }
     }

@@ -4,11 +4,11 @@
 //! change, and never splits: a caller checks the room first with [`room_for`].
 
 use crate::layout::tree_page::{
-    CAPACITY, HIGH_KEY, LeafCell, RowHeader, SLOT_BYTES, SLOT_COUNT, SLOTS_START, TreePage, encode_high_key,
-    encode_leaf_cell, high_key_cell_bytes,
+    CAPACITY, HIGH_KEY, LeafCell, RIGHT, RowHeader, SLOT_BYTES, SLOT_COUNT, SLOTS_START, TreePage,
+    encode_high_key, encode_leaf_cell, high_key_cell_bytes,
 };
 use crate::mini_transaction::{MiniTransaction, PageSlot};
-use hexalog_protocol::PAGE_SIZE;
+use hexalog_protocol::{PAGE_SIZE, PageId};
 
 /// Whether `bytes` of cell and slot fit the page, after compaction if need be.
 pub(crate) fn room_for(page: TreePage<'_>, bytes: usize) -> bool {
@@ -64,6 +64,72 @@ pub(crate) fn remove_cell(mini: &mut MiniTransaction<'_>, page: PageSlot, index:
     let slot_at = SLOTS_START + index * SLOT_BYTES;
     mini.shift(page, slot_at + SLOT_BYTES, slot_at, (slots - index - 1) * SLOT_BYTES);
     set_counts(mini, page, slots - 1, heap_start, garbage + freed);
+}
+
+/// Takes the cells at several slots out, which are given in ascending order.
+pub(crate) fn remove_cells(mini: &mut MiniTransaction<'_>, page: PageSlot, removed: &[usize]) {
+    if let [index] = removed {
+        return remove_cell(mini, page, *index);
+    }
+    let (slots, heap_start, garbage) = counts(mini, page);
+    let mut kept = Vec::with_capacity((slots - removed.len()) * SLOT_BYTES);
+    let mut freed = 0;
+    let mut next = removed.iter().peekable();
+    for index in 0..slots {
+        if next.next_if_eq(&&index).is_some() {
+            freed += view(mini, page).cell_bytes(index);
+        } else {
+            kept.extend_from_slice(&(view(mini, page).slot(index) as u16).to_le_bytes());
+        }
+    }
+    assert!(next.next().is_none(), "slots of the page, in order");
+    if !kept.is_empty() {
+        mini.write_difference(page, SLOTS_START, &kept);
+    }
+    set_counts(mini, page, slots - removed.len(), heap_start, garbage + freed);
+}
+
+/// Puts cells behind those of the page, with the high key and the right sibling of the page that they come from. The caller
+/// has checked the room.
+pub(crate) fn absorb(
+    mini: &mut MiniTransaction<'_>,
+    page: PageSlot,
+    cells: &[Vec<u8>],
+    high_key: Option<&[u8]>,
+    right: PageId,
+) {
+    let old_high_key = view(mini, page).high_key_bytes();
+    if old_high_key > 0 {
+        mini.write(page, HIGH_KEY, &[0, 0]);
+        let (slots, heap_start, garbage) = counts(mini, page);
+        set_counts(mini, page, slots, heap_start, garbage + old_high_key);
+    }
+    let mut high_key_cell = Vec::new();
+    if let Some(high_key) = high_key {
+        encode_high_key(&mut high_key_cell, high_key);
+    }
+    let heap_bytes = cells.iter().map(Vec::len).sum::<usize>() + high_key_cell.len();
+    if view(mini, page).contiguous_free() < heap_bytes + cells.len() * SLOT_BYTES {
+        compact(mini, page);
+    }
+    let (slots, heap_start, garbage) = counts(mini, page);
+    let start = heap_start - heap_bytes;
+    let (mut heap, mut new_slots) = (high_key_cell, Vec::with_capacity(cells.len() * SLOT_BYTES));
+    if !heap.is_empty() {
+        mini.write(page, HIGH_KEY, &(start as u16).to_le_bytes());
+    }
+    for cell in cells {
+        new_slots.extend_from_slice(&((start + heap.len()) as u16).to_le_bytes());
+        heap.extend_from_slice(cell);
+    }
+    if !heap.is_empty() {
+        mini.write(page, start, &heap);
+    }
+    if !new_slots.is_empty() {
+        mini.write(page, SLOTS_START + slots * SLOT_BYTES, &new_slots);
+    }
+    set_counts(mini, page, slots + cells.len(), start, garbage);
+    mini.write_difference(page, RIGHT, &right.0.to_le_bytes());
 }
 
 /// Bytes that replacing the body of a leaf cell takes from the page.
@@ -137,7 +203,7 @@ pub(crate) fn truncate(
     page: PageSlot,
     slots: usize,
     high_key: &[u8],
-    right: hexalog_protocol::PageId,
+    right: PageId,
 ) {
     let (kept, heap_start, high_key_offset) = {
         let view = view(mini, page);
@@ -160,7 +226,7 @@ pub(crate) fn truncate(
     mini.write(page, at, &cell);
     mini.write(page, HIGH_KEY, &(at as u16).to_le_bytes());
     set_counts(mini, page, slots, at, garbage);
-    mini.write_difference(page, crate::layout::tree_page::RIGHT, &right.0.to_le_bytes());
+    mini.write_difference(page, RIGHT, &right.0.to_le_bytes());
 }
 
 /// Closes the gaps in the heap: live cells move up in address order, neighbours as one move.

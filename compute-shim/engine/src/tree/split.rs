@@ -5,7 +5,7 @@
 //! link and the allocation are one mini-transaction, after which every key is found by moving right; the
 //! separator in the parent is the second.
 
-use super::descent::MissingSeparator;
+use super::descent::{Descent, MissingSeparator, check_tree_page};
 use super::edit::{self, room_for};
 use crate::access::{Access, ExclusivePage};
 use crate::error::Step;
@@ -170,9 +170,9 @@ impl<'e> Access<'e> {
         };
         write_image(&mut mini, right, &image);
         edit::truncate(&mut mini, left, cut.at, &cut.separator, right_id);
-        self.engine.serializable.split(tree, mini.page_id(left), &[right_id]);
+        self.engine.serializable.rows_move(tree, mini.page_id(left), &[right_id]);
         mini.commit(&mut |_, _| {});
-        let missing = MissingSeparator { level: level + 1, key: cut.separator, child: right_id };
+        let missing = MissingSeparator { level: level + 1, key: cut.separator };
         self.insert_separator(tree, &missing)
     }
 
@@ -207,29 +207,34 @@ impl<'e> Access<'e> {
         write_image(&mut mini, right, &right_image);
         write_image(&mut mini, root, &root_image);
         let (from, to) = (mini.page_id(root), [mini.page_id(left), mini.page_id(right)]);
-        self.engine.serializable.split(tree, from, &to);
+        self.engine.serializable.rows_move(tree, from, &to);
         mini.commit(&mut |_, _| {});
         Ok(())
     }
 
-    /// Finishes a split: puts the separator into the parent, unless it is there. May use the pages kept for
-    /// rollback: the split that it completes has had its page.
+    /// Finishes a split: puts the separator into the parent, unless it is there or a merge has made it needless. May use the
+    /// pages kept for rollback: the split that it completes has had its page.
     pub fn insert_separator(&mut self, tree: TreeId, missing: &MissingSeparator) -> Step<()> {
         loop {
             let parent = match self.descend_exclusive(tree, &missing.key, missing.level)? {
-                Ok(parent) => parent,
-                Err(above) => {
+                Descent::Here(parent) => parent,
+                Descent::Missing(above) => {
                     assert!(above.level > missing.level, "a gap met on the way down lies higher");
                     self.insert_separator(tree, &above)?;
                     continue;
                 }
+                Descent::NoSuchLevel => return Ok(()),
             };
             let view = TreePage(parent.bytes());
             let position = view.partition(|separator| separator < missing.key.as_slice());
             if position < view.slots() && view.key(position) == missing.key {
-                assert_eq!(view.child(position), missing.child, "a separator leads to one page");
                 return Ok(());
             }
+            // The parent is latched, so nothing below it is merged: what its child leads to stays alive.
+            let left = view.child(position - 1);
+            let Some(child) = self.page_from(tree, left, &missing.key)? else {
+                return Ok(());
+            };
             let bytes = INNER_CELL_OVERHEAD + missing.key.len() + SLOT_BYTES;
             if !room_for(view, bytes) {
                 self.split(tree, parent, None, &missing.key, true)?;
@@ -238,10 +243,28 @@ impl<'e> Access<'e> {
             let mut mini = MiniTransaction::begin(self.engine)?;
             let parent = mini.add(parent);
             let mut cell = Vec::with_capacity(bytes);
-            encode_inner_cell(&mut cell, &missing.key, missing.child);
+            encode_inner_cell(&mut cell, &missing.key, child);
             edit::insert_cell(&mut mini, parent, position, &cell);
             mini.commit(&mut |_, _| {});
             return Ok(());
+        }
+    }
+
+    /// The page right of `left`, or further right, whose lower bound is `low`. `None`: no page begins there any more.
+    fn page_from(&mut self, tree: TreeId, left: PageId, low: &[u8]) -> Step<Option<PageId>> {
+        let mut page = self.shared(left)?;
+        loop {
+            let view = TreePage(page.bytes());
+            check_tree_page(view, page.id, tree)?;
+            let right = match view.high_key() {
+                Some(high) if high <= low => view.right(),
+                _ => return Ok(None),
+            };
+            let right = right.expect("a page with a high key has a right sibling");
+            if view.high_key() == Some(low) {
+                return Ok(Some(right));
+            }
+            page = self.shared(right)?;
         }
     }
 }

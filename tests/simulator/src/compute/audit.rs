@@ -31,7 +31,12 @@ impl Audit {
     pub fn step(&mut self, server: &ServerState) -> Step<()> {
         while let Some(check) = self.checks.last_mut() {
             match server.engine.check_tree(check) {
-                Ok(_) => {}
+                Ok(report) => {
+                    assert_eq!(
+                        report.cells_marked, 0,
+                        "liveness: purge removes all delete marks after quiet"
+                    );
+                }
                 Err(hexalog_engine::Stop::Need(need)) => return Err(need.into()),
                 Err(hexalog_engine::Stop::Fail(error)) => panic!("structure: {error}"),
             }
