@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use hexalog_server::compute::CACHE_BYTES_MIN;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -96,6 +96,9 @@ pub struct LocalArgs {
     /// Compute's worker threads. [default: half of the cores, since six daemons share the machine]
     #[arg(long, value_name = "N")]
     pub workers: Option<NonZeroUsize>,
+    /// End sessions that hold purge back by a snapshot of this age, in seconds. [default: none is ended]
+    #[arg(long, value_name = "SECONDS")]
+    pub old_snapshot_threshold: Option<NonZeroU32>,
     /// Start a child again when it has died (never a fenced compute). Without this, its death is reported with
     /// the command that starts it.
     #[arg(long)]
@@ -144,6 +147,9 @@ pub struct ComputeArgs {
     /// Sessions at once.
     #[arg(long, value_name = "N", default_value = "1000")]
     pub max_connections: NonZeroUsize,
+    /// End sessions that hold purge back by a snapshot of this age, in seconds. [default: none is ended]
+    #[arg(long, value_name = "SECONDS")]
+    pub old_snapshot_threshold: Option<NonZeroU32>,
     /// Allow listening beyond the loopback interface although there is no authentication yet.
     #[arg(long)]
     pub insecure_no_auth: bool,

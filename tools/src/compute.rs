@@ -7,6 +7,7 @@ use hexalog_server::ServerOptions;
 use hexalog_server::compute::{ComputeError, ComputeOptions};
 use hexalog_server::isolation::end_process_on_panic;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// Runs until it is told to stop or is fenced.
 pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
@@ -24,6 +25,9 @@ pub fn run(arguments: &ComputeArgs) -> Result<Code, Failure> {
         server: ServerOptions {
             workers,
             connections_max: arguments.max_connections.get(),
+            old_snapshot_threshold: arguments
+                .old_snapshot_threshold
+                .map(|seconds| Duration::from_secs(u64::from(seconds.get()))),
             ..ServerOptions::default()
         },
     };

@@ -18,7 +18,7 @@ use crate::rollback::RollbackQueue;
 use crate::sequence::CachedSequence;
 use crate::serializable::Serializable;
 use crate::snapshots::Snapshots;
-use crate::types::{EngineStats, Options, SequenceId, TreeId};
+use crate::types::{EngineStats, HeldSnapshot, Options, SequenceId, TreeId};
 use crate::undo::Streams;
 use crate::volume::{FetchFailure, Volume};
 use crate::waiting::Waiting;
@@ -110,6 +110,11 @@ impl Engine {
     /// The volume below.
     pub fn volume(&self) -> &Arc<dyn Volume> {
         &self.volume
+    }
+
+    /// Appends every snapshot in use: purge stops at the lowest.
+    pub fn held_snapshots(&self, out: &mut Vec<HeldSnapshot>) {
+        self.snapshots.held(out);
     }
 
     pub(crate) fn opened(&self) -> &Opened {

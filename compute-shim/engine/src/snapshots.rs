@@ -5,9 +5,10 @@
 //! transactions in progress. The horizon never falls.
 
 use crate::error::EngineError;
+use crate::types::HeldSnapshot;
 use crate::volume::Volume;
 use hexalog_protocol::Lsn;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering, fence};
 
 /// In a slot: taken, but no snapshot published. Snapshots themselves are stored plus two.
 const RESERVED: u64 = 1;
@@ -15,6 +16,8 @@ const FREE: u64 = 0;
 
 pub(crate) struct Snapshots {
     slots: Box<[AtomicU64]>,
+    /// Process ids of the sessions that hold them.
+    owners: Box<[AtomicI32]>,
     hint: AtomicU32,
     horizon: AtomicU64,
 }
@@ -23,6 +26,7 @@ impl Snapshots {
     pub fn new(count: u32) -> Snapshots {
         Snapshots {
             slots: (0..count.max(2)).map(|_| AtomicU64::new(FREE)).collect(),
+            owners: (0..count.max(2)).map(|_| AtomicI32::new(0)).collect(),
             hint: AtomicU32::new(0),
             horizon: AtomicU64::new(0),
         }
@@ -33,8 +37,8 @@ impl Snapshots {
         self.slots.len()
     }
 
-    /// Takes a slot.
-    pub fn acquire(&self) -> Result<u32, EngineError> {
+    /// Takes a slot for a session.
+    pub fn acquire(&self, process_id: i32) -> Result<u32, EngineError> {
         let count = self.slots.len() as u32;
         let hint = self.hint.load(Ordering::Relaxed);
         for step in 0..count {
@@ -46,6 +50,7 @@ impl Snapshots {
                 Ordering::Relaxed,
             );
             if taken.is_ok() {
+                self.owners[slot as usize].store(process_id, Ordering::Relaxed);
                 self.hint.store((slot + 1) % count, Ordering::Relaxed);
                 return Ok(slot);
             }
@@ -93,6 +98,17 @@ impl Snapshots {
         Lsn(self.horizon().0.min(self.lowest(target).0))
     }
 
+    /// Every snapshot in use.
+    pub fn held(&self, out: &mut Vec<HeldSnapshot>) {
+        for (slot, owner) in self.slots.iter().zip(&self.owners) {
+            let value = slot.load(Ordering::SeqCst);
+            if value > RESERVED {
+                let process_id = owner.load(Ordering::Relaxed);
+                out.push(HeldSnapshot { process_id, lsn: Lsn(value - 2) });
+            }
+        }
+    }
+
     /// The lowest snapshot in use, `from` at most.
     pub fn lowest(&self, from: Lsn) -> Lsn {
         let published = self.slots.iter().map(|slot| slot.load(Ordering::SeqCst));
@@ -110,13 +126,16 @@ mod tests {
     fn the_horizon_stops_at_the_oldest_snapshot_and_never_falls() {
         let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 1 });
         let snapshots = Snapshots::new(2);
-        let slot = snapshots.acquire().expect("a slot");
+        let slot = snapshots.acquire(7).expect("a slot");
         assert_eq!(snapshots.take(slot, &*volume), Lsn::ZERO);
         assert_eq!(snapshots.raise_horizon(&*volume), Lsn::ZERO);
-        let other = snapshots.acquire().expect("a slot");
-        assert_eq!(snapshots.acquire(), Err(EngineError::TooManySnapshots));
+        let mut held = Vec::new();
+        snapshots.held(&mut held);
+        assert_eq!(held, [HeldSnapshot { process_id: 7, lsn: Lsn::ZERO }]);
+        let other = snapshots.acquire(0).expect("a slot");
+        assert_eq!(snapshots.acquire(0), Err(EngineError::TooManySnapshots));
         snapshots.release(other);
         snapshots.release(slot);
-        assert!(snapshots.acquire().is_ok());
+        assert!(snapshots.acquire(0).is_ok());
     }
 }

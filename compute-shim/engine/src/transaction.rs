@@ -119,6 +119,13 @@ impl Transaction {
         self.process_id = process_id;
     }
 
+    /// Before its first statement: it sees the commit at `lsn`, durable or not, for its session has made it. All that it is told
+    /// rests on that.
+    pub fn follow(&mut self, lsn: Lsn) {
+        assert!(self.snapshot.is_none(), "before the first snapshot");
+        self.dep_lsn = self.dep_lsn.max(lsn);
+    }
+
     /// As the lock table knows it.
     pub(crate) fn owner(&self) -> Owner {
         Owner { handle: self.handle, process_id: self.process_id }
@@ -266,7 +273,7 @@ impl Engine {
         txn.waited_for = None;
         let slot = match txn.snapshot_slot {
             Some(slot) => slot,
-            None => *txn.snapshot_slot.insert(self.snapshots.acquire()?),
+            None => *txn.snapshot_slot.insert(self.snapshots.acquire(txn.process_id)?),
         };
         if let Some(kept) = txn.snapshot_kept.take() {
             txn.snapshot = Some(kept);

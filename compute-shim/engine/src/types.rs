@@ -540,6 +540,15 @@ pub struct EngineStats {
     pub purge_horizon: u64,
 }
 
+/// A snapshot in use.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct HeldSnapshot {
+    /// Of the session that holds it.
+    pub process_id: i32,
+    /// What it sees, or more.
+    pub lsn: Lsn,
+}
+
 /// Pages that a transaction's operations have used: each as often as an operation came to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PagesUsed {

@@ -136,6 +136,7 @@ impl ServerControl {
             cancel: AtomicBool::new(false),
             disconnected: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
+            is_snapshot_too_old: AtomicBool::new(false),
             pause_us: AtomicU64::new(0),
             deadline_us: AtomicU64::new(0),
             waker: Mutex::new(None),
@@ -193,6 +194,15 @@ impl ServerControl {
         }
     }
 
+    /// Ends a session whose snapshot is too old.
+    pub(crate) fn terminate_for_old_snapshot(&self, process_id: i32) {
+        let session = self.sessions().get(&process_id).cloned();
+        if let Some(session) = session {
+            session.is_snapshot_too_old.store(true, Ordering::Release);
+        }
+        self.terminate(process_id);
+    }
+
     fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Arc<SessionControl>>> {
         lock(&self.sessions)
     }
@@ -213,6 +223,8 @@ pub struct SessionControl {
     cancel: AtomicBool,
     disconnected: AtomicBool,
     terminated: AtomicBool,
+    /// That is why.
+    is_snapshot_too_old: AtomicBool,
     /// Microseconds; 0: none.
     pause_us: AtomicU64,
     /// Microseconds after the server's start; 0: none.
@@ -251,6 +263,11 @@ impl SessionControl {
     /// Stops what another session runs.
     pub fn cancel_other(&self, process_id: i32) {
         self.server.cancel_from_within(process_id);
+    }
+
+    /// Whether the session is ended because its snapshot is too old.
+    pub fn is_snapshot_too_old(&self) -> bool {
+        self.is_snapshot_too_old.load(Ordering::Acquire)
     }
 
     /// Ends another session.

@@ -26,6 +26,7 @@ mod background;
 mod buffers;
 mod environment;
 mod read_only;
+mod snapshot_watch;
 
 pub use control::{ServerControl, StopState};
 pub use listener::{ServerOptions, serve};

@@ -7,6 +7,7 @@ use crate::autoanalyze;
 use crate::control::{ServerControl, StopState};
 use crate::durability::DurabilityQueue;
 use crate::session;
+use crate::snapshot_watch;
 use hexalog_sql::{Database, Environment};
 use hexalog_volume_driver::Handle;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +36,8 @@ pub struct ServerOptions {
     pub is_read_only: bool,
     /// How long to wait between two looks for tables whose statistics are stale; `None`: nobody looks.
     pub analyse_pause: Option<Duration>,
+    /// A session that holds purge back by a snapshot of this age is ended; `None`: however old it is.
+    pub old_snapshot_threshold: Option<Duration>,
     /// What is put around each session's view of the world; tests have it do what no world does.
     pub environment: fn(Box<dyn Environment>) -> Box<dyn Environment>,
 }
@@ -50,6 +53,7 @@ impl Default for ServerOptions {
             is_read_only: false,
             // PostgreSQL looks once a minute; here a look costs next to nothing.
             analyse_pause: Some(Duration::from_secs(10)),
+            old_snapshot_threshold: None,
             environment: |environment| environment,
         }
     }
@@ -142,6 +146,10 @@ pub async fn serve(
             && let Some(pause) = options.analyse_pause
         {
             handle.spawn(autoanalyze::run(Arc::clone(&worker), pause));
+        }
+        if index == 0 {
+            let (engine, control) = (Arc::clone(database.engine()), Arc::clone(&control));
+            handle.spawn(snapshot_watch::run(engine, control, options.old_snapshot_threshold));
         }
         let durability = Arc::clone(&worker.durability);
         handle.spawn(async move { durability.run().await });

@@ -4,6 +4,7 @@
 mod fixture;
 
 use fixture::{Client, TestServer, answer, field, message};
+use hexalog_server::ServerOptions;
 use std::time::Duration;
 
 /// Long enough to see that nothing comes.
@@ -119,6 +120,32 @@ fn idle_in_a_transaction_for_too_long() {
     assert_eq!(field(&messages[0].1, b'S'), "FATAL");
     assert_eq!(other.run("update t set v = v + 5 where id = 1").kinds, "CZ");
     assert_eq!(other.run("select v from t").rows, ["5"], "the transaction was rolled back");
+}
+
+/// Who holds purge back for too long is ended, at work or not; an old snapshot that keeps nothing may stay.
+#[test]
+fn a_snapshot_that_is_too_old() {
+    let threshold = Some(Duration::from_secs(2));
+    let server = TestServer::start_with(ServerOptions {
+        old_snapshot_threshold: threshold,
+        ..ServerOptions::default()
+    });
+    let (mut idle, mut busy, mut other) = (server.connect(), server.connect(), server.connect());
+    other.run("create table t (id int primary key)");
+    let begin = "begin isolation level repeatable read; select count(*) from t";
+    assert_eq!(idle.run(begin).rows, ["0"]);
+    assert!(idle.is_silent_for(Duration::from_secs(4)), "nothing was changed since");
+    busy.run(begin);
+    busy.query("select pg_sleep(60)");
+    other.run("insert into t values (1)");
+    for mut ended in [idle, busy] {
+        let messages = ended.until_end();
+        let (_, error) = messages.iter().find(|(kind, _)| *kind == b'E').expect("it is told why");
+        assert_eq!((field(error, b'S'), field(error, b'C')), ("FATAL".into(), "72000".into()));
+    }
+    other.run("begin; insert into t values (2)");
+    assert!(other.is_silent_for(Duration::from_secs(4)), "READ COMMITTED holds none between statements");
+    assert_eq!(other.run("commit; select count(*) from t").rows, ["2"]);
 }
 
 /// statement_timeout strikes while COPY waits for its client too.

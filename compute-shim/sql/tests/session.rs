@@ -8,6 +8,22 @@ use hexalog_sql_types::{SqlError, SqlState, TypeId};
 
 const ABORTED: &str = "25P02 current transaction is aborted, commands ignored until end of transaction block";
 
+/// One message, so nothing has waited for the first commit when the second transaction begins.
+#[test]
+fn a_transaction_sees_what_the_one_before_it_in_a_message_has_committed() {
+    let cluster = Cluster::new();
+    let mut client = cluster.connect();
+    client.query("CREATE TABLE t (a int PRIMARY KEY)");
+    for (level, expected) in [("READ COMMITTED", "1"), ("REPEATABLE READ", "2"), ("SERIALIZABLE", "3")] {
+        let message = format!(
+            "BEGIN; INSERT INTO t SELECT count(*) FROM t; COMMIT; \
+             BEGIN ISOLATION LEVEL {level}; SELECT count(*) FROM t; COMMIT"
+        );
+        let answers = client.try_query(&message).expect("runs");
+        assert_eq!(answers[4].lines(), [expected], "{level}");
+    }
+}
+
 #[test]
 fn blocks_begin_and_end_as_in_postgresql() {
     let cluster = Cluster::new();

@@ -183,6 +183,10 @@ impl Cluster<'_> {
         ]));
         let temporary = self.arguments.temporary_bytes;
         arguments.extend(words(temporary.map(|bytes| ("--temporary-bytes", bytes.to_string().into()))));
+        let threshold = self.arguments.old_snapshot_threshold;
+        arguments.extend(words(
+            threshold.map(|seconds| ("--old-snapshot-threshold", seconds.get().to_string().into())),
+        ));
         if self.arguments.insecure_no_auth {
             arguments.push("--insecure-no-auth".into());
         }

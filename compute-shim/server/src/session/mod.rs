@@ -10,7 +10,7 @@ mod simple;
 mod start;
 mod transmit;
 
-use crate::control::SessionControl;
+use crate::control::{SessionControl, StopState};
 use crate::input::{Input, Interrupt, ReadEnd};
 use crate::isolation::isolated;
 use crate::listener::Worker;
@@ -228,6 +228,11 @@ fn read_end(end: ReadEnd, control: &SessionControl) -> End {
     match end {
         ReadEnd::Closed => End::Closed,
         ReadEnd::Violation(violation) => End::Fatal(SqlError::new(SqlState::PROTOCOL_VIOLATION, violation.0)),
+        ReadEnd::Interrupted(_)
+            if control.stop_state() == StopState::Running && control.is_snapshot_too_old() =>
+        {
+            End::Fatal(transmit::snapshot_too_old())
+        }
         ReadEnd::Interrupted(_) => End::Fatal(transmit::stopped(control.stop_state())),
         ReadEnd::TooLate => End::Fatal(SqlError::new(
             IDLE_IN_TRANSACTION_SESSION_TIMEOUT,

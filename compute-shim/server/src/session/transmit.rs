@@ -127,6 +127,7 @@ impl Wire {
         if error.sqlstate() == SqlState::ADMIN_SHUTDOWN {
             return Err(match self.control.stop_state() {
                 _ if self.control.is_disconnected() => End::Closed,
+                StopState::Running if self.control.is_snapshot_too_old() => End::Fatal(snapshot_too_old()),
                 StopState::Running => End::Fatal(error.clone()),
                 state => End::Fatal(stopped(state)),
             });
@@ -192,6 +193,13 @@ fn gate_broken(broken: GateBroken) -> End {
                 .with_hint("What committed before is not undone. See whether three storage daemons of a group are up."),
         ),
     }
+}
+
+/// What a client is told whose session was ended since it held purge back.
+pub(super) fn snapshot_too_old() -> SqlError {
+    SqlError::new(SqlState::SNAPSHOT_TOO_OLD, "terminating connection: snapshot too old")
+        .with_detail("Its snapshot kept everything that has been changed since.")
+        .with_hint("Keep transactions short. The server's option --old-snapshot-threshold says how old one may become.")
 }
 
 /// What clients are told when the process ends under them.

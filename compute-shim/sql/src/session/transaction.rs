@@ -496,10 +496,13 @@ impl Scope {
         let engine = self.database.engine();
         let Modes { isolation, read_only, deferrable, .. } = self.modes;
         let (process_id, advisory) = (self.view.process_id, &self.effects.advisory);
+        // Within one message the commit before may not be durable yet.
+        let told_lsn = self.told_lsn;
         let transaction = self.transaction.get_or_insert_with(|| {
             let mut transaction = engine.begin(isolation, read_only);
             transaction.set_process_id(process_id);
             transaction.set_deferrable(deferrable);
+            transaction.follow(told_lsn);
             engine.begin_advisory(&transaction, advisory);
             transaction
         });
