@@ -203,11 +203,13 @@ impl<'e> Access<'e> {
             });
             (own.ok_or((header.open_offset, header.open_page)), head)
         };
+        state.restore(head, entry.head_page, entry.tail, entry.owned_from);
         let last = match last {
             Ok(last) => last,
+            // Purge has passed it: it is over, and the page of its header may have been given back since.
+            Err((offset, _)) if offset < entry.tail => return Ok(None),
             Err((offset, page)) => self.read_header(stream, offset, page)?,
         };
-        state.restore(head, entry.head_page, entry.tail, entry.owned_from);
         let tx_id = TxId::new(stream, last.offset);
         match last.state {
             STATE_ABORTED => Ok(None),
