@@ -54,23 +54,27 @@ impl Marks {
 }
 
 impl Access<'_> {
-    /// One step: the marks of one leaf, or one merge.
-    pub fn remove_marks(&mut self, tx_id: TxId, marks: &mut Marks) -> Step<()> {
+    /// One step: the marks of one leaf, or one merge. False: as many pages rest as may, and nothing can be done before some
+    /// come free.
+    pub fn remove_marks(&mut self, tx_id: TxId, marks: &mut Marks) -> Step<bool> {
         if let Some(sparse) = &mut marks.sparse {
+            if !self.engine.allocator.has_room_to_rest() {
+                return Ok(false);
+            }
             match self.merge_at(sparse.tree, &sparse.key, sparse.level)? {
                 Some(level) => sparse.level = level,
                 None => marks.sparse = None,
             }
-            return Ok(());
+            return Ok(true);
         }
         let Some(first) = marks.marks.last() else {
-            return Ok(());
+            return Ok(true);
         };
         let tree = first.tree;
         let leaf = match self.leaf_exclusive(tree, &first.key) {
             Err(stop) if is_tree_gone(&stop) => {
                 marks.marks.retain(|mark| mark.tree != tree);
-                return Ok(());
+                return Ok(true);
             }
             leaf => leaf?,
         };
@@ -103,7 +107,7 @@ impl Access<'_> {
         }
         marks.marks.truncate(marks.marks.len() - looked_at);
         marks.sparse = sparse;
-        Ok(())
+        Ok(true)
     }
 
     /// Whether a version is a delete mark that every snapshot sees: purge has come by it, or will not miss it.
@@ -112,7 +116,7 @@ impl Access<'_> {
             return Ok(false);
         }
         Ok(match self.status(header.version.tx_id)? {
-            TxStatus::Committed(lsn) => lsn <= self.engine.snapshots.horizon(),
+            TxStatus::Committed(lsn) => lsn <= self.engine.snapshots.purged(),
             _ => false,
         })
     }

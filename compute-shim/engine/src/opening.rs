@@ -98,11 +98,11 @@ impl Engine {
     /// A writer has opened a volume of an older format: from here on it is of this one. Resumable.
     pub fn upgrade(&self) -> Step<()> {
         let _call = Call::enter();
-        if self.opened().super_page.version == FORMAT_VERSION {
-            return Ok(());
-        }
         self.operate_alone(|access| {
             let page = access.exclusive(SUPER_PAGE)?;
+            if SuperPage::decode(page.bytes()).is_some_and(|page| page.version == FORMAT_VERSION) {
+                return Ok(());
+            }
             let mut mini = MiniTransaction::begin(self)?;
             let slot = mini.add(page);
             mini.write_difference(slot, usize::from(VERSION), &FORMAT_VERSION.to_le_bytes());
@@ -290,7 +290,9 @@ mod tests {
             let engine = Engine::new(Arc::clone(&volume) as _, options);
             volume.run(&engine, || engine.open()).expect("opens");
             assert_eq!(version(&engine), expected);
-            volume.run(&engine, || engine.upgrade()).expect("upgrades");
+            for _ in 0..2 {
+                volume.run(&engine, || engine.upgrade()).expect("upgrades");
+            }
             volume.advance_vdl(&engine, volume.beyond_vdl());
         }
         let engine = Engine::new(Arc::clone(&volume) as _, options);

@@ -100,7 +100,7 @@ impl Engine {
                 return Ok(worked);
             }
             if state.visit.is_some() {
-                // It waits for a rollback; the stream is not left before.
+                // It waits for a rollback, or for pages to come to rest; the stream is not left before.
                 return Ok(worked);
             }
             state.stream_next = stream + 1;
@@ -116,7 +116,8 @@ impl Engine {
         let horizon = self.snapshots.lowest(self.volume.vdl());
         let streams = self.streams();
         self.allocator.has_rested(horizon)
-            || (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(horizon))
+            || self.allocator.has_room_to_rest()
+                && (0..streams.count()).any(|stream| streams.stream(stream).lock().has_pages_to_give(horizon))
     }
 }
 
@@ -210,8 +211,7 @@ impl<'e> Access<'e> {
             return Ok(true);
         }
         if !visit.marks.is_empty() {
-            self.remove_marks(visit.tx_id, &mut visit.marks)?;
-            return Ok(true);
+            return self.remove_marks(visit.tx_id, &mut visit.marks);
         }
         let Some(end) = visit.end else {
             self.visit_page(visit)?;

@@ -1,7 +1,7 @@
 //! Hidden keys of tables without a primary key.
 //!
-//! Owns a counter per tree, in memory only: no redo. It begins above the greatest key found in the tree,
-//! which delete marks and versions of losers keep there, so an id is never given to two rows that can meet.
+//! Owns a counter per tree, in memory only: no redo. It begins above the greatest key found in the tree, which versions of losers
+//! keep there, and delete marks for as long as a snapshot can see what they end: an id is never given to two rows that can meet.
 
 use crate::access::Access;
 use crate::call::Call;

@@ -19,7 +19,10 @@ pub(crate) struct Snapshots {
     /// Process ids of the sessions that hold them.
     owners: Box<[AtomicI32]>,
     hint: AtomicU32,
+    /// A snapshot that comes to be published below it is taken anew. One that was published before may lie below.
     horizon: AtomicU64,
+    /// No snapshot lies below it, or will.
+    purged: AtomicU64,
 }
 
 impl Snapshots {
@@ -29,6 +32,7 @@ impl Snapshots {
             owners: (0..count.max(2)).map(|_| AtomicI32::new(0)).collect(),
             hint: AtomicU32::new(0),
             horizon: AtomicU64::new(0),
+            purged: AtomicU64::new(0),
         }
     }
 
@@ -83,7 +87,8 @@ impl Snapshots {
         self.hint.store(slot, Ordering::Relaxed);
     }
 
-    /// The horizon as last computed.
+    /// The horizon as last computed. A snapshot that was being taken meanwhile may lie below: what rests on none being older asks
+    /// [`Self::purged`].
     pub fn horizon(&self) -> Lsn {
         Lsn(self.horizon.load(Ordering::Acquire))
     }
@@ -95,7 +100,14 @@ impl Snapshots {
         self.horizon.fetch_max(target.0, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         // One who published before the store above is seen now; purge goes no further than it.
-        Lsn(self.horizon().0.min(self.lowest(target).0))
+        let purged = self.horizon().0.min(self.lowest(target).0);
+        self.purged.fetch_max(purged, Ordering::AcqRel);
+        Lsn(purged)
+    }
+
+    /// How far purge may have gone: no snapshot in use, or to come, is older.
+    pub fn purged(&self) -> Lsn {
+        Lsn(self.purged.load(Ordering::Acquire))
     }
 
     /// Every snapshot in use.
@@ -137,5 +149,18 @@ mod tests {
         snapshots.release(other);
         snapshots.release(slot);
         assert!(snapshots.acquire(0).is_ok());
+    }
+
+    /// Found by review. A rollback took the horizon for what purge had gone by, and removed a row that a snapshot saw which had been
+    /// published between the look at the slots and the new horizon.
+    #[test]
+    fn a_snapshot_published_beside_a_rising_horizon_is_above_what_is_purged() {
+        let volume = MemoryVolume::new(Geometry { pages_per_group: 64, groups: 1 });
+        let snapshots = Snapshots::new(2);
+        let slot = snapshots.acquire(0).expect("a slot");
+        snapshots.slots[slot as usize].store(9 + 2, Ordering::SeqCst);
+        snapshots.horizon.store(12, Ordering::SeqCst);
+        assert_eq!(snapshots.raise_horizon(&*volume), snapshots.lowest(volume.vdl()));
+        assert!(snapshots.purged() <= Lsn(9) && snapshots.horizon() == Lsn(12));
     }
 }

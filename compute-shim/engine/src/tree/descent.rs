@@ -81,17 +81,25 @@ fn next(page: TreePage<'_>, seek: Seek<'_>, level: u8, want_low: bool) -> Next {
 }
 
 const NOT_OF_TREE: &str = "not a page of its tree";
+const TREE_IS_GONE: &str = "a tree that is not there, or is being taken apart";
 
 /// Whether a descent has failed because the tree, or a part of it, is not there any more.
 pub(crate) fn is_tree_gone(stop: &Stop) -> bool {
-    matches!(stop, Stop::Fail(EngineError::Corrupt { what, .. }) if *what == NOT_OF_TREE)
+    matches!(stop, Stop::Fail(EngineError::Corrupt { what, .. }) if *what == TREE_IS_GONE)
+}
+
+/// A child that is freed already has no page: what its number would name is not latched, since that comes last in the order.
+fn check_child(child: PageId, parent: PageId) -> Result<PageId, EngineError> {
+    let gone = EngineError::Corrupt { page: parent, what: TREE_IS_GONE };
+    if child == PageId(0) { Err(gone) } else { Ok(child) }
 }
 
 pub(crate) fn check_tree_page(page: TreePage<'_>, id: PageId, tree: TreeId) -> Result<(), EngineError> {
     if page.is_tree() && page.tree() == tree.0 && page.level() < LEVELS_MAX && !page.is_dead() {
         Ok(())
     } else {
-        Err(EngineError::Corrupt { page: id, what: NOT_OF_TREE })
+        let what = if id == tree.0 { TREE_IS_GONE } else { NOT_OF_TREE };
+        Err(EngineError::Corrupt { page: id, what })
     }
 }
 
@@ -122,7 +130,7 @@ impl<'e> Access<'e> {
             let (to, bound) = match next(view, seek, 0, low.is_some()) {
                 Next::Here => return Ok(page),
                 Next::Right { page, low } => (page, Some(low)),
-                Next::Down { page, low } => (page, low),
+                Next::Down { page: child, low } => (check_child(child, page.id)?, low),
             };
             if let (Some(low), Some(bound)) = (low.as_deref_mut(), bound) {
                 *low = bound;
@@ -167,11 +175,11 @@ impl<'e> Access<'e> {
                     return Ok(Descent::Missing(MissingSeparator { level: view.level() + 1, key }));
                 }
                 Next::Down { page: below, .. } if view.level() == level + 1 => {
-                    let found = self.exclusive(below)?;
+                    let found = self.exclusive(check_child(below, page.id)?)?;
                     drop(page);
                     return at_level(found, seek, tree, level);
                 }
-                Next::Down { page: below, .. } => page = self.shared(below)?,
+                Next::Down { page: below, .. } => page = self.shared(check_child(below, page.id)?)?,
             }
         }
     }

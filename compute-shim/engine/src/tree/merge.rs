@@ -4,7 +4,7 @@
 //! parent, which knows both, and fit well within one: parent, left and right are changed in one mini-transaction, so no crash
 //! leaves half of it. The left one's lower bound stays, as that of every page does for life. The right one is dead: it keeps
 //! its bytes and says so, for scans that remember it, and rests ([`crate::alloc`]) until no snapshot is as old as such a scan.
-//! Descents meet none, since they let go of a page only when the next is latched. Only purge merges, one page at a time.
+//! Pages with a version of a transaction that may be rolled back are left as they are. Descents meet none, since they let go of a page only when the next is latched. Only purge merges, one page at a time.
 
 use super::descent::{Descent, check_tree_page};
 use super::edit;
@@ -15,7 +15,8 @@ use crate::layout::tree_page::{
     CAPACITY, FLAG_DEAD, FLAGS, TreePage, encode_inner_cell, high_key_cell_bytes,
 };
 use crate::mini_transaction::MiniTransaction;
-use crate::types::TreeId;
+use crate::types::{TreeId, TxId};
+use crate::undo::status::TxStatus;
 use hexalog_protocol::PageId;
 use std::sync::atomic::Ordering;
 
@@ -56,9 +57,6 @@ impl<'e> Access<'e> {
     /// Joins the page that covers `key` at `level` with a neighbour under the same parent, if one fits. Answers with the level
     /// to look at next; `None`: all is done.
     pub fn merge_at(&mut self, tree: TreeId, key: &[u8], level: u8) -> Step<Option<u8>> {
-        if !self.engine.allocator.has_room_to_rest() {
-            return Ok(None);
-        }
         let parent = match self.descend_exclusive(tree, key, level + 1)? {
             Descent::Here(parent) => parent,
             Descent::Missing(missing) => {
@@ -104,8 +102,25 @@ impl<'e> Access<'e> {
         let page = self.exclusive(right_id)?;
         let right_view = TreePage(page.bytes());
         check_tree_page(right_view, right_id, tree)?;
-        let fits = fit(left_view, right_view, low);
+        let fits =
+            fit(left_view, right_view, low) && self.is_settled(left_view) && self.is_settled(right_view);
         Ok(fits.then_some((left, JoinedRight { page, slot })))
+    }
+
+    /// Whether no rollback may come to want room on the page: what was purged beside a row that has shrunk is its room to grow back.
+    fn is_settled(&self, page: TreePage<'_>) -> bool {
+        let mut last = TxId::FROZEN;
+        !page.is_leaf()
+            || (0..page.slots()).all(|slot| {
+                let tx_id = page.leaf_cell(slot).header.version.tx_id;
+                let is_over = tx_id == last
+                    || !matches!(
+                        self.engine.status_in_memory(tx_id),
+                        Some(TxStatus::InProgress(_) | TxStatus::Undoing)
+                    );
+                last = tx_id;
+                is_over
+            })
     }
 
     fn join(
